@@ -1,0 +1,444 @@
+//! Foreign addresses: unchecked ([`Ptr`], [`FnPtr`]) and checked ([`Ref`], [`Slice`]).
+//!
+//! All of them are numbers, and `Copy`. A checked one also says which instance
+//! it was checked for, so that it cannot be used with another. None of them
+//! gives access by itself: the instance does.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::base::InstanceId;
+use crate::{Error, Foreign, Result};
+
+/// What a `void *` points to: nothing that can be read.
+#[derive(Debug)]
+pub enum Void {}
+
+/// An unchecked foreign address of a `T`: any number at all, as foreign code gave it.
+///
+/// ```
+/// use omniglot_core::Ptr;
+/// let pointer = Ptr::<u32>::from_addr(0x1000);
+/// assert_eq!(pointer.offset(2).addr(), 0x1008);
+/// assert!(Ptr::<u8>::null().is_null());
+/// ```
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
+pub struct Ptr<T: ?Sized> {
+    address: usize,
+    pointee: PhantomData<fn() -> *const T>,
+}
+
+/// An unchecked foreign address of a function with the signature `S`.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(transparent)]
+pub struct FnPtr<S: ?Sized> {
+    address: usize,
+    signature: PhantomData<fn() -> *const S>,
+}
+
+macro_rules! number_like {
+    ($name:ident, $bound:ident) => {
+        impl<T: ?Sized> $name<T> {
+            /// The null address.
+            #[must_use]
+            pub const fn null() -> Self {
+                Self::from_addr(0)
+            }
+
+            /// Any number as an address.
+            #[must_use]
+            pub const fn from_addr(address: usize) -> Self {
+                Self { address, $bound: PhantomData }
+            }
+
+            /// The address as a number.
+            #[must_use]
+            pub const fn addr(self) -> usize {
+                self.address
+            }
+
+            /// Whether it is the null address.
+            #[must_use]
+            pub const fn is_null(self) -> bool {
+                self.address == 0
+            }
+
+            /// The same address with another type.
+            #[must_use]
+            pub const fn cast<U: ?Sized>(self) -> $name<U> {
+                $name::from_addr(self.address)
+            }
+        }
+
+        impl<T: ?Sized> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T: ?Sized> Copy for $name<T> {}
+
+        impl<T: ?Sized> Default for $name<T> {
+            fn default() -> Self {
+                Self::null()
+            }
+        }
+
+        impl<T: ?Sized> PartialEq for $name<T> {
+            fn eq(&self, other: &Self) -> bool {
+                self.address == other.address
+            }
+        }
+
+        impl<T: ?Sized> Eq for $name<T> {}
+
+        impl<T: ?Sized> Hash for $name<T> {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.address.hash(state);
+            }
+        }
+
+        impl<T: ?Sized> fmt::Debug for $name<T> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "{:#x}", self.address)
+            }
+        }
+
+        impl<T: ?Sized + 'static> Foreign for $name<T> {
+            const NAME: &'static str = "pointer";
+            #[inline]
+            fn encode(&self, out: &mut [u8]) {
+                self.address.encode(out);
+            }
+        }
+    };
+}
+
+number_like!(Ptr, pointee);
+number_like!(FnPtr, signature);
+
+impl<T> Ptr<T> {
+    /// The address `count` elements further on (or back), wrapping at the ends of
+    /// the address space; nothing is checked until it is used.
+    #[must_use]
+    pub const fn offset(self, count: isize) -> Self {
+        let distance = count.wrapping_mul(size_of::<T>() as isize);
+        Self::from_addr(self.address.wrapping_add_signed(distance))
+    }
+
+    /// The address of a field; arithmetic only.
+    #[must_use]
+    pub const fn field<F>(self, field: Field<T, F>) -> Ptr<F> {
+        Ptr::from_addr(self.address.wrapping_add(field.offset))
+    }
+}
+
+/// A field of a foreign struct: its offset and type. Generated code has one for each.
+pub struct Field<T, F> {
+    offset: usize,
+    types: PhantomData<fn() -> (*const T, *const F)>,
+}
+
+impl<T, F> Field<T, F> {
+    /// Names the field at `offset` bytes.
+    ///
+    /// # Panics
+    /// If the field does not lie in the struct, aligned: a compile error where, as
+    /// in generated code, it initialises a constant.
+    #[must_use]
+    pub const fn new(offset: usize) -> Self {
+        assert!(offset <= size_of::<T>() && size_of::<F>() <= size_of::<T>() - offset);
+        assert!(offset.is_multiple_of(align_of::<F>()) && align_of::<F>() <= align_of::<T>());
+        Self { offset, types: PhantomData }
+    }
+
+    /// The offset in bytes.
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        self.offset
+    }
+}
+
+impl<T, F> Clone for Field<T, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, F> Copy for Field<T, F> {}
+
+impl<T, F> fmt::Debug for Field<T, F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Field(+{})", self.offset)
+    }
+}
+
+macro_rules! checked {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        pub struct $name<T> {
+            pub(crate) address: usize,
+            pub(crate) instance: InstanceId,
+            pointee: PhantomData<fn() -> *const T>,
+        }
+
+        impl<T> $name<T> {
+            /// For an address that was checked for `instance`.
+            pub(crate) const fn checked(address: usize, instance: InstanceId) -> Self {
+                Self { address, instance, pointee: PhantomData }
+            }
+
+            /// The address, unchecked again.
+            #[must_use]
+            pub const fn as_ptr(self) -> Ptr<T> {
+                Ptr::from_addr(self.address)
+            }
+
+            /// A field; needs no second check.
+            #[must_use]
+            pub const fn field<F>(self, field: Field<T, F>) -> $name<F> {
+                $name::checked(self.address + field.offset, self.instance)
+            }
+        }
+
+        impl<T> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $name<T> {}
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, concat!(stringify!($name), "({:#x})"), self.address)
+            }
+        }
+    };
+}
+
+checked!(
+    /// A checked address of a `T` that can be read: in the domain's memory and aligned.
+    Ref
+);
+checked!(
+    /// A checked address of a `T` that can be written.
+    RefMut
+);
+
+impl<T> From<RefMut<T>> for Ref<T> {
+    fn from(reference: RefMut<T>) -> Self {
+        Self::checked(reference.address, reference.instance)
+    }
+}
+
+macro_rules! checked_slice {
+    ($(#[$meta:meta])* $name:ident, $element:ident) => {
+        $(#[$meta])*
+        pub struct $name<T> {
+            pub(crate) address: usize,
+            pub(crate) len: usize,
+            pub(crate) instance: InstanceId,
+            pointee: PhantomData<fn() -> *const T>,
+        }
+
+        impl<T> $name<T> {
+            /// For a range that was checked for `instance`.
+            pub(crate) const fn checked(address: usize, len: usize, instance: InstanceId) -> Self {
+                Self { address, len, instance, pointee: PhantomData }
+            }
+
+            /// The number of elements.
+            #[must_use]
+            pub const fn len(self) -> usize {
+                self.len
+            }
+
+            /// Whether there are no elements.
+            #[must_use]
+            pub const fn is_empty(self) -> bool {
+                self.len == 0
+            }
+
+            /// The first element's address, unchecked again.
+            #[must_use]
+            pub const fn as_ptr(self) -> Ptr<T> {
+                Ptr::from_addr(self.address)
+            }
+
+            /// The element at `index`; needs no second check.
+            #[must_use]
+            pub const fn get(self, index: usize) -> Option<$element<T>> {
+                if index >= self.len {
+                    return None;
+                }
+                Some($element::checked(self.address + index * size_of::<T>(), self.instance))
+            }
+
+            /// `len` elements from `start` on; `None` if there are not as many.
+            #[must_use]
+            pub const fn range(self, start: usize, len: usize) -> Option<Self> {
+                if start > self.len || len > self.len - start {
+                    return None;
+                }
+                Some(Self::checked(self.address + start * size_of::<T>(), len, self.instance))
+            }
+
+            /// The elements one by one.
+            pub fn iter(self) -> impl ExactSizeIterator<Item = $element<T>> + DoubleEndedIterator {
+                (0..self.len).map(move |index| {
+                    $element::checked(self.address + index * size_of::<T>(), self.instance)
+                })
+            }
+        }
+
+        impl<T> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T> Copy for $name<T> {}
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, concat!(stringify!($name), "({:#x}; {})"), self.address, self.len)
+            }
+        }
+    };
+}
+
+checked_slice!(
+    /// A checked address of elements that can be read.
+    Slice,
+    Ref
+);
+checked_slice!(
+    /// A checked address of elements that can be written.
+    SliceMut,
+    RefMut
+);
+
+impl<T> From<SliceMut<T>> for Slice<T> {
+    fn from(slice: SliceMut<T>) -> Self {
+        Self::checked(slice.address, slice.len, slice.instance)
+    }
+}
+
+/// What can be passed where C takes a `T *`.
+///
+/// A [`Ptr`] goes through unchecked; what was checked must be of the same instance.
+pub trait AsPtr<T: ?Sized> {
+    /// The address to pass, and the instance that it must belong to, if any.
+    #[doc(hidden)]
+    fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>);
+}
+
+impl<T: ?Sized> AsPtr<T> for Ptr<T> {
+    #[inline]
+    fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
+        (*self, None)
+    }
+}
+
+macro_rules! checked_as_ptr {
+    ($($name:ident),*) => {$(
+        impl<T: Foreign> AsPtr<T> for $name<T> {
+            #[inline]
+            fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
+                ((*self).as_ptr(), Some(self.instance))
+            }
+        }
+
+        // So that any checked memory can be passed as `void *`.
+        impl<T: Foreign> AsPtr<Void> for $name<T> {
+            #[inline]
+            fn as_ptr_of(&self) -> (Ptr<Void>, Option<InstanceId>) {
+                ((*self).as_ptr().cast(), Some(self.instance))
+            }
+        }
+    )*};
+}
+
+checked_as_ptr!(Ref, RefMut, Slice, SliceMut);
+
+impl<T: ?Sized, P: AsPtr<T>> AsPtr<T> for &P {
+    #[inline]
+    fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
+        (**self).as_ptr_of()
+    }
+}
+
+/// `None` is the null pointer.
+impl<T: ?Sized, P: AsPtr<T>> AsPtr<T> for Option<P> {
+    #[inline]
+    fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
+        self.as_ref().map_or((Ptr::null(), None), AsPtr::as_ptr_of)
+    }
+}
+
+macro_rules! conversion {
+    ($(#[$meta:meta])* $trait:ident, $target:ident, $($source:ident),*) => {
+        $(#[$meta])*
+        pub trait $trait<T> {
+            /// The checked reference, not yet compared with an instance.
+            #[doc(hidden)]
+            fn convert(&self) -> $target<T>;
+        }
+
+        $(impl<T> $trait<T> for $source<T> {
+            #[inline]
+            fn convert(&self) -> $target<T> {
+                (*self).into()
+            }
+        })*
+
+        impl<T, P: $trait<T>> $trait<T> for &P {
+            #[inline]
+            fn convert(&self) -> $target<T> {
+                (**self).convert()
+            }
+        }
+    };
+}
+
+conversion!(
+    /// What one value can be read through.
+    ToRef, Ref, Ref, RefMut
+);
+conversion!(
+    /// What one value can be written through.
+    ToRefMut, RefMut, RefMut
+);
+conversion!(
+    /// What elements can be read through.
+    ToSlice, Slice, Slice, SliceMut
+);
+conversion!(
+    /// What elements can be written through.
+    ToSliceMut, SliceMut, SliceMut
+);
+
+/// Checks that `address` is aligned for a `T`.
+pub(crate) const fn check_alignment<T>(address: usize) -> Result<()> {
+    if address.is_multiple_of(align_of::<T>()) {
+        Ok(())
+    } else {
+        Err(Error::Misaligned { address, align: align_of::<T>() })
+    }
+}
+
+/// The size of `len` elements of `T` in bytes.
+pub(crate) const fn size_of_elements<T: Foreign>(len: usize) -> Result<usize> {
+    if size_of::<T>() == 0 {
+        return Err(Error::ZeroSized { type_name: T::NAME });
+    }
+    match size_of::<T>().checked_mul(len) {
+        Some(size) if size <= isize::MAX as usize => Ok(size),
+        _ => Err(Error::TooLarge { elements: len }),
+    }
+}

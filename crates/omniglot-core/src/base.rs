@@ -1,0 +1,179 @@
+//! An instance's state: where it runs, what is allocated, what is registered.
+
+#[cfg(feature = "alloc")]
+use alloc::sync::Arc;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::slots::Slots;
+use crate::{Cause, Description, Error, IsolationKind, Result, Runtime};
+
+/// Identifies an instance for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(usize);
+
+impl InstanceId {
+    fn next() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The tail that makes an interface unsized, and not `Send`.
+#[derive(Debug)]
+pub struct Unsized(PhantomData<*mut ()>);
+
+/// An instance's state, with the operations on foreign memory.
+///
+/// Every library's interface derefs to it. `A` is that interface, which callbacks
+/// get; `U` makes it unsized, so that two of them cannot be swapped.
+pub struct Base<R: Runtime, A: ?Sized + 'static, U: ?Sized = [Unsized]> {
+    pub(crate) state: State<R, A>,
+    _unsized: U,
+}
+
+/// What [`Base`] keeps.
+pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
+    pub(crate) runtime: R,
+    pub(crate) id: InstanceId,
+    pub(crate) poison: Option<Cause>,
+    pub(crate) depth: u32,
+    pub(crate) error_number: i32,
+    pub(crate) stack: Stack,
+    pub(crate) slots: Slots<A>,
+    pub(crate) description: &'static Description,
+    #[cfg(feature = "alloc")]
+    pub(crate) deferred: Arc<crate::callback::Deferred>,
+    #[cfg(feature = "std")]
+    pub(crate) boxes: crate::boxed::Boxes,
+}
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
+    /// Fresh state for a runtime in which the library is loaded.
+    #[must_use]
+    pub fn new(runtime: R, description: &'static Description) -> Self {
+        let (start, len) = runtime.exchange();
+        let stack_len = if cfg!(feature = "std") { len / 2 } else { len };
+        let state = State {
+            id: InstanceId::next(),
+            poison: None,
+            depth: 0,
+            error_number: 0,
+            stack: Stack::new(start, stack_len),
+            slots: Slots::new(description.slots),
+            description,
+            #[cfg(feature = "alloc")]
+            deferred: Arc::default(),
+            #[cfg(feature = "std")]
+            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len),
+            runtime,
+        };
+        Self { state, _unsized: [] }
+    }
+}
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// How the instance is isolated.
+    pub fn isolation(&self) -> IsolationKind {
+        self.state.runtime.isolation()
+    }
+
+    /// The C library's `errno` after the last call.
+    pub fn errno(&self) -> i32 {
+        self.state.error_number
+    }
+
+    /// Limits the foreign time of each outermost call; callbacks in the host do
+    /// not count. `None` is no limit.
+    pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
+        self.state.runtime.set_timeout(limit);
+    }
+
+    /// A handle to interrupt calls from other threads.
+    pub fn interrupt_handle(&self) -> R::InterruptHandle {
+        self.state.runtime.interrupt_handle()
+    }
+
+    /// Why the instance is unusable; `None` if it is usable.
+    pub fn poisoned(&self) -> Option<Cause> {
+        self.state.poison
+    }
+
+    /// The runtime, for what only it can tell.
+    pub fn runtime(&self) -> &R {
+        &self.state.runtime
+    }
+
+    pub(crate) fn check_usable(&self) -> Result<()> {
+        match self.state.poison {
+            Some(by) => Err(Error::Poisoned { by }),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up the calls in progress for good. The first cause is kept.
+    pub(crate) fn poison(&mut self, cause: Cause) {
+        if self.state.poison.is_none() {
+            self.state.poison = Some(cause);
+            self.state.runtime.abandon(cause);
+        }
+    }
+
+    pub(crate) fn check_instance(&self, id: InstanceId) -> Result<()> {
+        if id == self.state.id { Ok(()) } else { Err(Error::WrongInstance) }
+    }
+
+    /// Does what was put off because it needs the instance: frees and removals.
+    pub(crate) fn run_deferred(&mut self) {
+        #[cfg(feature = "alloc")]
+        while let Some(id) = self.state.deferred.pop() {
+            drop(self.state.slots.remove(id));
+        }
+        #[cfg(feature = "std")]
+        self.state.boxes.collect();
+    }
+}
+
+impl<R: Runtime, A: ?Sized + 'static, U: ?Sized> core::fmt::Debug for Base<R, A, U> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Base")
+            .field("library", &self.state.description.name)
+            .field("isolation", &self.state.runtime.isolation())
+            .field("poisoned", &self.state.poison)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The host's stack of temporary foreign memory: call frames and scopes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stack {
+    top: usize,
+    end: usize,
+}
+
+/// Where a stack was, to go back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(usize);
+
+impl Stack {
+    const fn new(start: usize, len: usize) -> Self {
+        Self { top: start, end: start + len }
+    }
+
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark(self.top)
+    }
+
+    pub(crate) const fn release(&mut self, mark: Mark) {
+        self.top = mark.0;
+    }
+
+    /// Takes `size` bytes at a multiple of `align` (a power of two).
+    pub(crate) fn push(&mut self, size: usize, align: usize) -> Result<usize> {
+        let full = Error::OutOfMemory { requested: size };
+        let start = self.top.checked_next_multiple_of(align).ok_or(full)?;
+        let top = start.checked_add(size).filter(|top| *top <= self.end).ok_or(full)?;
+        self.top = top;
+        Ok(start)
+    }
+}

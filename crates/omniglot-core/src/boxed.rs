@@ -1,0 +1,205 @@
+//! Foreign memory that the host owns: freed on drop, book-keeping in host memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crossbeam_queue::SegQueue;
+use range_alloc::RangeAllocator;
+
+use crate::address::{AsPtr, size_of_elements};
+use crate::base::InstanceId;
+use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
+use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, Void};
+
+/// The smallest distance between two boxes, so that the book-keeping stays small.
+const GRANULE: usize = 16;
+
+/// The part of a domain's memory that boxes live in. What is taken is kept here,
+/// in host memory, where foreign code cannot touch it.
+pub(crate) struct Boxes {
+    free: RangeAllocator<usize>,
+    freed: Arc<SegQueue<Range<usize>>>,
+}
+
+impl Boxes {
+    pub(crate) fn new(start: usize, len: usize) -> Self {
+        Self { free: RangeAllocator::new(start..start + len), freed: Arc::default() }
+    }
+
+    /// Gives dropped boxes' memory back.
+    pub(crate) fn collect(&mut self) {
+        if self.freed.is_empty() {
+            return;
+        }
+        while let Some(range) = self.freed.pop() {
+            self.free.free_range(range);
+        }
+    }
+
+    fn take(&mut self, size: usize, align: usize) -> Result<Range<usize>> {
+        let full = Error::OutOfMemory { requested: size };
+        let size = size.max(1).checked_next_multiple_of(GRANULE).ok_or(full)?;
+        let align = align.max(GRANULE);
+        self.free.allocate_range_aligned(size, align).map_err(|_| full)
+    }
+}
+
+/// Foreign memory that belongs to the host, holding a `T` or, as
+/// `ForeignBox<[T]>`, elements.
+///
+/// Freed at the instance's next operation after it is dropped; foreign code that
+/// kept its address then sees somebody else's bytes, never the host's memory.
+/// What it holds may be changed by foreign code, so there is no `Deref`: read it
+/// through the instance.
+pub struct ForeignBox<T: ?Sized> {
+    address: usize,
+    len: usize,
+    instance: InstanceId,
+    range: Range<usize>,
+    freed: Arc<SegQueue<Range<usize>>>,
+    content: PhantomData<fn() -> *const T>,
+}
+
+impl<T: ?Sized> Drop for ForeignBox<T> {
+    fn drop(&mut self) {
+        self.freed.push(self.range.clone());
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for ForeignBox<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ForeignBox({:#x}; {})", self.address, self.len)
+    }
+}
+
+impl<T: Foreign> ForeignBox<T> {
+    /// The address, to read.
+    #[must_use]
+    pub const fn as_ref(&self) -> Ref<T> {
+        Ref::checked(self.address, self.instance)
+    }
+
+    /// The address, to write.
+    #[must_use]
+    pub const fn as_mut(&self) -> RefMut<T> {
+        RefMut::checked(self.address, self.instance)
+    }
+}
+
+impl<T: Foreign> ForeignBox<[T]> {
+    /// The elements' address, to read.
+    #[must_use]
+    pub const fn as_slice(&self) -> Slice<T> {
+        Slice::checked(self.address, self.len, self.instance)
+    }
+
+    /// The elements' address, to write.
+    #[must_use]
+    pub const fn as_slice_mut(&self) -> SliceMut<T> {
+        SliceMut::checked(self.address, self.len, self.instance)
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+macro_rules! boxed_conversion {
+    ($trait:ident, $target:ident, $source:ty, $method:ident) => {
+        impl<T: Foreign> $trait<T> for $source {
+            fn convert(&self) -> $target<T> {
+                self.$method()
+            }
+        }
+    };
+}
+
+boxed_conversion!(ToRef, Ref, ForeignBox<T>, as_ref);
+boxed_conversion!(ToRefMut, RefMut, ForeignBox<T>, as_mut);
+boxed_conversion!(ToSlice, Slice, ForeignBox<[T]>, as_slice);
+boxed_conversion!(ToSliceMut, SliceMut, ForeignBox<[T]>, as_slice_mut);
+
+macro_rules! boxed_pointer {
+    ($pointee:ty, $source:ty) => {
+        impl<T: Foreign> AsPtr<$pointee> for $source {
+            fn as_ptr_of(&self) -> (Ptr<$pointee>, Option<InstanceId>) {
+                (Ptr::from_addr(self.address), Some(self.instance))
+            }
+        }
+    };
+}
+
+boxed_pointer!(T, ForeignBox<T>);
+boxed_pointer!(T, ForeignBox<[T]>);
+boxed_pointer!(Void, ForeignBox<T>);
+boxed_pointer!(Void, ForeignBox<[T]>);
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// Takes foreign memory and copies a value into it.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]; [`Error::ZeroSized`]; [`Error::Poisoned`].
+    pub fn alloc<T: Foreign>(&mut self, value: T) -> Result<ForeignBox<T>> {
+        let place = self.take::<T, T>(1)?;
+        self.write(&place, value)?;
+        Ok(place)
+    }
+
+    /// Takes foreign memory and copies elements into it.
+    ///
+    /// # Errors
+    /// As [`alloc`](Self::alloc), and [`Error::TooLarge`].
+    pub fn alloc_slice<T: Foreign>(&mut self, elements: &[T]) -> Result<ForeignBox<[T]>> {
+        let place = self.take::<T, [T]>(elements.len())?;
+        self.write_slice(&place, elements)?;
+        Ok(place)
+    }
+
+    /// Takes zeroed foreign memory for `len` elements. Zeros need not be a valid
+    /// `T`; reading validates.
+    ///
+    /// # Errors
+    /// As [`alloc_slice`](Self::alloc_slice).
+    pub fn alloc_zeroed<T: Foreign>(&mut self, len: usize) -> Result<ForeignBox<[T]>> {
+        let place = self.take::<T, [T]>(len)?;
+        self.runtime_window().zero(place.address, len * size_of::<T>())?;
+        Ok(place)
+    }
+
+    /// Takes foreign memory and copies a string and a NUL into it.
+    ///
+    /// # Errors
+    /// [`Error::InteriorNul`]; as [`alloc`](Self::alloc).
+    pub fn alloc_str(&mut self, text: &str) -> Result<ForeignBox<[core::ffi::c_char]>> {
+        crate::strings::check_no_nul(text)?;
+        let place = self.take::<core::ffi::c_char, _>(text.len().saturating_add(1))?;
+        self.runtime_window().write(place.address, text.as_bytes())?;
+        self.runtime_window().write(place.address + text.len(), &[0])?;
+        Ok(place)
+    }
+
+    fn take<T: Foreign, B: ?Sized>(&mut self, len: usize) -> Result<ForeignBox<B>> {
+        self.run_deferred();
+        self.check_usable()?;
+        let size = size_of_elements::<T>(len)?;
+        let range = self.state.boxes.take(size, align_of::<T>())?;
+        Ok(ForeignBox {
+            address: range.start,
+            len,
+            instance: self.state.id,
+            range,
+            freed: Arc::clone(&self.state.boxes.freed),
+            content: PhantomData,
+        })
+    }
+}

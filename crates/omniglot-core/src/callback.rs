@@ -1,0 +1,290 @@
+//! Closures that foreign code calls.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, sync::Arc};
+#[cfg(feature = "alloc")]
+use core::marker::PhantomData;
+
+use crate::base::InstanceId;
+use crate::slots::{Closure, SlotId};
+use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
+
+/// A C function-pointer type, as generated.
+///
+/// Its frame is a C struct of header, arguments, result and function pointer, used
+/// for callbacks into the host and for calls of a foreign function by address.
+pub trait Signature: 'static {
+    /// The type's name in messages.
+    const NAME: &'static str;
+    /// The first of the callback slots whose C trampolines have this type.
+    const FIRST_SLOT: u32;
+    /// How many there are.
+    const SLOTS: u32;
+    /// The shim that calls a function of this type by its address.
+    const CALLER: u32;
+    /// The arguments, as a tuple.
+    type Arguments;
+    /// The result; `()` for `void`.
+    type Return;
+    /// The frame's bytes.
+    type Frame: AsRef<[u8]> + AsMut<[u8]> + Default;
+    /// Where the result is in the frame, in bytes.
+    const RETURN_OFFSET: usize;
+    /// The result's size in bytes; 0 for `void`.
+    const RETURN_SIZE: usize;
+
+    /// Reads and validates the arguments.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if one is no value of its type.
+    fn arguments(frame: &Self::Frame) -> Result<Self::Arguments>;
+    /// Writes the result.
+    fn put_return(frame: &mut Self::Frame, value: &Self::Return);
+    /// Writes function and arguments of a call by address.
+    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, arguments: &Self::Arguments);
+    /// Reads and validates the result of a call by address.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if it is no value of its type.
+    fn get_return(frame: &Self::Frame) -> Result<Self::Return>;
+}
+
+/// How a callback leaves the foreign call instead of returning to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// Give up the foreign call: it returns [`Error::Abandoned`] and the instance is poisoned.
+    Abandon,
+    /// As `Abandon`, but the foreign call returns this error.
+    Error(Error),
+    /// Have foreign code run a function of its own in the callback's place, such as
+    /// libpng's `png_error`; the instance stays good.
+    Raise(Raise),
+}
+
+impl From<Error> for Escape {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A prepared call for [`Escape::Raise`]; generated code makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise {
+    entry: usize,
+    arguments: usize,
+    instance: InstanceId,
+}
+
+impl Raise {
+    /// Prepares a shim's call. The frame lives until the outermost call ends.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the frame does not fit.
+    pub fn prepare<R: Runtime, A: ?Sized + 'static>(
+        base: &mut Base<R, A>,
+        shim: u32,
+        frame: &[u8],
+    ) -> Result<Self> {
+        let entry = base.entry(shim)?;
+        let arguments = base.push_frame(frame)?;
+        Ok(Self { entry, arguments, instance: base.state.id })
+    }
+}
+
+/// How a closure in the table ends, other than by a reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stop {
+    Abandon,
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Runs a typed closure on the frame at `address`.
+fn respond<S: Signature, A: Api + ?Sized>(
+    api: &mut A,
+    address: usize,
+    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape>,
+) -> Result<Reply, Stop> {
+    let mut frame = S::Frame::default();
+    api.base().state.runtime.window().read(address, frame.as_mut())?;
+    let arguments = S::arguments(&frame)?;
+    match closure(api, arguments) {
+        Ok(value) => {
+            write_return::<S, A>(api, address, &value)?;
+            Ok(Reply::Return)
+        }
+        Err(Escape::Abandon) => Err(Stop::Abandon),
+        Err(Escape::Error(error)) => Err(Stop::Error(error)),
+        Err(Escape::Raise(raise)) => {
+            api.base().check_instance(raise.instance)?;
+            Ok(Reply::Raise { entry: raise.entry, arguments: raise.arguments })
+        }
+    }
+}
+
+/// Writes a closure's result, and nothing else, into the callback's frame.
+fn write_return<S: Signature, A: Api + ?Sized>(
+    api: &A,
+    address: usize,
+    value: &S::Return,
+) -> Result<()> {
+    if S::RETURN_SIZE == 0 {
+        return Ok(());
+    }
+    let mut frame = S::Frame::default();
+    S::put_return(&mut frame, value);
+    let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
+    let bytes = frame.as_ref().get(result).unwrap_or(&[]);
+    api.base().state.runtime.window().write(address.wrapping_add(S::RETURN_OFFSET), bytes)
+}
+
+/// Removes a closure from the table at the end of its borrow (invariant 6).
+struct Borrowed<'a, A: Api + ?Sized> {
+    api: &'a mut A,
+    slot: SlotId,
+}
+
+impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
+    fn drop(&mut self) {
+        drop(self.api.base_mut().state.slots.remove(self.slot));
+    }
+}
+
+/// Runs `body` with a function pointer that calls `closure`; needs no allocator.
+///
+/// # Errors
+/// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
+/// [`Error::Poisoned`] if the instance is unusable.
+#[allow(unsafe_code)]
+pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
+    api: &mut A,
+    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape>,
+    body: impl FnOnce(&mut A, FnPtr<S>) -> T,
+) -> Result<T> {
+    let base = api.base_mut();
+    let (index, function) = base.free_slot::<S>()?;
+    let mut erased = |api: &mut A, frame: usize| respond::<S, A>(api, frame, closure);
+    // SAFETY: `erased` outlives the guard below, which removes it (invariant 6).
+    let closure = unsafe { Closure::borrowed(&mut erased) };
+    let slot = base.occupy::<S>(index, closure)?;
+    let guard = Borrowed { api, slot };
+    Ok(body(&mut *guard.api, function))
+}
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// A free slot of the signature and its trampoline.
+    pub(crate) fn free_slot<S: Signature>(&mut self) -> Result<(u32, FnPtr<S>)> {
+        self.run_deferred();
+        self.check_usable()?;
+        let none = Error::NoCallbackSlot { signature: S::NAME };
+        let index = self.state.slots.free(S::FIRST_SLOT, S::SLOTS).ok_or(none)?;
+        let address = self.state.runtime.trampoline(index).ok_or(none)?;
+        Ok((index, FnPtr::from_addr(address)))
+    }
+
+    pub(crate) fn occupy<S: Signature>(
+        &mut self,
+        index: u32,
+        closure: Closure<A>,
+    ) -> Result<SlotId> {
+        let none = Error::NoCallbackSlot { signature: S::NAME };
+        self.state.slots.insert(index, closure).ok_or(none)
+    }
+}
+
+/// Removals that wait for the instance, since a handle's `Drop` has none.
+#[cfg(feature = "alloc")]
+#[derive(Debug, Default)]
+pub(crate) struct Deferred(crossbeam_queue::SegQueue<SlotId>);
+
+#[cfg(feature = "alloc")]
+impl Deferred {
+    pub(crate) fn pop(&self) -> Option<SlotId> {
+        if self.0.is_empty() { None } else { self.0.pop() }
+    }
+}
+
+/// A registered callback: foreign code may keep its [`function`](Self::function) and
+/// call it during any later call, until this handle is dropped.
+#[cfg(feature = "alloc")]
+#[must_use = "the callback is removed when the handle is dropped"]
+pub struct Registered<S: Signature> {
+    function: FnPtr<S>,
+    slot: SlotId,
+    deferred: Arc<Deferred>,
+    signature: PhantomData<fn() -> S>,
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Signature> Registered<S> {
+    /// The function pointer to hand to the library.
+    #[must_use]
+    pub const fn function(&self) -> FnPtr<S> {
+        self.function
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Signature> Drop for Registered<S> {
+    fn drop(&mut self) {
+        self.deferred.0.push(self.slot);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<S: Signature> core::fmt::Debug for Registered<S> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "Registered<{}>({:?})", S::NAME, self.function)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
+    /// Registers a closure that foreign code may call at any later call, until the
+    /// handle is dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
+    /// [`Error::Poisoned`] if the instance is unusable.
+    pub fn register<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + Send + 'static,
+    ) -> Result<Registered<S>> {
+        let (slot, function) = self.own_closure::<S>(closure)?;
+        let deferred = Arc::clone(&self.state.deferred);
+        Ok(Registered { function, slot, deferred, signature: PhantomData })
+    }
+
+    #[allow(unsafe_code)]
+    fn own_closure<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + Send + 'static,
+    ) -> Result<(SlotId, FnPtr<S>)> {
+        // SAFETY: the closure borrows nothing that ends, being 'static.
+        unsafe { self.own_borrowing_closure::<S>(closure) }
+    }
+
+    /// Puts an owned closure into a slot.
+    ///
+    /// # Safety
+    /// The caller removes it before what it borrows ends, however it is left
+    /// (invariant 6); and while the instance can move to another thread, only
+    /// `Send` closures are in the table (invariant 7).
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn own_borrowing_closure<'a, S: Signature>(
+        &mut self,
+        mut closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + 'a,
+    ) -> Result<(SlotId, FnPtr<S>)> {
+        let (index, function) = self.free_slot::<S>()?;
+        let erased =
+            Box::new(move |api: &mut A, frame: usize| respond::<S, A>(api, frame, &mut closure));
+        // SAFETY: the caller's promise.
+        let closure = unsafe { Closure::owned(erased) };
+        Ok((self.occupy::<S>(index, closure)?, function))
+    }
+}

@@ -1,0 +1,366 @@
+//! The one error type: what a user can act on.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::Text;
+
+/// Shorthand for results of foreign operations.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Bits that are no value of the Rust type that they were to become.
+///
+/// The paper's type safety guarantee: such bits never become a Rust value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidValue {
+    /// The type as the C header or Rust names it.
+    pub type_name: &'static str,
+    /// The bits, read as an integer of the type's size and signedness.
+    pub value: i128,
+    /// Every valid value where they are few, else empty.
+    pub valid: &'static [i128],
+}
+
+/// What kind of fault stopped foreign code.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// An access to memory that is not there or not allowed (`SIGSEGV`).
+    Access,
+    /// The stack ran into its guard page.
+    StackOverflow,
+    /// An access beyond the backing object or misaligned (`SIGBUS`).
+    Bus,
+    /// An instruction that does not exist or is not allowed (`SIGILL`).
+    IllegalInstruction,
+    /// A division by zero or another arithmetic trap (`SIGFPE`).
+    Arithmetic,
+    /// A breakpoint or trace trap (`SIGTRAP`).
+    Trap,
+    /// The library gave up by itself: `abort`, a failed assertion, stack smashing found.
+    Abort,
+    /// Another signal ended the worker.
+    Signal(i32),
+}
+
+/// A fault in foreign code. `place` is what the faulting domain said: a hint, not evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What happened.
+    pub kind: FaultKind,
+    /// The address that was accessed, or of the instruction where there is no such.
+    pub address: usize,
+    /// Library, symbol and offset, such as `libpng16.so.16 png_read_row+0x1c`; empty if unknown.
+    pub place: Text,
+}
+
+/// Why an instance is poisoned.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A fault in foreign code.
+    Fault,
+    /// A system call that is not allowed.
+    SyscallDenied,
+    /// A call ran out of time.
+    Timeout,
+    /// Another thread interrupted a call.
+    Interrupted,
+    /// Foreign code ended its process.
+    Exited,
+    /// A callback abandoned the foreign call, or panicked in it.
+    Abandoned,
+    /// A `longjmp` left the innermost call.
+    NonLocalExit,
+    /// The domain broke the protocol between host and domain.
+    Protocol,
+}
+
+/// Whatever can go wrong between a host and a foreign library.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The bits are no value of the type.
+    InvalidValue(InvalidValue),
+    /// A foreign string is not UTF-8.
+    InvalidUtf8 {
+        /// Where the string starts.
+        address: usize,
+        /// How many bytes of it are valid.
+        valid_up_to: usize,
+    },
+    /// A foreign string has no terminating NUL within the bytes that were allowed.
+    Unterminated {
+        /// Where the string starts.
+        address: usize,
+        /// How many bytes were searched.
+        max: usize,
+    },
+    /// A string for foreign code contains a NUL.
+    InteriorNul {
+        /// Where the NUL is, in bytes.
+        position: usize,
+    },
+    /// An address range is not (wholly) in the domain's memory.
+    OutOfRange {
+        /// Where the range starts.
+        address: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// An address is not aligned for its type.
+    Misaligned {
+        /// The address.
+        address: usize,
+        /// What it must be a multiple of.
+        align: usize,
+    },
+    /// A length differs from what it must be.
+    LengthMismatch {
+        /// What it must be, in elements.
+        expected: usize,
+        /// What it is.
+        actual: usize,
+    },
+    /// A type without size has no place in foreign memory.
+    ZeroSized {
+        /// The type.
+        type_name: &'static str,
+    },
+    /// A size beyond `isize::MAX` bytes.
+    TooLarge {
+        /// How many elements were asked for.
+        elements: usize,
+    },
+    /// A reference belongs to another instance, or to this one before it was reset.
+    WrongInstance,
+    /// Foreign code faulted.
+    Fault(Fault),
+    /// Foreign code made a system call that it may not make.
+    SyscallDenied {
+        /// The system call's name, or `unknown`.
+        name: &'static str,
+        /// Its number.
+        number: u64,
+    },
+    /// Foreign code ran longer than allowed; callbacks in the host do not count.
+    Timeout {
+        /// What was allowed.
+        limit: Duration,
+    },
+    /// Another thread interrupted the call.
+    Interrupted,
+    /// Foreign code ended its process.
+    Exited {
+        /// The exit status, unless somebody else collected it.
+        status: Option<i32>,
+    },
+    /// An earlier failure left the instance unusable; build a new one.
+    Poisoned {
+        /// The earlier failure.
+        by: Cause,
+    },
+    /// A callback abandoned the foreign call.
+    Abandoned,
+    /// Foreign code called a callback that is already running.
+    CallbackBusy,
+    /// Foreign code called a callback that does not exist (any more).
+    NoSuchCallback {
+        /// The slot that was called.
+        slot: u32,
+    },
+    /// The foreign function was left by `longjmp`, not by returning.
+    NonLocalExit,
+    /// Calls and callbacks nest too deeply.
+    TooDeep {
+        /// How deep they may nest.
+        limit: u32,
+    },
+    /// The domain's memory is used up.
+    OutOfMemory {
+        /// How many bytes were asked for.
+        requested: usize,
+    },
+    /// Every callback slot of this signature is in use.
+    NoCallbackSlot {
+        /// The signature's name.
+        signature: &'static str,
+    },
+    /// Every protection key is in use.
+    NoKeyLeft,
+    /// The library could not be loaded.
+    Load(Text),
+    /// The library lacks a function that its header declares.
+    MissingFunction(Text),
+    /// This machine lacks something that is needed.
+    Unsupported {
+        /// What is missing.
+        what: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The operating system refused something.
+    System {
+        /// What was tried.
+        operation: &'static str,
+        /// The error number.
+        errno: i32,
+    },
+    /// The instance belongs to the process that was forked, not to this one.
+    Forked,
+    /// The domain broke the protocol between host and domain.
+    Protocol(&'static str),
+}
+
+impl Error {
+    /// Why the instance is unusable after this error; `None` if it still is usable.
+    #[must_use]
+    pub fn poisons(&self) -> Option<Cause> {
+        Some(match self {
+            Self::Fault(_) => Cause::Fault,
+            Self::SyscallDenied { .. } => Cause::SyscallDenied,
+            Self::Timeout { .. } => Cause::Timeout,
+            Self::Interrupted => Cause::Interrupted,
+            Self::Exited { .. } => Cause::Exited,
+            Self::Protocol(_) => Cause::Protocol,
+            Self::Poisoned { by } => *by,
+            _ => return None,
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<InvalidValue> for Error {
+    fn from(invalid: InvalidValue) -> Self {
+        Self::InvalidValue(invalid)
+    }
+}
+
+impl fmt::Display for InvalidValue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} is no value of {}", self.value, self.type_name)?;
+        for (index, value) in self.valid.iter().enumerate() {
+            let separator = if index == 0 { "; valid: " } else { ", " };
+            write!(out, "{separator}{value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Access => "forbidden memory access",
+            Self::StackOverflow => "stack overflow",
+            Self::Bus => "bus error",
+            Self::IllegalInstruction => "illegal instruction",
+            Self::Arithmetic => "arithmetic trap",
+            Self::Trap => "breakpoint trap",
+            Self::Abort => "abort",
+            Self::Signal(number) => return write!(out, "signal {number}"),
+        };
+        out.write_str(text)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at {:#x}", self.kind, self.address)?;
+        if !self.place.as_str().is_empty() {
+            write!(out, " in {}", self.place)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Fault => "a fault",
+            Self::SyscallDenied => "a denied system call",
+            Self::Timeout => "a timeout",
+            Self::Interrupted => "an interruption",
+            Self::Exited => "the end of its process",
+            Self::Abandoned => "an abandoned call",
+            Self::NonLocalExit => "a longjmp out of a nested call",
+            Self::Protocol => "a broken protocol",
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidValue(invalid) => write!(out, "invalid value: {invalid}"),
+            Self::InvalidUtf8 { address, valid_up_to } => {
+                write!(
+                    out,
+                    "the foreign string at {address:#x} is not UTF-8 after {valid_up_to} bytes"
+                )
+            }
+            Self::Unterminated { address, max } => {
+                write!(out, "no NUL within {max} bytes of the foreign string at {address:#x}")
+            }
+            Self::InteriorNul { position } => {
+                write!(out, "the string has a NUL at byte {position}; C strings end there")
+            }
+            Self::OutOfRange { address, len } => {
+                write!(out, "{len} bytes at {address:#x} are not in the foreign library's memory")
+            }
+            Self::Misaligned { address, align } => {
+                write!(out, "the address {address:#x} is no multiple of {align}")
+            }
+            Self::LengthMismatch { expected, actual } => {
+                write!(out, "a length of {actual} where it must be {expected}")
+            }
+            Self::ZeroSized { type_name } => {
+                write!(out, "{type_name} has no size, so it has no place in foreign memory")
+            }
+            Self::TooLarge { elements } => {
+                write!(out, "{elements} elements exceed the address space")
+            }
+            Self::WrongInstance => out.write_str("the reference belongs to another instance"),
+            Self::Fault(fault) => write!(out, "foreign code faulted: {fault}"),
+            Self::SyscallDenied { name, number } => {
+                write!(out, "foreign code made a denied system call: {name} ({number})")
+            }
+            Self::Timeout { limit } => write!(out, "foreign code ran longer than {limit:?}"),
+            Self::Interrupted => out.write_str("the call was interrupted from another thread"),
+            Self::Exited { status: Some(status) } => {
+                write!(out, "foreign code ended its process with status {status}")
+            }
+            Self::Exited { status: None } => out.write_str("foreign code ended its process"),
+            Self::Poisoned { by } => {
+                write!(out, "the instance is unusable after {by}; build a new one")
+            }
+            Self::Abandoned => out.write_str("a callback abandoned the foreign call"),
+            Self::CallbackBusy => out.write_str("foreign code called a callback that was running"),
+            Self::NoSuchCallback { slot } => {
+                write!(out, "foreign code called callback slot {slot}, which is empty")
+            }
+            Self::NonLocalExit => out.write_str("the foreign function was left by longjmp"),
+            Self::TooDeep { limit } => write!(out, "calls and callbacks nest deeper than {limit}"),
+            Self::OutOfMemory { requested } => {
+                write!(out, "no room for {requested} bytes in the domain; raise memory_limit")
+            }
+            Self::NoCallbackSlot { signature } => write!(
+                out,
+                "every callback slot of {signature} is in use; raise callback_slots in build.rs"
+            ),
+            Self::NoKeyLeft => out.write_str("every protection key is in use"),
+            Self::Load(text) => write!(out, "the library could not be loaded: {text}"),
+            Self::MissingFunction(name) => {
+                write!(out, "the library that was loaded has no function {name}")
+            }
+            Self::Unsupported { what, remedy } => write!(out, "unsupported: {what}; {remedy}"),
+            Self::System { operation, errno } => {
+                write!(out, "the operating system refused {operation}: error {errno}")
+            }
+            Self::Forked => out.write_str(
+                "the instance belongs to the parent process; build a new one after fork",
+            ),
+            Self::Protocol(what) => write!(out, "the domain broke the protocol: {what}"),
+        }
+    }
+}

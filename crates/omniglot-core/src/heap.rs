@@ -1,0 +1,41 @@
+//! The library's own heap: memory that C will free, or C's to give back.
+
+use crate::address::size_of_elements;
+use crate::{Api, Error, Foreign, Frame, HEADER_SIZE, Ptr, Result, SliceMut, Void, call};
+
+/// Shim 0: `void *malloc(size_t)`.
+const SHIM_MALLOC: u32 = 0;
+/// Shim 1: `void free(void *)`.
+const SHIM_FREE: u32 = 1;
+/// The second value in both frames.
+const RESULT: usize = HEADER_SIZE + size_of::<usize>().next_multiple_of(align_of::<usize>());
+/// Header and two words.
+const FRAME_SIZE: usize = RESULT + size_of::<usize>();
+
+/// Memory for `len` elements from the library's `malloc`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`] if it gives none; [`Error::OutOfRange`] if what it gives
+/// is not in the domain; as any call.
+pub fn malloc<T: Foreign, A: Api + ?Sized>(api: &mut A, len: usize) -> Result<SliceMut<T>> {
+    let size = size_of_elements::<T>(len)?;
+    let mut frame = Frame::<FRAME_SIZE>::new();
+    frame.put(HEADER_SIZE, &size);
+    call(api, SHIM_MALLOC, frame.bytes_mut())?;
+    let pointer: Ptr<T> = frame.get(RESULT)?;
+    if pointer.is_null() {
+        return Err(Error::OutOfMemory { requested: size });
+    }
+    api.base().upgrade_slice_mut(pointer, len)
+}
+
+/// Gives memory back to the library's `free`.
+///
+/// # Errors
+/// As any call; a pointer that is not from `malloc` is the library's own undoing.
+pub fn free<A: Api + ?Sized>(api: &mut A, pointer: impl crate::AsPtr<Void>) -> Result<()> {
+    let pointer = api.base().address(pointer)?;
+    let mut frame = Frame::<FRAME_SIZE>::new();
+    frame.put(HEADER_SIZE, &pointer);
+    call(api, SHIM_FREE, frame.bytes_mut())
+}

@@ -1,0 +1,201 @@
+//! The owned instance, and the trait through which core reaches its state.
+#![allow(unsafe_code)]
+
+use crate::{Base, Runtime};
+
+/// A library's interface, as generated: unsized, so that two of them cannot be
+/// swapped, and not `Send`, so that a callback cannot send it to another thread.
+///
+/// Implemented by [`define_library!`](crate::define_library).
+pub trait Api: 'static {
+    /// Where the library runs.
+    type Runtime: Runtime;
+    /// The instance's state.
+    fn base(&self) -> &Base<Self::Runtime, Self>;
+    /// The instance's state.
+    fn base_mut(&mut self) -> &mut Base<Self::Runtime, Self>;
+}
+
+/// Owns an instance's state `A`: the sized form of an [`Api`].
+///
+/// It is `Send`, unlike what it owns.
+#[derive(Debug)]
+pub struct Instance<A>(A);
+
+// SAFETY: `A` is made only by `define_library!` from a `Runtime`, which is `Send`,
+// and `Base`, whose slot table holds only `Send` closures while the instance is
+// not borrowed (invariant 7). `A` is not `Send` only so that a callback cannot
+// send its `&mut A`, which is then a borrow of the whole, to another thread.
+unsafe impl<A: OwnedApi> Send for Instance<A> {}
+
+impl<A: OwnedApi> Instance<A> {
+    /// Takes ownership of fresh state.
+    pub const fn new(state: A) -> Self {
+        Self(state)
+    }
+
+    /// The state.
+    pub const fn get(&self) -> &A {
+        &self.0
+    }
+
+    /// The state.
+    pub const fn get_mut(&mut self) -> &mut A {
+        &mut self.0
+    }
+}
+
+/// Marks the sized state that [`define_library!`](crate::define_library) defines.
+///
+/// # Safety
+/// The type holds a [`Base`] and nothing else.
+#[doc(hidden)]
+pub unsafe trait OwnedApi {}
+
+/// Defines a library's instance type and its interface type; used by generated code.
+///
+/// `define_library! { pub struct Png, Api; DESCRIPTION }` defines `Api<R>`, which
+/// carries the functions, and `Png<R>`, which owns an instance and derefs to it.
+#[macro_export]
+macro_rules! define_library {
+    ($(#[$meta:meta])* pub struct $name:ident, $api:ident; $description:path; default $runtime:ty) => {
+        /// The library's functions and its memory; what an instance and a scope
+        /// deref to and what a callback gets.
+        pub struct $api<R: $crate::Runtime = $runtime, U: ?Sized = [$crate::Unsized]> {
+            base: $crate::Base<R, $api<R>, U>,
+        }
+
+        impl<R: $crate::Runtime> $crate::Api for $api<R> {
+            type Runtime = R;
+            #[inline]
+            fn base(&self) -> &$crate::Base<R, Self> {
+                &self.base
+            }
+            #[inline]
+            fn base_mut(&mut self) -> &mut $crate::Base<R, Self> {
+                &mut self.base
+            }
+        }
+
+        impl<R: $crate::Runtime> ::core::ops::Deref for $api<R> {
+            type Target = $crate::Base<R, $api<R>>;
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                &self.base
+            }
+        }
+
+        impl<R: $crate::Runtime> ::core::ops::DerefMut for $api<R> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.base
+            }
+        }
+
+        impl<R: $crate::Runtime> $api<R> {
+            /// Runs `body` with temporary memory and callbacks that are gone at its end.
+            ///
+            /// # Errors
+            /// What `body` returns.
+            pub fn scope<'env, T>(
+                &mut self,
+                body: impl for<'scope> FnOnce(&mut $crate::Scope<'scope, 'env, Self>) -> $crate::Result<T>,
+            ) -> $crate::Result<T> {
+                $crate::scope(self, body)
+            }
+
+            /// Runs `body` with a function pointer that calls `closure`; needs no allocator.
+            ///
+            /// # Errors
+            /// `NoCallbackSlot` if every slot of the signature is in use.
+            pub fn with_callback<S: $crate::Signature, T>(
+                &mut self,
+                closure: &mut dyn FnMut(&mut Self, S::Arguments) -> ::core::result::Result<S::Return, $crate::Escape>,
+                body: impl FnOnce(&mut Self, $crate::FnPtr<S>) -> T,
+            ) -> $crate::Result<T> {
+                $crate::with_callback::<S, Self, T>(self, closure, body)
+            }
+
+            /// Memory for `len` elements from the library's own `malloc`.
+            ///
+            /// # Errors
+            /// `OutOfMemory` if it gives none; as any call.
+            pub fn malloc<T: $crate::Foreign>(&mut self, len: usize) -> $crate::Result<$crate::SliceMut<T>> {
+                $crate::malloc(self, len)
+            }
+
+            /// Gives memory back to the library's own `free`.
+            ///
+            /// # Errors
+            /// As any call.
+            pub fn free(&mut self, pointer: impl $crate::AsPtr<$crate::Void>) -> $crate::Result<()> {
+                $crate::free(self, pointer)
+            }
+
+            /// Calls a function of the library through its address.
+            ///
+            /// # Errors
+            /// As any call of a foreign function.
+            pub fn call_pointer<S: $crate::Signature>(
+                &mut self,
+                function: $crate::FnPtr<S>,
+                arguments: S::Arguments,
+            ) -> $crate::Result<S::Return> {
+                $crate::call_pointer::<S, Self>(self, function, arguments)
+            }
+        }
+
+        $(#[$meta])*
+        pub struct $name<R: $crate::Runtime = $runtime>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
+
+        $crate::__owned_api!($api);
+
+        impl<R: $crate::Runtime> $name<R> {
+            /// Makes an instance of a runtime in which the library is loaded.
+            pub fn from_runtime(runtime: R) -> Self {
+                let base = $crate::Base::new(runtime, &$description);
+                Self($crate::Instance::new($api { base }))
+            }
+        }
+
+        impl<R: $crate::Runtime> $crate::Library for $name<R> {
+            type Runtime = R;
+            const DESCRIPTION: $crate::Description = $description;
+            fn assemble(runtime: R) -> Self {
+                Self::from_runtime(runtime)
+            }
+        }
+
+        impl<R: $crate::Runtime> ::core::ops::Deref for $name<R> {
+            type Target = $api<R>;
+            #[inline]
+            fn deref(&self) -> &$api<R> {
+                self.0.get()
+            }
+        }
+
+        impl<R: $crate::Runtime> ::core::ops::DerefMut for $name<R> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut $api<R> {
+                self.0.get_mut()
+            }
+        }
+
+        impl<R: $crate::Runtime> ::core::fmt::Debug for $name<R> {
+            fn fmt(&self, out: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                out.debug_tuple(stringify!($name)).field(&self.isolation()).finish()
+            }
+        }
+    };
+}
+
+/// The one unsafe line of generated code: it lives here, so that the code that
+/// uses it compiles under `forbid(unsafe_code)`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __owned_api {
+    ($api:ident) => {
+        // SAFETY: `define_library!` gives the type one field, a `Base`.
+        unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {}
+    };
+}

@@ -1,0 +1,88 @@
+//! Types, checks and calls for the safe use of untrusted C libraries.
+//!
+//! This crate is what every runtime shares: addresses in foreign memory
+//! ([`Ptr`], [`Ref`], [`Slice`]), validated values ([`Foreign`], [`View`]), calls
+//! and callbacks ([`call()`], [`Signature`]) and the [`Runtime`] trait that runs
+//! them somewhere. It is `no_std` and needs no allocator; users import it through
+//! the crate `omniglot`.
+//!
+//! # Soundness invariants
+//!
+//! Every `unsafe` block in this crate argues from these.
+//!
+//! 1. **Window.** While a [`Window`] exists, the host may read and write all of
+//!    its bytes at `host .. host + len`, and no Rust object lives there.
+//! 2. **Checked ranges.** A host pointer into a window is only made by
+//!    `Window::locate`, from a range that was checked to lie in it.
+//! 3. **No reference where somebody else writes.** Where
+//!    [`Runtime::CONCURRENT`] is true, window memory is only read and written
+//!    through raw volatile copies; no `&T` to it exists. Where it is false,
+//!    a `&T` to it only lives in a [`View`] that borrows the instance, and
+//!    foreign code runs only with the instance borrowed by `&mut`.
+//! 4. **Read once.** Bounds, bits and value come from one read: what was
+//!    validated is what is used.
+//! 5. **Validity.** Bytes become a `T` only through zerocopy's `TryFromBytes`,
+//!    for `T: Immutable + Copy + 'static` ([`Foreign`]'s supertraits).
+//! 6. **Closures.** A borrowed closure in the slot table is removed before the
+//!    borrow ends, because it is put there only by functions that remove it
+//!    when they return or unwind, and nobody else can reach its guard.
+//! 7. **Whole instances move.** Closures that are not `Send` are in the table
+//!    only while the instance is mutably borrowed, so an instance that can be
+//!    moved to another thread holds only `Send` ones.
+
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod address;
+mod base;
+#[cfg(feature = "std")]
+mod boxed;
+mod call;
+mod callback;
+mod error;
+mod foreign;
+mod frame;
+mod heap;
+mod instance;
+mod library;
+mod memory;
+mod operations;
+mod runtime;
+mod scope;
+mod slots;
+mod strings;
+mod text;
+mod view;
+
+pub use address::{AsPtr, Field, FnPtr, Ptr, Ref, RefMut, Slice, SliceMut, Void};
+pub use address::{ToRef, ToRefMut, ToSlice, ToSliceMut};
+pub use base::{Base, Unsized};
+#[cfg(feature = "std")]
+pub use boxed::ForeignBox;
+pub use call::{MAX_DEPTH, call, call_pointer};
+#[cfg(feature = "alloc")]
+pub use callback::Registered;
+pub use callback::{Escape, Raise, Signature, with_callback};
+pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
+pub use foreign::{Bits, Foreign, encode_field, explain_field};
+pub use frame::{Frame, HEADER_SIZE};
+pub use heap::{free, malloc};
+#[doc(hidden)]
+pub use instance::OwnedApi;
+pub use instance::{Api, Instance};
+pub use library::{BUILTIN_SHIMS, Description, Library};
+pub use memory::Window;
+pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime};
+pub use scope::{Scope, scope};
+pub use text::Text;
+#[cfg(feature = "alloc")]
+pub use view::Unvalidated;
+pub use view::View;
+
+/// The crate whose derives validate generated types; re-exported for generated code.
+pub use zerocopy;

@@ -1,0 +1,32 @@
+//! What generation knows of a library, and how an instance of it is made.
+
+use crate::Runtime;
+
+/// How many shims every image starts with: `malloc` and `free` of the library's own libc.
+pub const BUILTIN_SHIMS: u32 = 2;
+
+/// A generated library: its shims and how many there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// The library's name in messages.
+    pub name: &'static str,
+    /// The shared object with the shims (and the C sources, if the user named any),
+    /// for the target that the host was compiled for; empty where there is none.
+    pub image: &'static [u8],
+    /// How many shims it has, built-in ones included.
+    pub shims: u32,
+    /// How many callback slots it has.
+    pub slots: u32,
+    /// The C function that each shim calls, in the order of the shims.
+    pub functions: &'static [&'static str],
+}
+
+/// A generated instance type.
+pub trait Library: Sized {
+    /// The runtime that the instance runs on.
+    type Runtime: Runtime;
+    /// What generation knows of the library.
+    const DESCRIPTION: Description;
+    /// Makes an instance of a runtime in which the library is loaded.
+    fn assemble(runtime: Self::Runtime) -> Self;
+}

@@ -1,0 +1,320 @@
+//! What a host does with foreign memory: check, read, view, write.
+
+use zerocopy::TryFromBytes;
+
+#[cfg(feature = "alloc")]
+use crate::Unvalidated;
+use crate::address::{check_alignment, size_of_elements};
+use crate::view::read_value;
+use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
+use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
+
+/// Bytes that are validated or encoded at a time.
+const CHUNK: usize = 4096;
+
+/// A buffer that is aligned for every type that C's `malloc` serves.
+#[repr(align(16))]
+struct Chunk([u8; CHUNK]);
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    pub(crate) fn runtime_window(&self) -> &Window {
+        self.state.runtime.window()
+    }
+
+    /// The address to pass for an argument; what was checked must be this instance's.
+    ///
+    /// # Errors
+    /// [`Error::WrongInstance`].
+    #[inline]
+    pub fn address<T: ?Sized>(&self, argument: impl crate::AsPtr<T>) -> Result<Ptr<T>> {
+        let (address, instance) = argument.as_ptr_of();
+        if let Some(instance) = instance {
+            self.check_instance(instance)?;
+        }
+        Ok(address)
+    }
+
+    fn check_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
+        let size = size_of_elements::<T>(len)?;
+        if size > 0 {
+            self.runtime_window().check(pointer.addr(), size)?;
+        }
+        check_alignment::<T>(pointer.addr())
+    }
+
+    /// Checks that a `T` can be read at `pointer`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Misaligned`] or [`Error::ZeroSized`].
+    pub fn upgrade<T: Foreign>(&self, pointer: Ptr<T>) -> Result<Ref<T>> {
+        self.check_range(pointer, 1)?;
+        Ok(Ref::checked(pointer.addr(), self.state.id))
+    }
+
+    /// Checks that a `T` can be written at `pointer`.
+    ///
+    /// # Errors
+    /// As [`upgrade`](Self::upgrade).
+    pub fn upgrade_mut<T: Foreign>(&self, pointer: Ptr<T>) -> Result<RefMut<T>> {
+        self.check_range(pointer, 1)?;
+        Ok(RefMut::checked(pointer.addr(), self.state.id))
+    }
+
+    /// Checks that `len` elements can be read at `pointer`.
+    ///
+    /// # Errors
+    /// As [`upgrade`](Self::upgrade), and [`Error::TooLarge`].
+    pub fn upgrade_slice<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<Slice<T>> {
+        self.check_range(pointer, len)?;
+        Ok(Slice::checked(pointer.addr(), len, self.state.id))
+    }
+
+    /// Checks that `len` elements can be written at `pointer`.
+    ///
+    /// # Errors
+    /// As [`upgrade_slice`](Self::upgrade_slice).
+    pub fn upgrade_slice_mut<T: Foreign>(
+        &self,
+        pointer: Ptr<T>,
+        len: usize,
+    ) -> Result<SliceMut<T>> {
+        self.check_range(pointer, len)?;
+        Ok(SliceMut::checked(pointer.addr(), len, self.state.id))
+    }
+
+    fn reference<T>(&self, from: impl ToRef<T>) -> Result<Ref<T>> {
+        let reference = from.convert();
+        self.check_instance(reference.instance)?;
+        Ok(reference)
+    }
+
+    fn slice<T>(&self, from: impl ToSlice<T>) -> Result<Slice<T>> {
+        let slice = from.convert();
+        self.check_instance(slice.instance)?;
+        Ok(slice)
+    }
+
+    /// Reads and validates a value.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`]; [`Error::WrongInstance`].
+    #[inline]
+    pub fn read<T: Foreign>(&self, from: impl ToRef<T>) -> Result<T> {
+        let reference = self.reference(from)?;
+        read_value(self.runtime_window(), reference.address)
+    }
+
+    /// Copies a value's bytes, to be validated later.
+    ///
+    /// # Errors
+    /// [`Error::WrongInstance`].
+    #[cfg(feature = "alloc")]
+    pub fn copy_unvalidated<T: Foreign>(&self, from: impl ToRef<T>) -> Result<Unvalidated<T>> {
+        let reference = self.reference(from)?;
+        Unvalidated::read(self.runtime_window(), reference.address)
+    }
+
+    /// A validated value, borrowed until the next foreign call.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn view<T: Foreign>(&self, from: impl ToRef<T>) -> Result<View<'_, T>> {
+        let reference = self.reference(from)?;
+        let window = self.runtime_window();
+        let (size, align) = (size_of::<T>(), align_of::<T>());
+        View::validate(window, reference.address, size, align, R::CONCURRENT)?
+            .ok_or_else(|| self.explain::<T>(reference.address, 1))
+    }
+
+    /// Validated elements, borrowed until the next foreign call.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), for the first invalid element.
+    pub fn view_slice<T: Foreign>(&self, from: impl ToSlice<T>) -> Result<View<'_, [T]>> {
+        let slice = self.slice(from)?;
+        let size = size_of_elements::<T>(slice.len)?;
+        if size == 0 {
+            return self.view_empty();
+        }
+        View::validate(self.runtime_window(), slice.address, size, align_of::<T>(), R::CONCURRENT)?
+            .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
+    }
+
+    /// No elements: the address is not touched, as it may be any.
+    fn view_empty<T: Foreign>(&self) -> Result<View<'_, [T]>> {
+        let window = self.runtime_window();
+        let aligned = window.start().next_multiple_of(align_of::<T>());
+        let view = View::validate(window, aligned, 0, align_of::<T>(), R::CONCURRENT)?;
+        view.ok_or(Error::OutOfRange { address: aligned, len: 0 })
+    }
+
+    /// The first invalid element, for a message. Foreign memory may have changed
+    /// since; then the message is about the whole.
+    fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
+        let window = self.runtime_window();
+        (0..len)
+            .find_map(|index| read_value::<T>(window, address + index * size_of::<T>()).err())
+            .unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[]).into())
+    }
+
+    /// Copies validated elements out. Nothing says which were copied after an error.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] unless both have as many; as [`read`](Self::read).
+    pub fn read_into<T: Foreign>(&self, from: impl ToSlice<T>, into: &mut [T]) -> Result<()> {
+        let slice = self.slice(from)?;
+        check_len(slice.len, into.len())?;
+        if let Some(bytes) = T::as_bytes_mut(into) {
+            return self.read_any_bits(slice.address, bytes);
+        }
+        self.read_validated(slice, into)
+    }
+
+    fn read_any_bits(&self, address: usize, into: &mut [u8]) -> Result<()> {
+        if into.is_empty() { Ok(()) } else { self.runtime_window().read(address, into) }
+    }
+
+    fn read_validated<T: Foreign>(&self, slice: Slice<T>, into: &mut [T]) -> Result<()> {
+        let per_chunk = CHUNK.checked_div(size_of::<T>()).unwrap_or(0);
+        if per_chunk == 0 || align_of::<T>() > align_of::<Chunk>() {
+            return self.read_one_by_one(slice, into);
+        }
+        let mut chunk = Chunk([0; CHUNK]);
+        for (index, part) in into.chunks_mut(per_chunk).enumerate() {
+            let address = slice.address + index * per_chunk * size_of::<T>();
+            let bytes = chunk.0.get_mut(..size_of_val(part)).unwrap_or(&mut []);
+            self.runtime_window().read(address, bytes)?;
+            copy_valid(bytes, part)?;
+        }
+        Ok(())
+    }
+
+    fn read_one_by_one<T: Foreign>(&self, slice: Slice<T>, into: &mut [T]) -> Result<()> {
+        for (reference, room) in slice.iter().zip(into) {
+            *room = self.read(reference)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a value: its fields, and zeros for its padding.
+    ///
+    /// # Errors
+    /// [`Error::WrongInstance`]; [`Error::Poisoned`].
+    pub fn write<T: Foreign>(&mut self, into: impl ToRefMut<T>, value: T) -> Result<()> {
+        let reference = into.convert();
+        self.write_slice(SliceMut::checked(reference.address, 1, reference.instance), &[value])
+    }
+
+    /// Writes elements, as [`write`](Self::write).
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] unless both have as many; as [`write`](Self::write).
+    pub fn write_slice<T: Foreign>(
+        &mut self,
+        into: impl ToSliceMut<T>,
+        elements: &[T],
+    ) -> Result<()> {
+        self.check_usable()?;
+        let slice = into.convert();
+        self.check_instance(slice.instance)?;
+        check_len(slice.len, elements.len())?;
+        match T::as_bytes(elements) {
+            Some([]) => Ok(()),
+            Some(bytes) => self.runtime_window().write(slice.address, bytes),
+            None => self.write_encoded(slice, elements),
+        }
+    }
+
+    fn write_encoded<T: Foreign>(&self, slice: SliceMut<T>, elements: &[T]) -> Result<()> {
+        let per_chunk = CHUNK.checked_div(size_of::<T>()).unwrap_or(0);
+        if per_chunk == 0 {
+            return self.write_large(slice, elements);
+        }
+        let mut chunk = Chunk([0; CHUNK]);
+        for (index, part) in elements.chunks(per_chunk).enumerate() {
+            let address = slice.address + index * per_chunk * size_of::<T>();
+            chunk.0.fill(0);
+            for (place, element) in part.iter().enumerate() {
+                crate::encode_field(element, &mut chunk.0, place * size_of::<T>());
+            }
+            let bytes = chunk.0.get(..size_of_val(part)).unwrap_or(&[]);
+            self.runtime_window().write(address, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Elements larger than a chunk go through a buffer on the heap.
+    #[cfg(feature = "alloc")]
+    fn write_large<T: Foreign>(&self, slice: SliceMut<T>, elements: &[T]) -> Result<()> {
+        let mut bytes = alloc::vec![0; size_of::<T>()];
+        for (reference, element) in slice.iter().zip(elements) {
+            bytes.fill(0);
+            element.encode(&mut bytes);
+            self.runtime_window().write(reference.address, &bytes)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn write_large<T: Foreign>(&self, _: SliceMut<T>, _: &[T]) -> Result<()> {
+        Err(Error::Unsupported {
+            what: "writing a value of more than 4 KiB without an allocator",
+            remedy: "write its fields one by one, or enable the feature alloc",
+        })
+    }
+
+    /// Copies elements within foreign memory; the ranges may overlap. They are not
+    /// validated: they stay foreign.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] unless both have as many; [`Error::WrongInstance`];
+    /// [`Error::Poisoned`].
+    pub fn copy_within<T: Foreign>(
+        &mut self,
+        from: impl ToSlice<T>,
+        into: impl ToSliceMut<T>,
+    ) -> Result<()> {
+        self.check_usable()?;
+        let from = self.slice(from)?;
+        let into = into.convert();
+        self.check_instance(into.instance)?;
+        check_len(into.len, from.len)?;
+        self.move_bytes(from.address, into.address, size_of_elements::<T>(from.len)?)
+    }
+
+    /// Moves bytes in the order that keeps overlapping ranges whole.
+    fn move_bytes(&self, from: usize, into: usize, len: usize) -> Result<()> {
+        let mut chunk = Chunk([0; CHUNK]);
+        let chunks = len.div_ceil(CHUNK);
+        for step in 0..chunks {
+            let index = if into <= from { step } else { chunks - 1 - step };
+            let offset = index * CHUNK;
+            let bytes = chunk.0.get_mut(..CHUNK.min(len - offset)).unwrap_or(&mut []);
+            self.runtime_window().read(from + offset, bytes)?;
+            self.runtime_window().write(into + offset, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+const fn check_len(expected: usize, actual: usize) -> Result<()> {
+    if expected == actual { Ok(()) } else { Err(Error::LengthMismatch { expected, actual }) }
+}
+
+/// Copies elements out of bytes that the host alone holds, if all are valid.
+fn copy_valid<T: Foreign>(bytes: &[u8], into: &mut [T]) -> Result<()> {
+    match <[T]>::try_ref_from_bytes(bytes) {
+        Ok(valid) if valid.len() == into.len() => {
+            into.copy_from_slice(valid);
+            Ok(())
+        }
+        _ => Err(first_invalid::<T>(bytes)),
+    }
+}
+
+fn first_invalid<T: Foreign>(bytes: &[u8]) -> Error {
+    let invalid = bytes
+        .chunks_exact(size_of::<T>())
+        .find_map(|element| crate::explain_field::<T>(element, 0));
+    invalid.unwrap_or_else(|| T::explain(bytes)).into()
+}

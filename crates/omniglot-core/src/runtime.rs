@@ -1,0 +1,120 @@
+//! What a runtime must do: keep a window, run an entry, report events.
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use crate::{Cause, Result, Window};
+
+/// Which of the four guarantees a runtime gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarantees {
+    /// Foreign code can neither write nor read host memory.
+    pub memory: bool,
+    /// No invalid value becomes a Rust value.
+    pub types: bool,
+    /// No reference into foreign memory lives while foreign code can run.
+    pub aliasing: bool,
+    /// Faults, hangs and system calls end the call, not the host.
+    pub containment: bool,
+}
+
+/// How an instance is isolated.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationKind {
+    /// In a process of its own.
+    Process,
+    /// In this process, behind a memory protection key.
+    ProtectionKeys,
+    /// In user mode, behind RISC-V physical memory protection.
+    Pmp,
+    /// Not at all.
+    Unprotected,
+}
+
+/// What foreign code did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The innermost call returned.
+    Returned,
+    /// Foreign code calls back and waits for [`Runtime::resume`] (or a nested
+    /// [`Runtime::enter`]).
+    Callback {
+        /// The callback slot, as foreign code says.
+        slot: u32,
+        /// The address of the arguments, as foreign code says.
+        arguments: usize,
+    },
+}
+
+/// How the host answers a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The result was written into the callback's frame; go on.
+    Return,
+    /// Run this shim in the callback's place, with the arguments at this address;
+    /// it usually leaves by `longjmp`. If it returns, go on as after `Return`.
+    Raise {
+        /// The shim's entry address.
+        entry: usize,
+        /// The address of its frame.
+        arguments: usize,
+    },
+}
+
+/// Where foreign code lives and runs.
+///
+/// A runtime is a state machine: [`enter`](Self::enter) starts a call and reports
+/// the first [`Event`]; a callback is an event too, answered by
+/// [`resume`](Self::resume) or by a nested `enter`. So no foreign frame ever lies
+/// between host frames, and a panic in a callback unwinds host frames only.
+///
+/// After an error for which [`Error::poisons`](crate::Error::poisons) is `Some`,
+/// or after [`abandon`](Self::abandon), foreign code of the domain never runs
+/// again, and the window stays mapped until the runtime is dropped.
+///
+/// # Safety
+/// - The window stays as [`Window::new`] demands for the runtime's lifetime.
+/// - Foreign code runs only inside `enter` and `resume`; if `CONCURRENT` is
+///   false, nothing else writes the window at other times either.
+/// - Whatever foreign code does, host memory outside the window is not written,
+///   and the guarantees named in `GUARANTEES` hold.
+/// - `enter` and `resume` check their own state: a call that does not fit it is
+///   an error, never undefined behaviour.
+#[allow(unsafe_code)]
+pub unsafe trait Runtime: Sized + Send + 'static {
+    /// The guarantees that this runtime gives.
+    const GUARANTEES: Guarantees;
+    /// Whether the window may change while the host runs, so that views must copy.
+    const CONCURRENT: bool;
+    /// Interrupts a running call from another thread.
+    type InterruptHandle: Clone + Send + Sync + Debug;
+
+    /// The domain's memory.
+    fn window(&self) -> &Window;
+    /// The part of the window that is the host's to allocate from: address and
+    /// length, the address a multiple of 64.
+    fn exchange(&self) -> (usize, usize);
+    /// The entry address of a shim; `None` if there is no such shim.
+    fn shim(&self, index: u32) -> Option<usize>;
+    /// The address of the C function that calls a callback slot.
+    fn trampoline(&self, slot: u32) -> Option<usize>;
+    /// Runs the entry with the address of its frame, up to the next event.
+    ///
+    /// # Errors
+    /// Whatever ended the call instead.
+    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event>;
+    /// Answers the innermost callback and goes on to the next event.
+    ///
+    /// # Errors
+    /// Whatever ended the call instead.
+    fn resume(&mut self, reply: Reply) -> Result<Event>;
+    /// Gives up all calls in progress: no foreign code of the domain runs again.
+    fn abandon(&mut self, cause: Cause);
+    /// How the domain is isolated.
+    fn isolation(&self) -> IsolationKind;
+    /// Limits the foreign time of each outermost call; `None` for no limit.
+    fn set_timeout(&mut self, limit: Option<Duration>);
+    /// A handle to interrupt calls from other threads.
+    fn interrupt_handle(&self) -> Self::InterruptHandle;
+}

@@ -1,0 +1,164 @@
+//! Scopes: temporary foreign memory and borrowing callbacks, gone at the end.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+
+use crate::base::Mark;
+#[cfg(feature = "alloc")]
+use crate::slots::SlotId;
+use crate::{Api, Foreign, Ptr, RefMut, Result, SliceMut};
+#[cfg(feature = "alloc")]
+use crate::{Escape, FnPtr, Signature};
+
+/// An instance, borrowed for a while, with temporary memory of the library's.
+///
+/// Derefs to the library's interface, so everything can be called through it.
+/// What it hands out stays in the domain's memory, so it stays safe to use after
+/// the scope; what it then holds is somebody else's.
+pub struct Scope<'scope, 'env, A: Api + ?Sized> {
+    api: &'scope mut A,
+    mark: Mark,
+    #[cfg(feature = "alloc")]
+    callbacks: Vec<SlotId>,
+    environment: PhantomData<&'env mut &'env ()>,
+}
+
+/// Runs `body` in a scope.
+///
+/// # Errors
+/// What `body` returns; [`Error::Poisoned`](crate::Error::Poisoned) if the instance is unusable.
+pub fn scope<'env, A: Api + ?Sized, T>(
+    api: &mut A,
+    body: impl for<'scope> FnOnce(&mut Scope<'scope, 'env, A>) -> Result<T>,
+) -> Result<T> {
+    api.base_mut().run_deferred();
+    api.base().check_usable()?;
+    let mark = api.base().state.stack.mark();
+    let mut scope = Scope {
+        api,
+        mark,
+        #[cfg(feature = "alloc")]
+        callbacks: Vec::new(),
+        environment: PhantomData,
+    };
+    body(&mut scope)
+}
+
+impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
+    /// Copies elements into temporary foreign memory.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
+    pub fn copy_in<T: Foreign>(&mut self, elements: &[T]) -> Result<SliceMut<T>> {
+        let slice = self.reserve::<T>(elements.len())?;
+        self.api.base_mut().write_slice(slice, elements)?;
+        Ok(slice)
+    }
+
+    /// Zeroed temporary foreign memory for `len` elements. Zeros need not be a
+    /// valid `T`; reading validates.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
+    pub fn zeroed<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
+        let slice = self.reserve::<T>(len)?;
+        let window = self.api.base().runtime_window();
+        window.zero(slice.address, len * size_of::<T>())?;
+        Ok(slice)
+    }
+
+    /// Copies one value into temporary foreign memory.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
+    pub fn value<T: Foreign>(&mut self, value: T) -> Result<RefMut<T>> {
+        let slice = self.reserve::<T>(1)?;
+        let reference = RefMut::checked(slice.address, slice.instance);
+        self.api.base_mut().write(reference, value)?;
+        Ok(reference)
+    }
+
+    /// Copies a C string into temporary foreign memory.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
+    pub fn c_str(&mut self, text: &CStr) -> Result<Ptr<c_char>> {
+        Ok(self.copy_in(text.to_bytes_with_nul())?.as_ptr().cast())
+    }
+
+    /// Copies a string and a NUL into temporary foreign memory.
+    ///
+    /// # Errors
+    /// [`Error::InteriorNul`](crate::Error::InteriorNul) if it has a NUL;
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
+    pub fn str(&mut self, text: &str) -> Result<Ptr<c_char>> {
+        crate::strings::check_no_nul(text)?;
+        let slice = self.reserve::<u8>(text.len() + 1)?;
+        let window = self.api.base().runtime_window();
+        window.write(slice.address, text.as_bytes())?;
+        window.write(slice.address + text.len(), &[0])?;
+        Ok(slice.as_ptr().cast())
+    }
+
+    fn reserve<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
+        let size = crate::address::size_of_elements::<T>(len)?;
+        let state = &mut self.api.base_mut().state;
+        let address = state.stack.push(size, align_of::<T>())?;
+        Ok(SliceMut::checked(address, len, state.id))
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
+    /// A function pointer that calls `closure`, which may borrow what outlives the
+    /// scope; it is gone at the scope's end.
+    ///
+    /// # Errors
+    /// [`Error::NoCallbackSlot`](crate::Error::NoCallbackSlot) if every slot of the
+    /// signature is in use.
+    #[allow(unsafe_code)]
+    pub fn callback<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + 'env,
+    ) -> Result<FnPtr<S>> {
+        let base = self.api.base_mut();
+        // SAFETY: the scope's Drop removes the closure before 'env ends, and nobody can
+        // forget a scope: users only get a `&mut` to it (invariants 6, 7).
+        let (slot, function) = unsafe { base.own_borrowing_closure::<S>(closure) }?;
+        self.callbacks.push(slot);
+        Ok(function)
+    }
+}
+
+impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
+    fn drop(&mut self) {
+        let state = &mut self.api.base_mut().state;
+        state.stack.release(self.mark);
+        #[cfg(feature = "alloc")]
+        for slot in self.callbacks.drain(..) {
+            drop(state.slots.remove(slot));
+        }
+    }
+}
+
+impl<A: Api + ?Sized> Deref for Scope<'_, '_, A> {
+    type Target = A;
+    fn deref(&self) -> &A {
+        self.api
+    }
+}
+
+impl<A: Api + ?Sized> DerefMut for Scope<'_, '_, A> {
+    fn deref_mut(&mut self) -> &mut A {
+        self.api
+    }
+}
+
+impl<A: Api + ?Sized> core::fmt::Debug for Scope<'_, '_, A> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Scope").field("base", &self.api.base()).finish_non_exhaustive()
+    }
+}

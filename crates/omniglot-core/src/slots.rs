@@ -1,0 +1,179 @@
+//! The table of callback slots: which closure a slot calls, and whether it runs.
+//!
+//! A slot's closure is moved out while it runs, so that it cannot be entered
+//! twice and can be removed meanwhile. Slots carry a generation, so that a late
+//! removal never hits a newer closure.
+#![allow(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec::Vec};
+use core::ptr::NonNull;
+
+use crate::callback::Stop;
+use crate::{Error, Reply, Result};
+
+/// What every closure looks like in the table: it gets the address of the
+/// callback's frame and answers the callback.
+pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Result<Reply, Stop> + 'a;
+
+/// Slots of a host without an allocator.
+#[cfg(not(feature = "alloc"))]
+const FIXED_SLOTS: usize = 32;
+
+/// A closure in a slot.
+pub(crate) enum Closure<A: ?Sized + 'static> {
+    /// Borrowed from a frame further out (invariant 6).
+    Borrowed(NonNull<Erased<'static, A>>),
+    /// Owned by the table.
+    #[cfg(feature = "alloc")]
+    Owned(Box<Erased<'static, A>>),
+}
+
+impl<A: ?Sized + 'static> Closure<A> {
+    /// Borrows a closure for the table.
+    ///
+    /// # Safety
+    /// The caller removes it from the table before `closure`'s borrow ends,
+    /// however it is left (invariant 6).
+    pub(crate) unsafe fn borrowed<'a>(closure: &'a mut Erased<'a, A>) -> Self {
+        let pointer = NonNull::from(closure);
+        // SAFETY: only the lifetime changes, in the pointee's vtable bound; the pointer
+        // is used only while the borrow lasts (the caller's promise).
+        let pointer = unsafe {
+            core::mem::transmute::<NonNull<Erased<'a, A>>, NonNull<Erased<'static, A>>>(pointer)
+        };
+        Self::Borrowed(pointer)
+    }
+
+    /// Owns a closure that may borrow for `'a`.
+    ///
+    /// # Safety
+    /// The caller removes it from the table before `'a` ends, however it is left
+    /// (invariant 6).
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn owned<'a>(closure: Box<Erased<'a, A>>) -> Self {
+        // SAFETY: only the lifetime bound changes; the closure is dropped before it ends
+        // (the caller's promise).
+        let closure =
+            unsafe { core::mem::transmute::<Box<Erased<'a, A>>, Box<Erased<'static, A>>>(closure) };
+        Self::Owned(closure)
+    }
+
+    /// Runs the closure.
+    pub(crate) fn run(&mut self, api: &mut A, frame: usize) -> Result<Reply, Stop> {
+        match self {
+            Self::Borrowed(pointer) => {
+                // SAFETY: the closure is in the table, so its borrow lasts (invariant 6), and
+                // this is its only user: it was moved out of its slot to run.
+                let closure = unsafe { pointer.as_mut() };
+                closure(api, frame)
+            }
+            #[cfg(feature = "alloc")]
+            Self::Owned(closure) => closure(api, frame),
+        }
+    }
+}
+
+enum Occupant<A: ?Sized + 'static> {
+    Nobody,
+    Waiting(Closure<A>),
+    Running,
+}
+
+struct Slot<A: ?Sized + 'static> {
+    generation: u64,
+    occupant: Occupant<A>,
+}
+
+impl<A: ?Sized + 'static> Default for Slot<A> {
+    fn default() -> Self {
+        Self { generation: 0, occupant: Occupant::Nobody }
+    }
+}
+
+/// A slot and the occupancy of it that is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotId {
+    pub(crate) index: u32,
+    generation: u64,
+}
+
+/// All slots of an instance.
+pub(crate) struct Slots<A: ?Sized + 'static> {
+    #[cfg(feature = "alloc")]
+    slots: Vec<Slot<A>>,
+    #[cfg(not(feature = "alloc"))]
+    slots: [Slot<A>; FIXED_SLOTS],
+}
+
+impl<A: ?Sized + 'static> Slots<A> {
+    pub(crate) fn new(count: u32) -> Self {
+        #[cfg(feature = "alloc")]
+        let slots = (0..count).map(|_| Slot::default()).collect();
+        #[cfg(not(feature = "alloc"))]
+        let slots = {
+            let _ = count;
+            core::array::from_fn(|_| Slot::default())
+        };
+        Self { slots }
+    }
+
+    /// A free slot among `first .. first + count`.
+    pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
+        (first..first.saturating_add(count)).find(|index| {
+            self.slots
+                .get(*index as usize)
+                .is_some_and(|slot| matches!(slot.occupant, Occupant::Nobody))
+        })
+    }
+
+    /// Puts a closure into a free slot.
+    pub(crate) fn insert(&mut self, index: u32, closure: Closure<A>) -> Option<SlotId> {
+        let slot = self.slots.get_mut(index as usize)?;
+        slot.generation += 1;
+        slot.occupant = Occupant::Waiting(closure);
+        Some(SlotId { index, generation: slot.generation })
+    }
+
+    /// Empties a slot, unless it has a newer occupant. The closure is the caller's
+    /// to drop; one that is running is dropped when it returns.
+    pub(crate) fn remove(&mut self, id: SlotId) -> Option<Closure<A>> {
+        let slot = self.slots.get_mut(id.index as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.generation += 1;
+        match core::mem::replace(&mut slot.occupant, Occupant::Nobody) {
+            Occupant::Waiting(closure) => Some(closure),
+            Occupant::Nobody | Occupant::Running => None,
+        }
+    }
+
+    /// Moves a closure out of its slot, to run it.
+    pub(crate) fn take(&mut self, index: u32) -> Result<(SlotId, Closure<A>)> {
+        let absent = Error::NoSuchCallback { slot: index };
+        let slot = self.slots.get_mut(index as usize).ok_or(absent)?;
+        let id = SlotId { index, generation: slot.generation };
+        match core::mem::replace(&mut slot.occupant, Occupant::Running) {
+            Occupant::Waiting(closure) => Ok((id, closure)),
+            Occupant::Running => Err(Error::CallbackBusy),
+            Occupant::Nobody => {
+                slot.occupant = Occupant::Nobody;
+                Err(absent)
+            }
+        }
+    }
+
+    /// Puts a closure back after it ran; gives it to the caller to drop if it was
+    /// removed meanwhile.
+    pub(crate) fn put_back(&mut self, id: SlotId, closure: Closure<A>) -> Option<Closure<A>> {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else {
+            return Some(closure);
+        };
+        if slot.generation != id.generation {
+            return Some(closure);
+        }
+        slot.occupant = Occupant::Waiting(closure);
+        None
+    }
+}

@@ -1,0 +1,62 @@
+//! C strings out of foreign memory, and checks on those that go in.
+
+use core::ffi::{CStr, c_char};
+
+use crate::{Base, Error, Ptr, Result, Runtime, View};
+
+/// How much is copied at a time to look for the NUL.
+const CHUNK: usize = 256;
+
+/// Checks that a string for C has no NUL in it.
+pub(crate) fn check_no_nul(text: &str) -> Result<()> {
+    match text.bytes().position(|byte| byte == 0) {
+        Some(position) => Err(Error::InteriorNul { position }),
+        None => Ok(()),
+    }
+}
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// The C string at `pointer`, if it ends within `max` bytes, the NUL included.
+    ///
+    /// # Errors
+    /// [`Error::Unterminated`] if it does not; [`Error::OutOfRange`] if the pointer
+    /// or all up to the end of the domain's memory is not in it.
+    pub fn read_cstr(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, CStr>> {
+        let address = pointer.addr();
+        let unterminated = Error::Unterminated { address, max };
+        let size = self.find_nul(address, max)?.ok_or(unterminated)?;
+        let bytes = View::<[u8]>::validate(self.runtime_window(), address, size, 1, R::CONCURRENT)?;
+        // The copy is searched again: what was looked at may have changed since.
+        bytes.and_then(View::into_c_str).ok_or(unterminated)
+    }
+
+    /// The UTF-8 string at `pointer`, if it ends within `max` bytes, the NUL included.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUtf8`]; as [`read_cstr`](Self::read_cstr).
+    pub fn read_str(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, str>> {
+        let text = self.read_cstr(pointer, max)?;
+        text.try_map(CStr::to_str).map_err(|error| Error::InvalidUtf8 {
+            address: pointer.addr(),
+            valid_up_to: error.valid_up_to(),
+        })
+    }
+
+    /// How many bytes there are up to and with the first NUL.
+    fn find_nul(&self, address: usize, max: usize) -> Result<Option<usize>> {
+        let window = self.runtime_window();
+        window.check(address, 1.min(max))?;
+        let max = max.min(window.len() - (address - window.start()));
+        let mut chunk = [0; CHUNK];
+        let mut searched = 0;
+        while searched < max {
+            let part = chunk.get_mut(..CHUNK.min(max - searched)).unwrap_or(&mut []);
+            window.read(address + searched, part)?;
+            if let Some(position) = part.iter().position(|byte| *byte == 0) {
+                return Ok(Some(searched + position + 1));
+            }
+            searched += part.len();
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,247 @@
+//! Validated values in, or copied from, foreign memory.
+#![allow(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use core::ffi::CStr;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use zerocopy::{Immutable, KnownLayout, TryFromBytes};
+
+use crate::{Error, Foreign, Result, Window};
+
+/// A validated value, borrowed from an instance.
+///
+/// It borrows the instance, so that no foreign code can run while it lives. Where
+/// foreign memory can change at other times too, it owns a copy; either way,
+/// access is one load.
+pub struct View<'a, T: ?Sized> {
+    value: NonNull<T>,
+    #[cfg(feature = "alloc")]
+    copy: Option<Copied>,
+    borrow: PhantomData<&'a T>,
+}
+
+// SAFETY: a view is a shared reference to a `T`, or owns it.
+unsafe impl<T: ?Sized + Sync> Send for View<'_, T> {}
+// SAFETY: as for Send.
+unsafe impl<T: ?Sized + Sync> Sync for View<'_, T> {}
+
+impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
+    /// Validates `size` bytes at `address`, in place or in a copy. `None` if they
+    /// are no `T`.
+    pub(crate) fn validate(
+        window: &'a Window,
+        address: usize,
+        size: usize,
+        align: usize,
+        concurrent: bool,
+    ) -> Result<Option<Self>> {
+        if concurrent {
+            return Self::validate_copy(window, address, size, align);
+        }
+        let start = window.locate(address, size)?;
+        // SAFETY: the range is in the window (invariants 1, 2); nobody writes it while the
+        // instance is borrowed for 'a (invariant 3).
+        let bytes: &'a [u8] = unsafe { core::slice::from_raw_parts(start.as_ptr(), size) };
+        Ok(T::try_ref_from_bytes(bytes).ok().map(|value| Self::in_place(NonNull::from(value))))
+    }
+
+    #[cfg(feature = "alloc")]
+    fn validate_copy(
+        window: &Window,
+        address: usize,
+        size: usize,
+        align: usize,
+    ) -> Result<Option<Self>> {
+        let mut copy = Copied::new(size, align)?;
+        window.read(address, copy.bytes_mut())?;
+        let Ok(value) = T::try_ref_from_bytes(copy.bytes()) else {
+            return Ok(None);
+        };
+        let value = NonNull::from(value);
+        Ok(Some(Self { value, copy: Some(copy), borrow: PhantomData }))
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn validate_copy(_: &Window, _: usize, _: usize, _: usize) -> Result<Option<Self>> {
+        Err(Error::Unsupported {
+            what: "views of memory that somebody else may write, without an allocator",
+            remedy: "enable the feature alloc, or use read",
+        })
+    }
+}
+
+impl<'a, T: ?Sized> View<'a, T> {
+    const fn in_place(value: NonNull<T>) -> Self {
+        Self {
+            value,
+            #[cfg(feature = "alloc")]
+            copy: None,
+            borrow: PhantomData,
+        }
+    }
+
+    /// The view of a part, or of the same bytes as another type.
+    pub(crate) fn try_map<U: ?Sized, E>(
+        self,
+        map: impl FnOnce(&T) -> core::result::Result<&U, E>,
+    ) -> core::result::Result<View<'a, U>, E> {
+        let value = NonNull::from(map(&self)?);
+        Ok(View {
+            value,
+            #[cfg(feature = "alloc")]
+            copy: self.copy,
+            borrow: PhantomData,
+        })
+    }
+}
+
+impl<T: ?Sized> Deref for View<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: made from a reference that lives as long as the borrow or the copy,
+        // and validated (invariants 3, 4, 5).
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for View<'_, T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, out)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for View<'_, T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, out)
+    }
+}
+
+impl<T: ?Sized> AsRef<T> for View<'_, T> {
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
+impl<'a> View<'a, [u8]> {
+    /// The C string that the bytes start with; `None` without a NUL.
+    pub(crate) fn into_c_str(self) -> Option<View<'a, CStr>> {
+        self.try_map(CStr::from_bytes_until_nul).ok()
+    }
+}
+
+/// Bytes on the heap, aligned for what they are to become.
+#[cfg(feature = "alloc")]
+struct Copied {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: it owns its bytes.
+#[cfg(feature = "alloc")]
+unsafe impl Send for Copied {}
+// SAFETY: shared access only reads.
+#[cfg(feature = "alloc")]
+unsafe impl Sync for Copied {}
+
+#[cfg(feature = "alloc")]
+impl Copied {
+    /// Zeroed bytes.
+    fn new(size: usize, align: usize) -> Result<Self> {
+        let too_large = Error::TooLarge { elements: size };
+        let layout = Layout::from_size_align(size, align).map_err(|_| too_large)?;
+        if size == 0 {
+            return Ok(Self { start: layout.dangling_ptr(), layout });
+        }
+        // SAFETY: the layout's size is not 0.
+        let start = unsafe { alloc_zeroed(layout) };
+        match NonNull::new(start) {
+            Some(start) => Ok(Self { start, layout }),
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: `size` initialised bytes, owned by self.
+        unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for Copied {
+    fn drop(&mut self) {
+        if self.layout.size() != 0 {
+            // SAFETY: allocated with this layout, and not used after this.
+            unsafe { dealloc(self.start.as_ptr(), self.layout) };
+        }
+    }
+}
+
+/// Reads and validates the `T` at `address`, by value.
+#[inline]
+pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<T> {
+    let mut storage = MaybeUninit::<T>::uninit();
+    let start = storage.as_mut_ptr().cast::<u8>();
+    // SAFETY: the storage is valid for writes of its size.
+    unsafe { start.write_bytes(0, size_of::<T>()) };
+    // SAFETY: all bytes, padding too, were just initialised in place, and the storage is
+    // not moved or written through another path while the slice lives.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(start, size_of::<T>()) };
+    window.read(address, bytes)?;
+    match T::try_ref_from_bytes(bytes) {
+        Ok(value) => Ok(*value),
+        Err(_) => Err(T::explain(bytes).into()),
+    }
+}
+
+/// A copy of foreign bytes that are yet to be validated.
+#[cfg(feature = "alloc")]
+pub struct Unvalidated<T> {
+    copy: Copied,
+    content: PhantomData<fn() -> T>,
+}
+
+#[cfg(feature = "alloc")]
+impl<T: Foreign> Unvalidated<T> {
+    /// Copies the bytes at `address`.
+    pub(crate) fn read(window: &Window, address: usize) -> Result<Self> {
+        let mut copy = Copied::new(size_of::<T>(), align_of::<T>())?;
+        window.read(address, copy.bytes_mut())?;
+        Ok(Self { copy, content: PhantomData })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.copy.bytes()
+    }
+
+    /// The value, if the bytes are one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if they are not; the bytes remain.
+    pub fn validate(&self) -> Result<T> {
+        match T::try_ref_from_bytes(self.as_bytes()) {
+            Ok(value) => Ok(*value),
+            Err(_) => Err(T::explain(self.as_bytes()).into()),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: Foreign> fmt::Debug for Unvalidated<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Unvalidated<{}>({:?})", T::NAME, self.as_bytes())
+    }
+}

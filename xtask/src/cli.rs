@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::setup::Task;
+use crate::test::suites;
+
+/// The commands for working on Omniglot.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = SETUP_HELP)]
+pub(crate) struct Cli {
+    /// Install missing system packages, with sudo unless root
+    #[arg(long, global = true)]
+    pub(crate) install: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+/// How set-up behaves, shown below the list of commands.
+const SETUP_HELP: &str = "\
+Each command first looks for the system packages it needs. As root, with CI=true, or when given
+--install, it installs those which are missing with apt-get. Otherwise it says what to install and
+why, and exits with status 3.";
+
+/// One command with its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Build the demo and run it
+    Demo {
+        /// Passed on to the demo
+        #[arg(value_names = ["FILE.png", "OUT"], num_args = 0..)]
+        args: Vec<OsString>,
+    },
+
+    /// Run the tests and count them
+    Test {
+        /// Run only this suite (may be repeated)
+        #[arg(long, value_name = "SUITE", value_parser = suites::names())]
+        only: Vec<String>,
+    },
+
+    /// Run the benchmarks
+    Bench {
+        /// Run only this benchmark (may be repeated)
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+
+        /// Write the figures to this file as well, as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+
+    /// Check formatting, clippy's lints and the documentation
+    Lint,
+}
+
+impl Action {
+    /// Which task's system packages this command needs.
+    pub(crate) fn task(&self) -> Task {
+        match self {
+            Self::Demo { .. } => Task::Demo,
+            Self::Test { .. } => Task::Test,
+            Self::Bench { .. } => Task::Bench,
+            Self::Lint => Task::Lint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Action, Cli};
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn install_is_accepted_after_the_command() {
+        let cli = Cli::try_parse_from(["xtask", "test", "--install"]).unwrap();
+        assert!(cli.install);
+    }
+
+    #[test]
+    fn only_can_be_repeated() {
+        let words = ["xtask", "test", "--only", "unit", "--only", "demo"];
+        let Action::Test { only } = Cli::try_parse_from(words).unwrap().action else {
+            panic!("not the test command");
+        };
+        assert_eq!(only, ["unit", "demo"]);
+    }
+
+    #[test]
+    fn an_unknown_suite_is_refused_with_the_list_of_suites() {
+        let error = Cli::try_parse_from(["xtask", "test", "--only", "untit"]).unwrap_err();
+        let message = error.to_string();
+        for name in ["unit", "generator", "compile-fail", "conformance", "demo"] {
+            assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn what_follows_two_dashes_goes_to_the_demo() {
+        let cli = Cli::try_parse_from(["xtask", "demo", "--", "--help"]).unwrap();
+        let Action::Demo { args } = cli.action else {
+            panic!("not the demo command");
+        };
+        assert_eq!(args, ["--help"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask`: the commands for working on Omniglot.
+//!
+//! Every command first makes sure that the system packages it needs are there (see [`setup`]), so
+//! that a fresh Debian or Ubuntu with nothing but Rust is enough to start from.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cargo;
+mod ci;
+mod cli;
+mod demo;
+mod lint;
+mod log;
+mod progress;
+mod setup;
+mod test;
+#[cfg(test)]
+mod testing;
+mod watch;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::cli::{Action, Cli};
+
+/// The exit status which says that system packages are missing and were not installed.
+const PACKAGES_MISSING: u8 = 3;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sets up, then does what the command line asks for.
+fn run(cli: Cli) -> Result<ExitCode> {
+    if !setup::prepare(cli.action.task(), cli.install)? {
+        return Ok(ExitCode::from(PACKAGES_MISSING));
+    }
+    match cli.action {
+        Action::Demo { args } => demo::run(&args),
+        Action::Test { only } => test::run(&only),
+        Action::Bench { only, json } => bench::run(&only, json.as_deref()),
+        Action::Lint => lint::run(),
+    }
+}

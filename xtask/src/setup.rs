@@ -1,0 +1,54 @@
+//! Set-up: the system packages that a command needs are there before it starts.
+//!
+//! When nothing is missing this says nothing, uses no network, and costs a few looks at the disk.
+
+mod advice;
+mod apt;
+mod libclang;
+mod machine;
+mod packages;
+
+use anyhow::{Result, bail};
+
+use self::apt::Way;
+use self::machine::Machine;
+pub(crate) use self::packages::Task;
+use self::packages::{Package, missing};
+
+/// Makes sure that what `task` needs is installed; `asked` is whether the user said `--install`.
+///
+/// Returns whether the task can go on. If not, the user has been told what to do.
+pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
+    let machine = Machine::this();
+    let lacking = missing(task, &machine);
+    if lacking.is_empty() {
+        return Ok(true);
+    }
+    let Some(way) = Way::choose(&machine, asked) else {
+        eprint!("{}", advice::text(&lacking, &machine));
+        return Ok(false);
+    };
+    install(&lacking, way)?;
+    confirm(&missing(task, &machine))?;
+    Ok(true)
+}
+
+/// Installs `lacking`, having said what and why.
+fn install(lacking: &[&Package], way: Way) -> Result<()> {
+    eprint!(
+        "Installing system packages that are missing:\n\n{}\n",
+        advice::reasons(lacking)
+    );
+    apt::install(lacking, way)
+}
+
+/// Fails if packages are still missing, so that they are not installed again on every run.
+fn confirm(lacking: &[&Package]) -> Result<()> {
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "apt-get succeeded, but these are still not to be found: {}",
+        advice::names(lacking)
+    );
+}

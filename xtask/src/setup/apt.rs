@@ -1,0 +1,138 @@
+//! Installing packages with apt-get.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::machine::Machine;
+use super::packages::Package;
+use crate::watch;
+use crate::workspace::Workspace;
+
+/// How to run apt-get with the rights it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As the root user we are.
+    Root,
+    /// With a sudo that must not ask for a password, since there is nobody to give one.
+    SilentSudo,
+    /// With a sudo that may ask.
+    AskingSudo,
+}
+
+impl Way {
+    /// How to install packages on `machine`, if we may do it at all.
+    pub(super) fn choose(machine: &Machine, asked: bool) -> Option<Self> {
+        if !machine.has_command("apt-get") {
+            return None;
+        }
+        if machine.is_root {
+            return Some(Self::Root);
+        }
+        let sudo = if machine.is_ci {
+            Self::SilentSudo
+        } else {
+            Self::AskingSudo
+        };
+        ((machine.is_ci || asked) && machine.has_command("sudo")).then_some(sudo)
+    }
+
+    /// An apt-get that asks no questions and waits for another one to end.
+    fn apt_get(self) -> Command {
+        let words: &[&str] = match self {
+            Self::Root => &["env"],
+            Self::SilentSudo => &["sudo", "-n", "env"],
+            Self::AskingSudo => &["sudo", "env"],
+        };
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        // By way of env, because sudo does not hand the environment on.
+        command.args([
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+            "-o",
+            "DPkg::Lock::Timeout=120",
+        ]);
+        command
+    }
+}
+
+/// Installs `packages`.
+pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
+    if way == Way::AskingSudo {
+        ask_for_password()?;
+    }
+    let workspace = Workspace::load()?;
+    let mut update = way.apt_get();
+    update.arg("update");
+    watch::step("apt-get update", &mut update, &workspace.log("apt-update"))?;
+
+    let mut install = way.apt_get();
+    install.args(["install", "-y", "--no-install-recommends"]);
+    install.args(packages.iter().map(|package| package.name));
+    watch::step(
+        "apt-get install",
+        &mut install,
+        &workspace.log("apt-install"),
+    )
+}
+
+/// Has sudo ask for the password now, before the display of progress would cover the question.
+fn ask_for_password() -> Result<()> {
+    let status = Command::new("sudo")
+        .arg("-v")
+        .status()
+        .context("could not start sudo")?;
+    if !status.success() {
+        bail!("sudo refused");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Machine, Way};
+    use crate::testing::TempDir;
+
+    /// A machine with the given commands, and a user who is not root.
+    fn machine(directory: &TempDir, commands: &[&str]) -> Machine {
+        for command in commands {
+            directory.touch(&format!("usr/bin/{command}"));
+        }
+        Machine::at(directory.path())
+    }
+
+    #[test]
+    fn an_ordinary_user_has_to_ask() {
+        let directory = TempDir::new();
+        let machine = machine(&directory, &["apt-get", "sudo"]);
+        assert_eq!(Way::choose(&machine, false), None);
+        assert_eq!(Way::choose(&machine, true), Some(Way::AskingSudo));
+    }
+
+    #[test]
+    fn a_ci_job_may_and_is_not_asked_for_a_password() {
+        let directory = TempDir::new();
+        let mut machine = machine(&directory, &["apt-get", "sudo"]);
+        machine.is_ci = true;
+        assert_eq!(Way::choose(&machine, false), Some(Way::SilentSudo));
+        assert_eq!(Way::choose(&machine, true), Some(Way::SilentSudo));
+    }
+
+    #[test]
+    fn root_needs_no_sudo() {
+        let directory = TempDir::new();
+        let mut machine = machine(&directory, &["apt-get"]);
+        assert_eq!(Way::choose(&machine, true), None);
+        machine.is_root = true;
+        assert_eq!(Way::choose(&machine, false), Some(Way::Root));
+    }
+
+    #[test]
+    fn without_apt_nothing_is_installed() {
+        let directory = TempDir::new();
+        let mut machine = machine(&directory, &["sudo"]);
+        machine.is_root = true;
+        assert_eq!(Way::choose(&machine, true), None);
+    }
+}

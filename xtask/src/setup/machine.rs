@@ -1,0 +1,118 @@
+//! The machine that xtask runs on, as far as looking for packages goes.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::ci;
+
+/// Where to look for things. Tests look in a directory of their own making.
+pub(super) struct Machine {
+    root: PathBuf,
+    search_path: Vec<PathBuf>,
+    /// What the user says about where libclang is.
+    pub(super) libclang_path: Option<PathBuf>,
+    /// Whether this is a job of a continuous-integration service.
+    pub(super) is_ci: bool,
+    /// Whether the user is root.
+    pub(super) is_root: bool,
+}
+
+impl Machine {
+    /// The machine that this process runs on.
+    pub(super) fn this() -> Self {
+        let path = env::var_os("PATH").unwrap_or_default();
+        Self {
+            root: PathBuf::from("/"),
+            search_path: env::split_paths(&path).collect(),
+            libclang_path: env::var_os("LIBCLANG_PATH").map(PathBuf::from),
+            is_ci: ci::is_job(),
+            // A process's directory in /proc belongs to the user it runs as.
+            is_root: fs::metadata("/proc/self").is_ok_and(|directory| directory.uid() == 0),
+        }
+    }
+
+    /// Whether there is a command called `name` on the search path.
+    pub(super) fn has_command(&self, name: &str) -> bool {
+        self.search_path
+            .iter()
+            .any(|directory| directory.join(name).is_file())
+    }
+
+    /// Whether a C compiler would find the header `name`.
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        let directories = [
+            "usr/include",
+            "usr/local/include",
+            &multiarch("usr/include"),
+        ];
+        directories
+            .iter()
+            .any(|directory| self.path(directory).join(name).is_file())
+    }
+
+    /// Where `path`, given relative to the root directory, is.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+}
+
+/// The subdirectory of `directory` where Debian keeps what is only for this kind of processor.
+pub(super) fn multiarch(directory: &str) -> String {
+    format!("{directory}/{}-linux-gnu", env::consts::ARCH)
+}
+
+/// The names in `directory`, or none if it cannot be read.
+pub(super) fn list(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+#[cfg(test)]
+impl Machine {
+    /// A machine whose root directory is `root`, with an ordinary user at it.
+    pub(super) fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            search_path: vec![root.join("usr/local/bin"), root.join("usr/bin")],
+            libclang_path: None,
+            is_ci: false,
+            is_root: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Machine, multiarch};
+    use crate::testing::TempDir;
+
+    #[test]
+    fn a_command_is_found_anywhere_on_the_search_path() {
+        let directory = TempDir::new();
+        directory.touch("usr/bin/cc");
+        let machine = Machine::at(directory.path());
+        assert!(machine.has_command("cc"));
+        assert!(!machine.has_command("c"));
+    }
+
+    #[test]
+    fn a_header_is_found_in_each_place_for_headers() {
+        let directory = TempDir::new();
+        directory.touch("usr/include/a.h");
+        directory.touch("usr/local/include/b/c.h");
+        directory.touch(&format!("{}/d.h", multiarch("usr/include")));
+        let machine = Machine::at(directory.path());
+        for header in ["a.h", "b/c.h", "d.h"] {
+            assert!(machine.has_header(header), "{header}");
+        }
+        assert!(!machine.has_header("c.h"));
+        assert!(!machine.has_header("b"));
+    }
+}

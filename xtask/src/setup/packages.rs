@@ -1,0 +1,181 @@
+//! The system packages that Omniglot is built and tested with.
+
+use super::libclang;
+use super::machine::Machine;
+
+/// What a command is about to do, as far as system packages are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Run the demo.
+    Demo,
+    /// Run the tests.
+    Test,
+    /// Run the benchmarks.
+    Bench,
+    /// Check the sources, for which all of them are compiled.
+    Lint,
+}
+
+/// A Debian package, and how to tell that what it holds is there.
+///
+/// The signs are looked for rather than the package, because what counts is the library or the
+/// command, however it was installed.
+#[derive(Debug)]
+pub(super) struct Package {
+    /// Its name in Debian and Ubuntu.
+    pub(super) name: &'static str,
+    /// Why it is needed, for the user to read.
+    pub(super) reason: &'static str,
+    /// It is there if all of these are.
+    signs: &'static [Sign],
+    /// The tasks that need it.
+    tasks: &'static [Task],
+}
+
+/// Something to look for on the machine.
+#[derive(Debug)]
+enum Sign {
+    /// A command on the search path.
+    Command(&'static str),
+    /// A C header in one of the directories that compilers look in.
+    Header(&'static str),
+    /// A libclang that bindgen can use.
+    Libclang,
+}
+
+/// The tasks that build everything.
+const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
+
+/// The tasks that build everything, and the demo.
+const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
+
+/// All the packages.
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "build-essential",
+        reason: "its C compiler builds the shims and links Rust programs",
+        // Without its C library's headers, which are a package of their own, gcc is of no use.
+        signs: &[Sign::Command("cc"), Sign::Header("stdio.h")],
+        tasks: ALL,
+    },
+    Package {
+        name: "pkg-config",
+        reason: "finds the C libraries that are installed",
+        signs: &[Sign::Command("pkg-config")],
+        tasks: ALL,
+    },
+    Package {
+        name: "libclang-dev",
+        reason: "reads the C libraries' headers, for bindgen",
+        signs: &[Sign::Libclang],
+        tasks: ALL,
+    },
+    Package {
+        name: "libpng-dev",
+        reason: "the C library that the demo and the tests run",
+        signs: &[Sign::Header("png.h")],
+        tasks: ALL,
+    },
+    Package {
+        name: "zlib1g-dev",
+        reason: "a C library that libpng builds on",
+        signs: &[Sign::Header("zlib.h")],
+        tasks: ALL,
+    },
+    Package {
+        name: "libsodium-dev",
+        reason: "a C library that the tests run unmodified",
+        signs: &[Sign::Header("sodium.h")],
+        tasks: EVERYTHING,
+    },
+    Package {
+        name: "libbrotli-dev",
+        reason: "a C library that the tests run unmodified",
+        signs: &[
+            Sign::Header("brotli/decode.h"),
+            Sign::Header("brotli/encode.h"),
+        ],
+        tasks: EVERYTHING,
+    },
+];
+
+/// The packages that `task` needs and `machine` lacks.
+pub(super) fn missing(task: Task, machine: &Machine) -> Vec<&'static Package> {
+    let needed = PACKAGES
+        .iter()
+        .filter(|package| package.tasks.contains(&task));
+    needed.filter(|package| !package.is_on(machine)).collect()
+}
+
+impl Package {
+    fn is_on(&self, machine: &Machine) -> bool {
+        self.signs.iter().all(|sign| sign.is_on(machine))
+    }
+}
+
+impl Sign {
+    fn is_on(&self, machine: &Machine) -> bool {
+        match self {
+            Self::Command(name) => machine.has_command(name),
+            Self::Header(name) => machine.has_header(name),
+            Self::Libclang => libclang::is_on(machine),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Machine, Task, missing};
+    use crate::testing::TempDir;
+
+    fn names(task: Task, directory: &TempDir) -> Vec<&'static str> {
+        let machine = Machine::at(directory.path());
+        missing(task, &machine)
+            .iter()
+            .map(|package| package.name)
+            .collect()
+    }
+
+    #[test]
+    fn a_bare_machine_lacks_everything() {
+        let bare = TempDir::new();
+        let all = [
+            "build-essential",
+            "pkg-config",
+            "libclang-dev",
+            "libpng-dev",
+            "zlib1g-dev",
+            "libsodium-dev",
+            "libbrotli-dev",
+        ];
+        assert_eq!(names(Task::Test, &bare), all);
+        assert_eq!(names(Task::Demo, &bare), all[..5]);
+    }
+
+    #[test]
+    fn a_full_machine_lacks_nothing() {
+        let full = TempDir::new();
+        for file in [
+            "usr/bin/cc",
+            "usr/bin/pkg-config",
+            "usr/include/stdio.h",
+            "usr/include/png.h",
+            "usr/include/zlib.h",
+            "usr/include/sodium.h",
+            "usr/include/brotli/decode.h",
+            "usr/include/brotli/encode.h",
+            "usr/lib/llvm-14/lib/libclang.so.1",
+            "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h",
+        ] {
+            full.touch(file);
+        }
+        assert_eq!(names(Task::Lint, &full), [""; 0]);
+    }
+
+    #[test]
+    fn a_compiler_without_the_c_librarys_headers_is_not_enough() {
+        let directory = TempDir::new();
+        directory.touch("usr/bin/cc");
+        assert!(names(Task::Demo, &directory).contains(&"build-essential"));
+    }
+}

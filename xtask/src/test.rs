@@ -1,0 +1,60 @@
+//! `cargo xtask test`: runs the suites of tests and counts.
+
+mod outcome;
+mod report;
+mod results;
+pub(crate) mod suites;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use self::outcome::Outcome;
+use self::results::Tally;
+use self::suites::Suite;
+use crate::progress::Progress;
+use crate::watch;
+use crate::workspace::Workspace;
+
+/// Runs the suites named in `only`, or all of them, and prints how many tests passed and failed.
+pub(crate) fn run(only: &[String]) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let mut total = Tally::default();
+    for suite in select(only, &workspace)? {
+        total += run_suite(suite, &workspace)?;
+    }
+    report::total(total)?;
+    let good = total.failed == 0 && total.passed > 0;
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The suites to run; one that was asked for by name has to be there.
+fn select(only: &[String], workspace: &Workspace) -> Result<Vec<&'static Suite>> {
+    let mut selected = Vec::new();
+    for suite in suites::named(only) {
+        match suite.absent_package(workspace) {
+            None => selected.push(suite),
+            Some(package) if only.is_empty() => report::left_out(suite.name, package)?,
+            Some(package) => bail!("the suite {} has no package {package} to run", suite.name),
+        }
+    }
+    Ok(selected)
+}
+
+/// Runs one suite and reports on it.
+fn run_suite(suite: &Suite, workspace: &Workspace) -> Result<Tally> {
+    let log = workspace.log(suite.name);
+    let mut progress = Progress::start(suite.name);
+    let mut results = results::Reader::default();
+    let ended = watch::run(&mut suite.command(workspace), &log, |line| {
+        progress.line(line);
+        results.line(line);
+    });
+    let outcome = Outcome::new(results.finish(), ended);
+    report::suite(suite.name, &outcome, progress.finish(), &log)?;
+    Ok(outcome.tally)
+}

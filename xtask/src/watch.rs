@@ -1,0 +1,105 @@
+//! Running a command with its output in a log, and reading along while it runs.
+//!
+//! The log is a file and not a pipe because a file can always be read to its end: a process that
+//! the command leaves behind could hold a pipe open for ever.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::log::{self, Follower};
+use crate::progress::Progress;
+
+/// How long to wait before looking at the log again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs `command` with no input, writes all it prints to the file `log`, and hands on each line.
+pub(crate) fn run(
+    command: &mut Command,
+    log: &Path,
+    mut each_line: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    let output = log::create(log)?;
+    let errors = output.try_clone().context("could not share the log")?;
+    let mut follower = Follower::open(log)?;
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("could not start {}", command.get_program().display()))?;
+    loop {
+        // First this, then the log: whatever was written before the end is then still read.
+        let ended = child
+            .try_wait()
+            .context("could not wait for a command to end")?;
+        follower.read(&mut each_line)?;
+        if let Some(status) = ended {
+            follower.finish(&mut each_line);
+            return Ok(status);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Runs a step that has to succeed, showing its progress; says why in full if it does not.
+pub(crate) fn step(name: &str, command: &mut Command, log: &Path) -> Result<()> {
+    let mut progress = Progress::start(name);
+    let ended = run(command, log, |line| progress.line(line));
+    progress.finish();
+    let status = ended?;
+    if !status.success() {
+        bail!("{name}: failed with {status}\n{}", log::tail(log));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{run, step};
+    use crate::testing::TempDir;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn both_kinds_of_output_arrive_in_order() {
+        let directory = TempDir::new();
+        let log = directory.path().join("log");
+        let mut lines = Vec::new();
+        let mut command = shell("echo one; echo two >&2; printf three; exit 4");
+        let status = run(&mut command, &log, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two", "three"]);
+        assert_eq!(status.code(), Some(4));
+    }
+
+    #[test]
+    fn a_process_left_behind_does_not_keep_us() {
+        let directory = TempDir::new();
+        let begun = Instant::now();
+        run(
+            &mut shell("sleep 5 & echo done"),
+            &directory.path().join("log"),
+            |_| (),
+        )
+        .unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_step_that_fails_shows_its_output() {
+        let directory = TempDir::new();
+        let log = directory.path().join("log");
+        let error = step("Trying", &mut shell("echo because; exit 9"), &log).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("Trying"), "{message}");
+        assert!(message.contains("because"), "{message}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What cargo knows about this workspace.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::cargo;
+
+/// The workspace that xtask was started in.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Workspace {
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+/// A member of the workspace.
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: String,
+}
+
+impl Workspace {
+    /// Asks cargo. This neither builds anything nor uses the network.
+    pub(crate) fn load() -> Result<Self> {
+        let output = cargo::command()
+            .args(["metadata", "--no-deps", "--format-version=1"])
+            .output()
+            .context("could not start cargo")?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr);
+            bail!("`cargo metadata` failed:\n{}", message.trim_end());
+        }
+        serde_json::from_slice(&output.stdout).context("could not read what `cargo metadata` says")
+    }
+
+    /// The directory that holds the workspace's `Cargo.toml`.
+    pub(crate) fn root(&self) -> &Path {
+        &self.workspace_root
+    }
+
+    /// Where the log called `name` belongs.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.target_directory
+            .join("xtask")
+            .join(format!("{name}.log"))
+    }
+
+    /// Whether the workspace has a member called `package`.
+    pub(crate) fn has(&self, package: &str) -> bool {
+        self.packages.iter().any(|member| member.name == package)
+    }
+}
