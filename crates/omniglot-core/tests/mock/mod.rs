@@ -1,0 +1,120 @@
+//! A runtime without foreign code: a script says what "foreign code" does, so that
+//! core's own rules can be tested, and under Miri too.
+#![allow(unsafe_code, missing_docs, unreachable_pub, dead_code, clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex};
+
+use omniglot_core::*;
+
+pub const BASE: usize = 0x40_0000;
+pub const SIZE: usize = 1 << 16;
+/// The exchange area starts here; what is before it is the foreign library's.
+pub const EXCHANGE: usize = BASE + SIZE / 2;
+
+/// What foreign code does next.
+pub enum Step {
+    /// Write bytes anywhere in the window.
+    Write(usize, Vec<u8>),
+    /// Call back, with arguments at this address.
+    Callback(u32, usize),
+    /// Write bytes at an offset of the innermost call's frame.
+    Result(usize, Vec<u8>),
+    /// Return from the innermost call.
+    Return,
+    /// End so.
+    Fail(Error),
+}
+
+/// What foreign code is to do, and what it saw.
+#[derive(Default)]
+pub struct Foreigner {
+    pub script: VecDeque<Step>,
+    pub replies: Vec<Reply>,
+    pub abandoned: Option<Cause>,
+}
+
+pub struct Mock<const CONCURRENT: bool = false> {
+    memory: *mut [u64],
+    window: Window,
+    frames: Vec<usize>,
+    pub foreign: Arc<Mutex<Foreigner>>,
+}
+
+// SAFETY: the memory is the mock's own.
+unsafe impl<const C: bool> Send for Mock<C> {}
+
+impl<const C: bool> Default for Mock<C> {
+    fn default() -> Self {
+        let memory = Box::into_raw(vec![0u64; SIZE / 8].into_boxed_slice());
+        let host = NonNull::new(memory.cast::<u8>()).unwrap();
+        // SAFETY: leaked above, freed only in drop.
+        let window = unsafe { Window::new(host, BASE, SIZE) };
+        Self { memory, window, frames: Vec::new(), foreign: Arc::default() }
+    }
+}
+
+impl<const C: bool> Drop for Mock<C> {
+    fn drop(&mut self) {
+        // SAFETY: made by Box::into_raw, dropped once.
+        drop(unsafe { Box::from_raw(self.memory) });
+    }
+}
+
+impl<const C: bool> Mock<C> {
+    fn next(&mut self) -> Result<Event> {
+        loop {
+            let step = self.foreign.lock().unwrap().script.pop_front();
+            match step.unwrap_or(Step::Return) {
+                Step::Write(address, bytes) => self.window.write(address, &bytes)?,
+                Step::Result(offset, bytes) => {
+                    self.window.write(self.frames.last().unwrap() + offset, &bytes)?;
+                }
+                Step::Callback(slot, arguments) => return Ok(Event::Callback { slot, arguments }),
+                Step::Return => {
+                    self.frames.pop();
+                    return Ok(Event::Returned);
+                }
+                Step::Fail(error) => return Err(error),
+            }
+        }
+    }
+}
+
+// SAFETY: there is no foreign code; the window is memory of the mock's own.
+unsafe impl<const C: bool> Runtime for Mock<C> {
+    const GUARANTEES: Guarantees =
+        Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const CONCURRENT: bool = C;
+    type InterruptHandle = ();
+
+    fn window(&self) -> &Window {
+        &self.window
+    }
+    fn exchange(&self) -> (usize, usize) {
+        (EXCHANGE, SIZE / 2)
+    }
+    fn shim(&self, index: u32) -> Option<usize> {
+        (index < 8).then_some(0x100 + index as usize)
+    }
+    fn trampoline(&self, slot: u32) -> Option<usize> {
+        (slot < 80).then_some(0x200 + slot as usize)
+    }
+    fn enter(&mut self, _entry: usize, arguments: usize) -> Result<Event> {
+        self.frames.push(arguments);
+        self.next()
+    }
+    fn resume(&mut self, reply: Reply) -> Result<Event> {
+        self.foreign.lock().unwrap().replies.push(reply);
+        self.next()
+    }
+    fn abandon(&mut self, cause: Cause) {
+        self.foreign.lock().unwrap().abandoned = Some(cause);
+    }
+    fn isolation(&self) -> IsolationKind {
+        IsolationKind::Unprotected
+    }
+    fn set_timeout(&mut self, _limit: Option<std::time::Duration>) {}
+    fn interrupt_handle(&self) -> Self::InterruptHandle {}
+}

@@ -1,0 +1,92 @@
+//! How an instance is made.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use omniglot_core::{Library, Result};
+use omniglot_linux::{Isolation, Linux, Options, Permissions};
+
+/// Settings of an instance to be built; generated types give one out.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is built until `build` is called"]
+pub struct Builder<L> {
+    options: Options,
+    library: PhantomData<fn() -> L>,
+}
+
+impl<L: Library<Runtime = Linux>> Builder<L> {
+    /// Default settings.
+    pub fn new() -> Self {
+        Self { options: Options::default(), library: PhantomData }
+    }
+
+    /// How to isolate the library; by default the best that the machine has.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.options.isolation = isolation;
+        self
+    }
+
+    /// The most memory that the library's domain may have, in bytes: its code,
+    /// heap and stack, and what the host allocates there. By default 4 GiB of
+    /// addresses; memory is used as it is touched.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.options.memory_limit = bytes;
+        self
+    }
+
+    /// The size of the library's stack in bytes, by default 8 MiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.options.stack_size = bytes;
+        self
+    }
+
+    /// The most time that foreign code may take in one outermost call; callbacks
+    /// in the host do not count. By default there is no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = Some(limit);
+        self
+    }
+
+    /// The most time that loading may take, by default 10 seconds.
+    pub fn start_timeout(mut self, limit: Duration) -> Self {
+        self.options.start_timeout = limit;
+        self
+    }
+
+    /// Loads this file as well, before the library itself, such as a build of the
+    /// library that is not installed.
+    pub fn library(mut self, file: impl Into<PathBuf>) -> Self {
+        self.options.libraries.push(file.into());
+        self
+    }
+
+    /// Lets the loader look for libraries in this directory too.
+    pub fn library_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.library_directories.push(directory.into());
+        self
+    }
+
+    /// Allows more than computing, such as reading the clock.
+    pub fn allow(mut self, permissions: Permissions) -> Self {
+        self.options.allow = permissions;
+        self
+    }
+
+    /// Loads the library into a new domain.
+    ///
+    /// # Errors
+    /// [`Load`](omniglot_core::Error::Load) if the library or something that it
+    /// needs cannot be loaded; [`Unsupported`](omniglot_core::Error::Unsupported) if
+    /// this machine lacks something; whatever ends foreign code, if the library's
+    /// constructors do it.
+    pub fn build(self) -> Result<L> {
+        Ok(L::assemble(Linux::start(&L::DESCRIPTION, &self.options)?))
+    }
+}
+
+impl<L: Library<Runtime = Linux>> Default for Builder<L> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
