@@ -183,8 +183,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub fn alloc_str(&mut self, text: &str) -> Result<ForeignBox<[core::ffi::c_char]>> {
         crate::strings::check_no_nul(text)?;
         let place = self.take::<core::ffi::c_char, _>(text.len().saturating_add(1))?;
-        self.runtime_window().write(place.address, text.as_bytes())?;
-        self.runtime_window().write(place.address + text.len(), &[0])?;
+        self.runtime_window().copy_in(place.address, text.as_bytes())?;
+        self.runtime_window().copy_in(place.address + text.len(), &[0])?;
         Ok(place)
     }
 

@@ -129,7 +129,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub(crate) fn push_frame(&mut self, frame: &[u8]) -> Result<usize> {
         const ALIGN: usize = 16;
         let address = self.state.stack.push(frame.len(), ALIGN)?;
-        self.state.runtime.window().write(address, frame)?;
+        self.state.runtime.window().copy_in(address, frame)?;
         Ok(address)
     }
 

@@ -140,7 +140,7 @@ fn write_return<S: Signature, A: Api + ?Sized>(
     S::put_return(&mut frame, value);
     let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
     let bytes = frame.as_ref().get(result).unwrap_or(&[]);
-    api.base().state.runtime.window().write(address.wrapping_add(S::RETURN_OFFSET), bytes)
+    api.base().state.runtime.window().copy_in(address.wrapping_add(S::RETURN_OFFSET), bytes)
 }
 
 /// Removes a closure from the table at the end of its borrow (invariant 6).

@@ -71,7 +71,7 @@ impl Window {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where they are not in the window.
-    pub fn locate(&self, address: usize, len: usize) -> Result<NonNull<u8>> {
+    pub(crate) fn locate(&self, address: usize, len: usize) -> Result<NonNull<u8>> {
         self.check(address, len)?;
         // SAFETY: the offset is at most the window's length (invariants 1, 2).
         Ok(unsafe { self.host.add(address - self.foreign) })
@@ -90,12 +90,18 @@ impl Window {
         Ok(())
     }
 
-    /// Copies host bytes into foreign memory.
+    /// Copies host bytes into foreign memory, for a runtime that owns the window.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where there is not room for all in the window.
+    pub fn write(&mut self, address: usize, from: &[u8]) -> Result<()> {
+        self.copy_in(address, from)
+    }
+
+    /// As [`write`](Self::write), for a caller that has the instance borrowed by
+    /// `&mut`, so that no view lives (invariant 3).
     #[inline]
-    pub fn write(&self, address: usize, from: &[u8]) -> Result<()> {
+    pub(crate) fn copy_in(&self, address: usize, from: &[u8]) -> Result<()> {
         let into = self.locate(address, from.len())?;
         // SAFETY: as in `read`, the other way round.
         unsafe { copy_volatile(from.as_ptr(), into.as_ptr(), from.len()) };
@@ -106,13 +112,13 @@ impl Window {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where they are not all in the window.
-    pub fn zero(&self, address: usize, len: usize) -> Result<()> {
+    pub(crate) fn zero(&self, address: usize, len: usize) -> Result<()> {
         const ZEROS: [u8; 4096] = [0; 4096];
         self.check(address, len)?;
         let mut done = 0;
         while done < len {
             let step = ZEROS.len().min(len - done);
-            self.write(address + done, ZEROS.get(..step).unwrap_or(&[]))?;
+            self.copy_in(address + done, ZEROS.get(..step).unwrap_or(&[]))?;
             done += step;
         }
         Ok(())
@@ -207,7 +213,7 @@ mod tests {
             for len in [0, 1, 7, 8, 9, 255, 256, 1000] {
                 let sent: Vec<u8> = (0..len).map(|index| index as u8).collect();
                 let mut got = std::vec![0; len];
-                window.write(0x10003, &sent).expect("in range");
+                window.copy_in(0x10003, &sent).expect("in range");
                 window.read(0x10003, &mut got).expect("in range");
                 assert_eq!(sent, got);
             }

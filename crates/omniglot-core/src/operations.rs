@@ -220,7 +220,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         check_len(slice.len, elements.len())?;
         match T::as_bytes(elements) {
             Some([]) => Ok(()),
-            Some(bytes) => self.runtime_window().write(slice.address, bytes),
+            Some(bytes) => self.runtime_window().copy_in(slice.address, bytes),
             None => self.write_encoded(slice, elements),
         }
     }
@@ -238,7 +238,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
                 crate::encode_field(element, &mut chunk.0, place * size_of::<T>());
             }
             let bytes = chunk.0.get(..size_of_val(part)).unwrap_or(&[]);
-            self.runtime_window().write(address, bytes)?;
+            self.runtime_window().copy_in(address, bytes)?;
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         for (reference, element) in slice.iter().zip(elements) {
             bytes.fill(0);
             element.encode(&mut bytes);
-            self.runtime_window().write(reference.address, &bytes)?;
+            self.runtime_window().copy_in(reference.address, &bytes)?;
         }
         Ok(())
     }
@@ -291,7 +291,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             let offset = index * CHUNK;
             let bytes = chunk.0.get_mut(..CHUNK.min(len - offset)).unwrap_or(&mut []);
             self.runtime_window().read(from + offset, bytes)?;
-            self.runtime_window().write(into + offset, bytes)?;
+            self.runtime_window().copy_in(into + offset, bytes)?;
         }
         Ok(())
     }

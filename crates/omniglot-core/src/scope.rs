@@ -98,8 +98,8 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         crate::strings::check_no_nul(text)?;
         let slice = self.reserve::<u8>(text.len() + 1)?;
         let window = self.api.base().runtime_window();
-        window.write(slice.address, text.as_bytes())?;
-        window.write(slice.address + text.len(), &[0])?;
+        window.copy_in(slice.address, text.as_bytes())?;
+        window.copy_in(slice.address + text.len(), &[0])?;
         Ok(slice.as_ptr().cast())
     }
 

@@ -384,7 +384,6 @@ fn views_of_concurrent_memory_are_copies() {
     let mut api: Scripted<Mock<true>> = Scripted::from_runtime(Mock::default());
     let numbers = api.alloc_slice(&[1u32, 2, 3]).unwrap();
     let view = api.view_slice(&numbers).unwrap();
-    let window = api.runtime().window();
-    window.write(numbers.as_slice().as_ptr().addr(), &[9; 12]).unwrap();
+    api.runtime().scribble(numbers.as_slice().as_ptr().addr(), &[9; 12]);
     assert_eq!(&*view, [1, 2, 3]);
 }

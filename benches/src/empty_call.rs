@@ -1,0 +1,44 @@
+//! A call that does nothing, and one with six arguments and a result.
+
+use std::hint::black_box;
+
+use anyhow::{Result, ensure};
+
+use crate::timing::{Variant, Workload};
+use crate::workloads::Workloads;
+use crate::{native, pingpong};
+
+/// `void empty(void)`.
+pub(crate) fn empty() -> Result<Workload> {
+    let mut library = Workloads::builder().build()?;
+    let native = Variant::new("native", |count| {
+        (0..count).for_each(|_| native::empty());
+        Ok(())
+    });
+    let process = Variant::new("process", move |count| {
+        for _ in 0..count {
+            library.empty()?;
+        }
+        Ok(())
+    });
+    Ok(Workload { size: 0, variants: vec![native, process, pingpong::variant()?] })
+}
+
+/// Six 64-bit integers in, one out.
+pub(crate) fn six_arguments() -> Result<Workload> {
+    let mut library = Workloads::builder().build()?;
+    let native = Variant::new("native", |count| {
+        for number in 0..count {
+            black_box(native::add_six([i64::from(number), 1, 2, 3, 4, 5]));
+        }
+        Ok(())
+    });
+    let process = Variant::new("process", move |count| {
+        for number in 0..i64::from(count) {
+            let sum = library.add_six(number, 1, 2, 3, 4, 5)?;
+            ensure!(sum == number + 15, "a wrong sum: {sum}");
+        }
+        Ok(())
+    });
+    Ok(Workload { size: 48, variants: vec![native, process, pingpong::variant()?] })
+}

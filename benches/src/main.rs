@@ -1,0 +1,75 @@
+//! Times workloads in several variants and writes one record per measurement.
+//!
+//! Variants of a workload take turns, batch by batch, so that a machine whose
+//! speed drifts slows all of them alike; ratios within one run can be trusted
+//! more than any single figure.
+
+mod callback;
+mod empty_call;
+mod native;
+mod pingpong;
+mod report;
+mod start;
+mod timing;
+mod workloads;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+
+use crate::timing::{Settings, Workload};
+
+/// Measures what calls cost.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Run this workload only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Write one JSON record per measurement to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Batches per variant.
+    #[arg(long, default_value_t = 60)]
+    runs: usize,
+}
+
+/// A workload's name and how it is set up.
+type Entry = (&'static str, fn() -> Result<Workload>);
+
+const WORKLOADS: &[Entry] = &[
+    ("empty_call", empty_call::empty),
+    ("six_arguments", empty_call::six_arguments),
+    ("callback", callback::callback),
+    ("start", start::start),
+];
+
+fn main() -> Result<()> {
+    if pingpong::is_partner() {
+        return pingpong::answer();
+    }
+    let arguments = Arguments::parse();
+    let settings = Settings { runs: arguments.runs.max(3) };
+    let mut records = Vec::new();
+    for (name, set_up) in selected(&arguments.only)? {
+        let workload = set_up().with_context(|| format!("setting up {name}"))?;
+        let measured = timing::measure(name, workload, settings)?;
+        report::print(name, &measured);
+        records.extend(measured);
+    }
+    match arguments.json {
+        Some(file) => report::write_json(&file, &records),
+        None => Ok(()),
+    }
+}
+
+fn selected(only: &[String]) -> Result<Vec<Entry>> {
+    for name in only {
+        if !WORKLOADS.iter().any(|(known, _)| known == name) {
+            let names: Vec<_> = WORKLOADS.iter().map(|(known, _)| *known).collect();
+            bail!("there is no workload {name}; there are: {}", names.join(", "));
+        }
+    }
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
+    Ok(WORKLOADS.iter().filter(|(name, _)| wanted(name)).copied().collect())
+}

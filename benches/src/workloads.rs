@@ -1,0 +1,3 @@
+//! The workloads through Omniglot, as generated.
+
+omniglot::include_library!("workloads");

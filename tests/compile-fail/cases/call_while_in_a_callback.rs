@@ -1,0 +1,15 @@
+//! The instance itself is out of reach inside its own callback.
+#![forbid(unsafe_code)]
+use omniglot::{Ptr, Result};
+use omniglot_compile_fail::{Callback, Demo};
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.with_callback::<Callback, _>(
+        &mut |_, _| {
+            demo.run(Ptr::null())?;
+            Ok(())
+        },
+        |_, _| (),
+    )
+}

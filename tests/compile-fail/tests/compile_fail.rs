@@ -1,0 +1,11 @@
+//! Each program in `cases` breaks one rule, and the compiler says so.
+//!
+//! After a change of wording: `TRYBUILD=overwrite cargo test -p omniglot-compile-fail`,
+//! then review the difference.
+
+#[test]
+fn programs_that_break_a_rule_do_not_compile() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("cases/accepted/*.rs");
+    cases.compile_fail("cases/*.rs");
+}
