@@ -2,12 +2,17 @@
 #![forbid(unsafe_code)]
 use std::sync::atomic::AtomicU8;
 
-use omniglot::{Ptr, Result};
-use omniglot_compile_fail::Demo;
+use omniglot::Foreign;
+use omniglot::zerocopy::{KnownLayout, TryFromBytes};
 
-fn main() -> Result<()> {
-    let demo = Demo::assemble_for_tests()?;
-    let reference = demo.upgrade(Ptr::<AtomicU8>::from_addr(0))?;
-    demo.view(reference)?;
-    Ok(())
+#[derive(TryFromBytes, KnownLayout)]
+#[zerocopy(crate = "omniglot::zerocopy")]
+#[repr(transparent)]
+struct Sneaky(AtomicU8);
+
+impl Foreign for Sneaky {
+    const NAME: &'static str = "sneaky";
+    fn encode(&self, _: &mut [u8]) {}
 }
+
+fn main() {}

@@ -1,6 +1,6 @@
 //! A callback cannot send its interface to another thread.
 #![forbid(unsafe_code)]
-use omniglot::Result;
+use omniglot::{Ptr, Result};
 use omniglot_compile_fail::{Callback, Demo};
 
 fn main() -> Result<()> {
@@ -8,7 +8,7 @@ fn main() -> Result<()> {
     demo.scope(|scope| {
         scope.callback::<Callback>(|api, _| {
             std::thread::scope(|threads| {
-                threads.spawn(|| api.errno());
+                threads.spawn(move || api.run(Ptr::null()).is_ok());
             });
             Ok(())
         })?;
