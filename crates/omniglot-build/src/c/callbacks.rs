@@ -1,0 +1,101 @@
+//! Trampolines, which C calls and which call the host, and calls by address.
+
+use super::{C, argument_name};
+use crate::c::spell;
+use crate::layout::{Frame, Role};
+use crate::model::{Parameter, Signature, Type};
+use crate::shims::{Shim, bound_signatures};
+
+impl C<'_> {
+    /// Everything that the host needs to be called.
+    pub(super) fn callbacks(&mut self) {
+        self.line("/* The runtime sets this; it calls the host. */");
+        self.line("static void (*omniglot_callback)(uint32_t, void *);\n");
+        let bindings = self.bindings;
+        let slots = bindings.options.callback_slots;
+        let mut first = 0;
+        for signature in bound_signatures(&bindings.model) {
+            self.trampolines(signature, first);
+            first += slots;
+        }
+        self.line("static void (*const trampoline_table[])(void) = {");
+        for signature in bound_signatures(&bindings.model) {
+            for slot in 0..slots {
+                self.line(format_args!("    (void (*)(void))trampoline_{}_{slot},", signature.name));
+            }
+        }
+        // C has no empty arrays.
+        self.line("    0\n};\n");
+    }
+
+    fn trampolines(&mut self, signature: &Signature, first: u32) {
+        let name = &signature.name;
+        let result = self.result_type(signature);
+        let parameters = self.typed(&signature.parameters, |parameter| argument_name(parameter));
+        self.line(format_args!("#define TRAMPOLINE_{name}(slot) \\"));
+        self.line(format_args!("    static {result} trampoline_{name}_##slot({parameters}) \\"));
+        self.line("    { \\");
+        self.line(format_args!("        struct frame_pointer_{name} frame; \\"));
+        self.line("        memset(&frame, 0, sizeof frame); \\");
+        for parameter in &signature.parameters {
+            let argument = argument_name(parameter);
+            self.line(format_args!("        frame.{argument} = {argument}; \\"));
+        }
+        self.line(format_args!("        omniglot_callback({first} + slot, &frame); \\"));
+        if result != "void" {
+            self.line("        return frame.result; \\");
+        }
+        self.line("    }");
+        for slot in 0..self.bindings.options.callback_slots {
+            self.line(format_args!("TRAMPOLINE_{name}({slot})"));
+        }
+        self.line("");
+    }
+
+    /// The shim that calls a function by its address.
+    pub(super) fn pointer(&mut self, signature: &Signature) {
+        let parameters = &signature.parameters;
+        let frame = Frame::of_signature(self.bindings.layouts(), parameters, &signature.result);
+        let Ok(frame) = frame else { return };
+        let name = &signature.name;
+        self.frame(&format!("pointer_{name}"), parameters, &frame);
+        let types = self.typed(parameters, |_| String::new());
+        let arguments: Vec<String> = frame
+            .members
+            .iter()
+            .filter_map(|member| match member.role {
+                Role::Argument(index) => parameters.get(index),
+                Role::Result | Role::Function => None,
+            })
+            .map(|parameter| format!("frame->{}", argument_name(parameter)))
+            .collect();
+        let result = self.result_type(signature);
+        let call = format!("(({result} (*)({types}))frame->function)({})", arguments.join(", "));
+        let assign = if result == "void" { "" } else { "frame->result = " };
+        let shim = Shim::Pointer(signature).name();
+        self.line(format_args!(
+            "static void {shim}(void *opaque)\n{{\n\
+             \x20   struct frame_pointer_{name} *frame = opaque;\n\
+             \x20   {assign}{call};\n\
+             \x20   frame->error_number = errno;\n}}\n"
+        ));
+    }
+
+    fn result_type(&self, signature: &Signature) -> String {
+        match self.bindings.model.types.resolve(&signature.result) {
+            Type::Void => "void".to_owned(),
+            result => spell::frame_type(&self.bindings.model, result),
+        }
+    }
+
+    fn typed(&self, parameters: &[Parameter], name: impl Fn(&Parameter) -> String) -> String {
+        let typed: Vec<String> = parameters
+            .iter()
+            .map(|parameter| {
+                let ty = spell::frame_type(&self.bindings.model, &parameter.ty);
+                format!("{ty} {}", name(parameter)).trim_end().to_owned()
+            })
+            .collect();
+        if typed.is_empty() { "void".to_owned() } else { typed.join(", ") }
+    }
+}

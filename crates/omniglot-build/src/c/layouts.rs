@@ -1,0 +1,41 @@
+//! Assertions that the C compiler lays out every type as Rust does.
+
+use super::C;
+use crate::model::{Definition, Record, Shape};
+
+impl C<'_> {
+    pub(super) fn layouts(&mut self) {
+        let bindings = self.bindings;
+        for (_, definition) in bindings.model.types.iter() {
+            match definition {
+                Definition::Record(record) => self.record_layout(record),
+                Definition::Enum(definition) => {
+                    let size = definition.repr.size(&bindings.target);
+                    if let Some(name) = &definition.c_name {
+                        self.assert(&format!("sizeof({name})"), size, name);
+                    }
+                }
+                Definition::Alias(_) | Definition::Opaque(_) => {}
+            }
+        }
+        self.line("");
+    }
+
+    fn record_layout(&mut self, record: &Record) {
+        let Some(name) = record.c_name.as_deref() else { return };
+        if matches!(record.shape, Shape::Newtype { .. }) || record.size == 0 {
+            return;
+        }
+        self.assert(&format!("sizeof({name})"), record.size, name);
+        self.assert(&format!("_Alignof({name})"), record.align, name);
+        for field in &record.fields {
+            if let (Some(field), Some(offset)) = (&field.c_name, field.offset) {
+                self.assert(&format!("offsetof({name}, {field})"), offset, name);
+            }
+        }
+    }
+
+    fn assert(&mut self, expression: &str, value: u64, name: &str) {
+        self.line(format_args!("_Static_assert({expression} == {value}, \"layout of {name}\");"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Types as C spells them.
+
+use crate::model::{Definition, Model, Type};
+
+/// The type of a frame's member. Every pointer is a `void *`, which C converts to and
+/// from all others; enums are their integers.
+pub(crate) fn frame_type(model: &Model, ty: &Type) -> String {
+    match model.types.resolve(ty) {
+        Type::Scalar(scalar) => scalar.c.to_owned(),
+        Type::Named(name) => match model.types.get(name) {
+            Some(Definition::Enum(definition)) => definition.repr.c.to_owned(),
+            Some(Definition::Record(record)) => match (&record.shape, record.fields.first()) {
+                (crate::model::Shape::Newtype { .. }, Some(field)) => frame_type(model, &field.ty),
+                _ => record.c_name.clone().unwrap_or_else(|| name.clone()),
+            },
+            _ => name.clone(),
+        },
+        _ => "void *".to_owned(),
+    }
+}
+
+/// `frame->result = call;`, or just `call;` for `void`. The cast drops `const`.
+pub(crate) fn assign_result(result: &Type, call: &str) -> String {
+    match result {
+        Type::Void => format!("{call};"),
+        Type::Pointer { .. } | Type::Function(_) => format!("frame->result = (void *){call};"),
+        _ => format!("frame->result = {call};"),
+    }
+}
+
+/// A declaration of `name`, for documentation and for the locals of guards.
+pub(crate) fn declare(model: &Model, ty: &Type, name: &str) -> String {
+    let join = |ty: &str| format!("{ty} {name}").trim_end().to_owned();
+    match ty {
+        Type::Void => join("void"),
+        Type::Scalar(scalar) => join(scalar.c),
+        Type::Named(named) => join(&name_in_c(model, named)),
+        Type::Function(signature) => join(signature),
+        Type::Unsupported(what) => join(&format!("/* {what} */")),
+        Type::Array { of, len } => declare(model, of, &format!("{name}[{len}]")),
+        Type::Pointer { to, constant } => {
+            let inner = match &**to {
+                Type::Array { .. } => format!("(*{name})"),
+                _ => format!("*{name}"),
+            };
+            let prefix = if *constant && !matches!(**to, Type::Pointer { .. }) { "const " } else { "" };
+            format!("{prefix}{}", declare(model, to, &inner))
+        }
+    }
+}
+
+/// The prototype of a function, for documentation.
+pub(crate) fn prototype(
+    model: &Model,
+    name: &str,
+    parameters: &[crate::model::Parameter],
+    result: &Type,
+) -> String {
+    let parameters: Vec<String> = parameters
+        .iter()
+        .map(|parameter| declare(model, &parameter.ty, &parameter.c_name))
+        .collect();
+    let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+    declare(model, result, &format!("{name}({parameters})"))
+}
+
+/// A named type's C spelling: `struct point`, `png_structp`.
+pub(crate) fn name_in_c(model: &Model, name: &str) -> String {
+    let spelled = match model.types.get(name) {
+        Some(Definition::Record(record)) => record.c_name.clone(),
+        Some(Definition::Enum(definition)) => definition.c_name.clone(),
+        Some(Definition::Opaque(opaque)) => Some(opaque.c_name.clone()),
+        Some(Definition::Alias(_)) | None => None,
+    };
+    spelled.unwrap_or_else(|| name.to_owned())
+}

@@ -1,0 +1,192 @@
+//! Compiles the shims and links them with the library into the image.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::link::Link;
+use crate::options::Options;
+use crate::scalar::Target;
+use crate::{Error, Result, paths};
+
+/// What linking came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The image is there.
+    Linked,
+    /// The library lacks functions that the header declares: the shims, by name, that
+    /// need them, each with the missing symbol.
+    Missing(BTreeSet<(String, String)>),
+}
+
+/// The C compiler with the options of one library.
+pub(crate) struct Compiler<'a> {
+    options: &'a Options,
+    link: &'a Link,
+    tool: cc::Tool,
+    directory: PathBuf,
+}
+
+impl<'a> Compiler<'a> {
+    /// Finds the C compiler. Objects go to `directory`.
+    pub(crate) fn new(
+        options: &'a Options,
+        link: &'a Link,
+        target: &Target,
+        directory: &Path,
+    ) -> Result<Self> {
+        let mut build = cc::Build::new();
+        build
+            .cargo_metadata(false)
+            .cargo_warnings(false)
+            .cargo_debug(false)
+            .target(target.triple())
+            .host(target.triple())
+            .out_dir(directory)
+            .opt_level(2)
+            .debug(false)
+            .warnings(false)
+            .pic(true);
+        let tool = build
+            .try_get_compiler()
+            .map_err(|error| Error::CompilerMissing { message: error.to_string() })?;
+        Ok(Self { options, link, tool, directory: directory.to_owned() })
+    }
+
+    /// Compiles the user's C sources.
+    pub(crate) fn sources(&self) -> Result<Vec<PathBuf>> {
+        let mut objects = Vec::new();
+        for (index, source) in self.options.sources.iter().enumerate() {
+            let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+            let object = self.directory.join(format!("{index}_{stem}.o"));
+            let output = self.run(self.compile(&paths::in_package(source), &object))?;
+            if !output.status.success() {
+                return Err(Error::Source { output: text(&output) });
+            }
+            objects.push(object);
+        }
+        Ok(objects)
+    }
+
+    /// Compiles the shims and links everything into `image`.
+    pub(crate) fn image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
+        let object = shims.with_extension("o");
+        let mut compile = self.compile(shims, &object);
+        // Each shim in a section of its own: the linker's messages then name it.
+        compile.args(["-ffunction-sections", "-fvisibility=hidden"]);
+        let output = self.run(compile)?;
+        if !output.status.success() {
+            return Err(Error::Shims { path: shims.to_owned(), output: text(&output) });
+        }
+        let mut link = self.tool.to_command();
+        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-o"]).arg(image);
+        link.arg(&object).args(sources).args(self.link.linker_arguments());
+        let output = self.run(link)?;
+        if output.status.success() {
+            return Ok(Outcome::Linked);
+        }
+        judge(&text(&output))
+    }
+
+    fn compile(&self, source: &Path, object: &Path) -> Command {
+        let mut command = self.tool.to_command();
+        command.arg("-iquote").arg(paths::package());
+        for directory in &self.link.includes {
+            command.arg("-I").arg(directory);
+        }
+        for (name, value) in &self.link.defines {
+            command.arg(format!("-D{name}={value}"));
+        }
+        command.arg("-c").arg(source).arg("-o").arg(object);
+        command
+    }
+
+    /// Runs a command, its messages in English, since some are read below.
+    fn run(&self, mut command: Command) -> Result<Output> {
+        command.env("LC_ALL", "C");
+        command.output().map_err(|error| Error::CompilerMissing {
+            message: format!("{}: {error}", self.tool.path().display()),
+        })
+    }
+}
+
+fn text(output: &Output) -> String {
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{stderr}{stdout}")
+}
+
+/// What a failed link means.
+fn judge(output: &str) -> Result<Outcome> {
+    if let Some(library) = missing_library(output) {
+        return Err(Error::LibraryMissing { library });
+    }
+    let missing = missing_symbols(output);
+    if missing.is_empty() { Err(Error::Link { output: output.to_owned() }) } else { Ok(Outcome::Missing(missing)) }
+}
+
+/// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.
+fn missing_library(output: &str) -> Option<String> {
+    let starts = ["cannot find -l", "unable to find library -l"];
+    output.lines().find_map(|line| {
+        let rest = starts.iter().find_map(|start| Some(line.split_once(start)?.1))?;
+        let name = rest.split([':', ' ']).next().unwrap_or(rest);
+        Some(name.to_owned())
+    })
+}
+
+/// `x.c:(.text.shim_call_f+0x5): undefined reference to `f'`: the shim and the symbol.
+///
+/// LLVM's linker writes the symbol first and the place on a line of its own.
+fn missing_symbols(output: &str) -> BTreeSet<(String, String)> {
+    let mut missing = BTreeSet::new();
+    let mut symbol = None;
+    for line in output.lines() {
+        let gnu = line.split_once("undefined reference to `").map(|(_, rest)| rest);
+        let llvm = line.split_once("undefined symbol: ").map(|(_, rest)| rest);
+        if let Some(rest) = gnu.or(llvm) {
+            symbol = rest.split('\'').next().map(str::to_owned);
+        }
+        if let (Some(symbol), Some(shim)) = (&symbol, shim_in(line)) {
+            missing.insert((shim, symbol.clone()));
+        }
+    }
+    missing
+}
+
+/// The shim that a line of the linker is about.
+fn shim_in(line: &str) -> Option<String> {
+    let starts = ["(.text.", "(function ", ".o:("];
+    let place = starts.iter().find_map(|start| Some(line.split_once(start)?.1))?;
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let name = place.trim_start_matches(".text.").split(|character| !is_word(character)).next()?;
+    let known = ["shim_", "unguarded_", "buffer_of_"];
+    known.iter().any(|start| name.starts_with(start)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{missing_library, missing_symbols};
+
+    #[test]
+    fn gnu_messages_are_understood() {
+        let output = "/usr/bin/ld: x_shims.o: in function `shim_call_gone':\n\
+            x_shims.c:(.text.shim_call_gone+0x5): undefined reference to `gone'\n\
+            collect2: error: ld returned 1 exit status";
+        let missing: Vec<_> = missing_symbols(output).into_iter().collect();
+        assert_eq!(missing, [("shim_call_gone".to_owned(), "gone".to_owned())]);
+        let output = "/usr/bin/ld: cannot find -lnothing: No such file or directory";
+        assert_eq!(missing_library(output).as_deref(), Some("nothing"));
+    }
+
+    #[test]
+    fn llvm_messages_are_understood() {
+        let output = "ld.lld: error: undefined symbol: gone\n\
+            >>> referenced by x_shims.c\n\
+            >>>               x_shims.o:(shim_call_gone)";
+        let missing: Vec<_> = missing_symbols(output).into_iter().collect();
+        assert_eq!(missing, [("shim_call_gone".to_owned(), "gone".to_owned())]);
+        let output = "ld.lld: error: unable to find library -lnothing";
+        assert_eq!(missing_library(output).as_deref(), Some("nothing"));
+    }
+}

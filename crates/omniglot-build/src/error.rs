@@ -1,0 +1,289 @@
+//! The catalogue of messages: what can go wrong, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Shorthand for results of generation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why no bindings were generated.
+///
+/// `{:?}` prints the same paragraph as `{}`, since that is what cargo shows when a
+/// build script's `main` returns it.
+#[non_exhaustive]
+pub enum Error {
+    /// libclang, which reads the header, is missing.
+    LibclangMissing {
+        /// What the search for it said.
+        message: String,
+    },
+    /// The builder was given no header.
+    NoHeader,
+    /// clang cannot read the header.
+    Header {
+        /// The headers.
+        headers: Vec<String>,
+        /// clang's messages.
+        messages: String,
+    },
+    /// The header reader gave up.
+    Parser {
+        /// What it said.
+        message: String,
+    },
+    /// `pkg-config` is missing.
+    PkgConfigMissing {
+        /// What starting it said.
+        message: String,
+    },
+    /// `pkg-config` does not know the library.
+    PackageUnknown {
+        /// The package's name.
+        package: String,
+        /// What `pkg-config` said.
+        message: String,
+    },
+    /// There is no C compiler.
+    CompilerMissing {
+        /// What was tried.
+        message: String,
+    },
+    /// A C source of the builder does not exist.
+    SourceMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A C source of the builder does not compile.
+    Source {
+        /// The compiler's output.
+        output: String,
+    },
+    /// The generated shims do not compile.
+    Shims {
+        /// The generated file.
+        path: PathBuf,
+        /// The compiler's output.
+        output: String,
+    },
+    /// The linker does not find a library.
+    LibraryMissing {
+        /// Its name after `-l`.
+        library: String,
+    },
+    /// The shims cannot be linked with the library.
+    Link {
+        /// The linker's output.
+        output: String,
+    },
+    /// A pattern is no regular expression.
+    Pattern {
+        /// The builder's method.
+        method: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A pattern matches nothing that the headers declare.
+    MatchesNothing {
+        /// The builder's method.
+        method: &'static str,
+        /// The pattern.
+        pattern: String,
+    },
+    /// No guarded function has a parameter that the guard's expression uses.
+    GuardWithoutParameter {
+        /// The pattern.
+        pattern: String,
+        /// The expression.
+        buffer: String,
+    },
+    /// `raise` names a function that is not bound.
+    RaiseUnknown {
+        /// The function.
+        function: String,
+    },
+    /// A name cannot be a Rust identifier or file name.
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Cargo's output directory is unknown.
+    NoOutDir,
+    /// A file cannot be written or read.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The generated Rust is not valid: a defect of this crate.
+    Generated {
+        /// What the Rust parser said.
+        message: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LibclangMissing { message } => write!(
+                out,
+                "omniglot needs libclang to read C headers, and it is not there: {message}\n\
+                 Install it (Debian, Ubuntu: `apt install libclang-dev`; Fedora: \
+                 `dnf install clang-devel`; macOS: `brew install llvm`), or set \
+                 LIBCLANG_PATH to the directory that holds it."
+            ),
+            Self::NoHeader => {
+                out.write_str("omniglot was given no header; add .header(\"foo.h\") in build.rs")
+            }
+            Self::Header { headers, messages } => write_header_error(out, headers, messages),
+            Self::Parser { message } => {
+                write!(out, "bindgen, which reads the headers, gave up: {message}")
+            }
+            Self::Name { name } => write!(
+                out,
+                "`{name}` is no name for Rust: letters, digits and underscores, no keyword"
+            ),
+            Self::NoOutDir => out.write_str(
+                "OUT_DIR is not set: run omniglot_build from build.rs, or name a directory with \
+                 .out_dir(path)",
+            ),
+            Self::File { path, error } => write!(out, "{}: {error}", path.display()),
+            Self::Generated { message } => write!(
+                out,
+                "omniglot generated Rust that does not parse, which is a defect of omniglot: \
+                 {message}"
+            ),
+            Self::Pattern { .. }
+            | Self::MatchesNothing { .. }
+            | Self::GuardWithoutParameter { .. }
+            | Self::RaiseUnknown { .. } => self.write_option_error(out),
+            _ => self.write_build_error(out),
+        }
+    }
+}
+
+fn write_header_error(
+    out: &mut fmt::Formatter<'_>,
+    headers: &[String],
+    messages: &str,
+) -> fmt::Result {
+    let headers = headers.join(", ");
+    write!(out, "clang cannot read {headers}:\n{}", messages.trim_end())?;
+    if messages.contains("file not found") {
+        out.write_str(
+            "\nIf it belongs to a library, install the library's -dev package and name it with \
+             .pkg_config(\"NAME\"); else name its directory with .include(\"DIR\").",
+        )?;
+    }
+    Ok(())
+}
+
+impl Error {
+    /// Messages about the builder's patterns and names.
+    fn write_option_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern { method, pattern, message } => {
+                write!(out, ".{method}({pattern:?}): not a regular expression: {message}")
+            }
+            Self::MatchesNothing { method, pattern } => write!(
+                out,
+                ".{method}({pattern:?}) matches nothing that the headers declare; patterns must \
+                 match whole names"
+            ),
+            Self::GuardWithoutParameter { pattern, buffer } => write!(
+                out,
+                ".setjmp_guard({pattern:?}, {buffer:?}): no function that the pattern matches has \
+                 a parameter whose name is in the expression, so the buffer cannot be found"
+            ),
+            Self::RaiseUnknown { function } => write!(
+                out,
+                ".raise({function:?}): the headers declare no such function, or it is not bound"
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Messages about compiling and linking.
+    fn write_build_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PkgConfigMissing { message } => write!(
+                out,
+                "pkg-config cannot be run: {message}\nInstall it (Debian, Ubuntu: `apt install \
+                 pkg-config`; Fedora: `dnf install pkgconf`), or use .link(\"NAME\") instead of \
+                 .pkg_config."
+            ),
+            Self::PackageUnknown { package, message } => write!(
+                out,
+                "pkg-config knows no package {package}: {}\nInstall the development package that \
+                 holds {package}.pc (Debian, Ubuntu: usually {package}-dev or lib…-dev; Fedora: \
+                 `dnf install 'pkgconfig({package})'`), or add its directory to PKG_CONFIG_PATH.",
+                message.trim()
+            ),
+            Self::CompilerMissing { message } => write!(
+                out,
+                "no C compiler can be run: {message}\nInstall one (Debian, Ubuntu: `apt install \
+                 gcc`; Fedora: `dnf install gcc`), or name one in the variable CC."
+            ),
+            Self::SourceMissing { path } => {
+                write!(out, "the C source {} does not exist", path.display())
+            }
+            Self::Source { output } => {
+                write!(out, "a C source does not compile:\n{}", output.trim_end())
+            }
+            Self::Shims { path, output } => write!(
+                out,
+                "the generated C in {} does not compile, so the C compiler and clang disagree \
+                 about the header, or omniglot has a defect:\n{}",
+                path.display(),
+                output.trim_end()
+            ),
+            Self::LibraryMissing { library } => write!(
+                out,
+                "the linker does not find the library `{library}` (-l{library}); install its \
+                 -dev package, or name its directory with .link_search(\"DIR\")"
+            ),
+            Self::Link { output } => {
+                write!(out, "the shims cannot be linked with the library:\n{}", output.trim_end())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Something of the header that is not bound, or bound in a lesser way, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The C item, such as `int printf(const char *, ...)`'s name `printf`.
+    pub item: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Problem {
+    pub(crate) fn new(item: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { item: item.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.item, self.reason)
+    }
+}

@@ -1,0 +1,161 @@
+//! Sizes, alignments and the layout of call frames.
+
+use crate::model::{Definition, Parameter, Record, Shape, Type, Types};
+use crate::scalar::Target;
+
+/// A type's size and alignment in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) size: u64,
+    pub(crate) align: u64,
+}
+
+/// Knows the layout of every type of a model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layouts<'a> {
+    pub(crate) types: &'a Types,
+    pub(crate) target: &'a Target,
+}
+
+impl Layouts<'_> {
+    /// The layout of a type, or why it has none that Rust and C share.
+    pub(crate) fn of(&self, ty: &Type) -> Result<Layout, String> {
+        let pointer = self.target.pointer;
+        match self.types.resolve(ty) {
+            Type::Void => Err("void".to_owned()),
+            Type::Scalar(scalar) => {
+                Ok(Layout { size: scalar.size(self.target), align: scalar.align(self.target) })
+            }
+            Type::Pointer { .. } | Type::Function(_) => Ok(Layout { size: pointer, align: pointer }),
+            Type::Array { of, len } => {
+                let element = self.of(of)?;
+                let size = element.size.checked_mul(*len).ok_or("an array too large")?;
+                Ok(Layout { size, align: element.align })
+            }
+            Type::Named(name) => self.of_named(name),
+            Type::Unsupported(what) => Err(what.clone()),
+        }
+    }
+
+    fn of_named(&self, name: &str) -> Result<Layout, String> {
+        match self.types.get(name) {
+            Some(Definition::Record(record)) => self.of_record(name, record),
+            Some(Definition::Enum(definition)) => self.of(&Type::Scalar(definition.repr)),
+            Some(Definition::Opaque(_)) | None => Err(format!("{name}, which is only declared")),
+            Some(Definition::Alias(_)) => Err(format!("{name}, which is defined by itself")),
+        }
+    }
+
+    fn of_record(&self, name: &str, record: &Record) -> Result<Layout, String> {
+        match (&record.shape, record.fields.first()) {
+            (Shape::Newtype { .. }, Some(field)) => self.of(&field.ty),
+            _ if record.size == 0 => Err(format!("{name}, which has no size")),
+            _ => Ok(Layout { size: record.size, align: record.align }),
+        }
+    }
+}
+
+/// Bytes at a frame's start: `uint32_t status; int32_t error_number;`.
+pub(crate) const HEADER_SIZE: u64 = 8;
+
+/// The layout of a call's arguments and result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) members: Vec<Member>,
+    pub(crate) size: u64,
+}
+
+/// One member of a frame after the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) role: Role,
+    pub(crate) ty: Type,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+/// What a member is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The parameter with this index.
+    Argument(usize),
+    Result,
+    /// The address to call.
+    Function,
+}
+
+impl Frame {
+    /// The frame of a function: arguments, then the result.
+    pub(crate) fn of_function(
+        layouts: Layouts<'_>,
+        parameters: &[Parameter],
+        result: &Type,
+    ) -> Result<Self, String> {
+        Self::of(layouts, parameters, result, &[])
+    }
+
+    /// The frame of a signature: arguments, the result, then the function's address.
+    pub(crate) fn of_signature(
+        layouts: Layouts<'_>,
+        parameters: &[Parameter],
+        result: &Type,
+    ) -> Result<Self, String> {
+        let address = Type::Pointer { to: Box::new(Type::Void), constant: false };
+        Self::of(layouts, parameters, result, &[(Role::Function, &address)])
+    }
+
+    fn of(
+        layouts: Layouts<'_>,
+        parameters: &[Parameter],
+        result: &Type,
+        extra: &[(Role, &Type)],
+    ) -> Result<Self, String> {
+        let mut frame = Self { members: Vec::new(), size: HEADER_SIZE };
+        let mut align = 4;
+        let arguments = parameters
+            .iter()
+            .enumerate()
+            .map(|(index, parameter)| (Role::Argument(index), &parameter.ty));
+        let result = (layouts.types.resolve(result) != &Type::Void).then_some((Role::Result, result));
+        for (role, ty) in arguments.chain(result).chain(extra.iter().cloned()) {
+            let layout = layouts.of(ty)?;
+            let offset = frame.size.next_multiple_of(layout.align);
+            frame.members.push(Member { role, ty: ty.clone(), offset, size: layout.size });
+            frame.size = offset.checked_add(layout.size).ok_or("more than the address space")?;
+            align = align.max(layout.align);
+        }
+        frame.size = frame.size.next_multiple_of(align);
+        Ok(frame)
+    }
+
+    /// The result, unless there is none.
+    pub(crate) fn result(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.role == Role::Result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Frame, Layouts};
+    use crate::model::{Parameter, Type, Types};
+    use crate::scalar::{Scalar, Target};
+
+    fn parameter(scalar: &str) -> Parameter {
+        let ty = Type::Scalar(Scalar::named(scalar).unwrap());
+        Parameter { name: "x".to_owned(), c_name: "x".to_owned(), ty }
+    }
+
+    #[test]
+    fn frames_are_laid_out_as_c_does() {
+        let parameters = ["u8", "usize", "u16"].map(parameter);
+        let offsets = |triple: &str| {
+            let (types, target) = (Types::default(), Target::new(triple));
+            let layouts = Layouts { types: &types, target: &target };
+            let frame = Frame::of_function(layouts, &parameters, &parameters[0].ty).unwrap();
+            let offsets: Vec<u64> = frame.members.iter().map(|member| member.offset).collect();
+            (offsets, frame.size)
+        };
+        assert_eq!(offsets("x86_64-unknown-linux-gnu"), (vec![8, 16, 24, 26], 32));
+        assert_eq!(offsets("riscv32imac-unknown-none-elf"), (vec![8, 12, 16, 18], 20));
+    }
+}

@@ -1,0 +1,326 @@
+//! The builder that build scripts use, and the steps of generation.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::compile::{Compiler, Outcome};
+use crate::link::Link;
+use crate::options::{GuardOption, Options, Pattern, Purpose};
+use crate::scalar::Target;
+use crate::shims::Shim;
+use crate::{Bindings, Error, Problem, Result, c, check, lower, parse, paths, rust};
+
+/// Describes a C library and generates its bindings; for use in `build.rs`.
+///
+/// Paths are relative to the package. Patterns are regular expressions that must
+/// match a whole name.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is generated before `generate`"]
+pub struct Library {
+    options: Options,
+}
+
+/// What [`Library::preview`] would generate.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The Rust module.
+    pub rust: String,
+    /// The C shims.
+    pub c: String,
+    /// The C functions that are bound.
+    pub functions: Vec<String>,
+    /// What is not bound, or bound in a lesser way.
+    pub problems: Vec<Problem>,
+}
+
+impl Library {
+    /// A library whose module is included by `omniglot::include_library!(name)`. Its
+    /// instance type is the name in upper camel case: `png` gives `Png`.
+    pub fn new(name: impl Into<String>) -> Self {
+        let options = Options { name: name.into(), callback_slots: 8, ..Options::default() };
+        Self { options }
+    }
+
+    /// Names the instance type otherwise.
+    pub fn instance_name(mut self, name: impl Into<String>) -> Self {
+        self.options.instance_name = Some(name.into());
+        self
+    }
+
+    /// Binds what a header declares. It is found as C finds `#include "header"`.
+    pub fn header(mut self, header: impl Into<String>) -> Self {
+        self.options.headers.push(header.into());
+        self
+    }
+
+    /// Searches a directory for headers.
+    pub fn include(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.includes.push(directory.into());
+        self
+    }
+
+    /// Defines a macro for the headers, the sources and the shims.
+    pub fn define(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.defines.push((name.into(), value.into()));
+        self
+    }
+
+    /// Passes an argument to clang, which reads the headers; the C compiler does not
+    /// get it. Prefer [`define`](Self::define) and [`include`](Self::include).
+    pub fn clang_arg(mut self, argument: impl Into<String>) -> Self {
+        self.options.clang_args.push(argument.into());
+        self
+    }
+
+    /// Links a library that `pkg-config` knows, and uses its include directories.
+    pub fn pkg_config(mut self, package: impl Into<String>) -> Self {
+        self.options.packages.push(package.into());
+        self
+    }
+
+    /// Links a library, as `-lname` does.
+    pub fn link(mut self, name: impl Into<String>) -> Self {
+        self.options.links.push(name.into());
+        self
+    }
+
+    /// Searches a directory for libraries, now and when the image is loaded.
+    pub fn link_search(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.link_searches.push(directory.into());
+        self
+    }
+
+    /// Compiles a C source into the image.
+    pub fn source(mut self, file: impl Into<PathBuf>) -> Self {
+        self.options.sources.push(file.into());
+        self
+    }
+
+    /// Binds the functions that match. Without any allowlist, everything in the headers
+    /// and the files beside them is bound.
+    pub fn allowlist_function(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::AllowFunction, pattern)
+    }
+
+    /// Binds the types that match, and what they need.
+    pub fn allowlist_type(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::AllowType, pattern)
+    }
+
+    /// Binds the constants, macros and globals that match.
+    pub fn allowlist_var(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::AllowVar, pattern)
+    }
+
+    /// Leaves the functions out that match.
+    pub fn blocklist_function(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::BlockFunction, pattern)
+    }
+
+    /// Leaves the types out that match; where they are used, they are opaque.
+    pub fn blocklist_type(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::BlockType, pattern)
+    }
+
+    /// Binds enums that match as structs around an integer, of which any is valid.
+    pub fn newtype_enum(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::NewtypeEnum, pattern)
+    }
+
+    /// As [`newtype_enum`](Self::newtype_enum), with `|` and `&`: for flags.
+    pub fn bitfield_enum(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::BitfieldEnum, pattern)
+    }
+
+    /// Binds enums that match as an integer type with constants.
+    pub fn constified_enum(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::ConstifiedEnum, pattern)
+    }
+
+    /// Guards functions that leave by `longjmp` on errors: such a call is
+    /// `Err(NonLocalExit)`, and the instance stays usable.
+    ///
+    /// `buffer` is a C expression for the `jmp_buf`, over the parameters' names. It is
+    /// evaluated before the call and written again after it: do not guard functions
+    /// that free what holds the buffer. A null address guards nothing.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("png");
+    /// library.setjmp_guard("png_(read|write).*", "png_jmpbuf(png_ptr)");
+    /// ```
+    pub fn setjmp_guard(mut self, pattern: impl Into<String>, buffer: impl Into<String>) -> Self {
+        let guard = GuardOption { pattern: pattern.into(), buffer: buffer.into() };
+        self.options.guards.push(guard);
+        self
+    }
+
+    /// Lets callbacks leave through a function of the library, such as `png_error`:
+    /// generates `raise_png_error`, whose result a callback returns as its error.
+    pub fn raise(mut self, function: impl Into<String>) -> Self {
+        self.options.raises.push(function.into());
+        self
+    }
+
+    /// How many callbacks of each function pointer type can exist at a time; 8 unless
+    /// set.
+    pub fn callback_slots(mut self, slots: u32) -> Self {
+        self.options.callback_slots = slots;
+        self
+    }
+
+    /// Writes to another directory than cargo's `OUT_DIR`.
+    pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.out_dir = Some(directory.into());
+        self
+    }
+
+    /// Generates for another target than cargo's.
+    pub fn target(mut self, triple: impl Into<String>) -> Self {
+        self.options.target = Some(triple.into());
+        self
+    }
+
+    fn pattern(mut self, purpose: Purpose, pattern: impl Into<String>) -> Self {
+        self.options.patterns.push(Pattern { purpose, text: pattern.into() });
+        self
+    }
+
+    /// Writes `omniglot/NAME.rs` and `omniglot/NAME.so` to the output directory, and
+    /// tells cargo what it depends on and what is not bound.
+    ///
+    /// # Errors
+    /// Whatever prevents it, with what to do about it.
+    pub fn generate(&self) -> Result<()> {
+        let directory = self.directory()?;
+        let (mut bindings, link, included) = self.read()?;
+        let name = &self.options.name;
+        if bindings.target.is_compiled() {
+            let shims = directory.join(format!("{name}_shims.c"));
+            let image = directory.join(format!("{name}.so"));
+            compile(&mut bindings, &link, &shims, &image)?;
+        }
+        write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
+        self.tell_cargo(&bindings, &included);
+        Ok(())
+    }
+
+    /// Generates without compiling, linking or writing anything.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate), short of what compiling and linking find.
+    pub fn preview(&self) -> Result<Preview> {
+        let (bindings, ..) = self.read()?;
+        Ok(Preview {
+            rust: rust::generate(&bindings)?,
+            c: c::generate(&bindings),
+            functions: bindings.model.functions.iter().map(|function| function.c_name.clone()).collect(),
+            problems: bindings.problems,
+        })
+    }
+
+    /// Reads the headers and checks what they declare.
+    fn read(&self) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
+        let mut options = self.options.clone();
+        options.check()?;
+        let target = self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
+        let link = Link::new(&options)?;
+        options.defines.clone_from(&link.defines);
+        let mut parsed = parse::parse(&options, &link.includes, &target)?;
+        let included = std::mem::take(&mut parsed.included);
+        let mut model = lower::lower(parsed);
+        let problems = check::check(&mut model, &options, &target)?;
+        Ok((Bindings { options, target, model, problems }, link, included))
+    }
+
+    fn target_triple(&self) -> Option<String> {
+        self.options.target.clone().or_else(|| env::var("TARGET").ok())
+    }
+
+    fn directory(&self) -> Result<PathBuf> {
+        let given = self.options.out_dir.clone();
+        let out = given.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
+        let directory = out.ok_or(Error::NoOutDir)?.join("omniglot");
+        match fs::create_dir_all(&directory) {
+            Ok(()) => Ok(directory),
+            Err(error) => Err(Error::File { path: directory, error }),
+        }
+    }
+
+    /// When to run again, and what is not bound.
+    fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>) {
+        println!("cargo:rerun-if-changed=build.rs");
+        for header in included.iter().filter(|header| !paths::is_system_header(header)) {
+            println!("cargo:rerun-if-changed={}", header.display());
+        }
+        for source in &self.options.sources {
+            println!("cargo:rerun-if-changed={}", paths::in_package(source).display());
+        }
+        for variable in ["CC", "CFLAGS", "LIBCLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"] {
+            println!("cargo:rerun-if-env-changed={variable}");
+        }
+        for problem in &bindings.problems {
+            println!("cargo:warning={}: {problem}", self.options.name);
+        }
+    }
+}
+
+/// Compiles the image; functions that the library lacks are left out.
+fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
+    let options = bindings.options.clone();
+    let directory = shims.parent().unwrap_or(Path::new("."));
+    let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
+    let sources = compiler.sources()?;
+    loop {
+        write(shims, &c::generate(bindings))?;
+        match compiler.image(shims, &sources, image)? {
+            Outcome::Linked => return Ok(()),
+            Outcome::Missing(missing) => leave_out(bindings, &missing)?,
+        }
+    }
+}
+
+/// Removes the functions and globals whose shims need symbols that do not exist.
+fn leave_out(bindings: &mut Bindings, missing: &BTreeSet<(String, String)>) -> Result<()> {
+    let mut problems = Vec::new();
+    let mut is_missing = |item: &str, shim: &Shim<'_>, inner: &[String]| {
+        let name = shim.name();
+        let found = missing.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
+        found.is_some_and(|(_, symbol)| {
+            let reason = format!("not bound: the library has no symbol `{symbol}`");
+            problems.push(Problem::new(item, reason));
+            true
+        })
+    };
+    let model = &mut bindings.model;
+    model.functions.retain(|function| {
+        let name = &function.c_name;
+        let inner = [format!("unguarded_{name}"), format!("buffer_of_{name}"), format!("shim_raise_{name}")];
+        !is_missing(name, &Shim::Call(function), &inner)
+    });
+    model.globals.retain(|global| !is_missing(&global.c_name, &Shim::Address(global), &[]));
+    if problems.is_empty() {
+        let symbols: Vec<&str> = missing.iter().map(|(_, symbol)| symbol.as_str()).collect();
+        return Err(Error::Link { output: format!("undefined: {}", symbols.join(", ")) });
+    }
+    bindings.problems.append(&mut problems);
+    Ok(())
+}
+
+/// Writes a file unless it already has this content, so that cargo sees no change.
+fn write(path: &Path, content: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    fs::write(path, content).map_err(|error| Error::File { path: path.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Library;
+
+    #[test]
+    fn the_instance_is_named_after_the_library() {
+        assert_eq!(Library::new("lib_png").options.instance(), "LibPng");
+    }
+}

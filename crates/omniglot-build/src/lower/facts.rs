@@ -1,0 +1,101 @@
+//! What bindgen says about types elsewhere than where it defines them: sizes and
+//! offsets in its layout tests, further names of enum values, newtypes' values.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{BinOp, Expr, ExprLit, ImplItem, Item, Lit, Stmt};
+
+/// All facts, by type name.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    layouts: BTreeMap<String, LayoutFacts>,
+    synonyms: BTreeMap<String, Vec<(String, String)>>,
+    impls: BTreeMap<String, Vec<TokenStream>>,
+}
+
+/// Numbers from clang.
+#[derive(Debug, Default)]
+pub(super) struct LayoutFacts {
+    pub(super) size: u64,
+    pub(super) align: u64,
+    pub(super) offsets: BTreeMap<String, u64>,
+}
+
+impl Facts {
+    pub(super) fn collect(file: &syn::File) -> Self {
+        let mut facts = Self::default();
+        for item in &file.items {
+            match item {
+                Item::Const(item) if item.ident == "_" => facts.layout_tests(&item.expr),
+                Item::Impl(item) => facts.implementation(item),
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    /// The layout of a type; `None` for one that the header only declares.
+    pub(super) fn layout(&self, name: &str) -> Option<&LayoutFacts> {
+        self.layouts.get(name)
+    }
+
+    pub(super) fn synonyms(&mut self, name: &str) -> Vec<(String, String)> {
+        self.synonyms.remove(name).unwrap_or_default()
+    }
+
+    pub(super) fn impls(&mut self, name: &str) -> Vec<TokenStream> {
+        self.impls.remove(name).unwrap_or_default()
+    }
+
+    fn layout_tests(&mut self, tests: &Expr) {
+        let Expr::Block(block) = tests else { return };
+        for statement in &block.block.stmts {
+            if let Stmt::Expr(Expr::Index(test), _) = statement {
+                self.layout_test(test);
+            }
+        }
+    }
+
+    /// One `["Size of point"][size_of::<point>() - 8usize]`.
+    fn layout_test(&mut self, test: &syn::ExprIndex) -> Option<()> {
+        let Expr::Array(message) = &*test.expr else { return None };
+        let Expr::Lit(ExprLit { lit: Lit::Str(message), .. }) = message.elems.first()? else {
+            return None;
+        };
+        let Expr::Binary(difference) = &*test.index else { return None };
+        let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &*difference.right else {
+            return None;
+        };
+        matches!(difference.op, BinOp::Sub(_)).then_some(())?;
+        self.note(&message.value(), number.base10_parse().ok()?)
+    }
+
+    fn note(&mut self, message: &str, number: u64) -> Option<()> {
+        if let Some(name) = message.strip_prefix("Size of ") {
+            self.layouts.entry(name.to_owned()).or_default().size = number;
+        } else if let Some(name) = message.strip_prefix("Alignment of ") {
+            self.layouts.entry(name.to_owned()).or_default().align = number;
+        } else {
+            let (name, field) = message.strip_prefix("Offset of field: ")?.split_once("::")?;
+            let layout = self.layouts.entry(name.to_owned()).or_default();
+            layout.offsets.insert(field.to_owned(), number);
+        }
+        Some(())
+    }
+
+    /// `impl color { pub const BLUE: color = color::GREEN; }` and newtypes' operators.
+    fn implementation(&mut self, item: &syn::ItemImpl) {
+        let name = item.self_ty.to_token_stream().to_string();
+        for member in &item.items {
+            let ImplItem::Const(constant) = member else { continue };
+            if let Expr::Path(path) = &constant.expr {
+                let target = path.path.segments.last().map(|segment| segment.ident.to_string());
+                let synonym = (constant.ident.to_string(), target.unwrap_or_default());
+                self.synonyms.entry(name.clone()).or_default().push(synonym);
+            }
+        }
+        self.impls.entry(name).or_default().push(item.to_token_stream());
+    }
+}

@@ -1,0 +1,247 @@
+//! What a header declares, in our own small terms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::TokenStream;
+
+use crate::scalar::Scalar;
+
+/// Everything that a header declares and that was allowed.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) globals: Vec<Global>,
+    pub(crate) constants: Vec<Constant>,
+    pub(crate) signatures: Vec<Signature>,
+    pub(crate) types: Types,
+}
+
+/// The named types, in the header's order.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    order: Vec<String>,
+    definitions: BTreeMap<String, Definition>,
+}
+
+impl Types {
+    pub(crate) fn insert(&mut self, name: String, definition: Definition) {
+        if self.definitions.insert(name.clone(), definition).is_none() {
+            self.order.push(name);
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Definition> {
+        self.definitions.get(name)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Definition> {
+        self.definitions.get_mut(name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Definition)> {
+        self.order.iter().filter_map(|name| Some((name.as_str(), self.definitions.get(name)?)))
+    }
+
+    /// What a type is once its typedefs are looked through.
+    pub(crate) fn resolve<'a>(&'a self, ty: &'a Type) -> &'a Type {
+        let mut current = ty;
+        let mut seen = BTreeSet::new();
+        while let Type::Named(name) = current {
+            match self.get(name) {
+                Some(Definition::Alias(alias)) if seen.insert(name) => current = &alias.target,
+                _ => break,
+            }
+        }
+        current
+    }
+
+    /// The record that a type is, if it is one.
+    pub(crate) fn record(&self, ty: &Type) -> Option<&Record> {
+        match self.named(ty)? {
+            Definition::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The definition behind a type's typedefs.
+    pub(crate) fn named(&self, ty: &Type) -> Option<&Definition> {
+        match self.resolve(ty) {
+            Type::Named(name) => self.get(name),
+            _ => None,
+        }
+    }
+}
+
+/// A C type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    Void,
+    Scalar(&'static Scalar),
+    Pointer {
+        to: Box<Type>,
+        constant: bool,
+    },
+    Array {
+        of: Box<Type>,
+        len: u64,
+    },
+    /// A pointer to a function of the signature with this name.
+    Function(String),
+    Named(String),
+    /// Nothing that Rust has; the text says what.
+    Unsupported(String),
+}
+
+/// What a named type is.
+#[derive(Debug)]
+pub(crate) enum Definition {
+    Alias(Alias),
+    Record(Record),
+    Enum(Enum),
+    /// A struct or union that the header only declares.
+    Opaque(Opaque),
+}
+
+#[derive(Debug)]
+pub(crate) struct Alias {
+    pub(crate) target: Type,
+    pub(crate) docs: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Opaque {
+    pub(crate) c_name: String,
+    pub(crate) docs: String,
+}
+
+/// A struct or a union.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The C spelling; `None` for one without tag and typedef.
+    pub(crate) c_name: Option<String>,
+    pub(crate) shape: Shape,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) size: u64,
+    pub(crate) align: u64,
+    pub(crate) docs: String,
+}
+
+/// How a record is represented in Rust.
+#[derive(Clone, Debug)]
+pub(crate) enum Shape {
+    /// Field by field.
+    Struct {
+        /// `packed` or `align(16)`, besides `C`.
+        modifier: Option<String>,
+    },
+    /// As bytes, with an accessor per field.
+    Union,
+    /// As bytes, since some field has no Rust type.
+    Bytes,
+    /// As a newtype around an integer, with named values: an enum's other style.
+    Newtype { impls: Vec<TokenStream> },
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// The Rust name.
+    pub(crate) name: String,
+    /// The C name, where the field has one and `offsetof` can name it.
+    pub(crate) c_name: Option<String>,
+    pub(crate) ty: Type,
+    /// In bytes, as clang says; `None` where it says nothing.
+    pub(crate) offset: Option<u64>,
+    pub(crate) docs: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Enum {
+    pub(crate) c_name: Option<String>,
+    pub(crate) repr: &'static Scalar,
+    pub(crate) variants: Vec<Variant>,
+    /// Other names for variants: name and variant.
+    pub(crate) synonyms: Vec<(String, String)>,
+    pub(crate) docs: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) value: i128,
+    pub(crate) docs: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
+    /// The Rust name.
+    pub(crate) name: String,
+    pub(crate) c_name: String,
+    pub(crate) ty: Type,
+}
+
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// The Rust name.
+    pub(crate) name: String,
+    pub(crate) c_name: String,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) result: Type,
+    pub(crate) variadic: bool,
+    pub(crate) guard: Option<Guard>,
+    /// Whether a callback may raise it.
+    pub(crate) raises: bool,
+    pub(crate) docs: String,
+}
+
+/// Where a function's `longjmp` buffer is.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    /// An lvalue of type `jmp_buf` over the parameters' names.
+    pub(crate) buffer: String,
+}
+
+/// A function pointer's type.
+#[derive(Debug)]
+pub(crate) struct Signature {
+    pub(crate) name: String,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) result: Type,
+    pub(crate) variadic: bool,
+    pub(crate) docs: String,
+    /// Whether values of it can be called and made; else it is a plain address.
+    pub(crate) bound: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Global {
+    pub(crate) name: String,
+    pub(crate) c_name: String,
+    pub(crate) ty: Type,
+    pub(crate) docs: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) ty: ConstantType,
+    pub(crate) value: TokenStream,
+    pub(crate) docs: String,
+}
+
+#[derive(Debug)]
+pub(crate) enum ConstantType {
+    /// A number.
+    Value(Type),
+    /// `&CStr` or a byte string, as written.
+    Text(TokenStream),
+}
+
+impl Model {
+    /// The signature behind a type's typedefs, if it is a pointer to a function.
+    pub(crate) fn signature(&self, ty: &Type) -> Option<&Signature> {
+        match self.types.resolve(ty) {
+            Type::Function(name) => self.signatures.iter().find(|signature| &signature.name == name),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Names: which ones Rust or the generated module takes, and what happens to others.
+
+use proc_macro2::{Ident, Span};
+
+/// What instances and their interface have as methods already. A C function of the
+/// same name gets a trailing underscore.
+const METHODS: [&str; 61] = [
+    "address",
+    "alloc",
+    "alloc_mut",
+    "alloc_slice",
+    "alloc_zeroed",
+    "as_ref",
+    "assemble",
+    "base",
+    "base_mut",
+    "borrow",
+    "borrow_mut",
+    "boxed",
+    "builder",
+    "call",
+    "call_pointer",
+    "callback",
+    "clone",
+    "clone_into",
+    "copy_in",
+    "copy_unvalidated",
+    "copy_within",
+    "deref",
+    "deref_mut",
+    "drop",
+    "errno",
+    "fill",
+    "fmt",
+    "fn_ptr",
+    "free",
+    "from",
+    "from_runtime",
+    "interrupt_handle",
+    "into",
+    "isolation",
+    "malloc",
+    "malloc_slice",
+    "new",
+    "poisoned",
+    "read",
+    "read_cstr",
+    "read_into",
+    "read_slice",
+    "read_str",
+    "read_to_vec",
+    "register",
+    "reset",
+    "runtime",
+    "scope",
+    "set_timeout",
+    "to_owned",
+    "to_string",
+    "try_from",
+    "try_into",
+    "type_id",
+    "upgrade",
+    "upgrade_mut",
+    "upgrade_slice",
+    "upgrade_slice_mut",
+    "validate",
+    "view",
+    "with_callback",
+];
+
+/// More of them, kept apart so that each list stays sorted and short.
+const MORE_METHODS: [&str; 12] = [
+    "copy_str",
+    "read_bytes",
+    "read_vec",
+    "realloc",
+    "view_slice",
+    "view_str",
+    "write",
+    "write_bytes",
+    "write_cstr",
+    "write_slice",
+    "write_str",
+    "zeroed",
+];
+
+/// Names that generated functions use inside, so that parameters cannot.
+const LOCALS: [&str; 5] = ["frame", "header", "result", "self", "function"];
+
+/// Rust's keywords, to which bindgen appends an underscore.
+const KEYWORDS: [&str; 53] = [
+    "abstract", "alignof", "as", "async", "await", "become", "box", "break", "const", "continue",
+    "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
+    "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "offsetof", "override",
+    "priv", "proc", "pub", "pure", "ref", "return", "Self", "self", "sizeof", "static", "struct",
+    "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+];
+
+/// More that bindgen escapes, among them Rust's primitive types.
+const ESCAPED: [&str; 22] = [
+    "virtual", "where", "while", "yield", "str", "bool", "f32", "f64", "usize", "isize", "u128",
+    "i128", "u64", "i64", "u32", "i32", "u16", "i16", "u8", "i8", "char", "_",
+];
+
+/// Whether the generated interface has a method of this name.
+pub(crate) fn is_method(name: &str) -> bool {
+    METHODS.contains(&name) || MORE_METHODS.contains(&name)
+}
+
+/// Whether generated functions use this name inside.
+pub(crate) fn is_local(name: &str) -> bool {
+    LOCALS.contains(&name)
+}
+
+/// The C name behind a Rust name: without the underscore that bindgen appends to
+/// keywords.
+pub(crate) fn in_c(name: &str) -> &str {
+    match name.strip_suffix('_') {
+        Some(stem) if is_escaped(stem) => stem,
+        _ => name,
+    }
+}
+
+fn is_escaped(name: &str) -> bool {
+    KEYWORDS.contains(&name) || ESCAPED.contains(&name)
+}
+
+/// Whether the type is the compiler's `va_list`, or part of it.
+pub(crate) fn is_va_list(name: &str) -> bool {
+    matches!(name, "va_list" | "__va_list_tag" | "__gnuc_va_list" | "__va_list")
+        || name.starts_with("__builtin_va_list")
+        || name.starts_with("__builtin_ms_va_list")
+}
+
+/// An identifier of generated code. A name that is none becomes `_`, which the
+/// Rust parser then reports.
+pub(crate) fn ident(name: &str) -> Ident {
+    syn::parse_str(name).unwrap_or_else(|_| Ident::new("_", Span::call_site()))
+}
+
+/// Whether the name can be a Rust identifier.
+pub(crate) fn is_ident(name: &str) -> bool {
+    syn::parse_str::<Ident>(name).is_ok()
+}
+
+/// `lib_png` → `LibPng`.
+pub(crate) fn upper_camel(name: &str) -> String {
+    let words = name.split(['_', '-']).filter(|word| !word.is_empty());
+    words
+        .flat_map(|word| {
+            let mut characters = word.chars();
+            let first = characters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(characters)
+        })
+        .collect()
+}
+
+/// `nextIn` and `next_in` → `NEXT_IN`.
+pub(crate) fn upper_snake(name: &str) -> String {
+    let mut upper = String::new();
+    let mut lower_before = false;
+    for character in name.chars() {
+        if character.is_uppercase() && lower_before {
+            upper.push('_');
+        }
+        lower_before = character.is_lowercase() || character.is_ascii_digit();
+        upper.extend(character.to_uppercase());
+    }
+    upper
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_c, upper_camel, upper_snake};
+
+    #[test]
+    fn c_names_lose_the_escape_only_when_escaped() {
+        assert_eq!(["type_", "types_", "u8_", "x"].map(in_c), ["type", "types_", "u8", "x"]);
+    }
+
+    #[test]
+    fn names_change_their_case() {
+        assert_eq!(["png", "lib_png", "SDL2"].map(upper_camel), ["Png", "LibPng", "SDL2"]);
+        assert_eq!(
+            ["next_in", "nextIn", "NEXT", "type_"].map(upper_snake),
+            ["NEXT_IN", "NEXT_IN", "NEXT", "TYPE_"]
+        );
+    }
+}

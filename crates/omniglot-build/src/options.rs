@@ -1,0 +1,121 @@
+//! What the user asked for.
+
+use std::path::PathBuf;
+
+use regex::Regex;
+
+use crate::{Error, Result};
+
+/// Everything that the builder collects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: String,
+    pub(crate) instance_name: Option<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) includes: Vec<PathBuf>,
+    pub(crate) defines: Vec<(String, String)>,
+    pub(crate) clang_args: Vec<String>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) links: Vec<String>,
+    pub(crate) link_searches: Vec<PathBuf>,
+    pub(crate) sources: Vec<PathBuf>,
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) guards: Vec<GuardOption>,
+    pub(crate) raises: Vec<String>,
+    pub(crate) callback_slots: u32,
+    pub(crate) out_dir: Option<PathBuf>,
+    pub(crate) target: Option<String>,
+}
+
+/// A pattern over names, and what it is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    pub(crate) purpose: Purpose,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    AllowFunction,
+    AllowType,
+    AllowVar,
+    BlockFunction,
+    BlockType,
+    NewtypeEnum,
+    BitfieldEnum,
+    ConstifiedEnum,
+}
+
+impl Purpose {
+    /// The builder's method.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::AllowFunction => "allowlist_function",
+            Self::AllowType => "allowlist_type",
+            Self::AllowVar => "allowlist_var",
+            Self::BlockFunction => "blocklist_function",
+            Self::BlockType => "blocklist_type",
+            Self::NewtypeEnum => "newtype_enum",
+            Self::BitfieldEnum => "bitfield_enum",
+            Self::ConstifiedEnum => "constified_enum",
+        }
+    }
+
+    fn allows(self) -> bool {
+        matches!(self, Self::AllowFunction | Self::AllowType | Self::AllowVar)
+    }
+}
+
+/// Which functions are guarded, and where their `jmp_buf` is.
+#[derive(Clone, Debug)]
+pub(crate) struct GuardOption {
+    pub(crate) pattern: String,
+    pub(crate) buffer: String,
+}
+
+impl Options {
+    /// Whether the user said what to bind.
+    pub(crate) fn has_allowlist(&self) -> bool {
+        self.patterns.iter().any(|pattern| pattern.purpose.allows())
+    }
+
+    /// The patterns with one purpose.
+    pub(crate) fn patterns(&self, purpose: Purpose) -> impl Iterator<Item = &str> {
+        let matching = move |pattern: &&Pattern| pattern.purpose == purpose;
+        self.patterns.iter().filter(matching).map(|pattern| pattern.text.as_str())
+    }
+
+    /// The instance type's name.
+    pub(crate) fn instance(&self) -> String {
+        self.instance_name.clone().unwrap_or_else(|| crate::names::upper_camel(&self.name))
+    }
+
+    /// Finds what is wrong with the options before anything is run.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.headers.is_empty() {
+            return Err(Error::NoHeader);
+        }
+        for name in [self.name.clone(), self.instance()] {
+            if !crate::names::is_ident(&name) {
+                return Err(Error::Name { name });
+            }
+        }
+        for pattern in &self.patterns {
+            whole_name(pattern.purpose.method(), &pattern.text)?;
+        }
+        for guard in &self.guards {
+            whole_name("setjmp_guard", &guard.pattern)?;
+        }
+        let missing = self.sources.iter().find(|path| !crate::paths::in_package(path).is_file());
+        missing.map_or(Ok(()), |path| Err(Error::SourceMissing { path: path.clone() }))
+    }
+}
+
+/// A pattern that must match a whole name.
+pub(crate) fn whole_name(method: &'static str, pattern: &str) -> Result<Regex> {
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|error| Error::Pattern {
+        method,
+        pattern: pattern.to_owned(),
+        message: error.to_string(),
+    })
+}

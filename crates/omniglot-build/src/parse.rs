@@ -1,0 +1,199 @@
+//! Reads headers: runs bindgen, keeps what it found, and parses what it wrote.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bindgen::callbacks::{
+    DiscoveredItem, DiscoveredItemId, ItemInfo, ItemKind, ParseCallbacks, SourceLocation,
+};
+use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, RustTarget};
+
+use crate::options::{Options, Purpose};
+use crate::scalar::Target;
+use crate::{Error, Result, paths};
+
+/// A header as bindgen sees it.
+pub(crate) struct Parsed {
+    /// bindgen's Rust.
+    pub(crate) file: syn::File,
+    /// Structs, unions and enums that have no tag: C knows them by a typedef, or not at all.
+    pub(crate) untagged: BTreeSet<String>,
+    /// Every file that was included.
+    pub(crate) included: BTreeSet<PathBuf>,
+}
+
+/// Reads the headers for a target.
+pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) -> Result<Parsed> {
+    clang_sys::load().map_err(|message| Error::LibclangMissing { message })?;
+    let found = Rc::new(RefCell::new(Found::default()));
+    // Without `static`, bindgen takes static inline functions for ordinary ones;
+    // the shims are compiled with the real header and can call them.
+    let without_static = builder(options, includes, target, &found).clang_arg("-Dstatic=");
+    let text = match run(options, without_static) {
+        Err(Error::Header { .. }) => {
+            found.replace(Found::default());
+            run(options, builder(options, includes, target, &found))?
+        }
+        outcome => outcome?,
+    };
+    let text = text.replace("__bindgen_ty_", "_anonymous_");
+    let file = syn::parse_file(&text)
+        .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
+    let found = found.take();
+    Ok(Parsed { file, untagged: found.untagged, included: found.included })
+}
+
+/// Runs bindgen, which may panic.
+fn run(options: &Options, builder: Builder) -> Result<String> {
+    match catch_unwind(AssertUnwindSafe(|| builder.generate())) {
+        Ok(Ok(bindings)) => Ok(bindings.to_string()),
+        Ok(Err(BindgenError::ClangDiagnostic(messages))) => {
+            Err(Error::Header { headers: options.headers.clone(), messages })
+        }
+        Ok(Err(error)) => Err(Error::Parser { message: error.to_string() }),
+        Err(panic) => Err(Error::Parser { message: panic_message(panic.as_ref()) }),
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+}
+
+fn builder(
+    options: &Options,
+    includes: &[PathBuf],
+    target: &Target,
+    found: &Rc<RefCell<Found>>,
+) -> Builder {
+    let mut builder = bindgen::builder()
+        .header_contents("omniglot_headers.h", &include_lines(options))
+        .clang_args(clang_args(options, includes, target))
+        .use_core()
+        .generate_cstr(true)
+        .generate_inline_functions(true)
+        .prepend_enum_name(false)
+        .anon_fields_prefix("anonymous_")
+        .default_enum_style(EnumVariation::Rust { non_exhaustive: false })
+        .constified_enum("_bindgen_ty_.*")
+        .formatter(Formatter::None)
+        .rust_edition(RustEdition::Edition2021)
+        .parse_callbacks(Box::new(Callbacks {
+            found: Rc::clone(found),
+            reserved: vec![options.instance(), "Api".to_owned(), "DESCRIPTION".to_owned()],
+        }));
+    if let Ok(version) = RustTarget::stable(80, 0) {
+        builder = builder.rust_target(version);
+    }
+    for pattern in &options.patterns {
+        builder = apply(builder, pattern.purpose, &pattern.text);
+    }
+    if !options.has_allowlist() {
+        for pattern in default_files(options, includes) {
+            builder = builder.allowlist_file(pattern);
+        }
+    }
+    builder
+}
+
+fn apply(builder: Builder, purpose: Purpose, pattern: &str) -> Builder {
+    match purpose {
+        Purpose::AllowFunction => builder.allowlist_function(pattern),
+        Purpose::AllowType => builder.allowlist_type(pattern),
+        Purpose::AllowVar => builder.allowlist_var(pattern),
+        Purpose::BlockFunction => builder.blocklist_function(pattern),
+        Purpose::BlockType => builder.blocklist_type(pattern),
+        Purpose::NewtypeEnum => builder.newtype_enum(pattern),
+        Purpose::BitfieldEnum => builder.bitfield_enum(pattern),
+        Purpose::ConstifiedEnum => builder.constified_enum(pattern),
+    }
+}
+
+/// The C that includes the user's headers.
+pub(crate) fn include_lines(options: &Options) -> String {
+    options.headers.iter().map(|header| format!("#include \"{header}\"\n")).collect()
+}
+
+fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--target={}", target.clang()),
+        format!("-iquote{}", paths::package().display()),
+    ];
+    arguments.extend(includes.iter().map(|directory| format!("-I{}", directory.display())));
+    arguments.extend(options.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
+    arguments.extend(options.clang_args.iter().cloned());
+    arguments
+}
+
+/// Without an allowlist: the headers, and what lies beside them unless that is the
+/// system's common directory.
+fn default_files(options: &Options, includes: &[PathBuf]) -> Vec<String> {
+    let package = paths::package();
+    let mut patterns = Vec::new();
+    for header in &options.headers {
+        patterns.push(format!("(.*/)?{}", regex::escape(header)));
+        let directories = std::iter::once(&package).chain(includes);
+        let found = directories.map(|directory| directory.join(header)).find(|path| path.is_file());
+        let beside = found.as_deref().and_then(Path::parent);
+        if let Some(directory) = beside.filter(|directory| !paths::is_system(directory)) {
+            patterns.push(format!("{}/[^/]*", regex::escape(&directory.to_string_lossy())));
+        }
+    }
+    patterns
+}
+
+/// What bindgen tells only while it reads.
+#[derive(Debug, Default)]
+struct Found {
+    untagged: BTreeSet<String>,
+    included: BTreeSet<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Callbacks {
+    found: Rc<RefCell<Found>>,
+    reserved: Vec<String>,
+}
+
+impl ParseCallbacks for Callbacks {
+    fn item_name(&self, item: ItemInfo<'_>) -> Option<String> {
+        let taken = self.reserved.iter().any(|name| name == item.name);
+        (taken && !matches!(item.kind, ItemKind::Function)).then(|| format!("{}_", item.name))
+    }
+
+    fn include_file(&self, filename: &str) {
+        self.found.borrow_mut().included.insert(filename.into());
+    }
+
+    fn new_item_found(
+        &self,
+        _id: DiscoveredItemId,
+        item: DiscoveredItem,
+        location: Option<&SourceLocation>,
+    ) {
+        let name = match item {
+            DiscoveredItem::Struct { final_name, .. }
+            | DiscoveredItem::Union { final_name, .. }
+            | DiscoveredItem::Enum { final_name } => final_name,
+            _ => return,
+        };
+        if location.is_some_and(starts_with_keyword) {
+            self.found.borrow_mut().untagged.insert(name.replace("__bindgen_ty_", "_anonymous_"));
+        }
+    }
+}
+
+/// Whether the source has `struct {` there: clang locates a definition at its tag,
+/// or at the keyword when there is none.
+fn starts_with_keyword(location: &SourceLocation) -> bool {
+    let Some(source) = location.file_name.as_ref().and_then(|name| std::fs::read(name).ok()) else {
+        return false;
+    };
+    let text = source.get(location.byte_offset..).unwrap_or_default();
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = text.iter().position(|byte| !is_word(byte)).unwrap_or(text.len());
+    matches!(text.get(..length), Some(b"struct" | b"union" | b"enum"))
+}

@@ -1,0 +1,221 @@
+//! A method of the interface per function and global.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Rust, number};
+use crate::c::spell;
+use crate::layout::{Frame, HEADER_SIZE, Member, Role};
+use crate::model::{Function, Global, Parameter, Type};
+use crate::names::ident;
+use crate::shims::{self, Shim};
+
+impl Rust<'_> {
+    pub(super) fn functions(self) -> TokenStream {
+        let shims = shims::shims(&self.bindings.model);
+        let methods = (0u32..).zip(&shims).map(|(index, shim)| self.shim(index, shim));
+        quote! {
+            impl<OmniglotRuntime: ::omniglot::Runtime> Api<OmniglotRuntime> {
+                #(#methods)*
+            }
+        }
+    }
+
+    fn shim(self, index: u32, shim: &Shim<'_>) -> TokenStream {
+        match shim {
+            Shim::Call(function) => {
+                let call = self.call(index, function);
+                // An unguarded function is raised through the same shim.
+                let raise = (function.raises && function.guard.is_none())
+                    .then(|| self.raise(index, function));
+                quote! { #call #raise }
+            }
+            Shim::Raise(function) => self.raise(index, function),
+            Shim::Address(global) => self.address(index, global),
+            Shim::Malloc | Shim::Free | Shim::Pointer(_) => TokenStream::new(),
+        }
+    }
+
+    fn call(self, index: u32, function: &Function) -> TokenStream {
+        let Some(parts) = self.parts(function) else { return TokenStream::new() };
+        let Parts { parameters, layout, fill, result, get } = parts;
+        let docs = self.function_docs(function);
+        let name = ident(&function.name);
+        quote! {
+            #docs
+            pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#result> {
+                #layout
+                #fill
+                ::omniglot::call(self, #index, frame.bytes_mut())?;
+                #get
+            }
+        }
+    }
+
+    /// Prepares the function to run in a callback's place.
+    fn raise(self, index: u32, function: &Function) -> TokenStream {
+        let Some(parts) = self.parts(function) else { return TokenStream::new() };
+        let Parts { parameters, layout, fill, .. } = parts;
+        let name = format_ident!("raise_{}", ident(&function.name));
+        let docs = format!(
+            " Has foreign code call `{}` in a callback's place: `return Err(api.{name}(...)?)`.",
+            function.c_name
+        );
+        quote! {
+            #[doc = #docs]
+            ///
+            /// # Errors
+            /// `OutOfMemory` if the arguments do not fit, `WrongInstance` if one is another's.
+            pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<::omniglot::Escape> {
+                #layout
+                #fill
+                let raise = ::omniglot::Raise::prepare(
+                    ::omniglot::Api::base_mut(self),
+                    #index,
+                    frame.bytes(),
+                )?;
+                ::core::result::Result::Ok(::omniglot::Escape::Raise(raise))
+            }
+        }
+    }
+
+    fn address(self, index: u32, global: &Global) -> TokenStream {
+        let name = format_ident!("address_of_{}", ident(&global.name));
+        let declaration = spell::declare(&self.bindings.model, &global.ty, &global.c_name);
+        let docs = self.docs(&global.docs, &format!("The address of `{}`.", global.c_name));
+        let declared = format!(" C: `{declaration}`");
+        // `extern int list[];` has no length; its address is that of an element.
+        let ty = match &global.ty {
+            Type::Array { of, len: 0 } => self.ty(of),
+            ty => self.ty(ty),
+        };
+        let size = number(HEADER_SIZE + self.bindings.target.pointer);
+        let offset = number(HEADER_SIZE);
+        quote! {
+            #docs
+            #[doc = ""]
+            #[doc = #declared]
+            ///
+            /// # Errors
+            /// As any call of a foreign function.
+            pub fn #name(&mut self) -> ::omniglot::Result<::omniglot::Ptr<#ty>> {
+                let mut frame = ::omniglot::Frame::<#size>::new();
+                ::omniglot::call(self, #index, frame.bytes_mut())?;
+                frame.get(#offset)
+            }
+        }
+    }
+
+    fn function_docs(self, function: &Function) -> TokenStream {
+        let model = &self.bindings.model;
+        let prototype =
+            spell::prototype(model, &function.c_name, &function.parameters, &function.result);
+        let comment = if function.docs.trim().is_empty() {
+            TokenStream::new()
+        } else {
+            let comment = self.docs(&function.docs, "");
+            quote! { #comment #[doc = ""] }
+        };
+        let declared = format!(" C: `{prototype}`");
+        let guard = function.guard.as_ref().map(|_| {
+            quote! {
+                /// `NonLocalExit` if the function was left by `longjmp`; the instance stays usable.
+            }
+        });
+        quote! {
+            #comment
+            #[doc = #declared]
+            ///
+            /// # Errors
+            /// As any call of a foreign function: whatever ended it instead of a return, or
+            /// `InvalidValue` if the result is no value of its type.
+            #guard
+        }
+    }
+
+    /// What calls and raises have in common.
+    fn parts(self, function: &Function) -> Option<Parts> {
+        let (parameters, result) = (&function.parameters, &function.result);
+        let frame = Frame::of_function(self.bindings.layouts(), parameters, result).ok()?;
+        let puts = frame.members.iter().filter_map(|member| self.put(parameters, member));
+        let size = number(frame.size);
+        let fill = quote! {
+            let mut frame = ::omniglot::Frame::<#size>::new();
+            #(#puts)*
+        };
+        let void = self.bindings.model.types.resolve(result) == &Type::Void;
+        let get = match frame.result() {
+            Some(member) => {
+                let offset = number(member.offset);
+                quote! { frame.get(#offset) }
+            }
+            None => quote! { ::core::result::Result::Ok(()) },
+        };
+        Some(Parts {
+            layout: self.layout(parameters, &frame),
+            parameters: parameters.iter().map(|parameter| self.parameter(parameter)).collect(),
+            fill,
+            result: if void { quote! { () } } else { self.ty(result) },
+            get,
+        })
+    }
+
+    fn parameter(self, parameter: &Parameter) -> TokenStream {
+        let name = ident(&parameter.name);
+        match self.pointee(&parameter.ty) {
+            Some(pointee) => quote! { #name: impl ::omniglot::AsPtr<#pointee> },
+            None => {
+                let ty = self.ty(&parameter.ty);
+                quote! { #name: #ty }
+            }
+        }
+    }
+
+    /// Writes an argument into the frame.
+    fn put(self, parameters: &[Parameter], member: &Member) -> Option<TokenStream> {
+        let Role::Argument(index) = member.role else { return None };
+        let parameter = parameters.get(index)?;
+        let (name, offset) = (ident(&parameter.name), number(member.offset));
+        Some(match self.pointee(&parameter.ty) {
+            Some(_) => quote! {
+                frame.put(#offset, &::omniglot::Api::base(self).address(#name)?);
+            },
+            None => quote! { frame.put(#offset, &#name); },
+        })
+    }
+
+    /// Asserts that the frame's numbers are those of Rust's own layout; C asserts them too.
+    pub(super) fn layout(self, parameters: &[Parameter], frame: &Frame) -> TokenStream {
+        let name = |member: &Member| match member.role {
+            Role::Argument(index) => parameters.get(index).map(|parameter| ident(&parameter.name)),
+            Role::Result => Some(ident("result")),
+            Role::Function => Some(ident("function")),
+        };
+        let fields = frame.members.iter().filter_map(|member| {
+            let (name, ty) = (name(member)?, self.ty(&member.ty));
+            Some(quote! { #name: #ty })
+        });
+        let offsets = frame.members.iter().filter_map(|member| {
+            let (name, offset) = (name(member)?, number(member.offset));
+            Some(quote! { assert!(::core::mem::offset_of!(Layout, #name) == #offset); })
+        });
+        let size = number(frame.size);
+        quote! {
+            const _: () = {
+                #[repr(C)]
+                struct Layout { header: [u32; 2], #(#fields),* }
+                assert!(::core::mem::size_of::<Layout>() == #size);
+                #(#offsets)*
+            };
+        }
+    }
+}
+
+/// The pieces of a method.
+struct Parts {
+    parameters: Vec<TokenStream>,
+    layout: TokenStream,
+    fill: TokenStream,
+    result: TokenStream,
+    get: TokenStream,
+}

@@ -1,0 +1,293 @@
+//! Structs and unions.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::{Rust, number};
+use crate::model::{Field, Record, Shape};
+use crate::names::{self, ident};
+
+impl Rust<'_> {
+    pub(super) fn record(self, name: &str, record: &Record) -> TokenStream {
+        match &record.shape {
+            Shape::Struct { .. } if record.size == 0 => self.nothing(name, record),
+            Shape::Struct { modifier } => self.structure(name, record, modifier.as_deref()),
+            Shape::Union => self.bytes(name, record, true),
+            Shape::Bytes => self.bytes(name, record, false),
+            Shape::Newtype { impls } => self.newtype(name, record, impls),
+        }
+    }
+
+    pub(super) fn is_record_zeroable(self, record: &Record) -> bool {
+        match record.shape {
+            Shape::Struct { .. } => record.fields.iter().all(|field| self.is_zeroable(&field.ty)),
+            Shape::Union | Shape::Bytes | Shape::Newtype { .. } => true,
+        }
+    }
+
+    /// A struct without size, which GNU C allows and no value can cross as.
+    fn nothing(self, name: &str, record: &Record) -> TokenStream {
+        let docs = self.record_docs(name, record);
+        let name = ident(name);
+        quote! { #docs #[derive(Debug)] pub enum #name {} }
+    }
+
+    fn structure(self, name: &str, record: &Record, modifier: Option<&str>) -> TokenStream {
+        let docs = self.record_docs(name, record);
+        let modifier: TokenStream =
+            modifier.and_then(|modifier| modifier.parse().ok()).unwrap_or_default();
+        let derives = derives(&[]);
+        let fields = record.fields.iter().map(|field| self.field(field));
+        let foreign = self.struct_is_foreign(name, record);
+        let default = self.default(name, record);
+        let constants = self.field_constants(name, record);
+        let assertions = self.assertions(name, record);
+        let name = ident(name);
+        quote! {
+            #docs
+            #[repr(C, #modifier)]
+            #derives
+            pub struct #name { #(#fields),* }
+            #foreign
+            #default
+            #constants
+            #assertions
+        }
+    }
+
+    fn record_docs(self, name: &str, record: &Record) -> TokenStream {
+        let name = record.c_name.as_deref().unwrap_or(name);
+        self.docs(&record.docs, &format!("`{name}` in C."))
+    }
+
+    fn field(self, field: &Field) -> TokenStream {
+        let otherwise = match &field.c_name {
+            Some(name) => format!("`{name}` in C."),
+            None => "Has no name in C.".to_owned(),
+        };
+        let docs = self.docs(&field.docs, &otherwise);
+        let (name, ty) = (ident(&field.name), self.ty(&field.ty));
+        quote! { #docs pub #name: #ty }
+    }
+
+    /// `Foreign`, field by field. Fields are copied, since packed ones have no address.
+    fn struct_is_foreign(self, name: &str, record: &Record) -> TokenStream {
+        let c_name = record.c_name.as_deref().unwrap_or(name);
+        let fields: Vec<_> = record.fields.iter().map(|field| ident(&field.name)).collect();
+        let types = record.fields.iter().map(|field| self.ty(&field.ty));
+        let name = ident(name);
+        quote! {
+            impl ::omniglot::Foreign for #name {
+                const NAME: &'static str = #c_name;
+                fn encode(&self, out: &mut [u8]) {
+                    #(
+                        let field = self.#fields;
+                        ::omniglot::encode_field(&field, out, ::core::mem::offset_of!(Self, #fields));
+                    )*
+                }
+                fn explain(bytes: &[u8]) -> ::omniglot::InvalidValue {
+                    ::core::option::Option::None
+                        #(.or_else(|| ::omniglot::explain_field::<#types>(
+                            bytes,
+                            ::core::mem::offset_of!(Self, #fields),
+                        )))*
+                        .unwrap_or_else(|| ::omniglot::Bits::of(bytes).invalid::<Self>(&[]))
+                }
+            }
+        }
+    }
+
+    /// Zeros, where they are valid, as C's `= {0}`.
+    fn default(self, name: &str, record: &Record) -> TokenStream {
+        if !self.is_record_zeroable(record) {
+            return TokenStream::new();
+        }
+        let fields = record.fields.iter().map(|field| ident(&field.name));
+        let zeros = record.fields.iter().map(|field| self.zero(&field.ty));
+        let name = ident(name);
+        quote! {
+            impl ::core::default::Default for #name {
+                /// Zeros, as `= {0}` in C.
+                fn default() -> Self {
+                    Self { #(#fields: #zeros),* }
+                }
+            }
+        }
+    }
+
+    /// One `Field` per field that a checked reference can be projected to.
+    fn field_constants(self, name: &str, record: &Record) -> TokenStream {
+        let mut taken = BTreeSet::new();
+        let layouts = self.bindings.layouts();
+        let owner = ident(name);
+        let constants = record.fields.iter().filter_map(|field| {
+            let (offset, layout) = (field.offset?, layouts.of(&field.ty).ok()?);
+            let aligned = offset % layout.align == 0 && layout.align <= record.align;
+            let upper = names::upper_snake(&field.name);
+            if !aligned || !taken.insert(upper.clone()) {
+                return None;
+            }
+            let docs = format!(" Where the field `{}` is.", field.name);
+            let (upper, ty, offset) = (ident(&upper), self.ty(&field.ty), number(offset));
+            Some(quote! {
+                #[doc = #docs]
+                pub const #upper: ::omniglot::Field<#owner, #ty> = ::omniglot::Field::new(#offset);
+            })
+        });
+        quote! { impl #owner { #(#constants)* } }
+    }
+
+    /// The numbers that the C compiler asserts too.
+    fn assertions(self, name: &str, record: &Record) -> TokenStream {
+        let name = ident(name);
+        let (size, align) = (number(record.size), number(record.align));
+        let is_struct = matches!(record.shape, Shape::Struct { .. });
+        let offsets = record.fields.iter().filter(|_| is_struct).filter_map(|field| {
+            let (offset, field) = (number(field.offset?), ident(&field.name));
+            Some(quote! { assert!(::core::mem::offset_of!(#name, #field) == #offset); })
+        });
+        quote! {
+            const _: () = {
+                assert!(::core::mem::size_of::<#name>() == #size);
+                assert!(::core::mem::align_of::<#name>() == #align);
+                #(#offsets)*
+            };
+        }
+    }
+
+    /// A union, or a struct that Rust cannot express: bytes of its size and alignment.
+    fn bytes(self, name: &str, record: &Record, is_union: bool) -> TokenStream {
+        if record.size == 0 {
+            return self.nothing(name, record);
+        }
+        let docs = self.record_docs(name, record);
+        let derives = derives(&[]);
+        let (size, align) = (number(record.size), number(record.align));
+        let foreign = self.bytes_are_foreign(name, record);
+        let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
+        let constants = self.field_constants(name, record);
+        let assertions = self.assertions(name, record);
+        let name = ident(name);
+        quote! {
+            #docs
+            #[repr(C, align(#align))]
+            #derives
+            pub struct #name { bytes: [u8; #size] }
+            #foreign
+            impl #name {
+                /// Takes these bytes as they are.
+                #[must_use]
+                pub const fn from_bytes(bytes: [u8; #size]) -> Self {
+                    Self { bytes }
+                }
+                /// The bytes as they are.
+                #[must_use]
+                pub const fn to_bytes(self) -> [u8; #size] {
+                    self.bytes
+                }
+                #accessors
+            }
+            impl ::core::default::Default for #name {
+                /// Zeros, as `= {0}` in C.
+                fn default() -> Self {
+                    Self { bytes: [0; #size] }
+                }
+            }
+            #constants
+            #assertions
+        }
+    }
+
+    fn bytes_are_foreign(self, name: &str, record: &Record) -> TokenStream {
+        let c_name = record.c_name.as_deref().unwrap_or(name);
+        let name = ident(name);
+        quote! {
+            impl ::omniglot::Foreign for #name {
+                const NAME: &'static str = #c_name;
+                fn encode(&self, out: &mut [u8]) {
+                    ::omniglot::encode_field(&self.bytes, out, 0);
+                }
+            }
+        }
+    }
+
+    /// For each field of a union: read it, or make a union of it.
+    fn accessors(self, record: &Record) -> TokenStream {
+        let layouts = self.bindings.layouts();
+        let size = number(record.size);
+        let accessible = record.fields.iter().filter(|field| layouts.of(&field.ty).is_ok());
+        let accessors = accessible.map(|field| {
+            let ty = self.ty(&field.ty);
+            let reads = format!(" The bytes as the field `{}`.", field.name);
+            let makes = format!(" A union that holds its field `{}`; the other bytes are zero.", field.name);
+            let (get, make) = (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
+            quote! {
+                #[doc = #reads]
+                ///
+                /// # Errors
+                /// `InvalidValue` if the bytes are no value of the field's type.
+                pub fn #get(&self) -> ::omniglot::Result<#ty> {
+                    let mut frame = ::omniglot::Frame::<#size>::new();
+                    frame.put(0, self);
+                    frame.get(0)
+                }
+                #[doc = #makes]
+                #[must_use]
+                pub fn #make(value: #ty) -> Self {
+                    let mut union = Self::default();
+                    ::omniglot::encode_field(&value, &mut union.bytes, 0);
+                    union
+                }
+            }
+        });
+        quote! { #(#accessors)* }
+    }
+
+    /// An enum as a struct around its integer: any bits are valid.
+    fn newtype(self, name: &str, record: &Record, impls: &[TokenStream]) -> TokenStream {
+        let docs = self.record_docs(name, record);
+        let Some(field) = record.fields.first() else { return TokenStream::new() };
+        let (c_name, ty) = (record.c_name.as_deref().unwrap_or(name), self.ty(&field.ty));
+        let derives = derives(&["Eq", "Hash", "Default"]);
+        let name = ident(name);
+        quote! {
+            #docs
+            #[repr(transparent)]
+            #derives
+            pub struct #name(pub #ty);
+            #(#impls)*
+            impl ::omniglot::Foreign for #name {
+                const NAME: &'static str = #c_name;
+                fn encode(&self, out: &mut [u8]) {
+                    ::omniglot::encode_field(&self.0, out, 0);
+                }
+            }
+        }
+    }
+}
+
+/// A union's accessor must not collide with its other methods.
+fn field_accessor(field: &str) -> String {
+    match field {
+        "from_bytes" | "to_bytes" | "default" | "clone" | "encode" | "explain" => format!("{field}_"),
+        _ => field.to_owned(),
+    }
+}
+
+/// What every type of the library has; validity comes from zerocopy.
+/// `more` are further traits.
+pub(super) fn derives(more: &[&str]) -> TokenStream {
+    let more = more.iter().map(|name| ident(name));
+    let path = Literal::string("::omniglot::zerocopy");
+    quote! {
+        #[derive(
+            Clone, Copy, Debug, PartialEq, #(#more,)*
+            ::omniglot::zerocopy::TryFromBytes,
+            ::omniglot::zerocopy::KnownLayout,
+            ::omniglot::zerocopy::Immutable,
+        )]
+        #[zerocopy(crate = #path)]
+    }
+}

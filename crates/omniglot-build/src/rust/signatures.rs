@@ -1,0 +1,117 @@
+//! Function pointer types: a marker type each, with its frame's layout.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Rust, number};
+use crate::c::spell;
+use crate::layout::{Frame, Role};
+use crate::model::{Signature, Type};
+use crate::names::ident;
+use crate::shims::{self, Shim};
+
+impl Rust<'_> {
+    pub(super) fn signatures(self) -> Vec<TokenStream> {
+        let model = &self.bindings.model;
+        let slots = self.bindings.options.callback_slots;
+        let shims = shims::shims(model);
+        let callers = (0u32..).zip(&shims).filter_map(|(index, shim)| match shim {
+            Shim::Pointer(signature) => Some((index, *signature)),
+            _ => None,
+        });
+        let numbered = (0u32..).zip(callers);
+        numbered
+            .filter_map(|(place, (caller, signature))| self.signature(signature, place * slots, caller))
+            .collect()
+    }
+
+    fn signature(self, signature: &Signature, first: u32, caller: u32) -> Option<TokenStream> {
+        let parameters = &signature.parameters;
+        let frame = Frame::of_signature(self.bindings.layouts(), parameters, &signature.result).ok()?;
+        let (name, text) = (ident(&signature.name), &signature.name);
+        let docs = self.signature_docs(signature);
+        let slots = self.bindings.options.callback_slots;
+        let size = number(frame.size);
+        let types = parameters.iter().map(|parameter| self.ty(&parameter.ty));
+        let result = match self.bindings.model.types.resolve(&signature.result) {
+            Type::Void => quote! { () },
+            _ => self.ty(&signature.result),
+        };
+        let (offset, length) =
+            frame.result().map_or((0, 0), |member| (member.offset, member.size));
+        let (offset, length) = (number(offset), number(length));
+        let layout = self.layout(parameters, &frame);
+        let methods = self.signature_methods(signature, &frame);
+        Some(quote! {
+            #docs
+            #[derive(Debug)]
+            pub enum #name {}
+            #layout
+            impl ::omniglot::Signature for #name {
+                const NAME: &'static str = #text;
+                const FIRST_SLOT: u32 = #first;
+                const SLOTS: u32 = #slots;
+                const CALLER: u32 = #caller;
+                type Arguments = (#(#types,)*);
+                type Return = #result;
+                type Frame = ::omniglot::Frame<#size>;
+                const RETURN_OFFSET: usize = #offset;
+                const RETURN_SIZE: usize = #length;
+                #methods
+            }
+        })
+    }
+
+    fn signature_docs(self, signature: &Signature) -> TokenStream {
+        let model = &self.bindings.model;
+        let pointer = format!("(*{})", signature.name);
+        let prototype = spell::prototype(model, &pointer, &signature.parameters, &signature.result);
+        let docs = self.docs(&signature.docs, "A C function pointer's type, for `FnPtr`.");
+        let declared = format!(" C: `{prototype}`");
+        quote! { #docs #[doc = ""] #[doc = #declared] }
+    }
+
+    fn signature_methods(self, signature: &Signature, frame: &Frame) -> TokenStream {
+        let arguments: Vec<_> = frame
+            .members
+            .iter()
+            .filter_map(|member| match member.role {
+                Role::Argument(index) => Some((index, number(member.offset))),
+                Role::Result | Role::Function => None,
+            })
+            .collect();
+        let offsets: Vec<_> = arguments.iter().map(|(_, offset)| offset).collect();
+        let names: Vec<_> =
+            arguments.iter().map(|(index, _)| format_ident!("argument_{index}")).collect();
+        let function = frame.members.iter().find(|member| member.role == Role::Function);
+        let function = number(function.map_or(0, |member| member.offset));
+        let (put_return, get_return) = match frame.result() {
+            Some(member) => {
+                let offset = number(member.offset);
+                (quote! { frame.put(#offset, value); }, quote! { frame.get(#offset) })
+            }
+            None => (quote! {}, quote! { ::core::result::Result::Ok(()) }),
+        };
+        let name = ident(&signature.name);
+        quote! {
+            fn arguments(frame: &Self::Frame) -> ::omniglot::Result<Self::Arguments> {
+                ::core::result::Result::Ok((#(frame.get(#offsets)?,)*))
+            }
+            fn put_return(frame: &mut Self::Frame, value: &Self::Return) {
+                #put_return
+            }
+            fn put_call(
+                frame: &mut Self::Frame,
+                function: ::omniglot::FnPtr<#name>,
+                arguments: &Self::Arguments,
+            ) {
+                let (#(#names,)*) = arguments;
+                #(frame.put(#offsets, #names);)*
+                frame.put(#function, &function);
+            }
+            fn get_return(frame: &Self::Frame) -> ::omniglot::Result<Self::Return> {
+                #get_return
+            }
+        }
+    }
+}

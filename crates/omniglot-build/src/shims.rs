@@ -1,0 +1,74 @@
+//! The numbering that Rust and C agree on: shims and callback slots.
+
+use crate::model::{Function, Global, Model, Signature};
+
+/// One shim: what the host can ask the image to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shim<'a> {
+    /// The library's own `malloc`.
+    Malloc,
+    /// The library's own `free`.
+    Free,
+    /// Calls a function.
+    Call(&'a Function),
+    /// Calls a function in a callback's place: never guarded, since its `longjmp` is
+    /// for the guard of the call that called back.
+    Raise(&'a Function),
+    /// Gives the address of a global.
+    Address(&'a Global),
+    /// Calls a function by its address.
+    Pointer(&'a Signature),
+}
+
+impl Shim<'_> {
+    /// The C function that the shim calls, for messages.
+    pub(crate) fn function(&self) -> &str {
+        match self {
+            Self::Malloc => "malloc",
+            Self::Free => "free",
+            Self::Call(function) | Self::Raise(function) => &function.c_name,
+            Self::Address(global) => &global.c_name,
+            Self::Pointer(signature) => &signature.name,
+        }
+    }
+
+    /// The name of its C function.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Malloc => "shim_builtin_malloc".to_owned(),
+            Self::Free => "shim_builtin_free".to_owned(),
+            Self::Call(function) => format!("shim_call_{}", function.c_name),
+            Self::Raise(function) => format!("shim_raise_{}", function.c_name),
+            Self::Address(global) => format!("shim_address_{}", global.c_name),
+            Self::Pointer(signature) => format!("shim_pointer_{}", signature.name),
+        }
+    }
+}
+
+/// All shims of a model, in the order of their numbers.
+pub(crate) fn shims(model: &Model) -> Vec<Shim<'_>> {
+    let raised = |function: &&Function| function.raises && function.guard.is_some();
+    let mut shims = vec![Shim::Malloc, Shim::Free];
+    shims.extend(model.functions.iter().map(Shim::Call));
+    shims.extend(model.functions.iter().filter(raised).map(Shim::Raise));
+    shims.extend(model.globals.iter().map(Shim::Address));
+    shims.extend(bound_signatures(model).map(Shim::Pointer));
+    shims
+}
+
+/// The signatures that have callback slots, in the order of their slots.
+pub(crate) fn bound_signatures(model: &Model) -> impl Iterator<Item = &Signature> {
+    model.signatures.iter().filter(|signature| signature.bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Model, Shim, shims};
+
+    #[test]
+    fn builtin_shims_come_first() {
+        let model = Model::default();
+        let names: Vec<String> = shims(&model).iter().map(Shim::name).collect();
+        assert_eq!(names, ["shim_builtin_malloc", "shim_builtin_free"]);
+    }
+}

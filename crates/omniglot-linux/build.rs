@@ -1,0 +1,104 @@
+//! Compiles the two programs of the worker with the C compiler, for embedding.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A failure as one readable paragraph: cargo prints it with `Debug`.
+struct Failure(String);
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self(format!("omniglot-linux could not read its worker's sources: {error}"))
+    }
+}
+
+impl From<env::VarError> for Failure {
+    fn from(error: env::VarError) -> Self {
+        Self(format!("cargo did not set a variable that build scripts get: {error}"))
+    }
+}
+
+/// The stub runs before there is a libc, or anything at a known address.
+const STUB_FLAGS: &[&str] = &[
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fno-pic",
+    "-fno-pie",
+    "-no-pie",
+    "-static",
+    "-nostdlib",
+];
+
+/// The loader is an ordinary program.
+const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl"];
+
+fn main() -> Result<(), Failure> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=worker");
+    if !has_worker()? {
+        return Ok(());
+    }
+    compile("stub", STUB_FLAGS)?;
+    compile("loader", LOADER_FLAGS)
+}
+
+fn has_worker() -> Result<bool, Failure> {
+    Ok(env::var("CARGO_CFG_TARGET_OS")? == "linux"
+        && env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64"
+        && env::var("CARGO_CFG_TARGET_ENV")? == "gnu")
+}
+
+fn compile(name: &str, flags: &[&str]) -> Result<(), Failure> {
+    let sources = sources(&Path::new("worker").join(name))?;
+    let program = PathBuf::from(env::var("OUT_DIR")?).join(name);
+    let compiler = cc::Build::new()
+        .cargo_metadata(false)
+        .cargo_warnings(false)
+        .opt_level(2)
+        .debug(false)
+        .try_get_compiler()
+        .map_err(|error| missing_compiler(&error.to_string()))?;
+    let output = compiler
+        .to_command()
+        .args(["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-o"])
+        .arg(&program)
+        .args(sources)
+        .args(flags)
+        .output()
+        .map_err(|error| missing_compiler(&error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(missing_compiler(&String::from_utf8_lossy(&output.stderr)))
+}
+
+fn sources(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension() == Some(OsStr::new("c")) {
+            sources.push(path);
+        }
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+fn missing_compiler(what_happened: &str) -> Failure {
+    Failure(format!(
+        "omniglot-linux needs a C compiler with the headers of glibc and of the kernel, to build \
+         the program that runs foreign libraries. On Debian and Ubuntu: apt install gcc libc6-dev; \
+         on Fedora: dnf install gcc glibc-devel; the variable CC names another compiler. What \
+         happened: {what_happened}"
+    ))
+}

@@ -1,0 +1,77 @@
+//! How long starting and calling take on this machine, beside a bare ping-pong of
+//! two threads on one cache line.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use omniglot_core::Runtime;
+use support::{Shim, result, shim, start, write_frame};
+
+const ROUNDS: u64 = 200_000;
+const STARTS: usize = 100;
+
+#[repr(align(128))]
+struct Line {
+    ping: AtomicU64,
+    pong: AtomicU64,
+}
+
+fn main() {
+    let mut starts: Vec<Duration> = (0..STARTS).map(|_| time_start()).collect();
+    starts.sort();
+    println!("start: median {:?}, p90 {:?}", starts[STARTS / 2], starts[STARTS * 9 / 10]);
+    for _ in 0..5 {
+        println!("ping-pong: {:?}, empty call: {:?}, with its frame: {:?}", time_ping_pong(), time_call(false), time_call(true));
+    }
+}
+
+fn time_start() -> Duration {
+    let begin = Instant::now();
+    let linux = start();
+    let elapsed = begin.elapsed();
+    drop(linux);
+    elapsed
+}
+
+fn time_call(with_frame: bool) -> Duration {
+    let mut linux = start();
+    let frame = write_frame(&mut linux, 0, 1, 2);
+    let entry = shim(&linux, Shim::Add);
+    for _ in 0..ROUNDS / 10 {
+        linux.enter(entry, frame).expect("a call");
+    }
+    let begin = Instant::now();
+    for round in 0..ROUNDS {
+        if with_frame {
+            write_frame(&mut linux, 0, round, 2);
+        }
+        linux.enter(entry, frame).expect("a call");
+        if with_frame {
+            assert_eq!(result(&linux, 0), round + 2);
+        }
+    }
+    begin.elapsed() / ROUNDS as u32
+}
+
+fn time_ping_pong() -> Duration {
+    static LINE: Line = Line { ping: AtomicU64::new(0), pong: AtomicU64::new(0) };
+    LINE.ping.store(0, Ordering::SeqCst);
+    LINE.pong.store(0, Ordering::SeqCst);
+    let partner = std::thread::spawn(|| {
+        for round in 1..=ROUNDS {
+            while LINE.ping.load(Ordering::Acquire) != round {}
+            LINE.pong.store(round, Ordering::Release);
+        }
+    });
+    let begin = Instant::now();
+    for round in 1..=ROUNDS {
+        LINE.ping.store(round, Ordering::Release);
+        while LINE.pong.load(Ordering::Acquire) != round {}
+    }
+    let elapsed = begin.elapsed() / ROUNDS as u32;
+    partner.join().expect("the partner ends");
+    elapsed
+}

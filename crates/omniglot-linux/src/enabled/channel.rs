@@ -1,0 +1,214 @@
+//! The host's end of the call channel: one cache line in the window.
+//!
+//! The host writes a request and then its number; the worker writes an event and
+//! then the same number. Whoever waits spins for a while, then announces that it
+//! sleeps, looks a last time, and sleeps on the other's number. The one that writes
+//! a number looks at that announcement after a full barrier, so that one of the two
+//! sees the other and no wake-up is lost; nobody makes a system call for a partner
+//! that spins.
+#![allow(unsafe_code)]
+
+use std::hint::spin_loop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use omniglot_core::{Error, Result};
+use rustix::thread::futex;
+
+use super::layout::{CHANNEL, SLEEPERS};
+use super::mapping::Mapping;
+
+/// `struct channel` of `worker/control.h`.
+#[repr(C, align(64))]
+struct Line {
+    request: AtomicU32,
+    response: AtomicU32,
+    operation: AtomicU32,
+    event: AtomicU32,
+    entry: AtomicU64,
+    arguments: AtomicU64,
+    slot: AtomicU32,
+    depth: AtomicU32,
+    unused: [AtomicU32; 6],
+}
+
+/// `struct sleepers` of `worker/control.h`: who sleeps, on a line that stays in
+/// both caches as long as nobody does.
+#[repr(C, align(64))]
+struct Sleepers {
+    host: AtomicU32,
+    worker: AtomicU32,
+}
+
+const _: () = assert!(size_of::<Line>() == 64, "one cache line");
+
+/// What the host asks for: `enum operation`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    Call = 1,
+    Resume = 2,
+    Raise = 3,
+}
+
+/// What the worker says: `enum event`. Nothing in it is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    Ready { image: usize },
+    Returned { depth: u32 },
+    Callback { depth: u32, slot: u32, arguments: usize },
+    /// It ends, and left a report.
+    Ending(Ending),
+}
+
+/// Why a worker says that it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Fault,
+    Denied,
+    Exited,
+    LoadFailed,
+    StartFailed,
+}
+
+/// The host's end.
+#[derive(Debug)]
+pub(super) struct Channel {
+    line: NonNull<Line>,
+    sleepers: NonNull<Sleepers>,
+    mapping: Arc<Mapping>,
+    /// The number of the last request.
+    number: u32,
+    most_spins: u32,
+    spins: u32,
+}
+
+// SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
+unsafe impl Send for Channel {}
+
+impl Channel {
+    /// The channel of a fresh window; the first request, to load, is made already.
+    pub(super) fn new(mapping: Arc<Mapping>, most_spins: u32) -> Self {
+        let line = mapping.at(CHANNEL).cast();
+        let sleepers = mapping.at(SLEEPERS).cast();
+        let channel = Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins };
+        channel.line().request.store(1, Ordering::Release);
+        channel
+    }
+
+    /// The mapping that the channel lies in.
+    pub(super) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    #[inline]
+    fn line(&self) -> &Line {
+        // SAFETY: mapped, 64-aligned and zeroed at first (invariant 1), alive as long as
+        // `self.mapping` (invariant 3); only atomics, so others may write (invariant 2).
+        unsafe { self.line.as_ref() }
+    }
+
+    #[inline]
+    fn sleepers(&self) -> &Sleepers {
+        // SAFETY: as in `line`.
+        unsafe { self.sleepers.as_ref() }
+    }
+
+    /// Sends a request.
+    #[inline]
+    pub(super) fn request(&mut self, operation: Operation, entry: usize, arguments: usize) {
+        self.number = self.number.wrapping_add(1);
+        let line = self.line();
+        line.operation.store(operation as u32, Ordering::Relaxed);
+        line.entry.store(entry as u64, Ordering::Relaxed);
+        line.arguments.store(arguments as u64, Ordering::Relaxed);
+        line.request.swap(self.number, Ordering::SeqCst);
+        if self.sleepers().worker.load(Ordering::SeqCst) != 0 {
+            wake(&line.request);
+        }
+    }
+
+    /// Whether the last request was answered.
+    #[inline]
+    pub(super) fn is_answered(&self) -> bool {
+        self.line().response.load(Ordering::Acquire) == self.number
+    }
+
+    /// Looks for the answer for a while, the longer the more often that helped.
+    ///
+    /// The pause between two looks leaves the other side time to write its whole
+    /// message while it holds the line; without it a call takes twice as long.
+    #[inline]
+    pub(super) fn spin(&mut self) -> bool {
+        for _ in 0..self.spins {
+            if self.is_answered() {
+                self.spins = self.most_spins.min(self.spins + self.spins / 2 + 1);
+                return true;
+            }
+            spin_loop();
+        }
+        if self.spins > self.most_spins / 16 {
+            self.spins /= 2;
+        }
+        self.is_answered()
+    }
+
+    /// Sleeps until the answer is there, somebody wakes, or the time is over.
+    pub(super) fn sleep(&self, limit: Duration) {
+        let line = self.line();
+        self.sleepers().host.store(1, Ordering::SeqCst);
+        let seen = line.response.load(Ordering::SeqCst);
+        if seen != self.number {
+            let limit = limit.try_into().ok();
+            // Spurious wake-ups and lost races look the same as a wake-up to the caller.
+            let _ = futex::wait(&line.response, futex::Flags::empty(), seen, limit.as_ref());
+        }
+        self.sleepers().host.store(0, Ordering::Relaxed);
+    }
+
+    /// What the worker answered, read once.
+    #[inline]
+    pub(super) fn message(&self) -> Result<Message> {
+        let line = self.line();
+        let depth = line.depth.load(Ordering::Relaxed);
+        let arguments = line.arguments.load(Ordering::Relaxed) as usize;
+        Ok(match line.event.load(Ordering::Relaxed) {
+            1 => Message::Ready { image: arguments },
+            2 => Message::Returned { depth },
+            3 => Message::Callback { depth, slot: line.slot.load(Ordering::Relaxed), arguments },
+            event => Message::Ending(Ending::from_event(event).ok_or(Error::Protocol("an unknown event"))?),
+        })
+    }
+
+    /// How the worker meant to end, though it may not have said so in an answer.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        Ending::from_event(self.line().event.load(Ordering::Relaxed))
+    }
+}
+
+impl Ending {
+    const fn from_event(event: u32) -> Option<Self> {
+        Some(match event {
+            4 => Self::Fault,
+            5 => Self::Denied,
+            6 => Self::Exited,
+            7 => Self::LoadFailed,
+            8 => Self::StartFailed,
+            _ => return None,
+        })
+    }
+}
+
+/// Wakes the thread of the host that waits for an answer in this window, if any.
+pub(super) fn wake_host(mapping: &Mapping) {
+    let line: NonNull<Line> = mapping.at(CHANNEL).cast();
+    // SAFETY: as in `Channel::line`; the caller holds the mapping (invariant 3).
+    let line = unsafe { line.as_ref() };
+    wake(&line.response);
+}
+
+/// Waking cannot fail on a mapped word, and nobody there is as good.
+fn wake(word: &AtomicU32) {
+    let _ = futex::wake(word, futex::Flags::empty(), 1);
+}

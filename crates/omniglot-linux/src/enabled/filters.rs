@@ -1,0 +1,248 @@
+//! Which system calls a worker may make, as BPF programs (seccomp(2)).
+//!
+//! A call is allowed; or it fails with an error number, where a library can live
+//! with that; or it ends the worker with a report that names it. Numbers of the x32
+//! ABI match no rule, so they end the worker, too; another architecture's calls kill
+//! it on the spot.
+
+use std::collections::BTreeMap;
+
+use omniglot_core::{Error, Result};
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+use syscalls::Sysno;
+
+use crate::{Permission, Permissions};
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+type Outcome<T> = core::result::Result<T, BackendError>;
+
+const EPERM: u32 = 1;
+const ENOMEM: u32 = 12;
+const STDERR: u64 = 2;
+/// `WINDOW_FD` of `worker/control.h`.
+const WINDOW_FILE: u64 = 3;
+
+/// The filters of one worker, as the worker passes them to the kernel.
+#[derive(Clone, Debug)]
+pub(super) struct Filters {
+    /// From the dynamic linker's first instruction on.
+    pub(super) load: Vec<u8>,
+    /// From the first call on, in addition.
+    pub(super) serve: Vec<u8>,
+}
+
+/// What a call that is not allowed gets instead of the end.
+struct Refusals {
+    /// Nothing happens, and the caller is told that all went well.
+    ignored: &'static [Sysno],
+    no_memory: &'static [Sysno],
+    not_permitted: &'static [Sysno],
+}
+
+/// What the dynamic linker, libc and constructors need.
+const LOAD: &[Sysno] = &[
+    Sysno::access,
+    Sysno::arch_prctl,
+    Sysno::close,
+    Sysno::close_range,
+    Sysno::exit_group,
+    Sysno::faccessat2,
+    Sysno::fstat,
+    Sysno::futex,
+    Sysno::getcwd,
+    Sysno::getdents64,
+    Sysno::getegid,
+    Sysno::geteuid,
+    Sysno::getgid,
+    Sysno::getpid,
+    Sysno::getrandom,
+    Sysno::gettid,
+    Sysno::getuid,
+    Sysno::lseek,
+    Sysno::mmap,
+    Sysno::mprotect,
+    Sysno::munmap,
+    Sysno::newfstatat,
+    Sysno::openat,
+    Sysno::pread64,
+    Sysno::read,
+    Sysno::readlink,
+    Sysno::rt_sigaction,
+    Sysno::sched_getaffinity,
+    Sysno::sched_yield,
+    Sysno::seccomp,
+    Sysno::set_robust_list,
+    Sysno::set_tid_address,
+    Sysno::sigaltstack,
+    Sysno::sysinfo,
+    Sysno::uname,
+];
+
+const LOAD_REFUSALS: Refusals = Refusals {
+    // Signals stay unblocked, so that a fault is always reported.
+    ignored: &[Sysno::rt_sigprocmask],
+    no_memory: &[Sysno::brk, Sysno::mremap],
+    not_permitted: &[
+        Sysno::fcntl,
+        Sysno::ioctl,
+        Sysno::madvise,
+        Sysno::membarrier,
+        Sysno::mincore,
+        Sysno::mlock,
+        Sysno::prctl,
+        Sysno::rseq,
+        Sysno::set_mempolicy,
+        Sysno::write,
+        Sysno::writev,
+    ],
+};
+
+const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::futex];
+
+const SERVE_REFUSALS: Refusals = Refusals {
+    ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
+    no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
+    not_permitted: &[
+        Sysno::close,
+        Sysno::fcntl,
+        Sysno::fstat,
+        Sysno::getegid,
+        Sysno::geteuid,
+        Sysno::getgid,
+        Sysno::getpid,
+        Sysno::gettid,
+        Sysno::getuid,
+        Sysno::ioctl,
+        Sysno::lseek,
+        Sysno::madvise,
+        Sysno::membarrier,
+        Sysno::mincore,
+        Sysno::mlock,
+        Sysno::munmap,
+        Sysno::newfstatat,
+        Sysno::prctl,
+        Sysno::read,
+        Sysno::rt_sigaction,
+        Sysno::sched_getaffinity,
+        Sysno::sigaltstack,
+        Sysno::sysinfo,
+        Sysno::uname,
+        Sysno::write,
+        Sysno::writev,
+    ],
+};
+
+const CLOCK: &[Sysno] = &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
+const RANDOM: &[Sysno] = &[Sysno::getrandom];
+const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
+
+/// Builds both filters.
+pub(super) fn filters(allow: Permissions) -> Result<Filters> {
+    let unsupported = |_| Error::Unsupported {
+        what: "the system call filters could not be built",
+        remedy: "report this as a defect of omniglot-linux",
+    };
+    Ok(Filters {
+        load: load_filter(allow).map_err(unsupported)?,
+        serve: serve_filter(allow).map_err(unsupported)?,
+    })
+}
+
+fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
+    let mut allowed = unconditional(LOAD);
+    allow_permitted(&mut allowed, allow)?;
+    // The window's file is the only one that may be written.
+    insert_if_equal(&mut allowed, Sysno::pwrite64, &[(0, WINDOW_FILE)])?;
+    // Limits may be read by the worker, its own only.
+    insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
+    combine(&LOAD_REFUSALS, allowed, allow)
+}
+
+fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
+    let mut allowed = unconditional(SERVE);
+    allow_permitted(&mut allowed, allow)?;
+    combine(&SERVE_REFUSALS, allowed, allow)
+}
+
+fn unconditional(calls: &[Sysno]) -> Rules {
+    calls.iter().map(|call| (*call as i64, Vec::new())).collect()
+}
+
+fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
+    if allow.contains(Permission::Clock) {
+        rules.append(&mut unconditional(CLOCK));
+    }
+    if allow.contains(Permission::Random) {
+        rules.append(&mut unconditional(RANDOM));
+    }
+    if allow.contains(Permission::Stderr) {
+        for call in STDERR_WRITES {
+            insert_if_equal(rules, *call, &[(0, STDERR)])?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> Outcome<()> {
+    let conditions = arguments
+        .iter()
+        .map(|(index, value)| SeccompCondition::new(*index, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *value))
+        .collect::<Outcome<Vec<_>>>()?;
+    rules.insert(call as i64, vec![SeccompRule::new(conditions)?]);
+    Ok(())
+}
+
+/// One program out of several: first what fails with an error number, then what is
+/// allowed; everything else traps.
+fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<Vec<u8>> {
+    let mut program = refuse(refusals.ignored, 0, &allowed)?;
+    program.extend(refuse(refusals.no_memory, ENOMEM, &allowed)?);
+    program.extend(refuse(refusals.not_permitted, EPERM, &allowed)?);
+    if allow.contains(Permission::Stderr) {
+        program.extend(refuse_other_writes()?);
+    }
+    program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
+    Ok(program.iter().flat_map(instruction_bytes).collect())
+}
+
+/// The start of a program that refuses these calls, except those with rules of
+/// their own, and goes on with what is appended.
+fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
+    let calls: Vec<Sysno> = calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
+    let program = compile(unconditional(&calls), SeccompAction::Allow, SeccompAction::Errno(errno))?;
+    Ok(without_last(program))
+}
+
+/// With the permission to write to standard error, other writes still just fail.
+fn refuse_other_writes() -> Outcome<BpfProgram> {
+    let other = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, STDERR)?;
+    let rule = vec![SeccompRule::new(vec![other])?];
+    let rules = STDERR_WRITES.iter().map(|call| (*call as i64, rule.clone())).collect();
+    Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(EPERM))?))
+}
+
+/// Drops a program's last instruction, which returns for calls without a rule. All
+/// jumps to it then go to what is appended instead.
+fn without_last(mut program: BpfProgram) -> BpfProgram {
+    program.pop();
+    program
+}
+
+fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Outcome<BpfProgram> {
+    SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?.try_into()
+}
+
+/// `struct sock_filter` of linux/filter.h.
+fn instruction_bytes(instruction: &seccompiler::sock_filter) -> [u8; 8] {
+    let [code_low, code_high] = instruction.code.to_ne_bytes();
+    let [a, b, c, d] = instruction.k.to_ne_bytes();
+    [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
+}
+
+/// The name of a system call, for messages.
+pub(super) fn name_of(number: u64) -> &'static str {
+    usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
+}

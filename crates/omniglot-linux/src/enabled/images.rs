@@ -1,0 +1,118 @@
+//! The programs that a worker runs, as sealed files in memory, made once.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use object::elf::{FileHeader64, PT_INTERP};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, LittleEndian};
+use omniglot_core::{Error, Result, Text};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+
+use super::system::{failed, refused};
+
+static STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stub"));
+static LOADER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/loader"));
+
+/// The files that every worker of a library gets.
+#[derive(Debug)]
+pub(super) struct Programs {
+    /// The program to spawn.
+    pub(super) stub: OwnedFd,
+    /// What the dynamic linker runs.
+    pub(super) loader: OwnedFd,
+    /// The system's dynamic linker.
+    pub(super) linker: OwnedFd,
+}
+
+/// An empty file in memory, whose pages may be mapped executable.
+///
+/// `MFD_EXEC` is known since Linux 6.3; before, every such file is executable.
+pub(super) fn executable_memory(name: &CStr) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match memfd_create(name, flags | MemfdFlags::EXEC) {
+        Err(Errno::INVAL) => memfd_create(name, flags).map_err(refused("a file in memory")),
+        Err(Errno::ACCESS) => Err(Error::Unsupported {
+            what: "executable files in memory are forbidden (sysctl vm.memfd_noexec is 2)",
+            remedy: "set vm.memfd_noexec to 0 or 1",
+        }),
+        file => file.map_err(refused("a file in memory")),
+    }
+}
+
+/// A file in memory with these bytes for ever.
+fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
+    let mut file = File::from(executable_memory(name)?);
+    file.write_all(bytes).map_err(failed("writing a file in memory"))?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals).map_err(refused("sealing a file in memory"))?;
+    Ok(file.into())
+}
+
+/// The programs, made when asked for the first time.
+pub(super) fn programs() -> Result<&'static Programs> {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    if let Some(programs) = PROGRAMS.get() {
+        return Ok(programs);
+    }
+    let fresh = Programs {
+        stub: sealed(c"omniglot-worker", STUB)?,
+        loader: sealed(c"omniglot-loader", LOADER)?,
+        linker: File::open(interpreter()?).map_err(failed("opening the dynamic linker"))?.into(),
+    };
+    Ok(PROGRAMS.get_or_init(|| fresh))
+}
+
+/// The path of the dynamic linker, as the loader names it.
+fn interpreter() -> Result<&'static str> {
+    let malformed = || Error::Load(Text::new("the embedded loader names no dynamic linker"));
+    let header = FileHeader64::<LittleEndian>::parse(LOADER).map_err(|_| malformed())?;
+    let segments = header.program_headers(LittleEndian, LOADER).map_err(|_| malformed())?;
+    segments
+        .iter()
+        .find(|segment| segment.p_type(LittleEndian) == PT_INTERP)
+        .and_then(|segment| segment.data(LittleEndian, LOADER).ok())
+        .and_then(|path| CStr::from_bytes_until_nul(path).ok()?.to_str().ok())
+        .ok_or_else(malformed)
+}
+
+/// The file with a library's shims, made once for each library.
+pub(super) fn shims(image: &'static [u8]) -> Result<Arc<OwnedFd>> {
+    type Known = Vec<(usize, usize, Arc<OwnedFd>)>;
+    static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
+    let key = (image.as_ptr().addr(), image.len());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, file)) = known.iter().find(|(start, len, _)| (*start, *len) == key) {
+        return Ok(Arc::clone(file));
+    }
+    let file = Arc::new(sealed(c"omniglot-shims", image)?);
+    known.push((key.0, key.1, Arc::clone(&file)));
+    Ok(file)
+}
+
+/// Whether a file is an x86-64 ELF shared object, as far as its header says.
+pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static str> {
+    let Ok(parsed) = FileHeader64::<Endianness>::parse(header) else {
+        return Err("is no 64-bit ELF file");
+    };
+    let Ok(endian) = parsed.endian() else {
+        return Err("is no valid ELF file");
+    };
+    if parsed.e_machine(endian) != object::elf::EM_X86_64 {
+        return Err("is for another processor than x86-64");
+    }
+    if parsed.e_type(endian) != object::elf::ET_DYN {
+        return Err("is no shared library");
+    }
+    Ok(())
+}
+
+/// The stub's descriptor as a path that the kernel can run.
+pub(super) fn path_of(file: impl AsFd) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
+}

@@ -1,0 +1,177 @@
+//! Where things are in a window, and what the host writes there for the worker.
+//!
+//! The worker's half of this is `worker/control.h`.
+
+use omniglot_core::{Error, Result, Text, Window};
+use rustix::rand::{GetRandomFlags, getrandom};
+use zerocopy::{Immutable, IntoBytes};
+
+use super::system::refused;
+use crate::Options;
+
+pub(super) const PAGE: usize = 4096;
+const CONTROL_SIZE: usize = 0x10000;
+pub(super) const REPORT: usize = 0x400;
+pub(super) const SLEEPERS: usize = 0x800;
+pub(super) const CHANNEL: usize = CONTROL_SIZE;
+const EXCHANGE: usize = CHANNEL + 64;
+/// Where strings and filters start in the control area.
+const FREE: usize = PAGE;
+const GUARD: usize = 64 * PAGE;
+
+const SMALLEST_WINDOW: usize = 32 << 20;
+const LARGEST_WINDOW: usize = 1 << 44;
+const SMALLEST_STACK: usize = 1 << 20;
+
+/// Where windows may lie in a worker: far from everything that the kernel maps there.
+const LOWEST: usize = 0x1000_0000_0000;
+const HIGHEST: usize = 0x6000_0000_0000;
+const ALIGNMENT: usize = 2 << 20;
+
+/// A BPF program in the control area: `struct program`.
+#[repr(C)]
+#[derive(Clone, Copy, IntoBytes, Immutable)]
+pub(super) struct Program {
+    offset: u32,
+    count: u32,
+}
+
+/// `struct config`.
+#[repr(C)]
+#[derive(IntoBytes, Immutable)]
+struct Config {
+    base: u64,
+    size: u64,
+    exchange_end: u64,
+    stack_start: u64,
+    stack_end: u64,
+    host: u32,
+    keep_stderr: u32,
+    spins: u32,
+    library_count: u32,
+    libraries: u32,
+    search_path: u32,
+    load_filter: Program,
+    serve_filter: Program,
+}
+
+const _: () = assert!(size_of::<Config>() == 80, "the layout that the worker reads");
+
+/// Where the parts of one window lie, as offsets from its start in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) base: usize,
+    pub(super) size: usize,
+    exchange_end: usize,
+    stack_start: usize,
+    stack_end: usize,
+}
+
+/// What the worker must know besides the layout.
+pub(super) struct Orders<'a> {
+    pub(super) keep_stderr: bool,
+    pub(super) spins: u32,
+    pub(super) libraries: &'a [Vec<u8>],
+    pub(super) search_path: Option<Vec<u8>>,
+    pub(super) load_filter: &'a [u8],
+    pub(super) serve_filter: &'a [u8],
+}
+
+impl Layout {
+    /// Divides a window, at a random place.
+    pub(super) fn new(options: &Options) -> Result<Self> {
+        let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+        let stack = options.stack_size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+        if !(SMALLEST_WINDOW..=LARGEST_WINDOW).contains(&size) {
+            return Err(Error::Load(Text::new("memory_limit must be from 32 MiB to 16 TiB")));
+        }
+        if stack < SMALLEST_STACK || stack > size / 4 {
+            return Err(Error::Load(Text::new("stack_size must be from 1 MiB to a quarter of memory_limit")));
+        }
+        let exchange_end = (size / 4).next_multiple_of(PAGE);
+        let stack_start = exchange_end + GUARD;
+        Ok(Self { base: random_base(size)?, size, exchange_end, stack_start, stack_end: stack_start + stack })
+    }
+
+    /// The host-managed part: foreign address and length.
+    pub(super) const fn exchange(&self) -> (usize, usize) {
+        (self.base + EXCHANGE, self.exchange_end - EXCHANGE)
+    }
+
+    /// Whether a fault at `address` with that stack pointer is a stack that ran over.
+    pub(super) fn is_stack_overflow(&self, address: usize, stack_pointer: usize) -> bool {
+        let guard = self.base + self.exchange_end..self.base + self.stack_start;
+        let near = guard.start..self.base + self.stack_start + GUARD;
+        guard.contains(&address) && near.contains(&stack_pointer)
+    }
+
+    /// Writes all that the worker must know.
+    pub(super) fn write(&self, window: &mut Window, orders: &Orders<'_>) -> Result<()> {
+        let mut area = Area { window: &mut *window, base: self.base, next: FREE };
+        let load_filter = area.program(orders.load_filter)?;
+        let serve_filter = area.program(orders.serve_filter)?;
+        let libraries = area.strings(orders.libraries)?;
+        let search_path = match &orders.search_path {
+            Some(path) => area.strings(std::slice::from_ref(path))?,
+            None => 0,
+        };
+        let config = Config {
+            base: self.base as u64,
+            size: self.size as u64,
+            exchange_end: self.exchange_end as u64,
+            stack_start: self.stack_start as u64,
+            stack_end: self.stack_end as u64,
+            host: std::process::id(),
+            keep_stderr: u32::from(orders.keep_stderr),
+            spins: orders.spins,
+            library_count: orders.libraries.len() as u32,
+            libraries,
+            search_path,
+            load_filter,
+            serve_filter,
+        };
+        window.write(self.base, config.as_bytes())
+    }
+}
+
+fn random_base(size: usize) -> Result<usize> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+    let places = (HIGHEST - LOWEST - size) / ALIGNMENT;
+    Ok(LOWEST + usize::from_ne_bytes(bytes) % places * ALIGNMENT)
+}
+
+/// The free part of the control area.
+struct Area<'a> {
+    window: &'a mut Window,
+    base: usize,
+    next: usize,
+}
+
+impl Area<'_> {
+    /// Adds bytes, 8-aligned, and says at which offset.
+    fn add(&mut self, bytes: &[u8]) -> Result<u32> {
+        let offset = self.next;
+        let end = offset + bytes.len();
+        if end > CONTROL_SIZE {
+            return Err(Error::Load(Text::new("the paths of libraries are too long together: 40 KiB at most")));
+        }
+        self.window.write(self.base + offset, bytes)?;
+        self.next = end.next_multiple_of(8);
+        Ok(offset as u32)
+    }
+
+    fn program(&mut self, bytes: &[u8]) -> Result<Program> {
+        Ok(Program { offset: self.add(bytes)?, count: (bytes.len() / 8) as u32 })
+    }
+
+    /// Adds strings that contain no NUL, each with one at its end.
+    fn strings(&mut self, strings: &[Vec<u8>]) -> Result<u32> {
+        let mut joined = Vec::new();
+        for string in strings {
+            joined.extend_from_slice(string);
+            joined.push(0);
+        }
+        self.add(&joined)
+    }
+}

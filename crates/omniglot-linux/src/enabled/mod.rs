@@ -1,0 +1,22 @@
+//! The runtime where there is one: x86-64 Linux with glibc.
+
+mod channel;
+mod files;
+mod filters;
+mod generation;
+mod images;
+mod instance;
+mod interrupt;
+mod layout;
+mod libraries;
+mod mapping;
+mod report;
+mod spawner;
+mod start;
+mod system;
+mod tables;
+mod timer;
+mod worker;
+
+pub use instance::Linux;
+pub use interrupt::InterruptHandle;

@@ -1,0 +1,144 @@
+//! What a worker tells about its end, as errors.
+
+use omniglot_core::{Description, Error, Fault, FaultKind, Result, Text, Window};
+use zerocopy::FromBytes;
+
+use super::channel::Ending;
+use super::filters::name_of;
+use super::layout::{Layout, REPORT};
+use super::worker::End;
+
+const TEXT: usize = 512;
+
+/// `struct report` of `worker/control.h`.
+#[repr(C)]
+#[derive(FromBytes)]
+struct Report {
+    address: u64,
+    instruction: u64,
+    stack: u64,
+    number: u64,
+    signal: u32,
+    error: i32,
+    text: [u8; TEXT],
+}
+
+const _: () = assert!(size_of::<Report>() == 552, "the layout that the worker writes");
+
+/// Signal numbers of x86-64 Linux, signal(7).
+mod signals {
+    pub(super) const ILL: i32 = 4;
+    pub(super) const TRAP: i32 = 5;
+    pub(super) const ABRT: i32 = 6;
+    pub(super) const BUS: i32 = 7;
+    pub(super) const FPE: i32 = 8;
+    pub(super) const SEGV: i32 = 11;
+    pub(super) const SYS: i32 = 31;
+}
+
+/// The steps of a start, in the order of `enum step`.
+const STEPS: &[&str] = &[
+    "an unknown step of the worker's start",
+    "sending files to the worker",
+    "closing files in the worker (close_range, Linux 5.9)",
+    "mapping the control area in the worker",
+    "opening /proc/self in the worker",
+    "dropping capabilities in the worker",
+    "PR_SET_NO_NEW_PRIVS in the worker",
+    "landlock_restrict_self in the worker",
+    "reserving the window in the worker",
+    "mapping the window in the worker",
+    "mapping the dynamic linker in the worker",
+    "PR_SET_PDEATHSIG in the worker",
+    "the worker's first system call filter",
+    "sharing the loaded library's memory",
+    "the worker's second system call filter",
+    "the worker's heap (memory_limit may be too small)",
+];
+
+/// The error for a worker that ended, from what it said and how it ended.
+///
+/// What it said is used only where it does not contradict what the kernel says.
+pub(super) fn explain(
+    said: Option<Ending>,
+    end: End,
+    window: &Window,
+    layout: &Layout,
+    description: &Description,
+) -> Error {
+    let report = match read(window) {
+        Ok(report) => report,
+        Err(error) => return error,
+    };
+    match (said, end) {
+        (Some(Ending::LoadFailed), _) => load_error(&report, description),
+        (Some(Ending::StartFailed), _) => start_error(&report),
+        (Some(Ending::Denied), _) => denied(report.number),
+        (Some(Ending::Fault), _) => Error::Fault(fault(&report, layout)),
+        (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
+            Error::Exited { status: Some((report.number & 0xff) as i32) }
+        }
+        (_, End::Exited(status)) => Error::Exited { status: Some(status) },
+        (_, End::Killed(signals::SYS)) => Error::SyscallDenied { name: "unknown", number: report.number },
+        (_, End::Killed(signal)) => {
+            Error::Fault(Fault { kind: kind_of(signal), address: 0, place: Text::default() })
+        }
+        (_, End::Unknown) => Error::Exited { status: None },
+    }
+}
+
+fn read(window: &Window) -> Result<Report> {
+    let mut bytes = [0; size_of::<Report>()];
+    window.read(window.start() + REPORT, &mut bytes)?;
+    Report::read_from_bytes(&bytes).map_err(|_| Error::Protocol("a report of another size"))
+}
+
+fn denied(number: u64) -> Error {
+    Error::SyscallDenied { name: name_of(number), number }
+}
+
+fn fault(report: &Report, layout: &Layout) -> Fault {
+    let kind = kind_of(report.signal as i32);
+    let overflow = kind == FaultKind::Access && layout.is_stack_overflow(report.address as usize, report.stack as usize);
+    let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
+    let address = if has_address { report.address } else { report.instruction };
+    Fault {
+        kind: if overflow { FaultKind::StackOverflow } else { kind },
+        address: address as usize,
+        place: Text::from_untrusted(text_of(report)),
+    }
+}
+
+const fn kind_of(signal: i32) -> FaultKind {
+    match signal {
+        signals::SEGV => FaultKind::Access,
+        signals::BUS => FaultKind::Bus,
+        signals::ILL => FaultKind::IllegalInstruction,
+        signals::FPE => FaultKind::Arithmetic,
+        signals::TRAP => FaultKind::Trap,
+        signals::ABRT => FaultKind::Abort,
+        other => FaultKind::Signal(other),
+    }
+}
+
+fn start_error(report: &Report) -> Error {
+    let step = usize::try_from(report.number).unwrap_or(0);
+    let operation = STEPS.get(step).or(STEPS.first()).copied().unwrap_or_default();
+    Error::System { operation, errno: report.error }
+}
+
+/// The dynamic linker's words, with the library's name in place of a descriptor's.
+fn load_error(report: &Report, description: &Description) -> Error {
+    let said = String::from_utf8_lossy(text_of(report)).replace("/proc/self/fd/5", description.name);
+    if let Some((_, symbol)) = said.split_once("undefined symbol: ") {
+        let symbol = symbol.split([',', ' ']).next().unwrap_or(symbol);
+        if description.functions.contains(&symbol) {
+            return Error::MissingFunction(Text::from_untrusted(symbol.as_bytes()));
+        }
+    }
+    Error::Load(Text::from_untrusted(said.as_bytes()))
+}
+
+fn text_of(report: &Report) -> &[u8] {
+    report.text.split(|byte| *byte == 0).next().unwrap_or(&[])
+}

@@ -1,0 +1,97 @@
+//! The thread that spawns all workers of a process.
+//!
+//! A worker dies with the *thread* that made it (`PR_SET_PDEATHSIG`, prctl(2)), so
+//! that thread must live as long as the process: this one never ends. A forked
+//! child has none of its parent's threads and gets one of its own.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use omniglot_core::{Error, Result};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::images::path_of;
+use super::system::{failed, refused};
+
+/// A process that was just spawned.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) id: u32,
+    pub(super) descriptor: OwnedFd,
+}
+
+/// What to spawn: the stub, with a socket as its input.
+#[derive(Debug)]
+struct Job {
+    program: String,
+    socket: OwnedFd,
+    keep_stderr: bool,
+    reply: Sender<Result<Spawned>>,
+}
+
+/// The spawning thread of one generation of processes.
+struct Spawner {
+    generation: u64,
+    jobs: Sender<Job>,
+}
+
+static SPAWNER: Mutex<Option<Spawner>> = Mutex::new(None);
+
+/// Spawns the stub on the spawning thread of this process.
+pub(super) fn spawn(generation: u64, stub: &OwnedFd, socket: OwnedFd, keep_stderr: bool) -> Result<Spawned> {
+    let (reply, answer) = channel();
+    let job = Job { program: path_of(stub), socket, keep_stderr, reply };
+    let ended = |_| Error::System { operation: "the thread that spawns workers", errno: 0 };
+    jobs(generation)?.send(job).map_err(|_| ended(()))?;
+    answer.recv().map_err(|_| ended(()))?
+}
+
+fn jobs(generation: u64) -> Result<Sender<Job>> {
+    let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = spawner.as_ref().filter(|known| known.generation == generation) {
+        return Ok(known.jobs.clone());
+    }
+    let (jobs, work) = channel();
+    thread::Builder::new()
+        .name("omniglot-spawner".to_owned())
+        .spawn(move || run(&work))
+        .map_err(failed("starting the thread that spawns workers"))?;
+    // The sender of a parent process is forgotten: its queue belongs to a thread
+    // that does not exist here.
+    if let Some(inherited) = spawner.replace(Spawner { generation, jobs: jobs.clone() }) {
+        std::mem::forget(inherited);
+    }
+    Ok(jobs)
+}
+
+/// Ends only with the process: `SPAWNER` keeps a sender.
+fn run(work: &Receiver<Job>) {
+    for job in work {
+        let spawned = spawn_here(job.program, job.socket, job.keep_stderr);
+        // Nobody waits any more if the asking thread is gone; the worker's owner is
+        // then gone, too, and dropping the descriptor must not leave it running.
+        if let Err(unclaimed) = job.reply.send(spawned) {
+            drop(unclaimed.0.map(|spawned| super::worker::Worker::of(spawned, 0)));
+        }
+    }
+}
+
+fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spawned> {
+    let child = Command::new(program)
+        .env_clear()
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(if keep_stderr { Stdio::inherit() } else { Stdio::null() })
+        .spawn()
+        .map_err(failed("spawning the worker (/proc must be mounted)"))?;
+    let id = child.id();
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(Error::System { operation: "the worker's process id", errno: 0 })?;
+    let descriptor =
+        pidfd_open(pid, PidfdFlags::empty()).map_err(refused("watching the worker (pidfd_open, Linux 5.3)"))?;
+    debug_assert!(descriptor.as_raw_fd() >= 0, "a descriptor");
+    Ok(Spawned { id, descriptor })
+}

@@ -1,0 +1,106 @@
+//! What a user can choose about a worker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to isolate the library.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// The fastest way that the machine has.
+    #[default]
+    Auto,
+    /// A worker process.
+    Process,
+}
+
+/// Something that foreign code may do although it concerns the outside world.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`.
+    Clock,
+    /// Ask for random bytes: `getrandom`.
+    Random,
+    /// Write to the host's standard error: `write` and `writev` to descriptor 2.
+    Stderr,
+}
+
+/// A set of [`Permission`]s; the default is none.
+///
+/// ```
+/// use omniglot_linux::{Permission, Permissions};
+/// let allow = Permissions::default().with(Permission::Clock);
+/// assert!(allow.contains(Permission::Clock) && !allow.contains(Permission::Random));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Permissions {
+    bits: u8,
+}
+
+impl Permissions {
+    /// This set and one more.
+    #[must_use]
+    pub const fn with(self, permission: Permission) -> Self {
+        Self { bits: self.bits | 1 << permission as u8 }
+    }
+
+    /// Whether the set has the permission.
+    #[must_use]
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.bits & 1 << permission as u8 != 0
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        permissions.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// How to start a worker. Make one with `Options::default()` and change fields.
+///
+/// ```
+/// let mut options = omniglot_linux::Options::default();
+/// options.memory_limit = 256 << 20;
+/// options.timeout = Some(std::time::Duration::from_secs(1));
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How to isolate.
+    pub isolation: Isolation,
+    /// The size of the domain's memory in bytes: libraries, heap, stack and what
+    /// the host allocates there (a quarter of it). Address space, not memory in
+    /// use; 4 GiB unless set, at least 32 MiB, rounded up to pages.
+    pub memory_limit: usize,
+    /// The size of the C stack in bytes, within the memory limit: 8 MiB unless set,
+    /// at least 1 MiB, at most a quarter of the memory limit.
+    pub stack_size: usize,
+    /// How long each outermost call may run in foreign code; no limit unless set.
+    pub timeout: Option<Duration>,
+    /// How long loading may take, constructors included; 10 s unless set.
+    pub start_timeout: Duration,
+    /// Shared libraries to load first, in this order: names as `libpng16.so.16`,
+    /// found as the system's dynamic linker finds them, or paths.
+    pub libraries: Vec<PathBuf>,
+    /// Where to search for libraries before the system's directories.
+    pub library_directories: Vec<PathBuf>,
+    /// What foreign code may do; nothing unless set.
+    pub allow: Permissions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            isolation: Isolation::Auto,
+            memory_limit: 4 << 30,
+            stack_size: 8 << 20,
+            timeout: None,
+            start_timeout: Duration::from_secs(10),
+            libraries: Vec::new(),
+            library_directories: Vec::new(),
+            allow: Permissions::default(),
+        }
+    }
+}

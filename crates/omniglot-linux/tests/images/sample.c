@@ -1,0 +1,263 @@
+/* A foreign library with its shims in one file, in the ABI that omniglot-build
+ * generates. All shims share one frame. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct frame {
+    uint32_t status;
+    int32_t error_number;
+    uint64_t a;
+    uint64_t b;
+    uint64_t result;
+};
+
+struct callback_frame {
+    uint64_t value;
+    uint64_t result;
+};
+
+static void (*callback)(uint32_t slot, void *arguments);
+
+static void shim_malloc(void *f)
+{
+    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
+    frame->result = malloc(frame->size);
+}
+
+static void shim_free(void *f)
+{
+    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
+    free(frame->pointer);
+}
+
+static void shim_add(void *f)
+{
+    struct frame *frame = f;
+    frame->result = frame->a + frame->b;
+}
+
+/* Calls the callback in slot a with the value b; the result is the callback's, plus 1. */
+static void shim_call_back(void *f)
+{
+    struct frame *frame = f;
+    struct callback_frame arguments = {frame->b, 0};
+    callback((uint32_t)frame->a, &arguments);
+    frame->result = arguments.result + 1;
+}
+
+static void shim_null(void *f)
+{
+    (void)f;
+    *(volatile int *)8 = 1;
+}
+
+static int overflow(volatile int *before)
+{
+    volatile int room[256];
+    room[0] = *before + 1;
+    return overflow(room) + room[0];
+}
+
+static void shim_overflow(void *f)
+{
+    volatile int start = 0;
+    ((struct frame *)f)->result = (uint64_t)overflow(&start);
+}
+
+static void shim_abort(void *f)
+{
+    (void)f;
+    abort();
+}
+
+static void shim_exit(void *f)
+{
+    exit((int)((struct frame *)f)->a);
+}
+
+static void shim_quick_exit(void *f)
+{
+    _exit((int)((struct frame *)f)->a);
+}
+
+static void shim_loop(void *f)
+{
+    (void)f;
+    for (volatile int forever = 1; forever;)
+        ;
+}
+
+/* The system call a with small arguments; the result is the kernel's answer. */
+static void shim_syscall(void *f)
+{
+    struct frame *frame = f;
+    long result = syscall((long)frame->a, frame->b, 0, 0, 0, 0, 0);
+    frame->result = (uint64_t)(result < 0 ? -errno : result);
+}
+
+static jmp_buf guard;
+
+/* Status 1 if the callback in slot a leaves by longjmp, as a generated guard does. */
+static void shim_guarded(void *f)
+{
+    struct frame *frame = f;
+    if (setjmp(guard)) {
+        frame->status = 1;
+        return;
+    }
+    struct callback_frame arguments = {frame->b, 0};
+    callback((uint32_t)frame->a, &arguments);
+    frame->result = arguments.result + 1;
+}
+
+static void shim_jump(void *f)
+{
+    (void)f;
+    longjmp(guard, 1);
+}
+
+static void shim_divide(void *f)
+{
+    struct frame *frame = f;
+    volatile int64_t zero = (int64_t)frame->b;
+    frame->result = (uint64_t)((int64_t)frame->a / zero);
+}
+
+static void shim_illegal(void *f)
+{
+    (void)f;
+    __asm__ volatile("ud2");
+}
+
+static void shim_trap(void *f)
+{
+    (void)f;
+    __asm__ volatile("int3");
+}
+
+/* How many blocks of a bytes there are, all of which are written and freed again. */
+static void shim_exhaust(void *f)
+{
+    struct frame *frame = f;
+    void **list = NULL;
+    frame->result = 0;
+    for (void **block; (block = malloc(frame->a)); frame->result++) {
+        memset(block, 0x5a, frame->a < 64 ? frame->a : 64);
+        *block = list;
+        list = block;
+    }
+    while (list) {
+        void **next = *list;
+        free(list);
+        list = next;
+    }
+}
+
+static int data = 42;
+static int zeros[5000];
+static const char words[] = "read-only words";
+
+/* The address of something: 0 data, 1 zeros, 2 words, 3 this function, 4 a local. */
+static void shim_address(void *f)
+{
+    struct frame *frame = f;
+    const void *things[] = {&data, zeros, words, (const void *)shim_address, &frame};
+    frame->result = (uint64_t)things[frame->a];
+}
+
+static void shim_write(void *f)
+{
+    struct frame *frame = f;
+    *(volatile uint64_t *)frame->a = frame->b;
+}
+
+/* Waits by spinning, a million steps at a time. */
+static void shim_work(void *f)
+{
+    for (volatile uint64_t i = ((struct frame *)f)->a * 1000000; i; i--)
+        ;
+}
+
+static void shim_open(void *f)
+{
+    ((struct frame *)f)->result = (uint64_t)open("/etc/passwd", O_RDONLY);
+}
+
+static void shim_fork(void *f)
+{
+    ((struct frame *)f)->result = (uint64_t)fork();
+}
+
+static void shim_time(void *f)
+{
+    ((struct frame *)f)->result = (uint64_t)time(NULL);
+}
+
+static void shim_print(void *f)
+{
+    struct frame *frame = f;
+    frame->result = (uint64_t)write((int)frame->a, "hello from C\n", 13);
+}
+
+static void shim_random(void *f)
+{
+    struct frame *frame = f;
+    uint64_t value;
+    frame->result = (uint64_t)syscall(SYS_getrandom, &value, sizeof value, 0);
+}
+
+static void shim_jump_to_null(void *f)
+{
+    void (*volatile nowhere)(void *) = NULL;
+    nowhere(f);
+}
+
+static void shim_execve(void *f)
+{
+    char *none[] = {NULL};
+    ((struct frame *)f)->result = (uint64_t)execve("/bin/true", none, none);
+}
+
+static void (*const shims[])(void *) = {
+    shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
+    shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
+    shim_illegal, shim_trap,  shim_exhaust, shim_address,  shim_write,  shim_work,     shim_open,
+    shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
+};
+
+static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }
+static void trampoline_1(void) { struct callback_frame none = {1, 0}; callback(1, &none); }
+static void (*const trampolines[])(void) = {trampoline_0, trampoline_1};
+
+struct omniglot_image {
+    uint32_t abi, shim_count, slot_count, reserved;
+    void (*const *shims)(void *frame);
+    void (*const *trampolines)(void);
+    void (**callback)(uint32_t slot, void *arguments);
+};
+
+__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
+    1, sizeof shims / sizeof *shims, 2, 0, shims, trampolines, &callback,
+};
+
+#ifdef CONSTRUCTOR
+__attribute__((constructor)) static void constructor(void)
+{
+    CONSTRUCTOR;
+}
+#endif
+#ifdef MISSING
+int MISSING(int);
+int use_missing(void) { return MISSING(1); }
+#endif

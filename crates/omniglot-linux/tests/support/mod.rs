@@ -1,0 +1,149 @@
+//! A small C library in the ABI of generated shims, compiled by the tests.
+#![allow(dead_code, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use omniglot_core::{Description, Event, Result, Runtime};
+use omniglot_linux::{Linux, Options};
+
+/// The shims of `images/sample.c`, in its order.
+#[derive(Clone, Copy, Debug)]
+pub enum Shim {
+    Malloc,
+    Free,
+    Add,
+    CallBack,
+    Null,
+    Overflow,
+    Abort,
+    Exit,
+    QuickExit,
+    Loop,
+    Syscall,
+    Guarded,
+    Jump,
+    Divide,
+    Illegal,
+    Trap,
+    Exhaust,
+    Address,
+    Write,
+    Work,
+    Open,
+    Fork,
+    Time,
+    Print,
+    Random,
+    JumpToNull,
+    Execve,
+}
+
+const SHIMS: u32 = Shim::Execve as u32 + 1;
+const FRAME: usize = 32;
+
+/// Compiles a C file of `tests/images` as a shared object, with more flags.
+pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let directory = tempfile::tempdir().expect("a temporary directory").keep();
+    let object = directory.join("library.so");
+    let target = "x86_64-unknown-linux-gnu";
+    let compiler = cc::Build::new().target(target).host(target).opt_level(1).cargo_metadata(false).get_compiler();
+    let done = Command::new(compiler.path())
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&object)
+        .arg(root.join("tests/images").join(source))
+        .args(flags)
+        .status()
+        .expect("a C compiler");
+    assert!(done.success(), "{source} compiles");
+    object
+}
+
+/// The bytes of a compiled image, for ever.
+pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
+    let object = compile(source, flags);
+    let bytes = std::fs::read(&object).expect("the compiled image");
+    std::fs::remove_dir_all(object.parent().expect("its directory")).expect("removed");
+    bytes.leak()
+}
+
+/// A description of the sample library, built with flags.
+pub fn sample_with(flags: &[&str]) -> Description {
+    Description {
+        name: "sample",
+        image: image("sample.c", flags),
+        shims: SHIMS,
+        slots: 2,
+        functions: &["malloc", "free", "not_there"],
+    }
+}
+
+/// The sample library.
+pub fn sample() -> Description {
+    static SAMPLE: OnceLock<Description> = OnceLock::new();
+    *SAMPLE.get_or_init(|| sample_with(&[]))
+}
+
+/// An instance of the sample library.
+pub fn start() -> Linux {
+    start_with(&Options::default())
+}
+
+/// An instance with options.
+pub fn start_with(options: &Options) -> Linux {
+    Linux::start(&sample(), options).expect("the sample library loads")
+}
+
+/// The address of a shim.
+pub fn shim(linux: &Linux, shim: Shim) -> usize {
+    linux.shim(shim as u32).expect("a shim")
+}
+
+/// Writes the frame at a depth of nesting and says where it is.
+pub fn write_frame(linux: &mut Linux, depth: usize, a: u64, b: u64) -> usize {
+    let address = linux.exchange().0 + 64 * depth;
+    let mut bytes = [0; FRAME];
+    bytes[8..16].copy_from_slice(&a.to_ne_bytes());
+    bytes[16..24].copy_from_slice(&b.to_ne_bytes());
+    linux.write(address, &bytes).expect("the exchange area is in the window");
+    address
+}
+
+/// Reads eight foreign bytes.
+pub fn read_word(linux: &Linux, address: usize) -> u64 {
+    let mut bytes = [0; 8];
+    linux.window().read(address, &mut bytes).expect("in the window");
+    u64::from_ne_bytes(bytes)
+}
+
+/// Writes eight foreign bytes.
+pub fn write_word(linux: &mut Linux, address: usize, value: u64) {
+    linux.write(address, &value.to_ne_bytes()).expect("in the window");
+}
+
+/// The result of the frame at a depth of nesting.
+pub fn result(linux: &Linux, depth: usize) -> u64 {
+    read_word(linux, linux.exchange().0 + 64 * depth + 24)
+}
+
+/// The status of the frame at a depth of nesting.
+pub fn status(linux: &Linux, depth: usize) -> u32 {
+    read_word(linux, linux.exchange().0 + 64 * depth) as u32
+}
+
+/// Starts a call.
+pub fn enter(linux: &mut Linux, which: Shim, depth: usize, a: u64, b: u64) -> Result<Event> {
+    let frame = write_frame(linux, depth, a, b);
+    let entry = shim(linux, which);
+    linux.enter(entry, frame)
+}
+
+/// A call without callbacks, and its result.
+pub fn call(linux: &mut Linux, which: Shim, a: u64, b: u64) -> Result<u64> {
+    match enter(linux, which, 0, a, b)? {
+        Event::Returned => Ok(result(linux, 0)),
+        callback => panic!("no callback was expected, but {callback:?}"),
+    }
+}

@@ -1,0 +1,140 @@
+/* What the host and the worker share at the start of the window.
+ *
+ * The host's half of this layout is src/enabled/layout.rs and
+ * src/enabled/channel.rs; both sides assert the same sizes. */
+#ifndef OMNIGLOT_CONTROL_H
+#define OMNIGLOT_CONTROL_H
+
+#include <stdint.h>
+
+/* Offsets from the start of the window, in bytes. The first bytes that the host
+ * allocates follow the channel's cache line, so that the processor's prefetch of
+ * line pairs fetches a small call frame together with the request. */
+#define CONTROL_SIZE 0x10000
+#define REPORT_OFFSET 0x400
+#define SLEEPERS_OFFSET 0x800
+#define CHANNEL_OFFSET CONTROL_SIZE
+
+#define PAGE_SIZE 4096ul
+
+/* The descriptors that the stub works with, in the order in which the host sends them. */
+#define SOCKET_FD 0
+#define WINDOW_FD 3  /* the window's memory */
+#define LOADER_FD 4  /* the loader program */
+#define IMAGE_FD 5   /* the shims */
+#define LINKER_FD 6  /* the system's dynamic linker */
+#define RULES_FD 7   /* the Landlock rules */
+#define MAPS_FD 8    /* /proc/self/maps, opened by the stub */
+#define PAGEMAP_FD 9 /* /proc/self/pagemap, opened by the stub */
+#define RECEIVED_FDS 5
+
+/* A BPF program somewhere in the control area. */
+struct program {
+    uint32_t offset;
+    uint32_t count; /* in instructions of 8 bytes */
+};
+
+/* What the host tells the worker, at offset 0. Offsets count from the window's start. */
+struct config {
+    uint64_t base;         /* the window's address in the worker */
+    uint64_t size;         /* the window's size */
+    uint64_t exchange_end; /* control area and host-managed memory end here */
+    uint64_t stack_start;  /* the stack's lowest byte; guard pages lie below */
+    uint64_t stack_end;
+    uint32_t host; /* the host's process id */
+    uint32_t keep_stderr;
+    uint32_t spins; /* how long to spin at most; 0 on a single CPU */
+    uint32_t library_count;
+    uint32_t libraries;   /* their names, one NUL-terminated string after another */
+    uint32_t search_path; /* the string LD_LIBRARY_PATH=... */
+    struct program load_filter;
+    struct program serve_filter;
+};
+_Static_assert(sizeof(struct config) == 80, "the layout that the host writes");
+
+#define REPORT_TEXT 512
+
+/* What the worker tells about its end; a hint, since foreign code can write it too. */
+struct report {
+    uint64_t address;     /* what was accessed */
+    uint64_t instruction; /* where */
+    uint64_t stack;       /* the stack pointer then */
+    uint64_t number;      /* of a system call, a step or an exit status */
+    uint32_t signal;
+    int32_t error;
+    char text[REPORT_TEXT];
+};
+_Static_assert(sizeof(struct report) == 552, "the layout that the host reads");
+
+/* Requests of the host. */
+enum operation { OPERATION_CALL = 1, OPERATION_RESUME = 2, OPERATION_RAISE = 3 };
+
+/* Answers of the worker. */
+enum event {
+    EVENT_READY = 1,
+    EVENT_RETURNED = 2,
+    EVENT_CALLBACK = 3,
+    EVENT_FAULT = 4,
+    EVENT_DENIED = 5,
+    EVENT_EXITED = 6,
+    EVENT_LOAD_FAILED = 7,
+    EVENT_START_FAILED = 8,
+};
+
+/* Steps that can fail before the dynamic linker runs; named in src/enabled/report.rs. */
+enum step {
+    STEP_RECEIVE = 1,
+    STEP_CLOSE_RANGE = 2,
+    STEP_MAP_CONTROL = 3,
+    STEP_OPEN_MAPS = 4,
+    STEP_CAPABILITIES = 5,
+    STEP_NO_NEW_PRIVILEGES = 6,
+    STEP_LANDLOCK = 7,
+    STEP_RESERVE = 8,
+    STEP_MAP_WINDOW = 9,
+    STEP_MAP_LINKER = 10,
+    STEP_PARENT_DEATH = 11,
+    STEP_LOAD_FILTER = 12,
+    STEP_SHARE = 13,
+    STEP_SERVE_FILTER = 14,
+    STEP_HEAP = 15,
+};
+
+/* The call channel: one cache line. The host writes a request and then its
+ * number; the worker writes an event and then the same number. */
+struct channel {
+    uint32_t request;
+    uint32_t response;
+    uint32_t operation;
+    uint32_t event;
+    uint64_t entry;
+    uint64_t arguments;
+    uint32_t slot;
+    uint32_t depth;
+    uint32_t unused[6];
+};
+_Static_assert(sizeof(struct channel) == 64, "one cache line");
+
+/* Who sleeps: on a line of its own, which both sides keep in their caches as long
+ * as nobody does. On the channel's line each look would fetch it back. */
+struct sleepers {
+    uint32_t host;
+    uint32_t worker;
+};
+
+static inline struct report *report_of(const void *control)
+{
+    return (struct report *)((char *)control + REPORT_OFFSET);
+}
+
+static inline struct sleepers *sleepers_of(const void *control)
+{
+    return (struct sleepers *)((char *)control + SLEEPERS_OFFSET);
+}
+
+static inline struct channel *channel_of(const void *control)
+{
+    return (struct channel *)((char *)control + CHANNEL_OFFSET);
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* The parts of the loader: the ordinary program, started by the system's dynamic
+ * linker inside the window, that loads the library and serves calls. */
+#ifndef OMNIGLOT_LOADER_H
+#define OMNIGLOT_LOADER_H
+
+#define _GNU_SOURCE
+#include "../control.h"
+#include "../post.h"
+#include "../system.h"
+
+#include <stddef.h>
+
+/* What a shims image exports; the generator's C code has the same declaration. */
+struct omniglot_image {
+    uint32_t abi;
+    uint32_t shim_count;
+    uint32_t slot_count;
+    uint32_t reserved;
+    void (*const *shims)(void *frame);
+    void (*const *trampolines)(void);
+    void (**callback)(uint32_t slot, void *arguments);
+};
+#define IMAGE_ABI 1
+
+/* A range of mapped addresses, as in /proc/self/maps. */
+struct region {
+    uint64_t start;
+    uint64_t end;
+    int protection;
+    int shared;
+    int from_file;
+};
+
+/* main.c: the window's start. */
+extern void *control;
+
+/* load.c: loads the user's libraries and the shims. */
+const struct omniglot_image *load(const struct config *config);
+/* faults.c: reports signals to the host. */
+void catch_faults(void);
+/* place.c: names an instruction's place. */
+void describe_place(uint64_t instruction, char *text, size_t size);
+/* maps.c: the window's mappings, in ascending order. */
+size_t read_maps(struct region *regions, size_t most);
+/* heap.c: gives libc's malloc all memory that is left. */
+void make_heap(const struct config *config);
+/* share.c: makes all of the window's memory the host's, too. */
+void share_window(const struct config *config);
+/* serve.c: answers requests for ever. */
+void callback(uint32_t slot, void *arguments);
+__attribute__((noreturn)) void serve_host(const struct config *config, const struct omniglot_image *image);
+
+/* post.h's answer to the request that is being worked on. */
+void answer(uint32_t event);
+
+#endif

@@ -1,0 +1,51 @@
+/* The loader's order of events. */
+#include "loader.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+
+void *control;
+
+/* Tells the host of an exit() at once; _exit is seen from outside. */
+static void report_exit(int status, void *unused)
+{
+    (void)unused;
+    report_of(control)->number = (uint64_t)status;
+    answer(EVENT_EXITED);
+}
+
+static void close_files(const struct config *config)
+{
+    if (config->keep_stderr) {
+        system3(__NR_close_range, 0, 1, 0);
+        system3(__NR_close_range, 3, ~0u, 0);
+    } else {
+        system3(__NR_close_range, 0, ~0u, 0);
+    }
+}
+
+static void filter_system_calls(struct program filter)
+{
+    struct sock_fprog program = {(unsigned short)filter.count, (void *)((char *)control + filter.offset)};
+    long result = system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program);
+    if (failed(result))
+        start_failed(control, STEP_SERVE_FILTER, result);
+}
+
+int main(int count, char **arguments)
+{
+    (void)count;
+    control = arguments[1]; /* see add_arguments in stub/stack.c */
+    const struct config config = *(const struct config *)control;
+
+    catch_faults();
+    on_exit(report_exit, NULL);
+    const struct omniglot_image *image = load(&config);
+    *image->callback = callback;
+    make_heap(&config);
+    share_window(&config);
+    close_files(&config);
+    filter_system_calls(config.serve_filter);
+    serve_host(&config, image);
+}

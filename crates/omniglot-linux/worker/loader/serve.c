@@ -1,0 +1,103 @@
+/* Serving calls: one loop per level of nesting, each on the C stack above the
+ * callback that it serves. */
+#include "loader.h"
+
+static struct channel *channel;
+static uint32_t answered; /* the number of the last request that was answered */
+static uint32_t running;  /* the depth of the innermost call that runs */
+static uint32_t most_spins;
+static uint32_t spins; /* how long to spin now; adapts between a sixteenth and all of the most */
+
+void answer(uint32_t event)
+{
+    answered = channel_of(control)->request;
+    post(control, answered, event);
+}
+
+static int has_request(void)
+{
+    return __atomic_load_n(&channel->request, __ATOMIC_ACQUIRE) != answered;
+}
+
+static int spin(void)
+{
+    for (uint32_t i = 0; i < spins; i++) {
+        if (has_request())
+            return 1;
+        /* Else the line would be fetched from the host while it writes its message. */
+        __builtin_ia32_pause();
+    }
+    return 0;
+}
+
+/* See post.h for the order of the announcement and the last look. */
+static void sleep_until_request(void)
+{
+    uint32_t *sleeps = &sleepers_of(control)->worker;
+    do {
+        __atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&channel->request, __ATOMIC_SEQ_CST) == answered)
+            futex_wait(&channel->request, answered);
+    } while (!has_request());
+    __atomic_store_n(sleeps, 0, __ATOMIC_RELAXED);
+}
+
+static void wait_for_request(void)
+{
+    if (spin()) {
+        if (spins < most_spins)
+            spins += spins / 2 + 1;
+        return;
+    }
+    if (spins > most_spins / 16)
+        spins /= 2;
+    sleep_until_request();
+}
+
+/* Runs shims until the call or the callback at this depth goes on. An entry may be
+ * left by longjmp, into the shim of an outer call: then an outer loop answers, with
+ * its own depth, and the host sees that. */
+static void serve(uint32_t depth)
+{
+    for (;;) {
+        wait_for_request();
+        void (*entry)(void *) = (void (*)(void *))channel->entry;
+        void *arguments = (void *)channel->arguments;
+        switch (channel->operation) {
+        case OPERATION_CALL:
+            running = depth;
+            entry(arguments);
+            channel->depth = depth;
+            answer(EVENT_RETURNED);
+            break;
+        case OPERATION_RAISE:
+            running = depth - 1; /* it runs in the place of the callback */
+            entry(arguments);
+            return;
+        default:
+            return;
+        }
+    }
+}
+
+void callback(uint32_t slot, void *arguments)
+{
+    uint32_t depth = running;
+    channel->slot = slot;
+    channel->arguments = (uint64_t)arguments;
+    channel->depth = depth;
+    answer(EVENT_CALLBACK);
+    serve(depth + 1);
+    running = depth;
+}
+
+void serve_host(const struct config *config, const struct omniglot_image *image)
+{
+    channel = channel_of(control);
+    most_spins = config->spins;
+    spins = most_spins;
+    channel->arguments = (uint64_t)image;
+    answer(EVENT_READY);
+    for (;;)
+        serve(0);
+}

@@ -1,0 +1,75 @@
+/* Giving up rights: what remains is what foreign code can use. */
+#include "stub.h"
+
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/filter.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/seccomp.h>
+#include <linux/signal.h>
+
+static long control_process(long option, long a, long b)
+{
+    return system6(__NR_prctl, option, a, b, 0, 0, 0);
+}
+
+static void open_own_maps(void *control)
+{
+    long maps = system3(__NR_open, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    long pagemap = system3(__NR_open, (long)"/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    require(control, STEP_OPEN_MAPS, maps);
+    require(control, STEP_OPEN_MAPS, pagemap);
+    if (maps != MAPS_FD || pagemap != PAGEMAP_FD)
+        start_failed(control, STEP_OPEN_MAPS, -1);
+}
+
+/* No program can follow by execve, so the bounding set hardly matters; it goes
+ * where we may drop it. The sets in use are what must be empty. */
+static void drop_capabilities(void *control)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    control_process(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
+    for (long capability = 0; capability < 64; capability++)
+        if (failed(control_process(PR_CAPBSET_DROP, capability, 0)))
+            break;
+    require(control, STEP_CAPABILITIES, system3(__NR_capset, (long)&header, (long)none, 0));
+}
+
+static void forbid_core_dumps(void)
+{
+    struct rlimit64 none = {0, 0};
+    system6(__NR_prlimit64, 0, RLIMIT_CORE, (long)&none, 0, 0, 0);
+    /* Nobody without privileges may trace the worker or read its memory. */
+    control_process(PR_SET_DUMPABLE, 0, 0);
+}
+
+void confine(void *control)
+{
+    system3(__NR_setsid, 0, 0, 0); /* no terminal, no signals to the host's group */
+    open_own_maps(control);
+    forbid_core_dumps();
+    drop_capabilities(control);
+    require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
+    require(control, STEP_LANDLOCK, system3(__NR_landlock_restrict_self, RULES_FD, 0, 0));
+    system3(__NR_close, RULES_FD, 0, 0);
+}
+
+/* After everything that changes credentials, since that would undo it (prctl(2)).
+ * A host that died before sends no signal any more, hence the look. A parent in
+ * another process id namespace shows as 0. */
+void tie_to_host(void *control, uint32_t host)
+{
+    require(control, STEP_PARENT_DEATH, control_process(PR_SET_PDEATHSIG, SIGKILL, 0));
+    long parent = system3(__NR_getppid, 0, 0, 0);
+    if (parent != 0 && parent != (long)host)
+        exit_process(STEP_PARENT_DEATH);
+}
+
+void filter_system_calls(void *control, struct program filter)
+{
+    struct sock_fprog program = {(unsigned short)filter.count, (void *)((char *)control + filter.offset)};
+    require(control, STEP_LOAD_FILTER, system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program));
+}

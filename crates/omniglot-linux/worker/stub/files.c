@@ -1,0 +1,49 @@
+/* Which files the worker has: those that the host sent, no others. */
+#include "stub.h"
+
+struct vector {
+    void *base;
+    unsigned long length;
+};
+
+/* struct msghdr of recvmsg(2), without libc. */
+struct message {
+    void *name;
+    uint32_t name_length;
+    struct vector *vectors;
+    unsigned long vector_count;
+    void *control;
+    unsigned long control_length;
+    int flags;
+};
+
+/* struct cmsghdr and its payload, see cmsg(3). */
+struct descriptors {
+    unsigned long length;
+    int level;
+    int type;
+    int files[RECEIVED_FDS + 1];
+};
+
+/* Files that the host left open for any child must not reach foreign code, so they
+ * go first; then what the host sends gets the numbers from WINDOW_FD upwards. */
+long receive_files(void)
+{
+    char byte;
+    struct vector vector = {&byte, 1};
+    struct descriptors descriptors = {0};
+    struct message message = {0};
+    message.vectors = &vector;
+    message.vector_count = 1;
+    message.control = &descriptors;
+    message.control_length = sizeof descriptors;
+
+    long result = system3(__NR_close_range, WINDOW_FD, ~0u, 0);
+    if (failed(result))
+        exit_process(STEP_CLOSE_RANGE);
+    result = system3(__NR_recvmsg, SOCKET_FD, (long)&message, 0);
+    if (failed(result) || descriptors.files[0] != WINDOW_FD || descriptors.files[RECEIVED_FDS - 1] != RULES_FD)
+        return -1;
+    /* The socket's place is taken by /dev/null, which the host gave as output. */
+    return system3(__NR_dup2, 1, SOCKET_FD, 0);
+}

@@ -1,0 +1,41 @@
+/* The parts of the stub: the static program that becomes a confined worker. */
+#ifndef OMNIGLOT_STUB_H
+#define OMNIGLOT_STUB_H
+
+#include "../control.h"
+#include "../post.h"
+#include "../system.h"
+
+void *memcpy(void *into, const void *from, unsigned long size);
+void *memset(void *into, int byte, unsigned long size);
+
+/* Ends the worker with a report if a step failed. */
+static inline void require(void *control, enum step step, long result)
+{
+    if (failed(result))
+        start_failed(control, step, result);
+}
+
+/* files.c: takes the host's descriptors and closes all others. */
+long receive_files(void);
+/* confine.c: gives up every right that needs no knowledge of system calls. */
+void confine(void *control);
+/* confine.c: dies with the host; applies the filter for loading. */
+void tie_to_host(void *control, uint32_t host);
+void filter_system_calls(void *control, struct program filter);
+/* address_space.c: leaves nothing but the window to be mapped. */
+void occupy_address_space(void *control, const struct config *config);
+void occupy(void *mapping, uint64_t size);
+void map_window(void *control, const struct config *config);
+/* linker.c: maps the dynamic linker. */
+struct linker {
+    uint64_t base;
+    uint64_t entry;
+    uint64_t headers;
+    uint64_t header_count;
+};
+struct linker map_linker(void *control);
+/* stack.c: the stack that the kernel would give the dynamic linker. */
+uint64_t build_stack(const struct config *config, const struct linker *linker, const uint64_t *kernel_stack);
+
+#endif
