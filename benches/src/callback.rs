@@ -1,7 +1,6 @@
 //! A callback: out of the library, through a Rust closure, and back.
 
 use anyhow::{Result, ensure};
-use omniglot::Registered;
 
 use crate::timing::{Variant, Workload};
 use crate::workloads::{Workloads, step_fn};
@@ -10,7 +9,7 @@ use crate::{native, pingpong};
 /// One operation is one callback; the call around a batch is spread over it.
 pub(crate) fn callback() -> Result<Workload> {
     let mut library = Workloads::builder().build()?;
-    let step: Registered<step_fn> = library.register(|_, (value,)| Ok(value.wrapping_add(1)))?;
+    let step = library.register::<step_fn>(|_, (value,)| Ok(value.wrapping_add(1)))?;
     let native = Variant::new("native", |count| {
         native::repeat(i32::try_from(count)?);
         Ok(())

@@ -20,9 +20,14 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     check_functions(model, target, &mut problems);
     check_globals(model, &mut problems);
     check_constants(model, &mut problems);
+    for function in &mut model.functions {
+        function.raises = options.raises.contains(&function.c_name);
+    }
+    list_renamed(model, &mut problems);
     rename_methods(model, &mut problems);
+    rename_parameters(model);
     set_guards(model, options, &mut problems)?;
-    set_raises(model, options)?;
+    check_raises(model, options)?;
     problems.sort();
     problems.dedup();
     Ok(problems)
@@ -46,9 +51,10 @@ fn check_patterns(model: &Model, options: &Options) -> Result<()> {
 fn matches_something(model: &Model, purpose: Purpose, regex: &Regex) -> bool {
     let matches = |name: &str| regex.is_match(name);
     match purpose {
-        Purpose::AllowFunction => {
-            model.functions.iter().any(|function| matches(&function.c_name) || matches(&function.name))
-        }
+        Purpose::AllowFunction => model
+            .functions
+            .iter()
+            .any(|function| matches(&function.c_name) || matches(&function.name)),
         Purpose::AllowVar => {
             let mut constants = model.constants.iter().map(|constant| constant.name.as_str());
             constants.any(matches) || model.globals.iter().any(|global| matches(&global.c_name))
@@ -113,7 +119,10 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
                 as_bytes.push(name.to_owned());
             }
         } else if record.fields.iter().any(|field| field.name.starts_with("_bitfield_")) {
-            problems.push(Problem::new(item, "its bit-fields are bound as bytes, `_bitfield_1` and so on"));
+            problems.push(Problem::new(
+                item,
+                "its bit-fields are bound as bytes, `_bitfield_1` and so on",
+            ));
         }
     }
     for name in as_bytes {
@@ -135,7 +144,8 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
     let layouts = Layouts { types: &model.types, target };
     for signature in &mut model.signatures {
         if let Some(reason) = unbindable_signature(layouts, signature) {
-            let text = format!("function pointers of this type are bound as plain addresses: {reason}");
+            let text =
+                format!("function pointers of this type are bound as plain addresses: {reason}");
             problems.push(Problem::new(&signature.name, text));
             signature.bound = false;
         }
@@ -147,9 +157,8 @@ fn unbindable_signature(layouts: Layouts<'_>, signature: &Signature) -> Option<S
         return Some("it is variadic".to_owned());
     }
     let types = signature.parameters.iter().map(|parameter| &parameter.ty);
-    unpassable(layouts, types.chain([&signature.result])).or_else(|| {
-        Frame::of_signature(layouts, &signature.parameters, &signature.result).err()
-    })
+    unpassable(layouts, types.chain([&signature.result]))
+        .or_else(|| Frame::of_signature(layouts, &signature.parameters, &signature.result).err())
 }
 
 fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
@@ -172,6 +181,9 @@ fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<Stri
         .or_else(|| Frame::of_function(layouts, &function.parameters, &function.result).err())
 }
 
+/// The alignment of frames in foreign memory.
+const FRAME_ALIGN: u64 = 16;
+
 /// The first type that cannot be passed by value.
 fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -> Option<String> {
     types.into_iter().find_map(|ty| match layouts.types.resolve(ty) {
@@ -182,6 +194,9 @@ fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -
             (Err(what), _) => Some(format!("it passes {what} by value")),
             (Ok(_), Some(record)) if record.c_name.is_none() => {
                 Some("it passes a struct without a name".to_owned())
+            }
+            (Ok(layout), _) if layout.align > FRAME_ALIGN => {
+                Some(format!("it passes a type by value that is aligned to {} bytes", layout.align))
             }
             (Ok(_), _) => None,
         },
@@ -213,7 +228,8 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
             Type::Scalar(_) => true,
             _ if types.record(ty).is_some() => true,
             _ => {
-                problems.push(Problem::new(&constant.name, "not bound: a constant of no number type"));
+                problems
+                    .push(Problem::new(&constant.name, "not bound: a constant of no number type"));
                 false
             }
         },
@@ -221,16 +237,56 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
     });
 }
 
+/// Types and constants named as something that every module has.
+fn list_renamed(model: &Model, problems: &mut Vec<Problem>) {
+    for (new, old) in &model.renamed {
+        let is_constant = model.constants.iter().any(|constant| &constant.name == new);
+        if is_constant || model.types.get(new).is_some() {
+            let reason = format!("bound as `{new}`, since every module has something of its name");
+            problems.push(Problem::new(old, reason));
+        }
+    }
+}
+
 /// Functions named as a method that every instance has.
 fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
-    let taken: BTreeSet<String> = model.functions.iter().map(|function| function.name.clone()).collect();
+    let names = model.functions.iter().map(|function| function.name.clone());
+    let taken: BTreeSet<String> = names.collect();
+    let raised = model.functions.iter().filter(|function| function.raises);
+    let raises = raised.map(|function| format!("raise_{}", function.name));
+    let addresses = model.globals.iter().map(|global| format!("address_of_{}", global.name));
+    let generated: BTreeSet<String> = raises.chain(addresses).collect();
+    let is_method = |name: &String| names::is_method(name) || generated.contains(name);
     for function in &mut model.functions {
-        if names::is_method(&function.name) {
-            while names::is_method(&function.name) || taken.contains(&function.name) {
+        if is_method(&function.name) {
+            while is_method(&function.name) || taken.contains(&function.name) {
                 function.name.push('_');
             }
-            let reason = format!("bound as `{}`, since every instance has a method of its name", function.name);
+            let reason = format!(
+                "bound as `{}`, since every instance has a method of its name",
+                function.name
+            );
             problems.push(Problem::new(&function.c_name, reason));
+        }
+    }
+}
+
+/// A Rust parameter cannot have a constant's name, nor a newtype's.
+fn rename_parameters(model: &mut Model) {
+    let constants = model.constants.iter().map(|constant| constant.name.clone());
+    let is_newtype = |definition: &Definition| {
+        matches!(definition, Definition::Record(Record { shape: Shape::Newtype { .. }, .. }))
+    };
+    let newtypes = model.types.iter().filter(|(_, definition)| is_newtype(definition));
+    let types: Vec<String> = newtypes.map(|(name, _)| name.to_owned()).collect();
+    let taken: BTreeSet<String> =
+        constants.chain(types).chain(["DESCRIPTION".to_owned()]).collect();
+    for function in &mut model.functions {
+        let mut used = taken.clone();
+        for parameter in &mut function.parameters {
+            while !used.insert(parameter.name.clone()) {
+                parameter.name.push('_');
+            }
         }
     }
 }
@@ -257,14 +313,21 @@ fn set_guards(model: &mut Model, options: &Options, problems: &mut Vec<Problem>)
             let (pattern, buffer) = (option.pattern.clone(), option.buffer.clone());
             return Err(Error::GuardWithoutParameter { pattern, buffer });
         }
-        for function in model.functions.iter_mut().filter(|function| regex.is_match(&function.c_name)) {
+        for function in
+            model.functions.iter_mut().filter(|function| regex.is_match(&function.c_name))
+        {
             guard(function, &needed, &option.buffer, problems);
         }
     }
     Ok(())
 }
 
-fn guard(function: &mut Function, needed: &BTreeSet<String>, buffer: &str, problems: &mut Vec<Problem>) {
+fn guard(
+    function: &mut Function,
+    needed: &BTreeSet<String>,
+    buffer: &str,
+    problems: &mut Vec<Problem>,
+) {
     let has = |name: &String| function.parameters.iter().any(|parameter| &parameter.c_name == name);
     match needed.iter().find(|name| !has(name)) {
         Some(name) => {
@@ -286,12 +349,11 @@ fn identifiers(expression: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn set_raises(model: &mut Model, options: &Options) -> Result<()> {
-    for name in &options.raises {
-        match model.functions.iter_mut().find(|function| &function.c_name == name) {
-            Some(function) => function.raises = true,
-            None => return Err(Error::RaiseUnknown { function: name.clone() }),
-        }
+/// Checks that every function that callbacks may raise is bound.
+pub(crate) fn check_raises(model: &Model, options: &Options) -> Result<()> {
+    let is_bound = |name: &String| model.functions.iter().any(|function| &function.c_name == name);
+    match options.raises.iter().find(|name| !is_bound(name)) {
+        Some(name) => Err(Error::RaiseUnknown { function: name.clone() }),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -14,9 +14,9 @@ use crate::{Error, Result, paths};
 pub(crate) enum Outcome {
     /// The image is there.
     Linked,
-    /// The library lacks functions that the header declares: the shims, by name, that
-    /// need them, each with the missing symbol.
-    Missing(BTreeSet<(String, String)>),
+    /// The header declares functions that cannot be called: the generated C functions
+    /// that call them, each with the reason.
+    Uncallable(BTreeSet<(String, String)>),
 }
 
 /// The C compiler with the options of one library.
@@ -41,7 +41,7 @@ impl<'a> Compiler<'a> {
             .cargo_warnings(false)
             .cargo_debug(false)
             .target(target.triple())
-            .host(target.triple())
+            .host(&std::env::var("HOST").unwrap_or_else(|_| target.triple().to_owned()))
             .out_dir(directory)
             .opt_level(2)
             .debug(false)
@@ -76,7 +76,7 @@ impl<'a> Compiler<'a> {
         compile.args(["-ffunction-sections", "-fvisibility=hidden"]);
         let output = self.run(compile)?;
         if !output.status.success() {
-            return Err(Error::Shims { path: shims.to_owned(), output: text(&output) });
+            return rejected(shims, &text(&output));
         }
         let mut link = self.tool.to_command();
         link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-o"]).arg(image);
@@ -122,7 +122,37 @@ fn judge(output: &str) -> Result<Outcome> {
         return Err(Error::LibraryMissing { library });
     }
     let missing = missing_symbols(output);
-    if missing.is_empty() { Err(Error::Link { output: output.to_owned() }) } else { Ok(Outcome::Missing(missing)) }
+    if missing.is_empty() {
+        return Err(Error::Link { output: output.to_owned() });
+    }
+    let reason = |symbol: String| format!("the library has no symbol `{symbol}`");
+    let uncallable = missing.into_iter().map(|(function, symbol)| (function, reason(symbol)));
+    Ok(Outcome::Uncallable(uncallable.collect()))
+}
+
+/// What it means that the shims do not compile: an error if anything but calls of the
+/// library's functions is wrong.
+fn rejected(shims: &Path, output: &str) -> Result<Outcome> {
+    let source = std::fs::read_to_string(shims)
+        .map_err(|error| Error::File { path: shims.to_owned(), error })?;
+    let errors = output.lines().filter(|line| line.contains(" error: "));
+    let start = format!("{}:", shims.display());
+    let uncallable: Option<BTreeSet<(String, String)>> =
+        errors.map(|line| rejected_call(&source, line.strip_prefix(&start)?)).collect();
+    match uncallable {
+        Some(uncallable) if !uncallable.is_empty() => Ok(Outcome::Uncallable(uncallable)),
+        _ => Err(Error::Shims { path: shims.to_owned(), output: output.to_owned() }),
+    }
+}
+
+/// The generated function that holds the line of `LINE:COLUMN: error: MESSAGE`.
+fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
+    let (place, message) = error.split_once(" error: ")?;
+    let line: usize = place.split(':').next()?.parse().ok()?;
+    let before: Vec<&str> = source.lines().take(line).collect();
+    let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
+    let function = signature.strip_prefix("static void ")?.split('(').next()?;
+    Some((function.to_owned(), format!("the C compiler rejects its call: {message}")))
 }
 
 /// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.
@@ -135,7 +165,7 @@ fn missing_library(output: &str) -> Option<String> {
     })
 }
 
-/// `x.c:(.text.shim_call_f+0x5): undefined reference to `f'`: the shim and the symbol.
+/// `x.c:(.text.omniglot_call_f+0x5): undefined reference to `f'`: the shim and the symbol.
 ///
 /// LLVM's linker writes the symbol first and the place on a line of its own.
 fn missing_symbols(output: &str) -> BTreeSet<(String, String)> {
@@ -147,21 +177,20 @@ fn missing_symbols(output: &str) -> BTreeSet<(String, String)> {
         if let Some(rest) = gnu.or(llvm) {
             symbol = rest.split('\'').next().map(str::to_owned);
         }
-        if let (Some(symbol), Some(shim)) = (&symbol, shim_in(line)) {
-            missing.insert((shim, symbol.clone()));
+        if let (Some(symbol), Some(function)) = (&symbol, function_in(line)) {
+            missing.insert((function, symbol.clone()));
         }
     }
     missing
 }
 
-/// The shim that a line of the linker is about.
-fn shim_in(line: &str) -> Option<String> {
+/// The C function that a line of the linker is about.
+fn function_in(line: &str) -> Option<String> {
     let starts = ["(.text.", "(function ", ".o:("];
     let place = starts.iter().find_map(|start| Some(line.split_once(start)?.1))?;
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let name = place.trim_start_matches(".text.").split(|character| !is_word(character)).next()?;
-    let known = ["shim_", "unguarded_", "buffer_of_"];
-    known.iter().any(|start| name.starts_with(start)).then(|| name.to_owned())
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -170,11 +199,11 @@ mod tests {
 
     #[test]
     fn gnu_messages_are_understood() {
-        let output = "/usr/bin/ld: x_shims.o: in function `shim_call_gone':\n\
-            x_shims.c:(.text.shim_call_gone+0x5): undefined reference to `gone'\n\
+        let output = "/usr/bin/ld: x_shims.o: in function `omniglot_call_gone':\n\
+            x_shims.c:(.text.omniglot_call_gone+0x5): undefined reference to `gone'\n\
             collect2: error: ld returned 1 exit status";
         let missing: Vec<_> = missing_symbols(output).into_iter().collect();
-        assert_eq!(missing, [("shim_call_gone".to_owned(), "gone".to_owned())]);
+        assert_eq!(missing, [("omniglot_call_gone".to_owned(), "gone".to_owned())]);
         let output = "/usr/bin/ld: cannot find -lnothing: No such file or directory";
         assert_eq!(missing_library(output).as_deref(), Some("nothing"));
     }
@@ -183,9 +212,9 @@ mod tests {
     fn llvm_messages_are_understood() {
         let output = "ld.lld: error: undefined symbol: gone\n\
             >>> referenced by x_shims.c\n\
-            >>>               x_shims.o:(shim_call_gone)";
+            >>>               x_shims.o:(omniglot_call_gone)";
         let missing: Vec<_> = missing_symbols(output).into_iter().collect();
-        assert_eq!(missing, [("shim_call_gone".to_owned(), "gone".to_owned())]);
+        assert_eq!(missing, [("omniglot_call_gone".to_owned(), "gone".to_owned())]);
         let output = "ld.lld: error: unable to find library -lnothing";
         assert_eq!(missing_library(output).as_deref(), Some("nothing"));
     }

@@ -25,14 +25,15 @@ fn strip_decoration(line: &str) -> &str {
 
 fn is_plain(text: &str) -> bool {
     let harmless = |character: char| {
-        character.is_alphanumeric() || character.is_whitespace() || ".,:;'()/%!?\"+=-_".contains(character)
+        character.is_alphanumeric()
+            || character.is_whitespace()
+            || ".,:;'()/%!?\"+=-_".contains(character)
     };
     let emphasis = |word: &str| word.starts_with('_') || word.ends_with('_');
     let indented = |line: &str| line.starts_with("    ") || line.starts_with('\t');
     let marker = |line: &str| {
         let line = line.trim_start();
-        line.starts_with(['-', '+', '='])
-            || line.starts_with(|first: char| first.is_ascii_digit())
+        line.starts_with(['-', '+', '=']) || line.starts_with(|first: char| first.is_ascii_digit())
     };
     text.chars().all(harmless)
         && !text.contains("://")

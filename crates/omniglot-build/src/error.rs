@@ -170,7 +170,7 @@ fn write_header_error(
     messages: &str,
 ) -> fmt::Result {
     let headers = headers.join(", ");
-    write!(out, "clang cannot read {headers}:\n{}", messages.trim_end())?;
+    write!(out, "clang cannot read {headers}:\n{}", first_lines(messages))?;
     if messages.contains("file not found") {
         out.write_str(
             "\nIf it belongs to a library, install the library's -dev package and name it with \
@@ -230,14 +230,15 @@ impl Error {
                 write!(out, "the C source {} does not exist", path.display())
             }
             Self::Source { output } => {
-                write!(out, "a C source does not compile:\n{}", output.trim_end())
+                write!(out, "a C source does not compile:\n{}", first_lines(output))
             }
             Self::Shims { path, output } => write!(
                 out,
                 "the generated C in {} does not compile, so the C compiler and clang disagree \
-                 about the header, or omniglot has a defect:\n{}",
+                 about the header, or omniglot has a defect; .blocklist_type and \
+                 .blocklist_function leave out what it is about:\n{}",
                 path.display(),
-                output.trim_end()
+                first_lines(output)
             ),
             Self::LibraryMissing { library } => write!(
                 out,
@@ -245,11 +246,21 @@ impl Error {
                  -dev package, or name its directory with .link_search(\"DIR\")"
             ),
             Self::Link { output } => {
-                write!(out, "the shims cannot be linked with the library:\n{}", output.trim_end())
+                write!(out, "the shims cannot be linked with the library:\n{}", first_lines(output))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// As much of a tool's output as a person reads.
+fn first_lines(output: &str) -> String {
+    const LINES: usize = 40;
+    let mut lines: Vec<&str> = output.trim_end().lines().take(LINES).collect();
+    if output.trim_end().lines().count() > LINES {
+        lines.push("...");
+    }
+    lines.join("\n")
 }
 
 impl fmt::Debug for Error {

@@ -26,7 +26,9 @@ impl Layouts<'_> {
             Type::Scalar(scalar) => {
                 Ok(Layout { size: scalar.size(self.target), align: scalar.align(self.target) })
             }
-            Type::Pointer { .. } | Type::Function(_) => Ok(Layout { size: pointer, align: pointer }),
+            Type::Pointer { .. } | Type::Function(_) => {
+                Ok(Layout { size: pointer, align: pointer })
+            }
             Type::Array { of, len } => {
                 let element = self.of(of)?;
                 let size = element.size.checked_mul(*len).ok_or("an array too large")?;
@@ -41,15 +43,15 @@ impl Layouts<'_> {
         match self.types.get(name) {
             Some(Definition::Record(record)) => self.of_record(name, record),
             Some(Definition::Enum(definition)) => self.of(&Type::Scalar(definition.repr)),
-            Some(Definition::Opaque(_)) | None => Err(format!("{name}, which is only declared")),
-            Some(Definition::Alias(_)) => Err(format!("{name}, which is defined by itself")),
+            Some(Definition::Opaque(_)) | None => Err(format!("{name} (only declared)")),
+            Some(Definition::Alias(_)) => Err(format!("{name} (defined by itself)")),
         }
     }
 
     fn of_record(&self, name: &str, record: &Record) -> Result<Layout, String> {
         match (&record.shape, record.fields.first()) {
             (Shape::Newtype { .. }, Some(field)) => self.of(&field.ty),
-            _ if record.size == 0 => Err(format!("{name}, which has no size")),
+            _ if record.size == 0 => Err(format!("{name} (without size)")),
             _ => Ok(Layout { size: record.size, align: record.align }),
         }
     }
@@ -116,7 +118,8 @@ impl Frame {
             .iter()
             .enumerate()
             .map(|(index, parameter)| (Role::Argument(index), &parameter.ty));
-        let result = (layouts.types.resolve(result) != &Type::Void).then_some((Role::Result, result));
+        let result =
+            (layouts.types.resolve(result) != &Type::Void).then_some((Role::Result, result));
         for (role, ty) in arguments.chain(result).chain(extra.iter().cloned()) {
             let layout = layouts.of(ty)?;
             let offset = frame.size.next_multiple_of(layout.align);

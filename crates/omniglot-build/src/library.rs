@@ -214,7 +214,12 @@ impl Library {
         Ok(Preview {
             rust: rust::generate(&bindings)?,
             c: c::generate(&bindings),
-            functions: bindings.model.functions.iter().map(|function| function.c_name.clone()).collect(),
+            functions: bindings
+                .model
+                .functions
+                .iter()
+                .map(|function| function.c_name.clone())
+                .collect(),
             problems: bindings.problems,
         })
     }
@@ -223,7 +228,8 @@ impl Library {
     fn read(&self) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
         let mut options = self.options.clone();
         options.check()?;
-        let target = self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
+        let target =
+            self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
         let link = Link::new(&options)?;
         options.defines.clone_from(&link.defines);
         let mut parsed = parse::parse(&options, &link.includes, &target)?;
@@ -265,7 +271,7 @@ impl Library {
     }
 }
 
-/// Compiles the image; functions that the library lacks are left out.
+/// Compiles the image; functions that cannot be called are left out.
 fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
     let options = bindings.options.clone();
     let directory = shims.parent().unwrap_or(Path::new("."));
@@ -275,36 +281,38 @@ fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> 
         write(shims, &c::generate(bindings))?;
         match compiler.image(shims, &sources, image)? {
             Outcome::Linked => return Ok(()),
-            Outcome::Missing(missing) => leave_out(bindings, &missing)?,
+            Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
         }
     }
 }
 
-/// Removes the functions and globals whose shims need symbols that do not exist.
-fn leave_out(bindings: &mut Bindings, missing: &BTreeSet<(String, String)>) -> Result<()> {
+/// Removes the functions and globals whose shims do not compile or link.
+fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -> Result<()> {
     let mut problems = Vec::new();
-    let mut is_missing = |item: &str, shim: &Shim<'_>, inner: &[String]| {
+    let mut is_uncallable = |item: &str, shim: &Shim<'_>, inner: &[String]| {
         let name = shim.name();
-        let found = missing.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
-        found.is_some_and(|(_, symbol)| {
-            let reason = format!("not bound: the library has no symbol `{symbol}`");
-            problems.push(Problem::new(item, reason));
+        let found = uncallable.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
+        found.is_some_and(|(_, reason)| {
+            problems.push(Problem::new(item, format!("not bound: {reason}")));
             true
         })
     };
     let model = &mut bindings.model;
     model.functions.retain(|function| {
         let name = &function.c_name;
-        let inner = [format!("unguarded_{name}"), format!("buffer_of_{name}"), format!("shim_raise_{name}")];
-        !is_missing(name, &Shim::Call(function), &inner)
+        // A large static inline function is called by its shim, not part of it.
+        let inner = ["omniglot_unguarded_", "omniglot_buffer_of_", "omniglot_raise_", ""]
+            .map(|prefix| format!("{prefix}{name}"));
+        !is_uncallable(name, &Shim::Call(function), &inner)
     });
-    model.globals.retain(|global| !is_missing(&global.c_name, &Shim::Address(global), &[]));
+    model.globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));
     if problems.is_empty() {
-        let symbols: Vec<&str> = missing.iter().map(|(_, symbol)| symbol.as_str()).collect();
-        return Err(Error::Link { output: format!("undefined: {}", symbols.join(", ")) });
+        let reasons: Vec<String> =
+            uncallable.iter().map(|(function, reason)| format!("{function}: {reason}")).collect();
+        return Err(Error::Link { output: reasons.join("\n") });
     }
     bindings.problems.append(&mut problems);
-    Ok(())
+    check::check_raises(&bindings.model, &bindings.options)
 }
 
 /// Writes a file unless it already has this content, so that cargo sees no change.

@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) constants: Vec<Constant>,
     pub(crate) signatures: Vec<Signature>,
     pub(crate) types: Types,
+    /// New and C names of what got another name, since generated code has that one.
+    pub(crate) renamed: BTreeMap<String, String>,
 }
 
 /// The named types, in the header's order.
@@ -208,6 +210,8 @@ pub(crate) struct Signature {
     pub(crate) result: Type,
     pub(crate) variadic: bool,
     pub(crate) docs: String,
+    /// Whether the name is a typedef of the header, and not made up.
+    pub(crate) named: bool,
     /// Whether values of it can be called and made; else it is a plain address.
     pub(crate) bound: bool,
 }
@@ -240,7 +244,9 @@ impl Model {
     /// The signature behind a type's typedefs, if it is a pointer to a function.
     pub(crate) fn signature(&self, ty: &Type) -> Option<&Signature> {
         match self.types.resolve(ty) {
-            Type::Function(name) => self.signatures.iter().find(|signature| &signature.name == name),
+            Type::Function(name) => {
+                self.signatures.iter().find(|signature| &signature.name == name)
+            }
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Reads headers: runs bindgen, keeps what it found, and parses what it wrote.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -21,6 +21,8 @@ pub(crate) struct Parsed {
     pub(crate) file: syn::File,
     /// Structs, unions and enums that have no tag: C knows them by a typedef, or not at all.
     pub(crate) untagged: BTreeSet<String>,
+    /// C names of what got another name, since generated code has that one.
+    pub(crate) renamed: BTreeMap<String, String>,
     /// Every file that was included.
     pub(crate) included: BTreeSet<PathBuf>,
 }
@@ -43,7 +45,8 @@ pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) ->
     let file = syn::parse_file(&text)
         .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
     let found = found.take();
-    Ok(Parsed { file, untagged: found.untagged, included: found.included })
+    let Found { untagged, renamed, included } = found;
+    Ok(Parsed { file, untagged, renamed, included })
 }
 
 /// Runs bindgen, which may panic.
@@ -149,6 +152,7 @@ fn default_files(options: &Options, includes: &[PathBuf]) -> Vec<String> {
 #[derive(Debug, Default)]
 struct Found {
     untagged: BTreeSet<String>,
+    renamed: BTreeMap<String, String>,
     included: BTreeSet<PathBuf>,
 }
 
@@ -161,7 +165,12 @@ struct Callbacks {
 impl ParseCallbacks for Callbacks {
     fn item_name(&self, item: ItemInfo<'_>) -> Option<String> {
         let taken = self.reserved.iter().any(|name| name == item.name);
-        (taken && !matches!(item.kind, ItemKind::Function)).then(|| format!("{}_", item.name))
+        if !taken || matches!(item.kind, ItemKind::Function) {
+            return None;
+        }
+        let new = format!("{}_", item.name);
+        self.found.borrow_mut().renamed.insert(new.clone(), item.name.to_owned());
+        Some(new)
     }
 
     fn include_file(&self, filename: &str) {

@@ -27,7 +27,9 @@ pub(crate) fn is_system(directory: &Path) -> bool {
 
 /// Whether a header is the system's, which no build changes.
 pub(crate) fn is_system_header(header: &Path) -> bool {
-    ["/usr/include", "/usr/local/include", "/usr/lib"].iter().any(|system| header.starts_with(system))
+    ["/usr/include", "/usr/local/include", "/usr/lib"]
+        .iter()
+        .any(|system| header.starts_with(system))
 }
 
 #[cfg(test)]

@@ -92,8 +92,8 @@ impl Target {
     pub(crate) fn new(triple: &str) -> Self {
         let architecture = triple.split('-').next().unwrap_or_default();
         let short = architecture.contains("32") || triple.ends_with("gnux32");
-        let wide = !short
-            && ["64", "s390x", "alpha"].iter().any(|part| architecture.contains(part));
+        let wide =
+            !short && ["64", "s390x", "alpha"].iter().any(|part| architecture.contains(part));
         let pointer = if wide { 8 } else { 4 };
         let long = if triple.contains("windows") { 4 } else { pointer };
         let x86 = architecture.starts_with('i') && architecture.ends_with("86");

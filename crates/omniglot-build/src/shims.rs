@@ -35,12 +35,12 @@ impl Shim<'_> {
     /// The name of its C function.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Malloc => "shim_builtin_malloc".to_owned(),
-            Self::Free => "shim_builtin_free".to_owned(),
-            Self::Call(function) => format!("shim_call_{}", function.c_name),
-            Self::Raise(function) => format!("shim_raise_{}", function.c_name),
-            Self::Address(global) => format!("shim_address_{}", global.c_name),
-            Self::Pointer(signature) => format!("shim_pointer_{}", signature.name),
+            Self::Malloc => "omniglot_builtin_malloc".to_owned(),
+            Self::Free => "omniglot_builtin_free".to_owned(),
+            Self::Call(function) => format!("omniglot_call_{}", function.c_name),
+            Self::Raise(function) => format!("omniglot_raise_{}", function.c_name),
+            Self::Address(global) => format!("omniglot_address_{}", global.c_name),
+            Self::Pointer(signature) => format!("omniglot_pointer_{}", signature.name),
         }
     }
 }
@@ -69,6 +69,6 @@ mod tests {
     fn builtin_shims_come_first() {
         let model = Model::default();
         let names: Vec<String> = shims(&model).iter().map(Shim::name).collect();
-        assert_eq!(names, ["shim_builtin_malloc", "shim_builtin_free"]);
+        assert_eq!(names, ["omniglot_builtin_malloc", "omniglot_builtin_free"]);
     }
 }

@@ -1,6 +1,8 @@
 //! How long starting and calling take on this machine, beside a bare ping-pong of
 //! two threads on one cache line.
 
+#![allow(clippy::expect_used)]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -24,7 +26,12 @@ fn main() {
     starts.sort();
     println!("start: median {:?}, p90 {:?}", starts[STARTS / 2], starts[STARTS * 9 / 10]);
     for _ in 0..5 {
-        println!("ping-pong: {:?}, empty call: {:?}, with its frame: {:?}", time_ping_pong(), time_call(false), time_call(true));
+        println!(
+            "ping-pong: {:?}, empty call: {:?}, with its frame: {:?}",
+            time_ping_pong(),
+            time_call(false),
+            time_call(true)
+        );
     }
 }
 

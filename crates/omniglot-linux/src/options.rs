@@ -33,7 +33,7 @@ pub enum Permission {
 /// let allow = Permissions::default().with(Permission::Clock);
 /// assert!(allow.contains(Permission::Clock) && !allow.contains(Permission::Random));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Permissions {
     bits: u8,
 }

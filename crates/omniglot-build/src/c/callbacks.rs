@@ -18,10 +18,13 @@ impl C<'_> {
             self.trampolines(signature, first);
             first += slots;
         }
-        self.line("static void (*const trampoline_table[])(void) = {");
+        self.line("static void (*const omniglot_trampolines[])(void) = {");
         for signature in bound_signatures(&bindings.model) {
             for slot in 0..slots {
-                self.line(format_args!("    (void (*)(void))trampoline_{}_{slot},", signature.name));
+                self.line(format_args!(
+                    "    (void (*)(void))omniglot_trampoline_{}_{slot},",
+                    signature.name
+                ));
             }
         }
         // C has no empty arrays.
@@ -31,11 +34,13 @@ impl C<'_> {
     fn trampolines(&mut self, signature: &Signature, first: u32) {
         let name = &signature.name;
         let result = self.result_type(signature);
-        let parameters = self.typed(&signature.parameters, |parameter| argument_name(parameter));
-        self.line(format_args!("#define TRAMPOLINE_{name}(slot) \\"));
-        self.line(format_args!("    static {result} trampoline_{name}_##slot({parameters}) \\"));
+        let parameters = self.typed(&signature.parameters, argument_name);
+        self.line(format_args!("#define OMNIGLOT_TRAMPOLINE_{name}(slot) \\"));
+        self.line(format_args!(
+            "    static {result} omniglot_trampoline_{name}_##slot({parameters}) \\"
+        ));
         self.line("    { \\");
-        self.line(format_args!("        struct frame_pointer_{name} frame; \\"));
+        self.line(format_args!("        struct omniglot_pointer_frame_{name} frame; \\"));
         self.line("        memset(&frame, 0, sizeof frame); \\");
         for parameter in &signature.parameters {
             let argument = argument_name(parameter);
@@ -47,7 +52,7 @@ impl C<'_> {
         }
         self.line("    }");
         for slot in 0..self.bindings.options.callback_slots {
-            self.line(format_args!("TRAMPOLINE_{name}({slot})"));
+            self.line(format_args!("OMNIGLOT_TRAMPOLINE_{name}({slot})"));
         }
         self.line("");
     }
@@ -58,7 +63,7 @@ impl C<'_> {
         let frame = Frame::of_signature(self.bindings.layouts(), parameters, &signature.result);
         let Ok(frame) = frame else { return };
         let name = &signature.name;
-        self.frame(&format!("pointer_{name}"), parameters, &frame);
+        self.frame(&format!("omniglot_pointer_frame_{name}"), parameters, &frame);
         let types = self.typed(parameters, |_| String::new());
         let arguments: Vec<String> = frame
             .members
@@ -75,7 +80,7 @@ impl C<'_> {
         let shim = Shim::Pointer(signature).name();
         self.line(format_args!(
             "static void {shim}(void *opaque)\n{{\n\
-             \x20   struct frame_pointer_{name} *frame = opaque;\n\
+             \x20   struct omniglot_pointer_frame_{name} *frame = opaque;\n\
              \x20   {assign}{call};\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));

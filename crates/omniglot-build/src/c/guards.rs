@@ -2,7 +2,7 @@
 
 use super::{C, argument_name};
 use crate::c::spell;
-use crate::model::{Function, Parameter, Type};
+use crate::model::Function;
 
 impl C<'_> {
     /// What all guards share. The buffer's old content is put back, so that a guarded
@@ -13,7 +13,7 @@ impl C<'_> {
         }
         self.line(
             "/* Runs a shim's call; a longjmp to the buffer makes the frame's status 1. */\n\
-             static void guarded(jmp_buf *buffer, void (*call)(void *), void *opaque)\n{\n\
+             static void omniglot_guarded(jmp_buf *buffer, void (*call)(void *), void *opaque)\n{\n\
              \x20   jmp_buf *volatile place = buffer;\n\
              \x20   void *volatile frame = opaque;\n\
              \x20   jmp_buf outer;\n\
@@ -39,28 +39,27 @@ impl C<'_> {
     /// A guarded function's shim; `plain` is the shim without the guard.
     pub(super) fn guarded(&mut self, shim: &str, plain: &str, function: &Function, buffer: &str) {
         let name = &function.c_name;
-        self.line(format_args!("static jmp_buf *buffer_of_{name}(struct frame_{name} *frame)\n{{"));
+        self.line(format_args!(
+            "static jmp_buf *omniglot_buffer_of_{name}(struct omniglot_frame_{name} *frame)\n{{"
+        ));
         for parameter in &function.parameters {
-            let declaration = self.local(parameter);
+            let declaration =
+                spell::declare(&self.bindings.model, &parameter.ty, &parameter.c_name);
             self.line(format_args!("    {declaration} = frame->{};", argument_name(parameter)));
         }
-        let unused: Vec<String> =
-            function.parameters.iter().map(|parameter| format!("(void){};", parameter.c_name)).collect();
+        let unused: Vec<String> = function
+            .parameters
+            .iter()
+            .map(|parameter| format!("(void){};", parameter.c_name))
+            .collect();
         self.line(format_args!("    {}", unused.join(" ")));
-        self.line(format_args!("    return &({buffer});\n}}\n"));
+        self.line(format_args!(
+            "    _Static_assert(sizeof({buffer}) == sizeof(jmp_buf), \"the guard is no jmp_buf\");\n\
+             \x20   return (jmp_buf *)&({buffer});\n}}\n"
+        ));
         self.line(format_args!(
             "static void {shim}(void *opaque)\n{{\n\
-             \x20   guarded(buffer_of_{name}(opaque), {plain}, opaque);\n}}\n"
+             \x20   omniglot_guarded(omniglot_buffer_of_{name}(opaque), {plain}, opaque);\n}}\n"
         ));
-    }
-
-    /// A parameter as the expression sees it: with its C type where that has a name.
-    fn local(&self, parameter: &Parameter) -> String {
-        let model = &self.bindings.model;
-        match &parameter.ty {
-            Type::Function(_) => format!("void *{}", parameter.c_name),
-            ty if model.signature(ty).is_some() => format!("void *{}", parameter.c_name),
-            ty => spell::declare(model, ty, &parameter.c_name),
-        }
     }
 }

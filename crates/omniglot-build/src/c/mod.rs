@@ -50,16 +50,16 @@ impl C<'_> {
     fn shim(&mut self, shim: Shim<'_>) {
         match shim {
             Shim::Malloc => self.line(
-                "struct frame_malloc { uint32_t status; int32_t error_number; size_t size; void *result; };\n\
-                 static void shim_builtin_malloc(void *opaque)\n{\n\
-                 \x20   struct frame_malloc *frame = opaque;\n\
+                "struct omniglot_builtin_malloc_frame { uint32_t status; int32_t error_number; size_t size; void *result; };\n\
+                 static void omniglot_builtin_malloc(void *opaque)\n{\n\
+                 \x20   struct omniglot_builtin_malloc_frame *frame = opaque;\n\
                  \x20   frame->result = malloc(frame->size);\n\
                  \x20   frame->error_number = errno;\n}\n",
             ),
             Shim::Free => self.line(
-                "struct frame_free { uint32_t status; int32_t error_number; void *pointer; };\n\
-                 static void shim_builtin_free(void *opaque)\n{\n\
-                 \x20   struct frame_free *frame = opaque;\n\
+                "struct omniglot_builtin_free_frame { uint32_t status; int32_t error_number; void *pointer; };\n\
+                 static void omniglot_builtin_free(void *opaque)\n{\n\
+                 \x20   struct omniglot_builtin_free_frame *frame = opaque;\n\
                  \x20   free(frame->pointer);\n\
                  \x20   frame->error_number = errno;\n}\n",
             ),
@@ -78,13 +78,13 @@ impl C<'_> {
         let frame =
             Frame::of_function(self.bindings.layouts(), &function.parameters, &function.result);
         let Ok(frame) = frame else { return };
-        self.frame(&function.c_name, &function.parameters, &frame);
+        self.frame(&format!("omniglot_frame_{}", function.c_name), &function.parameters, &frame);
         let shim = Shim::Call(function).name();
         let call = call_text(function);
         match &function.guard {
             None => self.body(&shim, &function.c_name, &call, function),
             Some(guard) => {
-                let plain = format!("unguarded_{}", function.c_name);
+                let plain = format!("omniglot_unguarded_{}", function.c_name);
                 self.body(&plain, &function.c_name, &call, function);
                 self.guarded(&shim, &plain, function, &guard.buffer);
             }
@@ -97,7 +97,7 @@ impl C<'_> {
         let statement = spell::assign_result(result, call);
         self.line(format_args!(
             "static void {shim}(void *opaque)\n{{\n\
-             \x20   struct frame_{frame} *frame = opaque;\n\
+             \x20   struct omniglot_frame_{frame} *frame = opaque;\n\
              \x20   {statement}\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));
@@ -106,9 +106,9 @@ impl C<'_> {
     fn address(&mut self, global: &Global) {
         let (name, shim) = (&global.c_name, Shim::Address(global).name());
         self.line(format_args!(
-            "struct frame_address_{name} {{ uint32_t status; int32_t error_number; void *result; }};\n\
+            "struct omniglot_address_frame_{name} {{ uint32_t status; int32_t error_number; void *result; }};\n\
              static void {shim}(void *opaque)\n{{\n\
-             \x20   struct frame_address_{name} *frame = opaque;\n\
+             \x20   struct omniglot_address_frame_{name} *frame = opaque;\n\
              \x20   frame->result = (void *)&{name};\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));
@@ -116,7 +116,7 @@ impl C<'_> {
 
     /// A frame's struct, and the assertion that C lays it out as Rust does.
     fn frame(&mut self, name: &str, parameters: &[Parameter], frame: &Frame) {
-        self.line(format_args!("struct frame_{name} {{"));
+        self.line(format_args!("struct {name} {{"));
         self.line("    uint32_t status;\n    int32_t error_number;");
         for member in &frame.members {
             let ty = spell::frame_type(&self.bindings.model, &member.ty);
@@ -126,13 +126,13 @@ impl C<'_> {
         }
         self.line("};");
         self.line(format_args!(
-            "_Static_assert(sizeof(struct frame_{name}) == {}, \"{name}: size\");",
+            "_Static_assert(sizeof(struct {name}) == {}, \"{name}: size\");",
             frame.size
         ));
         for member in frame.members.iter().filter(|member| member.offset > HEADER_SIZE) {
             let member_name = member_name(parameters, member);
             self.line(format_args!(
-                "_Static_assert(offsetof(struct frame_{name}, {member_name}) == {}, \"{name}: {member_name}\");",
+                "_Static_assert(offsetof(struct {name}, {member_name}) == {}, \"{name}: {member_name}\");",
                 member.offset
             ));
         }
@@ -140,7 +140,7 @@ impl C<'_> {
 
     /// The table that the loader finds.
     fn image(&mut self, shims: &[Shim<'_>]) {
-        self.line("static void (*const shim_table[])(void *) = {");
+        self.line("static void (*const omniglot_shims[])(void *) = {");
         shims.iter().for_each(|shim| self.line(format_args!("    {},", shim.name())));
         self.line("};\n");
         let slots = self.bindings.slot_count();
@@ -156,7 +156,7 @@ impl C<'_> {
              }};\n\n\
              extern const struct omniglot_image omniglot_image;\n\
              __attribute__((visibility(\"default\"))) const struct omniglot_image omniglot_image = {{\n\
-             \x20   1, {}, {slots}, 0, shim_table, trampoline_table, &omniglot_callback\n\
+             \x20   1, {}, {slots}, 0, omniglot_shims, omniglot_trampolines, &omniglot_callback\n\
              }};",
             shims.len()
         ));

@@ -1,6 +1,6 @@
 //! Types as C spells them.
 
-use crate::model::{Definition, Model, Type};
+use crate::model::{Definition, Model, Parameter, Shape, Signature, Type};
 
 /// The type of a frame's member. Every pointer is a `void *`, which C converts to and
 /// from all others; enums are their integers.
@@ -10,7 +10,7 @@ pub(crate) fn frame_type(model: &Model, ty: &Type) -> String {
         Type::Named(name) => match model.types.get(name) {
             Some(Definition::Enum(definition)) => definition.repr.c.to_owned(),
             Some(Definition::Record(record)) => match (&record.shape, record.fields.first()) {
-                (crate::model::Shape::Newtype { .. }, Some(field)) => frame_type(model, &field.ty),
+                (Shape::Newtype { .. }, Some(field)) => frame_type(model, &field.ty),
                 _ => record.c_name.clone().unwrap_or_else(|| name.clone()),
             },
             _ => name.clone(),
@@ -33,7 +33,9 @@ pub(crate) fn declare(model: &Model, ty: &Type, name: &str) -> String {
     let join = |ty: &str| format!("{ty} {name}").trim_end().to_owned();
     match ty {
         Type::Void => join("void"),
+        Type::Scalar(scalar) if scalar.c == "_Bool" => join("bool"),
         Type::Scalar(scalar) => join(scalar.c),
+        _ if made_up(model, ty).is_some() => declare_function(model, ty, name),
         Type::Named(named) => join(&name_in_c(model, named)),
         Type::Function(signature) => join(signature),
         Type::Unsupported(what) => join(&format!("/* {what} */")),
@@ -43,9 +45,36 @@ pub(crate) fn declare(model: &Model, ty: &Type, name: &str) -> String {
                 Type::Array { .. } => format!("(*{name})"),
                 _ => format!("*{name}"),
             };
-            let prefix = if *constant && !matches!(**to, Type::Pointer { .. }) { "const " } else { "" };
+            let prefix =
+                if *constant && !matches!(**to, Type::Pointer { .. }) { "const " } else { "" };
             format!("{prefix}{}", declare(model, to, &inner))
         }
+    }
+}
+
+/// The signature of a function pointer that has no name in C.
+fn made_up<'a>(model: &'a Model, ty: &Type) -> Option<&'a Signature> {
+    let target = match ty {
+        Type::Named(name) => match model.types.get(name)? {
+            Definition::Alias(alias) => &alias.target,
+            _ => return None,
+        },
+        other => other,
+    };
+    match target {
+        Type::Function(_) => model.signature(target).filter(|signature| !signature.named),
+        _ => None,
+    }
+}
+
+/// `int (*name)(const void *)`.
+fn declare_function(model: &Model, ty: &Type, name: &str) -> String {
+    let Some(signature) = made_up(model, ty) else { return name.to_owned() };
+    let Signature { parameters, result, variadic, .. } = signature;
+    let text = prototype(model, &format!("(*{name})"), parameters, result);
+    match text.strip_suffix(')') {
+        Some(text) if *variadic => format!("{text}, ...)"),
+        _ => text,
     }
 }
 
@@ -53,7 +82,7 @@ pub(crate) fn declare(model: &Model, ty: &Type, name: &str) -> String {
 pub(crate) fn prototype(
     model: &Model,
     name: &str,
-    parameters: &[crate::model::Parameter],
+    parameters: &[Parameter],
     result: &Type,
 ) -> String {
     let parameters: Vec<String> = parameters

@@ -96,6 +96,17 @@ impl Facts {
                 self.synonyms.entry(name.clone()).or_default().push(synonym);
             }
         }
-        self.impls.entry(name).or_default().push(item.to_token_stream());
+        let mut documented = item.clone();
+        documented.items.iter_mut().for_each(document);
+        self.impls.entry(name).or_default().push(documented.to_token_stream());
+    }
+}
+
+/// Gives a constant without a comment a sentence.
+fn document(member: &mut ImplItem) {
+    let ImplItem::Const(constant) = member else { return };
+    if constant.attrs.is_empty() {
+        let docs = format!(" `{}` in C.", constant.ident);
+        constant.attrs.push(syn::parse_quote!(#[doc = #docs]));
     }
 }

@@ -23,18 +23,22 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
         model: Model::default(),
         facts,
         untagged: parsed.untagged,
+        renamed: parsed.renamed,
         anonymous: BTreeMap::new(),
     };
     for item in parsed.file.items {
         lowering.item(item);
     }
-    lowering.model
+    let Lowering { mut model, renamed, .. } = lowering;
+    model.renamed = renamed;
+    model
 }
 
 struct Lowering {
     model: Model,
     facts: Facts,
     untagged: BTreeSet<String>,
+    renamed: BTreeMap<String, String>,
     /// Signatures without a name in C: their Rust text and the name that they got.
     anonymous: BTreeMap<String, String>,
 }
@@ -116,7 +120,7 @@ impl Lowering {
         }
         let target = match types::function_pointer(ty) {
             Some(function) => {
-                self.signature(name, function, docs.clone());
+                self.signature(name, function, docs.clone(), true);
                 Type::Function(name.to_owned())
             }
             None => self.ty(ty, name),
@@ -125,7 +129,7 @@ impl Lowering {
         self.model.types.insert(name.to_owned(), definition);
     }
 
-    fn signature(&mut self, name: &str, function: &syn::TypeFnPtr, docs: String) {
+    fn signature(&mut self, name: &str, function: &syn::TypeFnPtr, docs: String, named: bool) {
         let inputs = function.inputs.iter().enumerate().map(|(index, input)| {
             let name = input.name.as_ref().map(|(name, _)| name.to_string());
             (name.unwrap_or_else(|| format!("arg{}", index + 1)), &input.ty)
@@ -138,6 +142,7 @@ impl Lowering {
             result,
             variadic: function.variadic.is_some(),
             docs,
+            named,
             bound: true,
         });
     }

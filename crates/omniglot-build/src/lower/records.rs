@@ -10,7 +10,10 @@ use crate::scalar::Scalar;
 impl Lowering {
     pub(super) fn record(&mut self, item: syn::ItemStruct) {
         let name = item.ident.to_string();
-        if name.starts_with("__Bindgen") || name == "__IncompleteArrayField" || names::is_va_list(&name) {
+        if name.starts_with("__Bindgen")
+            || name == "__IncompleteArrayField"
+            || names::is_va_list(&name)
+        {
             return;
         }
         match &item.fields {
@@ -59,13 +62,8 @@ impl Lowering {
         let Some(inner) = item.fields.iter().next() else { return };
         let ty = self.ty(&inner.ty, name);
         let impls = self.facts.impls(name);
-        let field = Field {
-            name: "0".to_owned(),
-            c_name: None,
-            ty,
-            offset: Some(0),
-            docs: String::new(),
-        };
+        let field =
+            Field { name: "0".to_owned(), c_name: None, ty, offset: Some(0), docs: String::new() };
         let record = Record {
             c_name: self.tagged(name, "enum"),
             shape: Shape::Newtype { impls },
@@ -104,10 +102,11 @@ impl Lowering {
 
     /// The C spelling of a type: by tag, else by typedef, else none.
     fn tagged(&self, name: &str, keyword: &str) -> Option<String> {
+        let c_name = self.renamed.get(name).map_or(names::in_c(name), String::as_str);
         if !self.untagged.contains(name) {
-            return Some(format!("{keyword} {}", names::in_c(name)));
+            return Some(format!("{keyword} {c_name}"));
         }
-        (!name.contains("_anonymous_")).then(|| name.to_owned())
+        (!name.contains("_anonymous_")).then(|| c_name.to_owned())
     }
 }
 

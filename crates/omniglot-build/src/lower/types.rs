@@ -47,7 +47,9 @@ impl Lowering {
             "u128" | "i128" => unsupported("long double or a 128-bit integer"),
             "__BindgenComplex" => unsupported("a complex number"),
             "__BindgenFloat16" => unsupported("a 16-bit float"),
-            "__IncompleteArrayField" => self.generic(segment, context, |of| Type::Array { of, len: 0 }),
+            "__IncompleteArrayField" => {
+                self.generic(segment, context, |of| Type::Array { of, len: 0 })
+            }
             "__BindgenBitfieldUnit" | "__BindgenUnionField" | "ManuallyDrop" => {
                 self.generic(segment, context, |inner| *inner)
             }
@@ -90,7 +92,7 @@ impl Lowering {
             }
             None => {
                 self.anonymous.insert(key, own.clone());
-                self.signature(&own, function, String::new());
+                self.signature(&own, function, String::new(), false);
                 Type::Function(own)
             }
         }

@@ -20,12 +20,17 @@ impl Rust<'_> {
         let representation = ident(definition.repr.rust);
         let integer = path_of(definition.repr);
         let variants = definition.variants.iter().map(|variant| {
-            let docs = self.docs(&variant.docs, &format!("`{} = {}` in C.", variant.name, variant.value));
+            let docs =
+                self.docs(&variant.docs, &format!("`{} = {}` in C.", variant.name, variant.value));
             let (name, value) = (ident(&variant.name), Literal::i128_unsuffixed(variant.value));
             quote! { #docs #name = #value }
         });
         let all = definition.variants.iter().map(|variant| Literal::i128_unsuffixed(variant.value));
-        let valid = if definition.variants.len() > LISTED { quote! {} } else { quote! { #(#all),* } };
+        let valid = if definition.variants.len() > LISTED {
+            quote! {}
+        } else {
+            quote! { #(#all),* }
+        };
         let default = self.enum_default(name, definition);
         let synonyms = self.synonyms(name, definition);
         let name = ident(name);

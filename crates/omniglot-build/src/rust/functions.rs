@@ -155,7 +155,11 @@ impl Rust<'_> {
             layout: self.layout(parameters, &frame),
             parameters: parameters.iter().map(|parameter| self.parameter(parameter)).collect(),
             fill,
-            result: if void { quote! { () } } else { self.ty(result) },
+            result: if void {
+                quote! { () }
+            } else {
+                self.ty(result)
+            },
             get,
         })
     }
@@ -197,14 +201,14 @@ impl Rust<'_> {
         });
         let offsets = frame.members.iter().filter_map(|member| {
             let (name, offset) = (name(member)?, number(member.offset));
-            Some(quote! { assert!(::core::mem::offset_of!(Layout, #name) == #offset); })
+            Some(quote! { assert!(::core::mem::offset_of!(OmniglotLayout, #name) == #offset); })
         });
         let size = number(frame.size);
         quote! {
             const _: () = {
                 #[repr(C)]
-                struct Layout { header: [u32; 2], #(#fields),* }
-                assert!(::core::mem::size_of::<Layout>() == #size);
+                struct OmniglotLayout { header: [u32; 2], #(#fields),* }
+                assert!(::core::mem::size_of::<OmniglotLayout>() == #size);
                 #(#offsets)*
             };
         }

@@ -65,6 +65,9 @@ impl Rust<'_> {
     fn field(self, field: &Field) -> TokenStream {
         let otherwise = match &field.c_name {
             Some(name) => format!("`{name}` in C."),
+            None if field.name.starts_with("_bitfield_") => {
+                "Bit-fields, as C packs them.".to_owned()
+            }
             None => "Has no name in C.".to_owned(),
         };
         let docs = self.docs(&field.docs, &otherwise);
@@ -217,12 +220,22 @@ impl Rust<'_> {
     fn accessors(self, record: &Record) -> TokenStream {
         let layouts = self.bindings.layouts();
         let size = number(record.size);
-        let accessible = record.fields.iter().filter(|field| layouts.of(&field.ty).is_ok());
+        let mut taken = BTreeSet::new();
+        let accessible = record.fields.iter().filter(|field| {
+            let names = [field_accessor(&field.name), format!("from_{}", field.name)];
+            let free = names.iter().all(|name| !taken.contains(name));
+            taken.extend(names);
+            free && layouts.of(&field.ty).is_ok()
+        });
         let accessors = accessible.map(|field| {
             let ty = self.ty(&field.ty);
             let reads = format!(" The bytes as the field `{}`.", field.name);
-            let makes = format!(" A union that holds its field `{}`; the other bytes are zero.", field.name);
-            let (get, make) = (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
+            let makes = format!(
+                " A union that holds its field `{}`; the other bytes are zero.",
+                field.name
+            );
+            let (get, make) =
+                (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
             quote! {
                 #[doc = #reads]
                 ///
@@ -271,7 +284,9 @@ impl Rust<'_> {
 /// A union's accessor must not collide with its other methods.
 fn field_accessor(field: &str) -> String {
     match field {
-        "from_bytes" | "to_bytes" | "default" | "clone" | "encode" | "explain" => format!("{field}_"),
+        "from_bytes" | "to_bytes" | "default" | "clone" | "encode" | "explain" => {
+            format!("{field}_")
+        }
         _ => field.to_owned(),
     }
 }

@@ -21,13 +21,16 @@ impl Rust<'_> {
         });
         let numbered = (0u32..).zip(callers);
         numbered
-            .filter_map(|(place, (caller, signature))| self.signature(signature, place * slots, caller))
+            .filter_map(|(place, (caller, signature))| {
+                self.signature(signature, place * slots, caller)
+            })
             .collect()
     }
 
     fn signature(self, signature: &Signature, first: u32, caller: u32) -> Option<TokenStream> {
         let parameters = &signature.parameters;
-        let frame = Frame::of_signature(self.bindings.layouts(), parameters, &signature.result).ok()?;
+        let frame =
+            Frame::of_signature(self.bindings.layouts(), parameters, &signature.result).ok()?;
         let (name, text) = (ident(&signature.name), &signature.name);
         let docs = self.signature_docs(signature);
         let slots = self.bindings.options.callback_slots;
@@ -37,8 +40,7 @@ impl Rust<'_> {
             Type::Void => quote! { () },
             _ => self.ty(&signature.result),
         };
-        let (offset, length) =
-            frame.result().map_or((0, 0), |member| (member.offset, member.size));
+        let (offset, length) = frame.result().map_or((0, 0), |member| (member.offset, member.size));
         let (offset, length) = (number(offset), number(length));
         let layout = self.layout(parameters, &frame);
         let methods = self.signature_methods(signature, &frame);

@@ -55,9 +55,17 @@ pub(super) enum Operation {
 /// What the worker says: `enum event`. Nothing in it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    Ready { image: usize },
-    Returned { depth: u32 },
-    Callback { depth: u32, slot: u32, arguments: usize },
+    Ready {
+        image: usize,
+    },
+    Returned {
+        depth: u32,
+    },
+    Callback {
+        depth: u32,
+        slot: u32,
+        arguments: usize,
+    },
     /// It ends, and left a report.
     Ending(Ending),
 }
@@ -177,7 +185,9 @@ impl Channel {
             1 => Message::Ready { image: arguments },
             2 => Message::Returned { depth },
             3 => Message::Callback { depth, slot: line.slot.load(Ordering::Relaxed), arguments },
-            event => Message::Ending(Ending::from_event(event).ok_or(Error::Protocol("an unknown event"))?),
+            event => Message::Ending(
+                Ending::from_event(event).ok_or(Error::Protocol("an unknown event"))?,
+            ),
         })
     }
 

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use omniglot_core::{Error, Result};
 
@@ -13,8 +13,15 @@ use omniglot_core::{Error, Result};
 const NEWEST: ABI = ABI::V6;
 
 /// Where the system's dynamic linker finds libraries, and its index of them.
-const SYSTEM: &[&str] =
-    &["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/etc/ld.so.cache"];
+const SYSTEM: &[&str] = &[
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/etc/ld.so.cache",
+];
 
 /// Rules that allow to read libraries beneath the system's and the user's
 /// directories, and nothing else: no other file, no network, no signals.
@@ -29,7 +36,10 @@ pub(super) fn rules(directories: &[PathBuf], files: &[PathBuf]) -> Result<OwnedF
     })
 }
 
-fn build(directories: &[PathBuf], files: &[PathBuf]) -> core::result::Result<RulesetCreated, RulesetError> {
+fn build(
+    directories: &[PathBuf],
+    files: &[PathBuf],
+) -> core::result::Result<RulesetCreated, RulesetError> {
     let mut created = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
@@ -37,11 +47,14 @@ fn build(directories: &[PathBuf], files: &[PathBuf]) -> core::result::Result<Rul
         .scope(Scope::from_all(NEWEST))?
         .create()?;
     let system = SYSTEM.iter().map(Path::new);
-    let paths = system.chain(directories.iter().map(PathBuf::as_path)).chain(files.iter().map(PathBuf::as_path));
+    let paths = system
+        .chain(directories.iter().map(PathBuf::as_path))
+        .chain(files.iter().map(PathBuf::as_path));
     for path in paths {
         // What does not exist needs no rule.
         if let Ok(opened) = PathFd::new(path) {
-            created = created.add_rule(PathBeneath::new(opened, AccessFs::ReadFile | AccessFs::Execute))?;
+            created = created
+                .add_rule(PathBeneath::new(opened, AccessFs::ReadFile | AccessFs::Execute))?;
         }
     }
     Ok(created)

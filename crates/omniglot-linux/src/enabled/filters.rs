@@ -6,11 +6,12 @@
 //! it on the spot.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch,
 };
 use syscalls::Sysno;
 
@@ -135,12 +136,24 @@ const SERVE_REFUSALS: Refusals = Refusals {
     ],
 };
 
-const CLOCK: &[Sysno] = &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
+const CLOCK: &[Sysno] =
+    &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
 const RANDOM: &[Sysno] = &[Sysno::getrandom];
 const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
-/// Builds both filters.
-pub(super) fn filters(allow: Permissions) -> Result<Filters> {
+/// Both filters for workers with these permissions, built when asked for the first time.
+pub(super) fn filters(allow: Permissions) -> Result<Arc<Filters>> {
+    static KNOWN: Mutex<BTreeMap<Permissions, Arc<Filters>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(filters) = known.get(&allow) {
+        return Ok(Arc::clone(filters));
+    }
+    let fresh = Arc::new(build(allow)?);
+    known.insert(allow, Arc::clone(&fresh));
+    Ok(fresh)
+}
+
+fn build(allow: Permissions) -> Result<Filters> {
     let unsupported = |_| Error::Unsupported {
         what: "the system call filters could not be built",
         remedy: "report this as a defect of omniglot-linux",
@@ -189,7 +202,9 @@ fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
 fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> Outcome<()> {
     let conditions = arguments
         .iter()
-        .map(|(index, value)| SeccompCondition::new(*index, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *value))
+        .map(|(index, value)| {
+            SeccompCondition::new(*index, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *value)
+        })
         .collect::<Outcome<Vec<_>>>()?;
     rules.insert(call as i64, vec![SeccompRule::new(conditions)?]);
     Ok(())
@@ -211,8 +226,10 @@ fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<V
 /// The start of a program that refuses these calls, except those with rules of
 /// their own, and goes on with what is appended.
 fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
-    let calls: Vec<Sysno> = calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
-    let program = compile(unconditional(&calls), SeccompAction::Allow, SeccompAction::Errno(errno))?;
+    let calls: Vec<Sysno> =
+        calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
+    let program =
+        compile(unconditional(&calls), SeccompAction::Allow, SeccompAction::Errno(errno))?;
     Ok(without_last(program))
 }
 

@@ -56,11 +56,13 @@ fn word() -> Result<&'static AtomicU64> {
 fn wiped_page() -> Result<&'static AtomicU64> {
     let access = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: the kernel chooses a range that nothing else uses.
-    let page = unsafe { mmap_anonymous(null_mut(), PAGE, access, MapFlags::PRIVATE) }.map_err(refused("a page"))?;
+    let page = unsafe { mmap_anonymous(null_mut(), PAGE, access, MapFlags::PRIVATE) }
+        .map_err(refused("a page"))?;
     // SAFETY: the page is ours alone.
     unsafe { madvise(page, PAGE, Advice::LinuxWipeOnFork) }
         .map_err(refused("a page that fork wipes (Linux 4.14)"))?;
-    let word = NonNull::new(page.cast::<AtomicU64>()).ok_or(Error::System { operation: "a page", errno: 12 })?;
+    let word = NonNull::new(page.cast::<AtomicU64>())
+        .ok_or(Error::System { operation: "a page", errno: 12 })?;
     // SAFETY: zeroed memory is an AtomicU64, pages are aligned, and this one is never unmapped.
     Ok(unsafe { word.as_ref() })
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window};
+use omniglot_core::{
+    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+};
 
 use super::channel::{Ending, Message, Operation};
 use super::generation;
@@ -218,7 +220,8 @@ impl Linux {
 // 3). Foreign code runs in another process, which shares nothing else with this one,
 // so it writes no host memory; CONCURRENT says that it may run at any time.
 unsafe impl Runtime for Linux {
-    const GUARANTEES: Guarantees = Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const GUARANTEES: Guarantees =
+        Guarantees { memory: true, types: true, aliasing: true, containment: true };
     const CONCURRENT: bool = true;
     type InterruptHandle = InterruptHandle;
 

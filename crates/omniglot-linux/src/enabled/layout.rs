@@ -3,6 +3,7 @@
 //! The worker's half of this is `worker/control.h`.
 
 use omniglot_core::{Error, Result, Text, Window};
+use rustix::process::{Resource, getrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
 use zerocopy::{Immutable, IntoBytes};
 
@@ -80,17 +81,26 @@ pub(super) struct Orders<'a> {
 impl Layout {
     /// Divides a window, at a random place.
     pub(super) fn new(options: &Options) -> Result<Self> {
+        check_limits()?;
         let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
         let stack = options.stack_size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
         if !(SMALLEST_WINDOW..=LARGEST_WINDOW).contains(&size) {
             return Err(Error::Load(Text::new("memory_limit must be from 32 MiB to 16 TiB")));
         }
         if stack < SMALLEST_STACK || stack > size / 4 {
-            return Err(Error::Load(Text::new("stack_size must be from 1 MiB to a quarter of memory_limit")));
+            return Err(Error::Load(Text::new(
+                "stack_size must be from 1 MiB to a quarter of memory_limit",
+            )));
         }
         let exchange_end = (size / 4).next_multiple_of(PAGE);
         let stack_start = exchange_end + GUARD;
-        Ok(Self { base: random_base(size)?, size, exchange_end, stack_start, stack_end: stack_start + stack })
+        Ok(Self {
+            base: random_base(size)?,
+            size,
+            exchange_end,
+            stack_start,
+            stack_end: stack_start + stack,
+        })
     }
 
     /// The host-managed part: foreign address and length.
@@ -134,6 +144,23 @@ impl Layout {
     }
 }
 
+/// The worker takes all address space, which such limits count.
+fn check_limits() -> Result<()> {
+    if getrlimit(Resource::As).current.is_some() {
+        return Err(Error::Unsupported {
+            what: "the address space is limited (RLIMIT_AS, ulimit -v)",
+            remedy: "lift that limit; memory_limit bounds what foreign code can have",
+        });
+    }
+    if getrlimit(Resource::Fsize).current.is_some() {
+        return Err(Error::Unsupported {
+            what: "the size of files is limited (RLIMIT_FSIZE, ulimit -f)",
+            remedy: "lift that limit; the domain's memory is a file in memory",
+        });
+    }
+    Ok(())
+}
+
 fn random_base(size: usize) -> Result<usize> {
     let mut bytes = [0; 8];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
@@ -154,7 +181,9 @@ impl Area<'_> {
         let offset = self.next;
         let end = offset + bytes.len();
         if end > CONTROL_SIZE {
-            return Err(Error::Load(Text::new("the paths of libraries are too long together: 40 KiB at most")));
+            return Err(Error::Load(Text::new(
+                "the paths of libraries are too long together: 40 KiB at most",
+            )));
         }
         self.window.write(self.base + offset, bytes)?;
         self.next = end.next_multiple_of(8);

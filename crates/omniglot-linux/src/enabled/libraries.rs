@@ -28,7 +28,8 @@ pub(super) struct Libraries {
 impl Libraries {
     /// Checks what the user named.
     pub(super) fn check(options: &Options) -> Result<Self> {
-        let mut libraries = Self { search_path: search_path(&options.library_directories)?, ..Self::default() };
+        let mut libraries =
+            Self { search_path: search_path(&options.library_directories)?, ..Self::default() };
         for library in &options.libraries {
             libraries.add(library)?;
         }
@@ -68,7 +69,8 @@ fn search_path(directories: &[PathBuf]) -> Result<Option<Vec<u8>>> {
     }
     let mut path = b"LD_LIBRARY_PATH=".to_vec();
     for directory in directories {
-        let absolute = std::path::absolute(directory).map_err(|error| about(directory, &error.to_string()))?;
+        let absolute =
+            std::path::absolute(directory).map_err(|error| about(directory, &error.to_string()))?;
         let bytes = absolute.as_os_str().as_bytes();
         if bytes.iter().any(|byte| matches!(byte, 0 | b':' | b';')) {
             return Err(about(directory, "has a character in it that no library path may have"));

@@ -43,7 +43,9 @@ impl Mapping {
         // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
         let start = unsafe { mmap(null_mut(), len, access, flags, file, 0) }
             .map_err(refused("mapping the window (the address space may be limited)"))?;
-        let start = NonNull::new(start.cast()).ok_or(rustix::io::Errno::NOMEM).map_err(refused("mapping the window"))?;
+        let start = NonNull::new(start.cast())
+            .ok_or(rustix::io::Errno::NOMEM)
+            .map_err(refused("mapping the window"))?;
         let mapping = Self { start, len };
         // SAFETY: the range is this mapping's; leaving it out of core dumps changes no byte.
         // Where the kernel cannot, dumps are larger.

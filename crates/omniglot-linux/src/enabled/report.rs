@@ -79,7 +79,9 @@ pub(super) fn explain(
             Error::Exited { status: Some((report.number & 0xff) as i32) }
         }
         (_, End::Exited(status)) => Error::Exited { status: Some(status) },
-        (_, End::Killed(signals::SYS)) => Error::SyscallDenied { name: "unknown", number: report.number },
+        (_, End::Killed(signals::SYS)) => {
+            Error::SyscallDenied { name: "unknown", number: report.number }
+        }
         (_, End::Killed(signal)) => {
             Error::Fault(Fault { kind: kind_of(signal), address: 0, place: Text::default() })
         }
@@ -99,7 +101,8 @@ fn denied(number: u64) -> Error {
 
 fn fault(report: &Report, layout: &Layout) -> Fault {
     let kind = kind_of(report.signal as i32);
-    let overflow = kind == FaultKind::Access && layout.is_stack_overflow(report.address as usize, report.stack as usize);
+    let overflow = kind == FaultKind::Access
+        && layout.is_stack_overflow(report.address as usize, report.stack as usize);
     let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
     let address = if has_address { report.address } else { report.instruction };
     Fault {
@@ -129,7 +132,8 @@ fn start_error(report: &Report) -> Error {
 
 /// The dynamic linker's words, with the library's name in place of a descriptor's.
 fn load_error(report: &Report, description: &Description) -> Error {
-    let said = String::from_utf8_lossy(text_of(report)).replace("/proc/self/fd/5", description.name);
+    let said =
+        String::from_utf8_lossy(text_of(report)).replace("/proc/self/fd/5", description.name);
     if let Some((_, symbol)) = said.split_once("undefined symbol: ") {
         let symbol = symbol.split([',', ' ']).next().unwrap_or(symbol);
         if description.functions.contains(&symbol) {

@@ -41,7 +41,12 @@ struct Spawner {
 static SPAWNER: Mutex<Option<Spawner>> = Mutex::new(None);
 
 /// Spawns the stub on the spawning thread of this process.
-pub(super) fn spawn(generation: u64, stub: &OwnedFd, socket: OwnedFd, keep_stderr: bool) -> Result<Spawned> {
+pub(super) fn spawn(
+    generation: u64,
+    stub: &OwnedFd,
+    socket: OwnedFd,
+    keep_stderr: bool,
+) -> Result<Spawned> {
     let (reply, answer) = channel();
     let job = Job { program: path_of(stub), socket, keep_stderr, reply };
     let ended = |_| Error::System { operation: "the thread that spawns workers", errno: 0 };
@@ -90,8 +95,8 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
     let id = child.id();
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(Error::System { operation: "the worker's process id", errno: 0 })?;
-    let descriptor =
-        pidfd_open(pid, PidfdFlags::empty()).map_err(refused("watching the worker (pidfd_open, Linux 5.3)"))?;
+    let descriptor = pidfd_open(pid, PidfdFlags::empty())
+        .map_err(refused("watching the worker (pidfd_open, Linux 5.3)"))?;
     debug_assert!(descriptor.as_raw_fd() >= 0, "a descriptor");
     Ok(Spawned { id, descriptor })
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Description, Error, Result, Window};
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
 };
 use rustix::thread::sched_getaffinity;
 
@@ -34,12 +35,12 @@ const SPINS: u32 = 2000;
 pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// A worker in which a library is loaded.
+/// A worker in which a library is loaded; the worker goes first when it is dropped.
 pub(super) struct Started {
+    pub(super) worker: Worker,
     pub(super) window: Window,
     pub(super) layout: Layout,
     pub(super) channel: Channel,
-    pub(super) worker: Worker,
     pub(super) tables: Tables,
     pub(super) generation: u64,
 }
@@ -62,7 +63,8 @@ pub(super) fn start(description: &Description, options: &Options) -> Result<Star
     let mut channel = Channel::new(Arc::new(mapping), spins);
     let rules = files::rules(&options.library_directories, &libraries.files)?;
     let mut worker = spawn(description, &file, &rules, generation, options)?;
-    let image = wait_until_loaded(&mut channel, &mut worker, &window, &layout, description, options)?;
+    let image =
+        wait_until_loaded(&mut channel, &mut worker, &window, &layout, description, options)?;
     let tables = Tables::read(&window, image, description)?;
     Ok(Started { window, layout, channel, worker, tables, generation })
 }
@@ -105,7 +107,13 @@ fn spawn(
 ) -> Result<Worker> {
     let programs = images::programs()?;
     let shims = images::shims(description.image)?;
-    let files = [window.as_fd(), programs.loader.as_fd(), shims.as_fd(), programs.linker.as_fd(), rules.as_fd()];
+    let files = [
+        window.as_fd(),
+        programs.loader.as_fd(),
+        shims.as_fd(),
+        programs.linker.as_fd(),
+        rules.as_fd(),
+    ];
     let flags = SocketFlags::CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
         .map_err(refused("a socket for the worker's files"))?;
@@ -115,7 +123,8 @@ fn spawn(
     sendmsg(&ours, &[IoSlice::new(&[0])], &mut message, SendFlags::NOSIGNAL)
         .map_err(refused("sending files to the worker"))?;
     let keep_stderr = options.allow.contains(Permission::Stderr);
-    spawner::spawn(generation, &programs.stub, theirs, keep_stderr).map(|spawned| Worker::of(spawned, generation))
+    spawner::spawn(generation, &programs.stub, theirs, keep_stderr)
+        .map(|spawned| Worker::of(spawned, generation))
 }
 
 fn wait_until_loaded(
@@ -142,7 +151,9 @@ fn wait_until_loaded(
     }
     match channel.message()? {
         Message::Ready { image } => Ok(image),
-        Message::Ending(ending) => Err(explain(Some(ending), worker.end(), window, layout, description)),
+        Message::Ending(ending) => {
+            Err(explain(Some(ending), worker.end(), window, layout, description))
+        }
         _ => Err(Error::Protocol("a call's answer while loading")),
     }
 }

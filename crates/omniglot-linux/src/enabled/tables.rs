@@ -31,9 +31,12 @@ impl Tables {
     pub(super) fn read(window: &Window, address: usize, description: &Description) -> Result<Self> {
         let mut bytes = [0; size_of::<Image>()];
         window.read(address, &mut bytes)?;
-        let image = Image::read_from_bytes(&bytes).map_err(|_| Error::Protocol("an image of another size"))?;
+        let image = Image::read_from_bytes(&bytes)
+            .map_err(|_| Error::Protocol("an image of another size"))?;
         if (image.abi, image.shims, image.slots) != (ABI, description.shims, description.slots) {
-            return Err(Error::Load(Text::new("the shims do not fit the bindings; generate both again")));
+            return Err(Error::Load(Text::new(
+                "the shims do not fit the bindings; generate both again",
+            )));
         }
         Ok(Self {
             shims: read_table(window, image.shim_table, image.shims)?,
@@ -43,6 +46,9 @@ impl Tables {
 }
 
 fn read_table(window: &Window, address: u64, count: u32) -> Result<Vec<usize>> {
+    if count == 0 {
+        return Ok(Vec::new()); // a table without entries may be nowhere
+    }
     let mut bytes = vec![0; count as usize * size_of::<usize>()];
     window.read(address as usize, &mut bytes)?;
     let (words, _) = bytes.as_chunks();

@@ -61,7 +61,9 @@ impl Worker {
             match waitid(WaitId::PidFd(self.descriptor.as_fd()), WaitIdOptions::EXITED) {
                 Ok(Some(status)) => {
                     let exited = status.exit_status().map(End::Exited);
-                    return exited.or(status.terminating_signal().map(End::Killed)).unwrap_or(End::Unknown);
+                    return exited
+                        .or(status.terminating_signal().map(End::Killed))
+                        .unwrap_or(End::Unknown);
                 }
                 Err(Errno::INTR) => {}
                 Ok(None) | Err(_) => return End::Unknown,

@@ -48,7 +48,8 @@ static void forbid_core_dumps(void)
 
 void confine(void *control)
 {
-    system3(__NR_setsid, 0, 0, 0); /* no terminal, no signals to the host's group */
+    system3(__NR_setsid, 0, 0, 0);              /* no terminal, no signals to the host's group */
+    system3(__NR_chdir, (long)"/", 0, 0);       /* keeps no file system busy */
     open_own_maps(control);
     forbid_core_dumps();
     drop_capabilities(control);

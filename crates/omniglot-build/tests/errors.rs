@@ -1,0 +1,204 @@
+//! Every way in which generation fails says what to do.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use omniglot_build::{Error, Library, Problem};
+use support::library;
+
+/// A library with one header and one C source in a directory of its own.
+fn written(directory: &Path, header: &str, source: &str) -> Library {
+    fs::write(directory.join("lib.h"), header).unwrap();
+    fs::write(directory.join("lib.c"), format!("#include \"lib.h\"\n{source}")).unwrap();
+    Library::new("lib")
+        .header("lib.h")
+        .include(directory)
+        .source(directory.join("lib.c"))
+        .out_dir(directory)
+}
+
+/// Generates the library of a header and a source.
+fn generate(header: &str, source: &str) -> Result<(), Error> {
+    let directory = tempfile::tempdir().unwrap();
+    written(directory.path(), header, source).generate()
+}
+
+fn message(result: Result<impl Sized, Error>) -> String {
+    let Err(error) = result else { panic!("it should have failed") };
+    assert_eq!(format!("{error}"), format!("{error:?}"), "main prints `{{:?}}`");
+    error.to_string()
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{part}` is missing in: {message}");
+    }
+}
+
+/// Runs a test of this file again in a process with other environment variables.
+fn in_environment(test: &str, variables: &[(&str, &str)], run: impl FnOnce() -> String) -> String {
+    if env::var_os("OMNIGLOT_BUILD_TEST").is_some() {
+        println!("<<{}>>", run());
+        return String::new();
+    }
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("OMNIGLOT_BUILD_TEST", "1")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let message = stdout.split_once("<<").and_then(|(_, rest)| rest.split_once(">>"));
+    message.map(|(message, _)| message.to_owned()).unwrap()
+}
+
+#[test]
+fn libclang_missing() {
+    let said = in_environment("libclang_missing", &[("LIBCLANG_PATH", "/nonexistent")], || {
+        message(library("enums").preview())
+    });
+    if !said.is_empty() {
+        assert_says(&said, &["libclang", "apt install libclang-dev", "dnf install clang-devel"]);
+    }
+}
+
+#[test]
+fn pkg_config_missing() {
+    let said = in_environment("pkg_config_missing", &[("PKG_CONFIG", "/nonexistent")], || {
+        message(library("enums").pkg_config("zlib").preview())
+    });
+    if !said.is_empty() {
+        assert_says(&said, &["pkg-config cannot be run", "apt install pkg-config"]);
+    }
+}
+
+#[test]
+fn compiler_missing() {
+    let said = in_environment("compiler_missing", &[("CC", "/nonexistent")], || {
+        message(generate("int f(void);", "int f(void) { return 1; }"))
+    });
+    if !said.is_empty() {
+        assert_says(&said, &["no C compiler can be run", "CC"]);
+    }
+}
+
+#[test]
+fn package_unknown() {
+    let said = message(library("enums").pkg_config("no-such-package").preview());
+    assert_says(&said, &["no package no-such-package", "no-such-package.pc", "PKG_CONFIG_PATH"]);
+}
+
+#[test]
+fn no_header() {
+    assert_says(&message(Library::new("x").preview()), &[".header("]);
+}
+
+#[test]
+fn header_missing() {
+    let said = message(Library::new("x").header("no/such.h").preview());
+    assert_says(&said, &["no/such.h", "file not found", "-dev package", ".include("]);
+}
+
+#[test]
+fn header_with_errors() {
+    let said = message(generate("int f(unknown_type x);", ""));
+    assert_says(&said, &["clang cannot read lib.h", "lib.h:1", "unknown type name"]);
+}
+
+#[test]
+fn source_missing() {
+    let said = message(library("enums").source("no/such.c").preview());
+    assert_says(&said, &["no/such.c", "does not exist"]);
+}
+
+#[test]
+fn source_with_errors() {
+    let said = message(generate("int f(void);", "int f(void) { return nothing; }"));
+    assert_says(&said, &["C source does not compile", "lib.c:2", "nothing"]);
+}
+
+#[test]
+fn library_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = written(directory.path(), "int f(void);", "int f(void) { return 1; }");
+    let said = message(library.link("no-such-library").generate());
+    assert_says(&said, &["-lno-such-library", ".link_search("]);
+}
+
+#[test]
+fn undefined_symbols_of_sources() {
+    let said = message(generate("int f(void);", "int g(void); int f(void) { return g(); }"));
+    assert_says(&said, &["cannot be linked", "g"]);
+}
+
+#[test]
+fn patterns_that_are_none() {
+    for library in [
+        library("enums").allowlist_function("("),
+        library("enums").blocklist_type("["),
+        library("enums").setjmp_guard("*", "x"),
+    ] {
+        assert_says(&message(library.preview()), &["not a regular expression"]);
+    }
+}
+
+#[test]
+fn patterns_that_match_nothing() {
+    let said = message(library("enums").allowlist_function("async_prin").preview());
+    assert_says(&said, &[".allowlist_function(\"async_prin\")", "matches nothing", "whole names"]);
+    let said = message(library("guards").setjmp_guard("writer_.*", "x").preview());
+    assert_says(&said, &[".setjmp_guard(\"writer_.*\")", "matches nothing"]);
+    let said =
+        message(library("guards").setjmp_guard("reader_.*", "no_parameter->buffer").preview());
+    assert_says(&said, &["no function that the pattern matches has a parameter"]);
+}
+
+#[test]
+fn raise_of_an_unknown_function() {
+    let said = message(library("guards").raise("reader_explode").preview());
+    assert_says(&said, &[".raise(\"reader_explode\")", "no such function"]);
+}
+
+#[test]
+fn names_that_rust_has_not() {
+    assert_says(&message(Library::new("a-b").header("enums.h").preview()), &["`a-b`"]);
+    let library = library("enums").instance_name("struct");
+    assert_says(&message(library.preview()), &["`struct`"]);
+}
+
+#[test]
+fn no_out_dir() {
+    assert_says(&message(library("enums").generate()), &["OUT_DIR", ".out_dir("]);
+}
+
+/// Functions that cannot be called are left out; the others are bound.
+#[test]
+fn functions_that_cannot_be_called_are_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let header = "int here(void);\n\
+        int gone(void);\n\
+        extern int gone_too;\n\
+        int forbidden(void) __attribute__((error(\"must not be called\")));\n\
+        static inline int through(void) { return gone(); }\n";
+    let library = written(directory.path(), header, "int here(void) { return 1; }");
+    library.generate().unwrap();
+    let rust = fs::read_to_string(directory.path().join("omniglot/lib.rs")).unwrap();
+    let bound = |name: &str| rust.contains(&format!("pub fn {name}("));
+    assert!(bound("here"));
+    for name in ["gone", "address_of_gone_too", "forbidden", "through"] {
+        assert!(!bound(name), "{name}");
+    }
+}
+
+/// What cannot be bound is listed once, each with its reason.
+#[test]
+fn problems_are_listed_once() {
+    let problems = library("unbindable").preview().unwrap().problems;
+    let items: Vec<&str> = problems.iter().map(|Problem { item, .. }| item.as_str()).collect();
+    assert_eq!(items, ["by_value", "precise", "print", "spin", "vprint", "wide"]);
+    assert!(problems.iter().all(|problem| problem.reason.starts_with("not bound: ")));
+}

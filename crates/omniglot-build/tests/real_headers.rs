@@ -1,0 +1,58 @@
+//! Headers of installed libraries.
+
+use std::path::Path;
+
+use omniglot_build::Library;
+
+fn image_exists(directory: &Path, name: &str) -> bool {
+    directory.join("omniglot").join(format!("{name}.so")).is_file()
+}
+
+#[test]
+fn libpng_is_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = Library::new("png")
+        .header("png.h")
+        .pkg_config("libpng")
+        .allowlist_function("png_.*")
+        .allowlist_var("PNG_.*")
+        .setjmp_guard("png_(read|write)_.*", "png_jmpbuf(png_ptr)")
+        .raise("png_error")
+        .out_dir(directory.path());
+    let preview = library.preview().unwrap();
+    assert!(preview.functions.len() >= 200, "{}", preview.functions.len());
+    assert!(preview.rust.contains("pub const PNG_LIBPNG_VER_STRING: &::core::ffi::CStr"));
+    assert!(preview.rust.contains("pub fn raise_png_error("));
+    library.generate().unwrap();
+    assert!(image_exists(directory.path(), "png"));
+}
+
+#[test]
+fn zlib_is_bound_without_an_allowlist() {
+    let directory = tempfile::tempdir().unwrap();
+    let library =
+        Library::new("zlib").header("zlib.h").pkg_config("zlib").out_dir(directory.path());
+    let preview = library.preview().unwrap();
+    assert!(preview.functions.len() >= 70, "{}", preview.functions.len());
+    assert!(!preview.functions.iter().any(|name| name == "printf"), "libc is not zlib");
+    let unbound: Vec<&str> = preview.problems.iter().map(|problem| problem.item.as_str()).collect();
+    assert_eq!(unbound, ["gzprintf", "gzvprintf"]);
+    library.generate().unwrap();
+    assert!(image_exists(directory.path(), "zlib"));
+}
+
+#[test]
+fn libc_itself_is_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = Library::new("libc")
+        .header("stdlib.h")
+        .header("string.h")
+        .header("time.h")
+        .allowlist_function("str.*|mem.*|malloc|free|qsort|time|div|abs")
+        .out_dir(directory.path());
+    let preview = library.preview().unwrap();
+    assert!(preview.rust.contains("pub fn malloc_("), "C names give way to methods");
+    assert!(preview.rust.contains("pub fn qsort("));
+    library.generate().unwrap();
+    assert!(image_exists(directory.path(), "libc"));
+}

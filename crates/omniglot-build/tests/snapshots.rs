@@ -1,0 +1,84 @@
+//! Headers and what is generated from them, for review.
+
+mod support;
+
+use omniglot_build::{Library, Preview};
+use support::library;
+
+/// The Rust, the C, and what is not bound; or the error.
+fn text(library: &Library) -> String {
+    match library.preview() {
+        Ok(Preview { rust, c, problems, .. }) => {
+            let problems = problems.iter().map(|problem| format!("{problem}\n"));
+            format!("{rust}\n{c}\n{}", problems.collect::<String>())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+macro_rules! snapshot {
+    ($library:expr) => {
+        insta::assert_snapshot!(text(&$library));
+    };
+}
+
+#[test]
+fn enums() {
+    snapshot!(library("enums"));
+}
+
+#[test]
+fn enums_in_other_styles() {
+    snapshot!(
+        library("enums")
+            .newtype_enum("direction")
+            .bitfield_enum("flags")
+            .constified_enum("async_res_t")
+    );
+}
+
+#[test]
+fn structs() {
+    snapshot!(library("structs"));
+}
+
+#[test]
+fn callbacks() {
+    snapshot!(library("callbacks"));
+}
+
+#[test]
+fn opaque() {
+    snapshot!(library("opaque"));
+}
+
+#[test]
+fn unions() {
+    snapshot!(library("unions"));
+}
+
+#[test]
+fn guards() {
+    snapshot!(support::guarded());
+}
+
+#[test]
+fn constants() {
+    snapshot!(library("constants"));
+}
+
+#[test]
+fn names() {
+    snapshot!(library("names"));
+}
+
+#[test]
+fn unbindable() {
+    snapshot!(library("unbindable"));
+}
+
+#[test]
+fn another_target() {
+    // C is only compiled for the one target that has runtimes; Rust is right for any.
+    snapshot!(library("plain").target("riscv32imac-unknown-none-elf"));
+}

@@ -1,0 +1,96 @@
+//! The runtime where there is none yet: the same names, and a start that says so.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use omniglot_core::{
+    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+};
+
+use crate::Options;
+
+/// A foreign library in a process of its own; on this target there is no such thing.
+#[derive(Debug)]
+pub struct Linux {
+    never: Infallible,
+}
+
+/// Interrupts the call that an instance is running, from any thread.
+#[derive(Clone, Debug)]
+pub struct InterruptHandle {
+    never: Infallible,
+}
+
+impl InterruptHandle {
+    /// Ends the call that runs now.
+    pub fn interrupt(&self) {
+        match self.never {}
+    }
+}
+
+impl Linux {
+    /// Loads a library in a fresh worker process.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    pub fn start(_description: &Description, _options: &Options) -> Result<Self> {
+        Err(Error::Unsupported {
+            what: "worker processes exist only on x86-64 Linux with glibc",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
+    }
+
+    /// The worker's process id.
+    #[must_use]
+    pub const fn process_id(&self) -> u32 {
+        match self.never {}
+    }
+
+    /// Writes bytes at a foreign address.
+    ///
+    /// # Errors
+    /// None on this target: there is no instance.
+    pub fn write(&mut self, _address: usize, _bytes: &[u8]) -> Result<()> {
+        match self.never {}
+    }
+}
+
+// SAFETY: there is no value of this type, so no promise can be broken.
+#[allow(unsafe_code)]
+unsafe impl Runtime for Linux {
+    const GUARANTEES: Guarantees =
+        Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const CONCURRENT: bool = true;
+    type InterruptHandle = InterruptHandle;
+
+    fn window(&self) -> &Window {
+        match self.never {}
+    }
+    fn exchange(&self) -> (usize, usize) {
+        match self.never {}
+    }
+    fn shim(&self, _index: u32) -> Option<usize> {
+        match self.never {}
+    }
+    fn trampoline(&self, _slot: u32) -> Option<usize> {
+        match self.never {}
+    }
+    fn enter(&mut self, _entry: usize, _arguments: usize) -> Result<Event> {
+        match self.never {}
+    }
+    fn resume(&mut self, _reply: Reply) -> Result<Event> {
+        match self.never {}
+    }
+    fn abandon(&mut self, _cause: Cause) {
+        match self.never {}
+    }
+    fn isolation(&self) -> IsolationKind {
+        match self.never {}
+    }
+    fn set_timeout(&mut self, _limit: Option<Duration>) {
+        match self.never {}
+    }
+    fn interrupt_handle(&self) -> InterruptHandle {
+        match self.never {}
+    }
+}

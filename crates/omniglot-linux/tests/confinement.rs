@@ -1,0 +1,165 @@
+//! What a worker has left: system calls, rights, files, memory.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::fs;
+
+use omniglot_core::{Description, Event, Runtime};
+use omniglot_linux::{Linux, Options};
+use support::{image, read_word, result, start, write_frame};
+use syscalls::Sysno;
+
+const NUMBERS: usize = 1024;
+/// What the probe writes for a call that ended in its handler.
+const DENIED: i64 = -4096;
+
+/// What a library may do in calls, really: it has these system calls and no others.
+const ALLOWED: &[Sysno] = &[Sysno::exit_group, Sysno::futex];
+
+/// What fails (or is ignored) without ending the worker.
+const REFUSED: &[(Sysno, i64)] = &[
+    (Sysno::brk, -12),
+    (Sysno::close, -1),
+    (Sysno::fcntl, -1),
+    (Sysno::fstat, -1),
+    (Sysno::getegid, -1),
+    (Sysno::geteuid, -1),
+    (Sysno::getgid, -1),
+    (Sysno::getpid, -1),
+    (Sysno::gettid, -1),
+    (Sysno::getuid, -1),
+    (Sysno::ioctl, -1),
+    (Sysno::lseek, -1),
+    (Sysno::madvise, -1),
+    (Sysno::membarrier, -1),
+    (Sysno::mincore, -1),
+    (Sysno::mlock, -1),
+    (Sysno::mmap, -12),
+    (Sysno::mprotect, -12),
+    (Sysno::mremap, -12),
+    (Sysno::munmap, -1),
+    (Sysno::newfstatat, -1),
+    (Sysno::prctl, -1),
+    (Sysno::read, -1),
+    (Sysno::rt_sigaction, -1),
+    (Sysno::rt_sigprocmask, 0),
+    (Sysno::sched_getaffinity, -1),
+    (Sysno::sched_yield, 0),
+    (Sysno::sigaltstack, -1),
+    (Sysno::sysinfo, -1),
+    (Sysno::uname, -1),
+    // Passes all filters (Linux 6.18): nothing but a probe's trampoline may call it.
+    (Sysno::uprobe, -6),
+    (Sysno::write, -1),
+    (Sysno::writev, -1),
+];
+
+/// How many system calls do not end a worker while it loads, the refused included.
+const MOST_WHILE_LOADING: usize = 51;
+
+/// The results of all system calls in a phase of a worker's life.
+fn probe(linux: &mut Linux, phase: u64) -> Vec<i64> {
+    let frame = write_frame(linux, 0, phase, 0);
+    let entry = linux.shim(2).expect("the probe");
+    assert_eq!(linux.enter(entry, frame), Ok(Event::Returned));
+    let table = result(linux, 0) as usize;
+    (0..NUMBERS).map(|number| read_word(linux, table + 8 * number) as i64).collect()
+}
+
+fn name(number: usize) -> &'static str {
+    Sysno::new(number).map_or("unknown", |call| call.name())
+}
+
+#[test]
+fn every_system_call_was_tried() {
+    let description = Description {
+        name: "probe",
+        image: image("probe.c", &[]),
+        shims: 3,
+        slots: 0,
+        functions: &["", "", ""],
+    };
+    let mut linux = Linux::start(&description, &Options::default()).expect("the probe loads");
+    let loading = probe(&mut linux, 0);
+    let serving = probe(&mut linux, 1);
+
+    let survived = |results: &[i64]| {
+        (0..NUMBERS).filter(|number| results[*number] != DENIED).collect::<Vec<_>>()
+    };
+    let names = |numbers: &[usize]| {
+        numbers.iter().map(|number| name(*number)).collect::<Vec<_>>().join(" ")
+    };
+    println!("while loading: {}", names(&survived(&loading)));
+    println!("in calls: {}", names(&survived(&serving)));
+
+    assert!(
+        survived(&loading).len() <= MOST_WHILE_LOADING,
+        "{} while loading",
+        survived(&loading).len()
+    );
+    for number in survived(&serving) {
+        let call = Sysno::new(number).expect("a system call that is not denied is known");
+        let refused = REFUSED.iter().find(|(refused, _)| *refused == call);
+        match refused {
+            Some((_, error)) => assert_eq!(serving[number], *error, "{call}"),
+            None => {
+                assert!(ALLOWED.contains(&call), "{call} is possible in calls: {}", serving[number])
+            }
+        }
+    }
+}
+
+#[test]
+fn the_worker_has_no_rights() {
+    let linux = start();
+    let status = fs::read_to_string(format!("/proc/{}/status", linux.process_id()))
+        .expect("the worker's status");
+    let value = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{key} in {status}")).trim().to_owned()
+    };
+    assert_eq!(value("NoNewPrivs"), "1");
+    assert_eq!(value("Seccomp"), "2");
+    assert_eq!(value("Threads"), "1");
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(value(set), "0000000000000000", "{set}");
+    }
+}
+
+#[test]
+fn the_worker_has_no_files_and_no_memory_but_the_window() {
+    let linux = start();
+    let process = format!("/proc/{}", linux.process_id());
+    let Ok(files) = fs::read_dir(format!("{process}/fd")) else {
+        return; // an ordinary user may not look at a process that cannot be dumped
+    };
+    assert_eq!(files.count(), 0, "no descriptor is open");
+    let maps = fs::read_to_string(format!("{process}/maps")).expect("the worker's mappings");
+    let window = linux.window().start()..linux.window().start() + linux.window().len();
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').expect("a range");
+        let (start, _) = range.split_once('-').expect("two addresses");
+        let inside = window.contains(&usize::from_str_radix(start, 16).expect("a number"));
+        let hidden = rest.starts_with("---");
+        let kernels = [
+            "[vdso]",
+            "[vvar]",
+            "[vvar_vclock]",
+            "[stack]",
+            "[vsyscall]",
+            "[heap]",
+            "omniglot-worker",
+        ];
+        if inside {
+            assert!(hidden || rest.contains("omniglot-window"), "{line}");
+        } else {
+            assert!(hidden || kernels.iter().any(|name| rest.contains(name)), "{line}");
+        }
+        assert!(!rest.starts_with("rwx"), "{line}");
+    }
+    for permissions in ["r-xs", "r--s", "rw-s"] {
+        assert!(maps.contains(permissions), "the library's permissions stay: {permissions}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Everything that ends foreign code is an error of the call.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use omniglot_core::{Cause, Error, Event, FaultKind, Reply, Runtime};
+use omniglot_linux::{Options, Permission, Permissions};
+use support::{Shim, call, enter, start, start_with};
+
+/// The fault that a shim causes; afterwards the instance is poisoned.
+fn fault(which: Shim) -> omniglot_core::Fault {
+    let mut linux = start();
+    let fault = match call(&mut linux, which, 1, 0) {
+        Err(Error::Fault(fault)) => fault,
+        other => panic!("a fault was expected, but {other:?}"),
+    };
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Fault }));
+    fault
+}
+
+#[test]
+fn a_wild_access_is_reported_with_its_place() {
+    let fault = fault(Shim::Null);
+    assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8));
+    assert!(fault.place.as_str().starts_with("shims"), "{:?}", fault.place);
+}
+
+#[test]
+fn faults_are_told_apart() {
+    assert_eq!(fault(Shim::Overflow).kind, FaultKind::StackOverflow);
+    assert_eq!(fault(Shim::Abort).kind, FaultKind::Abort);
+    assert_eq!(fault(Shim::Divide).kind, FaultKind::Arithmetic);
+    assert_eq!(fault(Shim::Illegal).kind, FaultKind::IllegalInstruction);
+    assert_eq!(fault(Shim::Trap).kind, FaultKind::Trap);
+    assert_eq!(fault(Shim::JumpToNull).kind, FaultKind::Access);
+}
+
+#[test]
+fn an_exit_is_reported_with_its_status() {
+    for which in [Shim::Exit, Shim::QuickExit] {
+        let mut linux = start();
+        assert_eq!(
+            call(&mut linux, which, 7, 0),
+            Err(Error::Exited { status: Some(7) }),
+            "{which:?}"
+        );
+        assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Exited }));
+    }
+}
+
+#[test]
+fn a_killed_worker_is_noticed() {
+    let mut linux = start();
+    let pid = linux.process_id().to_string();
+    let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status().expect("kill");
+    assert!(killed.success());
+    match call(&mut linux, Shim::Loop, 0, 0) {
+        Err(Error::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Signal(9)),
+        other => panic!("a fault was expected, but {other:?}"),
+    }
+}
+
+#[test]
+fn an_endless_loop_times_out() {
+    let limit = Duration::from_millis(30);
+    let mut options = Options::default();
+    options.timeout = Some(limit);
+    let mut linux = start_with(&options);
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+    assert_eq!(call(&mut linux, Shim::Loop, 0, 0), Err(Error::Timeout { limit }));
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Timeout }));
+}
+
+#[test]
+fn time_in_callbacks_of_the_host_does_not_count() {
+    let mut linux = start();
+    linux.set_timeout(Some(Duration::from_secs(1)));
+    let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
+    assert!(matches!(event, Event::Callback { .. }));
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(linux.resume(Reply::Return), Ok(Event::Returned));
+}
+
+#[test]
+fn time_in_nested_calls_counts() {
+    let limit = Duration::from_millis(50);
+    let mut linux = start();
+    linux.set_timeout(Some(limit));
+    let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
+    assert!(matches!(event, Event::Callback { .. }));
+    assert_eq!(enter(&mut linux, Shim::Loop, 1, 0, 0), Err(Error::Timeout { limit }));
+}
+
+#[test]
+fn short_bursts_between_callbacks_add_up() {
+    let limit = Duration::from_millis(20);
+    let mut linux = start();
+    linux.set_timeout(Some(limit));
+    let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
+    assert!(matches!(event, Event::Callback { .. }));
+    let ended = loop {
+        if let Err(error) = enter(&mut linux, Shim::Work, 1, 1, 0) {
+            break error;
+        }
+    };
+    assert_eq!(ended, Error::Timeout { limit });
+}
+
+#[test]
+fn another_thread_can_interrupt() {
+    let mut linux = start();
+    let handle = linux.interrupt_handle();
+    let (send, begun) = std::sync::mpsc::channel();
+    let other = thread::spawn(move || {
+        begun.recv().expect("the call is about to begin");
+        thread::sleep(Duration::from_millis(30));
+        handle.interrupt();
+        handle
+    });
+    send.send(()).expect("the thread listens");
+    assert_eq!(call(&mut linux, Shim::Loop, 0, 0), Err(Error::Interrupted));
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Interrupted }));
+    let handle = other.join().expect("the thread ends");
+    drop(linux);
+    handle.interrupt();
+}
+
+#[test]
+fn an_interruption_between_calls_hits_none() {
+    let mut linux = start();
+    let handle = linux.interrupt_handle();
+    for number in 0..100 {
+        handle.interrupt();
+        assert_eq!(call(&mut linux, Shim::Add, number, 1), Ok(number + 1));
+    }
+}
+
+#[test]
+fn an_interruption_in_a_callback_ends_the_call() {
+    let mut linux = start();
+    let handle = linux.interrupt_handle();
+    let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
+    assert!(matches!(event, Event::Callback { .. }));
+    handle.interrupt();
+    assert_eq!(linux.resume(Reply::Return), Err(Error::Interrupted));
+}
+
+/// The system call that ends a fresh worker when a shim runs.
+fn denied(which: Shim, a: u64, b: u64) -> &'static str {
+    match call(&mut start(), which, a, b) {
+        Err(Error::SyscallDenied { name, .. }) => name,
+        other => panic!("a denied system call was expected, but {other:?}"),
+    }
+}
+
+#[test]
+fn denied_system_calls_are_named() {
+    assert_eq!(denied(Shim::Open, 0, 0), "openat");
+    assert_eq!(denied(Shim::Fork, 0, 0), "clone");
+    assert_eq!(denied(Shim::Execve, 0, 0), "execve");
+    assert_eq!(denied(Shim::Time, 0, 0), "time");
+    assert_eq!(denied(Shim::Random, 0, 0), "getrandom");
+    let host = u64::from(std::process::id());
+    for (number, name) in
+        [(41, "socket"), (62, "kill"), (101, "ptrace"), (310, "process_vm_readv"), (321, "bpf")]
+    {
+        assert_eq!(denied(Shim::Syscall, number, host), name);
+    }
+}
+
+#[test]
+fn numbers_of_the_x32_abi_are_denied() {
+    const X32: u64 = 0x4000_0000;
+    for number in [0, 1, 202, 231] {
+        assert_eq!(denied(Shim::Syscall, X32 | number, 0), "unknown");
+    }
+}
+
+#[test]
+fn harmless_calls_just_fail() {
+    let mut linux = start();
+    let failed = |error: i64| Ok(-error as u64);
+    assert_eq!(call(&mut linux, Shim::Print, 1, 0), Ok(u64::MAX));
+    assert_eq!(call(&mut linux, Shim::Syscall, 12, 0), failed(12), "brk");
+    assert_eq!(call(&mut linux, Shim::Syscall, 9, 0), failed(12), "mmap");
+    assert_eq!(call(&mut linux, Shim::Syscall, 28, 0), failed(1), "madvise");
+}
+
+#[test]
+fn permissions_permit() {
+    let mut options = Options::default();
+    options.allow = [Permission::Clock, Permission::Random].into_iter().collect();
+    let mut linux = start_with(&options);
+    assert!(call(&mut linux, Shim::Time, 0, 0).expect("the time") > 1_600_000_000);
+    assert_eq!(call(&mut linux, Shim::Random, 0, 0), Ok(8));
+    options.allow = Permissions::default().with(Permission::Stderr);
+    let mut linux = start_with(&options);
+    assert_eq!(call(&mut linux, Shim::Print, 2, 0), Ok(13));
+    assert_eq!(call(&mut linux, Shim::Print, 1, 0), Ok(u64::MAX), "only standard error");
+    assert!(matches!(
+        call(&mut linux, Shim::Time, 0, 0),
+        Err(Error::SyscallDenied { name: "time", .. })
+    ));
+}

@@ -1,0 +1,319 @@
+//! Beginnings and ends: of instances, threads, workers and hosts.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![allow(unsafe_code)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use omniglot_core::{Error, Reply, Runtime};
+use support::{Shim, call, enter, start};
+
+/// Says which part a copy of this test plays; see [`helper`].
+const PART: &str = "OMNIGLOT_TEST_PART";
+
+/// A command that runs a part in a process of its own.
+fn part_of(program: &Path, part: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--exact", "helper", "--nocapture", "--test-threads=1"]).env(PART, part);
+    command
+}
+
+fn run(part: &str) {
+    let program = std::env::current_exe().expect("this test");
+    let output = part_of(&program, part).output().expect("a copy of this test");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{part}: {text}");
+}
+
+/// Not a test by itself: plays the part that the variable names.
+#[test]
+fn helper() {
+    match std::env::var(PART).as_deref() {
+        Ok("leaks") => leaks(),
+        Ok("idle") => idle(),
+        Ok("ignored children") => ignored_children(),
+        Ok("thief") => thief(),
+        Ok("host") => host(),
+        Ok("user") => all_kinds_of_ends(),
+        Ok("limits") => limited_address_space(),
+        _ => {}
+    }
+}
+
+fn count_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("own descriptors").count()
+}
+
+fn count_mappings() -> usize {
+    fs::read_to_string("/proc/self/maps")
+        .expect("own mappings")
+        .lines()
+        .filter(|line| line.contains("omniglot"))
+        .count()
+}
+
+fn children() -> String {
+    let tasks = fs::read_dir("/proc/self/task").expect("own threads");
+    tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok()).collect()
+}
+
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("own status");
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+fn make_and_use() {
+    let mut linux = start();
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+}
+
+fn leaks() {
+    for _ in 0..20 {
+        make_and_use();
+    }
+    let before = (count_descriptors(), count_mappings(), children());
+    let resident = resident_kib();
+    for _ in 0..1000 {
+        make_and_use();
+    }
+    assert_eq!((count_descriptors(), count_mappings(), children()), before);
+    let grown = resident_kib().saturating_sub(resident);
+    assert!(grown < 2048, "{grown} KiB more are resident");
+}
+
+#[test]
+fn nothing_is_left_of_a_thousand_instances() {
+    run("leaks");
+}
+
+/// Nanoseconds of processor time of all threads of a process.
+fn processor_time(process: &str) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
+    let times = tasks.map(|task| {
+        let schedule = fs::read_to_string(task.expect("a thread").path().join("schedstat"))
+            .expect("its times");
+        schedule.split(' ').next().and_then(|time| time.parse::<u64>().ok()).expect("a number")
+    });
+    times.sum()
+}
+
+fn idle() {
+    let mut linux = start();
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+    let worker = linux.process_id().to_string();
+    let before = (processor_time("self"), processor_time(&worker));
+    thread::sleep(Duration::from_secs(5));
+    let after = (processor_time("self"), processor_time(&worker));
+    let limit = 10_000_000;
+    assert!(after.0 - before.0 <= limit && after.1 - before.1 <= limit, "{before:?} to {after:?}");
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+}
+
+#[test]
+fn an_idle_instance_uses_no_processor() {
+    run("idle");
+}
+
+/// Ends workers in every way; none may hang or be taken for another.
+fn all_kinds_of_ends() {
+    for _ in 0..5 {
+        make_and_use();
+        assert!(matches!(call(&mut start(), Shim::Null, 0, 0), Err(Error::Fault(_))));
+        assert!(matches!(call(&mut start(), Shim::Exit, 7, 0), Err(Error::Exited { .. })));
+        assert!(matches!(call(&mut start(), Shim::QuickExit, 7, 0), Err(Error::Exited { .. })));
+        assert!(matches!(call(&mut start(), Shim::Open, 0, 0), Err(Error::SyscallDenied { .. })));
+    }
+}
+
+fn ignored_children() {
+    let sample = support::sample();
+    assert!(!sample.image.is_empty());
+    // SAFETY: no handler is installed, so no code runs in signal context.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    all_kinds_of_ends();
+}
+
+#[test]
+fn ignored_children_do_no_harm() {
+    run("ignored children");
+}
+
+fn thief() {
+    let sample = support::sample();
+    assert!(!sample.image.is_empty());
+    thread::spawn(|| {
+        loop {
+            // SAFETY: a null status is allowed; see waitpid(2).
+            let taken = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) };
+            if taken < 0 {
+                thread::yield_now();
+            }
+        }
+    });
+    all_kinds_of_ends();
+}
+
+#[test]
+fn a_host_that_waits_for_any_child_does_no_harm() {
+    run("thief");
+}
+
+fn host() {
+    let linux = start();
+    println!("worker {}", linux.process_id());
+    loop {
+        thread::park();
+    }
+}
+
+/// Whether the process runs; one that nobody collects yet does not.
+fn runs(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z') && !rest.starts_with('X'))
+}
+
+#[test]
+fn a_worker_dies_with_its_host() {
+    let program = std::env::current_exe().expect("this test");
+    let mut host = part_of(&program, "host").stdout(Stdio::piped()).spawn().expect("a host");
+    let mut lines =
+        BufReader::new(host.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let worker = lines
+        .find_map(|line| Some(line.split_once("worker ")?.1.to_owned()))
+        .expect("a process id");
+    assert!(runs(&worker));
+    host.kill().expect("SIGKILL");
+    host.wait().expect("dead");
+    let begin = Instant::now();
+    while runs(&worker) {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the worker {worker} outlives its host");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn eight_instances_work_at_once_in_eight_threads() {
+    let threads: Vec<_> = (0..8)
+        .map(|number| {
+            thread::spawn(move || {
+                // Made on a thread that has ended when the instance is used.
+                let mut linux = thread::spawn(start).join().expect("an instance");
+                for round in 0..500 {
+                    assert_eq!(call(&mut linux, Shim::Add, round, number), Ok(round + number));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("a good end"));
+}
+
+/// Runs in a forked child; says what was wrong.
+fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
+    if call(&mut linux, Shim::Add, 1, 1) != Err(Error::Forked)
+        || linux.resume(Reply::Return) != Err(Error::Forked)
+    {
+        return 1;
+    }
+    drop(linux);
+    let Ok(mut own) =
+        omniglot_linux::Linux::start(&support::sample(), &omniglot_linux::Options::default())
+    else {
+        return 2;
+    };
+    if call(&mut own, Shim::Add, 1, 1) == Ok(2) { 0 } else { 3 }
+}
+
+#[test]
+fn a_forked_child_leaves_the_instance_alone() {
+    let mut linux = start();
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+    // SAFETY: glibc makes memory allocation and threads usable in the child, which
+    // touches no lock that another thread of this test could hold.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        let code = in_child(linux);
+        // SAFETY: ends the child without running the test harness a second time.
+        unsafe { libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0, "the child's verdict");
+    assert_eq!(call(&mut linux, Shim::Add, 2, 2), Ok(4));
+}
+
+#[test]
+fn an_open_call_survives_a_fork_of_the_host() {
+    let mut linux = start();
+    enter(&mut linux, Shim::CallBack, 0, 0, 1).expect("a call");
+    // SAFETY: the child ends at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: ends the child without unwinding or destructors.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: a null status is allowed; see waitpid(2).
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    assert!(linux.resume(Reply::Return).is_ok());
+}
+
+/// Copies this test and the sample library where anybody may run them.
+fn copy_for_everybody() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("readable");
+    fs::copy(std::env::current_exe().expect("this test"), directory.path().join("test"))
+        .expect("copied");
+    let image = directory.path().join("image.so");
+    fs::write(&image, support::sample().image).expect("written");
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o644)).expect("readable");
+    directory
+}
+
+#[test]
+fn an_ordinary_user_can_do_all_this() {
+    // SAFETY: geteuid has no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        return; // then every test runs as an ordinary user
+    }
+    let directory = copy_for_everybody();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(directory.path().join("test"));
+    let output = command
+        .args(["--exact", "helper", "--nocapture"])
+        .env(PART, "user")
+        .env(support::IMAGE, directory.path().join("image.so"))
+        .current_dir("/")
+        .output()
+        .expect("setpriv of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+fn limited_address_space() {
+    let sample = support::sample();
+    let limit = libc::rlimit { rlim_cur: 16 << 30, rlim_max: 16 << 30 };
+    // SAFETY: `limit` outlives the call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    let refused = omniglot_linux::Linux::start(&sample, &omniglot_linux::Options::default());
+    assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_limited_address_space_is_named() {
+    run("limits");
+}

@@ -1,0 +1,183 @@
+//! What can go wrong while a library is loaded, and what hostile constructors get.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use omniglot_core::{Description, Error, FaultKind, Runtime};
+use omniglot_linux::{Linux, Options};
+use support::{Shim, call, compile, sample, sample_with};
+
+fn load_error(options: &Options) -> String {
+    match Linux::start(&sample(), options) {
+        Err(Error::Load(text)) => text.as_str().to_owned(),
+        other => panic!("an error of loading was expected, but {other:?}"),
+    }
+}
+
+fn with_library(library: impl Into<PathBuf>) -> Options {
+    let mut options = Options::default();
+    options.libraries = vec![library.into()];
+    options
+}
+
+#[test]
+fn unfit_files_are_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let text = directory.path().join("text.so");
+    fs::write(&text, "no library").expect("written");
+    assert!(load_error(&with_library(&text)).contains("is no 64-bit ELF file"));
+
+    let foreign = directory.path().join("foreign.so");
+    let mut elf = fs::read(std::env::current_exe().expect("this test")).expect("readable");
+    elf.truncate(4096);
+    elf[18] = 183; // e_machine: EM_AARCH64
+    fs::write(&foreign, elf).expect("written");
+    assert!(load_error(&with_library(&foreign)).contains("another processor"));
+
+    assert!(load_error(&with_library("/not/there.so")).contains("/not/there.so"));
+    assert!(load_error(&with_library("libnot-there.so.9")).contains("libnot-there.so.9"));
+}
+
+#[test]
+fn a_library_is_found_by_path_or_in_a_directory() {
+    let library = compile("extra.c", &["-Wl,-soname,libextra.so.1"]);
+    let description = sample_with(&["-DMISSING=extra_function"]);
+    match Linux::start(&description, &Options::default()) {
+        Err(Error::Load(text)) => assert!(text.as_str().contains("extra_function"), "{text}"),
+        other => panic!("an error of loading was expected, but {other:?}"),
+    }
+    let mut linux = Linux::start(&description, &with_library(&library)).expect("found by its path");
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+
+    let directory = library.parent().expect("its directory");
+    fs::copy(&library, directory.join("libextra.so.1")).expect("copied");
+    let mut options = with_library("libextra.so.1");
+    options.library_directories = vec![PathBuf::from("/not/there"), directory.to_owned()];
+    let mut linux = Linux::start(&description, &options).expect("found in a directory");
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+    fs::remove_dir_all(directory).expect("removed");
+}
+
+#[test]
+fn a_missing_function_of_the_header_is_named() {
+    match Linux::start(&sample_with(&["-DMISSING=not_there"]), &Options::default()) {
+        Err(Error::MissingFunction(name)) => assert_eq!(name.as_str(), "not_there"),
+        other => panic!("a missing function was expected, but {other:?}"),
+    }
+}
+
+#[test]
+fn a_description_of_another_image_is_refused() {
+    let description = Description { shims: 3, ..sample() };
+    assert!(matches!(Linux::start(&description, &Options::default()), Err(Error::Load(_))));
+    let description = Description { image: &[], ..sample() };
+    assert!(matches!(
+        Linux::start(&description, &Options::default()),
+        Err(Error::Unsupported { .. })
+    ));
+    let description = Description { image: b"junk", ..sample() };
+    assert!(matches!(Linux::start(&description, &Options::default()), Err(Error::Load(_))));
+}
+
+#[test]
+fn sizes_out_of_range_are_refused() {
+    let mut options = Options::default();
+    options.memory_limit = 1 << 20;
+    assert!(load_error(&options).contains("memory_limit"));
+    options.memory_limit = usize::MAX;
+    assert!(load_error(&options).contains("memory_limit"));
+    options = Options::default();
+    options.stack_size = usize::MAX;
+    assert!(load_error(&options).contains("stack_size"));
+}
+
+#[test]
+fn the_smallest_and_a_large_window_work() {
+    for limit in [32 << 20, 34_567_890, 64 << 30] {
+        let mut options = Options::default();
+        options.memory_limit = limit;
+        let mut linux = Linux::start(&sample(), &options).expect("it loads");
+        assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+        assert!(linux.window().len() >= limit);
+    }
+}
+
+/// What starting a library with that constructor gives.
+fn with_constructor(code: &str) -> Error {
+    let flag = format!("-DCONSTRUCTOR={code}");
+    let mut options = Options::default();
+    options.start_timeout = Duration::from_millis(500);
+    match Linux::start(&sample_with(&[&flag]), &options) {
+        Err(error) => error,
+        Ok(linux) => panic!("{code} should not load, but {linux:?}"),
+    }
+}
+
+#[test]
+fn constructors_that_fail_are_errors_of_the_start() {
+    assert!(
+        matches!(with_constructor("abort()"), Error::Fault(fault) if fault.kind == FaultKind::Abort)
+    );
+    assert!(
+        matches!(with_constructor("*(volatile int *)8 = 1"), Error::Fault(fault) if fault.address == 8)
+    );
+    assert_eq!(with_constructor("exit(3)"), Error::Exited { status: Some(3) });
+    assert_eq!(with_constructor("_exit(3)"), Error::Exited { status: Some(3) });
+    assert_eq!(with_constructor("for (;;) getppid_(0)").poisons(), None, "it does not even link");
+    assert!(matches!(with_constructor("for (volatile int i = 0;;) i++"), Error::Timeout { .. }));
+}
+
+#[test]
+fn constructors_get_no_forbidden_system_call() {
+    let host = std::process::id();
+    let attacks = [
+        (format!("kill({host},9)"), "kill"),
+        ("fork()".to_owned(), "clone"),
+        ("execl(\"/bin/true\",\"true\",(char*)0)".to_owned(), "execve"),
+        ("syscall(SYS_socket,1,1,0)".to_owned(), "socket"),
+        (format!("syscall(SYS_ptrace,16,{host},0,0)"), "ptrace"),
+        (format!("syscall(SYS_process_vm_writev,{host},0,0,0,0,0)"), "process_vm_writev"),
+        (format!("syscall(SYS_prlimit64,{host},0,0,0)"), "prlimit64"),
+        ("syscall(SYS_prlimit64,0,7,signals,0)".replace("signals", "stdout"), "prlimit64"),
+        ("syscall(SYS_pwrite64,4,\"x\",1,0)".to_owned(), "pwrite64"),
+        ("syscall(SYS_io_uring_setup,1,0)".to_owned(), "io_uring_setup"),
+        (format!("syscall(SYS_pidfd_open,{host},0)"), "pidfd_open"),
+    ];
+    for (code, name) in &attacks {
+        match with_constructor(code) {
+            Error::SyscallDenied { name: denied, .. } => assert_eq!(denied, *name, "{code}"),
+            other => panic!("{code} should be denied, but {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn constructors_read_libraries_and_nothing_else() {
+    let host = std::process::id();
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    let paths = [
+        "/etc/passwd".to_owned(),
+        format!("/proc/{host}/mem"),
+        format!("/proc/{host}/environ"),
+        "/proc/self/maps".to_owned(),
+        secret.path().display().to_string(),
+    ];
+    for path in &paths {
+        // 77: refused; 78: opened.
+        let error = with_constructor(&format!("exit(open(\"{path}\",O_RDONLY)<0?77:78)"));
+        assert_eq!(error, Error::Exited { status: Some(77) }, "{path}");
+    }
+    let library = Path::new("/lib/x86_64-linux-gnu/libc.so.6");
+    if library.exists() {
+        let read = format!(
+            "exit(open(\"{0}\",O_RDONLY)<0?77:open(\"{0}\",O_RDWR)<0?79:78)",
+            library.display()
+        );
+        assert_eq!(with_constructor(&read), Error::Exited { status: Some(79) });
+    }
+}
