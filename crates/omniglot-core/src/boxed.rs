@@ -20,12 +20,13 @@ const GRANULE: usize = 16;
 /// in host memory, where foreign code cannot touch it.
 pub(crate) struct Boxes {
     free: RangeAllocator<usize>,
+    len: usize,
     freed: Arc<SegQueue<Range<usize>>>,
 }
 
 impl Boxes {
     pub(crate) fn new(start: usize, len: usize) -> Self {
-        Self { free: RangeAllocator::new(start..start + len), freed: Arc::default() }
+        Self { free: RangeAllocator::new(start..start + len), len, freed: Arc::default() }
     }
 
     /// Gives dropped boxes' memory back.
@@ -42,6 +43,9 @@ impl Boxes {
         let full = Error::OutOfMemory { requested: size };
         let size = size.max(1).checked_next_multiple_of(GRANULE).ok_or(full)?;
         let align = align.max(GRANULE);
+        if size > self.len {
+            return Err(full);
+        }
         self.free.allocate_range_aligned(size, align).map_err(|_| full)
     }
 }

@@ -25,7 +25,12 @@ pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result
     base.state.stack.release(mark);
     outcome?;
     base.state.runtime.window().read(arguments, frame)?;
-    base.state.error_number = header(frame)?;
+    match header(frame) {
+        Ok(error_number) => base.state.error_number = error_number,
+        // The instance stays good: a guard caught the longjmp.
+        Err(Error::NonLocalExit) => return Err(Error::NonLocalExit),
+        Err(error) => return Err(base.failed(error)),
+    }
     Ok(())
 }
 
@@ -54,6 +59,9 @@ fn run<A: Api + ?Sized>(api: &mut A, entry: usize, arguments: usize) -> Result<(
             Ok(Event::Callback { slot, arguments }) => {
                 let reply = answer(api, slot, arguments)?;
                 event = api.base_mut().state.runtime.resume(reply);
+                if let Err(error) = event {
+                    return Err(api.base_mut().failed_within(error));
+                }
             }
             Err(error) => return Err(api.base_mut().failed(error)),
         }
@@ -131,6 +139,13 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let address = self.state.stack.push(frame.len(), ALIGN)?;
         self.state.runtime.window().copy_in(address, frame)?;
         Ok(address)
+    }
+
+    /// Poisons the instance: whatever the error, a call was in progress.
+    fn failed_within(&mut self, error: Error) -> Error {
+        let error = self.failed(error);
+        self.poison(Cause::Protocol); // unless the error itself was a better cause
+        error
     }
 
     /// Poisons the instance where the runtime's error means that.

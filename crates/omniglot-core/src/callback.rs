@@ -79,12 +79,15 @@ impl Raise {
     /// Prepares a shim's call. The frame lives until the outermost call ends.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the frame does not fit.
+    /// [`Error::OutOfMemory`] if the frame does not fit; [`Error::Misuse`] outside a callback.
     pub fn prepare<R: Runtime, A: ?Sized + 'static>(
         base: &mut Base<R, A>,
         shim: u32,
         frame: &[u8],
     ) -> Result<Self> {
+        if base.state.depth == 0 {
+            return Err(Error::Misuse("raise is for callbacks: there is no foreign call to leave"));
+        }
         let entry = base.entry(shim)?;
         let arguments = base.push_frame(frame)?;
         Ok(Self { entry, arguments, instance: base.state.id })

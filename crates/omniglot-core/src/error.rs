@@ -181,6 +181,13 @@ pub enum Error {
         /// How many bytes were asked for.
         requested: usize,
     },
+    /// The host has no memory left for a copy of foreign bytes.
+    HostOutOfMemory {
+        /// How many bytes were asked for.
+        requested: usize,
+    },
+    /// The operation makes no sense here.
+    Misuse(&'static str),
     /// Every callback slot of this signature is in use.
     NoCallbackSlot {
         /// The signature's name.
@@ -213,7 +220,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// Why the instance is unusable after this error; `None` if it still is usable.
+    /// Why the instance is unusable after this error of a call.
+    ///
+    /// `None` where the error does not tell: after [`NonLocalExit`](Self::NonLocalExit),
+    /// and after an error with which a closure left its callback, ask
+    /// [`Base::poisoned`](crate::Base::poisoned).
     #[must_use]
     pub fn poisons(&self) -> Option<Cause> {
         Some(match self {
@@ -223,6 +234,7 @@ impl Error {
             Self::Interrupted => Cause::Interrupted,
             Self::Exited { .. } => Cause::Exited,
             Self::Protocol(_) => Cause::Protocol,
+            Self::Abandoned | Self::CallbackBusy | Self::NoSuchCallback { .. } => Cause::Abandoned,
             Self::Poisoned { by } => *by,
             _ => return None,
         })
@@ -344,6 +356,10 @@ impl fmt::Display for Error {
             Self::OutOfMemory { requested } => {
                 write!(out, "no room for {requested} bytes in the domain; raise memory_limit")
             }
+            Self::HostOutOfMemory { requested } => {
+                write!(out, "the host has no room for a copy of {requested} foreign bytes")
+            }
+            Self::Misuse(what) => out.write_str(what),
             Self::NoCallbackSlot { signature } => write!(
                 out,
                 "every callback slot of {signature} is in use; raise callback_slots in build.rs"

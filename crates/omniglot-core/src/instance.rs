@@ -7,7 +7,12 @@ use crate::{Base, Runtime};
 /// swapped, and not `Send`, so that a callback cannot send it to another thread.
 ///
 /// Implemented by [`define_library!`](crate::define_library).
-pub trait Api: 'static {
+///
+/// # Safety
+/// `base` and `base_mut` always give the same [`Base`], a field of `self`, and
+/// nobody can exchange it: `Self` is unsized and not `Send`. Guards rely on finding
+/// again what they put there (invariant 6).
+pub unsafe trait Api: 'static {
     /// Where the library runs.
     type Runtime: Runtime;
     /// The instance's state.
@@ -54,6 +59,9 @@ pub unsafe trait OwnedApi {}
 
 /// Defines a library's instance type and its interface type; used by generated code.
 ///
+/// Its two `unsafe impl`s are this crate's, so the code that uses it compiles under
+/// `forbid(unsafe_code)`.
+///
 /// `define_library! { pub struct Png, Api; DESCRIPTION }` defines `Api<R>`, which
 /// carries the functions, and `Png<R>`, which owns an instance and derefs to it.
 #[macro_export]
@@ -65,7 +73,9 @@ macro_rules! define_library {
             base: $crate::Base<R, $api<R>, U>,
         }
 
-        impl<R: $crate::Runtime> $crate::Api for $api<R> {
+        // SAFETY: `base` is a field, private to this module, of an unsized type that is not
+        // `Send`, since `Base` is neither.
+        unsafe impl<R: $crate::Runtime> $crate::Api for $api<R> {
             type Runtime = R;
             #[inline]
             fn base(&self) -> &$crate::Base<R, Self> {
@@ -148,7 +158,8 @@ macro_rules! define_library {
         $(#[$meta])*
         pub struct $name<R: $crate::Runtime = $runtime>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
 
-        $crate::__owned_api!($api);
+        // SAFETY: the type has one field, a `Base`, and is defined above.
+        unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {}
 
         impl<R: $crate::Runtime> $name<R> {
             /// Makes an instance of a runtime in which the library is loaded.
@@ -186,16 +197,5 @@ macro_rules! define_library {
                 out.debug_tuple(stringify!($name)).field(&self.isolation()).finish()
             }
         }
-    };
-}
-
-/// The one unsafe line of generated code: it lives here, so that the code that
-/// uses it compiles under `forbid(unsafe_code)`.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __owned_api {
-    ($api:ident) => {
-        // SAFETY: `define_library!` gives the type one field, a `Base`.
-        unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {}
     };
 }

@@ -25,7 +25,8 @@
 //!    for `T: Immutable + Copy + 'static` ([`Foreign`]'s supertraits).
 //! 6. **Closures.** A borrowed closure in the slot table is removed before the
 //!    borrow ends, because it is put there only by functions that remove it
-//!    when they return or unwind, and nobody else can reach its guard.
+//!    when they return or unwind, nobody else can reach their guards, and an
+//!    [`Api`] always leads to the same table.
 //! 7. **Whole instances move.** Closures that are not `Send` are in the table
 //!    only while the instance is mutably borrowed, so an instance that can be
 //!    moved to another thread holds only `Send` ones.

@@ -30,7 +30,9 @@ impl Window {
     /// # Safety
     /// For as long as the value exists, the host may read and write `len` bytes at
     /// `host`, without a fault, and no Rust object lives there (invariant 1).
-    /// `foreign + len` does not overflow and `len` is at most `isize::MAX`.
+    /// `foreign + len` does not overflow, `len` is at most `isize::MAX`, and `host` and
+    /// `foreign` are equal modulo 4096, so that an address that is aligned for foreign
+    /// code is aligned for the host.
     #[must_use]
     pub const unsafe fn new(host: NonNull<u8>, foreign: usize, len: usize) -> Self {
         Self { host, foreign, len }

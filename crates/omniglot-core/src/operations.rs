@@ -1,5 +1,7 @@
 //! What a host does with foreign memory: check, read, view, write.
 
+use core::ptr::NonNull;
+
 use zerocopy::TryFromBytes;
 
 #[cfg(feature = "alloc")]
@@ -134,18 +136,11 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let slice = self.slice(from)?;
         let size = size_of_elements::<T>(slice.len)?;
         if size == 0 {
-            return self.view_empty();
+            // The address is not touched: it may be any.
+            return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
         View::validate(self.runtime_window(), slice.address, size, align_of::<T>(), R::CONCURRENT)?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
-    }
-
-    /// No elements: the address is not touched, as it may be any.
-    fn view_empty<T: Foreign>(&self) -> Result<View<'_, [T]>> {
-        let window = self.runtime_window();
-        let aligned = window.start().next_multiple_of(align_of::<T>());
-        let view = View::validate(window, aligned, 0, align_of::<T>(), R::CONCURRENT)?;
-        view.ok_or(Error::OutOfRange { address: aligned, len: 0 })
     }
 
     /// The first invalid element, for a message. Foreign memory may have changed

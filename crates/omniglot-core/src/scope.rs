@@ -124,6 +124,9 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         &mut self,
         closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + 'env,
     ) -> Result<FnPtr<S>> {
+        // First, so that nothing can fail between putting the closure into the table and
+        // remembering it.
+        self.callbacks.reserve(1);
         let base = self.api.base_mut();
         // SAFETY: the scope's Drop removes the closure before 'env ends, and nobody can
         // forget a scope: users only get a `&mut` to it (invariants 6, 7).
@@ -138,8 +141,10 @@ impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
         let state = &mut self.api.base_mut().state;
         state.stack.release(self.mark);
         #[cfg(feature = "alloc")]
-        for slot in self.callbacks.drain(..) {
-            drop(state.slots.remove(slot));
+        {
+            // All are removed before any is dropped: a closure's own drop may panic.
+            let removed = self.callbacks.drain(..).map(|slot| state.slots.remove(slot));
+            drop(removed.collect::<Vec<_>>());
         }
     }
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "alloc")]
-use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 use core::ffi::CStr;
 use core::fmt;
 use core::marker::PhantomData;
@@ -77,7 +77,7 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
 }
 
 impl<'a, T: ?Sized> View<'a, T> {
-    const fn in_place(value: NonNull<T>) -> Self {
+    pub(crate) const fn in_place(value: NonNull<T>) -> Self {
         Self {
             value,
             #[cfg(feature = "alloc")]
@@ -163,7 +163,7 @@ impl Copied {
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
             Some(start) => Ok(Self { start, layout }),
-            None => handle_alloc_error(layout),
+            None => Err(Error::HostOutOfMemory { requested: size }),
         }
     }
 

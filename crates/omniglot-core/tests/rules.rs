@@ -387,3 +387,65 @@ fn views_of_concurrent_memory_are_copies() {
     api.runtime().scribble(numbers.as_slice().as_ptr().addr(), &[9; 12]);
     assert_eq!(&*view, [1, 2, 3]);
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a capture's drop");
+    }
+}
+
+#[test]
+fn a_capture_that_panics_in_drop_leaves_no_closure_behind() {
+    let (mut api, _) = scripted([Step::Callback(1, FRAME)]);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let seen = Cell::new(0);
+        api.scope(|scope| {
+            let bomb = Bomb;
+            scope.callback::<Callback>(move |_, _| {
+                let _ = &bomb;
+                Ok(0)
+            })?;
+            scope.callback::<Callback>(|_, _| {
+                seen.set(1);
+                Ok(0)
+            })?;
+            Ok(())
+        })
+    }));
+    assert!(result.is_err());
+    api.runtime().foreign.lock().unwrap().script = [Step::Callback(2, FRAME)].into();
+    assert_eq!(call_shim(&mut api), Err(Error::NoSuchCallback { slot: 2 }));
+}
+
+#[test]
+fn huge_lengths_are_errors() {
+    let (mut api, _) = scripted([]);
+    let requested = isize::MAX as usize;
+    assert!(matches!(api.alloc_zeroed::<u8>(requested), Err(Error::OutOfMemory { .. })));
+    let too_large = Err(Error::TooLarge { elements: requested + 1 });
+    assert_eq!(api.alloc_zeroed::<u8>(requested + 1).map(|_| ()), too_large);
+}
+
+#[test]
+fn an_unknown_status_breaks_the_protocol() {
+    let (mut api, _) = scripted([Step::Result(0, 9u32.to_ne_bytes().to_vec()), Step::Return]);
+    assert!(matches!(call_shim(&mut api), Err(Error::Protocol(_))));
+    assert_eq!(api.poisoned(), Some(Cause::Protocol));
+}
+
+#[test]
+fn a_guarded_exit_leaves_the_instance_good() {
+    let (mut api, _) = scripted([Step::Result(0, 1u32.to_ne_bytes().to_vec()), Step::Return]);
+    assert_eq!(call_shim(&mut api), Err(Error::NonLocalExit));
+    assert_eq!(call_shim(&mut api), Ok(0));
+}
+
+#[test]
+fn raise_outside_a_callback_is_refused() {
+    let (mut api, _) = scripted([]);
+    let raise = Raise::prepare(&mut api, SHIM, Frame::<16>::new().bytes());
+    assert!(matches!(raise, Err(Error::Misuse(_))));
+}
