@@ -79,7 +79,9 @@ impl<'a> Compiler<'a> {
             return rejected(shims, &text(&output));
         }
         let mut link = self.tool.to_command();
-        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-o"]).arg(image);
+        // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
+        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
+        link.arg(image);
         link.arg(&object).args(sources).args(self.link.linker_arguments());
         let output = self.run(link)?;
         if output.status.success() {

@@ -157,6 +157,20 @@ fn constructors_get_no_forbidden_system_call() {
 }
 
 #[test]
+fn constructors_get_no_more_memory_than_the_window() {
+    // 77: refused; 78: granted. The window has 4 GiB.
+    for (size, flags, status) in [
+        ("5ul<<30", "MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED", 77),
+        ("1ul<<30", "MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED", 78),
+        ("1ul<<20", "MAP_SHARED|MAP_ANONYMOUS", 77),
+    ] {
+        let map = format!("mmap((void*)(1ul<<45),{size},PROT_READ|PROT_WRITE,{flags},-1,0)");
+        let error = with_constructor(&format!("exit({map}==MAP_FAILED?77:78)"));
+        assert_eq!(error, Error::Exited { status: Some(status) }, "{map}");
+    }
+}
+
+#[test]
 fn constructors_read_libraries_and_nothing_else() {
     let host = std::process::id();
     let secret = tempfile::NamedTempFile::new().expect("a file");

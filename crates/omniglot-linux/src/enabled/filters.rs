@@ -171,13 +171,15 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     insert_if_equal(&mut allowed, Sysno::pwrite64, &[(0, WINDOW_FILE)])?;
     // Limits may be read by the worker, its own only.
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
-    combine(&LOAD_REFUSALS, allowed, allow)
+    let mut program = refuse_shared_memory()?;
+    program.extend(combine(&LOAD_REFUSALS, allowed, allow)?);
+    Ok(bytes_of(&program))
 }
 
 fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
-    combine(&SERVE_REFUSALS, allowed, allow)
+    combine(&SERVE_REFUSALS, allowed, allow).map(|program| bytes_of(&program))
 }
 
 fn unconditional(calls: &[Sysno]) -> Rules {
@@ -212,7 +214,7 @@ fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> O
 
 /// One program out of several: first what fails with an error number, then what is
 /// allowed; everything else traps.
-fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<Vec<u8>> {
+fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<BpfProgram> {
     let mut program = refuse(refusals.ignored, 0, &allowed)?;
     program.extend(refuse(refusals.no_memory, ENOMEM, &allowed)?);
     program.extend(refuse(refusals.not_permitted, EPERM, &allowed)?);
@@ -220,7 +222,16 @@ fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<V
         program.extend(refuse_other_writes()?);
     }
     program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
-    Ok(program.iter().flat_map(instruction_bytes).collect())
+    Ok(program)
+}
+
+/// Shared memory of no file would not count as the worker's (`RLIMIT_DATA`).
+fn refuse_shared_memory() -> Outcome<BpfProgram> {
+    const SHARED_ANONYMOUS: u64 = 0x21;
+    let operator = SeccompCmpOp::MaskedEq(SHARED_ANONYMOUS);
+    let flags = SeccompCondition::new(3, SeccompCmpArgLen::Dword, operator, SHARED_ANONYMOUS)?;
+    let rules = Rules::from([(Sysno::mmap as i64, vec![SeccompRule::new(vec![flags])?])]);
+    Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(ENOMEM))?))
 }
 
 /// The start of a program that refuses these calls, except those with rules of
@@ -250,6 +261,10 @@ fn without_last(mut program: BpfProgram) -> BpfProgram {
 
 fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Outcome<BpfProgram> {
     SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?.try_into()
+}
+
+fn bytes_of(program: &BpfProgram) -> Vec<u8> {
+    program.iter().flat_map(instruction_bytes).collect()
 }
 
 /// `struct sock_filter` of linux/filter.h.

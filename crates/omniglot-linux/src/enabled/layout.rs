@@ -24,8 +24,9 @@ const SMALLEST_WINDOW: usize = 32 << 20;
 const LARGEST_WINDOW: usize = 1 << 44;
 const SMALLEST_STACK: usize = 1 << 20;
 
-/// Where windows may lie in a worker: far from everything that the kernel maps there.
-const LOWEST: usize = 0x1000_0000_0000;
+/// Where windows may lie in a worker: far from everything that the kernel maps there
+/// (at a third of the address space, near its end and its start).
+const LOWEST: usize = 0x3000_0000_0000;
 const HIGHEST: usize = 0x6000_0000_0000;
 const ALIGNMENT: usize = 2 << 20;
 

@@ -38,20 +38,33 @@ static void drop_capabilities(void *control)
     require(control, STEP_CAPABILITIES, system3(__NR_capset, (long)&header, (long)none, 0));
 }
 
+static void limit(int resource, uint64_t most)
+{
+    struct rlimit64 limits = {most, most};
+    system6(__NR_prlimit64, 0, resource, (long)&limits, 0, 0, 0);
+}
+
+/* Until the loader has put the window's file in the place of all memory, private
+ * memory counts: a constructor may map it anywhere, but not more than the window. */
+static void limit_memory(uint64_t window_size)
+{
+    limit(RLIMIT_DATA, window_size);
+}
+
 static void forbid_core_dumps(void)
 {
-    struct rlimit64 none = {0, 0};
-    system6(__NR_prlimit64, 0, RLIMIT_CORE, (long)&none, 0, 0, 0);
+    limit(RLIMIT_CORE, 0);
     /* Nobody without privileges may trace the worker or read its memory. */
     control_process(PR_SET_DUMPABLE, 0, 0);
 }
 
-void confine(void *control)
+void confine(void *control, uint64_t window_size)
 {
     system3(__NR_setsid, 0, 0, 0);              /* no terminal, no signals to the host's group */
     system3(__NR_chdir, (long)"/", 0, 0);       /* keeps no file system busy */
     open_own_maps(control);
     forbid_core_dumps();
+    limit_memory(window_size);
     drop_capabilities(control);
     require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
     require(control, STEP_LANDLOCK, system3(__NR_landlock_restrict_self, RULES_FD, 0, 0));

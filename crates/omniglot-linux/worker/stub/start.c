@@ -39,7 +39,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     void *control = map_control();
     const struct config config = *(const struct config *)control;
 
-    confine(control);
+    confine(control, config.size);
     occupy_address_space(control, &config);
     map_window(control, &config);
     occupy(control, CONTROL_SIZE + PAGE_SIZE);

@@ -19,7 +19,7 @@ static inline void require(void *control, enum step step, long result)
 /* files.c: takes the host's descriptors and closes all others. */
 long receive_files(void);
 /* confine.c: gives up every right that needs no knowledge of system calls. */
-void confine(void *control);
+void confine(void *control, uint64_t window_size);
 /* confine.c: dies with the host; applies the filter for loading. */
 void tie_to_host(void *control, uint32_t host);
 void filter_system_calls(void *control, struct program filter);
