@@ -40,9 +40,8 @@ impl Table {
     fn map(file: impl AsFd) -> Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice, never unmapped.
-        let start = unsafe {
-            mmap(std::ptr::null_mut(), SIZE, protection, MapFlags::SHARED, file, 0)
-        }?;
+        let start =
+            unsafe { mmap(std::ptr::null_mut(), SIZE, protection, MapFlags::SHARED, file, 0) }?;
         let start = NonNull::new(start.cast()).context("a mapping at address 0")?;
         Ok(Self { start })
     }
