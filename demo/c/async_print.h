@@ -1,0 +1,23 @@
+/* The article's listing 1, and two functions that make its point repeatable. */
+#ifndef ASYNC_PRINT_H
+#define ASYNC_PRINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    SUCCESS = 0,
+    FAILURE = 1,
+    PENDING = 2,
+} async_res_t;
+
+/* Listing 1: returns what rand() gives, which C allows. */
+async_res_t async_print(const uint8_t *msg, size_t size);
+
+/* Returns 3, the first value that is no async_res_t. */
+async_res_t async_print_three(const uint8_t *msg, size_t size);
+
+/* Keeps to its contract: pending twice, then success. */
+async_res_t async_print_honest(const uint8_t *msg, size_t size);
+
+#endif

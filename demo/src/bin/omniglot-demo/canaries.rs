@@ -1,0 +1,35 @@
+//! Numbers in the host's memory that nobody may change.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const VALUE: u64 = 0x0ca9_a21e_5ca9_a21e;
+
+static IN_STATIC_DATA: AtomicU64 = AtomicU64::new(VALUE);
+
+/// One canary in each kind of memory. Atomics, so that each look is a real read.
+#[derive(Debug)]
+pub(crate) struct Canaries {
+    on_stack: AtomicU64,
+    on_heap: Box<AtomicU64>,
+}
+
+impl Canaries {
+    /// The one on the stack is there if the caller keeps the value in a variable.
+    pub(crate) fn new() -> Self {
+        Self { on_stack: AtomicU64::new(VALUE), on_heap: Box::new(AtomicU64::new(VALUE)) }
+    }
+
+    fn all(&self) -> [(&'static str, &AtomicU64); 3] {
+        [("stack", &self.on_stack), ("heap", &self.on_heap), ("static data", &IN_STATIC_DATA)]
+    }
+
+    /// Where they are: what a host should never tell a library.
+    pub(crate) fn addresses(&self) -> [(&'static str, usize); 3] {
+        self.all().map(|(place, canary)| (place, std::ptr::from_ref(canary).addr()))
+    }
+
+    /// Whether all still are what they were.
+    pub(crate) fn are_unchanged(&self) -> bool {
+        self.all().iter().all(|(_, canary)| canary.load(Ordering::SeqCst) == VALUE)
+    }
+}

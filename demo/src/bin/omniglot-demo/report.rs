@@ -1,0 +1,61 @@
+//! The demo's lines: what was done, what came of it, and whether that is right.
+
+use std::fmt::Display;
+
+use crate::print;
+
+/// Prints lines and counts expectations.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    passed: usize,
+    failed: usize,
+}
+
+impl Report {
+    /// Starts a part.
+    pub(crate) fn part(&mut self, title: &str) {
+        print(&format!("\n{title}\n\n"));
+    }
+
+    /// Says something that needs no check.
+    pub(crate) fn note(&mut self, text: impl Display) {
+        print(&format!("          {text}\n"));
+    }
+
+    /// Says what came of something, and whether it is what `expected` describes.
+    pub(crate) fn check(
+        &mut self,
+        what: impl Display,
+        outcome: impl Display,
+        expected: &str,
+        passed: bool,
+    ) {
+        if passed {
+            self.passed += 1;
+            print(&format!("  ok      {what}: {outcome}\n"));
+        } else {
+            self.failed += 1;
+            print(&format!("  FAILED  {what}: {outcome}; expected: {expected}\n"));
+        }
+    }
+
+    /// Sums up; whether everything came out as it must.
+    pub(crate) fn finish(self) -> bool {
+        let Self { passed, failed } = self;
+        let total = passed + failed;
+        if failed == 0 {
+            print(&format!("\nAll {total} expectations were met.\n"));
+        } else {
+            print(&format!("\n{failed} of {total} expectations FAILED; see the lines above.\n"));
+        }
+        failed == 0
+    }
+}
+
+/// A result in words.
+pub(crate) fn words<T: Display, E: Display>(result: &Result<T, E>) -> String {
+    match result {
+        Ok(value) => value.to_string(),
+        Err(error) => format!("error: {error}"),
+    }
+}
