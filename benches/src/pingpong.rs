@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -75,7 +75,7 @@ impl Partner {
         ftruncate(&file, SIZE as u64)?;
         let table = Table::map(&file)?;
         let program = std::env::current_exe().context("finding this program")?;
-        let stdin = Stdio::from(OwnedFd::from(file));
+        let stdin = Stdio::from(file);
         let child = Command::new(program).arg(PARTNER).stdin(stdin).spawn()?;
         Ok(Self { table, child, asked: 0 })
     }

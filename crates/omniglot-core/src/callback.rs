@@ -49,6 +49,9 @@ pub trait Signature: 'static {
     fn get_return(frame: &Self::Frame) -> Result<Self::Return>;
 }
 
+/// What a closure answers to a callback of signature `S`.
+pub type Answer<S> = core::result::Result<<S as Signature>::Return, Escape>;
+
 /// How a callback leaves the foreign call instead of returning to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
@@ -111,7 +114,7 @@ impl From<Error> for Stop {
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
-    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape>,
+    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
 ) -> Result<Reply, Stop> {
     let mut frame = S::Frame::default();
     api.base().state.runtime.window().read(address, frame.as_mut())?;
@@ -166,7 +169,7 @@ impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
 #[allow(unsafe_code)]
 pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
     api: &mut A,
-    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape>,
+    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
     body: impl FnOnce(&mut A, FnPtr<S>) -> T,
 ) -> Result<T> {
     let base = api.base_mut();
@@ -256,7 +259,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     /// [`Error::Poisoned`] if the instance is unusable.
     pub fn register<S: Signature>(
         &mut self,
-        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + Send + 'static,
+        closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + Send + 'static,
     ) -> Result<Registered<S>> {
         let (slot, function) = self.own_closure::<S>(closure)?;
         let deferred = Arc::clone(&self.state.deferred);
@@ -266,7 +269,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     #[allow(unsafe_code)]
     fn own_closure<S: Signature>(
         &mut self,
-        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + Send + 'static,
+        closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + Send + 'static,
     ) -> Result<(SlotId, FnPtr<S>)> {
         // SAFETY: the closure borrows nothing that ends, being 'static.
         unsafe { self.own_borrowing_closure::<S>(closure) }
@@ -281,7 +284,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     #[allow(unsafe_code)]
     pub(crate) unsafe fn own_borrowing_closure<'a, S: Signature>(
         &mut self,
-        mut closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + 'a,
+        mut closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + 'a,
     ) -> Result<(SlotId, FnPtr<S>)> {
         let (index, function) = self.free_slot::<S>()?;
         let erased =

@@ -120,7 +120,7 @@ macro_rules! define_library {
             /// `NoCallbackSlot` if every slot of the signature is in use.
             pub fn with_callback<S: $crate::Signature, T>(
                 &mut self,
-                closure: &mut dyn FnMut(&mut Self, S::Arguments) -> ::core::result::Result<S::Return, $crate::Escape>,
+                closure: &mut dyn FnMut(&mut Self, S::Arguments) -> $crate::Answer<S>,
                 body: impl FnOnce(&mut Self, $crate::FnPtr<S>) -> T,
             ) -> $crate::Result<T> {
                 $crate::with_callback::<S, Self, T>(self, closure, body)

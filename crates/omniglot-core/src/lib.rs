@@ -68,7 +68,7 @@ pub use boxed::ForeignBox;
 pub use call::{MAX_DEPTH, call, call_pointer};
 #[cfg(feature = "alloc")]
 pub use callback::Registered;
-pub use callback::{Escape, Raise, Signature, with_callback};
+pub use callback::{Answer, Escape, Raise, Signature, with_callback};
 pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
 pub use foreign::{Bits, Foreign, encode_field, explain_field};
 pub use frame::{Frame, HEADER_SIZE};

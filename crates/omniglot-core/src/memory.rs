@@ -153,17 +153,29 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
 unsafe fn copy_words(from: *const u8, into: *mut u8, len: usize) {
     let words = len / size_of::<Word>();
     for index in 0..words {
-        // SAFETY: word `index` lies wholly in both ranges; Word has alignment 1.
-        let word = unsafe { from.cast::<Word>().add(index).read_volatile() };
-        // SAFETY: as above.
-        unsafe { into.cast::<Word>().add(index).write_volatile(word) };
+        // SAFETY: word `index` lies wholly in both ranges.
+        unsafe { copy_one(from.cast::<Word>(), into.cast::<Word>(), index) };
     }
     for index in words * size_of::<Word>()..len {
         // SAFETY: byte `index` lies in both ranges.
-        let byte = unsafe { from.add(index).read_volatile() };
-        // SAFETY: as above.
-        unsafe { into.add(index).write_volatile(byte) };
+        unsafe { copy_one(from, into, index) };
     }
+}
+
+/// Copies the element at `index`.
+///
+/// # Safety
+/// That element is valid on both sides; `T` has alignment 1.
+#[inline]
+unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
+    // SAFETY: within the range (the caller's promise).
+    let from = unsafe { from.add(index) };
+    // SAFETY: as above.
+    let into = unsafe { into.add(index) };
+    // SAFETY: valid, and alignment 1 is always met.
+    let value = unsafe { from.read_volatile() };
+    // SAFETY: as above.
+    unsafe { into.write_volatile(value) };
 }
 
 /// One string instruction: opaque to the compiler, so it can neither be repeated

@@ -9,9 +9,9 @@ use core::ops::{Deref, DerefMut};
 use crate::base::Mark;
 #[cfg(feature = "alloc")]
 use crate::slots::SlotId;
-use crate::{Api, Foreign, Ptr, RefMut, Result, SliceMut};
 #[cfg(feature = "alloc")]
-use crate::{Escape, FnPtr, Signature};
+use crate::{Answer, FnPtr, Signature};
+use crate::{Api, Foreign, Ptr, RefMut, Result, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
@@ -122,7 +122,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     #[allow(unsafe_code)]
     pub fn callback<S: Signature>(
         &mut self,
-        closure: impl FnMut(&mut A, S::Arguments) -> Result<S::Return, Escape> + 'env,
+        closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + 'env,
     ) -> Result<FnPtr<S>> {
         // First, so that nothing can fail between putting the closure into the table and
         // remembering it.
