@@ -19,7 +19,8 @@
 //! 4. The loader serves calls until the host kills it.
 //!
 //! Loading is hostile time already, since a library's constructors run in it. What
-//! confines it: Landlock (files and sockets), a seccomp filter (system calls), no
+//! confines it: Landlock (files, sockets, signals; where the kernel
+//! has none, the host opens files for the worker), a seccomp filter (system calls), no
 //! capabilities, no new privileges, no descriptors of the host. After loading a
 //! second filter leaves `futex` and `exit_group`, and what [`Permissions`] name.
 //!
@@ -44,6 +45,10 @@
 //! 3. **Alive.** Whoever holds a pointer into a mapping holds an `Arc` of it.
 //! 4. **Somebody else's word.** Everything in a mapping may change at any time; it
 //!    is read once, and what it says is checked before it is used.
+
+// For the support module that unit tests share with integration tests.
+#[cfg(test)]
+extern crate self as omniglot_linux;
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 mod disabled;

@@ -42,6 +42,8 @@ fn helper() {
         Ok("thief") => thief(),
         Ok("host") => host(),
         Ok("user") => all_kinds_of_ends(),
+        Ok("fork while idle") => fork_while_idle(),
+        Ok("fork in a callback") => fork_in_callback(),
         Ok("limits") => limited_address_space(),
         _ => {}
     }
@@ -234,12 +236,12 @@ fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
     if call(&mut own, Shim::Add, 1, 1) == Ok(2) { 0 } else { 3 }
 }
 
-#[test]
-fn a_forked_child_leaves_the_instance_alone() {
+/// In a process of its own, since locks that other tests hold stay locked in a child.
+fn fork_while_idle() {
     let mut linux = start();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
-    // SAFETY: glibc makes memory allocation and threads usable in the child, which
-    // touches no lock that another thread of this test could hold.
+    // SAFETY: glibc makes memory allocation and threads usable in the child, and no
+    // other thread of this process is in the midst of anything.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
     if child == 0 {
@@ -255,7 +257,11 @@ fn a_forked_child_leaves_the_instance_alone() {
 }
 
 #[test]
-fn an_open_call_survives_a_fork_of_the_host() {
+fn a_forked_child_leaves_the_instance_alone() {
+    run("fork while idle");
+}
+
+fn fork_in_callback() {
     let mut linux = start();
     enter(&mut linux, Shim::CallBack, 0, 0, 1).expect("a call");
     // SAFETY: the child ends at once.
@@ -267,6 +273,11 @@ fn an_open_call_survives_a_fork_of_the_host() {
     // SAFETY: a null status is allowed; see waitpid(2).
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     assert!(linux.resume(Reply::Return).is_ok());
+}
+
+#[test]
+fn an_open_call_survives_a_fork_of_the_host() {
+    run("fork in a callback");
 }
 
 /// Copies this test and the sample library where anybody may run them.

@@ -23,7 +23,7 @@
 #define LOADER_FD 4  /* the loader program */
 #define IMAGE_FD 5   /* the shims */
 #define LINKER_FD 6  /* the system's dynamic linker */
-#define RULES_FD 7   /* the Landlock rules */
+#define RULES_FD 7   /* the Landlock rules; without Landlock anything */
 #define MAPS_FD 8    /* /proc/self/maps, opened by the stub */
 #define PAGEMAP_FD 9 /* /proc/self/pagemap, opened by the stub */
 #define RECEIVED_FDS 5
@@ -49,8 +49,9 @@ struct config {
     uint32_t search_path; /* the string LD_LIBRARY_PATH=... */
     struct program load_filter;
     struct program serve_filter;
+    struct program ask_filter; /* empty where Landlock confines what can be opened */
 };
-_Static_assert(sizeof(struct config) == 80, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 88, "the layout that the host writes");
 
 #define REPORT_TEXT 512
 
@@ -98,6 +99,7 @@ enum step {
     STEP_SHARE = 13,
     STEP_SERVE_FILTER = 14,
     STEP_HEAP = 15,
+    STEP_ASK_FILTER = 16,
 };
 
 /* The call channel: one cache line. The host writes a request and then its

@@ -1,7 +1,7 @@
 //! Which files a worker can open while it loads: Landlock rules (Linux 5.13).
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
@@ -23,38 +23,34 @@ const SYSTEM: &[&str] = &[
     "/etc/ld.so.cache",
 ];
 
-/// Rules that allow to read libraries beneath the system's and the user's
-/// directories, and nothing else: no other file, no network, no signals.
-pub(super) fn rules(directories: &[PathBuf], files: &[PathBuf]) -> Result<OwnedFd> {
-    let created = build(directories, files).map_err(|_| Error::Unsupported {
+/// Rules that allow to read these, and nothing else: no other file, no network, no
+/// signals. `None` where the kernel has no Landlock.
+pub(super) fn rules(paths: &[PathBuf]) -> Result<Option<OwnedFd>> {
+    let created = build(paths).map_err(|_| Error::Unsupported {
         what: "Landlock refused the rules that confine foreign code",
         remedy: "check that the library directories are readable",
     })?;
-    Option::<OwnedFd>::from(created).ok_or(Error::Unsupported {
-        what: "Landlock is missing, so files cannot be kept from foreign code while it loads",
-        remedy: "use Linux 5.13 or later with Landlock enabled (kernel parameter lsm=landlock,...)",
-    })
+    Ok(created.into())
 }
 
-fn build(
-    directories: &[PathBuf],
-    files: &[PathBuf],
-) -> core::result::Result<RulesetCreated, RulesetError> {
+/// Everything that a worker may read: the system's libraries and the user's.
+pub(super) fn readable(directories: &[PathBuf], files: &[PathBuf]) -> Vec<PathBuf> {
+    let system = SYSTEM.iter().map(PathBuf::from);
+    system.chain(directories.iter().cloned()).chain(files.iter().cloned()).collect()
+}
+
+fn build(paths: &[PathBuf]) -> core::result::Result<RulesetCreated, RulesetError> {
     let mut created = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    let system = SYSTEM.iter().map(Path::new);
-    let paths = system
-        .chain(directories.iter().map(PathBuf::as_path))
-        .chain(files.iter().map(PathBuf::as_path));
     for path in paths {
         // What does not exist needs no rule.
         if let Ok(opened) = PathFd::new(path) {
-            created = created
-                .add_rule(PathBeneath::new(opened, AccessFs::ReadFile | AccessFs::Execute))?;
+            let access = AccessFs::ReadFile | AccessFs::Execute;
+            created = created.add_rule(PathBeneath::new(opened, access))?;
         }
     }
     Ok(created)

@@ -22,7 +22,11 @@ type Outcome<T> = core::result::Result<T, BackendError>;
 
 const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
+/// `SECCOMP_RET_USER_NOTIF`, Linux 5.0.
+const ASK_USER: u32 = 0x7fc0_0000;
 const STDERR: u64 = 2;
+/// `MADV_POPULATE_READ`, Linux 5.14.
+const POPULATE_READ: u64 = 22;
 /// `WINDOW_FD` of `worker/control.h`.
 const WINDOW_FILE: u64 = 3;
 
@@ -33,6 +37,8 @@ pub(super) struct Filters {
     pub(super) load: Vec<u8>,
     /// From the first call on, in addition.
     pub(super) serve: Vec<u8>,
+    /// Has the host open files; only where Landlock is missing.
+    pub(super) ask: Vec<u8>,
 }
 
 /// What a call that is not allowed gets instead of the end.
@@ -141,37 +147,46 @@ const CLOCK: &[Sysno] =
 const RANDOM: &[Sysno] = &[Sysno::getrandom];
 const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
-/// Both filters for workers with these permissions, built when asked for the first time.
-pub(super) fn filters(allow: Permissions) -> Result<Arc<Filters>> {
-    static KNOWN: Mutex<BTreeMap<Permissions, Arc<Filters>>> = Mutex::new(BTreeMap::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(filters) = known.get(&allow) {
+/// Both filters for workers with these permissions and windows of that size; those
+/// that were asked for last are kept.
+pub(super) fn filters(allow: Permissions, window_size: usize) -> Result<Arc<Filters>> {
+    type Known = Option<(Permissions, usize, Arc<Filters>)>;
+    static LAST: Mutex<Known> = Mutex::new(None);
+    // Never locked for long: a forked child finds a lock as it was.
+    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits =
+        |known: &&(Permissions, usize, Arc<Filters>)| (known.0, known.1) == (allow, window_size);
+    if let Some((_, _, filters)) = last().as_ref().filter(fits) {
         return Ok(Arc::clone(filters));
     }
-    let fresh = Arc::new(build(allow)?);
-    known.insert(allow, Arc::clone(&fresh));
+    let fresh = Arc::new(build(allow, window_size)?);
+    *last() = Some((allow, window_size, Arc::clone(&fresh)));
     Ok(fresh)
 }
 
-fn build(allow: Permissions) -> Result<Filters> {
+fn build(allow: Permissions, window_size: usize) -> Result<Filters> {
     let unsupported = |_| Error::Unsupported {
         what: "the system call filters could not be built",
         remedy: "report this as a defect of omniglot-linux",
     };
     Ok(Filters {
-        load: load_filter(allow).map_err(unsupported)?,
+        load: load_filter(allow, window_size).map_err(unsupported)?,
         serve: serve_filter(allow).map_err(unsupported)?,
+        ask: ask_filter().map_err(unsupported)?,
     })
 }
 
-fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
+fn load_filter(allow: Permissions, window_size: usize) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(LOAD);
     allow_permitted(&mut allowed, allow)?;
     // The window's file is the only one that may be written.
     insert_if_equal(&mut allowed, Sysno::pwrite64, &[(0, WINDOW_FILE)])?;
     // Limits may be read by the worker, its own only.
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
-    let mut program = refuse_shared_memory()?;
+    // The loader asks for pages before it copies them.
+    insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
+    let mut program = refuse_more_memory(window_size)?;
+    program.extend(refuse_unless(&[Sysno::madvise], 2, POPULATE_READ)?);
     program.extend(combine(&LOAD_REFUSALS, allowed, allow)?);
     Ok(bytes_of(&program))
 }
@@ -180,6 +195,19 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
     combine(&SERVE_REFUSALS, allowed, allow).map(|program| bytes_of(&program))
+}
+
+/// Opening a file asks the host; everything else is the other filters' business.
+///
+/// The crate knows no action that asks, so another one holds its place.
+fn ask_filter() -> Outcome<Vec<u8>> {
+    let ask = SeccompAction::Trace(0);
+    let place = u32::from(ask.clone());
+    let mut program = compile(unconditional(&[Sysno::openat]), SeccompAction::Allow, ask)?;
+    for instruction in program.iter_mut().filter(|instruction| instruction.k == place) {
+        instruction.k = ASK_USER;
+    }
+    Ok(bytes_of(&program))
 }
 
 fn unconditional(calls: &[Sysno]) -> Rules {
@@ -219,18 +247,23 @@ fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<B
     program.extend(refuse(refusals.no_memory, ENOMEM, &allowed)?);
     program.extend(refuse(refusals.not_permitted, EPERM, &allowed)?);
     if allow.contains(Permission::Stderr) {
-        program.extend(refuse_other_writes()?);
+        program.extend(refuse_unless(STDERR_WRITES, 0, STDERR)?);
     }
     program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
     Ok(program)
 }
 
-/// Shared memory of no file would not count as the worker's (`RLIMIT_DATA`).
-fn refuse_shared_memory() -> Outcome<BpfProgram> {
+/// The limit on private memory (`RLIMIT_DATA`) counts neither shared memory of no file
+/// nor, in one call, what replaces other mappings; so the one is refused, and the other
+/// bounded.
+fn refuse_more_memory(window_size: usize) -> Outcome<BpfProgram> {
     const SHARED_ANONYMOUS: u64 = 0x21;
-    let operator = SeccompCmpOp::MaskedEq(SHARED_ANONYMOUS);
-    let flags = SeccompCondition::new(3, SeccompCmpArgLen::Dword, operator, SHARED_ANONYMOUS)?;
-    let rules = Rules::from([(Sysno::mmap as i64, vec![SeccompRule::new(vec![flags])?])]);
+    let shared = SeccompCmpOp::MaskedEq(SHARED_ANONYMOUS);
+    let flags = SeccompCondition::new(3, SeccompCmpArgLen::Dword, shared, SHARED_ANONYMOUS)?;
+    let length =
+        SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Gt, window_size as u64)?;
+    let chain = vec![SeccompRule::new(vec![flags])?, SeccompRule::new(vec![length])?];
+    let rules = Rules::from([(Sysno::mmap as i64, chain)]);
     Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(ENOMEM))?))
 }
 
@@ -244,11 +277,11 @@ fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
     Ok(without_last(program))
 }
 
-/// With the permission to write to standard error, other writes still just fail.
-fn refuse_other_writes() -> Outcome<BpfProgram> {
-    let other = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, STDERR)?;
+/// As [`refuse`], for calls that are allowed if an argument has that value.
+fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> Outcome<BpfProgram> {
+    let other = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, value)?;
     let rule = vec![SeccompRule::new(vec![other])?];
-    let rules = STDERR_WRITES.iter().map(|call| (*call as i64, rule.clone())).collect();
+    let rules = calls.iter().map(|call| (*call as i64, rule.clone())).collect();
     Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(EPERM))?))
 }
 

@@ -85,12 +85,13 @@ pub(super) fn shims(image: &'static [u8]) -> Result<Arc<OwnedFd>> {
     type Known = Vec<(usize, usize, Arc<OwnedFd>)>;
     static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
     let key = (image.as_ptr().addr(), image.len());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, _, file)) = known.iter().find(|(start, len, _)| (*start, *len) == key) {
+    // Never locked for long: a forked child finds a lock as it was.
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, file)) = known().iter().find(|(start, len, _)| (*start, *len) == key) {
         return Ok(Arc::clone(file));
     }
     let file = Arc::new(sealed(c"omniglot-shims", image)?);
-    known.push((key.0, key.1, Arc::clone(&file)));
+    known().push((key.0, key.1, Arc::clone(&file)));
     Ok(file)
 }
 
@@ -111,7 +112,7 @@ pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static st
     Ok(())
 }
 
-/// The stub's descriptor as a path that the kernel can run.
+/// A descriptor as a path that the kernel can run or open afresh.
 pub(super) fn path_of(file: impl AsFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())

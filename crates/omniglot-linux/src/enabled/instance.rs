@@ -58,7 +58,8 @@ impl fmt::Debug for Linux {
 }
 
 impl Linux {
-    /// Loads a library in a fresh worker process.
+    /// Loads a library in a fresh worker process: Linux 5.9 or later with seccomp and
+    /// `/proc`, and 5.13 with Landlock for the fastest start.
     ///
     /// # Errors
     /// - [`Error::Load`]: an option is out of its range, a library is not there or
@@ -67,11 +68,14 @@ impl Linux {
     /// - [`Error::Fault`], [`Error::Exited`], [`Error::SyscallDenied`],
     ///   [`Error::Timeout`]: a constructor of the library did that.
     /// - [`Error::Unsupported`]: the kernel or its settings lack what confines
-    ///   foreign code; needed are Landlock (Linux 5.13), `/proc`, seccomp.
+    ///   foreign code; the text says what, and what to do.
     /// - [`Error::System`]: the operating system refused something.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let started = start(description, options)?;
-        Ok(Self {
+        Ok(Self::of(start(description, options)?, description, options))
+    }
+
+    pub(super) fn of(started: Started, description: &Description, options: &Options) -> Self {
+        Self {
             started,
             description: *description,
             calls: Calls::default(),
@@ -79,7 +83,7 @@ impl Linux {
             interrupts: Arc::default(),
             number: 0,
             health: Health::Good,
-        })
+        }
     }
 
     /// The worker's process id, for looking at it. It may belong to another process

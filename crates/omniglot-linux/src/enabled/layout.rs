@@ -55,9 +55,10 @@ struct Config {
     search_path: u32,
     load_filter: Program,
     serve_filter: Program,
+    ask_filter: Program,
 }
 
-const _: () = assert!(size_of::<Config>() == 80, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 88, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,8 @@ pub(super) struct Orders<'a> {
     pub(super) search_path: Option<Vec<u8>>,
     pub(super) load_filter: &'a [u8],
     pub(super) serve_filter: &'a [u8],
+    /// Empty where Landlock confines what can be opened.
+    pub(super) ask_filter: &'a [u8],
 }
 
 impl Layout {
@@ -121,6 +124,7 @@ impl Layout {
         let mut area = Area { window: &mut *window, base: self.base, next: FREE };
         let load_filter = area.program(orders.load_filter)?;
         let serve_filter = area.program(orders.serve_filter)?;
+        let ask_filter = area.program(orders.ask_filter)?;
         let libraries = area.strings(orders.libraries)?;
         let search_path = match &orders.search_path {
             Some(path) => area.strings(std::slice::from_ref(path))?,
@@ -140,6 +144,7 @@ impl Layout {
             search_path,
             load_filter,
             serve_filter,
+            ask_filter,
         };
         window.write(self.base, config.as_bytes())
     }

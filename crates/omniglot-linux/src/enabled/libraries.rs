@@ -61,8 +61,8 @@ fn check_file(library: &Path, file: &Path) -> Result<()> {
     is_loadable(&header).map_err(|why| about(library, why))
 }
 
-/// The dynamic linker splits the variable at colons and semicolons, with no way to
-/// escape them (ld.so(8)).
+/// The dynamic linker splits the variable at colons and semicolons and replaces what
+/// follows a dollar sign, with no way to escape them (ld.so(8)).
 fn search_path(directories: &[PathBuf]) -> Result<Option<Vec<u8>>> {
     if directories.is_empty() {
         return Ok(None);
@@ -72,7 +72,7 @@ fn search_path(directories: &[PathBuf]) -> Result<Option<Vec<u8>>> {
         let absolute =
             std::path::absolute(directory).map_err(|error| about(directory, &error.to_string()))?;
         let bytes = absolute.as_os_str().as_bytes();
-        if bytes.iter().any(|byte| matches!(byte, 0 | b':' | b';')) {
+        if bytes.iter().any(|byte| matches!(byte, 0 | b':' | b';' | b'$')) {
             return Err(about(directory, "has a character in it that no library path may have"));
         }
         path.extend_from_slice(bytes);

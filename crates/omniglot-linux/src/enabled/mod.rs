@@ -1,6 +1,7 @@
 //! The runtime where there is one: x86-64 Linux with glibc.
 
 mod channel;
+mod courier;
 mod files;
 mod filters;
 mod generation;
@@ -10,6 +11,8 @@ mod interrupt;
 mod layout;
 mod libraries;
 mod mapping;
+mod notifications;
+mod opener;
 mod report;
 mod spawner;
 mod start;

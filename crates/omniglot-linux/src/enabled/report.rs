@@ -54,6 +54,7 @@ const STEPS: &[&str] = &[
     "sharing the loaded library's memory",
     "the worker's second system call filter",
     "the worker's heap (memory_limit may be too small)",
+    "the worker's filter for files (Linux 5.9)",
 ];
 
 /// The error for a worker that ended, from what it said and how it ended.

@@ -4,14 +4,15 @@
 //! that thread must live as long as the process: this one never ends. A forked
 //! child has none of its parent's threads and gets one of its own.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use omniglot_core::{Error, Result};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::images::path_of;
 use super::system::{failed, refused};
@@ -54,6 +55,11 @@ pub(super) fn spawn(
     answer.recv().map_err(|_| ended(()))?
 }
 
+/// The processors that the process's main thread may use.
+pub(super) fn processors() -> rustix::io::Result<CpuSet> {
+    sched_getaffinity(Some(getpid()))
+}
+
 fn jobs(generation: u64) -> Result<Sender<Job>> {
     let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = spawner.as_ref().filter(|known| known.generation == generation) {
@@ -73,7 +79,14 @@ fn jobs(generation: u64) -> Result<Sender<Job>> {
 }
 
 /// Ends only with the process: `SPAWNER` keeps a sender.
+///
+/// Workers inherit the processors of this thread: those of the process's main thread,
+/// not of the thread that happened to need a worker first, which may be pinned.
 fn run(work: &Receiver<Job>) {
+    if let Ok(processors) = processors() {
+        // Without it workers run where that thread may.
+        let _ = sched_setaffinity(None, &processors);
+    }
     for job in work {
         let spawned = spawn_here(job.program, job.socket, job.keep_stderr);
         // Nobody waits any more if the asking thread is gone; the worker's owner is
@@ -85,18 +98,26 @@ fn run(work: &Receiver<Job>) {
 }
 
 fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spawned> {
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .env_clear()
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())
         .stderr(if keep_stderr { Stdio::inherit() } else { Stdio::null() })
         .spawn()
         .map_err(failed("spawning the worker (/proc must be mounted)"))?;
-    let id = child.id();
+    let watched = watch(child.id());
+    if watched.is_err() {
+        // Nobody could end it later. The errors of the attempt add nothing.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    watched
+}
+
+fn watch(id: u32) -> Result<Spawned> {
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(Error::System { operation: "the worker's process id", errno: 0 })?;
     let descriptor = pidfd_open(pid, PidfdFlags::empty())
         .map_err(refused("watching the worker (pidfd_open, Linux 5.3)"))?;
-    debug_assert!(descriptor.as_raw_fd() >= 0, "a descriptor");
     Ok(Spawned { id, descriptor })
 }

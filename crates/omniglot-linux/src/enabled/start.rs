@@ -1,39 +1,41 @@
 //! Starting a worker and waiting until its library is loaded.
 
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Description, Error, Result, Window};
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-    sendmsg, socketpair,
-};
-use rustix::thread::sched_getaffinity;
 
 use super::channel::{Channel, Message};
+use super::courier;
 use super::files;
 use super::filters::filters;
 use super::generation;
-use super::images;
+use super::images::{self, Programs};
 use super::layout::{Layout, Orders};
 use super::libraries::Libraries;
 use super::mapping::Mapping;
+use super::opener::Opener;
 use super::report::explain;
 use super::spawner;
-use super::system::refused;
+use super::system::failed;
 use super::tables::Tables;
 use super::worker::Worker;
 use crate::{Options, Permission};
 
-/// How often to look for an answer before sleeping, where there are two processors.
+/// How often to look for an answer before sleeping, where there are two processors:
+/// about as long as going to sleep and waking up takes.
 const SPINS: u32 = 2000;
 
 /// How long the host sleeps at least and at most before it looks at the worker.
 pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// How long the host waits for a file to open before it looks at the worker.
+const OPENER_SLEEP: rustix::event::Timespec =
+    rustix::event::Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// A worker in which a library is loaded; the worker goes first when it is dropped.
 pub(super) struct Started {
@@ -45,33 +47,63 @@ pub(super) struct Started {
     pub(super) generation: u64,
 }
 
+/// Who keeps a worker from files that are none of its business.
+enum Guard {
+    /// The kernel, by these rules.
+    Landlock(OwnedFd),
+    /// The host, which opens the files.
+    Host,
+}
+
+/// A worker that is loading.
+struct Start<'a> {
+    description: &'a Description,
+    options: &'a Options,
+    programs: &'static Programs,
+    shims: Arc<OwnedFd>,
+    readable: Vec<PathBuf>,
+    layout: Layout,
+    window: Window,
+    channel: Channel,
+}
+
 /// Starts a worker and loads the library in it.
 pub(super) fn start(description: &Description, options: &Options) -> Result<Started> {
+    let libraries = Libraries::check(options)?;
+    let readable = files::readable(&options.library_directories, &libraries.files);
+    let guard = files::rules(&readable)?.map_or(Guard::Host, Guard::Landlock);
+    start_guarded(description, options, &libraries, readable, &guard)
+}
+
+fn start_guarded(
+    description: &Description,
+    options: &Options,
+    libraries: &Libraries,
+    readable: Vec<PathBuf>,
+    guard: &Guard,
+) -> Result<Started> {
     if description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
             remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
         });
     }
-    let libraries = Libraries::check(options)?;
     let layout = Layout::new(options)?;
     let generation = generation::current()?;
     let spins = spins();
     let (mapping, file) = Mapping::create(layout.size)?;
     let mut window = mapping.window(layout.base);
-    write_orders(&layout, &mut window, options, &libraries, spins)?;
-    let mut channel = Channel::new(Arc::new(mapping), spins);
-    let rules = files::rules(&options.library_directories, &libraries.files)?;
-    let mut worker = spawn(description, &file, &rules, generation, options)?;
-    let image =
-        wait_until_loaded(&mut channel, &mut worker, &window, &layout, description, options)?;
-    let tables = Tables::read(&window, image, description)?;
-    Ok(Started { window, layout, channel, worker, tables, generation })
+    write_orders(&layout, &mut window, options, libraries, guard, spins)?;
+    let channel = Channel::new(Arc::new(mapping), spins);
+    let programs = images::programs()?;
+    let shims = images::shims(description.image)?;
+    let start = Start { description, options, programs, shims, readable, layout, window, channel };
+    start.run(&file, guard, generation)
 }
 
 /// Spinning helps only if the other side can run at the same time.
 fn spins() -> u32 {
-    match sched_getaffinity(None) {
+    match spawner::processors() {
         Ok(processors) if processors.count() <= 1 => 0,
         _ => SPINS,
     }
@@ -82,9 +114,10 @@ fn write_orders(
     window: &mut Window,
     options: &Options,
     libraries: &Libraries,
+    guard: &Guard,
     spins: u32,
 ) -> Result<()> {
-    let filters = filters(options.allow)?;
+    let filters = filters(options.allow, layout.size)?;
     layout.write(
         window,
         &Orders {
@@ -94,66 +127,137 @@ fn write_orders(
             search_path: libraries.search_path.clone(),
             load_filter: &filters.load,
             serve_filter: &filters.serve,
+            ask_filter: match guard {
+                Guard::Landlock(_) => &[],
+                Guard::Host => &filters.ask,
+            },
         },
     )
 }
 
-fn spawn(
-    description: &Description,
-    window: &OwnedFd,
-    rules: &OwnedFd,
-    generation: u64,
-    options: &Options,
-) -> Result<Worker> {
-    let programs = images::programs()?;
-    let shims = images::shims(description.image)?;
-    let files = [
-        window.as_fd(),
-        programs.loader.as_fd(),
-        shims.as_fd(),
-        programs.linker.as_fd(),
-        rules.as_fd(),
-    ];
-    let flags = SocketFlags::CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-        .map_err(refused("a socket for the worker's files"))?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(5))];
-    let mut message = SendAncillaryBuffer::new(&mut space);
-    message.push(SendAncillaryMessage::ScmRights(&files));
-    sendmsg(&ours, &[IoSlice::new(&[0])], &mut message, SendFlags::NOSIGNAL)
-        .map_err(refused("sending files to the worker"))?;
-    let keep_stderr = options.allow.contains(Permission::Stderr);
-    spawner::spawn(generation, &programs.stub, theirs, keep_stderr)
-        .map(|spawned| Worker::of(spawned, generation))
+impl Start<'_> {
+    fn run(self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
+        let (mut worker, socket) = self.spawn(file, guard, generation)?;
+        let opener = match guard {
+            Guard::Landlock(_) => None,
+            Guard::Host => self.opener(&worker, &socket)?,
+        };
+        let image = self.wait_until_loaded(&mut worker, opener.as_ref())?;
+        let tables = Tables::read(&self.window, image, self.description)?;
+        drop(opener);
+        let Self { layout, window, channel, .. } = self;
+        Ok(Started { worker, window, layout, channel, tables, generation })
+    }
+
+    fn spawn(&self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<(Worker, OwnedFd)> {
+        let rules = match guard {
+            Guard::Landlock(rules) => rules.as_fd(),
+            Guard::Host => self.programs.linker.as_fd(), // holds the place, is not used
+        };
+        let (ours, theirs) = courier::send(&[
+            file.as_fd(),
+            self.programs.loader.as_fd(),
+            self.shims.as_fd(),
+            self.programs.linker.as_fd(),
+            rules,
+        ])?;
+        let keep_stderr = self.options.allow.contains(Permission::Stderr);
+        let spawned = spawner::spawn(generation, &self.programs.stub, theirs, keep_stderr)?;
+        Ok((Worker::of(spawned, generation), ours))
+    }
+
+    /// What opens the worker's files; `None` if the worker ended before it asked.
+    fn opener(&self, worker: &Worker, socket: &OwnedFd) -> Result<Option<Opener<'_>>> {
+        let Some(listener) = courier::receive(socket)? else {
+            return Ok(None);
+        };
+        let memory = File::open(format!("/proc/{}/mem", worker.id()))
+            .map_err(failed("reading the paths that the worker opens"))?;
+        Ok(Some(Opener {
+            listener,
+            memory,
+            readable: self.readable.clone(),
+            loader: self.programs.loader.as_fd(),
+            shims: self.shims.as_fd(),
+        }))
+    }
+
+    /// The address of the image in the window, once it is there.
+    fn wait_until_loaded(&self, worker: &mut Worker, opener: Option<&Opener<'_>>) -> Result<usize> {
+        let limit = self.options.start_timeout;
+        let started = Instant::now();
+        while !self.channel.is_answered() {
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(Error::Timeout { limit });
+            }
+            match opener {
+                Some(opener) => opener.serve(&OPENER_SLEEP),
+                None => self.channel.sleep(left.min(LONGEST_SLEEP)),
+            }
+            if worker.has_ended() && !self.channel.is_answered() {
+                return Err(self.explain(worker));
+            }
+        }
+        match self.channel.message()? {
+            Message::Ready { image } => Ok(image),
+            Message::Ending(_) => Err(self.explain(worker)),
+            _ => Err(Error::Protocol("a call's answer while loading")),
+        }
+    }
+
+    fn explain(&self, worker: &mut Worker) -> Error {
+        let said = self.channel.ending();
+        explain(said, worker.end(), &self.window, &self.layout, self.description)
+    }
 }
 
-fn wait_until_loaded(
-    channel: &mut Channel,
-    worker: &mut Worker,
-    window: &Window,
-    layout: &Layout,
-    description: &Description,
-    options: &Options,
-) -> Result<usize> {
-    let started = Instant::now();
-    while !channel.is_answered() {
-        let left = options.start_timeout.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            return Err(Error::Timeout { limit: options.start_timeout });
-        }
-        channel.sleep(left.min(LONGEST_SLEEP));
-        if !channel.is_answered() && worker.has_ended() {
-            break;
+#[cfg(test)]
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod tests {
+    use super::super::instance::Linux;
+    use super::support::{Shim, call, sample, sample_with};
+    use super::*;
+
+    /// Starts a worker as on a kernel without Landlock.
+    fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
+        let libraries = Libraries::check(options)?;
+        let readable = files::readable(&options.library_directories, &libraries.files);
+        let started = start_guarded(description, options, &libraries, readable, &Guard::Host)?;
+        Ok(Linux::of(started, description, options))
+    }
+
+    #[test]
+    fn the_host_opens_libraries_where_landlock_is_missing() {
+        let options = Options { libraries: vec!["libm.so.6".into()], ..Options::default() };
+        let mut linux = start_without_landlock(&sample(), &options).expect("it loads");
+        assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
+        let denied = call(&mut linux, Shim::Open, 0, 0);
+        assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
+    }
+
+    #[test]
+    fn the_host_opens_nothing_but_libraries() {
+        let host = format!("/proc/{}/mem", std::process::id());
+        let paths = ["/etc/passwd", "/proc/self/maps", &host, "etc/passwd", "/lib/../etc/passwd"];
+        for path in paths {
+            // 77: refused; 78: opened.
+            let code = format!("exit(open(\"{path}\",O_RDONLY)<0?77:78)");
+            let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
+            let ended = start_without_landlock(&description, &Options::default());
+            assert_eq!(ended.err(), Some(Error::Exited { status: Some(77) }), "{path}");
         }
     }
-    if !channel.is_answered() {
-        return Err(explain(channel.ending(), worker.end(), window, layout, description));
-    }
-    match channel.message()? {
-        Message::Ready { image } => Ok(image),
-        Message::Ending(ending) => {
-            Err(explain(Some(ending), worker.end(), window, layout, description))
+
+    #[test]
+    fn a_missing_library_is_named_without_landlock() {
+        let options = Options { libraries: vec!["libnot-there.so.9".into()], ..Options::default() };
+        match start_without_landlock(&sample(), &options) {
+            Err(Error::Load(text)) => assert!(text.as_str().contains("libnot-there.so.9")),
+            other => panic!("an error of loading was expected, but {other:?}"),
         }
-        _ => Err(Error::Protocol("a call's answer while loading")),
     }
 }

@@ -11,6 +11,10 @@
 /* Bits of a page map entry: in memory or swapped out (Documentation/admin-guide/mm/pagemap.rst). */
 #define PAGE_IN_USE (3ul << 62)
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14; before, the copy brings the pages in */
+#endif
+
 static void copy_run(const struct config *config, uint64_t start, uint64_t end)
 {
     while (start < end) {
@@ -45,9 +49,11 @@ static void share_region(const struct config *config, const struct region *regio
     int hidden = !(region->protection & PROT_READ) && region->protection;
     if (hidden)
         system3(__NR_mprotect, (long)region->start, (long)size, region->protection | PROT_READ);
-    if (region->protection && region->from_file)
+    if (region->protection && region->from_file) {
+        system3(__NR_madvise, (long)region->start, (long)size, MADV_POPULATE_READ);
         copy_run(config, region->start, region->end);
-    else if (region->protection)
+    }
+    if (region->protection && !region->from_file)
         copy_touched(config, region->start, region->end);
     long result = map(region->start, size, region->protection, MAP_SHARED | MAP_FIXED, WINDOW_FD, region->start - config->base);
     if (failed(result))

@@ -44,8 +44,8 @@ static void limit(int resource, uint64_t most)
     system6(__NR_prlimit64, 0, resource, (long)&limits, 0, 0, 0);
 }
 
-/* Until the loader has put the window's file in the place of all memory, private
- * memory counts: a constructor may map it anywhere, but not more than the window. */
+/* Until the loader has put the window's file in the place of all memory, constructors
+ * can have private memory, too; with the filter's help at most twice the window. */
 static void limit_memory(uint64_t window_size)
 {
     limit(RLIMIT_DATA, window_size);
@@ -54,20 +54,33 @@ static void limit_memory(uint64_t window_size)
 static void forbid_core_dumps(void)
 {
     limit(RLIMIT_CORE, 0);
-    /* Nobody without privileges may trace the worker or read its memory. */
+}
+
+/* Nobody without privileges may trace the worker or read its memory; without
+ * Landlock the host must, to see which files the worker asks for. */
+static void forbid_tracing(void)
+{
     control_process(PR_SET_DUMPABLE, 0, 0);
 }
 
-void confine(void *control, uint64_t window_size)
+static void restrict_files(void *control)
+{
+    require(control, STEP_LANDLOCK, system3(__NR_landlock_restrict_self, RULES_FD, 0, 0));
+}
+
+void confine(void *control, const struct config *config)
 {
     system3(__NR_setsid, 0, 0, 0);              /* no terminal, no signals to the host's group */
     system3(__NR_chdir, (long)"/", 0, 0);       /* keeps no file system busy */
     open_own_maps(control);
     forbid_core_dumps();
-    limit_memory(window_size);
+    limit_memory(config->size);
     drop_capabilities(control);
     require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
-    require(control, STEP_LANDLOCK, system3(__NR_landlock_restrict_self, RULES_FD, 0, 0));
+    if (!config->ask_filter.count) {
+        forbid_tracing();
+        restrict_files(control);
+    }
     system3(__NR_close, RULES_FD, 0, 0);
 }
 
@@ -80,6 +93,17 @@ void tie_to_host(void *control, uint32_t host)
     long parent = system3(__NR_getppid, 0, 0, 0);
     if (parent != 0 && parent != (long)host)
         exit_process(STEP_PARENT_DEATH);
+}
+
+/* This filter comes first and goes to the host by a descriptor that the worker then
+ * closes: opening a file waits until the host has answered (seccomp_unotify(2)). */
+void ask_host_for_files(void *control, struct program filter)
+{
+    struct sock_fprog program = {(unsigned short)filter.count, (void *)((char *)control + filter.offset)};
+    long listener = system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program);
+    require(control, STEP_ASK_FILTER, listener);
+    require(control, STEP_ASK_FILTER, send_file((int)listener));
+    system3(__NR_close, listener, 0, 0);
 }
 
 void filter_system_calls(void *control, struct program filter)

@@ -20,8 +20,8 @@ struct message {
 /* struct cmsghdr and its payload, see cmsg(3). */
 struct descriptors {
     unsigned long length;
-    int level;
-    int type;
+    int level; /* SOL_SOCKET */
+    int type;  /* SCM_RIGHTS */
     int files[RECEIVED_FDS + 1];
 };
 
@@ -44,6 +44,23 @@ long receive_files(void)
     result = system3(__NR_recvmsg, SOCKET_FD, (long)&message, 0);
     if (failed(result) || descriptors.files[0] != WINDOW_FD || descriptors.files[RECEIVED_FDS - 1] != RULES_FD)
         return -1;
-    /* The socket's place is taken by /dev/null, which the host gave as output. */
-    return system3(__NR_dup2, 1, SOCKET_FD, 0);
+    return 0;
+}
+
+long send_file(int file)
+{
+    char byte = 0;
+    struct vector vector = {&byte, 1};
+    struct descriptors descriptors = {sizeof descriptors - sizeof(int) * RECEIVED_FDS, 1, 1, {file}};
+    struct message message = {0};
+    message.vectors = &vector;
+    message.vector_count = 1;
+    message.control = &descriptors;
+    message.control_length = descriptors.length;
+    return system3(__NR_sendmsg, SOCKET_FD, (long)&message, 0);
+}
+
+void close_socket(void)
+{
+    system3(__NR_dup2, 1, SOCKET_FD, 0);
 }

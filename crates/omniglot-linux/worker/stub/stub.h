@@ -18,11 +18,17 @@ static inline void require(void *control, enum step step, long result)
 
 /* files.c: takes the host's descriptors and closes all others. */
 long receive_files(void);
+/* files.c: sends a descriptor to the host. */
+long send_file(int file);
+/* files.c: puts /dev/null, which the host gave as output, in the socket's place. */
+void close_socket(void);
 /* confine.c: gives up every right that needs no knowledge of system calls. */
-void confine(void *control, uint64_t window_size);
+void confine(void *control, const struct config *config);
 /* confine.c: dies with the host; applies the filter for loading. */
 void tie_to_host(void *control, uint32_t host);
 void filter_system_calls(void *control, struct program filter);
+/* confine.c: where Landlock is missing, has the host open files. */
+void ask_host_for_files(void *control, struct program filter);
 /* address_space.c: leaves nothing but the window to be mapped. */
 void occupy_address_space(void *control, const struct config *config);
 void occupy(void *mapping, uint64_t size);

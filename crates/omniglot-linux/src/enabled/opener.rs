@@ -1,0 +1,111 @@
+//! Opening files for a worker, where the kernel has no Landlock to confine it.
+//!
+//! Each `openat` of the worker waits; the host reads the path from the worker's
+//! memory, once, opens the file itself if it is a readable library, and hands the
+//! descriptor over. What the worker does to its memory meanwhile changes nothing.
+
+use std::ffi::CStr;
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::images::path_of;
+use super::notifications::{Notification, add_file, answer, is_waiting, receive};
+
+const LONGEST_PATH: usize = 4096;
+/// The worker's paths of the two files that it got from the host.
+const LOADER: &str = "/proc/self/fd/4";
+const SHIMS: &str = "/proc/self/fd/5";
+
+/// Answers for one worker.
+#[derive(Debug)]
+pub(super) struct Opener<'a> {
+    pub(super) listener: OwnedFd,
+    /// The worker's memory.
+    pub(super) memory: File,
+    /// What may be read: files, and everything beneath directories.
+    pub(super) readable: Vec<PathBuf>,
+    pub(super) loader: BorrowedFd<'a>,
+    pub(super) shims: BorrowedFd<'a>,
+}
+
+impl Opener<'_> {
+    /// Answers what waits now; sleeps for that long if nothing does.
+    pub(super) fn serve(&self, patience: &Timespec) {
+        let mut descriptors = [PollFd::new(&self.listener, PollFlags::IN)];
+        // A failure shows as a start that runs out of time, or as the worker's end.
+        if matches!(poll(&mut descriptors, Some(patience)), Ok(1..))
+            && descriptors.iter().all(|polled| polled.revents().contains(PollFlags::IN))
+            && let Ok(notification) = receive(&self.listener)
+        {
+            let outcome = self.open(&notification).map_err(Errno::raw_os_error);
+            let _ = answer(&self.listener, notification.id, outcome);
+        }
+    }
+
+    fn open(&self, notification: &Notification) -> Result<i32, Errno> {
+        let [_, path, flags, ..] = notification.arguments;
+        if !is_for_reading(flags) {
+            return Err(Errno::ACCESS);
+        }
+        let path = self.read_path(path)?;
+        if !is_waiting(&self.listener, notification.id) {
+            return Err(Errno::SRCH);
+        }
+        let file = match path.to_str() {
+            Some(LOADER) => reopen(self.loader)?,
+            Some(SHIMS) => reopen(self.shims)?,
+            _ => self.open_library(&path)?,
+        };
+        add_file(&self.listener, notification.id, file.as_fd())
+    }
+
+    fn read_path(&self, address: u64) -> Result<PathBuf, Errno> {
+        let mut bytes = [0; LONGEST_PATH];
+        let got = self.memory.read_at(&mut bytes, address).map_err(|_| Errno::FAULT)?;
+        let path = CStr::from_bytes_until_nul(bytes.get(..got).unwrap_or(&[]));
+        let path = path.map_err(|_| Errno::NAMETOOLONG)?;
+        Ok(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())).to_owned())
+    }
+
+    /// Opens a regular file, if it lies, links resolved, where libraries are.
+    fn open_library(&self, path: &Path) -> Result<File, Errno> {
+        if !path.is_absolute() {
+            return Err(Errno::ACCESS);
+        }
+        let path = path.canonicalize().map_err(|_| Errno::NOENT)?;
+        let allowed = |readable: &PathBuf| {
+            readable.canonicalize().is_ok_and(|readable| path.starts_with(readable))
+        };
+        if !self.readable.iter().any(allowed) {
+            return Err(Errno::ACCESS);
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&path)
+            .map_err(|_| Errno::ACCESS)?;
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(file),
+            _ => Err(Errno::ACCESS),
+        }
+    }
+}
+
+/// The same file with a position of its own: workers would else share the host's.
+fn reopen(file: BorrowedFd<'_>) -> Result<File, Errno> {
+    File::open(path_of(file)).map_err(|_| Errno::ACCESS)
+}
+
+/// Whether flags of openat(2) ask for nothing but reading.
+fn is_for_reading(flags: u64) -> bool {
+    let harmless = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::LARGEFILE;
+    flags & !u64::from(harmless.bits()) == 0
+}
