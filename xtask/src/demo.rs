@@ -26,9 +26,5 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 fn build() -> Result<()> {
     let mut command = cargo::command();
     command.args(["build", "--release", "--package", PACKAGE]);
-    watch::step(
-        "Building the demo",
-        &mut command,
-        &Workspace::load()?.log("demo-build"),
-    )
+    watch::step("Building the demo", &mut command, &Workspace::load()?.log("demo-build"))
 }

@@ -16,21 +16,10 @@ struct Check {
 
 /// The checks in the order in which they run, quickest first.
 const CHECKS: &[Check] = &[
-    Check {
-        name: "formatting",
-        args: &["fmt", "--all", "--check"],
-        variables: &[],
-    },
+    Check { name: "formatting", args: &["fmt", "--all", "--check"], variables: &[] },
     Check {
         name: "clippy",
-        args: &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        args: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         variables: &[],
     },
     Check {

@@ -38,10 +38,7 @@ fn excerpt(path: &Path, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let skipped = lines.len().saturating_sub(count);
     let part = if skipped == 0 { "all" } else { "the end" };
-    format!(
-        "---- {part} of {shown} ----\n{}\n----",
-        lines[skipped..].join("\n")
-    )
+    format!("---- {part} of {shown} ----\n{}\n----", lines[skipped..].join("\n"))
 }
 
 /// Reads a log line by line while something else writes to it.
@@ -56,25 +53,18 @@ impl Follower {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file =
             File::open(path).with_context(|| format!("could not open {}", path.display()))?;
-        Ok(Self {
-            file,
-            unfinished: Vec::new(),
-        })
+        Ok(Self { file, unfinished: Vec::new() })
     }
 
     /// Hands on each line that was completed since the last call.
     pub(crate) fn read(&mut self, mut each_line: impl FnMut(&str)) -> Result<()> {
-        self.file
-            .read_to_end(&mut self.unfinished)
-            .context("could not read a log")?;
+        self.file.read_to_end(&mut self.unfinished).context("could not read a log")?;
         let Some(last) = self.unfinished.iter().rposition(|&byte| byte == b'\n') else {
             return Ok(());
         };
         let rest = self.unfinished.split_off(last + 1);
         let complete = std::mem::replace(&mut self.unfinished, rest);
-        String::from_utf8_lossy(&complete)
-            .lines()
-            .for_each(&mut each_line);
+        String::from_utf8_lossy(&complete).lines().for_each(&mut each_line);
         Ok(())
     }
 

@@ -27,12 +27,7 @@ impl Progress {
         if spinner.is_none() {
             eprintln!("{name} ...");
         }
-        Self {
-            name: name.to_owned(),
-            started: now,
-            shown: now,
-            spinner,
-        }
+        Self { name: name.to_owned(), started: now, shown: now, spinner }
     }
 
     /// Shows `line` as the latest that the step has printed.
@@ -45,11 +40,7 @@ impl Progress {
             spinner.set_message(line.to_owned());
         } else if self.shown.elapsed() >= PLAIN_INTERVAL {
             self.shown = Instant::now();
-            eprintln!(
-                "{} ({} s): {line}",
-                self.name,
-                self.started.elapsed().as_secs()
-            );
+            eprintln!("{} ({} s): {line}", self.name, self.started.elapsed().as_secs());
         }
     }
 

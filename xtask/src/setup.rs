@@ -35,10 +35,7 @@ pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
 
 /// Installs `lacking`, having said what and why.
 fn install(lacking: &[&Package], way: Way) -> Result<()> {
-    eprint!(
-        "Installing system packages that are missing:\n\n{}\n",
-        advice::reasons(lacking)
-    );
+    eprint!("Installing system packages that are missing:\n\n{}\n", advice::reasons(lacking));
     apt::install(lacking, way)
 }
 
@@ -47,8 +44,5 @@ fn confirm(lacking: &[&Package]) -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    bail!(
-        "apt-get succeeded, but these are still not to be found: {}",
-        advice::names(lacking)
-    );
+    bail!("apt-get succeeded, but these are still not to be found: {}", advice::names(lacking));
 }

@@ -25,11 +25,7 @@ pub(crate) fn run(only: &[String]) -> Result<ExitCode> {
     }
     report::total(total)?;
     let good = total.failed == 0 && total.passed > 0;
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The suites to run; one that was asked for by name has to be there.

@@ -31,9 +31,7 @@ pub(crate) fn run(
         .with_context(|| format!("could not start {}", command.get_program().display()))?;
     loop {
         // First this, then the log: whatever was written before the end is then still read.
-        let ended = child
-            .try_wait()
-            .context("could not wait for a command to end")?;
+        let ended = child.try_wait().context("could not wait for a command to end")?;
         follower.read(&mut each_line)?;
         if let Some(status) = ended {
             follower.finish(&mut each_line);
@@ -84,12 +82,7 @@ mod tests {
     fn a_process_left_behind_does_not_keep_us() {
         let directory = TempDir::new();
         let begun = Instant::now();
-        run(
-            &mut shell("sleep 5 & echo done"),
-            &directory.path().join("log"),
-            |_| (),
-        )
-        .unwrap();
+        run(&mut shell("sleep 5 & echo done"), &directory.path().join("log"), |_| ()).unwrap();
         assert!(begun.elapsed() < Duration::from_secs(4));
     }
 

@@ -42,9 +42,7 @@ impl Workspace {
 
     /// Where the log called `name` belongs.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
-        self.target_directory
-            .join("xtask")
-            .join(format!("{name}.log"))
+        self.target_directory.join("xtask").join(format!("{name}.log"))
     }
 
     /// Whether the workspace has a member called `package`.

@@ -127,8 +127,14 @@ fn judge(output: &str) -> Result<Outcome> {
     if missing.is_empty() {
         return Err(Error::Link { output: output.to_owned() });
     }
-    let reason = |symbol: String| format!("the library has no symbol `{symbol}`");
-    let uncallable = missing.into_iter().map(|(function, symbol)| (function, reason(symbol)));
+    let uncallable = missing.into_iter().map(|(function, symbol)| {
+        let own = function.ends_with(&format!("_{symbol}"));
+        let reason = "the library does not define it";
+        (
+            function,
+            if own { reason.to_owned() } else { format!("the library does not define `{symbol}`") },
+        )
+    });
     Ok(Outcome::Uncallable(uncallable.collect()))
 }
 

@@ -159,7 +159,7 @@ impl fmt::Display for Error {
             | Self::MatchesNothing { .. }
             | Self::GuardWithoutParameter { .. }
             | Self::RaiseUnknown { .. } => self.write_option_error(out),
-            _ => self.write_build_error(out),
+            _ => self.write_tool_error(out),
         }
     }
 }
@@ -205,8 +205,8 @@ impl Error {
         }
     }
 
-    /// Messages about compiling and linking.
-    fn write_build_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Messages about tools and packages that are missing.
+    fn write_tool_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PkgConfigMissing { message } => write!(
                 out,
@@ -226,6 +226,13 @@ impl Error {
                 "no C compiler can be run: {message}\nInstall one (Debian, Ubuntu: `apt install \
                  gcc`; Fedora: `dnf install gcc`), or name one in the variable CC."
             ),
+            _ => self.write_build_error(out),
+        }
+    }
+
+    /// Messages about compiling and linking.
+    fn write_build_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::SourceMissing { path } => {
                 write!(out, "the C source {} does not exist", path.display())
             }

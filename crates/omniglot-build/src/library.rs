@@ -1,6 +1,6 @@
 //! The builder that build scripts use, and the steps of generation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -265,8 +265,8 @@ impl Library {
         for variable in ["CC", "CFLAGS", "LIBCLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"] {
             println!("cargo:rerun-if-env-changed={variable}");
         }
-        for problem in &bindings.problems {
-            println!("cargo:warning={}: {problem}", self.options.name);
+        for line in summary(&bindings.problems) {
+            println!("cargo:warning={}: {line}", self.options.name);
         }
     }
 }
@@ -315,6 +315,15 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
     check::check_raises(&bindings.model, &bindings.options)
 }
 
+/// One line per reason, with everything that it is the reason for.
+fn summary(problems: &[Problem]) -> Vec<String> {
+    let mut items: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for problem in problems {
+        items.entry(&problem.reason).or_default().push(&problem.item);
+    }
+    items.iter().map(|(reason, items)| format!("{}: {reason}", items.join(", "))).collect()
+}
+
 /// Writes a file unless it already has this content, so that cargo sees no change.
 fn write(path: &Path, content: &str) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == content) {
@@ -325,7 +334,14 @@ fn write(path: &Path, content: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Library;
+    use super::{Library, Problem, summary};
+
+    #[test]
+    fn problems_with_the_same_reason_share_a_line() {
+        let problems = [("a", "variadic"), ("b", "too wide"), ("c", "variadic")]
+            .map(|(item, reason)| Problem::new(item, reason));
+        assert_eq!(summary(&problems), ["b: too wide", "a, c: variadic"]);
+    }
 
     #[test]
     fn the_instance_is_named_after_the_library() {

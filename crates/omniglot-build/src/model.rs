@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) types: Types,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
+    /// The names of macros, which C replaces wherever they stand.
+    pub(crate) macros: BTreeSet<String>,
 }
 
 /// The named types, in the header's order.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bindgen::callbacks::{
-    DiscoveredItem, DiscoveredItemId, ItemInfo, ItemKind, ParseCallbacks, SourceLocation,
+    DiscoveredItem, DiscoveredItemId, ItemInfo, ItemKind, MacroParsingBehavior, ParseCallbacks,
+    SourceLocation,
 };
 use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, RustTarget};
 
@@ -23,6 +24,10 @@ pub(crate) struct Parsed {
     pub(crate) untagged: BTreeSet<String>,
     /// C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
+    /// Tags of structs, unions and enums whose Rust name is longer, being nested.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The names of macros.
+    pub(crate) macros: BTreeSet<String>,
     /// Every file that was included.
     pub(crate) included: BTreeSet<PathBuf>,
 }
@@ -45,8 +50,8 @@ pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) ->
     let file = syn::parse_file(&text)
         .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
     let found = found.take();
-    let Found { untagged, renamed, included } = found;
-    Ok(Parsed { file, untagged, renamed, included })
+    let Found { untagged, renamed, tags, macros, included } = found;
+    Ok(Parsed { file, untagged, renamed, tags, macros, included })
 }
 
 /// Runs bindgen, which may panic.
@@ -153,6 +158,8 @@ fn default_files(options: &Options, includes: &[PathBuf]) -> Vec<String> {
 struct Found {
     untagged: BTreeSet<String>,
     renamed: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    macros: BTreeSet<String>,
     included: BTreeSet<PathBuf>,
 }
 
@@ -177,32 +184,42 @@ impl ParseCallbacks for Callbacks {
         self.found.borrow_mut().included.insert(filename.into());
     }
 
+    fn will_parse_macro(&self, name: &str) -> MacroParsingBehavior {
+        self.found.borrow_mut().macros.insert(name.to_owned());
+        MacroParsingBehavior::Default
+    }
+
     fn new_item_found(
         &self,
         _id: DiscoveredItemId,
         item: DiscoveredItem,
         location: Option<&SourceLocation>,
     ) {
-        let name = match item {
-            DiscoveredItem::Struct { final_name, .. }
-            | DiscoveredItem::Union { final_name, .. }
-            | DiscoveredItem::Enum { final_name } => final_name,
+        let (name, tag) = match item {
+            DiscoveredItem::Struct { final_name, original_name }
+            | DiscoveredItem::Union { final_name, original_name } => (final_name, original_name),
+            DiscoveredItem::Enum { final_name } => (final_name, None),
             _ => return,
         };
-        if location.is_some_and(starts_with_keyword) {
-            self.found.borrow_mut().untagged.insert(name.replace("__bindgen_ty_", "_anonymous_"));
+        let name = name.replace("__bindgen_ty_", "_anonymous_");
+        let Some(word) = location.and_then(word_at) else { return };
+        let mut found = self.found.borrow_mut();
+        if matches!(word.as_str(), "struct" | "union" | "enum") {
+            found.untagged.insert(name);
+        } else if let Some(tag) = tag {
+            found.tags.insert(name, tag);
+        } else if name.ends_with(&format!("_{word}")) {
+            found.tags.insert(name, word);
         }
     }
 }
 
-/// Whether the source has `struct {` there: clang locates a definition at its tag,
-/// or at the keyword when there is none.
-fn starts_with_keyword(location: &SourceLocation) -> bool {
-    let Some(source) = location.file_name.as_ref().and_then(|name| std::fs::read(name).ok()) else {
-        return false;
-    };
-    let text = source.get(location.byte_offset..).unwrap_or_default();
+/// The word in the source there: clang locates a definition at its tag, or at the
+/// keyword when there is none.
+fn word_at(location: &SourceLocation) -> Option<String> {
+    let source = std::fs::read(location.file_name.as_ref()?).ok()?;
+    let text = source.get(location.byte_offset..)?;
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let length = text.iter().position(|byte| !is_word(byte)).unwrap_or(text.len());
-    matches!(text.get(..length), Some(b"struct" | b"union" | b"enum"))
+    String::from_utf8(text.get(..length)?.to_vec()).ok()
 }

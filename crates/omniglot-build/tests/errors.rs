@@ -1,4 +1,6 @@
 //! Every way in which generation fails says what to do.
+// Helpers of tests may stop at once, as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 

@@ -37,7 +37,7 @@ mod builder;
 
 pub use builder::Builder;
 pub use omniglot_core::*;
-pub use omniglot_linux::{InterruptHandle, Isolation, Linux, Permissions};
+pub use omniglot_linux::{InterruptHandle, Isolation, Linux, Permission, Permissions};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///

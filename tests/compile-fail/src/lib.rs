@@ -3,8 +3,13 @@
 
 use omniglot::{Description, Escape, FnPtr, Frame, HEADER_SIZE, Ptr, Result, Signature};
 
-const DESCRIPTION: Description =
-    Description { name: "demo", image: &[], shims: 3, slots: 8, functions: &["malloc", "free", "run"] };
+const DESCRIPTION: Description = Description {
+    name: "demo",
+    image: &[],
+    shims: 3,
+    slots: 8,
+    functions: &["malloc", "free", "run"],
+};
 
 omniglot::define_library! {
     /// A library.

@@ -31,11 +31,7 @@ fn remedy(names: &str, machine: &Machine) -> String {
 
 /// One line for each package: its name and why it is needed.
 pub(super) fn reasons(packages: &[&Package]) -> String {
-    let width = packages
-        .iter()
-        .map(|package| package.name.len())
-        .max()
-        .unwrap_or(0);
+    let width = packages.iter().map(|package| package.name.len()).max().unwrap_or(0);
     packages
         .iter()
         .map(|Package { name, reason, .. }| format!("  {name:width$}  {reason}\n"))
@@ -57,12 +53,7 @@ mod tests {
     /// What is said on a machine with `commands` that only lacks libclang and libpng.
     fn advice(commands: &[&str]) -> String {
         let directory = TempDir::new();
-        for file in [
-            "bin/cc",
-            "bin/pkg-config",
-            "include/stdio.h",
-            "include/zlib.h",
-        ] {
+        for file in ["bin/cc", "bin/pkg-config", "include/stdio.h", "include/zlib.h"] {
             directory.touch(&format!("usr/{file}"));
         }
         for command in commands {
@@ -83,14 +74,8 @@ mod tests {
     #[test]
     fn each_package_comes_with_its_reason() {
         let text = advice(&["apt-get", "sudo"]);
-        assert!(
-            text.contains("  libclang-dev  reads the C libraries' headers"),
-            "{text}"
-        );
-        assert!(
-            text.contains("  libpng-dev    the C library that"),
-            "{text}"
-        );
+        assert!(text.contains("  libclang-dev  reads the C libraries' headers"), "{text}");
+        assert!(text.contains("  libpng-dev    the C library that"), "{text}");
         assert!(!text.contains("zlib1g-dev"), "{text}");
     }
 
@@ -105,10 +90,7 @@ mod tests {
     #[test]
     fn without_apt_there_is_a_list_but_no_command() {
         let text = advice(&["sudo"]);
-        assert!(
-            text.contains("  libpng-dev    the C library that"),
-            "{text}"
-        );
+        assert!(text.contains("  libpng-dev    the C library that"), "{text}");
         assert!(!text.contains("sudo"), "{text}");
     }
 }

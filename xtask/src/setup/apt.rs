@@ -29,11 +29,7 @@ impl Way {
         if machine.is_root {
             return Some(Self::Root);
         }
-        let sudo = if machine.is_ci {
-            Self::SilentSudo
-        } else {
-            Self::AskingSudo
-        };
+        let sudo = if machine.is_ci { Self::SilentSudo } else { Self::AskingSudo };
         ((machine.is_ci || asked) && machine.has_command("sudo")).then_some(sudo)
     }
 
@@ -70,19 +66,12 @@ pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
     let mut install = way.apt_get();
     install.args(["install", "-y", "--no-install-recommends"]);
     install.args(packages.iter().map(|package| package.name));
-    watch::step(
-        "apt-get install",
-        &mut install,
-        &workspace.log("apt-install"),
-    )
+    watch::step("apt-get install", &mut install, &workspace.log("apt-install"))
 }
 
 /// Has sudo ask for the password now, before the display of progress would cover the question.
 fn ask_for_password() -> Result<()> {
-    let status = Command::new("sudo")
-        .arg("-v")
-        .status()
-        .context("could not start sudo")?;
+    let status = Command::new("sudo").arg("-v").status().context("could not start sudo")?;
     if !status.success() {
         bail!("sudo refused");
     }

@@ -15,57 +15,35 @@ pub(super) fn is_on(machine: &Machine) -> bool {
 }
 
 fn is_where_the_user_says(machine: &Machine) -> bool {
-    machine
-        .libclang_path
-        .as_deref()
-        .is_some_and(|path| path.is_file() || holds_library(path))
+    machine.libclang_path.as_deref().is_some_and(|path| path.is_file() || holds_library(path))
 }
 
 fn has_library(machine: &Machine) -> bool {
-    let places = [
-        "usr/lib",
-        "usr/lib64",
-        "usr/local/lib",
-        &multiarch("usr/lib"),
-    ];
-    places
-        .iter()
-        .any(|place| holds_library(&machine.path(place)))
-        || llvm_libraries(machine)
-            .iter()
-            .any(|place| holds_library(place))
+    let places = ["usr/lib", "usr/lib64", "usr/local/lib", &multiarch("usr/lib")];
+    places.iter().any(|place| holds_library(&machine.path(place)))
+        || llvm_libraries(machine).iter().any(|place| holds_library(place))
 }
 
 fn has_headers(machine: &Machine) -> bool {
     let places = ["usr/lib", "usr/lib64", "usr/local/lib"];
-    places
-        .iter()
-        .any(|place| holds_headers(&machine.path(place)))
-        || llvm_libraries(machine)
-            .iter()
-            .any(|place| holds_headers(place))
+    places.iter().any(|place| holds_headers(&machine.path(place)))
+        || llvm_libraries(machine).iter().any(|place| holds_headers(place))
 }
 
 /// The library directories of the versions of LLVM that are installed side by side.
 fn llvm_libraries(machine: &Machine) -> Vec<PathBuf> {
     let parent = machine.path("usr/lib");
-    let names = list(&parent)
-        .into_iter()
-        .filter(|name| name.starts_with("llvm-"));
+    let names = list(&parent).into_iter().filter(|name| name.starts_with("llvm-"));
     names.map(|name| parent.join(name).join("lib")).collect()
 }
 
 fn holds_library(directory: &Path) -> bool {
-    list(directory)
-        .iter()
-        .any(|name| is_library(name) && directory.join(name).is_file())
+    list(directory).iter().any(|name| is_library(name) && directory.join(name).is_file())
 }
 
 fn holds_headers(directory: &Path) -> bool {
     let versions = directory.join("clang");
-    let mut headers = list(&versions)
-        .into_iter()
-        .map(|version| versions.join(version));
+    let mut headers = list(&versions).into_iter().map(|version| versions.join(version));
     headers.any(|version| version.join("include/stddef.h").is_file())
 }
 
@@ -74,10 +52,7 @@ fn is_library(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("libclang") else {
         return false;
     };
-    let is_version = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    };
+    let is_version = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     match rest.split_once(".so") {
         Some((release, version)) => {
             is_version(release.strip_prefix('-').unwrap_or(release)) && is_version(version)
@@ -93,21 +68,11 @@ mod tests {
 
     #[test]
     fn libclang_is_told_from_its_neighbours() {
-        for name in [
-            "libclang.so",
-            "libclang.so.1",
-            "libclang-14.so.13",
-            "libclang-14.0.6.so",
-        ] {
+        for name in ["libclang.so", "libclang.so.1", "libclang-14.so.13", "libclang-14.0.6.so"] {
             assert!(is_library(name), "{name}");
         }
-        for name in [
-            "libclang-cpp.so.14",
-            "libclangAST.a",
-            "libclang.a",
-            "libclang_rt.so",
-            "clang",
-        ] {
+        for name in ["libclang-cpp.so.14", "libclangAST.a", "libclang.a", "libclang_rt.so", "clang"]
+        {
             assert!(!is_library(name), "{name}");
         }
     }

@@ -35,21 +35,13 @@ impl Machine {
 
     /// Whether there is a command called `name` on the search path.
     pub(super) fn has_command(&self, name: &str) -> bool {
-        self.search_path
-            .iter()
-            .any(|directory| directory.join(name).is_file())
+        self.search_path.iter().any(|directory| directory.join(name).is_file())
     }
 
     /// Whether a C compiler would find the header `name`.
     pub(super) fn has_header(&self, name: &str) -> bool {
-        let directories = [
-            "usr/include",
-            "usr/local/include",
-            &multiarch("usr/include"),
-        ];
-        directories
-            .iter()
-            .any(|directory| self.path(directory).join(name).is_file())
+        let directories = ["usr/include", "usr/local/include", &multiarch("usr/include")];
+        directories.iter().any(|directory| self.path(directory).join(name).is_file())
     }
 
     /// Where `path`, given relative to the root directory, is.
@@ -68,10 +60,7 @@ pub(super) fn list(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 #[cfg(test)]

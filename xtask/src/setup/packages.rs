@@ -91,19 +91,14 @@ const PACKAGES: &[Package] = &[
     Package {
         name: "libbrotli-dev",
         reason: "a C library that the tests run unmodified",
-        signs: &[
-            Sign::Header("brotli/decode.h"),
-            Sign::Header("brotli/encode.h"),
-        ],
+        signs: &[Sign::Header("brotli/decode.h"), Sign::Header("brotli/encode.h")],
         tasks: EVERYTHING,
     },
 ];
 
 /// The packages that `task` needs and `machine` lacks.
 pub(super) fn missing(task: Task, machine: &Machine) -> Vec<&'static Package> {
-    let needed = PACKAGES
-        .iter()
-        .filter(|package| package.tasks.contains(&task));
+    let needed = PACKAGES.iter().filter(|package| package.tasks.contains(&task));
     needed.filter(|package| !package.is_on(machine)).collect()
 }
 
@@ -130,10 +125,7 @@ mod tests {
 
     fn names(task: Task, directory: &TempDir) -> Vec<&'static str> {
         let machine = Machine::at(directory.path());
-        missing(task, &machine)
-            .iter()
-            .map(|package| package.name)
-            .collect()
+        missing(task, &machine).iter().map(|package| package.name).collect()
     }
 
     #[test]

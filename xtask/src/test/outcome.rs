@@ -22,12 +22,7 @@ impl Outcome {
         let succeeded = matches!(&ended, Ok(status) if status.success());
         if !succeeded {
             // A test program need not use Rust's harness, so silence alone is no failure.
-            problems.extend(
-                results
-                    .silent
-                    .iter()
-                    .map(|name| format!("no result from: {name}")),
-            );
+            problems.extend(results.silent.iter().map(|name| format!("no result from: {name}")));
         }
         let nothing_failed = results.tally.failed == 0 && problems.is_empty();
         if nothing_failed {
@@ -61,11 +56,7 @@ mod tests {
 
     use super::{ExitStatus, Outcome, Result, Results, Tally};
 
-    const FIVE_PASSED: Tally = Tally {
-        passed: 5,
-        failed: 0,
-        skipped: 0,
-    };
+    const FIVE_PASSED: Tally = Tally { passed: 5, failed: 0, skipped: 0 };
 
     fn exit(code: i32) -> Result<ExitStatus> {
         Ok(ExitStatus::from_raw(code << 8))
@@ -73,47 +64,22 @@ mod tests {
 
     #[test]
     fn success_is_success() {
-        let results = Results {
-            tally: FIVE_PASSED,
-            ..Results::default()
-        };
+        let results = Results { tally: FIVE_PASSED, ..Results::default() };
         let outcome = Outcome::new(results, exit(0));
-        assert_eq!(
-            outcome,
-            Outcome {
-                tally: FIVE_PASSED,
-                problems: Vec::new()
-            }
-        );
+        assert_eq!(outcome, Outcome { tally: FIVE_PASSED, problems: Vec::new() });
     }
 
     #[test]
     fn a_failed_test_is_counted_once_and_named() {
-        let tally = Tally {
-            failed: 1,
-            ..FIVE_PASSED
-        };
-        let results = Results {
-            tally,
-            failed: vec!["a::b".into()],
-            ..Results::default()
-        };
+        let tally = Tally { failed: 1, ..FIVE_PASSED };
+        let results = Results { tally, failed: vec!["a::b".into()], ..Results::default() };
         let outcome = Outcome::new(results, exit(101));
-        assert_eq!(
-            outcome,
-            Outcome {
-                tally,
-                problems: vec!["failed: a::b".into()]
-            }
-        );
+        assert_eq!(outcome, Outcome { tally, problems: vec!["failed: a::b".into()] });
     }
 
     #[test]
     fn a_suite_that_does_not_build_is_one_failure_with_its_reason() {
-        let results = Results {
-            error: Some("error[E1]: oh".into()),
-            ..Results::default()
-        };
+        let results = Results { error: Some("error[E1]: oh".into()), ..Results::default() };
         let outcome = Outcome::new(results, exit(101));
         assert_eq!(outcome.tally.failed, 1);
         assert!(outcome.problems[0].contains("error[E1]: oh"), "{outcome:?}");
@@ -122,36 +88,15 @@ mod tests {
     #[test]
     fn each_program_that_crashes_is_one_failure() {
         let silent = vec!["Running a".into(), "Running b".into()];
-        let outcome = Outcome::new(
-            Results {
-                tally: FIVE_PASSED,
-                silent,
-                ..Results::default()
-            },
-            exit(101),
-        );
-        assert_eq!(
-            outcome.tally,
-            Tally {
-                failed: 2,
-                ..FIVE_PASSED
-            }
-        );
-        assert_eq!(
-            outcome.problems,
-            ["no result from: Running a", "no result from: Running b"]
-        );
+        let outcome =
+            Outcome::new(Results { tally: FIVE_PASSED, silent, ..Results::default() }, exit(101));
+        assert_eq!(outcome.tally, Tally { failed: 2, ..FIVE_PASSED });
+        assert_eq!(outcome.problems, ["no result from: Running a", "no result from: Running b"]);
     }
 
     #[test]
     fn a_failure_without_any_reason_is_still_one() {
-        let outcome = Outcome::new(
-            Results {
-                tally: FIVE_PASSED,
-                ..Results::default()
-            },
-            exit(1),
-        );
+        let outcome = Outcome::new(Results { tally: FIVE_PASSED, ..Results::default() }, exit(1));
         assert_eq!(outcome.tally.failed, 1);
     }
 

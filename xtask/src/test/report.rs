@@ -13,21 +13,12 @@ use crate::{ci, log};
 /// Reports how the suite called `name` went, with its output if it failed.
 pub(super) fn suite(name: &str, outcome: &Outcome, took: Duration, log: &Path) -> Result<()> {
     let mut out = stdout().lock();
-    writeln!(
-        out,
-        "{name}: {} ({:.1} s)",
-        outcome.tally,
-        took.as_secs_f64()
-    )?;
+    writeln!(out, "{name}: {} ({:.1} s)", outcome.tally, took.as_secs_f64())?;
     if outcome.problems.is_empty() {
         return Ok(());
     }
     // What a CI job leaves on its disk is gone when somebody comes to look.
-    let output = if ci::is_job() {
-        log::whole(log)
-    } else {
-        log::tail(log)
-    };
+    let output = if ci::is_job() { log::whole(log) } else { log::tail(log) };
     writeln!(out, "{output}")?;
     for problem in &outcome.problems {
         writeln!(out, "  {problem}")?;
@@ -37,10 +28,7 @@ pub(super) fn suite(name: &str, outcome: &Outcome, took: Duration, log: &Path) -
 
 /// Reports that the suite called `name` does not run, since the workspace has no such `package`.
 pub(super) fn left_out(name: &str, package: &str) -> Result<()> {
-    writeln!(
-        stdout(),
-        "{name}: left out, as there is no package {package}"
-    )
+    writeln!(stdout(), "{name}: left out, as there is no package {package}")
 }
 
 /// Reports how all the suites went together. This is the last line that a run of tests prints.

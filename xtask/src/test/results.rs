@@ -87,11 +87,7 @@ fn result(line: &str) -> Option<Tally> {
         let mut numbers = words.filter_map(|words| words.strip_suffix(what)?.trim().parse().ok());
         numbers.next()
     };
-    Some(Tally {
-        passed: count("passed")?,
-        failed: count("failed")?,
-        skipped: count("ignored")?,
-    })
+    Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
 }
 
 /// The test program that cargo says it is starting.
@@ -122,11 +118,7 @@ mod tests {
     }
 
     fn tally(passed: usize, failed: usize, skipped: usize) -> Tally {
-        Tally {
-            passed,
-            failed,
-            skipped,
-        }
+        Tally { passed, failed, skipped }
     }
 
     #[test]
@@ -146,11 +138,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_result_does_not_count() {
-        for line in [
-            "test result: ok",
-            "test result: ok. many passed; 0 failed; 0 ignored",
-            "",
-        ] {
+        for line in ["test result: ok", "test result: ok. many passed; 0 failed; 0 ignored", ""] {
             assert_eq!(result(line), None, "{line}");
         }
     }
@@ -184,20 +172,14 @@ mod tests {
              \x20    Running tests/more.rs (target/debug/deps/more-1)\n\
              test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
         );
-        assert_eq!(
-            results.silent,
-            ["Running unittests src/lib.rs (target/debug/deps/a-1)"]
-        );
+        assert_eq!(results.silent, ["Running unittests src/lib.rs (target/debug/deps/a-1)"]);
         assert_eq!(results.tally, tally(1, 0, 0));
     }
 
     #[test]
     fn the_first_error_is_kept() {
         let results = read("warning: hm\nerror[E0425]: no such thing\nerror: could not compile");
-        assert_eq!(
-            results.error.as_deref(),
-            Some("error[E0425]: no such thing")
-        );
+        assert_eq!(results.error.as_deref(), Some("error[E0425]: no such thing"));
     }
 
     #[test]

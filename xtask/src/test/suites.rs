@@ -58,9 +58,7 @@ const SUITES: &[Suite] = &[
 
 /// The values that `--only` takes.
 pub(crate) fn names() -> PossibleValuesParser {
-    let values = SUITES
-        .iter()
-        .map(|suite| PossibleValue::new(suite.name).help(suite.about));
+    let values = SUITES.iter().map(|suite| PossibleValue::new(suite.name).help(suite.about));
     PossibleValuesParser::new(values)
 }
 
@@ -73,22 +71,15 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
-        self.packages()
-            .iter()
-            .copied()
-            .find(|package| !workspace.has(package))
+        self.packages().iter().copied().find(|package| !workspace.has(package))
     }
 
     /// The command that runs this suite, even after some of its tests have failed.
     pub(super) fn command(&self, workspace: &Workspace) -> Command {
         let mut command = cargo::command();
-        command
-            .args(["test", "--no-fail-fast"])
-            .args(self.selection());
+        command.args(["test", "--no-fail-fast"]).args(self.selection());
         // Its output is to be read by us: without colours, and with the names of what it runs.
-        command
-            .env("CARGO_TERM_COLOR", "never")
-            .env("CARGO_TERM_QUIET", "false");
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
         command.current_dir(workspace.root());
         command
     }
@@ -120,10 +111,7 @@ fn repeat(
     option: &'static str,
     values: impl IntoIterator<Item = &'static &'static str>,
 ) -> Vec<&'static str> {
-    values
-        .into_iter()
-        .flat_map(|value| [option, value])
-        .collect()
+    values.into_iter().flat_map(|value| [option, value]).collect()
 }
 
 #[cfg(test)]
@@ -150,10 +138,7 @@ mod tests {
     #[test]
     fn without_names_all_suites_run_in_order() {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
-        assert_eq!(
-            names,
-            ["unit", "generator", "compile-fail", "conformance", "demo"]
-        );
+        assert_eq!(names, ["unit", "generator", "compile-fail", "conformance", "demo"]);
     }
 
     #[test]
@@ -174,9 +159,7 @@ mod tests {
         assert_eq!(selection[0], "--workspace");
         for suite in SUITES {
             for package in suite.packages() {
-                let excluded = selection
-                    .windows(2)
-                    .any(|pair| pair == ["--exclude", package]);
+                let excluded = selection.windows(2).any(|pair| pair == ["--exclude", package]);
                 assert!(excluded, "{package}");
             }
         }

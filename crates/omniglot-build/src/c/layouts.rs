@@ -30,8 +30,22 @@ impl C<'_> {
         self.assert(&format!("_Alignof({name})"), record.align, name);
         for field in &record.fields {
             if let (Some(field), Some(offset)) = (&field.c_name, field.offset) {
-                self.assert(&format!("offsetof({name}, {field})"), offset, name);
+                self.without_macro(field, |c| {
+                    c.assert(&format!("offsetof({name}, {field})"), offset, name);
+                });
             }
+        }
+    }
+
+    /// Writes something in which a name does not mean the macro of that name.
+    fn without_macro(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        let is_macro = self.bindings.model.macros.contains(name);
+        if is_macro {
+            self.line(format_args!("#pragma push_macro(\"{name}\")\n#undef {name}"));
+        }
+        write(self);
+        if is_macro {
+            self.line(format_args!("#pragma pop_macro(\"{name}\")"));
         }
     }
 

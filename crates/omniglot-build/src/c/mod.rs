@@ -12,6 +12,22 @@ use crate::model::{Function, Global, Parameter};
 use crate::shims::{self, Shim};
 use crate::{Bindings, parse};
 
+/// Names in the generated C that a header could have a macro for.
+const OWN_NAMES: [&str; 12] = [
+    "abi",
+    "callback",
+    "error_number",
+    "frame",
+    "function",
+    "opaque",
+    "pointer",
+    "reserved",
+    "result",
+    "size",
+    "slot",
+    "status",
+];
+
 /// The C source with all shims.
 pub(crate) fn generate(bindings: &Bindings) -> String {
     let mut c = C { bindings, text: String::new() };
@@ -45,6 +61,9 @@ impl C<'_> {
         }
         self.line("\n/* The header's author may deprecate; the user decides what to call. */");
         self.line("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n");
+        for name in OWN_NAMES.iter().filter(|name| self.bindings.model.macros.contains(**name)) {
+            self.line(format_args!("#undef {name}"));
+        }
     }
 
     fn shim(&mut self, shim: Shim<'_>) {

@@ -1,18 +1,22 @@
 //! Decides what can be bound, and says of everything else why not.
 
+mod guards;
+mod patterns;
+mod renames;
+
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
 use crate::layout::{Frame, Layouts};
-use crate::model::{Definition, Function, Guard, Model, Opaque, Record, Shape, Signature, Type};
-use crate::options::{Options, Purpose, whole_name};
+use crate::model::{
+    ConstantType, Definition, Function, Model, Opaque, Record, Shape, Signature, Type,
+};
+use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result, names};
+use crate::{Error, Problem, Result};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
-    check_patterns(model, options)?;
+    patterns::check_patterns(model, options)?;
     let mut problems = Vec::new();
     declare_missing_types(model);
     check_records(model, target, &mut problems);
@@ -23,44 +27,14 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     for function in &mut model.functions {
         function.raises = options.raises.contains(&function.c_name);
     }
-    list_renamed(model, &mut problems);
-    rename_methods(model, &mut problems);
-    rename_parameters(model);
-    set_guards(model, options, &mut problems)?;
+    renames::list_renamed(model, &mut problems);
+    renames::rename_methods(model, &mut problems);
+    renames::rename_parameters(model);
+    guards::set_guards(model, options, &mut problems)?;
     check_raises(model, options)?;
     problems.sort();
     problems.dedup();
     Ok(problems)
-}
-
-/// A pattern of the user that matches nothing is a typing error.
-fn check_patterns(model: &Model, options: &Options) -> Result<()> {
-    let purposes = [Purpose::AllowFunction, Purpose::AllowType, Purpose::AllowVar];
-    for purpose in purposes {
-        for pattern in options.patterns(purpose) {
-            let method = purpose.method();
-            let regex = whole_name(method, pattern)?;
-            if !matches_something(model, purpose, &regex) {
-                return Err(Error::MatchesNothing { method, pattern: pattern.to_owned() });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn matches_something(model: &Model, purpose: Purpose, regex: &Regex) -> bool {
-    let matches = |name: &str| regex.is_match(name);
-    match purpose {
-        Purpose::AllowFunction => model
-            .functions
-            .iter()
-            .any(|function| matches(&function.c_name) || matches(&function.name)),
-        Purpose::AllowVar => {
-            let mut constants = model.constants.iter().map(|constant| constant.name.as_str());
-            constants.any(matches) || model.globals.iter().any(|global| matches(&global.c_name))
-        }
-        _ => model.types.iter().any(|(name, _)| matches(name)),
-    }
 }
 
 /// Types that are used but were blocked become opaque.
@@ -114,9 +88,11 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let layouts = Layouts { types: &model.types, target };
         let item = record.c_name.as_deref().unwrap_or(name);
         if let Some(reason) = unrepresentable(layouts, record) {
-            problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
             if matches!(record.shape, Shape::Struct { .. }) {
+                problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
                 as_bytes.push(name.to_owned());
+            } else {
+                problems.push(Problem::new(item, format!("without an accessor: {reason}")));
             }
         } else if record.fields.iter().any(|field| field.name.starts_with("_bitfield_")) {
             problems.push(Problem::new(
@@ -223,130 +199,18 @@ fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
 
 fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
     let types = &model.types;
-    model.constants.retain(|constant| match &constant.ty {
-        crate::model::ConstantType::Value(ty) => match types.resolve(ty) {
-            Type::Scalar(_) => true,
-            _ if types.record(ty).is_some() => true,
-            _ => {
-                problems
-                    .push(Problem::new(&constant.name, "not bound: a constant of no number type"));
-                false
-            }
-        },
-        crate::model::ConstantType::Text(_) => true,
+    model.constants.retain(|constant| {
+        let ConstantType::Value(ty) = &constant.ty else { return true };
+        let bound = match types.named(ty) {
+            Some(definition) => matches!(definition, Definition::Enum(_) | Definition::Record(_)),
+            None => matches!(types.resolve(ty), Type::Scalar(_)),
+        };
+        if !bound {
+            let reason = "not bound: it is no number, text or enum value";
+            problems.push(Problem::new(&constant.name, reason));
+        }
+        bound
     });
-}
-
-/// Types and constants named as something that every module has.
-fn list_renamed(model: &Model, problems: &mut Vec<Problem>) {
-    for (new, old) in &model.renamed {
-        let is_constant = model.constants.iter().any(|constant| &constant.name == new);
-        if is_constant || model.types.get(new).is_some() {
-            let reason = format!("bound as `{new}`, since every module has something of its name");
-            problems.push(Problem::new(old, reason));
-        }
-    }
-}
-
-/// Functions named as a method that every instance has.
-fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
-    let names = model.functions.iter().map(|function| function.name.clone());
-    let taken: BTreeSet<String> = names.collect();
-    let raised = model.functions.iter().filter(|function| function.raises);
-    let raises = raised.map(|function| format!("raise_{}", function.name));
-    let addresses = model.globals.iter().map(|global| format!("address_of_{}", global.name));
-    let generated: BTreeSet<String> = raises.chain(addresses).collect();
-    let is_method = |name: &String| names::is_method(name) || generated.contains(name);
-    for function in &mut model.functions {
-        if is_method(&function.name) {
-            while is_method(&function.name) || taken.contains(&function.name) {
-                function.name.push('_');
-            }
-            let reason = format!(
-                "bound as `{}`, since every instance has a method of its name",
-                function.name
-            );
-            problems.push(Problem::new(&function.c_name, reason));
-        }
-    }
-}
-
-/// A Rust parameter cannot have a constant's name, nor a newtype's.
-fn rename_parameters(model: &mut Model) {
-    let constants = model.constants.iter().map(|constant| constant.name.clone());
-    let is_newtype = |definition: &Definition| {
-        matches!(definition, Definition::Record(Record { shape: Shape::Newtype { .. }, .. }))
-    };
-    let newtypes = model.types.iter().filter(|(_, definition)| is_newtype(definition));
-    let types: Vec<String> = newtypes.map(|(name, _)| name.to_owned()).collect();
-    let taken: BTreeSet<String> =
-        constants.chain(types).chain(["DESCRIPTION".to_owned()]).collect();
-    for function in &mut model.functions {
-        let mut used = taken.clone();
-        for parameter in &mut function.parameters {
-            while !used.insert(parameter.name.clone()) {
-                parameter.name.push('_');
-            }
-        }
-    }
-}
-
-fn set_guards(model: &mut Model, options: &Options, problems: &mut Vec<Problem>) -> Result<()> {
-    for option in &options.guards {
-        let regex = whole_name("setjmp_guard", &option.pattern)?;
-        let words: BTreeSet<&str> = identifiers(&option.buffer).collect();
-        let matching = |function: &&Function| regex.is_match(&function.c_name);
-        // Of the expression's words, those that any matching function has as a parameter.
-        let needed: BTreeSet<String> = model
-            .functions
-            .iter()
-            .filter(matching)
-            .flat_map(|function| &function.parameters)
-            .map(|parameter| parameter.c_name.clone())
-            .filter(|name| words.contains(name.as_str()))
-            .collect();
-        if !model.functions.iter().any(|function| matching(&function)) {
-            let pattern = option.pattern.clone();
-            return Err(Error::MatchesNothing { method: "setjmp_guard", pattern });
-        }
-        if needed.is_empty() {
-            let (pattern, buffer) = (option.pattern.clone(), option.buffer.clone());
-            return Err(Error::GuardWithoutParameter { pattern, buffer });
-        }
-        for function in
-            model.functions.iter_mut().filter(|function| regex.is_match(&function.c_name))
-        {
-            guard(function, &needed, &option.buffer, problems);
-        }
-    }
-    Ok(())
-}
-
-fn guard(
-    function: &mut Function,
-    needed: &BTreeSet<String>,
-    buffer: &str,
-    problems: &mut Vec<Problem>,
-) {
-    let has = |name: &String| function.parameters.iter().any(|parameter| &parameter.c_name == name);
-    match needed.iter().find(|name| !has(name)) {
-        Some(name) => {
-            let reason = format!("not guarded against longjmp: it has no parameter `{name}`");
-            problems.push(Problem::new(&function.c_name, reason));
-        }
-        None => function.guard = Some(Guard { buffer: buffer.to_owned() }),
-    }
-}
-
-/// The identifiers of a C expression, without the names of members.
-fn identifiers(expression: &str) -> impl Iterator<Item = &str> {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    expression.split(move |character| !is_word(character)).filter(move |word| {
-        // Each word is a part of the expression, so its start says what stands before.
-        let start = word.as_ptr().addr() - expression.as_ptr().addr();
-        let before = expression.get(..start).unwrap_or_default().trim_end();
-        !word.is_empty() && !before.ends_with('.') && !before.ends_with("->")
-    })
 }
 
 /// Checks that every function that callbacks may raise is bound.

@@ -24,6 +24,7 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
         facts,
         untagged: parsed.untagged,
         renamed: parsed.renamed,
+        tags: parsed.tags,
         anonymous: BTreeMap::new(),
     };
     for item in parsed.file.items {
@@ -31,6 +32,7 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
     }
     let Lowering { mut model, renamed, .. } = lowering;
     model.renamed = renamed;
+    model.macros = parsed.macros;
     model
 }
 
@@ -39,6 +41,7 @@ struct Lowering {
     facts: Facts,
     untagged: BTreeSet<String>,
     renamed: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
     /// Signatures without a name in C: their Rust text and the name that they got.
     anonymous: BTreeMap<String, String>,
 }

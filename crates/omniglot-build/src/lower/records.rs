@@ -102,7 +102,8 @@ impl Lowering {
 
     /// The C spelling of a type: by tag, else by typedef, else none.
     fn tagged(&self, name: &str, keyword: &str) -> Option<String> {
-        let c_name = self.renamed.get(name).map_or(names::in_c(name), String::as_str);
+        let known = self.renamed.get(name).or_else(|| self.tags.get(name));
+        let c_name = known.map_or(names::in_c(name), String::as_str);
         if !self.untagged.contains(name) {
             return Some(format!("{keyword} {c_name}"));
         }

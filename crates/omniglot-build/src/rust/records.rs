@@ -182,12 +182,12 @@ impl Rust<'_> {
             impl #name {
                 /// Takes these bytes as they are.
                 #[must_use]
-                pub const fn from_bytes(bytes: [u8; #size]) -> Self {
+                pub const fn from_ne_bytes(bytes: [u8; #size]) -> Self {
                     Self { bytes }
                 }
                 /// The bytes as they are.
                 #[must_use]
-                pub const fn to_bytes(self) -> [u8; #size] {
+                pub const fn to_ne_bytes(self) -> [u8; #size] {
                     self.bytes
                 }
                 #accessors
@@ -219,43 +219,43 @@ impl Rust<'_> {
     /// For each field of a union: read it, or make a union of it.
     fn accessors(self, record: &Record) -> TokenStream {
         let layouts = self.bindings.layouts();
-        let size = number(record.size);
-        let mut taken = BTreeSet::new();
+        let mut taken = BTreeSet::from(["from_ne_bytes".to_owned()]);
         let accessible = record.fields.iter().filter(|field| {
             let names = [field_accessor(&field.name), format!("from_{}", field.name)];
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names);
             free && layouts.of(&field.ty).is_ok()
         });
-        let accessors = accessible.map(|field| {
-            let ty = self.ty(&field.ty);
-            let reads = format!(" The bytes as the field `{}`.", field.name);
-            let makes = format!(
-                " A union that holds its field `{}`; the other bytes are zero.",
-                field.name
-            );
-            let (get, make) =
-                (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
-            quote! {
-                #[doc = #reads]
-                ///
-                /// # Errors
-                /// `InvalidValue` if the bytes are no value of the field's type.
-                pub fn #get(&self) -> ::omniglot::Result<#ty> {
-                    let mut frame = ::omniglot::Frame::<#size>::new();
-                    frame.put(0, self);
-                    frame.get(0)
-                }
-                #[doc = #makes]
-                #[must_use]
-                pub fn #make(value: #ty) -> Self {
-                    let mut union = Self::default();
-                    ::omniglot::encode_field(&value, &mut union.bytes, 0);
-                    union
-                }
-            }
-        });
+        let accessors = accessible.map(|field| self.accessor(record, field));
         quote! { #(#accessors)* }
+    }
+
+    fn accessor(self, record: &Record, field: &Field) -> TokenStream {
+        let size = number(record.size);
+        let ty = self.ty(&field.ty);
+        let reads = format!(" The bytes as the field `{}`.", field.name);
+        let makes =
+            format!(" A union that holds its field `{}`; the other bytes are zero.", field.name);
+        let (get, make) =
+            (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
+        quote! {
+            #[doc = #reads]
+            ///
+            /// # Errors
+            /// `InvalidValue` if the bytes are no value of the field's type.
+            pub fn #get(&self) -> ::omniglot::Result<#ty> {
+                let mut frame = ::omniglot::Frame::<#size>::new();
+                frame.put(0, self);
+                frame.get(0)
+            }
+            #[doc = #makes]
+            #[must_use]
+            pub fn #make(value: #ty) -> Self {
+                let mut union = Self::default();
+                ::omniglot::encode_field(&value, &mut union.bytes, 0);
+                union
+            }
+        }
     }
 
     /// An enum as a struct around its integer: any bits are valid.
@@ -284,7 +284,7 @@ impl Rust<'_> {
 /// A union's accessor must not collide with its other methods.
 fn field_accessor(field: &str) -> String {
     match field {
-        "from_bytes" | "to_bytes" | "default" | "clone" | "encode" | "explain" => {
+        "from_ne_bytes" | "to_ne_bytes" | "default" | "clone" | "encode" | "explain" => {
             format!("{field}_")
         }
         _ => field.to_owned(),

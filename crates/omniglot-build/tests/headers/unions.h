@@ -2,7 +2,7 @@
 #define UNIONS_H
 #include <stdbool.h>
 
-union number { int i; double d; bool flag; char text[12]; };
+union number { int i; double d; bool flag; char text[12]; unsigned char bytes[4]; };
 
 struct tagged {
     int tag;
