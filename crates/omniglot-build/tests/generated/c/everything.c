@@ -1,0 +1,110 @@
+#include "everything.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+async_res_t async_print(int value) { return (async_res_t)value; }
+
+bool flag(bool value) { return !value; }
+
+bool *raw_bool(int value)
+{
+    static bool raw;
+    memset(&raw, value, sizeof raw);
+    return &raw;
+}
+
+enum permissions both(enum permissions first, enum permissions second) { return first | second; }
+
+static rect_t kept;
+
+rect_t grow(rect_t rect, float factor)
+{
+    rect.corner.x *= factor;
+    for (int i = 0; i < 3; i++)
+        rect.weights[i] += i;
+    kept = rect;
+    return rect;
+}
+
+rect_t *last_rect(int state)
+{
+    kept.state = (async_res_t)state;
+    return &kept;
+}
+
+int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *exotic)
+{
+    return packet.kind + packet.length + bits.a + bits.b + bits.c + (exotic ? exotic->before : 0);
+}
+
+union number make_number(double d) { return (union number){ .d = d }; }
+double read_number(union number number) { return number.d; }
+struct value make_value(int whole) { return (struct value){ .tag = 1, .whole = whole }; }
+
+double many(int8_t a, uint16_t b, int64_t c, float d, double e, char *f, unsigned char g, short h,
+            size_t i, bool j, long k, struct point l)
+{
+    return e + a + b + c + d + strlen(f) + g + h + i + j + k + l.x + l.y;
+}
+
+int for_each(on_point callback, void *user, int count)
+{
+    int sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += callback(user, (struct point){ i, 10 * i }, i % 2 ? FORTH : BACK);
+    return sum;
+}
+
+int with_handlers(const struct handlers *handlers)
+{
+    return handlers->handler(handlers->user, (struct point){ 1, 2 }, STAY);
+}
+
+static int handler(void *user, struct point point, enum direction direction)
+{
+    return (user != 0) + point.x + point.y + direction;
+}
+
+on_point own_handler(void) { return handler; }
+
+int sort(int *numbers, size_t count, int (*order)(const void *, const void *))
+{
+    qsort(numbers, count, sizeof *numbers, order);
+    return count ? numbers[0] : 0;
+}
+
+void reader_fail(struct reader *reader, int position)
+{
+    reader->position = position;
+    longjmp(reader->on_error, 1);
+}
+
+int reader_next(struct reader *reader, int count)
+{
+    if (count < 0)
+        reader_fail(reader, -1);
+    if (reader->progress)
+        reader->progress(reader, count);
+    return reader->position += count;
+}
+
+int counter = 7;
+const char *const names[3] = { "one", "two", "three" };
+void fail_with(int number) { errno = number; }
+
+struct database { int size; };
+
+database *database_open(char **error)
+{
+    static struct database only = { 5 };
+    if (error)
+        *error = "no error";
+    return &only;
+}
+
+int database_size(const database *db) { return db->size; }
+int match(int type, int self) { return 10 * type + self; }
+int read(int fd) { return fd + 1; }
+int print(const char *format, ...) { return format != 0; }

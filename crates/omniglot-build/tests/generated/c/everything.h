@@ -1,0 +1,67 @@
+#ifndef EVERYTHING_H
+#define EVERYTHING_H
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** What became of it. See [nothing](http://example.com), `x` and <b>bold</b>.
+ *
+ *     indented(); // no doctest
+ */
+typedef enum { ASYNC_PENDING, ASYNC_DONE, ASYNC_FAILED } async_res_t;
+enum direction { BACK = -1, STAY = 0, FORTH = 1, AHEAD = 1 };
+enum permissions { MAY_READ = 1, MAY_WRITE = 2 };
+enum { BUFFER_SIZE = 64 };
+#define VERSION "1.2.3"
+
+async_res_t async_print(int value);
+bool flag(bool value);
+bool *raw_bool(int value);
+enum permissions both(enum permissions first, enum permissions second);
+
+struct point { int x; int y; };
+typedef struct { char type; struct point corner; async_res_t state; double weights[3]; } rect_t;
+rect_t grow(rect_t rect, float factor);
+rect_t *last_rect(int state);
+
+struct __attribute__((packed)) packet { uint8_t kind; uint32_t length; };
+struct bits { unsigned a : 3; unsigned b : 5; int c; };
+struct exotic { int before; long double number; };
+int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *exotic);
+
+union number { int i; double d; bool flag; };
+union number make_number(double d);
+double read_number(union number number);
+
+struct value { int tag; union { int whole; float part; }; };
+struct value make_value(int whole);
+
+double many(int8_t a, uint16_t b, int64_t c, float d, double e, char *f, unsigned char g, short h,
+            size_t i, bool j, long k, struct point l);
+
+typedef int (*on_point)(void *user, struct point point, enum direction direction);
+struct handlers { on_point handler; void (*log)(const char *format, ...); void *user; };
+int for_each(on_point callback, void *user, int count);
+int with_handlers(const struct handlers *handlers);
+on_point own_handler(void);
+int sort(int *numbers, size_t count, int (*order)(const void *, const void *));
+
+struct reader { jmp_buf on_error; int position; void (*progress)(struct reader *, int); };
+int reader_next(struct reader *reader, int count);
+void reader_fail(struct reader *reader, int position) __attribute__((noreturn));
+
+static inline int twice(int x) { return 2 * x; }
+extern int counter;
+extern const char *const names[3];
+void fail_with(int number);
+
+typedef struct database database;
+database *database_open(char **error);
+int database_size(const database *db);
+
+int match(int type, int self);
+int read(int fd);
+int print(const char *format, ...);
+int never_defined(void);
+#endif

@@ -1,0 +1,9 @@
+//! The generated module must need no unsafe code, no exception from lints, and no
+//! undocumented item.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, warnings, clippy::all, clippy::pedantic)]
+
+/// Everything that can be bound.
+pub mod everything {
+    omniglot::include_library!("everything");
+}

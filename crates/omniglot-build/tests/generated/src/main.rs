@@ -1,0 +1,152 @@
+//! Calls everything that was bound, and checks what comes back.
+#![forbid(unsafe_code)]
+
+use everything::everything::{self as lib, Everything, direction, on_point, permissions, point};
+use omniglot::{Error, FnPtr, InvalidValue, Ptr, Result};
+
+fn main() -> Result<()> {
+    let mut api = Everything::builder().build()?;
+    enums(&mut api)?;
+    structs(&mut api)?;
+    unions(&mut api)?;
+    numbers_and_names(&mut api)?;
+    callbacks(&mut api)?;
+    guards(&mut api)?;
+    globals(&mut api)?;
+    println!("all of it works");
+    Ok(())
+}
+
+fn enums(api: &mut lib::Api) -> Result<()> {
+    assert_eq!(api.async_print(1)?, lib::async_res_t::ASYNC_DONE);
+    let invalid = InvalidValue { type_name: "async_res_t", value: 3, valid: &[0, 1, 2] };
+    assert_eq!(api.async_print(3), Err(Error::InvalidValue(invalid)));
+    assert!(api.flag(false)?);
+    let raw = api.raw_bool(2)?;
+    let invalid = InvalidValue { type_name: "bool", value: 2, valid: &[0, 1] };
+    assert_eq!(api.read(api.upgrade(raw)?), Err(Error::InvalidValue(invalid)));
+    let all = api.both(permissions::MAY_READ, permissions::MAY_WRITE)?;
+    assert_eq!(all, permissions::MAY_READ | permissions::MAY_WRITE);
+    assert_eq!(direction::AHEAD, direction::FORTH);
+    assert_eq!(lib::BUFFER_SIZE, 64);
+    assert_eq!(lib::VERSION, c"1.2.3");
+    Ok(())
+}
+
+fn structs(api: &mut lib::Api) -> Result<()> {
+    let rect = lib::rect_t { type_: 1, corner: point { x: 4, y: 5 }, ..Default::default() };
+    let grown = api.grow(rect, 2.5)?;
+    assert_eq!(grown.corner, point { x: 10, y: 5 });
+    assert_eq!(grown.weights, [0.0, 1.0, 2.0]);
+    let kept = api.last_rect(2)?;
+    let kept = api.upgrade(kept)?;
+    assert_eq!(api.read(kept)?.state, lib::async_res_t::ASYNC_FAILED);
+    assert_eq!(api.read(kept.field(lib::rect_t::CORNER).field(point::X))?, 10);
+    api.last_rect(9)?;
+    let invalid = InvalidValue { type_name: "async_res_t", value: 9, valid: &[0, 1, 2] };
+    assert_eq!(api.read(kept).err(), Some(Error::InvalidValue(invalid)));
+
+    let packet = lib::packet { kind: 1, length: 20 };
+    let bits = lib::bits { _bitfield_1: [0b0100_1010], c: 300 };
+    assert_eq!(api.sum_of_parts(packet, bits, Ptr::null())?, 1 + 20 + 2 + 9 + 300);
+    let exotic = api.alloc(lib::exotic::default())?;
+    assert_eq!(api.sum_of_parts(packet, bits, &exotic)?, 332);
+    Ok(())
+}
+
+fn unions(api: &mut lib::Api) -> Result<()> {
+    let number = api.make_number(2.5)?;
+    assert_eq!(number.d()?, 2.5);
+    assert_eq!(api.read_number(lib::number::from_d(7.5))?, 7.5);
+    let odd = lib::number::from_i(2);
+    assert!(matches!(odd.flag(), Err(Error::InvalidValue(_))));
+    assert_eq!(api.make_value(11)?.anonymous_1.whole()?, 11);
+    Ok(())
+}
+
+fn numbers_and_names(api: &mut lib::Api) -> Result<()> {
+    let text = api.alloc_str("four")?;
+    let l = point { x: -1, y: -2 };
+    let sum = api.many(-1, 65535, 1 << 40, 0.5, 0.25, &text, 255, -3, 9, true, -7, l)?;
+    let expected = -1.0 + 65535.0 + f64::from(1 << 20) * f64::from(1 << 20) + 0.75 + 4.0;
+    assert_eq!(sum, expected + 255.0 - 3.0 + 9.0 + 1.0 - 7.0 - 3.0);
+    assert_eq!(api.match_(1, 2)?, 12);
+    assert_eq!(api.read_(3)?, 4);
+    assert_eq!(api.twice(21)?, 42);
+    api.fail_with(33)?;
+    assert_eq!(api.errno(), 33);
+    let error = api.alloc(Ptr::null())?;
+    let database = api.database_open(&error)?;
+    assert_eq!(api.database_size(database)?, 5);
+    let message = api.read(&error)?;
+    assert_eq!(&*api.read_str(message, 64)?, "no error");
+    Ok(())
+}
+
+fn callbacks(api: &mut lib::Api) -> Result<()> {
+    let mut seen = Vec::new();
+    let mut record = |_: &mut lib::Api, (_, place, way): (_, point, direction)| {
+        seen.push((place, way));
+        Ok(place.y)
+    };
+    let sum = api.with_callback::<on_point, _>(&mut record, |api, callback| {
+        api.for_each(callback, Ptr::null(), 3)
+    })??;
+    assert_eq!(sum, 30);
+    assert_eq!(seen[1], (point { x: 1, y: 10 }, direction::FORTH));
+
+    let own: FnPtr<on_point> = api.own_handler()?;
+    assert_eq!(api.call_pointer(own, (Ptr::null(), point { x: 2, y: 3 }, direction::BACK))?, 4);
+    assert_eq!(api.for_each(own, Ptr::null(), 2)?, 11);
+    let handlers = lib::handlers { handler: own, ..Default::default() };
+    let handlers = api.alloc(handlers)?;
+    assert_eq!(api.with_handlers(&handlers)?, 3);
+
+    let numbers = api.alloc_slice(&[3, 1, 2])?;
+    let mut reverse = |api: &mut lib::Api, (left, right): (Ptr<_>, Ptr<_>)| {
+        let left: i32 = api.read(api.upgrade(left.cast())?)?;
+        let right: i32 = api.read(api.upgrade(right.cast())?)?;
+        Ok(right - left)
+    };
+    let first = api.with_callback::<lib::sort_order_fn, _>(&mut reverse, |api, order| {
+        api.sort(&numbers, 3, order)
+    })??;
+    assert_eq!(first, 3);
+    Ok(())
+}
+
+/// `longjmp` ends the call, not the instance; also through a nested guarded call.
+fn guards(api: &mut lib::Api) -> Result<()> {
+    let reader = api.alloc(lib::reader::default())?;
+    assert_eq!(api.reader_next(&reader, 2)?, 2);
+    assert_eq!(api.reader_next(&reader, -1), Err(Error::NonLocalExit));
+    assert_eq!(api.reader_next(&reader, 3)?, 2);
+
+    let mut nested = None;
+    let mut progress = |api: &mut lib::Api, (reader, count): (Ptr<lib::reader>, i32)| {
+        if count == 5 {
+            nested = Some(api.reader_next(reader, -1));
+            return Err(api.raise_reader_fail(reader, 40)?);
+        }
+        Ok(())
+    };
+    let outcome = api.with_callback::<lib::reader_progress_fn, _>(&mut progress, |api, progress| {
+        let watching = lib::reader { progress, ..Default::default() };
+        let watched = api.alloc(watching)?;
+        assert_eq!(api.reader_next(&watched, 1)?, 1);
+        assert_eq!(api.reader_next(&watched, 5), Err(Error::NonLocalExit));
+        Ok::<_, Error>(api.read(&watched)?.position)
+    })?;
+    assert_eq!(nested, Some(Err(Error::NonLocalExit)));
+    assert_eq!(outcome?, 40);
+    Ok(())
+}
+
+fn globals(api: &mut lib::Api) -> Result<()> {
+    let counter = api.address_of_counter()?;
+    assert_eq!(api.read(api.upgrade(counter)?)?, 7);
+    let names = api.address_of_names()?;
+    let names = api.read(api.upgrade(names)?)?;
+    assert_eq!(&*api.read_str(names[2], 16)?, "three");
+    Ok(())
+}
