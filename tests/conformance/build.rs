@@ -1,0 +1,74 @@
+//! Binds the C libraries that the tests call and are attacked by.
+#![forbid(unsafe_code)]
+
+use omniglot_build::{Library, Result};
+
+/// One for each level that calls may nest, and some to spare.
+const SLOTS: u32 = 72;
+
+/// Ways to attack while loading: `enum attack` in `c/constructor.c`.
+const CONSTRUCTORS: [&str; 27] = [
+    "crash",
+    "loop",
+    "exit",
+    "recurse",
+    "read_file",
+    "write_file",
+    "remove_file",
+    "list_processes",
+    "open_own_memory",
+    "open_host_memory",
+    "write_host_memory",
+    "fork",
+    "raw_fork",
+    "execute",
+    "thread",
+    "signal_host",
+    "trace_host",
+    "limit_host",
+    "outlive_host",
+    "connect",
+    "new_namespace",
+    "forge_nothing",
+    "forge_wild_image",
+    "forge_noise_image",
+    "forge_callback",
+    "forge_report",
+    "forge_image",
+];
+
+fn main() -> Result<()> {
+    conformance()?;
+    hostile()?;
+    CONSTRUCTORS.into_iter().try_for_each(constructor)
+}
+
+fn conformance() -> Result<()> {
+    Library::new("conformance")
+        .header("c/conformance.h")
+        .source("c/conformance.c")
+        .source("c/liar.c")
+        .setjmp_guard("reader_(sum|fail|fail_at)", "reader->escape")
+        .raise("reader_fail")
+        .callback_slots(SLOTS)
+        .generate()
+}
+
+fn hostile() -> Result<()> {
+    Library::new("hostile")
+        .header("c/hostile.h")
+        .source("c/hostile.c")
+        .source("c/hostile_liar.c")
+        .include("../../crates/omniglot-linux/worker")
+        .callback_slots(SLOTS)
+        .generate()
+}
+
+fn constructor(attack: &str) -> Result<()> {
+    Library::new(format!("constructor_{attack}"))
+        .header("c/constructor.h")
+        .source("c/constructor.c")
+        .include("../../crates/omniglot-linux/worker")
+        .define("ATTACK", attack.to_uppercase())
+        .generate()
+}

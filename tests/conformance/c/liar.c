@@ -1,0 +1,15 @@
+/* Functions whose types are not those of conformance.h: C links them all the same.
+ * They show bits that C itself could not put into a bool. */
+#include <stdint.h>
+
+typedef uint8_t (*Callback)(uint32_t value);
+
+uint8_t bool_of_bits(uint8_t bits)
+{
+    return bits;
+}
+
+uint8_t call_bool_bits(Callback callback, uint8_t bits)
+{
+    return callback(bits);
+}

@@ -1,0 +1,120 @@
+//! Crashes and hangs end the call, and only the call.
+
+use core::hint::black_box;
+use core::time::Duration;
+
+use omniglot::{Cause, Error, FaultKind, FnPtr, Ptr, Runtime};
+
+use crate::case::cases;
+use crate::conformance::IntCallback;
+use crate::failure::{equal, fault, holds};
+use crate::{Api, Case, Outcome, Suite};
+
+impl<R: Runtime> Suite<R> {
+    pub(crate) const CONTAINMENT: &'static [Case<R>] = cases![
+        Containment, Usable:
+            time_limits_can_be_lifted;
+        Containment, Poisoned:
+            reading_null_is_a_fault,
+            writing_null_is_a_fault,
+            a_trap_is_a_fault,
+            stack_overflow_is_a_fault,
+            a_call_of_a_wild_address_is_a_fault,
+            an_endless_loop_runs_out_of_time,
+            a_poisoned_instance_refuses_everything_but_reading;
+        Memory, Poisoned:
+            the_library_cannot_read_the_hosts_memory,
+            the_library_cannot_write_the_hosts_memory,
+            the_library_cannot_run_the_hosts_code;
+    ];
+}
+
+fn reading_null_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let fault = fault(api.read_int(Ptr::null()))?;
+    equal((fault.kind, fault.address), (FaultKind::Access, 0))
+}
+
+fn writing_null_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let fault = fault(api.write_int(Ptr::from_addr(4), 1))?;
+    equal((fault.kind, fault.address), (FaultKind::Access, 4))
+}
+
+fn a_trap_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let kind = fault(api.trap())?.kind;
+    let stopped =
+        matches!(kind, FaultKind::IllegalInstruction | FaultKind::Trap | FaultKind::Abort);
+    holds(stopped, "a trap is a trap")
+}
+
+fn stack_overflow_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let kind = fault(api.overflow_stack())?.kind;
+    holds(
+        matches!(kind, FaultKind::StackOverflow | FaultKind::Access),
+        "there is something below the stack",
+    )
+}
+
+fn a_call_of_a_wild_address_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    fault(api.call_pointer(FnPtr::<IntCallback>::from_addr(8), (1,))).map(drop)
+}
+
+fn an_endless_loop_runs_out_of_time<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    api.set_timeout(Some(Duration::from_secs(30)));
+    equal(api.echo_i32(1), Ok(1))?;
+    let limit = Duration::from_millis(20);
+    api.set_timeout(Some(limit));
+    equal(api.loop_forever(), Err(Error::Timeout { limit }))?;
+    equal(api.poisoned(), Some(Cause::Timeout))
+}
+
+fn time_limits_can_be_lifted<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    api.set_timeout(Some(Duration::from_nanos(1)));
+    api.set_timeout(None);
+    // Long enough for a limit of a nanosecond to be noticed, were it still there.
+    let numbers = api.malloc::<i32>(1 << 20)?;
+    api.count_up(numbers, numbers.len(), 0)?;
+    equal(api.sum(numbers, 3), Ok(3))
+}
+
+fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let numbers = api.malloc::<i32>(3)?;
+    api.count_up(numbers, 3, 1)?;
+    fault(api.trap())?;
+    let poisoned = Error::Poisoned { by: Cause::Fault };
+    equal(api.poisoned(), Some(Cause::Fault))?;
+    equal(api.echo_i32(1), Err(poisoned))?;
+    equal(api.malloc::<u8>(1).map(drop), Err(poisoned))?;
+    equal(api.free(numbers), Err(poisoned))?;
+    equal(api.scope(|_| Ok(())), Err(poisoned))?;
+    equal(api.write_slice(numbers, &[0; 3]), Err(poisoned))?;
+    equal(api.copy_within(numbers, numbers), Err(poisoned))?;
+    let registered = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |_, _| ());
+    equal(registered, Err(poisoned))?;
+    // What was in memory can still be looked at.
+    equal(api.view_slice(numbers).map(|view| view.iter().sum()), Ok(6))
+}
+
+fn the_library_cannot_read_the_hosts_memory<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let secret = black_box(0x5ec2_e700);
+    let address = core::ptr::from_ref(&secret).addr();
+    let fault = fault(api.read_int(Ptr::from_addr(address)))?;
+    equal((fault.kind, fault.address), (FaultKind::Access, address))
+}
+
+fn the_library_cannot_write_the_hosts_memory<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let value = black_box(7);
+    let address = core::ptr::from_ref(&value).addr();
+    let fault = fault(api.write_int(Ptr::from_addr(address), 8))?;
+    equal((fault.kind, fault.address), (FaultKind::Access, address))?;
+    equal(*black_box(&value), 7)
+}
+
+fn the_library_cannot_run_the_hosts_code<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let own: fn(u32) -> bool = is_even;
+    let function = FnPtr::<IntCallback>::from_addr(own as usize);
+    fault(api.call_pointer(function, (1,))).map(drop)
+}
+
+fn is_even(number: u32) -> bool {
+    number.is_multiple_of(2)
+}

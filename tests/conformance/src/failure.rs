@@ -1,0 +1,71 @@
+//! Why a case failed, without an allocator.
+
+use core::fmt::{self, Debug, Write};
+use core::panic::Location;
+
+use omniglot::{Error, Fault, Text};
+
+/// How a case ends.
+pub type Outcome = Result<(), Failure>;
+
+/// What was wrong, and where the case found it.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    place: &'static Location<'static>,
+    what: Text,
+}
+
+impl Failure {
+    /// A failure at the caller.
+    #[track_caller]
+    fn new(what: fmt::Arguments<'_>) -> Self {
+        let mut text = Text::default();
+        // A text takes as much as fits, and never fails.
+        let _ = text.write_fmt(what);
+        Self { place: Location::caller(), what: text }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.place, self.what)
+    }
+}
+
+/// An error that the case did not expect.
+impl From<Error> for Failure {
+    #[track_caller]
+    fn from(error: Error) -> Self {
+        Self::new(format_args!("{error}"))
+    }
+}
+
+/// Fails unless both are equal.
+#[track_caller]
+pub(crate) fn equal<T: PartialEq + Debug>(found: T, wanted: T) -> Outcome {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Failure::new(format_args!("{found:?} where it should be {wanted:?}")))
+}
+
+/// Fails unless `truth` is true.
+#[track_caller]
+pub(crate) fn holds(truth: bool, what: &str) -> Outcome {
+    if truth { Ok(()) } else { Err(Failure::new(format_args!("it does not hold that {what}"))) }
+}
+
+/// The fault that a call ended with; anything else is a failure.
+#[track_caller]
+pub(crate) fn fault<T: Debug>(result: omniglot::Result<T>) -> Result<Fault, Failure> {
+    match result {
+        Err(Error::Fault(fault)) => Ok(fault),
+        other => Err(Failure::new(format_args!("{other:?} where it should be a fault"))),
+    }
+}
+
+/// Fails unless there is a value.
+#[track_caller]
+pub(crate) fn present<T>(value: Option<T>) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::new(format_args!("nothing where there should be something")))
+}

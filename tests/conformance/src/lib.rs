@@ -1,0 +1,59 @@
+//! One set of tests for every runtime.
+//!
+//! Each [`Case`] calls the C library of `c/conformance.h` in some way and checks one
+//! of the guarantees. Cases need nothing but omniglot's core without an allocator, so
+//! that they run on any runtime and in a kernel; a test program makes the instances
+//! and calls [`Case::run`] for each of [`Suite::topics`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod aliasing;
+mod arguments;
+mod callbacks;
+mod case;
+mod containment;
+mod enums;
+mod failure;
+mod memory;
+mod nesting;
+mod numbers;
+mod pointers;
+mod raising;
+mod sheets;
+mod state;
+mod strings;
+mod structs;
+
+/// The C library that the cases call.
+pub mod conformance {
+    omniglot::include_library!("conformance");
+}
+
+pub use case::{Case, Guarantee, Leaves, Suite, Verdict};
+pub use failure::{Failure, Outcome};
+
+/// The library's interface, as cases get it.
+type Api<R> = conformance::Api<R>;
+
+impl<R: omniglot::Runtime> Suite<R> {
+    /// All cases, by topic.
+    #[must_use]
+    pub fn topics() -> [(&'static str, &'static [Case<R>]); 14] {
+        [
+            ("numbers", Self::NUMBERS),
+            ("enums", Self::ENUMS),
+            ("structs", Self::STRUCTS),
+            ("sheets", Self::SHEETS),
+            ("arguments", Self::ARGUMENTS),
+            ("pointers", Self::POINTERS),
+            ("strings", Self::STRINGS),
+            ("memory", Self::MEMORY),
+            ("aliasing", Self::ALIASING),
+            ("callbacks", Self::CALLBACKS),
+            ("nesting", Self::NESTING),
+            ("raising", Self::RAISING),
+            ("containment", Self::CONTAINMENT),
+            ("state", Self::STATE),
+        ]
+    }
+}

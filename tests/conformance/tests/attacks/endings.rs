@@ -1,0 +1,60 @@
+//! Ways to end a process, and ways never to end a call.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use omniglot::{Error, FaultKind};
+
+use super::attack::{Attack, Must, attack, limit};
+use super::hostile::Way;
+
+const ABORT: Must = Must::Fault(&[FaultKind::Abort]);
+
+pub(crate) fn attacks() -> Vec<Attack> {
+    let mut all: Vec<_> = [
+        ("exit", Must::Exit(3), Way::BY_EXIT),
+        ("immediate_exit", Must::Exit(3), Way::BY_IMMEDIATE_EXIT),
+        ("quick_exit", Must::Exit(3), Way::BY_QUICK_EXIT),
+        ("abort", ABORT, Way::BY_ABORT),
+        ("assert", ABORT, Way::BY_ASSERT),
+        ("kill_itself", Must::Deny("tgkill"), Way::BY_SIGNAL),
+    ]
+    .into_iter()
+    .map(|(name, must, way)| {
+        attack(format!("endings::{name}"), must, move |api, _| api.leave(way, 3).map(|()| true))
+    })
+    .collect();
+    all.push(attack("endings::never", Must::TimeOut, |api, _| {
+        limit(api);
+        api.loop_forever().map(|()| true)
+    }));
+    all.push(attack(
+        "endings::interrupted",
+        Must::Fail(|error| *error == Error::Interrupted),
+        |api, _| {
+            let handle = api.interrupt_handle();
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // One that comes before the call begins has no effect, so it is repeated.
+                    while !done.load(Ordering::Relaxed) {
+                        handle.interrupt();
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
+                let outcome = api.loop_forever();
+                done.store(true, Ordering::Relaxed);
+                outcome.map(|()| true)
+            })
+        },
+    ));
+    // Blocked in the one system call that may block.
+    all.push(attack("endings::sleeps_for_ever", Must::TimeOut, |api, _| {
+        limit(api);
+        let word = api.alloc(0u32)?;
+        let address = word.as_ref().as_ptr().addr() as i64;
+        const FUTEX: i64 = 202;
+        api.system_call(FUTEX, address, 0, 0, 0, 0, 0).map(|_| true)
+    }));
+    all
+}

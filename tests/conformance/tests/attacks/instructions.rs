@@ -1,0 +1,54 @@
+//! Instructions that no library should run.
+
+use std::hint::black_box;
+
+use omniglot::{Error, FaultKind};
+
+use super::attack::{ACCESS, ANYHOW, Attack, Must, attack, limit};
+use super::hostile::Instruction;
+
+const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
+
+pub(crate) fn attacks() -> Vec<Attack> {
+    let mut all: Vec<_> = [
+        ("divide_by_zero", Must::Fault(&[FaultKind::Arithmetic]), Instruction::DIVIDE_BY_ZERO),
+        ("undefined", Must::Fault(&[FaultKind::IllegalInstruction]), Instruction::UNDEFINED),
+        ("breakpoint", TRAP, Instruction::BREAKPOINT),
+        ("debug_trap", TRAP, Instruction::DEBUG_TRAP),
+        ("trap_flag", TRAP, Instruction::TRAP_FLAG),
+        ("halt", ACCESS, Instruction::HALT),
+        ("disable_interrupts", ACCESS, Instruction::DISABLE_INTERRUPTS),
+        ("read_port", ACCESS, Instruction::READ_PORT),
+        ("write_control_register", ACCESS, Instruction::WRITE_CONTROL_REGISTER),
+        ("non_canonical", ACCESS, Instruction::NON_CANONICAL),
+        ("misaligned", Must::Fault(&[FaultKind::Bus]), Instruction::ALIGNMENT_CHECK),
+        // The doors of 32-bit programs, and the oldest one of 64-bit ones. What is
+        // behind them depends on the processor and the kernel; they stay shut.
+        ("interrupt_80", ANYHOW, Instruction::INTERRUPT_80),
+        ("sysenter", ANYHOW, Instruction::SYSENTER),
+        ("vsyscall", ANYHOW, Instruction::VSYSCALL),
+    ]
+    .into_iter()
+    .map(|(name, must, instruction)| {
+        attack(format!("instructions::{name}"), must, move |api, _| {
+            api.execute(instruction).map(|()| true)
+        })
+    })
+    .collect();
+    all.push(attack("instructions::upset_registers", Must::EndSomehow, |api, _| {
+        limit(api);
+        let outcome = api.upset_registers();
+        // The host's own registers: rounding, traps, direction of copies.
+        let third = black_box(1.0f64) / black_box(3.0);
+        let copied = black_box([1u64; 64]).to_vec();
+        if third.to_bits() != 0x3fd5_5555_5555_5555 || copied != [1; 64] {
+            return Ok(true);
+        }
+        match outcome.and_then(|()| api.add(2, 3)) {
+            Ok(5) => Ok(false),
+            Ok(_) => Err(Error::WrongInstance),
+            Err(error) => Err(error),
+        }
+    }));
+    all
+}

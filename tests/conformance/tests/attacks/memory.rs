@@ -1,0 +1,147 @@
+//! Wild reads, writes, frees and jumps; overflows of heap and stack.
+
+use omniglot::{FaultKind, Ptr, Runtime};
+
+use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, window};
+use super::canaries::Targets;
+
+/// The addresses that attacks aim at, besides the host's own.
+const WILD: [(&str, usize); 4] =
+    [("null", 0), ("low", 0x1000), ("kernel", 0xffff_8000_0000_0000), ("top", usize::MAX - 7)];
+
+/// Places in the host, by name: each attack is run with the address of its turn.
+const PLACES: [&str; 4] = ["heap", "stack", "data", "code"];
+
+fn address(targets: &Targets, place: &str) -> usize {
+    let named = targets.named().into_iter().find(|(name, _)| *name == place);
+    named.map_or(0, |(_, address)| address)
+}
+
+pub(crate) fn attacks() -> Vec<Attack> {
+    let mut all = Vec::new();
+    for place in PLACES {
+        all.extend(at_host(place));
+    }
+    for (name, address) in WILD {
+        all.extend(at_wild(name, address));
+    }
+    all.extend(on_its_own_memory());
+    all.extend(on_the_heap());
+    all
+}
+
+fn at_host(place: &'static str) -> [Attack; 5] {
+    [
+        attack(format!("memory::read_host_{place}"), ACCESS, move |api, targets| {
+            api.read_at(address(targets, place)).map(|_| true)
+        }),
+        attack(format!("memory::write_host_{place}"), ACCESS, move |api, targets| {
+            api.write_at(address(targets, place), 0).map(|()| true)
+        }),
+        attack(format!("memory::copy_host_{place}"), ACCESS, move |api, targets| {
+            let room = api.malloc::<u8>(64)?;
+            api.steal(address(targets, place), room, 64).map(|()| true)
+        }),
+        attack(format!("memory::jump_to_host_{place}"), FAULT, move |api, targets| {
+            api.jump_to(address(targets, place)).map(|()| true)
+        }),
+        attack(format!("memory::free_host_{place}"), FAULT, move |api, targets| {
+            api.free_at(address(targets, place)).map(|()| true)
+        }),
+    ]
+}
+
+fn at_wild(name: &'static str, address: usize) -> [Attack; 3] {
+    [
+        attack(format!("memory::read_{name}"), ACCESS, move |api, _| {
+            api.read_at(address).map(|_| true)
+        }),
+        attack(format!("memory::write_{name}"), ACCESS, move |api, _| {
+            api.write_at(address, 1).map(|()| true)
+        }),
+        attack(format!("memory::jump_to_{name}"), ACCESS, move |api, _| {
+            api.jump_to(address).map(|()| true)
+        }),
+    ]
+}
+
+/// Its own memory is its own to ruin, but only so far as it may write it.
+fn on_its_own_memory() -> Vec<Attack> {
+    vec![
+        attack("memory::read_before_the_window", ACCESS, |api, _| {
+            api.read_at(window(api) - 8).map(|_| true)
+        }),
+        attack("memory::read_after_the_window", ACCESS, |api, _| {
+            let end = window(api) + api.runtime().window().len();
+            api.read_at(end).map(|_| true)
+        }),
+        attack("memory::fill_the_whole_window", ANYHOW, |api, _| {
+            let (start, len) = (window(api), api.runtime().window().len());
+            api.fill_at(start, len, 0xee).map(|()| false)
+        }),
+        attack("memory::run_what_the_host_allocated", ACCESS, |api, _| {
+            // A return instruction, if only it were executable.
+            let code = api.alloc_slice(&[0xc3u8; 16])?;
+            api.jump_to(code.as_slice().as_ptr().addr()).map(|()| true)
+        }),
+        attack("memory::run_its_own_heap", ACCESS, |api, _| {
+            let code = api.malloc::<u8>(16)?;
+            api.write_slice(code, &[0xc3; 16])?;
+            api.jump_to(code.as_ptr().addr()).map(|()| true)
+        }),
+        attack("memory::smash_the_return_address", FAULT, |api, _| {
+            api.smash_stack(64).map(|()| true)
+        }),
+        attack("memory::smash_all_frames", FAULT, |api, _| {
+            api.smash_stack(64 << 20).map(|()| true)
+        }),
+        attack("memory::overflow_the_stack", Must::Fault(&[FaultKind::StackOverflow]), |api, _| {
+            api.recurse().map(|()| true)
+        }),
+        // What a dead frame holds by then is anybody's guess.
+        attack("memory::jump_to_a_dead_frame", Must::EndSomehow, |api, _| {
+            api.jump_to_dead_frame().map(|()| false)
+        }),
+    ]
+}
+
+fn on_the_heap() -> Vec<Attack> {
+    vec![
+        attack("memory::free_what_the_host_allocated", FAULT, |api, _| {
+            let numbers = api.alloc_slice(&[1u64; 64])?;
+            let outcome = api.free_at(numbers.as_slice().as_ptr().addr() + 16);
+            // The host's book-keeping lies elsewhere: the box is still its own.
+            let intact = *api.view_slice(&numbers)? == [1; 64];
+            outcome.map(|()| !intact)
+        }),
+        attack("memory::free_the_window", FAULT, |api, _| {
+            api.free_at(window(api) + 64).map(|()| true)
+        }),
+        attack("memory::free_twice", Must::Fault(&[FaultKind::Abort]), |api, _| {
+            api.free_twice().map(|()| true)
+        }),
+        // malloc may notice, or not, or not yet.
+        attack("memory::overrun_the_heap", Must::EndSomehow, |api, _| {
+            api.overrun_heap().map(|()| false)
+        }),
+        attack("memory::exhaust_memory", Must::Pass, |api, _| {
+            let blocks = api.exhaust_memory(1 << 20, false)?;
+            let again = api.malloc::<u8>(1 << 20)?;
+            api.free(again)?;
+            Ok(blocks == 0)
+        }),
+        attack("memory::exhaust_and_touch_memory", Must::Pass, |api, _| {
+            Ok(api.exhaust_memory(64 << 10, true)? == 0)
+        }),
+        attack("memory::exhaust_what_the_host_allocates", Must::Pass, |api, _| {
+            api.exhaust_memory(1 << 20, true)?;
+            // The host's part is apart from the library's.
+            let mine = api.alloc_zeroed::<u8>(1 << 20)?;
+            Ok(api.read_at(mine.as_slice().as_ptr().addr())? != 0)
+        }),
+        attack("memory::give_the_host_a_wild_block", Must::BeOutside, |api, targets| {
+            let block = Ptr::<u64>::from_addr(targets.heap);
+            api.upgrade_slice_mut(block, 16).map(|_| true)
+        }),
+    ]
+}

@@ -1,0 +1,114 @@
+//! Every system call, by its number.
+
+use libtest_mimic::{Failed, Trial};
+use omniglot::{Error, FaultKind};
+
+use super::attack::{check_fresh_instance, instance};
+use super::canaries::{Targets, with_canaries};
+use super::hostile::Hostile;
+
+/// The last numbers that Linux has given out are below this.
+const NUMBERS: i64 = 500;
+/// Numbers per test.
+const STEP: i64 = 25;
+
+/// Marks the numbers of the x32 ABI.
+const X32: i64 = 0x4000_0000;
+/// Calls with numbers of their own there: `execve`, `ptrace`, `process_vm_writev` and so on.
+const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
+
+/// Calls that do their work and concern nobody else: wait and wake, and two that
+/// pretend to have done something.
+const HARMLESS: [i64; 3] =
+    [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
+const EXIT_GROUP: i64 = 231;
+/// The kernel's own, for probes that a debugger sets; from anywhere else they fail,
+/// and since Linux 6.14 no filter sees them.
+const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
+
+const EPERM: i64 = 1;
+const ENOMEM: i64 = 12;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<_> = (0..NUMBERS + 1)
+        .step_by(STEP as usize)
+        .map(|first| {
+            let last = (first + STEP - 1).min(NUMBERS);
+            trial(format!("numbers_{first}_to_{last}"), (first..=last).collect())
+        })
+        .collect();
+    trials.push(trial(
+        "numbers_of_x32".into(),
+        (0..16).chain(X32_ONLY).map(|number| X32 + number).collect(),
+    ));
+    trials.push(trial("large_numbers".into(), large_numbers()));
+    trials
+}
+
+/// Numbers that no table holds, and `execve` behind bits that the kernel may drop.
+fn large_numbers() -> Vec<i64> {
+    const EXECVE: i64 = 59;
+    vec![
+        NUMBERS + 1,
+        1000,
+        4096,
+        0xffff,
+        i64::from(i32::MAX),
+        1 << 31,
+        (1 << 31) | EXECVE,
+        (1 << 32) | EXECVE,
+        (1 << 63) | EXECVE,
+        i64::MAX,
+        -1,
+        -EXECVE,
+        i64::MIN,
+    ]
+}
+
+fn trial(name: String, numbers: Vec<i64>) -> Trial {
+    Trial::test(format!("system_calls::{name}"), move || {
+        with_canaries(|canaries| try_all(&numbers, &canaries.targets()))??;
+        check_fresh_instance()
+    })
+}
+
+/// Makes each call twice: with nothing, and with arguments that mean the host.
+fn try_all(numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
+    let host = i64::from(targets.process);
+    let heap = targets.heap as i64;
+    let mut library = instance()?;
+    for number in numbers {
+        for arguments in [[0; 6], [host, heap, heap, heap, 1, 1]] {
+            if library.poisoned().is_some() {
+                library = instance()?;
+            }
+            try_one(&mut library, *number, arguments)?;
+        }
+    }
+    Ok(())
+}
+
+fn try_one(library: &mut Hostile, number: i64, arguments: [i64; 6]) -> Result<(), Failed> {
+    let [a, b, c, d, e, f] = arguments;
+    let outcome = library.system_call(number, a, b, c, d, e, f);
+    let right = match outcome {
+        Ok(result) if PROBES.contains(&number) => result < 0,
+        Err(Error::Fault(fault)) if PROBES.contains(&number) => {
+            fault.kind == FaultKind::IllegalInstruction
+        }
+        Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
+        Err(Error::SyscallDenied { number: said, name }) => names(number, said) && !name.is_empty(),
+        Err(Error::Exited { .. }) => number == EXIT_GROUP,
+        Err(_) => false,
+    };
+    if right {
+        Ok(())
+    } else {
+        Err(format!("system call {number} with {arguments:?}: {outcome:?}").into())
+    }
+}
+
+/// Whether a report's number is the call's: the kernel looks at 32 bits.
+const fn names(number: i64, said: u64) -> bool {
+    number as u32 == said as u32
+}
