@@ -20,7 +20,8 @@
 //!
 //! Loading is hostile time already, since a library's constructors run in it. What
 //! confines it: Landlock (files, sockets, signals; where the kernel
-//! has none, the host opens files for the worker), a seccomp filter (system calls), no
+//! has none, or the worker may write to a pipe of the host, the host opens files for
+//! the worker), a seccomp filter (system calls), no
 //! capabilities, no new privileges, no descriptors of the host. After loading a
 //! second filter leaves `futex` and `exit_group`, and what [`Permissions`] name.
 //!

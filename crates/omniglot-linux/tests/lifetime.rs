@@ -6,7 +6,7 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -45,6 +45,9 @@ fn helper() {
         Ok("fork while idle") => fork_while_idle(),
         Ok("fork in a callback") => fork_in_callback(),
         Ok("limits") => limited_address_space(),
+        Ok("blocked signals") => blocked_signals(),
+        Ok("closed streams") => closed_streams(),
+        Ok("stderr") => standard_error_is_for_writing(),
         _ => {}
     }
 }
@@ -327,4 +330,99 @@ fn limited_address_space() {
 #[test]
 fn a_limited_address_space_is_named() {
     run("limits");
+}
+
+fn blocked_signals() {
+    // SAFETY: an all-zero set is a value of the type.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `all` outlives the call.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: `all` outlives the call, and a null pointer for the old set is allowed.
+    let blocked =
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) };
+    assert_eq!(blocked, 0);
+    match call(&mut start(), Shim::Null, 0, 0) {
+        Err(Error::Fault(fault)) => assert_eq!(fault.address, 8),
+        other => panic!("a fault was expected, but {other:?}"),
+    }
+    let denied = call(&mut start(), Shim::Open, 0, 0);
+    assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
+}
+
+#[test]
+fn signals_that_the_host_blocks_are_reported() {
+    run("blocked signals");
+}
+
+fn closed_streams() {
+    let sample = support::sample();
+    assert!(!sample.image.is_empty());
+    for stream in 0..3 {
+        // SAFETY: nothing in this process owns the standard streams.
+        assert_eq!(unsafe { libc::close(stream) }, 0);
+    }
+    make_and_use();
+    make_and_use();
+    let mut options = omniglot_linux::Options::default();
+    options.allow = omniglot_linux::Permissions::default().with(omniglot_linux::Permission::Stderr);
+    let mut linux = support::start_with(&options);
+    assert_eq!(call(&mut linux, Shim::Print, 2, 0), Ok(13), "written to nowhere");
+}
+
+#[test]
+fn a_host_without_standard_streams_can_start_workers() {
+    run("closed streams");
+}
+
+/// How a constructor ends that may write to standard error.
+fn with_stderr(code: &str) -> Option<i32> {
+    let mut options = omniglot_linux::Options::default();
+    options.allow = omniglot_linux::Permissions::default().with(omniglot_linux::Permission::Stderr);
+    let description = support::sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
+    match omniglot_linux::Linux::start(&description, &options) {
+        Err(Error::Exited { status }) => status,
+        other => panic!("an exit was expected, but {other:?}"),
+    }
+}
+
+/// What constructors get that use `file` as their standard error in these ways: 76 if
+/// one was not refused, 77 if all were and writing works.
+fn uses_of_stderr(file: impl std::os::fd::AsFd, uses: &[&str]) -> Vec<Option<i32>> {
+    let file = std::os::fd::AsRawFd::as_raw_fd(&file.as_fd());
+    // SAFETY: nothing in this process owns standard error.
+    let real = unsafe { libc::dup(2) };
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::dup2(file, 2) }, 2);
+    let statuses = uses.iter().map(|used| {
+        with_stderr(&format!("char b[9];exit(({used})?76:write(2,\"hello\",5)==5?77:78)"))
+    });
+    let statuses = statuses.collect();
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::dup2(real, 2) }, 2);
+    statuses
+}
+
+fn standard_error_is_for_writing() {
+    let mut log = tempfile::tempfile().expect("a file");
+    log.write_all(b"the host's line\n").expect("written");
+    let uses = [
+        "lseek(2,0,SEEK_SET)>=0",
+        "pread(2,b,9,0)>=0",
+        "read(2,b,9)>=0",
+        "syscall(SYS_read,0x100000002,b,9)>=0",
+        "syscall(SYS_getdents64,2,b,9)>=0",
+        "mmap(0,4096,PROT_READ|PROT_WRITE,MAP_SHARED,2,0)!=MAP_FAILED",
+        "open(\"/proc/self/fd/2\",O_RDONLY)>=0",
+    ];
+    assert_eq!(uses_of_stderr(&log, &uses), [Some(77); 7], "of a file");
+
+    let (_reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(b"the host's line\n").expect("written");
+    let uses = ["open(\"/proc/self/fd/2\",O_RDONLY)>=0", "open(\"/dev/stderr\",O_RDONLY)>=0"];
+    assert_eq!(uses_of_stderr(&writer, &uses), [Some(77); 2], "of a pipe");
+}
+
+#[test]
+fn permission_for_standard_error_is_for_writing() {
+    run("stderr");
 }

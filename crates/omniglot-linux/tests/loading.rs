@@ -181,6 +181,7 @@ fn constructors_get_a_bounded_amount_of_memory() {
         ("5ul<<30", fixed, 77),
         ("1ul<<30", fixed, 78),
         ("1ul<<20", "MAP_SHARED|MAP_ANONYMOUS", 77),
+        ("1ul<<20", "MAP_PRIVATE|MAP_ANONYMOUS|MAP_GROWSDOWN", 77),
     ] {
         let map = format!("mmap((void*)(1ul<<45),{size},PROT_READ|PROT_WRITE,{flags},-1,0)");
         let error = with_constructor(&format!("exit({map}==MAP_FAILED?77:78)"));
@@ -221,4 +222,35 @@ fn constructors_read_libraries_and_nothing_else() {
         );
         assert_eq!(with_constructor(&read), Error::Exited { status: Some(79) });
     }
+}
+
+#[test]
+fn constructors_open_files_for_reading_only() {
+    // 13: EACCES, from the filter whatever Landlock knows; 78: opened.
+    for flags in ["O_PATH", "O_RDONLY|O_TRUNC", "O_RDONLY|O_CREAT", "O_WRONLY", "O_RDWR"] {
+        let open = format!("open(\"/etc/ld.so.cache\",{flags},0600)");
+        let error = with_constructor(&format!("exit({open}<0?errno:78)"));
+        assert_eq!(error, Error::Exited { status: Some(13) }, "{flags}");
+    }
+    let error = with_constructor("exit(open(\"/etc/passwd\",O_PATH)<0?errno:78)");
+    assert_eq!(error, Error::Exited { status: Some(13) });
+}
+
+#[test]
+fn constructors_open_few_files() {
+    let code = "for(int n=0;;n++)if(open(\"/proc/self/fd/4\",O_RDONLY)<0)exit(n)";
+    match with_constructor(code) {
+        Error::Exited { status: Some(count) } => assert!((1..64).contains(&count), "{count}"),
+        other => panic!("a count was expected, but {other:?}"),
+    }
+}
+
+#[test]
+fn constructors_learn_no_physical_addresses() {
+    // The page map is descriptor 9; an entry's low 55 bits are a page's place.
+    let read = "pread(9,buffer,8,(long)&environ/4096*8)==8";
+    let code = format!(
+        "unsigned long buffer[1]={{0}};exit({read}?(buffer[0]&((1ul<<55)-1)?78:buffer[0]?77:79):80)"
+    );
+    assert_eq!(with_constructor(&code), Error::Exited { status: Some(77) });
 }

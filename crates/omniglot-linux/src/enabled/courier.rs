@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use omniglot_core::Result;
+use rustix::io::retry_on_intr;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -33,8 +34,12 @@ pub(super) fn receive(ours: &OwnedFd) -> Result<Option<OwnedFd>> {
     let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut message = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(ours, &mut [IoSliceMut::new(&mut byte)], &mut message, RecvFlags::CMSG_CLOEXEC)
-        .map_err(refused("receiving a file from the worker"))?;
+    // A signal handler of the host may run meanwhile.
+    retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(&mut byte)];
+        recvmsg(ours, &mut parts, &mut message, RecvFlags::CMSG_CLOEXEC)
+    })
+    .map_err(refused("receiving a file from the worker"))?;
     let mut received = None;
     for part in message.drain() {
         if let RecvAncillaryMessage::ScmRights(files) = part {

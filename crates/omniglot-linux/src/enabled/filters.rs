@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
+use rustix::fs::OFlags;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
     SeccompFilter, SeccompRule, TargetArch,
@@ -22,6 +23,12 @@ type Outcome<T> = core::result::Result<T, BackendError>;
 
 const EPERM: u32 = 1;
 const ENOMEM: u32 = 12;
+const EACCES: u32 = 13;
+/// Holds the place of what the crate cannot express; no filter takes it.
+const PLACE: SeccompAction = SeccompAction::Trace(0);
+/// `BPF_RET | BPF_K` and `BPF_JMP | BPF_JA` of linux/bpf_common.h.
+const RETURN: u16 = 0x06;
+const JUMP: u16 = 0x05;
 /// `SECCOMP_RET_USER_NOTIF`, Linux 5.0.
 const ASK_USER: u32 = 0x7fc0_0000;
 const STDERR: u64 = 2;
@@ -29,6 +36,11 @@ const STDERR: u64 = 2;
 const POPULATE_READ: u64 = 22;
 /// `WINDOW_FD` of `worker/control.h`.
 const WINDOW_FILE: u64 = 3;
+
+/// All that `openat` may be asked for. Truncation is no write to Landlock before
+/// Linux 6.2, and to hold a file without opening it (`O_PATH`) is none of its business.
+pub(super) const READING: OFlags =
+    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::LARGEFILE);
 
 /// The filters of one worker, as the worker passes them to the kernel.
 #[derive(Clone, Debug)]
@@ -73,7 +85,6 @@ const LOAD: &[Sysno] = &[
     Sysno::mprotect,
     Sysno::munmap,
     Sysno::newfstatat,
-    Sysno::openat,
     Sysno::pread64,
     Sysno::read,
     Sysno::readlink,
@@ -187,6 +198,10 @@ fn load_filter(allow: Permissions, window_size: usize) -> Outcome<Vec<u8>> {
     insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
     let mut program = refuse_more_memory(window_size)?;
     program.extend(refuse_unless(&[Sysno::madvise], 2, POPULATE_READ)?);
+    program.extend(open_for_reading()?);
+    if allow.contains(Permission::Stderr) {
+        program.extend(refuse_more_of_stderr()?);
+    }
     program.extend(combine(&LOAD_REFUSALS, allowed, allow)?);
     Ok(bytes_of(&program))
 }
@@ -199,11 +214,10 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
 
 /// Opening a file asks the host; everything else is the other filters' business.
 ///
-/// The crate knows no action that asks, so another one holds its place.
+/// The crate knows no action that asks.
 fn ask_filter() -> Outcome<Vec<u8>> {
-    let ask = SeccompAction::Trace(0);
-    let place = u32::from(ask.clone());
-    let mut program = compile(unconditional(&[Sysno::openat]), SeccompAction::Allow, ask)?;
+    let place = u32::from(PLACE);
+    let mut program = compile(unconditional(&[Sysno::openat]), SeccompAction::Allow, PLACE)?;
     for instruction in program.iter_mut().filter(|instruction| instruction.k == place) {
         instruction.k = ASK_USER;
     }
@@ -254,17 +268,48 @@ fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<B
 }
 
 /// The limit on private memory (`RLIMIT_DATA`) counts neither shared memory of no file
-/// nor, in one call, what replaces other mappings; so the one is refused, and the other
-/// bounded.
+/// nor stacks nor, in one call, what replaces other mappings; so the former are refused,
+/// and the latter is bounded.
 fn refuse_more_memory(window_size: usize) -> Outcome<BpfProgram> {
     const SHARED_ANONYMOUS: u64 = 0x21;
-    let shared = SeccompCmpOp::MaskedEq(SHARED_ANONYMOUS);
-    let flags = SeccompCondition::new(3, SeccompCmpArgLen::Dword, shared, SHARED_ANONYMOUS)?;
+    const GROWS_DOWN: u64 = 0x100;
+    let has_flags = |flags| {
+        let all = SeccompCmpOp::MaskedEq(flags);
+        SeccompRule::new(vec![SeccompCondition::new(3, SeccompCmpArgLen::Dword, all, flags)?])
+    };
     let length =
         SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Gt, window_size as u64)?;
-    let chain = vec![SeccompRule::new(vec![flags])?, SeccompRule::new(vec![length])?];
+    let chain =
+        vec![has_flags(SHARED_ANONYMOUS)?, has_flags(GROWS_DOWN)?, SeccompRule::new(vec![length])?];
     let rules = Rules::from([(Sysno::mmap as i64, chain)]);
-    Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(ENOMEM))?))
+    compile_part(rules, SeccompAction::Errno(ENOMEM))
+}
+
+/// Files are opened for reading or not at all; which ones is not decided here, since
+/// filters see no paths.
+fn open_for_reading() -> Outcome<BpfProgram> {
+    let others = u64::from(!READING.bits());
+    let none = SeccompCmpOp::MaskedEq(others);
+    let flags = SeccompCondition::new(2, SeccompCmpArgLen::Dword, none, 0)?;
+    let rules = Rules::from([(Sysno::openat as i64, vec![SeccompRule::new(vec![flags])?])]);
+    let mut program = compile_part(rules, SeccompAction::Allow)?;
+    program.extend(refuse(&[Sysno::openat], EACCES, &Rules::new())?);
+    Ok(program)
+}
+
+/// The host's standard error may be a terminal, whose input is not to be read, or a
+/// file, whose beginning is not to be overwritten. Descriptors have 32 bits.
+fn refuse_more_of_stderr() -> Outcome<BpfProgram> {
+    let rule_for = |argument| {
+        let length = SeccompCmpArgLen::Dword;
+        let stderr = SeccompCondition::new(argument, length, SeccompCmpOp::Eq, STDERR)?;
+        Ok(vec![SeccompRule::new(vec![stderr])?])
+    };
+    let mut rules = Rules::from([(Sysno::mmap as i64, rule_for(4)?)]);
+    for call in [Sysno::getdents64, Sysno::lseek, Sysno::pread64, Sysno::read] {
+        rules.insert(call as i64, rule_for(0)?);
+    }
+    compile_part(rules, SeccompAction::Errno(EPERM))
 }
 
 /// The start of a program that refuses these calls, except those with rules of
@@ -272,9 +317,7 @@ fn refuse_more_memory(window_size: usize) -> Outcome<BpfProgram> {
 fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
     let calls: Vec<Sysno> =
         calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
-    let program =
-        compile(unconditional(&calls), SeccompAction::Allow, SeccompAction::Errno(errno))?;
-    Ok(without_last(program))
+    compile_part(unconditional(&calls), SeccompAction::Errno(errno))
 }
 
 /// As [`refuse`], for calls that are allowed if an argument has that value.
@@ -282,14 +325,23 @@ fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> Outcome<BpfProgra
     let other = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, value)?;
     let rule = vec![SeccompRule::new(vec![other])?];
     let rules = calls.iter().map(|call| (*call as i64, rule.clone())).collect();
-    Ok(without_last(compile(rules, SeccompAction::Allow, SeccompAction::Errno(EPERM))?))
+    compile_part(rules, SeccompAction::Errno(EPERM))
 }
 
-/// Drops a program's last instruction, which returns for calls without a rule. All
-/// jumps to it then go to what is appended instead.
-fn without_last(mut program: BpfProgram) -> BpfProgram {
-    program.pop();
-    program
+/// A program that goes on with what is appended to it unless a rule matches.
+///
+/// The crate returns where no rule of a call matches, and at the end for calls without
+/// rules: those returns become jumps.
+fn compile_part(rules: Rules, matched: SeccompAction) -> Outcome<BpfProgram> {
+    let place = u32::from(PLACE);
+    let mut program = compile(rules, PLACE, matched)?;
+    let end = program.len() as u32; // at most 4096, the kernel's limit
+    for (at, instruction) in (1..).zip(&mut program) {
+        if instruction.code == RETURN && instruction.k == place {
+            (instruction.code, instruction.k) = (JUMP, end - at);
+        }
+    }
+    Ok(program)
 }
 
 fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Outcome<BpfProgram> {

@@ -11,12 +11,15 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, LittleEndian};
 use omniglot_core::{Error, Result, Text};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::system::{failed, refused};
 
 static STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stub"));
 static LOADER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/loader"));
+
+/// Standard input, output and error are 0 to 2.
+const FIRST_BEYOND_STANDARD: i32 = 3;
 
 /// The files that every worker of a library gets.
 #[derive(Debug)]
@@ -53,6 +56,12 @@ fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     Ok(file.into())
 }
 
+/// The same file with a number that no standard stream has. A host may have closed
+/// those, and a child gets others in their place before it runs this file.
+fn beyond_standard(file: &OwnedFd) -> Result<OwnedFd> {
+    fcntl_dupfd_cloexec(file, FIRST_BEYOND_STANDARD).map_err(refused("a file in memory"))
+}
+
 /// The programs, made when asked for the first time.
 pub(super) fn programs() -> Result<&'static Programs> {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
@@ -60,7 +69,7 @@ pub(super) fn programs() -> Result<&'static Programs> {
         return Ok(programs);
     }
     let fresh = Programs {
-        stub: sealed(c"omniglot-worker", STUB)?,
+        stub: beyond_standard(&sealed(c"omniglot-worker", STUB)?)?,
         loader: sealed(c"omniglot-loader", LOADER)?,
         linker: File::open(interpreter()?).map_err(failed("opening the dynamic linker"))?.into(),
     };

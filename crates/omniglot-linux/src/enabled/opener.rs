@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::filters::READING;
 use super::images::path_of;
 use super::notifications::{Notification, add_file, answer, is_waiting, receive};
 
@@ -75,25 +76,26 @@ impl Opener<'_> {
     }
 
     /// Opens a regular file, if it lies, links resolved, where libraries are.
+    ///
+    /// What is looked at is what is opened: a file that was found but not opened yet,
+    /// so that finding a device, say, has no effect, and no link can change meanwhile.
     fn open_library(&self, path: &Path) -> Result<File, Errno> {
         if !path.is_absolute() {
             return Err(Errno::ACCESS);
         }
-        let path = path.canonicalize().map_err(|_| Errno::NOENT)?;
-        let allowed = |readable: &PathBuf| {
-            readable.canonicalize().is_ok_and(|readable| path.starts_with(readable))
-        };
-        if !self.readable.iter().any(allowed) {
-            return Err(Errno::ACCESS);
-        }
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = OpenOptions::new()
+        let found = OpenOptions::new()
             .read(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&path)
-            .map_err(|_| Errno::ACCESS)?;
-        match file.metadata() {
-            Ok(metadata) if metadata.is_file() => Ok(file),
+            .custom_flags(OFlags::PATH.bits().cast_signed())
+            .open(path)
+            .map_err(|_| Errno::NOENT)?;
+        let place = std::fs::read_link(path_of(&found)).map_err(|_| Errno::ACCESS)?;
+        let allowed = |readable: &PathBuf| {
+            readable.canonicalize().is_ok_and(|readable| place.starts_with(readable))
+        };
+        match found.metadata() {
+            Ok(metadata) if metadata.is_file() && self.readable.iter().any(allowed) => {
+                reopen(found.as_fd())
+            }
             _ => Err(Errno::ACCESS),
         }
     }
@@ -106,6 +108,5 @@ fn reopen(file: BorrowedFd<'_>) -> Result<File, Errno> {
 
 /// Whether flags of openat(2) ask for nothing but reading.
 fn is_for_reading(flags: u64) -> bool {
-    let harmless = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::LARGEFILE;
-    flags & !u64::from(harmless.bits()) == 0
+    flags & !u64::from(READING.bits()) == 0
 }

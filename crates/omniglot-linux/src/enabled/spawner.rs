@@ -4,13 +4,15 @@
 //! that thread must live as long as the process: this one never ends. A forked
 //! child has none of its parent's threads and gets one of its own.
 
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use omniglot_core::{Error, Result};
+use rustix::io::{FdFlags, fcntl_getfd};
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -102,7 +104,11 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
         .env_clear()
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())
-        .stderr(if keep_stderr { Stdio::inherit() } else { Stdio::null() })
+        .stderr(if keep_stderr && is_inherited(io::stderr()) {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
         .spawn()
         .map_err(failed("spawning the worker (/proc must be mounted)"))?;
     let watched = watch(child.id());
@@ -112,6 +118,11 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
         let _ = child.wait();
     }
     watched
+}
+
+/// A host may have closed its standard error; any file of its own may lie there then.
+fn is_inherited(file: impl AsFd) -> bool {
+    fcntl_getfd(file).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
 }
 
 fn watch(id: u32) -> Result<Spawned> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Description, Error, Result, Window};
+use rustix::fs::{FileType, fstat};
 
 use super::channel::{Channel, Message};
 use super::courier;
@@ -55,6 +56,21 @@ enum Guard {
     Host,
 }
 
+impl Guard {
+    /// Landlock, unless the kernel has none or the worker gets a pipe as its standard
+    /// error: Landlock knows no pipes, so the worker could open it anew, for reading.
+    fn of(options: &Options, readable: &[PathBuf]) -> Result<Self> {
+        if options.allow.contains(Permission::Stderr) && is_pipe(std::io::stderr()) {
+            return Ok(Self::Host);
+        }
+        Ok(files::rules(readable)?.map_or(Self::Host, Self::Landlock))
+    }
+}
+
+fn is_pipe(file: impl AsFd) -> bool {
+    fstat(file).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
+}
+
 /// A worker that is loading.
 struct Start<'a> {
     description: &'a Description,
@@ -71,7 +87,7 @@ struct Start<'a> {
 pub(super) fn start(description: &Description, options: &Options) -> Result<Started> {
     let libraries = Libraries::check(options)?;
     let readable = files::readable(&options.library_directories, &libraries.files);
-    let guard = files::rules(&readable)?.map_or(Guard::Host, Guard::Landlock);
+    let guard = Guard::of(options, &readable)?;
     start_guarded(description, options, &libraries, readable, &guard)
 }
 
@@ -249,6 +265,35 @@ mod tests {
             let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
             let ended = start_without_landlock(&description, &Options::default());
             assert_eq!(ended.err(), Some(Error::Exited { status: Some(77) }), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_host_opens_what_links_lead_to() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, path(name)).expect("a link");
+        };
+        link("/etc/passwd", "outside");
+        link("/etc/ld.so.cache", "inside");
+        link("inside", "twice");
+        link("/dev/null", "device");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
+        assert!(made.is_ok_and(|made| made.success()));
+        let options = Options {
+            library_directories: vec![directory.path().to_owned()],
+            ..Options::default()
+        };
+        // 77: refused; 78: opened.
+        for (name, status) in
+            [("outside", 77), ("inside", 78), ("twice", 78), ("device", 77), ("pipe", 77)]
+        {
+            let path = path(name).display().to_string();
+            let code = format!("exit(open(\"{path}\",O_RDONLY)<0?77:78)");
+            let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
+            let ended = start_without_landlock(&description, &options);
+            assert_eq!(ended.err(), Some(Error::Exited { status: Some(status) }), "{name}");
         }
     }
 

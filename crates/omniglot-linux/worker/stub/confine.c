@@ -9,11 +9,15 @@
 #include <linux/seccomp.h>
 #include <linux/signal.h>
 
+#define MOST_FILES 64
+
 static long control_process(long option, long a, long b)
 {
     return system6(__NR_prctl, option, a, b, 0, 0, 0);
 }
 
+/* Without capabilities: to who had some when opening it, the page map shows where in
+ * the machine's memory each page lies (Documentation/admin-guide/mm/pagemap.rst). */
 static void open_own_maps(void *control)
 {
     long maps = system3(__NR_open, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
@@ -46,14 +50,29 @@ static void limit(int resource, uint64_t most)
 
 /* Until the loader has put the window's file in the place of all memory, constructors
  * can have private memory, too; with the filter's help at most twice the window. */
-static void limit_memory(uint64_t window_size)
+static void limit_memory(const struct config *config)
 {
-    limit(RLIMIT_DATA, window_size);
+    limit(RLIMIT_DATA, config->size);
+    limit(RLIMIT_STACK, config->stack_end - config->stack_start); /* the kernel's stack counts apart */
 }
 
 static void forbid_core_dumps(void)
 {
     limit(RLIMIT_CORE, 0);
+}
+
+/* Loading needs a few at a time; more would only cost the kernel memory. */
+static void limit_files(void)
+{
+    limit(RLIMIT_NOFILE, MOST_FILES);
+}
+
+/* Blocked signals are inherited from the thread of the host that spawns. A fault
+ * while its signal is blocked ends the process without a report. */
+static void unblock_signals(void)
+{
+    uint64_t none = 0;
+    system6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, sizeof none, 0, 0);
 }
 
 /* Nobody without privileges may trace the worker or read its memory; without
@@ -72,10 +91,12 @@ void confine(void *control, const struct config *config)
 {
     system3(__NR_setsid, 0, 0, 0);              /* no terminal, no signals to the host's group */
     system3(__NR_chdir, (long)"/", 0, 0);       /* keeps no file system busy */
-    open_own_maps(control);
+    unblock_signals();
     forbid_core_dumps();
-    limit_memory(config->size);
+    limit_memory(config);
+    limit_files();
     drop_capabilities(control);
+    open_own_maps(control);
     require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
     if (!config->ask_filter.count) {
         forbid_tracing();
