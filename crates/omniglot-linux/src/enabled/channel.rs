@@ -90,7 +90,13 @@ pub(super) struct Channel {
     number: u32,
     most_spins: u32,
     spins: u32,
+    waits: u32,
 }
+
+/// Every so many waits, spin for as long as ever: else two sides that once slept
+/// would wake each other with system calls for ever, each giving up spinning
+/// before the other has woken up.
+const PROBE: u32 = 32;
 
 // SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
 unsafe impl Send for Channel {}
@@ -100,7 +106,7 @@ impl Channel {
     pub(super) fn new(mapping: Arc<Mapping>, most_spins: u32) -> Self {
         let line = mapping.at(CHANNEL).cast();
         let sleepers = mapping.at(SLEEPERS).cast();
-        let channel = Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins };
+        let channel = Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins, waits: 0 };
         channel.line().request.store(1, Ordering::Release);
         channel
     }
@@ -149,9 +155,12 @@ impl Channel {
     /// message while it holds the line; without it a call takes twice as long.
     #[inline]
     pub(super) fn spin(&mut self) -> bool {
-        for _ in 0..self.spins {
+        self.waits = self.waits.wrapping_add(1);
+        let probing = self.waits.is_multiple_of(PROBE);
+        let limit = if probing { self.most_spins } else { self.spins };
+        for _ in 0..limit {
             if self.is_answered() {
-                self.spins = self.most_spins.min(self.spins + self.spins / 2 + 1);
+                self.spins = self.most_spins.min(limit + limit / 2 + 1);
                 return true;
             }
             spin_loop();

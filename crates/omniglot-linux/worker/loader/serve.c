@@ -2,10 +2,13 @@
  * callback that it serves. */
 #include "loader.h"
 
+#define PROBE 32 /* every so many waits spin for as long as ever: see the host's channel */
+
 static struct channel *channel;
 static uint32_t answered; /* the number of the last request that was answered */
 static uint32_t running;  /* the depth of the innermost call that runs */
 static uint32_t most_spins;
+static uint32_t waits;
 static uint32_t spins; /* how long to spin now; adapts between a sixteenth and all of the most */
 
 void answer(uint32_t event)
@@ -19,9 +22,9 @@ static int has_request(void)
     return __atomic_load_n(&channel->request, __ATOMIC_ACQUIRE) != answered;
 }
 
-static int spin(void)
+static int spin(uint32_t limit)
 {
-    for (uint32_t i = 0; i < spins; i++) {
+    for (uint32_t i = 0; i < limit; i++) {
         if (has_request())
             return 1;
         /* Else the line would be fetched from the host while it writes its message. */
@@ -44,9 +47,10 @@ static void sleep_until_request(void)
 
 static void wait_for_request(void)
 {
-    if (spin()) {
-        if (spins < most_spins)
-            spins += spins / 2 + 1;
+    waits++;
+    uint32_t limit = waits % PROBE ? spins : most_spins;
+    if (spin(limit)) {
+        spins = limit + limit / 2 + 1 < most_spins ? limit + limit / 2 + 1 : most_spins;
         return;
     }
     if (spins > most_spins / 16)
