@@ -45,12 +45,12 @@ constructors! {
     endless, "constructor_loop", ConstructorLoop, TIMED_OUT;
     exit, "constructor_exit", ConstructorExit, EXITED;
     recurse, "constructor_recurse", ConstructorRecurse, FAULT;
-    read_file, "constructor_read_file", ConstructorReadFile, STOPPED;
-    write_file, "constructor_write_file", ConstructorWriteFile, STOPPED;
+    read_file, "constructor_read_file", ConstructorReadFile, STOPPED_OR_DENIED;
+    write_file, "constructor_write_file", ConstructorWriteFile, STOPPED_OR_DENIED;
     remove_file, "constructor_remove_file", ConstructorRemoveFile, DENIED;
-    list_processes, "constructor_list_processes", ConstructorListProcesses, STOPPED;
-    open_own_memory, "constructor_open_own_memory", ConstructorOpenOwnMemory, STOPPED;
-    open_host_memory, "constructor_open_host_memory", ConstructorOpenHostMemory, STOPPED;
+    list_processes, "constructor_list_processes", ConstructorListProcesses, STOPPED_OR_DENIED;
+    open_own_memory, "constructor_open_own_memory", ConstructorOpenOwnMemory, STOPPED_OR_DENIED;
+    open_host_memory, "constructor_open_host_memory", ConstructorOpenHostMemory, STOPPED_OR_DENIED;
     write_host_memory, "constructor_write_host_memory", ConstructorWriteHostMemory, DENIED;
     fork, "constructor_fork", ConstructorFork, DENIED;
     raw_fork, "constructor_raw_fork", ConstructorRawFork, DENIED;
