@@ -5,7 +5,7 @@ use core::fmt;
 /// Up to [`Text::CAPACITY`] bytes of UTF-8, cut at a character's end when longer.
 ///
 /// Errors carry what the system or a foreign library said. Such text is somebody
-/// else's word: [`Text::from_untrusted`] escapes control characters.
+/// else's word: [`Text::from_untrusted`] escapes control and formatting characters.
 ///
 /// ```
 /// use omniglot_core::Text;
@@ -60,7 +60,7 @@ impl Text {
     }
 
     fn push_escaped(&mut self, character: char) {
-        if character.is_control() {
+        if character.is_control() || is_invisible(character) {
             character.escape_default().for_each(|part| {
                 self.push_char(part);
             });
@@ -79,6 +79,17 @@ impl Text {
         self.len = end as u8; // CAPACITY < 256
         true
     }
+}
+
+/// Characters that format or reorder what is around them (Unicode's general
+/// category Cf, and its line and paragraph separators).
+const fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 impl Default for Text {
@@ -120,5 +131,11 @@ mod tests {
     #[test]
     fn invalid_utf8_is_replaced() {
         assert_eq!(Text::from_untrusted(b"a\xffb\n").as_str(), "a\u{fffd}b\\n");
+    }
+
+    #[test]
+    fn text_cannot_be_reordered() {
+        let text = Text::from_untrusted("a\u{202e}b\u{2028}".as_bytes());
+        assert_eq!(text.as_str(), "a\\u{202e}b\\u{2028}");
     }
 }

@@ -106,7 +106,8 @@ impl Channel {
     pub(super) fn new(mapping: Arc<Mapping>, most_spins: u32) -> Self {
         let line = mapping.at(CHANNEL).cast();
         let sleepers = mapping.at(SLEEPERS).cast();
-        let channel = Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins, waits: 0 };
+        let channel =
+            Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins, waits: 0 };
         channel.line().request.store(1, Ordering::Release);
         channel
     }
