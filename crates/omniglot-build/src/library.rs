@@ -1,15 +1,15 @@
 //! The builder that build scripts use, and the steps of generation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
 use crate::options::{GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
-use crate::{Bindings, Error, Problem, Result, c, check, lower, parse, paths, rust};
+use crate::{Bindings, Error, Problem, Result, c, check, lower, output, parse, paths, rust};
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
 ///
@@ -192,7 +192,7 @@ impl Library {
     /// # Errors
     /// Whatever prevents it, with what to do about it.
     pub fn generate(&self) -> Result<()> {
-        let directory = self.directory()?;
+        let directory = output::directory(self.options.out_dir.as_deref())?;
         let (mut bindings, link, included) = self.read()?;
         let name = &self.options.name;
         if bindings.target.is_compiled() {
@@ -200,7 +200,7 @@ impl Library {
             let image = directory.join(format!("{name}.so"));
             compile(&mut bindings, &link, &shims, &image)?;
         }
-        write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
+        output::write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
         self.tell_cargo(&bindings, &included);
         Ok(())
     }
@@ -243,16 +243,6 @@ impl Library {
         self.options.target.clone().or_else(|| env::var("TARGET").ok())
     }
 
-    fn directory(&self) -> Result<PathBuf> {
-        let given = self.options.out_dir.clone();
-        let out = given.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
-        let directory = out.ok_or(Error::NoOutDir)?.join("omniglot");
-        match fs::create_dir_all(&directory) {
-            Ok(()) => Ok(directory),
-            Err(error) => Err(Error::File { path: directory, error }),
-        }
-    }
-
     /// When to run again, and what is not bound.
     fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>) {
         println!("cargo:rerun-if-changed=build.rs");
@@ -278,7 +268,7 @@ fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> 
     let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
     let sources = compiler.sources()?;
     loop {
-        write(shims, &c::generate(bindings))?;
+        output::write(shims, &c::generate(bindings))?;
         match compiler.image(shims, &sources, image)? {
             Outcome::Linked => return Ok(()),
             Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
@@ -322,14 +312,6 @@ fn summary(problems: &[Problem]) -> Vec<String> {
         items.entry(&problem.reason).or_default().push(&problem.item);
     }
     items.iter().map(|(reason, items)| format!("{}: {reason}", items.join(", "))).collect()
-}
-
-/// Writes a file unless it already has this content, so that cargo sees no change.
-fn write(path: &Path, content: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
-    fs::write(path, content).map_err(|error| Error::File { path: path.to_owned(), error })
 }
 
 #[cfg(test)]
