@@ -193,7 +193,7 @@ impl Library {
     /// Whatever prevents it, with what to do about it.
     pub fn generate(&self) -> Result<()> {
         let directory = output::directory(self.options.out_dir.as_deref())?;
-        let (mut bindings, link, included) = self.read()?;
+        let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
         if bindings.target.is_compiled() {
             let shims = directory.join(format!("{name}_shims.c"));
@@ -210,27 +210,32 @@ impl Library {
     /// # Errors
     /// As [`generate`](Self::generate), short of what compiling and linking find.
     pub fn preview(&self) -> Result<Preview> {
-        let (bindings, ..) = self.read()?;
-        Ok(Preview {
-            rust: rust::generate(&bindings)?,
-            c: c::generate(&bindings),
-            functions: bindings
-                .model
-                .functions
-                .iter()
-                .map(|function| function.c_name.clone())
-                .collect(),
-            problems: bindings.problems,
-        })
+        let (bindings, ..) = self.read(false)?;
+        preview(bindings)
+    }
+
+    /// As [`preview`](Self::preview), but leaves out what [`generate`](Self::generate)
+    /// finds missing when it compiles and links, which this does in `scratch`.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub fn preview_linked(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
+        let (mut bindings, link, _) = self.read(false)?;
+        if bindings.target.is_compiled() {
+            let file =
+                |ending: &str| scratch.as_ref().join(format!("{}{ending}", self.options.name));
+            compile(&mut bindings, &link, &file("_shims.c"), &file(".so"))?;
+        }
+        preview(bindings)
     }
 
     /// Reads the headers and checks what they declare.
-    fn read(&self) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
+    fn read(&self, cargo_listens: bool) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
         let mut options = self.options.clone();
         options.check()?;
         let target =
             self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
-        let link = Link::new(&options)?;
+        let link = Link::new(&options, cargo_listens)?;
         options.defines.clone_from(&link.defines);
         let mut parsed = parse::parse(&options, &link.includes, &target)?;
         let included = std::mem::take(&mut parsed.included);
@@ -259,6 +264,16 @@ impl Library {
             println!("cargo:warning={}: {line}", self.options.name);
         }
     }
+}
+
+fn preview(bindings: Bindings) -> Result<Preview> {
+    let functions = bindings.model.functions.iter().map(|function| function.c_name.clone());
+    Ok(Preview {
+        rust: rust::generate(&bindings)?,
+        c: c::generate(&bindings),
+        functions: functions.collect(),
+        problems: bindings.problems,
+    })
 }
 
 /// Compiles the image; functions that cannot be called are left out.

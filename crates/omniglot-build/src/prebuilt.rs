@@ -134,7 +134,7 @@ impl Prebuilt {
     }
 
     fn image(&self, target: &Target, shims: &Path, image: &Path) -> Result<()> {
-        let link = Link::new(&self.options)?;
+        let link = Link::new(&self.options, true)?;
         let directory = shims.parent().unwrap_or(Path::new("."));
         let compiler = Compiler::new(&self.options, &link, target, directory)?;
         let sources = compiler.sources()?;

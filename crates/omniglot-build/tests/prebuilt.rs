@@ -76,3 +76,15 @@ fn a_file_that_was_not_shipped_is_named() {
     let error = Prebuilt::new("lib").out_dir(directory.path()).compile().unwrap_err();
     assert!(error.to_string().contains("generated/lib.rs: "), "{error}");
 }
+
+#[test]
+fn a_linked_preview_leaves_out_what_the_library_lacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("lib.h"), "int one(int x);\nint two(int x);\n").unwrap();
+    fs::write(directory.join("lib.c"), "int one(int x) { return x; }\n").unwrap();
+    let library =
+        Library::new("lib").header("lib.h").include(directory).source(directory.join("lib.c"));
+    assert_eq!(library.preview().unwrap().functions, ["one", "two"]);
+    assert_eq!(library.preview_linked(directory).unwrap().functions, ["one"]);
+}
