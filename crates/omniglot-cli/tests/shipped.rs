@@ -21,6 +21,26 @@ fn generate(directory: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Generating where there is no libclang fails, so it is well hidden from the crate too.
+fn check_that_libclang_is_hidden(directory: &Path, tools: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_omniglot"))
+        .args(["bindings", "zlib.h"])
+        .env("PATH", tools)
+        .env("LIBCLANG_PATH", empty(directory))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.starts_with("error: omniglot needs libclang"), "{errors}");
+}
+
+/// An empty directory, for where libclang should be.
+fn empty(directory: &Path) -> PathBuf {
+    let empty = directory.join("empty");
+    fs::create_dir_all(&empty).unwrap();
+    empty
+}
+
 /// Copies the crate, with this checkout in place of the published crates.
 fn copy(to: &Path) {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -53,14 +73,12 @@ fn tools(directory: &Path) -> PathBuf {
 /// Runs cargo in the crate without libclang, and gives what it printed.
 fn cargo(directory: &Path, tools: &Path, arguments: &[&str]) -> String {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let empty = directory.join("empty");
-    fs::create_dir_all(&empty).unwrap();
     let output = Command::new(cargo)
         .args(arguments)
         .arg("--offline")
         .current_dir(directory)
         .env("PATH", tools)
-        .env("LIBCLANG_PATH", empty)
+        .env("LIBCLANG_PATH", empty(directory))
         .env_remove("CLANG_PATH")
         .env_remove("LLVM_CONFIG_PATH")
         .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped"))
@@ -78,6 +96,7 @@ fn a_crate_that_ships_its_bindings_needs_no_libclang() {
     copy(directory);
     generate(directory);
     let tools = tools(directory);
+    check_that_libclang_is_hidden(directory, &tools);
     let tree = cargo(directory, &tools, &["tree", "--edges", "all"]);
     assert!(tree.contains("omniglot-build"), "{tree}");
     for package in ["bindgen", "clang-sys", "libloading", "prettyplease"] {

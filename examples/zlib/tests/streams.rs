@@ -12,7 +12,7 @@ fn samples() -> Vec<Vec<u8>> {
     let overview = include_bytes!("../../../ARCHITECTURE.md").to_vec();
     let mut program = Vec::new();
     File::open(std::env::current_exe().unwrap())
-        .and_then(|file| file.take(3_000_000).read_to_end(&mut program))
+        .and_then(|file| file.take(1_000_000).read_to_end(&mut program))
         .unwrap();
     vec![Vec::new(), b"x".to_vec(), overview, program]
 }
