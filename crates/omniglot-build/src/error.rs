@@ -65,6 +65,13 @@ pub enum Error {
         /// The compiler's output.
         output: String,
     },
+    /// Shims that were generated ahead do not fit the library that is installed.
+    Outdated {
+        /// The generated file.
+        path: PathBuf,
+        /// What does not fit.
+        message: String,
+    },
     /// The linker does not find a library.
     LibraryMissing {
         /// Its name after `-l`.
@@ -246,6 +253,14 @@ impl Error {
                  .blocklist_function leave out what it is about:\n{}",
                 path.display(),
                 first_lines(output)
+            ),
+            Self::Outdated { path, message } => write!(
+                out,
+                "{} was generated from other headers than those of the library that is \
+                 installed: install the version that it is for, or write it again with \
+                 `omniglot bindings`; what does not fit:\n{}",
+                path.display(),
+                first_lines(message)
             ),
             Self::LibraryMissing { library } => write!(
                 out,

@@ -28,36 +28,63 @@
 //!
 //! What cannot be bound (variadic functions, `va_list`, `long double`, …) is listed
 //! once, with the reason, as a warning of cargo; see also [`Library::preview`].
+//!
+//! # Without libclang
+//!
+//! A crate can ship what was generated, and compile only the shims: see [`Prebuilt`],
+//! which is there without the default feature `bindgen` too.
 
 #![forbid(unsafe_code)]
+// Both ways share one description of a library; some of it is for reading headers only.
+#![cfg_attr(not(feature = "bindgen"), allow(dead_code))]
 
+#[cfg(feature = "bindgen")]
 mod c;
+#[cfg(feature = "bindgen")]
 mod check;
 mod compile;
+#[cfg(feature = "bindgen")]
 mod docs;
 mod error;
+#[cfg(feature = "bindgen")]
 mod layout;
+#[cfg(feature = "bindgen")]
 mod library;
 mod link;
+#[cfg(feature = "bindgen")]
 mod lower;
+#[cfg(feature = "bindgen")]
 mod model;
+#[cfg(feature = "bindgen")]
 mod names;
 mod options;
+mod output;
+#[cfg(feature = "bindgen")]
 mod parse;
 mod paths;
+mod prebuilt;
+#[cfg(feature = "bindgen")]
 mod rust;
 mod scalar;
+#[cfg(feature = "bindgen")]
 mod shims;
 
 pub use error::{Error, Problem, Result};
+#[cfg(feature = "bindgen")]
 pub use library::{Library, Preview};
+pub use prebuilt::Prebuilt;
 
+#[cfg(feature = "bindgen")]
 use layout::Layouts;
+#[cfg(feature = "bindgen")]
 use model::Model;
+#[cfg(feature = "bindgen")]
 use options::Options;
+#[cfg(feature = "bindgen")]
 use scalar::Target;
 
 /// A checked model, with what generation of Rust and C needs to know.
+#[cfg(feature = "bindgen")]
 #[derive(Debug)]
 struct Bindings {
     options: Options,
@@ -66,6 +93,7 @@ struct Bindings {
     problems: Vec<Problem>,
 }
 
+#[cfg(feature = "bindgen")]
 impl Bindings {
     fn layouts(&self) -> Layouts<'_> {
         Layouts { types: &self.model.types, target: &self.target }

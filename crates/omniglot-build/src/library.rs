@@ -1,15 +1,15 @@
 //! The builder that build scripts use, and the steps of generation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
 use crate::options::{GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
-use crate::{Bindings, Error, Problem, Result, c, check, lower, parse, paths, rust};
+use crate::{Bindings, Error, Problem, Result, c, check, lower, output, parse, paths, rust};
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
 ///
@@ -192,15 +192,15 @@ impl Library {
     /// # Errors
     /// Whatever prevents it, with what to do about it.
     pub fn generate(&self) -> Result<()> {
-        let directory = self.directory()?;
-        let (mut bindings, link, included) = self.read()?;
+        let directory = output::directory(self.options.out_dir.as_deref())?;
+        let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
         if bindings.target.is_compiled() {
             let shims = directory.join(format!("{name}_shims.c"));
             let image = directory.join(format!("{name}.so"));
             compile(&mut bindings, &link, &shims, &image)?;
         }
-        write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
+        output::write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
         self.tell_cargo(&bindings, &included);
         Ok(())
     }
@@ -210,27 +210,32 @@ impl Library {
     /// # Errors
     /// As [`generate`](Self::generate), short of what compiling and linking find.
     pub fn preview(&self) -> Result<Preview> {
-        let (bindings, ..) = self.read()?;
-        Ok(Preview {
-            rust: rust::generate(&bindings)?,
-            c: c::generate(&bindings),
-            functions: bindings
-                .model
-                .functions
-                .iter()
-                .map(|function| function.c_name.clone())
-                .collect(),
-            problems: bindings.problems,
-        })
+        let (bindings, ..) = self.read(false)?;
+        preview(bindings)
+    }
+
+    /// As [`preview`](Self::preview), but leaves out what [`generate`](Self::generate)
+    /// finds missing when it compiles and links, which this does in `scratch`.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub fn preview_linked(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
+        let (mut bindings, link, _) = self.read(false)?;
+        if bindings.target.is_compiled() {
+            let file =
+                |ending: &str| scratch.as_ref().join(format!("{}{ending}", self.options.name));
+            compile(&mut bindings, &link, &file("_shims.c"), &file(".so"))?;
+        }
+        preview(bindings)
     }
 
     /// Reads the headers and checks what they declare.
-    fn read(&self) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
+    fn read(&self, cargo_listens: bool) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
         let mut options = self.options.clone();
         options.check()?;
         let target =
             self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
-        let link = Link::new(&options)?;
+        let link = Link::new(&options, cargo_listens)?;
         options.defines.clone_from(&link.defines);
         let mut parsed = parse::parse(&options, &link.includes, &target)?;
         let included = std::mem::take(&mut parsed.included);
@@ -241,16 +246,6 @@ impl Library {
 
     fn target_triple(&self) -> Option<String> {
         self.options.target.clone().or_else(|| env::var("TARGET").ok())
-    }
-
-    fn directory(&self) -> Result<PathBuf> {
-        let given = self.options.out_dir.clone();
-        let out = given.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
-        let directory = out.ok_or(Error::NoOutDir)?.join("omniglot");
-        match fs::create_dir_all(&directory) {
-            Ok(()) => Ok(directory),
-            Err(error) => Err(Error::File { path: directory, error }),
-        }
     }
 
     /// When to run again, and what is not bound.
@@ -271,6 +266,16 @@ impl Library {
     }
 }
 
+fn preview(bindings: Bindings) -> Result<Preview> {
+    let functions = bindings.model.functions.iter().map(|function| function.c_name.clone());
+    Ok(Preview {
+        rust: rust::generate(&bindings)?,
+        c: c::generate(&bindings),
+        functions: functions.collect(),
+        problems: bindings.problems,
+    })
+}
+
 /// Compiles the image; functions that cannot be called are left out.
 fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
     let options = bindings.options.clone();
@@ -278,7 +283,7 @@ fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> 
     let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
     let sources = compiler.sources()?;
     loop {
-        write(shims, &c::generate(bindings))?;
+        output::write(shims, &c::generate(bindings))?;
         match compiler.image(shims, &sources, image)? {
             Outcome::Linked => return Ok(()),
             Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
@@ -322,14 +327,6 @@ fn summary(problems: &[Problem]) -> Vec<String> {
         items.entry(&problem.reason).or_default().push(&problem.item);
     }
     items.iter().map(|(reason, items)| format!("{}: {reason}", items.join(", "))).collect()
-}
-
-/// Writes a file unless it already has this content, so that cargo sees no change.
-fn write(path: &Path, content: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
-    fs::write(path, content).map_err(|error| Error::File { path: path.to_owned(), error })
 }
 
 #[cfg(test)]

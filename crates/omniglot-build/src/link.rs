@@ -16,8 +16,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Asks pkg-config for the packages and adds what the user named.
-    pub(crate) fn new(options: &Options) -> Result<Self> {
+    /// Asks pkg-config for the packages and adds what the user named. Cargo is told which
+    /// variables that depends on if it listens.
+    pub(crate) fn new(options: &Options, cargo_listens: bool) -> Result<Self> {
         let mut link = Self {
             includes: options.includes.iter().map(|path| paths::in_package(path)).collect(),
             defines: options.defines.clone(),
@@ -26,7 +27,7 @@ impl Link {
             arguments: Vec::new(),
         };
         for package in &options.packages {
-            link.add(probe(package)?);
+            link.add(probe(package, cargo_listens)?);
         }
         Ok(link)
     }
@@ -56,9 +57,9 @@ impl Link {
 }
 
 /// Asks pkg-config for one package, without telling cargo to link it.
-fn probe(package: &str) -> Result<pkg_config::Library> {
+fn probe(package: &str, cargo_listens: bool) -> Result<pkg_config::Library> {
     let mut config = pkg_config::Config::new();
-    config.cargo_metadata(false).env_metadata(true);
+    config.cargo_metadata(false).env_metadata(cargo_listens);
     config.probe(package).map_err(|error| match error {
         pkg_config::Error::Command { command, cause } => {
             Error::PkgConfigMissing { message: format!("{command}: {cause}") }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "bindgen")]
 use regex::Regex;
 
 use crate::{Error, Result};
@@ -86,11 +87,13 @@ impl Options {
     }
 
     /// The instance type's name.
+    #[cfg(feature = "bindgen")]
     pub(crate) fn instance(&self) -> String {
         self.instance_name.clone().unwrap_or_else(|| crate::names::upper_camel(&self.name))
     }
 
     /// Finds what is wrong with the options before anything is run.
+    #[cfg(feature = "bindgen")]
     pub(crate) fn check(&self) -> Result<()> {
         if self.headers.is_empty() {
             return Err(Error::NoHeader);
@@ -106,12 +109,18 @@ impl Options {
         for guard in &self.guards {
             whole_name("setjmp_guard", &guard.pattern)?;
         }
+        self.check_sources()
+    }
+
+    /// Checks that the user's C sources are there.
+    pub(crate) fn check_sources(&self) -> Result<()> {
         let missing = self.sources.iter().find(|path| !crate::paths::in_package(path).is_file());
         missing.map_or(Ok(()), |path| Err(Error::SourceMissing { path: path.clone() }))
     }
 }
 
 /// A pattern that must match a whole name.
+#[cfg(feature = "bindgen")]
 pub(crate) fn whole_name(method: &'static str, pattern: &str) -> Result<Regex> {
     Regex::new(&format!("^(?:{pattern})$")).map_err(|error| Error::Pattern {
         method,

@@ -94,6 +94,18 @@ const PACKAGES: &[Package] = &[
         signs: &[Sign::Header("brotli/decode.h"), Sign::Header("brotli/encode.h")],
         tasks: EVERYTHING,
     },
+    Package {
+        name: "libexpat1-dev",
+        reason: "the C library that an example reads XML with",
+        signs: &[Sign::Header("expat.h")],
+        tasks: EVERYTHING,
+    },
+    Package {
+        name: "libsqlite3-dev",
+        reason: "the C library that an example keeps a database with",
+        signs: &[Sign::Header("sqlite3.h")],
+        tasks: EVERYTHING,
+    },
 ];
 
 /// The packages that `task` needs and `machine` lacks.
@@ -139,6 +151,8 @@ mod tests {
             "zlib1g-dev",
             "libsodium-dev",
             "libbrotli-dev",
+            "libexpat1-dev",
+            "libsqlite3-dev",
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
@@ -156,6 +170,8 @@ mod tests {
             "usr/include/sodium.h",
             "usr/include/brotli/decode.h",
             "usr/include/brotli/encode.h",
+            "usr/include/expat.h",
+            "usr/include/sqlite3.h",
             "usr/lib/llvm-14/lib/libclang.so.1",
             "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h",
         ] {

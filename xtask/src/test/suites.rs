@@ -36,8 +36,8 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "generator",
-        about: "What is generated from C headers",
-        packages: Packages::Only(&["omniglot-build"]),
+        about: "What is generated from C headers, in build scripts and ahead of time",
+        packages: Packages::Only(&["omniglot-build", "omniglot-cli"]),
     },
     Suite {
         name: "compile-fail",
@@ -53,6 +53,11 @@ const SUITES: &[Suite] = &[
         name: "demo",
         about: "The demo, from the outside",
         packages: Packages::Only(&["omniglot-demo"]),
+    },
+    Suite {
+        name: "examples",
+        about: "Complete programs over expat, SQLite and zlib",
+        packages: Packages::Only(&["example-expat", "example-sqlite", "example-zlib"]),
     },
 ];
 
@@ -138,7 +143,8 @@ mod tests {
     #[test]
     fn without_names_all_suites_run_in_order() {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
-        assert_eq!(names, ["unit", "generator", "compile-fail", "conformance", "demo"]);
+        let all = ["unit", "generator", "compile-fail", "conformance", "demo", "examples"];
+        assert_eq!(names, all);
     }
 
     #[test]

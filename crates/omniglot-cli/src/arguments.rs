@@ -1,0 +1,189 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Safe Rust for C libraries that nobody trusts.
+#[derive(Debug, Parser)]
+#[command(name = "omniglot", version)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+/// One command with its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Generate Rust bindings and C shims from headers
+    Bindings(Box<Bindings>),
+}
+
+/// What `omniglot bindings` is told: the same as a build script tells `Library`.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "omniglot bindings [OPTIONS] <HEADER>... [-- <CLANG_ARGS>...]",
+    after_help = BINDINGS_HELP
+)]
+pub(crate) struct Bindings {
+    /// The headers, as C includes them: relative to here or to an include directory
+    #[arg(required = true, value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+
+    /// Arguments for clang, which reads the headers; the C compiler does not get them
+    #[arg(last = true, value_name = "CLANG_ARGS")]
+    pub(crate) clang_args: Vec<String>,
+
+    /// Write NAME.rs and NAME_shims.c to this directory, instead of printing the Rust
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+
+    /// What `include_library!` calls the library [default: the first header's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// What the instance type is called [default: the name in upper camel case]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) instance_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) library: Library,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+
+    #[command(flatten)]
+    pub(crate) behaviour: Behaviour,
+}
+
+/// Where headers and the library are.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where the library is")]
+pub(crate) struct Library {
+    /// Link a library that pkg-config knows, and use its include directories
+    #[arg(long, value_name = "PACKAGE")]
+    pub(crate) pkg_config: Vec<String>,
+
+    /// Link a library, as -lNAME does
+    #[arg(long, value_name = "NAME")]
+    pub(crate) link: Vec<String>,
+
+    /// Search a directory for libraries
+    #[arg(long, value_name = "DIR")]
+    pub(crate) link_search: Vec<PathBuf>,
+
+    /// Compile a C source into the image
+    #[arg(long, value_name = "FILE")]
+    pub(crate) source: Vec<PathBuf>,
+
+    /// Search a directory for headers
+    #[arg(long, value_name = "DIR")]
+    pub(crate) include: Vec<PathBuf>,
+
+    /// Define a macro for headers and sources
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) define: Vec<(String, String)>,
+
+    /// Generate for this target [default: x86_64-unknown-linux-gnu]
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+}
+
+/// What is bound, and as what.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is bound (regular expressions that match whole names)")]
+pub(crate) struct Selection {
+    /// Bind these functions, and what they need, instead of everything in the headers
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) allowlist_function: Vec<String>,
+
+    /// Bind these types, and what they need
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) allowlist_type: Vec<String>,
+
+    /// Bind these constants, macros and globals
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) allowlist_var: Vec<String>,
+
+    /// Leave these functions out
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) blocklist_function: Vec<String>,
+
+    /// Leave these types out; where they are used, they are opaque
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) blocklist_type: Vec<String>,
+
+    /// Bind these enums as structs around an integer, of which any is valid
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) newtype_enum: Vec<String>,
+
+    /// The same, with `|` and `&`: for flags
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) bitfield_enum: Vec<String>,
+
+    /// Bind these enums as an integer type with constants
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) constified_enum: Vec<String>,
+}
+
+/// What calls and callbacks can do.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Calls and callbacks")]
+pub(crate) struct Behaviour {
+    /// Functions that leave by longjmp on errors, and a C expression over their parameters' names
+    /// for the jmp_buf
+    #[arg(long, value_name = "REGEX=EXPR", value_parser = pair)]
+    pub(crate) setjmp_guard: Vec<(String, String)>,
+
+    /// Let callbacks leave through this function of the library
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) raise: Vec<String>,
+
+    /// How many callbacks of each type there can be at a time [default: 8]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) callback_slots: Option<u32>,
+}
+
+/// What to do with the output, shown below the options.
+const BINDINGS_HELP: &str = "\
+What is not bound is listed on standard error, with the reason. If a library or a source is named,
+the shims are also compiled and linked, so that functions which it lacks are left out.
+
+To ship the output, so that a crate's users need no libclang, see omniglot_build::Prebuilt.";
+
+/// Splits at the first `=`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((left, right)) if !left.is_empty() => Ok((left.to_owned(), right.to_owned())),
+        _ => Err("there must be a `=` after something".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Action, Arguments};
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_guard_is_split_at_its_first_equals_sign() {
+        let words = ["omniglot", "bindings", "a.h", "--setjmp-guard", "f.*=x ? x->a == 1 : 0"];
+        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action;
+        let [(pattern, buffer)] = &bindings.behaviour.setjmp_guard[..] else { panic!() };
+        assert_eq!((&**pattern, &**buffer), ("f.*", "x ? x->a == 1 : 0"));
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_for_clang() {
+        let words = ["omniglot", "bindings", "a.h", "b.h", "--", "-std=c99", "-DX"];
+        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action;
+        assert_eq!(bindings.headers, ["a.h", "b.h"]);
+        assert_eq!(bindings.clang_args, ["-std=c99", "-DX"]);
+    }
+}

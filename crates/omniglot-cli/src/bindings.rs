@@ -1,0 +1,117 @@
+//! `omniglot bindings`: prints or writes what a build script would generate.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use omniglot_build::{Library, Preview};
+
+use crate::arguments::{Behaviour, Bindings, Library as Place, Selection};
+use crate::failure::Failure;
+
+/// Generates, says what is not bound, and prints or writes the rest.
+pub(crate) fn run(arguments: &Bindings) -> Result<(), Failure> {
+    let name = arguments.name.clone().unwrap_or_else(|| default_name(&arguments.headers));
+    let preview = generate(arguments, &name)?;
+    for problem in &preview.problems {
+        eprintln!("{problem}");
+    }
+    match &arguments.out_dir {
+        Some(directory) => write(directory, &name, &preview),
+        None => io::stdout().write_all(preview.rust.as_bytes()).map_err(Failure::Output),
+    }
+}
+
+/// The first header's name without its ending, as an identifier.
+fn default_name(headers: &[String]) -> String {
+    let first = headers.first().map(Path::new).and_then(Path::file_stem);
+    let stem = first.unwrap_or_default().to_string_lossy();
+    stem.replace(|character: char| !character.is_alphanumeric(), "_")
+}
+
+fn generate(arguments: &Bindings, name: &str) -> Result<Preview, Failure> {
+    let library = library(arguments, name)?;
+    let place = &arguments.library;
+    if place.pkg_config.is_empty() && place.link.is_empty() && place.source.is_empty() {
+        // There is no library yet that could lack anything.
+        return Ok(library.preview()?);
+    }
+    let scratch = tempfile::tempdir().map_err(|error| Failure::File(env::temp_dir(), error))?;
+    Ok(library.preview_linked(scratch.path())?)
+}
+
+/// The builder as a build script would fill it.
+fn library(arguments: &Bindings, name: &str) -> Result<Library, Failure> {
+    let mut library = arguments.headers.iter().fold(Library::new(name), Library::header);
+    if let Some(name) = &arguments.instance_name {
+        library = library.instance_name(name);
+    }
+    library = find(library, &arguments.headers, &arguments.library)?;
+    library = select(library, &arguments.selection);
+    library = behave(library, &arguments.behaviour);
+    Ok(arguments.clang_args.iter().fold(library, Library::clang_arg))
+}
+
+fn find(mut library: Library, headers: &[String], place: &Place) -> Result<Library, Failure> {
+    // The builder's paths are relative to a package, which there need not be here.
+    let here = env::current_dir().map_err(|error| Failure::File(PathBuf::from("."), error))?;
+    let from_here = |path: &PathBuf| here.join(path);
+    if headers.iter().any(|header| here.join(header).is_file()) {
+        library = library.include(&here);
+    }
+    library = place.include.iter().map(from_here).fold(library, Library::include);
+    library = place.source.iter().map(from_here).fold(library, Library::source);
+    library = place.link_search.iter().map(from_here).fold(library, Library::link_search);
+    library = place.pkg_config.iter().fold(library, Library::pkg_config);
+    library = place.link.iter().fold(library, Library::link);
+    for (name, value) in &place.define {
+        library = library.define(name, value);
+    }
+    // As reproducible as can be: no variable of a surrounding build decides it.
+    Ok(library.target(place.target.as_deref().unwrap_or("x86_64-unknown-linux-gnu")))
+}
+
+fn select(mut library: Library, selection: &Selection) -> Library {
+    library = selection.allowlist_function.iter().fold(library, Library::allowlist_function);
+    library = selection.allowlist_type.iter().fold(library, Library::allowlist_type);
+    library = selection.allowlist_var.iter().fold(library, Library::allowlist_var);
+    library = selection.blocklist_function.iter().fold(library, Library::blocklist_function);
+    library = selection.blocklist_type.iter().fold(library, Library::blocklist_type);
+    library = selection.newtype_enum.iter().fold(library, Library::newtype_enum);
+    library = selection.bitfield_enum.iter().fold(library, Library::bitfield_enum);
+    selection.constified_enum.iter().fold(library, Library::constified_enum)
+}
+
+fn behave(mut library: Library, behaviour: &Behaviour) -> Library {
+    for (pattern, buffer) in &behaviour.setjmp_guard {
+        library = library.setjmp_guard(pattern, buffer);
+    }
+    if let Some(slots) = behaviour.callback_slots {
+        library = library.callback_slots(slots);
+    }
+    behaviour.raise.iter().fold(library, Library::raise)
+}
+
+/// Writes what a crate ships, named as `omniglot_build::Prebuilt` expects it.
+fn write(directory: &Path, name: &str, preview: &Preview) -> Result<(), Failure> {
+    fs::create_dir_all(directory).map_err(|error| Failure::File(directory.to_owned(), error))?;
+    let files = [(format!("{name}.rs"), &preview.rust), (format!("{name}_shims.c"), &preview.c)];
+    for (file, text) in files {
+        let path = directory.join(file);
+        fs::write(&path, text).map_err(|error| Failure::File(path.clone(), error))?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_name;
+
+    #[test]
+    fn a_library_is_named_after_its_first_header() {
+        for (header, name) in [("zlib.h", "zlib"), ("c/lib-a.h", "lib_a"), ("/x/y.z.h", "y_z")] {
+            assert_eq!(default_name(&[header.to_owned(), "other.h".to_owned()]), name);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Why a command failed, and what it exits with.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::wording;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nothing could be generated.
+    Generation(omniglot_build::Error),
+    /// A file or directory is not accessible.
+    File(PathBuf, io::Error),
+    /// Standard output is not writable.
+    Output(io::Error),
+}
+
+impl From<omniglot_build::Error> for Failure {
+    fn from(error: omniglot_build::Error) -> Self {
+        Self::Generation(error)
+    }
+}
+
+impl Failure {
+    /// Says what is wrong, and gives the exit status: 2 for what was typed wrongly, else 1.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            // Whoever reads has seen enough, as with `| head`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) => failed(&format!("standard output: {error}"), 1),
+            Self::File(path, error) => failed(&format!("{}: {error}", path.display()), 1),
+            Self::Generation(error) => {
+                failed(&wording::as_options(&error.to_string()), status(&error))
+            }
+        }
+    }
+}
+
+fn status(error: &omniglot_build::Error) -> u8 {
+    use omniglot_build::Error;
+    if matches!(error, Error::Pattern { .. } | Error::Name { .. }) { 2 } else { 1 }
+}
+
+fn failed(message: &str, status: u8) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(status)
+}

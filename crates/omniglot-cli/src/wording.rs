@@ -1,0 +1,98 @@
+//! The generator's messages name methods of its builder; here they name options.
+
+/// The builder's methods that are options.
+const METHODS: [&str; 18] = [
+    "allowlist_function",
+    "allowlist_type",
+    "allowlist_var",
+    "bitfield_enum",
+    "blocklist_function",
+    "blocklist_type",
+    "callback_slots",
+    "constified_enum",
+    "define",
+    "include",
+    "instance_name",
+    "link",
+    "link_search",
+    "newtype_enum",
+    "pkg_config",
+    "raise",
+    "setjmp_guard",
+    "source",
+];
+
+/// Writes `.pkg_config("NAME")` as `--pkg-config "NAME"`, and so on.
+pub(crate) fn as_options(message: &str) -> String {
+    let mut text = String::new();
+    let mut rest = message;
+    while let Some(dot) = rest.find('.') {
+        let (before, after) = rest.split_at(dot);
+        text.push_str(before);
+        rest = match method(after) {
+            Some((method, after)) => {
+                text.push_str(&format!("--{}", method.replace('_', "-")));
+                call(&mut text, after)
+            }
+            None => {
+                text.push('.');
+                after.get(1..).unwrap_or_default()
+            }
+        };
+    }
+    text + rest
+}
+
+/// The method that a text starts with, after its dot, and the rest.
+fn method(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('.')?;
+    let is_word = |character: char| character.is_ascii_lowercase() || character == '_';
+    let end = text.find(|character| !is_word(character)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    METHODS.contains(&name).then_some((name, rest))
+}
+
+/// Appends a call's arguments, if there are any, and gives what follows them.
+fn call<'a>(text: &mut String, rest: &'a str) -> &'a str {
+    let Some(inner) = rest.strip_prefix('(') else { return rest };
+    let Some(end) = closing(inner) else { return rest };
+    text.push(' ');
+    text.push_str(&inner[..end].replace("\", \"", "="));
+    &inner[end + 1..]
+}
+
+/// Where the parenthesis closes, which is in no string literal.
+fn closing(text: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.char_indices().find_map(|(place, character)| {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ')' if !quoted => return Some(place),
+            _ => {}
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_options;
+
+    #[test]
+    fn methods_become_options() {
+        let cases = [
+            (
+                "name it with .pkg_config(\"NAME\"); else .include(\"DIR\").",
+                "name it with --pkg-config \"NAME\"; else --include \"DIR\".",
+            ),
+            (".setjmp_guard(\"f(a|b)\", \"x\"): no", "--setjmp-guard \"f(a|b)=x\": no"),
+            (".link(\"NAME\") instead of .pkg_config.", "--link \"NAME\" instead of --pkg-config."),
+            ("zlib.h: file .not_a_method(1).", "zlib.h: file .not_a_method(1)."),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(as_options(message), expected);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong.
+
+use std::fmt;
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// SQLite refuses, with its code and its words.
+    Sqlite {
+        /// One of SQLite's codes, such as 1 for an error in SQL.
+        code: i32,
+        /// What it says.
+        message: String,
+    },
+    /// A statement was used with a database that did not prepare it.
+    OtherDatabase,
+    /// A statement has another number of parameters than were given.
+    Parameters {
+        /// How many it has.
+        expected: usize,
+        /// How many were given.
+        given: usize,
+    },
+    /// A name, text or SQL has more bytes than SQLite can count.
+    TooLong,
+    /// SQLite says something that cannot be.
+    Nonsense(&'static str),
+    /// SQLite crashed, ran too long or did what it may not do.
+    Foreign(omniglot::Error),
+}
+
+impl From<omniglot::Error> for Error {
+    fn from(error: omniglot::Error) -> Self {
+        Self::Foreign(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { code, message } => write!(out, "SQLite: {message} (code {code})"),
+            Self::OtherDatabase => out.write_str("the statement belongs to another database"),
+            Self::Parameters { expected, given } => {
+                write!(out, "the statement has {expected} parameters, and {given} were given")
+            }
+            Self::TooLong => out.write_str("more text than SQLite can count"),
+            Self::Nonsense(what) => write!(out, "SQLite contradicts itself: {what}"),
+            Self::Foreign(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

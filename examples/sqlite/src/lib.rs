@@ -1,0 +1,30 @@
+//! SQLite over bindings that trust nothing: statements, rows, and SQL functions in Rust.
+//!
+//! SQLite runs in a worker process without files, so databases are in memory. Whatever
+//! it does there, with whatever SQL, costs no more than an error.
+
+#![forbid(unsafe_code)]
+
+mod database;
+mod deferred;
+mod error;
+mod function;
+mod place;
+mod rows;
+mod statement;
+mod system;
+mod value;
+
+pub use database::Database;
+pub use error::Error;
+pub use rows::Rows;
+pub use statement::Statement;
+pub use value::Value;
+
+/// What was generated from `sqlite3.h`.
+mod sqlite {
+    omniglot::include_library!("sqlite");
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

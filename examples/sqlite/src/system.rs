@@ -1,0 +1,64 @@
+//! What SQLite asks of its system. Where it runs there are no files and no random
+//! numbers, so closures answer in the system's place.
+
+use std::hash::{BuildHasher, RandomState};
+
+use omniglot::{Answer, Ptr, Registered};
+
+use crate::sqlite::{
+    Api, SQLITE_CANTOPEN, Sqlite, sqlite3_file, sqlite3_vfs, sqlite3_vfs_xFullPathname_fn,
+    sqlite3_vfs_xOpen_fn, sqlite3_vfs_xRandomness_fn,
+};
+use crate::{Error, Result};
+
+const CANNOT_OPEN: i32 = SQLITE_CANTOPEN as i32;
+
+/// The closures that SQLite keeps in its table of system functions.
+#[derive(Debug)]
+pub(crate) struct System {
+    _path: Registered<sqlite3_vfs_xFullPathname_fn>,
+    _open: Registered<sqlite3_vfs_xOpen_fn>,
+    _random: Registered<sqlite3_vfs_xRandomness_fn>,
+}
+
+impl System {
+    /// Puts the closures into the table that SQLite uses.
+    pub(crate) fn install(sqlite: &mut Sqlite) -> Result<Self> {
+        let table = sqlite.sqlite3_vfs_find(Ptr::null())?;
+        if table.is_null() {
+            return Err(Error::Nonsense("it knows no system"));
+        }
+        let table = sqlite.upgrade_mut(table)?;
+        // No name of a file has a path, so nothing is looked for in the system.
+        let path = sqlite.register::<sqlite3_vfs_xFullPathname_fn>(|_, _| Ok(CANNOT_OPEN))?;
+        let open = sqlite
+            .register::<sqlite3_vfs_xOpen_fn>(|api, (_, _, file, _, _)| refuse_file(api, file))?;
+        let random = sqlite.register::<sqlite3_vfs_xRandomness_fn>(|api, (_, len, into)| {
+            randomize(api, into.cast(), len)
+        })?;
+        sqlite.write(table.field(sqlite3_vfs::X_FULL_PATHNAME), path.function())?;
+        sqlite.write(table.field(sqlite3_vfs::X_OPEN), open.function())?;
+        sqlite.write(table.field(sqlite3_vfs::X_RANDOMNESS), random.function())?;
+        Ok(Self { _path: path, _open: open, _random: random })
+    }
+}
+
+/// Even a temporary file cannot be. Without methods, SQLite does not close it either.
+fn refuse_file(api: &mut Api, file: Ptr<sqlite3_file>) -> Answer<sqlite3_vfs_xOpen_fn> {
+    let file = api.upgrade_mut(file)?;
+    api.write(file.field(sqlite3_file::P_METHODS), Ptr::null())?;
+    Ok(CANNOT_OPEN)
+}
+
+/// Bytes that nobody can guess, which is enough here: SQLite tells its seeds to nobody.
+fn randomize(api: &mut Api, into: Ptr<u8>, len: i32) -> Answer<sqlite3_vfs_xRandomness_fn> {
+    /// More than SQLite ever asks for.
+    const MOST: i32 = 4096;
+    let len = len.clamp(0, MOST);
+    let secret = RandomState::new();
+    let words = (0_u64..).flat_map(|number| secret.hash_one(number).to_ne_bytes());
+    let bytes: Vec<u8> = words.take(len as usize).collect();
+    let into = api.upgrade_slice_mut(into, bytes.len())?;
+    api.write_slice(into, &bytes)?;
+    Ok(len)
+}

@@ -1,0 +1,48 @@
+//! What can go wrong.
+
+use std::{fmt, io};
+
+/// Why data was not compressed or decompressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The compressed data is damaged; zlib's words for it.
+    Data(String),
+    /// What comes out is longer than the room for it.
+    TooLong,
+    /// zlib answers a status for which this crate gives no cause.
+    Status(i32),
+    /// zlib says something that cannot be.
+    Nonsense(&'static str),
+    /// zlib crashed, ran too long or did what it may not do.
+    Foreign(omniglot::Error),
+}
+
+impl From<omniglot::Error> for Error {
+    fn from(error: omniglot::Error) -> Self {
+        Self::Foreign(error)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::Data(_) => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(message) => write!(out, "damaged data: {message}"),
+            Self::TooLong => out.write_str("the data does not fit the room for it"),
+            Self::Status(status) => write!(out, "zlib fails with status {status}"),
+            Self::Nonsense(what) => write!(out, "zlib contradicts itself: {what}"),
+            Self::Foreign(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
