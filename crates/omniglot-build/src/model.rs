@@ -125,6 +125,7 @@ pub(crate) struct Record {
     pub(crate) c_name: Option<String>,
     pub(crate) shape: Shape,
     pub(crate) fields: Vec<Field>,
+    pub(crate) bit_fields: Vec<BitField>,
     pub(crate) size: u64,
     pub(crate) align: u64,
     pub(crate) docs: String,
@@ -156,6 +157,18 @@ pub(crate) struct Field {
     /// In bytes, as clang says; `None` where it says nothing.
     pub(crate) offset: Option<u64>,
     pub(crate) docs: String,
+}
+
+/// A bit-field: some bits of a field that holds a run of them as bytes.
+#[derive(Debug)]
+pub(crate) struct BitField {
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    /// The field that holds it.
+    pub(crate) storage: String,
+    /// In bits, from the start of the storage.
+    pub(crate) offset: u64,
+    pub(crate) width: u64,
 }
 
 #[derive(Debug)]

@@ -45,6 +45,7 @@ fn every_header_of_the_snapshots_compiles() {
         "names",
         "unbindable",
         "plain",
+        "bit_fields",
     ];
     for compiler in compilers() {
         for name in names {

@@ -58,6 +58,11 @@ fn unions() {
 }
 
 #[test]
+fn bit_fields() {
+    snapshot!(library("bit_fields").newtype_enum("flavor"));
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }

@@ -63,7 +63,10 @@ fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
     for (_, definition) in model.types.iter() {
         match definition {
             Definition::Alias(alias) => visit(&alias.target),
-            Definition::Record(record) => record.fields.iter().for_each(|field| visit(&field.ty)),
+            Definition::Record(record) => {
+                record.fields.iter().for_each(|field| visit(&field.ty));
+                record.bit_fields.iter().for_each(|field| visit(&field.ty));
+            }
             Definition::Enum(_) | Definition::Opaque(_) => {}
         }
     }
@@ -87,6 +90,13 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let Definition::Record(record) = definition else { continue };
         let layouts = Layouts { types: &model.types, target };
         let item = record.c_name.as_deref().unwrap_or(name);
+        for field in &record.bit_fields {
+            if let Err(reason) = layouts.of(&field.ty) {
+                let reason =
+                    format!("its bit-field `{}` has no accessor: it is {reason}", field.name);
+                problems.push(Problem::new(item, reason));
+            }
+        }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
                 problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
@@ -94,11 +104,6 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
             } else {
                 problems.push(Problem::new(item, format!("without an accessor: {reason}")));
             }
-        } else if record.fields.iter().any(|field| field.name.starts_with("_bitfield_")) {
-            problems.push(Problem::new(
-                item,
-                "its bit-fields are bound as bytes, `_bitfield_1` and so on",
-            ));
         }
     }
     for name in as_bytes {

@@ -1,5 +1,6 @@
 //! Generates the Rust: types, constants, signatures, and a method per function.
 
+mod bits;
 mod enums;
 mod functions;
 mod records;

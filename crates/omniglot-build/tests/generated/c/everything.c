@@ -39,6 +39,18 @@ int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *ex
     return packet.kind + packet.length + bits.a + bits.b + bits.c + (exotic ? exotic->before : 0);
 }
 
+long long sum_of_bits(struct options options, union word word, struct tight tight)
+{
+    return options.level + 10 * options.offset + 100 * options.set + 1000 * (int)options.way
+        + (long long)options.big + 10000 * options.state + 100000 * word.low
+        + (long long)tight.most + 1000000 * tight.rest;
+}
+
+struct options make_options(int level, int offset, int state)
+{
+    return (struct options){ level, offset, true, BACK, 1ull << 39, (async_res_t)state };
+}
+
 union number make_number(double d) { return (union number){ .d = d }; }
 double read_number(union number number) { return number.d; }
 struct value make_value(int whole) { return (struct value){ .tag = 1, .whole = whole }; }

@@ -27,6 +27,15 @@ rect_t *last_rect(int state);
 
 struct __attribute__((packed)) packet { uint8_t kind; uint32_t length; };
 struct bits { unsigned a : 3; unsigned b : 5; int c; };
+struct options {
+    unsigned level : 3; int offset : 5; bool set : 1; enum direction way : 2;
+    unsigned : 0;
+    unsigned long long big : 40; async_res_t state : 2;
+};
+union word { unsigned whole; unsigned low : 4; };
+struct __attribute__((packed)) tight { char before; unsigned long most : 62; unsigned rest : 9; };
+long long sum_of_bits(struct options options, union word word, struct tight tight);
+struct options make_options(int level, int offset, int state);
 struct exotic { int before; long double number; };
 int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *exotic);
 

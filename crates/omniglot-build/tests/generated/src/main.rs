@@ -8,6 +8,7 @@ fn main() -> Result<()> {
     let mut api = Everything::builder().build()?;
     enums(&mut api)?;
     structs(&mut api)?;
+    bit_fields(&mut api)?;
     unions(&mut api)?;
     numbers_and_names(&mut api)?;
     callbacks(&mut api)?;
@@ -51,6 +52,35 @@ fn structs(api: &mut lib::Api) -> Result<()> {
     assert_eq!(api.sum_of_parts(packet, bits, Ptr::null())?, 1 + 20 + 2 + 9 + 300);
     let exotic = api.alloc(lib::exotic::default())?;
     assert_eq!(api.sum_of_parts(packet, bits, &exotic)?, 332);
+    Ok(())
+}
+
+fn bit_fields(api: &mut lib::Api) -> Result<()> {
+    let mut options = lib::options::default();
+    options.set_level(5)?;
+    options.set_offset(-16)?;
+    options.set_set(true)?;
+    options.set_way(direction::BACK)?;
+    options.set_big(1 << 33)?;
+    options.set_state(lib::async_res_t::ASYNC_FAILED)?;
+    let mut word = lib::word::from_whole(0xff00);
+    word.set_low(9)?;
+    assert_eq!(word.whole()?, 0xff09);
+    let mut tight = lib::tight::default();
+    tight.set_most(1 << 61)?;
+    tight.set_rest(511)?;
+    let expected = 5 - 160 + 100 - 1000 + (1 << 33) + 20_000 + 900_000 + (1 << 61) + 511_000_000;
+    assert_eq!(api.sum_of_bits(options, word, tight)?, expected);
+
+    let options = api.make_options(7, -1, 3)?;
+    assert_eq!((options.level(), options.offset(), options.set()), (7, -1, true));
+    assert_eq!((options.way()?, options.big()), (direction::BACK, 1 << 39));
+    let invalid = InvalidValue { type_name: "async_res_t", value: 3, valid: &[0, 1, 2] };
+    assert_eq!(options.state(), Err(Error::InvalidValue(invalid)));
+    let mut options = options;
+    let invalid = InvalidValue { type_name: "unsigned int : 3", value: 8, valid: &[] };
+    assert_eq!(options.set_level(8), Err(Error::InvalidValue(invalid)));
+    assert_eq!(options.level(), 7);
     Ok(())
 }
 
