@@ -301,8 +301,14 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
     model.functions.retain(|function| {
         let name = &function.c_name;
         // A large static inline function is called by its shim, not part of it.
-        let inner = ["omniglot_unguarded_", "omniglot_buffer_of_", "omniglot_raise_", ""]
-            .map(|prefix| format!("{prefix}{name}"));
+        let inner = [
+            "omniglot_unguarded_",
+            "omniglot_buffer_of_",
+            "omniglot_raise_",
+            "omniglot_function_",
+            "",
+        ]
+        .map(|prefix| format!("{prefix}{name}"));
         !is_uncallable(name, &Shim::Call(function), &inner)
     });
     model.globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));

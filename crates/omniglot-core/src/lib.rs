@@ -67,7 +67,7 @@ pub use base::{Base, Unsized};
 pub use bits::{get_bits, put_bits};
 #[cfg(feature = "std")]
 pub use boxed::ForeignBox;
-pub use call::{MAX_DEPTH, call, call_pointer};
+pub use call::{MAX_DEPTH, call, call_pointer, fn_ptr};
 #[cfg(feature = "alloc")]
 pub use callback::Registered;
 pub use callback::{Answer, Escape, Raise, Signature, with_callback};

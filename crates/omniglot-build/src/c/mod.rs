@@ -8,7 +8,7 @@ pub(crate) mod spell;
 use std::fmt::Write as _;
 
 use crate::layout::{Frame, HEADER_SIZE, Member, Role};
-use crate::model::{Function, Global, Parameter};
+use crate::model::{Function, Parameter};
 use crate::shims::{self, Shim};
 use crate::{Bindings, parse};
 
@@ -87,7 +87,12 @@ impl C<'_> {
                 let call = call_text(function);
                 self.body(&shim.name(), &function.c_name, &call, function);
             }
-            Shim::Address(global) => self.address(global),
+            Shim::Address(global) => {
+                self.address_of(&shim.name(), &format!("(void *)&{}", global.c_name));
+            }
+            Shim::Function(function) => {
+                self.address_of(&shim.name(), &format!("(void *)({})", function.c_name));
+            }
             Shim::Pointer(signature) => self.pointer(signature),
         }
     }
@@ -122,13 +127,13 @@ impl C<'_> {
         ));
     }
 
-    fn address(&mut self, global: &Global) {
-        let (name, shim) = (&global.c_name, Shim::Address(global).name());
+    /// A shim that gives an address.
+    fn address_of(&mut self, shim: &str, expression: &str) {
         self.line(format_args!(
-            "struct omniglot_address_frame_{name} {{ uint32_t status; int32_t error_number; void *result; }};\n\
+            "struct {shim}_frame {{ uint32_t status; int32_t error_number; void *result; }};\n\
              static void {shim}(void *opaque)\n{{\n\
-             \x20   struct omniglot_address_frame_{name} *frame = opaque;\n\
-             \x20   frame->result = (void *)&{name};\n\
+             \x20   struct {shim}_frame *frame = opaque;\n\
+             \x20   frame->result = {expression};\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));
     }

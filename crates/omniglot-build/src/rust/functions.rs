@@ -32,7 +32,7 @@ impl Rust<'_> {
             }
             Shim::Raise(function) => self.raise(index, function),
             Shim::Address(global) => self.address(index, global),
-            Shim::Malloc | Shim::Free | Shim::Pointer(_) => TokenStream::new(),
+            Shim::Malloc | Shim::Free | Shim::Function(_) | Shim::Pointer(_) => TokenStream::new(),
         }
     }
 

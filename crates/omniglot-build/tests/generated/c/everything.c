@@ -81,6 +81,8 @@ static int handler(void *user, struct point point, enum direction direction)
 
 on_point own_handler(void) { return handler; }
 
+int by_size(const int *left, const int *right) { return (*left > *right) - (*left < *right); }
+
 int sort(int *numbers, size_t count, int (*order)(const void *, const void *))
 {
     qsort(numbers, count, sizeof *numbers, order);

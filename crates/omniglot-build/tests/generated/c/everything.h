@@ -54,6 +54,7 @@ struct handlers { on_point handler; void (*log)(const char *format, ...); void *
 int for_each(on_point callback, void *user, int count);
 int with_handlers(const struct handlers *handlers);
 on_point own_handler(void);
+int by_size(const int *left, const int *right);
 int sort(int *numbers, size_t count, int (*order)(const void *, const void *));
 
 struct reader { jmp_buf on_error; int position; void (*progress)(struct reader *, int); };

@@ -142,6 +142,10 @@ fn callbacks(api: &mut lib::Api) -> Result<()> {
         api.sort(&numbers, 3, order)
     })??;
     assert_eq!(first, 3);
+    let by_size = api.fn_ptr("by_size")?;
+    assert_eq!(api.sort(&numbers, 3, by_size)?, 1);
+    let unknown = api.fn_ptr::<on_point>("by_size").unwrap_err();
+    assert_eq!(unknown.to_string(), "no function `by_size` of the type on_point is bound");
     Ok(())
 }
 
