@@ -34,6 +34,7 @@
 mod c;
 mod check;
 mod compile;
+mod described;
 mod docs;
 mod error;
 mod layout;

@@ -10,6 +10,8 @@ use crate::scalar::Scalar;
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) functions: Vec<Function>,
+    /// What the user described in C, until it becomes functions.
+    pub(crate) described: Vec<Function>,
     pub(crate) globals: Vec<Global>,
     pub(crate) constants: Vec<Constant>,
     pub(crate) signatures: Vec<Signature>,
@@ -204,10 +206,32 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) result: Type,
     pub(crate) variadic: bool,
+    pub(crate) callee: Callee,
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,
     pub(crate) docs: String,
+}
+
+/// What a function's shim calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Callee {
+    /// The function itself.
+    Itself,
+    /// A variadic function of this C name.
+    Variadic(String),
+    /// The macro of the function's name.
+    Macro,
+}
+
+impl Function {
+    /// The C name of what its shim calls.
+    pub(crate) fn callee(&self) -> &str {
+        match &self.callee {
+            Callee::Variadic(function) => function,
+            Callee::Itself | Callee::Macro => &self.c_name,
+        }
+    }
 }
 
 /// Where a function's `longjmp` buffer is.

@@ -1,6 +1,6 @@
 //! The numbering that Rust and C agree on: shims and callback slots.
 
-use crate::model::{Function, Global, Model, Signature, Type};
+use crate::model::{Callee, Function, Global, Model, Signature, Type};
 
 /// One shim: what the host can ask the image to run.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,8 @@ pub(crate) fn shims(model: &Model) -> Vec<Shim<'_>> {
 
 /// The functions that some function pointer of the header can point to.
 fn addressable_functions(model: &Model) -> impl Iterator<Item = &Function> {
-    model.functions.iter().filter(|function| {
+    let own = model.functions.iter().filter(|function| function.callee == Callee::Itself);
+    own.filter(|function| {
         bound_signatures(model).any(|signature| has_type(model, function, signature))
     })
 }

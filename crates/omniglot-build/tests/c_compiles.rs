@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use omniglot_build::Library;
-use support::{guarded, headers, library};
+use support::{described, guarded, headers, library};
 
 /// Compiles the C of a library with every warning an error.
 fn compile(compiler: &str, name: &str, library: &Library) {
@@ -52,6 +52,7 @@ fn every_header_of_the_snapshots_compiles() {
             compile(compiler, name, &library(name));
         }
         compile(compiler, "guards", &guarded());
+        compile(compiler, "described", &described());
     }
 }
 

@@ -63,6 +63,11 @@ fn bit_fields() {
 }
 
 #[test]
+fn described() {
+    snapshot!(support::described());
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }

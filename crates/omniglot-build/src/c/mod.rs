@@ -8,7 +8,7 @@ pub(crate) mod spell;
 use std::fmt::Write as _;
 
 use crate::layout::{Frame, HEADER_SIZE, Member, Role};
-use crate::model::{Function, Parameter};
+use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
 use crate::{Bindings, parse};
 
@@ -103,6 +103,9 @@ impl C<'_> {
             Frame::of_function(self.bindings.layouts(), &function.parameters, &function.result);
         let Ok(frame) = frame else { return };
         self.frame(&format!("omniglot_frame_{}", function.c_name), &function.parameters, &frame);
+        if function.callee == Callee::Macro {
+            self.function_macro(function);
+        }
         let shim = Shim::Call(function).name();
         let call = call_text(function);
         match &function.guard {
@@ -113,6 +116,19 @@ impl C<'_> {
                 self.guarded(&shim, &plain, function, &guard.buffer);
             }
         }
+    }
+
+    /// A macro as a function, since frames do not keep the types of pointers.
+    fn function_macro(&mut self, function: &Function) {
+        let (model, name) = (&self.bindings.model, &function.c_name);
+        let own = format!("omniglot_macro_{name}");
+        let prototype = spell::prototype(model, &own, &function.parameters, &function.result);
+        let arguments: Vec<&str> =
+            function.parameters.iter().map(|parameter| parameter.c_name.as_str()).collect();
+        let arguments = arguments.join(", ");
+        let is_void = model.types.resolve(&function.result) == &Type::Void;
+        let start = if is_void { "" } else { "return " };
+        self.line(format_args!("static {prototype}\n{{\n    {start}{name}({arguments});\n}}\n"));
     }
 
     /// `static void shim(void *opaque) { frame->result = f(...); }`
@@ -195,7 +211,11 @@ fn call_text(function: &Function) -> String {
         .iter()
         .map(|parameter| format!("frame->{}", argument_name(parameter)))
         .collect();
-    format!("({})({})", function.c_name, arguments.join(", "))
+    let (callee, arguments) = (function.callee(), arguments.join(", "));
+    match function.callee {
+        Callee::Macro => format!("omniglot_macro_{callee}({arguments})"),
+        Callee::Itself | Callee::Variadic(_) => format!("({callee})({arguments})"),
+    }
 }
 
 fn argument_name(parameter: &Parameter) -> String {

@@ -12,12 +12,13 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result};
+use crate::{Error, Problem, Result, described};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
     patterns::check_patterns(model, options)?;
     let mut problems = Vec::new();
+    described::bind(model, options)?;
     declare_missing_types(model);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
@@ -155,7 +156,9 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
     if function.variadic {
-        return Some("it is variadic; write a C function with a fixed parameter list".to_owned());
+        return Some(
+            "it is variadic; name it with the parameters that you need: .variadic".to_owned(),
+        );
     }
     let types = function.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&function.result]))

@@ -109,7 +109,7 @@ impl Rust<'_> {
     fn function_docs(self, function: &Function) -> TokenStream {
         let model = &self.bindings.model;
         let prototype =
-            spell::prototype(model, &function.c_name, &function.parameters, &function.result);
+            spell::prototype(model, function.callee(), &function.parameters, &function.result);
         let comment = if function.docs.trim().is_empty() {
             TokenStream::new()
         } else {

@@ -73,5 +73,7 @@ int database_size(const database *db);
 int match(int type, int self);
 int read(int fd);
 int print(const char *format, ...);
+int add_all(const char *kinds, ...);
+#define POINT_SUM(point, factor) (((point)->x + (point)->y) * (factor))
 int never_defined(void);
 #endif

@@ -105,6 +105,12 @@ fn numbers_and_names(api: &mut lib::Api) -> Result<()> {
     assert_eq!(api.twice(21)?, 42);
     api.fail_with(33)?;
     assert_eq!(api.errno(), 33);
+    let kinds = api.alloc_str("id")?;
+    assert_eq!(api.add_two(&kinds, 40, 2.5)?, 42);
+    let kinds = api.alloc_str("s")?;
+    assert_eq!(api.add_text(&kinds, &text)?, 4);
+    let point = api.alloc(point { x: 1, y: 2 })?;
+    assert_eq!(api.POINT_SUM(&point, 5)?, 15);
     let error = api.alloc(Ptr::null())?;
     let database = api.database_open(&error)?;
     assert_eq!(api.database_size(database)?, 5);
