@@ -260,6 +260,7 @@ pub(crate) struct Global {
     pub(crate) name: String,
     pub(crate) c_name: String,
     pub(crate) ty: Type,
+    pub(crate) constant: bool,
     pub(crate) docs: String,
 }
 

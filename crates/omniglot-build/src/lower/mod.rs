@@ -70,7 +70,9 @@ impl Lowering {
                 let name = item.ident.to_string();
                 let ty = self.ty(&item.ty, &name);
                 let c_name = c_name(&name, &item.attrs);
-                self.model.globals.push(Global { name, c_name, ty, docs: docs(&item.attrs) });
+                let constant = !matches!(item.mutability, syn::StaticMutability::Mut(_));
+                let docs = docs(&item.attrs);
+                self.model.globals.push(Global { name, c_name, ty, constant, docs });
             }
             _ => {}
         }

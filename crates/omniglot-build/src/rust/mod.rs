@@ -3,6 +3,7 @@
 mod bits;
 mod enums;
 mod functions;
+mod globals;
 mod records;
 mod signatures;
 mod types;

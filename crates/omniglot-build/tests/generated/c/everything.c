@@ -106,6 +106,7 @@ int reader_next(struct reader *reader, int count)
 }
 
 int counter = 7;
+async_res_t never_valid = (async_res_t)7;
 const char *const names[3] = { "one", "two", "three" };
 void fail_with(int number) { errno = number; }
 

@@ -63,6 +63,7 @@ void reader_fail(struct reader *reader, int position) __attribute__((noreturn));
 
 static inline int twice(int x) { return 2 * x; }
 extern int counter;
+extern async_res_t never_valid;
 extern const char *const names[3];
 void fail_with(int number);
 

@@ -185,6 +185,13 @@ fn guards(api: &mut lib::Api) -> Result<()> {
 fn globals(api: &mut lib::Api) -> Result<()> {
     let counter = api.address_of_counter()?;
     assert_eq!(api.read(api.upgrade(counter)?)?, 7);
+    assert_eq!(api.read_counter()?, 7);
+    api.write_counter(8)?;
+    assert_eq!(api.read_counter()?, 8);
+    let invalid = InvalidValue { type_name: "async_res_t", value: 7, valid: &[0, 1, 2] };
+    assert_eq!(api.read_never_valid(), Err(Error::InvalidValue(invalid)));
+    let names = api.read_names()?;
+    assert_eq!(&*api.read_str(names[0], 16)?, "one");
     let names = api.address_of_names()?;
     let names = api.read(api.upgrade(names)?)?;
     assert_eq!(&*api.read_str(names[2], 16)?, "three");
