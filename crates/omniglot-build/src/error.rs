@@ -112,6 +112,11 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// `bool_type` names something that is no typedef of an integer.
+    NoBoolType {
+        /// The name.
+        name: String,
+    },
     /// `raise` names a function that is not bound.
     RaiseUnknown {
         /// The function.
@@ -174,7 +179,8 @@ impl fmt::Display for Error {
             | Self::GuardWithoutParameter { .. }
             | Self::RaiseUnknown { .. }
             | Self::DescribedUnknown { .. }
-            | Self::NameTaken { .. } => self.write_option_error(out),
+            | Self::NameTaken { .. }
+            | Self::NoBoolType { .. } => self.write_option_error(out),
             _ => self.write_tool_error(out),
         }
     }
@@ -221,6 +227,10 @@ impl Error {
                 let kind = if *method == "variadic" { "variadic function" } else { "macro" };
                 write!(out, ".{method}(\"{name}\", ...): the headers have no such {kind}")
             }
+            Self::NoBoolType { name } => write!(
+                out,
+                ".bool_type({name:?}): the headers have no typedef of this name for an integer"
+            ),
             Self::NameTaken { method, name } => write!(
                 out,
                 ".{method}: the name `{name}` is that of another function; choose another"

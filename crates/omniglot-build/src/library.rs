@@ -138,6 +138,14 @@ impl Library {
         self.pattern(Purpose::ConstifiedEnum, pattern)
     }
 
+    /// Binds a typedef of an integer that holds 0 or 1, such as GLib's `gboolean`, as a
+    /// boolean of its size: any other number is an error. `true.into()` makes one, and
+    /// `.into()` makes a `bool` of it.
+    pub fn bool_type(mut self, name: impl Into<String>) -> Self {
+        self.options.bool_types.push(name.into());
+        self
+    }
+
     /// Guards functions that leave by `longjmp` on errors: such a call is
     /// `Err(NonLocalExit)`, and the instance stays usable.
     ///

@@ -177,6 +177,8 @@ pub(crate) struct BitField {
 pub(crate) struct Enum {
     pub(crate) c_name: Option<String>,
     pub(crate) repr: &'static Scalar,
+    /// Whether it stands for C's `bool`.
+    pub(crate) boolean: bool,
     pub(crate) variants: Vec<Variant>,
     /// Other names for variants: name and variant.
     pub(crate) synonyms: Vec<(String, String)>,

@@ -22,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
+    pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,
     pub(crate) out_dir: Option<PathBuf>,

@@ -107,6 +107,9 @@ fn builder(
     for pattern in described::allowed(options) {
         builder = builder.allowlist_function(pattern);
     }
+    for name in &options.bool_types {
+        builder = builder.allowlist_type(regex::escape(name));
+    }
     if !options.has_allowlist() {
         for pattern in default_files(options, includes) {
             builder = builder.allowlist_file(pattern);

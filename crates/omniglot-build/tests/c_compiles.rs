@@ -53,6 +53,8 @@ fn every_header_of_the_snapshots_compiles() {
         }
         compile(compiler, "guards", &guarded());
         compile(compiler, "described", &described());
+        let booleans = library("booleans").bool_type("gboolean").bool_type("flag_t");
+        compile(compiler, "booleans", &booleans);
     }
 }
 

@@ -176,6 +176,14 @@ fn descriptions_of_what_is_not_there() {
 }
 
 #[test]
+fn booleans_that_are_no_integers() {
+    for name in ["settings", "missing"] {
+        let said = message(library("booleans").bool_type(name).preview());
+        assert_says(&said, &[".bool_type(", name, "no typedef"]);
+    }
+}
+
+#[test]
 fn descriptions_that_are_no_c() {
     let said =
         message(library("described").variadic("set_option", "set_x", "long x, longer y").preview());

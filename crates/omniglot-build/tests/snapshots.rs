@@ -68,6 +68,11 @@ fn described() {
 }
 
 #[test]
+fn booleans() {
+    snapshot!(library("booleans").bool_type("gboolean").bool_type("flag_t"));
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }

@@ -1,5 +1,6 @@
 //! Decides what can be bound, and says of everything else why not.
 
+mod booleans;
 mod guards;
 mod patterns;
 mod renames;
@@ -19,6 +20,7 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     patterns::check_patterns(model, options)?;
     let mut problems = Vec::new();
     described::bind(model, options)?;
+    booleans::bind(model, options, target)?;
     declare_missing_types(model);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);

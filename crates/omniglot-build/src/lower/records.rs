@@ -106,6 +106,7 @@ impl Lowering {
         let definition = Enum {
             c_name: self.tagged(&name, "enum"),
             repr,
+            boolean: false,
             variants: variants.collect(),
             synonyms: self.facts.synonyms(&name),
             docs: docs(&item.attrs),

@@ -10,6 +10,7 @@ fn main() -> omniglot_build::Result<()> {
         .variadic("add_all", "add_two", "int first, double second")
         .variadic("add_all", "add_text", "const char *text")
         .function_macro("POINT_SUM", "int (const struct point *point, int factor)")
+        .bool_type("gboolean")
         .callback_slots(2)
         .generate()
 }

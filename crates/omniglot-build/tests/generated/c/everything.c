@@ -9,6 +9,16 @@ async_res_t async_print(int value) { return (async_res_t)value; }
 
 bool flag(bool value) { return !value; }
 
+gboolean is_even(int number) { return number < 0 ? number : number % 2 == 0; }
+
+int count_true(const gboolean *values, int count)
+{
+    int sum = 0;
+    while (count--)
+        sum += *values++;
+    return sum;
+}
+
 bool *raw_bool(int value)
 {
     static bool raw;

@@ -17,6 +17,9 @@ enum { BUFFER_SIZE = 64 };
 
 async_res_t async_print(int value);
 bool flag(bool value);
+typedef int gboolean;
+gboolean is_even(int number);
+int count_true(const gboolean *values, int count);
 bool *raw_bool(int value);
 enum permissions both(enum permissions first, enum permissions second);
 

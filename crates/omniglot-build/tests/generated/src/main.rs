@@ -23,6 +23,12 @@ fn enums(api: &mut lib::Api) -> Result<()> {
     let invalid = InvalidValue { type_name: "async_res_t", value: 3, valid: &[0, 1, 2] };
     assert_eq!(api.async_print(3), Err(Error::InvalidValue(invalid)));
     assert!(api.flag(false)?);
+    assert!(api.is_even(4)? == true && !bool::from(api.is_even(5)?));
+    let invalid = InvalidValue { type_name: "gboolean", value: -2, valid: &[0, 1] };
+    let found = api.is_even(-2).unwrap_err();
+    assert!(matches!(found, Error::InvalidValue(found) if found.type_name == invalid.type_name));
+    let values = api.alloc_slice(&[true.into(), false.into(), lib::gboolean::TRUE])?;
+    assert_eq!(api.count_true(&values, 3)?, 2);
     let raw = api.raw_bool(2)?;
     let invalid = InvalidValue { type_name: "bool", value: 2, valid: &[0, 1] };
     assert_eq!(api.read(api.upgrade(raw)?), Err(Error::InvalidValue(invalid)));
