@@ -143,14 +143,33 @@ fn judge(output: &str) -> Result<Outcome> {
 fn rejected(shims: &Path, output: &str) -> Result<Outcome> {
     let source = std::fs::read_to_string(shims)
         .map_err(|error| Error::File { path: shims.to_owned(), error })?;
-    let errors = output.lines().filter(|line| line.contains(" error: "));
     let start = format!("{}:", shims.display());
     let uncallable: Option<BTreeSet<(String, String)>> =
-        errors.map(|line| rejected_call(&source, line.strip_prefix(&start)?)).collect();
+        errors_in(output, &start).map(|error| rejected_call(&source, &error?)).collect();
     match uncallable {
         Some(uncallable) if !uncallable.is_empty() => Ok(Outcome::Uncallable(uncallable)),
         _ => Err(Error::Shims { path: shims.to_owned(), output: output.to_owned() }),
     }
+}
+
+/// The errors, each as `LINE:COLUMN: error: MESSAGE`; `None` for one that is not in the
+/// shims. GNU's compiler locates an error in a macro there, and its use in a note.
+fn errors_in<'a>(output: &'a str, start: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
+    let lines: Vec<&str> = output.lines().collect();
+    let is_error = |line: &str| line.contains(" error: ");
+    let found: Vec<usize> =
+        (0..).zip(&lines).filter_map(|(index, line)| is_error(line).then_some(index)).collect();
+    found.into_iter().map(move |index| {
+        let (error, rest) = lines.get(index..)?.split_first()?;
+        if let Some(error) = error.strip_prefix(start) {
+            return Some(error.to_owned());
+        }
+        let (_, message) = error.split_once(" error: ")?;
+        let mut notes = rest.iter().take_while(|line| !is_error(line));
+        let used = notes.find_map(|line| line.strip_prefix(start))?;
+        let (place, _) = used.split_once(" note: in expansion of macro")?;
+        Some(format!("{place} error: {message}"))
+    })
 }
 
 /// The generated function that holds the line of `LINE:COLUMN: error: MESSAGE`.
@@ -159,7 +178,8 @@ fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
     let line: usize = place.split(':').next()?.parse().ok()?;
     let before: Vec<&str> = source.lines().take(line).collect();
     let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
-    let function = signature.strip_prefix("static void ")?.split('(').next()?;
+    let start = signature.strip_prefix("static ")?.split('(').next()?;
+    let function = start.rsplit([' ', '*']).next()?;
     Some((function.to_owned(), format!("the C compiler rejects its call: {message}")))
 }
 

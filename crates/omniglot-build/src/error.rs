@@ -105,6 +105,25 @@ pub enum Error {
         /// The expression.
         buffer: String,
     },
+    /// `variadic` or `function_macro` describes something that the headers do not have.
+    DescribedUnknown {
+        /// The builder's method.
+        method: &'static str,
+        /// The C function or macro.
+        name: String,
+    },
+    /// The name for a described function is a function's already.
+    NameTaken {
+        /// The builder's method.
+        method: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// `bool_type` names something that is no typedef of an integer.
+    NoBoolType {
+        /// The name.
+        name: String,
+    },
     /// `raise` names a function that is not bound.
     RaiseUnknown {
         /// The function.
@@ -165,7 +184,10 @@ impl fmt::Display for Error {
             Self::Pattern { .. }
             | Self::MatchesNothing { .. }
             | Self::GuardWithoutParameter { .. }
-            | Self::RaiseUnknown { .. } => self.write_option_error(out),
+            | Self::RaiseUnknown { .. }
+            | Self::DescribedUnknown { .. }
+            | Self::NameTaken { .. }
+            | Self::NoBoolType { .. } => self.write_option_error(out),
             _ => self.write_tool_error(out),
         }
     }
@@ -207,6 +229,18 @@ impl Error {
             Self::RaiseUnknown { function } => write!(
                 out,
                 ".raise({function:?}): the headers declare no such function, or it is not bound"
+            ),
+            Self::DescribedUnknown { method, name } => {
+                let kind = if *method == "variadic" { "variadic function" } else { "macro" };
+                write!(out, ".{method}(\"{name}\", ...): the headers have no such {kind}")
+            }
+            Self::NoBoolType { name } => write!(
+                out,
+                ".bool_type({name:?}): the headers have no typedef of this name for an integer"
+            ),
+            Self::NameTaken { method, name } => write!(
+                out,
+                ".{method}: the name `{name}` is that of another function; choose another"
             ),
             _ => Ok(()),
         }

@@ -44,6 +44,8 @@ mod c;
 mod check;
 mod compile;
 #[cfg(feature = "bindgen")]
+mod described;
+#[cfg(feature = "bindgen")]
 mod docs;
 mod error;
 #[cfg(feature = "bindgen")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
-use crate::options::{GuardOption, Options, Pattern, Purpose};
+use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{Bindings, Error, Problem, Result, c, check, lower, output, parse, paths, rust};
@@ -138,6 +138,14 @@ impl Library {
         self.pattern(Purpose::ConstifiedEnum, pattern)
     }
 
+    /// Binds a typedef of an integer that holds 0 or 1, such as GLib's `gboolean`, as a
+    /// boolean of its size: any other number is an error. `true.into()` makes one, and
+    /// `.into()` makes a `bool` of it.
+    pub fn bool_type(mut self, name: impl Into<String>) -> Self {
+        self.options.bool_types.push(name.into());
+        self
+    }
+
     /// Guards functions that leave by `longjmp` on errors: such a call is
     /// `Err(NonLocalExit)`, and the instance stays usable.
     ///
@@ -159,6 +167,44 @@ impl Library {
     /// generates `raise_png_error`, whose result a callback returns as its error.
     pub fn raise(mut self, function: impl Into<String>) -> Self {
         self.options.raises.push(function.into());
+        self
+    }
+
+    /// Binds a variadic function with certain parameters after the fixed ones, given as
+    /// types in C, as a method of another name.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("curl");
+    /// library
+    ///     .variadic("curl_easy_setopt", "curl_easy_setopt_long", "long")
+    ///     .variadic("curl_easy_setopt", "curl_easy_setopt_text", "const char *text");
+    /// ```
+    ///
+    /// gives `curl_easy_setopt_long(handle, option, arg3: c_long)` and
+    /// `curl_easy_setopt_text(handle, option, text)`.
+    pub fn variadic(
+        mut self,
+        function: impl Into<String>,
+        name: impl Into<String>,
+        parameters: impl Into<String>,
+    ) -> Self {
+        self.options.described.push(Described::Variadic {
+            function: function.into(),
+            name: name.into(),
+            parameters: parameters.into(),
+        });
+        self
+    }
+
+    /// Binds a macro that is used as a function, with the type that it would have as one.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("sound");
+    /// library.function_macro("FRAME_BYTES", "size_t (const struct frame *frame, int channels)");
+    /// ```
+    pub fn function_macro(mut self, name: impl Into<String>, signature: impl AsRef<str>) -> Self {
+        let (result, parameters) = c_signature(signature.as_ref());
+        self.options.described.push(Described::Macro { name: name.into(), result, parameters });
         self
     }
 
@@ -276,6 +322,13 @@ fn preview(bindings: Bindings) -> Result<Preview> {
     })
 }
 
+/// `int (int a, int b)` → `int` and `int a, int b`.
+fn c_signature(text: &str) -> (String, String) {
+    let (result, parameters) = text.split_once('(').unwrap_or((text, "void)"));
+    let parameters = parameters.trim_end().strip_suffix(')').unwrap_or(parameters);
+    (result.trim().to_owned(), parameters.trim().to_owned())
+}
+
 /// Compiles the image; functions that cannot be called are left out.
 fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
     let options = bindings.options.clone();
@@ -306,8 +359,15 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
     model.functions.retain(|function| {
         let name = &function.c_name;
         // A large static inline function is called by its shim, not part of it.
-        let inner = ["omniglot_unguarded_", "omniglot_buffer_of_", "omniglot_raise_", ""]
-            .map(|prefix| format!("{prefix}{name}"));
+        let inner = [
+            "omniglot_unguarded_",
+            "omniglot_buffer_of_",
+            "omniglot_raise_",
+            "omniglot_function_",
+            "omniglot_macro_",
+            "",
+        ]
+        .map(|prefix| format!("{prefix}{name}"));
         !is_uncallable(name, &Shim::Call(function), &inner)
     });
     model.globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));

@@ -10,6 +10,8 @@ use crate::scalar::Scalar;
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) functions: Vec<Function>,
+    /// What the user described in C, until it becomes functions.
+    pub(crate) described: Vec<Function>,
     pub(crate) globals: Vec<Global>,
     pub(crate) constants: Vec<Constant>,
     pub(crate) signatures: Vec<Signature>,
@@ -125,6 +127,7 @@ pub(crate) struct Record {
     pub(crate) c_name: Option<String>,
     pub(crate) shape: Shape,
     pub(crate) fields: Vec<Field>,
+    pub(crate) bit_fields: Vec<BitField>,
     pub(crate) size: u64,
     pub(crate) align: u64,
     pub(crate) docs: String,
@@ -158,10 +161,24 @@ pub(crate) struct Field {
     pub(crate) docs: String,
 }
 
+/// A bit-field: some bits of a field that holds a run of them as bytes.
+#[derive(Debug)]
+pub(crate) struct BitField {
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+    /// The field that holds it.
+    pub(crate) storage: String,
+    /// In bits, from the start of the storage.
+    pub(crate) offset: u64,
+    pub(crate) width: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Enum {
     pub(crate) c_name: Option<String>,
     pub(crate) repr: &'static Scalar,
+    /// Whether it stands for C's `bool`.
+    pub(crate) boolean: bool,
     pub(crate) variants: Vec<Variant>,
     /// Other names for variants: name and variant.
     pub(crate) synonyms: Vec<(String, String)>,
@@ -191,10 +208,32 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) result: Type,
     pub(crate) variadic: bool,
+    pub(crate) callee: Callee,
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,
     pub(crate) docs: String,
+}
+
+/// What a function's shim calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Callee {
+    /// The function itself.
+    Itself,
+    /// A variadic function of this C name.
+    Variadic(String),
+    /// The macro of the function's name.
+    Macro,
+}
+
+impl Function {
+    /// The C name of what its shim calls.
+    pub(crate) fn callee(&self) -> &str {
+        match &self.callee {
+            Callee::Variadic(function) => function,
+            Callee::Itself | Callee::Macro => &self.c_name,
+        }
+    }
 }
 
 /// Where a function's `longjmp` buffer is.
@@ -223,6 +262,7 @@ pub(crate) struct Global {
     pub(crate) name: String,
     pub(crate) c_name: String,
     pub(crate) ty: Type,
+    pub(crate) constant: bool,
     pub(crate) docs: String,
 }
 

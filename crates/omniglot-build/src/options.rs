@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
+    pub(crate) bool_types: Vec<String>,
+    pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) target: Option<String>,
@@ -74,6 +76,33 @@ pub(crate) struct GuardOption {
     pub(crate) buffer: String,
 }
 
+/// A function that the headers do not declare with a fixed parameter list, and that the
+/// user describes in C.
+#[derive(Clone, Debug)]
+pub(crate) enum Described {
+    /// A variadic function with certain further parameters.
+    Variadic { function: String, name: String, parameters: String },
+    /// A macro that is used as a function: its result and its parameters.
+    Macro { name: String, result: String, parameters: String },
+}
+
+impl Described {
+    /// The name of the method to generate.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Variadic { name, .. } | Self::Macro { name, .. } => name,
+        }
+    }
+
+    /// The builder's method.
+    pub(crate) fn method(&self) -> &'static str {
+        match self {
+            Self::Variadic { .. } => "variadic",
+            Self::Macro { .. } => "function_macro",
+        }
+    }
+}
+
 impl Options {
     /// Whether the user said what to bind.
     pub(crate) fn has_allowlist(&self) -> bool {
@@ -98,7 +127,8 @@ impl Options {
         if self.headers.is_empty() {
             return Err(Error::NoHeader);
         }
-        for name in [self.name.clone(), self.instance()] {
+        let described = self.described.iter().map(|described| described.name().to_owned());
+        for name in [self.name.clone(), self.instance()].into_iter().chain(described) {
             if !crate::names::is_ident(&name) {
                 return Err(Error::Name { name });
             }

@@ -14,7 +14,7 @@ use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, Rust
 
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
-use crate::{Error, Result, paths};
+use crate::{Error, Result, described, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -78,6 +78,8 @@ fn builder(
     found: &Rc<RefCell<Found>>,
 ) -> Builder {
     let mut builder = bindgen::builder()
+        // clang reads the first file last.
+        .header_contents("omniglot_end.h", "")
         .header_contents("omniglot_headers.h", &include_lines(options))
         .clang_args(clang_args(options, includes, target))
         .use_core()
@@ -98,6 +100,15 @@ fn builder(
     }
     for pattern in &options.patterns {
         builder = apply(builder, pattern.purpose, &pattern.text);
+    }
+    for (file, declaration) in described::files(options) {
+        builder = builder.header_contents(&file, &declaration);
+    }
+    for pattern in described::allowed(options) {
+        builder = builder.allowlist_function(pattern);
+    }
+    for name in &options.bool_types {
+        builder = builder.allowlist_type(regex::escape(name));
     }
     if !options.has_allowlist() {
         for pattern in default_files(options, includes) {

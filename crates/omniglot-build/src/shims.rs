@@ -1,6 +1,6 @@
 //! The numbering that Rust and C agree on: shims and callback slots.
 
-use crate::model::{Function, Global, Model, Signature};
+use crate::model::{Callee, Function, Global, Model, Signature, Type};
 
 /// One shim: what the host can ask the image to run.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(crate) enum Shim<'a> {
     Raise(&'a Function),
     /// Gives the address of a global.
     Address(&'a Global),
+    /// Gives the address of a function.
+    Function(&'a Function),
     /// Calls a function by its address.
     Pointer(&'a Signature),
 }
@@ -26,7 +28,9 @@ impl Shim<'_> {
         match self {
             Self::Malloc => "malloc",
             Self::Free => "free",
-            Self::Call(function) | Self::Raise(function) => &function.c_name,
+            Self::Call(function) | Self::Raise(function) | Self::Function(function) => {
+                &function.c_name
+            }
             Self::Address(global) => &global.c_name,
             Self::Pointer(signature) => &signature.name,
         }
@@ -40,6 +44,7 @@ impl Shim<'_> {
             Self::Call(function) => format!("omniglot_call_{}", function.c_name),
             Self::Raise(function) => format!("omniglot_raise_{}", function.c_name),
             Self::Address(global) => format!("omniglot_address_{}", global.c_name),
+            Self::Function(function) => format!("omniglot_function_{}", function.c_name),
             Self::Pointer(signature) => format!("omniglot_pointer_{}", signature.name),
         }
     }
@@ -52,8 +57,37 @@ pub(crate) fn shims(model: &Model) -> Vec<Shim<'_>> {
     shims.extend(model.functions.iter().map(Shim::Call));
     shims.extend(model.functions.iter().filter(raised).map(Shim::Raise));
     shims.extend(model.globals.iter().map(Shim::Address));
+    shims.extend(addressable_functions(model).map(Shim::Function));
     shims.extend(bound_signatures(model).map(Shim::Pointer));
     shims
+}
+
+/// The functions that some function pointer of the header can point to.
+fn addressable_functions(model: &Model) -> impl Iterator<Item = &Function> {
+    let own = model.functions.iter().filter(|function| function.callee == Callee::Itself);
+    own.filter(|function| {
+        bound_signatures(model).any(|signature| has_type(model, function, signature))
+    })
+}
+
+/// Whether a function's type is that of a function pointer.
+pub(crate) fn has_type(model: &Model, function: &Function, signature: &Signature) -> bool {
+    let (own, other) = (&function.parameters, &signature.parameters);
+    own.len() == other.len()
+        && own.iter().zip(other).all(|(own, other)| is_same(model, &own.ty, &other.ty))
+        && is_same(model, &function.result, &signature.result)
+}
+
+/// Whether two types are the same, but for what their pointers point to if that is
+/// `void` for one: C programs cast such functions.
+fn is_same(model: &Model, one: &Type, other: &Type) -> bool {
+    match (model.types.resolve(one), model.types.resolve(other)) {
+        (Type::Pointer { to: one, .. }, Type::Pointer { to: other, .. }) => {
+            let pointees = [one, other].map(|pointee| model.types.resolve(pointee));
+            pointees.contains(&&Type::Void) || is_same(model, one, other)
+        }
+        (one, other) => one == other,
+    }
 }
 
 /// The signatures that have callback slots, in the order of their slots.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use omniglot_build::Library;
-use support::{guarded, headers, library};
+use support::{described, guarded, headers, library};
 
 /// Compiles the C of a library with every warning an error.
 fn compile(compiler: &str, name: &str, library: &Library) {
@@ -45,12 +45,16 @@ fn every_header_of_the_snapshots_compiles() {
         "names",
         "unbindable",
         "plain",
+        "bit_fields",
     ];
     for compiler in compilers() {
         for name in names {
             compile(compiler, name, &library(name));
         }
         compile(compiler, "guards", &guarded());
+        compile(compiler, "described", &described());
+        let booleans = library("booleans").bool_type("gboolean").bool_type("flag_t");
+        compile(compiler, "booleans", &booleans);
     }
 }
 

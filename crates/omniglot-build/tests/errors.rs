@@ -166,6 +166,31 @@ fn raise_of_an_unknown_function() {
 }
 
 #[test]
+fn descriptions_of_what_is_not_there() {
+    let said = message(library("described").variadic("set", "set_long", "long").preview());
+    assert_says(&said, &[".variadic(\"set\", ...)", "no such variadic function"]);
+    let said = message(library("described").function_macro("CUBE", "int (int x)").preview());
+    assert_says(&said, &[".function_macro(\"CUBE\", ...)", "no such macro"]);
+    let said = message(library("described").variadic("set_option", "set_option", "long").preview());
+    assert_says(&said, &["`set_option`", "another function"]);
+}
+
+#[test]
+fn booleans_that_are_no_integers() {
+    for name in ["settings", "missing"] {
+        let said = message(library("booleans").bool_type(name).preview());
+        assert_says(&said, &[".bool_type(", name, "no typedef"]);
+    }
+}
+
+#[test]
+fn descriptions_that_are_no_c() {
+    let said =
+        message(library("described").variadic("set_option", "set_x", "long x, longer y").preview());
+    assert_says(&said, &["build.rs, .variadic set_x", "longer"]);
+}
+
+#[test]
 fn names_that_rust_has_not() {
     assert_says(&message(Library::new("a-b").header("enums.h").preview()), &["`a-b`"]);
     let library = library("enums").instance_name("struct");
@@ -194,6 +219,18 @@ fn functions_that_cannot_be_called_are_left_out() {
     for name in ["gone", "address_of_gone_too", "forbidden", "through"] {
         assert!(!bound(name), "{name}");
     }
+}
+
+/// A macro that does not fit its description is left out, with the compiler's words.
+#[test]
+fn macros_that_do_not_compile_are_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let header = "int here(void);\n#define WIDTH(image) ((image)->width)\n";
+    let library = written(directory.path(), header, "int here(void) { return 1; }");
+    library.function_macro("WIDTH", "int (int image)").generate().unwrap();
+    let rust = fs::read_to_string(directory.path().join("omniglot/lib.rs")).unwrap();
+    assert!(rust.contains("pub fn here("));
+    assert!(!rust.contains("pub fn WIDTH("));
 }
 
 /// What cannot be bound is listed once, each with its reason.

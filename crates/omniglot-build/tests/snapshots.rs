@@ -58,6 +58,21 @@ fn unions() {
 }
 
 #[test]
+fn bit_fields() {
+    snapshot!(library("bit_fields").newtype_enum("flavor"));
+}
+
+#[test]
+fn described() {
+    snapshot!(support::described());
+}
+
+#[test]
+fn booleans() {
+    snapshot!(library("booleans").bool_type("gboolean").bool_type("flag_t"));
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }

@@ -32,7 +32,17 @@ pub struct Ptr<T: ?Sized> {
     pointee: PhantomData<fn() -> *const T>,
 }
 
-/// An unchecked foreign address of a function with the signature `S`.
+/// An unchecked foreign address of a function with the signature `S`: any number at all.
+///
+/// So it can also be one of the numbers that some libraries give a meaning where a
+/// function pointer goes:
+///
+/// ```
+/// # use omniglot_core::FnPtr;
+/// # enum sqlite3_destructor_type {}
+/// // C: #define SQLITE_TRANSIENT ((sqlite3_destructor_type)-1)
+/// const SQLITE_TRANSIENT: FnPtr<sqlite3_destructor_type> = FnPtr::from_addr(usize::MAX);
+/// ```
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(transparent)]
 pub struct FnPtr<S: ?Sized> {

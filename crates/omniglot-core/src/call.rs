@@ -50,6 +50,21 @@ pub fn call_pointer<S: Signature, A: Api + ?Sized>(
     S::get_return(&frame)
 }
 
+/// The address of one of the library's own functions, for where C takes a pointer to it.
+///
+/// # Errors
+/// [`Error::NoSuchFunction`] unless the bindings have a function of that name whose
+/// type is `S`, up to the types behind data pointers; as [`call()`].
+pub fn fn_ptr<S: Signature, A: Api + ?Sized>(api: &mut A, name: &str) -> Result<FnPtr<S>> {
+    const ADDRESS: usize = crate::HEADER_SIZE;
+    let none = || Error::NoSuchFunction { name: Text::new(name), signature: S::NAME };
+    let known = S::FUNCTIONS.iter().find(|(function, _)| *function == name);
+    let (_, shim) = known.ok_or_else(none)?;
+    let mut frame = crate::Frame::<{ ADDRESS + size_of::<usize>() }>::new();
+    call(api, *shim, frame.bytes_mut())?;
+    frame.get(ADDRESS)
+}
+
 /// Runs an entry until it returns, answering callbacks.
 fn run<A: Api + ?Sized>(api: &mut A, entry: usize, arguments: usize) -> Result<()> {
     let mut event = api.base_mut().state.runtime.enter(entry, arguments);

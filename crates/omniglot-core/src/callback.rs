@@ -22,6 +22,8 @@ pub trait Signature: 'static {
     const SLOTS: u32;
     /// The shim that calls a function of this type by its address.
     const CALLER: u32;
+    /// The library's functions of this type: C name, and the shim that gives the address.
+    const FUNCTIONS: &'static [(&'static str, u32)] = &[];
     /// The arguments, as a tuple.
     type Arguments;
     /// The result; `()` for `void`.

@@ -193,6 +193,13 @@ pub enum Error {
         /// The signature's name.
         signature: &'static str,
     },
+    /// The bindings have no function of this name and type.
+    NoSuchFunction {
+        /// The name that was asked for.
+        name: Text,
+        /// The signature's name.
+        signature: &'static str,
+    },
     /// Every protection key is in use.
     NoKeyLeft,
     /// The library could not be loaded.
@@ -364,6 +371,9 @@ impl fmt::Display for Error {
                 out,
                 "every callback slot of {signature} is in use; raise callback_slots in build.rs"
             ),
+            Self::NoSuchFunction { name, signature } => {
+                write!(out, "no function `{name}` of the type {signature} is bound")
+            }
             Self::NoKeyLeft => out.write_str("every protection key is in use"),
             Self::Load(text) => write!(out, "the library could not be loaded: {text}"),
             Self::MissingFunction(name) => {

@@ -153,6 +153,17 @@ macro_rules! define_library {
             ) -> $crate::Result<S::Return> {
                 $crate::call_pointer::<S, Self>(self, function, arguments)
             }
+
+            /// The address of the library's own function `name`, as a function pointer.
+            ///
+            /// # Errors
+            /// `NoSuchFunction` unless a function of that name and type is bound; as any call.
+            pub fn fn_ptr<S: $crate::Signature>(
+                &mut self,
+                name: &str,
+            ) -> $crate::Result<$crate::FnPtr<S>> {
+                $crate::fn_ptr::<S, Self>(self, name)
+            }
         }
 
         $(#[$meta])*

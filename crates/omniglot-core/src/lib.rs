@@ -41,6 +41,7 @@ extern crate std;
 
 mod address;
 mod base;
+mod bits;
 #[cfg(feature = "std")]
 mod boxed;
 mod call;
@@ -63,9 +64,10 @@ mod view;
 pub use address::{AsPtr, Field, FnPtr, Ptr, Ref, RefMut, Slice, SliceMut, Void};
 pub use address::{ToRef, ToRefMut, ToSlice, ToSliceMut};
 pub use base::{Base, Unsized};
+pub use bits::{get_bits, put_bits};
 #[cfg(feature = "std")]
 pub use boxed::ForeignBox;
-pub use call::{MAX_DEPTH, call, call_pointer};
+pub use call::{MAX_DEPTH, call, call_pointer, fn_ptr};
 #[cfg(feature = "alloc")]
 pub use callback::Registered;
 pub use callback::{Answer, Escape, Raise, Signature, with_callback};

@@ -25,6 +25,7 @@ impl Signature for Callback {
     const FIRST_SLOT: u32 = 1;
     const SLOTS: u32 = 70;
     const CALLER: u32 = 3;
+    const FUNCTIONS: &'static [(&'static str, u32)] = &[("own_callback", 4)];
     type Arguments = (u32,);
     type Return = i32;
     type Frame = Frame<24>;
@@ -71,6 +72,14 @@ fn argument(value: u32) -> Step {
 fn a_result_comes_back_validated() {
     let (mut api, _) = scripted([Step::Result(8, 7i32.to_ne_bytes().to_vec()), Step::Return]);
     assert_eq!(call_shim(&mut api), Ok(7));
+}
+
+#[test]
+fn own_functions_have_addresses() {
+    let (mut api, _) = scripted([Step::Result(8, 0x40_1234_usize.to_ne_bytes().to_vec())]);
+    assert_eq!(api.fn_ptr::<Callback>("own_callback"), Ok(FnPtr::from_addr(0x40_1234)));
+    let unknown = Error::NoSuchFunction { name: Text::new("other"), signature: "callback_t" };
+    assert_eq!(api.fn_ptr::<Callback>("other"), Err(unknown));
 }
 
 #[test]

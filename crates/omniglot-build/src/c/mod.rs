@@ -8,7 +8,7 @@ pub(crate) mod spell;
 use std::fmt::Write as _;
 
 use crate::layout::{Frame, HEADER_SIZE, Member, Role};
-use crate::model::{Function, Global, Parameter};
+use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
 use crate::{Bindings, parse};
 
@@ -87,7 +87,12 @@ impl C<'_> {
                 let call = call_text(function);
                 self.body(&shim.name(), &function.c_name, &call, function);
             }
-            Shim::Address(global) => self.address(global),
+            Shim::Address(global) => {
+                self.address_of(&shim.name(), &format!("(void *)&{}", global.c_name));
+            }
+            Shim::Function(function) => {
+                self.address_of(&shim.name(), &format!("(void *)({})", function.c_name));
+            }
             Shim::Pointer(signature) => self.pointer(signature),
         }
     }
@@ -98,6 +103,9 @@ impl C<'_> {
             Frame::of_function(self.bindings.layouts(), &function.parameters, &function.result);
         let Ok(frame) = frame else { return };
         self.frame(&format!("omniglot_frame_{}", function.c_name), &function.parameters, &frame);
+        if function.callee == Callee::Macro {
+            self.function_macro(function);
+        }
         let shim = Shim::Call(function).name();
         let call = call_text(function);
         match &function.guard {
@@ -108,6 +116,19 @@ impl C<'_> {
                 self.guarded(&shim, &plain, function, &guard.buffer);
             }
         }
+    }
+
+    /// A macro as a function, since frames do not keep the types of pointers.
+    fn function_macro(&mut self, function: &Function) {
+        let (model, name) = (&self.bindings.model, &function.c_name);
+        let own = format!("omniglot_macro_{name}");
+        let prototype = spell::prototype(model, &own, &function.parameters, &function.result);
+        let arguments: Vec<&str> =
+            function.parameters.iter().map(|parameter| parameter.c_name.as_str()).collect();
+        let arguments = arguments.join(", ");
+        let is_void = model.types.resolve(&function.result) == &Type::Void;
+        let start = if is_void { "" } else { "return " };
+        self.line(format_args!("static {prototype}\n{{\n    {start}{name}({arguments});\n}}\n"));
     }
 
     /// `static void shim(void *opaque) { frame->result = f(...); }`
@@ -122,13 +143,13 @@ impl C<'_> {
         ));
     }
 
-    fn address(&mut self, global: &Global) {
-        let (name, shim) = (&global.c_name, Shim::Address(global).name());
+    /// A shim that gives an address.
+    fn address_of(&mut self, shim: &str, expression: &str) {
         self.line(format_args!(
-            "struct omniglot_address_frame_{name} {{ uint32_t status; int32_t error_number; void *result; }};\n\
+            "struct {shim}_frame {{ uint32_t status; int32_t error_number; void *result; }};\n\
              static void {shim}(void *opaque)\n{{\n\
-             \x20   struct omniglot_address_frame_{name} *frame = opaque;\n\
-             \x20   frame->result = (void *)&{name};\n\
+             \x20   struct {shim}_frame *frame = opaque;\n\
+             \x20   frame->result = {expression};\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));
     }
@@ -190,7 +211,11 @@ fn call_text(function: &Function) -> String {
         .iter()
         .map(|parameter| format!("frame->{}", argument_name(parameter)))
         .collect();
-    format!("({})({})", function.c_name, arguments.join(", "))
+    let (callee, arguments) = (function.callee(), arguments.join(", "));
+    match function.callee {
+        Callee::Macro => format!("omniglot_macro_{callee}({arguments})"),
+        Callee::Itself | Callee::Variadic(_) => format!("({callee})({arguments})"),
+    }
 }
 
 fn argument_name(parameter: &Parameter) -> String {

@@ -1,5 +1,6 @@
 //! Decides what can be bound, and says of everything else why not.
 
+mod booleans;
 mod guards;
 mod patterns;
 mod renames;
@@ -12,12 +13,14 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result};
+use crate::{Error, Problem, Result, described};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
     patterns::check_patterns(model, options)?;
     let mut problems = Vec::new();
+    described::bind(model, options)?;
+    booleans::bind(model, options, target)?;
     declare_missing_types(model);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
@@ -63,7 +66,10 @@ fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
     for (_, definition) in model.types.iter() {
         match definition {
             Definition::Alias(alias) => visit(&alias.target),
-            Definition::Record(record) => record.fields.iter().for_each(|field| visit(&field.ty)),
+            Definition::Record(record) => {
+                record.fields.iter().for_each(|field| visit(&field.ty));
+                record.bit_fields.iter().for_each(|field| visit(&field.ty));
+            }
             Definition::Enum(_) | Definition::Opaque(_) => {}
         }
     }
@@ -87,6 +93,13 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let Definition::Record(record) = definition else { continue };
         let layouts = Layouts { types: &model.types, target };
         let item = record.c_name.as_deref().unwrap_or(name);
+        for field in &record.bit_fields {
+            if let Err(reason) = layouts.of(&field.ty) {
+                let reason =
+                    format!("its bit-field `{}` has no accessor: it is {reason}", field.name);
+                problems.push(Problem::new(item, reason));
+            }
+        }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
                 problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
@@ -94,11 +107,6 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
             } else {
                 problems.push(Problem::new(item, format!("without an accessor: {reason}")));
             }
-        } else if record.fields.iter().any(|field| field.name.starts_with("_bitfield_")) {
-            problems.push(Problem::new(
-                item,
-                "its bit-fields are bound as bytes, `_bitfield_1` and so on",
-            ));
         }
     }
     for name in as_bytes {
@@ -150,7 +158,9 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
     if function.variadic {
-        return Some("it is variadic; write a C function with a fixed parameter list".to_owned());
+        return Some(
+            "it is variadic; name it with the parameters that you need: .variadic".to_owned(),
+        );
     }
     let types = function.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&function.result]))

@@ -22,8 +22,10 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
     let taken: BTreeSet<String> = names.collect();
     let raised = model.functions.iter().filter(|function| function.raises);
     let raises = raised.map(|function| format!("raise_{}", function.name));
-    let addresses = model.globals.iter().map(|global| format!("address_of_{}", global.name));
-    let generated: BTreeSet<String> = raises.chain(addresses).collect();
+    let of_globals = model.globals.iter().flat_map(|global| {
+        ["address_of", "read", "write"].map(|prefix| format!("{prefix}_{}", global.name))
+    });
+    let generated: BTreeSet<String> = raises.chain(of_globals).collect();
     let is_method = |name: &String| names::is_method(name) || generated.contains(name);
     for function in &mut model.functions {
         if is_method(&function.name) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{BinOp, Expr, ExprLit, ImplItem, Item, Lit, Stmt};
+use syn::{BinOp, Expr, ExprLit, GenericArgument, ImplItem, Item, Lit, Stmt};
 
 /// All facts, by type name.
 #[derive(Debug, Default)]
@@ -13,6 +13,17 @@ pub(super) struct Facts {
     layouts: BTreeMap<String, LayoutFacts>,
     synonyms: BTreeMap<String, Vec<(String, String)>>,
     impls: BTreeMap<String, Vec<TokenStream>>,
+    bit_fields: BTreeMap<String, Vec<BitFieldFacts>>,
+}
+
+/// A bit-field, from bindgen's method that reads it.
+#[derive(Debug)]
+pub(super) struct BitFieldFacts {
+    pub(super) name: String,
+    pub(super) ty: syn::Type,
+    pub(super) storage: String,
+    pub(super) offset: u64,
+    pub(super) width: u64,
 }
 
 /// Numbers from clang.
@@ -47,6 +58,10 @@ impl Facts {
 
     pub(super) fn impls(&mut self, name: &str) -> Vec<TokenStream> {
         self.impls.remove(name).unwrap_or_default()
+    }
+
+    pub(super) fn bit_fields(&mut self, name: &str) -> Vec<BitFieldFacts> {
+        self.bit_fields.remove(name).unwrap_or_default()
     }
 
     fn layout_tests(&mut self, tests: &Expr) {
@@ -96,9 +111,44 @@ impl Facts {
                 self.synonyms.entry(name.clone()).or_default().push(synonym);
             }
         }
+        let methods = item.items.iter().filter_map(|member| match member {
+            ImplItem::Fn(method) => bit_field(method),
+            _ => None,
+        });
+        self.bit_fields.entry(name.clone()).or_default().extend(methods);
         let mut documented = item.clone();
         documented.items.iter_mut().for_each(document);
         self.impls.entry(name).or_default().push(documented.to_token_stream());
+    }
+}
+
+/// `fn a(&self) -> u32 { unsafe { transmute(self._bitfield_1.get_const::<0usize, 3u8>() as u32) } }`
+fn bit_field(method: &syn::ImplItemFn) -> Option<BitFieldFacts> {
+    let syn::ReturnType::Type(_, ty) = &method.sig.output else { return None };
+    let Some(Stmt::Expr(Expr::Unsafe(body), _)) = method.block.stmts.first() else { return None };
+    let Some(Stmt::Expr(Expr::Call(transmute), _)) = body.block.stmts.first() else { return None };
+    let Expr::Cast(cast) = transmute.args.first()? else { return None };
+    let Expr::MethodCall(get) = &*cast.expr else { return None };
+    let Expr::Field(storage) = &*get.receiver else { return None };
+    if get.method != "get_const" || storage.base.to_token_stream().to_string() != "self" {
+        return None;
+    }
+    let mut place = get.turbofish.as_ref()?.args.iter().filter_map(literal);
+    Some(BitFieldFacts {
+        name: method.sig.ident.to_string(),
+        ty: (**ty).clone(),
+        storage: storage.member.to_token_stream().to_string(),
+        offset: place.next()?,
+        width: place.next()?,
+    })
+}
+
+fn literal(argument: &GenericArgument) -> Option<u64> {
+    match argument {
+        GenericArgument::Const(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) => {
+            number.base10_parse().ok()
+        }
+        _ => None,
     }
 }
 

@@ -10,10 +10,11 @@ use quote::ToTokens;
 use syn::{Attribute, Expr, ExprLit, ForeignItem, Item, Lit, Meta, UseTree};
 
 use crate::model::{
-    Alias, Constant, ConstantType, Definition, Function, Global, Model, Parameter, Signature, Type,
+    Alias, Callee, Constant, ConstantType, Definition, Function, Global, Model, Parameter,
+    Signature, Type,
 };
-use crate::names;
 use crate::parse::Parsed;
+use crate::{described, names};
 use facts::Facts;
 
 /// Translates what bindgen wrote.
@@ -69,25 +70,32 @@ impl Lowering {
                 let name = item.ident.to_string();
                 let ty = self.ty(&item.ty, &name);
                 let c_name = c_name(&name, &item.attrs);
-                self.model.globals.push(Global { name, c_name, ty, docs: docs(&item.attrs) });
+                let constant = !matches!(item.mutability, syn::StaticMutability::Mut(_));
+                let docs = docs(&item.attrs);
+                self.model.globals.push(Global { name, c_name, ty, constant, docs });
             }
             _ => {}
         }
     }
 
     fn function(&mut self, item: &syn::ForeignItemFn) {
-        let name = item.sig.ident.to_string();
+        let declared = item.sig.ident.to_string();
+        let described = described::name(&declared);
+        let name = described.unwrap_or(&declared).to_owned();
         let inputs = item.sig.inputs.iter().filter_map(|input| match input {
             syn::FnArg::Typed(input) => Some((input.pat.to_token_stream().to_string(), &*input.ty)),
             syn::FnArg::Receiver(_) => None,
         });
         let parameters = self.parameters(&name, inputs);
         let result = self.result(&name, &item.sig.output);
-        self.model.functions.push(Function {
-            c_name: c_name(&name, &item.attrs),
+        let is_described = described.is_some();
+        let list = if is_described { &mut self.model.described } else { &mut self.model.functions };
+        list.push(Function {
+            c_name: if is_described { name.clone() } else { c_name(&name, &item.attrs) },
             parameters,
             result,
             variadic: item.sig.variadic.is_some(),
+            callee: Callee::Itself,
             guard: None,
             raises: false,
             docs: docs(&item.attrs),

@@ -2,8 +2,9 @@
 
 use syn::{Expr, ExprLit, Fields, Lit, Meta, UnOp};
 
+use super::facts::BitFieldFacts;
 use super::{Lowering, docs};
-use crate::model::{Definition, Enum, Field, Opaque, Record, Shape, Type, Variant};
+use crate::model::{BitField, Definition, Enum, Field, Opaque, Record, Shape, Type, Variant};
 use crate::names;
 use crate::scalar::Scalar;
 
@@ -42,7 +43,8 @@ impl Lowering {
         let (size, align) =
             self.facts.layout(name).map_or((0, 1), |layout| (layout.size, layout.align.max(1)));
         let c_name = self.tagged(name, keyword);
-        let record = Record { c_name, shape, fields, size, align, docs };
+        let bit_fields = self.bit_fields(name);
+        let record = Record { c_name, shape, fields, bit_fields, size, align, docs };
         self.model.types.insert(name.to_owned(), Definition::Record(record));
     }
 
@@ -57,6 +59,16 @@ impl Lowering {
         Some(Field { name, c_name, ty, offset, docs: docs(&field.attrs) })
     }
 
+    fn bit_fields(&mut self, record: &str) -> Vec<BitField> {
+        let facts = self.facts.bit_fields(record);
+        let lowered = facts.into_iter().map(|facts| {
+            let ty = self.ty(&facts.ty, &facts.name);
+            let BitFieldFacts { name, storage, offset, width, .. } = facts;
+            BitField { name, ty, storage, offset, width }
+        });
+        lowered.collect()
+    }
+
     /// An enum as a struct around its integer.
     fn newtype(&mut self, name: &str, item: &syn::ItemStruct) {
         let Some(inner) = item.fields.iter().next() else { return };
@@ -68,6 +80,7 @@ impl Lowering {
             c_name: self.tagged(name, "enum"),
             shape: Shape::Newtype { impls },
             fields: vec![field],
+            bit_fields: Vec::new(),
             size: 0,
             align: 0,
             docs: docs(&item.attrs),
@@ -93,6 +106,7 @@ impl Lowering {
         let definition = Enum {
             c_name: self.tagged(&name, "enum"),
             repr,
+            boolean: false,
             variants: variants.collect(),
             synonyms: self.facts.synonyms(&name),
             docs: docs(&item.attrs),

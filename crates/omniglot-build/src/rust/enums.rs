@@ -33,6 +33,7 @@ impl Rust<'_> {
         };
         let default = self.enum_default(name, definition);
         let synonyms = self.synonyms(name, definition);
+        let boolean = if definition.boolean { boolean(name) } else { TokenStream::new() };
         let name = ident(name);
         quote! {
             #docs
@@ -50,6 +51,7 @@ impl Rust<'_> {
                 }
             }
             #default
+            #boolean
         }
     }
 
@@ -83,5 +85,27 @@ impl Rust<'_> {
             }
         });
         default.unwrap_or_default()
+    }
+}
+
+/// Conversions from and to `bool`.
+fn boolean(name: &str) -> TokenStream {
+    let name = ident(name);
+    quote! {
+        impl ::core::convert::From<bool> for #name {
+            fn from(value: bool) -> Self {
+                if value { Self::TRUE } else { Self::FALSE }
+            }
+        }
+        impl ::core::convert::From<#name> for bool {
+            fn from(value: #name) -> Self {
+                value == #name::TRUE
+            }
+        }
+        impl ::core::cmp::PartialEq<bool> for #name {
+            fn eq(&self, other: &bool) -> bool {
+                bool::from(*self) == *other
+            }
+        }
     }
 }

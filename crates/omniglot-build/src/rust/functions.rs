@@ -1,12 +1,12 @@
-//! A method of the interface per function and global.
+//! A method of the interface per function.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{Rust, number};
 use crate::c::spell;
-use crate::layout::{Frame, HEADER_SIZE, Member, Role};
-use crate::model::{Function, Global, Parameter, Type};
+use crate::layout::{Frame, Member, Role};
+use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
 use crate::shims::{self, Shim};
 
@@ -31,8 +31,8 @@ impl Rust<'_> {
                 quote! { #call #raise }
             }
             Shim::Raise(function) => self.raise(index, function),
-            Shim::Address(global) => self.address(index, global),
-            Shim::Malloc | Shim::Free | Shim::Pointer(_) => TokenStream::new(),
+            Shim::Address(global) => self.global(index, global),
+            Shim::Malloc | Shim::Free | Shim::Function(_) | Shim::Pointer(_) => TokenStream::new(),
         }
     }
 
@@ -79,37 +79,10 @@ impl Rust<'_> {
         }
     }
 
-    fn address(self, index: u32, global: &Global) -> TokenStream {
-        let name = format_ident!("address_of_{}", ident(&global.name));
-        let declaration = spell::declare(&self.bindings.model, &global.ty, &global.c_name);
-        let docs = self.docs(&global.docs, &format!("The address of `{}`.", global.c_name));
-        let declared = format!(" C: `{declaration}`");
-        // `extern int list[];` has no length; its address is that of an element.
-        let ty = match &global.ty {
-            Type::Array { of, len: 0 } => self.ty(of),
-            ty => self.ty(ty),
-        };
-        let size = number(HEADER_SIZE + self.bindings.target.pointer);
-        let offset = number(HEADER_SIZE);
-        quote! {
-            #docs
-            #[doc = ""]
-            #[doc = #declared]
-            ///
-            /// # Errors
-            /// As any call of a foreign function.
-            pub fn #name(&mut self) -> ::omniglot::Result<::omniglot::Ptr<#ty>> {
-                let mut frame = ::omniglot::Frame::<#size>::new();
-                ::omniglot::call(self, #index, frame.bytes_mut())?;
-                frame.get(#offset)
-            }
-        }
-    }
-
     fn function_docs(self, function: &Function) -> TokenStream {
         let model = &self.bindings.model;
         let prototype =
-            spell::prototype(model, &function.c_name, &function.parameters, &function.result);
+            spell::prototype(model, function.callee(), &function.parameters, &function.result);
         let comment = if function.docs.trim().is_empty() {
             TokenStream::new()
         } else {

@@ -1,7 +1,9 @@
 //! Generates the Rust: types, constants, signatures, and a method per function.
 
+mod bits;
 mod enums;
 mod functions;
+mod globals;
 mod records;
 mod signatures;
 mod types;

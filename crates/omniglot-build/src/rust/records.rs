@@ -43,6 +43,7 @@ impl Rust<'_> {
         let foreign = self.struct_is_foreign(name, record);
         let default = self.default(name, record);
         let constants = self.field_constants(name, record);
+        let bit_fields = self.bit_fields(name, record);
         let assertions = self.assertions(name, record);
         let name = ident(name);
         quote! {
@@ -52,6 +53,7 @@ impl Rust<'_> {
             pub struct #name { #(#fields),* }
             #foreign
             #default
+            #bit_fields
             #constants
             #assertions
         }
@@ -170,6 +172,7 @@ impl Rust<'_> {
         let (size, align) = (number(record.size), number(record.align));
         let foreign = self.bytes_are_foreign(name, record);
         let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
+        let bit_fields = if is_union { self.bit_fields(name, record) } else { TokenStream::new() };
         let constants = self.field_constants(name, record);
         let assertions = self.assertions(name, record);
         let name = ident(name);
@@ -198,6 +201,7 @@ impl Rust<'_> {
                     Self { bytes: [0; #size] }
                 }
             }
+            #bit_fields
             #constants
             #assertions
         }
@@ -281,8 +285,8 @@ impl Rust<'_> {
     }
 }
 
-/// A union's accessor must not collide with its other methods.
-fn field_accessor(field: &str) -> String {
+/// An accessor must not collide with its other methods.
+pub(super) fn field_accessor(field: &str) -> String {
     match field {
         "from_ne_bytes" | "to_ne_bytes" | "default" | "clone" | "encode" | "explain" => {
             format!("{field}_")

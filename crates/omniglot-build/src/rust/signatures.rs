@@ -43,6 +43,7 @@ impl Rust<'_> {
         let (offset, length) = frame.result().map_or((0, 0), |member| (member.offset, member.size));
         let (offset, length) = (number(offset), number(length));
         let layout = self.layout(parameters, &frame);
+        let functions = self.functions_of(signature);
         let methods = self.signature_methods(signature, &frame);
         Some(quote! {
             #docs
@@ -54,6 +55,7 @@ impl Rust<'_> {
                 const FIRST_SLOT: u32 = #first;
                 const SLOTS: u32 = #slots;
                 const CALLER: u32 = #caller;
+                #functions
                 type Arguments = (#(#types,)*);
                 type Return = #result;
                 type Frame = ::omniglot::Frame<#size>;
@@ -62,6 +64,26 @@ impl Rust<'_> {
                 #methods
             }
         })
+    }
+
+    /// The library's functions that such a pointer can point to.
+    fn functions_of(self, signature: &Signature) -> TokenStream {
+        let model = &self.bindings.model;
+        let shims = shims::shims(model);
+        let functions: Vec<_> = (0u32..)
+            .zip(&shims)
+            .filter_map(|(index, shim)| match shim {
+                Shim::Function(function) if shims::has_type(model, function, signature) => {
+                    let name = &function.c_name;
+                    Some(quote! { (#name, #index) })
+                }
+                _ => None,
+            })
+            .collect();
+        if functions.is_empty() {
+            return TokenStream::new();
+        }
+        quote! { const FUNCTIONS: &'static [(&'static str, u32)] = &[#(#functions),*]; }
     }
 
     fn signature_docs(self, signature: &Signature) -> TokenStream {

@@ -19,5 +19,7 @@ void for_each(on_event callback, void *user);
 int compare(const void *base, size_t count, int (*order)(const void *, const void *));
 int compare_again(int (*order)(const void *left, const void *right));
 also_on_event current(void);
+int own_event(void *user, struct event event, const char *text);
+int compare_numbers(const int *left, const int *right);
 void set_log(log_function *log);
 #endif

@@ -17,6 +17,16 @@ pub(crate) fn library(name: &str) -> Library {
 }
 
 /// As the snapshot of the same name.
+pub(crate) fn described() -> Library {
+    library("described")
+        .variadic("set_option", "set_option_long", "long")
+        .variadic("set_option", "set_option_text", "const char *text, unsigned option")
+        .variadic("set_option", "set_option_handler", "void (*handler)(int)")
+        .function_macro("SQUARE", "double (double x)")
+        .function_macro("CLEAR", "void (struct handle *handle)")
+}
+
+/// As the snapshot of the same name.
 pub(crate) fn guarded() -> Library {
     library("guards")
         .setjmp_guard("reader_(next|peek|fail|version)", "reader_buffer(reader)")

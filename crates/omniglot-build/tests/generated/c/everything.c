@@ -1,12 +1,23 @@
 #include "everything.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 async_res_t async_print(int value) { return (async_res_t)value; }
 
 bool flag(bool value) { return !value; }
+
+gboolean is_even(int number) { return number < 0 ? number : number % 2 == 0; }
+
+int count_true(const gboolean *values, int count)
+{
+    int sum = 0;
+    while (count--)
+        sum += *values++;
+    return sum;
+}
 
 bool *raw_bool(int value)
 {
@@ -39,6 +50,18 @@ int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *ex
     return packet.kind + packet.length + bits.a + bits.b + bits.c + (exotic ? exotic->before : 0);
 }
 
+long long sum_of_bits(struct options options, union word word, struct tight tight)
+{
+    return options.level + 10 * options.offset + 100 * options.set + 1000 * (int)options.way
+        + (long long)options.big + 10000 * options.state + 100000 * word.low
+        + (long long)tight.most + 1000000 * tight.rest;
+}
+
+struct options make_options(int level, int offset, int state)
+{
+    return (struct options){ level, offset, true, BACK, 1ull << 39, (async_res_t)state };
+}
+
 union number make_number(double d) { return (union number){ .d = d }; }
 double read_number(union number number) { return number.d; }
 struct value make_value(int whole) { return (struct value){ .tag = 1, .whole = whole }; }
@@ -69,6 +92,8 @@ static int handler(void *user, struct point point, enum direction direction)
 
 on_point own_handler(void) { return handler; }
 
+int by_size(const int *left, const int *right) { return (*left > *right) - (*left < *right); }
+
 int sort(int *numbers, size_t count, int (*order)(const void *, const void *))
 {
     qsort(numbers, count, sizeof *numbers, order);
@@ -91,6 +116,7 @@ int reader_next(struct reader *reader, int count)
 }
 
 int counter = 7;
+async_res_t never_valid = (async_res_t)7;
 const char *const names[3] = { "one", "two", "three" };
 void fail_with(int number) { errno = number; }
 
@@ -107,4 +133,17 @@ database *database_open(char **error)
 int database_size(const database *db) { return db->size; }
 int match(int type, int self) { return 10 * type + self; }
 int read(int fd) { return fd + 1; }
+int add_all(const char *kinds, ...)
+{
+    va_list rest;
+    va_start(rest, kinds);
+    int sum = 0;
+    for (; *kinds; kinds++)
+        sum += *kinds == 'i' ? va_arg(rest, int)
+             : *kinds == 'd' ? (int)va_arg(rest, double)
+                             : (int)strlen(va_arg(rest, char *));
+    va_end(rest);
+    return sum;
+}
+
 int print(const char *format, ...) { return format != 0; }

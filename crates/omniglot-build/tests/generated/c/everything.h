@@ -17,6 +17,9 @@ enum { BUFFER_SIZE = 64 };
 
 async_res_t async_print(int value);
 bool flag(bool value);
+typedef int gboolean;
+gboolean is_even(int number);
+int count_true(const gboolean *values, int count);
 bool *raw_bool(int value);
 enum permissions both(enum permissions first, enum permissions second);
 
@@ -27,6 +30,15 @@ rect_t *last_rect(int state);
 
 struct __attribute__((packed)) packet { uint8_t kind; uint32_t length; };
 struct bits { unsigned a : 3; unsigned b : 5; int c; };
+struct options {
+    unsigned level : 3; int offset : 5; bool set : 1; enum direction way : 2;
+    unsigned : 0;
+    unsigned long long big : 40; async_res_t state : 2;
+};
+union word { unsigned whole; unsigned low : 4; };
+struct __attribute__((packed)) tight { char before; unsigned long most : 62; unsigned rest : 9; };
+long long sum_of_bits(struct options options, union word word, struct tight tight);
+struct options make_options(int level, int offset, int state);
 struct exotic { int before; long double number; };
 int sum_of_parts(struct packet packet, struct bits bits, const struct exotic *exotic);
 
@@ -45,6 +57,7 @@ struct handlers { on_point handler; void (*log)(const char *format, ...); void *
 int for_each(on_point callback, void *user, int count);
 int with_handlers(const struct handlers *handlers);
 on_point own_handler(void);
+int by_size(const int *left, const int *right);
 int sort(int *numbers, size_t count, int (*order)(const void *, const void *));
 
 struct reader { jmp_buf on_error; int position; void (*progress)(struct reader *, int); };
@@ -53,6 +66,7 @@ void reader_fail(struct reader *reader, int position) __attribute__((noreturn));
 
 static inline int twice(int x) { return 2 * x; }
 extern int counter;
+extern async_res_t never_valid;
 extern const char *const names[3];
 void fail_with(int number);
 
@@ -63,5 +77,7 @@ int database_size(const database *db);
 int match(int type, int self);
 int read(int fd);
 int print(const char *format, ...);
+int add_all(const char *kinds, ...);
+#define POINT_SUM(point, factor) (((point)->x + (point)->y) * (factor))
 int never_defined(void);
 #endif

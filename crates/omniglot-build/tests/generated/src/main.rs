@@ -8,6 +8,7 @@ fn main() -> Result<()> {
     let mut api = Everything::builder().build()?;
     enums(&mut api)?;
     structs(&mut api)?;
+    bit_fields(&mut api)?;
     unions(&mut api)?;
     numbers_and_names(&mut api)?;
     callbacks(&mut api)?;
@@ -22,6 +23,12 @@ fn enums(api: &mut lib::Api) -> Result<()> {
     let invalid = InvalidValue { type_name: "async_res_t", value: 3, valid: &[0, 1, 2] };
     assert_eq!(api.async_print(3), Err(Error::InvalidValue(invalid)));
     assert!(api.flag(false)?);
+    assert!(api.is_even(4)? == true && !bool::from(api.is_even(5)?));
+    let invalid = InvalidValue { type_name: "gboolean", value: -2, valid: &[0, 1] };
+    let found = api.is_even(-2).unwrap_err();
+    assert!(matches!(found, Error::InvalidValue(found) if found.type_name == invalid.type_name));
+    let values = api.alloc_slice(&[true.into(), false.into(), lib::gboolean::TRUE])?;
+    assert_eq!(api.count_true(&values, 3)?, 2);
     let raw = api.raw_bool(2)?;
     let invalid = InvalidValue { type_name: "bool", value: 2, valid: &[0, 1] };
     assert_eq!(api.read(api.upgrade(raw)?), Err(Error::InvalidValue(invalid)));
@@ -54,6 +61,35 @@ fn structs(api: &mut lib::Api) -> Result<()> {
     Ok(())
 }
 
+fn bit_fields(api: &mut lib::Api) -> Result<()> {
+    let mut options = lib::options::default();
+    options.set_level(5)?;
+    options.set_offset(-16)?;
+    options.set_set(true)?;
+    options.set_way(direction::BACK)?;
+    options.set_big(1 << 33)?;
+    options.set_state(lib::async_res_t::ASYNC_FAILED)?;
+    let mut word = lib::word::from_whole(0xff00);
+    word.set_low(9)?;
+    assert_eq!(word.whole()?, 0xff09);
+    let mut tight = lib::tight::default();
+    tight.set_most(1 << 61)?;
+    tight.set_rest(511)?;
+    let expected = 5 - 160 + 100 - 1000 + (1 << 33) + 20_000 + 900_000 + (1 << 61) + 511_000_000;
+    assert_eq!(api.sum_of_bits(options, word, tight)?, expected);
+
+    let options = api.make_options(7, -1, 3)?;
+    assert_eq!((options.level(), options.offset(), options.set()), (7, -1, true));
+    assert_eq!((options.way()?, options.big()), (direction::BACK, 1 << 39));
+    let invalid = InvalidValue { type_name: "async_res_t", value: 3, valid: &[0, 1, 2] };
+    assert_eq!(options.state(), Err(Error::InvalidValue(invalid)));
+    let mut options = options;
+    let invalid = InvalidValue { type_name: "unsigned int : 3", value: 8, valid: &[] };
+    assert_eq!(options.set_level(8), Err(Error::InvalidValue(invalid)));
+    assert_eq!(options.level(), 7);
+    Ok(())
+}
+
 fn unions(api: &mut lib::Api) -> Result<()> {
     let number = api.make_number(2.5)?;
     assert_eq!(number.d()?, 2.5);
@@ -75,6 +111,12 @@ fn numbers_and_names(api: &mut lib::Api) -> Result<()> {
     assert_eq!(api.twice(21)?, 42);
     api.fail_with(33)?;
     assert_eq!(api.errno(), 33);
+    let kinds = api.alloc_str("id")?;
+    assert_eq!(api.add_two(&kinds, 40, 2.5)?, 42);
+    let kinds = api.alloc_str("s")?;
+    assert_eq!(api.add_text(&kinds, &text)?, 4);
+    let point = api.alloc(point { x: 1, y: 2 })?;
+    assert_eq!(api.POINT_SUM(&point, 5)?, 15);
     let error = api.alloc(Ptr::null())?;
     let database = api.database_open(&error)?;
     assert_eq!(api.database_size(database)?, 5);
@@ -112,6 +154,10 @@ fn callbacks(api: &mut lib::Api) -> Result<()> {
         api.sort(&numbers, 3, order)
     })??;
     assert_eq!(first, 3);
+    let by_size = api.fn_ptr("by_size")?;
+    assert_eq!(api.sort(&numbers, 3, by_size)?, 1);
+    let unknown = api.fn_ptr::<on_point>("by_size").unwrap_err();
+    assert_eq!(unknown.to_string(), "no function `by_size` of the type on_point is bound");
     Ok(())
 }
 
@@ -145,6 +191,13 @@ fn guards(api: &mut lib::Api) -> Result<()> {
 fn globals(api: &mut lib::Api) -> Result<()> {
     let counter = api.address_of_counter()?;
     assert_eq!(api.read(api.upgrade(counter)?)?, 7);
+    assert_eq!(api.read_counter()?, 7);
+    api.write_counter(8)?;
+    assert_eq!(api.read_counter()?, 8);
+    let invalid = InvalidValue { type_name: "async_res_t", value: 7, valid: &[0, 1, 2] };
+    assert_eq!(api.read_never_valid(), Err(Error::InvalidValue(invalid)));
+    let names = api.read_names()?;
+    assert_eq!(&*api.read_str(names[0], 16)?, "one");
     let names = api.address_of_names()?;
     let names = api.read(api.upgrade(names)?)?;
     assert_eq!(&*api.read_str(names[2], 16)?, "three");

@@ -1,0 +1,42 @@
+//! Integers that the user says are booleans: enums of 0 and 1 from here on.
+
+use crate::model::{Definition, Enum, Model, Type, Variant};
+use crate::options::Options;
+use crate::scalar::{Scalar, Target};
+use crate::{Error, Result};
+
+/// Turns the typedefs that `bool_type` names into enums.
+pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Result<()> {
+    for name in &options.bool_types {
+        let integer = integer(model, name, target);
+        let repr = integer.ok_or_else(|| Error::NoBoolType { name: name.clone() })?;
+        let docs = match model.types.get(name) {
+            Some(Definition::Alias(alias)) => alias.docs.clone(),
+            _ => String::new(),
+        };
+        let definition = Enum {
+            c_name: Some(name.clone()),
+            repr,
+            boolean: true,
+            variants: vec![variant("FALSE", 0), variant("TRUE", 1)],
+            synonyms: Vec::new(),
+            docs,
+        };
+        model.types.insert(name.clone(), Definition::Enum(definition));
+    }
+    Ok(())
+}
+
+fn variant(name: &str, value: i128) -> Variant {
+    Variant { name: name.to_owned(), value, docs: String::new() }
+}
+
+/// The integer of fixed size that a typedef stands for.
+fn integer(model: &Model, name: &str, target: &Target) -> Option<&'static Scalar> {
+    let Some(Definition::Alias(alias)) = model.types.get(name) else { return None };
+    let Type::Scalar(scalar) = model.types.resolve(&alias.target) else { return None };
+    let is_integer = !matches!(scalar.rust, "bool" | "f32" | "f64" | "c_float");
+    let sign = if scalar.signed { 'i' } else { 'u' };
+    let bits = 8 * scalar.size(target);
+    is_integer.then(|| Scalar::named(&format!("{sign}{bits}")))?
+}
