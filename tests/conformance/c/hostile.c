@@ -381,12 +381,21 @@ static void answer_returned(uintptr_t window)
     post((void *)window, channel->request, EVENT_RETURNED);
 }
 
+/* Long enough for the host to see what was written last. */
+static void rest(void)
+{
+    for (int i = 0; i < 100; i++)
+        __asm__ volatile("pause");
+}
+
 void flip_after_answer(uintptr_t window, uint8_t *bytes, size_t size, uint8_t one, uint8_t other)
 {
     answer_returned(window);
     for (;;) {
         fill_at((uintptr_t)bytes, size, one);
+        rest();
         fill_at((uintptr_t)bytes, size, other);
+        rest();
     }
 }
 

@@ -14,8 +14,10 @@ const SIZE: usize = 512;
 /// So few that they are often all in one state, although the writer never rests.
 const FEW: usize = 8;
 /// How often the host looks at most, and how often it must see each state.
-const TRIES: u32 = 1_000_000;
+const LOOKS: u32 = 10_000;
 const ENOUGH: u32 = 20;
+/// How often the host gives way to a writer that does not write.
+const PATIENCE: u32 = 1_000_000;
 
 pub(crate) fn attacks() -> Vec<Attack> {
     let flips = |name: &str, one, other, look: Look| {
@@ -56,7 +58,7 @@ type Look = fn(&Api, SliceMut<u8>) -> Result<Seen>;
 /// call has nobody left to answer it.
 fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
     let mut counts = [0; 2];
-    for _ in 0..TRIES {
+    for _ in 0..LOOKS {
         match look(api, bytes)? {
             Seen::Broken => return Ok(true),
             Seen::Held(state) => counts[usize::from(state)] += 1,
@@ -65,8 +67,8 @@ fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
             limit(api);
             return api.add(2, 3).map(|_| true);
         }
+        wait_for_writer(api, bytes)?;
     }
-    eprintln!("{counts:?}");
     Err(Error::Misuse("nobody wrote"))
 }
 
@@ -74,7 +76,7 @@ fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
 fn wait_for_writer(api: &Api, bytes: SliceMut<u8>) -> Result<()> {
     let first = bytes.get(0).ok_or(Error::WrongInstance)?;
     let before = api.read(first)?;
-    for _ in 0..TRIES {
+    for _ in 0..PATIENCE {
         if api.read(first)? != before {
             return Ok(());
         }
