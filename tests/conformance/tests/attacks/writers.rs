@@ -2,6 +2,7 @@
 //! it was validated.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use omniglot::zerocopy::IntoBytes;
 use omniglot::{Error, Ptr, Result, SliceMut};
@@ -16,8 +17,8 @@ const FEW: usize = 8;
 /// How often the host looks at most, and how often it must see each state.
 const LOOKS: u32 = 10_000;
 const ENOUGH: u32 = 20;
-/// How often the host gives way to a writer that does not write.
-const PATIENCE: u32 = 1_000_000;
+/// How long the host gives way to a writer that does not write, in sleeps.
+const PATIENCE: u32 = 100_000;
 
 pub(crate) fn attacks() -> Vec<Attack> {
     let flips = |name: &str, one, other, look: Look| {
@@ -80,7 +81,8 @@ fn wait_for_writer(api: &Api, bytes: SliceMut<u8>) -> Result<()> {
         if api.read(first)? != before {
             return Ok(());
         }
-        std::thread::yield_now();
+        // Yielding is not enough where both share a processor.
+        std::thread::sleep(Duration::from_micros(100));
     }
     Err(Error::Misuse("nobody writes"))
 }
