@@ -105,6 +105,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         callee,
         guard: None,
         raises: false,
+        wrapping: None,
         docs: String::new(),
     }
 }

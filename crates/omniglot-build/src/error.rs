@@ -119,6 +119,11 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Wrappers do not fit the functions that they describe.
+    Wrappers {
+        /// What is wrong, each with the header's line.
+        problems: Vec<Problem>,
+    },
     /// `bool_type` names something that is no typedef of an integer.
     NoBoolType {
         /// The name.
@@ -187,6 +192,7 @@ impl fmt::Display for Error {
             | Self::RaiseUnknown { .. }
             | Self::DescribedUnknown { .. }
             | Self::NameTaken { .. }
+            | Self::Wrappers { .. }
             | Self::NoBoolType { .. } => self.write_option_error(out),
             _ => self.write_tool_error(out),
         }
@@ -233,6 +239,10 @@ impl Error {
             Self::DescribedUnknown { method, name } => {
                 let kind = if *method == "variadic" { "variadic function" } else { "macro" };
                 write!(out, ".{method}(\"{name}\", ...): the headers have no such {kind}")
+            }
+            Self::Wrappers { problems } => {
+                out.write_str(".wrap: what the wrappers describe is not what the headers have:")?;
+                problems.iter().try_for_each(|problem| write!(out, "\n{problem}"))
             }
             Self::NoBoolType { name } => write!(
                 out,

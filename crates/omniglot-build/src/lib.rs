@@ -23,11 +23,19 @@
 //!   structs and unions by value or by pointer; also `static inline` ones.
 //! - Enums as Rust enums: a value that the header does not name is an error, never a
 //!   Rust value. [`Library::newtype_enum`] and others choose otherwise.
-//! - Constants, from macros and `const` variables; addresses of globals.
-//! - Function pointer types, for callbacks and for calls by address.
+//! - Bit-fields: a method that reads each, and one that writes it.
+//! - Constants, from macros and `const` variables; globals, to read and write.
+//! - Function pointer types, for callbacks and for calls by address; the library's own
+//!   functions as such pointers, by `fn_ptr("name")`.
+//! - What the user describes: variadic functions with certain parameters
+//!   ([`Library::variadic`]), macros as functions ([`Library::function_macro`]),
+//!   integers as booleans ([`Library::bool_type`]).
 //!
-//! What cannot be bound (variadic functions, `va_list`, `long double`, …) is listed
-//! once, with the reason, as a warning of cargo; see also [`Library::preview`].
+//! [`Library::wrap`] gives functions signatures that read like Rust: slices, strings,
+//! results.
+//!
+//! What cannot be bound (`va_list`, `long double`, …) is listed once, with the reason,
+//! as a warning of cargo; see also [`Library::preview`].
 //!
 //! # Without libclang
 //!
@@ -70,11 +78,13 @@ mod rust;
 mod scalar;
 #[cfg(feature = "bindgen")]
 mod shims;
+mod wrapper;
 
 pub use error::{Error, Problem, Result};
 #[cfg(feature = "bindgen")]
 pub use library::{Library, Preview};
 pub use prebuilt::Prebuilt;
+pub use wrapper::Wrapper;
 
 #[cfg(feature = "bindgen")]
 use layout::Layouts;

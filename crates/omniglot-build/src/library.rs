@@ -9,7 +9,9 @@ use crate::link::Link;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
-use crate::{Bindings, Error, Problem, Result, c, check, lower, output, parse, paths, rust};
+use crate::{
+    Bindings, Error, Problem, Result, Wrapper, c, check, lower, output, parse, paths, rust,
+};
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
 ///
@@ -143,6 +145,13 @@ impl Library {
     /// `.into()` makes a `bool` of it.
     pub fn bool_type(mut self, name: impl Into<String>) -> Self {
         self.options.bool_types.push(name.into());
+        self
+    }
+
+    /// Generates a wrapper around a function with a signature that reads like Rust; the
+    /// plain function gets the suffix `_raw`. See [`Wrapper`].
+    pub fn wrap(mut self, wrapper: Wrapper) -> Self {
+        self.options.wrappers.push(wrapper);
         self
     }
 

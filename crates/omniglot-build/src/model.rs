@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 
 use crate::scalar::Scalar;
+use crate::wrapper::{Direction, Success};
 
 /// Everything that a header declares and that was allowed.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Model {
     pub(crate) types: Types,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
+    /// Where functions are declared: `FILE:LINE`.
+    pub(crate) places: BTreeMap<String, String>,
     /// The names of macros, which C replaces wherever they stand.
     pub(crate) macros: BTreeSet<String>,
 }
@@ -212,7 +215,57 @@ pub(crate) struct Function {
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,
+    /// The wrapper that takes the function's name.
+    pub(crate) wrapping: Option<Wrapping>,
     pub(crate) docs: String,
+}
+
+/// How a function reads in Rust.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrapping {
+    /// The plain function's Rust name.
+    pub(crate) raw_name: String,
+    /// One per parameter.
+    pub(crate) roles: Vec<Role>,
+    pub(crate) status: Option<Status>,
+    /// The result is a C string of at most so many bytes.
+    pub(crate) text_limit: Option<u64>,
+}
+
+/// What a wrapped function's parameter is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Role {
+    /// The wrapper's parameter too.
+    Plain,
+    Slice {
+        direction: Direction,
+        element: Type,
+        fixed: Option<u64>,
+        optional: bool,
+    },
+    /// The length of the slices with these indices; `returned` if it is written too.
+    Length {
+        slices: Vec<usize>,
+        returned: bool,
+    },
+    Str {
+        optional: bool,
+    },
+    CStr {
+        optional: bool,
+    },
+    /// A pointer to a result.
+    Out {
+        value: Type,
+    },
+}
+
+/// What a wrapped function's result says.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    pub(crate) success: Success,
+    /// The C function that explains it.
+    pub(crate) message: Option<String>,
 }
 
 /// What a function's shim calls.
@@ -227,6 +280,11 @@ pub(crate) enum Callee {
 }
 
 impl Function {
+    /// The Rust name of the function as it is in C.
+    pub(crate) fn raw_name(&self) -> &str {
+        self.wrapping.as_ref().map_or(&self.name, |wrapping| &wrapping.raw_name)
+    }
+
     /// The C name of what its shim calls.
     pub(crate) fn callee(&self) -> &str {
         match &self.callee {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[cfg(feature = "bindgen")]
 use regex::Regex;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Wrapper};
 
 /// Everything that the builder collects.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,7 @@ pub(crate) struct Options {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
+    pub(crate) wrappers: Vec<Wrapper>,
     pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,

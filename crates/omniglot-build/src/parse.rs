@@ -14,7 +14,7 @@ use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, Rust
 
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
-use crate::{Error, Result, described, paths};
+use crate::{Error, Result, described, names, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -26,6 +26,8 @@ pub(crate) struct Parsed {
     pub(crate) renamed: BTreeMap<String, String>,
     /// Tags of structs, unions and enums whose Rust name is longer, being nested.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Where functions are declared: `FILE:LINE`.
+    pub(crate) places: BTreeMap<String, String>,
     /// The names of macros.
     pub(crate) macros: BTreeSet<String>,
     /// Every file that was included.
@@ -50,8 +52,8 @@ pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) ->
     let file = syn::parse_file(&text)
         .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
     let found = found.take();
-    let Found { untagged, renamed, tags, macros, included } = found;
-    Ok(Parsed { file, untagged, renamed, tags, macros, included })
+    let Found { untagged, renamed, tags, places, macros, included } = found;
+    Ok(Parsed { file, untagged, renamed, tags, places, macros, included })
 }
 
 /// Runs bindgen, which may panic.
@@ -170,6 +172,7 @@ struct Found {
     untagged: BTreeSet<String>,
     renamed: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+    places: BTreeMap<String, String>,
     macros: BTreeSet<String>,
     included: BTreeSet<PathBuf>,
 }
@@ -210,6 +213,13 @@ impl ParseCallbacks for Callbacks {
             DiscoveredItem::Struct { final_name, original_name }
             | DiscoveredItem::Union { final_name, original_name } => (final_name, original_name),
             DiscoveredItem::Enum { final_name } => (final_name, None),
+            DiscoveredItem::Function { final_name } => {
+                if let Some(SourceLocation { line, file_name: Some(file), .. }) = location {
+                    let name = names::in_c(&final_name).to_owned();
+                    self.found.borrow_mut().places.insert(name, format!("{file}:{line}"));
+                }
+                return;
+            }
             _ => return,
         };
         let name = name.replace("__bindgen_ty_", "_anonymous_");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-use omniglot_build::{Error, Library, Problem};
+use omniglot_build::{Error, Library, Problem, Wrapper};
 use support::library;
 
 /// A library with one header and one C source in a directory of its own.
@@ -173,6 +173,42 @@ fn descriptions_of_what_is_not_there() {
     assert_says(&said, &[".function_macro(\"CUBE\", ...)", "no such macro"]);
     let said = message(library("described").variadic("set_option", "set_option", "long").preview());
     assert_says(&said, &["`set_option`", "another function"]);
+}
+
+/// All mistakes of all wrappers at once, each with the line of the header.
+#[test]
+fn wrappers_that_do_not_fit() {
+    let said = message(
+        library("wrappers")
+            .wrap(
+                Wrapper::function("unpack")
+                    .out_slice("dst", "dest_len")
+                    .in_slice("source", "dest_len")
+                    .out_slice("source", "source_len")
+                    .in_str("dest"),
+            )
+            .wrap(Wrapper::function("codec_read").in_slice("codec", "len").message("codec_name"))
+            .wrap(Wrapper::function("mix").status_ok(0).returns_str(8).optional("count"))
+            .wrap(Wrapper::function("gone"))
+            .wrap(Wrapper::function("reason").status_ok(0))
+            .preview(),
+    );
+    assert_says(
+        &said,
+        &[
+            "wrappers.h:9: unpack: there is no parameter `dst`; there are: dest, dest_len, ",
+            "wrappers.h:9: unpack: the length `dest_len` is not an integer",
+            "unpack: the function cannot write through `source`: it is const",
+            "unpack: the parameter `dest` is no `char *`",
+            "wrappers.h:15: codec_read: the size of what `codec` points to is not known",
+            "codec_read: there is no status that `codec_name` could explain",
+            "wrappers.h:13: mix: its result is no integer or enum",
+            "mix: its result is no `char *`",
+            "mix: `count` can be optional only as a slice or string",
+            "gone: the headers declare no such function",
+            "wrappers.h:16: reason: its result is no integer or enum",
+        ],
+    );
 }
 
 #[test]

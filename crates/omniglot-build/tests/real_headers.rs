@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use omniglot_build::Library;
+use omniglot_build::{Library, Wrapper};
 
 fn image_exists(directory: &Path, name: &str) -> bool {
     directory.join("omniglot").join(format!("{name}.so")).is_file()
@@ -41,6 +41,33 @@ fn zlib_is_bound_without_an_allowlist() {
     assert_eq!(unbound, ["gzprintf", "gzvprintf"]);
     library.generate().unwrap();
     assert!(image_exists(directory.path(), "zlib"));
+}
+
+#[test]
+fn zlib_reads_like_rust() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = Library::new("zlib")
+        .header("zlib.h")
+        .pkg_config("zlib")
+        .allowlist_function("uncompress|zlibVersion|zError")
+        .wrap(
+            Wrapper::function("uncompress")
+                .out_slice("dest", "destLen")
+                .in_slice("source", "sourceLen")
+                .status_ok(0)
+                .message("zError"),
+        )
+        .wrap(Wrapper::function("zlibVersion").returns_str(64))
+        .out_dir(directory.path());
+    let rust = library.preview().unwrap().rust;
+    let text: String = rust.split_whitespace().collect();
+    assert!(text.contains(
+        "pubfnuncompress(&mutself,dest:&mut[Bytef],source:&[Bytef],)->::omniglot::Result<usize>"
+    ));
+    assert!(
+        text.contains("pubfnzlibVersion(&mutself)->::omniglot::Result<::omniglot::View<'_,str>>")
+    );
+    library.generate().unwrap();
 }
 
 #[test]

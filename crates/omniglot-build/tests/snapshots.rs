@@ -73,6 +73,11 @@ fn booleans() {
 }
 
 #[test]
+fn wrappers() {
+    snapshot!(support::wrapped());
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }

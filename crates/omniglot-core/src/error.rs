@@ -200,6 +200,15 @@ pub enum Error {
         /// The signature's name.
         signature: &'static str,
     },
+    /// A foreign function returned a status that means failure. The library's word.
+    Status {
+        /// The C function.
+        function: &'static str,
+        /// What it returned.
+        code: i64,
+        /// What the library says of it; empty if nothing.
+        message: Text,
+    },
     /// Every protection key is in use.
     NoKeyLeft,
     /// The library could not be loaded.
@@ -373,6 +382,11 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchFunction { name, signature } => {
                 write!(out, "no function `{name}` of the type {signature} is bound")
+            }
+            Self::Status { function, code, message } => {
+                write!(out, "{function} failed with status {code}")?;
+                let text = message.as_str();
+                if text.is_empty() { Ok(()) } else { write!(out, ": {text}") }
             }
             Self::NoKeyLeft => out.write_str("every protection key is in use"),
             Self::Load(text) => write!(out, "the library could not be loaded: {text}"),

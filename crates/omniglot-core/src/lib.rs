@@ -60,6 +60,7 @@ mod slots;
 mod strings;
 mod text;
 mod view;
+mod wrapping;
 
 pub use address::{AsPtr, Field, FnPtr, Ptr, Ref, RefMut, Slice, SliceMut, Void};
 pub use address::{ToRef, ToRefMut, ToSlice, ToSliceMut};
@@ -86,6 +87,7 @@ pub use text::Text;
 #[cfg(feature = "alloc")]
 pub use view::Unvalidated;
 pub use view::View;
+pub use wrapping::{failed_status, length_in, length_out, same_length};
 
 /// The crate whose derives validate generated types; re-exported for generated code.
 pub use zerocopy;

@@ -83,6 +83,19 @@ fn own_functions_have_addresses() {
 }
 
 #[test]
+fn a_failed_status_has_the_library_s_message_if_it_can_be_read() {
+    let text = b"out of \x1b[31mpaper\0".to_vec();
+    let (mut api, _) = scripted([Step::Write(FRAME, text), Step::Return]);
+    call_shim(&mut api).unwrap();
+    let failed = |message| failed_status::<Interface>(&api, "print_page", -3, message).to_string();
+    let message = Ptr::from_addr(FRAME);
+    assert_eq!(failed(message), "print_page failed with status -3: out of \\u{1b}[31mpaper");
+    assert_eq!(failed(Ptr::null()), "print_page failed with status -3");
+    assert_eq!(same_length(2, 2), Ok(()));
+    assert_eq!(same_length(2, 3), Err(Error::LengthMismatch { expected: 2, actual: 3 }));
+}
+
+#[test]
 fn a_callback_gets_arguments_and_writes_its_result_only() {
     let (mut api, foreign) = scripted([argument(41), Step::Callback(1, FRAME)]);
     let got = api

@@ -4,6 +4,7 @@ mod booleans;
 mod guards;
 mod patterns;
 mod renames;
+mod wrappers;
 
 use std::collections::BTreeSet;
 
@@ -33,6 +34,7 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     renames::list_renamed(model, &mut problems);
     renames::rename_methods(model, &mut problems);
     renames::rename_parameters(model);
+    wrappers::bind(model, options, target)?;
     guards::set_guards(model, options, &mut problems)?;
     check_raises(model, options)?;
     problems.sort();

@@ -34,6 +34,7 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
     let Lowering { mut model, renamed, .. } = lowering;
     model.renamed = renamed;
     model.macros = parsed.macros;
+    model.places = parsed.places;
     model
 }
 
@@ -98,6 +99,7 @@ impl Lowering {
             callee: Callee::Itself,
             guard: None,
             raises: false,
+            wrapping: None,
             docs: docs(&item.attrs),
             name,
         });

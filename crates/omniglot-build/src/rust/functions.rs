@@ -28,7 +28,8 @@ impl Rust<'_> {
                 // An unguarded function is raised through the same shim.
                 let raise = (function.raises && function.guard.is_none())
                     .then(|| self.raise(index, function));
-                quote! { #call #raise }
+                let wrapper = self.wrapper(function);
+                quote! { #call #wrapper #raise }
             }
             Shim::Raise(function) => self.raise(index, function),
             Shim::Address(global) => self.global(index, global),
@@ -40,7 +41,7 @@ impl Rust<'_> {
         let Some(parts) = self.parts(function) else { return TokenStream::new() };
         let Parts { parameters, layout, fill, result, get } = parts;
         let docs = self.function_docs(function);
-        let name = ident(&function.name);
+        let name = ident(function.raw_name());
         quote! {
             #docs
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#result> {
@@ -79,7 +80,8 @@ impl Rust<'_> {
         }
     }
 
-    fn function_docs(self, function: &Function) -> TokenStream {
+    /// The C comment and the C declaration.
+    pub(super) fn declared_docs(self, function: &Function) -> TokenStream {
         let model = &self.bindings.model;
         let prototype =
             spell::prototype(model, function.callee(), &function.parameters, &function.result);
@@ -90,15 +92,18 @@ impl Rust<'_> {
             quote! { #comment #[doc = ""] }
         };
         let declared = format!(" C: `{prototype}`");
+        quote! { #comment #[doc = #declared] #[doc = ""] }
+    }
+
+    fn function_docs(self, function: &Function) -> TokenStream {
+        let declared = self.declared_docs(function);
         let guard = function.guard.as_ref().map(|_| {
             quote! {
                 /// `NonLocalExit` if the function was left by `longjmp`; the instance stays usable.
             }
         });
         quote! {
-            #comment
-            #[doc = #declared]
-            ///
+            #declared
             /// # Errors
             /// As any call of a foreign function: whatever ended it instead of a return, or
             /// `InvalidValue` if the result is no value of its type.
@@ -137,7 +142,7 @@ impl Rust<'_> {
         })
     }
 
-    fn parameter(self, parameter: &Parameter) -> TokenStream {
+    pub(super) fn parameter(self, parameter: &Parameter) -> TokenStream {
         let name = ident(&parameter.name);
         match self.pointee(&parameter.ty) {
             Some(pointee) => quote! { #name: impl ::omniglot::AsPtr<#pointee> },

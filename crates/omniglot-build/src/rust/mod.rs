@@ -7,6 +7,7 @@ mod globals;
 mod records;
 mod signatures;
 mod types;
+mod wrappers;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

@@ -1,7 +1,9 @@
 //! Binds one C library that has everything that can be bound.
 
+use omniglot_build::{Library, Wrapper};
+
 fn main() -> omniglot_build::Result<()> {
-    omniglot_build::Library::new("everything")
+    Library::new("everything")
         .header("c/everything.h")
         .source("c/everything.c")
         .bitfield_enum("permissions")
@@ -11,6 +13,37 @@ fn main() -> omniglot_build::Result<()> {
         .variadic("add_all", "add_text", "const char *text")
         .function_macro("POINT_SUM", "int (const struct point *point, int factor)")
         .bool_type("gboolean")
+        .wrap(
+            Wrapper::function("repeat")
+                .out_slice("dest", "dest_len")
+                .in_slice("source", "source_len")
+                .status_ok(0)
+                .message("repeat_error"),
+        )
+        .wrap(
+            Wrapper::function("checksum")
+                .out_slice("out", "out_len")
+                .in_slice("in", "in_len")
+                .in_slice("key", "key_len")
+                .optional("key")
+                .status_ok(0),
+        )
+        .wrap(
+            Wrapper::function("add_to")
+                .in_out_slice("left", "count")
+                .in_slice("right", "count")
+                .in_array("factors", 2),
+        )
+        .wrap(
+            Wrapper::function("measure")
+                .in_str("name")
+                .in_c_str("unit")
+                .optional("unit")
+                .out("width")
+                .out("state")
+                .status_at_least(0),
+        )
+        .wrap(Wrapper::function("greeting").returns_str(16))
         .callback_slots(2)
         .generate()
 }

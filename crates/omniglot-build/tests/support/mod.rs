@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use omniglot_build::Library;
+use omniglot_build::{Library, Wrapper};
 
 /// The directory with the headers that tests bind.
 pub(crate) fn headers() -> PathBuf {
@@ -14,6 +14,43 @@ pub(crate) fn headers() -> PathBuf {
 /// generated stays short.
 pub(crate) fn library(name: &str) -> Library {
     Library::new(name).header(format!("{name}.h")).include(headers()).callback_slots(2)
+}
+
+/// As the snapshot of the same name.
+pub(crate) fn wrapped() -> Library {
+    library("wrappers")
+        .wrap(
+            Wrapper::function("unpack")
+                .out_slice("dest", "dest_len")
+                .in_slice("source", "source_len")
+                .status_ok(0)
+                .message("reason"),
+        )
+        .wrap(
+            Wrapper::function("hash")
+                .out_slice("out", "out_len")
+                .in_slice("in", "in_len")
+                .in_slice("key", "key_len")
+                .optional("key")
+                .status_ok(0),
+        )
+        .wrap(
+            Wrapper::function("mix")
+                .in_out_slice("left", "count")
+                .in_slice("right", "count")
+                .in_array("seed", 32),
+        )
+        .wrap(
+            Wrapper::function("codec_open")
+                .in_str("name")
+                .in_c_str("options")
+                .optional("options")
+                .out("result")
+                .out("version")
+                .status_ok(0),
+        )
+        .wrap(Wrapper::function("codec_read").out_slice("buffer", "len").status_at_least(0))
+        .wrap(Wrapper::function("codec_name").returns_str(64))
 }
 
 /// As the snapshot of the same name.

@@ -74,6 +74,15 @@ typedef struct database database;
 database *database_open(char **error);
 int database_size(const database *db);
 
+int repeat(unsigned char *dest, unsigned long *dest_len, const unsigned char *source,
+           unsigned long source_len);
+const char *repeat_error(int status);
+int checksum(unsigned char *out, size_t out_len, const void *in, unsigned long long in_len,
+             const unsigned char *key, size_t key_len);
+void add_to(double *left, const double *right, int count, const double factors[2]);
+int measure(const char *name, const char *unit, int *width, async_res_t *state);
+const char *greeting(int valid);
+
 int match(int type, int self);
 int read(int fd);
 int print(const char *format, ...);

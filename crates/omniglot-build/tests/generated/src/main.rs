@@ -11,6 +11,7 @@ fn main() -> Result<()> {
     bit_fields(&mut api)?;
     unions(&mut api)?;
     numbers_and_names(&mut api)?;
+    wrappers(&mut api)?;
     callbacks(&mut api)?;
     guards(&mut api)?;
     globals(&mut api)?;
@@ -122,6 +123,42 @@ fn numbers_and_names(api: &mut lib::Api) -> Result<()> {
     assert_eq!(api.database_size(database)?, 5);
     let message = api.read(&error)?;
     assert_eq!(&*api.read_str(message, 64)?, "no error");
+    Ok(())
+}
+
+fn wrappers(api: &mut lib::Api) -> Result<()> {
+    let mut room = [9; 8];
+    assert_eq!(api.repeat(&mut room, b"abc")?, 6);
+    assert_eq!(&room, b"abcabc\x09\x09");
+    let failed = api.repeat(&mut room, b"abcde").unwrap_err();
+    assert_eq!(failed.to_string(), "repeat failed with status -5: no room");
+    assert!(matches!(failed, Error::Status { function: "repeat", code: -5, .. }));
+    let lie = Error::LengthMismatch { expected: 8, actual: 9 };
+    assert_eq!(api.repeat(&mut room, b"L"), Err(lie));
+    let no_room = api.alloc(0)?;
+    assert_eq!(api.repeat_raw(Ptr::null(), &no_room, Ptr::null(), 0)?, 0);
+
+    let mut sum = [0; 3];
+    api.checksum(&mut sum, &[1, 2, 3], None)?;
+    assert_eq!(sum, [6; 3]);
+    api.checksum(&mut sum, &[1, 2, 3], Some(&[7, 7]))?;
+    assert_eq!(sum, [108; 3]);
+    assert!(matches!(api.checksum(&mut [], &[1], None), Err(Error::Status { code: 1, .. })));
+
+    let mut left = [1.0, 2.0];
+    api.add_to(&mut left, &[10.0, 20.0], &[2.0, 0.5])?;
+    assert_eq!(left, [7.0, 14.0]);
+    let mismatch = Error::LengthMismatch { expected: 2, actual: 1 };
+    assert_eq!(api.add_to(&mut left, &[1.0], &[1.0, 1.0]), Err(mismatch));
+
+    let measured = api.measure("1234", Some(c"mm"))?;
+    assert_eq!(measured, (21, 24, lib::async_res_t::ASYNC_DONE));
+    assert!(matches!(api.measure("12", None), Err(Error::Status { code: -1, .. })));
+    assert!(matches!(api.measure("9999", None), Err(Error::InvalidValue(_))));
+    assert_eq!(api.measure("a\0b", None), Err(Error::InteriorNul { position: 1 }));
+
+    assert_eq!(&*api.greeting(1)?, "good day");
+    assert!(matches!(api.greeting(0), Err(Error::InvalidUtf8 { .. })));
     Ok(())
 }
 

@@ -1,0 +1,288 @@
+//! Resolves the descriptions of wrappers against the functions that they describe.
+
+use std::collections::BTreeSet;
+
+use crate::layout::Layouts;
+use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
+use crate::options::Options;
+use crate::scalar::{Scalar, Target};
+use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
+use crate::{Error, Problem, Result};
+
+/// Gives each described function its wrapper; everything wrong is reported at once.
+pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Result<()> {
+    let mut problems = Vec::new();
+    let mut taken: BTreeSet<String> =
+        model.functions.iter().map(|function| function.name.clone()).collect();
+    for wrapper in &options.wrappers {
+        match resolve(model, wrapper, target, &mut taken) {
+            Ok((index, wrapping)) => {
+                if let Some(function) = model.functions.get_mut(index) {
+                    function.wrapping = Some(wrapping);
+                }
+            }
+            Err(reasons) => {
+                let item = placed(model, &wrapper.function);
+                problems.extend(reasons.into_iter().map(|reason| Problem::new(&item, reason)));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
+}
+
+/// The function with the line of the header that declares it.
+fn placed(model: &Model, function: &str) -> String {
+    match model.places.get(function) {
+        Some(place) => format!("{place}: {function}"),
+        None => function.to_owned(),
+    }
+}
+
+type Reasons = Vec<String>;
+
+fn resolve(
+    model: &Model,
+    wrapper: &Wrapper,
+    target: &Target,
+    taken: &mut BTreeSet<String>,
+) -> Result<(usize, Wrapping), Reasons> {
+    let name = &wrapper.function;
+    let position = model.functions.iter().position(|function| &function.c_name == name);
+    let function = position.and_then(|index| Some((index, model.functions.get(index)?)));
+    let Some((index, function)) = function else {
+        return Err(vec!["the headers declare no such function, or it is not bound".to_owned()]);
+    };
+    let mut reasons = Reasons::new();
+    let raw_name = format!("{}_raw", function.name);
+    if function.wrapping.is_some() || !taken.insert(raw_name.clone()) {
+        reasons.push(format!("`{raw_name}` is there already: a function has one wrapper"));
+    }
+    let layouts = Layouts { types: &model.types, target };
+    let mut resolution = Resolution {
+        layouts,
+        function,
+        roles: vec![Role::Plain; function.parameters.len()],
+        reasons,
+    };
+    wrapper.roles.iter().for_each(|(parameter, role)| resolution.describe(parameter, role));
+    wrapper.optional.iter().for_each(|parameter| resolution.make_optional(parameter));
+    let status = resolution.status(model, wrapper);
+    resolution.text(wrapper);
+    let Resolution { roles, reasons, .. } = resolution;
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    let text_limit = wrapper.text_limit;
+    Ok((index, Wrapping { raw_name, roles, status, text_limit }))
+}
+
+/// A wrapper while its parts are compared with the function.
+struct Resolution<'a> {
+    layouts: Layouts<'a>,
+    function: &'a Function,
+    roles: Vec<Role>,
+    reasons: Reasons,
+}
+
+impl Resolution<'_> {
+    fn describe(&mut self, name: &str, role: &RoleOption) {
+        let Some(index) = self.parameter(name) else { return };
+        let resolved = match role {
+            RoleOption::Slice { direction, len } => self.slice(name, index, *direction, len),
+            RoleOption::Str => self.text_in(name, index, Role::Str { optional: false }),
+            RoleOption::CStr => self.text_in(name, index, Role::CStr { optional: false }),
+            RoleOption::Out => self.out(name, index),
+        };
+        if let Some(resolved) = resolved {
+            self.assign(name, index, resolved);
+        }
+    }
+
+    fn assign(&mut self, name: &str, index: usize, role: Role) {
+        match self.roles.get_mut(index) {
+            Some(place @ Role::Plain) => *place = role,
+            _ => self.reasons.push(format!("the parameter `{name}` is described twice")),
+        }
+    }
+
+    fn parameter(&mut self, name: &str) -> Option<usize> {
+        let parameters = &self.function.parameters;
+        let found = parameters.iter().position(|parameter| parameter.c_name == name);
+        if found.is_none() {
+            let names: Vec<&str> =
+                parameters.iter().map(|parameter| parameter.c_name.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            self.reasons.push(format!("there is no parameter `{name}`; there are: {names}"));
+        }
+        found
+    }
+
+    fn ty(&self, index: usize) -> &Type {
+        let parameter = self.function.parameters.get(index);
+        parameter.map_or(&Type::Void, |parameter| self.layouts.types.resolve(&parameter.ty))
+    }
+
+    fn slice(
+        &mut self,
+        name: &str,
+        index: usize,
+        direction: Direction,
+        len: &Length,
+    ) -> Option<Role> {
+        let element = self.element(name, index, direction != Direction::In)?;
+        let fixed = match len {
+            Length::Fixed(len) => Some(*len),
+            Length::Parameter(len) => {
+                self.length(len, index, direction)?;
+                None
+            }
+        };
+        Some(Role::Slice { direction, element, fixed, optional: false })
+    }
+
+    /// The type of a slice's elements; bytes behind `void *` and `char *`.
+    fn element(&mut self, name: &str, index: usize, written: bool) -> Option<Type> {
+        let Type::Pointer { to, constant } = self.ty(index).clone() else {
+            self.reasons.push(format!("the parameter `{name}` is no pointer to data"));
+            return None;
+        };
+        if written && constant {
+            self.reasons.push(format!("the function cannot write through `{name}`: it is const"));
+            return None;
+        }
+        if is_bytes(self.layouts.types, &to) {
+            return Scalar::named("u8").map(Type::Scalar);
+        }
+        match self.layouts.of(&to) {
+            Ok(layout) if layout.size > 0 => Some(*to),
+            _ => {
+                self.reasons.push(format!("the size of what `{name}` points to is not known"));
+                None
+            }
+        }
+    }
+
+    /// Marks a length parameter; slices can share one.
+    fn length(&mut self, name: &str, slice: usize, direction: Direction) -> Option<()> {
+        let index = self.parameter(name)?;
+        let returned = match self.ty(index) {
+            Type::Pointer { to, constant: false } if direction != Direction::In => {
+                is_integer(self.layouts.types, to).then_some(true)
+            }
+            ty => is_integer(self.layouts.types, ty).then_some(false),
+        };
+        let Some(returned) = returned else {
+            let wanted = match direction {
+                Direction::In => "an integer",
+                Direction::Out | Direction::InOut => "an integer or a pointer to one",
+            };
+            self.reasons.push(format!("the length `{name}` is not {wanted}"));
+            return None;
+        };
+        match self.roles.get_mut(index) {
+            Some(Role::Length { slices, .. }) => slices.push(slice),
+            _ => self.assign(name, index, Role::Length { slices: vec![slice], returned }),
+        }
+        Some(())
+    }
+
+    fn text_in(&mut self, name: &str, index: usize, role: Role) -> Option<Role> {
+        let is_text =
+            matches!(self.ty(index), Type::Pointer { to, .. } if is_char(self.layouts.types, to));
+        if !is_text {
+            self.reasons.push(format!("the parameter `{name}` is no `char *`"));
+        }
+        is_text.then_some(role)
+    }
+
+    fn out(&mut self, name: &str, index: usize) -> Option<Role> {
+        let Type::Pointer { to, constant } = self.ty(index).clone() else {
+            self.reasons.push(format!("the parameter `{name}` is no pointer to data"));
+            return None;
+        };
+        if constant || !self.layouts.of(&to).is_ok_and(|layout| layout.size > 0) {
+            let reason = format!("`{name}` does not point to a value that can be written");
+            self.reasons.push(reason);
+            return None;
+        }
+        Some(Role::Out { value: *to })
+    }
+
+    fn make_optional(&mut self, name: &str) {
+        let Some(index) = self.parameter(name) else { return };
+        match self.roles.get_mut(index) {
+            Some(
+                Role::Slice { optional, .. } | Role::Str { optional } | Role::CStr { optional },
+            ) => *optional = true,
+            _ => self.reasons.push(format!("`{name}` can be optional only as a slice or string")),
+        }
+        let shares = |role: &Role| matches!(role, Role::Length { slices, .. } if slices.len() > 1 && slices.contains(&index));
+        if self.roles.iter().any(shares) {
+            self.reasons.push(format!("`{name}` shares its length, so it cannot be optional"));
+        }
+    }
+
+    fn status(&mut self, model: &Model, wrapper: &Wrapper) -> Option<Status> {
+        if let (Some(message), None) = (&wrapper.message, wrapper.success) {
+            self.reasons.push(format!("there is no status that `{message}` could explain"));
+        }
+        let success = wrapper.success?;
+        let types = self.layouts.types;
+        let is_enum = matches!(types.named(&self.function.result), Some(Definition::Enum(_)));
+        if !is_enum && !is_integer(types, &self.function.result) {
+            self.reasons.push("its result is no integer or enum, so no status".to_owned());
+        }
+        let message = wrapper.message.as_ref().and_then(|name| self.message(model, name));
+        Some(Status { success, message })
+    }
+
+    /// The C name of the function that explains a status.
+    fn message(&mut self, model: &Model, name: &str) -> Option<String> {
+        let types = self.layouts.types;
+        let found = model.functions.iter().find(|function| function.c_name == name);
+        let found = found.filter(|function| {
+            let takes_status = matches!(function.parameters.as_slice(), [status] if status.ty == self.function.result);
+            takes_status && is_text(types, &function.result)
+        });
+        if found.is_none() {
+            let reason = format!(
+                "`{name}` is no function from the status's type to a `char *` that is bound"
+            );
+            self.reasons.push(reason);
+        }
+        found.map(|function| function.c_name.clone())
+    }
+
+    fn text(&mut self, wrapper: &Wrapper) {
+        if wrapper.text_limit.is_none() {
+            return;
+        }
+        if !is_text(self.layouts.types, &self.function.result) {
+            self.reasons.push("its result is no `char *`".to_owned());
+        }
+        let has_outs = self
+            .roles
+            .iter()
+            .any(|role| matches!(role, Role::Out { .. } | Role::Length { returned: true, .. }));
+        if has_outs {
+            self.reasons.push("returns_str cannot be combined with other results".to_owned());
+        }
+    }
+}
+
+fn is_text(types: &Types, ty: &Type) -> bool {
+    matches!(types.resolve(ty), Type::Pointer { to, .. } if is_char(types, to))
+}
+
+fn is_char(types: &Types, ty: &Type) -> bool {
+    matches!(types.resolve(ty), Type::Scalar(scalar) if scalar.rust == "c_char")
+}
+
+fn is_bytes(types: &Types, ty: &Type) -> bool {
+    types.resolve(ty) == &Type::Void || is_char(types, ty)
+}
+
+fn is_integer(types: &Types, ty: &Type) -> bool {
+    let Type::Scalar(scalar) = types.resolve(ty) else { return false };
+    !matches!(scalar.rust, "bool" | "f32" | "f64" | "c_float")
+}
