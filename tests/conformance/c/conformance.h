@@ -133,7 +133,7 @@ Mixed next_mixed(Mixed mixed);
 typedef union {
     uint64_t whole;
     double real;
-    uint8_t octets[8];
+    uint8_t bytes[8];
 } Number;
 
 Number number_of_real(double real);
@@ -147,15 +147,13 @@ typedef struct {
 } Mark;
 
 typedef struct {
-    uint8_t filler;
-    Side side;
-} Corner;
-
-typedef struct {
     uint16_t id;
     Mark marks[3];
     bool flags[4];
-    Corner corner;
+    struct Corner {
+        uint8_t filler;
+        Side side;
+    } corner;
 } Sheet;
 
 Sheet sample_sheet(void);

@@ -3,7 +3,7 @@
 use omniglot::{Error, InvalidValue, Runtime, SliceMut};
 
 use crate::case::cases;
-use crate::conformance::{Colour, Corner, Mark, SHEET_PLACES, Sheet, Side};
+use crate::conformance::{Colour, Mark, SHEET_PLACES, Sheet, Sheet_Corner as Corner, Side};
 use crate::failure::{equal, holds};
 use crate::{Api, Case, Failure, Outcome, Suite};
 

@@ -63,7 +63,7 @@ fn unions_cross_by_value<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let number = api.number_of_real(-1.5)?;
     equal(number.real(), Ok(-1.5))?;
     equal(number.whole(), Ok((-1.5f64).to_bits()))?;
-    equal(number.octets(), Ok((-1.5f64).to_ne_bytes()))?;
+    equal(number.bytes(), Ok((-1.5f64).to_ne_bytes()))?;
     equal(api.real_of_number(number), Ok(-1.5))?;
     equal(api.real_of_number(Number::from_whole(2.0f64.to_bits())), Ok(2.0))
 }

@@ -68,6 +68,11 @@ pub(crate) fn instance() -> Result<Hostile> {
     builder.timeout(Duration::from_secs(30)).build()
 }
 
+/// Where the call channel is in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
+pub(crate) const CHANNEL: usize = 0x1_0000;
+/// A place for a callback's arguments, in memory that the host allocates from later.
+pub(crate) const ROOM: usize = CHANNEL + 0x1000;
+
 /// Where the library's memory starts.
 pub(crate) fn window(api: &Api) -> usize {
     api.runtime().window().start()

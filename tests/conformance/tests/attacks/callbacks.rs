@@ -2,7 +2,7 @@
 
 use omniglot::{Cause, Error, FnPtr, Result, Signature};
 
-use super::attack::{ACCESS, ANYHOW, Api, Attack, FAULT, Must, attack, limit, window};
+use super::attack::{ACCESS, ANYHOW, Api, Attack, CHANNEL, FAULT, Must, attack, limit, window};
 use super::hostile::{DESCRIPTION, HostCallback};
 
 const NO_SUCH: Must = Must::Fail(|error| matches!(error, Error::NoSuchCallback { .. }));
@@ -124,7 +124,7 @@ fn past_the_trampolines() -> Vec<Attack> {
         attack("callbacks::arguments_in_the_channel", Must::EndSomehow, |api, _| {
             limit(api);
             with_callback(api, |api, _| {
-                api.call_slot(HostCallback::FIRST_SLOT, window(api) + 0x1_0000).map(|()| false)
+                api.call_slot(HostCallback::FIRST_SLOT, window(api) + CHANNEL).map(|()| false)
             })
         }),
         attack("callbacks::arguments_misaligned", Must::EndSomehow, |api, _| {

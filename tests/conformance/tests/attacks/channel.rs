@@ -2,7 +2,7 @@
 
 use omniglot::{Error, FaultKind, Result, Runtime, Signature};
 
-use super::attack::{ANYHOW, Api, Attack, Must, PROTOCOL, attack, limit, window};
+use super::attack::{ANYHOW, Api, Attack, CHANNEL, Must, PROTOCOL, ROOM, attack, limit, window};
 use super::hostile::HostCallback;
 
 /// `enum event` of the worker's `control.h`.
@@ -125,16 +125,12 @@ fn forged_callbacks() -> Vec<Attack> {
         ),
         attack("channel::callback_that_nobody_waits_for", Must::TimeOut, move |api, _| {
             limit(api);
-            with_echo(api, |api| {
-                api.forge_callback(window(api), slot, window(api) + 0x1_1000, true)
-            })
+            with_echo(api, |api| api.forge_callback(window(api), slot, window(api) + ROOM, true))
         }),
         // The loader then answers the host's reply as if it were a request.
         attack("channel::callback_with_nothing_pending", Must::EndSomehow, move |api, _| {
             limit(api);
-            with_echo(api, |api| {
-                api.forge_callback(window(api), slot, window(api) + 0x1_1000, false)
-            })?;
+            with_echo(api, |api| api.forge_callback(window(api), slot, window(api) + ROOM, false))?;
             Ok(false)
         }),
     ]
@@ -196,6 +192,20 @@ fn scribbles() -> Vec<Attack> {
         attack("channel::requests_overwritten", Must::TimeOut, |api, _| {
             limit(api);
             api.overwrite_requests(window(api), 0xdead_beef).map(|()| true)
+        }),
+        // Locks, requeues and robust owners on the words that both sides wait on.
+        attack("channel::futex_operations_on_its_words", Must::EndSomehow, |api, _| {
+            const FUTEX: i64 = 202;
+            limit(api);
+            let (request, response) = (window(api) + CHANNEL, window(api) + CHANNEL + 4);
+            for operation in 1..=13 {
+                for (word, other) in [(request, response), (response, request)] {
+                    let (word, other) = (word as i64, other as i64);
+                    api.system_call(FUTEX, word, operation, 1, 1, other, 1)?;
+                    api.add(2, 3)?;
+                }
+            }
+            Ok(false)
         }),
         attack("channel::sleep_flags_flipped", Must::Pass, |api, _| {
             for round in 0..20 {

@@ -68,7 +68,6 @@ fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
             limit(api);
             return api.add(2, 3).map(|_| true);
         }
-        wait_for_writer(api, bytes)?;
     }
     Err(Error::Misuse("nobody wrote"))
 }
@@ -92,6 +91,12 @@ fn held(sound: bool, state: bool) -> Seen {
     if sound { Seen::Held(state) } else { Seen::Broken }
 }
 
+/// Nothing is held; every look waits once, so that the next one sees the other state.
+fn refused(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
+    wait_for_writer(api, bytes)?;
+    Ok(Seen::Held(false))
+}
+
 fn view_bytes(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     let view = api.view_slice(bytes)?;
     let seen = view.to_vec();
@@ -113,7 +118,7 @@ fn view_bools(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     let flags = api.upgrade_slice(bytes.as_ptr().cast::<bool>(), FEW)?;
     let view = match api.view_slice(flags) {
         Ok(view) => view,
-        Err(Error::InvalidValue(_)) => return Ok(Seen::Held(false)),
+        Err(Error::InvalidValue(_)) => return refused(api, bytes),
         Err(error) => return Err(error),
     };
     wait_for_writer(api, bytes)?;
@@ -124,7 +129,7 @@ fn view_lamps(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     let lamps = api.upgrade_slice(bytes.as_ptr().cast::<Lamp>(), FEW / size_of::<Lamp>())?;
     let view = match api.view_slice(lamps) {
         Ok(view) => view,
-        Err(Error::InvalidValue(_)) => return Ok(Seen::Held(false)),
+        Err(Error::InvalidValue(_)) => return refused(api, bytes),
         Err(error) => return Err(error),
     };
     wait_for_writer(api, bytes)?;
@@ -135,7 +140,7 @@ fn view_lamps(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
 fn view_text(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     let text = match api.read_cstr(bytes.as_ptr().cast(), SIZE) {
         Ok(text) => text,
-        Err(Error::Unterminated { .. }) => return Ok(Seen::Held(false)),
+        Err(Error::Unterminated { .. }) => return refused(api, bytes),
         Err(error) => return Err(error),
     };
     let seen = text.to_bytes_with_nul().to_vec();
