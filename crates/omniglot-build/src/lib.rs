@@ -43,6 +43,7 @@ mod lower;
 mod model;
 mod names;
 mod options;
+mod own;
 mod parse;
 mod paths;
 mod rust;

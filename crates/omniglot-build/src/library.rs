@@ -97,8 +97,8 @@ impl Library {
         self
     }
 
-    /// Binds the functions that match. Without any allowlist, everything in the headers
-    /// and the files beside them is bound.
+    /// Binds the functions that match. Without any allowlist, everything in the headers is
+    /// bound, and in the files beside them and those that they include in quotation marks.
     pub fn allowlist_function(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowFunction, pattern)
     }
