@@ -40,6 +40,11 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-build"]),
     },
     Suite {
+        name: "headers",
+        about: "How much of real libraries' headers is bound",
+        packages: Packages::Only(&["omniglot-headers"]),
+    },
+    Suite {
         name: "compile-fail",
         about: "Programs that the compiler has to refuse",
         packages: Packages::Only(&["omniglot-compile-fail"]),
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn without_names_all_suites_run_in_order() {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
-        assert_eq!(names, ["unit", "generator", "compile-fail", "conformance", "demo"]);
+        assert_eq!(names, ["unit", "generator", "headers", "compile-fail", "conformance", "demo"]);
     }
 
     #[test]
