@@ -45,6 +45,11 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-headers"]),
     },
     Suite {
+        name: "abi",
+        about: "Thousands of signatures, called in a real worker process",
+        packages: Packages::Only(&["omniglot-abi"]),
+    },
+    Suite {
         name: "compile-fail",
         about: "Programs that the compiler has to refuse",
         packages: Packages::Only(&["omniglot-compile-fail"]),
@@ -143,7 +148,10 @@ mod tests {
     #[test]
     fn without_names_all_suites_run_in_order() {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
-        assert_eq!(names, ["unit", "generator", "headers", "compile-fail", "conformance", "demo"]);
+        assert_eq!(
+            names,
+            ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"]
+        );
     }
 
     #[test]
