@@ -101,7 +101,7 @@ mod tests {
     fn an_unknown_suite_is_refused_with_the_list_of_suites() {
         let error = Cli::try_parse_from(["xtask", "test", "--only", "untit"]).unwrap_err();
         let message = error.to_string();
-        for name in ["unit", "generator", "compile-fail", "conformance", "demo"] {
+        for name in ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"] {
             assert!(message.contains(name), "{name} is not in: {message}");
         }
     }

@@ -70,6 +70,8 @@ mod names;
 mod options;
 mod output;
 #[cfg(feature = "bindgen")]
+mod own;
+#[cfg(feature = "bindgen")]
 mod parse;
 mod paths;
 mod prebuilt;

@@ -99,8 +99,8 @@ impl Library {
         self
     }
 
-    /// Binds the functions that match. Without any allowlist, everything in the headers
-    /// and the files beside them is bound.
+    /// Binds the functions that match. Without any allowlist, everything in the headers is
+    /// bound, and in the files beside them and those that they include in quotation marks.
     pub fn allowlist_function(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowFunction, pattern)
     }
@@ -303,14 +303,13 @@ impl Library {
         self.options.target.clone().or_else(|| env::var("TARGET").ok())
     }
 
-    /// When to run again, and what is not bound.
+    /// When to run again, and what is not bound. When the build script itself changes,
+    /// cargo runs it again without being told.
     fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>) {
-        println!("cargo:rerun-if-changed=build.rs");
-        for header in included.iter().filter(|header| !paths::is_system_header(header)) {
-            println!("cargo:rerun-if-changed={}", header.display());
-        }
-        for source in &self.options.sources {
-            println!("cargo:rerun-if-changed={}", paths::in_package(source).display());
+        let sources = self.options.sources.iter().map(|source| paths::in_package(source));
+        let headers = included.iter().filter(|header| !paths::is_system_header(header)).cloned();
+        for file in sources.chain(headers).filter(|file| !paths::is_output(file)) {
+            println!("cargo:rerun-if-changed={}", file.display());
         }
         for variable in ["CC", "CFLAGS", "LIBCLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"] {
             println!("cargo:rerun-if-env-changed={variable}");

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use bindgen::callbacks::{
@@ -14,7 +14,7 @@ use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, Rust
 
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
-use crate::{Error, Result, described, names, paths};
+use crate::{Error, Result, described, names, own, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -113,7 +113,7 @@ fn builder(
         builder = builder.allowlist_type(regex::escape(name));
     }
     if !options.has_allowlist() {
-        for pattern in default_files(options, includes) {
+        for pattern in own::patterns(options, includes, target) {
             builder = builder.allowlist_file(pattern);
         }
     }
@@ -147,23 +147,6 @@ fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<S
     arguments.extend(options.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
     arguments.extend(options.clang_args.iter().cloned());
     arguments
-}
-
-/// Without an allowlist: the headers, and what lies beside them unless that is the
-/// system's common directory.
-fn default_files(options: &Options, includes: &[PathBuf]) -> Vec<String> {
-    let package = paths::package();
-    let mut patterns = Vec::new();
-    for header in &options.headers {
-        patterns.push(format!("(.*/)?{}", regex::escape(header)));
-        let directories = std::iter::once(&package).chain(includes);
-        let found = directories.map(|directory| directory.join(header)).find(|path| path.is_file());
-        let beside = found.as_deref().and_then(Path::parent);
-        if let Some(directory) = beside.filter(|directory| !paths::is_system(directory)) {
-            patterns.push(format!("{}/[^/]*", regex::escape(&directory.to_string_lossy())));
-        }
-    }
-    patterns
 }
 
 /// What bindgen tells only while it reads.

@@ -44,6 +44,13 @@ impl Machine {
         directories.iter().any(|directory| self.path(directory).join(name).is_file())
     }
 
+    /// Whether `pkg-config` would find a description of the library `name`.
+    pub(super) fn has_description(&self, name: &str) -> bool {
+        let directories = ["usr/lib", "usr/share", "usr/local/lib", &multiarch("usr/lib")];
+        let file = format!("pkgconfig/{name}.pc");
+        directories.iter().any(|directory| self.path(directory).join(&file).is_file())
+    }
+
     /// Where `path`, given relative to the root directory, is.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)

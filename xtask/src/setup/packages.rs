@@ -39,12 +39,17 @@ enum Sign {
     Command(&'static str),
     /// A C header in one of the directories that compilers look in.
     Header(&'static str),
+    /// A library that pkg-config knows, by the name of its description.
+    PkgConfig(&'static str),
     /// A libclang that bindgen can use.
     Libclang,
 }
 
 /// The tasks that build everything.
 const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
+
+/// The tests alone: nothing is built with these.
+const TESTS: &[Task] = &[Task::Test];
 
 /// The tasks that build everything, and the demo.
 const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
@@ -106,6 +111,43 @@ const PACKAGES: &[Package] = &[
         signs: &[Sign::Header("sqlite3.h")],
         tasks: EVERYTHING,
     },
+    Package {
+        name: "libwebp-dev",
+        reason: "headers that have to be bound whole",
+        signs: &[Sign::Header("webp/decode.h"), Sign::Header("webp/encode.h")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "libopenjp2-7-dev",
+        reason: "a header that has to be bound whole",
+        // Its directory is named after its version.
+        signs: &[Sign::PkgConfig("libopenjp2")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "libzstd-dev",
+        reason: "a header that has to be bound whole",
+        signs: &[Sign::Header("zstd.h")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "liblz4-dev",
+        reason: "a header that has to be bound whole",
+        signs: &[Sign::Header("lz4.h")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "liblwip-dev",
+        reason: "headers that have to be bound whole",
+        signs: &[Sign::PkgConfig("lwip")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "clang-19",
+        reason: "a second C compiler, whose warnings the shims have to pass too",
+        signs: &[Sign::Command("clang-19")],
+        tasks: TESTS,
+    },
 ];
 
 /// The packages that `task` needs and `machine` lacks.
@@ -125,6 +167,7 @@ impl Sign {
         match self {
             Self::Command(name) => machine.has_command(name),
             Self::Header(name) => machine.has_header(name),
+            Self::PkgConfig(name) => machine.has_description(name),
             Self::Libclang => libclang::is_on(machine),
         }
     }
@@ -153,6 +196,12 @@ mod tests {
             "libbrotli-dev",
             "libexpat1-dev",
             "libsqlite3-dev",
+            "libwebp-dev",
+            "libopenjp2-7-dev",
+            "libzstd-dev",
+            "liblz4-dev",
+            "liblwip-dev",
+            "clang-19",
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
@@ -172,12 +221,19 @@ mod tests {
             "usr/include/brotli/encode.h",
             "usr/include/expat.h",
             "usr/include/sqlite3.h",
+            "usr/bin/clang-19",
+            "usr/include/webp/decode.h",
+            "usr/include/webp/encode.h",
+            "usr/include/zstd.h",
+            "usr/include/lz4.h",
+            "usr/lib/pkgconfig/libopenjp2.pc",
+            "usr/lib/pkgconfig/lwip.pc",
             "usr/lib/llvm-14/lib/libclang.so.1",
             "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h",
         ] {
             full.touch(file);
         }
-        assert_eq!(names(Task::Lint, &full), [""; 0]);
+        assert_eq!(names(Task::Test, &full), [""; 0]);
     }
 
     #[test]

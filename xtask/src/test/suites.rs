@@ -40,6 +40,16 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-build", "omniglot-cli"]),
     },
     Suite {
+        name: "headers",
+        about: "How much of real libraries' headers is bound",
+        packages: Packages::Only(&["omniglot-headers"]),
+    },
+    Suite {
+        name: "abi",
+        about: "Thousands of signatures, called in a real worker process",
+        packages: Packages::Only(&["omniglot-abi"]),
+    },
+    Suite {
         name: "compile-fail",
         about: "Programs that the compiler has to refuse",
         packages: Packages::Only(&["omniglot-compile-fail"]),
@@ -143,7 +153,16 @@ mod tests {
     #[test]
     fn without_names_all_suites_run_in_order() {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
-        let all = ["unit", "generator", "compile-fail", "conformance", "demo", "examples"];
+        let all = [
+            "unit",
+            "generator",
+            "headers",
+            "abi",
+            "compile-fail",
+            "conformance",
+            "demo",
+            "examples",
+        ];
         assert_eq!(names, all);
     }
 

@@ -1,0 +1,114 @@
+//! Which files are a library's own: what is bound when there is no allowlist.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::options::Options;
+use crate::paths;
+use crate::scalar::Target;
+
+/// Where the host's compiler finds headers without being told.
+const SYSTEM: [&str; 3] = ["/usr/include", "/usr/local/include", "/usr/include/x86_64-linux-gnu"];
+
+/// Patterns for the headers' own files: the headers, what lies beside them unless that
+/// is the system's common directory, and what they include in quotation marks. Of the C
+/// library's own headers, also their parts in `bits`, which nobody includes directly.
+pub(crate) fn patterns(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
+    let mut own = Own { directories: vec![paths::package()], ..Own::default() };
+    own.directories.extend_from_slice(includes);
+    if target.is_compiled() {
+        own.directories.extend(SYSTEM.map(PathBuf::from));
+    }
+    for header in &options.headers {
+        own.patterns.insert(format!("(.*/)?{}", regex::escape(header)));
+        if let Some(path) = own.find(Path::new(""), header) {
+            own.add(&path);
+        }
+    }
+    own.patterns.into_iter().collect()
+}
+
+#[derive(Debug, Default)]
+struct Own {
+    directories: Vec<PathBuf>,
+    seen: BTreeSet<PathBuf>,
+    patterns: BTreeSet<String>,
+}
+
+impl Own {
+    /// Finds a header as the compiler does, and spells its path as the compiler does.
+    fn find(&self, includer: &Path, header: &str) -> Option<PathBuf> {
+        let beside = includer.parent().filter(|directory| directory.is_absolute());
+        let directories = beside.into_iter().chain(self.directories.iter().map(PathBuf::as_path));
+        directories.map(|directory| directory.join(header)).find(|path| path.is_file())
+    }
+
+    /// Adds a file and those that it makes its own.
+    fn add(&mut self, path: &Path) {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        if !self.seen.insert(path.to_owned()) {
+            return;
+        }
+        let in_system = paths::is_system(directory);
+        let name = regex::escape(&path.to_string_lossy());
+        self.patterns.insert(name);
+        if !in_system {
+            self.patterns.insert(format!("{}/[^/]*", regex::escape(&directory.to_string_lossy())));
+        }
+        let source = std::fs::read(path).unwrap_or_default();
+        for included in String::from_utf8_lossy(&source).lines().filter_map(included) {
+            match included {
+                Included::Quoted(header) => self.quoted(path, header, in_system),
+                Included::Bits(part) if in_system => {
+                    self.patterns.insert(format!(".*/{}", regex::escape(part)));
+                }
+                Included::Bits(_) => {}
+            }
+        }
+    }
+
+    /// Some write `#include "stdio.h"`: from elsewhere, the system's headers are not own.
+    fn quoted(&mut self, includer: &Path, header: &str, in_system: bool) {
+        let Some(path) = self.find(includer, header) else { return };
+        if in_system || !path.parent().is_some_and(paths::is_system) {
+            self.add(&path);
+        }
+    }
+}
+
+/// What a line of C includes that may be the library's own.
+#[derive(Debug, PartialEq, Eq)]
+enum Included<'a> {
+    /// `#include "header"`
+    Quoted(&'a str),
+    /// `#include <bits/part.h>`, but for types, which come along where they are needed.
+    Bits(&'a str),
+}
+
+fn included(line: &str) -> Option<Included<'_>> {
+    let line = line.trim_start().strip_prefix('#')?.trim_start();
+    let file = line.strip_prefix("include")?.trim_start();
+    if let Some(quoted) = file.strip_prefix('"') {
+        return Some(Included::Quoted(quoted.split_once('"')?.0));
+    }
+    let (part, _) = file.strip_prefix('<')?.split_once('>')?;
+    let is_part = part.starts_with("bits/") && !part.starts_with("bits/types");
+    is_part.then_some(Included::Bits(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Included, included};
+
+    #[test]
+    fn quotation_marks_say_that_a_file_is_own() {
+        assert_eq!(included("# include \"a/b.h\" /* b */"), Some(Included::Quoted("a/b.h")));
+        assert_eq!(included("#include <stdio.h>"), None);
+        assert_eq!(
+            included("#include <bits/mathcalls.h>"),
+            Some(Included::Bits("bits/mathcalls.h"))
+        );
+        assert_eq!(included("#include <bits/types.h>"), None);
+        assert_eq!(included("int include;"), None);
+    }
+}

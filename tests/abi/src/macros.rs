@@ -1,0 +1,101 @@
+//! What each line of the generated calls becomes.
+
+/// A case per signature: Rust calls C.
+macro_rules! plain {
+    ($index:literal $name:ident ($($argument:ident: $ty:ty),*) -> $result:ty) => {
+        fn $name<R: Runtime>(api: &mut lib::Api<R>, seed: u64) -> Result<Outcome> {
+            let (mut state, mut sent) = (State(seed), Hash($index));
+            $(let $argument: $ty = Mix::make(&mut state);)*
+            $(sent.add(&$argument);)*
+            let result: $result = api.$name($($argument),*)?;
+            Ok(mix::check(stringify!($name), sent, api.plain_last()?, &result))
+        }
+    };
+}
+
+/// C calls Rust.
+macro_rules! calling {
+    ($index:literal $name:ident $callback:ident
+     ($($argument:ident: $ty:ty),*) -> $result:ty) => {
+        fn $name<R: Runtime>(api: &mut lib::Api<R>, seed: u64) -> Result<Outcome> {
+            let (mut state, mut sent) = (State(seed), Hash($index));
+            $(sent.add(&<$ty as Mix>::make(&mut state));)*
+            let mut seen = None;
+            let mut closure = |_: &mut lib::Api<R>, ($($argument,)*): ($($ty,)*)| {
+                let mut hash = Hash($index);
+                $(hash.add(&$argument);)*
+                seen = Some(hash);
+                Ok(hash.make::<$result>())
+            };
+            let end = api.with_callback::<lib::$callback, _>(&mut closure, |api, function| {
+                api.$name(function, seed)
+            })??;
+            Ok(mix::check_callback::<$result>(stringify!($name), sent, seen, end))
+        }
+    };
+}
+
+/// Rust calls C by its address.
+macro_rules! pointer {
+    ($index:literal $name:ident ($($argument:ident: $ty:ty),*) -> $result:ty) => {
+        fn $name<R: Runtime>(api: &mut lib::Api<R>, seed: u64) -> Result<Outcome> {
+            let (mut state, mut sent) = (State(seed), Hash($index));
+            $(let $argument: $ty = Mix::make(&mut state);)*
+            $(sent.add(&$argument);)*
+            let function = api.$name()?;
+            let result: $result = api.call_pointer(function, ($($argument,)*))?;
+            Ok(mix::check(stringify!($name), sent, api.plain_last()?, &result))
+        }
+    };
+}
+
+/// The table of a library's cases.
+macro_rules! cases {
+    ($($case:expr),*) => {
+        /// Every case, in the order of the signatures.
+        fn cases<R: Runtime>() -> Vec<fn(&mut lib::Api<R>, u64) -> Result<Outcome>> {
+            vec![$($case),*]
+        }
+    };
+}
+
+macro_rules! mix_struct {
+    ($name:ident: $($field:ident),*) => {
+        impl Mix for lib::$name {
+            fn make(state: &mut State) -> Self {
+                Self { $($field: Mix::make(state)),* }
+            }
+            fn fold(&self, hash: &mut Hash) {
+                // Copied, since packed fields have no address.
+                $(let field = self.$field; hash.add(&field);)*
+            }
+        }
+    };
+}
+
+macro_rules! mix_union {
+    ($name:ident: $size:literal) => {
+        impl Mix for lib::$name {
+            fn make(state: &mut State) -> Self {
+                Self::from_ne_bytes(<[u8; $size]>::make(state))
+            }
+            fn fold(&self, hash: &mut Hash) {
+                hash.add(&self.to_ne_bytes());
+            }
+        }
+    };
+}
+
+macro_rules! mix_enum {
+    ($name:ident: $($variant:ident),*) => {
+        impl Mix for lib::$name {
+            fn make(state: &mut State) -> Self {
+                let all = [$(Self::$variant),*];
+                all[usize::make(state) % all.len()]
+            }
+            fn fold(&self, hash: &mut Hash) {
+                hash.add(&(*self as u64));
+            }
+        }
+    };
+}

@@ -1,0 +1,155 @@
+//! Checksums of values, and values from numbers. `build/c.rs` is the other half.
+
+use omniglot::Ptr;
+
+use crate::Outcome;
+
+/// An odd number with no pattern in it: 2⁶⁴ divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hash(pub u64);
+
+impl Hash {
+    /// Folds a value in.
+    pub fn add(&mut self, value: &impl Mix) {
+        value.fold(self);
+    }
+
+    /// Makes the value that a function with these arguments returns.
+    pub fn make<T: Mix>(self) -> T {
+        T::make(&mut State(self.0))
+    }
+
+    fn mix(&mut self, value: u64) {
+        let hash = (self.0 ^ value).wrapping_mul(GOLDEN);
+        self.0 = hash ^ (hash >> 29);
+    }
+}
+
+/// Where numbers come from.
+#[derive(Debug)]
+pub struct State(pub u64);
+
+impl State {
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(GOLDEN);
+        let mut hash = Hash(0xab_cdef);
+        hash.mix(self.0);
+        hash.0
+    }
+}
+
+/// A type that both halves can make and fold.
+pub trait Mix: Sized {
+    /// Makes a value.
+    fn make(state: &mut State) -> Self;
+    /// Folds the value into a checksum.
+    fn fold(&self, hash: &mut Hash);
+}
+
+macro_rules! integers {
+    ($($integer:ty)*) => { $(
+        impl Mix for $integer {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+            fn make(state: &mut State) -> Self {
+                state.draw() as $integer
+            }
+            // As C converts: negative numbers extend their sign.
+            #[allow(clippy::cast_sign_loss, clippy::cast_lossless)]
+            fn fold(&self, hash: &mut Hash) {
+                hash.mix(*self as u64);
+            }
+        }
+    )* };
+}
+integers!(u8 i8 u16 i16 u32 i32 u64 i64 usize);
+
+impl Mix for () {
+    fn make(_: &mut State) -> Self {}
+    fn fold(&self, _: &mut Hash) {}
+}
+
+impl Mix for bool {
+    fn make(state: &mut State) -> Self {
+        state.draw() & 1 == 1
+    }
+    fn fold(&self, hash: &mut Hash) {
+        hash.mix(u64::from(*self));
+    }
+}
+
+impl Mix for f32 {
+    fn make(state: &mut State) -> Self {
+        Self::from_bits(<u32 as Mix>::make(state))
+    }
+    fn fold(&self, hash: &mut Hash) {
+        hash.mix(u64::from(self.to_bits()));
+    }
+}
+
+impl Mix for f64 {
+    fn make(state: &mut State) -> Self {
+        Self::from_bits(state.draw())
+    }
+    fn fold(&self, hash: &mut Hash) {
+        hash.mix(self.to_bits());
+    }
+}
+
+impl<T: ?Sized> Mix for Ptr<T> {
+    fn make(state: &mut State) -> Self {
+        Self::from_addr(<usize as Mix>::make(state))
+    }
+    fn fold(&self, hash: &mut Hash) {
+        self.addr().fold(hash);
+    }
+}
+
+impl<T: Mix, const N: usize> Mix for [T; N] {
+    fn make(state: &mut State) -> Self {
+        std::array::from_fn(|_| T::make(state))
+    }
+    fn fold(&self, hash: &mut Hash) {
+        self.iter().for_each(|element| element.fold(hash));
+    }
+}
+
+/// Compares what the C half saw and returned with what it should have.
+///
+/// # Errors
+/// What differs. Results are compared by their checksums, since a float may be no number.
+pub fn check<T: Mix>(name: &str, sent: Hash, seen: u64, result: &T) -> Outcome {
+    if seen != sent.0 {
+        return Err(format!("{name}: the arguments did not arrive as they were sent"));
+    }
+    same_result(name, sent, result)
+}
+
+fn same_result<T: Mix>(name: &str, sent: Hash, result: &T) -> Outcome {
+    let (mut got, mut wanted) = (Hash(0), Hash(0));
+    got.add(result);
+    wanted.add(&sent.make::<T>());
+    if got != wanted {
+        return Err(format!("{name}: the result is not what was returned"));
+    }
+    Ok(())
+}
+
+/// Compares what a callback saw, and what C made of its answer.
+///
+/// # Errors
+/// What differs.
+pub fn check_callback<T: Mix>(name: &str, sent: Hash, seen: Option<Hash>, end: u64) -> Outcome {
+    if seen != Some(sent) {
+        return Err(format!("{name}: the callback's arguments did not arrive: {seen:?}"));
+    }
+    let mut wanted = sent;
+    wanted.add(&sent.make::<T>());
+    if end != wanted.0 {
+        return Err(format!("{name}: the callback's result did not arrive"));
+    }
+    Ok(())
+}

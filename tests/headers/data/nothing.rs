@@ -1,0 +1,1 @@
+//! Empty: this package only pins where these headers come from.

@@ -1,0 +1,95 @@
+//! What the generator makes of a header.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use omniglot_build::{Library, Preview};
+use syn::{ImplItem, Item};
+
+use crate::corpus::Entry;
+use crate::sources::Source;
+
+/// Everything that generation for a header said.
+#[derive(Clone, Debug, Default)]
+pub struct Bound {
+    /// Functions, by their C names.
+    pub functions: BTreeSet<String>,
+    /// Types of the Rust module.
+    pub types: BTreeSet<String>,
+    /// Constants of the Rust module.
+    pub constants: BTreeSet<String>,
+    /// Globals that have an address.
+    pub globals: BTreeSet<String>,
+    /// What is said about an item.
+    pub problems: BTreeMap<String, String>,
+    /// The C shims.
+    pub c: String,
+}
+
+/// Generates for an entry as a build script without any further option would.
+///
+/// # Errors
+/// If generation fails.
+pub fn generate(entry: &Entry, source: &Source) -> Result<Bound> {
+    let library = Library::new("corpus").callback_slots(1);
+    let library = entry.headers.iter().fold(library, |library, header| library.header(*header));
+    let library = source.includes.iter().fold(library, Library::include);
+    let preview = library.preview().with_context(|| format!("no bindings of {}", entry.name))?;
+    Bound::read(preview)
+}
+
+impl Bound {
+    fn read(preview: Preview) -> Result<Self> {
+        let mut bound = Self { c: preview.c, ..Self::default() };
+        bound.functions.extend(preview.functions);
+        for problem in preview.problems {
+            bound.problems.entry(problem.item).or_insert(problem.reason);
+        }
+        syn::parse_file(&preview.rust)?.items.iter().for_each(|item| bound.item(item));
+        Ok(bound)
+    }
+
+    fn item(&mut self, item: &Item) {
+        let types = match item {
+            Item::Mod(module) => {
+                let items = module.content.iter().flat_map(|(_, items)| items);
+                items.for_each(|item| self.item(item));
+                return;
+            }
+            Item::Impl(item) => return self.methods(&item.items),
+            Item::Const(item) => {
+                self.constants.insert(item.ident.to_string());
+                return;
+            }
+            Item::Struct(item) => item.ident.to_string(),
+            Item::Enum(item) => item.ident.to_string(),
+            Item::Type(item) => item.ident.to_string(),
+            _ => return,
+        };
+        self.types.insert(types);
+    }
+
+    fn methods(&mut self, items: &[ImplItem]) {
+        for item in items {
+            let ImplItem::Fn(method) = item else { continue };
+            if let Some(global) = method.sig.ident.to_string().strip_prefix("address_of_") {
+                self.globals.insert(global.to_owned());
+            }
+        }
+    }
+
+    /// Whether the Rust module has a type for the C name; keywords get an underscore.
+    #[must_use]
+    pub fn has_type(&self, name: &str) -> bool {
+        self.types.contains(name) || self.types.contains(&format!("{name}_"))
+    }
+
+    /// Whether the C shims assert the size of a type.
+    #[must_use]
+    pub fn asserts(&self, name: &str) -> bool {
+        let spellings = ["struct ", "union ", "enum ", ""];
+        spellings
+            .iter()
+            .any(|keyword| self.c.contains(&format!("_Static_assert(sizeof({keyword}{name}) == ")))
+    }
+}

@@ -1,0 +1,119 @@
+//! What a header declares, as libclang sees it: the generator has no say in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use clang::token::TokenKind;
+use clang::{Clang, Entity, EntityKind, Index, Unsaved};
+use regex::Regex;
+
+use crate::corpus::Entry;
+use crate::sources::Source;
+
+/// The names that a header declares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Functions.
+    pub functions: BTreeSet<String>,
+    /// Structs, unions, enums and typedefs that have a name.
+    pub types: BTreeSet<String>,
+    /// Those of them that have members of their own, and so a layout.
+    pub laid_out: BTreeSet<String>,
+    /// Variables.
+    pub globals: BTreeSet<String>,
+    /// Macros.
+    pub macros: BTreeMap<String, Macro>,
+}
+
+/// What a macro stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Macro {
+    /// It takes arguments.
+    FunctionLike,
+    /// Nothing.
+    Empty,
+    /// One other name.
+    Name,
+    /// A literal or an expression.
+    Expression,
+}
+
+/// Counts what an entry's own files declare.
+///
+/// # Errors
+/// If libclang is missing or cannot read the header.
+pub fn count(clang: &Clang, entry: &Entry, source: &Source) -> Result<Census> {
+    let files = Regex::new(&format!("(?:{})$", entry.files))?;
+    let index = Index::new(clang, false, false);
+    let lines: String =
+        entry.headers.iter().map(|header| format!("#include \"{header}\"\n")).collect();
+    let mut arguments = vec!["--target=x86_64-unknown-linux-gnu".to_owned()];
+    arguments.extend(source.includes.iter().map(|directory| format!("-I{}", directory.display())));
+    let parsed = index
+        .parser("census.h")
+        .arguments(&arguments)
+        .unsaved(&[Unsaved::new("census.h", lines)])
+        .detailed_preprocessing_record(true)
+        .parse()
+        .map_err(|error| anyhow!("{error}"))
+        .with_context(|| format!("libclang cannot read {}", entry.name))?;
+    let mut census = Census::default();
+    for entity in parsed.get_entity().get_children() {
+        if file_of(&entity).is_some_and(|file| files.is_match(&file.to_string_lossy())) {
+            census.add(&entity);
+        }
+    }
+    Ok(census)
+}
+
+/// The file where something is declared, or where the macro stands that declares it.
+fn file_of(entity: &Entity<'_>) -> Option<PathBuf> {
+    Some(entity.get_location()?.get_file_location().file?.get_path())
+}
+
+impl Census {
+    fn add(&mut self, entity: &Entity<'_>) {
+        let Some(name) = entity.get_name().filter(|name| is_word(name)) else { return };
+        match entity.get_kind() {
+            EntityKind::FunctionDecl => {
+                self.functions.insert(name);
+            }
+            EntityKind::VarDecl => {
+                self.globals.insert(name);
+            }
+            EntityKind::TypedefDecl => {
+                self.types.insert(name);
+            }
+            EntityKind::StructDecl | EntityKind::UnionDecl | EntityKind::EnumDecl => {
+                if entity.is_definition() && !entity.get_children().is_empty() {
+                    self.laid_out.insert(name.clone());
+                }
+                self.types.insert(name);
+            }
+            EntityKind::MacroDefinition if !entity.is_builtin_macro() => {
+                self.macros.insert(name, kind_of(entity));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Newer versions of libclang give types without a name a description for a name.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn kind_of(definition: &Entity<'_>) -> Macro {
+    if definition.is_function_like_macro() {
+        return Macro::FunctionLike;
+    }
+    let tokens = definition.get_range().map(|range| range.tokenize()).unwrap_or_default();
+    match tokens.get(1..).unwrap_or_default() {
+        [] => Macro::Empty,
+        [token] if matches!(token.get_kind(), TokenKind::Identifier | TokenKind::Keyword) => {
+            Macro::Name
+        }
+        _ => Macro::Expression,
+    }
+}

@@ -1,0 +1,99 @@
+//! The generator takes real headers whole.
+// Helpers of tests may stop at once, as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::{fs, thread};
+
+use omniglot_headers::{Report, table};
+
+static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| Report::all().unwrap());
+
+/// Every compiler that is here; gcc and a clang have to be.
+fn compilers() -> Vec<&'static str> {
+    let known = ["gcc", "clang", "clang-19"];
+    let found: Vec<&str> = known.into_iter().filter(|name| runs(name)).collect();
+    assert!(found.contains(&"gcc") && found.len() > 1, "gcc and clang are needed: {found:?}");
+    found
+}
+
+fn runs(compiler: &str) -> bool {
+    Command::new(compiler).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn nearly_all_functions_are_bound() {
+    for report in REPORTS.iter() {
+        assert!(report.reaches_goal(), "{}: {:#?}", report.name, report.functions);
+    }
+}
+
+#[test]
+fn every_type_has_its_layout_checked() {
+    for report in REPORTS.iter() {
+        let layouts = &report.layouts;
+        assert!(layouts.left_out.is_empty(), "{}: {:#?}", report.name, layouts.left_out);
+    }
+}
+
+#[test]
+fn nothing_is_left_out_without_a_reason() {
+    for report in REPORTS.iter() {
+        for coverage in [&report.functions, &report.types, &report.globals] {
+            let unknown = coverage.left_out.keys().find(|reason| reason.contains("unknown"));
+            assert_eq!(unknown, None, "{}: {:#?}", report.name, coverage.left_out);
+        }
+    }
+}
+
+/// Also fails when coverage changes in either direction. A row about another version of
+/// a library than the installed one says nothing about this one, and is left alone.
+#[test]
+fn the_table_is_fresh() {
+    let file = fs::read_to_string(table::PATH).unwrap();
+    let is_listed = |report: &&Report| file.contains(&table::row_start(report));
+    let (same, other): (Vec<&Report>, Vec<&Report>) = REPORTS.iter().partition(is_listed);
+    for report in same {
+        for text in [table::row(report), table::section(report)] {
+            assert!(
+                file.contains(&text),
+                "docs/headers.md is stale: `cargo run -p omniglot-headers` updates it; now:\n{text}"
+            );
+        }
+    }
+    for report in &other {
+        println!("{}: the table is about another version than {}", report.name, report.version);
+    }
+    let is_current = other.is_empty().then(|| table::render(&REPORTS) == file);
+    assert_ne!(is_current, Some(false), "`cargo run -p omniglot-headers` updates docs/headers.md");
+}
+
+/// The C asserts every layout, so this also shows that types are laid out as C does.
+#[test]
+fn shims_compile_without_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    thread::scope(|scope| {
+        for compiler in compilers() {
+            let path = directory.path().join(compiler);
+            fs::create_dir(&path).unwrap();
+            scope.spawn(move || REPORTS.iter().for_each(|report| compile(compiler, report, &path)));
+        }
+    });
+}
+
+fn compile(compiler: &str, report: &Report, directory: &Path) {
+    let source = directory.join("shims.c");
+    fs::write(&source, &report.c).unwrap();
+    let mut command = Command::new(compiler);
+    // The image is optimised, and some warnings need the optimiser.
+    command.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-c"]);
+    for include in &report.includes {
+        command.arg("-I").arg(include);
+    }
+    command.arg(&source).arg("-o").arg(directory.join("shims.o"));
+    let output = command.env("LC_ALL", "C").output().unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{compiler}, {}:\n{messages}", report.name);
+}
