@@ -93,7 +93,7 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// The domain's memory.
     fn window(&self) -> &Window;
     /// The part of the window that is the host's to allocate from: address and
-    /// length, the address a multiple of 64.
+    /// length, the address a multiple of 16.
     fn exchange(&self) -> (usize, usize);
     /// The entry address of a shim; `None` if there is no such shim.
     fn shim(&self, index: u32) -> Option<usize>;

@@ -113,9 +113,9 @@ struct channel {
     uint64_t arguments;
     uint32_t slot;
     uint32_t depth;
-    uint32_t unused[6];
+    uint32_t unused[2];
 };
-_Static_assert(sizeof(struct channel) == 64, "one cache line");
+_Static_assert(sizeof(struct channel) == 48, "the rest of the cache line is the first frame's");
 
 /* Who sleeps: on a line of its own, which both sides keep in their caches as long
  * as nobody does. On the channel's line each look would fetch it back. */

@@ -21,7 +21,7 @@ use super::layout::{CHANNEL, SLEEPERS};
 use super::mapping::Mapping;
 
 /// `struct channel` of `worker/control.h`.
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 struct Line {
     request: AtomicU32,
     response: AtomicU32,
@@ -31,7 +31,7 @@ struct Line {
     arguments: AtomicU64,
     slot: AtomicU32,
     depth: AtomicU32,
-    unused: [AtomicU32; 6],
+    unused: [AtomicU32; 2],
 }
 
 /// `struct sleepers` of `worker/control.h`: who sleeps, on a line that stays in
@@ -42,7 +42,7 @@ struct Sleepers {
     worker: AtomicU32,
 }
 
-const _: () = assert!(size_of::<Line>() == 64, "one cache line");
+const _: () = assert!(size_of::<Line>() == 48, "the rest of the cache line is the first frame's");
 
 /// What the host asks for: `enum operation`.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +119,7 @@ impl Channel {
 
     #[inline]
     fn line(&self) -> &Line {
-        // SAFETY: mapped, 64-aligned and zeroed at first (invariant 1), alive as long as
+        // SAFETY: mapped, aligned and zeroed at first (invariant 1), alive as long as
         // `self.mapping` (invariant 3); only atomics, so others may write (invariant 2).
         unsafe { self.line.as_ref() }
     }
