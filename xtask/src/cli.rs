@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::riscv;
 use crate::setup::Task;
 use crate::test::suites;
 
@@ -57,6 +58,9 @@ pub(crate) enum Action {
 
     /// Check formatting, clippy's lints and the documentation
     Lint,
+
+    /// Build a package's program for RISC-V and run it in QEMU
+    Emulate(riscv::Options),
 }
 
 impl Action {
@@ -67,6 +71,7 @@ impl Action {
             Self::Test { .. } => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Emulate(_) => Task::Emulate,
         }
     }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod lint;
 mod log;
 mod progress;
+mod riscv;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -50,5 +51,6 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only } => test::run(&only),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Emulate(options) => riscv::emulate(&options),
     }
 }

@@ -46,7 +46,7 @@ fn run_suite(suite: &Suite, workspace: &Workspace) -> Result<Tally> {
     let log = workspace.log(suite.name);
     let mut progress = Progress::start(suite.name);
     let mut results = results::Reader::default();
-    let ended = watch::run(&mut suite.command(workspace), &log, |line| {
+    let ended = watch::run(&mut suite.command(workspace)?, &log, |line| {
         progress.line(line);
         results.line(line);
     });

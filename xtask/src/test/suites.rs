@@ -1,7 +1,9 @@
 //! The suites of tests. To add one, add an entry to [`SUITES`].
 
+use std::env;
 use std::process::Command;
 
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
@@ -25,6 +27,8 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
+    /// A package outside the workspace, by its directory, whose program runs in QEMU.
+    Emulated(&'static str),
 }
 
 /// All the suites, in the order in which they run.
@@ -69,6 +73,11 @@ const SUITES: &[Suite] = &[
         about: "Complete programs over expat, SQLite and zlib",
         packages: Packages::Only(&["example-expat", "example-sqlite", "example-zlib"]),
     },
+    Suite {
+        name: "pmp",
+        about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
+        packages: Packages::Emulated("tests/pmp"),
+    },
 ];
 
 /// The values that `--only` takes.
@@ -86,16 +95,27 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
+        if let Packages::Emulated(directory) = self.packages {
+            return Some(directory).filter(|directory| !workspace.root().join(directory).is_dir());
+        }
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
 
     /// The command that runs this suite, even after some of its tests have failed.
-    pub(super) fn command(&self, workspace: &Workspace) -> Command {
-        let mut command = cargo::command();
-        command.args(["test", "--no-fail-fast"]).args(self.selection());
+    pub(super) fn command(&self, workspace: &Workspace) -> Result<Command> {
+        let mut command = match self.packages {
+            Packages::Emulated(directory) => emulate(directory)?,
+            _ => self.cargo_test(),
+        };
         // Its output is to be read by us: without colours, and with the names of what it runs.
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
         command.current_dir(workspace.root());
+        Ok(command)
+    }
+
+    fn cargo_test(&self) -> Command {
+        let mut command = cargo::command();
+        command.args(["test", "--no-fail-fast"]).args(self.selection());
         command
     }
 
@@ -109,6 +129,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
+            Packages::Emulated(_) => Vec::new(),
         }
     }
 
@@ -116,9 +137,16 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others => &[],
+            Packages::Others | Packages::Emulated(_) => &[],
         }
     }
+}
+
+/// xtask itself once more, to run the program of the package in `directory`.
+fn emulate(directory: &str) -> Result<Command> {
+    let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
+    command.args(["emulate", directory]);
+    Ok(command)
 }
 
 /// `option` before each of `values`.
@@ -162,6 +190,7 @@ mod tests {
             "conformance",
             "demo",
             "examples",
+            "pmp",
         ];
         assert_eq!(names, all);
     }
