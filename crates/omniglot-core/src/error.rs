@@ -37,6 +37,8 @@ pub enum FaultKind {
     Arithmetic,
     /// A breakpoint or trace trap (`SIGTRAP`).
     Trap,
+    /// A call of the environment that there is none of (RISC-V's `ecall`).
+    EnvironmentCall,
     /// The library gave up by itself: `abort`, a failed assertion, stack smashing found.
     Abort,
     /// Another signal ended the worker.
@@ -103,6 +105,14 @@ pub enum Error {
     },
     /// An address range is not (wholly) in the domain's memory.
     OutOfRange {
+        /// Where the range starts.
+        address: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// An address range is in the domain's memory, but even the library may only read it:
+    /// its code and constants.
+    ReadOnly {
         /// Where the range starts.
         address: usize,
         /// Its length in bytes.
@@ -285,6 +295,7 @@ impl fmt::Display for FaultKind {
             Self::IllegalInstruction => "illegal instruction",
             Self::Arithmetic => "arithmetic trap",
             Self::Trap => "breakpoint trap",
+            Self::EnvironmentCall => "forbidden environment call",
             Self::Abort => "abort",
             Self::Signal(number) => return write!(out, "signal {number}"),
         };
@@ -335,6 +346,9 @@ impl fmt::Display for Error {
             }
             Self::OutOfRange { address, len } => {
                 write!(out, "{len} bytes at {address:#x} are not in the foreign library's memory")
+            }
+            Self::ReadOnly { address, len } => {
+                write!(out, "{len} bytes at {address:#x} are the foreign library's to read only")
             }
             Self::Misaligned { address, align } => {
                 write!(out, "the address {address:#x} is no multiple of {align}")
