@@ -9,7 +9,9 @@ use virtio_drivers::transport::{DeviceType, Transport};
 
 use crate::clock::Clock;
 use crate::finisher::Finisher;
+use crate::hart::Hart;
 use crate::interrupts::{self, Idle};
+use crate::memory::Regions;
 use crate::network::{Buffers, NetworkCard};
 use crate::storage::Disk;
 use crate::uart::Uart;
@@ -33,6 +35,10 @@ pub struct Board {
     pub idle: Idle,
     /// Ending the machine.
     pub finisher: Finisher,
+    /// What `omniglot-pmp` needs of the hart.
+    pub hart: Hart,
+    /// The foreign libraries' memory.
+    pub regions: Regions,
     /// The disk, if QEMU was started with one.
     pub disk: Option<Disk>,
     /// The network card, if QEMU was started with one.
@@ -49,6 +55,9 @@ impl Board {
             clock: Clock::new(),
             idle: Idle::new(),
             finisher: Finisher::new(),
+            hart: Hart::new(),
+            // SAFETY: once, as the buffers are taken once.
+            regions: unsafe { Regions::new() },
             disk: None,
             network: None,
         };

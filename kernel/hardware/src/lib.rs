@@ -13,10 +13,10 @@
 //!    the exception: only the interrupt handler writes them once interrupts are on.
 //! 2. **The board.** Devices are where QEMU's `hw/riscv/virt.c` has them; accesses to their
 //!    registers have the size that their documentation says.
-//! 3. **Memory map.** The linker places the kernel below [`memory::FOREIGN`]; nothing but
+//! 3. **Memory map.** The linker places the kernel below `map::FOREIGN`; nothing but
 //!    foreign libraries is at or above it, and their regions do not overlap.
 //! 4. **Own buffers.** Devices are given buffers of this crate's or its callers' Rust
-//!    objects, below [`memory::FOREIGN`], and never foreign memory: data for and from
+//!    objects, below `map::FOREIGN`, and never foreign memory: data for and from
 //!    foreign memory goes through a copy here.
 
 #![no_std]
@@ -25,6 +25,7 @@ mod board;
 mod clock;
 mod dma;
 mod finisher;
+mod hart;
 mod interrupts;
 pub mod memory;
 mod mmio;
@@ -37,7 +38,8 @@ mod uart;
 pub use board::Board;
 pub use clock::{Clock, TICKS_PER_SECOND};
 pub use finisher::{Finisher, Outcome};
+pub use hart::Hart;
 pub use interrupts::{Idle, ticks};
-pub use network::NetworkCard;
-pub use storage::{Disk, SECTOR};
+pub use network::{NetworkCard, NotSent};
+pub use storage::{Disk, DiskError, SECTOR};
 pub use uart::Uart;
