@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 use core::fmt::Write;
 use omniglot_kernel_hardware::*;
+pub mod foreign;
 
 /// Runs.
 pub fn run(mut board: Board) -> ! {

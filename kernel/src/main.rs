@@ -2,8 +2,7 @@
 
 #![no_std]
 #![no_main]
-// What `entry` expands to makes the function known to the start-up code by name.
-#![expect(unsafe_code)]
+#![forbid(unsafe_code)]
 
 use omniglot_kernel_hardware::Board;
 
