@@ -23,7 +23,7 @@ impl ForeignRegion {
     /// kernel's memory map, from its linker script):
     /// - the range is RAM that the hart reads, writes and executes;
     /// - no Rust object, no stack and no other region lies in it, and no device writes it;
-    /// - this function is called once for it.
+    /// - as long as the token exists, in a domain too, there is no other for any part of it.
     #[must_use]
     pub const unsafe fn new(start: usize, len: usize) -> Self {
         Self { start, len }
