@@ -269,3 +269,144 @@ impl<L: Library + fmt::Debug> fmt::Debug for Pooled<'_, L> {
         out.debug_tuple("Pooled").field(&self.instance).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use omniglot_core::{Cause, Description, Error};
+    use omniglot_linux::Linux;
+
+    use super::*;
+
+    /// An instance without a runtime, whose resets fail while `refused` is not 0.
+    #[derive(Debug, Default)]
+    struct Fake {
+        poison: Option<Cause>,
+        lives: usize,
+        refused: Arc<AtomicUsize>,
+    }
+
+    impl Library for Fake {
+        type Runtime = Linux;
+        const DESCRIPTION: Description =
+            Description { name: "fake", image: &[], shims: 0, slots: 0, functions: &[] };
+        fn assemble(_: Linux) -> Self {
+            Self::default()
+        }
+        fn reset(&mut self) -> Result<()> {
+            if self.refused.load(Ordering::SeqCst) > 0 {
+                return Err(Error::NoKeyLeft);
+            }
+            self.poison = None;
+            self.lives += 1;
+            Ok(())
+        }
+        fn poisoned(&self) -> Option<Cause> {
+            self.poison
+        }
+    }
+
+    /// A pool and how many instances it made.
+    fn counted(size: usize) -> (Pool<Fake>, Arc<AtomicUsize>) {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let pool = Pool::new(size, move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(Fake::default())
+        });
+        (pool, made)
+    }
+
+    #[test]
+    fn pools_are_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Pool<Fake>>();
+    }
+
+    #[test]
+    fn instances_are_made_when_needed_and_used_again() {
+        let (pool, made) = counted(3);
+        assert_eq!(made.load(Ordering::SeqCst), 0);
+        for lives in 0..5 {
+            assert_eq!(pool.get().unwrap().lives, lives, "reset each time it came back");
+        }
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+        let all = [pool.get().unwrap(), pool.get().unwrap(), pool.get().unwrap()];
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+        assert!(pool.try_get().unwrap().is_none());
+        assert!(pool.get_timeout(Duration::from_millis(5)).unwrap().is_none());
+        drop(all);
+        assert!(pool.try_get().unwrap().is_some());
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn who_waits_gets_what_comes_back() {
+        let (pool, _) = counted(1);
+        let first = pool.get().unwrap();
+        std::thread::scope(|scope| {
+            let waiting = [(); 3].map(|()| scope.spawn(|| pool.get().unwrap().lives));
+            drop(first);
+            let mut lives = waiting.map(|thread| thread.join().unwrap());
+            lives.sort_unstable();
+            assert_eq!(lives, [1, 2, 3]);
+        });
+    }
+
+    #[test]
+    fn a_factory_that_fails_or_panics_leaves_its_room() {
+        let attempts = AtomicUsize::new(0);
+        let pool = Pool::new(1, move || match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Error::NoKeyLeft),
+            1 => resume_unwind(Box::new("in the factory")),
+            _ => Ok(Fake::default()),
+        });
+        assert_eq!(pool.get().map(drop), Err(Error::NoKeyLeft));
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.get().map(drop))).is_err());
+        assert!(pool.try_get().unwrap().is_some());
+    }
+
+    #[test]
+    fn an_instance_that_cannot_be_reset_is_replaced() {
+        let (pool, made) = counted(1);
+        let instance = pool.get().unwrap();
+        let refused = Arc::clone(&instance.refused);
+        refused.store(1, Ordering::SeqCst);
+        drop(instance);
+        assert_eq!(Arc::strong_count(&refused), 1, "it is gone");
+        assert_eq!(pool.try_get().unwrap().unwrap().lives, 0);
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn an_instance_comes_back_from_a_panic_reset() {
+        let (pool, made) = counted(1);
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let _instance = pool.get().unwrap();
+            resume_unwind(Box::new("in a job"))
+        }));
+        assert!(panic.is_err());
+        assert_eq!(pool.get().unwrap().lives, 1);
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn trusting_jobs_keep_all_but_poison() {
+        let (pool, _) = counted(1);
+        let pool = pool.keep_state_between_trusting_jobs();
+        drop(pool.get().unwrap());
+        assert_eq!(pool.get().unwrap().lives, 0);
+        pool.get().unwrap().poison = Some(Cause::Fault);
+        let instance = pool.get().unwrap();
+        assert_eq!((instance.lives, instance.poison), (1, None));
+    }
+
+    #[test]
+    fn there_is_room_for_one_at_least() {
+        assert_eq!(counted(0).0.size(), 1);
+        assert!(counted(0).0.try_get().unwrap().is_some());
+    }
+}
