@@ -643,3 +643,10 @@ void remember(const uint8_t *secret, size_t size)
     for (size_t i = 0; i < size; i++)
         on_stack[i] = secret[i];
 }
+
+uint8_t recall(size_t index)
+{
+    if (!remembered_in_heap || index >= LONGEST_SECRET)
+        return 0;
+    return remembered[index] == remembered_in_heap[index] ? remembered[index] : 0;
+}

@@ -27,7 +27,7 @@ fn job(library: &mut Pooled<'_, Conformance>, number: usize) {
         2 => {
             let panicking = library.register::<IntCallback>(|_, _| resume_unwind(Box::new("job")));
             let function = panicking.unwrap().function();
-            drop(library.call_int(function, 1));
+            let _ends = library.call_int(function, 1);
         }
         _ => {}
     }
