@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 use core::fmt::Write;
 use omniglot_kernel_hardware::*;
+pub mod domain;
 pub mod foreign;
+pub mod services;
+pub mod text;
 
 /// Runs.
 pub fn run(mut board: Board) -> ! {

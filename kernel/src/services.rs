@@ -7,5 +7,5 @@ pub mod blocks;
 pub mod compression;
 pub mod cryptography;
 pub mod files;
-pub mod network;
 pub mod signatures;
+pub mod network;

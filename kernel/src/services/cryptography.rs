@@ -1,6 +1,6 @@
 //! Cryptography by monocypher: BLAKE2b, XChaCha20-Poly1305, X25519, Ed25519.
 
-use omniglot::{Library as _, Ptr, SliceMut};
+use omniglot::{Ptr, SliceMut};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
