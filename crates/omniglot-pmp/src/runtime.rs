@@ -396,6 +396,14 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         self.timer.set(limit, K::TICKS_PER_SECOND);
     }
 
+    /// The region is cleared and filled from the image again. Nothing of what ran before is
+    /// kept: registers of calls that were open are forgotten, and the gate gives none on.
+    fn reset(&mut self) -> Result<()> {
+        self.calls = Calls::new();
+        self.health = Health::Good;
+        self.load().inspect_err(|_| self.abandon(Cause::Reset))
+    }
+
     fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle(())
     }
