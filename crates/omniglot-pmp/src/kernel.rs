@@ -36,7 +36,8 @@ pub unsafe trait Kernel: Send + 'static {
 
     /// Sees to it that some interrupt comes at or soon after this time, as long as foreign
     /// code runs. A kernel with a periodic timer need not do anything; how late a call that
-    /// hangs is stopped is its affair. `None`: no longer needed.
+    /// hangs is stopped is its affair. `None`: no longer needed. Called with interrupts off,
+    /// as is `now`.
     fn wake_at(&mut self, time: Option<u64>);
 
     /// An interrupt arrived while foreign code ran (`number` is `mcause` without its

@@ -108,6 +108,12 @@ void break_point(void)
     __asm__ volatile("ebreak");
 }
 
+uint32_t push(uint32_t value)
+{
+    volatile uint32_t local = value;
+    return local;
+}
+
 uint32_t hash(uint32_t rounds)
 {
     uint32_t state = 2166136261u;

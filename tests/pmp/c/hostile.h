@@ -49,6 +49,8 @@ void break_point(void);
 
 /* Stacks and registers. */
 
+/* Uses the stack that it finds. */
+uint32_t push(uint32_t value);
 void push_at(uintptr_t stack);
 void request_at(uintptr_t stack, uint32_t number, uint32_t a0, uint32_t a1);
 void spin_at(uintptr_t stack);

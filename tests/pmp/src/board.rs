@@ -107,6 +107,7 @@ static DEADLINE: Time = Time::never();
 static NEXT_TICK: Time = Time::never();
 static PERIOD: AtomicU32 = AtomicU32::new(0);
 static TICKS: AtomicU32 = AtomicU32::new(0);
+static ARMED: AtomicU32 = AtomicU32::new(0);
 static IN_FOREIGN_CODE: AtomicU32 = AtomicU32::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -133,14 +134,20 @@ fn serve_timer() -> bool {
     let due = now >= NEXT_TICK.get();
     if due {
         increment(&TICKS);
-        // From the time that was meant, so that late ticks are not lost.
-        NEXT_TICK.set(NEXT_TICK.get() + u64::from(PERIOD.load(Ordering::Relaxed)));
+        // From now on: on a busy machine, time would otherwise go with catching up.
+        arm(now);
     }
     if now >= DEADLINE.get() {
         DEADLINE.set(u64::MAX);
     }
     set_timer();
     due
+}
+
+/// Sets the next tick of the kernel's clock.
+fn arm(now: u64) {
+    increment(&ARMED);
+    NEXT_TICK.set(now + u64::from(PERIOD.load(Ordering::Relaxed)));
 }
 
 fn increment(count: &AtomicU32) {
@@ -153,7 +160,8 @@ pub(crate) fn start_clock(period: u32) {
         PERIOD.store(period, Ordering::Relaxed);
         TICKS.store(0, Ordering::Relaxed);
         IN_FOREIGN_CODE.store(0, Ordering::Relaxed);
-        NEXT_TICK.set(now() + u64::from(period));
+        ARMED.store(0, Ordering::Relaxed);
+        arm(now());
         set_timer();
     });
 }
@@ -163,8 +171,8 @@ pub(crate) fn start_clock(period: u32) {
 pub(crate) struct Clocked {
     /// Ticks that its handler served.
     pub(crate) served: u32,
-    /// Ticks for which it was time.
-    pub(crate) due: u32,
+    /// Ticks that the timer was set for.
+    pub(crate) armed: u32,
     /// Interrupts that came while foreign code ran.
     pub(crate) in_foreign_code: u32,
 }
@@ -172,13 +180,12 @@ pub(crate) struct Clocked {
 /// Stops the kernel's own clock.
 pub(crate) fn stop_clock() -> Clocked {
     riscv::interrupt::free(|| {
-        let period = u64::from(PERIOD.load(Ordering::Relaxed));
         let served = TICKS.load(Ordering::Relaxed);
-        let late = now().saturating_sub(NEXT_TICK.get()) / period;
+        let armed = ARMED.load(Ordering::Relaxed);
         NEXT_TICK.set(u64::MAX);
         set_timer();
         let in_foreign_code = IN_FOREIGN_CODE.load(Ordering::Relaxed);
-        Clocked { served, due: served + late as u32, in_foreign_code }
+        Clocked { served, armed, in_foreign_code }
     })
 }
 

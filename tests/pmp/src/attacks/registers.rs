@@ -55,16 +55,19 @@ fn stacks(arena: &mut Arena, tally: &mut Tally) {
     }
 }
 
-/// A callback from a stack elsewhere, in which the host calls again: on that stack.
+/// A callback from a stack elsewhere, in which the host calls again: on that stack. What is
+/// behind the callback makes an unknown request, if it ever gets there.
 fn nested(arena: &mut Arena, tally: &mut Tally, name: &str, stack: usize) {
-    let any = Must::Err("an error", |_| true);
-    let must = if name == "odd" { &Must::Harmless } else { &any };
+    let is_own = name == "odd";
+    let kind = if is_own { FaultKind::EnvironmentCall } else { FaultKind::Access };
+    let must = &Must::Fault(kind);
     arena.attack(tally, format_args!("registers::nested_call_on_stack_in_{name}"), must, |api| {
         let slot = <Callback as omniglot::Signature>::FIRST_SLOT;
         let frame = api.runtime().exchange().0 + 2048;
         api.with_callback::<Callback, _>(
             &mut |api, _| {
-                api.request(0, 0, 0).map_err(omniglot::Escape::Error).map(|_| 0)
+                api.push(1)?;
+                Ok(0)
             },
             |api, _| api.request_at(stack, CALL_BACK, slot, frame as u32),
         )?
