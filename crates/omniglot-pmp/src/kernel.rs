@@ -17,8 +17,8 @@
 ///   buffers of the kernel's own.
 /// - A region is used by one hart at a time, and a hart that goes on where another was
 ///   runs `fence.i` first.
-/// - Nothing of the kernel that runs between the crate's `mret` and the next trap exists:
-///   no non-maskable interrupt returns to kernel code before the gate's own handler ran.
+/// - A non-maskable interrupt, if the hart has any, comes back to what it interrupted, or
+///   does not come back. With the hypervisor extension, `mstatush.MPV` is 0 in calls.
 #[allow(unsafe_code)]
 pub unsafe trait Kernel: Send + 'static {
     /// How many PMP entries the hart has: up to 16, a multiple of 4.
