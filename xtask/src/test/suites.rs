@@ -255,8 +255,8 @@ mod tests {
             "conformance",
             "demo",
             "examples",
-            "pmp",
             "keys",
+            "pmp",
         ];
         assert_eq!(names, all);
     }
