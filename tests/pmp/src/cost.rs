@@ -59,7 +59,8 @@ fn calls() -> Result<()> {
 fn memory() -> Result<()> {
     let mut library = conformance::fresh()?;
     let address: Ptr<u32> = Ptr::from_addr(library.malloc::<u32>(4)?.as_ptr().addr());
-    let upgrade = least(|| library.upgrade(black_box(address)).map(|checked| drop(black_box(checked))))?;
+    let upgrade =
+        least(|| library.upgrade(black_box(address)).map(|checked| drop(black_box(checked))))?;
     say!("  upgrade of a u32: {upgrade}");
     let checked = library.upgrade(address)?;
     let read = least(|| library.read(black_box(checked)).map(|value| drop(black_box(value))))?;
