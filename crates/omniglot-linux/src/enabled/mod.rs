@@ -13,6 +13,7 @@ mod libraries;
 mod mapping;
 mod notifications;
 mod opener;
+mod probes;
 mod report;
 mod spawner;
 mod start;
@@ -21,5 +22,7 @@ mod tables;
 mod timer;
 mod worker;
 
+pub(crate) use filters::fate_of;
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;
+pub(crate) use probes::look;
