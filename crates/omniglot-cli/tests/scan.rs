@@ -193,6 +193,17 @@ fn a_symbol_that_nothing_defines_is_named() {
 }
 
 #[test]
+fn an_executable_stack_is_refused_and_writable_code_leaves_only_a_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "int f(void) { return 1; }";
+    let (plain, _) = report(&link(directory.path(), source, &["-Wl,-z,execstack"]), NOT_LOADABLE);
+    assert!(plain.contains("asks for an executable stack"), "{plain}");
+    let writable = r#"__asm__(".section .both,\"awx\",@progbits\n.byte 0xc3\n.text");"#;
+    let (plain, _) = report(&link(directory.path(), writable, &[]), PROCESS_ONLY);
+    assert!(plain.contains("has code that can be written"), "{plain}");
+}
+
+#[test]
 fn names_cannot_control_the_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let source = "int gone_for_good(void);\nint f(void) { return gone_for_good(); }";

@@ -74,6 +74,8 @@ pub enum Cause {
     NonLocalExit,
     /// The domain broke the protocol between host and domain.
     Protocol,
+    /// A reset that failed; resetting again may succeed.
+    Reset,
 }
 
 /// Whatever can go wrong between a host and a foreign library.
@@ -103,6 +105,14 @@ pub enum Error {
     },
     /// An address range is not (wholly) in the domain's memory.
     OutOfRange {
+        /// Where the range starts.
+        address: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// An address range is in the domain's memory, but even the library may only read it:
+    /// its code and constants.
+    ReadOnly {
         /// Where the range starts.
         address: usize,
         /// Its length in bytes.
@@ -155,7 +165,7 @@ pub enum Error {
         /// The exit status, unless somebody else collected it.
         status: Option<i32>,
     },
-    /// An earlier failure left the instance unusable; build a new one.
+    /// An earlier failure left the instance unusable; reset it, or build a new one.
     Poisoned {
         /// The earlier failure.
         by: Cause,
@@ -313,6 +323,7 @@ impl fmt::Display for Cause {
             Self::Abandoned => "an abandoned call",
             Self::NonLocalExit => "a longjmp out of a nested call",
             Self::Protocol => "a broken protocol",
+            Self::Reset => "a reset that failed",
         })
     }
 }
@@ -335,6 +346,9 @@ impl fmt::Display for Error {
             }
             Self::OutOfRange { address, len } => {
                 write!(out, "{len} bytes at {address:#x} are not in the foreign library's memory")
+            }
+            Self::ReadOnly { address, len } => {
+                write!(out, "{len} bytes at {address:#x} are the foreign library's to read only")
             }
             Self::Misaligned { address, align } => {
                 write!(out, "the address {address:#x} is no multiple of {align}")
@@ -360,7 +374,7 @@ impl fmt::Display for Error {
             }
             Self::Exited { status: None } => out.write_str("foreign code ended its process"),
             Self::Poisoned { by } => {
-                write!(out, "the instance is unusable after {by}; build a new one")
+                write!(out, "the instance is unusable after {by}; reset it or build a new one")
             }
             Self::Abandoned => out.write_str("a callback abandoned the foreign call"),
             Self::CallbackBusy => out.write_str("foreign code called a callback that was running"),

@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::{Cause, Result, Window};
+use crate::{Cause, Error, Result, Window};
 
 /// Which of the four guarantees a runtime gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,12 +71,18 @@ pub enum Reply {
 ///
 /// After an error for which [`Error::poisons`](crate::Error::poisons) is `Some`,
 /// or after [`abandon`](Self::abandon), foreign code of the domain never runs
-/// again, and the window stays mapped until the runtime is dropped.
+/// again until [`reset`](Self::reset) succeeds, and the window stays mapped until
+/// then, or until the runtime is dropped.
 ///
 /// # Safety
-/// - The window stays as [`Window::new`] demands for the runtime's lifetime.
-/// - Foreign code runs only inside `enter` and `resume`; if `CONCURRENT` is
-///   false, nothing else writes the window at other times either.
+/// - The window stays as [`Window::new`] demands from one `reset` that succeeds to
+///   the next, or to the end of the runtime's lifetime. After such a reset
+///   [`window`](Self::window) may be another one, elsewhere.
+/// - Foreign code runs only inside `enter` and `resume`; where
+///   [`is_concurrent`](Self::is_concurrent) says false, nothing else writes the
+///   window at other times either, and what it says never changes.
+/// - What [`check_writable`](Self::check_writable) accepts, the host may write
+///   without a fault, and what is there is not foreign code or a constant of it.
 /// - Whatever foreign code does, host memory outside the window is not written,
 ///   and the guarantees named in `GUARANTEES` hold.
 /// - `enter` and `resume` check their own state: a call that does not fit it is
@@ -85,13 +91,24 @@ pub enum Reply {
 pub unsafe trait Runtime: Sized + Send + 'static {
     /// The guarantees that this runtime gives.
     const GUARANTEES: Guarantees;
-    /// Whether the window may change while the host runs, so that views must copy.
-    const CONCURRENT: bool;
     /// Interrupts a running call from another thread.
     type InterruptHandle: Clone + Send + Sync + Debug;
 
     /// The domain's memory.
     fn window(&self) -> &Window;
+    /// Whether the window may change while the host runs, so that views must copy.
+    fn is_concurrent(&self) -> bool;
+    /// Checks that foreign code itself may write these bytes, so that the host may write
+    /// them where foreign code says: not its code or constants, of which a host that
+    /// shares its mapping would otherwise make other code, or fault.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) where they are not in the window;
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly) where they may not be written.
+    #[inline]
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.window().check(address, len)
+    }
     /// The part of the window that is the host's to allocate from: address and
     /// length, the address a multiple of 16.
     fn exchange(&self) -> (usize, usize);
@@ -109,12 +126,34 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// # Errors
     /// Whatever ended the call instead.
     fn resume(&mut self, reply: Reply) -> Result<Event>;
-    /// Gives up all calls in progress: no foreign code of the domain runs again.
+    /// Gives up all calls in progress: no foreign code of the domain runs again, unless
+    /// after a [`reset`](Self::reset).
     fn abandon(&mut self, cause: Cause);
     /// How the domain is isolated.
     fn isolation(&self) -> IsolationKind;
     /// Limits the foreign time of each outermost call; `None` for no limit.
     fn set_timeout(&mut self, limit: Option<Duration>);
-    /// A handle to interrupt calls from other threads.
+    /// Brings the domain back to the state after loading: what its memory and registers
+    /// held is gone, and no foreign code that ran before, in whatever state it is, runs
+    /// again or can be told apart from code that never ran. Window, exchange area,
+    /// shims and trampolines may lie elsewhere afterwards.
+    ///
+    /// The time limit and what foreign code may do stay as they are. Interrupt handles
+    /// stay valid, and an interruption of an earlier call hits no later one.
+    ///
+    /// The core calls this between calls only, or after an error or `abandon`, and never
+    /// uses an address of before again. A runtime need not have it: the default refuses.
+    ///
+    /// # Errors
+    /// Whatever is in the way. No foreign code runs then until a later reset succeeds;
+    /// the window stays.
+    fn reset(&mut self) -> Result<()> {
+        self.abandon(Cause::Reset);
+        Err(Error::Unsupported {
+            what: "this runtime cannot reset an instance",
+            remedy: "build a new one",
+        })
+    }
+    /// A handle to interrupt calls from other threads. It stays valid after a reset.
     fn interrupt_handle(&self) -> Self::InterruptHandle;
 }

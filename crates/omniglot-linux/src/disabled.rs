@@ -51,6 +51,12 @@ impl Linux {
         match self.never {}
     }
 
+    /// How many loaded workers are ready for resets.
+    #[must_use]
+    pub fn warm_spares(&self) -> usize {
+        match self.never {}
+    }
+
     /// Writes bytes at a foreign address.
     ///
     /// # Errors
@@ -65,10 +71,12 @@ impl Linux {
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const CONCURRENT: bool = true;
     type InterruptHandle = InterruptHandle;
 
     fn window(&self) -> &Window {
+        match self.never {}
+    }
+    fn is_concurrent(&self) -> bool {
         match self.never {}
     }
     fn exchange(&self) -> (usize, usize) {
@@ -87,6 +95,9 @@ unsafe impl Runtime for Linux {
         match self.never {}
     }
     fn abandon(&mut self, _cause: Cause) {
+        match self.never {}
+    }
+    fn reset(&mut self) -> Result<()> {
         match self.never {}
     }
     fn isolation(&self) -> IsolationKind {

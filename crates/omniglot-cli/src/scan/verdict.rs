@@ -24,6 +24,7 @@ impl Verdict {
     pub(super) fn new(libraries: &[Facts], missing: &[(String, String)]) -> Self {
         let mut process = Vec::new();
         process.extend(libraries.iter().filter_map(not_a_library));
+        process.extend(libraries.iter().filter_map(executable_stack));
         process.extend(missing.iter().map(|(name, asking)| {
             format!(
                 "{name}, which {asking} needs, is not to be found; install it, or name its \
@@ -44,6 +45,17 @@ fn not_a_library(facts: &Facts) -> Option<String> {
     let is_program = facts.kind == ImageKind::Program;
     is_program.then(|| {
         format!("{} is a program, or has nothing to load it by; give a shared library", facts.name)
+    })
+}
+
+/// The worker's stack lies in the window, where the dynamic linker cannot make it executable.
+fn executable_stack(facts: &Facts) -> Option<String> {
+    facts.has_executable_stack.then(|| {
+        format!(
+            "{} asks for an executable stack, which domains do not have; link it with \
+             `-z noexecstack`",
+            facts.name
+        )
     })
 }
 
@@ -72,9 +84,6 @@ fn against_keys(facts: &Facts) -> Vec<String> {
         .collect();
     if facts.has_writable_code {
         reasons.push(format!("{name} has code that can be written"));
-    }
-    if facts.has_executable_stack {
-        reasons.push(format!("{name} asks for an executable stack"));
     }
     reasons
 }

@@ -10,6 +10,8 @@ use omniglot_core::*;
 
 pub const BASE: usize = 0x40_0000;
 pub const SIZE: usize = 1 << 16;
+/// What is before this is foreign code and constants.
+pub const READ_ONLY_END: usize = BASE + 0x100;
 /// The exchange area starts here; what is before it is the foreign library's.
 pub const EXCHANGE: usize = BASE + SIZE / 2;
 
@@ -33,6 +35,8 @@ pub struct Foreigner {
     pub script: VecDeque<Step>,
     pub replies: Vec<Reply>,
     pub abandoned: Option<Cause>,
+    /// What the next resets are to fail with.
+    pub refusals: VecDeque<Error>,
 }
 
 pub struct Mock<const CONCURRENT: bool = false> {
@@ -95,11 +99,18 @@ impl<const C: bool> Mock<C> {
 unsafe impl<const C: bool> Runtime for Mock<C> {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const CONCURRENT: bool = C;
     type InterruptHandle = ();
 
     fn window(&self) -> &Window {
         &self.window
+    }
+    fn is_concurrent(&self) -> bool {
+        C
+    }
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.window.check(address, len)?;
+        let writable = len == 0 || address >= READ_ONLY_END;
+        if writable { Ok(()) } else { Err(Error::ReadOnly { address, len }) }
     }
     fn exchange(&self) -> (usize, usize) {
         (EXCHANGE, SIZE / 2)
@@ -120,6 +131,20 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     }
     fn abandon(&mut self, cause: Cause) {
         self.foreign.lock().unwrap().abandoned = Some(cause);
+    }
+    fn reset(&mut self) -> Result<()> {
+        let mut foreign = self.foreign.lock().unwrap();
+        if let Some(error) = foreign.refusals.pop_front() {
+            return Err(error);
+        }
+        foreign.abandoned = None;
+        drop(foreign);
+        // Another place, as a runtime with a fresh worker has one; what is left of the old
+        // memory would show as a use after free.
+        let mut fresh = Self::default();
+        fresh.foreign = Arc::clone(&self.foreign);
+        *self = fresh;
+        Ok(())
     }
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Unprotected
