@@ -22,8 +22,8 @@ pub(crate) struct Suite {
     inside: &'static [Inside],
 }
 
-/// A test program that runs in a guest. Its package should say `test = false` of it, so that it
-/// runs nowhere else.
+/// A test program that runs in a guest. Its package should say `test = false` of it, unless it is to
+/// run elsewhere, too.
 #[derive(Debug)]
 struct Inside {
     package: &'static str,
@@ -96,7 +96,10 @@ const SUITES: &[Suite] = &[
         name: "keys",
         about: "What needs protection keys, in a virtual machine",
         packages: Packages::Only(&["omniglot-guest"]),
-        inside: &[Inside { package: "omniglot-guest", target: "inside", files: &[] }],
+        inside: &[
+            Inside { package: "omniglot-guest", target: "inside", files: &[] },
+            Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
+        ],
     },
 ];
 
