@@ -28,6 +28,8 @@ pub struct Report {
     pub globals: Coverage,
     /// Macros.
     pub macros: Coverage,
+    /// The Rust module.
+    pub rust: String,
     /// The C shims.
     pub c: String,
     /// Where the shims' headers are.
@@ -73,6 +75,7 @@ impl Report {
             macros: Coverage::of(macros, |name| {
                 why_no_macro(&bound, name, *census.macros.get(name)?)
             }),
+            rust: bound.rust,
             c: bound.c,
             includes: source.includes,
         }

@@ -211,7 +211,12 @@ fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
 
 fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
     let types = &model.types;
+    let mut seen = BTreeSet::new();
     model.constants.retain(|constant| {
+        // `enum { FP_NAN = 0 };` and, for the preprocessor, `#define FP_NAN 0`.
+        if !seen.insert(constant.name.clone()) {
+            return false;
+        }
         let ConstantType::Value(ty) = &constant.ty else { return true };
         let bound = match types.named(ty) {
             Some(definition) => matches!(definition, Definition::Enum(_) | Definition::Record(_)),

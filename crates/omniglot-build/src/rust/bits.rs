@@ -27,11 +27,11 @@ impl Rust<'_> {
     pub(super) fn bit_fields(self, name: &str, record: &Record) -> TokenStream {
         let mut taken = BTreeSet::from(["from_ne_bytes".to_owned(), "to_ne_bytes".to_owned()]);
         if matches!(record.shape, Shape::Union) {
-            let fields = record.fields.iter().map(|field| field_accessor(&field.name));
+            let fields = record.fields.iter().map(|field| field_accessor(record, &field.name));
             taken.extend(fields);
         }
         let free = record.bit_fields.iter().filter(|field| {
-            let names = [field_accessor(&field.name), format!("set_{}", field.name)];
+            let names = [field_accessor(record, &field.name), format!("set_{}", field.name)];
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names);
             free
@@ -51,13 +51,20 @@ impl Rust<'_> {
             Shape::Union => ident("bytes"),
             _ => ident(&field.storage),
         };
-        let get = self.get_bits(field, &kind, &storage);
+        let getter = field_accessor(record, &field.name);
+        let get = self.get_bits(field, &getter, &kind, &storage);
         let set = self.set_bits(field, &kind, &storage);
         Some(quote! { #get #set })
     }
 
-    fn get_bits(self, field: &BitField, kind: &Kind<'_>, storage: &syn::Ident) -> TokenStream {
-        let (name, ty) = (ident(&field_accessor(&field.name)), self.ty(&field.ty));
+    fn get_bits(
+        self,
+        field: &BitField,
+        getter: &str,
+        kind: &Kind<'_>,
+        storage: &syn::Ident,
+    ) -> TokenStream {
+        let (name, ty) = (ident(getter), self.ty(&field.ty));
         let docs = format!(" The bit-field `{}`.", self.declare_bits(field));
         let (offset, width) = (number(field.offset), number(field.width));
         let signed = kind.signed();

@@ -225,7 +225,7 @@ impl Rust<'_> {
         let layouts = self.bindings.layouts();
         let mut taken = BTreeSet::from(["from_ne_bytes".to_owned()]);
         let accessible = record.fields.iter().filter(|field| {
-            let names = [field_accessor(&field.name), format!("from_{}", field.name)];
+            let names = [field_accessor(record, &field.name), format!("from_{}", field.name)];
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names);
             free && layouts.of(&field.ty).is_ok()
@@ -241,7 +241,7 @@ impl Rust<'_> {
         let makes =
             format!(" A union that holds its field `{}`; the other bytes are zero.", field.name);
         let (get, make) =
-            (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
+            (ident(&field_accessor(record, &field.name)), ident(&format!("from_{}", field.name)));
         quote! {
             #[doc = #reads]
             ///
@@ -285,9 +285,12 @@ impl Rust<'_> {
     }
 }
 
-/// An accessor must not collide with its other methods.
-pub(super) fn field_accessor(field: &str) -> String {
+/// An accessor must not collide with its other methods, nor with the constants that say
+/// where fields are.
+pub(super) fn field_accessor(record: &Record, field: &str) -> String {
+    let is_constant = |other: &Field| names::upper_snake(&other.name) == field;
     match field {
+        _ if record.fields.iter().any(is_constant) => format!("{field}_"),
         "from_ne_bytes" | "to_ne_bytes" | "default" | "clone" | "encode" | "explain" => {
             format!("{field}_")
         }
