@@ -38,6 +38,11 @@ pub(crate) fn allowed(options: &Options) -> Vec<String> {
     functions.chain(own).collect()
 }
 
+/// What clang knows the declaration of a description as.
+pub(crate) fn declared_as(name: &str) -> String {
+    format!("{PREFIX}{name}")
+}
+
 /// The name that the user gave, if a declaration is one of these.
 pub(crate) fn name(declared: &str) -> Option<&str> {
     declared.strip_prefix(PREFIX)

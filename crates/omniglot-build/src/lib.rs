@@ -52,6 +52,8 @@ mod c;
 mod check;
 mod compile;
 #[cfg(feature = "bindgen")]
+mod declared;
+#[cfg(feature = "bindgen")]
 mod described;
 #[cfg(feature = "bindgen")]
 mod docs;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
+use crate::declared::Declared;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 
@@ -19,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) types: Types,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
+    /// What clang says of functions, by their C names.
+    pub(crate) declared: BTreeMap<String, Declared>,
     /// Where functions are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
     /// The names of macros, which C replaces wherever they stand.

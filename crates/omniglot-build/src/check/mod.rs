@@ -4,6 +4,7 @@ mod booleans;
 mod guards;
 mod patterns;
 mod renames;
+mod wide;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::{Error, Problem, Result, described};
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
     patterns::check_patterns(model, options)?;
     let mut problems = Vec::new();
+    wide::resolve(model);
     described::bind(model, options)?;
     booleans::bind(model, options, target)?;
     declare_missing_types(model);

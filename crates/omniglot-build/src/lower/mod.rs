@@ -35,6 +35,7 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
     model.renamed = renamed;
     model.macros = parsed.macros;
     model.places = parsed.places;
+    model.declared = parsed.declared;
     model
 }
 
