@@ -102,6 +102,7 @@ pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<BTreeMap<String,
         .arguments(&all)
         .unsaved(&[Unsaved::new("omniglot_headers.h", lines)])
         .skip_function_bodies(true)
+        .include_attributed_types(true)
         .parse()
         .map_err(|error| Error::Parser { message: format!("{error}") })?;
     let mut functions = BTreeMap::new();
@@ -269,12 +270,15 @@ fn wide(ty: Type<'_>) -> Option<Wide> {
         TypeKind::LongDouble => opaque("c_long_double", "long double"),
         TypeKind::Float128 => opaque("c_float128", "__float128"),
         TypeKind::Float16 | TypeKind::Half => opaque("c_float16", "_Float16"),
-        TypeKind::Complex => match ty.get_element_type()?.get_canonical_type().get_kind() {
-            TypeKind::Float => opaque("c_complex_float", "float _Complex"),
-            TypeKind::Double => opaque("c_complex_double", "double _Complex"),
-            TypeKind::LongDouble => opaque("c_complex_long_double", "long double _Complex"),
-            _ => None,
-        },
+        // Complex numbers, of which libclang only knows the name.
+        TypeKind::Complex | TypeKind::Unexposed => {
+            match ty.get_display_name().trim_start_matches("const ") {
+                "_Complex float" => opaque("c_complex_float", "float _Complex"),
+                "_Complex double" => opaque("c_complex_double", "double _Complex"),
+                "_Complex long double" => opaque("c_complex_long_double", "long double _Complex"),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

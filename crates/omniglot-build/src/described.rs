@@ -110,6 +110,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         callee,
         guard: None,
         raises: false,
+        must_use: false,
         wrapping: None,
         docs: String::new(),
     }

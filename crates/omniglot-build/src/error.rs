@@ -119,7 +119,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// Wrappers do not fit the functions that they describe.
+    /// Wrappers and handles do not fit the functions that they describe.
     Wrappers {
         /// What is wrong, each with the header's line.
         problems: Vec<Problem>,
@@ -241,7 +241,9 @@ impl Error {
                 write!(out, ".{method}(\"{name}\", ...): the headers have no such {kind}")
             }
             Self::Wrappers { problems } => {
-                out.write_str(".wrap: what the wrappers describe is not what the headers have:")?;
+                out.write_str(
+                    ".wrap and .handle: what they describe is not what the headers have:",
+                )?;
                 problems.iter().try_for_each(|problem| write!(out, "\n{problem}"))
             }
             Self::NoBoolType { name } => write!(

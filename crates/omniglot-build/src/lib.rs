@@ -58,6 +58,7 @@ mod described;
 #[cfg(feature = "bindgen")]
 mod docs;
 mod error;
+mod handle;
 #[cfg(feature = "bindgen")]
 mod layout;
 #[cfg(feature = "bindgen")]
@@ -85,6 +86,7 @@ mod shims;
 mod wrapper;
 
 pub use error::{Error, Problem, Result};
+pub use handle::Handle;
 #[cfg(feature = "bindgen")]
 pub use library::{Library, Preview};
 pub use prebuilt::Prebuilt;

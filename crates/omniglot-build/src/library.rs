@@ -10,7 +10,7 @@ use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{
-    Bindings, Error, Problem, Result, Wrapper, c, check, lower, output, parse, paths, rust,
+    Bindings, Error, Handle, Problem, Result, Wrapper, c, check, lower, output, parse, paths, rust,
 };
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
@@ -152,6 +152,13 @@ impl Library {
     /// plain function gets the suffix `_raw`. See [`Wrapper`].
     pub fn wrap(mut self, wrapper: Wrapper) -> Self {
         self.options.wrappers.push(wrapper);
+        self
+    }
+
+    /// Gives the library's objects of one type an owner in Rust, which destroys them. See
+    /// [`Handle`].
+    pub fn handle(mut self, handle: Handle) -> Self {
+        self.options.handles.push(handle);
         self
     }
 
@@ -385,6 +392,7 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
         return Err(Error::Link { output: reasons.join("\n") });
     }
     bindings.problems.append(&mut problems);
+    check::check_handles(&bindings.model)?;
     check::check_raises(&bindings.model, &bindings.options)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[cfg(feature = "bindgen")]
 use regex::Regex;
 
-use crate::{Error, Result, Wrapper};
+use crate::{Error, Handle, Result, Wrapper};
 
 /// Everything that the builder collects.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
     pub(crate) wrappers: Vec<Wrapper>,
+    pub(crate) handles: Vec<Handle>,
     pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,
@@ -129,7 +130,9 @@ impl Options {
             return Err(Error::NoHeader);
         }
         let described = self.described.iter().map(|described| described.name().to_owned());
-        for name in [self.name.clone(), self.instance()].into_iter().chain(described) {
+        let handles = self.handles.iter().map(Handle::rust_name);
+        let names = [self.name.clone(), self.instance()].into_iter().chain(described);
+        for name in names.chain(handles) {
             if !crate::names::is_ident(&name) {
                 return Err(Error::Name { name });
             }

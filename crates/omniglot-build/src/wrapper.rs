@@ -179,7 +179,12 @@ impl Wrapper {
         self
     }
 
-    fn slice(self, pointer: impl Into<String>, direction: Direction, len: Length) -> Self {
+    pub(crate) fn slice(
+        self,
+        pointer: impl Into<String>,
+        direction: Direction,
+        len: Length,
+    ) -> Self {
         self.role(pointer, RoleOption::Slice { direction, len })
     }
 

@@ -204,7 +204,7 @@ fn wrappers_that_do_not_fit() {
             "codec_read: there is no status that `codec_name` could explain",
             "wrappers.h:13: mix: its result is no integer or enum",
             "mix: its result is no `char *`",
-            "mix: `count` can be optional only as a slice or string",
+            "mix: `count` can be optional only as a pointer, slice or string",
             "gone: the headers declare no such function",
             "wrappers.h:16: reason: its result is no integer or enum",
         ],
@@ -274,6 +274,6 @@ fn macros_that_do_not_compile_are_left_out() {
 fn problems_are_listed_once() {
     let problems = library("unbindable").preview().unwrap().problems;
     let items: Vec<&str> = problems.iter().map(|Problem { item, .. }| item.as_str()).collect();
-    assert_eq!(items, ["by_value", "precise", "print", "spin", "vprint", "wide"]);
+    assert_eq!(items, ["by_value", "print", "vprint"]);
     assert!(problems.iter().all(|problem| problem.reason.starts_with("not bound: ")));
 }

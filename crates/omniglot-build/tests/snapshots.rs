@@ -78,6 +78,16 @@ fn wrappers() {
 }
 
 #[test]
+fn handles() {
+    snapshot!(support::handles());
+}
+
+#[test]
+fn annotations() {
+    snapshot!(library("annotations"));
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }
@@ -90,6 +100,11 @@ fn constants() {
 #[test]
 fn names() {
     snapshot!(library("names"));
+}
+
+#[test]
+fn numbers() {
+    snapshot!(library("numbers").allowlist_function("precise|spin|wide|next"));
 }
 
 #[test]

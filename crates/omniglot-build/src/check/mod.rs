@@ -1,7 +1,9 @@
 //! Decides what can be bound, and says of everything else why not.
 
+mod annotations;
 mod booleans;
 mod guards;
+mod handles;
 mod patterns;
 mod renames;
 mod wide;
@@ -36,7 +38,8 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     renames::list_renamed(model, &mut problems);
     renames::rename_methods(model, &mut problems);
     renames::rename_parameters(model);
-    wrappers::bind(model, options, target)?;
+    annotations::mark(model);
+    wrappers::bind(model, options, target, &mut problems)?;
     guards::set_guards(model, options, &mut problems)?;
     check_raises(model, options)?;
     problems.sort();
@@ -230,6 +233,11 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
         }
         bound
     });
+}
+
+/// Checks that every handle's destructor is bound.
+pub(crate) fn check_handles(model: &Model) -> Result<()> {
+    handles::check(model)
 }
 
 /// Checks that every function that callbacks may raise is bound.

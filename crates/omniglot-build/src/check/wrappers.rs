@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::handles::Makers;
+use super::{annotations, handles};
+use crate::declared::{Declared, Null};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
 use crate::options::Options;
@@ -10,28 +13,64 @@ use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
 use crate::{Error, Problem, Result};
 
 /// Gives each described function its wrapper; everything wrong is reported at once.
-pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Result<()> {
-    let mut problems = Vec::new();
+/// `found` gets what the header's own annotations say and no wrapper can follow.
+pub(super) fn bind(
+    model: &mut Model,
+    options: &Options,
+    target: &Target,
+    found: &mut Vec<Problem>,
+) -> Result<()> {
+    let (makers, mut problems) = handles::bind(model, options, target);
     let mut taken: BTreeSet<String> =
         model.functions.iter().map(|function| function.name.clone()).collect();
-    for wrapper in &options.wrappers {
-        match resolve(model, wrapper, target, &mut taken) {
-            Ok((index, wrapping)) => {
-                if let Some(function) = model.functions.get_mut(index) {
-                    function.wrapping = Some(wrapping);
-                }
+    for wrapper in described(options, &makers) {
+        problems.extend(wrap(model, &wrapper, &makers, target, &mut taken));
+    }
+    if !problems.is_empty() {
+        return Err(Error::Wrappers { problems });
+    }
+    for wrapper in annotations::wrappers(model, found) {
+        let unused = wrap(model, &wrapper, &makers, target, &mut taken).into_iter();
+        found.extend(unused.map(|problem| {
+            Problem::new(problem.item, format!("its annotations are not used: {}", problem.reason))
+        }));
+    }
+    Ok(())
+}
+
+/// The user's wrappers, and bare ones for the other functions that make objects.
+fn described(options: &Options, makers: &Makers) -> Vec<Wrapper> {
+    let mut wrappers = options.wrappers.clone();
+    let is_described = |name: &str| options.wrappers.iter().any(|wrapper| wrapper.function == name);
+    let bare = makers.keys().filter(|name| !is_described(name));
+    wrappers.extend(bare.map(Wrapper::function));
+    wrappers
+}
+
+/// Gives a function its wrapper, or says what is wrong with it.
+fn wrap(
+    model: &mut Model,
+    wrapper: &Wrapper,
+    makers: &Makers,
+    target: &Target,
+    taken: &mut BTreeSet<String>,
+) -> Vec<Problem> {
+    match resolve(model, wrapper, makers, target, taken) {
+        Ok((index, wrapping)) => {
+            if let Some(function) = model.functions.get_mut(index) {
+                function.wrapping = Some(wrapping);
             }
-            Err(reasons) => {
-                let item = placed(model, &wrapper.function);
-                problems.extend(reasons.into_iter().map(|reason| Problem::new(&item, reason)));
-            }
+            Vec::new()
+        }
+        Err(reasons) => {
+            let item = placed(model, &wrapper.function);
+            reasons.into_iter().map(|reason| Problem::new(&item, reason)).collect()
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
 }
 
 /// The function with the line of the header that declares it.
-fn placed(model: &Model, function: &str) -> String {
+pub(super) fn placed(model: &Model, function: &str) -> String {
     match model.places.get(function) {
         Some(place) => format!("{place}: {function}"),
         None => function.to_owned(),
@@ -43,6 +82,7 @@ type Reasons = Vec<String>;
 fn resolve(
     model: &Model,
     wrapper: &Wrapper,
+    makers: &Makers,
     target: &Target,
     taken: &mut BTreeSet<String>,
 ) -> Result<(usize, Wrapping), Reasons> {
@@ -61,10 +101,12 @@ fn resolve(
     let mut resolution = Resolution {
         layouts,
         function,
+        declared: model.declared.get(name),
         roles: vec![Role::Plain; function.parameters.len()],
         reasons,
     };
     wrapper.roles.iter().for_each(|(parameter, role)| resolution.describe(parameter, role));
+    let makes = resolution.makes(makers.get(name).map(String::as_str));
     wrapper.optional.iter().for_each(|parameter| resolution.make_optional(parameter));
     let status = resolution.status(model, wrapper);
     resolution.text(wrapper);
@@ -73,13 +115,15 @@ fn resolve(
         return Err(reasons);
     }
     let text_limit = wrapper.text_limit;
-    Ok((index, Wrapping { raw_name, roles, status, text_limit }))
+    Ok((index, Wrapping { raw_name, roles, status, text_limit, makes }))
 }
 
 /// A wrapper while its parts are compared with the function.
 struct Resolution<'a> {
     layouts: Layouts<'a>,
     function: &'a Function,
+    /// What clang says of it.
+    declared: Option<&'a Declared>,
     roles: Vec<Role>,
     reasons: Reasons,
 }
@@ -205,16 +249,58 @@ impl Resolution<'_> {
             self.reasons.push(reason);
             return None;
         }
-        Some(Role::Out { value: *to })
+        Some(Role::Out { value: *to, owned: false })
+    }
+
+    /// Finds where the function gives the object that it makes: whether it is the result.
+    fn makes(&mut self, ty: Option<&str>) -> bool {
+        let Some(ty) = ty else { return false };
+        let types = self.layouts.types;
+        if pointee(types, &self.function.result) == Some(ty) {
+            return true;
+        }
+        let parameters = self.function.parameters.iter();
+        let mut places = (0..).zip(parameters).filter_map(|(index, parameter)| {
+            let Type::Pointer { to, .. } = types.resolve(&parameter.ty) else { return None };
+            (pointee(types, to) == Some(ty)).then(|| (index, (**to).clone()))
+        });
+        let (Some((index, value)), None) = (places.next(), places.next()) else {
+            self.reasons.push(format!(
+                "neither its result nor exactly one parameter gives the address of a `{ty}`"
+            ));
+            return false;
+        };
+        match self.roles.get_mut(index) {
+            Some(role @ (Role::Plain | Role::Out { .. })) => {
+                *role = Role::Out { value, owned: true }
+            }
+            _ => self.reasons.push("the object that it makes is described otherwise".to_owned()),
+        }
+        false
+    }
+
+    /// Whether the header says that the parameter is never null.
+    fn is_never_null(&self, index: usize) -> bool {
+        let parameter = self.declared.and_then(|declared| declared.parameters.get(index));
+        parameter.is_some_and(|parameter| parameter.null == Null::Never)
     }
 
     fn make_optional(&mut self, name: &str) {
         let Some(index) = self.parameter(name) else { return };
+        if self.is_never_null(index) {
+            let reason =
+                format!("`{name}` cannot be optional: the header says that it is not null");
+            self.reasons.push(reason);
+        }
+        let is_pointer = matches!(self.ty(index), Type::Pointer { .. } | Type::Function(_));
         match self.roles.get_mut(index) {
             Some(
                 Role::Slice { optional, .. } | Role::Str { optional } | Role::CStr { optional },
             ) => *optional = true,
-            _ => self.reasons.push(format!("`{name}` can be optional only as a slice or string")),
+            Some(role @ Role::Plain) if is_pointer => *role = Role::Nullable,
+            _ => self
+                .reasons
+                .push(format!("`{name}` can be optional only as a pointer, slice or string")),
         }
         let shares = |role: &Role| matches!(role, Role::Length { slices, .. } if slices.len() > 1 && slices.contains(&index));
         if self.roles.iter().any(shares) {
@@ -267,6 +353,15 @@ impl Resolution<'_> {
         if has_outs {
             self.reasons.push("returns_str cannot be combined with other results".to_owned());
         }
+    }
+}
+
+/// The name of the type that a pointer points to, typedefs looked through.
+pub(super) fn pointee<'a>(types: &'a Types, ty: &'a Type) -> Option<&'a str> {
+    let Type::Pointer { to, .. } = types.resolve(ty) else { return None };
+    match types.resolve(to) {
+        Type::Named(name) => Some(name),
+        _ => None,
     }
 }
 

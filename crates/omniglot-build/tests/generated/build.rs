@@ -1,6 +1,6 @@
 //! Binds one C library that has everything that can be bound.
 
-use omniglot_build::{Library, Wrapper};
+use omniglot_build::{Handle, Library, Wrapper};
 
 fn main() -> omniglot_build::Result<()> {
     Library::new("everything")
@@ -43,6 +43,15 @@ fn main() -> omniglot_build::Result<()> {
                 .out("state")
                 .status_at_least(0),
         )
+        .wrap(Wrapper::function("item_open").status_ok(0))
+        .handle(
+            Handle::of("item")
+                .constructor("item_new")
+                .constructor("item_open")
+                .destructor("item_free")
+                .named("Item"),
+        )
+        .wrap(Wrapper::function("y_or").optional("point"))
         .wrap(Wrapper::function("greeting").returns_str(16))
         .callback_slots(2)
         .generate()
