@@ -148,7 +148,11 @@ fn write_return<S: Signature, A: Api + ?Sized>(
     S::put_return(&mut frame, value);
     let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
     let bytes = frame.as_ref().get(result).unwrap_or(&[]);
-    api.base().state.runtime.window().copy_in(address.wrapping_add(S::RETURN_OFFSET), bytes)
+    let runtime = &api.base().state.runtime;
+    let place = address.wrapping_add(S::RETURN_OFFSET);
+    // Where the frame is, is foreign code's word.
+    runtime.check_writable(place, bytes.len())?;
+    runtime.window().copy_in(place, bytes)
 }
 
 /// Removes a closure from the table at the end of its borrow (invariant 6).

@@ -108,6 +108,14 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// An address range is in the domain's memory, but even the library may only read it:
+    /// its code and constants.
+    ReadOnly {
+        /// Where the range starts.
+        address: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
     /// An address is not aligned for its type.
     Misaligned {
         /// The address.
@@ -340,6 +348,9 @@ impl fmt::Display for Error {
             }
             Self::OutOfRange { address, len } => {
                 write!(out, "{len} bytes at {address:#x} are not in the foreign library's memory")
+            }
+            Self::ReadOnly { address, len } => {
+                write!(out, "{len} bytes at {address:#x} are the foreign library's to read only")
             }
             Self::Misaligned { address, align } => {
                 write!(out, "the address {address:#x} is no multiple of {align}")

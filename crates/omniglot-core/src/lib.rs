@@ -15,7 +15,7 @@
 //! 2. **Checked ranges.** A host pointer into a window is only made by
 //!    `Window::locate`, from a range that was checked to lie in it.
 //! 3. **No reference where somebody else writes.** Where
-//!    [`Runtime::CONCURRENT`] is true, window memory is only read and written
+//!    [`Runtime::is_concurrent`] is true, window memory is only read and written
 //!    through raw volatile copies; no `&T` to it exists. Where it is false,
 //!    a `&T` to it only lives in a [`View`] that borrows the instance, and
 //!    foreign code runs only with the instance borrowed by `&mut`.

@@ -44,6 +44,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         check_alignment::<T>(pointer.addr())
     }
 
+    /// As `check_range`, where foreign code itself may write.
+    fn check_writable_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
+        let size = size_of_elements::<T>(len)?;
+        if size > 0 {
+            self.state.runtime.check_writable(pointer.addr(), size)?;
+        }
+        check_alignment::<T>(pointer.addr())
+    }
+
     /// Checks that a `T` can be read at `pointer`.
     ///
     /// # Errors
@@ -56,9 +65,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Checks that a `T` can be written at `pointer`.
     ///
     /// # Errors
-    /// As [`upgrade`](Self::upgrade).
+    /// As [`upgrade`](Self::upgrade), and [`Error::ReadOnly`] where not even the library
+    /// may write.
     pub fn upgrade_mut<T: Foreign>(&self, pointer: Ptr<T>) -> Result<RefMut<T>> {
-        self.check_range(pointer, 1)?;
+        self.check_writable_range(pointer, 1)?;
         Ok(RefMut::checked(pointer.addr(), self.state.id))
     }
 
@@ -74,13 +84,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Checks that `len` elements can be written at `pointer`.
     ///
     /// # Errors
-    /// As [`upgrade_slice`](Self::upgrade_slice).
+    /// As [`upgrade_slice`](Self::upgrade_slice), and [`Error::ReadOnly`] where not even
+    /// the library may write.
     pub fn upgrade_slice_mut<T: Foreign>(
         &self,
         pointer: Ptr<T>,
         len: usize,
     ) -> Result<SliceMut<T>> {
-        self.check_range(pointer, len)?;
+        self.check_writable_range(pointer, len)?;
         Ok(SliceMut::checked(pointer.addr(), len, self.state.id))
     }
 
@@ -122,9 +133,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// As [`read`](Self::read).
     pub fn view<T: Foreign>(&self, from: impl ToRef<T>) -> Result<View<'_, T>> {
         let reference = self.reference(from)?;
-        let window = self.runtime_window();
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        View::validate(window, reference.address, size, align, R::CONCURRENT)?
+        View::validate(&self.state.runtime, reference.address, size, align)?
             .ok_or_else(|| self.explain::<T>(reference.address, 1))
     }
 
@@ -139,7 +149,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             // The address is not touched: it may be any.
             return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
-        View::validate(self.runtime_window(), slice.address, size, align_of::<T>(), R::CONCURRENT)?
+        View::validate(&self.state.runtime, slice.address, size, align_of::<T>())?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 

@@ -75,8 +75,11 @@ pub enum Reply {
 ///
 /// # Safety
 /// - The window stays as [`Window::new`] demands for the runtime's lifetime.
-/// - Foreign code runs only inside `enter` and `resume`; if `CONCURRENT` is
-///   false, nothing else writes the window at other times either.
+/// - Foreign code runs only inside `enter` and `resume`; where
+///   [`is_concurrent`](Self::is_concurrent) says false, nothing else writes the
+///   window at other times either, and what it says never changes.
+/// - What [`check_writable`](Self::check_writable) accepts, the host may write
+///   without a fault, and what is there is not foreign code or a constant of it.
 /// - Whatever foreign code does, host memory outside the window is not written,
 ///   and the guarantees named in `GUARANTEES` hold.
 /// - `enter` and `resume` check their own state: a call that does not fit it is
@@ -85,13 +88,24 @@ pub enum Reply {
 pub unsafe trait Runtime: Sized + Send + 'static {
     /// The guarantees that this runtime gives.
     const GUARANTEES: Guarantees;
-    /// Whether the window may change while the host runs, so that views must copy.
-    const CONCURRENT: bool;
     /// Interrupts a running call from another thread.
     type InterruptHandle: Clone + Send + Sync + Debug;
 
     /// The domain's memory.
     fn window(&self) -> &Window;
+    /// Whether the window may change while the host runs, so that views must copy.
+    fn is_concurrent(&self) -> bool;
+    /// Checks that foreign code itself may write these bytes, so that the host may write
+    /// them where foreign code says: not its code or constants, of which a host that
+    /// shares its mapping would otherwise make other code, or fault.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) where they are not in the window;
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly) where they may not be written.
+    #[inline]
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.window().check(address, len)
+    }
     /// The part of the window that is the host's to allocate from: address and
     /// length, the address a multiple of 16.
     fn exchange(&self) -> (usize, usize);

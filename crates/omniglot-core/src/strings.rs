@@ -25,7 +25,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let address = pointer.addr();
         let unterminated = Error::Unterminated { address, max };
         let size = self.find_nul(address, max)?.ok_or(unterminated)?;
-        let bytes = View::<[u8]>::validate(self.runtime_window(), address, size, 1, R::CONCURRENT)?;
+        let bytes = View::<[u8]>::validate(&self.state.runtime, address, size, 1)?;
         // The copy is searched again: what was looked at may have changed since.
         bytes.and_then(View::into_c_str).ok_or(unterminated)
     }

@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 
 use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
-use crate::{Error, Foreign, Result, Window};
+use crate::{Error, Foreign, Result, Runtime, Window};
 
 /// A validated value, borrowed from an instance.
 ///
@@ -35,13 +35,13 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
     /// Validates `size` bytes at `address`, in place or in a copy. `None` if they
     /// are no `T`.
     pub(crate) fn validate(
-        window: &'a Window,
+        runtime: &'a impl Runtime,
         address: usize,
         size: usize,
         align: usize,
-        concurrent: bool,
     ) -> Result<Option<Self>> {
-        if concurrent {
+        let window = runtime.window();
+        if runtime.is_concurrent() {
             return Self::validate_copy(window, address, size, align);
         }
         let start = window.locate(address, size)?;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use mock::{BASE, EXCHANGE, Foreigner, Mock, SIZE, Step};
+use mock::{BASE, EXCHANGE, Foreigner, Mock, READ_ONLY_END, SIZE, Step};
 use omniglot_core::*;
 
 define_library! {
@@ -470,4 +470,26 @@ fn raise_outside_a_callback_is_refused() {
     let (mut api, _) = scripted([]);
     let raise = Raise::prepare(&mut api, SHIM, Frame::<16>::new().bytes());
     assert!(matches!(raise, Err(Error::Misuse(_))));
+}
+
+#[test]
+fn code_and_constants_of_the_library_cannot_be_written() {
+    let (mut api, _) = scripted([]);
+    let constant = Ptr::<u32>::from_addr(BASE);
+    assert_eq!(api.upgrade(constant).map(drop), Ok(()));
+    let read_only = Err(Error::ReadOnly { address: BASE, len: 4 });
+    assert_eq!(api.upgrade_mut(constant).map(drop), read_only);
+    let two = Err(Error::ReadOnly { address: BASE, len: 8 });
+    assert_eq!(api.upgrade_slice_mut(constant, 2).map(drop), two);
+    assert_eq!(api.upgrade_slice_mut(constant, 0).map(drop), Ok(()));
+    let data = api.upgrade_mut(Ptr::<u32>::from_addr(READ_ONLY_END)).unwrap();
+    assert_eq!(api.write(data, 7), Ok(()));
+}
+
+#[test]
+fn a_callbacks_result_is_not_written_over_code() {
+    let (mut api, _) = scripted([Step::Callback(1, BASE)]);
+    let outcome = api.with_callback::<Callback, _>(&mut |_, _| Ok(1), |api, _| call_shim(api));
+    assert_eq!(outcome, Ok(Err(Error::ReadOnly { address: BASE + 12, len: 4 })));
+    assert_eq!(api.poisoned(), Some(Cause::Abandoned));
 }

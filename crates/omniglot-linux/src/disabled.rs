@@ -60,10 +60,12 @@ impl Linux {
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const CONCURRENT: bool = true;
     type InterruptHandle = InterruptHandle;
 
     fn window(&self) -> &Window {
+        match self.never {}
+    }
+    fn is_concurrent(&self) -> bool {
         match self.never {}
     }
     fn exchange(&self) -> (usize, usize) {

@@ -10,6 +10,8 @@ use omniglot_core::*;
 
 pub const BASE: usize = 0x40_0000;
 pub const SIZE: usize = 1 << 16;
+/// What is before this is foreign code and constants.
+pub const READ_ONLY_END: usize = BASE + 0x100;
 /// The exchange area starts here; what is before it is the foreign library's.
 pub const EXCHANGE: usize = BASE + SIZE / 2;
 
@@ -97,11 +99,18 @@ impl<const C: bool> Mock<C> {
 unsafe impl<const C: bool> Runtime for Mock<C> {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const CONCURRENT: bool = C;
     type InterruptHandle = ();
 
     fn window(&self) -> &Window {
         &self.window
+    }
+    fn is_concurrent(&self) -> bool {
+        C
+    }
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.window.check(address, len)?;
+        let writable = len == 0 || address >= READ_ONLY_END;
+        if writable { Ok(()) } else { Err(Error::ReadOnly { address, len }) }
     }
     fn exchange(&self) -> (usize, usize) {
         (EXCHANGE, SIZE / 2)

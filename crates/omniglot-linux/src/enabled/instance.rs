@@ -222,16 +222,20 @@ impl Linux {
 
 // SAFETY: the window is a mapping's that `self.started.channel` keeps (invariants 1 to
 // 3). Foreign code runs in another process, which shares nothing else with this one,
-// so it writes no host memory; CONCURRENT says that it may run at any time.
+// so it writes no host memory; is_concurrent says that it may run at any time.
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const CONCURRENT: bool = true;
     type InterruptHandle = InterruptHandle;
 
     #[inline]
     fn window(&self) -> &Window {
         &self.started.window
+    }
+
+    #[inline]
+    fn is_concurrent(&self) -> bool {
+        true
     }
 
     fn exchange(&self) -> (usize, usize) {
