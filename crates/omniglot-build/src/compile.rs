@@ -23,6 +23,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Compiler<'a> {
     options: &'a Options,
     link: &'a Link,
+    build: cc::Build,
     tool: cc::Tool,
     directory: PathBuf,
 }
@@ -47,10 +48,13 @@ impl<'a> Compiler<'a> {
             .debug(false)
             .warnings(false)
             .pic(true);
-        let tool = build
-            .try_get_compiler()
-            .map_err(|error| Error::CompilerMissing { message: error.to_string() })?;
-        Ok(Self { options, link, tool, directory: directory.to_owned() })
+        let tool = found(&build)?;
+        Ok(Self { options, link, build, tool, directory: directory.to_owned() })
+    }
+
+    /// The C++ compiler.
+    fn cpp(&self) -> Result<cc::Tool> {
+        found(self.build.clone().cpp(true))
     }
 
     /// Compiles the user's C sources.
@@ -59,7 +63,8 @@ impl<'a> Compiler<'a> {
         for (index, source) in self.options.sources.iter().enumerate() {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let object = self.directory.join(format!("{index}_{stem}.o"));
-            let output = self.run(self.compile(&paths::in_package(source), &object))?;
+            let tool = if is_cpp(source) { &self.cpp()? } else { &self.tool };
+            let output = self.run(self.compile(tool, &paths::in_package(source), &object))?;
             if !output.status.success() {
                 return Err(Error::Source { output: text(&output) });
             }
@@ -71,14 +76,16 @@ impl<'a> Compiler<'a> {
     /// Compiles the shims and links everything into `image`.
     pub(crate) fn image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
         let object = shims.with_extension("o");
-        let mut compile = self.compile(shims, &object);
+        let mut compile = self.compile(&self.tool, shims, &object);
         // Each shim in a section of its own: the linker's messages then name it.
         compile.args(["-ffunction-sections", "-fvisibility=hidden"]);
         let output = self.run(compile)?;
         if !output.status.success() {
             return rejected(shims, &text(&output));
         }
-        let mut link = self.tool.to_command();
+        // C++ sources need C++'s own library, which its compiler knows to link.
+        let is_cpp = self.options.sources.iter().any(|source| is_cpp(source));
+        let mut link = if is_cpp { self.cpp()? } else { self.tool.clone() }.to_command();
         // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
         link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
         link.arg(image);
@@ -90,8 +97,8 @@ impl<'a> Compiler<'a> {
         judge(&text(&output))
     }
 
-    fn compile(&self, source: &Path, object: &Path) -> Command {
-        let mut command = self.tool.to_command();
+    fn compile(&self, tool: &cc::Tool, source: &Path, object: &Path) -> Command {
+        let mut command = tool.to_command();
         command.arg("-iquote").arg(paths::package());
         for directory in &self.link.includes {
             command.arg("-I").arg(directory);
@@ -110,6 +117,16 @@ impl<'a> Compiler<'a> {
             message: format!("{}: {error}", self.tool.path().display()),
         })
     }
+}
+
+fn found(build: &cc::Build) -> Result<cc::Tool> {
+    build.try_get_compiler().map_err(|error| Error::CompilerMissing { message: error.to_string() })
+}
+
+/// Whether a source is C++, by its ending.
+fn is_cpp(source: &Path) -> bool {
+    let endings = ["cc", "cpp", "cxx", "c++", "C"];
+    source.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
 }
 
 fn text(output: &Output) -> String {

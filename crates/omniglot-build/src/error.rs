@@ -148,6 +148,11 @@ pub enum Error {
         /// What the system said.
         error: std::io::Error,
     },
+    /// Several mistakes in what the builder was told.
+    Several {
+        /// Each of them.
+        errors: Vec<Self>,
+    },
     /// The generated Rust is not valid: a defect of this crate.
     Generated {
         /// What the Rust parser said.
@@ -176,6 +181,10 @@ impl fmt::Display for Error {
                 out,
                 "`{name}` is no name for Rust: letters, digits and underscores, no keyword"
             ),
+            Self::Several { errors } => {
+                write!(out, "{} mistakes in what omniglot was told:", errors.len())?;
+                errors.iter().try_for_each(|error| write!(out, "\n- {error}"))
+            }
             Self::NoOutDir => out.write_str(
                 "OUT_DIR is not set: run omniglot_build from build.rs, or name a directory with \
                  .out_dir(path)",
@@ -216,6 +225,19 @@ fn write_header_error(
 }
 
 impl Error {
+    /// All errors as one, if there is any.
+    #[cfg(feature = "bindgen")]
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<()> {
+        match errors.pop() {
+            None => Ok(()),
+            Some(only) if errors.is_empty() => Err(only),
+            Some(last) => {
+                errors.push(last);
+                Err(Self::Several { errors })
+            }
+        }
+    }
+
     /// Messages about the builder's patterns and names.
     fn write_option_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -348,21 +370,31 @@ impl std::error::Error for Error {
 
 /// Something of the header that is not bound, or bound in a lesser way, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Problem {
     /// The C item, such as `int printf(const char *, ...)`'s name `printf`.
     pub item: String,
+    /// Where the headers declare it: `FILE:LINE`.
+    pub place: Option<String>,
     /// Why.
     pub reason: String,
 }
 
 impl Problem {
     pub(crate) fn new(item: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { item: item.into(), reason: reason.into() }
+        Self { item: item.into(), place: None, reason: reason.into() }
+    }
+
+    pub(crate) fn at(self, place: Option<&String>) -> Self {
+        Self { place: place.cloned(), ..self }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(out, "{place}: ")?;
+        }
         write!(out, "{}: {}", self.item, self.reason)
     }
 }

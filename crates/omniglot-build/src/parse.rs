@@ -176,6 +176,15 @@ struct Callbacks {
     reserved: Vec<String>,
 }
 
+impl Callbacks {
+    /// Remembers where something is declared.
+    fn found_at(&self, name: &str, location: Option<&SourceLocation>) {
+        if let Some(SourceLocation { line, file_name: Some(file), .. }) = location {
+            self.found.borrow_mut().places.insert(name.to_owned(), format!("{file}:{line}"));
+        }
+    }
+}
+
 impl ParseCallbacks for Callbacks {
     fn item_name(&self, item: ItemInfo<'_>) -> Option<String> {
         let taken = self.reserved.iter().any(|name| name == item.name);
@@ -207,15 +216,13 @@ impl ParseCallbacks for Callbacks {
             | DiscoveredItem::Union { final_name, original_name } => (final_name, original_name),
             DiscoveredItem::Enum { final_name } => (final_name, None),
             DiscoveredItem::Function { final_name } => {
-                if let Some(SourceLocation { line, file_name: Some(file), .. }) = location {
-                    let name = names::in_c(&final_name).to_owned();
-                    self.found.borrow_mut().places.insert(name, format!("{file}:{line}"));
-                }
+                self.found_at(names::in_c(&final_name), location);
                 return;
             }
             _ => return,
         };
         let name = name.replace("__bindgen_ty_", "_anonymous_");
+        self.found_at(names::in_c(&name), location);
         let Some(word) = location.and_then(word_at) else { return };
         let mut found = self.found.borrow_mut();
         if matches!(word.as_str(), "struct" | "union" | "enum") {

@@ -11,11 +11,11 @@ pub(super) fn set_guards(
     model: &mut Model,
     options: &Options,
     problems: &mut Vec<Problem>,
-) -> Result<()> {
+    errors: &mut Vec<Error>,
+) {
     for option in &options.guards {
-        set_guard(model, option, problems)?;
+        errors.extend(set_guard(model, option, problems).err());
     }
-    Ok(())
 }
 
 fn set_guard(model: &mut Model, option: &GuardOption, problems: &mut Vec<Problem>) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::wrappers::{placed, pointee};
+use super::placed;
+use super::wrappers::pointee;
 use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Owned, Shape, Type};
 use crate::options::Options;
@@ -43,14 +44,14 @@ pub(super) fn check(model: &Model) -> Result<()> {
         .map(|owned| {
             let reason =
                 format!("no destructor of `{}`: the library does not define it", owned.name);
-            Problem::new(placed(model, &owned.destructor), reason)
+            placed(model, Problem::new(&owned.destructor, reason))
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
 }
 
 fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Problem> {
-    let problem = |reason: &str| Problem::new(&handle.ty, reason);
+    let problem = |reason: &str| placed(model, Problem::new(&handle.ty, reason));
     let ty = object(model, &handle.ty).ok_or_else(|| {
         problem("no handle: the headers declare no struct of this name, or typedef of one")
     })?;
@@ -78,7 +79,7 @@ fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Pro
                     handle.ty
                 ),
             };
-            Err(Problem::new(placed(model, destructor), reason))
+            Err(placed(model, Problem::new(destructor, reason)))
         }
     }
 }

@@ -21,11 +21,11 @@ use crate::{Error, Problem, Result, described};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
-    patterns::check_patterns(model, options)?;
-    let mut problems = Vec::new();
+    let (mut problems, mut errors) = (Vec::new(), Vec::new());
+    patterns::check_patterns(model, options, &mut errors);
     wide::resolve(model);
-    described::bind(model, options)?;
-    booleans::bind(model, options, target)?;
+    described::bind(model, options, &mut errors);
+    booleans::bind(model, options, target, &mut errors);
     declare_missing_types(model);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
@@ -39,12 +39,22 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     renames::rename_methods(model, &mut problems);
     renames::rename_parameters(model);
     annotations::mark(model);
-    wrappers::bind(model, options, target, &mut problems)?;
-    guards::set_guards(model, options, &mut problems)?;
-    check_raises(model, options)?;
+    errors.extend(wrappers::bind(model, options, target, &mut problems).err());
+    guards::set_guards(model, options, &mut problems, &mut errors);
+    errors.extend(raises_unknown(model, options));
+    Error::all(errors)?;
+    let mut problems: Vec<Problem> =
+        problems.into_iter().map(|problem| placed(model, problem)).collect();
     problems.sort();
     problems.dedup();
     Ok(problems)
+}
+
+/// Says where the headers declare what a problem is about.
+fn placed(model: &Model, problem: Problem) -> Problem {
+    let name = problem.item.rsplit(' ').next().unwrap_or(&problem.item);
+    let place = model.places.get(name);
+    problem.at(place)
 }
 
 /// Types that are used but were blocked become opaque.
@@ -235,16 +245,15 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
     });
 }
 
-/// Checks that every handle's destructor is bound.
-pub(crate) fn check_handles(model: &Model) -> Result<()> {
-    handles::check(model)
+/// Checks that what callbacks may raise and what destroys objects is bound.
+pub(crate) fn check_needed(model: &Model, options: &Options) -> Result<()> {
+    let errors = raises_unknown(model, options).chain(handles::check(model).err());
+    Error::all(errors.collect())
 }
 
-/// Checks that every function that callbacks may raise is bound.
-pub(crate) fn check_raises(model: &Model, options: &Options) -> Result<()> {
+/// The functions that callbacks may raise and that are not bound.
+fn raises_unknown(model: &Model, options: &Options) -> impl Iterator<Item = Error> {
     let is_bound = |name: &String| model.functions.iter().any(|function| &function.c_name == name);
-    match options.raises.iter().find(|name| !is_bound(name)) {
-        Some(name) => Err(Error::RaiseUnknown { function: name.clone() }),
-        None => Ok(()),
-    }
+    let unknown = options.raises.iter().filter(move |name| !is_bound(name));
+    unknown.map(|function| Error::RaiseUnknown { function: function.clone() })
 }

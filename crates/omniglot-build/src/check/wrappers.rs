@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::handles::Makers;
-use super::{annotations, handles};
+use super::{annotations, handles, placed};
 use crate::declared::{Declared, Null};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
@@ -63,17 +63,9 @@ fn wrap(
             Vec::new()
         }
         Err(reasons) => {
-            let item = placed(model, &wrapper.function);
-            reasons.into_iter().map(|reason| Problem::new(&item, reason)).collect()
+            let problem = |reason| placed(model, Problem::new(&wrapper.function, reason));
+            reasons.into_iter().map(problem).collect()
         }
-    }
-}
-
-/// The function with the line of the header that declares it.
-pub(super) fn placed(model: &Model, function: &str) -> String {
-    match model.places.get(function) {
-        Some(place) => format!("{place}: {function}"),
-        None => function.to_owned(),
     }
 }
 

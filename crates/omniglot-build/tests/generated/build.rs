@@ -1,8 +1,22 @@
-//! Binds one C library that has everything that can be bound.
+//! Binds one C library that has everything that can be bound, and a mixture of libraries.
 
 use omniglot_build::{Handle, Library, Wrapper};
 
 fn main() -> omniglot_build::Result<()> {
+    everything()?;
+    // Several headers, a C++ source and an installed library in one instance.
+    Library::new("mixture")
+        .header("c/words.h")
+        .header("zlib.h")
+        .source("c/words.cc")
+        .pkg_config("zlib")
+        .allowlist_function("words_.*|crc32|zlibVersion")
+        .wrap(Wrapper::function("words_count").in_str("text"))
+        .wrap(Wrapper::function("words_longest").in_str("text").returns_str(64))
+        .generate()
+}
+
+fn everything() -> omniglot_build::Result<()> {
     Library::new("everything")
         .header("c/everything.h")
         .source("c/everything.c")

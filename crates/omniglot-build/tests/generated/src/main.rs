@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use everything::everything::{self as lib, Everything, direction, on_point, permissions, point};
+use everything::mixture::Mixture;
 use omniglot::{Error, FnPtr, InvalidValue, Ptr, Result, Table};
 
 fn main() -> Result<()> {
@@ -22,6 +23,7 @@ fn main() -> Result<()> {
     handles(&mut api)?;
     tables(&mut api)?;
     annotations(&mut api)?;
+    mixture()?;
     println!("all of it works");
     Ok(())
 }
@@ -344,5 +346,18 @@ fn annotations(api: &mut lib::Api) -> Result<()> {
     // A sentinel, such as SQLITE_TRANSIENT.
     let sentinel = FnPtr::<lib::keep_address_destructor_fn>::from_addr(usize::MAX);
     assert_eq!(api.keep_address(sentinel)?.addr(), usize::MAX);
+    Ok(())
+}
+
+/// C++ with its own library, and zlib, in one instance.
+fn mixture() -> Result<()> {
+    let mut api = Mixture::builder().build()?;
+    assert_eq!(api.words_count("a rose is a rose is a rose")?, 3);
+    assert_eq!(api.words_count("do not throw")?, -1);
+    assert_eq!(&*api.words_longest("a rose is")?, "rose");
+    let data = api.alloc_slice(b"hello")?;
+    assert_eq!(api.crc32(0, &data, 5)?, 0x3610_a686);
+    let version = api.zlibVersion()?;
+    assert!(api.read_str(version, 16)?.starts_with("1."));
     Ok(())
 }
