@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Result, paths};
+use crate::{Error, Result, paths, reasons};
 
 /// What linking came to.
 #[derive(Debug)]
@@ -146,11 +146,9 @@ fn judge(output: &str) -> Result<Outcome> {
     }
     let uncallable = missing.into_iter().map(|(function, symbol)| {
         let own = function.ends_with(&format!("_{symbol}"));
-        let reason = "the library does not define it";
-        (
-            function,
-            if own { reason.to_owned() } else { format!("the library does not define `{symbol}`") },
-        )
+        let reason =
+            if own { reasons::not_defined() } else { reasons::symbol_not_defined(&symbol) };
+        (function, reason)
     });
     Ok(Outcome::Uncallable(uncallable.collect()))
 }
@@ -197,7 +195,7 @@ fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
     let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
     let start = signature.strip_prefix("static ")?.split('(').next()?;
     let function = start.rsplit([' ', '*']).next()?;
-    Some((function.to_owned(), format!("the C compiler rejects its call: {message}")))
+    Some((function.to_owned(), reasons::call_rejected(message)))
 }
 
 /// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.

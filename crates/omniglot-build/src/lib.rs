@@ -78,6 +78,7 @@ mod own;
 mod parse;
 mod paths;
 mod prebuilt;
+mod reasons;
 #[cfg(feature = "bindgen")]
 mod rust;
 mod scalar;

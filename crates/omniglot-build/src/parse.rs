@@ -219,6 +219,10 @@ impl ParseCallbacks for Callbacks {
                 self.found_at(names::in_c(&final_name), location);
                 return;
             }
+            DiscoveredItem::Alias { alias_name, .. } => {
+                self.found_at(names::in_c(&alias_name), location);
+                return;
+            }
             _ => return,
         };
         let name = name.replace("__bindgen_ty_", "_anonymous_");

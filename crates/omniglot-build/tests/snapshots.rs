@@ -5,15 +5,16 @@ mod support;
 use omniglot_build::{Library, Preview};
 use support::library;
 
-/// The Rust, the C, and what is not bound; or the error.
+/// The Rust, the C, and what is not bound; or the error. Without the checkout's path.
 fn text(library: &Library) -> String {
-    match library.preview() {
+    let said = match library.preview() {
         Ok(Preview { rust, c, problems, .. }) => {
             let problems = problems.iter().map(|problem| format!("{problem}\n"));
             format!("{rust}\n{c}\n{}", problems.collect::<String>())
         }
         Err(error) => error.to_string(),
-    }
+    };
+    said.replace(&format!("{}/", support::headers().display()), "")
 }
 
 macro_rules! snapshot {

@@ -1,9 +1,9 @@
 //! Wrappers from what the header itself says: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
-use crate::Problem;
 use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
 use crate::model::{Function, Model, Type, Types};
 use crate::wrapper::{Direction, Length, Wrapper};
+use crate::{Problem, reasons};
 
 /// Notes which functions' results must not be dropped unseen.
 pub(super) fn mark(model: &mut Model) {
@@ -54,8 +54,7 @@ fn is_annotated(declared: &Declared) -> bool {
 }
 
 fn unused(function: &Function, parameter: &str, reason: &str) -> Problem {
-    let reason = format!("the annotation of `{parameter}` is not used: {reason}");
-    Problem::new(&function.c_name, reason)
+    Problem::new(&function.c_name, reasons::annotation_unused(parameter, reason))
 }
 
 /// Adds what is said of one parameter.
@@ -80,7 +79,7 @@ fn described(
 /// may write is copied both ways, since it may read it too.
 fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Length), String> {
     let Type::Pointer { to, constant } = types.resolve(ty) else {
-        return Err("it is no pointer to data".to_owned());
+        return Err(reasons::no_data_pointer());
     };
     let is_byte = match types.resolve(to) {
         Type::Void => true,
@@ -90,7 +89,7 @@ fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Leng
         _ => false,
     };
     if counted.unit == Unit::Bytes && !is_byte {
-        return Err("its size is in bytes, and its elements are larger".to_owned());
+        return Err(reasons::size_in_bytes());
     }
     let direction = if *constant { Direction::In } else { Direction::InOut };
     let by = counted.by.trim_start_matches(['*', ' ', '(']).trim_end_matches([')', ' ']);
@@ -100,5 +99,5 @@ fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Leng
     if by.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
         return Ok((direction, Length::Parameter(by.to_owned())));
     }
-    Err(format!("`{by}` is neither a parameter nor a number"))
+    Err(reasons::no_length(by))
 }

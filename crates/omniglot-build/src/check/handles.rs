@@ -8,7 +8,7 @@ use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Owned, Shape, Type};
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Handle, Problem, Result};
+use crate::{Error, Handle, Problem, Result, reasons};
 
 /// Functions that make objects, and the types of these.
 pub(super) type Makers = BTreeMap<String, String>;
@@ -42,8 +42,7 @@ pub(super) fn check(model: &Model) -> Result<()> {
     let missing = model.handles.iter().filter(|owned| !is_bound(&owned.destructor));
     let problems: Vec<Problem> = missing
         .map(|owned| {
-            let reason =
-                format!("no destructor of `{}`: the library does not define it", owned.name);
+            let reason = reasons::destructor_missing(&owned.name);
             placed(model, Problem::new(&owned.destructor, reason))
         })
         .collect();
@@ -51,33 +50,25 @@ pub(super) fn check(model: &Model) -> Result<()> {
 }
 
 fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Problem> {
-    let problem = |reason: &str| placed(model, Problem::new(&handle.ty, reason));
-    let ty = object(model, &handle.ty).ok_or_else(|| {
-        problem("no handle: the headers declare no struct of this name, or typedef of one")
-    })?;
+    let problem = |reason: String| placed(model, Problem::new(&handle.ty, reason));
+    let ty = object(model, &handle.ty).ok_or_else(|| problem(reasons::no_object()))?;
     let name = handle.rust_name();
     if model.handles.iter().any(|other| other.ty == ty || other.name == name) {
-        return Err(problem("no handle: the type, or the handle's name, has one already"));
+        return Err(problem(reasons::handle_twice()));
     }
     if model.types.get(&name).is_some() {
-        return Err(problem(
-            "no handle: the headers have a type of its name; choose another: .named",
-        ));
+        return Err(problem(reasons::handle_name_taken()));
     }
     let destructor = handle.destructor.as_ref();
-    let destructor = destructor
-        .ok_or_else(|| problem("no handle without the function that destroys it: .destructor"))?;
+    let destructor = destructor.ok_or_else(|| problem(reasons::without_destructor()))?;
     let function = model.functions.iter().find(|function| &function.c_name == destructor);
     let layouts = Layouts { types: &model.types, target };
     match function.map(|function| destroys(layouts, function, &ty)) {
         Some(true) => Ok(Owned { name, ty, destructor: destructor.clone() }),
         found => {
             let reason = match found {
-                None => "the headers declare no such function, or it is not bound".to_owned(),
-                Some(_) => format!(
-                    "no destructor of `{}`: it must take its address and nothing else",
-                    handle.ty
-                ),
+                None => reasons::no_function(),
+                Some(_) => reasons::no_destructor(&handle.ty),
             };
             Err(placed(model, Problem::new(destructor, reason)))
         }

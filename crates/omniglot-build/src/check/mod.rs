@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result, described};
+use crate::{Error, Problem, Result, described, reasons};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
@@ -112,17 +112,16 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let item = record.c_name.as_deref().unwrap_or(name);
         for field in &record.bit_fields {
             if let Err(reason) = layouts.of(&field.ty) {
-                let reason =
-                    format!("its bit-field `{}` has no accessor: it is {reason}", field.name);
+                let reason = reasons::bit_field_without_accessor(&field.name, &reason);
                 problems.push(Problem::new(item, reason));
             }
         }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
-                problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
+                problems.push(Problem::new(item, reasons::bound_as_bytes(&reason)));
                 as_bytes.push(name.to_owned());
             } else {
-                problems.push(Problem::new(item, format!("without an accessor: {reason}")));
+                problems.push(Problem::new(item, reasons::without_accessor(&reason)));
             }
         }
     }
@@ -137,7 +136,7 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
 fn unrepresentable(layouts: Layouts<'_>, record: &Record) -> Option<String> {
     record.fields.iter().find_map(|field| {
         let reason = layouts.of(&field.ty).err()?;
-        Some(format!("the field `{}` is {reason}", field.name))
+        Some(reasons::field_is(&field.name, &reason))
     })
 }
 
@@ -145,9 +144,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
     let layouts = Layouts { types: &model.types, target };
     for signature in &mut model.signatures {
         if let Some(reason) = unbindable_signature(layouts, signature) {
-            let text =
-                format!("function pointers of this type are bound as plain addresses: {reason}");
-            problems.push(Problem::new(&signature.name, text));
+            problems.push(Problem::new(&signature.name, reasons::plain_addresses(&reason)));
             signature.bound = false;
         }
     }
@@ -155,7 +152,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
 
 fn unbindable_signature(layouts: Layouts<'_>, signature: &Signature) -> Option<String> {
     if signature.variadic {
-        return Some("it is variadic".to_owned());
+        return Some(reasons::pointer_is_variadic());
     }
     let types = signature.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&signature.result]))
@@ -166,7 +163,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
     let layouts = Layouts { types: &model.types, target };
     model.functions.retain(|function| match unbindable_function(layouts, function) {
         Some(reason) => {
-            problems.push(Problem::new(&function.c_name, format!("not bound: {reason}")));
+            problems.push(Problem::new(&function.c_name, reasons::not_bound(reason)));
             false
         }
         None => true,
@@ -175,9 +172,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
     if function.variadic {
-        return Some(
-            "it is variadic; name it with the parameters that you need: .variadic".to_owned(),
-        );
+        return Some(reasons::is_variadic());
     }
     let types = function.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&function.result]))
@@ -191,15 +186,13 @@ const FRAME_ALIGN: u64 = 16;
 fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -> Option<String> {
     types.into_iter().find_map(|ty| match layouts.types.resolve(ty) {
         Type::Void => None,
-        Type::Array { .. } => Some("it passes an array or vector by value".to_owned()),
+        Type::Array { .. } => Some(reasons::passes_array()),
         Type::Pointer { to, .. } => pointee_problem(layouts, to),
         other => match (layouts.of(other), layouts.types.record(other)) {
-            (Err(what), _) => Some(format!("it passes {what} by value")),
-            (Ok(_), Some(record)) if record.c_name.is_none() => {
-                Some("it passes a struct without a name".to_owned())
-            }
+            (Err(what), _) => Some(reasons::passes(&what)),
+            (Ok(_), Some(record)) if record.c_name.is_none() => Some(reasons::passes_nameless()),
             (Ok(layout), _) if layout.align > FRAME_ALIGN => {
-                Some(format!("it passes a type by value that is aligned to {} bytes", layout.align))
+                Some(reasons::passes_aligned(layout.align))
             }
             (Ok(_), _) => None,
         },
@@ -209,7 +202,7 @@ fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -
 /// `va_list` parameters arrive as pointers.
 fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
     match layouts.types.resolve(pointee) {
-        Type::Unsupported(what) if what == "va_list" => Some("it takes a va_list".to_owned()),
+        Type::Unsupported(what) if what == "va_list" => Some(reasons::takes_va_list()),
         _ => None,
     }
 }
@@ -217,7 +210,7 @@ fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
 fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
     model.globals.retain(|global| match &global.ty {
         Type::Unsupported(what) => {
-            problems.push(Problem::new(&global.c_name, format!("not bound: it is {what}")));
+            problems.push(Problem::new(&global.c_name, reasons::global_is(what)));
             false
         }
         _ => true,
@@ -238,8 +231,7 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
             None => matches!(types.resolve(ty), Type::Scalar(_)),
         };
         if !bound {
-            let reason = "not bound: it is no number, text or enum value";
-            problems.push(Problem::new(&constant.name, reason));
+            problems.push(Problem::new(&constant.name, reasons::no_constant()));
         }
         bound
     });

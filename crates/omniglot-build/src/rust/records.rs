@@ -38,7 +38,10 @@ impl Rust<'_> {
         let docs = self.record_docs(name, record);
         let modifier: TokenStream =
             modifier.and_then(|modifier| modifier.parse().ok()).unwrap_or_default();
-        let derives = derives(&[]);
+        // Runs of bit-fields and explicit padding hold bits that mean nothing.
+        let has_padding = record.fields.iter().any(|field| is_invented(&field.name));
+        let derives = derives(if has_padding { &[] } else { &["Debug"] });
+        let debug = has_padding.then(|| self.debug_of_fields(name, record));
         let fields = record.fields.iter().map(|field| self.field(field));
         let foreign = self.struct_is_foreign(name, record);
         let default = self.default(name, record);
@@ -51,11 +54,34 @@ impl Rust<'_> {
             #[repr(C, #modifier)]
             #derives
             pub struct #name { #(#fields),* }
+            #debug
             #foreign
             #default
             #bit_fields
             #constants
             #assertions
+        }
+    }
+
+    /// Shows the fields that C names, and each bit-field, but no padding.
+    fn debug_of_fields(self, name: &str, record: &Record) -> TokenStream {
+        let named = record.fields.iter().filter(|field| !is_invented(&field.name));
+        let fields = named.map(|field| {
+            let (text, field) = (&field.name, ident(&field.name));
+            // A copy, since packed fields have no address.
+            quote! { .field(#text, &{ self.#field }) }
+        });
+        let bits = self.accessible_bits(record).map(|field| {
+            let (text, getter) = (&field.name, ident(&field_accessor(record, &field.name)));
+            quote! { .field(#text, &self.#getter()) }
+        });
+        let (text, name) = (name, ident(name));
+        quote! {
+            impl ::core::fmt::Debug for #name {
+                fn fmt(&self, out: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    out.debug_struct(#text) #(#fields)* #(#bits)* .finish()
+                }
+            }
         }
     }
 
@@ -169,6 +195,7 @@ impl Rust<'_> {
         }
         let docs = self.record_docs(name, record);
         let derives = derives(&[]);
+        let debug = debug_of_bytes(name);
         let (size, align) = (number(record.size), number(record.align));
         let foreign = self.bytes_are_foreign(name, record);
         let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
@@ -181,6 +208,7 @@ impl Rust<'_> {
             #[repr(C, align(#align))]
             #derives
             pub struct #name { bytes: [u8; #size] }
+            #debug
             #foreign
             impl #name {
                 /// Takes these bytes as they are.
@@ -267,7 +295,7 @@ impl Rust<'_> {
         let docs = self.record_docs(name, record);
         let Some(field) = record.fields.first() else { return TokenStream::new() };
         let (c_name, ty) = (record.c_name.as_deref().unwrap_or(name), self.ty(&field.ty));
-        let derives = derives(&["Eq", "Hash", "Default"]);
+        let derives = derives(&["Debug", "Eq", "Hash", "Default"]);
         let name = ident(name);
         quote! {
             #docs
@@ -298,6 +326,23 @@ pub(super) fn field_accessor(record: &Record, field: &str) -> String {
     }
 }
 
+/// Whether a field is bindgen's: padding, or the bytes of bit-fields.
+fn is_invented(field: &str) -> bool {
+    ["_bitfield_", "_bindgen_", "__bindgen_"].iter().any(|prefix| field.starts_with(prefix))
+}
+
+/// Of a union, or of bytes, nobody knows which are padding.
+fn debug_of_bytes(name: &str) -> TokenStream {
+    let (text, name) = (name, ident(name));
+    quote! {
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, out: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                out.debug_struct(#text).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
 /// What every type of the library has; validity comes from zerocopy.
 /// `more` are further traits.
 pub(super) fn derives(more: &[&str]) -> TokenStream {
@@ -305,7 +350,7 @@ pub(super) fn derives(more: &[&str]) -> TokenStream {
     let path = Literal::string("::omniglot::zerocopy");
     quote! {
         #[derive(
-            Clone, Copy, Debug, PartialEq, #(#more,)*
+            Clone, Copy, PartialEq, #(#more,)*
             ::omniglot::zerocopy::TryFromBytes,
             ::omniglot::zerocopy::KnownLayout,
             ::omniglot::zerocopy::Immutable,

@@ -79,9 +79,16 @@ fn bit_fields(api: &mut lib::Api) -> Result<()> {
     options.set_way(direction::BACK)?;
     options.set_big(1 << 33)?;
     options.set_state(lib::async_res_t::ASYNC_FAILED)?;
+    let shown = format!("{options:?}");
+    assert_eq!(
+        shown,
+        "options { level: 5, offset: -16, set: true, way: Ok(BACK), big: 8589934592, \
+         state: Ok(ASYNC_FAILED) }"
+    );
     let mut word = lib::word::from_whole(0xff00);
     word.set_low(9)?;
     assert_eq!(word.whole()?, 0xff09);
+    assert_eq!(format!("{word:?}"), "word { .. }");
     let mut tight = lib::tight::default();
     tight.set_most(1 << 61)?;
     tight.set_rest(511)?;
