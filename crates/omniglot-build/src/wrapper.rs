@@ -146,7 +146,7 @@ impl Wrapper {
         self.role(parameter, RoleOption::Out)
     }
 
-    /// A slice or string for which C takes a null pointer too: `Option`.
+    /// A slice, string or other pointer for which C takes null too: `Option`.
     pub fn optional(mut self, parameter: impl Into<String>) -> Self {
         self.optional.push(parameter.into());
         self
