@@ -10,6 +10,7 @@ mod empty_call;
 mod native;
 mod pingpong;
 mod report;
+mod reset;
 mod start;
 mod timing;
 mod workloads;
@@ -52,6 +53,7 @@ const WORKLOADS: &[Entry] = &[
     ("six_arguments", Measure::Batches(empty_call::six_arguments)),
     ("callback", Measure::Batches(callback::callback)),
     ("start", Measure::Batches(start::start)),
+    ("reset", Measure::Batches(reset::reset)),
     ("build_time", Measure::Own(build_time::build_time)),
 ];
 

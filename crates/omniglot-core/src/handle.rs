@@ -68,7 +68,7 @@ impl<T: Object> Handle<T> {
     /// Gives up ownership, for a function that takes it.
     #[must_use = "nobody else destroys the object"]
     pub fn into_ptr(mut self) -> Ptr<T> {
-        mem::replace(&mut self.pointer, Ptr::null())
+        mem::take(&mut self.pointer)
     }
 
     /// Destroys the object now, and says what the destructor said.
