@@ -288,6 +288,11 @@ unsafe impl Runtime for Linux {
     }
 
     #[inline]
+    fn check_alive(&self) -> Result<()> {
+        generation::check(self.started.generation)
+    }
+
+    #[inline]
     fn is_concurrent(&self) -> bool {
         true
     }
