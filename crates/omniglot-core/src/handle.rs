@@ -131,7 +131,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let queue = &self.state.destructors.0;
         while !queue.is_empty() {
             let next = queue.pop()?;
-            if next.instance == self.state.id && self.state.poison.is_none() {
+            if next.instance == self.state.id && self.check_usable().is_ok() {
                 return Some(next);
             }
         }

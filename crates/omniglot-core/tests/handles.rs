@@ -114,3 +114,16 @@ fn ownership_can_be_given_up_and_outlives_the_instance() {
     let null = Handle::<Thing>::adopt(&*scripted().0, Ptr::null()).unwrap_err();
     assert_eq!(null, Error::Null { type_name: "struct thing" });
 }
+
+#[test]
+fn after_a_reset_there_is_nothing_left_to_destroy() {
+    let (mut api, foreign) = scripted();
+    let (before, kept) = (thing(&api), thing(&api));
+    drop(before);
+    api.reset().unwrap();
+    assert_eq!(api.base().address(&kept), Err(Error::WrongInstance));
+    drop(kept);
+    some_call(&mut api).unwrap();
+    assert_eq!(foreign.lock().unwrap().entered, [CALL as usize]);
+    assert_eq!(thing(&api).close(&mut *api), Ok(0));
+}
