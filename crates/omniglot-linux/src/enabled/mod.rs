@@ -14,6 +14,7 @@ mod mapping;
 mod notifications;
 mod opener;
 mod plan;
+mod probes;
 mod report;
 mod spares;
 mod spawner;
@@ -23,5 +24,7 @@ mod tables;
 mod timer;
 mod worker;
 
+pub(crate) use filters::fate_of;
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;
+pub(crate) use probes::look;
