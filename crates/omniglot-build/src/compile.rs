@@ -102,9 +102,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn link_shared(&self, object: &Path, sources: &[PathBuf], image: &Path) -> Result<Output> {
-        // C++ sources need C++'s own library, which its compiler knows to link.
-        let is_cpp = self.options.sources.iter().any(|source| is_cpp(source));
-        let mut link = if is_cpp { self.cpp()? } else { self.tool.clone() }.to_command();
+        let mut link = self.linker()?;
         // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
         link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
         link.arg(image);
@@ -121,7 +119,7 @@ impl<'a> Compiler<'a> {
         image: &Path,
     ) -> Result<Output> {
         let (script, elf) = (memory.write_script(image)?, image.with_extension("elf"));
-        let mut link = self.tool.to_command();
+        let mut link = self.linker()?;
         link.args([SPECS, "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--no-relax"]);
         link.arg("-T").arg(script).arg("-o").arg(&elf);
         link.arg(object).args(sources).args(self.system()?).args(self.link.linker_arguments());
@@ -146,6 +144,12 @@ impl<'a> Compiler<'a> {
             objects.push(object);
         }
         Ok(objects)
+    }
+
+    /// C++ sources need C++'s own library, which its compiler knows to link.
+    fn linker(&self) -> Result<Command> {
+        let is_cpp = self.options.sources.iter().any(|source| is_cpp(source));
+        Ok(if is_cpp { self.cpp()? } else { self.tool.clone() }.to_command())
     }
 
     fn compile(&self, tool: &cc::Tool, source: &Path, object: &Path) -> Command {
@@ -174,12 +178,6 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// The machine that compiles: outside build scripts, one that a shared object is also for.
-fn host(target: &Target) -> String {
-    let likely = if target.is_bare() { Target::default() } else { target.clone() };
-    std::env::var("HOST").unwrap_or_else(|_| likely.triple().to_owned())
-}
-
 fn found(build: &cc::Build) -> Result<cc::Tool> {
     build.try_get_compiler().map_err(|error| Error::CompilerMissing { message: error.to_string() })
 }
@@ -188,6 +186,12 @@ fn found(build: &cc::Build) -> Result<cc::Tool> {
 fn is_cpp(source: &Path) -> bool {
     let endings = ["cc", "cpp", "cxx", "c++", "C"];
     source.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
+}
+
+/// The machine that compiles: outside build scripts, one that a shared object is also for.
+fn host(target: &Target) -> String {
+    let likely = if target.is_bare() { Target::default() } else { target.clone() };
+    std::env::var("HOST").unwrap_or_else(|_| likely.triple().to_owned())
 }
 
 fn text(output: &Output) -> String {

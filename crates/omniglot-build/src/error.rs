@@ -186,12 +186,12 @@ impl fmt::Display for Error {
                 out,
                 "`{name}` is no name for Rust: letters, digits and underscores, no keyword"
             ),
-            Self::Region { message } => {
-                write!(out, "the library's .region(start, bytes) cannot be: {message}")
-            }
             Self::Several { errors } => {
                 write!(out, "{} mistakes in what omniglot was told:", errors.len())?;
                 errors.iter().try_for_each(|error| write!(out, "\n- {error}"))
+            }
+            Self::Region { message } => {
+                write!(out, "the library's .region(start, bytes) cannot be: {message}")
             }
             Self::NoOutDir => out.write_str(
                 "OUT_DIR is not set: run omniglot_build from build.rs, or name a directory with \

@@ -1,8 +1,9 @@
 //! The builder that build scripts use, and the steps of generation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::{env, thread};
 
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
@@ -297,11 +298,14 @@ impl Library {
         let directory = output::directory(self.options.out_dir.as_deref())?;
         let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
-        if let Some(image) = bindings.image() {
-            let shims = directory.join(format!("{name}_shims.c"));
-            compile(&mut bindings, &link, &shims, &directory.join(image))?;
-        }
-        output::write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
+        let rust = match bindings.image() {
+            Some(image) => {
+                let shims = directory.join(format!("{name}_shims.c"));
+                compile(&mut bindings, &link, &shims, &directory.join(image))?
+            }
+            None => rust::generate(&bindings)?,
+        };
+        output::write(&directory.join(format!("{name}.rs")), &rust)?;
         self.tell_cargo(&bindings, &included);
         Ok(())
     }
@@ -383,15 +387,23 @@ fn c_signature(text: &str) -> (String, String) {
 }
 
 /// Compiles the image; functions that cannot be called are left out.
-fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
+///
+/// The C compiler takes about as long as writing the Rust, which is the result: both run at
+/// the same time.
+fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<String> {
     let options = bindings.options.clone();
     let directory = shims.parent().unwrap_or(Path::new("."));
     let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
     let sources = compiler.sources()?;
     loop {
         output::write(shims, &c::generate(bindings))?;
-        match compiler.image(shims, &sources, image)? {
-            Outcome::Linked => return Ok(()),
+        let (linked, rust) = thread::scope(|scope| {
+            let linking = scope.spawn(|| compiler.image(shims, &sources, image));
+            let rust = rust::generate(bindings);
+            (linking.join().unwrap_or_else(|panic| resume_unwind(panic)), rust)
+        });
+        match linked? {
+            Outcome::Linked => return rust,
             Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
         }
     }
