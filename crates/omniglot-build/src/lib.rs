@@ -66,6 +66,7 @@
 //! | how it reads | [`wrap`](Library::wrap) with a [`Wrapper`]: slices, strings, results; [`handle`](Library::handle) with a [`Handle`]: objects with an owner |
 //! | errors by `longjmp` | [`setjmp_guard`](Library::setjmp_guard), [`raise`](Library::raise) |
 //! | size and place | [`callback_slots`](Library::callback_slots), [`out_dir`](Library::out_dir), [`target`](Library::target) |
+//! | an image for a machine without a system | [`region`](Library::region), [`stack`](Library::stack), [`exchange`](Library::exchange), [`heap`](Library::heap) |
 //! | at last | [`generate`](Library::generate); [`preview`](Library::preview) and [`preview_linked`](Library::preview_linked), which write nothing |
 //!
 //! What cannot be bound (`va_list`, vectors by value, …) is listed with its line and the
