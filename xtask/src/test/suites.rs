@@ -258,8 +258,8 @@ mod tests {
             "conformance",
             "demo",
             "examples",
-            "pmp",
             "keys",
+            "pmp",
         ];
         assert_eq!(names, all);
     }
