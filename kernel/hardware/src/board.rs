@@ -8,6 +8,7 @@ use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 
 use crate::clock::Clock;
+use crate::entropy::Entropy;
 use crate::finisher::Finisher;
 use crate::hart::Hart;
 use crate::interrupts::{self, Idle};
@@ -41,6 +42,8 @@ pub struct Board {
     pub regions: Regions,
     /// The disk, if QEMU was started with one.
     pub disk: Option<Disk>,
+    /// The source of random numbers, if QEMU was started with one.
+    pub entropy: Option<Entropy>,
     /// The network card, if QEMU was started with one.
     pub network: Option<NetworkCard>,
 }
@@ -59,6 +62,7 @@ impl Board {
             // SAFETY: once, as the buffers are taken once.
             regions: unsafe { Regions::new() },
             disk: None,
+            entropy: None,
             network: None,
         };
         for number in 0..VIRTIO_COUNT {
@@ -77,6 +81,7 @@ impl Board {
         let Ok(transport) = (unsafe { MmioTransport::new(header, VIRTIO_SIZE) }) else { return };
         match transport.device_type() {
             DeviceType::Block => self.disk = Disk::new(transport),
+            DeviceType::EntropySource => self.entropy = Entropy::new(transport),
             DeviceType::Network => {
                 self.network = buffers.take().and_then(|buffers| NetworkCard::new(transport, buffers));
             }

@@ -24,6 +24,7 @@
 mod board;
 mod clock;
 mod dma;
+mod entropy;
 mod finisher;
 mod hart;
 mod interrupts;
@@ -37,6 +38,7 @@ mod uart;
 
 pub use board::Board;
 pub use clock::{Clock, TICKS_PER_SECOND};
+pub use entropy::Entropy;
 pub use finisher::{Finisher, Outcome};
 pub use hart::Hart;
 pub use interrupts::{Idle, ticks};
