@@ -124,7 +124,9 @@ impl Kernel {
     }
 
     /// The file service with its device: the disk, if there is one.
-    pub fn files(&mut self) -> Result<(&mut services::files::Files, &mut dyn BlockDevice), Failure> {
+    pub fn files(
+        &mut self,
+    ) -> Result<(&mut services::files::Files, &mut dyn BlockDevice), Failure> {
         let device: &mut dyn BlockDevice = match (&mut self.disk, &mut self.ram_disk) {
             (Some(disk), _) => disk,
             (None, Some(disk)) => *disk,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::kernel;
 use crate::riscv;
 use crate::setup::Task;
 use crate::test::suites;
@@ -59,6 +60,9 @@ pub(crate) enum Action {
     /// Check formatting, clippy's lints and the documentation
     Lint,
 
+    /// Build the kernel and run it in QEMU, with its console here
+    Kernel(kernel::Options),
+
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
 }
@@ -71,6 +75,7 @@ impl Action {
             Self::Test { .. } => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Kernel(_) => Task::Kernel,
             Self::Emulate(_) => Task::Emulate,
         }
     }

@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod cli;
 mod demo;
+mod kernel;
 mod lint;
 mod log;
 mod progress;
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only } => test::run(&only),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
     }
 }

@@ -68,6 +68,15 @@ pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
     ended.report(limit)
 }
 
+/// Runs the tests of the package in `directory`, with all devices, and passes their output on;
+/// whether they passed.
+pub(crate) fn test(workspace: &Workspace, directory: &Path) -> Result<bool> {
+    let program = build(workspace, directory)?;
+    println!("     Running {} (in QEMU)", program.display());
+    let ended = Emulator::new(&program).run(TIME_LIMIT, |line| println!("{line}"))?;
+    Ok(ended.report(TIME_LIMIT)? == ExitCode::SUCCESS)
+}
+
 /// Builds the program of the package in `directory` and says where it is.
 pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
     Toolchain::find()?.build(workspace, directory)

@@ -83,7 +83,8 @@ impl Board {
             DeviceType::Block => self.disk = Disk::new(transport),
             DeviceType::EntropySource => self.entropy = Entropy::new(transport),
             DeviceType::Network => {
-                self.network = buffers.take().and_then(|buffers| NetworkCard::new(transport, buffers));
+                self.network =
+                    buffers.take().and_then(|buffers| NetworkCard::new(transport, buffers));
             }
             _ => {}
         }

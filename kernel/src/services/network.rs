@@ -211,9 +211,8 @@ fn with_callbacks<T>(
     work: impl FnOnce(&mut Api<Runtime>, Functions) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let known = Cell::new(None::<Functions>);
-    let mut transmit = |api: &mut Api<Runtime>, (_, frame)| {
-        link::transmit(api, frame, link).map_err(Into::into)
-    };
+    let mut transmit =
+        |api: &mut Api<Runtime>, (_, frame)| link::transmit(api, frame, link).map_err(Into::into);
     let mut accept = |api: &mut Api<Runtime>, (service, pcb, error)| {
         let Some(functions) = known.get() else { return Ok(BAD_VALUE) };
         accept(api, state, functions, service, pcb, error).map_err(Into::into)
@@ -268,11 +267,7 @@ fn start(
 }
 
 /// Has lwIP take connections for a service.
-fn listen(
-    api: &mut Api<Runtime>,
-    functions: Functions,
-    service: Service,
-) -> Result<(), Failure> {
+fn listen(api: &mut Api<Runtime>, functions: Functions, service: Service) -> Result<(), Failure> {
     let pcb = present(api.tcp_new()?)?;
     fine(api.tcp_bind(pcb, Ptr::null(), service.port())?)?;
     let listening = present(api.tcp_listen_with_backlog(pcb, BACKLOG)?)?;

@@ -36,7 +36,9 @@ const MACHINE: &[&str] = &[
     "none",
     "-no-reboot",
     "-global",
-    "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device",
+    "virtio-mmio.force-legacy=false",
+    "-device",
+    "virtio-rng-device",
 ];
 
 /// A machine that is to be started with a program.

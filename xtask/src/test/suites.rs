@@ -29,6 +29,8 @@ enum Packages {
     Others,
     /// A package outside the workspace, by its directory, whose program runs in QEMU.
     Emulated(&'static str),
+    /// The kernel, which is not in the workspace either.
+    Kernel,
 }
 
 /// All the suites, in the order in which they run.
@@ -78,6 +80,11 @@ const SUITES: &[Suite] = &[
         about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated("tests/pmp"),
     },
+    Suite {
+        name: "kernel",
+        about: "The kernel and its foreign libraries, in QEMU, from inside and outside",
+        packages: Packages::Kernel,
+    },
 ];
 
 /// The values that `--only` takes.
@@ -104,7 +111,8 @@ impl Suite {
     /// The command that runs this suite, even after some of its tests have failed.
     pub(super) fn command(&self, workspace: &Workspace) -> Result<Command> {
         let mut command = match self.packages {
-            Packages::Emulated(directory) => emulate(directory)?,
+            Packages::Emulated(directory) => xtask(&["emulate", directory])?,
+            Packages::Kernel => xtask(&["kernel", "--test"])?,
             _ => self.cargo_test(),
         };
         // Its output is to be read by us: without colours, and with the names of what it runs.
@@ -129,7 +137,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) => Vec::new(),
+            Packages::Emulated(_) | Packages::Kernel => Vec::new(),
         }
     }
 
@@ -137,15 +145,15 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others | Packages::Emulated(_) => &[],
+            Packages::Others | Packages::Emulated(_) | Packages::Kernel => &[],
         }
     }
 }
 
-/// xtask itself once more, to run the program of the package in `directory`.
-fn emulate(directory: &str) -> Result<Command> {
+/// xtask itself once more, to do something else.
+fn xtask(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
-    command.args(["emulate", directory]);
+    command.args(arguments);
     Ok(command)
 }
 
@@ -191,6 +199,7 @@ mod tests {
             "demo",
             "examples",
             "pmp",
+            "kernel",
         ];
         assert_eq!(names, all);
     }

@@ -150,11 +150,7 @@ fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure
 }
 
 /// Reads a request, and sends the response.
-fn answer(
-    api: &mut Api<Runtime>,
-    place: &Cell<Connection>,
-    page: &str,
-) -> Result<bool, Failure> {
+fn answer(api: &mut Api<Runtime>, place: &Cell<Connection>, page: &str) -> Result<bool, Failure> {
     let connection = place.get();
     if connection.response.is_none() && !connection.arrived.is_null() {
         let response = http::respond(api, connection.arrived, page)?;
