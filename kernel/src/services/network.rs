@@ -192,7 +192,7 @@ impl Network {
     /// Always: what the hart says to it.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
-            library.network_receive(Ptr::from_addr(address), 60)?;
+            library.network_start(FnPtr::null(), Ptr::from_addr(address), 0, 0, 0)?;
             Ok(())
         })
     }

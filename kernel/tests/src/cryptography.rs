@@ -15,6 +15,14 @@ macro_rules! table {
 /// The longest message of a vector.
 const LONGEST: usize = 1024;
 
+/// Vectors that a library is known to answer otherwise, and why: its affair, not ours. One
+/// that it comes to answer rightly fails, so that this list stays true.
+const KNOWN: &[(&str, u16, &str)] = &[
+    ("ed25519", 151, "monocypher ignores the sign of x where x is 0"),
+    ("ecdsa_secp256r1_sha256", 60, "micro-ecc cannot add a point to itself while it verifies"),
+    ("ecdsa_secp256r1_sha256", 210, "micro-ecc cannot add a point to itself while it verifies"),
+];
+
 const TESTS: &[Test] = &[
     ("monocypher::hash_of_300_lengths", hashes),
     ("monocypher::too_long_is_refused", too_long),
@@ -45,7 +53,15 @@ fn vectors<const FIELDS: usize>(
         count += 1;
         let outcome = test(kernel, &vector);
         let number = vector.number;
-        report.result(&mut kernel.uart, format_args!("wycheproof::{name}::{number}"), outcome);
+        let title = format_args!("wycheproof::{name}::{number}");
+        let known = KNOWN.iter().find(|known| (known.0, known.1) == (name, number));
+        match (known, outcome) {
+            (None, outcome) => report.result(&mut kernel.uart, title, outcome),
+            (Some((.., why)), Err(_)) => report.ignored(&mut kernel.uart, title, why),
+            (Some(_), Ok(())) => {
+                report.result(&mut kernel.uart, title, check(false, "it is listed in KNOWN"));
+            }
+        }
     }
     let outcome = check(count > 100, "the table is cut off");
     report.result(&mut kernel.uart, format_args!("wycheproof::{name}::is_whole"), outcome);

@@ -177,6 +177,8 @@ fn noise(kernel: &mut Kernel) -> Outcome {
         exchange(kernel, &bytes)?;
     }
     check(kernel.services.network.domain.trouble().is_none(), "lwIP is down")?;
+    // By now lwIP has other neighbours than the peer in mind.
+    arp(kernel)?;
     echo(kernel)
 }
 

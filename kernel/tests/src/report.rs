@@ -16,11 +16,12 @@ pub(crate) type Outcome = Result<(), Why>;
 /// A test and its name.
 pub(crate) type Test = (&'static str, fn(&mut Kernel) -> Outcome);
 
-/// How many tests passed and failed.
+/// How many tests passed, failed, and were ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     passed: u32,
     failed: u32,
+    ignored: u32,
 }
 
 impl Report {
@@ -35,6 +36,12 @@ impl Report {
         *count += 1;
     }
 
+    /// Prints and counts a test whose result is known to be another, and why.
+    pub(crate) fn ignored(&mut self, uart: &mut Uart, name: Arguments<'_>, why: &str) {
+        let _ = writeln!(uart, "test {name} ... ignored, {why}");
+        self.ignored += 1;
+    }
+
     /// Runs tests one after another.
     pub(crate) fn run(&mut self, kernel: &mut Kernel, tests: &[Test]) {
         for (name, test) in tests {
@@ -47,9 +54,9 @@ impl Report {
     pub(crate) fn end(self, uart: &mut Uart) -> bool {
         let good = self.failed == 0 && self.passed > 0;
         let word = if good { "ok" } else { "FAILED" };
-        let Self { passed, failed } = self;
-        let _ =
-            writeln!(uart, "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored");
+        let Self { passed, failed, ignored } = self;
+        let counts = format_args!("{passed} passed; {failed} failed; {ignored} ignored");
+        let _ = writeln!(uart, "\ntest result: {word}. {counts}");
         good
     }
 }
