@@ -155,7 +155,7 @@ fn crash(stage: &Stage) -> Result<()> {
     expect(&mut kernel, "write greeting hello", "")?;
     for (crashed, ..) in LIBRARIES {
         let answer = kernel.command(&format!("crash {crashed}"))?;
-        ensure!(answer.contains("forbidden memory access at 0x10000000"), "{crashed}: {answer}");
+        ensure!(answer.contains("forbidden memory access at 0x1000000"), "{crashed}: {answer}");
         let domains = kernel.command("domains")?;
         ensure!(domains.matches(" down ").count() == 1, "{domains}");
         for (library, command, answer) in LIBRARIES {
