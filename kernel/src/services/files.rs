@@ -377,7 +377,7 @@ fn entries(
         let info = scope.read(place)?;
         let mut name = [0; NAME];
         for (to, from) in name.iter_mut().zip(info.name) {
-            *to = from as u8;
+            *to = from;
         }
         let name = CStr::from_bytes_until_nul(&name).map(CStr::to_bytes).unwrap_or(&name);
         let is_directory = info.type_ == lfs_type::LFS_TYPE_DIR as u8;

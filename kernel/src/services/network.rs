@@ -83,12 +83,14 @@ struct Functions {
 }
 
 impl State {
-    const NEW: Self = Self {
-        started: None,
-        connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
-        icmp: Ptr::null(),
-        ping: Cell::new(Ping::NONE),
-    };
+    const fn new() -> Self {
+        Self {
+            started: None,
+            connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
+            icmp: Ptr::null(),
+            ping: Cell::new(Ping::NONE),
+        }
+    }
 
     /// The connection that lwIP says an event is about.
     fn connection(&self, argument: Ptr<Void>) -> Option<&Cell<Connection>> {
@@ -103,7 +105,7 @@ impl Network {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion, addresses: Addresses) -> Self {
-        Self { domain: Domain::start(hart, region), state: State::NEW, addresses }
+        Self { domain: Domain::start(hart, region), state: State::new(), addresses }
     }
 
     /// Takes in frames, does what time it is for, and serves connections. `page` is what the
@@ -119,7 +121,7 @@ impl Network {
         page: &str,
     ) -> Result<bool, Failure> {
         let (addresses, link) = (self.addresses, RefCell::new(link));
-        let mut state = core::mem::replace(&mut self.state, State::NEW);
+        let mut state = core::mem::replace(&mut self.state, State::new());
         let outcome = self.domain.run(|library| {
             let first = state.started.is_none();
             let functions = with_callbacks(library, &state, &link, |api, functions| {
@@ -149,7 +151,7 @@ impl Network {
     /// # Errors
     /// If it does not start.
     pub fn restart(&mut self) -> Result<(), Failure> {
-        self.state = State::NEW;
+        self.state = State::new();
         self.domain.restart()
     }
 
