@@ -10,6 +10,7 @@ use virtio_drivers::transport::{DeviceType, Transport};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::finisher::Finisher;
+use crate::guard;
 use crate::hart::Hart;
 use crate::interrupts::{self, Idle};
 use crate::memory::Regions;
@@ -53,6 +54,7 @@ impl Board {
     #[must_use]
     pub fn take() -> Option<Self> {
         let mut buffers = Some(BUFFERS.try_take()?);
+        guard::close();
         let mut board = Self {
             uart: Uart::new(),
             clock: Clock::new(),

@@ -17,10 +17,11 @@ impl Hart {
 }
 
 // SAFETY: the kernel runs in machine mode on one hart, which QEMU gives user mode and 16
-// entries, of which this kernel uses none itself and locks none; Smepmp is off. No device is
+// entries, of which this kernel uses the first itself (`guard`), locks it before the first
+// domain starts, and locks no other; Smepmp is off. No device is
 // given foreign memory (invariant 4). QEMU's board has no non-maskable interrupt.
 unsafe impl Kernel for Hart {
-    const FIRST_ENTRY: usize = 0;
+    const FIRST_ENTRY: usize = 1;
     const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
 
     fn now(&mut self) -> u64 {

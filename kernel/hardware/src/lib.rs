@@ -26,6 +26,7 @@ mod clock;
 mod dma;
 mod entropy;
 mod finisher;
+mod guard;
 mod hart;
 mod interrupts;
 pub mod memory;

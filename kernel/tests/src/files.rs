@@ -2,7 +2,7 @@
 
 use omniglot_kernel::Kernel;
 use omniglot_kernel::domain::Failure;
-use omniglot_kernel::services::blocks::{BLOCK, BlockDevice, RamDisk};
+use omniglot_kernel::services::blocks::{BlockDevice, RamDisk};
 use omniglot_kernel::services::files::{CORRUPT, Files, NO_ENTRY};
 use static_cell::ConstStaticCell;
 
@@ -108,9 +108,15 @@ fn missing(files: &mut Files, device: Device<'_>) -> Outcome {
 }
 
 fn full(files: &mut Files, device: Device<'_>) -> Outcome {
-    let outcome = files.write(device, "too large", &bytes::<{ BLOCK * BLOCKS }>(5));
+    const NAMES: [&str; 8] = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let content = bytes::<50_000>(5);
+    let outcome = NAMES.into_iter().try_for_each(|name| files.write(device, name, &content));
     check(matches!(outcome, Err(Failure::Refused(_))), format_args!("{outcome:?}"))?;
-    holds(files, device, "small", 1, 10)?;
+    holds(files, device, "1", 5, 50_000)?;
+    for name in NAMES {
+        // The last ones were never written.
+        let _ = files.remove(device, name);
+    }
     files.write(device, "small", &bytes::<100>(6)).map_err(unexpected)?;
     holds(files, device, "small", 6, 100)
 }
