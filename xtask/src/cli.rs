@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::guest;
 use crate::kernel;
 use crate::riscv;
 use crate::setup::Task;
@@ -65,6 +66,8 @@ pub(crate) enum Action {
 
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
+    /// Run a program of this machine in a virtual one that has protection keys
+    Guest(Box<guest::Arguments>),
 }
 
 impl Action {
@@ -77,6 +80,7 @@ impl Action {
             Self::Lint => Task::Lint,
             Self::Kernel(_) => Task::Kernel,
             Self::Emulate(_) => Task::Emulate,
+            Self::Guest(_) => Task::Guest,
         }
     }
 }
@@ -113,6 +117,20 @@ mod tests {
         let message = error.to_string();
         for name in ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"] {
             assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_guest_needs_a_program_unless_it_is_only_looked_for() {
+        for words in [&["--check"][..], &["--", "/bin/sh", "-c", "--check"]] {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_ok());
+        }
+        for words in
+            [&[][..], &["/bin/sh"], &["--check", "--", "/bin/sh"], &["--cpus=0", "--", "a"]]
+        {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_err());
         }
     }
 

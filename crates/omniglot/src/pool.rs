@@ -14,7 +14,8 @@ use omniglot_core::{Library, Result};
 /// is dropped, also by a panic. It is then *reset*: the next job finds nothing of the
 /// one before, and a poisoned instance is good again. The job that gives it back pays
 /// for that; [`Builder::spares`](crate::Builder::spares) keeps it cheap. An instance that
-/// cannot be reset is dropped, and made anew when somebody needs it.
+/// cannot be reset is dropped, and made anew when somebody needs it. A time limit that a
+/// job sets outlives the reset: set it in the factory, or in every job.
 ///
 /// Works with every runtime.
 ///
