@@ -73,6 +73,9 @@ const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
 /// The tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
 
+/// The tasks that build C libraries for RISC-V.
+const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
+
 /// Virtual machines alone.
 const GUESTS: &[Task] = &[Task::Guest];
 
@@ -180,13 +183,13 @@ const PACKAGES: &[Package] = &[
         name: "gcc-riscv64-unknown-elf",
         reason: "compiles C libraries for the RISC-V board",
         signs: &[Sign::Command("riscv64-unknown-elf-gcc")],
-        tasks: RISCV,
+        tasks: RISCV_C,
     },
     Package {
         name: "picolibc-riscv64-unknown-elf",
         reason: "the C library of what runs on the RISC-V board",
         signs: &[Sign::File("usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h")],
-        tasks: RISCV,
+        tasks: RISCV_C,
     },
     Package {
         name: "qemu-system-misc",
