@@ -1,6 +1,7 @@
 //! `cargo xtask kernel`: builds the kernel and runs it in QEMU, with its console here.
 
 mod files;
+mod measure;
 mod scenarios;
 mod session;
 
@@ -40,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PORT", default_value_t = 7007)]
     echo: u16,
 
+    /// Instead, count what calls of foreign libraries cost, and show sizes
+    #[arg(long)]
+    measure: bool,
+
     /// Run the kernel's tests instead
     #[arg(long, hide = true)]
     test: bool,
@@ -50,6 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     if options.test {
         return test(&workspace);
+    }
+    if options.measure {
+        return measure::run(&workspace);
     }
     let program = riscv::build(&workspace, Path::new(KERNEL))?;
     let disk = options.disk.clone().unwrap_or_else(|| workspace.target("kernel").join("disk.img"));

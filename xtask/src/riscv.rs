@@ -43,7 +43,7 @@ pub(crate) struct Options {
 /// How long a program full of tests may run unless the command line says otherwise.
 ///
 /// It is there to end what hangs, so it is far more than anything needs.
-const TIME_LIMIT: Duration = Duration::from_secs(900);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// Builds the program of a package, runs it in QEMU, and passes its output and its
 /// exit status on.
