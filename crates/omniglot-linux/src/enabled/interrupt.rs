@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use omniglot_core::{Error, Result};
 
 use super::channel::wake_host;
+use super::in_process::Interrupter;
 use super::mapping::Mapping;
 
 /// Which call runs, and which was interrupted: calls are counted from 1.
@@ -40,14 +41,23 @@ impl Interrupts {
 
 /// Interrupts the call that an instance is running, from any thread.
 #[derive(Clone, Debug)]
-pub struct InterruptHandle {
-    interrupts: Arc<Interrupts>,
-    mapping: Weak<Mapping>,
+pub struct InterruptHandle(Target);
+
+/// Where the instance's calls run.
+#[derive(Clone, Debug)]
+enum Target {
+    Worker { interrupts: Arc<Interrupts>, mapping: Weak<Mapping> },
+    ThisProcess(Interrupter),
 }
 
 impl InterruptHandle {
     pub(super) fn new(interrupts: &Arc<Interrupts>, mapping: &Arc<Mapping>) -> Self {
-        Self { interrupts: Arc::clone(interrupts), mapping: Arc::downgrade(mapping) }
+        let interrupts = Arc::clone(interrupts);
+        Self(Target::Worker { interrupts, mapping: Arc::downgrade(mapping) })
+    }
+
+    pub(super) const fn of(interrupter: Interrupter) -> Self {
+        Self(Target::ThisProcess(interrupter))
     }
 
     /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
@@ -57,12 +67,21 @@ impl InterruptHandle {
     /// instance is gone, nothing happens: a late interruption never hits a later
     /// call.
     pub fn interrupt(&self) {
-        let running = self.interrupts.running.load(Ordering::Acquire);
+        match &self.0 {
+            Target::Worker { interrupts, mapping } => interrupts.interrupt(mapping),
+            Target::ThisProcess(interrupter) => interrupter.interrupt(),
+        }
+    }
+}
+
+impl Interrupts {
+    fn interrupt(&self, mapping: &Weak<Mapping>) {
+        let running = self.running.load(Ordering::Acquire);
         if running == 0 {
             return;
         }
-        self.interrupts.interrupted.fetch_max(running, Ordering::AcqRel);
-        if let Some(mapping) = self.mapping.upgrade() {
+        self.interrupted.fetch_max(running, Ordering::AcqRel);
+        if let Some(mapping) = mapping.upgrade() {
             wake_host(&mapping);
         }
     }

@@ -22,6 +22,6 @@ mod tables;
 mod timer;
 mod worker;
 
-pub use in_process::{Interrupter, Unprotected};
+pub use in_process::Unprotected;
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;

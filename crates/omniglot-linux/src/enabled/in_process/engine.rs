@@ -13,6 +13,7 @@ use omniglot_core::{
 
 use super::super::filters::name_of;
 use super::super::generation;
+use super::super::interrupt::InterruptHandle;
 use super::super::layout::Layout;
 use super::super::report::{kind_of, place_in};
 use super::super::tables::Tables;
@@ -467,26 +468,21 @@ impl Engine {
         Ok(clock)
     }
 
-    pub(super) fn interrupt_handle(&self) -> Interrupter {
-        Interrupter { crossing: Arc::clone(&self.crossing), generation: self.generation }
+    pub(super) fn interrupt_handle(&self) -> InterruptHandle {
+        let crossing = Arc::clone(&self.crossing);
+        InterruptHandle::of(Interrupter { crossing, generation: self.generation })
     }
 }
 
-/// Interrupts the call that an instance is running, from any thread.
+/// Interrupts the call that a domain is running, from any thread.
 #[derive(Clone, Debug)]
-pub struct Interrupter {
+pub(in super::super) struct Interrupter {
     crossing: Arc<Crossing>,
     generation: u64,
 }
 
 impl Interrupter {
-    /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
-    /// instance is then poisoned.
-    ///
-    /// A callback in the host runs to its end first. Where no call runs, or the
-    /// instance is gone, nothing happens: a late interruption never hits a later
-    /// call.
-    pub fn interrupt(&self) {
+    pub(in super::super) fn interrupt(&self) {
         let running = self.crossing.running.load(Acquire);
         if running != 0 && generation::check(self.generation).is_ok() {
             watchdog::stop(&self.crossing, running, false);

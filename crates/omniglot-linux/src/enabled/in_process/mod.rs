@@ -11,5 +11,5 @@ mod threads;
 mod unprotected;
 mod watchdog;
 
-pub use engine::Interrupter;
+pub(super) use engine::Interrupter;
 pub use unprotected::Unprotected;

@@ -7,7 +7,8 @@ use omniglot_core::{
     Cause, Description, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
 };
 
-use super::engine::{Engine, Interrupter};
+use super::super::interrupt::InterruptHandle;
+use super::engine::Engine;
 use crate::Options;
 
 /// A foreign library in the host's own process, on the caller's thread, **without
@@ -55,7 +56,7 @@ impl Unprotected {
 unsafe impl Runtime for Unprotected {
     const GUARANTEES: Guarantees =
         Guarantees { memory: false, types: true, aliasing: true, containment: true };
-    type InterruptHandle = Interrupter;
+    type InterruptHandle = InterruptHandle;
 
     #[inline]
     fn window(&self) -> &Window {
@@ -106,7 +107,7 @@ unsafe impl Runtime for Unprotected {
         self.engine.set_timeout(limit);
     }
 
-    fn interrupt_handle(&self) -> Interrupter {
+    fn interrupt_handle(&self) -> InterruptHandle {
         self.engine.interrupt_handle()
     }
 }
