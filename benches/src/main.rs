@@ -11,6 +11,7 @@ mod pingpong;
 mod report;
 mod start;
 mod timing;
+mod unprotected;
 mod workloads;
 
 use std::path::PathBuf;

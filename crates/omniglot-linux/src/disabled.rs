@@ -96,3 +96,27 @@ unsafe impl Runtime for Linux {
         match self.never {}
     }
 }
+
+/// A foreign library in the host's own process, without isolation; on this target there is
+/// no such thing.
+#[derive(Debug)]
+pub struct Unprotected {
+    never: Infallible,
+}
+
+impl Unprotected {
+    /// Loads a library into this process.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    ///
+    /// # Safety
+    /// None is needed to be told so.
+    #[allow(unsafe_code)]
+    pub unsafe fn start(_description: &Description, _options: &Options) -> Result<Self> {
+        Err(Error::Unsupported {
+            what: "foreign code runs in the host's process only on x86-64 Linux with glibc",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
+    }
+}

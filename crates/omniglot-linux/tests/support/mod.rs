@@ -38,9 +38,10 @@ pub enum Shim {
     Random,
     JumpToNull,
     Execve,
+    Disturb,
 }
 
-const SHIMS: u32 = Shim::Execve as u32 + 1;
+const SHIMS: u32 = Shim::Disturb as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.

@@ -37,8 +37,9 @@ omniglot_enter:
     fnstcw [rsp + 4]
     mov [rbx + {HOST_STACK}], rsp
     mov eax, [rsp]
-    cmp eax, [rbx + {NEXT} + {MXCSR}]
-    je 1f
+    xor eax, [rbx + {NEXT} + {MXCSR}]
+    test eax, 0xffc0                    # all but the flags, which no code relies on
+    jz 1f
     ldmxcsr [rbx + {NEXT} + {MXCSR}]
 1:  movzx eax, word ptr [rsp + 4]
     cmp ax, [rbx + {NEXT} + {X87}]
@@ -139,8 +140,9 @@ omniglot_left:
     jnz 5f
 3:  stmxcsr [r11 + {LEFT} + {MXCSR}]
     mov ecx, [r11 + {LEFT} + {MXCSR}]
-    cmp ecx, [rsp]
-    jne 6f
+    xor ecx, [rsp]
+    test ecx, 0xffc0
+    jnz 6f
 4:  fnstcw [r11 + {LEFT} + {X87}]
     movzx ecx, word ptr [r11 + {LEFT} + {X87}]
     cmp cx, [rsp + 4]

@@ -151,8 +151,8 @@ unsafe extern "C" {
     pub(super) fn omniglot_on_stack(
         signal: i32,
         info: *mut libc::siginfo_t,
-        context: *mut libc::c_void,
-        handler: usize,
+        context: *mut libc::ucontext_t,
+        handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
         stack: usize,
     );
 }

@@ -65,10 +65,20 @@ pub(super) extern "C" fn on_signal(
         Some(crossing) => Interrupted { signal, info, context, crossing }.handle(),
         None => {
             let below = register(context, libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
-            signals::pass_on(signal, info, context.cast(), Some(below as usize));
+            let below = switched_stacks(context).then_some(below as usize);
+            signals::pass_on(signal, info, context, below);
             AS_IT_WAS
         }
     }
+}
+
+/// Whether the kernel put the frame on the alternate stack, and the thread was on another:
+/// else what is below its stack pointer is the frame.
+fn switched_stacks(context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: the kernel's context.
+    let alternate = unsafe { &(*context).uc_stack };
+    let holds = |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
+    holds(context.addr()) && !holds(register(context, libc::REG_RSP) as usize)
 }
 
 fn register(context: *mut libc::ucontext_t, which: i32) -> u64 {
@@ -113,7 +123,7 @@ impl Interrupted<'_> {
     /// A signal of the host's, which foreign code does not notice.
     fn of_the_host(self) -> u32 {
         let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
-        signals::pass_on(self.signal, self.info, self.context.cast(), Some(stack as usize));
+        signals::pass_on(self.signal, self.info, self.context, Some(stack as usize));
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
     }
 
