@@ -12,7 +12,7 @@ use std::thread;
 
 use omniglot_core::{Error, Event, FaultKind, Reply, Runtime};
 use omniglot_linux::Unprotected;
-use support::{Shim, call, enter, result, start};
+use support::{Shim, call, enter, read_word, result, start};
 
 /// Signal handlers are the process's: one test with handlers at a time.
 static HANDLERS: Mutex<()> = Mutex::new(());
@@ -242,4 +242,21 @@ fn what_the_library_may_only_read_is_not_written() {
     let window = runtime.window();
     let (start, len) = (window.start(), window.len());
     assert!(runtime.check_writable(start, len).is_err());
+}
+
+#[test]
+fn a_reset_brings_memory_back() {
+    let mut runtime = start::<Unprotected>();
+    let data = call(&mut runtime, Shim::Address, 0, 0).expect("a call");
+    let zeros = call(&mut runtime, Shim::Address, 1, 0).expect("a call");
+    for which in [Shim::Null, Shim::Exit, Shim::Overflow] {
+        for place in [data, zeros] {
+            call(&mut runtime, Shim::Write, place, 77).expect("a call");
+        }
+        assert!(call(&mut runtime, which, 0, 0).is_err());
+        runtime.reset().expect("a reset");
+        assert_eq!(read_word(&runtime, data as usize) as u32, 42);
+        assert_eq!(read_word(&runtime, zeros as usize), 0);
+        assert_eq!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100), Ok(true));
+    }
 }

@@ -15,6 +15,7 @@ use super::super::filters::name_of;
 use super::super::generation;
 use super::super::interrupt::InterruptHandle;
 use super::super::layout::Layout;
+use super::super::plan::Plan;
 use super::super::report::{kind_of, place_in};
 use super::super::tables::Tables;
 use super::super::timer::Timer;
@@ -145,7 +146,8 @@ impl fmt::Debug for Engine {
 impl Engine {
     pub(super) fn start(description: &Description, options: &Options) -> Result<Self> {
         let generation = generation::current()?;
-        let Loaded { memory, layout, tables, departure } = load(description, options, generation)?;
+        let plan = Plan::new(description, options)?;
+        let Loaded { memory, layout, tables, departure } = load(&plan, generation)?;
         let window = memory.window();
         // SAFETY: no bytes at all.
         let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
@@ -173,15 +175,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Tells foreign code where its doors are, and the handlers what they must know.
+    /// Tells the handlers what they must know.
     fn prepare(&mut self, options: &Options) -> Result<()> {
-        let (returns, callbacks) = gate::doors(self.door.0);
-        let mut cells = [0; 24];
-        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
-            cell.copy_from_slice(&value.to_ne_bytes());
-        }
-        self.memory.check_writable(self.departure.cells, cells.len())?;
-        self.window.write(self.departure.cells, &cells)?;
         let domain = &self.crossing.domain;
         domain.base.store(self.layout.base, Relaxed);
         domain.size.store(self.layout.size, Relaxed);
@@ -189,6 +184,28 @@ impl Engine {
         domain.allow.store(options.allow.bits(), Relaxed);
         self.crossing.foreign_thread.store(self.departure.thread_pointer as u64, Relaxed);
         self.set_timeout(options.timeout);
+        self.show_doors()
+    }
+
+    /// Tells foreign code where its doors are.
+    fn show_doors(&mut self) -> Result<()> {
+        let (returns, callbacks) = gate::doors(self.door.0);
+        let mut cells = [0; 24];
+        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
+            cell.copy_from_slice(&value.to_ne_bytes());
+        }
+        self.memory.check_writable(self.departure.cells, cells.len())?;
+        self.window.write(self.departure.cells, &cells)
+    }
+
+    /// Brings the domain back to the state after loading. Its registers are the host's
+    /// between calls, so memory is all that there is.
+    pub(super) fn reset(&mut self) -> Result<()> {
+        generation::check(self.generation)?;
+        self.abandon(Cause::Reset);
+        self.memory.restore()?;
+        self.show_doors()?;
+        self.poisoned = None;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod gate;
 mod handler;
 mod loading;
 mod memory;
+mod original;
 mod signals;
 mod syscalls;
 mod threads;

@@ -107,6 +107,10 @@ unsafe impl Runtime for Unprotected {
         self.engine.set_timeout(limit);
     }
 
+    fn reset(&mut self) -> Result<()> {
+        self.engine.reset()
+    }
+
     fn interrupt_handle(&self) -> InterruptHandle {
         self.engine.interrupt_handle()
     }
