@@ -3,16 +3,15 @@
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
-#[allow(unused_macros)]
+#[macro_use]
 mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use omniglot_core::{Error, Event, FaultKind, Reply, Runtime};
-use omniglot_linux::Unprotected;
-use support::{Shim, call, enter, read_word, result, start};
+use omniglot_core::{Error, Event, FaultKind, Reply};
+use support::{Driven, Shim, call, enter, read_word, result, start};
 
 /// Signal handlers are the process's: one test with handlers at a time.
 static HANDLERS: Mutex<()> = Mutex::new(());
@@ -47,7 +46,7 @@ fn every(microseconds: i64) {
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) }, 0);
 }
 
-fn calls_are_right_under_signals(runtime: &mut Unprotected) {
+fn calls_are_right_under_signals<R: Driven>(runtime: &mut R) {
     let before = TICKS.load(Ordering::Relaxed);
     every(100);
     let mut rounds = 0;
@@ -67,23 +66,21 @@ fn calls_are_right_under_signals(runtime: &mut Unprotected) {
     assert!(TICKS.load(Ordering::Relaxed) > before, "the handler ran");
 }
 
-#[test]
-fn handlers_of_the_host_run_in_the_midst_of_foreign_code() {
+fn handlers_of_the_host_run_in_the_midst_of_foreign_code<R: Driven>() {
     let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     for flags in [0, libc::SA_ONSTACK, libc::SA_SIGINFO] {
         // Before the first start of the process, in one round; after it, in the others.
         handle(libc::SIGALRM, flags);
-        let mut runtime = start::<Unprotected>();
+        let mut runtime = start::<R>();
         calls_are_right_under_signals(&mut runtime);
         handle(libc::SIGALRM, flags | libc::SA_NOCLDSTOP);
         calls_are_right_under_signals(&mut runtime);
     }
 }
 
-#[test]
-fn the_host_sees_its_own_handlers() {
+fn the_host_sees_its_own_handlers<R: Driven>() {
     let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let _runtime = start::<Unprotected>();
+    let _runtime = start::<R>();
     for signal in [libc::SIGUSR1, libc::SIGSEGV, libc::SIGURG] {
         // SAFETY: zeros are an action.
         let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -115,9 +112,8 @@ fn state() -> [u64; 4] {
     [u64::from(mxcsr & 0xffc0), u64::from(x87), flags & 0x44700, gs]
 }
 
-#[test]
-fn the_processors_state_comes_back() {
-    let mut runtime = start::<Unprotected>();
+fn the_processors_state_comes_back<R: Driven>() {
+    let mut runtime = start::<R>();
     let before = state();
     for what in [0, 1, 2, 16, 32, 1 | 2 | 16 | 32] {
         assert_eq!(call(&mut runtime, Shim::Disturb, what, 0).map(drop), Ok(()));
@@ -132,12 +128,11 @@ fn the_processors_state_comes_back() {
     assert_eq!(state(), before);
 }
 
-#[test]
-fn sixteen_threads_run_sixteen_domains() {
+fn sixteen_threads_run_sixteen_domains<R: Driven>() {
     let threads: Vec<_> = (0..16)
         .map(|number| {
             thread::spawn(move || {
-                let mut runtime = start::<Unprotected>();
+                let mut runtime = start::<R>();
                 for round in 0..2000 {
                     assert_eq!(call(&mut runtime, Shim::Add, number, round), Ok(number + round));
                 }
@@ -149,9 +144,8 @@ fn sixteen_threads_run_sixteen_domains() {
     assert!(threads.into_iter().all(|thread| thread.join().is_ok()));
 }
 
-#[test]
-fn a_runtime_moves_between_threads_in_the_midst_of_a_call() {
-    let mut runtime = start::<Unprotected>();
+fn a_runtime_moves_between_threads_in_the_midst_of_a_call<R: Driven>() {
+    let mut runtime = start::<R>();
     let event = enter(&mut runtime, Shim::CallBack, 0, 1, 5);
     assert!(matches!(event, Ok(Event::Callback { slot: 1, .. })), "{event:?}");
     let mut runtime = thread::spawn(move || {
@@ -163,13 +157,12 @@ fn a_runtime_moves_between_threads_in_the_midst_of_a_call() {
     assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
 }
 
-#[test]
-fn faults_of_nested_domains_end_only_their_own() {
-    let mut one = start::<Unprotected>();
+fn faults_of_nested_domains_end_only_their_own<R: Driven>() {
+    let mut one = start::<R>();
     let event = enter(&mut one, Shim::CallBack, 0, 0, 1);
     assert!(matches!(event, Ok(Event::Callback { .. })));
     for which in [Shim::Null, Shim::Overflow, Shim::Abort, Shim::Illegal, Shim::Open] {
-        let mut two = start::<Unprotected>();
+        let mut two = start::<R>();
         let inner = enter(&mut two, Shim::CallBack, 0, 0, 1);
         assert!(matches!(inner, Ok(Event::Callback { .. })));
         assert_eq!(call_nested(&mut one, Shim::Add, 3, 4), Ok(7));
@@ -181,7 +174,8 @@ fn faults_of_nested_domains_end_only_their_own() {
 }
 
 /// A call inside a callback.
-fn call_nested(runtime: &mut Unprotected, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
+fn call_nested<R: Driven>(
+    runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
     enter(runtime, which, 1, a, b)?;
     Ok(result(runtime, 1))
 }
@@ -204,14 +198,13 @@ fn in_child(body: impl FnOnce() -> bool) -> bool {
     }
 }
 
-#[test]
-fn a_forked_child_has_nothing_of_a_domain() {
-    let mut runtime = start::<Unprotected>();
+fn a_forked_child_has_nothing_of_a_domain<R: Driven>() {
+    let mut runtime = start::<R>();
     let window = runtime.window().start();
     let event = enter(&mut runtime, Shim::CallBack, 0, 1, 5);
     assert!(matches!(event, Ok(Event::Callback { .. })));
     assert!(in_child(|| runtime.resume(Reply::Return) == Err(Error::Forked)));
-    assert!(in_child(|| call(&mut start::<Unprotected>(), Shim::Add, 1, 2) == Ok(3)));
+    assert!(in_child(|| call(&mut start::<R>(), Shim::Add, 1, 2) == Ok(3)));
     assert!(in_child(|| {
         let mut bytes = [0; 8];
         matches!(runtime.window().read(window, &mut bytes), Err(Error::OutOfRange { .. }))
@@ -222,19 +215,17 @@ fn a_forked_child_has_nothing_of_a_domain() {
     }));
 }
 
-#[test]
-fn a_forked_child_denies_system_calls_of_its_own_domains() {
-    let mut runtime = start::<Unprotected>();
+fn a_forked_child_denies_system_calls_of_its_own_domains<R: Driven>() {
+    let mut runtime = start::<R>();
     assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
     assert!(in_child(|| {
-        let denied = call(&mut start::<Unprotected>(), Shim::Open, 0, 0);
+        let denied = call(&mut start::<R>(), Shim::Open, 0, 0);
         matches!(denied, Err(Error::SyscallDenied { name: "openat", .. }))
     }));
 }
 
-#[test]
-fn what_the_library_may_only_read_is_not_written() {
-    let mut runtime = start::<Unprotected>();
+fn what_the_library_may_only_read_is_not_written<R: Driven>() {
+    let mut runtime = start::<R>();
     for (thing, writable) in [(0, true), (1, true), (2, false), (3, false), (4, true)] {
         let address = call(&mut runtime, Shim::Address, thing, 0).expect("a call") as usize;
         assert_eq!(runtime.check_writable(address, 4).is_ok(), writable, "thing {thing}");
@@ -244,9 +235,8 @@ fn what_the_library_may_only_read_is_not_written() {
     assert!(runtime.check_writable(start, len).is_err());
 }
 
-#[test]
-fn a_reset_brings_memory_back() {
-    let mut runtime = start::<Unprotected>();
+fn a_reset_brings_memory_back<R: Driven>() {
+    let mut runtime = start::<R>();
     let data = call(&mut runtime, Shim::Address, 0, 0).expect("a call");
     let zeros = call(&mut runtime, Shim::Address, 1, 0).expect("a call");
     for which in [Shim::Null, Shim::Exit, Shim::Overflow] {
@@ -259,4 +249,17 @@ fn a_reset_brings_memory_back() {
         assert_eq!(read_word(&runtime, zeros as usize), 0);
         assert_eq!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100), Ok(true));
     }
+}
+
+in_this_process! {
+    handlers_of_the_host_run_in_the_midst_of_foreign_code
+    the_host_sees_its_own_handlers
+    the_processors_state_comes_back
+    sixteen_threads_run_sixteen_domains
+    a_runtime_moves_between_threads_in_the_midst_of_a_call
+    faults_of_nested_domains_end_only_their_own
+    a_forked_child_has_nothing_of_a_domain
+    a_forked_child_denies_system_calls_of_its_own_domains
+    what_the_library_may_only_read_is_not_written
+    a_reset_brings_memory_back
 }

@@ -39,7 +39,8 @@ mod pool;
 pub use builder::Builder;
 pub use omniglot_core::*;
 pub use omniglot_linux::{
-    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, Unprotected,
+    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
+    Unprotected,
 };
 pub use pool::{Pool, Pooled};
 

@@ -24,6 +24,6 @@ mod tables;
 mod timer;
 mod worker;
 
-pub use in_process::Unprotected;
+pub use in_process::{ProtectionKeys, Unprotected};
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;

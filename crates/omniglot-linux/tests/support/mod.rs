@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use omniglot_core::{Description, Event, Result, Runtime};
-use omniglot_linux::{InterruptHandle, Linux, Options, Unprotected};
+use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +127,26 @@ impl Driven for Unprotected {
     }
 }
 
+impl Driven for ProtectionKeys {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
+/// Whether domains behind keys can be had; says so if not.
+pub fn has_keys() -> bool {
+    match ProtectionKeys::check() {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("NOT TESTED here: protection keys ({error})");
+            false
+        }
+    }
+}
+
 /// Makes a test of each generic function, for each runtime.
 #[macro_export]
 macro_rules! on_every_runtime {
@@ -134,8 +154,23 @@ macro_rules! on_every_runtime {
         mod process {
             $(#[test] fn $name() { super::$name::<omniglot_linux::Linux>(); })*
         }
+        in_this_process! { $($name)* }
+    };
+}
+
+/// The same, for the runtimes that run foreign code in this process.
+#[macro_export]
+macro_rules! in_this_process {
+    ($($name:ident)*) => {
         mod unprotected {
             $(#[test] fn $name() { super::$name::<omniglot_linux::Unprotected>(); })*
+        }
+        mod keys {
+            $(#[test] fn $name() {
+                if super::support::has_keys() {
+                    super::$name::<omniglot_linux::ProtectionKeys>();
+                }
+            })*
         }
     };
 }

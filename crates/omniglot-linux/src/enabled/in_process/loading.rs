@@ -39,7 +39,9 @@ pub(super) struct Loaded {
 
 /// Has a confined worker load the library, ends the worker, and takes a copy of its
 /// memory that the worker never had.
-pub(super) fn load(plan: &Plan, generation: u64) -> Result<Loaded> {
+///
+/// With a key, its code is scanned, and all of it gets the key.
+pub(super) fn load(plan: &Plan, generation: u64, key: Option<u32>) -> Result<Loaded> {
     let (layout, reservation) = Reservation::find(&plan.options, generation)?;
     let Started { mut worker, window, layout, channel, tables, file, .. } =
         start_to_depart(plan, layout)?;
@@ -48,7 +50,7 @@ pub(super) fn load(plan: &Plan, generation: u64) -> Result<Loaded> {
     let regions = Regions::read(&window, departure.regions, departure.region_count)?;
     let file = file.ok_or(Error::Protocol("a worker without memory"))?;
     let original = Original::of(Arc::clone(channel.mapping()), file, layout.exchange_end);
-    let memory = Memory::copy(reservation, &layout, original, &regions)?;
+    let memory = Memory::copy(reservation, &layout, original, &regions, key)?;
     Ok(Loaded { memory, layout, tables, departure })
 }
 

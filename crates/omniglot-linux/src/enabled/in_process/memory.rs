@@ -16,6 +16,8 @@ use super::super::generation;
 use super::super::layout::{Layout, PAGE};
 use super::super::mapping::Mapping;
 use super::super::system::refused;
+use super::code;
+use super::keys::tag;
 use super::original::Original;
 use crate::Options;
 
@@ -130,15 +132,20 @@ impl Memory {
         layout: &Layout,
         mut original: Original,
         regions: &Regions,
+        key: Option<u32>,
     ) -> Result<Self> {
         let (mut alias, copy) = Mapping::create(layout.size)?;
         let copy = File::from(copy);
         original.survey()?;
         original.copy_to(&copy)?;
+        if let Some(key) = key {
+            tag(reservation.start, reservation.size, ProtFlags::empty(), key)?;
+            code::disarm(&copy, reservation.start, &regions.code())?;
+        }
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);
         let memory = Self { reservation, alias, copy, original, writable };
-        regions.list.iter().try_for_each(|region| memory.map(region))?;
+        regions.list.iter().try_for_each(|region| memory.map(region, key))?;
         Ok(memory)
     }
 
@@ -150,11 +157,14 @@ impl Memory {
         })
     }
 
-    fn map(&self, region: &Mapped) -> Result<()> {
+    fn map(&self, region: &Mapped, key: Option<u32>) -> Result<()> {
         if !self.reservation.contains(&region.range) {
             return Err(Error::Protocol("a mapping outside the window"));
         }
         self.reservation.map(&region.range, region.access, &self.copy)?;
+        if let Some(key) = key {
+            tag(region.range.start, region.range.len(), region.access, key)?;
+        }
         if !region.access.contains(ProtFlags::WRITE) {
             self.alias.forbid_writing(
                 region.range.start - self.reservation.start,
@@ -216,6 +226,14 @@ impl Regions {
             return Err(Error::Protocol("mappings that overlap"));
         }
         Ok(Self { list })
+    }
+}
+
+impl Regions {
+    /// What foreign code can run.
+    fn code(&self) -> Vec<Range<usize>> {
+        let code = self.list.iter().filter(|region| region.access.contains(ProtFlags::EXEC));
+        code.map(|region| region.range.clone()).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use omniglot_core::{
 };
 
 use super::super::interrupt::InterruptHandle;
-use super::engine::Engine;
+use super::engine::{Engine, Protection};
 use crate::Options;
 
 /// A foreign library in the host's own process, on the caller's thread, **without
@@ -35,7 +35,7 @@ impl Unprotected {
     /// process outside its own domain, and jumps nowhere else; what it does to the
     /// processor's control registers is what C code compiled for this platform does.
     pub unsafe fn start(description: &Description, options: &Options) -> Result<Self> {
-        Ok(Self { engine: Engine::start(description, options)? })
+        Ok(Self { engine: Engine::start(description, options, Protection::None)? })
     }
 
     /// Writes bytes at a foreign address, for those who drive the runtime without
