@@ -210,6 +210,9 @@ impl Interrupted<'_> {
         }
         // What was interrupted on its way back is written down already.
         if !places::resume(is_keyed).contains(&place) {
+            if self.register(libc::REG_CSGSFS) & CODE_AND_STACK != SEGMENTS {
+                return self.fault(libc::SIGILL); // 32-bit code, which the gate cannot go on with
+            }
             self.save();
         }
         self.resume(is_keyed)
