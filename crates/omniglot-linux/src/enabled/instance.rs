@@ -17,7 +17,7 @@ use super::report::explain;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer::Timer;
-use crate::Options;
+use crate::{Options, Permission};
 
 /// A foreign library in a process of its own.
 ///
@@ -123,6 +123,10 @@ impl Linux {
         let spares = self.spares()?;
         let fresh = self.fresh(&spares)?;
         self.interrupts.attach(fresh.channel.mapping());
+        if self.plan.options.allow.contains(Permission::Stderr) {
+            // All else that it could do, until the signal arrives, is in its own memory.
+            self.started.worker.end();
+        }
         spares.bury(std::mem::replace(&mut self.started, fresh));
         spares.tend();
         Ok(())
@@ -281,6 +285,11 @@ unsafe impl Runtime for Linux {
     #[inline]
     fn window(&self) -> &Window {
         &self.started.window
+    }
+
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        generation::check(self.started.generation)
     }
 
     #[inline]

@@ -15,6 +15,7 @@ mod mapping;
 mod notifications;
 mod opener;
 mod plan;
+mod probes;
 mod report;
 mod spares;
 mod spawner;
@@ -24,6 +25,8 @@ mod tables;
 mod timer;
 mod worker;
 
+pub(crate) use filters::fate_of;
 pub use in_process::{ProtectionKeys, Unprotected};
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;
+pub(crate) use probes::look;

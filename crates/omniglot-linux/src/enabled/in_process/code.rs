@@ -187,14 +187,7 @@ fn places(code: &[Code<'_>]) -> Vec<Place> {
 
 /// Tells a known gadget by the instructions around it, of which each has to fit.
 fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
-    // With or without a prefix for 64-bit operands.
-    [0, 1].into_iter().find_map(|prefix| {
-        let setting = Setting::Intended {
-            start: gadget.address.checked_sub(prefix)?,
-            length: gadget.length + prefix as usize,
-        };
-        known(gadget, setting, code, None)
-    })
+    known(gadget, Setting::Unknown, code, None)
 }
 
 /// Replaces what is known in the host.
