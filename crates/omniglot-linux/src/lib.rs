@@ -62,7 +62,7 @@ mod survey;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use enabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
+pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
 pub use fate::Fate;
 pub use options::{Isolation, Options, Permission, Permissions};
 pub use survey::{

@@ -11,6 +11,7 @@ mod instance;
 mod interrupt;
 mod layout;
 mod libraries;
+mod linux;
 mod mapping;
 mod notifications;
 mod opener;
@@ -27,6 +28,7 @@ mod worker;
 
 pub(crate) use filters::fate_of;
 pub use in_process::{ProtectionKeys, Unprotected};
-pub use instance::Linux;
+pub use instance::Process;
 pub use interrupt::InterruptHandle;
+pub use linux::Linux;
 pub(crate) use probes::look;
