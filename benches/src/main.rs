@@ -13,6 +13,7 @@ mod report;
 mod reset;
 mod start;
 mod timing;
+mod unprotected;
 mod workloads;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use super::Machine;
 
 /// Whether this crate has a runtime for protection keys that `Isolation::Auto` may choose. This is
 /// the one place where it is switched on.
-const PROTECTION_KEY_RUNTIME: bool = false;
+const PROTECTION_KEY_RUNTIME: bool = true;
 
 /// A runtime, and why it was chosen.
 #[non_exhaustive]
