@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use omniglot_core::{Description, Event, Result, Runtime};
-use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
+use omniglot_linux::{InterruptHandle, Linux, Options, Process, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +127,15 @@ impl Driven for Linux {
     }
 }
 
+impl Driven for Process {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
 impl Driven for Unprotected {
     #[allow(unsafe_code)]
     fn load(description: &Description, options: &Options) -> Result<Self> {
@@ -164,7 +173,7 @@ pub fn has_keys() -> bool {
 macro_rules! on_every_runtime {
     ($($name:ident)*) => {
         mod process {
-            $(#[test] fn $name() { super::$name::<omniglot_linux::Linux>(); })*
+            $(#[test] fn $name() { super::$name::<omniglot_linux::Process>(); })*
         }
         in_this_process! { $($name)* }
     };

@@ -81,6 +81,11 @@ pub(super) fn check_support() -> Result<()> {
     Ok(())
 }
 
+/// Whether the process has, or had, a domain behind a key.
+pub(super) fn are_in_use() -> bool {
+    SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
+}
+
 /// FSGSBASE, as the kernel says: `HWCAP2_FSGSBASE` of asm/hwcap2.h.
 pub(super) fn check_segments() -> Result<()> {
     // SAFETY: reads the auxiliary vector.
