@@ -70,18 +70,22 @@ pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
     object
 }
 
-/// The sample library, where it was compiled ahead of time.
+/// The libraries, where they were compiled ahead of time.
 #[cfg(embedded_sample)]
-const EMBEDDED: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/sample.so")));
+const EMBEDDED: &[(&str, &[u8])] = &[
+    ("sample.c", include_bytes!(concat!(env!("OUT_DIR"), "/sample.c.so"))),
+    ("real.c", include_bytes!(concat!(env!("OUT_DIR"), "/real.c.so"))),
+];
 #[cfg(not(embedded_sample))]
-const EMBEDDED: Option<&[u8]> = None;
+const EMBEDDED: &[(&str, &[u8])] = &[];
 
 /// Names a compiled image of the sample library, where there may be no compiler.
 pub const IMAGE: &str = "OMNIGLOT_TEST_IMAGE";
 
 /// The bytes of a compiled image, for ever.
 pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
-    if let Some(bytes) = EMBEDDED.filter(|_| source == "sample.c" && flags.is_empty()) {
+    let defines = flags.iter().any(|flag| flag.starts_with("-D"));
+    if let Some((_, bytes)) = EMBEDDED.iter().find(|(name, _)| *name == source && !defines) {
         return bytes;
     }
     if let Some(path) = std::env::var_os(IMAGE) {
