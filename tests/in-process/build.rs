@@ -6,10 +6,8 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// Sources, and what they are linked with.
-const IMAGES: [(&str, &[&str]); 2] = [
-    ("sample.c", &[]),
-    ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"]),
-];
+const IMAGES: [(&str, &[&str]); 2] =
+    [("sample.c", &[]), ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"])];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 
 use omniglot_core::{Description, Event, Runtime};
-use omniglot_linux::{Process, Options};
+use omniglot_linux::{Options, Process};
 use support::{image, read_word, result, start, write_frame};
 use syscalls::Sysno;
 

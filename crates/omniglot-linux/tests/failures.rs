@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use omniglot_core::{Cause, Error, Event, FaultKind, Reply};
-use omniglot_linux::{Process, Options, Permission, Permissions};
+use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{Driven, Shim, call, enter, start, start_with};
 
 /// The fault that a shim causes; afterwards the instance is poisoned.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use omniglot_core::{Description, Error, FaultKind, Runtime};
-use omniglot_linux::{Process, Options};
+use omniglot_linux::{Options, Process};
 use support::{Shim, call, compile, sample, sample_with};
 
 fn load_error(options: &Options) -> String {
@@ -63,7 +63,8 @@ fn a_library_is_found_by_path_or_in_a_directory() {
         Err(Error::Load(text)) => assert!(text.as_str().contains("extra_function"), "{text}"),
         other => panic!("an error of loading was expected, but {other:?}"),
     }
-    let mut linux = Process::start(&description, &with_library(&library)).expect("found by its path");
+    let mut linux =
+        Process::start(&description, &with_library(&library)).expect("found by its path");
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 
     let directory = library.parent().expect("its directory");

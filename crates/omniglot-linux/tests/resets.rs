@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Cause, Error, Runtime};
-use omniglot_linux::{Process, Options, Permission, Permissions};
+use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{Shim, call, sample_with, start, start_with};
 
 /// Says which part a copy of this test plays; see [`helper`].
@@ -127,7 +127,8 @@ fn nothing_is_left_of_a_thousand_resets() {
 }
 
 fn spares_go_with_the_last_instance() {
-    let (mut one, mut other) = (start::<omniglot_linux::Process>(), start::<omniglot_linux::Process>());
+    let (mut one, mut other) =
+        (start::<omniglot_linux::Process>(), start::<omniglot_linux::Process>());
     one.reset().expect("a reset");
     other.reset().expect("a reset");
     wait_for_spares(&one, 1);

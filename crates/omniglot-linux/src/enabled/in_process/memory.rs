@@ -174,10 +174,8 @@ impl Memory {
             tag(region.range.start, region.range.len(), region.access, key)?;
         }
         if !region.access.contains(ProtFlags::WRITE) {
-            self.alias.forbid_writing(
-                region.range.start - self.reservation.start,
-                region.range.len(),
-            )?;
+            self.alias
+                .forbid_writing(region.range.start - self.reservation.start, region.range.len())?;
         }
         Ok(())
     }
@@ -221,12 +219,7 @@ impl Regions {
     ///
     /// What the host writes of its own accord, the window's first part up to `own_end`, is
     /// writable data whatever the worker says: else the host would fault.
-    pub(super) fn read(
-        window: &Window,
-        own_end: usize,
-        address: u64,
-        count: u64,
-    ) -> Result<Self> {
+    pub(super) fn read(window: &Window, own_end: usize, address: u64, count: u64) -> Result<Self> {
         if count > MOST_REGIONS {
             return Err(Error::Protocol("too many mappings"));
         }
@@ -244,7 +237,8 @@ impl Regions {
             access: ProtFlags::READ | ProtFlags::WRITE,
         });
         list.sort_by_key(|mapped| mapped.range.start);
-        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start) {
+        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start)
+        {
             return Err(Error::Protocol("mappings that overlap"));
         }
         Ok(Self { list })
