@@ -1,22 +1,31 @@
-//! Compiles the library of omniglot-linux's tests, since a guest has no compiler.
+//! Compiles the libraries of omniglot-linux's tests, since a guest has no compiler.
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::error::Error;
 use std::path::PathBuf;
 
-const SOURCE: &str = "../../crates/omniglot-linux/tests/images/sample.c";
+/// Sources, and what they are linked with.
+const IMAGES: [(&str, &[&str]); 2] =
+    [("sample.c", &[]), ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"])];
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed={SOURCE}");
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
     println!("cargo:rustc-cfg=embedded_sample");
-    let object = PathBuf::from(env::var("OUT_DIR")?).join("sample.so");
+    IMAGES.iter().try_for_each(|(name, flags)| compile(name, flags))
+}
+
+fn compile(name: &str, flags: &[&str]) -> Result<(), Box<dyn Error>> {
+    let source = format!("../../crates/omniglot-linux/tests/images/{name}");
+    println!("cargo:rerun-if-changed={source}");
+    let object = PathBuf::from(env::var("OUT_DIR")?).join(format!("{name}.so"));
     let compiler = cc::Build::new().opt_level(1).cargo_metadata(false).try_get_compiler()?;
     let done = compiler
         .to_command()
         .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
         .arg(&object)
-        .arg(SOURCE)
+        .arg(&source)
+        .args(flags)
         .status()?;
-    if done.success() { Ok(()) } else { Err("the sample library does not compile".into()) }
+    if done.success() { Ok(()) } else { Err(format!("{name} does not compile").into()) }
 }

@@ -24,8 +24,10 @@ extern "C" fn tick(_: i32) {
     // SAFETY: fails, and sets errno, which is thread-local.
     unsafe { libc::close(-1) };
     assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EBADF));
-    // SAFETY: a thread-local variable.
-    unsafe { *libc::__errno_location() = before.unwrap_or(0) };
+    // SAFETY: says where a thread-local variable is.
+    let number = unsafe { libc::__errno_location() };
+    // SAFETY: that variable, of this thread.
+    unsafe { number.write(before.unwrap_or(0)) };
     TICKS.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -175,8 +177,7 @@ fn faults_of_nested_domains_end_only_their_own<R: Driven>() {
 }
 
 /// A call inside a callback.
-fn call_nested<R: Driven>(
-    runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
+fn call_nested<R: Driven>(runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
     enter(runtime, which, 1, a, b)?;
     Ok(result(runtime, 1))
 }
@@ -248,7 +249,10 @@ fn a_reset_brings_memory_back<R: Driven>() {
         runtime.reset().expect("a reset");
         assert_eq!(read_word(&runtime, data as usize) as u32, 42);
         assert_eq!(read_word(&runtime, zeros as usize), 0);
-        assert_eq!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100), Ok(true));
+        assert_eq!(
+            call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100),
+            Ok(true)
+        );
     }
 }
 

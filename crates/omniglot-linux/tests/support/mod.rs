@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use omniglot_core::{Description, Event, Result, Runtime};
-use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
+use omniglot_linux::{InterruptHandle, Linux, Options, Process, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -70,18 +70,22 @@ pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
     object
 }
 
-/// The sample library, where it was compiled ahead of time.
+/// The libraries, where they were compiled ahead of time.
 #[cfg(embedded_sample)]
-const EMBEDDED: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/sample.so")));
+const EMBEDDED: &[(&str, &[u8])] = &[
+    ("sample.c", include_bytes!(concat!(env!("OUT_DIR"), "/sample.c.so"))),
+    ("real.c", include_bytes!(concat!(env!("OUT_DIR"), "/real.c.so"))),
+];
 #[cfg(not(embedded_sample))]
-const EMBEDDED: Option<&[u8]> = None;
+const EMBEDDED: &[(&str, &[u8])] = &[];
 
 /// Names a compiled image of the sample library, where there may be no compiler.
 pub const IMAGE: &str = "OMNIGLOT_TEST_IMAGE";
 
 /// The bytes of a compiled image, for ever.
 pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
-    if let Some(bytes) = EMBEDDED.filter(|_| source == "sample.c" && flags.is_empty()) {
+    let defines = flags.iter().any(|flag| flag.starts_with("-D"));
+    if let Some((_, bytes)) = EMBEDDED.iter().find(|(name, _)| *name == source && !defines) {
         return bytes;
     }
     if let Some(path) = std::env::var_os(IMAGE) {
@@ -127,6 +131,15 @@ impl Driven for Linux {
     }
 }
 
+impl Driven for Process {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
 impl Driven for Unprotected {
     #[allow(unsafe_code)]
     fn load(description: &Description, options: &Options) -> Result<Self> {
@@ -164,7 +177,7 @@ pub fn has_keys() -> bool {
 macro_rules! on_every_runtime {
     ($($name:ident)*) => {
         mod process {
-            $(#[test] fn $name() { super::$name::<omniglot_linux::Linux>(); })*
+            $(#[test] fn $name() { super::$name::<omniglot_linux::Process>(); })*
         }
         in_this_process! { $($name)* }
     };

@@ -56,9 +56,8 @@ pub(super) extern "C" fn on_signal(
 ) -> u32 {
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
-    let crossing = thread.map_or(std::ptr::null(), |thread| {
-        thread.crossing.load(Ordering::Relaxed).cast_const()
-    });
+    let crossing = thread
+        .map_or(std::ptr::null(), |thread| thread.crossing.load(Ordering::Relaxed).cast_const());
     let place = register(context, libc::REG_RIP) as usize;
     let foreign = blocked != 0 || is_in_gate(place);
     // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
@@ -177,8 +176,10 @@ impl Interrupted<'_> {
     }
 
     fn fault(self, signal: i32) -> u32 {
-        // SAFETY: the kernel's siginfo; faults have an address.
-        let address = unsafe { (*self.info).si_addr() };
+        // SAFETY: the kernel's siginfo.
+        let info = unsafe { &*self.info };
+        // SAFETY: faults have an address; for others it is a number that nobody uses.
+        let address = unsafe { info.si_addr() };
         let outcome = &self.crossing.outcome;
         outcome.signal.store(signal.unsigned_abs(), Ordering::Relaxed);
         outcome.address.store(address.addr() as u64, Ordering::Relaxed);
