@@ -121,7 +121,8 @@ fn the_hosts_memory_is_out_of_reach() {
     write_faults(&mut runtime, other.window().start());
     for mapping in mappings() {
         // Selectors among them, tables, and the other views of the domains' memory.
-        if mapping.name.contains("memfd:omniglot") && mapping.access.starts_with("r")
+        if mapping.name.contains("memfd:omniglot")
+            && mapping.access.starts_with("r")
             && !inside(&runtime, mapping.start)
         {
             write_faults(&mut runtime, mapping.start);
@@ -180,7 +181,13 @@ fn attacker(victim: &[u64]) -> ProtectionKeys {
 }
 
 /// As [`attack`], with the victim named again, since a reset forgot it.
-fn aim_and_attack(runtime: &mut ProtectionKeys, victim: &[u64], place: u64, rights: u64, index: u64) {
+fn aim_and_attack(
+    runtime: &mut ProtectionKeys,
+    victim: &[u64],
+    place: u64,
+    rights: u64,
+    index: u64,
+) {
     call(runtime, Shim::Victim, victim.as_ptr().addr() as u64, 0).expect("a call");
     attack(runtime, place, rights, index);
     check(victim);

@@ -132,10 +132,22 @@ fn an_idle_instance_uses_no_processor() {
 fn all_kinds_of_ends() {
     for _ in 0..5 {
         make_and_use();
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0), Err(Error::Fault(_))));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Exit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::QuickExit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0), Err(Error::SyscallDenied { .. })));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0),
+            Err(Error::Fault(_))
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Linux>(), Shim::Exit, 7, 0),
+            Err(Error::Exited { .. })
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Linux>(), Shim::QuickExit, 7, 0),
+            Err(Error::Exited { .. })
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0),
+            Err(Error::SyscallDenied { .. })
+        ));
     }
 }
 
@@ -213,7 +225,8 @@ fn eight_instances_work_at_once_in_eight_threads() {
         .map(|number| {
             thread::spawn(move || {
                 // Made on a thread that has ended when the instance is used.
-                let mut linux = thread::spawn(start::<omniglot_linux::Linux>).join().expect("an instance");
+                let mut linux =
+                    thread::spawn(start::<omniglot_linux::Linux>).join().expect("an instance");
                 for round in 0..500 {
                     assert_eq!(call(&mut linux, Shim::Add, round, number), Ok(round + number));
                 }

@@ -98,7 +98,8 @@ fn check_once(seen: &mut Seen) -> Result<()> {
     let fresh = not_seen(&executable, seen);
     if !fresh.is_empty() {
         look_and_replace(&fresh, &mut seen.checked)?;
-        let in_windows = |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
+        let in_windows =
+            |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
         seen.ranges = executable_ranges()?;
         seen.ranges.retain(|range| !in_windows(range));
     }
@@ -221,9 +222,8 @@ fn emulate(address: usize) -> Result<()> {
 #[cold]
 fn refusal(address: usize) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
-    let line = file.lines().find(|line| {
-        parse(line).is_some_and(|(range, _)| range.contains(&address))
-    });
+    let line =
+        file.lines().find(|line| parse(line).is_some_and(|(range, _)| range.contains(&address)));
     if let Some(path) = line.and_then(|line| line.split_whitespace().nth(5)) {
         return Error::Load(Text::from_untrusted(
             format!("{path} has an instruction at {address:#x} that switches protection keys off")

@@ -171,10 +171,8 @@ impl Memory {
             tag(region.range.start, region.range.len(), region.access, key)?;
         }
         if !region.access.contains(ProtFlags::WRITE) {
-            self.alias.forbid_writing(
-                region.range.start - self.reservation.start,
-                region.range.len(),
-            )?;
+            self.alias
+                .forbid_writing(region.range.start - self.reservation.start, region.range.len())?;
         }
         Ok(())
     }
@@ -227,7 +225,8 @@ impl Regions {
         });
         let mut list = regions.collect::<Result<Vec<_>>>()?;
         list.sort_by_key(|mapped| mapped.range.start);
-        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start) {
+        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start)
+        {
             return Err(Error::Protocol("mappings that overlap"));
         }
         Ok(Self { list })
