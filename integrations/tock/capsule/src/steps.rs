@@ -1,0 +1,178 @@
+//! The demonstration, one step at a time.
+
+use core::cell::Cell;
+use core::fmt::{self, Display};
+use core::time::Duration;
+
+use kernel::debug;
+use kernel::deferred_call::{DeferredCall, DeferredCallClient};
+use kernel::utilities::cells::{MapCell, TakeCell};
+use omniglot::{Ptr, Result, Runtime};
+
+use crate::disk::Disk;
+use crate::foreign::littlefs::Littlefs;
+use crate::foreign::monocypher::Monocypher;
+use crate::{cryptography, files};
+
+const MESSAGE: &[u8] = b"Memory safety is merely table stakes";
+const FILE: &str = "article.txt";
+/// What BLAKE2b gives for "abc" (RFC 7693, appendix A), its first eight bytes.
+const HASH_OF_ABC: [u8; 8] = [0xba, 0x80, 0xa5, 0x3f, 0x98, 0x1c, 0x4d, 0x0d];
+/// The secret key of a test of Ed25519 and the public key for it, its first eight bytes
+/// (RFC 8032, section 7.1, test 2).
+const SEED: [u8; 32] = [
+    0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda, 0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f,
+    0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24, 0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb,
+];
+const PUBLIC: [u8; 8] = [0x3d, 0x40, 0x17, 0xc3, 0xe8, 0x43, 0x89, 0x5a];
+/// Too short for a signature, at least in QEMU.
+const IMPATIENCE: Duration = Duration::from_micros(100);
+
+/// A capsule that shows what foreign libraries do, and says so on Tock's console.
+///
+/// Each step is a deferred call, so that Tock serves everything else in between.
+pub struct Demonstration<R: Runtime> {
+    call: DeferredCall,
+    next: Cell<usize>,
+    monocypher: MapCell<Monocypher<R>>,
+    littlefs: MapCell<Littlefs<R>>,
+    disk: TakeCell<'static, Disk>,
+    forbidden: usize,
+}
+
+impl<R: Runtime> fmt::Debug for Demonstration<R> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Demonstration").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> Demonstration<R> {
+    const STEPS: [fn(&Self); 7] = [
+        Self::hash,
+        Self::sign,
+        Self::format,
+        Self::keep,
+        Self::misbehave,
+        Self::go_on,
+        Self::hang,
+    ];
+
+    /// Takes two libraries and a disk. `forbidden` is an address of the kernel's own, which
+    /// no library should be able to read.
+    pub fn new(
+        monocypher: Monocypher<R>,
+        littlefs: Littlefs<R>,
+        disk: &'static mut Disk,
+        forbidden: usize,
+    ) -> Self {
+        Self {
+            call: DeferredCall::new(),
+            next: Cell::new(0),
+            monocypher: MapCell::new(monocypher),
+            littlefs: MapCell::new(littlefs),
+            disk: TakeCell::new(disk),
+            forbidden,
+        }
+    }
+
+    /// Asks for the first step. For the board, before Tock's main loop.
+    pub fn start(&'static self) {
+        self.register();
+        self.call.set();
+    }
+
+    fn hash(&self) {
+        self.with_monocypher("BLAKE2b of \"abc\"", |monocypher| {
+            let hash = cryptography::hash(monocypher, b"abc")?;
+            Ok(if hash.starts_with(&HASH_OF_ABC) { "as in RFC 7693" } else { "WRONG" })
+        });
+    }
+
+    fn sign(&self) {
+        self.with_monocypher("Ed25519", |monocypher| {
+            let signed = cryptography::sign(monocypher, &SEED, MESSAGE)?;
+            let own = cryptography::is_signature(monocypher, &signed, MESSAGE)?;
+            let other = cryptography::is_signature(monocypher, &signed, b"something else")?;
+            let good = signed.public.starts_with(&PUBLIC) && own && !other;
+            Ok(if good { "signed, and checked; not for another message" } else { "WRONG" })
+        });
+    }
+
+    fn format(&self) {
+        self.with_littlefs("format", |littlefs, disk| {
+            let formatted = files::format(littlefs, disk)?;
+            Ok(formatted.map_or("REFUSED", |()| "done, by callbacks to a disk in Rust"))
+        });
+    }
+
+    fn keep(&self) {
+        self.with_littlefs("write and read back", |littlefs, disk| {
+            let mut back = [0; 2 * MESSAGE.len()];
+            let written = files::write(littlefs, disk, FILE, MESSAGE)?;
+            let read = files::read(littlefs, disk, FILE, &mut back)?;
+            let same = read.is_ok_and(|len| back.get(..len) == Some(MESSAGE));
+            Ok(if written.is_ok() && same { "the same bytes" } else { "WRONG" })
+        });
+    }
+
+    /// Has a library read what is not its own.
+    fn misbehave(&self) {
+        self.with_littlefs("read the kernel's memory", |littlefs, _| {
+            littlefs.lfs_crc(0, Ptr::from_addr(self.forbidden), 4)
+        });
+        self.with_littlefs("anything after that", |littlefs, _| littlefs.lfs_crc(0, Ptr::null(), 0));
+    }
+
+    /// The other library notices nothing of it.
+    fn go_on(&self) {
+        self.hash();
+    }
+
+    /// Has a library take longer than it may.
+    fn hang(&self) {
+        self.with_monocypher("a signature in 100 us", |monocypher| {
+            monocypher.set_timeout(Some(IMPATIENCE));
+            cryptography::sign(monocypher, &SEED, MESSAGE).map(|_| "in time")
+        });
+    }
+
+    fn with_monocypher<T: Display>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Monocypher<R>) -> Result<T>,
+    ) {
+        self.monocypher.map(|monocypher| report("monocypher", what, work(monocypher)));
+    }
+
+    fn with_littlefs<T: Display>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Littlefs<R>, &mut Disk) -> Result<T>,
+    ) {
+        self.littlefs.map(|littlefs| {
+            self.disk.map(|disk| report("littlefs", what, work(littlefs, disk)));
+        });
+    }
+}
+
+impl<R: Runtime> DeferredCallClient for Demonstration<R> {
+    fn handle_deferred_call(&self) {
+        let index = self.next.get();
+        if let Some(step) = Self::STEPS.get(index) {
+            step(self);
+            self.next.set(index + 1);
+            self.call.set();
+        }
+    }
+
+    fn register(&'static self) {
+        self.call.register(self);
+    }
+}
+
+fn report<T: Display>(library: &str, what: &str, outcome: Result<T>) {
+    match outcome {
+        Ok(result) => debug!("{library}: {what}: {result}"),
+        Err(error) => debug!("{library}: {what}: Err: {error}"),
+    }
+}
