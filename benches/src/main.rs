@@ -9,6 +9,7 @@ mod empty_call;
 mod native;
 mod pingpong;
 mod report;
+mod reset;
 mod start;
 mod timing;
 mod workloads;
@@ -42,6 +43,7 @@ const WORKLOADS: &[Entry] = &[
     ("six_arguments", empty_call::six_arguments),
     ("callback", callback::callback),
     ("start", start::start),
+    ("reset", reset::reset),
 ];
 
 fn main() -> Result<()> {

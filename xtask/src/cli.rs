@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::riscv;
+use crate::guest;
 use crate::setup::Task;
 use crate::test::suites;
 
@@ -61,6 +62,8 @@ pub(crate) enum Action {
 
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
+    /// Run a program of this machine in a virtual one that has protection keys
+    Guest(Box<guest::Arguments>),
 }
 
 impl Action {
@@ -72,6 +75,7 @@ impl Action {
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
             Self::Emulate(_) => Task::Emulate,
+            Self::Guest(_) => Task::Guest,
         }
     }
 }
@@ -108,6 +112,20 @@ mod tests {
         let message = error.to_string();
         for name in ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"] {
             assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_guest_needs_a_program_unless_it_is_only_looked_for() {
+        for words in [&["--check"][..], &["--", "/bin/sh", "-c", "--check"]] {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_ok());
+        }
+        for words in
+            [&[][..], &["/bin/sh"], &["--check", "--", "/bin/sh"], &["--cpus=0", "--", "a"]]
+        {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_err());
         }
     }
 

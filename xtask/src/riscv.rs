@@ -12,8 +12,10 @@ use anyhow::Result;
 use clap::Args;
 
 pub(crate) use self::emulator::Emulator;
+#[cfg(test)]
+pub(crate) use self::toolchain::TARGET;
 use self::toolchain::Toolchain;
-pub(crate) use self::toolchain::{TARGET, add_target, has_target, sysroot};
+pub(crate) use self::toolchain::{add_target, has_target, sysroot};
 use crate::workspace::Workspace;
 
 /// What to run, and in which machine.

@@ -49,7 +49,7 @@ impl<'a> Compiler<'a> {
             .cargo_warnings(false)
             .cargo_debug(false)
             .target(target.triple())
-            .host(&std::env::var("HOST").unwrap_or_else(|_| target.triple().to_owned()))
+            .host(&host(target))
             .out_dir(directory)
             .opt_level(2)
             .debug(false)
@@ -165,6 +165,12 @@ impl<'a> Compiler<'a> {
             message: format!("{}: {error}", self.tool.path().display()),
         })
     }
+}
+
+/// The machine that compiles: outside build scripts, one that a shared object is also for.
+fn host(target: &Target) -> String {
+    let likely = if target.is_bare() { Target::default() } else { target.clone() };
+    std::env::var("HOST").unwrap_or_else(|_| likely.triple().to_owned())
 }
 
 fn text(output: &Output) -> String {

@@ -46,6 +46,12 @@ impl Linux {
         match self.never {}
     }
 
+    /// How many loaded workers are ready for resets.
+    #[must_use]
+    pub fn warm_spares(&self) -> usize {
+        match self.never {}
+    }
+
     /// Writes bytes at a foreign address.
     ///
     /// # Errors
@@ -84,6 +90,9 @@ unsafe impl Runtime for Linux {
         match self.never {}
     }
     fn abandon(&mut self, _cause: Cause) {
+        match self.never {}
+    }
+    fn reset(&mut self) -> Result<()> {
         match self.never {}
     }
     fn isolation(&self) -> IsolationKind {

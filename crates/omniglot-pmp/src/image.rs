@@ -19,6 +19,9 @@ const CHECKED_FROM: usize = 12;
 /// What C's stack pointer is a multiple of (RISC-V calling convention).
 const STACK_ALIGN: usize = 16;
 
+/// What PMP's bounds are multiples of.
+const PROTECTED_IN: usize = 4;
+
 /// A checked image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image {
@@ -94,7 +97,9 @@ impl Image {
         let in_ram = |start: usize, len: usize| {
             start >= self.ram && start <= self.end && len <= self.end - start
         };
-        let good = self.start < self.ram
+        let bounds = [self.start, self.ram, self.end];
+        let good = bounds.iter().all(|bound| bound.is_multiple_of(PROTECTED_IN))
+            && self.start < self.ram
             && self.ram < self.end
             && self.code.len() <= self.ram - self.start
             && in_ram(self.data_start, self.data.len())
@@ -191,5 +196,124 @@ impl Header {
             shims: table(field(17)?, field(18)?)?,
             trampolines: table(field(19)?, field(20)?)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::{CHECKED_FROM, Error, HEADER, Image, checksum};
+
+    const START: u32 = 0x8000_0000;
+
+    /// An image with two shims and one trampoline, with these header words changed.
+    fn image(changes: &[(usize, u32)]) -> Vec<u8> {
+        let mut words = [0; HEADER / 4];
+        let fields = [
+            u32::from_le_bytes(*b"OMNI"),
+            1,
+            0,
+            HEADER as u32 + 24,
+            START,
+            START + 64,
+            START + 4096,
+            16, // the code: a word, then the tables
+            START + 576,
+            8,
+            START + 576,
+            START + 2048,
+            START + 584,
+            START,
+            START,
+            START,
+            START + 580,
+            START + 4,
+            2,
+            START + 12,
+            1,
+        ];
+        for (word, field) in words.iter_mut().zip(fields) {
+            *word = field;
+        }
+        for (index, value) in changes {
+            words[*index] = *value;
+        }
+        let code = [0x0000_8067, START, START + 2, START + 4];
+        let data = [1, 2];
+        let all = words.iter().chain(&code).chain(&data);
+        let mut bytes: Vec<u8> = all.copied().flat_map(u32::to_le_bytes).collect();
+        let sum = checksum(&bytes[CHECKED_FROM..]);
+        bytes[8..12].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<Image, Error> {
+        Image::new(bytes.leak())
+    }
+
+    #[test]
+    fn a_whole_image_is_read() {
+        let image = read(image(&[])).unwrap();
+        assert_eq!((image.code.len(), image.data), (16, &[1, 0, 0, 0, 2, 0, 0, 0][..]));
+        assert_eq!(image.shim(1), Some(0x8000_0002));
+        assert_eq!(image.trampoline(0), Some(0x8000_0004));
+        assert_eq!((image.shim(2), image.trampoline(1)), (None, None));
+    }
+
+    #[test]
+    fn every_cut_is_refused() {
+        let whole = image(&[]);
+        for len in 0..whole.len() {
+            assert!(matches!(read(whole[..len].to_vec()), Err(Error::Load(_))), "{len}");
+        }
+        let mut longer = whole;
+        longer.push(0);
+        assert!(read(longer).is_err());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let whole = image(&[]);
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(read(damaged), Err(Error::Load(_))), "{bit}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        for change in [
+            (4, u32::MAX),
+            (4, START + 2),
+            (5, START + 65),
+            (6, START + 4095),
+            (5, START),
+            (6, START),
+            (7, 15),
+            (7, u32::MAX),
+            (8, START),
+            (8, START + 4092),
+            (9, 4),
+            (10, START + 577),
+            (10, START),
+            (11, START + 4100),
+            (16, START),
+            (17, START + 16),
+            (17, 0),
+            (18, 4),
+            (18, u32::MAX),
+            (20, 2),
+        ] {
+            assert!(matches!(read(image(&[change])), Err(Error::Load(_))), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn other_versions_are_named() {
+        let Err(Error::Load(text)) = read(image(&[(1, 2)])) else { panic!("it was taken") };
+        assert!(text.as_str().contains("another version"), "{text}");
     }
 }

@@ -19,8 +19,8 @@
 ///   buffers of the kernel's own.
 /// - A region is used by one hart at a time, and a hart that goes on where another was
 ///   runs `fence.i` first.
-/// - Nothing of the kernel that runs between the crate's `mret` and the next trap exists:
-///   no non-maskable interrupt returns to kernel code before the gate's own handler ran.
+/// - A non-maskable interrupt, if the hart has any, comes back to what it interrupted, or
+///   does not come back. With the hypervisor extension, `mstatush.MPV` is 0 in calls.
 #[allow(unsafe_code)]
 pub unsafe trait Kernel: Send + 'static {
     /// How many PMP entries the hart has: up to 16, a multiple of 4.
@@ -44,7 +44,8 @@ pub unsafe trait Kernel: Send + 'static {
 
     /// Sees to it that some interrupt comes at or soon after this time, as long as foreign
     /// code runs. A kernel with a periodic timer need not do anything; how late a call that
-    /// hangs is stopped is its affair. `None`: no longer needed.
+    /// hangs is stopped is its affair. `None`: no longer needed. Called with interrupts off,
+    /// as is `now`.
     fn wake_at(&mut self, time: Option<u64>);
 
     /// An interrupt arrived while foreign code ran (`number` is `mcause` without its

@@ -213,8 +213,12 @@ impl<K: Kernel> Pmp<K> {
         }
     }
 
-    /// Crosses, and counts the time if it is limited.
+    /// Runs foreign code up to its next trap, and counts the time if it is limited.
+    ///
+    /// Interrupts are off from before the timer is set until foreign code runs, so that no
+    /// handler that makes calls of its own comes between and sets the timer otherwise.
     fn cross_in_time(&mut self, start: Start) -> Result<()> {
+        let _off = InterruptsOff::new();
         if !self.timer.is_limited() {
             return self.cross(start);
         }
@@ -227,11 +231,10 @@ impl<K: Kernel> Pmp<K> {
         crossed
     }
 
-    /// Runs foreign code up to its next trap.
+    /// Runs foreign code up to its next trap. Interrupts are off.
     #[allow(unsafe_code)]
     #[inline]
     fn cross(&mut self, start: Start) -> Result<()> {
-        let interrupts = InterruptsOff::new();
         let kept = self.machine.close_up();
         let before = self.protection.open::<K>();
         let confined = self.protection.holds::<K>();
@@ -242,7 +245,6 @@ impl<K: Kernel> Pmp<K> {
         }
         before.put_back::<K>();
         self.machine.put_back(kept);
-        drop(interrupts);
         if confined { Ok(()) } else { Err(changed()) }
     }
 
@@ -394,6 +396,14 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
 
     fn set_timeout(&mut self, limit: Option<Duration>) {
         self.timer.set(limit, K::TICKS_PER_SECOND);
+    }
+
+    /// The region is cleared and filled from the image again. Nothing of what ran before is
+    /// kept: registers of calls that were open are forgotten, and the gate gives none on.
+    fn reset(&mut self) -> Result<()> {
+        self.calls = Calls::new();
+        self.health = Health::Good;
+        self.load().inspect_err(|_| self.abandon(Cause::Reset))
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {

@@ -42,9 +42,10 @@ impl Timer {
         if self.left == 0 { Err(self.expired()) } else { Ok(now.saturating_add(self.left)) }
     }
 
-    /// Takes away the time that foreign code ran.
+    /// Takes away the time that foreign code ran: a tick at least, or many short stretches
+    /// would take no time at all.
     pub(crate) fn used(&mut self, ticks: u64) {
-        self.left = self.left.saturating_sub(ticks);
+        self.left = self.left.saturating_sub(ticks.max(1));
     }
 
     fn expired(&self) -> Error {

@@ -39,12 +39,16 @@
 
 #[cfg(feature = "std")]
 mod builder;
+#[cfg(feature = "std")]
+mod pool;
 
 #[cfg(feature = "std")]
 pub use builder::Builder;
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{InterruptHandle, Isolation, Linux, Permission, Permissions};
+#[cfg(feature = "std")]
+pub use pool::{Pool, Pooled};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///

@@ -1,5 +1,5 @@
 //! QEMU's board `virt`: its serial line, its timer, the device that ends the machine, and
-//! what omniglot-pmp asks of a kernel. All unsafe code of this kernel is here.
+//! what omniglot-pmp asks of a kernel.
 #![allow(unsafe_code)]
 
 use core::fmt;
@@ -107,6 +107,8 @@ static DEADLINE: Time = Time::never();
 static NEXT_TICK: Time = Time::never();
 static PERIOD: AtomicU32 = AtomicU32::new(0);
 static TICKS: AtomicU32 = AtomicU32::new(0);
+static ARMED: AtomicU32 = AtomicU32::new(0);
+static IN_FOREIGN_CODE: AtomicU32 = AtomicU32::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Has the timer interrupt come at the next of the two times.
@@ -121,15 +123,35 @@ fn set_timer() {
 /// The kernel's own handler of the timer interrupt.
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
 fn timer() {
+    if serve_timer() {
+        crate::interrupts::tick();
+    }
+}
+
+/// Has the timer interrupt come later; whether a tick of the kernel's clock was due.
+fn serve_timer() -> bool {
     let now = now();
-    if now >= NEXT_TICK.get() {
-        TICKS.store(TICKS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        NEXT_TICK.set(now + u64::from(PERIOD.load(Ordering::Relaxed)));
+    let due = now >= NEXT_TICK.get();
+    if due {
+        increment(&TICKS);
+        // From now on: on a busy machine, time would otherwise go with catching up.
+        arm(now);
     }
     if now >= DEADLINE.get() {
         DEADLINE.set(u64::MAX);
     }
     set_timer();
+    due
+}
+
+/// Sets the next tick of the kernel's clock.
+fn arm(now: u64) {
+    increment(&ARMED);
+    NEXT_TICK.set(now + u64::from(PERIOD.load(Ordering::Relaxed)));
+}
+
+fn increment(count: &AtomicU32) {
+    count.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Starts the kernel's own clock, with a tick every so often.
@@ -137,18 +159,34 @@ pub(crate) fn start_clock(period: u32) {
     riscv::interrupt::free(|| {
         PERIOD.store(period, Ordering::Relaxed);
         TICKS.store(0, Ordering::Relaxed);
-        NEXT_TICK.set(now() + u64::from(period));
+        IN_FOREIGN_CODE.store(0, Ordering::Relaxed);
+        ARMED.store(0, Ordering::Relaxed);
+        arm(now());
         set_timer();
     });
 }
 
-/// Stops the kernel's own clock, and says how many ticks there were.
-pub(crate) fn stop_clock() -> u32 {
+/// What the kernel's own clock did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocked {
+    /// Ticks that its handler served.
+    pub(crate) served: u32,
+    /// Ticks that the timer was set for.
+    pub(crate) armed: u32,
+    /// Interrupts that came while foreign code ran.
+    pub(crate) in_foreign_code: u32,
+}
+
+/// Stops the kernel's own clock.
+pub(crate) fn stop_clock() -> Clocked {
     riscv::interrupt::free(|| {
+        let served = TICKS.load(Ordering::Relaxed);
+        let armed = ARMED.load(Ordering::Relaxed);
         NEXT_TICK.set(u64::MAX);
         set_timer();
-    });
-    TICKS.load(Ordering::Relaxed)
+        let in_foreign_code = IN_FOREIGN_CODE.load(Ordering::Relaxed);
+        Clocked { served, armed, in_foreign_code }
+    })
 }
 
 /// Whether the next interrupt in foreign code is to end the call.
@@ -187,6 +225,11 @@ unsafe impl Kernel for Board {
     }
 
     fn interrupt(&mut self, _number: u32) -> After {
+        increment(&IN_FOREIGN_CODE);
+        // Where the call came from a handler, interrupts were off all along.
+        if riscv::register::mip::read().mtimer() {
+            serve_timer();
+        }
         if STOP.load(Ordering::Relaxed) { After::Stop } else { After::Continue }
     }
 }
@@ -199,3 +242,123 @@ pub(crate) unsafe fn conformance_region() -> ForeignRegion {
     // SAFETY: memory.x keeps the kernel out of it; the caller keeps other domains out.
     unsafe { ForeignRegion::new(0x8400_0000, 6 << 20) }
 }
+
+/// The memory of the domain of the hostile library (build.rs).
+///
+/// # Safety
+/// There is no domain in it now.
+pub(crate) unsafe fn hostile_region() -> ForeignRegion {
+    // SAFETY: memory.x keeps the kernel out of it; the caller keeps other domains out.
+    unsafe { ForeignRegion::new(0x8600_0000, 128 << 10) }
+}
+
+unsafe extern "C" {
+    static __stext: u32;
+    static __erodata: u32;
+}
+
+/// Where the kernel's code and constants are.
+pub(crate) fn code_range() -> (usize, usize) {
+    ((&raw const __stext).addr(), (&raw const __erodata).addr())
+}
+
+/// The kernel's code and constants.
+pub(crate) fn code() -> &'static [u32] {
+    let (start, end) = code_range();
+    // SAFETY: the linker script of riscv-rt puts code and constants there, in one piece and
+    // aligned to four bytes; nobody writes them.
+    unsafe { core::slice::from_raw_parts(&raw const __stext, (end - start) / 4) }
+}
+
+/// About where the kernel's stack is now.
+pub(crate) fn stack_pointer() -> usize {
+    let here = 0u32;
+    core::ptr::from_ref(core::hint::black_box(&here)).addr()
+}
+
+/// What the hart's PMP entries hold.
+pub(crate) fn protection() -> [usize; 12] {
+    use riscv::register::{
+        pmpaddr0, pmpaddr1, pmpaddr2, pmpaddr3, pmpaddr4, pmpaddr8, pmpaddr9, pmpaddr15, pmpcfg0,
+        pmpcfg1, pmpcfg2, pmpcfg3,
+    };
+    [
+        pmpcfg0::read().bits,
+        pmpcfg1::read().bits,
+        pmpcfg2::read().bits,
+        pmpcfg3::read().bits,
+        pmpaddr0::read(),
+        pmpaddr1::read(),
+        pmpaddr2::read(),
+        pmpaddr3::read(),
+        pmpaddr4::read(),
+        pmpaddr8::read(),
+        pmpaddr9::read(),
+        pmpaddr15::read(),
+    ]
+}
+
+/// Guards the lower end of the kernel's stack, and leaves some of the kernel's own entries
+/// open, as a kernel with processes may: foreign code must not profit.
+pub(crate) fn set_protection() {
+    const GUARD: usize = 0x8180_0000;
+    const LOCKED_NAPOT: usize = 0x98;
+    const OPEN_NAPOT: usize = 0x1f;
+    // SAFETY: 4 KiB in the midst of the kernel's RAM, far below its stack and above its
+    // variables.
+    unsafe { riscv::register::pmpaddr0::write(GUARD >> 2 | 0x1ff) };
+    // SAFETY: all memory; not locked, so for user mode only.
+    unsafe { riscv::register::pmpaddr8::write(usize::MAX) };
+    // SAFETY: the entry above is on, locked and without permissions.
+    unsafe { riscv::register::pmpcfg0::write(LOCKED_NAPOT) };
+    // SAFETY: as above.
+    unsafe { riscv::register::pmpcfg2::write(OPEN_NAPOT) };
+}
+
+/// Locks an entry that allows user mode to read the kernel's code. There is no way back.
+pub(crate) fn lock_open_entry() {
+    const LOCKED_READ_EXECUTE_NAPOT: usize = 0x9d << 24;
+    // SAFETY: all memory, read and execute: the entries before it are looked at first.
+    unsafe { riscv::register::pmpaddr15::write(0x8000_0000 >> 2 | 0x1ff) };
+    // SAFETY: 4 KiB of the kernel's code, which it goes on to read and execute.
+    unsafe { riscv::register::pmpcfg3::write(LOCKED_READ_EXECUTE_NAPOT) };
+}
+
+/// Runs something with known values in the registers that a function has to keep, and says
+/// whether it kept them.
+pub(crate) fn with_registers(mut body: &mut dyn FnMut()) -> bool {
+    extern "C" fn run(body: &mut &mut dyn FnMut()) {
+        body();
+    }
+    let mut kept = [0x1111_0002_u32, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+    let before = kept;
+    let [s2, s3, s4, s5, s6, s7, s8, s9, s10, s11] = &mut kept;
+    // SAFETY: calls a function by the C calling convention with its one argument; what it
+    // may change is named.
+    unsafe {
+        core::arch::asm!(
+            "jalr {function}",
+            function = in(reg) run as *const () as usize,
+            inout("a0") &raw mut body => _,
+            inout("s2") *s2, inout("s3") *s3, inout("s4") *s4, inout("s5") *s5, inout("s6") *s6,
+            inout("s7") *s7, inout("s8") *s8, inout("s9") *s9, inout("s10") *s10,
+            inout("s11") *s11,
+            clobber_abi("C"),
+        );
+    }
+    kept == before
+}
+
+/// The article's listing has a type that lives on the heap; nothing is ever put there.
+struct NoHeap;
+
+// SAFETY: it gives no memory at all.
+unsafe impl core::alloc::GlobalAlloc for NoHeap {
+    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
+        core::ptr::null_mut()
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
+}
+
+#[global_allocator]
+static HEAP: NoHeap = NoHeap;

@@ -3,17 +3,35 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+mod article;
+mod attacks;
 mod board;
+mod canaries;
 mod conformance;
+mod images;
+mod interrupts;
 mod tally;
+
+/// The hostile library, as the kernel sees it.
+mod hostile {
+    omniglot::include_library!("hostile");
+}
 
 use tally::Tally;
 
 #[riscv_rt::entry]
 fn main() -> ! {
+    board::set_protection();
     board::interrupts_on();
     let mut tally = Tally::default();
+    article::run(&mut tally);
     conformance::run(&mut tally);
+    images::run(&mut tally);
+    interrupts::run(&mut tally);
+    attacks::run(&mut tally);
+    images::locked(&mut tally);
     tally.report();
     board::finish(tally.is_good())
 }

@@ -16,6 +16,8 @@ pub(crate) enum Task {
     Lint,
     /// Build programs for RISC-V and run them.
     Emulate,
+    /// Start a virtual machine.
+    Guest,
 }
 
 /// A Debian package, and how to tell that what it holds is there.
@@ -65,6 +67,9 @@ const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
 
 /// The tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate];
+
+/// Virtual machines alone.
+const GUESTS: &[Task] = &[Task::Guest];
 
 /// All the packages.
 const PACKAGES: &[Package] = &[
@@ -202,6 +207,24 @@ const PACKAGES: &[Package] = &[
         signs: &[Sign::RiscvTargetOr(&Sign::Command("ld.lld-19"))],
         tasks: RISCV,
     },
+    Package {
+        name: "qemu-system-x86",
+        reason: "the machine with protection keys that tests run in",
+        signs: &[Sign::Command("qemu-system-x86_64")],
+        tasks: GUESTS,
+    },
+    Package {
+        name: "busybox-static",
+        reason: "the shell and the tools in that machine",
+        signs: &[Sign::Command("busybox")],
+        tasks: GUESTS,
+    },
+    Package {
+        name: "zstd",
+        reason: "unpacks that machine's kernel",
+        signs: &[Sign::Command("zstd")],
+        tasks: GUESTS,
+    },
 ];
 
 /// Whether `task` builds for RISC-V and `machine` has no Rust toolchain with that target.
@@ -275,14 +298,18 @@ mod tests {
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
         assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[15..]].concat());
+        assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
     }
 
     #[test]
     fn a_full_machine_lacks_nothing() {
         let full = TempDir::new();
         for file in [
+            "usr/bin/busybox",
             "usr/bin/cc",
             "usr/bin/pkg-config",
+            "usr/bin/qemu-system-x86_64",
+            "usr/bin/zstd",
             "usr/include/stdio.h",
             "usr/include/png.h",
             "usr/include/zlib.h",
@@ -311,6 +338,7 @@ mod tests {
             full.touch(file);
         }
         assert_eq!(names(Task::Test, &full), [""; 0]);
+        assert_eq!(names(Task::Guest, &full), [""; 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Description, Error, Result, Window};
+use omniglot_core::{Error, Result, Window};
 use rustix::fs::{FileType, fstat};
 
 use super::channel::{Channel, Message};
@@ -16,9 +16,9 @@ use super::filters::filters;
 use super::generation;
 use super::images::{self, Programs};
 use super::layout::{Layout, Orders};
-use super::libraries::Libraries;
 use super::mapping::Mapping;
 use super::opener::Opener;
+use super::plan::Plan;
 use super::report::explain;
 use super::spawner;
 use super::system::failed;
@@ -39,6 +39,7 @@ const OPENER_SLEEP: rustix::event::Timespec =
     rustix::event::Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// A worker in which a library is loaded; the worker goes first when it is dropped.
+#[derive(Debug)]
 pub(super) struct Started {
     pub(super) worker: Worker,
     pub(super) window: Window,
@@ -73,47 +74,36 @@ fn is_pipe(file: impl AsFd) -> bool {
 
 /// A worker that is loading.
 struct Start<'a> {
-    description: &'a Description,
-    options: &'a Options,
+    plan: &'a Plan,
     programs: &'static Programs,
     shims: Arc<OwnedFd>,
-    readable: Vec<PathBuf>,
     layout: Layout,
     window: Window,
     channel: Channel,
 }
 
 /// Starts a worker and loads the library in it.
-pub(super) fn start(description: &Description, options: &Options) -> Result<Started> {
-    let libraries = Libraries::check(options)?;
-    let readable = files::readable(&options.library_directories, &libraries.files);
-    let guard = Guard::of(options, &readable)?;
-    start_guarded(description, options, &libraries, readable, &guard)
+pub(super) fn start(plan: &Plan) -> Result<Started> {
+    start_guarded(plan, &Guard::of(&plan.options, &plan.readable)?)
 }
 
-fn start_guarded(
-    description: &Description,
-    options: &Options,
-    libraries: &Libraries,
-    readable: Vec<PathBuf>,
-    guard: &Guard,
-) -> Result<Started> {
-    if description.image.is_empty() {
+fn start_guarded(plan: &Plan, guard: &Guard) -> Result<Started> {
+    if plan.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
             remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
         });
     }
-    let layout = Layout::new(options)?;
+    let layout = Layout::new(&plan.options)?;
     let generation = generation::current()?;
     let spins = spins();
     let (mapping, file) = Mapping::create(layout.size)?;
     let mut window = mapping.window(layout.base);
-    write_orders(&layout, &mut window, options, libraries, guard, spins)?;
+    write_orders(&layout, &mut window, plan, guard, spins)?;
     let channel = Channel::new(Arc::new(mapping), spins);
     let programs = images::programs()?;
-    let shims = images::shims(description.image)?;
-    let start = Start { description, options, programs, shims, readable, layout, window, channel };
+    let shims = images::shims(plan.description.image)?;
+    let start = Start { plan, programs, shims, layout, window, channel };
     start.run(&file, guard, generation)
 }
 
@@ -128,11 +118,11 @@ fn spins() -> u32 {
 fn write_orders(
     layout: &Layout,
     window: &mut Window,
-    options: &Options,
-    libraries: &Libraries,
+    plan: &Plan,
     guard: &Guard,
     spins: u32,
 ) -> Result<()> {
+    let Plan { options, libraries, .. } = plan;
     let filters = filters(options.allow, layout.size)?;
     layout.write(
         window,
@@ -159,7 +149,7 @@ impl Start<'_> {
             Guard::Host => self.opener(&worker, &socket)?,
         };
         let image = self.wait_until_loaded(&mut worker, opener.as_ref())?;
-        let tables = Tables::read(&self.window, image, self.description)?;
+        let tables = Tables::read(&self.window, image, &self.plan.description)?;
         drop(opener);
         let Self { layout, window, channel, .. } = self;
         Ok(Started { worker, window, layout, channel, tables, generation })
@@ -177,7 +167,7 @@ impl Start<'_> {
             self.programs.linker.as_fd(),
             rules,
         ])?;
-        let keep_stderr = self.options.allow.contains(Permission::Stderr);
+        let keep_stderr = self.plan.options.allow.contains(Permission::Stderr);
         let spawned = spawner::spawn(generation, &self.programs.stub, theirs, keep_stderr)?;
         Ok((Worker::of(spawned, generation), ours))
     }
@@ -192,7 +182,7 @@ impl Start<'_> {
         Ok(Some(Opener {
             listener,
             memory,
-            readable: self.readable.clone(),
+            readable: self.plan.readable.clone(),
             loader: self.programs.loader.as_fd(),
             shims: self.shims.as_fd(),
         }))
@@ -200,7 +190,7 @@ impl Start<'_> {
 
     /// The address of the image in the window, once it is there.
     fn wait_until_loaded(&self, worker: &mut Worker, opener: Option<&Opener<'_>>) -> Result<usize> {
-        let limit = self.options.start_timeout;
+        let limit = self.plan.options.start_timeout;
         let started = Instant::now();
         while !self.channel.is_answered() {
             let left = limit.saturating_sub(started.elapsed());
@@ -224,7 +214,7 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        explain(said, worker.end(), &self.window, &self.layout, self.description)
+        explain(said, worker.end(), &self.window, &self.layout, &self.plan.description)
     }
 }
 
@@ -234,16 +224,16 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use omniglot_core::Description;
+
     use super::super::instance::Linux;
     use super::support::{Shim, call, sample, sample_with};
     use super::*;
 
     /// Starts a worker as on a kernel without Landlock.
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
-        let libraries = Libraries::check(options)?;
-        let readable = files::readable(&options.library_directories, &libraries.files);
-        let started = start_guarded(description, options, &libraries, readable, &Guard::Host)?;
-        Ok(Linux::of(started, description, options))
+        let plan = Plan::new(description, options)?;
+        Ok(Linux::of(start_guarded(&plan, &Guard::Host)?, plan))
     }
 
     #[test]

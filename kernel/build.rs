@@ -1,6 +1,0 @@
-//! Has the linker lay the kernel out as memory.x says.
-fn main() {
-    println!("cargo:rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
-    println!("cargo:rustc-link-arg=-Tmemory.x");
-    println!("cargo:rustc-link-arg=-Tlink.x");
-}
