@@ -1,13 +1,10 @@
 //! The foreign libraries: where they are, and who uses them.
 #![allow(unsafe_code)]
 
-use kernel::hil::time::Freq10MHz;
 use omniglot::{Error, Library, Result};
 use omniglot_pmp::{ForeignRegion, Pmp};
 use omniglot_tock::TockHart;
-use omniglot_tock_capsule::foreign::littlefs::Littlefs;
-use omniglot_tock_capsule::foreign::monocypher::Monocypher;
-use omniglot_tock_capsule::{Demonstration, Disk};
+use omniglot_tock_capsule::{Demonstration, Disk, Place};
 use qemu_rv32_virt_chip::chip::QemuRv32VirtClint;
 use qemu_rv32_virt_chip::clint::CLINT_BASE;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -15,13 +12,14 @@ use static_cell::{ConstStaticCell, StaticCell};
 #[path = "../../memory.rs"]
 mod memory;
 
-/// How fast the machine timer counts ([`Freq10MHz`]).
+/// How fast the machine timer counts.
 const HERTZ: u64 = 10_000_000;
 
 type Runtime = Pmp<TockHart<QemuRv32VirtClint<'static>, HERTZ>>;
 
 static DISK: ConstStaticCell<Disk> = ConstStaticCell::new(Disk::new());
 static DEMONSTRATION: StaticCell<Demonstration<Runtime>> = StaticCell::new();
+static FORBIDDEN: StaticCell<[Place; 4]> = StaticCell::new();
 
 /// Starts the libraries, and makes the capsule that uses them.
 ///
@@ -32,9 +30,19 @@ pub(crate) unsafe fn start() -> Result<&'static Demonstration<Runtime>> {
     let monocypher = unsafe { library(memory::MONOCYPHER) }?;
     // SAFETY: as above.
     let littlefs = unsafe { library(memory::LITTLEFS) }?;
-    let forbidden = (&raw const DEMONSTRATION).addr();
+    let forbidden = FORBIDDEN.init(forbidden());
     let demonstration = Demonstration::new(monocypher, littlefs, DISK.take(), forbidden);
     Ok(DEMONSTRATION.init(demonstration))
+}
+
+/// What no library must reach. Tock itself can.
+fn forbidden() -> [Place; 4] {
+    [
+        Place { name: "the kernel's code", address: (start as *const ()).addr() },
+        Place { name: "the kernel's RAM", address: (&raw const DEMONSTRATION).addr() },
+        Place { name: "the serial line", address: 0x1000_0000 },
+        Place { name: "the timer", address: (&raw const *CLINT_BASE).addr() },
+    ]
 }
 
 /// Starts a library in its region.

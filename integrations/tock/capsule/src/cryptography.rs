@@ -43,7 +43,8 @@ pub(crate) fn is_signature<R: Runtime>(
     message: &[u8],
 ) -> Result<bool> {
     library.scope(|scope| {
-        let (signature, public) = (scope.copy_in(&signed.signature)?, scope.copy_in(&signed.public)?);
+        let (signature, public) =
+            (scope.copy_in(&signed.signature)?, scope.copy_in(&signed.public)?);
         let message = scope.copy_in(message)?;
         Ok(scope.crypto_ed25519_check(signature, public, message, message.len())? == 0)
     })

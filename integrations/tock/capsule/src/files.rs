@@ -35,10 +35,7 @@ struct Callbacks {
 }
 
 /// Puts an empty file system on the disk.
-pub(crate) fn format<R: Runtime>(
-    library: &mut Littlefs<R>,
-    disk: &mut Disk,
-) -> Result<Answer<()>> {
+pub(crate) fn format<R: Runtime>(library: &mut Littlefs<R>, disk: &mut Disk) -> Result<Answer<()>> {
     on(library, disk, |scope, config| {
         let system = single::<lfs_t, R>(scope)?;
         scope.lfs_format(system, config).map(done)

@@ -15,4 +15,4 @@ pub mod foreign;
 mod steps;
 
 pub use disk::Disk;
-pub use steps::Demonstration;
+pub use steps::{Demonstration, Place};

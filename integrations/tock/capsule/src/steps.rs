@@ -37,7 +37,16 @@ pub struct Demonstration<R: Runtime> {
     monocypher: MapCell<Monocypher<R>>,
     littlefs: MapCell<Littlefs<R>>,
     disk: TakeCell<'static, Disk>,
-    forbidden: usize,
+    forbidden: &'static [Place],
+}
+
+/// Something that no library can reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// What is there.
+    pub name: &'static str,
+    /// Its address.
+    pub address: usize,
 }
 
 impl<R: Runtime> fmt::Debug for Demonstration<R> {
@@ -47,23 +56,24 @@ impl<R: Runtime> fmt::Debug for Demonstration<R> {
 }
 
 impl<R: Runtime> Demonstration<R> {
-    const STEPS: [fn(&Self); 7] = [
+    const STEPS: [fn(&Self); 9] = [
         Self::hash,
         Self::sign,
         Self::format,
-        Self::keep,
+        Self::write,
         Self::misbehave,
-        Self::go_on,
+        Self::trespass,
+        Self::hash,
+        Self::read_again,
         Self::hang,
     ];
 
-    /// Takes two libraries and a disk. `forbidden` is an address of the kernel's own, which
-    /// no library should be able to read.
+    /// Takes two libraries and a disk, and places that are not theirs.
     pub fn new(
         monocypher: Monocypher<R>,
         littlefs: Littlefs<R>,
         disk: &'static mut Disk,
-        forbidden: usize,
+        forbidden: &'static [Place],
     ) -> Self {
         Self {
             call: DeferredCall::new(),
@@ -105,27 +115,51 @@ impl<R: Runtime> Demonstration<R> {
         });
     }
 
-    fn keep(&self) {
-        self.with_littlefs("write and read back", |littlefs, disk| {
-            let mut back = [0; 2 * MESSAGE.len()];
+    fn write(&self) {
+        self.with_littlefs("write a file", |littlefs, disk| {
             let written = files::write(littlefs, disk, FILE, MESSAGE)?;
+            Ok(written.map_or("REFUSED", |()| "done"))
+        });
+        self.read();
+    }
+
+    fn read(&self) {
+        self.with_littlefs("read it back", |littlefs, disk| {
+            let mut back = [0; 2 * MESSAGE.len()];
             let read = files::read(littlefs, disk, FILE, &mut back)?;
             let same = read.is_ok_and(|len| back.get(..len) == Some(MESSAGE));
-            Ok(if written.is_ok() && same { "the same bytes" } else { "WRONG" })
+            Ok(if same { "the same bytes" } else { "WRONG" })
         });
     }
 
-    /// Has a library read what is not its own.
+    /// Has one library read what is Tock's, and the other write there.
     fn misbehave(&self) {
-        self.with_littlefs("read the kernel's memory", |littlefs, _| {
-            littlefs.lfs_crc(0, Ptr::from_addr(self.forbidden), 4)
-        });
-        self.with_littlefs("anything after that", |littlefs, _| littlefs.lfs_crc(0, Ptr::null(), 0));
+        for Place { name, address } in self.forbidden {
+            let place = Ptr::from_addr(*address);
+            self.with_littlefs(name, |littlefs, _| littlefs.lfs_crc(0, place, 4));
+            self.littlefs.map(Littlefs::reset);
+            self.with_monocypher(name, |monocypher| {
+                monocypher.crypto_wipe(place, 4).map(|()| "WRITTEN")
+            });
+            self.monocypher.map(Monocypher::reset);
+        }
     }
 
-    /// The other library notices nothing of it.
-    fn go_on(&self) {
-        self.hash();
+    /// Has a library read what the other one keeps.
+    fn trespass(&self) {
+        let address = self
+            .monocypher
+            .map(|monocypher| monocypher.scope(|scope| Ok(scope.copy_in(&SEED)?.as_ptr().addr())));
+        let Some(Ok(address)) = address else { return };
+        self.with_littlefs("the other library's key", |littlefs, _| {
+            littlefs.lfs_crc(0, Ptr::from_addr(address), 4)
+        });
+        self.littlefs.map(Littlefs::reset);
+    }
+
+    /// The library was started again, and the disk is the capsule's.
+    fn read_again(&self) {
+        self.read();
     }
 
     /// Has a library take longer than it may.
@@ -133,6 +167,9 @@ impl<R: Runtime> Demonstration<R> {
         self.with_monocypher("a signature in 100 us", |monocypher| {
             monocypher.set_timeout(Some(IMPATIENCE));
             cryptography::sign(monocypher, &SEED, MESSAGE).map(|_| "in time")
+        });
+        self.with_monocypher("after that", |monocypher| {
+            cryptography::hash(monocypher, b"abc").map(|_| "ALIVE")
         });
     }
 
