@@ -115,7 +115,9 @@ impl Alarmed {
             // What is in the past goes off at once.
             Some(at) => timer.set_alarm(now, Ticks64::from(at.saturating_sub(now.into_u64()))),
             // The machine timer can always be turned off.
-            None => drop(timer.disarm()),
+            None => {
+                let _ = timer.disarm();
+            }
         }
         CSR.mie.modify(if self.is_enabled { mie::mtimer::SET } else { mie::mtimer::CLEAR });
     }

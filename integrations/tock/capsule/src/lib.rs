@@ -10,9 +10,11 @@
 
 mod cryptography;
 mod disk;
+mod driver;
 mod files;
 pub mod foreign;
 mod steps;
 
 pub use disk::Disk;
+pub use driver::DRIVER;
 pub use steps::{Demonstration, Place};

@@ -171,6 +171,22 @@ impl<R: Runtime> Demonstration<R> {
         self.with_monocypher("after that", |monocypher| {
             cryptography::hash(monocypher, b"abc").map(|_| "ALIVE")
         });
+        self.monocypher.map(|monocypher| {
+            monocypher.set_timeout(None);
+            monocypher.reset()
+        });
+    }
+
+    /// The first four bytes of the hash of a number. A library that fails is started again.
+    pub(crate) fn hash_word(&self, word: u32) -> Option<u32> {
+        let hash = self.monocypher.map(|monocypher| {
+            let hash = cryptography::hash(monocypher, &word.to_le_bytes());
+            if hash.is_err() {
+                let _ = monocypher.reset();
+            }
+            hash
+        });
+        hash?.ok()?.first_chunk().copied().map(u32::from_le_bytes)
     }
 
     fn with_monocypher<T: Display>(
