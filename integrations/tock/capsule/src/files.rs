@@ -1,6 +1,7 @@
 //! Files by littlefs, on the capsule's [`Disk`].
 
 use core::cell::RefCell;
+use core::fmt;
 
 use omniglot::{Error, FnPtr, Foreign, Ptr, RefMut, Result, Runtime, Scope, Void};
 
@@ -19,8 +20,17 @@ const CYCLES: i32 = 500;
 /// What littlefs answers if its device fails.
 const DEVICE_FAILED: i32 = lfs_error::LFS_ERR_IO as i32;
 
-/// littlefs's own error numbers: a library that did its work and refused.
-pub(crate) type Answer<T> = core::result::Result<T, i32>;
+/// Why something was not done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// Something was wrong with the library, or with what it was called with.
+    Foreign(Error),
+    /// littlefs did its work and refused, with this error number of its own.
+    Refused(i32),
+}
+
+/// What littlefs did.
+pub(crate) type Outcome<T> = core::result::Result<T, Failure>;
 type InScope<'a, 's, 'e, R> = &'a mut Scope<'s, 'e, Api<R>>;
 /// The device while littlefs works. Each callback borrows it for itself alone.
 type Device<'a> = RefCell<&'a mut Disk>;
@@ -34,11 +44,26 @@ struct Callbacks {
     sync: FnPtr<lfs_config_sync_fn>,
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Foreign(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign(error) => error.fmt(out),
+            Self::Refused(code) => write!(out, "littlefs refused, with its error {code}"),
+        }
+    }
+}
+
 /// Puts an empty file system on the disk.
-pub(crate) fn format<R: Runtime>(library: &mut Littlefs<R>, disk: &mut Disk) -> Result<Answer<()>> {
+pub(crate) fn format<R: Runtime>(library: &mut Littlefs<R>, disk: &mut Disk) -> Outcome<()> {
     on(library, disk, |scope, config| {
         let system = single::<lfs_t, R>(scope)?;
-        scope.lfs_format(system, config).map(done)
+        done(scope.lfs_format(system, config)?).map(|_| ())
     })
 }
 
@@ -48,52 +73,48 @@ pub(crate) fn write<R: Runtime>(
     disk: &mut Disk,
     path: &str,
     bytes: &[u8],
-) -> Result<Answer<()>> {
+) -> Outcome<()> {
     let flags = lfs_open_flags::LFS_O_WRONLY as i32 | lfs_open_flags::LFS_O_CREAT as i32;
     on_file(library, disk, (path, flags), |scope, system, file| {
         let from = scope.copy_in(bytes)?.as_ptr().cast();
-        scope.lfs_file_write(system, file, from, bytes.len() as u32)
+        done(scope.lfs_file_write(system, file, from, bytes.len() as u32)?).map(|_| ())
     })
-    .map(|written| written.map(|_| ()))
 }
 
-/// Mounts the file system, reads a file and unmounts it. Gives how many bytes were read.
+/// Mounts the file system, reads a file and unmounts it. Gives how many bytes littlefs says
+/// it read: the rest of `bytes` is of no use, and it may be more than there are.
 pub(crate) fn read<R: Runtime>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
     path: &str,
     bytes: &mut [u8],
-) -> Result<Answer<usize>> {
+) -> Outcome<usize> {
     let flags = lfs_open_flags::LFS_O_RDONLY as i32;
     on_file(library, disk, (path, flags), |scope, system, file| {
         let buffer = scope.zeroed::<u8>(bytes.len())?;
         let to = buffer.as_ptr().cast();
-        let count = scope.lfs_file_read(system, file, to, bytes.len() as u32)?;
+        let count = done(scope.lfs_file_read(system, file, to, bytes.len() as u32)?)?;
         scope.read_into(buffer, bytes)?;
         Ok(count)
     })
-    .map(|count| count.map(|count| bytes.len().min(count as usize)))
 }
 
-/// Works with one file of the mounted file system. `work` gives littlefs's answer.
-fn on_file<R: Runtime>(
+/// Works with one file of the mounted file system.
+fn on_file<R: Runtime, T>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
     (path, flags): (&str, i32),
-    work: impl FnOnce(InScope<'_, '_, '_, R>, RefMut<lfs_t>, RefMut<lfs_file_t>) -> Result<i32>,
-) -> Result<Answer<i32>> {
+    work: impl FnOnce(InScope<'_, '_, '_, R>, RefMut<lfs_t>, RefMut<lfs_file_t>) -> Outcome<T>,
+) -> Outcome<T> {
     on(library, disk, |scope, config| {
         let (system, file) = (single::<lfs_t, R>(scope)?, single::<lfs_file_t, R>(scope)?);
         let (path, settings) = (scope.str(path)?, file_settings(scope)?);
-        let answers = [
-            scope.lfs_mount(system, config)?,
-            scope.lfs_file_opencfg(system, file, path, flags, settings)?,
-            work(scope, system, file)?,
-            scope.lfs_file_close(system, file)?,
-            scope.lfs_unmount(system)?,
-        ];
-        let refused = answers.into_iter().find(|answer| *answer < 0);
-        Ok(refused.map_or(Ok(answers[2]), Err))
+        done(scope.lfs_mount(system, config)?)?;
+        done(scope.lfs_file_opencfg(system, file, path, flags, settings)?)?;
+        let outcome = work(scope, system, file);
+        done(scope.lfs_file_close(system, file)?)?;
+        done(scope.lfs_unmount(system)?)?;
+        outcome
     })
 }
 
@@ -101,15 +122,15 @@ fn on_file<R: Runtime>(
 fn on<R: Runtime, T>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
-    work: impl FnOnce(InScope<'_, '_, '_, R>, RefMut<lfs_config>) -> Result<T>,
-) -> Result<T> {
+    work: impl FnOnce(InScope<'_, '_, '_, R>, RefMut<lfs_config>) -> Outcome<T>,
+) -> Outcome<T> {
     let disk = RefCell::new(disk);
     with_callbacks(library, &disk, |api, callbacks| {
         api.scope(|scope| {
             let config = configure(scope, callbacks)?;
-            work(scope, config)
+            Ok(work(scope, config))
         })
-    })
+    })?
 }
 
 /// Runs `work` while there are C functions that call the disk.
@@ -200,6 +221,6 @@ fn single<T: Foreign, R: Runtime>(scope: InScope<'_, '_, '_, R>) -> Result<RefMu
 }
 
 /// littlefs's answer, if it is not an error.
-fn done(answer: i32) -> Answer<()> {
-    if answer < 0 { Err(answer) } else { Ok(()) }
+fn done(answer: i32) -> Outcome<usize> {
+    usize::try_from(answer).map_err(|_| Failure::Refused(answer))
 }
