@@ -106,13 +106,13 @@ fn reset_often(linux: &mut Linux, times: usize) {
 }
 
 fn leaks() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     reset_often(&mut linux, 20);
     drop(linux);
     wait_for("the end of all workers", || children().is_empty());
     wait_for("the end of the thread", || helpers() == 0);
     let before = (descriptors(), windows());
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     reset_often(&mut linux, 1000);
     assert!(children().len() <= 5, "its worker, a spare, one in the making, two dead ones");
     drop(linux);
@@ -127,7 +127,7 @@ fn nothing_is_left_of_a_thousand_resets() {
 }
 
 fn spares_go_with_the_last_instance() {
-    let (mut one, mut other) = (start(), start());
+    let (mut one, mut other) = (start::<omniglot_linux::Linux>(), start::<omniglot_linux::Linux>());
     one.reset().expect("a reset");
     other.reset().expect("a reset");
     wait_for_spares(&one, 1);
@@ -159,7 +159,7 @@ fn processor_time(process: &str) -> u64 {
 }
 
 fn idle() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     linux.reset().expect("a reset");
     works(&mut linux);
     wait_for_spares(&linux, 1);
@@ -178,7 +178,7 @@ fn spares_cost_nothing_while_they_wait() {
 }
 
 fn host() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("worker and spare", || children().len() == 2);
@@ -226,7 +226,7 @@ fn in_child(mut linux: Linux) -> i32 {
 }
 
 fn fork_with_spares() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("the end of the thread", || helpers() == 0 && children().len() == 2);
@@ -276,7 +276,7 @@ fn limited<T>(resource: libc::__rlimit_resource_t, limit: u64, run: impl FnOnce(
 fn without_spares() -> Linux {
     let mut options = Options::default();
     options.spares = Some(0);
-    start_with(&options)
+    start_with::<omniglot_linux::Linux>(&options)
 }
 
 /// A reset that fails leaves the instance poisoned, and a later one is good.
@@ -349,7 +349,7 @@ fn a_reset_without_processes_fails_and_a_later_one_succeeds() {
 }
 
 fn killed_spares() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("worker and spare", || children().len() == 2);
@@ -373,7 +373,7 @@ fn options_hold_in_the_next_life() {
     let mut options = Options::default();
     options.allow = Permissions::default().with(Permission::Random);
     options.timeout = Some(Duration::from_millis(200));
-    let mut linux = start_with(&options);
+    let mut linux = start_with::<omniglot_linux::Linux>(&options);
     for _ in 0..2 {
         assert!(call(&mut linux, Shim::Random, 0, 0).is_ok());
         let denied = call(&mut linux, Shim::Time, 0, 0);
@@ -390,7 +390,7 @@ fn libraries_with_the_same_options_share_no_spares() {
     let other = sample_with(&["-DCONSTRUCTOR=data=7"]);
     let mut options = Options::default();
     options.spares = Some(1);
-    let mut first = start_with(&options);
+    let mut first = start_with::<omniglot_linux::Linux>(&options);
     let mut second = Linux::start(&other, &options).expect("it loads");
     for _ in 0..3 {
         first.reset().expect("a reset");
@@ -404,7 +404,7 @@ fn libraries_with_the_same_options_share_no_spares() {
 
 #[test]
 fn a_reset_in_a_callback_ends_the_call() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     let event = support::enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, omniglot_core::Event::Callback { .. }));
     linux.reset().expect("a reset");

@@ -50,7 +50,9 @@ impl Protection {
             || !K::ENTRIES.is_multiple_of(PER_REGISTER)
             || K::FIRST_ENTRY + ENTRIES > K::ENTRIES
         {
-            return Err(Error::Misuse("Kernel: three of up to 16 PMP entries, in fours, are needed"));
+            return Err(Error::Misuse(
+                "Kernel: three of up to 16 PMP entries, in fours, are needed",
+            ));
         }
         check_lockdown::<K>()?;
         let addresses = [start, code_end, end].map(|address| (address as u32) >> SHIFT);

@@ -46,7 +46,10 @@ mod pool;
 pub use builder::Builder;
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
-pub use omniglot_linux::{InterruptHandle, Isolation, Linux, Permission, Permissions};
+pub use omniglot_linux::{
+    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
+    Unprotected,
+};
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};
 

@@ -22,8 +22,8 @@ pub(crate) struct Suite {
     inside: &'static [Inside],
 }
 
-/// A test program that runs in a guest. Its package should say `test = false` of it, so that it
-/// runs nowhere else.
+/// A test program that runs in a guest. Its package should say `test = false` of it, unless it is to
+/// run elsewhere, too.
 #[derive(Debug)]
 struct Inside {
     package: &'static str,
@@ -42,6 +42,8 @@ enum Packages {
     Others,
     /// A package outside the workspace, by its directory, whose program runs in QEMU.
     Emulated(&'static str),
+    /// The kernel, which is not in the workspace either.
+    Kernel,
 }
 
 /// All the suites, in the order in which they run.
@@ -97,13 +99,27 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "keys",
         about: "What needs protection keys, in a virtual machine",
-        packages: Packages::Only(&["omniglot-guest"]),
-        inside: &[Inside { package: "omniglot-guest", target: "inside", files: &[] }],
+        packages: Packages::Only(&["omniglot-guest", "omniglot-in-process"]),
+        inside: &[
+            Inside { package: "omniglot-conformance", target: "keys", files: &[] },
+            Inside { package: "omniglot-in-process", target: "calls", files: &[] },
+            Inside { package: "omniglot-in-process", target: "failures", files: &[] },
+            Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
+            Inside { package: "omniglot-in-process", target: "keys", files: &[] },
+            Inside { package: "omniglot-guest", target: "inside", files: &[] },
+            Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
+        ],
     },
     Suite {
         name: "pmp",
         about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated("tests/pmp"),
+        inside: &[],
+    },
+    Suite {
+        name: "kernel",
+        about: "The kernel and its foreign libraries, in QEMU, from inside and outside",
+        packages: Packages::Kernel,
         inside: &[],
     },
 ];
@@ -142,8 +158,12 @@ impl Suite {
 
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
-        if let Packages::Emulated(directory) = self.packages {
-            return Ok(vec![emulate(directory, workspace)?]);
+        match self.packages {
+            Packages::Emulated(directory) => {
+                return Ok(vec![xtask(&["emulate", directory], workspace)?]);
+            }
+            Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
+            Packages::Only(_) | Packages::Others => {}
         }
         let mut here = test_command(workspace);
         here.args(self.selection());
@@ -168,7 +188,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) => Vec::new(),
+            Packages::Emulated(_) | Packages::Kernel => Vec::new(),
         }
     }
 
@@ -176,15 +196,15 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others | Packages::Emulated(_) => &[],
+            Packages::Others | Packages::Emulated(_) | Packages::Kernel => &[],
         }
     }
 }
 
-/// xtask itself once more, to run the program of the package in `directory`.
-fn emulate(directory: &str, workspace: &Workspace) -> Result<Command> {
+/// xtask itself once more, to do something else.
+fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
-    command.args(["emulate", directory]);
+    command.args(arguments);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
     command.current_dir(workspace.root());
     Ok(command)
@@ -255,8 +275,9 @@ mod tests {
             "conformance",
             "demo",
             "examples",
-            "pmp",
             "keys",
+            "pmp",
+            "kernel",
         ];
         assert_eq!(names, all);
     }

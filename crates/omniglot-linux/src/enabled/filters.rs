@@ -16,7 +16,7 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
-use crate::{Permission, Permissions};
+use crate::{Fate, Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Outcome<T> = core::result::Result<T, BackendError>;
@@ -359,7 +359,36 @@ fn instruction_bytes(instruction: &seccompiler::sock_filter) -> [u8; 8] {
     [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
 }
 
+/// What the filter for serving does with the system call of this name.
+pub(crate) fn fate_of(name: &str) -> Option<Fate> {
+    let call = name.parse::<Sysno>().ok()?;
+    let refused = [SERVE_REFUSALS.no_memory, SERVE_REFUSALS.not_permitted].concat();
+    let fates = [
+        (SERVE, Fate::Allowed),
+        (SERVE_REFUSALS.ignored, Fate::Ignored),
+        (&refused, Fate::Refused),
+        (CLOCK, Fate::Permitted(Permission::Clock)),
+        (RANDOM, Fate::Permitted(Permission::Random)),
+    ];
+    let fate = fates.iter().find(|(calls, _)| calls.contains(&call));
+    Some(fate.map_or(Fate::Ends, |(_, fate)| *fate))
+}
+
 /// The name of a system call, for messages.
 pub(super) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
+}
+
+/// The result of a call after loading that fails, or seems to work, without being made;
+/// `None` for one that ends foreign code (or is allowed).
+pub(super) fn refusal(number: u64) -> Option<i64> {
+    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
+    let Refusals { ignored, no_memory, not_permitted } = SERVE_REFUSALS;
+    if ignored.contains(&call) {
+        return Some(0);
+    }
+    if no_memory.contains(&call) {
+        return Some(-i64::from(ENOMEM));
+    }
+    not_permitted.contains(&call).then_some(-i64::from(EPERM))
 }

@@ -22,7 +22,7 @@ use crate::{Options, Permission};
 /// A foreign library in a process of its own.
 ///
 /// Dropping it kills the process; nothing of it is left then.
-pub struct Linux {
+pub struct Process {
     started: Started,
     plan: Arc<Plan>,
     /// Made when first needed.
@@ -50,9 +50,9 @@ enum Health {
     Poisoned(Cause),
 }
 
-impl fmt::Debug for Linux {
+impl fmt::Debug for Process {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Linux")
+        out.debug_struct("Process")
             .field("library", &self.plan.description.name)
             .field("process", &self.started.worker.id())
             .field("calls", &self.calls)
@@ -61,7 +61,7 @@ impl fmt::Debug for Linux {
     }
 }
 
-impl Linux {
+impl Process {
     /// Loads a library in a fresh worker process: Linux 5.9 or later with seccomp and
     /// `/proc`, and 5.13 with Landlock for the fastest start.
     ///
@@ -277,7 +277,7 @@ impl Linux {
 // 3); a reset exchanges both together, with `self` borrowed by `&mut`. Foreign code
 // runs in another process, which shares nothing else with this one, so it writes no
 // host memory; is_concurrent says that it may run at any time.
-unsafe impl Runtime for Linux {
+unsafe impl Runtime for Process {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
     type InterruptHandle = InterruptHandle;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use omniglot_core::{Error, Result};
 
 use super::channel::wake_host;
+use super::in_process::Interrupter;
 use super::mapping::Mapping;
 
 /// Which call runs, and which was interrupted: calls are counted from 1, over all lives
@@ -59,13 +60,22 @@ impl Interrupts {
 
 /// Interrupts the call that an instance is running, from any thread.
 #[derive(Clone, Debug)]
-pub struct InterruptHandle {
-    interrupts: Arc<Interrupts>,
+pub struct InterruptHandle(Target);
+
+/// Where the instance's calls run.
+#[derive(Clone, Debug)]
+enum Target {
+    Worker(Arc<Interrupts>),
+    ThisProcess(Interrupter),
 }
 
 impl InterruptHandle {
     pub(super) fn new(interrupts: &Arc<Interrupts>) -> Self {
-        Self { interrupts: Arc::clone(interrupts) }
+        Self(Target::Worker(Arc::clone(interrupts)))
+    }
+
+    pub(super) const fn of(interrupter: Interrupter) -> Self {
+        Self(Target::ThisProcess(interrupter))
     }
 
     /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
@@ -76,11 +86,20 @@ impl InterruptHandle {
     /// call. The handle stays valid when the instance is reset; an interruption that was
     /// meant for a call before the reset hits none after it.
     pub fn interrupt(&self) {
-        let running = self.interrupts.running.load(Ordering::Acquire);
+        match &self.0 {
+            Target::Worker(interrupts) => interrupts.interrupt(),
+            Target::ThisProcess(interrupter) => interrupter.interrupt(),
+        }
+    }
+}
+
+impl Interrupts {
+    fn interrupt(&self) {
+        let running = self.running.load(Ordering::Acquire);
         if running == 0 {
             return;
         }
-        self.interrupts.interrupted.fetch_max(running, Ordering::AcqRel);
-        self.interrupts.wake();
+        self.interrupted.fetch_max(running, Ordering::AcqRel);
+        self.wake();
     }
 }

@@ -47,6 +47,17 @@ pub(super) struct Started {
     pub(super) channel: Channel,
     pub(super) tables: Tables,
     pub(super) generation: u64,
+    /// The window's memory, where the worker departs.
+    pub(super) file: Option<OwnedFd>,
+}
+
+/// What a worker does when it has loaded its library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It serves calls.
+    Serve,
+    /// It waits to be copied and killed; the host runs the library itself.
+    Depart,
 }
 
 /// Who keeps a worker from files that are none of its business.
@@ -75,6 +86,7 @@ fn is_pipe(file: impl AsFd) -> bool {
 /// A worker that is loading.
 struct Start<'a> {
     plan: &'a Plan,
+    purpose: Purpose,
     programs: &'static Programs,
     shims: Arc<OwnedFd>,
     layout: Layout,
@@ -84,27 +96,37 @@ struct Start<'a> {
 
 /// Starts a worker and loads the library in it.
 pub(super) fn start(plan: &Plan) -> Result<Started> {
-    start_guarded(plan, &Guard::of(&plan.options, &plan.readable)?)
+    let guard = Guard::of(&plan.options, &plan.readable)?;
+    start_guarded(plan, &guard, Purpose::Serve, Layout::new(&plan.options)?)
 }
 
-fn start_guarded(plan: &Plan, guard: &Guard) -> Result<Started> {
+/// Starts a worker that loads the library and then waits to be copied and killed.
+pub(super) fn start_to_depart(plan: &Plan, layout: Layout) -> Result<Started> {
+    let guard = Guard::of(&plan.options, &plan.readable)?;
+    start_guarded(plan, &guard, Purpose::Depart, layout)
+}
+
+fn start_guarded(
+    plan: &Plan,
+    guard: &Guard,
+    purpose: Purpose,
+    layout: Layout,
+) -> Result<Started> {
     if plan.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
             remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
         });
     }
-    let layout = Layout::new(&plan.options)?;
     let generation = generation::current()?;
-    let spins = spins();
     let (mapping, file) = Mapping::create(layout.size)?;
     let mut window = mapping.window(layout.base);
-    write_orders(&layout, &mut window, plan, guard, spins)?;
-    let channel = Channel::new(Arc::new(mapping), spins);
+    write_orders(&layout, &mut window, plan, guard, purpose)?;
+    let channel = Channel::new(Arc::new(mapping), spins());
     let programs = images::programs()?;
     let shims = images::shims(plan.description.image)?;
-    let start = Start { plan, programs, shims, layout, window, channel };
-    start.run(&file, guard, generation)
+    let start = Start { plan, purpose, programs, shims, layout, window, channel };
+    start.run(file, guard, generation)
 }
 
 /// Spinning helps only if the other side can run at the same time.
@@ -120,7 +142,7 @@ fn write_orders(
     window: &mut Window,
     plan: &Plan,
     guard: &Guard,
-    spins: u32,
+    purpose: Purpose,
 ) -> Result<()> {
     let Plan { options, libraries, .. } = plan;
     let filters = filters(options.allow, layout.size)?;
@@ -128,7 +150,7 @@ fn write_orders(
         window,
         &Orders {
             keep_stderr: options.allow.contains(Permission::Stderr),
-            spins,
+            spins: spins(),
             libraries: &libraries.names,
             search_path: libraries.search_path.clone(),
             load_filter: &filters.load,
@@ -137,13 +159,14 @@ fn write_orders(
                 Guard::Landlock(_) => &[],
                 Guard::Host => &filters.ask,
             },
+            departs: purpose == Purpose::Depart,
         },
     )
 }
 
 impl Start<'_> {
-    fn run(self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
-        let (mut worker, socket) = self.spawn(file, guard, generation)?;
+    fn run(self, file: OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
+        let (mut worker, socket) = self.spawn(&file, guard, generation)?;
         let opener = match guard {
             Guard::Landlock(_) => None,
             Guard::Host => self.opener(&worker, &socket)?,
@@ -152,7 +175,8 @@ impl Start<'_> {
         let tables = Tables::read(&self.window, image, &self.plan.description)?;
         drop(opener);
         let Self { layout, window, channel, .. } = self;
-        Ok(Started { worker, window, layout, channel, tables, generation })
+        let file = (self.purpose == Purpose::Depart).then_some(file);
+        Ok(Started { worker, window, layout, channel, tables, generation, file })
     }
 
     fn spawn(&self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<(Worker, OwnedFd)> {
@@ -226,14 +250,14 @@ mod support;
 mod tests {
     use omniglot_core::Description;
 
-    use super::super::instance::Linux;
+    use super::super::instance::Process;
     use super::support::{Shim, call, sample, sample_with};
     use super::*;
 
     /// Starts a worker as on a kernel without Landlock.
-    fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
+    fn start_without_landlock(description: &Description, options: &Options) -> Result<Process> {
         let plan = Plan::new(description, options)?;
-        Ok(Linux::of(start_guarded(&plan, &Guard::Host)?, plan))
+        Ok(Process::of(start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?, plan))
     }
 
     #[test]

@@ -1,0 +1,673 @@
+# The call gate: the only code that changes between host and foreign code.
+#
+# Intel syntax; the names in braces are offsets and symbols that gate.rs fills in.
+# Calling convention: System V ABI for x86-64, section 3.2.
+#
+# What a crossing needs is in a `Crossing`, in host memory. A call into foreign code is
+# an ordinary call of `omniglot_enter` as far as the host's compiler knows: it comes
+# back when foreign code returned, called back or was abandoned, and says which. No
+# foreign frame ever lies between two frames of the host.
+#
+# While a thread's selector byte is 1 (block), every system call that the thread makes
+# raises SIGSYS (Syscall User Dispatch, Linux 5.11). The signal code takes "the byte is
+# 1" for "this thread runs foreign code".
+
+    .text
+
+# ---------------------------------------------------------------- enter and resume
+#
+# omniglot_enter(crossing: rdi) -> event: eax
+#
+# Runs foreign code with the registers in `crossing.next`: a new call, or what goes on
+# after a callback.
+    .balign 64
+    .globl omniglot_enter
+    .hidden omniglot_enter
+    .type omniglot_enter, @function
+omniglot_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rdi
+    stmxcsr [rsp]                       # the host's floating point control
+    fnstcw [rsp + 4]
+    mov [rbx + {HOST_STACK}], rsp
+    mov eax, [rsp]
+    xor eax, [rbx + {NEXT} + {MXCSR}]
+    test eax, 0xffc0                    # all but the flags, which no code relies on
+    jz 1f
+    ldmxcsr [rbx + {NEXT} + {MXCSR}]
+1:  movzx eax, word ptr [rsp + 4]
+    cmp ax, [rbx + {NEXT} + {X87}]
+    je 2f
+    fldcw [rbx + {NEXT} + {X87}]
+2:  mov rax, [rbx + {FOREIGN_THREAD}]
+    wrfsbase rax
+
+# From here to the jump nothing but rbx is needed, and nothing is changed that is read
+# again. A thread that a signal finds here starts again at the first instruction: so
+# the look at `stop` and the selector hold when foreign code begins.
+    .globl omniglot_commit
+    .hidden omniglot_commit
+omniglot_commit:
+    mov rax, [rbx + {STOP}]
+    shr rax, 1
+    cmp rax, [rbx + {NUMBER}]
+    je omniglot_stopped
+    mov r11, [rbx + {SELECTOR}]
+    mov byte ptr [r11], 1
+    mov r11, [rbx + {NEXT} + {TARGET}]
+    mov rax, [rbx + {NEXT} + {ENTRY}]
+    mov rdi, [rbx + {NEXT} + {ARGUMENT}]
+    mov rsp, [rbx + {NEXT} + {STACK}]
+    mov rbp, [rbx + {NEXT} + {RBP}]
+    mov r12, [rbx + {NEXT} + {R12}]
+    mov r13, [rbx + {NEXT} + {R13}]
+    mov r14, [rbx + {NEXT} + {R14}]
+    mov r15, [rbx + {NEXT} + {R15}]
+    mov rbx, [rbx + {NEXT} + {RBX}]
+    xor ecx, ecx                        # foreign code learns nothing of the host's
+    xor edx, edx
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    jmp r11
+    .globl omniglot_commit_end
+    .hidden omniglot_commit_end
+omniglot_commit_end:
+
+# A callback goes on by returning to the trampoline that waits on the foreign stack.
+    .globl omniglot_go_on
+    .hidden omniglot_go_on
+omniglot_go_on:
+    ret
+
+omniglot_stopped:
+    mov r11, rbx
+    mov eax, {STOPPED}
+    jmp omniglot_left
+
+# ---------------------------------------------------------------- return and callback
+#
+# Each domain has a pair of doors, which foreign code jumps to: its number in the table
+# of crossings is an operand of the door's first instruction.
+    .balign 64
+    .globl omniglot_return_doors
+    .hidden omniglot_return_doors
+omniglot_return_doors:
+    .set omniglot_door, 0
+    .rept {DOORS}
+    .balign 16
+    mov r11d, omniglot_door
+    jmp omniglot_returned
+    .set omniglot_door, omniglot_door + 1
+    .endr
+
+    .balign 16
+    .globl omniglot_callback_doors
+    .hidden omniglot_callback_doors
+omniglot_callback_doors:
+    .set omniglot_door, 0
+    .rept {DOORS}
+    .balign 16
+    mov r11d, omniglot_door
+    jmp omniglot_called_back
+    .set omniglot_door, omniglot_door + 1
+    .endr
+
+    .balign 64
+omniglot_returned:
+    lea rax, [rip + {CROSSINGS}]
+    mov r11, [rax + r11 * 8]
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov eax, {RETURNED}
+
+# r11: the crossing; eax: the event. The stack is the host's again.
+omniglot_left:
+    mov rsp, [r11 + {HOST_STACK}]
+    mov r10, [r11 + {SELECTOR}]
+    mov byte ptr [r10], 0
+    mov r10, [r11 + {HOST_THREAD}]
+    wrfsbase r10
+    pushfq
+    pop rcx
+    test ecx, {BAD_FLAGS}               # direction, alignment check, nested task
+    jnz 5f
+3:  stmxcsr [r11 + {LEFT} + {MXCSR}]
+    mov ecx, [r11 + {LEFT} + {MXCSR}]
+    xor ecx, [rsp]
+    test ecx, 0xffc0
+    jnz 6f
+4:  fnstcw [r11 + {LEFT} + {X87}]
+    movzx ecx, word ptr [r11 + {LEFT} + {X87}]
+    cmp cx, [rsp + 4]
+    jne 7f
+omniglot_back:
+    add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+5:  push 0x202                          # interrupts on, all else clear
+    popfq
+    jmp 3b
+6:  ldmxcsr [rsp]
+    jmp 4b
+7:  fldcw [rsp + 4]
+    jmp omniglot_back
+
+# edi: the slot; rsi: the arguments' address; the foreign callee-saved registers are
+# those of the code that waits for the answer.
+    .balign 64
+omniglot_called_back:
+    lea rax, [rip + {CROSSINGS}]
+    mov r11, [rax + r11 * 8]
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov [r11 + {LEFT} + {RBP}], rbp
+    mov [r11 + {LEFT} + {RBX}], rbx
+    mov [r11 + {LEFT} + {R12}], r12
+    mov [r11 + {LEFT} + {R13}], r13
+    mov [r11 + {LEFT} + {R14}], r14
+    mov [r11 + {LEFT} + {R15}], r15
+    mov [r11 + {LEFT} + {ENTRY}], rdi
+    mov [r11 + {LEFT} + {ARGUMENT}], rsi
+    mov eax, {CALLED_BACK}
+    jmp omniglot_left
+
+# ---------------------------------------------------------------- abandon
+#
+# Where a signal handler sends a thread whose foreign code is given up. r11: the
+# crossing; rsp: the host's; the FS base and the selector are the host's already.
+    .globl omniglot_abandoned
+    .hidden omniglot_abandoned
+omniglot_abandoned:
+    fninit                              # a pending x87 exception must not follow us
+    fldcw [rsp + 4]
+    ldmxcsr [rsp]
+    mov eax, {ABANDONED}
+    jmp omniglot_back
+
+# ---------------------------------------------------------------- go on after a signal
+#
+# A signal handler cannot return straight into foreign code: the system call that ends
+# it, rt_sigreturn, must not be dispatched, and so the selector must not say "block"
+# yet. It returns here. rdi: the selector; rsi: all other registers, in memory that is
+# the domain's. Floating point registers are in place. A thread that a signal finds here
+# starts again, since nothing is lost. (One instruction, iretq, could do the last three;
+# QEMU up to at least 7.2 faults on it outside the kernel where SMAP is on.)
+    .balign 64
+    .globl omniglot_resume
+    .hidden omniglot_resume
+omniglot_resume:
+    mov byte ptr [rdi], 1
+    mov r10, [rsi + 144]                # the stack pointer
+    mov r11, [rsi + 120]                # the instruction, to below the red zone
+    mov [r10 - 136], r11
+    mov rax, [rsi + 0]
+    mov rbx, [rsi + 8]
+    mov rcx, [rsi + 16]
+    mov rdx, [rsi + 24]
+    mov rdi, [rsi + 40]
+    mov rbp, [rsi + 48]
+    mov r8, [rsi + 56]
+    mov r9, [rsi + 64]
+    mov r10, [rsi + 72]
+    mov r11, [rsi + 80]
+    mov r12, [rsi + 88]
+    mov r13, [rsi + 96]
+    mov r14, [rsi + 104]
+    mov r15, [rsi + 112]
+    lea rsp, [rsi + 136]                # flags, and then the stack pointer
+    mov rsi, [rsi + 32]
+    popfq
+    pop rsp
+    jmp qword ptr [rsp - 136]
+    .globl omniglot_resume_end
+    .hidden omniglot_resume_end
+omniglot_resume_end:
+
+# ---------------------------------------------------------------- signals
+#
+# Every signal handler of ours begins here: number, siginfo and context are in edi, rsi
+# and rdx. The kernel cleared the direction and trap flags, not the alignment check.
+# The FS base may be a domain's, so no Rust code runs before the host's is back; the
+# thread is known from the stack, which lies in the arena of alternate stacks if the
+# thread ever entered foreign code.
+    .balign 64
+    .globl omniglot_signal
+    .hidden omniglot_signal
+    .type omniglot_signal, @function
+omniglot_signal:
+    push rbp
+    mov rbp, rsp
+    push rbx
+    push r12
+    push r13
+    push r14
+    pushfq
+    and dword ptr [rsp], ~0x40000
+    popfq
+    xor ebx, ebx
+    xor r14d, r14d
+    mov rax, rsp
+    sub rax, [rip + {ARENA_START}]
+    cmp rax, [rip + {ARENA_SIZE}]
+    jae 8f
+    mov eax, [rip + {SIGNAL_RIGHTS}]    # 0 where there are no protection keys
+    test eax, eax
+    jz 7f
+# The kernel starts handlers with the rights that it gives by default: key 0, and so all
+# memory of the host, but not the page of selectors, without which no system call can be
+# made. Foreign code that jumps here to gain rights must know the cookie, which only who
+# has key 0 already can read.
+    mov r10, [rip + {COOKIE}]
+    mov r11, rdx
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_in_signal
+    .hidden omniglot_write_in_signal
+omniglot_write_in_signal:
+    wrpkru
+    cmp eax, [rip + {SIGNAL_RIGHTS}]
+    jne omniglot_die
+    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    mov rdx, r11
+7:  mov rbx, rsp
+    and rbx, -{SLOT}
+    add rbx, {SLOT} - {RECORD}          # the thread's record, above its stack
+    rdfsbase r12
+    mov r13, [rbx + {THREAD_SELECTOR}]
+    movzx r14d, byte ptr [r13]
+    mov byte ptr [r13], 0
+    mov rax, [rbx + {THREAD_POINTER}]
+    wrfsbase rax
+8:  mov rcx, rbx
+    mov r8d, r14d
+    and rsp, -16
+    cld
+    call {ON_SIGNAL}
+    test rbx, rbx
+    jz 9f
+    test eax, eax
+    jz 9f
+    wrfsbase r12                        # rt_sigreturn restores all registers but this
+9:  lea rsp, [rbp - 32]
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+
+# omniglot_on_stack(signal: edi, info: rsi, context: rdx, handler: rcx, stack: r8)
+#
+# Runs a handler of the host that does not want an alternate stack.
+    .globl omniglot_on_stack
+    .hidden omniglot_on_stack
+    .type omniglot_on_stack, @function
+omniglot_on_stack:
+    push rbp
+    mov rbp, rsp
+    mov rsp, r8
+    call rcx
+    mov rsp, rbp
+    pop rbp
+    ret
+
+# ================================================================ protection keys
+#
+# The same gate for domains behind a protection key. PKRU says what a thread may access;
+# five instructions of this file write it, and foreign code can jump to each with any
+# registers. So each is followed by a look at what was written, against memory that only
+# the host can write, before anything else happens; a mismatch ends in `omniglot_die`.
+#
+# `omniglot_shared` is a page that foreign code can read and not write, followed by the
+# selectors of all threads. It holds for each key: PKRU for that domain, where the domain's
+# window starts, and PKRU of the host thread that runs it.
+#
+# Each stretch of foreign code has a fresh token of 64 random bits, in the crossing and in
+# the domain's memory. Who comes in must know it, since else one domain could run another
+# behind the host's back; and who goes out must, since else a domain could return onto the
+# stack of the thread that runs another. It is good for one way out.
+    .section .bss.omniglot_shared, "aw", @nobits
+    .balign 4096
+    .globl omniglot_shared
+    .hidden omniglot_shared
+omniglot_shared:
+    .skip {SHARED_SIZE}
+
+    .text
+    .balign 64
+    .globl omniglot_keyed_enter
+    .hidden omniglot_keyed_enter
+    .type omniglot_keyed_enter, @function
+omniglot_keyed_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rdi
+    stmxcsr [rsp]
+    fnstcw [rsp + 4]
+    mov [rbx + {HOST_STACK}], rsp
+    pxor mm0, mm0                       # no secret of the host's stays in a register
+    pxor mm1, mm1
+    pxor mm2, mm2
+    pxor mm3, mm3
+    pxor mm4, mm4
+    pxor mm5, mm5
+    pxor mm6, mm6
+    pxor mm7, mm7
+    emms
+    fninit
+    ldmxcsr [rbx + {NEXT} + {MXCSR}]
+    fldcw [rbx + {NEXT} + {X87}]
+    mov eax, [rbx + {FEATURES}]
+    test eax, {AVX512}
+    jz 1f
+    vpxorq zmm16, zmm16, zmm16
+    vpxorq zmm17, zmm17, zmm17
+    vpxorq zmm18, zmm18, zmm18
+    vpxorq zmm19, zmm19, zmm19
+    vpxorq zmm20, zmm20, zmm20
+    vpxorq zmm21, zmm21, zmm21
+    vpxorq zmm22, zmm22, zmm22
+    vpxorq zmm23, zmm23, zmm23
+    vpxorq zmm24, zmm24, zmm24
+    vpxorq zmm25, zmm25, zmm25
+    vpxorq zmm26, zmm26, zmm26
+    vpxorq zmm27, zmm27, zmm27
+    vpxorq zmm28, zmm28, zmm28
+    vpxorq zmm29, zmm29, zmm29
+    vpxorq zmm30, zmm30, zmm30
+    vpxorq zmm31, zmm31, zmm31
+    kxorw k0, k0, k0
+    kxorw k1, k1, k1
+    kxorw k2, k2, k2
+    kxorw k3, k3, k3
+    kxorw k4, k4, k4
+    kxorw k5, k5, k5
+    kxorw k6, k6, k6
+    kxorw k7, k7, k7
+1:  test eax, {AVX}
+    jz 2f
+    vzeroall
+    jmp 3f
+2:  xorps xmm0, xmm0
+    xorps xmm1, xmm1
+    xorps xmm2, xmm2
+    xorps xmm3, xmm3
+    xorps xmm4, xmm4
+    xorps xmm5, xmm5
+    xorps xmm6, xmm6
+    xorps xmm7, xmm7
+    xorps xmm8, xmm8
+    xorps xmm9, xmm9
+    xorps xmm10, xmm10
+    xorps xmm11, xmm11
+    xorps xmm12, xmm12
+    xorps xmm13, xmm13
+    xorps xmm14, xmm14
+    xorps xmm15, xmm15
+3:  rdgsbase rax
+    mov [rbx + {HOST_SEGMENT}], rax
+    xor eax, eax
+    wrgsbase rax
+    mov rax, [rbx + {FOREIGN_THREAD}]
+    wrfsbase rax
+
+# A thread that a signal finds from here to the jump starts again here, with the host's
+# PKRU, rbx, and the registers written to the domain once more.
+    .globl omniglot_keyed_commit
+    .hidden omniglot_keyed_commit
+omniglot_keyed_commit:
+    mov rax, [rbx + {STOP}]
+    shr rax, 1
+    cmp rax, [rbx + {NUMBER}]
+    je omniglot_keyed_stopped
+    mov r11, [rbx + {SELECTOR}]
+    mov byte ptr [r11], 1
+    mov eax, [rbx + {FOREIGN_RIGHTS}]
+    mov r10d, [rbx + {KEY}]
+    mov r8, [rbx + {TOKEN}]
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_entry
+    .hidden omniglot_write_on_entry
+omniglot_write_on_entry:
+    wrpkru
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+# All registers come from the domain's own memory, and the target once only: who comes
+# here uninvited gets the domain of that key, in no other state than it was left in.
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    cmp r8, [rsi + {AREA_NEXT} + 80]
+    jne omniglot_die
+    lea r11, [rip + omniglot_die]
+    xchg r11, [rsi + {AREA_NEXT}]
+    mov rsp, [rsi + {AREA_NEXT} + 8]
+    mov rbp, [rsi + {AREA_NEXT} + 16]
+    mov rbx, [rsi + {AREA_NEXT} + 24]
+    mov r12, [rsi + {AREA_NEXT} + 32]
+    mov r13, [rsi + {AREA_NEXT} + 40]
+    mov r14, [rsi + {AREA_NEXT} + 48]
+    mov r15, [rsi + {AREA_NEXT} + 56]
+    mov rax, [rsi + {AREA_NEXT} + 64]
+    mov rdi, [rsi + {AREA_NEXT} + 72]
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    jmp r11
+    .globl omniglot_keyed_commit_end
+    .hidden omniglot_keyed_commit_end
+omniglot_keyed_commit_end:
+
+    .globl omniglot_die
+    .hidden omniglot_die
+omniglot_die:
+    ud2
+
+omniglot_keyed_stopped:
+    mov r11, rbx
+    mov r10d, {STOPPED}
+    jmp omniglot_keyed_left
+
+# The way out: all registers are foreign code's word; r10 holds the token. Each key has a
+# pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
+# gate; with a domain's, foreign code.
+    .balign 64
+    .globl omniglot_keyed_exit
+    .hidden omniglot_keyed_exit
+omniglot_keyed_exit:
+    .globl omniglot_keyed_return_doors
+    .hidden omniglot_keyed_return_doors
+omniglot_keyed_return_doors:
+    .set omniglot_door, 0
+    .rept 16
+    .balign 16
+    mov r11d, omniglot_door
+    xor r8d, r8d
+    jmp omniglot_keyed_leave
+    .set omniglot_door, omniglot_door + 1
+    .endr
+    .balign 16
+    .globl omniglot_keyed_callback_doors
+    .hidden omniglot_keyed_callback_doors
+omniglot_keyed_callback_doors:
+    .set omniglot_door, 0
+    .rept 16
+    .balign 16
+    mov r11d, omniglot_door
+    mov r8b, 1
+    jmp omniglot_keyed_leave
+    .set omniglot_door, omniglot_door + 1
+    .endr
+
+omniglot_keyed_leave:
+    cmp r11, 15
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    mov eax, [r9 + r11 * 4 + {SHARED_HOST}]
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_exit
+    .hidden omniglot_write_on_exit
+omniglot_write_on_exit:
+    wrpkru
+    cmp r11, 15
+    ja omniglot_die
+    lea r9, [rip + {KEYED}]
+    mov r11, [r9 + r11 * 8]
+    test r11, r11
+    jz omniglot_die
+    cmp eax, [r11 + {HOST_RIGHTS}]
+    jne omniglot_die
+    test r10, r10
+    jz omniglot_die
+    mov rax, r10
+    lock cmpxchg [r11 + {TOKEN}], rcx   # rcx is 0: the token is used up
+    jne omniglot_die
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov [r11 + {LEFT} + {RBP}], rbp
+    mov [r11 + {LEFT} + {RBX}], rbx
+    mov [r11 + {LEFT} + {R12}], r12
+    mov [r11 + {LEFT} + {R13}], r13
+    mov [r11 + {LEFT} + {R14}], r14
+    mov [r11 + {LEFT} + {R15}], r15
+    mov [r11 + {LEFT} + {ENTRY}], rdi
+    mov [r11 + {LEFT} + {ARGUMENT}], rsi
+    stmxcsr [r11 + {LEFT} + {MXCSR}]
+    fnstcw [r11 + {LEFT} + {X87}]
+    mov r10d, r8d
+    and r10d, 1                         # returned or called back
+    mov r9, [r11 + {SELECTOR}]
+    mov byte ptr [r9], 0
+    .globl omniglot_keyed_exit_end
+    .hidden omniglot_keyed_exit_end
+omniglot_keyed_exit_end:
+
+# r11: the crossing; r10d: the event.
+omniglot_keyed_left:
+    mov r9, [r11 + {SELECTOR}]
+    mov byte ptr [r9], 0
+    mov rsp, [r11 + {HOST_STACK}]
+    mov rax, [r11 + {HOST_THREAD}]
+    wrfsbase rax
+    mov eax, r10d
+
+# rsp: the host's; eax: the event; r11: the crossing.
+omniglot_keyed_back:
+    mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
+    push 0x202
+    popfq
+    fninit
+    fldcw [rsp + 4]
+    ldmxcsr [rsp]
+    add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+
+# As omniglot_abandoned; the handler restored PKRU.
+    .globl omniglot_keyed_abandoned
+    .hidden omniglot_keyed_abandoned
+omniglot_keyed_abandoned:
+    mov eax, {ABANDONED}
+    jmp omniglot_keyed_back
+
+# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key; r8: the token.
+    .balign 64
+    .globl omniglot_keyed_resume
+    .hidden omniglot_keyed_resume
+omniglot_keyed_resume:
+    mov byte ptr [rdi], 1
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_resume
+    .hidden omniglot_write_on_resume
+omniglot_write_on_resume:
+    wrpkru
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+    jne omniglot_die
+    lea r11, [rip + omniglot_die]
+    xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
+    mov r10, [rsi + {AREA_SCRATCH} + 144]
+    mov [r10 - 136], r11
+    mov rax, [rsi + {AREA_SCRATCH} + 0]
+    mov rbx, [rsi + {AREA_SCRATCH} + 8]
+    mov rcx, [rsi + {AREA_SCRATCH} + 16]
+    mov rdx, [rsi + {AREA_SCRATCH} + 24]
+    mov rdi, [rsi + {AREA_SCRATCH} + 40]
+    mov rbp, [rsi + {AREA_SCRATCH} + 48]
+    mov r8, [rsi + {AREA_SCRATCH} + 56]
+    mov r9, [rsi + {AREA_SCRATCH} + 64]
+    mov r10, [rsi + {AREA_SCRATCH} + 72]
+    mov r11, [rsi + {AREA_SCRATCH} + 80]
+    mov r12, [rsi + {AREA_SCRATCH} + 88]
+    mov r13, [rsi + {AREA_SCRATCH} + 96]
+    mov r14, [rsi + {AREA_SCRATCH} + 104]
+    mov r15, [rsi + {AREA_SCRATCH} + 112]
+    lea rsp, [rsi + {AREA_SCRATCH} + 136]
+    mov rsi, [rsi + {AREA_SCRATCH} + 32]
+    popfq
+    pop rsp
+    jmp qword ptr [rsp - 136]
+    .globl omniglot_keyed_resume_end
+    .hidden omniglot_keyed_resume_end
+omniglot_keyed_resume_end:
+
+# omniglot_set_rights(rights: edi), for the host. Who jumps into it must know the cookie.
+    .balign 64
+    .globl omniglot_set_rights
+    .hidden omniglot_set_rights
+    .type omniglot_set_rights, @function
+omniglot_set_rights:
+    mov r10, [rip + {COOKIE}]
+    mov eax, edi
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_for_host
+    .hidden omniglot_write_for_host
+omniglot_write_for_host:
+    wrpkru
+    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    ret
+
+# omniglot_rights() -> eax
+    .globl omniglot_rights
+    .hidden omniglot_rights
+    .type omniglot_rights, @function
+omniglot_rights:
+    xor ecx, ecx
+    rdpkru
+    ret

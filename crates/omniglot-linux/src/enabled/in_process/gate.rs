@@ -1,0 +1,369 @@
+//! The call gate's declarations; the code is in `gate.S`.
+#![allow(unsafe_code)]
+
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use super::super::layout::{NEXT, SCRATCH};
+use super::handler::on_signal;
+use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
+use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
+
+/// How many domains a process can have at once: each has a pair of doors.
+pub(super) const DOORS: usize = 1024;
+/// The distance of two doors in bytes.
+const DOOR: usize = 16;
+
+/// The crossings of all domains, by number.
+pub(super) static CROSSINGS: [AtomicPtr<Crossing>; DOORS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; DOORS];
+
+/// Registers that foreign code starts with, or left.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct Registers {
+    pub(super) target: AtomicU64,
+    pub(super) stack: AtomicU64,
+    pub(super) rbp: AtomicU64,
+    pub(super) rbx: AtomicU64,
+    pub(super) r12: AtomicU64,
+    pub(super) r13: AtomicU64,
+    pub(super) r14: AtomicU64,
+    pub(super) r15: AtomicU64,
+    /// In `rax` on the way in; a callback's slot, in `rdi`, on the way out.
+    pub(super) entry: AtomicU64,
+    /// In `rdi` on the way in; a callback's arguments, in `rsi`, on the way out.
+    pub(super) argument: AtomicU64,
+    pub(super) mxcsr: AtomicU32,
+    pub(super) x87: AtomicU32,
+}
+
+/// What the gate, the signal handlers and other threads must know of a domain's call.
+///
+/// All of it is atomic, though one thread at a time runs the domain: the gate and the
+/// handlers change it behind the compiler's back.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct Crossing {
+    /// Where the host's registers are saved.
+    pub(super) host_stack: AtomicU64,
+    /// The FS bases.
+    pub(super) host_thread: AtomicU64,
+    pub(super) foreign_thread: AtomicU64,
+    /// The running thread's selector byte.
+    pub(super) selector: AtomicPtr<u8>,
+    /// The outermost call that runs, counted from 1.
+    pub(super) number: AtomicU64,
+    /// The call that must stop: twice its number, and 1 if its time is over.
+    pub(super) stop: AtomicU64,
+    pub(super) next: Registers,
+    pub(super) left: Registers,
+    /// The host's GS base.
+    pub(super) host_segment: AtomicU64,
+    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`].
+    pub(super) features: AtomicU32,
+    /// The domain's protection key; 0 if it has none.
+    pub(super) key: AtomicU32,
+    /// PKRU while foreign code runs, and while the host does.
+    pub(super) foreign_rights: AtomicU32,
+    pub(super) host_rights: AtomicU32,
+    /// What foreign code must know to come in and, once, to go out; 0 once it has.
+    pub(super) token: AtomicU64,
+    /// The registers with which an interrupted thread goes on.
+    pub(super) saved: [AtomicU64; 21],
+    /// Beyond this, what only Rust code uses.
+    pub(super) outcome: Outcome,
+    /// The running thread's id; 0 while none runs.
+    pub(super) thread_id: AtomicU32,
+    /// When the time of the stretch that runs is over, in nanoseconds since the
+    /// watchdog's epoch; 0 while nothing is limited.
+    pub(super) deadline: AtomicU64,
+    /// The number of the call that may be interrupted; 0 between calls.
+    pub(super) running: AtomicU64,
+    /// What the handlers must know of the domain.
+    pub(super) domain: Domain,
+}
+
+/// Why foreign code was abandoned.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) kind: AtomicU32,
+    pub(super) signal: AtomicU32,
+    pub(super) address: AtomicU64,
+    pub(super) instruction: AtomicU64,
+    pub(super) stack: AtomicU64,
+    /// Of a system call, or an exit status.
+    pub(super) number: AtomicU64,
+}
+
+/// A domain's memory and permissions.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct Domain {
+    pub(super) base: AtomicUsize,
+    pub(super) size: AtomicUsize,
+    /// The host's address of the window's start.
+    pub(super) alias: AtomicPtr<u8>,
+    /// The permissions' bits.
+    pub(super) allow: AtomicU32,
+}
+
+pub(super) const RETURNED: u32 = 0;
+pub(super) const CALLED_BACK: u32 = 1;
+pub(super) const ABANDONED: u32 = 2;
+pub(super) const STOPPED: u32 = 3;
+
+std::arch::global_asm!(
+    include_str!("gate.S"),
+    HOST_STACK = const offset_of!(Crossing, host_stack),
+    HOST_THREAD = const offset_of!(Crossing, host_thread),
+    FOREIGN_THREAD = const offset_of!(Crossing, foreign_thread),
+    SELECTOR = const offset_of!(Crossing, selector),
+    NUMBER = const offset_of!(Crossing, number),
+    STOP = const offset_of!(Crossing, stop),
+    NEXT = const offset_of!(Crossing, next),
+    LEFT = const offset_of!(Crossing, left),
+    TARGET = const offset_of!(Registers, target),
+    STACK = const offset_of!(Registers, stack),
+    RBP = const offset_of!(Registers, rbp),
+    RBX = const offset_of!(Registers, rbx),
+    R12 = const offset_of!(Registers, r12),
+    R13 = const offset_of!(Registers, r13),
+    R14 = const offset_of!(Registers, r14),
+    R15 = const offset_of!(Registers, r15),
+    ENTRY = const offset_of!(Registers, entry),
+    ARGUMENT = const offset_of!(Registers, argument),
+    MXCSR = const offset_of!(Registers, mxcsr),
+    X87 = const offset_of!(Registers, x87),
+    RETURNED = const RETURNED,
+    CALLED_BACK = const CALLED_BACK,
+    ABANDONED = const ABANDONED,
+    STOPPED = const STOPPED,
+    BAD_FLAGS = const 0x44400, // AC, NT, DF: Intel SDM volume 1, section 3.4.3
+    DOORS = const DOORS,
+    CROSSINGS = sym CROSSINGS,
+    ARENA_START = sym ARENA_START,
+    ARENA_SIZE = sym ARENA_SIZE,
+    SLOT = const SLOT,
+    RECORD = const RECORD,
+    THREAD_SELECTOR = const offset_of!(Thread, selector),
+    THREAD_POINTER = const offset_of!(Thread, pointer),
+    ON_SIGNAL = sym on_signal,
+    SIGNAL_RIGHTS = sym SIGNAL_RIGHTS,
+    COOKIE = sym COOKIE,
+    KEYED = sym KEYED,
+    TOKEN = const offset_of!(Crossing, token),
+    SHARED_SIZE = const keys::SHARED_SIZE,
+    SHARED_RIGHTS = const keys::SHARED_RIGHTS,
+    SHARED_WINDOWS = const keys::SHARED_WINDOWS,
+    SHARED_HOST = const keys::SHARED_HOST,
+    HOST_SEGMENT = const offset_of!(Crossing, host_segment),
+    FEATURES = const offset_of!(Crossing, features),
+    AVX = const keys::AVX,
+    AVX512 = const keys::AVX512,
+    KEY = const offset_of!(Crossing, key),
+    FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
+    HOST_RIGHTS = const offset_of!(Crossing, host_rights),
+    AREA_NEXT = const NEXT,
+    AREA_SCRATCH = const SCRATCH,
+);
+
+unsafe extern "C" {
+    fn omniglot_enter(crossing: *const Crossing) -> u32;
+    fn omniglot_go_on();
+    fn omniglot_keyed_enter(crossing: *const Crossing) -> u32;
+    fn omniglot_keyed_commit();
+    fn omniglot_keyed_commit_end();
+    fn omniglot_keyed_exit();
+    fn omniglot_keyed_exit_end();
+    fn omniglot_keyed_return_doors();
+    fn omniglot_keyed_callback_doors();
+    fn omniglot_keyed_resume();
+    fn omniglot_keyed_resume_end();
+    fn omniglot_keyed_abandoned();
+    fn omniglot_write_on_entry();
+    fn omniglot_write_on_exit();
+    fn omniglot_write_on_resume();
+    fn omniglot_write_in_signal();
+    fn omniglot_write_for_host();
+    fn omniglot_set_rights(rights: u32);
+    fn omniglot_rights() -> u32;
+    static omniglot_shared: u8;
+    fn omniglot_return_doors();
+    fn omniglot_callback_doors();
+    fn omniglot_commit();
+    fn omniglot_commit_end();
+    fn omniglot_resume();
+    fn omniglot_resume_end();
+    fn omniglot_abandoned();
+    fn omniglot_signal();
+    pub(super) fn omniglot_on_stack(
+        signal: i32,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::ucontext_t,
+        handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
+        stack: usize,
+    );
+}
+
+/// Runs foreign code with `crossing.next` until it returns, calls back or is abandoned.
+///
+/// # Safety
+/// - The calling thread is registered, and its selector byte and FS base are in the
+///   crossing, as are the domain's number and memory (invariant 8).
+/// - Nothing but this thread runs the domain.
+#[inline]
+pub(super) unsafe fn enter(crossing: &Crossing) -> u32 {
+    // SAFETY: the caller's promise. The gate keeps all that the System V ABI has a callee
+    // keep; foreign code runs on a stack of its own.
+    unsafe { omniglot_enter(crossing) }
+}
+
+/// As [`enter`], for a domain behind a protection key.
+///
+/// # Safety
+/// As [`enter`]; and the thread's selector is in the shared page, its PKRU and the domain's
+/// and a fresh token are in the crossing, and the registers in the domain's memory.
+pub(super) unsafe fn enter_keyed(crossing: &Crossing) -> u32 {
+    // SAFETY: the caller's promise; as in `enter`.
+    unsafe { omniglot_keyed_enter(crossing) }
+}
+
+/// The addresses of the doors of a key's domain.
+pub(super) fn keyed_doors(key: u32) -> (usize, usize) {
+    let offset = key as usize * DOOR;
+    (
+        omniglot_keyed_return_doors as *const () as usize + offset,
+        omniglot_keyed_callback_doors as *const () as usize + offset,
+    )
+}
+
+/// The instructions of the gate that write PKRU, and look at what was written.
+pub(super) fn writes() -> [usize; 5] {
+    [
+        omniglot_write_on_entry as *const () as usize,
+        omniglot_write_on_exit as *const () as usize,
+        omniglot_write_on_resume as *const () as usize,
+        omniglot_write_in_signal as *const () as usize,
+        omniglot_write_for_host as *const () as usize,
+    ]
+}
+
+/// Where the page that foreign code can read is, and the selectors after it.
+pub(super) fn shared() -> usize {
+    (&raw const omniglot_shared).addr()
+}
+
+/// Reads PKRU.
+///
+/// # Safety
+/// The processor has protection keys, and the kernel uses them.
+pub(super) unsafe fn rights() -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { omniglot_rights() }
+}
+
+/// Writes PKRU.
+///
+/// # Safety
+/// As [`rights`]; no key is closed that the host needs.
+pub(super) unsafe fn set_rights(rights: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { omniglot_set_rights(rights) };
+}
+
+impl Crossing {
+    /// Whether the domain is behind a protection key.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.key.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes the registers that foreign code starts with to the domain's memory, from
+    /// where the gate loads them when the host's memory is out of its reach.
+    pub(super) fn write_next(&self) -> bool {
+        let next = &self.next;
+        let registers = [
+            &next.target,
+            &next.stack,
+            &next.rbp,
+            &next.rbx,
+            &next.r12,
+            &next.r13,
+            &next.r14,
+            &next.r15,
+            &next.entry,
+            &next.argument,
+        ];
+        let token = self.token.load(Ordering::Relaxed);
+        self.domain.write(NEXT, &registers.map(|register| register.load(Ordering::Relaxed)))
+            && self.domain.write(NEXT + size_of_val(&registers), &[token])
+    }
+
+    /// The same for the registers of an interrupted thread.
+    pub(super) fn write_saved(&self) -> bool {
+        let mut words = [0; 22];
+        for (word, saved) in words.iter_mut().zip(self.saved.iter().chain([&self.token])) {
+            *word = saved.load(Ordering::Relaxed);
+        }
+        self.domain.write(SCRATCH, &words)
+    }
+}
+
+/// The addresses of a domain's doors: for returns, and for callbacks.
+pub(super) fn doors(index: usize) -> (usize, usize) {
+    let offset = index * DOOR;
+    (omniglot_return_doors as *const () as usize + offset, omniglot_callback_doors as *const () as usize + offset)
+}
+
+/// An instruction that returns from a callback.
+pub(super) fn go_on() -> usize {
+    omniglot_go_on as *const () as usize
+}
+
+/// The gate's parts, as signal handlers need to know them.
+pub(super) mod places {
+    use std::ops::Range;
+
+    /// A part's addresses.
+    fn range(start: unsafe extern "C" fn(), end: unsafe extern "C" fn()) -> Range<usize> {
+        start as *const () as usize..end as *const () as usize
+    }
+
+    /// On the way in, where a thread starts again.
+    pub(in super::super) fn commit(is_keyed: bool) -> Range<usize> {
+        if is_keyed {
+            range(super::omniglot_keyed_commit, super::omniglot_keyed_commit_end)
+        } else {
+            range(super::omniglot_commit, super::omniglot_commit_end)
+        }
+    }
+
+    /// On the way back from a signal, where a thread starts again.
+    pub(in super::super) fn resume(is_keyed: bool) -> Range<usize> {
+        if is_keyed {
+            range(super::omniglot_keyed_resume, super::omniglot_keyed_resume_end)
+        } else {
+            range(super::omniglot_resume, super::omniglot_resume_end)
+        }
+    }
+
+    /// On the way out, where a thread with the host's rights goes on.
+    pub(in super::super) fn exit() -> Range<usize> {
+        range(super::omniglot_keyed_exit, super::omniglot_keyed_exit_end)
+    }
+
+    /// Where a thread goes whose foreign code is given up.
+    pub(in super::super) fn abandoned(is_keyed: bool) -> usize {
+        if is_keyed {
+            super::omniglot_keyed_abandoned as *const () as usize
+        } else {
+            super::omniglot_abandoned as *const () as usize
+        }
+    }
+
+    /// Where signal handlers begin.
+    pub(in super::super) fn signal() -> usize {
+        super::omniglot_signal as *const () as usize
+    }
+}

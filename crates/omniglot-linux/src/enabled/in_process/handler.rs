@@ -1,0 +1,314 @@
+//! What becomes of a signal: the host's, or the end of a foreign call.
+//!
+//! Everything here runs in signal handlers: no allocation, no locks, no panics.
+#![allow(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use super::super::layout::SCRATCH;
+use super::code;
+use super::gate::{Crossing, places};
+use super::keys;
+use super::signals::{self, KICK};
+use super::syscalls::{self, Answer};
+use super::threads::Thread;
+
+/// Kinds of an `Outcome`.
+pub(super) const FAULT: u32 = 1;
+pub(super) const DENIED: u32 = 2;
+pub(super) const EXITED: u32 = 3;
+pub(super) const STOP: u32 = 4;
+
+/// `SYS_USER_DISPATCH` of asm-generic/siginfo.h.
+const USER_DISPATCH: i32 = 2;
+
+/// What the gate's signal code should do with the FS base.
+const AS_IT_WAS: u32 = 1;
+const KEEP_THE_HOSTS: u32 = 0;
+
+/// Code and stack segments of 64-bit programs, as the context holds them: `__USER_CS`,
+/// `__USER_DS` of the kernel's asm/segment.h.
+const SEGMENTS: u64 = 0x33 | 0x2b << 48;
+const CODE_AND_STACK: u64 = 0xffff | 0xffff << 48;
+/// Interrupts on, all else clear.
+const PLAIN_FLAGS: i64 = 0x202;
+/// What the ABI lets a signal handler, or a leaf function, find below the stack pointer.
+const RED_ZONE: u64 = 256;
+
+/// An interrupted thread, in foreign code.
+struct Interrupted<'a> {
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+    crossing: &'a Crossing,
+}
+
+/// Called by the gate's signal code, with the host's FS base and system calls allowed.
+///
+/// `blocked` says whether they were not; `thread` is null on a thread that never entered
+/// foreign code.
+pub(super) extern "C" fn on_signal(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+    thread: *const Thread,
+    blocked: u32,
+) -> u32 {
+    // SAFETY: null, or the record of this thread (invariant 9).
+    let thread = unsafe { thread.as_ref() };
+    let crossing = thread.map_or(std::ptr::null(), |thread| {
+        thread.crossing.load(Ordering::Relaxed).cast_const()
+    });
+    let place = register(context, libc::REG_RIP) as usize;
+    let foreign = blocked != 0 || is_in_gate(place);
+    // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
+    match unsafe { crossing.as_ref() }.filter(|_| foreign) {
+        Some(crossing) => Interrupted { signal, info, context, crossing }.handle(),
+        None if signal == libc::SIGILL && code::is_emulated(place) => emulate(context),
+        None => {
+            let below = register(context, libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
+            let below = switched_stacks(context).then_some(below as usize);
+            signals::pass_on(signal, info, context, below);
+            AS_IT_WAS
+        }
+    }
+}
+
+/// Whether a thread there must go through the gate again, whatever its selector says.
+fn is_in_gate(place: usize) -> bool {
+    let both = [false, true];
+    places::exit().contains(&place)
+        || both.into_iter().any(|is_keyed| {
+            places::commit(is_keyed).contains(&place) || places::resume(is_keyed).contains(&place)
+        })
+}
+
+/// `WRPKRU` of the C library's `pkey_set`, which was taken out lest foreign code use it.
+/// Here only the host can have come by.
+fn emulate(context: *mut libc::ucontext_t) -> u32 {
+    let rights = register(context, libc::REG_RAX) as u32;
+    keys::set_interrupted_rights(context, rights);
+    let next = register(context, libc::REG_RIP) + code::EMULATED_LENGTH;
+    set_register(context, libc::REG_RIP, next);
+    AS_IT_WAS
+}
+
+/// Whether the kernel put the frame on the alternate stack, and the thread was on another:
+/// else what is below its stack pointer is the frame.
+fn switched_stacks(context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: the kernel's context.
+    let alternate = unsafe { &(*context).uc_stack };
+    let holds = |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
+    holds(context.addr()) && !holds(register(context, libc::REG_RSP) as usize)
+}
+
+fn register(context: *mut libc::ucontext_t, which: i32) -> u64 {
+    // SAFETY: the kernel's context.
+    let registers = unsafe { &(*context).uc_mcontext.gregs };
+    registers.get(which as usize).copied().unwrap_or(0).cast_unsigned()
+}
+
+fn set_register(context: *mut libc::ucontext_t, which: i32, value: u64) {
+    // SAFETY: the kernel's context, which nobody else looks at now.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    if let Some(register) = registers.get_mut(which as usize) {
+        *register = value.cast_signed();
+    }
+}
+
+impl Interrupted<'_> {
+    fn handle(self) -> u32 {
+        if self.was_left_by_another() {
+            std::process::abort();
+        }
+        let sent = signals::is_sent(self.info);
+        match self.signal {
+            KICK if sent => self.look(),
+            libc::SIGSYS if self.code() == USER_DISPATCH => self.system_call(),
+            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),
+            _ => self.of_the_host(),
+        }
+    }
+
+    fn code(&self) -> i32 {
+        // SAFETY: the kernel's siginfo.
+        unsafe { (*self.info).si_code }
+    }
+
+    fn register(&self, which: i32) -> u64 {
+        register(self.context, which)
+    }
+
+    /// A kick: the call stops if it is the one that was meant.
+    fn look(self) -> u32 {
+        if self.must_stop() { self.abandon(STOP) } else { self.of_the_host() }
+    }
+
+    /// A signal of the host's, which foreign code does not notice.
+    fn of_the_host(self) -> u32 {
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
+        signals::pass_on(self.signal, self.info, self.context, Some(stack as usize));
+        if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
+    }
+
+    fn must_stop(&self) -> bool {
+        let stop = self.crossing.stop.load(Ordering::Acquire);
+        stop >> 1 == self.crossing.number.load(Ordering::Relaxed)
+    }
+
+    fn system_call(self) -> u32 {
+        let number = self.register(libc::REG_RAX);
+        let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10]
+            .map(|register| self.register(register));
+        match syscalls::answer(&self.crossing.domain, number, arguments) {
+            Answer::Value(value) => {
+                set_register(self.context, libc::REG_RAX, value.cast_unsigned());
+                self.go_on()
+            }
+            Answer::Abort => self.fault(libc::SIGABRT),
+            Answer::Exit => self.end(EXITED, arguments[0] & 0xff),
+            Answer::Denied => self.end(DENIED, number),
+        }
+    }
+
+    fn end(self, kind: u32, number: u64) -> u32 {
+        self.crossing.outcome.number.store(number, Ordering::Relaxed);
+        self.abandon(kind)
+    }
+
+    fn fault(self, signal: i32) -> u32 {
+        // SAFETY: the kernel's siginfo; faults have an address.
+        let address = unsafe { (*self.info).si_addr() };
+        let outcome = &self.crossing.outcome;
+        outcome.signal.store(signal.unsigned_abs(), Ordering::Relaxed);
+        outcome.address.store(address.addr() as u64, Ordering::Relaxed);
+        self.abandon(FAULT)
+    }
+
+    /// Sends the thread to where the gate comes back to the host.
+    fn abandon(self, kind: u32) -> u32 {
+        let outcome = &self.crossing.outcome;
+        outcome.kind.store(kind, Ordering::Relaxed);
+        outcome.instruction.store(self.register(libc::REG_RIP), Ordering::Relaxed);
+        outcome.stack.store(self.register(libc::REG_RSP), Ordering::Relaxed);
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        self.set_crossing(libc::REG_R11);
+        self.return_to(places::abandoned(self.crossing.is_keyed()), stack);
+        KEEP_THE_HOSTS
+    }
+
+    fn set_crossing(&self, which: i32) {
+        set_register(self.context, which, std::ptr::from_ref(self.crossing).addr() as u64);
+    }
+
+    /// Lets foreign code go on, through the gate.
+    fn go_on(self) -> u32 {
+        let is_keyed = self.crossing.is_keyed();
+        let place = self.register(libc::REG_RIP) as usize;
+        if places::commit(is_keyed).contains(&place) {
+            return self.start_again(is_keyed);
+        }
+        if is_keyed && places::exit().contains(&place) && self.has_hosts_rights() {
+            return AS_IT_WAS;
+        }
+        // What was interrupted on its way back is written down already.
+        if !places::resume(is_keyed).contains(&place) {
+            if self.register(libc::REG_CSGSFS) & CODE_AND_STACK != SEGMENTS {
+                return self.fault(libc::SIGILL); // 32-bit code, which the gate cannot go on with
+            }
+            self.save();
+        }
+        self.resume(is_keyed)
+    }
+
+    /// The gate's way in, from where it can begin again.
+    fn start_again(self, is_keyed: bool) -> u32 {
+        if is_keyed && !self.crossing.write_next() {
+            return self.end(FAULT, 0);
+        }
+        self.set_crossing(libc::REG_RBX);
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        self.return_to(places::commit(is_keyed).start, stack);
+        AS_IT_WAS
+    }
+
+    fn resume(self, is_keyed: bool) -> u32 {
+        if !self.crossing.write_saved() {
+            return self.end(FAULT, 0);
+        }
+        let selector = self.crossing.selector.load(Ordering::Relaxed).addr();
+        let scratch = (self.crossing.domain.base.load(Ordering::Relaxed) + SCRATCH) as u64;
+        set_register(self.context, libc::REG_RDI, selector as u64);
+        set_register(self.context, libc::REG_RSI, scratch);
+        let rights = u64::from(self.crossing.foreign_rights.load(Ordering::Relaxed));
+        set_register(self.context, libc::REG_RAX, rights);
+        let key = u64::from(self.crossing.key.load(Ordering::Relaxed));
+        set_register(self.context, libc::REG_R10, key);
+        set_register(self.context, libc::REG_R8, self.crossing.token.load(Ordering::Relaxed));
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        self.return_to(places::resume(is_keyed).start, stack);
+        AS_IT_WAS
+    }
+
+    /// Whether another thread has used this domain's way out: two that work together can give
+    /// each other their tokens. Two threads would go on with one stack of the host.
+    fn was_left_by_another(&self) -> bool {
+        self.crossing.is_keyed()
+            && self.crossing.token.load(Ordering::Acquire) == 0
+            && !self.has_hosts_rights()
+    }
+
+    /// Whether the gate runs, rather than foreign code that jumped into it.
+    fn has_hosts_rights(&self) -> bool {
+        let hosts = self.crossing.host_rights.load(Ordering::Relaxed);
+        keys::interrupted_rights(self.context) == Some(hosts)
+    }
+
+    /// Writes all general registers down.
+    fn save(&self) {
+        const ORDER: [i32; 15] = [
+            libc::REG_RAX,
+            libc::REG_RBX,
+            libc::REG_RCX,
+            libc::REG_RDX,
+            libc::REG_RSI,
+            libc::REG_RDI,
+            libc::REG_RBP,
+            libc::REG_R8,
+            libc::REG_R9,
+            libc::REG_R10,
+            libc::REG_R11,
+            libc::REG_R12,
+            libc::REG_R13,
+            libc::REG_R14,
+            libc::REG_R15,
+        ];
+        let segments = self.register(libc::REG_CSGSFS);
+        let frame = [
+            self.register(libc::REG_RIP),
+            segments & 0xffff,
+            self.register(libc::REG_EFL),
+            self.register(libc::REG_RSP),
+            segments >> 48,
+            // Once more, for a gate that uses it up.
+            self.register(libc::REG_RIP),
+        ];
+        let registers = ORDER.into_iter().map(|which| self.register(which)).chain(frame);
+        for (saved, value) in self.crossing.saved.iter().zip(registers) {
+            saved.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the thread go on in the gate, with the host's rights.
+    fn return_to(&self, instruction: usize, stack: u64) {
+        let segments = self.register(libc::REG_CSGSFS) & !CODE_AND_STACK | SEGMENTS;
+        set_register(self.context, libc::REG_CSGSFS, segments);
+        set_register(self.context, libc::REG_EFL, PLAIN_FLAGS.cast_unsigned());
+        set_register(self.context, libc::REG_RIP, instruction as u64);
+        set_register(self.context, libc::REG_RSP, stack);
+        if self.crossing.is_keyed() {
+            let rights = self.crossing.host_rights.load(Ordering::Relaxed);
+            keys::set_interrupted_rights(self.context, rights);
+        }
+    }
+}
