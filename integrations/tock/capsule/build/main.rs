@@ -3,21 +3,27 @@
 
 #[path = "../../memory.rs"]
 mod memory;
+#[path = "../../../../kernel/build/sources.rs"]
 mod sources;
 
 use std::error::Error;
+use std::path::Path;
 
 use memory::Range;
 use omniglot_build::Library;
 use sources::Sources;
 
+/// The C sources are pinned by the same manifest as those of this project's own kernel.
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../kernel/sources/Cargo.toml");
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn main() -> Outcome {
-    for file in ["build", "../memory.rs", "../sources/Cargo.lock"] {
+    for file in ["build", "../memory.rs"] {
         println!("cargo:rerun-if-changed={file}");
     }
-    let sources = Sources::find()?;
+    println!("cargo:rerun-if-changed={SOURCES}");
+    let sources = Sources::find(Path::new(SOURCES))?;
     monocypher(&sources)?;
     littlefs(&sources)
 }
