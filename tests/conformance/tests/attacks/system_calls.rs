@@ -1,7 +1,7 @@
 //! Every system call, by its number.
 
 use libtest_mimic::{Failed, Trial};
-use omniglot::{Error, FaultKind, IsolationKind, Runtime};
+use omniglot::{Error, FaultKind, Runtime};
 
 use super::attack::{Home, check_fresh_instance};
 use super::canaries::{Targets, with_canaries};
@@ -21,7 +21,8 @@ const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
 /// pretend to have done something.
 const HARMLESS: [i64; 3] =
     [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
-const EXIT_GROUP: i64 = 231;
+/// One ends a thread, the other a process: of either the library has but one.
+const EXITS: [i64; 2] = [60 /* exit */, 231 /* exit_group */];
 /// The kernel's own, for probes that a debugger sets; from anywhere else they fail,
 /// and since Linux 6.14 no filter sees them.
 const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
@@ -83,51 +84,33 @@ fn try_all<R: Runtime>(home: Home<R>, numbers: &[i64], targets: &Targets) -> Res
             if library.poisoned().is_some() {
                 library = (home.instance)()?;
             }
-            try_one(home, &mut library, *number, arguments)?;
+            try_one(&mut library, *number, arguments)?;
         }
     }
     Ok(())
 }
 
 fn try_one<R: Runtime>(
-    home: Home<R>,
     library: &mut Hostile<R>,
     number: i64,
     arguments: [i64; 6],
 ) -> Result<(), Failed> {
     let [a, b, c, d, e, f] = arguments;
     let outcome = library.system_call(number, a, b, c, d, e, f);
-    let right = match home.isolation {
-        IsolationKind::Process => is_right_in_a_worker(number, &outcome),
-        _ => is_denied(number, &outcome),
+    let right = match outcome {
+        Ok(result) if PROBES.contains(&number) => result < 0,
+        Err(Error::Fault(fault)) if PROBES.contains(&number) => {
+            fault.kind == FaultKind::IllegalInstruction
+        }
+        Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
+        Err(Error::SyscallDenied { number: said, name }) => names(number, said) && !name.is_empty(),
+        Err(Error::Exited { .. }) => EXITS.contains(&number),
+        Err(_) => false,
     };
     if right {
         Ok(())
     } else {
         Err(format!("system call {number} with {arguments:?}: {outcome:?}").into())
-    }
-}
-
-/// A worker has some calls that harm nobody else; good faith gets an error number.
-fn is_right_in_a_worker(number: i64, outcome: &omniglot::Result<i64>) -> bool {
-    match outcome {
-        Ok(result) if PROBES.contains(&number) => *result < 0,
-        Err(Error::Fault(fault)) if PROBES.contains(&number) => {
-            fault.kind == FaultKind::IllegalInstruction
-        }
-        Ok(result) => *result == -EPERM || *result == -ENOMEM || HARMLESS.contains(&number),
-        outcome => is_denied(number, outcome),
-    }
-}
-
-/// In the host's own process, every call is an error.
-fn is_denied(number: i64, outcome: &omniglot::Result<i64>) -> bool {
-    match outcome {
-        Err(Error::SyscallDenied { number: said, name }) => {
-            names(number, *said) && !name.is_empty()
-        }
-        Err(Error::Exited { .. }) => number == EXIT_GROUP,
-        _ => false,
     }
 }
 
