@@ -60,5 +60,5 @@ mod options;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 pub use disabled::{InterruptHandle, Linux};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use enabled::{InterruptHandle, Linux};
+pub use enabled::{InterruptHandle, Interrupter, Linux, Unprotected};
 pub use options::{Isolation, Options, Permission, Permissions};

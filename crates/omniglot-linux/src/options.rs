@@ -50,6 +50,12 @@ impl Permissions {
     pub const fn contains(self, permission: Permission) -> bool {
         self.bits & 1 << permission as u8 != 0
     }
+
+    /// One bit for each permission, by its number.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    pub(crate) const fn bits(self) -> u32 {
+        self.bits as u32
+    }
 }
 
 impl FromIterator<Permission> for Permissions {

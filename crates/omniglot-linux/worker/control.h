@@ -12,6 +12,7 @@
  * line pairs fetches a small call frame together with the request. */
 #define CONTROL_SIZE 0x10000
 #define REPORT_OFFSET 0x400
+#define DEPARTURE_OFFSET 0x700
 #define SLEEPERS_OFFSET 0x800
 #define CHANNEL_OFFSET CONTROL_SIZE
 
@@ -50,8 +51,10 @@ struct config {
     struct program load_filter;
     struct program serve_filter;
     struct program ask_filter; /* empty where Landlock confines what can be opened */
+    uint32_t departs; /* only loads, and then waits to be copied and killed */
+    uint32_t unused;
 };
-_Static_assert(sizeof(struct config) == 88, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 96, "the layout that the host writes");
 
 #define REPORT_TEXT 512
 
@@ -66,6 +69,38 @@ struct report {
     char text[REPORT_TEXT];
 };
 _Static_assert(sizeof(struct report) == 552, "the layout that the host reads");
+
+/* What a worker that departs tells the host, which then runs the library itself:
+ * addresses of what the host needs, in the window. */
+struct departure {
+    uint64_t stack;          /* what lies above is in use */
+    uint64_t thread_pointer; /* the FS base of the thread that loaded */
+    uint64_t call;           /* runs the entry in rax, and then leaves */
+    uint64_t cells;          /* struct cells */
+    uint64_t describe;       /* an entry: completes the report with a place */
+    uint64_t regions;        /* the mappings: struct region[] */
+    uint64_t region_count;
+};
+_Static_assert(sizeof(struct departure) == 56, "the layout that the host reads");
+
+/* Where foreign code leaves to the host; written by the host. */
+struct cells {
+    uint64_t token;    /* proves that this domain was entered by whom it leaves to */
+    uint64_t returned; /* the gate for returns */
+    uint64_t callback; /* the gate for callbacks */
+};
+_Static_assert(sizeof(struct cells) == 24, "the layout that the host writes");
+
+/* A range of mapped addresses, as in /proc/self/maps. */
+struct region {
+    uint64_t start;
+    uint64_t end;
+    int32_t protection;
+    int32_t shared;
+    int32_t from_file;
+    int32_t unused;
+};
+_Static_assert(sizeof(struct region) == 32, "the layout that the host reads");
 
 /* Requests of the host. */
 enum operation { OPERATION_CALL = 1, OPERATION_RESUME = 2, OPERATION_RAISE = 3 };
@@ -127,6 +162,11 @@ struct sleepers {
 static inline struct report *report_of(const void *control)
 {
     return (struct report *)((char *)control + REPORT_OFFSET);
+}
+
+static inline struct departure *departure_of(const void *control)
+{
+    return (struct departure *)((char *)control + DEPARTURE_OFFSET);
 }
 
 static inline struct sleepers *sleepers_of(const void *control)

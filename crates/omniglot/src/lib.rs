@@ -37,7 +37,9 @@ mod builder;
 
 pub use builder::Builder;
 pub use omniglot_core::*;
-pub use omniglot_linux::{InterruptHandle, Isolation, Linux, Permission, Permissions};
+pub use omniglot_linux::{
+    InterruptHandle, Interrupter, Isolation, Linux, Options, Permission, Permissions, Unprotected,
+};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///

@@ -363,3 +363,17 @@ fn instruction_bytes(instruction: &seccompiler::sock_filter) -> [u8; 8] {
 pub(super) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
 }
+
+/// The result of a call after loading that fails, or seems to work, without being made;
+/// `None` for one that ends foreign code (or is allowed).
+pub(super) fn refusal(number: u64) -> Option<i64> {
+    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
+    let Refusals { ignored, no_memory, not_permitted } = SERVE_REFUSALS;
+    if ignored.contains(&call) {
+        return Some(0);
+    }
+    if no_memory.contains(&call) {
+        return Some(-i64::from(ENOMEM));
+    }
+    not_permitted.contains(&call).then_some(-i64::from(EPERM))
+}

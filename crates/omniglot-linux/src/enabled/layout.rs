@@ -13,6 +13,10 @@ use crate::Options;
 pub(super) const PAGE: usize = 4096;
 const CONTROL_SIZE: usize = 0x10000;
 pub(super) const REPORT: usize = 0x400;
+pub(super) const DEPARTURE: usize = 0x700;
+/// Room for the registers of a thread that a signal interrupted, for a host that runs the
+/// library itself.
+pub(super) const SCRATCH: usize = 0x900;
 pub(super) const SLEEPERS: usize = 0x800;
 pub(super) const CHANNEL: usize = CONTROL_SIZE;
 /// The first frame begins in the channel's own cache line, behind what the channel
@@ -58,16 +62,18 @@ struct Config {
     load_filter: Program,
     serve_filter: Program,
     ask_filter: Program,
+    departs: u32,
+    unused: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 88, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 96, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) base: usize,
     pub(super) size: usize,
-    exchange_end: usize,
+    pub(super) exchange_end: usize,
     stack_start: usize,
     stack_end: usize,
 }
@@ -82,6 +88,8 @@ pub(super) struct Orders<'a> {
     pub(super) serve_filter: &'a [u8],
     /// Empty where Landlock confines what can be opened.
     pub(super) ask_filter: &'a [u8],
+    /// Whether the worker only loads, for a host that runs the library itself.
+    pub(super) departs: bool,
 }
 
 impl Layout {
@@ -147,6 +155,8 @@ impl Layout {
             load_filter,
             serve_filter,
             ask_filter,
+            departs: u32::from(orders.departs),
+            unused: 0,
         };
         window.write(self.base, config.as_bytes())
     }

@@ -6,8 +6,9 @@ use std::ptr::{NonNull, null_mut};
 
 use omniglot_core::{Result, Window};
 use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mprotect, munmap};
 
+use super::generation;
 use super::images::executable_memory;
 use super::system::refused;
 
@@ -16,6 +17,8 @@ use super::system::refused;
 pub(super) struct Mapping {
     start: NonNull<u8>,
     len: usize,
+    /// The only generation of processes that has the mapping; 0 if children have it, too.
+    generation: u64,
 }
 
 // SAFETY: the range belongs to the mapping, not to a thread (invariant 1), and is
@@ -46,7 +49,7 @@ impl Mapping {
         let start = NonNull::new(start.cast())
             .ok_or(rustix::io::Errno::NOMEM)
             .map_err(refused("mapping the window"))?;
-        let mapping = Self { start, len };
+        let mapping = Self { start, len, generation: 0 };
         // SAFETY: the range is this mapping's; leaving it out of core dumps changes no byte.
         // Where the kernel cannot, dumps are larger.
         let _ = unsafe { madvise(mapping.start.as_ptr().cast(), len, Advice::LinuxDontDump) };
@@ -61,6 +64,37 @@ impl Mapping {
         unsafe { Window::new(self.start, foreign, self.len) }
     }
 
+    /// Leaves the mapping out of forked children.
+    pub(super) fn keep_from_children(&mut self, generation: u64) -> Result<()> {
+        self.generation = generation;
+        // SAFETY: the range is this mapping's; a child just lacks it.
+        unsafe { madvise(self.start.as_ptr().cast(), self.len, Advice::LinuxDontFork) }
+            .map_err(refused("keeping the window from forked children"))
+    }
+
+    /// Makes a part read-only, for ever; whole pages.
+    pub(super) fn forbid_writing(&self, offset: usize, len: usize) -> Result<()> {
+        let start = self.at(offset);
+        let len = len.min(self.len - offset.min(self.len));
+        // SAFETY: a part of this mapping; who writes here asks first whether it may be
+        // written (`Runtime::check_writable`).
+        unsafe { mprotect(start.as_ptr().cast(), len, MprotectFlags::READ) }
+            .map_err(refused("making a part of the window read-only"))
+    }
+
+    /// Bytes of the mapping.
+    ///
+    /// # Safety
+    /// Nobody writes the memory while the slice lives: the window's worker has ended.
+    pub(super) unsafe fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
+        let start = range.start.min(self.len);
+        let len = range.end.min(self.len) - start;
+        // SAFETY: in the mapping (invariant 1).
+        let start = unsafe { self.start.add(start) };
+        // SAFETY: as above; not written while the slice lives (the caller's promise).
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
+    }
+
     /// The host's address of an offset that the layout keeps within the mapping.
     pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
         let offset = offset.min(self.len);
@@ -70,7 +104,11 @@ impl Mapping {
 }
 
 impl Drop for Mapping {
+    /// In a forked child that has not the mapping, the range may be somebody else's.
     fn drop(&mut self) {
+        if self.generation != 0 && generation::check(self.generation).is_err() {
+            return;
+        }
         // SAFETY: the range is this mapping's, and nobody has pointers any more (invariant 3).
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "a mapping can be unmapped");

@@ -6,6 +6,7 @@ mod files;
 mod filters;
 mod generation;
 mod images;
+mod in_process;
 mod instance;
 mod interrupt;
 mod layout;
@@ -21,5 +22,6 @@ mod tables;
 mod timer;
 mod worker;
 
+pub use in_process::{Interrupter, Unprotected};
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;

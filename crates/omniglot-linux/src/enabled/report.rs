@@ -1,5 +1,7 @@
 //! What a worker tells about its end, as errors.
 
+use std::mem::offset_of;
+
 use omniglot_core::{Description, Error, Fault, FaultKind, Result, Text, Window};
 use zerocopy::FromBytes;
 
@@ -96,6 +98,18 @@ fn read(window: &Window) -> Result<Report> {
     Report::read_from_bytes(&bytes).map_err(|_| Error::Protocol("a report of another size"))
 }
 
+/// Writes down an instruction whose place is to be found, for the loader's `describe`.
+pub(super) fn ask(window: &mut Window, instruction: usize) -> Result<()> {
+    let address = window.start() + REPORT;
+    window.write(address + offset_of!(Report, instruction), &instruction.to_ne_bytes())?;
+    window.write(address + offset_of!(Report, text), &[0; TEXT])
+}
+
+/// The place that a report gives.
+pub(super) fn place_in(window: &Window) -> Result<Text> {
+    Ok(Text::from_untrusted(text_of(&read(window)?)))
+}
+
 fn denied(number: u64) -> Error {
     Error::SyscallDenied { name: name_of(number), number }
 }
@@ -113,7 +127,7 @@ fn fault(report: &Report, layout: &Layout) -> Fault {
     }
 }
 
-const fn kind_of(signal: i32) -> FaultKind {
+pub(super) const fn kind_of(signal: i32) -> FaultKind {
     match signal {
         signals::SEGV => FaultKind::Access,
         signals::BUS => FaultKind::Bus,

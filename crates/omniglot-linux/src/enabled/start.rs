@@ -46,6 +46,8 @@ pub(super) struct Started {
     pub(super) channel: Channel,
     pub(super) tables: Tables,
     pub(super) generation: u64,
+    /// The window's memory, where the worker departs.
+    pub(super) file: Option<OwnedFd>,
 }
 
 /// Who keeps a worker from files that are none of its business.
@@ -75,6 +77,7 @@ fn is_pipe(file: impl AsFd) -> bool {
 struct Start<'a> {
     description: &'a Description,
     options: &'a Options,
+    purpose: Purpose,
     programs: &'static Programs,
     shims: Arc<OwnedFd>,
     readable: Vec<PathBuf>,
@@ -85,36 +88,99 @@ struct Start<'a> {
 
 /// Starts a worker and loads the library in it.
 pub(super) fn start(description: &Description, options: &Options) -> Result<Started> {
+    start_with(description, options, Purpose::Serve, Layout::new(options)?)
+}
+
+/// Starts a worker that loads the library and then waits to be copied and killed.
+pub(super) fn start_to_depart(
+    description: &Description,
+    options: &Options,
+    layout: Layout,
+) -> Result<Started> {
+    start_with(description, options, Purpose::Depart, layout)
+}
+
+/// What a worker does when it has loaded its library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It serves calls.
+    Serve,
+    /// It waits; the host runs the library itself.
+    Depart,
+}
+
+fn start_with(
+    description: &Description,
+    options: &Options,
+    purpose: Purpose,
+    layout: Layout,
+) -> Result<Started> {
     let libraries = Libraries::check(options)?;
     let readable = files::readable(&options.library_directories, &libraries.files);
     let guard = Guard::of(options, &readable)?;
-    start_guarded(description, options, &libraries, readable, &guard)
+    let plan = Plan { description, options, libraries: &libraries, purpose, layout };
+    plan.start(readable, &guard)
 }
 
-fn start_guarded(
-    description: &Description,
-    options: &Options,
-    libraries: &Libraries,
-    readable: Vec<PathBuf>,
-    guard: &Guard,
-) -> Result<Started> {
-    if description.image.is_empty() {
-        return Err(Error::Unsupported {
-            what: "the bindings have no C shims for this target",
-            remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
-        });
+/// What to start.
+struct Plan<'a> {
+    description: &'a Description,
+    options: &'a Options,
+    libraries: &'a Libraries,
+    purpose: Purpose,
+    layout: Layout,
+}
+
+impl Plan<'_> {
+    fn start(self, readable: Vec<PathBuf>, guard: &Guard) -> Result<Started> {
+        let Self { description, options, purpose, layout, .. } = self;
+        if description.image.is_empty() {
+            return Err(Error::Unsupported {
+                what: "the bindings have no C shims for this target",
+                remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
+            });
+        }
+        let generation = generation::current()?;
+        let spins = spins();
+        let (mapping, file) = Mapping::create(layout.size)?;
+        let mut window = mapping.window(layout.base);
+        self.write_orders(&mut window, guard, spins)?;
+        let channel = Channel::new(Arc::new(mapping), spins);
+        let programs = images::programs()?;
+        let shims = images::shims(description.image)?;
+        let start = Start {
+            description,
+            options,
+            purpose,
+            programs,
+            shims,
+            readable,
+            layout,
+            window,
+            channel,
+        };
+        start.run(file, guard, generation)
     }
-    let layout = Layout::new(options)?;
-    let generation = generation::current()?;
-    let spins = spins();
-    let (mapping, file) = Mapping::create(layout.size)?;
-    let mut window = mapping.window(layout.base);
-    write_orders(&layout, &mut window, options, libraries, guard, spins)?;
-    let channel = Channel::new(Arc::new(mapping), spins);
-    let programs = images::programs()?;
-    let shims = images::shims(description.image)?;
-    let start = Start { description, options, programs, shims, readable, layout, window, channel };
-    start.run(&file, guard, generation)
+
+    fn write_orders(&self, window: &mut Window, guard: &Guard, spins: u32) -> Result<()> {
+        let filters = filters(self.options.allow, self.layout.size)?;
+        self.layout.write(
+            window,
+            &Orders {
+                keep_stderr: self.options.allow.contains(Permission::Stderr),
+                spins,
+                libraries: &self.libraries.names,
+                search_path: self.libraries.search_path.clone(),
+                load_filter: &filters.load,
+                serve_filter: &filters.serve,
+                ask_filter: match guard {
+                    Guard::Landlock(_) => &[],
+                    Guard::Host => &filters.ask,
+                },
+                departs: self.purpose == Purpose::Depart,
+            },
+        )
+    }
 }
 
 /// Spinning helps only if the other side can run at the same time.
@@ -125,35 +191,9 @@ fn spins() -> u32 {
     }
 }
 
-fn write_orders(
-    layout: &Layout,
-    window: &mut Window,
-    options: &Options,
-    libraries: &Libraries,
-    guard: &Guard,
-    spins: u32,
-) -> Result<()> {
-    let filters = filters(options.allow, layout.size)?;
-    layout.write(
-        window,
-        &Orders {
-            keep_stderr: options.allow.contains(Permission::Stderr),
-            spins,
-            libraries: &libraries.names,
-            search_path: libraries.search_path.clone(),
-            load_filter: &filters.load,
-            serve_filter: &filters.serve,
-            ask_filter: match guard {
-                Guard::Landlock(_) => &[],
-                Guard::Host => &filters.ask,
-            },
-        },
-    )
-}
-
 impl Start<'_> {
-    fn run(self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
-        let (mut worker, socket) = self.spawn(file, guard, generation)?;
+    fn run(self, file: OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
+        let (mut worker, socket) = self.spawn(&file, guard, generation)?;
         let opener = match guard {
             Guard::Landlock(_) => None,
             Guard::Host => self.opener(&worker, &socket)?,
@@ -162,7 +202,8 @@ impl Start<'_> {
         let tables = Tables::read(&self.window, image, self.description)?;
         drop(opener);
         let Self { layout, window, channel, .. } = self;
-        Ok(Started { worker, window, layout, channel, tables, generation })
+        let file = (self.purpose == Purpose::Depart).then_some(file);
+        Ok(Started { worker, window, layout, channel, tables, generation, file })
     }
 
     fn spawn(&self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<(Worker, OwnedFd)> {
@@ -242,7 +283,10 @@ mod tests {
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
         let libraries = Libraries::check(options)?;
         let readable = files::readable(&options.library_directories, &libraries.files);
-        let started = start_guarded(description, options, &libraries, readable, &Guard::Host)?;
+        let layout = Layout::new(options)?;
+        let plan =
+            Plan { description, options, libraries: &libraries, purpose: Purpose::Serve, layout };
+        let started = plan.start(readable, &Guard::Host)?;
         Ok(Linux::of(started, description, options))
     }
 

@@ -20,6 +20,10 @@ impl Timer {
         self.limit.is_some()
     }
 
+    pub(super) const fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
     pub(super) const fn set_limit(&mut self, limit: Option<Duration>) {
         self.limit = limit;
     }

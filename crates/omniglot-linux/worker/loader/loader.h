@@ -22,15 +22,6 @@ struct omniglot_image {
 };
 #define IMAGE_ABI 1
 
-/* A range of mapped addresses, as in /proc/self/maps. */
-struct region {
-    uint64_t start;
-    uint64_t end;
-    int protection;
-    int shared;
-    int from_file;
-};
-
 /* main.c: the window's start. */
 extern void *control;
 
@@ -49,6 +40,10 @@ void share_window(const struct config *config);
 /* serve.c: answers requests for ever. */
 void callback(uint32_t slot, void *arguments);
 __attribute__((noreturn)) void serve_host(const struct config *config, const struct omniglot_image *image);
+
+/* depart.c: waits to be copied by the host, which then runs the library itself. */
+void leave_to_host(uint32_t slot, void *arguments);
+__attribute__((noreturn)) void depart(const struct omniglot_image *image);
 
 /* post.h's answer to the request that is being worked on. */
 void answer(uint32_t event);

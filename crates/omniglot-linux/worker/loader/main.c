@@ -42,9 +42,11 @@ int main(int count, char **arguments)
     catch_faults();
     on_exit(report_exit, NULL);
     const struct omniglot_image *image = load(&config);
-    *image->callback = callback;
+    *image->callback = config.departs ? leave_to_host : callback;
     make_heap(&config);
     share_window(&config);
+    if (config.departs)
+        depart(image);
     close_files(&config);
     filter_system_calls(config.serve_filter);
     serve_host(&config, image);

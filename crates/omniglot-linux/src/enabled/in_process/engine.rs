@@ -1,0 +1,495 @@
+//! The state machine of a domain in the host's process.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+use omniglot_core::{
+    Cause, Description, Error, Event, Fault, FaultKind, Reply, Result, Text, Window,
+};
+
+use super::super::filters::name_of;
+use super::super::generation;
+use super::super::layout::Layout;
+use super::super::report::{kind_of, place_in};
+use super::super::tables::Tables;
+use super::super::timer::Timer;
+use super::gate::{self, CROSSINGS, Crossing, Registers};
+use super::handler::{DENIED, EXITED, FAULT, STOP};
+use super::loading::{Departure, Loaded, load};
+use super::memory::Memory;
+use super::threads::Thread;
+use super::watchdog::{self, Clock};
+use crate::Options;
+
+/// What the host needs of its own stack for one level of calls and callbacks.
+const HOST_STACK: usize = 128 << 10;
+/// How long finding the place of a fault may take.
+const DESCRIBE_LIMIT: Duration = Duration::from_millis(100);
+/// What the System V ABI gives a program to start with (section 3.2.1 and figure 3.4).
+const MXCSR: u32 = 0x1f80;
+const X87: u32 = 0x37f;
+
+/// A domain in the host's process, and its calls.
+pub(super) struct Engine {
+    memory: Memory,
+    window: Window,
+    /// What a forked child sees of the window, which it has not: nothing.
+    nothing: Window,
+    layout: Layout,
+    tables: Tables,
+    departure: Departure,
+    description: Description,
+    crossing: Arc<Crossing>,
+    door: Door,
+    levels: Vec<Level>,
+    in_callback: bool,
+    timer: Timer,
+    clock: Option<Clock>,
+    /// The number of the last outermost call.
+    number: u64,
+    poisoned: Option<Cause>,
+    generation: u64,
+}
+
+/// A call in progress.
+#[derive(Debug, Default)]
+struct Level {
+    /// The foreign stack pointer that it began with, and must return with.
+    began: u64,
+    /// Where its callback waits, if it is in one.
+    waits: Waiting,
+}
+
+/// The registers that a waiting trampoline needs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    stack: u64,
+    saved: [u64; 6],
+    mxcsr: u32,
+    x87: u32,
+}
+
+/// A domain's place in the table of crossings.
+#[derive(Debug)]
+struct Door(usize);
+
+impl Door {
+    fn open(crossing: &Arc<Crossing>) -> Result<Self> {
+        let pointer = Arc::as_ptr(crossing).cast_mut();
+        for (index, place) in CROSSINGS.iter().enumerate() {
+            if place.compare_exchange(null_mut(), pointer, Release, Relaxed).is_ok() {
+                return Ok(Self(index));
+            }
+        }
+        Err(Error::Unsupported {
+            what: "the process has 1024 domains already",
+            remedy: "drop some, or use Isolation::Process",
+        })
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Some(place) = CROSSINGS.get(self.0) {
+            place.store(null_mut(), Release);
+        }
+    }
+}
+
+impl Waiting {
+    fn of(left: &Registers) -> Self {
+        let saved = [&left.rbp, &left.rbx, &left.r12, &left.r13, &left.r14, &left.r15];
+        Self {
+            stack: left.stack.load(Relaxed),
+            saved: saved.map(|register| register.load(Relaxed)),
+            mxcsr: left.mxcsr.load(Relaxed),
+            x87: left.x87.load(Relaxed),
+        }
+    }
+
+    /// What a new call begins with.
+    const fn fresh(stack: u64) -> Self {
+        Self { stack, saved: [0; 6], mxcsr: MXCSR, x87: X87 }
+    }
+
+    #[inline]
+    fn store(&self, next: &Registers) {
+        let [rbp, rbx, r12, r13, r14, r15] = self.saved;
+        next.stack.store(self.stack, Relaxed);
+        next.rbp.store(rbp, Relaxed);
+        next.rbx.store(rbx, Relaxed);
+        next.r12.store(r12, Relaxed);
+        next.r13.store(r13, Relaxed);
+        next.r14.store(r14, Relaxed);
+        next.r15.store(r15, Relaxed);
+        next.mxcsr.store(self.mxcsr, Relaxed);
+        next.x87.store(self.x87, Relaxed);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Engine")
+            .field("library", &self.description.name)
+            .field("calls", &self.levels.len())
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    pub(super) fn start(description: &Description, options: &Options) -> Result<Self> {
+        let generation = generation::current()?;
+        let Loaded { memory, layout, tables, departure } = load(description, options, generation)?;
+        let window = memory.window();
+        // SAFETY: no bytes at all.
+        let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
+        let crossing = Arc::new(Crossing::default());
+        let door = Door::open(&crossing)?;
+        let mut engine = Self {
+            memory,
+            window,
+            nothing,
+            layout,
+            tables,
+            departure,
+            description: *description,
+            crossing,
+            door,
+            levels: Vec::new(),
+            in_callback: false,
+            timer: Timer::new(None),
+            clock: None,
+            number: 0,
+            poisoned: None,
+            generation,
+        };
+        engine.prepare(options)?;
+        Ok(engine)
+    }
+
+    /// Tells foreign code where its doors are, and the handlers what they must know.
+    fn prepare(&mut self, options: &Options) -> Result<()> {
+        let (returns, callbacks) = gate::doors(self.door.0);
+        let mut cells = [0; 24];
+        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
+            cell.copy_from_slice(&value.to_ne_bytes());
+        }
+        self.memory.check_writable(self.departure.cells, cells.len())?;
+        self.window.write(self.departure.cells, &cells)?;
+        let domain = &self.crossing.domain;
+        domain.base.store(self.layout.base, Relaxed);
+        domain.size.store(self.layout.size, Relaxed);
+        domain.alias.store(self.memory.start(), Relaxed);
+        domain.allow.store(options.allow.bits(), Relaxed);
+        self.crossing.foreign_thread.store(self.departure.thread_pointer as u64, Relaxed);
+        self.set_timeout(options.timeout);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn window(&self) -> &Window {
+        match generation::check(self.generation) {
+            Ok(()) => &self.window,
+            Err(_) => &self.nothing,
+        }
+    }
+
+    pub(super) fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        generation::check(self.generation)?;
+        self.check_writable(address, bytes.len())?;
+        self.window.write(address, bytes)
+    }
+
+    #[inline]
+    pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.window.check(address, len)?;
+        self.memory.check_writable(address, len)
+    }
+
+    pub(super) fn exchange(&self) -> (usize, usize) {
+        self.layout.exchange()
+    }
+
+    #[inline]
+    pub(super) fn shim(&self, index: u32) -> Option<usize> {
+        self.tables.shims.get(index as usize).copied()
+    }
+
+    pub(super) fn trampoline(&self, slot: u32) -> Option<usize> {
+        self.tables.trampolines.get(slot as usize).copied()
+    }
+
+    /// Checks that foreign code may run here and now.
+    #[inline]
+    fn check(&self) -> Result<()> {
+        generation::check(self.generation)?;
+        match self.poisoned {
+            None => Ok(()),
+            Some(by) => Err(Error::Poisoned { by }),
+        }
+    }
+
+    pub(super) fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        self.check()?;
+        if !self.levels.is_empty() && !self.in_callback {
+            return Err(Error::Protocol("a call while foreign code runs"));
+        }
+        let thread = Thread::current(self.generation)?;
+        if !thread.has_stack(HOST_STACK) {
+            return Err(Error::TooDeep { limit: self.levels.len() as u32 });
+        }
+        // A nested call runs on top of what waits: System V ABI, section 3.2.2.
+        let stack = match self.levels.last() {
+            Some(level) => level.waits.stack & !15,
+            None => self.begin(),
+        };
+        self.levels.push(Level { began: stack, waits: Waiting::default() });
+        self.in_callback = false;
+        let next = &self.crossing.next;
+        Waiting::fresh(stack).store(next);
+        next.entry.store(entry as u64, Relaxed);
+        next.argument.store(arguments as u64, Relaxed);
+        next.target.store(self.departure.call as u64, Relaxed);
+        let result = self.run(thread);
+        self.finish(result)
+    }
+
+    /// An outermost call begins; says with which stack pointer.
+    #[inline]
+    fn begin(&mut self) -> u64 {
+        self.number += 1;
+        self.timer.reset();
+        self.crossing.number.store(self.number, Release);
+        self.crossing.running.store(self.number, Release);
+        self.departure.stack as u64
+    }
+
+    pub(super) fn resume(&mut self, reply: Reply) -> Result<Event> {
+        self.check()?;
+        let Some(level) = self.levels.last().filter(|_| self.in_callback) else {
+            return Err(Error::Protocol("an answer to no callback"));
+        };
+        let thread = Thread::current(self.generation)?;
+        let next = &self.crossing.next;
+        level.waits.store(next);
+        let (target, argument) = match reply {
+            Reply::Return => (gate::go_on(), 0),
+            // In the callback's place: it returns to the trampoline, if it returns.
+            Reply::Raise { entry, arguments } => (entry, arguments),
+        };
+        next.target.store(target as u64, Relaxed);
+        next.entry.store(0, Relaxed);
+        next.argument.store(argument as u64, Relaxed);
+        self.in_callback = false;
+        let result = self.run(thread);
+        self.finish(result)
+    }
+
+    /// Runs foreign code until the next event.
+    #[inline]
+    fn run(&mut self, thread: &'static Thread) -> Result<Event> {
+        let since = self.announce()?;
+        let event = self.cross(thread);
+        if let Some(since) = since {
+            watchdog::withdraw(&self.crossing);
+            self.timer.add(since);
+        }
+        self.accept(event)
+    }
+
+    #[inline]
+    fn announce(&self) -> Result<Option<Instant>> {
+        let Some(clock) = self.clock.filter(|_| self.timer.is_limited()) else {
+            return Ok(None);
+        };
+        let now = Instant::now();
+        if let Some(left) = self.timer.left(now)? {
+            clock.announce(&self.crossing, now, left);
+        }
+        Ok(Some(now))
+    }
+
+    #[inline]
+    fn cross(&self, thread: &'static Thread) -> u32 {
+        let crossing = &self.crossing;
+        crossing.host_thread.store(thread.pointer as u64, Relaxed);
+        crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
+        crossing.thread_id.store(thread.id, Release);
+        thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
+        // SAFETY: all of it was just stored, the domain's number and memory when it was
+        // made; `&mut self` in the callers keeps other threads out (invariant 8).
+        unsafe { gate::enter(crossing) }
+    }
+
+    /// Checks that an event fits the innermost call, and keeps count.
+    #[inline]
+    fn accept(&mut self, event: u32) -> Result<Event> {
+        let left = &self.crossing.left;
+        let stack = left.stack.load(Relaxed);
+        let began = self.levels.last().map_or(0, |level| level.began);
+        match event {
+            gate::RETURNED if stack == began => {
+                self.levels.pop();
+                self.in_callback = !self.levels.is_empty();
+                Ok(Event::Returned)
+            }
+            gate::CALLED_BACK if stack < began => {
+                let slot = left.entry.load(Relaxed) as u32;
+                let arguments = left.argument.load(Relaxed) as usize;
+                if let Some(level) = self.levels.last_mut() {
+                    level.waits = Waiting::of(left);
+                }
+                self.in_callback = true;
+                Ok(Event::Callback { slot, arguments })
+            }
+            // The stack grows down: what is above belongs to an outer call.
+            gate::RETURNED | gate::CALLED_BACK if stack > began => Err(Error::NonLocalExit),
+            gate::ABANDONED => Err(self.explain()),
+            gate::STOPPED => Err(self.stopped()),
+            _ => Err(Error::Protocol("an event that fits no call")),
+        }
+    }
+
+    fn stopped(&self) -> Error {
+        if self.crossing.stop.load(Acquire) & 1 == 0 {
+            return Error::Interrupted;
+        }
+        Error::Timeout { limit: self.timer.limit().unwrap_or_default() }
+    }
+
+    /// Why foreign code was abandoned.
+    #[cold]
+    fn explain(&mut self) -> Error {
+        let outcome = &self.crossing.outcome;
+        let number = outcome.number.load(Relaxed);
+        match outcome.kind.load(Relaxed) {
+            FAULT => Error::Fault(self.fault()),
+            DENIED => Error::SyscallDenied { name: name_of(number), number },
+            EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
+            STOP => self.stopped(),
+            _ => Error::Protocol("an end without a reason"),
+        }
+    }
+
+    fn fault(&mut self) -> Fault {
+        let outcome = &self.crossing.outcome;
+        let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
+        let accessed = outcome.address.load(Relaxed) as usize;
+        let instruction = outcome.instruction.load(Relaxed) as usize;
+        let stack = outcome.stack.load(Relaxed) as usize;
+        let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
+        let overflow = kind == FaultKind::Access && self.layout.is_stack_overflow(accessed, stack);
+        Fault {
+            kind: if overflow { FaultKind::StackOverflow } else { kind },
+            address: if has_address { accessed } else { instruction },
+            place: self.describe(instruction).unwrap_or_default(),
+        }
+    }
+
+    /// Asks the domain's own dynamic linker where an instruction is: a hint, within a time,
+    /// from a domain that is not used any more. Its calls are lost, so the stack is free.
+    fn describe(&mut self, instruction: usize) -> Result<Text> {
+        if self.window.check(instruction, 1).is_err() {
+            return Ok(Text::default());
+        }
+        self.ask(instruction)?;
+        place_in(&self.window)
+    }
+
+    fn ask(&mut self, instruction: usize) -> Result<()> {
+        let thread = Thread::current(self.generation)?;
+        super::super::report::ask(&mut self.window, instruction)?;
+        let clock = self.watched()?;
+        let stack = self.begin();
+        let next = &self.crossing.next;
+        Waiting::fresh(stack).store(next);
+        next.entry.store(self.departure.describe as u64, Relaxed);
+        next.target.store(self.departure.call as u64, Relaxed);
+        clock.announce(&self.crossing, Instant::now(), DESCRIBE_LIMIT);
+        let event = self.cross(thread);
+        watchdog::withdraw(&self.crossing);
+        match event {
+            gate::RETURNED => Ok(()),
+            _ => Err(Error::Protocol("no answer about a fault")),
+        }
+    }
+
+    /// Draws the consequences of an error in the midst of a call.
+    #[cold]
+    fn fail(&mut self, error: Error) -> Error {
+        let cause = match error {
+            Error::NonLocalExit => Some(Cause::NonLocalExit),
+            _ => error.poisons(),
+        };
+        if let Some(cause) = cause {
+            self.abandon(cause);
+        }
+        error
+    }
+
+    #[inline]
+    fn finish(&mut self, result: Result<Event>) -> Result<Event> {
+        if self.levels.is_empty() {
+            self.crossing.running.store(0, Release);
+        }
+        result.map_err(|error| self.fail(error))
+    }
+
+    /// Gives up all calls: what waits on the foreign stack is never resumed.
+    pub(super) fn abandon(&mut self, cause: Cause) {
+        if self.poisoned.is_none() {
+            self.poisoned = Some(cause);
+        }
+        self.levels.clear();
+        self.in_callback = false;
+        self.crossing.running.store(0, Release);
+    }
+
+    pub(super) fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.timer.set_limit(limit);
+        if limit.is_some() {
+            // Without a watchdog the limit still holds between stretches.
+            let _ = self.watched();
+        }
+    }
+
+    fn watched(&mut self) -> Result<Clock> {
+        if let Some(clock) = self.clock {
+            return Ok(clock);
+        }
+        let clock = Clock::watch(&self.crossing, self.generation)?;
+        self.clock = Some(clock);
+        Ok(clock)
+    }
+
+    pub(super) fn interrupt_handle(&self) -> Interrupter {
+        Interrupter { crossing: Arc::clone(&self.crossing), generation: self.generation }
+    }
+}
+
+/// Interrupts the call that an instance is running, from any thread.
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    crossing: Arc<Crossing>,
+    generation: u64,
+}
+
+impl Interrupter {
+    /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
+    /// instance is then poisoned.
+    ///
+    /// A callback in the host runs to its end first. Where no call runs, or the
+    /// instance is gone, nothing happens: a late interruption never hits a later
+    /// call.
+    pub fn interrupt(&self) {
+        let running = self.crossing.running.load(Acquire);
+        if running != 0 && generation::check(self.generation).is_ok() {
+            watchdog::stop(&self.crossing, running, false);
+        }
+    }
+}

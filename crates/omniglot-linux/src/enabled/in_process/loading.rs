@@ -1,0 +1,65 @@
+//! From a worker that loaded a library to a domain in this process.
+
+use omniglot_core::{Description, Error, Result, Window};
+use zerocopy::FromBytes;
+
+use super::super::layout::{DEPARTURE, Layout};
+use super::super::start::{Started, start_to_depart};
+use super::super::tables::Tables;
+use super::memory::{Memory, Regions, Reservation};
+use crate::Options;
+
+/// `struct departure` of `worker/control.h`. Nothing in it is checked: foreign code gave
+/// the addresses, and only foreign code is harmed by wrong ones.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes)]
+pub(super) struct Departure {
+    pub(super) stack: usize,
+    pub(super) thread_pointer: usize,
+    pub(super) call: usize,
+    pub(super) cells: usize,
+    pub(super) describe: usize,
+    regions: u64,
+    region_count: u64,
+}
+
+const _: () = assert!(size_of::<Departure>() == 56, "the layout that the worker writes");
+
+/// A domain that is ready to run.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) memory: Memory,
+    pub(super) layout: Layout,
+    pub(super) tables: Tables,
+    pub(super) departure: Departure,
+}
+
+/// Has a confined worker load the library, ends the worker, and takes a copy of its
+/// memory that the worker never had.
+pub(super) fn load(
+    description: &Description,
+    options: &Options,
+    generation: u64,
+) -> Result<Loaded> {
+    let (layout, reservation) = Reservation::find(options, generation)?;
+    let Started { mut worker, window, layout, channel, tables, file, .. } =
+        start_to_depart(description, options, layout)?;
+    worker.end();
+    let departure = read(&window)?;
+    let regions = Regions::read(&window, departure.regions, departure.region_count)?;
+    let file = file.ok_or(Error::Protocol("a worker without memory"))?;
+    let memory = Memory::copy(reservation, &layout, channel.mapping(), &file, &regions)?;
+    Ok(Loaded { memory, layout, tables, departure })
+}
+
+fn read(window: &Window) -> Result<Departure> {
+    let mut bytes = [0; size_of::<Departure>()];
+    window.read(window.start() + DEPARTURE, &mut bytes)?;
+    let departure = Departure::read_from_bytes(&bytes)
+        .map_err(|_| Error::Protocol("a departure of another size"))?;
+    // The FS base must be an address that the processor can load: below 2^47.
+    window.check(departure.thread_pointer, 8)?;
+    window.check(departure.call, 1)?;
+    window.check(departure.stack, 0)?;
+    Ok(departure)
+}

@@ -1,0 +1,278 @@
+//! A domain's memory in the host's process, mapped twice: at the addresses that foreign
+//! code knows, with the protections that its pages had in the worker, and at a constant
+//! distance for the host, as data.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::ops::Range;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use omniglot_core::{Error, Result, Text, Window};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
+use zerocopy::FromBytes;
+
+use super::super::generation;
+use super::super::layout::{Layout, PAGE};
+use super::super::mapping::Mapping;
+use super::super::system::{failed, refused};
+use crate::Options;
+
+/// How often to try another place for a window.
+const ATTEMPTS: usize = 16;
+/// The most mappings that a domain can have, and the loader lists.
+const MOST_REGIONS: u64 = 4096;
+
+/// `struct region` of `worker/control.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes)]
+struct Region {
+    start: u64,
+    end: u64,
+    protection: i32,
+    shared: i32,
+    from_file: i32,
+    unused: i32,
+}
+
+const _: () = assert!(size_of::<Region>() == 32, "the layout that the worker writes");
+
+/// A range of addresses that nothing else in the process uses; inaccessible at first.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    start: usize,
+    size: usize,
+    generation: u64,
+}
+
+impl Reservation {
+    /// Finds a place for a window that is free here and in a worker.
+    pub(super) fn find(options: &Options, generation: u64) -> Result<(Layout, Self)> {
+        for _ in 0..ATTEMPTS {
+            let layout = Layout::new(options)?;
+            match Self::at(layout.base, layout.size) {
+                Ok(()) => {
+                    let reserved = Self { start: layout.base, size: layout.size, generation };
+                    reserved.keep_from_children()?;
+                    return Ok((layout, reserved));
+                }
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(refused("reserving the window")(errno)),
+            }
+        }
+        Err(refused("reserving the window")(Errno::EXIST))
+    }
+
+    fn at(start: usize, size: usize) -> core::result::Result<(), Errno> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: fails where anything is mapped.
+        unsafe { mmap_anonymous(address(start), size, ProtFlags::empty(), flags) }.map(drop)
+    }
+
+    /// A forked child has no use for foreign code, and must not run it: its system calls
+    /// would not be dispatched.
+    fn keep_from_children(&self) -> Result<()> {
+        // SAFETY: the range is ours; a child just lacks it.
+        unsafe { madvise(address(self.start), self.size, Advice::LinuxDontFork) }
+            .map_err(refused("keeping the window from forked children"))?;
+        // SAFETY: as above. Where the kernel cannot, core dumps are larger.
+        let _ = unsafe { madvise(address(self.start), self.size, Advice::LinuxDontDump) };
+        Ok(())
+    }
+
+    fn contains(&self, range: &Range<usize>) -> bool {
+        range.start >= self.start && range.end <= self.start + self.size && range.start < range.end
+    }
+
+    /// Maps a part of the file where foreign code finds it.
+    fn map(&self, range: &Range<usize>, access: ProtFlags, file: &OwnedFd) -> Result<()> {
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
+        let offset = (range.start - self.start) as u64;
+        // SAFETY: replaces a part of this reservation (checked by the caller), in which no
+        // Rust object lies.
+        unsafe { mmap(address(range.start), range.len(), access, flags, file, offset) }
+            .map_err(refused("mapping the window"))?;
+        Ok(())
+    }
+}
+
+impl Drop for Reservation {
+    /// In a forked child the range may be somebody else's.
+    fn drop(&mut self) {
+        if generation::check(self.generation).is_ok() {
+            // SAFETY: the range is ours, and nobody runs in it any more.
+            let unmapped = unsafe { munmap(address(self.start), self.size) };
+            debug_assert!(unmapped.is_ok(), "a reservation can be unmapped");
+        }
+    }
+}
+
+fn address(number: usize) -> *mut c_void {
+    std::ptr::with_exposed_provenance_mut(number)
+}
+
+/// A domain's memory.
+#[derive(Debug)]
+pub(super) struct Memory {
+    reservation: Reservation,
+    alias: Mapping,
+    /// What foreign code may write, ascending and apart from each other.
+    writable: Vec<Range<usize>>,
+}
+
+impl Memory {
+    /// Copies a worker's window into fresh memory and maps that. The worker has ended, so
+    /// nobody writes the original any more.
+    pub(super) fn copy(
+        reservation: Reservation,
+        layout: &Layout,
+        original: &Mapping,
+        file: &OwnedFd,
+        regions: &Regions,
+    ) -> Result<Self> {
+        let (mut alias, copy) = Mapping::create(layout.size)?;
+        copy_pages(original, file, &copy, layout)?;
+        alias.keep_from_children(reservation.generation)?;
+        let mut memory = Self { reservation, alias, writable: Vec::new() };
+        for region in &regions.list {
+            memory.map(region, &copy)?;
+        }
+        memory.writable = merged(&regions.list);
+        Ok(memory)
+    }
+
+    fn map(&self, region: &Mapped, file: &OwnedFd) -> Result<()> {
+        if !self.reservation.contains(&region.range) {
+            return Err(Error::Protocol("a mapping outside the window"));
+        }
+        self.reservation.map(&region.range, region.access, file)?;
+        if !region.access.contains(ProtFlags::WRITE) {
+            self.alias.forbid_writing(
+                region.range.start - self.reservation.start,
+                region.range.len(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The host's address of the window's start.
+    pub(super) fn start(&self) -> *mut u8 {
+        self.alias.at(0).as_ptr()
+    }
+
+    /// The window, for as long as the memory lives.
+    pub(super) fn window(&self) -> Window {
+        self.alias.window(self.reservation.start)
+    }
+
+    /// Checks that foreign code may write these bytes.
+    #[inline]
+    pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        let after = self.writable.partition_point(|range| range.start <= address);
+        let range = after.checked_sub(1).and_then(|index| self.writable.get(index));
+        match range {
+            Some(range) if address <= range.end && len <= range.end - address => Ok(()),
+            _ => Err(Error::ReadOnly { address, len }),
+        }
+    }
+}
+
+/// The worker's mappings, as the worker says; checked as far as they matter.
+#[derive(Debug)]
+pub(super) struct Regions {
+    list: Vec<Mapped>,
+}
+
+#[derive(Debug)]
+struct Mapped {
+    range: Range<usize>,
+    access: ProtFlags,
+}
+
+impl Regions {
+    /// Reads the list from the worker's window.
+    pub(super) fn read(window: &Window, address: u64, count: u64) -> Result<Self> {
+        if count > MOST_REGIONS {
+            return Err(Error::Protocol("too many mappings"));
+        }
+        let mut bytes = vec![0; count as usize * size_of::<Region>()];
+        window.read(address as usize, &mut bytes)?;
+        let regions = bytes.chunks_exact(size_of::<Region>()).filter_map(|bytes| {
+            let region = Region::read_from_bytes(bytes).ok()?;
+            Mapped::of(&region, window).transpose()
+        });
+        let mut list = regions.collect::<Result<Vec<_>>>()?;
+        list.sort_by_key(|mapped| mapped.range.start);
+        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start) {
+            return Err(Error::Protocol("mappings that overlap"));
+        }
+        Ok(Self { list })
+    }
+}
+
+impl Mapped {
+    /// What to map; `None` for what is not accessible or not in the window.
+    fn of(region: &Region, window: &Window) -> Result<Option<Self>> {
+        let range = region.start as usize..region.end as usize;
+        let inside = range.start >= window.start()
+            && range.end <= window.start() + window.len()
+            && range.start < range.end;
+        let access = ProtFlags::from_bits_truncate(region.protection.cast_unsigned());
+        if !inside || access.is_empty() {
+            return Ok(None);
+        }
+        if !range.start.is_multiple_of(PAGE) || !range.end.is_multiple_of(PAGE) {
+            return Err(Error::Protocol("a mapping that is not of whole pages"));
+        }
+        if access.contains(ProtFlags::WRITE | ProtFlags::EXEC) {
+            return Err(Error::Load(Text::new(
+                "the library has memory that is both writable and executable, which only \
+                 Isolation::Process can give",
+            )));
+        }
+        Ok(Some(Self { range, access }))
+    }
+}
+
+/// The writable ranges, neighbours joined.
+fn merged(regions: &[Mapped]) -> Vec<Range<usize>> {
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for region in regions.iter().filter(|region| region.access.contains(ProtFlags::WRITE)) {
+        match merged.last_mut() {
+            Some(last) if last.end == region.range.start => last.end = region.range.end,
+            _ => merged.push(region.range.clone()),
+        }
+    }
+    merged
+}
+
+/// Copies the pages that are there, but for the host's own part of the window.
+fn copy_pages(from: &Mapping, file: &OwnedFd, into: &OwnedFd, layout: &Layout) -> Result<()> {
+    let into = File::from(into.try_clone().map_err(failed("copying the window"))?);
+    let mut at = layout.exchange_end as u64;
+    while let Some(extent) = next_extent(file, at)? {
+        let (start, end) = (extent.start as usize, (extent.end as usize).min(layout.size));
+        if start < end {
+            // SAFETY: the worker has ended, as this function's callers see to.
+            let bytes = unsafe { from.bytes(start..end) };
+            into.write_all_at(bytes, start as u64)
+                .map_err(failed("copying the window"))?;
+        }
+        at = extent.end;
+    }
+    Ok(())
+}
+
+/// The next part of a file in memory that has pages (lseek(2)).
+fn next_extent(file: impl AsFd, from: u64) -> Result<Option<Range<u64>>> {
+    let start = match seek(&file, SeekFrom::Data(from)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        Err(errno) => return Err(refused("looking for the window's pages")(errno)),
+    };
+    let end = seek(&file, SeekFrom::Hole(start)).map_err(refused("looking for the window's pages"))?;
+    Ok(Some(start..end))
+}

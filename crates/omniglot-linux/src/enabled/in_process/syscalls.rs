@@ -1,0 +1,236 @@
+//! The system calls of foreign code, which the kernel hands to us.
+//!
+//! None is made for foreign code as it is. Those that libraries make in good faith fail
+//! with the error that they get in a worker process, too; those that the user allows are
+//! made by the host, on memory that was checked.
+//!
+//! Everything here runs in signal handlers: no allocation, no locks, no panics.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::sync::atomic::Ordering;
+
+use syscalls::Sysno;
+
+use super::super::filters::refusal;
+use super::gate::Domain;
+use super::threads::last_error;
+use crate::Permission;
+
+/// What foreign code gets.
+pub(super) enum Answer {
+    /// This result.
+    Value(i64),
+    /// Its end: it gave up by itself.
+    Abort,
+    /// Its end, as it asked for; the status is the first argument.
+    Exit,
+    /// Its end: it may not do that.
+    Denied,
+}
+
+const EAGAIN: i64 = 11;
+const EFAULT: i64 = 14;
+const EPERM: i64 = 1;
+const EINVAL: i64 = 22;
+const STDERR: u64 = 2;
+/// `FUTEX_WAKE`; the other bits are flags.
+const FUTEX_COMMAND: u64 = 0x7f;
+const FUTEX_WAKE: u64 = 1;
+/// `UIO_MAXIOV` of linux/uio.h.
+const MOST_VECTORS: u64 = 1024;
+/// The most random bytes or text in one call; callers ask again for more.
+const CHUNK: u64 = 1 << 20;
+
+/// What becomes of a call.
+pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answer {
+    let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
+        return Answer::Denied;
+    };
+    if let Some(value) = permitted(domain, call, arguments) {
+        return Answer::Value(value);
+    }
+    let [first, second, third, _] = arguments;
+    let abort = libc::SIGABRT as u64;
+    match call {
+        Sysno::exit | Sysno::exit_group => Answer::Exit,
+        Sysno::tgkill if third == abort => Answer::Abort,
+        Sysno::tkill if second == abort => Answer::Abort,
+        Sysno::kill if second == abort && first == 0 => Answer::Abort,
+        // Nobody waits in a domain with one thread, and who waits would do so for ever.
+        Sysno::futex if second & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
+        Sysno::futex => Answer::Value(-EAGAIN),
+        _ => refusal(number).map_or(Answer::Denied, Answer::Value),
+    }
+}
+
+/// Makes a call that the user allows, on the library's behalf.
+fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<i64> {
+    let [first, second, third, _] = arguments;
+    match call {
+        Sysno::clock_gettime | Sysno::clock_getres if domain.allows(Permission::Clock) => {
+            Some(clock(domain, call, first, second))
+        }
+        Sysno::time if domain.allows(Permission::Clock) => Some(time(domain, first)),
+        Sysno::gettimeofday if domain.allows(Permission::Clock) => {
+            Some(time_of_day(domain, first))
+        }
+        Sysno::getrandom if domain.allows(Permission::Random) => {
+            Some(random(domain, first, second, third))
+        }
+        Sysno::write if domain.allows(Permission::Stderr) => {
+            Some(if first == STDERR { write(domain, second, third) } else { -EPERM })
+        }
+        Sysno::writev if domain.allows(Permission::Stderr) => {
+            Some(if first == STDERR { write_vector(domain, second, third) } else { -EPERM })
+        }
+        _ => None,
+    }
+}
+
+fn clock(domain: &Domain, call: Sysno, id: u64, into: u64) -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let number = call as libc::c_long;
+    // SAFETY: the host's own memory.
+    if unsafe { libc::syscall(number, id, &raw mut time) } != 0 {
+        return -i64::from(last_error());
+    }
+    let words = [time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned()];
+    // clock_getres takes a null pointer (clock_getres(2)).
+    if into == 0 && call == Sysno::clock_getres || domain.write_at(into, &words) {
+        return 0;
+    }
+    -EFAULT
+}
+
+fn now() -> libc::timespec {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the host's own memory; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    time
+}
+
+fn time(domain: &Domain, into: u64) -> i64 {
+    let seconds = now().tv_sec;
+    if into == 0 || domain.write_at(into, &[seconds.cast_unsigned()]) {
+        return seconds;
+    }
+    -EFAULT
+}
+
+/// Without the time zone, which the kernel does not keep either (gettimeofday(2)).
+fn time_of_day(domain: &Domain, into: u64) -> i64 {
+    let time = now();
+    let words = [time.tv_sec.cast_unsigned(), (time.tv_nsec / 1000).cast_unsigned()];
+    if into == 0 || domain.write_at(into, &words) { 0 } else { -EFAULT }
+}
+
+fn random(domain: &Domain, into: u64, size: u64, flags: u64) -> i64 {
+    let size = size.min(CHUNK);
+    let Some(place) = domain.writable(into, size) else {
+        return -EFAULT;
+    };
+    // SAFETY: checked to be the domain's memory; the kernel fails where it may not write.
+    let result = unsafe { libc::syscall(libc::SYS_getrandom, place, size, flags) };
+    outcome(result)
+}
+
+fn write(domain: &Domain, from: u64, size: u64) -> i64 {
+    let size = size.min(CHUNK);
+    let Some(place) = domain.locate(from, size) else {
+        return -EFAULT;
+    };
+    // SAFETY: checked to be the domain's memory, which the kernel reads.
+    let result = unsafe { libc::syscall(libc::SYS_write, STDERR, place, size) };
+    outcome(result)
+}
+
+fn write_vector(domain: &Domain, vectors: u64, count: u64) -> i64 {
+    if count > MOST_VECTORS {
+        return -EINVAL;
+    }
+    let mut total = 0;
+    for index in 0..count {
+        let mut vector = [0; 2];
+        let Some(address) = vectors.checked_add(16 * index) else {
+            return -EFAULT;
+        };
+        if !domain.read_at(address, &mut vector) {
+            return -EFAULT;
+        }
+        let [from, size] = vector;
+        match write(domain, from, size) {
+            error if error < 0 => return if total > 0 { total } else { error },
+            written => total += written,
+        }
+    }
+    total
+}
+
+/// The kernel's convention for what libc says in two places.
+fn outcome(result: libc::c_long) -> i64 {
+    if result < 0 { -i64::from(last_error()) } else { result }
+}
+
+impl Domain {
+    fn allows(&self, permission: Permission) -> bool {
+        self.allow.load(Ordering::Relaxed) & 1 << permission as u32 != 0
+    }
+
+    /// The host's address of foreign bytes; `None` if they are not all in the window.
+    fn locate(&self, address: u64, len: u64) -> Option<*mut c_void> {
+        let size = self.size.load(Ordering::Relaxed) as u64;
+        let offset = address.wrapping_sub(self.base.load(Ordering::Relaxed) as u64);
+        if offset > size || len > size - offset {
+            return None;
+        }
+        let alias = self.alias.load(Ordering::Relaxed);
+        Some(alias.wrapping_add(offset as usize).cast())
+    }
+
+    /// As `locate`, for bytes that the host is to write: its own mapping of constants and
+    /// code is read-only, which the kernel minds, and a handler must not.
+    fn writable(&self, address: u64, len: u64) -> Option<*mut c_void> {
+        self.locate(address, len)
+    }
+
+    /// Writes words at an offset of the window that the host keeps writable.
+    pub(super) fn write(&self, offset: usize, words: &[u64]) -> bool {
+        let base = self.base.load(Ordering::Relaxed);
+        let Some(place) = self.locate((base + offset) as u64, size_of_val(words) as u64) else {
+            return false;
+        };
+        for (index, word) in words.iter().enumerate() {
+            let into = place.cast::<u64>().wrapping_add(index);
+            // SAFETY: in the window, in the control area, which the host may write.
+            unsafe { into.write_volatile(*word) };
+        }
+        true
+    }
+
+    /// Writes words where foreign code says, through the kernel, which fails where a store
+    /// of ours would fault.
+    fn write_at(&self, address: u64, words: &[u64]) -> bool {
+        self.copy(address, words.as_ptr().cast_mut().cast(), size_of_val(words), libc::SYS_process_vm_writev)
+    }
+
+    fn read_at(&self, address: u64, words: &mut [u64]) -> bool {
+        let size = size_of_val(words);
+        self.copy(address, words.as_mut_ptr().cast(), size, libc::SYS_process_vm_readv)
+    }
+
+    fn copy(&self, address: u64, own: *mut c_void, size: usize, call: libc::c_long) -> bool {
+        let Some(place) = self.locate(address, size as u64) else {
+            return false;
+        };
+        let own = libc::iovec { iov_base: own, iov_len: size };
+        let foreign = libc::iovec { iov_base: place, iov_len: size };
+        let process = i64::from(std::process::id());
+        let (one, none) = (1i64, 0i64);
+        // SAFETY: copies between the host's words and checked memory of the domain.
+        let copied = unsafe {
+            libc::syscall(call, process, &raw const own, one, &raw const foreign, one, none)
+        };
+        copied == size as libc::c_long
+    }
+}

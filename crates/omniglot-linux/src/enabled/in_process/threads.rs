@@ -1,0 +1,312 @@
+//! Threads that enter foreign code: each has an alternate signal stack, with its record
+//! above, and system calls that can be switched off.
+//!
+//! All alternate stacks lie in one arena, so that the signal code knows from a stack
+//! pointer alone whether, and where, the thread has a record: it may find the FS base,
+//! and with it all thread-local variables, to be a domain's.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use omniglot_core::{Error, Result};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::param::page_size;
+
+use super::super::system::refused;
+use super::gate::Crossing;
+use super::signals;
+
+/// What a thread takes of the arena: guard page, alternate stack, record.
+pub(super) const SLOT: usize = 256 << 10;
+/// The room for the record at the slot's end.
+pub(super) const RECORD: usize = 256;
+/// How many threads can have entered foreign code and still live.
+const THREADS: usize = 4096;
+/// What a handler of ours or of the host can use, besides the kernel's frame.
+const HANDLER_ROOM: usize = 128 << 10;
+
+/// Where the arena is; the size is 0 while there is none.
+pub(super) static ARENA_START: AtomicUsize = AtomicUsize::new(0);
+pub(super) static ARENA_SIZE: AtomicUsize = AtomicUsize::new(0);
+
+/// What signal handlers must know of a thread, at the end of its slot.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(super) struct Thread {
+    /// The FS base that the host's code needs.
+    pub(super) pointer: usize,
+    /// 1 while every system call of the thread is dispatched.
+    pub(super) selector: AtomicPtr<u8>,
+    /// What the thread runs, if the selector is 1; else what it ran last.
+    pub(super) crossing: AtomicPtr<Crossing>,
+    pub(super) id: u32,
+    /// The lowest address of the thread's ordinary stack; 0 if unknown.
+    stack_end: usize,
+    byte: AtomicU8,
+    index: usize,
+    generation: u64,
+    previous: libc::stack_t,
+}
+
+const _: () = assert!(size_of::<Thread>() <= RECORD, "the record fits its place");
+
+/// Slots that no thread has.
+struct Slots {
+    unused: Vec<usize>,
+    fresh: usize,
+}
+
+static SLOTS: Mutex<Slots> = Mutex::new(Slots { unused: Vec::new(), fresh: 0 });
+
+thread_local! {
+    /// The calling thread's record, once it has one.
+    static CURRENT: Cell<*const Thread> = const { Cell::new(null_mut()) };
+    /// Gives the record back when the thread ends.
+    static LEAVING: Cell<Option<Leave>> = const { Cell::new(None) };
+}
+
+struct Leave(NonNull<Thread>);
+
+impl Thread {
+    /// The calling thread's record.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the kernel cannot dispatch system calls;
+    /// [`Error::System`] if too many threads have entered foreign code.
+    #[inline]
+    pub(super) fn current(generation: u64) -> Result<&'static Self> {
+        let current = CURRENT.get();
+        // SAFETY: records are never unmapped while their thread runs (invariant 9), and
+        // only this thread has this pointer.
+        if let Some(thread) = unsafe { current.as_ref() }
+            && thread.generation == generation
+        {
+            return Ok(thread);
+        }
+        Self::register(generation)
+    }
+
+    /// Whether so much is left of the thread's ordinary stack.
+    #[inline]
+    pub(super) fn has_stack(&self, bytes: usize) -> bool {
+        let here = std::ptr::from_ref(&bytes).addr();
+        self.stack_end == 0 || here < self.stack_end || here - self.stack_end >= bytes
+    }
+
+    #[cold]
+    fn register(generation: u64) -> Result<&'static Self> {
+        let old = CURRENT.get();
+        if !old.is_null() {
+            return Self::renew(old.cast_mut(), generation);
+        }
+        signals::install()?;
+        let index = take_slot()?;
+        let thread = prepare(index, generation).inspect_err(|_| give_back(index))?;
+        LEAVING
+            .try_with(|leaving| leaving.set(Some(Leave(thread))))
+            .map_err(|_| Error::Misuse("a call into foreign code while its thread ends"))?;
+        CURRENT.set(thread.as_ptr());
+        // SAFETY: as in `current`.
+        Ok(unsafe { thread.as_ref() })
+    }
+
+    /// After a fork the one thread of the child has its record and alternate stack, but
+    /// dispatches no system calls (prctl(2)).
+    fn renew(thread: *mut Self, generation: u64) -> Result<&'static Self> {
+        // SAFETY: as in `current`; nobody has a reference, since no call is in progress
+        // that this generation began.
+        let thread = unsafe { &mut *thread };
+        thread.generation = generation;
+        thread.id = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
+        Ok(thread)
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        CURRENT.set(null_mut());
+        let _ = dispatch(None);
+        // SAFETY: this thread's own record, of which no reference is left: no call is in
+        // progress on a thread that ends.
+        let thread = unsafe { self.0.as_ref() };
+        restore_stack(thread);
+        give_back(thread.index);
+    }
+}
+
+/// Maps the arena, the first time.
+fn arena() -> Result<usize> {
+    let start = ARENA_START.load(Ordering::Acquire);
+    if start != 0 {
+        return Ok(start);
+    }
+    let size = THREADS * SLOT;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: the kernel chooses a range that nothing else uses.
+    let raw = unsafe { mmap_anonymous(null_mut(), size + SLOT, ProtFlags::empty(), flags) }
+        .map_err(refused("the alternate stacks"))?;
+    let start = raw.addr().next_multiple_of(SLOT);
+    match ARENA_START.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {
+            ARENA_SIZE.store(size, Ordering::Release);
+            Ok(start)
+        }
+        Err(other) => {
+            // SAFETY: the range was just made, and nobody knows it.
+            let _ = unsafe { munmap(raw, size + SLOT) };
+            Ok(other)
+        }
+    }
+}
+
+fn slots() -> std::sync::MutexGuard<'static, Slots> {
+    SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take_slot() -> Result<usize> {
+    let mut slots = slots();
+    if let Some(index) = slots.unused.pop() {
+        return Ok(index);
+    }
+    if slots.fresh == THREADS {
+        return Err(Error::System { operation: "another thread in foreign code", errno: 11 });
+    }
+    slots.fresh += 1;
+    Ok(slots.fresh - 1)
+}
+
+fn give_back(index: usize) {
+    slots().unused.push(index);
+}
+
+/// Makes the calling thread one that can enter foreign code.
+fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
+    let slot = arena()? + index * SLOT;
+    let smallest = minimal_signal_stack() + HANDLER_ROOM;
+    if smallest > SLOT - RECORD - page_size() {
+        return Err(Error::Unsupported {
+            what: "the processor's registers do not fit the signal stacks",
+            remedy: "use Isolation::Process",
+        });
+    }
+    open_slot(slot)?;
+    let thread = std::ptr::with_exposed_provenance_mut::<Thread>(slot + SLOT - RECORD);
+    let previous = set_stack(slot + page_size(), SLOT - RECORD - page_size())?;
+    let record = Thread {
+        pointer: own_pointer(),
+        selector: AtomicPtr::new(null_mut()),
+        crossing: AtomicPtr::new(null_mut()),
+        id: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
+        stack_end: stack_end(),
+        byte: AtomicU8::new(0),
+        index,
+        generation,
+        previous,
+    };
+    // SAFETY: the slot is this thread's alone, writable since `open_slot`, and aligned.
+    unsafe { thread.write(record) };
+    // SAFETY: just written.
+    let record = unsafe { &*thread };
+    record.selector.store(record.byte.as_ptr(), Ordering::Relaxed);
+    signals::unblock()?;
+    dispatch(Some(record.byte.as_ptr()))?;
+    NonNull::new(thread).ok_or(Error::Protocol("a slot at address zero"))
+}
+
+fn open_slot(slot: usize) -> Result<()> {
+    let start = std::ptr::with_exposed_provenance_mut::<c_void>(slot + page_size());
+    let access = MprotectFlags::READ | MprotectFlags::WRITE;
+    // SAFETY: the slot is in the arena and this thread's alone.
+    unsafe { mprotect(start, SLOT - page_size(), access) }.map_err(refused("an alternate stack"))
+}
+
+/// `AT_MINSIGSTKSZ`: what the kernel's frame takes, with all vector registers.
+fn minimal_signal_stack() -> usize {
+    // SAFETY: reads the auxiliary vector.
+    let size = unsafe { libc::getauxval(51) };
+    (size as usize).max(2048)
+}
+
+/// The thread's FS base, from its first word: ELF TLS for x86-64, variant II.
+fn own_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads one word, which every thread of a libc has there.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
+    }
+    pointer
+}
+
+/// Where the thread's stack ends, as far as the C library knows.
+fn stack_end() -> usize {
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: asks for the calling thread.
+    let itself = unsafe { libc::pthread_self() };
+    // SAFETY: initialises the attributes, or fails.
+    if unsafe { libc::pthread_getattr_np(itself, attributes.as_mut_ptr()) } != 0 {
+        return 0;
+    }
+    let (mut start, mut size) = (null_mut(), 0);
+    // SAFETY: initialised above.
+    let found =
+        unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut start, &raw mut size) };
+    // SAFETY: initialised above, and not used any more.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    if found == 0 { start.addr() } else { 0 }
+}
+
+/// `SS_AUTODISARM`: a handler runs without an alternate stack, so that a stack pointer
+/// that foreign code left in it does not mislead the kernel (sigaltstack(2)).
+const AUTODISARM: i32 = 1 << 31;
+
+fn set_stack(start: usize, size: usize) -> Result<libc::stack_t> {
+    let stack = libc::stack_t {
+        ss_sp: std::ptr::with_exposed_provenance_mut(start),
+        ss_flags: AUTODISARM,
+        ss_size: size,
+    };
+    let mut previous = stack;
+    // SAFETY: the slot is mapped for as long as the thread has it.
+    match unsafe { libc::sigaltstack(&raw const stack, &raw mut previous) } {
+        0 => Ok(previous),
+        _ => Err(Error::System { operation: "an alternate stack", errno: last_error() }),
+    }
+}
+
+/// Puts back the stack that the thread had, unless it has yet another by now.
+fn restore_stack(thread: &Thread) {
+    let mut now = thread.previous;
+    // SAFETY: asks only.
+    let asked = unsafe { libc::sigaltstack(null_mut(), &raw mut now) };
+    let top = std::ptr::from_ref(thread).addr();
+    if asked == 0 && now.ss_sp.addr() + now.ss_size == top {
+        let previous = thread.previous;
+        // SAFETY: what it was before this thread entered foreign code.
+        unsafe { libc::sigaltstack(&raw const previous, null_mut()) };
+    }
+}
+
+/// Syscall User Dispatch (prctl(2), Linux 5.11): with a selector on, else off.
+fn dispatch(selector: Option<*mut u8>) -> Result<()> {
+    const SET: i32 = 59;
+    let on = libc::c_ulong::from(selector.is_some());
+    let none: libc::c_ulong = 0;
+    let selector = selector.unwrap_or(null_mut());
+    // SAFETY: the selector is a byte of the thread's record, which lives while it is on.
+    match unsafe { libc::prctl(SET, on, none, none, selector) } {
+        0 => Ok(()),
+        _ => Err(Error::Unsupported {
+            what: "the kernel cannot dispatch system calls to the host (Linux 5.11)",
+            remedy: "use Isolation::Process",
+        }),
+    }
+}
+
+pub(super) fn last_error() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}

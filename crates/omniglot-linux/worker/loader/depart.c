@@ -1,0 +1,70 @@
+/* The foreign side of a domain that runs in the host's process. The worker only loads:
+ * it tells where things are and waits to be killed. The host then copies the window
+ * and runs the code below, and the library, on its own threads. */
+#include "loader.h"
+
+#define MAX_REGIONS 4096
+#define RED_ZONE 128
+
+/* Written by the host, in its copy. */
+struct cells omniglot_cells;
+
+/* Both ways out of foreign code jump to a gate of the host with the token in r10, a
+ * register that no call preserves (System V ABI, section 3.2.1). Entering, the gate
+ * jumps to omniglot_call with the entry in rax, its argument in rdi and the stack
+ * aligned. leave_to_host is what trampolines call for callbacks: slot and arguments
+ * are in edi and rsi, and the gate returns to the trampoline. */
+__asm__(".text\n"
+        ".globl omniglot_call\n"
+        ".hidden omniglot_call\n"
+        ".type omniglot_call, @function\n"
+        "omniglot_call:\n"
+        "    call *%rax\n"
+        "    mov omniglot_cells(%rip), %r10\n"
+        "    jmp *omniglot_cells+8(%rip)\n"
+        ".size omniglot_call, . - omniglot_call\n"
+        ".globl leave_to_host\n"
+        ".hidden leave_to_host\n"
+        ".type leave_to_host, @function\n"
+        "leave_to_host:\n"
+        "    mov omniglot_cells(%rip), %r10\n"
+        "    jmp *omniglot_cells+16(%rip)\n"
+        ".size leave_to_host, . - leave_to_host\n");
+
+extern void omniglot_call(void);
+
+/* An entry for the host, after a fault: what dladdr knows of the instruction. */
+static void describe(void *unused)
+{
+    (void)unused;
+    struct report *report = report_of(control);
+    describe_place(report->instruction, report->text, REPORT_TEXT);
+}
+
+static uint64_t thread_pointer(void)
+{
+    uint64_t pointer;
+    __asm__("mov %%fs:0, %0" : "=r"(pointer)); /* it points to itself: ELF TLS for x86-64 */
+    return pointer;
+}
+
+/* The list lies in memory that is the host's to fill later. */
+void depart(const struct omniglot_image *image)
+{
+    struct region *regions = (struct region *)((char *)control + CONTROL_SIZE + PAGE_SIZE);
+    struct departure *departure = departure_of(control);
+
+    departure->region_count = read_maps(regions, MAX_REGIONS);
+    if (departure->region_count == MAX_REGIONS)
+        start_failed(control, STEP_SHARE, -7 /* E2BIG: more mappings than we can list */);
+    departure->regions = (uint64_t)regions;
+    departure->stack = ((uint64_t)__builtin_frame_address(0) - PAGE_SIZE - RED_ZONE) & -16ul;
+    departure->thread_pointer = thread_pointer();
+    departure->call = (uint64_t)omniglot_call;
+    departure->cells = (uint64_t)&omniglot_cells;
+    departure->describe = (uint64_t)describe;
+    channel_of(control)->arguments = (uint64_t)image;
+    answer(EVENT_READY);
+    for (;;)
+        futex_wait(&channel_of(control)->request, channel_of(control)->request);
+}
