@@ -32,7 +32,8 @@ fn run(case: &Case<Unprotected>) -> Result<(), Failed> {
     // A call that never ends is a failed test, not one that hangs.
     options.timeout = Some(Duration::from_secs(60));
     // SAFETY: the suite's library writes no memory but its own in the cases that are run.
-    let runtime = unsafe { Unprotected::start(&Conformance::<Unprotected>::DESCRIPTION, &options) }?;
+    let runtime =
+        unsafe { Unprotected::start(&Conformance::<Unprotected>::DESCRIPTION, &options) }?;
     let mut library = Conformance::from_runtime(runtime);
     match case.run(&mut library) {
         Verdict::Passed | Verdict::Skipped => Ok(()),

@@ -7,30 +7,13 @@ use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, FaultKind, IsolationKind, Result, Runtime};
 
 use super::canaries::{Targets, with_canaries};
+use super::home::Home;
 use super::hostile::{self, Hostile};
 
 pub(crate) type Api<R> = hostile::Api<R>;
 
 /// The host's side of an attack: whether it did harm.
 type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
-
-/// A runtime under attack.
-pub(crate) struct Home<R: Runtime> {
-    /// How it isolates.
-    pub(crate) isolation: IsolationKind,
-    /// Makes a fresh instance.
-    pub(crate) instance: fn() -> Result<Hostile<R>>,
-    /// Interrupts a call.
-    pub(crate) interrupt: fn(&R::InterruptHandle),
-}
-
-impl<R: Runtime> Clone for Home<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R: Runtime> Copy for Home<R> {}
 
 /// One entry of a table.
 pub(crate) struct Attack<R: Runtime> {
@@ -72,8 +55,6 @@ pub(crate) const ANYHOW: Must = Must::Fail(|_| true);
 pub(crate) const ACCESS: Must = Must::Fault(&[FaultKind::Access]);
 /// A fault of any kind.
 pub(crate) const FAULT: Must = Must::Fail(|error| matches!(error, Error::Fault(_)));
-/// A broken protocol.
-pub(crate) const PROTOCOL: Must = Must::Fail(|error| matches!(error, Error::Protocol(_)));
 
 /// Describes an attack.
 pub(crate) fn attack<R: Runtime>(
@@ -87,8 +68,6 @@ pub(crate) fn attack<R: Runtime>(
 
 /// Where the call channel is in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
 pub(crate) const CHANNEL: usize = 0x1_0000;
-/// A place for a callback's arguments, in memory that the host allocates from later.
-pub(crate) const ROOM: usize = CHANNEL + 0x1000;
 
 /// Where the library's memory starts.
 pub(crate) fn window<R: Runtime>(api: &Api<R>) -> usize {
@@ -123,7 +102,7 @@ impl<R: Runtime> Attack<R> {
     /// A test of it; one that the runtime does not claim to stop is counted as ignored.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
         let skipped = self.at_the_host && !R::GUARANTEES.memory;
-        Trial::test(self.name.clone(), move || self.run(home)).with_ignored_flag(skipped)
+        home.trial(self.name.clone(), move || self.run(home)).with_ignored_flag(skipped)
     }
 
     fn run(self, home: Home<R>) -> Result<(), Failed> {
@@ -132,7 +111,7 @@ impl<R: Runtime> Attack<R> {
             _ => self.must_in_process.unwrap_or(self.must),
         };
         with_canaries(|canaries| {
-            let mut library = (home.instance)()?;
+            let mut library = home.hostile()?;
             let outcome = (self.body)(&mut library, &canaries.targets());
             must.check(&outcome)?;
             check_aftermath(library, outcome.err())
@@ -142,7 +121,7 @@ impl<R: Runtime> Attack<R> {
 }
 
 impl Must {
-    fn check(self, outcome: &Result<bool>) -> Result<(), Failed> {
+    pub(crate) fn check(self, outcome: &Result<bool>) -> Result<(), Failed> {
         let right = match (self, outcome) {
             (Self::Run, _) => true,
             (_, Ok(true)) => return Err("the attack succeeded".into()),
@@ -179,7 +158,7 @@ fn check_aftermath<R: Runtime>(
 }
 
 pub(crate) fn check_fresh_instance<R: Runtime>(home: Home<R>) -> Result<(), Failed> {
-    match (home.instance)()?.add(2, 3) {
+    match home.hostile()?.add(2, 3) {
         Ok(5) => Ok(()),
         other => Err(format!("a fresh instance says {other:?} to 2 + 3").into()),
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use omniglot::{Error, FaultKind, Runtime};
 
-use super::attack::{Attack, Home, Must, attack, limit};
+use super::attack::{Attack, Must, attack, limit};
+use super::home::Home;
 use super::hostile::Way;
 
 const ABORT: Must = Must::Fault(&[FaultKind::Abort]);

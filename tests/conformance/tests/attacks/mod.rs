@@ -4,7 +4,9 @@ pub(crate) mod attack;
 pub(crate) mod callbacks;
 pub(crate) mod canaries;
 pub(crate) mod endings;
+pub(crate) mod home;
 pub(crate) mod instructions;
+pub(crate) mod isolated;
 pub(crate) mod memory;
 pub(crate) mod pointers;
 pub(crate) mod processes;
@@ -17,7 +19,7 @@ pub(crate) mod hostile {
     omniglot::include_library!("hostile");
 }
 
-use attack::Home;
+use home::Home;
 use libtest_mimic::Trial;
 use omniglot::Runtime;
 

@@ -3,8 +3,9 @@
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, FaultKind, Runtime};
 
-use super::attack::{Home, check_fresh_instance};
+use super::attack::check_fresh_instance;
 use super::canaries::{Targets, with_canaries};
+use super::home::Home;
 use super::hostile::Hostile;
 
 /// The last numbers that Linux has given out are below this.
@@ -68,7 +69,7 @@ fn large_numbers() -> Vec<i64> {
 }
 
 fn trial<R: Runtime>(home: Home<R>, name: String, numbers: Vec<i64>) -> Trial {
-    Trial::test(format!("system_calls::{name}"), move || {
+    home.trial(format!("system_calls::{name}"), move || {
         with_canaries(|canaries| try_all(home, &numbers, &canaries.targets()))??;
         check_fresh_instance(home)
     })
@@ -78,11 +79,11 @@ fn trial<R: Runtime>(home: Home<R>, name: String, numbers: Vec<i64>) -> Trial {
 fn try_all<R: Runtime>(home: Home<R>, numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
     let host = i64::from(targets.process);
     let heap = targets.heap as i64;
-    let mut library = (home.instance)()?;
+    let mut library = home.hostile()?;
     for number in numbers {
         for arguments in [[0; 6], [host, heap, heap, heap, 1, 1]] {
             if library.poisoned().is_some() {
-                library = (home.instance)()?;
+                library = home.hostile()?;
             }
             try_one(&mut library, *number, arguments)?;
         }

@@ -5,23 +5,23 @@ mod channel;
 mod constructors;
 mod writers;
 
-use std::time::Duration;
-
 use libtest_mimic::Trial;
-use omniglot::{InterruptHandle, Isolation, IsolationKind, Linux, Result};
+use omniglot::{Description, InterruptHandle, IsolationKind, Linux, Options, Result};
 
-use crate::attacks::attack::Home;
-use crate::attacks::hostile::Hostile;
+use crate::attacks::home::{Home, options};
 
 /// The process runtime.
-pub(crate) const HOME: Home<Linux> =
-    Home { isolation: IsolationKind::Process, instance, interrupt: InterruptHandle::interrupt };
+pub(crate) const HOME: Home<Linux> = Home {
+    prefix: "",
+    isolation: IsolationKind::Process,
+    start,
+    interrupt: InterruptHandle::interrupt,
+};
 
-/// A fresh instance.
-fn instance() -> Result<Hostile> {
-    let builder = Hostile::builder().isolation(Isolation::Process).memory_limit(64 << 20);
-    // A call that never ends is a failed test, not one that hangs.
-    builder.timeout(Duration::from_secs(30)).build()
+fn start(description: &Description) -> Result<Linux> {
+    let mut options: Options = options();
+    options.isolation = omniglot::Isolation::Process;
+    Linux::start(description, &options)
 }
 
 pub(crate) fn trials() -> Vec<Trial> {

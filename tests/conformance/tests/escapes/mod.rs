@@ -1,0 +1,22 @@
+//! The escapes, by what they try.
+
+pub(crate) mod escape;
+pub(crate) mod homes;
+pub(crate) mod state;
+
+/// The library that tries to get out.
+#[allow(unreachable_pub)]
+pub(crate) mod library {
+    omniglot::include_library!("escapes");
+}
+
+use libtest_mimic::Trial;
+use omniglot::Runtime;
+
+use crate::attacks::home::Home;
+
+/// All of them, as tests of one runtime.
+pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
+    let tables: [Vec<escape::Escape<R>>; 0] = [];
+    tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
+}
