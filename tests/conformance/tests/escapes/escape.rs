@@ -1,5 +1,8 @@
 //! What an escape is, and how one is tried.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, Result, Runtime};
 
@@ -29,6 +32,17 @@ pub(crate) fn escape<R: Runtime>(
     body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
 ) -> Escape<R> {
     Escape { name: name.into(), must, at_the_host: false, body: Box::new(body) }
+}
+
+/// Where the library's memory starts and ends.
+pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
+    let window = api.runtime().window();
+    window.start()..window.start() + window.len()
+}
+
+/// Limits calls that are known to run on for ever.
+pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
+    api.set_timeout(Some(Duration::from_millis(50)));
 }
 
 impl<R: Runtime> Escape<R> {
