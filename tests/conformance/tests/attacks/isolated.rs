@@ -11,7 +11,7 @@ use libtest_mimic::Failed;
 /// Names the test that a process was started for.
 const ONLY: &str = "OMNIGLOT_ONLY_TEST";
 /// When a test hangs: long after any of them would be done, even in an emulator.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Runs a test, in another process unless this is the one.
 pub(crate) fn isolated(name: &str, run: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {

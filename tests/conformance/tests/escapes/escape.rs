@@ -22,6 +22,7 @@ pub(crate) struct Escape<R: Runtime> {
     name: String,
     must: Must,
     at_the_host: bool,
+    before: Option<Box<dyn FnOnce() + Send>>,
     body: Body<R>,
 }
 
@@ -31,7 +32,8 @@ pub(crate) fn escape<R: Runtime>(
     must: Must,
     body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
 ) -> Escape<R> {
-    Escape { name: name.into(), must, at_the_host: false, body: Box::new(body) }
+    let (at_the_host, before) = (false, None);
+    Escape { name: name.into(), must, at_the_host, before, body: Box::new(body) }
 }
 
 /// Where the library's memory starts and ends.
@@ -52,6 +54,12 @@ impl<R: Runtime> Escape<R> {
         self
     }
 
+    /// What the host does before it has any instance.
+    pub(crate) fn preceded_by(mut self, before: impl FnOnce() + Send + 'static) -> Self {
+        self.before = Some(Box::new(before));
+        self
+    }
+
     /// A test of it; one that the runtime does not claim to stop is counted as ignored.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
         let skipped = self.at_the_host && !R::GUARANTEES.memory;
@@ -59,6 +67,9 @@ impl<R: Runtime> Escape<R> {
     }
 
     fn run(self, home: Home<R>) -> std::result::Result<(), Failed> {
+        if let Some(before) = self.before {
+            before();
+        }
         with_canaries(|canaries| {
             let mut library = home.instance::<Escapes<R>>()?;
             // The first call makes the thread one that runs foreign code.

@@ -1,8 +1,10 @@
 //! The escapes, by what they try.
 
 pub(crate) mod escape;
+pub(crate) mod handlers;
 pub(crate) mod homes;
 mod registers;
+mod signals;
 mod stacks;
 pub(crate) mod state;
 
@@ -19,6 +21,6 @@ use crate::attacks::home::Home;
 
 /// All of them, as tests of one runtime.
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
-    let tables = [registers::escapes(), stacks::escapes()];
+    let tables = [registers::escapes(), signals::escapes(home), stacks::escapes()];
     tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
 }

@@ -8,9 +8,9 @@ use std::arch::asm;
 pub(crate) struct State(Vec<(&'static str, u64)>);
 
 /// Trap, direction, nested task and alignment check flags.
-const FLAGS: u64 = 0x100 | 0x400 | 0x4000 | 0x4_0000;
+pub(crate) const FLAGS: u64 = 0x100 | 0x400 | 0x4000 | 0x4_0000;
 /// The flags in MXCSR for exceptions that happened.
-const HAPPENED: u32 = 0x3f;
+pub(crate) const HAPPENED: u32 = 0x3f;
 /// An x87 exception waits for the next x87 instruction: a bit of the status word.
 const PENDING: u16 = 0x80;
 
@@ -60,7 +60,7 @@ fn gs_base() -> u64 {
     value
 }
 
-fn vector_control() -> u32 {
+pub(crate) fn vector_control() -> u32 {
     let mut value = 0u32;
     // SAFETY: writes to `value`.
     unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
@@ -78,7 +78,7 @@ fn floats() -> (u16, u16, u16) {
     (control as u16, status as u16, tags as u16)
 }
 
-fn flags() -> u64 {
+pub(crate) fn flags() -> u64 {
     let value: u64;
     // SAFETY: reads a register through the stack.
     unsafe { asm!("pushfq", "pop {}", out(reg) value, options(preserves_flags)) };
