@@ -1,12 +1,15 @@
 //! The escapes, by what they try.
 
 pub(crate) mod escape;
+mod forks;
 pub(crate) mod handlers;
 pub(crate) mod homes;
+mod nesting;
 mod registers;
 mod signals;
 mod stacks;
 pub(crate) mod state;
+mod views;
 
 /// The library that tries to get out.
 #[allow(unreachable_pub)]
@@ -21,6 +24,13 @@ use crate::attacks::home::Home;
 
 /// All of them, as tests of one runtime.
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
-    let tables = [registers::escapes(), signals::escapes(home), stacks::escapes()];
+    let tables = [
+        registers::escapes(),
+        stacks::escapes(),
+        signals::escapes(home),
+        nesting::escapes(home),
+        forks::escapes(home),
+        views::escapes(),
+    ];
     tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
 }
