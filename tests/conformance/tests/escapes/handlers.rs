@@ -114,7 +114,15 @@ pub(crate) fn install(signal: i32, handler: Handler, flags: i32) {
 pub(crate) struct Timer(libc::timer_t);
 
 impl Timer {
+    /// Sends one every so often.
     pub(crate) fn start(signal: i32, interval: Duration) -> Self {
+        let this = Self::of(signal);
+        this.set(interval, interval);
+        this
+    }
+
+    /// Sends none until [`Timer::shoot`].
+    pub(crate) fn of(signal: i32) -> Self {
         // SAFETY: zeros are a value of the type.
         let mut event = unsafe { zeroed::<libc::sigevent>() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
@@ -126,18 +134,20 @@ impl Timer {
         let made =
             unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
         assert_eq!(made, 0, "a timer");
-        let this = Self(timer);
-        this.set(interval);
-        this
+        Self(timer)
     }
 
-    /// Changes the interval.
-    pub(crate) fn set(&self, interval: Duration) {
-        let time = libc::timespec {
-            tv_sec: interval.as_secs().cast_signed(),
-            tv_nsec: i64::from(interval.subsec_nanos()),
+    /// Sends one after this time.
+    pub(crate) fn shoot(&self, after: Duration) {
+        self.set(after, Duration::ZERO);
+    }
+
+    fn set(&self, first: Duration, interval: Duration) {
+        let time = |duration: Duration| libc::timespec {
+            tv_sec: duration.as_secs().cast_signed(),
+            tv_nsec: i64::from(duration.subsec_nanos()),
         };
-        let setting = libc::itimerspec { it_interval: time, it_value: time };
+        let setting = libc::itimerspec { it_interval: time(interval), it_value: time(first) };
         // SAFETY: a timer of ours.
         let set = unsafe { libc::timer_settime(self.0, 0, &raw const setting, null_mut()) };
         assert_eq!(set, 0, "a timer's interval");

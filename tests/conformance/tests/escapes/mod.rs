@@ -9,6 +9,8 @@ mod registers;
 mod signals;
 mod stacks;
 pub(crate) mod state;
+mod steps;
+mod timers;
 mod views;
 
 /// The library that tries to get out.
@@ -31,6 +33,8 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         nesting::escapes(home),
         forks::escapes(home),
         views::escapes(),
+        timers::escapes(home),
+        steps::escapes(home),
     ];
     tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
 }

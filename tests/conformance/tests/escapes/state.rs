@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::arch::asm;
+use std::sync::LazyLock;
 
 /// What a thread of the host finds in the processor, and its signal mask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +86,9 @@ pub(crate) fn flags() -> u64 {
     value
 }
 
-/// PKRU, where the kernel lets programs use protection keys: bit 4 of `ecx` of leaf 7
-/// (SDM volume 2, CPUID).
+/// PKRU, where the kernel lets programs use protection keys.
 pub(crate) fn keys() -> Option<u32> {
-    let leaf = std::arch::x86_64::__cpuid_count(7, 0);
-    if leaf.ecx & 1 << 4 == 0 {
+    if !*HAS_KEYS {
         return None;
     }
     let value: u32;
@@ -97,6 +96,10 @@ pub(crate) fn keys() -> Option<u32> {
     unsafe { asm!("rdpkru", in("ecx") 0, out("eax") value, out("edx") _, options(nomem, nostack)) };
     Some(value)
 }
+
+/// Bit 4 of `ecx` of leaf 7 (SDM volume 2, CPUID), which takes long in a virtual machine.
+static HAS_KEYS: LazyLock<bool> =
+    LazyLock::new(|| std::arch::x86_64::__cpuid_count(7, 0).ecx & 1 << 4 != 0);
 
 /// Blocked signals, as bits.
 fn mask() -> u64 {
