@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::timing::{Variant, Workload};
 use crate::workloads::Workloads;
-use crate::{native, pingpong};
+use crate::{native, pingpong, unprotected};
 
 /// `void empty(void)`.
 pub(crate) fn empty() -> Result<Workload> {
@@ -21,7 +21,14 @@ pub(crate) fn empty() -> Result<Workload> {
         }
         Ok(())
     });
-    Ok(Workload { size: 0, variants: vec![native, process, pingpong::variant()?] })
+    let mut library = unprotected::instance()?;
+    let unprotected = Variant::new("unprotected", move |count| {
+        for _ in 0..count {
+            library.empty()?;
+        }
+        Ok(())
+    });
+    Ok(Workload { size: 0, variants: vec![native, unprotected, process, pingpong::variant()?] })
 }
 
 /// Six 64-bit integers in, one out.
@@ -40,5 +47,13 @@ pub(crate) fn six_arguments() -> Result<Workload> {
         }
         Ok(())
     });
-    Ok(Workload { size: 48, variants: vec![native, process, pingpong::variant()?] })
+    let mut library = unprotected::instance()?;
+    let unprotected = Variant::new("unprotected", move |count| {
+        for number in 0..i64::from(count) {
+            let sum = library.add_six(number, 1, 2, 3, 4, 5)?;
+            ensure!(sum == number + 15, "a wrong sum: {sum}");
+        }
+        Ok(())
+    });
+    Ok(Workload { size: 48, variants: vec![native, unprotected, process, pingpong::variant()?] })
 }

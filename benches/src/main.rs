@@ -9,8 +9,10 @@ mod empty_call;
 mod native;
 mod pingpong;
 mod report;
+mod reset;
 mod start;
 mod timing;
+mod unprotected;
 mod workloads;
 
 use std::path::PathBuf;
@@ -42,6 +44,7 @@ const WORKLOADS: &[Entry] = &[
     ("six_arguments", empty_call::six_arguments),
     ("callback", callback::callback),
     ("start", start::start),
+    ("reset", reset::reset),
 ];
 
 fn main() -> Result<()> {

@@ -17,18 +17,26 @@ pub(crate) struct Variant {
     pub(crate) name: &'static str,
     /// Gets ready, before the clock starts.
     wake: Box<dyn FnMut() -> Result<()>>,
+    /// The most operations in a batch.
+    most: u32,
     /// Does the operation this many times.
     batch: Box<dyn FnMut(u32) -> Result<()>>,
 }
 
 impl Variant {
     pub(crate) fn new(name: &'static str, batch: impl FnMut(u32) -> Result<()> + 'static) -> Self {
-        Self { name, wake: Box::new(|| Ok(())), batch: Box::new(batch) }
+        Self { name, wake: Box::new(|| Ok(())), most: MOST, batch: Box::new(batch) }
     }
 
     /// Has something to do before each batch that is not measured.
     pub(crate) fn waking(mut self, wake: impl FnMut() -> Result<()> + 'static) -> Self {
         self.wake = Box::new(wake);
+        self
+    }
+
+    /// Takes so few operations at a time, for those that need something to be ready.
+    pub(crate) fn at_most(mut self, count: u32) -> Self {
+        self.most = count;
         self
     }
 }
@@ -88,9 +96,9 @@ fn calibrate(variant: &mut Variant) -> Result<u32> {
         // The fastest of a few, since a busy machine can stretch any one of them.
         let each = time(variant, count)?.min(time(variant, count)?).min(time(variant, count)?);
         let total = each * f64::from(count);
-        if total >= BATCH.as_nanos() as f64 / 2.0 || count >= MOST {
+        if total >= BATCH.as_nanos() as f64 / 2.0 || count >= variant.most {
             let fitting = BATCH.as_nanos() as f64 / each.max(0.01);
-            return Ok((fitting as u32).clamp(1, MOST));
+            return Ok((fitting as u32).clamp(1, variant.most));
         }
         count = count.saturating_mul(4);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::guest;
 use crate::setup::Task;
 use crate::test::suites;
 
@@ -57,6 +58,9 @@ pub(crate) enum Action {
 
     /// Check formatting, clippy's lints and the documentation
     Lint,
+
+    /// Run a program of this machine in a virtual one that has protection keys
+    Guest(Box<guest::Arguments>),
 }
 
 impl Action {
@@ -67,6 +71,7 @@ impl Action {
             Self::Test { .. } => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Guest(_) => Task::Guest,
         }
     }
 }
@@ -103,6 +108,20 @@ mod tests {
         let message = error.to_string();
         for name in ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"] {
             assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_guest_needs_a_program_unless_it_is_only_looked_for() {
+        for words in [&["--check"][..], &["--", "/bin/sh", "-c", "--check"]] {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_ok());
+        }
+        for words in
+            [&[][..], &["/bin/sh"], &["--check", "--", "/bin/sh"], &["--cpus=0", "--", "a"]]
+        {
+            let words = ["xtask", "guest"].iter().chain(words);
+            assert!(Cli::try_parse_from(words).is_err());
         }
     }
 

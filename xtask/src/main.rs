@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod cli;
 mod demo;
+mod guest;
 mod lint;
 mod log;
 mod progress;
@@ -47,8 +48,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
     match cli.action {
         Action::Demo { args } => demo::run(&args),
-        Action::Test { only } => test::run(&only),
+        Action::Test { only } => test::run(&only, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Guest(arguments) => Ok(arguments.run()),
     }
 }

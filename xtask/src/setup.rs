@@ -4,13 +4,16 @@
 
 mod advice;
 mod apt;
+mod kernel;
 mod libclang;
 mod machine;
 mod packages;
+mod vmlinux;
 
 use anyhow::{Result, bail};
 
 use self::apt::Way;
+pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;
 use self::packages::{Package, missing};

@@ -7,21 +7,31 @@ pub(crate) mod suites;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 
 use self::outcome::Outcome;
 use self::results::Tally;
 use self::suites::Suite;
+use crate::guest;
 use crate::progress::Progress;
 use crate::watch;
 use crate::workspace::Workspace;
 
 /// Runs the suites named in `only`, or all of them, and prints how many tests passed and failed.
-pub(crate) fn run(only: &[String]) -> Result<ExitCode> {
+///
+/// `asked` is whether the user said `--install`.
+pub(crate) fn run(only: &[String], asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut total = Tally::default();
+    let mut skipped = Vec::new();
     for suite in select(only, &workspace)? {
-        total += run_suite(suite, &workspace)?;
+        match obstacle(suite, &workspace, asked) {
+            None => total += run_suite(suite, &workspace)?,
+            Some(reason) => skipped.push((suite, reason)),
+        }
+    }
+    for (suite, reason) in &skipped {
+        total += report::skipped(suite.name, reason)?;
     }
     report::total(total)?;
     let good = total.failed == 0 && total.passed > 0;
@@ -41,12 +51,18 @@ fn select(only: &[String], workspace: &Workspace) -> Result<Vec<&'static Suite>>
     Ok(selected)
 }
 
+/// Why the suite cannot be run on this machine, if it cannot.
+fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> {
+    let needs = suite.needs_guest();
+    needs.then(|| guest::prepare(workspace, asked)).and_then(Result::err)
+}
+
 /// Runs one suite and reports on it.
 fn run_suite(suite: &Suite, workspace: &Workspace) -> Result<Tally> {
     let log = workspace.log(suite.name);
     let mut progress = Progress::start(suite.name);
     let mut results = results::Reader::default();
-    let ended = watch::run(&mut suite.command(workspace), &log, |line| {
+    let ended = watch::run_all(&mut suite.commands(workspace)?, &log, |line| {
         progress.line(line);
         results.line(line);
     });

@@ -3,6 +3,7 @@
 //! The log is a file and not a pipe because a file can always be read to its end: a process that
 //! the command leaves behind could hold a pipe open for ever.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -20,12 +21,37 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) fn run(
     command: &mut Command,
     log: &Path,
+    each_line: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    run_all(std::slice::from_mut(command), log, each_line)
+}
+
+/// Runs one command after the other, as [`run`] does, with one log for all, and returns the exit
+/// status of the first that failed, or of the last.
+pub(crate) fn run_all(
+    commands: &mut [Command],
+    log: &Path,
     mut each_line: impl FnMut(&str),
 ) -> Result<ExitStatus> {
     let output = log::create(log)?;
-    let errors = output.try_clone().context("could not share the log")?;
     let mut follower = Follower::open(log)?;
-    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let mut outcome = None;
+    for command in commands {
+        let ended = run_one(command, &output, &mut follower, &mut each_line)?;
+        outcome = outcome.filter(|earlier: &ExitStatus| !earlier.success()).or(Some(ended));
+    }
+    follower.finish(&mut each_line);
+    outcome.context("there was nothing to run")
+}
+
+fn run_one(
+    command: &mut Command,
+    output: &File,
+    follower: &mut Follower,
+    mut each_line: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    let share = || output.try_clone().context("could not share the log");
+    command.stdin(Stdio::null()).stdout(share()?).stderr(share()?);
     let mut child = command
         .spawn()
         .with_context(|| format!("could not start {}", command.get_program().display()))?;
@@ -34,7 +60,6 @@ pub(crate) fn run(
         let ended = child.try_wait().context("could not wait for a command to end")?;
         follower.read(&mut each_line)?;
         if let Some(status) = ended {
-            follower.finish(&mut each_line);
             return Ok(status);
         }
         thread::sleep(PAUSE);
@@ -58,7 +83,7 @@ mod tests {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use super::{run, step};
+    use super::{run, run_all, step};
     use crate::testing::TempDir;
 
     fn shell(script: &str) -> Command {
@@ -76,6 +101,17 @@ mod tests {
         let status = run(&mut command, &log, |line| lines.push(line.to_owned())).unwrap();
         assert_eq!(lines, ["one", "two", "three"]);
         assert_eq!(status.code(), Some(4));
+    }
+
+    #[test]
+    fn of_several_commands_the_first_failure_counts() {
+        let directory = TempDir::new();
+        let log = directory.path().join("log");
+        let mut lines = Vec::new();
+        let mut commands = ["echo one", "echo two; exit 3", "echo three; exit 4"].map(shell);
+        let status = run_all(&mut commands, &log, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two", "three"]);
+        assert_eq!(status.code(), Some(3));
     }
 
     #[test]

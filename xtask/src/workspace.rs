@@ -45,6 +45,22 @@ impl Workspace {
         self.target_directory.join("xtask").join(format!("{name}.log"))
     }
 
+    /// Where `file` is, which begins with `target/` if it is something that was built for tests.
+    ///
+    /// The name of a shared library, which is no path, is left as it is.
+    pub(crate) fn place(&self, file: &str) -> PathBuf {
+        match file.strip_prefix("target/") {
+            Some(built) => self.target_directory.join("debug").join(built),
+            None if file.contains('/') => self.workspace_root.join(file),
+            None => PathBuf::from(file),
+        }
+    }
+
+    /// Where what virtual machines need is kept.
+    pub(crate) fn guest_directory(&self) -> PathBuf {
+        self.target_directory.join("xtask").join("guest")
+    }
+
     /// Whether the workspace has a member called `package`.
     pub(crate) fn has(&self, package: &str) -> bool {
         self.packages.iter().any(|member| member.name == package)

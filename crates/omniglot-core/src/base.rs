@@ -52,25 +52,91 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// Fresh state for a runtime in which the library is loaded.
     #[must_use]
     pub fn new(runtime: R, description: &'static Description) -> Self {
-        let (start, len) = runtime.exchange();
-        let stack_len = if cfg!(feature = "std") { len / 2 } else { len };
+        let parts = Parts::of(&runtime);
         let state = State {
             id: InstanceId::next(),
             poison: None,
             depth: 0,
             error_number: 0,
-            stack: Stack::new(start, stack_len),
+            stack: parts.stack,
             slots: Slots::new(description.slots),
             description,
             #[cfg(feature = "alloc")]
             deferred: Arc::default(),
             #[cfg(feature = "std")]
-            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len),
+            boxes: parts.boxes,
             runtime,
         };
         Self { state, _unsized: [] }
     }
+
+    /// Brings the instance back to the state after loading: see
+    /// [`Instance::reset`](crate::Instance::reset).
+    ///
+    /// Only the owner has this sized form of the state. What a callback gets is unsized,
+    /// so no callback can reset the instance under the call that runs it.
+    ///
+    /// # Errors
+    /// Whatever kept the runtime from it; the instance is poisoned then.
+    pub fn reset(&mut self) -> Result<()> {
+        let outcome = self.state.runtime.reset();
+        if outcome.is_ok() {
+            self.state.poison = None;
+        } else {
+            let base: &mut Base<R, A> = self;
+            base.poison(Cause::Reset);
+        }
+        // Dropped last: a closure's own drop may panic.
+        let _closures = self.state.begin_anew();
+        outcome
+    }
 }
+
+/// What an instance's exchange area is divided into.
+struct Parts {
+    stack: Stack,
+    #[cfg(feature = "std")]
+    boxes: crate::boxed::Boxes,
+}
+
+impl Parts {
+    fn of<R: Runtime>(runtime: &R) -> Self {
+        let (start, len) = runtime.exchange();
+        let stack_len = if cfg!(feature = "std") { len / 2 } else { len };
+        Self {
+            stack: Stack::new(start, stack_len),
+            #[cfg(feature = "std")]
+            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len),
+        }
+    }
+}
+
+impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
+    /// Forgets everything that was made before: whatever still names it has another
+    /// instance's identity, and gives back to queues that nobody looks at any more.
+    fn begin_anew(&mut self) -> Closures<A> {
+        let parts = Parts::of(&self.runtime);
+        self.id = InstanceId::next();
+        self.depth = 0;
+        self.error_number = 0;
+        self.stack = parts.stack;
+        #[cfg(feature = "alloc")]
+        {
+            self.deferred = Arc::default();
+        }
+        #[cfg(feature = "std")]
+        {
+            self.boxes = parts.boxes;
+        }
+        self.slots.clear()
+    }
+}
+
+/// What [`State::begin_anew`] leaves to be dropped.
+#[cfg(feature = "alloc")]
+type Closures<A> = alloc::vec::Vec<crate::slots::Closure<A>>;
+#[cfg(not(feature = "alloc"))]
+type Closures<A> = core::marker::PhantomData<fn(&A)>;
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// How the instance is isolated.

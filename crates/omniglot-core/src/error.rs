@@ -74,6 +74,8 @@ pub enum Cause {
     NonLocalExit,
     /// The domain broke the protocol between host and domain.
     Protocol,
+    /// A reset that failed; resetting again may succeed.
+    Reset,
 }
 
 /// Whatever can go wrong between a host and a foreign library.
@@ -163,7 +165,7 @@ pub enum Error {
         /// The exit status, unless somebody else collected it.
         status: Option<i32>,
     },
-    /// An earlier failure left the instance unusable; build a new one.
+    /// An earlier failure left the instance unusable; reset it, or build a new one.
     Poisoned {
         /// The earlier failure.
         by: Cause,
@@ -321,6 +323,7 @@ impl fmt::Display for Cause {
             Self::Abandoned => "an abandoned call",
             Self::NonLocalExit => "a longjmp out of a nested call",
             Self::Protocol => "a broken protocol",
+            Self::Reset => "a reset that failed",
         })
     }
 }
@@ -371,7 +374,7 @@ impl fmt::Display for Error {
             }
             Self::Exited { status: None } => out.write_str("foreign code ended its process"),
             Self::Poisoned { by } => {
-                write!(out, "the instance is unusable after {by}; build a new one")
+                write!(out, "the instance is unusable after {by}; reset it or build a new one")
             }
             Self::Abandoned => out.write_str("a callback abandoned the foreign call"),
             Self::CallbackBusy => out.write_str("foreign code called a callback that was running"),

@@ -1,7 +1,7 @@
 //! The owned instance, and the trait through which core reaches its state.
 #![allow(unsafe_code)]
 
-use crate::{Base, Runtime};
+use crate::{Base, Result, Runtime};
 
 /// A library's interface, as generated: unsized, so that two of them cannot be
 /// swapped, and not `Send`, so that a callback cannot send it to another thread.
@@ -48,6 +48,22 @@ impl<A: OwnedApi> Instance<A> {
     pub const fn get_mut(&mut self) -> &mut A {
         &mut self.0
     }
+
+    /// Brings the instance back to the state after its library was loaded.
+    ///
+    /// Nothing of before is left in the library's memory or anywhere else where foreign
+    /// code could find it, and a poisoned instance is good again. What was made before
+    /// is of another instance now: references and boxes are
+    /// [`WrongInstance`](crate::Error::WrongInstance), registered closures are dropped,
+    /// and dropping their handles has no effect. Time limit and permissions stay, and so
+    /// do interrupt handles.
+    ///
+    /// # Errors
+    /// Whatever kept the runtime from it, such as a limit of the system. The instance
+    /// is poisoned then, and can be reset again.
+    pub fn reset(&mut self) -> Result<()> {
+        self.0.reset()
+    }
 }
 
 /// Marks the sized state that [`define_library!`](crate::define_library) defines.
@@ -55,7 +71,13 @@ impl<A: OwnedApi> Instance<A> {
 /// # Safety
 /// The type holds a [`Base`] and nothing else.
 #[doc(hidden)]
-pub unsafe trait OwnedApi {}
+pub unsafe trait OwnedApi {
+    /// See [`Base::reset`], which only this sized form has.
+    ///
+    /// # Errors
+    /// As there.
+    fn reset(&mut self) -> Result<()>;
+}
 
 /// Defines a library's instance type and its interface type; used by generated code.
 ///
@@ -170,13 +192,28 @@ macro_rules! define_library {
         pub struct $name<R: $crate::Runtime = $runtime>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
 
         // SAFETY: the type has one field, a `Base`, and is defined above.
-        unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {}
+        unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {
+            fn reset(&mut self) -> $crate::Result<()> {
+                self.base.reset()
+            }
+        }
 
         impl<R: $crate::Runtime> $name<R> {
             /// Makes an instance of a runtime in which the library is loaded.
             pub fn from_runtime(runtime: R) -> Self {
                 let base = $crate::Base::new(runtime, &$description);
                 Self($crate::Instance::new($api { base }))
+            }
+
+            /// Brings the instance back to the state after its library was loaded:
+            /// nothing of before is left, a poisoned instance is good again, and
+            /// references, boxes and callbacks of before are another instance's.
+            ///
+            /// # Errors
+            /// Whatever kept the runtime from it; the instance is poisoned then, and can
+            /// be reset again.
+            pub fn reset(&mut self) -> $crate::Result<()> {
+                self.0.reset()
             }
         }
 
@@ -185,6 +222,12 @@ macro_rules! define_library {
             const DESCRIPTION: $crate::Description = $description;
             fn assemble(runtime: R) -> Self {
                 Self::from_runtime(runtime)
+            }
+            fn reset(&mut self) -> $crate::Result<()> {
+                self.0.reset()
+            }
+            fn poisoned(&self) -> ::core::option::Option<$crate::Cause> {
+                $crate::Base::poisoned(self)
             }
         }
 

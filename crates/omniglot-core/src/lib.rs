@@ -26,7 +26,8 @@
 //! 6. **Closures.** A borrowed closure in the slot table is removed before the
 //!    borrow ends, because it is put there only by functions that remove it
 //!    when they return or unwind, nobody else can reach their guards, and an
-//!    [`Api`] always leads to the same table.
+//!    [`Api`] always leads to the same table. Only the owner can reset it, whom no
+//!    guard leaves alone: it borrows the instance.
 //! 7. **Whole instances move.** Closures that are not `Send` are in the table
 //!    only while the instance is mutably borrowed, so an instance that can be
 //!    moved to another thread holds only `Send` ones.

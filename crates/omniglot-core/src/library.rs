@@ -1,6 +1,6 @@
 //! What generation knows of a library, and how an instance of it is made.
 
-use crate::Runtime;
+use crate::{Cause, Result, Runtime};
 
 /// How many shims every image starts with: `malloc` and `free` of the library's own libc.
 pub const BUILTIN_SHIMS: u32 = 2;
@@ -22,11 +22,18 @@ pub struct Description {
 }
 
 /// A generated instance type.
-pub trait Library: Sized {
+pub trait Library: Sized + Send {
     /// The runtime that the instance runs on.
     type Runtime: Runtime;
     /// What generation knows of the library.
     const DESCRIPTION: Description;
     /// Makes an instance of a runtime in which the library is loaded.
     fn assemble(runtime: Self::Runtime) -> Self;
+    /// Brings the instance back to the state after loading.
+    ///
+    /// # Errors
+    /// As [`Instance::reset`](crate::Instance::reset).
+    fn reset(&mut self) -> Result<()>;
+    /// Why the instance is unusable; `None` if it is usable.
+    fn poisoned(&self) -> Option<Cause>;
 }

@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::{Cause, Result, Window};
+use crate::{Cause, Error, Result, Window};
 
 /// Which of the four guarantees a runtime gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +71,13 @@ pub enum Reply {
 ///
 /// After an error for which [`Error::poisons`](crate::Error::poisons) is `Some`,
 /// or after [`abandon`](Self::abandon), foreign code of the domain never runs
-/// again, and the window stays mapped until the runtime is dropped.
+/// again until [`reset`](Self::reset) succeeds, and the window stays mapped until
+/// then, or until the runtime is dropped.
 ///
 /// # Safety
-/// - The window stays as [`Window::new`] demands for the runtime's lifetime.
+/// - The window stays as [`Window::new`] demands from one `reset` that succeeds to
+///   the next, or to the end of the runtime's lifetime. After such a reset
+///   [`window`](Self::window) may be another one, elsewhere.
 /// - Foreign code runs only inside `enter` and `resume`; where
 ///   [`is_concurrent`](Self::is_concurrent) says false, nothing else writes the
 ///   window at other times either, and what it says never changes.
@@ -123,12 +126,34 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// # Errors
     /// Whatever ended the call instead.
     fn resume(&mut self, reply: Reply) -> Result<Event>;
-    /// Gives up all calls in progress: no foreign code of the domain runs again.
+    /// Gives up all calls in progress: no foreign code of the domain runs again, unless
+    /// after a [`reset`](Self::reset).
     fn abandon(&mut self, cause: Cause);
     /// How the domain is isolated.
     fn isolation(&self) -> IsolationKind;
     /// Limits the foreign time of each outermost call; `None` for no limit.
     fn set_timeout(&mut self, limit: Option<Duration>);
-    /// A handle to interrupt calls from other threads.
+    /// Brings the domain back to the state after loading: what its memory and registers
+    /// held is gone, and no foreign code that ran before, in whatever state it is, runs
+    /// again or can be told apart from code that never ran. Window, exchange area,
+    /// shims and trampolines may lie elsewhere afterwards.
+    ///
+    /// The time limit and what foreign code may do stay as they are. Interrupt handles
+    /// stay valid, and an interruption of an earlier call hits no later one.
+    ///
+    /// The core calls this between calls only, or after an error or `abandon`, and never
+    /// uses an address of before again. A runtime need not have it: the default refuses.
+    ///
+    /// # Errors
+    /// Whatever is in the way. No foreign code runs then until a later reset succeeds;
+    /// the window stays.
+    fn reset(&mut self) -> Result<()> {
+        self.abandon(Cause::Reset);
+        Err(Error::Unsupported {
+            what: "this runtime cannot reset an instance",
+            remedy: "build a new one",
+        })
+    }
+    /// A handle to interrupt calls from other threads. It stays valid after a reset.
     fn interrupt_handle(&self) -> Self::InterruptHandle;
 }

@@ -91,6 +91,17 @@ impl<A: ?Sized + 'static> Default for Slot<A> {
     }
 }
 
+impl<A: ?Sized + 'static> Slot<A> {
+    /// Ends an occupancy; what waited is the caller's to drop.
+    fn vacate(&mut self) -> Option<Closure<A>> {
+        self.generation += 1;
+        match core::mem::replace(&mut self.occupant, Occupant::Nobody) {
+            Occupant::Waiting(closure) => Some(closure),
+            Occupant::Nobody | Occupant::Running => None,
+        }
+    }
+}
+
 /// A slot and the occupancy of it that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotId {
@@ -142,11 +153,21 @@ impl<A: ?Sized + 'static> Slots<A> {
         if slot.generation != id.generation {
             return None;
         }
-        slot.generation += 1;
-        match core::mem::replace(&mut slot.occupant, Occupant::Nobody) {
-            Occupant::Waiting(closure) => Some(closure),
-            Occupant::Nobody | Occupant::Running => None,
-        }
+        slot.vacate()
+    }
+
+    /// Empties all slots; the closures are the caller's to drop. No slot has the
+    /// generation again that it had, so removals that are under way hit nothing.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn clear(&mut self) -> Vec<Closure<A>> {
+        self.slots.iter_mut().filter_map(Slot::vacate).collect()
+    }
+
+    /// Empties all slots. Without an allocator only borrowed closures are ever in them.
+    #[cfg(not(feature = "alloc"))]
+    pub(crate) fn clear(&mut self) -> core::marker::PhantomData<fn(&A)> {
+        self.slots.iter_mut().for_each(|slot| drop(slot.vacate()));
+        core::marker::PhantomData
     }
 
     /// Moves a closure out of its slot, to run it.

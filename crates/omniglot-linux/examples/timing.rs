@@ -25,6 +25,9 @@ fn main() {
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| time_start()).collect();
     starts.sort();
     println!("start: median {:?}, p90 {:?}", starts[STARTS / 2], starts[STARTS * 9 / 10]);
+    let mut resets: Vec<Duration> = time_resets();
+    resets.sort();
+    println!("warm reset: median {:?}, p90 {:?}", resets[STARTS / 2], resets[STARTS * 9 / 10]);
     for _ in 0..5 {
         println!(
             "ping-pong: {:?}, empty call: {:?}, with its frame: {:?}",
@@ -41,6 +44,21 @@ fn time_start() -> Duration {
     let elapsed = begin.elapsed();
     drop(linux);
     elapsed
+}
+
+/// Each with a spare that is ready.
+fn time_resets() -> Vec<Duration> {
+    let mut linux = start();
+    linux.reset().expect("a reset");
+    let resets = (0..STARTS).map(|_| {
+        while linux.warm_spares() == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let begin = Instant::now();
+        linux.reset().expect("a reset");
+        begin.elapsed()
+    });
+    resets.collect()
 }
 
 fn time_call(with_frame: bool) -> Duration {

@@ -46,6 +46,12 @@ impl Linux {
         match self.never {}
     }
 
+    /// How many loaded workers are ready for resets.
+    #[must_use]
+    pub fn warm_spares(&self) -> usize {
+        match self.never {}
+    }
+
     /// Writes bytes at a foreign address.
     ///
     /// # Errors
@@ -86,6 +92,9 @@ unsafe impl Runtime for Linux {
     fn abandon(&mut self, _cause: Cause) {
         match self.never {}
     }
+    fn reset(&mut self) -> Result<()> {
+        match self.never {}
+    }
     fn isolation(&self) -> IsolationKind {
         match self.never {}
     }
@@ -94,5 +103,29 @@ unsafe impl Runtime for Linux {
     }
     fn interrupt_handle(&self) -> InterruptHandle {
         match self.never {}
+    }
+}
+
+/// A foreign library in the host's own process, without isolation; on this target there is
+/// no such thing.
+#[derive(Debug)]
+pub struct Unprotected {
+    never: Infallible,
+}
+
+impl Unprotected {
+    /// Loads a library into this process.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    ///
+    /// # Safety
+    /// None is needed to be told so.
+    #[allow(unsafe_code)]
+    pub unsafe fn start(_description: &Description, _options: &Options) -> Result<Self> {
+        Err(Error::Unsupported {
+            what: "foreign code runs in the host's process only on x86-64 Linux with glibc",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
     }
 }

@@ -58,7 +58,7 @@ mod enabled;
 mod options;
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-pub use disabled::{InterruptHandle, Linux};
+pub use disabled::{InterruptHandle, Linux, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use enabled::{InterruptHandle, Interrupter, Linux, Unprotected};
+pub use enabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 pub use options::{Isolation, Options, Permission, Permissions};

@@ -72,7 +72,7 @@ impl FromIterator<Permission> for Permissions {
 /// options.timeout = Some(std::time::Duration::from_secs(1));
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How to isolate.
     pub isolation: Isolation,
@@ -94,6 +94,9 @@ pub struct Options {
     pub library_directories: Vec<PathBuf>,
     /// What foreign code may do; nothing unless set.
     pub allow: Permissions,
+    /// How many loaded workers to keep ready for resets, shared by all instances of one
+    /// library with the same options. Unless set: none before the first reset, then one.
+    pub spares: Option<usize>,
 }
 
 impl Default for Options {
@@ -107,6 +110,7 @@ impl Default for Options {
             libraries: Vec::new(),
             library_directories: Vec::new(),
             allow: Permissions::default(),
+            spares: None,
         }
     }
 }

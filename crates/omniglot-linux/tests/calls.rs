@@ -2,11 +2,11 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+#[macro_use]
 mod support;
 
-use omniglot_core::{Cause, Error, Event, Reply, Runtime};
-use omniglot_linux::Linux;
-use support::{Shim, call, enter, read_word, result, shim, start, status, write_frame, write_word};
+use omniglot_core::{Cause, Error, Event, Reply};
+use support::{Driven, Shim, call, enter, read_word, result, shim, start, status, write_frame, write_word};
 
 /// The address of a callback's arguments.
 fn callback(event: omniglot_core::Result<Event>, expected: u32) -> usize {
@@ -17,23 +17,21 @@ fn callback(event: omniglot_core::Result<Event>, expected: u32) -> usize {
 }
 
 /// Answers a callback with twice its value.
-fn answer(linux: &mut Linux, arguments: usize) -> omniglot_core::Result<Event> {
+fn answer<R: Driven>(linux: &mut R, arguments: usize) -> omniglot_core::Result<Event> {
     let value = read_word(linux, arguments);
     write_word(linux, arguments + 8, 2 * value);
     linux.resume(Reply::Return)
 }
 
-#[test]
-fn a_call_returns_its_result() {
-    let mut linux = start();
+fn a_call_returns_its_result<R: Driven>() {
+    let mut linux = start::<R>();
     for number in 0..1000 {
         assert_eq!(call(&mut linux, Shim::Add, number, 2), Ok(number + 2));
     }
 }
 
-#[test]
-fn a_callback_is_answered() {
-    let mut linux = start();
+fn a_callback_is_answered<R: Driven>() {
+    let mut linux = start::<R>();
     for value in 0..100 {
         let event = enter(&mut linux, Shim::CallBack, 0, 1, value);
         let arguments = callback(event, 1);
@@ -43,9 +41,8 @@ fn a_callback_is_answered() {
     }
 }
 
-#[test]
-fn calls_nest_in_callbacks() {
-    let mut linux = start();
+fn calls_nest_in_callbacks<R: Driven>() {
+    let mut linux = start::<R>();
     let depth = 20;
     let mut open = Vec::new();
     for level in 0..depth {
@@ -62,9 +59,8 @@ fn calls_nest_in_callbacks() {
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
-#[test]
-fn a_raise_leaves_the_callback_by_longjmp() {
-    let mut linux = start();
+fn a_raise_leaves_the_callback_by_longjmp<R: Driven>() {
+    let mut linux = start::<R>();
     for _ in 0..10 {
         let event = enter(&mut linux, Shim::Guarded, 0, 0, 1);
         callback(event, 0);
@@ -76,9 +72,8 @@ fn a_raise_leaves_the_callback_by_longjmp() {
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
-#[test]
-fn a_raise_that_returns_goes_on() {
-    let mut linux = start();
+fn a_raise_that_returns_goes_on<R: Driven>() {
+    let mut linux = start::<R>();
     let event = enter(&mut linux, Shim::CallBack, 0, 0, 5);
     let target = callback(event, 0);
     write_word(&mut linux, target + 8, 70);
@@ -89,9 +84,8 @@ fn a_raise_that_returns_goes_on() {
     assert_eq!(result(&linux, 0), 71);
 }
 
-#[test]
-fn a_jump_out_of_a_nested_call_abandons_the_instance() {
-    let mut linux = start();
+fn a_jump_out_of_a_nested_call_abandons_the_instance<R: Driven>() {
+    let mut linux = start::<R>();
     let event = enter(&mut linux, Shim::Guarded, 0, 0, 1);
     callback(event, 0);
     assert_eq!(enter(&mut linux, Shim::Jump, 1, 0, 0), Err(Error::NonLocalExit));
@@ -100,18 +94,16 @@ fn a_jump_out_of_a_nested_call_abandons_the_instance() {
     assert_eq!(enter(&mut linux, Shim::Add, 0, 0, 0), poisoned);
 }
 
-#[test]
-fn calls_out_of_order_are_refused() {
-    let mut linux = start();
+fn calls_out_of_order_are_refused<R: Driven>() {
+    let mut linux = start::<R>();
     assert!(matches!(linux.resume(Reply::Return), Err(Error::Protocol(_))));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2), "a refused answer harms nothing");
     linux.abandon(Cause::Abandoned);
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Abandoned }));
 }
 
-#[test]
-fn foreign_memory_is_the_hosts_too() {
-    let mut linux = start();
+fn foreign_memory_is_the_hosts_too<R: Driven>() {
+    let mut linux = start::<R>();
     let data = call(&mut linux, Shim::Address, 0, 0).expect("a call") as usize;
     assert_eq!(read_word(&linux, data) as u32, 42);
     let words = call(&mut linux, Shim::Address, 2, 0).expect("a call") as usize;
@@ -126,9 +118,8 @@ fn foreign_memory_is_the_hosts_too() {
     assert_eq!(read_word(&linux, data), 77);
 }
 
-#[test]
-fn malloc_serves_nearly_all_of_the_rest() {
-    let mut linux = start();
+fn malloc_serves_nearly_all_of_the_rest<R: Driven>() {
+    let mut linux = start::<R>();
     let size: u64 = 1 << 30;
     let frame = write_frame(&mut linux, 0, size, 0);
     let entry = linux.shim(0).expect("malloc");
@@ -143,13 +134,25 @@ fn malloc_serves_nearly_all_of_the_rest() {
     assert_eq!(linux.enter(entry, frame), Ok(Event::Returned));
 }
 
-#[test]
-fn memory_that_runs_out_is_null_in_c() {
+fn memory_that_runs_out_is_null_in_c<R: Driven>() {
     let mut options = omniglot_linux::Options::default();
     options.memory_limit = 64 << 20;
-    let mut linux = support::start_with(&options);
+    let mut linux = support::start_with::<R>(&options);
     let blocks = call(&mut linux, Shim::Exhaust, 1 << 20, 0).expect("a call");
     assert!((16..48).contains(&blocks), "{blocks} blocks of 1 MiB in a window of 64 MiB");
     assert_eq!(call(&mut linux, Shim::Exhaust, 1 << 20, 0), Ok(blocks), "freed memory comes back");
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+}
+
+on_every_runtime! {
+    a_call_returns_its_result
+    a_callback_is_answered
+    calls_nest_in_callbacks
+    a_raise_leaves_the_callback_by_longjmp
+    a_raise_that_returns_goes_on
+    a_jump_out_of_a_nested_call_abandons_the_instance
+    calls_out_of_order_are_refused
+    foreign_memory_is_the_hosts_too
+    malloc_serves_nearly_all_of_the_rest
+    memory_that_runs_out_is_null_in_c
 }

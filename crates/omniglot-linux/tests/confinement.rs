@@ -113,7 +113,7 @@ fn every_system_call_was_tried() {
 
 #[test]
 fn the_worker_has_no_rights() {
-    let linux = start();
+    let linux = start::<omniglot_linux::Linux>();
     let status = fs::read_to_string(format!("/proc/{}/status", linux.process_id()))
         .expect("the worker's status");
     let value = |key: &str| {
@@ -130,7 +130,7 @@ fn the_worker_has_no_rights() {
 
 #[test]
 fn the_worker_has_no_files_and_no_memory_but_the_window() {
-    let linux = start();
+    let linux = start::<omniglot_linux::Linux>();
     let process = format!("/proc/{}", linux.process_id());
     let Ok(files) = fs::read_dir(format!("{process}/fd")) else {
         return; // an ordinary user may not look at a process that cannot be dumped

@@ -2,18 +2,19 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+#[macro_use]
 mod support;
 
 use std::thread;
 use std::time::Duration;
 
-use omniglot_core::{Cause, Error, Event, FaultKind, Reply, Runtime};
-use omniglot_linux::{Options, Permission, Permissions};
-use support::{Shim, call, enter, start, start_with};
+use omniglot_core::{Cause, Error, Event, FaultKind, Reply};
+use omniglot_linux::{Linux, Options, Permission, Permissions};
+use support::{Driven, Shim, call, enter, start, start_with};
 
 /// The fault that a shim causes; afterwards the instance is poisoned.
-fn fault(which: Shim) -> omniglot_core::Fault {
-    let mut linux = start();
+fn fault<R: Driven>(which: Shim) -> omniglot_core::Fault {
+    let mut linux = start::<R>();
     let fault = match call(&mut linux, which, 1, 0) {
         Err(Error::Fault(fault)) => fault,
         other => panic!("a fault was expected, but {other:?}"),
@@ -22,27 +23,24 @@ fn fault(which: Shim) -> omniglot_core::Fault {
     fault
 }
 
-#[test]
-fn a_wild_access_is_reported_with_its_place() {
-    let fault = fault(Shim::Null);
+fn a_wild_access_is_reported_with_its_place<R: Driven>() {
+    let fault = fault::<R>(Shim::Null);
     assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8));
     assert!(fault.place.as_str().starts_with("shims"), "{:?}", fault.place);
 }
 
-#[test]
-fn faults_are_told_apart() {
-    assert_eq!(fault(Shim::Overflow).kind, FaultKind::StackOverflow);
-    assert_eq!(fault(Shim::Abort).kind, FaultKind::Abort);
-    assert_eq!(fault(Shim::Divide).kind, FaultKind::Arithmetic);
-    assert_eq!(fault(Shim::Illegal).kind, FaultKind::IllegalInstruction);
-    assert_eq!(fault(Shim::Trap).kind, FaultKind::Trap);
-    assert_eq!(fault(Shim::JumpToNull).kind, FaultKind::Access);
+fn faults_are_told_apart<R: Driven>() {
+    assert_eq!(fault::<R>(Shim::Overflow).kind, FaultKind::StackOverflow);
+    assert_eq!(fault::<R>(Shim::Abort).kind, FaultKind::Abort);
+    assert_eq!(fault::<R>(Shim::Divide).kind, FaultKind::Arithmetic);
+    assert_eq!(fault::<R>(Shim::Illegal).kind, FaultKind::IllegalInstruction);
+    assert_eq!(fault::<R>(Shim::Trap).kind, FaultKind::Trap);
+    assert_eq!(fault::<R>(Shim::JumpToNull).kind, FaultKind::Access);
 }
 
-#[test]
-fn an_exit_is_reported_with_its_status() {
+fn an_exit_is_reported_with_its_status<R: Driven>() {
     for which in [Shim::Exit, Shim::QuickExit] {
-        let mut linux = start();
+        let mut linux = start::<R>();
         assert_eq!(
             call(&mut linux, which, 7, 0),
             Err(Error::Exited { status: Some(7) }),
@@ -54,7 +52,7 @@ fn an_exit_is_reported_with_its_status() {
 
 #[test]
 fn a_killed_worker_is_noticed() {
-    let mut linux = start();
+    let mut linux = start::<Linux>();
     let pid = linux.process_id().to_string();
     let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status().expect("kill");
     assert!(killed.success());
@@ -64,20 +62,18 @@ fn a_killed_worker_is_noticed() {
     }
 }
 
-#[test]
-fn an_endless_loop_times_out() {
+fn an_endless_loop_times_out<R: Driven>() {
     let limit = Duration::from_millis(300);
     let mut options = Options::default();
     options.timeout = Some(limit);
-    let mut linux = start_with(&options);
+    let mut linux = start_with::<R>(&options);
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     assert_eq!(call(&mut linux, Shim::Loop, 0, 0), Err(Error::Timeout { limit }));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Timeout }));
 }
 
-#[test]
-fn time_in_callbacks_of_the_host_does_not_count() {
-    let mut linux = start();
+fn time_in_callbacks_of_the_host_does_not_count<R: Driven>() {
+    let mut linux = start::<R>();
     linux.set_timeout(Some(Duration::from_secs(1)));
     let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, Event::Callback { .. }));
@@ -85,20 +81,18 @@ fn time_in_callbacks_of_the_host_does_not_count() {
     assert_eq!(linux.resume(Reply::Return), Ok(Event::Returned));
 }
 
-#[test]
-fn time_in_nested_calls_counts() {
+fn time_in_nested_calls_counts<R: Driven>() {
     let limit = Duration::from_millis(500);
-    let mut linux = start();
+    let mut linux = start::<R>();
     linux.set_timeout(Some(limit));
     let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, Event::Callback { .. }));
     assert_eq!(enter(&mut linux, Shim::Loop, 1, 0, 0), Err(Error::Timeout { limit }));
 }
 
-#[test]
-fn short_bursts_between_callbacks_add_up() {
+fn short_bursts_between_callbacks_add_up<R: Driven>() {
     let limit = Duration::from_millis(300);
-    let mut linux = start();
+    let mut linux = start::<R>();
     linux.set_timeout(Some(limit));
     let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, Event::Callback { .. }));
@@ -110,9 +104,8 @@ fn short_bursts_between_callbacks_add_up() {
     assert_eq!(ended, Error::Timeout { limit });
 }
 
-#[test]
-fn another_thread_can_interrupt() {
-    let mut linux = start();
+fn another_thread_can_interrupt<R: Driven>() {
+    let mut linux = start::<R>();
     let handle = linux.interrupt_handle();
     let (send, begun) = std::sync::mpsc::channel();
     let other = thread::spawn(move || {
@@ -129,9 +122,8 @@ fn another_thread_can_interrupt() {
     handle.interrupt();
 }
 
-#[test]
-fn an_interruption_between_calls_hits_none() {
-    let mut linux = start();
+fn an_interruption_between_calls_hits_none<R: Driven>() {
+    let mut linux = start::<R>();
     let handle = linux.interrupt_handle();
     for number in 0..100 {
         handle.interrupt();
@@ -139,9 +131,8 @@ fn an_interruption_between_calls_hits_none() {
     }
 }
 
-#[test]
-fn an_interruption_in_a_callback_ends_the_call() {
-    let mut linux = start();
+fn an_interruption_in_a_callback_ends_the_call<R: Driven>() {
+    let mut linux = start::<R>();
     let handle = linux.interrupt_handle();
     let event = enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, Event::Callback { .. }));
@@ -150,39 +141,36 @@ fn an_interruption_in_a_callback_ends_the_call() {
 }
 
 /// The system call that ends a fresh worker when a shim runs.
-fn denied(which: Shim, a: u64, b: u64) -> &'static str {
-    match call(&mut start(), which, a, b) {
+fn denied<R: Driven>(which: Shim, a: u64, b: u64) -> &'static str {
+    match call(&mut start::<R>(), which, a, b) {
         Err(Error::SyscallDenied { name, .. }) => name,
         other => panic!("a denied system call was expected, but {other:?}"),
     }
 }
 
-#[test]
-fn denied_system_calls_are_named() {
-    assert_eq!(denied(Shim::Open, 0, 0), "openat");
-    assert_eq!(denied(Shim::Fork, 0, 0), "clone");
-    assert_eq!(denied(Shim::Execve, 0, 0), "execve");
-    assert_eq!(denied(Shim::Time, 0, 0), "time");
-    assert_eq!(denied(Shim::Random, 0, 0), "getrandom");
+fn denied_system_calls_are_named<R: Driven>() {
+    assert_eq!(denied::<R>(Shim::Open, 0, 0), "openat");
+    assert_eq!(denied::<R>(Shim::Fork, 0, 0), "clone");
+    assert_eq!(denied::<R>(Shim::Execve, 0, 0), "execve");
+    assert_eq!(denied::<R>(Shim::Time, 0, 0), "time");
+    assert_eq!(denied::<R>(Shim::Random, 0, 0), "getrandom");
     let host = u64::from(std::process::id());
     for (number, name) in
         [(41, "socket"), (62, "kill"), (101, "ptrace"), (310, "process_vm_readv"), (321, "bpf")]
     {
-        assert_eq!(denied(Shim::Syscall, number, host), name);
+        assert_eq!(denied::<R>(Shim::Syscall, number, host), name);
     }
 }
 
-#[test]
-fn numbers_of_the_x32_abi_are_denied() {
+fn numbers_of_the_x32_abi_are_denied<R: Driven>() {
     const X32: u64 = 0x4000_0000;
     for number in [0, 1, 202, 231] {
-        assert_eq!(denied(Shim::Syscall, X32 | number, 0), "unknown");
+        assert_eq!(denied::<R>(Shim::Syscall, X32 | number, 0), "unknown");
     }
 }
 
-#[test]
-fn harmless_calls_just_fail() {
-    let mut linux = start();
+fn harmless_calls_just_fail<R: Driven>() {
+    let mut linux = start::<R>();
     let failed = |error: i64| Ok(-error as u64);
     assert_eq!(call(&mut linux, Shim::Print, 1, 0), Ok(u64::MAX));
     assert_eq!(call(&mut linux, Shim::Syscall, 12, 0), failed(12), "brk");
@@ -190,19 +178,35 @@ fn harmless_calls_just_fail() {
     assert_eq!(call(&mut linux, Shim::Syscall, 28, 0), failed(1), "madvise");
 }
 
-#[test]
-fn permissions_permit() {
+fn permissions_permit<R: Driven>() {
     let mut options = Options::default();
     options.allow = [Permission::Clock, Permission::Random].into_iter().collect();
-    let mut linux = start_with(&options);
+    let mut linux = start_with::<R>(&options);
     assert!(call(&mut linux, Shim::Time, 0, 0).expect("the time") > 1_600_000_000);
     assert_eq!(call(&mut linux, Shim::Random, 0, 0), Ok(8));
     options.allow = Permissions::default().with(Permission::Stderr);
-    let mut linux = start_with(&options);
+    let mut linux = start_with::<R>(&options);
     assert_eq!(call(&mut linux, Shim::Print, 2, 0), Ok(13));
     assert_eq!(call(&mut linux, Shim::Print, 1, 0), Ok(u64::MAX), "only standard error");
     assert!(matches!(
         call(&mut linux, Shim::Time, 0, 0),
         Err(Error::SyscallDenied { name: "time", .. })
     ));
+}
+
+on_every_runtime! {
+    a_wild_access_is_reported_with_its_place
+    faults_are_told_apart
+    an_exit_is_reported_with_its_status
+    an_endless_loop_times_out
+    time_in_callbacks_of_the_host_does_not_count
+    time_in_nested_calls_counts
+    short_bursts_between_callbacks_add_up
+    another_thread_can_interrupt
+    an_interruption_between_calls_hits_none
+    an_interruption_in_a_callback_ends_the_call
+    denied_system_calls_are_named
+    numbers_of_the_x32_abi_are_denied
+    harmless_calls_just_fail
+    permissions_permit
 }

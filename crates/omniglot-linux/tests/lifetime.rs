@@ -77,7 +77,7 @@ fn resident_kib() -> u64 {
 }
 
 fn make_and_use() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
@@ -112,7 +112,7 @@ fn processor_time(process: &str) -> u64 {
 }
 
 fn idle() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     let worker = linux.process_id().to_string();
     let before = (processor_time("self"), processor_time(&worker));
@@ -132,10 +132,10 @@ fn an_idle_instance_uses_no_processor() {
 fn all_kinds_of_ends() {
     for _ in 0..5 {
         make_and_use();
-        assert!(matches!(call(&mut start(), Shim::Null, 0, 0), Err(Error::Fault(_))));
-        assert!(matches!(call(&mut start(), Shim::Exit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start(), Shim::QuickExit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start(), Shim::Open, 0, 0), Err(Error::SyscallDenied { .. })));
+        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0), Err(Error::Fault(_))));
+        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Exit, 7, 0), Err(Error::Exited { .. })));
+        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::QuickExit, 7, 0), Err(Error::Exited { .. })));
+        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0), Err(Error::SyscallDenied { .. })));
     }
 }
 
@@ -173,7 +173,7 @@ fn a_host_that_waits_for_any_child_does_no_harm() {
 }
 
 fn host() {
-    let linux = start();
+    let linux = start::<omniglot_linux::Linux>();
     println!("worker {}", linux.process_id());
     loop {
         thread::park();
@@ -241,7 +241,7 @@ fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
 
 /// In a process of its own, since locks that other tests hold stay locked in a child.
 fn fork_while_idle() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     // SAFETY: glibc makes memory allocation and threads usable in the child, and no
     // other thread of this process is in the midst of anything.
@@ -265,7 +265,7 @@ fn a_forked_child_leaves_the_instance_alone() {
 }
 
 fn fork_in_callback() {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Linux>();
     enter(&mut linux, Shim::CallBack, 0, 0, 1).expect("a call");
     // SAFETY: the child ends at once.
     let child = unsafe { libc::fork() };
@@ -341,11 +341,11 @@ fn blocked_signals() {
     let blocked =
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) };
     assert_eq!(blocked, 0);
-    match call(&mut start(), Shim::Null, 0, 0) {
+    match call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0) {
         Err(Error::Fault(fault)) => assert_eq!(fault.address, 8),
         other => panic!("a fault was expected, but {other:?}"),
     }
-    let denied = call(&mut start(), Shim::Open, 0, 0);
+    let denied = call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0);
     assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
 }
 
@@ -365,7 +365,7 @@ fn closed_streams() {
     make_and_use();
     let mut options = omniglot_linux::Options::default();
     options.allow = omniglot_linux::Permissions::default().with(omniglot_linux::Permission::Stderr);
-    let mut linux = support::start_with(&options);
+    let mut linux = support::start_with::<omniglot_linux::Linux>(&options);
     assert_eq!(call(&mut linux, Shim::Print, 2, 0), Ok(13), "written to nowhere");
 }
 

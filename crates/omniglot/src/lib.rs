@@ -34,12 +34,15 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod pool;
 
 pub use builder::Builder;
 pub use omniglot_core::*;
 pub use omniglot_linux::{
-    InterruptHandle, Interrupter, Isolation, Linux, Options, Permission, Permissions, Unprotected,
+    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
+    Unprotected,
 };
+pub use pool::{Pool, Pooled};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///

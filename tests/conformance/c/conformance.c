@@ -626,3 +626,27 @@ void scribble(uint8_t *into, size_t size, uint8_t byte)
 {
     memset(into, byte, size);
 }
+
+#define LONGEST_SECRET 64
+
+static uint8_t remembered[LONGEST_SECRET];
+static uint8_t *remembered_in_heap;
+
+void remember(const uint8_t *secret, size_t size)
+{
+    volatile uint8_t on_stack[2048 + LONGEST_SECRET]; /* deep enough that later calls leave it */
+    size = size < LONGEST_SECRET ? size : LONGEST_SECRET;
+    memcpy(remembered, secret, size);
+    remembered_in_heap = malloc(size);
+    if (remembered_in_heap)
+        memcpy(remembered_in_heap, secret, size);
+    for (size_t i = 0; i < size; i++)
+        on_stack[i] = secret[i];
+}
+
+uint8_t recall(size_t index)
+{
+    if (!remembered_in_heap || index >= LONGEST_SECRET)
+        return 0;
+    return remembered[index] == remembered_in_heap[index] ? remembered[index] : 0;
+}

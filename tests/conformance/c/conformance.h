@@ -213,6 +213,9 @@ void upper_case(char *text);
 extern int32_t counter;
 int32_t count_once(void);
 int32_t fail_with(int error_number); /* sets errno */
+/* Copies a secret of at most 64 bytes to the heap, the stack and a global. */
+void remember(const uint8_t *secret, size_t size);
+uint8_t recall(size_t index); /* a byte of it, the same in heap and global; else 0 */
 
 #define CONFORMANCE_ANSWER 42
 #define CONFORMANCE_NAME "conformance"

@@ -670,3 +670,32 @@ int32_t try_executable(void)
     uintptr_t start = ((uintptr_t)data + 4095) & ~(uintptr_t)4095;
     return mprotect((void *)start, 4096, PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
 }
+
+void serve_from_register(uintptr_t window, uint64_t secret)
+{
+    struct channel *channel = channel_at(window);
+    uint32_t answered = channel->request;
+    answer_returned(window);
+    for (;;) {
+        __asm__ volatile("" : "+r"(secret));
+        uint32_t request = __atomic_load_n(&channel->request, __ATOMIC_ACQUIRE);
+        if (request == answered)
+            continue;
+        answered = request;
+        ((uint64_t *)channel->arguments)[2] = secret; /* the result, behind header and argument */
+        answer_returned(window);
+    }
+}
+
+void hide_in_registers(uint64_t secret)
+{
+    __asm__ volatile("movq %0, %%xmm13\n movq %0, %%xmm14\n movq %0, %%xmm15" : : "r"(secret));
+}
+
+uint64_t find_in_registers(void)
+{
+    uint64_t found[3];
+    __asm__ volatile("movq %%xmm13, %0\n movq %%xmm14, %1\n movq %%xmm15, %2"
+                     : "=r"(found[0]), "=r"(found[1]), "=r"(found[2]));
+    return found[0] | found[1] | found[2];
+}

@@ -100,6 +100,8 @@ void write_after_answer(uintptr_t window, uint64_t *words, size_t count);
 void flip_after_answer(uintptr_t window, uint8_t *bytes, size_t size, uint8_t one, uint8_t other);
 /* Says that it is done, and answers all later requests with noise. */
 void answer_noise(uintptr_t window, uint32_t seed);
+/* Says that it is done, and answers all later requests with a secret that it keeps in a register. */
+void serve_from_register(uintptr_t window, uint64_t secret);
 void overwrite_control(uintptr_t window, uint8_t byte, bool stay);
 void flip_sleep_flags(uintptr_t window, uint32_t rounds);
 void overwrite_requests(uintptr_t window, uint32_t request);
@@ -127,6 +129,9 @@ typedef enum {
 void execute(Instruction instruction);
 /* Returns with the direction flag set, other rounding, and every float trap armed. */
 void upset_registers(void);
+/* Vector registers, which nothing else uses between two calls. */
+void hide_in_registers(uint64_t secret);
+uint64_t find_in_registers(void);
 void loop_forever(void);
 
 /* System calls. */

@@ -5,14 +5,27 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod owned {
+    #[macro_use]
+    mod resets;
     mod boxes;
     mod callbacks;
     mod instances;
     mod panics;
+    mod pools;
+    mod spares;
     mod threads;
 
-    use omniglot::{Isolation, Linux};
+    use omniglot::{InterruptHandle, Isolation, Linux};
     use omniglot_conformance::conformance::{self, Conformance};
+
+    use self::hostile::Hostile;
+    use self::resets::Place;
+
+    /// The library that attacks.
+    #[allow(unreachable_pub, dead_code)]
+    mod hostile {
+        omniglot::include_library!("hostile");
+    }
 
     type Api = conformance::Api<Linux>;
 
@@ -20,4 +33,26 @@ mod owned {
     fn instance() -> Conformance {
         Conformance::builder().isolation(Isolation::Process).memory_limit(64 << 20).build().unwrap()
     }
+
+    fn hostile() -> Hostile {
+        Hostile::builder().isolation(Isolation::Process).memory_limit(64 << 20).build().unwrap()
+    }
+
+    /// In a worker process.
+    struct Process;
+
+    impl Place for Process {
+        type Runtime = Linux;
+        fn conformance() -> Conformance {
+            instance()
+        }
+        fn hostile() -> Hostile {
+            hostile()
+        }
+        fn interrupt(handle: &InterruptHandle) {
+            handle.interrupt();
+        }
+    }
+
+    reset_cases!(process, Process);
 }

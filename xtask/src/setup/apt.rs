@@ -59,14 +59,18 @@ pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
         ask_for_password()?;
     }
     let workspace = Workspace::load()?;
-    let mut update = way.apt_get();
-    update.arg("update");
-    watch::step("apt-get update", &mut update, &workspace.log("apt-update"))?;
-
+    update(way, &workspace)?;
     let mut install = way.apt_get();
     install.args(["install", "-y", "--no-install-recommends"]);
     install.args(packages.iter().map(|package| package.name));
     watch::step("apt-get install", &mut install, &workspace.log("apt-install"))
+}
+
+/// Has apt-get read the lists of packages.
+pub(super) fn update(way: Way, workspace: &Workspace) -> Result<()> {
+    let mut update = way.apt_get();
+    update.arg("update");
+    watch::step("apt-get update", &mut update, &workspace.log("apt-update"))
 }
 
 /// Has sudo ask for the password now, before the display of progress would cover the question.

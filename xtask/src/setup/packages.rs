@@ -14,6 +14,8 @@ pub(crate) enum Task {
     Bench,
     /// Check the sources, for which all of them are compiled.
     Lint,
+    /// Start a virtual machine.
+    Guest,
 }
 
 /// A Debian package, and how to tell that what it holds is there.
@@ -53,6 +55,9 @@ const TESTS: &[Task] = &[Task::Test];
 
 /// The tasks that build everything, and the demo.
 const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
+
+/// Virtual machines alone.
+const GUESTS: &[Task] = &[Task::Guest];
 
 /// All the packages.
 const PACKAGES: &[Package] = &[
@@ -148,6 +153,24 @@ const PACKAGES: &[Package] = &[
         signs: &[Sign::Command("clang-19")],
         tasks: TESTS,
     },
+    Package {
+        name: "qemu-system-x86",
+        reason: "the machine with protection keys that tests run in",
+        signs: &[Sign::Command("qemu-system-x86_64")],
+        tasks: GUESTS,
+    },
+    Package {
+        name: "busybox-static",
+        reason: "the shell and the tools in that machine",
+        signs: &[Sign::Command("busybox")],
+        tasks: GUESTS,
+    },
+    Package {
+        name: "zstd",
+        reason: "unpacks that machine's kernel",
+        signs: &[Sign::Command("zstd")],
+        tasks: GUESTS,
+    },
 ];
 
 /// The packages that `task` needs and `machine` lacks.
@@ -205,14 +228,18 @@ mod tests {
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
+        assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
     }
 
     #[test]
     fn a_full_machine_lacks_nothing() {
         let full = TempDir::new();
         for file in [
+            "usr/bin/busybox",
             "usr/bin/cc",
             "usr/bin/pkg-config",
+            "usr/bin/qemu-system-x86_64",
+            "usr/bin/zstd",
             "usr/include/stdio.h",
             "usr/include/png.h",
             "usr/include/zlib.h",
@@ -234,6 +261,7 @@ mod tests {
             full.touch(file);
         }
         assert_eq!(names(Task::Test, &full), [""; 0]);
+        assert_eq!(names(Task::Guest, &full), [""; 0]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::io::{Result, Write, stdout};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Error;
+
 use super::outcome::Outcome;
 use super::results::Tally;
 use crate::{ci, log};
@@ -29,6 +31,16 @@ pub(super) fn suite(name: &str, outcome: &Outcome, took: Duration, log: &Path) -
 /// Reports that the suite called `name` does not run, since the workspace has no such `package`.
 pub(super) fn left_out(name: &str, package: &str) -> Result<()> {
     writeln!(stdout(), "{name}: left out, as there is no package {package}")
+}
+
+/// Reports that not one test of the suite called `name` was run, which is a failure of a job of a
+/// continuous-integration service.
+pub(super) fn skipped(name: &str, reason: &Error) -> Result<Tally> {
+    let is_job = ci::is_job();
+    let word = if is_job { "FAILED" } else { "SKIPPED" };
+    writeln!(stdout(), "\n{name}: {word}: not one of its tests could be run: {reason:#}")?;
+    let one = usize::from(is_job);
+    Ok(Tally { failed: one, skipped: 1 - one, passed: 0 })
 }
 
 /// Reports how all the suites went together. This is the last line that a run of tests prints.

@@ -1,7 +1,9 @@
 //! The suites of tests. To add one, add an entry to [`SUITES`].
 
+use std::env;
 use std::process::Command;
 
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
@@ -16,6 +18,19 @@ pub(crate) struct Suite {
     about: &'static str,
     /// The packages whose tests it runs. A package belongs to one suite.
     packages: Packages,
+    /// The tests that it runs in a guest, whatever package they belong to.
+    inside: &'static [Inside],
+}
+
+/// A test program that runs in a guest. Its package should say `test = false` of it, so that it
+/// runs nowhere else.
+#[derive(Debug)]
+struct Inside {
+    package: &'static str,
+    target: &'static str,
+    /// What it needs besides itself: libraries by their names, paths beneath the workspace's root,
+    /// or, if they begin with `target/`, beneath the directory that programs are built in.
+    files: &'static [&'static str],
 }
 
 /// Some of the workspace's packages.
@@ -33,43 +48,63 @@ const SUITES: &[Suite] = &[
         name: "unit",
         about: "What each crate does by itself, and the examples in the documentation",
         packages: Packages::Others,
+        inside: &[],
     },
     Suite {
         name: "generator",
         about: "What is generated from C headers, in build scripts and ahead of time",
         packages: Packages::Only(&["omniglot-build", "omniglot-cli"]),
+        inside: &[],
     },
     Suite {
         name: "headers",
         about: "How much of real libraries' headers is bound",
         packages: Packages::Only(&["omniglot-headers"]),
+        inside: &[],
     },
     Suite {
         name: "abi",
         about: "Thousands of signatures, called in a real worker process",
         packages: Packages::Only(&["omniglot-abi"]),
+        inside: &[],
     },
     Suite {
         name: "compile-fail",
         about: "Programs that the compiler has to refuse",
         packages: Packages::Only(&["omniglot-compile-fail"]),
+        inside: &[],
     },
     Suite {
         name: "conformance",
         about: "C libraries at work and under attack, in real worker processes",
         packages: Packages::Only(&["omniglot-conformance"]),
+        inside: &[],
     },
     Suite {
         name: "demo",
         about: "The demo, from the outside",
         packages: Packages::Only(&["omniglot-demo"]),
+        inside: &[],
     },
     Suite {
         name: "examples",
         about: "Complete programs over expat, SQLite and zlib",
         packages: Packages::Only(&["example-expat", "example-sqlite", "example-zlib"]),
+        inside: &[],
+    },
+    Suite {
+        name: "keys",
+        about: "What needs protection keys, in a virtual machine",
+        packages: Packages::Only(&["omniglot-guest"]),
+        inside: &[Inside { package: "omniglot-guest", target: "inside", files: &[] }],
     },
 ];
+
+/// What tests in a guest are compiled for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// How long the tests in a guest may take, in seconds: its processors are slow.
+const INSIDE_TIMEOUT: &str = "1800";
 
 /// The values that `--only` takes.
 pub(crate) fn names() -> PossibleValuesParser {
@@ -89,14 +124,24 @@ impl Suite {
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
 
-    /// The command that runs this suite, even after some of its tests have failed.
-    pub(super) fn command(&self, workspace: &Workspace) -> Command {
-        let mut command = cargo::command();
-        command.args(["test", "--no-fail-fast"]).args(self.selection());
-        // Its output is to be read by us: without colours, and with the names of what it runs.
-        command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
-        command.current_dir(workspace.root());
-        command
+    /// Whether some of its tests need a guest.
+    pub(super) fn needs_guest(&self) -> bool {
+        !self.inside.is_empty()
+    }
+
+    /// The commands that run this suite, even after some of its tests have failed.
+    pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
+        let mut here = test_command(workspace);
+        here.args(self.selection());
+        if !self.needs_guest() {
+            return Ok(vec![here]);
+        }
+        let mut inside = test_command(workspace);
+        inside.arg("--config").arg(runner(self.inside, workspace)?);
+        for test in self.inside {
+            inside.args(["--package", test.package, "--test", test.target]);
+        }
+        Ok(vec![here, inside])
     }
 
     /// The arguments with which cargo selects this suite's packages.
@@ -119,6 +164,30 @@ impl Suite {
             Packages::Others => &[],
         }
     }
+}
+
+/// A `cargo test` whose output is to be read by us: without colours, and with the names of what it
+/// runs.
+fn test_command(workspace: &Workspace) -> Command {
+    let mut command = cargo::command();
+    command.args(["test", "--no-fail-fast"]);
+    command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
+    command.current_dir(workspace.root());
+    command
+}
+
+/// Cargo's setting that has `tests` run by this program, in guests that have their files.
+fn runner(tests: &[Inside], workspace: &Workspace) -> Result<String> {
+    let this = env::current_exe().context("could not tell where xtask is")?;
+    let mut words = vec![this.display().to_string()];
+    words.extend(["guest", "--timeout", INSIDE_TIMEOUT].map(str::to_owned));
+    for file in tests.iter().flat_map(|test| test.files) {
+        words.extend(["--file".to_owned(), workspace.place(file).display().to_string()]);
+    }
+    words.push("--".to_owned());
+    // A list of strings is written in TOML as it is in JSON.
+    let words = serde_json::to_string(&words)?;
+    Ok(format!("target.{TARGET}.runner={words}"))
 }
 
 /// `option` before each of `values`.
@@ -162,6 +231,7 @@ mod tests {
             "conformance",
             "demo",
             "examples",
+            "keys",
         ];
         assert_eq!(names, all);
     }

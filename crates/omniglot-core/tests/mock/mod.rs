@@ -35,6 +35,8 @@ pub struct Foreigner {
     pub script: VecDeque<Step>,
     pub replies: Vec<Reply>,
     pub abandoned: Option<Cause>,
+    /// What the next resets are to fail with.
+    pub refusals: VecDeque<Error>,
 }
 
 pub struct Mock<const CONCURRENT: bool = false> {
@@ -129,6 +131,20 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     }
     fn abandon(&mut self, cause: Cause) {
         self.foreign.lock().unwrap().abandoned = Some(cause);
+    }
+    fn reset(&mut self) -> Result<()> {
+        let mut foreign = self.foreign.lock().unwrap();
+        if let Some(error) = foreign.refusals.pop_front() {
+            return Err(error);
+        }
+        foreign.abandoned = None;
+        drop(foreign);
+        // Another place, as a runtime with a fresh worker has one; what is left of the old
+        // memory would show as a use after free.
+        let mut fresh = Self::default();
+        fresh.foreign = Arc::clone(&self.foreign);
+        *self = fresh;
+        Ok(())
     }
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Unprotected

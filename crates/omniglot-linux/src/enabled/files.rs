@@ -1,5 +1,7 @@
 //! Which files a worker can open while it loads: Landlock rules (Linux 5.13).
 
+use std::error::Error as _;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -8,6 +10,9 @@ use landlock::{
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use omniglot_core::{Error, Result};
+use rustix::io::Errno;
+
+use super::system::refused;
 
 /// What is known about: the crate leaves out what the kernel does not have.
 const NEWEST: ABI = ABI::V6;
@@ -26,11 +31,22 @@ const SYSTEM: &[&str] = &[
 /// Rules that allow to read these, and nothing else: no other file, no network, no
 /// signals. `None` where the kernel has no Landlock.
 pub(super) fn rules(paths: &[PathBuf]) -> Result<Option<OwnedFd>> {
-    let created = build(paths).map_err(|_| Error::Unsupported {
-        what: "Landlock refused the rules that confine foreign code",
-        remedy: "check that the library directories are readable",
-    })?;
-    Ok(created.into())
+    Ok(build(paths).map_err(|error| explain(&error))?.into())
+}
+
+/// Running out of files or memory is no want of the kernel's.
+fn explain(error: &RulesetError) -> Error {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let errno = causes.find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    match errno.map(Errno::from_raw_os_error) {
+        Some(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+            refused("making the rules that confine foreign code (Landlock)")(errno)
+        }
+        _ => Error::Unsupported {
+            what: "Landlock refused the rules that confine foreign code",
+            remedy: "check that the library directories are readable",
+        },
+    }
 }
 
 /// Everything that a worker may read: the system's libraries and the user's.

@@ -12,7 +12,9 @@ use omniglot_core::{
 use super::channel::{Ending, Message, Operation};
 use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
+use super::plan::Plan;
 use super::report::explain;
+use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer::Timer;
 use crate::Options;
@@ -22,7 +24,9 @@ use crate::Options;
 /// Dropping it kills the process; nothing of it is left then.
 pub struct Linux {
     started: Started,
-    description: Description,
+    plan: Arc<Plan>,
+    /// Made when first needed.
+    spares: Option<Arc<Spares>>,
     calls: Calls,
     timer: Timer,
     interrupts: Arc<Interrupts>,
@@ -49,7 +53,7 @@ enum Health {
 impl fmt::Debug for Linux {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Linux")
-            .field("library", &self.description.name)
+            .field("library", &self.plan.description.name)
             .field("process", &self.started.worker.id())
             .field("calls", &self.calls)
             .field("health", &self.health)
@@ -71,19 +75,64 @@ impl Linux {
     ///   foreign code; the text says what, and what to do.
     /// - [`Error::System`]: the operating system refused something.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        Ok(Self::of(start(description, options)?, description, options))
+        let plan = Plan::new(description, options)?;
+        let mut linux = Self::of(start(&plan)?, plan);
+        if options.spares.is_some_and(|wanted| wanted > 0) {
+            linux.spares()?.tend();
+        }
+        Ok(linux)
     }
 
-    pub(super) fn of(started: Started, description: &Description, options: &Options) -> Self {
+    pub(super) fn of(started: Started, plan: Plan) -> Self {
+        let interrupts = Arc::<Interrupts>::default();
+        interrupts.attach(started.channel.mapping());
         Self {
             started,
-            description: *description,
             calls: Calls::default(),
-            timer: Timer::new(options.timeout),
-            interrupts: Arc::default(),
+            timer: Timer::new(plan.options.timeout),
+            plan: Arc::new(plan),
+            spares: None,
+            interrupts,
             number: 0,
             health: Health::Good,
         }
+    }
+
+    fn spares(&mut self) -> Result<Arc<Spares>> {
+        if let Some(spares) = &self.spares {
+            return Ok(Arc::clone(spares));
+        }
+        let spares = Spares::of(&self.plan)?;
+        self.spares = Some(Arc::clone(&spares));
+        Ok(spares)
+    }
+
+    /// A worker that never ran a call. The old one ends first if none is ready, so that
+    /// limits of the system on processes count one at a time.
+    fn fresh(&mut self, spares: &Spares) -> Result<Started> {
+        if let Some(spare) = spares.take() {
+            return Ok(spare);
+        }
+        self.started.worker.end();
+        start(&self.plan)
+    }
+
+    /// Gives up the worker for one that never ran a call.
+    fn replace(&mut self) -> Result<()> {
+        generation::check(self.started.generation)?;
+        let spares = self.spares()?;
+        let fresh = self.fresh(&spares)?;
+        self.interrupts.attach(fresh.channel.mapping());
+        spares.bury(std::mem::replace(&mut self.started, fresh));
+        spares.tend();
+        Ok(())
+    }
+
+    /// How many loaded workers are ready for resets of this instance and others of its
+    /// kind: none before the first reset, unless [`Options::spares`] says otherwise.
+    #[must_use]
+    pub fn warm_spares(&self) -> usize {
+        self.spares.as_ref().map_or(0, |spares| spares.ready())
     }
 
     /// The worker's process id, for looking at it. It may belong to another process
@@ -179,7 +228,7 @@ impl Linux {
     fn explain(&mut self, said: Option<Ending>) -> Error {
         let started = &mut self.started;
         let end = started.worker.end();
-        match explain(said, end, &started.window, &started.layout, &self.description) {
+        match explain(said, end, &started.window, &started.layout, &self.plan.description) {
             Error::Load(_) | Error::System { .. } | Error::MissingFunction(_) => {
                 Error::Protocol("a report about loading during a call")
             }
@@ -221,8 +270,9 @@ impl Linux {
 }
 
 // SAFETY: the window is a mapping's that `self.started.channel` keeps (invariants 1 to
-// 3). Foreign code runs in another process, which shares nothing else with this one,
-// so it writes no host memory; is_concurrent says that it may run at any time.
+// 3); a reset exchanges both together, with `self` borrowed by `&mut`. Foreign code
+// runs in another process, which shares nothing else with this one, so it writes no
+// host memory; is_concurrent says that it may run at any time.
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
@@ -285,6 +335,17 @@ unsafe impl Runtime for Linux {
         self.interrupts.end();
     }
 
+    fn reset(&mut self) -> Result<()> {
+        if let Err(error) = self.replace() {
+            self.abandon(Cause::Reset);
+            return Err(error);
+        }
+        self.calls = Calls::default();
+        self.timer.reset();
+        self.health = Health::Good;
+        Ok(())
+    }
+
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Process
     }
@@ -294,6 +355,6 @@ unsafe impl Runtime for Linux {
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle::new(&self.interrupts, self.started.channel.mapping())
+        InterruptHandle::new(&self.interrupts)
     }
 }

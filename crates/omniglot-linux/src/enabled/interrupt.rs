@@ -1,18 +1,22 @@
 //! Stopping a call from another thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use omniglot_core::{Error, Result};
 
 use super::channel::wake_host;
+use super::in_process::Interrupter;
 use super::mapping::Mapping;
 
-/// Which call runs, and which was interrupted: calls are counted from 1.
+/// Which call runs, and which was interrupted: calls are counted from 1, over all lives
+/// of an instance, so that an interruption of a call before a reset hits none after it.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
     running: AtomicU64,
     interrupted: AtomicU64,
+    /// Where the host waits for the worker that there is now.
+    mapping: Mutex<Weak<Mapping>>,
 }
 
 impl Interrupts {
@@ -28,6 +32,22 @@ impl Interrupts {
         self.running.store(0, Ordering::Release);
     }
 
+    /// Calls go to the worker of this window from now on; none runs.
+    pub(super) fn attach(&self, mapping: &Arc<Mapping>) {
+        self.end();
+        *self.mapping.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(mapping);
+    }
+
+    /// Wakes the host where it waits, to look for interruptions. If it is not the only
+    /// one to do so, or there is no call, somebody else does or nobody needs to; and the
+    /// host looks every few milliseconds anyway.
+    fn wake(&self) {
+        let mapping = self.mapping.try_lock().ok().and_then(|mapping| mapping.upgrade());
+        if let Some(mapping) = mapping {
+            wake_host(&mapping);
+        }
+    }
+
     /// Fails if that call was interrupted.
     #[inline]
     pub(super) fn check(&self, number: u64) -> Result<()> {
@@ -40,14 +60,22 @@ impl Interrupts {
 
 /// Interrupts the call that an instance is running, from any thread.
 #[derive(Clone, Debug)]
-pub struct InterruptHandle {
-    interrupts: Arc<Interrupts>,
-    mapping: Weak<Mapping>,
+pub struct InterruptHandle(Target);
+
+/// Where the instance's calls run.
+#[derive(Clone, Debug)]
+enum Target {
+    Worker(Arc<Interrupts>),
+    ThisProcess(Interrupter),
 }
 
 impl InterruptHandle {
-    pub(super) fn new(interrupts: &Arc<Interrupts>, mapping: &Arc<Mapping>) -> Self {
-        Self { interrupts: Arc::clone(interrupts), mapping: Arc::downgrade(mapping) }
+    pub(super) fn new(interrupts: &Arc<Interrupts>) -> Self {
+        Self(Target::Worker(Arc::clone(interrupts)))
+    }
+
+    pub(super) const fn of(interrupter: Interrupter) -> Self {
+        Self(Target::ThisProcess(interrupter))
     }
 
     /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
@@ -55,15 +83,23 @@ impl InterruptHandle {
     ///
     /// A callback in the host runs to its end first. Where no call runs, or the
     /// instance is gone, nothing happens: a late interruption never hits a later
-    /// call.
+    /// call. The handle stays valid when the instance is reset; an interruption that was
+    /// meant for a call before the reset hits none after it.
     pub fn interrupt(&self) {
-        let running = self.interrupts.running.load(Ordering::Acquire);
+        match &self.0 {
+            Target::Worker(interrupts) => interrupts.interrupt(),
+            Target::ThisProcess(interrupter) => interrupter.interrupt(),
+        }
+    }
+}
+
+impl Interrupts {
+    fn interrupt(&self) {
+        let running = self.running.load(Ordering::Acquire);
         if running == 0 {
             return;
         }
-        self.interrupts.interrupted.fetch_max(running, Ordering::AcqRel);
-        if let Some(mapping) = self.mapping.upgrade() {
-            wake_host(&mapping);
-        }
+        self.interrupted.fetch_max(running, Ordering::AcqRel);
+        self.wake();
     }
 }

@@ -17,6 +17,8 @@ pub(super) const DEPARTURE: usize = 0x700;
 /// Room for the registers of a thread that a signal interrupted, for a host that runs the
 /// library itself.
 pub(super) const SCRATCH: usize = 0x900;
+/// Room for the registers that foreign code behind a protection key starts with.
+pub(super) const NEXT: usize = 0xa00;
 pub(super) const SLEEPERS: usize = 0x800;
 pub(super) const CHANNEL: usize = CONTROL_SIZE;
 /// The first frame begins in the channel's own cache line, behind what the channel

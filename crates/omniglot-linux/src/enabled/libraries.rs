@@ -15,7 +15,7 @@ use crate::Options;
 const HEADER: u64 = 64;
 
 /// The libraries as the worker is to open them, and the files among them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Libraries {
     /// What to pass to `dlopen`.
     pub(super) names: Vec<Vec<u8>>,

@@ -14,7 +14,9 @@ mod libraries;
 mod mapping;
 mod notifications;
 mod opener;
+mod plan;
 mod report;
+mod spares;
 mod spawner;
 mod start;
 mod system;
@@ -22,6 +24,6 @@ mod tables;
 mod timer;
 mod worker;
 
-pub use in_process::{Interrupter, Unprotected};
+pub use in_process::{ProtectionKeys, Unprotected};
 pub use instance::Linux;
 pub use interrupt::InterruptHandle;

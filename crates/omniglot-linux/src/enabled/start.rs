@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Description, Error, Result, Window};
+use omniglot_core::{Error, Result, Window};
 use rustix::fs::{FileType, fstat};
 
 use super::channel::{Channel, Message};
@@ -16,9 +16,9 @@ use super::filters::filters;
 use super::generation;
 use super::images::{self, Programs};
 use super::layout::{Layout, Orders};
-use super::libraries::Libraries;
 use super::mapping::Mapping;
 use super::opener::Opener;
+use super::plan::Plan;
 use super::report::explain;
 use super::spawner;
 use super::system::failed;
@@ -39,6 +39,7 @@ const OPENER_SLEEP: rustix::event::Timespec =
     rustix::event::Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// A worker in which a library is loaded; the worker goes first when it is dropped.
+#[derive(Debug)]
 pub(super) struct Started {
     pub(super) worker: Worker,
     pub(super) window: Window,
@@ -48,6 +49,15 @@ pub(super) struct Started {
     pub(super) generation: u64,
     /// The window's memory, where the worker departs.
     pub(super) file: Option<OwnedFd>,
+}
+
+/// What a worker does when it has loaded its library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It serves calls.
+    Serve,
+    /// It waits to be copied and killed; the host runs the library itself.
+    Depart,
 }
 
 /// Who keeps a worker from files that are none of its business.
@@ -75,112 +85,48 @@ fn is_pipe(file: impl AsFd) -> bool {
 
 /// A worker that is loading.
 struct Start<'a> {
-    description: &'a Description,
-    options: &'a Options,
+    plan: &'a Plan,
     purpose: Purpose,
     programs: &'static Programs,
     shims: Arc<OwnedFd>,
-    readable: Vec<PathBuf>,
     layout: Layout,
     window: Window,
     channel: Channel,
 }
 
 /// Starts a worker and loads the library in it.
-pub(super) fn start(description: &Description, options: &Options) -> Result<Started> {
-    start_with(description, options, Purpose::Serve, Layout::new(options)?)
+pub(super) fn start(plan: &Plan) -> Result<Started> {
+    let guard = Guard::of(&plan.options, &plan.readable)?;
+    start_guarded(plan, &guard, Purpose::Serve, Layout::new(&plan.options)?)
 }
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
-pub(super) fn start_to_depart(
-    description: &Description,
-    options: &Options,
-    layout: Layout,
-) -> Result<Started> {
-    start_with(description, options, Purpose::Depart, layout)
+pub(super) fn start_to_depart(plan: &Plan, layout: Layout) -> Result<Started> {
+    let guard = Guard::of(&plan.options, &plan.readable)?;
+    start_guarded(plan, &guard, Purpose::Depart, layout)
 }
 
-/// What a worker does when it has loaded its library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    /// It serves calls.
-    Serve,
-    /// It waits; the host runs the library itself.
-    Depart,
-}
-
-fn start_with(
-    description: &Description,
-    options: &Options,
+fn start_guarded(
+    plan: &Plan,
+    guard: &Guard,
     purpose: Purpose,
     layout: Layout,
 ) -> Result<Started> {
-    let libraries = Libraries::check(options)?;
-    let readable = files::readable(&options.library_directories, &libraries.files);
-    let guard = Guard::of(options, &readable)?;
-    let plan = Plan { description, options, libraries: &libraries, purpose, layout };
-    plan.start(readable, &guard)
-}
-
-/// What to start.
-struct Plan<'a> {
-    description: &'a Description,
-    options: &'a Options,
-    libraries: &'a Libraries,
-    purpose: Purpose,
-    layout: Layout,
-}
-
-impl Plan<'_> {
-    fn start(self, readable: Vec<PathBuf>, guard: &Guard) -> Result<Started> {
-        let Self { description, options, purpose, layout, .. } = self;
-        if description.image.is_empty() {
-            return Err(Error::Unsupported {
-                what: "the bindings have no C shims for this target",
-                remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
-            });
-        }
-        let generation = generation::current()?;
-        let spins = spins();
-        let (mapping, file) = Mapping::create(layout.size)?;
-        let mut window = mapping.window(layout.base);
-        self.write_orders(&mut window, guard, spins)?;
-        let channel = Channel::new(Arc::new(mapping), spins);
-        let programs = images::programs()?;
-        let shims = images::shims(description.image)?;
-        let start = Start {
-            description,
-            options,
-            purpose,
-            programs,
-            shims,
-            readable,
-            layout,
-            window,
-            channel,
-        };
-        start.run(file, guard, generation)
+    if plan.description.image.is_empty() {
+        return Err(Error::Unsupported {
+            what: "the bindings have no C shims for this target",
+            remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
+        });
     }
-
-    fn write_orders(&self, window: &mut Window, guard: &Guard, spins: u32) -> Result<()> {
-        let filters = filters(self.options.allow, self.layout.size)?;
-        self.layout.write(
-            window,
-            &Orders {
-                keep_stderr: self.options.allow.contains(Permission::Stderr),
-                spins,
-                libraries: &self.libraries.names,
-                search_path: self.libraries.search_path.clone(),
-                load_filter: &filters.load,
-                serve_filter: &filters.serve,
-                ask_filter: match guard {
-                    Guard::Landlock(_) => &[],
-                    Guard::Host => &filters.ask,
-                },
-                departs: self.purpose == Purpose::Depart,
-            },
-        )
-    }
+    let generation = generation::current()?;
+    let (mapping, file) = Mapping::create(layout.size)?;
+    let mut window = mapping.window(layout.base);
+    write_orders(&layout, &mut window, plan, guard, purpose)?;
+    let channel = Channel::new(Arc::new(mapping), spins());
+    let programs = images::programs()?;
+    let shims = images::shims(plan.description.image)?;
+    let start = Start { plan, purpose, programs, shims, layout, window, channel };
+    start.run(file, guard, generation)
 }
 
 /// Spinning helps only if the other side can run at the same time.
@@ -191,6 +137,33 @@ fn spins() -> u32 {
     }
 }
 
+fn write_orders(
+    layout: &Layout,
+    window: &mut Window,
+    plan: &Plan,
+    guard: &Guard,
+    purpose: Purpose,
+) -> Result<()> {
+    let Plan { options, libraries, .. } = plan;
+    let filters = filters(options.allow, layout.size)?;
+    layout.write(
+        window,
+        &Orders {
+            keep_stderr: options.allow.contains(Permission::Stderr),
+            spins: spins(),
+            libraries: &libraries.names,
+            search_path: libraries.search_path.clone(),
+            load_filter: &filters.load,
+            serve_filter: &filters.serve,
+            ask_filter: match guard {
+                Guard::Landlock(_) => &[],
+                Guard::Host => &filters.ask,
+            },
+            departs: purpose == Purpose::Depart,
+        },
+    )
+}
+
 impl Start<'_> {
     fn run(self, file: OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
         let (mut worker, socket) = self.spawn(&file, guard, generation)?;
@@ -199,7 +172,7 @@ impl Start<'_> {
             Guard::Host => self.opener(&worker, &socket)?,
         };
         let image = self.wait_until_loaded(&mut worker, opener.as_ref())?;
-        let tables = Tables::read(&self.window, image, self.description)?;
+        let tables = Tables::read(&self.window, image, &self.plan.description)?;
         drop(opener);
         let Self { layout, window, channel, .. } = self;
         let file = (self.purpose == Purpose::Depart).then_some(file);
@@ -218,7 +191,7 @@ impl Start<'_> {
             self.programs.linker.as_fd(),
             rules,
         ])?;
-        let keep_stderr = self.options.allow.contains(Permission::Stderr);
+        let keep_stderr = self.plan.options.allow.contains(Permission::Stderr);
         let spawned = spawner::spawn(generation, &self.programs.stub, theirs, keep_stderr)?;
         Ok((Worker::of(spawned, generation), ours))
     }
@@ -233,7 +206,7 @@ impl Start<'_> {
         Ok(Some(Opener {
             listener,
             memory,
-            readable: self.readable.clone(),
+            readable: self.plan.readable.clone(),
             loader: self.programs.loader.as_fd(),
             shims: self.shims.as_fd(),
         }))
@@ -241,7 +214,7 @@ impl Start<'_> {
 
     /// The address of the image in the window, once it is there.
     fn wait_until_loaded(&self, worker: &mut Worker, opener: Option<&Opener<'_>>) -> Result<usize> {
-        let limit = self.options.start_timeout;
+        let limit = self.plan.options.start_timeout;
         let started = Instant::now();
         while !self.channel.is_answered() {
             let left = limit.saturating_sub(started.elapsed());
@@ -265,7 +238,7 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        explain(said, worker.end(), &self.window, &self.layout, self.description)
+        explain(said, worker.end(), &self.window, &self.layout, &self.plan.description)
     }
 }
 
@@ -275,19 +248,16 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use omniglot_core::Description;
+
     use super::super::instance::Linux;
     use super::support::{Shim, call, sample, sample_with};
     use super::*;
 
     /// Starts a worker as on a kernel without Landlock.
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
-        let libraries = Libraries::check(options)?;
-        let readable = files::readable(&options.library_directories, &libraries.files);
-        let layout = Layout::new(options)?;
-        let plan =
-            Plan { description, options, libraries: &libraries, purpose: Purpose::Serve, layout };
-        let started = plan.start(readable, &Guard::Host)?;
-        Ok(Linux::of(started, description, options))
+        let plan = Plan::new(description, options)?;
+        Ok(Linux::of(start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?, plan))
     }
 
     #[test]

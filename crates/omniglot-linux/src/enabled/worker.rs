@@ -44,13 +44,21 @@ impl Worker {
         self.end.is_some() || matches!(poll(&mut descriptors, Some(&Timespec::default())), Ok(1..))
     }
 
+    /// Kills the process without waiting for its end; nothing that it was about to do
+    /// comes of it, but for what is in the midst of a machine instruction.
+    pub(super) fn kill(&self) {
+        if self.end.is_none() {
+            // A process that has ended already needs no signal.
+            let _ = pidfd_send_signal(&self.descriptor, Signal::KILL);
+        }
+    }
+
     /// Kills the process, unless it has ended by itself, and says how it ended.
     pub(super) fn end(&mut self) -> End {
         if let Some(end) = self.end {
             return end;
         }
-        // A process that has ended already needs no signal.
-        let _ = pidfd_send_signal(&self.descriptor, Signal::KILL);
+        self.kill();
         let end = self.reap();
         self.end = Some(end);
         end

@@ -230,11 +230,36 @@ static void shim_execve(void *f)
     ((struct frame *)f)->result = (uint64_t)execve("/bin/true", none, none);
 }
 
+/* Leaves the processor as no function may: a is a set of what to change. */
+static void shim_disturb(void *f)
+{
+    uint64_t what = ((struct frame *)f)->a;
+    if (what & 1) {
+        uint32_t mxcsr = 0x7f80; /* rounds towards zero */
+        __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+    }
+    if (what & 2) {
+        uint16_t control = 0xf7f; /* rounds towards zero */
+        __asm__ volatile("fldcw %0" : : "m"(control));
+    }
+    if (what & 4)
+        __asm__ volatile("fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1");
+    if (what & 8)
+        __asm__ volatile("wrgsbase %0" : : "r"(0x1234ul));
+    if (what & 16)
+        __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq" : : : "memory", "cc");
+    if (what & 32)
+        __asm__ volatile("std");
+    if (what & 64)
+        __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop" : : : "memory", "cc");
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
     shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
     shim_illegal, shim_trap,  shim_exhaust, shim_address,  shim_write,  shim_work,     shim_open,
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
+    shim_disturb,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

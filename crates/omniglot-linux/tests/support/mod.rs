@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use omniglot_core::{Description, Event, Result, Runtime};
-use omniglot_linux::{Linux, Options};
+use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +38,10 @@ pub enum Shim {
     Random,
     JumpToNull,
     Execve,
+    Disturb,
 }
 
-const SHIMS: u32 = Shim::Execve as u32 + 1;
+const SHIMS: u32 = Shim::Disturb as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.
@@ -97,23 +98,100 @@ pub fn sample() -> Description {
     *SAMPLE.get_or_init(|| sample_with(&[]))
 }
 
+/// A runtime that tests drive without the core's instances.
+pub trait Driven: Runtime<InterruptHandle = InterruptHandle> {
+    /// Loads a library.
+    fn load(description: &Description, options: &Options) -> Result<Self>;
+    /// Writes foreign bytes.
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()>;
+}
+
+impl Driven for Linux {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
+impl Driven for Unprotected {
+    #[allow(unsafe_code)]
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        // SAFETY: the sample library writes no memory of the host's but where a test wants
+        // it to fault.
+        unsafe { Self::start(description, options) }
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
+impl Driven for ProtectionKeys {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
+/// Whether domains behind keys can be had; says so if not.
+pub fn has_keys() -> bool {
+    match ProtectionKeys::check() {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("NOT TESTED here: protection keys ({error})");
+            false
+        }
+    }
+}
+
+/// Makes a test of each generic function, for each runtime.
+#[macro_export]
+macro_rules! on_every_runtime {
+    ($($name:ident)*) => {
+        mod process {
+            $(#[test] fn $name() { super::$name::<omniglot_linux::Linux>(); })*
+        }
+        in_this_process! { $($name)* }
+    };
+}
+
+/// The same, for the runtimes that run foreign code in this process.
+#[macro_export]
+macro_rules! in_this_process {
+    ($($name:ident)*) => {
+        mod unprotected {
+            $(#[test] fn $name() { super::$name::<omniglot_linux::Unprotected>(); })*
+        }
+        mod keys {
+            $(#[test] fn $name() {
+                if super::support::has_keys() {
+                    super::$name::<omniglot_linux::ProtectionKeys>();
+                }
+            })*
+        }
+    };
+}
+
 /// An instance of the sample library.
-pub fn start() -> Linux {
+pub fn start<R: Driven>() -> R {
     start_with(&Options::default())
 }
 
 /// An instance with options.
-pub fn start_with(options: &Options) -> Linux {
-    Linux::start(&sample(), options).expect("the sample library loads")
+pub fn start_with<R: Driven>(options: &Options) -> R {
+    R::load(&sample(), options).expect("the sample library loads")
 }
 
 /// The address of a shim.
-pub fn shim(linux: &Linux, shim: Shim) -> usize {
+pub fn shim<R: Driven>(linux: &R, shim: Shim) -> usize {
     linux.shim(shim as u32).expect("a shim")
 }
 
 /// Writes the frame at a depth of nesting and says where it is.
-pub fn write_frame(linux: &mut Linux, depth: usize, a: u64, b: u64) -> usize {
+pub fn write_frame<R: Driven>(linux: &mut R, depth: usize, a: u64, b: u64) -> usize {
     let address = linux.exchange().0 + 64 * depth;
     let mut bytes = [0; FRAME];
     bytes[8..16].copy_from_slice(&a.to_ne_bytes());
@@ -123,36 +201,36 @@ pub fn write_frame(linux: &mut Linux, depth: usize, a: u64, b: u64) -> usize {
 }
 
 /// Reads eight foreign bytes.
-pub fn read_word(linux: &Linux, address: usize) -> u64 {
+pub fn read_word<R: Driven>(linux: &R, address: usize) -> u64 {
     let mut bytes = [0; 8];
     linux.window().read(address, &mut bytes).expect("in the window");
     u64::from_ne_bytes(bytes)
 }
 
 /// Writes eight foreign bytes.
-pub fn write_word(linux: &mut Linux, address: usize, value: u64) {
+pub fn write_word<R: Driven>(linux: &mut R, address: usize, value: u64) {
     linux.write(address, &value.to_ne_bytes()).expect("in the window");
 }
 
 /// The result of the frame at a depth of nesting.
-pub fn result(linux: &Linux, depth: usize) -> u64 {
+pub fn result<R: Driven>(linux: &R, depth: usize) -> u64 {
     read_word(linux, linux.exchange().0 + 64 * depth + 24)
 }
 
 /// The status of the frame at a depth of nesting.
-pub fn status(linux: &Linux, depth: usize) -> u32 {
+pub fn status<R: Driven>(linux: &R, depth: usize) -> u32 {
     read_word(linux, linux.exchange().0 + 64 * depth) as u32
 }
 
 /// Starts a call.
-pub fn enter(linux: &mut Linux, which: Shim, depth: usize, a: u64, b: u64) -> Result<Event> {
+pub fn enter<R: Driven>(linux: &mut R, which: Shim, depth: usize, a: u64, b: u64) -> Result<Event> {
     let frame = write_frame(linux, depth, a, b);
     let entry = shim(linux, which);
     linux.enter(entry, frame)
 }
 
 /// A call without callbacks, and its result.
-pub fn call(linux: &mut Linux, which: Shim, a: u64, b: u64) -> Result<u64> {
+pub fn call<R: Driven>(linux: &mut R, which: Shim, a: u64, b: u64) -> Result<u64> {
     match enter(linux, which, 0, a, b)? {
         Event::Returned => Ok(result(linux, 0)),
         callback => panic!("no callback was expected, but {callback:?}"),

@@ -13,12 +13,16 @@ use omniglot_core::{
 
 use super::super::filters::name_of;
 use super::super::generation;
+use super::super::interrupt::InterruptHandle;
 use super::super::layout::Layout;
+use super::super::plan::Plan;
 use super::super::report::{kind_of, place_in};
 use super::super::tables::Tables;
 use super::super::timer::Timer;
+use super::code;
 use super::gate::{self, CROSSINGS, Crossing, Registers};
 use super::handler::{DENIED, EXITED, FAULT, STOP};
+use super::keys::{CURRENT, DomainKey, Turn, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
@@ -33,9 +37,18 @@ const DESCRIBE_LIMIT: Duration = Duration::from_millis(100);
 const MXCSR: u32 = 0x1f80;
 const X87: u32 = 0x37f;
 
+/// What keeps foreign code from the host's memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Protection {
+    None,
+    Key,
+}
+
 /// A domain in the host's process, and its calls.
 pub(super) struct Engine {
     memory: Memory,
+    /// After the memory that has it.
+    key: Option<DomainKey>,
     window: Window,
     /// What a forked child sees of the window, which it has not: nothing.
     nothing: Window,
@@ -142,9 +155,24 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub(super) fn start(description: &Description, options: &Options) -> Result<Self> {
+    /// Loads a library, behind a protection key or not.
+    pub(super) fn start(
+        description: &Description,
+        options: &Options,
+        protection: Protection,
+    ) -> Result<Self> {
         let generation = generation::current()?;
-        let Loaded { memory, layout, tables, departure } = load(description, options, generation)?;
+        check_segments()?;
+        let key = match protection {
+            Protection::None => None,
+            Protection::Key => Some(DomainKey::allocate(generation)?),
+        };
+        let plan = Plan::new(description, options)?;
+        let number = key.as_ref().map(|key| key.number);
+        let Loaded { memory, layout, tables, departure } = load(&plan, generation, number)?;
+        if key.is_some() {
+            code::check_process()?;
+        }
         let window = memory.window();
         // SAFETY: no bytes at all.
         let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
@@ -152,6 +180,7 @@ impl Engine {
         let door = Door::open(&crossing)?;
         let mut engine = Self {
             memory,
+            key,
             window,
             nothing,
             layout,
@@ -172,22 +201,43 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Tells foreign code where its doors are, and the handlers what they must know.
+    /// Tells the handlers what they must know.
     fn prepare(&mut self, options: &Options) -> Result<()> {
-        let (returns, callbacks) = gate::doors(self.door.0);
-        let mut cells = [0; 24];
-        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
-            cell.copy_from_slice(&value.to_ne_bytes());
-        }
-        self.memory.check_writable(self.departure.cells, cells.len())?;
-        self.window.write(self.departure.cells, &cells)?;
         let domain = &self.crossing.domain;
         domain.base.store(self.layout.base, Relaxed);
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         self.crossing.foreign_thread.store(self.departure.thread_pointer as u64, Relaxed);
+        if let Some(key) = &self.key {
+            key.announce(&self.crossing, self.layout.base);
+        }
         self.set_timeout(options.timeout);
+        self.show_doors()
+    }
+
+    /// Tells foreign code where its doors are.
+    fn show_doors(&mut self) -> Result<()> {
+        let (returns, callbacks) = match self.key {
+            None => gate::doors(self.door.0),
+            Some(_) => gate::keyed_doors(),
+        };
+        let mut cells = [0; 24];
+        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
+            cell.copy_from_slice(&value.to_ne_bytes());
+        }
+        self.memory.check_writable(self.departure.cells, cells.len())?;
+        self.window.write(self.departure.cells, &cells)
+    }
+
+    /// Brings the domain back to the state after loading. Its registers are the host's
+    /// between calls, so memory is all that there is.
+    pub(super) fn reset(&mut self) -> Result<()> {
+        generation::check(self.generation)?;
+        self.abandon(Cause::Reset);
+        self.memory.restore()?;
+        self.show_doors()?;
+        self.poisoned = None;
         Ok(())
     }
 
@@ -293,13 +343,26 @@ impl Engine {
     /// Runs foreign code until the next event.
     #[inline]
     fn run(&mut self, thread: &'static Thread) -> Result<Event> {
+        let turn = self.turn(thread)?;
         let since = self.announce()?;
         let event = self.cross(thread);
+        drop(turn);
         if let Some(since) = since {
             watchdog::withdraw(&self.crossing);
             self.timer.add(since);
         }
         self.accept(event)
+    }
+
+    /// Behind keys, one thread at a time is in foreign code.
+    #[inline]
+    fn turn(&self, thread: &'static Thread) -> Result<Option<Turn>> {
+        let Some(key) = &self.key else {
+            return Ok(None);
+        };
+        thread.admit(key.keys)?;
+        code::check_additions()?;
+        Ok(Some(Turn::take()))
     }
 
     #[inline]
@@ -321,9 +384,28 @@ impl Engine {
         crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
         crossing.thread_id.store(thread.id, Release);
         thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
+        if let Some(key) = &self.key {
+            return self.cross_keyed(key);
+        }
         // SAFETY: all of it was just stored, the domain's number and memory when it was
         // made; `&mut self` in the callers keeps other threads out (invariant 8).
         unsafe { gate::enter(crossing) }
+    }
+
+    /// The same behind a key; the caller has the turn.
+    fn cross_keyed(&self, key: &DomainKey) -> u32 {
+        let crossing = &self.crossing;
+        // SAFETY: the processor has keys, since the domain has one.
+        let rights = unsafe { gate::rights() };
+        crossing.host_rights.store(rights, Relaxed);
+        key.keys.set_host(rights);
+        CURRENT.store(Arc::as_ptr(crossing).cast_mut(), Release);
+        if !crossing.write_next() {
+            return gate::STOPPED + 1;
+        }
+        // SAFETY: all of it was just stored, or when the domain was made; `&mut self` and
+        // the turn keep other threads out (invariant 8).
+        unsafe { gate::enter_keyed(crossing) }
     }
 
     /// Checks that an event fits the innermost call, and keeps count.
@@ -410,8 +492,10 @@ impl Engine {
         Waiting::fresh(stack).store(next);
         next.entry.store(self.departure.describe as u64, Relaxed);
         next.target.store(self.departure.call as u64, Relaxed);
+        let turn = self.turn(thread)?;
         clock.announce(&self.crossing, Instant::now(), DESCRIBE_LIMIT);
         let event = self.cross(thread);
+        drop(turn);
         watchdog::withdraw(&self.crossing);
         match event {
             gate::RETURNED => Ok(()),
@@ -467,26 +551,21 @@ impl Engine {
         Ok(clock)
     }
 
-    pub(super) fn interrupt_handle(&self) -> Interrupter {
-        Interrupter { crossing: Arc::clone(&self.crossing), generation: self.generation }
+    pub(super) fn interrupt_handle(&self) -> InterruptHandle {
+        let crossing = Arc::clone(&self.crossing);
+        InterruptHandle::of(Interrupter { crossing, generation: self.generation })
     }
 }
 
-/// Interrupts the call that an instance is running, from any thread.
+/// Interrupts the call that a domain is running, from any thread.
 #[derive(Clone, Debug)]
-pub struct Interrupter {
+pub(in super::super) struct Interrupter {
     crossing: Arc<Crossing>,
     generation: u64,
 }
 
 impl Interrupter {
-    /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
-    /// instance is then poisoned.
-    ///
-    /// A callback in the host runs to its end first. Where no call runs, or the
-    /// instance is gone, nothing happens: a late interruption never hits a later
-    /// call.
-    pub fn interrupt(&self) {
+    pub(in super::super) fn interrupt(&self) {
         let running = self.crossing.running.load(Acquire);
         if running != 0 && generation::check(self.generation).is_ok() {
             watchdog::stop(&self.crossing, running, false);

@@ -37,8 +37,9 @@ omniglot_enter:
     fnstcw [rsp + 4]
     mov [rbx + {HOST_STACK}], rsp
     mov eax, [rsp]
-    cmp eax, [rbx + {NEXT} + {MXCSR}]
-    je 1f
+    xor eax, [rbx + {NEXT} + {MXCSR}]
+    test eax, 0xffc0                    # all but the flags, which no code relies on
+    jz 1f
     ldmxcsr [rbx + {NEXT} + {MXCSR}]
 1:  movzx eax, word ptr [rsp + 4]
     cmp ax, [rbx + {NEXT} + {X87}]
@@ -139,8 +140,9 @@ omniglot_left:
     jnz 5f
 3:  stmxcsr [r11 + {LEFT} + {MXCSR}]
     mov ecx, [r11 + {LEFT} + {MXCSR}]
-    cmp ecx, [rsp]
-    jne 6f
+    xor ecx, [rsp]
+    test ecx, 0xffc0
+    jnz 6f
 4:  fnstcw [r11 + {LEFT} + {X87}]
     movzx ecx, word ptr [r11 + {LEFT} + {X87}]
     cmp cx, [rsp + 4]
@@ -253,7 +255,28 @@ omniglot_signal:
     sub rax, [rip + {ARENA_START}]
     cmp rax, [rip + {ARENA_SIZE}]
     jae 8f
-    mov rbx, rsp
+    mov eax, [rip + {SIGNAL_RIGHTS}]    # 0 where there are no protection keys
+    test eax, eax
+    jz 7f
+# The kernel starts handlers with the rights that it gives by default: key 0, and so all
+# memory of the host, but not the page of selectors, without which no system call can be
+# made. Foreign code that jumps here to gain rights must know the cookie, which only who
+# has key 0 already can read.
+    mov r10, [rip + {COOKIE}]
+    mov r11, rdx
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_in_signal
+    .hidden omniglot_write_in_signal
+omniglot_write_in_signal:
+    wrpkru
+    cmp eax, [rip + {SIGNAL_RIGHTS}]
+    jne omniglot_die
+    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    mov rdx, r11
+7:  mov rbx, rsp
     and rbx, -{SLOT}
     add rbx, {SLOT} - {RECORD}          # the thread's record, above its stack
     rdfsbase r12
@@ -293,4 +316,311 @@ omniglot_on_stack:
     call rcx
     mov rsp, rbp
     pop rbp
+    ret
+
+# ================================================================ protection keys
+#
+# The same gate for domains behind a protection key. PKRU says what a thread may access;
+# five instructions of this file write it, and foreign code can jump to each with any
+# registers. So each is followed by a look at what was written, against memory that only
+# the host can write, before anything else happens; a mismatch ends in `omniglot_die`.
+#
+# `omniglot_shared` is a page that foreign code can read and not write, followed by the
+# selectors of all threads. It holds for each key: PKRU for that domain, and where the
+# domain's window starts; and PKRU of the host thread that is in foreign code. One thread
+# at a time is: `CURRENT` is its crossing.
+    .section .bss.omniglot_shared, "aw", @nobits
+    .balign 4096
+    .globl omniglot_shared
+    .hidden omniglot_shared
+omniglot_shared:
+    .skip {SHARED_SIZE}
+
+    .text
+    .balign 64
+    .globl omniglot_keyed_enter
+    .hidden omniglot_keyed_enter
+    .type omniglot_keyed_enter, @function
+omniglot_keyed_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rdi
+    stmxcsr [rsp]
+    fnstcw [rsp + 4]
+    mov [rbx + {HOST_STACK}], rsp
+    pxor mm0, mm0                       # no secret of the host's stays in a register
+    pxor mm1, mm1
+    pxor mm2, mm2
+    pxor mm3, mm3
+    pxor mm4, mm4
+    pxor mm5, mm5
+    pxor mm6, mm6
+    pxor mm7, mm7
+    emms
+    fninit
+    ldmxcsr [rbx + {NEXT} + {MXCSR}]
+    fldcw [rbx + {NEXT} + {X87}]
+    mov eax, [rbx + {FEATURES}]
+    test eax, {AVX512}
+    jz 1f
+    vpxorq zmm16, zmm16, zmm16
+    vpxorq zmm17, zmm17, zmm17
+    vpxorq zmm18, zmm18, zmm18
+    vpxorq zmm19, zmm19, zmm19
+    vpxorq zmm20, zmm20, zmm20
+    vpxorq zmm21, zmm21, zmm21
+    vpxorq zmm22, zmm22, zmm22
+    vpxorq zmm23, zmm23, zmm23
+    vpxorq zmm24, zmm24, zmm24
+    vpxorq zmm25, zmm25, zmm25
+    vpxorq zmm26, zmm26, zmm26
+    vpxorq zmm27, zmm27, zmm27
+    vpxorq zmm28, zmm28, zmm28
+    vpxorq zmm29, zmm29, zmm29
+    vpxorq zmm30, zmm30, zmm30
+    vpxorq zmm31, zmm31, zmm31
+    kxorw k0, k0, k0
+    kxorw k1, k1, k1
+    kxorw k2, k2, k2
+    kxorw k3, k3, k3
+    kxorw k4, k4, k4
+    kxorw k5, k5, k5
+    kxorw k6, k6, k6
+    kxorw k7, k7, k7
+1:  test eax, {AVX}
+    jz 2f
+    vzeroall
+    jmp 3f
+2:  xorps xmm0, xmm0
+    xorps xmm1, xmm1
+    xorps xmm2, xmm2
+    xorps xmm3, xmm3
+    xorps xmm4, xmm4
+    xorps xmm5, xmm5
+    xorps xmm6, xmm6
+    xorps xmm7, xmm7
+    xorps xmm8, xmm8
+    xorps xmm9, xmm9
+    xorps xmm10, xmm10
+    xorps xmm11, xmm11
+    xorps xmm12, xmm12
+    xorps xmm13, xmm13
+    xorps xmm14, xmm14
+    xorps xmm15, xmm15
+3:  rdgsbase rax
+    mov [rbx + {HOST_SEGMENT}], rax
+    xor eax, eax
+    wrgsbase rax
+    mov rax, [rbx + {FOREIGN_THREAD}]
+    wrfsbase rax
+
+# A thread that a signal finds from here to the jump starts again here, with the host's
+# PKRU, rbx, and the registers written to the domain once more.
+    .globl omniglot_keyed_commit
+    .hidden omniglot_keyed_commit
+omniglot_keyed_commit:
+    mov rax, [rbx + {STOP}]
+    shr rax, 1
+    cmp rax, [rbx + {NUMBER}]
+    je omniglot_keyed_stopped
+    mov r11, [rbx + {SELECTOR}]
+    mov byte ptr [r11], 1
+    mov eax, [rbx + {FOREIGN_RIGHTS}]
+    mov r10d, [rbx + {KEY}]
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_entry
+    .hidden omniglot_write_on_entry
+omniglot_write_on_entry:
+    wrpkru
+    cmp r10d, 15
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+# All registers come from the domain's own memory, and the target once only: who comes
+# here uninvited gets the domain of that key, in no other state than it was left in.
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    lea r11, [rip + omniglot_die]
+    xchg r11, [rsi + {AREA_NEXT}]
+    mov rsp, [rsi + {AREA_NEXT} + 8]
+    mov rbp, [rsi + {AREA_NEXT} + 16]
+    mov rbx, [rsi + {AREA_NEXT} + 24]
+    mov r12, [rsi + {AREA_NEXT} + 32]
+    mov r13, [rsi + {AREA_NEXT} + 40]
+    mov r14, [rsi + {AREA_NEXT} + 48]
+    mov r15, [rsi + {AREA_NEXT} + 56]
+    mov rax, [rsi + {AREA_NEXT} + 64]
+    mov rdi, [rsi + {AREA_NEXT} + 72]
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    jmp r11
+    .globl omniglot_keyed_commit_end
+    .hidden omniglot_keyed_commit_end
+omniglot_keyed_commit_end:
+
+    .globl omniglot_die
+    .hidden omniglot_die
+omniglot_die:
+    ud2
+
+omniglot_keyed_stopped:
+    mov r11, rbx
+    mov r10d, {STOPPED}
+    jmp omniglot_keyed_left
+
+# The way out: r10d, edi and rsi are foreign code's word. Up to the end of the range
+# PKRU decides what this is: with the host's, the gate; with a domain's, foreign code.
+    .balign 64
+    .globl omniglot_keyed_exit
+    .hidden omniglot_keyed_exit
+omniglot_keyed_exit:
+    .globl omniglot_keyed_return_door
+    .hidden omniglot_keyed_return_door
+omniglot_keyed_return_door:
+    xor r10d, r10d
+    jmp 1f
+    .globl omniglot_keyed_callback_door
+    .hidden omniglot_keyed_callback_door
+omniglot_keyed_callback_door:
+    mov r10d, 1
+1:  mov eax, [rip + omniglot_shared + {SHARED_HOST}]
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_exit
+    .hidden omniglot_write_on_exit
+omniglot_write_on_exit:
+    wrpkru
+    mov r11, [rip + {CURRENT}]
+    test r11, r11
+    jz omniglot_die
+    cmp eax, [r11 + {HOST_RIGHTS}]
+    jne omniglot_die
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov [r11 + {LEFT} + {RBP}], rbp
+    mov [r11 + {LEFT} + {RBX}], rbx
+    mov [r11 + {LEFT} + {R12}], r12
+    mov [r11 + {LEFT} + {R13}], r13
+    mov [r11 + {LEFT} + {R14}], r14
+    mov [r11 + {LEFT} + {R15}], r15
+    mov [r11 + {LEFT} + {ENTRY}], rdi
+    mov [r11 + {LEFT} + {ARGUMENT}], rsi
+    stmxcsr [r11 + {LEFT} + {MXCSR}]
+    fnstcw [r11 + {LEFT} + {X87}]
+    and r10d, 1                         # returned or called back
+    mov r9, [r11 + {SELECTOR}]
+    mov byte ptr [r9], 0
+    .globl omniglot_keyed_exit_end
+    .hidden omniglot_keyed_exit_end
+omniglot_keyed_exit_end:
+
+# r11: the crossing; r10d: the event.
+omniglot_keyed_left:
+    mov r9, [r11 + {SELECTOR}]
+    mov byte ptr [r9], 0
+    mov rsp, [r11 + {HOST_STACK}]
+    mov rax, [r11 + {HOST_THREAD}]
+    wrfsbase rax
+    mov eax, r10d
+
+# rsp: the host's; eax: the event; r11: the crossing.
+omniglot_keyed_back:
+    mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
+    push 0x202
+    popfq
+    fninit
+    fldcw [rsp + 4]
+    ldmxcsr [rsp]
+    add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+
+# As omniglot_abandoned; the handler restored PKRU.
+    .globl omniglot_keyed_abandoned
+    .hidden omniglot_keyed_abandoned
+omniglot_keyed_abandoned:
+    mov eax, {ABANDONED}
+    jmp omniglot_keyed_back
+
+# As omniglot_resume, with the host's PKRU; eax: the domain's; r10d: its key.
+    .balign 64
+    .globl omniglot_keyed_resume
+    .hidden omniglot_keyed_resume
+omniglot_keyed_resume:
+    mov byte ptr [rdi], 1
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_on_resume
+    .hidden omniglot_write_on_resume
+omniglot_write_on_resume:
+    wrpkru
+    cmp r10d, 15
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    lea r11, [rip + omniglot_die]
+    xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
+    mov [rsi + {AREA_SCRATCH} + 120], r11
+    mov rax, [rsi + {AREA_SCRATCH} + 0]
+    mov rbx, [rsi + {AREA_SCRATCH} + 8]
+    mov rcx, [rsi + {AREA_SCRATCH} + 16]
+    mov rdx, [rsi + {AREA_SCRATCH} + 24]
+    mov rdi, [rsi + {AREA_SCRATCH} + 40]
+    mov rbp, [rsi + {AREA_SCRATCH} + 48]
+    mov r8, [rsi + {AREA_SCRATCH} + 56]
+    mov r9, [rsi + {AREA_SCRATCH} + 64]
+    mov r10, [rsi + {AREA_SCRATCH} + 72]
+    mov r11, [rsi + {AREA_SCRATCH} + 80]
+    mov r12, [rsi + {AREA_SCRATCH} + 88]
+    mov r13, [rsi + {AREA_SCRATCH} + 96]
+    mov r14, [rsi + {AREA_SCRATCH} + 104]
+    mov r15, [rsi + {AREA_SCRATCH} + 112]
+    lea rsp, [rsi + {AREA_SCRATCH} + 120]
+    mov rsi, [rsi + {AREA_SCRATCH} + 32]
+    iretq
+    .globl omniglot_keyed_resume_end
+    .hidden omniglot_keyed_resume_end
+omniglot_keyed_resume_end:
+
+# omniglot_set_rights(rights: edi), for the host. Who jumps into it must know the cookie.
+    .balign 64
+    .globl omniglot_set_rights
+    .hidden omniglot_set_rights
+    .type omniglot_set_rights, @function
+omniglot_set_rights:
+    mov r10, [rip + {COOKIE}]
+    mov eax, edi
+    xor ecx, ecx
+    xor edx, edx
+    .globl omniglot_write_for_host
+    .hidden omniglot_write_for_host
+omniglot_write_for_host:
+    wrpkru
+    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    ret
+
+# omniglot_rights() -> eax
+    .globl omniglot_rights
+    .hidden omniglot_rights
+    .type omniglot_rights, @function
+omniglot_rights:
+    xor ecx, ecx
+    rdpkru
     ret

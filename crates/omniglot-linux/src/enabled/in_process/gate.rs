@@ -2,9 +2,11 @@
 #![allow(unsafe_code)]
 
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::super::layout::{NEXT, SCRATCH};
 use super::handler::on_signal;
+use super::keys::{self, COOKIE, CURRENT, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
 
 /// How many domains a process can have at once: each has a pair of doors.
@@ -56,6 +58,17 @@ pub(super) struct Crossing {
     pub(super) stop: AtomicU64,
     pub(super) next: Registers,
     pub(super) left: Registers,
+    /// The host's GS base.
+    pub(super) host_segment: AtomicU64,
+    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`].
+    pub(super) features: AtomicU32,
+    /// The domain's protection key; 0 if it has none.
+    pub(super) key: AtomicU32,
+    /// PKRU while foreign code runs, and while the host does.
+    pub(super) foreign_rights: AtomicU32,
+    pub(super) host_rights: AtomicU32,
+    /// The registers with which an interrupted thread goes on.
+    pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
     pub(super) outcome: Outcome,
     /// The running thread's id; 0 while none runs.
@@ -135,11 +148,45 @@ std::arch::global_asm!(
     THREAD_SELECTOR = const offset_of!(Thread, selector),
     THREAD_POINTER = const offset_of!(Thread, pointer),
     ON_SIGNAL = sym on_signal,
+    SIGNAL_RIGHTS = sym SIGNAL_RIGHTS,
+    COOKIE = sym COOKIE,
+    CURRENT = sym CURRENT,
+    SHARED_SIZE = const keys::SHARED_SIZE,
+    SHARED_RIGHTS = const keys::SHARED_RIGHTS,
+    SHARED_WINDOWS = const keys::SHARED_WINDOWS,
+    SHARED_HOST = const keys::SHARED_HOST,
+    HOST_SEGMENT = const offset_of!(Crossing, host_segment),
+    FEATURES = const offset_of!(Crossing, features),
+    AVX = const keys::AVX,
+    AVX512 = const keys::AVX512,
+    KEY = const offset_of!(Crossing, key),
+    FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
+    HOST_RIGHTS = const offset_of!(Crossing, host_rights),
+    AREA_NEXT = const NEXT,
+    AREA_SCRATCH = const SCRATCH,
 );
 
 unsafe extern "C" {
     fn omniglot_enter(crossing: *const Crossing) -> u32;
     fn omniglot_go_on();
+    fn omniglot_keyed_enter(crossing: *const Crossing) -> u32;
+    fn omniglot_keyed_commit();
+    fn omniglot_keyed_commit_end();
+    fn omniglot_keyed_exit();
+    fn omniglot_keyed_exit_end();
+    fn omniglot_keyed_return_door();
+    fn omniglot_keyed_callback_door();
+    fn omniglot_keyed_resume();
+    fn omniglot_keyed_resume_end();
+    fn omniglot_keyed_abandoned();
+    fn omniglot_write_on_entry();
+    fn omniglot_write_on_exit();
+    fn omniglot_write_on_resume();
+    fn omniglot_write_in_signal();
+    fn omniglot_write_for_host();
+    fn omniglot_set_rights(rights: u32);
+    fn omniglot_rights() -> u32;
+    static omniglot_shared: u8;
     fn omniglot_return_doors();
     fn omniglot_callback_doors();
     fn omniglot_commit();
@@ -151,8 +198,8 @@ unsafe extern "C" {
     pub(super) fn omniglot_on_stack(
         signal: i32,
         info: *mut libc::siginfo_t,
-        context: *mut libc::c_void,
-        handler: usize,
+        context: *mut libc::ucontext_t,
+        handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
         stack: usize,
     );
 }
@@ -170,6 +217,94 @@ pub(super) unsafe fn enter(crossing: &Crossing) -> u32 {
     unsafe { omniglot_enter(crossing) }
 }
 
+/// As [`enter`], for a domain behind a protection key.
+///
+/// # Safety
+/// As [`enter`]; and the thread holds the lock, its selector is in the shared page, its
+/// PKRU and the domain's are in the crossing, and the registers in the domain's memory.
+pub(super) unsafe fn enter_keyed(crossing: &Crossing) -> u32 {
+    // SAFETY: the caller's promise; as in `enter`.
+    unsafe { omniglot_keyed_enter(crossing) }
+}
+
+/// The doors of all domains behind keys.
+pub(super) fn keyed_doors() -> (usize, usize) {
+    (
+        omniglot_keyed_return_door as *const () as usize,
+        omniglot_keyed_callback_door as *const () as usize,
+    )
+}
+
+/// The instructions of the gate that write PKRU, and look at what was written.
+pub(super) fn writes() -> [usize; 5] {
+    [
+        omniglot_write_on_entry as *const () as usize,
+        omniglot_write_on_exit as *const () as usize,
+        omniglot_write_on_resume as *const () as usize,
+        omniglot_write_in_signal as *const () as usize,
+        omniglot_write_for_host as *const () as usize,
+    ]
+}
+
+/// Where the page that foreign code can read is, and the selectors after it.
+pub(super) fn shared() -> usize {
+    (&raw const omniglot_shared).addr()
+}
+
+/// Reads PKRU.
+///
+/// # Safety
+/// The processor has protection keys, and the kernel uses them.
+pub(super) unsafe fn rights() -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { omniglot_rights() }
+}
+
+/// Writes PKRU.
+///
+/// # Safety
+/// As [`rights`]; no key is closed that the host needs.
+pub(super) unsafe fn set_rights(rights: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { omniglot_set_rights(rights) };
+}
+
+impl Crossing {
+    /// Whether the domain is behind a protection key.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.key.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes the registers that foreign code starts with to the domain's memory, from
+    /// where the gate loads them when the host's memory is out of its reach.
+    pub(super) fn write_next(&self) -> bool {
+        let next = &self.next;
+        let registers = [
+            &next.target,
+            &next.stack,
+            &next.rbp,
+            &next.rbx,
+            &next.r12,
+            &next.r13,
+            &next.r14,
+            &next.r15,
+            &next.entry,
+            &next.argument,
+        ];
+        self.domain.write(NEXT, &registers.map(|register| register.load(Ordering::Relaxed)))
+    }
+
+    /// The same for the registers of an interrupted thread.
+    pub(super) fn write_saved(&self) -> bool {
+        let words = [0; 21].map(|_: u64| 0);
+        let mut words: [u64; 21] = words;
+        for (word, saved) in words.iter_mut().zip(&self.saved) {
+            *word = saved.load(Ordering::Relaxed);
+        }
+        self.domain.write(SCRATCH, &words)
+    }
+}
+
 /// The addresses of a domain's doors: for returns, and for callbacks.
 pub(super) fn doors(index: usize) -> (usize, usize) {
     let offset = index * DOOR;
@@ -181,22 +316,48 @@ pub(super) fn go_on() -> usize {
     omniglot_go_on as *const () as usize
 }
 
-/// Where a signal handler sends a thread.
+/// The gate's parts, as signal handlers need to know them.
 pub(super) mod places {
     use std::ops::Range;
 
-    pub(in super::super) fn commit() -> Range<usize> {
-        super::omniglot_commit as *const () as usize..super::omniglot_commit_end as *const () as usize
+    /// A part's addresses.
+    fn range(start: unsafe extern "C" fn(), end: unsafe extern "C" fn()) -> Range<usize> {
+        start as *const () as usize..end as *const () as usize
     }
 
-    pub(in super::super) fn resume() -> Range<usize> {
-        super::omniglot_resume as *const () as usize..super::omniglot_resume_end as *const () as usize
+    /// On the way in, where a thread starts again.
+    pub(in super::super) fn commit(is_keyed: bool) -> Range<usize> {
+        if is_keyed {
+            range(super::omniglot_keyed_commit, super::omniglot_keyed_commit_end)
+        } else {
+            range(super::omniglot_commit, super::omniglot_commit_end)
+        }
     }
 
-    pub(in super::super) fn abandoned() -> usize {
-        super::omniglot_abandoned as *const () as usize
+    /// On the way back from a signal, where a thread starts again.
+    pub(in super::super) fn resume(is_keyed: bool) -> Range<usize> {
+        if is_keyed {
+            range(super::omniglot_keyed_resume, super::omniglot_keyed_resume_end)
+        } else {
+            range(super::omniglot_resume, super::omniglot_resume_end)
+        }
     }
 
+    /// On the way out, where a thread with the host's rights goes on.
+    pub(in super::super) fn exit() -> Range<usize> {
+        range(super::omniglot_keyed_exit, super::omniglot_keyed_exit_end)
+    }
+
+    /// Where a thread goes whose foreign code is given up.
+    pub(in super::super) fn abandoned(is_keyed: bool) -> usize {
+        if is_keyed {
+            super::omniglot_keyed_abandoned as *const () as usize
+        } else {
+            super::omniglot_abandoned as *const () as usize
+        }
+    }
+
+    /// Where signal handlers begin.
     pub(in super::super) fn signal() -> usize {
         super::omniglot_signal as *const () as usize
     }

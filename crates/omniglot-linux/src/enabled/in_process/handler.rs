@@ -6,7 +6,9 @@
 use std::sync::atomic::Ordering;
 
 use super::super::layout::SCRATCH;
+use super::code;
 use super::gate::{Crossing, places};
+use super::keys;
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
@@ -57,18 +59,47 @@ pub(super) extern "C" fn on_signal(
     let crossing = thread.map_or(std::ptr::null(), |thread| {
         thread.crossing.load(Ordering::Relaxed).cast_const()
     });
-    let instruction = register(context, libc::REG_RIP);
-    let place = instruction as usize;
-    let foreign = blocked != 0 || places::commit().contains(&place) || places::resume().contains(&place);
+    let place = register(context, libc::REG_RIP) as usize;
+    let foreign = blocked != 0 || is_in_gate(place);
     // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
     match unsafe { crossing.as_ref() }.filter(|_| foreign) {
         Some(crossing) => Interrupted { signal, info, context, crossing }.handle(),
+        None if signal == libc::SIGILL && code::is_emulated(place) => emulate(context),
         None => {
             let below = register(context, libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
-            signals::pass_on(signal, info, context.cast(), Some(below as usize));
+            let below = switched_stacks(context).then_some(below as usize);
+            signals::pass_on(signal, info, context, below);
             AS_IT_WAS
         }
     }
+}
+
+/// Whether a thread there must go through the gate again, whatever its selector says.
+fn is_in_gate(place: usize) -> bool {
+    let both = [false, true];
+    places::exit().contains(&place)
+        || both.into_iter().any(|is_keyed| {
+            places::commit(is_keyed).contains(&place) || places::resume(is_keyed).contains(&place)
+        })
+}
+
+/// `WRPKRU` of the C library's `pkey_set`, which was taken out lest foreign code use it.
+/// Here only the host can have come by.
+fn emulate(context: *mut libc::ucontext_t) -> u32 {
+    let rights = register(context, libc::REG_RAX) as u32;
+    keys::set_interrupted_rights(context, rights);
+    let next = register(context, libc::REG_RIP) + code::EMULATED_LENGTH;
+    set_register(context, libc::REG_RIP, next);
+    AS_IT_WAS
+}
+
+/// Whether the kernel put the frame on the alternate stack, and the thread was on another:
+/// else what is below its stack pointer is the frame.
+fn switched_stacks(context: *mut libc::ucontext_t) -> bool {
+    // SAFETY: the kernel's context.
+    let alternate = unsafe { &(*context).uc_stack };
+    let holds = |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
+    holds(context.addr()) && !holds(register(context, libc::REG_RSP) as usize)
 }
 
 fn register(context: *mut libc::ucontext_t, which: i32) -> u64 {
@@ -113,7 +144,7 @@ impl Interrupted<'_> {
     /// A signal of the host's, which foreign code does not notice.
     fn of_the_host(self) -> u32 {
         let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
-        signals::pass_on(self.signal, self.info, self.context.cast(), Some(stack as usize));
+        signals::pass_on(self.signal, self.info, self.context, Some(stack as usize));
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
     }
 
@@ -158,33 +189,68 @@ impl Interrupted<'_> {
         outcome.instruction.store(self.register(libc::REG_RIP), Ordering::Relaxed);
         outcome.stack.store(self.register(libc::REG_RSP), Ordering::Relaxed);
         let stack = self.crossing.host_stack.load(Ordering::Relaxed);
-        self.return_to(places::abandoned() as u64, stack);
+        self.set_crossing(libc::REG_R11);
+        self.return_to(places::abandoned(self.crossing.is_keyed()), stack);
         KEEP_THE_HOSTS
+    }
+
+    fn set_crossing(&self, which: i32) {
+        set_register(self.context, which, std::ptr::from_ref(self.crossing).addr() as u64);
     }
 
     /// Lets foreign code go on, through the gate.
     fn go_on(self) -> u32 {
+        let is_keyed = self.crossing.is_keyed();
         let place = self.register(libc::REG_RIP) as usize;
-        if places::commit().contains(&place) {
-            let crossing = std::ptr::from_ref(self.crossing).addr() as u64;
-            set_register(self.context, libc::REG_RBX, crossing);
-            self.return_to(places::commit().start as u64, self.register(libc::REG_RSP));
+        if places::commit(is_keyed).contains(&place) {
+            return self.start_again(is_keyed);
+        }
+        if is_keyed && places::exit().contains(&place) && self.has_hosts_rights() {
             return AS_IT_WAS;
         }
-        // What was interrupted on its way back is in the scratch area already.
-        if !places::resume().contains(&place) && !self.save() {
+        // What was interrupted on its way back is written down already.
+        if !places::resume(is_keyed).contains(&place) {
+            self.save();
+        }
+        self.resume(is_keyed)
+    }
+
+    /// The gate's way in, from where it can begin again.
+    fn start_again(self, is_keyed: bool) -> u32 {
+        if is_keyed && !self.crossing.write_next() {
             return self.end(FAULT, 0);
         }
-        let selector = self.crossing.selector.load(Ordering::Relaxed).addr();
-        let scratch = self.crossing.domain.base.load(Ordering::Relaxed) + SCRATCH;
-        set_register(self.context, libc::REG_RDI, selector as u64);
-        set_register(self.context, libc::REG_RSI, scratch as u64);
-        self.return_to(places::resume().start as u64, scratch as u64);
+        self.set_crossing(libc::REG_RBX);
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        self.return_to(places::commit(is_keyed).start, stack);
         AS_IT_WAS
     }
 
-    /// Writes all general registers to the domain's scratch area.
-    fn save(&self) -> bool {
+    fn resume(self, is_keyed: bool) -> u32 {
+        if !self.crossing.write_saved() {
+            return self.end(FAULT, 0);
+        }
+        let selector = self.crossing.selector.load(Ordering::Relaxed).addr();
+        let scratch = (self.crossing.domain.base.load(Ordering::Relaxed) + SCRATCH) as u64;
+        set_register(self.context, libc::REG_RDI, selector as u64);
+        set_register(self.context, libc::REG_RSI, scratch);
+        let rights = u64::from(self.crossing.foreign_rights.load(Ordering::Relaxed));
+        set_register(self.context, libc::REG_RAX, rights);
+        let key = u64::from(self.crossing.key.load(Ordering::Relaxed));
+        set_register(self.context, libc::REG_R10, key);
+        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        self.return_to(places::resume(is_keyed).start, stack);
+        AS_IT_WAS
+    }
+
+    /// Whether the gate runs, rather than foreign code that jumped into it.
+    fn has_hosts_rights(&self) -> bool {
+        let hosts = self.crossing.host_rights.load(Ordering::Relaxed);
+        keys::interrupted_rights(self.context) == Some(hosts)
+    }
+
+    /// Writes all general registers down.
+    fn save(&self) {
         const ORDER: [i32; 15] = [
             libc::REG_RAX,
             libc::REG_RBX,
@@ -202,10 +268,6 @@ impl Interrupted<'_> {
             libc::REG_R14,
             libc::REG_R15,
         ];
-        let mut words = [0; 20];
-        for (word, which) in words.iter_mut().zip(ORDER) {
-            *word = self.register(which);
-        }
         let segments = self.register(libc::REG_CSGSFS);
         let frame = [
             self.register(libc::REG_RIP),
@@ -213,18 +275,25 @@ impl Interrupted<'_> {
             self.register(libc::REG_EFL),
             self.register(libc::REG_RSP),
             segments >> 48,
+            // Once more, for a gate that uses it up.
+            self.register(libc::REG_RIP),
         ];
-        for (word, value) in words.iter_mut().skip(ORDER.len()).zip(frame) {
-            *word = value;
+        let registers = ORDER.into_iter().map(|which| self.register(which)).chain(frame);
+        for (saved, value) in self.crossing.saved.iter().zip(registers) {
+            saved.store(value, Ordering::Relaxed);
         }
-        self.crossing.domain.write(SCRATCH, &words)
     }
 
-    fn return_to(&self, instruction: u64, stack: u64) {
+    /// Has the thread go on in the gate, with the host's rights.
+    fn return_to(&self, instruction: usize, stack: u64) {
         let segments = self.register(libc::REG_CSGSFS) & !CODE_AND_STACK | SEGMENTS;
         set_register(self.context, libc::REG_CSGSFS, segments);
         set_register(self.context, libc::REG_EFL, PLAIN_FLAGS.cast_unsigned());
-        set_register(self.context, libc::REG_RIP, instruction);
+        set_register(self.context, libc::REG_RIP, instruction as u64);
         set_register(self.context, libc::REG_RSP, stack);
+        if self.crossing.is_keyed() {
+            let rights = self.crossing.host_rights.load(Ordering::Relaxed);
+            keys::set_interrupted_rights(self.context, rights);
+        }
     }
 }

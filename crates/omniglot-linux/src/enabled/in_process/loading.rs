@@ -1,13 +1,16 @@
 //! From a worker that loaded a library to a domain in this process.
 
-use omniglot_core::{Description, Error, Result, Window};
+use std::sync::Arc;
+
+use omniglot_core::{Error, Result, Window};
 use zerocopy::FromBytes;
 
 use super::super::layout::{DEPARTURE, Layout};
+use super::super::plan::Plan;
 use super::super::start::{Started, start_to_depart};
 use super::super::tables::Tables;
 use super::memory::{Memory, Regions, Reservation};
-use crate::Options;
+use super::original::Original;
 
 /// `struct departure` of `worker/control.h`. Nothing in it is checked: foreign code gave
 /// the addresses, and only foreign code is harmed by wrong ones.
@@ -36,19 +39,18 @@ pub(super) struct Loaded {
 
 /// Has a confined worker load the library, ends the worker, and takes a copy of its
 /// memory that the worker never had.
-pub(super) fn load(
-    description: &Description,
-    options: &Options,
-    generation: u64,
-) -> Result<Loaded> {
-    let (layout, reservation) = Reservation::find(options, generation)?;
+///
+/// With a key, its code is scanned, and all of it gets the key.
+pub(super) fn load(plan: &Plan, generation: u64, key: Option<u32>) -> Result<Loaded> {
+    let (layout, reservation) = Reservation::find(&plan.options, generation)?;
     let Started { mut worker, window, layout, channel, tables, file, .. } =
-        start_to_depart(description, options, layout)?;
+        start_to_depart(plan, layout)?;
     worker.end();
     let departure = read(&window)?;
     let regions = Regions::read(&window, departure.regions, departure.region_count)?;
     let file = file.ok_or(Error::Protocol("a worker without memory"))?;
-    let memory = Memory::copy(reservation, &layout, channel.mapping(), &file, &regions)?;
+    let original = Original::of(Arc::clone(channel.mapping()), file, layout.exchange_end);
+    let memory = Memory::copy(reservation, &layout, original, &regions, key)?;
     Ok(Loaded { memory, layout, tables, departure })
 }
 

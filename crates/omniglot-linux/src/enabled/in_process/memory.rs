@@ -6,11 +6,8 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 
 use omniglot_core::{Error, Result, Text, Window};
-use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use zerocopy::FromBytes;
@@ -18,7 +15,10 @@ use zerocopy::FromBytes;
 use super::super::generation;
 use super::super::layout::{Layout, PAGE};
 use super::super::mapping::Mapping;
-use super::super::system::{failed, refused};
+use super::super::system::refused;
+use super::code;
+use super::keys::tag;
+use super::original::Original;
 use crate::Options;
 
 /// How often to try another place for a window.
@@ -88,7 +88,7 @@ impl Reservation {
     }
 
     /// Maps a part of the file where foreign code finds it.
-    fn map(&self, range: &Range<usize>, access: ProtFlags, file: &OwnedFd) -> Result<()> {
+    fn map(&self, range: &Range<usize>, access: ProtFlags, file: &File) -> Result<()> {
         let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
         let offset = (range.start - self.start) as u64;
         // SAFETY: replaces a part of this reservation (checked by the caller), in which no
@@ -119,36 +119,52 @@ fn address(number: usize) -> *mut c_void {
 pub(super) struct Memory {
     reservation: Reservation,
     alias: Mapping,
+    copy: File,
+    original: Original,
     /// What foreign code may write, ascending and apart from each other.
     writable: Vec<Range<usize>>,
 }
 
 impl Memory {
-    /// Copies a worker's window into fresh memory and maps that. The worker has ended, so
-    /// nobody writes the original any more.
+    /// Copies a window into fresh memory, and maps that.
     pub(super) fn copy(
         reservation: Reservation,
         layout: &Layout,
-        original: &Mapping,
-        file: &OwnedFd,
+        mut original: Original,
         regions: &Regions,
+        key: Option<u32>,
     ) -> Result<Self> {
         let (mut alias, copy) = Mapping::create(layout.size)?;
-        copy_pages(original, file, &copy, layout)?;
-        alias.keep_from_children(reservation.generation)?;
-        let mut memory = Self { reservation, alias, writable: Vec::new() };
-        for region in &regions.list {
-            memory.map(region, &copy)?;
+        let copy = File::from(copy);
+        original.survey()?;
+        original.copy_to(&copy)?;
+        if let Some(key) = key {
+            tag(reservation.start, reservation.size, ProtFlags::empty(), key)?;
+            code::disarm(&copy, reservation.start, &regions.code())?;
         }
-        memory.writable = merged(&regions.list);
+        alias.keep_from_children(reservation.generation)?;
+        let writable = merged(&regions.list);
+        let memory = Self { reservation, alias, copy, original, writable };
+        regions.list.iter().try_for_each(|region| memory.map(region, key))?;
         Ok(memory)
     }
 
-    fn map(&self, region: &Mapped, file: &OwnedFd) -> Result<()> {
+    /// Brings all that foreign code or the host could write back to what it was.
+    pub(super) fn restore(&self) -> Result<()> {
+        let start = self.reservation.start;
+        self.writable.iter().try_for_each(|range| {
+            self.original.restore(&self.copy, &(range.start - start..range.end - start))
+        })
+    }
+
+    fn map(&self, region: &Mapped, key: Option<u32>) -> Result<()> {
         if !self.reservation.contains(&region.range) {
             return Err(Error::Protocol("a mapping outside the window"));
         }
-        self.reservation.map(&region.range, region.access, file)?;
+        self.reservation.map(&region.range, region.access, &self.copy)?;
+        if let Some(key) = key {
+            tag(region.range.start, region.range.len(), region.access, key)?;
+        }
         if !region.access.contains(ProtFlags::WRITE) {
             self.alias.forbid_writing(
                 region.range.start - self.reservation.start,
@@ -213,6 +229,14 @@ impl Regions {
     }
 }
 
+impl Regions {
+    /// What foreign code can run.
+    fn code(&self) -> Vec<Range<usize>> {
+        let code = self.list.iter().filter(|region| region.access.contains(ProtFlags::EXEC));
+        code.map(|region| region.range.clone()).collect()
+    }
+}
+
 impl Mapped {
     /// What to map; `None` for what is not accessible or not in the window.
     fn of(region: &Region, window: &Window) -> Result<Option<Self>> {
@@ -247,32 +271,4 @@ fn merged(regions: &[Mapped]) -> Vec<Range<usize>> {
         }
     }
     merged
-}
-
-/// Copies the pages that are there, but for the host's own part of the window.
-fn copy_pages(from: &Mapping, file: &OwnedFd, into: &OwnedFd, layout: &Layout) -> Result<()> {
-    let into = File::from(into.try_clone().map_err(failed("copying the window"))?);
-    let mut at = layout.exchange_end as u64;
-    while let Some(extent) = next_extent(file, at)? {
-        let (start, end) = (extent.start as usize, (extent.end as usize).min(layout.size));
-        if start < end {
-            // SAFETY: the worker has ended, as this function's callers see to.
-            let bytes = unsafe { from.bytes(start..end) };
-            into.write_all_at(bytes, start as u64)
-                .map_err(failed("copying the window"))?;
-        }
-        at = extent.end;
-    }
-    Ok(())
-}
-
-/// The next part of a file in memory that has pages (lseek(2)).
-fn next_extent(file: impl AsFd, from: u64) -> Result<Option<Range<u64>>> {
-    let start = match seek(&file, SeekFrom::Data(from)) {
-        Ok(start) => start,
-        Err(Errno::NXIO) => return Ok(None),
-        Err(errno) => return Err(refused("looking for the window's pages")(errno)),
-    };
-    let end = seek(&file, SeekFrom::Hole(start)).map_err(refused("looking for the window's pages"))?;
-    Ok(Some(start..end))
 }

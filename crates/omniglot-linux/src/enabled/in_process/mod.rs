@@ -1,15 +1,21 @@
 //! Foreign code in the host's process, on the caller's thread.
 
+mod code;
 mod engine;
 mod gate;
 mod handler;
+mod keys;
 mod loading;
 mod memory;
+mod original;
+mod patch;
+mod protection_keys;
 mod signals;
 mod syscalls;
 mod threads;
 mod unprotected;
 mod watchdog;
 
-pub use engine::Interrupter;
+pub(super) use engine::Interrupter;
+pub use protection_keys::ProtectionKeys;
 pub use unprotected::Unprotected;

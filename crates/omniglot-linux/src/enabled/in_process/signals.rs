@@ -1,98 +1,217 @@
 //! The process's signal handlers: ours come first, and what is not for us goes on to the
-//! handlers that were there before.
+//! handlers that the host has.
+//!
+//! A handler of the host that interrupted foreign code would run with a domain's FS base
+//! and without system calls. So every handler is called by ours: those that exist when the
+//! first domain starts, and those that come later, since this module defines `sigaction`
+//! and `signal` for the whole program. The host sees its own handlers, as it set them.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
 use super::gate::{omniglot_on_stack, places};
 use super::threads::last_error;
 
 /// What foreign code can raise.
-pub(super) const FAULTS: [i32; 6] =
+pub(super) const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
 
 /// Makes a thread look whether its foreign call must stop. Ignored by default, so that one
 /// that comes late does nothing, and hardly ever used for what it was made for.
-pub(super) const KICK: i32 = libc::SIGURG;
+pub(super) const KICK: c_int = libc::SIGURG;
 
 const SIGNALS: usize = 65;
 
-/// What handled each signal before.
-static PREVIOUS: [AtomicPtr<libc::sigaction>; SIGNALS] =
-    [const { AtomicPtr::new(null_mut()) }; SIGNALS];
+/// Flags of a host's handler that ours takes over.
+const KEPT: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
+
+/// What the host wants to happen at a signal. Read in signal handlers, so there is no
+/// lock: who changes a handler while it is called gets the one or the other.
+struct Wish {
+    handler: AtomicUsize,
+    flags: AtomicI32,
+    mask: AtomicU64,
+}
+
+static WISHES: [Wish; SIGNALS] = [const {
+    Wish { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
+}; SIGNALS];
+
+/// Whether ours are in place.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" {
+    /// The C library's own `sigaction`, by its other name.
+    #[link_name = "__sigaction"]
+    fn kernel_sigaction(
+        signal: c_int,
+        new: *const libc::sigaction,
+        old: *mut libc::sigaction,
+    ) -> c_int;
+}
+
+impl Wish {
+    fn of(signal: c_int) -> Option<&'static Self> {
+        usize::try_from(signal).ok().and_then(|signal| WISHES.get(signal))
+    }
+
+    fn store(&self, action: &libc::sigaction) {
+        self.flags.store(action.sa_flags, Ordering::Relaxed);
+        self.mask.store(first_word(&action.sa_mask), Ordering::Relaxed);
+        self.handler.store(action.sa_sigaction, Ordering::Release);
+    }
+
+    fn load(&self) -> libc::sigaction {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        let start = action.as_mut_ptr();
+        // SAFETY: zeros are a value of the type.
+        let action = unsafe { &mut *start };
+        action.sa_sigaction = self.handler.load(Ordering::Acquire);
+        action.sa_flags = self.flags.load(Ordering::Relaxed);
+        let mask = self.mask.load(Ordering::Relaxed);
+        // SAFETY: a set starts with the word of the kernel's 64 signals.
+        unsafe { (&raw mut action.sa_mask).cast::<u64>().write(mask) };
+        *action
+    }
+}
+
+fn first_word(set: &libc::sigset_t) -> u64 {
+    // SAFETY: a set starts with the word of the kernel's 64 signals.
+    unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
+}
 
 /// Installs the handlers, once for the process and its children.
 pub(super) fn install() -> Result<()> {
-    static INSTALLED: Mutex<bool> = Mutex::new(false);
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *installed {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if INSTALLED.load(Ordering::Acquire) {
         return Ok(());
     }
-    for signal in FAULTS {
-        handle(signal, None)?;
-    }
-    handle(KICK, None)?;
-    wrap_others()?;
-    *installed = true;
-    Ok(())
-}
-
-/// Handlers of the host would run with a domain's FS base and without system calls.
-fn wrap_others() -> Result<()> {
-    let ours = |signal: &i32| !FAULTS.contains(signal) && *signal != KICK;
-    for signal in (1..SIGNALS as i32).filter(ours) {
+    for signal in (1..SIGNALS as c_int).filter(|signal| !cannot_be_handled(*signal)) {
         let Some(action) = ask(signal) else {
             continue; // a number that the C library keeps to itself
         };
-        if action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN {
-            handle(signal, Some(&action))?;
+        if let Some(wish) = Wish::of(signal) {
+            wish.store(&action);
+        }
+        if is_ours(signal) || is_function(&action) {
+            handle(signal, &action)?;
         }
     }
+    INSTALLED.store(true, Ordering::Release);
     Ok(())
 }
 
-/// Puts our handler in the place of what there is; with the mask of `like`, else with all
-/// signals blocked.
-fn handle(signal: i32, like: Option<&libc::sigaction>) -> Result<()> {
-    let previous = ask(signal)
-        .ok_or(Error::System { operation: "looking at a signal handler", errno: last_error() })?;
-    let slot = usize::try_from(signal).ok().and_then(|signal| PREVIOUS.get(signal));
-    if let Some(slot) = slot {
-        slot.store(Box::leak(Box::new(previous)), Ordering::Release);
-    }
-    let mut action = previous;
+const fn cannot_be_handled(signal: c_int) -> bool {
+    matches!(signal, libc::SIGKILL | libc::SIGSTOP)
+}
+
+fn is_ours(signal: c_int) -> bool {
+    FAULTS.contains(&signal) || signal == KICK
+}
+
+const fn is_function(action: &libc::sigaction) -> bool {
+    action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
+}
+
+/// Has the gate's signal code handle a signal, as the host wants it otherwise.
+fn handle(signal: c_int, wish: &libc::sigaction) -> Result<()> {
+    let mut action = *wish;
     action.sa_sigaction = places::signal();
-    action.sa_flags = match like {
-        Some(like) => like.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER | libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT),
-        None => libc::SA_RESTART,
-    } | libc::SA_SIGINFO
-        | libc::SA_ONSTACK;
-    match like {
-        // SAFETY: the set is a field of ours.
-        None => unsafe { libc::sigfillset(&raw mut action.sa_mask) },
-        // A kick waits until the handler is done, and is then not lost: it finds the thread
-        // in the gate or in foreign code.
-        // SAFETY: as above.
-        Some(_) => unsafe { libc::sigaddset(&raw mut action.sa_mask, KICK) },
-    };
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // Nothing interrupts ours; a handler of the host runs with the mask that it asked for.
+    // SAFETY: the set is a field of ours.
+    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+    action.sa_flags |= if is_ours(signal) { libc::SA_RESTART } else { wish.sa_flags & KEPT };
     // SAFETY: the gate's signal code handles any signal, on any thread, at any instruction.
-    match unsafe { libc::sigaction(signal, &raw const action, null_mut()) } {
+    match unsafe { kernel_sigaction(signal, &raw const action, null_mut()) } {
         0 => Ok(()),
         _ => Err(Error::System { operation: "installing a signal handler", errno: last_error() }),
     }
 }
 
-fn ask(signal: i32) -> Option<libc::sigaction> {
+fn ask(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: asks only.
-    let asked = unsafe { libc::sigaction(signal, null_mut(), action.as_mut_ptr()) };
+    let asked = unsafe { kernel_sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
     // SAFETY: zeros are a value of the type, and the call wrote another.
     (asked == 0).then(|| unsafe { action.assume_init() })
+}
+
+/// sigaction(2), for the whole program.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigaction(
+    signal: c_int,
+    new: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    let wish = Wish::of(signal).filter(|_| INSTALLED.load(Ordering::Acquire));
+    let Some(wish) = wish.filter(|_| !cannot_be_handled(signal)) else {
+        // SAFETY: the caller's promise.
+        return unsafe { kernel_sigaction(signal, new, old) };
+    };
+    let before = wish.load();
+    // SAFETY: null or an action, as the caller promises.
+    if let Some(new) = unsafe { new.as_ref() } {
+        let failed = set(signal, wish, new);
+        if failed != 0 {
+            return failed;
+        }
+    }
+    // SAFETY: null or room for an action, as the caller promises.
+    if let Some(old) = unsafe { old.as_mut() } {
+        *old = before;
+    }
+    0
+}
+
+fn set(signal: c_int, wish: &Wish, new: &libc::sigaction) -> c_int {
+    if is_ours(signal) {
+        wish.store(new);
+        return 0;
+    }
+    if !is_function(new) {
+        // SAFETY: no handler at all.
+        let result = unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) };
+        if result == 0 {
+            wish.store(new);
+        }
+        return result;
+    }
+    // Before ours is in place, which calls it.
+    wish.store(new);
+    if handle(signal, new).is_ok() { 0 } else { -1 }
+}
+
+/// signal(2) with the C library's (BSD's) meaning, for the whole program.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    let start = action.as_mut_ptr();
+    // SAFETY: zeros are a value of the type.
+    let action = unsafe { &mut *start };
+    action.sa_sigaction = handler;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the set is a field of ours.
+    unsafe { libc::sigaddset(&raw mut action.sa_mask, number) };
+    let mut old = *action;
+    // SAFETY: the caller's promise.
+    match unsafe { sigaction(number, action, &raw mut old) } {
+        0 => old.sa_sigaction,
+        _ => libc::SIG_ERR,
+    }
 }
 
 /// Faults of foreign code must reach us: a blocked one ends the process.
@@ -118,50 +237,76 @@ pub(super) fn kick(thread: u32) {
     unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
 }
 
-/// Runs what handled the signal before. In a signal handler, with the host's FS base.
+/// Does what the host wants to happen. In a signal handler, with the host's FS base.
 ///
-/// `stack` is where a handler runs that wants no alternate stack.
+/// `stack` is where a handler runs that wants no alternate stack, if we are on one.
 pub(super) fn pass_on(
-    signal: i32,
+    signal: c_int,
     info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
+    context: *mut libc::ucontext_t,
     stack: Option<usize>,
 ) {
-    let slot = usize::try_from(signal).ok().and_then(|signal| PREVIOUS.get(signal));
-    let previous = slot.map_or(null_mut(), |slot| slot.load(Ordering::Acquire));
-    // SAFETY: null, or leaked by `handle`.
-    let Some(previous) = (unsafe { previous.as_ref() }) else {
+    let Some(wish) = Wish::of(signal) else {
         return;
     };
-    match previous.sa_sigaction {
-        libc::SIG_IGN if is_sent(info) => {}
-        libc::SIG_DFL if signal == KICK => {}
-        libc::SIG_DFL | libc::SIG_IGN => end_by_default(signal, info),
-        handler => {
-            let wants_none = previous.sa_flags & libc::SA_ONSTACK == 0;
-            run(signal, info, context, handler, stack.filter(|_| wants_none));
-        }
+    let wants_none = wish.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
+    match (wish.handler.load(Ordering::Acquire), stack.filter(|_| wants_none)) {
+        (libc::SIG_IGN, _) if is_sent(info) => {}
+        (libc::SIG_DFL, _) if signal == KICK => {}
+        (libc::SIG_DFL | libc::SIG_IGN, _) => end_by_default(signal, info),
+        // SAFETY: `run_elsewhere` takes these; the stack below is unused, since the thread
+        // was interrupted above it.
+        (_, Some(stack)) => unsafe {
+            omniglot_on_stack(signal, info, context, run_elsewhere, stack);
+        },
+        (_, None) => run(signal, info, context),
     }
 }
 
-fn run(
-    signal: i32,
+/// Runs a handler of the host away from the alternate stack, on which the frame lies that
+/// the kernel would otherwise put the next one over. `rt_sigreturn` brings it back.
+extern "C" fn run_elsewhere(
+    signal: c_int,
     info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-    handler: usize,
-    stack: Option<usize>,
+    context: *mut libc::ucontext_t,
 ) {
-    if let Some(stack) = stack {
-        // SAFETY: a handler of the host, with what the kernel gave us; the stack below is
-        // unused, since the thread was interrupted above it.
-        unsafe { omniglot_on_stack(signal, info, context, handler, stack) };
+    let none =
+        libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    // SAFETY: no stack at all.
+    unsafe { libc::sigaltstack(&raw const none, null_mut()) };
+    run(signal, info, context);
+}
+
+/// Runs a handler of the host with the signals blocked that it wants blocked.
+fn run(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    let Some(wish) = Wish::of(signal) else {
         return;
-    }
-    type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+    };
+    // SAFETY: the kernel's context.
+    let before = first_word(unsafe { &(*context).uc_sigmask });
+    let itself = if wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0 { bit(signal) } else { 0 };
+    // A kick waits until the handler is done, and is then not lost: it finds the thread in
+    // the gate or in foreign code.
+    set_mask(before | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));
+    type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::ucontext_t);
+    let handler = wish.handler.load(Ordering::Acquire);
     // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
     // does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
     handler(signal, info, context);
+    set_mask(u64::MAX);
+}
+
+const fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
+fn set_mask(word: u64) {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: a set starts with the word of the kernel's 64 signals.
+    unsafe { set.as_mut_ptr().cast::<u64>().write(word) };
+    // SAFETY: initialised above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set.as_ptr(), null_mut()) };
 }
 
 /// Whether somebody sent the signal, rather than an instruction raised it (sigaction(2)).
@@ -172,9 +317,10 @@ pub(super) fn is_sent(info: *mut libc::siginfo_t) -> bool {
 }
 
 /// What the signal does by default: the end of the process, for all that come here.
-fn end_by_default(signal: i32, info: *mut libc::siginfo_t) {
-    // SAFETY: the default needs no handler.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+fn end_by_default(signal: c_int, info: *mut libc::siginfo_t) {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zeros are the default, which needs no handler.
+    unsafe { kernel_sigaction(signal, action.as_ptr(), null_mut()) };
     if is_sent(info) {
         // Blocked until our handler returns.
         // SAFETY: sends this thread a signal.

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
@@ -18,6 +18,7 @@ use rustix::param::page_size;
 
 use super::super::system::refused;
 use super::gate::Crossing;
+use super::keys::Keys;
 use super::signals;
 
 /// What a thread takes of the arena: guard page, alternate stack, record.
@@ -25,7 +26,7 @@ pub(super) const SLOT: usize = 256 << 10;
 /// The room for the record at the slot's end.
 pub(super) const RECORD: usize = 256;
 /// How many threads can have entered foreign code and still live.
-const THREADS: usize = 4096;
+pub(super) const THREADS: usize = 4096;
 /// What a handler of ours or of the host can use, besides the kernel's frame.
 const HANDLER_ROOM: usize = 128 << 10;
 
@@ -48,6 +49,8 @@ pub(super) struct Thread {
     stack_end: usize,
     byte: AtomicU8,
     index: usize,
+    /// The generation of processes in which the selector is in the shared page.
+    keyed: AtomicU64,
     generation: u64,
     previous: libc::stack_t,
 }
@@ -90,6 +93,29 @@ impl Thread {
         Self::register(generation)
     }
 
+    /// Gets the calling thread's record ready for domains behind protection keys.
+    #[inline]
+    pub(super) fn admit(&self, keys: Keys) -> Result<()> {
+        if self.keyed.load(Ordering::Relaxed) == self.generation {
+            return Ok(());
+        }
+        self.move_selector(keys)
+    }
+
+    /// From the record, which foreign code could not read, nor the kernel in its name.
+    #[cold]
+    fn move_selector(&self, keys: Keys) -> Result<()> {
+        let (seen, written) = keys.selector(self.index);
+        // SAFETY: a byte of the shared page that is this thread's alone.
+        unsafe { written.write_volatile(0) };
+        keys.admit();
+        unregister_sequences()?;
+        dispatch(Some(seen))?;
+        self.selector.store(written, Ordering::Relaxed);
+        self.keyed.store(self.generation, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Whether so much is left of the thread's ordinary stack.
     #[inline]
     pub(super) fn has_stack(&self, bytes: usize) -> bool {
@@ -121,6 +147,7 @@ impl Thread {
         // that this generation began.
         let thread = unsafe { &mut *thread };
         thread.generation = generation;
+        thread.selector.store(thread.byte.as_ptr(), Ordering::Relaxed);
         thread.id = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
         dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
         Ok(thread)
@@ -205,6 +232,7 @@ fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
         stack_end: stack_end(),
         byte: AtomicU8::new(0),
         index,
+        keyed: AtomicU64::new(0),
         generation,
         previous,
     };
@@ -305,6 +333,53 @@ fn dispatch(selector: Option<*mut u8>) -> Result<()> {
             remedy: "use Isolation::Process",
         }),
     }
+}
+
+/// The kernel writes a thread's area for restartable sequences with the rights that the
+/// thread has when it is preempted, and ends the process if that fails (rseq(2)).
+fn unregister_sequences() -> Result<()> {
+    const UNREGISTER: i64 = 1;
+    const SIGNATURE: i64 = 0x5305_3053;
+    let (Some(offset), Some(size)) =
+        (symbol::<isize>(c"__rseq_offset"), symbol::<u32>(c"__rseq_size"))
+    else {
+        return Ok(()); // a C library that registers none
+    };
+    if size == 0 {
+        return Ok(()); // switched off
+    }
+    let area = own_pointer().wrapping_add_signed(offset);
+    // SAFETY: reads the auxiliary vector: AT_RSEQ_FEATURE_SIZE.
+    let feature_size = unsafe { libc::getauxval(27) } as usize;
+    // The C library says how much of it is in use, not how much it registered.
+    for size in [32, feature_size.next_multiple_of(32).max(32)] {
+        // SAFETY: only takes away what the C library registered for this thread.
+        let done =
+            unsafe { libc::syscall(libc::SYS_rseq, area, size, UNREGISTER, SIGNATURE) };
+        // EINVAL: another size, or not registered any more.
+        if done == 0 {
+            return Ok(());
+        }
+    }
+    // SAFETY: the second word, `cpu_id`, is negative if nothing is registered.
+    let processor = unsafe {
+        std::ptr::with_exposed_provenance::<i32>(area + 4).read_volatile()
+    };
+    if processor < 0 {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        what: "the thread's restartable sequences cannot be unregistered",
+        remedy: "set GLIBC_TUNABLES=glibc.pthread.rseq=0, or use Isolation::Process",
+    })
+}
+
+/// A variable of the C library, if it has it.
+fn symbol<T: Copy>(name: &std::ffi::CStr) -> Option<T> {
+    // SAFETY: looks a name up.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    // SAFETY: null, or the variable, whose type the C library documents.
+    unsafe { address.cast::<T>().as_ref() }.copied()
 }
 
 pub(super) fn last_error() -> i32 {

@@ -7,7 +7,8 @@ use omniglot_core::{
     Cause, Description, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
 };
 
-use super::engine::{Engine, Interrupter};
+use super::super::interrupt::InterruptHandle;
+use super::engine::{Engine, Protection};
 use crate::Options;
 
 /// A foreign library in the host's own process, on the caller's thread, **without
@@ -34,7 +35,7 @@ impl Unprotected {
     /// process outside its own domain, and jumps nowhere else; what it does to the
     /// processor's control registers is what C code compiled for this platform does.
     pub unsafe fn start(description: &Description, options: &Options) -> Result<Self> {
-        Ok(Self { engine: Engine::start(description, options)? })
+        Ok(Self { engine: Engine::start(description, options, Protection::None)? })
     }
 
     /// Writes bytes at a foreign address, for those who drive the runtime without
@@ -55,7 +56,7 @@ impl Unprotected {
 unsafe impl Runtime for Unprotected {
     const GUARANTEES: Guarantees =
         Guarantees { memory: false, types: true, aliasing: true, containment: true };
-    type InterruptHandle = Interrupter;
+    type InterruptHandle = InterruptHandle;
 
     #[inline]
     fn window(&self) -> &Window {
@@ -106,7 +107,11 @@ unsafe impl Runtime for Unprotected {
         self.engine.set_timeout(limit);
     }
 
-    fn interrupt_handle(&self) -> Interrupter {
+    fn reset(&mut self) -> Result<()> {
+        self.engine.reset()
+    }
+
+    fn interrupt_handle(&self) -> InterruptHandle {
         self.engine.interrupt_handle()
     }
 }

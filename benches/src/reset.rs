@@ -1,0 +1,52 @@
+//! Bringing an instance back to the state after loading.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use omniglot::Linux;
+
+use crate::timing::{Variant, Workload};
+use crate::workloads::Workloads;
+
+/// Between looks for a spare.
+const NAP: Duration = Duration::from_micros(100);
+
+/// `process`: with a spare that is ready, which is made before the clock starts.
+/// `process-cold`: with none, so that the library is loaded anew.
+pub(crate) fn reset() -> Result<Workload> {
+    Ok(Workload { size: 0, variants: vec![warm()?, cold()?] })
+}
+
+fn warm() -> Result<Variant> {
+    let library = Rc::new(RefCell::new(Workloads::builder().spares(1).build()?));
+    let waiting = Rc::clone(&library);
+    let variant = Variant::new("process", move |count| {
+        for _ in 0..count {
+            library.borrow_mut().reset()?;
+        }
+        Ok(())
+    });
+    Ok(variant.at_most(1).waking(move || {
+        wait_for_spare(waiting.borrow().runtime());
+        Ok(waiting.borrow_mut().empty()?)
+    }))
+}
+
+fn wait_for_spare(runtime: &Linux) {
+    while runtime.warm_spares() == 0 {
+        thread::sleep(NAP);
+    }
+}
+
+fn cold() -> Result<Variant> {
+    let mut library = Workloads::builder().spares(0).build()?;
+    Ok(Variant::new("process-cold", move |count| {
+        for _ in 0..count {
+            library.reset()?;
+        }
+        Ok(())
+    }))
+}

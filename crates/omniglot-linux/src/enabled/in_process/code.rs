@@ -1,0 +1,274 @@
+//! What the process can execute. Protection keys do not restrict where code may jump, so
+//! no executable memory may contain an instruction that changes what they allow, at any
+//! byte offset.
+//!
+//! The gate's own are followed by checks. The known ones of the C library and the dynamic
+//! linker are replaced: in a domain's copy by an instruction that faults; in the host by
+//! one that the signal handler carries out for the host, or by a jump to an equivalent that
+//! checks what it did. Any other makes domains behind keys unsupported in the process.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::fs::{File, read_to_string};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use omniglot_core::{Error, Result, Text};
+use omniglot_scan::{Code, Gadget, Kind, Known, Setting, find, known};
+
+use super::super::layout::PAGE;
+use super::super::system::failed;
+use super::gate;
+use super::patch;
+
+/// `ud2; nop`, in the place of `WRPKRU`.
+const STOP: [u8; 3] = [0x0f, 0x0b, 0x90];
+/// How long the instruction is that the signal handler carries out.
+pub(super) const EMULATED_LENGTH: u64 = 3;
+
+/// Where the handler carries out `WRPKRU` for the host.
+static EMULATED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+
+/// Ranges that were looked at, and what may stay there.
+static SEEN: Mutex<Seen> = Mutex::new(Seen { ranges: Vec::new(), checked: Vec::new() });
+/// How many objects the dynamic linker had loaded when the process was looked at.
+static ADDITIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Seen {
+    ranges: Vec<Range<usize>>,
+    /// Instructions that are followed by a check.
+    checked: Vec<usize>,
+}
+
+/// Whether the host's `WRPKRU` was there.
+pub(super) fn is_emulated(place: usize) -> bool {
+    EMULATED.iter().any(|emulated| emulated.load(Ordering::Acquire) == place)
+}
+
+/// Looks at all executable memory that was not looked at before.
+pub(super) fn check_process() -> Result<()> {
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let additions = additions();
+    let executable = executable_ranges()?;
+    // What is gone may come back with other content.
+    seen.ranges.retain(|range| executable.contains(range));
+    let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
+    let fresh: Vec<_> =
+        executable.iter().filter(|range| !seen.ranges.contains(range)).cloned().collect();
+    if !fresh.is_empty() {
+        let places = look(&memory, &executable)?;
+        handle(&places, &mut seen.checked)?;
+        // Nothing else may have become visible by it.
+        let executable = executable_ranges()?;
+        let places = look(&memory, &executable)?;
+        if let Some(place) = places.iter().find(|place| !is_allowed(place, &seen.checked)) {
+            return Err(refusal(place.gadget.address as usize));
+        }
+        seen.ranges = executable;
+    }
+    ADDITIONS.store(additions, Ordering::Release);
+    Ok(())
+}
+
+/// Looks again if the dynamic linker has loaded anything.
+#[inline]
+pub(super) fn check_additions() -> Result<()> {
+    if additions() == ADDITIONS.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    check_process()
+}
+
+/// A gadget, and the bytes from seven before it on, as far as they are code.
+struct Place {
+    gadget: Gadget,
+    known: Option<Known>,
+}
+
+fn is_allowed(place: &Place, checked: &[usize]) -> bool {
+    let address = place.gadget.address as usize;
+    checked.contains(&address) || gate::writes().contains(&address)
+}
+
+fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Place>> {
+    let contents = ranges
+        .iter()
+        .map(|range| {
+            let mut bytes = vec![0; range.len()];
+            memory
+                .read_exact_at(&mut bytes, range.start as u64)
+                .map_err(failed("reading the process's code"))?;
+            Ok(bytes)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let code: Vec<_> = ranges
+        .iter()
+        .zip(&contents)
+        .map(|(range, bytes)| Code { address: range.start as u64, bytes })
+        .collect();
+    Ok(places(&code))
+}
+
+fn places(code: &[Code<'_>]) -> Vec<Place> {
+    find(code, Kind::changes_keys)
+        .into_iter()
+        .map(|gadget| Place { known: recognise(&gadget, code), gadget })
+        .collect()
+}
+
+/// Tells a known gadget by the instructions around it, of which each has to fit.
+fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
+    // With or without a prefix for 64-bit operands.
+    [0, 1].into_iter().find_map(|prefix| {
+        let setting = Setting::Intended {
+            start: gadget.address.checked_sub(prefix)?,
+            length: gadget.length + prefix as usize,
+        };
+        known(gadget, setting, code, None)
+    })
+}
+
+/// Replaces what is known in the host.
+fn handle(places: &[Place], checked: &mut Vec<usize>) -> Result<()> {
+    for place in places {
+        let address = place.gadget.address as usize;
+        if is_allowed(place, checked) {
+            continue;
+        }
+        match place.known {
+            Some(Known::PkeySet) => emulate(address)?,
+            Some(Known::LazyBinding { mask, .. }) => {
+                checked.push(patch::detour(address, place.gadget.length, mask)?);
+            }
+            _ => return Err(refusal(address)),
+        }
+    }
+    Ok(())
+}
+
+fn emulate(address: usize) -> Result<()> {
+    let unused = EMULATED.iter().find(|emulated| {
+        emulated.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    });
+    if unused.is_none() {
+        return Err(refusal(address));
+    }
+    patch::replace(address, &STOP)
+}
+
+#[cold]
+fn refusal(address: usize) -> Error {
+    let file = read_to_string("/proc/self/maps").unwrap_or_default();
+    let line = file.lines().find(|line| {
+        parse(line).is_some_and(|(range, _)| range.contains(&address))
+    });
+    if let Some(path) = line.and_then(|line| line.split_whitespace().nth(5)) {
+        return Error::Load(Text::from_untrusted(
+            format!("{path} has an instruction at {address:#x} that switches protection keys off")
+                .as_bytes(),
+        ));
+    }
+    Error::Unsupported {
+        what: "the process has code that switches protection keys off",
+        remedy: "use Isolation::Process",
+    }
+}
+
+/// What is executable, from /proc/self/maps (proc_pid_maps(5)).
+fn executable_ranges() -> Result<Vec<Range<usize>>> {
+    /// Holds three system calls that the kernel emulates, and cannot be read.
+    const VSYSCALL: usize = 0xffff_ffff_ff60_0000;
+    let maps =
+        read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
+    let executable = maps.lines().filter_map(parse).filter(|(_, access)| access.contains('x'));
+    Ok(executable.map(|(range, _)| range).filter(|range| range.start != VSYSCALL).collect())
+}
+
+fn parse(line: &str) -> Option<(Range<usize>, &str)> {
+    let mut columns = line.split_whitespace();
+    let (start, end) = columns.next()?.split_once('-')?;
+    let start = usize::from_str_radix(start, 16).ok()?;
+    let end = usize::from_str_radix(end, 16).ok()?;
+    Some((start..end, columns.next()?))
+}
+
+/// How many objects the dynamic linker ever loaded, and unloaded.
+fn additions() -> u64 {
+    extern "C" fn note(
+        info: *mut libc::dl_phdr_info,
+        _size: libc::size_t,
+        into: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the dynamic linker's record, which has these since glibc 2.4.
+        let info = unsafe { &*info };
+        let sum = info.dlpi_adds.wrapping_add(info.dlpi_subs.rotate_left(32));
+        // SAFETY: the caller's word.
+        unsafe { into.cast::<u64>().write(sum) };
+        1
+    }
+    let mut sum = 0u64;
+    // SAFETY: calls `note` once, with our word.
+    unsafe { libc::dl_iterate_phdr(Some(note_signature(note)), (&raw mut sum).cast()) };
+    sum
+}
+
+type Note = unsafe extern "C" fn(*mut libc::dl_phdr_info, libc::size_t, *mut c_void) -> libc::c_int;
+
+fn note_signature(
+    note: extern "C" fn(*mut libc::dl_phdr_info, libc::size_t, *mut c_void) -> libc::c_int,
+) -> Note {
+    note
+}
+
+/// Takes the known gadgets out of a domain's copy, whose window begins at `base`; any other
+/// makes the library unfit.
+pub(super) fn disarm(copy: &File, base: usize, code: &[Range<usize>]) -> Result<()> {
+    for place in look_at_copy(copy, base, code)? {
+        let (address, length) = (place.gadget.address as usize, place.gadget.length);
+        if place.known.is_none() {
+            return Err(unfit(address - base));
+        }
+        let mut bytes = vec![STOP[2]; length];
+        if let Some(start) = bytes.get_mut(..2) {
+            start.copy_from_slice(&[STOP[0], STOP[1]]);
+        }
+        copy.write_all_at(&bytes, (address - base) as u64)
+            .map_err(failed("writing the library's code"))?;
+    }
+    match look_at_copy(copy, base, code)?.first() {
+        Some(place) => Err(unfit(place.gadget.address as usize - base)),
+        None => Ok(()),
+    }
+}
+
+fn unfit(offset: usize) -> Error {
+    Error::Load(Text::from_untrusted(
+        format!(
+            "the library has an instruction at offset {offset:#x} of its memory that switches \
+             protection keys off; use Isolation::Process"
+        )
+        .as_bytes(),
+    ))
+}
+
+fn look_at_copy(copy: &File, base: usize, code: &[Range<usize>]) -> Result<Vec<Place>> {
+    let contents = code
+        .iter()
+        .map(|range| {
+            let mut bytes = vec![0; range.len()];
+            copy.read_exact_at(&mut bytes, (range.start - base) as u64)
+                .map_err(failed("reading the library's code"))?;
+            Ok(bytes)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let code: Vec<_> = code
+        .iter()
+        .zip(&contents)
+        .map(|(range, bytes)| Code { address: range.start as u64, bytes })
+        .collect();
+    Ok(places(&code))
+}
+
+const _: () = assert!(PAGE == 4096, "what the kernel's mappings are multiples of");

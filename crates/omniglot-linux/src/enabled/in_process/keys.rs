@@ -1,0 +1,380 @@
+//! Protection keys: what the process has of them, and what the gate must know.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{__cpuid, __cpuid_count};
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use omniglot_core::{Error, Result};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::thread::futex;
+
+use super::super::layout::PAGE;
+use super::super::system::refused;
+use super::gate::{self, Crossing};
+use super::threads::last_error;
+
+/// The page of tables, and a cache line for each thread's selector.
+pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
+const SELECTOR: usize = 64;
+/// Offsets in the page: PKRU of each key's domain, each window's start, PKRU of the host.
+pub(super) const SHARED_RIGHTS: usize = 0;
+pub(super) const SHARED_WINDOWS: usize = 64;
+pub(super) const SHARED_HOST: usize = 192;
+
+/// Bits of `Crossing::features`.
+pub(super) const AVX: u32 = 1;
+pub(super) const AVX512: u32 = 2;
+
+/// PKRU has two bits for each key: no access, no writing (Intel SDM volume 3, section
+/// 5.6.2). Everything forbidden:
+const NOTHING: u32 = u32::MAX;
+/// What the kernel gives signal handlers: key 0 alone.
+const DEFAULT: u32 = 0x5555_5554;
+
+/// What a jump into the signal code must know.
+pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
+/// PKRU for signal handlers; 0 while the process uses no keys.
+pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
+/// The crossing that the holder of the lock is in.
+pub(super) static CURRENT: AtomicPtr<Crossing> = AtomicPtr::new(null_mut());
+/// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
+static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
+
+static KEYS: Mutex<Option<Keys>> = Mutex::new(None);
+
+/// What the process has, once for each generation of processes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    generation: u64,
+    /// The key of the page that foreign code may read.
+    shared_key: u32,
+    /// Where the host writes that page.
+    alias: usize,
+    pub(super) features: u32,
+}
+
+/// Says what is missing, if anything is.
+pub(super) fn check_support() -> Result<()> {
+    let unsupported = |what| Error::Unsupported { what, remedy: "use Isolation::Process" };
+    // PKU and OSPKE: Intel SDM volume 2, CPUID leaf 07H.
+    let leaf = __cpuid_count(7, 0);
+    if leaf.ecx & 1 << 3 == 0 {
+        return Err(unsupported("the processor has no protection keys (PKU)"));
+    }
+    if leaf.ecx & 1 << 4 == 0 {
+        return Err(unsupported("the kernel does not use protection keys (OSPKE)"));
+    }
+    check_segments()?;
+    if !is_new_enough() {
+        // Before, the kernel could not write a signal's frame with the rights of foreign code.
+        return Err(unsupported("the kernel is older than Linux 6.12"));
+    }
+    if has_shadow_stack() {
+        return Err(unsupported("the process has a shadow stack (CET)"));
+    }
+    Ok(())
+}
+
+/// FSGSBASE, as the kernel says: `HWCAP2_FSGSBASE` of asm/hwcap2.h.
+pub(super) fn check_segments() -> Result<()> {
+    // SAFETY: reads the auxiliary vector.
+    let capabilities = unsafe { libc::getauxval(libc::AT_HWCAP2) };
+    if capabilities & 2 == 0 {
+        return Err(Error::Unsupported {
+            what: "the processor or the kernel has no FSGSBASE (Linux 5.9)",
+            remedy: "use Isolation::Process",
+        });
+    }
+    Ok(())
+}
+
+fn is_new_enough() -> bool {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 12)
+}
+
+fn has_shadow_stack() -> bool {
+    /// `ARCH_SHSTK_STATUS` of asm/prctl.h.
+    const STATUS: i64 = 0x5005;
+    let mut features = 0u64;
+    // SAFETY: writes the features, or fails.
+    let asked = unsafe { libc::syscall(libc::SYS_arch_prctl, STATUS, &raw mut features) };
+    asked == 0 && features & 1 != 0
+}
+
+fn features() -> u32 {
+    let basic = __cpuid(1);
+    let (osxsave, avx) = (basic.ecx & 1 << 27 != 0, basic.ecx & 1 << 28 != 0);
+    if !osxsave || !avx {
+        return 0;
+    }
+    let wide = __cpuid_count(7, 0).ebx & 1 << 16 != 0;
+    if wide { AVX | AVX512 } else { AVX }
+}
+
+impl Keys {
+    /// What this process has, made when asked for the first time.
+    pub(super) fn open(generation: u64) -> Result<Self> {
+        check_support()?;
+        let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = keys.filter(|keys| keys.generation == generation) {
+            return Ok(keys);
+        }
+        // A forked child has its parent's keys, and not its parent's page.
+        let shared_key = match *keys {
+            Some(before) => before.shared_key,
+            None => allocate()?,
+        };
+        LOCK.store(FREE, Ordering::Relaxed);
+        CURRENT.store(null_mut(), Ordering::Relaxed);
+        let alias = share(shared_key)?;
+        let fresh = Self { generation, shared_key, alias, features: features() };
+        (0..16).for_each(|key| fresh.forget(key));
+        make_cookie()?;
+        RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);
+        SIGNAL_RIGHTS.store(DEFAULT & !opened(shared_key), Ordering::Release);
+        *keys = Some(fresh);
+        Ok(fresh)
+    }
+
+    /// PKRU for a domain: its own key, and the shared page to read.
+    const fn rights(self, key: u32) -> u32 {
+        NOTHING & !opened(key) & !(1 << (2 * self.shared_key))
+    }
+
+    /// Tells the gate about a domain.
+    fn announce(self, key: u32, window: usize) {
+        self.word(SHARED_RIGHTS + 4 * key as usize).store(self.rights(key), Ordering::Release);
+        let [low, high] = halves(window);
+        self.word(SHARED_WINDOWS + 8 * key as usize).store(low, Ordering::Release);
+        self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(high, Ordering::Release);
+    }
+
+    fn forget(self, key: u32) {
+        self.word(SHARED_RIGHTS + 4 * key as usize).store(NOTHING, Ordering::Release);
+        self.word(SHARED_WINDOWS + 8 * key as usize).store(0, Ordering::Release);
+        self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(0, Ordering::Release);
+    }
+
+    /// Tells the gate what the host thread may access that is about to enter.
+    pub(super) fn set_host(self, rights: u32) {
+        self.word(SHARED_HOST).store(rights, Ordering::Release);
+    }
+
+    fn word(self, offset: usize) -> &'static AtomicU32 {
+        let word = std::ptr::with_exposed_provenance::<AtomicU32>(self.alias + offset);
+        // SAFETY: the alias is mapped for as long as its process lives, page-aligned, and
+        // holds nothing but such words; `offset` is one of those above.
+        unsafe { &*word }
+    }
+
+    /// A thread's selector: where the kernel and foreign code read it, and where the host
+    /// writes it.
+    pub(super) fn selector(self, index: usize) -> (*mut u8, *mut u8) {
+        let offset = PAGE + SELECTOR * index;
+        let at = |start: usize| std::ptr::with_exposed_provenance_mut(start + offset);
+        (at(gate::shared()), at(self.alias))
+    }
+
+    /// Lets the calling thread read the shared page: the kernel reads its selector there.
+    pub(super) fn admit(self) {
+        // SAFETY: the processor has keys, as `open` checked.
+        let rights = unsafe { gate::rights() };
+        // SAFETY: opens a key, and closes none.
+        unsafe { gate::set_rights(rights & !opened(self.shared_key)) };
+    }
+}
+
+const fn opened(key: u32) -> u32 {
+    3 << (2 * key)
+}
+
+const fn halves(number: usize) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
+}
+
+fn make_cookie() -> Result<()> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+    COOKIE.store(u64::from_ne_bytes(bytes), Ordering::Release);
+    Ok(())
+}
+
+/// Maps the shared page and the selectors twice; says where the host writes them.
+fn share(key: u32) -> Result<usize> {
+    let file = memfd_create(c"omniglot-shared", MemfdFlags::CLOEXEC)
+        .map_err(refused("a file in memory"))?;
+    ftruncate(&file, SHARED_SIZE as u64).map_err(refused("a file in memory"))?;
+    let both = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: the kernel chooses a range that nothing else uses.
+    let alias = unsafe { mmap(null_mut(), SHARED_SIZE, both, MapFlags::SHARED, &file, 0) }
+        .map_err(refused("mapping the shared page"))?;
+    keep_from_children(alias)?;
+    let place = std::ptr::with_exposed_provenance_mut::<c_void>(gate::shared());
+    let flags = MapFlags::SHARED | MapFlags::FIXED;
+    // SAFETY: the place is the gate's `omniglot_shared`, of which no Rust object knows.
+    unsafe { mmap(place, SHARED_SIZE, ProtFlags::READ, flags, &file, 0) }
+        .map_err(refused("mapping the shared page"))?;
+    keep_from_children(place)?;
+    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;
+    Ok(alias.expose_provenance())
+}
+
+fn keep_from_children(start: *mut c_void) -> Result<()> {
+    // SAFETY: our own range; a child just lacks it.
+    let kept = unsafe { madvise(start, SHARED_SIZE, Advice::LinuxDontFork) };
+    kept.map_err(|errno| {
+        // SAFETY: made by the caller, and given up with this error.
+        let _ = unsafe { munmap(start, SHARED_SIZE) };
+        refused("keeping the shared page from forked children")(errno)
+    })
+}
+
+/// Gives a range of pages a key (pkey_mprotect(2)).
+pub(super) fn tag(start: usize, len: usize, access: ProtFlags, key: u32) -> Result<()> {
+    let number = libc::SYS_pkey_mprotect;
+    // SAFETY: a range of ours, whose access stays as it is.
+    match unsafe { libc::syscall(number, start, len, i64::from(access.bits()), i64::from(key)) } {
+        0 => Ok(()),
+        _ => Err(Error::System { operation: "giving memory a protection key", errno: last_error() }),
+    }
+}
+
+/// A fresh key, which the calling thread may not use.
+fn allocate() -> Result<u32> {
+    const NO_ACCESS: i64 = 1;
+    // SAFETY: allocates a number.
+    let key = unsafe { libc::syscall(libc::SYS_pkey_alloc, 0i64, NO_ACCESS) };
+    u32::try_from(key).map_err(|_| match last_error() {
+        libc::ENOSPC => Error::NoKeyLeft,
+        errno => Error::System { operation: "a protection key", errno },
+    })
+}
+
+/// A domain's key. It outlives all pages that have it, so that whoever gets it next finds
+/// none.
+#[derive(Debug)]
+pub(super) struct DomainKey {
+    pub(super) number: u32,
+    pub(super) keys: Keys,
+}
+
+impl DomainKey {
+    pub(super) fn allocate(generation: u64) -> Result<Self> {
+        let keys = Keys::open(generation)?;
+        Ok(Self { number: allocate()?, keys })
+    }
+
+    /// Tells the gate where the key's domain is, and the crossing what the gate needs.
+    pub(super) fn announce(&self, crossing: &Crossing, window: usize) {
+        self.keys.announce(self.number, window);
+        crossing.key.store(self.number, Ordering::Relaxed);
+        crossing.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
+        crossing.features.store(self.keys.features, Ordering::Relaxed);
+    }
+}
+
+impl Drop for DomainKey {
+    fn drop(&mut self) {
+        if super::super::generation::check(self.keys.generation).is_ok() {
+            self.keys.forget(self.number);
+        }
+        // SAFETY: nothing has the key any more.
+        unsafe { libc::syscall(libc::SYS_pkey_free, i64::from(self.number)) };
+    }
+}
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const WANTED: u32 = 2;
+
+static LOCK: AtomicU32 = AtomicU32::new(FREE);
+
+/// While it lives, its thread is the only one in foreign code behind a key.
+#[derive(Debug)]
+pub(super) struct Turn(());
+
+impl Turn {
+    #[inline]
+    pub(super) fn take() -> Self {
+        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            Self::wait();
+        }
+        Self(())
+    }
+
+    #[cold]
+    fn wait() {
+        while LOCK.swap(WANTED, Ordering::Acquire) != FREE {
+            // Woken too early or not at all, it looks again.
+            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, None);
+        }
+    }
+}
+
+impl Drop for Turn {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.store(null_mut(), Ordering::Relaxed);
+        if LOCK.swap(FREE, Ordering::Release) == WANTED {
+            // Waking cannot fail on a word of ours.
+            let _ = futex::wake(&LOCK, futex::Flags::PRIVATE, 1);
+        }
+    }
+}
+
+/// PKRU in the frame of an interrupted thread (Intel SDM volume 1, section 13.4, and
+/// asm/sigcontext.h); `None` if the frame has no extended state.
+fn rights_in(context: *mut libc::ucontext_t) -> Option<(*mut u64, *mut u32)> {
+    const MAGIC: u32 = 0x4650_5853;
+    const SOFTWARE: usize = 464;
+    const HEADER: usize = 512;
+    // SAFETY: the kernel's context.
+    let state = unsafe { (*context).uc_mcontext.fpregs }.cast::<u8>();
+    if state.is_null() {
+        return None;
+    }
+    // SAFETY: the legacy area is 512 bytes.
+    let magic = unsafe { state.wrapping_add(SOFTWARE).cast::<u32>().read_unaligned() };
+    // SAFETY: as above.
+    let size = unsafe { state.wrapping_add(SOFTWARE + 16).cast::<u32>().read_unaligned() };
+    let offset = RIGHTS_OFFSET.load(Ordering::Relaxed);
+    if magic != MAGIC || offset == 0 || offset + 4 > size as usize {
+        return None;
+    }
+    Some((state.wrapping_add(HEADER).cast(), state.wrapping_add(offset).cast()))
+}
+
+/// The bit of PKRU in a frame's list of what it holds.
+const HOLDS_RIGHTS: u64 = 1 << 9;
+
+/// PKRU of an interrupted thread.
+pub(super) fn interrupted_rights(context: *mut libc::ucontext_t) -> Option<u32> {
+    let (holds, rights) = rights_in(context)?;
+    // SAFETY: in the kernel's frame, as `rights_in` checked.
+    let holds = unsafe { holds.read_unaligned() };
+    // SAFETY: as above.
+    let rights = unsafe { rights.read_unaligned() };
+    Some(if holds & HOLDS_RIGHTS == 0 { 0 } else { rights })
+}
+
+/// Sets PKRU of an interrupted thread. Without a place for it the process cannot go on:
+/// host code would run with a domain's rights, or foreign code with the host's.
+pub(super) fn set_interrupted_rights(context: *mut libc::ucontext_t, rights: u32) {
+    let Some((holds, place)) = rights_in(context) else {
+        std::process::abort();
+    };
+    // SAFETY: in the kernel's frame, as `rights_in` checked.
+    let list = unsafe { holds.read_unaligned() };
+    // SAFETY: as above.
+    unsafe { holds.write_unaligned(list | HOLDS_RIGHTS) };
+    // SAFETY: as above.
+    unsafe { place.write_unaligned(rights) };
+}

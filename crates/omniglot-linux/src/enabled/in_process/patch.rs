@@ -1,0 +1,129 @@
+//! Changing the host's own code, page by page, in one step for other threads.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+use omniglot_core::{Error, Result};
+use rustix::io::Errno;
+use rustix::mm::{
+    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap_fixed,
+    munmap,
+};
+
+use super::super::layout::PAGE;
+use super::super::system::refused;
+
+/// `jmp rel32`.
+const JUMP: u8 = 0xe9;
+const JUMP_LENGTH: usize = 5;
+/// How far a near jump reaches, with room for what lies between.
+const REACH: usize = 1 << 30;
+const STEP: usize = 1 << 16;
+
+/// Replaces bytes of the host's code.
+///
+/// The pages are copied, changed, and put in the place of the old ones by the kernel, so
+/// that another thread executes the old or the new ones, and nothing else changes.
+pub(super) fn replace(address: usize, bytes: &[u8]) -> Result<()> {
+    let start = address & !(PAGE - 1);
+    let len = (address + bytes.len()).next_multiple_of(PAGE) - start;
+    let fresh = pages(None, len)?;
+    let old = std::ptr::with_exposed_provenance::<u8>(start);
+    let new = fresh.cast::<u8>();
+    // SAFETY: executable pages that can be read, and fresh ones that nobody knows.
+    unsafe { new.copy_from_nonoverlapping(old, len) };
+    let place = new.wrapping_add(address - start);
+    // SAFETY: within the fresh pages.
+    unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    seal(fresh, len)?;
+    let target = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the same code but for the bytes that the caller replaces by an equivalent.
+    unsafe { mremap_fixed(fresh, len, len, MremapFlags::MAYMOVE, target) }
+        .map_err(refused("replacing a page of code"))?;
+    Ok(())
+}
+
+/// Has an `XRSTOR` with a mask that its code sets itself run elsewhere, followed by a look
+/// at that mask; says where.
+///
+/// Who jumps to it with another mask, to load PKRU, ends in an illegal instruction.
+pub(super) fn detour(address: usize, length: usize, mask: u32) -> Result<usize> {
+    if length < JUMP_LENGTH {
+        return Err(too_short());
+    }
+    let near = pages_near(address)?;
+    let place = near.addr();
+    let from = std::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: executable pages that can be read.
+    let original = unsafe { std::slice::from_raw_parts(from, length) };
+    let mut code = original.to_vec();
+    code.push(0x3d); // cmp eax, mask
+    code.extend_from_slice(&mask.to_le_bytes());
+    code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]); // jne to what follows the jump
+    let jump = place + code.len();
+    code.extend_from_slice(&jump_to(jump, address + length)?);
+    code.extend_from_slice(&[0x0f, 0x0b]); // ud2
+    // SAFETY: a fresh page that nobody knows, larger than this.
+    unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+    seal(near, PAGE)?;
+    let mut bytes = jump_to(address, place)?.to_vec();
+    bytes.resize(length, 0x90); // nop, never reached
+    replace(address, &bytes)?;
+    Ok(place)
+}
+
+fn too_short() -> Error {
+    Error::Unsupported {
+        what: "the dynamic linker has an instruction that cannot be replaced",
+        remedy: "use Isolation::Process",
+    }
+}
+
+fn jump_to(from: usize, to: usize) -> Result<[u8; JUMP_LENGTH]> {
+    let distance = to.wrapping_sub(from + JUMP_LENGTH).cast_signed();
+    let distance = i32::try_from(distance).map_err(|_| too_short())?;
+    let [a, b, c, d] = distance.to_le_bytes();
+    Ok([JUMP, a, b, c, d])
+}
+
+/// A fresh page that a near jump reaches.
+fn pages_near(address: usize) -> Result<*mut c_void> {
+    let start = address & !(STEP - 1);
+    for distance in (STEP..REACH).step_by(STEP) {
+        for hint in [start.checked_add(distance), start.checked_sub(distance)] {
+            if let Some(hint) = hint
+                && let Ok(page) = pages(Some(hint), PAGE)
+            {
+                return Ok(page);
+            }
+        }
+    }
+    Err(too_short())
+}
+
+fn pages(at: Option<usize>, len: usize) -> Result<*mut c_void> {
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    let (hint, flags) = match at {
+        Some(hint) => (
+            std::ptr::with_exposed_provenance_mut(hint),
+            MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE,
+        ),
+        None => (null_mut(), MapFlags::PRIVATE),
+    };
+    // SAFETY: a range that nothing else uses.
+    let page = unsafe { mmap_anonymous(hint, len, access, flags) }
+        .map_err(refused("a page for code"))?;
+    if at.is_some_and(|hint| hint != page.addr()) {
+        // SAFETY: just made, and nobody knows it.
+        let _ = unsafe { munmap(page, len) };
+        return Err(refused("a page for code")(Errno::EXIST));
+    }
+    Ok(page)
+}
+
+fn seal(page: *mut c_void, len: usize) -> Result<()> {
+    let access = MprotectFlags::READ | MprotectFlags::EXEC;
+    // SAFETY: fresh pages of ours.
+    unsafe { mprotect(page, len, access) }.map_err(refused("a page for code"))
+}

@@ -1,0 +1,167 @@
+//! Warm spares: loaded workers that wait to take the place of one that is given up.
+//!
+//! A reset takes a worker that never ran for anybody, since copying memory back would
+//! not expel an attacker from the registers of a running one. All instances of one
+//! library with the same options share their spares. A thread makes new ones and
+//! buries old ones; it is there only while there is something to do, so that waiting
+//! costs nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+
+use omniglot_core::Result;
+
+use super::generation;
+use super::plan::Plan;
+use super::start::{Started, start};
+
+/// How many killed workers may wait for the thread to collect them.
+const MOST_DEAD: usize = 2;
+/// How many spares there are from the first reset on, unless the user said.
+const DEFAULT: usize = 1;
+
+/// The spares of one kind of instances; they go with the last one.
+#[derive(Debug)]
+pub(super) struct Spares {
+    plan: Arc<Plan>,
+    /// A forked child must neither use nor end its parent's.
+    generation: u64,
+    wanted: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: Vec<Started>,
+    /// Killed, not collected yet.
+    dead: Vec<Started>,
+    /// Whether the thread is there.
+    tended: bool,
+}
+
+/// What the thread is to do next.
+enum Task {
+    Bury(Vec<Started>),
+    Start,
+    Nothing,
+}
+
+static KINDS: Mutex<Vec<Weak<Spares>>> = Mutex::new(Vec::new());
+
+impl Spares {
+    /// The spares for such a plan in this process.
+    pub(super) fn of(plan: &Arc<Plan>) -> Result<Arc<Self>> {
+        let generation = generation::current()?;
+        // Never locked for long: a forked child finds a lock as it was.
+        let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.retain(|kind| kind.strong_count() > 0);
+        let known: Vec<_> = kinds.iter().filter_map(Weak::upgrade).collect();
+        if let Some(known) = known.iter().find(|known| known.fits(plan, generation)) {
+            return Ok(Arc::clone(known));
+        }
+        let fresh = Arc::new(Self {
+            plan: Arc::clone(plan),
+            generation,
+            wanted: plan.options.spares.unwrap_or(DEFAULT),
+            state: Mutex::default(),
+        });
+        kinds.push(Arc::downgrade(&fresh));
+        Ok(fresh)
+    }
+
+    fn fits(&self, plan: &Plan, generation: u64) -> bool {
+        self.generation == generation && self.plan.is_like(plan)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are ready.
+    pub(super) fn ready(&self) -> usize {
+        self.state().ready.len()
+    }
+
+    /// A worker that is loaded, if one is.
+    pub(super) fn take(&self) -> Option<Started> {
+        loop {
+            let spare = self.state().ready.pop()?;
+            // One that was killed meanwhile, for want of memory, say, is of no use.
+            if !spare.worker.has_ended() {
+                return Some(spare);
+            }
+        }
+    }
+
+    /// Kills a worker at once, and has it collected later.
+    pub(super) fn bury(self: &Arc<Self>, old: Started) {
+        old.worker.kill();
+        let mut state = self.state();
+        if state.dead.len() < MOST_DEAD {
+            state.dead.push(old);
+        } else {
+            drop(state);
+            drop(old);
+        }
+    }
+
+    /// Sees to it that what is to be done is done soon.
+    pub(super) fn tend(self: &Arc<Self>) {
+        let mut state = self.state();
+        if state.tended || (state.dead.is_empty() && state.ready.len() >= self.wanted) {
+            return;
+        }
+        state.tended = true;
+        drop(state);
+        let (spares, plan) = (Arc::downgrade(self), Arc::clone(&self.plan));
+        let thread = thread::Builder::new().name("omniglot-spares".to_owned());
+        if thread.spawn(move || run(&spares, &plan)).is_err() {
+            // Without a thread resets are slower, nothing else.
+            self.rest();
+        }
+    }
+
+    /// The thread is gone; what is dead is collected here.
+    fn rest(&self) {
+        let mut state = self.state();
+        state.tended = false;
+        let dead = std::mem::take(&mut state.dead);
+        drop(state);
+        drop(dead);
+    }
+
+    /// What to do next. The thread must end if that is nothing.
+    fn next(&self) -> Task {
+        let mut state = self.state();
+        if !state.dead.is_empty() {
+            return Task::Bury(std::mem::take(&mut state.dead));
+        }
+        if state.ready.len() < self.wanted {
+            return Task::Start;
+        }
+        state.tended = false;
+        Task::Nothing
+    }
+}
+
+/// The thread. It holds no spares for long, so that they can go with their last user.
+fn run(spares: &Weak<Spares>, plan: &Plan) {
+    while let Some(task) = spares.upgrade().map(|spares| spares.next()) {
+        match task {
+            Task::Bury(dead) => drop(dead),
+            Task::Start => match start(plan) {
+                Ok(fresh) => keep(spares, fresh),
+                // The next reset starts a worker by itself and reports what is wrong.
+                Err(_) => return spares.upgrade().map_or((), |spares| spares.rest()),
+            },
+            Task::Nothing => return,
+        }
+    }
+}
+
+/// Keeps a worker, unless nobody wants it any more: then it ends here.
+fn keep(spares: &Weak<Spares>, fresh: Started) {
+    if let Some(spares) = spares.upgrade() {
+        spares.state().ready.push(fresh);
+    }
+}

@@ -1,0 +1,265 @@
+//! What concerns only runtimes that run foreign code on the caller's thread: signals of
+//! the host, the processor's state, threads, fork.
+#![allow(clippy::expect_used, clippy::panic, unsafe_code)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+#[macro_use]
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use omniglot_core::{Error, Event, FaultKind, Reply};
+use support::{Driven, Shim, call, enter, read_word, result, start};
+
+/// Signal handlers are the process's: one test with handlers at a time.
+static HANDLERS: Mutex<()> = Mutex::new(());
+
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a system call and uses thread-local variables.
+extern "C" fn tick(_: i32) {
+    let before = std::io::Error::last_os_error().raw_os_error();
+    // SAFETY: fails, and sets errno, which is thread-local.
+    unsafe { libc::close(-1) };
+    assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EBADF));
+    // SAFETY: a thread-local variable.
+    unsafe { *libc::__errno_location() = before.unwrap_or(0) };
+    TICKS.fetch_add(1, Ordering::Relaxed);
+}
+
+fn handle(signal: i32, flags: i32) {
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = tick as *const () as usize;
+    action.sa_flags = flags | libc::SA_RESTART;
+    // SAFETY: the handler does what handlers may.
+    assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
+}
+
+/// Sends this process a signal every so many microseconds.
+fn every(microseconds: i64) {
+    let time = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: the handler is there, or the time is 0.
+    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) }, 0);
+}
+
+fn calls_are_right_under_signals<R: Driven>(runtime: &mut R) {
+    let before = TICKS.load(Ordering::Relaxed);
+    every(100);
+    let mut rounds = 0;
+    while TICKS.load(Ordering::Relaxed) < before + 300 && rounds < 4_000_000 {
+        rounds += 1;
+        assert_eq!(call(runtime, Shim::Add, rounds, 1), Ok(rounds + 1));
+        let event = enter(runtime, Shim::CallBack, 0, 1, rounds);
+        assert!(matches!(event, Ok(Event::Callback { .. })), "{event:?}");
+        assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+        assert_eq!(result(runtime, 0), 1);
+    }
+    // Most signals now hit foreign code itself.
+    for _ in 0..20 {
+        assert_eq!(call(runtime, Shim::Work, 3, 0).map(drop), Ok(()));
+    }
+    every(0);
+    assert!(TICKS.load(Ordering::Relaxed) > before, "the handler ran");
+}
+
+fn handlers_of_the_host_run_in_the_midst_of_foreign_code<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for flags in [0, libc::SA_ONSTACK, libc::SA_SIGINFO] {
+        // Before the first start of the process, in one round; after it, in the others.
+        handle(libc::SIGALRM, flags);
+        let mut runtime = start::<R>();
+        calls_are_right_under_signals(&mut runtime);
+        handle(libc::SIGALRM, flags | libc::SA_NOCLDSTOP);
+        calls_are_right_under_signals(&mut runtime);
+    }
+}
+
+fn the_host_sees_its_own_handlers<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let _runtime = start::<R>();
+    for signal in [libc::SIGUSR1, libc::SIGSEGV, libc::SIGURG] {
+        // SAFETY: zeros are an action.
+        let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: asks.
+        assert_eq!(unsafe { libc::sigaction(signal, std::ptr::null(), &mut old) }, 0);
+        handle(signal, libc::SA_ONSTACK);
+        // SAFETY: zeros are an action.
+        let mut seen: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: puts back what there was.
+        assert_eq!(unsafe { libc::sigaction(signal, &old, &mut seen) }, 0);
+        assert_eq!(seen.sa_sigaction, tick as *const () as usize);
+        assert_eq!(seen.sa_flags & libc::SA_ONSTACK, libc::SA_ONSTACK);
+    }
+}
+
+/// What code may rely on: control words, flags, segment bases.
+fn state() -> [u64; 4] {
+    let (mut mxcsr, mut x87): (u32, u16) = (0, 0);
+    let (flags, gs): (u64, u64);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!(
+            "stmxcsr [{mxcsr}]", "fnstcw [{x87}]", "pushfq", "pop {flags}", "rdgsbase {gs}",
+            mxcsr = in(reg) &raw mut mxcsr, x87 = in(reg) &raw mut x87,
+            flags = out(reg) flags, gs = out(reg) gs,
+        );
+    }
+    // Without the flags of arithmetic.
+    [u64::from(mxcsr & 0xffc0), u64::from(x87), flags & 0x44700, gs]
+}
+
+fn the_processors_state_comes_back<R: Driven>() {
+    let mut runtime = start::<R>();
+    let before = state();
+    for what in [0, 1, 2, 16, 32, 1 | 2 | 16 | 32] {
+        assert_eq!(call(&mut runtime, Shim::Disturb, what, 0).map(drop), Ok(()));
+        assert_eq!(state(), before, "{what}");
+        assert_eq!((0.1f64 + 0.2).to_bits(), 0x3fd3_3333_3333_3334, "{what}");
+    }
+    // The trap flag is a fault of its own.
+    match call(&mut runtime, Shim::Disturb, 64, 0) {
+        Err(Error::Fault(fault)) => assert_eq!(fault.kind, FaultKind::Trap),
+        other => panic!("a trap was expected, but {other:?}"),
+    }
+    assert_eq!(state(), before);
+}
+
+fn sixteen_threads_run_sixteen_domains<R: Driven>() {
+    let threads: Vec<_> = (0..16)
+        .map(|number| {
+            thread::spawn(move || {
+                let mut runtime = start::<R>();
+                for round in 0..2000 {
+                    assert_eq!(call(&mut runtime, Shim::Add, number, round), Ok(number + round));
+                }
+                let fault = call(&mut runtime, Shim::Null, 0, 0);
+                assert!(matches!(fault, Err(Error::Fault(_))), "{fault:?}");
+            })
+        })
+        .collect();
+    assert!(threads.into_iter().all(|thread| thread.join().is_ok()));
+}
+
+fn a_runtime_moves_between_threads_in_the_midst_of_a_call<R: Driven>() {
+    let mut runtime = start::<R>();
+    let event = enter(&mut runtime, Shim::CallBack, 0, 1, 5);
+    assert!(matches!(event, Ok(Event::Callback { slot: 1, .. })), "{event:?}");
+    let mut runtime = thread::spawn(move || {
+        assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+        runtime
+    })
+    .join()
+    .expect("the thread ends");
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+}
+
+fn faults_of_nested_domains_end_only_their_own<R: Driven>() {
+    let mut one = start::<R>();
+    let event = enter(&mut one, Shim::CallBack, 0, 0, 1);
+    assert!(matches!(event, Ok(Event::Callback { .. })));
+    for which in [Shim::Null, Shim::Overflow, Shim::Abort, Shim::Illegal, Shim::Open] {
+        let mut two = start::<R>();
+        let inner = enter(&mut two, Shim::CallBack, 0, 0, 1);
+        assert!(matches!(inner, Ok(Event::Callback { .. })));
+        assert_eq!(call_nested(&mut one, Shim::Add, 3, 4), Ok(7));
+        assert!(call_nested(&mut two, which, 0, 0).is_err(), "{which:?}");
+        assert!(matches!(two.resume(Reply::Return), Err(Error::Poisoned { .. })));
+    }
+    assert_eq!(one.resume(Reply::Return), Ok(Event::Returned));
+    assert_eq!(call(&mut one, Shim::Add, 1, 2), Ok(3));
+}
+
+/// A call inside a callback.
+fn call_nested<R: Driven>(
+    runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
+    enter(runtime, which, 1, a, b)?;
+    Ok(result(runtime, 1))
+}
+
+/// Runs a closure in a forked child: whether it said yes.
+fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs the closure and ends.
+    match unsafe { libc::fork() } {
+        0 => {
+            let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(i32::from(!matches!(said, Ok(true)))) }
+        }
+        child => {
+            let mut status = -1;
+            // SAFETY: waits for the child.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            status == 0
+        }
+    }
+}
+
+fn a_forked_child_has_nothing_of_a_domain<R: Driven>() {
+    let mut runtime = start::<R>();
+    let window = runtime.window().start();
+    let event = enter(&mut runtime, Shim::CallBack, 0, 1, 5);
+    assert!(matches!(event, Ok(Event::Callback { .. })));
+    assert!(in_child(|| runtime.resume(Reply::Return) == Err(Error::Forked)));
+    assert!(in_child(|| call(&mut start::<R>(), Shim::Add, 1, 2) == Ok(3)));
+    assert!(in_child(|| {
+        let mut bytes = [0; 8];
+        matches!(runtime.window().read(window, &mut bytes), Err(Error::OutOfRange { .. }))
+    }));
+    assert!(in_child(|| {
+        drop(runtime);
+        true
+    }));
+}
+
+fn a_forked_child_denies_system_calls_of_its_own_domains<R: Driven>() {
+    let mut runtime = start::<R>();
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    assert!(in_child(|| {
+        let denied = call(&mut start::<R>(), Shim::Open, 0, 0);
+        matches!(denied, Err(Error::SyscallDenied { name: "openat", .. }))
+    }));
+}
+
+fn what_the_library_may_only_read_is_not_written<R: Driven>() {
+    let mut runtime = start::<R>();
+    for (thing, writable) in [(0, true), (1, true), (2, false), (3, false), (4, true)] {
+        let address = call(&mut runtime, Shim::Address, thing, 0).expect("a call") as usize;
+        assert_eq!(runtime.check_writable(address, 4).is_ok(), writable, "thing {thing}");
+    }
+    let window = runtime.window();
+    let (start, len) = (window.start(), window.len());
+    assert!(runtime.check_writable(start, len).is_err());
+}
+
+fn a_reset_brings_memory_back<R: Driven>() {
+    let mut runtime = start::<R>();
+    let data = call(&mut runtime, Shim::Address, 0, 0).expect("a call");
+    let zeros = call(&mut runtime, Shim::Address, 1, 0).expect("a call");
+    for which in [Shim::Null, Shim::Exit, Shim::Overflow] {
+        for place in [data, zeros] {
+            call(&mut runtime, Shim::Write, place, 77).expect("a call");
+        }
+        assert!(call(&mut runtime, which, 0, 0).is_err());
+        runtime.reset().expect("a reset");
+        assert_eq!(read_word(&runtime, data as usize) as u32, 42);
+        assert_eq!(read_word(&runtime, zeros as usize), 0);
+        assert_eq!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100), Ok(true));
+    }
+}
+
+in_this_process! {
+    handlers_of_the_host_run_in_the_midst_of_foreign_code
+    the_host_sees_its_own_handlers
+    the_processors_state_comes_back
+    sixteen_threads_run_sixteen_domains
+    a_runtime_moves_between_threads_in_the_midst_of_a_call
+    faults_of_nested_domains_end_only_their_own
+    a_forked_child_has_nothing_of_a_domain
+    a_forked_child_denies_system_calls_of_its_own_domains
+    what_the_library_may_only_read_is_not_written
+    a_reset_brings_memory_back
+}

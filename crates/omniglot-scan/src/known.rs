@@ -1,0 +1,157 @@
+//! Gadgets of the C library and the dynamic linker, which every program has.
+//!
+//! They are told by the instructions around them, since distributions strip the names; a name that
+//! is there must fit, too. Whoever loads code can replace them by equivalents that check
+//! what they do: [`Setting::Intended`] says which bytes.
+
+use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, Register};
+
+use crate::{Code, Gadget, Kind, Setting};
+
+/// The bit of `XCR0` and of masks for `XRSTOR` that stands for the keys' register (Intel SDM
+/// volume 1, chapter 13).
+const KEYS: u64 = 1 << 9;
+
+/// `mov eax, MASK; xor edx, edx`, in front of the restoring instruction.
+const MASK_LENGTH: u64 = 7;
+
+/// A gadget that is known, and what can be done about it.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// `WRPKRU` in the C library's `pkey_set`, followed by `xor eax, eax; ret`.
+    PkeySet,
+    /// `XRSTOR` of the dynamic linker, which restores a function's arguments after a first call
+    /// (`_dl_runtime_resolve_xsave`, `_dl_runtime_resolve_xsavec`, `_dl_tlsdesc_dynamic_xsave`):
+    /// `mov eax, MASK; xor edx, edx; xrstor [rsp + DISPLACEMENT]`.
+    LazyBinding {
+        /// Which registers it restores; the keys' is not among them.
+        mask: u32,
+        /// Where the registers were saved, counted from the stack pointer.
+        displacement: u32,
+    },
+}
+
+impl Known {
+    /// What it is, in a few words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PkeySet => "the C library's pkey_set",
+            Self::LazyBinding { .. } => "the dynamic linker's lazy binding",
+        }
+    }
+}
+
+/// Tells whether a gadget is a known one; `symbol` is the name of the function it is in, if known.
+#[must_use]
+pub fn known(
+    gadget: &Gadget,
+    setting: Setting,
+    code: &[Code<'_>],
+    symbol: Option<&str>,
+) -> Option<Known> {
+    let Setting::Intended { start, .. } = setting else {
+        return None;
+    };
+    match gadget.kind {
+        Kind::Wrpkru => pkey_set(start, code, symbol),
+        Kind::Xrstor => lazy_binding(start, code, symbol),
+        _ => None,
+    }
+}
+
+fn pkey_set(start: u64, code: &[Code<'_>], symbol: Option<&str>) -> Option<Known> {
+    if symbol.is_some_and(|name| name != "pkey_set") {
+        return None;
+    }
+    let [wrpkru, clear, ret] = instructions(start, code)?;
+    let is_clear = clear.mnemonic() == Mnemonic::Xor
+        && clear.op0_register() == Register::EAX
+        && clear.op1_register() == Register::EAX;
+    let fits = wrpkru.mnemonic() == Mnemonic::Wrpkru && is_clear && ret.mnemonic() == Mnemonic::Ret;
+    fits.then_some(Known::PkeySet)
+}
+
+fn lazy_binding(start: u64, code: &[Code<'_>], symbol: Option<&str>) -> Option<Known> {
+    if symbol.is_some_and(|name| !name.starts_with("_dl_")) {
+        return None;
+    }
+    let [load, clear, restore, argument] = instructions(start.checked_sub(MASK_LENGTH)?, code)?;
+    let is_clear = clear.mnemonic() == Mnemonic::Xor
+        && clear.op0_register() == Register::EDX
+        && clear.op1_register() == Register::EDX;
+    // The functions' own arguments come back from the same place.
+    let is_argument =
+        argument.code() == Opcode::Mov_r64_rm64 && argument.memory_base() == Register::RSP;
+    let mask = load.immediate32();
+    let fits = load.code() == Opcode::Mov_r32_imm32
+        && load.op0_register() == Register::EAX
+        && u64::from(mask) & KEYS == 0
+        && is_clear
+        && restore.ip() == start
+        && restore.memory_base() == Register::RSP
+        && restore.memory_index() == Register::None
+        && is_argument;
+    let displacement = u32::try_from(restore.memory_displacement64()).ok()?;
+    fits.then_some(Known::LazyBinding { mask, displacement })
+}
+
+/// As many instructions as asked for, from `start` on.
+fn instructions<const COUNT: usize>(start: u64, code: &[Code<'_>]) -> Option<[Instruction; COUNT]> {
+    let bytes = code.iter().find_map(|range| range.from(start))?;
+    let mut decoder = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE);
+    let decoded = [(); COUNT].map(|()| decoder.decode());
+    let valid = decoded.iter().all(|instruction| !instruction.is_invalid());
+    valid.then_some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, known};
+    use crate::{Code, Kind, find, setting};
+
+    /// What is made of the only gadget in these bytes.
+    fn judged(bytes: &[u8], symbol: Option<&str>) -> Option<Known> {
+        let code = [Code { address: 0x1000, bytes }];
+        let gadgets = find(&code, Kind::changes_keys);
+        assert_eq!(gadgets.len(), 1);
+        known(&gadgets[0], setting(&gadgets[0], &code, &[0x1000]), &code, symbol)
+    }
+
+    /// `mov eax, mask; xor edx, edx; xrstor [rsp+0x40]; mov r9, [rsp+0x30]`.
+    fn restoring(mask: [u8; 4]) -> Vec<u8> {
+        let rest = [0x31, 0xd2, 0x0f, 0xae, 0x6c, 0x24, 0x40, 0x4c, 0x8b, 0x4c, 0x24, 0x30];
+        [&[0xb8][..], &mask, &rest].concat()
+    }
+
+    #[test]
+    fn the_two_kinds_are_known() {
+        let wrpkru = [0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3];
+        assert_eq!(judged(&wrpkru, Some("pkey_set")), Some(Known::PkeySet));
+        let expected = Some(Known::LazyBinding { mask: 0xee, displacement: 0x40 });
+        assert_eq!(judged(&restoring([0xee, 0, 0, 0]), None), expected);
+        let name = Some("_dl_runtime_resolve_xsavec");
+        assert_eq!(judged(&restoring([0xee, 0, 0, 0]), name), expected);
+    }
+
+    #[test]
+    fn similar_ones_are_not() {
+        assert_eq!(judged(&[0x0f, 0x01, 0xef, 0x90, 0x90, 0xc3], Some("pkey_set")), None);
+        assert_eq!(judged(&[0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3], Some("mine")), None);
+        // The mask that restores the keys.
+        assert_eq!(judged(&restoring([0xee, 2, 0, 0]), None), None);
+        assert_eq!(judged(&restoring([0xee, 0, 0, 0]), Some("mine")), None);
+        // Through another register than the stack's.
+        let mut other = restoring([0xee, 0, 0, 0]);
+        other.splice(7..12, [0x0f, 0xae, 0x6b, 0x40]);
+        assert_eq!(judged(&other, None), None);
+    }
+
+    #[test]
+    fn what_is_hidden_is_never_known() {
+        let mut hidden = vec![0xb0]; // mov al, 0x0f; add edi, ebp
+        hidden.extend([0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3]);
+        assert_eq!(judged(&hidden, Some("pkey_set")), None);
+    }
+}

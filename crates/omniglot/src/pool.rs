@@ -1,0 +1,413 @@
+//! Instances of one library, shared by threads or jobs that use one at a time.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use omniglot_core::{Library, Result};
+
+/// Instances of one library, for more jobs than there are instances.
+///
+/// An instance is made when a job asks for one and none is idle, up to the pool's size.
+/// A job gets a [`Pooled`] guard, which derefs to the instance and gives it back when it
+/// is dropped, also by a panic. It is then *reset*: the next job finds nothing of the
+/// one before, and a poisoned instance is good again. The job that gives it back pays
+/// for that; [`Builder::spares`](crate::Builder::spares) keeps it cheap. An instance that
+/// cannot be reset is dropped, and made anew when somebody needs it. A time limit that a
+/// job sets outlives the reset: set it in the factory, or in every job.
+///
+/// Works with every runtime.
+///
+/// ```
+/// use omniglot::{Library, Pool, Result};
+///
+/// /// `build` is, say, `|| Png::builder().build()`.
+/// fn work<L: Library>(build: impl Fn() -> Result<L> + Send + Sync + 'static) -> Result<()> {
+///     let pool = Pool::new(4, build);
+///     std::thread::scope(|scope| {
+///         let jobs: Vec<_> = (0..16)
+///             .map(|_| {
+///                 scope.spawn(|| -> Result<()> {
+///                     let mut library = pool.get()?; // waits until one is free
+///                     one_job(&mut *library)
+///                 })
+///             })
+///             .collect();
+///         jobs.into_iter().try_for_each(|job| job.join().expect("a job panicked"))
+///     })
+/// }
+///
+/// fn one_job<L: Library>(library: &mut L) -> Result<()> {
+///     // calls of the library's functions
+/// #   assert_eq!(library.poisoned(), None);
+///     Ok(())
+/// }
+/// ```
+pub struct Pool<L: Library> {
+    factory: Box<dyn Fn() -> Result<L> + Send + Sync>,
+    size: usize,
+    keeps_state: bool,
+    state: Mutex<State<L>>,
+    returned: Condvar,
+}
+
+struct State<L> {
+    idle: Vec<L>,
+    /// How many there are, the ones in use and in the making included.
+    count: usize,
+}
+
+/// What an asker gets to do.
+enum Turn<L> {
+    Use(L),
+    /// There is room for one more.
+    Make,
+    Wait,
+}
+
+impl<L> State<L> {
+    fn turn(&mut self, size: usize) -> Turn<L> {
+        if let Some(instance) = self.idle.pop() {
+            return Turn::Use(instance);
+        }
+        if self.count < size {
+            self.count += 1;
+            return Turn::Make;
+        }
+        Turn::Wait
+    }
+}
+
+impl<L: Library> Pool<L> {
+    /// A pool of at most `size` instances (at least 1), which `factory` makes when they
+    /// are needed.
+    pub fn new(size: usize, factory: impl Fn() -> Result<L> + Send + Sync + 'static) -> Self {
+        Self {
+            factory: Box::new(factory),
+            size: size.max(1),
+            keeps_state: false,
+            state: Mutex::new(State { idle: Vec::new(), count: 0 }),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Resets only poisoned instances: whatever a job leaves in the library's memory,
+    /// the next job's foreign code finds and can use. For jobs that trust each other
+    /// with their data, *and* trust that none of them lets an attacker in: a library
+    /// that one job's input took over stays taken over for the jobs that follow.
+    #[must_use]
+    pub fn keep_state_between_trusting_jobs(mut self) -> Self {
+        self.keeps_state = true;
+        self
+    }
+
+    /// The most instances that there are at a time.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// An instance; waits until one is free.
+    ///
+    /// A job that asks for a second one while it has one can wait for itself.
+    ///
+    /// # Errors
+    /// What the factory says, if a new instance was to be made.
+    pub fn get(&self) -> Result<Pooled<'_, L>> {
+        loop {
+            // No wait is as long as that; should one be, it begins anew.
+            if let Some(instance) = self.get_timeout(Duration::MAX)? {
+                return Ok(instance);
+            }
+        }
+    }
+
+    /// An instance, if one is free now or can be made.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn try_get(&self) -> Result<Option<Pooled<'_, L>>> {
+        self.get_timeout(Duration::ZERO)
+    }
+
+    /// An instance, if one gets free in time. Making one may take longer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_timeout(&self, limit: Duration) -> Result<Option<Pooled<'_, L>>> {
+        let begin = Instant::now();
+        let mut state = self.state();
+        loop {
+            match state.turn(self.size) {
+                Turn::Use(instance) => return Ok(Some(self.lend(instance))),
+                Turn::Make => {
+                    drop(state);
+                    return self.make().map(Some);
+                }
+                Turn::Wait => {}
+            }
+            let left = limit.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let waited = self.returned.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The lock is never held while foreign code, a factory or a closure runs, so a
+    /// panic of theirs cannot leave the state half changed.
+    fn state(&self) -> MutexGuard<'_, State<L>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    const fn lend(&self, instance: L) -> Pooled<'_, L> {
+        Pooled { pool: self, instance: Some(instance) }
+    }
+
+    /// Makes an instance, for which there is room.
+    fn make(&self) -> Result<Pooled<'_, L>> {
+        let mut place = Place::new(self);
+        place.instance = Some((self.factory)()?);
+        Ok(Pooled { pool: self, instance: place.keep() })
+    }
+
+    /// Whether the instance may serve another job.
+    fn refresh(&self, instance: &mut L) -> bool {
+        if self.keeps_state && instance.poisoned().is_none() {
+            return true;
+        }
+        instance.reset().is_ok()
+    }
+
+    fn take_back(&self, instance: Option<L>) {
+        let mut state = self.state();
+        match instance {
+            Some(instance) => state.idle.push(instance),
+            None => state.count -= 1,
+        }
+        drop(state);
+        self.returned.notify_one();
+    }
+}
+
+impl<L: Library> fmt::Debug for Pool<L> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        out.debug_struct("Pool")
+            .field("size", &self.size)
+            .field("count", &state.count)
+            .field("idle", &state.idle.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The place of an instance in its pool. Gives instance or room back, also where making
+/// or resetting the instance panics.
+struct Place<'pool, L: Library> {
+    pool: &'pool Pool<L>,
+    instance: Option<L>,
+    kept: bool,
+}
+
+impl<'pool, L: Library> Place<'pool, L> {
+    const fn new(pool: &'pool Pool<L>) -> Self {
+        Self { pool, instance: None, kept: false }
+    }
+
+    /// Hands the instance over, with its place.
+    fn keep(mut self) -> Option<L> {
+        self.kept = true;
+        self.instance.take()
+    }
+}
+
+impl<L: Library> Drop for Place<'_, L> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.pool.take_back(self.instance.take());
+        }
+    }
+}
+
+/// An instance of a [`Pool`]; it goes back when this is dropped.
+pub struct Pooled<'pool, L: Library> {
+    pool: &'pool Pool<L>,
+    /// There until it is dropped.
+    instance: Option<L>,
+}
+
+impl<L: Library> Drop for Pooled<'_, L> {
+    fn drop(&mut self) {
+        let Some(mut instance) = self.instance.take() else { return };
+        let mut place = Place::new(self.pool);
+        if self.pool.refresh(&mut instance) {
+            place.instance = Some(instance);
+        }
+        // One that is of no use is gone before somebody makes another in its place.
+    }
+}
+
+/// Of the guard's instance, which only `drop` takes.
+const NEVER_EMPTY: &str = "a guard has its instance until it is dropped";
+
+impl<L: Library> Deref for Pooled<'_, L> {
+    type Target = L;
+    fn deref(&self) -> &L {
+        self.instance.as_ref().unwrap_or_else(|| unreachable!("{NEVER_EMPTY}"))
+    }
+}
+
+impl<L: Library> DerefMut for Pooled<'_, L> {
+    fn deref_mut(&mut self) -> &mut L {
+        self.instance.as_mut().unwrap_or_else(|| unreachable!("{NEVER_EMPTY}"))
+    }
+}
+
+impl<L: Library + fmt::Debug> fmt::Debug for Pooled<'_, L> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Pooled").field(&self.instance).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use omniglot_core::{Cause, Description, Error};
+    use omniglot_linux::Linux;
+
+    use super::*;
+
+    /// An instance without a runtime, whose resets fail while `refused` is not 0.
+    #[derive(Debug, Default)]
+    struct Fake {
+        poison: Option<Cause>,
+        lives: usize,
+        refused: Arc<AtomicUsize>,
+    }
+
+    impl Library for Fake {
+        type Runtime = Linux;
+        const DESCRIPTION: Description =
+            Description { name: "fake", image: &[], shims: 0, slots: 0, functions: &[] };
+        fn assemble(_: Linux) -> Self {
+            Self::default()
+        }
+        fn reset(&mut self) -> Result<()> {
+            if self.refused.load(Ordering::SeqCst) > 0 {
+                return Err(Error::NoKeyLeft);
+            }
+            self.poison = None;
+            self.lives += 1;
+            Ok(())
+        }
+        fn poisoned(&self) -> Option<Cause> {
+            self.poison
+        }
+    }
+
+    /// A pool and how many instances it made.
+    fn counted(size: usize) -> (Pool<Fake>, Arc<AtomicUsize>) {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let pool = Pool::new(size, move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(Fake::default())
+        });
+        (pool, made)
+    }
+
+    #[test]
+    fn pools_are_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Pool<Fake>>();
+    }
+
+    #[test]
+    fn instances_are_made_when_needed_and_used_again() {
+        let (pool, made) = counted(3);
+        assert_eq!(made.load(Ordering::SeqCst), 0);
+        for lives in 0..5 {
+            assert_eq!(pool.get().unwrap().lives, lives, "reset each time it came back");
+        }
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+        let all = [pool.get().unwrap(), pool.get().unwrap(), pool.get().unwrap()];
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+        assert!(pool.try_get().unwrap().is_none());
+        assert!(pool.get_timeout(Duration::from_millis(5)).unwrap().is_none());
+        drop(all);
+        assert!(pool.try_get().unwrap().is_some());
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn who_waits_gets_what_comes_back() {
+        let (pool, _) = counted(1);
+        let first = pool.get().unwrap();
+        std::thread::scope(|scope| {
+            let waiting = [(); 3].map(|()| scope.spawn(|| pool.get().unwrap().lives));
+            drop(first);
+            let mut lives = waiting.map(|thread| thread.join().unwrap());
+            lives.sort_unstable();
+            assert_eq!(lives, [1, 2, 3]);
+        });
+    }
+
+    #[test]
+    fn a_factory_that_fails_or_panics_leaves_its_room() {
+        let attempts = AtomicUsize::new(0);
+        let pool = Pool::new(1, move || match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Error::NoKeyLeft),
+            1 => resume_unwind(Box::new("in the factory")),
+            _ => Ok(Fake::default()),
+        });
+        assert_eq!(pool.get().map(drop), Err(Error::NoKeyLeft));
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.get().map(drop))).is_err());
+        assert!(pool.try_get().unwrap().is_some());
+    }
+
+    #[test]
+    fn an_instance_that_cannot_be_reset_is_replaced() {
+        let (pool, made) = counted(1);
+        let instance = pool.get().unwrap();
+        let refused = Arc::clone(&instance.refused);
+        refused.store(1, Ordering::SeqCst);
+        drop(instance);
+        assert_eq!(Arc::strong_count(&refused), 1, "it is gone");
+        assert_eq!(pool.try_get().unwrap().unwrap().lives, 0);
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn an_instance_comes_back_from_a_panic_reset() {
+        let (pool, made) = counted(1);
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let _instance = pool.get().unwrap();
+            resume_unwind(Box::new("in a job"))
+        }));
+        assert!(panic.is_err());
+        assert_eq!(pool.get().unwrap().lives, 1);
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn trusting_jobs_keep_all_but_poison() {
+        let (pool, _) = counted(1);
+        let pool = pool.keep_state_between_trusting_jobs();
+        drop(pool.get().unwrap());
+        assert_eq!(pool.get().unwrap().lives, 0);
+        pool.get().unwrap().poison = Some(Cause::Fault);
+        let instance = pool.get().unwrap();
+        assert_eq!((instance.lives, instance.poison), (1, None));
+    }
+
+    #[test]
+    fn there_is_room_for_one_at_least() {
+        assert_eq!(counted(0).0.size(), 1);
+        assert!(counted(0).0.try_get().unwrap().is_some());
+    }
+}

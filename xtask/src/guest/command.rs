@@ -1,0 +1,162 @@
+//! `cargo xtask guest`: the command line.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::{Accelerator, Guest, Stream};
+use crate::setup;
+use crate::workspace::Workspace;
+
+/// The exit status which says that the machine failed, not the program in it.
+const MACHINE_FAILED: u8 = 125;
+
+/// What a guest can be told, shown below the options.
+const HELP: &str = "\
+The program gets the libraries that it needs, busybox, /proc, /sys, /dev and /tmp, but no other
+files of this machine, unless they are named. It runs as root, in an empty directory called like
+this one. It has no input, unless --stdin is given, and none of this machine's environment; that
+it runs in a guest it can tell by the variable OMNIGLOT_GUEST.
+
+Its output and its exit status are passed on, 128 and the signal's number if a signal ended it.
+The exit status is 125 if the machine failed.";
+
+/// What `cargo xtask guest` is told.
+#[derive(Args, Debug)]
+#[command(after_help = HELP, override_usage = "cargo xtask guest [OPTIONS] -- PROGRAM [ARGS]...")]
+pub(crate) struct Arguments {
+    /// Start this kernel [default: Debian's 6.12 for clouds]
+    #[arg(long, value_name = "FILE")]
+    kernel: Option<PathBuf>,
+
+    /// How many processors the machine has
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    cpus: u32,
+
+    /// How much memory it has
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(128..))]
+    memory: u32,
+
+    /// What executes its instructions
+    #[arg(long, value_enum, default_value_t)]
+    accel: Accelerator,
+
+    /// Stop it after so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+
+    /// A file or directory to be there, or a shared library's name (may be repeated)
+    #[arg(long, value_name = "PATH")]
+    file: Vec<PathBuf>,
+
+    /// An environment variable; a name alone takes this machine's value (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<OsString>,
+
+    /// Read the standard input to its end and give it to the program
+    #[arg(long)]
+    stdin: bool,
+
+    /// Only see to it that guests can be had
+    #[arg(long, conflicts_with = "command")]
+    check: bool,
+
+    /// The program and its arguments
+    #[arg(last = true, required_unless_present = "check", value_name = "PROGRAM")]
+    command: Vec<OsString>,
+}
+
+impl Arguments {
+    /// Runs the program and passes its output and its exit status on.
+    pub(crate) fn run(self) -> ExitCode {
+        match self.run_guest() {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(MACHINE_FAILED)
+            }
+        }
+    }
+
+    fn run_guest(self) -> Result<u8> {
+        let workspace = Workspace::load()?;
+        if self.check {
+            return setup::kernel(&workspace).map(|_| 0);
+        }
+        self.guest()?.run(&workspace, pass_on)
+    }
+
+    fn guest(self) -> Result<Guest> {
+        let mut input = Vec::new();
+        if self.stdin {
+            io::stdin().read_to_end(&mut input).context("could not read the standard input")?;
+        }
+        let variables = self.env.iter().map(|text| variable(text)).collect::<Result<_>>()?;
+        let mut command = self.command.into_iter();
+        let program = command.next().context("there is no program to run")?;
+        Ok(Guest {
+            kernel: self.kernel,
+            cpus: self.cpus,
+            memory: self.memory,
+            accelerator: self.accel,
+            timeout: Duration::from_secs(self.timeout),
+            files: self.file,
+            variables,
+            input,
+            program,
+            arguments: command.collect(),
+        })
+    }
+}
+
+/// The name and value that `NAME=VALUE`, or `NAME`, stands for.
+fn variable(text: &OsStr) -> Result<(OsString, OsString)> {
+    let bytes = text.as_bytes();
+    let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+        Some(0) => bail!("--env {}: there is no name before the `=`", text.display()),
+        Some(place) => {
+            (OsStr::from_bytes(&bytes[..place]), OsStr::from_bytes(&bytes[place + 1..]).to_owned())
+        }
+        None => match env::var_os(text) {
+            Some(value) => (text, value),
+            None => bail!("--env {0}: there is no variable {0} here", text.display()),
+        },
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn pass_on(stream: Stream, bytes: &[u8]) -> Result<()> {
+    let written = match stream {
+        Stream::Out => {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        Stream::Err => io::stderr().write_all(bytes),
+    };
+    written.context("could not pass the program's output on")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::variable;
+
+    #[test]
+    fn variables_are_given_or_inherited() {
+        let given = variable(OsStr::new("A=b=c")).unwrap();
+        assert_eq!(given, ("A".into(), "b=c".into()));
+        let inherited = variable(OsStr::new("PATH")).unwrap();
+        assert_eq!(Some(inherited.1), std::env::var_os("PATH"));
+        for wrong in ["=b", "OMNIGLOT_NO_SUCH_VARIABLE"] {
+            assert!(variable(OsStr::new(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

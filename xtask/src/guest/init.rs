@@ -1,0 +1,104 @@
+//! What a guest does from its kernel's start to its end: the shell script `init.sh`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::Duration;
+
+use super::MARK;
+use super::tree::{Node, Tree};
+
+/// The first process, run by busybox's shell.
+const SCRIPT: &str = include_str!("init.sh");
+
+/// The environment of every program in a guest; later entries win.
+const VARIABLES: [(&str, &str); 4] = [
+    ("HOME", "/root"),
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("USER", "root"),
+    (MARK, "1"),
+];
+
+/// What the guest is to start once it is up.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub(super) program: &'a Path,
+    pub(super) arguments: &'a [OsString],
+    pub(super) variables: &'a [(OsString, OsString)],
+    pub(super) directory: &'a Path,
+    pub(super) input: &'a [u8],
+    /// When the guest ends by itself, if nobody outside ended it.
+    pub(super) timeout: Duration,
+}
+
+/// Adds the first process, and what it is to start.
+pub(super) fn add(tree: &mut Tree, start: &Start<'_>) {
+    let mut put = |path: &str, bytes: Vec<u8>, executable| {
+        tree.put(Path::new(path), Node::Made { bytes, executable });
+    };
+    put("/init", SCRIPT.as_bytes().to_vec(), true);
+    put("/omniglot/command", command(start), true);
+    put("/omniglot/input", start.input.to_vec(), false);
+    put("/omniglot/timeout", start.timeout.as_secs().to_string().into_bytes(), false);
+}
+
+/// A script that becomes the program.
+fn command(start: &Start<'_>) -> Vec<u8> {
+    let mut words = vec![OsString::from("exec"), "/omniglot/busybox".into()];
+    words.extend(["env".into(), "-i".into()]);
+    words.extend(VARIABLES.iter().map(|(name, value)| quote_pair(name.as_ref(), value.as_ref())));
+    words.extend(start.variables.iter().map(|(name, value)| quote_pair(name, value)));
+    words.push(quote(start.program.as_os_str()));
+    words.extend(start.arguments.iter().map(|argument| quote(argument)));
+    let mut script = OsString::from("cd ");
+    script.push(quote(start.directory.as_os_str()));
+    script.push("\n");
+    script.push(words.join(OsStr::new(" ")));
+    script.push("\n");
+    script.into_vec()
+}
+
+fn quote_pair(name: &OsStr, value: &OsStr) -> OsString {
+    let mut pair = name.to_owned();
+    pair.push("=");
+    pair.push(value);
+    quote(&pair)
+}
+
+/// A word of which a shell changes nothing: in single quotes only these are special.
+fn quote(word: &OsStr) -> OsString {
+    let mut quoted = vec![b'\''];
+    for byte in word.as_bytes() {
+        match byte {
+            b'\'' => quoted.extend_from_slice(b"'\\''"),
+            _ => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'\'');
+    OsString::from_vec(quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::process::Command;
+
+    use super::quote;
+
+    #[test]
+    fn a_shell_gives_back_what_was_quoted() {
+        for word in ["", "plain", "two words", "it's", "$HOME `id` \\ \" \n # ~ *", "\u{e9}"] {
+            check(word.into());
+        }
+        check(OsString::from_vec((1..=255).collect()));
+    }
+
+    #[track_caller]
+    fn check(word: OsString) {
+        let mut script = OsString::from("printf %s ");
+        script.push(quote(&word));
+        let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        assert_eq!(output.stdout, word.as_bytes());
+    }
+}

@@ -1,0 +1,190 @@
+//! Starting QEMU, and watching it until it ends.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, process, thread};
+
+use anyhow::{Context, Error, Result};
+
+use super::init::Start;
+use super::relay::{Relay, Stream};
+use super::{Accelerator, Guest, archive, failure, files, program};
+use crate::workspace::Workspace;
+
+/// How long to wait before looking at the guest again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How much later than from the outside the guest is ended from within.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The kernel's parameters: little output; one processor, to which `init.sh` adds the others; no
+/// checks of clocks and ciphers, which take time; an unforeseen event ends the machine.
+const PARAMETERS: &str =
+    "console=ttyS0 quiet maxcpus=1 tsc=reliable lpj=10000000 cryptomgr.notests oops=panic panic=-1";
+
+/// How often to start a machine whose kernel panics before it runs anything. QEMU's emulation of
+/// several processors at once is not perfect, and it suffers if the machine is busy.
+const MOST_STARTS: u32 = 3;
+
+/// The ports through which things come out of the guest, and the files they are written to.
+const PORTS: [&str; 3] = [OUT, ERR, STATUS];
+const OUT: &str = "out";
+const ERR: &str = "err";
+const STATUS: &str = "status";
+
+/// A guest that is ready to start, in a directory of its own that goes when it goes.
+pub(super) struct Run {
+    directory: PathBuf,
+    qemu: Command,
+    timeout: Duration,
+}
+
+impl Run {
+    /// Packs what the guest needs.
+    pub(super) fn prepare(guest: &Guest, workspace: &Workspace, kernel: &Path) -> Result<Self> {
+        let here = env::current_dir().context("could not tell the current directory")?;
+        let kernel = here.join(kernel);
+        File::open(&kernel).with_context(|| format!("could not open {}", kernel.display()))?;
+        let program = program::find(&guest.program, &here)?;
+        let start = Start {
+            program: &program,
+            arguments: &guest.arguments,
+            variables: &guest.variables,
+            directory: &here,
+            input: &guest.input,
+            timeout: guest.timeout + GRACE,
+        };
+        let tree = files::collect(&program, &guest.files, &here, &start)?;
+        let directory = new_directory(workspace)?;
+        let qemu = command(guest, &directory, &kernel);
+        let run = Self { directory, qemu, timeout: guest.timeout };
+        archive::write(&tree, &run.path("initramfs"))?;
+        Ok(run)
+    }
+
+    /// Runs the guest to its end and returns the program's exit status.
+    pub(super) fn run(mut self, mut print: impl FnMut(Stream, &[u8]) -> Result<()>) -> Result<u8> {
+        let mut starts = 1;
+        loop {
+            match self.start(&mut print)? {
+                End::Status(status) => return Ok(status),
+                End::Failure(_) if starts < MOST_STARTS && self.panicked_early() => starts += 1,
+                End::Failure(error) => return Err(error),
+            }
+        }
+    }
+
+    fn start(&mut self, print: &mut impl FnMut(Stream, &[u8]) -> Result<()>) -> Result<End> {
+        let log = File::create(self.path("log")).context("could not create a log")?;
+        self.qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let child = self.qemu.spawn().context("could not start qemu-system-x86_64")?;
+        let mut machine = Machine(child);
+        let mut relays =
+            [Relay::new(Stream::Out, &self.path(OUT)), Relay::new(Stream::Err, &self.path(ERR))];
+        let ended = self.watch(&mut machine, || {
+            relays.iter_mut().try_for_each(|relay| relay.run(&mut *print))
+        })?;
+        let Some(status) = ended else {
+            return Ok(End::Failure(failure::timed_out(self.timeout, &self.path("console"))));
+        };
+        Ok(match self.status() {
+            Some(status) => End::Status(status),
+            None => End::Failure(failure::ended(status, &self.path("log"), &self.path("console"))),
+        })
+    }
+
+    /// Waits until the machine ends, unless it runs for too long.
+    fn watch(
+        &self,
+        machine: &mut Machine,
+        mut relay: impl FnMut() -> Result<()>,
+    ) -> Result<Option<ExitStatus>> {
+        let started = Instant::now();
+        loop {
+            // First this, then the output: all that was printed before the end is then read.
+            let ended = machine.0.try_wait().context("could not wait for QEMU to end")?;
+            relay()?;
+            if ended.is_some() || started.elapsed() > self.timeout {
+                return Ok(ended);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// The exit status that came out of the guest, if it came.
+    fn status(&self) -> Option<u8> {
+        let said = fs::read_to_string(self.path(STATUS)).ok()?;
+        said.strip_prefix("started\nended ")?.strip_suffix('\n')?.parse().ok()
+    }
+
+    /// Whether the kernel gave up before the program was started.
+    fn panicked_early(&self) -> bool {
+        let said = fs::read(self.path(STATUS)).unwrap_or_default();
+        said.is_empty() && failure::panic(&self.path("console")).is_some()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // What is left behind goes when the target directory is cleaned.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// How a start of the machine ended.
+enum End {
+    /// With the program's exit status.
+    Status(u8),
+    /// Without, for this reason.
+    Failure(Error),
+}
+
+/// A running QEMU, which never outlives this.
+struct Machine(Child);
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail if it has ended, as it should have.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn new_directory(workspace: &Workspace) -> Result<PathBuf> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("run-{}-{number}", process::id());
+    let directory = workspace.guest_directory().join(name);
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("could not create {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// QEMU with its arguments. It runs in `directory`, so that it needs no paths but the kernel's,
+/// since in most of its arguments a comma would have to be written twice.
+fn command(guest: &Guest, directory: &Path, kernel: &Path) -> Command {
+    let (accelerator, processor) = match guest.accelerator {
+        Accelerator::Tcg => ("tcg,thread=multi", "max"),
+        Accelerator::Kvm => ("kvm", "host"),
+    };
+    let mut command = Command::new("qemu-system-x86_64");
+    command.current_dir(directory);
+    command.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+    command.args(["-accel", accelerator, "-cpu", processor]);
+    command.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
+    command.arg("-kernel").arg(kernel);
+    command.args(["-initrd", "initramfs", "-append", PARAMETERS]);
+    command.args(["-serial", "file:console", "-device", "virtio-serial-pci"]);
+    for port in PORTS {
+        command.args(["-chardev", &format!("file,id={port},path={port}")]);
+        command.args(["-device", &format!("virtserialport,chardev={port},name={port}")]);
+    }
+    command
+}
