@@ -3,6 +3,8 @@
 //!
 //! Each escape is one entry of a table: its name, what must come of it, and how the
 //! host walks into it. Each has a host of its own, since one that succeeds may end it.
+//! `unprotected::` are those that a runtime without protection stops, too; `keys::`
+//! are all of them, on a machine with protection keys.
 #![allow(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -13,10 +15,26 @@ mod escapes;
 
 use std::process::ExitCode;
 
-use libtest_mimic::Arguments;
+use attacks::home::Home;
+use escapes::homes::{KEYS, UNPROTECTED};
+use libtest_mimic::{Arguments, Trial};
+use omniglot::{ProtectionKeys, Runtime};
 
 fn main() -> ExitCode {
-    let mut trials = attacks::trials(escapes::homes::UNPROTECTED);
-    trials.extend(escapes::trials(escapes::homes::UNPROTECTED));
+    let mut trials = all(UNPROTECTED);
+    let keys = all(KEYS);
+    match ProtectionKeys::check() {
+        Ok(()) => trials.extend(keys),
+        Err(lack) => {
+            eprintln!("{} tests behind protection keys are ignored: {lack}", keys.len());
+            trials.extend(keys.into_iter().map(|trial| trial.with_ignored_flag(true)));
+        }
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn all<R: Runtime>(home: Home<R>) -> Vec<Trial> {
+    let mut trials = attacks::trials(home);
+    trials.extend(escapes::trials(home));
+    trials
 }

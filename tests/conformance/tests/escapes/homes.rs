@@ -1,7 +1,7 @@
 //! The runtimes that run libraries in the host's own process.
 #![allow(unsafe_code)]
 
-use omniglot::{Description, Interrupter, IsolationKind, Result, Unprotected};
+use omniglot::{Description, InterruptHandle, IsolationKind, ProtectionKeys, Result, Unprotected};
 
 use crate::attacks::home::{Home, options};
 
@@ -10,10 +10,22 @@ pub(crate) const UNPROTECTED: Home<Unprotected> = Home {
     prefix: "unprotected::",
     isolation: IsolationKind::Unprotected,
     start: start_unprotected,
-    interrupt: Interrupter::interrupt,
+    interrupt: InterruptHandle::interrupt,
 };
 
 fn start_unprotected(description: &Description) -> Result<Unprotected> {
     // SAFETY: attacks that touch memory of the host are not run on this runtime.
     unsafe { Unprotected::start(description, &options()) }
+}
+
+/// The runtime behind protection keys.
+pub(crate) const KEYS: Home<ProtectionKeys> = Home {
+    prefix: "keys::",
+    isolation: IsolationKind::ProtectionKeys,
+    start: start_behind_keys,
+    interrupt: InterruptHandle::interrupt,
+};
+
+fn start_behind_keys(description: &Description) -> Result<ProtectionKeys> {
+    ProtectionKeys::start(description, &options())
 }
