@@ -23,6 +23,9 @@ use omniglot::{ProtectionKeys, Runtime};
 fn main() -> ExitCode {
     let mut trials = all(UNPROTECTED);
     let keys = all(KEYS);
+    if attacks::isolated::is_serving() {
+        return attacks::isolated::serve();
+    }
     match ProtectionKeys::check() {
         Ok(()) => trials.extend(keys),
         Err(lack) => {

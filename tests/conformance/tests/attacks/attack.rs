@@ -1,14 +1,14 @@
 //! What an attack is, and how one is run.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, FaultKind, IsolationKind, Result, Runtime};
 
 use super::canaries::{Targets, with_canaries};
-use super::home::Home;
+use super::home::{Home, short_limit};
 use super::hostile::{self, Hostile};
+use super::kept::Kept;
 
 pub(crate) type Api<R> = hostile::Api<R>;
 
@@ -82,7 +82,7 @@ pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
 
 /// Limits calls that are known to run on for ever.
 pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
-    api.set_timeout(Some(Duration::from_millis(50)));
+    api.set_timeout(Some(short_limit()));
 }
 
 impl<R: Runtime> Attack<R> {
@@ -143,7 +143,7 @@ impl Must {
 /// After an error that poisons, no foreign code runs; otherwise whatever the
 /// library does now, each call ends.
 fn check_aftermath<R: Runtime>(
-    mut library: Hostile<R>,
+    mut library: Kept<Hostile<R>>,
     error: Option<Error>,
 ) -> Result<(), Failed> {
     let poisons = error.and_then(|error| error.poisons());

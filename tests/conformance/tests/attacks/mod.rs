@@ -7,6 +7,7 @@ pub(crate) mod endings;
 pub(crate) mod home;
 pub(crate) mod instructions;
 pub(crate) mod isolated;
+pub(crate) mod kept;
 pub(crate) mod memory;
 pub(crate) mod pointers;
 pub(crate) mod processes;

@@ -33,10 +33,11 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         let install = move || install(libc::SIGUSR1, handler, flags);
         let before = escape(format!("signals::earlier_{name}"), Must::Pass, |api, _| busy(api));
         all.push(before.preceded_by(install));
-        all.push(escape(format!("signals::later_{name}"), Must::Pass, move |api, _| {
+        let after = escape(format!("signals::later_{name}"), Must::Pass, move |api, _| {
             install();
             busy(api)
-        }));
+        });
+        all.push(after.alone());
     }
     all.extend(several_signals());
     all.extend(odd_moments());
