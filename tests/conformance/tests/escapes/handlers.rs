@@ -5,13 +5,15 @@ use std::arch::asm;
 use std::cell::Cell;
 use std::mem::zeroed;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::state;
 
 /// How often handlers ran.
 static RUNS: AtomicU64 = AtomicU64::new(0);
+/// Where the last frame was: what `rt_sigreturn` would find there.
+static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// What a handler found that no handler should find: bits.
 static BROKEN: AtomicU64 = AtomicU64::new(0);
 
@@ -39,7 +41,8 @@ pub(crate) enum Handler {
     Raises,
 }
 
-extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    FRAME.store(context.addr(), Ordering::Relaxed);
     look();
 }
 
@@ -76,6 +79,11 @@ fn note(broken: bool, what: u64) {
 /// How often handlers ran so far.
 pub(crate) fn runs() -> u64 {
     RUNS.load(Ordering::Relaxed)
+}
+
+/// The stack pointer with which the last handler's `rt_sigreturn` was made.
+pub(crate) fn last_frame() -> usize {
+    FRAME.load(Ordering::Relaxed)
 }
 
 /// What handlers found that they should not; empty if nothing.

@@ -2,8 +2,11 @@
 
 pub(crate) mod escape;
 mod forks;
+mod gate;
 pub(crate) mod handlers;
 pub(crate) mod homes;
+mod jumps;
+mod memory;
 mod nesting;
 mod registers;
 mod signals;
@@ -27,6 +30,8 @@ use crate::attacks::home::Home;
 /// All of them, as tests of one runtime.
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
+        memory::escapes(home),
+        jumps::escapes(home),
         registers::escapes(),
         stacks::escapes(),
         signals::escapes(home),
