@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::riscv;
 use crate::guest;
 use crate::setup::Task;
 use crate::test::suites;
@@ -59,6 +60,8 @@ pub(crate) enum Action {
     /// Check formatting, clippy's lints and the documentation
     Lint,
 
+    /// Build a package's program for RISC-V and run it in QEMU
+    Emulate(riscv::Options),
     /// Run a program of this machine in a virtual one that has protection keys
     Guest(Box<guest::Arguments>),
 }
@@ -71,6 +74,7 @@ impl Action {
             Self::Test { .. } => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
         }
     }

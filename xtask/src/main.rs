@@ -14,6 +14,7 @@ mod guest;
 mod lint;
 mod log;
 mod progress;
+mod riscv;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only } => test::run(&only, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Emulate(options) => riscv::emulate(&options),
         Action::Guest(arguments) => Ok(arguments.run()),
     }
 }

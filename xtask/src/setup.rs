@@ -16,13 +16,17 @@ use self::apt::Way;
 pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;
-use self::packages::{Package, missing};
+use self::packages::{Package, lacks_riscv_target, missing};
+use crate::riscv;
 
 /// Makes sure that what `task` needs is installed; `asked` is whether the user said `--install`.
 ///
 /// Returns whether the task can go on. If not, the user has been told what to do.
 pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
     let machine = Machine::this();
+    if lacks_riscv_target(task, &machine) && Way::choose(&machine, asked).is_some() {
+        riscv::add_target();
+    }
     let lacking = missing(task, &machine);
     if lacking.is_empty() {
         return Ok(true);

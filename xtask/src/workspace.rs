@@ -40,6 +40,11 @@ impl Workspace {
         &self.workspace_root
     }
 
+    /// Where what is built under `name`, apart from the ordinary builds, belongs.
+    pub(crate) fn target(&self, name: &str) -> PathBuf {
+        self.target_directory.join(name)
+    }
+
     /// Where the log called `name` belongs.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.target_directory.join("xtask").join(format!("{name}.log"))

@@ -1,4 +1,7 @@
 //! Compiles the shims and links them with the library into the image.
+//!
+//! For Linux that is a shared object; for a machine without an operating system it is
+//! everything, the C library included, linked to one region of memory.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +10,8 @@ use std::process::{Command, Output};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Result, paths};
+use crate::flat::{self, Memory, SPECS};
+use crate::{Error, Result, output, paths};
 
 /// What linking came to.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Compiler<'a> {
     link: &'a Link,
     tool: cc::Tool,
     directory: PathBuf,
+    /// Where a flat image is linked to.
+    memory: Option<Memory>,
 }
 
 impl<'a> Compiler<'a> {
@@ -35,22 +41,24 @@ impl<'a> Compiler<'a> {
         target: &Target,
         directory: &Path,
     ) -> Result<Self> {
+        let memory = options.region().filter(|_| target.is_bare());
+        memory.map_or(Ok(()), |memory| memory.check())?;
         let mut build = cc::Build::new();
         build
             .cargo_metadata(false)
             .cargo_warnings(false)
             .cargo_debug(false)
             .target(target.triple())
-            .host(&std::env::var("HOST").unwrap_or_else(|_| target.triple().to_owned()))
+            .host(&host(target))
             .out_dir(directory)
             .opt_level(2)
             .debug(false)
             .warnings(false)
-            .pic(true);
+            .pic(memory.is_none());
         let tool = build
             .try_get_compiler()
             .map_err(|error| Error::CompilerMissing { message: error.to_string() })?;
-        Ok(Self { options, link, tool, directory: directory.to_owned() })
+        Ok(Self { options, link, tool, directory: directory.to_owned(), memory })
     }
 
     /// Compiles the user's C sources.
@@ -78,20 +86,67 @@ impl<'a> Compiler<'a> {
         if !output.status.success() {
             return rejected(shims, &text(&output));
         }
-        let mut link = self.tool.to_command();
-        // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
-        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
-        link.arg(image);
-        link.arg(&object).args(sources).args(self.link.linker_arguments());
-        let output = self.run(link)?;
+        let output = match &self.memory {
+            None => self.link_shared(&object, sources, image)?,
+            Some(memory) => self.link_flat(memory, &object, sources, image)?,
+        };
         if output.status.success() {
             return Ok(Outcome::Linked);
         }
         judge(&text(&output))
     }
 
+    fn link_shared(&self, object: &Path, sources: &[PathBuf], image: &Path) -> Result<Output> {
+        let mut link = self.tool.to_command();
+        // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
+        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
+        link.arg(image);
+        link.arg(object).args(sources).args(self.link.linker_arguments());
+        self.run(link)
+    }
+
+    /// Links to the region, beside which the ELF file stays for looking up addresses.
+    fn link_flat(
+        &self,
+        memory: &Memory,
+        object: &Path,
+        sources: &[PathBuf],
+        image: &Path,
+    ) -> Result<Output> {
+        let (script, elf) = (memory.write_script(image)?, image.with_extension("elf"));
+        let mut link = self.tool.to_command();
+        link.args([SPECS, "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--no-relax"]);
+        link.arg("-T").arg(script).arg("-o").arg(&elf);
+        link.arg(object).args(sources).args(self.system()?).args(self.link.linker_arguments());
+        let output = self.run(link)?;
+        if output.status.success() {
+            flat::write_image(&elf, image)?;
+        }
+        Ok(output)
+    }
+
+    /// Compiles what stands in for a system.
+    fn system(&self) -> Result<Vec<PathBuf>> {
+        let mut objects = Vec::new();
+        for (name, content) in flat::SOURCES {
+            let source = self.directory.join(name);
+            output::write(&source, content)?;
+            let object = source.with_extension("o");
+            let output = self.run(self.compile(&source, &object))?;
+            if !output.status.success() {
+                return Err(Error::Source { output: text(&output) });
+            }
+            objects.push(object);
+        }
+        Ok(objects)
+    }
+
     fn compile(&self, source: &Path, object: &Path) -> Command {
         let mut command = self.tool.to_command();
+        if self.memory.is_some() {
+            // `-fno-common`, so that every variable is a section's.
+            command.args([SPECS, "-ffunction-sections", "-fdata-sections", "-fno-common"]);
+        }
         command.arg("-iquote").arg(paths::package());
         for directory in &self.link.includes {
             command.arg("-I").arg(directory);
@@ -110,6 +165,12 @@ impl<'a> Compiler<'a> {
             message: format!("{}: {error}", self.tool.path().display()),
         })
     }
+}
+
+/// The machine that compiles: outside build scripts, one that a shared object is also for.
+fn host(target: &Target) -> String {
+    let likely = if target.is_bare() { Target::default() } else { target.clone() };
+    std::env::var("HOST").unwrap_or_else(|_| likely.triple().to_owned())
 }
 
 fn text(output: &Output) -> String {

@@ -82,6 +82,11 @@ pub enum Error {
         /// The linker's output.
         output: String,
     },
+    /// The region of a machine without an operating system cannot be.
+    Region {
+        /// What is wrong with it.
+        message: String,
+    },
     /// A pattern is no regular expression.
     Pattern {
         /// The builder's method.
@@ -176,6 +181,9 @@ impl fmt::Display for Error {
                 out,
                 "`{name}` is no name for Rust: letters, digits and underscores, no keyword"
             ),
+            Self::Region { message } => {
+                write!(out, "the library's .region(start, bytes) cannot be: {message}")
+            }
             Self::NoOutDir => out.write_str(
                 "OUT_DIR is not set: run omniglot_build from build.rs, or name a directory with \
                  .out_dir(path)",

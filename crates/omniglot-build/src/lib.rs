@@ -56,6 +56,7 @@ mod described;
 #[cfg(feature = "bindgen")]
 mod docs;
 mod error;
+mod flat;
 #[cfg(feature = "bindgen")]
 mod layout;
 #[cfg(feature = "bindgen")]
@@ -111,6 +112,13 @@ struct Bindings {
 impl Bindings {
     fn layouts(&self) -> Layouts<'_> {
         Layouts { types: &self.model.types, target: &self.target }
+    }
+
+    /// The name of the image's file; `None` where none is made.
+    fn image(&self) -> Option<String> {
+        let is_flat = self.target.is_bare() && self.options.region().is_some();
+        let ending = if is_flat { "image" } else { "so" };
+        (is_flat || self.target.is_compiled()).then(|| format!("{}.{ending}", self.options.name))
     }
 
     /// How many callback slots the image has.

@@ -236,12 +236,48 @@ impl Library {
         self
     }
 
+    /// Where a domain's memory is, in bytes, on a machine without an operating system
+    /// (`riscv32…-none-elf`): the image is linked to it. Without one, such a target gets
+    /// bindings and no image.
+    ///
+    /// The region holds code and constants, stack, variables, the C library's heap, and
+    /// the host's part, in this order. It is the kernel's to keep free of all else.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("monocypher");
+    /// library.region(0x8400_0000, 96 << 10).stack(8 << 10).exchange(16 << 10);
+    /// ```
+    pub fn region(mut self, start: u32, bytes: u32) -> Self {
+        (self.options.memory.start, self.options.memory.len) = (start, bytes);
+        self
+    }
+
+    /// How large the stack in a [`region`](Self::region) is; 8 KiB unless set.
+    pub fn stack(mut self, bytes: u32) -> Self {
+        self.options.memory.stack = bytes;
+        self
+    }
+
+    /// How much of a [`region`](Self::region) is the host's, for arguments and what scopes
+    /// allocate; 8 KiB unless set.
+    pub fn exchange(mut self, bytes: u32) -> Self {
+        self.options.memory.exchange = bytes;
+        self
+    }
+
+    /// How much of a [`region`](Self::region) the C library's heap has at the least, or the
+    /// build fails. It gets whatever is left.
+    pub fn heap(mut self, bytes: u32) -> Self {
+        self.options.memory.heap = bytes;
+        self
+    }
+
     fn pattern(mut self, purpose: Purpose, pattern: impl Into<String>) -> Self {
         self.options.patterns.push(Pattern { purpose, text: pattern.into() });
         self
     }
 
-    /// Writes `omniglot/NAME.rs` and `omniglot/NAME.so` to the output directory, and
+    /// Writes `omniglot/NAME.rs` and the image beside it to the output directory, and
     /// tells cargo what it depends on and what is not bound.
     ///
     /// # Errors
@@ -250,10 +286,9 @@ impl Library {
         let directory = output::directory(self.options.out_dir.as_deref())?;
         let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
-        if bindings.target.is_compiled() {
+        if let Some(image) = bindings.image() {
             let shims = directory.join(format!("{name}_shims.c"));
-            let image = directory.join(format!("{name}.so"));
-            compile(&mut bindings, &link, &shims, &image)?;
+            compile(&mut bindings, &link, &shims, &directory.join(image))?;
         }
         output::write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
         self.tell_cargo(&bindings, &included);
@@ -276,10 +311,9 @@ impl Library {
     /// As [`generate`](Self::generate).
     pub fn preview_linked(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
         let (mut bindings, link, _) = self.read(false)?;
-        if bindings.target.is_compiled() {
-            let file =
-                |ending: &str| scratch.as_ref().join(format!("{}{ending}", self.options.name));
-            compile(&mut bindings, &link, &file("_shims.c"), &file(".so"))?;
+        if let Some(image) = bindings.image() {
+            let shims = scratch.as_ref().join(format!("{}_shims.c", self.options.name));
+            compile(&mut bindings, &link, &shims, &scratch.as_ref().join(image))?;
         }
         preview(bindings)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 #[cfg(feature = "bindgen")]
 use regex::Regex;
 
+use crate::flat::Memory;
 use crate::{Error, Result, Wrapper};
 
 /// Everything that the builder collects.
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) callback_slots: u32,
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) target: Option<String>,
+    /// Where the image of a machine without an operating system is linked to.
+    pub(crate) memory: Memory,
 }
 
 /// A pattern over names, and what it is for.
@@ -108,6 +111,11 @@ impl Options {
     /// Whether the user said what to bind.
     pub(crate) fn has_allowlist(&self) -> bool {
         self.patterns.iter().any(|pattern| pattern.purpose.allows())
+    }
+
+    /// The memory that a flat image is linked to; `None` if the user named no region.
+    pub(crate) fn region(&self) -> Option<Memory> {
+        (self.memory.len > 0).then_some(self.memory)
     }
 
     /// The patterns with one purpose.

@@ -14,7 +14,7 @@ use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, Rust
 
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
-use crate::{Error, Result, described, names, own, paths};
+use crate::{Error, Result, described, flat, names, own, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -143,6 +143,10 @@ fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<S
         format!("--target={}", target.clang()),
         format!("-iquote{}", paths::package().display()),
     ];
+    if target.is_bare() {
+        let directories = flat::headers();
+        arguments.extend(directories.iter().map(|path| format!("-isystem{}", path.display())));
+    }
     arguments.extend(includes.iter().map(|directory| format!("-I{}", directory.display())));
     arguments.extend(options.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
     arguments.extend(options.clang_args.iter().cloned());

@@ -106,6 +106,11 @@ impl Target {
         self.triple == COMPILED
     }
 
+    /// Whether it is a machine without an operating system, for which images are flat.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.triple.starts_with("riscv32") && self.triple.ends_with("-none-elf")
+    }
+
     /// The name that clang has for it.
     pub(crate) fn clang(&self) -> String {
         let (architecture, rest) = self.triple.split_once('-').unwrap_or((&self.triple, ""));

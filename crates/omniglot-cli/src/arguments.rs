@@ -18,7 +18,52 @@ pub(crate) struct Arguments {
 pub(crate) enum Action {
     /// Generate Rust bindings and C shims from headers
     Bindings(Box<Bindings>),
+
+    /// Say which ways of isolation this machine has, and what is missing for the others
+    Doctor(Doctor),
+
+    /// Say what a library asks for, and whether it can be loaded
+    Scan(Scan),
 }
+
+/// What `omniglot doctor` is told.
+#[derive(Args, Debug)]
+#[command(after_help = DOCTOR_HELP)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `omniglot scan` is told.
+#[derive(Args, Debug)]
+#[command(after_help = SCAN_HELP)]
+pub(crate) struct Scan {
+    /// The shared library
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Search a directory for the libraries that it needs, before the system's (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) library_directory: Vec<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The exit statuses of `omniglot doctor`.
+const DOCTOR_HELP: &str = "\
+The exit status is 0 if foreign code can be run on this machine, and 1 if it cannot.";
+
+/// The exit statuses of `omniglot scan`.
+const SCAN_HELP: &str = "\
+Nothing of the file is executed. The exit status is
+  0  it can be loaded, in a process and behind protection keys
+  1  it could not be read, or is no library for x86-64
+  2  the command line is wrong
+  3  it cannot be loaded
+  4  it can be loaded in a process, but not behind protection keys";
 
 /// What `omniglot bindings` is told: the same as a build script tells `Library`.
 #[derive(Args, Debug)]
@@ -174,7 +219,9 @@ mod tests {
     #[test]
     fn a_guard_is_split_at_its_first_equals_sign() {
         let words = ["omniglot", "bindings", "a.h", "--setjmp-guard", "f.*=x ? x->a == 1 : 0"];
-        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action;
+        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action else {
+            panic!("not the bindings command");
+        };
         let [(pattern, buffer)] = &bindings.behaviour.setjmp_guard[..] else { panic!() };
         assert_eq!((&**pattern, &**buffer), ("f.*", "x ? x->a == 1 : 0"));
     }
@@ -182,7 +229,9 @@ mod tests {
     #[test]
     fn what_follows_two_dashes_is_for_clang() {
         let words = ["omniglot", "bindings", "a.h", "b.h", "--", "-std=c99", "-DX"];
-        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action;
+        let Action::Bindings(bindings) = Arguments::try_parse_from(words).unwrap().action else {
+            panic!("not the bindings command");
+        };
         assert_eq!(bindings.headers, ["a.h", "b.h"]);
         assert_eq!(bindings.clang_args, ["-std=c99", "-DX"]);
     }

@@ -11,6 +11,8 @@ use crate::wording;
 pub(crate) enum Failure {
     /// Nothing could be generated.
     Generation(omniglot_build::Error),
+    /// A file is nothing that could be scanned.
+    Image(PathBuf, omniglot_scan::NotAnImage),
     /// A file or directory is not accessible.
     File(PathBuf, io::Error),
     /// Standard output is not writable.
@@ -31,6 +33,7 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(&format!("standard output: {error}"), 1),
             Self::File(path, error) => failed(&format!("{}: {error}", path.display()), 1),
+            Self::Image(path, error) => failed(&format!("{}: {error}", path.display()), 1),
             Self::Generation(error) => {
                 failed(&wording::as_options(&error.to_string()), status(&error))
             }

@@ -1,10 +1,13 @@
-//! The command `omniglot`: what build scripts do with `omniglot_build`, ahead of time.
+//! The command `omniglot`: what build scripts do with `omniglot_build`, ahead of time, and what
+//! there is to know of a machine and of a library before the one runs the other.
 
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod bindings;
+mod doctor;
 mod failure;
+mod scan;
 mod wording;
 
 use std::process::ExitCode;
@@ -15,10 +18,12 @@ use arguments::{Action, Arguments};
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
-        Action::Bindings(arguments) => bindings::run(&arguments),
+        Action::Bindings(arguments) => bindings::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Action::Doctor(arguments) => doctor::run(&arguments),
+        Action::Scan(arguments) => scan::run(&arguments),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(failure) => failure.report(),
     }
 }

@@ -171,6 +171,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     pub(crate) fn check_usable(&self) -> Result<()> {
+        self.state.runtime.check_alive()?;
         match self.state.poison {
             Some(by) => Err(Error::Poisoned { by }),
             None => Ok(()),

@@ -150,6 +150,8 @@ fn write_return<S: Signature, A: Api + ?Sized>(
     let bytes = frame.as_ref().get(result).unwrap_or(&[]);
     let runtime = &api.base().state.runtime;
     let place = address.wrapping_add(S::RETURN_OFFSET);
+    // The closure may have forked.
+    runtime.check_alive()?;
     // Where the frame is, is foreign code's word.
     runtime.check_writable(place, bytes.len())?;
     runtime.window().copy_in(place, bytes)

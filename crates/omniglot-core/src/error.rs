@@ -37,6 +37,8 @@ pub enum FaultKind {
     Arithmetic,
     /// A breakpoint or trace trap (`SIGTRAP`).
     Trap,
+    /// A call of the environment that there is none of (RISC-V's `ecall`).
+    EnvironmentCall,
     /// The library gave up by itself: `abort`, a failed assertion, stack smashing found.
     Abort,
     /// Another signal ended the worker.
@@ -295,6 +297,7 @@ impl fmt::Display for FaultKind {
             Self::IllegalInstruction => "illegal instruction",
             Self::Arithmetic => "arithmetic trap",
             Self::Trap => "breakpoint trap",
+            Self::EnvironmentCall => "forbidden environment call",
             Self::Abort => "abort",
             Self::Signal(number) => return write!(out, "signal {number}"),
         };

@@ -86,12 +86,13 @@ pub unsafe trait OwnedApi {
 ///
 /// `define_library! { pub struct Png, Api; DESCRIPTION }` defines `Api<R>`, which
 /// carries the functions, and `Png<R>`, which owns an instance and derefs to it.
+/// With `; default Linux` at the end, that is what `R` is unless said otherwise.
 #[macro_export]
 macro_rules! define_library {
-    ($(#[$meta:meta])* pub struct $name:ident, $api:ident; $description:path; default $runtime:ty) => {
+    ($(#[$meta:meta])* pub struct $name:ident, $api:ident; $description:path $(; default $runtime:ty)?) => {
         /// The library's functions and its memory; what an instance and a scope
         /// deref to and what a callback gets.
-        pub struct $api<R: $crate::Runtime = $runtime, U: ?Sized = [$crate::Unsized]> {
+        pub struct $api<R: $crate::Runtime $(= $runtime)?, U: ?Sized = [$crate::Unsized]> {
             base: $crate::Base<R, $api<R>, U>,
         }
 
@@ -189,7 +190,7 @@ macro_rules! define_library {
         }
 
         $(#[$meta])*
-        pub struct $name<R: $crate::Runtime = $runtime>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
+        pub struct $name<R: $crate::Runtime $(= $runtime)?>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
 
         // SAFETY: the type has one field, a `Base`, and is defined above.
         unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {

@@ -143,20 +143,31 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         return unsafe { copy_large(from, into, len) };
     }
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_words::<Word>(from, into, len) };
+    }
+    // Other machines make eight byte accesses of an access that may be misaligned.
+    if (from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
+        // SAFETY: the caller's promise; both are aligned.
+        return unsafe { copy_words::<usize>(from, into, len) };
+    }
     // SAFETY: the caller's promise.
-    unsafe { copy_words(from, into, len) };
+    unsafe { copy_words::<u8>(from, into, len) };
 }
 
+/// Copies word by word, and what is left byte by byte.
+///
 /// # Safety
-/// As [`copy_volatile`].
+/// As [`copy_volatile`]; both pointers are aligned for a `T`, of which any bits are valid.
 #[inline]
-unsafe fn copy_words(from: *const u8, into: *mut u8, len: usize) {
-    let words = len / size_of::<Word>();
+unsafe fn copy_words<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
+    let words = len / size_of::<T>();
     for index in 0..words {
         // SAFETY: word `index` lies wholly in both ranges.
-        unsafe { copy_one(from.cast::<Word>(), into.cast::<Word>(), index) };
+        unsafe { copy_one(from.cast::<T>(), into.cast::<T>(), index) };
     }
-    for index in words * size_of::<Word>()..len {
+    for index in words * size_of::<T>()..len {
         // SAFETY: byte `index` lies in both ranges.
         unsafe { copy_one(from, into, index) };
     }
@@ -165,14 +176,14 @@ unsafe fn copy_words(from: *const u8, into: *mut u8, len: usize) {
 /// Copies the element at `index`.
 ///
 /// # Safety
-/// That element is valid on both sides; `T` has alignment 1.
+/// That element is valid and aligned on both sides.
 #[inline]
 unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
     // SAFETY: within the range (the caller's promise).
     let from = unsafe { from.add(index) };
     // SAFETY: as above.
     let into = unsafe { into.add(index) };
-    // SAFETY: valid, and alignment 1 is always met.
+    // SAFETY: valid and aligned.
     let value = unsafe { from.read_volatile() };
     // SAFETY: as above.
     unsafe { into.write_volatile(value) };
@@ -203,7 +214,7 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
     // SAFETY: the caller's promise.
-    unsafe { copy_words(from, into, len) };
+    unsafe { copy_words::<Word>(from, into, len) };
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn check_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
+        self.state.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 {
             self.runtime_window().check(pointer.addr(), size)?;
@@ -46,6 +47,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// As `check_range`, where foreign code itself may write.
     fn check_writable_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
+        self.state.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 {
             self.state.runtime.check_writable(pointer.addr(), size)?;
@@ -96,12 +98,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn reference<T>(&self, from: impl ToRef<T>) -> Result<Ref<T>> {
+        self.state.runtime.check_alive()?;
         let reference = from.convert();
         self.check_instance(reference.instance)?;
         Ok(reference)
     }
 
     fn slice<T>(&self, from: impl ToSlice<T>) -> Result<Slice<T>> {
+        self.state.runtime.check_alive()?;
         let slice = from.convert();
         self.check_instance(slice.instance)?;
         Ok(slice)

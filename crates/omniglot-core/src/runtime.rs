@@ -96,6 +96,14 @@ pub unsafe trait Runtime: Sized + Send + 'static {
 
     /// The domain's memory.
     fn window(&self) -> &Window;
+    /// Checks that the domain belongs to this process; asked before anything of it is used.
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked) in a forked child.
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        Ok(())
+    }
     /// Whether the window may change while the host runs, so that views must copy.
     fn is_concurrent(&self) -> bool;
     /// Checks that foreign code itself may write these bytes, so that the host may write

@@ -3,6 +3,11 @@
 //! A slot's closure is moved out while it runs, so that it cannot be entered
 //! twice and can be removed meanwhile. Slots carry a generation, so that a late
 //! removal never hits a newer closure.
+//!
+//! With an allocator the table has a place for every slot that the image has. Without
+//! one it has [`FIXED_PLACES`] places, each for whichever slot is in use: closures are
+//! borrowed there, one for each [`with_callback`](crate::with_callback) in progress, so
+//! there are no more of them than calls nest, however many slots an image has.
 #![allow(unsafe_code)]
 
 #[cfg(feature = "alloc")]
@@ -16,9 +21,10 @@ use crate::{Error, Reply, Result};
 /// callback's frame and answers the callback.
 pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Result<Reply, Stop> + 'a;
 
-/// Slots of a host without an allocator.
+/// How many callbacks can exist at a time in a host without an allocator: a place takes
+/// 24 bytes of an instance on a 32-bit machine.
 #[cfg(not(feature = "alloc"))]
-const FIXED_SLOTS: usize = 32;
+const FIXED_PLACES: usize = 32;
 
 /// A closure in a slot.
 pub(crate) enum Closure<A: ?Sized + 'static> {
@@ -81,13 +87,21 @@ enum Occupant<A: ?Sized + 'static> {
 }
 
 struct Slot<A: ?Sized + 'static> {
+    /// Which slot it is; where places are fixed, the last one that was here.
+    #[cfg(not(feature = "alloc"))]
+    index: u32,
     generation: u64,
     occupant: Occupant<A>,
 }
 
 impl<A: ?Sized + 'static> Default for Slot<A> {
     fn default() -> Self {
-        Self { generation: 0, occupant: Occupant::Nobody }
+        Self {
+            #[cfg(not(feature = "alloc"))]
+            index: 0,
+            generation: 0,
+            occupant: Occupant::Nobody,
+        }
     }
 }
 
@@ -114,19 +128,20 @@ pub(crate) struct Slots<A: ?Sized + 'static> {
     #[cfg(feature = "alloc")]
     slots: Vec<Slot<A>>,
     #[cfg(not(feature = "alloc"))]
-    slots: [Slot<A>; FIXED_SLOTS],
+    slots: [Slot<A>; FIXED_PLACES],
+    /// How many slots the image has.
+    #[cfg(not(feature = "alloc"))]
+    count: u32,
+    /// How many closures there have been, so that no two have the same generation.
+    #[cfg(not(feature = "alloc"))]
+    occupied: u64,
 }
 
+/// Where slots are: each at its own number.
+#[cfg(feature = "alloc")]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
-        #[cfg(feature = "alloc")]
-        let slots = (0..count).map(|_| Slot::default()).collect();
-        #[cfg(not(feature = "alloc"))]
-        let slots = {
-            let _ = count;
-            core::array::from_fn(|_| Slot::default())
-        };
-        Self { slots }
+        Self { slots: (0..count).map(|_| Slot::default()).collect() }
     }
 
     /// A free slot among `first .. first + count`.
@@ -138,9 +153,60 @@ impl<A: ?Sized + 'static> Slots<A> {
         })
     }
 
+    fn find(&mut self, index: u32) -> Option<&mut Slot<A>> {
+        self.slots.get_mut(index as usize)
+    }
+
+    fn place_for(&mut self, index: u32) -> Option<&mut Slot<A>> {
+        self.find(index)
+    }
+}
+
+/// Where slots are: at any place that has their number.
+#[cfg(not(feature = "alloc"))]
+impl<A: ?Sized + 'static> Slots<A> {
+    pub(crate) fn new(count: u32) -> Self {
+        Self { slots: core::array::from_fn(|_| Slot::default()), count, occupied: 0 }
+    }
+
+    /// A free slot among `first .. first + count`.
+    pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
+        let end = first.saturating_add(count).min(self.count);
+        let taken = |index: u32| self.slots.iter().any(|slot| slot.holds(index));
+        let has_place = self.slots.iter().any(Slot::is_free);
+        (first..end).find(|index| has_place && !taken(*index))
+    }
+
+    fn find(&mut self, index: u32) -> Option<&mut Slot<A>> {
+        self.slots.iter_mut().find(|slot| slot.holds(index))
+    }
+
+    /// A free place. Its generation is new wherever it is, so that handles of earlier
+    /// occupants are stale.
+    fn place_for(&mut self, index: u32) -> Option<&mut Slot<A>> {
+        let slot = self.slots.iter_mut().find(|slot| slot.is_free())?;
+        slot.index = index;
+        slot.generation = self.occupied;
+        self.occupied += 1;
+        Some(slot)
+    }
+}
+
+#[cfg(not(feature = "alloc"))]
+impl<A: ?Sized + 'static> Slot<A> {
+    fn is_free(&self) -> bool {
+        matches!(self.occupant, Occupant::Nobody)
+    }
+
+    fn holds(&self, index: u32) -> bool {
+        !self.is_free() && self.index == index
+    }
+}
+
+impl<A: ?Sized + 'static> Slots<A> {
     /// Puts a closure into a free slot.
     pub(crate) fn insert(&mut self, index: u32, closure: Closure<A>) -> Option<SlotId> {
-        let slot = self.slots.get_mut(index as usize)?;
+        let slot = self.place_for(index)?;
         slot.generation += 1;
         slot.occupant = Occupant::Waiting(closure);
         Some(SlotId { index, generation: slot.generation })
@@ -149,7 +215,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Empties a slot, unless it has a newer occupant. The closure is the caller's
     /// to drop; one that is running is dropped when it returns.
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Closure<A>> {
-        let slot = self.slots.get_mut(id.index as usize)?;
+        let slot = self.find(id.index)?;
         if slot.generation != id.generation {
             return None;
         }
@@ -173,7 +239,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Moves a closure out of its slot, to run it.
     pub(crate) fn take(&mut self, index: u32) -> Result<(SlotId, Closure<A>)> {
         let absent = Error::NoSuchCallback { slot: index };
-        let slot = self.slots.get_mut(index as usize).ok_or(absent)?;
+        let slot = self.find(index).ok_or(absent)?;
         let id = SlotId { index, generation: slot.generation };
         match core::mem::replace(&mut slot.occupant, Occupant::Running) {
             Occupant::Waiting(closure) => Ok((id, closure)),
@@ -188,7 +254,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Puts a closure back after it ran; gives it to the caller to drop if it was
     /// removed meanwhile.
     pub(crate) fn put_back(&mut self, id: SlotId, closure: Closure<A>) -> Option<Closure<A>> {
-        let Some(slot) = self.slots.get_mut(id.index as usize) else {
+        let Some(slot) = self.find(id.index) else {
             return Some(closure);
         };
         if slot.generation != id.generation {

@@ -22,6 +22,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// [`Error::Unterminated`] if it does not; [`Error::OutOfRange`] if the pointer
     /// or all up to the end of the domain's memory is not in it.
     pub fn read_cstr(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, CStr>> {
+        self.state.runtime.check_alive()?;
         let address = pointer.addr();
         let unterminated = Error::Unterminated { address, max };
         let size = self.find_nul(address, max)?.ok_or(unterminated)?;

@@ -493,3 +493,35 @@ fn a_callbacks_result_is_not_written_over_code() {
     assert_eq!(outcome, Ok(Err(Error::ReadOnly { address: BASE + 12, len: 4 })));
     assert_eq!(api.poisoned(), Some(Cause::Abandoned));
 }
+
+#[test]
+fn a_forked_child_gets_nothing() {
+    let (mut api, foreign) = scripted([]);
+    let word = api.upgrade_mut(Ptr::<u32>::from_addr(FRAME)).unwrap();
+    foreign.lock().unwrap().forked = true;
+    let forked = Err(Error::Forked);
+    assert_eq!(call_shim(&mut api).map(drop), forked);
+    assert_eq!(api.upgrade(Ptr::<u32>::from_addr(FRAME)).map(drop), forked);
+    assert_eq!(api.read(word).map(drop), forked);
+    assert_eq!(api.view(word).map(drop), forked);
+    assert_eq!(api.write(word, 1), forked);
+    assert_eq!(api.read_cstr(Ptr::from_addr(FRAME), 4).map(drop), forked);
+    assert_eq!(api.scope(|_| Ok(())), forked);
+    foreign.lock().unwrap().forked = false;
+    assert_eq!(api.read(word), Ok(0));
+}
+
+#[test]
+fn a_callback_that_forked_is_not_answered_in_the_child() {
+    let (mut api, foreign) = scripted([argument(1), Step::Callback(1, FRAME)]);
+    let in_child = Arc::clone(&foreign);
+    let outcome = api.with_callback::<Callback, _>(
+        &mut |_, _| {
+            in_child.lock().unwrap().forked = true;
+            Ok(1)
+        },
+        |api, _| call_shim(api),
+    );
+    assert_eq!(outcome, Ok(Err(Error::Forked)));
+    assert!(foreign.lock().unwrap().replies.is_empty());
+}

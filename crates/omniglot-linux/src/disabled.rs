@@ -15,6 +15,11 @@ pub struct Linux {
     never: Infallible,
 }
 
+/// Nothing is known of this machine, and nothing would help.
+pub(crate) fn look() -> crate::Machine {
+    crate::Machine::default()
+}
+
 /// Interrupts the call that an instance is running, from any thread.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
@@ -125,6 +130,37 @@ impl Unprotected {
     pub unsafe fn start(_description: &Description, _options: &Options) -> Result<Self> {
         Err(Error::Unsupported {
             what: "foreign code runs in the host's process only on x86-64 Linux with glibc",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
+    }
+}
+
+/// A foreign library in the host's process, behind a protection key; on this target there
+/// is no such thing.
+#[derive(Debug)]
+pub struct ProtectionKeys {
+    never: Infallible,
+}
+
+impl ProtectionKeys {
+    /// Loads a library into this process.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    pub fn start(_description: &Description, _options: &Options) -> Result<Self> {
+        Err(Error::Unsupported {
+            what: "protection keys are used only on x86-64 Linux with glibc",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
+    }
+
+    /// What this machine lacks for it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    pub const fn check() -> Result<()> {
+        Err(Error::Unsupported {
+            what: "protection keys are used only on x86-64 Linux with glibc",
             remedy: "compile for x86_64-unknown-linux-gnu",
         })
     }

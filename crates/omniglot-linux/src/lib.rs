@@ -55,10 +55,16 @@ extern crate self as omniglot_linux;
 mod disabled;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod enabled;
+mod fate;
 mod options;
+mod survey;
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-pub use disabled::{InterruptHandle, Linux, Unprotected};
+pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use enabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
+pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
+pub use fate::Fate;
 pub use options::{Isolation, Options, Permission, Permissions};
+pub use survey::{
+    Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
+};

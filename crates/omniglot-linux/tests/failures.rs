@@ -5,6 +5,8 @@
 #[macro_use]
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -107,17 +109,21 @@ fn short_bursts_between_callbacks_add_up<R: Driven>() {
 fn another_thread_can_interrupt<R: Driven>() {
     let mut linux = start::<R>();
     let handle = linux.interrupt_handle();
-    let (send, begun) = std::sync::mpsc::channel();
-    let other = thread::spawn(move || {
-        begun.recv().expect("the call is about to begin");
-        thread::sleep(Duration::from_millis(30));
-        handle.interrupt();
-        handle
+    let ended = Arc::new(AtomicBool::new(false));
+    let other = thread::spawn({
+        let (ended, handle) = (Arc::clone(&ended), handle.clone());
+        move || {
+            // One that comes before the call begins has no effect, so it is repeated.
+            while !ended.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+                handle.interrupt();
+            }
+        }
     });
-    send.send(()).expect("the thread listens");
     assert_eq!(call(&mut linux, Shim::Loop, 0, 0), Err(Error::Interrupted));
+    ended.store(true, Ordering::Relaxed);
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Interrupted }));
-    let handle = other.join().expect("the thread ends");
+    other.join().expect("the thread ends");
     drop(linux);
     handle.interrupt();
 }

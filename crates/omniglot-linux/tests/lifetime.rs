@@ -213,7 +213,7 @@ fn eight_instances_work_at_once_in_eight_threads() {
         .map(|number| {
             thread::spawn(move || {
                 // Made on a thread that has ended when the instance is used.
-                let mut linux = thread::spawn(start).join().expect("an instance");
+                let mut linux = thread::spawn(start::<omniglot_linux::Linux>).join().expect("an instance");
                 for round in 0..500 {
                     assert_eq!(call(&mut linux, Shim::Add, round, number), Ok(round + number));
                 }

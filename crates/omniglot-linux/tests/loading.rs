@@ -44,6 +44,18 @@ fn unfit_files_are_named() {
 }
 
 #[test]
+fn an_executable_stack_is_refused_and_writable_code_is_not() {
+    let executable = compile("extra.c", &["-Wl,-z,execstack"]);
+    assert!(load_error(&with_library(&executable)).contains("executable stack"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let header = directory.path().join("writable.h");
+    let section = r#"__asm__(".section .both,\"awx\",@progbits\n.byte 0xc3\n.text");"#;
+    fs::write(&header, section).expect("written");
+    let writable = compile("extra.c", &["-include", &header.display().to_string()]);
+    Linux::start(&sample(), &with_library(&writable)).expect("it loads");
+}
+
+#[test]
 fn a_library_is_found_by_path_or_in_a_directory() {
     let library = compile("extra.c", &["-Wl,-soname,libextra.so.1"]);
     let description = sample_with(&["-DMISSING=extra_function"]);

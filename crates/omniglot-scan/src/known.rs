@@ -44,6 +44,9 @@ impl Known {
 }
 
 /// Tells whether a gadget is a known one; `symbol` is the name of the function it is in, if known.
+///
+/// Where the setting is [`Setting::Unknown`], as in memory of which there is no file, the
+/// instructions around it decide alone: several in a row are hardly there by accident.
 #[must_use]
 pub fn known(
     gadget: &Gadget,
@@ -51,8 +54,10 @@ pub fn known(
     code: &[Code<'_>],
     symbol: Option<&str>,
 ) -> Option<Known> {
-    let Setting::Intended { start, .. } = setting else {
-        return None;
+    let start = match setting {
+        Setting::Intended { start, .. } => start,
+        Setting::Hidden => return None,
+        Setting::Unknown => gadget.address,
     };
     match gadget.kind {
         Kind::Wrpkru => pkey_set(start, code, symbol),
@@ -146,6 +151,15 @@ mod tests {
         let mut other = restoring([0xee, 0, 0, 0]);
         other.splice(7..12, [0x0f, 0xae, 0x6b, 0x40]);
         assert_eq!(judged(&other, None), None);
+    }
+
+    #[test]
+    fn where_functions_begin_need_not_be_known() {
+        let bytes = restoring([0xee, 0, 0, 0]);
+        let code = [Code { address: 0x1000, bytes: &bytes }];
+        let gadget = find(&code, Kind::changes_keys)[0];
+        let expected = Some(Known::LazyBinding { mask: 0xee, displacement: 0x40 });
+        assert_eq!(known(&gadget, setting(&gadget, &code, &[]), &code, None), expected);
     }
 
     #[test]

@@ -31,17 +31,26 @@
 //!
 //! The example is `ignore`d here because it needs a build script; the project's
 //! tests build and run it as a crate of its own.
+//!
+//! Without the default feature `std` this crate is `no_std` and has no runtime: a kernel
+//! takes one of its own, such as that of the crate `omniglot-pmp`.
+#![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "std")]
 mod builder;
+#[cfg(feature = "std")]
 mod pool;
 
+#[cfg(feature = "std")]
 pub use builder::Builder;
 pub use omniglot_core::*;
+#[cfg(feature = "std")]
 pub use omniglot_linux::{
     InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
     Unprotected,
 };
+#[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};
 
 /// Includes what `omniglot_build` generated for a library in the build script.

@@ -36,6 +36,8 @@ fn trial(topic: &str, case: &'static Case<ProtectionKeys>, is_missing: bool) -> 
 fn run(case: &Case<ProtectionKeys>) -> Result<(), Failed> {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
+    // A virtual machine may be a hundred times slower than this one.
+    options.start_timeout = Duration::from_secs(300);
     // A call that never ends is a failed test, not one that hangs.
     options.timeout = Some(Duration::from_secs(60));
     let description = &Conformance::<ProtectionKeys>::DESCRIPTION;

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::ci;
+use crate::riscv;
 
 /// Where to look for things. Tests look in a directory of their own making.
 pub(super) struct Machine {
@@ -13,6 +14,8 @@ pub(super) struct Machine {
     search_path: Vec<PathBuf>,
     /// What the user says about where libclang is.
     pub(super) libclang_path: Option<PathBuf>,
+    /// Where the Rust toolchain that runs us is.
+    pub(super) sysroot: Option<PathBuf>,
     /// Whether this is a job of a continuous-integration service.
     pub(super) is_ci: bool,
     /// Whether the user is root.
@@ -27,6 +30,7 @@ impl Machine {
             root: PathBuf::from("/"),
             search_path: env::split_paths(&path).collect(),
             libclang_path: env::var_os("LIBCLANG_PATH").map(PathBuf::from),
+            sysroot: riscv::sysroot(),
             is_ci: ci::is_job(),
             // A process's directory in /proc belongs to the user it runs as.
             is_root: fs::metadata("/proc/self").is_ok_and(|directory| directory.uid() == 0),
@@ -49,6 +53,11 @@ impl Machine {
         let directories = ["usr/lib", "usr/share", "usr/local/lib", &multiarch("usr/lib")];
         let file = format!("pkgconfig/{name}.pc");
         directories.iter().any(|directory| self.path(directory).join(&file).is_file())
+    }
+
+    /// Whether the Rust toolchain that runs us builds for RISC-V.
+    pub(super) fn has_riscv_target(&self) -> bool {
+        self.sysroot.as_deref().is_some_and(riscv::has_target)
     }
 
     /// Where `path`, given relative to the root directory, is.
@@ -78,6 +87,7 @@ impl Machine {
             root: root.to_owned(),
             search_path: vec![root.join("usr/local/bin"), root.join("usr/bin")],
             libclang_path: None,
+            sysroot: None,
             is_ci: false,
             is_root: false,
         }

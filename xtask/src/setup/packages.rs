@@ -14,6 +14,8 @@ pub(crate) enum Task {
     Bench,
     /// Check the sources, for which all of them are compiled.
     Lint,
+    /// Build programs for RISC-V and run them.
+    Emulate,
     /// Start a virtual machine.
     Guest,
 }
@@ -43,8 +45,12 @@ enum Sign {
     Header(&'static str),
     /// A library that pkg-config knows, by the name of its description.
     PkgConfig(&'static str),
+    /// A file, by its path without the first slash.
+    File(&'static str),
     /// A libclang that bindgen can use.
     Libclang,
+    /// A Rust toolchain that has the RISC-V target already, or else this.
+    RiscvTargetOr(&'static Self),
 }
 
 /// The tasks that build everything.
@@ -53,8 +59,14 @@ const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 /// The tests alone: nothing is built with these.
 const TESTS: &[Task] = &[Task::Test];
 
-/// The tasks that build everything, and the demo.
-const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
+/// The tasks that need a C compiler and libclang.
+const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Emulate];
+
+/// The tasks that run C libraries of this machine's.
+const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
+
+/// The tasks that build and run programs for RISC-V.
+const RISCV: &[Task] = &[Task::Test, Task::Emulate];
 
 /// Virtual machines alone.
 const GUESTS: &[Task] = &[Task::Guest];
@@ -84,13 +96,13 @@ const PACKAGES: &[Package] = &[
         name: "libpng-dev",
         reason: "the C library that the demo and the tests run",
         signs: &[Sign::Header("png.h")],
-        tasks: ALL,
+        tasks: NATIVE,
     },
     Package {
         name: "zlib1g-dev",
         reason: "a C library that libpng builds on",
         signs: &[Sign::Header("zlib.h")],
-        tasks: ALL,
+        tasks: NATIVE,
     },
     Package {
         name: "libsodium-dev",
@@ -154,6 +166,48 @@ const PACKAGES: &[Package] = &[
         tasks: TESTS,
     },
     Package {
+        name: "gcc-riscv64-unknown-elf",
+        reason: "compiles C libraries for the RISC-V board",
+        signs: &[Sign::Command("riscv64-unknown-elf-gcc")],
+        tasks: RISCV,
+    },
+    Package {
+        name: "picolibc-riscv64-unknown-elf",
+        reason: "the C library of what runs on the RISC-V board",
+        signs: &[Sign::File("usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h")],
+        tasks: RISCV,
+    },
+    Package {
+        name: "qemu-system-misc",
+        reason: "emulates the RISC-V board",
+        signs: &[Sign::Command("qemu-system-riscv32")],
+        tasks: RISCV,
+    },
+    Package {
+        name: "rustc-web",
+        reason: "compiles Rust for RISC-V, as rustup has no such target here",
+        signs: &[Sign::RiscvTargetOr(&Sign::File("usr/share/doc/rustc-web/copyright"))],
+        tasks: RISCV,
+    },
+    Package {
+        name: "cargo-web",
+        reason: "starts that compiler",
+        signs: &[Sign::RiscvTargetOr(&Sign::File("usr/share/doc/cargo-web/copyright"))],
+        tasks: RISCV,
+    },
+    Package {
+        name: "rust-web-src",
+        reason: "Rust's own library, to be built for RISC-V",
+        signs: &[Sign::RiscvTargetOr(&Sign::File("usr/share/doc/rust-web-src/copyright"))],
+        tasks: RISCV,
+    },
+    Package {
+        name: "lld-19",
+        reason: "links for RISC-V what that compiler makes",
+        signs: &[Sign::RiscvTargetOr(&Sign::Command("ld.lld-19"))],
+        tasks: RISCV,
+    },
+    Package {
         name: "qemu-system-x86",
         reason: "the machine with protection keys that tests run in",
         signs: &[Sign::Command("qemu-system-x86_64")],
@@ -173,6 +227,11 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
+/// Whether `task` builds for RISC-V and `machine` has no Rust toolchain with that target.
+pub(super) fn lacks_riscv_target(task: Task, machine: &Machine) -> bool {
+    RISCV.contains(&task) && !machine.has_riscv_target()
+}
+
 /// The packages that `task` needs and `machine` lacks.
 pub(super) fn missing(task: Task, machine: &Machine) -> Vec<&'static Package> {
     let needed = PACKAGES.iter().filter(|package| package.tasks.contains(&task));
@@ -191,14 +250,17 @@ impl Sign {
             Self::Command(name) => machine.has_command(name),
             Self::Header(name) => machine.has_header(name),
             Self::PkgConfig(name) => machine.has_description(name),
+            Self::File(path) => machine.path(path).is_file(),
             Self::Libclang => libclang::is_on(machine),
+            Self::RiscvTargetOr(sign) => machine.has_riscv_target() || sign.is_on(machine),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, Task, missing};
+    use super::{Machine, Task, lacks_riscv_target, missing};
+    use crate::riscv::TARGET;
     use crate::testing::TempDir;
 
     fn names(task: Task, directory: &TempDir) -> Vec<&'static str> {
@@ -225,9 +287,17 @@ mod tests {
             "liblz4-dev",
             "liblwip-dev",
             "clang-19",
+            "gcc-riscv64-unknown-elf",
+            "picolibc-riscv64-unknown-elf",
+            "qemu-system-misc",
+            "rustc-web",
+            "cargo-web",
+            "rust-web-src",
+            "lld-19",
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
+        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[15..]].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
     }
 
@@ -257,11 +327,31 @@ mod tests {
             "usr/lib/pkgconfig/lwip.pc",
             "usr/lib/llvm-14/lib/libclang.so.1",
             "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h",
+            "usr/bin/riscv64-unknown-elf-gcc",
+            "usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h",
+            "usr/bin/qemu-system-riscv32",
+            "usr/share/doc/rustc-web/copyright",
+            "usr/share/doc/cargo-web/copyright",
+            "usr/share/doc/rust-web-src/copyright",
+            "usr/bin/ld.lld-19",
         ] {
             full.touch(file);
         }
         assert_eq!(names(Task::Test, &full), [""; 0]);
         assert_eq!(names(Task::Guest, &full), [""; 0]);
+    }
+
+    #[test]
+    fn a_toolchain_with_the_target_makes_debians_needless() {
+        let directory = TempDir::new();
+        directory.touch(&format!("toolchain/lib/rustlib/{TARGET}/lib/libcore.rlib"));
+        let mut machine = Machine::at(directory.path());
+        machine.sysroot = Some(directory.path().join("toolchain"));
+        assert!(!lacks_riscv_target(Task::Test, &machine));
+        let lacking = missing(Task::Emulate, &machine);
+        assert!(lacking.iter().all(|package| !package.name.contains("web")), "{lacking:?}");
+        assert!(lacks_riscv_target(Task::Test, &Machine::at(directory.path())));
+        assert!(!lacks_riscv_target(Task::Demo, &Machine::at(directory.path())));
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub(crate) struct Suite {
     inside: &'static [Inside],
 }
 
-/// A test program that runs in a guest. Its package should say `test = false` of it, so that it
-/// runs nowhere else.
+/// A test program that runs in a guest. Its package should say `test = false` of it, unless it is to
+/// run elsewhere, too.
 #[derive(Debug)]
 struct Inside {
     package: &'static str,
@@ -40,6 +40,8 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
+    /// A package outside the workspace, by its directory, whose program runs in QEMU.
+    Emulated(&'static str),
 }
 
 /// All the suites, in the order in which they run.
@@ -96,7 +98,16 @@ const SUITES: &[Suite] = &[
         name: "keys",
         about: "What needs protection keys, in a virtual machine",
         packages: Packages::Only(&["omniglot-guest"]),
-        inside: &[Inside { package: "omniglot-guest", target: "inside", files: &[] }],
+        inside: &[
+            Inside { package: "omniglot-guest", target: "inside", files: &[] },
+            Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
+        ],
+    },
+    Suite {
+        name: "pmp",
+        about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
+        packages: Packages::Emulated("tests/pmp"),
+        inside: &[],
     },
 ];
 
@@ -121,6 +132,9 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
+        if let Packages::Emulated(directory) = self.packages {
+            return Some(directory).filter(|directory| !workspace.root().join(directory).is_dir());
+        }
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
 
@@ -131,6 +145,9 @@ impl Suite {
 
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
+        if let Packages::Emulated(directory) = self.packages {
+            return Ok(vec![emulate(directory, workspace)?]);
+        }
         let mut here = test_command(workspace);
         here.args(self.selection());
         if !self.needs_guest() {
@@ -154,6 +171,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
+            Packages::Emulated(_) => Vec::new(),
         }
     }
 
@@ -161,9 +179,18 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others => &[],
+            Packages::Others | Packages::Emulated(_) => &[],
         }
     }
+}
+
+/// xtask itself once more, to run the program of the package in `directory`.
+fn emulate(directory: &str, workspace: &Workspace) -> Result<Command> {
+    let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
+    command.args(["emulate", directory]);
+    command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
+    command.current_dir(workspace.root());
+    Ok(command)
 }
 
 /// A `cargo test` whose output is to be read by us: without colours, and with the names of what it
@@ -231,6 +258,7 @@ mod tests {
             "conformance",
             "demo",
             "examples",
+            "pmp",
             "keys",
         ];
         assert_eq!(names, all);

@@ -68,12 +68,15 @@ impl Rust<'_> {
         let functions = shims.iter().map(|shim| shim.function().to_owned());
         let count = Literal::usize_unsuffixed(shims.len());
         let slots = Literal::u32_unsuffixed(bindings.slot_count());
-        let image = if bindings.target.is_compiled() {
-            let path = format!("/omniglot/{name}.so");
-            quote! { ::core::include_bytes!(::core::concat!(::core::env!("OUT_DIR"), #path)) }
-        } else {
-            quote! { &[] }
-        };
+        let image = bindings.image().map_or_else(
+            || quote! { &[] },
+            |image| {
+                let path = format!("/omniglot/{image}");
+                quote! { ::core::include_bytes!(::core::concat!(::core::env!("OUT_DIR"), #path)) }
+            },
+        );
+        let builder = self.builder();
+        let runtime = (!bindings.target.is_bare()).then(|| quote! { ; default ::omniglot::Linux });
         let description = format!(" What generation knows of the library `{name}`.");
         let docs = format!(
             " An instance of the library `{name}`: loaded, isolated, with memory of its own."
@@ -89,8 +92,19 @@ impl Rust<'_> {
             };
             ::omniglot::define_library! {
                 #[doc = #docs]
-                pub struct #instance, Api; DESCRIPTION; default ::omniglot::Linux
+                pub struct #instance, Api; DESCRIPTION #runtime
             }
+            #builder
+        }
+    }
+
+    /// The builder for the runtimes of Linux. A kernel makes its runtime by itself.
+    fn builder(self) -> TokenStream {
+        if self.bindings.target.is_bare() {
+            return TokenStream::new();
+        }
+        let instance = ident(&self.bindings.options.instance());
+        quote! {
             impl #instance {
                 /// Chooses how an instance is isolated and limited, and loads the library.
                 #[must_use]

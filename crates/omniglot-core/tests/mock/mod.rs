@@ -35,6 +35,8 @@ pub struct Foreigner {
     pub script: VecDeque<Step>,
     pub replies: Vec<Reply>,
     pub abandoned: Option<Cause>,
+    /// Whether this is a forked child.
+    pub forked: bool,
     /// What the next resets are to fail with.
     pub refusals: VecDeque<Error>,
 }
@@ -103,6 +105,9 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
 
     fn window(&self) -> &Window {
         &self.window
+    }
+    fn check_alive(&self) -> Result<()> {
+        if self.foreign.lock().unwrap().forked { Err(Error::Forked) } else { Ok(()) }
     }
     fn is_concurrent(&self) -> bool {
         C

@@ -16,7 +16,7 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
-use crate::{Permission, Permissions};
+use crate::{Fate, Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Outcome<T> = core::result::Result<T, BackendError>;
@@ -357,6 +357,21 @@ fn instruction_bytes(instruction: &seccompiler::sock_filter) -> [u8; 8] {
     let [code_low, code_high] = instruction.code.to_ne_bytes();
     let [a, b, c, d] = instruction.k.to_ne_bytes();
     [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
+}
+
+/// What the filter for serving does with the system call of this name.
+pub(crate) fn fate_of(name: &str) -> Option<Fate> {
+    let call = name.parse::<Sysno>().ok()?;
+    let refused = [SERVE_REFUSALS.no_memory, SERVE_REFUSALS.not_permitted].concat();
+    let fates = [
+        (SERVE, Fate::Allowed),
+        (SERVE_REFUSALS.ignored, Fate::Ignored),
+        (&refused, Fate::Refused),
+        (CLOCK, Fate::Permitted(Permission::Clock)),
+        (RANDOM, Fate::Permitted(Permission::Random)),
+    ];
+    let fate = fates.iter().find(|(calls, _)| calls.contains(&call));
+    Some(fate.map_or(Fate::Ends, |(_, fate)| *fate))
 }
 
 /// The name of a system call, for messages.

@@ -17,12 +17,12 @@ use super::report::explain;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer::Timer;
-use crate::Options;
+use crate::{Options, Permission};
 
 /// A foreign library in a process of its own.
 ///
 /// Dropping it kills the process; nothing of it is left then.
-pub struct Linux {
+pub struct Process {
     started: Started,
     plan: Arc<Plan>,
     /// Made when first needed.
@@ -50,9 +50,9 @@ enum Health {
     Poisoned(Cause),
 }
 
-impl fmt::Debug for Linux {
+impl fmt::Debug for Process {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Linux")
+        out.debug_struct("Process")
             .field("library", &self.plan.description.name)
             .field("process", &self.started.worker.id())
             .field("calls", &self.calls)
@@ -61,7 +61,7 @@ impl fmt::Debug for Linux {
     }
 }
 
-impl Linux {
+impl Process {
     /// Loads a library in a fresh worker process: Linux 5.9 or later with seccomp and
     /// `/proc`, and 5.13 with Landlock for the fastest start.
     ///
@@ -123,6 +123,10 @@ impl Linux {
         let spares = self.spares()?;
         let fresh = self.fresh(&spares)?;
         self.interrupts.attach(fresh.channel.mapping());
+        if self.plan.options.allow.contains(Permission::Stderr) {
+            // All else that it could do, until the signal arrives, is in its own memory.
+            self.started.worker.end();
+        }
         spares.bury(std::mem::replace(&mut self.started, fresh));
         spares.tend();
         Ok(())
@@ -273,7 +277,7 @@ impl Linux {
 // 3); a reset exchanges both together, with `self` borrowed by `&mut`. Foreign code
 // runs in another process, which shares nothing else with this one, so it writes no
 // host memory; is_concurrent says that it may run at any time.
-unsafe impl Runtime for Linux {
+unsafe impl Runtime for Process {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
     type InterruptHandle = InterruptHandle;
@@ -281,6 +285,11 @@ unsafe impl Runtime for Linux {
     #[inline]
     fn window(&self) -> &Window {
         &self.started.window
+    }
+
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        generation::check(self.started.generation)
     }
 
     #[inline]

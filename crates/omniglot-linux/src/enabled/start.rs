@@ -250,14 +250,14 @@ mod support;
 mod tests {
     use omniglot_core::Description;
 
-    use super::super::instance::Linux;
+    use super::super::instance::Process;
     use super::support::{Shim, call, sample, sample_with};
     use super::*;
 
     /// Starts a worker as on a kernel without Landlock.
-    fn start_without_landlock(description: &Description, options: &Options) -> Result<Linux> {
+    fn start_without_landlock(description: &Description, options: &Options) -> Result<Process> {
         let plan = Plan::new(description, options)?;
-        Ok(Linux::of(start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?, plan))
+        Ok(Process::of(start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?, plan))
     }
 
     #[test]

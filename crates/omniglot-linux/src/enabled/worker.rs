@@ -44,8 +44,8 @@ impl Worker {
         self.end.is_some() || matches!(poll(&mut descriptors, Some(&Timespec::default())), Ok(1..))
     }
 
-    /// Kills the process without waiting for its end; nothing that it was about to do
-    /// comes of it, but for what is in the midst of a machine instruction.
+    /// Kills the process without waiting for its end: on another processor it may run on
+    /// until the signal arrives there, some microseconds later.
     pub(super) fn kill(&self) {
         if self.end.is_none() {
             // A process that has ended already needs no signal.

@@ -254,12 +254,50 @@ static void shim_disturb(void *f)
         __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop" : : : "memory", "cc");
 }
 
+static volatile uint64_t *victim;
+
+static void shim_victim(void *f)
+{
+    victim = (volatile uint64_t *)((struct frame *)f)->a;
+}
+
+/* Where an attack wants to come out, with more rights than it had. */
+__attribute__((noreturn, used)) static void landed(void)
+{
+    *victim = 0x7777777777777777;
+    for (;;)
+        __asm__ volatile("ud2");
+}
+
+static uint64_t fake[512];
+
+/* Jumps to a with eax b, ecx and edx 0, and all other registers pointing to memory full of
+ * addresses of the code above. */
+static void shim_jump_to(void *f)
+{
+    struct frame *frame = f;
+    for (int i = 0; i < 512; i++)
+        fake[i] = (uint64_t)landed;
+    __asm__ volatile("mov %2, %%rbx\n"
+                     "mov %%rbx, %%rbp\n mov %%rbx, %%rsi\n mov %%rbx, %%r8\n mov %%rbx, %%r9\n"
+                     "mov %%rbx, %%r12\n mov %%rbx, %%r13\n mov %%rbx, %%r14\n mov %%rbx, %%r15\n"
+                     "mov %3, %%r10\n mov %3, %%r11\n"
+                     "lea -2048(%%rsp), %%rsp\n"
+                     "push %%rdi\n"
+                     "mov %%rbx, %%rdi\n"
+                     "ret\n"
+                     :
+                     : "D"(frame->a), "a"(frame->b), "S"(fake + 256), "r"(frame->b >> 32), "c"(0), "d"(0)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
     shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
     shim_illegal, shim_trap,  shim_exhaust, shim_address,  shim_write,  shim_work,     shim_open,
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
-    shim_disturb,
+    shim_disturb, shim_victim, shim_jump_to,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use omniglot_core::{Description, Event, Result, Runtime};
 use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
@@ -39,9 +40,11 @@ pub enum Shim {
     JumpToNull,
     Execve,
     Disturb,
+    Victim,
+    JumpTo,
 }
 
-const SHIMS: u32 = Shim::Disturb as u32 + 1;
+const SHIMS: u32 = Shim::JumpTo as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.
@@ -182,7 +185,10 @@ pub fn start<R: Driven>() -> R {
 
 /// An instance with options.
 pub fn start_with<R: Driven>(options: &Options) -> R {
-    R::load(&sample(), options).expect("the sample library loads")
+    let mut options = options.clone();
+    // A virtual machine may be a hundred times slower than this one.
+    options.start_timeout = Duration::from_secs(300);
+    R::load(&sample(), &options).expect("the sample library loads")
 }
 
 /// The address of a shim.

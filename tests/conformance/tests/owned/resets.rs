@@ -2,8 +2,8 @@
 //! [`Place`] a type of yours, and write `reset_cases!(module, Type);`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use memchr::memmem::Finder;
@@ -104,26 +104,24 @@ pub(super) fn boxes_of_before_give_nothing_back<P: Place>() {
     drop(more);
 }
 
-/// A closure and what tells whether it is gone.
-fn witnessed<A: ?Sized>(
+/// A closure that holds on to `alive`.
+fn answering<A: ?Sized>(
+    alive: Arc<()>,
     answer: i32,
-) -> (impl FnMut(&mut A, (i32,)) -> Result<i32, Escape> + Send + 'static, Weak<()>) {
-    let alive = Arc::new(());
-    let witness = Arc::downgrade(&alive);
-    let closure = move |_: &mut A, _: (i32,)| {
+) -> impl FnMut(&mut A, (i32,)) -> Result<i32, Escape> + Send + 'static {
+    move |_, _| {
         let _alive = &alive;
         Ok(answer)
-    };
-    (closure, witness)
+    }
 }
 
 pub(super) fn closures_of_before_are_dropped<P: Place>() {
     let mut library = P::conformance();
-    let (closure, witness) = witnessed(1);
-    let handle = library.register::<IntCallback>(closure).unwrap();
+    let alive = Arc::new(());
+    let handle = library.register::<IntCallback>(answering(Arc::clone(&alive), 1)).unwrap();
     library.keep_callback(handle.function()).unwrap();
     library.reset().unwrap();
-    assert!(witness.upgrade().is_none());
+    assert_eq!(Arc::strong_count(&alive), 1);
     assert!(library.kept_callback().unwrap().is_null(), "the library forgot it, too");
     drop(handle);
     works(&mut library);
@@ -131,14 +129,11 @@ pub(super) fn closures_of_before_are_dropped<P: Place>() {
 
 pub(super) fn handles_of_before_remove_nothing<P: Place>() {
     let mut library = P::conformance();
-    let (closure, _) = witnessed(1);
-    let old = library.register::<IntCallback>(closure).unwrap();
+    let old = library.register::<IntCallback>(answering(Arc::default(), 1)).unwrap();
     library.reset().unwrap();
-    let (closure, witness) = witnessed(2);
-    let new = library.register::<IntCallback>(closure).unwrap();
+    let new = library.register::<IntCallback>(answering(Arc::default(), 2)).unwrap();
     drop(old);
     assert_eq!(library.call_int(new.function(), 0), Ok(2));
-    assert!(witness.upgrade().is_some());
 }
 
 /// For calls that are known to fail.

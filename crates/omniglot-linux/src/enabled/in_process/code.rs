@@ -13,7 +13,7 @@ use std::fs::{File, read_to_string};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use omniglot_core::{Error, Result, Text};
 use omniglot_scan::{Code, Gadget, Kind, Known, Setting, find, known};
@@ -32,12 +32,15 @@ pub(super) const EMULATED_LENGTH: u64 = 3;
 static EMULATED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
 
 /// Ranges that were looked at, and what may stay there.
-static SEEN: Mutex<Seen> = Mutex::new(Seen { ranges: Vec::new(), checked: Vec::new() });
+static SEEN: Mutex<Seen> =
+    Mutex::new(Seen { ranges: Vec::new(), windows: Vec::new(), checked: Vec::new() });
 /// How many objects the dynamic linker had loaded when the process was looked at.
 static ADDITIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Seen {
     ranges: Vec<Range<usize>>,
+    /// Windows of domains, whose code was looked at before it was mapped.
+    windows: Vec<Range<usize>>,
     /// Instructions that are followed by a check.
     checked: Vec<usize>,
 }
@@ -47,29 +50,93 @@ pub(super) fn is_emulated(place: usize) -> bool {
     EMULATED.iter().any(|emulated| emulated.load(Ordering::Acquire) == place)
 }
 
+/// How often to begin again when code is unmapped while we look.
+const ATTEMPTS: usize = 10;
+
+fn seen() -> MutexGuard<'static, Seen> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A window whose code [`disarm`] looked at, while it is mapped.
+#[derive(Debug)]
+pub(super) struct Admitted(Range<usize>);
+
+impl Admitted {
+    pub(super) fn window(range: Range<usize>) -> Self {
+        seen().windows.push(range.clone());
+        Self(range)
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let mut seen = seen();
+        if let Some(index) = seen.windows.iter().position(|window| *window == self.0) {
+            seen.windows.swap_remove(index);
+        }
+    }
+}
+
 /// Looks at all executable memory that was not looked at before.
 pub(super) fn check_process() -> Result<()> {
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = seen();
+    let mut outcome = check_once(&mut seen);
+    for _ in 1..ATTEMPTS {
+        if !matches!(outcome, Err(Error::System { .. })) {
+            break;
+        }
+        outcome = check_once(&mut seen);
+    }
+    outcome
+}
+
+fn check_once(seen: &mut Seen) -> Result<()> {
     let additions = additions();
     let executable = executable_ranges()?;
     // What is gone may come back with other content.
     seen.ranges.retain(|range| executable.contains(range));
-    let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
-    let fresh: Vec<_> =
-        executable.iter().filter(|range| !seen.ranges.contains(range)).cloned().collect();
+    let fresh = not_seen(&executable, seen);
     if !fresh.is_empty() {
-        let places = look(&memory, &executable)?;
-        handle(&places, &mut seen.checked)?;
-        // Nothing else may have become visible by it.
-        let executable = executable_ranges()?;
-        let places = look(&memory, &executable)?;
-        if let Some(place) = places.iter().find(|place| !is_allowed(place, &seen.checked)) {
-            return Err(refusal(place.gadget.address as usize));
-        }
-        seen.ranges = executable;
+        look_and_replace(&fresh, &mut seen.checked)?;
+        let in_windows = |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
+        seen.ranges = executable_ranges()?;
+        seen.ranges.retain(|range| !in_windows(range));
     }
     ADDITIONS.store(additions, Ordering::Release);
     Ok(())
+}
+
+const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
+    window.start <= range.start && range.end <= window.end
+}
+
+/// What is new, and what it touches, since an instruction can begin in one and end in the
+/// other.
+fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
+    let is_new = |range: &&Range<usize>| {
+        !seen.ranges.contains(range) && !seen.windows.iter().any(|window| holds(window, range))
+    };
+    let fresh: Vec<_> = executable.iter().filter(is_new).cloned().collect();
+    let touches = |range: &&Range<usize>| {
+        fresh.iter().any(|new| new.start <= range.end && range.start <= new.end)
+    };
+    executable.iter().filter(touches).cloned().collect()
+}
+
+/// Replaces what is known, and looks whether that made anything else visible.
+fn look_and_replace(fresh: &[Range<usize>], checked: &mut Vec<usize>) -> Result<()> {
+    let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
+    let mut places = look(&memory, fresh)?;
+    places.retain(|place| !is_allowed(place, checked));
+    if places.is_empty() {
+        return Ok(());
+    }
+    handle(&places, checked)?;
+    let after = look(&memory, fresh)?;
+    match after.iter().find(|place| !is_allowed(place, checked)) {
+        Some(place) => Err(refusal(place.gadget.address as usize)),
+        None => Ok(()),
+    }
 }
 
 /// Looks again if the dynamic linker has loaded anything.
@@ -120,14 +187,7 @@ fn places(code: &[Code<'_>]) -> Vec<Place> {
 
 /// Tells a known gadget by the instructions around it, of which each has to fit.
 fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
-    // With or without a prefix for 64-bit operands.
-    [0, 1].into_iter().find_map(|prefix| {
-        let setting = Setting::Intended {
-            start: gadget.address.checked_sub(prefix)?,
-            length: gadget.length + prefix as usize,
-        };
-        known(gadget, setting, code, None)
-    })
+    known(gadget, Setting::Unknown, code, None)
 }
 
 /// Replaces what is known in the host.

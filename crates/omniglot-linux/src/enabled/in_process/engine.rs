@@ -22,7 +22,7 @@ use super::super::timer::Timer;
 use super::code;
 use super::gate::{self, CROSSINGS, Crossing, Registers};
 use super::handler::{DENIED, EXITED, FAULT, STOP};
-use super::keys::{CURRENT, DomainKey, Turn, check_segments};
+use super::keys::{DomainKey, Tokens, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
@@ -49,6 +49,7 @@ pub(super) struct Engine {
     memory: Memory,
     /// After the memory that has it.
     key: Option<DomainKey>,
+    tokens: Tokens,
     window: Window,
     /// What a forked child sees of the window, which it has not: nothing.
     nothing: Window,
@@ -181,6 +182,7 @@ impl Engine {
         let mut engine = Self {
             memory,
             key,
+            tokens: Tokens::default(),
             window,
             nothing,
             layout,
@@ -218,9 +220,9 @@ impl Engine {
 
     /// Tells foreign code where its doors are.
     fn show_doors(&mut self) -> Result<()> {
-        let (returns, callbacks) = match self.key {
+        let (returns, callbacks) = match &self.key {
             None => gate::doors(self.door.0),
-            Some(_) => gate::keyed_doors(),
+            Some(key) => gate::keyed_doors(key.number),
         };
         let mut cells = [0; 24];
         for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
@@ -343,10 +345,9 @@ impl Engine {
     /// Runs foreign code until the next event.
     #[inline]
     fn run(&mut self, thread: &'static Thread) -> Result<Event> {
-        let turn = self.turn(thread)?;
+        self.admit(thread)?;
         let since = self.announce()?;
         let event = self.cross(thread);
-        drop(turn);
         if let Some(since) = since {
             watchdog::withdraw(&self.crossing);
             self.timer.add(since);
@@ -354,15 +355,17 @@ impl Engine {
         self.accept(event)
     }
 
-    /// Behind keys, one thread at a time is in foreign code.
+    /// Gets ready for a stretch behind a key: thread, process and token.
     #[inline]
-    fn turn(&self, thread: &'static Thread) -> Result<Option<Turn>> {
+    fn admit(&mut self, thread: &'static Thread) -> Result<()> {
         let Some(key) = &self.key else {
-            return Ok(None);
+            return Ok(());
         };
         thread.admit(key.keys)?;
         code::check_additions()?;
-        Ok(Some(Turn::take()))
+        let token = self.tokens.next()?;
+        self.crossing.token.store(token, Relaxed);
+        self.window.write(self.departure.cells, &token.to_ne_bytes())
     }
 
     #[inline]
@@ -392,19 +395,18 @@ impl Engine {
         unsafe { gate::enter(crossing) }
     }
 
-    /// The same behind a key; the caller has the turn.
+    /// The same behind a key.
     fn cross_keyed(&self, key: &DomainKey) -> u32 {
         let crossing = &self.crossing;
         // SAFETY: the processor has keys, since the domain has one.
         let rights = unsafe { gate::rights() };
         crossing.host_rights.store(rights, Relaxed);
-        key.keys.set_host(rights);
-        CURRENT.store(Arc::as_ptr(crossing).cast_mut(), Release);
+        key.set_host(rights);
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        // SAFETY: all of it was just stored, or when the domain was made; `&mut self` and
-        // the turn keep other threads out (invariant 8).
+        // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
+        // in the callers keeps other threads out (invariant 8).
         unsafe { gate::enter_keyed(crossing) }
     }
 
@@ -492,10 +494,9 @@ impl Engine {
         Waiting::fresh(stack).store(next);
         next.entry.store(self.departure.describe as u64, Relaxed);
         next.target.store(self.departure.call as u64, Relaxed);
-        let turn = self.turn(thread)?;
+        self.admit(thread)?;
         clock.announce(&self.crossing, Instant::now(), DESCRIBE_LIMIT);
         let event = self.cross(thread);
-        drop(turn);
         watchdog::withdraw(&self.crossing);
         match event {
             gate::RETURNED => Ok(()),

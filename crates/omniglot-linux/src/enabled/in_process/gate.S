@@ -201,12 +201,16 @@ omniglot_abandoned:
 # it, rt_sigreturn, must not be dispatched, and so the selector must not say "block"
 # yet. It returns here. rdi: the selector; rsi: all other registers, in memory that is
 # the domain's. Floating point registers are in place. A thread that a signal finds here
-# starts again, since nothing is lost.
+# starts again, since nothing is lost. (One instruction, iretq, could do the last three;
+# QEMU up to at least 7.2 faults on it outside the kernel where SMAP is on.)
     .balign 64
     .globl omniglot_resume
     .hidden omniglot_resume
 omniglot_resume:
     mov byte ptr [rdi], 1
+    mov r10, [rsi + 144]                # the stack pointer
+    mov r11, [rsi + 120]                # the instruction, to below the red zone
+    mov [r10 - 136], r11
     mov rax, [rsi + 0]
     mov rbx, [rsi + 8]
     mov rcx, [rsi + 16]
@@ -221,9 +225,11 @@ omniglot_resume:
     mov r13, [rsi + 96]
     mov r14, [rsi + 104]
     mov r15, [rsi + 112]
-    lea rsp, [rsi + 120]                # instruction, code segment, flags, stack, stack segment
+    lea rsp, [rsi + 136]                # flags, and then the stack pointer
     mov rsi, [rsi + 32]
-    iretq
+    popfq
+    pop rsp
+    jmp qword ptr [rsp - 136]
     .globl omniglot_resume_end
     .hidden omniglot_resume_end
 omniglot_resume_end:
@@ -326,9 +332,13 @@ omniglot_on_stack:
 # the host can write, before anything else happens; a mismatch ends in `omniglot_die`.
 #
 # `omniglot_shared` is a page that foreign code can read and not write, followed by the
-# selectors of all threads. It holds for each key: PKRU for that domain, and where the
-# domain's window starts; and PKRU of the host thread that is in foreign code. One thread
-# at a time is: `CURRENT` is its crossing.
+# selectors of all threads. It holds for each key: PKRU for that domain, where the domain's
+# window starts, and PKRU of the host thread that runs it.
+#
+# Each stretch of foreign code has a fresh token of 64 random bits, in the crossing and in
+# the domain's memory. Who comes in must know it, since else one domain could run another
+# behind the host's back; and who goes out must, since else a domain could return onto the
+# stack of the thread that runs another. It is good for one way out.
     .section .bss.omniglot_shared, "aw", @nobits
     .balign 4096
     .globl omniglot_shared
@@ -432,13 +442,14 @@ omniglot_keyed_commit:
     mov byte ptr [r11], 1
     mov eax, [rbx + {FOREIGN_RIGHTS}]
     mov r10d, [rbx + {KEY}]
+    mov r8, [rbx + {TOKEN}]
     xor ecx, ecx
     xor edx, edx
     .globl omniglot_write_on_entry
     .hidden omniglot_write_on_entry
 omniglot_write_on_entry:
     wrpkru
-    cmp r10d, 15
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
     ja omniglot_die
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
@@ -446,6 +457,8 @@ omniglot_write_on_entry:
 # All registers come from the domain's own memory, and the target once only: who comes
 # here uninvited gets the domain of that key, in no other state than it was left in.
     mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    cmp r8, [rsi + {AREA_NEXT} + 80]
+    jne omniglot_die
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_NEXT}]
     mov rsp, [rsi + {AREA_NEXT} + 8]
@@ -476,32 +489,60 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: r10d, edi and rsi are foreign code's word. Up to the end of the range
-# PKRU decides what this is: with the host's, the gate; with a domain's, foreign code.
+# The way out: all registers are foreign code's word; r10 holds the token. Each key has a
+# pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
+# gate; with a domain's, foreign code.
     .balign 64
     .globl omniglot_keyed_exit
     .hidden omniglot_keyed_exit
 omniglot_keyed_exit:
-    .globl omniglot_keyed_return_door
-    .hidden omniglot_keyed_return_door
-omniglot_keyed_return_door:
-    xor r10d, r10d
-    jmp 1f
-    .globl omniglot_keyed_callback_door
-    .hidden omniglot_keyed_callback_door
-omniglot_keyed_callback_door:
-    mov r10d, 1
-1:  mov eax, [rip + omniglot_shared + {SHARED_HOST}]
+    .globl omniglot_keyed_return_doors
+    .hidden omniglot_keyed_return_doors
+omniglot_keyed_return_doors:
+    .set omniglot_door, 0
+    .rept 16
+    .balign 16
+    mov r11d, omniglot_door
+    xor r8d, r8d
+    jmp omniglot_keyed_leave
+    .set omniglot_door, omniglot_door + 1
+    .endr
+    .balign 16
+    .globl omniglot_keyed_callback_doors
+    .hidden omniglot_keyed_callback_doors
+omniglot_keyed_callback_doors:
+    .set omniglot_door, 0
+    .rept 16
+    .balign 16
+    mov r11d, omniglot_door
+    mov r8b, 1
+    jmp omniglot_keyed_leave
+    .set omniglot_door, omniglot_door + 1
+    .endr
+
+omniglot_keyed_leave:
+    cmp r11, 15
+    ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    mov eax, [r9 + r11 * 4 + {SHARED_HOST}]
     xor ecx, ecx
     xor edx, edx
     .globl omniglot_write_on_exit
     .hidden omniglot_write_on_exit
 omniglot_write_on_exit:
     wrpkru
-    mov r11, [rip + {CURRENT}]
+    cmp r11, 15
+    ja omniglot_die
+    lea r9, [rip + {KEYED}]
+    mov r11, [r9 + r11 * 8]
     test r11, r11
     jz omniglot_die
     cmp eax, [r11 + {HOST_RIGHTS}]
+    jne omniglot_die
+    test r10, r10
+    jz omniglot_die
+    mov rax, r10
+    lock cmpxchg [r11 + {TOKEN}], rcx   # rcx is 0: the token is used up
     jne omniglot_die
     mov [r11 + {LEFT} + {STACK}], rsp
     mov [r11 + {LEFT} + {RBP}], rbp
@@ -514,6 +555,7 @@ omniglot_write_on_exit:
     mov [r11 + {LEFT} + {ARGUMENT}], rsi
     stmxcsr [r11 + {LEFT} + {MXCSR}]
     fnstcw [r11 + {LEFT} + {X87}]
+    mov r10d, r8d
     and r10d, 1                         # returned or called back
     mov r9, [r11 + {SELECTOR}]
     mov byte ptr [r9], 0
@@ -555,7 +597,7 @@ omniglot_keyed_abandoned:
     mov eax, {ABANDONED}
     jmp omniglot_keyed_back
 
-# As omniglot_resume, with the host's PKRU; eax: the domain's; r10d: its key.
+# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key; r8: the token.
     .balign 64
     .globl omniglot_keyed_resume
     .hidden omniglot_keyed_resume
@@ -567,15 +609,18 @@ omniglot_keyed_resume:
     .hidden omniglot_write_on_resume
 omniglot_write_on_resume:
     wrpkru
-    cmp r10d, 15
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
     ja omniglot_die
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
     mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
+    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+    jne omniglot_die
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
-    mov [rsi + {AREA_SCRATCH} + 120], r11
+    mov r10, [rsi + {AREA_SCRATCH} + 144]
+    mov [r10 - 136], r11
     mov rax, [rsi + {AREA_SCRATCH} + 0]
     mov rbx, [rsi + {AREA_SCRATCH} + 8]
     mov rcx, [rsi + {AREA_SCRATCH} + 16]
@@ -590,9 +635,11 @@ omniglot_write_on_resume:
     mov r13, [rsi + {AREA_SCRATCH} + 96]
     mov r14, [rsi + {AREA_SCRATCH} + 104]
     mov r15, [rsi + {AREA_SCRATCH} + 112]
-    lea rsp, [rsi + {AREA_SCRATCH} + 120]
+    lea rsp, [rsi + {AREA_SCRATCH} + 136]
     mov rsi, [rsi + {AREA_SCRATCH} + 32]
-    iretq
+    popfq
+    pop rsp
+    jmp qword ptr [rsp - 136]
     .globl omniglot_keyed_resume_end
     .hidden omniglot_keyed_resume_end
 omniglot_keyed_resume_end:

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::super::layout::{NEXT, SCRATCH};
 use super::handler::on_signal;
-use super::keys::{self, COOKIE, CURRENT, SIGNAL_RIGHTS};
+use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
 
 /// How many domains a process can have at once: each has a pair of doors.
@@ -67,6 +67,8 @@ pub(super) struct Crossing {
     /// PKRU while foreign code runs, and while the host does.
     pub(super) foreign_rights: AtomicU32,
     pub(super) host_rights: AtomicU32,
+    /// What foreign code must know to come in and, once, to go out; 0 once it has.
+    pub(super) token: AtomicU64,
     /// The registers with which an interrupted thread goes on.
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
@@ -150,7 +152,8 @@ std::arch::global_asm!(
     ON_SIGNAL = sym on_signal,
     SIGNAL_RIGHTS = sym SIGNAL_RIGHTS,
     COOKIE = sym COOKIE,
-    CURRENT = sym CURRENT,
+    KEYED = sym KEYED,
+    TOKEN = const offset_of!(Crossing, token),
     SHARED_SIZE = const keys::SHARED_SIZE,
     SHARED_RIGHTS = const keys::SHARED_RIGHTS,
     SHARED_WINDOWS = const keys::SHARED_WINDOWS,
@@ -174,8 +177,8 @@ unsafe extern "C" {
     fn omniglot_keyed_commit_end();
     fn omniglot_keyed_exit();
     fn omniglot_keyed_exit_end();
-    fn omniglot_keyed_return_door();
-    fn omniglot_keyed_callback_door();
+    fn omniglot_keyed_return_doors();
+    fn omniglot_keyed_callback_doors();
     fn omniglot_keyed_resume();
     fn omniglot_keyed_resume_end();
     fn omniglot_keyed_abandoned();
@@ -220,18 +223,19 @@ pub(super) unsafe fn enter(crossing: &Crossing) -> u32 {
 /// As [`enter`], for a domain behind a protection key.
 ///
 /// # Safety
-/// As [`enter`]; and the thread holds the lock, its selector is in the shared page, its
-/// PKRU and the domain's are in the crossing, and the registers in the domain's memory.
+/// As [`enter`]; and the thread's selector is in the shared page, its PKRU and the domain's
+/// and a fresh token are in the crossing, and the registers in the domain's memory.
 pub(super) unsafe fn enter_keyed(crossing: &Crossing) -> u32 {
     // SAFETY: the caller's promise; as in `enter`.
     unsafe { omniglot_keyed_enter(crossing) }
 }
 
-/// The doors of all domains behind keys.
-pub(super) fn keyed_doors() -> (usize, usize) {
+/// The addresses of the doors of a key's domain.
+pub(super) fn keyed_doors(key: u32) -> (usize, usize) {
+    let offset = key as usize * DOOR;
     (
-        omniglot_keyed_return_door as *const () as usize,
-        omniglot_keyed_callback_door as *const () as usize,
+        omniglot_keyed_return_doors as *const () as usize + offset,
+        omniglot_keyed_callback_doors as *const () as usize + offset,
     )
 }
 
@@ -291,14 +295,15 @@ impl Crossing {
             &next.entry,
             &next.argument,
         ];
+        let token = self.token.load(Ordering::Relaxed);
         self.domain.write(NEXT, &registers.map(|register| register.load(Ordering::Relaxed)))
+            && self.domain.write(NEXT + size_of_val(&registers), &[token])
     }
 
     /// The same for the registers of an interrupted thread.
     pub(super) fn write_saved(&self) -> bool {
-        let words = [0; 21].map(|_: u64| 0);
-        let mut words: [u64; 21] = words;
-        for (word, saved) in words.iter_mut().zip(&self.saved) {
+        let mut words = [0; 22];
+        for (word, saved) in words.iter_mut().zip(self.saved.iter().chain([&self.token])) {
             *word = saved.load(Ordering::Relaxed);
         }
         self.domain.write(SCRATCH, &words)

@@ -5,13 +5,12 @@ use std::arch::x86_64::{__cpuid, __cpuid_count};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
-use rustix::thread::futex;
 
 use super::super::layout::PAGE;
 use super::super::system::refused;
@@ -21,7 +20,8 @@ use super::threads::last_error;
 /// The page of tables, and a cache line for each thread's selector.
 pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
 const SELECTOR: usize = 64;
-/// Offsets in the page: PKRU of each key's domain, each window's start, PKRU of the host.
+/// Offsets in the page: PKRU of each key's domain, each window's start, and PKRU of each
+/// host thread that runs one.
 pub(super) const SHARED_RIGHTS: usize = 0;
 pub(super) const SHARED_WINDOWS: usize = 64;
 pub(super) const SHARED_HOST: usize = 192;
@@ -40,8 +40,9 @@ const DEFAULT: u32 = 0x5555_5554;
 pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
 /// PKRU for signal handlers; 0 while the process uses no keys.
 pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
-/// The crossing that the holder of the lock is in.
-pub(super) static CURRENT: AtomicPtr<Crossing> = AtomicPtr::new(null_mut());
+/// The crossing of each key's domain.
+pub(super) static KEYED: [AtomicPtr<Crossing>; 16] =
+    [const { AtomicPtr::new(null_mut()) }; 16];
 /// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
 static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
@@ -132,8 +133,6 @@ impl Keys {
             Some(before) => before.shared_key,
             None => allocate()?,
         };
-        LOCK.store(FREE, Ordering::Relaxed);
-        CURRENT.store(null_mut(), Ordering::Relaxed);
         let alias = share(shared_key)?;
         let fresh = Self { generation, shared_key, alias, features: features() };
         (0..16).for_each(|key| fresh.forget(key));
@@ -164,8 +163,8 @@ impl Keys {
     }
 
     /// Tells the gate what the host thread may access that is about to enter.
-    pub(super) fn set_host(self, rights: u32) {
-        self.word(SHARED_HOST).store(rights, Ordering::Release);
+    fn set_host(self, key: u32, rights: u32) {
+        self.word(SHARED_HOST + 4 * key as usize).store(rights, Ordering::Release);
     }
 
     fn word(self, offset: usize) -> &'static AtomicU32 {
@@ -273,11 +272,23 @@ impl DomainKey {
     }
 
     /// Tells the gate where the key's domain is, and the crossing what the gate needs.
-    pub(super) fn announce(&self, crossing: &Crossing, window: usize) {
+    pub(super) fn announce(&self, crossing: &Arc<Crossing>, window: usize) {
         self.keys.announce(self.number, window);
+        self.set_crossing(Arc::as_ptr(crossing).cast_mut());
         crossing.key.store(self.number, Ordering::Relaxed);
         crossing.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
         crossing.features.store(self.keys.features, Ordering::Relaxed);
+    }
+
+    /// Tells the gate what the host thread may access that is about to enter.
+    pub(super) fn set_host(&self, rights: u32) {
+        self.keys.set_host(self.number, rights);
+    }
+
+    fn set_crossing(&self, crossing: *mut Crossing) {
+        if let Some(place) = KEYED.get(self.number as usize) {
+            place.store(crossing, Ordering::Release);
+        }
     }
 }
 
@@ -285,48 +296,43 @@ impl Drop for DomainKey {
     fn drop(&mut self) {
         if super::super::generation::check(self.keys.generation).is_ok() {
             self.keys.forget(self.number);
+            self.set_crossing(null_mut());
         }
         // SAFETY: nothing has the key any more.
         unsafe { libc::syscall(libc::SYS_pkey_free, i64::from(self.number)) };
     }
 }
 
-const FREE: u32 = 0;
-const HELD: u32 = 1;
-const WANTED: u32 = 2;
+/// Numbers that nobody can guess, some at a time.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    left: Vec<u64>,
+}
 
-static LOCK: AtomicU32 = AtomicU32::new(FREE);
+impl Tokens {
+    /// How many to ask for at once.
+    const BATCH: usize = 256;
 
-/// While it lives, its thread is the only one in foreign code behind a key.
-#[derive(Debug)]
-pub(super) struct Turn(());
-
-impl Turn {
+    /// The next one, never 0.
     #[inline]
-    pub(super) fn take() -> Self {
-        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            Self::wait();
+    pub(super) fn next(&mut self) -> Result<u64> {
+        loop {
+            match self.left.pop() {
+                Some(0) => {}
+                Some(token) => return Ok(token),
+                None => self.fill()?,
+            }
         }
-        Self(())
     }
 
     #[cold]
-    fn wait() {
-        while LOCK.swap(WANTED, Ordering::Acquire) != FREE {
-            // Woken too early or not at all, it looks again.
-            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, None);
-        }
-    }
-}
-
-impl Drop for Turn {
-    #[inline]
-    fn drop(&mut self) {
-        CURRENT.store(null_mut(), Ordering::Relaxed);
-        if LOCK.swap(FREE, Ordering::Release) == WANTED {
-            // Waking cannot fail on a word of ours.
-            let _ = futex::wake(&LOCK, futex::Flags::PRIVATE, 1);
-        }
+    fn fill(&mut self) -> Result<()> {
+        let mut bytes = [0; Self::BATCH * size_of::<u64>()];
+        // As many bytes come at once, once the kernel has any (getrandom(2)).
+        let got = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+        let (words, _) = bytes.get(..got).unwrap_or_default().as_chunks();
+        self.left.extend(words.iter().copied().map(u64::from_ne_bytes));
+        Ok(())
     }
 }
 

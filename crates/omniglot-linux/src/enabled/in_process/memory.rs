@@ -16,7 +16,7 @@ use super::super::generation;
 use super::super::layout::{Layout, PAGE};
 use super::super::mapping::Mapping;
 use super::super::system::refused;
-use super::code;
+use super::code::{self, Admitted};
 use super::keys::tag;
 use super::original::Original;
 use crate::Options;
@@ -123,6 +123,8 @@ pub(super) struct Memory {
     original: Original,
     /// What foreign code may write, ascending and apart from each other.
     writable: Vec<Range<usize>>,
+    /// Behind a key; goes after the reservation.
+    _admitted: Option<Admitted>,
 }
 
 impl Memory {
@@ -138,13 +140,16 @@ impl Memory {
         let copy = File::from(copy);
         original.survey()?;
         original.copy_to(&copy)?;
+        let mut admitted = None;
         if let Some(key) = key {
-            tag(reservation.start, reservation.size, ProtFlags::empty(), key)?;
-            code::disarm(&copy, reservation.start, &regions.code())?;
+            let (start, size) = (reservation.start, reservation.size);
+            tag(start, size, ProtFlags::empty(), key)?;
+            code::disarm(&copy, start, &regions.code())?;
+            admitted = Some(Admitted::window(start..start + size));
         }
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);
-        let memory = Self { reservation, alias, copy, original, writable };
+        let memory = Self { reservation, alias, copy, original, writable, _admitted: admitted };
         regions.list.iter().try_for_each(|region| memory.map(region, key))?;
         Ok(memory)
     }

@@ -1,0 +1,54 @@
+//! `omniglot scan`: what a library asks for, and whether it can be loaded.
+
+mod denied;
+mod facts;
+mod libraries;
+mod report;
+mod verdict;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use self::facts::Facts;
+use self::libraries::Libraries;
+use self::verdict::Verdict;
+use crate::arguments::Scan;
+use crate::failure::Failure;
+
+/// It cannot be loaded.
+const NOT_LOADABLE: u8 = 3;
+/// It can be loaded, but not behind protection keys.
+const PROCESS_ONLY: u8 = 4;
+
+/// A library, all that it needs, and what follows from that.
+struct Scanned {
+    /// The library itself comes first.
+    libraries: Vec<Facts>,
+    /// Names that no file was found for, each with the name of a library that asks for it.
+    missing: Vec<(String, String)>,
+    denied: Vec<denied::Denied>,
+    verdict: Verdict,
+}
+
+/// Scans a library and what it needs, and prints the findings.
+pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
+    let Libraries { found, missing } = Libraries::of(arguments)?;
+    let denied = denied::imports(&found);
+    let verdict = Verdict::new(&found, &missing);
+    let scanned = Scanned { libraries: found, missing, denied, verdict };
+    let text = if arguments.json {
+        format!("{:#}\n", report::json(&scanned))
+    } else {
+        report::text(&scanned)
+    };
+    io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
+    Ok(status(&scanned.verdict))
+}
+
+fn status(verdict: &Verdict) -> ExitCode {
+    match (verdict.process.is_empty(), verdict.keys.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(PROCESS_ONLY),
+        (false, _) => ExitCode::from(NOT_LOADABLE),
+    }
+}

@@ -1,0 +1,176 @@
+//! Printing what was found.
+
+use std::fmt::{Result, Write};
+
+use omniglot_scan::Setting;
+use serde_json::{Value, json};
+
+use super::Scanned;
+use super::facts::{Facts, Found};
+
+/// How many entries of a list are printed, where `--json` has them all.
+const MOST: usize = 20;
+
+/// An instruction with its place, in words.
+pub(super) fn describe(found: &Found) -> String {
+    let place = found.place.as_ref();
+    let place = place.map(|(symbol, offset)| format!(" in {symbol}+{offset:#x}"));
+    let setting = match found.setting {
+        Setting::Intended { .. } => "",
+        Setting::Hidden => ", hidden in other instructions",
+        Setting::Unknown => ", perhaps hidden in other instructions",
+    };
+    let known = found.known.map(|known| format!(", known as {}", known.name()));
+    format!(
+        "{} at {:#x}{}{setting}{}",
+        found.gadget.kind.name(),
+        found.gadget.address,
+        place.unwrap_or_default(),
+        known.unwrap_or_default(),
+    )
+}
+
+/// The findings for people.
+pub(super) fn text(scanned: &Scanned) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_all(&mut text, scanned);
+    text
+}
+
+fn write_all(text: &mut String, scanned: &Scanned) -> Result {
+    let Some((first, others)) = scanned.libraries.split_first() else {
+        return Ok(());
+    };
+    writeln!(text, "{}", clean(&library(first)))?;
+    verdict(text, "in a process", &scanned.verdict.process)?;
+    verdict(text, "behind protection keys", &scanned.verdict.keys)?;
+    list(text, "libraries that it needs", others.iter().map(library))?;
+    let missing = scanned.missing.iter().map(|(name, asking)| format!("{name}, for {asking}"));
+    list(text, "libraries that are missing", missing)?;
+    let changers = scanned.libraries.iter().flat_map(|facts| {
+        facts.key_changers().map(|found| format!("{}: {}", facts.name, describe(found)))
+    });
+    list(text, "instructions that can change protection keys", changers)?;
+    list(text, "system calls in its own code", first.system_calls().map(describe))?;
+    let denied = scanned.denied.iter().map(|denied| {
+        format!(
+            "{} in {}: {} ({})",
+            denied.function,
+            denied.library,
+            denied.consequence(),
+            denied.system_call
+        )
+    });
+    list(text, "imported functions that a domain is denied", denied)?;
+    let locals = first.thread_locals.iter().map(|locals| {
+        let kind = if locals.is_static { ", beside the program's" } else { "" };
+        format!("{} bytes, aligned to {}{kind}", locals.size, locals.alignment)
+    });
+    list(text, "thread-local data", locals)?;
+    list(text, "functions chosen while it is loaded (IFUNC)", first.indirect.iter().cloned())
+}
+
+/// A line without characters that a terminal might obey: names in files are anybody's.
+fn clean(line: &str) -> String {
+    let is_plain = |character: char| matches!(character, ' '..='~') || character.is_alphanumeric();
+    let mut cleaned = String::new();
+    for character in line.chars() {
+        if is_plain(character) {
+            cleaned.push(character);
+        } else {
+            cleaned.extend(character.escape_unicode());
+        }
+    }
+    cleaned
+}
+
+fn library(facts: &Facts) -> String {
+    format!("{}  {}", facts.name, facts.path.display())
+}
+
+fn verdict(text: &mut String, way: &str, reasons: &[String]) -> Result {
+    if reasons.is_empty() {
+        return writeln!(text, "can be loaded {way}: yes");
+    }
+    writeln!(text, "can be loaded {way}: no")?;
+    reasons.iter().try_for_each(|reason| writeln!(text, "  {}", clean(reason)))
+}
+
+fn list(text: &mut String, title: &str, entries: impl Iterator<Item = String>) -> Result {
+    let entries: Vec<String> = entries.collect();
+    if entries.is_empty() {
+        return writeln!(text, "{title}: none");
+    }
+    writeln!(text, "{title}:")?;
+    entries.iter().take(MOST).try_for_each(|entry| writeln!(text, "  {}", clean(entry)))?;
+    match entries.len().saturating_sub(MOST) {
+        0 => Ok(()),
+        more => writeln!(text, "  and {more} more, which --json lists"),
+    }
+}
+
+/// The findings for programs.
+pub(super) fn json(scanned: &Scanned) -> Value {
+    let missing =
+        scanned.missing.iter().map(|(name, asking)| json!({ "name": name, "needed_by": asking }));
+    let denied = scanned.denied.iter().map(|denied| {
+        json!({
+            "library": denied.library,
+            "function": denied.function,
+            "system_call": denied.system_call,
+            "consequence": denied.consequence(),
+        })
+    });
+    json!({
+        "loadable": {
+            "process": scanned.verdict.process.is_empty(),
+            "protection_keys": scanned.verdict.keys.is_empty(),
+        },
+        "reasons_against": {
+            "process": scanned.verdict.process,
+            "protection_keys": scanned.verdict.keys,
+        },
+        "libraries": scanned.libraries.iter().map(facts).collect::<Vec<_>>(),
+        "missing": missing.collect::<Vec<_>>(),
+        "denied": denied.collect::<Vec<_>>(),
+    })
+}
+
+fn facts(facts: &Facts) -> Value {
+    let locals = facts.thread_locals.map(|locals| {
+        json!({
+            "size": locals.size,
+            "alignment": locals.alignment,
+            "is_static": locals.is_static,
+        })
+    });
+    json!({
+        "name": facts.name,
+        "path": facts.path.to_string_lossy(),
+        "needed": facts.needed,
+        "instructions": facts.found.iter().map(instruction).collect::<Vec<_>>(),
+        "thread_locals": locals,
+        "indirect_functions": facts.indirect,
+        "has_writable_code": facts.has_writable_code,
+        "has_executable_stack": facts.has_executable_stack,
+    })
+}
+
+fn instruction(found: &Found) -> Value {
+    let place = found.place.as_ref();
+    json!({
+        "kind": found.gadget.kind.name(),
+        "address": found.gadget.address,
+        "length": found.gadget.length,
+        "changes_keys": found.gadget.kind.changes_keys(),
+        "setting": match found.setting {
+            Setting::Intended { .. } => "intended",
+            Setting::Hidden => "hidden",
+            Setting::Unknown => "unknown",
+        },
+        "known": found.known.map(|known| known.name()),
+        "symbol": place.map(|(symbol, _)| symbol),
+        "offset": place.map(|(_, offset)| offset),
+    })
+}

@@ -1,0 +1,89 @@
+//! Whether a library can be loaded.
+
+use std::collections::HashSet;
+
+use omniglot_scan::ImageKind;
+
+use super::facts::Facts;
+use super::report::describe;
+
+/// How many symbols that nothing defines are named.
+const MOST_NAMES: usize = 8;
+
+/// Why a library cannot be loaded; empty where it can.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// In a process.
+    pub(super) process: Vec<String>,
+    /// Behind protection keys.
+    pub(super) keys: Vec<String>,
+}
+
+impl Verdict {
+    /// Judges a library, the first, with what it needs.
+    pub(super) fn new(libraries: &[Facts], missing: &[(String, String)]) -> Self {
+        let mut process = Vec::new();
+        process.extend(libraries.iter().filter_map(not_a_library));
+        process.extend(libraries.iter().filter_map(executable_stack));
+        process.extend(missing.iter().map(|(name, asking)| {
+            format!(
+                "{name}, which {asking} needs, is not to be found; install it, or name its \
+                 directory with --library-directory"
+            )
+        }));
+        // What is missing may define anything.
+        if missing.is_empty() {
+            process.extend(undefined(libraries));
+        }
+        let mut keys = process.clone();
+        keys.extend(libraries.iter().flat_map(against_keys));
+        Self { process, keys }
+    }
+}
+
+fn not_a_library(facts: &Facts) -> Option<String> {
+    let is_program = facts.kind == ImageKind::Program;
+    is_program.then(|| {
+        format!("{} is a program, or has nothing to load it by; give a shared library", facts.name)
+    })
+}
+
+/// The worker's stack lies in the window, where the dynamic linker cannot make it executable.
+fn executable_stack(facts: &Facts) -> Option<String> {
+    facts.has_executable_stack.then(|| {
+        format!(
+            "{} asks for an executable stack, which domains do not have; link it with \
+             `-z noexecstack`",
+            facts.name
+        )
+    })
+}
+
+/// Symbols that some library cannot do without and none defines.
+fn undefined(libraries: &[Facts]) -> Option<String> {
+    let defined: HashSet<&str> =
+        libraries.iter().flat_map(|facts| &facts.exports).map(String::as_str).collect();
+    let imports = libraries.iter().flat_map(|facts| &facts.imports);
+    let lacking = imports.filter(|import| !import.is_weak && !defined.contains(&*import.name));
+    let names: Vec<&str> = lacking.map(|import| import.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let shown = names.get(..MOST_NAMES).unwrap_or(&names).join(", ");
+    let rest = names.len().saturating_sub(MOST_NAMES);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    Some(format!("nothing that it needs defines {shown}{more}"))
+}
+
+/// What in one file protection keys do not go with.
+fn against_keys(facts: &Facts) -> Vec<String> {
+    let name = &facts.name;
+    let unknown = facts.key_changers().filter(|found| found.known.is_none());
+    let mut reasons: Vec<String> = unknown
+        .map(|found| format!("{name} could switch the keys off: {}", describe(found)))
+        .collect();
+    if facts.has_writable_code {
+        reasons.push(format!("{name} has code that can be written"));
+    }
+    reasons
+}

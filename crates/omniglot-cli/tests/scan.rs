@@ -1,0 +1,239 @@
+//! `omniglot scan`: Debian's libraries, and files that were made for it.
+// Helpers of tests may stop at once, as tests do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use serde_json::Value;
+
+const LOADABLE: i32 = 0;
+const UNREADABLE: i32 = 1;
+const NOT_LOADABLE: i32 = 3;
+const PROCESS_ONLY: i32 = 4;
+
+/// Where Debian has a library.
+fn library(name: &str) -> PathBuf {
+    let places = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64"];
+    let mut paths = places.iter().map(|place| Path::new(place).join(name));
+    paths.find(|path| path.is_file()).unwrap_or_else(|| panic!("{name} is not installed"))
+}
+
+fn scan(file: &Path, options: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_omniglot"));
+    command.arg("scan").arg(file).args(options).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What is said about a file, in both forms, with the same exit status.
+#[track_caller]
+fn report(file: &Path, status: i32) -> (String, Value) {
+    let (plain, json) = (scan(file, &[]), scan(file, &["--json"]));
+    assert_eq!(plain.status.code(), Some(status), "{}{}", text(&plain.stdout), text(&plain.stderr));
+    assert_eq!(json.status.code(), Some(status));
+    (text(&plain.stdout), serde_json::from_slice(&json.stdout).unwrap())
+}
+
+/// Links a shared library from C.
+fn link(directory: &Path, source: &str, options: &[&str]) -> PathBuf {
+    let (from, to) = (directory.join("made.c"), directory.join("libmade.so"));
+    fs::write(&from, source).unwrap();
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut command = Command::new(compiler);
+    command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&to).arg(&from).args(options);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    to
+}
+
+/// The functions that are denied, each with its system call.
+fn denied(report: &Value) -> Vec<(&str, &str)> {
+    let denied = report["denied"].as_array().unwrap().iter();
+    denied
+        .map(|it| (it["function"].as_str().unwrap(), it["system_call"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn debians_libraries_can_be_loaded() {
+    for name in ["libpng16.so.16", "libz.so.1", "libsodium.so.23", "libbrotlidec.so.1"] {
+        let (plain, json) = report(&library(name), LOADABLE);
+        assert!(plain.contains("can be loaded behind protection keys: yes"), "{plain}");
+        assert_eq!(json["loadable"]["process"], true);
+        assert_eq!(json["libraries"][0]["name"], name);
+        assert_eq!(json["missing"], Value::Array(Vec::new()));
+    }
+}
+
+#[test]
+fn what_libpng_needs_and_is_denied_is_listed() {
+    let (plain, json) = report(&library("libpng16.so.16"), LOADABLE);
+    let names: Vec<&str> = json["libraries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    for name in ["libz.so.1", "libm.so.6", "libc.so.6", "ld-linux-x86-64.so.2"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    assert!(denied(&json).contains(&("fopen", "openat")), "{:?}", denied(&json));
+    let line = plain.lines().find(|line| line.contains("fopen in libpng16.so.16")).unwrap();
+    assert!(line.contains("ends the call with SyscallDenied (openat)"), "{line}");
+}
+
+#[test]
+fn the_c_librarys_own_gadgets_are_known() {
+    let (plain, json) = report(&library("libc.so.6"), LOADABLE);
+    let instructions = json["libraries"][0]["instructions"].as_array().unwrap();
+    let mut changers = instructions.iter().filter(|it| it["changes_keys"] == true);
+    let wrpkru = changers.next().unwrap();
+    assert_eq!((&wrpkru["kind"], &wrpkru["symbol"]), (&"wrpkru".into(), &"pkey_set".into()));
+    assert_eq!(changers.next(), None);
+    assert!(plain.contains("in pkey_set+"), "{plain}");
+    assert!(plain.contains("known as the dynamic linker's lazy binding"), "{plain}");
+    assert!(instructions.iter().filter(|it| it["kind"] == "syscall").count() > 300);
+    assert!(json["libraries"][0]["thread_locals"]["size"].as_u64().unwrap() > 0);
+    let indirect = json["libraries"][0]["indirect_functions"].as_array().unwrap();
+    assert!(indirect.contains(&"memcpy".into()));
+}
+
+#[test]
+fn a_gadget_of_its_own_leaves_only_a_process() {
+    let directory = tempfile::tempdir().unwrap();
+    for (source, found) in [
+        ("int f(void) { return 0x00ef010f; }", "wrpkru"),
+        (
+            "void f(void) { __asm__ volatile(\"wrpkru\" : : \"a\"(0), \"c\"(0), \"d\"(0)); }",
+            "wrpkru",
+        ),
+        ("void f(void *p) { __asm__ volatile(\"xrstor (%0)\" : : \"r\"(p)); }", "xrstor"),
+    ] {
+        let (plain, json) = report(&link(directory.path(), source, &[]), PROCESS_ONLY);
+        assert!(plain.contains("can be loaded in a process: yes"), "{plain}");
+        assert!(
+            plain.contains(&format!("libmade.so could switch the keys off: {found}")),
+            "{plain}"
+        );
+        assert!(plain.contains(" in f+"), "{plain}");
+        assert_eq!(json["loadable"]["protection_keys"], false);
+    }
+}
+
+#[test]
+fn system_calls_imports_and_thread_locals_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "#include <pthread.h>\n#include <sys/socket.h>\n#include <time.h>\n\
+                  __thread long counters[4];\n\
+                  void *g(void *p) { counters[0]++; return p; }\n\
+                  long f(void) { pthread_t t; pthread_create(&t, 0, g, 0); \
+                  return socket(AF_INET, SOCK_STREAM, 0) + time(0); }\n\
+                  long h(void) { long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(39) : \
+                  \"rcx\", \"r11\", \"memory\"); return r; }\n";
+    let (plain, json) = report(&link(directory.path(), source, &[]), LOADABLE);
+    let denied = denied(&json);
+    for pair in [("pthread_create", "clone3"), ("socket", "socket"), ("time", "time")] {
+        assert!(denied.contains(&pair), "{pair:?}: {denied:?}");
+    }
+    assert!(plain.contains("unless Permission::Clock is given (time)"), "{plain}");
+    assert!(plain.contains("syscall at") && plain.contains(" in h+"), "{plain}");
+    assert_eq!(json["libraries"][0]["thread_locals"]["size"], 32);
+}
+
+#[test]
+fn a_function_of_the_librarys_own_is_not_denied() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "int socket(int a) { return a; }\nint f(void) { return socket(1); }\n";
+    let (_, json) = report(&link(directory.path(), source, &[]), LOADABLE);
+    assert_eq!(denied(&json), []);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("elsewhere");
+    fs::create_dir(&other).unwrap();
+    let needed = link(&other, "int g(void) { return 1; }", &["-Wl,-soname,libgone.so.7"]);
+    let source = "int g(void);\nint f(void) { return g(); }";
+    let made = link(directory.path(), source, &[needed.to_str().unwrap()]);
+    let (plain, json) = report(&made, NOT_LOADABLE);
+    assert!(plain.contains("libgone.so.7, which libmade.so needs, is not to be found"), "{plain}");
+    assert_eq!(json["missing"][0]["name"], "libgone.so.7");
+    // There it is.
+    fs::rename(needed, other.join("libgone.so.7")).unwrap();
+    let found = scan(&made, &["--library-directory", other.to_str().unwrap()]);
+    assert_eq!(found.status.code(), Some(LOADABLE), "{}", text(&found.stdout));
+}
+
+#[test]
+fn a_library_beside_it_is_found_by_its_own_search_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = directory.path().join("beside");
+    fs::create_dir(&other).unwrap();
+    let needed = link(&other, "int g(void) { return 1; }", &["-Wl,-soname,libmade.so.2"]);
+    let source = "int g(void);\nint f(void) { return g(); }";
+    let options = [needed.to_str().unwrap(), "-Wl,-rpath,$ORIGIN/beside"];
+    let made = link(directory.path(), source, &options);
+    fs::rename(needed, other.join("libmade.so.2")).unwrap();
+    report(&made, LOADABLE);
+}
+
+#[test]
+fn a_symbol_that_nothing_defines_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = link(directory.path(), "int gone(void);\nint f(void) { return gone(); }", &[]);
+    let (plain, _) = report(&made, NOT_LOADABLE);
+    assert!(plain.contains("nothing that it needs defines gone"), "{plain}");
+    let weak = "int gone(void) __attribute__((weak));\nint f(void) { return gone ? gone() : 0; }";
+    report(&link(directory.path(), weak, &[]), LOADABLE);
+}
+
+#[test]
+fn an_executable_stack_is_refused_and_writable_code_leaves_only_a_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "int f(void) { return 1; }";
+    let (plain, _) = report(&link(directory.path(), source, &["-Wl,-z,execstack"]), NOT_LOADABLE);
+    assert!(plain.contains("asks for an executable stack"), "{plain}");
+    let writable = r#"__asm__(".section .both,\"awx\",@progbits\n.byte 0xc3\n.text");"#;
+    let (plain, _) = report(&link(directory.path(), writable, &[]), PROCESS_ONLY);
+    assert!(plain.contains("has code that can be written"), "{plain}");
+}
+
+#[test]
+fn names_cannot_control_the_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "int gone_for_good(void);\nint f(void) { return gone_for_good(); }";
+    let made = link(directory.path(), source, &[]);
+    let mut bytes = fs::read(&made).unwrap();
+    let place = bytes.windows(13).position(|window| window == b"gone_for_good").unwrap();
+    bytes[place..place + 4].copy_from_slice(b"\x1b[2J");
+    fs::write(&made, bytes).unwrap();
+    let (plain, _) = report(&made, NOT_LOADABLE);
+    assert!(!plain.contains('\u{1b}') && plain.contains("\\u{1b}[2J"), "{plain}");
+}
+
+#[test]
+fn what_is_no_library_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    for (contents, part) in [
+        (&b""[..], "not a 64-bit ELF file"),
+        (b"#!/bin/sh\n", "not a 64-bit ELF file"),
+        (b"\x7fELF\x01\x01\x01", "not a 64-bit ELF file"),
+    ] {
+        fs::write(&path, contents).unwrap();
+        let output = scan(&path, &[]);
+        assert_eq!(output.status.code(), Some(UNREADABLE));
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "");
+    }
+    let nowhere = scan(&directory.path().join("nowhere"), &[]);
+    assert_eq!(nowhere.status.code(), Some(UNREADABLE));
+    assert!(text(&nowhere.stderr).contains("nowhere: No such file"));
+    let (plain, _) = report(Path::new(env!("CARGO_BIN_EXE_omniglot")), NOT_LOADABLE);
+    assert!(plain.contains("is a program"), "{plain}");
+}

@@ -1,0 +1,153 @@
+//! Asking the kernel and the processor what they offer, without changing anything.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use rustix::param::linux_hwcap;
+use syscalls::{Errno, Sysno, syscall};
+
+use crate::survey::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
+
+/// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
+const HWCAP2_FSGSBASE: usize = 1 << 1;
+/// `ARCH_SHSTK_STATUS` and `ARCH_SHSTK_SHSTK` of asm/prctl.h, Linux 6.6.
+const SHADOW_STACK_STATUS: usize = 0x5005;
+const SHADOW_STACK: u64 = 1;
+/// `PR_SET_SYSCALL_USER_DISPATCH` and `PR_SYS_DISPATCH_OFF` of linux/prctl.h, Linux 5.11.
+const USER_DISPATCH: usize = 59;
+const DISPATCH_OFF: usize = 0;
+/// `SECCOMP_GET_ACTION_AVAIL` and actions of linux/seccomp.h.
+const ACTION_AVAILABLE: usize = 2;
+const ACTIONS: [u32; 3] = [TRAP, ERRNO, KILL_PROCESS];
+const TRAP: u32 = 0x0003_0000;
+const ERRNO: u32 = 0x0005_0000;
+const KILL_PROCESS: u32 = 0x8000_0000;
+const USER_NOTIFICATION: u32 = 0x7fc0_0000;
+/// `LANDLOCK_CREATE_RULESET_VERSION` of linux/landlock.h.
+const LANDLOCK_VERSION: usize = 1;
+
+/// Looks at this machine.
+pub(crate) fn look() -> Machine {
+    Machine {
+        supported_target: true,
+        processor: processor(),
+        kernel: kernel(),
+        mechanisms: Mechanisms {
+            memfd_exec: memfd_exec(),
+            seccomp: ACTIONS.into_iter().all(has_action),
+            user_notification: has_action(USER_NOTIFICATION),
+            landlock: landlock(),
+            user_dispatch: has_user_dispatch(),
+            keys: try_keys(),
+            rseq: has_rseq(),
+            proc: Path::new("/proc/self/exe").exists(),
+        },
+    }
+}
+
+fn processor() -> Processor {
+    let leaf = if __cpuid(0).eax >= 7 { __cpuid_count(7, 0) } else { NOTHING };
+    let has = |register: u32, bit: u32| register >> bit & 1 != 0;
+    Processor {
+        name: processor_name(),
+        pku: has(leaf.ecx, 3),
+        ospke: has(leaf.ecx, 4),
+        fsgsbase: has(leaf.ebx, 0),
+        fsgsbase_enabled: linux_hwcap().1 & HWCAP2_FSGSBASE != 0,
+        shadow_stack: has(leaf.ecx, 7),
+        shadow_stack_active: is_shadow_stack_active(),
+        branch_tracking: has(leaf.edx, 20),
+    }
+}
+
+const NOTHING: CpuidResult = CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+
+/// The 48 bytes of leaves 0x80000002 to 0x80000004.
+fn processor_name() -> String {
+    const FIRST: u32 = 0x8000_0002;
+    const LAST: u32 = 0x8000_0004;
+    if __cpuid(0x8000_0000).eax < LAST {
+        return String::new();
+    }
+    let registers = (FIRST..=LAST).map(__cpuid).flat_map(|it| [it.eax, it.ebx, it.ecx, it.edx]);
+    let bytes: Vec<u8> = registers.flat_map(u32::to_le_bytes).collect();
+    let name = String::from_utf8_lossy(&bytes);
+    name.chars().filter(|character| !character.is_control()).collect::<String>().trim().to_owned()
+}
+
+fn kernel() -> Kernel {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = release.trim().to_owned();
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    let mut next = || numbers.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let version = (next(), next());
+    Kernel { release, version }
+}
+
+fn memfd_exec() -> MemfdExec {
+    // Kernels without the file allow it.
+    let setting = fs::read_to_string("/proc/sys/vm/memfd_noexec").unwrap_or_default();
+    match setting.trim() {
+        "1" => MemfdExec::OnRequest,
+        "2" => MemfdExec::Forbidden,
+        _ => MemfdExec::Allowed,
+    }
+}
+
+fn is_shadow_stack_active() -> bool {
+    let mut features = 0_u64;
+    let place = &raw mut features;
+    // SAFETY: the kernel writes eight bytes at that address, which are ours (arch_prctl(2)).
+    let asked = unsafe { syscall!(Sysno::arch_prctl, SHADOW_STACK_STATUS, place) };
+    asked.is_ok() && features & SHADOW_STACK != 0
+}
+
+fn has_action(action: u32) -> bool {
+    let place = &raw const action;
+    // SAFETY: the kernel reads four bytes at that address, which are ours, and changes nothing
+    // (seccomp(2)).
+    unsafe { syscall!(Sysno::seccomp, ACTION_AVAILABLE, 0, place) }.is_ok()
+}
+
+fn landlock() -> Option<u32> {
+    // SAFETY: asking for the version takes no memory and makes nothing (landlock_create_ruleset(2)).
+    let version = unsafe { syscall!(Sysno::landlock_create_ruleset, 0, 0, LANDLOCK_VERSION) };
+    version.ok().and_then(|version| u32::try_from(version).ok())
+}
+
+/// Switches the dispatch off where it is off anyway: on a new thread, which inherits none.
+fn has_user_dispatch() -> bool {
+    let switch_off = || {
+        // SAFETY: switching off takes no memory, and concerns this thread only
+        // (PR_SET_SYSCALL_USER_DISPATCH(2const)).
+        unsafe { syscall!(Sysno::prctl, USER_DISPATCH, DISPATCH_OFF, 0, 0, 0) }.is_ok()
+    };
+    let asking = thread::Builder::new().name("omniglot-survey".to_owned()).spawn(switch_off);
+    asking.is_ok_and(|thread| thread.join().unwrap_or(false))
+}
+
+/// Allocates a key and gives it back.
+fn try_keys() -> KeyTrial {
+    // SAFETY: a new key is attached to no memory, and all rights to it are given (pkeys(7)); the
+    // rights stand in this thread's register only.
+    match unsafe { syscall!(Sysno::pkey_alloc, 0, 0) } {
+        Ok(key) => {
+            // SAFETY: the key was allocated just now, and no memory has it.
+            let _ = unsafe { syscall!(Sysno::pkey_free, key) };
+            KeyTrial::Allocated
+        }
+        // Also what a kernel says that has no keys, so the processor has to be asked.
+        Err(Errno::ENOSPC) if processor().ospke => KeyTrial::AllInUse,
+        Err(_) => KeyTrial::None,
+    }
+}
+
+/// Registering with a wrong length is refused with another error than a call that does not exist.
+fn has_rseq() -> bool {
+    // SAFETY: a length of 0 is refused before any memory is looked at (rseq(2)).
+    let refused = unsafe { syscall!(Sysno::rseq, 0, 0, 0, 0) };
+    !matches!(refused, Err(Errno::ENOSYS))
+}

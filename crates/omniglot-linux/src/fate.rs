@@ -1,0 +1,40 @@
+//! What becomes of the system calls that foreign code makes.
+
+use crate::Permission;
+
+/// What becomes of a system call in a worker that serves calls, by its filter.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is carried out.
+    Allowed,
+    /// It is carried out if the user gave this permission, else it ends the call.
+    Permitted(Permission),
+    /// Nothing happens, and the caller is told that all went well.
+    Ignored,
+    /// It fails with an error number, which the caller can live with.
+    Refused,
+    /// It ends the call with `Error::SyscallDenied`, and poisons the instance.
+    Ends,
+}
+
+impl Fate {
+    /// The fate of the system call with this name, such as `openat`; `None` if there is none of
+    /// that name, or this target has no workers.
+    ///
+    /// ```
+    /// # if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+    /// use omniglot_linux::{Fate, Permission};
+    /// assert_eq!(Fate::of("socket"), Some(Fate::Ends));
+    /// assert_eq!(Fate::of("munmap"), Some(Fate::Refused));
+    /// assert_eq!(Fate::of("getrandom"), Some(Fate::Permitted(Permission::Random)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+        return crate::enabled::fate_of(name);
+        #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+        return None.filter(|_: &Self| name.is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! What this machine has of what the runtimes build on.
+//!
+//! [`Machine::this`] looks once; [`Machine::choice`] is what `Isolation::Auto` goes by, and what
+//! `omniglot doctor` prints, with the [`Requirement`]s of each runtime.
+
+mod choice;
+mod requirement;
+
+pub use choice::Choice;
+pub use requirement::Requirement;
+
+use std::sync::OnceLock;
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+use crate::disabled::look;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+use crate::enabled::look;
+
+/// What the processor offers, and what of it the kernel has switched on.
+///
+/// By `CPUID` leaf 7 (Intel SDM volume 2A), but for what says otherwise.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Processor {
+    /// What it calls itself; empty if it does not say.
+    pub name: String,
+    /// It has protection keys for user pages (PKU).
+    pub pku: bool,
+    /// The kernel has switched protection keys on (OSPKE).
+    pub ospke: bool,
+    /// It has instructions that write the base of FS and GS (FSGSBASE).
+    pub fsgsbase: bool,
+    /// The kernel lets programs use these instructions (`AT_HWCAP2` bit 1, Linux 5.9).
+    pub fsgsbase_enabled: bool,
+    /// It has shadow stacks (CET).
+    pub shadow_stack: bool,
+    /// This process's own main stack has a shadow (`ARCH_SHSTK_STATUS`, Linux 6.6).
+    pub shadow_stack_active: bool,
+    /// It can check the targets of indirect branches (CET).
+    pub branch_tracking: bool,
+}
+
+/// The kernel that runs.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its release, such as `6.12.57+deb12-cloud-amd64`; empty if there is no `/proc`.
+    pub release: String,
+    /// The first two numbers of that.
+    pub version: (u32, u32),
+}
+
+/// Which memory files may be executed (`vm.memfd_noexec`, Linux 6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemfdExec {
+    /// All of them.
+    #[default]
+    Allowed,
+    /// Those whose maker asks for it, as Omniglot does.
+    OnRequest,
+    /// None.
+    Forbidden,
+}
+
+/// What trying to allocate a protection key (pkeys(7)) came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyTrial {
+    /// A key was allocated, and given back.
+    Allocated,
+    /// All keys of this process are in use, so there are some.
+    AllInUse,
+    /// The kernel or the processor has none.
+    #[default]
+    None,
+}
+
+/// What the kernel offers to this process.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mechanisms {
+    /// Whether programs can be started from memory.
+    pub memfd_exec: MemfdExec,
+    /// Filters for system calls that end, refuse and trap (seccomp(2)).
+    pub seccomp: bool,
+    /// System calls that wait for another process (seccomp_unotify(2)).
+    pub user_notification: bool,
+    /// The version of Landlock's interface, if there is any (landlock(7)).
+    pub landlock: Option<u32>,
+    /// System calls of parts of a program can be turned into signals (Syscall User Dispatch,
+    /// Linux 5.11).
+    pub user_dispatch: bool,
+    /// Protection keys, really tried.
+    pub keys: KeyTrial,
+    /// Restartable sequences (rseq(2)), which protection keys interfere with.
+    pub rseq: bool,
+    /// Where processes are described (proc(5)), which starting a worker needs.
+    pub proc: bool,
+}
+
+/// What a machine has.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Whether this program was compiled for a target that has runtimes: x86-64 Linux with glibc.
+    pub supported_target: bool,
+    /// The processor.
+    pub processor: Processor,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What the kernel offers.
+    pub mechanisms: Mechanisms,
+}
+
+impl Machine {
+    /// This machine, as this process sees it; it is looked at only once.
+    ///
+    /// ```
+    /// let machine = omniglot_linux::Machine::this();
+    /// println!("{}", machine.choice().reason);
+    /// ```
+    pub fn this() -> &'static Self {
+        static THIS: OnceLock<Machine> = OnceLock::new();
+        THIS.get_or_init(look)
+    }
+}

@@ -1,0 +1,234 @@
+//! What each runtime needs of a machine, and how to get it.
+
+use omniglot_core::IsolationKind;
+
+use super::{KeyTrial, Machine, MemfdExec};
+
+/// Something that a runtime cannot do without.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// What is needed.
+    pub name: &'static str,
+    /// Whether it is there.
+    pub is_met: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do where it is missing.
+    pub remedy: &'static str,
+}
+
+const fn yes_or_no(is_there: bool) -> &'static str {
+    if is_there { "yes" } else { "no" }
+}
+
+fn requirement(
+    name: &'static str,
+    is_met: bool,
+    found: impl Into<String>,
+    remedy: &'static str,
+) -> Requirement {
+    Requirement { name, is_met, found: found.into(), remedy }
+}
+
+impl Machine {
+    /// What the runtime needs, met or not; nothing for runtimes that are not Linux's.
+    #[must_use]
+    pub fn requirements(&self, runtime: IsolationKind) -> Vec<Requirement> {
+        match runtime {
+            IsolationKind::Process => self.of_process(),
+            // A worker loads the library there, too.
+            IsolationKind::ProtectionKeys => [self.of_process(), self.of_keys()].concat(),
+            IsolationKind::Unprotected => self.of_process(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is missing for the runtime.
+    #[must_use]
+    pub fn missing(&self, runtime: IsolationKind) -> Vec<Requirement> {
+        let mut requirements = self.requirements(runtime);
+        requirements.retain(|requirement| !requirement.is_met);
+        requirements
+    }
+
+    fn of_process(&self) -> Vec<Requirement> {
+        let mechanisms = &self.mechanisms;
+        let landlock = match mechanisms.landlock {
+            Some(version) => format!("Landlock, version {version}"),
+            None if mechanisms.user_notification => "seccomp user notification".to_owned(),
+            None => "neither".to_owned(),
+        };
+        vec![
+            requirement(
+                "a target with worker processes",
+                self.supported_target,
+                yes_or_no(self.supported_target),
+                "compile for x86_64-unknown-linux-gnu",
+            ),
+            self.kernel_since("Linux 5.4 or newer", (5, 4), "update the kernel"),
+            requirement(
+                "/proc",
+                mechanisms.proc,
+                yes_or_no(mechanisms.proc),
+                "mount it: mount -t proc proc /proc",
+            ),
+            requirement(
+                "programs that start from memory",
+                mechanisms.memfd_exec != MemfdExec::Forbidden,
+                match mechanisms.memfd_exec {
+                    MemfdExec::Allowed => "yes",
+                    MemfdExec::OnRequest => "yes, on request (vm.memfd_noexec=1)",
+                    MemfdExec::Forbidden => "no (vm.memfd_noexec=2)",
+                },
+                "as root: sysctl vm.memfd_noexec=1",
+            ),
+            requirement(
+                "seccomp filters",
+                mechanisms.seccomp,
+                yes_or_no(mechanisms.seccomp),
+                "use a kernel with CONFIG_SECCOMP_FILTER, and a container that permits seccomp(2)",
+            ),
+            requirement(
+                "Landlock, or seccomp user notification",
+                mechanisms.landlock.is_some() || mechanisms.user_notification,
+                landlock,
+                "use Linux 5.13 or newer with landlock in its boot parameter lsm=, or 5.9 or newer",
+            ),
+        ]
+    }
+
+    fn of_keys(&self) -> Vec<Requirement> {
+        let (processor, mechanisms) = (&self.processor, &self.mechanisms);
+        vec![
+            requirement(
+                "a processor with protection keys (PKU)",
+                processor.pku,
+                yes_or_no(processor.pku),
+                "use Intel Xeon Scalable or Core of the 11th generation, AMD Zen 3, or newer; in a \
+                 virtual machine, have the host pass the flag pku on",
+            ),
+            requirement(
+                "protection keys switched on by the kernel (OSPKE)",
+                processor.ospke,
+                yes_or_no(processor.ospke),
+                "use a kernel with CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS, without nopku in its \
+                 boot parameters",
+            ),
+            requirement(
+                "a protection key for this process (pkey_alloc)",
+                mechanisms.keys == KeyTrial::Allocated,
+                match mechanisms.keys {
+                    KeyTrial::Allocated => "yes, tried",
+                    KeyTrial::AllInUse => "all in use",
+                    KeyTrial::None => "no, tried",
+                },
+                "see above; or free keys that this process uses",
+            ),
+            requirement(
+                "instructions for the FS base that programs may use (FSGSBASE)",
+                processor.fsgsbase && processor.fsgsbase_enabled,
+                match (processor.fsgsbase, processor.fsgsbase_enabled) {
+                    (true, true) => "yes",
+                    (true, false) => "switched off by the kernel",
+                    (false, _) => "no",
+                },
+                "use Linux 5.9 or newer without nofsgsbase in its boot parameters",
+            ),
+            self.kernel_since(
+                "Linux 6.12 or newer, for signals on stacks with a key",
+                (6, 12),
+                "update the kernel",
+            ),
+            requirement(
+                "Syscall User Dispatch",
+                mechanisms.user_dispatch,
+                yes_or_no(mechanisms.user_dispatch),
+                "use a kernel with CONFIG_GENERIC_ENTRY, Linux 5.11 or newer",
+            ),
+        ]
+    }
+
+    fn kernel_since(
+        &self,
+        name: &'static str,
+        version: (u32, u32),
+        remedy: &'static str,
+    ) -> Requirement {
+        requirement(name, self.kernel.version >= version, self.kernel.release.clone(), remedy)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{Kernel, Mechanisms, Processor};
+    use super::*;
+
+    /// A machine that has everything.
+    pub(in super::super) fn full() -> Machine {
+        Machine {
+            supported_target: true,
+            processor: Processor {
+                pku: true,
+                ospke: true,
+                fsgsbase: true,
+                fsgsbase_enabled: true,
+                ..Processor::default()
+            },
+            kernel: Kernel { release: "6.12.1".to_owned(), version: (6, 12) },
+            mechanisms: Mechanisms {
+                memfd_exec: MemfdExec::Allowed,
+                seccomp: true,
+                user_notification: true,
+                landlock: Some(6),
+                user_dispatch: true,
+                keys: KeyTrial::Allocated,
+                rseq: true,
+                proc: true,
+            },
+        }
+    }
+
+    fn missing(runtime: IsolationKind, change: impl FnOnce(&mut Machine)) -> Vec<&'static str> {
+        let mut machine = full();
+        change(&mut machine);
+        machine.missing(runtime).iter().map(|requirement| requirement.name).collect()
+    }
+
+    #[test]
+    fn a_full_machine_lacks_nothing() {
+        for runtime in [IsolationKind::Process, IsolationKind::ProtectionKeys] {
+            assert_eq!(missing(runtime, |_| ()), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn each_requirement_of_keys_is_one() {
+        type Change = fn(&mut Machine);
+        let lacking: [(Change, &str); 7] = [
+            (|machine| machine.processor.pku = false, "a processor with protection keys (PKU)"),
+            (|machine| machine.processor.ospke = false, "switched on by the kernel"),
+            (|machine| machine.mechanisms.keys = KeyTrial::AllInUse, "pkey_alloc"),
+            (|machine| machine.processor.fsgsbase = false, "FSGSBASE"),
+            (|machine| machine.processor.fsgsbase_enabled = false, "FSGSBASE"),
+            (|machine| machine.kernel.version = (6, 11), "Linux 6.12"),
+            (|machine| machine.mechanisms.user_dispatch = false, "Syscall User Dispatch"),
+        ];
+        for (change, name) in lacking {
+            let missing_for_keys = missing(IsolationKind::ProtectionKeys, change);
+            assert!(matches!(missing_for_keys[..], [one] if one.contains(name)), "{name}");
+            assert_eq!(missing(IsolationKind::Process, change), [""; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn files_are_guarded_by_one_of_two_mechanisms() {
+        let process = IsolationKind::Process;
+        assert_eq!(missing(process, |machine| machine.mechanisms.landlock = None), [""; 0]);
+        let neither = |machine: &mut Machine| {
+            machine.mechanisms.landlock = None;
+            machine.mechanisms.user_notification = false;
+        };
+        assert_eq!(missing(process, neither), ["Landlock, or seccomp user notification"]);
+    }
+}

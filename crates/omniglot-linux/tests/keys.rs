@@ -1,0 +1,280 @@
+//! Attacks on protection keys. They run where the machine has keys, and else say that they
+//! did not.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+#[allow(unused_macros)]
+mod support;
+
+use std::fs;
+use std::hint::black_box;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use omniglot_core::{Error, Event, FaultKind, Reply, Runtime};
+use omniglot_linux::{Isolation, Linux, Options, ProtectionKeys};
+use omniglot_scan::{Code, Kind, find};
+use support::{Driven, Shim, call, enter, has_keys, sample, start, start_with};
+
+/// There are 15 keys, which one of the tests uses up.
+static KEYS: Mutex<()> = Mutex::new(());
+
+fn alone() -> Option<MutexGuard<'static, ()>> {
+    has_keys().then(|| KEYS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A mapping of this process, as /proc/self/smaps says.
+#[derive(Debug)]
+struct Mapped {
+    start: usize,
+    end: usize,
+    access: String,
+    name: String,
+    key: u32,
+}
+
+fn mappings() -> Vec<Mapped> {
+    let mut mappings: Vec<Mapped> = Vec::new();
+    for line in fs::read_to_string("/proc/self/smaps").expect("smaps").lines() {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        if let Some((start, end)) = columns[0].split_once('-') {
+            mappings.push(Mapped {
+                start: usize::from_str_radix(start, 16).expect("a number"),
+                end: usize::from_str_radix(end, 16).expect("a number"),
+                access: columns[1].to_owned(),
+                name: columns.get(5).copied().unwrap_or_default().to_owned(),
+                key: 0,
+            });
+        } else if columns[0] == "ProtectionKey:" {
+            mappings.last_mut().expect("a mapping").key = columns[1].parse().expect("a number");
+        }
+    }
+    mappings
+}
+
+#[test]
+fn every_page_has_its_key() {
+    let Some(_alone) = alone() else { return };
+    let (one, two) = (start::<ProtectionKeys>(), start::<ProtectionKeys>());
+    let key_of = |runtime: &ProtectionKeys| {
+        let (start, len) = (runtime.window().start(), runtime.window().len());
+        let inside: Vec<_> = mappings()
+            .into_iter()
+            .filter(|mapping| mapping.start < start + len && start < mapping.end)
+            .collect();
+        let key = inside[0].key;
+        assert!(inside.iter().all(|mapping| mapping.key == key && key != 0), "{inside:#?}");
+        let pages: usize = inside.iter().map(|mapping| mapping.end - mapping.start).sum();
+        assert_eq!(pages, len, "no page of the window is free for others");
+        for mapping in &inside {
+            assert!(!(mapping.access.contains('w') && mapping.access.contains('x')), "{mapping:?}");
+        }
+        (key, start..start + len)
+    };
+    let ((first, first_window), (second, second_window)) = (key_of(&one), key_of(&two));
+    assert_ne!(first, second);
+    let mut others = Vec::new();
+    for mapping in mappings() {
+        if first_window.contains(&mapping.start) || second_window.contains(&mapping.start) {
+            continue;
+        }
+        assert!(mapping.key != first && mapping.key != second, "{mapping:?}");
+        if mapping.key != 0 {
+            others.push(mapping);
+        }
+    }
+    // What domains may read, and not write.
+    assert_eq!(others.len(), 1, "{others:#?}");
+    assert_eq!(others[0].access, "r--s");
+}
+
+/// Memory of the host that nobody may change.
+fn canaries() -> Vec<u64> {
+    black_box(vec![0x1234_5678_9abc_def0; 512])
+}
+
+fn check(canaries: &[u64]) {
+    assert!(canaries.iter().all(|word| *word == 0x1234_5678_9abc_def0), "{canaries:x?}");
+}
+
+/// The fault of a write to an address.
+fn write_faults(runtime: &mut ProtectionKeys, address: usize) {
+    match call(runtime, Shim::Write, address as u64, 7) {
+        Err(Error::Fault(fault)) => {
+            assert_eq!((fault.kind, fault.address), (FaultKind::Access, address));
+        }
+        other => panic!("a fault at {address:#x} was expected, but {other:?}"),
+    }
+    runtime.reset().expect("a reset");
+}
+
+#[test]
+fn the_hosts_memory_is_out_of_reach() {
+    let Some(_alone) = alone() else { return };
+    let other = start::<ProtectionKeys>();
+    let mut runtime = start::<ProtectionKeys>();
+    let heap = canaries();
+    let stack = black_box([0x1234_5678_9abc_def0u64; 64]);
+    write_faults(&mut runtime, heap.as_ptr().addr());
+    write_faults(&mut runtime, stack.as_ptr().addr());
+    write_faults(&mut runtime, canaries as *const () as usize);
+    write_faults(&mut runtime, other.window().start());
+    for mapping in mappings() {
+        // Selectors among them, tables, and the other views of the domains' memory.
+        if mapping.name.contains("memfd:omniglot") && mapping.access.starts_with("r")
+            && !inside(&runtime, mapping.start)
+        {
+            write_faults(&mut runtime, mapping.start);
+        }
+    }
+    check(&heap);
+    check(&stack);
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+}
+
+fn inside(runtime: &impl Runtime, address: usize) -> bool {
+    let window = runtime.window();
+    (window.start()..window.start() + window.len()).contains(&address)
+}
+
+/// Where this process's code can write PKRU.
+fn writes() -> Vec<u64> {
+    let memory = fs::File::open("/proc/self/mem").expect("memory");
+    let mut writes = Vec::new();
+    for mapping in mappings() {
+        if !mapping.access.contains('x') || mapping.name == "[vsyscall]" {
+            continue;
+        }
+        let mut bytes = vec![0; mapping.end - mapping.start];
+        std::os::unix::fs::FileExt::read_exact_at(&memory, &mut bytes, mapping.start as u64)
+            .expect("code");
+        let code = [Code { address: mapping.start as u64, bytes: &bytes }];
+        let found = find(&code, |kind| kind == Kind::Wrpkru || kind == Kind::Xrstor);
+        writes.extend(found.into_iter().map(|gadget| gadget.address));
+    }
+    writes
+}
+
+/// Everything allowed; what signal handlers have; what a host has.
+const RIGHTS: [u64; 4] = [0, 0x5555_5554, 0x5555_5550, 0x5555_5544];
+
+/// Jumps there with those rights in eax; the index of a table may be one that is not there.
+fn attack(runtime: &mut ProtectionKeys, place: u64, rights: u64, index: u64) {
+    match call(runtime, Shim::JumpTo, place, rights | index << 32) {
+        Ok(_) | Err(Error::Fault(_) | Error::SyscallDenied { .. } | Error::Timeout { .. }) => {}
+        Err(Error::NonLocalExit | Error::Protocol(_)) => {}
+        other => panic!("from {place:#x} with {rights:#x} came {other:?}"),
+    }
+    runtime.reset().expect("a reset");
+    assert_eq!(call(runtime, Shim::Add, 1, 2), Ok(3));
+}
+
+/// A domain that wants to write to a canary as soon as it can.
+fn attacker(victim: &[u64]) -> ProtectionKeys {
+    let mut options = Options::default();
+    options.timeout = Some(Duration::from_secs(5));
+    let mut runtime = start_with::<ProtectionKeys>(&options);
+    let target = victim.as_ptr().addr() as u64;
+    call(&mut runtime, Shim::Victim, target, 0).expect("a call");
+    runtime
+}
+
+/// As [`attack`], with the victim named again, since a reset forgot it.
+fn aim_and_attack(runtime: &mut ProtectionKeys, victim: &[u64], place: u64, rights: u64, index: u64) {
+    call(runtime, Shim::Victim, victim.as_ptr().addr() as u64, 0).expect("a call");
+    attack(runtime, place, rights, index);
+    check(victim);
+}
+
+#[test]
+fn every_instruction_that_changes_rights_is_guarded() {
+    let Some(_alone) = alone() else { return };
+    let victim = canaries();
+    let mut runtime = attacker(&victim);
+    let writes = writes();
+    assert!(writes.len() >= 5, "the gate's own are there: {writes:x?}");
+    for place in writes {
+        for rights in RIGHTS {
+            for index in [0, 2, 5, 15, 16, 0x1000_0002] {
+                aim_and_attack(&mut runtime, &victim, place, rights, index);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_byte_of_the_gate_helps() {
+    let Some(_alone) = alone() else { return };
+    let victim = canaries();
+    let mut runtime = attacker(&victim);
+    let writes = writes();
+    let near = |place: &u64| writes.iter().any(|write| place.abs_diff(*write) < 160);
+    let (first, last) = (writes.iter().min(), writes.iter().max());
+    let (first, last) = (first.expect("a place"), last.expect("a place"));
+    let gate = (*first - 512..*last + 512).filter(near);
+    for (count, place) in gate.enumerate() {
+        let rights = RIGHTS[count % RIGHTS.len()];
+        aim_and_attack(&mut runtime, &victim, place, rights, 2);
+    }
+}
+
+#[test]
+fn keys_run_out_and_come_back() {
+    let Some(_alone) = alone() else { return };
+    let mut small = Options::default();
+    small.memory_limit = 64 << 20;
+    small.start_timeout = Duration::from_secs(300);
+    for _ in 0..2 {
+        let mut domains = Vec::new();
+        let ended = loop {
+            match ProtectionKeys::load(&sample(), &small) {
+                Ok(domain) => domains.push(domain),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((ended, domains.len()), (Error::NoKeyLeft, 14));
+        let mut automatic = Linux::start(&sample(), &small).expect("a process");
+        assert_eq!(automatic.isolation(), omniglot_core::IsolationKind::Process);
+        assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
+        domains.pop();
+        small.isolation = Isolation::Auto;
+        let mut automatic = Linux::start(&sample(), &small).expect("a domain");
+        assert_eq!(automatic.isolation(), omniglot_core::IsolationKind::ProtectionKeys);
+        assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
+    }
+}
+
+#[test]
+fn domains_run_at_the_same_time() {
+    let Some(_alone) = alone() else { return };
+    let mut endless = start::<ProtectionKeys>();
+    let handle = endless.interrupt_handle();
+    let thread = std::thread::spawn(move || call(&mut endless, Shim::Loop, 0, 0));
+    let mut other = start::<ProtectionKeys>();
+    for round in 0..100 {
+        assert_eq!(call(&mut other, Shim::Add, round, 1), Ok(round + 1));
+    }
+    while !thread.is_finished() {
+        handle.interrupt();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(thread.join().expect("it ends"), Err(Error::Interrupted));
+}
+
+#[test]
+fn a_domain_cannot_leave_by_anothers_door() {
+    let Some(_alone) = alone() else { return };
+    let mut outer = start::<ProtectionKeys>();
+    let event = enter(&mut outer, Shim::CallBack, 0, 0, 1);
+    assert!(matches!(event, Ok(Event::Callback { .. })));
+    let victim = canaries();
+    let mut inner = attacker(&victim);
+    let writes = writes();
+    for index in 0..16 {
+        for place in &writes {
+            // The host's rights, and the number of each domain.
+            aim_and_attack(&mut inner, &victim, *place, 0x5555_5550, index);
+        }
+    }
+    assert_eq!(outer.resume(Reply::Return), Ok(Event::Returned));
+}

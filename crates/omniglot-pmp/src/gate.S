@@ -1,0 +1,229 @@
+# The gate: from the kernel into foreign code, and back on the first trap.
+#
+#   void omniglot_pmp_cross(struct context *context, uint32_t whole)
+#
+# Called in machine mode with interrupts off (mstatus.MIE = 0). Returns when a trap, of
+# whatever kind, ends or interrupts foreign code; the context then says which.
+#
+# In the context, filled by the caller:
+#   whole = 0   a fresh start: pc, ra, sp, tp, s1, a0 and a1 are taken from the context,
+#               every other register becomes 0
+#   whole = 1   after an interrupt: all registers are taken from the context
+#
+# Left in the context: pc, mcause, mtval, and registers: sp, s1, a0, a1 and a7 after an
+# ecall, which is all that the runtime's own stubs leave behind; all of them otherwise.
+#
+# Conventions:
+# - While foreign code runs, mscratch holds the context's address, and mtvec this
+#   gate's own handler. Both are the kernel's again when this function returns, as are
+#   mstatus, mepc, mcause and mtval: a call may be made from within a trap handler.
+# - No register ever goes from the kernel to foreign code: each is loaded from the
+#   context or zeroed.
+# - Nothing that foreign code leaves in a register is used but as a number to store; the
+#   kernel's own are all reloaded from the kernel's stack, which is found through
+#   mscratch, a register that user mode cannot reach.
+#
+# The names in braces are byte offsets in `Context` (gate.rs).
+
+    .pushsection .text.omniglot_pmp_cross, "ax", @progbits
+    .globl  omniglot_pmp_cross
+    .type   omniglot_pmp_cross, @function
+    .balign 4
+omniglot_pmp_cross:
+    # What C calls callee-saved, and gp and tp, on the kernel's stack.
+    addi    sp, sp, -64
+    sw      ra, 0(sp)
+    sw      s0, 4(sp)
+    sw      s1, 8(sp)
+    sw      s2, 12(sp)
+    sw      s3, 16(sp)
+    sw      s4, 20(sp)
+    sw      s5, 24(sp)
+    sw      s6, 28(sp)
+    sw      s7, 32(sp)
+    sw      s8, 36(sp)
+    sw      s9, 40(sp)
+    sw      s10, 44(sp)
+    sw      s11, 48(sp)
+    sw      gp, 52(sp)
+    sw      tp, 56(sp)
+
+    # The kernel's trap state.
+    csrr    t0, mstatus
+    csrr    t1, mepc
+    csrr    t2, mcause
+    csrr    t3, mtval
+    la      t4, omniglot_pmp_trap
+    csrrw   t4, mtvec, t4
+    csrrw   t5, mscratch, a0
+    sw      sp, {HOST_SP}(a0)
+    sw      t0, {HOST_MSTATUS}(a0)
+    sw      t1, {HOST_MEPC}(a0)
+    sw      t2, {HOST_MCAUSE}(a0)
+    sw      t3, {HOST_MTVAL}(a0)
+    sw      t4, {HOST_MTVEC}(a0)
+    sw      t5, {HOST_MSCRATCH}(a0)
+
+    # MPP = user; MPRV, FS, VS, SUM, MXR, UBE = 0; TW = 1, so that wfi traps.
+    li      t0, {FOREIGN_MSTATUS}
+    csrw    mstatus, t0
+    lw      t0, {PC}(a0)
+    csrw    mepc, t0
+    bnez    a1, 1f
+
+    # A fresh start.
+    lw      ra, {X} + 4*1(a0)
+    lw      sp, {X} + 4*2(a0)
+    li      gp, 0
+    lw      tp, {X} + 4*4(a0)
+    li      t0, 0
+    li      t1, 0
+    li      t2, 0
+    li      s0, 0
+    lw      s1, {X} + 4*9(a0)
+    lw      a1, {X} + 4*11(a0)
+    li      a2, 0
+    li      a3, 0
+    li      a4, 0
+    li      a5, 0
+    li      a6, 0
+    li      a7, 0
+    li      s2, 0
+    li      s3, 0
+    li      s4, 0
+    li      s5, 0
+    li      s6, 0
+    li      s7, 0
+    li      s8, 0
+    li      s9, 0
+    li      s10, 0
+    li      s11, 0
+    li      t3, 0
+    li      t4, 0
+    li      t5, 0
+    li      t6, 0
+    lw      a0, {X} + 4*10(a0)
+    mret
+
+    # Where an interrupt stopped it. a0 is the last, since it holds the context.
+1:  lw      x1, {X} + 4*1(a0)
+    lw      x2, {X} + 4*2(a0)
+    lw      x3, {X} + 4*3(a0)
+    lw      x4, {X} + 4*4(a0)
+    lw      x5, {X} + 4*5(a0)
+    lw      x6, {X} + 4*6(a0)
+    lw      x7, {X} + 4*7(a0)
+    lw      x8, {X} + 4*8(a0)
+    lw      x9, {X} + 4*9(a0)
+    lw      x11, {X} + 4*11(a0)
+    lw      x12, {X} + 4*12(a0)
+    lw      x13, {X} + 4*13(a0)
+    lw      x14, {X} + 4*14(a0)
+    lw      x15, {X} + 4*15(a0)
+    lw      x16, {X} + 4*16(a0)
+    lw      x17, {X} + 4*17(a0)
+    lw      x18, {X} + 4*18(a0)
+    lw      x19, {X} + 4*19(a0)
+    lw      x20, {X} + 4*20(a0)
+    lw      x21, {X} + 4*21(a0)
+    lw      x22, {X} + 4*22(a0)
+    lw      x23, {X} + 4*23(a0)
+    lw      x24, {X} + 4*24(a0)
+    lw      x25, {X} + 4*25(a0)
+    lw      x26, {X} + 4*26(a0)
+    lw      x27, {X} + 4*27(a0)
+    lw      x28, {X} + 4*28(a0)
+    lw      x29, {X} + 4*29(a0)
+    lw      x30, {X} + 4*30(a0)
+    lw      x31, {X} + 4*31(a0)
+    lw      x10, {X} + 4*10(a0)
+    mret
+    .size   omniglot_pmp_cross, . - omniglot_pmp_cross
+
+    # Every trap of foreign code comes here: in machine mode, interrupts off, mscratch
+    # the context. mtvec's lowest bits are its mode (0: all traps to one address), and
+    # implementations may ask for more alignment than 4.
+    .globl  omniglot_pmp_trap
+    .type   omniglot_pmp_trap, @function
+    .balign 64
+omniglot_pmp_trap:
+    csrrw   sp, mscratch, sp
+    sw      s1, {X} + 4*9(sp)
+    sw      a0, {X} + 4*10(sp)
+    sw      a1, {X} + 4*11(sp)
+    sw      a7, {X} + 4*17(sp)
+    sw      t0, {X} + 4*5(sp)
+    sw      t1, {X} + 4*6(sp)
+    csrr    t0, mcause
+    sw      t0, {CAUSE}(sp)
+    li      t1, 8
+    beq     t0, t1, 1f
+
+    # No ecall: foreign code may go on where it was.
+    sw      x1, {X} + 4*1(sp)
+    sw      x3, {X} + 4*3(sp)
+    sw      x4, {X} + 4*4(sp)
+    sw      x7, {X} + 4*7(sp)
+    sw      x8, {X} + 4*8(sp)
+    sw      x12, {X} + 4*12(sp)
+    sw      x13, {X} + 4*13(sp)
+    sw      x14, {X} + 4*14(sp)
+    sw      x15, {X} + 4*15(sp)
+    sw      x16, {X} + 4*16(sp)
+    sw      x18, {X} + 4*18(sp)
+    sw      x19, {X} + 4*19(sp)
+    sw      x20, {X} + 4*20(sp)
+    sw      x21, {X} + 4*21(sp)
+    sw      x22, {X} + 4*22(sp)
+    sw      x23, {X} + 4*23(sp)
+    sw      x24, {X} + 4*24(sp)
+    sw      x25, {X} + 4*25(sp)
+    sw      x26, {X} + 4*26(sp)
+    sw      x27, {X} + 4*27(sp)
+    sw      x28, {X} + 4*28(sp)
+    sw      x29, {X} + 4*29(sp)
+    sw      x30, {X} + 4*30(sp)
+    sw      x31, {X} + 4*31(sp)
+
+1:  csrr    t0, mscratch                # foreign code's sp
+    sw      t0, {X} + 4*2(sp)
+    csrr    t0, mepc
+    sw      t0, {PC}(sp)
+    csrr    t0, mtval
+    sw      t0, {VALUE}(sp)
+
+    # The kernel's trap state again.
+    lw      t0, {HOST_MTVEC}(sp)
+    csrw    mtvec, t0
+    lw      t0, {HOST_MSCRATCH}(sp)
+    csrw    mscratch, t0
+    lw      t0, {HOST_MEPC}(sp)
+    csrw    mepc, t0
+    lw      t0, {HOST_MCAUSE}(sp)
+    csrw    mcause, t0
+    lw      t0, {HOST_MTVAL}(sp)
+    csrw    mtval, t0
+    lw      t0, {HOST_MSTATUS}(sp)
+    csrw    mstatus, t0
+
+    # And its registers.
+    lw      sp, {HOST_SP}(sp)
+    lw      ra, 0(sp)
+    lw      s0, 4(sp)
+    lw      s1, 8(sp)
+    lw      s2, 12(sp)
+    lw      s3, 16(sp)
+    lw      s4, 20(sp)
+    lw      s5, 24(sp)
+    lw      s6, 28(sp)
+    lw      s7, 32(sp)
+    lw      s8, 36(sp)
+    lw      s9, 40(sp)
+    lw      s10, 44(sp)
+    lw      s11, 48(sp)
+    lw      gp, 52(sp)
+    lw      tp, 56(sp)
+    addi    sp, sp, 64
+    ret
+    .size   omniglot_pmp_trap, . - omniglot_pmp_trap
+    .popsection

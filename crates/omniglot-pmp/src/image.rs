@@ -1,0 +1,319 @@
+//! A foreign image: a C library with its shims, linked to a domain's memory.
+//!
+//! `omniglot-build` writes it, and it is embedded in the kernel. It begins with a header
+//! of [`WORDS`] little-endian words, then comes the code (with constants), then the
+//! initial values of variables. The header is checked before anything of it is used.
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use omniglot_core::{Error, Result, Text};
+
+/// "OMNI" as the bytes come.
+const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
+/// The version of the header and of what image and host say to each other.
+const VERSION: u32 = 1;
+/// How many words the header has.
+const WORDS: usize = 24;
+const HEADER: usize = WORDS * 4;
+/// What the checksum is over starts here, behind magic, version and itself.
+const CHECKED_FROM: usize = 12;
+/// What C's stack pointer is a multiple of (RISC-V calling convention).
+const STACK_ALIGN: usize = 16;
+
+/// What PMP's bounds are multiples of.
+const PROTECTED_IN: usize = 4;
+
+/// A checked image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Image {
+    /// Code and constants.
+    pub(crate) code: &'static [u8],
+    /// The initial values of variables.
+    pub(crate) data: &'static [u8],
+    /// Where the domain starts, with its code.
+    pub(crate) start: usize,
+    /// Where its RAM starts.
+    pub(crate) ram: usize,
+    /// Where it ends.
+    pub(crate) end: usize,
+    /// Where `data` goes.
+    pub(crate) data_start: usize,
+    /// Where the stack ends; it starts with the RAM and grows down.
+    pub(crate) stack_top: usize,
+    /// Where the host's part starts, which ends with the domain.
+    pub(crate) exchange: usize,
+    /// What C's `tp` points to.
+    pub(crate) thread_pointer: usize,
+    /// The entry that prepares the library: constructors.
+    pub(crate) initialise: usize,
+    /// Where shims return to.
+    pub(crate) return_stub: usize,
+    /// The variable for the address of [`call_back_stub`](Self::call_back_stub).
+    pub(crate) callback_variable: usize,
+    /// What trampolines call.
+    pub(crate) call_back_stub: usize,
+    shims: Table,
+    trampolines: Table,
+}
+
+/// A table of addresses in the code.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    offset: usize,
+    len: usize,
+}
+
+fn refused(what: &str) -> Error {
+    Error::Load(Text::new(what))
+}
+
+/// The word at an index.
+fn word(bytes: &[u8], index: usize) -> Option<usize> {
+    let bytes = bytes.get(index.checked_mul(4)?..)?.first_chunk()?;
+    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+}
+
+/// The checksum of an image: CRC-32 as in zlib, since it finds every burst of errors.
+fn checksum(bytes: &[u8]) -> u32 {
+    Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(bytes)
+}
+
+impl Image {
+    /// Checks an image.
+    ///
+    /// # Errors
+    /// [`Error::Load`] with what is wrong with it.
+    pub(crate) fn new(bytes: &'static [u8]) -> Result<Self> {
+        let bytes = whole(bytes)?;
+        let header = Header { bytes };
+        let image = header.image().ok_or_else(|| refused("its sizes do not fit together"))?;
+        image.check()?;
+        Ok(image)
+    }
+
+    /// Checks that every part is where it can be. The tool that made the image saw to it,
+    /// and the checksum that nothing changed since; a wrong address here could not harm
+    /// the host either, since foreign code runs confined from its first instruction on.
+    fn check(&self) -> Result<()> {
+        let in_ram = |start: usize, len: usize| {
+            start >= self.ram && start <= self.end && len <= self.end - start
+        };
+        let bounds = [self.start, self.ram, self.end];
+        let good = bounds.iter().all(|bound| bound.is_multiple_of(PROTECTED_IN))
+            && self.start < self.ram
+            && self.ram < self.end
+            && self.code.len() <= self.ram - self.start
+            && in_ram(self.data_start, self.data.len())
+            && in_ram(self.stack_top, 0)
+            && in_ram(self.exchange, 0)
+            && in_ram(self.callback_variable, 4)
+            && self.stack_top.is_multiple_of(STACK_ALIGN)
+            && self.exchange.is_multiple_of(STACK_ALIGN);
+        if good { Ok(()) } else { Err(refused("its parts are not in its region")) }
+    }
+
+    /// The entry address of a shim.
+    #[inline]
+    pub(crate) fn shim(&self, index: u32) -> Option<usize> {
+        self.shims.get(self.code, index)
+    }
+
+    /// The address of a slot's trampoline.
+    pub(crate) fn trampoline(&self, slot: u32) -> Option<usize> {
+        self.trampolines.get(self.code, slot)
+    }
+
+    /// How many shims and callback slots there are.
+    pub(crate) const fn counts(&self) -> (usize, usize) {
+        (self.shims.len, self.trampolines.len)
+    }
+}
+
+impl Table {
+    #[inline]
+    fn get(self, code: &[u8], index: u32) -> Option<usize> {
+        let index = index as usize;
+        if index >= self.len {
+            return None;
+        }
+        word(code.get(self.offset..)?, index)
+    }
+}
+
+/// The bytes, if they are an image from its first to its last.
+fn whole(bytes: &'static [u8]) -> Result<&'static [u8]> {
+    if bytes.is_empty() {
+        return Err(refused("nothing was built for this target: name a .region(...) in build.rs"));
+    }
+    if bytes.len() < HEADER || word(bytes, 0) != Some(MAGIC as usize) {
+        return Err(refused("this is no foreign image"));
+    }
+    if word(bytes, 1) != Some(VERSION as usize) {
+        return Err(refused("another version of omniglot-build made this image: build it anew"));
+    }
+    if word(bytes, 3) != Some(bytes.len()) {
+        return Err(refused("the image is cut off, or something was added"));
+    }
+    let checked = bytes.get(CHECKED_FROM..).unwrap_or(&[]);
+    if word(bytes, 2) != Some(checksum(checked) as usize) {
+        return Err(refused("the image is damaged: its checksum is wrong"));
+    }
+    Ok(bytes)
+}
+
+/// The header's words behind magic, version, checksum and length; the last three are reserved.
+struct Header {
+    bytes: &'static [u8],
+}
+
+impl Header {
+    fn image(&self) -> Option<Image> {
+        let field = |index| word(self.bytes, index);
+        let (start, ram, end) = (field(4)?, field(5)?, field(6)?);
+        let (code_len, data_start, data_len) = (field(7)?, field(8)?, field(9)?);
+        let (code, data) = self.bytes.get(HEADER..)?.split_at_checked(code_len)?;
+        if data.len() != data_len {
+            return None;
+        }
+        let table = |address: usize, len: usize| {
+            let offset = address.checked_sub(start)?;
+            let end = offset.checked_add(len.checked_mul(4)?)?;
+            (end <= code_len).then_some(Table { offset, len })
+        };
+        Some(Image {
+            code,
+            data,
+            start,
+            ram,
+            end,
+            data_start,
+            stack_top: field(10)?,
+            exchange: field(11)?,
+            thread_pointer: field(12)?,
+            initialise: field(13)?,
+            return_stub: field(14)?,
+            call_back_stub: field(15)?,
+            callback_variable: field(16)?,
+            shims: table(field(17)?, field(18)?)?,
+            trampolines: table(field(19)?, field(20)?)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::{CHECKED_FROM, Error, HEADER, Image, checksum};
+
+    const START: u32 = 0x8000_0000;
+
+    /// An image with two shims and one trampoline, with these header words changed.
+    fn image(changes: &[(usize, u32)]) -> Vec<u8> {
+        let mut words = [0; HEADER / 4];
+        let fields = [
+            u32::from_le_bytes(*b"OMNI"),
+            1,
+            0,
+            HEADER as u32 + 24,
+            START,
+            START + 64,
+            START + 4096,
+            16, // the code: a word, then the tables
+            START + 576,
+            8,
+            START + 576,
+            START + 2048,
+            START + 584,
+            START,
+            START,
+            START,
+            START + 580,
+            START + 4,
+            2,
+            START + 12,
+            1,
+        ];
+        for (word, field) in words.iter_mut().zip(fields) {
+            *word = field;
+        }
+        for (index, value) in changes {
+            words[*index] = *value;
+        }
+        let code = [0x0000_8067, START, START + 2, START + 4];
+        let data = [1, 2];
+        let all = words.iter().chain(&code).chain(&data);
+        let mut bytes: Vec<u8> = all.copied().flat_map(u32::to_le_bytes).collect();
+        let sum = checksum(&bytes[CHECKED_FROM..]);
+        bytes[8..12].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<Image, Error> {
+        Image::new(bytes.leak())
+    }
+
+    #[test]
+    fn a_whole_image_is_read() {
+        let image = read(image(&[])).unwrap();
+        assert_eq!((image.code.len(), image.data), (16, &[1, 0, 0, 0, 2, 0, 0, 0][..]));
+        assert_eq!(image.shim(1), Some(0x8000_0002));
+        assert_eq!(image.trampoline(0), Some(0x8000_0004));
+        assert_eq!((image.shim(2), image.trampoline(1)), (None, None));
+    }
+
+    #[test]
+    fn every_cut_is_refused() {
+        let whole = image(&[]);
+        for len in 0..whole.len() {
+            assert!(matches!(read(whole[..len].to_vec()), Err(Error::Load(_))), "{len}");
+        }
+        let mut longer = whole;
+        longer.push(0);
+        assert!(read(longer).is_err());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let whole = image(&[]);
+        for bit in 0..whole.len() * 8 {
+            let mut damaged = whole.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(read(damaged), Err(Error::Load(_))), "{bit}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        for change in [
+            (4, u32::MAX),
+            (4, START + 2),
+            (5, START + 65),
+            (6, START + 4095),
+            (5, START),
+            (6, START),
+            (7, 15),
+            (7, u32::MAX),
+            (8, START),
+            (8, START + 4092),
+            (9, 4),
+            (10, START + 577),
+            (10, START),
+            (11, START + 4100),
+            (16, START),
+            (17, START + 16),
+            (17, 0),
+            (18, 4),
+            (18, u32::MAX),
+            (20, 2),
+        ] {
+            assert!(matches!(read(image(&[change])), Err(Error::Load(_))), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn other_versions_are_named() {
+        let Err(Error::Load(text)) = read(image(&[(1, 2)])) else { panic!("it was taken") };
+        assert!(text.as_str().contains("another version"), "{text}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Finding the C sources: crates that `sources/Cargo.toml` names and cargo has verified.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sources/Cargo.toml");
+
+/// Where each crate's files are.
+pub struct Sources(BTreeMap<String, PathBuf>);
+
+impl Sources {
+    /// Asks cargo, which fetches the crates if they are not there.
+    pub fn find() -> Result<Self, Box<dyn Error>> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["metadata", "--format-version=1", "--locked", "--manifest-path", MANIFEST])
+            .output()?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("cargo cannot get what {MANIFEST} names:\n{message}").into());
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout)?;
+        let packages = metadata.get("packages").and_then(Value::as_array);
+        Ok(Self(packages.into_iter().flatten().filter_map(place).collect()))
+    }
+
+    /// The directory `path` in the crate `name`.
+    pub fn directory(&self, name: &str, path: &str) -> Result<PathBuf, Box<dyn Error>> {
+        let root = self.0.get(name).ok_or_else(|| format!("{MANIFEST} names no crate {name}"))?;
+        let directory = root.join(path);
+        if directory.is_dir() {
+            return Ok(directory);
+        }
+        Err(format!("the crate {name} has no directory {path}").into())
+    }
+}
+
+/// A package's name and directory.
+fn place(package: &Value) -> Option<(String, PathBuf)> {
+    let text = |key| package.get(key)?.as_str();
+    let root = Path::new(text("manifest_path")?).parent()?;
+    Some((text("name")?.to_owned(), root.to_owned()))
+}

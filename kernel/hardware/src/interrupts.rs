@@ -1,0 +1,71 @@
+//! Interrupts: the timer ticks, and devices wake the hart.
+#![allow(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use riscv::interrupt::Interrupt;
+use riscv::register::mie;
+
+use crate::clock::{Clock, TICKS_PER_SECOND, wake_at};
+use crate::plic;
+
+/// How often the timer ticks: often enough for time limits and protocols.
+const TICKS: u64 = TICKS_PER_SECOND / 100;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// How many timer interrupts there were.
+#[must_use]
+pub fn ticks() -> u32 {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Starts the timer and lets interrupts in.
+pub(crate) fn start() {
+    plic::open();
+    wake_at(Clock::new().now() + TICKS);
+    // SAFETY: there are handlers for both, below.
+    unsafe { mie::set_mtimer() };
+    // SAFETY: as above.
+    unsafe { mie::set_mext() };
+    // SAFETY: no critical section is open: `Board::take` is at its end.
+    unsafe { riscv::interrupt::enable() };
+}
+
+#[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
+fn tick() {
+    COUNT.store(ticks().wrapping_add(1), Ordering::Relaxed);
+    wake_at(Clock::new().now() + TICKS);
+}
+
+/// A device wants something. The main loop will see; until it sleeps again, no more of this.
+#[riscv_rt::core_interrupt(Interrupt::MachineExternal)]
+fn device() {
+    // SAFETY: forbids an interrupt, which breaks no critical section.
+    unsafe { mie::clear_mext() };
+}
+
+/// Lets the hart sleep while there is nothing to do.
+#[derive(Debug)]
+pub struct Idle(());
+
+impl Idle {
+    pub(crate) const fn new() -> Self {
+        Self(())
+    }
+
+    /// To be called before devices are looked at: what comes after this ends the next
+    /// [`sleep`](Self::sleep) at once.
+    pub fn look(&mut self) {
+        plic::acknowledge();
+    }
+
+    /// Waits for an interrupt: a device, or the next tick.
+    pub fn sleep(&mut self) {
+        riscv::interrupt::free(|| {
+            // SAFETY: interrupts are off; the handler runs when they are on again.
+            unsafe { mie::set_mext() };
+            riscv::asm::wfi();
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! The memory map of the foreign libraries, for this crate and for build scripts, which have
+//! the libraries linked to these ranges. A library that is linked elsewhere does not start.
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first address.
+    pub start: u32,
+    /// How many bytes there are.
+    pub len: u32,
+}
+
+/// The end of the kernel's own memory (`memory.x`).
+const FOREIGN: u32 = 0x8200_0000;
+/// The end of the RAM that QEMU is told to give the board: 128 MiB.
+const END: u32 = 0x8800_0000;
+
+/// Hashes, encryption, key exchange, signatures.
+pub const MONOCYPHER: Range = Range { start: FOREIGN, len: 256 << 10 };
+/// Signatures over NIST's curves.
+pub const MICRO_ECC: Range = after(MONOCYPHER, 128 << 10);
+/// The file system.
+pub const LITTLEFS: Range = after(MICRO_ECC, 256 << 10);
+/// TCP/IP.
+pub const LWIP: Range = after(LITTLEFS, 1 << 20);
+/// Decompression.
+pub const ZLIB: Range = after(LWIP, 512 << 10);
+
+/// The range of `len` bytes that follows another: so no two overlap.
+const fn after(before: Range, len: u32) -> Range {
+    Range { start: before.start + before.len, len }
+}
+
+const _: () = assert!(ZLIB.start + ZLIB.len <= END, "the board has not that much RAM");

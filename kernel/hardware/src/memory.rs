@@ -1,0 +1,49 @@
+//! Where in the board's memory everything is. `memory.x` has the kernel's own part for the
+//! linker.
+#![allow(unsafe_code)]
+
+use omniglot_pmp::ForeignRegion;
+
+#[path = "map.rs"]
+pub mod map;
+
+use map::Range;
+
+/// The memory of the foreign libraries: a token for each region, of which there is one.
+#[derive(Debug)]
+pub struct Regions {
+    /// For monocypher.
+    pub monocypher: ForeignRegion,
+    /// For micro-ecc.
+    pub micro_ecc: ForeignRegion,
+    /// For littlefs.
+    pub littlefs: ForeignRegion,
+    /// For lwIP.
+    pub lwip: ForeignRegion,
+    /// For zlib.
+    pub zlib: ForeignRegion,
+}
+
+impl Regions {
+    /// The tokens.
+    ///
+    /// # Safety
+    /// This is called once (invariant 1).
+    pub(crate) const unsafe fn new() -> Self {
+        Self {
+            monocypher: token(map::MONOCYPHER),
+            micro_ecc: token(map::MICRO_ECC),
+            littlefs: token(map::LITTLEFS),
+            lwip: token(map::LWIP),
+            zlib: token(map::ZLIB),
+        }
+    }
+}
+
+/// The token for a range of the map, each of which [`Regions::new`] names once.
+const fn token(range: Range) -> ForeignRegion {
+    // SAFETY: the range is RAM that nothing else lies in, since the map's ranges do not
+    // overlap (asserted there) and the kernel ends below them (invariant 3). No device is
+    // told its address (invariant 4). Each token is made once (promised to `Regions::new`).
+    unsafe { ForeignRegion::new(range.start as usize, range.len as usize) }
+}

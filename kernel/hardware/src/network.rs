@@ -1,0 +1,103 @@
+//! The network card: a virtio network device.
+#![allow(unsafe_code)]
+
+use virtio_drivers::device::net::VirtIONetRaw;
+use virtio_drivers::transport::mmio::MmioTransport;
+
+use crate::dma::Shared;
+
+/// How many descriptors each of the device's two queues has.
+const QUEUE: usize = 16;
+/// How many frames can wait to be taken in.
+const BUFFERS: usize = 8;
+/// Room for the largest frame and the device's own words before it.
+const BUFFER: usize = 2048;
+/// The largest frame: 1500 bytes, and 14 for addresses and type.
+pub(crate) const FRAME: usize = 1514;
+
+/// A buffer that the device has, or whose frame is being looked at.
+struct Waiting {
+    token: u16,
+    bytes: [u8; BUFFER],
+}
+
+/// What the device writes arriving frames to, and reads departing ones from (invariant 4).
+pub(crate) struct Buffers {
+    arriving: [Waiting; BUFFERS],
+    departing: [u8; FRAME],
+}
+
+impl Buffers {
+    pub(crate) const NEW: Self = Self {
+        arriving: [const { Waiting { token: 0, bytes: [0; BUFFER] } }; BUFFERS],
+        departing: [0; FRAME],
+    };
+}
+
+/// A network card.
+pub struct NetworkCard {
+    device: VirtIONetRaw<Shared, MmioTransport<'static>, QUEUE>,
+    buffers: &'static mut Buffers,
+}
+
+/// The frame is too long, or the device did not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSent;
+
+impl core::fmt::Debug for NetworkCard {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("NetworkCard").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl NetworkCard {
+    pub(crate) fn new(
+        transport: MmioTransport<'static>,
+        buffers: &'static mut Buffers,
+    ) -> Option<Self> {
+        let mut device = VirtIONetRaw::new(transport).ok()?;
+        for waiting in &mut buffers.arriving {
+            // SAFETY: the buffer lives for ever and belongs to this card; it is not touched
+            // before the device has given it back (`receive`).
+            waiting.token = unsafe { device.receive_begin(&mut waiting.bytes) }.ok()?;
+        }
+        Some(Self { device, buffers })
+    }
+
+    /// The card's Ethernet address.
+    #[must_use]
+    pub fn address(&self) -> [u8; 6] {
+        self.device.mac_address()
+    }
+
+    /// Takes note of the device's interrupt. To be called before frames are taken in.
+    pub fn acknowledge(&mut self) {
+        let _ = self.device.ack_interrupt();
+    }
+
+    /// Takes in a frame, if one has arrived.
+    pub fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let token = self.device.poll_receive()?;
+        let waiting = self.buffers.arriving.iter_mut().find(|waiting| waiting.token == token)?;
+        // SAFETY: it is the buffer that was given to the device with this token.
+        let lengths = unsafe { self.device.receive_complete(token, &mut waiting.bytes) };
+        let (header, frame) = lengths.ok()?;
+        let bytes = waiting.bytes.get(header..header.saturating_add(frame));
+        let taken = bytes.map(take);
+        // SAFETY: as in `new`.
+        if let Ok(token) = unsafe { self.device.receive_begin(&mut waiting.bytes) } {
+            waiting.token = token;
+        }
+        taken
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// If it is too long, or the device does not take it.
+    pub fn send(&mut self, frame: &[u8]) -> Result<(), NotSent> {
+        let bounce = self.buffers.departing.get_mut(..frame.len()).ok_or(NotSent)?;
+        bounce.copy_from_slice(frame);
+        self.device.send(bounce).map_err(|_| NotSent)
+    }
+}

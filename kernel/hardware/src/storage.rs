@@ -1,0 +1,87 @@
+//! The disk: a virtio block device.
+#![allow(unsafe_code)]
+
+use virtio_drivers::device::blk::VirtIOBlk;
+use virtio_drivers::transport::mmio::MmioTransport;
+
+use crate::dma::Shared;
+
+/// How many bytes a sector has.
+pub const SECTOR: usize = virtio_drivers::device::blk::SECTOR_SIZE;
+
+/// A disk of sectors.
+pub struct Disk {
+    device: VirtIOBlk<Shared, MmioTransport<'static>>,
+    /// What the device reads from and writes to (invariant 4).
+    bounce: [u8; SECTOR],
+}
+
+/// The disk could not do it, or there is no such sector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskError;
+
+impl core::fmt::Debug for Disk {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Disk").field("sectors", &self.sectors()).finish_non_exhaustive()
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(transport: MmioTransport<'static>) -> Option<Self> {
+        let device = VirtIOBlk::new(transport).ok()?;
+        Some(Self { device, bounce: [0; SECTOR] })
+    }
+
+    /// How many sectors it has.
+    #[must_use]
+    pub fn sectors(&self) -> u64 {
+        self.device.capacity()
+    }
+
+    /// Reads sectors, as many as `bytes` is long.
+    ///
+    /// # Errors
+    /// If the device says so, there are not that many, or `bytes` ends within one.
+    pub fn read(&mut self, sector: usize, bytes: &mut [u8]) -> Result<(), DiskError> {
+        self.check(sector, bytes.len())?;
+        for (number, part) in bytes.chunks_exact_mut(SECTOR).enumerate() {
+            let read = self.device.read_blocks(sector + number, &mut self.bounce);
+            read.map_err(|_| DiskError)?;
+            part.copy_from_slice(&self.bounce);
+        }
+        Ok(())
+    }
+
+    /// Writes sectors, as many as `bytes` is long.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn write(&mut self, sector: usize, bytes: &[u8]) -> Result<(), DiskError> {
+        self.check(sector, bytes.len())?;
+        for (number, part) in bytes.chunks_exact(SECTOR).enumerate() {
+            self.bounce.copy_from_slice(part);
+            let written = self.device.write_blocks(sector + number, &self.bounce);
+            written.map_err(|_| DiskError)?;
+        }
+        Ok(())
+    }
+
+    /// Has the device make sure that what was written stays.
+    ///
+    /// # Errors
+    /// If the device says so.
+    pub fn flush(&mut self) -> Result<(), DiskError> {
+        self.device.flush().map_err(|_| DiskError)
+    }
+
+    /// Takes note of the device's interrupt.
+    pub fn acknowledge(&mut self) {
+        let _ = self.device.ack_interrupt();
+    }
+
+    fn check(&self, sector: usize, len: usize) -> Result<(), DiskError> {
+        let end = (sector as u64).checked_add((len / SECTOR) as u64).ok_or(DiskError)?;
+        let whole = len.is_multiple_of(SECTOR);
+        if whole && end <= self.sectors() { Ok(()) } else { Err(DiskError) }
+    }
+}

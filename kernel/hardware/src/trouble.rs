@@ -1,0 +1,32 @@
+//! What becomes of a kernel that cannot go on: a few words, and an exit status.
+#![allow(unsafe_code)]
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+
+use riscv::register::{mcause, mepc, mtval};
+use riscv_rt::TrapFrame;
+
+use crate::finisher::{Finisher, Outcome};
+use crate::uart::Uart;
+
+/// The exit status, as that of a Rust program that panics.
+const PANIC: u8 = 101;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    // There is nobody to tell if even this cannot be said.
+    let _ = writeln!(Uart::for_output(), "\nthe kernel: {info}");
+    Finisher::new().finish(Outcome::Bad(PANIC))
+}
+
+/// An exception of the kernel's own; foreign code's go to the gate.
+///
+/// riscv-rt calls the function of this name for every exception that has no handler.
+#[unsafe(export_name = "ExceptionHandler")]
+extern "C" fn exception(_: &TrapFrame) -> ! {
+    let (cause, place, value) = (mcause::read().code(), mepc::read(), mtval::read());
+    let mut uart = Uart::for_output();
+    let _ = writeln!(uart, "\nthe kernel: exception {cause} at {place:#x}, value {value:#x}");
+    Finisher::new().finish(Outcome::Bad(PANIC))
+}

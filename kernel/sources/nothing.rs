@@ -1,0 +1,1 @@
+//! Empty: this package only pins where the demo's pictures come from.

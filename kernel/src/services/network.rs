@@ -1,0 +1,347 @@
+//! TCP/IP by lwIP, with a TCP echo service, a small HTTP server and ICMP echo.
+//!
+//! lwIP runs only while [`Network::poll`] does: it is given the frames that have arrived and
+//! the time, and calls back with frames to send and with what happened on connections. The
+//! callbacks only take notes; what there is to do is done when lwIP has returned. They exist
+//! for the time of one poll, always in the same places, so lwIP can remember them.
+
+mod connection;
+mod http;
+mod icmp;
+mod link;
+
+use core::cell::{Cell, RefCell};
+
+use omniglot::{Error, FnPtr, Ptr, Void};
+use omniglot_kernel_hardware::Hart;
+use omniglot_pmp::ForeignRegion;
+
+use self::connection::{Connection, Service};
+pub use self::icmp::Ping;
+pub use self::link::{FRAME, Link};
+use crate::domain::{Domain, Failure, Runtime};
+use crate::foreign::lwip::{
+    Api, Lwip, err_enum_t, netif_linkoutput_fn, pbuf, raw_pcb, raw_recv_fn, tcp_accept_fn,
+    tcp_err_fn, tcp_pcb, tcp_recv_fn,
+};
+
+/// How many connections there can be at a time.
+const CONNECTIONS: usize = 8;
+/// How many connections may wait to be accepted.
+const BACKLOG: u8 = 4;
+/// How many frames are taken in before connections are looked at.
+const BURST: usize = 16;
+/// lwIP's errors as numbers.
+pub(crate) const OK: i8 = err_enum_t::ERR_OK as i8;
+const OUT_OF_MEMORY: i8 = err_enum_t::ERR_MEM as i8;
+const BAD_VALUE: i8 = err_enum_t::ERR_VAL as i8;
+
+/// An address of IP version 4.
+pub type Address = [u8; 4];
+
+/// The addresses that the network card has from the start; DHCP may give it others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Its own.
+    pub own: Address,
+    /// The mask of its network.
+    pub mask: Address,
+    /// Where everything else is reached.
+    pub gateway: Address,
+}
+
+/// The addresses that QEMU's own network expects (QEMU's documentation, "Network emulation").
+pub const QEMU: Addresses =
+    Addresses { own: [10, 0, 2, 15], mask: [255, 255, 255, 0], gateway: [10, 0, 2, 2] };
+
+/// The service.
+#[derive(Debug)]
+pub struct Network {
+    /// The library's home.
+    pub domain: Domain<Lwip<Runtime>>,
+    state: State,
+    addresses: Addresses,
+}
+
+/// What the kernel remembers between two polls. None of it is trusted to lwIP.
+#[derive(Debug)]
+struct State {
+    started: Option<Functions>,
+    connections: [Cell<Connection>; CONNECTIONS],
+    icmp: Ptr<raw_pcb>,
+    ping: Cell<Ping>,
+}
+
+/// The C functions that lwIP calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Functions {
+    transmit: FnPtr<netif_linkoutput_fn>,
+    accept: FnPtr<tcp_accept_fn>,
+    receive: FnPtr<tcp_recv_fn>,
+    failed: FnPtr<tcp_err_fn>,
+    icmp: FnPtr<raw_recv_fn>,
+}
+
+impl State {
+    const NEW: Self = Self {
+        started: None,
+        connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
+        icmp: Ptr::null(),
+        ping: Cell::new(Ping::NONE),
+    };
+
+    /// The connection that lwIP says an event is about.
+    fn connection(&self, argument: Ptr<Void>) -> Option<&Cell<Connection>> {
+        self.connections.get(argument.addr().checked_sub(FIRST)?)
+    }
+}
+
+/// What the first connection's argument is, so that it is none of a service's.
+const FIRST: usize = 0x100;
+
+impl Network {
+    /// Starts the library in its region.
+    #[must_use]
+    pub fn new(hart: Hart, region: ForeignRegion, addresses: Addresses) -> Self {
+        Self { domain: Domain::start(hart, region), state: State::NEW, addresses }
+    }
+
+    /// Takes in frames, does what time it is for, and serves connections. `page` is what the
+    /// HTTP server shows. Whether there was anything to do.
+    ///
+    /// # Errors
+    /// As any call. After an error that is the end of the library nothing works but
+    /// [`restart`](Self::restart).
+    pub fn poll(
+        &mut self,
+        link: &mut dyn Link,
+        milliseconds: u64,
+        page: &str,
+    ) -> Result<bool, Failure> {
+        let (addresses, link) = (self.addresses, RefCell::new(link));
+        let mut state = core::mem::replace(&mut self.state, State::NEW);
+        let outcome = self.domain.run(|library| {
+            let first = state.started.is_none();
+            let functions = with_callbacks(library, &state, &link, |api, functions| {
+                api.network_set_time(milliseconds as u32)?;
+                if first {
+                    start(api, functions, addresses, &link)?;
+                }
+                Ok(functions)
+            })?;
+            if first {
+                state.started = Some(functions);
+                state.icmp = Ptr::null();
+            }
+            with_callbacks(library, &state, &link, |api, functions| {
+                if state.started != Some(functions) {
+                    return Err(Error::Misuse("lwIP's callbacks are not where it has them").into());
+                }
+                work(api, &state, &link, page)
+            })
+        });
+        self.state = state;
+        outcome
+    }
+
+    /// Starts the library again, as new. Connections are gone.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn restart(&mut self) -> Result<(), Failure> {
+        self.state = State::NEW;
+        self.domain.restart()
+    }
+
+    /// Asks for an address by DHCP. It arrives some polls later.
+    ///
+    /// # Errors
+    /// As any call; lwIP's errors.
+    pub fn start_dhcp(&mut self, link: &mut dyn Link) -> Result<(), Failure> {
+        let link = RefCell::new(link);
+        let state = &self.state;
+        self.domain.run(|library| {
+            with_callbacks(library, state, &link, |api, _| {
+                let card = api.network_netif()?;
+                fine(api.dhcp_start(card)?)
+            })
+        })
+    }
+
+    /// The card's address, and whether it is from DHCP.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn address(&mut self) -> Result<(Address, bool), Failure> {
+        self.domain.run(|library| {
+            let address = library.network_address()?.to_ne_bytes();
+            Ok((address, library.network_has_lease()? != 0))
+        })
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        let connections = self.state.connections.iter();
+        connections.filter(|connection| !connection.get().is_free()).count()
+    }
+
+    /// Has the library read where it must not, as one with a bug would.
+    ///
+    /// # Errors
+    /// Always: what the hart says to it.
+    pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
+        self.domain.run(|library| {
+            library.network_receive(Ptr::from_addr(address), 60)?;
+            Ok(())
+        })
+    }
+}
+
+/// lwIP's answer, if it is not an error.
+fn fine(answer: i8) -> Result<(), Failure> {
+    if answer == OK { Ok(()) } else { Err(Failure::Refused(answer.into())) }
+}
+
+/// Runs `work` while there are C functions that lwIP can call.
+fn with_callbacks<T>(
+    api: &mut Api<Runtime>,
+    state: &State,
+    link: &RefCell<&mut dyn Link>,
+    work: impl FnOnce(&mut Api<Runtime>, Functions) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let known = Cell::new(None::<Functions>);
+    let mut transmit = |api: &mut Api<Runtime>, (_, frame)| {
+        link::transmit(api, frame, link).map_err(Into::into)
+    };
+    let mut accept = |api: &mut Api<Runtime>, (service, pcb, error)| {
+        let Some(functions) = known.get() else { return Ok(BAD_VALUE) };
+        accept(api, state, functions, service, pcb, error).map_err(Into::into)
+    };
+    let mut receive = |api: &mut Api<Runtime>, (connection, _, bytes, _)| {
+        receive(api, state, connection, bytes).map_err(Into::into)
+    };
+    let mut failed = |_: &mut Api<Runtime>, (connection, _)| {
+        // lwIP has freed the connection already.
+        if let Some(connection) = state.connection(connection) {
+            connection.set(Connection::FREE);
+        }
+        Ok(())
+    };
+    let mut icmp = |api: &mut Api<Runtime>, (_, _, packet, _)| {
+        icmp::receive(api, &state.ping, packet).map_err(Into::into)
+    };
+    api.with_callback::<netif_linkoutput_fn, _>(&mut transmit, |api, transmit| {
+        api.with_callback::<tcp_accept_fn, _>(&mut accept, |api, accept| {
+            api.with_callback::<tcp_recv_fn, _>(&mut receive, |api, receive| {
+                api.with_callback::<tcp_err_fn, _>(&mut failed, |api, failed| {
+                    api.with_callback::<raw_recv_fn, _>(&mut icmp, |api, icmp| {
+                        let functions = Functions { transmit, accept, receive, failed, icmp };
+                        known.set(Some(functions));
+                        work(api, functions)
+                    })?
+                })?
+            })?
+        })?
+    })?
+}
+
+/// Starts lwIP with the card, and has it listen.
+fn start(
+    api: &mut Api<Runtime>,
+    functions: Functions,
+    addresses: Addresses,
+    link: &RefCell<&mut dyn Link>,
+) -> Result<(), Failure> {
+    let hardware = link.try_borrow().map(|link| link.address()).unwrap_or_default();
+    let [own, mask, gateway] =
+        [addresses.own, addresses.mask, addresses.gateway].map(u32::from_ne_bytes);
+    let answer = api.scope(|scope| {
+        let hardware = scope.copy_in(&hardware)?;
+        scope.network_start(functions.transmit, hardware, own, mask, gateway)
+    })?;
+    fine(answer)?;
+    for service in [Service::Echo, Service::Http] {
+        listen(api, functions, service)?;
+    }
+    Ok(())
+}
+
+/// Has lwIP take connections for a service.
+fn listen(
+    api: &mut Api<Runtime>,
+    functions: Functions,
+    service: Service,
+) -> Result<(), Failure> {
+    let pcb = present(api.tcp_new()?)?;
+    fine(api.tcp_bind(pcb, Ptr::null(), service.port())?)?;
+    let listening = present(api.tcp_listen_with_backlog(pcb, BACKLOG)?)?;
+    api.tcp_arg(listening, Ptr::from_addr(service as usize))?;
+    api.tcp_accept(listening, functions.accept)?;
+    Ok(())
+}
+
+/// A pointer that lwIP gave, unless it is null: then it had no memory.
+fn present<T>(pointer: Ptr<T>) -> Result<Ptr<T>, Failure> {
+    if pointer.is_null() { Err(Failure::Refused(OUT_OF_MEMORY.into())) } else { Ok(pointer) }
+}
+
+/// One poll's work.
+fn work(
+    api: &mut Api<Runtime>,
+    state: &State,
+    link: &RefCell<&mut dyn Link>,
+    page: &str,
+) -> Result<bool, Failure> {
+    let mut busy = link::take_in(api, link, BURST)? > 0;
+    api.sys_check_timeouts()?;
+    for connection in &state.connections {
+        busy |= connection::serve(api, connection, page)?;
+    }
+    Ok(busy)
+}
+
+/// A new connection: gives it one of the kernel's places.
+fn accept(
+    api: &mut Api<Runtime>,
+    state: &State,
+    functions: Functions,
+    service: Ptr<Void>,
+    pcb: Ptr<tcp_pcb>,
+    error: i8,
+) -> omniglot::Result<i8> {
+    let free = state.connections.iter().position(|connection| connection.get().is_free());
+    let (Some(service), Some(index)) = (Service::from_argument(service), free) else {
+        return Ok(OUT_OF_MEMORY);
+    };
+    if error != OK || pcb.is_null() {
+        return Ok(BAD_VALUE);
+    }
+    api.tcp_arg(pcb, Ptr::from_addr(FIRST + index))?;
+    api.tcp_recv(pcb, functions.receive)?;
+    api.tcp_err(pcb, functions.failed)?;
+    if let Some(connection) = state.connections.get(index) {
+        connection.set(Connection::new(pcb, service));
+    }
+    Ok(OK)
+}
+
+/// Bytes that arrived on a connection, or its end: takes note.
+fn receive(
+    api: &mut Api<Runtime>,
+    state: &State,
+    argument: Ptr<Void>,
+    bytes: Ptr<pbuf>,
+) -> omniglot::Result<i8> {
+    let Some(place) = state.connection(argument) else { return Ok(BAD_VALUE) };
+    let mut connection = place.get();
+    if bytes.is_null() {
+        connection.ended = true;
+    } else if connection.arrived.is_null() {
+        connection.arrived = bytes;
+    } else {
+        api.pbuf_cat(connection.arrived, bytes)?;
+    }
+    place.set(connection);
+    Ok(OK)
+}

@@ -1,0 +1,154 @@
+//! A small HTTP server (RFC 9112): a page about the kernel, and numbers as many as wanted.
+
+use core::fmt::Write;
+
+use omniglot::Ptr;
+
+use crate::domain::{Failure, Runtime};
+use crate::foreign::lwip::{Api, pbuf};
+use crate::text::Text;
+
+/// The longest request that is read.
+const REQUEST: usize = 1024;
+/// How many header fields it may have.
+const FIELDS: usize = 32;
+
+/// What is being sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Response {
+    what: Body,
+    /// How many bytes have been sent, of head and body.
+    sent: usize,
+    /// How many bytes head and body have.
+    total: usize,
+    /// How many of them are the head's.
+    head: usize,
+}
+
+/// What the body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// The page.
+    Page,
+    /// So many bytes that are computed from their positions.
+    Numbers(usize),
+    /// There is no such thing.
+    Missing,
+    /// The request was not understood.
+    Bad,
+}
+
+/// The response to a request, if all of it is there.
+pub(super) fn respond(
+    api: &mut Api<Runtime>,
+    request: Ptr<pbuf>,
+    page: &str,
+) -> Result<Option<Response>, Failure> {
+    let bytes = api.scope(|scope| {
+        let copy = scope.zeroed::<u8>(REQUEST)?;
+        let len = scope.pbuf_copy_partial(request, copy.as_ptr().cast(), REQUEST as u16, 0)?;
+        let mut bytes = [0; REQUEST];
+        scope.read_into(copy, &mut bytes)?;
+        Ok((bytes, usize::from(len)))
+    })?;
+    let (bytes, len) = bytes;
+    let Some(request) = bytes.get(..len) else { return Ok(Some(Response::new(Body::Bad, page))) };
+    Ok(wanted(request).map(|body| Response::new(body, page)))
+}
+
+/// What a request asks for; `None` if it goes on.
+fn wanted(request: &[u8]) -> Option<Body> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut parsed = httparse::Request::new(&mut fields);
+    match parsed.parse(request) {
+        Ok(httparse::Status::Partial) if request.len() < REQUEST => None,
+        Ok(httparse::Status::Complete(_)) => Some(body(parsed.method, parsed.path)),
+        _ => Some(Body::Bad),
+    }
+}
+
+fn body(method: Option<&str>, path: Option<&str>) -> Body {
+    match (method, path) {
+        (Some("GET"), Some("/")) => Body::Page,
+        (Some("GET"), Some(path)) => {
+            let count = path.strip_prefix("/numbers/").and_then(|count| count.parse().ok());
+            count.map_or(Body::Missing, Body::Numbers)
+        }
+        _ => Body::Bad,
+    }
+}
+
+impl Response {
+    fn new(what: Body, page: &str) -> Self {
+        let head = head(what, page).as_str().len();
+        Self { what, sent: 0, total: head.saturating_add(what.len(page)), head }
+    }
+
+    /// Whether all of it has been sent.
+    pub(super) const fn is_sent(&self) -> bool {
+        self.sent >= self.total
+    }
+
+    /// Notes that so much more was sent.
+    pub(super) const fn advance(&mut self, len: usize) {
+        self.sent = self.sent.saturating_add(len);
+    }
+
+    /// Copies what comes next, and says how much that is.
+    pub(super) fn part(&self, into: &mut [u8], page: &str) -> usize {
+        let head = head(self.what, page);
+        let left = self.total.saturating_sub(self.sent).min(into.len());
+        for (byte, position) in into.iter_mut().take(left).zip(self.sent..) {
+            *byte = match position.checked_sub(self.head) {
+                Some(position) => self.what.byte(position, page),
+                None => head.as_str().as_bytes().get(position).copied().unwrap_or(b' '),
+            };
+        }
+        left
+    }
+}
+
+/// The head of a response.
+fn head(what: Body, page: &str) -> Text<160> {
+    let (status, kind) = match what {
+        Body::Page => ("200 OK", "text/plain; charset=utf-8"),
+        Body::Numbers(_) => ("200 OK", "application/octet-stream"),
+        Body::Missing => ("404 Not Found", "text/plain"),
+        Body::Bad => ("400 Bad Request", "text/plain"),
+    };
+    let mut head = Text::new();
+    // It fits: the longest status and kind and any number do.
+    let _ = write!(
+        head,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        what.len(page)
+    );
+    head
+}
+
+impl Body {
+    fn len(self, page: &str) -> usize {
+        match self {
+            Self::Page => page.len(),
+            Self::Numbers(count) => count,
+            Self::Missing | Self::Bad => self.words().len(),
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "there is / and /numbers/COUNT\n",
+            _ => "only GET is understood\n",
+        }
+    }
+
+    fn byte(self, position: usize, page: &str) -> u8 {
+        match self {
+            Self::Page => page.as_bytes().get(position).copied().unwrap_or(b' '),
+            Self::Numbers(_) => (position ^ position >> 8 ^ position >> 16) as u8,
+            Self::Missing | Self::Bad => {
+                self.words().as_bytes().get(position).copied().unwrap_or(b' ')
+            }
+        }
+    }
+}

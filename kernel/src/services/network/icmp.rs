@@ -1,0 +1,122 @@
+//! Asking another host whether it is there: ICMP echo (RFC 792).
+
+use core::cell::{Cell, RefCell};
+
+use omniglot::{Ptr, Result};
+
+use super::link::Link;
+use super::{Address, Network, fine, present, with_callbacks};
+use crate::domain::{Failure, Runtime};
+use crate::foreign::lwip::{Api, pbuf};
+
+/// Types of ICMP messages.
+const REPLY: u8 = 0;
+const REQUEST: u8 = 8;
+/// What our requests are told from others' by.
+const IDENTIFIER: u16 = 0x6f67;
+/// Header, and some bytes to come back.
+const LENGTH: usize = 40;
+/// IP's header, which lwIP leaves before the message (without options, in QEMU's network).
+const IP_HEADER: usize = 20;
+
+/// How the last question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    sequence: u16,
+    answered: bool,
+}
+
+impl Ping {
+    pub(super) const NONE: Self = Self { sequence: 0, answered: false };
+}
+
+impl Network {
+    /// Sends an echo request. The answer arrives some polls later.
+    ///
+    /// # Errors
+    /// As any call; lwIP's errors.
+    pub fn ping(&mut self, link: &mut dyn Link, to: Address) -> core::result::Result<(), Failure> {
+        let sequence = self.state.ping.get().sequence.wrapping_add(1);
+        self.state.ping.set(Ping { sequence, answered: false });
+        let (link, state) = (RefCell::new(link), &self.state);
+        let pcb = self.domain.run(|library| {
+            with_callbacks(library, state, &link, |api, functions| {
+                let mut pcb = state.icmp;
+                if pcb.is_null() {
+                    pcb = present(api.network_icmp(functions.icmp)?)?;
+                }
+                let sent = api.scope(|scope| {
+                    let packet = scope.copy_in(&request(sequence))?;
+                    let packet = packet.as_ptr().cast();
+                    scope.network_send_icmp(pcb, packet, LENGTH as u16, u32::from_ne_bytes(to))
+                })?;
+                fine(sent)?;
+                Ok(pcb)
+            })
+        })?;
+        self.state.icmp = pcb;
+        Ok(())
+    }
+
+    /// Whether the last question was answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.state.ping.get().answered
+    }
+}
+
+/// An echo request.
+fn request(sequence: u16) -> [u8; LENGTH] {
+    let mut packet = [0x5a; LENGTH];
+    let [id_high, id_low] = IDENTIFIER.to_be_bytes();
+    let [high, low] = sequence.to_be_bytes();
+    let header = [REQUEST, 0, 0, 0, id_high, id_low, high, low];
+    for (to, from) in packet.iter_mut().zip(header) {
+        *to = from;
+    }
+    let sum = checksum(&packet).to_be_bytes();
+    for (to, from) in packet.iter_mut().skip(2).zip(sum) {
+        *to = from;
+    }
+    packet
+}
+
+/// The Internet checksum (RFC 1071).
+fn checksum(packet: &[u8]) -> u16 {
+    let words = packet.chunks(2).map(|word| match word {
+        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+        [high] => u32::from(*high) << 8,
+        _ => 0,
+    });
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// A packet of ICMP's arrived: eats it, which is 1, if it is the answer that is waited for.
+pub(super) fn receive(
+    api: &mut Api<Runtime>,
+    ping: &Cell<Ping>,
+    packet: Ptr<pbuf>,
+) -> Result<u8> {
+    let head = api.read(api.upgrade(packet)?)?;
+    if usize::from(head.len) < IP_HEADER + LENGTH {
+        return Ok(0);
+    }
+    let bytes = api.upgrade_slice(head.payload.cast::<u8>(), IP_HEADER + LENGTH)?;
+    let mut message = [0; IP_HEADER + LENGTH];
+    api.read_into(bytes, &mut message)?;
+    let waited = ping.get();
+    let [id_high, id_low] = IDENTIFIER.to_be_bytes();
+    let [high, low] = waited.sequence.to_be_bytes();
+    let wanted = [REPLY, 0, id_high, id_low, high, low];
+    let found = [20, 21, 24, 25, 26, 27].map(|index| message.get(index).copied().unwrap_or(1));
+    if found != wanted {
+        return Ok(0);
+    }
+    ping.set(Ping { answered: true, ..waited });
+    api.pbuf_free(packet)?;
+    Ok(1)
+}

@@ -1,0 +1,165 @@
+//! Signatures over NIST's curve P-256 (ECDSA, FIPS 186-5) by micro-ecc.
+
+use omniglot::{Answer, Ptr, Result as ForeignResult, SliceMut};
+use omniglot_kernel_hardware::Hart;
+use omniglot_pmp::ForeignRegion;
+
+use crate::domain::{Domain, Failure, Runtime};
+use crate::foreign::micro_ecc::{Api, MicroEcc, uECC_RNG_Function};
+
+/// A secret key.
+pub type SecretKey = [u8; 32];
+/// A public key: both coordinates.
+pub type PublicKey = [u8; 64];
+/// A signature: both numbers.
+pub type Signature = [u8; 64];
+/// The hash of what is signed.
+pub type Digest = [u8; 32];
+
+/// Fills bytes with random numbers that nobody can guess; `false` if it has none.
+pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
+
+/// How many random bytes are got at a time.
+const CHUNK: usize = 64;
+
+/// The service.
+#[derive(Debug)]
+pub struct Signatures {
+    /// The library's home.
+    pub domain: Domain<MicroEcc<Runtime>>,
+}
+
+impl Signatures {
+    /// Starts the library in its region.
+    #[must_use]
+    pub fn new(hart: Hart, region: ForeignRegion) -> Self {
+        Self { domain: Domain::start(hart, region) }
+    }
+
+    /// A new pair of keys.
+    ///
+    /// # Errors
+    /// As any call; if there are no random numbers.
+    pub fn make_keys(&mut self, random: Random<'_>) -> Result<(SecretKey, PublicKey), Failure> {
+        self.with_random(random, |api| {
+            api.scope(|scope| {
+                let (secret, public) = (scope.zeroed::<u8>(32)?, scope.zeroed::<u8>(64)?);
+                let curve = scope.uECC_secp256r1()?;
+                let status = scope.uECC_make_key(public, secret, curve)?;
+                Ok((status, array(scope, secret)?, array(scope, public)?))
+            })
+        })
+        .and_then(|(status, secret, public)| good(status, (secret, public)))
+    }
+
+    /// Signs a digest.
+    ///
+    /// # Errors
+    /// As any call; if there are no random numbers.
+    pub fn sign(
+        &mut self,
+        secret: &SecretKey,
+        digest: &Digest,
+        random: Random<'_>,
+    ) -> Result<Signature, Failure> {
+        self.with_random(random, |api| {
+            api.scope(|scope| {
+                let (secret, digest) = (scope.copy_in(secret)?, scope.copy_in(digest)?);
+                let signature = scope.zeroed::<u8>(64)?;
+                let curve = scope.uECC_secp256r1()?;
+                let status = scope.uECC_sign(secret, digest, 32, signature, curve)?;
+                Ok((status, array(scope, signature)?))
+            })
+        })
+        .and_then(|(status, signature)| good(status, signature))
+    }
+
+    /// Whether it is the signature of the digest by the owner of the public key.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn is_signature(
+        &mut self,
+        signature: &Signature,
+        public: &PublicKey,
+        digest: &Digest,
+    ) -> Result<bool, Failure> {
+        self.domain.run(|library| {
+            let status = library.scope(|scope| {
+                let (public, digest) = (scope.copy_in(public)?, scope.copy_in(digest)?);
+                let signature = scope.copy_in(signature)?;
+                let curve = scope.uECC_secp256r1()?;
+                // It takes the caller's word that the key is a point of the curve.
+                if scope.uECC_valid_public_key(public, curve)? != 1 {
+                    return Ok(0);
+                }
+                scope.uECC_verify(public, digest, 32, signature, curve)
+            });
+            Ok(status? == 1)
+        })
+    }
+
+    /// Has the library write where it must not, as one with a bug would.
+    ///
+    /// # Errors
+    /// Always: what the hart says to it.
+    pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
+        self.domain.run(|library| {
+            let curve = library.uECC_secp256r1()?;
+            let secret = Ptr::from_addr(address);
+            library.uECC_compute_public_key(secret, secret, curve)?;
+            Ok(())
+        })
+    }
+
+    /// Works while the library can get random numbers.
+    fn with_random<T>(
+        &mut self,
+        random: Random<'_>,
+        work: impl FnOnce(&mut Api<Runtime>) -> ForeignResult<T>,
+    ) -> Result<T, Failure> {
+        self.domain.run(|library| {
+            let mut callback = |api: &mut Api<Runtime>, (to, len): (Ptr<u8>, u32)| {
+                fill(api, to, len as usize, random)
+            };
+            library.with_callback::<uECC_RNG_Function, _>(&mut callback, |api, function| {
+                api.uECC_set_rng(function)?;
+                Ok(work(api)?)
+            })?
+        })
+    }
+}
+
+/// Writes random bytes where the library wants them.
+fn fill(
+    api: &mut Api<Runtime>,
+    to: Ptr<u8>,
+    len: usize,
+    random: &mut dyn FnMut(&mut [u8]) -> bool,
+) -> Answer<uECC_RNG_Function> {
+    let to = api.upgrade_slice_mut(to, len)?;
+    let mut bytes = [0; CHUNK];
+    for start in (0..len).step_by(CHUNK) {
+        let count = CHUNK.min(len - start);
+        let (Some(part), Some(bytes)) = (to.range(start, count), bytes.get_mut(..count)) else {
+            return Ok(0);
+        };
+        if !random(bytes) {
+            return Ok(0);
+        }
+        api.write_slice(part, bytes)?;
+    }
+    Ok(1)
+}
+
+/// What came of a call, unless the library says that it did not succeed.
+fn good<T>(status: i32, value: T) -> Result<T, Failure> {
+    if status == 1 { Ok(value) } else { Err(Failure::Refused(status)) }
+}
+
+/// The bytes there.
+fn array<const N: usize>(api: &Api<Runtime>, from: SliceMut<u8>) -> ForeignResult<[u8; N]> {
+    let mut bytes = [0; N];
+    api.read_into(from, &mut bytes)?;
+    Ok(bytes)
+}

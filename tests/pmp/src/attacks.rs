@@ -1,0 +1,199 @@
+//! Attacks: a library whose every function attacks, and what must come of it.
+//!
+//! Around every attack: the kernel's memory is full of patterns, whose addresses the attack
+//! may use; afterwards every byte of them is looked at, a neighbour (another domain) still
+//! has what it had and works, the instance that was attacked from refuses calls if it is
+//! poisoned, and a fresh one works.
+
+mod instructions;
+mod memory;
+mod registers;
+mod requests;
+
+use core::fmt::{self, Display};
+use core::time::Duration;
+
+use omniglot::{Error, Fault, FaultKind, Library, Result, SliceMut};
+use omniglot_conformance::conformance::Conformance;
+use omniglot_pmp::Pmp;
+
+use crate::board::{self, Board, hostile_region};
+use crate::hostile::Hostile;
+use crate::tally::Tally;
+use crate::{canaries, conformance};
+
+pub(crate) type Attacker = Hostile<Pmp<Board>>;
+pub(crate) type Neighbour = Conformance<Pmp<Board>>;
+
+/// Runs all attacks.
+pub(crate) fn run(tally: &mut Tally) {
+    let mut arena = match Arena::new() {
+        Ok(arena) => arena,
+        Err(error) => return tally.result("attacks", Err(error)),
+    };
+    memory::run(&mut arena, tally);
+    instructions::run(&mut arena, tally);
+    requests::run(&mut arena, tally);
+    registers::run(&mut arena, tally);
+}
+
+/// Where attacks take place.
+pub(crate) struct Arena {
+    neighbour: Neighbour,
+    patterns: SliceMut<u8>,
+    code: u32,
+}
+
+/// What was wrong with what came of an attack.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    /// It should have ended otherwise.
+    Ended(&'static str, Result<()>),
+    /// The kernel's memory changed.
+    KernelMemory,
+    /// The kernel's code or constants changed.
+    KernelCode,
+    /// The neighbour's memory changed, or it does not work any more.
+    Neighbour,
+    /// The hart's PMP entries are not the kernel's again.
+    Protection,
+    /// A poisoned instance still runs foreign code.
+    StillRuns,
+    /// Something failed around the attack.
+    Around(Error),
+}
+
+impl Display for Wrong {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(wanted, Ok(())) => write!(out, "it was let through; {wanted} was expected"),
+            Self::Ended(wanted, Err(error)) => write!(out, "{error}; {wanted} was expected"),
+            Self::Around(error) => write!(out, "around the attack: {error}"),
+            other => write!(out, "{other:?}"),
+        }
+    }
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self::Around(error)
+    }
+}
+
+/// What must come of an attack.
+pub(crate) enum Must {
+    /// A fault of this kind.
+    Fault(FaultKind),
+    /// A fault of this kind, at one of the eight bytes at this address.
+    FaultAt(FaultKind, usize),
+    /// An error that satisfies this.
+    Err(&'static str, fn(&Error) -> bool),
+    /// Nothing.
+    Harmless,
+}
+
+impl Must {
+    fn judge(&self, result: Result<()>) -> Result<(), Wrong> {
+        let wanted = match self {
+            Self::Fault(_) | Self::FaultAt(..) => "a fault",
+            Self::Err(wanted, _) => wanted,
+            Self::Harmless => "a harmless end",
+        };
+        let good = match (self, &result) {
+            (Self::Fault(wanted), Err(Error::Fault(Fault { kind, .. }))) => kind == wanted,
+            (Self::FaultAt(wanted, place), Err(Error::Fault(Fault { kind, address, .. }))) => {
+                kind == wanted && address.wrapping_sub(*place) < 8
+            }
+            (Self::Err(_, wanted), Err(error)) => wanted(error),
+            (Self::Harmless, Ok(())) => true,
+            _ => false,
+        };
+        if good { Ok(()) } else { Err(Wrong::Ended(wanted, result)) }
+    }
+}
+
+impl Arena {
+    fn new() -> Result<Self> {
+        let mut neighbour = conformance::fresh()?;
+        let patterns = neighbour.malloc::<u8>(4096)?;
+        canaries::fill();
+        neighbour.write_slice(patterns, &canaries::pattern())?;
+        Ok(Self { neighbour, patterns, code: canaries::code_checksum() })
+    }
+
+    /// An address in the neighbour's RAM.
+    pub(crate) fn neighbour(&self) -> usize {
+        self.patterns.as_ptr().addr()
+    }
+
+    /// Runs one attack. What it changed still shows when the patterns are looked at later.
+    pub(crate) fn attempt(
+        &mut self,
+        must: &Must,
+        attack: impl FnOnce(&mut Attacker) -> Result<()>,
+    ) -> Result<(), Wrong> {
+        let mut attacker = fresh()?;
+        let protection = board::protection();
+        let result = canaries::around_stack(|| attack(&mut attacker))?;
+        if board::protection() != protection {
+            return Err(Wrong::Protection);
+        }
+        must.judge(result)?;
+        if attacker.poisoned().is_some() && attacker.echo(1).is_ok() {
+            return Err(Wrong::StillRuns);
+        }
+        Ok(())
+    }
+
+    /// Runs one attack and reports it.
+    pub(crate) fn attack(
+        &mut self,
+        tally: &mut Tally,
+        name: impl Display,
+        must: &Must,
+        attack: impl FnOnce(&mut Attacker) -> Result<()>,
+    ) {
+        let result = self.attempt(must, attack).and_then(|()| self.check_thoroughly());
+        tally.result(name, result);
+    }
+
+    /// Looks at every byte of the patterns, and whether others still work.
+    fn check(&mut self) -> Result<(), Wrong> {
+        if !canaries::are_whole() {
+            return Err(Wrong::KernelMemory);
+        }
+        let patterns = self.neighbour.view_slice(self.patterns)?;
+        if *patterns != canaries::pattern() {
+            return Err(Wrong::Neighbour);
+        }
+        Ok(())
+    }
+
+    /// The same, and the kernel's code, and whether others still work.
+    pub(crate) fn check_thoroughly(&mut self) -> Result<(), Wrong> {
+        self.check()?;
+        if canaries::code_checksum() != self.code {
+            return Err(Wrong::KernelCode);
+        }
+        if self.neighbour.echo_i32(77) != Ok(77) {
+            return Err(Wrong::Neighbour);
+        }
+        let works = fresh()?.echo(5)? == 5;
+        if works { Ok(()) } else { Err(Wrong::StillRuns) }
+    }
+}
+
+/// A fresh domain of the hostile library.
+pub(crate) fn fresh() -> Result<Attacker> {
+    let mut attacker = Hostile::from_runtime(fresh_runtime()?);
+    attacker.set_timeout(Some(Duration::from_secs(60)));
+    Ok(attacker)
+}
+
+/// The same without the core's instance around it.
+#[allow(unsafe_code)]
+pub(crate) fn fresh_runtime() -> Result<Pmp<Board>> {
+    // SAFETY: the callers drop the domain before they ask for another.
+    let region = unsafe { hostile_region() };
+    Pmp::start(Board, region, &Attacker::DESCRIPTION)
+}

@@ -1,0 +1,364 @@
+//! QEMU's board `virt`: its serial line, its timer, the device that ends the machine, and
+//! what omniglot-pmp asks of a kernel.
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use omniglot_pmp::{After, ForeignRegion, Kernel};
+use riscv::interrupt::Interrupt;
+
+/// The registers of the devices (QEMU, `hw/riscv/virt.c`).
+pub(crate) mod address {
+    /// Writing here ends the machine (`hw/misc/sifive_test.c`).
+    pub(crate) const FINISHER: usize = 0x10_0000;
+    /// The timer and inter-processor interrupts.
+    pub(crate) const CLINT: usize = 0x200_0000;
+    /// When the timer interrupt comes.
+    pub(crate) const TIMER_COMPARE: usize = CLINT + 0x4000;
+    /// The time.
+    pub(crate) const TIMER: usize = CLINT + 0xbff8;
+    /// The interrupt controller of devices.
+    pub(crate) const PLIC: usize = 0xc00_0000;
+    /// The serial line.
+    pub(crate) const SERIAL: usize = 0x1000_0000;
+}
+
+/// Ticks of the timer in a second.
+pub(crate) const TICKS_PER_SECOND: u64 = 10_000_000;
+
+fn write32(address: usize, value: u32) {
+    // SAFETY: the addresses above are registers that accept any word.
+    unsafe { core::ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(value) };
+}
+
+fn read32(address: usize) -> u32 {
+    // SAFETY: the addresses above are registers; reading these has no side effect.
+    unsafe { core::ptr::with_exposed_provenance::<u32>(address).read_volatile() }
+}
+
+/// The serial line, to write to.
+#[derive(Debug)]
+pub(crate) struct Serial;
+
+impl fmt::Write for Serial {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            let register = core::ptr::with_exposed_provenance_mut::<u8>(address::SERIAL);
+            // SAFETY: the transmit register of a device that QEMU always has ready.
+            unsafe { register.write_volatile(byte) };
+        }
+        Ok(())
+    }
+}
+
+/// Writes a line to the serial line.
+#[macro_export]
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        let _ = core::fmt::Write::write_fmt(
+            &mut $crate::board::Serial,
+            format_args!("{}\n", format_args!($($argument)*)),
+        );
+    }};
+}
+
+/// Ends the machine.
+pub(crate) fn finish(success: bool) -> ! {
+    write32(address::FINISHER, if success { 0x5555 } else { 1 << 16 | 0x3333 });
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// The time in ticks since the machine started.
+pub(crate) fn now() -> u64 {
+    loop {
+        let high = read32(address::TIMER + 4);
+        let low = read32(address::TIMER);
+        if read32(address::TIMER + 4) == high {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+    }
+}
+
+/// A time in two halves, since the hart has no 64-bit atomics. Only used with interrupts
+/// off, or by the handler.
+struct Time([AtomicU32; 2]);
+
+impl Time {
+    const fn never() -> Self {
+        Self([AtomicU32::new(u32::MAX), AtomicU32::new(u32::MAX)])
+    }
+    fn get(&self) -> u64 {
+        let [low, high] = &self.0;
+        u64::from(high.load(Ordering::Relaxed)) << 32 | u64::from(low.load(Ordering::Relaxed))
+    }
+    fn set(&self, time: u64) {
+        let [low, high] = &self.0;
+        low.store(time as u32, Ordering::Relaxed);
+        high.store((time >> 32) as u32, Ordering::Relaxed);
+    }
+}
+
+/// When foreign code has to stop.
+static DEADLINE: Time = Time::never();
+/// When the next tick of the kernel's own clock is due.
+static NEXT_TICK: Time = Time::never();
+static PERIOD: AtomicU32 = AtomicU32::new(0);
+static TICKS: AtomicU32 = AtomicU32::new(0);
+static ARMED: AtomicU32 = AtomicU32::new(0);
+static IN_FOREIGN_CODE: AtomicU32 = AtomicU32::new(0);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Has the timer interrupt come at the next of the two times.
+fn set_timer() {
+    let time = DEADLINE.get().min(NEXT_TICK.get());
+    // The low half at its highest meanwhile: no half-written time is in the past.
+    write32(address::TIMER_COMPARE, u32::MAX);
+    write32(address::TIMER_COMPARE + 4, (time >> 32) as u32);
+    write32(address::TIMER_COMPARE, time as u32);
+}
+
+/// The kernel's own handler of the timer interrupt.
+#[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
+fn timer() {
+    if serve_timer() {
+        crate::interrupts::tick();
+    }
+}
+
+/// Has the timer interrupt come later; whether a tick of the kernel's clock was due.
+fn serve_timer() -> bool {
+    let now = now();
+    let due = now >= NEXT_TICK.get();
+    if due {
+        increment(&TICKS);
+        // From now on: on a busy machine, time would otherwise go with catching up.
+        arm(now);
+    }
+    if now >= DEADLINE.get() {
+        DEADLINE.set(u64::MAX);
+    }
+    set_timer();
+    due
+}
+
+/// Sets the next tick of the kernel's clock.
+fn arm(now: u64) {
+    increment(&ARMED);
+    NEXT_TICK.set(now + u64::from(PERIOD.load(Ordering::Relaxed)));
+}
+
+fn increment(count: &AtomicU32) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Starts the kernel's own clock, with a tick every so often.
+pub(crate) fn start_clock(period: u32) {
+    riscv::interrupt::free(|| {
+        PERIOD.store(period, Ordering::Relaxed);
+        TICKS.store(0, Ordering::Relaxed);
+        IN_FOREIGN_CODE.store(0, Ordering::Relaxed);
+        ARMED.store(0, Ordering::Relaxed);
+        arm(now());
+        set_timer();
+    });
+}
+
+/// What the kernel's own clock did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocked {
+    /// Ticks that its handler served.
+    pub(crate) served: u32,
+    /// Ticks that the timer was set for.
+    pub(crate) armed: u32,
+    /// Interrupts that came while foreign code ran.
+    pub(crate) in_foreign_code: u32,
+}
+
+/// Stops the kernel's own clock.
+pub(crate) fn stop_clock() -> Clocked {
+    riscv::interrupt::free(|| {
+        let served = TICKS.load(Ordering::Relaxed);
+        let armed = ARMED.load(Ordering::Relaxed);
+        NEXT_TICK.set(u64::MAX);
+        set_timer();
+        let in_foreign_code = IN_FOREIGN_CODE.load(Ordering::Relaxed);
+        Clocked { served, armed, in_foreign_code }
+    })
+}
+
+/// Whether the next interrupt in foreign code is to end the call.
+pub(crate) fn stop_at_next_interrupt(stop: bool) {
+    STOP.store(stop, Ordering::Relaxed);
+}
+
+/// Turns on the timer interrupt, and interrupts.
+pub(crate) fn interrupts_on() {
+    set_timer();
+    // SAFETY: the handler above is ready for it.
+    unsafe { riscv::register::mie::set_mtimer() };
+    // SAFETY: no critical section is left by this.
+    unsafe { riscv::interrupt::enable() };
+}
+
+/// This board, for omniglot-pmp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Board;
+
+// SAFETY: one hart in machine mode, with 16 PMP entries and without Smepmp; entry 0 is the
+// only one that is locked, before any domain starts. No device uses DMA.
+unsafe impl Kernel for Board {
+    const FIRST_ENTRY: usize = 1;
+    const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
+
+    fn now(&mut self) -> u64 {
+        now()
+    }
+
+    fn wake_at(&mut self, time: Option<u64>) {
+        riscv::interrupt::free(|| {
+            DEADLINE.set(time.unwrap_or(u64::MAX));
+            set_timer();
+        });
+    }
+
+    fn interrupt(&mut self, _number: u32) -> After {
+        increment(&IN_FOREIGN_CODE);
+        // Where the call came from a handler, interrupts were off all along.
+        if riscv::register::mip::read().mtimer() {
+            serve_timer();
+        }
+        if STOP.load(Ordering::Relaxed) { After::Stop } else { After::Continue }
+    }
+}
+
+/// The memory of the domain of the conformance library (tests/conformance/build.rs).
+///
+/// # Safety
+/// There is no domain in it now.
+pub(crate) unsafe fn conformance_region() -> ForeignRegion {
+    // SAFETY: memory.x keeps the kernel out of it; the caller keeps other domains out.
+    unsafe { ForeignRegion::new(0x8400_0000, 6 << 20) }
+}
+
+/// The memory of the domain of the hostile library (build.rs).
+///
+/// # Safety
+/// There is no domain in it now.
+pub(crate) unsafe fn hostile_region() -> ForeignRegion {
+    // SAFETY: memory.x keeps the kernel out of it; the caller keeps other domains out.
+    unsafe { ForeignRegion::new(0x8600_0000, 128 << 10) }
+}
+
+unsafe extern "C" {
+    static __stext: u32;
+    static __erodata: u32;
+}
+
+/// Where the kernel's code and constants are.
+pub(crate) fn code_range() -> (usize, usize) {
+    ((&raw const __stext).addr(), (&raw const __erodata).addr())
+}
+
+/// The kernel's code and constants.
+pub(crate) fn code() -> &'static [u32] {
+    let (start, end) = code_range();
+    // SAFETY: the linker script of riscv-rt puts code and constants there, in one piece and
+    // aligned to four bytes; nobody writes them.
+    unsafe { core::slice::from_raw_parts(&raw const __stext, (end - start) / 4) }
+}
+
+/// About where the kernel's stack is now.
+pub(crate) fn stack_pointer() -> usize {
+    let here = 0u32;
+    core::ptr::from_ref(core::hint::black_box(&here)).addr()
+}
+
+/// What the hart's PMP entries hold.
+pub(crate) fn protection() -> [usize; 12] {
+    use riscv::register::{
+        pmpaddr0, pmpaddr1, pmpaddr2, pmpaddr3, pmpaddr4, pmpaddr8, pmpaddr9, pmpaddr15, pmpcfg0,
+        pmpcfg1, pmpcfg2, pmpcfg3,
+    };
+    [
+        pmpcfg0::read().bits,
+        pmpcfg1::read().bits,
+        pmpcfg2::read().bits,
+        pmpcfg3::read().bits,
+        pmpaddr0::read(),
+        pmpaddr1::read(),
+        pmpaddr2::read(),
+        pmpaddr3::read(),
+        pmpaddr4::read(),
+        pmpaddr8::read(),
+        pmpaddr9::read(),
+        pmpaddr15::read(),
+    ]
+}
+
+/// Guards the lower end of the kernel's stack, and leaves some of the kernel's own entries
+/// open, as a kernel with processes may: foreign code must not profit.
+pub(crate) fn set_protection() {
+    const GUARD: usize = 0x8180_0000;
+    const LOCKED_NAPOT: usize = 0x98;
+    const OPEN_NAPOT: usize = 0x1f;
+    // SAFETY: 4 KiB in the midst of the kernel's RAM, far below its stack and above its
+    // variables.
+    unsafe { riscv::register::pmpaddr0::write(GUARD >> 2 | 0x1ff) };
+    // SAFETY: all memory; not locked, so for user mode only.
+    unsafe { riscv::register::pmpaddr8::write(usize::MAX) };
+    // SAFETY: the entry above is on, locked and without permissions.
+    unsafe { riscv::register::pmpcfg0::write(LOCKED_NAPOT) };
+    // SAFETY: as above.
+    unsafe { riscv::register::pmpcfg2::write(OPEN_NAPOT) };
+}
+
+/// Locks an entry that allows user mode to read the kernel's code. There is no way back.
+pub(crate) fn lock_open_entry() {
+    const LOCKED_READ_EXECUTE_NAPOT: usize = 0x9d << 24;
+    // SAFETY: all memory, read and execute: the entries before it are looked at first.
+    unsafe { riscv::register::pmpaddr15::write(0x8000_0000 >> 2 | 0x1ff) };
+    // SAFETY: 4 KiB of the kernel's code, which it goes on to read and execute.
+    unsafe { riscv::register::pmpcfg3::write(LOCKED_READ_EXECUTE_NAPOT) };
+}
+
+/// Runs something with known values in the registers that a function has to keep, and says
+/// whether it kept them.
+pub(crate) fn with_registers(mut body: &mut dyn FnMut()) -> bool {
+    extern "C" fn run(body: &mut &mut dyn FnMut()) {
+        body();
+    }
+    let mut kept = [0x1111_0002_u32, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+    let before = kept;
+    let [s2, s3, s4, s5, s6, s7, s8, s9, s10, s11] = &mut kept;
+    // SAFETY: calls a function by the C calling convention with its one argument; what it
+    // may change is named.
+    unsafe {
+        core::arch::asm!(
+            "jalr {function}",
+            function = in(reg) run as *const () as usize,
+            inout("a0") &raw mut body => _,
+            inout("s2") *s2, inout("s3") *s3, inout("s4") *s4, inout("s5") *s5, inout("s6") *s6,
+            inout("s7") *s7, inout("s8") *s8, inout("s9") *s9, inout("s10") *s10,
+            inout("s11") *s11,
+            clobber_abi("C"),
+        );
+    }
+    kept == before
+}
+
+/// The article's listing has a type that lives on the heap; nothing is ever put there.
+struct NoHeap;
+
+// SAFETY: it gives no memory at all.
+unsafe impl core::alloc::GlobalAlloc for NoHeap {
+    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
+        core::ptr::null_mut()
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
+}
+
+#[global_allocator]
+static HEAP: NoHeap = NoHeap;

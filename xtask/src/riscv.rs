@@ -1,0 +1,74 @@
+//! RISC-V: building programs for a 32-bit machine without an operating system, and running them in
+//! QEMU.
+
+mod emulator;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+pub(crate) use self::emulator::Emulator;
+#[cfg(test)]
+pub(crate) use self::toolchain::TARGET;
+use self::toolchain::Toolchain;
+pub(crate) use self::toolchain::{add_target, has_target, sysroot};
+use crate::workspace::Workspace;
+
+/// What to run, and in which machine.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The package's directory, such as tests/pmp
+    #[arg(value_name = "DIRECTORY")]
+    directory: PathBuf,
+
+    /// End it after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = TIME_LIMIT.as_secs())]
+    time_limit: u64,
+
+    /// Give the machine this file as its disk
+    #[arg(long, value_name = "FILE")]
+    disk: Option<PathBuf>,
+
+    /// Give the machine a network card
+    #[arg(long)]
+    network: bool,
+
+    /// Passed on to QEMU, such as -icount shift=0
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+/// How long a program full of tests may run unless the command line says otherwise.
+///
+/// It is there to end what hangs, so it is far more than anything needs.
+const TIME_LIMIT: Duration = Duration::from_secs(900);
+
+/// Builds the program of a package, runs it in QEMU, and passes its output and its
+/// exit status on.
+///
+/// The package's program has the package's name. It ends the machine through its test finisher.
+pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let program = build(&workspace, &options.directory)?;
+    // The reader of test results goes by this line: a program that falls silent is then missed.
+    println!("     Running {} (in QEMU)", program.display());
+    let mut emulator = Emulator::new(&program).arguments(&options.arguments);
+    if let Some(image) = &options.disk {
+        emulator = emulator.disk(image);
+    }
+    if options.network {
+        emulator = emulator.network(&[]);
+    }
+    let limit = Duration::from_secs(options.time_limit);
+    let ended = emulator.run(limit, |line| println!("{line}"))?;
+    ended.report(limit)
+}
+
+/// Builds the program of the package in `directory` and says where it is.
+pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
+    Toolchain::find()?.build(workspace, directory)
+}
