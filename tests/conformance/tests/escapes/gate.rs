@@ -11,8 +11,8 @@ unsafe extern "C" {
     fn omniglot_signal();
     fn omniglot_keyed_enter();
     fn omniglot_keyed_commit();
-    fn omniglot_keyed_return_door();
-    fn omniglot_keyed_callback_door();
+    fn omniglot_keyed_return_doors();
+    fn omniglot_keyed_callback_doors();
     fn omniglot_keyed_abandoned();
     fn omniglot_keyed_resume();
     fn omniglot_set_rights();
@@ -55,8 +55,8 @@ pub(crate) fn entries() -> [(&'static str, usize); 13] {
         ("signal", address(omniglot_signal)),
         ("keyed_enter", address(omniglot_keyed_enter)),
         ("keyed_commit", address(omniglot_keyed_commit)),
-        ("keyed_return_door", address(omniglot_keyed_return_door)),
-        ("keyed_callback_door", address(omniglot_keyed_callback_door)),
+        ("keyed_return_door", address(omniglot_keyed_return_doors)),
+        ("keyed_callback_door", address(omniglot_keyed_callback_doors)),
         ("keyed_abandoned", address(omniglot_keyed_abandoned)),
         ("keyed_resume", address(omniglot_keyed_resume)),
         ("set_rights", address(omniglot_set_rights)),
