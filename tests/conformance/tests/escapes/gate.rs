@@ -22,6 +22,7 @@ unsafe extern "C" {
     fn omniglot_write_on_resume();
     fn omniglot_write_in_signal();
     fn omniglot_write_for_host();
+    static omniglot_shared: [u64; 32];
 }
 
 type Symbol = unsafe extern "C" fn();
@@ -78,4 +79,27 @@ pub(crate) fn writes() -> [(&'static str, usize); 5] {
 /// `syscall(2)` of the host's C library.
 pub(crate) fn system_call_of_the_host() -> usize {
     libc::syscall as *const () as usize
+}
+
+/// What the page that foreign code can read says of a domain: its key, and PKRU of the
+/// thread that runs it. Offsets as in the runtime's `keys.rs`.
+pub(crate) fn shared(window: usize) -> Option<(usize, u64)> {
+    const WINDOWS: usize = 8;
+    const HOSTS: usize = 24;
+    // SAFETY: a page of the runtime's, which a thread with a domain may read.
+    let words = unsafe { (&raw const omniglot_shared).read_volatile() };
+    let key = words.iter().skip(WINDOWS).take(16).position(|start| *start == window as u64)?;
+    let pair = words.get(HOSTS + key / 2)?;
+    Some((key, pair >> (32 * (key % 2)) & 0xffff_ffff))
+}
+
+/// Where the domain's memory has the token of the stretch that runs: `NEXT` of the
+/// runtime's `layout.rs`, after ten registers.
+pub(crate) const TOKEN: usize = 0xa00 + 80;
+
+/// Reads a word that foreign code may change now.
+pub(crate) fn look_at(address: usize) -> u64 {
+    let word = std::ptr::with_exposed_provenance::<u64>(address);
+    // SAFETY: in the host's mapping of a domain that lives, aligned.
+    unsafe { word.read_volatile() }
 }

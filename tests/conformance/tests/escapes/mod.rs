@@ -1,7 +1,9 @@
 //! The escapes, by what they try.
 
+mod colluding;
 pub(crate) mod escape;
 mod forks;
+mod gadgets;
 mod gate;
 pub(crate) mod handlers;
 pub(crate) mod homes;
@@ -32,6 +34,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
         memory::escapes(home),
         jumps::escapes(home),
+        colluding::escapes(home),
         registers::escapes(),
         stacks::escapes(),
         signals::escapes(home),
@@ -41,5 +44,6 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         timers::escapes(home),
         steps::escapes(home),
     ];
-    tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
+    let escapes = tables.into_iter().flatten().map(|escape| escape.into_trial(home));
+    escapes.chain(gadgets::trials(home)).collect()
 }
