@@ -45,6 +45,8 @@ const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl"];
 fn main() -> Result<(), Failure> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=worker");
+    // Set where the tests are built with their library inside.
+    println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
     if !has_worker()? {
         return Ok(());
     }

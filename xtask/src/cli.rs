@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::riscv;
 use crate::guest;
+use crate::riscv;
 use crate::setup::Task;
 use crate::test::suites;
 

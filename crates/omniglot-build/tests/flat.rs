@@ -75,9 +75,8 @@ fn without_a_region_there_are_bindings_only() {
 #[test]
 fn a_region_that_is_too_small_is_an_error_that_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    let error = generate(directory.path(), SOURCE, |library| {
-        library.region(START, 16 << 10).heap(8 << 10)
-    });
+    let error =
+        generate(directory.path(), SOURCE, |library| library.region(START, 16 << 10).heap(8 << 10));
     let message = error.unwrap_err().to_string();
     assert!(message.contains("the region is too small"), "{message}");
 }
@@ -85,12 +84,14 @@ fn a_region_that_is_too_small_is_an_error_that_says_so() {
 #[test]
 fn regions_that_cannot_be_are_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for (start, bytes, stack) in
-        [(START + 4, 1 << 16, 512), (0, 1 << 16, 512), (0xffff_f000, 1 << 16, 512), (START, 1 << 16, 8)]
-    {
-        let error = generate(directory.path(), SOURCE, |library| {
-            library.region(start, bytes).stack(stack)
-        });
+    for (start, bytes, stack) in [
+        (START + 4, 1 << 16, 512),
+        (0, 1 << 16, 512),
+        (0xffff_f000, 1 << 16, 512),
+        (START, 1 << 16, 8),
+    ] {
+        let error =
+            generate(directory.path(), SOURCE, |library| library.region(start, bytes).stack(stack));
         let message = error.unwrap_err().to_string();
         assert!(message.contains(".region(start, bytes) cannot be"), "{message}");
     }

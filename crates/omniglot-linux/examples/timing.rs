@@ -40,7 +40,7 @@ fn main() {
 
 fn time_start() -> Duration {
     let begin = Instant::now();
-    let linux = start();
+    let linux = start::<omniglot_linux::Process>();
     let elapsed = begin.elapsed();
     drop(linux);
     elapsed
@@ -48,7 +48,7 @@ fn time_start() -> Duration {
 
 /// Each with a spare that is ready.
 fn time_resets() -> Vec<Duration> {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     let resets = (0..STARTS).map(|_| {
         while linux.warm_spares() == 0 {
@@ -62,7 +62,7 @@ fn time_resets() -> Vec<Duration> {
 }
 
 fn time_call(with_frame: bool) -> Duration {
-    let mut linux = start();
+    let mut linux = start::<omniglot_linux::Process>();
     let frame = write_frame(&mut linux, 0, 1, 2);
     let entry = shim(&linux, Shim::Add);
     for _ in 0..ROUNDS / 10 {

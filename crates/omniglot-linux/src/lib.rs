@@ -1,6 +1,8 @@
-//! The process runtime: an untrusted C library runs in a confined worker process.
+//! The runtimes for Linux: an untrusted C library runs in a confined worker process, or in
+//! the host's own process behind a memory protection key.
 //!
-//! [`Linux::start`] loads a library in a fresh process that has no files, no
+//! [`Linux`] is the one or the other, as [`Options::isolation`] says. [`Process::start`]
+//! loads a library in a fresh process that has no files, no
 //! rights and next to no system calls. All of that process's memory is one
 //! *window*, which the host maps, too, and calls go through a *channel* in that
 //! window: a cache line on which both sides spin for a while and then sleep.
@@ -25,6 +27,25 @@
 //! capabilities, no new privileges, no descriptors of the host. After loading a
 //! second filter leaves `futex` and `exit_group`, and what [`Permissions`] name.
 //!
+//! # In the host's process
+//!
+//! [`ProtectionKeys`] and [`Unprotected`] have a worker load the library, too, but then
+//! end it, copy its window into memory that the worker never had, and run that on the
+//! caller's thread (`in_process`):
+//!
+//! 1. `loading` and `memory` copy the window and map it twice: at the addresses that
+//!    foreign code knows, and at a constant distance for the host, as data.
+//! 2. `engine` is the state machine of calls and callbacks; `gate` (`gate.S`) changes
+//!    between host and foreign code: stack, FS base, system calls on or off, and PKRU.
+//! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
+//!    call or has the thread go on through the gate; `signals` passes on what is the host's.
+//! 4. `watchdog` ends calls whose time is over.
+//! 5. With keys, `code` looks for instructions that could switch them off. The argument is
+//!    in the project's `docs/protection-keys.md`.
+//!
+//! This crate defines `sigaction` and `signal` for the whole program, so that handlers of
+//! the host never run with a domain's FS base and without system calls.
+//!
 //! # Limits
 //!
 //! - A library that is hostile while it is loaded can keep the loader from applying
@@ -45,7 +66,22 @@
 //!    copies ([`Window`](omniglot_core::Window)) and atomics (the channel).
 //! 3. **Alive.** Whoever holds a pointer into a mapping holds an `Arc` of it.
 //! 4. **Somebody else's word.** Everything in a mapping may change at any time; it
-//!    is read once, and what it says is checked before it is used.
+//!    is read once, and what it says is checked before it is used; but for a domain in the
+//!    host's process, which changes only while one of its calls runs.
+//! 5. **Reservations.** A domain's addresses in the host's process are reserved before its
+//!    worker starts, and nothing but its own pages is mapped there until it is dropped.
+//! 6. **Children have nothing.** Domains' memory in the host's process is left out of forked
+//!    children; whoever uses it checks the generation of processes first.
+//! 7. **Handlers.** What signal handlers use is atomic or the kernel's own; they take no
+//!    lock, allocate nothing and do not panic.
+//! 8. **Crossings.** While a thread is in foreign code, its crossing says where the host's
+//!    stack, FS base, selector and PKRU are, the thread's record names that crossing, and
+//!    both live; nobody else enters the domain, since entering takes `&mut`.
+//! 9. **Records.** A thread's record is at the end of its slot in the arena of alternate
+//!    stacks, from its first entry to its end; the arena is never unmapped.
+//! 10. **Keys.** Foreign code behind a key runs with a PKRU that opens nothing but its own
+//!     window and, to read, the shared page; no executable memory of the process lets it
+//!     write another without ending in an illegal instruction.
 
 // For the support module that unit tests share with integration tests.
 #[cfg(test)]

@@ -6,7 +6,9 @@
 mod support;
 
 use omniglot_core::{Cause, Error, Event, Reply};
-use support::{Driven, Shim, call, enter, read_word, result, shim, start, status, write_frame, write_word};
+use support::{
+    Driven, Shim, call, enter, read_word, result, shim, start, status, write_frame, write_word,
+};
 
 /// The address of a callback's arguments.
 fn callback(event: omniglot_core::Result<Event>, expected: u32) -> usize {

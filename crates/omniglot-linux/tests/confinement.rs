@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 
 use omniglot_core::{Description, Event, Runtime};
-use omniglot_linux::{Linux, Options};
+use omniglot_linux::{Options, Process};
 use support::{image, read_word, result, start, write_frame};
 use syscalls::Sysno;
 
@@ -60,7 +60,7 @@ const REFUSED: &[(Sysno, i64)] = &[
 const MOST_WHILE_LOADING: usize = 51;
 
 /// The results of all system calls in a phase of a worker's life.
-fn probe(linux: &mut Linux, phase: u64) -> Vec<i64> {
+fn probe(linux: &mut Process, phase: u64) -> Vec<i64> {
     let frame = write_frame(linux, 0, phase, 0);
     let entry = linux.shim(2).expect("the probe");
     assert_eq!(linux.enter(entry, frame), Ok(Event::Returned));
@@ -81,7 +81,7 @@ fn every_system_call_was_tried() {
         slots: 0,
         functions: &["", "", ""],
     };
-    let mut linux = Linux::start(&description, &Options::default()).expect("the probe loads");
+    let mut linux = Process::start(&description, &Options::default()).expect("the probe loads");
     let loading = probe(&mut linux, 0);
     let serving = probe(&mut linux, 1);
 
@@ -113,7 +113,7 @@ fn every_system_call_was_tried() {
 
 #[test]
 fn the_worker_has_no_rights() {
-    let linux = start::<omniglot_linux::Linux>();
+    let linux = start::<omniglot_linux::Process>();
     let status = fs::read_to_string(format!("/proc/{}/status", linux.process_id()))
         .expect("the worker's status");
     let value = |key: &str| {
@@ -130,7 +130,7 @@ fn the_worker_has_no_rights() {
 
 #[test]
 fn the_worker_has_no_files_and_no_memory_but_the_window() {
-    let linux = start::<omniglot_linux::Linux>();
+    let linux = start::<omniglot_linux::Process>();
     let process = format!("/proc/{}", linux.process_id());
     let Ok(files) = fs::read_dir(format!("{process}/fd")) else {
         return; // an ordinary user may not look at a process that cannot be dumped

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use omniglot_core::{Cause, Error, Event, FaultKind, Reply};
-use omniglot_linux::{Linux, Options, Permission, Permissions};
+use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{Driven, Shim, call, enter, start, start_with};
 
 /// The fault that a shim causes; afterwards the instance is poisoned.
@@ -54,7 +54,7 @@ fn an_exit_is_reported_with_its_status<R: Driven>() {
 
 #[test]
 fn a_killed_worker_is_noticed() {
-    let mut linux = start::<Linux>();
+    let mut linux = start::<Process>();
     let pid = linux.process_id().to_string();
     let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status().expect("kill");
     assert!(killed.success());

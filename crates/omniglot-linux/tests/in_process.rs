@@ -175,8 +175,7 @@ fn faults_of_nested_domains_end_only_their_own<R: Driven>() {
 }
 
 /// A call inside a callback.
-fn call_nested<R: Driven>(
-    runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
+fn call_nested<R: Driven>(runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
     enter(runtime, which, 1, a, b)?;
     Ok(result(runtime, 1))
 }
@@ -248,7 +247,10 @@ fn a_reset_brings_memory_back<R: Driven>() {
         runtime.reset().expect("a reset");
         assert_eq!(read_word(&runtime, data as usize) as u32, 42);
         assert_eq!(read_word(&runtime, zeros as usize), 0);
-        assert_eq!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100), Ok(true));
+        assert_eq!(
+            call(&mut runtime, Shim::Exhaust, 1 << 20, 0).map(|blocks| blocks > 100),
+            Ok(true)
+        );
     }
 }
 

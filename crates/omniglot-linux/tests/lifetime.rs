@@ -77,7 +77,7 @@ fn resident_kib() -> u64 {
 }
 
 fn make_and_use() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
@@ -112,7 +112,7 @@ fn processor_time(process: &str) -> u64 {
 }
 
 fn idle() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     let worker = linux.process_id().to_string();
     let before = (processor_time("self"), processor_time(&worker));
@@ -132,10 +132,22 @@ fn an_idle_instance_uses_no_processor() {
 fn all_kinds_of_ends() {
     for _ in 0..5 {
         make_and_use();
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0), Err(Error::Fault(_))));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Exit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::QuickExit, 7, 0), Err(Error::Exited { .. })));
-        assert!(matches!(call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0), Err(Error::SyscallDenied { .. })));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Process>(), Shim::Null, 0, 0),
+            Err(Error::Fault(_))
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Process>(), Shim::Exit, 7, 0),
+            Err(Error::Exited { .. })
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Process>(), Shim::QuickExit, 7, 0),
+            Err(Error::Exited { .. })
+        ));
+        assert!(matches!(
+            call(&mut start::<omniglot_linux::Process>(), Shim::Open, 0, 0),
+            Err(Error::SyscallDenied { .. })
+        ));
     }
 }
 
@@ -173,7 +185,7 @@ fn a_host_that_waits_for_any_child_does_no_harm() {
 }
 
 fn host() {
-    let linux = start::<omniglot_linux::Linux>();
+    let linux = start::<omniglot_linux::Process>();
     println!("worker {}", linux.process_id());
     loop {
         thread::park();
@@ -213,7 +225,8 @@ fn eight_instances_work_at_once_in_eight_threads() {
         .map(|number| {
             thread::spawn(move || {
                 // Made on a thread that has ended when the instance is used.
-                let mut linux = thread::spawn(start::<omniglot_linux::Linux>).join().expect("an instance");
+                let mut linux =
+                    thread::spawn(start::<omniglot_linux::Process>).join().expect("an instance");
                 for round in 0..500 {
                     assert_eq!(call(&mut linux, Shim::Add, round, number), Ok(round + number));
                 }
@@ -224,7 +237,7 @@ fn eight_instances_work_at_once_in_eight_threads() {
 }
 
 /// Runs in a forked child; says what was wrong.
-fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
+fn in_child(mut linux: omniglot_linux::Process) -> i32 {
     if call(&mut linux, Shim::Add, 1, 1) != Err(Error::Forked)
         || linux.resume(Reply::Return) != Err(Error::Forked)
     {
@@ -232,7 +245,7 @@ fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
     }
     drop(linux);
     let Ok(mut own) =
-        omniglot_linux::Linux::start(&support::sample(), &omniglot_linux::Options::default())
+        omniglot_linux::Process::start(&support::sample(), &omniglot_linux::Options::default())
     else {
         return 2;
     };
@@ -241,7 +254,7 @@ fn in_child(mut linux: omniglot_linux::Linux) -> i32 {
 
 /// In a process of its own, since locks that other tests hold stay locked in a child.
 fn fork_while_idle() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     // SAFETY: glibc makes memory allocation and threads usable in the child, and no
     // other thread of this process is in the midst of anything.
@@ -265,7 +278,7 @@ fn a_forked_child_leaves_the_instance_alone() {
 }
 
 fn fork_in_callback() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     enter(&mut linux, Shim::CallBack, 0, 0, 1).expect("a call");
     // SAFETY: the child ends at once.
     let child = unsafe { libc::fork() };
@@ -323,7 +336,7 @@ fn limited_address_space() {
     let limit = libc::rlimit { rlim_cur: 16 << 30, rlim_max: 16 << 30 };
     // SAFETY: `limit` outlives the call.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
-    let refused = omniglot_linux::Linux::start(&sample, &omniglot_linux::Options::default());
+    let refused = omniglot_linux::Process::start(&sample, &omniglot_linux::Options::default());
     assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
 }
 
@@ -341,11 +354,11 @@ fn blocked_signals() {
     let blocked =
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut()) };
     assert_eq!(blocked, 0);
-    match call(&mut start::<omniglot_linux::Linux>(), Shim::Null, 0, 0) {
+    match call(&mut start::<omniglot_linux::Process>(), Shim::Null, 0, 0) {
         Err(Error::Fault(fault)) => assert_eq!(fault.address, 8),
         other => panic!("a fault was expected, but {other:?}"),
     }
-    let denied = call(&mut start::<omniglot_linux::Linux>(), Shim::Open, 0, 0);
+    let denied = call(&mut start::<omniglot_linux::Process>(), Shim::Open, 0, 0);
     assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
 }
 
@@ -365,7 +378,7 @@ fn closed_streams() {
     make_and_use();
     let mut options = omniglot_linux::Options::default();
     options.allow = omniglot_linux::Permissions::default().with(omniglot_linux::Permission::Stderr);
-    let mut linux = support::start_with::<omniglot_linux::Linux>(&options);
+    let mut linux = support::start_with::<omniglot_linux::Process>(&options);
     assert_eq!(call(&mut linux, Shim::Print, 2, 0), Ok(13), "written to nowhere");
 }
 
@@ -379,7 +392,7 @@ fn with_stderr(code: &str) -> Option<i32> {
     let mut options = omniglot_linux::Options::default();
     options.allow = omniglot_linux::Permissions::default().with(omniglot_linux::Permission::Stderr);
     let description = support::sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
-    match omniglot_linux::Linux::start(&description, &options) {
+    match omniglot_linux::Process::start(&description, &options) {
         Err(Error::Exited { status }) => status,
         other => panic!("an exit was expected, but {other:?}"),
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use omniglot_core::{Description, Error, FaultKind, Runtime};
-use omniglot_linux::{Linux, Options};
+use omniglot_linux::{Options, Process};
 use support::{Shim, call, compile, sample, sample_with};
 
 fn load_error(options: &Options) -> String {
-    match Linux::start(&sample(), options) {
+    match Process::start(&sample(), options) {
         Err(Error::Load(text)) => text.as_str().to_owned(),
         other => panic!("an error of loading was expected, but {other:?}"),
     }
@@ -52,32 +52,33 @@ fn an_executable_stack_is_refused_and_writable_code_is_not() {
     let section = r#"__asm__(".section .both,\"awx\",@progbits\n.byte 0xc3\n.text");"#;
     fs::write(&header, section).expect("written");
     let writable = compile("extra.c", &["-include", &header.display().to_string()]);
-    Linux::start(&sample(), &with_library(&writable)).expect("it loads");
+    Process::start(&sample(), &with_library(&writable)).expect("it loads");
 }
 
 #[test]
 fn a_library_is_found_by_path_or_in_a_directory() {
     let library = compile("extra.c", &["-Wl,-soname,libextra.so.1"]);
     let description = sample_with(&["-DMISSING=extra_function"]);
-    match Linux::start(&description, &Options::default()) {
+    match Process::start(&description, &Options::default()) {
         Err(Error::Load(text)) => assert!(text.as_str().contains("extra_function"), "{text}"),
         other => panic!("an error of loading was expected, but {other:?}"),
     }
-    let mut linux = Linux::start(&description, &with_library(&library)).expect("found by its path");
+    let mut linux =
+        Process::start(&description, &with_library(&library)).expect("found by its path");
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 
     let directory = library.parent().expect("its directory");
     fs::copy(&library, directory.join("libextra.so.1")).expect("copied");
     let mut options = with_library("libextra.so.1");
     options.library_directories = vec![PathBuf::from("/not/there"), directory.to_owned()];
-    let mut linux = Linux::start(&description, &options).expect("found in a directory");
+    let mut linux = Process::start(&description, &options).expect("found in a directory");
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     fs::remove_dir_all(directory).expect("removed");
 }
 
 #[test]
 fn a_missing_function_of_the_header_is_named() {
-    match Linux::start(&sample_with(&["-DMISSING=not_there"]), &Options::default()) {
+    match Process::start(&sample_with(&["-DMISSING=not_there"]), &Options::default()) {
         Err(Error::MissingFunction(name)) => assert_eq!(name.as_str(), "not_there"),
         other => panic!("a missing function was expected, but {other:?}"),
     }
@@ -86,14 +87,14 @@ fn a_missing_function_of_the_header_is_named() {
 #[test]
 fn a_description_of_another_image_is_refused() {
     let description = Description { shims: 3, ..sample() };
-    assert!(matches!(Linux::start(&description, &Options::default()), Err(Error::Load(_))));
+    assert!(matches!(Process::start(&description, &Options::default()), Err(Error::Load(_))));
     let description = Description { image: &[], ..sample() };
     assert!(matches!(
-        Linux::start(&description, &Options::default()),
+        Process::start(&description, &Options::default()),
         Err(Error::Unsupported { .. })
     ));
     let description = Description { image: b"junk", ..sample() };
-    assert!(matches!(Linux::start(&description, &Options::default()), Err(Error::Load(_))));
+    assert!(matches!(Process::start(&description, &Options::default()), Err(Error::Load(_))));
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn the_smallest_and_a_large_window_work() {
     for limit in [32 << 20, 34_567_890, 64 << 30] {
         let mut options = Options::default();
         options.memory_limit = limit;
-        let mut linux = Linux::start(&sample(), &options).expect("it loads");
+        let mut linux = Process::start(&sample(), &options).expect("it loads");
         assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
         assert!(linux.window().len() >= limit);
     }
@@ -122,7 +123,7 @@ fn the_smallest_and_a_large_window_work() {
 #[test]
 fn the_distributions_libraries_load_unmodified() {
     for name in ["libm.so.6", "libz.so.1", "libstdc++.so.6", "libpng16.so.16", "libcrypto.so.3"] {
-        match Linux::start(&sample(), &with_library(name)) {
+        match Process::start(&sample(), &with_library(name)) {
             Ok(mut linux) => assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2), "{name}"),
             Err(Error::Load(text)) if text.as_str().contains("No such file") => {}
             Err(other) => panic!("{name}: {other}"),
@@ -140,7 +141,7 @@ fn with_constructor_for(code: &str, limit: Duration) -> Error {
     let flag = format!("-DCONSTRUCTOR={code}");
     let mut options = Options::default();
     options.start_timeout = limit;
-    match Linux::start(&sample_with(&[&flag]), &options) {
+    match Process::start(&sample_with(&[&flag]), &options) {
         Err(error) => error,
         Ok(linux) => panic!("{code} should not load, but {linux:?}"),
     }

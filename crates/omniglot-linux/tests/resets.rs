@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Cause, Error, Runtime};
-use omniglot_linux::{Linux, Options, Permission, Permissions};
+use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{Shim, call, sample_with, start, start_with};
 
 /// Says which part a copy of this test plays; see [`helper`].
@@ -86,16 +86,16 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn wait_for_spares(linux: &Linux, count: usize) {
+fn wait_for_spares(linux: &Process, count: usize) {
     wait_for("the spares", || linux.warm_spares() == count);
 }
 
-fn works(linux: &mut Linux) {
+fn works(linux: &mut Process) {
     assert_eq!(call(linux, Shim::Add, 1, 1), Ok(2));
 }
 
 /// Resets; now with a spare that is ready, now without.
-fn reset_often(linux: &mut Linux, times: usize) {
+fn reset_often(linux: &mut Process, times: usize) {
     for round in 0..times {
         if round > 0 && round.is_multiple_of(8) {
             wait_for_spares(linux, 1);
@@ -106,13 +106,13 @@ fn reset_often(linux: &mut Linux, times: usize) {
 }
 
 fn leaks() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     reset_often(&mut linux, 20);
     drop(linux);
     wait_for("the end of all workers", || children().is_empty());
     wait_for("the end of the thread", || helpers() == 0);
     let before = (descriptors(), windows());
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     reset_often(&mut linux, 1000);
     assert!(children().len() <= 5, "its worker, a spare, one in the making, two dead ones");
     drop(linux);
@@ -127,7 +127,8 @@ fn nothing_is_left_of_a_thousand_resets() {
 }
 
 fn spares_go_with_the_last_instance() {
-    let (mut one, mut other) = (start::<omniglot_linux::Linux>(), start::<omniglot_linux::Linux>());
+    let (mut one, mut other) =
+        (start::<omniglot_linux::Process>(), start::<omniglot_linux::Process>());
     one.reset().expect("a reset");
     other.reset().expect("a reset");
     wait_for_spares(&one, 1);
@@ -159,7 +160,7 @@ fn processor_time(process: &str) -> u64 {
 }
 
 fn idle() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     works(&mut linux);
     wait_for_spares(&linux, 1);
@@ -178,7 +179,7 @@ fn spares_cost_nothing_while_they_wait() {
 }
 
 fn host() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("worker and spare", || children().len() == 2);
@@ -211,12 +212,12 @@ fn spares_die_with_their_host() {
 }
 
 /// Runs in a forked child; says what was wrong.
-fn in_child(mut linux: Linux) -> i32 {
+fn in_child(mut linux: Process) -> i32 {
     if linux.reset() != Err(Error::Forked) {
         return 1;
     }
     drop(linux);
-    let Ok(mut own) = Linux::start(&support::sample(), &Options::default()) else {
+    let Ok(mut own) = Process::start(&support::sample(), &Options::default()) else {
         return 2;
     };
     if own.reset().is_err() || call(&mut own, Shim::Add, 1, 1) != Ok(2) {
@@ -226,7 +227,7 @@ fn in_child(mut linux: Linux) -> i32 {
 }
 
 fn fork_with_spares() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("the end of the thread", || helpers() == 0 && children().len() == 2);
@@ -273,10 +274,10 @@ fn limited<T>(resource: libc::__rlimit_resource_t, limit: u64, run: impl FnOnce(
 }
 
 /// An instance that can only be reset by starting a worker.
-fn without_spares() -> Linux {
+fn without_spares() -> Process {
     let mut options = Options::default();
     options.spares = Some(0);
-    start_with::<omniglot_linux::Linux>(&options)
+    start_with::<omniglot_linux::Process>(&options)
 }
 
 /// A reset that fails leaves the instance poisoned, and a later one is good.
@@ -349,7 +350,7 @@ fn a_reset_without_processes_fails_and_a_later_one_succeeds() {
 }
 
 fn killed_spares() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     wait_for_spares(&linux, 1);
     wait_for("worker and spare", || children().len() == 2);
@@ -373,7 +374,7 @@ fn options_hold_in_the_next_life() {
     let mut options = Options::default();
     options.allow = Permissions::default().with(Permission::Random);
     options.timeout = Some(Duration::from_millis(200));
-    let mut linux = start_with::<omniglot_linux::Linux>(&options);
+    let mut linux = start_with::<omniglot_linux::Process>(&options);
     for _ in 0..2 {
         assert!(call(&mut linux, Shim::Random, 0, 0).is_ok());
         let denied = call(&mut linux, Shim::Time, 0, 0);
@@ -390,8 +391,8 @@ fn libraries_with_the_same_options_share_no_spares() {
     let other = sample_with(&["-DCONSTRUCTOR=data=7"]);
     let mut options = Options::default();
     options.spares = Some(1);
-    let mut first = start_with::<omniglot_linux::Linux>(&options);
-    let mut second = Linux::start(&other, &options).expect("it loads");
+    let mut first = start_with::<omniglot_linux::Process>(&options);
+    let mut second = Process::start(&other, &options).expect("it loads");
     for _ in 0..3 {
         first.reset().expect("a reset");
         second.reset().expect("a reset");
@@ -404,7 +405,7 @@ fn libraries_with_the_same_options_share_no_spares() {
 
 #[test]
 fn a_reset_in_a_callback_ends_the_call() {
-    let mut linux = start::<omniglot_linux::Linux>();
+    let mut linux = start::<omniglot_linux::Process>();
     let event = support::enter(&mut linux, Shim::CallBack, 0, 0, 0).expect("a call");
     assert!(matches!(event, omniglot_core::Event::Callback { .. }));
     linux.reset().expect("a reset");

@@ -43,7 +43,9 @@ impl Protection {
             || !K::ENTRIES.is_multiple_of(PER_REGISTER)
             || K::FIRST_ENTRY + ENTRIES > K::ENTRIES
         {
-            return Err(Error::Misuse("Kernel: three of up to 16 PMP entries, in fours, are needed"));
+            return Err(Error::Misuse(
+                "Kernel: three of up to 16 PMP entries, in fours, are needed",
+            ));
         }
         let addresses = [start, code_end, end].map(|address| (address as u32) >> SHIFT);
         let settings = settings::<K>(current::<K>())?;

@@ -53,11 +53,13 @@ impl ForeignRegion {
     /// [`Error::Load`] unless all of that lies in the region.
     pub(crate) fn window(&self, start: usize, len: usize) -> Result<Window> {
         let offset = start.wrapping_sub(self.start);
-        let outside = || Error::Load(Text::new("the image is linked to memory that is not in the region"));
+        let outside =
+            || Error::Load(Text::new("the image is linked to memory that is not in the region"));
         if offset > self.len || len > self.len - offset || len > isize::MAX as usize {
             return Err(outside());
         }
-        let host = NonNull::new(core::ptr::with_exposed_provenance_mut(start)).ok_or_else(outside)?;
+        let host =
+            NonNull::new(core::ptr::with_exposed_provenance_mut(start)).ok_or_else(outside)?;
         // SAFETY: the range is in the region, which is RAM without Rust objects for good
         // (invariant 1), has one address for both sides, and does not wrap.
         Ok(unsafe { Window::new(host, start, len) })

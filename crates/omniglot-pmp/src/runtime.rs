@@ -4,8 +4,8 @@ use core::fmt;
 use core::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Error, FaultKind, Guarantees, IsolationKind, MAX_DEPTH, Reply, Result, Text,
-    Window,
+    Cause, Description, Error, FaultKind, Guarantees, IsolationKind, MAX_DEPTH, Reply, Result,
+    Text, Window,
 };
 use omniglot_core::{Event, Runtime};
 

@@ -54,7 +54,12 @@ pub(crate) fn fault(code: u32, context: &Context, image: &Image, library: &str) 
 }
 
 /// The error for what foreign code did by calling the environment.
-pub(crate) fn call_fault(kind: FaultKind, context: &Context, image: &Image, library: &str) -> Error {
+pub(crate) fn call_fault(
+    kind: FaultKind,
+    context: &Context,
+    image: &Image,
+    library: &str,
+) -> Error {
     let pc = context.pc as usize;
     Error::Fault(Fault { kind, address: pc, place: place(pc, image, library) })
 }

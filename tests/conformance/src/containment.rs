@@ -1,6 +1,7 @@
 //! Crashes and hangs end the call, and only the call.
 
 use core::hint::black_box;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use omniglot::{Cause, Error, FaultKind, FnPtr, Ptr, Runtime};
@@ -109,12 +110,18 @@ fn the_library_cannot_write_the_hosts_memory<R: Runtime>(api: &mut Api<R>) -> Ou
     equal(*black_box(&value), 7)
 }
 
+/// Code of the host's that touches the host's memory. Protection keys do not restrict what
+/// is executed, only what that can access.
 fn the_library_cannot_run_the_hosts_code<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    let own: fn(u32) -> bool = is_even;
+    let before = RUNS.load(Ordering::Relaxed);
+    let own: fn(u32) -> u32 = count_runs;
     let function = FnPtr::<IntCallback>::from_addr(own as usize);
-    fault(api.call_pointer(function, (1,))).map(drop)
+    fault(api.call_pointer(function, (1,)))?;
+    equal(RUNS.load(Ordering::Relaxed), before)
 }
 
-fn is_even(number: u32) -> bool {
-    number.is_multiple_of(2)
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+fn count_runs(step: u32) -> u32 {
+    RUNS.fetch_add(step, Ordering::Relaxed)
 }

@@ -97,8 +97,24 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "keys",
         about: "What needs protection keys, in a virtual machine",
-        packages: Packages::Only(&["omniglot-guest"]),
+        packages: Packages::Only(&["omniglot-guest", "omniglot-in-process"]),
         inside: &[
+            Inside { package: "omniglot-conformance", target: "keys", files: &[] },
+            Inside { package: "omniglot-in-process", target: "calls", files: &[] },
+            Inside { package: "omniglot-in-process", target: "failures", files: &[] },
+            Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
+            Inside { package: "omniglot-in-process", target: "keys", files: &[] },
+            Inside {
+                package: "omniglot-in-process",
+                target: "real",
+                files: &[
+                    "libpng16.so.16",
+                    "libz.so.1",
+                    "libsodium.so.23",
+                    "libbrotlienc.so.1",
+                    "libbrotlidec.so.1",
+                ],
+            },
             Inside { package: "omniglot-guest", target: "inside", files: &[] },
             Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
         ],

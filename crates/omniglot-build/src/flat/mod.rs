@@ -37,8 +37,10 @@ impl Default for Memory {
 }
 
 /// What every image is linked with, by file name.
-pub(crate) const SOURCES: [(&str, &str); 2] =
-    [("omniglot_stubs.S", include_str!("stubs.S")), ("omniglot_system.c", include_str!("system.c"))];
+pub(crate) const SOURCES: [(&str, &str); 2] = [
+    ("omniglot_stubs.S", include_str!("stubs.S")),
+    ("omniglot_system.c", include_str!("system.c")),
+];
 
 impl Memory {
     /// Finds what cannot be before anything is linked.

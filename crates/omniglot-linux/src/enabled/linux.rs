@@ -43,8 +43,7 @@ impl Linux {
     /// # Errors
     /// As [`Process::start`], and where that was asked for as [`ProtectionKeys::start`].
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let process =
-            || Ok(Self(Place::Process(Box::new(Process::start(description, options)?))));
+        let process = || Ok(Self(Place::Process(Box::new(Process::start(description, options)?))));
         let keys = || Ok(Self(Place::Keys(Box::new(ProtectionKeys::start(description, options)?))));
         match options.isolation {
             Isolation::Process => process(),

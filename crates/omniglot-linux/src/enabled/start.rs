@@ -106,12 +106,7 @@ pub(super) fn start_to_depart(plan: &Plan, layout: Layout) -> Result<Started> {
     start_guarded(plan, &guard, Purpose::Depart, layout)
 }
 
-fn start_guarded(
-    plan: &Plan,
-    guard: &Guard,
-    purpose: Purpose,
-    layout: Layout,
-) -> Result<Started> {
+fn start_guarded(plan: &Plan, guard: &Guard, purpose: Purpose, layout: Layout) -> Result<Started> {
     if plan.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
@@ -257,7 +252,10 @@ mod tests {
     /// Starts a worker as on a kernel without Landlock.
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Process> {
         let plan = Plan::new(description, options)?;
-        Ok(Process::of(start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?, plan))
+        Ok(Process::of(
+            start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?,
+            plan,
+        ))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use omniglot_core::{Description, Event, Result, Runtime};
-use omniglot_linux::{InterruptHandle, Linux, Options, ProtectionKeys, Unprotected};
+use omniglot_linux::{InterruptHandle, Linux, Options, Process, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +70,24 @@ pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
     object
 }
 
+/// The libraries, where they were compiled ahead of time.
+#[cfg(embedded_sample)]
+const EMBEDDED: &[(&str, &[u8])] = &[
+    ("sample.c", include_bytes!(concat!(env!("OUT_DIR"), "/sample.c.so"))),
+    ("real.c", include_bytes!(concat!(env!("OUT_DIR"), "/real.c.so"))),
+];
+#[cfg(not(embedded_sample))]
+const EMBEDDED: &[(&str, &[u8])] = &[];
+
 /// Names a compiled image of the sample library, where there may be no compiler.
 pub const IMAGE: &str = "OMNIGLOT_TEST_IMAGE";
 
 /// The bytes of a compiled image, for ever.
 pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
+    let defines = flags.iter().any(|flag| flag.starts_with("-D"));
+    if let Some((_, bytes)) = EMBEDDED.iter().find(|(name, _)| *name == source && !defines) {
+        return bytes;
+    }
     if let Some(path) = std::env::var_os(IMAGE) {
         return std::fs::read(path).expect("the image that the variable names").leak();
     }
@@ -110,6 +123,15 @@ pub trait Driven: Runtime<InterruptHandle = InterruptHandle> {
 }
 
 impl Driven for Linux {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        Self::write(self, address, bytes)
+    }
+}
+
+impl Driven for Process {
     fn load(description: &Description, options: &Options) -> Result<Self> {
         Self::start(description, options)
     }
@@ -155,7 +177,7 @@ pub fn has_keys() -> bool {
 macro_rules! on_every_runtime {
     ($($name:ident)*) => {
         mod process {
-            $(#[test] fn $name() { super::$name::<omniglot_linux::Linux>(); })*
+            $(#[test] fn $name() { super::$name::<omniglot_linux::Process>(); })*
         }
         in_this_process! { $($name)* }
     };

@@ -98,7 +98,8 @@ fn check_once(seen: &mut Seen) -> Result<()> {
     let fresh = not_seen(&executable, seen);
     if !fresh.is_empty() {
         look_and_replace(&fresh, &mut seen.checked)?;
-        let in_windows = |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
+        let in_windows =
+            |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
         seen.ranges = executable_ranges()?;
         seen.ranges.retain(|range| !in_windows(range));
     }
@@ -221,9 +222,8 @@ fn emulate(address: usize) -> Result<()> {
 #[cold]
 fn refusal(address: usize) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
-    let line = file.lines().find(|line| {
-        parse(line).is_some_and(|(range, _)| range.contains(&address))
-    });
+    let line =
+        file.lines().find(|line| parse(line).is_some_and(|(range, _)| range.contains(&address)));
     if let Some(path) = line.and_then(|line| line.split_whitespace().nth(5)) {
         return Error::Load(Text::from_untrusted(
             format!("{path} has an instruction at {address:#x} that switches protection keys off")
@@ -243,7 +243,18 @@ fn executable_ranges() -> Result<Vec<Range<usize>>> {
     let maps =
         read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
     let executable = maps.lines().filter_map(parse).filter(|(_, access)| access.contains('x'));
-    Ok(executable.map(|(range, _)| range).filter(|range| range.start != VSYSCALL).collect())
+    executable
+        .filter(|(range, _)| range.start != VSYSCALL)
+        .map(|(range, access)| if access.contains('w') { Err(writable()) } else { Ok(range) })
+        .collect()
+}
+
+/// What is there now may be something else soon.
+const fn writable() -> Error {
+    Error::Unsupported {
+        what: "the process has memory that is both writable and executable",
+        remedy: "use Isolation::Process",
+    }
 }
 
 fn parse(line: &str) -> Option<(Range<usize>, &str)> {
@@ -256,7 +267,7 @@ fn parse(line: &str) -> Option<(Range<usize>, &str)> {
 
 /// How many objects the dynamic linker ever loaded, and unloaded.
 fn additions() -> u64 {
-    extern "C" fn note(
+    unsafe extern "C" fn note(
         info: *mut libc::dl_phdr_info,
         _size: libc::size_t,
         into: *mut c_void,
@@ -270,16 +281,8 @@ fn additions() -> u64 {
     }
     let mut sum = 0u64;
     // SAFETY: calls `note` once, with our word.
-    unsafe { libc::dl_iterate_phdr(Some(note_signature(note)), (&raw mut sum).cast()) };
+    unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut sum).cast()) };
     sum
-}
-
-type Note = unsafe extern "C" fn(*mut libc::dl_phdr_info, libc::size_t, *mut c_void) -> libc::c_int;
-
-fn note_signature(
-    note: extern "C" fn(*mut libc::dl_phdr_info, libc::size_t, *mut c_void) -> libc::c_int,
-) -> Note {
-    note
 }
 
 /// Takes the known gadgets out of a domain's copy, whose window begins at `base`; any other

@@ -313,7 +313,10 @@ impl Crossing {
 /// The addresses of a domain's doors: for returns, and for callbacks.
 pub(super) fn doors(index: usize) -> (usize, usize) {
     let offset = index * DOOR;
-    (omniglot_return_doors as *const () as usize + offset, omniglot_callback_doors as *const () as usize + offset)
+    (
+        omniglot_return_doors as *const () as usize + offset,
+        omniglot_callback_doors as *const () as usize + offset,
+    )
 }
 
 /// An instruction that returns from a callback.

@@ -56,9 +56,8 @@ pub(super) extern "C" fn on_signal(
 ) -> u32 {
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
-    let crossing = thread.map_or(std::ptr::null(), |thread| {
-        thread.crossing.load(Ordering::Relaxed).cast_const()
-    });
+    let crossing = thread
+        .map_or(std::ptr::null(), |thread| thread.crossing.load(Ordering::Relaxed).cast_const());
     let place = register(context, libc::REG_RIP) as usize;
     let foreign = blocked != 0 || is_in_gate(place);
     // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.

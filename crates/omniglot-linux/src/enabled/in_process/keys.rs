@@ -41,8 +41,7 @@ pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
 /// PKRU for signal handlers; 0 while the process uses no keys.
 pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
 /// The crossing of each key's domain.
-pub(super) static KEYED: [AtomicPtr<Crossing>; 16] =
-    [const { AtomicPtr::new(null_mut()) }; 16];
+pub(super) static KEYED: [AtomicPtr<Crossing>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
 /// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
 static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
@@ -79,6 +78,11 @@ pub(super) fn check_support() -> Result<()> {
         return Err(unsupported("the process has a shadow stack (CET)"));
     }
     Ok(())
+}
+
+/// Whether the process has, or had, a domain behind a key.
+pub(super) fn are_in_use() -> bool {
+    SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
 }
 
 /// FSGSBASE, as the kernel says: `HWCAP2_FSGSBASE` of asm/hwcap2.h.
@@ -242,7 +246,9 @@ pub(super) fn tag(start: usize, len: usize, access: ProtFlags, key: u32) -> Resu
     // SAFETY: a range of ours, whose access stays as it is.
     match unsafe { libc::syscall(number, start, len, i64::from(access.bits()), i64::from(key)) } {
         0 => Ok(()),
-        _ => Err(Error::System { operation: "giving memory a protection key", errno: last_error() }),
+        _ => {
+            Err(Error::System { operation: "giving memory a protection key", errno: last_error() })
+        }
     }
 }
 
@@ -329,7 +335,8 @@ impl Tokens {
     fn fill(&mut self) -> Result<()> {
         let mut bytes = [0; Self::BATCH * size_of::<u64>()];
         // As many bytes come at once, once the kernel has any (getrandom(2)).
-        let got = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+        let got =
+            getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
         let (words, _) = bytes.get(..got).unwrap_or_default().as_chunks();
         self.left.extend(words.iter().copied().map(u64::from_ne_bytes));
         Ok(())

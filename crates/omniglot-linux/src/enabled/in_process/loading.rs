@@ -47,7 +47,8 @@ pub(super) fn load(plan: &Plan, generation: u64, key: Option<u32>) -> Result<Loa
         start_to_depart(plan, layout)?;
     worker.end();
     let departure = read(&window)?;
-    let regions = Regions::read(&window, departure.regions, departure.region_count)?;
+    let own_end = layout.base + layout.exchange_end;
+    let regions = Regions::read(&window, own_end, departure.regions, departure.region_count)?;
     let file = file.ok_or(Error::Protocol("a worker without memory"))?;
     let original = Original::of(Arc::clone(channel.mapping()), file, layout.exchange_end);
     let memory = Memory::copy(reservation, &layout, original, &regions, key)?;

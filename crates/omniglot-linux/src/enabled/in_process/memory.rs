@@ -17,7 +17,7 @@ use super::super::layout::{Layout, PAGE};
 use super::super::mapping::Mapping;
 use super::super::system::refused;
 use super::code::{self, Admitted};
-use super::keys::tag;
+use super::keys::{self, tag};
 use super::original::Original;
 use crate::Options;
 
@@ -123,7 +123,7 @@ pub(super) struct Memory {
     original: Original,
     /// What foreign code may write, ascending and apart from each other.
     writable: Vec<Range<usize>>,
-    /// Behind a key; goes after the reservation.
+    /// Where there are keys; goes after the reservation.
     _admitted: Option<Admitted>,
 }
 
@@ -141,9 +141,12 @@ impl Memory {
         original.survey()?;
         original.copy_to(&copy)?;
         let mut admitted = None;
+        let (start, size) = (reservation.start, reservation.size);
         if let Some(key) = key {
-            let (start, size) = (reservation.start, reservation.size);
             tag(start, size, ProtFlags::empty(), key)?;
+        }
+        // Without a key it is the host's code, to which other domains can jump.
+        if keys::are_in_use() {
             code::disarm(&copy, start, &regions.code())?;
             admitted = Some(Admitted::window(start..start + size));
         }
@@ -171,10 +174,8 @@ impl Memory {
             tag(region.range.start, region.range.len(), region.access, key)?;
         }
         if !region.access.contains(ProtFlags::WRITE) {
-            self.alias.forbid_writing(
-                region.range.start - self.reservation.start,
-                region.range.len(),
-            )?;
+            self.alias
+                .forbid_writing(region.range.start - self.reservation.start, region.range.len())?;
         }
         Ok(())
     }
@@ -215,7 +216,10 @@ struct Mapped {
 
 impl Regions {
     /// Reads the list from the worker's window.
-    pub(super) fn read(window: &Window, address: u64, count: u64) -> Result<Self> {
+    ///
+    /// What the host writes of its own accord, the window's first part up to `own_end`, is
+    /// writable data whatever the worker says: else the host would fault.
+    pub(super) fn read(window: &Window, own_end: usize, address: u64, count: u64) -> Result<Self> {
         if count > MOST_REGIONS {
             return Err(Error::Protocol("too many mappings"));
         }
@@ -226,8 +230,15 @@ impl Regions {
             Mapped::of(&region, window).transpose()
         });
         let mut list = regions.collect::<Result<Vec<_>>>()?;
+        list.iter_mut().for_each(|mapped| mapped.range.start = mapped.range.start.max(own_end));
+        list.retain(|mapped| !mapped.range.is_empty());
+        list.push(Mapped {
+            range: window.start()..own_end,
+            access: ProtFlags::READ | ProtFlags::WRITE,
+        });
         list.sort_by_key(|mapped| mapped.range.start);
-        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start) {
+        if list.iter().zip(list.iter().skip(1)).any(|(one, next)| one.range.end > next.range.start)
+        {
             return Err(Error::Protocol("mappings that overlap"));
         }
         Ok(Self { list })

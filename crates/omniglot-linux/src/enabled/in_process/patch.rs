@@ -7,8 +7,7 @@ use std::ptr::null_mut;
 use omniglot_core::{Error, Result};
 use rustix::io::Errno;
 use rustix::mm::{
-    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap_fixed,
-    munmap,
+    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap_fixed, munmap,
 };
 
 use super::super::layout::PAGE;
@@ -112,8 +111,8 @@ fn pages(at: Option<usize>, len: usize) -> Result<*mut c_void> {
         None => (null_mut(), MapFlags::PRIVATE),
     };
     // SAFETY: a range that nothing else uses.
-    let page = unsafe { mmap_anonymous(hint, len, access, flags) }
-        .map_err(refused("a page for code"))?;
+    let page =
+        unsafe { mmap_anonymous(hint, len, access, flags) }.map_err(refused("a page for code"))?;
     if at.is_some_and(|hint| hint != page.addr()) {
         // SAFETY: just made, and nobody knows it.
         let _ = unsafe { munmap(page, len) };

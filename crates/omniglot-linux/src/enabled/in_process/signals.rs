@@ -270,8 +270,7 @@ extern "C" fn run_elsewhere(
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
 ) {
-    let none =
-        libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
     // SAFETY: no stack at all.
     unsafe { libc::sigaltstack(&raw const none, null_mut()) };
     run(signal, info, context);
@@ -284,7 +283,8 @@ fn run(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t
     };
     // SAFETY: the kernel's context.
     let before = first_word(unsafe { &(*context).uc_sigmask });
-    let itself = if wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0 { bit(signal) } else { 0 };
+    let itself =
+        if wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0 { bit(signal) } else { 0 };
     // A kick waits until the handler is done, and is then not lost: it finds the thread in
     // the gate or in foreign code.
     set_mask(before | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));

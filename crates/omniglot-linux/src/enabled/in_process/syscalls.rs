@@ -72,9 +72,7 @@ fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<i64> {
             Some(clock(domain, call, first, second))
         }
         Sysno::time if domain.allows(Permission::Clock) => Some(time(domain, first)),
-        Sysno::gettimeofday if domain.allows(Permission::Clock) => {
-            Some(time_of_day(domain, first))
-        }
+        Sysno::gettimeofday if domain.allows(Permission::Clock) => Some(time_of_day(domain, first)),
         Sysno::getrandom if domain.allows(Permission::Random) => {
             Some(random(domain, first, second, third))
         }
@@ -211,7 +209,12 @@ impl Domain {
     /// Writes words where foreign code says, through the kernel, which fails where a store
     /// of ours would fault.
     fn write_at(&self, address: u64, words: &[u64]) -> bool {
-        self.copy(address, words.as_ptr().cast_mut().cast(), size_of_val(words), libc::SYS_process_vm_writev)
+        self.copy(
+            address,
+            words.as_ptr().cast_mut().cast(),
+            size_of_val(words),
+            libc::SYS_process_vm_writev,
+        )
     }
 
     fn read_at(&self, address: u64, words: &mut [u64]) -> bool {

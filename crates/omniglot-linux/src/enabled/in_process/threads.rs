@@ -354,17 +354,14 @@ fn unregister_sequences() -> Result<()> {
     // The C library says how much of it is in use, not how much it registered.
     for size in [32, feature_size.next_multiple_of(32).max(32)] {
         // SAFETY: only takes away what the C library registered for this thread.
-        let done =
-            unsafe { libc::syscall(libc::SYS_rseq, area, size, UNREGISTER, SIGNATURE) };
+        let done = unsafe { libc::syscall(libc::SYS_rseq, area, size, UNREGISTER, SIGNATURE) };
         // EINVAL: another size, or not registered any more.
         if done == 0 {
             return Ok(());
         }
     }
     // SAFETY: the second word, `cpu_id`, is negative if nothing is registered.
-    let processor = unsafe {
-        std::ptr::with_exposed_provenance::<i32>(area + 4).read_volatile()
-    };
+    let processor = unsafe { std::ptr::with_exposed_provenance::<i32>(area + 4).read_volatile() };
     if processor < 0 {
         return Ok(());
     }

@@ -54,9 +54,9 @@ impl Clock {
                 .name("omniglot-watchdog".to_owned())
                 .spawn(move || run(epoch))
                 .map_err(|error| Error::System {
-                    operation: "starting the watchdog",
-                    errno: error.raw_os_error().unwrap_or(0),
-                })?;
+                operation: "starting the watchdog",
+                errno: error.raw_os_error().unwrap_or(0),
+            })?;
             dog.generation = generation;
         }
         dog.watched.retain(|watched| watched.strong_count() > 0);

@@ -1,0 +1,31 @@
+//! Compiles the libraries of omniglot-linux's tests, since a guest has no compiler.
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// Sources, and what they are linked with.
+const IMAGES: [(&str, &[&str]); 2] =
+    [("sample.c", &[]), ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"])];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
+    println!("cargo:rustc-cfg=embedded_sample");
+    IMAGES.iter().try_for_each(|(name, flags)| compile(name, flags))
+}
+
+fn compile(name: &str, flags: &[&str]) -> Result<(), Box<dyn Error>> {
+    let source = format!("../../crates/omniglot-linux/tests/images/{name}");
+    println!("cargo:rerun-if-changed={source}");
+    let object = PathBuf::from(env::var("OUT_DIR")?).join(format!("{name}.so"));
+    let compiler = cc::Build::new().opt_level(1).cargo_metadata(false).try_get_compiler()?;
+    let done = compiler
+        .to_command()
+        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
+        .arg(&object)
+        .arg(&source)
+        .args(flags)
+        .status()?;
+    if done.success() { Ok(()) } else { Err(format!("{name} does not compile").into()) }
+}
