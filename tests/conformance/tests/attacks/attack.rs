@@ -6,7 +6,7 @@ use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, FaultKind, IsolationKind, Result, Runtime};
 
 use super::canaries::{Targets, with_canaries};
-use super::home::{Home, short_limit};
+use super::home::{Home, is_emulated, short_limit};
 use super::hostile::{self, Hostile};
 use super::kept::Kept;
 
@@ -21,6 +21,7 @@ pub(crate) struct Attack<R: Runtime> {
     must: Must,
     must_in_process: Option<Must>,
     at_the_host: bool,
+    needs_processor: bool,
     body: Body<R>,
 }
 
@@ -62,8 +63,14 @@ pub(crate) fn attack<R: Runtime>(
     must: Must,
     body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
 ) -> Attack<R> {
-    let (must_in_process, at_the_host) = (None, false);
-    Attack { name: name.into(), must, must_in_process, at_the_host, body: Box::new(body) }
+    Attack {
+        name: name.into(),
+        must,
+        must_in_process: None,
+        at_the_host: false,
+        needs_processor: false,
+        body: Box::new(body),
+    }
 }
 
 /// Where the call channel is in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
@@ -99,9 +106,16 @@ impl<R: Runtime> Attack<R> {
         self
     }
 
+    /// Emulated processors do not do what it is about.
+    pub(crate) fn needs_processor(mut self, needs: bool) -> Self {
+        self.needs_processor = needs;
+        self
+    }
+
     /// A test of it; one that the runtime does not claim to stop is counted as ignored.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
-        let skipped = self.at_the_host && !R::GUARANTEES.memory;
+        let skipped =
+            self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
         home.trial(self.name.clone(), move || self.run(home)).with_ignored_flag(skipped)
     }
 

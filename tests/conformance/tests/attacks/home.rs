@@ -86,6 +86,10 @@ impl<R: Runtime> Home<R> {
 /// How long calls may take that never end by themselves; others may be slow, too, in an
 /// emulated machine.
 pub(crate) fn short_limit() -> Duration {
-    let is_guest = std::env::var_os("OMNIGLOT_GUEST").is_some();
-    Duration::from_millis(if is_guest { 1000 } else { 50 })
+    Duration::from_millis(if is_emulated() { 1000 } else { 50 })
+}
+
+/// Whether this is the guest of `cargo xtask guest`, whose processor is a program.
+pub(crate) fn is_emulated() -> bool {
+    std::env::var_os("OMNIGLOT_GUEST").is_some()
 }

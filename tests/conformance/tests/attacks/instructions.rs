@@ -34,6 +34,11 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
             api.execute(instruction).map(|()| true)
         })
         .in_process(must_in_process(instruction, must))
+        // QEMU has neither alignment checks nor int1.
+        .needs_processor(matches!(
+            instruction,
+            Instruction::ALIGNMENT_CHECK | Instruction::DEBUG_TRAP
+        ))
     })
     .collect();
     all.push(attack("instructions::upset_registers", Must::EndSomehow, |api, _| {

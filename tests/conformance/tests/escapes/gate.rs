@@ -103,3 +103,11 @@ pub(crate) fn look_at(address: usize) -> u64 {
     // SAFETY: in the host's mapping of a domain that lives, aligned.
     unsafe { word.read_volatile() }
 }
+
+/// Whether the byte there begins an IRET, if jumped to.
+pub(crate) fn is_interrupt_return(address: usize) -> bool {
+    let start = std::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: in the gate's code, which is there for ever and can be read.
+    let bytes = unsafe { start.cast::<[u8; 2]>().read_unaligned() };
+    matches!(bytes, [0xcf, _] | [0x48, 0xcf])
+}

@@ -9,7 +9,7 @@ use super::library::{Place, Registers};
 use super::state::State;
 use crate::attacks::attack::{ACCESS, Must};
 use crate::attacks::canaries::Targets;
-use crate::attacks::home::{Home, options, short_limit};
+use crate::attacks::home::{Home, is_emulated, options, short_limit};
 
 /// Registers to jump with, from what an attacker may know: a page of its own that leads
 /// back to it, and an address of the host's.
@@ -96,6 +96,10 @@ fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Resul
     let before = State::now();
     let mut tried = 0;
     for address in gate::ranges().into_iter().flatten() {
+        // QEMU reads what IRET pops with the rights of the kernel, which then panics.
+        if is_emulated() && gate::is_interrupt_return(address) {
+            continue;
+        }
         let mut library = home.kept::<super::library::Escapes<R>>()?;
         library.set_timeout(options().timeout);
         let outcome = jump(&mut library, targets, address, fill);
