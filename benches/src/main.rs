@@ -4,6 +4,7 @@
 //! speed drifts slows all of them alike; ratios within one run can be trusted
 //! more than any single figure.
 
+mod build_time;
 mod callback;
 mod empty_call;
 mod native;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::timing::{Settings, Workload};
+use crate::timing::{Record, Settings, Workload};
 
 /// Measures what calls cost.
 #[derive(Debug, Parser)]
@@ -36,15 +37,25 @@ struct Arguments {
     runs: usize,
 }
 
-/// A workload's name and how it is set up.
-type Entry = (&'static str, fn() -> Result<Workload>);
+/// A workload's name and how it is measured.
+type Entry = (&'static str, Measure);
+
+/// How a workload is measured.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// In batches of operations.
+    Batches(fn() -> Result<Workload>),
+    /// In its own way.
+    Own(fn(Settings) -> Result<Vec<Record>>),
+}
 
 const WORKLOADS: &[Entry] = &[
-    ("empty_call", empty_call::empty),
-    ("six_arguments", empty_call::six_arguments),
-    ("callback", callback::callback),
-    ("start", start::start),
-    ("reset", reset::reset),
+    ("empty_call", Measure::Batches(empty_call::empty)),
+    ("six_arguments", Measure::Batches(empty_call::six_arguments)),
+    ("callback", Measure::Batches(callback::callback)),
+    ("start", Measure::Batches(start::start)),
+    ("reset", Measure::Batches(reset::reset)),
+    ("build_time", Measure::Own(build_time::build_time)),
 ];
 
 fn main() -> Result<()> {
@@ -54,15 +65,24 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let settings = Settings { runs: arguments.runs.max(3) };
     let mut records = Vec::new();
-    for (name, set_up) in selected(&arguments.only)? {
-        let workload = set_up().with_context(|| format!("setting up {name}"))?;
-        let measured = timing::measure(name, workload, settings)?;
+    for (name, measure) in selected(&arguments.only)? {
+        let measured = measured(name, measure, settings)?;
         report::print(name, &measured);
         records.extend(measured);
     }
     match arguments.json {
         Some(file) => report::write_json(&file, &records),
         None => Ok(()),
+    }
+}
+
+fn measured(name: &'static str, measure: Measure, settings: Settings) -> Result<Vec<Record>> {
+    match measure {
+        Measure::Batches(set_up) => {
+            let workload = set_up().with_context(|| format!("setting up {name}"))?;
+            timing::measure(name, workload, settings)
+        }
+        Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}")),
     }
 }
 

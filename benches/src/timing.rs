@@ -112,7 +112,8 @@ fn time(variant: &mut Variant, count: u32) -> Result<f64> {
     Ok(start.elapsed().as_nanos() as f64 / f64::from(count))
 }
 
-fn summarise(
+/// Median and the like of all batches.
+pub(crate) fn summarise(
     workload: &'static str,
     size: usize,
     variant: &'static str,

@@ -18,7 +18,7 @@ fn library(name: &str, region: Range) -> Library {
 }
 
 /// Hashes, encryption, key exchange, signatures. It needs nothing but memory.
-pub fn monocypher(sources: &Sources) -> Outcome {
+pub(crate) fn monocypher(sources: &Sources) -> Outcome {
     let directory = sources.directory("monocypher-sys", "Monocypher/src")?;
     let optional = directory.join("optional");
     library("monocypher", map::MONOCYPHER)
@@ -37,7 +37,7 @@ pub fn monocypher(sources: &Sources) -> Outcome {
 }
 
 /// Signatures over NIST's curves. Random numbers come from a callback.
-pub fn micro_ecc(sources: &Sources) -> Outcome {
+pub(crate) fn micro_ecc(sources: &Sources) -> Outcome {
     let directory = sources.directory("micro-ecc-sys", "micro-ecc")?;
     library("micro_ecc", map::MICRO_ECC)
         .header("uECC.h")
@@ -51,7 +51,7 @@ pub fn micro_ecc(sources: &Sources) -> Outcome {
 
 /// A file system. Its device is made of callbacks, and so is all of its memory the kernel's
 /// to give.
-pub fn littlefs(sources: &Sources) -> Outcome {
+pub(crate) fn littlefs(sources: &Sources) -> Outcome {
     let directory = sources.directory("littlefs2-sys", "littlefs")?;
     let quiet = ["LFS_NO_MALLOC", "LFS_NO_DEBUG", "LFS_NO_WARN", "LFS_NO_ERROR"];
     quiet
@@ -73,7 +73,7 @@ pub fn littlefs(sources: &Sources) -> Outcome {
 
 /// TCP/IP without an operating system: the kernel calls it when a frame has arrived and when
 /// time has passed.
-pub fn lwip(sources: &Sources) -> Outcome {
+pub(crate) fn lwip(sources: &Sources) -> Outcome {
     let directory = sources.directory("lwip", "src")?;
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("c");
     let mut library = library("lwip", map::LWIP)
@@ -103,7 +103,7 @@ pub fn lwip(sources: &Sources) -> Outcome {
 }
 
 /// Decompression.
-pub fn zlib(sources: &Sources) -> Outcome {
+pub(crate) fn zlib(sources: &Sources) -> Outcome {
     let directory = sources.directory("libz-sys", "src/zlib")?;
     let files = ["adler32.c", "crc32.c", "inffast.c", "inflate.c", "inftrees.c", "zutil.c"];
     files

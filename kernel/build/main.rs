@@ -9,6 +9,7 @@ mod sample;
 mod sources;
 
 use std::error::Error;
+use std::path::Path;
 
 use sources::Sources;
 
@@ -19,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in ["build", "c", "memory.x", "hardware/src/map.rs", "sources/Cargo.lock"] {
         println!("cargo:rerun-if-changed={file}");
     }
-    let sources = Sources::find()?;
+    let sources =
+        Sources::find(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/sources/Cargo.toml")))?;
     libraries::monocypher(&sources)?;
     libraries::micro_ecc(&sources)?;
     libraries::littlefs(&sources)?;

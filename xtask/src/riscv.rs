@@ -12,10 +12,8 @@ use anyhow::Result;
 use clap::Args;
 
 pub(crate) use self::emulator::Emulator;
-#[cfg(test)]
-pub(crate) use self::toolchain::TARGET;
 use self::toolchain::Toolchain;
-pub(crate) use self::toolchain::{add_target, has_target, sysroot};
+pub(crate) use self::toolchain::{TARGET, add_target, has_target, sysroot};
 use crate::workspace::Workspace;
 
 /// What to run, and in which machine.
@@ -45,7 +43,7 @@ pub(crate) struct Options {
 /// How long a program full of tests may run unless the command line says otherwise.
 ///
 /// It is there to end what hangs, so it is far more than anything needs.
-const TIME_LIMIT: Duration = Duration::from_secs(900);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// Builds the program of a package, runs it in QEMU, and passes its output and its
 /// exit status on.
@@ -66,6 +64,15 @@ pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
     let limit = Duration::from_secs(options.time_limit);
     let ended = emulator.run(limit, |line| println!("{line}"))?;
     ended.report(limit)
+}
+
+/// Runs the tests of the package in `directory`, with all devices, and passes their output on;
+/// whether they passed.
+pub(crate) fn test(workspace: &Workspace, directory: &Path) -> Result<bool> {
+    let program = build(workspace, directory)?;
+    println!("     Running {} (in QEMU)", program.display());
+    let ended = Emulator::new(&program).run(TIME_LIMIT, |line| println!("{line}"))?;
+    Ok(ended.report(TIME_LIMIT)? == ExitCode::SUCCESS)
 }
 
 /// Builds the program of the package in `directory` and says where it is.

@@ -11,7 +11,11 @@ use crate::flat::{self, Memory, SPECS};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
+<<<<<<< HEAD
 use crate::{Error, Result, output, paths};
+=======
+use crate::{Error, Result, output, paths, reasons};
+>>>>>>> main
 
 /// What linking came to.
 #[derive(Debug)]
@@ -27,6 +31,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Compiler<'a> {
     options: &'a Options,
     link: &'a Link,
+    build: cc::Build,
     tool: cc::Tool,
     directory: PathBuf,
     /// Where a flat image is linked to.
@@ -55,10 +60,13 @@ impl<'a> Compiler<'a> {
             .debug(false)
             .warnings(false)
             .pic(memory.is_none());
-        let tool = build
-            .try_get_compiler()
-            .map_err(|error| Error::CompilerMissing { message: error.to_string() })?;
-        Ok(Self { options, link, tool, directory: directory.to_owned(), memory })
+        let tool = found(&build)?;
+        Ok(Self { options, link, build, tool, directory: directory.to_owned(), memory })
+    }
+
+    /// The C++ compiler.
+    fn cpp(&self) -> Result<cc::Tool> {
+        found(self.build.clone().cpp(true))
     }
 
     /// Compiles the user's C sources.
@@ -67,7 +75,8 @@ impl<'a> Compiler<'a> {
         for (index, source) in self.options.sources.iter().enumerate() {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let object = self.directory.join(format!("{index}_{stem}.o"));
-            let output = self.run(self.compile(&paths::in_package(source), &object))?;
+            let tool = if is_cpp(source) { &self.cpp()? } else { &self.tool };
+            let output = self.run(self.compile(tool, &paths::in_package(source), &object))?;
             if !output.status.success() {
                 return Err(Error::Source { output: text(&output) });
             }
@@ -79,7 +88,7 @@ impl<'a> Compiler<'a> {
     /// Compiles the shims and links everything into `image`.
     pub(crate) fn image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
         let object = shims.with_extension("o");
-        let mut compile = self.compile(shims, &object);
+        let mut compile = self.compile(&self.tool, shims, &object);
         // Each shim in a section of its own: the linker's messages then name it.
         compile.args(["-ffunction-sections", "-fvisibility=hidden"]);
         let output = self.run(compile)?;
@@ -97,7 +106,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn link_shared(&self, object: &Path, sources: &[PathBuf], image: &Path) -> Result<Output> {
-        let mut link = self.tool.to_command();
+        let mut link = self.linker()?;
         // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
         link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
         link.arg(image);
@@ -114,7 +123,7 @@ impl<'a> Compiler<'a> {
         image: &Path,
     ) -> Result<Output> {
         let (script, elf) = (memory.write_script(image)?, image.with_extension("elf"));
-        let mut link = self.tool.to_command();
+        let mut link = self.linker()?;
         link.args([SPECS, "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--no-relax"]);
         link.arg("-T").arg(script).arg("-o").arg(&elf);
         link.arg(object).args(sources).args(self.system()?).args(self.link.linker_arguments());
@@ -132,7 +141,7 @@ impl<'a> Compiler<'a> {
             let source = self.directory.join(name);
             output::write(&source, content)?;
             let object = source.with_extension("o");
-            let output = self.run(self.compile(&source, &object))?;
+            let output = self.run(self.compile(&self.tool, &source, &object))?;
             if !output.status.success() {
                 return Err(Error::Source { output: text(&output) });
             }
@@ -141,8 +150,14 @@ impl<'a> Compiler<'a> {
         Ok(objects)
     }
 
-    fn compile(&self, source: &Path, object: &Path) -> Command {
-        let mut command = self.tool.to_command();
+    /// C++ sources need C++'s own library, which its compiler knows to link.
+    fn linker(&self) -> Result<Command> {
+        let is_cpp = self.options.sources.iter().any(|source| is_cpp(source));
+        Ok(if is_cpp { self.cpp()? } else { self.tool.clone() }.to_command())
+    }
+
+    fn compile(&self, tool: &cc::Tool, source: &Path, object: &Path) -> Command {
+        let mut command = tool.to_command();
         if self.memory.is_some() {
             // `-fno-common`, so that every variable is a section's.
             command.args([SPECS, "-ffunction-sections", "-fdata-sections", "-fno-common"]);
@@ -165,6 +180,16 @@ impl<'a> Compiler<'a> {
             message: format!("{}: {error}", self.tool.path().display()),
         })
     }
+}
+
+fn found(build: &cc::Build) -> Result<cc::Tool> {
+    build.try_get_compiler().map_err(|error| Error::CompilerMissing { message: error.to_string() })
+}
+
+/// Whether a source is C++, by its ending.
+fn is_cpp(source: &Path) -> bool {
+    let endings = ["cc", "cpp", "cxx", "c++", "C"];
+    source.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
 }
 
 /// The machine that compiles: outside build scripts, one that a shared object is also for.
@@ -190,11 +215,9 @@ fn judge(output: &str) -> Result<Outcome> {
     }
     let uncallable = missing.into_iter().map(|(function, symbol)| {
         let own = function.ends_with(&format!("_{symbol}"));
-        let reason = "the library does not define it";
-        (
-            function,
-            if own { reason.to_owned() } else { format!("the library does not define `{symbol}`") },
-        )
+        let reason =
+            if own { reasons::not_defined() } else { reasons::symbol_not_defined(&symbol) };
+        (function, reason)
     });
     Ok(Outcome::Uncallable(uncallable.collect()))
 }
@@ -241,7 +264,7 @@ fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
     let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
     let start = signature.strip_prefix("static ")?.split('(').next()?;
     let function = start.rsplit([' ', '*']).next()?;
-    Some((function.to_owned(), format!("the C compiler rejects its call: {message}")))
+    Some((function.to_owned(), reasons::call_rejected(message)))
 }
 
 /// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.

@@ -38,25 +38,27 @@ pub(crate) fn allowed(options: &Options) -> Vec<String> {
     functions.chain(own).collect()
 }
 
+/// What clang knows the declaration of a description as.
+pub(crate) fn declared_as(name: &str) -> String {
+    format!("{PREFIX}{name}")
+}
+
 /// The name that the user gave, if a declaration is one of these.
 pub(crate) fn name(declared: &str) -> Option<&str> {
     declared.strip_prefix(PREFIX)
 }
 
 /// Makes functions of the descriptions.
-pub(crate) fn bind(model: &mut Model, options: &Options) -> Result<()> {
+pub(crate) fn bind(model: &mut Model, options: &Options, errors: &mut Vec<Error>) {
     let mut taken: BTreeSet<String> =
         model.functions.iter().map(|function| function.c_name.clone()).collect();
     let declared = std::mem::take(&mut model.described);
     let mut bound = Vec::new();
     for described in &options.described {
-        let (method, name) = (described.method(), described.name().to_owned());
-        if !taken.insert(name.clone()) {
-            return Err(Error::NameTaken { method, name });
+        match bind_one(model, described, &declared, &mut taken) {
+            Ok(function) => bound.push(function),
+            Err(error) => errors.push(error),
         }
-        let declaration = declared.iter().find(|function| function.c_name == name);
-        let declaration = declaration.ok_or(Error::DescribedUnknown { method, name })?;
-        bound.push(function(model, described, declaration)?);
     }
     // The plain variadic function is bound, in the only way in which it can be.
     let is_replaced = |function: &Function| {
@@ -64,7 +66,21 @@ pub(crate) fn bind(model: &mut Model, options: &Options) -> Result<()> {
     };
     model.functions.retain(|function| !is_replaced(function));
     model.functions.append(&mut bound);
-    Ok(())
+}
+
+fn bind_one(
+    model: &Model,
+    described: &Described,
+    declared: &[Function],
+    taken: &mut BTreeSet<String>,
+) -> Result<Function> {
+    let (method, name) = (described.method(), described.name().to_owned());
+    if !taken.insert(name.clone()) {
+        return Err(Error::NameTaken { method, name });
+    }
+    let declaration = declared.iter().find(|function| function.c_name == name);
+    let declaration = declaration.ok_or(Error::DescribedUnknown { method, name })?;
+    function(model, described, declaration)
 }
 
 fn function(model: &Model, described: &Described, declaration: &Function) -> Result<Function> {
@@ -105,6 +121,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         callee,
         guard: None,
         raises: false,
+        must_use: false,
         wrapping: None,
         docs: String::new(),
     }

@@ -124,7 +124,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// Wrappers do not fit the functions that they describe.
+    /// Wrappers and handles do not fit the functions that they describe.
     Wrappers {
         /// What is wrong, each with the header's line.
         problems: Vec<Problem>,
@@ -152,6 +152,11 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         error: std::io::Error,
+    },
+    /// Several mistakes in what the builder was told.
+    Several {
+        /// Each of them.
+        errors: Vec<Self>,
     },
     /// The generated Rust is not valid: a defect of this crate.
     Generated {
@@ -181,6 +186,10 @@ impl fmt::Display for Error {
                 out,
                 "`{name}` is no name for Rust: letters, digits and underscores, no keyword"
             ),
+            Self::Several { errors } => {
+                write!(out, "{} mistakes in what omniglot was told:", errors.len())?;
+                errors.iter().try_for_each(|error| write!(out, "\n- {error}"))
+            }
             Self::Region { message } => {
                 write!(out, "the library's .region(start, bytes) cannot be: {message}")
             }
@@ -224,6 +233,19 @@ fn write_header_error(
 }
 
 impl Error {
+    /// All errors as one, if there is any.
+    #[cfg(feature = "bindgen")]
+    pub(crate) fn all(mut errors: Vec<Self>) -> Result<()> {
+        match errors.pop() {
+            None => Ok(()),
+            Some(only) if errors.is_empty() => Err(only),
+            Some(last) => {
+                errors.push(last);
+                Err(Self::Several { errors })
+            }
+        }
+    }
+
     /// Messages about the builder's patterns and names.
     fn write_option_error(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -249,7 +271,9 @@ impl Error {
                 write!(out, ".{method}(\"{name}\", ...): the headers have no such {kind}")
             }
             Self::Wrappers { problems } => {
-                out.write_str(".wrap: what the wrappers describe is not what the headers have:")?;
+                out.write_str(
+                    ".wrap and .handle: what they describe is not what the headers have:",
+                )?;
                 problems.iter().try_for_each(|problem| write!(out, "\n{problem}"))
             }
             Self::NoBoolType { name } => write!(
@@ -354,21 +378,31 @@ impl std::error::Error for Error {
 
 /// Something of the header that is not bound, or bound in a lesser way, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Problem {
     /// The C item, such as `int printf(const char *, ...)`'s name `printf`.
     pub item: String,
+    /// Where the headers declare it: `FILE:LINE`.
+    pub place: Option<String>,
     /// Why.
     pub reason: String,
 }
 
 impl Problem {
     pub(crate) fn new(item: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { item: item.into(), reason: reason.into() }
+        Self { item: item.into(), place: None, reason: reason.into() }
+    }
+
+    pub(crate) fn at(self, place: Option<&String>) -> Self {
+        Self { place: place.cloned(), ..self }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(out, "{place}: ")?;
+        }
         write!(out, "{}: {}", self.item, self.reason)
     }
 }

@@ -1,6 +1,7 @@
 //! Sizes, alignments and the layout of call frames.
 
 use crate::model::{Definition, Parameter, Record, Shape, Type, Types};
+use crate::reasons;
 use crate::scalar::Target;
 
 /// A type's size and alignment in bytes.
@@ -43,15 +44,15 @@ impl Layouts<'_> {
         match self.types.get(name) {
             Some(Definition::Record(record)) => self.of_record(name, record),
             Some(Definition::Enum(definition)) => self.of(&Type::Scalar(definition.repr)),
-            Some(Definition::Opaque(_)) | None => Err(format!("{name} (only declared)")),
-            Some(Definition::Alias(_)) => Err(format!("{name} (defined by itself)")),
+            Some(Definition::Opaque(_)) | None => Err(reasons::only_declared(name)),
+            Some(Definition::Alias(_)) => Err(reasons::defined_by_itself(name)),
         }
     }
 
     fn of_record(&self, name: &str, record: &Record) -> Result<Layout, String> {
         match (&record.shape, record.fields.first()) {
             (Shape::Newtype { .. }, Some(field)) => self.of(&field.ty),
-            _ if record.size == 0 => Err(format!("{name} (without size)")),
+            _ if record.size == 0 => Err(reasons::without_size(name)),
             _ => Ok(Layout { size: record.size, align: record.align }),
         }
     }

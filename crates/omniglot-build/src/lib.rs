@@ -19,23 +19,59 @@
 //!
 //! # What is bound
 //!
-//! - Functions over integers, floats, `bool`, enums, pointers, function pointers, and
-//!   structs and unions by value or by pointer; also `static inline` ones.
+//! - Functions over integers of all sizes, floats, `bool`, enums, pointers, function
+//!   pointers, and structs and unions by value or by pointer; also `static inline` ones.
+//!   `long double`, complex numbers and the like, with which only C can calculate, pass
+//!   through as bytes (`c_long_double`). `noreturn` functions are bound as returning.
 //! - Enums as Rust enums: a value that the header does not name is an error, never a
-//!   Rust value. [`Library::newtype_enum`] and others choose otherwise.
-//! - Bit-fields: a method that reads each, and one that writes it.
+//!   Rust value.
+//! - Structs field by field, with a constant for each by which an address or a checked
+//!   reference is projected to the field (`Ptr::field`, `Ref::field`); bit-fields by a method
+//!   that reads each and one that writes it; unions by an accessor per field. `Debug` shows
+//!   no padding.
 //! - Constants, from macros and `const` variables; globals, to read and write.
 //! - Function pointer types, for callbacks and for calls by address; the library's own
-//!   functions as such pointers, by `fn_ptr("name")`.
-//! - What the user describes: variadic functions with certain parameters
-//!   ([`Library::variadic`]), macros as functions ([`Library::function_macro`]),
-//!   integers as booleans ([`Library::bool_type`]).
+//!   functions as such pointers, by `fn_ptr("name")`; sentinels by `FnPtr::from_addr`. A
+//!   struct of callbacks that the library keeps is an `omniglot::Table`.
+//! - The comments of the header, as documentation.
 //!
-//! [`Library::wrap`] gives functions signatures that read like Rust: slices, strings,
-//! results.
+//! `wchar_t`, `char16_t` and `char32_t` are integers.
 //!
-//! What cannot be bound (`va_list`, `long double`, …) is listed once, with the reason,
-//! as a warning of cargo; see also [`Library::preview`].
+//! # What the header says itself
+//!
+//! Functions whose parameters are annotated get a wrapper (see [`Wrapper`]), and the plain
+//! function the suffix `_raw`:
+//!
+//! | in the header | in Rust |
+//! |---|---|
+//! | `counted_by(n)`, `sized_by(n)`, also as `__counted_by(n)`, on a parameter | a slice; `n` is dropped. Through a pointer that is not `const` elements are copied both ways |
+//! | `counted_by_or_null(n)`, `sized_by_or_null(n)` | `Option` of a slice |
+//! | `_Nullable` | `Option` of what it is |
+//! | `_Nonnull`, `nonnull` | a sentence in the documentation; `.optional` is refused |
+//! | `warn_unused_result`, `nodiscard` | `#[must_use]` |
+//! | `malloc` | a sentence in the documentation |
+//!
+//! [`Library::wrap`] describes the rest, and wins. gcc's `access` and `alloc_size` are not
+//! seen, since clang, which reads the headers, does not keep them.
+//!
+//! # All methods of the builder
+//!
+//! | what | methods of [`Library`] |
+//! |---|---|
+//! | the library | [`new`](Library::new), [`instance_name`](Library::instance_name), [`header`](Library::header), [`include`](Library::include), [`define`](Library::define), [`clang_arg`](Library::clang_arg) |
+//! | what is linked | [`pkg_config`](Library::pkg_config), [`link`](Library::link), [`link_search`](Library::link_search), [`source`](Library::source) (C, or C++ with a C interface) |
+//! | what is bound | [`allowlist_function`](Library::allowlist_function), [`allowlist_type`](Library::allowlist_type), [`allowlist_var`](Library::allowlist_var), [`blocklist_function`](Library::blocklist_function), [`blocklist_type`](Library::blocklist_type) |
+//! | as which types | [`newtype_enum`](Library::newtype_enum), [`bitfield_enum`](Library::bitfield_enum), [`constified_enum`](Library::constified_enum), [`bool_type`](Library::bool_type) |
+//! | what C cannot say | [`variadic`](Library::variadic), [`function_macro`](Library::function_macro) |
+//! | how it reads | [`wrap`](Library::wrap) with a [`Wrapper`]: slices, strings, results; [`handle`](Library::handle) with a [`Handle`]: objects with an owner |
+//! | errors by `longjmp` | [`setjmp_guard`](Library::setjmp_guard), [`raise`](Library::raise) |
+//! | size and place | [`callback_slots`](Library::callback_slots), [`out_dir`](Library::out_dir), [`target`](Library::target) |
+//! | an image for a machine without a system | [`region`](Library::region), [`stack`](Library::stack), [`exchange`](Library::exchange), [`heap`](Library::heap) |
+//! | at last | [`generate`](Library::generate); [`preview`](Library::preview) and [`preview_linked`](Library::preview_linked), which write nothing |
+//!
+//! What cannot be bound (`va_list`, vectors by value, …) is listed with its line and the
+//! reason as warnings of cargo; what the build script gets wrong is one error with all
+//! mistakes.
 //!
 //! # Without libclang
 //!
@@ -52,11 +88,14 @@ mod c;
 mod check;
 mod compile;
 #[cfg(feature = "bindgen")]
+mod declared;
+#[cfg(feature = "bindgen")]
 mod described;
 #[cfg(feature = "bindgen")]
 mod docs;
 mod error;
 mod flat;
+mod handle;
 #[cfg(feature = "bindgen")]
 mod layout;
 #[cfg(feature = "bindgen")]
@@ -76,6 +115,7 @@ mod own;
 mod parse;
 mod paths;
 mod prebuilt;
+mod reasons;
 #[cfg(feature = "bindgen")]
 mod rust;
 mod scalar;
@@ -84,6 +124,7 @@ mod shims;
 mod wrapper;
 
 pub use error::{Error, Problem, Result};
+pub use handle::Handle;
 #[cfg(feature = "bindgen")]
 pub use library::{Library, Preview};
 pub use prebuilt::Prebuilt;

@@ -1,16 +1,19 @@
 //! The builder that build scripts use, and the steps of generation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::{env, thread};
 
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
+use crate::model::Model;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{
-    Bindings, Error, Problem, Result, Wrapper, c, check, lower, output, parse, paths, rust,
+    Bindings, Error, Handle, Problem, Result, Wrapper, c, check, lower, output, parse, paths,
+    reasons, rust,
 };
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
@@ -93,7 +96,9 @@ impl Library {
         self
     }
 
-    /// Compiles a C source into the image.
+    /// Compiles a C source into the image, or a C++ source (`.cc`, `.cpp`, `.cxx`) with a C
+    /// interface. A header for both declares its functions as `extern "C"` under
+    /// `#ifdef __cplusplus`.
     pub fn source(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.sources.push(file.into());
         self
@@ -152,6 +157,13 @@ impl Library {
     /// plain function gets the suffix `_raw`. See [`Wrapper`].
     pub fn wrap(mut self, wrapper: Wrapper) -> Self {
         self.options.wrappers.push(wrapper);
+        self
+    }
+
+    /// Gives the library's objects of one type an owner in Rust, which destroys them. See
+    /// [`Handle`].
+    pub fn handle(mut self, handle: Handle) -> Self {
+        self.options.handles.push(handle);
         self
     }
 
@@ -286,11 +298,14 @@ impl Library {
         let directory = output::directory(self.options.out_dir.as_deref())?;
         let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
-        if let Some(image) = bindings.image() {
-            let shims = directory.join(format!("{name}_shims.c"));
-            compile(&mut bindings, &link, &shims, &directory.join(image))?;
-        }
-        output::write(&directory.join(format!("{name}.rs")), &rust::generate(&bindings)?)?;
+        let rust = match bindings.image() {
+            Some(image) => {
+                let shims = directory.join(format!("{name}_shims.c"));
+                compile(&mut bindings, &link, &shims, &directory.join(image))?
+            }
+            None => rust::generate(&bindings)?,
+        };
+        output::write(&directory.join(format!("{name}.rs")), &rust)?;
         self.tell_cargo(&bindings, &included);
         Ok(())
     }
@@ -372,15 +387,23 @@ fn c_signature(text: &str) -> (String, String) {
 }
 
 /// Compiles the image; functions that cannot be called are left out.
-fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<()> {
+///
+/// The C compiler takes about as long as writing the Rust, which is the result: both run at
+/// the same time.
+fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<String> {
     let options = bindings.options.clone();
     let directory = shims.parent().unwrap_or(Path::new("."));
     let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
     let sources = compiler.sources()?;
     loop {
         output::write(shims, &c::generate(bindings))?;
-        match compiler.image(shims, &sources, image)? {
-            Outcome::Linked => return Ok(()),
+        let (linked, rust) = thread::scope(|scope| {
+            let linking = scope.spawn(|| compiler.image(shims, &sources, image));
+            let rust = rust::generate(bindings);
+            (linking.join().unwrap_or_else(|panic| resume_unwind(panic)), rust)
+        });
+        match linked? {
+            Outcome::Linked => return rust,
             Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
         }
     }
@@ -389,16 +412,18 @@ fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> 
 /// Removes the functions and globals whose shims do not compile or link.
 fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -> Result<()> {
     let mut problems = Vec::new();
+    let places = bindings.model.places.clone();
     let mut is_uncallable = |item: &str, shim: &Shim<'_>, inner: &[String]| {
         let name = shim.name();
         let found = uncallable.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
         found.is_some_and(|(_, reason)| {
-            problems.push(Problem::new(item, format!("not bound: {reason}")));
+            let problem = Problem::new(item, reasons::not_bound(reason));
+            problems.push(problem.at(places.get(item)));
             true
         })
     };
-    let model = &mut bindings.model;
-    model.functions.retain(|function| {
+    let Model { functions, globals, .. } = &mut bindings.model;
+    functions.retain(|function| {
         let name = &function.c_name;
         // A large static inline function is called by its shim, not part of it.
         let inner = [
@@ -412,23 +437,32 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
         .map(|prefix| format!("{prefix}{name}"));
         !is_uncallable(name, &Shim::Call(function), &inner)
     });
-    model.globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));
+    globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));
     if problems.is_empty() {
         let reasons: Vec<String> =
             uncallable.iter().map(|(function, reason)| format!("{function}: {reason}")).collect();
         return Err(Error::Link { output: reasons.join("\n") });
     }
     bindings.problems.append(&mut problems);
-    check::check_raises(&bindings.model, &bindings.options)
+    check::check_needed(&bindings.model, &bindings.options)
 }
 
 /// One line per reason, with everything that it is the reason for.
 fn summary(problems: &[Problem]) -> Vec<String> {
-    let mut items: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut items: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for problem in problems {
-        items.entry(&problem.reason).or_default().push(&problem.item);
+        items.entry(&problem.reason).or_default().push(with_line(problem));
     }
     items.iter().map(|(reason, items)| format!("{}: {reason}", items.join(", "))).collect()
+}
+
+/// `printf (stdio.h:356)`
+fn with_line(problem: &Problem) -> String {
+    let place = problem.place.as_deref().map(Path::new).and_then(Path::file_name);
+    match place {
+        Some(place) => format!("{} ({})", problem.item, place.display()),
+        None => problem.item.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -440,6 +474,8 @@ mod tests {
         let problems = [("a", "variadic"), ("b", "too wide"), ("c", "variadic")]
             .map(|(item, reason)| Problem::new(item, reason));
         assert_eq!(summary(&problems), ["b: too wide", "a, c: variadic"]);
+        let placed = problems.map(|problem| problem.at(Some(&"/usr/include/x.h:3".to_owned())));
+        assert_eq!(summary(&placed), ["b (x.h:3): too wide", "a (x.h:3), c (x.h:3): variadic"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
+use crate::declared::Declared;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 
@@ -17,8 +18,12 @@ pub(crate) struct Model {
     pub(crate) constants: Vec<Constant>,
     pub(crate) signatures: Vec<Signature>,
     pub(crate) types: Types,
+    /// Types whose objects handles own.
+    pub(crate) handles: Vec<Owned>,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
+    /// What clang says of functions, by their C names.
+    pub(crate) declared: BTreeMap<String, Declared>,
     /// Where functions are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
     /// The names of macros, which C replaces wherever they stand.
@@ -79,6 +84,17 @@ impl Types {
             _ => None,
         }
     }
+}
+
+/// A type whose objects the host can own.
+#[derive(Clone, Debug)]
+pub(crate) struct Owned {
+    /// The handle's Rust name.
+    pub(crate) name: String,
+    /// The type, its typedefs looked through.
+    pub(crate) ty: String,
+    /// The C name of the function that destroys one.
+    pub(crate) destructor: String,
 }
 
 /// A C type.
@@ -215,6 +231,8 @@ pub(crate) struct Function {
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,
+    /// Whether the header says that the result must not be dropped unseen.
+    pub(crate) must_use: bool,
     /// The wrapper that takes the function's name.
     pub(crate) wrapping: Option<Wrapping>,
     pub(crate) docs: String,
@@ -230,6 +248,8 @@ pub(crate) struct Wrapping {
     pub(crate) status: Option<Status>,
     /// The result is a C string of at most so many bytes.
     pub(crate) text_limit: Option<u64>,
+    /// The result is a new object, which a handle owns.
+    pub(crate) makes: bool,
 }
 
 /// What a wrapped function's parameter is for.
@@ -237,6 +257,8 @@ pub(crate) struct Wrapping {
 pub(crate) enum Role {
     /// The wrapper's parameter too.
     Plain,
+    /// A pointer that can be null: `Option` of one.
+    Nullable,
     Slice {
         direction: Direction,
         element: Type,
@@ -257,6 +279,8 @@ pub(crate) enum Role {
     /// A pointer to a result.
     Out {
         value: Type,
+        /// The result is a new object, which a handle owns.
+        owned: bool,
     },
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 use crate::flat::Memory;
-use crate::{Error, Result, Wrapper};
+use crate::{Error, Handle, Result, Wrapper};
 
 /// Everything that the builder collects.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
     pub(crate) wrappers: Vec<Wrapper>,
+    pub(crate) handles: Vec<Handle>,
     pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,
@@ -133,22 +134,22 @@ impl Options {
     /// Finds what is wrong with the options before anything is run.
     #[cfg(feature = "bindgen")]
     pub(crate) fn check(&self) -> Result<()> {
+        let mut errors = Vec::new();
         if self.headers.is_empty() {
-            return Err(Error::NoHeader);
+            errors.push(Error::NoHeader);
         }
         let described = self.described.iter().map(|described| described.name().to_owned());
-        for name in [self.name.clone(), self.instance()].into_iter().chain(described) {
-            if !crate::names::is_ident(&name) {
-                return Err(Error::Name { name });
-            }
-        }
-        for pattern in &self.patterns {
-            whole_name(pattern.purpose.method(), &pattern.text)?;
-        }
-        for guard in &self.guards {
-            whole_name("setjmp_guard", &guard.pattern)?;
-        }
-        self.check_sources()
+        let handles = self.handles.iter().map(Handle::rust_name);
+        let names = [self.name.clone(), self.instance()].into_iter().chain(described);
+        let wrong = names.chain(handles).filter(|name| !crate::names::is_ident(name));
+        errors.extend(wrong.map(|name| Error::Name { name }));
+        let patterns =
+            self.patterns.iter().map(|pattern| (pattern.purpose.method(), &pattern.text));
+        let guards = self.guards.iter().map(|guard| ("setjmp_guard", &guard.pattern));
+        let wrong = patterns.chain(guards);
+        errors.extend(wrong.filter_map(|(method, pattern)| whole_name(method, pattern).err()));
+        errors.extend(self.check_sources().err());
+        Error::all(errors)
     }
 
     /// Checks that the user's C sources are there.

@@ -12,6 +12,7 @@ use bindgen::callbacks::{
 };
 use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, RustTarget};
 
+use crate::declared::{self, Declared};
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
 use crate::{Error, Result, described, flat, names, own, paths};
@@ -32,11 +33,13 @@ pub(crate) struct Parsed {
     pub(crate) macros: BTreeSet<String>,
     /// Every file that was included.
     pub(crate) included: BTreeSet<PathBuf>,
+    /// What clang says of functions.
+    pub(crate) declared: BTreeMap<String, Declared>,
 }
 
 /// Reads the headers for a target.
 pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) -> Result<Parsed> {
-    clang_sys::load().map_err(|message| Error::LibclangMissing { message })?;
+    let declared = declared::read(&declarations(options), &clang_args(options, includes, target))?;
     let found = Rc::new(RefCell::new(Found::default()));
     // Without `static`, bindgen takes static inline functions for ordinary ones;
     // the shims are compiled with the real header and can call them.
@@ -53,7 +56,7 @@ pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) ->
         .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
     let found = found.take();
     let Found { untagged, renamed, tags, places, macros, included } = found;
-    Ok(Parsed { file, untagged, renamed, tags, places, macros, included })
+    Ok(Parsed { file, untagged, renamed, tags, places, macros, included, declared })
 }
 
 /// Runs bindgen, which may panic.
@@ -84,6 +87,7 @@ fn builder(
         .header_contents("omniglot_end.h", "")
         .header_contents("omniglot_headers.h", &include_lines(options))
         .clang_args(clang_args(options, includes, target))
+        .clang_args(declared::ignoring())
         .use_core()
         .generate_cstr(true)
         .generate_inline_functions(true)
@@ -138,6 +142,12 @@ pub(crate) fn include_lines(options: &Options) -> String {
     options.headers.iter().map(|header| format!("#include \"{header}\"\n")).collect()
 }
 
+/// The headers, and what the user declares in their words.
+fn declarations(options: &Options) -> String {
+    let described = described::files(options).map(|(_, declaration)| declaration);
+    include_lines(options) + &described.collect::<String>()
+}
+
 fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
     let mut arguments = vec![
         format!("--target={}", target.clang()),
@@ -168,6 +178,15 @@ struct Found {
 struct Callbacks {
     found: Rc<RefCell<Found>>,
     reserved: Vec<String>,
+}
+
+impl Callbacks {
+    /// Remembers where something is declared.
+    fn found_at(&self, name: &str, location: Option<&SourceLocation>) {
+        if let Some(SourceLocation { line, file_name: Some(file), .. }) = location {
+            self.found.borrow_mut().places.insert(name.to_owned(), format!("{file}:{line}"));
+        }
+    }
 }
 
 impl ParseCallbacks for Callbacks {
@@ -201,15 +220,17 @@ impl ParseCallbacks for Callbacks {
             | DiscoveredItem::Union { final_name, original_name } => (final_name, original_name),
             DiscoveredItem::Enum { final_name } => (final_name, None),
             DiscoveredItem::Function { final_name } => {
-                if let Some(SourceLocation { line, file_name: Some(file), .. }) = location {
-                    let name = names::in_c(&final_name).to_owned();
-                    self.found.borrow_mut().places.insert(name, format!("{file}:{line}"));
-                }
+                self.found_at(names::in_c(&final_name), location);
+                return;
+            }
+            DiscoveredItem::Alias { alias_name, .. } => {
+                self.found_at(names::in_c(&alias_name), location);
                 return;
             }
             _ => return,
         };
         let name = name.replace("__bindgen_ty_", "_anonymous_");
+        self.found_at(names::in_c(&name), location);
         let Some(word) = location.and_then(word_at) else { return };
         let mut found = self.found.borrow_mut();
         if matches!(word.as_str(), "struct" | "union" | "enum") {

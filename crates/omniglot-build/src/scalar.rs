@@ -22,7 +22,7 @@ const fn scalar(rust: &'static str, c: &'static str, width: Width, signed: bool)
     Scalar { rust, c, width, signed }
 }
 
-static SCALARS: [Scalar; 25] = [
+static SCALARS: [Scalar; 27] = [
     scalar("bool", "_Bool", Width::Bytes(1), false),
     scalar("u8", "uint8_t", Width::Bytes(1), false),
     scalar("i8", "int8_t", Width::Bytes(1), true),
@@ -32,6 +32,8 @@ static SCALARS: [Scalar; 25] = [
     scalar("i32", "int32_t", Width::Bytes(4), true),
     scalar("u64", "uint64_t", Width::Bytes(8), false),
     scalar("i64", "int64_t", Width::Bytes(8), true),
+    scalar("u128", "unsigned __int128", Width::Bytes(16), false),
+    scalar("i128", "__int128", Width::Bytes(16), true),
     scalar("usize", "size_t", Width::Pointer, false),
     scalar("isize", "ptrdiff_t", Width::Pointer, true),
     scalar("f32", "float", Width::Bytes(4), true),
@@ -70,7 +72,11 @@ impl Scalar {
 
     /// The alignment in bytes.
     pub(crate) fn align(&self, target: &Target) -> u64 {
-        self.size(target).min(target.max_align)
+        match self.size(target) {
+            // Where C has integers of this size at all, they are aligned to it.
+            16 => 16,
+            size => size.min(target.max_align),
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl Wrapper {
         self.role(parameter, RoleOption::Out)
     }
 
-    /// A slice or string for which C takes a null pointer too: `Option`.
+    /// A slice, string or other pointer for which C takes null too: `Option`.
     pub fn optional(mut self, parameter: impl Into<String>) -> Self {
         self.optional.push(parameter.into());
         self
@@ -179,7 +179,12 @@ impl Wrapper {
         self
     }
 
-    fn slice(self, pointer: impl Into<String>, direction: Direction, len: Length) -> Self {
+    pub(crate) fn slice(
+        self,
+        pointer: impl Into<String>,
+        direction: Direction,
+        len: Length,
+    ) -> Self {
         self.role(pointer, RoleOption::Slice { direction, len })
     }
 

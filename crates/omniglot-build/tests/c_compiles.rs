@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use omniglot_build::Library;
-use support::{described, guarded, headers, library, wrapped};
+use support::{described, guarded, handles, headers, library, wrapped};
 
 /// Compiles the C of a library with every warning an error.
 fn compile(compiler: &str, name: &str, library: &Library) {
@@ -56,6 +56,8 @@ fn every_header_of_the_snapshots_compiles() {
         compile(compiler, "wrappers", &wrapped());
         let booleans = library("booleans").bool_type("gboolean").bool_type("flag_t");
         compile(compiler, "booleans", &booleans);
+        compile(compiler, "handles", &handles());
+        compile(compiler, "numbers", &library("numbers").allowlist_function("precise|wide|spin"));
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-use omniglot_build::{Error, Library, Problem, Wrapper};
+use omniglot_build::{Error, Handle, Library, Problem, Wrapper};
 use support::library;
 
 /// A library with one header and one C source in a directory of its own.
@@ -159,6 +159,65 @@ fn patterns_that_match_nothing() {
     assert_says(&said, &["no function that the pattern matches has a parameter"]);
 }
 
+/// All mistakes of a build script at once.
+#[test]
+fn several_mistakes() {
+    let said = message(
+        library("guards")
+            .allowlist_function("writer_.*")
+            .bool_type("no_such_type")
+            .raise("reader_explode")
+            .function_macro("CUBE", "int (int x)")
+            .preview(),
+    );
+    assert_says(
+        &said,
+        &[
+            "4 mistakes in what omniglot was told:",
+            "\n- .allowlist_function(\"writer_.*\") matches nothing",
+            "\n- .bool_type(\"no_such_type\")",
+            "\n- .raise(\"reader_explode\")",
+            "\n- .function_macro(\"CUBE\", ...)",
+        ],
+    );
+    let said = message(Library::new("1x").allowlist_type("(").preview());
+    assert_says(
+        &said,
+        &["\n- omniglot was given no header", "\n- `1x` is no name", "\n- .allowlist_type"],
+    );
+}
+
+/// What handles describe that the header does not have, with its line.
+#[test]
+fn handles_that_do_not_fit() {
+    let handle = |ty: &str| Handle::of(ty).constructor("archive_new").destructor("archive_close");
+    let said = |handle| message(library("handles").handle(handle).preview());
+    assert_says(&said(handle("int")), &["int: no handle: the headers declare no struct"]);
+    assert_says(&said(Handle::of("archive")), &["archive: no handle without the function"]);
+    assert_says(
+        &said(handle("entry")),
+        &["handles.h:10: archive_close: no destructor of `entry`: it must take its address"],
+    );
+    assert_says(
+        &said(Handle::of("archive").destructor("gone")),
+        &["gone: the headers declare no such function"],
+    );
+    assert_says(
+        &said(handle("archive").constructor("entry_free")),
+        &["handles.h:11: entry_free: neither its result nor exactly one parameter gives"],
+    );
+    let twice = library("handles").handle(handle("archive")).handle(handle("archive_s"));
+    assert_says(&message(twice.preview()), &["archive_s: no handle: the type"]);
+}
+
+/// What a header says itself, the build script cannot contradict.
+#[test]
+fn optional_although_never_null() {
+    let wrapper = Wrapper::function("compare").in_c_str("left").optional("left");
+    let said = message(library("annotations").wrap(wrapper).preview());
+    assert_says(&said, &["annotations.h:18: compare: `left` cannot be optional: the header says"]);
+}
+
 #[test]
 fn raise_of_an_unknown_function() {
     let said = message(library("guards").raise("reader_explode").preview());
@@ -204,7 +263,7 @@ fn wrappers_that_do_not_fit() {
             "codec_read: there is no status that `codec_name` could explain",
             "wrappers.h:13: mix: its result is no integer or enum",
             "mix: its result is no `char *`",
-            "mix: `count` can be optional only as a slice or string",
+            "mix: `count` can be optional only as a pointer, slice or string",
             "gone: the headers declare no such function",
             "wrappers.h:16: reason: its result is no integer or enum",
         ],
@@ -274,6 +333,9 @@ fn macros_that_do_not_compile_are_left_out() {
 fn problems_are_listed_once() {
     let problems = library("unbindable").preview().unwrap().problems;
     let items: Vec<&str> = problems.iter().map(|Problem { item, .. }| item.as_str()).collect();
-    assert_eq!(items, ["by_value", "precise", "print", "spin", "vprint", "wide"]);
-    assert!(problems.iter().all(|problem| problem.reason.starts_with("not bound: ")));
+    assert_eq!(
+        items,
+        ["by_line", "by_value", "logger", "print", "quadruple", "struct precise", "vprint"]
+    );
+    assert!(problems.iter().all(|problem| problem.place.is_some()), "{problems:#?}");
 }

@@ -5,15 +5,16 @@ mod support;
 use omniglot_build::{Library, Preview};
 use support::library;
 
-/// The Rust, the C, and what is not bound; or the error.
+/// The Rust, the C, and what is not bound; or the error. Without the checkout's path.
 fn text(library: &Library) -> String {
-    match library.preview() {
+    let said = match library.preview() {
         Ok(Preview { rust, c, problems, .. }) => {
             let problems = problems.iter().map(|problem| format!("{problem}\n"));
             format!("{rust}\n{c}\n{}", problems.collect::<String>())
         }
         Err(error) => error.to_string(),
-    }
+    };
+    said.replace(&format!("{}/", support::headers().display()), "")
 }
 
 macro_rules! snapshot {
@@ -78,6 +79,16 @@ fn wrappers() {
 }
 
 #[test]
+fn handles() {
+    snapshot!(support::handles());
+}
+
+#[test]
+fn annotations() {
+    snapshot!(library("annotations"));
+}
+
+#[test]
 fn guards() {
     snapshot!(support::guarded());
 }
@@ -90,6 +101,11 @@ fn constants() {
 #[test]
 fn names() {
     snapshot!(library("names"));
+}
+
+#[test]
+fn numbers() {
+    snapshot!(library("numbers").allowlist_function("precise|spin|wide|next"));
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
     pub(crate) description: &'static Description,
     #[cfg(feature = "alloc")]
     pub(crate) deferred: Arc<crate::callback::Deferred>,
+    #[cfg(feature = "alloc")]
+    pub(crate) destructors: Arc<crate::handle::Destructors>,
     #[cfg(feature = "std")]
     pub(crate) boxes: crate::boxed::Boxes,
 }
@@ -63,6 +65,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
             description,
             #[cfg(feature = "alloc")]
             deferred: Arc::default(),
+            #[cfg(feature = "alloc")]
+            destructors: Arc::default(),
             #[cfg(feature = "std")]
             boxes: parts.boxes,
             runtime,
@@ -123,6 +127,7 @@ impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
         #[cfg(feature = "alloc")]
         {
             self.deferred = Arc::default();
+            self.destructors = Arc::default();
         }
         #[cfg(feature = "std")]
         {

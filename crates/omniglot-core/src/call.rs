@@ -9,12 +9,19 @@ pub const MAX_DEPTH: u32 = 64;
 
 /// Calls a shim with a frame, which then holds what the shim left there.
 ///
-/// Generated functions come through here.
+/// Generated functions come through here. Destructors of dropped handles run first.
 ///
 /// # Errors
 /// Whatever ended the call other than a return; [`Error::NonLocalExit`] if a
 /// guarded function was left by `longjmp`.
 pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
+    #[cfg(feature = "alloc")]
+    crate::handle::run_destructors(api);
+    call_now(api, shim, frame)
+}
+
+/// A call and nothing else.
+pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     let base = api.base_mut();
     let mark = base.state.stack.mark();
     let (entry, arguments) = base.prepare(shim, frame)?;

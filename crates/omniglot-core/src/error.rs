@@ -221,6 +221,11 @@ pub enum Error {
         /// What the library says of it; empty if nothing.
         message: Text,
     },
+    /// The library gave a null pointer where it should give an object.
+    Null {
+        /// The object's type.
+        type_name: &'static str,
+    },
     /// Every protection key is in use.
     NoKeyLeft,
     /// The library could not be loaded.
@@ -404,6 +409,9 @@ impl fmt::Display for Error {
                 write!(out, "{function} failed with status {code}")?;
                 let text = message.as_str();
                 if text.is_empty() { Ok(()) } else { write!(out, ": {text}") }
+            }
+            Self::Null { type_name } => {
+                write!(out, "the library gave no {type_name}: the pointer is null")
             }
             Self::NoKeyLeft => out.write_str("every protection key is in use"),
             Self::Load(text) => write!(out, "the library could not be loaded: {text}"),

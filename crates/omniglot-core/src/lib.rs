@@ -50,6 +50,8 @@ mod callback;
 mod error;
 mod foreign;
 mod frame;
+#[cfg(feature = "alloc")]
+mod handle;
 mod heap;
 mod instance;
 mod library;
@@ -59,6 +61,8 @@ mod runtime;
 mod scope;
 mod slots;
 mod strings;
+#[cfg(feature = "std")]
+mod table;
 mod text;
 mod view;
 mod wrapping;
@@ -76,6 +80,8 @@ pub use callback::{Answer, Escape, Raise, Signature, with_callback};
 pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
 pub use foreign::{Bits, Foreign, encode_field, explain_field};
 pub use frame::{Frame, HEADER_SIZE};
+#[cfg(feature = "alloc")]
+pub use handle::{Handle, MAX_DESTRUCTOR_FRAME, Object};
 pub use heap::{free, malloc};
 #[doc(hidden)]
 pub use instance::OwnedApi;
@@ -84,6 +90,8 @@ pub use library::{BUILTIN_SHIMS, Description, Library};
 pub use memory::Window;
 pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime};
 pub use scope::{Scope, scope};
+#[cfg(feature = "std")]
+pub use table::{Entries, Table};
 pub use text::Text;
 #[cfg(feature = "alloc")]
 pub use view::Unvalidated;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use omniglot::{Answer, Ptr, Scope, Signature, Text};
 
 use crate::expat::{
-    Api, Expat, XML_CharacterDataHandler, XML_EndElementHandler, XML_ParserStruct,
+    Api, Expat, Parser, XML_CharacterDataHandler, XML_EndElementHandler, XML_ParserStruct,
     XML_StartElementHandler, XML_Status,
 };
 use crate::tree::{Element, Growing};
@@ -51,12 +51,10 @@ impl Reader {
     pub fn read(&mut self, document: &[u8]) -> Result<Element> {
         let shared = RefCell::new(Shared::default());
         self.expat.scope(|scope| {
+            // Dropped at the end, it is freed by the next document's first call.
             let parser = open(scope)?;
-            listen(scope, parser, &shared)?;
-            let outcome = parse(scope, parser, document, &shared);
-            let freed = scope.XML_ParserFree(parser);
-            // What ended the instance is the cause, that it cannot free any more is not.
-            Ok(outcome.and(freed.map_err(Error::from)))
+            listen(scope, parser.as_ptr(), &shared)?;
+            Ok(parse(scope, parser.as_ptr(), document, &shared))
         })??;
         shared.into_inner().tree.finish()
     }
@@ -70,11 +68,11 @@ struct Shared {
     error: Option<Error>,
 }
 
-fn open(scope: &mut Scope<'_, '_, Api>) -> omniglot::Result<Ptr<XML_ParserStruct>> {
+fn open(scope: &mut Scope<'_, '_, Api>) -> omniglot::Result<Parser> {
     let parser = scope.XML_ParserCreate(Ptr::null())?;
     // expat's hash tables need a secret, and where it is it gets no random numbers.
     let secret = RandomState::new().hash_one("expat") | 1;
-    scope.XML_SetHashSalt(parser, secret)?;
+    scope.XML_SetHashSalt(&parser, secret)?;
     Ok(parser)
 }
 

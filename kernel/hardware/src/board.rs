@@ -8,7 +8,9 @@ use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 
 use crate::clock::Clock;
+use crate::entropy::Entropy;
 use crate::finisher::Finisher;
+use crate::guard;
 use crate::hart::Hart;
 use crate::interrupts::{self, Idle};
 use crate::memory::Regions;
@@ -41,6 +43,8 @@ pub struct Board {
     pub regions: Regions,
     /// The disk, if QEMU was started with one.
     pub disk: Option<Disk>,
+    /// The source of random numbers, if QEMU was started with one.
+    pub entropy: Option<Entropy>,
     /// The network card, if QEMU was started with one.
     pub network: Option<NetworkCard>,
 }
@@ -50,6 +54,7 @@ impl Board {
     #[must_use]
     pub fn take() -> Option<Self> {
         let mut buffers = Some(BUFFERS.try_take()?);
+        guard::close();
         let mut board = Self {
             uart: Uart::new(),
             clock: Clock::new(),
@@ -59,6 +64,7 @@ impl Board {
             // SAFETY: once, as the buffers are taken once.
             regions: unsafe { Regions::new() },
             disk: None,
+            entropy: None,
             network: None,
         };
         for number in 0..VIRTIO_COUNT {
@@ -77,8 +83,10 @@ impl Board {
         let Ok(transport) = (unsafe { MmioTransport::new(header, VIRTIO_SIZE) }) else { return };
         match transport.device_type() {
             DeviceType::Block => self.disk = Disk::new(transport),
+            DeviceType::EntropySource => self.entropy = Entropy::new(transport),
             DeviceType::Network => {
-                self.network = buffers.take().and_then(|buffers| NetworkCard::new(transport, buffers));
+                self.network =
+                    buffers.take().and_then(|buffers| NetworkCard::new(transport, buffers));
             }
             _ => {}
         }

@@ -42,15 +42,27 @@ impl Clock {
     }
 }
 
+/// When the timer interrupt comes next. As [`wake_at`].
+pub(crate) fn next() -> u64 {
+    let [low, high] = compare();
+    u64::from(high.read()) << 32 | u64::from(low.read())
+}
+
 /// Has the timer interrupt come at a time. For the interrupt handler, and before interrupts
 /// are on (invariant 1).
 pub(crate) fn wake_at(time: u64) {
-    // SAFETY: the lower half of the comparison register (invariant 2).
-    let low = unsafe { Register::<u32>::new(COMPARE) };
-    // SAFETY: its upper half (invariant 2).
-    let high = unsafe { Register::<u32>::new(COMPARE + 4) };
+    let [low, high] = compare();
     // Never a time between the old and the new one (privileged specification, 3.2.1).
     high.write(u32::MAX);
     low.write(time as u32);
     high.write((time >> 32) as u32);
+}
+
+/// The two halves of the comparison register.
+const fn compare() -> [Register<u32>; 2] {
+    // SAFETY: the lower half of the comparison register (invariant 2).
+    let low = unsafe { Register::<u32>::new(COMPARE) };
+    // SAFETY: its upper half (invariant 2).
+    let high = unsafe { Register::<u32>::new(COMPARE + 4) };
+    [low, high]
 }

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use riscv::interrupt::Interrupt;
 use riscv::register::mie;
 
-use crate::clock::{Clock, TICKS_PER_SECOND, wake_at};
+use crate::clock::{Clock, TICKS_PER_SECOND, next, wake_at};
 use crate::plic;
 
 /// How often the timer ticks: often enough for time limits and protocols.
@@ -35,7 +35,8 @@ pub(crate) fn start() {
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
 fn tick() {
     COUNT.store(ticks().wrapping_add(1), Ordering::Relaxed);
-    wake_at(Clock::new().now() + TICKS);
+    // From when it should have come, so that being late is made up for.
+    wake_at(next() + TICKS);
 }
 
 /// A device wants something. The main loop will see; until it sleeps again, no more of this.

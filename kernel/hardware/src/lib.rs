@@ -24,7 +24,9 @@
 mod board;
 mod clock;
 mod dma;
+mod entropy;
 mod finisher;
+mod guard;
 mod hart;
 mod interrupts;
 pub mod memory;
@@ -37,6 +39,7 @@ mod uart;
 
 pub use board::Board;
 pub use clock::{Clock, TICKS_PER_SECOND};
+pub use entropy::Entropy;
 pub use finisher::{Finisher, Outcome};
 pub use hart::Hart;
 pub use interrupts::{Idle, ticks};

@@ -3,11 +3,11 @@
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// The first address.
-    pub start: u32,
+    pub(crate) start: u32,
     /// How many bytes there are.
-    pub len: u32,
+    pub(crate) len: u32,
 }
 
 /// The end of the kernel's own memory (`memory.x`).
@@ -16,15 +16,15 @@ const FOREIGN: u32 = 0x8200_0000;
 const END: u32 = 0x8800_0000;
 
 /// Hashes, encryption, key exchange, signatures.
-pub const MONOCYPHER: Range = Range { start: FOREIGN, len: 256 << 10 };
+pub(crate) const MONOCYPHER: Range = Range { start: FOREIGN, len: 256 << 10 };
 /// Signatures over NIST's curves.
-pub const MICRO_ECC: Range = after(MONOCYPHER, 128 << 10);
+pub(crate) const MICRO_ECC: Range = after(MONOCYPHER, 128 << 10);
 /// The file system.
-pub const LITTLEFS: Range = after(MICRO_ECC, 256 << 10);
+pub(crate) const LITTLEFS: Range = after(MICRO_ECC, 256 << 10);
 /// TCP/IP.
-pub const LWIP: Range = after(LITTLEFS, 1 << 20);
+pub(crate) const LWIP: Range = after(LITTLEFS, 1 << 20);
 /// Decompression.
-pub const ZLIB: Range = after(LWIP, 512 << 10);
+pub(crate) const ZLIB: Range = after(LWIP, 512 << 10);
 
 /// The range of `len` bytes that follows another: so no two overlap.
 const fn after(before: Range, len: u32) -> Range {

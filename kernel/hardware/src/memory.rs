@@ -5,7 +5,7 @@
 use omniglot_pmp::ForeignRegion;
 
 #[path = "map.rs"]
-pub mod map;
+mod map;
 
 use map::Range;
 

@@ -46,6 +46,7 @@ impl Disk {
         self.check(sector, bytes.len())?;
         for (number, part) in bytes.chunks_exact_mut(SECTOR).enumerate() {
             let read = self.device.read_blocks(sector + number, &mut self.bounce);
+            self.acknowledge();
             read.map_err(|_| DiskError)?;
             part.copy_from_slice(&self.bounce);
         }
@@ -61,6 +62,7 @@ impl Disk {
         for (number, part) in bytes.chunks_exact(SECTOR).enumerate() {
             self.bounce.copy_from_slice(part);
             let written = self.device.write_blocks(sector + number, &self.bounce);
+            self.acknowledge();
             written.map_err(|_| DiskError)?;
         }
         Ok(())
@@ -71,11 +73,13 @@ impl Disk {
     /// # Errors
     /// If the device says so.
     pub fn flush(&mut self) -> Result<(), DiskError> {
-        self.device.flush().map_err(|_| DiskError)
+        let flushed = self.device.flush();
+        self.acknowledge();
+        flushed.map_err(|_| DiskError)
     }
 
-    /// Takes note of the device's interrupt.
-    pub fn acknowledge(&mut self) {
+    /// Takes note of the device's interrupt, which nobody waits for.
+    fn acknowledge(&mut self) {
         let _ = self.device.ack_interrupt();
     }
 

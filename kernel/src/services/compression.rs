@@ -5,9 +5,7 @@ use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
 use crate::domain::{Domain, Failure, Runtime};
-use crate::foreign::zlib::{
-    Api, Z_NO_FLUSH, Z_OK, Z_STREAM_END, Zlib, z_stream, z_stream_s,
-};
+use crate::foreign::zlib::{Api, Z_NO_FLUSH, Z_OK, Z_STREAM_END, Zlib, z_stream, z_stream_s};
 
 /// How much goes in and comes out at a time.
 const CHUNK: usize = 16 << 10;

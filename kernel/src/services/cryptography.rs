@@ -62,7 +62,16 @@ impl Cryptography {
                 let (key, nonce) = (scope.copy_in(key)?, scope.copy_in(nonce)?);
                 let (context, mac) = (scope.copy_in(context)?, scope.zeroed::<u8>(16)?);
                 let (len, context_len) = (message.len(), context.len());
-                scope.crypto_aead_lock(output, mac, key, nonce, context, context_len, message, len)?;
+                scope.crypto_aead_lock(
+                    output,
+                    mac,
+                    key,
+                    nonce,
+                    context,
+                    context_len,
+                    message,
+                    len,
+                )?;
                 scope.read_into(output, sealed)?;
                 array(scope, mac)
             })
@@ -87,8 +96,16 @@ impl Cryptography {
                 let (key, nonce) = (scope.copy_in(key)?, scope.copy_in(nonce)?);
                 let (context, mac) = (scope.copy_in(context)?, scope.copy_in(mac)?);
                 let (len, context_len) = (sealed.len(), context.len());
-                let status = scope
-                    .crypto_aead_unlock(output, mac, key, nonce, context, context_len, sealed, len)?;
+                let status = scope.crypto_aead_unlock(
+                    output,
+                    mac,
+                    key,
+                    nonce,
+                    context,
+                    context_len,
+                    sealed,
+                    len,
+                )?;
                 if status == 0 {
                     scope.read_into(output, message)?;
                 }

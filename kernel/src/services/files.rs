@@ -232,11 +232,9 @@ fn with_callbacks<T>(
         api.read_into(from, bytes)?;
         Ok(status(borrow(device, |device| device.program(block, offset as usize, bytes))))
     };
-    let mut erase = |_: &mut Api<Runtime>, (_, block)| {
-        Ok(status(borrow(device, |device| device.erase(block))))
-    };
-    let mut sync =
-        |_: &mut Api<Runtime>, (_,)| Ok(status(borrow(device, |device| device.sync())));
+    let mut erase =
+        |_: &mut Api<Runtime>, (_, block)| Ok(status(borrow(device, |device| device.erase(block))));
+    let mut sync = |_: &mut Api<Runtime>, (_,)| Ok(status(borrow(device, |device| device.sync())));
     api.with_callback::<lfs_config_read_fn, _>(&mut read, |api, read| {
         api.with_callback::<lfs_config_prog_fn, _>(&mut prog, |api, prog| {
             api.with_callback::<lfs_config_erase_fn, _>(&mut erase, |api, erase| {
@@ -379,7 +377,7 @@ fn entries(
         let info = scope.read(place)?;
         let mut name = [0; NAME];
         for (to, from) in name.iter_mut().zip(info.name) {
-            *to = from as u8;
+            *to = from;
         }
         let name = CStr::from_bytes_until_nul(&name).map(CStr::to_bytes).unwrap_or(&name);
         let is_directory = info.type_ == lfs_type::LFS_TYPE_DIR as u8;

@@ -83,12 +83,14 @@ struct Functions {
 }
 
 impl State {
-    const NEW: Self = Self {
-        started: None,
-        connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
-        icmp: Ptr::null(),
-        ping: Cell::new(Ping::NONE),
-    };
+    const fn new() -> Self {
+        Self {
+            started: None,
+            connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
+            icmp: Ptr::null(),
+            ping: Cell::new(Ping::NONE),
+        }
+    }
 
     /// The connection that lwIP says an event is about.
     fn connection(&self, argument: Ptr<Void>) -> Option<&Cell<Connection>> {
@@ -103,7 +105,7 @@ impl Network {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion, addresses: Addresses) -> Self {
-        Self { domain: Domain::start(hart, region), state: State::NEW, addresses }
+        Self { domain: Domain::start(hart, region), state: State::new(), addresses }
     }
 
     /// Takes in frames, does what time it is for, and serves connections. `page` is what the
@@ -119,7 +121,7 @@ impl Network {
         page: &str,
     ) -> Result<bool, Failure> {
         let (addresses, link) = (self.addresses, RefCell::new(link));
-        let mut state = core::mem::replace(&mut self.state, State::NEW);
+        let mut state = core::mem::replace(&mut self.state, State::new());
         let outcome = self.domain.run(|library| {
             let first = state.started.is_none();
             let functions = with_callbacks(library, &state, &link, |api, functions| {
@@ -149,7 +151,7 @@ impl Network {
     /// # Errors
     /// If it does not start.
     pub fn restart(&mut self) -> Result<(), Failure> {
-        self.state = State::NEW;
+        self.state = State::new();
         self.domain.restart()
     }
 
@@ -192,7 +194,7 @@ impl Network {
     /// Always: what the hart says to it.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
-            library.network_receive(Ptr::from_addr(address), 60)?;
+            library.network_start(FnPtr::null(), Ptr::from_addr(address), 0, 0, 0)?;
             Ok(())
         })
     }
@@ -211,9 +213,8 @@ fn with_callbacks<T>(
     work: impl FnOnce(&mut Api<Runtime>, Functions) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let known = Cell::new(None::<Functions>);
-    let mut transmit = |api: &mut Api<Runtime>, (_, frame)| {
-        link::transmit(api, frame, link).map_err(Into::into)
-    };
+    let mut transmit =
+        |api: &mut Api<Runtime>, (_, frame)| link::transmit(api, frame, link).map_err(Into::into);
     let mut accept = |api: &mut Api<Runtime>, (service, pcb, error)| {
         let Some(functions) = known.get() else { return Ok(BAD_VALUE) };
         accept(api, state, functions, service, pcb, error).map_err(Into::into)
@@ -268,11 +269,7 @@ fn start(
 }
 
 /// Has lwIP take connections for a service.
-fn listen(
-    api: &mut Api<Runtime>,
-    functions: Functions,
-    service: Service,
-) -> Result<(), Failure> {
+fn listen(api: &mut Api<Runtime>, functions: Functions, service: Service) -> Result<(), Failure> {
     let pcb = present(api.tcp_new()?)?;
     fine(api.tcp_bind(pcb, Ptr::null(), service.port())?)?;
     let listening = present(api.tcp_listen_with_backlog(pcb, BACKLOG)?)?;

@@ -22,6 +22,8 @@ pub struct Bound {
     pub globals: BTreeSet<String>,
     /// What is said about an item.
     pub problems: BTreeMap<String, String>,
+    /// The Rust module.
+    pub rust: String,
     /// The C shims.
     pub c: String,
 }
@@ -40,12 +42,12 @@ pub fn generate(entry: &Entry, source: &Source) -> Result<Bound> {
 
 impl Bound {
     fn read(preview: Preview) -> Result<Self> {
-        let mut bound = Self { c: preview.c, ..Self::default() };
+        let mut bound = Self { rust: preview.rust, c: preview.c, ..Self::default() };
         bound.functions.extend(preview.functions);
         for problem in preview.problems {
             bound.problems.entry(problem.item).or_insert(problem.reason);
         }
-        syn::parse_file(&preview.rust)?.items.iter().for_each(|item| bound.item(item));
+        syn::parse_file(&bound.rust)?.items.iter().for_each(|item| bound.item(item));
         Ok(bound)
     }
 

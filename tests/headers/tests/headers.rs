@@ -83,6 +83,52 @@ fn shims_compile_without_a_warning() {
     });
 }
 
+/// Nothing is linked here, but the modules include an image.
+const EMPTY_IMAGE: &str = r#"
+fn main() {
+    let directory = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap()).join("omniglot");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("corpus.so"), "").unwrap();
+}
+"#;
+
+/// All modules in one crate, as a user's crate includes them. Rust asserts the same layouts
+/// as the C.
+#[test]
+fn modules_compile_without_unsafe_code_or_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("src");
+    fs::create_dir(&source).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let manifest = format!(
+        "[package]\nname = \"corpus\"\nedition = \"2024\"\n\
+         [dependencies]\nomniglot = {{ path = {:?} }}\n[workspace]\n",
+        root.join("crates/omniglot")
+    );
+    fs::write(directory.path().join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), directory.path().join("Cargo.lock")).unwrap();
+    fs::write(directory.path().join("build.rs"), EMPTY_IMAGE).unwrap();
+    let mut library =
+        "//! All.\n#![forbid(unsafe_code)]\n#![deny(warnings, missing_docs)]\n".to_owned();
+    for (index, report) in REPORTS.iter().enumerate() {
+        fs::write(source.join(format!("header_{index}.rs")), &report.rust).unwrap();
+        library.push_str(&format!("/// `{}`\npub mod header_{index};\n", report.name));
+    }
+    fs::write(source.join("lib.rs"), library).unwrap();
+    check(directory.path());
+}
+
+fn check(directory: &Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["check", "--offline", "--quiet"])
+        .current_dir(directory)
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn compile(compiler: &str, report: &Report, directory: &Path) {
     let source = directory.join("shims.c");
     fs::write(&source, &report.c).unwrap();

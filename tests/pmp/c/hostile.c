@@ -130,3 +130,7 @@ uint32_t echo(uint32_t value)
 {
     return value;
 }
+
+void nothing(void)
+{
+}

@@ -65,5 +65,6 @@ bool registers_stay(uint32_t rounds);
 /* FNV-1a over the numbers 0, 1, 2, ... */
 uint32_t hash(uint32_t rounds);
 uint32_t echo(uint32_t value);
+void nothing(void);
 
 #endif

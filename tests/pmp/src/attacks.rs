@@ -3,7 +3,7 @@
 //! Around every attack: the kernel's memory is full of patterns, whose addresses the attack
 //! may use; afterwards every byte of them is looked at, a neighbour (another domain) still
 //! has what it had and works, the instance that was attacked from refuses calls if it is
-//! poisoned, and a fresh one works.
+//! poisoned, it can be reset, and a fresh one works.
 
 mod instructions;
 mod memory;
@@ -59,6 +59,8 @@ pub(crate) enum Wrong {
     Protection,
     /// A poisoned instance still runs foreign code.
     StillRuns,
+    /// A fresh instance does not work.
+    DoesNotStart,
     /// Something failed around the attack.
     Around(Error),
 }
@@ -132,17 +134,21 @@ impl Arena {
         must: &Must,
         attack: impl FnOnce(&mut Attacker) -> Result<()>,
     ) -> Result<(), Wrong> {
+        attempt(&mut fresh()?, must, attack)
+    }
+
+    /// Runs an attack with each number below `count`, and looks at everything at the end.
+    pub(crate) fn sweep(
+        &mut self,
+        count: u32,
+        must: impl Fn(u32) -> Must,
+        attack: impl Fn(&mut Attacker, u32) -> Result<()>,
+    ) -> Result<(), Wrong> {
         let mut attacker = fresh()?;
-        let protection = board::protection();
-        let result = canaries::around_stack(|| attack(&mut attacker))?;
-        if board::protection() != protection {
-            return Err(Wrong::Protection);
+        for number in 0..count {
+            attempt(&mut attacker, &must(number), |api| attack(api, number))?;
         }
-        must.judge(result)?;
-        if attacker.poisoned().is_some() && attacker.echo(1).is_ok() {
-            return Err(Wrong::StillRuns);
-        }
-        Ok(())
+        self.check_thoroughly()
     }
 
     /// Runs one attack and reports it.
@@ -179,8 +185,27 @@ impl Arena {
             return Err(Wrong::Neighbour);
         }
         let works = fresh()?.echo(5)? == 5;
-        if works { Ok(()) } else { Err(Wrong::StillRuns) }
+        if works { Ok(()) } else { Err(Wrong::DoesNotStart) }
     }
+}
+
+/// Runs one attack from a domain, which is as new afterwards.
+fn attempt(
+    attacker: &mut Attacker,
+    must: &Must,
+    attack: impl FnOnce(&mut Attacker) -> Result<()>,
+) -> Result<(), Wrong> {
+    let protection = board::protection();
+    let result = canaries::around_stack(|| attack(attacker))?;
+    if board::protection() != protection {
+        return Err(Wrong::Protection);
+    }
+    must.judge(result)?;
+    if attacker.poisoned().is_some() && attacker.echo(1).is_ok() {
+        return Err(Wrong::StillRuns);
+    }
+    attacker.reset()?;
+    Ok(())
 }
 
 /// A fresh domain of the hostile library.

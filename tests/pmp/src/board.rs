@@ -71,6 +71,11 @@ pub(crate) fn finish(success: bool) -> ! {
     }
 }
 
+/// How many instructions the hart has retired.
+pub(crate) fn instructions() -> usize {
+    riscv::register::minstret::read()
+}
+
 /// The time in ticks since the machine started.
 pub(crate) fn now() -> u64 {
     loop {

@@ -55,9 +55,9 @@ pub(crate) fn tick() {
 
 /// What `hash` computes, in Rust.
 fn hash(rounds: u32) -> u32 {
-    (0..rounds).flat_map(u32::to_le_bytes).fold(2_166_136_261, |state, byte| {
-        (state ^ u32::from(byte)).wrapping_mul(16_777_619)
-    })
+    (0..rounds)
+        .flat_map(u32::to_le_bytes)
+        .fold(2_166_136_261, |state, byte| (state ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 
 /// Hashes with the clock running, for longer and longer, until there were many interrupts
@@ -110,7 +110,8 @@ fn handler_calls() -> Result<&'static str> {
     let hashed = hash_with_clock();
     critical_section::with(|section| CALLED.borrow(section).replace(None));
     let (same, clocked) = hashed?;
-    let [right, wrong] = [&RIGHT_ANSWERS, &WRONG_ANSWERS].map(|count| count.load(Ordering::Relaxed));
+    let [right, wrong] =
+        [&RIGHT_ANSWERS, &WRONG_ANSWERS].map(|count| count.load(Ordering::Relaxed));
     crate::say!("  {clocked:?}, {right} calls by the handler");
     Ok(match () {
         () if !same => "the digest is another one",

@@ -10,6 +10,7 @@ mod attacks;
 mod board;
 mod canaries;
 mod conformance;
+mod cost;
 mod images;
 mod interrupts;
 mod tally;
@@ -26,6 +27,7 @@ fn main() -> ! {
     board::set_protection();
     board::interrupts_on();
     let mut tally = Tally::default();
+    cost::run();
     article::run(&mut tally);
     conformance::run(&mut tally);
     images::run(&mut tally);

@@ -19,7 +19,8 @@ use crate::cargo;
 /// Debian's name of the emulator, package qemu-system-misc.
 const QEMU: &str = "qemu-system-riscv32";
 
-/// What every run is started with: the machine, and none of QEMU's own windows and prompts.
+/// What every run is started with: the machine with random numbers, and none of QEMU's own
+/// windows and prompts.
 ///
 /// The virtio devices speak the current version of their specification, not the one before 1.0.
 const MACHINE: &[&str] = &[
@@ -36,6 +37,8 @@ const MACHINE: &[&str] = &[
     "-no-reboot",
     "-global",
     "virtio-mmio.force-legacy=false",
+    "-device",
+    "virtio-rng-device",
 ];
 
 /// A machine that is to be started with a program.

@@ -55,6 +55,17 @@ impl Machine {
         directories.iter().any(|directory| self.path(directory).join(&file).is_file())
     }
 
+    /// Whether Python can make environments with pip in them: Debian keeps what it needs for
+    /// that in a package of its own; a Python from elsewhere has it.
+    pub(super) fn has_python_environments(&self) -> bool {
+        let first = self.search_path.iter().find(|directory| directory.join("python3").is_file());
+        let debian = first.is_some_and(|directory| *directory == self.path("usr/bin"));
+        let libraries = self.path("usr/lib");
+        let has_module =
+            |name: &String| libraries.join(name).join("ensurepip/__init__.py").is_file();
+        !debian || list(&libraries).iter().any(has_module)
+    }
+
     /// Whether the Rust toolchain that runs us builds for RISC-V.
     pub(super) fn has_riscv_target(&self) -> bool {
         self.sysroot.as_deref().is_some_and(riscv::has_target)

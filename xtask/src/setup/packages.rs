@@ -16,6 +16,8 @@ pub(crate) enum Task {
     Lint,
     /// Build programs for RISC-V and run them.
     Emulate,
+    /// Run the kernel.
+    Kernel,
     /// Start a virtual machine.
     Guest,
 }
@@ -49,6 +51,8 @@ enum Sign {
     File(&'static str),
     /// A libclang that bindgen can use.
     Libclang,
+    /// A Python that makes environments with pip in them.
+    PythonEnvironments,
     /// A Rust toolchain that has the RISC-V target already, or else this.
     RiscvTargetOr(&'static Self),
 }
@@ -60,13 +64,17 @@ const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 const TESTS: &[Task] = &[Task::Test];
 
 /// The tasks that need a C compiler and libclang.
-const ALL: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Emulate];
+const ALL: &[Task] =
+    &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Emulate, Task::Kernel];
 
 /// The tasks that run C libraries of this machine's.
 const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
 
 /// The tasks that build and run programs for RISC-V.
-const RISCV: &[Task] = &[Task::Test, Task::Emulate];
+const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
+
+/// The tasks that build C libraries for RISC-V.
+const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
 
 /// Virtual machines alone.
 const GUESTS: &[Task] = &[Task::Guest];
@@ -166,16 +174,22 @@ const PACKAGES: &[Package] = &[
         tasks: TESTS,
     },
     Package {
+        name: "python3-venv",
+        reason: "brings another implementation of littlefs, to read the kernel's disk with",
+        signs: &[Sign::Command("python3"), Sign::PythonEnvironments],
+        tasks: TESTS,
+    },
+    Package {
         name: "gcc-riscv64-unknown-elf",
         reason: "compiles C libraries for the RISC-V board",
         signs: &[Sign::Command("riscv64-unknown-elf-gcc")],
-        tasks: RISCV,
+        tasks: RISCV_C,
     },
     Package {
         name: "picolibc-riscv64-unknown-elf",
         reason: "the C library of what runs on the RISC-V board",
         signs: &[Sign::File("usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h")],
-        tasks: RISCV,
+        tasks: RISCV_C,
     },
     Package {
         name: "qemu-system-misc",
@@ -252,6 +266,7 @@ impl Sign {
             Self::PkgConfig(name) => machine.has_description(name),
             Self::File(path) => machine.path(path).is_file(),
             Self::Libclang => libclang::is_on(machine),
+            Self::PythonEnvironments => machine.has_python_environments(),
             Self::RiscvTargetOr(sign) => machine.has_riscv_target() || sign.is_on(machine),
         }
     }
@@ -287,6 +302,7 @@ mod tests {
             "liblz4-dev",
             "liblwip-dev",
             "clang-19",
+            "python3-venv",
             "gcc-riscv64-unknown-elf",
             "picolibc-riscv64-unknown-elf",
             "qemu-system-misc",
@@ -297,7 +313,7 @@ mod tests {
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
-        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[15..]].concat());
+        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[16..]].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
     }
 
@@ -327,6 +343,8 @@ mod tests {
             "usr/lib/pkgconfig/lwip.pc",
             "usr/lib/llvm-14/lib/libclang.so.1",
             "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h",
+            "usr/bin/python3",
+            "usr/lib/python3.11/ensurepip/__init__.py",
             "usr/bin/riscv64-unknown-elf-gcc",
             "usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h",
             "usr/bin/qemu-system-riscv32",

@@ -42,6 +42,8 @@ enum Packages {
     Others,
     /// A package outside the workspace, by its directory, whose program runs in QEMU.
     Emulated(&'static str),
+    /// The kernel, which is not in the workspace either.
+    Kernel,
 }
 
 /// All the suites, in the order in which they run.
@@ -125,6 +127,12 @@ const SUITES: &[Suite] = &[
         packages: Packages::Emulated("tests/pmp"),
         inside: &[],
     },
+    Suite {
+        name: "kernel",
+        about: "The kernel and its foreign libraries, in QEMU, from inside and outside",
+        packages: Packages::Kernel,
+        inside: &[],
+    },
 ];
 
 /// What tests in a guest are compiled for.
@@ -161,8 +169,12 @@ impl Suite {
 
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
-        if let Packages::Emulated(directory) = self.packages {
-            return Ok(vec![emulate(directory, workspace)?]);
+        match self.packages {
+            Packages::Emulated(directory) => {
+                return Ok(vec![xtask(&["emulate", directory], workspace)?]);
+            }
+            Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
+            Packages::Only(_) | Packages::Others => {}
         }
         let mut here = test_command(workspace);
         here.args(self.selection());
@@ -187,7 +199,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) => Vec::new(),
+            Packages::Emulated(_) | Packages::Kernel => Vec::new(),
         }
     }
 
@@ -195,15 +207,15 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others | Packages::Emulated(_) => &[],
+            Packages::Others | Packages::Emulated(_) | Packages::Kernel => &[],
         }
     }
 }
 
-/// xtask itself once more, to run the program of the package in `directory`.
-fn emulate(directory: &str, workspace: &Workspace) -> Result<Command> {
+/// xtask itself once more, to do something else.
+fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
-    command.args(["emulate", directory]);
+    command.args(arguments);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
     command.current_dir(workspace.root());
     Ok(command)
@@ -274,8 +286,9 @@ mod tests {
             "conformance",
             "demo",
             "examples",
-            "pmp",
             "keys",
+            "pmp",
+            "kernel",
         ];
         assert_eq!(names, all);
     }

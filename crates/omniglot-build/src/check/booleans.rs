@@ -1,15 +1,17 @@
 //! Integers that the user says are booleans: enums of 0 and 1 from here on.
 
+use crate::Error;
 use crate::model::{Definition, Enum, Model, Type, Variant};
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};
-use crate::{Error, Result};
 
 /// Turns the typedefs that `bool_type` names into enums.
-pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Result<()> {
+pub(super) fn bind(model: &mut Model, options: &Options, target: &Target, errors: &mut Vec<Error>) {
     for name in &options.bool_types {
-        let integer = integer(model, name, target);
-        let repr = integer.ok_or_else(|| Error::NoBoolType { name: name.clone() })?;
+        let Some(repr) = integer(model, name, target) else {
+            errors.push(Error::NoBoolType { name: name.clone() });
+            continue;
+        };
         let docs = match model.types.get(name) {
             Some(Definition::Alias(alias)) => alias.docs.clone(),
             _ => String::new(),
@@ -24,7 +26,6 @@ pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Res
         };
         model.types.insert(name.clone(), Definition::Enum(definition));
     }
-    Ok(())
 }
 
 fn variant(name: &str, value: i128) -> Variant {

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::model::{Function, Guard, Model};
 use crate::options::{GuardOption, Options, whole_name};
-use crate::{Error, Problem, Result};
+use crate::{Error, Problem, Result, reasons};
 
 /// Guards the functions that the user's patterns match.
 pub(super) fn set_guards(
     model: &mut Model,
     options: &Options,
     problems: &mut Vec<Problem>,
-) -> Result<()> {
+    errors: &mut Vec<Error>,
+) {
     for option in &options.guards {
-        set_guard(model, option, problems)?;
+        errors.extend(set_guard(model, option, problems).err());
     }
-    Ok(())
 }
 
 fn set_guard(model: &mut Model, option: &GuardOption, problems: &mut Vec<Problem>) -> Result<()> {
@@ -50,8 +50,7 @@ fn guard(
     let has = |name: &String| function.parameters.iter().any(|parameter| &parameter.c_name == name);
     match needed.iter().find(|name| !has(name)) {
         Some(name) => {
-            let reason = format!("not guarded against longjmp: it has no parameter `{name}`");
-            problems.push(Problem::new(&function.c_name, reason));
+            problems.push(Problem::new(&function.c_name, reasons::not_guarded(name)));
         }
         None => function.guard = Some(Guard { buffer: buffer.to_owned() }),
     }

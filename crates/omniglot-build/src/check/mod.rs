@@ -1,9 +1,12 @@
 //! Decides what can be bound, and says of everything else why not.
 
+mod annotations;
 mod booleans;
 mod guards;
+mod handles;
 mod patterns;
 mod renames;
+mod wide;
 mod wrappers;
 
 use std::collections::BTreeSet;
@@ -14,14 +17,15 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result, described};
+use crate::{Error, Problem, Result, described, reasons};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
-    patterns::check_patterns(model, options)?;
-    let mut problems = Vec::new();
-    described::bind(model, options)?;
-    booleans::bind(model, options, target)?;
+    let (mut problems, mut errors) = (Vec::new(), Vec::new());
+    patterns::check_patterns(model, options, &mut errors);
+    wide::resolve(model);
+    described::bind(model, options, &mut errors);
+    booleans::bind(model, options, target, &mut errors);
     declare_missing_types(model);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
@@ -34,12 +38,23 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     renames::list_renamed(model, &mut problems);
     renames::rename_methods(model, &mut problems);
     renames::rename_parameters(model);
-    wrappers::bind(model, options, target)?;
-    guards::set_guards(model, options, &mut problems)?;
-    check_raises(model, options)?;
+    annotations::mark(model);
+    errors.extend(wrappers::bind(model, options, target, &mut problems).err());
+    guards::set_guards(model, options, &mut problems, &mut errors);
+    errors.extend(raises_unknown(model, options));
+    Error::all(errors)?;
+    let mut problems: Vec<Problem> =
+        problems.into_iter().map(|problem| placed(model, problem)).collect();
     problems.sort();
     problems.dedup();
     Ok(problems)
+}
+
+/// Says where the headers declare what a problem is about.
+fn placed(model: &Model, problem: Problem) -> Problem {
+    let name = problem.item.rsplit(' ').next().unwrap_or(&problem.item);
+    let place = model.places.get(name);
+    problem.at(place)
 }
 
 /// Types that are used but were blocked become opaque.
@@ -97,17 +112,16 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let item = record.c_name.as_deref().unwrap_or(name);
         for field in &record.bit_fields {
             if let Err(reason) = layouts.of(&field.ty) {
-                let reason =
-                    format!("its bit-field `{}` has no accessor: it is {reason}", field.name);
+                let reason = reasons::bit_field_without_accessor(&field.name, &reason);
                 problems.push(Problem::new(item, reason));
             }
         }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
-                problems.push(Problem::new(item, format!("bound as bytes: {reason}")));
+                problems.push(Problem::new(item, reasons::bound_as_bytes(&reason)));
                 as_bytes.push(name.to_owned());
             } else {
-                problems.push(Problem::new(item, format!("without an accessor: {reason}")));
+                problems.push(Problem::new(item, reasons::without_accessor(&reason)));
             }
         }
     }
@@ -122,7 +136,7 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
 fn unrepresentable(layouts: Layouts<'_>, record: &Record) -> Option<String> {
     record.fields.iter().find_map(|field| {
         let reason = layouts.of(&field.ty).err()?;
-        Some(format!("the field `{}` is {reason}", field.name))
+        Some(reasons::field_is(&field.name, &reason))
     })
 }
 
@@ -130,9 +144,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
     let layouts = Layouts { types: &model.types, target };
     for signature in &mut model.signatures {
         if let Some(reason) = unbindable_signature(layouts, signature) {
-            let text =
-                format!("function pointers of this type are bound as plain addresses: {reason}");
-            problems.push(Problem::new(&signature.name, text));
+            problems.push(Problem::new(&signature.name, reasons::plain_addresses(&reason)));
             signature.bound = false;
         }
     }
@@ -140,7 +152,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
 
 fn unbindable_signature(layouts: Layouts<'_>, signature: &Signature) -> Option<String> {
     if signature.variadic {
-        return Some("it is variadic".to_owned());
+        return Some(reasons::pointer_is_variadic());
     }
     let types = signature.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&signature.result]))
@@ -151,7 +163,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
     let layouts = Layouts { types: &model.types, target };
     model.functions.retain(|function| match unbindable_function(layouts, function) {
         Some(reason) => {
-            problems.push(Problem::new(&function.c_name, format!("not bound: {reason}")));
+            problems.push(Problem::new(&function.c_name, reasons::not_bound(reason)));
             false
         }
         None => true,
@@ -160,9 +172,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
     if function.variadic {
-        return Some(
-            "it is variadic; name it with the parameters that you need: .variadic".to_owned(),
-        );
+        return Some(reasons::is_variadic());
     }
     let types = function.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&function.result]))
@@ -176,15 +186,13 @@ const FRAME_ALIGN: u64 = 16;
 fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -> Option<String> {
     types.into_iter().find_map(|ty| match layouts.types.resolve(ty) {
         Type::Void => None,
-        Type::Array { .. } => Some("it passes an array or vector by value".to_owned()),
+        Type::Array { .. } => Some(reasons::passes_array()),
         Type::Pointer { to, .. } => pointee_problem(layouts, to),
         other => match (layouts.of(other), layouts.types.record(other)) {
-            (Err(what), _) => Some(format!("it passes {what} by value")),
-            (Ok(_), Some(record)) if record.c_name.is_none() => {
-                Some("it passes a struct without a name".to_owned())
-            }
+            (Err(what), _) => Some(reasons::passes(&what)),
+            (Ok(_), Some(record)) if record.c_name.is_none() => Some(reasons::passes_nameless()),
             (Ok(layout), _) if layout.align > FRAME_ALIGN => {
-                Some(format!("it passes a type by value that is aligned to {} bytes", layout.align))
+                Some(reasons::passes_aligned(layout.align))
             }
             (Ok(_), _) => None,
         },
@@ -194,7 +202,7 @@ fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -
 /// `va_list` parameters arrive as pointers.
 fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
     match layouts.types.resolve(pointee) {
-        Type::Unsupported(what) if what == "va_list" => Some("it takes a va_list".to_owned()),
+        Type::Unsupported(what) if what == "va_list" => Some(reasons::takes_va_list()),
         _ => None,
     }
 }
@@ -202,7 +210,7 @@ fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
 fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
     model.globals.retain(|global| match &global.ty {
         Type::Unsupported(what) => {
-            problems.push(Problem::new(&global.c_name, format!("not bound: it is {what}")));
+            problems.push(Problem::new(&global.c_name, reasons::global_is(what)));
             false
         }
         _ => true,
@@ -211,25 +219,33 @@ fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
 
 fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
     let types = &model.types;
+    let mut seen = BTreeSet::new();
     model.constants.retain(|constant| {
+        // `enum { FP_NAN = 0 };` and, for the preprocessor, `#define FP_NAN 0`.
+        if !seen.insert(constant.name.clone()) {
+            return false;
+        }
         let ConstantType::Value(ty) = &constant.ty else { return true };
         let bound = match types.named(ty) {
             Some(definition) => matches!(definition, Definition::Enum(_) | Definition::Record(_)),
             None => matches!(types.resolve(ty), Type::Scalar(_)),
         };
         if !bound {
-            let reason = "not bound: it is no number, text or enum value";
-            problems.push(Problem::new(&constant.name, reason));
+            problems.push(Problem::new(&constant.name, reasons::no_constant()));
         }
         bound
     });
 }
 
-/// Checks that every function that callbacks may raise is bound.
-pub(crate) fn check_raises(model: &Model, options: &Options) -> Result<()> {
+/// Checks that what callbacks may raise and what destroys objects is bound.
+pub(crate) fn check_needed(model: &Model, options: &Options) -> Result<()> {
+    let errors = raises_unknown(model, options).chain(handles::check(model).err());
+    Error::all(errors.collect())
+}
+
+/// The functions that callbacks may raise and that are not bound.
+fn raises_unknown(model: &Model, options: &Options) -> impl Iterator<Item = Error> {
     let is_bound = |name: &String| model.functions.iter().any(|function| &function.c_name == name);
-    match options.raises.iter().find(|name| !is_bound(name)) {
-        Some(name) => Err(Error::RaiseUnknown { function: name.clone() }),
-        None => Ok(()),
-    }
+    let unknown = options.raises.iter().filter(move |name| !is_bound(name));
+    unknown.map(|function| Error::RaiseUnknown { function: function.clone() })
 }

@@ -7,18 +7,20 @@ use crate::options::{Options, Purpose, whole_name};
 use crate::{Error, Result};
 
 /// A pattern of the user that matches nothing is a typing error.
-pub(super) fn check_patterns(model: &Model, options: &Options) -> Result<()> {
+pub(super) fn check_patterns(model: &Model, options: &Options, errors: &mut Vec<Error>) {
     let purposes = [Purpose::AllowFunction, Purpose::AllowType, Purpose::AllowVar];
     for purpose in purposes {
-        for pattern in options.patterns(purpose) {
-            let method = purpose.method();
-            let regex = whole_name(method, pattern)?;
-            if !matches_something(model, purpose, &regex) {
-                return Err(Error::MatchesNothing { method, pattern: pattern.to_owned() });
-            }
-        }
+        let wrong = options.patterns(purpose).map(|pattern| check(model, purpose, pattern));
+        errors.extend(wrong.filter_map(Result::err));
     }
-    Ok(())
+}
+
+fn check(model: &Model, purpose: Purpose, pattern: &str) -> Result<()> {
+    let method = purpose.method();
+    if matches_something(model, purpose, &whole_name(method, pattern)?) {
+        return Ok(());
+    }
+    Err(Error::MatchesNothing { method, pattern: pattern.to_owned() })
 }
 
 fn matches_something(model: &Model, purpose: Purpose, regex: &Regex) -> bool {

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Definition, Model, Record, Shape};
-use crate::{Problem, names};
+use crate::{Problem, names, reasons};
 
 /// Types and constants named as something that every module has.
 pub(super) fn list_renamed(model: &Model, problems: &mut Vec<Problem>) {
     for (new, old) in &model.renamed {
         let is_constant = model.constants.iter().any(|constant| &constant.name == new);
         if is_constant || model.types.get(new).is_some() {
-            let reason = format!("bound as `{new}`, since every module has something of its name");
-            problems.push(Problem::new(old, reason));
+            problems.push(Problem::new(old, reasons::renamed_in_module(new)));
         }
     }
 }
@@ -32,10 +31,7 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
             while is_method(&function.name) || taken.contains(&function.name) {
                 function.name.push('_');
             }
-            let reason = format!(
-                "bound as `{}`, since every instance has a method of its name",
-                function.name
-            );
+            let reason = reasons::renamed_method(&function.name);
             problems.push(Problem::new(&function.c_name, reason));
         }
     }

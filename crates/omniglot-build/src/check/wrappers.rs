@@ -2,39 +2,70 @@
 
 use std::collections::BTreeSet;
 
+use super::handles::Makers;
+use super::{annotations, handles, placed};
+use crate::declared::{Declared, Null};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
-use crate::{Error, Problem, Result};
+use crate::{Error, Problem, Result, reasons};
 
 /// Gives each described function its wrapper; everything wrong is reported at once.
-pub(super) fn bind(model: &mut Model, options: &Options, target: &Target) -> Result<()> {
-    let mut problems = Vec::new();
+/// `found` gets what the header's own annotations say and no wrapper can follow.
+pub(super) fn bind(
+    model: &mut Model,
+    options: &Options,
+    target: &Target,
+    found: &mut Vec<Problem>,
+) -> Result<()> {
+    let (makers, mut problems) = handles::bind(model, options, target);
     let mut taken: BTreeSet<String> =
         model.functions.iter().map(|function| function.name.clone()).collect();
-    for wrapper in &options.wrappers {
-        match resolve(model, wrapper, target, &mut taken) {
-            Ok((index, wrapping)) => {
-                if let Some(function) = model.functions.get_mut(index) {
-                    function.wrapping = Some(wrapping);
-                }
-            }
-            Err(reasons) => {
-                let item = placed(model, &wrapper.function);
-                problems.extend(reasons.into_iter().map(|reason| Problem::new(&item, reason)));
-            }
-        }
+    for wrapper in described(options, &makers) {
+        problems.extend(wrap(model, &wrapper, &makers, target, &mut taken));
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
+    if !problems.is_empty() {
+        return Err(Error::Wrappers { problems });
+    }
+    for wrapper in annotations::wrappers(model, found) {
+        let unused = wrap(model, &wrapper, &makers, target, &mut taken).into_iter();
+        found.extend(unused.map(|problem| {
+            Problem::new(problem.item, reasons::annotations_unused(&problem.reason))
+        }));
+    }
+    Ok(())
 }
 
-/// The function with the line of the header that declares it.
-fn placed(model: &Model, function: &str) -> String {
-    match model.places.get(function) {
-        Some(place) => format!("{place}: {function}"),
-        None => function.to_owned(),
+/// The user's wrappers, and bare ones for the other functions that make objects.
+fn described(options: &Options, makers: &Makers) -> Vec<Wrapper> {
+    let mut wrappers = options.wrappers.clone();
+    let is_described = |name: &str| options.wrappers.iter().any(|wrapper| wrapper.function == name);
+    let bare = makers.keys().filter(|name| !is_described(name));
+    wrappers.extend(bare.map(Wrapper::function));
+    wrappers
+}
+
+/// Gives a function its wrapper, or says what is wrong with it.
+fn wrap(
+    model: &mut Model,
+    wrapper: &Wrapper,
+    makers: &Makers,
+    target: &Target,
+    taken: &mut BTreeSet<String>,
+) -> Vec<Problem> {
+    match resolve(model, wrapper, makers, target, taken) {
+        Ok((index, wrapping)) => {
+            if let Some(function) = model.functions.get_mut(index) {
+                function.wrapping = Some(wrapping);
+            }
+            Vec::new()
+        }
+        Err(reasons) => {
+            let problem = |reason| placed(model, Problem::new(&wrapper.function, reason));
+            reasons.into_iter().map(problem).collect()
+        }
     }
 }
 
@@ -43,6 +74,7 @@ type Reasons = Vec<String>;
 fn resolve(
     model: &Model,
     wrapper: &Wrapper,
+    makers: &Makers,
     target: &Target,
     taken: &mut BTreeSet<String>,
 ) -> Result<(usize, Wrapping), Reasons> {
@@ -50,21 +82,23 @@ fn resolve(
     let position = model.functions.iter().position(|function| &function.c_name == name);
     let function = position.and_then(|index| Some((index, model.functions.get(index)?)));
     let Some((index, function)) = function else {
-        return Err(vec!["the headers declare no such function, or it is not bound".to_owned()]);
+        return Err(vec![reasons::no_function()]);
     };
     let mut reasons = Reasons::new();
     let raw_name = format!("{}_raw", function.name);
     if function.wrapping.is_some() || !taken.insert(raw_name.clone()) {
-        reasons.push(format!("`{raw_name}` is there already: a function has one wrapper"));
+        reasons.push(reasons::wrapped_already(&raw_name));
     }
     let layouts = Layouts { types: &model.types, target };
     let mut resolution = Resolution {
         layouts,
         function,
+        declared: model.declared.get(name),
         roles: vec![Role::Plain; function.parameters.len()],
         reasons,
     };
     wrapper.roles.iter().for_each(|(parameter, role)| resolution.describe(parameter, role));
+    let makes = resolution.makes(makers.get(name).map(String::as_str));
     wrapper.optional.iter().for_each(|parameter| resolution.make_optional(parameter));
     let status = resolution.status(model, wrapper);
     resolution.text(wrapper);
@@ -73,13 +107,15 @@ fn resolve(
         return Err(reasons);
     }
     let text_limit = wrapper.text_limit;
-    Ok((index, Wrapping { raw_name, roles, status, text_limit }))
+    Ok((index, Wrapping { raw_name, roles, status, text_limit, makes }))
 }
 
 /// A wrapper while its parts are compared with the function.
 struct Resolution<'a> {
     layouts: Layouts<'a>,
     function: &'a Function,
+    /// What clang says of it.
+    declared: Option<&'a Declared>,
     roles: Vec<Role>,
     reasons: Reasons,
 }
@@ -101,7 +137,7 @@ impl Resolution<'_> {
     fn assign(&mut self, name: &str, index: usize, role: Role) {
         match self.roles.get_mut(index) {
             Some(place @ Role::Plain) => *place = role,
-            _ => self.reasons.push(format!("the parameter `{name}` is described twice")),
+            _ => self.reasons.push(reasons::described_twice(name)),
         }
     }
 
@@ -111,8 +147,7 @@ impl Resolution<'_> {
         if found.is_none() {
             let names: Vec<&str> =
                 parameters.iter().map(|parameter| parameter.c_name.as_str()).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            self.reasons.push(format!("there is no parameter `{name}`; there are: {names}"));
+            self.reasons.push(reasons::no_parameter(name, &names));
         }
         found
     }
@@ -143,11 +178,11 @@ impl Resolution<'_> {
     /// The type of a slice's elements; bytes behind `void *` and `char *`.
     fn element(&mut self, name: &str, index: usize, written: bool) -> Option<Type> {
         let Type::Pointer { to, constant } = self.ty(index).clone() else {
-            self.reasons.push(format!("the parameter `{name}` is no pointer to data"));
+            self.reasons.push(reasons::parameter_no_data_pointer(name));
             return None;
         };
         if written && constant {
-            self.reasons.push(format!("the function cannot write through `{name}`: it is const"));
+            self.reasons.push(reasons::parameter_const(name));
             return None;
         }
         if is_bytes(self.layouts.types, &to) {
@@ -156,7 +191,7 @@ impl Resolution<'_> {
         match self.layouts.of(&to) {
             Ok(layout) if layout.size > 0 => Some(*to),
             _ => {
-                self.reasons.push(format!("the size of what `{name}` points to is not known"));
+                self.reasons.push(reasons::size_unknown(name));
                 None
             }
         }
@@ -176,7 +211,7 @@ impl Resolution<'_> {
                 Direction::In => "an integer",
                 Direction::Out | Direction::InOut => "an integer or a pointer to one",
             };
-            self.reasons.push(format!("the length `{name}` is not {wanted}"));
+            self.reasons.push(reasons::length_is_not(name, wanted));
             return None;
         };
         match self.roles.get_mut(index) {
@@ -190,47 +225,82 @@ impl Resolution<'_> {
         let is_text =
             matches!(self.ty(index), Type::Pointer { to, .. } if is_char(self.layouts.types, to));
         if !is_text {
-            self.reasons.push(format!("the parameter `{name}` is no `char *`"));
+            self.reasons.push(reasons::parameter_no_text(name));
         }
         is_text.then_some(role)
     }
 
     fn out(&mut self, name: &str, index: usize) -> Option<Role> {
         let Type::Pointer { to, constant } = self.ty(index).clone() else {
-            self.reasons.push(format!("the parameter `{name}` is no pointer to data"));
+            self.reasons.push(reasons::parameter_no_data_pointer(name));
             return None;
         };
         if constant || !self.layouts.of(&to).is_ok_and(|layout| layout.size > 0) {
-            let reason = format!("`{name}` does not point to a value that can be written");
-            self.reasons.push(reason);
+            self.reasons.push(reasons::not_writable(name));
             return None;
         }
-        Some(Role::Out { value: *to })
+        Some(Role::Out { value: *to, owned: false })
+    }
+
+    /// Finds where the function gives the object that it makes: whether it is the result.
+    fn makes(&mut self, ty: Option<&str>) -> bool {
+        let Some(ty) = ty else { return false };
+        let types = self.layouts.types;
+        if pointee(types, &self.function.result) == Some(ty) {
+            return true;
+        }
+        let parameters = self.function.parameters.iter();
+        let mut places = (0..).zip(parameters).filter_map(|(index, parameter)| {
+            let Type::Pointer { to, .. } = types.resolve(&parameter.ty) else { return None };
+            (pointee(types, to) == Some(ty)).then(|| (index, (**to).clone()))
+        });
+        let (Some((index, value)), None) = (places.next(), places.next()) else {
+            self.reasons.push(reasons::makes_none(ty));
+            return false;
+        };
+        match self.roles.get_mut(index) {
+            Some(role @ (Role::Plain | Role::Out { .. })) => {
+                *role = Role::Out { value, owned: true }
+            }
+            _ => self.reasons.push(reasons::makes_otherwise()),
+        }
+        false
+    }
+
+    /// Whether the header says that the parameter is never null.
+    fn is_never_null(&self, index: usize) -> bool {
+        let parameter = self.declared.and_then(|declared| declared.parameters.get(index));
+        parameter.is_some_and(|parameter| parameter.null == Null::Never)
     }
 
     fn make_optional(&mut self, name: &str) {
         let Some(index) = self.parameter(name) else { return };
+        if self.is_never_null(index) {
+            self.reasons.push(reasons::never_null(name));
+        }
+        let is_pointer = matches!(self.ty(index), Type::Pointer { .. } | Type::Function(_));
         match self.roles.get_mut(index) {
             Some(
                 Role::Slice { optional, .. } | Role::Str { optional } | Role::CStr { optional },
             ) => *optional = true,
-            _ => self.reasons.push(format!("`{name}` can be optional only as a slice or string")),
+            Some(role @ Role::Plain) if is_pointer => *role = Role::Nullable,
+            _ => self.reasons.push(reasons::not_optional(name)),
         }
         let shares = |role: &Role| matches!(role, Role::Length { slices, .. } if slices.len() > 1 && slices.contains(&index));
         if self.roles.iter().any(shares) {
-            self.reasons.push(format!("`{name}` shares its length, so it cannot be optional"));
+            self.reasons.push(reasons::shares_length(name));
         }
     }
 
     fn status(&mut self, model: &Model, wrapper: &Wrapper) -> Option<Status> {
         if let (Some(message), None) = (&wrapper.message, wrapper.success) {
-            self.reasons.push(format!("there is no status that `{message}` could explain"));
+            self.reasons.push(reasons::no_status_to_explain(message));
         }
         let success = wrapper.success?;
         let types = self.layouts.types;
         let is_enum = matches!(types.named(&self.function.result), Some(Definition::Enum(_)));
         if !is_enum && !is_integer(types, &self.function.result) {
-            self.reasons.push("its result is no integer or enum, so no status".to_owned());
+            self.reasons.push(reasons::no_status());
         }
         let message = wrapper.message.as_ref().and_then(|name| self.message(model, name));
         Some(Status { success, message })
@@ -245,10 +315,7 @@ impl Resolution<'_> {
             takes_status && is_text(types, &function.result)
         });
         if found.is_none() {
-            let reason = format!(
-                "`{name}` is no function from the status's type to a `char *` that is bound"
-            );
-            self.reasons.push(reason);
+            self.reasons.push(reasons::no_message(name));
         }
         found.map(|function| function.c_name.clone())
     }
@@ -258,15 +325,24 @@ impl Resolution<'_> {
             return;
         }
         if !is_text(self.layouts.types, &self.function.result) {
-            self.reasons.push("its result is no `char *`".to_owned());
+            self.reasons.push(reasons::result_no_text());
         }
         let has_outs = self
             .roles
             .iter()
             .any(|role| matches!(role, Role::Out { .. } | Role::Length { returned: true, .. }));
         if has_outs {
-            self.reasons.push("returns_str cannot be combined with other results".to_owned());
+            self.reasons.push(reasons::text_with_results());
         }
+    }
+}
+
+/// The name of the type that a pointer points to, typedefs looked through.
+pub(super) fn pointee<'a>(types: &'a Types, ty: &'a Type) -> Option<&'a str> {
+    let Type::Pointer { to, .. } = types.resolve(ty) else { return None };
+    match types.resolve(to) {
+        Type::Named(name) => Some(name),
+        _ => None,
     }
 }
 

@@ -32,7 +32,7 @@ impl Linked {
         for section in file.sections() {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
             let data = section.data().map_err(unreadable)?;
-            if sh_flags.0 & u64::from(elf::SHF_ALLOC.0) != 0 && !data.is_empty() {
+            if sh_flags.0 & elf::SHF_ALLOC.0 != 0 && !data.is_empty() {
                 let address = u32::try_from(section.address()).map_err(unreadable)?;
                 sections.push((address, data.to_owned()));
             }

@@ -35,6 +35,7 @@ pub(crate) fn lower(parsed: Parsed) -> Model {
     model.renamed = renamed;
     model.macros = parsed.macros;
     model.places = parsed.places;
+    model.declared = parsed.declared;
     model
 }
 
@@ -99,6 +100,7 @@ impl Lowering {
             callee: Callee::Itself,
             guard: None,
             raises: false,
+            must_use: false,
             wrapping: None,
             docs: docs(&item.attrs),
             name,

@@ -44,7 +44,8 @@ impl Lowering {
         let unsupported = |what: &str| Type::Unsupported(what.to_owned());
         match name.as_str() {
             "c_void" => Type::Void,
-            "u128" | "i128" => unsupported("long double or a 128-bit integer"),
+            // bindgen's word for `long double` too; a function's are resolved later.
+            "u128" => unsupported("long double or a 128-bit integer"),
             "__BindgenComplex" => unsupported("a complex number"),
             "__BindgenFloat16" => unsupported("a 16-bit float"),
             "__IncompleteArrayField" => {

@@ -25,23 +25,29 @@ enum Kind<'a> {
 
 impl Rust<'_> {
     pub(super) fn bit_fields(self, name: &str, record: &Record) -> TokenStream {
-        let mut taken = BTreeSet::from(["from_ne_bytes".to_owned(), "to_ne_bytes".to_owned()]);
-        if matches!(record.shape, Shape::Union) {
-            let fields = record.fields.iter().map(|field| field_accessor(&field.name));
-            taken.extend(fields);
-        }
-        let free = record.bit_fields.iter().filter(|field| {
-            let names = [field_accessor(&field.name), format!("set_{}", field.name)];
-            let free = names.iter().all(|name| !taken.contains(name));
-            taken.extend(names);
-            free
-        });
+        let free = self.accessible_bits(record);
         let methods: Vec<_> = free.filter_map(|field| self.bit_field(record, field)).collect();
         if methods.is_empty() {
             return TokenStream::new();
         }
         let name = ident(name);
         quote! { impl #name { #(#methods)* } }
+    }
+
+    /// The bit-fields that get methods: their names are free, and their types are known.
+    pub(super) fn accessible_bits(self, record: &Record) -> impl Iterator<Item = &BitField> {
+        let mut taken = BTreeSet::from(["from_ne_bytes".to_owned(), "to_ne_bytes".to_owned()]);
+        if matches!(record.shape, Shape::Union) {
+            let fields = record.fields.iter().map(|field| field_accessor(record, &field.name));
+            taken.extend(fields);
+        }
+        let known = record.bit_fields.iter().filter(move |field| self.kind(&field.ty).is_some());
+        known.filter(move |field| {
+            let names = [field_accessor(record, &field.name), format!("set_{}", field.name)];
+            let free = names.iter().all(|name| !taken.contains(name));
+            taken.extend(names);
+            free
+        })
     }
 
     fn bit_field(self, record: &Record, field: &BitField) -> Option<TokenStream> {
@@ -51,13 +57,20 @@ impl Rust<'_> {
             Shape::Union => ident("bytes"),
             _ => ident(&field.storage),
         };
-        let get = self.get_bits(field, &kind, &storage);
+        let getter = field_accessor(record, &field.name);
+        let get = self.get_bits(field, &getter, &kind, &storage);
         let set = self.set_bits(field, &kind, &storage);
         Some(quote! { #get #set })
     }
 
-    fn get_bits(self, field: &BitField, kind: &Kind<'_>, storage: &syn::Ident) -> TokenStream {
-        let (name, ty) = (ident(&field_accessor(&field.name)), self.ty(&field.ty));
+    fn get_bits(
+        self,
+        field: &BitField,
+        getter: &str,
+        kind: &Kind<'_>,
+        storage: &syn::Ident,
+    ) -> TokenStream {
+        let (name, ty) = (ident(getter), self.ty(&field.ty));
         let docs = format!(" The bit-field `{}`.", self.declare_bits(field));
         let (offset, width) = (number(field.offset), number(field.width));
         let signed = kind.signed();

@@ -16,7 +16,7 @@ impl Rust<'_> {
     pub(super) fn enumeration(self, name: &str, definition: &Enum) -> TokenStream {
         let c_name = definition.c_name.as_deref().unwrap_or(name);
         let docs = self.docs(&definition.docs, &format!("`{c_name}` in C."));
-        let derives = derives(&["Eq", "Hash"]);
+        let derives = derives(&["Debug", "Eq", "Hash"]);
         let representation = ident(definition.repr.rust);
         let integer = path_of(definition.repr);
         let variants = definition.variants.iter().map(|variant| {

@@ -3,8 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::wrappers::must_use;
 use super::{Rust, number};
 use crate::c::spell;
+use crate::declared::Null;
 use crate::layout::{Frame, Member, Role};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
@@ -42,8 +44,10 @@ impl Rust<'_> {
         let Parts { parameters, layout, fill, result, get } = parts;
         let docs = self.function_docs(function);
         let name = ident(function.raw_name());
+        let must_use = must_use(function);
         quote! {
             #docs
+            #must_use
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#result> {
                 #layout
                 #fill
@@ -97,6 +101,7 @@ impl Rust<'_> {
 
     fn function_docs(self, function: &Function) -> TokenStream {
         let declared = self.declared_docs(function);
+        let annotated = self.annotation_docs(function);
         let guard = function.guard.as_ref().map(|_| {
             quote! {
                 /// `NonLocalExit` if the function was left by `longjmp`; the instance stays usable.
@@ -104,11 +109,33 @@ impl Rust<'_> {
         });
         quote! {
             #declared
+            #annotated
             /// # Errors
             /// As any call of a foreign function: whatever ended it instead of a return, or
             /// `InvalidValue` if the result is no value of its type.
             #guard
         }
+    }
+
+    /// What the header's annotations say, in words.
+    fn annotation_docs(self, function: &Function) -> Option<TokenStream> {
+        let declared = self.bindings.model.declared.get(&function.c_name)?;
+        let parameters = function.parameters.iter().zip(&declared.parameters);
+        let never_null: Vec<String> = parameters
+            .filter(|(_, declared)| declared.null == Null::Never)
+            .map(|(parameter, _)| format!("`{}`", parameter.name))
+            .collect();
+        let null = (!never_null.is_empty()).then(|| {
+            let text = format!(" The header wants no null pointer for {}.", never_null.join(", "));
+            quote! { #[doc = #text] #[doc = ""] }
+        });
+        let fresh = declared.fresh.then(|| {
+            quote! {
+                /// The header says that the result is new memory, which is the caller's to free.
+                ///
+            }
+        });
+        Some(quote! { #null #fresh })
     }
 
     /// What calls and raises have in common.

@@ -4,6 +4,7 @@ mod bits;
 mod enums;
 mod functions;
 mod globals;
+mod handles;
 mod records;
 mod signatures;
 mod types;
@@ -40,6 +41,7 @@ impl Rust<'_> {
             self.bindings.model.constants.iter().map(|constant| self.constant(constant));
         let types = self.definitions();
         let signatures = self.signatures();
+        let handles = self.handles();
         let functions = self.functions();
         quote! {
             #[allow(
@@ -52,6 +54,7 @@ impl Rust<'_> {
                 #(#constants)*
                 #(#types)*
                 #(#signatures)*
+                #(#handles)*
                 #functions
             }
             #[allow(unused_imports, unreachable_pub)]

@@ -38,7 +38,10 @@ impl Rust<'_> {
         let docs = self.record_docs(name, record);
         let modifier: TokenStream =
             modifier.and_then(|modifier| modifier.parse().ok()).unwrap_or_default();
-        let derives = derives(&[]);
+        // Runs of bit-fields and explicit padding hold bits that mean nothing.
+        let has_padding = record.fields.iter().any(|field| is_invented(&field.name));
+        let derives = derives(if has_padding { &[] } else { &["Debug"] });
+        let debug = has_padding.then(|| self.debug_of_fields(name, record));
         let fields = record.fields.iter().map(|field| self.field(field));
         let foreign = self.struct_is_foreign(name, record);
         let default = self.default(name, record);
@@ -51,11 +54,34 @@ impl Rust<'_> {
             #[repr(C, #modifier)]
             #derives
             pub struct #name { #(#fields),* }
+            #debug
             #foreign
             #default
             #bit_fields
             #constants
             #assertions
+        }
+    }
+
+    /// Shows the fields that C names, and each bit-field, but no padding.
+    fn debug_of_fields(self, name: &str, record: &Record) -> TokenStream {
+        let named = record.fields.iter().filter(|field| !is_invented(&field.name));
+        let fields = named.map(|field| {
+            let (text, field) = (&field.name, ident(&field.name));
+            // A copy, since packed fields have no address.
+            quote! { .field(#text, &{ self.#field }) }
+        });
+        let bits = self.accessible_bits(record).map(|field| {
+            let (text, getter) = (&field.name, ident(&field_accessor(record, &field.name)));
+            quote! { .field(#text, &self.#getter()) }
+        });
+        let (text, name) = (name, ident(name));
+        quote! {
+            impl ::core::fmt::Debug for #name {
+                fn fmt(&self, out: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    out.debug_struct(#text) #(#fields)* #(#bits)* .finish()
+                }
+            }
         }
     }
 
@@ -169,6 +195,7 @@ impl Rust<'_> {
         }
         let docs = self.record_docs(name, record);
         let derives = derives(&[]);
+        let debug = debug_of_bytes(name);
         let (size, align) = (number(record.size), number(record.align));
         let foreign = self.bytes_are_foreign(name, record);
         let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
@@ -181,6 +208,7 @@ impl Rust<'_> {
             #[repr(C, align(#align))]
             #derives
             pub struct #name { bytes: [u8; #size] }
+            #debug
             #foreign
             impl #name {
                 /// Takes these bytes as they are.
@@ -225,7 +253,7 @@ impl Rust<'_> {
         let layouts = self.bindings.layouts();
         let mut taken = BTreeSet::from(["from_ne_bytes".to_owned()]);
         let accessible = record.fields.iter().filter(|field| {
-            let names = [field_accessor(&field.name), format!("from_{}", field.name)];
+            let names = [field_accessor(record, &field.name), format!("from_{}", field.name)];
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names);
             free && layouts.of(&field.ty).is_ok()
@@ -241,7 +269,7 @@ impl Rust<'_> {
         let makes =
             format!(" A union that holds its field `{}`; the other bytes are zero.", field.name);
         let (get, make) =
-            (ident(&field_accessor(&field.name)), ident(&format!("from_{}", field.name)));
+            (ident(&field_accessor(record, &field.name)), ident(&format!("from_{}", field.name)));
         quote! {
             #[doc = #reads]
             ///
@@ -267,7 +295,7 @@ impl Rust<'_> {
         let docs = self.record_docs(name, record);
         let Some(field) = record.fields.first() else { return TokenStream::new() };
         let (c_name, ty) = (record.c_name.as_deref().unwrap_or(name), self.ty(&field.ty));
-        let derives = derives(&["Eq", "Hash", "Default"]);
+        let derives = derives(&["Debug", "Eq", "Hash", "Default"]);
         let name = ident(name);
         quote! {
             #docs
@@ -285,13 +313,33 @@ impl Rust<'_> {
     }
 }
 
-/// An accessor must not collide with its other methods.
-pub(super) fn field_accessor(field: &str) -> String {
+/// An accessor must not collide with its other methods, nor with the constants that say
+/// where fields are.
+pub(super) fn field_accessor(record: &Record, field: &str) -> String {
+    let is_constant = |other: &Field| names::upper_snake(&other.name) == field;
     match field {
+        _ if record.fields.iter().any(is_constant) => format!("{field}_"),
         "from_ne_bytes" | "to_ne_bytes" | "default" | "clone" | "encode" | "explain" => {
             format!("{field}_")
         }
         _ => field.to_owned(),
+    }
+}
+
+/// Whether a field is bindgen's: padding, or the bytes of bit-fields.
+fn is_invented(field: &str) -> bool {
+    ["_bitfield_", "_bindgen_", "__bindgen_"].iter().any(|prefix| field.starts_with(prefix))
+}
+
+/// Of a union, or of bytes, nobody knows which are padding.
+fn debug_of_bytes(name: &str) -> TokenStream {
+    let (text, name) = (name, ident(name));
+    quote! {
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, out: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                out.debug_struct(#text).finish_non_exhaustive()
+            }
+        }
     }
 }
 
@@ -302,7 +350,7 @@ pub(super) fn derives(more: &[&str]) -> TokenStream {
     let path = Literal::string("::omniglot::zerocopy");
     quote! {
         #[derive(
-            Clone, Copy, Debug, PartialEq, #(#more,)*
+            Clone, Copy, PartialEq, #(#more,)*
             ::omniglot::zerocopy::TryFromBytes,
             ::omniglot::zerocopy::KnownLayout,
             ::omniglot::zerocopy::Immutable,

@@ -17,6 +17,8 @@ struct Piece {
     before: TokenStream,
     /// The plain call's argument.
     argument: TokenStream,
+    /// After the call, whatever it said.
+    claim: TokenStream,
     /// After a successful call.
     after: TokenStream,
     /// What of it the wrapper returns: value and type.
@@ -32,7 +34,11 @@ impl Rust<'_> {
         let parameters = pieces.iter().filter_map(|piece| piece.parameter.as_ref());
         let before = pieces.iter().map(|piece| &piece.before);
         let arguments = pieces.iter().map(|piece| &piece.argument);
+        let claims = pieces.iter().map(|piece| &piece.claim);
         let after = pieces.iter().map(|piece| &piece.after);
+        let adopt = wrapping.makes.then(|| {
+            quote! { let omniglot_result = ::omniglot::Handle::adopt(&**omniglot_scope, omniglot_result)?; }
+        });
         let status = self.status(function, wrapping.status.as_ref());
         let results: Vec<_> = self
             .own_result(function, wrapping)
@@ -44,6 +50,8 @@ impl Rust<'_> {
             ::omniglot::scope(self, |omniglot_scope| {
                 #(#before)*
                 let omniglot_result = omniglot_scope.#raw(#(#arguments),*)?;
+                #adopt
+                #(#claims)*
                 #status
                 #(#after)*
                 ::core::result::Result::Ok(#value)
@@ -53,8 +61,10 @@ impl Rust<'_> {
             None => (ty, in_scope),
             Some(limit) => (quote! { ::omniglot::View<'_, str> }, in_view(&in_scope, limit)),
         };
+        let must_use = must_use(function);
         quote! {
             #docs
+            #must_use
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#ty> { #body }
         }
     }
@@ -84,9 +94,11 @@ impl Rust<'_> {
             let place = format_ident!("omniglot_place_{index}");
             match role {
                 Role::Plain => self.plain(parameter),
+                Role::Nullable => self.nullable(parameter),
                 Role::Str { optional } => self.text(parameter, &place, "str", *optional),
                 Role::CStr { optional } => self.text(parameter, &place, "c_str", *optional),
-                Role::Out { value } => self.out(parameter, &place, value),
+                Role::Out { value, owned: false } => self.out(parameter, &place, value),
+                Role::Out { value, owned: true } => self.made(parameter, &place, value),
                 Role::Length { slices, returned } => {
                     self.length(function, wrapping, index, slices, *returned)
                 }
@@ -118,6 +130,35 @@ impl Rust<'_> {
             parameter: Some(self.parameter(parameter)),
             argument: quote! { #name },
             ..Piece::default()
+        }
+    }
+
+    /// A pointer for which `None` is null.
+    fn nullable(self, parameter: &Parameter) -> Piece {
+        let name = ident(&parameter.name);
+        let (ty, argument) = match self.pointee(&parameter.ty) {
+            Some(pointee) => (quote! { ::omniglot::Ptr<#pointee> }, quote! { #name }),
+            None => (self.ty(&parameter.ty), quote! { #name.unwrap_or(::omniglot::FnPtr::null()) }),
+        };
+        let parameter = Some(quote! { #name: ::core::option::Option<#ty> });
+        Piece { parameter, argument, ..Piece::default() }
+    }
+
+    /// A pointer to where the address of a new object goes. The object is owned at once, so
+    /// that it is destroyed too when the status says that the function failed.
+    fn made(self, parameter: &Parameter, place: &Ident, value: &Type) -> Piece {
+        let out = self.out(parameter, place, value);
+        let made = format_ident!("{place}_value");
+        Piece {
+            claim: quote! {
+                let #made = ::omniglot::Handle::adopt(
+                    &**omniglot_scope,
+                    omniglot_scope.read(omniglot_scope.upgrade(#place)?)?,
+                );
+            },
+            after: quote! { let #made = #made?; },
+            result: Some((quote! { #made }, self.handle_to(value).unwrap_or_default())),
+            ..out
         }
     }
 
@@ -238,7 +279,8 @@ impl Rust<'_> {
             Direction::In => TokenStream::new(),
             Direction::Out | Direction::InOut => slice.copy_out(&name, place),
         };
-        Piece { parameter: Some(quote! { #name: #ty }), before, argument, after, result: None }
+        let parameter = Some(quote! { #name: #ty });
+        Piece { parameter, before, argument, after, ..Piece::default() }
     }
 
     /// Leaves with an error if the result says so.
@@ -279,7 +321,11 @@ impl Rust<'_> {
             .as_ref()
             .is_some_and(|status| matches!(status.success, Success::Equal(_)));
         let is_void = self.bindings.model.types.resolve(&function.result) == &Type::Void;
-        (!only_status && !is_void).then(|| (quote! { omniglot_result }, self.ty(&function.result)))
+        let ty = || match self.handle_to(&function.result) {
+            Some(handle) if wrapping.makes => handle,
+            _ => self.ty(&function.result),
+        };
+        (!only_status && !is_void).then(|| (quote! { omniglot_result }, ty()))
     }
 }
 
@@ -330,6 +376,12 @@ impl Slice {
             quote! { { let (omniglot_place, omniglot_room) = (#place, #name); #copy } }
         }
     }
+}
+
+/// The header's wish that the result is looked at.
+pub(super) fn must_use(function: &Function) -> Option<TokenStream> {
+    let why = format!("the header says that the result of `{}` matters", function.c_name);
+    function.must_use.then(|| quote! { #[must_use = #why] })
 }
 
 /// The text at an address that a call gave, viewed once the call's scope is over.

@@ -1,8 +1,22 @@
-//! Binds one C library that has everything that can be bound.
+//! Binds one C library that has everything that can be bound, and a mixture of libraries.
 
-use omniglot_build::{Library, Wrapper};
+use omniglot_build::{Handle, Library, Wrapper};
 
 fn main() -> omniglot_build::Result<()> {
+    everything()?;
+    // Several headers, a C++ source and an installed library in one instance.
+    Library::new("mixture")
+        .header("c/words.h")
+        .header("zlib.h")
+        .source("c/words.cc")
+        .pkg_config("zlib")
+        .allowlist_function("words_.*|crc32|zlibVersion")
+        .wrap(Wrapper::function("words_count").in_str("text"))
+        .wrap(Wrapper::function("words_longest").in_str("text").returns_str(64))
+        .generate()
+}
+
+fn everything() -> omniglot_build::Result<()> {
     Library::new("everything")
         .header("c/everything.h")
         .source("c/everything.c")
@@ -43,6 +57,15 @@ fn main() -> omniglot_build::Result<()> {
                 .out("state")
                 .status_at_least(0),
         )
+        .wrap(Wrapper::function("item_open").status_ok(0))
+        .handle(
+            Handle::of("item")
+                .constructor("item_new")
+                .constructor("item_open")
+                .destructor("item_free")
+                .named("Item"),
+        )
+        .wrap(Wrapper::function("y_or").optional("point"))
         .wrap(Wrapper::function("greeting").returns_str(16))
         .callback_slots(2)
         .generate()

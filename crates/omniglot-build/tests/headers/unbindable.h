@@ -1,14 +1,17 @@
 #ifndef UNBINDABLE_H
 #define UNBINDABLE_H
 #include <stdarg.h>
-#include <complex.h>
 
 int print(const char *format, ...);
 int vprint(const char *format, va_list arguments);
-long double precise(long double x);
-__int128 wide(void);
-double _Complex spin(double _Complex z);
 struct incomplete;
 struct incomplete by_value(struct incomplete whole);
+typedef float four __attribute__((vector_size(16)));
+four quadruple(four x);
+struct __attribute__((aligned(64))) line { char bytes[64]; };
+int by_line(struct line line);
+typedef void (*logger)(const char *format, ...);
+void log_with(logger logger);
+struct precise { long double number; unsigned bits : 3; };
 int fine(int x);
 #endif

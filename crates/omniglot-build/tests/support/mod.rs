@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use omniglot_build::{Library, Wrapper};
+use omniglot_build::{Handle, Library, Wrapper};
 
 /// The directory with the headers that tests bind.
 pub(crate) fn headers() -> PathBuf {
@@ -51,6 +51,20 @@ pub(crate) fn wrapped() -> Library {
         )
         .wrap(Wrapper::function("codec_read").out_slice("buffer", "len").status_at_least(0))
         .wrap(Wrapper::function("codec_name").returns_str(64))
+}
+
+/// As the snapshot of the same name.
+pub(crate) fn handles() -> Library {
+    library("handles")
+        .handle(
+            Handle::of("archive")
+                .constructor("archive_new")
+                .constructor("archive_open")
+                .destructor("archive_close")
+                .named("Archive"),
+        )
+        .handle(Handle::of("entry").constructor("archive_first").destructor("entry_free"))
+        .wrap(Wrapper::function("archive_open").in_str("name").out("version").status_ok(0))
 }
 
 /// As the snapshot of the same name.

@@ -33,6 +33,8 @@ pub enum Step {
 #[derive(Default)]
 pub struct Foreigner {
     pub script: VecDeque<Step>,
+    /// What was entered: the shim's number.
+    pub entered: Vec<usize>,
     pub replies: Vec<Reply>,
     pub abandoned: Option<Cause>,
     /// Whether this is a forked child.
@@ -126,7 +128,8 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     fn trampoline(&self, slot: u32) -> Option<usize> {
         (slot < 80).then_some(0x200 + slot as usize)
     }
-    fn enter(&mut self, _entry: usize, arguments: usize) -> Result<Event> {
+    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        self.foreign.lock().unwrap().entered.push(entry - 0x100);
         self.frames.push(arguments);
         self.next()
     }

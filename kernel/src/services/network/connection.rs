@@ -136,11 +136,8 @@ fn finish_turn(
 
 /// Ends a connection. If lwIP has no memory for that now, it is tried again.
 fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure> {
+    drop_arrived(api, place)?;
     let connection = place.get();
-    if !connection.arrived.is_null() {
-        api.pbuf_free(connection.arrived)?;
-        place.set(Connection { arrived: Ptr::null(), ..connection });
-    }
     // From here on nothing that lwIP says about it concerns us.
     api.tcp_arg(connection.pcb, Ptr::null())?;
     if api.tcp_close(connection.pcb)? != OUT_OF_MEMORY {
@@ -149,12 +146,22 @@ fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure
     Ok(())
 }
 
+/// Frees what has arrived. lwIP has to know that it was looked at: else it takes closing for a
+/// failure, and tells the other side so before it has got everything.
+fn drop_arrived(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure> {
+    let connection = place.get();
+    if connection.arrived.is_null() {
+        return Ok(());
+    }
+    let len = api.read(api.upgrade(connection.arrived)?)?.tot_len;
+    place.set(Connection { arrived: Ptr::null(), ..connection });
+    api.tcp_recved(connection.pcb, len)?;
+    api.pbuf_free(connection.arrived)?;
+    Ok(())
+}
+
 /// Reads a request, and sends the response.
-fn answer(
-    api: &mut Api<Runtime>,
-    place: &Cell<Connection>,
-    page: &str,
-) -> Result<bool, Failure> {
+fn answer(api: &mut Api<Runtime>, place: &Cell<Connection>, page: &str) -> Result<bool, Failure> {
     let connection = place.get();
     if connection.response.is_none() && !connection.arrived.is_null() {
         let response = http::respond(api, connection.arrived, page)?;
@@ -163,6 +170,7 @@ fn answer(
     let Some(mut response) = place.get().response else {
         return finish_turn(api, place, false);
     };
+    drop_arrived(api, place)?;
     let mut busy = false;
     while let Some(len) = send(api, place.get().pcb, &mut response, page)? {
         busy |= len > 0;

@@ -28,8 +28,8 @@ pub(super) struct Response {
 /// What the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// The page.
-    Page,
+    /// The page, which had so many bytes when it was asked for.
+    Page(usize),
     /// So many bytes that are computed from their positions.
     Numbers(usize),
     /// There is no such thing.
@@ -52,24 +52,24 @@ pub(super) fn respond(
         Ok((bytes, usize::from(len)))
     })?;
     let (bytes, len) = bytes;
-    let Some(request) = bytes.get(..len) else { return Ok(Some(Response::new(Body::Bad, page))) };
-    Ok(wanted(request).map(|body| Response::new(body, page)))
+    let Some(request) = bytes.get(..len) else { return Ok(Some(Response::new(Body::Bad))) };
+    Ok(wanted(request, page).map(Response::new))
 }
 
 /// What a request asks for; `None` if it goes on.
-fn wanted(request: &[u8]) -> Option<Body> {
+fn wanted(request: &[u8], page: &str) -> Option<Body> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(request) {
         Ok(httparse::Status::Partial) if request.len() < REQUEST => None,
-        Ok(httparse::Status::Complete(_)) => Some(body(parsed.method, parsed.path)),
+        Ok(httparse::Status::Complete(_)) => Some(body(parsed.method, parsed.path, page)),
         _ => Some(Body::Bad),
     }
 }
 
-fn body(method: Option<&str>, path: Option<&str>) -> Body {
+fn body(method: Option<&str>, path: Option<&str>, page: &str) -> Body {
     match (method, path) {
-        (Some("GET"), Some("/")) => Body::Page,
+        (Some("GET"), Some("/")) => Body::Page(page.len()),
         (Some("GET"), Some(path)) => {
             let count = path.strip_prefix("/numbers/").and_then(|count| count.parse().ok());
             count.map_or(Body::Missing, Body::Numbers)
@@ -79,9 +79,9 @@ fn body(method: Option<&str>, path: Option<&str>) -> Body {
 }
 
 impl Response {
-    fn new(what: Body, page: &str) -> Self {
-        let head = head(what, page).as_str().len();
-        Self { what, sent: 0, total: head.saturating_add(what.len(page)), head }
+    fn new(what: Body) -> Self {
+        let head = head(what).as_str().len();
+        Self { what, sent: 0, total: head.saturating_add(what.len()), head }
     }
 
     /// Whether all of it has been sent.
@@ -96,7 +96,7 @@ impl Response {
 
     /// Copies what comes next, and says how much that is.
     pub(super) fn part(&self, into: &mut [u8], page: &str) -> usize {
-        let head = head(self.what, page);
+        let head = head(self.what);
         let left = self.total.saturating_sub(self.sent).min(into.len());
         for (byte, position) in into.iter_mut().take(left).zip(self.sent..) {
             *byte = match position.checked_sub(self.head) {
@@ -109,9 +109,9 @@ impl Response {
 }
 
 /// The head of a response.
-fn head(what: Body, page: &str) -> Text<160> {
+fn head(what: Body) -> Text<160> {
     let (status, kind) = match what {
-        Body::Page => ("200 OK", "text/plain; charset=utf-8"),
+        Body::Page(_) => ("200 OK", "text/plain; charset=utf-8"),
         Body::Numbers(_) => ("200 OK", "application/octet-stream"),
         Body::Missing => ("404 Not Found", "text/plain"),
         Body::Bad => ("400 Bad Request", "text/plain"),
@@ -121,16 +121,15 @@ fn head(what: Body, page: &str) -> Text<160> {
     let _ = write!(
         head,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        what.len(page)
+        what.len()
     );
     head
 }
 
 impl Body {
-    fn len(self, page: &str) -> usize {
+    const fn len(self) -> usize {
         match self {
-            Self::Page => page.len(),
-            Self::Numbers(count) => count,
+            Self::Page(len) | Self::Numbers(len) => len,
             Self::Missing | Self::Bad => self.words().len(),
         }
     }
@@ -144,7 +143,8 @@ impl Body {
 
     fn byte(self, position: usize, page: &str) -> u8 {
         match self {
-            Self::Page => page.as_bytes().get(position).copied().unwrap_or(b' '),
+            // It may have become shorter meanwhile.
+            Self::Page(_) => page.as_bytes().get(position).copied().unwrap_or(b' '),
             Self::Numbers(_) => (position ^ position >> 8 ^ position >> 16) as u8,
             Self::Missing | Self::Bad => {
                 self.words().as_bytes().get(position).copied().unwrap_or(b' ')

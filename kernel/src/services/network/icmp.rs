@@ -96,11 +96,7 @@ fn checksum(packet: &[u8]) -> u16 {
 }
 
 /// A packet of ICMP's arrived: eats it, which is 1, if it is the answer that is waited for.
-pub(super) fn receive(
-    api: &mut Api<Runtime>,
-    ping: &Cell<Ping>,
-    packet: Ptr<pbuf>,
-) -> Result<u8> {
+pub(super) fn receive(api: &mut Api<Runtime>, ping: &Cell<Ping>, packet: Ptr<pbuf>) -> Result<u8> {
     let head = api.read(api.upgrade(packet)?)?;
     if usize::from(head.len) < IP_HEADER + LENGTH {
         return Ok(0);

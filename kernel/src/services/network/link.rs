@@ -52,9 +52,9 @@ pub(super) fn transmit(
 ) -> Result<i8> {
     let mut bytes = [0; FRAME];
     let Some(len) = copy_chain(api, frame, &mut bytes)? else { return Ok(BAD_VALUE) };
-    let sent = link.try_borrow_mut().is_ok_and(|mut link| {
-        bytes.get(..len).is_some_and(|frame| link.send(frame))
-    });
+    let sent = link
+        .try_borrow_mut()
+        .is_ok_and(|mut link| bytes.get(..len).is_some_and(|frame| link.send(frame)));
     // A frame that could not be sent is lost, as on any network.
     let _ = sent;
     Ok(OK)
@@ -62,11 +62,7 @@ pub(super) fn transmit(
 
 /// Copies a chain of buffers, and says how long it is; `None` if it is longer than `into`,
 /// as one that leads back to itself is.
-fn copy_chain(
-    api: &Api<Runtime>,
-    mut next: Ptr<pbuf>,
-    into: &mut [u8],
-) -> Result<Option<usize>> {
+fn copy_chain(api: &Api<Runtime>, mut next: Ptr<pbuf>, into: &mut [u8]) -> Result<Option<usize>> {
     let (mut len, mut links) = (0_usize, 0);
     while !next.is_null() {
         let buffer = api.read(api.upgrade(next)?)?;

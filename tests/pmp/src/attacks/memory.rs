@@ -82,17 +82,14 @@ fn stack_address() -> usize {
 
 /// One address in every 16 MiB of the whole address space.
 fn sweep(arena: &mut Arena, kind: Access) -> Result<(), Wrong> {
-    for step in 0..256usize {
-        let address = step << 24 | 0x30_0000;
-        let must = Must::FaultAt(FaultKind::Access, address);
-        let width = width::WORD as u32;
-        arena.attempt(&must, |api| match kind {
-            Access::Load => api.load(address, width).map(drop),
-            Access::Store => api.store(address, width, 0),
-            Access::Fetch => api.jump(address),
-        })?;
-    }
-    arena.check_thoroughly()
+    let address = |step: u32| (step as usize) << 24 | 0x30_0000;
+    let must = |step| Must::FaultAt(FaultKind::Access, address(step));
+    let width = width::WORD as u32;
+    arena.sweep(256, must, |api, step| match kind {
+        Access::Load => api.load(address(step), width).map(drop),
+        Access::Store => api.store(address(step), width, 0),
+        Access::Fetch => api.jump(address(step)),
+    })
 }
 
 /// What belongs to the domain, but not for this.
@@ -138,9 +135,7 @@ fn edges(arena: &mut Arena, tally: &mut Tally) {
         api.store_conditional(data, 0)?;
         api.store(data, word, 0)
     });
-    arena.attack(tally, "memory::copy_over_the_end", &any, |api| {
-        api.copy(END - 16, START, 4096)
-    });
+    arena.attack(tally, "memory::copy_over_the_end", &any, |api| api.copy(END - 16, START, 4096));
     arena.attack(tally, "memory::copy_that_wraps", &any, |api| {
         api.copy(END - 16, START, usize::MAX)
     });

@@ -80,19 +80,24 @@ fn garbage(arena: &mut Arena, tally: &mut Tally) {
         let kept = board::with_registers(&mut || result = api.return_garbage(0));
         if kept { result } else { Err(Error::Protocol("the kernel's registers changed")) }
     });
-    arena.attack(tally, "registers::garbage_in_a_callback", &Must::Fault(FaultKind::IllegalInstruction), |api| {
-        let slot = <Callback as omniglot::Signature>::FIRST_SLOT;
-        let frame = api.runtime().exchange().0 + 2048;
-        let mut result = Ok(());
-        let kept = board::with_registers(&mut || {
-            result = api
-                .with_callback::<Callback, _>(&mut |_, _| Ok(0), |api, _: FnPtr<Callback>| {
-                    api.call_back_garbage(slot, frame)
-                })
-                .and_then(|result| result);
-        });
-        if kept { result } else { Err(Error::Protocol("the kernel's registers changed")) }
-    });
+    arena.attack(
+        tally,
+        "registers::garbage_in_a_callback",
+        &Must::Fault(FaultKind::IllegalInstruction),
+        |api| {
+            let slot = <Callback as omniglot::Signature>::FIRST_SLOT;
+            let frame = api.runtime().exchange().0 + 2048;
+            let mut result = Ok(());
+            let kept = board::with_registers(&mut || {
+                result = api
+                    .with_callback::<Callback, _>(&mut |_, _| Ok(0), |api, _: FnPtr<Callback>| {
+                        api.call_back_garbage(slot, frame)
+                    })
+                    .and_then(|result| result);
+            });
+            if kept { result } else { Err(Error::Protocol("the kernel's registers changed")) }
+        },
+    );
 }
 
 /// What foreign code finds in its registers at first.
@@ -106,13 +111,14 @@ fn entry_registers() -> Result<(), Wrong> {
     }
     let mut bytes = [0; 31 * 4];
     runtime.window().read(frame + 8, &mut bytes)?;
-    let registers = bytes.chunks_exact(4).map(|word| word.iter().rev().fold(0, |sum: u32, byte| sum << 8 | u32::from(*byte)));
+    let registers = bytes
+        .chunks_exact(4)
+        .map(|word| word.iter().rev().fold(0, |sum: u32, byte| sum << 8 | u32::from(*byte)));
     // ra, sp, tp and a0 lie in the domain; s1 is the level, 0.
     let allowed = [1, 2, 4, 10];
     let inside = |value: u32| (0x8600_0000..=0x8602_0000).contains(&value);
-    let good = (1..).zip(registers).all(|(number, value)| {
-        value == 0 || (allowed.contains(&number) && inside(value))
-    });
+    let good = (1..)
+        .zip(registers)
+        .all(|(number, value)| value == 0 || (allowed.contains(&number) && inside(value)));
     if good { Ok(()) } else { Err(Wrong::Around(Error::Protocol("a register is not zero"))) }
 }
-

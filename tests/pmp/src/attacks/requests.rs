@@ -51,21 +51,18 @@ fn returns(arena: &mut Arena, tally: &mut Tally) {
 }
 
 fn callbacks(arena: &mut Arena, tally: &mut Tally) {
-    let absent = Must::Err("no such callback", |error| {
-        matches!(error, Error::NoSuchCallback { .. })
-    });
+    let absent =
+        Must::Err("no such callback", |error| matches!(error, Error::NoSuchCallback { .. }));
     for slot in [0, 7, 8, 1 << 16, u32::MAX] {
         arena.attack(tally, format_args!("requests::callback_slot_{slot}"), &absent, |api| {
             let frame = api.runtime().exchange().0 as u32;
             api.request(CALL_BACK, slot, frame).map(drop)
         });
     }
-    let outside = Must::Err("an address out of range", |error| {
-        matches!(error, Error::OutOfRange { .. })
-    });
-    let read_only = Must::Err("an address that is read-only", |error| {
-        matches!(error, Error::ReadOnly { .. })
-    });
+    let outside =
+        Must::Err("an address out of range", |error| matches!(error, Error::OutOfRange { .. }));
+    let read_only =
+        Must::Err("an address that is read-only", |error| matches!(error, Error::ReadOnly { .. }));
     let [data, _] = canaries::addresses();
     for (name, frame, must) in [
         ("kernel_data", data, &outside),
@@ -91,15 +88,14 @@ fn others(arena: &mut Arena, tally: &mut Tally) {
             api.request(number, 1, 2).map(drop)
         });
     }
-    let exited = Must::Err("an exit with status 7", |error| {
-        *error == Error::Exited { status: Some(7) }
-    });
+    let exited =
+        Must::Err("an exit with status 7", |error| *error == Error::Exited { status: Some(7) });
     arena.attack(tally, "requests::exit", &exited, |api| api.leave(7));
     arena.attack(tally, "requests::abort", &Must::Fault(FaultKind::Abort), |api| api.give_up());
 }
 
 fn floods(arena: &mut Arena, tally: &mut Tally) {
-    const TIMES: u32 = 100_000;
+    const TIMES: u32 = 20_000;
     arena.attack(tally, "requests::flood_of_callbacks", &Must::Harmless, |api| {
         let count = Cell::new(0);
         let total = api.with_callback::<Callback, _>(

@@ -191,3 +191,69 @@ int add_all(const char *kinds, ...)
 }
 
 int print(const char *format, ...) { return format != 0; }
+
+long double halved(long double x) { return x / 2; }
+double whole_part(long double x) { return (double)(long long)x; }
+double _Complex turned(double _Complex z) { return z * (__extension__ 1.0i); }
+unsigned __int128 product(unsigned __int128 left, __int128 right) { return left * right; }
+wchar_t next_letter(wchar_t letter) { return letter + 1; }
+
+struct item { int value; };
+static int alive;
+item *item_new(int value)
+{
+    if (value < 0)
+        return NULL;
+    item *new = malloc(sizeof *new);
+    new->value = value;
+    alive++;
+    return new;
+}
+/* Makes one even where it fails, as some libraries do. */
+int item_open(int value, item **result)
+{
+    *result = item_new(value);
+    return value > 100 ? -1 : 0;
+}
+int item_value(const item *item) { return item->value; }
+int item_free(item *item)
+{
+    int value = item->value;
+    free(item);
+    alive--;
+    return value;
+}
+int items_alive(void) { return alive; }
+
+static const struct device *mounted;
+int device_mount(const struct device *device)
+{
+    mounted = device;
+    return device->block_size;
+}
+int device_copy(int from, int to)
+{
+    unsigned char block[64];
+    int status = mounted->read(mounted, from, block, mounted->block_size);
+    if (status == 0)
+        status = mounted->write(mounted, to, block, mounted->block_size);
+    if (status == 0)
+        mounted->flush();
+    return status;
+}
+
+long total(const int *values, int count)
+{
+    long sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += values[i];
+    return sum;
+}
+void scale(double *values, int count, double factor)
+{
+    for (int i = 0; i < count; i++)
+        values[i] *= factor;
+}
+int x_or(const struct point *point, int otherwise) { return point ? point->x : otherwise; }
+int y_or(const struct point *point, int otherwise) { return point ? point->y : otherwise; }
+void *keep_address(void (*destructor)(void *)) { return (void *)destructor; }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <wchar.h>
 
 /** What became of it. See [nothing](http://example.com), `x` and <b>bold</b>.
  *
@@ -89,4 +90,42 @@ int print(const char *format, ...);
 int add_all(const char *kinds, ...);
 #define POINT_SUM(point, factor) (((point)->x + (point)->y) * (factor))
 int never_defined(void);
+
+/* Numbers that only C can calculate with, and wide ones. */
+long double halved(long double x);
+double whole_part(long double x);
+double _Complex turned(double _Complex z);
+unsigned __int128 product(unsigned __int128 left, __int128 right);
+wchar_t next_letter(wchar_t letter);
+
+/* Objects with an owner. */
+typedef struct item item;
+item *item_new(int value);
+int item_open(int value, item **result);
+int item_value(const item *item);
+int item_free(item *item);
+int items_alive(void);
+
+/* A driver that is kept. */
+struct device {
+    int (*read)(const struct device *device, int block, unsigned char *room, int size);
+    int (*write)(const struct device *device, int block, const unsigned char *data, int size);
+    void (*flush)(void);
+    int block_size;
+};
+int device_mount(const struct device *device);
+int device_copy(int from, int to);
+
+/* What the header says itself. */
+#ifndef __counted_by
+#define __counted_by(count)
+#endif
+#ifndef __clang__
+#define _Nullable
+#endif
+long total(const int *__counted_by(count) values, int count) __attribute__((warn_unused_result));
+void scale(double *__counted_by(count) values, int count, double factor);
+int x_or(const struct point *_Nullable point, int otherwise);
+int y_or(const struct point *point, int otherwise);
+void *keep_address(void (*destructor)(void *));
 #endif

@@ -7,3 +7,8 @@
 pub mod everything {
     omniglot::include_library!("everything");
 }
+
+/// Several libraries in one instance.
+pub mod mixture {
+    omniglot::include_library!("mixture");
+}

@@ -1,8 +1,12 @@
 //! Calls everything that was bound, and checks what comes back.
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use everything::everything::{self as lib, Everything, direction, on_point, permissions, point};
-use omniglot::{Error, FnPtr, InvalidValue, Ptr, Result};
+use everything::mixture::Mixture;
+use omniglot::{Error, FnPtr, InvalidValue, Ptr, Result, Table};
 
 fn main() -> Result<()> {
     let mut api = Everything::builder().build()?;
@@ -15,6 +19,11 @@ fn main() -> Result<()> {
     callbacks(&mut api)?;
     guards(&mut api)?;
     globals(&mut api)?;
+    wide_numbers(&mut api)?;
+    handles(&mut api)?;
+    tables(&mut api)?;
+    annotations(&mut api)?;
+    mixture()?;
     println!("all of it works");
     Ok(())
 }
@@ -70,9 +79,16 @@ fn bit_fields(api: &mut lib::Api) -> Result<()> {
     options.set_way(direction::BACK)?;
     options.set_big(1 << 33)?;
     options.set_state(lib::async_res_t::ASYNC_FAILED)?;
+    let shown = format!("{options:?}");
+    assert_eq!(
+        shown,
+        "options { level: 5, offset: -16, set: true, way: Ok(BACK), big: 8589934592, \
+         state: Ok(ASYNC_FAILED) }"
+    );
     let mut word = lib::word::from_whole(0xff00);
     word.set_low(9)?;
     assert_eq!(word.whole()?, 0xff09);
+    assert_eq!(format!("{word:?}"), "word { .. }");
     let mut tight = lib::tight::default();
     tight.set_most(1 << 61)?;
     tight.set_rest(511)?;
@@ -238,5 +254,117 @@ fn globals(api: &mut lib::Api) -> Result<()> {
     let names = api.address_of_names()?;
     let names = api.read(api.upgrade(names)?)?;
     assert_eq!(&*api.read_str(names[2], 16)?, "three");
+    Ok(())
+}
+
+/// What only C can calculate with passes through as bytes.
+fn wide_numbers(api: &mut lib::Api) -> Result<()> {
+    // 3.0 as the x87 has it: sign and exponent, then a mantissa with its leading one.
+    let mut three = [0; 16];
+    three[..10].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0xc0, 0x00, 0x40]);
+    let three = lib::c_long_double::from_ne_bytes(three);
+    assert_eq!(api.whole_part(three)?, 3.0);
+    let half = api.halved(three)?;
+    let exponent_one_less = [0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0x3f];
+    assert_eq!(half.to_ne_bytes()[..10], exponent_one_less);
+    let mut z = [0; 16];
+    z[..8].copy_from_slice(&2.0f64.to_ne_bytes());
+    let turned = api.turned(lib::c_complex_double::from_ne_bytes(z))?.to_ne_bytes();
+    assert_eq!(turned[8..], 2.0f64.to_ne_bytes());
+    let product = api.product(u128::from(u64::MAX) + 2, -3)?;
+    assert_eq!(product, (u128::from(u64::MAX) + 2).wrapping_mul(3).wrapping_neg());
+    assert_eq!(api.next_letter(0x1f600)?, 0x1f601);
+    Ok(())
+}
+
+/// Objects are destroyed with their handles: by the next call, or at once.
+fn handles(api: &mut lib::Api) -> Result<()> {
+    let first = api.item_new(7)?;
+    let second: lib::Item = api.item_open(8)?;
+    assert_eq!((api.item_value(&first)?, api.item_value(&second)?), (7, 8));
+    assert_eq!(api.items_alive()?, 2);
+    drop(first);
+    assert_eq!(api.items_alive()?, 1);
+    assert_eq!(second.close(api)?, 8);
+    assert_eq!(api.items_alive()?, 0);
+
+    assert_eq!(api.item_new(-1).unwrap_err(), Error::Null { type_name: "struct item" });
+    assert!(matches!(api.item_open(101), Err(Error::Status { code: -1, .. })));
+    assert_eq!(api.items_alive()?, 0, "what came with a failure is destroyed too");
+
+    let given_up = api.item_new(9)?.into_ptr();
+    assert_eq!(api.items_alive()?, 1);
+    assert_eq!(api.item_free(given_up)?, 9);
+    let mut other = Everything::builder().build()?;
+    let foreign = other.item_new(1)?;
+    assert_eq!(api.item_value(&foreign), Err(Error::WrongInstance));
+    Ok(())
+}
+
+/// A struct of callbacks that the library keeps.
+fn tables(api: &mut lib::Api) -> Result<()> {
+    let blocks = Arc::new(Mutex::new([[1u8; 4], [2; 4]]));
+    let (source, target) = (Arc::clone(&blocks), Arc::clone(&blocks));
+    let flushed = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&flushed);
+    let driver = Table::new(api, |table| {
+        Ok(lib::device {
+            read: table.closure::<lib::device_read_fn>(move |api, (_, block, room, size)| {
+                let room = api.upgrade_slice_mut(room, size as usize)?;
+                api.write_slice(room, &source.lock().unwrap()[block as usize])?;
+                Ok(0)
+            })?,
+            write: table.closure::<lib::device_write_fn>(move |api, (_, block, data, size)| {
+                let data = api.upgrade_slice(data, size as usize)?;
+                api.read_into(data, &mut target.lock().unwrap()[block as usize])?;
+                Ok(0)
+            })?,
+            flush: table.closure::<lib::device_flush_fn>(move |_, ()| {
+                flag.store(true, Ordering::Relaxed);
+                Ok(())
+            })?,
+            block_size: 4,
+        })
+    })?;
+    assert_eq!(api.device_mount(&driver)?, 4);
+    assert_eq!(api.device_copy(1, 0)?, 0);
+    assert_eq!(*blocks.lock().unwrap(), [[2; 4]; 2]);
+    assert!(flushed.load(Ordering::Relaxed));
+    drop(driver);
+    assert!(api.items_alive().is_ok(), "the library may keep the address; it must not call");
+    Ok(())
+}
+
+/// Wrappers from what the header says itself.
+fn annotations(api: &mut lib::Api) -> Result<()> {
+    assert_eq!(api.total(&[1, 2, 39])?, 42);
+    let values = api.alloc_slice(&[4, 5])?;
+    assert_eq!(api.total_raw(&values, 2)?, 9);
+    let mut values = [1.5, -2.0];
+    api.scale(&mut values, 2.0)?;
+    assert_eq!(values, [3.0, -4.0]);
+    let place = api.alloc(point { x: 6, y: 7 })?;
+    let place = place.as_ref().as_ptr();
+    assert_eq!((api.x_or(Some(place), 1)?, api.x_or(None, 1)?), (6, 1));
+    assert_eq!((api.y_or(Some(place), 1)?, api.y_or(None, 1)?), (7, 1));
+    // A field of an address that is not checked yet.
+    let y: Ptr<i32> = place.field(point::Y);
+    assert_eq!(api.read(api.upgrade(y)?)?, 7);
+    // A sentinel, such as SQLITE_TRANSIENT.
+    let sentinel = FnPtr::<lib::keep_address_destructor_fn>::from_addr(usize::MAX);
+    assert_eq!(api.keep_address(sentinel)?.addr(), usize::MAX);
+    Ok(())
+}
+
+/// C++ with its own library, and zlib, in one instance.
+fn mixture() -> Result<()> {
+    let mut api = Mixture::builder().build()?;
+    assert_eq!(api.words_count("a rose is a rose is a rose")?, 3);
+    assert_eq!(api.words_count("do not throw")?, -1);
+    assert_eq!(&*api.words_longest("a rose is")?, "rose");
+    let data = api.alloc_slice(b"hello")?;
+    assert_eq!(api.crc32(0, &data, 5)?, 0x3610_a686);
+    let version = api.zlibVersion()?;
+    assert!(api.read_str(version, 16)?.starts_with("1."));
     Ok(())
 }

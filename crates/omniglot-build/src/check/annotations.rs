@@ -1,0 +1,103 @@
+//! Wrappers from what the header itself says: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
+
+use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
+use crate::model::{Function, Model, Type, Types};
+use crate::wrapper::{Direction, Length, Wrapper};
+use crate::{Problem, reasons};
+
+/// Notes which functions' results must not be dropped unseen.
+pub(super) fn mark(model: &mut Model) {
+    for function in &mut model.functions {
+        let declared = model.declared.get(&function.c_name);
+        function.must_use = declared.is_some_and(|declared| declared.must_use);
+    }
+}
+
+/// A wrapper for each function whose parameters are annotated and that has none.
+pub(super) fn wrappers(model: &Model, found: &mut Vec<Problem>) -> Vec<Wrapper> {
+    let plain = model.functions.iter().filter(|function| function.wrapping.is_none());
+    let annotated = plain.filter_map(|function| {
+        Some((
+            function,
+            model.declared.get(&function.c_name).filter(|declared| is_annotated(declared))?,
+        ))
+    });
+    annotated
+        .map(|(function, declared)| {
+            let mut wrapper = Wrapper::function(&function.c_name);
+            for (parameter, declared) in function.parameters.iter().zip(&declared.parameters) {
+                wrapper = match described(
+                    &model.types,
+                    wrapper,
+                    &parameter.c_name,
+                    &parameter.ty,
+                    declared,
+                ) {
+                    Ok(wrapper) => wrapper,
+                    Err((wrapper, reason)) => {
+                        found.push(unused(function, &parameter.c_name, &reason));
+                        wrapper
+                    }
+                };
+            }
+            wrapper
+        })
+        .filter(|wrapper| !wrapper.roles.is_empty() || !wrapper.optional.is_empty())
+        .collect()
+}
+
+fn is_annotated(declared: &Declared) -> bool {
+    let annotated = |parameter: &DeclaredParameter| {
+        parameter.counted.is_some() || parameter.null == Null::Allowed
+    };
+    declared.parameters.iter().any(annotated)
+}
+
+fn unused(function: &Function, parameter: &str, reason: &str) -> Problem {
+    Problem::new(&function.c_name, reasons::annotation_unused(parameter, reason))
+}
+
+/// Adds what is said of one parameter.
+fn described(
+    types: &Types,
+    wrapper: Wrapper,
+    name: &str,
+    ty: &Type,
+    declared: &DeclaredParameter,
+) -> Result<Wrapper, (Wrapper, String)> {
+    let wrapper = match &declared.counted {
+        None => wrapper,
+        Some(counted) => match slice(types, ty, counted) {
+            Ok((direction, length)) => wrapper.slice(name, direction, length),
+            Err(reason) => return Err((wrapper, reason)),
+        },
+    };
+    Ok(if declared.null == Null::Allowed { wrapper.optional(name) } else { wrapper })
+}
+
+/// Where a counted pointer's length is, and which way its elements go: what the function
+/// may write is copied both ways, since it may read it too.
+fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Length), String> {
+    let Type::Pointer { to, constant } = types.resolve(ty) else {
+        return Err(reasons::no_data_pointer());
+    };
+    let is_byte = match types.resolve(to) {
+        Type::Void => true,
+        Type::Scalar(scalar) => {
+            matches!(scalar.rust, "u8" | "i8" | "c_char" | "c_schar" | "c_uchar")
+        }
+        _ => false,
+    };
+    if counted.unit == Unit::Bytes && !is_byte {
+        return Err(reasons::size_in_bytes());
+    }
+    let direction = if *constant { Direction::In } else { Direction::InOut };
+    let by = counted.by.trim_start_matches(['*', ' ', '(']).trim_end_matches([')', ' ']);
+    if let Ok(fixed) = by.parse() {
+        return Ok((direction, Length::Fixed(fixed)));
+    }
+    if by.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
+        return Ok((direction, Length::Parameter(by.to_owned())));
+    }
+    Err(reasons::no_length(by))
+}

@@ -1,0 +1,97 @@
+//! Resolves the descriptions of owned objects against what the headers declare.
+
+use std::collections::BTreeMap;
+
+use super::placed;
+use super::wrappers::pointee;
+use crate::layout::{Frame, Layouts};
+use crate::model::{Definition, Function, Model, Owned, Shape, Type};
+use crate::options::Options;
+use crate::scalar::Target;
+use crate::{Error, Handle, Problem, Result, reasons};
+
+/// Functions that make objects, and the types of these.
+pub(super) type Makers = BTreeMap<String, String>;
+
+/// How long a destructor's frame may be, in bytes: as the core's `MAX_DESTRUCTOR_FRAME`.
+const MAX_FRAME: u64 = 64;
+
+/// Finds types, destructors and constructors, and what is wrong with them.
+pub(super) fn bind(
+    model: &mut Model,
+    options: &Options,
+    target: &Target,
+) -> (Makers, Vec<Problem>) {
+    let (mut makers, mut problems) = (Makers::new(), Vec::new());
+    for handle in &options.handles {
+        match resolve(model, handle, target) {
+            Ok(owned) => {
+                let made = handle.constructors.iter().map(|name| (name.clone(), owned.ty.clone()));
+                makers.extend(made);
+                model.handles.push(owned);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (makers, problems)
+}
+
+/// Checks that every destructor is still bound.
+pub(super) fn check(model: &Model) -> Result<()> {
+    let is_bound = |name: &str| model.functions.iter().any(|function| function.c_name == name);
+    let missing = model.handles.iter().filter(|owned| !is_bound(&owned.destructor));
+    let problems: Vec<Problem> = missing
+        .map(|owned| {
+            let reason = reasons::destructor_missing(&owned.name);
+            placed(model, Problem::new(&owned.destructor, reason))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
+}
+
+fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Problem> {
+    let problem = |reason: String| placed(model, Problem::new(&handle.ty, reason));
+    let ty = object(model, &handle.ty).ok_or_else(|| problem(reasons::no_object()))?;
+    let name = handle.rust_name();
+    if model.handles.iter().any(|other| other.ty == ty || other.name == name) {
+        return Err(problem(reasons::handle_twice()));
+    }
+    if model.types.get(&name).is_some() {
+        return Err(problem(reasons::handle_name_taken()));
+    }
+    let destructor = handle.destructor.as_ref();
+    let destructor = destructor.ok_or_else(|| problem(reasons::without_destructor()))?;
+    let function = model.functions.iter().find(|function| &function.c_name == destructor);
+    let layouts = Layouts { types: &model.types, target };
+    match function.map(|function| destroys(layouts, function, &ty)) {
+        Some(true) => Ok(Owned { name, ty, destructor: destructor.clone() }),
+        found => {
+            let reason = match found {
+                None => reasons::no_function(),
+                Some(_) => reasons::no_destructor(&handle.ty),
+            };
+            Err(placed(model, Problem::new(destructor, reason)))
+        }
+    }
+}
+
+/// The struct or union that a name means.
+fn object(model: &Model, name: &str) -> Option<String> {
+    model.types.get(name)?;
+    let named = Type::Named(name.to_owned());
+    let Type::Named(resolved) = model.types.resolve(&named) else { return None };
+    match model.types.get(resolved)? {
+        Definition::Opaque(_) => Some(resolved.clone()),
+        Definition::Record(record) if !matches!(record.shape, Shape::Newtype { .. }) => {
+            Some(resolved.clone())
+        }
+        _ => None,
+    }
+}
+
+fn destroys(layouts: Layouts<'_>, function: &Function, ty: &str) -> bool {
+    let [parameter] = function.parameters.as_slice() else { return false };
+    let frame = Frame::of_function(layouts, &function.parameters, &function.result);
+    pointee(layouts.types, &parameter.ty) == Some(ty)
+        && frame.is_ok_and(|frame| frame.size <= MAX_FRAME)
+}

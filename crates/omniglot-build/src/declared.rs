@@ -1,0 +1,284 @@
+//! What clang knows of functions and bindgen does not tell: types that have no Rust
+//! counterpart, and annotations.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use clang::{Clang, Entity, EntityKind, Index, Nullability, Type, TypeKind, Unsaved};
+
+use crate::{Error, Result};
+
+/// A function as clang sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) parameters: Vec<DeclaredParameter>,
+    pub(crate) result: Exact,
+    /// The result must not be dropped unseen: `warn_unused_result` or `nodiscard`.
+    pub(crate) must_use: bool,
+    /// The result is fresh memory, which the caller gives back: `malloc`.
+    pub(crate) fresh: bool,
+}
+
+/// A parameter as clang sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeclaredParameter {
+    pub(crate) ty: Exact,
+    pub(crate) null: Null,
+    pub(crate) counted: Option<Counted>,
+}
+
+/// Whether a pointer can be null.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Null {
+    /// The header does not say.
+    #[default]
+    Unknown,
+    /// `_Nonnull`, or the attribute `nonnull`.
+    Never,
+    /// `_Nullable`, or `counted_by_or_null`.
+    Allowed,
+}
+
+/// How long what a pointer points to is: `counted_by(n)` or `sized_by(n)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// The annotation's argument.
+    pub(crate) by: String,
+    pub(crate) unit: Unit,
+}
+
+/// What a length counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Elements,
+    Bytes,
+}
+
+/// A type, as far as bindgen's Rust does not tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// bindgen's Rust does.
+    #[default]
+    Told,
+    Pointer(Box<Self>),
+    Number(Wide),
+}
+
+/// A number for which bindgen's Rust has no type of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wide {
+    Int128,
+    UnsignedInt128,
+    /// A number that only C can calculate with, named as Rust names it here.
+    Opaque {
+        name: &'static str,
+        c: &'static str,
+        size: u64,
+        align: u64,
+    },
+}
+
+/// libclang lets one user at a time in, so do we.
+static CLANG: Mutex<()> = Mutex::new(());
+
+/// Macros that keep annotations on parameters, which clang itself does not know there,
+/// in the tree.
+const ANNOTATIONS: [(&str, Unit, Null); 4] = [
+    ("counted_by", Unit::Elements, Null::Unknown),
+    ("sized_by", Unit::Bytes, Null::Unknown),
+    ("counted_by_or_null", Unit::Elements, Null::Allowed),
+    ("sized_by_or_null", Unit::Bytes, Null::Allowed),
+];
+
+/// Reads the functions that the headers declare. `lines` includes them.
+pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<BTreeMap<String, Declared>> {
+    let _guard = CLANG.lock().unwrap_or_else(PoisonError::into_inner);
+    let clang = Clang::new().map_err(|message| Error::LibclangMissing { message })?;
+    let index = Index::new(&clang, false, false);
+    let mut all = arguments.to_vec();
+    all.extend(keeping());
+    let parsed = index
+        .parser("omniglot_headers.h")
+        .arguments(&all)
+        .unsaved(&[Unsaved::new("omniglot_headers.h", lines)])
+        .skip_function_bodies(true)
+        .include_attributed_types(true)
+        .parse()
+        .map_err(|error| Error::Parser { message: format!("{error}") })?;
+    let mut functions = BTreeMap::new();
+    for entity in parsed.get_entity().get_children() {
+        add(&entity, &mut functions);
+    }
+    Ok(functions)
+}
+
+/// Definitions under which annotations of parameters stay in what clang has read.
+fn keeping() -> impl Iterator<Item = String> {
+    ANNOTATIONS.iter().flat_map(|(name, ..)| {
+        let kept = format!("annotate(\"omniglot:{name}:\" #N)");
+        [format!("-D{name}(N)={kept}"), format!("-D__{name}(N)=__attribute__(({kept}))")]
+    })
+}
+
+/// Definitions without which clang, which knows them for fields only, rejects annotations
+/// of parameters.
+pub(crate) fn ignoring() -> impl Iterator<Item = String> {
+    ANNOTATIONS.iter().flat_map(|(name, ..)| [format!("-D{name}(N)="), format!("-D__{name}(N)=")])
+}
+
+fn add(entity: &Entity<'_>, functions: &mut BTreeMap<String, Declared>) {
+    match entity.get_kind() {
+        EntityKind::FunctionDecl => {
+            let (Some(name), Some(declared)) = (entity.get_name(), function(entity)) else {
+                return;
+            };
+            match functions.get_mut(&name) {
+                Some(known) => merge(known, declared),
+                None => drop(functions.insert(name, declared)),
+            }
+        }
+        // `extern "C" { … }`
+        EntityKind::LinkageSpec | EntityKind::UnexposedDecl => {
+            entity.get_children().iter().for_each(|child| add(child, functions));
+        }
+        _ => {}
+    }
+}
+
+/// What is said at one declaration holds for the function.
+fn merge(known: &mut Declared, again: Declared) {
+    known.must_use |= again.must_use;
+    known.fresh |= again.fresh;
+    for (known, again) in known.parameters.iter_mut().zip(again.parameters) {
+        if known.null == Null::Unknown {
+            known.null = again.null;
+        }
+        known.counted = known.counted.take().or(again.counted);
+    }
+}
+
+fn function(entity: &Entity<'_>) -> Option<Declared> {
+    let arguments = entity.get_arguments().unwrap_or_default();
+    let mut declared = Declared {
+        parameters: arguments.iter().map(parameter).collect(),
+        result: exact(entity.get_result_type()?),
+        ..Declared::default()
+    };
+    // Attributes of the compiler's own that libclang has no names for are in its text.
+    if entity.has_attributes() {
+        let text = entity.get_pretty_printer().print();
+        declared.must_use = ["warn_unused_result", "nodiscard"].iter().any(|word| has(&text, word));
+        declared.fresh = has(&text, "malloc");
+        let after = entity.get_name().and_then(|name| attributes(&text, &name));
+        never_null(after.unwrap_or_default(), &mut declared.parameters);
+    }
+    Some(declared)
+}
+
+/// Whether the text has an attribute without arguments, or with any.
+fn has(text: &str, attribute: &str) -> bool {
+    text.split("__attribute__((").skip(1).any(|rest| {
+        let end =
+            rest.find(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+        rest.get(..end.unwrap_or(rest.len()))
+            .is_some_and(|word| word.trim_matches('_') == attribute)
+    }) || text.contains(&format!("[[{attribute}"))
+}
+
+/// The part of a declaration behind its parameters.
+fn attributes<'a>(declaration: &'a str, name: &str) -> Option<&'a str> {
+    let (_, parameters) = declaration.split_once(&format!("{name}("))?;
+    let mut depth = 1;
+    let end = parameters.find(|character| {
+        depth += match character {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    })?;
+    parameters.get(end..)
+}
+
+/// `nonnull` is about all pointers, or those whose numbers it lists.
+fn never_null(text: &str, parameters: &mut [DeclaredParameter]) {
+    for rest in text.split("nonnull").skip(1) {
+        let listed = rest.strip_prefix('(').and_then(|rest| Some(rest.split_once(')')?.0));
+        let numbers: Vec<usize> = listed
+            .iter()
+            .flat_map(|list| list.split(','))
+            .filter_map(|number| number.trim().parse().ok())
+            .collect();
+        for (number, parameter) in (1..).zip(parameters.iter_mut()) {
+            if listed.is_none() || numbers.contains(&number) {
+                parameter.null = Null::Never;
+            }
+        }
+    }
+}
+
+fn parameter(entity: &Entity<'_>) -> DeclaredParameter {
+    let Some(ty) = entity.get_type() else { return DeclaredParameter::default() };
+    let mut null = match ty.get_nullability() {
+        Some(Nullability::NonNull) => Null::Never,
+        Some(Nullability::Nullable) => Null::Allowed,
+        _ => Null::Unknown,
+    };
+    if entity.has_attributes() && has(&entity.get_pretty_printer().print(), "nonnull") {
+        null = Null::Never;
+    }
+    let texts = entity
+        .get_children()
+        .into_iter()
+        .filter(|child| child.get_kind() == EntityKind::AnnotateAttr);
+    let mut counted = None;
+    for text in texts.filter_map(|annotation| annotation.get_display_name()) {
+        let Some((name, by)) = text.strip_prefix("omniglot:").and_then(|text| text.split_once(':'))
+        else {
+            continue;
+        };
+        let Some((_, unit, nullness)) = ANNOTATIONS.iter().find(|(known, ..)| *known == name)
+        else {
+            continue;
+        };
+        counted = Some(Counted { by: by.trim().to_owned(), unit: *unit });
+        null = if *nullness == Null::Allowed { Null::Allowed } else { null };
+    }
+    DeclaredParameter { ty: exact(ty), null, counted }
+}
+
+fn exact(ty: Type<'_>) -> Exact {
+    let ty = ty.get_canonical_type();
+    if let Some(wide) = wide(ty) {
+        return Exact::Number(wide);
+    }
+    match ty.get_pointee_type().map(exact) {
+        None | Some(Exact::Told) => Exact::Told,
+        Some(pointee) => Exact::Pointer(Box::new(pointee)),
+    }
+}
+
+fn wide(ty: Type<'_>) -> Option<Wide> {
+    let opaque = |name, c| {
+        let size = u64::try_from(ty.get_sizeof().ok()?).ok()?;
+        let align = u64::try_from(ty.get_alignof().ok()?).ok()?;
+        Some(Wide::Opaque { name, c, size, align })
+    };
+    match ty.get_kind() {
+        TypeKind::Int128 => Some(Wide::Int128),
+        TypeKind::UInt128 => Some(Wide::UnsignedInt128),
+        TypeKind::LongDouble => opaque("c_long_double", "long double"),
+        TypeKind::Float128 => opaque("c_float128", "__float128"),
+        TypeKind::Float16 | TypeKind::Half => opaque("c_float16", "_Float16"),
+        // Complex numbers, of which libclang only knows the name.
+        TypeKind::Complex | TypeKind::Unexposed => {
+            match ty.get_display_name().trim_start_matches("const ") {
+                "_Complex float" => opaque("c_complex_float", "float _Complex"),
+                "_Complex double" => opaque("c_complex_double", "double _Complex"),
+                "_Complex long double" => opaque("c_complex_long_double", "long double _Complex"),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

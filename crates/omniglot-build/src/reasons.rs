@@ -1,0 +1,239 @@
+//! The catalogue of what is said of the items of a header: why something is not bound, or in
+//! a lesser way, what is wrong with what a build script says of it, and what to do instead.
+//! What stops generation altogether is in [`Error`](crate::Error).
+
+use std::fmt::Display;
+
+/// What to do about a function that only C can call.
+const OWN_C: &str = "call it from a C function of your own: .source";
+
+pub(crate) fn not_bound(reason: impl Display) -> String {
+    format!("not bound: {reason}")
+}
+
+// Types.
+
+pub(crate) fn only_declared(name: &str) -> String {
+    format!("{name} (only declared)")
+}
+
+pub(crate) fn defined_by_itself(name: &str) -> String {
+    format!("{name} (defined by itself)")
+}
+
+pub(crate) fn without_size(name: &str) -> String {
+    format!("{name} (without size)")
+}
+
+pub(crate) fn field_is(field: &str, what: &str) -> String {
+    format!("the field `{field}` is {what}")
+}
+
+pub(crate) fn bound_as_bytes(reason: &str) -> String {
+    format!("bound as bytes: {reason}")
+}
+
+pub(crate) fn without_accessor(reason: &str) -> String {
+    format!("without an accessor: {reason}")
+}
+
+pub(crate) fn bit_field_without_accessor(field: &str, what: &str) -> String {
+    format!("its bit-field `{field}` has no accessor: it is {what}")
+}
+
+pub(crate) fn plain_addresses(reason: &str) -> String {
+    format!("function pointers of this type are bound as plain addresses: {reason}")
+}
+
+pub(crate) fn pointer_is_variadic() -> String {
+    "it is variadic".to_owned()
+}
+
+// Functions, globals, constants.
+
+pub(crate) fn is_variadic() -> String {
+    "it is variadic; name it with the parameters that you need: .variadic".to_owned()
+}
+
+pub(crate) fn takes_va_list() -> String {
+    format!("it takes a va_list; {OWN_C}")
+}
+
+pub(crate) fn passes_array() -> String {
+    format!("it passes an array or vector by value; {OWN_C}")
+}
+
+pub(crate) fn passes(what: &str) -> String {
+    format!("it passes {what} by value; {OWN_C}")
+}
+
+pub(crate) fn passes_nameless() -> String {
+    format!("it passes a struct without a name; {OWN_C}")
+}
+
+pub(crate) fn passes_aligned(align: u64) -> String {
+    format!("it passes a type by value that is aligned to {align} bytes; {OWN_C}")
+}
+
+pub(crate) fn global_is(what: &str) -> String {
+    not_bound(format!("it is {what}"))
+}
+
+pub(crate) fn no_constant() -> String {
+    not_bound("it is no number, text or enum value")
+}
+
+pub(crate) fn renamed_in_module(new: &str) -> String {
+    format!("bound as `{new}`, since every module has something of its name")
+}
+
+pub(crate) fn renamed_method(new: &str) -> String {
+    format!("bound as `{new}`, since every instance has a method of its name")
+}
+
+pub(crate) fn not_guarded(parameter: &str) -> String {
+    format!("not guarded against longjmp: it has no parameter `{parameter}`")
+}
+
+pub(crate) fn not_defined() -> String {
+    "the library does not define it".to_owned()
+}
+
+pub(crate) fn symbol_not_defined(symbol: &str) -> String {
+    format!("the library does not define `{symbol}`")
+}
+
+pub(crate) fn call_rejected(message: &str) -> String {
+    format!("the C compiler rejects its call: {message}")
+}
+
+// Annotations of the header.
+
+pub(crate) fn annotation_unused(parameter: &str, reason: &str) -> String {
+    format!("the annotation of `{parameter}` is not used: {reason}; describe it: .wrap")
+}
+
+pub(crate) fn annotations_unused(reason: &str) -> String {
+    format!("its annotations are not used: {reason}")
+}
+
+pub(crate) fn no_data_pointer() -> String {
+    "it is no pointer to data".to_owned()
+}
+
+pub(crate) fn size_in_bytes() -> String {
+    "its size is in bytes, and its elements are larger".to_owned()
+}
+
+pub(crate) fn no_length(text: &str) -> String {
+    format!("`{text}` is neither a parameter nor a number")
+}
+
+// Handles.
+
+pub(crate) fn no_object() -> String {
+    "no handle: the headers declare no struct of this name, or typedef of one".to_owned()
+}
+
+pub(crate) fn handle_twice() -> String {
+    "no handle: the type, or the handle's name, has one already".to_owned()
+}
+
+pub(crate) fn handle_name_taken() -> String {
+    "no handle: the headers have a type of its name; choose another: .named".to_owned()
+}
+
+pub(crate) fn without_destructor() -> String {
+    "no handle without the function that destroys it: .destructor".to_owned()
+}
+
+pub(crate) fn no_destructor(ty: &str) -> String {
+    format!("no destructor of `{ty}`: it must take its address and nothing else")
+}
+
+pub(crate) fn destructor_missing(handle: &str) -> String {
+    format!("no destructor of `{handle}`: {}", not_defined())
+}
+
+pub(crate) fn makes_none(ty: &str) -> String {
+    format!("neither its result nor exactly one parameter gives the address of a `{ty}`")
+}
+
+pub(crate) fn makes_otherwise() -> String {
+    "the object that it makes is described otherwise".to_owned()
+}
+
+// Wrappers.
+
+pub(crate) fn no_function() -> String {
+    "the headers declare no such function, or it is not bound".to_owned()
+}
+
+pub(crate) fn wrapped_already(raw: &str) -> String {
+    format!("`{raw}` is there already: a function has one wrapper")
+}
+
+pub(crate) fn described_twice(parameter: &str) -> String {
+    format!("the parameter `{parameter}` is described twice")
+}
+
+pub(crate) fn no_parameter(name: &str, there_are: &[&str]) -> String {
+    let names = if there_are.is_empty() { "none".to_owned() } else { there_are.join(", ") };
+    format!("there is no parameter `{name}`; there are: {names}")
+}
+
+pub(crate) fn parameter_no_data_pointer(parameter: &str) -> String {
+    format!("the parameter `{parameter}` is no pointer to data")
+}
+
+pub(crate) fn parameter_const(parameter: &str) -> String {
+    format!("the function cannot write through `{parameter}`: it is const")
+}
+
+pub(crate) fn size_unknown(parameter: &str) -> String {
+    format!("the size of what `{parameter}` points to is not known")
+}
+
+pub(crate) fn length_is_not(parameter: &str, wanted: &str) -> String {
+    format!("the length `{parameter}` is not {wanted}")
+}
+
+pub(crate) fn parameter_no_text(parameter: &str) -> String {
+    format!("the parameter `{parameter}` is no `char *`")
+}
+
+pub(crate) fn not_writable(parameter: &str) -> String {
+    format!("`{parameter}` does not point to a value that can be written")
+}
+
+pub(crate) fn never_null(parameter: &str) -> String {
+    format!("`{parameter}` cannot be optional: the header says that it is not null")
+}
+
+pub(crate) fn not_optional(parameter: &str) -> String {
+    format!("`{parameter}` can be optional only as a pointer, slice or string")
+}
+
+pub(crate) fn shares_length(parameter: &str) -> String {
+    format!("`{parameter}` shares its length, so it cannot be optional")
+}
+
+pub(crate) fn no_status_to_explain(message: &str) -> String {
+    format!("there is no status that `{message}` could explain: .status_ok or .status_at_least")
+}
+
+pub(crate) fn no_status() -> String {
+    "its result is no integer or enum, so no status".to_owned()
+}
+
+pub(crate) fn no_message(function: &str) -> String {
+    format!("`{function}` is no function from the status's type to a `char *` that is bound")
+}
+
+pub(crate) fn result_no_text() -> String {
+    "its result is no `char *`".to_owned()
+}
+
+pub(crate) fn text_with_results() -> String {
+    "returns_str cannot be combined with other results".to_owned()
+}

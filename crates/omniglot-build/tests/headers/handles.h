@@ -1,0 +1,12 @@
+#ifndef HANDLES_H
+#define HANDLES_H
+
+typedef struct archive_s archive;
+struct entry { int size; };
+
+archive *archive_new(int level);
+int archive_open(const char *name, archive **result, int *version);
+struct entry *archive_first(archive *from);
+int archive_close(archive *archive);
+void entry_free(struct entry *entry);
+#endif

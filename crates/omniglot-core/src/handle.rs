@@ -1,0 +1,166 @@
+//! Foreign objects that the host owns. Their destructors are foreign calls, for which a
+//! handle's `Drop` has no instance: they wait for the next one.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::mem;
+
+use crossbeam_queue::SegQueue;
+
+use crate::address::AsPtr;
+use crate::base::InstanceId;
+use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, call};
+
+/// A type of foreign object with a destructor, as generated.
+pub trait Object: Sized + 'static {
+    /// The type's name in messages.
+    const NAME: &'static str;
+    /// The destructor's shim. Its one argument is the object's address.
+    const DESTRUCTOR: u32;
+    /// What the destructor returns; `()` for `void`.
+    type Closed;
+    /// The destructor's frame; the address is behind the header. At most
+    /// [`MAX_DESTRUCTOR_FRAME`] bytes.
+    type Frame: AsRef<[u8]> + AsMut<[u8]> + Default;
+
+    /// Reads what the destructor returned.
+    ///
+    /// # Errors
+    /// [`Error::InvalidValue`] if it is no value of its type.
+    fn closed(frame: &Self::Frame) -> Result<Self::Closed>;
+}
+
+/// The longest frame of a destructor, in bytes.
+pub const MAX_DESTRUCTOR_FRAME: usize = 64;
+
+/// Owns a foreign object: when it is dropped, the object's destructor runs before the
+/// next call of the instance, unless that is poisoned, was reset or is gone.
+///
+/// It can be passed wherever C takes the object's address. It lives on its own, so it can
+/// outlive the instance; then there is nothing left to destroy.
+#[must_use = "the object is destroyed when the handle is dropped"]
+pub struct Handle<T: Object> {
+    pointer: Ptr<T>,
+    instance: InstanceId,
+    queue: Arc<Destructors>,
+}
+
+impl<T: Object> Handle<T> {
+    /// Takes ownership of an object that the library made; only the library knows whether
+    /// there is one at this address, and whether somebody else owns it too.
+    ///
+    /// # Errors
+    /// [`Error::Null`] if the pointer is null.
+    pub fn adopt<A: Api + ?Sized>(api: &A, pointer: Ptr<T>) -> Result<Self> {
+        if pointer.is_null() {
+            return Err(Error::Null { type_name: T::NAME });
+        }
+        let state = &api.base().state;
+        Ok(Self { pointer, instance: state.id, queue: Arc::clone(&state.destructors) })
+    }
+
+    /// The object's address.
+    #[must_use]
+    pub const fn as_ptr(&self) -> Ptr<T> {
+        self.pointer
+    }
+
+    /// Gives up ownership, for a function that takes it.
+    #[must_use = "nobody else destroys the object"]
+    pub fn into_ptr(mut self) -> Ptr<T> {
+        mem::take(&mut self.pointer)
+    }
+
+    /// Destroys the object now, and says what the destructor said.
+    ///
+    /// # Errors
+    /// [`Error::WrongInstance`] if it belongs to another instance, or to this one before
+    /// it was reset; as any call.
+    pub fn close<A: Api + ?Sized>(self, api: &mut A) -> Result<T::Closed> {
+        api.base().check_instance(self.instance)?;
+        let mut frame = T::Frame::default();
+        put_address(frame.as_mut(), self.into_ptr().addr());
+        call(api, T::DESTRUCTOR, frame.as_mut())?;
+        T::closed(&frame)
+    }
+}
+
+impl<T: Object> Drop for Handle<T> {
+    fn drop(&mut self) {
+        if !self.pointer.is_null() {
+            self.queue.0.push(Destructor {
+                shim: T::DESTRUCTOR,
+                frame_size: T::Frame::default().as_ref().len(),
+                address: self.pointer.addr(),
+                instance: self.instance,
+            });
+        }
+    }
+}
+
+impl<T: Object> AsPtr<T> for Handle<T> {
+    #[inline]
+    fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
+        (self.pointer, Some(self.instance))
+    }
+}
+
+impl<T: Object> fmt::Debug for Handle<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Handle<{}>({:#x})", T::NAME, self.pointer.addr())
+    }
+}
+
+/// A destructor that is still to run.
+#[derive(Clone, Copy, Debug)]
+struct Destructor {
+    shim: u32,
+    frame_size: usize,
+    address: usize,
+    instance: InstanceId,
+}
+
+/// The destructors of dropped handles.
+#[derive(Debug, Default)]
+pub(crate) struct Destructors(SegQueue<Destructor>);
+
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// The next destructor that still means something.
+    #[inline]
+    fn next_destructor(&self) -> Option<Destructor> {
+        let queue = &self.state.destructors.0;
+        while !queue.is_empty() {
+            let next = queue.pop()?;
+            if next.instance == self.state.id && self.check_usable().is_ok() {
+                return Some(next);
+            }
+        }
+        None
+    }
+}
+
+/// Runs the destructors that wait, before an outermost call: inside a callback the library
+/// may be in the middle of using the object. One that fails has poisoned the instance if
+/// that is what its failure means, and the call says so.
+#[inline]
+pub(crate) fn run_destructors<A: Api + ?Sized>(api: &mut A) {
+    if api.base().state.depth > 0 {
+        return;
+    }
+    while let Some(next) = api.base().next_destructor() {
+        destroy(api, next);
+    }
+}
+
+#[cold]
+fn destroy<A: Api + ?Sized>(api: &mut A, destructor: Destructor) {
+    let mut room = [0; MAX_DESTRUCTOR_FRAME];
+    if let Some(frame) = room.get_mut(..destructor.frame_size) {
+        put_address(frame, destructor.address);
+        let _ = crate::call::call_now(api, destructor.shim, frame);
+    }
+}
+
+fn put_address(frame: &mut [u8], address: usize) {
+    crate::encode_field(&address, frame, HEADER_SIZE);
+}

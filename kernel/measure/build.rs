@@ -1,0 +1,35 @@
+//! Compiles the libraries once more, as they are in their domains, to be linked to this program
+//! and called directly.
+#![forbid(unsafe_code)]
+
+#[path = "../build/sources.rs"]
+mod sources;
+
+use std::error::Error;
+use std::path::Path;
+
+use sources::Sources;
+
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sources/Cargo.toml");
+/// picolibc's settings for GCC.
+const SPECS: &str = "--specs=picolibc.specs";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rustc-link-search={}/..", env!("CARGO_MANIFEST_DIR"));
+    println!("cargo:rustc-link-arg-bins=-Tmemory.x");
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    println!("cargo:rerun-if-changed=build.rs");
+    let sources = Sources::find(Path::new(SOURCES))?;
+    let monocypher = sources.directory("monocypher-sys", "Monocypher/src")?;
+    let micro_ecc = sources.directory("micro-ecc-sys", "micro-ecc")?;
+    let zlib = sources.directory("libz-sys", "src/zlib")?;
+    let mut build = cc::Build::new();
+    build.opt_level(2).debug(false).warnings(false).pic(false).flag(SPECS);
+    build.flag("-ffunction-sections").flag("-fdata-sections").flag("-fno-common");
+    build.file(monocypher.join("monocypher.c"));
+    build.file(micro_ecc.join("uECC.c"));
+    build.file(zlib.join("crc32.c"));
+    // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them.
+    build.try_compile("native")?;
+    Ok(())
+}

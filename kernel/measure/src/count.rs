@@ -1,0 +1,43 @@
+//! Counting retired instructions.
+
+use riscv::register::minstret;
+
+use crate::WORKLOADS;
+
+/// A count for each workload.
+pub(crate) type Counts = [u64; WORKLOADS.len()];
+
+/// How many bytes are hashed.
+pub(crate) const SHORT: usize = 64;
+/// How many bytes are hashed in the longer workloads.
+pub(crate) const LONG: usize = 16 << 10;
+
+/// The number of instructions of the second run of `work`: the first finds everything where the
+/// others find it. A timer interrupt in the midst is measured along, so the least of a few runs
+/// is what counts.
+pub(crate) fn count<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
+    work()?;
+    let mut least = u64::MAX;
+    for _ in 0..5 {
+        let before = minstret::read64();
+        work()?;
+        least = least.min(minstret::read64().wrapping_sub(before));
+    }
+    Ok(least)
+}
+
+/// Bytes to hash.
+pub(crate) fn message<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    for (byte, position) in bytes.iter_mut().zip(0_u32..) {
+        *byte = position as u8;
+    }
+    bytes
+}
+
+/// A signature by ECDSA over P-256 that is good, so that checking it takes the whole way.
+pub(crate) struct Signed {
+    pub(crate) public: [u8; 64],
+    pub(crate) digest: [u8; 32],
+    pub(crate) signature: [u8; 64],
+}

@@ -1,0 +1,151 @@
+//! The same calls behind the same protection, but with nothing checked: arguments are written
+//! to the domain's memory and the shim is run, as Omniglot does, and what comes back is taken
+//! as it is. What a runtime without type safety would do, at the least.
+#![allow(unsafe_code)]
+
+use omniglot::{Description, Error, Event, Library, Result, Runtime as _};
+use omniglot_kernel::domain::Runtime;
+use omniglot_kernel::foreign::micro_ecc::MicroEcc;
+use omniglot_kernel::foreign::monocypher::Monocypher;
+use omniglot_kernel::foreign::zlib::Zlib;
+use omniglot_kernel_hardware::Hart;
+use omniglot_kernel_hardware::memory::Regions;
+use omniglot_pmp::Pmp;
+
+use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::native::signed;
+
+/// Header, arguments and result of a call, all words (the frames' layout, which generated code
+/// asserts).
+const WORDS: usize = 8;
+/// Arguments start behind the header.
+const ARGUMENTS: usize = 2;
+/// Where data is put, from the start of the host's part of the memory.
+const DATA: usize = 64;
+
+/// A library behind its protection.
+struct Calls {
+    runtime: Runtime,
+    description: Description,
+}
+
+impl Calls {
+    fn start<L: Library<Runtime = Runtime>>(
+        hart: Hart,
+        region: omniglot_pmp::ForeignRegion,
+    ) -> Result<Self> {
+        let description = L::DESCRIPTION;
+        let runtime = Pmp::start(hart, region, &L::DESCRIPTION)?;
+        Ok(Self { runtime, description })
+    }
+
+    /// The entry of a function's shim.
+    fn function(&self, name: &str) -> Result<usize> {
+        let missing = Error::Misuse("no such function is bound");
+        let index = self.description.functions.iter().position(|function| *function == name);
+        let index = u32::try_from(index.ok_or(missing)?).map_err(|_| missing)?;
+        self.runtime.shim(index).ok_or(missing)
+    }
+
+    /// An address for data.
+    fn data(&self, offset: usize) -> usize {
+        self.runtime.exchange().0 + DATA + offset
+    }
+
+    fn put(&mut self, offset: usize, bytes: &[u8]) -> Result<usize> {
+        let address = self.data(offset);
+        self.write(address, bytes)?;
+        Ok(address)
+    }
+
+    /// Writes to the domain's memory.
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        self.runtime.window().check(address, bytes.len())?;
+        let to = core::ptr::with_exposed_provenance_mut::<u8>(address);
+        // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does
+        // not run, and no view exists, since nothing here makes any.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    fn get(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.runtime.window().read(self.data(offset), bytes)
+    }
+
+    /// Runs a shim with arguments, and gives the word behind them.
+    fn call(&mut self, entry: usize, arguments: &[usize]) -> Result<usize> {
+        let frame = self.runtime.exchange().0;
+        let mut words = [0; WORDS];
+        for (word, argument) in words.iter_mut().skip(ARGUMENTS).zip(arguments) {
+            *word = *argument;
+        }
+        let mut bytes = [0; WORDS * 4];
+        for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+            to.copy_from_slice(&word.to_ne_bytes());
+        }
+        self.write(frame, &bytes)?;
+        match self.runtime.enter(entry, frame)? {
+            Event::Returned => {}
+            Event::Callback { .. } => return Err(Error::Misuse("nothing here calls back")),
+        }
+        let mut result = [0; 4];
+        let behind = frame + 4 * (ARGUMENTS + arguments.len());
+        self.runtime.window().read(behind, &mut result)?;
+        Ok(usize::from_ne_bytes(result))
+    }
+}
+
+/// Measures all workloads, and gives the memory back.
+pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)> {
+    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let signed = signed();
+    let mut ecc = Calls::start::<MicroEcc<Runtime>>(hart, regions.micro_ecc)?;
+    let curve = ecc.function("uECC_secp256r1")?;
+    let empty = count(|| ecc.call(curve, &[]).map(|_| ()))?;
+    let verified = count(|| verify(&mut ecc, curve, &signed))?;
+    let mut monocypher = Calls::start::<Monocypher<Runtime>>(hart, regions.monocypher)?;
+    let entry = monocypher.function("crypto_blake2b")?;
+    let hashed = count(|| hash(&mut monocypher, entry, &short))?;
+    let hashed_long = count(|| hash(&mut monocypher, entry, &long))?;
+    let entry = monocypher.function("crypto_x25519")?;
+    let exchanged = count(|| exchange(&mut monocypher, entry))?;
+    let mut zlib = Calls::start::<Zlib<Runtime>>(hart, regions.zlib)?;
+    let entry = zlib.function("crc32")?;
+    let summed = count(|| checksum(&mut zlib, entry, &long))?;
+    let regions = Regions {
+        monocypher: monocypher.runtime.into_region(),
+        micro_ecc: ecc.runtime.into_region(),
+        zlib: zlib.runtime.into_region(),
+        ..regions
+    };
+    Ok(([empty, hashed, hashed_long, exchanged, verified, summed], regions))
+}
+
+fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {
+    let from = calls.put(64, message)?;
+    calls.call(entry, &[calls.data(0), 64, from, message.len()])?;
+    calls.get(0, &mut [0; 64])
+}
+
+fn exchange(calls: &mut Calls, entry: usize) -> Result<()> {
+    let (secret, public) = (calls.put(32, &[7; 32])?, calls.put(64, &[9; 32])?);
+    calls.call(entry, &[calls.data(0), secret, public])?;
+    calls.get(0, &mut [0; 32])
+}
+
+fn verify(calls: &mut Calls, curve: usize, signed: &Signed) -> Result<()> {
+    let entry = calls.function("uECC_verify")?;
+    let curve = calls.call(curve, &[])?;
+    let public = calls.put(0, &signed.public)?;
+    let digest = calls.put(64, &signed.digest)?;
+    let signature = calls.put(96, &signed.signature)?;
+    match calls.call(entry, &[public, digest, 32, signature, curve])? {
+        1 => Ok(()),
+        _ => Err(Error::Misuse("the signature is good")),
+    }
+}
+
+fn checksum(calls: &mut Calls, entry: usize, bytes: &[u8]) -> Result<()> {
+    let from = calls.put(0, bytes)?;
+    calls.call(entry, &[0, from, bytes.len()]).map(|_| ())
+}

@@ -1,0 +1,64 @@
+//! The same calls with Omniglot.
+
+use omniglot::{Library, Result, Scope};
+use omniglot_kernel::domain::Runtime;
+use omniglot_kernel::foreign::{micro_ecc, monocypher, zlib};
+use omniglot_kernel_hardware::Hart;
+use omniglot_kernel_hardware::memory::Regions;
+use omniglot_pmp::Pmp;
+
+use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::native::signed;
+
+fn start<L: Library<Runtime = Runtime>>(
+    hart: Hart,
+    region: omniglot_pmp::ForeignRegion,
+) -> Result<L> {
+    Ok(L::assemble(Pmp::start(hart, region, &L::DESCRIPTION)?))
+}
+
+/// Measures all workloads.
+pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts> {
+    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let signed = signed();
+    let mut ecc: micro_ecc::MicroEcc<Runtime> = start(hart, regions.micro_ecc)?;
+    let empty = count(|| ecc.uECC_secp256r1().map(|_| ()))?;
+    let verified = count(|| ecc.scope(|scope| verify(scope, &signed)))?;
+    let mut cipher: monocypher::Monocypher<Runtime> = start(hart, regions.monocypher)?;
+    let hashed = count(|| cipher.scope(|scope| hash(scope, &short)))?;
+    let hashed_long = count(|| cipher.scope(|scope| hash(scope, &long)))?;
+    let exchanged = count(|| cipher.scope(exchange))?;
+    let mut zlib: zlib::Zlib<Runtime> = start(hart, regions.zlib)?;
+    let summed = count(|| zlib.scope(|scope| checksum(scope, &long)))?;
+    Ok([empty, hashed, hashed_long, exchanged, verified, summed])
+}
+
+type Monocypher<'a, 's, 'e> = &'a mut Scope<'s, 'e, monocypher::Api<Runtime>>;
+
+fn hash(scope: Monocypher<'_, '_, '_>, message: &[u8]) -> Result<()> {
+    let (from, to) = (scope.copy_in(message)?, scope.zeroed::<u8>(64)?);
+    scope.crypto_blake2b(to, 64, from, message.len())?;
+    scope.read_into(to, &mut [0; 64])
+}
+
+fn exchange(scope: Monocypher<'_, '_, '_>) -> Result<()> {
+    let (secret, public) = (scope.copy_in(&[7; 32])?, scope.copy_in(&[9; 32])?);
+    let shared = scope.zeroed::<u8>(32)?;
+    scope.crypto_x25519(shared, secret, public)?;
+    scope.read_into(shared, &mut [0; 32])
+}
+
+fn verify(scope: &mut Scope<'_, '_, micro_ecc::Api<Runtime>>, signed: &Signed) -> Result<()> {
+    let curve = scope.uECC_secp256r1()?;
+    let (public, digest) = (scope.copy_in(&signed.public)?, scope.copy_in(&signed.digest)?);
+    let signature = scope.copy_in(&signed.signature)?;
+    match scope.uECC_verify(public, digest, 32, signature, curve)? {
+        1 => Ok(()),
+        _ => Err(omniglot::Error::Misuse("the signature is good")),
+    }
+}
+
+fn checksum(scope: &mut Scope<'_, '_, zlib::Api<Runtime>>, bytes: &[u8]) -> Result<()> {
+    let from = scope.copy_in(bytes)?;
+    scope.crc32(0, from, bytes.len() as u32).map(|_| ())
+}

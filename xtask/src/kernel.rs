@@ -1,0 +1,111 @@
+//! `cargo xtask kernel`: builds the kernel and runs it in QEMU, with its console here.
+
+mod files;
+mod measure;
+mod scenarios;
+mod session;
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::cargo;
+use crate::riscv::{self, Emulator};
+use crate::workspace::Workspace;
+
+/// The package of the kernel, and that of its tests.
+const KERNEL: &str = "kernel";
+const TESTS: &str = "kernel/tests";
+/// How large a new disk is. littlefs-python is told the same.
+const DISK: u64 = 1 << 20;
+/// The ports of the kernel's services, in the machine.
+const ECHO: u16 = 7;
+const HTTP: u16 = 80;
+
+/// How to run it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The machine's disk; made if it isn't there
+    #[arg(long, value_name = "FILE")]
+    disk: Option<PathBuf>,
+
+    /// Where the kernel's HTTP server is reached on this machine
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    http: u16,
+
+    /// Where the kernel's echo service is reached on this machine
+    #[arg(long, value_name = "PORT", default_value_t = 7007)]
+    echo: u16,
+
+    /// Instead, count what calls of foreign libraries cost, and show sizes
+    #[arg(long)]
+    measure: bool,
+
+    /// Run the kernel's tests instead
+    #[arg(long, hide = true)]
+    test: bool,
+}
+
+/// Runs the kernel with this terminal as its console, or its tests.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    if options.test {
+        return test(&workspace);
+    }
+    if options.measure {
+        return measure::run(&workspace);
+    }
+    let program = riscv::build(&workspace, Path::new(KERNEL))?;
+    let disk = options.disk.clone().unwrap_or_else(|| workspace.target("kernel").join("disk.img"));
+    make_disk(&disk)?;
+    for port in [options.http, options.echo] {
+        check_free(port)?;
+    }
+    eprintln!(
+        "The kernel's HTTP server is at http://127.0.0.1:{}/, its echo service at port {};\n\
+         its disk is {}. `exit`, Ctrl-D or Ctrl-C ends it.\n",
+        options.http,
+        options.echo,
+        disk.display()
+    );
+    let emulator =
+        Emulator::new(&program).disk(&disk).network(&[(options.http, HTTP), (options.echo, ECHO)]);
+    let status = emulator.command().status().context("could not start QEMU")?;
+    Ok(cargo::exit_code(status))
+}
+
+/// Makes the file of an empty disk, unless it is there.
+fn make_disk(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("could not create {}", directory.display()))?;
+    }
+    let file =
+        File::create(path).with_context(|| format!("could not create {}", path.display()))?;
+    file.set_len(DISK).with_context(|| format!("could not fill {}", path.display()))
+}
+
+/// Fails if somebody listens on a port already: QEMU's own words would not say what to do.
+fn check_free(port: u16) -> Result<()> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            bail!("port {port} cannot be used ({error}): name others with --http, --echo")
+        }
+    }
+}
+
+/// The tests in the machine, then those from outside.
+fn test(workspace: &Workspace) -> Result<ExitCode> {
+    let inside = riscv::test(workspace, Path::new(TESTS))?;
+    let program = riscv::build(workspace, Path::new(KERNEL))?;
+    let outside = scenarios::run(workspace, &program)?;
+    Ok(if inside && outside { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
