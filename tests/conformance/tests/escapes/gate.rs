@@ -104,10 +104,12 @@ pub(crate) fn look_at(address: usize) -> u64 {
     unsafe { word.read_volatile() }
 }
 
-/// Whether the byte there begins an IRET, if jumped to.
-pub(crate) fn is_interrupt_return(address: usize) -> bool {
+/// Whether an IRET may be among what a jump to that byte runs.
+pub(crate) fn may_return_from_interrupt(address: usize) -> bool {
+    const IRET: u8 = 0xcf;
     let start = std::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: in the gate's code, which is there for ever and can be read.
-    let bytes = unsafe { start.cast::<[u8; 2]>().read_unaligned() };
-    matches!(bytes, [0xcf, _] | [0x48, 0xcf])
+    // SAFETY: in the gate's code, or shortly after it in the same page, which is there for
+    // ever and can be read.
+    let bytes = unsafe { start.cast::<[u8; 12]>().read_unaligned() };
+    bytes.contains(&IRET)
 }
