@@ -24,8 +24,10 @@ extern "C" fn tick(_: i32) {
     // SAFETY: fails, and sets errno, which is thread-local.
     unsafe { libc::close(-1) };
     assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EBADF));
-    // SAFETY: a thread-local variable.
-    unsafe { *libc::__errno_location() = before.unwrap_or(0) };
+    // SAFETY: says where a thread-local variable is.
+    let number = unsafe { libc::__errno_location() };
+    // SAFETY: that variable, of this thread.
+    unsafe { number.write(before.unwrap_or(0)) };
     TICKS.fetch_add(1, Ordering::Relaxed);
 }
 

@@ -191,8 +191,10 @@ impl Interrupted<'_> {
     }
 
     fn fault(self, signal: i32) -> u32 {
-        // SAFETY: the kernel's siginfo; faults have an address.
-        let address = unsafe { (*self.info).si_addr() };
+        // SAFETY: the kernel's siginfo.
+        let info = unsafe { &*self.info };
+        // SAFETY: faults have an address; for others it is a number that nobody uses.
+        let address = unsafe { info.si_addr() };
         let outcome = &self.crossing.outcome;
         outcome.signal.store(signal.unsigned_abs(), Ordering::Relaxed);
         outcome.address.store(address.addr() as u64, Ordering::Relaxed);
