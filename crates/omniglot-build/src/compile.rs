@@ -11,11 +11,7 @@ use crate::flat::{self, Memory, SPECS};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-<<<<<<< HEAD
-use crate::{Error, Result, output, paths};
-=======
 use crate::{Error, Result, output, paths, reasons};
->>>>>>> main
 
 /// What linking came to.
 #[derive(Debug)]
