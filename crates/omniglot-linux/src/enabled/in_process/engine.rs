@@ -258,8 +258,13 @@ impl Engine {
     }
 
     #[inline]
+    pub(super) fn check_alive(&self) -> Result<()> {
+        generation::check(self.generation)
+    }
+
+    #[inline]
     pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
-        generation::check(self.generation)?;
+        self.check_alive()?;
         self.window.check(address, len)?;
         self.memory.check_writable(address, len)
     }
