@@ -229,8 +229,7 @@ fn no_byte_of_the_gate_helps() {
     let victim = canaries();
     let mut runtime = attacker(&victim);
     let writes = writes();
-    let gate: BTreeSet<u64> =
-        writes.iter().flat_map(|write| write - 160..write + 160).collect();
+    let gate: BTreeSet<u64> = writes.iter().flat_map(|write| write - 160..write + 160).collect();
     let (unsafe_here, places): (Vec<_>, Vec<_>) =
         gate.into_iter().partition(|place| code(*place, 24).contains(&IRET));
     println!("{} places, {} left out", places.len(), unsafe_here.len());
