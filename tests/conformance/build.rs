@@ -37,6 +37,21 @@ const CONSTRUCTORS: [&str; 27] = [
     "forge_image",
 ];
 
+/// Instructions that one library each carries: `enum gadget` in `c/gadget.h`.
+const GADGETS: [&str; 11] = [
+    "wrpkru",
+    "xrstor",
+    "xrstor64",
+    "xrstor_far",
+    "hidden",
+    "across",
+    "across_pages",
+    "xrstor_across",
+    "lfence",
+    "fxrstor",
+    "in_data",
+];
+
 fn main() -> Result<()> {
     conformance()?;
     // The attacks of this package are on the worker process; tests/pmp has its own.
@@ -44,6 +59,8 @@ fn main() -> Result<()> {
         return Ok(());
     }
     hostile()?;
+    escapes()?;
+    GADGETS.into_iter().try_for_each(gadget)?;
     CONSTRUCTORS.into_iter().try_for_each(constructor)
 }
 
@@ -70,6 +87,22 @@ fn hostile() -> Result<()> {
         .source("c/hostile_liar.c")
         .include("../../crates/omniglot-linux/worker")
         .callback_slots(SLOTS)
+        .generate()
+}
+
+fn escapes() -> Result<()> {
+    Library::new("escapes")
+        .header("c/escapes.h")
+        .source("c/escapes.c")
+        .callback_slots(SLOTS)
+        .generate()
+}
+
+fn gadget(gadget: &str) -> Result<()> {
+    Library::new(format!("gadget_{gadget}"))
+        .header("c/gadget.h")
+        .source("c/gadget.c")
+        .define("GADGET", gadget.to_uppercase())
         .generate()
 }
 

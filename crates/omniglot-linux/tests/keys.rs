@@ -210,11 +210,12 @@ fn every_instruction_that_changes_rights_is_guarded() {
     }
 }
 
-/// Bytes of this process's code.
+/// Bytes of this process's code, as far as there are any.
 fn code(start: u64, len: usize) -> Vec<u8> {
     let memory = fs::File::open("/proc/self/mem").expect("memory");
     let mut bytes = vec![0; len];
-    std::os::unix::fs::FileExt::read_exact_at(&memory, &mut bytes, start).expect("code");
+    let got = std::os::unix::fs::FileExt::read_at(&memory, &mut bytes, start).unwrap_or(0);
+    bytes.truncate(got);
     bytes
 }
 
@@ -228,8 +229,7 @@ fn no_byte_of_the_gate_helps() {
     let victim = canaries();
     let mut runtime = attacker(&victim);
     let writes = writes();
-    let gate: BTreeSet<u64> =
-        writes.iter().flat_map(|write| write - 160..write + 160).collect();
+    let gate: BTreeSet<u64> = writes.iter().flat_map(|write| write - 160..write + 160).collect();
     let (unsafe_here, places): (Vec<_>, Vec<_>) =
         gate.into_iter().partition(|place| code(*place, 24).contains(&IRET));
     println!("{} places, {} left out", places.len(), unsafe_here.len());

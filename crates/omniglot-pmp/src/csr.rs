@@ -10,6 +10,8 @@ pub(crate) const MIDELEG: u16 = 0x303;
 pub(crate) const MTVEC: u16 = 0x305;
 pub(crate) const MCOUNTEREN: u16 = 0x306;
 pub(crate) const SATP: u16 = 0x180;
+/// Only on harts with Smepmp.
+pub(crate) const MSECCFG: u16 = 0x747;
 
 /// mstatus.MIE: interrupts are taken in machine mode.
 const INTERRUPTS: u32 = 1 << 3;

@@ -9,7 +9,9 @@
 /// Invariants 3 and 4 of this crate rest on what the kernel promises here:
 /// - Calls are made in machine mode, on a hart with user mode, that has at least
 ///   [`ENTRIES`](Self::ENTRIES) PMP entries. Further ones, if the hart has any, are off
-///   or allow nothing. Smepmp's `mseccfg.MML` is 0.
+///   or allow nothing.
+/// - Smepmp's `mseccfg.MML` is [`LOCKDOWN`](Self::LOCKDOWN) from [`Pmp::start`](crate::Pmp::start)
+///   on, if the hart has it, and `mseccfg.RLB` is not used to change locked entries.
 /// - The entries [`FIRST_ENTRY`](Self::FIRST_ENTRY) and the two behind it are not
 ///   locked. Others that are locked keep their values from [`Pmp::start`](crate::Pmp::start)
 ///   on.
@@ -28,6 +30,12 @@ pub unsafe trait Kernel: Send + 'static {
     /// What they, and all entries that are not locked, hold is put back whenever foreign
     /// code stops, so they may be in use for something else, such as processes.
     const FIRST_ENTRY: usize;
+    /// Whether machine-mode lockdown (Smepmp, `mseccfg.MML`) is on.
+    ///
+    /// In lockdown an entry is either for machine mode, which is what locked ones are, or
+    /// for user mode. Then machine mode can reach a domain's region only while the domain's
+    /// own entries are off, and through a locked entry that lets it read and write there.
+    const LOCKDOWN: bool = false;
     /// How fast [`now`](Self::now) counts.
     const TICKS_PER_SECOND: u64;
 

@@ -17,7 +17,8 @@
 //!    there is one token for it (who made the token promised). A window lies in it.
 //! 2. **Confined.** Foreign code is entered only by the gate, only after the PMP entries
 //!    were read back: three entries for this domain's code and RAM, locked entries without
-//!    permissions, all others off.
+//!    permissions for user mode, all others off. Before they are put back, the kernel
+//!    accesses nothing of the domain's.
 //! 3. **User mode.** Foreign code runs with `mstatus` = TW: user mode, no floating point
 //!    or vector state, no counters (`mcounteren` = 0), no delegation (`medeleg`, `mideleg`
 //!    = 0), no translation (`satp` = 0), and every trap goes to the gate, which gives

@@ -5,12 +5,16 @@
 //! match from the address before to their own (TOR). Two entries of power-of-two size
 //! (NAPOT) would be one less, and would make every domain's code and RAM a power of two
 //! each, aligned to its size: more RAM lost than a domain often has.
+//!
+//! They are on only from [`Protection::open`] to [`Protection::put_back`], and the kernel
+//! touches nothing of the domain in between. It must not: where machine-mode lockdown is on
+//! (Smepmp specification, table 1), such entries shut machine mode out.
 #![allow(unsafe_code)]
 
 use omniglot_core::{Error, Result};
 
 use crate::Kernel;
-use crate::csr::{read, swap};
+use crate::csr::{MSECCFG, read, swap};
 
 /// How many entries a domain takes.
 const ENTRIES: usize = 3;
@@ -28,6 +32,9 @@ const EXECUTE: u8 = 1 << 2;
 const TOP_OF_RANGE: u8 = 1 << 3;
 const MATCHING: u8 = 0b11 << 3;
 const LOCKED: u8 = 1 << 7;
+
+/// `mseccfg.MML`: machine-mode lockdown.
+const LOCKDOWN: u32 = 1;
 
 /// The entries' values, for each register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,7 @@ impl Protection {
                 "Kernel: three of up to 16 PMP entries, in fours, are needed",
             ));
         }
+        check_lockdown::<K>()?;
         let addresses = [start, code_end, end].map(|address| (address as u32) >> SHIFT);
         let settings = settings::<K>(current::<K>())?;
         let protection = Self { addresses, settings };
@@ -141,25 +149,49 @@ fn settings<K: Kernel>(current: [u32; REGISTERS]) -> Result<[u32; REGISTERS]> {
             0 => 0,
             1 => TOP_OF_RANGE | READ | EXECUTE,
             2 => TOP_OF_RANGE | READ | WRITE,
-            _ => other_entry(*setting)?,
+            _ => other_entry(*setting, K::LOCKDOWN)?,
         };
     }
     Ok(settings.map(u32::from_le_bytes))
 }
 
 /// The setting of an entry that is not the domain's.
-fn other_entry(setting: u8) -> Result<u8> {
+fn other_entry(setting: u8, lockdown: bool) -> Result<u8> {
     if setting & LOCKED == 0 {
         return Ok(0);
     }
-    let opens = setting & MATCHING != 0 && setting & (READ | WRITE | EXECUTE) != 0;
-    if !opens {
+    if setting & MATCHING == 0 || !opens(setting, lockdown) {
         return Ok(setting);
     }
     Err(Error::Unsupported {
         what: "a locked PMP entry allows user mode more than the domain",
-        remedy: "lock only entries without permissions; they also bind the kernel",
+        remedy: "lock only entries without permissions, since they also bind user mode; with \
+                 Smepmp's lockdown, any that are not shared with it",
     })
+}
+
+/// Whether a locked entry gives user mode anything.
+fn opens(setting: u8, lockdown: bool) -> bool {
+    const SHARED_DATA: u8 = READ | WRITE | EXECUTE;
+    match setting & SHARED_DATA {
+        0 => false,
+        _ if !lockdown => true,
+        // What was reserved, writing without reading, is code that both modes run.
+        permissions => permissions == SHARED_DATA || permissions & (READ | WRITE) == WRITE,
+    }
+}
+
+/// Whether lockdown is what the kernel says. Only harts that have the register are asked.
+fn check_lockdown<K: Kernel>() -> Result<()> {
+    if !K::LOCKDOWN {
+        return Ok(());
+    }
+    // SAFETY: a kernel in lockdown has the register (`Kernel`'s promise); reading it has no
+    // effect.
+    if unsafe { read::<MSECCFG>() } & LOCKDOWN != 0 {
+        return Ok(());
+    }
+    Err(Error::Misuse("Kernel: LOCKDOWN is true, and mseccfg.MML is 0"))
 }
 
 /// Does something with the register whose number is known when this is compiled.
@@ -223,8 +255,20 @@ mod tests {
 
     #[test]
     fn locked_entries_that_open_are_refused() {
-        assert!(other_entry(LOCKED | 0b11_001).is_err());
-        assert_eq!(other_entry(LOCKED | 1), Ok(LOCKED | 1));
-        assert_eq!(other_entry(0b11_111), Ok(0));
+        assert!(other_entry(LOCKED | 0b11_001, false).is_err());
+        assert_eq!(other_entry(LOCKED | 1, false), Ok(LOCKED | 1));
+        assert_eq!(other_entry(0b11_111, false), Ok(0));
+    }
+
+    #[test]
+    fn in_lockdown_only_shared_entries_are_refused() {
+        // In the order of the bits: execute, write, read (Smepmp specification, table 1).
+        let shared = [0b010, 0b110, 0b111];
+        for permissions in 0..8 {
+            let setting = LOCKED | 0b11_000 | permissions;
+            let refused = other_entry(setting, true).is_err();
+            assert_eq!(refused, shared.contains(&permissions), "{permissions:03b}");
+        }
+        assert_eq!(other_entry(0b11_111, true), Ok(0));
     }
 }

@@ -101,6 +101,11 @@ unsafe impl Runtime for Linux {
     }
 
     #[inline]
+    fn check_alive(&self) -> Result<()> {
+        in_place!(&self.0, place => place.check_alive())
+    }
+
+    #[inline]
     fn is_concurrent(&self) -> bool {
         in_place!(&self.0, place => place.is_concurrent())
     }

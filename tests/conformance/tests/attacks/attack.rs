@@ -1,23 +1,28 @@
 //! What an attack is, and how one is run.
 
-use std::time::Duration;
+use std::ops::Range;
 
 use libtest_mimic::{Failed, Trial};
-use omniglot::{Error, FaultKind, Isolation, Linux, Result, Runtime};
+use omniglot::{Error, FaultKind, IsolationKind, Result, Runtime};
 
 use super::canaries::{Targets, with_canaries};
+use super::home::{Home, is_emulated, short_limit};
 use super::hostile::{self, Hostile};
+use super::kept::Kept;
 
-pub(crate) type Api = hostile::Api<Linux>;
+pub(crate) type Api<R> = hostile::Api<R>;
 
 /// The host's side of an attack: whether it did harm.
-type Body = Box<dyn FnOnce(&mut Api, &Targets) -> Result<bool> + Send>;
+type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
 
 /// One entry of a table.
-pub(crate) struct Attack {
+pub(crate) struct Attack<R: Runtime> {
     name: String,
     must: Must,
-    body: Body,
+    must_in_process: Option<Must>,
+    at_the_host: bool,
+    needs_processor: bool,
+    body: Body<R>,
 }
 
 /// What must come of an attack. That it does no harm is understood.
@@ -41,6 +46,8 @@ pub(crate) enum Must {
     Pass,
     /// An error or a result that does no harm: both are right.
     EndSomehow,
+    /// Whatever it likes: what it does needs no right that it does not have.
+    Run,
 }
 
 /// Any error at all.
@@ -49,60 +56,88 @@ pub(crate) const ANYHOW: Must = Must::Fail(|_| true);
 pub(crate) const ACCESS: Must = Must::Fault(&[FaultKind::Access]);
 /// A fault of any kind.
 pub(crate) const FAULT: Must = Must::Fail(|error| matches!(error, Error::Fault(_)));
-/// A broken protocol.
-pub(crate) const PROTOCOL: Must = Must::Fail(|error| matches!(error, Error::Protocol(_)));
 
 /// Describes an attack.
-pub(crate) fn attack(
+pub(crate) fn attack<R: Runtime>(
     name: impl Into<String>,
     must: Must,
-    body: impl FnOnce(&mut Api, &Targets) -> Result<bool> + Send + 'static,
-) -> Attack {
-    Attack { name: name.into(), must, body: Box::new(body) }
-}
-
-/// A fresh instance.
-pub(crate) fn instance() -> Result<Hostile> {
-    let builder = Hostile::builder().isolation(Isolation::Process).memory_limit(64 << 20);
-    // A call that never ends is a failed test, not one that hangs.
-    builder.timeout(Duration::from_secs(30)).build()
+    body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
+) -> Attack<R> {
+    Attack {
+        name: name.into(),
+        must,
+        must_in_process: None,
+        at_the_host: false,
+        needs_processor: false,
+        body: Box::new(body),
+    }
 }
 
 /// Where the call channel is in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
 pub(crate) const CHANNEL: usize = 0x1_0000;
-/// A place for a callback's arguments, in memory that the host allocates from later.
-pub(crate) const ROOM: usize = CHANNEL + 0x1000;
 
 /// Where the library's memory starts.
-pub(crate) fn window(api: &Api) -> usize {
+pub(crate) fn window<R: Runtime>(api: &Api<R>) -> usize {
     api.runtime().window().start()
 }
 
-/// Limits calls that are known to run on for ever.
-pub(crate) fn limit(api: &mut Api) {
-    api.set_timeout(Some(Duration::from_millis(50)));
+/// Where the library's memory starts and ends.
+pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
+    let window = api.runtime().window();
+    window.start()..window.start() + window.len()
 }
 
-impl Attack {
-    pub(crate) fn into_trial(self) -> Trial {
-        Trial::test(self.name.clone(), move || self.run())
+/// Limits calls that are known to run on for ever.
+pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
+    api.set_timeout(Some(short_limit()));
+}
+
+impl<R: Runtime> Attack<R> {
+    /// What must come of it where the library runs in the host's own process, on the
+    /// host's own thread.
+    pub(crate) fn in_process(mut self, must: Must) -> Self {
+        self.must_in_process = Some(must);
+        self
     }
 
-    fn run(self) -> Result<(), Failed> {
-        let must = self.must;
+    /// It touches the host's memory, so it is only for runtimes that claim to keep that.
+    pub(crate) fn at_the_host(mut self) -> Self {
+        self.at_the_host = true;
+        self
+    }
+
+    /// Emulated processors do not do what it is about.
+    pub(crate) fn needs_processor(mut self, needs: bool) -> Self {
+        self.needs_processor = needs;
+        self
+    }
+
+    /// A test of it; one that the runtime does not claim to stop is counted as ignored.
+    pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
+        let skipped =
+            self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
+        home.trial(self.name.clone(), move || self.run(home)).with_ignored_flag(skipped)
+    }
+
+    fn run(self, home: Home<R>) -> Result<(), Failed> {
+        let must = match home.isolation {
+            IsolationKind::Process => self.must,
+            _ => self.must_in_process.unwrap_or(self.must),
+        };
         with_canaries(|canaries| {
-            let mut library = instance()?;
+            let mut library = home.hostile()?;
             let outcome = (self.body)(&mut library, &canaries.targets());
             must.check(&outcome)?;
             check_aftermath(library, outcome.err())
         })??;
-        check_fresh_instance()
+        check_fresh_instance(home)
     }
 }
 
 impl Must {
-    fn check(self, outcome: &Result<bool>) -> Result<(), Failed> {
+    pub(crate) fn check(self, outcome: &Result<bool>) -> Result<(), Failed> {
         let right = match (self, outcome) {
+            (Self::Run, _) => true,
             (_, Ok(true)) => return Err("the attack succeeded".into()),
             (Self::Fault(kinds), Err(Error::Fault(fault))) => kinds.contains(&fault.kind),
             (Self::Deny(wanted), Err(Error::SyscallDenied { name, .. })) => *name == wanted,
@@ -121,7 +156,10 @@ impl Must {
 
 /// After an error that poisons, no foreign code runs; otherwise whatever the
 /// library does now, each call ends.
-fn check_aftermath(mut library: Hostile, error: Option<Error>) -> Result<(), Failed> {
+fn check_aftermath<R: Runtime>(
+    mut library: Kept<Hostile<R>>,
+    error: Option<Error>,
+) -> Result<(), Failed> {
     let poisons = error.and_then(|error| error.poisons());
     limit(&mut library);
     let next = library.add(2, 3);
@@ -133,8 +171,8 @@ fn check_aftermath(mut library: Hostile, error: Option<Error>) -> Result<(), Fai
     }
 }
 
-pub(crate) fn check_fresh_instance() -> Result<(), Failed> {
-    match instance()?.add(2, 3) {
+pub(crate) fn check_fresh_instance<R: Runtime>(home: Home<R>) -> Result<(), Failed> {
+    match home.hostile()?.add(2, 3) {
         Ok(5) => Ok(()),
         other => Err(format!("a fresh instance says {other:?} to 2 + 3").into()),
     }

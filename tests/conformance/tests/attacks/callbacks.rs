@@ -1,6 +1,6 @@
 //! Callbacks that are gone, forged, endless, or left in the wrong way.
 
-use omniglot::{Cause, Error, FnPtr, Result, Signature};
+use omniglot::{Cause, Error, FnPtr, Result, Runtime, Signature};
 
 use super::attack::{ACCESS, ANYHOW, Api, Attack, CHANNEL, FAULT, Must, attack, limit, window};
 use super::hostile::{DESCRIPTION, HostCallback};
@@ -9,7 +9,7 @@ const NO_SUCH: Must = Must::Fail(|error| matches!(error, Error::NoSuchCallback {
 const ABANDONED: Must =
     Must::Fail(|error| matches!(error, Error::Poisoned { by: Cause::Abandoned }));
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let mut all = after_the_end();
     all.extend(past_the_trampolines());
     all.extend(endless());
@@ -19,14 +19,14 @@ pub(crate) fn attacks() -> Vec<Attack> {
 
 /// Runs `body` with a callback; `true` from it, or an unexpected run of the
 /// callback, is harm.
-fn with_callback(
-    api: &mut Api,
-    body: impl FnOnce(&mut Api, FnPtr<HostCallback>) -> Result<bool>,
+fn with_callback<R: Runtime>(
+    api: &mut Api<R>,
+    body: impl FnOnce(&mut Api<R>, FnPtr<HostCallback>) -> Result<bool>,
 ) -> Result<bool> {
     api.with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), body)?
 }
 
-fn after_the_end() -> Vec<Attack> {
+fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::called_after_a_scope", NO_SUCH, |api, _| {
             let mut runs = 0;
@@ -68,7 +68,9 @@ fn after_the_end() -> Vec<Attack> {
         }),
         attack("callbacks::called_wild", ACCESS, |api, targets| {
             api.call_address(targets.code, 1).map(|_| true)
-        }),
+        })
+        // Keys do not keep code from being run, with the rights of whoever runs it.
+        .in_process(Must::Run),
         attack("callbacks::called_data", ACCESS, |api, _| {
             let data = api.alloc(1u64)?;
             let address = data.as_ref().as_ptr().addr();
@@ -77,14 +79,14 @@ fn after_the_end() -> Vec<Attack> {
     ]
 }
 
-fn with_callback_address(api: &mut Api) -> Result<usize> {
+fn with_callback_address<R: Runtime>(api: &mut Api<R>) -> Result<usize> {
     api.with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), |_, function| {
         function.addr()
     })
 }
 
 /// The library calls the loader's function in the trampolines' place.
-fn past_the_trampolines() -> Vec<Attack> {
+fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::slot_out_of_range", NO_SUCH, |api, _| {
             api.call_slot(u32::MAX, 0).map(|()| true)
@@ -150,7 +152,7 @@ fn past_the_trampolines() -> Vec<Attack> {
     ]
 }
 
-fn endless() -> Vec<Attack> {
+fn endless<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::called_for_ever", Must::TimeOut, |api, _| {
             limit(api);
@@ -191,7 +193,7 @@ fn endless() -> Vec<Attack> {
     ]
 }
 
-fn left_by_longjmp() -> Vec<Attack> {
+fn left_by_longjmp<R: Runtime>() -> Vec<Attack<R>> {
     let left = Must::Fail(|error| matches!(error, Error::NonLocalExit));
     vec![
         attack("callbacks::nested_call_left_by_longjmp", left, |api, _| {

@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use omniglot::{Error, FaultKind};
+use omniglot::{Error, FaultKind, Runtime};
 
 use super::attack::{Attack, Must, attack, limit};
+use super::home::Home;
 use super::hostile::Way;
 
 const ABORT: Must = Must::Fault(&[FaultKind::Abort]);
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks<R: Runtime>(home: Home<R>) -> Vec<Attack<R>> {
     let mut all: Vec<_> = [
         ("exit", Must::Exit(3), Way::BY_EXIT),
         ("immediate_exit", Must::Exit(3), Way::BY_IMMEDIATE_EXIT),
@@ -31,14 +32,14 @@ pub(crate) fn attacks() -> Vec<Attack> {
     all.push(attack(
         "endings::interrupted",
         Must::Fail(|error| *error == Error::Interrupted),
-        |api, _| {
+        move |api, _| {
             let handle = api.interrupt_handle();
             let done = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     // One that comes before the call begins has no effect, so it is repeated.
                     while !done.load(Ordering::Relaxed) {
-                        handle.interrupt();
+                        (home.interrupt)(&handle);
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 });
@@ -49,12 +50,16 @@ pub(crate) fn attacks() -> Vec<Attack> {
         },
     ));
     // Blocked in the one system call that may block.
-    all.push(attack("endings::sleeps_for_ever", Must::TimeOut, |api, _| {
-        limit(api);
-        let word = api.alloc(0u32)?;
-        let address = word.as_ref().as_ptr().addr() as i64;
-        const FUTEX: i64 = 202;
-        api.system_call(FUTEX, address, 0, 0, 0, 0, 0).map(|_| true)
-    }));
+    all.push(
+        attack("endings::sleeps_for_ever", Must::TimeOut, |api, _| {
+            limit(api);
+            let word = api.alloc(0u32)?;
+            let address = word.as_ref().as_ptr().addr() as i64;
+            const FUTEX: i64 = 202;
+            api.system_call(FUTEX, address, 0, 0, 0, 0, 0).map(|_| false)
+        })
+        // Nobody can wake the host's own thread, so it does not sleep.
+        .in_process(Must::Pass),
+    );
     all
 }

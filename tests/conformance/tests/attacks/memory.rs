@@ -2,7 +2,7 @@
 
 use omniglot::{FaultKind, Ptr, Runtime};
 
-use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, window};
+use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, bounds, window};
 use super::canaries::Targets;
 
 /// The addresses that attacks aim at, besides the host's own.
@@ -17,7 +17,7 @@ fn address(targets: &Targets, place: &str) -> usize {
     named.map_or(0, |(_, address)| address)
 }
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let mut all = Vec::new();
     for place in PLACES {
         all.extend(at_host(place));
@@ -30,28 +30,33 @@ pub(crate) fn attacks() -> Vec<Attack> {
     all
 }
 
-fn at_host(place: &'static str) -> [Attack; 5] {
+fn at_host<R: Runtime>(place: &'static str) -> [Attack<R>; 5] {
     [
         attack(format!("memory::read_host_{place}"), ACCESS, move |api, targets| {
             api.read_at(address(targets, place)).map(|_| true)
-        }),
+        })
+        .at_the_host(),
         attack(format!("memory::write_host_{place}"), ACCESS, move |api, targets| {
             api.write_at(address(targets, place), 0).map(|()| true)
-        }),
+        })
+        .at_the_host(),
         attack(format!("memory::copy_host_{place}"), ACCESS, move |api, targets| {
             let room = api.malloc::<u8>(64)?;
             api.steal(address(targets, place), room, 64).map(|()| true)
-        }),
+        })
+        .at_the_host(),
         attack(format!("memory::jump_to_host_{place}"), FAULT, move |api, targets| {
             api.jump_to(address(targets, place)).map(|()| true)
-        }),
+        })
+        .in_process(if place == "code" { Must::Run } else { FAULT }),
         attack(format!("memory::free_host_{place}"), FAULT, move |api, targets| {
             api.free_at(address(targets, place)).map(|()| true)
-        }),
+        })
+        .at_the_host(),
     ]
 }
 
-fn at_wild(name: &'static str, address: usize) -> [Attack; 3] {
+fn at_wild<R: Runtime>(name: &'static str, address: usize) -> [Attack<R>; 3] {
     [
         attack(format!("memory::read_{name}"), ACCESS, move |api, _| {
             api.read_at(address).map(|_| true)
@@ -66,18 +71,19 @@ fn at_wild(name: &'static str, address: usize) -> [Attack; 3] {
 }
 
 /// Its own memory is its own to ruin, but only so far as it may write it.
-fn on_its_own_memory() -> Vec<Attack> {
+fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("memory::read_before_the_window", ACCESS, |api, _| {
             api.read_at(window(api) - 8).map(|_| true)
-        }),
+        })
+        .at_the_host(),
         attack("memory::read_after_the_window", ACCESS, |api, _| {
-            let end = window(api) + api.runtime().window().len();
-            api.read_at(end).map(|_| true)
-        }),
+            api.read_at(bounds(api).end).map(|_| true)
+        })
+        .at_the_host(),
         attack("memory::fill_the_whole_window", ANYHOW, |api, _| {
-            let (start, len) = (window(api), api.runtime().window().len());
-            api.fill_at(start, len, 0xee).map(|()| false)
+            let window = bounds(api);
+            api.fill_at(window.start, window.len(), 0xee).map(|()| false)
         }),
         attack("memory::run_what_the_host_allocated", ACCESS, |api, _| {
             // A return instruction, if only it were executable.
@@ -105,7 +111,7 @@ fn on_its_own_memory() -> Vec<Attack> {
     ]
 }
 
-fn on_the_heap() -> Vec<Attack> {
+fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("memory::free_what_the_host_allocated", FAULT, |api, _| {
             let numbers = api.alloc_slice(&[1u64; 64])?;

@@ -1,12 +1,14 @@
 //! Addresses that are no addresses, for the host to walk into.
 
+use std::ops::Range;
+
 use omniglot::{Error, Ptr, Result, Runtime};
 
-use super::attack::{Api, Attack, Must, attack, window};
+use super::attack::{Api, Attack, Must, attack, bounds};
 use super::canaries::Targets;
 
 /// What a struct of address and length claims, and what is wrong with it.
-type Claim = fn(&Api, &Targets) -> (usize, usize);
+type Claim = fn(Range<usize>, &Targets) -> (usize, usize);
 
 /// Claims that start outside.
 const OUTSIDE: [(&str, Claim); 10] = [
@@ -16,23 +18,19 @@ const OUTSIDE: [(&str, Claim); 10] = [
     ("host_data", |_, targets| (targets.data, 1)),
     ("host_code", |_, targets| (targets.code, 16)),
     ("kernel", |_, _| (0xffff_8000_0000_0000, 16)),
-    ("one_before", |api, _| (window(api) - 1, 1)),
-    ("across_the_start", |api, _| (window(api) - 1, 16)),
-    ("one_after", |api, _| (end(api), 1)),
+    ("one_before", |window, _| (window.start - 1, 1)),
+    ("across_the_start", |window, _| (window.start - 1, 16)),
+    ("one_after", |window, _| (window.end, 1)),
     ("wrapping", |_, _| (usize::MAX - 7, 16)),
 ];
 
 /// Claims that start inside and leave.
 const LEAVING: [(&str, Claim); 2] = [
-    ("across_the_end", |api, _| (end(api) - 15, 16)),
-    ("around_everything", |api, _| (end(api) - 1, isize::MAX as usize)),
+    ("across_the_end", |window, _| (window.end - 15, 16)),
+    ("around_everything", |window, _| (window.end - 1, isize::MAX as usize)),
 ];
 
-fn end(api: &Api) -> usize {
-    window(api) + api.runtime().window().len()
-}
-
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let mut all = Vec::new();
     for (name, claim) in OUTSIDE.into_iter().chain(LEAVING) {
         all.extend(blobs(name, claim));
@@ -43,16 +41,16 @@ pub(crate) fn attacks() -> Vec<Attack> {
     all
 }
 
-fn blobs(name: &str, claim: Claim) -> [Attack; 2] {
+fn blobs<R: Runtime>(name: &str, claim: Claim) -> [Attack<R>; 2] {
     [
         attack(format!("pointers::read_blob_{name}"), Must::BeOutside, move |api, targets| {
-            let (address, size) = claim(api, targets);
+            let (address, size) = claim(bounds(api), targets);
             let blob = api.blob_of(address, size)?;
             let bytes = api.upgrade_slice(blob.data, blob.size)?;
             api.view_slice(bytes).map(|_| true)
         }),
         attack(format!("pointers::write_blob_{name}"), Must::BeOutside, move |api, targets| {
-            let (address, size) = claim(api, targets);
+            let (address, size) = claim(bounds(api), targets);
             let blob = api.blob_of(address, size)?;
             let bytes = api.upgrade_slice_mut(blob.data, blob.size)?;
             api.write(bytes.get(0).ok_or(Error::WrongInstance)?, 0).map(|()| true)
@@ -60,21 +58,21 @@ fn blobs(name: &str, claim: Claim) -> [Attack; 2] {
     ]
 }
 
-fn text(name: &str, claim: Claim) -> Attack {
+fn text<R: Runtime>(name: &str, claim: Claim) -> Attack<R> {
     attack(format!("pointers::read_text_{name}"), Must::BeOutside, move |api, targets| {
-        let (address, size) = claim(api, targets);
+        let (address, size) = claim(bounds(api), targets);
         let text = api.text_at(address)?;
         api.read_cstr(text, size).map(|_| true)
     })
 }
 
-fn inside() -> Vec<Attack> {
+fn inside<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack(
             "pointers::misaligned",
             Must::Fail(|error| matches!(error, Error::Misaligned { .. })),
             |api, _| {
-                let place = window(api) + 1;
+                let place = bounds(api).start + 1;
                 api.upgrade(Ptr::<u64>::from_addr(place)).map(|_| true)
             },
         ),
@@ -82,14 +80,14 @@ fn inside() -> Vec<Attack> {
             "pointers::too_large",
             Must::Fail(|error| matches!(error, Error::TooLarge { .. })),
             |api, _| {
-                let blob = api.blob_of(window(api), usize::MAX)?;
+                let blob = api.blob_of(bounds(api).start, usize::MAX)?;
                 api.upgrade_slice(blob.data.cast::<u64>(), blob.size).map(|_| true)
             },
         ),
         attack("pointers::everything_inside_can_be_read", Must::Pass, |api, _| {
             // Holes, guard pages and code: the host reads them all without a fault.
-            let mut at = window(api);
-            while at < end(api) {
+            let mut at = bounds(api).start;
+            while at < bounds(api).end {
                 api.read(api.upgrade(Ptr::<u8>::from_addr(at))?)?;
                 at += 4096;
             }
@@ -111,11 +109,11 @@ fn inside() -> Vec<Attack> {
     ]
 }
 
-fn read(api: &Api, bytes: omniglot::SliceMut<u8>) -> Result<Vec<u8>> {
+fn read<R: Runtime>(api: &Api<R>, bytes: omniglot::SliceMut<u8>) -> Result<Vec<u8>> {
     Ok(api.view_slice(bytes)?.to_vec())
 }
 
-fn strings() -> Vec<Attack> {
+fn strings<R: Runtime>() -> Vec<Attack<R>> {
     let unterminated = Must::Fail(|error| matches!(error, Error::Unterminated { .. }));
     vec![
         attack("pointers::endless_text", unterminated, |api, _| {
@@ -123,14 +121,17 @@ fn strings() -> Vec<Attack> {
             api.read_cstr(text, 1 << 20).map(|_| true)
         }),
         attack("pointers::text_to_the_end_of_memory", unterminated, |api, _| {
-            let last = api.upgrade_mut(Ptr::<u8>::from_addr(end(api) - 1))?;
+            let last = api.upgrade_mut(Ptr::<u8>::from_addr(bounds(api).end - 1))?;
             let before = api.read(last)?;
             api.write(last, b'x')?;
-            let text = api.text_at(end(api) - 1)?;
+            let text = api.text_at(bounds(api).end - 1)?;
             let outcome = api.read_cstr(text, usize::MAX).map(|_| true);
             api.write(last, before)?;
             outcome
-        }),
+        })
+        .in_process(Must::Fail(|error| {
+            matches!(error, Error::Unterminated { .. } | Error::ReadOnly { .. })
+        })),
         attack("pointers::text_of_noise", Must::EndSomehow, |api, _| {
             let bytes = api.malloc::<u8>(1000)?;
             for seed in 0..200 {

@@ -1,81 +1,85 @@
 //! Other processes and the outside world: all out of reach.
 
-use omniglot::Result;
+use omniglot::{Result, Runtime};
 
 use super::attack::{Api, Attack, Must, attack};
 use super::canaries::Targets;
 
 /// Tries something; what it returns says whether it worked.
-type Attempt = fn(&mut Api, &Targets) -> Result<bool>;
+type Attempt<R> = fn(&mut Api<R>, &Targets) -> Result<bool>;
 
 /// Attacks that the kernel stops for good, with the system call that it names.
-const DENIED: [(&str, &str, Attempt); 16] = [
-    ("fork", "clone", |api, _| Ok(api.try_fork()? >= 0)),
-    ("vfork", "vfork", |api, _| Ok(api.try_vfork()? >= 0)),
-    ("execute", "execve", |api, _| {
-        with_path(api, "/bin/sh", |api, path| Ok(api.try_exec(path)? == 0))
-    }),
-    ("open_host_memory", "openat", |api, targets| {
-        open(api, &format!("/proc/{}/mem", targets.process))
-    }),
-    ("open_own_memory", "openat", |api, _| open(api, "/proc/self/mem")),
-    ("open_passwords", "openat", |api, _| open(api, "/etc/passwd")),
-    ("socket", "socket", |api, _| Ok(api.try_socket(1, 1)? >= 0)),
-    ("internet", "socket", |api, _| Ok(api.try_socket(2, 1)? >= 0)),
-    ("raw_packets", "socket", |api, _| Ok(api.try_socket(17, 3)? >= 0)),
-    ("kill_the_host", "kill", |api, targets| Ok(api.try_kill(targets.process)? == 0)),
-    ("kill_everybody", "kill", |api, _| Ok(api.try_kill(-1)? == 0)),
-    ("trace_the_host", "ptrace", |api, targets| Ok(api.try_trace(targets.process)? == 0)),
-    ("write_the_host", "process_vm_writev", |api, targets| {
-        write_process(api, targets, targets.heap)
-    }),
-    ("write_the_hosts_stack", "process_vm_writev", |api, targets| {
-        write_process(api, targets, targets.stack)
-    }),
-    ("sleep", "clock_nanosleep", |api, _| Ok(api.try_sleep()? == 0)),
-    ("open_a_descriptor_of_the_host", "pidfd_open", |api, targets| {
-        const PIDFD_OPEN: i64 = 434;
-        Ok(api.system_call(PIDFD_OPEN, i64::from(targets.process), 0, 0, 0, 0, 0)? >= 0)
-    }),
-];
+fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 16] {
+    [
+        ("fork", "clone", |api, _| Ok(api.try_fork()? >= 0)),
+        ("vfork", "vfork", |api, _| Ok(api.try_vfork()? >= 0)),
+        ("execute", "execve", |api, _| {
+            with_path(api, "/bin/sh", |api, path| Ok(api.try_exec(path)? == 0))
+        }),
+        ("open_host_memory", "openat", |api, targets| {
+            open(api, &format!("/proc/{}/mem", targets.process))
+        }),
+        ("open_own_memory", "openat", |api, _| open(api, "/proc/self/mem")),
+        ("open_passwords", "openat", |api, _| open(api, "/etc/passwd")),
+        ("socket", "socket", |api, _| Ok(api.try_socket(1, 1)? >= 0)),
+        ("internet", "socket", |api, _| Ok(api.try_socket(2, 1)? >= 0)),
+        ("raw_packets", "socket", |api, _| Ok(api.try_socket(17, 3)? >= 0)),
+        ("kill_the_host", "kill", |api, targets| Ok(api.try_kill(targets.process)? == 0)),
+        ("kill_everybody", "kill", |api, _| Ok(api.try_kill(-1)? == 0)),
+        ("trace_the_host", "ptrace", |api, targets| Ok(api.try_trace(targets.process)? == 0)),
+        ("write_the_host", "process_vm_writev", |api, targets| {
+            write_process(api, targets, targets.heap)
+        }),
+        ("write_the_hosts_stack", "process_vm_writev", |api, targets| {
+            write_process(api, targets, targets.stack)
+        }),
+        ("sleep", "clock_nanosleep", |api, _| Ok(api.try_sleep()? == 0)),
+        ("open_a_descriptor_of_the_host", "pidfd_open", |api, targets| {
+            const PIDFD_OPEN: i64 = 434;
+            Ok(api.system_call(PIDFD_OPEN, i64::from(targets.process), 0, 0, 0, 0, 0)? >= 0)
+        }),
+    ]
+}
 
 /// Attacks that just fail.
-const REFUSED: [(&str, Attempt); 4] = [
-    ("own_code", |api, _| Ok(api.try_executable()? != 0)),
-    ("own_signal_handler", |api, _| Ok(api.try_handler()? == 0)),
-    ("write_to_standard_error", |api, _| write_to(api, 2)),
-    ("write_to_standard_output", |api, _| write_to(api, 1)),
-];
+fn refused<R: Runtime>() -> [(&'static str, Attempt<R>); 4] {
+    [
+        ("own_code", |api, _| Ok(api.try_executable()? != 0)),
+        ("own_signal_handler", |api, _| Ok(api.try_handler()? == 0)),
+        ("write_to_standard_error", |api, _| write_to(api, 2)),
+        ("write_to_standard_output", |api, _| write_to(api, 1)),
+    ]
+}
 
-pub(crate) fn attacks() -> Vec<Attack> {
-    let denied = DENIED.map(|(name, call, attempt)| {
+pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
+    let denied = denied().map(|(name, call, attempt)| {
         attack(format!("processes::{name}"), Must::Deny(call), attempt)
     });
     let refused =
-        REFUSED.map(|(name, attempt)| attack(format!("processes::{name}"), Must::Pass, attempt));
+        refused().map(|(name, attempt)| attack(format!("processes::{name}"), Must::Pass, attempt));
     // There is no memory for its stack, or no system call to start it.
     let thread = attack("processes::thread", Must::EndSomehow, |api, _| Ok(api.try_thread()? == 0));
     denied.into_iter().chain(refused).chain([thread]).collect()
 }
 
-fn with_path(
-    api: &mut Api,
+fn with_path<R: Runtime>(
+    api: &mut Api<R>,
     path: &str,
-    attempt: impl FnOnce(&mut Api, omniglot::Ptr<core::ffi::c_char>) -> Result<bool>,
+    attempt: impl FnOnce(&mut Api<R>, omniglot::Ptr<core::ffi::c_char>) -> Result<bool>,
 ) -> Result<bool> {
     let path = api.alloc_str(path)?;
     attempt(api, path.as_slice().as_ptr())
 }
 
-fn open(api: &mut Api, path: &str) -> Result<bool> {
+fn open<R: Runtime>(api: &mut Api<R>, path: &str) -> Result<bool> {
     with_path(api, path, |api, path| Ok(api.try_open(path)? >= 0))
 }
 
-fn write_process(api: &mut Api, targets: &Targets, address: usize) -> Result<bool> {
+fn write_process<R: Runtime>(api: &mut Api<R>, targets: &Targets, address: usize) -> Result<bool> {
     Ok(api.try_write_process(targets.process, address, 0)? >= 0)
 }
 
-fn write_to(api: &mut Api, descriptor: i64) -> Result<bool> {
+fn write_to<R: Runtime>(api: &mut Api<R>, descriptor: i64) -> Result<bool> {
     const WRITE: i64 = 1;
     let text = api.alloc_str("written by an attacker\n")?;
     let address = text.as_slice().as_ptr().addr() as i64;

@@ -1,10 +1,11 @@
 //! Every system call, by its number.
 
 use libtest_mimic::{Failed, Trial};
-use omniglot::{Error, FaultKind};
+use omniglot::{Error, FaultKind, Runtime};
 
-use super::attack::{check_fresh_instance, instance};
+use super::attack::check_fresh_instance;
 use super::canaries::{Targets, with_canaries};
+use super::home::Home;
 use super::hostile::Hostile;
 
 /// The last numbers that Linux has given out are below this.
@@ -21,7 +22,8 @@ const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
 /// pretend to have done something.
 const HARMLESS: [i64; 3] =
     [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
-const EXIT_GROUP: i64 = 231;
+/// One ends a thread, the other a process: of either the library has but one.
+const EXITS: [i64; 2] = [60 /* exit */, 231 /* exit_group */];
 /// The kernel's own, for probes that a debugger sets; from anywhere else they fail,
 /// and since Linux 6.14 no filter sees them.
 const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
@@ -29,19 +31,20 @@ const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
 const EPERM: i64 = 1;
 const ENOMEM: i64 = 12;
 
-pub(crate) fn trials() -> Vec<Trial> {
+pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let mut trials: Vec<_> = (0..NUMBERS + 1)
         .step_by(STEP as usize)
         .map(|first| {
             let last = (first + STEP - 1).min(NUMBERS);
-            trial(format!("numbers_{first}_to_{last}"), (first..=last).collect())
+            trial(home, format!("numbers_{first}_to_{last}"), (first..=last).collect())
         })
         .collect();
     trials.push(trial(
+        home,
         "numbers_of_x32".into(),
         (0..16).chain(X32_ONLY).map(|number| X32 + number).collect(),
     ));
-    trials.push(trial("large_numbers".into(), large_numbers()));
+    trials.push(trial(home, "large_numbers".into(), large_numbers()));
     trials
 }
 
@@ -65,22 +68,22 @@ fn large_numbers() -> Vec<i64> {
     ]
 }
 
-fn trial(name: String, numbers: Vec<i64>) -> Trial {
-    Trial::test(format!("system_calls::{name}"), move || {
-        with_canaries(|canaries| try_all(&numbers, &canaries.targets()))??;
-        check_fresh_instance()
+fn trial<R: Runtime>(home: Home<R>, name: String, numbers: Vec<i64>) -> Trial {
+    home.trial(format!("system_calls::{name}"), move || {
+        with_canaries(|canaries| try_all(home, &numbers, &canaries.targets()))??;
+        check_fresh_instance(home)
     })
 }
 
 /// Makes each call twice: with nothing, and with arguments that mean the host.
-fn try_all(numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
+fn try_all<R: Runtime>(home: Home<R>, numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
     let host = i64::from(targets.process);
     let heap = targets.heap as i64;
-    let mut library = instance()?;
+    let mut library = home.hostile()?;
     for number in numbers {
         for arguments in [[0; 6], [host, heap, heap, heap, 1, 1]] {
             if library.poisoned().is_some() {
-                library = instance()?;
+                library = home.hostile()?;
             }
             try_one(&mut library, *number, arguments)?;
         }
@@ -88,7 +91,11 @@ fn try_all(numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
     Ok(())
 }
 
-fn try_one(library: &mut Hostile, number: i64, arguments: [i64; 6]) -> Result<(), Failed> {
+fn try_one<R: Runtime>(
+    library: &mut Hostile<R>,
+    number: i64,
+    arguments: [i64; 6],
+) -> Result<(), Failed> {
     let [a, b, c, d, e, f] = arguments;
     let outcome = library.system_call(number, a, b, c, d, e, f);
     let right = match outcome {
@@ -98,7 +105,7 @@ fn try_one(library: &mut Hostile, number: i64, arguments: [i64; 6]) -> Result<()
         }
         Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
         Err(Error::SyscallDenied { number: said, name }) => names(number, said) && !name.is_empty(),
-        Err(Error::Exited { .. }) => number == EXIT_GROUP,
+        Err(Error::Exited { .. }) => EXITS.contains(&number),
         Err(_) => false,
     };
     if right {

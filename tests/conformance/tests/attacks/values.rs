@@ -1,6 +1,6 @@
 //! Invalid enums and bools at every place where a value can stand.
 
-use omniglot::{Error, Result};
+use omniglot::{Error, Result, Runtime};
 
 use super::attack::{Api, Attack, Must, attack};
 use super::hostile::{
@@ -10,7 +10,7 @@ use super::hostile::{
 /// No value of a `Lamp` or a `bool`.
 const BITS: [i32; 4] = [3, -1, 0x100_0003, i32::MIN | 2];
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let mut all = results();
     for place in 0..PANEL_PLACES {
         all.extend(in_panels(place));
@@ -50,7 +50,7 @@ const fn no_bool(bits: i32) -> i32 {
     bits | 2
 }
 
-fn results() -> Vec<Attack> {
+fn results<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("values::enum_result", Must::BeInvalid, |api, _| {
             each(|bits| api.lamp_of_bits(bits).map(|_| true))
@@ -72,12 +72,12 @@ fn results() -> Vec<Attack> {
 }
 
 /// One place in a struct: as a result, read, viewed, in a slice, copied, to a callback.
-fn in_panels(place: u32) -> Vec<Attack> {
+fn in_panels<R: Runtime>(place: u32) -> Vec<Attack<R>> {
     let named = |way: &str| format!("values::{way}_with_place_{place}");
     let spoil =
-        move |api: &mut Api,
+        move |api: &mut Api<R>,
               bits,
-              check: fn(&mut Api, omniglot::SliceMut<Panel>) -> Result<bool>| {
+              check: fn(&mut Api<R>, omniglot::SliceMut<Panel>) -> Result<bool>| {
             let panels = api.malloc::<Panel>(3)?;
             api.panels_into(panels, 3, place, no_bool(bits))?;
             let outcome = check(api, panels);
@@ -122,7 +122,7 @@ fn last(panels: omniglot::SliceMut<Panel>) -> Result<omniglot::RefMut<Panel>> {
     panels.get(panels.len() - 1).ok_or(Error::WrongInstance)
 }
 
-fn through_pointers() -> Vec<Attack> {
+fn through_pointers<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("values::enum_through_pointer", Must::BeInvalid, |api, _| {
             let lamp = api.alloc(Lamp::OFF)?;
@@ -169,7 +169,7 @@ fn through_pointers() -> Vec<Attack> {
     ]
 }
 
-fn to_callbacks() -> Vec<Attack> {
+fn to_callbacks<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("values::enum_to_callback", Must::BeInvalid, |api, _| {
             let mut ran = false;
@@ -198,7 +198,7 @@ fn to_callbacks() -> Vec<Attack> {
 }
 
 /// Structs of random bytes: nearly none is valid, and what is was checked.
-fn noise() -> Vec<Attack> {
+fn noise<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("values::noise_results", Must::Pass, |api, _| {
             let mut refused = 0;

@@ -22,7 +22,7 @@ use super::super::timer::Timer;
 use super::code;
 use super::gate::{self, CROSSINGS, Crossing, Registers};
 use super::handler::{DENIED, EXITED, FAULT, STOP};
-use super::keys::{DomainKey, Tokens, check_segments};
+use super::keys::{DomainKey, Tokens, Turn, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
@@ -258,7 +258,13 @@ impl Engine {
     }
 
     #[inline]
+    pub(super) fn check_alive(&self) -> Result<()> {
+        generation::check(self.generation)
+    }
+
+    #[inline]
     pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.check_alive()?;
         self.window.check(address, len)?;
         self.memory.check_writable(address, len)
     }
@@ -405,6 +411,8 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
+        // The token is in place, but nobody uses it before this thread's turn.
+        let _turn = Turn::take();
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
         unsafe { gate::enter_keyed(crossing) }

@@ -36,6 +36,8 @@ omniglot_enter:
     stmxcsr [rsp]                       # the host's floating point control
     fnstcw [rsp + 4]
     mov [rbx + {HOST_STACK}], rsp
+    rdgsbase rax
+    mov [rbx + {HOST_SEGMENT}], rax
     mov eax, [rsp]
     xor eax, [rbx + {NEXT} + {MXCSR}]
     test eax, 0xffc0                    # all but the flags, which no code relies on
@@ -143,10 +145,21 @@ omniglot_left:
     xor ecx, [rsp]
     test ecx, 0xffc0
     jnz 6f
-4:  fnstcw [r11 + {LEFT} + {X87}]
+# An x87 exception that waits would be raised by the next x87 instruction that looks for
+# one, fldcw and emms among them, as if it were the host's (SDM volume 1, section 8.7).
+4:  mov r9d, eax
+    fnstcw [r11 + {LEFT} + {X87}]
+    fnstsw ax
+    test al, 0x80
+    jnz 7f
+    emms                                # x87 registers are empty between functions
     movzx ecx, word ptr [r11 + {LEFT} + {X87}]
     cmp cx, [rsp + 4]
     jne 7f
+8:  mov eax, r9d
+    rdgsbase rcx
+    cmp rcx, [r11 + {HOST_SEGMENT}]
+    jne 9f
 omniglot_back:
     add rsp, 8
     pop r15
@@ -161,7 +174,11 @@ omniglot_back:
     jmp 3b
 6:  ldmxcsr [rsp]
     jmp 4b
-7:  fldcw [rsp + 4]
+7:  fninit
+    fldcw [rsp + 4]
+    jmp 8b
+9:  mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
     jmp omniglot_back
 
 # edi: the slot; rsi: the arguments' address; the foreign callee-saved registers are
@@ -193,7 +210,7 @@ omniglot_abandoned:
     fldcw [rsp + 4]
     ldmxcsr [rsp]
     mov eax, {ABANDONED}
-    jmp omniglot_back
+    jmp 9b
 
 # ---------------------------------------------------------------- go on after a signal
 #
@@ -237,7 +254,8 @@ omniglot_resume_end:
 # ---------------------------------------------------------------- signals
 #
 # Every signal handler of ours begins here: number, siginfo and context are in edi, rsi
-# and rdx. The kernel cleared the direction and trap flags, not the alignment check.
+# and rdx. The kernel cleared the direction and trap flags, not the alignment check; and
+# rt_sigreturn leaves the nested task flag as it finds it, whatever the frame says.
 # The FS base may be a domain's, so no Rust code runs before the host's is back; the
 # thread is known from the stack, which lies in the arena of alternate stacks if the
 # thread ever entered foreign code.
@@ -253,14 +271,10 @@ omniglot_signal:
     push r13
     push r14
     pushfq
-    and dword ptr [rsp], ~0x40000
+    and dword ptr [rsp], ~0x44000       # alignment check, nested task
     popfq
     xor ebx, ebx
     xor r14d, r14d
-    mov rax, rsp
-    sub rax, [rip + {ARENA_START}]
-    cmp rax, [rip + {ARENA_SIZE}]
-    jae 8f
     mov eax, [rip + {SIGNAL_RIGHTS}]    # 0 where there are no protection keys
     test eax, eax
     jz 7f
@@ -282,7 +296,11 @@ omniglot_write_in_signal:
     jne omniglot_die
     xor r10d, r10d
     mov rdx, r11
-7:  mov rbx, rsp
+7:  mov rax, rsp
+    sub rax, [rip + {ARENA_START}]
+    cmp rax, [rip + {ARENA_SIZE}]
+    jae 8f
+    mov rbx, rsp
     and rbx, -{SLOT}
     add rbx, {SLOT} - {RECORD}          # the thread's record, above its stack
     rdfsbase r12
@@ -542,7 +560,8 @@ omniglot_write_on_exit:
     test r10, r10
     jz omniglot_die
     mov rax, r10
-    lock cmpxchg [r11 + {TOKEN}], rcx   # rcx is 0: the token is used up
+    xor ecx, ecx                        # wrpkru looks at its lower half only
+    lock cmpxchg [r11 + {TOKEN}], rcx   # the token is used up
     jne omniglot_die
     mov [r11 + {LEFT} + {STACK}], rsp
     mov [r11 + {LEFT} + {RBP}], rbp
@@ -557,6 +576,9 @@ omniglot_write_on_exit:
     fnstcw [r11 + {LEFT} + {X87}]
     mov r10d, r8d
     and r10d, 1                         # returned or called back
+# A handler of the host may soon run on this stack, which must be the host's before system
+# calls are.
+    mov rsp, [r11 + {HOST_STACK}]
     mov r9, [r11 + {SELECTOR}]
     mov byte ptr [r9], 0
     .globl omniglot_keyed_exit_end

@@ -22,6 +22,9 @@ pub(super) const STOP: u32 = 4;
 /// `SYS_USER_DISPATCH` of asm-generic/siginfo.h.
 const USER_DISPATCH: i32 = 2;
 
+/// Set in the number of a call that another ABI made: no call of ours has it.
+const OTHER_ABI: u64 = 1 << 32;
+
 /// What the gate's signal code should do with the FS base.
 const AS_IT_WAS: u32 = 1;
 const KEEP_THE_HOSTS: u32 = 0;
@@ -157,6 +160,9 @@ impl Interrupted<'_> {
 
     fn system_call(self) -> u32 {
         let number = self.register(libc::REG_RAX);
+        if !self.is_native() {
+            return self.end(DENIED, number | OTHER_ABI);
+        }
         let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10]
             .map(|register| self.register(register));
         match syscalls::answer(&self.crossing.domain, number, arguments) {
@@ -168,6 +174,15 @@ impl Interrupted<'_> {
             Answer::Exit => self.end(EXITED, arguments[0] & 0xff),
             Answer::Denied => self.end(DENIED, number),
         }
+    }
+
+    /// Whether the call has the numbers of 64-bit programs: not so behind `int 0x80`.
+    fn is_native(&self) -> bool {
+        /// `si_arch` of a SIGSYS, in words (sigaction(2)), and AUDIT_ARCH_X86_64 of linux/audit.h.
+        const PLACE: usize = 7;
+        const NATIVE: u32 = 0xc000_003e;
+        // SAFETY: the kernel's siginfo, of 32 words.
+        unsafe { self.info.cast::<u32>().add(PLACE).read() == NATIVE }
     }
 
     fn end(self, kind: u32, number: u64) -> u32 {

@@ -11,6 +11,7 @@ use omniglot_core::{Error, Result};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::thread::futex;
 
 use super::super::layout::PAGE;
 use super::super::system::refused;
@@ -74,6 +75,11 @@ pub(super) fn check_support() -> Result<()> {
         // Before, the kernel could not write a signal's frame with the rights of foreign code.
         return Err(unsupported("the kernel is older than Linux 6.12"));
     }
+    if gate::shared() >> 32 == 0 {
+        // Within reach of 32-bit code, which foreign code can change to, and to which the
+        // gate's bytes are other instructions.
+        return Err(unsupported("the program lies below 4 GiB (it is no PIE)"));
+    }
     if has_shadow_stack() {
         return Err(unsupported("the process has a shadow stack (CET)"));
     }
@@ -132,6 +138,7 @@ impl Keys {
         if let Some(keys) = keys.filter(|keys| keys.generation == generation) {
             return Ok(keys);
         }
+        LOCK.store(FREE, Ordering::Relaxed);
         // A forked child has its parent's keys, and not its parent's page.
         let shared_key = match *keys {
             Some(before) => before.shared_key,
@@ -306,6 +313,48 @@ impl Drop for DomainKey {
         }
         // SAFETY: nothing has the key any more.
         unsafe { libc::syscall(libc::SYS_pkey_free, i64::from(self.number)) };
+    }
+}
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const WANTED: u32 = 2;
+
+static LOCK: AtomicU32 = AtomicU32::new(FREE);
+
+/// While it lives, its thread is the only one in foreign code behind a key.
+///
+/// Nothing in a thread but what the kernel knows tells it from another once foreign code
+/// ran on it: two domains on two threads that tell each other their tokens could leave by
+/// each other's way, and with the wrong thread's system calls switched on.
+#[derive(Debug)]
+pub(super) struct Turn(());
+
+impl Turn {
+    #[inline]
+    pub(super) fn take() -> Self {
+        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            Self::wait();
+        }
+        Self(())
+    }
+
+    #[cold]
+    fn wait() {
+        while LOCK.swap(WANTED, Ordering::Acquire) != FREE {
+            // Woken too early or not at all, it looks again.
+            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, None);
+        }
+    }
+}
+
+impl Drop for Turn {
+    #[inline]
+    fn drop(&mut self) {
+        if LOCK.swap(FREE, Ordering::Release) == WANTED {
+            // Waking cannot fail on a word of ours.
+            let _ = futex::wake(&LOCK, futex::Flags::PRIVATE, 1);
+        }
     }
 }
 

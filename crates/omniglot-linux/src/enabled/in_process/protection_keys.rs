@@ -69,6 +69,11 @@ unsafe impl Runtime for ProtectionKeys {
         self.engine.window()
     }
 
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        self.engine.check_alive()
+    }
+
     fn is_concurrent(&self) -> bool {
         false
     }

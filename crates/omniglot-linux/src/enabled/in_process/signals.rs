@@ -16,7 +16,7 @@ use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
 use super::gate::{omniglot_on_stack, places};
-use super::threads::last_error;
+use super::threads::{Thread, last_error};
 
 /// What foreign code can raise.
 pub(super) const FAULTS: [c_int; 6] =
@@ -214,17 +214,75 @@ unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_
     }
 }
 
+/// pthread_sigmask(3), for the whole program: what foreign code can raise, and the kick,
+/// stay unblocked on threads that enter foreign code, since a blocked fault ends the process.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_sigmask(
+    how: c_int,
+    new: *const libc::sigset_t,
+    old: *mut libc::sigset_t,
+) -> c_int {
+    /// Two numbers that the C library keeps to itself (signal(7)).
+    const INTERNAL: u64 = bit(32) | bit(33);
+    // SAFETY: null or a set, as the caller promises.
+    let new = unsafe { new.as_ref() }.map(first_word);
+    let kept = if Thread::is_known() { never_blocked() } else { 0 };
+    let word = new.map(|word| match how {
+        libc::SIG_UNBLOCK => word,
+        _ => word & !(INTERNAL | kept),
+    });
+    let mut before = 0;
+    let result = kernel_mask(how, word.as_ref(), &mut before);
+    if result == 0 && !old.is_null() {
+        // SAFETY: room for a set, as the caller promises, which starts with the kernel's word.
+        unsafe { libc::sigemptyset(old) };
+        // SAFETY: as above.
+        unsafe { old.cast::<u64>().write(before) };
+    }
+    result
+}
+
+/// sigprocmask(2): the same, with its error elsewhere.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigprocmask(
+    how: c_int,
+    new: *const libc::sigset_t,
+    old: *mut libc::sigset_t,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let error = unsafe { pthread_sigmask(how, new, old) };
+    if error == 0 {
+        return 0;
+    }
+    // SAFETY: this thread's error number.
+    unsafe { *libc::__errno_location() = error };
+    -1
+}
+
+fn never_blocked() -> u64 {
+    FAULTS.into_iter().chain([KICK]).fold(0, |word, signal| word | bit(signal))
+}
+
+/// The system call: the error number, or 0.
+fn kernel_mask(how: c_int, new: Option<&u64>, old: &mut u64) -> c_int {
+    let number = libc::SYS_rt_sigprocmask;
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: null or a word to read, and one to write, of the kernel's size.
+    match unsafe { libc::syscall(number, how, new, std::ptr::from_mut(old), size_of::<u64>()) } {
+        0 => 0,
+        _ => last_error(),
+    }
+}
+
 /// Faults of foreign code must reach us: a blocked one ends the process.
 pub(super) fn unblock() -> Result<()> {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: initialises the set.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    for signal in FAULTS.into_iter().chain([KICK]) {
-        // SAFETY: initialised above.
-        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
-    }
-    // SAFETY: initialised above.
-    match unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), null_mut()) } {
+    match kernel_mask(libc::SIG_UNBLOCK, Some(&never_blocked()), &mut 0) {
         0 => Ok(()),
         errno => Err(Error::System { operation: "unblocking signals", errno }),
     }
@@ -302,11 +360,7 @@ const fn bit(signal: c_int) -> u64 {
 }
 
 fn set_mask(word: u64) {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: a set starts with the word of the kernel's 64 signals.
-    unsafe { set.as_mut_ptr().cast::<u64>().write(word) };
-    // SAFETY: initialised above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set.as_ptr(), null_mut()) };
+    kernel_mask(libc::SIG_SETMASK, Some(&word), &mut 0);
 }
 
 /// Whether somebody sent the signal, rather than an instruction raised it (sigaction(2)).

@@ -116,6 +116,11 @@ impl Thread {
         Ok(())
     }
 
+    /// Whether the calling thread has a record: safe to ask in a signal handler.
+    pub(super) fn is_known() -> bool {
+        CURRENT.try_with(|current| !current.get().is_null()).unwrap_or(false)
+    }
+
     /// Whether so much is left of the thread's ordinary stack.
     #[inline]
     pub(super) fn has_stack(&self, bytes: usize) -> bool {

@@ -63,6 +63,11 @@ unsafe impl Runtime for Unprotected {
         self.engine.window()
     }
 
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        self.engine.check_alive()
+    }
+
     fn is_concurrent(&self) -> bool {
         false
     }

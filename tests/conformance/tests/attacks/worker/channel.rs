@@ -1,9 +1,16 @@
 //! Forged traffic on the channel between host and worker.
 
-use omniglot::{Error, FaultKind, Result, Runtime, Signature};
+use omniglot::{Error, FaultKind, Linux, Result, Signature};
 
-use super::attack::{ANYHOW, Api, Attack, CHANNEL, Must, PROTOCOL, ROOM, attack, limit, window};
-use super::hostile::HostCallback;
+use crate::attacks::attack::{self, ANYHOW, Attack, CHANNEL, Must, attack, bounds, limit, window};
+use crate::attacks::hostile::HostCallback;
+
+/// A broken protocol.
+const PROTOCOL: Must = Must::Fail(|error| matches!(error, Error::Protocol(_)));
+/// A place for a callback's arguments, in memory that the host allocates from later.
+const ROOM: usize = CHANNEL + 0x1000;
+
+type Api = attack::Api<Linux>;
 
 /// `enum event` of the worker's `control.h`.
 const READY: u32 = 1;
@@ -15,7 +22,7 @@ const EXITED: u32 = 6;
 const LOAD_FAILED: u32 = 7;
 const START_FAILED: u32 = 8;
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks() -> Vec<Attack<Linux>> {
     let mut all = forged_answers();
     all.extend(double_answers());
     all.extend(forged_callbacks());
@@ -25,7 +32,7 @@ pub(crate) fn attacks() -> Vec<Attack> {
     all
 }
 
-fn forged(name: &str, must: Must, event: u32, depth: u32, ahead: i32) -> Attack {
+fn forged(name: &str, must: Must, event: u32, depth: u32, ahead: i32) -> Attack<Linux> {
     attack(format!("channel::{name}"), must, move |api, _| {
         if matches!(must, Must::TimeOut) {
             limit(api);
@@ -34,11 +41,11 @@ fn forged(name: &str, must: Must, event: u32, depth: u32, ahead: i32) -> Attack 
     })
 }
 
-fn forged_answers() -> Vec<Attack> {
+fn forged_answers() -> Vec<Attack<Linux>> {
     vec![
         // It says that it is done before it is: that is its word to give.
         forged("answer_too_early", Must::Pass, RETURNED, 0, 0),
-        forged("answer_of_another_depth", PROTOCOL, RETURNED, 1, 0),
+        forged("answer_of_another_depth", RETURNED, 1, 0),
         forged("answer_of_depth_minus_one", PROTOCOL, RETURNED, u32::MAX, 0),
         forged("answer_to_the_last_request", Must::TimeOut, RETURNED, 0, -1),
         forged("answer_to_the_next_request", Must::TimeOut, RETURNED, 0, 1),
@@ -75,7 +82,7 @@ fn in_callback(api: &mut Api, mut attack: impl FnMut(&mut Api) -> Result<()>) ->
 
 /// Both the attacker and the loader answer: the second answer can only be taken
 /// for that of the next request, and nothing then fits together any more.
-fn double_answers() -> Vec<Attack> {
+fn double_answers() -> Vec<Attack<Linux>> {
     vec![
         attack("channel::answer_twice", Must::EndSomehow, |api, _| {
             limit(api);
@@ -97,7 +104,7 @@ fn double_answers() -> Vec<Attack> {
     ]
 }
 
-fn forged_callbacks() -> Vec<Attack> {
+fn forged_callbacks() -> Vec<Attack<Linux>> {
     let slot = HostCallback::FIRST_SLOT;
     let no_such = Must::Fail(|error| matches!(error, Error::NoSuchCallback { .. }));
     vec![
@@ -119,7 +126,7 @@ fn forged_callbacks() -> Vec<Attack> {
             "channel::callback_with_arguments_across_the_end",
             Must::BeOutside,
             move |api, _| {
-                let end = window(api) + api.runtime().window().len();
+                let end = bounds(api).end;
                 with_echo(api, |api| api.forge_callback(window(api), slot, end - 8, true))
             },
         ),
@@ -142,7 +149,7 @@ fn with_echo(api: &mut Api, attack: impl FnOnce(&mut Api) -> Result<()>) -> Resu
     called.map(|()| true)
 }
 
-fn report(name: &str, must: Must, event: u32, signal: u32, number: u64, text: u8) -> Attack {
+fn report(name: &str, must: Must, event: u32, signal: u32, number: u64, text: u8) -> Attack<Linux> {
     attack(format!("channel::{name}"), must, move |api, _| {
         let outcome = api.forge_report(window(api), event, signal, number, text);
         match outcome {
@@ -154,7 +161,7 @@ fn report(name: &str, must: Must, event: u32, signal: u32, number: u64, text: u8
 }
 
 /// A library may lie about how it ended; it ends all the same.
-fn forged_reports() -> Vec<Attack> {
+fn forged_reports() -> Vec<Attack<Linux>> {
     let denied = Must::Fail(|error| matches!(error, Error::SyscallDenied { .. }));
     let exited = Must::Fail(|error| matches!(error, Error::Exited { .. }));
     let fault = Must::Fail(|error| matches!(error, Error::Fault(_)));
@@ -176,7 +183,7 @@ fn forged_reports() -> Vec<Attack> {
     ]
 }
 
-fn scribbles() -> Vec<Attack> {
+fn scribbles() -> Vec<Attack<Linux>> {
     let overwrite = |name: &str, byte, stay| {
         attack(format!("channel::{name}"), ANYHOW, move |api, _| {
             limit(api);
@@ -220,7 +227,7 @@ fn scribbles() -> Vec<Attack> {
 }
 
 /// The frame that holds a call's arguments and result is the library's to write.
-fn spoiled_frames() -> Vec<Attack> {
+fn spoiled_frames() -> Vec<Attack<Linux>> {
     let spoil = |name: &str, must, offset, word, stay| {
         attack(format!("channel::{name}"), must, move |api, _| {
             api.spoil_own_frame(window(api), offset, word, stay).map(|()| false)

@@ -5,8 +5,9 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Builder, Error, FaultKind, Isolation, Library, Linux};
 
-use super::attack::check_fresh_instance;
-use super::canaries::with_canaries;
+use super::HOME;
+use crate::attacks::attack::check_fresh_instance;
+use crate::attacks::canaries::with_canaries;
 
 /// A module, a table entry and its expectation for each library.
 macro_rules! constructors {
@@ -76,7 +77,7 @@ mod forge_image {
 fn trial(name: &str, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
     Trial::test(format!("constructors::{name}"), move || {
         with_canaries(|_| run())??;
-        check_fresh_instance()
+        check_fresh_instance(HOME)
     })
 }
 

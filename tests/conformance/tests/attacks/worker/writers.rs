@@ -5,10 +5,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use omniglot::zerocopy::IntoBytes;
-use omniglot::{Error, Ptr, Result, SliceMut};
+use omniglot::{Error, Linux, Ptr, Result, SliceMut};
 
-use super::attack::{Api, Attack, Must, attack, limit, window};
-use super::hostile::Lamp;
+use crate::attacks::attack::{self, Attack, Must, attack, limit, window};
+use crate::attacks::hostile::Lamp;
+
+type Api = attack::Api<Linux>;
 
 /// How much is written all the time.
 const SIZE: usize = 512;
@@ -20,7 +22,7 @@ const ENOUGH: u32 = 20;
 /// How long the host gives way to a writer that does not write, in sleeps.
 const PATIENCE: u32 = 100_000;
 
-pub(crate) fn attacks() -> Vec<Attack> {
+pub(crate) fn attacks() -> Vec<Attack<Linux>> {
     let flips = |name: &str, one, other, look: Look| {
         attack(format!("writers::{name}"), Must::TimeOut, move |api, _| {
             let bytes = api.malloc::<u8>(SIZE)?;

@@ -1,0 +1,43 @@
+//! Libraries that run in the host's own process and try to get out: the attacks that
+//! every runtime stops, and escapes that only make sense there.
+//!
+//! Each escape is one entry of a table: its name, what must come of it, and how the
+//! host walks into it. Each has a host of its own, since one that succeeds may end it.
+//! `unprotected::` are those that a runtime without protection stops, too; `keys::`
+//! are all of them, on a machine with protection keys.
+#![allow(missing_docs)]
+#![deny(unsafe_code)]
+
+#[path = "attacks/mod.rs"]
+mod attacks;
+#[path = "escapes/mod.rs"]
+mod escapes;
+
+use std::process::ExitCode;
+
+use attacks::home::Home;
+use escapes::homes::{KEYS, UNPROTECTED};
+use libtest_mimic::{Arguments, Trial};
+use omniglot::{ProtectionKeys, Runtime};
+
+fn main() -> ExitCode {
+    let mut trials = all(UNPROTECTED);
+    let keys = all(KEYS);
+    if attacks::isolated::is_serving() {
+        return attacks::isolated::serve();
+    }
+    match ProtectionKeys::check() {
+        Ok(()) => trials.extend(keys),
+        Err(lack) => {
+            eprintln!("{} tests behind protection keys are ignored: {lack}", keys.len());
+            trials.extend(keys.into_iter().map(|trial| trial.with_ignored_flag(true)));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn all<R: Runtime>(home: Home<R>) -> Vec<Trial> {
+    let mut trials = attacks::trials(home);
+    trials.extend(escapes::trials(home));
+    trials
+}

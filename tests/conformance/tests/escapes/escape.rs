@@ -1,0 +1,128 @@
+//! What an escape is, and how one is tried.
+
+use std::ops::Range;
+
+use libtest_mimic::{Failed, Trial};
+use omniglot::{Error, Result, Runtime};
+
+use super::library::{self, Escapes};
+use super::state::State;
+use crate::attacks::attack::Must;
+use crate::attacks::canaries::{Targets, with_canaries};
+use crate::attacks::home::{Home, options, short_limit};
+use crate::attacks::kept::Kept;
+
+pub(crate) type Api<R> = library::Api<R>;
+
+/// The host's side of an escape: whether it did harm.
+type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
+
+/// One entry of a table.
+pub(crate) struct Escape<R: Runtime> {
+    name: String,
+    must: Must,
+    at_the_host: bool,
+    before: Option<Box<dyn FnOnce() + Send>>,
+    alone: bool,
+    body: Body<R>,
+}
+
+/// Describes an escape.
+pub(crate) fn escape<R: Runtime>(
+    name: impl Into<String>,
+    must: Must,
+    body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
+) -> Escape<R> {
+    let (at_the_host, before, alone) = (false, None, false);
+    Escape { name: name.into(), must, at_the_host, before, alone, body: Box::new(body) }
+}
+
+/// Where the library's memory starts and ends.
+pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
+    let window = api.runtime().window();
+    window.start()..window.start() + window.len()
+}
+
+/// Limits calls that are known to run on for ever.
+pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
+    api.set_timeout(Some(short_limit()));
+}
+
+impl<R: Runtime> Escape<R> {
+    /// It touches the host's memory, so it is only for runtimes that claim to keep that.
+    pub(crate) fn at_the_host(mut self) -> Self {
+        self.at_the_host = true;
+        self
+    }
+
+    /// It leaves its process in another state.
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// What the host does before it has any instance.
+    pub(crate) fn preceded_by(mut self, before: impl FnOnce() + Send + 'static) -> Self {
+        self.before = Some(Box::new(before));
+        self
+    }
+
+    /// A test of it; one that the runtime does not claim to stop is counted as ignored.
+    pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
+        let skipped = self.at_the_host && !R::GUARANTEES.memory;
+        let alone = self.before.is_some() || self.alone;
+        home.trial_in(self.name.clone(), move || self.run(home), alone).with_ignored_flag(skipped)
+    }
+
+    fn run(self, home: Home<R>) -> std::result::Result<(), Failed> {
+        if let Some(before) = self.before {
+            before();
+        }
+        with_canaries(|canaries| {
+            let mut library = victim(home)?;
+            // The first call makes the thread one that runs foreign code.
+            library.sound(2, 3)?;
+            let before = State::now();
+            let outcome = (self.body)(&mut library, &canaries.targets());
+            unchanged(&before)?;
+            self.must.check(&outcome)?;
+            check_aftermath(library, outcome.err())?;
+            unchanged(&before)
+        })??;
+        check_fresh_instance(home)
+    }
+}
+
+fn victim<R: Runtime>(home: Home<R>) -> Result<Kept<Escapes<R>>> {
+    let mut library = home.kept::<Escapes<R>>()?;
+    library.set_timeout(options().timeout);
+    Ok(library)
+}
+
+/// Fails if the host's state is not as it was.
+fn unchanged(before: &State) -> std::result::Result<(), Failed> {
+    before.difference().map_or(Ok(()), |difference| Err(difference.into()))
+}
+
+/// After an error that poisons, no foreign code runs; otherwise the library works.
+fn check_aftermath<R: Runtime>(
+    mut library: Kept<Escapes<R>>,
+    error: Option<Error>,
+) -> std::result::Result<(), Failed> {
+    let poisons = error.and_then(|error| error.poisons());
+    let next = library.sound(2, 3);
+    match (poisons, library.poisoned(), next) {
+        (Some(_), None, _) => Err("a poisoning error left the instance usable".into()),
+        (Some(_), Some(by), Err(Error::Poisoned { by: said })) if by == said => Ok(()),
+        (Some(_), Some(_), next) => Err(format!("a poisoned instance said {next:?}").into()),
+        (None, ..) => Ok(()),
+    }
+}
+
+fn check_fresh_instance<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
+    let mut library = victim(home)?;
+    match (library.sound(2, 3), library.third(1.0)) {
+        (Ok(5), Ok(third)) if third.to_bits() == 0x3fd5_5555_5555_5555 => Ok(()),
+        other => Err(format!("a fresh instance says {other:?} to 2 + 3 and 1 / 3").into()),
+    }
+}

@@ -1,0 +1,127 @@
+//! Forked children: no foreign code of their parent's runs in them.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+
+use omniglot::{Error, Ptr, Result, Runtime};
+
+use super::escape::{Api, Escape, escape};
+use super::library::{Escapes, HostCallback};
+use super::state::State;
+use crate::attacks::attack::Must;
+use crate::attacks::home::Home;
+
+pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
+    vec![
+        escape("forks::between_calls", Must::Pass, |api, _| {
+            let in_child = fork(|| api.sound(2, 3) == Err(Error::Forked));
+            Ok(!in_child || api.sound(2, 3) != Ok(5))
+        }),
+        escape("forks::in_a_callback_that_returns", Must::Pass, |api, _| in_a_callback(api)),
+        escape("forks::in_a_callback_that_calls", Must::Pass, |api, _| {
+            let in_child = Cell::new(false);
+            let called = api.with_callback::<HostCallback, _>(
+                &mut |api, (value,)| {
+                    in_child.set(fork(|| api.sound(value, 3) == Err(Error::Forked)));
+                    Ok(api.sound(value, 0)?)
+                },
+                |api, function| api.call_host(function, 4),
+            )?;
+            Ok(!in_child.get() || called != Ok(4))
+        }),
+        escape("forks::with_an_instance_of_the_childs_own", Must::Pass, move |api, _| {
+            let in_child = fork(move || {
+                let own = home.instance::<Escapes<R>>();
+                own.is_ok_and(|mut own| own.sound(4, 5) == Ok(9) && denies(&mut own))
+            });
+            Ok(!in_child || api.sound(2, 3) != Ok(5))
+        }),
+        escape("forks::in_a_callback_with_an_instance_of_its_own", Must::Pass, move |api, _| {
+            let in_child = Cell::new(false);
+            let called = api.with_callback::<HostCallback, _>(
+                &mut |_, (value,)| {
+                    in_child.set(fork(move || {
+                        let own = home.instance::<Escapes<R>>();
+                        own.is_ok_and(|mut own| own.sound(4, 5) == Ok(9) && denies(&mut own))
+                    }));
+                    Ok(value)
+                },
+                |api, function| api.call_host(function, 4),
+            )?;
+            Ok(!in_child.get() || called != Ok(4))
+        }),
+        // Reading is no business of the child's either; it must fail, not crash.
+        escape("forks::reading_the_parents_memory", Must::Pass, |api, _| {
+            let number = api.alloc(77u64)?;
+            let address = Ptr::<u64>::from_addr(number.as_ref().as_ptr().addr());
+            let in_child =
+                fork(|| api.upgrade(address).and_then(|number| api.read(number)).is_err());
+            Ok(!in_child || api.read(api.upgrade(address)?) != Ok(77))
+        }),
+        escape("forks::while_another_thread_runs_foreign_code", Must::Pass, |api, _| {
+            other_thread(api)
+        }),
+    ]
+}
+
+/// The child answers the callback of a call that its parent began.
+fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
+    let child = Cell::new(0);
+    let before = State::now();
+    let called = api.with_callback::<HostCallback, _>(
+        &mut |_, (value,)| {
+            // SAFETY: the child makes no calls but async-signal-safe ones, and `_exit`.
+            child.set(unsafe { libc::fork() });
+            Ok(value)
+        },
+        |api, function| api.call_host(function, 4),
+    )?;
+    if child.get() == 0 {
+        let right = called == Err(Error::Forked) && before.difference().is_none();
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!right)) };
+    }
+    Ok(!has_succeeded(child.get()) || called != Ok(4))
+}
+
+/// The library's system calls are still denied.
+fn denies<R: Runtime>(api: &mut Api<R>) -> bool {
+    use super::library::{Then, Upset};
+    let outcome = api.upset(Upset::NOTHING, 0, Then::DENIED_CALL, omniglot::FnPtr::null());
+    outcome.is_err() && api.sound(1, 1).is_err()
+}
+
+/// One thread is in foreign code while another forks.
+fn other_thread<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
+    let flag = api.alloc(0u32)?;
+    let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
+    let forker = std::thread::spawn(|| (0..20).all(|_| fork(|| true)));
+    while !forker.is_finished() {
+        api.wait_for(flag, 100_000)?;
+    }
+    Ok(!forker.join().unwrap_or(false))
+}
+
+/// Whether `run` is true in a forked child.
+fn fork(run: impl FnOnce() -> bool) -> bool {
+    // SAFETY: these tests' hosts have no other threads that hold locks for long; a child
+    // that hangs is a failed test.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let right = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(false);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!right)) };
+    }
+    has_succeeded(child)
+}
+
+/// Waits for a child: whether it exited with status 0.
+fn has_succeeded(child: i32) -> bool {
+    let mut status = 0;
+    // SAFETY: writes to `status`.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    if status != 0 {
+        eprintln!("the child ended with {status:#x}");
+    }
+    child > 0 && waited == child && status == 0
+}

@@ -1,0 +1,214 @@
+//! The host's own signal handlers, timers and signal masks.
+#![allow(unsafe_code)]
+
+use std::arch::asm;
+use std::cell::Cell;
+use std::mem::zeroed;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::state;
+
+/// How often handlers ran.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+/// Where the last frame was: what `rt_sigreturn` would find there.
+static FRAME: AtomicUsize = AtomicUsize::new(0);
+/// What a handler found that no handler should find: bits.
+static BROKEN: AtomicU64 = AtomicU64::new(0);
+
+const ITS_VARIABLES: u64 = 1;
+const ITS_FLAGS: u64 = 2;
+const ITS_ROUNDING: u64 = 4;
+const ITS_CALLS: u64 = 8;
+const ITS_KEYS: u64 = 16;
+
+const VALUE: u64 = 0x1bad_b002_5eed_cafe;
+
+thread_local! {
+    /// Reached through the FS base.
+    static VARIABLE: Cell<u64> = const { Cell::new(VALUE) };
+}
+
+/// What a handler does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Handler {
+    /// Looks whether all is as a handler expects.
+    Looks,
+    /// The same, and makes system calls.
+    Calls,
+    /// The same, and sends its own thread another signal.
+    Raises,
+}
+
+extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    FRAME.store(context.addr(), Ordering::Relaxed);
+    look();
+}
+
+extern "C" fn calls(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    look();
+    // SAFETY: asks for numbers that the host may ask for.
+    let (own, parent) = unsafe { (libc::syscall(libc::SYS_getpid), libc::getppid()) };
+    let right = own == i64::from(std::process::id()) && parent > 0;
+    note(!right, ITS_CALLS);
+}
+
+extern "C" fn raises(signal: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    look();
+    if signal == libc::SIGUSR1 {
+        // SAFETY: a signal that has a handler, or is ignored.
+        unsafe { libc::raise(libc::SIGUSR2) };
+    }
+}
+
+fn look() {
+    RUNS.fetch_add(1, Ordering::Relaxed);
+    note(VARIABLE.get() != VALUE, ITS_VARIABLES);
+    note(state::flags() & state::FLAGS != 0, ITS_FLAGS);
+    note(state::vector_control() & !state::HAPPENED != 0x1f80, ITS_ROUNDING);
+    note(state::keys().is_some_and(|keys| keys & 3 != 0), ITS_KEYS);
+}
+
+fn note(broken: bool, what: u64) {
+    if broken {
+        BROKEN.fetch_or(what, Ordering::Relaxed);
+    }
+}
+
+/// How often handlers ran so far.
+pub(crate) fn runs() -> u64 {
+    RUNS.load(Ordering::Relaxed)
+}
+
+/// The stack pointer with which the last handler's `rt_sigreturn` was made.
+pub(crate) fn last_frame() -> usize {
+    FRAME.load(Ordering::Relaxed)
+}
+
+/// What handlers found that they should not; empty if nothing.
+pub(crate) fn broken() -> Vec<&'static str> {
+    let broken = BROKEN.load(Ordering::Relaxed);
+    [
+        (ITS_VARIABLES, "another thread's variables"),
+        (ITS_FLAGS, "flags that are set"),
+        (ITS_ROUNDING, "another MXCSR"),
+        (ITS_CALLS, "system calls that fail"),
+        (ITS_KEYS, "the host's memory closed"),
+    ]
+    .into_iter()
+    .filter_map(|(bit, what)| (broken & bit != 0).then_some(what))
+    .collect()
+}
+
+/// Installs a handler.
+pub(crate) fn install(signal: i32, handler: Handler, flags: i32) {
+    // SAFETY: zeros are a value of the type.
+    let mut action = unsafe { zeroed::<libc::sigaction>() };
+    let function: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = match handler {
+        Handler::Looks => looks,
+        Handler::Calls => calls,
+        Handler::Raises => raises,
+    };
+    action.sa_sigaction = function as usize;
+    action.sa_flags = flags;
+    // SAFETY: the handlers above are async-signal-safe.
+    let result = unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
+    assert_eq!(result, 0, "a handler for signal {signal}");
+}
+
+/// Sends the calling thread a signal again and again, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Timer(libc::timer_t);
+
+impl Timer {
+    /// Sends one every so often.
+    pub(crate) fn start(signal: i32, interval: Duration) -> Self {
+        let this = Self::of(signal);
+        this.set(interval, interval);
+        this
+    }
+
+    /// Sends none until [`Timer::shoot`].
+    pub(crate) fn of(signal: i32) -> Self {
+        // SAFETY: zeros are a value of the type.
+        let mut event = unsafe { zeroed::<libc::sigevent>() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = signal;
+        // SAFETY: asks for a number.
+        event.sigev_notify_thread_id = unsafe { libc::gettid() };
+        let mut timer = null_mut();
+        // SAFETY: fills in `timer`.
+        let made =
+            unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
+        assert_eq!(made, 0, "a timer");
+        Self(timer)
+    }
+
+    /// Sends one after this time.
+    pub(crate) fn shoot(&self, after: Duration) {
+        self.set(after, Duration::ZERO);
+    }
+
+    fn set(&self, first: Duration, interval: Duration) {
+        let time = |duration: Duration| libc::timespec {
+            tv_sec: duration.as_secs().cast_signed(),
+            tv_nsec: i64::from(duration.subsec_nanos()),
+        };
+        let setting = libc::itimerspec { it_interval: time(interval), it_value: time(first) };
+        // SAFETY: a timer of ours.
+        let set = unsafe { libc::timer_settime(self.0, 0, &raw const setting, null_mut()) };
+        assert_eq!(set, 0, "a timer's interval");
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: a timer of ours.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
+/// Blocks all signals that can be blocked, on this thread.
+pub(crate) fn block_all() {
+    set_mask(libc::SIG_BLOCK);
+}
+
+/// Unblocks all signals, on this thread.
+pub(crate) fn unblock_all() {
+    set_mask(libc::SIG_UNBLOCK);
+}
+
+fn set_mask(how: i32) {
+    // SAFETY: zeros are an empty set.
+    let mut set = unsafe { zeroed::<libc::sigset_t>() };
+    // SAFETY: fills in the set.
+    unsafe { libc::sigfillset(&raw mut set) };
+    // SAFETY: changes this thread's mask.
+    unsafe { libc::pthread_sigmask(how, &raw const set, null_mut()) };
+}
+
+/// Sends a signal to this thread.
+pub(crate) fn raise(signal: i32) {
+    // SAFETY: the tests' signals have handlers.
+    unsafe { libc::raise(signal) };
+}
+
+/// The calling thread, for [`send`].
+pub(crate) fn this_thread() -> i32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::gettid() }
+}
+
+/// Sends a signal to a thread of this process.
+pub(crate) fn send(thread: i32, signal: i32) {
+    let process = i64::from(std::process::id());
+    // SAFETY: the tests' signals have handlers.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), i64::from(signal)) };
+}
+
+/// A breakpoint of the host's own, which its handler steps over.
+pub(crate) fn trap() {
+    // SAFETY: the instruction pointer is after it already when the handler runs.
+    unsafe { asm!("int3", options(nostack)) };
+}

@@ -1,0 +1,49 @@
+//! The escapes, by what they try.
+
+mod colluding;
+pub(crate) mod escape;
+mod forks;
+mod gadgets;
+mod gate;
+pub(crate) mod handlers;
+pub(crate) mod homes;
+mod jumps;
+mod memory;
+mod nesting;
+mod registers;
+mod signals;
+mod stacks;
+pub(crate) mod state;
+mod steps;
+mod timers;
+mod views;
+
+/// The library that tries to get out.
+#[allow(unreachable_pub)]
+pub(crate) mod library {
+    omniglot::include_library!("escapes");
+}
+
+use libtest_mimic::Trial;
+use omniglot::Runtime;
+
+use crate::attacks::home::Home;
+
+/// All of them, as tests of one runtime.
+pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
+    let tables = [
+        memory::escapes(home),
+        jumps::escapes(home),
+        colluding::escapes(home),
+        registers::escapes(),
+        stacks::escapes(),
+        signals::escapes(home),
+        nesting::escapes(home),
+        forks::escapes(home),
+        views::escapes(),
+        timers::escapes(home),
+        steps::escapes(home),
+    ];
+    let escapes = tables.into_iter().flatten().map(|escape| escape.into_trial(home));
+    escapes.chain(gadgets::trials(home)).collect()
+}

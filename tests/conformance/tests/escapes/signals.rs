@@ -1,0 +1,324 @@
+//! The host's signals, handlers and masks while foreign code runs.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use omniglot::{Error, FaultKind, FnPtr, Ptr, Result, Runtime};
+
+use super::escape::{Api, Escape, escape, limit};
+use super::handlers::{
+    Handler, Timer, block_all, broken, install, raise, runs, send, this_thread, trap, unblock_all,
+};
+use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
+use crate::attacks::attack::Must;
+use crate::attacks::home::Home;
+
+const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
+const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
+/// The gate's way back from a signal uses what is below the red zone of the library's stack.
+const ENDED: Must = Must::Fail(|error| matches!(error, Error::Timeout { .. } | Error::Fault(_)));
+/// Often, but not so often that nothing else happens.
+const OFTEN: Duration = Duration::from_micros(50);
+
+/// Handlers, by what is odd about them.
+const HANDLERS: [(&str, Handler, i32); 5] = [
+    ("handler", Handler::Looks, libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART),
+    ("handler_without_a_stack_of_its_own", Handler::Looks, libc::SA_SIGINFO),
+    ("handler_that_makes_system_calls", Handler::Calls, libc::SA_SIGINFO | libc::SA_ONSTACK),
+    ("handler_on_the_ordinary_stack_with_calls", Handler::Calls, 0),
+    ("handler_that_can_be_interrupted", Handler::Calls, libc::SA_NODEFER | libc::SA_ONSTACK),
+];
+
+pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
+    let mut all = Vec::new();
+    for (name, handler, flags) in HANDLERS {
+        let install = move || install(libc::SIGUSR1, handler, flags);
+        let before = escape(format!("signals::earlier_{name}"), Must::Pass, |api, _| busy(api));
+        all.push(before.preceded_by(install));
+        let after = escape(format!("signals::later_{name}"), Must::Pass, move |api, _| {
+            install();
+            busy(api)
+        });
+        all.push(after.alone());
+    }
+    all.extend(several_signals());
+    all.extend(odd_moments());
+    all.extend(masks());
+    all.extend(the_hosts_own());
+    all.extend(destructors(home));
+    all
+}
+
+/// Calls of every kind while a timer ticks: whether anything went wrong.
+fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
+    const ROUNDS: u64 = 100_000;
+    const ENOUGH: u64 = 200;
+    let wide = std::arch::is_x86_feature_detected!("avx");
+    let timer = Timer::start(libc::SIGUSR1, OFTEN);
+    let first = runs();
+    let mut wrong = 0;
+    while runs() < first + ENOUGH {
+        wrong += u32::from(api.hold(ROUNDS, wide)? != 0);
+        wrong += u32::from(api.sound(2, 3)? != 5);
+        wrong += u32::from(nested(api, 3)? != 3);
+    }
+    drop(timer);
+    Ok(report(wrong))
+}
+
+/// Whether there was something wrong; says what.
+fn report(wrong: u32) -> bool {
+    let found = broken();
+    if !found.is_empty() {
+        eprintln!("a handler of the host's found {}", found.join(", "));
+    }
+    if wrong > 0 {
+        eprintln!("{wrong} calls went wrong");
+    }
+    wrong > 0 || !found.is_empty()
+}
+
+/// A callback and, in it, a call that holds all registers.
+fn nested<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
+    api.with_callback::<HostCallback, _>(
+        &mut |api, (value,)| Ok(value + api.hold(1000, false)?),
+        |api, function| api.call_host(function, value),
+    )?
+}
+
+fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
+    const SIGNALS: [i32; 4] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGPROF];
+    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    let all_at_once = |api: &mut Api<R>| {
+        let timers = [47, 53, 61].map(Duration::from_micros);
+        let _timers: Vec<_> = SIGNALS[1..]
+            .iter()
+            .zip(timers)
+            .map(|(signal, interval)| Timer::start(*signal, interval))
+            .collect();
+        busy(api)
+    };
+    vec![
+        escape("signals::several_at_once", Must::Pass, move |api, _| all_at_once(api)).preceded_by(
+            move || {
+                SIGNALS.into_iter().for_each(|signal| install(signal, Handler::Calls, flags));
+            },
+        ),
+        escape("signals::several_at_once_without_stacks", Must::Pass, move |api, _| {
+            all_at_once(api)
+        })
+        .preceded_by(move || {
+            SIGNALS.into_iter().for_each(|signal| install(signal, Handler::Calls, 0));
+        }),
+        escape("signals::handler_that_raises_another", Must::Pass, |api, _| busy(api)).preceded_by(
+            move || {
+                install(libc::SIGUSR1, Handler::Raises, flags);
+                install(libc::SIGUSR2, Handler::Calls, flags);
+            },
+        ),
+        // What has calls stop is a signal, too: it must not get lost among others.
+        escape("signals::timeout_among_others", Must::TimeOut, |api, _| {
+            let _timer = Timer::start(libc::SIGUSR1, OFTEN);
+            limit(api);
+            api.upset(Upset::NOTHING, 0, Then::WAIT, FnPtr::null()).map(|_| true)
+        })
+        .preceded_by(move || install(libc::SIGUSR1, Handler::Calls, flags)),
+    ]
+}
+
+/// Signals while foreign code has its registers in odd states.
+fn odd_moments<R: Runtime>() -> Vec<Escape<R>> {
+    const STATES: [(&str, Upset, u64); 9] = [
+        ("direction_flag", Upset::FLAGS, 0x400),
+        ("alignment_flag", Upset::FLAGS, 0x4_0000),
+        ("nested_task_flag", Upset::FLAGS, 0x4000),
+        ("rounding", Upset::VECTOR_CONTROL, 0x6000),
+        ("float_pending", Upset::FLOAT_PENDING, 0),
+        ("fs_base_null", Upset::FS_BASE, 0),
+        ("fs_selector", Upset::FS_SELECTOR, 0x2b),
+        ("gs_base", Upset::GS_BASE, 0x1000),
+        ("data_selectors", Upset::DATA_SELECTORS, 0x2b),
+    ];
+    const STACKS: [(&str, u64); 4] = [
+        ("null", 0),
+        ("low", 0x1010),
+        ("not_canonical", 0x8000_0000_0000_0000),
+        ("kernel", 0xffff_8880_0000_1000),
+    ];
+    let states = STATES.into_iter().map(|(name, what, value)| {
+        escape(format!("signals::while_{name}"), Must::TimeOut, move |api, _| {
+            odd(api, |api| api.upset(what, value, Then::WAIT, FnPtr::null()))
+        })
+    });
+    let stacks = STACKS.into_iter().map(|(name, rsp)| {
+        escape(format!("signals::while_stack_is_{name}"), ENDED, move |api, _| {
+            let address = api.place_of(Place::SPIN)?;
+            let registers = api.alloc(Registers { rsp, flags: 0x202, ..Registers::default() })?;
+            let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
+            odd(api, |api| api.leap(address, registers, 0))
+        })
+    });
+    let flags = libc::SA_SIGINFO;
+    let all: Vec<_> = states.chain(stacks).collect();
+    let install = move || install(libc::SIGUSR1, Handler::Calls, flags);
+    all.into_iter().map(|escape| escape.preceded_by(install)).collect()
+}
+
+/// A call that never ends, and ticks.
+fn odd<R: Runtime>(
+    api: &mut Api<R>,
+    call: impl FnOnce(&mut Api<R>) -> Result<i32>,
+) -> Result<bool> {
+    let first = runs();
+    let timer = Timer::start(libc::SIGUSR1, OFTEN);
+    limit(api);
+    let outcome = call(api);
+    drop(timer);
+    let ticked = runs() > first;
+    outcome
+        .map(|_| true)
+        .or_else(|error| if report(u32::from(!ticked)) { Ok(true) } else { Err(error) })
+}
+
+/// The host blocks signals when it likes.
+fn masks<R: Runtime>() -> Vec<Escape<R>> {
+    let fault = |api: &mut Api<R>| api.upset(Upset::NOTHING, 0, Then::FAULT, FnPtr::null());
+    let blocked = |name: &str, must, then| {
+        escape(format!("signals::all_blocked_then_{name}"), must, move |api: &mut Api<R>, _| {
+            limit(api);
+            block_all();
+            let outcome = api.upset(Upset::NOTHING, 0, then, FnPtr::null());
+            unblock_all();
+            outcome.map(|result| result != 7)
+        })
+    };
+    vec![
+        blocked("return", Must::Pass, Then::RETURN),
+        blocked("fault", UNDEFINED, Then::FAULT),
+        blocked("system_call", Must::EndSomehow, Then::DENIED_CALL),
+        blocked("timeout", Must::TimeOut, Then::WAIT),
+        escape("signals::all_blocked_in_a_callback_then_fault", UNDEFINED, move |api, _| {
+            let inner = Cell::new(Ok(0));
+            let called = api.with_callback::<HostCallback, _>(
+                &mut |api, (value,)| {
+                    block_all();
+                    inner.set(fault(api));
+                    Ok(value)
+                },
+                |api, function| api.call_host(function, 1),
+            )?;
+            unblock_all();
+            inner.into_inner().and(called).map(|_| true)
+        }),
+    ]
+}
+
+/// Signals that mean the host and not the library.
+fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
+    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    vec![
+        escape("signals::a_trap_of_the_host_is_its_own", Must::Pass, |api, _| {
+            let first = runs();
+            trap();
+            let called = api.with_callback::<HostCallback, _>(
+                &mut |_, (value,)| {
+                    trap();
+                    Ok(value)
+                },
+                |api, function| api.call_host(function, 1),
+            )?;
+            called.map(|_| report(u32::from(runs() != first + 2)))
+        })
+        .preceded_by(move || install(libc::SIGTRAP, Handler::Calls, flags)),
+        escape("signals::a_trap_of_the_library_is_not_the_hosts", TRAP, |api, _| {
+            let first = runs();
+            let address = api.place_of(Place::BREAKPOINT)?;
+            let rsp = api.place_of(Place::SLIDE)? as u64;
+            let registers = api.alloc(Registers { rsp, flags: 0x202, ..Registers::default() })?;
+            let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
+            let outcome = api.leap(address, registers, 0);
+            if runs() == first { outcome.map(|_| true) } else { Ok(true) }
+        })
+        .preceded_by(move || install(libc::SIGTRAP, Handler::Looks, flags)),
+        escape("signals::sent_ones_are_the_hosts", Must::Pass, |api, _| {
+            // As another process would: what was sent is no fault of the library.
+            let thread = this_thread();
+            let first = runs();
+            let flag = api.alloc(0u32)?;
+            let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
+            let sender = std::thread::spawn(move || {
+                for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV].repeat(20) {
+                    std::thread::sleep(Duration::from_micros(500));
+                    send(thread, signal);
+                }
+            });
+            while !sender.is_finished() {
+                api.wait_for(flag, 100_000)?;
+            }
+            Ok(report(u32::from(runs() < first + 3)))
+        })
+        .preceded_by(move || {
+            for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV] {
+                install(signal, Handler::Calls, flags);
+            }
+        }),
+        escape("signals::raised_in_a_callback", Must::Pass, |api, _| {
+            let first = runs();
+            let called = api.with_callback::<HostCallback, _>(
+                &mut |_, (value,)| {
+                    raise(libc::SIGUSR1);
+                    Ok(value)
+                },
+                |api, function| api.call_host(function, 1),
+            )?;
+            called.map(|_| report(u32::from(runs() != first + 1)))
+        })
+        .preceded_by(move || install(libc::SIGUSR1, Handler::Calls, flags)),
+    ]
+}
+
+thread_local! {
+    /// Dropped when its thread ends.
+    static LAST: RefCell<Option<Box<dyn FnOnceOnDrop>>> = const { RefCell::new(None) };
+}
+
+trait FnOnceOnDrop {}
+
+/// An instance that faults when it is dropped.
+struct FaultsInTheEnd<R: Runtime> {
+    library: Escapes<R>,
+    tell: std::sync::mpsc::Sender<Result<i32>>,
+}
+
+impl<R: Runtime> FnOnceOnDrop for FaultsInTheEnd<R> {}
+
+impl<R: Runtime> Drop for FaultsInTheEnd<R> {
+    fn drop(&mut self) {
+        let outcome = self.library.upset(Upset::NOTHING, 0, Then::FAULT, FnPtr::null());
+        // A call that cannot be made there is right, too; what counts is how it ends.
+        let _ = self.tell.send(outcome);
+    }
+}
+
+/// A thread that ends runs foreign code when all else of it is gone: before or after what
+/// the runtime keeps for the thread, which goes in the opposite order of its making.
+fn destructors<R: Runtime>(home: Home<R>) -> [Escape<R>; 2] {
+    [("first", true), ("last", false)].map(|(name, made_late)| {
+        let name = format!("signals::fault_in_a_thread_local_that_is_dropped_{name}");
+        escape(name, Must::Fail(|_| true), move |_, _| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                if !made_late {
+                    LAST.set(None);
+                }
+                if let Ok(mut library) = home.instance::<Escapes<R>>() {
+                    let _ = library.sound(1, 1);
+                    LAST.set(Some(Box::new(FaultsInTheEnd { library, tell })));
+                }
+            });
+            let outcome = told.recv().unwrap_or(Ok(0));
+            let _ = thread.join();
+            outcome.map(|_| true)
+        })
+    })
+}

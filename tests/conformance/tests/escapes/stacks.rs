@@ -1,0 +1,84 @@
+//! Stack pointers that lead nowhere good, and then a fault, a system call, a signal.
+
+use omniglot::{FaultKind, Ptr, Result, Runtime};
+
+use super::escape::{Api, Escape, bounds, escape, limit};
+use super::library::{Place, Registers};
+use super::state::{alternate_stack, fs_base};
+use crate::attacks::attack::{ACCESS, Must};
+use crate::attacks::canaries::Targets;
+
+/// A system call that no library may make.
+const FORK: u64 = 57;
+const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
+
+/// A stack pointer, in a domain and a host.
+type Pointer = fn(std::ops::Range<usize>, &Targets) -> usize;
+
+const POINTERS: [(&str, Pointer); 15] = [
+    ("null", |_, _| 0),
+    ("one", |_, _| 1),
+    ("low", |_, _| 0x1008),
+    ("misaligned", |window, _| window.start + window.len() / 2 + 3),
+    ("not_canonical", |_, _| 0x8000_0000_0000_0000),
+    ("kernel", |_, _| 0xffff_8880_0000_1000),
+    ("top", |_, _| usize::MAX - 7),
+    ("before_the_window", |window, _| window.start - 64),
+    ("in_the_middle_of_the_signal_stack", |_, _| {
+        let (start, size) = alternate_stack();
+        start + size / 2
+    }),
+    ("at_the_end_of_the_signal_stack", |_, _| {
+        let (start, size) = alternate_stack();
+        start + size
+    }),
+    ("below_the_signal_stack", |_, _| alternate_stack().0),
+    ("on_the_hosts_stack", |_, targets| targets.stack + 2048),
+    ("on_the_hosts_heap", |_, targets| targets.heap + 2048),
+    ("in_the_hosts_code", |_, targets| targets.code & !7),
+    ("at_the_hosts_variables", |_, _| fs_base() as usize),
+];
+
+/// What foreign code does there, and what must come of it.
+const DEEDS: [(&str, Place, Must); 5] = [
+    ("undefined", Place::UNDEFINED, UNDEFINED),
+    ("breakpoint", Place::BREAKPOINT, Must::Fault(&[FaultKind::Trap])),
+    ("division", Place::DIVISION, Must::Fault(&[FaultKind::Arithmetic])),
+    ("system_call", Place::SYSTEM_CALL, Must::Deny("fork")),
+    ("timeout", Place::SPIN, Must::TimeOut),
+];
+
+pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
+    let mut all = Vec::new();
+    for (pointer_name, pointer) in POINTERS {
+        for (deed, place, must) in DEEDS {
+            let name = format!("stacks::{pointer_name}_then_{deed}");
+            all.push(escape(name, must, move |api, targets| {
+                limit(api);
+                stand(api, place, pointer(bounds(api), targets)).map(|_| true)
+            }));
+        }
+        // It writes there, so most of these are harm without protection.
+        let push = escape(
+            format!("stacks::{pointer_name}_then_push"),
+            Must::Fail(|error| matches!(error, omniglot::Error::Fault(_))),
+            move |api, targets| {
+                stand(api, Place::PUSH, pointer(bounds(api), targets)).map(|_| true)
+            },
+        );
+        all.push(push.at_the_host());
+    }
+    all.push(escape("stacks::no_stack_then_push", ACCESS, |api, _| {
+        stand(api, Place::PUSH, 0).map(|_| true)
+    }));
+    all
+}
+
+/// Goes to a place of the library's with that stack pointer.
+fn stand<R: Runtime>(api: &mut Api<R>, place: Place, stack: usize) -> Result<i32> {
+    let address = api.place_of(place)?;
+    let registers =
+        Registers { rsp: stack as u64, rax: FORK, flags: 0x202, ..Registers::default() };
+    let registers = api.alloc(registers)?;
+    api.leap(address, Ptr::from_addr(registers.as_ref().as_ptr().addr()), 0)
+}

@@ -1,0 +1,171 @@
+//! The host's own state in the processor and the kernel, which no call may change.
+#![allow(unsafe_code)]
+
+use std::arch::asm;
+use std::sync::LazyLock;
+
+/// What a thread of the host finds in the processor, and its signal mask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State(Vec<(&'static str, u64)>);
+
+/// Trap, direction, nested task and alignment check flags.
+pub(crate) const FLAGS: u64 = 0x100 | 0x400 | 0x4000 | 0x4_0000;
+/// The flags in MXCSR for exceptions that happened.
+pub(crate) const HAPPENED: u32 = 0x3f;
+/// An x87 exception waits for the next x87 instruction: a bit of the status word.
+const PENDING: u16 = 0x80;
+
+impl State {
+    /// What there is now.
+    pub(crate) fn now() -> Self {
+        let (float_control, float_status, float_tags) = floats();
+        let (stack, stack_size) = alternate_stack();
+        Self(vec![
+            ("FS base", fs_base()),
+            ("GS base", gs_base()),
+            ("MXCSR", u64::from(vector_control() & !HAPPENED)),
+            ("x87 control word", u64::from(float_control)),
+            ("x87 tag word", u64::from(float_tags)),
+            ("x87 status word", u64::from(float_status & PENDING)),
+            ("flags", flags() & FLAGS),
+            ("PKRU", keys().map_or(0, u64::from)),
+            ("signal mask", mask()),
+            ("alternate stack", stack as u64),
+            ("alternate stack's size", stack_size as u64),
+        ])
+    }
+
+    /// What differs now from what it was.
+    pub(crate) fn difference(&self) -> Option<String> {
+        let now = Self::now();
+        let pairs = self.0.iter().zip(&now.0).filter(|(one, other)| one != other);
+        let texts: Vec<_> = pairs
+            .map(|((name, was), (_, is))| format!("{name} was {was:#x} and is {is:#x}"))
+            .collect();
+        (!texts.is_empty()).then(|| format!("the host's {}", texts.join(", ")))
+    }
+}
+
+/// The address of the thread's own variables.
+pub(crate) fn fs_base() -> u64 {
+    let value: u64;
+    // SAFETY: reads a register; these runtimes need FSGSBASE.
+    unsafe { asm!("rdfsbase {}", out(reg) value, options(nomem, nostack, preserves_flags)) };
+    value
+}
+
+fn gs_base() -> u64 {
+    let value: u64;
+    // SAFETY: as above.
+    unsafe { asm!("rdgsbase {}", out(reg) value, options(nomem, nostack, preserves_flags)) };
+    value
+}
+
+pub(crate) fn vector_control() -> u32 {
+    let mut value = 0u32;
+    // SAFETY: writes to `value`.
+    unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
+    value
+}
+
+/// The x87 control, status and tag words (SDM volume 1, section 8.1.10).
+fn floats() -> (u16, u16, u16) {
+    let mut environment = [0u32; 7];
+    // SAFETY: writes 28 bytes to `environment`, and puts back what that changes.
+    unsafe {
+        asm!("fnstenv [{0}]", "fldenv [{0}]", in(reg) &raw mut environment, options(nostack, preserves_flags));
+    }
+    let [control, status, tags, ..] = environment;
+    (control as u16, status as u16, tags as u16)
+}
+
+pub(crate) fn flags() -> u64 {
+    let value: u64;
+    // SAFETY: reads a register through the stack.
+    unsafe { asm!("pushfq", "pop {}", out(reg) value, options(preserves_flags)) };
+    value
+}
+
+/// PKRU, where the kernel lets programs use protection keys.
+pub(crate) fn keys() -> Option<u32> {
+    if !*HAS_KEYS {
+        return None;
+    }
+    let value: u32;
+    // SAFETY: the processor has the instruction, and the kernel lets us use it.
+    unsafe { asm!("rdpkru", in("ecx") 0, out("eax") value, out("edx") _, options(nomem, nostack)) };
+    Some(value)
+}
+
+/// Bit 4 of `ecx` of leaf 7 (SDM volume 2, CPUID), which takes long in a virtual machine.
+static HAS_KEYS: LazyLock<bool> =
+    LazyLock::new(|| std::arch::x86_64::__cpuid_count(7, 0).ecx & 1 << 4 != 0);
+
+/// Blocked signals, as bits.
+fn mask() -> u64 {
+    // SAFETY: zeros are an empty set.
+    let mut set = unsafe { std::mem::zeroed::<libc::sigset_t>() };
+    // SAFETY: asks only.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut set) };
+    // SAFETY: the set was filled in.
+    let is_blocked = |signal| unsafe { libc::sigismember(&raw const set, signal) } == 1;
+    (1..64).filter(|signal| is_blocked(*signal)).fold(0, |bits, signal| bits | 1 << signal)
+}
+
+/// Where the alternate signal stack starts, and its size.
+pub(crate) fn alternate_stack() -> (usize, usize) {
+    let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: asks only.
+    unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) };
+    (stack.ss_sp.addr(), stack.ss_size)
+}
+
+/// What no library has a right to: the bytes that [`fill_registers`] leaves.
+static SECRET: u64 = 0x5ec2_e75e_c2e7_5ec2;
+
+/// Leaves a secret in all vector registers, and in the x87 registers that are empty.
+pub(crate) fn fill_registers(wide: bool) {
+    // SAFETY: changes registers that are declared, and pops what it pushes.
+    unsafe {
+        asm!(
+            "fild qword ptr [{0}]", "fstp st(0)",
+            "movq xmm0, [{0}]", "punpcklqdq xmm0, xmm0",
+            "movaps xmm1, xmm0", "movaps xmm2, xmm0", "movaps xmm3, xmm0", "movaps xmm4, xmm0",
+            "movaps xmm5, xmm0", "movaps xmm6, xmm0", "movaps xmm7, xmm0", "movaps xmm8, xmm0",
+            "movaps xmm9, xmm0", "movaps xmm10, xmm0", "movaps xmm11, xmm0", "movaps xmm12, xmm0",
+            "movaps xmm13, xmm0", "movaps xmm14, xmm0", "movaps xmm15, xmm0",
+            in(reg) &raw const SECRET,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
+            out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
+            out("xmm10") _, out("xmm11") _, out("xmm12") _, out("xmm13") _, out("xmm14") _,
+            out("xmm15") _, out("st(0)") _,
+        );
+    }
+    if wide {
+        // SAFETY: the caller saw that there are such registers.
+        unsafe { fill_wide() };
+    }
+}
+
+/// The upper halves, too.
+#[target_feature(enable = "avx")]
+fn fill_wide() {
+    // SAFETY: changes registers that are declared.
+    unsafe {
+        asm!(
+            "vbroadcastsd ymm15, [{0}]",
+            "vmovaps ymm8, ymm15", "vmovaps ymm9, ymm15", "vmovaps ymm10, ymm15",
+            "vmovaps ymm11, ymm15", "vmovaps ymm12, ymm15", "vmovaps ymm13, ymm15",
+            "vmovaps ymm14, ymm15",
+            in(reg) &raw const SECRET,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _, out("xmm12") _,
+            out("xmm13") _, out("xmm14") _, out("xmm15") _,
+        );
+    }
+}
+
+/// Whether the secret, or half of it, is in there.
+pub(crate) fn holds_secret(bytes: &[u8]) -> bool {
+    let secret = SECRET.to_ne_bytes();
+    bytes.windows(4).any(|window| secret.windows(4).any(|part| part == window))
+}
