@@ -217,18 +217,28 @@ impl<K: Kernel> Pmp<K> {
     ///
     /// Interrupts are off from before the timer is set until foreign code runs, so that no
     /// handler that makes calls of its own comes between and sets the timer otherwise.
+    #[inline]
     fn cross_in_time(&mut self, start: Start) -> Result<()> {
         let _off = InterruptsOff::new();
-        if !self.timer.is_limited() {
-            return self.cross(start);
-        }
-        let before = self.kernel.now();
-        let deadline = self.timer.deadline(before)?;
-        self.kernel.wake_at(Some(deadline));
+        let began = if self.timer.is_limited() { Some(self.begin_stretch()?) } else { None };
         let crossed = self.cross(start);
-        self.timer.used(self.kernel.now().saturating_sub(before));
-        self.kernel.wake_at(None);
+        if let Some(began) = began {
+            self.end_stretch(began);
+        }
         crossed
+    }
+
+    /// Has the kernel interrupt foreign code when its time is up; when it starts.
+    fn begin_stretch(&mut self) -> Result<u64> {
+        let now = self.kernel.now();
+        let deadline = self.timer.deadline(now)?;
+        self.kernel.wake_at(Some(deadline));
+        Ok(now)
+    }
+
+    fn end_stretch(&mut self, began: u64) {
+        self.timer.used(self.kernel.now().saturating_sub(began));
+        self.kernel.wake_at(None);
     }
 
     /// Runs foreign code up to its next trap. Interrupts are off.

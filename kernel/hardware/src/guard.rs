@@ -12,7 +12,7 @@ const SIZE: usize = 4096;
 /// that `omniglot-pmp` is lent (privileged specification, section 3.7.1.2).
 pub(crate) fn close() {
     // A power of two is written as the ones below it, in units of four bytes.
-    let address = START >> 2 | (SIZE >> 3) - 1;
+    let address = (START >> 2) | ((SIZE >> 3) - 1);
     // SAFETY: the entry is off, so its address has no effect yet.
     unsafe { pmpaddr0::write(address) };
     // SAFETY: `memory.x` leaves nothing in the page.

@@ -66,7 +66,7 @@ pub struct Network {
 /// What the kernel remembers between two polls. None of it is trusted to lwIP.
 #[derive(Debug)]
 struct State {
-    started: Option<Functions>,
+    started: Cell<Option<Functions>>,
     connections: [Cell<Connection>; CONNECTIONS],
     icmp: Ptr<raw_pcb>,
     ping: Cell<Ping>,
@@ -85,7 +85,7 @@ struct Functions {
 impl State {
     const fn new() -> Self {
         Self {
-            started: None,
+            started: Cell::new(None),
             connections: [const { Cell::new(Connection::FREE) }; CONNECTIONS],
             icmp: Ptr::null(),
             ping: Cell::new(Ping::NONE),
@@ -120,30 +120,21 @@ impl Network {
         milliseconds: u64,
         page: &str,
     ) -> Result<bool, Failure> {
-        let (addresses, link) = (self.addresses, RefCell::new(link));
-        let mut state = core::mem::replace(&mut self.state, State::new());
-        let outcome = self.domain.run(|library| {
-            let first = state.started.is_none();
-            let functions = with_callbacks(library, &state, &link, |api, functions| {
+        let (addresses, link, state) = (self.addresses, RefCell::new(link), &self.state);
+        self.domain.run(|library| {
+            with_callbacks(library, state, &link, |api, functions| {
                 api.network_set_time(milliseconds as u32)?;
-                if first {
-                    start(api, functions, addresses, &link)?;
+                match state.started.get() {
+                    None => {
+                        start(api, functions, addresses, &link)?;
+                        state.started.set(Some(functions));
+                    }
+                    Some(known) if known != functions => return Err(moved()),
+                    Some(_) => {}
                 }
-                Ok(functions)
-            })?;
-            if first {
-                state.started = Some(functions);
-                state.icmp = Ptr::null();
-            }
-            with_callbacks(library, &state, &link, |api, functions| {
-                if state.started != Some(functions) {
-                    return Err(Error::Misuse("lwIP's callbacks are not where it has them").into());
-                }
-                work(api, &state, &link, page)
+                work(api, state, &link, page)
             })
-        });
-        self.state = state;
-        outcome
+        })
     }
 
     /// Starts the library again, as new. Connections are gone.
@@ -160,10 +151,10 @@ impl Network {
     /// # Errors
     /// As any call; lwIP's errors.
     pub fn start_dhcp(&mut self, link: &mut dyn Link) -> Result<(), Failure> {
-        let link = RefCell::new(link);
-        let state = &self.state;
+        let (link, state) = (RefCell::new(link), &self.state);
         self.domain.run(|library| {
             with_callbacks(library, state, &link, |api, _| {
+                state.started.get().ok_or(NOT_STARTED)?;
                 let card = api.network_netif()?;
                 fine(api.dhcp_start(card)?)
             })
@@ -198,6 +189,14 @@ impl Network {
             Ok(())
         })
     }
+}
+
+/// Whoever wants something of lwIP before it was ever polled.
+const NOT_STARTED: Error = Error::Misuse("the network has not been polled yet");
+
+/// lwIP would call C functions of callbacks that are others' now.
+fn moved() -> Failure {
+    Error::Misuse("lwIP's callbacks are not where it has them").into()
 }
 
 /// lwIP's answer, if it is not an error.

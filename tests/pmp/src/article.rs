@@ -46,7 +46,7 @@ fn print(msg: &'static [u8]) -> PrintResult {
 }
 
 pub(crate) fn run(tally: &mut Tally) {
-    let _ = [AsyncRes::Success, AsyncRes::Failure];
+    let _ = [AsyncRes::Success, AsyncRes::Failure, AsyncRes::Pending];
     let sizes = (size_of::<PrintResult>(), size_of::<AsyncRes>(), size_of::<CString>());
     crate::say!("  PrintResult has {} bytes", sizes.0);
     tally.result("article::print_result_has_12_bytes", check(sizes == (12, 4, 8)));

@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 use omniglot::{Ptr, Result};
 
 use super::link::Link;
-use super::{Address, Network, fine, present, with_callbacks};
+use super::{Address, NOT_STARTED, Network, fine, present, with_callbacks};
 use crate::domain::{Failure, Runtime};
 use crate::foreign::lwip::{Api, pbuf};
 
@@ -41,6 +41,7 @@ impl Network {
         let (link, state) = (RefCell::new(link), &self.state);
         let pcb = self.domain.run(|library| {
             with_callbacks(library, state, &link, |api, functions| {
+                state.started.get().ok_or(NOT_STARTED)?;
                 let mut pcb = state.icmp;
                 if pcb.is_null() {
                     pcb = present(api.network_icmp(functions.icmp)?)?;

@@ -75,6 +75,11 @@ pub(super) fn check_support() -> Result<()> {
         // Before, the kernel could not write a signal's frame with the rights of foreign code.
         return Err(unsupported("the kernel is older than Linux 6.12"));
     }
+    if gate::shared() >> 32 == 0 {
+        // Within reach of 32-bit code, which foreign code can change to, and to which the
+        // gate's bytes are other instructions.
+        return Err(unsupported("the program lies below 4 GiB (it is no PIE)"));
+    }
     if has_shadow_stack() {
         return Err(unsupported("the process has a shadow stack (CET)"));
     }
