@@ -112,11 +112,12 @@ fn mask() -> u64 {
     (1..64).filter(|signal| is_blocked(*signal)).fold(0, |bits, signal| bits | 1 << signal)
 }
 
-/// Where the alternate signal stack starts, and its size.
+/// Where the alternate signal stack starts that the kernel knows of, and its size.
 pub(crate) fn alternate_stack() -> (usize, usize) {
     let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    let nothing = std::ptr::null::<libc::stack_t>();
     // SAFETY: asks only.
-    unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) };
+    unsafe { libc::syscall(libc::SYS_sigaltstack, nothing, &raw mut stack) };
     (stack.ss_sp.addr(), stack.ss_size)
 }
 

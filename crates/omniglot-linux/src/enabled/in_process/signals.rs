@@ -16,7 +16,7 @@ use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
 use super::gate::{omniglot_on_stack, places};
-use super::threads::{Thread, last_error};
+use super::threads::{Thread, disarm_stack, last_error};
 
 /// What foreign code can raise.
 pub(super) const FAULTS: [c_int; 6] =
@@ -328,9 +328,7 @@ extern "C" fn run_elsewhere(
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
 ) {
-    let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-    // SAFETY: no stack at all.
-    unsafe { libc::sigaltstack(&raw const none, null_mut()) };
+    disarm_stack();
     run(signal, info, context);
 }
 

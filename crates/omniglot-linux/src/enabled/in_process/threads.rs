@@ -52,7 +52,8 @@ pub(super) struct Thread {
     /// The generation of processes in which the selector is in the shared page.
     keyed: AtomicU64,
     generation: u64,
-    previous: libc::stack_t,
+    /// The alternate stack that the host thinks the thread has.
+    previous: Cell<libc::stack_t>,
 }
 
 const _: () = assert!(size_of::<Thread>() <= RECORD, "the record fits its place");
@@ -239,7 +240,7 @@ fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
         index,
         keyed: AtomicU64::new(0),
         generation,
-        previous,
+        previous: Cell::new(previous),
     };
     // SAFETY: the slot is this thread's alone, writable since `open_slot`, and aligned.
     unsafe { thread.write(record) };
@@ -304,24 +305,62 @@ fn set_stack(start: usize, size: usize) -> Result<libc::stack_t> {
         ss_size: size,
     };
     let mut previous = stack;
-    // SAFETY: the slot is mapped for as long as the thread has it.
-    match unsafe { libc::sigaltstack(&raw const stack, &raw mut previous) } {
+    match kernel_stack(Some(&stack), &mut previous) {
         0 => Ok(previous),
-        _ => Err(Error::System { operation: "an alternate stack", errno: last_error() }),
+        errno => Err(Error::System { operation: "an alternate stack", errno }),
     }
 }
 
-/// Puts back the stack that the thread had, unless it has yet another by now.
+/// Puts back the stack that the host thinks the thread has.
 fn restore_stack(thread: &Thread) {
-    let mut now = thread.previous;
-    // SAFETY: asks only.
-    let asked = unsafe { libc::sigaltstack(null_mut(), &raw mut now) };
-    let top = std::ptr::from_ref(thread).addr();
-    if asked == 0 && now.ss_sp.addr() + now.ss_size == top {
-        let previous = thread.previous;
-        // SAFETY: what it was before this thread entered foreign code.
-        unsafe { libc::sigaltstack(&raw const previous, null_mut()) };
+    let previous = thread.previous.get();
+    kernel_stack(Some(&previous), &mut thread.previous.get());
+}
+
+/// The system call: the error number, or 0.
+fn kernel_stack(new: Option<&libc::stack_t>, old: &mut libc::stack_t) -> i32 {
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: null or a stack to read, and one to write. What the stack is, is for those who
+    // call this: the thread's own, none, or what it was before.
+    match unsafe { libc::syscall(libc::SYS_sigaltstack, new, std::ptr::from_mut(old)) } {
+        0 => 0,
+        _ => last_error(),
     }
+}
+
+/// Handlers run without an alternate stack until `rt_sigreturn` brings it back.
+pub(super) fn disarm_stack() {
+    let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    kernel_stack(Some(&none), &mut none.clone());
+}
+
+/// sigaltstack(2), for the whole program: threads that enter foreign code keep the stack
+/// that they were given, and the host is told what it wants to hear. Above all the standard
+/// library takes a thread's stack away before its thread-local variables are dropped.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigaltstack(
+    new: *const libc::stack_t,
+    old: *mut libc::stack_t,
+) -> libc::c_int {
+    let current = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null());
+    // SAFETY: as in `current`.
+    let Some(thread) = (unsafe { current.as_ref() }) else {
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_sigaltstack, new, old) } as libc::c_int;
+    };
+    let before = thread.previous.get();
+    // SAFETY: null or a stack, as the caller promises.
+    if let Some(new) = unsafe { new.as_ref() } {
+        thread.previous.set(*new);
+    }
+    // SAFETY: null or room for a stack, as the caller promises.
+    if let Some(old) = unsafe { old.as_mut() } {
+        *old = before;
+    }
+    0
 }
 
 /// Syscall User Dispatch (prctl(2), Linux 5.11): with a selector on, else off.
