@@ -34,6 +34,10 @@
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    allow(clippy::drop_non_drop, reason = "with an allocator, closures are owned and have a drop")
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
