@@ -201,6 +201,8 @@ impl Tracee {
         loop {
             match self.wait() {
                 Some(stopped) if stopped == signal => return true,
+                // A step that is reported late, in an emulated machine.
+                Some(libc::SIGTRAP) => self.request(libc::PTRACE_CONT, 0, 0),
                 // Its own business.
                 Some(other) => self.request(libc::PTRACE_CONT, 0, other as usize),
                 None => return false,
