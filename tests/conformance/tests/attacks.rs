@@ -19,5 +19,8 @@ use libtest_mimic::Arguments;
 fn main() -> ExitCode {
     let mut trials = attacks::trials(worker::HOME);
     trials.extend(worker::trials());
+    if attacks::isolated::is_serving() {
+        return attacks::isolated::serve();
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

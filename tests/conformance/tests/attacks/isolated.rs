@@ -17,7 +17,7 @@ use libtest_mimic::Failed;
 /// Says that this process serves.
 const SERVING: &str = "OMNIGLOT_SERVES_TESTS";
 /// When a test hangs: long after any of them would be done, even in an emulator.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a test does.
 pub(crate) type Body = Box<dyn FnOnce() -> Result<(), Failed> + Send>;

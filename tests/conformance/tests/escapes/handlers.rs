@@ -48,8 +48,10 @@ extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void)
 
 extern "C" fn calls(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     look();
-    // SAFETY: asks for numbers that the host may ask for.
-    let (own, parent) = unsafe { (libc::syscall(libc::SYS_getpid), libc::getppid()) };
+    // SAFETY: asks for a number that the host may ask for.
+    let own = unsafe { libc::syscall(libc::SYS_getpid) };
+    // SAFETY: as above.
+    let parent = unsafe { libc::getppid() };
     let right = own == i64::from(std::process::id()) && parent > 0;
     note(!right, ITS_CALLS);
 }

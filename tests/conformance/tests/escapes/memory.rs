@@ -9,8 +9,11 @@ use crate::attacks::attack::{ACCESS, Must};
 use crate::attacks::canaries::Targets;
 use crate::attacks::home::Home;
 
+/// A place in the host.
+type HostPlace = fn(&Targets) -> usize;
+
 /// Places that no library has anything to do with.
-const PLACES: [(&str, fn(&Targets) -> usize); 6] = [
+const PLACES: [(&str, HostPlace); 6] = [
     ("heap", |targets| targets.heap),
     ("stack", |targets| targets.stack),
     ("data", |targets| targets.data),

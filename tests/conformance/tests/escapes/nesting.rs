@@ -11,8 +11,11 @@ use super::state::State;
 use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
 
+/// Whether an error is the one that is due.
+type Accepts = fn(&Error) -> bool;
+
 /// How a level ends that must not.
-const ENDINGS: [(&str, Then, fn(&Error) -> bool); 3] = [
+const ENDINGS: [(&str, Then, Accepts); 3] = [
     ("fault", Then::FAULT, |error| matches!(error, Error::Fault(_))),
     ("timeout", Then::WAIT, |error| matches!(error, Error::Timeout { .. })),
     ("return", Then::RETURN, |_| false),

@@ -4,22 +4,25 @@
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use omniglot::{Result, Runtime};
+use omniglot::{IsolationKind, Result, Runtime};
 
 use super::escape::{Escape, escape};
 use super::handlers::{Handler, broken, install, runs};
 use super::library::{Escapes, HostCallback};
 use super::state::State;
 use crate::attacks::attack::Must;
-use crate::attacks::home::Home;
+use crate::attacks::home::{Home, is_emulated};
 
 unsafe extern "C" {
-    /// Where the gate begins.
+    /// Where the gate begins, without keys and with.
     fn omniglot_enter();
+    fn omniglot_keyed_enter();
 }
 
 /// More than a call has between the gate's first and last instruction.
 const STEPS: u64 = 360;
+/// In an emulated machine, where a step takes a hundred times as long, only each third.
+const FEWER: u64 = 3;
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     let stepped = |name: &str, call: Call<R>, crossing, flags| {
@@ -92,12 +95,17 @@ fn step_through<R: Runtime>(home: Home<R>, call: Call<R>, crossing: u32) -> bool
         // SAFETY: ends the child.
         unsafe { libc::_exit(1) };
     }
-    let tracee = Tracee(child);
+    let gate = match home.isolation {
+        IsolationKind::ProtectionKeys => omniglot_keyed_enter as *const () as usize,
+        _ => omniglot_enter as *const () as usize,
+    };
+    let tracee = Tracee { child, gate };
+    let stride = if is_emulated() { FEWER } else { 1 };
     let mut steps = 0;
     let mut alive = tracee.until(libc::SIGSTOP);
     while alive && steps < STEPS && shared.wrong.load(Ordering::Relaxed) == 0 {
         alive = tracee.one_round(crossing, steps);
-        steps += 1;
+        steps += stride;
     }
     tracee.kill();
     let (wrong, failed) =
@@ -143,12 +151,16 @@ fn be_stepped<R: Runtime>(home: Home<R>, call: Call<R>, shared: &Shared) {
 }
 
 /// A process that is debugged.
-struct Tracee(i32);
+struct Tracee {
+    child: i32,
+    /// Where to stop it first.
+    gate: usize,
+}
 
 impl Tracee {
     /// From before a call to before the next one. Whether it lives.
     fn one_round(&self, crossing: u32, steps: u64) -> bool {
-        let gate = omniglot_enter as unsafe extern "C" fn() as usize;
+        let gate = self.gate;
         let original = self.peek(gate);
         self.poke(gate, original & !0xff | 0xcc);
         for index in 0..crossing {
@@ -189,6 +201,8 @@ impl Tracee {
         loop {
             match self.wait() {
                 Some(stopped) if stopped == signal => return true,
+                // A step that is reported late, in an emulated machine.
+                Some(libc::SIGTRAP) => self.request(libc::PTRACE_CONT, 0, 0),
                 // Its own business.
                 Some(other) => self.request(libc::PTRACE_CONT, 0, other as usize),
                 None => return false,
@@ -200,8 +214,8 @@ impl Tracee {
     fn wait(&self) -> Option<i32> {
         let mut status = 0;
         // SAFETY: writes to `status`.
-        let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
-        let stopped = waited == self.0 && libc::WIFSTOPPED(status);
+        let waited = unsafe { libc::waitpid(self.child, &raw mut status, 0) };
+        let stopped = waited == self.child && libc::WIFSTOPPED(status);
         if !stopped {
             eprintln!("it ended: {status:#x}");
         }
@@ -210,13 +224,13 @@ impl Tracee {
 
     fn request(&self, what: libc::c_uint, address: usize, data: usize) {
         // SAFETY: a child that stopped; changes that one only.
-        unsafe { libc::ptrace(what, self.0, address, data) };
+        unsafe { libc::ptrace(what, self.child, address, data) };
     }
 
     fn peek(&self, address: usize) -> usize {
         // SAFETY: as above.
         let word =
-            unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, self.0, address, null_mut::<u8>()) };
+            unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, self.child, address, null_mut::<u8>()) };
         word as usize
     }
 
@@ -235,8 +249,8 @@ impl Tracee {
 
     fn kill(&self) {
         // SAFETY: a child of ours, not yet waited for.
-        unsafe { libc::kill(self.0, libc::SIGKILL) };
+        unsafe { libc::kill(self.child, libc::SIGKILL) };
         // SAFETY: as above.
-        unsafe { libc::waitpid(self.0, null_mut(), 0) };
+        unsafe { libc::waitpid(self.child, null_mut(), 0) };
     }
 }

@@ -181,8 +181,9 @@ impl Interrupted<'_> {
         /// `si_arch` of a SIGSYS, in words (sigaction(2)), and AUDIT_ARCH_X86_64 of linux/audit.h.
         const PLACE: usize = 7;
         const NATIVE: u32 = 0xc000_003e;
+        let place = self.info.cast::<u32>().wrapping_add(PLACE);
         // SAFETY: the kernel's siginfo, of 32 words.
-        unsafe { self.info.cast::<u32>().add(PLACE).read() == NATIVE }
+        unsafe { place.read() == NATIVE }
     }
 
     fn end(self, kind: u32, number: u64) -> u32 {

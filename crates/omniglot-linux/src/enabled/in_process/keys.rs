@@ -1,7 +1,7 @@
 //! Protection keys: what the process has of them, and what the gate must know.
 #![allow(unsafe_code)]
 
-use std::arch::x86_64::{__cpuid, __cpuid_count};
+use std::arch::x86_64::__cpuid_count;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -121,13 +121,10 @@ fn has_shadow_stack() -> bool {
 }
 
 fn features() -> u32 {
-    let basic = __cpuid(1);
-    let (osxsave, avx) = (basic.ecx & 1 << 27 != 0, basic.ecx & 1 << 28 != 0);
-    if !osxsave || !avx {
-        return 0;
-    }
-    let wide = __cpuid_count(7, 0).ebx & 1 << 16 != 0;
-    if wide { AVX | AVX512 } else { AVX }
+    // These ask XGETBV, too: what the kernel does not enable cannot be cleared.
+    let avx = if std::arch::is_x86_feature_detected!("avx") { AVX } else { 0 };
+    let wide = if std::arch::is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
+    avx | wide
 }
 
 impl Keys {

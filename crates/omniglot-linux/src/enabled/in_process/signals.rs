@@ -260,8 +260,10 @@ unsafe extern "C" fn sigprocmask(
     if error == 0 {
         return 0;
     }
-    // SAFETY: this thread's error number.
-    unsafe { *libc::__errno_location() = error };
+    // SAFETY: asks where this thread's error number is.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: this thread's own.
+    unsafe { place.write(error) };
     -1
 }
 

@@ -45,7 +45,7 @@ fn forged_answers() -> Vec<Attack<Linux>> {
     vec![
         // It says that it is done before it is: that is its word to give.
         forged("answer_too_early", Must::Pass, RETURNED, 0, 0),
-        forged("answer_of_another_depth", RETURNED, 1, 0),
+        forged("answer_of_another_depth", PROTOCOL, RETURNED, 1, 0),
         forged("answer_of_depth_minus_one", PROTOCOL, RETURNED, u32::MAX, 0),
         forged("answer_to_the_last_request", Must::TimeOut, RETURNED, 0, -1),
         forged("answer_to_the_next_request", Must::TimeOut, RETURNED, 0, 1),
