@@ -9,7 +9,7 @@ use super::library::{self, Escapes};
 use super::state::State;
 use crate::attacks::attack::Must;
 use crate::attacks::canaries::{Targets, with_canaries};
-use crate::attacks::home::{Home, options, short_limit};
+use crate::attacks::home::{Home, is_emulated, options, short_limit};
 use crate::attacks::kept::Kept;
 
 pub(crate) type Api<R> = library::Api<R>;
@@ -24,6 +24,7 @@ pub(crate) struct Escape<R: Runtime> {
     at_the_host: bool,
     before: Option<Box<dyn FnOnce() + Send>>,
     alone: bool,
+    needs_processor: bool,
     body: Body<R>,
 }
 
@@ -34,7 +35,15 @@ pub(crate) fn escape<R: Runtime>(
     body: impl FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send + 'static,
 ) -> Escape<R> {
     let (at_the_host, before, alone) = (false, None, false);
-    Escape { name: name.into(), must, at_the_host, before, alone, body: Box::new(body) }
+    Escape {
+        name: name.into(),
+        must,
+        at_the_host,
+        before,
+        alone,
+        needs_processor: false,
+        body: Box::new(body),
+    }
 }
 
 /// Where the library's memory starts and ends.
@@ -61,6 +70,12 @@ impl<R: Runtime> Escape<R> {
         self
     }
 
+    /// Emulated processors do not do what it is about.
+    pub(crate) fn needs_processor(mut self) -> Self {
+        self.needs_processor = true;
+        self
+    }
+
     /// What the host does before it has any instance.
     pub(crate) fn preceded_by(mut self, before: impl FnOnce() + Send + 'static) -> Self {
         self.before = Some(Box::new(before));
@@ -69,7 +84,8 @@ impl<R: Runtime> Escape<R> {
 
     /// A test of it; one that the runtime does not claim to stop is counted as ignored.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
-        let skipped = self.at_the_host && !R::GUARANTEES.memory;
+        let skipped =
+            self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
         let alone = self.before.is_some() || self.alone;
         home.trial_in(self.name.clone(), move || self.run(home), alone).with_ignored_flag(skipped)
     }
