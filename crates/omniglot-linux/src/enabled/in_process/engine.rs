@@ -31,8 +31,8 @@ use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
-/// How long finding the place of a fault may take.
-const DESCRIBE_LIMIT: Duration = Duration::from_millis(100);
+/// How long finding the place of a fault may take, the wait for the domain's turn included.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
 /// What the System V ABI gives a program to start with (section 3.2.1 and figure 3.4).
 const MXCSR: u32 = 0x1f80;
 const X87: u32 = 0x37f;
