@@ -169,13 +169,6 @@ int32_t leap(uintptr_t address, const Registers *registers, uintptr_t target)
     return landed;
 }
 
-int32_t leap_with_token(uintptr_t address, const Registers *registers, uintptr_t token, uintptr_t target)
-{
-    Registers knowing = *registers;
-    knowing.r10 = peek(token);
-    return leap(address, &knowing, target);
-}
-
 /* What the kernel expects at the stack pointer: the rest of struct rt_sigframe. */
 int32_t forge_signal_return(uintptr_t target)
 {

@@ -51,8 +51,6 @@ uintptr_t place_of(Place place);
 /* Jumps to an address with these registers. If that ends at LANDING, writes a word at
  * `target` in the host, unless that is 0, and returns 1. */
 int32_t leap(uintptr_t address, const Registers *registers, uintptr_t target);
-/* The same, with the word at `token` in r10. */
-int32_t leap_with_token(uintptr_t address, const Registers *registers, uintptr_t token, uintptr_t target);
 /* Frames of signals that never were, for rt_sigreturn: with the rights that a processor
  * starts with. */
 int32_t forge_signal_return(uintptr_t target);

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use omniglot::{Error, Result};
+
 unsafe extern "C" {
     fn omniglot_enter();
     fn omniglot_return_doors();
@@ -81,27 +83,36 @@ pub(crate) fn system_call_of_the_host() -> usize {
     libc::syscall as *const () as usize
 }
 
-/// What the page that foreign code can read says of a domain: its key, and PKRU of the
-/// thread that runs it. Offsets as in the runtime's `keys.rs`.
-pub(crate) fn shared(window: usize) -> Option<(usize, u64)> {
+/// What the page that foreign code can read says of a domain.
+pub(crate) struct Shared {
+    pub(crate) key: u64,
+    /// PKRU of the domain, and of the thread that runs it.
+    pub(crate) rights: u64,
+    pub(crate) host: u64,
+}
+
+/// Offsets as in the runtime's `keys.rs`.
+pub(crate) fn shared(window: usize) -> Result<Shared> {
     const WINDOWS: usize = 8;
     const HOSTS: usize = 24;
     // SAFETY: a page of the runtime's, which a thread with a domain may read.
     let words = unsafe { (&raw const omniglot_shared).read_volatile() };
-    let key = words.iter().skip(WINDOWS).take(16).position(|start| *start == window as u64)?;
-    let pair = words.get(HOSTS + key / 2)?;
-    Some((key, pair >> (32 * (key % 2)) & 0xffff_ffff))
+    let key = words.iter().skip(WINDOWS).take(16).position(|start| *start == window as u64);
+    let key = key.ok_or(Error::Misuse("the domain has no key"))?;
+    let half = |from: usize| words.get(from + key / 2).map_or(0, |pair| pair >> (32 * (key % 2)));
+    let (rights, host) = (half(0) & 0xffff_ffff, half(HOSTS) & 0xffff_ffff);
+    Ok(Shared { key: key as u64, rights, host })
 }
 
-/// Where the domain's memory has the token of the stretch that runs: `NEXT` of the
-/// runtime's `layout.rs`, after ten registers.
-pub(crate) const TOKEN: usize = 0xa00 + 80;
+/// Where in a domain's memory the gate finds the registers to start it with: `NEXT` of the
+/// runtime's `layout.rs`.
+pub(crate) const NEXT: usize = 0xa00;
 
-/// Reads a word that foreign code may change now.
-pub(crate) fn look_at(address: usize) -> u64 {
-    let word = std::ptr::with_exposed_provenance::<u64>(address);
+/// Writes a word of a domain that runs, as its own code might.
+pub(crate) fn put_at(address: usize, value: u64) {
+    let word = std::ptr::with_exposed_provenance_mut::<u64>(address);
     // SAFETY: in the host's mapping of a domain that lives, aligned.
-    unsafe { word.read_volatile() }
+    unsafe { word.write_volatile(value) };
 }
 
 /// Whether an IRET may be among what a jump to that byte runs.

@@ -22,7 +22,7 @@ use super::super::timer::Timer;
 use super::code;
 use super::gate::{self, CROSSINGS, Crossing, Registers};
 use super::handler::{DENIED, EXITED, FAULT, STOP};
-use super::keys::{DomainKey, Tokens, Turn, check_segments};
+use super::keys::{DomainKey, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
@@ -49,7 +49,6 @@ pub(super) struct Engine {
     memory: Memory,
     /// After the memory that has it.
     key: Option<DomainKey>,
-    tokens: Tokens,
     window: Window,
     /// What a forked child sees of the window, which it has not: nothing.
     nothing: Window,
@@ -182,7 +181,6 @@ impl Engine {
         let mut engine = Self {
             memory,
             key,
-            tokens: Tokens::default(),
             window,
             nothing,
             layout,
@@ -224,8 +222,8 @@ impl Engine {
             None => gate::doors(self.door.0),
             Some(key) => gate::keyed_doors(key.number),
         };
-        let mut cells = [0; 24];
-        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
+        let mut cells = [0; 16];
+        for (cell, value) in cells.chunks_exact_mut(8).zip([returns, callbacks]) {
             cell.copy_from_slice(&value.to_ne_bytes());
         }
         self.memory.check_writable(self.departure.cells, cells.len())?;
@@ -361,17 +359,14 @@ impl Engine {
         self.accept(event)
     }
 
-    /// Gets ready for a stretch behind a key: thread, process and token.
+    /// Gets ready for a stretch behind a key: thread and process.
     #[inline]
-    fn admit(&mut self, thread: &'static Thread) -> Result<()> {
+    fn admit(&self, thread: &'static Thread) -> Result<()> {
         let Some(key) = &self.key else {
             return Ok(());
         };
         thread.admit(key.keys)?;
-        code::check_additions()?;
-        let token = self.tokens.next()?;
-        self.crossing.token.store(token, Relaxed);
-        self.window.write(self.departure.cells, &token.to_ne_bytes())
+        code::check_additions()
     }
 
     #[inline]
@@ -394,7 +389,7 @@ impl Engine {
         crossing.thread_id.store(thread.id, Release);
         thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
         if let Some(key) = &self.key {
-            return self.cross_keyed(key);
+            return self.cross_keyed(key, thread);
         }
         // SAFETY: all of it was just stored, the domain's number and memory when it was
         // made; `&mut self` in the callers keeps other threads out (invariant 8).
@@ -402,7 +397,7 @@ impl Engine {
     }
 
     /// The same behind a key.
-    fn cross_keyed(&self, key: &DomainKey) -> u32 {
+    fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
         let crossing = &self.crossing;
         // SAFETY: the processor has keys, since the domain has one.
         let rights = unsafe { gate::rights() };
@@ -411,8 +406,7 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        // The token is in place, but nobody uses it before this thread's turn.
-        let _turn = Turn::take();
+        let _runs = key.run_on(thread);
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
         unsafe { gate::enter_keyed(crossing) }

@@ -351,12 +351,19 @@ omniglot_on_stack:
 #
 # `omniglot_shared` is a page that foreign code can read and not write, followed by the
 # selectors of all threads. It holds for each key: PKRU for that domain, where the domain's
-# window starts, and PKRU of the host thread that runs it.
+# window starts, PKRU of the host thread that runs it, and that thread's number; 0 while none
+# does.
 #
-# Each stretch of foreign code has a fresh token of 64 random bits, in the crossing and in
-# the domain's memory. Who comes in must know it, since else one domain could run another
-# behind the host's back; and who goes out must, since else a domain could return onto the
-# stack of the thread that runs another. It is good for one way out.
+# Which thread this is, no register says once foreign code could write them. The kernel
+# does: in the processor's table of segment descriptors it keeps one for each thread, whose
+# limit is the thread's number (set_thread_area(2)). LSL reads the limit (SDM volume 2); a
+# system call alone could change it. Where the kernel has none for us, LSL leaves the
+# register as it is, which is every thread's number then, and one thread at a time is here.
+#
+# So with the thread's number in the page, nobody comes in but the thread that the host sends,
+# while the host sends it; else one domain could run another behind the host's back, or gain
+# its rights from it, and use them while the host looks at its memory. And nobody goes out
+# but the thread that came in; else a domain could return onto the stack of another thread.
     .section .bss.omniglot_shared, "aw", @nobits
     .balign 4096
     .globl omniglot_shared
@@ -460,7 +467,6 @@ omniglot_keyed_commit:
     mov byte ptr [r11], 1
     mov eax, [rbx + {FOREIGN_RIGHTS}]
     mov r10d, [rbx + {KEY}]
-    mov r8, [rbx + {TOKEN}]
     xor ecx, ecx
     xor edx, edx
     .globl omniglot_write_on_entry
@@ -472,11 +478,14 @@ omniglot_write_on_entry:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-# All registers come from the domain's own memory, and the target once only: who comes
-# here uninvited gets the domain of that key, in no other state than it was left in.
-    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_NEXT} + 80]
+# Up to here PKRU may be that of a domain which this thread does not run: nothing was done
+# with it but reading the page that all may read.
+    mov ecx, {IDENTITY}
+    lsl ecx, ecx
+    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
+# All registers come from the domain's own memory, and the target once only.
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_NEXT}]
     mov rsp, [rsi + {AREA_NEXT} + 8]
@@ -488,6 +497,7 @@ omniglot_write_on_entry:
     mov r15, [rsi + {AREA_NEXT} + 56]
     mov rax, [rsi + {AREA_NEXT} + 64]
     mov rdi, [rsi + {AREA_NEXT} + 72]
+    xor ecx, ecx
     xor esi, esi
     xor r8d, r8d
     xor r9d, r9d
@@ -507,8 +517,7 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word; r10 holds the token. Each key has a
-# pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
+# The way out: all registers are foreign code's word. Each key has a pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
 # gate; with a domain's, foreign code.
     .balign 64
     .globl omniglot_keyed_exit
@@ -551,18 +560,17 @@ omniglot_write_on_exit:
     wrpkru
     cmp r11, 15
     ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
+    jne omniglot_die
+# If this is the thread that runs the domain of that key now, all that the crossing says of
+# the host is this thread's: one domain at a time runs on a thread.
+    mov ecx, {IDENTITY}
+    lsl ecx, ecx
+    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
+    jne omniglot_die
     lea r9, [rip + {KEYED}]
     mov r11, [r9 + r11 * 8]
-    test r11, r11
-    jz omniglot_die
-    cmp eax, [r11 + {HOST_RIGHTS}]
-    jne omniglot_die
-    test r10, r10
-    jz omniglot_die
-    mov rax, r10
-    xor ecx, ecx                        # wrpkru looks at its lower half only
-    lock cmpxchg [r11 + {TOKEN}], rcx   # the token is used up
-    jne omniglot_die
     mov [r11 + {LEFT} + {STACK}], rsp
     mov [r11 + {LEFT} + {RBP}], rbp
     mov [r11 + {LEFT} + {RBX}], rbx
@@ -619,7 +627,7 @@ omniglot_keyed_abandoned:
     mov eax, {ABANDONED}
     jmp omniglot_keyed_back
 
-# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key; r8: the token.
+# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key.
     .balign 64
     .globl omniglot_keyed_resume
     .hidden omniglot_keyed_resume
@@ -636,9 +644,11 @@ omniglot_write_on_resume:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+    mov ecx, {IDENTITY}                 # as on entry
+    lsl ecx, ecx
+    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
     mov r10, [rsi + {AREA_SCRATCH} + 144]
@@ -683,6 +693,30 @@ omniglot_write_for_host:
     cmp r10, [rip + {COOKIE}]
     jne omniglot_die
     xor r10d, r10d
+    ret
+
+# omniglot_set_identity(descriptor: edi, below 4 GiB) -> eax: an error number, negated, or 0
+#
+# set_thread_area(2), which only the calls of 32-bit programs have.
+    .balign 64
+    .globl omniglot_set_identity
+    .hidden omniglot_set_identity
+    .type omniglot_set_identity, @function
+omniglot_set_identity:
+    push rbx
+    mov ebx, edi
+    mov eax, 243
+    int 0x80
+    pop rbx
+    ret
+
+# omniglot_identity() -> eax
+    .globl omniglot_identity
+    .hidden omniglot_identity
+    .type omniglot_identity, @function
+omniglot_identity:
+    mov eax, {IDENTITY}
+    lsl eax, eax
     ret
 
 # omniglot_rights() -> eax

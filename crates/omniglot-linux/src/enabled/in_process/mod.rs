@@ -4,6 +4,7 @@ mod code;
 mod engine;
 mod gate;
 mod handler;
+mod identity;
 mod keys;
 mod loading;
 mod memory;
