@@ -5,6 +5,8 @@
 
 #[allow(unused_macros)]
 mod support;
+#[path = "support/planted.rs"]
+mod planted;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -156,6 +158,15 @@ fn writes() -> Vec<u64> {
         writes.extend(found.into_iter().map(|gadget| gadget.address));
     }
     writes
+}
+
+#[test]
+fn accidental_gadgets_of_the_host_are_replaced() {
+    let Some(_alone) = alone() else { return };
+    let _domain = start::<ProtectionKeys>();
+    let planted = planted::code();
+    assert!(writes().iter().all(|address| !planted.contains(&(*address as usize))));
+    assert_eq!(planted::wrong(), None);
 }
 
 /// Everything allowed; what signal handlers have; what a host has.

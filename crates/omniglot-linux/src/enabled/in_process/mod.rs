@@ -8,6 +8,8 @@ mod identity;
 mod keys;
 mod loading;
 mod memory;
+mod mending;
+mod objects;
 mod original;
 mod patch;
 mod protection_keys;
