@@ -29,6 +29,9 @@ struct Arguments {
     /// Run this workload only; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Measure this variant of the workloads only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    variant: Vec<String>,
     /// Write one JSON record per measurement to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -66,7 +69,7 @@ fn main() -> Result<()> {
     let settings = Settings { runs: arguments.runs.max(3) };
     let mut records = Vec::new();
     for (name, measure) in selected(&arguments.only)? {
-        let measured = measured(name, measure, settings)?;
+        let measured = measured(name, measure, settings, &arguments.variant)?;
         report::print(name, &measured);
         records.extend(measured);
     }
@@ -76,10 +79,16 @@ fn main() -> Result<()> {
     }
 }
 
-fn measured(name: &'static str, measure: Measure, settings: Settings) -> Result<Vec<Record>> {
+fn measured(
+    name: &'static str,
+    measure: Measure,
+    settings: Settings,
+    only: &[String],
+) -> Result<Vec<Record>> {
     match measure {
         Measure::Batches(set_up) => {
-            let workload = set_up().with_context(|| format!("setting up {name}"))?;
+            let mut workload = set_up().with_context(|| format!("setting up {name}"))?;
+            workload.keep(only);
             timing::measure(name, workload, settings)
         }
         Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}")),

@@ -48,6 +48,14 @@ pub(crate) struct Workload {
     pub(crate) variants: Vec<Variant>,
 }
 
+impl Workload {
+    /// Keeps the variants of these names, or all if there are no names.
+    pub(crate) fn keep(&mut self, names: &[String]) {
+        let is_wanted = |variant: &Variant| names.iter().any(|name| name == variant.name);
+        self.variants.retain(|variant| names.is_empty() || is_wanted(variant));
+    }
+}
+
 /// One measurement: nanoseconds per operation over all batches.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Record {
