@@ -68,6 +68,14 @@ pub(crate) struct Record {
     pub(crate) runs: usize,
 }
 
+/// A number of instructions, which no clock measures.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Count {
+    pub(crate) workload: &'static str,
+    pub(crate) variant: &'static str,
+    pub(crate) instructions: u64,
+}
+
 /// How long a batch should take: long enough for the clock, short enough to take turns.
 const BATCH: Duration = Duration::from_millis(5);
 /// The most operations in a batch.

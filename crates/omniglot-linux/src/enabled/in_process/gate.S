@@ -188,6 +188,9 @@ omniglot_back:
 8:  fninit
     fldcw [rsp + 4]
     jmp omniglot_back
+    .globl omniglot_way_out_end
+    .hidden omniglot_way_out_end
+omniglot_way_out_end:
 
 # edi: the slot; rsi: the arguments' address; the foreign callee-saved registers are
 # those of the code that waits for the answer.
