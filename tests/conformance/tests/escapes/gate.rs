@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::emulated::{self, LONGEST};
+
 unsafe extern "C" {
     fn omniglot_enter();
     fn omniglot_return_doors();
@@ -104,12 +106,13 @@ pub(crate) fn look_at(address: usize) -> u64 {
     unsafe { word.read_volatile() }
 }
 
-/// Whether an IRET may be among what a jump to that byte runs.
-pub(crate) fn may_return_from_interrupt(address: usize) -> bool {
-    const IRET: u8 = 0xcf;
-    let start = std::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: in the gate's code, or shortly after it in the same page, which is there for
-    // ever and can be read.
-    let bytes = unsafe { start.cast::<[u8; 12]>().read_unaligned() };
-    bytes.contains(&IRET)
+/// Whether a jump to that byte would end the machine that emulates the processor.
+pub(crate) fn is_fatal_to_the_emulator(address: usize) -> bool {
+    emulated::crashes_the_emulators_kernel(address as u64, |place| {
+        let start = std::ptr::with_exposed_provenance::<[u8; LONGEST]>(place as usize);
+        let is_code = ranges().iter().any(|range| range.contains(&start.addr()));
+        // SAFETY: in the gate's code, or shortly after it in the same page, which is there for
+        // ever and can be read.
+        is_code.then(|| unsafe { start.read_unaligned() })
+    })
 }

@@ -1,6 +1,9 @@
 //! The escapes, by what they try.
 
 mod colluding;
+#[allow(dead_code)]
+#[path = "../../../../crates/omniglot-linux/tests/support/emulated.rs"]
+mod emulated;
 pub(crate) mod escape;
 mod forks;
 mod gadgets;
@@ -11,6 +14,7 @@ mod jumps;
 mod memory;
 mod nesting;
 mod registers;
+mod sample;
 mod signals;
 mod stacks;
 pub(crate) mod state;
