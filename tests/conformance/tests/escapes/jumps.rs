@@ -120,11 +120,12 @@ fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Resul
 
 /// The instructions that write PKRU, with all that a look at the code can teach.
 fn at_writes<R: Runtime>() -> Vec<Escape<R>> {
-    // Opens everything; opens key 0; what signal handlers have; closes everything.
-    const RIGHTS: [(&str, u64); 5] = [
+    // Opens everything; opens key 0; what signal handlers and the host have; closes all.
+    const RIGHTS: [(&str, u64); 6] = [
         ("all_open", 0),
         ("key_0_open", 0xffff_fffc),
         ("handlers_rights", 0x5555_5554),
+        ("the_hosts_rights", 0x5555_5550),
         ("all_but_writing", 0xaaaa_aaaa),
         ("all_closed", 0xffff_ffff),
     ];

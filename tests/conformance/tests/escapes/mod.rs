@@ -14,6 +14,7 @@ mod jumps;
 mod memory;
 mod nesting;
 mod registers;
+mod rights;
 mod sample;
 mod signals;
 mod stacks;
@@ -38,6 +39,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
         memory::escapes(home),
         jumps::escapes(home),
+        rights::escapes(home),
         colluding::escapes(home),
         registers::escapes(),
         stacks::escapes(),

@@ -116,6 +116,14 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
                 install(libc::SIGUSR2, Handler::Calls, flags);
             },
         ),
+        // Foreign code goes on after a handler, and still makes no system calls.
+        escape("signals::a_system_call_after_handlers", Must::Deny("fork"), |api, _| {
+            let (first, timer) = (runs(), Timer::start(libc::SIGUSR1, OFTEN));
+            let outcome = api.wait_and_fork(5_000_000);
+            drop(timer);
+            if runs() == first { Ok(true) } else { outcome.map(|_| true) }
+        })
+        .preceded_by(move || install(libc::SIGUSR1, Handler::Looks, flags)),
         // What has calls stop is a signal, too: it must not get lost among others.
         escape("signals::timeout_among_others", Must::TimeOut, |api, _| {
             let _timer = Timer::start(libc::SIGUSR1, OFTEN);
@@ -193,6 +201,10 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
         })
     };
     vec![
+        escape("signals::all_blocked_before_the_first_call_then_fault", UNDEFINED, move |api, _| {
+            fault(api).map(|_| true)
+        })
+        .preceded_by(block_all),
         blocked("return", Must::Pass, Then::RETURN),
         blocked("fault", UNDEFINED, Then::FAULT),
         blocked("system_call", Must::EndSomehow, Then::DENIED_CALL),

@@ -133,7 +133,7 @@ fn interruptions<R: Runtime>(home: Home<R>) -> Result<bool> {
         let done = AtomicBool::new(false);
         let outcome = thread::scope(|scope| {
             scope.spawn(|| {
-                thread::sleep(Duration::from_micros(u64::from(pause) * step));
+                thread::sleep(Duration::from_micros(pause * step));
                 while !done.load(Ordering::Relaxed) {
                     (home.interrupt)(&handle);
                 }
