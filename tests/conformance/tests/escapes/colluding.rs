@@ -104,7 +104,7 @@ fn jump<R: Runtime>(api: &mut Api<R>, to: usize, registers: Registers, target: u
 fn leave_as<R: Runtime>(api: &mut Api<R>, window: usize, target: usize) -> Result<i32> {
     let rsp = api.place_of(Place::SLIDE)? as u64;
     let shared = gate::shared(window)?;
-    let (rax, r11) = (shared.host, shared.key);
+    let (rax, r11) = (shared.host, shared.key as u64);
     jump(api, 1, Registers { rax, r11, rsp, flags: 0x202, ..Registers::default() }, target)
 }
 
@@ -112,7 +112,7 @@ fn leave_as<R: Runtime>(api: &mut Api<R>, window: usize, target: usize) -> Resul
 fn enter_as<R: Runtime>(api: &mut Api<R>, window: usize) -> Result<i32> {
     let rsp = api.place_of(Place::SLIDE)? as u64;
     let shared = gate::shared(window)?;
-    let (rax, r10) = (shared.rights, shared.key);
+    let (rax, r10) = (shared.rights, shared.key as u64);
     jump(api, 0, Registers { rax, r10, rsp, flags: 0x202, ..Registers::default() }, 0)
 }
 
