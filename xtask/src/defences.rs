@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let chosen = choose(&options.only)?;
     for defence in &chosen {
-        weakened(&workspace, defence)?;
+        weakened(&read(workspace.root(), defence)?, defence)?;
     }
     if options.check {
         say(&format!("all {} defences are where the table says", chosen.len()))?;
@@ -91,7 +91,7 @@ fn weakened(workspace: &Workspace, defence: &Defence) -> Result<String> {
             "{}: its text is {count} times in {}, not once: bring xtask/src/defences/table.rs \
              up to date",
             defence.name,
-            path.display()
+            file_of(defence).display()
         ),
     }
 }
@@ -130,10 +130,12 @@ fn run_one(program: &Path, name: &str) -> String {
 }
 
 fn try_without(workspace: &Workspace, scratch: &Scratch, defence: &Defence) -> Result<Verdict> {
-    let file = PathBuf::from(table::SOURCES).join(defence.file);
-    scratch.put(&file, &weakened(workspace, defence)?)?;
+    let file = file_of(defence);
+    // The copy's own, since the sources may be worked on meanwhile.
+    let original = read(scratch.sources(), defence)?;
+    scratch.put(&file, &weakened(&original, defence)?)?;
     let built = scratch.build(defence.test.program());
-    scratch.put(&file, &fs::read_to_string(workspace.root().join(&file))?)?;
+    scratch.put(&file, &original)?;
     let built = built.with_context(|| format!("without {}", defence.name))?;
     let ended = in_guest(workspace, &built, &run_one(&built, &defence.test.name()));
     Ok(match ended {
@@ -173,13 +175,13 @@ mod tests {
     use std::collections::HashSet;
 
     use super::table::DEFENCES;
-    use super::{Workspace, choose, weakened};
+    use super::{Workspace, choose, read, weakened};
 
     #[test]
     fn every_defence_is_where_the_table_says() {
         let workspace = Workspace::load().unwrap();
         for defence in DEFENCES {
-            let weak = weakened(&workspace, defence).unwrap();
+            let weak = weakened(&read(workspace.root(), defence).unwrap(), defence).unwrap();
             assert!(!weak.is_empty() && defence.text != defence.instead, "{}", defence.name);
         }
     }

@@ -30,6 +30,11 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// Where the copy is.
+    pub(super) fn sources(&self) -> &Path {
+        &self.sources
+    }
+
     /// Puts a text in the place of a file.
     pub(super) fn put(&self, file: &Path, text: &str) -> Result<()> {
         write_if_new(&self.sources.join(file), text.as_bytes())
