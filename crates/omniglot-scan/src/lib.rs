@@ -6,7 +6,8 @@
 //! executable memory of the process, since keys do not restrict where it may jump.
 //!
 //! [`find`] looks at memory, wherever that is; [`Image`] reads ELF files, and [`setting`] and
-//! [`known`] say more about what was found. Nothing here executes or loads anything, and no file
+//! [`known`] say more about what was found. [`spares_thread_pointer`] tells whether loaded code
+//! does without thread-local variables. Nothing here executes or loads anything, and no file
 //! makes it panic.
 //!
 //! ```
@@ -33,6 +34,7 @@ mod known;
 mod pattern;
 mod setting;
 mod symbols;
+mod thread_pointer;
 
 pub use find::{Code, Gadget, find};
 pub use image::{Image, ImageKind, NotAnImage, ThreadLocals};
@@ -40,3 +42,4 @@ pub use kind::Kind;
 pub use known::{Known, known};
 pub use setting::{Setting, setting};
 pub use symbols::{Import, Place};
+pub use thread_pointer::{Loaded, spares_thread_pointer};

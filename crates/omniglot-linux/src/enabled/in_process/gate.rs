@@ -47,7 +47,7 @@ pub(super) struct Registers {
 pub(super) struct Crossing {
     /// Where the host's registers are saved.
     pub(super) host_stack: AtomicU64,
-    /// The FS bases.
+    /// The host's FS base, and the domain's; 0 if what runs next does with the host's.
     pub(super) host_thread: AtomicU64,
     pub(super) foreign_thread: AtomicU64,
     /// The running thread's selector byte.

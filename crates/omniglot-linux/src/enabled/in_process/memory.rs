@@ -200,6 +200,12 @@ impl Memory {
             _ => Err(Error::ReadOnly { address, len }),
         }
     }
+
+    /// Whether foreign code may write any of these bytes.
+    pub(super) fn overlaps_writable(&self, address: usize, len: usize) -> bool {
+        let end = address.saturating_add(len);
+        self.writable.iter().any(|range| range.start < end && address < range.end)
+    }
 }
 
 /// The worker's mappings, as the worker says; checked as far as they matter.

@@ -1,7 +1,9 @@
 //! Foreign code in the host's process, on the caller's thread.
 
+mod calls;
 mod code;
 mod engine;
+mod entries;
 mod gate;
 mod handler;
 mod keys;
