@@ -80,11 +80,18 @@ fn choose(only: &[String]) -> Result<Vec<&'static Defence>> {
     Ok(chosen)
 }
 
-/// The file without the defence; an error if that is not in it exactly once.
-fn weakened(workspace: &Workspace, defence: &Defence) -> Result<String> {
-    let path = workspace.root().join(table::SOURCES).join(defence.file);
-    let source =
-        fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+/// Beneath the directory of all sources.
+fn file_of(defence: &Defence) -> PathBuf {
+    Path::new(table::SOURCES).join(defence.file)
+}
+
+fn read(root: &Path, defence: &Defence) -> Result<String> {
+    let path = root.join(file_of(defence));
+    fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
+}
+
+/// The text of its file without the defence; an error if that is not in it exactly once.
+fn weakened(source: &str, defence: &Defence) -> Result<String> {
     match source.matches(defence.text).count() {
         1 => Ok(source.replacen(defence.text, defence.instead, 1)),
         count => bail!(
