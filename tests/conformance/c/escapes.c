@@ -176,6 +176,14 @@ int32_t leap_with_token(uintptr_t address, const Registers *registers, uintptr_t
     return leap(address, &knowing, target);
 }
 
+int32_t leap_with_words(uintptr_t address, const Registers *registers, uintptr_t area,
+                        const uint64_t *words, size_t count, uintptr_t target)
+{
+    for (size_t i = 0; i < count; i++)
+        poke(area + 8 * i, words[i]);
+    return leap(address, registers, target);
+}
+
 /* What the kernel expects at the stack pointer: the rest of struct rt_sigframe. */
 int32_t forge_signal_return(uintptr_t target)
 {
@@ -290,6 +298,13 @@ int32_t upset(Upset what, uint64_t value, Then then, HostCallback callback)
         break;
     }
     return 7;
+}
+
+uint32_t own_rights(void)
+{
+    uint32_t rights, zero;
+    __asm__ volatile("rdpkru" : "=a"(rights), "=d"(zero) : "c"(0));
+    return rights;
 }
 
 #define PATTERNS 16
@@ -491,4 +506,13 @@ uint64_t wait_for(const uint32_t *flag, uint64_t rounds)
     while (round < rounds && !*(volatile const uint32_t *)flag)
         round++;
     return round;
+}
+
+int64_t wait_and_fork(uint64_t rounds)
+{
+    static const uint32_t never;
+    int64_t result;
+    wait_for(&never, rounds);
+    __asm__ volatile("syscall" : "=a"(result) : "a"(57) : "rcx", "r11", "memory");
+    return result;
 }

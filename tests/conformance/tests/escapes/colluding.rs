@@ -64,11 +64,11 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 
 /// Registers for the gate's way out of the domain at `window`.
 fn registers_for(window: usize, slide: u64, rcx: u64) -> Result<Registers> {
-    let (key, rights) = gate::shared(window).ok_or(Error::Misuse("the domain has no key"))?;
+    let shared = gate::shared(window)?;
     Ok(Registers {
-        rax: rights,
+        rax: shared.host,
         rcx,
-        r11: key as u64,
+        r11: shared.key as u64,
         rsp: slide,
         flags: 0x202,
         ..Registers::default()
