@@ -6,6 +6,7 @@
 
 mod build_time;
 mod callback;
+mod clearing;
 mod empty_call;
 mod instructions;
 mod native;
@@ -60,6 +61,7 @@ enum Measure {
 const WORKLOADS: &[Entry] = &[
     ("empty_call", Measure::Batches(empty_call::empty)),
     ("instructions", Measure::Rows(instructions)),
+    ("clearing", Measure::Batches(clearing::clearing)),
     ("key_writes", Measure::Rows(key_writes)),
     ("six_arguments", Measure::Batches(empty_call::six_arguments)),
     ("callback", Measure::Batches(callback::callback)),

@@ -4,6 +4,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+
 use super::emulated::{self, LONGEST};
 
 unsafe extern "C" {
@@ -47,6 +49,42 @@ pub(crate) fn ranges() -> [Range<usize>; 5] {
         callbacks + 1024 * 16..address(omniglot_resume),
         address(omniglot_resume)..address(omniglot_rights) + 16,
     ]
+}
+
+/// Where the gate begins.
+pub(crate) fn start() -> usize {
+    address(omniglot_enter)
+}
+
+/// The instructions that a call and a callback run, and what follows a signal in them,
+/// without keys or with.
+pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {
+    let ranges = if is_keyed {
+        let doors = address(omniglot_keyed_return_doors);
+        let leave = address(omniglot_keyed_callback_doors) + 16 * 16;
+        [
+            address(omniglot_keyed_enter)..doors,
+            leave..address(omniglot_keyed_abandoned),
+            address(omniglot_keyed_resume)..address(omniglot_set_rights),
+        ]
+    } else {
+        let after = address(omniglot_callback_doors) + 1024 * 16;
+        let resume = address(omniglot_resume);
+        [start()..address(omniglot_return_doors), after..resume, resume..address(omniglot_signal)]
+    };
+    ranges.into_iter().flat_map(decoded).collect()
+}
+
+/// Where the instructions of a range begin, but for what only fills it.
+fn decoded(range: Range<usize>) -> Vec<usize> {
+    let start = std::ptr::with_exposed_provenance(range.start);
+    // SAFETY: code of the gate.
+    let code: &[u8] = unsafe { std::slice::from_raw_parts(start, range.len()) };
+    let decoder = Decoder::with_ip(64, code, range.start as u64, DecoderOptions::NONE);
+    let real = decoder.into_iter().filter(|instruction| {
+        !matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Ud2 | Mnemonic::INVALID)
+    });
+    real.map(|instruction| instruction.ip() as usize).collect()
 }
 
 /// The gate's entries.

@@ -29,6 +29,7 @@ use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
+use super::x87;
 use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
@@ -158,6 +159,9 @@ impl Engine {
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
+        if x87::believes_summary() {
+            self.crossing.features.store(gate::BELIEVES, Relaxed);
+        }
         if let Some(key) = &self.key {
             key.announce(&self.crossing, self.layout.base);
         }
@@ -306,13 +310,15 @@ impl Engine {
         } else {
             match self.cross_prepared(thread) {
                 Ok(event) => event,
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => return Err(self.give_up(error)),
             }
         };
         self.accept(event)
     }
 
-    /// The same with a key, or with a time limit.
+    /// The same with a key, or with a time limit. Not inlined, so that other calls save no
+    /// registers for it.
+    #[inline(never)]
     fn cross_prepared(&mut self, thread: &'static Thread) -> Result<u32> {
         self.admit(thread)?;
         let since = self.announce()?;
@@ -472,6 +478,16 @@ impl Engine {
             gate::RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
+    }
+
+    /// An error before foreign code ran: the call is over, and others may work.
+    #[cold]
+    fn give_up(&mut self, error: Error) -> Error {
+        self.calls.end();
+        if self.calls.open() == 0 {
+            self.crossing.running.store(0, Release);
+        }
+        self.fail(error)
     }
 
     /// Draws the consequences of an error in the midst of a call.

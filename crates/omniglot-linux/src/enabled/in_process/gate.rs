@@ -61,7 +61,7 @@ pub(super) struct Crossing {
     pub(super) left: Registers,
     /// The host's GS base.
     pub(super) host_segment: AtomicU64,
-    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`].
+    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`]; and [`BELIEVES`].
     pub(super) features: AtomicU32,
     /// The domain's protection key; 0 if it has none.
     pub(super) key: AtomicU32,
@@ -107,6 +107,10 @@ pub(super) struct Domain {
     /// The permissions' bits.
     pub(super) allow: AtomicU32,
 }
+
+/// A bit of `Crossing::features`: the x87 unit believes a status word that says that an
+/// exception waits though all are masked.
+pub(super) const BELIEVES: u32 = 4;
 
 pub(super) const RETURNED: u32 = 0;
 pub(super) const CALLED_BACK: u32 = 1;
@@ -160,6 +164,7 @@ std::arch::global_asm!(
     IDENTITY = const identity::SELECTOR,
     HOST_SEGMENT = const offset_of!(Crossing, host_segment),
     FEATURES = const offset_of!(Crossing, features),
+    BELIEVES = const BELIEVES,
     AVX = const keys::AVX,
     AVX512 = const keys::AVX512,
     KEY = const offset_of!(Crossing, key),

@@ -298,7 +298,7 @@ impl DomainKey {
         self.set_crossing(Arc::as_ptr(crossing).cast_mut());
         crossing.key.store(self.number, Ordering::Relaxed);
         crossing.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
-        crossing.features.store(self.keys.features, Ordering::Relaxed);
+        crossing.features.fetch_or(self.keys.features, Ordering::Relaxed);
     }
 
     /// Tells the gate what the host thread may access that is about to enter.

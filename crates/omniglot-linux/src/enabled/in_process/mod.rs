@@ -20,6 +20,7 @@ mod syscalls;
 mod threads;
 mod unprotected;
 mod watchdog;
+mod x87;
 
 pub(super) use engine::Interrupter;
 pub use protection_keys::ProtectionKeys;
