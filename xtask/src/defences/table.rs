@@ -156,8 +156,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the host's code is scanned again after each dlopen",
         file: "engine.rs",
-        text: "        code::check_additions()?;\n",
-        instead: "",
+        text: "        code::check_additions()\n",
+        instead: "        Ok(())\n",
         test: Test::Escape("gadgets::loaded_by_the_host_later"),
     },
     Defence {
@@ -213,18 +213,25 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-# All",
-        instead: "# All",
+# Up",
+        instead: "# Up",
         test: Test::Escape("rights::enter_oneself_with_all_open"),
     },
     Defence {
-        name: "on the way in: the token",
+        name: "on the way in: it is the thread that runs the domain",
         file: "gate.S",
-        text: r"    cmp r8, [rsi + {AREA_NEXT} + 80]
+        text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
-",
-        instead: "",
-        test: Test::Escape("rights::enter_another_without_its_token"),
+# All",
+        instead: "# All",
+        test: Test::Escape("colluding::in_on_two_threads"),
+    },
+    Defence {
+        name: "on the way in: a domain that waits is not run",
+        file: "keys.rs",
+        text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
+        instead: "        let _ = self.key.keys;\n",
+        test: Test::Escape("colluding::in_inside_a_callback"),
     },
     Defence {
         name: "vector registers are cleared",
@@ -270,36 +277,20 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "on the way out: the rights are the host thread's",
         file: "gate.S",
-        text: r"    cmp eax, [r11 + {HOST_RIGHTS}]
+        text: r"    cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
     jne omniglot_die
 ",
         instead: "",
         test: Test::Escape("rights::leave_with_all_open"),
     },
     Defence {
-        name: "on the way out: no token is not a token",
+        name: "on the way out: it is the thread that runs the domain",
         file: "gate.S",
-        text: r"    test r10, r10
-    jz omniglot_die
-",
-        instead: "",
-        test: Test::Escape("colluding::by_a_token_of_zero"),
-    },
-    Defence {
-        name: "on the way out: the token",
-        file: "gate.S",
-        text: r"    lock cmpxchg [r11 + {TOKEN}], rcx   # the token is used up
+        text: r"    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
 ",
-        instead: "    mov [r11 + {TOKEN}], rcx\n",
-        test: Test::Escape("colluding::by_ones_own_token"),
-    },
-    Defence {
-        name: "on the way out: all of the token is used up",
-        file: "gate.S",
-        text: "    xor ecx, ecx                        # wrpkru looks at its lower half only\n",
         instead: "",
-        test: Test::Escape("colluding::by_a_token_that_was_left_behind"),
+        test: Test::Escape("colluding::out_on_two_threads"),
     },
     Defence {
         name: "FS base is the host's",
@@ -405,22 +396,19 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+    mov ecx, {IDENTITY}                 # as on entry
 ",
-        instead: r"    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_SCRATCH} + 168]
-",
+        instead: "    mov ecx, {IDENTITY}                 # as on entry\n",
         test: Test::Escape("rights::go_on_with_all_open"),
     },
     Defence {
-        name: "back from a signal: the token",
+        name: "back from a signal: it is the thread that runs the domain",
         file: "gate.S",
-        text: r"    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+        text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
-",
-        instead: "",
-        test: Test::Escape("rights::go_on_as_another_without_its_token"),
+    mov rsi",
+        instead: "    mov rsi",
+        test: Test::Escape("rights::go_on_as_another"),
     },
     Defence {
         name: "back from a signal: system calls are switched off",
@@ -432,11 +420,11 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::a_system_call_after_handlers"),
     },
     Defence {
-        name: "one thread at a time is in foreign code",
-        file: "keys.rs",
+        name: "one thread at a time is in foreign code, where threads have no numbers",
+        file: "identity.rs",
         text: "        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {\n",
         instead: "        if LOCK.load(Ordering::Relaxed) == u32::MAX {\n",
-        test: Test::Escape("colluding::on_two_threads"),
+        test: Test::Runtime("domains_take_turns_where_threads_have_no_numbers"),
     },
     Defence {
         name: "system calls are switched off on the way in",
