@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::domain::Domain;
 use crate::slots::Slots;
 use crate::{Cause, Description, Error, IsolationKind, Result, Runtime};
 
@@ -34,14 +35,9 @@ pub struct Base<R: Runtime, A: ?Sized + 'static, U: ?Sized = [Unsized]> {
 
 /// What [`Base`] keeps.
 pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
-    pub(crate) runtime: R,
+    pub(crate) domain: Domain<R>,
     pub(crate) id: InstanceId,
-    pub(crate) poison: Option<Cause>,
-    pub(crate) depth: u32,
-    pub(crate) error_number: i32,
-    pub(crate) stack: Stack,
     pub(crate) slots: Slots<A>,
-    pub(crate) description: &'static Description,
     #[cfg(feature = "alloc")]
     pub(crate) deferred: Arc<crate::callback::Deferred>,
     #[cfg(feature = "alloc")]
@@ -55,21 +51,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     #[must_use]
     pub fn new(runtime: R, description: &'static Description) -> Self {
         let parts = Parts::of(&runtime);
+        let domain = Domain::new(runtime, parts.stack, description);
         let state = State {
+            domain,
             id: InstanceId::next(),
-            poison: None,
-            depth: 0,
-            error_number: 0,
-            stack: parts.stack,
             slots: Slots::new(description.slots),
-            description,
             #[cfg(feature = "alloc")]
             deferred: Arc::default(),
             #[cfg(feature = "alloc")]
             destructors: Arc::default(),
             #[cfg(feature = "std")]
             boxes: parts.boxes,
-            runtime,
         };
         Self { state, _unsized: [] }
     }
@@ -83,9 +75,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// # Errors
     /// Whatever kept the runtime from it; the instance is poisoned then.
     pub fn reset(&mut self) -> Result<()> {
-        let outcome = self.state.runtime.reset();
+        let outcome = self.state.domain.runtime.reset();
         if outcome.is_ok() {
-            self.state.poison = None;
+            self.state.domain.revive();
         } else {
             let base: &mut Base<R, A> = self;
             base.poison(Cause::Reset);
@@ -119,11 +111,9 @@ impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
     /// Forgets everything that was made before: whatever still names it has another
     /// instance's identity, and gives back to queues that nobody looks at any more.
     fn begin_anew(&mut self) -> Closures<A> {
-        let parts = Parts::of(&self.runtime);
+        let parts = Parts::of(&self.domain.runtime);
         self.id = InstanceId::next();
-        self.depth = 0;
-        self.error_number = 0;
-        self.stack = parts.stack;
+        self.domain.begin_anew(parts.stack);
         #[cfg(feature = "alloc")]
         {
             self.deferred = Arc::default();
@@ -146,49 +136,42 @@ type Closures<A> = core::marker::PhantomData<fn(&A)>;
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// How the instance is isolated.
     pub fn isolation(&self) -> IsolationKind {
-        self.state.runtime.isolation()
+        self.state.domain.runtime.isolation()
     }
 
     /// The C library's `errno` after the last call.
     pub fn errno(&self) -> i32 {
-        self.state.error_number
+        self.state.domain.error_number
     }
 
     /// Limits the foreign time of each outermost call; callbacks in the host do
     /// not count. `None` is no limit.
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
-        self.state.runtime.set_timeout(limit);
+        self.state.domain.runtime.set_timeout(limit);
     }
 
     /// A handle to interrupt calls from other threads.
     pub fn interrupt_handle(&self) -> R::InterruptHandle {
-        self.state.runtime.interrupt_handle()
+        self.state.domain.runtime.interrupt_handle()
     }
 
     /// Why the instance is unusable; `None` if it is usable.
     pub fn poisoned(&self) -> Option<Cause> {
-        self.state.poison
+        self.state.domain.poisoned()
     }
 
     /// The runtime, for what only it can tell.
     pub fn runtime(&self) -> &R {
-        &self.state.runtime
+        &self.state.domain.runtime
     }
 
     pub(crate) fn check_usable(&self) -> Result<()> {
-        self.state.runtime.check_alive()?;
-        match self.state.poison {
-            Some(by) => Err(Error::Poisoned { by }),
-            None => Ok(()),
-        }
+        self.state.domain.check_usable()
     }
 
     /// Gives up the calls in progress for good. The first cause is kept.
     pub(crate) fn poison(&mut self, cause: Cause) {
-        if self.state.poison.is_none() {
-            self.state.poison = Some(cause);
-            self.state.runtime.abandon(cause);
-        }
+        self.state.domain.poison(cause);
     }
 
     pub(crate) fn check_instance(&self, id: InstanceId) -> Result<()> {
@@ -209,9 +192,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 impl<R: Runtime, A: ?Sized + 'static, U: ?Sized> core::fmt::Debug for Base<R, A, U> {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.debug_struct("Base")
-            .field("library", &self.state.description.name)
-            .field("isolation", &self.state.runtime.isolation())
-            .field("poisoned", &self.state.poison)
+            .field("library", &self.state.domain.description.name)
+            .field("isolation", &self.state.domain.runtime.isolation())
+            .field("poisoned", &self.state.domain.poisoned())
             .finish_non_exhaustive()
     }
 }
@@ -228,8 +211,11 @@ pub(crate) struct Stack {
 pub(crate) struct Mark(usize);
 
 impl Stack {
+    /// An empty stack. Its end is a multiple of every frame's alignment, so that a frame's
+    /// address is at most the end.
     const fn new(start: usize, len: usize) -> Self {
-        Self { top: start, end: start + len }
+        let end = (start + len) & !(FrameAddress::ALIGN - 1);
+        Self { top: if start < end { start } else { end }, end }
     }
 
     pub(crate) const fn mark(&self) -> Mark {
@@ -247,5 +233,32 @@ impl Stack {
         let top = start.checked_add(size).filter(|top| *top <= self.end).ok_or(full)?;
         self.top = top;
         Ok(start)
+    }
+
+    /// Where there is room for a frame; [`take`](Self::take) makes it the frame's.
+    #[inline(always)]
+    pub(crate) const fn place(&self, size: usize) -> Option<FrameAddress> {
+        const BELOW: usize = FrameAddress::ALIGN - 1;
+        // The end is a multiple of it, and the top is not behind the end: nothing wraps.
+        let start = self.top.wrapping_add(BELOW) & !BELOW;
+        if size <= self.end.wrapping_sub(start) { Some(FrameAddress(start)) } else { None }
+    }
+
+    /// Takes the room for a frame.
+    pub(crate) const fn take(&mut self, place: FrameAddress, size: usize) {
+        self.top = place.0 + size;
+    }
+}
+
+/// Where a frame is: a multiple of 16, which only [`Stack::place`] makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FrameAddress(usize);
+
+impl FrameAddress {
+    const ALIGN: usize = 16;
+
+    #[inline(always)]
+    pub(crate) const fn get(self) -> usize {
+        self.0
     }
 }

@@ -1,19 +1,20 @@
 //! One call: frame in, events until it returns, frame out.
 
 use crate::callback::Stop;
-use crate::frame::header;
-use crate::{Api, Base, Cause, Error, Event, FnPtr, Reply, Result, Runtime, Signature, Text};
+use crate::domain::{Call, CalledBack, Unfinished};
+use crate::{Api, Cause, Error, Event, FnPtr, Reply, Result, Runtime, Signature, Text};
 
 /// How deep calls may nest through callbacks. Each level takes some host stack.
 pub const MAX_DEPTH: u32 = 64;
 
-/// Calls a shim with a frame, which then holds what the shim left there.
+/// Calls a shim with a frame, which then holds what the shim left there behind its header.
 ///
 /// Generated functions come through here. Destructors of dropped handles run first.
 ///
 /// # Errors
 /// Whatever ended the call other than a return; [`Error::NonLocalExit`] if a
 /// guarded function was left by `longjmp`.
+#[cfg_attr(not(feature = "alloc"), inline(always))]
 pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     #[cfg(feature = "alloc")]
     crate::handle::run_destructors(api);
@@ -21,24 +22,22 @@ pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result
 }
 
 /// A call and nothing else.
+#[inline(always)]
 pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     let base = api.base_mut();
-    let mark = base.state.stack.mark();
-    let (entry, arguments) = base.prepare(shim, frame)?;
-    base.state.depth += 1;
-    let outcome = run(api, entry, arguments);
-    let base = api.base_mut();
-    base.state.depth -= 1;
-    base.state.stack.release(mark);
-    outcome?;
-    base.state.runtime.window().read(arguments, frame)?;
-    match header(frame) {
-        Ok(error_number) => base.state.error_number = error_number,
-        // The instance stays good: a guard caught the longjmp.
-        Err(Error::NonLocalExit) => return Err(Error::NonLocalExit),
-        Err(error) => return Err(base.failed(error)),
+    base.run_deferred();
+    if base.state.domain.start(shim, frame) { Ok(()) } else { go_on(api, frame) }
+}
+
+/// Ends a call that called back or failed.
+#[cold]
+#[inline(never)]
+fn go_on<A: Api + ?Sized>(api: &mut A, frame: &mut [u8]) -> Result<()> {
+    match api.base_mut().state.domain.unfinished() {
+        Some(Unfinished::CalledBack(call, first)) => answer_all(api, call, first, frame),
+        Some(Unfinished::Failed(error)) => Err(error),
+        None => Err(Error::Misuse("no call is unfinished")),
     }
-    Ok(())
 }
 
 /// Calls a foreign function by its address.
@@ -72,28 +71,34 @@ pub fn fn_ptr<S: Signature, A: Api + ?Sized>(api: &mut A, name: &str) -> Result<
     frame.get(ADDRESS)
 }
 
-/// Runs an entry until it returns, answering callbacks.
-fn run<A: Api + ?Sized>(api: &mut A, entry: usize, arguments: usize) -> Result<()> {
-    let mut event = api.base_mut().state.runtime.enter(entry, arguments);
+/// Answers the callbacks of a call until it returns.
+fn answer_all<A: Api + ?Sized>(
+    api: &mut A,
+    call: Call,
+    mut called: CalledBack,
+    frame: &mut [u8],
+) -> Result<()> {
     loop {
-        match event {
-            Ok(Event::Returned) => return Ok(()),
-            Ok(Event::Callback { slot, arguments }) => {
-                let reply = answer(api, slot, arguments)?;
-                event = api.base_mut().state.runtime.resume(reply);
-                if let Err(error) = event {
-                    return Err(api.base_mut().failed_within(error));
-                }
+        let reply = match answer(api, called) {
+            Ok(reply) => reply,
+            Err(error) => return Err(api.base_mut().state.domain.end(call, error)),
+        };
+        let domain = &mut api.base_mut().state.domain;
+        match domain.runtime.resume(reply) {
+            Ok(Event::Returned) => return domain.finish(call, frame),
+            Ok(Event::Callback { slot, arguments }) => called = CalledBack { slot, arguments },
+            Err(error) => {
+                let error = domain.failed_within(error);
+                return Err(domain.end(call, error));
             }
-            Err(error) => return Err(api.base_mut().failed(error)),
         }
     }
 }
 
 /// Runs the closure of a callback. Anything but a reply gives up the instance.
-fn answer<A: Api + ?Sized>(api: &mut A, slot: u32, arguments: usize) -> Result<Reply> {
+fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Result<Reply> {
     let mut guard = AbandonOnUnwind { api, armed: true };
-    let outcome = dispatch(&mut *guard.api, slot, arguments);
+    let outcome = dispatch(&mut *guard.api, called);
     guard.armed = false;
     let base = guard.api.base_mut();
     let error = match outcome {
@@ -109,11 +114,11 @@ fn answer<A: Api + ?Sized>(api: &mut A, slot: u32, arguments: usize) -> Result<R
 }
 
 /// Moves the slot's closure out, runs it, and puts it back unless it was removed.
-fn dispatch<A: Api + ?Sized>(api: &mut A, slot: u32, arguments: usize) -> Result<Reply, Stop> {
+fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Result<Reply, Stop> {
     let base = api.base_mut();
     base.run_deferred();
-    let (id, mut closure) = base.state.slots.take(slot)?;
-    let outcome = closure.run(api, arguments);
+    let (id, mut closure) = base.state.slots.take(called.slot)?;
+    let outcome = closure.run(api, called.arguments);
     let base = api.base_mut();
     base.run_deferred();
     drop(base.state.slots.put_back(id, closure));
@@ -132,53 +137,5 @@ impl<A: Api + ?Sized> Drop for AbandonOnUnwind<'_, A> {
         if self.armed {
             self.api.base_mut().poison(Cause::Abandoned);
         }
-    }
-}
-
-impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// Checks that a call can start and writes its frame.
-    fn prepare(&mut self, shim: u32, frame: &[u8]) -> Result<(usize, usize)> {
-        self.run_deferred();
-        self.check_usable()?;
-        if self.state.depth >= MAX_DEPTH {
-            return Err(Error::TooDeep { limit: MAX_DEPTH });
-        }
-        let entry = self.entry(shim)?;
-        Ok((entry, self.push_frame(frame)?))
-    }
-
-    /// The entry address of a shim.
-    pub(crate) fn entry(&self, shim: u32) -> Result<usize> {
-        self.state.runtime.shim(shim).ok_or_else(|| {
-            let name = self.state.description.functions.get(shim as usize);
-            Error::MissingFunction(Text::new(name.unwrap_or(&"(unknown)")))
-        })
-    }
-
-    /// Copies a frame to the top of the host's stack in foreign memory.
-    pub(crate) fn push_frame(&mut self, frame: &[u8]) -> Result<usize> {
-        const ALIGN: usize = 16;
-        let address = self.state.stack.push(frame.len(), ALIGN)?;
-        self.state.runtime.window().copy_in(address, frame)?;
-        Ok(address)
-    }
-
-    /// Poisons the instance: whatever the error, a call was in progress.
-    fn failed_within(&mut self, error: Error) -> Error {
-        let error = self.failed(error);
-        self.poison(Cause::Protocol); // unless the error itself was a better cause
-        error
-    }
-
-    /// Poisons the instance where the runtime's error means that.
-    fn failed(&mut self, error: Error) -> Error {
-        let cause = match error {
-            Error::NonLocalExit => Some(Cause::NonLocalExit),
-            _ => error.poisons(),
-        };
-        if let Some(cause) = cause {
-            self.poison(cause);
-        }
-        error
     }
 }

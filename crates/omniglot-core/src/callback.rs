@@ -90,11 +90,11 @@ impl Raise {
         shim: u32,
         frame: &[u8],
     ) -> Result<Self> {
-        if base.state.depth == 0 {
+        if base.state.domain.depth() == 0 {
             return Err(Error::Misuse("raise is for callbacks: there is no foreign call to leave"));
         }
-        let entry = base.entry(shim)?;
-        let arguments = base.push_frame(frame)?;
+        let entry = base.state.domain.entry(shim)?;
+        let arguments = base.state.domain.push_frame(frame)?.get();
         Ok(Self { entry, arguments, instance: base.state.id })
     }
 }
@@ -119,7 +119,7 @@ fn respond<S: Signature, A: Api + ?Sized>(
     closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
 ) -> Result<Reply, Stop> {
     let mut frame = S::Frame::default();
-    api.base().state.runtime.window().read(address, frame.as_mut())?;
+    api.base().state.domain.runtime.window().read(address, frame.as_mut())?;
     let arguments = S::arguments(&frame)?;
     match closure(api, arguments) {
         Ok(value) => {
@@ -148,7 +148,7 @@ fn write_return<S: Signature, A: Api + ?Sized>(
     S::put_return(&mut frame, value);
     let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
     let bytes = frame.as_ref().get(result).unwrap_or(&[]);
-    let runtime = &api.base().state.runtime;
+    let runtime = &api.base().state.domain.runtime;
     let place = address.wrapping_add(S::RETURN_OFFSET);
     // The closure may have forked.
     runtime.check_alive()?;
@@ -197,7 +197,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.check_usable()?;
         let none = Error::NoCallbackSlot { signature: S::NAME };
         let index = self.state.slots.free(S::FIRST_SLOT, S::SLOTS).ok_or(none)?;
-        let address = self.state.runtime.trampoline(index).ok_or(none)?;
+        let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
         Ok((index, FnPtr::from_addr(address)))
     }
 

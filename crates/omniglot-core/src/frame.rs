@@ -5,8 +5,8 @@ use crate::{Error, Foreign, Result};
 /// Bytes at the start of every frame: `uint32_t status; int32_t error_number;`.
 pub const HEADER_SIZE: usize = 8;
 
-/// Status of a shim that was left by `longjmp`.
-const STATUS_NON_LOCAL_EXIT: u32 = 1;
+/// Status of a shim that was left by `longjmp`; 0 is that of one that returned.
+pub(crate) const NON_LOCAL_EXIT: u32 = 1;
 
 /// A frame in host memory: zeroed, then filled field by field, so that no host
 /// byte leaks through padding.
@@ -86,16 +86,4 @@ pub(crate) fn decode<T: Foreign>(bytes: &[u8], offset: usize) -> Result<T> {
         return Err(Error::OutOfRange { address: offset, len: size_of::<T>() });
     };
     T::try_read_from_bytes(field).map_err(|_| T::explain(field).into())
-}
-
-/// The shim's verdict and `errno`.
-#[inline]
-pub(crate) fn header(bytes: &[u8]) -> Result<i32> {
-    let status: u32 = decode(bytes, 0)?;
-    let error_number = decode(bytes, 4)?;
-    match status {
-        0 => Ok(error_number),
-        STATUS_NON_LOCAL_EXIT => Err(Error::NonLocalExit),
-        _ => Err(Error::Protocol("unknown status in a frame")),
-    }
 }

@@ -144,7 +144,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 /// that is what its failure means, and the call says so.
 #[inline]
 pub(crate) fn run_destructors<A: Api + ?Sized>(api: &mut A) {
-    if api.base().state.depth > 0 {
+    if api.base().state.domain.depth() > 0 {
         return;
     }
     while let Some(next) = api.base().next_destructor() {

@@ -13,7 +13,8 @@
 //! 1. **Window.** While a [`Window`] exists, the host may read and write all of
 //!    its bytes at `host .. host + len`, and no Rust object lives there.
 //! 2. **Checked ranges.** A host pointer into a window is only made by
-//!    `Window::locate`, from a range that was checked to lie in it.
+//!    `Window::locate`, from a range that was checked to lie in it. It is kept for as long
+//!    as a call at most, which borrows the instance, so that nobody can reset it meanwhile.
 //! 3. **No reference where somebody else writes.** Where
 //!    [`Runtime::is_concurrent`] is true, window memory is only read and written
 //!    through raw volatile copies; no `&T` to it exists. Where it is false,
@@ -51,6 +52,7 @@ mod bits;
 mod boxed;
 mod call;
 mod callback;
+mod domain;
 mod error;
 mod foreign;
 mod frame;
@@ -90,6 +92,8 @@ pub use heap::{free, malloc};
 #[doc(hidden)]
 pub use instance::OwnedApi;
 pub use instance::{Api, Instance};
+#[doc(hidden)]
+pub use library::Aligned;
 pub use library::{BUILTIN_SHIMS, Description, Library};
 pub use memory::Window;
 pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime};

@@ -11,7 +11,8 @@ pub struct Description {
     /// The library's name in messages.
     pub name: &'static str,
     /// The shared object with the shims (and the C sources, if the user named any),
-    /// for the target that the host was compiled for; empty where there is none.
+    /// for the target that the host was compiled for; empty where there is none. Aligned to
+    /// 16 bytes.
     pub image: &'static [u8],
     /// How many shims it has, built-in ones included.
     pub shims: u32,
@@ -20,6 +21,12 @@ pub struct Description {
     /// The C function that each shim calls, in the order of the shims.
     pub functions: &'static [&'static str],
 }
+
+/// What generated code embeds an image in, so that tables in it can be read word by word.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+pub struct Aligned<B: ?Sized>(pub B);
 
 /// A generated instance type.
 pub trait Library: Sized + Send {

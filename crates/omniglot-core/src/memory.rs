@@ -6,7 +6,8 @@
 
 use core::ptr::NonNull;
 
-use crate::{Error, Result};
+use crate::base::FrameAddress;
+use crate::{Error, HEADER_SIZE, Result};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.
@@ -110,6 +111,58 @@ impl Window {
         Ok(())
     }
 
+    /// Finds the room of a frame.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where it is not in the window; [`Error::Misuse`] for a frame
+    /// without a header.
+    #[inline(always)]
+    pub(crate) fn find_frame(&self, address: FrameAddress, len: usize) -> Result<Written> {
+        let host = self.locate(address.get(), len)?;
+        if len < HEADER_SIZE { Err(NO_HEADER) } else { Ok(Written { host, len }) }
+    }
+
+    /// Copies a frame into foreign memory; its header becomes 0, whatever it is.
+    ///
+    /// # Errors
+    /// As [`find_frame`](Self::find_frame).
+    #[inline(always)]
+    pub(crate) fn write_frame(&self, address: FrameAddress, frame: &[u8]) -> Result<Written> {
+        let written = self.find_frame(address, frame.len())?;
+        let [status, error_number, behind] = written.parts();
+        // SAFETY: in the range, which was checked (invariant 2), and aligned, as all frames.
+        unsafe { status.cast::<u32>().write_volatile(0) };
+        // SAFETY: as above.
+        unsafe { error_number.cast::<u32>().write_volatile(0) };
+        let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
+        // SAFETY: as in `read`, the other way round; it ends where the range does.
+        unsafe { copy_volatile(rest.as_ptr(), behind.as_ptr(), rest.len()) };
+        Ok(written)
+    }
+
+    /// Copies a frame back, but for its header: status and `errno`, which are the result.
+    ///
+    /// It is not located again: the window is what it was when the frame was written, since
+    /// only the instance's owner can reset it, whom the call keeps borrowed (invariant 2).
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a frame of another size.
+    #[inline(always)]
+    pub(crate) fn read_frame(&self, written: Written, frame: &mut [u8]) -> Result<(u32, i32)> {
+        if frame.len() != written.len {
+            return Err(NO_HEADER);
+        }
+        let [status, error_number, behind] = written.parts();
+        let rest = frame.get_mut(HEADER_SIZE..).unwrap_or(&mut []);
+        // SAFETY: as in `read`; it ends where the range does.
+        unsafe { copy_volatile(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
+        // SAFETY: in the range that was checked (invariant 2), and aligned, as all frames.
+        let status = unsafe { status.cast::<u32>().read_volatile() };
+        // SAFETY: as above.
+        let error_number = unsafe { error_number.cast::<i32>().read_volatile() };
+        Ok((status, error_number))
+    }
+
     /// Sets `len` foreign bytes to zero.
     ///
     /// # Errors
@@ -127,10 +180,33 @@ impl Window {
     }
 }
 
-/// Eight bytes at any address: one unaligned access where the machine has such.
+const NO_HEADER: Error = Error::Misuse("a call's frame starts with a header, and keeps its size");
+
+/// A frame in foreign memory: a range that was checked, at least a header long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    host: NonNull<u8>,
+    len: usize,
+}
+
+impl Written {
+    /// Where status, `errno` and the rest are.
+    #[inline(always)]
+    const fn parts(self) -> [NonNull<u8>; 3] {
+        // SAFETY: the range is at least a header long.
+        let error_number = unsafe { self.host.add(HEADER_SIZE / 2) };
+        // SAFETY: as above.
+        let behind = unsafe { self.host.add(HEADER_SIZE) };
+        [self.host, error_number, behind]
+    }
+}
+
+/// Eight bytes at any address: one unaligned access where the machine has such. Of an array
+/// of bytes the compiler makes eight accesses, since it may not merge volatile ones; and
+/// whoever reads such a copy in one piece waits until all of them are through.
 #[repr(C, packed)]
 #[derive(Clone, Copy)]
-struct Word([u8; 8]);
+struct Word(u64);
 
 /// Copies bytes of which either side may be shared with another process.
 ///
@@ -147,7 +223,65 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         return unsafe { copy_words::<Word>(from, into, len) };
     }
-    // Other machines make eight byte accesses of an access that may be misaligned.
+    // Other machines make byte accesses of one that may be misaligned.
+    if (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>()) {
+        // SAFETY: the caller's promise; both are aligned, and `len` is so many whole words.
+        return unsafe { copy_aligned(from, into, len) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { copy_odd(from, into, len) };
+}
+
+/// Copies whole words: of frames, which have few, and of anything else, which may have many.
+///
+/// # Safety
+/// As [`copy_volatile`]; pointers and length are multiples of a word's size.
+#[inline(always)]
+unsafe fn copy_aligned(from: *const u8, into: *mut u8, len: usize) {
+    const MANY: usize = 16 * size_of::<usize>();
+    if len >= MANY {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_many(from, into, len) };
+    }
+    let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
+    let end = from.wrapping_byte_add(len);
+    while from != end {
+        // SAFETY: the first word that is not copied yet lies in both ranges.
+        unsafe { copy_one(from, into, 0) };
+        from = from.wrapping_add(1);
+        into = into.wrapping_add(1);
+    }
+}
+
+/// Copies whole words, eight at a time.
+///
+/// # Safety
+/// As [`copy_aligned`].
+#[inline(never)]
+unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
+    const STEP: usize = 8;
+    let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
+    let words = len / size_of::<usize>();
+    for _ in 0..words / STEP {
+        for index in 0..STEP {
+            // SAFETY: as many words at least are not copied yet.
+            unsafe { copy_one(from, into, index) };
+        }
+        (from, into) = (from.wrapping_add(STEP), into.wrapping_add(STEP));
+    }
+    for index in 0..words % STEP {
+        // SAFETY: those that are left.
+        unsafe { copy_one(from, into, index) };
+    }
+}
+
+/// Copies what is not whole words at addresses of words.
+///
+/// # Safety
+/// As [`copy_volatile`].
+#[cold]
+#[inline(never)]
+unsafe fn copy_odd(from: *const u8, into: *mut u8, len: usize) {
     if (from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
         // SAFETY: the caller's promise; both are aligned.
         return unsafe { copy_words::<usize>(from, into, len) };

@@ -20,7 +20,7 @@ struct Chunk([u8; CHUNK]);
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub(crate) fn runtime_window(&self) -> &Window {
-        self.state.runtime.window()
+        self.state.domain.runtime.window()
     }
 
     /// The address to pass for an argument; what was checked must be this instance's.
@@ -37,7 +37,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn check_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
-        self.state.runtime.check_alive()?;
+        self.state.domain.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 {
             self.runtime_window().check(pointer.addr(), size)?;
@@ -47,10 +47,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// As `check_range`, where foreign code itself may write.
     fn check_writable_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
-        self.state.runtime.check_alive()?;
+        self.state.domain.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 {
-            self.state.runtime.check_writable(pointer.addr(), size)?;
+            self.state.domain.runtime.check_writable(pointer.addr(), size)?;
         }
         check_alignment::<T>(pointer.addr())
     }
@@ -98,14 +98,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn reference<T>(&self, from: impl ToRef<T>) -> Result<Ref<T>> {
-        self.state.runtime.check_alive()?;
+        self.state.domain.runtime.check_alive()?;
         let reference = from.convert();
         self.check_instance(reference.instance)?;
         Ok(reference)
     }
 
     fn slice<T>(&self, from: impl ToSlice<T>) -> Result<Slice<T>> {
-        self.state.runtime.check_alive()?;
+        self.state.domain.runtime.check_alive()?;
         let slice = from.convert();
         self.check_instance(slice.instance)?;
         Ok(slice)
@@ -138,7 +138,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub fn view<T: Foreign>(&self, from: impl ToRef<T>) -> Result<View<'_, T>> {
         let reference = self.reference(from)?;
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        View::validate(&self.state.runtime, reference.address, size, align)?
+        View::validate(&self.state.domain.runtime, reference.address, size, align)?
             .ok_or_else(|| self.explain::<T>(reference.address, 1))
     }
 
@@ -153,7 +153,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             // The address is not touched: it may be any.
             return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
-        View::validate(&self.state.runtime, slice.address, size, align_of::<T>())?
+        View::validate(&self.state.domain.runtime, slice.address, size, align_of::<T>())?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 

@@ -36,7 +36,7 @@ pub fn scope<'env, A: Api + ?Sized, T>(
 ) -> Result<T> {
     api.base_mut().run_deferred();
     api.base().check_usable()?;
-    let mark = api.base().state.stack.mark();
+    let mark = api.base().state.domain.stack.mark();
     let mut scope = Scope {
         api,
         mark,
@@ -106,7 +106,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     fn reserve<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
         let size = crate::address::size_of_elements::<T>(len)?;
         let state = &mut self.api.base_mut().state;
-        let address = state.stack.push(size, align_of::<T>())?;
+        let address = state.domain.stack.push(size, align_of::<T>())?;
         Ok(SliceMut::checked(address, len, state.id))
     }
 }
@@ -139,7 +139,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
     fn drop(&mut self) {
         let state = &mut self.api.base_mut().state;
-        state.stack.release(self.mark);
+        state.domain.stack.release(self.mark);
         #[cfg(feature = "alloc")]
         {
             // All are removed before any is dropped: a closure's own drop may panic.

@@ -9,6 +9,9 @@ pub(crate) const MEDELEG: u16 = 0x302;
 pub(crate) const MIDELEG: u16 = 0x303;
 pub(crate) const MTVEC: u16 = 0x305;
 pub(crate) const MCOUNTEREN: u16 = 0x306;
+const MEPC: u16 = 0x341;
+const MCAUSE: u16 = 0x342;
+const MTVAL: u16 = 0x343;
 pub(crate) const SATP: u16 = 0x180;
 /// Only on harts with Smepmp.
 pub(crate) const MSECCFG: u16 = 0x747;
@@ -60,34 +63,74 @@ pub(crate) unsafe fn swap<const CSR: u16>(value: u32) -> u32 {
     }
 }
 
-/// Turns interrupts off until it is dropped, if they were on.
+/// Turns interrupts off until it is dropped, if they were on, and keeps the trap registers
+/// where they mean something.
+///
+/// Where interrupts are on, the next one overwrites `mepc`, `mcause` and `mtval`, so nobody
+/// relies on them. Where they are off, that may be since this is called from a trap handler
+/// that returns by them.
 #[derive(Debug)]
 pub(crate) struct InterruptsOff {
-    were_on: bool,
+    handling: Option<Handling>,
+}
+
+/// What a trap handler has in its registers.
+#[derive(Debug)]
+struct Handling {
+    pc: u32,
+    cause: u32,
+    value: u32,
 }
 
 impl InterruptsOff {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         #[cfg(target_arch = "riscv32")]
-        {
-            let old: u32;
-            // SAFETY: clears mstatus.MIE and nothing else.
-            unsafe {
-                core::arch::asm!("csrrci {}, mstatus, 8", out(reg) old, options(nostack));
-            }
-            Self { were_on: old & INTERRUPTS != 0 }
+        let status: u32;
+        #[cfg(target_arch = "riscv32")]
+        // SAFETY: clears mstatus.MIE and nothing else.
+        unsafe {
+            core::arch::asm!("csrrci {}, mstatus, 8", out(reg) status, options(nostack));
         }
         #[cfg(not(target_arch = "riscv32"))]
-        Self { were_on: INTERRUPTS == 0 }
+        let status = INTERRUPTS;
+        let were_on = status & INTERRUPTS != 0;
+        Self { handling: if were_on { None } else { Some(Handling::read()) } }
+    }
+}
+
+impl Handling {
+    #[cold]
+    #[inline(never)]
+    fn read() -> Self {
+        // SAFETY: every hart has these three; reading them has no effect.
+        let pc = unsafe { read::<MEPC>() };
+        // SAFETY: as above.
+        let cause = unsafe { read::<MCAUSE>() };
+        // SAFETY: as above.
+        let value = unsafe { read::<MTVAL>() };
+        Self { pc, cause, value }
+    }
+
+    /// By reference and not inlined, so that nothing is loaded for it where it is not needed.
+    #[cold]
+    #[inline(never)]
+    fn put_back(&self) {
+        // SAFETY: the kernel's own value.
+        unsafe { swap::<MEPC>(self.pc) };
+        // SAFETY: the kernel's own value.
+        unsafe { swap::<MCAUSE>(self.cause) };
+        // SAFETY: the kernel's own value.
+        unsafe { swap::<MTVAL>(self.value) };
     }
 }
 
 impl Drop for InterruptsOff {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.were_on {
-            interrupts_on();
+        match &self.handling {
+            None => interrupts_on(),
+            Some(handling) => handling.put_back(),
         }
     }
 }

@@ -1,36 +1,36 @@
 # The gate: from the kernel into foreign code, and back on the first trap.
 #
-#   void omniglot_pmp_cross(struct context *context, uint32_t whole)
+#   uint64_t omniglot_pmp_enter(uint32_t a0, uint32_t a1, struct context *context,
+#                               uint32_t pc, uint32_t sp, uint32_t s1)
+#   uint64_t omniglot_pmp_go_on(struct context *context)
 #
-# Called in machine mode with interrupts off (mstatus.MIE = 0). Returns when a trap, of
-# whatever kind, ends or interrupts foreign code; the context then says which.
+# Called in machine mode with interrupts off (mstatus.MIE = 0). Both return when a trap, of
+# whatever kind, ends or interrupts foreign code: mcause in the lower half of the result,
+# and foreign code's a7 in the upper.
 #
-# In the context, filled by the caller:
-#   whole = 0   a fresh start: pc, ra, sp, tp, s1, a0 and a1 are taken from the context,
-#               every other register becomes 0
-#   whole = 1   after an interrupt: all registers are taken from the context
+# The first starts foreign code at pc. ra and tp, which are the same for all calls of a
+# domain, come from the context, and every other register becomes 0. The second goes on
+# after an interrupt: pc and all registers are taken from the context.
 #
-# Left in the context: pc, mcause, mtval, and registers: sp, s1, a0, a1 and a7 after an
-# ecall, which is all that the runtime's own stubs leave behind; all of them otherwise.
+# Left in the context: a0 after an ecall that says that a call returns; pc, sp, a0 and a1 after
+# others, which is all that the runtime's own stubs leave behind; pc, mtval and all registers
+# otherwise.
 #
 # Conventions:
 # - While foreign code runs, mscratch holds the context's address, and mtvec this
-#   gate's own handler. Both are the kernel's again when this function returns, as are
-#   mstatus, mepc, mcause and mtval: a call may be made from within a trap handler.
-# - No register ever goes from the kernel to foreign code: each is loaded from the
-#   context or zeroed.
-# - Nothing that foreign code leaves in a register is used but as a number to store; the
-#   kernel's own are all reloaded from the kernel's stack, which is found through
+#   gate's own handler. Both are the kernel's again when these functions return, as is
+#   mstatus. mepc, mcause and mtval are not: the caller keeps them where they mean something.
+# - No register ever goes from the kernel to foreign code: each is loaded from what is
+#   meant for it, or zeroed.
+# - Nothing that foreign code leaves in a register is used but as a number to store or
+#   return; the kernel's own are all reloaded from the kernel's stack, which is found through
 #   mscratch, a register that user mode cannot reach.
 #
 # The names in braces are byte offsets in `Context` (gate.rs).
 
-    .pushsection .text.omniglot_pmp_cross, "ax", @progbits
-    .globl  omniglot_pmp_cross
-    .type   omniglot_pmp_cross, @function
-    .balign 4
-omniglot_pmp_cross:
-    # What C calls callee-saved, and gp and tp, on the kernel's stack.
+    # Puts away what C calls callee-saved, gp and tp, on the kernel's stack, and the
+    # kernel's trap state, in the context. Uses t0.
+    .macro  omniglot_pmp_leave_kernel context
     addi    sp, sp, -64
     sw      ra, 0(sp)
     sw      s0, 4(sp)
@@ -47,41 +47,34 @@ omniglot_pmp_cross:
     sw      s11, 48(sp)
     sw      gp, 52(sp)
     sw      tp, 56(sp)
-
-    # The kernel's trap state.
-    csrr    t0, mstatus
-    csrr    t1, mepc
-    csrr    t2, mcause
-    csrr    t3, mtval
-    la      t4, omniglot_pmp_trap
-    csrrw   t4, mtvec, t4
-    csrrw   t5, mscratch, a0
-    sw      sp, {HOST_SP}(a0)
-    sw      t0, {HOST_MSTATUS}(a0)
-    sw      t1, {HOST_MEPC}(a0)
-    sw      t2, {HOST_MCAUSE}(a0)
-    sw      t3, {HOST_MTVAL}(a0)
-    sw      t4, {HOST_MTVEC}(a0)
-    sw      t5, {HOST_MSCRATCH}(a0)
-
+    sw      sp, {HOST_SP}(\context)
     # MPP = user; MPRV, FS, VS, SUM, MXR, UBE = 0; TW = 1, so that wfi traps.
     li      t0, {FOREIGN_MSTATUS}
-    csrw    mstatus, t0
-    lw      t0, {PC}(a0)
-    csrw    mepc, t0
-    bnez    a1, 1f
+    csrrw   t0, mstatus, t0
+    sw      t0, {HOST_MSTATUS}(\context)
+    la      t0, omniglot_pmp_trap
+    csrrw   t0, mtvec, t0
+    sw      t0, {HOST_MTVEC}(\context)
+    csrrw   t0, mscratch, \context
+    sw      t0, {HOST_MSCRATCH}(\context)
+    .endm
 
-    # A fresh start.
-    lw      ra, {X} + 4*1(a0)
-    lw      sp, {X} + 4*2(a0)
+    .pushsection .text.omniglot_pmp_enter, "ax", @progbits
+    .globl  omniglot_pmp_enter
+    .type   omniglot_pmp_enter, @function
+    .balign 4
+omniglot_pmp_enter:
+    omniglot_pmp_leave_kernel a2
+    csrw    mepc, a3
+    lw      ra, {RETURN_STUB}(a2)
+    lw      tp, {THREAD_POINTER}(a2)
+    mv      sp, a4
+    mv      s1, a5
     li      gp, 0
-    lw      tp, {X} + 4*4(a0)
     li      t0, 0
     li      t1, 0
     li      t2, 0
     li      s0, 0
-    lw      s1, {X} + 4*9(a0)
-    lw      a1, {X} + 4*11(a0)
     li      a2, 0
     li      a3, 0
     li      a4, 0
@@ -102,11 +95,20 @@ omniglot_pmp_cross:
     li      t4, 0
     li      t5, 0
     li      t6, 0
-    lw      a0, {X} + 4*10(a0)
     mret
+    .size   omniglot_pmp_enter, . - omniglot_pmp_enter
+    .popsection
 
-    # Where an interrupt stopped it. a0 is the last, since it holds the context.
-1:  lw      x1, {X} + 4*1(a0)
+    .pushsection .text.omniglot_pmp_go_on, "ax", @progbits
+    .globl  omniglot_pmp_go_on
+    .type   omniglot_pmp_go_on, @function
+    .balign 4
+omniglot_pmp_go_on:
+    omniglot_pmp_leave_kernel a0
+    lw      t0, {PC}(a0)
+    csrw    mepc, t0
+    # a0 is the last, since it holds the context.
+    lw      x1, {X} + 4*1(a0)
     lw      x2, {X} + 4*2(a0)
     lw      x3, {X} + 4*3(a0)
     lw      x4, {X} + 4*4(a0)
@@ -138,71 +140,40 @@ omniglot_pmp_cross:
     lw      x31, {X} + 4*31(a0)
     lw      x10, {X} + 4*10(a0)
     mret
-    .size   omniglot_pmp_cross, . - omniglot_pmp_cross
+    .size   omniglot_pmp_go_on, . - omniglot_pmp_go_on
+    .popsection
+    .purgem omniglot_pmp_leave_kernel
 
     # Every trap of foreign code comes here: in machine mode, interrupts off, mscratch
     # the context. mtvec's lowest bits are its mode (0: all traps to one address), and
     # implementations may ask for more alignment than 4.
+    .pushsection .text.omniglot_pmp_trap, "ax", @progbits
     .globl  omniglot_pmp_trap
     .type   omniglot_pmp_trap, @function
     .balign 64
 omniglot_pmp_trap:
     csrrw   sp, mscratch, sp
-    sw      s1, {X} + 4*9(sp)
-    sw      a0, {X} + 4*10(sp)
-    sw      a1, {X} + 4*11(sp)
-    sw      a7, {X} + 4*17(sp)
-    sw      t0, {X} + 4*5(sp)
-    sw      t1, {X} + 4*6(sp)
-    csrr    t0, mcause
-    sw      t0, {CAUSE}(sp)
-    li      t1, 8
-    beq     t0, t1, 1f
-
-    # No ecall: foreign code may go on where it was.
-    sw      x1, {X} + 4*1(sp)
-    sw      x3, {X} + 4*3(sp)
-    sw      x4, {X} + 4*4(sp)
-    sw      x7, {X} + 4*7(sp)
-    sw      x8, {X} + 4*8(sp)
-    sw      x12, {X} + 4*12(sp)
-    sw      x13, {X} + 4*13(sp)
-    sw      x14, {X} + 4*14(sp)
-    sw      x15, {X} + 4*15(sp)
-    sw      x16, {X} + 4*16(sp)
-    sw      x18, {X} + 4*18(sp)
-    sw      x19, {X} + 4*19(sp)
-    sw      x20, {X} + 4*20(sp)
-    sw      x21, {X} + 4*21(sp)
-    sw      x22, {X} + 4*22(sp)
-    sw      x23, {X} + 4*23(sp)
-    sw      x24, {X} + 4*24(sp)
-    sw      x25, {X} + 4*25(sp)
-    sw      x26, {X} + 4*26(sp)
-    sw      x27, {X} + 4*27(sp)
-    sw      x28, {X} + 4*28(sp)
-    sw      x29, {X} + 4*29(sp)
-    sw      x30, {X} + 4*30(sp)
-    sw      x31, {X} + 4*31(sp)
+    sw      x10, {X} + 4*10(sp)
+    sw      x5, {X} + 4*5(sp)
+    csrr    a0, mcause
+    addi    t0, a0, -8                  # an ecall from user mode
+    bnez    t0, 3f
+    li      t0, {REQUEST_RETURN}
+    beq     a7, t0, 2f                  # a return: nothing else is of interest
+    sw      x11, {X} + 4*11(sp)
 
 1:  csrr    t0, mscratch                # foreign code's sp
     sw      t0, {X} + 4*2(sp)
     csrr    t0, mepc
     sw      t0, {PC}(sp)
-    csrr    t0, mtval
-    sw      t0, {VALUE}(sp)
+
+2:  mv      a1, a7
 
     # The kernel's trap state again.
     lw      t0, {HOST_MTVEC}(sp)
     csrw    mtvec, t0
     lw      t0, {HOST_MSCRATCH}(sp)
     csrw    mscratch, t0
-    lw      t0, {HOST_MEPC}(sp)
-    csrw    mepc, t0
-    lw      t0, {HOST_MCAUSE}(sp)
-    csrw    mcause, t0
-    lw      t0, {HOST_MTVAL}(sp)
-    csrw    mtval, t0
     lw      t0, {HOST_MSTATUS}(sp)
     csrw    mstatus, t0
 
@@ -225,5 +196,38 @@ omniglot_pmp_trap:
     lw      tp, 56(sp)
     addi    sp, sp, 64
     ret
+
+    # No ecall: foreign code may go on where it was.
+3:  csrr    t0, mtval
+    sw      t0, {VALUE}(sp)
+    sw      x1, {X} + 4*1(sp)
+    sw      x3, {X} + 4*3(sp)
+    sw      x4, {X} + 4*4(sp)
+    sw      x6, {X} + 4*6(sp)
+    sw      x7, {X} + 4*7(sp)
+    sw      x8, {X} + 4*8(sp)
+    sw      x9, {X} + 4*9(sp)
+    sw      x11, {X} + 4*11(sp)
+    sw      x12, {X} + 4*12(sp)
+    sw      x13, {X} + 4*13(sp)
+    sw      x14, {X} + 4*14(sp)
+    sw      x15, {X} + 4*15(sp)
+    sw      x16, {X} + 4*16(sp)
+    sw      x17, {X} + 4*17(sp)
+    sw      x18, {X} + 4*18(sp)
+    sw      x19, {X} + 4*19(sp)
+    sw      x20, {X} + 4*20(sp)
+    sw      x21, {X} + 4*21(sp)
+    sw      x22, {X} + 4*22(sp)
+    sw      x23, {X} + 4*23(sp)
+    sw      x24, {X} + 4*24(sp)
+    sw      x25, {X} + 4*25(sp)
+    sw      x26, {X} + 4*26(sp)
+    sw      x27, {X} + 4*27(sp)
+    sw      x28, {X} + 4*28(sp)
+    sw      x29, {X} + 4*29(sp)
+    sw      x30, {X} + 4*30(sp)
+    sw      x31, {X} + 4*31(sp)
+    j       1b
     .size   omniglot_pmp_trap, . - omniglot_pmp_trap
     .popsection

@@ -3,6 +3,8 @@
 
 use core::mem::offset_of;
 
+use crate::trap::Trap;
+
 /// `mstatus` while foreign code runs: TW (timeout wait) alone, so that `wfi` traps.
 /// Previous privilege (MPP) is 0, user; previous interrupt enable does not matter, since
 /// interrupts for machine mode are always enabled in user mode (privileged specification,
@@ -16,15 +18,13 @@ pub(crate) struct Context {
     pub(crate) pc: u32,
     /// `x1` to `x31` at their numbers; `x[0]` is not used.
     pub(crate) x: Registers,
-    /// `mcause` of the trap.
-    pub(crate) cause: u32,
-    /// `mtval` of the trap.
+    /// `mtval` of the trap, unless it is an `ecall`.
     pub(crate) value: u32,
+    /// What `ra` and `tp` are whenever foreign code starts.
+    return_stub: u32,
+    thread_pointer: u32,
     host_sp: u32,
     host_mstatus: u32,
-    host_mepc: u32,
-    host_mcause: u32,
-    host_mtval: u32,
     host_mtvec: u32,
     host_mscratch: u32,
 }
@@ -35,61 +35,78 @@ pub(crate) struct Context {
 pub(crate) struct Registers([u32; 32]);
 
 /// Numbers of the registers that the runtime looks at (RISC-V calling convention).
-pub(crate) const RA: usize = 1;
 pub(crate) const SP: usize = 2;
-pub(crate) const TP: usize = 4;
-pub(crate) const S1: usize = 9;
 pub(crate) const A0: usize = 10;
 pub(crate) const A1: usize = 11;
-pub(crate) const A7: usize = 17;
 
 impl Registers {
     /// The register with this number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, number: usize) -> u32 {
         self.0.get(number).copied().unwrap_or(0)
     }
+}
 
-    /// Sets a register; a number that none has changes nothing.
-    #[inline]
-    pub(crate) fn set(&mut self, number: usize, value: u32) {
-        if let Some(register) = self.0.get_mut(number) {
-            *register = value;
+impl Context {
+    /// A context for foreign code whose calls return to a stub.
+    pub(crate) fn new(return_stub: usize, thread_pointer: usize) -> Self {
+        Self {
+            return_stub: return_stub as u32,
+            thread_pointer: thread_pointer as u32,
+            ..Self::default()
         }
     }
 }
 
-/// How foreign code is entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// At a function's entry, or behind a stub's `ecall`: with few registers set.
-    Fresh,
-    /// Where an interrupt stopped it.
-    Whole,
+/// What the image's stubs put into `a7` before their `ecall` (`omniglot-build`,
+/// `flat/stubs.S`).
+pub(crate) mod request {
+    pub(crate) const RETURN: u32 = 0x6f00_0000;
+    pub(crate) const CALL_BACK: u32 = 0x6f00_1000;
+    pub(crate) const EXIT: u32 = 0x6f00_2000;
+    pub(crate) const ABORT: u32 = 0x6f00_3000;
+}
+
+/// What foreign code starts with, at a function's entry or behind a stub's `ecall`: every
+/// other register is 0, or the same for all calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) pc: u32,
+    pub(crate) sp: u32,
+    pub(crate) a0: u32,
+    pub(crate) a1: u32,
+    pub(crate) s1: u32,
 }
 
 #[cfg(target_arch = "riscv32")]
 mod enabled {
-    use super::{Context, FOREIGN_MSTATUS, Start, offset_of};
+    use super::{Context, FOREIGN_MSTATUS, Start, Trap, offset_of};
 
     core::arch::global_asm!(
         include_str!("gate.S"),
         FOREIGN_MSTATUS = const FOREIGN_MSTATUS,
+        REQUEST_RETURN = const super::request::RETURN,
         PC = const offset_of!(Context, pc),
         X = const offset_of!(Context, x),
-        CAUSE = const offset_of!(Context, cause),
         VALUE = const offset_of!(Context, value),
+        RETURN_STUB = const offset_of!(Context, return_stub),
+        THREAD_POINTER = const offset_of!(Context, thread_pointer),
         HOST_SP = const offset_of!(Context, host_sp),
         HOST_MSTATUS = const offset_of!(Context, host_mstatus),
-        HOST_MEPC = const offset_of!(Context, host_mepc),
-        HOST_MCAUSE = const offset_of!(Context, host_mcause),
-        HOST_MTVAL = const offset_of!(Context, host_mtval),
         HOST_MTVEC = const offset_of!(Context, host_mtvec),
         HOST_MSCRATCH = const offset_of!(Context, host_mscratch),
     );
 
     unsafe extern "C" {
-        fn omniglot_pmp_cross(context: *mut Context, whole: u32);
+        fn omniglot_pmp_enter(
+            a0: u32,
+            a1: u32,
+            context: *mut Context,
+            pc: u32,
+            sp: u32,
+            s1: u32,
+        ) -> u64;
+        fn omniglot_pmp_go_on(context: *mut Context) -> u64;
         fn omniglot_pmp_trap();
     }
 
@@ -97,11 +114,27 @@ mod enabled {
     ///
     /// # Safety
     /// Interrupts are off, and user mode can reach nothing but the domain (invariants 2, 3).
-    #[inline]
-    pub(crate) unsafe fn cross(context: &mut Context, start: Start) {
+    #[inline(always)]
+    pub(crate) unsafe fn enter(context: &mut Context, start: Start) -> Trap {
+        let Start { pc, sp, a0, a1, s1 } = start;
         // SAFETY: the caller's promise; the gate keeps the C calling convention and writes
         // nothing but the context and the stack below its own frame.
-        unsafe { omniglot_pmp_cross(context, u32::from(start == Start::Whole)) };
+        trap(unsafe { omniglot_pmp_enter(a0, a1, context, pc, sp, s1) })
+    }
+
+    /// As [`enter`], where an interrupt stopped it.
+    ///
+    /// # Safety
+    /// As [`enter`].
+    #[inline(always)]
+    pub(crate) unsafe fn go_on(context: &mut Context) -> Trap {
+        // SAFETY: as above.
+        trap(unsafe { omniglot_pmp_go_on(context) })
+    }
+
+    #[inline(always)]
+    const fn trap(words: u64) -> Trap {
+        Trap { cause: words as u32, request: (words >> 32) as u32 }
     }
 
     /// The address of the trap handler.
@@ -112,14 +145,23 @@ mod enabled {
 
 #[cfg(not(target_arch = "riscv32"))]
 mod enabled {
-    use super::{Context, FOREIGN_MSTATUS, Start, offset_of};
+    use super::{Context, FOREIGN_MSTATUS, Start, Trap, offset_of};
 
     /// There is no foreign code to run here: [`Pmp::start`](crate::Pmp::start) is an error.
     ///
     /// # Safety
     /// None needed.
-    pub(crate) unsafe fn cross(_: &mut Context, _: Start) {
+    pub(crate) unsafe fn enter(_: &mut Context, _: Start) -> Trap {
         const { assert!(offset_of!(Context, pc) == 0 && FOREIGN_MSTATUS != 0) }
+        Trap::NOT_RUN
+    }
+
+    /// As [`enter`].
+    ///
+    /// # Safety
+    /// None needed.
+    pub(crate) unsafe fn go_on(_: &mut Context) -> Trap {
+        Trap::NOT_RUN
     }
 
     pub(crate) fn handler() -> u32 {
@@ -127,4 +169,4 @@ mod enabled {
     }
 }
 
-pub(crate) use enabled::{cross, handler};
+pub(crate) use enabled::{enter, go_on, handler};

@@ -5,6 +5,7 @@
 //! initial values of variables. The header is checked before anything of it is used.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use omniglot_core::zerocopy::FromBytes;
 use omniglot_core::{Error, Result, Text};
 
 /// "OMNI" as the bytes come.
@@ -51,15 +52,9 @@ pub(crate) struct Image {
     pub(crate) callback_variable: usize,
     /// What trampolines call.
     pub(crate) call_back_stub: usize,
-    shims: Table,
-    trampolines: Table,
-}
-
-/// A table of addresses in the code.
-#[derive(Clone, Copy, Debug)]
-struct Table {
-    offset: usize,
-    len: usize,
+    /// Tables of addresses in the code.
+    shims: &'static [u32],
+    trampolines: &'static [u32],
 }
 
 fn refused(what: &str) -> Error {
@@ -112,31 +107,25 @@ impl Image {
     }
 
     /// The entry address of a shim.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shim(&self, index: u32) -> Option<usize> {
-        self.shims.get(self.code, index)
+        address(self.shims, index)
     }
 
     /// The address of a slot's trampoline.
     pub(crate) fn trampoline(&self, slot: u32) -> Option<usize> {
-        self.trampolines.get(self.code, slot)
+        address(self.trampolines, slot)
     }
 
     /// How many shims and callback slots there are.
     pub(crate) const fn counts(&self) -> (usize, usize) {
-        (self.shims.len, self.trampolines.len)
+        (self.shims.len(), self.trampolines.len())
     }
 }
 
-impl Table {
-    #[inline]
-    fn get(self, code: &[u8], index: u32) -> Option<usize> {
-        let index = index as usize;
-        if index >= self.len {
-            return None;
-        }
-        word(code.get(self.offset..)?, index)
-    }
+#[inline(always)]
+fn address(table: &[u32], index: u32) -> Option<usize> {
+    table.get(index as usize).map(|address| u32::from_le(*address) as usize)
 }
 
 /// The bytes, if they are an image from its first to its last.
@@ -152,6 +141,9 @@ fn whole(bytes: &'static [u8]) -> Result<&'static [u8]> {
     }
     if word(bytes, 3) != Some(bytes.len()) {
         return Err(refused("the image is cut off, or something was added"));
+    }
+    if !bytes.as_ptr().addr().is_multiple_of(align_of::<u32>()) {
+        return Err(refused("the image is not aligned to 4 bytes: embed it as the bindings do"));
     }
     let checked = bytes.get(CHECKED_FROM..).unwrap_or(&[]);
     if word(bytes, 2) != Some(checksum(checked) as usize) {
@@ -177,7 +169,7 @@ impl Header {
         let table = |address: usize, len: usize| {
             let offset = address.checked_sub(start)?;
             let end = offset.checked_add(len.checked_mul(4)?)?;
-            (end <= code_len).then_some(Table { offset, len })
+            <[u32]>::ref_from_bytes(code.get(offset..end)?).ok()
         };
         Some(Image {
             code,
@@ -203,6 +195,8 @@ impl Header {
 mod tests {
     extern crate std;
     use std::vec::Vec;
+
+    use omniglot_core::zerocopy::IntoBytes;
 
     use super::{CHECKED_FROM, Error, HEADER, Image, checksum};
 
@@ -250,7 +244,21 @@ mod tests {
     }
 
     fn read(bytes: Vec<u8>) -> Result<Image, Error> {
-        Image::new(bytes.leak())
+        let words = std::vec![0_u32; bytes.len().div_ceil(4)].leak();
+        let (aligned, _) = words.as_mut_bytes().split_at_mut(bytes.len());
+        aligned.copy_from_slice(&bytes);
+        Image::new(aligned)
+    }
+
+    #[test]
+    fn misaligned_images_are_refused() {
+        let mut bytes = std::vec![0];
+        bytes.extend(image(&[]));
+        let words = std::vec![0_u32; bytes.len().div_ceil(4)].leak();
+        let (aligned, _) = words.as_mut_bytes().split_at_mut(bytes.len());
+        aligned.copy_from_slice(&bytes);
+        let Err(Error::Load(text)) = Image::new(&aligned[1..]) else { panic!("it was taken") };
+        assert!(text.as_str().contains("aligned"), "{text}");
     }
 
     #[test]

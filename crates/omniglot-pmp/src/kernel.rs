@@ -15,6 +15,8 @@
 /// - The entries [`FIRST_ENTRY`](Self::FIRST_ENTRY) and the two behind it are not
 ///   locked. Others that are locked keep their values from [`Pmp::start`](crate::Pmp::start)
 ///   on.
+/// - Where [`EXCLUSIVE`](Self::EXCLUSIVE) is true, what it says is.
+/// - All harts that a domain runs on have the same PMP granularity.
 /// - No device copies to or from a domain's region by itself (DMA): data goes through
 ///   buffers of the kernel's own.
 /// - A region is used by one hart at a time, and a hart that goes on where another was
@@ -28,7 +30,8 @@ pub unsafe trait Kernel: Send + 'static {
     /// The first of three neighbouring entries that are used while foreign code runs.
     ///
     /// What they, and all entries that are not locked, hold is put back whenever foreign
-    /// code stops, so they may be in use for something else, such as processes.
+    /// code stops, so they may be in use for something else, such as processes (unless
+    /// the kernel says that it has [none](Self::EXCLUSIVE)).
     const FIRST_ENTRY: usize;
     /// Whether machine-mode lockdown (Smepmp, `mseccfg.MML`) is on.
     ///
@@ -36,6 +39,15 @@ pub unsafe trait Kernel: Send + 'static {
     /// for user mode. Then machine mode can reach a domain's region only while the domain's
     /// own entries are off, and through a locked entry that lets it read and write there.
     const LOCKDOWN: bool = false;
+    /// Whether foreign code is all that ever runs in user mode: the kernel has no processes,
+    /// and nothing in supervisor mode either.
+    ///
+    /// Then what confines a domain may stay as it is between calls, which makes calls cheaper:
+    /// the entries hold the last domain's values (and are checked by each call), and
+    /// `mcounteren`, `medeleg`, `mideleg` and `satp`, which are 0 from
+    /// [`Pmp::start`](crate::Pmp::start) on, are nobody else's to write. In lockdown, where
+    /// the domain's entries would shut machine mode out, only the latter.
+    const EXCLUSIVE: bool = false;
     /// How fast [`now`](Self::now) counts.
     const TICKS_PER_SECOND: u64;
 

@@ -11,9 +11,13 @@ use crate::gate;
 pub(crate) struct Machine {
     /// Supervisor mode: traps can be delegated to it, and it can translate addresses.
     supervisor: bool,
+    /// Interrupts that it depends on `mideleg` who gets. Those of a hypervisor are always
+    /// delegated (privileged specification, section 8.4.2), and do not come with it off.
+    delegable: u32,
 }
 
-/// What the kernel had in the registers that foreign code must not see so.
+/// What the kernel had in the registers that foreign code must not see so. Most kernels have
+/// nothing there: then nothing needs writing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept {
     counters: u32,
@@ -23,8 +27,9 @@ pub(crate) struct Kept {
 }
 
 impl Machine {
-    /// Looks at the hart, and tries whether it takes what the gate writes.
-    pub(crate) fn new() -> Result<Self> {
+    /// Looks at the hart, and tries whether it takes what the gate writes. If user mode is
+    /// foreign code's alone, whatever depends on this machine is closed for good.
+    pub(crate) fn new(exclusive: bool) -> Result<Self> {
         let has = |misa: u32, letter: u8| misa & 1 << (letter - b'A') != 0;
         // SAFETY: every hart has misa; reading it has no effect.
         let misa = unsafe { csr::read::<MISA>() };
@@ -36,7 +41,14 @@ impl Machine {
             });
         }
         Self::try_out()?;
-        Ok(Self { supervisor: has(misa, b'S') })
+        let mut machine = Self { supervisor: has(misa, b'S'), delegable: u32::MAX };
+        let _interrupts = csr::InterruptsOff::new();
+        let kept = machine.swap(Kept::NOTHING);
+        machine.delegable = !machine.swap(kept).interrupts;
+        if exclusive {
+            machine.swap(Kept::NOTHING);
+        }
+        Ok(machine)
     }
 
     /// Whether the trap vector and the status that the gate writes stay as written.
@@ -60,35 +72,57 @@ impl Machine {
         })
     }
 
-    /// Takes counters, delegation and translation from user mode. Interrupts are off.
+    /// Takes counters, delegation and translation from user mode; what there was to take.
+    /// Interrupts are off.
     #[inline(always)]
-    pub(crate) fn close_up(self) -> Kept {
-        // SAFETY: harts with user mode have it; 0 allows user mode no counter.
-        let counters = unsafe { csr::swap::<MCOUNTEREN>(0) };
-        let (mut exceptions, mut interrupts, mut translation) = (0, 0, 0);
-        if self.supervisor {
-            // SAFETY: harts with supervisor mode have it; 0 sends every trap to machine mode.
-            exceptions = unsafe { csr::swap::<MEDELEG>(0) };
-            // SAFETY: as above.
-            interrupts = unsafe { csr::swap::<MIDELEG>(0) };
-            // SAFETY: as above; addresses of user mode are physical ones.
-            translation = unsafe { csr::swap::<SATP>(0) };
-        }
-        Kept { counters, exceptions, interrupts, translation }
+    pub(crate) fn close_up(self) -> Option<Kept> {
+        if self.is_open() { Some(self.swap(Kept::NOTHING)) } else { None }
     }
 
     /// Gives back what [`close_up`](Self::close_up) took.
     #[inline(always)]
-    pub(crate) fn put_back(self, kept: Kept) {
-        // SAFETY: the kernel's own value.
-        unsafe { csr::swap::<MCOUNTEREN>(kept.counters) };
-        if self.supervisor {
-            // SAFETY: the kernel's own value.
-            unsafe { csr::swap::<MEDELEG>(kept.exceptions) };
-            // SAFETY: the kernel's own value.
-            unsafe { csr::swap::<MIDELEG>(kept.interrupts) };
-            // SAFETY: the kernel's own value.
-            unsafe { csr::swap::<SATP>(kept.translation) };
+    pub(crate) fn put_back(self, kept: Option<Kept>) {
+        if let Some(kept) = kept {
+            self.swap(kept);
         }
     }
+
+    /// Whether anything is open to user mode.
+    #[inline(always)]
+    fn is_open(self) -> bool {
+        // SAFETY: harts with user mode have it; reading it has no effect.
+        let mut open = unsafe { csr::read::<MCOUNTEREN>() };
+        if self.supervisor {
+            // SAFETY: harts with supervisor mode have it; reading it has no effect.
+            open |= unsafe { csr::read::<MEDELEG>() };
+            // SAFETY: as above.
+            open |= unsafe { csr::read::<MIDELEG>() } & self.delegable;
+            // SAFETY: as above.
+            open |= unsafe { csr::read::<SATP>() };
+        }
+        open != 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn swap(self, new: Kept) -> Kept {
+        let mut old = Kept::NOTHING;
+        // SAFETY: harts with user mode have it; 0 allows user mode no counter, and any other
+        // value is the kernel's own.
+        old.counters = unsafe { csr::swap::<MCOUNTEREN>(new.counters) };
+        if self.supervisor {
+            // SAFETY: harts with supervisor mode have it; 0 sends every trap to machine mode,
+            // and any other value is the kernel's own.
+            old.exceptions = unsafe { csr::swap::<MEDELEG>(new.exceptions) };
+            // SAFETY: as above.
+            old.interrupts = unsafe { csr::swap::<MIDELEG>(new.interrupts) };
+            // SAFETY: as above; with 0, addresses of user mode are physical ones.
+            old.translation = unsafe { csr::swap::<SATP>(new.translation) };
+        }
+        old
+    }
+}
+
+impl Kept {
+    const NOTHING: Self = Self { counters: 0, exceptions: 0, interrupts: 0, translation: 0 };
 }

@@ -43,6 +43,22 @@ pub(crate) struct Protection {
     settings: [u32; REGISTERS],
 }
 
+/// Does something with each of the hart's registers of settings, in straight code whatever the
+/// compiler optimises for: a register's number is part of an instruction.
+macro_rules! each_register {
+    ($kernel:ident; |$register:ident| $body:expr) => {{
+        each_register!(@ $kernel, $register, $body; 0 1 2 3);
+    }};
+    (@ $kernel:ident, $register:ident, $body:expr; $($number:literal)*) => {
+        $({
+            const $register: usize = $number;
+            if $register * PER_REGISTER < $kernel::ENTRIES {
+                $body;
+            }
+        })*
+    };
+}
+
 impl Protection {
     /// Works out what the registers are to hold while foreign code runs, and tries it.
     pub(crate) fn new<K: Kernel>(start: usize, code_end: usize, end: usize) -> Result<Self> {
@@ -67,7 +83,7 @@ impl Protection {
     fn try_out<K: Kernel>(&self) -> Result<()> {
         let interrupts = crate::csr::InterruptsOff::new();
         let before = self.open::<K>();
-        let holds = self.holds::<K>();
+        let holds = self.holds::<K>() && self.holds_addresses::<K>();
         before.put_back::<K>();
         drop(interrupts);
         if holds {
@@ -103,29 +119,31 @@ impl Protection {
         swap_address(K::FIRST_ENTRY + 2, three);
     }
 
-    /// Whether the registers hold exactly these values.
+    /// Whether the settings are in force.
+    ///
+    /// Then the addresses are, too: the hart took just these once
+    /// ([`try_out`](Self::try_out)), and what could have kept it from it since is a lock, on
+    /// one of the entries or on a range (TOR) that begins where they end. Locks are settings.
     #[inline(always)]
     pub(crate) fn holds<K: Kernel>(&self) -> bool {
+        let mut differing = 0;
+        each_register!(K; |REGISTER| differing |= read_settings(REGISTER) ^ self.settings[REGISTER]);
+        differing == 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn holds_addresses<K: Kernel>(&self) -> bool {
         let [one, two, three] = self.addresses;
         let mut differing = read_address(K::FIRST_ENTRY) ^ one;
         differing |= read_address(K::FIRST_ENTRY + 1) ^ two;
         differing |= read_address(K::FIRST_ENTRY + 2) ^ three;
-        for (register, wanted) in self.settings.iter().enumerate() {
-            if register * PER_REGISTER < K::ENTRIES {
-                differing |= read_settings(register) ^ wanted;
-            }
-        }
         differing == 0
     }
 
     #[inline(always)]
     fn swap_settings<K: Kernel>(&self) -> [u32; REGISTERS] {
         let mut before = [0; REGISTERS];
-        for (register, (before, value)) in before.iter_mut().zip(self.settings).enumerate() {
-            if register * PER_REGISTER < K::ENTRIES {
-                *before = swap_settings(register, value);
-            }
-        }
+        each_register!(K; |REGISTER| before[REGISTER] = swap_settings(REGISTER, self.settings[REGISTER]));
         before
     }
 }
@@ -133,11 +151,7 @@ impl Protection {
 /// What the settings are now.
 fn current<K: Kernel>() -> [u32; REGISTERS] {
     let mut settings = [0; REGISTERS];
-    for (register, settings) in settings.iter_mut().enumerate() {
-        if register * PER_REGISTER < K::ENTRIES {
-            *settings = read_settings(register);
-        }
-    }
+    each_register!(K; |REGISTER| settings[REGISTER] = read_settings(REGISTER));
     settings
 }
 

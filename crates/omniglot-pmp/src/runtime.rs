@@ -1,5 +1,6 @@
 //! The runtime: a domain's state, and the calls in progress.
 
+use core::cmp::Ordering;
 use core::fmt;
 use core::time::Duration;
 
@@ -10,22 +11,13 @@ use omniglot_core::{
 use omniglot_core::{Event, Runtime};
 
 use crate::csr::{self, InterruptsOff};
-use crate::gate::{self, A0, A1, A7, Context, RA, S1, SP, Start, TP};
+use crate::gate::{self, A0, A1, Context, SP, Start, request};
 use crate::image::Image;
 use crate::machine::Machine;
 use crate::protection::Protection;
 use crate::timer::Timer;
-use crate::trap::{Trap, call_fault, fault};
+use crate::trap::{Kind, Trap, call_fault, fault};
 use crate::{After, ForeignRegion, Kernel};
-
-/// What the image's stubs put into `a7` before their `ecall` (`omniglot-build`,
-/// `image/stubs.S`).
-mod request {
-    pub(super) const RETURN: u32 = 0x6f00_0000;
-    pub(super) const CALL_BACK: u32 = 0x6f00_1000;
-    pub(super) const EXIT: u32 = 0x6f00_2000;
-    pub(super) const ABORT: u32 = 0x6f00_3000;
-}
 
 /// How many bytes an uncompressed instruction has, such as `ecall`.
 const ECALL_SIZE: u32 = 4;
@@ -42,15 +34,13 @@ pub struct Pmp<K: Kernel> {
     context: Context,
     calls: Calls,
     timer: Timer,
-    health: Health,
+    stage: Stage,
 }
 
-/// Calls in progress: each one but the innermost waits in a callback.
+/// Calls that wait in callbacks. One that runs has their number as its level.
 #[derive(Debug)]
 struct Calls {
     open: u32,
-    /// Whether the innermost one waits in a callback, too.
-    in_callback: bool,
     /// Where each one waits.
     waiting: [Waiting; MAX_DEPTH as usize],
 }
@@ -62,10 +52,14 @@ struct Waiting {
     sp: u32,
 }
 
-/// Whether foreign code may still run.
+/// Whether foreign code may run.
 #[derive(Clone, Copy, Debug)]
-enum Health {
-    Good,
+enum Stage {
+    /// No call is in progress, or all of them wait in callbacks.
+    Ready,
+    /// A call is in progress that does not: the kernel is serving an interrupt.
+    Interrupted,
+    /// Never again, unless after a reset.
     Poisoned(Cause),
 }
 
@@ -75,16 +69,34 @@ pub struct InterruptHandle(());
 
 impl Calls {
     const fn new() -> Self {
-        Self {
-            open: 0,
-            in_callback: false,
-            waiting: [Waiting { pc: 0, sp: 0 }; MAX_DEPTH as usize],
-        }
+        Self { open: 0, waiting: [Waiting { pc: 0, sp: 0 }; MAX_DEPTH as usize] }
+    }
+
+    /// Where the stack of a nested call starts: below what the innermost one has there.
+    #[cold]
+    fn stack(&self) -> u32 {
+        const ALIGN: u32 = 16;
+        self.innermost().map_or(0, |waiting| waiting.sp & !(ALIGN - 1))
     }
 
     /// Where the innermost call waits.
-    fn innermost(&mut self) -> Option<&mut Waiting> {
-        self.waiting.get_mut(self.open.checked_sub(1)? as usize)
+    fn innermost(&self) -> Option<Waiting> {
+        self.waiting.get(self.open.checked_sub(1)? as usize).copied()
+    }
+
+    /// Has the call that ran wait; whether there is a place for it.
+    fn push(&mut self, waiting: Waiting) -> bool {
+        let Some(place) = self.waiting.get_mut(self.open as usize) else { return false };
+        *place = waiting;
+        self.open += 1;
+        true
+    }
+
+    /// Has the innermost call that waits run.
+    fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.innermost()?;
+        self.open -= 1;
+        Some(waiting)
     }
 }
 
@@ -94,7 +106,7 @@ impl<K: Kernel> fmt::Debug for Pmp<K> {
             .field("library", &self.library)
             .field("region", &self.region)
             .field("open", &self.calls.open)
-            .field("health", &self.health)
+            .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
 }
@@ -120,15 +132,15 @@ impl<K: Kernel> Pmp<K> {
         let mut pmp = Self {
             window: region.window(image.start, image.end - image.start)?,
             protection: Protection::new::<K>(image.start, image.ram, image.end)?,
-            machine: Machine::new()?,
+            machine: Machine::new(K::EXCLUSIVE)?,
             kernel,
             region,
             image,
             library: description.name,
-            context: Context::default(),
+            context: Context::new(image.return_stub, image.thread_pointer),
             calls: Calls::new(),
             timer: Timer::new(),
-            health: Health::Good,
+            stage: Stage::Ready,
         };
         pmp.load()?;
         Ok(pmp)
@@ -158,58 +170,77 @@ impl<K: Kernel> Pmp<K> {
         csr::fence_i();
         match self.enter(image.initialise, 0)? {
             Event::Returned => Ok(()),
-            Event::Callback { .. } => Err(self.fail(Error::Protocol("a callback while it starts"))),
+            Event::Callback { .. } => {
+                self.fail(Error::Protocol("a callback while it starts")).map(|_: Event| ())
+            }
         }
     }
 
-    /// Checks that foreign code may run.
-    #[inline]
-    fn check(&self) -> Result<()> {
-        match self.health {
-            Health::Good => Ok(()),
-            Health::Poisoned(by) => Err(Error::Poisoned { by }),
+    /// Why foreign code may not run.
+    #[cold]
+    fn refused(&self) -> Error {
+        match self.stage {
+            Stage::Poisoned(by) => Error::Poisoned { by },
+            Stage::Ready | Stage::Interrupted => {
+                Error::Protocol("a call while foreign code runs, or an answer to no callback")
+            }
         }
     }
 
-    /// Prepares the context for a function's entry.
-    fn prepare(&mut self, entry: usize, arguments: usize) {
-        const ALIGN: u32 = 16;
-        let below = match self.calls.innermost() {
-            Some(waiting) => waiting.sp & !(ALIGN - 1),
-            None => self.image.stack_top as u32,
-        };
-        self.set(entry as u32, below, arguments as u32, 0);
-        self.context.x.set(RA, self.image.return_stub as u32);
-        self.context.x.set(S1, self.calls.open);
+    /// Runs foreign code up to its next trap; the words of [`Start`] by themselves, or they
+    /// would be put into memory for calls without a limit, too.
+    #[inline(never)]
+    fn start_in_time(&mut self, pc: u32, sp: u32, a0: u32, a1: u32, s1: u32) -> Trap {
+        self.cross_in_time(Some(Start { pc, sp, a0, a1, s1 }))
     }
 
-    /// Prepares the context for a fresh start there.
-    fn set(&mut self, pc: u32, sp: u32, a0: u32, a1: u32) {
-        let context = &mut self.context;
-        context.pc = pc;
-        context.x.set(RA, 0);
-        context.x.set(SP, sp);
-        context.x.set(TP, self.image.thread_pointer as u32);
-        context.x.set(S1, 0);
-        context.x.set(A0, a0);
-        context.x.set(A1, a1);
+    #[inline(always)]
+    fn start_now(&mut self, start: Start) -> Trap {
+        let _off = InterruptsOff::new();
+        self.cross(Some(start))
     }
 
-    /// Runs foreign code until it returns or calls back; serves interrupts meanwhile.
-    fn run(&mut self) -> Result<Event> {
-        let mut start = Start::Fresh;
+    /// What foreign code means by a trap, after interrupts if need be.
+    #[inline(always)]
+    fn outcome(&mut self, trap: Trap) -> Result<Event> {
+        if trap.is_call(request::RETURN) && self.context.x.get(A0) == self.calls.open {
+            return Ok(Event::Returned);
+        }
+        self.go_on(trap)
+    }
+
+    /// Draws the consequences of a trap that is no return.
+    #[cold]
+    #[inline(never)]
+    fn go_on(&mut self, trap: Trap) -> Result<Event> {
+        match self.until_event(trap) {
+            Ok(event) => Ok(event),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn until_event(&mut self, mut trap: Trap) -> Result<Event> {
         loop {
-            self.cross_in_time(start)?;
-            match Trap::new(self.context.cause) {
-                Trap::Call => return self.requested(),
-                Trap::Interrupt(number) => match self.kernel.interrupt(number) {
-                    After::Continue => start = Start::Whole,
-                    After::Stop => return Err(Error::Interrupted),
-                },
-                Trap::Exception(code) => {
+            match trap.kind() {
+                Kind::Call(request) => return self.requested(request),
+                Kind::Interrupt(number) => self.serve(number)?,
+                Kind::Exception(code) => {
                     return Err(fault(code, &self.context, &self.image, self.library));
                 }
+                Kind::NotRun => return Err(self.not_run()),
             }
+            trap = self.cross_in_time(None);
+        }
+    }
+
+    /// Has the kernel serve an interrupt.
+    fn serve(&mut self, number: u32) -> Result<()> {
+        self.stage = Stage::Interrupted;
+        let after = self.kernel.interrupt(number);
+        self.stage = Stage::Ready;
+        match after {
+            After::Continue => Ok(()),
+            After::Stop => Err(Error::Interrupted),
         }
     }
 
@@ -217,54 +248,96 @@ impl<K: Kernel> Pmp<K> {
     ///
     /// Interrupts are off from before the timer is set until foreign code runs, so that no
     /// handler that makes calls of its own comes between and sets the timer otherwise.
-    #[inline]
-    fn cross_in_time(&mut self, start: Start) -> Result<()> {
+    fn cross_in_time(&mut self, start: Option<Start>) -> Trap {
         let _off = InterruptsOff::new();
-        let began = if self.timer.is_limited() { Some(self.begin_stretch()?) } else { None };
-        let crossed = self.cross(start);
-        if let Some(began) = began {
-            self.end_stretch(began);
-        }
-        crossed
+        let Some(began) = self.begin_stretch() else { return Trap::NOT_RUN };
+        let trap = self.cross(start);
+        self.end_stretch(began);
+        trap
     }
 
     /// Has the kernel interrupt foreign code when its time is up; when it starts.
-    fn begin_stretch(&mut self) -> Result<u64> {
+    fn begin_stretch(&mut self) -> Option<u64> {
+        if !self.timer.is_limited() {
+            return Some(0);
+        }
         let now = self.kernel.now();
-        let deadline = self.timer.deadline(now)?;
+        let deadline = self.timer.deadline(now).ok()?;
         self.kernel.wake_at(Some(deadline));
-        Ok(now)
+        Some(now)
     }
 
     fn end_stretch(&mut self, began: u64) {
-        self.timer.used(self.kernel.now().saturating_sub(began));
-        self.kernel.wake_at(None);
+        if self.timer.is_limited() {
+            self.timer.used(self.kernel.now().saturating_sub(began));
+            self.kernel.wake_at(None);
+        }
     }
 
-    /// Runs foreign code up to its next trap. Interrupts are off.
-    #[allow(unsafe_code)]
-    #[inline]
-    fn cross(&mut self, start: Start) -> Result<()> {
-        let kept = self.machine.close_up();
+    /// Runs foreign code up to its next trap, if it can be confined: at a start, or where an
+    /// interrupt stopped it. Interrupts are off.
+    #[inline(always)]
+    fn cross(&mut self, start: Option<Start>) -> Trap {
+        if !Self::STAYS {
+            return self.cross_confined(start);
+        }
+        if self.protection.holds_addresses::<K>() && self.protection.holds::<K>() {
+            return self.pass_gate(start);
+        }
+        match start {
+            Some(Start { pc, sp, a0, a1, s1 }) => self.cross_elsewhere(pc, sp, a0, a1, s1),
+            None => self.cross_confined(None),
+        }
+    }
+
+    /// Whether a domain's entries may stay in force.
+    const STAYS: bool = K::EXCLUSIVE && !K::LOCKDOWN;
+
+    /// The same where another domain was before.
+    #[cold]
+    #[inline(never)]
+    fn cross_elsewhere(&mut self, pc: u32, sp: u32, a0: u32, a1: u32, s1: u32) -> Trap {
+        self.cross_confined(Some(Start { pc, sp, a0, a1, s1 }))
+    }
+
+    #[inline(always)]
+    fn cross_confined(&mut self, start: Option<Start>) -> Trap {
+        let kept = if K::EXCLUSIVE { None } else { self.machine.close_up() };
         let before = self.protection.open::<K>();
         let confined = self.protection.holds::<K>();
-        if confined {
+        let trap = if confined { self.pass_gate(start) } else { Trap::NOT_RUN };
+        if !Self::STAYS {
+            before.put_back::<K>();
+        }
+        self.machine.put_back(kept);
+        trap
+    }
+
+    /// Through the gate and back. Interrupts are off, and the PMP entries were read back.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    fn pass_gate(&mut self, start: Option<Start>) -> Trap {
+        match start {
             // SAFETY: interrupts are off; the PMP entries, read back, allow user mode this
             // domain and nothing else, and it has no other rights (invariants 2, 3).
-            unsafe { gate::cross(&mut self.context, start) };
+            Some(start) => unsafe { gate::enter(&mut self.context, start) },
+            // SAFETY: as above.
+            None => unsafe { gate::go_on(&mut self.context) },
         }
-        before.put_back::<K>();
-        self.machine.put_back(kept);
-        if confined { Ok(()) } else { Err(changed()) }
+    }
+
+    /// Why foreign code did not run.
+    fn not_run(&self) -> Error {
+        let late = self.timer.is_limited().then(|| self.timer.deadline(0).err());
+        late.flatten().unwrap_or(CHANGED)
     }
 
     /// Does what an `ecall` asks for.
-    fn requested(&mut self) -> Result<Event> {
-        let registers = &self.context.x;
-        let (a0, a1) = (registers.get(A0), registers.get(A1));
-        match registers.get(A7) {
+    fn requested(&mut self, request: u32) -> Result<Event> {
+        let a0 = self.context.x.get(A0);
+        match request {
             request::RETURN => self.returned(a0),
-            request::CALL_BACK => self.called_back(a0, a1),
+            request::CALL_BACK => self.called_back(a0),
             request::EXIT => Err(Error::Exited { status: Some(a0.cast_signed()) }),
             request::ABORT => Err(self.call_fault(FaultKind::Abort)),
             _ => Err(self.call_fault(FaultKind::EnvironmentCall)),
@@ -275,51 +348,45 @@ impl<K: Kernel> Pmp<K> {
         call_fault(kind, &self.context, &self.image, self.library)
     }
 
-    /// The call of this level returned, as the stub says.
+    /// The call of this level returned, as the stub says: after interrupts, or wrongly.
     fn returned(&mut self, level: u32) -> Result<Event> {
-        let innermost = self.calls.open.wrapping_sub(1);
-        if level != innermost {
-            let outer = level < innermost;
-            let forged = Error::Protocol("a return from a call that is not in progress");
-            return Err(if outer { Error::NonLocalExit } else { forged });
+        match level.cmp(&self.calls.open) {
+            Ordering::Equal => Ok(Event::Returned),
+            Ordering::Less => Err(Error::NonLocalExit),
+            Ordering::Greater => {
+                Err(Error::Protocol("a return from a call that is not in progress"))
+            }
         }
-        self.calls.open = innermost;
-        self.calls.in_callback = innermost > 0;
-        Ok(Event::Returned)
     }
 
-    fn called_back(&mut self, slot: u32, arguments: u32) -> Result<Event> {
+    fn called_back(&mut self, slot: u32) -> Result<Event> {
         let pc = self.context.pc.wrapping_add(ECALL_SIZE);
         let sp = self.context.x.get(SP);
-        let no_call = Error::Protocol("a callback without a call");
-        *self.calls.innermost().ok_or(no_call)? = Waiting { pc, sp };
-        self.calls.in_callback = true;
-        Ok(Event::Callback { slot, arguments: arguments as usize })
+        if !self.calls.push(Waiting { pc, sp }) {
+            return Err(Error::TooDeep { limit: MAX_DEPTH });
+        }
+        let arguments = self.context.x.get(A1) as usize;
+        Ok(Event::Callback { slot, arguments })
     }
 
     /// Draws the consequences of an error in the midst of a call.
     #[cold]
-    fn fail(&mut self, error: Error) -> Error {
+    #[inline(never)]
+    fn fail(&mut self, error: Error) -> Result<Event> {
         let cause = match error {
-            Error::NonLocalExit => Some(Cause::NonLocalExit),
-            // The entries were changed under us: nothing of the domain can run again.
-            Error::Unsupported { .. } => Some(Cause::Protocol),
-            _ => error.poisons(),
+            Error::NonLocalExit => Cause::NonLocalExit,
+            _ => error.poisons().unwrap_or(Cause::Protocol),
         };
-        if let Some(cause) = cause {
-            self.abandon(cause);
-        }
-        error
+        self.abandon(cause);
+        Err(error)
     }
 }
 
-#[cold]
-fn changed() -> Error {
-    Error::Unsupported {
-        what: "PMP entries that hold what is written: some were locked since the domain started",
-        remedy: "lock entries before the first domain starts",
-    }
-}
+/// The entries were changed under us: nothing of the domain can run again.
+const CHANGED: Error = Error::Unsupported {
+    what: "PMP entries that hold what is written: some were locked since the domain started",
+    remedy: "lock entries before the first domain starts",
+};
 
 // SAFETY: the window is the region's, which the runtime keeps (invariant 1). Foreign code
 // runs in user mode only, inside `cross`, with the region's code and RAM as all that it
@@ -360,44 +427,42 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         self.image.trampoline(slot)
     }
 
+    #[inline]
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        self.check()?;
-        if self.calls.open > 0 && !self.calls.in_callback {
-            return Err(Error::Protocol("a call while foreign code runs"));
+        if !matches!(self.stage, Stage::Ready) {
+            return Err(self.refused());
         }
-        if self.calls.open >= MAX_DEPTH {
-            return Err(Error::TooDeep { limit: MAX_DEPTH });
-        }
-        self.prepare(entry, arguments);
-        if self.calls.open == 0 {
-            self.timer.begin();
-        }
-        self.calls.open += 1;
-        self.calls.in_callback = false;
-        self.run().map_err(|error| self.fail(error))
+        let level = self.calls.open;
+        let sp = if level == 0 { self.image.stack_top as u32 } else { self.calls.stack() };
+        let (pc, a0) = (entry as u32, arguments as u32);
+        let trap = if self.timer.is_limited() {
+            if level == 0 {
+                self.timer.begin();
+            }
+            self.start_in_time(pc, sp, a0, 0, level)
+        } else {
+            self.start_now(Start { pc, sp, a0, a1: 0, s1: level })
+        };
+        self.outcome(trap)
     }
 
     fn resume(&mut self, reply: Reply) -> Result<Event> {
-        self.check()?;
-        if !self.calls.in_callback {
-            return Err(Error::Protocol("an answer to no callback"));
-        }
-        self.calls.in_callback = false;
-        let waiting = self.calls.innermost().copied().unwrap_or_default();
-        let (entry, arguments) = match reply {
-            Reply::Return => (0, 0),
-            Reply::Raise { entry, arguments } => (entry, arguments),
+        let (Stage::Ready, Some(Waiting { pc, sp })) = (self.stage, self.calls.pop()) else {
+            return Err(self.refused());
         };
-        self.set(waiting.pc, waiting.sp, entry as u32, arguments as u32);
-        self.run().map_err(|error| self.fail(error))
+        let (a0, a1) = match reply {
+            Reply::Return => (0, 0),
+            Reply::Raise { entry, arguments } => (entry as u32, arguments as u32),
+        };
+        let trap = self.start_in_time(pc, sp, a0, a1, 0);
+        self.outcome(trap)
     }
 
     fn abandon(&mut self, cause: Cause) {
-        if matches!(self.health, Health::Good) {
-            self.health = Health::Poisoned(cause);
+        if !matches!(self.stage, Stage::Poisoned(_)) {
+            self.stage = Stage::Poisoned(cause);
         }
         self.calls.open = 0;
-        self.calls.in_callback = false;
     }
 
     fn isolation(&self) -> IsolationKind {
@@ -412,7 +477,7 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
     /// kept: registers of calls that were open are forgotten, and the gate gives none on.
     fn reset(&mut self) -> Result<()> {
         self.calls = Calls::new();
-        self.health = Health::Good;
+        self.stage = Stage::Ready;
         self.load().inspect_err(|_| self.abandon(Cause::Reset))
     }
 

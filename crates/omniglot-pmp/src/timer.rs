@@ -8,6 +8,8 @@ use omniglot_core::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Timer {
     limit: Option<Duration>,
+    /// Whether there is one, which each call asks.
+    limited: bool,
     ticks: u64,
     left: u64,
 }
@@ -15,12 +17,13 @@ pub(crate) struct Timer {
 impl Timer {
     /// No limit.
     pub(crate) const fn new() -> Self {
-        Self { limit: None, ticks: 0, left: 0 }
+        Self { limit: None, limited: false, ticks: 0, left: 0 }
     }
 
     /// Limits calls from the next outermost one on; a limit that is lifted is lifted now.
     pub(crate) fn set(&mut self, limit: Option<Duration>, ticks_per_second: u64) {
         self.limit = limit;
+        self.limited = limit.is_some();
         self.ticks = limit.map_or(0, |limit| ticks(limit, ticks_per_second));
         self.left = self.ticks;
     }
@@ -30,8 +33,9 @@ impl Timer {
         self.left = self.ticks;
     }
 
+    #[inline(always)]
     pub(crate) const fn is_limited(&self) -> bool {
-        self.limit.is_some()
+        self.limited
     }
 
     /// When foreign code that starts now has used its time up.

@@ -12,32 +12,54 @@ const INTERRUPT: u32 = 1 << 31;
 /// `mcause` of an `ecall` from user mode.
 const ECALL: u32 = 8;
 
+/// What the gate says of a trap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trap {
+    /// `mcause` (privileged specification, table 3.6).
+    pub(crate) cause: u32,
+    /// Foreign code's `a7`, which says what an `ecall` is for.
+    pub(crate) request: u32,
+}
+
 /// Why foreign code stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trap {
+pub(crate) enum Kind {
     /// It asks for something.
-    Call,
+    Call(u32),
     /// An interrupt, with its number, that is not its doing.
     Interrupt(u32),
     /// A fault, with its number.
     Exception(u32),
+    /// It did not run.
+    NotRun,
 }
 
 impl Trap {
-    /// Reads `mcause` (privileged specification, table 3.6).
-    #[inline]
-    pub(crate) const fn new(cause: u32) -> Self {
+    /// No trap: foreign code did not run. No `mcause` has all bits set.
+    pub(crate) const NOT_RUN: Self = Self { cause: u32::MAX, request: 0 };
+
+    /// Whether foreign code asks for just this.
+    #[inline(always)]
+    pub(crate) const fn is_call(self, request: u32) -> bool {
+        self.cause == ECALL && self.request == request
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        let Self { cause, request } = self;
         if cause == ECALL {
-            Self::Call
+            Kind::Call(request)
+        } else if cause == Self::NOT_RUN.cause {
+            Kind::NotRun
         } else if cause & INTERRUPT != 0 {
-            Self::Interrupt(cause & !INTERRUPT)
+            Kind::Interrupt(cause & !INTERRUPT)
         } else {
-            Self::Exception(cause)
+            Kind::Exception(cause)
         }
     }
 }
 
 /// The error for an exception.
+#[cold]
 pub(crate) fn fault(code: u32, context: &Context, image: &Image, library: &str) -> Error {
     let (pc, value) = (context.pc as usize, context.value as usize);
     let (kind, address) = match code {
@@ -54,6 +76,7 @@ pub(crate) fn fault(code: u32, context: &Context, image: &Image, library: &str) 
 }
 
 /// The error for what foreign code did by calling the environment.
+#[cold]
 pub(crate) fn call_fault(
     kind: FaultKind,
     context: &Context,
@@ -87,12 +110,14 @@ fn place(pc: usize, image: &Image, library: &str) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use super::Trap;
+    use super::{Kind, Trap};
 
     #[test]
     fn causes_are_told_apart() {
-        assert_eq!(Trap::new(8), Trap::Call);
-        assert_eq!(Trap::new(7), Trap::Exception(7));
-        assert_eq!(Trap::new(0x8000_0007), Trap::Interrupt(7));
+        let kind = |cause| Trap { cause, request: 5 }.kind();
+        assert_eq!(kind(8), Kind::Call(5));
+        assert_eq!(kind(7), Kind::Exception(7));
+        assert_eq!(kind(0x8000_0007), Kind::Interrupt(7));
+        assert_eq!(Trap::NOT_RUN.kind(), Kind::NotRun);
     }
 }

@@ -102,6 +102,7 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-guest", "omniglot-in-process"]),
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
+            Inside { package: "omniglot-conformance", target: "escapes", files: &[] },
             Inside { package: "omniglot-abi", target: "keys", files: &[] },
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },

@@ -75,7 +75,12 @@ impl Rust<'_> {
             || quote! { &[] },
             |image| {
                 let path = format!("/omniglot/{image}");
-                quote! { ::core::include_bytes!(::core::concat!(::core::env!("OUT_DIR"), #path)) }
+                quote! {{
+                    const IMAGE: &::omniglot::Aligned<[u8]> = &::omniglot::Aligned(
+                        *::core::include_bytes!(::core::concat!(::core::env!("OUT_DIR"), #path))
+                    );
+                    &IMAGE.0
+                }}
             },
         );
         let builder = self.builder();
