@@ -76,11 +76,14 @@ pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
     Ok(if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Groups of so many that are not next to each other in the table, and so do other things.
+/// Groups of so many that are not next to each other in the table, and so do other things;
+/// those without which nothing works are by themselves.
 fn groups<'a>(chosen: &[&'a Defence], size: usize) -> Vec<Vec<&'a Defence>> {
-    let count = chosen.len().div_ceil(size.max(1)).max(1);
-    let group = |first| chosen.iter().skip(first).step_by(count).copied().collect();
-    (0..count).map(group).collect()
+    let (basic, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|defence| defence.is_basic);
+    let count = others.len().div_ceil(size.max(1));
+    let group = |first| others.iter().skip(first).step_by(count).copied().collect();
+    let alone = basic.into_iter().map(|defence| vec![defence]);
+    (0..count).map(group).chain(alone).collect()
 }
 
 fn choose(only: &[String]) -> Result<Vec<&'static Defence>> {

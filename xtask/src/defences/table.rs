@@ -17,6 +17,8 @@ pub(super) struct Defence {
     pub(super) text: &'static str,
     /// What is there without it.
     pub(super) instead: &'static str,
+    /// Whether hardly anything works without it.
+    pub(super) is_basic: bool,
     /// What then fails.
     pub(super) test: Test,
 }
@@ -93,6 +95,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "loading.rs",
         text: "    worker.end();\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
     },
     Defence {
@@ -100,6 +103,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            code::disarm(&copy, start, &regions.code())?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("gadgets::wrpkru"),
     },
     Defence {
@@ -107,6 +111,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            tag(start, size, ProtFlags::empty(), key)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -114,6 +119,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            tag(region.range.start, region.range.len(), region.access, key)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -125,6 +131,7 @@ pub(super) const DEFENCES: &[Defence] = &[
             tag(alias.at(0).as_ptr().addr(), size, ProtFlags::READ | ProtFlags::WRITE, key)?;
         }
 ",
+        is_basic: true,
         test: Test::Escape("views::written_to_a_file"),
     },
     Defence {
@@ -134,6 +141,7 @@ pub(super) const DEFENCES: &[Defence] = &[
             self.alias",
         instead: r"        if false {
             self.alias",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -141,6 +149,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            _ => Err(Error::ReadOnly { address, len }),",
         instead: "            _ => Ok(()),",
+        is_basic: false,
         test: Test::Escape("views::the_host_writes_code_for_it"),
     },
     Defence {
@@ -153,6 +162,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"    key: Option<DomainKey>,
     memory: Memory,
 ",
+        is_basic: false,
         test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
     },
     Defence {
@@ -165,6 +175,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         return Ok(());
     }
 ",
+        is_basic: false,
         test: Test::Escape("gadgets::loaded_by_the_host_before"),
     },
     Defence {
@@ -172,6 +183,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "engine.rs",
         text: "        code::check_additions()\n",
         instead: "        Ok(())\n",
+        is_basic: false,
         test: Test::Escape("gadgets::loaded_by_the_host_later"),
     },
     Defence {
@@ -179,6 +191,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "    executable.iter().filter(touches).cloned().collect()\n",
         instead: "    fresh\n",
+        is_basic: false,
         test: Test::Escape("gadgets::across_mappings_of_the_host"),
     },
     Defence {
@@ -186,6 +199,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "if access.contains('w') { Err(writable()) } else { Ok(range) }",
         instead: "if access.is_empty() { Err(writable()) } else { Ok(range) }",
+        is_basic: false,
         test: Test::Escape("gadgets::writable_code_of_the_host"),
     },
     Defence {
@@ -193,6 +207,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "patch.rs",
         text: "code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]);",
         instead: "code.extend_from_slice(&[0x75, 0]);",
+        is_basic: false,
         test: Test::Escape("rights::by_the_dynamic_linker"),
     },
     Defence {
@@ -200,6 +215,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "Some(Known::PkeySet) => emulate(address)?,",
         instead: "Some(Known::PkeySet) => checked.push(address),",
+        is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
@@ -207,6 +223,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "handler.rs",
         text: ".filter(|_| foreign)",
         instead: ".filter(|_| foreign && !code::is_emulated(place))",
+        is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
@@ -220,6 +237,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_entry:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("gate::write_on_entry_with_a_key_that_leads_home"),
     },
     Defence {
@@ -229,6 +247,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 # Up",
         instead: "# Up",
+        is_basic: false,
         test: Test::Escape("rights::enter_oneself_with_all_open"),
     },
     Defence {
@@ -238,6 +257,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 # All",
         instead: "# All",
+        is_basic: false,
         test: Test::Escape("rights::enter_another"),
     },
     Defence {
@@ -245,6 +265,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: "    vzeroall\n",
         instead: "    nop\n",
+        is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },
     Defence {
@@ -255,6 +276,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     fld dword",
         instead: r"    emms
     fld dword",
+        is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },
     Defence {
@@ -262,6 +284,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "!(1 << (2 * self.shared_key))",
         instead: "!(3 << (2 * self.shared_key))",
+        is_basic: false,
         test: Test::Escape("rights::as_the_library_reads_them"),
     },
     Defence {
@@ -269,6 +292,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;",
         instead: "    tag(gate::shared(), SHARED_SIZE, both, key)?;",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -282,6 +306,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_exit:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("rights::leave_by_a_record_of_ones_own"),
     },
     Defence {
@@ -291,6 +316,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 ",
         instead: "",
+        is_basic: false,
         test: Test::Escape("rights::leave_with_all_open"),
     },
     Defence {
@@ -300,6 +326,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 ",
         instead: "",
+        is_basic: false,
         test: Test::Escape("colluding::out_on_two_threads"),
     },
     Defence {
@@ -307,6 +334,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("colluding::out_by_an_idle_ones_way"),
     },
     Defence {
@@ -317,6 +345,7 @@ pub(super) const DEFENCES: &[Defence] = &[
 1:  mov eax, r10d
 ",
         instead: "1:  mov eax, r10d\n",
+        is_basic: true,
         test: Test::Escape("registers::nothing_at_return"),
     },
     Defence {
@@ -327,6 +356,7 @@ pub(super) const DEFENCES: &[Defence] = &[
 2:  pushfq
 ",
         instead: "2:  pushfq\n",
+        is_basic: false,
         test: Test::Escape("registers::gs_base_at_return"),
     },
     Defence {
@@ -340,6 +370,7 @@ pub(super) const DEFENCES: &[Defence] = &[
 3:  ldmxcsr [rsp]
     fnstcw [rsp + 6]
 ",
+        is_basic: false,
         test: Test::Escape("registers::direction_flag_at_return"),
     },
     Defence {
@@ -352,6 +383,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"    jmp omniglot_back
 4:  fninit
 ",
+        is_basic: false,
         test: Test::Escape("registers::float_stack_at_return"),
     },
     Defence {
@@ -362,6 +394,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jmp omniglot_back
 ",
         instead: "4:  jmp omniglot_back\n",
+        is_basic: false,
         test: Test::Escape("registers::float_rounding_at_return"),
     },
     Defence {
@@ -371,6 +404,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     fnstcw [rsp + 6]
 ",
         instead: "3:  fnstcw [rsp + 6]\n",
+        is_basic: false,
         test: Test::Escape("registers::rounding_at_return"),
     },
     Defence {
@@ -382,6 +416,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov rdx, r11
 ",
         instead: "    mov rdx, r11\n",
+        is_basic: false,
         test: Test::Escape("rights::come_back_from_the_signal_code"),
     },
     Defence {
@@ -393,6 +428,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     ret
 ",
         instead: "    ret\n",
+        is_basic: false,
         test: Test::Escape("gate::write_for_host_all_open"),
     },
     Defence {
@@ -406,6 +442,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_resume:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("gate::write_on_resume_with_a_key_that_leads_home"),
     },
     Defence {
@@ -416,6 +453,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov ecx, {IDENTITY}                 # as on entry
 ",
         instead: "    mov ecx, {IDENTITY}                 # as on entry\n",
+        is_basic: false,
         test: Test::Escape("rights::go_on_with_all_open"),
     },
     Defence {
@@ -425,6 +463,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
     mov rsi",
         instead: "    mov rsi",
+        is_basic: false,
         test: Test::Escape("rights::go_on_as_another"),
     },
     Defence {
@@ -434,6 +473,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov byte ptr [rdi], 1
 ",
         instead: "omniglot_keyed_resume:\n",
+        is_basic: false,
         test: Test::Escape("signals::a_system_call_after_handlers"),
     },
     Defence {
@@ -441,6 +481,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "identity.rs",
         text: "        (identity == ANYBODY).then(Self::take)\n",
         instead: "        (identity == FREE).then(Self::take)\n",
+        is_basic: false,
         test: Test::Runtime("domains_take_turns_where_threads_have_no_numbers"),
     },
     Defence {
@@ -450,6 +491,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov eax, [rbx + {FOREIGN_RIGHTS}]
 ",
         instead: "    mov eax, [rbx + {FOREIGN_RIGHTS}]\n",
+        is_basic: true,
         test: Test::Escape("jumps::to_the_hosts_system_call_for_fork"),
     },
     Defence {
@@ -458,6 +500,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: r"        dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
         Ok(thread)",
         instead: "        Ok(thread)",
+        is_basic: false,
         test: Test::Escape("forks::with_an_instance_of_the_childs_own"),
     },
     Defence {
@@ -465,6 +508,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "        ss_flags: AUTODISARM,\n",
         instead: "        ss_flags: 0,\n",
+        is_basic: false,
         test: Test::Escape("stacks::near_the_bottom_of_the_signal_stack_then_undefined"),
     },
     Defence {
@@ -472,6 +516,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "    let Some(thread) = (unsafe { current.as_ref() }) else {\n",
         instead: "    let Some(thread) = (unsafe { current.as_ref() }).filter(|_| new.is_null()) else {\n",
+        is_basic: false,
         test: Test::Escape("signals::fault_in_a_thread_local_that_is_dropped_first"),
     },
     Defence {
@@ -479,6 +524,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "    signals::unblock()?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("signals::all_blocked_before_the_first_call_then_fault"),
     },
     Defence {
@@ -486,6 +532,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "signals.rs",
         text: "        _ => word & !(INTERNAL | kept),\n",
         instead: "        _ => word & !INTERNAL,\n",
+        is_basic: false,
         test: Test::Escape("signals::all_blocked_then_fault"),
     },
     Defence {
@@ -493,6 +540,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "signals.rs",
         text: "        if is_ours(signal) || is_function(&action) {\n",
         instead: "        if is_ours(signal) {\n",
+        is_basic: false,
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
@@ -502,6 +550,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"    // SAFETY: as the caller promises.
     unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) }
 ",
+        is_basic: false,
         test: Test::Escape("signals::later_handler_that_makes_system_calls"),
     },
     Defence {
@@ -509,6 +558,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "handler.rs",
         text: "            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),\n",
         instead: "            signal if signals::FAULTS.contains(&signal) => self.fault(signal),\n",
+        is_basic: false,
         test: Test::Escape("signals::sent_ones_are_the_hosts"),
     },
     Defence {
@@ -518,6 +568,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     wrfsbase rax
 ",
         instead: "",
+        is_basic: true,
         test: Test::Escape("registers::fs_base_null_at_a_fault"),
     },
     Defence {
@@ -525,6 +576,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: "    mov byte ptr [r13], 0\n",
         instead: "",
+        is_basic: true,
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
@@ -532,6 +584,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: "    and dword ptr [rsp], ~0x44000       # alignment check, nested task\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("signals::while_nested_task_flag"),
     },
     Defence {
@@ -545,6 +598,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         }
     }
 }",
+        is_basic: true,
         test: Test::Escape("registers::nothing_at_a_fault"),
     },
     Defence {
@@ -552,6 +606,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "        unregister_sequences()?;\n",
         instead: "",
+        is_basic: true,
         test: Test::Escape("signals::earlier_handler"),
     },
     Defence {
@@ -561,6 +616,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         match self.poisoned {
 ",
         instead: "        match self.poisoned {\n",
+        is_basic: false,
         test: Test::Escape("forks::between_calls"),
     },
     Defence {
@@ -568,6 +624,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "        keep_from_children(range) // again, since these are other mappings\n",
         instead: "        Ok(())\n",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -575,6 +632,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "        alias.keep_from_children(reservation.generation)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -582,6 +640,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "    keep_from_children(place)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -589,6 +648,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "engine.rs",
         text: "        if !thread.has_stack(HOST_STACK) {\n",
         instead: "        if !thread.has_stack(0) {\n",
+        is_basic: false,
         test: Test::Escape("nesting::to_the_limit_on_192_kib"),
     },
 ];
