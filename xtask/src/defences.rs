@@ -7,19 +7,19 @@ mod scratch;
 mod table;
 mod verdict;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 
 use self::scratch::Scratch;
-use self::table::{DEFENCES, Defence, Test};
-use self::verdict::Verdict;
+use self::table::{DEFENCES, Defence, Program, Test};
+use self::verdict::{END, Verdict};
 use crate::guest::{self, Accelerator, Guest, Stream};
 use crate::workspace::Workspace;
 
@@ -33,6 +33,10 @@ pub(crate) struct Options {
     /// Only check that each defence is where the table says, once
     #[arg(long)]
     check: bool,
+
+    /// Take out up to so many at once that have nothing to do with each other: faster, less exact
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    together: usize,
 
     /// Leave out the run with all defences in place, in which all the tests have to pass
     #[arg(long)]
@@ -61,13 +65,25 @@ pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
         baseline(&workspace, &scratch, &chosen)?;
     }
     let mut unnoticed = 0;
-    for defence in &chosen {
-        let verdict = try_without(&workspace, &scratch, defence)?;
-        unnoticed += usize::from(!verdict.is_failure());
-        say(&format!("{}: {}", defence.name, verdict.about(&defence.test.to_string())))?;
+    for group in groups(&chosen, options.together) {
+        let verdicts = try_without(&workspace, &scratch, &group)?;
+        for (defence, verdict) in group.iter().zip(verdicts) {
+            unnoticed += usize::from(!verdict.is_failure());
+            say(&format!("{}: {}", defence.name, verdict.about(&defence.test.to_string())))?;
+        }
     }
     say(&format!("\n{} noticed, {unnoticed} not", chosen.len() - unnoticed))?;
     Ok(if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Groups of so many that are not next to each other in the table, and so do other things;
+/// those without which nothing works are by themselves.
+fn groups<'a>(chosen: &[&'a Defence], size: usize) -> Vec<Vec<&'a Defence>> {
+    let (basic, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|defence| defence.is_basic);
+    let count = others.len().div_ceil(size.max(1));
+    let group = |first| others.iter().skip(first).step_by(count).copied().collect();
+    let alone = basic.into_iter().map(|defence| vec![defence]);
+    (0..count).map(group).chain(alone).collect()
 }
 
 fn choose(only: &[String]) -> Result<Vec<&'static Defence>> {
@@ -106,53 +122,72 @@ fn weakened(source: &str, defence: &Defence) -> Result<String> {
 /// With everything in place the tests pass, so that their failing means something.
 fn baseline(workspace: &Workspace, scratch: &Scratch, chosen: &[&Defence]) -> Result<()> {
     for program in Test::PROGRAMS {
-        let names: BTreeSet<_> = chosen
-            .iter()
-            .filter(|defence| defence.test.program() == program)
-            .map(|defence| defence.test.name())
-            .collect();
+        let names = names_of(chosen, program);
         if names.is_empty() {
             continue;
         }
-        let built = scratch.build(program)?;
-        let (status, output) = in_guest(workspace, &built, &all_of(&built, &names))?;
-        if status != 0 {
-            bail!("with all defences in place, a test fails:\n{output}");
+        let verdicts = in_guest(workspace, &scratch.build(program)?, &names)?;
+        for (name, verdict) in &verdicts {
+            if *verdict != Verdict::Passed {
+                bail!("with all defences in place, {}", verdict.about(name));
+            }
         }
         say(&format!("{program}: {} tests pass with all defences in place", names.len()))?;
     }
     Ok(())
 }
 
-/// A shell's command that runs tests one by one.
-fn all_of(program: &Path, names: &BTreeSet<String>) -> String {
-    let runs = names.iter().map(|name| run_one(program, name));
-    let runs: Vec<_> = runs.map(|run| format!("{run} || status=1")).collect();
-    format!("status=0; {}; exit $status", runs.join("; "))
+fn names_of(defences: &[&Defence], program: Program) -> BTreeSet<String> {
+    let tests = defences.iter().map(|defence| defence.test);
+    tests.filter(|test| test.program() == program).map(Test::name).collect()
 }
 
-/// The same for one, which counts only if there is such a test.
-fn run_one(program: &Path, name: &str) -> String {
-    format!("{} --exact {name} --test-threads=1", program.display())
-}
-
-fn try_without(workspace: &Workspace, scratch: &Scratch, defence: &Defence) -> Result<Verdict> {
-    let file = file_of(defence);
-    // The copy's own, since the sources may be worked on meanwhile.
-    let original = read(scratch.sources(), defence)?;
-    scratch.put(&file, &weakened(&original, defence)?)?;
-    let built = scratch.build(defence.test.program());
-    scratch.put(&file, &original)?;
-    let built = built.with_context(|| format!("without {}", defence.name))?;
-    let ended = in_guest(workspace, &built, &run_one(&built, &defence.test.name()));
-    Ok(match ended {
-        Ok((status, output)) => Verdict::of(status, &output),
+/// What comes of the tests without these defences, of which nothing else may depend on one:
+/// if there are several, some tests of what else there is must pass.
+fn try_without(
+    workspace: &Workspace,
+    scratch: &Scratch,
+    group: &[&Defence],
+) -> Result<Vec<Verdict>> {
+    // The copy's own texts, since the sources may be worked on meanwhile.
+    let mut originals = BTreeMap::new();
+    for defence in group {
+        let before = read(scratch.sources(), defence)?;
+        scratch.put(&file_of(defence), &weakened(&before, defence)?)?;
+        originals.entry(file_of(defence)).or_insert(before);
+    }
+    let mut verdicts = BTreeMap::new();
+    let outcome = Test::PROGRAMS.into_iter().try_for_each(|program| {
+        let mut names = names_of(group, program);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let built = scratch.build(program)?;
+        let controls: &[Test] = if group.len() > 1 { program.controls } else { &[] };
+        names.extend(controls.iter().map(|test| test.name()));
+        verdicts.extend(in_guest(workspace, &built, &names)?);
+        let broken =
+            controls.iter().find(|test| verdicts.get(&test.name()) != Some(&Verdict::Passed));
+        broken.map_or(Ok(()), |test| Err(anyhow!("{test} fails: they cannot go together")))
+    });
+    originals.iter().try_for_each(|(file, text)| scratch.put(file, text))?;
+    let all = group.iter().map(|defence| match &outcome {
+        Ok(()) => verdicts.get(&defence.test.name()).cloned().unwrap_or_else(Verdict::missing),
         Err(error) => Verdict::Unclear(format!("{error:#}")),
-    })
+    });
+    Ok(all.collect())
 }
 
-/// Runs a shell's command in a guest that has the program: its exit status and output.
-fn in_guest(workspace: &Workspace, program: &Path, command: &str) -> Result<(u8, String)> {
+/// Runs tests one by one in a guest that has their program.
+fn in_guest(
+    workspace: &Workspace,
+    program: &Path,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Verdict>> {
+    let runs = names.iter().map(|name| {
+        format!("{} --exact {name} --test-threads=1; echo; echo {END} $? {name}", program.display())
+    });
+    let script = runs.collect::<Vec<_>>().join("\n");
     let guest = Guest {
         kernel: None,
         cpus: 2,
@@ -163,14 +198,19 @@ fn in_guest(workspace: &Workspace, program: &Path, command: &str) -> Result<(u8,
         variables: Vec::new(),
         input: Vec::new(),
         program: "/bin/sh".into(),
-        arguments: vec!["-c".into(), command.into()],
+        arguments: vec!["-c".into(), script.into()],
     };
     let mut output = Vec::new();
-    let status = guest.run(workspace, |_: Stream, bytes| {
-        output.extend_from_slice(bytes);
+    let ended = guest.run(workspace, |stream, bytes| {
+        if stream == Stream::Out {
+            output.extend_from_slice(bytes);
+        }
         Ok(())
-    })?;
-    Ok((status, String::from_utf8_lossy(&output).into_owned()))
+    });
+    let verdicts = verdict::all(&String::from_utf8_lossy(&output));
+    // What ran before a machine broke down counts.
+    ended.map(drop).or_else(|error| if verdicts.is_empty() { Err(error) } else { Ok(()) })?;
+    Ok(verdicts)
 }
 
 fn say(line: &str) -> Result<()> {
@@ -182,7 +222,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::table::DEFENCES;
-    use super::{Workspace, choose, read, weakened};
+    use super::{Workspace, choose, groups, read, weakened};
 
     #[test]
     fn every_defence_is_where_the_table_says() {
@@ -197,6 +237,10 @@ mod tests {
     fn names_are_unlike_each_other() {
         let names: HashSet<_> = DEFENCES.iter().map(|defence| defence.name).collect();
         assert_eq!(names.len(), DEFENCES.len());
+        let chosen = choose(&[]).unwrap();
+        let in_groups = groups(&chosen, 7);
+        assert_eq!(in_groups.iter().map(Vec::len).sum::<usize>(), DEFENCES.len());
+        assert!(in_groups.iter().all(|group| group.len() <= 7));
         assert!(choose(&["no such defence".to_owned()]).is_err());
     }
 }

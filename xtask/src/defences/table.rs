@@ -17,12 +17,14 @@ pub(super) struct Defence {
     pub(super) text: &'static str,
     /// What is there without it.
     pub(super) instead: &'static str,
+    /// Whether hardly anything works without it.
+    pub(super) is_basic: bool,
     /// What then fails.
     pub(super) test: Test,
 }
 
 /// A test, by its name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Test {
     /// Of the escapes, without `keys::`.
     Escape(&'static str),
@@ -35,10 +37,24 @@ pub(super) enum Test {
 pub(super) struct Program {
     pub(super) package: &'static str,
     pub(super) target: &'static str,
+    /// Tests that pass as long as a domain works at all.
+    pub(super) controls: &'static [Test],
 }
 
-const ESCAPES: Program = Program { package: "omniglot-conformance", target: "escapes" };
-const RUNTIME: Program = Program { package: "omniglot-in-process", target: "keys" };
+const ESCAPES: Program = Program {
+    package: "omniglot-conformance",
+    target: "escapes",
+    controls: &[
+        Test::Escape("registers::nothing_at_return"),
+        Test::Escape("registers::nothing_at_a_fault"),
+        Test::Escape("registers::nothing_at_a_callback"),
+    ],
+};
+const RUNTIME: Program = Program {
+    package: "omniglot-in-process",
+    target: "keys",
+    controls: &[Test::Runtime("many_threads_are_right_at_once")],
+};
 
 impl Test {
     pub(super) const PROGRAMS: [Program; 2] = [ESCAPES, RUNTIME];
@@ -79,6 +95,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "loading.rs",
         text: "    worker.end();\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
     },
     Defence {
@@ -86,6 +103,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            code::disarm(&copy, start, &regions.code())?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("gadgets::wrpkru"),
     },
     Defence {
@@ -93,6 +111,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            tag(start, size, ProtFlags::empty(), key)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -100,6 +119,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            tag(region.range.start, region.range.len(), region.access, key)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -111,6 +131,7 @@ pub(super) const DEFENCES: &[Defence] = &[
             tag(alias.at(0).as_ptr().addr(), size, ProtFlags::READ | ProtFlags::WRITE, key)?;
         }
 ",
+        is_basic: true,
         test: Test::Escape("views::written_to_a_file"),
     },
     Defence {
@@ -120,6 +141,7 @@ pub(super) const DEFENCES: &[Defence] = &[
             self.alias",
         instead: r"        if false {
             self.alias",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -127,6 +149,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "            _ => Err(Error::ReadOnly { address, len }),",
         instead: "            _ => Ok(()),",
+        is_basic: false,
         test: Test::Escape("views::the_host_writes_code_for_it"),
     },
     Defence {
@@ -139,6 +162,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"    key: Option<DomainKey>,
     memory: Memory,
 ",
+        is_basic: false,
         test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
     },
     Defence {
@@ -151,6 +175,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         return Ok(());
     }
 ",
+        is_basic: false,
         test: Test::Escape("gadgets::loaded_by_the_host_before"),
     },
     Defence {
@@ -158,6 +183,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "engine.rs",
         text: "        code::check_additions()\n",
         instead: "        Ok(())\n",
+        is_basic: false,
         test: Test::Escape("gadgets::loaded_by_the_host_later"),
     },
     Defence {
@@ -165,6 +191,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "    executable.iter().filter(touches).cloned().collect()\n",
         instead: "    fresh\n",
+        is_basic: false,
         test: Test::Escape("gadgets::across_mappings_of_the_host"),
     },
     Defence {
@@ -172,6 +199,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "if access.contains('w') { Err(writable()) } else { Ok(range) }",
         instead: "if access.is_empty() { Err(writable()) } else { Ok(range) }",
+        is_basic: false,
         test: Test::Escape("gadgets::writable_code_of_the_host"),
     },
     Defence {
@@ -179,6 +207,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "patch.rs",
         text: "code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]);",
         instead: "code.extend_from_slice(&[0x75, 0]);",
+        is_basic: false,
         test: Test::Escape("rights::by_the_dynamic_linker"),
     },
     Defence {
@@ -186,6 +215,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "Some(Known::PkeySet) => emulate(address)?,",
         instead: "Some(Known::PkeySet) => checked.push(address),",
+        is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
@@ -193,6 +223,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "handler.rs",
         text: ".filter(|_| foreign)",
         instead: ".filter(|_| foreign && !code::is_emulated(place))",
+        is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
@@ -206,6 +237,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_entry:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("gate::write_on_entry_with_a_key_that_leads_home"),
     },
     Defence {
@@ -215,36 +247,36 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 # Up",
         instead: "# Up",
+        is_basic: false,
         test: Test::Escape("rights::enter_oneself_with_all_open"),
     },
     Defence {
-        name: "on the way in: it is the thread that runs the domain",
+        name: "on the way in: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
 # All",
         instead: "# All",
-        test: Test::Escape("colluding::in_on_two_threads"),
-    },
-    Defence {
-        name: "on the way in: a domain that waits is not run",
-        file: "keys.rs",
-        text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
-        instead: "        let _ = self.key.keys;\n",
-        test: Test::Escape("colluding::in_inside_a_callback"),
+        is_basic: false,
+        test: Test::Escape("rights::enter_another"),
     },
     Defence {
         name: "vector registers are cleared",
         file: "gate.S",
         text: "    vzeroall\n",
         instead: "    nop\n",
+        is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },
     Defence {
         name: "x87 and MMX registers are cleared",
         file: "gate.S",
-        text: "    pxor mm7, mm7\n",
-        instead: "",
+        text: r"    pxor mm7, mm7
+    emms
+    fld dword",
+        instead: r"    emms
+    fld dword",
+        is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },
     Defence {
@@ -252,6 +284,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "!(1 << (2 * self.shared_key))",
         instead: "!(3 << (2 * self.shared_key))",
+        is_basic: false,
         test: Test::Escape("rights::as_the_library_reads_them"),
     },
     Defence {
@@ -259,6 +292,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;",
         instead: "    tag(gate::shared(), SHARED_SIZE, both, key)?;",
+        is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
@@ -272,6 +306,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_exit:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("rights::leave_by_a_record_of_ones_own"),
     },
     Defence {
@@ -281,79 +316,95 @@ pub(super) const DEFENCES: &[Defence] = &[
     jne omniglot_die
 ",
         instead: "",
+        is_basic: false,
         test: Test::Escape("rights::leave_with_all_open"),
     },
     Defence {
-        name: "on the way out: it is the thread that runs the domain",
+        name: "on the way out: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
 ",
         instead: "",
+        is_basic: false,
         test: Test::Escape("colluding::out_on_two_threads"),
+    },
+    Defence {
+        name: "nobody runs a domain that is not in a call",
+        file: "keys.rs",
+        text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("colluding::out_by_an_idle_ones_way"),
     },
     Defence {
         name: "FS base is the host's",
         file: "gate.S",
         text: r"    mov rax, [r11 + {HOST_THREAD}]
     wrfsbase rax
-    mov eax, r10d
+1:  mov eax, r10d
 ",
-        instead: "    mov eax, r10d\n",
+        instead: "1:  mov eax, r10d\n",
+        is_basic: true,
         test: Test::Escape("registers::nothing_at_return"),
     },
     Defence {
         name: "GS base is the host's",
         file: "gate.S",
-        text: r"omniglot_keyed_back:
-    mov rcx, [r11 + {HOST_SEGMENT}]
+        text: r"    mov rcx, [r11 + {HOST_SEGMENT}]
     wrgsbase rcx
+2:  pushfq
 ",
-        instead: "omniglot_keyed_back:\n",
+        instead: "2:  pushfq\n",
+        is_basic: false,
         test: Test::Escape("registers::gs_base_at_return"),
     },
     Defence {
         name: "flags are the host's",
         file: "gate.S",
-        text: r"    push 0x202
-    popfq
-    fninit
+        text: r"    popfq
+3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
 ",
-        instead: "    fninit\n",
+        instead: r"    pop rcx
+3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
+",
+        is_basic: false,
         test: Test::Escape("registers::direction_flag_at_return"),
     },
     Defence {
         name: "x87 registers are empty",
         file: "gate.S",
-        text: r"    push 0x202
-    popfq
-    fninit
+        text: r"    emms
+    jmp omniglot_back
+4:  fninit
 ",
-        instead: r"    push 0x202
-    popfq
+        instead: r"    jmp omniglot_back
+4:  fninit
 ",
+        is_basic: false,
         test: Test::Escape("registers::float_stack_at_return"),
     },
     Defence {
         name: "the x87 control word is the host's",
         file: "gate.S",
-        text: r"    fldcw [rsp + 4]
-    ldmxcsr [rsp]
-    add rsp, 8
+        text: r"4:  fninit
+    fldcw [rsp + 4]
+    jmp omniglot_back
 ",
-        instead: r"    fninit
-    ldmxcsr [rsp]
-    add rsp, 8
-",
+        instead: "4:  jmp omniglot_back\n",
+        is_basic: false,
         test: Test::Escape("registers::float_rounding_at_return"),
     },
     Defence {
         name: "MXCSR is the host's",
         file: "gate.S",
-        text: r"    ldmxcsr [rsp]
-    add rsp, 8
+        text: r"3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
 ",
-        instead: "    add rsp, 8\n",
+        instead: "3:  fnstcw [rsp + 6]\n",
+        is_basic: false,
         test: Test::Escape("registers::rounding_at_return"),
     },
     Defence {
@@ -365,6 +416,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov rdx, r11
 ",
         instead: "    mov rdx, r11\n",
+        is_basic: false,
         test: Test::Escape("rights::come_back_from_the_signal_code"),
     },
     Defence {
@@ -376,6 +428,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     ret
 ",
         instead: "    ret\n",
+        is_basic: false,
         test: Test::Escape("gate::write_for_host_all_open"),
     },
     Defence {
@@ -389,6 +442,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"omniglot_write_on_resume:
     wrpkru
 ",
+        is_basic: false,
         test: Test::Escape("gate::write_on_resume_with_a_key_that_leads_home"),
     },
     Defence {
@@ -399,15 +453,17 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov ecx, {IDENTITY}                 # as on entry
 ",
         instead: "    mov ecx, {IDENTITY}                 # as on entry\n",
+        is_basic: false,
         test: Test::Escape("rights::go_on_with_all_open"),
     },
     Defence {
-        name: "back from a signal: it is the thread that runs the domain",
+        name: "back from a signal: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
     mov rsi",
         instead: "    mov rsi",
+        is_basic: false,
         test: Test::Escape("rights::go_on_as_another"),
     },
     Defence {
@@ -417,13 +473,15 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov byte ptr [rdi], 1
 ",
         instead: "omniglot_keyed_resume:\n",
+        is_basic: false,
         test: Test::Escape("signals::a_system_call_after_handlers"),
     },
     Defence {
-        name: "one thread at a time is in foreign code, where threads have no numbers",
+        name: "where threads have no numbers, one at a time is in foreign code",
         file: "identity.rs",
-        text: "        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {\n",
-        instead: "        if LOCK.load(Ordering::Relaxed) == u32::MAX {\n",
+        text: "        (identity == ANYBODY).then(Self::take)\n",
+        instead: "        (identity == FREE).then(Self::take)\n",
+        is_basic: false,
         test: Test::Runtime("domains_take_turns_where_threads_have_no_numbers"),
     },
     Defence {
@@ -433,6 +491,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     mov eax, [rbx + {FOREIGN_RIGHTS}]
 ",
         instead: "    mov eax, [rbx + {FOREIGN_RIGHTS}]\n",
+        is_basic: true,
         test: Test::Escape("jumps::to_the_hosts_system_call_for_fork"),
     },
     Defence {
@@ -441,6 +500,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: r"        dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
         Ok(thread)",
         instead: "        Ok(thread)",
+        is_basic: false,
         test: Test::Escape("forks::with_an_instance_of_the_childs_own"),
     },
     Defence {
@@ -448,6 +508,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "        ss_flags: AUTODISARM,\n",
         instead: "        ss_flags: 0,\n",
+        is_basic: false,
         test: Test::Escape("stacks::near_the_bottom_of_the_signal_stack_then_undefined"),
     },
     Defence {
@@ -455,6 +516,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "    let Some(thread) = (unsafe { current.as_ref() }) else {\n",
         instead: "    let Some(thread) = (unsafe { current.as_ref() }).filter(|_| new.is_null()) else {\n",
+        is_basic: false,
         test: Test::Escape("signals::fault_in_a_thread_local_that_is_dropped_first"),
     },
     Defence {
@@ -462,6 +524,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "    signals::unblock()?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("signals::all_blocked_before_the_first_call_then_fault"),
     },
     Defence {
@@ -469,6 +532,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "signals.rs",
         text: "        _ => word & !(INTERNAL | kept),\n",
         instead: "        _ => word & !INTERNAL,\n",
+        is_basic: false,
         test: Test::Escape("signals::all_blocked_then_fault"),
     },
     Defence {
@@ -476,6 +540,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "signals.rs",
         text: "        if is_ours(signal) || is_function(&action) {\n",
         instead: "        if is_ours(signal) {\n",
+        is_basic: false,
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
@@ -485,6 +550,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: r"    // SAFETY: as the caller promises.
     unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) }
 ",
+        is_basic: false,
         test: Test::Escape("signals::later_handler_that_makes_system_calls"),
     },
     Defence {
@@ -492,6 +558,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "handler.rs",
         text: "            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),\n",
         instead: "            signal if signals::FAULTS.contains(&signal) => self.fault(signal),\n",
+        is_basic: false,
         test: Test::Escape("signals::sent_ones_are_the_hosts"),
     },
     Defence {
@@ -501,6 +568,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     wrfsbase rax
 ",
         instead: "",
+        is_basic: true,
         test: Test::Escape("registers::fs_base_null_at_a_fault"),
     },
     Defence {
@@ -508,6 +576,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: "    mov byte ptr [r13], 0\n",
         instead: "",
+        is_basic: true,
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
@@ -515,6 +584,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "gate.S",
         text: "    and dword ptr [rsp], ~0x44000       # alignment check, nested task\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("signals::while_nested_task_flag"),
     },
     Defence {
@@ -528,6 +598,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         }
     }
 }",
+        is_basic: true,
         test: Test::Escape("registers::nothing_at_a_fault"),
     },
     Defence {
@@ -535,6 +606,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "threads.rs",
         text: "        unregister_sequences()?;\n",
         instead: "",
+        is_basic: true,
         test: Test::Escape("signals::earlier_handler"),
     },
     Defence {
@@ -544,6 +616,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         match self.poisoned {
 ",
         instead: "        match self.poisoned {\n",
+        is_basic: false,
         test: Test::Escape("forks::between_calls"),
     },
     Defence {
@@ -551,6 +624,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "        keep_from_children(range) // again, since these are other mappings\n",
         instead: "        Ok(())\n",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -558,6 +632,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "memory.rs",
         text: "        alias.keep_from_children(reservation.generation)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -565,6 +640,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "keys.rs",
         text: "    keep_from_children(place)?;\n",
         instead: "",
+        is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
     },
     Defence {
@@ -572,6 +648,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "engine.rs",
         text: "        if !thread.has_stack(HOST_STACK) {\n",
         instead: "        if !thread.has_stack(0) {\n",
+        is_basic: false,
         test: Test::Escape("nesting::to_the_limit_on_192_kib"),
     },
 ];

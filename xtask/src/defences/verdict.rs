@@ -1,7 +1,12 @@
 //! Judging how a test went without a defence.
 
+use std::collections::BTreeMap;
+
+/// What a line begins with that ends the output of a test: then come status and name.
+pub(super) const END: &str = "@@ended";
+
 /// What came of a test without a defence.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It failed, as it has to, and said this.
     Failed(String),
@@ -27,6 +32,11 @@ impl Verdict {
         }
     }
 
+    /// Nothing came of it.
+    pub(super) fn missing() -> Self {
+        Self::Unclear("the machine broke down before".to_owned())
+    }
+
     pub(super) const fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_))
     }
@@ -41,6 +51,23 @@ impl Verdict {
     }
 }
 
+/// Judges several tests, of which each ends with a line that says so.
+pub(super) fn all(output: &str) -> BTreeMap<String, Verdict> {
+    let mut verdicts = BTreeMap::new();
+    let mut own = String::new();
+    for line in output.lines() {
+        match line.strip_prefix(END).and_then(|rest| rest.trim().split_once(' ')) {
+            Some((status, name)) => {
+                let verdict = Verdict::of(status.parse().unwrap_or(u8::MAX), &own);
+                verdicts.insert(name.to_owned(), verdict);
+                own.clear();
+            }
+            None => own.extend([line, "\n"]),
+        }
+    }
+    verdicts
+}
+
 /// The first thing that a failed test says for itself, behind its name and the place.
 fn reason(output: &str) -> Option<&str> {
     let own = output.lines().skip_while(|line| !line.starts_with("---- ")).skip(1);
@@ -49,7 +76,7 @@ fn reason(output: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict;
+    use super::{Verdict, all};
 
     #[test]
     fn a_failed_test_is_what_is_wanted() {
@@ -63,6 +90,15 @@ mod tests {
     #[test]
     fn a_test_that_passes_is_an_error() {
         assert_eq!(Verdict::of(0, "test result: ok. 1 passed; 0 failed"), Verdict::Passed);
+    }
+
+    #[test]
+    fn each_test_has_its_own_output() {
+        let output = "test result: ok. 1 passed\n@@ended 0 a\ntest b ... FAILED\n@@ended 101 b\n";
+        let verdicts = all(output);
+        assert_eq!(verdicts.get("a"), Some(&Verdict::Passed));
+        assert!(verdicts.get("b").is_some_and(Verdict::is_failure));
+        assert_eq!(verdicts.len(), 2);
     }
 
     #[test]
