@@ -11,6 +11,12 @@ use crate::Code;
 ///
 /// `segment` is the memory in which the tables lie, and `header` where it has `.eh_frame_hdr`
 /// (Linux Standard Base): both as the program headers say. `None` if the tables do not know.
+///
+/// ```
+/// use omniglot_scan::{Code, function};
+/// let empty = Code { address: 0x1000, bytes: &[] };
+/// assert_eq!(function(&empty, 0x1000, 0x2000), None);
+/// ```
 #[must_use]
 pub fn function(segment: &Code<'_>, header: u64, address: u64) -> Option<Range<u64>> {
     let bases = BaseAddresses::default().set_eh_frame_hdr(header);

@@ -63,6 +63,19 @@ const AROUND: u64 = 16;
 /// memory of the file that it comes from: what the instruction refers to must lie in it. Nobody
 /// may jump into the midst of an instruction of that function, as no compiled code does.
 ///
+/// ```
+/// use omniglot_scan::{Code, Elsewhere, Kind, find, mend};
+/// // A call that leads 0x28ae0f bytes on, and a return.
+/// let bytes = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
+/// let function = Code { address: 0x1000_0000, bytes: &bytes };
+/// let gadget = find(&[function], Kind::changes_keys)[0];
+/// let elsewhere = Elsewhere { code: 0x1100_0000, data: 0x1100_1000 };
+/// let mended = mend(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
+/// // It still is a call, of a jump to where it led.
+/// assert_eq!((mended.bytes[0], mended.code[0]), (0xe8, 0xe9));
+/// # Ok::<(), omniglot_scan::Obstacle>(())
+/// ```
+///
 /// # Errors
 /// [`Obstacle`] says why not; after [`Obstacle::Place`] another place is worth a try.
 pub fn mend(
