@@ -32,8 +32,7 @@ pub fn function(segment: &Code<'_>, header: u64, address: u64) -> Option<Range<u
 /// within the function must lead to an instruction that was met: so constants among the
 /// instructions, which would shift those that follow, do not go unnoticed.
 pub(crate) fn instructions(function: &Code<'_>) -> Option<Vec<Instruction>> {
-    let decoder =
-        Decoder::with_ip(64, function.bytes, function.address, DecoderOptions::NONE);
+    let decoder = Decoder::with_ip(64, function.bytes, function.address, DecoderOptions::NONE);
     let instructions: Vec<_> = decoder.into_iter().collect();
     let ends = instructions.last()?.next_ip() == function.end();
     let valid = instructions.iter().all(|instruction| !instruction.is_invalid());
