@@ -136,7 +136,7 @@ impl Window {
         unsafe { error_number.cast::<u32>().write_volatile(0) };
         let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
         // SAFETY: as in `read`, the other way round; it ends where the range does.
-        unsafe { copy_volatile(rest.as_ptr(), behind.as_ptr(), rest.len()) };
+        unsafe { copy_few(rest.as_ptr(), behind.as_ptr(), rest.len()) };
         Ok(written)
     }
 
@@ -155,7 +155,7 @@ impl Window {
         let [status, error_number, behind] = written.parts();
         let rest = frame.get_mut(HEADER_SIZE..).unwrap_or(&mut []);
         // SAFETY: as in `read`; it ends where the range does.
-        unsafe { copy_volatile(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
+        unsafe { copy_few(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
         // SAFETY: in the range that was checked (invariant 2), and aligned, as all frames.
         let status = unsafe { status.cast::<u32>().read_volatile() };
         // SAFETY: as above.
@@ -212,7 +212,8 @@ struct Word(u64);
 ///
 /// # Safety
 /// Both pointers are valid for `len` bytes, and the ranges are disjoint.
-#[inline]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(never))]
+#[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline)]
 unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
     const LARGE: usize = 256;
     if cfg!(target_arch = "x86_64") && len >= LARGE {
@@ -224,24 +225,24 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
         return unsafe { copy_words::<Word>(from, into, len) };
     }
     // Other machines make byte accesses of one that may be misaligned.
-    if (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>()) {
-        // SAFETY: the caller's promise; both are aligned, and `len` is so many whole words.
-        return unsafe { copy_aligned(from, into, len) };
+    if (from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
+        // SAFETY: the caller's promise; both are aligned.
+        return unsafe { copy_many(from, into, len) };
     }
     // SAFETY: the caller's promise.
-    unsafe { copy_odd(from, into, len) };
+    unsafe { copy_words::<u8>(from, into, len) };
 }
 
-/// Copies whole words: of frames, which have few, and of anything else, which may have many.
+/// Copies what a frame holds: usually a few words, so it matters to get there soon.
 ///
 /// # Safety
-/// As [`copy_volatile`]; pointers and length are multiples of a word's size.
+/// As [`copy_volatile`].
 #[inline(always)]
-unsafe fn copy_aligned(from: *const u8, into: *mut u8, len: usize) {
-    const MANY: usize = 16 * size_of::<usize>();
-    if len >= MANY {
+unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
+    let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) || !aligned {
         // SAFETY: the caller's promise.
-        return unsafe { copy_many(from, into, len) };
+        return unsafe { copy_volatile(from, into, len) };
     }
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
     let end = from.wrapping_byte_add(len);
@@ -253,41 +254,23 @@ unsafe fn copy_aligned(from: *const u8, into: *mut u8, len: usize) {
     }
 }
 
-/// Copies whole words, eight at a time.
+/// Copies eight words at a time, and what is left as it comes.
 ///
 /// # Safety
-/// As [`copy_aligned`].
-#[inline(never)]
+/// As [`copy_words`].
 unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
     const STEP: usize = 8;
+    const BYTES: usize = STEP * size_of::<usize>();
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
-    let words = len / size_of::<usize>();
-    for _ in 0..words / STEP {
+    for _ in 0..len / BYTES {
         for index in 0..STEP {
             // SAFETY: as many words at least are not copied yet.
             unsafe { copy_one(from, into, index) };
         }
         (from, into) = (from.wrapping_add(STEP), into.wrapping_add(STEP));
     }
-    for index in 0..words % STEP {
-        // SAFETY: those that are left.
-        unsafe { copy_one(from, into, index) };
-    }
-}
-
-/// Copies what is not whole words at addresses of words.
-///
-/// # Safety
-/// As [`copy_volatile`].
-#[cold]
-#[inline(never)]
-unsafe fn copy_odd(from: *const u8, into: *mut u8, len: usize) {
-    if (from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
-        // SAFETY: the caller's promise; both are aligned.
-        return unsafe { copy_words::<usize>(from, into, len) };
-    }
-    // SAFETY: the caller's promise.
-    unsafe { copy_words::<u8>(from, into, len) };
+    // SAFETY: what is left.
+    unsafe { copy_words::<usize>(from.cast(), into.cast(), len % BYTES) };
 }
 
 /// Copies word by word, and what is left byte by byte.

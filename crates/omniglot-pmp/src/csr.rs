@@ -63,56 +63,51 @@ pub(crate) unsafe fn swap<const CSR: u16>(value: u32) -> u32 {
     }
 }
 
-/// Turns interrupts off until it is dropped, if they were on, and keeps the trap registers
-/// where they mean something.
+/// What a trap handler has in its registers.
 ///
 /// Where interrupts are on, the next one overwrites `mepc`, `mcause` and `mtval`, so nobody
 /// relies on them. Where they are off, that may be since this is called from a trap handler
 /// that returns by them.
-#[derive(Debug)]
-pub(crate) struct InterruptsOff {
-    handling: Option<Handling>,
-}
-
-/// What a trap handler has in its registers.
-#[derive(Debug)]
-struct Handling {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Handling {
     pc: u32,
     cause: u32,
     value: u32,
 }
 
-impl InterruptsOff {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        #[cfg(target_arch = "riscv32")]
-        let status: u32;
-        #[cfg(target_arch = "riscv32")]
-        // SAFETY: clears mstatus.MIE and nothing else.
-        unsafe {
-            core::arch::asm!("csrrci {}, mstatus, 8", out(reg) status, options(nostack));
-        }
-        #[cfg(not(target_arch = "riscv32"))]
-        let status = INTERRUPTS;
-        let were_on = status & INTERRUPTS != 0;
-        Self { handling: if were_on { None } else { Some(Handling::read()) } }
-    }
-}
-
 impl Handling {
+    /// Turns interrupts off, and keeps the registers if they are off already. Whether they
+    /// were on.
+    ///
+    /// The registers are in memory of the caller's that lasts, so that nothing is moved
+    /// where they do not matter.
+    #[inline(always)]
+    pub(crate) fn interrupts_off(&mut self) -> bool {
+        let were_on = interrupts_off();
+        if !were_on {
+            self.keep();
+        }
+        were_on
+    }
+
+    /// What [`interrupts_off`](Self::interrupts_off) changed, and what foreign code did, is
+    /// again as it was.
+    #[inline(always)]
+    pub(crate) fn interrupts_back(&self, were_on: bool) {
+        if were_on { interrupts_on() } else { self.put_back() }
+    }
+
     #[cold]
     #[inline(never)]
-    fn read() -> Self {
-        // SAFETY: every hart has these three; reading them has no effect.
-        let pc = unsafe { read::<MEPC>() };
+    fn keep(&mut self) {
+        // SAFETY: every hart has it; reading it has no effect.
+        self.pc = unsafe { read::<MEPC>() };
         // SAFETY: as above.
-        let cause = unsafe { read::<MCAUSE>() };
+        self.cause = unsafe { read::<MCAUSE>() };
         // SAFETY: as above.
-        let value = unsafe { read::<MTVAL>() };
-        Self { pc, cause, value }
+        self.value = unsafe { read::<MTVAL>() };
     }
 
-    /// By reference and not inlined, so that nothing is loaded for it where it is not needed.
     #[cold]
     #[inline(never)]
     fn put_back(&self) {
@@ -125,14 +120,19 @@ impl Handling {
     }
 }
 
-impl Drop for InterruptsOff {
-    #[inline(always)]
-    fn drop(&mut self) {
-        match &self.handling {
-            None => interrupts_on(),
-            Some(handling) => handling.put_back(),
-        }
+/// Turns interrupts off; whether they were on.
+#[inline(always)]
+fn interrupts_off() -> bool {
+    #[cfg(target_arch = "riscv32")]
+    let status: u32;
+    #[cfg(target_arch = "riscv32")]
+    // SAFETY: clears mstatus.MIE and nothing else.
+    unsafe {
+        core::arch::asm!("csrrci {}, mstatus, 8", out(reg) status, options(nostack));
     }
+    #[cfg(not(target_arch = "riscv32"))]
+    let status = INTERRUPTS;
+    status & INTERRUPTS != 0
 }
 
 #[inline(always)]
@@ -142,6 +142,15 @@ fn interrupts_on() {
     unsafe {
         core::arch::asm!("csrsi mstatus, 8", options(nostack));
     }
+}
+
+/// Does something with interrupts off.
+pub(crate) fn without_interrupts<T>(body: impl FnOnce() -> T) -> T {
+    let mut handling = Handling::default();
+    let were_on = handling.interrupts_off();
+    let result = body();
+    handling.interrupts_back(were_on);
+    result
 }
 
 /// Makes instructions that were written visible to instruction fetch on this hart.

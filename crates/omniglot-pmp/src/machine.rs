@@ -42,27 +42,29 @@ impl Machine {
         }
         Self::try_out()?;
         let mut machine = Self { supervisor: has(misa, b'S'), delegable: u32::MAX };
-        let _interrupts = csr::InterruptsOff::new();
-        let kept = machine.swap(Kept::NOTHING);
-        machine.delegable = !machine.swap(kept).interrupts;
-        if exclusive {
-            machine.swap(Kept::NOTHING);
-        }
+        csr::without_interrupts(|| {
+            let kept = machine.swap(Kept::NOTHING);
+            machine.delegable = !machine.swap(kept).interrupts;
+            if exclusive {
+                machine.swap(Kept::NOTHING);
+            }
+        });
         Ok(machine)
     }
 
     /// Whether the trap vector and the status that the gate writes stay as written.
     fn try_out() -> Result<()> {
-        let interrupts = csr::InterruptsOff::new();
-        // SAFETY: interrupts are off, and nothing traps until the old value is back.
-        let vector = unsafe { csr::swap::<MTVEC>(gate::handler()) };
-        // SAFETY: as above, the other way round.
-        let held = unsafe { csr::swap::<MTVEC>(vector) };
-        // SAFETY: interrupts are off before and after; nothing returns from a trap meanwhile.
-        let status = unsafe { csr::swap::<MSTATUS>(gate::FOREIGN_MSTATUS) };
-        // SAFETY: as above, the other way round.
-        let taken = unsafe { csr::swap::<MSTATUS>(status) };
-        drop(interrupts);
+        let (held, taken) = csr::without_interrupts(|| {
+            // SAFETY: interrupts are off, and nothing traps until the old value is back.
+            let vector = unsafe { csr::swap::<MTVEC>(gate::handler()) };
+            // SAFETY: as above, the other way round.
+            let held = unsafe { csr::swap::<MTVEC>(vector) };
+            // SAFETY: interrupts are off before and after; nothing returns from a trap meanwhile.
+            let status = unsafe { csr::swap::<MSTATUS>(gate::FOREIGN_MSTATUS) };
+            // SAFETY: as above, the other way round.
+            let taken = unsafe { csr::swap::<MSTATUS>(status) };
+            (held, taken)
+        });
         if held == gate::handler() && taken == gate::FOREIGN_MSTATUS {
             return Ok(());
         }

@@ -14,7 +14,7 @@
 use omniglot_core::{Error, Result};
 
 use crate::Kernel;
-use crate::csr::{MSECCFG, read, swap};
+use crate::csr::{MSECCFG, read, swap, without_interrupts};
 
 /// How many entries a domain takes.
 const ENTRIES: usize = 3;
@@ -81,11 +81,12 @@ impl Protection {
     /// Whether the hart takes the values as they are: fields may be read-only, and
     /// addresses may be kept in coarser steps than 4 bytes.
     fn try_out<K: Kernel>(&self) -> Result<()> {
-        let interrupts = crate::csr::InterruptsOff::new();
-        let before = self.open::<K>();
-        let holds = self.holds::<K>() && self.holds_addresses::<K>();
-        before.put_back::<K>();
-        drop(interrupts);
+        let holds = without_interrupts(|| {
+            let before = self.open::<K>();
+            let holds = self.holds::<K>() && self.holds_addresses::<K>();
+            before.put_back::<K>();
+            holds
+        });
         if holds {
             return Ok(());
         }

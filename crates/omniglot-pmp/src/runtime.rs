@@ -10,7 +10,7 @@ use omniglot_core::{
 };
 use omniglot_core::{Event, Runtime};
 
-use crate::csr::{self, InterruptsOff};
+use crate::csr::{self, Handling};
 use crate::gate::{self, A0, A1, Context, SP, Start, request};
 use crate::image::Image;
 use crate::machine::Machine;
@@ -35,6 +35,10 @@ pub struct Pmp<K: Kernel> {
     calls: Calls,
     timer: Timer,
     stage: Stage,
+    /// Why it is poisoned, if it is.
+    cause: Cause,
+    /// What a trap handler that calls has in its registers.
+    handling: Handling,
 }
 
 /// Calls that wait in callbacks. One that runs has their number as its level.
@@ -53,14 +57,14 @@ struct Waiting {
 }
 
 /// Whether foreign code may run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// No call is in progress, or all of them wait in callbacks.
     Ready,
     /// A call is in progress that does not: the kernel is serving an interrupt.
     Interrupted,
     /// Never again, unless after a reset.
-    Poisoned(Cause),
+    Poisoned,
 }
 
 /// There is nobody else to interrupt a call: [`Kernel::interrupt`] does.
@@ -141,6 +145,8 @@ impl<K: Kernel> Pmp<K> {
             calls: Calls::new(),
             timer: Timer::new(),
             stage: Stage::Ready,
+            cause: Cause::Protocol,
+            handling: Handling::default(),
         };
         pmp.load()?;
         Ok(pmp)
@@ -180,7 +186,7 @@ impl<K: Kernel> Pmp<K> {
     #[cold]
     fn refused(&self) -> Error {
         match self.stage {
-            Stage::Poisoned(by) => Error::Poisoned { by },
+            Stage::Poisoned => Error::Poisoned { by: self.cause },
             Stage::Ready | Stage::Interrupted => {
                 Error::Protocol("a call while foreign code runs, or an answer to no callback")
             }
@@ -196,8 +202,10 @@ impl<K: Kernel> Pmp<K> {
 
     #[inline(always)]
     fn start_now(&mut self, start: Start) -> Trap {
-        let _off = InterruptsOff::new();
-        self.cross(Some(start))
+        let were_on = self.handling.interrupts_off();
+        let trap = self.cross(Some(start));
+        self.handling.interrupts_back(were_on);
+        trap
     }
 
     /// What foreign code means by a trap, after interrupts if need be.
@@ -249,10 +257,13 @@ impl<K: Kernel> Pmp<K> {
     /// Interrupts are off from before the timer is set until foreign code runs, so that no
     /// handler that makes calls of its own comes between and sets the timer otherwise.
     fn cross_in_time(&mut self, start: Option<Start>) -> Trap {
-        let _off = InterruptsOff::new();
-        let Some(began) = self.begin_stretch() else { return Trap::NOT_RUN };
-        let trap = self.cross(start);
-        self.end_stretch(began);
+        let were_on = self.handling.interrupts_off();
+        let mut trap = Trap::NOT_RUN;
+        if let Some(began) = self.begin_stretch() {
+            trap = self.cross(start);
+            self.end_stretch(began);
+        }
+        self.handling.interrupts_back(were_on);
         trap
     }
 
@@ -429,7 +440,7 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
 
     #[inline]
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        if !matches!(self.stage, Stage::Ready) {
+        if self.stage != Stage::Ready {
             return Err(self.refused());
         }
         let level = self.calls.open;
@@ -459,8 +470,9 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        if !matches!(self.stage, Stage::Poisoned(_)) {
-            self.stage = Stage::Poisoned(cause);
+        if self.stage != Stage::Poisoned {
+            self.stage = Stage::Poisoned;
+            self.cause = cause;
         }
         self.calls.open = 0;
     }

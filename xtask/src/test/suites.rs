@@ -40,8 +40,8 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
-    /// A package outside the workspace, by its directory, whose program runs in QEMU.
-    Emulated(&'static str),
+    /// Packages outside the workspace, by their directories, whose programs run in QEMU.
+    Emulated(&'static [&'static str]),
     /// The kernel, which is not in the workspace either.
     Kernel,
 }
@@ -68,7 +68,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "abi",
-        about: "Thousands of signatures, called in a real worker process",
+        about: "Thousands of signatures, called in worker processes and without protection",
         packages: Packages::Only(&["omniglot-abi"]),
         inside: &[],
     },
@@ -103,6 +103,7 @@ const SUITES: &[Suite] = &[
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
             Inside { package: "omniglot-conformance", target: "escapes", files: &[] },
+            Inside { package: "omniglot-abi", target: "keys", files: &[] },
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
             Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
@@ -124,8 +125,8 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "pmp",
-        about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
-        packages: Packages::Emulated("tests/pmp"),
+        about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
+        packages: Packages::Emulated(&["tests/pmp", "tests/abi-pmp"]),
         inside: &[],
     },
     Suite {
@@ -157,8 +158,9 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
-        if let Packages::Emulated(directory) = self.packages {
-            return Some(directory).filter(|directory| !workspace.root().join(directory).is_dir());
+        if let Packages::Emulated(directories) = self.packages {
+            let mut directories = directories.iter().copied();
+            return directories.find(|directory| !workspace.root().join(directory).is_dir());
         }
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
@@ -171,8 +173,9 @@ impl Suite {
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
-            Packages::Emulated(directory) => {
-                return Ok(vec![xtask(&["emulate", directory], workspace)?]);
+            Packages::Emulated(directories) => {
+                let emulate = |directory: &&str| xtask(&["emulate", directory], workspace);
+                return directories.iter().map(emulate).collect();
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
             Packages::Only(_) | Packages::Others => {}

@@ -56,6 +56,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let late = [
         home.trial_in("gadgets::loaded_by_the_host_before".into(), move || before(home), true),
         home.trial_in("gadgets::loaded_by_the_host_later".into(), move || later(home), true),
+        home.trial_in("gadgets::accidental_ones_of_the_host".into(), move || accidental(home), true),
         home.trial_in("gadgets::across_mappings_of_the_host".into(), move || halves(home), true),
         home.trial_in("gadgets::writable_code_of_the_host".into(), move || writable(home), true),
         home.trial_in("gadgets::harmless_code_loaded_later".into(), move || harmless(home), true),
@@ -75,7 +76,7 @@ fn before<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
 fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
     check(library.sound(2, 3), false)?;
-    load(across::DESCRIPTION.image)?;
+    load(xrstor::DESCRIPTION.image)?;
     check(library.sound(2, 3), true)?;
     check(home.instance::<fxrstor::GadgetFxrstor<R>>().map(|_| 5), true)
 }
@@ -86,6 +87,22 @@ fn harmless<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(library.sound(2, 3), false)?;
     load(in_data::DESCRIPTION.image)?;
     check(library.sound(2, 3), false)
+}
+
+/// What is there by accident is replaced.
+fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
+    load(hidden::DESCRIPTION.image)?;
+    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
+    check(library.sound(2, 3), false)?;
+    for image in [
+        across::DESCRIPTION.image,
+        across_pages::DESCRIPTION.image,
+        xrstor_across::DESCRIPTION.image,
+    ] {
+        load(image)?;
+        check(library.sound(2, 3), false)?;
+    }
+    Ok(())
 }
 
 /// One half is there before, the other one comes with the next library.

@@ -1,6 +1,9 @@
 //! Taking accidental gadgets out of the host's own code: in a large program the distance of
 //! some call is bound to read as an instruction that changes what keys allow.
 //!
+//! Pages of code begin and end with bytes of the file that are no code, but its neighbours
+//! there, data that are never looked for in that place: they are just overwritten.
+//!
 //! Where the tables for unwinding say which function it is in, and its instructions are
 //! certain, one of them is replaced by an equivalent (crate omniglot-scan), while other threads may
 //! run that code: [`patch::replace`] changes it in one step. A thread that was stopped in the
@@ -76,6 +79,10 @@ fn remove_from(
     memory: &File,
     gadget: &Gadget,
 ) -> std::result::Result<(), Refusal> {
+    let start = gadget.address as usize;
+    if let Some(slack) = (start..start + 3).find(|byte| object.is_slack(*byte)) {
+        return Ok(patch::replace(slack, &[patch::TRAP])?);
+    }
     let range = function_at(object, memory, gadget.address)?.ok_or(Obstacle::Unclear)?;
     let bytes = read(memory, range.start as usize..range.end as usize)?;
     let function = Code { address: range.start, bytes: &bytes };
@@ -149,12 +156,34 @@ mod tests {
 
     use omniglot_scan::{Code, Gadget, Kind, find};
 
-    use super::{planted, read, remove};
+    use super::{planted, read, remove, with_object};
 
     fn gadgets(memory: &File) -> Vec<Gadget> {
         let range = planted::code();
         let bytes = read(memory, range.clone()).unwrap();
         find(&[Code { address: range.start as u64, bytes: &bytes }], Kind::changes_keys)
+    }
+
+    #[test]
+    fn what_only_shares_a_page_with_code_is_overwritten() {
+        let memory = File::open("/proc/self/mem").unwrap();
+        let own = gadgets as *const () as usize;
+        let mut slack = None;
+        let found = with_object(own, &mut |object| {
+            let mut ends = object.segments.iter().filter(|segment| segment.contains(&own));
+            slack = ends.next().map(|segment| segment.end).filter(|end| object.is_slack(*end));
+            assert!(!object.is_slack(own));
+            Ok(())
+        });
+        assert_eq!(found, Some(Ok(())));
+        let Some(slack) = slack else {
+            return; // the code ends with a page
+        };
+        let before = read(&memory, slack - 8..slack + 8).unwrap();
+        let gadget = Gadget { address: slack as u64 - 1, length: 3, kind: Kind::Wrpkru };
+        assert!(remove(&memory, &gadget).is_ok());
+        let after = read(&memory, slack - 8..slack + 8).unwrap();
+        assert_eq!((&after[..8], after[8], &after[9..]), (&before[..8], 0xcc, &before[9..]));
     }
 
     /// While other threads run that code all the time.

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use omniglot_core::Result;
 
+use super::super::layout::PAGE;
+
 /// An object of the process, while it cannot be unloaded.
 #[derive(Debug)]
 pub(super) struct Object {
@@ -22,8 +24,8 @@ struct Question<'a> {
     outcome: Option<Result<()>>,
 }
 
-/// Does something with the object that `address` lies in, while none is unloaded; `None` if
-/// no object has it.
+/// Does something with the object that has the page of `address`, while none is unloaded;
+/// `None` if no object has it.
 pub(super) fn with_object(
     address: usize,
     work: &mut dyn FnMut(&Object) -> Result<()>,
@@ -44,7 +46,7 @@ unsafe extern "C" fn ask(
     // SAFETY: the caller's question, which nobody else uses meanwhile.
     let question = unsafe { &mut *question.cast::<Question<'_>>() };
     let object = Object::of(info);
-    if !object.segments.iter().any(|segment| segment.contains(&question.address)) {
+    if !object.has_page_of(question.address) {
         return 0;
     }
     question.outcome = question.work.take().map(|work| work(&object));
@@ -65,6 +67,20 @@ impl Object {
             }
         }
         object
+    }
+
+    fn has_page_of(&self, address: usize) -> bool {
+        let pages = |segment: &Range<usize>| {
+            segment.start & !(PAGE - 1)..segment.end.next_multiple_of(PAGE)
+        };
+        self.segments.iter().map(pages).any(|pages| pages.contains(&address))
+    }
+
+    /// Whether the byte only shares a page with a segment: the file has something else there,
+    /// which nobody looks for in this place.
+    pub(super) fn is_slack(&self, address: usize) -> bool {
+        self.has_page_of(address)
+            && !self.segments.iter().any(|segment| segment.contains(&address))
     }
 
     /// From the first segment's start to the last one's end.

@@ -20,7 +20,7 @@ const JUMP_LENGTH: usize = 5;
 const REACH: usize = 1 << 30;
 const STEP: usize = 1 << 16;
 /// `int3`.
-const TRAP: u8 = 0xcc;
+pub(super) const TRAP: u8 = 0xcc;
 
 /// Replaces bytes of the host's code.
 ///
