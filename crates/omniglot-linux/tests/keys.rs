@@ -5,10 +5,12 @@
 
 #[path = "support/emulated.rs"]
 mod emulated;
-#[allow(unused_macros)]
-mod support;
 #[path = "support/planted.rs"]
 mod planted;
+#[path = "support/sample.rs"]
+mod sampling;
+#[allow(unused_macros)]
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -158,11 +160,9 @@ extern "C" fn syscall(n: i64, a: usize, b: usize, c: usize, d: usize, e: usize, 
 fn look(number: i64, first: usize, second: usize, third: usize) {
     let wrong = match number {
         libc::SYS_pkey_free => mappings().into_iter().find(|mapped| mapped.key as usize == first),
-        libc::SYS_pkey_mprotect if third as i32 & libc::PROT_EXEC != 0 => {
-            of_other_processes().into_iter().find(|mapped| {
-                mapped.start < first + second && first < mapped.end
-            })
-        }
+        libc::SYS_pkey_mprotect if third as i32 & libc::PROT_EXEC != 0 => of_other_processes()
+            .into_iter()
+            .find(|mapped| mapped.start < first + second && first < mapped.end),
         _ => return,
     };
     WATCHED.fetch_add(1, Ordering::Relaxed);
@@ -348,6 +348,7 @@ fn no_byte_of_the_gate_helps() {
         gate.into_iter().partition(|place| is_fatal_to_the_emulator(*place));
     println!("{} places, {} left out: {fatal:x?}", places.len(), fatal.len());
     assert!(places.len() > 10 * fatal.len());
+    let places = sampling::sample(places, "bytes of the gate", 800);
     for (count, place) in places.into_iter().enumerate() {
         let rights = RIGHTS[count % RIGHTS.len()];
         aim_and_attack(&mut runtime, &victim, place, rights, 2);
@@ -493,7 +494,10 @@ fn calls_per_second(threads: usize) -> f64 {
             start.elapsed().as_secs_f64()
         };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("all calls are right")).fold(0.0, f64::max)
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("all calls are right"))
+            .fold(0.0, f64::max)
     });
     threads as f64 * CALLS as f64 / seconds
 }

@@ -56,7 +56,11 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let late = [
         home.trial_in("gadgets::loaded_by_the_host_before".into(), move || before(home), true),
         home.trial_in("gadgets::loaded_by_the_host_later".into(), move || later(home), true),
-        home.trial_in("gadgets::accidental_ones_of_the_host".into(), move || accidental(home), true),
+        home.trial_in(
+            "gadgets::accidental_ones_of_the_host".into(),
+            move || accidental(home),
+            true,
+        ),
         home.trial_in("gadgets::across_mappings_of_the_host".into(), move || halves(home), true),
         home.trial_in("gadgets::writable_code_of_the_host".into(), move || writable(home), true),
         home.trial_in("gadgets::harmless_code_loaded_later".into(), move || harmless(home), true),

@@ -90,7 +90,8 @@ fn mark(context: *mut libc::c_void) {
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: handlers of signals get one.
     let place = unsafe { (*context).uc_mcontext.gregs }[libc::REG_RIP as usize] as usize;
-    let is_inside = place.wrapping_sub(START.load(Ordering::Relaxed)) < SIZE.load(Ordering::Relaxed);
+    let is_inside =
+        place.wrapping_sub(START.load(Ordering::Relaxed)) < SIZE.load(Ordering::Relaxed);
     INSIDE.fetch_add(u64::from(is_inside), Ordering::Relaxed);
     let offset = place.wrapping_sub(gate::start());
     if let Some(word) = MARKED.get(offset / 64) {

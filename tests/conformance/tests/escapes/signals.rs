@@ -202,9 +202,11 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
         })
     };
     vec![
-        escape("signals::all_blocked_before_the_first_call_then_fault", UNDEFINED, move |api, _| {
-            fault(api).map(|_| true)
-        })
+        escape(
+            "signals::all_blocked_before_the_first_call_then_fault",
+            UNDEFINED,
+            move |api, _| fault(api).map(|_| true),
+        )
         .preceded_by(block_all),
         blocked("return", Must::Pass, Then::RETURN),
         blocked("fault", UNDEFINED, Then::FAULT),

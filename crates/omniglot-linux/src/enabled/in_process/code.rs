@@ -119,9 +119,7 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
 /// What is new, and what it touches, since an instruction can begin in one and end in the
 /// other.
 fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
-    let is_new = |range: &&Range<usize>| {
-        !seen.ranges.contains(range) && !is_in_window(range, seen)
-    };
+    let is_new = |range: &&Range<usize>| !seen.ranges.contains(range) && !is_in_window(range, seen);
     let fresh: Vec<_> = executable.iter().filter(is_new).cloned().collect();
     let touches = |range: &&Range<usize>| {
         fresh.iter().any(|new| new.start <= range.end && range.start <= new.end)

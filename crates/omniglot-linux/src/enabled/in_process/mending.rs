@@ -105,8 +105,7 @@ fn place_in(
     image: &Range<u64>,
 ) -> std::result::Result<(usize, Mend), Obstacle> {
     for place in (1..=PLACES).map(|index| index * DISTANCE) {
-        let elsewhere =
-            Elsewhere { code: (room.code() + place) as u64, data: room.data() as u64 };
+        let elsewhere = Elsewhere { code: (room.code() + place) as u64, data: room.data() as u64 };
         match mend(gadget, function, image, elsewhere) {
             Ok(mend) => return Ok((place, mend)),
             Err(Obstacle::Place) => {}

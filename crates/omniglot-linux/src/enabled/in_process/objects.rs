@@ -79,8 +79,7 @@ impl Object {
     /// Whether the byte only shares a page with a segment: the file has something else there,
     /// which nobody looks for in this place.
     pub(super) fn is_slack(&self, address: usize) -> bool {
-        self.has_page_of(address)
-            && !self.segments.iter().any(|segment| segment.contains(&address))
+        self.has_page_of(address) && !self.segments.iter().any(|segment| segment.contains(&address))
     }
 
     /// From the first segment's start to the last one's end.
