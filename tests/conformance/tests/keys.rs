@@ -12,9 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use omniglot::{
-    Isolation, IsolationKind, Library, Linux, Options, Pool, ProtectionKeys, Runtime,
-};
+use omniglot::{Isolation, IsolationKind, Library, Linux, Options, Pool, ProtectionKeys, Runtime};
 use omniglot_conformance::conformance::{Conformance, IntCallback};
 use omniglot_conformance::{Case, Suite, Verdict};
 
@@ -92,11 +90,7 @@ fn sixteen_threads() -> Result<(), Failed> {
 }
 
 /// Calls, callbacks and an instance's own state.
-fn use_it(
-    library: &mut Conformance,
-    thread: usize,
-    keyed: &AtomicUsize,
-) -> omniglot::Result<()> {
+fn use_it(library: &mut Conformance, thread: usize, keyed: &AtomicUsize) -> omniglot::Result<()> {
     let is_keyed = library.runtime().isolation() == IsolationKind::ProtectionKeys;
     keyed.fetch_add(usize::from(is_keyed), Ordering::Relaxed);
     for round in 0..50 {

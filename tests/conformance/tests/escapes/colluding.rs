@@ -93,7 +93,12 @@ impl Trap {
 }
 
 /// Jumps to the gate's write of PKRU of this number.
-fn jump<R: Runtime>(api: &mut Api<R>, to: usize, registers: Registers, target: usize) -> Result<i32> {
+fn jump<R: Runtime>(
+    api: &mut Api<R>,
+    to: usize,
+    registers: Registers,
+    target: usize,
+) -> Result<i32> {
     let registers = api.alloc(registers)?;
     let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
     let (_, address) = gate::writes()[to];

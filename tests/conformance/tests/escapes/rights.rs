@@ -46,12 +46,8 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         escape("rights::go_on_with_all_open", DIES, |api, targets| {
             into_oneself(api, targets, RESUME)
         }),
-        escape("rights::enter_another", DIES, move |api, _| {
-            into_another(home, api, ENTRY)
-        }),
-        escape("rights::go_on_as_another", DIES, move |api, _| {
-            into_another(home, api, RESUME)
-        }),
+        escape("rights::enter_another", DIES, move |api, _| into_another(home, api, ENTRY)),
+        escape("rights::go_on_as_another", DIES, move |api, _| into_another(home, api, RESUME)),
         escape("rights::leave_with_all_open", DIES, |api, targets| {
             let own = bounds(api).start;
             let rsp = api.place_of(Place::SLIDE)? as u64;
