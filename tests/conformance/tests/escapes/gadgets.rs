@@ -61,7 +61,6 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
             move || accidental(home),
             true,
         ),
-        home.trial_in("gadgets::accidental_in_the_host".into(), move || accidental(home), true),
         home.trial_in("gadgets::across_mappings_of_the_host".into(), move || halves(home), true),
         home.trial_in("gadgets::writable_code_of_the_host".into(), move || writable(home), true),
         home.trial_in("gadgets::harmless_code_loaded_later".into(), move || harmless(home), true),

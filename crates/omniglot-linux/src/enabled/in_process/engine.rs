@@ -34,7 +34,7 @@ use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
-/// How long finding the place of a fault may take, the wait for the domain's turn included.
+/// How long finding the place of a fault may take, with the wait for a turn where there are any.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What keeps foreign code from the host's memory.

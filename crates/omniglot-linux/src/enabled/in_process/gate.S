@@ -570,8 +570,9 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word. Each key has a pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
-# gate; with a domain's, foreign code.
+# The way out: all registers are foreign code's word. Each key has a pair of doors. Up to
+# the end of the range PKRU decides what this is: with the host's, the gate; with a
+# domain's, foreign code.
     .balign 64
     .globl omniglot_keyed_exit
     .hidden omniglot_keyed_exit
