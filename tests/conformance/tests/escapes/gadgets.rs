@@ -85,13 +85,6 @@ fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(home.instance::<fxrstor::GadgetFxrstor<R>>().map(|_| 5), true)
 }
 
-/// One that is there by accident, in two instructions, is replaced by others.
-fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
-    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
-    load(across::DESCRIPTION.image)?;
-    check(library.sound(2, 3), false)
-}
-
 /// What else it loads is looked at, and fine.
 fn harmless<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
