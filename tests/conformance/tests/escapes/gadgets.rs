@@ -61,7 +61,6 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
             move || accidental(home),
             true,
         ),
-        home.trial_in("gadgets::accidental_in_the_host".into(), move || accidental(home), true),
         home.trial_in("gadgets::across_mappings_of_the_host".into(), move || halves(home), true),
         home.trial_in("gadgets::writable_code_of_the_host".into(), move || writable(home), true),
         home.trial_in("gadgets::harmless_code_loaded_later".into(), move || harmless(home), true),
@@ -84,13 +83,6 @@ fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     load(xrstor::DESCRIPTION.image)?;
     check(library.sound(2, 3), true)?;
     check(home.instance::<fxrstor::GadgetFxrstor<R>>().map(|_| 5), true)
-}
-
-/// One that is there by accident, in two instructions, is replaced by others.
-fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
-    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
-    load(across::DESCRIPTION.image)?;
-    check(library.sound(2, 3), false)
 }
 
 /// What else it loads is looked at, and fine.
