@@ -6,9 +6,12 @@
 
 mod build_time;
 mod callback;
+mod clearing;
 mod empty_call;
+mod instructions;
 mod native;
 mod pingpong;
+mod published;
 mod report;
 mod reset;
 mod start;
@@ -21,6 +24,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
+use crate::report::Row;
 use crate::timing::{Record, Settings, Workload};
 
 /// Measures what calls cost.
@@ -29,6 +33,9 @@ struct Arguments {
     /// Run this workload only; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Measure this variant of the workloads only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    variant: Vec<String>,
     /// Write one JSON record per measurement to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -47,10 +54,15 @@ enum Measure {
     Batches(fn() -> Result<Workload>),
     /// In its own way.
     Own(fn(Settings) -> Result<Vec<Record>>),
+    /// Without a clock.
+    Rows(fn() -> Result<Vec<Row>>),
 }
 
 const WORKLOADS: &[Entry] = &[
     ("empty_call", Measure::Batches(empty_call::empty)),
+    ("instructions", Measure::Rows(instructions)),
+    ("clearing", Measure::Batches(clearing::clearing)),
+    ("key_writes", Measure::Rows(key_writes)),
     ("six_arguments", Measure::Batches(empty_call::six_arguments)),
     ("callback", Measure::Batches(callback::callback)),
     ("start", Measure::Batches(start::start)),
@@ -64,26 +76,42 @@ fn main() -> Result<()> {
     }
     let arguments = Arguments::parse();
     let settings = Settings { runs: arguments.runs.max(3) };
-    let mut records = Vec::new();
+    let mut rows = Vec::new();
     for (name, measure) in selected(&arguments.only)? {
-        let measured = measured(name, measure, settings)?;
+        let measured = measured(name, measure, settings, &arguments.variant)?;
         report::print(name, &measured);
-        records.extend(measured);
+        rows.extend(measured);
     }
     match arguments.json {
-        Some(file) => report::write_json(&file, &records),
+        Some(file) => report::write_json(&file, &rows),
         None => Ok(()),
     }
 }
 
-fn measured(name: &'static str, measure: Measure, settings: Settings) -> Result<Vec<Record>> {
-    match measure {
+fn measured(
+    name: &'static str,
+    measure: Measure,
+    settings: Settings,
+    only: &[String],
+) -> Result<Vec<Row>> {
+    let records = match measure {
         Measure::Batches(set_up) => {
-            let workload = set_up().with_context(|| format!("setting up {name}"))?;
-            timing::measure(name, workload, settings)
+            let mut workload = set_up().with_context(|| format!("setting up {name}"))?;
+            workload.keep(only);
+            timing::measure(name, workload, settings)?
         }
-        Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}")),
-    }
+        Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}"))?,
+        Measure::Rows(rows) => return rows().with_context(|| format!("measuring {name}")),
+    };
+    Ok(records.into_iter().map(Row::Time).collect())
+}
+
+fn instructions() -> Result<Vec<Row>> {
+    Ok(instructions::instructions()?.into_iter().map(Row::Count).collect())
+}
+
+fn key_writes() -> Result<Vec<Row>> {
+    Ok(published::KEY_WRITES.into_iter().map(Row::Published).collect())
 }
 
 fn selected(only: &[String]) -> Result<Vec<Entry>> {

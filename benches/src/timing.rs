@@ -48,6 +48,14 @@ pub(crate) struct Workload {
     pub(crate) variants: Vec<Variant>,
 }
 
+impl Workload {
+    /// Keeps the variants of these names, or all if there are no names.
+    pub(crate) fn keep(&mut self, names: &[String]) {
+        let is_wanted = |variant: &Variant| names.iter().any(|name| name == variant.name);
+        self.variants.retain(|variant| names.is_empty() || is_wanted(variant));
+    }
+}
+
 /// One measurement: nanoseconds per operation over all batches.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Record {
@@ -58,6 +66,14 @@ pub(crate) struct Record {
     pub(crate) p10_ns: f64,
     pub(crate) p90_ns: f64,
     pub(crate) runs: usize,
+}
+
+/// A number of instructions, which no clock measures.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Count {
+    pub(crate) workload: &'static str,
+    pub(crate) variant: &'static str,
+    pub(crate) instructions: u64,
 }
 
 /// How long a batch should take: long enough for the clock, short enough to take turns.

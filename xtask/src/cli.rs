@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::defences;
 use crate::guest;
 use crate::kernel;
 use crate::riscv;
@@ -66,6 +67,10 @@ pub(crate) enum Action {
 
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
+
+    /// Take out each defence of protection keys in turn, and see that a test fails
+    Defences(defences::Options),
+
     /// Run a program of this machine in a virtual one that has protection keys
     Guest(Box<guest::Arguments>),
 }
@@ -75,7 +80,7 @@ impl Action {
     pub(crate) fn task(&self) -> Task {
         match self {
             Self::Demo { .. } => Task::Demo,
-            Self::Test { .. } => Task::Test,
+            Self::Test { .. } | Self::Defences(_) => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
             Self::Kernel(_) => Task::Kernel,

@@ -38,6 +38,9 @@ pub(crate) enum Accelerator {
     /// QEMU's emulation, which has protection keys whatever the machine has
     #[default]
     Tcg,
+    /// The same, but interrupts can come between any two instructions, and not only where a
+    /// block of them ends; several times slower
+    TcgSteps,
     /// The machine's processor, which may lack them
     Kvm,
 }

@@ -9,6 +9,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod cli;
+mod defences;
 mod demo;
 mod guest;
 mod kernel;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Lint => lint::run(),
         Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
+        Action::Defences(options) => defences::run(&options, cli.install),
         Action::Guest(arguments) => Ok(arguments.run()),
     }
 }

@@ -104,7 +104,9 @@ impl<'a> Compiler<'a> {
     fn link_shared(&self, object: &Path, sources: &[PathBuf], image: &Path) -> Result<Output> {
         let mut link = self.linker()?;
         // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
-        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic", "-o"]);
+        link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic"]);
+        // Where calls of other libraries go is then constant, so that it can be followed.
+        link.args(["-Wl,-z,relro", "-Wl,-z,now", "-o"]);
         link.arg(image);
         link.arg(object).args(sources).args(self.link.linker_arguments());
         self.run(link)

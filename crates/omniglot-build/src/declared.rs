@@ -1,5 +1,5 @@
-//! What clang knows of functions and bindgen does not tell: types that have no Rust
-//! counterpart, and annotations.
+//! What clang knows and bindgen does not tell: types that have no Rust counterpart, and
+//! functions' annotations.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +7,17 @@ use std::sync::{Mutex, PoisonError};
 use clang::{Clang, Entity, EntityKind, Index, Nullability, Type, TypeKind, Unsaved};
 
 use crate::{Error, Result};
+
+/// Everything that the headers declare, as clang sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Declarations {
+    pub(crate) functions: BTreeMap<String, Declared>,
+    /// Types that bindgen's Rust does not tell: of typedefs, and of global variables.
+    pub(crate) typedefs: BTreeMap<String, Exact>,
+    pub(crate) globals: BTreeMap<String, Exact>,
+    /// The same of fields, by their structs' and unions' names.
+    pub(crate) records: BTreeMap<String, BTreeMap<String, Exact>>,
+}
 
 /// A function as clang sees it.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +72,11 @@ pub(crate) enum Exact {
     #[default]
     Told,
     Pointer(Box<Self>),
+    Array(Box<Self>),
+    Function {
+        parameters: Vec<Self>,
+        result: Box<Self>,
+    },
     Number(Wide),
 }
 
@@ -90,8 +106,8 @@ const ANNOTATIONS: [(&str, Unit, Null); 4] = [
     ("sized_by_or_null", Unit::Bytes, Null::Allowed),
 ];
 
-/// Reads the functions that the headers declare. `lines` includes them.
-pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<BTreeMap<String, Declared>> {
+/// Reads what the headers declare. `lines` includes them.
+pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<Declarations> {
     let _guard = CLANG.lock().unwrap_or_else(PoisonError::into_inner);
     let clang = Clang::new().map_err(|message| Error::LibclangMissing { message })?;
     let index = Index::new(&clang, false, false);
@@ -105,11 +121,11 @@ pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<BTreeMap<String,
         .include_attributed_types(true)
         .parse()
         .map_err(|error| Error::Parser { message: format!("{error}") })?;
-    let mut functions = BTreeMap::new();
+    let mut declarations = Declarations::default();
     for entity in parsed.get_entity().get_children() {
-        add(&entity, &mut functions);
+        add(&entity, &mut declarations);
     }
-    Ok(functions)
+    Ok(declarations)
 }
 
 /// Definitions under which annotations of parameters stay in what clang has read.
@@ -126,22 +142,71 @@ pub(crate) fn ignoring() -> impl Iterator<Item = String> {
     ANNOTATIONS.iter().flat_map(|(name, ..)| [format!("-D{name}(N)="), format!("-D__{name}(N)=")])
 }
 
-fn add(entity: &Entity<'_>, functions: &mut BTreeMap<String, Declared>) {
+fn add(entity: &Entity<'_>, all: &mut Declarations) {
     match entity.get_kind() {
-        EntityKind::FunctionDecl => {
-            let (Some(name), Some(declared)) = (entity.get_name(), function(entity)) else {
-                return;
-            };
-            match functions.get_mut(&name) {
-                Some(known) => merge(known, declared),
-                None => drop(functions.insert(name, declared)),
+        EntityKind::FunctionDecl => add_function(entity, &mut all.functions),
+        EntityKind::TypedefDecl => add_typedef(entity, all),
+        EntityKind::VarDecl => add_exact(entity, entity.get_type(), &mut all.globals),
+        EntityKind::StructDecl | EntityKind::UnionDecl => {
+            if let Some(name) = entity.get_name() {
+                add_record(entity, &name, &mut all.records);
             }
         }
         // `extern "C" { … }`
         EntityKind::LinkageSpec | EntityKind::UnexposedDecl => {
-            entity.get_children().iter().for_each(|child| add(child, functions));
+            entity.get_children().iter().for_each(|child| add(child, all));
         }
         _ => {}
+    }
+}
+
+fn add_function(entity: &Entity<'_>, functions: &mut BTreeMap<String, Declared>) {
+    let (Some(name), Some(declared)) = (entity.get_name(), function(entity)) else { return };
+    match functions.get_mut(&name) {
+        Some(known) => merge(known, declared),
+        None => drop(functions.insert(name, declared)),
+    }
+}
+
+/// A struct without a tag has the typedef's name.
+fn add_typedef(entity: &Entity<'_>, all: &mut Declarations) {
+    let underlying = entity.get_typedef_underlying_type();
+    add_exact(entity, underlying, &mut all.typedefs);
+    let record = underlying.and_then(|ty| ty.get_canonical_type().get_declaration());
+    let is_record = |entity: &Entity<'_>| {
+        matches!(entity.get_kind(), EntityKind::StructDecl | EntityKind::UnionDecl)
+    };
+    if let (Some(record), Some(name)) = (record.filter(is_record), entity.get_name()) {
+        add_record(&record, &name, &mut all.records);
+    }
+}
+
+fn add_exact(entity: &Entity<'_>, ty: Option<Type<'_>>, to: &mut BTreeMap<String, Exact>) {
+    let exact = ty.map(exact).filter(|exact| *exact != Exact::Told);
+    if let (Some(name), Some(exact)) = (entity.get_name(), exact) {
+        to.insert(name, exact);
+    }
+}
+
+/// The fields of a struct or union, and of those with a tag within it, whose Rust names
+/// begin with its own.
+fn add_record(
+    entity: &Entity<'_>,
+    name: &str,
+    records: &mut BTreeMap<String, BTreeMap<String, Exact>>,
+) {
+    let mut fields = BTreeMap::new();
+    for child in entity.get_children() {
+        match (child.get_kind(), child.get_name()) {
+            (EntityKind::FieldDecl, _) => add_exact(&child, child.get_type(), &mut fields),
+            (EntityKind::StructDecl | EntityKind::UnionDecl, Some(inner)) => {
+                add_record(&child, &format!("{name}_{inner}"), records);
+            }
+            _ => {}
+        }
+    }
+    if !fields.is_empty() {
+        records.insert(name.to_owned(), fields);
     }
 }
 
@@ -252,10 +317,31 @@ fn exact(ty: Type<'_>) -> Exact {
     if let Some(wide) = wide(ty) {
         return Exact::Number(wide);
     }
-    match ty.get_pointee_type().map(exact) {
-        None | Some(Exact::Told) => Exact::Told,
-        Some(pointee) => Exact::Pointer(Box::new(pointee)),
+    match ty.get_kind() {
+        TypeKind::FunctionPrototype => exact_function(ty),
+        TypeKind::ConstantArray | TypeKind::IncompleteArray => {
+            within(ty.get_element_type(), Exact::Array)
+        }
+        _ => within(ty.get_pointee_type(), Exact::Pointer),
     }
+}
+
+/// The type around another, if there is something to tell of that.
+fn within(ty: Option<Type<'_>>, around: impl FnOnce(Box<Exact>) -> Exact) -> Exact {
+    match ty.map(exact) {
+        None | Some(Exact::Told) => Exact::Told,
+        Some(inner) => around(Box::new(inner)),
+    }
+}
+
+fn exact_function(ty: Type<'_>) -> Exact {
+    let parameters: Vec<Exact> =
+        ty.get_argument_types().unwrap_or_default().into_iter().map(exact).collect();
+    let result = ty.get_result_type().map(exact).unwrap_or_default();
+    if result == Exact::Told && parameters.iter().all(|parameter| *parameter == Exact::Told) {
+        return Exact::Told;
+    }
+    Exact::Function { parameters, result: Box::new(result) }
 }
 
 fn wide(ty: Type<'_>) -> Option<Wide> {

@@ -30,7 +30,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Describes the C type of this name: a struct's tag, or a typedef of a struct.
+    /// Describes the C type of this name: a struct's tag, or a typedef of a struct or of
+    /// `void`. The latter then is a type of its own, whose addresses do not mix with others'.
     pub fn of(ty: impl Into<String>) -> Self {
         Self { ty: ty.into(), destructor: None, constructors: Vec::new(), name: None }
     }

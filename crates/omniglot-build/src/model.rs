@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
-use crate::declared::Declared;
+use crate::declared::Declarations;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 
@@ -22,8 +22,8 @@ pub(crate) struct Model {
     pub(crate) handles: Vec<Owned>,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
-    /// What clang says of functions, by their C names.
-    pub(crate) declared: BTreeMap<String, Declared>,
+    /// What clang says besides, by C names.
+    pub(crate) declared: Declarations,
     /// Where functions are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
     /// The names of macros, which C replaces wherever they stand.

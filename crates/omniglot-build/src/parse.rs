@@ -12,7 +12,7 @@ use bindgen::callbacks::{
 };
 use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, RustTarget};
 
-use crate::declared::{self, Declared};
+use crate::declared::{self, Declarations};
 use crate::options::{Options, Purpose};
 use crate::scalar::Target;
 use crate::{Error, Result, described, flat, names, own, paths};
@@ -33,8 +33,8 @@ pub(crate) struct Parsed {
     pub(crate) macros: BTreeSet<String>,
     /// Every file that was included.
     pub(crate) included: BTreeSet<PathBuf>,
-    /// What clang says of functions.
-    pub(crate) declared: BTreeMap<String, Declared>,
+    /// What clang says besides.
+    pub(crate) declared: Declarations,
 }
 
 /// Reads the headers for a target.

@@ -132,7 +132,17 @@ pub(crate) fn no_length(text: &str) -> String {
 // Handles.
 
 pub(crate) fn no_object() -> String {
-    "no handle: the headers declare no struct of this name, or typedef of one".to_owned()
+    "no handle: the headers declare no struct of this name, or typedef of one or of void".to_owned()
+}
+
+pub(crate) fn handle_of_pointer(object: &str) -> String {
+    format!("no handle: it is a pointer; describe what it points to: Handle::of(\"{object}\")")
+}
+
+pub(crate) fn handle_of_any() -> String {
+    "no handle: it is a pointer to void, which fits every object; declare `typedef void object;` \
+     for what it points to, and the functions with `object *`, in a header of your own: .header"
+        .to_owned()
 }
 
 pub(crate) fn handle_twice() -> String {

@@ -57,7 +57,11 @@ fn every_header_of_the_snapshots_compiles() {
         let booleans = library("booleans").bool_type("gboolean").bool_type("flag_t");
         compile(compiler, "booleans", &booleans);
         compile(compiler, "handles", &handles());
-        compile(compiler, "numbers", &library("numbers").allowlist_function("precise|wide|spin"));
+        compile(
+            compiler,
+            "numbers",
+            &library("numbers").allowlist_function("precise|wide|spin|blend|plot"),
+        );
     }
 }
 

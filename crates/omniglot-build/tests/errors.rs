@@ -206,6 +206,14 @@ fn handles_that_do_not_fit() {
         &said(handle("archive").constructor("entry_free")),
         &["handles.h:11: entry_free: neither its result nor exactly one parameter gives"],
     );
+    assert_says(
+        &said(handle("entry_t")),
+        &["handles.h:15: entry_t: no handle: it is a pointer", "Handle::of(\"entry\")"],
+    );
+    assert_says(
+        &said(handle("anything")),
+        &["handles.h:16: anything: no handle: it is a pointer to void", ".header"],
+    );
     let twice = library("handles").handle(handle("archive")).handle(handle("archive_s"));
     assert_says(&message(twice.preview()), &["archive_s: no handle: the type"]);
 }
@@ -335,7 +343,7 @@ fn problems_are_listed_once() {
     let items: Vec<&str> = problems.iter().map(|Problem { item, .. }| item.as_str()).collect();
     assert_eq!(
         items,
-        ["by_line", "by_value", "logger", "print", "quadruple", "struct precise", "vprint"]
+        ["by_line", "by_value", "logger", "print", "quadruple", "struct tight", "vprint"]
     );
     assert!(problems.iter().all(|problem| problem.place.is_some()), "{problems:#?}");
 }

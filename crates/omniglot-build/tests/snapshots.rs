@@ -105,7 +105,11 @@ fn names() {
 
 #[test]
 fn numbers() {
-    snapshot!(library("numbers").allowlist_function("precise|spin|wide|next"));
+    snapshot!(
+        library("numbers")
+            .allowlist_function("precise|spin|wide|next|blend|plot")
+            .allowlist_var("unit")
+    );
 }
 
 #[test]

@@ -170,6 +170,10 @@ pub(crate) struct Selection {
     /// Bind these enums as an integer type with constants
     #[arg(long, value_name = "REGEX")]
     pub(crate) constified_enum: Vec<String>,
+
+    /// Bind this typedef of an integer as a boolean
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) bool_type: Vec<String>,
 }
 
 /// What calls and callbacks can do.
@@ -185,17 +189,43 @@ pub(crate) struct Behaviour {
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) raise: Vec<String>,
 
+    /// Read wrappers, handles, variadic functions and macros from this TOML file, as shown below
+    #[arg(long, value_name = "FILE")]
+    pub(crate) describe: Option<PathBuf>,
+
     /// How many callbacks of each type there can be at a time [default: 8]
     #[arg(long, value_name = "COUNT")]
     pub(crate) callback_slots: Option<u32>,
 }
 
 /// What to do with the output, shown below the options.
-const BINDINGS_HELP: &str = "\
-What is not bound is listed on standard error, with the reason. If a library or a source is named,
+const BINDINGS_HELP: &str = r#"What is not bound is listed on standard error, with the reason. If a library or a source is named,
 the shims are also compiled and linked, so that functions which it lacks are left out.
 
-To ship the output, so that a crate's users need no libclang, see omniglot_build::Prebuilt.";
+What --describe reads; its tables and keys are the builder's methods, and have its documentation:
+  [[wrap]]                          # .wrap(Wrapper::function("uncompress")…)
+  function = "uncompress"
+  out_slice = { dest = "destLen" }  # in_slice, in_out_slice; in_array and out_array = { key = 32 }
+  in_slice = { source = "sourceLen" }
+  status_ok = 0                     # status_at_least; message = "zError"; returns_str = 64
+  optional = []                     # in_str, in_c_str, out: lists of parameters
+
+  [[handle]]                        # .handle(Handle::of("sqlite3_stmt")…)
+  of = "sqlite3_stmt"
+  constructor = ["sqlite3_prepare_v2"]
+  destructor = "sqlite3_finalize"
+  named = "Statement"
+
+  [[variadic]]                      # .variadic(…)
+  function = "curl_easy_setopt"
+  named = "curl_easy_setopt_long"
+  parameters = "long"
+
+  [[function_macro]]                # .function_macro(…)
+  name = "FRAME_BYTES"
+  signature = "size_t (const struct frame *frame, int channels)"
+
+To ship the output, so that a crate's users need no libclang, see omniglot_build::Prebuilt."#;
 
 /// Splits at the first `=`.
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -7,6 +7,7 @@ use std::{env, fs};
 use omniglot_build::{Library, Preview};
 
 use crate::arguments::{Behaviour, Bindings, Library as Place, Selection};
+use crate::descriptions::Descriptions;
 use crate::failure::Failure;
 
 /// Generates, says what is not bound, and prints or writes the rest.
@@ -31,13 +32,23 @@ fn default_name(headers: &[String]) -> String {
 
 fn generate(arguments: &Bindings, name: &str) -> Result<Preview, Failure> {
     let library = library(arguments, name)?;
-    let place = &arguments.library;
+    let Some(path) = &arguments.behaviour.describe else {
+        return Ok(preview(&library, &arguments.library)??);
+    };
+    let descriptions = Descriptions::read(path)?;
+    preview(&descriptions.describe(library), &arguments.library)?.map_err(|error| {
+        let message = descriptions.locate(&error, error.to_string());
+        Failure::Described(error, message)
+    })
+}
+
+fn preview(library: &Library, place: &Place) -> Result<omniglot_build::Result<Preview>, Failure> {
     if place.pkg_config.is_empty() && place.link.is_empty() && place.source.is_empty() {
         // There is no library yet that could lack anything.
-        return Ok(library.preview()?);
+        return Ok(library.preview());
     }
     let scratch = tempfile::tempdir().map_err(|error| Failure::File(env::temp_dir(), error))?;
-    Ok(library.preview_linked(scratch.path())?)
+    Ok(library.preview_linked(scratch.path()))
 }
 
 /// The builder as a build script would fill it.
@@ -79,6 +90,7 @@ fn select(mut library: Library, selection: &Selection) -> Library {
     library = selection.blocklist_type.iter().fold(library, Library::blocklist_type);
     library = selection.newtype_enum.iter().fold(library, Library::newtype_enum);
     library = selection.bitfield_enum.iter().fold(library, Library::bitfield_enum);
+    library = selection.bool_type.iter().fold(library, Library::bool_type);
     selection.constified_enum.iter().fold(library, Library::constified_enum)
 }
 

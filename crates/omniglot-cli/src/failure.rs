@@ -11,6 +11,10 @@ use crate::wording;
 pub(crate) enum Failure {
     /// Nothing could be generated.
     Generation(omniglot_build::Error),
+    /// The same, with a message that says more.
+    Described(omniglot_build::Error, String),
+    /// A file of descriptions cannot be read.
+    Description { path: PathBuf, line: usize, message: String },
     /// A file is nothing that could be scanned.
     Image(PathBuf, omniglot_scan::NotAnImage),
     /// A file or directory is not accessible.
@@ -36,6 +40,12 @@ impl Failure {
             Self::Image(path, error) => failed(&format!("{}: {error}", path.display()), 1),
             Self::Generation(error) => {
                 failed(&wording::as_options(&error.to_string()), status(&error))
+            }
+            Self::Described(error, message) => {
+                failed(&wording::as_options(&message), status(&error))
+            }
+            Self::Description { path, line, message } => {
+                failed(&format!("{}:{line}: {}", path.display(), message.trim_end()), 2)
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bindings;
+mod descriptions;
 mod doctor;
 mod failure;
 mod scan;

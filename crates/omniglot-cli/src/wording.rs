@@ -1,13 +1,15 @@
-//! The generator's messages name methods of its builder; here they name options.
+//! The generator's messages name methods of its builder; here they name options, or tables and
+//! keys of what `--describe` reads.
 
 /// The builder's methods that are options.
-const METHODS: [&str; 18] = [
+const METHODS: [&str; 20] = [
     "allowlist_function",
     "allowlist_type",
     "allowlist_var",
     "bitfield_enum",
     "blocklist_function",
     "blocklist_type",
+    "bool_type",
     "callback_slots",
     "constified_enum",
     "define",
@@ -20,9 +22,16 @@ const METHODS: [&str; 18] = [
     "raise",
     "setjmp_guard",
     "source",
+    "target",
 ];
 
-/// Writes `.pkg_config("NAME")` as `--pkg-config "NAME"`, and so on.
+/// Those that are tables of a file.
+const TABLES: [&str; 4] = ["function_macro", "handle", "variadic", "wrap"];
+
+/// Methods of what is given to those, which are keys.
+const KEYS: [&str; 5] = ["constructor", "destructor", "named", "status_at_least", "status_ok"];
+
+/// Writes `.pkg_config("NAME")` as `--pkg-config "NAME"`, `.wrap` as `[[wrap]]`, and so on.
 pub(crate) fn as_options(message: &str) -> String {
     let mut text = String::new();
     let mut rest = message;
@@ -31,7 +40,7 @@ pub(crate) fn as_options(message: &str) -> String {
         text.push_str(before);
         rest = match method(after) {
             Some((method, after)) => {
-                text.push_str(&format!("--{}", method.replace('_', "-")));
+                text.push_str(&written(method));
                 call(&mut text, after)
             }
             None => {
@@ -49,7 +58,19 @@ fn method(text: &str) -> Option<(&str, &str)> {
     let is_word = |character: char| character.is_ascii_lowercase() || character == '_';
     let end = text.find(|character| !is_word(character)).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    METHODS.contains(&name).then_some((name, rest))
+    let all = METHODS.iter().chain(&TABLES).chain(&KEYS);
+    all.into_iter().any(|known| *known == name).then_some((name, rest))
+}
+
+/// What a method is called here.
+fn written(method: &str) -> String {
+    if TABLES.contains(&method) {
+        format!("[[{method}]]")
+    } else if KEYS.contains(&method) {
+        format!("`{method}`")
+    } else {
+        format!("--{}", method.replace('_', "-"))
+    }
 }
 
 /// Appends a call's arguments, if there are any, and gives what follows them.
@@ -89,6 +110,9 @@ mod tests {
             ),
             (".setjmp_guard(\"f(a|b)\", \"x\"): no", "--setjmp-guard \"f(a|b)=x\": no"),
             (".link(\"NAME\") instead of .pkg_config.", "--link \"NAME\" instead of --pkg-config."),
+            (".wrap and .handle: no", "[[wrap]] and [[handle]]: no"),
+            (".variadic(\"f\", ...): no", "[[variadic]] \"f\", ...: no"),
+            ("choose another: .named", "choose another: `named`"),
             ("zlib.h: file .not_a_method(1).", "zlib.h: file .not_a_method(1)."),
         ];
         for (message, expected) in cases {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use omniglot_build::Library;
+use omniglot_build::{Handle, Library, Wrapper};
 
 /// Runs `omniglot bindings` in a directory.
 fn bindings(directory: &Path, arguments: &[&str]) -> Output {
@@ -84,6 +84,110 @@ fn paths_are_relative_to_where_it_runs() {
     let line = format!("{}:5", here.join("c/own-lib.h").display());
     let gone = format!("{line}: gone: not bound: the library does not define it\n");
     assert_eq!(text(&linked.stderr), gone);
+}
+
+/// A file that describes what options cannot.
+const DESCRIPTIONS: &str = r#"
+[[wrap]]
+function = "uncompress"
+out_slice = { dest = "destLen" }
+in_slice = { source = "sourceLen" }
+status_ok = 0
+message = "zError"
+
+[[wrap]]
+function = "zlibVersion"
+returns_str = 16
+
+[[handle]]
+of = "gzFile_s"
+constructor = ["gzopen"]
+destructor = "gzclose"
+named = "File"
+
+[[variadic]]
+function = "gzprintf"
+named = "gzprint_number"
+parameters = "int number"
+
+[[function_macro]]
+name = "deflateInit"
+signature = "int (z_streamp strm, int level)"
+"#;
+
+#[test]
+fn descriptions_are_what_a_build_script_would_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::write(here.join("zlib.toml"), DESCRIPTIONS).unwrap();
+    let library = Library::new("zlib")
+        .header("zlib.h")
+        .pkg_config("zlib")
+        .wrap(
+            Wrapper::function("uncompress")
+                .out_slice("dest", "destLen")
+                .in_slice("source", "sourceLen")
+                .status_ok(0)
+                .message("zError"),
+        )
+        .wrap(Wrapper::function("zlibVersion").returns_str(16))
+        .handle(Handle::of("gzFile_s").constructor("gzopen").destructor("gzclose").named("File"))
+        .variadic("gzprintf", "gzprint_number", "int number")
+        .function_macro("deflateInit", "int (z_streamp strm, int level)");
+    library.out_dir(here).generate().unwrap();
+    let output = bindings(here, &["zlib.h", "--pkg-config", "zlib", "--describe", "zlib.toml"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let expected = fs::read_to_string(here.join("omniglot/zlib.rs")).unwrap();
+    let printed = text(&output.stdout);
+    assert!(expected.contains("pub type File") && expected.contains("pub fn uncompress_raw("));
+    assert!(printed == expected, "what is printed differs");
+}
+
+#[test]
+fn integers_can_be_booleans() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    fs::write(here.join("flags.h"), "typedef int flag_t;\nflag_t is_on(void);\n").unwrap();
+    let integer = text(&bindings(here, &["flags.h"]).stdout);
+    let boolean = text(&bindings(here, &["flags.h", "--bool-type", "flag_t"]).stdout);
+    assert!(integer.contains("pub type flag_t = ::core::ffi::c_int;"), "{integer}");
+    assert!(boolean.contains("pub enum flag_t {"), "{boolean}");
+}
+
+/// Mistakes in a file name its line; those that only the header shows name both lines.
+#[test]
+fn wrong_descriptions_are_located() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let arguments = ["zlib.h", "--describe", "zlib.toml"];
+    let said = |text: &str, status| {
+        fs::write(here.join("zlib.toml"), text).unwrap();
+        failure(here, &arguments, status)
+    };
+    for (text, part) in [
+        ("\n[[wrap]\n", "zlib.toml:2: "),
+        ("[[wrap]]\nfunction = 1\n", "zlib.toml:2: invalid type: integer `1`, expected a string"),
+        ("[[wrap]]\nfunction = \"f\"\n\nout_slices = {}\n", "zlib.toml:4: unknown field"),
+        ("[[wrap]]\nout = [\"x\"]\n", "zlib.toml:1: missing field `function`"),
+        ("\n\n[[wrapper]]\n", "zlib.toml:3: unknown field `wrapper`, expected one of `wrap`"),
+    ] {
+        let message = said(text, 2);
+        assert!(message.contains(part), "{message}");
+    }
+    let wrap = "[[wrap]]\n# zlib's own\nfunction = \"compress\"\nout_slice = { dst = \"n\" }\n";
+    let handle = "[[handle]]\nof = \"voidp\"\ndestructor = \"gzclose\"\n";
+    let message = said(&format!("{wrap}{handle}"), 1);
+    assert!(message.starts_with("error: [[wrap]] and [[handle]]: "), "{message}");
+    let places = ["\nzlib.toml:3: /usr/include/zlib.h:", "\nzlib.toml:6: /usr/include/"];
+    assert!(places.iter().all(|place| message.contains(place)), "{message}");
+    assert!(message.contains("compress: there is no parameter `dst`"), "{message}");
+    assert!(message.contains("voidp: no handle: it is a pointer to void"), "{message}");
+    let variadic = "[[variadic]]\nfunction = \"gone\"\nnamed = \"f\"\nparameters = \"int\"\n";
+    let message = said(variadic, 1);
+    assert!(message.contains("error: [[variadic]] \"gone\", ...: the headers have no such"));
+    fs::remove_file(here.join("zlib.toml")).unwrap();
+    let message = failure(here, &arguments, 1);
+    assert!(message.contains("error: zlib.toml: No such file"), "{message}");
 }
 
 #[test]

@@ -201,10 +201,12 @@ impl Written {
     }
 }
 
-/// Eight bytes at any address: one unaligned access where the machine has such.
+/// Eight bytes at any address: one unaligned access where the machine has such. Of an array
+/// of bytes the compiler makes eight accesses, since it may not merge volatile ones; and
+/// whoever reads such a copy in one piece waits until all of them are through.
 #[repr(C, packed)]
 #[derive(Clone, Copy)]
-struct Word([u8; 8]);
+struct Word(u64);
 
 /// Copies bytes of which either side may be shared with another process.
 ///

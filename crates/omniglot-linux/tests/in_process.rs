@@ -256,7 +256,53 @@ fn a_reset_brings_memory_back<R: Driven>() {
     }
 }
 
+/// The FS base.
+fn thread_pointer() -> u64 {
+    let base;
+    // SAFETY: reads a register.
+    unsafe { std::arch::asm!("rdfsbase {}", out(reg) base) };
+    base
+}
+
+/// One call of each kind, on the thread that asks.
+fn thread_pointers_are_right<R: Driven>(runtime: &mut R, calls: u64) {
+    let own = thread_pointer();
+    let window = runtime.window().start()..runtime.window().start() + runtime.window().len();
+    let seen = call(runtime, Shim::ThreadPointer, 0, 0).expect("a call");
+    assert!(window.contains(&(seen as usize)), "{seen:#x} is the domain's");
+    // In the midst of a call with the domain's, one with the host's.
+    let event = enter(runtime, Shim::Count, 0, 1, 0);
+    assert!(matches!(event, Ok(Event::Callback { slot: 1, .. })), "{event:?}");
+    assert_eq!(call_nested(runtime, Shim::Add, 3, 4), Ok(7));
+    assert_eq!(call_nested(runtime, Shim::BaseInDisguise, 0, 0), Ok(own));
+    assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+    assert_eq!(result(runtime, 0), 2 * calls + 1);
+    assert_eq!(thread_pointer(), own);
+}
+
+fn what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer<R: Driven>() {
+    let mut runtime = start::<R>();
+    (1..4).for_each(|calls| thread_pointers_are_right(&mut runtime, calls));
+    let mut runtime = thread::spawn(move || {
+        thread_pointers_are_right(&mut runtime, 4);
+        runtime
+    })
+    .join()
+    .expect("the thread ends");
+    runtime.reset().expect("a reset");
+    thread_pointers_are_right(&mut runtime, 1);
+    // It may know where the host's variables are; behind a key it cannot read them.
+    let read = call(&mut runtime, Shim::PointerInDisguise, 0, 0);
+    if R::GUARANTEES.memory {
+        let Err(Error::Fault(fault)) = read else { panic!("{read:?} instead of a fault") };
+        assert_eq!(fault.kind, FaultKind::Access);
+    } else {
+        assert_eq!(read, Ok(thread_pointer()));
+    }
+}
+
 in_this_process! {
+    what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer
     handlers_of_the_host_run_in_the_midst_of_foreign_code
     the_host_sees_its_own_handlers
     the_processors_state_comes_back

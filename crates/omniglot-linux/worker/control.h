@@ -85,11 +85,10 @@ _Static_assert(sizeof(struct departure) == 56, "the layout that the host reads")
 
 /* Where foreign code leaves to the host; written by the host. */
 struct cells {
-    uint64_t token;    /* proves that this domain was entered by whom it leaves to */
     uint64_t returned; /* the gate for returns */
     uint64_t callback; /* the gate for callbacks */
 };
-_Static_assert(sizeof(struct cells) == 24, "the layout that the host writes");
+_Static_assert(sizeof(struct cells) == 16, "the layout that the host writes");
 
 /* A range of mapped addresses, as in /proc/self/maps. */
 struct region {

@@ -6,7 +6,9 @@
 //! executable memory of the process, since keys do not restrict where it may jump.
 //!
 //! [`find`] looks at memory, wherever that is; [`Image`] reads ELF files, and [`setting`] and
-//! [`known`] say more about what was found. Nothing here executes or loads anything, and no file
+//! [`known`] say more about what was found. What is there by accident, [`mend`] replaces.
+//! [`spares_thread_pointer`] tells whether loaded code does without thread-local variables.
+//! Nothing here executes or loads anything, and no file
 //! makes it panic.
 //!
 //! ```
@@ -27,16 +29,22 @@
 #![forbid(unsafe_code)]
 
 mod find;
+mod function;
 mod image;
 mod kind;
 mod known;
+mod mend;
 mod pattern;
 mod setting;
 mod symbols;
+mod thread_pointer;
 
 pub use find::{Code, Gadget, find};
+pub use function::function;
 pub use image::{Image, ImageKind, NotAnImage, ThreadLocals};
 pub use kind::Kind;
 pub use known::{Known, known};
+pub use mend::{Elsewhere, LONGEST_DETOUR, Mend, Obstacle, mend};
 pub use setting::{Setting, setting};
 pub use symbols::{Import, Place};
+pub use thread_pointer::{Loaded, spares_thread_pointer};

@@ -15,9 +15,10 @@ const BUFFER: usize = 2048;
 /// The largest frame: 1500 bytes, and 14 for addresses and type.
 pub(crate) const FRAME: usize = 1514;
 
-/// A buffer that the device has, or whose frame is being looked at.
+/// A buffer for a frame.
 struct Waiting {
-    token: u16,
+    /// What the device calls it, while the device has it.
+    token: Option<u16>,
     bytes: [u8; BUFFER],
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     pub(crate) const NEW: Self = Self {
-        arriving: [const { Waiting { token: 0, bytes: [0; BUFFER] } }; BUFFERS],
+        arriving: [const { Waiting { token: None, bytes: [0; BUFFER] } }; BUFFERS],
         departing: [0; FRAME],
     };
 }
@@ -59,7 +60,8 @@ impl NetworkCard {
         for waiting in &mut buffers.arriving {
             // SAFETY: the buffer lives for ever and belongs to this card; it is not touched
             // before the device has given it back (`receive`).
-            waiting.token = unsafe { device.receive_begin(&mut waiting.bytes) }.ok()?;
+            let token = unsafe { device.receive_begin(&mut waiting.bytes) };
+            waiting.token = Some(token.ok()?);
         }
         Some(Self { device, buffers })
     }
@@ -78,16 +80,16 @@ impl NetworkCard {
     /// Takes in a frame, if one has arrived.
     pub fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let token = self.device.poll_receive()?;
-        let waiting = self.buffers.arriving.iter_mut().find(|waiting| waiting.token == token)?;
+        let given = |waiting: &&mut Waiting| waiting.token == Some(token);
+        let waiting = self.buffers.arriving.iter_mut().find(given)?;
+        waiting.token = None;
         // SAFETY: it is the buffer that was given to the device with this token.
         let lengths = unsafe { self.device.receive_complete(token, &mut waiting.bytes) };
         let (header, frame) = lengths.ok()?;
         let bytes = waiting.bytes.get(header..header.saturating_add(frame));
         let taken = bytes.map(take);
         // SAFETY: as in `new`.
-        if let Ok(token) = unsafe { self.device.receive_begin(&mut waiting.bytes) } {
-            waiting.token = token;
-        }
+        waiting.token = unsafe { self.device.receive_begin(&mut waiting.bytes) }.ok();
         taken
     }
 

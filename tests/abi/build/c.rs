@@ -47,6 +47,31 @@ static double double_of(uint64_t bits)
     return value;
 }
 
+#ifdef __SIZEOF_INT128__
+static unsigned __int128 wide_of(uint64_t *state)
+{
+    uint64_t low = next(state);
+    return low | (unsigned __int128)next(state) << 64;
+}
+#endif
+
+/* Of every `unit` bytes, `used` are a number's; the others are padding. */
+static uint64_t fold_bytes(uint64_t hash, const void *value, size_t size, size_t unit, size_t used)
+{
+    const unsigned char *bytes = value;
+    for (size_t i = 0; i < size; i++)
+        if (i % unit < used)
+            hash = mix(hash, bytes[i]);
+    return hash;
+}
+
+static void make_bytes(uint64_t *state, void *value, size_t size, size_t unit, size_t used)
+{
+    unsigned char *bytes = value;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = i % unit < used ? (unsigned char)next(state) : 0;
+}
+
 /* The checksum of the latest call's arguments. */
 static uint64_t last_hash;
 
@@ -216,6 +241,16 @@ fn fold(ty: &Type, place: &str, depth: usize) -> String {
             Kind::Float => format!("bits_of_float({place})"),
             Kind::Double => format!("bits_of_double({place})"),
             Kind::Pointer => format!("(uint64_t)(uintptr_t){place}"),
+            Kind::Wide => {
+                return format!(
+                    "    hash = mix(mix(hash, (uint64_t){place}), (uint64_t)({place} >> 64));\n"
+                );
+            }
+            Kind::Bytes { unit, used, .. } => {
+                return format!(
+                    "    hash = fold_bytes(hash, &{place}, sizeof {place}, {unit}, {used});\n"
+                );
+            }
         },
     };
     format!("    hash = mix(hash, {value});\n")
@@ -241,6 +276,12 @@ fn make(ty: &Type, place: &str, depth: usize) -> String {
             Kind::Float => "float_of(next(state))".to_owned(),
             Kind::Double => "double_of(next(state))".to_owned(),
             Kind::Pointer => format!("({})(uintptr_t)next(state)", scalar.c),
+            Kind::Wide => format!("({})wide_of(state)", scalar.c),
+            Kind::Bytes { unit, used, .. } => {
+                return format!(
+                    "    make_bytes(state, &{place}, sizeof {place}, {unit}, {used});\n"
+                );
+            }
         },
     };
     format!("    {place} = {value};\n")

@@ -4,16 +4,17 @@
 #![forbid(unsafe_code)]
 
 mod c;
+mod probe;
 mod random;
 mod rust;
 mod world;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs, thread};
 
 use omniglot_build::Library;
-use world::World;
+use world::{Scalar, World};
 
 /// How many libraries there are, each with shapes and signatures of its own. The Rust
 /// half has a module for each (`src/libraries.rs`).
@@ -36,28 +37,38 @@ fn main() -> Outcome {
     };
     let directory = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(directory.join("seed.rs"), seed.to_string())?;
+    let wide = probe::wide(&directory)?;
+    let known: Vec<&str> = wide.iter().flatten().map(|scalar| scalar.c).collect();
+    fs::write(directory.join("wide.rs"), format!("&{known:?}"))?;
     // Generation runs on one processor, and is half of what this suite costs.
+    let plan = &Plan { directory, seed, wide };
     thread::scope(|scope| {
-        let directory = &directory;
-        let odd = scope.spawn(move || libraries(directory, (1..LIBRARIES).step_by(2), seed));
-        libraries(directory, (0..LIBRARIES).step_by(2), seed)?;
+        let odd = scope.spawn(|| libraries(plan, (1..LIBRARIES).step_by(2)));
+        libraries(plan, (0..LIBRARIES).step_by(2))?;
         odd.join().map_err(|_| "generation panicked")?
     })
 }
 
-fn libraries(directory: &Path, mut indices: impl Iterator<Item = u64>, seed: u64) -> Outcome {
-    indices.try_for_each(|index| library(directory, index, seed))
+/// What all libraries have in common.
+struct Plan {
+    directory: PathBuf,
+    seed: u64,
+    wide: Vec<Option<Scalar>>,
 }
 
-fn library(directory: &Path, index: u64, seed: u64) -> Outcome {
+fn libraries(plan: &Plan, mut indices: impl Iterator<Item = u64>) -> Outcome {
+    indices.try_for_each(|index| library(plan, index))
+}
+
+fn library(Plan { directory, seed, wide }: &Plan, index: u64) -> Outcome {
     let name = format!("abi{index}");
-    let world = World::random(seed.wrapping_add(index));
+    let world = World::random(seed.wrapping_add(index), wide);
     let header = directory.join(format!("{name}.h"));
     let source = directory.join(format!("{name}.c"));
     fs::write(&header, c::header(&world))?;
     fs::write(&source, c::source(&world, &name))?;
     fs::write(directory.join(format!("{name}_calls.rs")), rust::calls(&world))?;
-    Library::new(&name)
+    in_a_kernel(Library::new(&name))
         .header(format!("{name}.h"))
         .include(directory)
         .source(source)
@@ -65,4 +76,9 @@ fn library(directory: &Path, index: u64, seed: u64) -> Outcome {
         .callback_slots(1)
         .generate()?;
     Ok(())
+}
+
+/// In a kernel, the libraries take turns in one region of the RAM of QEMU's board `virt`.
+fn in_a_kernel(library: Library) -> Library {
+    library.region(0x8600_0000, 8 << 20).stack(64 << 10).exchange(64 << 10)
 }

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::world::{SCALARS, Signature, Struct, Type, Union, World};
+use crate::world::{DOUBLE, Kind, SCALARS, Scalar, Signature, Struct, Type, Union, World};
 
 const STRUCTS: usize = 24;
 const SIGNATURES: usize = 256;
@@ -21,9 +21,10 @@ const UNIONS: [(&[&str], usize); 5] = [
 ];
 
 impl World {
-    /// The same seed gives the same world.
-    pub(crate) fn random(seed: u64) -> Self {
-        let mut random = Random { rng: Rng::with_seed(seed), sizes: Vec::new() };
+    /// The same seed gives the same world, but for the numbers that are not there: `wide` has
+    /// all of these, or `None` in their places.
+    pub(crate) fn random(seed: u64, wide: &[Option<Scalar>]) -> Self {
+        let mut random = Random { rng: Rng::with_seed(seed), sizes: Vec::new(), wide };
         let enums = vec![
             vec![0, 1, 2],
             vec![-7, -1, 0, 40_000],
@@ -33,23 +34,30 @@ impl World {
         let unions = UNIONS.iter().map(|&(members, size)| Union { members, size }).collect();
         let structs = (0..STRUCTS).map(|_| random.structure()).collect();
         let signatures = (0..SIGNATURES).map(|index| random.signature(index)).collect();
-        Self { enums, unions, structs, signatures }
+        let is_opaque = |scalar: &Scalar| matches!(scalar.kind, Kind::Bytes { .. });
+        let opaque = wide.iter().copied().flatten().filter(is_opaque).collect();
+        Self { opaque, enums, unions, structs, signatures }
     }
 }
 
-struct Random {
+struct Random<'a> {
     rng: Rng,
     /// About how large each struct is that there is so far.
     sizes: Vec<usize>,
+    wide: &'a [Option<Scalar>],
 }
 
-impl Random {
+impl Random<'_> {
     fn structure(&mut self) -> Struct {
         // Rust cannot have aligned types in packed ones, so those hold scalars only.
         let packed = self.rng.u8(..8) == 0;
         let (mut fields, mut size) = (Vec::new(), 0);
         for _ in 0..self.rng.usize(1..=6) {
-            let field = if packed || fields.is_empty() { self.scalar() } else { self.field() };
+            let field = match fields.is_empty() {
+                _ if packed => self.unaligned(),
+                true => self.scalar(),
+                false => self.field(),
+            };
             let larger = size + self.size(&field);
             if larger <= LARGEST {
                 size = larger;
@@ -83,7 +91,19 @@ impl Random {
     }
 
     fn scalar(&mut self) -> Type {
-        Type::Scalar(&SCALARS[self.rng.usize(..SCALARS.len())])
+        let index = self.rng.usize(..SCALARS.len() + self.wide.len());
+        Type::Scalar(match index.checked_sub(SCALARS.len()) {
+            None => SCALARS[index],
+            Some(index) => self.wide[index].unwrap_or(DOUBLE),
+        })
+    }
+
+    /// A scalar that is a scalar in Rust, too.
+    fn unaligned(&mut self) -> Type {
+        match self.scalar() {
+            Type::Scalar(Scalar { kind: Kind::Bytes { .. }, .. }) => Type::Scalar(DOUBLE),
+            scalar => scalar,
+        }
     }
 
     fn signature(&mut self, index: usize) -> Signature {
@@ -95,7 +115,8 @@ impl Random {
     /// Roughly: alignment is counted as if everything were aligned to 8.
     fn size(&self, ty: &Type) -> usize {
         match ty {
-            Type::Scalar(_) | Type::Enum(_) => 8,
+            Type::Scalar(scalar) => scalar.size(),
+            Type::Enum(_) => 8,
             Type::Union(index) => UNIONS.get(*index).map_or(0, |(_, size)| *size),
             Type::Struct(index) => self.sizes.get(*index).copied().unwrap_or(0),
             Type::Array(of, len) => self.size(of) * len,

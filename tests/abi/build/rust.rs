@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::world::{Signature, Type, World};
+use crate::world::{Kind, Signature, Type, World};
 
 /// What a library's module includes.
 pub(crate) fn calls(world: &World) -> String {
@@ -12,6 +12,12 @@ pub(crate) fn calls(world: &World) -> String {
         let names: Vec<String> =
             (0..values.len()).map(|place| format!("e{index}_{place}")).collect();
         line(&mut out, format_args!("mix_enum!(e{index}: {});", names.join(", ")));
+    }
+    for scalar in &world.opaque {
+        let name = scalar.rust.trim_start_matches("lib::");
+        if let Kind::Bytes { size, unit, used } = scalar.kind {
+            line(&mut out, format_args!("mix_bytes!({name}: {size}, {unit}, {used});"));
+        }
     }
     for (index, union) in world.unions.iter().enumerate() {
         line(&mut out, format_args!("mix_union!(u{index}: {});", union.size));

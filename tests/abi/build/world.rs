@@ -1,7 +1,7 @@
 //! Types and signatures, as both languages have them.
 
 /// A number or pointer type.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scalar {
     pub(crate) c: &'static str,
     pub(crate) rust: &'static str,
@@ -16,6 +16,26 @@ pub(crate) enum Kind {
     Float,
     Double,
     Pointer,
+    /// An integer of 128 bits.
+    Wide,
+    /// A number that only C can calculate with: its size, and of every `unit` bytes how many
+    /// C uses. The others are padding, which nobody promises to pass on.
+    Bytes {
+        size: usize,
+        unit: usize,
+        used: usize,
+    },
+}
+
+impl Scalar {
+    /// About how many bytes it has.
+    pub(crate) const fn size(&self) -> usize {
+        match self.kind {
+            Kind::Wide => 16,
+            Kind::Bytes { size, .. } => size,
+            _ => 8,
+        }
+    }
 }
 
 const fn scalar(c: &'static str, rust: &'static str, kind: Kind) -> Scalar {
@@ -49,10 +69,42 @@ pub(crate) static SCALARS: &[Scalar] = &[
     scalar("const char *", "Ptr<core::ffi::c_char>", Kind::Pointer),
 ];
 
+/// Takes the place of what is not there.
+pub(crate) static DOUBLE: Scalar = scalar("double", "f64", Kind::Double);
+
+const fn bytes(c: &'static str, rust: &'static str, size: usize, unit: usize) -> Scalar {
+    Scalar { c, rust, kind: Kind::Bytes { size, unit, used: unit } }
+}
+
+/// The numbers that not every compiler has for every machine.
+const WIDE: [Scalar; 8] = [
+    scalar("__int128", "i128", Kind::Wide),
+    scalar("unsigned __int128", "u128", Kind::Wide),
+    bytes("long double", "lib::c_long_double", 16, 16),
+    bytes("float _Complex", "lib::c_complex_float", 8, 8),
+    bytes("double _Complex", "lib::c_complex_double", 16, 16),
+    bytes("long double _Complex", "lib::c_complex_long_double", 32, 16),
+    bytes("_Float16", "lib::c_float16", 2, 2),
+    bytes("__float128", "lib::c_float128", 16, 16),
+];
+
+/// The numbers that there may be on an architecture.
+pub(crate) fn wide(architecture: &str) -> [Scalar; 8] {
+    WIDE.map(|scalar| match scalar.kind {
+        // The x87's format: System V ABI for x86-64, 3.1.2.
+        Kind::Bytes { size, unit, .. }
+            if architecture == "x86_64" && scalar.c.starts_with("long double") =>
+        {
+            Scalar { kind: Kind::Bytes { size, unit, used: 10 }, ..scalar }
+        }
+        _ => scalar,
+    })
+}
+
 /// A type; numbers are places in the [`World`].
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
-    Scalar(&'static Scalar),
+    Scalar(Scalar),
     Enum(usize),
     Struct(usize),
     Union(usize),
@@ -84,6 +136,8 @@ pub(crate) struct Signature {
 /// Everything in one library.
 #[derive(Debug)]
 pub(crate) struct World {
+    /// Numbers that only C can calculate with.
+    pub(crate) opaque: Vec<Scalar>,
     /// The values of each.
     pub(crate) enums: Vec<Vec<i64>>,
     pub(crate) unions: Vec<Union>,

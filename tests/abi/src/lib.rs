@@ -5,7 +5,11 @@
 //! its result of that; this half does the same and compares. Every fourth signature is
 //! also that of a callback, which C calls and Rust answers, and of a C function that is
 //! called by its address. The seed is fixed; `OMNIGLOT_ABI_SEED` chooses another.
+//!
+//! Nothing here needs an allocator or an operating system, so that the same cases run in a
+//! kernel (`tests/abi-pmp`).
 
+#![no_std]
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -16,5 +20,27 @@ pub mod mix;
 /// The seed that the signatures were made from.
 pub const SEED: u64 = include!(concat!(env!("OUT_DIR"), "/seed.rs"));
 
+/// The numbers besides C's usual ones that there are here, as C spells them: what clang and
+/// the C compiler both know. Elsewhere, `double` takes their places.
+pub const WIDE: &[&str] = include!(concat!(env!("OUT_DIR"), "/wide.rs"));
+
+/// Cases of one library: 256 signatures, of which 64 also call back and by address.
+pub const CASES: usize = 256 + 2 * 64;
+
 /// What became of a case: what went wrong, if anything did.
-pub type Outcome = Result<(), String>;
+pub type Outcome = Result<(), Failure>;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure {
+    /// The function's name.
+    pub case: &'static str,
+    /// What did not arrive.
+    pub problem: &'static str,
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "{}: {}", self.case, self.problem)
+    }
+}

@@ -53,8 +53,8 @@ macro_rules! pointer {
 macro_rules! cases {
     ($($case:expr),*) => {
         /// Every case, in the order of the signatures.
-        fn cases<R: Runtime>() -> Vec<fn(&mut lib::Api<R>, u64) -> Result<Outcome>> {
-            vec![$($case),*]
+        fn cases<R: Runtime>() -> [fn(&mut lib::Api<R>, u64) -> Result<Outcome>; crate::CASES] {
+            [$($case),*]
         }
     };
 }
@@ -86,12 +86,31 @@ macro_rules! mix_union {
     };
 }
 
+/// A number that only C can calculate with. Of every `$unit` bytes, C uses the first `$used`.
+macro_rules! mix_bytes {
+    ($name:ident: $size:literal, $unit:literal, $used:literal) => {
+        impl Mix for lib::$name {
+            fn make(state: &mut State) -> Self {
+                let mut bytes = [0; $size];
+                let used = bytes.chunks_mut($unit).flat_map(|unit| &mut unit[..$used]);
+                used.for_each(|byte| *byte = Mix::make(state));
+                Self::from_ne_bytes(bytes)
+            }
+            fn fold(&self, hash: &mut Hash) {
+                let bytes = self.to_ne_bytes();
+                let used = bytes.chunks($unit).flat_map(|unit| &unit[..$used]);
+                used.for_each(|byte| hash.add(byte));
+            }
+        }
+    };
+}
+
 macro_rules! mix_enum {
     ($name:ident: $($variant:ident),*) => {
         impl Mix for lib::$name {
             fn make(state: &mut State) -> Self {
                 let all = [$(Self::$variant),*];
-                all[usize::make(state) % all.len()]
+                all[(state.draw() % all.len() as u64) as usize]
             }
             fn fold(&self, hash: &mut Hash) {
                 hash.add(&(*self as u64));

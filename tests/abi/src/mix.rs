@@ -2,7 +2,7 @@
 
 use omniglot::Ptr;
 
-use crate::Outcome;
+use crate::{Failure, Outcome};
 
 /// An odd number with no pattern in it: 2⁶⁴ divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -67,6 +67,24 @@ macro_rules! integers {
 }
 integers!(u8 i8 u16 i16 u32 i32 u64 i64 usize);
 
+macro_rules! wide_integers {
+    ($($integer:ty)*) => { $(
+        impl Mix for $integer {
+            #[allow(clippy::cast_lossless)]
+            fn make(state: &mut State) -> Self {
+                let low = state.draw() as Self;
+                low | (state.draw() as Self) << 64
+            }
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            fn fold(&self, hash: &mut Hash) {
+                hash.mix(*self as u64);
+                hash.mix((*self >> 64) as u64);
+            }
+        }
+    )* };
+}
+wide_integers!(u128 i128);
+
 impl Mix for () {
     fn make(_: &mut State) -> Self {}
     fn fold(&self, _: &mut Hash) {}
@@ -110,7 +128,7 @@ impl<T: ?Sized> Mix for Ptr<T> {
 
 impl<T: Mix, const N: usize> Mix for [T; N] {
     fn make(state: &mut State) -> Self {
-        std::array::from_fn(|_| T::make(state))
+        core::array::from_fn(|_| T::make(state))
     }
     fn fold(&self, hash: &mut Hash) {
         self.iter().for_each(|element| element.fold(hash));
@@ -121,19 +139,23 @@ impl<T: Mix, const N: usize> Mix for [T; N] {
 ///
 /// # Errors
 /// What differs. Results are compared by their checksums, since a float may be no number.
-pub fn check<T: Mix>(name: &str, sent: Hash, seen: u64, result: &T) -> Outcome {
+pub fn check<T: Mix>(name: &'static str, sent: Hash, seen: u64, result: &T) -> Outcome {
     if seen != sent.0 {
-        return Err(format!("{name}: the arguments did not arrive as they were sent"));
+        return failed(name, "the arguments did not arrive as they were sent");
     }
     same_result(name, sent, result)
 }
 
-fn same_result<T: Mix>(name: &str, sent: Hash, result: &T) -> Outcome {
+const fn failed(case: &'static str, problem: &'static str) -> Outcome {
+    Err(Failure { case, problem })
+}
+
+fn same_result<T: Mix>(name: &'static str, sent: Hash, result: &T) -> Outcome {
     let (mut got, mut wanted) = (Hash(0), Hash(0));
     got.add(result);
     wanted.add(&sent.make::<T>());
     if got != wanted {
-        return Err(format!("{name}: the result is not what was returned"));
+        return failed(name, "the result is not what was returned");
     }
     Ok(())
 }
@@ -142,14 +164,19 @@ fn same_result<T: Mix>(name: &str, sent: Hash, result: &T) -> Outcome {
 ///
 /// # Errors
 /// What differs.
-pub fn check_callback<T: Mix>(name: &str, sent: Hash, seen: Option<Hash>, end: u64) -> Outcome {
+pub fn check_callback<T: Mix>(
+    name: &'static str,
+    sent: Hash,
+    seen: Option<Hash>,
+    end: u64,
+) -> Outcome {
     if seen != Some(sent) {
-        return Err(format!("{name}: the callback's arguments did not arrive: {seen:?}"));
+        return failed(name, "the callback's arguments did not arrive");
     }
     let mut wanted = sent;
     wanted.add(&sent.make::<T>());
     if end != wanted.0 {
-        return Err(format!("{name}: the callback's result did not arrive"));
+        return failed(name, "the callback's result did not arrive");
     }
     Ok(())
 }

@@ -169,11 +169,12 @@ int32_t leap(uintptr_t address, const Registers *registers, uintptr_t target)
     return landed;
 }
 
-int32_t leap_with_token(uintptr_t address, const Registers *registers, uintptr_t token, uintptr_t target)
+int32_t leap_with_words(uintptr_t address, const Registers *registers, uintptr_t area,
+                        const uint64_t *words, size_t count, uintptr_t target)
 {
-    Registers knowing = *registers;
-    knowing.r10 = peek(token);
-    return leap(address, &knowing, target);
+    for (size_t i = 0; i < count; i++)
+        poke(area + 8 * i, words[i]);
+    return leap(address, registers, target);
 }
 
 /* What the kernel expects at the stack pointer: the rest of struct rt_sigframe. */
@@ -290,6 +291,13 @@ int32_t upset(Upset what, uint64_t value, Then then, HostCallback callback)
         break;
     }
     return 7;
+}
+
+uint32_t own_rights(void)
+{
+    uint32_t rights, zero;
+    __asm__ volatile("rdpkru" : "=a"(rights), "=d"(zero) : "c"(0));
+    return rights;
 }
 
 #define PATTERNS 16
@@ -491,4 +499,13 @@ uint64_t wait_for(const uint32_t *flag, uint64_t rounds)
     while (round < rounds && !*(volatile const uint32_t *)flag)
         round++;
     return round;
+}
+
+int64_t wait_and_fork(uint64_t rounds)
+{
+    static const uint32_t never;
+    int64_t result;
+    wait_for(&never, rounds);
+    __asm__ volatile("syscall" : "=a"(result) : "a"(57) : "rcx", "r11", "memory");
+    return result;
 }

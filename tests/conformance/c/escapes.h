@@ -51,8 +51,9 @@ uintptr_t place_of(Place place);
 /* Jumps to an address with these registers. If that ends at LANDING, writes a word at
  * `target` in the host, unless that is 0, and returns 1. */
 int32_t leap(uintptr_t address, const Registers *registers, uintptr_t target);
-/* The same, with the word at `token` in r10. */
-int32_t leap_with_token(uintptr_t address, const Registers *registers, uintptr_t token, uintptr_t target);
+/* The same, with these words at `area` of the library's own memory. */
+int32_t leap_with_words(uintptr_t address, const Registers *registers, uintptr_t area,
+                        const uint64_t *words, size_t count, uintptr_t target);
 /* Frames of signals that never were, for rt_sigreturn: with the rights that a processor
  * starts with. */
 int32_t forge_signal_return(uintptr_t target);
@@ -82,6 +83,9 @@ typedef enum { RETURN, CALL_BACK, FAULT, DENIED_CALL, WAIT } Then;
 
 int32_t upset(Upset what, uint64_t value, Then then, HostCallback callback);
 
+/* PKRU, as RDPKRU tells it. */
+uint32_t own_rights(void);
+
 /* Fills all registers and the red zone, waits for so many rounds, and looks: how many
  * words have changed. `wide`: with 32 bytes of each vector register. */
 int32_t hold(uint64_t rounds, bool wide);
@@ -94,5 +98,7 @@ void snoop(uint8_t *into, bool wide);
 
 /* Waits until `*flag` is not 0, or for so many rounds. */
 uint64_t wait_for(const uint32_t *flag, uint64_t rounds);
+/* Waits for so many rounds, and then makes a system call. */
+int64_t wait_and_fork(uint64_t rounds);
 
 #endif

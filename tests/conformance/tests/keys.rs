@@ -6,12 +6,18 @@
 #![allow(missing_docs)]
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, PoisonError, RwLock};
+use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use omniglot::{Library, Options, ProtectionKeys};
-use omniglot_conformance::conformance::Conformance;
+use omniglot::{Isolation, IsolationKind, Library, Linux, Options, Pool, ProtectionKeys, Runtime};
+use omniglot_conformance::conformance::{Conformance, IntCallback};
 use omniglot_conformance::{Case, Suite, Verdict};
+
+/// Held for writing by who wants all of them.
+static KEYS: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -23,6 +29,8 @@ fn main() -> ExitCode {
     let trials = topics.flat_map(|(topic, cases)| {
         cases.iter().map(move |case| trial(topic, case, missing.is_some()))
     });
+    let pool = Trial::test("pool::sixteen_threads_at_once", sixteen_threads);
+    let trials = trials.chain([pool.with_ignored_flag(missing.is_some())]);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
@@ -33,13 +41,76 @@ fn trial(topic: &str, case: &'static Case<ProtectionKeys>, is_missing: bool) -> 
         .with_ignored_flag(is_missing || !case.is_claimed())
 }
 
-fn run(case: &Case<ProtectionKeys>) -> Result<(), Failed> {
+fn options() -> Options {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
     // A virtual machine may be a hundred times slower than this one.
     options.start_timeout = Duration::from_secs(300);
     // A call that never ends is a failed test, not one that hangs.
     options.timeout = Some(Duration::from_secs(60));
+    options
+}
+
+/// The keys are for so many domains; who comes later gets a process.
+const KEYED: usize = 14;
+
+/// A pool from which sixteen threads have an instance each, all at the same time.
+fn sixteen_threads() -> Result<(), Failed> {
+    const THREADS: usize = 16;
+    // The cases that run at the same time use keys, too.
+    let _alone = KEYS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut options = options();
+    options.isolation = Isolation::Auto;
+    let description = &Conformance::<Linux>::DESCRIPTION;
+    let pool = Pool::new(THREADS, move || {
+        Linux::start(description, &options).map(Conformance::from_runtime)
+    });
+    let (all_there, keyed) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    let outcomes = thread::scope(|scope| {
+        let job = |thread: usize| {
+            let (pool, all_there, keyed) = (&pool, &all_there, &keyed);
+            scope.spawn(move || {
+                let library = pool.get();
+                all_there.wait();
+                let outcome = library.and_then(|mut library| use_it(&mut library, thread, keyed));
+                all_there.wait();
+                outcome
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(job).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    for outcome in outcomes {
+        outcome.map_err(|_| "a thread panicked")??;
+    }
+    match keyed.into_inner() {
+        KEYED => Ok(()),
+        other => Err(format!("{other} domains behind keys, where {KEYED} should be").into()),
+    }
+}
+
+/// Calls, callbacks and an instance's own state.
+fn use_it(library: &mut Conformance, thread: usize, keyed: &AtomicUsize) -> omniglot::Result<()> {
+    let is_keyed = library.runtime().isolation() == IsolationKind::ProtectionKeys;
+    keyed.fetch_add(usize::from(is_keyed), Ordering::Relaxed);
+    for round in 0..50 {
+        let number = (thread * 1000 + round) as i32;
+        let right = library.twice(number)? == 2 * number
+            && library.count_once()? == 5 + round as i32
+            && library.with_callback::<IntCallback, _>(
+                &mut |_, (value,)| Ok(value + 1),
+                |library, function| library.call_int(function, number),
+            )?? == number + 1;
+        if !right {
+            return Err(omniglot::Error::Misuse("a wrong result"));
+        }
+    }
+    Ok(())
+}
+
+fn run(case: &Case<ProtectionKeys>) -> Result<(), Failed> {
+    let _shared = KEYS.read().unwrap_or_else(PoisonError::into_inner);
+    let options = options();
     let description = &Conformance::<ProtectionKeys>::DESCRIPTION;
     let mut library = Conformance::from_runtime(ProtectionKeys::start(description, &options)?);
     match case.run(&mut library) {

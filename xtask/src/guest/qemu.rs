@@ -167,16 +167,37 @@ fn new_directory(workspace: &Workspace) -> Result<PathBuf> {
     Ok(directory)
 }
 
+const QEMU: &str = "qemu-system-x86_64";
+
+/// Whether QEMU calls one instruction at a time a property of its emulation: it does since
+/// version 8.1, and has no option of its own for it since 9.1.
+fn has_blocks() -> bool {
+    let said = Command::new(QEMU).arg("--version").output().map(|output| output.stdout);
+    let said = String::from_utf8(said.unwrap_or_default()).unwrap_or_default();
+    version(&said).is_none_or(|version| version >= (8, 1))
+}
+
+/// The version in a line like `QEMU emulator version 7.2.22 (Debian …)`.
+fn version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.split_once("version ")?.1.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 /// QEMU with its arguments. It runs in `directory`, so that it needs no paths but the kernel's,
 /// since in most of its arguments a comma would have to be written twice.
 fn command(guest: &Guest, directory: &Path, kernel: &Path) -> Command {
     let (accelerator, processor) = match guest.accelerator {
         Accelerator::Tcg => ("tcg,thread=multi", "max"),
+        Accelerator::TcgSteps if has_blocks() => ("tcg,thread=multi,one-insn-per-tb=on", "max"),
+        Accelerator::TcgSteps => ("tcg,thread=multi", "max"),
         Accelerator::Kvm => ("kvm", "host"),
     };
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = Command::new(QEMU);
     command.current_dir(directory);
     command.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+    if guest.accelerator == Accelerator::TcgSteps && !has_blocks() {
+        command.arg("-singlestep");
+    }
     command.args(["-accel", accelerator, "-cpu", processor]);
     command.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
     command.arg("-kernel").arg(kernel);
@@ -187,4 +208,16 @@ fn command(guest: &Guest, directory: &Path, kernel: &Path) -> Command {
         command.args(["-device", &format!("virtserialport,chardev={port},name={port}")]);
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn a_version_is_read() {
+        assert_eq!(version("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\n"), Some((7, 2)));
+        assert_eq!(version("QEMU emulator version 10.0.2"), Some((10, 0)));
+        assert_eq!(version(""), None);
+    }
 }

@@ -40,8 +40,8 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
-    /// A package outside the workspace, by its directory, whose program runs in QEMU.
-    Emulated(&'static str),
+    /// Packages outside the workspace, by their directories, whose programs run in QEMU.
+    Emulated(&'static [&'static str]),
     /// The kernel, which is not in the workspace either.
     Kernel,
 }
@@ -68,7 +68,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "abi",
-        about: "Thousands of signatures, called in a real worker process",
+        about: "Thousands of signatures, called in worker processes and without protection",
         packages: Packages::Only(&["omniglot-abi"]),
         inside: &[],
     },
@@ -102,6 +102,8 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-guest", "omniglot-in-process"]),
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
+            Inside { package: "omniglot-conformance", target: "escapes", files: &[] },
+            Inside { package: "omniglot-abi", target: "keys", files: &[] },
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
             Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
@@ -123,8 +125,8 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "pmp",
-        about: "The conformance suite and attacks under RISC-V's memory protection, in QEMU",
-        packages: Packages::Emulated("tests/pmp"),
+        about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
+        packages: Packages::Emulated(&["tests/pmp", "tests/abi-pmp"]),
         inside: &[],
     },
     Suite {
@@ -134,6 +136,9 @@ const SUITES: &[Suite] = &[
         inside: &[],
     },
 ];
+
+/// What runs once more, on a hart in machine-mode lockdown.
+const LOCKED_DOWN: &str = "tests/pmp";
 
 /// One instruction takes a nanosecond of the emulated machine's time, and waiting none of ours.
 const COUNTED: &str = "shift=0,sleep=off";
@@ -156,11 +161,24 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
     SUITES.iter().filter(wanted)
 }
 
+/// The commands that run programs in QEMU. Counting instructions makes time the emulated machine's
+/// own: a busy one of ours does not let time limits pass, or interrupts come too seldom.
+fn emulated(directories: &[&str], workspace: &Workspace) -> Result<Vec<Command>> {
+    let counted =
+        |directory: &&str| xtask(&["emulate", directory, "--", "-icount", COUNTED], workspace);
+    let mut commands = directories.iter().map(counted).collect::<Result<Vec<_>>>()?;
+    if directories.contains(&LOCKED_DOWN) {
+        commands.push(xtask(&["emulate", "--lockdown", LOCKED_DOWN], workspace)?);
+    }
+    Ok(commands)
+}
+
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
-        if let Packages::Emulated(directory) = self.packages {
-            return Some(directory).filter(|directory| !workspace.root().join(directory).is_dir());
+        if let Packages::Emulated(directories) = self.packages {
+            let mut directories = directories.iter().copied();
+            return directories.find(|directory| !workspace.root().join(directory).is_dir());
         }
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
@@ -173,13 +191,7 @@ impl Suite {
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
-            Packages::Emulated(directory) => {
-                // Counting instructions makes its time the machine's own: a busy one of ours
-                // does not let time limits pass, or interrupts come too seldom.
-                let counted = xtask(&["emulate", directory, "--", "-icount", COUNTED], workspace)?;
-                let lockdown = xtask(&["emulate", "--lockdown", directory], workspace)?;
-                return Ok(vec![counted, lockdown]);
-            }
+            Packages::Emulated(directories) => return emulated(directories, workspace),
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
             Packages::Only(_) | Packages::Others => {}
         }

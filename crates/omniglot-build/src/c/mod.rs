@@ -41,6 +41,17 @@ pub(crate) fn generate(bindings: &Bindings) -> String {
     c.text
 }
 
+/// On Linux one thread makes all calls, the one that loads. So `errno` has one address, and
+/// shims need no thread pointer to find it.
+const ERROR_NUMBER: &str = "\
+#ifdef __linux__
+static int *omniglot_errno;
+__attribute__((constructor)) static void omniglot_find_errno(void) { omniglot_errno = &errno; }
+#undef errno
+#define errno (*omniglot_errno)
+#endif
+";
+
 /// The C source while it grows.
 struct C<'a> {
     bindings: &'a Bindings,
@@ -64,6 +75,7 @@ impl C<'_> {
         for name in OWN_NAMES.iter().filter(|name| self.bindings.model.macros.contains(**name)) {
             self.line(format_args!("#undef {name}"));
         }
+        self.line(ERROR_NUMBER);
     }
 
     fn shim(&mut self, shim: Shim<'_>) {

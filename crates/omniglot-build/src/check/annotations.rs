@@ -8,7 +8,7 @@ use crate::{Problem, reasons};
 /// Notes which functions' results must not be dropped unseen.
 pub(super) fn mark(model: &mut Model) {
     for function in &mut model.functions {
-        let declared = model.declared.get(&function.c_name);
+        let declared = model.declared.functions.get(&function.c_name);
         function.must_use = declared.is_some_and(|declared| declared.must_use);
     }
 }
@@ -19,7 +19,11 @@ pub(super) fn wrappers(model: &Model, found: &mut Vec<Problem>) -> Vec<Wrapper> 
     let annotated = plain.filter_map(|function| {
         Some((
             function,
-            model.declared.get(&function.c_name).filter(|declared| is_annotated(declared))?,
+            model
+                .declared
+                .functions
+                .get(&function.c_name)
+                .filter(|declared| is_annotated(declared))?,
         ))
     });
     annotated

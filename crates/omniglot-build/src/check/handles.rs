@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::placed;
 use super::wrappers::pointee;
 use crate::layout::{Frame, Layouts};
-use crate::model::{Definition, Function, Model, Owned, Shape, Type};
+use crate::model::{Definition, Function, Model, Opaque, Owned, Shape, Type};
 use crate::options::Options;
 use crate::scalar::Target;
 use crate::{Error, Handle, Problem, Result, reasons};
@@ -15,6 +15,18 @@ pub(super) type Makers = BTreeMap<String, String>;
 
 /// How long a destructor's frame may be, in bytes: as the core's `MAX_DESTRUCTOR_FRAME`.
 const MAX_FRAME: u64 = 64;
+
+/// Makes a type of its own of `typedef void object;`: to C all pointers to it are `void *`,
+/// and the host, too, only ever has its address.
+pub(super) fn distinguish(model: &mut Model, options: &Options) {
+    for handle in &options.handles {
+        let Some(Definition::Alias(alias)) = model.types.get(&handle.ty) else { continue };
+        if model.types.resolve(&alias.target) == &Type::Void {
+            let opaque = Opaque { c_name: handle.ty.clone(), docs: alias.docs.clone() };
+            model.types.insert(handle.ty.clone(), Definition::Opaque(opaque));
+        }
+    }
+}
 
 /// Finds types, destructors and constructors, and what is wrong with them.
 pub(super) fn bind(
@@ -51,7 +63,7 @@ pub(super) fn check(model: &Model) -> Result<()> {
 
 fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Problem> {
     let problem = |reason: String| placed(model, Problem::new(&handle.ty, reason));
-    let ty = object(model, &handle.ty).ok_or_else(|| problem(reasons::no_object()))?;
+    let ty = object(model, &handle.ty).map_err(problem)?;
     let name = handle.rust_name();
     if model.handles.iter().any(|other| other.ty == ty || other.name == name) {
         return Err(problem(reasons::handle_twice()));
@@ -75,17 +87,24 @@ fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Pro
     }
 }
 
-/// The struct or union that a name means.
-fn object(model: &Model, name: &str) -> Option<String> {
-    model.types.get(name)?;
+/// The struct or union that a name means, or why it means none.
+fn object(model: &Model, name: &str) -> Result<String, String> {
     let named = Type::Named(name.to_owned());
-    let Type::Named(resolved) = model.types.resolve(&named) else { return None };
-    match model.types.get(resolved)? {
-        Definition::Opaque(_) => Some(resolved.clone()),
-        Definition::Record(record) if !matches!(record.shape, Shape::Newtype { .. }) => {
-            Some(resolved.clone())
+    let is_object = |definition: &Definition| match definition {
+        Definition::Opaque(_) => true,
+        Definition::Record(record) => !matches!(record.shape, Shape::Newtype { .. }),
+        Definition::Alias(_) | Definition::Enum(_) => false,
+    };
+    match model.types.resolve(&named) {
+        Type::Named(resolved) if model.types.get(resolved).is_some_and(is_object) => {
+            Ok(resolved.clone())
         }
-        _ => None,
+        Type::Pointer { to, .. } => Err(match pointee(&model.types, &named) {
+            Some(object) => reasons::handle_of_pointer(object),
+            None if model.types.resolve(to) == &Type::Void => reasons::handle_of_any(),
+            None => reasons::no_object(),
+        }),
+        _ => Err(reasons::no_object()),
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     let (mut problems, mut errors) = (Vec::new(), Vec::new());
     patterns::check_patterns(model, options, &mut errors);
     wide::resolve(model);
+    handles::distinguish(model, options);
     described::bind(model, options, &mut errors);
     booleans::bind(model, options, target, &mut errors);
     declare_missing_types(model);

@@ -93,7 +93,7 @@ fn resolve(
     let mut resolution = Resolution {
         layouts,
         function,
-        declared: model.declared.get(name),
+        declared: model.declared.functions.get(name),
         roles: vec![Role::Plain; function.parameters.len()],
         reasons,
     };

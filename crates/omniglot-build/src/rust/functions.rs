@@ -119,7 +119,7 @@ impl Rust<'_> {
 
     /// What the header's annotations say, in words.
     fn annotation_docs(self, function: &Function) -> Option<TokenStream> {
-        let declared = self.bindings.model.declared.get(&function.c_name)?;
+        let declared = self.bindings.model.declared.functions.get(&function.c_name)?;
         let parameters = function.parameters.iter().zip(&declared.parameters);
         let never_null: Vec<String> = parameters
             .filter(|(_, declared)| declared.null == Null::Never)

@@ -12,6 +12,6 @@ struct __attribute__((aligned(64))) line { char bytes[64]; };
 int by_line(struct line line);
 typedef void (*logger)(const char *format, ...);
 void log_with(logger logger);
-struct precise { long double number; unsigned bits : 3; };
+struct __attribute__((packed)) tight { char tag; long double number; };
 int fine(int x);
 #endif

@@ -64,6 +64,7 @@ pub(crate) fn handles() -> Library {
                 .named("Archive"),
         )
         .handle(Handle::of("entry").constructor("archive_first").destructor("entry_free"))
+        .handle(Handle::of("session").constructor("session_new").destructor("session_end"))
         .wrap(Wrapper::function("archive_open").in_str("name").out("version").status_ok(0))
 }
 

@@ -40,10 +40,18 @@ impl Timer {
 
     /// What is left if foreign code runs since then; `None` for ever.
     pub(super) fn left(&self, since: Instant) -> Result<Option<Duration>> {
+        self.left_after(self.used.saturating_add(since.elapsed()))
+    }
+
+    /// What is left if foreign code begins to run now, without a look at the clock.
+    pub(super) fn left_at_start(&self) -> Result<Option<Duration>> {
+        self.left_after(self.used)
+    }
+
+    fn left_after(&self, used: Duration) -> Result<Option<Duration>> {
         let Some(limit) = self.limit else {
             return Ok(None);
         };
-        let used = self.used.saturating_add(since.elapsed());
         match limit.checked_sub(used) {
             Some(left) if !left.is_zero() => Ok(Some(left)),
             _ => Err(Error::Timeout { limit }),

@@ -292,12 +292,64 @@ static void shim_jump_to(void *f)
     __builtin_unreachable();
 }
 
+static __thread uint64_t counter = 1;
+
+/* Counts calls in a thread-local variable, before and after a callback in slot a. */
+static void shim_count(void *f)
+{
+    struct frame *frame = f;
+    struct callback_frame arguments = {frame->b, 0};
+    counter++;
+    callback((uint32_t)frame->a, &arguments);
+    frame->result = ++counter;
+}
+
+static void shim_thread_pointer(void *f)
+{
+    uint64_t pointer;
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(pointer));
+    ((struct frame *)f)->result = pointer;
+}
+
+/* The same, by code that looks as if it had nothing to do with FS: it returns to another
+ * place than it came from. The FS base itself, or what it points to. */
+__attribute__((visibility("hidden"))) uint64_t base_in_disguise(void);
+__attribute__((visibility("hidden"))) uint64_t pointer_in_disguise(void);
+__asm__(".text\n"
+        ".macro disguised\n"
+        "    mov (%rsp), %rdx\n"
+        "    lea 1f(%rip), %rcx\n"
+        "    mov %rsp, %rax\n"
+        "    mov %rcx, (%rax)\n"
+        "    ret\n"
+        "1:\n"
+        ".endm\n"
+        "base_in_disguise:\n"
+        "    disguised\n"
+        "    rdfsbase %rax\n"
+        "    jmp *%rdx\n"
+        "pointer_in_disguise:\n"
+        "    disguised\n"
+        "    mov %fs:0, %rax\n"
+        "    jmp *%rdx\n");
+
+static void shim_base_in_disguise(void *f)
+{
+    ((struct frame *)f)->result = base_in_disguise();
+}
+
+static void shim_pointer_in_disguise(void *f)
+{
+    ((struct frame *)f)->result = pointer_in_disguise();
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
     shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
     shim_illegal, shim_trap,  shim_exhaust, shim_address,  shim_write,  shim_work,     shim_open,
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
-    shim_disturb, shim_victim, shim_jump_to,
+    shim_disturb, shim_victim, shim_jump_to, shim_count,  shim_thread_pointer, shim_base_in_disguise,
+    shim_pointer_in_disguise,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

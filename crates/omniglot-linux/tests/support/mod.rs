@@ -42,9 +42,13 @@ pub enum Shim {
     Disturb,
     Victim,
     JumpTo,
+    Count,
+    ThreadPointer,
+    BaseInDisguise,
+    PointerInDisguise,
 }
 
-const SHIMS: u32 = Shim::JumpTo as u32 + 1;
+const SHIMS: u32 = Shim::PointerInDisguise as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.

@@ -9,26 +9,23 @@
 /* Written by the host, in its copy. */
 struct cells omniglot_cells;
 
-/* Both ways out of foreign code jump to a gate of the host with the token in r10, a
- * register that no call preserves (System V ABI, section 3.2.1). Entering, the gate
- * jumps to omniglot_call with the entry in rax, its argument in rdi and the stack
- * aligned. leave_to_host is what trampolines call for callbacks: slot and arguments
- * are in edi and rsi, and the gate returns to the trampoline. */
+/* Both ways out of foreign code jump to a gate of the host. Entering, the gate jumps to
+ * omniglot_call with the entry in rax, its argument in rdi and the stack aligned.
+ * leave_to_host is what trampolines call for callbacks: slot and arguments are in edi and
+ * rsi, and the gate returns to the trampoline. */
 __asm__(".text\n"
         ".globl omniglot_call\n"
         ".hidden omniglot_call\n"
         ".type omniglot_call, @function\n"
         "omniglot_call:\n"
         "    call *%rax\n"
-        "    mov omniglot_cells(%rip), %r10\n"
-        "    jmp *omniglot_cells+8(%rip)\n"
+        "    jmp *omniglot_cells(%rip)\n"
         ".size omniglot_call, . - omniglot_call\n"
         ".globl leave_to_host\n"
         ".hidden leave_to_host\n"
         ".type leave_to_host, @function\n"
         "leave_to_host:\n"
-        "    mov omniglot_cells(%rip), %r10\n"
-        "    jmp *omniglot_cells+16(%rip)\n"
+        "    jmp *omniglot_cells+8(%rip)\n"
         ".size leave_to_host, . - leave_to_host\n");
 
 extern void omniglot_call(void);

@@ -1,144 +1,182 @@
 //! Two domains that work together, on one thread and on two, to leave by each other's way
-//! out. They are given what they could tell each other through the host.
+//! out, or to come in by each other's way in and so get each other's memory. They are given
+//! what they could tell each other through the host.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use omniglot::{Error, FaultKind, Ptr, Result, Runtime};
+use omniglot::{Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape};
-use super::gate::{self, TOKEN};
-use super::library::{Escapes, Place, Registers};
+use super::gate::{self, NEXT};
+use super::library::{Escapes, HostCallback, Place, Registers};
 use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
 
-const DIES: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
+const DIES: Must = Must::Fault(&[omniglot::FaultKind::IllegalInstruction]);
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     let all = vec![
-        // A token that is used up is good for nothing, whatever is in the upper halves of
-        // the registers that the instruction wants to be 0.
-        escape("colluding::by_a_token_that_was_left_behind", DIES, move |api, targets| {
-            const LEFT: u64 = 1 << 32;
+        escape("colluding::out_by_an_idle_ones_way", DIES, move |api, targets| {
             let mut other = home.instance::<Escapes<R>>()?;
             other.sound(1, 1)?;
-            // How that ends is another matter.
-            let _ = leave(&mut other, None, LEFT, targets.heap);
-            let window = bounds(&other).start;
-            leave_as(api, window, LEFT, 0, targets.heap).map(|_| true)
+            leave_as(api, bounds(&other).start, targets.heap).map(|_| true)
         }),
-        escape("colluding::by_a_token_of_zero", DIES, move |api, targets| {
-            let mut other = home.instance::<Escapes<R>>()?;
-            other.sound(1, 1)?;
-            leave_as(api, bounds(&other).start, 0, 0, targets.heap).map(|_| true)
-        }),
-        escape("colluding::by_ones_own_token", DIES, move |api, targets| {
-            let mut other = home.instance::<Escapes<R>>()?;
-            other.sound(1, 1)?;
-            leave(api, Some(bounds(&other).start), 0, targets.heap).map(|_| true)
-        }),
-        escape("colluding::on_two_threads", Must::EndSomehow, move |api, targets| {
+        // The outer one waits: it has no way out that is open.
+        escape("colluding::out_inside_a_callback", Must::Pass, move |api, targets| {
             let heap = targets.heap;
-            on_two_threads(home, api, heap)
+            inside_a_callback(home, api, |api, window| leave_as(api, window, heap).map(|_| true))
+        }),
+        escape("colluding::out_on_two_threads", DIES, move |api, targets| {
+            let heap = targets.heap;
+            beside(home, api, |api, window, _| leave_as(api, window, heap).map(|_| true))
         })
         .alone(),
-        escape("colluding::inside_a_callback", Must::Fail(|_| true), move |api, targets| {
-            // The outer one waits: it has no way out that is open.
-            let heap = targets.heap;
+        escape("colluding::in_by_an_idle_ones_way", DIES, move |api, _| {
             let mut other = home.instance::<Escapes<R>>()?;
-            let window = bounds(api).start;
-            let called = api.with_callback::<super::library::HostCallback, _>(
-                &mut |_, _| {
-                    let outcome = leave(&mut other, Some(window), 0, heap);
-                    let died = matches!(&outcome, Err(Error::Fault(_)));
-                    assert!(died, "a domain left by the way of another: {outcome:?}");
-                    Err(Error::Interrupted.into())
-                },
-                |api, function| api.call_host(function, 1),
-            )?;
-            called.map(|_| true)
+            let trap = Trap::set(&mut other)?;
+            let outcome = enter_as(api, bounds(&other).start).map(|_| true);
+            if trap.is_untouched(&other)? { outcome } else { Ok(true) }
         }),
+        escape("colluding::in_inside_a_callback", Must::Pass, move |api, _| {
+            inside_a_callback(home, api, |api, window| enter_as(api, window).map(|_| true))
+        }),
+        escape("colluding::in_on_two_threads", DIES, move |api, _| {
+            beside(home, api, |api, window, trap| {
+                // It ran: now its own code has changed with what it goes on.
+                trap.spring_again();
+                enter_as(api, window).map(|_| true)
+            })
+        })
+        .alone(),
     ];
     all.into_iter().map(Escape::at_the_host).collect()
 }
 
-/// Registers for the gate's way out of the domain at `window`.
-fn registers_for(window: usize, slide: u64, rcx: u64) -> Result<Registers> {
-    let (key, rights) = gate::shared(window).ok_or(Error::Misuse("the domain has no key"))?;
-    Ok(Registers {
-        rax: rights,
-        rcx,
-        r11: key as u64,
-        rsp: slide,
-        flags: 0x202,
-        ..Registers::default()
-    })
+/// What a domain leaves where the gate finds the registers to start it with: an instruction
+/// that writes to its memory, which is that domain's doing if somebody else comes in.
+#[derive(Clone, Copy)]
+struct Trap {
+    word: omniglot::Ref<u64>,
+    /// Where the host sees the registers.
+    registers: usize,
+    values: [u64; 9],
 }
 
-/// Leaves with its own token, by its own way out or by that of another.
-fn leave<R: Runtime>(
-    api: &mut Api<R>,
-    other: Option<usize>,
-    rcx: u64,
-    target: usize,
-) -> Result<i32> {
-    let own = bounds(api).start;
-    let slide = api.place_of(Place::SLIDE)? as u64;
-    let registers = api.alloc(registers_for(other.unwrap_or(own), slide, rcx)?)?;
-    let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
-    let (_, address) = gate::writes()[1];
-    api.leap_with_token(address, registers, own + TOKEN, target)
+const UNTOUCHED: u64 = 0x0005_eaf0_0d00_5eaf;
+
+impl Trap {
+    fn set<R: Runtime>(other: &mut Api<R>) -> Result<Self> {
+        other.sound(1, 1)?;
+        let word = other.malloc::<u64>(1)?;
+        other.write_slice(word, &[UNTOUCHED])?;
+        let address = word.as_ptr().addr() as u64;
+        let mut values = [0; 9];
+        (values[0], values[1], values[8]) = (other.place_of(Place::PUSH)? as u64, address + 8, 7);
+        let registers = bounds(other).start + NEXT;
+        let place = other.upgrade_slice_mut(Ptr::<u64>::from_addr(registers), values.len())?;
+        other.write_slice(place, &values)?;
+        let registers = registers.wrapping_add(alias_of(other, word)?);
+        Ok(Self { word: other.upgrade(Ptr::from_addr(word.as_ptr().addr()))?, registers, values })
+    }
+
+    /// As the domain itself could while it runs.
+    fn spring_again(&self) {
+        for (index, value) in self.values.iter().enumerate() {
+            gate::put_at(self.registers + 8 * index, *value);
+        }
+    }
+
+    fn is_untouched<R: Runtime>(&self, other: &Api<R>) -> Result<bool> {
+        Ok(*other.view(self.word)? == UNTOUCHED)
+    }
 }
 
-/// Leaves by the way of another, with its token.
-fn leave_as<R: Runtime>(
+/// Jumps to the gate's write of PKRU of this number.
+fn jump<R: Runtime>(
     api: &mut Api<R>,
-    window: usize,
-    token: u64,
-    rcx: u64,
+    to: usize,
+    registers: Registers,
     target: usize,
 ) -> Result<i32> {
-    let slide = api.place_of(Place::SLIDE)? as u64;
-    let registers = Registers { r10: token, ..registers_for(window, slide, rcx)? };
     let registers = api.alloc(registers)?;
     let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
-    let (_, address) = gate::writes()[1];
+    let (_, address) = gate::writes()[to];
     api.leap(address, registers, target)
 }
 
-/// One domain waits on another thread; this one leaves by its way, with its token. The
-/// other's system calls must still be denied.
-fn on_two_threads<R: Runtime>(home: Home<R>, api: &mut Api<R>, target: usize) -> Result<bool> {
-    const ROUNDS: u64 = 200_000_000;
+/// Leaves by the way of the domain at `window`.
+fn leave_as<R: Runtime>(api: &mut Api<R>, window: usize, target: usize) -> Result<i32> {
+    let rsp = api.place_of(Place::SLIDE)? as u64;
+    let shared = gate::shared(window)?;
+    let (rax, r11) = (shared.host, shared.key as u64);
+    jump(api, 1, Registers { rax, r11, rsp, flags: 0x202, ..Registers::default() }, target)
+}
+
+/// Comes in as the domain at `window`.
+fn enter_as<R: Runtime>(api: &mut Api<R>, window: usize) -> Result<i32> {
+    let rsp = api.place_of(Place::SLIDE)? as u64;
+    let shared = gate::shared(window)?;
+    let (rax, r10) = (shared.rights, shared.key as u64);
+    jump(api, 0, Registers { rax, r10, rsp, flags: 0x202, ..Registers::default() }, 0)
+}
+
+/// Another domain attacks in a callback of this one, whose memory must stay as it is; says
+/// whether it did not die of that.
+fn inside_a_callback<R: Runtime>(
+    home: Home<R>,
+    api: &mut Api<R>,
+    attack: impl Fn(&mut Api<R>, usize) -> Result<bool>,
+) -> Result<bool> {
     let mut other = home.instance::<Escapes<R>>()?;
-    other.sound(1, 1)?;
+    let mut survived = true;
+    let called = api.with_callback::<HostCallback, _>(
+        &mut |api, (value,)| {
+            let trap = Trap::set(api)?;
+            let outcome = attack(&mut other, bounds(api).start);
+            survived = !DIES.check(&outcome).is_ok();
+            assert!(trap.is_untouched(api)?, "a domain wrote to another that waits");
+            Ok(value)
+        },
+        |api, function| api.call_host(function, 1),
+    )?;
+    called.map(|_| survived)
+}
+
+/// Another domain waits on another thread, and this one attacks it; the other one must
+/// notice nothing.
+fn beside<R: Runtime>(
+    home: Home<R>,
+    api: &mut Api<R>,
+    attack: impl FnOnce(&mut Api<R>, usize, Trap) -> Result<bool>,
+) -> Result<bool> {
+    let mut other = home.instance::<Escapes<R>>()?;
+    let trap = Trap::set(&mut other)?;
     let window = bounds(&other).start;
-    let flag = other.malloc::<u32>(1)?;
-    let distance = alias_of(&other, flag)?;
-    let (is_in, is_out) = (AtomicBool::new(false), AtomicBool::new(false));
-    let escaped = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        scope.spawn(|| {
+    let flag = other.malloc::<u64>(1)?;
+    let flag_at_host = flag.as_ptr().addr().wrapping_add(alias_of(&other, flag)?);
+    other.write_slice(flag, &[0])?;
+    other.set_timeout(None);
+    let is_in = AtomicBool::new(false);
+    let (outcome, waited) = thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
             is_in.store(true, Ordering::Release);
-            let waited = other.wait_for(flag.as_ptr(), ROUNDS);
-            is_out.store(true, Ordering::Release);
-            escaped.fetch_add(usize::from(waited.is_err()), Ordering::Relaxed);
+            other.wait_for(Ptr::from_addr(flag.as_ptr().addr()), u64::MAX)
         });
         while !is_in.load(Ordering::Acquire) {
             thread::yield_now();
         }
-        thread::sleep(std::time::Duration::from_millis(20));
-        let token = gate::look_at(window.wrapping_add(distance) + TOKEN);
-        let outcome = leave_as(api, window, token, 0, target);
-        if is_out.load(Ordering::Acquire) {
-            eprintln!("the other domain was done before: {outcome:?}");
-        }
-        outcome.map(|_| true)
-    })
+        thread::sleep(std::time::Duration::from_millis(200));
+        let was_there = !waiting.is_finished();
+        let outcome = attack(api, window, trap);
+        gate::put_at(flag_at_host, 1);
+        (outcome, waiting.join().is_ok_and(|waited| was_there && waited.is_ok()))
+    });
+    if waited && trap.is_untouched(&other)? { outcome } else { Ok(true) }
 }
 
 /// The distance from a foreign address to where the host sees it.
-fn alias_of<R: Runtime>(api: &Api<R>, word: omniglot::SliceMut<u32>) -> Result<usize> {
+fn alias_of<R: Runtime>(api: &Api<R>, word: omniglot::SliceMut<u64>) -> Result<usize> {
     let view = api.view_slice(word)?;
     Ok(view.as_ptr().addr().wrapping_sub(word.as_ptr().addr()))
 }

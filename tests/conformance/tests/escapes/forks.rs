@@ -2,10 +2,11 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use omniglot::{Error, Ptr, Result, Runtime};
 
-use super::escape::{Api, Escape, escape};
+use super::escape::{Api, Escape, bounds, escape};
 use super::library::{Escapes, HostCallback};
 use super::state::State;
 use crate::attacks::attack::Must;
@@ -58,6 +59,18 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
                 fork(|| api.upgrade(address).and_then(|number| api.read(number)).is_err());
             Ok(!in_child || api.read(api.upgrade(address)?) != Ok(77))
         }),
+        escape("forks::the_child_has_none_of_the_memory", Must::Pass, |api, _| {
+            let window = bounds(api);
+            let word = api.alloc(1u64)?;
+            let view = std::ptr::from_ref(&*api.view(word.as_ref())?).addr();
+            let distance = view.wrapping_sub(word.as_ref().as_ptr().addr());
+            let seen = window.start.wrapping_add(distance)..window.end.wrapping_add(distance);
+            let is_there = move || holds_memory_of(&window) || holds_memory_of(&seen);
+            let shared = || mappings().contains("omniglot-shared");
+            let here = is_there() && (shared() || !R::GUARANTEES.memory);
+            let in_child = fork(|| !is_there() && !shared());
+            Ok(!here || !in_child)
+        }),
         escape("forks::while_another_thread_runs_foreign_code", Must::Pass, |api, _| {
             other_thread(api)
         }),
@@ -100,6 +113,21 @@ fn other_thread<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
         api.wait_for(flag, 100_000)?;
     }
     Ok(!forker.join().unwrap_or(false))
+}
+
+fn mappings() -> String {
+    std::fs::read_to_string("/proc/self/maps").unwrap_or_default()
+}
+
+/// Whether the process has anything mapped there.
+fn holds_memory_of(range: &Range<usize>) -> bool {
+    let number = |text| usize::from_str_radix(text, 16).unwrap_or(0);
+    mappings().lines().filter_map(|line| line.split_once(' ')?.0.split_once('-')).any(
+        |(start, end)| {
+            let found = number(start)..number(end);
+            found.start < range.end && range.start < found.end
+        },
+    )
 }
 
 /// Whether `run` is true in a forked child.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
+use std::ptr::null_mut;
 
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, IsolationKind, Result, Runtime};
@@ -55,6 +56,13 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let late = [
         home.trial_in("gadgets::loaded_by_the_host_before".into(), move || before(home), true),
         home.trial_in("gadgets::loaded_by_the_host_later".into(), move || later(home), true),
+        home.trial_in(
+            "gadgets::accidental_ones_of_the_host".into(),
+            move || accidental(home),
+            true,
+        ),
+        home.trial_in("gadgets::across_mappings_of_the_host".into(), move || halves(home), true),
+        home.trial_in("gadgets::writable_code_of_the_host".into(), move || writable(home), true),
         home.trial_in("gadgets::harmless_code_loaded_later".into(), move || harmless(home), true),
     ];
     let late = late.map(|trial| trial.with_ignored_flag(only_keys));
@@ -72,7 +80,7 @@ fn before<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
 fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
     check(library.sound(2, 3), false)?;
-    load(across::DESCRIPTION.image)?;
+    load(xrstor::DESCRIPTION.image)?;
     check(library.sound(2, 3), true)?;
     check(home.instance::<fxrstor::GadgetFxrstor<R>>().map(|_| 5), true)
 }
@@ -83,6 +91,74 @@ fn harmless<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(library.sound(2, 3), false)?;
     load(in_data::DESCRIPTION.image)?;
     check(library.sound(2, 3), false)
+}
+
+/// What is there by accident is replaced.
+fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
+    load(hidden::DESCRIPTION.image)?;
+    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
+    check(library.sound(2, 3), false)?;
+    for image in [
+        across::DESCRIPTION.image,
+        across_pages::DESCRIPTION.image,
+        xrstor_across::DESCRIPTION.image,
+    ] {
+        load(image)?;
+        check(library.sound(2, 3), false)?;
+    }
+    Ok(())
+}
+
+/// One half is there before, the other one comes with the next library.
+fn halves<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
+    let (mut first, mut second) = ([0x90; PAGE], [0x90; PAGE]);
+    first[PAGE - 2..].copy_from_slice(&[0x0f, 0x01]);
+    second[0] = 0xef;
+    let start = map_code(None, &first)?;
+    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
+    check(library.sound(2, 3), false)?;
+    map_code(Some(start + PAGE), &second)?;
+    load(in_data::DESCRIPTION.image)?;
+    check(library.sound(2, 3), true)
+}
+
+/// What can become any instruction at any time.
+fn writable<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
+    map(None, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, None)?;
+    let outcome = home.instance::<lfence::GadgetLfence<R>>();
+    check(outcome.and_then(|mut library| library.sound(2, 3)), true)
+}
+
+const PAGE: usize = 4096;
+
+/// A page of the host's code, from a file of its own, so that it is a mapping of its own.
+fn map_code(at: Option<usize>, bytes: &[u8]) -> std::result::Result<usize, Failed> {
+    let name = format!("omniglot-half-{}-{}", std::process::id(), at.is_some());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, bytes)?;
+    let file = std::fs::File::open(&path)?;
+    std::fs::remove_file(&path)?;
+    map(at, libc::PROT_READ | libc::PROT_EXEC, Some(&file))
+}
+
+/// New memory, which stays; with room behind it if it may be anywhere.
+fn map(
+    at: Option<usize>,
+    access: i32,
+    file: Option<&std::fs::File>,
+) -> std::result::Result<usize, Failed> {
+    use std::os::fd::AsRawFd;
+    let private = libc::MAP_PRIVATE;
+    // SAFETY: the kernel chooses a range that nothing else uses.
+    let room = unsafe { libc::mmap(null_mut(), 2 * PAGE, 0, private | libc::MAP_ANONYMOUS, -1, 0) };
+    let place = at.map_or(room, std::ptr::with_exposed_provenance_mut);
+    let flags = if file.is_some() { 0 } else { libc::MAP_ANONYMOUS };
+    let descriptor = file.map_or(-1, AsRawFd::as_raw_fd);
+    // SAFETY: in such a range, of which nobody knows.
+    let page = unsafe {
+        libc::mmap(place, PAGE, access, private | flags | libc::MAP_FIXED, descriptor, 0)
+    };
+    if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(page.addr()) }
 }
 
 /// Loads a shared object into the host, for ever.

@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::state;
+use super::{gate, state};
 
 /// How often handlers ran.
 static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -16,6 +16,9 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// What a handler found that no handler should find: bits.
 static BROKEN: AtomicU64 = AtomicU64::new(0);
+
+/// Where in the gate threads were interrupted: a bit for each byte.
+static MARKED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
 
 const ITS_VARIABLES: u64 = 1;
 const ITS_FLAGS: u64 = 2;
@@ -43,10 +46,15 @@ pub(crate) enum Handler {
 
 extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     FRAME.store(context.addr(), Ordering::Relaxed);
+    mark(context);
     look();
 }
 
-extern "C" fn calls(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn calls(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // Handlers that did not ask for more than the number get no more.
+    if !info.is_null() {
+        mark(context);
+    }
     look();
     // SAFETY: asks for a number that the host may ask for.
     let own = unsafe { libc::syscall(libc::SYS_getpid) };
@@ -70,6 +78,24 @@ fn look() {
     note(state::flags() & state::FLAGS != 0, ITS_FLAGS);
     note(state::vector_control() & !state::HAPPENED != 0x1f80, ITS_ROUNDING);
     note(state::keys().is_some_and(|keys| keys & 3 != 0), ITS_KEYS);
+}
+
+/// Notes where in the gate the thread was interrupted.
+fn mark(context: *mut libc::c_void) {
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: handlers of signals get one.
+    let place = unsafe { (*context).uc_mcontext.gregs }[libc::REG_RIP as usize] as usize;
+    let offset = place.wrapping_sub(gate::start());
+    if let Some(word) = MARKED.get(offset / 64) {
+        word.fetch_or(1 << (offset % 64), Ordering::Relaxed);
+    }
+}
+
+/// Whether a thread was ever interrupted before the instruction at this address of the gate.
+pub(crate) fn was_interrupted_at(place: usize) -> bool {
+    let offset = place.wrapping_sub(gate::start());
+    let word = MARKED.get(offset / 64).map_or(0, |word| word.load(Ordering::Relaxed));
+    word & 1 << (offset % 64) != 0
 }
 
 fn note(broken: bool, what: u64) {

@@ -1,6 +1,9 @@
 //! The escapes, by what they try.
 
 mod colluding;
+#[allow(dead_code)]
+#[path = "../../../../crates/omniglot-linux/tests/support/emulated.rs"]
+mod emulated;
 pub(crate) mod escape;
 mod forks;
 mod gadgets;
@@ -11,6 +14,8 @@ mod jumps;
 mod memory;
 mod nesting;
 mod registers;
+mod rights;
+mod sample;
 mod signals;
 mod stacks;
 pub(crate) mod state;
@@ -34,6 +39,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
         memory::escapes(home),
         jumps::escapes(home),
+        rights::escapes(home),
         colluding::escapes(home),
         registers::escapes(),
         stacks::escapes(),

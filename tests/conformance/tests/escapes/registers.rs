@@ -7,7 +7,7 @@ use omniglot::{FaultKind, FnPtr, Result, Runtime};
 use super::escape::{Api, Escape, bounds, escape, limit};
 use super::library::{HostCallback, SNOOPED, Then, Upset};
 use super::state::{State, fs_base};
-use crate::attacks::attack::{ACCESS, Must};
+use crate::attacks::attack::Must;
 
 /// What is changed, to what, and what comes of a call that then returns.
 const CHANGES: [(&str, Upset, u64, Must); 25] = [
@@ -129,9 +129,9 @@ fn thread_pointers<R: Runtime>() -> Vec<Escape<R>> {
         escape("registers::fs_base_of_the_host_at_a_fault", UNDEFINED, |api, _| {
             api.upset(Upset::FS_BASE, fs_base(), Then::FAULT, FnPtr::null()).map(|_| true)
         }),
-        escape("registers::fs_base_in_the_kernel", ACCESS, |api, _| {
+        escape("registers::fs_base_in_the_kernel", Must::EndSomehow, |api, _| {
             let value = 0xffff_8000_0000_0000;
-            api.upset(Upset::FS_BASE, value, Then::RETURN, FnPtr::null()).map(|_| true)
+            api.upset(Upset::FS_BASE, value, Then::RETURN, FnPtr::null()).map(|_| false)
         }),
         escape("registers::gs_base_in_the_window", Must::Pass, |api, _| {
             let value = bounds(api).start as u64;

@@ -11,7 +11,7 @@ use super::handlers::{
 };
 use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
 use crate::attacks::attack::Must;
-use crate::attacks::home::Home;
+use crate::attacks::home::{Home, is_emulated};
 
 const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
 const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
@@ -52,12 +52,12 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 /// Calls of every kind while a timer ticks: whether anything went wrong.
 fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     const ROUNDS: u64 = 100_000;
-    const ENOUGH: u64 = 200;
+    let enough = if is_emulated() { 40 } else { 200 };
     let wide = std::arch::is_x86_feature_detected!("avx");
     let timer = Timer::start(libc::SIGUSR1, OFTEN);
     let first = runs();
     let mut wrong = 0;
-    while runs() < first + ENOUGH {
+    while runs() < first + enough {
         wrong += u32::from(api.hold(ROUNDS, wide)? != 0);
         wrong += u32::from(api.sound(2, 3)? != 5);
         wrong += u32::from(nested(api, 3)? != 3);
@@ -116,6 +116,14 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
                 install(libc::SIGUSR2, Handler::Calls, flags);
             },
         ),
+        // Foreign code goes on after a handler, and still makes no system calls.
+        escape("signals::a_system_call_after_handlers", Must::Deny("fork"), |api, _| {
+            let (first, timer) = (runs(), Timer::start(libc::SIGUSR1, OFTEN));
+            let outcome = api.wait_and_fork(5_000_000);
+            drop(timer);
+            if runs() == first { Ok(true) } else { outcome.map(|_| true) }
+        })
+        .preceded_by(move || install(libc::SIGUSR1, Handler::Looks, flags)),
         // What has calls stop is a signal, too: it must not get lost among others.
         escape("signals::timeout_among_others", Must::TimeOut, |api, _| {
             let _timer = Timer::start(libc::SIGUSR1, OFTEN);
@@ -193,6 +201,12 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
         })
     };
     vec![
+        escape(
+            "signals::all_blocked_before_the_first_call_then_fault",
+            UNDEFINED,
+            move |api, _| fault(api).map(|_| true),
+        )
+        .preceded_by(block_all),
         blocked("return", Must::Pass, Then::RETURN),
         blocked("fault", UNDEFINED, Then::FAULT),
         blocked("system_call", Must::EndSomehow, Then::DENIED_CALL),

@@ -15,7 +15,7 @@ const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
 /// A stack pointer, in a domain and a host.
 type Pointer = fn(std::ops::Range<usize>, &Targets) -> usize;
 
-const POINTERS: [(&str, Pointer); 15] = [
+const POINTERS: [(&str, Pointer); 16] = [
     ("null", |_, _| 0),
     ("one", |_, _| 1),
     ("low", |_, _| 0x1008),
@@ -32,6 +32,8 @@ const POINTERS: [(&str, Pointer); 15] = [
         let (start, size) = alternate_stack();
         start + size
     }),
+    // Too little is left there for a frame.
+    ("near_the_bottom_of_the_signal_stack", |_, _| alternate_stack().0 + 512),
     ("below_the_signal_stack", |_, _| alternate_stack().0),
     ("on_the_hosts_stack", |_, targets| targets.stack + 2048),
     ("on_the_hosts_heap", |_, targets| targets.heap + 2048),

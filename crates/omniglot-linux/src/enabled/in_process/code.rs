@@ -5,7 +5,8 @@
 //! The gate's own are followed by checks. The known ones of the C library and the dynamic
 //! linker are replaced: in a domain's copy by an instruction that faults; in the host by
 //! one that the signal handler carries out for the host, or by a jump to an equivalent that
-//! checks what it did. Any other makes domains behind keys unsupported in the process.
+//! checks what it did. What only reads as one, such as the distance of a call, is written
+//! in another way. Any other makes domains behind keys unsupported in the process.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -16,11 +17,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use omniglot_core::{Error, Result, Text};
-use omniglot_scan::{Code, Gadget, Kind, Known, Setting, find, known};
+use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
 use super::super::layout::PAGE;
 use super::super::system::failed;
 use super::gate;
+use super::mending::{self, Refusal};
 use super::patch;
 
 /// `ud2; nop`, in the place of `WRPKRU`.
@@ -97,14 +99,17 @@ fn check_once(seen: &mut Seen) -> Result<()> {
     seen.ranges.retain(|range| executable.contains(range));
     let fresh = not_seen(&executable, seen);
     if !fresh.is_empty() {
-        look_and_replace(&fresh, &mut seen.checked)?;
-        let in_windows =
-            |range: &Range<usize>| seen.windows.iter().any(|window| holds(window, range));
-        seen.ranges = executable_ranges()?;
-        seen.ranges.retain(|range| !in_windows(range));
+        look_and_replace(&fresh, seen)?;
+        let mut all = executable_ranges()?;
+        all.retain(|range| !is_in_window(range, seen));
+        seen.ranges = all;
     }
     ADDITIONS.store(additions, Ordering::Release);
     Ok(())
+}
+
+fn is_in_window(range: &Range<usize>, seen: &Seen) -> bool {
+    seen.windows.iter().any(|window| holds(window, range))
 }
 
 const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
@@ -114,9 +119,7 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
 /// What is new, and what it touches, since an instruction can begin in one and end in the
 /// other.
 fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
-    let is_new = |range: &&Range<usize>| {
-        !seen.ranges.contains(range) && !seen.windows.iter().any(|window| holds(window, range))
-    };
+    let is_new = |range: &&Range<usize>| !seen.ranges.contains(range) && !is_in_window(range, seen);
     let fresh: Vec<_> = executable.iter().filter(is_new).cloned().collect();
     let touches = |range: &&Range<usize>| {
         fresh.iter().any(|new| new.start <= range.end && range.start <= new.end)
@@ -124,18 +127,21 @@ fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
     executable.iter().filter(touches).cloned().collect()
 }
 
-/// Replaces what is known, and looks whether that made anything else visible.
-fn look_and_replace(fresh: &[Range<usize>], checked: &mut Vec<usize>) -> Result<()> {
+/// Replaces what can be replaced, and looks whether that made anything else visible, in what
+/// was there or in what was made.
+fn look_and_replace(fresh: &[Range<usize>], seen: &mut Seen) -> Result<()> {
     let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
     let mut places = look(&memory, fresh)?;
-    places.retain(|place| !is_allowed(place, checked));
+    places.retain(|place| !is_allowed(place, &seen.checked));
     if places.is_empty() {
         return Ok(());
     }
-    handle(&places, checked)?;
-    let after = look(&memory, fresh)?;
-    match after.iter().find(|place| !is_allowed(place, checked)) {
-        Some(place) => Err(refusal(place.gadget.address as usize)),
+    handle(&memory, &places, &mut seen.checked)?;
+    let mut all = executable_ranges()?;
+    all.retain(|range| !is_in_window(range, seen));
+    let after = look(&memory, &all)?;
+    match after.iter().find(|place| !is_allowed(place, &seen.checked)) {
+        Some(place) => Err(refusal(place.gadget.address as usize, Obstacle::Needed)),
         None => Ok(()),
     }
 }
@@ -191,19 +197,20 @@ fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
     known(gadget, Setting::Unknown, code, None)
 }
 
-/// Replaces what is known in the host.
-fn handle(places: &[Place], checked: &mut Vec<usize>) -> Result<()> {
+/// Replaces what is known in the host, or there by accident.
+fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<()> {
     for place in places {
         let address = place.gadget.address as usize;
-        if is_allowed(place, checked) {
-            continue;
-        }
         match place.known {
             Some(Known::PkeySet) => emulate(address)?,
             Some(Known::LazyBinding { mask, .. }) => {
                 checked.push(patch::detour(address, place.gadget.length, mask)?);
             }
-            _ => return Err(refusal(address)),
+            _ => match mending::remove(memory, &place.gadget) {
+                Ok(()) => {}
+                Err(Refusal::Error(error)) => return Err(error),
+                Err(Refusal::Obstacle(obstacle)) => return Err(refusal(address, obstacle)),
+            },
         }
     }
     Ok(())
@@ -214,25 +221,37 @@ fn emulate(address: usize) -> Result<()> {
         emulated.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     });
     if unused.is_none() {
-        return Err(refusal(address));
+        return Err(refusal(address, Obstacle::Needed));
     }
     patch::replace(address, &STOP)
 }
 
 #[cold]
-fn refusal(address: usize) -> Error {
+fn refusal(address: usize, obstacle: Obstacle) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
     let line =
         file.lines().find(|line| parse(line).is_some_and(|(range, _)| range.contains(&address)));
     if let Some(path) = line.and_then(|line| line.split_whitespace().nth(5)) {
         return Error::Load(Text::from_untrusted(
-            format!("{path} has an instruction at {address:#x} that switches protection keys off")
-                .as_bytes(),
+            format!(
+                "{}: {address:#x} switches protection keys off, {}; use Isolation::Process",
+                path.rsplit('/').next().unwrap_or(path),
+                reason(obstacle)
+            )
+            .as_bytes(),
         ));
     }
     Error::Unsupported {
         what: "the process has code that switches protection keys off",
         remedy: "use Isolation::Process",
+    }
+}
+
+const fn reason(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Unclear => "in unknown code",
+        Obstacle::Place => "without room near it",
+        _ => "and cannot be replaced",
     }
 }
 

@@ -19,23 +19,23 @@ use super::super::plan::Plan;
 use super::super::report::{kind_of, place_in};
 use super::super::tables::Tables;
 use super::super::timer::Timer;
+use super::calls::{Calls, store_fresh};
 use super::code;
-use super::gate::{self, CROSSINGS, Crossing, Registers};
+use super::entries::Entries;
+use super::gate::{self, CROSSINGS, Crossing};
 use super::handler::{DENIED, EXITED, FAULT, STOP};
-use super::keys::{DomainKey, Tokens, Turn, check_segments};
+use super::keys::{DomainKey, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
+use super::x87;
 use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
 /// How long finding the place of a fault may take, the wait for the domain's turn included.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
-/// What the System V ABI gives a program to start with (section 3.2.1 and figure 3.4).
-const MXCSR: u32 = 0x1f80;
-const X87: u32 = 0x37f;
 
 /// What keeps foreign code from the host's memory.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,6 @@ pub(super) struct Engine {
     memory: Memory,
     /// After the memory that has it.
     key: Option<DomainKey>,
-    tokens: Tokens,
     window: Window,
     /// What a forked child sees of the window, which it has not: nothing.
     nothing: Window,
@@ -59,32 +58,14 @@ pub(super) struct Engine {
     description: Description,
     crossing: Arc<Crossing>,
     door: Door,
-    levels: Vec<Level>,
-    in_callback: bool,
+    calls: Calls,
+    entries: Entries,
     timer: Timer,
     clock: Option<Clock>,
     /// The number of the last outermost call.
     number: u64,
     poisoned: Option<Cause>,
     generation: u64,
-}
-
-/// A call in progress.
-#[derive(Debug, Default)]
-struct Level {
-    /// The foreign stack pointer that it began with, and must return with.
-    began: u64,
-    /// Where its callback waits, if it is in one.
-    waits: Waiting,
-}
-
-/// The registers that a waiting trampoline needs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Waiting {
-    stack: u64,
-    saved: [u64; 6],
-    mxcsr: u32,
-    x87: u32,
 }
 
 /// A domain's place in the table of crossings.
@@ -114,42 +95,11 @@ impl Drop for Door {
     }
 }
 
-impl Waiting {
-    fn of(left: &Registers) -> Self {
-        let saved = [&left.rbp, &left.rbx, &left.r12, &left.r13, &left.r14, &left.r15];
-        Self {
-            stack: left.stack.load(Relaxed),
-            saved: saved.map(|register| register.load(Relaxed)),
-            mxcsr: left.mxcsr.load(Relaxed),
-            x87: left.x87.load(Relaxed),
-        }
-    }
-
-    /// What a new call begins with.
-    const fn fresh(stack: u64) -> Self {
-        Self { stack, saved: [0; 6], mxcsr: MXCSR, x87: X87 }
-    }
-
-    #[inline]
-    fn store(&self, next: &Registers) {
-        let [rbp, rbx, r12, r13, r14, r15] = self.saved;
-        next.stack.store(self.stack, Relaxed);
-        next.rbp.store(rbp, Relaxed);
-        next.rbx.store(rbx, Relaxed);
-        next.r12.store(r12, Relaxed);
-        next.r13.store(r13, Relaxed);
-        next.r14.store(r14, Relaxed);
-        next.r15.store(r15, Relaxed);
-        next.mxcsr.store(self.mxcsr, Relaxed);
-        next.x87.store(self.x87, Relaxed);
-    }
-}
-
 impl fmt::Debug for Engine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Engine")
             .field("library", &self.description.name)
-            .field("calls", &self.levels.len())
+            .field("calls", &self.calls.open())
             .field("poisoned", &self.poisoned)
             .finish_non_exhaustive()
     }
@@ -182,7 +132,6 @@ impl Engine {
         let mut engine = Self {
             memory,
             key,
-            tokens: Tokens::default(),
             window,
             nothing,
             layout,
@@ -191,8 +140,8 @@ impl Engine {
             description: *description,
             crossing,
             door,
-            levels: Vec::new(),
-            in_callback: false,
+            calls: Calls::default(),
+            entries: Entries::new(),
             timer: Timer::new(None),
             clock: None,
             number: 0,
@@ -210,7 +159,9 @@ impl Engine {
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
-        self.crossing.foreign_thread.store(self.departure.thread_pointer as u64, Relaxed);
+        if x87::believes_summary() {
+            self.crossing.features.store(gate::BELIEVES, Relaxed);
+        }
         if let Some(key) = &self.key {
             key.announce(&self.crossing, self.layout.base);
         }
@@ -224,8 +175,8 @@ impl Engine {
             None => gate::doors(self.door.0),
             Some(key) => gate::keyed_doors(key.number),
         };
-        let mut cells = [0; 24];
-        for (cell, value) in cells.chunks_exact_mut(8).zip([0, returns, callbacks]) {
+        let mut cells = [0; 16];
+        for (cell, value) in cells.chunks_exact_mut(8).zip([returns, callbacks]) {
             cell.copy_from_slice(&value.to_ne_bytes());
         }
         self.memory.check_writable(self.departure.cells, cells.len())?;
@@ -294,47 +245,52 @@ impl Engine {
 
     pub(super) fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
         self.check()?;
-        if !self.levels.is_empty() && !self.in_callback {
+        if self.calls.are_running() {
             return Err(Error::Protocol("a call while foreign code runs"));
         }
         let thread = Thread::current(self.generation)?;
         if !thread.has_stack(HOST_STACK) {
-            return Err(Error::TooDeep { limit: self.levels.len() as u32 });
+            return Err(Error::TooDeep { limit: self.calls.open() });
         }
-        // A nested call runs on top of what waits: System V ABI, section 3.2.2.
-        let stack = match self.levels.last() {
-            Some(level) => level.waits.stack & !15,
-            None => self.begin(),
-        };
-        self.levels.push(Level { began: stack, waits: Waiting::default() });
-        self.in_callback = false;
-        let next = &self.crossing.next;
-        Waiting::fresh(stack).store(next);
-        next.entry.store(entry as u64, Relaxed);
-        next.argument.store(arguments as u64, Relaxed);
-        next.target.store(self.departure.call as u64, Relaxed);
-        let result = self.run(thread);
-        self.finish(result)
+        let needs = self.entries.need_thread_pointer(entry, &self.memory, &self.window);
+        self.set_thread_pointer(needs);
+        self.begin(self.departure.call, entry, arguments);
+        self.run(thread)
     }
 
-    /// An outermost call begins; says with which stack pointer.
-    #[inline]
-    fn begin(&mut self) -> u64 {
-        self.number += 1;
-        self.timer.reset();
-        self.crossing.number.store(self.number, Release);
-        self.crossing.running.store(self.number, Release);
-        self.departure.stack as u64
+    /// Has the gate give foreign code its own thread pointer, or leave the host's.
+    #[inline(always)]
+    fn set_thread_pointer(&self, is_needed: bool) {
+        let pointer = if is_needed { self.departure.thread_pointer as u64 } else { 0 };
+        self.crossing.foreign_thread.store(pointer, Relaxed);
+    }
+
+    /// A call begins: at `target`, which calls `entry`.
+    #[inline(always)]
+    fn begin(&mut self, target: usize, entry: usize, arguments: usize) {
+        if self.calls.open() == 0 {
+            self.number += 1;
+            self.timer.reset();
+            self.crossing.number.store(self.number, Release);
+            self.crossing.running.store(self.number, Release);
+        }
+        let next = &self.crossing.next;
+        store_fresh(self.calls.begin(self.departure.stack as u64), next);
+        next.target.store(target as u64, Relaxed);
+        next.entry.store(entry as u64, Relaxed);
+        next.argument.store(arguments as u64, Relaxed);
     }
 
     pub(super) fn resume(&mut self, reply: Reply) -> Result<Event> {
         self.check()?;
-        let Some(level) = self.levels.last().filter(|_| self.in_callback) else {
+        if !self.calls.are_in_callback() {
             return Err(Error::Protocol("an answer to no callback"));
-        };
+        }
         let thread = Thread::current(self.generation)?;
+        // Code that calls back was not followed to its end.
+        self.set_thread_pointer(true);
         let next = &self.crossing.next;
-        level.waits.store(next);
+        self.calls.go_on(next);
         let (target, argument) = match reply {
             Reply::Return => (gate::go_on(), 0),
             // In the callback's place: it returns to the trampoline, if it returns.
@@ -343,35 +299,48 @@ impl Engine {
         next.target.store(target as u64, Relaxed);
         next.entry.store(0, Relaxed);
         next.argument.store(argument as u64, Relaxed);
-        self.in_callback = false;
-        let result = self.run(thread);
-        self.finish(result)
+        self.run(thread)
     }
 
     /// Runs foreign code until the next event.
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, thread: &'static Thread) -> Result<Event> {
+        let event = if self.key.is_none() && self.clock.is_none() {
+            self.cross(thread)
+        } else {
+            match self.cross_prepared(thread) {
+                Ok(event) => event,
+                Err(error) => return Err(self.give_up(error)),
+            }
+        };
+        self.accept(event)
+    }
+
+    /// The same with a key, or with a time limit. Not inlined, so that other calls save no
+    /// registers for it.
+    #[inline(never)]
+    fn cross_prepared(&mut self, thread: &'static Thread) -> Result<u32> {
         self.admit(thread)?;
         let since = self.announce()?;
         let event = self.cross(thread);
         if let Some(since) = since {
             watchdog::withdraw(&self.crossing);
-            self.timer.add(since);
+            // Reading the clock takes half as long as a call: only where it matters later.
+            if event != gate::RETURNED || self.calls.open() > 1 {
+                self.timer.add(since);
+            }
         }
-        self.accept(event)
+        Ok(event)
     }
 
-    /// Gets ready for a stretch behind a key: thread, process and token.
+    /// Gets ready for a stretch behind a key: thread and process.
     #[inline]
-    fn admit(&mut self, thread: &'static Thread) -> Result<()> {
+    fn admit(&self, thread: &'static Thread) -> Result<()> {
         let Some(key) = &self.key else {
             return Ok(());
         };
         thread.admit(key.keys)?;
-        code::check_additions()?;
-        let token = self.tokens.next()?;
-        self.crossing.token.store(token, Relaxed);
-        self.window.write(self.departure.cells, &token.to_ne_bytes())
+        code::check_additions()
     }
 
     #[inline]
@@ -379,14 +348,15 @@ impl Engine {
         let Some(clock) = self.clock.filter(|_| self.timer.is_limited()) else {
             return Ok(None);
         };
+        let left = self.timer.left_at_start()?;
         let now = Instant::now();
-        if let Some(left) = self.timer.left(now)? {
+        if let Some(left) = left {
             clock.announce(&self.crossing, now, left);
         }
         Ok(Some(now))
     }
 
-    #[inline]
+    #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
         let crossing = &self.crossing;
         crossing.host_thread.store(thread.pointer as u64, Relaxed);
@@ -394,7 +364,7 @@ impl Engine {
         crossing.thread_id.store(thread.id, Release);
         thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
         if let Some(key) = &self.key {
-            return self.cross_keyed(key);
+            return self.cross_keyed(key, thread);
         }
         // SAFETY: all of it was just stored, the domain's number and memory when it was
         // made; `&mut self` in the callers keeps other threads out (invariant 8).
@@ -402,7 +372,7 @@ impl Engine {
     }
 
     /// The same behind a key.
-    fn cross_keyed(&self, key: &DomainKey) -> u32 {
+    fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
         let crossing = &self.crossing;
         // SAFETY: the processor has keys, since the domain has one.
         let rights = unsafe { gate::rights() };
@@ -411,39 +381,43 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        // The token is in place, but nobody uses it before this thread's turn.
-        let _turn = Turn::take();
+        let _runs = key.run_on(thread);
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
         unsafe { gate::enter_keyed(crossing) }
     }
 
     /// Checks that an event fits the innermost call, and keeps count.
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, event: u32) -> Result<Event> {
         let left = &self.crossing.left;
         let stack = left.stack.load(Relaxed);
-        let began = self.levels.last().map_or(0, |level| level.began);
+        let began = self.calls.began();
+        if event == gate::RETURNED && stack == began {
+            self.calls.end();
+            if self.calls.open() == 0 {
+                self.crossing.running.store(0, Release);
+            }
+            return Ok(Event::Returned);
+        }
+        if event == gate::CALLED_BACK && stack < began {
+            self.calls.wait(left);
+            let slot = left.entry.load(Relaxed) as u32;
+            return Ok(Event::Callback { slot, arguments: left.argument.load(Relaxed) as usize });
+        }
+        let error = self.refuse(event, stack > began);
+        Err(self.fail(error))
+    }
+
+    /// What is wrong with an event.
+    #[cold]
+    fn refuse(&mut self, event: u32, is_above: bool) -> Error {
         match event {
-            gate::RETURNED if stack == began => {
-                self.levels.pop();
-                self.in_callback = !self.levels.is_empty();
-                Ok(Event::Returned)
-            }
-            gate::CALLED_BACK if stack < began => {
-                let slot = left.entry.load(Relaxed) as u32;
-                let arguments = left.argument.load(Relaxed) as usize;
-                if let Some(level) = self.levels.last_mut() {
-                    level.waits = Waiting::of(left);
-                }
-                self.in_callback = true;
-                Ok(Event::Callback { slot, arguments })
-            }
             // The stack grows down: what is above belongs to an outer call.
-            gate::RETURNED | gate::CALLED_BACK if stack > began => Err(Error::NonLocalExit),
-            gate::ABANDONED => Err(self.explain()),
-            gate::STOPPED => Err(self.stopped()),
-            _ => Err(Error::Protocol("an event that fits no call")),
+            gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,
+            gate::ABANDONED => self.explain(),
+            gate::STOPPED => self.stopped(),
+            _ => Error::Protocol("an event that fits no call"),
         }
     }
 
@@ -497,11 +471,9 @@ impl Engine {
         let thread = Thread::current(self.generation)?;
         super::super::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
-        let stack = self.begin();
-        let next = &self.crossing.next;
-        Waiting::fresh(stack).store(next);
-        next.entry.store(self.departure.describe as u64, Relaxed);
-        next.target.store(self.departure.call as u64, Relaxed);
+        self.calls.clear();
+        self.set_thread_pointer(true);
+        self.begin(self.departure.call, self.departure.describe, 0);
         self.admit(thread)?;
         clock.announce(&self.crossing, Instant::now(), DESCRIBE_LIMIT);
         let event = self.cross(thread);
@@ -510,6 +482,16 @@ impl Engine {
             gate::RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
+    }
+
+    /// An error before foreign code ran: the call is over, and others may work.
+    #[cold]
+    fn give_up(&mut self, error: Error) -> Error {
+        self.calls.end();
+        if self.calls.open() == 0 {
+            self.crossing.running.store(0, Release);
+        }
+        self.fail(error)
     }
 
     /// Draws the consequences of an error in the midst of a call.
@@ -525,21 +507,12 @@ impl Engine {
         error
     }
 
-    #[inline]
-    fn finish(&mut self, result: Result<Event>) -> Result<Event> {
-        if self.levels.is_empty() {
-            self.crossing.running.store(0, Release);
-        }
-        result.map_err(|error| self.fail(error))
-    }
-
     /// Gives up all calls: what waits on the foreign stack is never resumed.
     pub(super) fn abandon(&mut self, cause: Cause) {
         if self.poisoned.is_none() {
             self.poisoned = Some(cause);
         }
-        self.levels.clear();
-        self.in_callback = false;
+        self.calls.clear();
         self.crossing.running.store(0, Release);
     }
 

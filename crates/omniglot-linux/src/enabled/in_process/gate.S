@@ -47,7 +47,11 @@ omniglot_enter:
     cmp ax, [rbx + {NEXT} + {X87}]
     je 2f
     fldcw [rbx + {NEXT} + {X87}]
+# Writing a base takes longer than all else here together (14 ns on a Zen 3), so it is
+# written only if the code that follows may use it.
 2:  mov rax, [rbx + {FOREIGN_THREAD}]
+    test rax, rax
+    jz omniglot_commit
     wrfsbase rax
 
 # From here to the jump nothing but rbx is needed, and nothing is changed that is read
@@ -130,36 +134,40 @@ omniglot_returned:
     mov eax, {RETURNED}
 
 # r11: the crossing; eax: the event. The stack is the host's again.
+#
+# What foreign code may have changed is read where reading is cheaper than writing. The
+# flags of MXCSR are the host's as well as its control bits: LDMXCSR takes a fraction of a
+# nanosecond, STMXCSR and a look at it six.
 omniglot_left:
     mov rsp, [r11 + {HOST_STACK}]
     mov r10, [r11 + {SELECTOR}]
     mov byte ptr [r10], 0
-    mov r10, [r11 + {HOST_THREAD}]
-    wrfsbase r10
-    pushfq
+    rdfsbase rcx
+    cmp rcx, [r11 + {HOST_THREAD}]
+    jne 2f
+1:  rdgsbase rcx
+    cmp rcx, [r11 + {HOST_SEGMENT}]
+    jne 4f
+3:  pushfq
     pop rcx
     test ecx, {BAD_FLAGS}               # direction, alignment check, nested task
-    jnz 5f
-3:  stmxcsr [r11 + {LEFT} + {MXCSR}]
-    mov ecx, [r11 + {LEFT} + {MXCSR}]
-    xor ecx, [rsp]
-    test ecx, 0xffc0
     jnz 6f
+5:  ldmxcsr [rsp]
 # An x87 exception that waits would be raised by the next x87 instruction that looks for
-# one, fldcw and emms among them, as if it were the host's (SDM volume 1, section 8.7).
-4:  mov r9d, eax
+# one, fldcw and emms among them, as if it were the host's (SDM volume 1, section 8.7). One
+# waits only if it is unmasked (section 8.1.3.3), and so none behind a control word that
+# masks all six, unless the processor believes a status word that says so: see x87.rs. The
+# word itself is not asked for, since that takes longer than all else here.
     fnstcw [r11 + {LEFT} + {X87}]
-    fnstsw ax
-    test al, 0x80
-    jnz 7f
-    emms                                # x87 registers are empty between functions
     movzx ecx, word ptr [r11 + {LEFT} + {X87}]
     cmp cx, [rsp + 4]
-    jne 7f
-8:  mov eax, r9d
-    rdgsbase rcx
-    cmp rcx, [r11 + {HOST_SEGMENT}]
-    jne 9f
+    jne 8f
+    not ecx
+    test ecx, 0x3f
+    jnz 8f
+    test dword ptr [r11 + {FEATURES}], {BELIEVES}
+    jnz 8f
+    emms                                # x87 registers are empty between functions
 omniglot_back:
     add rsp, 8
     pop r15
@@ -169,17 +177,21 @@ omniglot_back:
     pop rbx
     pop rbp
     ret
-5:  push 0x202                          # interrupts on, all else clear
-    popfq
-    jmp 3b
-6:  ldmxcsr [rsp]
-    jmp 4b
-7:  fninit
-    fldcw [rsp + 4]
-    jmp 8b
-9:  mov rcx, [r11 + {HOST_SEGMENT}]
+2:  mov rcx, [r11 + {HOST_THREAD}]
+    wrfsbase rcx
+    jmp 1b
+4:  mov rcx, [r11 + {HOST_SEGMENT}]
     wrgsbase rcx
+    jmp 3b
+6:  push 0x202                          # interrupts on, all else clear
+    popfq
+    jmp 5b
+8:  fninit
+    fldcw [rsp + 4]
     jmp omniglot_back
+    .globl omniglot_way_out_end
+    .hidden omniglot_way_out_end
+omniglot_way_out_end:
 
 # edi: the slot; rsi: the arguments' address; the foreign callee-saved registers are
 # those of the code that waits for the answer.
@@ -196,6 +208,7 @@ omniglot_called_back:
     mov [r11 + {LEFT} + {R15}], r15
     mov [r11 + {LEFT} + {ENTRY}], rdi
     mov [r11 + {LEFT} + {ARGUMENT}], rsi
+    stmxcsr [r11 + {LEFT} + {MXCSR}]    # the code that waits goes on with its own
     mov eax, {CALLED_BACK}
     jmp omniglot_left
 
@@ -210,7 +223,9 @@ omniglot_abandoned:
     fldcw [rsp + 4]
     ldmxcsr [rsp]
     mov eax, {ABANDONED}
-    jmp 9b
+    mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
+    jmp omniglot_back
 
 # ---------------------------------------------------------------- go on after a signal
 #
@@ -351,12 +366,19 @@ omniglot_on_stack:
 #
 # `omniglot_shared` is a page that foreign code can read and not write, followed by the
 # selectors of all threads. It holds for each key: PKRU for that domain, where the domain's
-# window starts, and PKRU of the host thread that runs it.
+# window starts, PKRU of the host thread that runs it, and that thread's number; 0 while none
+# does.
 #
-# Each stretch of foreign code has a fresh token of 64 random bits, in the crossing and in
-# the domain's memory. Who comes in must know it, since else one domain could run another
-# behind the host's back; and who goes out must, since else a domain could return onto the
-# stack of the thread that runs another. It is good for one way out.
+# Which thread this is, no register says once foreign code could write them. The kernel
+# does: in the processor's table of segment descriptors it keeps one for each thread, whose
+# limit is the thread's number (set_thread_area(2)). LSL reads the limit (SDM volume 2); a
+# system call alone could change it. Where the kernel has none for us, LSL leaves the
+# register as it is, which is every thread's number then, and one thread at a time is here.
+#
+# So with the thread's number in the page, nobody comes in but the thread that the host sends,
+# while the host sends it; else one domain could run another behind the host's back, or gain
+# its rights from it, and use them while the host looks at its memory. And nobody goes out
+# but the thread that came in; else a domain could return onto the stack of another thread.
     .section .bss.omniglot_shared, "aw", @nobits
     .balign 4096
     .globl omniglot_shared
@@ -364,24 +386,37 @@ omniglot_on_stack:
 omniglot_shared:
     .skip {SHARED_SIZE}
 
-    .text
-    .balign 64
-    .globl omniglot_keyed_enter
-    .hidden omniglot_keyed_enter
-    .type omniglot_keyed_enter, @function
-omniglot_keyed_enter:
-    push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov rbx, rdi
-    stmxcsr [rsp]
-    fnstcw [rsp + 4]
-    mov [rbx + {HOST_STACK}], rsp
-    pxor mm0, mm0                       # no secret of the host's stays in a register
+    .section .rodata.omniglot_zero, "a", @progbits
+    .balign 4
+omniglot_zero:
+    .long 0
+
+# No secret of the host's stays in a register: x87, vector and mask registers are cleared.
+# ecx: the processor's features; [rsp + 4]: the x87 control word; changes rax.
+#
+# FNINIT takes 32 ns on a Zen 3, so where it would only clear the data registers and the
+# addresses of the last instruction and operand, other instructions do that: the addresses
+# are then of here.
+    .macro clear_registers
+    cmp word ptr [rsp + 4], 0x37f
+    jne 4f
+    fnstsw ax
+    test ax, ax
+    jnz 4f
+    pxor mm0, mm0
+    pxor mm1, mm1
+    pxor mm2, mm2
+    pxor mm3, mm3
+    pxor mm4, mm4
+    pxor mm5, mm5
+    pxor mm6, mm6
+    pxor mm7, mm7
+    emms
+    fld dword ptr [rip + omniglot_zero]
+    fstp st(0)
+    jmp 5f
+4:  fninit                              # first of all: an exception may wait
+    pxor mm0, mm0
     pxor mm1, mm1
     pxor mm2, mm2
     pxor mm3, mm3
@@ -391,10 +426,7 @@ omniglot_keyed_enter:
     pxor mm7, mm7
     emms
     fninit
-    ldmxcsr [rbx + {NEXT} + {MXCSR}]
-    fldcw [rbx + {NEXT} + {X87}]
-    mov eax, [rbx + {FEATURES}]
-    test eax, {AVX512}
+5:  test ecx, {AVX512}
     jz 1f
     vpxorq zmm16, zmm16, zmm16
     vpxorq zmm17, zmm17, zmm17
@@ -420,7 +452,7 @@ omniglot_keyed_enter:
     kxorw k5, k5, k5
     kxorw k6, k6, k6
     kxorw k7, k7, k7
-1:  test eax, {AVX}
+1:  test ecx, {AVX}
     jz 2f
     vzeroall
     jmp 3f
@@ -440,11 +472,39 @@ omniglot_keyed_enter:
     xorps xmm13, xmm13
     xorps xmm14, xmm14
     xorps xmm15, xmm15
-3:  rdgsbase rax
+3:
+    .endm
+
+    .text
+    .balign 64
+    .globl omniglot_keyed_enter
+    .hidden omniglot_keyed_enter
+    .type omniglot_keyed_enter, @function
+omniglot_keyed_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rdi
+    stmxcsr [rsp]
+    fnstcw [rsp + 4]
+    mov [rbx + {HOST_STACK}], rsp
+    mov ecx, [rbx + {FEATURES}]
+    clear_registers
+    ldmxcsr [rbx + {NEXT} + {MXCSR}]
+    fldcw [rbx + {NEXT} + {X87}]
+    rdgsbase rax
     mov [rbx + {HOST_SEGMENT}], rax
+    test rax, rax
+    jz 6f
     xor eax, eax
     wrgsbase rax
-    mov rax, [rbx + {FOREIGN_THREAD}]
+6:  mov rax, [rbx + {FOREIGN_THREAD}]
+    test rax, rax
+    jz omniglot_keyed_commit
     wrfsbase rax
 
 # A thread that a signal finds from here to the jump starts again here, with the host's
@@ -460,7 +520,6 @@ omniglot_keyed_commit:
     mov byte ptr [r11], 1
     mov eax, [rbx + {FOREIGN_RIGHTS}]
     mov r10d, [rbx + {KEY}]
-    mov r8, [rbx + {TOKEN}]
     xor ecx, ecx
     xor edx, edx
     .globl omniglot_write_on_entry
@@ -472,11 +531,14 @@ omniglot_write_on_entry:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-# All registers come from the domain's own memory, and the target once only: who comes
-# here uninvited gets the domain of that key, in no other state than it was left in.
-    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_NEXT} + 80]
+# Up to here PKRU may be that of a domain which this thread does not run: nothing was done
+# with it but reading the page that all may read.
+    mov ecx, {IDENTITY}
+    lsl ecx, ecx
+    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
+# All registers come from the domain's own memory, and the target once only.
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_NEXT}]
     mov rsp, [rsi + {AREA_NEXT} + 8]
@@ -488,6 +550,7 @@ omniglot_write_on_entry:
     mov r15, [rsi + {AREA_NEXT} + 56]
     mov rax, [rsi + {AREA_NEXT} + 64]
     mov rdi, [rsi + {AREA_NEXT} + 72]
+    xor ecx, ecx
     xor esi, esi
     xor r8d, r8d
     xor r9d, r9d
@@ -507,8 +570,7 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word; r10 holds the token. Each key has a
-# pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
+# The way out: all registers are foreign code's word. Each key has a pair of doors. Up to the end of the range PKRU decides what this is: with the host's, the
 # gate; with a domain's, foreign code.
     .balign 64
     .globl omniglot_keyed_exit
@@ -551,18 +613,17 @@ omniglot_write_on_exit:
     wrpkru
     cmp r11, 15
     ja omniglot_die
+    lea r9, [rip + omniglot_shared]
+    cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
+    jne omniglot_die
+# If this is the thread that runs the domain of that key now, all that the crossing says of
+# the host is this thread's: one domain at a time runs on a thread.
+    mov ecx, {IDENTITY}
+    lsl ecx, ecx
+    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
+    jne omniglot_die
     lea r9, [rip + {KEYED}]
     mov r11, [r9 + r11 * 8]
-    test r11, r11
-    jz omniglot_die
-    cmp eax, [r11 + {HOST_RIGHTS}]
-    jne omniglot_die
-    test r10, r10
-    jz omniglot_die
-    mov rax, r10
-    xor ecx, ecx                        # wrpkru looks at its lower half only
-    lock cmpxchg [r11 + {TOKEN}], rcx   # the token is used up
-    jne omniglot_die
     mov [r11 + {LEFT} + {STACK}], rsp
     mov [r11 + {LEFT} + {RBP}], rbp
     mov [r11 + {LEFT} + {RBX}], rbx
@@ -590,36 +651,52 @@ omniglot_keyed_left:
     mov r9, [r11 + {SELECTOR}]
     mov byte ptr [r9], 0
     mov rsp, [r11 + {HOST_STACK}]
+    rdfsbase rax
+    cmp rax, [r11 + {HOST_THREAD}]
+    je 1f
     mov rax, [r11 + {HOST_THREAD}]
     wrfsbase rax
-    mov eax, r10d
+1:  mov eax, r10d
 
-# rsp: the host's; eax: the event; r11: the crossing.
+# rsp: the host's; eax: the event; r11: the crossing. As omniglot_left.
 omniglot_keyed_back:
+    rdgsbase rcx
+    cmp rcx, [r11 + {HOST_SEGMENT}]
+    je 2f
     mov rcx, [r11 + {HOST_SEGMENT}]
     wrgsbase rcx
+2:  pushfq
+    pop rcx
+    test ecx, {BAD_FLAGS}
+    jz 3f
     push 0x202
     popfq
-    fninit
+3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
+    movzx ecx, word ptr [rsp + 6]
+    cmp cx, [rsp + 4]
+    jne 4f
+    not ecx
+    test ecx, 0x3f
+    jnz 4f
+    test dword ptr [r11 + {FEATURES}], {BELIEVES}
+    jnz 4f
+    emms
+    jmp omniglot_back
+4:  fninit
     fldcw [rsp + 4]
-    ldmxcsr [rsp]
-    add rsp, 8
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
-    pop rbp
-    ret
+    jmp omniglot_back
 
 # As omniglot_abandoned; the handler restored PKRU.
     .globl omniglot_keyed_abandoned
     .hidden omniglot_keyed_abandoned
 omniglot_keyed_abandoned:
+    fninit
+    fldcw [rsp + 4]
     mov eax, {ABANDONED}
     jmp omniglot_keyed_back
 
-# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key; r8: the token.
+# As omniglot_resume, with the host's PKRU; eax: the domain's; r10: its key.
     .balign 64
     .globl omniglot_keyed_resume
     .hidden omniglot_keyed_resume
@@ -636,9 +713,11 @@ omniglot_write_on_resume:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
-    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
-    cmp r8, [rsi + {AREA_SCRATCH} + 168]
+    mov ecx, {IDENTITY}                 # as on entry
+    lsl ecx, ecx
+    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
+    mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
     mov r10, [rsi + {AREA_SCRATCH} + 144]
@@ -666,6 +745,19 @@ omniglot_write_on_resume:
     .hidden omniglot_keyed_resume_end
 omniglot_keyed_resume_end:
 
+# omniglot_clear_registers(features: edi): that part of the gate alone, for measuring it.
+    .balign 64
+    .globl omniglot_clear_registers
+    .hidden omniglot_clear_registers
+    .type omniglot_clear_registers, @function
+omniglot_clear_registers:
+    sub rsp, 8
+    fnstcw [rsp + 4]
+    mov ecx, edi
+    clear_registers
+    add rsp, 8
+    ret
+
 # omniglot_set_rights(rights: edi), for the host. Who jumps into it must know the cookie.
     .balign 64
     .globl omniglot_set_rights
@@ -683,6 +775,30 @@ omniglot_write_for_host:
     cmp r10, [rip + {COOKIE}]
     jne omniglot_die
     xor r10d, r10d
+    ret
+
+# omniglot_set_identity(descriptor: edi, below 4 GiB) -> eax: an error number, negated, or 0
+#
+# set_thread_area(2), which only the calls of 32-bit programs have.
+    .balign 64
+    .globl omniglot_set_identity
+    .hidden omniglot_set_identity
+    .type omniglot_set_identity, @function
+omniglot_set_identity:
+    push rbx
+    mov ebx, edi
+    mov eax, 243
+    int 0x80
+    pop rbx
+    ret
+
+# omniglot_identity() -> eax
+    .globl omniglot_identity
+    .hidden omniglot_identity
+    .type omniglot_identity, @function
+omniglot_identity:
+    mov eax, {IDENTITY}
+    lsl eax, eax
     ret
 
 # omniglot_rights() -> eax

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::super::layout::{NEXT, SCRATCH};
 use super::handler::on_signal;
+use super::identity;
 use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
 
@@ -47,7 +48,7 @@ pub(super) struct Registers {
 pub(super) struct Crossing {
     /// Where the host's registers are saved.
     pub(super) host_stack: AtomicU64,
-    /// The FS bases.
+    /// The host's FS base, and the domain's; 0 if what runs next does with the host's.
     pub(super) host_thread: AtomicU64,
     pub(super) foreign_thread: AtomicU64,
     /// The running thread's selector byte.
@@ -60,15 +61,13 @@ pub(super) struct Crossing {
     pub(super) left: Registers,
     /// The host's GS base.
     pub(super) host_segment: AtomicU64,
-    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`].
+    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`]; and [`BELIEVES`].
     pub(super) features: AtomicU32,
     /// The domain's protection key; 0 if it has none.
     pub(super) key: AtomicU32,
     /// PKRU while foreign code runs, and while the host does.
     pub(super) foreign_rights: AtomicU32,
     pub(super) host_rights: AtomicU32,
-    /// What foreign code must know to come in and, once, to go out; 0 once it has.
-    pub(super) token: AtomicU64,
     /// The registers with which an interrupted thread goes on.
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
@@ -108,6 +107,10 @@ pub(super) struct Domain {
     /// The permissions' bits.
     pub(super) allow: AtomicU32,
 }
+
+/// A bit of `Crossing::features`: the x87 unit believes a status word that says that an
+/// exception waits though all are masked.
+pub(super) const BELIEVES: u32 = 4;
 
 pub(super) const RETURNED: u32 = 0;
 pub(super) const CALLED_BACK: u32 = 1;
@@ -153,18 +156,19 @@ std::arch::global_asm!(
     SIGNAL_RIGHTS = sym SIGNAL_RIGHTS,
     COOKIE = sym COOKIE,
     KEYED = sym KEYED,
-    TOKEN = const offset_of!(Crossing, token),
     SHARED_SIZE = const keys::SHARED_SIZE,
     SHARED_RIGHTS = const keys::SHARED_RIGHTS,
     SHARED_WINDOWS = const keys::SHARED_WINDOWS,
     SHARED_HOST = const keys::SHARED_HOST,
+    SHARED_RUNNERS = const keys::SHARED_RUNNERS,
+    IDENTITY = const identity::SELECTOR,
     HOST_SEGMENT = const offset_of!(Crossing, host_segment),
     FEATURES = const offset_of!(Crossing, features),
+    BELIEVES = const BELIEVES,
     AVX = const keys::AVX,
     AVX512 = const keys::AVX512,
     KEY = const offset_of!(Crossing, key),
     FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
-    HOST_RIGHTS = const offset_of!(Crossing, host_rights),
     AREA_NEXT = const NEXT,
     AREA_SCRATCH = const SCRATCH,
 );
@@ -189,6 +193,8 @@ unsafe extern "C" {
     fn omniglot_write_for_host();
     fn omniglot_set_rights(rights: u32);
     fn omniglot_rights() -> u32;
+    fn omniglot_set_identity(descriptor: u32) -> i32;
+    fn omniglot_identity() -> u32;
     static omniglot_shared: u8;
     fn omniglot_return_doors();
     fn omniglot_callback_doors();
@@ -224,7 +230,8 @@ pub(super) unsafe fn enter(crossing: &Crossing) -> u32 {
 ///
 /// # Safety
 /// As [`enter`]; and the thread's selector is in the shared page, its PKRU and the domain's
-/// and a fresh token are in the crossing, and the registers in the domain's memory.
+/// are in the crossing, the registers in the domain's memory; the shared page says that this
+/// thread runs the domain, and no other thread with the same number is in foreign code.
 pub(super) unsafe fn enter_keyed(crossing: &Crossing) -> u32 {
     // SAFETY: the caller's promise; as in `enter`.
     unsafe { omniglot_keyed_enter(crossing) }
@@ -264,6 +271,23 @@ pub(super) unsafe fn rights() -> u32 {
     unsafe { omniglot_rights() }
 }
 
+/// The calling thread's number, as its segment descriptor says.
+pub(super) fn identity() -> u32 {
+    // SAFETY: reads the limit of a descriptor, of which there need be none.
+    unsafe { omniglot_identity() }
+}
+
+/// Gives the calling thread a segment descriptor: 0, or an error number, negated.
+///
+/// # Safety
+/// The descriptor is a `user_desc` of asm/ldt.h, that the kernel may read; nobody uses the
+/// entry that it names. The kernel has calls of 32-bit programs, and permits this one: else
+/// the process ends.
+pub(super) unsafe fn set_identity(descriptor: u32) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { omniglot_set_identity(descriptor) }
+}
+
 /// Writes PKRU.
 ///
 /// # Safety
@@ -295,17 +319,12 @@ impl Crossing {
             &next.entry,
             &next.argument,
         ];
-        let token = self.token.load(Ordering::Relaxed);
         self.domain.write(NEXT, &registers.map(|register| register.load(Ordering::Relaxed)))
-            && self.domain.write(NEXT + size_of_val(&registers), &[token])
     }
 
     /// The same for the registers of an interrupted thread.
     pub(super) fn write_saved(&self) -> bool {
-        let mut words = [0; 22];
-        for (word, saved) in words.iter_mut().zip(self.saved.iter().chain([&self.token])) {
-            *word = saved.load(Ordering::Relaxed);
-        }
+        let words = self.saved.each_ref().map(|saved| saved.load(Ordering::Relaxed));
         self.domain.write(SCRATCH, &words)
     }
 }

@@ -120,9 +120,6 @@ fn set_register(context: *mut libc::ucontext_t, which: i32, value: u64) {
 
 impl Interrupted<'_> {
     fn handle(self) -> u32 {
-        if self.was_left_by_another() {
-            std::process::abort();
-        }
         let sent = signals::is_sent(self.info);
         match self.signal {
             KICK if sent => self.look(),
@@ -261,18 +258,9 @@ impl Interrupted<'_> {
         set_register(self.context, libc::REG_RAX, rights);
         let key = u64::from(self.crossing.key.load(Ordering::Relaxed));
         set_register(self.context, libc::REG_R10, key);
-        set_register(self.context, libc::REG_R8, self.crossing.token.load(Ordering::Relaxed));
         let stack = self.crossing.host_stack.load(Ordering::Relaxed);
         self.return_to(places::resume(is_keyed).start, stack);
         AS_IT_WAS
-    }
-
-    /// Whether another thread has used this domain's way out: two that work together can give
-    /// each other their tokens. Two threads would go on with one stack of the host.
-    fn was_left_by_another(&self) -> bool {
-        self.crossing.is_keyed()
-            && self.crossing.token.load(Ordering::Acquire) == 0
-            && !self.has_hosts_rights()
     }
 
     /// Whether the gate runs, rather than foreign code that jumped into it.

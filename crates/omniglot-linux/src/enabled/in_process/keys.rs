@@ -11,12 +11,12 @@ use omniglot_core::{Error, Result};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
-use rustix::thread::futex;
 
 use super::super::layout::PAGE;
 use super::super::system::refused;
 use super::gate::{self, Crossing};
-use super::threads::last_error;
+use super::identity::{self, Turn};
+use super::threads::{Thread, last_error};
 
 /// The page of tables, and a cache line for each thread's selector.
 pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
@@ -26,6 +26,10 @@ const SELECTOR: usize = 64;
 pub(super) const SHARED_RIGHTS: usize = 0;
 pub(super) const SHARED_WINDOWS: usize = 64;
 pub(super) const SHARED_HOST: usize = 192;
+/// And that thread's number, or [`NOBODY`].
+pub(super) const SHARED_RUNNERS: usize = 256;
+/// No thread has this number.
+const NOBODY: u32 = 0;
 
 /// Bits of `Crossing::features`.
 pub(super) const AVX: u32 = 1;
@@ -135,7 +139,7 @@ impl Keys {
         if let Some(keys) = keys.filter(|keys| keys.generation == generation) {
             return Ok(keys);
         }
-        LOCK.store(FREE, Ordering::Relaxed);
+        identity::forget_turns();
         // A forked child has its parent's keys, and not its parent's page.
         let shared_key = match *keys {
             Some(before) => before.shared_key,
@@ -165,9 +169,16 @@ impl Keys {
     }
 
     fn forget(self, key: u32) {
+        self.set_runner(key, NOBODY);
         self.word(SHARED_RIGHTS + 4 * key as usize).store(NOTHING, Ordering::Release);
         self.word(SHARED_WINDOWS + 8 * key as usize).store(0, Ordering::Release);
         self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(0, Ordering::Release);
+    }
+
+    /// Tells the gate which thread runs a domain: nobody comes in or goes out but that one.
+    #[inline]
+    fn set_runner(self, key: u32, identity: u32) {
+        self.word(SHARED_RUNNERS + 4 * key as usize).store(identity, Ordering::Release);
     }
 
     /// Tells the gate what the host thread may access that is about to enter.
@@ -287,12 +298,21 @@ impl DomainKey {
         self.set_crossing(Arc::as_ptr(crossing).cast_mut());
         crossing.key.store(self.number, Ordering::Relaxed);
         crossing.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
-        crossing.features.store(self.keys.features, Ordering::Relaxed);
+        crossing.features.fetch_or(self.keys.features, Ordering::Relaxed);
     }
 
     /// Tells the gate what the host thread may access that is about to enter.
     pub(super) fn set_host(&self, rights: u32) {
         self.keys.set_host(self.number, rights);
+    }
+
+    /// The calling thread is about to enter the domain.
+    #[inline]
+    pub(super) fn run_on(&self, thread: &Thread) -> Runs<'_> {
+        let identity = thread.identity();
+        let turn = Turn::take_if_needed(identity);
+        self.keys.set_runner(self.number, identity);
+        Runs { key: self, _turn: turn }
     }
 
     fn set_crossing(&self, crossing: *mut Crossing) {
@@ -313,79 +333,18 @@ impl Drop for DomainKey {
     }
 }
 
-const FREE: u32 = 0;
-const HELD: u32 = 1;
-const WANTED: u32 = 2;
-
-static LOCK: AtomicU32 = AtomicU32::new(FREE);
-
-/// While it lives, its thread is the only one in foreign code behind a key.
-///
-/// Nothing in a thread but what the kernel knows tells it from another once foreign code
-/// ran on it: two domains on two threads that tell each other their tokens could leave by
-/// each other's way, and with the wrong thread's system calls switched on.
+/// While it lives, its thread runs a domain, and the gate lets it in and out.
 #[derive(Debug)]
-pub(super) struct Turn(());
-
-impl Turn {
-    #[inline]
-    pub(super) fn take() -> Self {
-        if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            Self::wait();
-        }
-        Self(())
-    }
-
-    #[cold]
-    fn wait() {
-        while LOCK.swap(WANTED, Ordering::Acquire) != FREE {
-            // Woken too early or not at all, it looks again.
-            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, None);
-        }
-    }
+pub(super) struct Runs<'a> {
+    key: &'a DomainKey,
+    /// Given back after the gate forgot the thread.
+    _turn: Option<Turn>,
 }
 
-impl Drop for Turn {
+impl Drop for Runs<'_> {
     #[inline]
     fn drop(&mut self) {
-        if LOCK.swap(FREE, Ordering::Release) == WANTED {
-            // Waking cannot fail on a word of ours.
-            let _ = futex::wake(&LOCK, futex::Flags::PRIVATE, 1);
-        }
-    }
-}
-
-/// Numbers that nobody can guess, some at a time.
-#[derive(Debug, Default)]
-pub(super) struct Tokens {
-    left: Vec<u64>,
-}
-
-impl Tokens {
-    /// How many to ask for at once.
-    const BATCH: usize = 256;
-
-    /// The next one, never 0.
-    #[inline]
-    pub(super) fn next(&mut self) -> Result<u64> {
-        loop {
-            match self.left.pop() {
-                Some(0) => {}
-                Some(token) => return Ok(token),
-                None => self.fill()?,
-            }
-        }
-    }
-
-    #[cold]
-    fn fill(&mut self) -> Result<()> {
-        let mut bytes = [0; Self::BATCH * size_of::<u64>()];
-        // As many bytes come at once, once the kernel has any (getrandom(2)).
-        let got =
-            getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
-        let (words, _) = bytes.get(..got).unwrap_or_default().as_chunks();
-        self.left.extend(words.iter().copied().map(u64::from_ne_bytes));
-        Ok(())
+        self.key.keys.set_runner(self.key.number, NOBODY);
     }
 }
 

@@ -56,7 +56,7 @@ impl Reservation {
             match Self::at(layout.base, layout.size) {
                 Ok(()) => {
                     let reserved = Self { start: layout.base, size: layout.size, generation };
-                    reserved.keep_from_children()?;
+                    keep_from_children(&(reserved.start..reserved.start + reserved.size))?;
                     return Ok((layout, reserved));
                 }
                 Err(Errno::EXIST) => {}
@@ -72,17 +72,6 @@ impl Reservation {
         unsafe { mmap_anonymous(address(start), size, ProtFlags::empty(), flags) }.map(drop)
     }
 
-    /// A forked child has no use for foreign code, and must not run it: its system calls
-    /// would not be dispatched.
-    fn keep_from_children(&self) -> Result<()> {
-        // SAFETY: the range is ours; a child just lacks it.
-        unsafe { madvise(address(self.start), self.size, Advice::LinuxDontFork) }
-            .map_err(refused("keeping the window from forked children"))?;
-        // SAFETY: as above. Where the kernel cannot, core dumps are larger.
-        let _ = unsafe { madvise(address(self.start), self.size, Advice::LinuxDontDump) };
-        Ok(())
-    }
-
     fn contains(&self, range: &Range<usize>) -> bool {
         range.start >= self.start && range.end <= self.start + self.size && range.start < range.end
     }
@@ -95,8 +84,19 @@ impl Reservation {
         // Rust object lies.
         unsafe { mmap(address(range.start), range.len(), access, flags, file, offset) }
             .map_err(refused("mapping the window"))?;
-        Ok(())
+        keep_from_children(range) // again, since these are other mappings
     }
+}
+
+/// A forked child has no use for foreign code, and must not run it: its system calls would
+/// not be dispatched.
+fn keep_from_children(range: &Range<usize>) -> Result<()> {
+    // SAFETY: the range is in a reservation of ours; a child just lacks it.
+    unsafe { madvise(address(range.start), range.len(), Advice::LinuxDontFork) }
+        .map_err(refused("keeping the window from forked children"))?;
+    // SAFETY: as above. Where the kernel cannot, core dumps are larger.
+    let _ = unsafe { madvise(address(range.start), range.len(), Advice::LinuxDontDump) };
+    Ok(())
 }
 
 impl Drop for Reservation {
@@ -199,6 +199,12 @@ impl Memory {
             Some(range) if address <= range.end && len <= range.end - address => Ok(()),
             _ => Err(Error::ReadOnly { address, len }),
         }
+    }
+
+    /// Whether foreign code may write any of these bytes.
+    pub(super) fn overlaps_writable(&self, address: usize, len: usize) -> bool {
+        let end = address.saturating_add(len);
+        self.writable.iter().any(|range| range.start < end && address < range.end)
     }
 }
 

@@ -1,12 +1,17 @@
 //! Foreign code in the host's process, on the caller's thread.
 
+mod calls;
 mod code;
 mod engine;
+mod entries;
 mod gate;
 mod handler;
+mod identity;
 mod keys;
 mod loading;
 mod memory;
+mod mending;
+mod objects;
 mod original;
 mod patch;
 mod protection_keys;
@@ -15,6 +20,7 @@ mod syscalls;
 mod threads;
 mod unprotected;
 mod watchdog;
+mod x87;
 
 pub(super) use engine::Interrupter;
 pub use protection_keys::ProtectionKeys;

@@ -19,11 +19,18 @@ const JUMP_LENGTH: usize = 5;
 /// How far a near jump reaches, with room for what lies between.
 const REACH: usize = 1 << 30;
 const STEP: usize = 1 << 16;
+/// `int3`.
+pub(super) const TRAP: u8 = 0xcc;
 
 /// Replaces bytes of the host's code.
 ///
-/// The pages are copied, changed, and put in the place of the old ones by the kernel, so
-/// that another thread executes the old or the new ones, and nothing else changes.
+/// The pages are copied, changed, and put in the place of the old ones by the kernel, in one
+/// `mremap`: it takes the old ones away on all processors, with an interrupt that ends what
+/// they had fetched, before the new ones are there; and who runs into the gap faults, and waits for
+/// the lock that the kernel holds meanwhile. So another thread executes the old bytes, up to the
+/// end of an instruction, or the new ones, also where they lie in two pages. It stands at
+/// the start of an instruction in between; which of the bytes may begin one is for the caller
+/// to know.
 pub(super) fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     let start = address & !(PAGE - 1);
     let len = (address + bytes.len()).next_multiple_of(PAGE) - start;
@@ -51,7 +58,7 @@ pub(super) fn detour(address: usize, length: usize, mask: u32) -> Result<usize> 
     if length < JUMP_LENGTH {
         return Err(too_short());
     }
-    let near = pages_near(address)?;
+    let near = pages_near(address, PAGE)?;
     let place = near.addr();
     let from = std::ptr::with_exposed_provenance::<u8>(address);
     // SAFETY: executable pages that can be read.
@@ -86,13 +93,57 @@ fn jump_to(from: usize, to: usize) -> Result<[u8; JUMP_LENGTH]> {
     Ok([JUMP, a, b, c, d])
 }
 
-/// A fresh page that a near jump reaches.
-fn pages_near(address: usize) -> Result<*mut c_void> {
+/// A page for code and one for constants, near some code.
+#[derive(Debug)]
+pub(super) struct Room(*mut c_void);
+
+impl Room {
+    pub(super) fn near(address: usize) -> Result<Self> {
+        Ok(Self(pages_near(address, 2 * PAGE)?))
+    }
+
+    /// Where the page for code is.
+    pub(super) fn code(&self) -> usize {
+        self.0.addr()
+    }
+
+    /// Where the page for constants is.
+    pub(super) fn data(&self) -> usize {
+        self.0.addr() + PAGE
+    }
+
+    /// Puts code into the first page, which becomes executable, and constants at the start of
+    /// the second, which does not. Neither can be written any more.
+    pub(super) fn fill(self, offset: usize, code: &[u8], data: &[u8]) -> Result<()> {
+        debug_assert!(offset + code.len() <= PAGE && data.len() <= PAGE, "they fit");
+        let start = self.0.cast::<u8>();
+        // SAFETY: a fresh page that nobody knows.
+        unsafe { start.write_bytes(TRAP, PAGE) };
+        let place = start.wrapping_add(offset);
+        // SAFETY: within that page, as the caller has it.
+        unsafe { place.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+        // SAFETY: the second fresh page.
+        unsafe { start.wrapping_add(PAGE).copy_from_nonoverlapping(data.as_ptr(), data.len()) };
+        // SAFETY: our own page, which holds constants.
+        unsafe { mprotect(self.0.wrapping_byte_add(PAGE), PAGE, MprotectFlags::READ) }
+            .map_err(refused("a page for constants"))?;
+        seal(self.0, PAGE)
+    }
+
+    /// Gives the pages back, of which nothing was used.
+    pub(super) fn give_back(&self) {
+        // SAFETY: our own pages, which nobody knows.
+        let _ = unsafe { munmap(self.0, 2 * PAGE) };
+    }
+}
+
+/// Fresh pages that a near jump reaches.
+fn pages_near(address: usize, len: usize) -> Result<*mut c_void> {
     let start = address & !(STEP - 1);
     for distance in (STEP..REACH).step_by(STEP) {
         for hint in [start.checked_add(distance), start.checked_sub(distance)] {
             if let Some(hint) = hint
-                && let Ok(page) = pages(Some(hint), PAGE)
+                && let Ok(page) = pages(Some(hint), len)
             {
                 return Ok(page);
             }

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
@@ -18,6 +18,7 @@ use rustix::param::page_size;
 
 use super::super::system::refused;
 use super::gate::Crossing;
+use super::identity;
 use super::keys::Keys;
 use super::signals;
 
@@ -52,6 +53,9 @@ pub(super) struct Thread {
     /// The generation of processes in which the selector is in the shared page.
     keyed: AtomicU64,
     generation: u64,
+    /// The number that the gate tells the thread by, once it has entered a domain behind a
+    /// key; not [`NOBODY`](super::keys).
+    identity: AtomicU32,
     /// The alternate stack that the host thinks the thread has.
     previous: Cell<libc::stack_t>,
 }
@@ -110,11 +114,18 @@ impl Thread {
         // SAFETY: a byte of the shared page that is this thread's alone.
         unsafe { written.write_volatile(0) };
         keys.admit();
+        self.identity.store(identity::give(self.index)?, Ordering::Relaxed);
         unregister_sequences()?;
         dispatch(Some(seen))?;
         self.selector.store(written, Ordering::Relaxed);
         self.keyed.store(self.generation, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The number that the gate tells the thread by.
+    #[inline]
+    pub(super) fn identity(&self) -> u32 {
+        self.identity.load(Ordering::Relaxed)
     }
 
     /// Whether the calling thread has a record: safe to ask in a signal handler.
@@ -239,6 +250,7 @@ fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
         byte: AtomicU8::new(0),
         index,
         keyed: AtomicU64::new(0),
+        identity: AtomicU32::new(0),
         generation,
         previous: Cell::new(previous),
     };

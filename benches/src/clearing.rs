@@ -1,0 +1,31 @@
+//! What the gate does for a domain behind a key besides what it does on `Unprotected`, but for
+//! the two writes of PKRU: it clears all registers of the x87 and vector units.
+#![allow(unsafe_code)]
+
+use anyhow::Result;
+
+use crate::timing::{Variant, Workload};
+
+/// Bits of the features that the gate knows.
+const AVX: u32 = 1;
+const AVX512: u32 = 2;
+
+unsafe extern "C" {
+    /// That part of the gate.
+    fn omniglot_clear_registers(features: u32);
+}
+
+/// One operation is what one way in does; the way out does nothing of the kind.
+pub(crate) fn clearing() -> Result<Workload> {
+    let avx = if std::arch::is_x86_feature_detected!("avx") { AVX } else { 0 };
+    let wide = if std::arch::is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
+    let gate = Variant::new("gate", move |count| {
+        for _ in 0..count {
+            // SAFETY: changes registers only, none of which a callee has to keep (System V ABI,
+            // section 3.2.1), and of the features those that this machine has.
+            unsafe { omniglot_clear_registers(avx | wide) };
+        }
+        Ok(())
+    });
+    Ok(Workload { size: 0, variants: vec![gate] })
+}

@@ -1,0 +1,92 @@
+//! Which entries into foreign code need the domain's thread pointer.
+//!
+//! Giving a thread another FS base and its own back takes longer than all else that the
+//! gate does. What does without thread-local variables runs with the host's: the functions
+//! of a small library, and those of a large one that only look something up.
+//!
+//! Whether a function does is found out from its code when it is first called. For code
+//! that keeps to the ABI the answer is right. Code that does not gains nothing: behind a
+//! key it cannot read what the host's FS base points to, it could always change its FS
+//! base, and the gate brings back the host's whatever it finds.
+
+use std::collections::HashMap;
+
+use omniglot_core::Window;
+use omniglot_scan::{Loaded, spares_thread_pointer};
+
+use super::memory::Memory;
+
+/// How many answers are at hand without a search.
+const RECENT: usize = 64;
+
+/// What is known of a domain's entries.
+#[derive(Debug)]
+pub(super) struct Entries {
+    /// By the entry's address: that, and below it, where addresses have room, the answer.
+    recent: [usize; RECENT],
+    known: HashMap<usize, bool>,
+}
+
+impl Entries {
+    pub(super) fn new() -> Self {
+        Self { recent: [0; RECENT], known: HashMap::new() }
+    }
+
+    /// Whether code that starts there needs the domain's thread pointer.
+    #[inline]
+    pub(super) fn need_thread_pointer(
+        &mut self,
+        entry: usize,
+        memory: &Memory,
+        window: &Window,
+    ) -> bool {
+        let recent = self.recent.get(place(entry)).copied().unwrap_or(0);
+        if recent >> 1 == entry && entry != 0 {
+            return recent & 1 != 0;
+        }
+        self.search(entry, memory, window)
+    }
+
+    #[cold]
+    fn search(&mut self, entry: usize, memory: &Memory, window: &Window) -> bool {
+        let code = Code { memory, window };
+        let needs =
+            *self.known.entry(entry).or_insert_with(|| !spares_thread_pointer(&code, entry as u64));
+        if entry <= usize::MAX >> 1
+            && let Some(recent) = self.recent.get_mut(place(entry))
+        {
+            *recent = entry << 1 | usize::from(needs);
+        }
+        needs
+    }
+}
+
+/// Compilers align functions to 16 bytes.
+const fn place(entry: usize) -> usize {
+    (entry >> 4) % RECENT
+}
+
+/// A domain's memory, as the analysis reads it.
+struct Code<'a> {
+    memory: &'a Memory,
+    window: &'a Window,
+}
+
+impl Loaded for Code<'_> {
+    fn read(&self, address: u64, into: &mut [u8]) -> usize {
+        let end = self.window.start() + self.window.len();
+        let count = end.saturating_sub(address as usize).min(into.len());
+        let Some(into) = into.get_mut(..count) else { return 0 };
+        self.window.read(address as usize, into).map_or(0, |()| count)
+    }
+
+    fn constant(&self, address: u64) -> Option<u64> {
+        let mut word = [0; size_of::<u64>()];
+        // A word of which any byte can be written is none.
+        if self.memory.overlaps_writable(address as usize, word.len()) {
+            return None;
+        }
+        self.window.read(address as usize, &mut word).ok()?;
+        Some(u64::from_ne_bytes(word))
+    }
+}

@@ -1,0 +1,107 @@
+//! What the gate may take for granted of the x87 unit.
+#![allow(unsafe_code)]
+
+use std::arch::asm;
+use std::sync::OnceLock;
+
+/// The status word's summary bit: an exception waits to be raised (Intel SDM volume 1,
+/// section 8.1.3.3). Below it the six exceptions' own, of which it is made.
+const SUMMARY: u16 = 0x80;
+const FORGED: u16 = 0xff;
+/// Exceptions all masked, as programs have them (System V ABI, section 3.2.1).
+const ALL_MASKED: u16 = 0x37f;
+
+/// Whether foreign code can have an exception wait though the control word masks all.
+///
+/// Real processors work the summary out anew from flags and masks whatever they load; QEMU
+/// believes what FLDENV loads.
+pub(super) fn believes_summary() -> bool {
+    static BELIEVES: OnceLock<bool> = OnceLock::new();
+    *BELIEVES.get_or_init(|| (by_environment() | by_state()) & SUMMARY != 0)
+}
+
+/// The x87 environment in 64-bit mode: seven words of 32 bits (SDM volume 1, figure 8-9).
+fn by_environment() -> u16 {
+    let forged: [u32; 7] = [u32::from(ALL_MASKED), u32::from(FORGED), 0xffff, 0, 0, 0, 0];
+    let mut control = 0u16;
+    let status: u16;
+    // SAFETY: reads and writes these variables. The x87 registers are empty here (System V
+    // ABI, section 3.2.1) and afterwards, and the control word is the same again: neither
+    // FNSTSW nor FNINIT raises what may wait.
+    unsafe {
+        asm!(
+            "fnstcw [{control}]",
+            "fldenv [{forged}]",
+            "fnstsw ax",
+            "fninit",
+            "fldcw [{control}]",
+            control = in(reg) &raw mut control,
+            forged = in(reg) forged.as_ptr(),
+            out("ax") status,
+            out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+            out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+        );
+    }
+    status
+}
+
+/// What FXSAVE saves and FXRSTOR loads (SDM volume 1, table 10-2).
+#[repr(C, align(16))]
+struct State([u16; 256]);
+
+fn by_state() -> u16 {
+    let mut saved = State([0; 256]);
+    let mut forged = State([0; 256]);
+    let status: u16;
+    // SAFETY: as above; both areas are large enough and aligned. All that is loaded, vector
+    // registers included, was saved just before, but for status and control word.
+    unsafe {
+        asm!(
+            "fxsave64 [{saved}]",
+            "fxsave64 [{forged}]",
+            "mov word ptr [{forged}], {control}",
+            "mov word ptr [{forged} + 2], {status}",
+            "fxrstor64 [{forged}]",
+            "fnstsw ax",
+            "fninit",
+            "fxrstor64 [{saved}]",
+            saved = in(reg) &raw mut saved,
+            forged = in(reg) &raw mut forged,
+            control = const ALL_MASKED,
+            status = const FORGED,
+            out("ax") status,
+        );
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_leaves_the_unit_as_it_was() {
+        let control = || {
+            let mut word = 0u16;
+            // SAFETY: stores the control word.
+            unsafe { asm!("fnstcw [{}]", in(reg) &raw mut word) };
+            word
+        };
+        let before = control();
+        let _ = (by_environment(), by_state());
+        assert_eq!(control(), before);
+        let mut sum = 0f64;
+        // SAFETY: pushes and pops; with a register in use the sum would be no number.
+        unsafe {
+            asm!(
+                "fld1",
+                "fadd st(0), st(0)",
+                "fstp qword ptr [{sum}]",
+                sum = in(reg) &raw mut sum,
+                out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+                out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+            );
+        }
+        assert_eq!(sum.to_bits(), 2f64.to_bits());
+    }
+}

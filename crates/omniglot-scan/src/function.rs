@@ -1,0 +1,47 @@
+//! Where a function begins and ends, and where its instructions do.
+
+use std::ops::Range;
+
+use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, Pointer, UnwindSection};
+use iced_x86::{Decoder, DecoderOptions, Instruction};
+
+use crate::Code;
+
+/// The function that `address` lies in, by the tables for unwinding of a loaded image.
+///
+/// `segment` is the memory in which the tables lie, and `header` where it has `.eh_frame_hdr`
+/// (Linux Standard Base): both as the program headers say. `None` if the tables do not know.
+#[must_use]
+pub fn function(segment: &Code<'_>, header: u64, address: u64) -> Option<Range<u64>> {
+    let bases = BaseAddresses::default().set_eh_frame_hdr(header);
+    let parsed = EhFrameHdr::new(segment.from(header)?, LittleEndian).parse(&bases, 8).ok()?;
+    let Pointer::Direct(frames) = parsed.eh_frame_ptr() else {
+        return None;
+    };
+    let bases = bases.set_eh_frame(frames);
+    let frames = EhFrame::new(segment.from(frames)?, LittleEndian);
+    let entry =
+        parsed.table()?.fde_for_address(&frames, &bases, address, EhFrame::cie_from_offset).ok()?;
+    let range = entry.initial_address()..entry.initial_address().checked_add(entry.len())?;
+    range.contains(&address).then_some(range)
+}
+
+/// The instructions of a whole function, if it is certain that they are.
+///
+/// Decoding from its first byte must end with its last, meet nothing invalid, and every jump
+/// within the function must lead to an instruction that was met: so constants among the
+/// instructions, which would shift those that follow, do not go unnoticed.
+pub(crate) fn instructions(function: &Code<'_>) -> Option<Vec<Instruction>> {
+    let decoder = Decoder::with_ip(64, function.bytes, function.address, DecoderOptions::NONE);
+    let instructions: Vec<_> = decoder.into_iter().collect();
+    let ends = instructions.last()?.next_ip() == function.end();
+    let valid = instructions.iter().all(|instruction| !instruction.is_invalid());
+    let inside = function.address..function.end();
+    let agrees = |target: u64| {
+        !inside.contains(&target)
+            || instructions.binary_search_by_key(&target, Instruction::ip).is_ok()
+    };
+    // 0 if it is no near branch.
+    let all_agree = instructions.iter().all(|instruction| agrees(instruction.near_branch_target()));
+    (ends && valid && all_agree).then_some(instructions)
+}

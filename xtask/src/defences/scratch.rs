@@ -1,0 +1,103 @@
+//! A copy of the workspace's sources that can be spoilt, and what is built from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::table::Program;
+use crate::workspace::Workspace;
+use crate::{cargo, watch};
+
+/// Sources, and a directory to build them in, which are kept from one time to the next.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    sources: PathBuf,
+    target: PathBuf,
+    log: PathBuf,
+}
+
+impl Scratch {
+    /// Brings the copy up to date.
+    pub(super) fn prepare(workspace: &Workspace) -> Result<Self> {
+        let directory = workspace.target("defences");
+        let scratch = Self {
+            sources: directory.join("sources"),
+            target: directory.join("build"),
+            log: workspace.log("defences"),
+        };
+        copy_all(workspace.root(), &scratch.sources)?;
+        Ok(scratch)
+    }
+
+    /// Where the copy is.
+    pub(super) fn sources(&self) -> &Path {
+        &self.sources
+    }
+
+    /// Puts a text in the place of a file.
+    pub(super) fn put(&self, file: &Path, text: &str) -> Result<()> {
+        write_if_new(&self.sources.join(file), text.as_bytes())
+    }
+
+    /// Builds a test program, and says where it is.
+    pub(super) fn build(&self, program: Program) -> Result<PathBuf> {
+        let mut command = cargo::command();
+        command.current_dir(&self.sources).env("CARGO_TARGET_DIR", &self.target);
+        command.args(["test", "--no-run"]);
+        command.args(["--package", program.package, "--test", program.target]);
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
+        watch::step(&format!("Building {program}"), &mut command, &self.log)?;
+        let output = fs::read_to_string(&self.log).context("could not read cargo's output")?;
+        let path = output.lines().rev().find_map(executable);
+        path.map(|path| self.sources.join(path)).with_context(|| format!("there is no {program}"))
+    }
+}
+
+/// The path in a line like `  Executable tests/escapes.rs (target/debug/deps/escapes-1)`.
+fn executable(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("Executable ")?.split_once('(')?.1.strip_suffix(')')
+}
+
+/// Copies a tree of sources without what is built, and without what git keeps for itself.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("could not create {}", to.display()))?;
+    let entries =
+        fs::read_dir(from).with_context(|| format!("could not read {}", from.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if name == "target" || name == ".git" {
+            continue;
+        }
+        let (from, to) = (entry.path(), to.join(&name));
+        if kind.is_dir() {
+            copy_all(&from, &to)?;
+        } else if kind.is_file() {
+            let bytes =
+                fs::read(&from).with_context(|| format!("could not read {}", from.display()))?;
+            write_if_new(&to, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a file alone that is as it should be, since cargo goes by its time.
+fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|before| before == bytes) {
+        return Ok(());
+    }
+    fs::write(path, bytes).with_context(|| format!("could not write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+
+    #[test]
+    fn the_executable_is_found() {
+        let line = "  Executable tests/a.rs (target/debug/deps/a-1)";
+        assert_eq!(executable(line), Some("target/debug/deps/a-1"));
+        assert_eq!(executable("   Compiling a v1 (/here)"), None);
+    }
+}

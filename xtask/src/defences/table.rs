@@ -1,0 +1,654 @@
+//! The defences: each with the text that it is in the sources, what is there without it, and
+//! the test that then fails.
+
+use std::fmt;
+
+/// Where the files of the table are.
+pub(super) const SOURCES: &str = "crates/omniglot-linux/src/enabled/in_process";
+
+/// Something without which foreign code could do harm.
+#[derive(Debug)]
+pub(super) struct Defence {
+    /// What it does.
+    pub(super) name: &'static str,
+    /// The file that it is in.
+    pub(super) file: &'static str,
+    /// The text that it is, which is in the file once.
+    pub(super) text: &'static str,
+    /// What is there without it.
+    pub(super) instead: &'static str,
+    /// Whether hardly anything works without it.
+    pub(super) is_basic: bool,
+    /// What then fails.
+    pub(super) test: Test,
+}
+
+/// A test, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    /// Of the escapes, without `keys::`.
+    Escape(&'static str),
+    /// Of the runtime's own `keys.rs`.
+    Runtime(&'static str),
+}
+
+/// A test program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    pub(super) package: &'static str,
+    pub(super) target: &'static str,
+    /// Tests that pass as long as a domain works at all.
+    pub(super) controls: &'static [Test],
+}
+
+const ESCAPES: Program = Program {
+    package: "omniglot-conformance",
+    target: "escapes",
+    controls: &[
+        Test::Escape("registers::nothing_at_return"),
+        Test::Escape("registers::nothing_at_a_fault"),
+        Test::Escape("registers::nothing_at_a_callback"),
+    ],
+};
+const RUNTIME: Program = Program {
+    package: "omniglot-in-process",
+    target: "keys",
+    controls: &[Test::Runtime("many_threads_are_right_at_once")],
+};
+
+impl Test {
+    pub(super) const PROGRAMS: [Program; 2] = [ESCAPES, RUNTIME];
+
+    pub(super) const fn program(self) -> Program {
+        match self {
+            Self::Escape(_) => ESCAPES,
+            Self::Runtime(_) => RUNTIME,
+        }
+    }
+
+    /// What its program calls it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Escape(name) => format!("keys::{name}"),
+            Self::Runtime(name) => format!("tests::{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Escape(name) | Self::Runtime(name)) = self;
+        formatter.write_str(name)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.target, self.package)
+    }
+}
+
+/// All of them.
+pub(super) const DEFENCES: &[Defence] = &[
+    Defence {
+        name: "the worker is dead before its memory is copied",
+        file: "loading.rs",
+        text: "    worker.end();\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
+    },
+    Defence {
+        name: "the copy is scanned",
+        file: "memory.rs",
+        text: "            code::disarm(&copy, start, &regions.code())?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("gadgets::wrpkru"),
+    },
+    Defence {
+        name: "all of the window has the key, also where nothing is",
+        file: "memory.rs",
+        text: "            tag(start, size, ProtFlags::empty(), key)?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Runtime("every_page_has_its_key"),
+    },
+    Defence {
+        name: "what is mapped in the window has the key",
+        file: "memory.rs",
+        text: "            tag(region.range.start, region.range.len(), region.access, key)?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Runtime("every_page_has_its_key"),
+    },
+    Defence {
+        name: "the host's view has key 0",
+        file: "memory.rs",
+        text: "        alias.keep_from_children(reservation.generation)?;\n",
+        instead: r"        alias.keep_from_children(reservation.generation)?;
+        if let Some(key) = key {
+            tag(alias.at(0).as_ptr().addr(), size, ProtFlags::READ | ProtFlags::WRITE, key)?;
+        }
+",
+        is_basic: true,
+        test: Test::Escape("views::written_to_a_file"),
+    },
+    Defence {
+        name: "the host's view of code and constants is read-only",
+        file: "memory.rs",
+        text: r"        if !region.access.contains(ProtFlags::WRITE) {
+            self.alias",
+        instead: r"        if false {
+            self.alias",
+        is_basic: false,
+        test: Test::Runtime("every_page_has_its_key"),
+    },
+    Defence {
+        name: "the host is refused to write code and constants",
+        file: "memory.rs",
+        text: "            _ => Err(Error::ReadOnly { address, len }),",
+        instead: "            _ => Ok(()),",
+        is_basic: false,
+        test: Test::Escape("views::the_host_writes_code_for_it"),
+    },
+    Defence {
+        name: "keys are given back after the memory",
+        file: "engine.rs",
+        text: r"    memory: Memory,
+    /// After the memory that has it.
+    key: Option<DomainKey>,
+",
+        instead: r"    key: Option<DomainKey>,
+    memory: Memory,
+",
+        is_basic: false,
+        test: Test::Runtime("workers_end_before_and_keys_after_the_memory_that_has_them"),
+    },
+    Defence {
+        name: "the host's code is scanned",
+        file: "code.rs",
+        text: "pub(super) fn check_process() -> Result<()> {\n",
+        instead: r"pub(super) fn check_process() -> Result<()> {
+    ADDITIONS.store(additions(), Ordering::Release);
+    if additions() != 0 {
+        return Ok(());
+    }
+",
+        is_basic: false,
+        test: Test::Escape("gadgets::loaded_by_the_host_before"),
+    },
+    Defence {
+        name: "the host's code is scanned again after each dlopen",
+        file: "engine.rs",
+        text: "        code::check_additions()\n",
+        instead: "        Ok(())\n",
+        is_basic: false,
+        test: Test::Escape("gadgets::loaded_by_the_host_later"),
+    },
+    Defence {
+        name: "what is new is scanned together with what it touches",
+        file: "code.rs",
+        text: "    executable.iter().filter(touches).cloned().collect()\n",
+        instead: "    fresh\n",
+        is_basic: false,
+        test: Test::Escape("gadgets::across_mappings_of_the_host"),
+    },
+    Defence {
+        name: "the host's code is not writable",
+        file: "code.rs",
+        text: "if access.contains('w') { Err(writable()) } else { Ok(range) }",
+        instead: "if access.is_empty() { Err(writable()) } else { Ok(range) }",
+        is_basic: false,
+        test: Test::Escape("gadgets::writable_code_of_the_host"),
+    },
+    Defence {
+        name: "the dynamic linker's XRSTOR is followed by a look at its mask",
+        file: "patch.rs",
+        text: "code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]);",
+        instead: "code.extend_from_slice(&[0x75, 0]);",
+        is_basic: false,
+        test: Test::Escape("rights::by_the_dynamic_linker"),
+    },
+    Defence {
+        name: "the C library's WRPKRU is replaced",
+        file: "code.rs",
+        text: "Some(Known::PkeySet) => emulate(address)?,",
+        instead: "Some(Known::PkeySet) => checked.push(address),",
+        is_basic: false,
+        test: Test::Escape("rights::by_the_c_library"),
+    },
+    Defence {
+        name: "what replaces it is carried out for the host alone",
+        file: "handler.rs",
+        text: ".filter(|_| foreign)",
+        instead: ".filter(|_| foreign && !code::is_emulated(place))",
+        is_basic: false,
+        test: Test::Escape("rights::by_the_c_library"),
+    },
+    Defence {
+        name: "on the way in: the key's number has four bits",
+        file: "gate.S",
+        text: r"omniglot_write_on_entry:
+    wrpkru
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
+    ja omniglot_die
+",
+        instead: r"omniglot_write_on_entry:
+    wrpkru
+",
+        is_basic: false,
+        test: Test::Escape("gate::write_on_entry_with_a_key_that_leads_home"),
+    },
+    Defence {
+        name: "on the way in: the rights are the key's",
+        file: "gate.S",
+        text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+# Up",
+        instead: "# Up",
+        is_basic: false,
+        test: Test::Escape("rights::enter_oneself_with_all_open"),
+    },
+    Defence {
+        name: "on the way in: the thread is the one that runs the domain",
+        file: "gate.S",
+        text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
+    jne omniglot_die
+# All",
+        instead: "# All",
+        is_basic: false,
+        test: Test::Escape("rights::enter_another"),
+    },
+    Defence {
+        name: "vector registers are cleared",
+        file: "gate.S",
+        text: "    vzeroall\n",
+        instead: "    nop\n",
+        is_basic: false,
+        test: Test::Escape("registers::secrets_of_the_host"),
+    },
+    Defence {
+        name: "x87 and MMX registers are cleared",
+        file: "gate.S",
+        text: r"    pxor mm7, mm7
+    emms
+    fld dword",
+        instead: r"    emms
+    fld dword",
+        is_basic: false,
+        test: Test::Escape("registers::secrets_of_the_host"),
+    },
+    Defence {
+        name: "domains have their own key and the shared page to read",
+        file: "keys.rs",
+        text: "!(1 << (2 * self.shared_key))",
+        instead: "!(3 << (2 * self.shared_key))",
+        is_basic: false,
+        test: Test::Escape("rights::as_the_library_reads_them"),
+    },
+    Defence {
+        name: "the shared page is mapped read-only",
+        file: "keys.rs",
+        text: "    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;",
+        instead: "    tag(gate::shared(), SHARED_SIZE, both, key)?;",
+        is_basic: false,
+        test: Test::Runtime("every_page_has_its_key"),
+    },
+    Defence {
+        name: "on the way out: the key's number has four bits",
+        file: "gate.S",
+        text: r"omniglot_write_on_exit:
+    wrpkru
+    cmp r11, 15
+    ja omniglot_die
+",
+        instead: r"omniglot_write_on_exit:
+    wrpkru
+",
+        is_basic: false,
+        test: Test::Escape("rights::leave_by_a_record_of_ones_own"),
+    },
+    Defence {
+        name: "on the way out: the rights are the host thread's",
+        file: "gate.S",
+        text: r"    cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
+    jne omniglot_die
+",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("rights::leave_with_all_open"),
+    },
+    Defence {
+        name: "on the way out: the thread is the one that runs the domain",
+        file: "gate.S",
+        text: r"    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
+    jne omniglot_die
+",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("colluding::out_on_two_threads"),
+    },
+    Defence {
+        name: "nobody runs a domain that is not in a call",
+        file: "keys.rs",
+        text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("colluding::out_by_an_idle_ones_way"),
+    },
+    Defence {
+        name: "FS base is the host's",
+        file: "gate.S",
+        text: r"    mov rax, [r11 + {HOST_THREAD}]
+    wrfsbase rax
+1:  mov eax, r10d
+",
+        instead: "1:  mov eax, r10d\n",
+        is_basic: true,
+        test: Test::Escape("registers::nothing_at_return"),
+    },
+    Defence {
+        name: "GS base is the host's",
+        file: "gate.S",
+        text: r"    mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
+2:  pushfq
+",
+        instead: "2:  pushfq\n",
+        is_basic: false,
+        test: Test::Escape("registers::gs_base_at_return"),
+    },
+    Defence {
+        name: "flags are the host's",
+        file: "gate.S",
+        text: r"    popfq
+3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
+",
+        instead: r"    pop rcx
+3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
+",
+        is_basic: false,
+        test: Test::Escape("registers::direction_flag_at_return"),
+    },
+    Defence {
+        name: "x87 registers are empty",
+        file: "gate.S",
+        text: r"    emms
+    jmp omniglot_back
+4:  fninit
+",
+        instead: r"    jmp omniglot_back
+4:  fninit
+",
+        is_basic: false,
+        test: Test::Escape("registers::float_stack_at_return"),
+    },
+    Defence {
+        name: "the x87 control word is the host's",
+        file: "gate.S",
+        text: r"4:  fninit
+    fldcw [rsp + 4]
+    jmp omniglot_back
+",
+        instead: "4:  jmp omniglot_back\n",
+        is_basic: false,
+        test: Test::Escape("registers::float_rounding_at_return"),
+    },
+    Defence {
+        name: "MXCSR is the host's",
+        file: "gate.S",
+        text: r"3:  ldmxcsr [rsp]
+    fnstcw [rsp + 6]
+",
+        instead: "3:  fnstcw [rsp + 6]\n",
+        is_basic: false,
+        test: Test::Escape("registers::rounding_at_return"),
+    },
+    Defence {
+        name: "in the signal code: the cookie",
+        file: "gate.S",
+        text: r"    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    mov rdx, r11
+",
+        instead: "    mov rdx, r11\n",
+        is_basic: false,
+        test: Test::Escape("rights::come_back_from_the_signal_code"),
+    },
+    Defence {
+        name: "for the host: the cookie",
+        file: "gate.S",
+        text: r"    cmp r10, [rip + {COOKIE}]
+    jne omniglot_die
+    xor r10d, r10d
+    ret
+",
+        instead: "    ret\n",
+        is_basic: false,
+        test: Test::Escape("gate::write_for_host_all_open"),
+    },
+    Defence {
+        name: "back from a signal: the key's number has four bits",
+        file: "gate.S",
+        text: r"omniglot_write_on_resume:
+    wrpkru
+    cmp r10, 15                         # all 64 bits: foreign code may have set them
+    ja omniglot_die
+",
+        instead: r"omniglot_write_on_resume:
+    wrpkru
+",
+        is_basic: false,
+        test: Test::Escape("gate::write_on_resume_with_a_key_that_leads_home"),
+    },
+    Defence {
+        name: "back from a signal: the rights are the key's",
+        file: "gate.S",
+        text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
+    jne omniglot_die
+    mov ecx, {IDENTITY}                 # as on entry
+",
+        instead: "    mov ecx, {IDENTITY}                 # as on entry\n",
+        is_basic: false,
+        test: Test::Escape("rights::go_on_with_all_open"),
+    },
+    Defence {
+        name: "back from a signal: the thread is the one that runs the domain",
+        file: "gate.S",
+        text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
+    jne omniglot_die
+    mov rsi",
+        instead: "    mov rsi",
+        is_basic: false,
+        test: Test::Escape("rights::go_on_as_another"),
+    },
+    Defence {
+        name: "back from a signal: system calls are switched off",
+        file: "gate.S",
+        text: r"omniglot_keyed_resume:
+    mov byte ptr [rdi], 1
+",
+        instead: "omniglot_keyed_resume:\n",
+        is_basic: false,
+        test: Test::Escape("signals::a_system_call_after_handlers"),
+    },
+    Defence {
+        name: "where threads have no numbers, one at a time is in foreign code",
+        file: "identity.rs",
+        text: "        (identity == ANYBODY).then(Self::take)\n",
+        instead: "        (identity == FREE).then(Self::take)\n",
+        is_basic: false,
+        test: Test::Runtime("domains_take_turns_where_threads_have_no_numbers"),
+    },
+    Defence {
+        name: "system calls are switched off on the way in",
+        file: "gate.S",
+        text: r"    mov byte ptr [r11], 1
+    mov eax, [rbx + {FOREIGN_RIGHTS}]
+",
+        instead: "    mov eax, [rbx + {FOREIGN_RIGHTS}]\n",
+        is_basic: true,
+        test: Test::Escape("jumps::to_the_hosts_system_call_for_fork"),
+    },
+    Defence {
+        name: "threads of forked children dispatch system calls, too",
+        file: "threads.rs",
+        text: r"        dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
+        Ok(thread)",
+        instead: "        Ok(thread)",
+        is_basic: false,
+        test: Test::Escape("forks::with_an_instance_of_the_childs_own"),
+    },
+    Defence {
+        name: "signal stacks disarm themselves",
+        file: "threads.rs",
+        text: "        ss_flags: AUTODISARM,\n",
+        instead: "        ss_flags: 0,\n",
+        is_basic: false,
+        test: Test::Escape("stacks::near_the_bottom_of_the_signal_stack_then_undefined"),
+    },
+    Defence {
+        name: "signal stacks stay in place while threads end",
+        file: "threads.rs",
+        text: "    let Some(thread) = (unsafe { current.as_ref() }) else {\n",
+        instead: "    let Some(thread) = (unsafe { current.as_ref() }).filter(|_| new.is_null()) else {\n",
+        is_basic: false,
+        test: Test::Escape("signals::fault_in_a_thread_local_that_is_dropped_first"),
+    },
+    Defence {
+        name: "faults are unblocked on threads that enter",
+        file: "threads.rs",
+        text: "    signals::unblock()?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("signals::all_blocked_before_the_first_call_then_fault"),
+    },
+    Defence {
+        name: "faults stay unblocked on threads that entered",
+        file: "signals.rs",
+        text: "        _ => word & !(INTERNAL | kept),\n",
+        instead: "        _ => word & !INTERNAL,\n",
+        is_basic: false,
+        test: Test::Escape("signals::all_blocked_then_fault"),
+    },
+    Defence {
+        name: "handlers that were there are called by ours",
+        file: "signals.rs",
+        text: "        if is_ours(signal) || is_function(&action) {\n",
+        instead: "        if is_ours(signal) {\n",
+        is_basic: false,
+        test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
+    },
+    Defence {
+        name: "handlers that come later are called by ours",
+        file: "signals.rs",
+        text: "    if handle(signal, new).is_ok() { 0 } else { -1 }\n",
+        instead: r"    // SAFETY: as the caller promises.
+    unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) }
+",
+        is_basic: false,
+        test: Test::Escape("signals::later_handler_that_makes_system_calls"),
+    },
+    Defence {
+        name: "signals that were sent are not the library's faults",
+        file: "handler.rs",
+        text: "            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),\n",
+        instead: "            signal if signals::FAULTS.contains(&signal) => self.fault(signal),\n",
+        is_basic: false,
+        test: Test::Escape("signals::sent_ones_are_the_hosts"),
+    },
+    Defence {
+        name: "in handlers: FS base is the host's",
+        file: "gate.S",
+        text: r"    mov rax, [rbx + {THREAD_POINTER}]
+    wrfsbase rax
+",
+        instead: "",
+        is_basic: true,
+        test: Test::Escape("registers::fs_base_null_at_a_fault"),
+    },
+    Defence {
+        name: "in handlers: system calls are switched on",
+        file: "gate.S",
+        text: "    mov byte ptr [r13], 0\n",
+        instead: "",
+        is_basic: true,
+        test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
+    },
+    Defence {
+        name: "in handlers: the nested task flag is clear",
+        file: "gate.S",
+        text: "    and dword ptr [rsp], ~0x44000       # alignment check, nested task\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("signals::while_nested_task_flag"),
+    },
+    Defence {
+        name: "after a fault: the rights are the host's",
+        file: "handler.rs",
+        text: r"            keys::set_interrupted_rights(self.context, rights);
+        }
+    }
+}",
+        instead: r"            let _ = rights;
+        }
+    }
+}",
+        is_basic: true,
+        test: Test::Escape("registers::nothing_at_a_fault"),
+    },
+    Defence {
+        name: "restartable sequences are unregistered",
+        file: "threads.rs",
+        text: "        unregister_sequences()?;\n",
+        instead: "",
+        is_basic: true,
+        test: Test::Escape("signals::earlier_handler"),
+    },
+    Defence {
+        name: "forked children do not call their parent's domains",
+        file: "engine.rs",
+        text: r"        generation::check(self.generation)?;
+        match self.poisoned {
+",
+        instead: "        match self.poisoned {\n",
+        is_basic: false,
+        test: Test::Escape("forks::between_calls"),
+    },
+    Defence {
+        name: "forked children lack the domains' memory",
+        file: "memory.rs",
+        text: "        keep_from_children(range) // again, since these are other mappings\n",
+        instead: "        Ok(())\n",
+        is_basic: false,
+        test: Test::Escape("forks::the_child_has_none_of_the_memory"),
+    },
+    Defence {
+        name: "forked children lack the host's view of it",
+        file: "memory.rs",
+        text: "        alias.keep_from_children(reservation.generation)?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("forks::the_child_has_none_of_the_memory"),
+    },
+    Defence {
+        name: "forked children lack the shared page",
+        file: "keys.rs",
+        text: "    keep_from_children(place)?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("forks::the_child_has_none_of_the_memory"),
+    },
+    Defence {
+        name: "calls nest only as deep as the host's stack allows",
+        file: "engine.rs",
+        text: "        if !thread.has_stack(HOST_STACK) {\n",
+        instead: "        if !thread.has_stack(0) {\n",
+        is_basic: false,
+        test: Test::Escape("nesting::to_the_limit_on_192_kib"),
+    },
+];
