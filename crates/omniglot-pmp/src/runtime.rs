@@ -433,7 +433,7 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         self.image.trampoline(slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
         if self.stage != Stage::Ready {
             return Err(self.refused());

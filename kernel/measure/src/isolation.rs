@@ -12,8 +12,8 @@ use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
 
-use crate::inflate;
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::inflate;
 use crate::native::signed;
 
 /// Arguments start behind the header, and the result behind them; all are words (the frames'

@@ -7,8 +7,8 @@ use core::ffi::{c_int, c_uint, c_ulong, c_void};
 use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::inflate;
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::inflate;
 
 // The declarations are those of monocypher.h, uECC.h and zlib.h.
 unsafe extern "C" {

@@ -34,9 +34,7 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
     let exchanged = count(|| cipher.scope(exchange))?;
     // The kernel's service, which sets a time limit for each call.
     let mut zlib = Compression::new(hart, regions.zlib);
-    let summed = count(|| {
-        zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long))?))
-    })?;
+    let summed = count(|| zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long))?)))?;
     let inflated = count(|| decompress(&mut zlib))?;
     Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated])
 }
