@@ -2,6 +2,10 @@
 
 void empty(void) {}
 
+static __thread int32_t calls;
+
+void count(void) { calls++; }
+
 int64_t add_six(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f) {
     return a + b + c + d + e + f;
 }

@@ -6,6 +6,9 @@
 /** Does nothing. */
 void empty(void);
 
+/** Counts in a thread-local variable. */
+void count(void);
+
 /** Adds six integers: a call with register arguments and a result. */
 int64_t add_six(int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
 

@@ -1,6 +1,7 @@
 //! A call that does nothing, and one with six arguments and a result.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -28,7 +29,32 @@ pub(crate) fn empty() -> Result<Workload> {
         }
         Ok(())
     });
-    Ok(Workload { size: 0, variants: vec![native, unprotected, process, pingpong::variant()?] })
+    let variants =
+        vec![native, unprotected, thread_local()?, limited()?, process, pingpong::variant()?];
+    Ok(Workload { size: 0, variants })
+}
+
+/// A function with a thread-local variable, for which the gate must write the FS base.
+fn thread_local() -> Result<Variant> {
+    let mut library = unprotected::instance()?;
+    Ok(Variant::new("unprotected-tls", move |count| {
+        for _ in 0..count {
+            library.count()?;
+        }
+        Ok(())
+    }))
+}
+
+/// The empty one, with a time limit.
+fn limited() -> Result<Variant> {
+    let mut library = unprotected::instance()?;
+    library.set_timeout(Some(Duration::from_secs(1)));
+    Ok(Variant::new("unprotected-limited", move |count| {
+        for _ in 0..count {
+            library.empty()?;
+        }
+        Ok(())
+    }))
 }
 
 /// Six 64-bit integers in, one out.

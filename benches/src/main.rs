@@ -100,9 +100,7 @@ fn measured(
             workload.keep(only);
             timing::measure(name, workload, settings)?
         }
-        Measure::Own(measure) => {
-            measure(settings).with_context(|| format!("measuring {name}"))?
-        }
+        Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}"))?,
         Measure::Rows(rows) => return rows().with_context(|| format!("measuring {name}")),
     };
     Ok(records.into_iter().map(Row::Time).collect())

@@ -46,7 +46,7 @@ pub(crate) fn print(name: &str, rows: &[Row]) {
 fn print_time(record: &Record, base: Option<&Record>) {
     let ratio = base.map_or(f64::NAN, |base| record.median_ns / base.median_ns);
     println!(
-        "  {:<12} median {:>12.1} ns   p10 {:>12.1}   p90 {:>12.1}   {} runs   {ratio:>8.2} x {}",
+        "  {:<20} median {:>12.1} ns   p10 {:>12.1}   p90 {:>12.1}   {} runs   {ratio:>8.2} x {}",
         record.variant,
         record.median_ns,
         record.p10_ns,

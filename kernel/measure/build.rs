@@ -28,8 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     build.flag("-ffunction-sections").flag("-fdata-sections").flag("-fno-common");
     build.file(monocypher.join("monocypher.c"));
     build.file(micro_ecc.join("uECC.c"));
-    build.file(zlib.join("crc32.c"));
-    // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them.
+    for file in ["adler32.c", "crc32.c", "inffast.c", "inflate.c", "inftrees.c", "zutil.c"] {
+        build.file(zlib.join(file));
+    }
+    // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them. So
+    // are `malloc` and `free` this program's, for zlib (`native.rs`).
     build.try_compile("native")?;
     Ok(())
 }

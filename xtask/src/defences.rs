@@ -185,7 +185,10 @@ fn in_guest(
     names: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Verdict>> {
     let runs = names.iter().map(|name| {
-        format!("{} --exact {name} --test-threads=1; echo; echo {END} $? {name}", program.display())
+        format!(
+            "{} --exact {name} --test-threads=1; status=$?; echo; echo {END} $status {name}",
+            program.display()
+        )
     });
     let script = runs.collect::<Vec<_>>().join("\n");
     let guest = Guest {

@@ -34,9 +34,15 @@ const CHECKS: &[Check] = &[
 const RISCV_CHECKS: &[Check] = &[
     riscv_check("the kernel: formatting", &["fmt", "--manifest-path", KERNEL, "--all", "--check"]),
     riscv_check("the kernel: clippy", &riscv_clippy(KERNEL)),
+    riscv_check("tests/pmp: formatting", &["fmt", "--manifest-path", PMP, "--all", "--check"]),
+    riscv_check("tests/pmp: clippy", &riscv_clippy(PMP)),
+    riscv_check("tests/abi-pmp: formatting", &["fmt", "--manifest-path", ABI, "--all", "--check"]),
+    riscv_check("tests/abi-pmp: clippy", &riscv_clippy(ABI)),
 ];
 
 const KERNEL: &str = "kernel/Cargo.toml";
+const PMP: &str = "tests/pmp/Cargo.toml";
+const ABI: &str = "tests/abi-pmp/Cargo.toml";
 
 const fn riscv_check(name: &'static str, args: &'static [&'static str]) -> Check {
     Check { name, args, variables: &[] }

@@ -35,6 +35,10 @@ pub(crate) struct Options {
     #[arg(long)]
     network: bool,
 
+    /// Give the machine Smepmp, and tell the program that it is to turn on lockdown
+    #[arg(long)]
+    lockdown: bool,
+
     /// Passed on to QEMU, such as -icount shift=0
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
@@ -60,6 +64,9 @@ pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
     }
     if options.network {
         emulator = emulator.network(&[]);
+    }
+    if options.lockdown {
+        emulator = emulator.lockdown()?;
     }
     let limit = Duration::from_secs(options.time_limit);
     let ended = emulator.run(limit, |line| println!("{line}"))?;

@@ -1,6 +1,6 @@
 //! Which Rust types foreign memory can hold, and what makes their bits valid.
 
-use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::InvalidValue;
 
@@ -32,6 +32,13 @@ pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
     #[must_use]
     fn as_bytes_mut(elements: &mut [Self]) -> Option<&mut [u8]> {
         let _ = elements;
+        None
+    }
+
+    /// Bytes as elements, for a type of which any bits are valid: nothing is looked at.
+    #[must_use]
+    fn slice_of(bytes: &[u8]) -> Option<&[Self]> {
+        let _ = bytes;
         None
     }
 
@@ -123,6 +130,10 @@ macro_rules! foreign_numbers {
             #[inline]
             fn as_bytes_mut(elements: &mut [Self]) -> Option<&mut [u8]> {
                 Some(elements.as_mut_bytes())
+            }
+            #[inline]
+            fn slice_of(bytes: &[u8]) -> Option<&[Self]> {
+                <[Self]>::ref_from_bytes(bytes).ok()
             }
         }
     )*};

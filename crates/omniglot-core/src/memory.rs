@@ -136,7 +136,7 @@ impl Window {
         unsafe { error_number.cast::<u32>().write_volatile(0) };
         let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
         // SAFETY: as in `read`, the other way round; it ends where the range does.
-        unsafe { copy_few(rest.as_ptr(), behind.as_ptr(), rest.len()) };
+        unsafe { copy_frame(rest.as_ptr(), behind.as_ptr(), rest.len()) };
         Ok(written)
     }
 
@@ -155,7 +155,7 @@ impl Window {
         let [status, error_number, behind] = written.parts();
         let rest = frame.get_mut(HEADER_SIZE..).unwrap_or(&mut []);
         // SAFETY: as in `read`; it ends where the range does.
-        unsafe { copy_few(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
+        unsafe { copy_frame(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
         // SAFETY: in the range that was checked (invariant 2), and aligned, as all frames.
         let status = unsafe { status.cast::<u32>().read_volatile() };
         // SAFETY: as above.
@@ -212,8 +212,7 @@ struct Word(u64);
 ///
 /// # Safety
 /// Both pointers are valid for `len` bytes, and the ranges are disjoint.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), inline(never))]
-#[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), inline)]
+#[inline]
 unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
     const LARGE: usize = 256;
     if cfg!(target_arch = "x86_64") && len >= LARGE {
@@ -225,12 +224,14 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
         return unsafe { copy_words::<Word>(from, into, len) };
     }
     // Other machines make byte accesses of one that may be misaligned.
-    if (from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
-        // SAFETY: the caller's promise; both are aligned.
-        return unsafe { copy_many(from, into, len) };
+    const FEW: usize = 16 * size_of::<usize>();
+    let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
+    if aligned && len < FEW {
+        // SAFETY: the caller's promise; all are multiples of a word.
+        return unsafe { copy_few(from, into, len) };
     }
     // SAFETY: the caller's promise.
-    unsafe { copy_words::<u8>(from, into, len) };
+    unsafe { copy_many(from, into, len) };
 }
 
 /// Copies what a frame holds: usually a few words, so it matters to get there soon.
@@ -238,12 +239,22 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
 /// # Safety
 /// As [`copy_volatile`].
 #[inline(always)]
-unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
+unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
     let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) || !aligned {
         // SAFETY: the caller's promise.
         return unsafe { copy_volatile(from, into, len) };
     }
+    // SAFETY: the caller's promise; all are multiples of a word.
+    unsafe { copy_few(from, into, len) };
+}
+
+/// Copies words, in a loop that is short to get into.
+///
+/// # Safety
+/// As [`copy_volatile`]; pointers and length are multiples of a word's size.
+#[inline(always)]
+unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
     let end = from.wrapping_byte_add(len);
     while from != end {
@@ -254,23 +265,39 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     }
 }
 
-/// Copies eight words at a time, and what is left as it comes.
+/// Copies eight words at a time where both sides are aligned, and what is left as it comes.
 ///
 /// # Safety
-/// As [`copy_words`].
+/// As [`copy_volatile`].
+#[inline(never)]
 unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
     const STEP: usize = 8;
     const BYTES: usize = STEP * size_of::<usize>();
+    if !(from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_words::<u8>(from, into, len) };
+    }
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
     for _ in 0..len / BYTES {
-        for index in 0..STEP {
-            // SAFETY: as many words at least are not copied yet.
-            unsafe { copy_one(from, into, index) };
-        }
+        // SAFETY: as many words at least are not copied yet.
+        unsafe { copy_eight(from, into) };
         (from, into) = (from.wrapping_add(STEP), into.wrapping_add(STEP));
     }
     // SAFETY: what is left.
     unsafe { copy_words::<usize>(from.cast(), into.cast(), len % BYTES) };
+}
+
+/// Copies eight words in straight code, whatever the compiler optimises for.
+///
+/// # Safety
+/// That many are valid and aligned on both sides.
+#[inline(always)]
+unsafe fn copy_eight(from: *const usize, into: *mut usize) {
+    macro_rules! copy {
+        // SAFETY: the caller's promise.
+        ($($index:literal)*) => { $(unsafe { copy_one(from, into, $index) };)* };
+    }
+    copy!(0 1 2 3 4 5 6 7);
 }
 
 /// Copies word by word, and what is left byte by byte.

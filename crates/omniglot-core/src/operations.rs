@@ -153,7 +153,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             // The address is not touched: it may be any.
             return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
-        View::validate(&self.state.domain.runtime, slice.address, size, align_of::<T>())?
+        View::validate_slice(&self.state.domain.runtime, slice.address, size)?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 

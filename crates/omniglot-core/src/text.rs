@@ -24,6 +24,7 @@ impl Text {
 
     /// Keeps as much of `text` as fits.
     #[must_use]
+    #[inline(never)] // Errors are many, and their texts long.
     pub fn new(text: &str) -> Self {
         let mut kept = Self::default();
         kept.push(text);

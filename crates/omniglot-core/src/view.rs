@@ -44,10 +44,7 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
         if runtime.is_concurrent() {
             return Self::validate_copy(window, address, size, align);
         }
-        let start = window.locate(address, size)?;
-        // SAFETY: the range is in the window (invariants 1, 2); nobody writes it while the
-        // instance is borrowed for 'a (invariant 3).
-        let bytes: &'a [u8] = unsafe { core::slice::from_raw_parts(start.as_ptr(), size) };
+        let bytes = bytes_in_place(window, address, size)?;
         Ok(T::try_ref_from_bytes(bytes).ok().map(|value| Self::in_place(NonNull::from(value))))
     }
 
@@ -74,6 +71,32 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
             remedy: "enable the feature alloc, or use read",
         })
     }
+}
+
+impl<'a, T: Foreign> View<'a, [T]> {
+    /// The same for elements: those of which any bits are valid need not be looked at.
+    pub(crate) fn validate_slice(
+        runtime: &'a impl Runtime,
+        address: usize,
+        size: usize,
+    ) -> Result<Option<Self>> {
+        if !runtime.is_concurrent() {
+            let bytes = bytes_in_place(runtime.window(), address, size)?;
+            if let Some(elements) = T::slice_of(bytes) {
+                return Ok(Some(Self::in_place(NonNull::from(elements))));
+            }
+        }
+        Self::validate(runtime, address, size, align_of::<T>())
+    }
+}
+
+/// Foreign bytes, for a view of an instance that is borrowed as long and where nothing is
+/// concurrent.
+fn bytes_in_place(window: &Window, address: usize, size: usize) -> Result<&[u8]> {
+    let start = window.locate(address, size)?;
+    // SAFETY: the range is in the window (invariants 1, 2); nobody writes it while the
+    // instance, and the window with it, is borrowed (invariant 3).
+    Ok(unsafe { core::slice::from_raw_parts(start.as_ptr(), size) })
 }
 
 impl<'a, T: ?Sized> View<'a, T> {

@@ -1,6 +1,5 @@
 //! The runtime: a domain's state, and the calls in progress.
 
-use core::cmp::Ordering;
 use core::fmt;
 use core::time::Duration;
 
@@ -211,45 +210,50 @@ impl<K: Kernel> Pmp<K> {
     /// What foreign code means by a trap, after interrupts if need be.
     #[inline(always)]
     fn outcome(&mut self, trap: Trap) -> Result<Event> {
-        if trap.is_call(request::RETURN) && self.context.x.get(A0) == self.calls.open {
+        if trap.is_call(request::RETURN) && self.is_innermost() {
             return Ok(Event::Returned);
         }
         self.go_on(trap)
     }
 
     /// Draws the consequences of a trap that is no return.
-    #[cold]
     #[inline(never)]
-    fn go_on(&mut self, trap: Trap) -> Result<Event> {
-        match self.until_event(trap) {
-            Ok(event) => Ok(event),
-            Err(error) => self.fail(error),
+    fn go_on(&mut self, mut trap: Trap) -> Result<Event> {
+        loop {
+            let error = match trap.kind() {
+                Kind::Call(request::CALL_BACK) => match self.called_back() {
+                    Some(event) => return Ok(event),
+                    None => Error::TooDeep { limit: MAX_DEPTH },
+                },
+                // After interrupts, or wrongly.
+                Kind::Call(request::RETURN) if self.is_innermost() => return Ok(Event::Returned),
+                Kind::Call(request) => self.refuse(request),
+                Kind::Interrupt(number) => match self.serve(number) {
+                    After::Continue => {
+                        trap = self.cross_in_time(None);
+                        continue;
+                    }
+                    After::Stop => Error::Interrupted,
+                },
+                Kind::Exception(code) => fault(code, &self.context, &self.image, self.library),
+                Kind::NotRun => self.not_run(),
+            };
+            return self.fail(error);
         }
     }
 
-    fn until_event(&mut self, mut trap: Trap) -> Result<Event> {
-        loop {
-            match trap.kind() {
-                Kind::Call(request) => return self.requested(request),
-                Kind::Interrupt(number) => self.serve(number)?,
-                Kind::Exception(code) => {
-                    return Err(fault(code, &self.context, &self.image, self.library));
-                }
-                Kind::NotRun => return Err(self.not_run()),
-            }
-            trap = self.cross_in_time(None);
-        }
+    /// Whether the call that foreign code says returns is the one that runs.
+    #[inline(always)]
+    fn is_innermost(&self) -> bool {
+        self.context.x.get(A0) == self.calls.open
     }
 
     /// Has the kernel serve an interrupt.
-    fn serve(&mut self, number: u32) -> Result<()> {
+    fn serve(&mut self, number: u32) -> After {
         self.stage = Stage::Interrupted;
         let after = self.kernel.interrupt(number);
         self.stage = Stage::Ready;
-        match after {
-            After::Continue => Ok(()),
-            After::Stop => Err(Error::Interrupted),
-        }
+        after
     }
 
     /// Runs foreign code up to its next trap, and counts the time if it is limited.
@@ -343,15 +347,16 @@ impl<K: Kernel> Pmp<K> {
         late.flatten().unwrap_or(CHANGED)
     }
 
-    /// Does what an `ecall` asks for.
-    fn requested(&mut self, request: u32) -> Result<Event> {
+    /// The error for what an `ecall` asks for that is neither a return nor a callback.
+    #[cold]
+    fn refuse(&self, request: u32) -> Error {
         let a0 = self.context.x.get(A0);
         match request {
-            request::RETURN => self.returned(a0),
-            request::CALL_BACK => self.called_back(a0),
-            request::EXIT => Err(Error::Exited { status: Some(a0.cast_signed()) }),
-            request::ABORT => Err(self.call_fault(FaultKind::Abort)),
-            _ => Err(self.call_fault(FaultKind::EnvironmentCall)),
+            request::RETURN if a0 < self.calls.open => Error::NonLocalExit,
+            request::RETURN => Error::Protocol("a return from a call that is not in progress"),
+            request::EXIT => Error::Exited { status: Some(a0.cast_signed()) },
+            request::ABORT => self.call_fault(FaultKind::Abort),
+            _ => self.call_fault(FaultKind::EnvironmentCall),
         }
     }
 
@@ -359,25 +364,15 @@ impl<K: Kernel> Pmp<K> {
         call_fault(kind, &self.context, &self.image, self.library)
     }
 
-    /// The call of this level returned, as the stub says: after interrupts, or wrongly.
-    fn returned(&mut self, level: u32) -> Result<Event> {
-        match level.cmp(&self.calls.open) {
-            Ordering::Equal => Ok(Event::Returned),
-            Ordering::Less => Err(Error::NonLocalExit),
-            Ordering::Greater => {
-                Err(Error::Protocol("a return from a call that is not in progress"))
-            }
-        }
-    }
-
-    fn called_back(&mut self, slot: u32) -> Result<Event> {
+    /// Has the call that runs wait in a callback; nothing if there are too many that do.
+    #[inline(always)]
+    fn called_back(&mut self) -> Option<Event> {
         let pc = self.context.pc.wrapping_add(ECALL_SIZE);
         let sp = self.context.x.get(SP);
-        if !self.calls.push(Waiting { pc, sp }) {
-            return Err(Error::TooDeep { limit: MAX_DEPTH });
-        }
-        let arguments = self.context.x.get(A1) as usize;
-        Ok(Event::Callback { slot, arguments })
+        self.calls.push(Waiting { pc, sp }).then(|| Event::Callback {
+            slot: self.context.x.get(A0),
+            arguments: self.context.x.get(A1) as usize,
+        })
     }
 
     /// Draws the consequences of an error in the midst of a call.
@@ -438,7 +433,7 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         self.image.trampoline(slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
         if self.stage != Stage::Ready {
             return Err(self.refused());

@@ -6,7 +6,9 @@
 
 use std::collections::HashSet;
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
+};
 
 /// The longest instruction (Intel SDM volume 2, section 2.3.11).
 const LONGEST: usize = 15;
@@ -105,10 +107,7 @@ fn uses_segment(instruction: &Instruction) -> bool {
     instruction.segment_prefix() == Register::FS
         || instruction.memory_segment() == Register::FS
         || (0..instruction.op_count()).any(|index| instruction.op_register(index) == Register::FS)
-        || matches!(
-            instruction.mnemonic(),
-            Mnemonic::Rdfsbase | Mnemonic::Wrfsbase | Mnemonic::Lfs
-        )
+        || matches!(instruction.mnemonic(), Mnemonic::Rdfsbase | Mnemonic::Wrfsbase | Mnemonic::Lfs)
 }
 
 /// Whether the stack may be another one afterwards, as in coroutines: what returns on that

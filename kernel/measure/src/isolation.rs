@@ -13,12 +13,11 @@ use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::inflate;
 use crate::native::signed;
 
-/// Header, arguments and result of a call, all words (the frames' layout, which generated code
-/// asserts).
-const WORDS: usize = 8;
-/// Arguments start behind the header.
+/// Arguments start behind the header, and the result behind them; all are words (the frames'
+/// layout, which generated code asserts).
 const ARGUMENTS: usize = 2;
 /// Where data is put, from the start of the host's part of the memory.
 const DATA: usize = 64;
@@ -72,26 +71,31 @@ impl Calls {
         self.runtime.window().read(self.data(offset), bytes)
     }
 
+    fn put_word(&mut self, address: usize, word: usize) {
+        let to = core::ptr::with_exposed_provenance_mut::<usize>(address);
+        // SAFETY: as in `write`; all addresses here are in the host's part of the window.
+        unsafe { to.write_volatile(word) };
+    }
+
+    fn get_word(&self, address: usize) -> usize {
+        let from = core::ptr::with_exposed_provenance::<usize>(address);
+        // SAFETY: as in `put_word`.
+        unsafe { from.read_volatile() }
+    }
+
     /// Runs a shim with arguments, and gives the word behind them.
-    fn call(&mut self, entry: usize, arguments: &[usize]) -> Result<usize> {
+    #[inline]
+    fn call<const N: usize>(&mut self, entry: usize, arguments: [usize; N]) -> Result<usize> {
         let frame = self.runtime.exchange().0;
-        let mut words = [0; WORDS];
-        for (word, argument) in words.iter_mut().skip(ARGUMENTS).zip(arguments) {
-            *word = *argument;
+        self.put_word(frame, 0);
+        for (index, argument) in arguments.into_iter().enumerate() {
+            self.put_word(frame + 4 * (ARGUMENTS + index), argument);
         }
-        let mut bytes = [0; WORDS * 4];
-        for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
-            to.copy_from_slice(&word.to_ne_bytes());
-        }
-        self.write(frame, &bytes)?;
         match self.runtime.enter(entry, frame)? {
             Event::Returned => {}
             Event::Callback { .. } => return Err(Error::Misuse("nothing here calls back")),
         }
-        let mut result = [0; 4];
-        let behind = frame + 4 * (ARGUMENTS + arguments.len());
-        self.runtime.window().read(behind, &mut result)?;
-        Ok(usize::from_ne_bytes(result))
+        Ok(self.get_word(frame + 4 * (ARGUMENTS + N)))
     }
 }
 
@@ -101,7 +105,7 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
     let signed = signed();
     let mut ecc = Calls::start::<MicroEcc<Runtime>>(hart, regions.micro_ecc)?;
     let curve = ecc.function("uECC_secp256r1")?;
-    let empty = count(|| ecc.call(curve, &[]).map(|_| ()))?;
+    let empty = count(|| ecc.call(curve, []).map(|_| ()))?;
     let verified = count(|| verify(&mut ecc, curve, &signed))?;
     let mut monocypher = Calls::start::<Monocypher<Runtime>>(hart, regions.monocypher)?;
     let entry = monocypher.function("crypto_blake2b")?;
@@ -112,40 +116,101 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
     let mut zlib = Calls::start::<Zlib<Runtime>>(hart, regions.zlib)?;
     let entry = zlib.function("crc32")?;
     let summed = count(|| checksum(&mut zlib, entry, &long))?;
+    let mut stream = Stream::find(&mut zlib)?;
+    let inflated = count(|| decompress(&mut stream))?;
     let regions = Regions {
         monocypher: monocypher.runtime.into_region(),
         micro_ecc: ecc.runtime.into_region(),
         zlib: zlib.runtime.into_region(),
         ..regions
     };
-    Ok(([empty, hashed, hashed_long, exchanged, verified, summed], regions))
+    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated], regions))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {
     let from = calls.put(64, message)?;
-    calls.call(entry, &[calls.data(0), 64, from, message.len()])?;
+    calls.call(entry, [calls.data(0), 64, from, message.len()])?;
     calls.get(0, &mut [0; 64])
 }
 
 fn exchange(calls: &mut Calls, entry: usize) -> Result<()> {
     let (secret, public) = (calls.put(32, &[7; 32])?, calls.put(64, &[9; 32])?);
-    calls.call(entry, &[calls.data(0), secret, public])?;
+    calls.call(entry, [calls.data(0), secret, public])?;
     calls.get(0, &mut [0; 32])
 }
 
 fn verify(calls: &mut Calls, curve: usize, signed: &Signed) -> Result<()> {
     let entry = calls.function("uECC_verify")?;
-    let curve = calls.call(curve, &[])?;
+    let curve = calls.call(curve, [])?;
     let public = calls.put(0, &signed.public)?;
     let digest = calls.put(64, &signed.digest)?;
     let signature = calls.put(96, &signed.signature)?;
-    match calls.call(entry, &[public, digest, 32, signature, curve])? {
+    match calls.call(entry, [public, digest, 32, signature, curve])? {
         1 => Ok(()),
         _ => Err(Error::Misuse("the signature is good")),
     }
 }
 
+/// A stream, with input and output behind it.
+struct Stream<'a> {
+    calls: &'a mut Calls,
+    version: usize,
+    init: usize,
+    inflate: usize,
+    end: usize,
+}
+
+impl<'a> Stream<'a> {
+    fn find(calls: &'a mut Calls) -> Result<Self> {
+        let [version, init] = ["zlibVersion", "inflateInit2_"].map(|name| calls.function(name));
+        let [inflate, end] = ["inflate", "inflateEnd"].map(|name| calls.function(name));
+        Ok(Self { version: version?, init: init?, inflate: inflate?, end: end?, calls })
+    }
+
+    fn input(&self) -> usize {
+        self.calls.data(4 * inflate::WORDS).next_multiple_of(16)
+    }
+
+    fn field(&self, index: usize) -> usize {
+        self.calls.data(4 * index)
+    }
+}
+
+impl inflate::Inflate for Stream<'_> {
+    type Error = Error;
+
+    fn start(&mut self) -> Result<()> {
+        self.calls.put(0, &[0; 4 * inflate::WORDS])?;
+        let version = self.calls.call(self.version, [])?;
+        let arguments = [self.field(0), inflate::ANY_FORMAT, version, 4 * inflate::WORDS];
+        self.calls.call(self.init, arguments).map(|_| ())
+    }
+
+    fn feed(&mut self, packed: &[u8]) -> Result<()> {
+        self.calls.write(self.input(), packed)?;
+        self.calls.put_word(self.field(inflate::NEXT_IN), self.input());
+        self.calls.put_word(self.field(inflate::LEFT_IN), packed.len());
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(usize, [usize; 2])> {
+        self.calls.put_word(self.field(inflate::NEXT_OUT), self.input() + inflate::CHUNK);
+        self.calls.put_word(self.field(inflate::LEFT_OUT), inflate::CHUNK);
+        let status = self.calls.call(self.inflate, [self.field(0), 0])?;
+        let left = [inflate::LEFT_IN, inflate::LEFT_OUT].map(|index| self.field(index));
+        Ok((status, left.map(|address| self.calls.get_word(address))))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.calls.call(self.end, [self.field(0)]).map(|_| ())
+    }
+}
+
+fn decompress(stream: &mut Stream<'_>) -> Result<()> {
+    if inflate::run(stream)? { Ok(()) } else { Err(Error::Misuse("the sample is whole")) }
+}
+
 fn checksum(calls: &mut Calls, entry: usize, bytes: &[u8]) -> Result<()> {
     let from = calls.put(0, bytes)?;
-    calls.call(entry, &[0, from, bytes.len()]).map(|_| ())
+    calls.call(entry, [0, from, bytes.len()]).map(|_| ())
 }

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod count;
+mod inflate;
 mod isolation;
 mod native;
 mod omniglot_calls;
@@ -25,13 +26,14 @@ use count::Counts;
 const FAILED: u8 = 1;
 
 /// What is measured.
-const WORKLOADS: [&str; 6] = [
+const WORKLOADS: [&str; 7] = [
     "empty call",
     "monocypher: BLAKE2b of 64 bytes",
     "monocypher: BLAKE2b of 16 KiB",
     "monocypher: X25519",
     "micro-ecc: ECDSA P-256, verify",
     "zlib: CRC-32 of 16 KiB",
+    "zlib: inflate of the sample",
 ];
 
 #[riscv_rt::entry]

@@ -1,11 +1,14 @@
 //! The libraries linked to this program, and called directly in machine mode.
 #![allow(unsafe_code)]
 
+use core::cell::UnsafeCell;
 use core::convert::Infallible;
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 use core::hint::black_box;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::inflate;
 
 // The declarations are those of monocypher.h, uECC.h and zlib.h.
 unsafe extern "C" {
@@ -29,7 +32,14 @@ unsafe extern "C" {
         curve: *const c_void,
     ) -> c_int;
     fn crc32(crc: c_ulong, bytes: *const u8, len: c_uint) -> c_ulong;
+    fn zlibVersion() -> *const u8;
+    fn inflateInit2_(stream: *mut Words, bits: c_int, version: *const u8, size: c_int) -> c_int;
+    fn inflate(stream: *mut Words, flush: c_int) -> c_int;
+    fn inflateEnd(stream: *mut Words) -> c_int;
 }
+
+/// `z_stream`.
+type Words = [usize; inflate::WORDS];
 
 /// Measures all workloads.
 pub(crate) fn measure() -> Counts {
@@ -42,6 +52,7 @@ pub(crate) fn measure() -> Counts {
         counted(exchange),
         counted(|| verify(&signed)),
         counted(|| checksum(&long)),
+        counted(decompress),
     ]
 }
 
@@ -87,6 +98,80 @@ fn verify(signed: &Signed) {
 fn checksum(bytes: &[u8]) {
     // SAFETY: declared as in zlib.h; the pointer is to as many bytes as is said.
     black_box(unsafe { crc32(0, bytes.as_ptr(), bytes.len() as c_uint) });
+}
+
+fn decompress() {
+    let mut stream = Stream { words: [0; inflate::WORDS], output: [0; inflate::CHUNK] };
+    let whole = inflate::run(&mut stream);
+    black_box(matches!(whole, Ok(true)));
+}
+
+/// A stream and where its output goes.
+struct Stream {
+    words: Words,
+    output: [u8; inflate::CHUNK],
+}
+
+impl inflate::Inflate for Stream {
+    type Error = Infallible;
+
+    fn start(&mut self) -> Result<(), Infallible> {
+        // SAFETY: declared as in zlib.h; it gives a constant address.
+        let version = unsafe { zlibVersion() };
+        let (words, bits) = (&raw mut self.words, inflate::ANY_FORMAT as c_int);
+        // SAFETY: declared as in zlib.h; the stream is zero, as it is to be, and of that size.
+        unsafe { inflateInit2_(words, bits, version, size_of::<Words>() as c_int) };
+        Ok(())
+    }
+
+    fn feed(&mut self, packed: &[u8]) -> Result<(), Infallible> {
+        self.words[inflate::NEXT_IN] = packed.as_ptr().expose_provenance();
+        self.words[inflate::LEFT_IN] = packed.len();
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(usize, [usize; 2]), Infallible> {
+        self.words[inflate::NEXT_OUT] = self.output.as_mut_ptr().expose_provenance();
+        self.words[inflate::LEFT_OUT] = inflate::CHUNK;
+        // SAFETY: declared as in zlib.h; input and output are as many bytes as is said.
+        let status = unsafe { inflate(&raw mut self.words, 0) };
+        Ok((status as usize, [self.words[inflate::LEFT_IN], self.words[inflate::LEFT_OUT]]))
+    }
+
+    fn end(&mut self) -> Result<(), Infallible> {
+        // SAFETY: declared as in zlib.h.
+        unsafe { inflateEnd(&raw mut self.words) };
+        Ok(())
+    }
+}
+
+/// How much zlib may have: its state and its window.
+const HEAP: usize = 64 << 10;
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+#[repr(align(16))]
+struct Heap(UnsafeCell<[u8; HEAP]>);
+
+// SAFETY: bytes of it are given to one caller at a time; there is one hart.
+unsafe impl Sync for Heap {}
+
+static MEMORY: Heap = Heap(UnsafeCell::new([0; HEAP]));
+
+/// Memory for zlib, one piece after the other.
+#[unsafe(no_mangle)]
+extern "C" fn malloc(size: usize) -> *mut c_void {
+    let size = size.next_multiple_of(16);
+    let start = TAKEN.fetch_add(size, Ordering::Relaxed);
+    if start + size > HEAP {
+        return core::ptr::null_mut();
+    }
+    MEMORY.0.get().cast::<u8>().wrapping_add(start).cast()
+}
+
+/// Everything is free once zlib frees something: it does so at the end of a stream only.
+#[unsafe(no_mangle)]
+extern "C" fn free(_: *mut c_void) {
+    TAKEN.store(0, Ordering::Relaxed);
 }
 
 /// Numbers that are good enough to measure with: always the same.

@@ -1,8 +1,12 @@
 //! The same calls with Omniglot.
 
+use core::hint::black_box;
+
 use omniglot::{Library, Result, Scope};
-use omniglot_kernel::domain::Runtime;
+use omniglot_kernel::domain::{Failure, Runtime};
 use omniglot_kernel::foreign::{micro_ecc, monocypher, zlib};
+use omniglot_kernel::sample::{LENGTH, PACKED};
+use omniglot_kernel::services::compression::Compression;
 use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
@@ -18,7 +22,7 @@ fn start<L: Library<Runtime = Runtime>>(
 }
 
 /// Measures all workloads.
-pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts> {
+pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
     let (short, long) = (message::<SHORT>(), message::<LONG>());
     let signed = signed();
     let mut ecc: micro_ecc::MicroEcc<Runtime> = start(hart, regions.micro_ecc)?;
@@ -28,9 +32,18 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts> {
     let hashed = count(|| cipher.scope(|scope| hash(scope, &short)))?;
     let hashed_long = count(|| cipher.scope(|scope| hash(scope, &long)))?;
     let exchanged = count(|| cipher.scope(exchange))?;
-    let mut zlib: zlib::Zlib<Runtime> = start(hart, regions.zlib)?;
-    let summed = count(|| zlib.scope(|scope| checksum(scope, &long)))?;
-    Ok([empty, hashed, hashed_long, exchanged, verified, summed])
+    // The kernel's service, which sets a time limit for each call.
+    let mut zlib = Compression::new(hart, regions.zlib);
+    let summed = count(|| zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long))?)))?;
+    let inflated = count(|| decompress(&mut zlib))?;
+    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated])
+}
+
+fn decompress(zlib: &mut Compression) -> Result<(), Failure> {
+    let len = zlib.inflate(PACKED, |part| {
+        black_box(part);
+    })?;
+    if len == LENGTH { Ok(()) } else { Err(Failure::TooLarge) }
 }
 
 type Monocypher<'a, 's, 'e> = &'a mut Scope<'s, 'e, monocypher::Api<Runtime>>;

@@ -329,6 +329,45 @@ pub(crate) fn lock_open_entry() {
     unsafe { riscv::register::pmpcfg3::write(LOCKED_READ_EXECUTE_NAPOT) };
 }
 
+/// What the machine that is to be locked down has in its memory: see `xtask`'s emulator.
+const LOCK_DOWN: u32 = u32::from_le_bytes(*b"LOCK");
+const LOCK_DOWN_AT: usize = 0x83ff_fff0;
+
+/// Whether the hart has Smepmp, and is to be used so.
+pub(crate) fn is_to_be_locked_down() -> bool {
+    read32(LOCK_DOWN_AT) == LOCK_DOWN
+}
+
+/// Locks entries that are machine mode's alone, for the kernel's code, its memory, that of
+/// domains and the devices, and turns on machine-mode lockdown. There is no way back.
+pub(crate) fn lock_down() {
+    const NAPOT: u8 = 0x98;
+    const READ_EXECUTE: u8 = 0b101 | NAPOT;
+    const READ_WRITE: u8 = 0b011 | NAPOT;
+    // SAFETY: 16 MiB, the kernel's code and constants (memory.x).
+    unsafe { riscv::register::pmpaddr4::write(0x8000_0000 >> 2 | 0x1f_ffff) };
+    // SAFETY: 16 MiB, the kernel's RAM.
+    unsafe { riscv::register::pmpaddr5::write(0x8100_0000 >> 2 | 0x1f_ffff) };
+    // SAFETY: 64 MiB, where domains are.
+    unsafe { riscv::register::pmpaddr6::write(0x8400_0000 >> 2 | 0x7f_ffff) };
+    // SAFETY: 1 GiB, where devices are.
+    unsafe { riscv::register::pmpaddr7::write(0x07ff_ffff) };
+    let settings = [READ_EXECUTE, READ_WRITE, READ_WRITE, READ_WRITE];
+    let settings = u32::from_le_bytes(settings);
+    // SAFETY: all that the kernel reads, writes and executes is allowed.
+    unsafe { riscv::register::pmpcfg1::write(settings as usize) };
+    // SAFETY: as above, in lockdown, too: code is not written, and what is written not run.
+    unsafe { core::arch::asm!("csrsi 0x747, 1", options(nostack)) };
+}
+
+/// Whether machine-mode lockdown is on.
+pub(crate) fn is_locked_down() -> bool {
+    let security: usize;
+    // SAFETY: only asked of a hart that has the register; reading it has no effect.
+    unsafe { core::arch::asm!("csrr {}, 0x747", out(reg) security, options(nostack, nomem)) };
+    security & 1 != 0
+}
+
 /// Runs something with known values in the registers that a function has to keep, and says
 /// whether it kept them.
 pub(crate) fn with_registers(mut body: &mut dyn FnMut()) -> bool {

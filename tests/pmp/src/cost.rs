@@ -6,8 +6,12 @@
 use core::hint::black_box;
 use core::time::Duration;
 
-use omniglot::{Ptr, Result};
+use core::ffi::c_char;
 
+use omniglot::{Error, Foreign, Ptr, Result, Runtime as _};
+use omniglot_conformance::conformance::async_res_t;
+
+use crate::attacks::Neighbour;
 use crate::hostile::Callback;
 use crate::{attacks, board, conformance, say};
 
@@ -37,7 +41,7 @@ fn keep<T>(value: &T) {
 /// Prints all figures.
 pub(crate) fn run() {
     say!("instructions (exact with -icount shift=0):");
-    if let Err(error) = calls().and_then(|()| memory()) {
+    if let Err(error) = calls().and_then(|()| memory()).and_then(|()| validation()) {
         say!("  {error}");
     }
 }
@@ -69,10 +73,69 @@ fn memory() -> Result<()> {
     let checked = library.upgrade(address)?;
     let read = least(|| library.read(black_box(checked)).map(|value| keep(&value)))?;
     say!("  read of a u32: {read}");
-    let sheet = library.sample_sheet()?;
-    let place = library.malloc::<omniglot_conformance::conformance::Sheet>(1)?;
-    library.write_slice(place, &[sheet])?;
-    let view = least(|| library.view_slice(black_box(place)).map(|view| keep(&view)))?;
-    say!("  view of a struct with 4 enums and 7 bools: {view}");
     Ok(())
+}
+
+/// What it takes to look at values of each kind: natively, in the kernel's own memory;
+/// behind the protection, copied and not looked at; with Omniglot, validated.
+fn validation() -> Result<()> {
+    let mut library = conformance::fresh()?;
+    let sheet = library.sample_sheet()?;
+    say!("  | validated | native | isolation | Omniglot |");
+    say!("  |---|---:|---:|---:|");
+    validate(&mut library, "bool", [true])?;
+    validate(&mut library, "64 bools", [true; 64])?;
+    validate(&mut library, "enum of 3", [async_res_t::PENDING])?;
+    validate(&mut library, "64 enums", [async_res_t::PENDING; 64])?;
+    validate(&mut library, "struct with 4 enums and 7 bools", [sheet])?;
+    validate(&mut library, "16 structs with 4 enums and 7 bools each", [sheet; 16])?;
+    strings(&mut library)
+}
+
+/// The most bytes that are looked at.
+const MOST: usize = 2048;
+
+fn validate<T: Foreign, const N: usize>(
+    library: &mut Neighbour,
+    name: &str,
+    values: [T; N],
+) -> Result<()> {
+    let place = library.malloc::<T>(N)?;
+    library.write_slice(place, &values)?;
+    let mut bytes = [0; MOST];
+    let bytes = bytes.get_mut(..size_of_val(&values)).unwrap_or_default();
+    let native = least(|| {
+        keep(&black_box(&values));
+        Ok(())
+    })?;
+    let isolation = least(|| unvalidated(library, place.as_ptr().addr(), bytes))?;
+    let omniglot = least(|| library.view_slice(black_box(place)).map(|view| keep(&view)))?;
+    say!("  | {name} | {native} | {isolation} | {omniglot} |");
+    library.free(place)
+}
+
+/// Copies bytes, and takes them as they are.
+fn unvalidated(library: &Neighbour, address: usize, bytes: &mut [u8]) -> Result<()> {
+    library.runtime().window().read(black_box(address), bytes)?;
+    keep(&bytes);
+    Ok(())
+}
+
+/// A string of 64 bytes, of which 6 are no ASCII: its end is found, and that it is UTF-8.
+fn strings(library: &mut Neighbour) -> Result<()> {
+    const TEXT: &str = "Omniglot: Z\u{fc}rich, K\u{f8}benhavn, \u{141}\u{f3}d\u{17a} \u{2014} seven words of two or three b";
+    let place = library.malloc::<u8>(TEXT.len() + 1)?;
+    library.write_slice(place.range(0, TEXT.len()).unwrap_or(place), TEXT.as_bytes())?;
+    let end = place.get(TEXT.len()).ok_or(Error::Misuse("there is room for the end"))?;
+    library.write(end, 0)?;
+    let start: Ptr<c_char> = place.as_ptr().cast();
+    let mut bytes = [0; TEXT.len() + 1];
+    let native = least(|| {
+        keep(&black_box(TEXT));
+        Ok(())
+    })?;
+    let isolation = least(|| unvalidated(library, start.addr(), &mut bytes))?;
+    let omniglot = least(|| library.read_str(black_box(start), MOST).map(|text| keep(&text)))?;
+    say!("  | string of {} bytes, UTF-8 | {native} | {isolation} | {omniglot} |", TEXT.len());
+    library.free(place)
 }

@@ -88,6 +88,21 @@ impl Emulator {
         self.arguments(["-netdev", &backend, "-device", "virtio-net-device,netdev=network"])
     }
 
+    /// The same with Smepmp, and a word in memory that says that it is to be used: it can only be
+    /// looked for by a program that survives if it isn't there.
+    ///
+    /// # Errors
+    ///
+    /// If QEMU cannot be asked for its version.
+    pub(crate) fn lockdown(self) -> Result<Self> {
+        let output = Command::new(QEMU).arg("--version").output();
+        let output = output.with_context(|| format!("could not start {QEMU}"))?;
+        let processor = processor_with_smepmp(&String::from_utf8_lossy(&output.stdout));
+        let word = u32::from_le_bytes(*b"LOCK");
+        let loader = format!("loader,addr=0x83fffff0,data={word:#x},data-len=4");
+        Ok(self.arguments(["-cpu", processor, "-device", &loader]))
+    }
+
     /// The command that starts the machine, with its serial line on standard input and output.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(QEMU);
@@ -113,6 +128,16 @@ impl Emulator {
         let mut command = self.command();
         command.stdin(input).stdout(Stdio::piped());
         command.spawn().with_context(|| format!("could not start {QEMU}"))
+    }
+}
+
+/// The processor, by what a QEMU of some version calls the extension: it had a name of its own
+/// before the specification was ratified.
+fn processor_with_smepmp(version: &str) -> &'static str {
+    let numbers = version.split(|character: char| !character.is_ascii_digit());
+    match numbers.filter_map(|number| number.parse::<u32>().ok()).next() {
+        Some(..8) => "rv32,x-epmp=true",
+        _ => "rv32,smepmp=true",
     }
 }
 
@@ -175,7 +200,15 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    use super::{Emulator, follow, lines};
+    use super::{Emulator, follow, lines, processor_with_smepmp};
+
+    #[test]
+    fn smepmp_is_named_as_the_version_has_it() {
+        let old = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)";
+        assert_eq!(processor_with_smepmp(old), "rv32,x-epmp=true");
+        let new = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)";
+        assert_eq!(processor_with_smepmp(new), "rv32,smepmp=true");
+    }
 
     #[test]
     fn output_is_handed_on_by_lines_without_their_ends() {

@@ -40,10 +40,27 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
-    /// Packages outside the workspace, by their directories, whose programs run in QEMU.
-    Emulated(&'static [&'static str]),
+    /// Packages outside the workspace, whose programs run in QEMU.
+    Emulated(&'static [Emulation]),
     /// The kernel, which is not in the workspace either.
     Kernel,
+}
+
+/// A run of a program in QEMU.
+#[derive(Debug)]
+struct Emulation {
+    /// The package's directory.
+    directory: &'static str,
+    /// What else `xtask emulate` is told.
+    arguments: &'static [&'static str],
+}
+
+impl Emulation {
+    fn command(&self, workspace: &Workspace) -> Result<Command> {
+        let mut arguments = vec!["emulate", self.directory];
+        arguments.extend(self.arguments);
+        xtask(&arguments, workspace)
+    }
 }
 
 /// All the suites, in the order in which they run.
@@ -126,7 +143,13 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
-        packages: Packages::Emulated(&["tests/pmp", "tests/abi-pmp"]),
+        packages: Packages::Emulated(&[
+            // Counting instructions makes its time the machine's own: a busy one of ours does
+            // not let time limits pass, or interrupts come too seldom.
+            Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] },
+            Emulation { directory: "tests/pmp", arguments: &["--lockdown"] },
+            Emulation { directory: "tests/abi-pmp", arguments: &[] },
+        ]),
         inside: &[],
     },
     Suite {
@@ -136,6 +159,9 @@ const SUITES: &[Suite] = &[
         inside: &[],
     },
 ];
+
+/// One instruction takes a nanosecond of the emulated machine's time, and waiting none of ours.
+const COUNTED: &str = "shift=0,sleep=off";
 
 /// What tests in a guest are compiled for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -158,8 +184,8 @@ pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
 impl Suite {
     /// A package of this suite's which the workspace does not have.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
-        if let Packages::Emulated(directories) = self.packages {
-            let mut directories = directories.iter().copied();
+        if let Packages::Emulated(emulations) = self.packages {
+            let mut directories = emulations.iter().map(|emulation| emulation.directory);
             return directories.find(|directory| !workspace.root().join(directory).is_dir());
         }
         self.packages().iter().copied().find(|package| !workspace.has(package))
@@ -173,9 +199,9 @@ impl Suite {
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
-            Packages::Emulated(directories) => {
-                let emulate = |directory: &&str| xtask(&["emulate", directory], workspace);
-                return directories.iter().map(emulate).collect();
+            Packages::Emulated(emulations) => {
+                let run = |emulation: &Emulation| emulation.command(workspace);
+                return emulations.iter().map(run).collect();
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
             Packages::Only(_) | Packages::Others => {}

@@ -4,7 +4,7 @@ use omniglot::Result;
 use omniglot_abi::{CASES, Failure, Outcome, SEED, WIDE};
 
 /// Runs a library's cases, and panics with all that failed.
-pub fn judge(run: impl FnOnce(&mut dyn FnMut(Outcome)) -> Result<()>) {
+pub(crate) fn judge(run: impl FnOnce(&mut dyn FnMut(Outcome)) -> Result<()>) {
     let (mut count, mut failures) = (0, Vec::<Failure>::new());
     run(&mut |outcome| {
         count += 1;

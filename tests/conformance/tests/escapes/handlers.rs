@@ -4,6 +4,7 @@
 use std::arch::asm;
 use std::cell::Cell;
 use std::mem::zeroed;
+use std::ops::Range;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +18,10 @@ static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// What a handler found that no handler should find: bits.
 static BROKEN: AtomicU64 = AtomicU64::new(0);
 
+/// A library's memory, and how often handlers found their thread in it.
+static START: AtomicUsize = AtomicUsize::new(0);
+static SIZE: AtomicUsize = AtomicUsize::new(0);
+static INSIDE: AtomicU64 = AtomicU64::new(0);
 /// Where in the gate threads were interrupted: a bit for each byte.
 static MARKED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
 
@@ -80,11 +85,14 @@ fn look() {
     note(state::keys().is_some_and(|keys| keys & 3 != 0), ITS_KEYS);
 }
 
-/// Notes where in the gate the thread was interrupted.
+/// Notes where the thread was interrupted: in the library, or where in the gate.
 fn mark(context: *mut libc::c_void) {
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: handlers of signals get one.
     let place = unsafe { (*context).uc_mcontext.gregs }[libc::REG_RIP as usize] as usize;
+    let is_inside =
+        place.wrapping_sub(START.load(Ordering::Relaxed)) < SIZE.load(Ordering::Relaxed);
+    INSIDE.fetch_add(u64::from(is_inside), Ordering::Relaxed);
     let offset = place.wrapping_sub(gate::start());
     if let Some(word) = MARKED.get(offset / 64) {
         word.fetch_or(1 << (offset % 64), Ordering::Relaxed);
@@ -107,6 +115,17 @@ fn note(broken: bool, what: u64) {
 /// How often handlers ran so far.
 pub(crate) fn runs() -> u64 {
     RUNS.load(Ordering::Relaxed)
+}
+
+/// Counts what interrupts code in this memory.
+pub(crate) fn watch(memory: Range<usize>) {
+    START.store(memory.start, Ordering::Relaxed);
+    SIZE.store(memory.len(), Ordering::Relaxed);
+}
+
+/// How often handlers found their thread there.
+pub(crate) fn runs_inside() -> u64 {
+    INSIDE.load(Ordering::Relaxed)
 }
 
 /// The stack pointer with which the last handler's `rt_sigreturn` was made.

@@ -15,6 +15,7 @@ mod memory;
 mod nesting;
 mod registers;
 mod rights;
+#[path = "../../../../crates/omniglot-linux/tests/support/sample.rs"]
 mod sample;
 mod signals;
 mod stacks;

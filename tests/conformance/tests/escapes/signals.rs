@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use omniglot::{Error, FaultKind, FnPtr, Ptr, Result, Runtime};
 
-use super::escape::{Api, Escape, escape, limit};
+use super::escape::{Api, Escape, bounds, escape, limit};
 use super::handlers::{
-    Handler, Timer, block_all, broken, install, raise, runs, send, this_thread, trap, unblock_all,
+    Handler, Timer, block_all, broken, install, raise, runs, runs_inside, send, this_thread, trap,
+    unblock_all, watch,
 };
 use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
 use crate::attacks::attack::Must;
@@ -201,9 +202,11 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
         })
     };
     vec![
-        escape("signals::all_blocked_before_the_first_call_then_fault", UNDEFINED, move |api, _| {
-            fault(api).map(|_| true)
-        })
+        escape(
+            "signals::all_blocked_before_the_first_call_then_fault",
+            UNDEFINED,
+            move |api, _| fault(api).map(|_| true),
+        )
         .preceded_by(block_all),
         blocked("return", Must::Pass, Then::RETURN),
         blocked("fault", UNDEFINED, Then::FAULT),
@@ -258,16 +261,23 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             let first = runs();
             let flag = api.alloc(0u32)?;
             let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
+            watch(bounds(api));
             let sender = std::thread::spawn(move || {
-                for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV].repeat(20) {
-                    std::thread::sleep(Duration::from_micros(500));
-                    send(thread, signal);
+                // Until enough of them were in the midst of foreign code.
+                for _ in 0..1000 {
+                    for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV] {
+                        std::thread::sleep(Duration::from_micros(500));
+                        send(thread, signal);
+                    }
+                    if runs_inside() > 20 {
+                        break;
+                    }
                 }
             });
             while !sender.is_finished() {
                 api.wait_for(flag, 100_000)?;
             }
-            Ok(report(u32::from(runs() < first + 3)))
+            Ok(report(u32::from(runs() < first + 3 || runs_inside() <= 20)))
         })
         .preceded_by(move || {
             for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV] {

@@ -50,10 +50,8 @@ impl Entries {
     #[cold]
     fn search(&mut self, entry: usize, memory: &Memory, window: &Window) -> bool {
         let code = Code { memory, window };
-        let needs = *self
-            .known
-            .entry(entry)
-            .or_insert_with(|| !spares_thread_pointer(&code, entry as u64));
+        let needs =
+            *self.known.entry(entry).or_insert_with(|| !spares_thread_pointer(&code, entry as u64));
         if entry <= usize::MAX >> 1
             && let Some(recent) = self.recent.get_mut(place(entry))
         {

@@ -3,8 +3,8 @@
 use std::env;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::attacks::home::is_emulated;
-
+/// What the guest of `cargo xtask guest`, whose processor is a program, says of itself.
+const EMULATED: &str = "OMNIGLOT_GUEST";
 /// Names the seed of a sample, to have the same one again.
 const SEED: &str = "OMNIGLOT_SEED";
 /// If set, everything is tried, however long that takes.
@@ -12,7 +12,8 @@ const WHOLE: &str = "OMNIGLOT_WHOLE";
 
 /// All of these; in an emulated processor so many of them, chosen by a seed that is printed.
 pub(crate) fn sample<T>(mut all: Vec<T>, of: &str, most: usize) -> Vec<T> {
-    if !is_emulated() || env::var_os(WHOLE).is_some() || all.len() <= most {
+    let is_whole = env::var_os(EMULATED).is_none() || env::var_os(WHOLE).is_some();
+    if is_whole || all.len() <= most {
         return all;
     }
     let seed = env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh_seed);
