@@ -69,7 +69,7 @@ const AROUND: u64 = 16;
 /// let bytes = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
 /// let function = Code { address: 0x1000_0000, bytes: &bytes };
 /// let gadget = find(&[function], Kind::changes_keys)[0];
-/// let elsewhere = Elsewhere { code: 0x1100_0000, data: 0x1100_1000 };
+/// let elsewhere = Elsewhere { code: 0x1100_0040, data: 0x1100_1000 };
 /// let mended = mend(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
 /// // It still is a call, of a jump to where it led.
 /// assert_eq!((mended.bytes[0], mended.code[0]), (0xe8, 0xe9));
