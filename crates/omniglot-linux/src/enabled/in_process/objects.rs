@@ -17,19 +17,19 @@ pub(super) struct Object {
     pub(super) unwinding: Option<usize>,
 }
 
+/// What to do with an object.
+type Work<'a> = &'a mut dyn FnMut(&Object) -> Result<()>;
+
 /// Asked about each object; the outcome of the first that answers.
 struct Question<'a> {
     address: usize,
-    work: Option<&'a mut dyn FnMut(&Object) -> Result<()>>,
+    work: Option<Work<'a>>,
     outcome: Option<Result<()>>,
 }
 
 /// Does something with the object that has the page of `address`, while none is unloaded;
 /// `None` if no object has it.
-pub(super) fn with_object(
-    address: usize,
-    work: &mut dyn FnMut(&Object) -> Result<()>,
-) -> Option<Result<()>> {
+pub(super) fn with_object(address: usize, work: Work<'_>) -> Option<Result<()>> {
     let mut question = Question { address, work: Some(work), outcome: None };
     // SAFETY: calls `ask` with our question, while the dynamic linker's lock is held.
     unsafe { libc::dl_iterate_phdr(Some(ask), (&raw mut question).cast()) };
