@@ -150,8 +150,10 @@ extern "C" fn syscall(n: i64, a: usize, b: usize, c: usize, d: usize, e: usize, 
         );
     }
     if (-4095..0).contains(&result) {
+        // SAFETY: asks where this thread's error number is.
+        let place = unsafe { libc::__errno_location() };
         // SAFETY: this thread's own.
-        unsafe { *libc::__errno_location() = -(result as i32) };
+        unsafe { place.write(-(result as i32)) };
         return -1;
     }
     result
