@@ -265,34 +265,44 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     }
 }
 
-/// Copies eight words at a time where both sides are aligned, and what is left as it comes.
+/// Copies much: words where both sides are aligned.
 ///
 /// # Safety
 /// As [`copy_volatile`].
 #[inline(never)]
 unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
-    const STEP: usize = 8;
-    const BYTES: usize = STEP * size_of::<usize>();
     if !(from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
         // SAFETY: the caller's promise.
-        return unsafe { copy_words::<u8>(from, into, len) };
+        return unsafe { copy_eights::<u8>(from, into, len) };
     }
-    let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
-    for _ in 0..len / BYTES {
-        // SAFETY: as many words at least are not copied yet.
+    // SAFETY: the caller's promise; both are aligned.
+    unsafe { copy_eights::<usize>(from, into, len) };
+}
+
+/// Copies eight elements at a time, and what is left as it comes.
+///
+/// # Safety
+/// As [`copy_words`].
+#[inline(always)]
+unsafe fn copy_eights<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
+    const STEP: usize = 8;
+    let size = STEP * size_of::<T>();
+    let (mut from, mut into) = (from.cast::<T>(), into.cast::<T>());
+    for _ in 0..len / size {
+        // SAFETY: as many elements at least are not copied yet.
         unsafe { copy_eight(from, into) };
         (from, into) = (from.wrapping_add(STEP), into.wrapping_add(STEP));
     }
     // SAFETY: what is left.
-    unsafe { copy_words::<usize>(from.cast(), into.cast(), len % BYTES) };
+    unsafe { copy_words::<T>(from.cast(), into.cast(), len % size) };
 }
 
-/// Copies eight words in straight code, whatever the compiler optimises for.
+/// Copies eight elements in straight code, whatever the compiler optimises for.
 ///
 /// # Safety
 /// That many are valid and aligned on both sides.
 #[inline(always)]
-unsafe fn copy_eight(from: *const usize, into: *mut usize) {
+unsafe fn copy_eight<T: Copy>(from: *const T, into: *mut T) {
     macro_rules! copy {
         // SAFETY: the caller's promise.
         ($($index:literal)*) => { $(unsafe { copy_one(from, into, $index) };)* };
