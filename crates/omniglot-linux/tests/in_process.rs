@@ -6,9 +6,12 @@
 #[macro_use]
 mod support;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use omniglot_core::{Error, Event, FaultKind, Reply};
 use support::{Driven, Shim, call, enter, read_word, result, start};
@@ -32,9 +35,13 @@ extern "C" fn tick(_: i32) {
 }
 
 fn handle(signal: i32, flags: i32) {
+    set_handler(signal, flags, tick as *const () as usize);
+}
+
+fn set_handler(signal: i32, flags: i32, handler: usize) {
     // SAFETY: zeros are an action.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = tick as *const () as usize;
+    action.sa_sigaction = handler;
     action.sa_flags = flags | libc::SA_RESTART;
     // SAFETY: the handler does what handlers may.
     assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
@@ -78,6 +85,56 @@ fn handlers_of_the_host_run_in_the_midst_of_foreign_code<R: Driven>() {
         handle(libc::SIGALRM, flags | libc::SA_NOCLDSTOP);
         calls_are_right_under_signals(&mut runtime);
     }
+}
+
+/// The domain that the handler calls, and what comes of it.
+static OTHER: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static REFUSALS: AtomicU64 = AtomicU64::new(0);
+static RESULTS: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn call_other<R: Driven>(_: i32) {
+    let other = OTHER.load(Ordering::Acquire).cast::<R>();
+    // SAFETY: the test's, which does not use it meanwhile.
+    let outcome = enter(unsafe { &mut *other }, Shim::Add, 2, 3, 0);
+    let count = match outcome {
+        Ok(Event::Returned) => &RESULTS,
+        Err(Error::Misuse(_)) => &REFUSALS,
+        _ => return,
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Two domains on one thread could otherwise leave by each other's way.
+fn handlers_in_the_midst_of_foreign_code_call_none<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut runtime, mut other) = (start::<R>(), start::<R>());
+    OTHER.store((&raw mut other).cast(), Ordering::Release);
+    set_handler(libc::SIGURG, 0, call_other::<R> as *const () as usize);
+    // In a callback it may.
+    let event = enter(&mut runtime, Shim::CallBack, 0, 1, 0);
+    assert!(matches!(event, Ok(Event::Callback { .. })), "{event:?}");
+    // SAFETY: sends this thread a signal.
+    assert_eq!(unsafe { libc::raise(libc::SIGURG) }, 0);
+    assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+    let is_done = AtomicBool::new(false);
+    // SAFETY: has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                // SAFETY: the thread waits for this one.
+                assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGURG) }, 0);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        for _ in 0..10 {
+            assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    assert!(REFUSALS.swap(0, Ordering::Relaxed) > 0, "none came in foreign code");
+    assert!(RESULTS.swap(0, Ordering::Relaxed) > 0, "the one in the callback");
+    assert_eq!(call(&mut other, Shim::Add, 2, 3), Ok(5));
 }
 
 fn the_host_sees_its_own_handlers<R: Driven>() {
@@ -304,6 +361,7 @@ fn what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer<R: Driven>(
 in_this_process! {
     what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer
     handlers_of_the_host_run_in_the_midst_of_foreign_code
+    handlers_in_the_midst_of_foreign_code_call_none
     the_host_sees_its_own_handlers
     the_processors_state_comes_back
     many_threads_run_many_domains

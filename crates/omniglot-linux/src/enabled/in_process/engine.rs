@@ -249,6 +249,7 @@ impl Engine {
             return Err(Error::Protocol("a call while foreign code runs"));
         }
         let thread = Thread::current(self.generation)?;
+        thread.check_outside()?;
         if !thread.has_stack(HOST_STACK) {
             return Err(Error::TooDeep { limit: self.calls.open() });
         }
@@ -368,7 +369,7 @@ impl Engine {
         }
         // SAFETY: all of it was just stored, the domain's number and memory when it was
         // made; `&mut self` in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter(crossing) }
+        thread.inside(|| unsafe { gate::enter(crossing) })
     }
 
     /// The same behind a key.
@@ -384,7 +385,7 @@ impl Engine {
         let _runs = key.run_on(thread);
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter_keyed(crossing) }
+        thread.inside(|| unsafe { gate::enter_keyed(crossing) })
     }
 
     /// Checks that an event fits the innermost call, and keeps count.

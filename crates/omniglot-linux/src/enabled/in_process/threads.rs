@@ -9,7 +9,9 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
@@ -45,6 +47,8 @@ pub(super) struct Thread {
     pub(super) selector: AtomicPtr<u8>,
     /// What the thread runs, if the selector is 1; else what it ran last.
     pub(super) crossing: AtomicPtr<Crossing>,
+    /// Whether the thread is in foreign code, also while a handler of the host runs there.
+    is_inside: AtomicBool,
     pub(super) id: u32,
     /// The lowest address of the thread's ordinary stack; 0 if unknown.
     stack_end: usize,
@@ -96,6 +100,28 @@ impl Thread {
             return Ok(thread);
         }
         Self::register(generation)
+    }
+
+    /// Crosses into foreign code and back.
+    #[inline(always)]
+    pub(super) fn inside<T>(&self, cross: impl FnOnce() -> T) -> T {
+        self.is_inside.store(true, Ordering::Relaxed);
+        let event = cross();
+        self.is_inside.store(false, Ordering::Relaxed);
+        event
+    }
+
+    /// Checks that the thread is not in foreign code already: one domain at a time runs on
+    /// a thread, so that who leaves can only be that one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] in a signal handler that interrupted foreign code.
+    #[inline]
+    pub(super) fn check_outside(&self) -> Result<()> {
+        if self.is_inside.load(Ordering::Relaxed) {
+            return Err(Error::Misuse("a signal handler that interrupted foreign code calls some"));
+        }
+        Ok(())
     }
 
     /// Gets the calling thread's record ready for domains behind protection keys.
@@ -245,6 +271,7 @@ fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
         pointer: own_pointer(),
         selector: AtomicPtr::new(null_mut()),
         crossing: AtomicPtr::new(null_mut()),
+        is_inside: AtomicBool::new(false),
         id: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
         stack_end: stack_end(),
         byte: AtomicU8::new(0),

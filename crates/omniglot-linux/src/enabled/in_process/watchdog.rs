@@ -5,7 +5,7 @@
 //! for a while, it sleeps until somebody makes one.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,60 +20,84 @@ const LONGEST: Duration = Duration::from_millis(2);
 /// After so many looks without an announcement it sleeps until there is one.
 const IDLE_LOOKS: u32 = 50;
 
+/// A process's watchdog. A forked child gets one of its own: in its parent's, which it has
+/// as that was, the thread may hold the lock.
+#[derive(Debug)]
 struct Watchdog {
     /// The generation of processes that has the thread.
     generation: u64,
-    started: Option<Instant>,
-    watched: Vec<Weak<Crossing>>,
+    epoch: Instant,
+    state: Mutex<State>,
+    barking: Condvar,
+    asleep: AtomicBool,
 }
 
-static WATCHDOG: Mutex<Watchdog> =
-    Mutex::new(Watchdog { generation: 0, started: None, watched: Vec::new() });
-static BARKING: Condvar = Condvar::new();
-static ASLEEP: AtomicBool = AtomicBool::new(false);
+#[derive(Debug, Default)]
+struct State {
+    /// Whether the thread is there.
+    is_awake: bool,
+    watched: Vec<Weak<Crossing>>,
+}
 
 /// What a limited call announces times with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    epoch: Instant,
+    dog: &'static Watchdog,
 }
 
-fn watchdog() -> std::sync::MutexGuard<'static, Watchdog> {
-    WATCHDOG.lock().unwrap_or_else(PoisonError::into_inner)
+impl Watchdog {
+    /// That of the process of this generation. There is one for ever for each process.
+    fn of(generation: u64) -> &'static Self {
+        /// Never locked by a thread of ours, or for long.
+        static LAST: Mutex<Option<&'static Watchdog>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dog) = last.filter(|dog| dog.generation == generation) {
+            return dog;
+        }
+        last.insert(Box::leak(Box::new(Self {
+            generation,
+            epoch: Instant::now(),
+            state: Mutex::default(),
+            barking: Condvar::new(),
+            asleep: AtomicBool::new(false),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Clock {
     /// Has the watchdog look at a crossing from now on.
     pub(super) fn watch(crossing: &Arc<Crossing>, generation: u64) -> Result<Self> {
-        let mut dog = watchdog();
-        let epoch = *dog.started.get_or_insert_with(Instant::now);
-        if dog.generation != generation {
-            // A forked child has none of its parent's threads and instances.
-            dog.watched.clear();
+        let dog = Watchdog::of(generation);
+        let mut state = dog.state();
+        if !state.is_awake {
             thread::Builder::new()
                 .name("omniglot-watchdog".to_owned())
-                .spawn(move || run(epoch))
+                .spawn(move || dog.run())
                 .map_err(|error| Error::System {
-                operation: "starting the watchdog",
-                errno: error.raw_os_error().unwrap_or(0),
-            })?;
-            dog.generation = generation;
+                    operation: "starting the watchdog",
+                    errno: error.raw_os_error().unwrap_or(0),
+                })?;
+            state.is_awake = true;
         }
-        dog.watched.retain(|watched| watched.strong_count() > 0);
-        dog.watched.push(Arc::downgrade(crossing));
-        Ok(Self { epoch })
+        state.watched.retain(|watched| watched.strong_count() > 0);
+        state.watched.push(Arc::downgrade(crossing));
+        Ok(Self { dog })
     }
 
     /// Announces that foreign code must have left in that time.
     #[inline]
     pub(super) fn announce(self, crossing: &Crossing, now: Instant, left: Duration) {
-        let end = now.saturating_duration_since(self.epoch).saturating_add(left);
+        let end = now.saturating_duration_since(self.dog.epoch).saturating_add(left);
         // Never 0, which means none; 584 years are as good as no limit.
         let end = u64::try_from(end.as_nanos()).unwrap_or(u64::MAX).max(1);
         crossing.deadline.store(end, Ordering::Release);
         fence(Ordering::SeqCst);
-        if ASLEEP.load(Ordering::Relaxed) {
-            wake();
+        if self.dog.asleep.load(Ordering::Relaxed) {
+            self.dog.wake();
         }
     }
 }
@@ -84,59 +108,61 @@ pub(super) fn withdraw(crossing: &Crossing) {
     crossing.deadline.store(0, Ordering::Release);
 }
 
-#[cold]
-fn wake() {
-    let _dog = watchdog();
-    BARKING.notify_all();
-}
+impl Watchdog {
+    #[cold]
+    fn wake(&self) {
+        let _state = self.state();
+        self.barking.notify_all();
+    }
 
-fn run(epoch: Instant) {
-    let mut idle = 0;
-    loop {
-        let next = look(epoch);
-        idle = if next.is_some() { 0 } else { idle + 1 };
-        if idle < IDLE_LOOKS {
-            thread::sleep(next.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST));
-        } else {
-            sleep();
-            idle = 0;
+    fn run(&self) {
+        let mut idle = 0;
+        loop {
+            let next = self.look();
+            idle = if next.is_some() { 0 } else { idle + 1 };
+            if idle < IDLE_LOOKS {
+                thread::sleep(next.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST));
+            } else {
+                self.sleep();
+                idle = 0;
+            }
         }
     }
-}
 
-/// Sleeps until there is an announcement: `ASLEEP` is set before the last look, and who
-/// announces looks at it afterwards.
-fn sleep() {
-    let mut dog = watchdog();
-    ASLEEP.store(true, Ordering::Relaxed);
-    fence(Ordering::SeqCst);
-    while !dog.watched.iter().any(is_announced) {
-        dog = BARKING.wait(dog).unwrap_or_else(PoisonError::into_inner);
+    /// Sleeps until there is an announcement: `asleep` is set before the last look, and who
+    /// announces looks at it afterwards.
+    fn sleep(&self) {
+        let mut state = self.state();
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        while !state.watched.iter().any(is_announced) {
+            state = self.barking.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.asleep.store(false, Ordering::Relaxed);
     }
-    ASLEEP.store(false, Ordering::Relaxed);
+
+    /// Stops what is late, and says how long it is until something else will be.
+    fn look(&self) -> Option<Duration> {
+        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let state = self.state();
+        let left = state.watched.iter().filter_map(Weak::upgrade).filter_map(|crossing| {
+            // While the number stays the same, so does the call that announced.
+            let number = crossing.number.load(Ordering::Acquire);
+            let deadline = crossing.deadline.load(Ordering::Acquire);
+            if deadline == 0 || crossing.number.load(Ordering::Acquire) != number {
+                return None;
+            }
+            if deadline <= now {
+                stop(&crossing, number, true);
+            }
+            Some(Duration::from_nanos(deadline.saturating_sub(now)))
+        });
+        left.min()
+    }
 }
 
 fn is_announced(watched: &Weak<Crossing>) -> bool {
     watched.upgrade().is_some_and(|crossing| crossing.deadline.load(Ordering::Acquire) != 0)
-}
-
-/// Stops what is late, and says how long it is until something else will be.
-fn look(epoch: Instant) -> Option<Duration> {
-    let now = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let dog = watchdog();
-    let left = dog.watched.iter().filter_map(Weak::upgrade).filter_map(|crossing| {
-        // While the number stays the same, so does the call that announced.
-        let number = crossing.number.load(Ordering::Acquire);
-        let deadline = crossing.deadline.load(Ordering::Acquire);
-        if deadline == 0 || crossing.number.load(Ordering::Acquire) != number {
-            return None;
-        }
-        if deadline <= now {
-            stop(&crossing, number, true);
-        }
-        Some(Duration::from_nanos(deadline.saturating_sub(now)))
-    });
-    left.min()
 }
 
 /// Has a call stop, once and for all: a later call has another number.
