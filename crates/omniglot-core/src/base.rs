@@ -6,6 +6,8 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::domain::Domain;
+#[cfg(feature = "alloc")]
+use crate::queue::{Queue, Waits};
 use crate::slots::Slots;
 use crate::{Cause, Description, Error, IsolationKind, Result, Runtime};
 
@@ -39,9 +41,11 @@ pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
     pub(crate) id: InstanceId,
     pub(crate) slots: Slots<A>,
     #[cfg(feature = "alloc")]
-    pub(crate) deferred: Arc<crate::callback::Deferred>,
+    pub(crate) waits: Waits,
     #[cfg(feature = "alloc")]
-    pub(crate) destructors: Arc<crate::handle::Destructors>,
+    pub(crate) deferred: Arc<Queue<crate::slots::SlotId>>,
+    #[cfg(feature = "alloc")]
+    pub(crate) destructors: Arc<Queue<crate::handle::Destructor>>,
     #[cfg(feature = "std")]
     pub(crate) boxes: crate::boxed::Boxes,
 }
@@ -57,9 +61,11 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
             id: InstanceId::next(),
             slots: Slots::new(description.slots),
             #[cfg(feature = "alloc")]
-            deferred: Arc::default(),
+            deferred: Queue::new(&parts.waits),
             #[cfg(feature = "alloc")]
-            destructors: Arc::default(),
+            destructors: Queue::new(&parts.waits),
+            #[cfg(feature = "alloc")]
+            waits: parts.waits,
             #[cfg(feature = "std")]
             boxes: parts.boxes,
         };
@@ -88,9 +94,11 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     }
 }
 
-/// What an instance's exchange area is divided into.
+/// What an instance's exchange area is divided into, and what tells that boxes are free.
 struct Parts {
     stack: Stack,
+    #[cfg(feature = "alloc")]
+    waits: Waits,
     #[cfg(feature = "std")]
     boxes: crate::boxed::Boxes,
 }
@@ -99,10 +107,14 @@ impl Parts {
     fn of<R: Runtime>(runtime: &R) -> Self {
         let (start, len) = runtime.exchange();
         let stack_len = if cfg!(feature = "std") { len / 2 } else { len };
+        #[cfg(feature = "alloc")]
+        let waits = Waits::default();
         Self {
             stack: Stack::new(start, stack_len),
             #[cfg(feature = "std")]
-            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len),
+            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len, &waits),
+            #[cfg(feature = "alloc")]
+            waits,
         }
     }
 }
@@ -116,8 +128,9 @@ impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
         self.domain.begin_anew(parts.stack);
         #[cfg(feature = "alloc")]
         {
-            self.deferred = Arc::default();
-            self.destructors = Arc::default();
+            self.deferred = Queue::new(&parts.waits);
+            self.destructors = Queue::new(&parts.waits);
+            self.waits = parts.waits;
         }
         #[cfg(feature = "std")]
         {

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crossbeam_queue::SegQueue;
 use range_alloc::RangeAllocator;
 
 use crate::address::{AsPtr, size_of_elements};
 use crate::base::InstanceId;
+use crate::queue::{Queue, Waits};
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, Void};
 
@@ -21,19 +21,16 @@ const GRANULE: usize = 16;
 pub(crate) struct Boxes {
     free: RangeAllocator<usize>,
     len: usize,
-    freed: Arc<SegQueue<Range<usize>>>,
+    freed: Arc<Queue<Range<usize>>>,
 }
 
 impl Boxes {
-    pub(crate) fn new(start: usize, len: usize) -> Self {
-        Self { free: RangeAllocator::new(start..start + len), len, freed: Arc::default() }
+    pub(crate) fn new(start: usize, len: usize, waits: &Waits) -> Self {
+        Self { free: RangeAllocator::new(start..start + len), len, freed: Queue::new(waits) }
     }
 
     /// Gives dropped boxes' memory back.
     pub(crate) fn collect(&mut self) {
-        if self.freed.is_empty() {
-            return;
-        }
         while let Some(range) = self.freed.pop() {
             self.free.free_range(range);
         }
@@ -62,7 +59,7 @@ pub struct ForeignBox<T: ?Sized> {
     len: usize,
     instance: InstanceId,
     range: Range<usize>,
-    freed: Arc<SegQueue<Range<usize>>>,
+    freed: Arc<Queue<Range<usize>>>,
     content: PhantomData<fn() -> *const T>,
 }
 

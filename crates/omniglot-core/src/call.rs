@@ -17,7 +17,9 @@ pub const MAX_DEPTH: u32 = 64;
 #[cfg_attr(not(feature = "alloc"), inline(always))]
 pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     #[cfg(feature = "alloc")]
-    crate::handle::run_destructors(api);
+    if api.base().state.waits.get() {
+        crate::handle::run_waiting(api);
+    }
     call_now(api, shim, frame)
 }
 
@@ -25,7 +27,6 @@ pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result
 #[inline(always)]
 pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     let base = api.base_mut();
-    base.run_deferred();
     if base.state.domain.start(shim, frame) { Ok(()) } else { go_on(api, frame) }
 }
 

@@ -211,18 +211,6 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 }
 
-/// Removals that wait for the instance, since a handle's `Drop` has none.
-#[cfg(feature = "alloc")]
-#[derive(Debug, Default)]
-pub(crate) struct Deferred(crossbeam_queue::SegQueue<SlotId>);
-
-#[cfg(feature = "alloc")]
-impl Deferred {
-    pub(crate) fn pop(&self) -> Option<SlotId> {
-        if self.0.is_empty() { None } else { self.0.pop() }
-    }
-}
-
 /// A registered callback: foreign code may keep its [`function`](Self::function) and
 /// call it during any later call, until this handle is dropped.
 #[cfg(feature = "alloc")]
@@ -230,7 +218,7 @@ impl Deferred {
 pub struct Registered<S: Signature> {
     function: FnPtr<S>,
     slot: SlotId,
-    deferred: Arc<Deferred>,
+    deferred: Arc<crate::queue::Queue<SlotId>>,
     signature: PhantomData<fn() -> S>,
 }
 
@@ -246,7 +234,7 @@ impl<S: Signature> Registered<S> {
 #[cfg(feature = "alloc")]
 impl<S: Signature> Drop for Registered<S> {
     fn drop(&mut self) {
-        self.deferred.0.push(self.slot);
+        self.deferred.push(self.slot);
     }
 }
 

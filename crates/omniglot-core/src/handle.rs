@@ -5,10 +5,9 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::mem;
 
-use crossbeam_queue::SegQueue;
-
 use crate::address::AsPtr;
 use crate::base::InstanceId;
+use crate::queue::Queue;
 use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, call};
 
 /// A type of foreign object with a destructor, as generated.
@@ -42,7 +41,7 @@ pub const MAX_DESTRUCTOR_FRAME: usize = 64;
 pub struct Handle<T: Object> {
     pointer: Ptr<T>,
     instance: InstanceId,
-    queue: Arc<Destructors>,
+    queue: Arc<Queue<Destructor>>,
 }
 
 impl<T: Object> Handle<T> {
@@ -88,7 +87,7 @@ impl<T: Object> Handle<T> {
 impl<T: Object> Drop for Handle<T> {
     fn drop(&mut self) {
         if !self.pointer.is_null() {
-            self.queue.0.push(Destructor {
+            self.queue.push(Destructor {
                 shim: T::DESTRUCTOR,
                 frame_size: T::Frame::default().as_ref().len(),
                 address: self.pointer.addr(),
@@ -113,24 +112,17 @@ impl<T: Object> fmt::Debug for Handle<T> {
 
 /// A destructor that is still to run.
 #[derive(Clone, Copy, Debug)]
-struct Destructor {
+pub(crate) struct Destructor {
     shim: u32,
     frame_size: usize,
     address: usize,
     instance: InstanceId,
 }
 
-/// The destructors of dropped handles.
-#[derive(Debug, Default)]
-pub(crate) struct Destructors(SegQueue<Destructor>);
-
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// The next destructor that still means something.
-    #[inline]
     fn next_destructor(&self) -> Option<Destructor> {
-        let queue = &self.state.destructors.0;
-        while !queue.is_empty() {
-            let next = queue.pop()?;
+        while let Some(next) = self.state.destructors.pop() {
             if next.instance == self.state.id && self.check_usable().is_ok() {
                 return Some(next);
             }
@@ -139,12 +131,21 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 }
 
-/// Runs the destructors that wait, before an outermost call: inside a callback the library
-/// may be in the middle of using the object. One that fails has poisoned the instance if
-/// that is what its failure means, and the call says so.
-#[inline]
-pub(crate) fn run_destructors<A: Api + ?Sized>(api: &mut A) {
-    if api.base().state.domain.depth() > 0 {
+/// Does what waits before a call.
+///
+/// Destructors run before an outermost one: inside a callback the library may be in the
+/// middle of using the object. One that fails has poisoned the instance if that is what its
+/// failure means, and the call says so.
+#[cold]
+#[inline(never)]
+pub(crate) fn run_waiting<A: Api + ?Sized>(api: &mut A) {
+    let base = api.base_mut();
+    base.state.waits.clear();
+    base.run_deferred();
+    if base.state.domain.depth() > 0 {
+        if !base.state.destructors.is_empty() {
+            base.state.waits.set();
+        }
         return;
     }
     while let Some(next) = api.base().next_destructor() {

@@ -63,6 +63,8 @@ mod instance;
 mod library;
 mod memory;
 mod operations;
+#[cfg(feature = "alloc")]
+mod queue;
 mod runtime;
 mod scope;
 mod slots;

@@ -1,0 +1,57 @@
+//! What waits for an instance: handles and boxes are dropped without one at hand.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_queue::SegQueue;
+
+/// Whether anything may wait in any of an instance's queues, so that a call looks at one
+/// place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waits(Arc<AtomicBool>);
+
+impl Waits {
+    #[inline]
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// To be called before the queues are emptied: one step, so that nothing that is pushed
+    /// meanwhile is forgotten.
+    pub(crate) fn clear(&self) {
+        self.0.swap(false, Ordering::AcqRel);
+    }
+
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// What was put off.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    items: SegQueue<T>,
+    waits: Waits,
+}
+
+impl<T> Queue<T> {
+    /// An empty queue of the instance that looks at `waits`.
+    pub(crate) fn new(waits: &Waits) -> Arc<Self> {
+        Arc::new(Self { items: SegQueue::new(), waits: waits.clone() })
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.items.push(item);
+        // Afterwards, so that whoever sees it finds the item.
+        self.waits.set();
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<T> {
+        if self.items.is_empty() { None } else { self.items.pop() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
