@@ -12,7 +12,7 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
     tally.result("instructions::every_csr_is_unwritable", every_csr(arena, true));
     for index in 0..INSTRUCTIONS {
         let name = format_args!("instructions::privileged_or_unknown_{index}");
-        arena.attack(tally, name, &illegal, |api| api.run_instruction(index as u32));
+        arena.attack(tally, name, &illegal, |api| api.run_instruction(index));
     }
     arena.attack(tally, "instructions::fences_are_harmless", &Must::Harmless, |api| api.fence());
     arena.attack(tally, "instructions::ebreak", &Must::Fault(FaultKind::Trap), |api| {
