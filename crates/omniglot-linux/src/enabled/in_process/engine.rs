@@ -359,6 +359,12 @@ impl Engine {
 
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
+        // From before the thread says what it runs, which a handler's call would change.
+        thread.inside(|| self.cross_alone(thread))
+    }
+
+    #[inline(always)]
+    fn cross_alone(&self, thread: &'static Thread) -> u32 {
         let crossing = &self.crossing;
         crossing.host_thread.store(thread.pointer as u64, Relaxed);
         crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
@@ -369,7 +375,7 @@ impl Engine {
         }
         // SAFETY: all of it was just stored, the domain's number and memory when it was
         // made; `&mut self` in the callers keeps other threads out (invariant 8).
-        thread.inside(|| unsafe { gate::enter(crossing) })
+        unsafe { gate::enter(crossing) }
     }
 
     /// The same behind a key.
@@ -385,7 +391,7 @@ impl Engine {
         let _runs = key.run_on(thread);
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        thread.inside(|| unsafe { gate::enter_keyed(crossing) })
+        unsafe { gate::enter_keyed(crossing) }
     }
 
     /// Checks that an event fits the innermost call, and keeps count.

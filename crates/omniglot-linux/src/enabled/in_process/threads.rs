@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence,
 };
 use std::sync::{Mutex, PoisonError};
 
@@ -106,7 +106,10 @@ impl Thread {
     #[inline(always)]
     pub(super) fn inside<T>(&self, cross: impl FnOnce() -> T) -> T {
         self.is_inside.store(true, Ordering::Relaxed);
+        // For this thread's handlers: in this order.
+        compiler_fence(Ordering::SeqCst);
         let event = cross();
+        compiler_fence(Ordering::SeqCst);
         self.is_inside.store(false, Ordering::Relaxed);
         event
     }
