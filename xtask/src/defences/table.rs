@@ -271,8 +271,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "x87 and MMX registers are cleared",
         file: "gate.S",
-        text: r"    pxor mm7, mm7
-    emms
+        text: r"    clear_multimedia_registers
     fld dword ptr [rip + omniglot_zero]
     fstp st(0)
 ",

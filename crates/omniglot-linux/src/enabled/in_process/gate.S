@@ -391,6 +391,18 @@ omniglot_shared:
 omniglot_zero:
     .long 0
 
+    .macro clear_multimedia_registers
+    pxor mm0, mm0
+    pxor mm1, mm1
+    pxor mm2, mm2
+    pxor mm3, mm3
+    pxor mm4, mm4
+    pxor mm5, mm5
+    pxor mm6, mm6
+    pxor mm7, mm7
+    emms
+    .endm
+
 # No secret of the host's stays in a register: x87, vector and mask registers are cleared.
 # ecx: the processor's features; [rsp + 4]: the x87 control word; changes rax.
 #
@@ -403,28 +415,12 @@ omniglot_zero:
     fnstsw ax
     test ax, ax
     jnz 4f
-    pxor mm0, mm0
-    pxor mm1, mm1
-    pxor mm2, mm2
-    pxor mm3, mm3
-    pxor mm4, mm4
-    pxor mm5, mm5
-    pxor mm6, mm6
-    pxor mm7, mm7
-    emms
+    clear_multimedia_registers
     fld dword ptr [rip + omniglot_zero]
     fstp st(0)
     jmp 5f
 4:  fninit                              # first of all: an exception may wait
-    pxor mm0, mm0
-    pxor mm1, mm1
-    pxor mm2, mm2
-    pxor mm3, mm3
-    pxor mm4, mm4
-    pxor mm5, mm5
-    pxor mm6, mm6
-    pxor mm7, mm7
-    emms
+    clear_multimedia_registers
     fninit
 5:  test ecx, {AVX512}
     jz 1f
