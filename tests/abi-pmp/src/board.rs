@@ -2,74 +2,14 @@
 //! that ends the machine, and what omniglot-pmp asks of a kernel.
 #![allow(unsafe_code)]
 
-use core::fmt;
+#[path = "../../pmp/src/devices.rs"]
+pub(crate) mod devices;
 
 use omniglot_pmp::{After, ForeignRegion, Kernel};
 use riscv::interrupt::Interrupt;
 
-/// The registers of the devices (QEMU, `hw/riscv/virt.c`).
-mod address {
-    /// Writing here ends the machine (`hw/misc/sifive_test.c`).
-    pub(super) const FINISHER: usize = 0x10_0000;
-    /// When the timer interrupt comes.
-    pub(super) const TIMER_COMPARE: usize = 0x200_4000;
-    /// The time.
-    pub(super) const TIMER: usize = 0x200_bff8;
-    /// The serial line.
-    pub(super) const SERIAL: usize = 0x1000_0000;
-}
-
-fn write32(address: usize, value: u32) {
-    // SAFETY: the addresses above are registers that accept any word.
-    unsafe { core::ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(value) };
-}
-
-fn read32(address: usize) -> u32 {
-    // SAFETY: the addresses above are registers; reading these has no side effect.
-    unsafe { core::ptr::with_exposed_provenance::<u32>(address).read_volatile() }
-}
-
-/// The serial line, to write to.
-#[derive(Debug)]
-pub(crate) struct Serial;
-
-impl fmt::Write for Serial {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            let register = core::ptr::with_exposed_provenance_mut::<u8>(address::SERIAL);
-            // SAFETY: the transmit register of a device that QEMU always has ready.
-            unsafe { register.write_volatile(byte) };
-        }
-        Ok(())
-    }
-}
-
-/// Writes a line to the serial line.
-#[macro_export]
-macro_rules! say {
-    ($($argument:tt)*) => {{
-        let _ = core::fmt::Write::write_fmt(
-            &mut $crate::board::Serial,
-            format_args!("{}\n", format_args!($($argument)*)),
-        );
-    }};
-}
-
-/// Ends the machine.
-pub(crate) fn finish(success: bool) -> ! {
-    write32(address::FINISHER, if success { 0x5555 } else { 1 << 16 | 0x3333 });
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
-/// Has the timer interrupt come at a time.
-fn set_timer(time: u64) {
-    // The low half at its highest meanwhile: no half-written time is in the past.
-    write32(address::TIMER_COMPARE, u32::MAX);
-    write32(address::TIMER_COMPARE + 4, (time >> 32) as u32);
-    write32(address::TIMER_COMPARE, time as u32);
-}
+pub(crate) use devices::finish;
+use devices::{TICKS_PER_SECOND, now, set_timer};
 
 /// The time has come: once is enough.
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
@@ -94,16 +34,10 @@ pub(crate) struct Board;
 // device uses DMA.
 unsafe impl Kernel for Board {
     const FIRST_ENTRY: usize = 1;
-    const TICKS_PER_SECOND: u64 = 10_000_000;
+    const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
 
     fn now(&mut self) -> u64 {
-        loop {
-            let high = read32(address::TIMER + 4);
-            let low = read32(address::TIMER);
-            if read32(address::TIMER + 4) == high {
-                return u64::from(high) << 32 | u64::from(low);
-            }
-        }
+        now()
     }
 
     fn wake_at(&mut self, time: Option<u64>) {

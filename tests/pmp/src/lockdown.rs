@@ -118,7 +118,7 @@ fn outside() -> [usize; 8] {
         board::stack_pointer(),
         address::SERIAL,
         address::CLINT,
-        address::PLIC,
+        board::PLIC,
         0x8600_0000 - 4,
         0x8602_0000,
         0,

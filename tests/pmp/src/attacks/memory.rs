@@ -47,7 +47,7 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
         ("other_domains_memory", arena.neighbour() & !7),
         ("other_domains_end", 0x8400_0000 + (6 << 20) - 8),
         ("serial_line", address::SERIAL),
-        ("interrupt_controller", address::PLIC),
+        ("interrupt_controller", board::PLIC),
         ("timer", address::TIMER),
         ("timer_compare", address::TIMER_COMPARE),
         ("software_interrupt", address::CLINT),
