@@ -107,10 +107,21 @@ const ANNOTATIONS: [(&str, Unit, Null); 4] = [
 ];
 
 /// Reads what the headers declare. `lines` includes them.
+///
+/// libclang stays loaded in this thread, for bindgen: finding it means looking through the
+/// directories of all libraries.
 pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<Declarations> {
     let _guard = CLANG.lock().unwrap_or_else(PoisonError::into_inner);
     let clang = Clang::new().map_err(|message| Error::LibclangMissing { message })?;
-    let index = Index::new(&clang, false, false);
+    let library = clang_sys::get_library();
+    let declarations = read_with(&clang, lines, arguments);
+    drop(clang);
+    clang_sys::set_library(library);
+    declarations
+}
+
+fn read_with(clang: &Clang, lines: &str, arguments: &[String]) -> Result<Declarations> {
+    let index = Index::new(clang, false, false);
     let mut all = arguments.to_vec();
     all.extend(keeping());
     let parsed = index
