@@ -128,6 +128,16 @@ pub(crate) fn runs_inside() -> u64 {
     INSIDE.load(Ordering::Relaxed)
 }
 
+/// How often the kernel took the processor from this thread though it would have gone on
+/// (getrusage(2)).
+pub(crate) fn preemptions() -> i64 {
+    // SAFETY: zeros are valid.
+    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
+    // SAFETY: asks only.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    usage.ru_nivcsw
+}
+
 /// The stack pointer with which the last handler's `rt_sigreturn` was made.
 pub(crate) fn last_frame() -> usize {
     FRAME.load(Ordering::Relaxed)

@@ -1,14 +1,18 @@
 //! The host's signals, handlers and masks while foreign code runs.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use omniglot::{Error, FaultKind, FnPtr, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape, limit};
 use super::handlers::{
-    Handler, Timer, block_all, broken, install, raise, runs, runs_inside, send, this_thread, trap,
-    unblock_all, watch,
+    Handler, Timer, block_all, broken, install, preemptions, raise, runs, runs_inside, send,
+    this_thread, trap, unblock_all, watch,
 };
 use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
 use crate::attacks::attack::Must;
@@ -46,6 +50,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all.extend(odd_moments());
     all.extend(masks());
     all.extend(the_hosts_own());
+    all.push(preempted());
     all.extend(destructors(home));
     all
 }
@@ -265,11 +270,11 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             let flag = api.alloc(0u32)?;
             let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
             watch(bounds(api));
-            let sender = std::thread::spawn(move || {
+            let sender = thread::spawn(move || {
                 // Until enough of them were in the midst of foreign code.
                 for _ in 0..1000 {
                     for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV] {
-                        std::thread::sleep(Duration::from_micros(500));
+                        thread::sleep(Duration::from_micros(500));
                         send(thread, signal);
                     }
                     if runs_inside() > 20 {
@@ -302,6 +307,31 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
     ]
 }
 
+/// Other threads get the processor in the midst of foreign code, whose rights the kernel then
+/// has if it writes to the thread's memory.
+fn preempted<R: Runtime>() -> Escape<R> {
+    escape("signals::preempted", Must::Pass, |api, _| {
+        const ENOUGH: i64 = 20;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let others = thread::available_parallelism().map_or(2, NonZero::get) + 1;
+        for _ in 0..others {
+            let is_over = Arc::clone(&is_over);
+            thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let first = preemptions();
+        let mut wrong = 0;
+        while preemptions() < first + ENOUGH {
+            wrong += u32::from(api.hold(1_000_000, false)? != 0);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        Ok(report(wrong))
+    })
+}
+
 thread_local! {
     /// Dropped when its thread ends.
     static LAST: RefCell<Option<Box<dyn FnOnceOnDrop>>> = const { RefCell::new(None) };
@@ -332,7 +362,7 @@ fn destructors<R: Runtime>(home: Home<R>) -> [Escape<R>; 2] {
         let name = format!("signals::fault_in_a_thread_local_that_is_dropped_{name}");
         escape(name, Must::Pass, move |_, _| {
             let (tell, told) = std::sync::mpsc::channel();
-            let thread = std::thread::spawn(move || {
+            let thread = thread::spawn(move || {
                 if !made_late {
                     LAST.set(None);
                 }

@@ -129,7 +129,8 @@ pub(crate) fn fill_registers(wide: bool) {
     // SAFETY: changes registers that are declared, and pops what it pushes.
     unsafe {
         asm!(
-            "fild qword ptr [{0}]", "fstp st(0)",
+            "movq mm0, [{0}]", "movq mm1, mm0", "movq mm2, mm0", "movq mm3, mm0",
+            "movq mm4, mm0", "movq mm5, mm0", "movq mm6, mm0", "movq mm7, mm0", "emms",
             "movq xmm0, [{0}]", "punpcklqdq xmm0, xmm0",
             "movaps xmm1, xmm0", "movaps xmm2, xmm0", "movaps xmm3, xmm0", "movaps xmm4, xmm0",
             "movaps xmm5, xmm0", "movaps xmm6, xmm0", "movaps xmm7, xmm0", "movaps xmm8, xmm0",
@@ -139,7 +140,8 @@ pub(crate) fn fill_registers(wide: bool) {
             out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
             out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
             out("xmm10") _, out("xmm11") _, out("xmm12") _, out("xmm13") _, out("xmm14") _,
-            out("xmm15") _, out("st(0)") _,
+            out("xmm15") _, out("mm0") _, out("mm1") _, out("mm2") _, out("mm3") _,
+            out("mm4") _, out("mm5") _, out("mm6") _, out("mm7") _,
         );
     }
     if wide {
