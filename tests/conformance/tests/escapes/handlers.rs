@@ -128,6 +128,18 @@ pub(crate) fn runs_inside() -> u64 {
     INSIDE.load(Ordering::Relaxed)
 }
 
+/// Whether there is a handler, to whoever asks the C library or the kernel (proc(5), `SigCgt`).
+pub(crate) fn is_handled(signal: i32) -> bool {
+    // SAFETY: zeros are valid.
+    let mut action = unsafe { std::mem::zeroed::<libc::sigaction>() };
+    // SAFETY: asks only.
+    unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|word| u64::from_str_radix(word.trim(), 16).ok());
+    action.sa_sigaction != libc::SIG_DFL || caught.is_none_or(|word| word >> (signal - 1) & 1 == 1)
+}
+
 /// How often the kernel took the processor from this thread though it would have gone on
 /// (getrusage(2)).
 pub(crate) fn preemptions() -> i64 {

@@ -11,8 +11,8 @@ use omniglot::{Error, FaultKind, FnPtr, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape, limit};
 use super::handlers::{
-    Handler, Timer, block_all, broken, install, preemptions, raise, runs, runs_inside, send,
-    this_thread, trap, unblock_all, watch,
+    Handler, Timer, block_all, broken, install, is_handled, preemptions, raise, runs, runs_inside,
+    send, this_thread, trap, unblock_all, watch,
 };
 use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
 use crate::attacks::attack::Must;
@@ -304,7 +304,34 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             called.map(|_| report(u32::from(runs() != first + 1)))
         })
         .preceded_by(move || install(libc::SIGUSR1, Handler::Calls, flags)),
+        escape("signals::earlier_handler_for_once", Must::Pass, |api, _| interrupted_once(api))
+            .preceded_by(install_for_once),
+        escape("signals::later_handler_for_once", Must::Pass, |api, _| {
+            install_for_once();
+            interrupted_once(api)
+        })
+        .alone(),
     ]
+}
+
+fn install_for_once() {
+    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESETHAND;
+    install(libc::SIGUSR1, Handler::Calls, flags);
+}
+
+/// A handler that wants to be called once is, and is then no handler any more.
+fn interrupted_once<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
+    let (first, thread) = (runs(), this_thread());
+    let flag = api.alloc(0u32)?;
+    let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
+    let sender = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(10));
+        send(thread, libc::SIGUSR1);
+    });
+    while !sender.is_finished() || runs() == first {
+        api.wait_for(flag, 100_000)?;
+    }
+    Ok(report(u32::from(runs() != first + 1 || is_handled(libc::SIGUSR1))))
 }
 
 /// Other threads get the processor in the midst of foreign code, whose rights the kernel then

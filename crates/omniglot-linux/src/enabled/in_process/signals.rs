@@ -67,6 +67,42 @@ impl Wish {
         self.handler.store(action.sa_sigaction, Ordering::Release);
     }
 
+    /// The handler that is to be called now: a function, `SIG_DFL` or `SIG_IGN`. One with
+    /// `SA_RESETHAND` is called once (sigaction(2)).
+    fn take(&self, signal: c_int) -> usize {
+        loop {
+            let handler = self.handler.load(Ordering::Acquire);
+            let is_for_once = self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0;
+            if !is_for_once || matches!(handler, libc::SIG_DFL | libc::SIG_IGN) {
+                return handler;
+            }
+            // Another thread that gets the signal may be as far, or change the handler.
+            let taken = self.handler.compare_exchange(
+                handler,
+                libc::SIG_DFL,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if taken.is_ok() {
+                self.forget(signal);
+                return handler;
+            }
+        }
+    }
+
+    /// Has the kernel do what it does by default, unless there is a handler again.
+    fn forget(&self, signal: c_int) {
+        if is_ours(signal) {
+            return;
+        }
+        default_action(signal);
+        let now = self.load();
+        if is_function(&now) {
+            // As it was; in a handler, there is nobody to tell of an error.
+            let _ = handle(signal, &now);
+        }
+    }
+
     fn load(&self) -> libc::sigaction {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         let start = action.as_mut_ptr();
@@ -309,17 +345,15 @@ pub(super) fn pass_on(
     let Some(wish) = Wish::of(signal) else {
         return;
     };
-    let wants_none = wish.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
-    match (wish.handler.load(Ordering::Acquire), stack.filter(|_| wants_none)) {
-        (libc::SIG_IGN, _) if is_sent(info) => {}
-        (libc::SIG_DFL, _) if signal == KICK => {}
-        (libc::SIG_DFL | libc::SIG_IGN, _) => end_by_default(signal, info),
+    let is_default = matches!(wish.handler.load(Ordering::Acquire), libc::SIG_DFL | libc::SIG_IGN);
+    let wants_none = !is_default && wish.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
+    match stack.filter(|_| wants_none) {
         // SAFETY: `run_elsewhere` takes these; the stack below is unused, since the thread
         // was interrupted above it.
-        (_, Some(stack)) => unsafe {
+        Some(stack) => unsafe {
             omniglot_on_stack(signal, info, context, run_elsewhere, stack);
         },
-        (_, None) => run(signal, info, context),
+        None => run(signal, info, context),
     }
 }
 
@@ -334,11 +368,25 @@ extern "C" fn run_elsewhere(
     run(signal, info, context);
 }
 
-/// Runs a handler of the host with the signals blocked that it wants blocked.
+/// Does what the host wants at the moment.
 fn run(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
     let Some(wish) = Wish::of(signal) else {
         return;
     };
+    match wish.take(signal) {
+        libc::SIG_IGN if is_sent(info) => {}
+        libc::SIG_DFL if signal == KICK => {}
+        libc::SIG_DFL | libc::SIG_IGN => end_by_default(signal, info),
+        handler => run_handler(handler, wish, (signal, info, context)),
+    }
+}
+
+/// Runs a handler of the host with the signals blocked that it wants blocked.
+fn run_handler(
+    handler: usize,
+    wish: &Wish,
+    (signal, info, context): (c_int, *mut libc::siginfo_t, *mut libc::ucontext_t),
+) {
     // SAFETY: the kernel's context.
     let before = first_word(unsafe { &(*context).uc_sigmask });
     let itself =
@@ -347,7 +395,6 @@ fn run(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t
     // the gate or in foreign code.
     set_mask(before | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::ucontext_t);
-    let handler = wish.handler.load(Ordering::Acquire);
     // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
     // does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
@@ -372,13 +419,17 @@ pub(super) fn is_sent(info: *mut libc::siginfo_t) -> bool {
 
 /// What the signal does by default: the end of the process, for all that come here.
 fn end_by_default(signal: c_int, info: *mut libc::siginfo_t) {
-    let action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: zeros are the default, which needs no handler.
-    unsafe { kernel_sigaction(signal, action.as_ptr(), null_mut()) };
+    default_action(signal);
     if is_sent(info) {
         // Blocked until our handler returns.
         // SAFETY: sends this thread a signal.
         unsafe { libc::raise(signal) };
     }
     // Else the instruction that raised it runs, and raises it again.
+}
+
+fn default_action(signal: c_int) {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zeros are the default, which needs no handler.
+    unsafe { kernel_sigaction(signal, action.as_ptr(), null_mut()) };
 }
