@@ -53,6 +53,7 @@ fn report(machine: &Machine) -> Value {
             "fsgsbase_enabled": processor.fsgsbase_enabled,
             "shadow_stack": processor.shadow_stack,
             "shadow_stack_active": processor.shadow_stack_active,
+            "unknown_registers": processor.unknown_registers,
             "branch_tracking": processor.branch_tracking,
         },
         "kernel": { "release": machine.kernel.release },

@@ -9,6 +9,7 @@ use std::thread;
 use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
+use super::in_process::has_unknown_registers;
 use crate::survey::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
@@ -59,6 +60,7 @@ fn processor() -> Processor {
         fsgsbase_enabled: linux_hwcap().1 & HWCAP2_FSGSBASE != 0,
         shadow_stack: has(leaf.ecx, 7),
         shadow_stack_active: is_shadow_stack_active(),
+        unknown_registers: has_unknown_registers(),
         branch_tracking: has(leaf.edx, 20),
     }
 }

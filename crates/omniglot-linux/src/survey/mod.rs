@@ -36,6 +36,9 @@ pub struct Processor {
     pub shadow_stack: bool,
     /// This process's own main stack has a shadow (`ARCH_SHSTK_STATUS`, Linux 6.6).
     pub shadow_stack_active: bool,
+    /// It has registers, switched on by the kernel, that the gate of protection keys cannot
+    /// clear before foreign code runs (XCR0).
+    pub unknown_registers: bool,
     /// It can check the targets of indirect branches (CET).
     pub branch_tracking: bool,
 }

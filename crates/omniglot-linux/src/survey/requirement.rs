@@ -135,6 +135,12 @@ impl Machine {
                 },
                 "use Linux 5.9 or newer without nofsgsbase in its boot parameters",
             ),
+            requirement(
+                "registers that can all be cleared",
+                !processor.unknown_registers,
+                yes_or_no(!processor.unknown_registers),
+                "update omniglot, or have the kernel switch the new registers off",
+            ),
             self.kernel_since(
                 "Linux 6.12 or newer, for signals on stacks with a key",
                 (6, 12),
@@ -205,12 +211,13 @@ pub(super) mod tests {
     #[test]
     fn each_requirement_of_keys_is_one() {
         type Change = fn(&mut Machine);
-        let lacking: [(Change, &str); 7] = [
+        let lacking: [(Change, &str); 8] = [
             (|machine| machine.processor.pku = false, "a processor with protection keys (PKU)"),
             (|machine| machine.processor.ospke = false, "switched on by the kernel"),
             (|machine| machine.mechanisms.keys = KeyTrial::AllInUse, "pkey_alloc"),
             (|machine| machine.processor.fsgsbase = false, "FSGSBASE"),
             (|machine| machine.processor.fsgsbase_enabled = false, "FSGSBASE"),
+            (|machine| machine.processor.unknown_registers = true, "registers"),
             (|machine| machine.kernel.version = (6, 11), "Linux 6.12"),
             (|machine| machine.mechanisms.user_dispatch = false, "Syscall User Dispatch"),
         ];

@@ -403,8 +403,9 @@ omniglot_zero:
     emms
     .endm
 
-# No secret of the host's stays in a register: x87, vector and mask registers are cleared.
-# ecx: the processor's features; [rsp + 4]: the x87 control word; changes rax.
+# No secret of the host's stays in a register: x87, vector, mask and tile registers are
+# cleared. ecx: the processor's features; [rsp + 4]: the x87 control word; changes rax, rcx
+# and rdx.
 #
 # FNINIT takes 32 ns on a Zen 3, so where it would only clear the data registers and the
 # addresses of the last instruction and operand, other instructions do that: the addresses
@@ -468,7 +469,16 @@ omniglot_zero:
     xorps xmm13, xmm13
     xorps xmm14, xmm14
     xorps xmm15, xmm15
-3:
+# Only where tiles are in use: elsewhere the instruction may raise what the kernel takes for
+# a request (SDM volume 2, TILERELEASE; volume 1, section 13.14).
+3:  test ecx, {AMX}
+    jz 7f
+    mov ecx, 1
+    xgetbv
+    test eax, {TILES}
+    jz 7f
+    tilerelease
+7:
     .endm
 
     .text

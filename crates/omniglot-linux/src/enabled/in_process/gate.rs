@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::super::layout::{NEXT, SCRATCH};
 use super::handler::on_signal;
-use super::identity;
 use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
+use super::{features, identity};
 
 /// How many domains a process can have at once: each has a pair of doors.
 pub(super) const DOORS: usize = 1024;
@@ -61,7 +61,7 @@ pub(super) struct Crossing {
     pub(super) left: Registers,
     /// The host's GS base.
     pub(super) host_segment: AtomicU64,
-    /// What the processor has to be cleared of: [`keys::AVX`], [`keys::AVX512`]; and [`BELIEVES`].
+    /// What the processor has to be cleared of: [`features::AVX`] and so on; and [`BELIEVES`].
     pub(super) features: AtomicU32,
     /// The domain's protection key; 0 if it has none.
     pub(super) key: AtomicU32,
@@ -165,8 +165,10 @@ std::arch::global_asm!(
     HOST_SEGMENT = const offset_of!(Crossing, host_segment),
     FEATURES = const offset_of!(Crossing, features),
     BELIEVES = const BELIEVES,
-    AVX = const keys::AVX,
-    AVX512 = const keys::AVX512,
+    AVX = const features::AVX,
+    AVX512 = const features::AVX512,
+    AMX = const features::AMX,
+    TILES = const features::TILES,
     KEY = const offset_of!(Crossing, key),
     FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
     AREA_NEXT = const NEXT,
@@ -175,6 +177,9 @@ std::arch::global_asm!(
 
 unsafe extern "C" {
     fn omniglot_enter(crossing: *const Crossing) -> u32;
+    /// That part of the gate alone.
+    #[cfg(test)]
+    pub(super) fn omniglot_clear_registers(features: u32);
     fn omniglot_go_on();
     fn omniglot_keyed_enter(crossing: *const Crossing) -> u32;
     fn omniglot_keyed_commit();

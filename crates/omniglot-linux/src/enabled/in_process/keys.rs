@@ -14,6 +14,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::super::layout::PAGE;
 use super::super::system::refused;
+use super::features;
 use super::gate::{self, Crossing};
 use super::identity::{self, Turn};
 use super::threads::{Thread, last_error};
@@ -30,10 +31,6 @@ pub(super) const SHARED_HOST: usize = 192;
 pub(super) const SHARED_RUNNERS: usize = 256;
 /// No thread has this number.
 const NOBODY: u32 = 0;
-
-/// Bits of `Crossing::features`.
-pub(super) const AVX: u32 = 1;
-pub(super) const AVX512: u32 = 2;
 
 /// PKRU has two bits for each key: no access, no writing (Intel SDM volume 3, section
 /// 5.6.2). Everything forbidden:
@@ -84,6 +81,9 @@ pub(super) fn check_support() -> Result<()> {
         // gate's bytes are other instructions.
         return Err(unsupported("the program lies below 4 GiB (it is no PIE)"));
     }
+    if features::has_unknown_registers() {
+        return Err(unsupported("the processor has registers that this version cannot clear"));
+    }
     if has_shadow_stack() {
         return Err(unsupported("the process has a shadow stack (CET)"));
     }
@@ -124,13 +124,6 @@ fn has_shadow_stack() -> bool {
     asked == 0 && features & 1 != 0
 }
 
-fn features() -> u32 {
-    // These ask XGETBV, too: what the kernel does not enable cannot be cleared.
-    let avx = if std::arch::is_x86_feature_detected!("avx") { AVX } else { 0 };
-    let wide = if std::arch::is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
-    avx | wide
-}
-
 impl Keys {
     /// What this process has, made when asked for the first time.
     pub(super) fn open(generation: u64) -> Result<Self> {
@@ -146,7 +139,7 @@ impl Keys {
             None => allocate()?,
         };
         let alias = share(shared_key)?;
-        let fresh = Self { generation, shared_key, alias, features: features() };
+        let fresh = Self { generation, shared_key, alias, features: features::features() };
         (0..16).for_each(|key| fresh.forget(key));
         make_cookie()?;
         RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);

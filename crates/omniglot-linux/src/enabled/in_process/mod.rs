@@ -4,6 +4,7 @@ mod calls;
 mod code;
 mod engine;
 mod entries;
+mod features;
 mod gate;
 mod handler;
 mod identity;
@@ -23,5 +24,6 @@ mod watchdog;
 mod x87;
 
 pub(super) use engine::Interrupter;
+pub(super) use features::has_unknown_registers;
 pub use protection_keys::ProtectionKeys;
 pub use unprotected::Unprotected;
