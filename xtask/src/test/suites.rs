@@ -116,7 +116,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "keys",
         about: "What needs protection keys, in a virtual machine",
-        packages: Packages::Only(&["omniglot-guest", "omniglot-in-process"]),
+        packages: Packages::Only(&["omniglot-guest"]),
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
             Inside { package: "omniglot-conformance", target: "escapes", files: &[] },

@@ -11,8 +11,10 @@ pub(super) const AMX: u32 = 8;
 
 /// Tiles and their configuration, in XCR0 and in XINUSE (Intel SDM volume 1, section 13.1).
 pub(super) const TILES: u32 = 0x6_0000;
-/// What the gate clears (x87, SSE, AVX, AVX-512, tiles) or sets (PKRU).
-const KNOWN: u64 = 0x2e7 | TILES as u64;
+/// What the gate clears (x87, SSE, AVX, AVX-512, tiles) or sets (PKRU); and the bounds of MPX,
+/// in which there is nothing, since no instruction writes any until the program switches them
+/// on, which the C library and compilers no longer do (SDM volume 1, appendix E).
+const KNOWN: u64 = 0x2e7 | 0x18 | TILES as u64;
 
 /// What there is to clear. What the kernel does not enable cannot be cleared.
 pub(super) fn features() -> u32 {
