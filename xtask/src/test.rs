@@ -6,8 +6,9 @@ mod results;
 pub(crate) mod suites;
 
 use std::process::ExitCode;
+use std::thread;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 
 use self::outcome::Outcome;
 use self::results::Tally;
@@ -22,14 +23,14 @@ use crate::workspace::Workspace;
 /// `asked` is whether the user said `--install`.
 pub(crate) fn run(only: &[String], asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let mut total = Tally::default();
-    let mut skipped = Vec::new();
+    let (mut possible, mut skipped) = (Vec::new(), Vec::new());
     for suite in select(only, &workspace)? {
         match obstacle(suite, &workspace, asked) {
-            None => total += run_suite(suite, &workspace)?,
+            None => possible.push(suite),
             Some(reason) => skipped.push((suite, reason)),
         }
     }
+    let mut total = run_all(&possible, &workspace)?;
     for (suite, reason) in &skipped {
         total += report::skipped(suite.name, reason)?;
     }
@@ -55,6 +56,32 @@ fn select(only: &[String], workspace: &Workspace) -> Result<Vec<&'static Suite>>
 fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> {
     let needs = suite.needs_guest();
     needs.then(|| guest::prepare(workspace, asked)).and_then(Result::err)
+}
+
+/// Runs suites one after the other, but what is for other machines beside what needs a guest:
+/// each of the two mostly waits for an emulator that keeps one processor busy.
+fn run_all(suites: &[&'static Suite], workspace: &Workspace) -> Result<Tally> {
+    let (emulated, ours): (Vec<&'static Suite>, Vec<&'static Suite>) =
+        suites.iter().copied().partition(|suite| suite.is_emulated());
+    let guests = ours.iter().position(|suite| suite.needs_guest()).unwrap_or(ours.len());
+    let (first, last) = ours.split_at(guests);
+    let mut total = run_each(first, workspace)?;
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| run_each(&emulated, workspace));
+        let here = run_each(last, workspace);
+        let beside = beside.join().map_err(|_| anyhow!("the emulated suites' thread panicked"));
+        total += here?;
+        total += beside??;
+        Ok(total)
+    })
+}
+
+fn run_each(suites: &[&'static Suite], workspace: &Workspace) -> Result<Tally> {
+    let mut total = Tally::default();
+    for suite in suites {
+        total += run_suite(suite, workspace)?;
+    }
+    Ok(total)
 }
 
 /// Runs one suite and reports on it.

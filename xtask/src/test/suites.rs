@@ -196,6 +196,11 @@ impl Suite {
         !self.inside.is_empty()
     }
 
+    /// Whether its tests are compiled for another machine, and run in an emulator of that.
+    pub(super) fn is_emulated(&self) -> bool {
+        matches!(self.packages, Packages::Emulated(_) | Packages::Kernel)
+    }
+
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
