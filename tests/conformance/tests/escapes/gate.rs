@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic};
 
 use super::emulated::{self, LONGEST};
 
@@ -16,10 +16,13 @@ unsafe extern "C" {
     fn omniglot_signal();
     fn omniglot_keyed_enter();
     fn omniglot_keyed_commit();
+    fn omniglot_keyed_commit_end();
+    fn omniglot_commit_end();
     fn omniglot_keyed_return_doors();
     fn omniglot_keyed_callback_doors();
     fn omniglot_keyed_abandoned();
     fn omniglot_keyed_resume();
+    fn omniglot_keyed_resume_end();
     fn omniglot_set_rights();
     fn omniglot_rights();
     fn omniglot_write_on_entry();
@@ -59,20 +62,23 @@ pub(crate) fn start() -> usize {
 /// The instructions that a call and a callback run, and what follows a signal in them,
 /// without keys or with.
 pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {
-    let ranges = if is_keyed {
-        let doors = address(omniglot_keyed_return_doors);
-        let leave = address(omniglot_keyed_callback_doors) + 16 * 16;
-        [
-            address(omniglot_keyed_enter)..doors,
-            leave..address(omniglot_keyed_abandoned),
-            address(omniglot_keyed_resume)..address(omniglot_set_rights),
-        ]
-    } else {
+    if !is_keyed {
         let after = address(omniglot_callback_doors) + 1024 * 16;
         let resume = address(omniglot_resume);
-        [start()..address(omniglot_return_doors), after..resume, resume..address(omniglot_signal)]
-    };
-    ranges.into_iter().flat_map(decoded).collect()
+        let ranges = [
+            start()..address(omniglot_return_doors),
+            after..resume,
+            resume..address(omniglot_signal),
+        ];
+        return ranges.into_iter().flat_map(decoded).collect();
+    }
+    /// Of a door.
+    const INSTRUCTIONS: usize = 3;
+    let last_door = address(omniglot_keyed_callback_doors) + 15 * 16;
+    let leave = decoded(last_door..address(omniglot_keyed_resume));
+    let enter = address(omniglot_keyed_enter)..address(omniglot_keyed_return_doors);
+    let resume = address(omniglot_keyed_resume)..address(omniglot_keyed_resume_end);
+    [decoded(enter), leave.into_iter().skip(INSTRUCTIONS).collect(), decoded(resume)].concat()
 }
 
 /// Where the instructions of a range begin, but for what only fills it.
@@ -85,6 +91,24 @@ fn decoded(range: Range<usize>) -> Vec<usize> {
         !matches!(instruction.mnemonic(), Mnemonic::Nop | Mnemonic::Ud2 | Mnemonic::INVALID)
     });
     real.map(|instruction| instruction.ip() as usize).collect()
+}
+
+/// Which instruction is there.
+pub(crate) fn code(place: usize) -> Code {
+    let start = std::ptr::with_exposed_provenance(place);
+    // SAFETY: code of the gate, behind which there is more.
+    let code: &[u8] = unsafe { std::slice::from_raw_parts(start, LONGEST) };
+    Decoder::with_ip(64, code, place as u64, DecoderOptions::NONE).decode().code()
+}
+
+/// The gate's jump into foreign code, which ends the way in.
+pub(crate) fn jump(is_keyed: bool) -> usize {
+    let part = if is_keyed {
+        address(omniglot_keyed_commit)..address(omniglot_keyed_commit_end)
+    } else {
+        address(omniglot_enter)..address(omniglot_commit_end)
+    };
+    decoded(part.clone()).pop().unwrap_or(part.end)
 }
 
 /// The gate's entries.

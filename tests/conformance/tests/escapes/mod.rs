@@ -1,6 +1,8 @@
 //! The escapes, by what they try.
 
+mod breakpoints;
 mod colluding;
+mod debugger;
 #[allow(dead_code)]
 #[path = "../../../../crates/omniglot-linux/tests/support/emulated.rs"]
 mod emulated;
@@ -50,6 +52,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         views::escapes(),
         timers::escapes(home),
         steps::escapes(home),
+        breakpoints::escapes(home),
     ];
     let escapes = tables.into_iter().flatten().map(|escape| escape.into_trial(home));
     escapes.chain(gadgets::trials(home)).collect()

@@ -54,11 +54,29 @@ pub(crate) fn fs_base() -> u64 {
     value
 }
 
-fn gs_base() -> u64 {
+pub(crate) fn gs_base() -> u64 {
     let value: u64;
     // SAFETY: as above.
     unsafe { asm!("rdgsbase {}", out(reg) value, options(nomem, nostack, preserves_flags)) };
     value
+}
+
+/// Changes what no program of ours has in use.
+pub(crate) fn set_gs_base(value: u64) {
+    // SAFETY: nothing is found by GS on x86-64 Linux; these runtimes need FSGSBASE.
+    unsafe { asm!("wrgsbase {}", in(reg) value, options(nomem, nostack, preserves_flags)) };
+}
+
+/// The x87 control word: rounding and masked exceptions.
+pub(crate) fn float_control() -> u16 {
+    floats().0
+}
+
+/// As a host does that computes with another rounding.
+pub(crate) fn set_float_control(value: u16) {
+    // SAFETY: reads `value`. What changes is how x87 instructions round, of which there are
+    // none before the caller puts it back.
+    unsafe { asm!("fldcw [{}]", in(reg) &raw const value, options(readonly, nostack)) };
 }
 
 pub(crate) fn vector_control() -> u32 {

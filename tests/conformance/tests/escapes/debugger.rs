@@ -1,0 +1,239 @@
+//! Calls in a process that a debugger stops in the midst of the gate.
+#![allow(unsafe_code)]
+
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use omniglot::{Result, Runtime};
+
+use super::handlers::{broken, runs};
+use super::library::{Escapes, HostCallback};
+use super::state::State;
+use crate::attacks::home::Home;
+
+/// One call: whether all is right.
+pub(super) type Call<R> = fn(Home<R>, &mut Escapes<R>) -> Result<bool>;
+
+pub(super) fn call<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
+    Ok(library.sound(20, 22)? == 42)
+}
+
+pub(super) fn call_back<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
+    let called = library
+        .with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value + 1), |api, function| {
+            api.call_host(function, 41)
+        })?;
+    Ok(called? == 42)
+}
+
+pub(super) fn call_back_and_call<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
+    let called = library.with_callback::<HostCallback, _>(
+        &mut |api, (value,)| Ok(api.sound(value, 1)?),
+        |api, function| api.call_host(function, 41),
+    )?;
+    Ok(called? == 42)
+}
+
+/// The instance is used up, and the next one is made before the next step.
+pub(super) fn fault<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
+    use super::library::{Then, Upset};
+    let outcome = library.upset(Upset::NOTHING, 0, Then::FAULT, omniglot::FnPtr::null());
+    let right = matches!(outcome, Err(omniglot::Error::Fault(_)));
+    *library = home.instance()?;
+    library.sound(1, 1)?;
+    Ok(right)
+}
+
+/// What a stepped process and its debugger tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Signals that the debugger let through so far.
+    sent: AtomicU64,
+    /// Calls that went wrong.
+    wrong: AtomicU64,
+    /// The process itself could not go on.
+    failed: AtomicU64,
+}
+
+impl Shared {
+    /// How many signals there were so far, and something else, at a moment without any.
+    fn sent_and<T>(&self, other: impl Fn() -> T) -> (u64, T) {
+        loop {
+            let sent = self.sent.load(Ordering::SeqCst);
+            let value = other();
+            if self.sent.load(Ordering::SeqCst) == sent {
+                return (sent, value);
+            }
+        }
+    }
+
+    /// What went wrong so far, if anything.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let (wrong, failed) =
+            (self.wrong.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed));
+        (wrong + failed > 0).then(|| format!("{wrong} wrong, {failed} failed"))
+    }
+}
+
+/// Memory that a forked child shares.
+fn shared() -> &'static Shared {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+    // SAFETY: new memory, of which zeros are a `Shared`, and which stays.
+    let memory = unsafe { libc::mmap(null_mut(), 4096, access, flags, -1, 0) };
+    assert_ne!(memory, libc::MAP_FAILED, "shared memory");
+    // SAFETY: as above.
+    unsafe { &*memory.cast::<Shared>() }
+}
+
+/// The child: stops before each call, for the debugger to find.
+fn make_calls<R: Runtime>(home: Home<R>, call: Call<R>, shared: &Shared) {
+    // SAFETY: lets the parent debug this process.
+    unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
+    let Ok(mut library) = home.instance::<Escapes<R>>() else {
+        shared.failed.store(1, Ordering::Relaxed);
+        return;
+    };
+    let _ = library.sound(1, 1);
+    let (before, first) = (State::now(), runs());
+    loop {
+        super::handlers::raise(libc::SIGSTOP);
+        let outcome = call(home, &mut library);
+        let (sent, ran) = shared.sent_and(|| runs() - first);
+        let difference = before.difference();
+        let is_wrong = outcome != Ok(true) || ran != sent || difference.is_some();
+        if is_wrong || !broken().is_empty() {
+            let broken = broken();
+            eprintln!("{outcome:?}, {ran} handlers for {sent} signals, {broken:?}, {difference:?}");
+            shared.wrong.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A process that is debugged.
+#[derive(Debug)]
+pub(super) struct Tracee {
+    child: i32,
+    pub(super) shared: &'static Shared,
+}
+
+impl Tracee {
+    /// A process that makes the call again and again, and stops before each.
+    pub(super) fn start<R: Runtime>(home: Home<R>, call: Call<R>) -> Self {
+        let shared = shared();
+        // SAFETY: the child runs this test and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            make_calls(home, call, shared);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(1) };
+        }
+        Self { child, shared }
+    }
+
+    /// Stops it where it is to stop, by putting a breakpoint there. Gives the word that was
+    /// there, for [`Tracee::take_out`].
+    pub(super) fn put(&self, place: usize) -> usize {
+        let original = self.peek(place);
+        self.poke(place, original & !0xff | 0xcc);
+        original
+    }
+
+    /// Takes a breakpoint out.
+    pub(super) fn take_out(&self, place: usize, original: usize) {
+        self.poke(place, original);
+    }
+
+    /// Has it do one instruction. The signal with which it stopped; `None` if it ended.
+    pub(super) fn step(&self) -> Option<i32> {
+        self.request(libc::PTRACE_SINGLESTEP, 0, 0);
+        self.wait()
+    }
+
+    /// Lets it go on with a signal.
+    pub(super) fn interrupt(&self) {
+        self.shared.sent.fetch_add(1, Ordering::SeqCst);
+        self.request(libc::PTRACE_CONT, 0, libc::SIGUSR1 as usize);
+    }
+
+    /// Lets it go on, with a signal of its own unless that is 0.
+    pub(super) fn go_on(&self, signal: i32) {
+        self.request(libc::PTRACE_CONT, 0, signal as usize);
+    }
+
+    /// Whether it ran into the breakpoint there.
+    pub(super) fn is_past(&self, place: usize) -> bool {
+        self.registers().rip == place as u64 + 1
+    }
+
+    fn registers(&self) -> libc::user_regs_struct {
+        // SAFETY: zeros are a value of the type.
+        let mut registers = unsafe { std::mem::zeroed::<libc::user_regs_struct>() };
+        self.request(libc::PTRACE_GETREGS, 0, (&raw mut registers).addr());
+        registers
+    }
+
+    /// Lets it go on until it stops with that signal.
+    pub(super) fn until(&self, signal: i32) -> bool {
+        if signal == libc::SIGSTOP {
+            return self.wait_for(signal);
+        }
+        self.request(libc::PTRACE_CONT, 0, 0);
+        self.wait_for(signal)
+    }
+
+    pub(super) fn wait_for(&self, signal: i32) -> bool {
+        loop {
+            match self.wait() {
+                Some(stopped) if stopped == signal => return true,
+                // A step that is reported late, in an emulated machine.
+                Some(libc::SIGTRAP) => self.request(libc::PTRACE_CONT, 0, 0),
+                // Its own business.
+                Some(other) => self.request(libc::PTRACE_CONT, 0, other as usize),
+                None => return false,
+            }
+        }
+    }
+
+    /// The signal with which it stopped; `None` if it ended.
+    pub(super) fn wait(&self) -> Option<i32> {
+        let mut status = 0;
+        // SAFETY: writes to `status`.
+        let waited = unsafe { libc::waitpid(self.child, &raw mut status, 0) };
+        let stopped = waited == self.child && libc::WIFSTOPPED(status);
+        if !stopped {
+            eprintln!("it ended: {status:#x}");
+        }
+        stopped.then(|| libc::WSTOPSIG(status))
+    }
+
+    fn request(&self, what: libc::c_uint, address: usize, data: usize) {
+        // SAFETY: a child that stopped; changes that one only.
+        unsafe { libc::ptrace(what, self.child, address, data) };
+    }
+
+    fn peek(&self, address: usize) -> usize {
+        // SAFETY: as above.
+        let word =
+            unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, self.child, address, null_mut::<u8>()) };
+        word as usize
+    }
+
+    fn poke(&self, address: usize, word: usize) {
+        self.request(libc::PTRACE_POKETEXT, address, word);
+    }
+
+    /// Over the breakpoint that it ran into.
+    pub(super) fn step_back(&self) {
+        let mut registers = self.registers();
+        registers.rip -= 1;
+        self.request(libc::PTRACE_SETREGS, 0, (&raw const registers).addr());
+    }
+
+    pub(super) fn kill(&self) {
+        // SAFETY: a child of ours, not yet waited for.
+        unsafe { libc::kill(self.child, libc::SIGKILL) };
+        // SAFETY: as above.
+        unsafe { libc::waitpid(self.child, null_mut(), 0) };
+    }
+}
