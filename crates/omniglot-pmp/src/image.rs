@@ -14,7 +14,6 @@ const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
 const VERSION: u32 = 1;
 /// How many words the header has.
 const WORDS: usize = 24;
-const HEADER: usize = WORDS * 4;
 /// What the checksum is over starts here, behind magic, version and itself.
 const CHECKED_FROM: usize = 12;
 /// What C's stack pointer is a multiple of (RISC-V calling convention).
@@ -57,15 +56,8 @@ pub(crate) struct Image {
     trampolines: &'static [u32],
 }
 
-fn refused(what: &str) -> Error {
-    Error::Load(Text::new(what))
-}
-
-/// The word at an index.
-fn word(bytes: &[u8], index: usize) -> Option<usize> {
-    let bytes = bytes.get(index.checked_mul(4)?..)?.first_chunk()?;
-    usize::try_from(u32::from_le_bytes(*bytes)).ok()
-}
+/// What is wrong with an image. Becomes an error in one place, since those are large.
+type Checked<T> = core::result::Result<T, &'static str>;
 
 /// The checksum of an image: CRC-32 as in zlib, since it finds every burst of errors.
 fn checksum(bytes: &[u8]) -> u32 {
@@ -78,22 +70,80 @@ impl Image {
     /// # Errors
     /// [`Error::Load`] with what is wrong with it.
     pub(crate) fn new(bytes: &'static [u8]) -> Result<Self> {
-        let bytes = whole(bytes)?;
-        let header = Header { bytes };
-        let image = header.image().ok_or_else(|| refused("its sizes do not fit together"))?;
-        image.check()?;
-        Ok(image)
+        let image = header(bytes).and_then(|(header, behind)| {
+            let image = Self::read(header, behind).ok_or("its sizes do not fit together")?;
+            if image.is_in_its_region() {
+                Ok(image)
+            } else {
+                Err("its parts are not in its region")
+            }
+        });
+        image.map_err(|what| Error::Load(Text::new(what)))
+    }
+
+    /// What the header says, and what is behind it.
+    fn read(header: &[u32; WORDS], behind: &'static [u8]) -> Option<Self> {
+        // The last three words are reserved.
+        let [
+            _magic,
+            _version,
+            _checksum,
+            _len,
+            start,
+            ram,
+            end,
+            code_len,
+            data_start,
+            data_len,
+            stack_top,
+            exchange,
+            thread_pointer,
+            initialise,
+            return_stub,
+            call_back_stub,
+            callback_variable,
+            shims,
+            shim_count,
+            trampolines,
+            trampoline_count,
+            ..,
+        ] = header.map(|word| u32::from_le(word) as usize);
+        let (code, data) = behind.split_at_checked(code_len)?;
+        let table = |address: usize, len: usize| {
+            let part = code.get(address.checked_sub(start)?..)?;
+            let (table, _) = <[u32]>::ref_from_prefix_with_elems(part, len).ok()?;
+            Some(table)
+        };
+        let (shims, trampolines) =
+            (table(shims, shim_count)?, table(trampolines, trampoline_count)?);
+        (data.len() == data_len).then_some(Self {
+            code,
+            data,
+            start,
+            ram,
+            end,
+            data_start,
+            stack_top,
+            exchange,
+            thread_pointer,
+            initialise,
+            return_stub,
+            callback_variable,
+            call_back_stub,
+            shims,
+            trampolines,
+        })
     }
 
     /// Checks that every part is where it can be. The tool that made the image saw to it,
     /// and the checksum that nothing changed since; a wrong address here could not harm
     /// the host either, since foreign code runs confined from its first instruction on.
-    fn check(&self) -> Result<()> {
+    fn is_in_its_region(&self) -> bool {
         let in_ram = |start: usize, len: usize| {
             start >= self.ram && start <= self.end && len <= self.end - start
         };
         let bounds = [self.start, self.ram, self.end];
-        let good = bounds.iter().all(|bound| bound.is_multiple_of(PROTECTED_IN))
+        bounds.iter().all(|bound| bound.is_multiple_of(PROTECTED_IN))
             && self.start < self.ram
             && self.ram < self.end
             && self.code.len() <= self.ram - self.start
@@ -102,8 +152,7 @@ impl Image {
             && in_ram(self.exchange, 0)
             && in_ram(self.callback_variable, 4)
             && self.stack_top.is_multiple_of(STACK_ALIGN)
-            && self.exchange.is_multiple_of(STACK_ALIGN);
-        if good { Ok(()) } else { Err(refused("its parts are not in its region")) }
+            && self.exchange.is_multiple_of(STACK_ALIGN)
     }
 
     /// The entry address of a shim.
@@ -128,67 +177,30 @@ fn address(table: &[u32], index: u32) -> Option<usize> {
     table.get(index as usize).map(|address| u32::from_le(*address) as usize)
 }
 
-/// The bytes, if they are an image from its first to its last.
-fn whole(bytes: &'static [u8]) -> Result<&'static [u8]> {
+/// The header and what is behind it, if the bytes are an image from first to last.
+fn header(bytes: &'static [u8]) -> Checked<(&'static [u32; WORDS], &'static [u8])> {
     if bytes.is_empty() {
-        return Err(refused("nothing was built for this target: name a .region(...) in build.rs"));
-    }
-    if bytes.len() < HEADER || word(bytes, 0) != Some(MAGIC as usize) {
-        return Err(refused("this is no foreign image"));
-    }
-    if word(bytes, 1) != Some(VERSION as usize) {
-        return Err(refused("another version of omniglot-build made this image: build it anew"));
-    }
-    if word(bytes, 3) != Some(bytes.len()) {
-        return Err(refused("the image is cut off, or something was added"));
+        return Err("nothing was built for this target: name a .region(...) in build.rs");
     }
     if !bytes.as_ptr().addr().is_multiple_of(align_of::<u32>()) {
-        return Err(refused("the image is not aligned to 4 bytes: embed it as the bindings do"));
+        return Err("the image is not aligned to 4 bytes: embed it as the bindings do");
     }
-    let checked = bytes.get(CHECKED_FROM..).unwrap_or(&[]);
-    if word(bytes, 2) != Some(checksum(checked) as usize) {
-        return Err(refused("the image is damaged: its checksum is wrong"));
+    let (header, behind) =
+        <[u32; WORDS]>::ref_from_prefix(bytes).map_err(|_| "this is no foreign image")?;
+    let [magic, version, sum, len, ..] = header.map(u32::from_le);
+    if magic != MAGIC {
+        return Err("this is no foreign image");
     }
-    Ok(bytes)
-}
-
-/// The header's words behind magic, version, checksum and length; the last three are reserved.
-struct Header {
-    bytes: &'static [u8],
-}
-
-impl Header {
-    fn image(&self) -> Option<Image> {
-        let field = |index| word(self.bytes, index);
-        let (start, ram, end) = (field(4)?, field(5)?, field(6)?);
-        let (code_len, data_start, data_len) = (field(7)?, field(8)?, field(9)?);
-        let (code, data) = self.bytes.get(HEADER..)?.split_at_checked(code_len)?;
-        if data.len() != data_len {
-            return None;
-        }
-        let table = |address: usize, len: usize| {
-            let offset = address.checked_sub(start)?;
-            let end = offset.checked_add(len.checked_mul(4)?)?;
-            <[u32]>::ref_from_bytes(code.get(offset..end)?).ok()
-        };
-        Some(Image {
-            code,
-            data,
-            start,
-            ram,
-            end,
-            data_start,
-            stack_top: field(10)?,
-            exchange: field(11)?,
-            thread_pointer: field(12)?,
-            initialise: field(13)?,
-            return_stub: field(14)?,
-            call_back_stub: field(15)?,
-            callback_variable: field(16)?,
-            shims: table(field(17)?, field(18)?)?,
-            trampolines: table(field(19)?, field(20)?)?,
-        })
+    if version != VERSION {
+        return Err("another version of omniglot-build made this image: build it anew");
     }
+    if len as usize != bytes.len() {
+        return Err("the image is cut off, or something was added");
+    }
+    if sum != checksum(bytes.get(CHECKED_FROM..).unwrap_or(&[])) {
+        return Err("the image is damaged: its checksum is wrong");
+    }
+    Ok((header, behind))
 }
 
 #[cfg(test)]
@@ -198,7 +210,9 @@ mod tests {
 
     use omniglot_core::zerocopy::IntoBytes;
 
-    use super::{CHECKED_FROM, Error, HEADER, Image, checksum};
+    use super::{CHECKED_FROM, Error, Image, WORDS, checksum};
+
+    const HEADER: usize = WORDS * 4;
 
     const START: u32 = 0x8000_0000;
 
