@@ -165,6 +165,7 @@ impl<K: Kernel> Pmp<K> {
 
     /// Puts the domain's memory into the state in which the library starts, whatever was
     /// there before.
+    #[inline(never)]
     fn load(&mut self) -> Result<()> {
         let image = self.image;
         self.region.zero(image.start, image.end - image.start);
@@ -173,7 +174,7 @@ impl<K: Kernel> Pmp<K> {
         let stub = (image.call_back_stub as u32).to_le_bytes();
         self.window.write(image.callback_variable, &stub)?;
         csr::fence_i();
-        match self.enter(image.initialise, 0)? {
+        match self.enter_in_time(image.initialise, 0)? {
             Event::Returned => Ok(()),
             Event::Callback { .. } => {
                 self.fail(Error::Protocol("a callback while it starts")).map(|_: Event| ())
@@ -197,6 +198,25 @@ impl<K: Kernel> Pmp<K> {
     #[inline(never)]
     fn start_in_time(&mut self, pc: u32, sp: u32, a0: u32, a1: u32, s1: u32) -> Trap {
         self.cross_in_time(Some(Start { pc, sp, a0, a1, s1 }))
+    }
+
+    /// As [`enter`](Runtime::enter), in time if that is limited.
+    #[inline(never)]
+    fn enter_in_time(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        if self.calls.open == 0 {
+            self.timer.begin();
+        }
+        let Start { pc, sp, a0, a1, s1 } = self.start_of(entry, arguments);
+        let trap = self.start_in_time(pc, sp, a0, a1, s1);
+        self.outcome(trap)
+    }
+
+    /// Where a call starts, and with what.
+    #[inline(always)]
+    fn start_of(&self, entry: usize, arguments: usize) -> Start {
+        let level = self.calls.open;
+        let sp = if level == 0 { self.image.stack_top as u32 } else { self.calls.stack() };
+        Start { pc: entry as u32, sp, a0: arguments as u32, a1: 0, s1: level }
     }
 
     #[inline(always)]
@@ -438,17 +458,11 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         if self.stage != Stage::Ready {
             return Err(self.refused());
         }
-        let level = self.calls.open;
-        let sp = if level == 0 { self.image.stack_top as u32 } else { self.calls.stack() };
-        let (pc, a0) = (entry as u32, arguments as u32);
-        let trap = if self.timer.is_limited() {
-            if level == 0 {
-                self.timer.begin();
-            }
-            self.start_in_time(pc, sp, a0, 0, level)
-        } else {
-            self.start_now(Start { pc, sp, a0, a1: 0, s1: level })
-        };
+        if self.timer.is_limited() {
+            return self.enter_in_time(entry, arguments);
+        }
+        let start = self.start_of(entry, arguments);
+        let trap = self.start_now(start);
         self.outcome(trap)
     }
 
