@@ -239,7 +239,8 @@ unsafe fn zero_volatile(into: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
         return unsafe { zero_large(into, len) };
     }
-    const STEP: usize = 8 * size_of::<usize>();
+    const AT_A_TIME: usize = 8;
+    const STEP: usize = AT_A_TIME * size_of::<usize>();
     let head = into.align_offset(align_of::<usize>()).min(len);
     let steps = (len - head) / STEP;
     let tail = head + steps * STEP;
@@ -254,7 +255,7 @@ unsafe fn zero_volatile(into: *mut u8, len: usize) {
             ($($index:literal)*) => { $(unsafe { zero_one(words, $index) };)* };
         }
         zero!(0 1 2 3 4 5 6 7);
-        words = words.wrapping_add(8);
+        words = words.wrapping_add(AT_A_TIME);
     }
 }
 
