@@ -22,12 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sources = Sources::find(Path::new(SOURCES))?;
     let monocypher = sources.directory("monocypher-sys", "Monocypher/src")?;
     let micro_ecc = sources.directory("micro-ecc-sys", "micro-ecc")?;
+    let littlefs = sources.directory("littlefs2-sys", "littlefs")?;
     let zlib = sources.directory("libz-sys", "src/zlib")?;
     let mut build = cc::Build::new();
     build.opt_level(2).debug(false).warnings(false).pic(false).flag(SPECS);
     build.flag("-ffunction-sections").flag("-fdata-sections").flag("-fno-common");
     build.file(monocypher.join("monocypher.c"));
     build.file(micro_ecc.join("uECC.c"));
+    for name in ["LFS_NO_MALLOC", "LFS_NO_DEBUG", "LFS_NO_WARN", "LFS_NO_ERROR"] {
+        build.define(name, "1");
+    }
+    build.include(&littlefs).file(littlefs.join("lfs.c")).file(littlefs.join("lfs_util.c"));
     for file in ["adler32.c", "crc32.c", "inffast.c", "inflate.c", "inftrees.c", "zutil.c"] {
         build.file(zlib.join(file));
     }

@@ -129,6 +129,9 @@ pub(crate) struct Slots<A: ?Sized + 'static> {
     slots: Vec<Slot<A>>,
     #[cfg(not(feature = "alloc"))]
     slots: [Slot<A>; FIXED_PLACES],
+    /// How many places have been used: there is nobody in the others, so nobody looks there.
+    #[cfg(not(feature = "alloc"))]
+    used: usize,
     /// How many slots the image has.
     #[cfg(not(feature = "alloc"))]
     count: u32,
@@ -166,25 +169,36 @@ impl<A: ?Sized + 'static> Slots<A> {
 #[cfg(not(feature = "alloc"))]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
-        Self { slots: core::array::from_fn(|_| Slot::default()), count, occupied: 0 }
+        Self { slots: core::array::from_fn(|_| Slot::default()), used: 0, count, occupied: 0 }
+    }
+
+    fn used(&self) -> &[Slot<A>] {
+        self.slots.get(..self.used).unwrap_or(&self.slots)
+    }
+
+    fn used_mut(&mut self) -> &mut [Slot<A>] {
+        let used = self.used.min(FIXED_PLACES);
+        self.slots.get_mut(..used).unwrap_or(&mut [])
     }
 
     /// A free slot among `first .. first + count`.
     pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
         let end = first.saturating_add(count).min(self.count);
-        let taken = |index: u32| self.slots.iter().any(|slot| slot.holds(index));
-        let has_place = self.slots.iter().any(Slot::is_free);
+        let taken = |index: u32| self.used().iter().any(|slot| slot.holds(index));
+        let has_place = self.used < FIXED_PLACES || self.used().iter().any(Slot::is_free);
         (first..end).find(|index| has_place && !taken(*index))
     }
 
     fn find(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        self.slots.iter_mut().find(|slot| slot.holds(index))
+        self.used_mut().iter_mut().find(|slot| slot.holds(index))
     }
 
     /// A free place. Its generation is new wherever it is, so that handles of earlier
     /// occupants are stale.
     fn place_for(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        let slot = self.slots.iter_mut().find(|slot| slot.is_free())?;
+        let free = self.used().iter().position(Slot::is_free).unwrap_or(self.used);
+        let slot = self.slots.get_mut(free)?;
+        self.used = self.used.max(free + 1);
         slot.index = index;
         slot.generation = self.occupied;
         self.occupied += 1;
@@ -232,7 +246,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Empties all slots. Without an allocator only borrowed closures are ever in them.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn clear(&mut self) -> core::marker::PhantomData<fn(&A)> {
-        self.slots.iter_mut().for_each(|slot| drop(slot.vacate()));
+        self.used_mut().iter_mut().for_each(|slot| drop(slot.vacate()));
         core::marker::PhantomData
     }
 

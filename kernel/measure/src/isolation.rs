@@ -13,23 +13,23 @@ use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
-use crate::inflate;
 use crate::native::signed;
+use crate::{files, inflate};
 
 /// Arguments start behind the header, and the result behind them; all are words (the frames'
 /// layout, which generated code asserts).
-const ARGUMENTS: usize = 2;
+pub(crate) const ARGUMENTS: usize = 2;
 /// Where data is put, from the start of the host's part of the memory.
 const DATA: usize = 64;
 
 /// A library behind its protection.
-struct Calls {
-    runtime: Runtime,
+pub(crate) struct Calls {
+    pub(crate) runtime: Runtime,
     description: Description,
 }
 
 impl Calls {
-    fn start<L: Library<Runtime = Runtime>>(
+    pub(crate) fn start<L: Library<Runtime = Runtime>>(
         hart: Hart,
         region: omniglot_pmp::ForeignRegion,
     ) -> Result<Self> {
@@ -39,7 +39,7 @@ impl Calls {
     }
 
     /// The entry of a function's shim.
-    fn function(&self, name: &str) -> Result<usize> {
+    pub(crate) fn function(&self, name: &str) -> Result<usize> {
         let missing = Error::Misuse("no such function is bound");
         let index = self.description.functions.iter().position(|function| *function == name);
         let index = u32::try_from(index.ok_or(missing)?).map_err(|_| missing)?;
@@ -47,7 +47,7 @@ impl Calls {
     }
 
     /// An address for data.
-    fn data(&self, offset: usize) -> usize {
+    pub(crate) fn data(&self, offset: usize) -> usize {
         self.runtime.exchange().0 + DATA + offset
     }
 
@@ -58,7 +58,7 @@ impl Calls {
     }
 
     /// Writes to the domain's memory.
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
         self.runtime.window().check(address, bytes.len())?;
         let to = core::ptr::with_exposed_provenance_mut::<u8>(address);
         // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does
@@ -71,13 +71,13 @@ impl Calls {
         self.runtime.window().read(self.data(offset), bytes)
     }
 
-    fn put_word(&mut self, address: usize, word: usize) {
+    pub(crate) fn put_word(&mut self, address: usize, word: usize) {
         let to = core::ptr::with_exposed_provenance_mut::<usize>(address);
         // SAFETY: as in `write`; all addresses here are in the host's part of the window.
         unsafe { to.write_volatile(word) };
     }
 
-    fn get_word(&self, address: usize) -> usize {
+    pub(crate) fn get_word(&self, address: usize) -> usize {
         let from = core::ptr::with_exposed_provenance::<usize>(address);
         // SAFETY: as in `put_word`.
         unsafe { from.read_volatile() }
@@ -118,13 +118,15 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
     let summed = count(|| checksum(&mut zlib, entry, &long))?;
     let mut stream = Stream::find(&mut zlib)?;
     let inflated = count(|| decompress(&mut stream))?;
+    let (stored, littlefs) = files::isolated(hart, regions.littlefs, &message())?;
     let regions = Regions {
+        littlefs,
         monocypher: monocypher.runtime.into_region(),
         micro_ecc: ecc.runtime.into_region(),
         zlib: zlib.runtime.into_region(),
         ..regions
     };
-    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated], regions))
+    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored], regions))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod count;
+mod files;
 mod inflate;
 mod isolation;
 mod native;
@@ -26,7 +27,7 @@ use count::Counts;
 const FAILED: u8 = 1;
 
 /// What is measured.
-const WORKLOADS: [&str; 7] = [
+const WORKLOADS: [&str; 8] = [
     "empty call",
     "monocypher: BLAKE2b of 64 bytes",
     "monocypher: BLAKE2b of 16 KiB",
@@ -34,6 +35,7 @@ const WORKLOADS: [&str; 7] = [
     "micro-ecc: ECDSA P-256, verify",
     "zlib: CRC-32 of 16 KiB",
     "zlib: inflate of the sample",
+    "littlefs: a file of 8 KiB",
 ];
 
 #[riscv_rt::entry]

@@ -8,7 +8,7 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
-use crate::inflate;
+use crate::{files, inflate};
 
 // The declarations are those of monocypher.h, uECC.h and zlib.h.
 unsafe extern "C" {
@@ -53,6 +53,7 @@ pub(crate) fn measure() -> Counts {
         counted(|| verify(&signed)),
         counted(|| checksum(&long)),
         counted(decompress),
+        files::native(&message()),
     ]
 }
 

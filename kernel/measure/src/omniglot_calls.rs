@@ -7,11 +7,13 @@ use omniglot_kernel::domain::{Failure, Runtime};
 use omniglot_kernel::foreign::{micro_ecc, monocypher, zlib};
 use omniglot_kernel::sample::{LENGTH, PACKED};
 use omniglot_kernel::services::compression::Compression;
+use omniglot_kernel::services::files::Files;
 use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
+use crate::files::{self, Device};
 use crate::native::signed;
 
 fn start<L: Library<Runtime = Runtime>>(
@@ -36,7 +38,10 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
     let mut zlib = Compression::new(hart, regions.zlib);
     let summed = count(|| zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long))?)))?;
     let inflated = count(|| decompress(&mut zlib))?;
-    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated])
+    let (mut files, mut device) = (Files::new(hart, regions.littlefs), Device::new());
+    let contents = message::<{ files::LENGTH }>();
+    let stored = count(|| store(&mut files, &mut device, &contents))?;
+    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored])
 }
 
 fn decompress(zlib: &mut Compression) -> Result<(), Failure> {
@@ -44,6 +49,14 @@ fn decompress(zlib: &mut Compression) -> Result<(), Failure> {
         black_box(part);
     })?;
     if len == LENGTH { Ok(()) } else { Err(Failure::TooLarge) }
+}
+
+fn store(files: &mut Files, device: &mut Device, contents: &[u8]) -> Result<(), Failure> {
+    files.format(device)?;
+    files.write(device, files::NAME, contents)?;
+    files.read(device, files::NAME, |part| {
+        black_box(part);
+    })
 }
 
 type Monocypher<'a, 's, 'e> = &'a mut Scope<'s, 'e, monocypher::Api<Runtime>>;

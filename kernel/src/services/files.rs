@@ -220,17 +220,17 @@ fn with_callbacks<T>(
     device: &Device<'_>,
     work: impl FnOnce(&mut Api<Runtime>, Callbacks) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    let mut unit = [0; UNIT];
     let mut read = |api: &mut Api<Runtime>, (_, block, offset, to, len)| {
         let to = api.upgrade_slice_mut(Ptr::<u8>::from_addr(Ptr::addr(to)), len as usize)?;
-        let read = read_block(api, device, (block, offset), to)?;
+        let read = read_block(api, device, (block, offset), to, &mut unit)?;
         Ok(status(read))
     };
     let mut prog = |api: &mut Api<Runtime>, (_, block, offset, from, len)| {
         let from = api.upgrade_slice(Ptr::<u8>::from_addr(Ptr::addr(from)), len as usize)?;
-        let mut bytes = [0; CHUNK];
-        let Some(bytes) = bytes.get_mut(..from.len()) else { return Ok(DEVICE_FAILED) };
-        api.read_into(from, bytes)?;
-        Ok(status(borrow(device, |device| device.program(block, offset as usize, bytes))))
+        // The library does not run now, so its memory can be looked at where it is.
+        let bytes = api.view_slice(from)?;
+        Ok(status(borrow(device, |device| device.program(block, offset as usize, &bytes))))
     };
     let mut erase =
         |_: &mut Api<Runtime>, (_, block)| Ok(status(borrow(device, |device| device.erase(block))));
@@ -246,20 +246,27 @@ fn with_callbacks<T>(
     })?
 }
 
-/// Copies from the device to the library's memory. The inner result is the device's.
+/// Copies from the device to the library's memory, a unit at a time, by way of `unit`. The inner
+/// result is the device's.
 fn read_block(
     api: &mut Api<Runtime>,
     device: &Device<'_>,
     (block, offset): (u32, u32),
     to: SliceMut<u8>,
+    unit: &mut [u8; UNIT],
 ) -> omniglot::Result<Result<(), BlockError>> {
-    let mut bytes = [0; CHUNK];
-    let Some(bytes) = bytes.get_mut(..to.len()) else { return Ok(Err(BlockError)) };
-    let read = borrow(device, |device| device.read(block, offset as usize, bytes));
-    if read.is_ok() {
-        api.write_slice(to, bytes)?;
+    for start in (0..to.len()).step_by(UNIT) {
+        let len = UNIT.min(to.len() - start);
+        let (Some(part), Some(bytes)) = (to.range(start, len), unit.get_mut(..len)) else {
+            return Ok(Err(BlockError));
+        };
+        let place = offset as usize + start;
+        if let Err(error) = borrow(device, |device| device.read(block, place, bytes)) {
+            return Ok(Err(error));
+        }
+        api.write_slice(part, bytes)?;
     }
-    Ok(read)
+    Ok(Ok(()))
 }
 
 /// Uses the device. It is in use already only if one of its own functions calls littlefs.

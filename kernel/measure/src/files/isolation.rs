@@ -1,0 +1,126 @@
+//! littlefs behind its protection, with nothing checked.
+#![allow(unsafe_code)]
+
+use omniglot::{Error, Event, Reply, Result, Runtime as _, Signature};
+use omniglot_kernel::foreign::littlefs::{
+    Littlefs as Library, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
+    lfs_config_sync_fn,
+};
+use omniglot_kernel::services::blocks::BlockDevice;
+use omniglot_kernel_hardware::Hart;
+use omniglot_pmp::ForeignRegion;
+
+use super::{Device, Function, LENGTH, Littlefs, run, status};
+use crate::count::count;
+use crate::isolation::{ARGUMENTS, Calls};
+
+const NAMES: [(Function, &str); 7] = [
+    (Function::Format, "lfs_format"),
+    (Function::Mount, "lfs_mount"),
+    (Function::Unmount, "lfs_unmount"),
+    (Function::Open, "lfs_file_opencfg"),
+    (Function::Close, "lfs_file_close"),
+    (Function::Write, "lfs_file_write"),
+    (Function::Read, "lfs_file_read"),
+];
+
+/// Measures the workload, and gives the memory back.
+pub(crate) fn measure(
+    hart: Hart,
+    region: ForeignRegion,
+    bytes: &[u8; LENGTH],
+) -> Result<(u64, ForeignRegion)> {
+    let mut calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
+    let mut entries = [0; NAMES.len()];
+    for (entry, (_, name)) in entries.iter_mut().zip(NAMES) {
+        *entry = calls.function(name)?;
+    }
+    let mut isolated = Isolated { calls: &mut calls, entries, device: Device::new() };
+    let counted = count(|| match run(&mut isolated, bytes)? {
+        true => Ok(()),
+        false => Err(Error::Misuse("the file is whole")),
+    })?;
+    Ok((counted, calls.runtime.into_region()))
+}
+
+struct Isolated<'a> {
+    calls: &'a mut Calls,
+    /// The entries of the shims, in the order of [`NAMES`].
+    entries: [usize; NAMES.len()],
+    device: Device,
+}
+
+impl Littlefs for Isolated<'_> {
+    type Error = Error;
+
+    fn base(&self) -> usize {
+        self.calls.data(0)
+    }
+
+    fn device(&self) -> [usize; 4] {
+        let slots = [
+            lfs_config_read_fn::FIRST_SLOT,
+            lfs_config_prog_fn::FIRST_SLOT,
+            lfs_config_erase_fn::FIRST_SLOT,
+            lfs_config_sync_fn::FIRST_SLOT,
+        ];
+        slots.map(|slot| self.calls.runtime.trampoline(slot).unwrap_or(0))
+    }
+
+    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        self.calls.write(address, bytes)
+    }
+
+    fn read(&self, address: usize, bytes: &mut [u8]) -> Result<()> {
+        self.calls.runtime.window().read(address, bytes)
+    }
+
+    fn call(&mut self, function: Function, arguments: &[usize]) -> Result<i32> {
+        let entry = self.entries.get(function as usize).copied().unwrap_or(0);
+        let frame = self.calls.runtime.exchange().0;
+        self.calls.put_word(frame, 0);
+        for (index, argument) in arguments.iter().enumerate() {
+            self.calls.put_word(frame + 4 * (ARGUMENTS + index), *argument);
+        }
+        let mut event = self.calls.runtime.enter(entry, frame)?;
+        while let Event::Callback { slot, arguments } = event {
+            self.answer(slot, arguments)?;
+            event = self.calls.runtime.resume(Reply::Return)?;
+        }
+        Ok(self.calls.get_word(frame + 4 * (ARGUMENTS + arguments.len())) as i32)
+    }
+}
+
+impl Isolated<'_> {
+    /// Answers a callback, whose arguments are words behind the header of its frame, and the
+    /// result behind them.
+    fn answer(&mut self, slot: u32, frame: usize) -> Result<()> {
+        const LARGEST: usize = 4 * (ARGUMENTS + 6);
+        self.calls.runtime.window().check(frame, LARGEST)?;
+        let argument = |index: usize| self.calls.get_word(frame + 4 * (ARGUMENTS + index));
+        let (block, offset) = (argument(1) as u32, argument(2));
+        let (answer, count) = match slot {
+            lfs_config_read_fn::FIRST_SLOT => {
+                let bytes = bytes(self.calls, argument(3), argument(4))?;
+                (self.device.read(block, offset, bytes), 5)
+            }
+            lfs_config_prog_fn::FIRST_SLOT => {
+                let bytes = bytes(self.calls, argument(3), argument(4))?;
+                (self.device.program(block, offset, bytes), 5)
+            }
+            lfs_config_erase_fn::FIRST_SLOT => (self.device.erase(block), 2),
+            _ => (self.device.sync(), 1),
+        };
+        self.calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize);
+        Ok(())
+    }
+}
+
+/// Bytes of the domain's memory, for the device.
+fn bytes(calls: &mut Calls, address: usize, len: usize) -> Result<&mut [u8]> {
+    calls.runtime.window().check(address, len)?;
+    let start = core::ptr::with_exposed_provenance_mut(address);
+    // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does not
+    // run while this is borrowed from what runs it, and no view exists.
+    Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
+}
