@@ -88,18 +88,22 @@ impl Littlefs for Native {
             *word = *argument;
         }
         let [a, b, c, d, e] = words;
-        // SAFETY: declared as in lfs.h; the addresses are of room for what the functions keep
-        // there, in `MEMORY`, and the configuration describes the device.
-        Ok(unsafe {
-            match function {
-                Function::Format => lfs_format(a, b),
-                Function::Mount => lfs_mount(a, b),
-                Function::Unmount => lfs_unmount(a),
-                Function::Open => lfs_file_opencfg(a, b, c, d, e),
-                Function::Close => lfs_file_close(a, b),
-                Function::Write => lfs_file_write(a, b, c, d),
-                Function::Read => lfs_file_read(a, b, c, d),
-            }
+        Ok(match function {
+            // SAFETY: declared as in lfs.h; the addresses are of room for what the functions
+            // keep there, in `MEMORY`, and the configuration describes the device.
+            Function::Format => unsafe { lfs_format(a, b) },
+            // SAFETY: as above.
+            Function::Mount => unsafe { lfs_mount(a, b) },
+            // SAFETY: as above.
+            Function::Unmount => unsafe { lfs_unmount(a) },
+            // SAFETY: as above.
+            Function::Open => unsafe { lfs_file_opencfg(a, b, c, d, e) },
+            // SAFETY: as above.
+            Function::Close => unsafe { lfs_file_close(a, b) },
+            // SAFETY: as above.
+            Function::Write => unsafe { lfs_file_write(a, b, c, d) },
+            // SAFETY: as above.
+            Function::Read => unsafe { lfs_file_read(a, b, c, d) },
         })
     }
 }
@@ -138,7 +142,8 @@ fn span(text: *const u8, set: *const u8, is_wanted: bool) -> usize {
     loop {
         // SAFETY: up to the NUL, which is in no set.
         let byte = unsafe { text.wrapping_add(len).read() };
-        if byte == 0 || !strchr(set, c_int::from(byte)).is_null() != is_wanted {
+        let is_in_set = !strchr(set, c_int::from(byte)).is_null();
+        if byte == 0 || is_in_set != is_wanted {
             return len;
         }
         len += 1;
