@@ -272,6 +272,8 @@ pub(super) const DEFENCES: &[Defence] = &[
         name: "x87 and MMX registers are cleared",
         file: "gate.S",
         text: r"    clear_multimedia_registers
+    test ecx, {KEEPS_OPERAND}
+    jnz 6f
     fld dword ptr [rip + omniglot_zero]
     fstp st(0)
 ",

@@ -2,12 +2,15 @@
 #![allow(unsafe_code)]
 
 use std::arch::is_x86_feature_detected;
-use std::arch::x86_64::{__cpuid_count, _xgetbv};
+use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 /// Bits of `Crossing::features`; [`gate::BELIEVES`](super::gate::BELIEVES) is 4.
 pub(super) const AVX: u32 = 1;
 pub(super) const AVX512: u32 = 2;
 pub(super) const AMX: u32 = 8;
+/// The address of the last x87 operand changes only when an unmasked exception is raised
+/// (`FDP_EXCPTN_ONLY`; SDM volume 1, section 8.1.8).
+pub(super) const KEEPS_OPERAND: u32 = 16;
 
 /// Tiles and their configuration, in XCR0 and in XINUSE (Intel SDM volume 1, section 13.1).
 pub(super) const TILES: u32 = 0x6_0000;
@@ -21,7 +24,8 @@ pub(super) fn features() -> u32 {
     let avx = if is_x86_feature_detected!("avx") { AVX } else { 0 };
     let wide = if is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
     let tiles = if has_tiles() { AMX } else { 0 };
-    avx | wide | tiles
+    let operand = if keeps_operand() { KEEPS_OPERAND } else { 0 };
+    avx | wide | tiles | operand
 }
 
 /// Whether there are registers of a kind that the gate does not know: what the host has in them
@@ -35,6 +39,10 @@ pub(in super::super) fn has_unknown_registers() -> bool {
 fn has_tiles() -> bool {
     let tiles = u64::from(TILES);
     enabled() & tiles == tiles && has_in_use()
+}
+
+fn keeps_operand() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & 1 << 6 != 0
 }
 
 fn has_in_use() -> bool {
@@ -52,23 +60,4 @@ fn enabled() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::gate::omniglot_clear_registers;
-    use super::*;
-
-    #[test]
-    fn registers_are_cleared_whatever_the_processor_has() {
-        // Tiles are not in use here, so that asking for them is all that happens.
-        let asked = if has_in_use() { AMX } else { 0 };
-        for features in [0, features(), features() | asked] {
-            // SAFETY: changes registers only, none of which a callee has to keep (System V ABI,
-            // section 3.2.1), and of the features those that this machine has.
-            unsafe { omniglot_clear_registers(features) };
-        }
-    }
-
-    #[test]
-    fn all_state_of_this_machine_is_known() {
-        assert!(!has_unknown_registers(), "XCR0 is {:#x}", enabled());
-    }
-}
+mod tests;

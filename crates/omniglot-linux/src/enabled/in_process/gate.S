@@ -409,7 +409,8 @@ omniglot_zero:
 #
 # FNINIT takes 32 ns on a Zen 3, so where it would only clear the data registers and the
 # addresses of the last instruction and operand, other instructions do that: the addresses
-# are then of here.
+# are then of here. Processors that note an operand's address only when an exception is raised
+# keep the old one, and need FNINIT.
     .macro clear_registers
     cmp word ptr [rsp + 4], 0x37f
     jne 4f
@@ -417,12 +418,14 @@ omniglot_zero:
     test ax, ax
     jnz 4f
     clear_multimedia_registers
+    test ecx, {KEEPS_OPERAND}
+    jnz 6f
     fld dword ptr [rip + omniglot_zero]
     fstp st(0)
     jmp 5f
 4:  fninit                              # first of all: an exception may wait
     clear_multimedia_registers
-    fninit
+6:  fninit
 5:  test ecx, {AVX512}
     jz 1f
     vpxorq zmm16, zmm16, zmm16

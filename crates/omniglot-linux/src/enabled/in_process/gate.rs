@@ -168,6 +168,7 @@ std::arch::global_asm!(
     AVX = const features::AVX,
     AVX512 = const features::AVX512,
     AMX = const features::AMX,
+    KEEPS_OPERAND = const features::KEEPS_OPERAND,
     TILES = const features::TILES,
     KEY = const offset_of!(Crossing, key),
     FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
