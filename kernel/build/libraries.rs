@@ -6,7 +6,7 @@ use std::path::Path;
 use omniglot_build::Library;
 
 use crate::map::{self, Range};
-use crate::sources::Sources;
+use crate::sources::{Sources, c_files};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -118,17 +118,4 @@ pub(crate) fn zlib(sources: &Sources) -> Outcome {
         .allowlist_var("Z_.*")
         .generate()?;
     Ok(())
-}
-
-/// The C files in a directory, in the order of their names.
-fn c_files(directory: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "c") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -8,7 +8,7 @@ mod sources;
 use std::error::Error;
 use std::path::Path;
 
-use sources::Sources;
+use sources::{Sources, c_files};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sources/Cargo.toml");
 /// picolibc's settings for GCC.
@@ -35,6 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     build.include(&littlefs).file(littlefs.join("lfs.c")).file(littlefs.join("lfs_util.c"));
     for file in ["adler32.c", "crc32.c", "inffast.c", "inflate.c", "inftrees.c", "zutil.c"] {
         build.file(zlib.join(file));
+    }
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../c");
+    let lwip = sources.directory("lwip", "src")?;
+    build.include(&own).include(own.join("lwip")).include(lwip.join("include"));
+    build.file(own.join("network.c")).file(lwip.join("netif/ethernet.c"));
+    for part in ["core", "core/ipv4"] {
+        build.files(c_files(&lwip.join(part))?);
     }
     // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them. So
     // are `malloc` and `free` this program's, for zlib (`native.rs`).

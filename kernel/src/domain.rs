@@ -12,7 +12,7 @@ pub type Runtime = Pmp<Hart>;
 
 /// How long foreign code may run in one call before it is taken to hang. The longest call
 /// is a signature over a NIST curve, which takes a fraction of a second in QEMU.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a service did not do what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

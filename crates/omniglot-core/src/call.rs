@@ -1,8 +1,7 @@
 //! One call: frame in, events until it returns, frame out.
 
-use crate::callback::Stop;
-use crate::domain::{Call, CalledBack, Unfinished};
-use crate::{Api, Cause, Error, Event, FnPtr, Reply, Result, Runtime, Signature, Text};
+use crate::domain::{CalledBack, Resumed};
+use crate::{Api, Cause, Error, FnPtr, Reply, Result, Signature, Text};
 
 /// How deep calls may nest through callbacks. Each level takes some host stack.
 pub const MAX_DEPTH: u32 = 64;
@@ -30,14 +29,23 @@ pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]
     if base.state.domain.start(shim, frame) { Ok(()) } else { go_on(api, frame) }
 }
 
-/// Ends a call that called back or failed.
+/// Ends a call that called back or failed: answers callbacks until it returns.
+///
+/// What does not depend on the interface is the domain's, so that it is there once.
 #[cold]
 #[inline(never)]
 fn go_on<A: Api + ?Sized>(api: &mut A, frame: &mut [u8]) -> Result<()> {
-    match api.base_mut().state.domain.unfinished() {
-        Some(Unfinished::CalledBack(call, first)) => answer_all(api, call, first, frame),
-        Some(Unfinished::Failed(error)) => Err(error),
-        None => Err(Error::Misuse("no call is unfinished")),
+    let Some((call, mut called)) = api.base_mut().state.domain.called_back() else {
+        return Err(api.base_mut().state.domain.failure());
+    };
+    loop {
+        let reply = answer(api, called);
+        let domain = &mut api.base_mut().state.domain;
+        match domain.resume(call, reply, frame) {
+            Resumed::CalledBack(next) => called = next,
+            Resumed::Returned => return Ok(()),
+            Resumed::Failed => return Err(domain.failure()),
+        }
     }
 }
 
@@ -72,58 +80,30 @@ pub fn fn_ptr<S: Signature, A: Api + ?Sized>(api: &mut A, name: &str) -> Result<
     frame.get(ADDRESS)
 }
 
-/// Answers the callbacks of a call until it returns.
-fn answer_all<A: Api + ?Sized>(
-    api: &mut A,
-    call: Call,
-    mut called: CalledBack,
-    frame: &mut [u8],
-) -> Result<()> {
-    loop {
-        let reply = match answer(api, called) {
-            Ok(reply) => reply,
-            Err(error) => return Err(api.base_mut().state.domain.end(call, error)),
-        };
-        let domain = &mut api.base_mut().state.domain;
-        match domain.runtime.resume(reply) {
-            Ok(Event::Returned) => return domain.finish(call, frame),
-            Ok(Event::Callback { slot, arguments }) => called = CalledBack { slot, arguments },
-            Err(error) => {
-                let error = domain.failed_within(error);
-                return Err(domain.end(call, error));
-            }
-        }
-    }
-}
-
-/// Runs the closure of a callback. Anything but a reply gives up the instance.
-fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Result<Reply> {
+/// Runs the closure of a callback; without a reply, the domain keeps why.
+fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
     let mut guard = AbandonOnUnwind { api, armed: true };
-    let outcome = dispatch(&mut *guard.api, called);
+    let reply = dispatch(&mut *guard.api, called);
     guard.armed = false;
-    let base = guard.api.base_mut();
-    let error = match outcome {
-        Ok(reply) => match base.check_usable() {
-            Ok(()) => return Ok(reply),
-            Err(error) => error,
-        },
-        Err(Stop::Abandon) => Error::Abandoned,
-        Err(Stop::Error(error)) => error,
-    };
-    base.poison(Cause::Abandoned);
-    Err(error)
+    reply
 }
 
 /// Moves the slot's closure out, runs it, and puts it back unless it was removed.
-fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Result<Reply, Stop> {
+fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
     let base = api.base_mut();
     base.run_deferred();
-    let (id, mut closure) = base.state.slots.take(called.slot)?;
-    let outcome = closure.run(api, called.arguments);
+    let (id, mut closure) = match base.state.slots.take(called.slot) {
+        Ok(taken) => taken,
+        Err(error) => {
+            base.state.domain.keep(error);
+            return None;
+        }
+    };
+    let reply = closure.run(api, called.arguments);
     let base = api.base_mut();
     base.run_deferred();
     drop(base.state.slots.put_back(id, closure));
-    outcome
+    reply
 }
 
 /// A panic in a callback gives up the instance; it unwinds no foreign frame,

@@ -99,53 +99,54 @@ impl Raise {
     }
 }
 
-/// How a closure in the table ends, other than by a reply.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stop {
-    Abandon,
-    Error(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-/// Runs a typed closure on the frame at `address`.
+/// Runs a typed closure on the frame at `address`. Without a reply, the domain keeps why.
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
     closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
-) -> Result<Reply, Stop> {
+) -> Option<Reply> {
     let mut frame = S::Frame::default();
-    api.base().state.domain.runtime.window().read(address, frame.as_mut())?;
-    let arguments = S::arguments(&frame)?;
+    let read = api.base().state.domain.runtime.window().read(address, frame.as_mut());
+    unless_failed(api, read)?;
+    let arguments = unless_failed(api, S::arguments(&frame))?;
     match closure(api, arguments) {
         Ok(value) => {
-            write_return::<S, A>(api, address, &value)?;
-            Ok(Reply::Return)
+            let written = write_return::<S, A>(api, address, &mut frame, &value);
+            unless_failed(api, written).map(|()| Reply::Return)
         }
-        Err(Escape::Abandon) => Err(Stop::Abandon),
-        Err(Escape::Error(error)) => Err(Stop::Error(error)),
+        Err(Escape::Abandon) => unless_failed(api, Err(Error::Abandoned)),
+        Err(Escape::Error(error)) => unless_failed(api, Err(error)),
         Err(Escape::Raise(raise)) => {
-            api.base().check_instance(raise.instance)?;
-            Ok(Reply::Raise { entry: raise.entry, arguments: raise.arguments })
+            let checked = api.base().check_instance(raise.instance);
+            let reply = Reply::Raise { entry: raise.entry, arguments: raise.arguments };
+            unless_failed(api, checked).map(|()| reply)
         }
     }
 }
 
-/// Writes a closure's result, and nothing else, into the callback's frame.
+/// The value; of an error the domain takes note.
+fn unless_failed<A: Api + ?Sized, T>(api: &mut A, outcome: Result<T>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            api.base_mut().state.domain.keep(error);
+            None
+        }
+    }
+}
+
+/// Writes a closure's result, and nothing else, into the callback's frame: `frame` is what
+/// foreign code had there, so that padding of the result is its own.
 fn write_return<S: Signature, A: Api + ?Sized>(
     api: &A,
     address: usize,
+    frame: &mut S::Frame,
     value: &S::Return,
 ) -> Result<()> {
     if S::RETURN_SIZE == 0 {
         return Ok(());
     }
-    let mut frame = S::Frame::default();
-    S::put_return(&mut frame, value);
+    S::put_return(frame, value);
     let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
     let bytes = frame.as_ref().get(result).unwrap_or(&[]);
     let runtime = &api.base().state.domain.runtime;

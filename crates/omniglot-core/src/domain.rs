@@ -6,7 +6,8 @@
 
 use crate::base::{FrameAddress, Mark, Stack};
 use crate::{
-    Cause, Description, Error, Event, MAX_DEPTH, Result, Runtime, Text, frame::NON_LOCAL_EXIT,
+    Cause, Description, Error, Event, MAX_DEPTH, Reply, Result, Runtime, Text,
+    frame::NON_LOCAL_EXIT,
 };
 
 /// Where a library runs, and the calls in progress.
@@ -35,11 +36,21 @@ pub(crate) struct Call {
 
 /// What came of starting a call that did not return.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Unfinished {
+enum Unfinished {
     /// It called back, and waits.
     CalledBack(Call, CalledBack),
     /// It failed.
     Failed(Error),
+}
+
+/// What came of an answer to a callback.
+pub(crate) enum Resumed {
+    /// The next callback.
+    CalledBack(CalledBack),
+    /// The call is over, and the frame holds what it left there.
+    Returned,
+    /// The call is over, and [`Domain::failure`] says why.
+    Failed,
 }
 
 /// A callback as foreign code says.
@@ -114,10 +125,10 @@ impl<R: Runtime> Domain<R> {
         if self.depth < self.deepest { Ok(()) } else { Err(self.refused()) }
     }
 
-    /// Keeps why there was no call.
+    /// Keeps why there was no call, or is no reply: `false`.
     #[cold]
     #[inline(never)]
-    fn keep(&mut self, error: Error) -> bool {
+    pub(crate) fn keep(&mut self, error: Error) -> bool {
         self.unfinished = Some(Unfinished::Failed(error));
         false
     }
@@ -157,15 +168,67 @@ impl<R: Runtime> Domain<R> {
         false
     }
 
-    /// What came of a call that [`start`](Self::start) did not end.
-    pub(crate) const fn unfinished(&mut self) -> Option<Unfinished> {
-        self.unfinished.take()
+    /// The call that waits in a callback now, if that is what came of [`start`](Self::start).
+    pub(crate) const fn called_back(&mut self) -> Option<(Call, CalledBack)> {
+        match self.unfinished {
+            Some(Unfinished::CalledBack(call, called)) => {
+                self.unfinished = None;
+                Some((call, called))
+            }
+            Some(Unfinished::Failed(_)) | None => None,
+        }
+    }
+
+    /// Why the last call failed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn failure(&mut self) -> Error {
+        match self.unfinished.take() {
+            Some(Unfinished::Failed(error)) => error,
+            Some(Unfinished::CalledBack(..)) | None => Error::Misuse("no call has failed"),
+        }
+    }
+
+    /// Answers the callback that a call waits in, and has it go on. Anything but a reply gives
+    /// up the instance; why there is none is kept already.
+    #[inline(never)]
+    pub(crate) fn resume(&mut self, call: Call, reply: Option<Reply>, frame: &mut [u8]) -> Resumed {
+        let Some(reply) = reply.filter(|_| self.is_usable()) else {
+            self.poison(Cause::Abandoned);
+            self.end(call);
+            return Resumed::Failed;
+        };
+        match self.runtime.resume(reply) {
+            Ok(Event::Callback { slot, arguments }) => {
+                return Resumed::CalledBack(CalledBack { slot, arguments });
+            }
+            Ok(Event::Returned) => {
+                if let Err(error) = self.finish(call, frame) {
+                    self.keep(error);
+                    return Resumed::Failed;
+                }
+            }
+            Err(error) => {
+                let error = self.failed_within(error);
+                self.keep(error);
+                self.end(call);
+                return Resumed::Failed;
+            }
+        }
+        Resumed::Returned
+    }
+
+    /// Whether foreign code may go on; why not is kept.
+    fn is_usable(&mut self) -> bool {
+        match self.check_usable() {
+            Ok(()) => true,
+            Err(error) => self.keep(error),
+        }
     }
 
     /// Ends a call that waited, and returned.
-    pub(crate) fn finish(&mut self, call: Call, frame: &mut [u8]) -> Result<()> {
-        self.depth -= 1;
-        self.stack.release(call.mark);
+    fn finish(&mut self, call: Call, frame: &mut [u8]) -> Result<()> {
+        self.end(call);
         let window = self.runtime.window();
         let written = window.find_frame(call.frame, frame.len())?;
         match window.read_frame(written, frame)? {
@@ -175,13 +238,10 @@ impl<R: Runtime> Domain<R> {
         Ok(())
     }
 
-    /// Ends a call that waited, and failed.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn end(&mut self, call: Call, error: Error) -> Error {
+    /// Ends a call that waited.
+    const fn end(&mut self, call: Call) {
         self.depth -= 1;
         self.stack.release(call.mark);
-        self.failed(error)
     }
 
     /// How many calls wait in callbacks.
@@ -253,7 +313,7 @@ impl<R: Runtime> Domain<R> {
 
     /// Poisons the instance: whatever the error, a call was in progress.
     #[cold]
-    pub(crate) fn failed_within(&mut self, error: Error) -> Error {
+    fn failed_within(&mut self, error: Error) -> Error {
         let error = self.failed(error);
         self.poison(Cause::Protocol); // unless the error itself was a better cause
         error

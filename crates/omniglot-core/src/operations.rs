@@ -13,10 +13,12 @@ use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
 /// Bytes that are validated or encoded at a time.
 const CHUNK: usize = 4096;
+/// As many as most values have: a buffer is zeroed first, so a small one takes less time.
+const FEW: usize = 128;
 
 /// A buffer that is aligned for every type that C's `malloc` serves.
 #[repr(align(16))]
-struct Chunk([u8; CHUNK]);
+struct Chunk<const SIZE: usize = CHUNK>([u8; SIZE]);
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub(crate) fn runtime_window(&self) -> &Window {
@@ -235,14 +237,27 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn write_encoded<T: Foreign>(&self, slice: SliceMut<T>, elements: &[T]) -> Result<()> {
-        let per_chunk = CHUNK.checked_div(size_of::<T>()).unwrap_or(0);
-        if per_chunk == 0 {
-            return self.write_large(slice, elements);
+        if size_of::<T>() > CHUNK {
+            self.write_large(slice, elements)
+        } else if size_of_val(elements) <= FEW {
+            self.write_chunks::<T, FEW>(slice, elements)
+        } else {
+            self.write_chunks::<T, CHUNK>(slice, elements)
         }
-        let mut chunk = Chunk([0; CHUNK]);
+    }
+
+    fn write_chunks<T: Foreign, const SIZE: usize>(
+        &self,
+        slice: SliceMut<T>,
+        elements: &[T],
+    ) -> Result<()> {
+        let per_chunk = SIZE.checked_div(size_of::<T>()).unwrap_or(0).max(1);
+        let mut chunk = Chunk([0; SIZE]);
         for (index, part) in elements.chunks(per_chunk).enumerate() {
             let address = slice.address + index * per_chunk * size_of::<T>();
-            chunk.0.fill(0);
+            if index > 0 {
+                chunk.0.fill(0);
+            }
             for (place, element) in part.iter().enumerate() {
                 crate::encode_field(element, &mut chunk.0, place * size_of::<T>());
             }
@@ -270,6 +285,37 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             what: "writing a value of more than 4 KiB without an allocator",
             remedy: "write its fields one by one, or enable the feature alloc",
         })
+    }
+
+    /// Has `fill` write bytes where they are to be, without a copy of them in between.
+    ///
+    /// It finds there what was there before. Nobody but it writes there meanwhile: where
+    /// foreign code might, it gets a copy, which is then put in place.
+    ///
+    /// ```
+    /// # use omniglot_core::{Base, Result, Runtime, SliceMut};
+    /// # fn receive(_: &mut [u8]) -> usize { 0 }
+    /// fn take_in<R: Runtime, A>(base: &mut Base<R, A>, room: SliceMut<u8>) -> Result<usize> {
+    ///     base.write_slice_with(room, |bytes| receive(bytes))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::WrongInstance`]; [`Error::Poisoned`]; [`Error::HostOutOfMemory`] and, without
+    /// an allocator, [`Error::Unsupported`], where a copy is needed.
+    pub fn write_slice_with<T>(
+        &mut self,
+        into: impl ToSliceMut<u8>,
+        fill: impl FnOnce(&mut [u8]) -> T,
+    ) -> Result<T> {
+        self.check_usable()?;
+        let slice = into.convert();
+        self.check_instance(slice.instance)?;
+        if slice.len == 0 {
+            // The address is not touched: it may be any.
+            return Ok(fill(&mut []));
+        }
+        crate::view::fill(&mut self.state.domain.runtime, slice.address, slice.len, fill)
     }
 
     /// Copies elements within foreign memory; the ranges may overlap. They are not

@@ -103,7 +103,13 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         Ok(slice.as_ptr().cast())
     }
 
-    fn reserve<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
+    /// Temporary foreign memory for `len` elements, as it is: what the library left there, or
+    /// whatever the host put there before. For what the library is to write;
+    /// [`zeroed`](Self::zeroed) takes some time for each byte.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
+    pub fn reserve<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
         let size = crate::address::size_of_elements::<T>(len)?;
         let state = &mut self.api.base_mut().state;
         let address = state.domain.stack.push(size, align_of::<T>())?;

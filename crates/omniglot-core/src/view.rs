@@ -211,6 +211,44 @@ impl Drop for Copied {
     }
 }
 
+/// Has `fill` write `len` foreign bytes, in place or in a copy.
+pub(crate) fn fill<T>(
+    runtime: &mut impl Runtime,
+    address: usize,
+    len: usize,
+    fill: impl FnOnce(&mut [u8]) -> T,
+) -> Result<T> {
+    if runtime.is_concurrent() {
+        return fill_copy(runtime.window(), address, len, fill);
+    }
+    let start = runtime.window().locate(address, len)?;
+    // SAFETY: the range is in the window (invariants 1, 2), and any bits are bytes. Nobody else
+    // reads or writes it while the instance is borrowed by `&mut` (invariant 3).
+    Ok(fill(unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), len) }))
+}
+
+#[cfg(feature = "alloc")]
+fn fill_copy<T>(
+    window: &Window,
+    address: usize,
+    len: usize,
+    fill: impl FnOnce(&mut [u8]) -> T,
+) -> Result<T> {
+    let mut copy = Copied::new(len, 1)?;
+    window.read(address, copy.bytes_mut())?;
+    let value = fill(copy.bytes_mut());
+    window.copy_in(address, copy.bytes())?;
+    Ok(value)
+}
+
+#[cfg(not(feature = "alloc"))]
+fn fill_copy<T>(_: &Window, _: usize, _: usize, _: impl FnOnce(&mut [u8]) -> T) -> Result<T> {
+    Err(Error::Unsupported {
+        what: "filling memory that somebody else may write, without an allocator",
+        remedy: "enable the feature alloc, or use write_slice",
+    })
+}
+
 /// Reads and validates the `T` at `address`, by value.
 #[inline]
 pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<T> {

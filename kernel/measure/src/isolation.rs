@@ -3,8 +3,8 @@
 //! as it is. What a runtime without type safety would do, at the least.
 #![allow(unsafe_code)]
 
-use omniglot::{Description, Error, Event, Library, Result, Runtime as _};
-use omniglot_kernel::domain::Runtime;
+use omniglot::{Description, Error, Event, Library, Reply, Result, Runtime as _};
+use omniglot_kernel::domain::{PATIENCE, Runtime};
 use omniglot_kernel::foreign::micro_ecc::MicroEcc;
 use omniglot_kernel::foreign::monocypher::Monocypher;
 use omniglot_kernel::foreign::zlib::Zlib;
@@ -14,7 +14,7 @@ use omniglot_pmp::Pmp;
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
 use crate::native::signed;
-use crate::{files, inflate};
+use crate::{files, inflate, network};
 
 /// Arguments start behind the header, and the result behind them; all are words (the frames'
 /// layout, which generated code asserts).
@@ -36,6 +36,12 @@ impl Calls {
         let description = L::DESCRIPTION;
         let runtime = Pmp::start(hart, region, &L::DESCRIPTION)?;
         Ok(Self { runtime, description })
+    }
+
+    /// With the kernel's time limit for each call, which is a part of the protection.
+    pub(crate) fn in_time(mut self) -> Self {
+        self.runtime.set_timeout(Some(PATIENCE));
+        self
     }
 
     /// The entry of a function's shim.
@@ -97,6 +103,27 @@ impl Calls {
         }
         Ok(self.get_word(frame + 4 * (ARGUMENTS + N)))
     }
+
+    /// The same for a function that calls back: `answer` gets the slot and the address of the
+    /// callback's frame.
+    pub(crate) fn call_and_answer(
+        &mut self,
+        entry: usize,
+        arguments: &[usize],
+        mut answer: impl FnMut(&mut Self, u32, usize) -> Result<()>,
+    ) -> Result<usize> {
+        let frame = self.runtime.exchange().0;
+        self.put_word(frame, 0);
+        for (index, argument) in arguments.iter().enumerate() {
+            self.put_word(frame + 4 * (ARGUMENTS + index), *argument);
+        }
+        let mut event = self.runtime.enter(entry, frame)?;
+        while let Event::Callback { slot, arguments } = event {
+            answer(self, slot, arguments)?;
+            event = self.runtime.resume(Reply::Return)?;
+        }
+        Ok(self.get_word(frame + 4 * (ARGUMENTS + arguments.len())))
+    }
 }
 
 /// Measures all workloads, and gives the memory back.
@@ -113,20 +140,22 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
     let hashed_long = count(|| hash(&mut monocypher, entry, &long))?;
     let entry = monocypher.function("crypto_x25519")?;
     let exchanged = count(|| exchange(&mut monocypher, entry))?;
-    let mut zlib = Calls::start::<Zlib<Runtime>>(hart, regions.zlib)?;
+    let mut zlib = Calls::start::<Zlib<Runtime>>(hart, regions.zlib)?.in_time();
     let entry = zlib.function("crc32")?;
     let summed = count(|| checksum(&mut zlib, entry, &long))?;
     let mut stream = Stream::find(&mut zlib)?;
     let inflated = count(|| decompress(&mut stream))?;
     let (stored, littlefs) = files::isolated(hart, regions.littlefs, &message())?;
+    let (networked, lwip) = network::isolated(hart, regions.lwip)?;
     let regions = Regions {
         littlefs,
+        lwip,
         monocypher: monocypher.runtime.into_region(),
         micro_ecc: ecc.runtime.into_region(),
         zlib: zlib.runtime.into_region(),
         ..regions
     };
-    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored], regions))
+    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked], regions))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {

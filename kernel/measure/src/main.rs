@@ -13,6 +13,7 @@ mod files;
 mod inflate;
 mod isolation;
 mod native;
+mod network;
 mod omniglot_calls;
 mod sizes;
 
@@ -27,7 +28,7 @@ use count::Counts;
 const FAILED: u8 = 1;
 
 /// What is measured.
-const WORKLOADS: [&str; 8] = [
+const WORKLOADS: [&str; 9] = [
     "empty call",
     "monocypher: BLAKE2b of 64 bytes",
     "monocypher: BLAKE2b of 16 KiB",
@@ -36,6 +37,7 @@ const WORKLOADS: [&str; 8] = [
     "zlib: CRC-32 of 16 KiB",
     "zlib: inflate of the sample",
     "littlefs: a file of 8 KiB",
+    "lwIP: 8 echo requests of 1 KiB",
 ];
 
 #[riscv_rt::entry]

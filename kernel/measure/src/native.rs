@@ -8,7 +8,7 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
-use crate::{files, inflate};
+use crate::{files, inflate, network};
 
 // The declarations are those of monocypher.h, uECC.h and zlib.h.
 unsafe extern "C" {
@@ -54,6 +54,7 @@ pub(crate) fn measure() -> Counts {
         counted(|| checksum(&long)),
         counted(decompress),
         files::native(&message()),
+        network::native(),
     ]
 }
 

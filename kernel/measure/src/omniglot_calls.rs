@@ -8,6 +8,7 @@ use omniglot_kernel::foreign::{micro_ecc, monocypher, zlib};
 use omniglot_kernel::sample::{LENGTH, PACKED};
 use omniglot_kernel::services::compression::Compression;
 use omniglot_kernel::services::files::Files;
+use omniglot_kernel::services::network::{Network, QEMU};
 use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
 use omniglot_pmp::Pmp;
@@ -15,6 +16,7 @@ use omniglot_pmp::Pmp;
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
 use crate::files::{self, Device};
 use crate::native::signed;
+use crate::network::{self, Peer};
 
 fn start<L: Library<Runtime = Runtime>>(
     hart: Hart,
@@ -41,7 +43,11 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
     let (mut files, mut device) = (Files::new(hart, regions.littlefs), Device::new());
     let contents = message::<{ files::LENGTH }>();
     let stored = count(|| store(&mut files, &mut device, &contents))?;
-    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored])
+    let (mut network, mut peer) = (Network::new(hart, regions.lwip, QEMU), Peer::new());
+    // What lwIP says when it starts is no answer.
+    network.poll(&mut peer, network::NOW.into(), "")?;
+    let networked = count(|| answer(&mut network, &mut peer))?;
+    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked])
 }
 
 fn decompress(zlib: &mut Compression) -> Result<(), Failure> {
@@ -59,17 +65,23 @@ fn store(files: &mut Files, device: &mut Device, contents: &[u8]) -> Result<(), 
     })
 }
 
+fn answer(network: &mut Network, peer: &mut Peer) -> Result<(), Failure> {
+    peer.begin();
+    network.poll(peer, network::NOW.into(), "")?;
+    if peer.is_content() { Ok(()) } else { Err(Failure::NoDevice) }
+}
+
 type Monocypher<'a, 's, 'e> = &'a mut Scope<'s, 'e, monocypher::Api<Runtime>>;
 
 fn hash(scope: Monocypher<'_, '_, '_>, message: &[u8]) -> Result<()> {
-    let (from, to) = (scope.copy_in(message)?, scope.zeroed::<u8>(64)?);
+    let (from, to) = (scope.copy_in(message)?, scope.reserve::<u8>(64)?);
     scope.crypto_blake2b(to, 64, from, message.len())?;
     scope.read_into(to, &mut [0; 64])
 }
 
 fn exchange(scope: Monocypher<'_, '_, '_>) -> Result<()> {
     let (secret, public) = (scope.copy_in(&[7; 32])?, scope.copy_in(&[9; 32])?);
-    let shared = scope.zeroed::<u8>(32)?;
+    let shared = scope.reserve::<u8>(32)?;
     scope.crypto_x25519(shared, secret, public)?;
     scope.read_into(shared, &mut [0; 32])
 }

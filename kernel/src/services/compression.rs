@@ -67,7 +67,7 @@ type InScope<'a, 's, 'e> = &'a mut Scope<'s, 'e, Api<Runtime>>;
 impl Stream {
     fn new(scope: InScope<'_, '_, '_>) -> omniglot::Result<Self> {
         let state = scope.value(EMPTY)?;
-        let (input, output) = (scope.zeroed(CHUNK)?, scope.zeroed(CHUNK)?);
+        let (input, output) = (scope.reserve(CHUNK)?, scope.reserve(CHUNK)?);
         Ok(Self { state, input, output })
     }
 

@@ -79,7 +79,7 @@ impl Files {
     /// littlefs's errors; as any call.
     pub fn format(&mut self, device: &mut dyn BlockDevice) -> Result<(), Failure> {
         self.on(device, |scope, config| {
-            let system = scope.zeroed::<lfs_t>(1)?;
+            let system = single::<lfs_t>(scope)?;
             done(scope.lfs_format(system, config)?).map(|_| ())
         })
     }
@@ -220,15 +220,16 @@ fn with_callbacks<T>(
     device: &Device<'_>,
     work: impl FnOnce(&mut Api<Runtime>, Callbacks) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let mut unit = [0; UNIT];
+    // The library does not run while its memory is written and looked at where it is.
     let mut read = |api: &mut Api<Runtime>, (_, block, offset, to, len)| {
         let to = api.upgrade_slice_mut(Ptr::<u8>::from_addr(Ptr::addr(to)), len as usize)?;
-        let read = read_block(api, device, (block, offset), to, &mut unit)?;
-        Ok(status(read))
+        let read = |bytes: &mut [u8]| {
+            borrow(device, |device| device.read(block, offset as usize, bytes))
+        };
+        Ok(status(api.write_slice_with(to, read)?))
     };
     let mut prog = |api: &mut Api<Runtime>, (_, block, offset, from, len)| {
         let from = api.upgrade_slice(Ptr::<u8>::from_addr(Ptr::addr(from)), len as usize)?;
-        // The library does not run now, so its memory can be looked at where it is.
         let bytes = api.view_slice(from)?;
         Ok(status(borrow(device, |device| device.program(block, offset as usize, &bytes))))
     };
@@ -244,29 +245,6 @@ fn with_callbacks<T>(
             })?
         })?
     })?
-}
-
-/// Copies from the device to the library's memory, a unit at a time, by way of `unit`. The inner
-/// result is the device's.
-fn read_block(
-    api: &mut Api<Runtime>,
-    device: &Device<'_>,
-    (block, offset): (u32, u32),
-    to: SliceMut<u8>,
-    unit: &mut [u8; UNIT],
-) -> omniglot::Result<Result<(), BlockError>> {
-    for start in (0..to.len()).step_by(UNIT) {
-        let len = UNIT.min(to.len() - start);
-        let (Some(part), Some(bytes)) = (to.range(start, len), unit.get_mut(..len)) else {
-            return Ok(Err(BlockError));
-        };
-        let place = offset as usize + start;
-        if let Err(error) = borrow(device, |device| device.read(block, place, bytes)) {
-            return Ok(Err(error));
-        }
-        api.write_slice(part, bytes)?;
-    }
-    Ok(Ok(()))
 }
 
 /// Uses the device. It is in use already only if one of its own functions calls littlefs.
@@ -318,7 +296,7 @@ fn configure(
 
 /// A buffer of the library's, aligned for whatever it keeps there.
 fn buffer(scope: InScope<'_, '_, '_>, len: usize) -> omniglot::Result<Ptr<Void>> {
-    Ok(scope.zeroed::<u64>(len / size_of::<u64>())?.as_ptr().cast())
+    Ok(scope.reserve::<u64>(len / size_of::<u64>())?.as_ptr().cast())
 }
 
 /// An open file, in the library's memory.
@@ -339,7 +317,7 @@ impl File {
         let cache = buffer(scope, UNIT)?;
         let config = lfs_file_config { buffer: cache, attrs: Ptr::null(), attr_count: 0 };
         let config = scope.value(config)?;
-        let (file, buffer) = (single::<lfs_file_t>(scope)?, scope.zeroed(CHUNK)?);
+        let (file, buffer) = (single::<lfs_file_t>(scope)?, scope.reserve(CHUNK)?);
         done(scope.lfs_file_opencfg(system, file, path, flags, config)?)?;
         Ok(Self { system, file, buffer })
     }
@@ -393,9 +371,9 @@ fn entries(
     Ok(())
 }
 
-/// Room for one value, zero.
+/// Room for one value, which littlefs fills.
 fn single<T: omniglot::Foreign>(scope: InScope<'_, '_, '_>) -> omniglot::Result<RefMut<T>> {
-    let room = scope.zeroed::<T>(1)?;
+    let room = scope.reserve::<T>(1)?;
     room.get(0).ok_or(omniglot::Error::OutOfRange { address: room.as_ptr().addr(), len: 1 })
 }
 

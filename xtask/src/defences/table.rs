@@ -277,7 +277,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     fld dword ptr [rip + omniglot_zero]
     fstp st(0)
 ",
-        instead: "    emms\n",
+        instead: "    test ecx, {KEEPS_OPERAND}\n    emms\n",
         is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },

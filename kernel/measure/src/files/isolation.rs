@@ -1,16 +1,15 @@
 //! littlefs behind its protection, with nothing checked.
 #![allow(unsafe_code)]
 
-use omniglot::{Error, Event, Reply, Result, Runtime as _, Signature};
+use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::littlefs::{
     Littlefs as Library, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
     lfs_config_sync_fn,
 };
-use omniglot_kernel::services::blocks::BlockDevice;
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
-use super::{Device, Function, LENGTH, Littlefs, run, status};
+use super::{Device, Function, LENGTH, Littlefs, run, some, status};
 use crate::count::count;
 use crate::isolation::{ARGUMENTS, Calls};
 
@@ -30,7 +29,8 @@ pub(crate) fn measure(
     region: ForeignRegion,
     bytes: &[u8; LENGTH],
 ) -> Result<(u64, ForeignRegion)> {
-    let mut calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
+    let calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
+    let mut calls = calls.in_time();
     let mut entries = [0; NAMES.len()];
     for (entry, (_, name)) in entries.iter_mut().zip(NAMES) {
         *entry = calls.function(name)?;
@@ -77,43 +77,31 @@ impl Littlefs for Isolated<'_> {
 
     fn call(&mut self, function: Function, arguments: &[usize]) -> Result<i32> {
         let entry = self.entries.get(function as usize).copied().unwrap_or(0);
-        let frame = self.calls.runtime.exchange().0;
-        self.calls.put_word(frame, 0);
-        for (index, argument) in arguments.iter().enumerate() {
-            self.calls.put_word(frame + 4 * (ARGUMENTS + index), *argument);
-        }
-        let mut event = self.calls.runtime.enter(entry, frame)?;
-        while let Event::Callback { slot, arguments } = event {
-            self.answer(slot, arguments)?;
-            event = self.calls.runtime.resume(Reply::Return)?;
-        }
-        Ok(self.calls.get_word(frame + 4 * (ARGUMENTS + arguments.len())) as i32)
+        let device = &mut self.device;
+        let answer = |calls: &mut Calls, slot, frame| answer(calls, device, slot, frame);
+        self.calls.call_and_answer(entry, arguments, answer).map(|answer| answer as i32)
     }
 }
 
-impl Isolated<'_> {
-    /// Answers a callback, whose arguments are words behind the header of its frame, and the
-    /// result behind them.
-    fn answer(&mut self, slot: u32, frame: usize) -> Result<()> {
-        const LARGEST: usize = 4 * (ARGUMENTS + 6);
-        self.calls.runtime.window().check(frame, LARGEST)?;
-        let argument = |index: usize| self.calls.get_word(frame + 4 * (ARGUMENTS + index));
-        let (block, offset) = (argument(1) as u32, argument(2));
-        let (answer, count) = match slot {
-            lfs_config_read_fn::FIRST_SLOT => {
-                let bytes = bytes(self.calls, argument(3), argument(4))?;
-                (self.device.read(block, offset, bytes), 5)
-            }
-            lfs_config_prog_fn::FIRST_SLOT => {
-                let bytes = bytes(self.calls, argument(3), argument(4))?;
-                (self.device.program(block, offset, bytes), 5)
-            }
-            lfs_config_erase_fn::FIRST_SLOT => (self.device.erase(block), 2),
-            _ => (self.device.sync(), 1),
-        };
-        self.calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize);
-        Ok(())
-    }
+/// Answers a callback, whose arguments are words behind the header of its frame, and the result
+/// behind them.
+fn answer(calls: &mut Calls, device: &mut Device, slot: u32, frame: usize) -> Result<()> {
+    const LARGEST: usize = 4 * (ARGUMENTS + 6);
+    calls.runtime.window().check(frame, LARGEST)?;
+    let argument = |index: usize| calls.get_word(frame + 4 * (ARGUMENTS + index));
+    let (block, offset) = (argument(1) as u32, argument(2));
+    let (place, len) = (argument(3), argument(4));
+    let device = some(device);
+    let (answer, count) = match slot {
+        lfs_config_read_fn::FIRST_SLOT => (device.read(block, offset, bytes(calls, place, len)?), 5),
+        lfs_config_prog_fn::FIRST_SLOT => {
+            (device.program(block, offset, bytes(calls, place, len)?), 5)
+        }
+        lfs_config_erase_fn::FIRST_SLOT => (device.erase(block), 2),
+        _ => (device.sync(), 1),
+    };
+    calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize);
+    Ok(())
 }
 
 /// Bytes of the domain's memory, for the device.

@@ -108,9 +108,9 @@ impl Littlefs for Native {
     }
 }
 
-fn with_device(work: impl FnOnce(&mut Device) -> i32) -> i32 {
+fn with_device(work: impl FnOnce(&mut dyn BlockDevice) -> i32) -> i32 {
     // SAFETY: littlefs calls one function of its device at a time, and none calls littlefs.
-    work(unsafe { &mut *DEVICE.0.get() })
+    work(super::some(unsafe { &mut *DEVICE.0.get() }))
 }
 
 extern "C" fn read(_: usize, block: u32, offset: usize, to: *mut u8, len: usize) -> c_int {

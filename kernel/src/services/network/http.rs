@@ -45,7 +45,7 @@ pub(super) fn respond(
     page: &str,
 ) -> Result<Option<Response>, Failure> {
     let bytes = api.scope(|scope| {
-        let copy = scope.zeroed::<u8>(REQUEST)?;
+        let copy = scope.reserve::<u8>(REQUEST)?;
         let len = scope.pbuf_copy_partial(request, copy.as_ptr().cast(), REQUEST as u16, 0)?;
         let mut bytes = [0; REQUEST];
         scope.read_into(copy, &mut bytes)?;

@@ -1,0 +1,150 @@
+//! TCP/IP at work: a host on a link asks for lwIP's Ethernet address, and then sends echo
+//! requests, which lwIP answers. The same frames for the library linked to this program and for
+//! the one behind its protection, and the kernel's own service.
+
+mod isolation;
+mod native;
+
+use omniglot_kernel::services::network::{FRAME, Link, QEMU};
+
+use core::hint::black_box;
+
+pub(crate) use isolation::measure as isolated;
+pub(crate) use native::measure as native;
+
+/// How many echo requests there are, and how much data each one has.
+const REQUESTS: usize = 8;
+const DATA: usize = 1024;
+/// Headers of Ethernet, IP and ICMP.
+const HEADERS: usize = 14 + 20 + 8;
+/// What all frames and answers are at.
+pub(crate) const NOW: u32 = 1000;
+
+/// Ethernet addresses.
+const PEER: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const OWN: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
+/// The other end of the link: asks, and counts answers.
+pub(crate) struct Peer {
+    question: [u8; HEADERS],
+    request: [u8; HEADERS + DATA],
+    asked: usize,
+    answered: usize,
+}
+
+impl Peer {
+    pub(crate) fn new() -> Self {
+        Self { question: question(), request: request(), asked: 0, answered: 0 }
+    }
+
+    /// Asks everything once more.
+    pub(crate) fn begin(&mut self) {
+        (self.asked, self.answered) = (0, 0);
+    }
+
+    /// Whether everything was answered.
+    pub(crate) fn is_content(&self) -> bool {
+        self.answered == REQUESTS + 1
+    }
+}
+
+impl Link for Peer {
+    fn address(&self) -> [u8; 6] {
+        OWN
+    }
+
+    fn send(&mut self, frame: &[u8]) -> bool {
+        black_box(frame);
+        self.answered += 1;
+        true
+    }
+
+    fn receive(&mut self, into: &mut [u8; FRAME]) -> Option<usize> {
+        let frame: &[u8] = match self.asked {
+            0 => &self.question,
+            1..=REQUESTS => &self.request,
+            _ => return None,
+        };
+        self.asked += 1;
+        into.get_mut(..frame.len())?.copy_from_slice(frame);
+        Some(frame.len())
+    }
+}
+
+/// Who has lwIP's address (RFC 826)?
+fn question() -> [u8; HEADERS] {
+    let parts: [&[u8]; 8] = [
+        &[0xff; 6],
+        &PEER,
+        &[8, 6],
+        &[0, 1, 8, 0, 6, 4, 0, 1],
+        &PEER,
+        &QEMU.gateway,
+        &[0; 6],
+        &QEMU.own,
+    ];
+    joined(&parts)
+}
+
+/// An echo request (RFC 791, RFC 792).
+fn request() -> [u8; HEADERS + DATA] {
+    let [high, low] = ((HEADERS - 14 + DATA) as u16).to_be_bytes();
+    let start: &[u8] = &[0x45, 0, high, low, 0, 7, 0, 0, 64, 1, 0, 0];
+    let mut header: [u8; 20] = joined(&[start, &QEMU.gateway, &QEMU.own]);
+    set_checksum(&mut header, 10);
+    let mut message: [u8; 8 + DATA] = joined(&[&[8, 0, 0, 0, 0x12, 0x34, 0, 9], &[0xa5; DATA]]);
+    set_checksum(&mut message, 2);
+    joined(&[&OWN, &PEER, &[8, 0], &header, &message])
+}
+
+/// What the parts are one after the other.
+fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (to, from) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
+        *to = *from;
+    }
+    bytes
+}
+
+/// The Internet checksum (RFC 1071), of which the place is zero.
+fn set_checksum(bytes: &mut [u8], place: usize) {
+    let pairs = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk::<2>());
+    let sum: u32 = pairs.map(|pair| u32::from(u16::from_be_bytes(*pair))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let sum = !((folded & 0xffff) + (folded >> 16)) as u16;
+    for (to, from) in bytes.iter_mut().skip(place).zip(sum.to_be_bytes()) {
+        *to = from;
+    }
+}
+
+/// lwIP, somewhere.
+trait Lwip {
+    /// What can go wrong.
+    type Error;
+    /// What is at the other end of the link.
+    fn peer(&mut self) -> &mut Peer;
+    /// Says what time it is.
+    fn set_time(&mut self, milliseconds: u32) -> Result<(), Self::Error>;
+    /// Takes in a frame.
+    fn receive(&mut self, frame: &[u8]) -> Result<(), Self::Error>;
+    /// Does what time it is for.
+    fn check_timeouts(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Takes in all that the peer sends, as the kernel's service; whether all was answered.
+fn run<L: Lwip>(library: &mut L) -> Result<bool, L::Error> {
+    library.peer().begin();
+    library.set_time(NOW)?;
+    let mut frame = [0; FRAME];
+    while let Some(len) = some(library.peer()).receive(&mut frame) {
+        library.receive(frame.get(..len).unwrap_or(&[]))?;
+    }
+    library.check_timeouts()?;
+    Ok(library.peer().is_content())
+}
+
+/// A link of some kind, as it is to the kernel's service: so that the same code of it is
+/// measured along each time.
+fn some(peer: &mut Peer) -> &mut dyn Link {
+    black_box(peer)
+}

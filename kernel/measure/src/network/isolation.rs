@@ -1,0 +1,111 @@
+//! lwIP behind its protection, with nothing checked.
+
+use omniglot::{Error, Result, Runtime as _, Signature};
+use omniglot_kernel::foreign::lwip::{Lwip as Library, netif_linkoutput_fn};
+use omniglot_kernel::services::network::{FRAME, QEMU};
+use omniglot_kernel_hardware::Hart;
+use omniglot_pmp::ForeignRegion;
+
+use super::{Lwip, OWN, Peer, run, some};
+use crate::count::count;
+use crate::isolation::{ARGUMENTS, Calls};
+
+/// Measures the workload, and gives the memory back.
+pub(crate) fn measure(hart: Hart, region: ForeignRegion) -> Result<(u64, ForeignRegion)> {
+    let calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
+    let mut isolated = Isolated::new(calls.in_time())?;
+    isolated.start()?;
+    let counted = count(|| match run(&mut isolated)? {
+        true => Ok(()),
+        false => Err(Error::Misuse("all requests are answered")),
+    })?;
+    Ok((counted, isolated.calls.runtime.into_region()))
+}
+
+struct Isolated {
+    calls: Calls,
+    set_time: usize,
+    receive: usize,
+    check_timeouts: usize,
+    peer: Peer,
+}
+
+impl Isolated {
+    fn new(calls: Calls) -> Result<Self> {
+        Ok(Self {
+            set_time: calls.function("network_set_time")?,
+            receive: calls.function("network_receive")?,
+            check_timeouts: calls.function("sys_check_timeouts")?,
+            calls,
+            peer: Peer::new(),
+        })
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let [own, mask, gateway] = [QEMU.own, QEMU.mask, QEMU.gateway].map(u32::from_ne_bytes);
+        let transmit = self.calls.runtime.trampoline(netif_linkoutput_fn::FIRST_SLOT).unwrap_or(0);
+        let hardware = self.calls.data(0);
+        self.calls.write(hardware, &OWN)?;
+        let entry = self.calls.function("network_start")?;
+        let addresses = [own, mask, gateway].map(|address| address as usize);
+        let [own, mask, gateway] = addresses;
+        self.call(entry, &[transmit, hardware, own, mask, gateway])
+    }
+
+    fn call(&mut self, entry: usize, arguments: &[usize]) -> Result<()> {
+        let peer = &mut self.peer;
+        let answer = |calls: &mut Calls, _, frame| transmit(calls, peer, frame);
+        self.calls.call_and_answer(entry, arguments, answer).map(|_| ())
+    }
+}
+
+impl Lwip for Isolated {
+    type Error = Error;
+
+    fn peer(&mut self) -> &mut Peer {
+        &mut self.peer
+    }
+
+    fn set_time(&mut self, milliseconds: u32) -> Result<()> {
+        self.call(self.set_time, &[milliseconds as usize])
+    }
+
+    fn receive(&mut self, frame: &[u8]) -> Result<()> {
+        let place = self.calls.data(0);
+        self.calls.write(place, frame)?;
+        self.call(self.receive, &[place, frame.len()])
+    }
+
+    fn check_timeouts(&mut self) -> Result<()> {
+        self.call(self.check_timeouts, &[])
+    }
+}
+
+/// Copies the frame that lwIP sends out of its buffers (pbuf.h, `struct pbuf`: next, contents,
+/// two lengths), whose address is the second argument.
+fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> {
+    const SUCCESS: usize = 0;
+    let window = calls.runtime.window();
+    let mut frame = [0; FRAME];
+    let (mut len, mut next) = (0, word(calls, arguments + 4 * (ARGUMENTS + 1))?);
+    while next != 0 {
+        let lengths = word(calls, next + 8)?;
+        let (whole, own) = (lengths & 0xffff, lengths >> 16);
+        let part = frame.get_mut(len..len + own).ok_or(Error::Misuse("frames are short"))?;
+        window.read(word(calls, next + 4)?, part)?;
+        len += own;
+        if whole == own {
+            break;
+        }
+        next = word(calls, next)?;
+    }
+    some(peer).send(frame.get(..len).unwrap_or(&[]));
+    calls.put_word(arguments + 4 * (ARGUMENTS + 2), SUCCESS);
+    Ok(())
+}
+
+/// A word of the library's.
+fn word(calls: &Calls, address: usize) -> Result<usize> {
+    calls.runtime.window().check(address, size_of::<usize>())?;
+    Ok(calls.get_word(address))
+}

@@ -1,0 +1,120 @@
+//! lwIP linked to this program.
+#![allow(unsafe_code)]
+
+use core::cell::UnsafeCell;
+use core::convert::Infallible;
+use core::ffi::c_void;
+use core::hint::black_box;
+
+use omniglot_kernel::services::network::{FRAME, QEMU};
+
+use super::{Lwip, OWN, Peer, run, some};
+use crate::count::count;
+
+/// What lwIP keeps frames in (pbuf.h, `struct pbuf`), as far as it is looked at.
+#[repr(C)]
+struct Buffer {
+    next: *const Self,
+    payload: *const u8,
+    whole: u16,
+    len: u16,
+}
+
+// The declarations are those of network.h and of lwIP's timeouts.h.
+unsafe extern "C" {
+    fn network_start(
+        transmit: unsafe extern "C" fn(*mut c_void, *const Buffer) -> i8,
+        hardware: *const u8,
+        address: u32,
+        mask: u32,
+        gateway: u32,
+    ) -> i8;
+    fn network_set_time(milliseconds: u32);
+    fn network_receive(frame: *const c_void, len: u16) -> i8;
+    fn sys_check_timeouts();
+}
+
+/// Measures the workload.
+pub(crate) fn measure() -> u64 {
+    let [own, mask, gateway] = [QEMU.own, QEMU.mask, QEMU.gateway].map(u32::from_ne_bytes);
+    let mut native = Native;
+    *native.peer() = Peer::new();
+    // SAFETY: declared as in network.h; six bytes of an address, and a function that lives as
+    // long as the program.
+    unsafe { network_start(transmit, OWN.as_ptr(), own, mask, gateway) };
+    let counted = count(|| {
+        let answered = run(&mut native);
+        black_box(matches!(answered, Ok(true)));
+        Ok::<_, Infallible>(())
+    });
+    match counted {
+        Ok(count) => count,
+    }
+}
+
+/// What the callback reaches.
+struct Shared(UnsafeCell<Option<Peer>>);
+
+// SAFETY: there is one hart, and each access ends before the next one begins.
+unsafe impl Sync for Shared {}
+
+static PEER: Shared = Shared(UnsafeCell::new(None));
+
+struct Native;
+
+impl Lwip for Native {
+    type Error = Infallible;
+
+    fn peer(&mut self) -> &mut Peer {
+        // SAFETY: used for one thing at a time: lwIP does not run while a frame is taken from
+        // it, and nothing else borrows it while lwIP sends.
+        unsafe { &mut *PEER.0.get() }.get_or_insert_with(Peer::new)
+    }
+
+    fn set_time(&mut self, milliseconds: u32) -> Result<(), Infallible> {
+        // SAFETY: declared as in network.h.
+        unsafe { network_set_time(milliseconds) };
+        Ok(())
+    }
+
+    fn receive(&mut self, frame: &[u8]) -> Result<(), Infallible> {
+        // SAFETY: declared as in network.h; as many bytes as is said.
+        unsafe { network_receive(frame.as_ptr().cast(), frame.len() as u16) };
+        Ok(())
+    }
+
+    fn check_timeouts(&mut self) -> Result<(), Infallible> {
+        // SAFETY: declared as in timeouts.h.
+        unsafe { sys_check_timeouts() };
+        Ok(())
+    }
+}
+
+/// Copies the frame out of its buffers, and sends it.
+unsafe extern "C" fn transmit(_: *mut c_void, mut next: *const Buffer) -> i8 {
+    let mut frame = [0; FRAME];
+    let mut len = 0;
+    // SAFETY: lwIP hands over a chain of buffers, the last of which has no next one.
+    while let Some(buffer) = unsafe { next.as_ref() } {
+        let end = len + usize::from(buffer.len);
+        if let Some(part) = frame.get_mut(len..end) {
+            // SAFETY: as many bytes as the buffer says.
+            unsafe { buffer.payload.copy_to_nonoverlapping(part.as_mut_ptr(), part.len()) };
+        }
+        len = end;
+        if buffer.whole == buffer.len {
+            break;
+        }
+        next = buffer.next;
+    }
+    some(Native.peer()).send(frame.get(..len).unwrap_or(&[]));
+    0
+}
+
+/// Something in lwIP is as it cannot be: there is nothing to measure.
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
