@@ -5,8 +5,9 @@ use std::path::Path;
 
 use omniglot_build::Library;
 
+use crate::files::c_files;
 use crate::map::{self, Range};
-use crate::sources::{Sources, c_files};
+use crate::sources::Sources;
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -2,6 +2,7 @@
 //! has the linker lay the kernel itself out as `memory.x` says.
 #![forbid(unsafe_code)]
 
+mod files;
 mod libraries;
 #[path = "../hardware/src/map.rs"]
 mod map;

@@ -52,16 +52,3 @@ fn place(package: &Value) -> Option<(String, PathBuf)> {
     let root = Path::new(text("manifest_path")?).parent()?;
     Some((text("name")?.to_owned(), root.to_owned()))
 }
-
-/// The C files in a directory, in the order of their names.
-pub(crate) fn c_files(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "c") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}

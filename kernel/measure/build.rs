@@ -2,13 +2,16 @@
 //! and called directly.
 #![forbid(unsafe_code)]
 
+#[path = "../build/files.rs"]
+mod files;
 #[path = "../build/sources.rs"]
 mod sources;
 
 use std::error::Error;
 use std::path::Path;
 
-use sources::{Sources, c_files};
+use files::c_files;
+use sources::Sources;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sources/Cargo.toml");
 /// picolibc's settings for GCC.

@@ -106,13 +106,20 @@ fn respond<S: Signature, A: Api + ?Sized>(
     closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
 ) -> Option<Reply> {
     let mut frame = S::Frame::default();
-    let read = api.base().state.domain.runtime.window().read(address, frame.as_mut());
-    unless_failed(api, read)?;
+    if !api.base_mut().state.domain.take_arguments(address, frame.as_mut()) {
+        return None;
+    }
     let arguments = unless_failed(api, S::arguments(&frame))?;
     match closure(api, arguments) {
         Ok(value) => {
-            let written = write_return::<S, A>(api, address, &mut frame, &value);
-            unless_failed(api, written).map(|()| Reply::Return)
+            // What foreign code had in the frame is still there, so that padding of the result
+            // is its own.
+            S::put_return(&mut frame, &value);
+            let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
+            let result = frame.as_ref().get(result).unwrap_or(&[]);
+            let place = address.wrapping_add(S::RETURN_OFFSET);
+            let domain = &mut api.base_mut().state.domain;
+            domain.hand_back(place, result).then_some(Reply::Return)
         }
         Err(Escape::Abandon) => unless_failed(api, Err(Error::Abandoned)),
         Err(Escape::Error(error)) => unless_failed(api, Err(error)),
@@ -133,29 +140,6 @@ fn unless_failed<A: Api + ?Sized, T>(api: &mut A, outcome: Result<T>) -> Option<
             None
         }
     }
-}
-
-/// Writes a closure's result, and nothing else, into the callback's frame: `frame` is what
-/// foreign code had there, so that padding of the result is its own.
-fn write_return<S: Signature, A: Api + ?Sized>(
-    api: &A,
-    address: usize,
-    frame: &mut S::Frame,
-    value: &S::Return,
-) -> Result<()> {
-    if S::RETURN_SIZE == 0 {
-        return Ok(());
-    }
-    S::put_return(frame, value);
-    let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
-    let bytes = frame.as_ref().get(result).unwrap_or(&[]);
-    let runtime = &api.base().state.domain.runtime;
-    let place = address.wrapping_add(S::RETURN_OFFSET);
-    // The closure may have forked.
-    runtime.check_alive()?;
-    // Where the frame is, is foreign code's word.
-    runtime.check_writable(place, bytes.len())?;
-    runtime.window().copy_in(place, bytes)
 }
 
 /// Removes a closure from the table at the end of its borrow (invariant 6).

@@ -189,6 +189,34 @@ impl<R: Runtime> Domain<R> {
         }
     }
 
+    /// Copies what foreign code hands to a callback; whether that was possible, and why not is
+    /// kept.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
+    pub(crate) fn take_arguments(&mut self, address: usize, into: &mut [u8]) -> bool {
+        let read = self.runtime.window().read(address, into);
+        self.unless_failed(read)
+    }
+
+    /// Writes a callback's result, and nothing else, into its frame, likewise.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
+    pub(crate) fn hand_back(&mut self, address: usize, result: &[u8]) -> bool {
+        if result.is_empty() {
+            return true;
+        }
+        // The closure may have forked; and where the frame is, is foreign code's word.
+        let checked = self.runtime.check_alive();
+        let checked = checked.and_then(|()| self.runtime.check_writable(address, result.len()));
+        let written = checked.and_then(|()| self.runtime.window().copy_in(address, result));
+        self.unless_failed(written)
+    }
+
+    fn unless_failed(&mut self, outcome: Result<()>) -> bool {
+        match outcome {
+            Ok(()) => true,
+            Err(error) => self.keep(error),
+        }
+    }
+
     /// Answers the callback that a call waits in, and has it go on. Anything but a reply gives
     /// up the instance; why there is none is kept already.
     #[inline(never)]
@@ -220,10 +248,8 @@ impl<R: Runtime> Domain<R> {
 
     /// Whether foreign code may go on; why not is kept.
     fn is_usable(&mut self) -> bool {
-        match self.check_usable() {
-            Ok(()) => true,
-            Err(error) => self.keep(error),
-        }
+        let usable = self.check_usable();
+        self.unless_failed(usable)
     }
 
     /// Ends a call that waited, and returned.

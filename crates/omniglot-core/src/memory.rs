@@ -286,7 +286,7 @@ unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
     unsafe { copy_few(from, into, len) };
 }
 
-/// Copies words, in a loop that is short to get into.
+/// Copies words, two at a time, in a loop that is short to get into.
 ///
 /// # Safety
 /// As [`copy_volatile`]; pointers and length are multiples of a word's size.
@@ -294,11 +294,17 @@ unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
 unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
     let end = from.wrapping_byte_add(len);
-    while from != end {
-        // SAFETY: the first word that is not copied yet lies in both ranges.
+    if len & size_of::<usize>() != 0 {
+        // SAFETY: there is a first word, in both ranges.
         unsafe { copy_one(from, into, 0) };
-        from = from.wrapping_add(1);
-        into = into.wrapping_add(1);
+        (from, into) = (from.wrapping_add(1), into.wrapping_add(1));
+    }
+    while from != end {
+        // SAFETY: an even number of words is not copied yet: these two lie in both ranges.
+        unsafe { copy_one(from, into, 0) };
+        // SAFETY: as above.
+        unsafe { copy_one(from, into, 1) };
+        (from, into) = (from.wrapping_add(2), into.wrapping_add(2));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::Mark;
 use crate::slots::SlotId;
 #[cfg(feature = "alloc")]
 use crate::{Answer, FnPtr, Signature};
-use crate::{Api, Foreign, Ptr, RefMut, Result, SliceMut};
+use crate::{Api, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
@@ -54,7 +54,10 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
     pub fn copy_in<T: Foreign>(&mut self, elements: &[T]) -> Result<SliceMut<T>> {
         let slice = self.reserve::<T>(elements.len())?;
-        self.api.base_mut().write_slice(slice, elements)?;
+        match T::as_bytes(elements) {
+            Some(bytes) => self.api.base().runtime_window().copy_in(slice.address, bytes)?,
+            None => self.api.base_mut().write_slice(slice, elements)?,
+        }
         Ok(slice)
     }
 
@@ -112,6 +115,8 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     pub fn reserve<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
         let size = crate::address::size_of_elements::<T>(len)?;
         let state = &mut self.api.base_mut().state;
+        // The body of the scope may have forked.
+        state.domain.runtime.check_alive()?;
         let address = state.domain.stack.push(size, align_of::<T>())?;
         Ok(SliceMut::checked(address, len, state.id))
     }

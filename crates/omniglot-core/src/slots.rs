@@ -86,21 +86,13 @@ enum Occupant<A: ?Sized + 'static> {
 }
 
 struct Slot<A: ?Sized + 'static> {
-    /// Which slot it is; where places are fixed, the last one that was here.
-    #[cfg(not(feature = "alloc"))]
-    index: u32,
     generation: u64,
     occupant: Occupant<A>,
 }
 
 impl<A: ?Sized + 'static> Default for Slot<A> {
     fn default() -> Self {
-        Self {
-            #[cfg(not(feature = "alloc"))]
-            index: 0,
-            generation: 0,
-            occupant: Occupant::Nobody,
-        }
+        Self { generation: 0, occupant: Occupant::Nobody }
     }
 }
 
@@ -115,10 +107,10 @@ impl<A: ?Sized + 'static> Slot<A> {
     }
 }
 
-/// A slot and the occupancy of it that is meant.
+/// A slot, by its place in the table, and the occupancy of it that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotId {
-    pub(crate) index: u32,
+    place: usize,
     generation: u64,
 }
 
@@ -128,12 +120,8 @@ pub(crate) struct Slots<A: ?Sized + 'static> {
     slots: Vec<Slot<A>>,
     #[cfg(not(feature = "alloc"))]
     slots: [Slot<A>; FIXED_PLACES],
-    /// How many places have been used: there is nobody in the others, so nobody looks there.
     #[cfg(not(feature = "alloc"))]
-    used: usize,
-    /// How many slots the image has.
-    #[cfg(not(feature = "alloc"))]
-    count: u32,
+    places: Places,
     /// How many closures there have been, so that no two have the same generation.
     #[cfg(not(feature = "alloc"))]
     occupied: u64,
@@ -155,12 +143,20 @@ impl<A: ?Sized + 'static> Slots<A> {
         })
     }
 
-    fn find(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        self.slots.get_mut(index as usize)
+    /// The place of a slot, if there is such a slot.
+    const fn place_of(&self, index: u32) -> Option<usize> {
+        let _ = self;
+        Some(index as usize)
     }
 
-    fn place_for(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        self.find(index)
+    /// A place for what is to be in a free slot.
+    fn place_for(&mut self, index: u32) -> Option<usize> {
+        self.place_of(index)
+    }
+
+    /// Each slot keeps its place.
+    const fn give_up(&mut self, place: usize) {
+        let _ = (self, place);
     }
 }
 
@@ -168,71 +164,122 @@ impl<A: ?Sized + 'static> Slots<A> {
 #[cfg(not(feature = "alloc"))]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
-        Self { slots: core::array::from_fn(|_| Slot::default()), used: 0, count, occupied: 0 }
-    }
-
-    fn used(&self) -> &[Slot<A>] {
-        self.slots.get(..self.used).unwrap_or(&self.slots)
-    }
-
-    fn used_mut(&mut self) -> &mut [Slot<A>] {
-        let used = self.used.min(FIXED_PLACES);
-        self.slots.get_mut(..used).unwrap_or(&mut [])
+        let slots = core::array::from_fn(|_| Slot::default());
+        Self { slots, places: Places::new(count), occupied: 0 }
     }
 
     /// A free slot among `first .. first + count`.
     pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
-        let end = first.saturating_add(count).min(self.count);
-        let taken = |index: u32| self.used().iter().any(|slot| slot.holds(index));
-        let has_place = self.used < FIXED_PLACES || self.used().iter().any(Slot::is_free);
-        (first..end).find(|index| has_place && !taken(*index))
+        self.places.free(first, count)
     }
 
-    fn find(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        self.used_mut().iter_mut().find(|slot| slot.holds(index))
+    fn place_of(&self, index: u32) -> Option<usize> {
+        self.places.of(index)
     }
 
     /// A free place. Its generation is new wherever it is, so that handles of earlier
     /// occupants are stale.
-    fn place_for(&mut self, index: u32) -> Option<&mut Slot<A>> {
-        let free = self.used().iter().position(Slot::is_free).unwrap_or(self.used);
-        let slot = self.slots.get_mut(free)?;
-        self.used = self.used.max(free + 1);
-        slot.index = index;
-        slot.generation = self.occupied;
+    fn place_for(&mut self, index: u32) -> Option<usize> {
+        let place = self.places.take(index)?;
+        self.slots.get_mut(place)?.generation = self.occupied;
         self.occupied += 1;
-        Some(slot)
+        Some(place)
+    }
+
+    fn give_up(&mut self, place: usize) {
+        self.places.give_up(place);
     }
 }
 
+/// Which slot each place is for. By itself, so that it is compiled once, not for each library.
 #[cfg(not(feature = "alloc"))]
-impl<A: ?Sized + 'static> Slot<A> {
-    fn is_free(&self) -> bool {
-        matches!(self.occupant, Occupant::Nobody)
+struct Places {
+    slots: [u32; FIXED_PLACES],
+    /// How many places have been used: the others are free, so nobody looks there.
+    used: usize,
+    /// How many slots the image has.
+    count: u32,
+}
+
+#[cfg(not(feature = "alloc"))]
+impl Places {
+    /// No slot has this number.
+    const FREE: u32 = u32::MAX;
+
+    const fn new(count: u32) -> Self {
+        Self { slots: [Self::FREE; FIXED_PLACES], used: 0, count }
     }
 
-    fn holds(&self, index: u32) -> bool {
-        !self.is_free() && self.index == index
+    /// The place of a slot, whose number may be foreign code's word.
+    #[inline(always)]
+    fn of(&self, slot: u32) -> Option<usize> {
+        if slot < self.count { self.position(slot) } else { None }
+    }
+
+    /// The first place that is for a slot. (A plain loop: of `position` the compiler makes four
+    /// times as much code, for a handful of places.)
+    #[inline(never)]
+    fn position(&self, slot: u32) -> Option<usize> {
+        let mut place = 0;
+        while place < self.used {
+            if self.slots.get(place) == Some(&slot) {
+                return Some(place);
+            }
+            place += 1;
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn free(&self, first: u32, count: u32) -> Option<u32> {
+        let has_place = self.used < FIXED_PLACES || self.position(Self::FREE).is_some();
+        let end = first.saturating_add(count).min(self.count);
+        (first..end).find(|slot| has_place && self.of(*slot).is_none())
+    }
+
+    /// Makes a free place a slot's.
+    #[inline(never)]
+    fn take(&mut self, slot: u32) -> Option<usize> {
+        let free = self.position(Self::FREE).unwrap_or(self.used);
+        *self.slots.get_mut(free)? = slot;
+        self.used = self.used.max(free + 1);
+        Some(free)
+    }
+
+    /// Makes a place free, and those behind it no longer used if they are free, too.
+    #[inline(never)]
+    fn give_up(&mut self, place: usize) {
+        if let Some(here) = self.slots.get_mut(place) {
+            *here = Self::FREE;
+        }
+        while let Some(last) = self.used.checked_sub(1)
+            && self.slots.get(last) == Some(&Self::FREE)
+        {
+            self.used = last;
+        }
     }
 }
 
 impl<A: ?Sized + 'static> Slots<A> {
     /// Puts a closure into a free slot.
     pub(crate) fn insert(&mut self, index: u32, closure: Closure<A>) -> Option<SlotId> {
-        let slot = self.place_for(index)?;
+        let place = self.place_for(index)?;
+        let slot = self.slots.get_mut(place)?;
         slot.generation += 1;
         slot.occupant = Occupant::Waiting(closure);
-        Some(SlotId { index, generation: slot.generation })
+        Some(SlotId { place, generation: slot.generation })
     }
 
     /// Empties a slot, unless it has a newer occupant. The closure is the caller's
     /// to drop; one that is running is dropped when it returns.
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Closure<A>> {
-        let slot = self.find(id.index)?;
+        let slot = self.slots.get_mut(id.place)?;
         if slot.generation != id.generation {
             return None;
         }
-        slot.vacate()
+        let closure = slot.vacate();
+        self.give_up(id.place);
+        closure
     }
 
     /// Empties all slots; the closures are the caller's to drop. No slot has the
@@ -245,15 +292,17 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Empties all slots. Without an allocator only borrowed closures are ever in them.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn clear(&mut self) -> core::marker::PhantomData<fn(&A)> {
-        self.used_mut().iter_mut().for_each(|slot| drop(slot.vacate()));
+        self.slots.iter_mut().for_each(|slot| drop(slot.vacate()));
+        self.places = Places::new(self.places.count);
         core::marker::PhantomData
     }
 
     /// Moves a closure out of its slot, to run it.
     pub(crate) fn take(&mut self, index: u32) -> Result<(SlotId, Closure<A>)> {
         let absent = Error::NoSuchCallback { slot: index };
-        let slot = self.find(index).ok_or(absent)?;
-        let id = SlotId { index, generation: slot.generation };
+        let place = self.place_of(index).ok_or(absent)?;
+        let slot = self.slots.get_mut(place).ok_or(absent)?;
+        let id = SlotId { place, generation: slot.generation };
         match core::mem::replace(&mut slot.occupant, Occupant::Running) {
             Occupant::Waiting(closure) => Ok((id, closure)),
             Occupant::Running => Err(Error::CallbackBusy),
@@ -267,7 +316,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// Puts a closure back after it ran; gives it to the caller to drop if it was
     /// removed meanwhile.
     pub(crate) fn put_back(&mut self, id: SlotId, closure: Closure<A>) -> Option<Closure<A>> {
-        let Some(slot) = self.find(id.index) else {
+        let Some(slot) = self.slots.get_mut(id.place) else {
             return Some(closure);
         };
         if slot.generation != id.generation {

@@ -285,6 +285,8 @@ fn references_of_another_instance_are_refused() {
     let boxed = one.alloc_slice(&[1u8, 2]).unwrap();
     assert_eq!(other.read_into(&boxed, &mut [0; 2]), Err(Error::WrongInstance));
     assert_eq!(other.write_slice(&boxed, &[0; 2]), Err(Error::WrongInstance));
+    let filled = other.write_slice_with(boxed.as_slice_mut(), |bytes| bytes.fill(0));
+    assert_eq!(filled, Err(Error::WrongInstance));
     assert_eq!(other.address::<u8>(&boxed), Err(Error::WrongInstance));
     assert_eq!(one.read_into(&boxed, &mut [0; 2]), Ok(()));
 }

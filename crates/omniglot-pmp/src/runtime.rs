@@ -58,8 +58,11 @@ struct Waiting {
 /// Whether foreign code may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// No call is in progress, or all of them wait in callbacks.
+    /// No call is in progress, or all of them wait in callbacks. Time is not limited: one
+    /// comparison tells whether a call can start at once.
     Ready,
+    /// The same where time is limited.
+    ReadyInTime,
     /// A call is in progress that does not: the kernel is serving an interrupt.
     Interrupted,
     /// Never again, unless after a reset.
@@ -187,7 +190,7 @@ impl<K: Kernel> Pmp<K> {
     fn refused(&self) -> Error {
         match self.stage {
             Stage::Poisoned => Error::Poisoned { by: self.cause },
-            Stage::Ready | Stage::Interrupted => {
+            Stage::Ready | Stage::ReadyInTime | Stage::Interrupted => {
                 Error::Protocol("a call while foreign code runs, or an answer to no callback")
             }
         }
@@ -200,9 +203,22 @@ impl<K: Kernel> Pmp<K> {
         self.cross_in_time(Some(Start { pc, sp, a0, a1, s1 }))
     }
 
-    /// As [`enter`](Runtime::enter), in time if that is limited.
+    /// What a domain is in which foreign code may run.
+    const fn ready(&self) -> Stage {
+        if self.timer.is_limited() { Stage::ReadyInTime } else { Stage::Ready }
+    }
+
+    const fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::ReadyInTime)
+    }
+
+    /// As [`enter`](Runtime::enter), in time if that is limited, and not at all where it cannot
+    /// be.
     #[inline(never)]
     fn enter_in_time(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        if !self.is_ready() {
+            return Err(self.refused());
+        }
         if self.calls.open == 0 {
             self.timer.begin();
         }
@@ -272,7 +288,7 @@ impl<K: Kernel> Pmp<K> {
     fn serve(&mut self, number: u32) -> After {
         self.stage = Stage::Interrupted;
         let after = self.kernel.interrupt(number);
-        self.stage = Stage::Ready;
+        self.stage = self.ready();
         after
     }
 
@@ -456,9 +472,6 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
     #[inline(always)]
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
         if self.stage != Stage::Ready {
-            return Err(self.refused());
-        }
-        if self.timer.is_limited() {
             return self.enter_in_time(entry, arguments);
         }
         let start = self.start_of(entry, arguments);
@@ -467,9 +480,8 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
     }
 
     fn resume(&mut self, reply: Reply) -> Result<Event> {
-        let (Stage::Ready, Some(Waiting { pc, sp })) = (self.stage, self.calls.pop()) else {
-            return Err(self.refused());
-        };
+        let waiting = if self.is_ready() { self.calls.pop() } else { None };
+        let Some(Waiting { pc, sp }) = waiting else { return Err(self.refused()) };
         let (a0, a1) = match reply {
             Reply::Return => (0, 0),
             Reply::Raise { entry, arguments } => (entry as u32, arguments as u32),
@@ -492,13 +504,16 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
 
     fn set_timeout(&mut self, limit: Option<Duration>) {
         self.timer.set(limit, K::TICKS_PER_SECOND);
+        if self.is_ready() {
+            self.stage = self.ready();
+        }
     }
 
     /// The region is cleared and filled from the image again. Nothing of what ran before is
     /// kept: registers of calls that were open are forgotten, and the gate gives none on.
     fn reset(&mut self) -> Result<()> {
         self.calls = Calls::new();
-        self.stage = Stage::Ready;
+        self.stage = self.ready();
         self.load().inspect_err(|_| self.abandon(Cause::Reset))
     }
 

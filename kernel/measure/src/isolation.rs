@@ -77,6 +77,15 @@ impl Calls {
         self.runtime.window().read(self.data(offset), bytes)
     }
 
+    /// Bytes of the domain's memory, for a device.
+    pub(crate) fn bytes(&mut self, address: usize, len: usize) -> Result<&mut [u8]> {
+        self.runtime.window().check(address, len)?;
+        let start = core::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does
+        // not run while this is borrowed from what runs it, and no view exists.
+        Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
+    }
+
     pub(crate) fn put_word(&mut self, address: usize, word: usize) {
         let to = core::ptr::with_exposed_provenance_mut::<usize>(address);
         // SAFETY: as in `write`; all addresses here are in the host's part of the window.
@@ -155,7 +164,10 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
         zlib: zlib.runtime.into_region(),
         ..regions
     };
-    Ok(([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked], regions))
+    Ok((
+        [empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked],
+        regions,
+    ))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {

@@ -59,7 +59,7 @@ impl Link for Peer {
         true
     }
 
-    fn receive(&mut self, into: &mut [u8; FRAME]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
         let frame: &[u8] = match self.asked {
             0 => &self.question,
             1..=REQUESTS => &self.request,
@@ -125,8 +125,8 @@ trait Lwip {
     fn peer(&mut self) -> &mut Peer;
     /// Says what time it is.
     fn set_time(&mut self, milliseconds: u32) -> Result<(), Self::Error>;
-    /// Takes in a frame.
-    fn receive(&mut self, frame: &[u8]) -> Result<(), Self::Error>;
+    /// Takes in a frame, if one has arrived.
+    fn receive(&mut self) -> Result<bool, Self::Error>;
     /// Does what time it is for.
     fn check_timeouts(&mut self) -> Result<(), Self::Error>;
 }
@@ -135,10 +135,7 @@ trait Lwip {
 fn run<L: Lwip>(library: &mut L) -> Result<bool, L::Error> {
     library.peer().begin();
     library.set_time(NOW)?;
-    let mut frame = [0; FRAME];
-    while let Some(len) = some(library.peer()).receive(&mut frame) {
-        library.receive(frame.get(..len).unwrap_or(&[]))?;
-    }
+    while library.receive()? {}
     library.check_timeouts()?;
     Ok(library.peer().is_content())
 }

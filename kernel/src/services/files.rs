@@ -223,9 +223,8 @@ fn with_callbacks<T>(
     // The library does not run while its memory is written and looked at where it is.
     let mut read = |api: &mut Api<Runtime>, (_, block, offset, to, len)| {
         let to = api.upgrade_slice_mut(Ptr::<u8>::from_addr(Ptr::addr(to)), len as usize)?;
-        let read = |bytes: &mut [u8]| {
-            borrow(device, |device| device.read(block, offset as usize, bytes))
-        };
+        let read =
+            |bytes: &mut [u8]| borrow(device, |device| device.read(block, offset as usize, bytes));
         Ok(status(api.write_slice_with(to, read)?))
     };
     let mut prog = |api: &mut Api<Runtime>, (_, block, offset, from, len)| {

@@ -19,9 +19,6 @@ pub type Digest = [u8; 32];
 /// Fills bytes with random numbers that nobody can guess; `false` if it has none.
 pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
 
-/// How many random bytes are got at a time.
-const CHUNK: usize = 64;
-
 /// The service.
 #[derive(Debug)]
 pub struct Signatures {
@@ -138,18 +135,7 @@ fn fill(
     random: &mut dyn FnMut(&mut [u8]) -> bool,
 ) -> Answer<uECC_RNG_Function> {
     let to = api.upgrade_slice_mut(to, len)?;
-    let mut bytes = [0; CHUNK];
-    for start in (0..len).step_by(CHUNK) {
-        let count = CHUNK.min(len - start);
-        let (Some(part), Some(bytes)) = (to.range(start, count), bytes.get_mut(..count)) else {
-            return Ok(0);
-        };
-        if !random(bytes) {
-            return Ok(0);
-        }
-        api.write_slice(part, bytes)?;
-    }
-    Ok(1)
+    Ok(api.write_slice_with(to, random)?.into())
 }
 
 /// What came of a call, unless the library says that it did not succeed.

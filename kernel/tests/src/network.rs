@@ -43,9 +43,9 @@ impl Link for Pair {
         true
     }
 
-    fn receive(&mut self, into: &mut [u8; FRAME]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
         let (frame, len) = self.coming.take()?;
-        *into = frame;
+        into.get_mut(..len)?.copy_from_slice(frame.get(..len)?);
         Some(len)
     }
 }

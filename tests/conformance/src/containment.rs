@@ -89,6 +89,9 @@ fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<
     equal(api.scope(|_| Ok(())), Err(poisoned))?;
     equal(api.write_slice(numbers, &[0; 3]), Err(poisoned))?;
     equal(api.copy_within(numbers, numbers), Err(poisoned))?;
+    let bytes = api.upgrade_slice_mut(numbers.as_ptr().cast::<u8>(), 12);
+    let filled = bytes.and_then(|bytes| api.write_slice_with(bytes, |bytes| bytes.fill(0)));
+    equal(filled, Err(poisoned))?;
     let registered = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |_, _| ());
     equal(registered, Err(poisoned))?;
     // What was in memory can still be looked at.

@@ -18,6 +18,7 @@ impl<R: Runtime> Suite<R> {
             temporary_memory_can_be_zeroed;
         Types, Usable:
             what_the_host_writes_the_library_reads,
+            what_the_host_fills_in_place_the_library_reads,
             what_the_library_writes_the_host_reads,
             lengths_must_agree,
             temporary_memory_is_aligned,
@@ -105,6 +106,23 @@ fn what_the_host_writes_the_library_reads<R: Runtime>(api: &mut Api<R>) -> Outco
         Ok((before, scope.sum(numbers, 3)?))
     });
     equal(sums, Ok((6, 40)))
+}
+
+fn what_the_host_fills_in_place_the_library_reads<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let found = api.scope(|scope| {
+        let bytes = scope.reserve::<u8>(300)?;
+        scope.scribble(bytes, 300, 7)?;
+        // What the library left there is there, and what stays as it is stays.
+        let sevens = scope.write_slice_with(bytes, |bytes| {
+            let sevens = bytes.iter().filter(|byte| **byte == 7).count();
+            bytes.iter_mut().skip(100).for_each(|byte| *byte = 9);
+            sevens
+        })?;
+        let nothing = bytes.range(0, 0).unwrap_or(bytes);
+        let none = scope.write_slice_with(nothing, |bytes| bytes.len())?;
+        Ok((sevens, none, scope.count_bytes(bytes, 300, 7)?, scope.count_bytes(bytes, 300, 9)?))
+    });
+    equal(found, Ok((300, 0, 100, 200)))
 }
 
 fn what_the_library_writes_the_host_reads<R: Runtime>(api: &mut Api<R>) -> Outcome {

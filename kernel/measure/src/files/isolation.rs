@@ -1,6 +1,4 @@
 //! littlefs behind its protection, with nothing checked.
-#![allow(unsafe_code)]
-
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::littlefs::{
     Littlefs as Library, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
@@ -93,22 +91,13 @@ fn answer(calls: &mut Calls, device: &mut Device, slot: u32, frame: usize) -> Re
     let (place, len) = (argument(3), argument(4));
     let device = some(device);
     let (answer, count) = match slot {
-        lfs_config_read_fn::FIRST_SLOT => (device.read(block, offset, bytes(calls, place, len)?), 5),
+        lfs_config_read_fn::FIRST_SLOT => (device.read(block, offset, calls.bytes(place, len)?), 5),
         lfs_config_prog_fn::FIRST_SLOT => {
-            (device.program(block, offset, bytes(calls, place, len)?), 5)
+            (device.program(block, offset, calls.bytes(place, len)?), 5)
         }
         lfs_config_erase_fn::FIRST_SLOT => (device.erase(block), 2),
         _ => (device.sync(), 1),
     };
     calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize);
     Ok(())
-}
-
-/// Bytes of the domain's memory, for the device.
-fn bytes(calls: &mut Calls, address: usize, len: usize) -> Result<&mut [u8]> {
-    calls.runtime.window().check(address, len)?;
-    let start = core::ptr::with_exposed_provenance_mut(address);
-    // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does not
-    // run while this is borrowed from what runs it, and no view exists.
-    Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
 }

@@ -70,10 +70,12 @@ impl Lwip for Isolated {
         self.call(self.set_time, &[milliseconds as usize])
     }
 
-    fn receive(&mut self, frame: &[u8]) -> Result<()> {
+    fn receive(&mut self) -> Result<bool> {
         let place = self.calls.data(0);
-        self.calls.write(place, frame)?;
-        self.call(self.receive, &[place, frame.len()])
+        let room = self.calls.bytes(place, FRAME)?;
+        let Some(len) = some(&mut self.peer).receive(room) else { return Ok(false) };
+        self.call(self.receive, &[place, len])?;
+        Ok(true)
     }
 
     fn check_timeouts(&mut self) -> Result<()> {
@@ -81,27 +83,44 @@ impl Lwip for Isolated {
     }
 }
 
-/// Copies the frame that lwIP sends out of its buffers (pbuf.h, `struct pbuf`: next, contents,
-/// two lengths), whose address is the second argument.
+/// Sends the frame that lwIP has in buffers (pbuf.h, `struct pbuf`: next, contents, two lengths),
+/// whose address is the second argument.
 fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> {
     const SUCCESS: usize = 0;
-    let window = calls.runtime.window();
-    let mut frame = [0; FRAME];
-    let (mut len, mut next) = (0, word(calls, arguments + 4 * (ARGUMENTS + 1))?);
+    let first = word(calls, arguments + 4 * (ARGUMENTS + 1))?;
+    let [whole, own] = lengths(calls, first)?;
+    if whole == own {
+        let payload = word(calls, first + 4)?;
+        some(peer).send(calls.bytes(payload, whole)?);
+    } else {
+        let mut frame = [0; FRAME];
+        let len = copy_chain(calls, first, &mut frame)?;
+        some(peer).send(frame.get(..len).unwrap_or(&[]));
+    }
+    calls.put_word(arguments + 4 * (ARGUMENTS + 2), SUCCESS);
+    Ok(())
+}
+
+/// Copies a frame out of its buffers.
+fn copy_chain(calls: &Calls, mut next: usize, frame: &mut [u8]) -> Result<usize> {
+    let mut len = 0;
     while next != 0 {
-        let lengths = word(calls, next + 8)?;
-        let (whole, own) = (lengths & 0xffff, lengths >> 16);
+        let [whole, own] = lengths(calls, next)?;
         let part = frame.get_mut(len..len + own).ok_or(Error::Misuse("frames are short"))?;
-        window.read(word(calls, next + 4)?, part)?;
+        calls.runtime.window().read(word(calls, next + 4)?, part)?;
         len += own;
         if whole == own {
             break;
         }
         next = word(calls, next)?;
     }
-    some(peer).send(frame.get(..len).unwrap_or(&[]));
-    calls.put_word(arguments + 4 * (ARGUMENTS + 2), SUCCESS);
-    Ok(())
+    Ok(len)
+}
+
+/// How long a chain of buffers is, and its first one.
+fn lengths(calls: &Calls, buffer: usize) -> Result<[usize; 2]> {
+    let lengths = word(calls, buffer + 8)?;
+    Ok([lengths & 0xffff, lengths >> 16])
 }
 
 /// A word of the library's.

@@ -77,10 +77,12 @@ impl Lwip for Native {
         Ok(())
     }
 
-    fn receive(&mut self, frame: &[u8]) -> Result<(), Infallible> {
+    fn receive(&mut self) -> Result<bool, Infallible> {
+        let mut frame = [0; FRAME];
+        let Some(len) = some(self.peer()).receive(&mut frame) else { return Ok(false) };
         // SAFETY: declared as in network.h; as many bytes as is said.
-        unsafe { network_receive(frame.as_ptr().cast(), frame.len() as u16) };
-        Ok(())
+        unsafe { network_receive(frame.as_ptr().cast(), len as u16) };
+        Ok(true)
     }
 
     fn check_timeouts(&mut self) -> Result<(), Infallible> {
@@ -90,8 +92,16 @@ impl Lwip for Native {
     }
 }
 
-/// Copies the frame out of its buffers, and sends it.
+/// Sends a frame that is in one buffer, or copies it out of its buffers and sends that.
 unsafe extern "C" fn transmit(_: *mut c_void, mut next: *const Buffer) -> i8 {
+    // SAFETY: lwIP hands over a buffer.
+    let head = unsafe { &*next };
+    if head.whole == head.len {
+        // SAFETY: as many bytes as the buffer says.
+        let whole = unsafe { core::slice::from_raw_parts(head.payload, head.len.into()) };
+        some(Native.peer()).send(whole);
+        return 0;
+    }
     let mut frame = [0; FRAME];
     let mut len = 0;
     // SAFETY: lwIP hands over a chain of buffers, the last of which has no next one.

@@ -20,8 +20,9 @@ pub trait Link {
     /// Sends a frame; `false` if that was not possible.
     fn send(&mut self, frame: &[u8]) -> bool;
 
-    /// Copies the next frame that has arrived, and says how long it is.
-    fn receive(&mut self, into: &mut [u8; FRAME]) -> Option<usize>;
+    /// Copies the next frame that has arrived, as far as there is room, and says how long that
+    /// is.
+    fn receive(&mut self, into: &mut [u8]) -> Option<usize>;
 }
 
 impl Link for NetworkCard {
@@ -33,31 +34,38 @@ impl Link for NetworkCard {
         Self::send(self, frame).is_ok()
     }
 
-    fn receive(&mut self, into: &mut [u8; FRAME]) -> Option<usize> {
+    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
         Self::receive(self, |frame| {
-            let len = frame.len().min(FRAME);
-            for (to, from) in into.iter_mut().zip(frame) {
-                *to = *from;
+            let len = frame.len().min(into.len());
+            if let (Some(to), Some(from)) = (into.get_mut(..len), frame.get(..len)) {
+                to.copy_from_slice(from);
             }
             len
         })
     }
 }
 
-/// Sends the frame that lwIP has in a chain of buffers.
+/// Sends the frame that lwIP has in a chain of buffers: from where it is, if there is only one.
 pub(super) fn transmit(
     api: &mut Api<Runtime>,
     frame: Ptr<pbuf>,
     link: &RefCell<&mut dyn Link>,
 ) -> Result<i8> {
+    let head = api.read(api.upgrade(frame)?)?;
+    if head.tot_len == head.len {
+        let whole = api.upgrade_slice(head.payload.cast::<u8>(), head.len.into())?;
+        send(link, &api.view_slice(whole)?);
+        return Ok(OK);
+    }
     let mut bytes = [0; FRAME];
     let Some(len) = copy_chain(api, frame, &mut bytes)? else { return Ok(BAD_VALUE) };
-    let sent = link
-        .try_borrow_mut()
-        .is_ok_and(|mut link| bytes.get(..len).is_some_and(|frame| link.send(frame)));
-    // A frame that could not be sent is lost, as on any network.
-    let _ = sent;
+    send(link, bytes.get(..len).unwrap_or(&[]));
     Ok(OK)
+}
+
+/// Sends a frame. One that could not be sent is lost, as on any network.
+fn send(link: &RefCell<&mut dyn Link>, frame: &[u8]) {
+    let _ = link.try_borrow_mut().is_ok_and(|mut link| link.send(frame));
 }
 
 /// Copies a chain of buffers, and says how long it is; `None` if it is longer than `into`,
@@ -85,15 +93,18 @@ pub(super) fn take_in(
     link: &RefCell<&mut dyn Link>,
     limit: usize,
 ) -> core::result::Result<usize, Failure> {
-    let mut frame = [0; FRAME];
     for count in 0..limit {
-        let arrived = link.try_borrow_mut().ok().and_then(|mut link| link.receive(&mut frame));
-        let Some(bytes) = arrived.and_then(|len| frame.get(..len)) else { return Ok(count) };
-        api.scope(|scope| {
-            let frame = scope.copy_in(bytes)?;
+        let arrived = api.scope(|scope| {
+            let room = scope.reserve(FRAME)?;
+            let receive = |bytes: &mut [u8]| link.try_borrow_mut().ok()?.receive(bytes);
+            let Some(len) = scope.write_slice_with(room, receive)? else { return Ok(false) };
             // What lwIP has no room for is lost, as on any network.
-            scope.network_receive(frame.as_ptr().cast(), bytes.len() as u16)
+            scope.network_receive(room.as_ptr().cast(), len as u16)?;
+            Ok(true)
         })?;
+        if !arrived {
+            return Ok(count);
+        }
     }
     Ok(limit)
 }

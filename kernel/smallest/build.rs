@@ -1,0 +1,9 @@
+//! Has the linker lay the program out as the kernel.
+#![forbid(unsafe_code)]
+
+fn main() {
+    println!("cargo:rustc-link-search={}/..", env!("CARGO_MANIFEST_DIR"));
+    println!("cargo:rustc-link-arg-bins=-Tmemory.x");
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    println!("cargo:rerun-if-changed=../memory.x");
+}
