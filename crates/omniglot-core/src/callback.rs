@@ -177,20 +177,27 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// A free slot of the signature and its trampoline.
-    pub(crate) fn free_slot<S: Signature>(&mut self) -> Result<(u32, FnPtr<S>)> {
-        self.run_deferred();
-        self.check_usable()?;
-        let none = Error::NoCallbackSlot { signature: S::NAME };
-        let index = self.state.slots.free(S::FIRST_SLOT, S::SLOTS).ok_or(none)?;
-        let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
+    fn free_slot<S: Signature>(&mut self) -> Result<(u32, FnPtr<S>)> {
+        let (index, address) = self.free_slot_among(S::FIRST_SLOT, S::SLOTS, S::NAME)?;
         Ok((index, FnPtr::from_addr(address)))
     }
 
-    pub(crate) fn occupy<S: Signature>(
+    #[inline(never)]
+    fn free_slot_among(
         &mut self,
-        index: u32,
-        closure: Closure<A>,
-    ) -> Result<SlotId> {
+        first: u32,
+        count: u32,
+        signature: &'static str,
+    ) -> Result<(u32, usize)> {
+        self.run_deferred();
+        self.check_usable()?;
+        let none = Error::NoCallbackSlot { signature };
+        let index = self.state.slots.free(first, count).ok_or(none)?;
+        let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
+        Ok((index, address))
+    }
+
+    fn occupy<S: Signature>(&mut self, index: u32, closure: Closure<A>) -> Result<SlotId> {
         let none = Error::NoCallbackSlot { signature: S::NAME };
         self.state.slots.insert(index, closure).ok_or(none)
     }

@@ -288,7 +288,7 @@ impl<R: Runtime> Domain<R> {
     #[inline(never)]
     fn missing(&self, shim: u32) -> Error {
         let name = self.description.functions.get(shim as usize);
-        Error::MissingFunction(Text::new(name.unwrap_or(&"(unknown)")))
+        Error::MissingFunction(Text::fixed(name.unwrap_or(&"(unknown)")))
     }
 
     /// Copies a frame to the top of the host's stack in foreign memory.

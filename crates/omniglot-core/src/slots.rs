@@ -289,10 +289,10 @@ impl<A: ?Sized + 'static> Slots<A> {
         self.slots.iter_mut().filter_map(Slot::vacate).collect()
     }
 
-    /// Empties all slots. Without an allocator only borrowed closures are ever in them.
+    /// Empties all slots. Without an allocator only borrowed closures are ever in them, of which
+    /// nothing has to be dropped.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn clear(&mut self) -> core::marker::PhantomData<fn(&A)> {
-        self.slots.iter_mut().for_each(|slot| drop(slot.vacate()));
         self.places = Places::new(self.places.count);
         core::marker::PhantomData
     }

@@ -1,8 +1,10 @@
 //! Short text held inline, so that errors need no allocator.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
-/// Up to [`Text::CAPACITY`] bytes of UTF-8, cut at a character's end when longer.
+/// Up to [`Text::CAPACITY`] bytes of UTF-8, cut at a character's end when longer; or a text of
+/// the program's own, of any length.
 ///
 /// Errors carry what the system or a foreign library said. Such text is somebody
 /// else's word: [`Text::from_untrusted`] escapes control and formatting characters.
@@ -10,17 +12,27 @@ use core::fmt;
 /// ```
 /// use omniglot_core::Text;
 /// assert_eq!(Text::new("libm.so.6").as_str(), "libm.so.6");
+/// assert_eq!(Text::fixed("is missing").as_str(), "is missing");
 /// assert_eq!(Text::from_untrusted(b"a\x1b[31m").as_str(), "a\\u{1b}[31m");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Text {
+    /// What it is as long as nothing was kept.
+    fixed: &'static str,
     bytes: [u8; Self::CAPACITY],
     len: u8,
 }
 
 impl Text {
-    /// The longest text that is kept, in bytes.
-    pub const CAPACITY: usize = 119;
+    /// The longest text that is kept, in bytes: 119, and 47 without an allocator, where memory
+    /// is scarce. Every function that can fail has room for an error.
+    pub const CAPACITY: usize = if cfg!(feature = "alloc") { 119 } else { 47 };
+
+    /// A text of the program's own.
+    #[must_use]
+    pub const fn fixed(text: &'static str) -> Self {
+        Self { fixed: text, bytes: [0; Self::CAPACITY], len: 0 }
+    }
 
     /// Keeps as much of `text` as fits.
     #[must_use]
@@ -47,12 +59,19 @@ impl Text {
     /// What was kept.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        if self.len == 0 {
+            return self.fixed;
+        }
         let end = usize::from(self.len);
         core::str::from_utf8(self.bytes.get(..end).unwrap_or(&[])).unwrap_or("")
     }
 
     /// Appends as much of `text` as fits.
     pub fn push(&mut self, text: &str) {
+        let fixed = core::mem::take(&mut self.fixed);
+        if !fixed.is_empty() {
+            self.push(fixed);
+        }
         for character in text.chars() {
             if !self.push_char(character) {
                 return;
@@ -95,7 +114,21 @@ const fn is_invisible(character: char) -> bool {
 
 impl Default for Text {
     fn default() -> Self {
-        Self { bytes: [0; Self::CAPACITY], len: 0 }
+        Self::fixed("")
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.as_str().hash(hasher);
     }
 }
 
@@ -127,6 +160,19 @@ mod tests {
         let text = Text::new(&"é".repeat(100));
         assert_eq!(text.as_str().len(), 118);
         assert!(text.as_str().chars().all(|character| character == 'é'));
+    }
+
+    #[test]
+    fn fixed_text_is_whole_and_can_go_on() {
+        let long = "a text that is longer than what is kept of others, and that is there as a whole \
+                    all the same, since it is the program's own, not a copy of it";
+        let mut text = Text::fixed(long);
+        assert_eq!(text.as_str(), long);
+        text.push("!");
+        assert_eq!(text.as_str(), &long[..Text::CAPACITY]);
+        let mut text = Text::fixed("library");
+        text.push("+0x10");
+        assert_eq!((text.as_str(), text), ("library+0x10", Text::new("library+0x10")));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Image {
                 Err("its parts are not in its region")
             }
         });
-        image.map_err(|what| Error::Load(Text::new(what)))
+        image.map_err(|what| Error::Load(Text::fixed(what)))
     }
 
     /// What the header says, and what is behind it.

@@ -54,7 +54,7 @@ impl ForeignRegion {
     pub(crate) fn window(&self, start: usize, len: usize) -> Result<Window> {
         let offset = start.wrapping_sub(self.start);
         let outside =
-            || Error::Load(Text::new("the image is linked to memory that is not in the region"));
+            || Error::Load(Text::fixed("the image is linked to memory that is not in the region"));
         if offset > self.len || len > self.len - offset || len > isize::MAX as usize {
             return Err(outside());
         }

@@ -133,7 +133,9 @@ impl<K: Kernel> Pmp<K> {
         }
         let image = Image::new(description.image)?;
         if image.counts() != (description.shims as usize, description.slots as usize) {
-            return Err(Error::Load(Text::new("the image belongs to other bindings: build both")));
+            return Err(Error::Load(Text::fixed(
+                "the image belongs to other bindings: build both",
+            )));
         }
         let mut pmp = Self {
             window: region.window(image.start, image.end - image.start)?,

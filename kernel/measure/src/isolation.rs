@@ -10,7 +10,7 @@ use omniglot_kernel::foreign::monocypher::Monocypher;
 use omniglot_kernel::foreign::zlib::Zlib;
 use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
-use omniglot_pmp::Pmp;
+use omniglot_pmp::{ForeignRegion, Pmp};
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
 use crate::native::signed;
@@ -31,7 +31,7 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) fn start<L: Library<Runtime = Runtime>>(
         hart: Hart,
-        region: omniglot_pmp::ForeignRegion,
+        region: ForeignRegion,
     ) -> Result<Self> {
         let description = L::DESCRIPTION;
         let runtime = Pmp::start(hart, region, &L::DESCRIPTION)?;
@@ -135,39 +135,50 @@ impl Calls {
     }
 }
 
-/// Measures all workloads, and gives the memory back.
+/// Measures all workloads, and gives the memory back. Each library has a function of its own, as
+/// with Omniglot.
 pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)> {
-    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let ([empty, verified], micro_ecc) = signatures(hart, regions.micro_ecc)?;
+    let ([hashed, hashed_long, exchanged], monocypher) = cryptography(hart, regions.monocypher)?;
+    let ([summed, inflated], zlib) = compression(hart, regions.zlib)?;
+    let (stored, littlefs) = files::isolated(hart, regions.littlefs, &message().0)?;
+    let (networked, lwip) = network::isolated(hart, regions.lwip)?;
+    let counts =
+        [empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked];
+    Ok((counts, Regions { monocypher, micro_ecc, littlefs, lwip, zlib }))
+}
+
+#[inline(never)]
+fn signatures(hart: Hart, region: ForeignRegion) -> Result<([u64; 2], ForeignRegion)> {
     let signed = signed();
-    let mut ecc = Calls::start::<MicroEcc<Runtime>>(hart, regions.micro_ecc)?;
+    let mut ecc = Calls::start::<MicroEcc<Runtime>>(hart, region)?;
     let curve = ecc.function("uECC_secp256r1")?;
     let empty = count(|| ecc.call(curve, []).map(|_| ()))?;
     let verified = count(|| verify(&mut ecc, curve, &signed))?;
-    let mut monocypher = Calls::start::<Monocypher<Runtime>>(hart, regions.monocypher)?;
+    Ok(([empty, verified], ecc.runtime.into_region()))
+}
+
+#[inline(never)]
+fn cryptography(hart: Hart, region: ForeignRegion) -> Result<([u64; 3], ForeignRegion)> {
+    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let mut monocypher = Calls::start::<Monocypher<Runtime>>(hart, region)?;
     let entry = monocypher.function("crypto_blake2b")?;
-    let hashed = count(|| hash(&mut monocypher, entry, &short))?;
-    let hashed_long = count(|| hash(&mut monocypher, entry, &long))?;
+    let hashed = count(|| hash(&mut monocypher, entry, &short.0))?;
+    let hashed_long = count(|| hash(&mut monocypher, entry, &long.0))?;
     let entry = monocypher.function("crypto_x25519")?;
     let exchanged = count(|| exchange(&mut monocypher, entry))?;
-    let mut zlib = Calls::start::<Zlib<Runtime>>(hart, regions.zlib)?.in_time();
+    Ok(([hashed, hashed_long, exchanged], monocypher.runtime.into_region()))
+}
+
+#[inline(never)]
+fn compression(hart: Hart, region: ForeignRegion) -> Result<([u64; 2], ForeignRegion)> {
+    let long = message::<LONG>();
+    let mut zlib = Calls::start::<Zlib<Runtime>>(hart, region)?.in_time();
     let entry = zlib.function("crc32")?;
-    let summed = count(|| checksum(&mut zlib, entry, &long))?;
+    let summed = count(|| checksum(&mut zlib, entry, &long.0))?;
     let mut stream = Stream::find(&mut zlib)?;
     let inflated = count(|| decompress(&mut stream))?;
-    let (stored, littlefs) = files::isolated(hart, regions.littlefs, &message())?;
-    let (networked, lwip) = network::isolated(hart, regions.lwip)?;
-    let regions = Regions {
-        littlefs,
-        lwip,
-        monocypher: monocypher.runtime.into_region(),
-        micro_ecc: ecc.runtime.into_region(),
-        zlib: zlib.runtime.into_region(),
-        ..regions
-    };
-    Ok((
-        [empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked],
-        regions,
-    ))
+    Ok(([summed, inflated], zlib.runtime.into_region()))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {

@@ -47,13 +47,13 @@ pub(crate) fn measure() -> Counts {
     let signed = signed();
     [
         counted(empty),
-        counted(|| hash(&short)),
-        counted(|| hash(&long)),
+        counted(|| hash(&short.0)),
+        counted(|| hash(&long.0)),
         counted(exchange),
         counted(|| verify(&signed)),
-        counted(|| checksum(&long)),
+        counted(|| checksum(&long.0)),
         counted(decompress),
-        files::native(&message()),
+        files::native(&message().0),
         network::native(),
     ]
 }

@@ -5,9 +5,9 @@
 mod isolation;
 mod native;
 
-use omniglot_kernel::services::network::{FRAME, Link, QEMU};
-
 use core::hint::black_box;
+
+use omniglot_kernel::services::network::{Link, QEMU};
 
 pub(crate) use isolation::measure as isolated;
 pub(crate) use native::measure as native;

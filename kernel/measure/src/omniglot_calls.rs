@@ -11,43 +11,71 @@ use omniglot_kernel::services::files::Files;
 use omniglot_kernel::services::network::{Network, QEMU};
 use omniglot_kernel_hardware::Hart;
 use omniglot_kernel_hardware::memory::Regions;
-use omniglot_pmp::Pmp;
+use omniglot_pmp::{ForeignRegion, Pmp};
 
 use crate::count::{Counts, LONG, SHORT, Signed, count, message};
 use crate::files::{self, Device};
 use crate::native::signed;
 use crate::network::{self, Peer};
 
-fn start<L: Library<Runtime = Runtime>>(
-    hart: Hart,
-    region: omniglot_pmp::ForeignRegion,
-) -> Result<L> {
+fn start<L: Library<Runtime = Runtime>>(hart: Hart, region: ForeignRegion) -> Result<L> {
     Ok(L::assemble(Pmp::start(hart, region, &L::DESCRIPTION)?))
 }
 
-/// Measures all workloads.
+/// Measures all workloads. Each library has a function of its own, as in a kernel, or the large
+/// stack of all of them together would be measured along.
 pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
-    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let [empty, verified] = signatures(hart, regions.micro_ecc)?;
+    let [hashed, hashed_long, exchanged] = cryptography(hart, regions.monocypher)?;
+    let [summed, inflated] = compression(hart, regions.zlib)?;
+    let stored = storage(hart, regions.littlefs)?;
+    let networked = networking(hart, regions.lwip)?;
+    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked])
+}
+
+#[inline(never)]
+fn signatures(hart: Hart, region: ForeignRegion) -> Result<[u64; 2], Failure> {
     let signed = signed();
-    let mut ecc: micro_ecc::MicroEcc<Runtime> = start(hart, regions.micro_ecc)?;
+    let mut ecc: micro_ecc::MicroEcc<Runtime> = start(hart, region)?;
     let empty = count(|| ecc.uECC_secp256r1().map(|_| ()))?;
     let verified = count(|| ecc.scope(|scope| verify(scope, &signed)))?;
-    let mut cipher: monocypher::Monocypher<Runtime> = start(hart, regions.monocypher)?;
-    let hashed = count(|| cipher.scope(|scope| hash(scope, &short)))?;
-    let hashed_long = count(|| cipher.scope(|scope| hash(scope, &long)))?;
+    Ok([empty, verified])
+}
+
+#[inline(never)]
+fn cryptography(hart: Hart, region: ForeignRegion) -> Result<[u64; 3], Failure> {
+    let (short, long) = (message::<SHORT>(), message::<LONG>());
+    let mut cipher: monocypher::Monocypher<Runtime> = start(hart, region)?;
+    let hashed = count(|| cipher.scope(|scope| hash(scope, &short.0)))?;
+    let hashed_long = count(|| cipher.scope(|scope| hash(scope, &long.0)))?;
     let exchanged = count(|| cipher.scope(exchange))?;
-    // The kernel's service, which sets a time limit for each call.
-    let mut zlib = Compression::new(hart, regions.zlib);
-    let summed = count(|| zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long))?)))?;
+    Ok([hashed, hashed_long, exchanged])
+}
+
+/// The kernel's service, which sets a time limit for each call; so do the others.
+#[inline(never)]
+fn compression(hart: Hart, region: ForeignRegion) -> Result<[u64; 2], Failure> {
+    let long = message::<LONG>();
+    let mut zlib = Compression::new(hart, region);
+    let summed =
+        count(|| zlib.domain.run(|zlib| Ok(zlib.scope(|scope| checksum(scope, &long.0))?)))?;
     let inflated = count(|| decompress(&mut zlib))?;
-    let (mut files, mut device) = (Files::new(hart, regions.littlefs), Device::new());
+    Ok([summed, inflated])
+}
+
+#[inline(never)]
+fn storage(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
+    let (mut files, mut device) = (Files::new(hart, region), Device::new());
     let contents = message::<{ files::LENGTH }>();
-    let stored = count(|| store(&mut files, &mut device, &contents))?;
-    let (mut network, mut peer) = (Network::new(hart, regions.lwip, QEMU), Peer::new());
+    count(|| store(&mut files, &mut device, &contents.0))
+}
+
+#[inline(never)]
+fn networking(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
+    let (mut network, mut peer) = (Network::new(hart, region, QEMU), Peer::new());
     // What lwIP says when it starts is no answer.
     network.poll(&mut peer, network::NOW.into(), "")?;
-    let networked = count(|| answer(&mut network, &mut peer))?;
-    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked])
+    count(|| answer(&mut network, &mut peer))
 }
 
 fn decompress(zlib: &mut Compression) -> Result<(), Failure> {

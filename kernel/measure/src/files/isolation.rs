@@ -22,6 +22,7 @@ const NAMES: [(Function, &str); 7] = [
 ];
 
 /// Measures the workload, and gives the memory back.
+#[inline(never)]
 pub(crate) fn measure(
     hart: Hart,
     region: ForeignRegion,

@@ -11,6 +11,7 @@ use crate::count::count;
 use crate::isolation::{ARGUMENTS, Calls};
 
 /// Measures the workload, and gives the memory back.
+#[inline(never)]
 pub(crate) fn measure(hart: Hart, region: ForeignRegion) -> Result<(u64, ForeignRegion)> {
     let calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
     let mut isolated = Isolated::new(calls.in_time())?;
