@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 /// The package of the kernel, and that of its tests.
 const KERNEL: &str = "kernel";
 const TESTS: &str = "kernel/tests";
+/// The package of a program that uses one library, and nothing else.
+const SMALLEST: &str = "kernel/smallest";
 /// How large a new disk is. littlefs-python is told the same.
 const DISK: u64 = 1 << 20;
 /// The ports of the kernel's services, in the machine.

@@ -8,14 +8,12 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use super::{KERNEL, TESTS};
+use super::{KERNEL, SMALLEST, TESTS};
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
 /// The package of the program that measures.
 const MEASURE: &str = "kernel/measure";
-/// A program that uses one library, and nothing else.
-const SMALLEST: &str = "kernel/smallest";
 /// Has QEMU count instructions one by one: without it the counter wavers by a third.
 const EXACT: [&str; 2] = ["-icount", "shift=0"];
 /// Lists the symbols of a program for RISC-V.

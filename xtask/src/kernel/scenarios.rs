@@ -6,14 +6,16 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::files::Python;
-use super::make_disk;
 use super::session::Session;
+use super::{SMALLEST, make_disk};
+use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
 /// How many bytes go each way.
@@ -34,6 +36,8 @@ const LIBRARIES: [(&str, &str, &str); 5] = [
 /// What a test needs.
 struct Stage {
     program: PathBuf,
+    /// The program that uses one library.
+    smallest: PathBuf,
     disk: PathBuf,
     python: Python,
 }
@@ -53,12 +57,15 @@ const TESTS: &[Test] = &[
     ("network::http_page", page),
     ("network::http_10_mb", numbers),
     ("network::is_there_again_after_a_crash", network_again),
+    ("smallest::a_signature_is_made_and_checked", smallest),
 ];
 
 /// Runs all of them, and prints the results; whether all passed.
 pub(super) fn run(workspace: &Workspace, program: &Path) -> Result<bool> {
     let disk = workspace.target("kernel").join("test.img");
-    let stage = Stage { program: program.to_owned(), disk, python: Python::set_up(workspace)? };
+    let smallest = riscv::build(workspace, Path::new(SMALLEST))?;
+    let python = Python::set_up(workspace)?;
+    let stage = Stage { program: program.to_owned(), smallest, disk, python };
     println!("     Running scenarios (with the kernel in QEMU)\n\nrunning {} tests", TESTS.len());
     let mut failed = Vec::new();
     for (name, test) in TESTS {
@@ -282,4 +289,12 @@ fn noise(count: usize) -> Vec<u8> {
         state as u8
     };
     (0..count).map(|_| next()).collect()
+}
+
+/// It prints nothing, and ends the machine with what came of it.
+fn smallest(stage: &Stage) -> Result<()> {
+    let mut said = String::new();
+    let ended = Emulator::new(&stage.smallest).run(PATIENCE, |line| said.push_str(line))?;
+    ensure!(ended.report(PATIENCE)? == ExitCode::SUCCESS && said.is_empty(), "it said: {said:?}");
+    Ok(())
 }
