@@ -18,6 +18,8 @@ use libtest_mimic::Failed;
 const SERVING: &str = "OMNIGLOT_SERVES_TESTS";
 /// When a test hangs: long after any of them would be done, even in an emulator.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Names another number of seconds, for whoever has a test do more than usual.
+const WAITED: &str = "OMNIGLOT_PATIENCE";
 
 /// What a test does.
 pub(crate) type Body = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
@@ -61,6 +63,11 @@ fn ask(name: &str, alone: bool) -> Result<(), Failed> {
     }
 }
 
+fn patience() -> Duration {
+    let named = env::var(WAITED).ok().and_then(|seconds| seconds.parse().ok());
+    named.map_or(PATIENCE, Duration::from_secs)
+}
+
 /// A process that runs tests.
 struct Server {
     process: Child,
@@ -83,7 +90,7 @@ impl Server {
     /// What came of a test; the outer error if the process did not say.
     fn run(&mut self, name: &str) -> Result<Result<(), String>, &'static str> {
         writeln!(self.orders, "{name}").map_err(|_| "nobody took the test")?;
-        let answer = self.answers.recv_timeout(PATIENCE).map_err(|error| match error {
+        let answer = self.answers.recv_timeout(patience()).map_err(|error| match error {
             mpsc::RecvTimeoutError::Timeout => "the host hangs",
             mpsc::RecvTimeoutError::Disconnected => "",
         })?;
