@@ -80,6 +80,7 @@ impl<R: Runtime> Domain<R> {
         self.depth = 0;
         self.error_number = 0;
         self.stack = stack;
+        self.unfinished = None;
     }
 
     /// Starts a call, and ends it, unless it calls back first or fails, of which
