@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 
 /// What instances and their interface have as methods already. A C function of the
 /// same name gets a trailing underscore. A test compares this with the core's methods.
-const METHODS: [&str; 48] = [
+const METHODS: [&str; 50] = [
     "address",
     "alloc",
     "alloc_slice",
@@ -37,6 +37,7 @@ const METHODS: [&str; 48] = [
     "read_str",
     "realloc",
     "register",
+    "reserve",
     "reset",
     "runtime",
     "scope",
@@ -52,6 +53,7 @@ const METHODS: [&str; 48] = [
     "with_callback",
     "write",
     "write_slice",
+    "write_slice_with",
     "zeroed",
 ];
 

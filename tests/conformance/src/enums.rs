@@ -4,7 +4,7 @@ use omniglot::{Error, InvalidValue, Ptr, Runtime};
 
 use crate::case::cases;
 use crate::conformance::{Colour, Side, Wide, async_res_t as AsyncRes};
-use crate::failure::{equal, holds};
+use crate::failure::{Message, equal, holds};
 use crate::{Api, Case, Outcome, Suite};
 
 impl<R: Runtime> Suite<R> {
@@ -121,7 +121,7 @@ fn enums_written_through_pointers_are_checked_when_read<R: Runtime>(api: &mut Ap
 
 fn errors_name_type_value_and_what_is_valid<R: Runtime>(api: &mut Api<R>) -> Outcome {
     use core::fmt::Write;
-    let mut text = omniglot::Text::default();
+    let mut text = Message::new();
     if let Err(error) = api.async_print_returns(3) {
         let _ = write!(text, "{error}");
     }

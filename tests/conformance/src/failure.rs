@@ -3,24 +3,28 @@
 use core::fmt::{self, Debug, Write};
 use core::panic::Location;
 
-use omniglot::{Error, Fault, Text};
+use arrayvec::ArrayString;
+use omniglot::{Error, Fault};
 
 /// How a case ends.
 pub type Outcome = Result<(), Failure>;
+
+/// A message, as far as it fits.
+pub(crate) type Message = ArrayString<104>;
 
 /// What was wrong, and where the case found it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure {
     place: &'static Location<'static>,
-    what: Text,
+    what: Message,
 }
 
 impl Failure {
     /// A failure at the caller.
     #[track_caller]
     fn new(what: fmt::Arguments<'_>) -> Self {
-        let mut text = Text::default();
-        // A text takes as much as fits, and never fails.
+        let mut text = Message::new();
+        // What does not fit is left out.
         let _ = text.write_fmt(what);
         Self { place: Location::caller(), what: text }
     }
