@@ -7,8 +7,9 @@
 mod support;
 
 use std::ffi::c_void;
+use std::ops::Range;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -104,6 +105,25 @@ extern "C" fn call_other<R: Driven>(_: i32) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Runs something while another thread sends this one a signal every other millisecond.
+fn under_signals<T>(signal: i32, run: impl FnOnce() -> T) -> T {
+    let is_done = AtomicBool::new(false);
+    // SAFETY: has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                // SAFETY: the thread waits for this one.
+                assert_eq!(unsafe { libc::pthread_kill(thread, signal) }, 0);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let outcome = run();
+        is_done.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
 /// Two domains on one thread could otherwise leave by each other's way.
 fn handlers_in_the_midst_of_foreign_code_call_none<R: Driven>() {
     let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,25 +136,88 @@ fn handlers_in_the_midst_of_foreign_code_call_none<R: Driven>() {
     // SAFETY: sends this thread a signal.
     assert_eq!(unsafe { libc::raise(libc::SIGURG) }, 0);
     assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
-    let is_done = AtomicBool::new(false);
-    // SAFETY: has no preconditions.
-    let thread = unsafe { libc::pthread_self() };
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_done.load(Ordering::Relaxed) {
-                // SAFETY: the thread waits for this one.
-                assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGURG) }, 0);
-                thread::sleep(Duration::from_millis(2));
-            }
-        });
+    under_signals(libc::SIGURG, || {
         for _ in 0..10 {
             assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
         }
-        is_done.store(true, Ordering::Relaxed);
     });
     assert!(REFUSALS.swap(0, Ordering::Relaxed) > 0, "none came in foreign code");
     assert!(RESULTS.swap(0, Ordering::Relaxed) > 0, "the one in the callback");
     assert_eq!(call(&mut other, Shim::Add, 2, 3), Ok(5));
+}
+
+unsafe extern "C" {
+    /// Where the gate begins, without keys and with.
+    fn omniglot_enter();
+    fn omniglot_keyed_enter();
+}
+
+const TRAP_FLAG: i64 = 0x100;
+
+/// Takes the next step, unless the gate begins here, through which one cannot step so: foreign
+/// code that is stepped through ends.
+extern "C" fn step(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    tick(signal);
+    // SAFETY: the kernel's context.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    let gates = [omniglot_enter as *const (), omniglot_keyed_enter as *const ()];
+    let place = registers[libc::REG_RIP as usize] as usize;
+    if gates.into_iter().any(|gate| place.wrapping_sub(gate.addr()) < 16) {
+        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+    }
+}
+
+/// Whether every instruction of this thread raises a signal from now on.
+fn set_stepping(is_on: bool) {
+    let flag = if is_on { TRAP_FLAG } else { 0 };
+    // SAFETY: only the trap flag changes, for which there is a handler.
+    unsafe {
+        std::arch::asm!(
+            "pushfq", "and qword ptr [rsp], ~0x100", "or qword ptr [rsp], {flag}", "popfq",
+            flag = in(reg) flag,
+        );
+    }
+}
+
+/// Of a thread that takes single steps, until this goes.
+struct Steps;
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        set_stepping(false);
+    }
+}
+
+thread_local! {
+    /// Goes after all thread-local variables that come later.
+    static STEPS: Steps = const { Steps };
+}
+
+/// At each instruction on which a thread gets, or loses, what handlers find it by.
+fn the_first_call_of_a_thread_and_its_end_can_be_interrupted_anywhere<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for flags in [0, libc::SA_ONSTACK] {
+        set_handler(libc::SIGTRAP, flags | libc::SA_SIGINFO, step as *const () as usize);
+        let mut runtime = start::<R>();
+        // What the function's code needs is found out once.
+        assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+        // The second thread has what the first had.
+        for _ in 0..2 {
+            let before = TICKS.load(Ordering::Relaxed);
+            let thread = thread::spawn(move || {
+                STEPS.with(|_| ());
+                set_stepping(true);
+                let sum = call(&mut runtime, Shim::Add, 1, 2);
+                set_stepping(true);
+                (runtime, sum)
+            });
+            let (back, sum) = thread.join().expect("the thread ends");
+            runtime = back;
+            assert_eq!(sum, Ok(3));
+            assert!(TICKS.load(Ordering::Relaxed) - before > 1000, "the handler ran");
+        }
+    }
+    set_handler(libc::SIGTRAP, 0, libc::SIG_DFL);
 }
 
 fn the_host_sees_its_own_handlers<R: Driven>() {
@@ -242,19 +325,27 @@ fn call_nested<R: Driven>(runtime: &mut R, which: Shim, a: u64, b: u64) -> Resul
 /// Runs a closure in a forked child: whether it said yes.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs the closure and ends.
-    match unsafe { libc::fork() } {
+    succeeds(|| unsafe { libc::fork() }, body)
+}
+
+/// The same, however the child is made.
+fn succeeds(fork: impl FnOnce() -> i32, body: impl FnOnce() -> bool) -> bool {
+    match fork() {
         0 => {
             let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(i32::from(!matches!(said, Ok(true)))) }
         }
-        child => {
-            let mut status = -1;
-            // SAFETY: waits for the child.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            status == 0
-        }
+        child => ended_well(child),
     }
+}
+
+/// Waits for a child.
+fn ended_well(child: i32) -> bool {
+    let mut status = -1;
+    // SAFETY: waits for the child.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    status == 0
 }
 
 fn a_forked_child_has_nothing_of_a_domain<R: Driven>() {
@@ -272,6 +363,89 @@ fn a_forked_child_has_nothing_of_a_domain<R: Driven>() {
         drop(runtime);
         true
     }));
+}
+
+/// A forked child, made by the system call itself: no code of the C library prepares it.
+fn bare_fork() -> i32 {
+    // SAFETY: a fork (clone(2)).
+    unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) as i32 }
+}
+
+/// Raises a signal: whether the handler ran.
+fn is_handled() -> bool {
+    let before = TICKS.load(Ordering::Relaxed);
+    // SAFETY: sends this thread a signal.
+    let raised = unsafe { libc::raise(libc::SIGUSR2) } == 0;
+    raised && TICKS.load(Ordering::Relaxed) == before + 1
+}
+
+/// As many do that fork, between that and the child's next program.
+fn handlers_of_the_host_run_in_a_forked_child<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for flags in [0, libc::SA_ONSTACK] {
+        handle(libc::SIGUSR2, flags);
+        let mut runtime = start::<R>();
+        assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+        assert!(in_child(is_handled), "after a call");
+        assert!(succeeds(bare_fork, is_handled), "after a bare fork");
+        let event = enter(&mut runtime, Shim::CallBack, 0, 1, 5);
+        assert!(matches!(event, Ok(Event::Callback { .. })));
+        assert!(in_child(is_handled), "in a callback");
+        assert!(in_child(|| call(&mut start::<R>(), Shim::Add, 1, 2) == Ok(3) && is_handled()));
+        assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+    }
+}
+
+/// The child of a handler that forks, -1 if none has as yet, or 0 in the child itself.
+static CHILD: AtomicI32 = AtomicI32::new(-1);
+/// Where foreign code is.
+static WINDOW: Mutex<Range<usize>> = Mutex::new(0..0);
+
+extern "C" fn fork_in_foreign_code(
+    _: i32,
+    _: *mut libc::siginfo_t,
+    context: *mut libc::ucontext_t,
+) {
+    // SAFETY: the kernel's context.
+    let place = unsafe { (*context).uc_mcontext.gregs[libc::REG_RIP as usize] } as usize;
+    // Nobody else has the lock while foreign code runs.
+    let is_foreign = WINDOW.try_lock().is_ok_and(|window| window.contains(&place));
+    if is_foreign && CHILD.load(Ordering::Relaxed) == -1 {
+        CHILD.store(bare_fork(), Ordering::Relaxed);
+    }
+}
+
+/// The child comes back from the handler, into what is not there.
+fn a_handler_in_the_midst_of_foreign_code_forks<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for flags in [libc::SA_SIGINFO, libc::SA_SIGINFO | libc::SA_ONSTACK] {
+        let mut runtime = start::<R>();
+        let (start, len) = (runtime.window().start(), runtime.window().len());
+        *WINDOW.lock().unwrap_or_else(PoisonError::into_inner) = start..start + len;
+        CHILD.store(-1, Ordering::Relaxed);
+        set_handler(libc::SIGURG, flags, fork_in_foreign_code as *const () as usize);
+        let outcome = under_signals(libc::SIGURG, || {
+            let mut outcome = Ok(0);
+            while CHILD.load(Ordering::Relaxed) < 0 && outcome.is_ok() {
+                outcome = call(&mut runtime, Shim::Work, 3, 0);
+            }
+            if CHILD.load(Ordering::Relaxed) == 0 {
+                succeeds(|| 0, || is_forked(&outcome, &runtime));
+            }
+            outcome
+        });
+        assert_eq!(outcome.map(drop), Ok(()));
+        assert!(ended_well(CHILD.load(Ordering::Relaxed)));
+        assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    }
+}
+
+/// Whether a forked child learns that it is one, and can have a domain of its own.
+fn is_forked<R: Driven>(outcome: &Result<u64, Error>, parents: &R) -> bool {
+    let alive = parents.check_alive();
+    let own = call(&mut start::<R>(), Shim::Add, 1, 2);
+    eprintln!("{outcome:?} {alive:?} {own:?}");
+    *outcome == Err(Error::Forked) && alive == Err(Error::Forked) && own == Ok(3)
 }
 
 fn a_forked_child_denies_system_calls_of_its_own_domains<R: Driven>() {
@@ -368,6 +542,9 @@ in_this_process! {
     a_runtime_moves_between_threads_in_the_midst_of_a_call
     faults_of_nested_domains_end_only_their_own
     a_forked_child_has_nothing_of_a_domain
+    handlers_of_the_host_run_in_a_forked_child
+    a_handler_in_the_midst_of_foreign_code_forks
+    the_first_call_of_a_thread_and_its_end_can_be_interrupted_anywhere
     a_forked_child_denies_system_calls_of_its_own_domains
     what_the_library_may_only_read_is_not_written
     a_reset_brings_memory_back

@@ -30,6 +30,8 @@ pub(super) enum Test {
     Escape(&'static str),
     /// Of the runtime's own `keys.rs`.
     Runtime(&'static str),
+    /// Of its `in_process.rs`, without `keys::`.
+    Thread(&'static str),
 }
 
 /// A test program.
@@ -56,13 +58,20 @@ const RUNTIME: Program = Program {
     controls: &[Test::Runtime("many_threads_are_right_at_once")],
 };
 
+const THREADS: Program = Program {
+    package: "omniglot-in-process",
+    target: "in_process",
+    controls: &[Test::Thread("many_threads_run_many_domains")],
+};
+
 impl Test {
-    pub(super) const PROGRAMS: [Program; 2] = [ESCAPES, RUNTIME];
+    pub(super) const PROGRAMS: [Program; 3] = [ESCAPES, RUNTIME, THREADS];
 
     pub(super) const fn program(self) -> Program {
         match self {
             Self::Escape(_) => ESCAPES,
             Self::Runtime(_) => RUNTIME,
+            Self::Thread(_) => THREADS,
         }
     }
 
@@ -71,13 +80,14 @@ impl Test {
         match self {
             Self::Escape(name) => format!("keys::{name}"),
             Self::Runtime(name) => format!("tests::{name}"),
+            Self::Thread(name) => format!("tests::keys::{name}"),
         }
     }
 }
 
 impl fmt::Display for Test {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Escape(name) | Self::Runtime(name)) = self;
+        let (Self::Escape(name) | Self::Runtime(name) | Self::Thread(name)) = self;
         formatter.write_str(name)
     }
 }
@@ -221,8 +231,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "what replaces it is carried out for the host alone",
         file: "handler.rs",
-        text: ".filter(|_| foreign)",
-        instead: ".filter(|_| foreign && !code::is_emulated(place))",
+        text: ".filter(|_| blocked != 0 || is_in_gate(place))",
+        instead: ".filter(|_| (blocked != 0 || is_in_gate(place)) && !code::is_emulated(place))",
         is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
@@ -500,10 +510,43 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the kernel looks at the selector that the gate writes, in forked children, too",
         file: "threads.rs",
-        text: "        if self.keyed.load(Ordering::Relaxed) == self.generation {\n",
+        text: "        if self.keyed.load(Ordering::Relaxed) == self.generation.load(Ordering::Relaxed) {\n",
         instead: "        if self.keyed.load(Ordering::Relaxed) != 0 {\n",
         is_basic: false,
         test: Test::Escape("forks::with_an_instance_of_the_childs_own"),
+    },
+    Defence {
+        name: "threads have a record before they have a signal stack",
+        file: "threads.rs",
+        text: "    open_slot(slot)?;\n",
+        instead: "    open_slot(slot)?;
+    set_stack(slot + page_size(), SLOT - RECORD - page_size())?;\n",
+        is_basic: false,
+        test: Test::Thread("the_first_call_of_a_thread_and_its_end_can_be_interrupted_anywhere"),
+    },
+    Defence {
+        name: "in handlers: a forked child's selector is one that it has",
+        file: "gate.S",
+        text: "    cmove r13, [rbx + {THREAD_SELECTOR}]\n",
+        instead: "    mov r13, [rbx + {THREAD_SELECTOR}]\n",
+        is_basic: false,
+        test: Test::Thread("handlers_of_the_host_run_in_a_forked_child"),
+    },
+    Defence {
+        name: "a handler's forked child does not go on with foreign code",
+        file: "handler.rs",
+        text: "        if self.thread.is_copied() {\n",
+        instead: "        if false {\n",
+        is_basic: false,
+        test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
+    },
+    Defence {
+        name: "a handler's forked child leaves the shared page alone",
+        file: "engine.rs",
+        text: "        if event == gate::ABANDONED && thread.is_copied() {\n",
+        instead: "        if false {\n",
+        is_basic: false,
+        test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
     },
     Defence {
         name: "signal stacks disarm themselves",

@@ -6,8 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ptr::{NonNull, null_mut};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
@@ -16,8 +15,9 @@ use super::system::refused;
 
 const PAGE: usize = 4096;
 
-/// The word on the wiped page; the page is never unmapped.
-static WORD: OnceLock<&'static AtomicU64> = OnceLock::new();
+/// The word on the wiped page, which is never unmapped; null before the first question. The
+/// gate's signal code reads it, too.
+pub(super) static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(null_mut());
 
 /// The highest generation of this process or its ancestors.
 static HIGHEST: AtomicU64 = AtomicU64::new(0);
@@ -39,18 +39,28 @@ pub(super) fn current() -> Result<u64> {
 /// Checks that this is the process of that generation.
 #[inline]
 pub(super) fn check(generation: u64) -> Result<()> {
-    match WORD.get() {
+    match known() {
         Some(word) if word.load(Ordering::Relaxed) == generation => Ok(()),
         _ => Err(Error::Forked),
     }
 }
 
+fn known() -> Option<&'static AtomicU64> {
+    // SAFETY: null, or the word on a page that is never unmapped.
+    unsafe { WORD.load(Ordering::Acquire).as_ref() }
+}
+
 fn word() -> Result<&'static AtomicU64> {
-    if let Some(word) = WORD.get() {
+    if let Some(word) = known() {
         return Ok(word);
     }
     let fresh = wiped_page()?;
-    Ok(WORD.get_or_init(|| fresh))
+    let fresh_place = std::ptr::from_ref(fresh).cast_mut();
+    match WORD.compare_exchange(null_mut(), fresh_place, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(fresh),
+        // Another thread was faster; a page is lost.
+        Err(_) => Ok(known().unwrap_or(fresh)),
+    }
 }
 
 fn wiped_page() -> Result<&'static AtomicU64> {

@@ -23,7 +23,7 @@ use super::calls::{Calls, store_fresh};
 use super::code;
 use super::entries::Entries;
 use super::gate::{self, CROSSINGS, Crossing};
-use super::handler::{DENIED, EXITED, FAULT, STOP};
+use super::handler::{DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
@@ -288,6 +288,7 @@ impl Engine {
             return Err(Error::Protocol("an answer to no callback"));
         }
         let thread = Thread::current(self.generation)?;
+        thread.check_outside()?;
         // Code that calls back was not followed to its end.
         self.set_thread_pointer(true);
         let next = &self.crossing.next;
@@ -368,7 +369,7 @@ impl Engine {
         let crossing = &self.crossing;
         crossing.host_thread.store(thread.pointer as u64, Relaxed);
         crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
-        crossing.thread_id.store(thread.id, Release);
+        crossing.thread_id.store(thread.id(), Release);
         thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
         if let Some(key) = &self.key {
             return self.cross_keyed(key, thread);
@@ -388,10 +389,14 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        let _runs = key.run_on(thread);
+        let runs = key.run_on(thread);
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter_keyed(crossing) }
+        let event = unsafe { gate::enter_keyed(crossing) };
+        if event == gate::ABANDONED && thread.is_copied() {
+            std::mem::forget(runs); // the parent's; the child has no page to write it to
+        }
+        event
     }
 
     /// Checks that an event fits the innermost call, and keeps count.
@@ -445,6 +450,7 @@ impl Engine {
             DENIED => Error::SyscallDenied { name: name_of(number), number },
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
             STOP => self.stopped(),
+            FORKED => Error::Forked,
             _ => Error::Protocol("an end without a reason"),
         }
     }

@@ -313,13 +313,17 @@ omniglot_write_in_signal:
     mov rdx, r11
 7:  mov rax, rsp
     sub rax, [rip + {ARENA_START}]
-    cmp rax, [rip + {ARENA_SIZE}]
+    cmp rax, {ARENA_SIZE}
     jae 8f
     mov rbx, rsp
     and rbx, -{SLOT}
     add rbx, {SLOT} - {RECORD}          # the thread's record, above its stack
     rdfsbase r12
-    mov r13, [rbx + {THREAD_SELECTOR}]
+    lea r13, [rbx + {THREAD_BYTE}]      # in a forked child, which has no shared page
+    mov rax, [rip + {GENERATION}]
+    mov rax, [rax]
+    cmp rax, [rbx + {THREAD_GENERATION}]
+    cmove r13, [rbx + {THREAD_SELECTOR}]
     movzx r14d, byte ptr [r13]
     mov byte ptr [r13], 0
     mov rax, [rbx + {THREAD_POINTER}]

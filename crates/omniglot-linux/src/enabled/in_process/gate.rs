@@ -4,6 +4,7 @@
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use super::super::generation;
 use super::super::layout::{NEXT, SCRATCH};
 use super::handler::on_signal;
 use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
@@ -147,11 +148,14 @@ std::arch::global_asm!(
     DOORS = const DOORS,
     CROSSINGS = sym CROSSINGS,
     ARENA_START = sym ARENA_START,
-    ARENA_SIZE = sym ARENA_SIZE,
+    ARENA_SIZE = const ARENA_SIZE,
     SLOT = const SLOT,
     RECORD = const RECORD,
     THREAD_SELECTOR = const offset_of!(Thread, selector),
     THREAD_POINTER = const offset_of!(Thread, pointer),
+    THREAD_BYTE = const offset_of!(Thread, byte),
+    THREAD_GENERATION = const offset_of!(Thread, generation),
+    GENERATION = sym generation::WORD,
     ON_SIGNAL = sym on_signal,
     SIGNAL_RIGHTS = sym SIGNAL_RIGHTS,
     COOKIE = sym COOKIE,

@@ -18,6 +18,7 @@ pub(super) const FAULT: u32 = 1;
 pub(super) const DENIED: u32 = 2;
 pub(super) const EXITED: u32 = 3;
 pub(super) const STOP: u32 = 4;
+pub(super) const FORKED: u32 = 5;
 
 /// `SYS_USER_DISPATCH` of asm-generic/siginfo.h.
 const USER_DISPATCH: i32 = 2;
@@ -43,6 +44,7 @@ struct Interrupted<'a> {
     signal: i32,
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
+    thread: &'a Thread,
     crossing: &'a Crossing,
 }
 
@@ -59,13 +61,12 @@ pub(super) extern "C" fn on_signal(
 ) -> u32 {
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
-    let crossing = thread
-        .map_or(std::ptr::null(), |thread| thread.crossing.load(Ordering::Relaxed).cast_const());
     let place = register(context, libc::REG_RIP) as usize;
-    let foreign = blocked != 0 || is_in_gate(place);
-    // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
-    match unsafe { crossing.as_ref() }.filter(|_| foreign) {
-        Some(crossing) => Interrupted { signal, info, context, crossing }.handle(),
+    let thread = thread.filter(|_| blocked != 0 || is_in_gate(place));
+    match thread.and_then(|thread| Some((thread, running(thread)?))) {
+        Some((thread, crossing)) => {
+            Interrupted { signal, info, context, thread, crossing }.handle()
+        }
         None if signal == libc::SIGILL && code::is_emulated(place) => emulate(context),
         None => {
             let below = register(context, libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
@@ -74,6 +75,13 @@ pub(super) extern "C" fn on_signal(
             AS_IT_WAS
         }
     }
+}
+
+/// What a thread in foreign code, or in the gate, runs.
+fn running(thread: &Thread) -> Option<&Crossing> {
+    let crossing = thread.crossing.load(Ordering::Relaxed).cast_const();
+    // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
+    unsafe { crossing.as_ref() }
 }
 
 /// Whether a thread there must go through the gate again, whatever its selector says.
@@ -147,6 +155,10 @@ impl Interrupted<'_> {
     fn of_the_host(self) -> u32 {
         let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
         signals::pass_on(self.signal, self.info, self.context, Some(stack as usize));
+        if self.thread.is_copied() {
+            // The handler forked, and this is the child, which has none of the domain's memory.
+            return self.abandon(FORKED);
+        }
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
     }
 

@@ -18,6 +18,7 @@ use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::param::page_size;
 
+use super::super::generation;
 use super::super::system::refused;
 use super::gate::Crossing;
 use super::identity;
@@ -33,9 +34,12 @@ pub(super) const THREADS: usize = 4096;
 /// What a handler of ours or of the host can use, besides the kernel's frame.
 const HANDLER_ROOM: usize = 128 << 10;
 
-/// Where the arena is; the size is 0 while there is none.
-pub(super) static ARENA_START: AtomicUsize = AtomicUsize::new(0);
-pub(super) static ARENA_SIZE: AtomicUsize = AtomicUsize::new(0);
+/// Where the arena is, or [`NO_ARENA`]: one word, so that a thread whose alternate stack is
+/// there finds it whole.
+pub(super) static ARENA_START: AtomicUsize = AtomicUsize::new(NO_ARENA);
+pub(super) const ARENA_SIZE: usize = THREADS * SLOT;
+/// Where no stack is: the address is not canonical (Intel SDM volume 1, section 3.3.7.1).
+const NO_ARENA: usize = 1 << 63;
 
 /// What signal handlers must know of a thread, at the end of its slot.
 #[repr(C, align(64))]
@@ -49,14 +53,17 @@ pub(super) struct Thread {
     pub(super) crossing: AtomicPtr<Crossing>,
     /// Whether the thread is in foreign code, also while a handler of the host runs there.
     is_inside: AtomicBool,
-    pub(super) id: u32,
+    id: AtomicU32,
     /// The lowest address of the thread's ordinary stack; 0 if unknown.
     stack_end: usize,
-    byte: AtomicU8,
+    /// The selector of a thread without one in the shared page, or of a forked child's, which
+    /// does not have that page.
+    pub(super) byte: AtomicU8,
     index: usize,
     /// The generation of processes in which the selector is in the shared page.
     keyed: AtomicU64,
-    generation: u64,
+    /// The generation of processes that `id` and `selector` are of.
+    pub(super) generation: AtomicU64,
     /// The number that the gate tells the thread by, once it has entered a domain behind a
     /// key; not [`NOBODY`](super::keys).
     identity: AtomicU32,
@@ -81,9 +88,28 @@ thread_local! {
     static LEAVING: Cell<Option<Leave>> = const { Cell::new(None) };
 }
 
+/// A thread that has a record, and with it an alternate stack, until this is dropped.
 struct Leave(NonNull<Thread>);
 
 impl Thread {
+    /// A record of the calling thread, without a selector as yet.
+    fn of_caller(index: usize, generation: u64) -> Self {
+        Self {
+            pointer: own_pointer(),
+            selector: AtomicPtr::new(null_mut()),
+            crossing: AtomicPtr::new(null_mut()),
+            is_inside: AtomicBool::new(false),
+            id: AtomicU32::new(own_number()),
+            stack_end: stack_end(),
+            byte: AtomicU8::new(0),
+            index,
+            keyed: AtomicU64::new(0),
+            identity: AtomicU32::new(0),
+            generation: AtomicU64::new(generation),
+            previous: Cell::new(no_stack()),
+        }
+    }
+
     /// The calling thread's record.
     ///
     /// # Errors
@@ -95,7 +121,7 @@ impl Thread {
         // SAFETY: records are never unmapped while their thread runs (invariant 9), and
         // only this thread has this pointer.
         if let Some(thread) = unsafe { current.as_ref() }
-            && thread.generation == generation
+            && thread.generation.load(Ordering::Relaxed) == generation
         {
             return Ok(thread);
         }
@@ -130,7 +156,7 @@ impl Thread {
     /// Gets the calling thread's record ready for domains behind protection keys.
     #[inline]
     pub(super) fn admit(&self, keys: Keys) -> Result<()> {
-        if self.keyed.load(Ordering::Relaxed) == self.generation {
+        if self.keyed.load(Ordering::Relaxed) == self.generation.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.move_selector(keys)
@@ -147,8 +173,14 @@ impl Thread {
         unregister_sequences()?;
         dispatch(Some(seen))?;
         self.selector.store(written, Ordering::Relaxed);
-        self.keyed.store(self.generation, Ordering::Relaxed);
+        self.keyed.store(self.generation.load(Ordering::Relaxed), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The kernel's number of the thread.
+    #[inline]
+    pub(super) fn id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
     }
 
     /// The number that the gate tells the thread by.
@@ -162,6 +194,11 @@ impl Thread {
         CURRENT.try_with(|current| !current.get().is_null()).unwrap_or(false)
     }
 
+    /// Whether this is a forked child's copy of the record, which it has not made its own.
+    pub(super) fn is_copied(&self) -> bool {
+        generation::check(self.generation.load(Ordering::Relaxed)).is_err()
+    }
+
     /// Whether so much is left of the thread's ordinary stack.
     #[inline]
     pub(super) fn has_stack(&self, bytes: usize) -> bool {
@@ -171,32 +208,34 @@ impl Thread {
 
     #[cold]
     fn register(generation: u64) -> Result<&'static Self> {
-        let old = CURRENT.get();
-        if !old.is_null() {
-            return Self::renew(old.cast_mut(), generation);
+        // SAFETY: as in `current`.
+        if let Some(parents) = unsafe { CURRENT.get().as_ref() } {
+            return parents.renew(generation);
         }
         signals::install()?;
         let index = take_slot()?;
-        let thread = prepare(index, generation).inspect_err(|_| give_back(index))?;
+        let leave = prepare(index, generation).inspect_err(|_| give_back(index))?;
+        signals::unblock()?;
+        // SAFETY: the thread's own record, as in `current`.
+        let thread: &'static Self = unsafe { leave.0.as_ref() };
+        dispatch(Some(thread.byte.as_ptr()))?;
         LEAVING
-            .try_with(|leaving| leaving.set(Some(Leave(thread))))
+            .try_with(|leaving| leaving.set(Some(leave)))
             .map_err(|_| Error::Misuse("a call into foreign code while its thread ends"))?;
-        CURRENT.set(thread.as_ptr());
-        // SAFETY: as in `current`.
-        Ok(unsafe { thread.as_ref() })
+        CURRENT.set(thread);
+        Ok(thread)
     }
 
     /// After a fork the one thread of the child has its record and alternate stack, but
     /// dispatches no system calls (prctl(2)).
-    fn renew(thread: *mut Self, generation: u64) -> Result<&'static Self> {
-        // SAFETY: as in `current`; nobody has a reference, since no call is in progress
-        // that this generation began.
-        let thread = unsafe { &mut *thread };
-        thread.generation = generation;
-        thread.selector.store(thread.byte.as_ptr(), Ordering::Relaxed);
-        thread.id = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
-        dispatch(Some(thread.selector.load(Ordering::Relaxed)))?;
-        Ok(thread)
+    fn renew(&'static self, generation: u64) -> Result<&'static Self> {
+        self.selector.store(self.byte.as_ptr(), Ordering::Relaxed);
+        self.id.store(own_number(), Ordering::Relaxed);
+        dispatch(Some(self.byte.as_ptr()))?;
+        // For this thread's handlers, which until now take the byte anyway: in this order.
+        compiler_fence(Ordering::SeqCst);
+        self.generation.store(generation, Ordering::Relaxed);
+        Ok(self)
     }
 }
 
@@ -215,23 +254,19 @@ impl Drop for Leave {
 /// Maps the arena, the first time.
 fn arena() -> Result<usize> {
     let start = ARENA_START.load(Ordering::Acquire);
-    if start != 0 {
+    if start != NO_ARENA {
         return Ok(start);
     }
-    let size = THREADS * SLOT;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: the kernel chooses a range that nothing else uses.
-    let raw = unsafe { mmap_anonymous(null_mut(), size + SLOT, ProtFlags::empty(), flags) }
+    let raw = unsafe { mmap_anonymous(null_mut(), ARENA_SIZE + SLOT, ProtFlags::empty(), flags) }
         .map_err(refused("the alternate stacks"))?;
     let start = raw.addr().next_multiple_of(SLOT);
-    match ARENA_START.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => {
-            ARENA_SIZE.store(size, Ordering::Release);
-            Ok(start)
-        }
+    match ARENA_START.compare_exchange(NO_ARENA, start, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(start),
         Err(other) => {
             // SAFETY: the range was just made, and nobody knows it.
-            let _ = unsafe { munmap(raw, size + SLOT) };
+            let _ = unsafe { munmap(raw, ARENA_SIZE + SLOT) };
             Ok(other)
         }
     }
@@ -257,8 +292,9 @@ fn give_back(index: usize) {
     slots().unused.push(index);
 }
 
-/// Makes the calling thread one that can enter foreign code.
-fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
+/// Gives the calling thread a record, and then the alternate stack below it: a signal that
+/// comes in between finds neither, and one that comes later finds both.
+fn prepare(index: usize, generation: u64) -> Result<Leave> {
     let slot = arena()? + index * SLOT;
     let smallest = minimal_signal_stack() + HANDLER_ROOM;
     if smallest > SLOT - RECORD - page_size() {
@@ -268,30 +304,17 @@ fn prepare(index: usize, generation: u64) -> Result<NonNull<Thread>> {
         });
     }
     open_slot(slot)?;
-    let thread = std::ptr::with_exposed_provenance_mut::<Thread>(slot + SLOT - RECORD);
-    let previous = set_stack(slot + page_size(), SLOT - RECORD - page_size())?;
-    let record = Thread {
-        pointer: own_pointer(),
-        selector: AtomicPtr::new(null_mut()),
-        crossing: AtomicPtr::new(null_mut()),
-        is_inside: AtomicBool::new(false),
-        id: rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs(),
-        stack_end: stack_end(),
-        byte: AtomicU8::new(0),
-        index,
-        keyed: AtomicU64::new(0),
-        identity: AtomicU32::new(0),
-        generation,
-        previous: Cell::new(previous),
-    };
+    let place = std::ptr::with_exposed_provenance_mut::<Thread>(slot + SLOT - RECORD);
+    let thread = NonNull::new(place).ok_or(Error::Protocol("a slot at address zero"))?;
     // SAFETY: the slot is this thread's alone, writable since `open_slot`, and aligned.
-    unsafe { thread.write(record) };
+    unsafe { thread.write(Thread::of_caller(index, generation)) };
     // SAFETY: just written.
-    let record = unsafe { &*thread };
+    let record = unsafe { thread.as_ref() };
     record.selector.store(record.byte.as_ptr(), Ordering::Relaxed);
-    signals::unblock()?;
-    dispatch(Some(record.byte.as_ptr()))?;
-    NonNull::new(thread).ok_or(Error::Protocol("a slot at address zero"))
+    // For this thread's handlers: in this order.
+    compiler_fence(Ordering::SeqCst);
+    record.previous.set(set_stack(slot + page_size(), SLOT - RECORD - page_size())?);
+    Ok(Leave(thread))
 }
 
 fn open_slot(slot: usize) -> Result<()> {
@@ -306,6 +329,11 @@ fn minimal_signal_stack() -> usize {
     // SAFETY: reads the auxiliary vector.
     let size = unsafe { libc::getauxval(51) };
     (size as usize).max(2048)
+}
+
+/// The calling thread's number.
+fn own_number() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 /// The thread's FS base, from its first word: ELF TLS for x86-64, variant II.
@@ -372,8 +400,11 @@ fn kernel_stack(new: Option<&libc::stack_t>, old: &mut libc::stack_t) -> i32 {
 
 /// Handlers run without an alternate stack until `rt_sigreturn` brings it back.
 pub(super) fn disarm_stack() {
-    let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-    kernel_stack(Some(&none), &mut none.clone());
+    kernel_stack(Some(&no_stack()), &mut no_stack());
+}
+
+const fn no_stack() -> libc::stack_t {
+    libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 }
 }
 
 /// sigaltstack(2), for the whole program: threads that enter foreign code keep the stack
