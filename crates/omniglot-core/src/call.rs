@@ -92,13 +92,8 @@ fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
 fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
     let base = api.base_mut();
     base.run_deferred();
-    let (id, mut closure) = match base.state.slots.take(called.slot) {
-        Ok(taken) => taken,
-        Err(error) => {
-            base.state.domain.keep(error);
-            return None;
-        }
-    };
+    let taken = base.state.slots.take(called.slot);
+    let (id, mut closure) = base.state.domain.unless_failed(taken)?;
     let reply = closure.run(api, called.arguments);
     let base = api.base_mut();
     base.run_deferred();

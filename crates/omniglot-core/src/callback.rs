@@ -106,11 +106,12 @@ fn respond<S: Signature, A: Api + ?Sized>(
     closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
 ) -> Option<Reply> {
     let mut frame = S::Frame::default();
-    if !api.base_mut().state.domain.take_arguments(address, frame.as_mut()) {
-        return None;
-    }
-    let arguments = unless_failed(api, S::arguments(&frame))?;
-    match closure(api, arguments) {
+    let domain = &mut api.base_mut().state.domain;
+    domain.take_arguments(address, frame.as_mut())?;
+    let arguments = domain.unless_failed(S::arguments(&frame))?;
+    let answer = closure(api, arguments);
+    let base = api.base_mut();
+    match answer {
         Ok(value) => {
             // What foreign code had in the frame is still there, so that padding of the result
             // is its own.
@@ -118,26 +119,14 @@ fn respond<S: Signature, A: Api + ?Sized>(
             let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
             let result = frame.as_ref().get(result).unwrap_or(&[]);
             let place = address.wrapping_add(S::RETURN_OFFSET);
-            let domain = &mut api.base_mut().state.domain;
-            domain.hand_back(place, result).then_some(Reply::Return)
+            base.state.domain.hand_back(place, result).map(|()| Reply::Return)
         }
-        Err(Escape::Abandon) => unless_failed(api, Err(Error::Abandoned)),
-        Err(Escape::Error(error)) => unless_failed(api, Err(error)),
+        Err(Escape::Abandon) => base.state.domain.unless_failed(Err(Error::Abandoned)),
+        Err(Escape::Error(error)) => base.state.domain.unless_failed(Err(error)),
         Err(Escape::Raise(raise)) => {
-            let checked = api.base().check_instance(raise.instance);
+            let checked = base.check_instance(raise.instance);
             let reply = Reply::Raise { entry: raise.entry, arguments: raise.arguments };
-            unless_failed(api, checked).map(|()| reply)
-        }
-    }
-}
-
-/// The value; of an error the domain takes note.
-fn unless_failed<A: Api + ?Sized, T>(api: &mut A, outcome: Result<T>) -> Option<T> {
-    match outcome {
-        Ok(value) => Some(value),
-        Err(error) => {
-            api.base_mut().state.domain.keep(error);
-            None
+            base.state.domain.unless_failed(checked).map(|()| reply)
         }
     }
 }

@@ -129,7 +129,7 @@ impl<R: Runtime> Domain<R> {
     /// Keeps why there was no call, or is no reply: `false`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn keep(&mut self, error: Error) -> bool {
+    fn keep(&mut self, error: Error) -> bool {
         self.unfinished = Some(Unfinished::Failed(error));
         false
     }
@@ -190,19 +190,18 @@ impl<R: Runtime> Domain<R> {
         }
     }
 
-    /// Copies what foreign code hands to a callback; whether that was possible, and why not is
-    /// kept.
+    /// Copies what foreign code hands to a callback, [unless that fails](Self::unless_failed).
     #[cfg_attr(not(feature = "alloc"), inline(never))]
-    pub(crate) fn take_arguments(&mut self, address: usize, into: &mut [u8]) -> bool {
+    pub(crate) fn take_arguments(&mut self, address: usize, into: &mut [u8]) -> Option<()> {
         let read = self.runtime.window().read(address, into);
         self.unless_failed(read)
     }
 
     /// Writes a callback's result, and nothing else, into its frame, likewise.
     #[cfg_attr(not(feature = "alloc"), inline(never))]
-    pub(crate) fn hand_back(&mut self, address: usize, result: &[u8]) -> bool {
+    pub(crate) fn hand_back(&mut self, address: usize, result: &[u8]) -> Option<()> {
         if result.is_empty() {
-            return true;
+            return Some(());
         }
         // The closure may have forked; and where the frame is, is foreign code's word.
         let checked = self.runtime.check_alive();
@@ -211,10 +210,15 @@ impl<R: Runtime> Domain<R> {
         self.unless_failed(written)
     }
 
-    fn unless_failed(&mut self, outcome: Result<()>) -> bool {
+    /// The value; an error is kept.
+    #[inline]
+    pub(crate) fn unless_failed<T>(&mut self, outcome: Result<T>) -> Option<T> {
         match outcome {
-            Ok(()) => true,
-            Err(error) => self.keep(error),
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.keep(error);
+                None
+            }
         }
     }
 
@@ -227,30 +231,24 @@ impl<R: Runtime> Domain<R> {
             self.end(call);
             return Resumed::Failed;
         };
-        match self.runtime.resume(reply) {
+        let ended = match self.runtime.resume(reply) {
             Ok(Event::Callback { slot, arguments }) => {
                 return Resumed::CalledBack(CalledBack { slot, arguments });
             }
-            Ok(Event::Returned) => {
-                if let Err(error) = self.finish(call, frame) {
-                    self.keep(error);
-                    return Resumed::Failed;
-                }
-            }
+            Ok(Event::Returned) => self.finish(call, frame),
             Err(error) => {
                 let error = self.failed_within(error);
-                self.keep(error);
                 self.end(call);
-                return Resumed::Failed;
+                Err(error)
             }
-        }
-        Resumed::Returned
+        };
+        self.unless_failed(ended).map_or(Resumed::Failed, |()| Resumed::Returned)
     }
 
     /// Whether foreign code may go on; why not is kept.
     fn is_usable(&mut self) -> bool {
         let usable = self.check_usable();
-        self.unless_failed(usable)
+        self.unless_failed(usable).is_some()
     }
 
     /// Ends a call that waited, and returned.

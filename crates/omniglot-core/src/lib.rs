@@ -18,7 +18,8 @@
 //! 3. **No reference where somebody else writes.** Where
 //!    [`Runtime::is_concurrent`] is true, window memory is only read and written
 //!    through raw volatile copies; no `&T` to it exists. Where it is false,
-//!    a `&T` to it only lives in a [`View`] that borrows the instance, and
+//!    a `&T` to it only lives in a [`View`] that borrows the instance, a `&mut [u8]`
+//!    only while [`Base::write_slice_with`] has the instance borrowed by `&mut`, and
 //!    foreign code runs only with the instance borrowed by `&mut`.
 //! 4. **Read once.** Bounds, bits and value come from one read: what was
 //!    validated is what is used.

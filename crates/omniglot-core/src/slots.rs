@@ -21,7 +21,7 @@ use crate::{Error, Reply, Result};
 pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Option<Reply> + 'a;
 
 /// How many callbacks can exist at a time in a host without an allocator: a place takes
-/// 24 bytes of an instance on a 32-bit machine.
+/// 28 bytes of an instance on a 32-bit machine.
 #[cfg(not(feature = "alloc"))]
 const FIXED_PLACES: usize = 32;
 

@@ -98,14 +98,21 @@ impl Calls {
         unsafe { from.read_volatile() }
     }
 
+    /// Writes a frame with arguments, and says where it is.
+    #[inline(always)]
+    fn put_frame(&mut self, arguments: &[usize]) -> usize {
+        let frame = self.runtime.exchange().0;
+        self.put_word(frame, 0);
+        for (index, argument) in arguments.iter().enumerate() {
+            self.put_word(frame + 4 * (ARGUMENTS + index), *argument);
+        }
+        frame
+    }
+
     /// Runs a shim with arguments, and gives the word behind them.
     #[inline]
     fn call<const N: usize>(&mut self, entry: usize, arguments: [usize; N]) -> Result<usize> {
-        let frame = self.runtime.exchange().0;
-        self.put_word(frame, 0);
-        for (index, argument) in arguments.into_iter().enumerate() {
-            self.put_word(frame + 4 * (ARGUMENTS + index), argument);
-        }
+        let frame = self.put_frame(&arguments);
         match self.runtime.enter(entry, frame)? {
             Event::Returned => {}
             Event::Callback { .. } => return Err(Error::Misuse("nothing here calls back")),
@@ -121,11 +128,7 @@ impl Calls {
         arguments: &[usize],
         mut answer: impl FnMut(&mut Self, u32, usize) -> Result<()>,
     ) -> Result<usize> {
-        let frame = self.runtime.exchange().0;
-        self.put_word(frame, 0);
-        for (index, argument) in arguments.iter().enumerate() {
-            self.put_word(frame + 4 * (ARGUMENTS + index), *argument);
-        }
+        let frame = self.put_frame(arguments);
         let mut event = self.runtime.enter(entry, frame)?;
         while let Event::Callback { slot, arguments } = event {
             answer(self, slot, arguments)?;

@@ -7,7 +7,7 @@ mod native;
 
 use core::hint::black_box;
 
-use omniglot_kernel::services::network::{Link, QEMU};
+use omniglot_kernel::services::network::{Link, QEMU, checksum};
 
 pub(crate) use isolation::measure as isolated;
 pub(crate) use native::measure as native;
@@ -108,11 +108,8 @@ fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
 
 /// The Internet checksum (RFC 1071), of which the place is zero.
 fn set_checksum(bytes: &mut [u8], place: usize) {
-    let pairs = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk::<2>());
-    let sum: u32 = pairs.map(|pair| u32::from(u16::from_be_bytes(*pair))).sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let sum = !((folded & 0xffff) + (folded >> 16)) as u16;
-    for (to, from) in bytes.iter_mut().skip(place).zip(sum.to_be_bytes()) {
+    let sum = checksum(bytes).to_be_bytes();
+    for (to, from) in bytes.iter_mut().skip(place).zip(sum) {
         *to = from;
     }
 }

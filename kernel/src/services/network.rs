@@ -17,7 +17,7 @@ use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
 use self::connection::{Connection, Service};
-pub use self::icmp::Ping;
+pub use self::icmp::{Ping, checksum};
 pub use self::link::{FRAME, Link};
 use crate::domain::{Domain, Failure, Runtime};
 use crate::foreign::lwip::{

@@ -83,7 +83,8 @@ fn request(sequence: u16) -> [u8; LENGTH] {
 }
 
 /// The Internet checksum (RFC 1071).
-fn checksum(packet: &[u8]) -> u16 {
+#[must_use]
+pub fn checksum(packet: &[u8]) -> u16 {
     let words = packet.chunks(2).map(|word| match word {
         [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
         [high] => u32::from(*high) << 8,

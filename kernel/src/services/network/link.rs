@@ -52,7 +52,7 @@ pub(super) fn transmit(
     link: &RefCell<&mut dyn Link>,
 ) -> Result<i8> {
     let head = api.read(api.upgrade(frame)?)?;
-    if head.tot_len == head.len {
+    if head.tot_len == head.len && usize::from(head.len) <= FRAME {
         let whole = api.upgrade_slice(head.payload.cast::<u8>(), head.len.into())?;
         send(link, &api.view_slice(whole)?);
         return Ok(OK);

@@ -112,8 +112,13 @@ fn parts(mask: u64) -> Vec<Part> {
 }
 
 /// Loads `before`, clears what `features` says, saves to `after`, and loads `initial`.
+///
+/// # Safety
+/// All three are areas as large as the processor says, which `XRSTOR` takes, for components
+/// (`mask`) that are enabled; `features` are this machine's. `initial` leaves registers as the
+/// System V ABI has them between functions (section 3.2.1).
 #[unsafe(naked)]
-extern "C" fn exchange(
+unsafe extern "C" fn exchange(
     before: *const Line,
     after: *mut Line,
     initial: *const Line,
@@ -160,7 +165,10 @@ fn left_in(mask: u64, features: u32) -> Vec<String> {
     let before = Area::of_secrets(mask);
     let mut after = Area::new();
     let initial = Area::new();
-    exchange(before.0.as_ptr(), after.0.as_mut_ptr(), initial.0.as_ptr(), mask, features);
+    let [before, initial] = [&before, &initial].map(|area| area.0.as_ptr());
+    // SAFETY: areas of that size, aligned to 64, with a header that names the mask's components
+    // or none; the mask is of what is enabled, and this process may use.
+    unsafe { exchange(before, after.0.as_mut_ptr(), initial, mask, features) };
     after.secrets(mask)
 }
 
@@ -168,6 +176,7 @@ fn left_in(mask: u64, features: u32) -> Vec<String> {
 /// be asked for tiles (arch_prctl(2), `ARCH_REQ_XCOMP_PERM`).
 fn all_registers() -> u64 {
     const ASK: i32 = 0x1023;
+    assert_ne!(enabled(), 0, "these tests are for processors that have XSAVE");
     let mask = enabled() & KNOWN & !NOT_CLEARED;
     // SAFETY: changes what instructions may be used, nothing else.
     let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ASK, TILE_DATA) } != 0;
