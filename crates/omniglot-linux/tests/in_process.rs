@@ -12,7 +12,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Event, FaultKind, Reply};
 use support::{Driven, Shim, call, enter, read_word, result, start};
@@ -529,6 +529,87 @@ fn what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer<R: Driven>(
         assert_eq!(fault.kind, FaultKind::Access);
     } else {
         assert_eq!(read, Ok(thread_pointer()));
+    }
+}
+
+unsafe extern "C" {
+    /// The C library's own `sigaction`, by its other name.
+    fn __sigaction(signal: i32, new: *const libc::sigaction, old: *mut libc::sigaction) -> i32;
+    /// The gate's signal code.
+    fn omniglot_signal();
+}
+
+/// What the kernel, or else the host, thinks the handler of a signal is.
+fn handler_of(
+    signal: i32,
+    ask: unsafe extern "C" fn(i32, *const libc::sigaction, *mut libc::sigaction) -> i32,
+) -> usize {
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: asks.
+    assert_eq!(unsafe { ask(signal, std::ptr::null(), &mut action) }, 0);
+    action.sa_sigaction
+}
+
+/// Handlers are installed once for a process: each round is a process of its own, in which one
+/// thread sets handlers while the other makes the first call.
+#[test]
+fn handlers_that_are_set_during_the_first_call_are_called_by_ours() {
+    const ROUND: &str = "OMNIGLOT_TEST_ROUND";
+    if let Some(round) = std::env::var(ROUND).ok().and_then(|round| round.parse().ok()) {
+        return set_handlers_during_the_first_call(Duration::from_micros(round));
+    }
+    let module =
+        module_path!().split_once("::").map_or(String::new(), |(_, module)| format!("{module}::"));
+    let name = format!("{module}handlers_that_are_set_during_the_first_call_are_called_by_ours");
+    for round in 0..20 {
+        let itself = std::env::current_exe().expect("the program's path");
+        let mut command = std::process::Command::new(itself);
+        let output = command
+            .args(["--exact", &name])
+            .env(ROUND, round.to_string())
+            .output()
+            .expect("a process");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+fn set_handlers_during_the_first_call(delay: Duration) {
+    let mut runtime = start::<omniglot_linux::Unprotected>();
+    // Low numbers, which come first when handlers are installed.
+    let signals = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGTERM,
+        libc::SIGCHLD,
+        libc::SIGCONT,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+        libc::SIGXCPU,
+    ];
+    let ready = AtomicI32::new(0);
+    let both = || {
+        ready.fetch_add(1, Ordering::Relaxed);
+        while ready.load(Ordering::Relaxed) < 2 {}
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            both();
+            let start = Instant::now();
+            while start.elapsed() < delay {}
+            signals.into_iter().for_each(|signal| handle(signal, 0));
+        });
+        both();
+        assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    });
+    for signal in signals {
+        assert_eq!(handler_of(signal, libc::sigaction), tick as *const () as usize, "{signal}");
+        let ours = omniglot_signal as *const () as usize;
+        assert_eq!(handler_of(signal, __sigaction), ours, "{signal}");
     }
 }
 

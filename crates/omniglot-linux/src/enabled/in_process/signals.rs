@@ -9,7 +9,7 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use libc::{c_int, sighandler_t};
@@ -43,8 +43,15 @@ static WISHES: [Wish; SIGNALS] = [const {
     Wish { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
 }; SIGNALS];
 
-/// Whether ours are in place.
-static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// How far the installation is.
+static STAGE: AtomicU8 = AtomicU8::new(NOT_INSTALLED);
+const NOT_INSTALLED: u8 = 0;
+const BEING_INSTALLED: u8 = 1;
+const INSTALLED: u8 = 2;
+
+/// How many threads are about to change a handler without us, since they found
+/// [`NOT_INSTALLED`].
+static UNAWARE: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     /// The C library's own `sigaction`, by its other name.
@@ -122,17 +129,34 @@ fn first_word(set: &libc::sigset_t) -> u64 {
     unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
 }
 
-/// Installs the handlers, once for the process and its children.
+/// Installs the handlers, once for the process and its children. Other threads that change a
+/// handler meanwhile wait, so that none is lost, or stays without ours before it.
 pub(super) fn install() -> Result<()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if INSTALLED.load(Ordering::Acquire) {
+    if STAGE.load(Ordering::Acquire) == INSTALLED {
         return Ok(());
     }
+    let mut mask = 0;
+    // No handler on this thread may wait for it.
+    kernel_mask(libc::SIG_SETMASK, Some(&u64::MAX), &mut mask);
+    STAGE.store(BEING_INSTALLED, Ordering::SeqCst);
+    wait_until(|| UNAWARE.load(Ordering::SeqCst) == 0);
+    let outcome = install_all();
+    let reached = if outcome.is_ok() { INSTALLED } else { NOT_INSTALLED };
+    STAGE.store(reached, Ordering::SeqCst);
+    set_mask(mask);
+    outcome
+}
+
+fn install_all() -> Result<()> {
     for signal in (1..SIGNALS as c_int).filter(|signal| !cannot_be_handled(*signal)) {
         let Some(action) = ask(signal) else {
             continue; // a number that the C library keeps to itself
         };
+        if action.sa_sigaction == places::signal() {
+            continue; // ours, since an earlier time that failed
+        }
         if let Some(wish) = Wish::of(signal) {
             wish.store(&action);
         }
@@ -140,8 +164,33 @@ pub(super) fn install() -> Result<()> {
             handle(signal, &action)?;
         }
     }
-    INSTALLED.store(true, Ordering::Release);
     Ok(())
+}
+
+/// Whether ours are in place, so that `change` would have to know of them; otherwise it is made.
+fn change_unless_installed(change: impl FnOnce() -> c_int) -> Option<c_int> {
+    // As long as this is counted nobody begins to install.
+    UNAWARE.fetch_add(1, Ordering::SeqCst);
+    let is_unaware = STAGE.load(Ordering::SeqCst) == NOT_INSTALLED;
+    let result = is_unaware.then(change);
+    UNAWARE.fetch_sub(1, Ordering::SeqCst);
+    if result.is_none() {
+        wait_until(|| STAGE.load(Ordering::SeqCst) != BEING_INSTALLED);
+    }
+    result
+}
+
+/// Waits for what another thread does in microseconds; not for ever, since a forked child has
+/// no other thread.
+fn wait_until(is_done: impl Fn() -> bool) {
+    const PATIENCE: u32 = 100_000;
+    for _ in 0..PATIENCE {
+        if is_done() {
+            return;
+        }
+        // SAFETY: lets others run.
+        unsafe { libc::sched_yield() };
+    }
 }
 
 const fn cannot_be_handled(signal: c_int) -> bool {
@@ -190,11 +239,14 @@ unsafe extern "C" fn sigaction(
     new: *const libc::sigaction,
     old: *mut libc::sigaction,
 ) -> c_int {
-    let wish = Wish::of(signal).filter(|_| INSTALLED.load(Ordering::Acquire));
-    let Some(wish) = wish.filter(|_| !cannot_be_handled(signal)) else {
-        // SAFETY: the caller's promise.
-        return unsafe { kernel_sigaction(signal, new, old) };
+    // SAFETY: the caller's promise.
+    let unaware = || unsafe { kernel_sigaction(signal, new, old) };
+    let Some(wish) = Wish::of(signal).filter(|_| !cannot_be_handled(signal)) else {
+        return unaware();
     };
+    if let Some(result) = change_unless_installed(unaware) {
+        return result;
+    }
     let before = wish.load();
     // SAFETY: null or an action, as the caller promises.
     if let Some(new) = unsafe { new.as_ref() } {
