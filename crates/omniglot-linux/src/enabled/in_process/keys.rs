@@ -133,15 +133,18 @@ impl Keys {
             return Ok(keys);
         }
         identity::forget_turns();
-        // A forked child has its parent's keys, and not its parent's page.
+        // A forked child has its parent's keys, and not its parent's page. It keeps the cookie,
+        // which a thread of its own may just be looking at.
         let shared_key = match *keys {
             Some(before) => before.shared_key,
-            None => allocate()?,
+            None => {
+                make_cookie()?;
+                allocate()?
+            }
         };
         let alias = share(shared_key)?;
         let fresh = Self { generation, shared_key, alias, features: features::features() };
         (0..16).for_each(|key| fresh.forget(key));
-        make_cookie()?;
         RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);
         SIGNAL_RIGHTS.store(DEFAULT & !opened(shared_key), Ordering::Release);
         *keys = Some(fresh);
