@@ -30,11 +30,11 @@ use crate::timing::{Record, Settings, Workload};
 /// Measures what calls cost.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run this workload only; may be given several times.
-    #[arg(long, value_name = "NAME")]
+    /// Run this workload only; may be given several times, or with commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Measure this variant of the workloads only; may be given several times.
-    #[arg(long, value_name = "NAME")]
+    /// Measure this variant of the workloads only; may be given several times, or with commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     variant: Vec<String>,
     /// Write one JSON record per measurement to this file.
     #[arg(long, value_name = "FILE")]

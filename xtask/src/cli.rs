@@ -43,15 +43,15 @@ pub(crate) enum Action {
 
     /// Run the tests and count them
     Test {
-        /// Run only this suite (may be repeated)
-        #[arg(long, value_name = "SUITE", value_parser = suites::names())]
+        /// Run only this suite (may be repeated, or name several with commas)
+        #[arg(long, value_name = "SUITE", value_parser = suites::names(), value_delimiter = ',')]
         only: Vec<String>,
     },
 
     /// Run the benchmarks
     Bench {
-        /// Run only this benchmark (may be repeated)
-        #[arg(long, value_name = "NAME")]
+        /// Run only this benchmark (may be repeated, or name several with commas)
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
         only: Vec<String>,
 
         /// Write the figures to this file as well, as JSON
@@ -108,12 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn only_can_be_repeated() {
-        let words = ["xtask", "test", "--only", "unit", "--only", "demo"];
-        let Action::Test { only } = Cli::try_parse_from(words).unwrap().action else {
-            panic!("not the test command");
-        };
-        assert_eq!(only, ["unit", "demo"]);
+    fn only_takes_several() {
+        for words in [&["--only", "unit", "--only", "demo"][..], &["--only", "unit,demo"]] {
+            let words = ["xtask", "test"].into_iter().chain(words.iter().copied());
+            let Action::Test { only } = Cli::try_parse_from(words).unwrap().action else {
+                panic!("not the test command");
+            };
+            assert_eq!(only, ["unit", "demo"]);
+        }
     }
 
     #[test]
