@@ -69,7 +69,8 @@ extern "C" fn calls(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_vo
     note(!right, ITS_CALLS);
 }
 
-extern "C" fn raises(signal: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn raises(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    mark(context);
     look();
     if signal == libc::SIGUSR1 {
         // SAFETY: a signal that has a handler, or is ignored.
@@ -194,11 +195,16 @@ impl Timer {
     /// Sends one every so often.
     pub(crate) fn start(signal: i32, interval: Duration) -> Self {
         let this = Self::of(signal);
-        this.set(interval, interval);
+        this.repeat(interval);
         this
     }
 
-    /// Sends none until [`Timer::shoot`].
+    /// Sends one every so often from now on.
+    pub(crate) fn repeat(&self, interval: Duration) {
+        self.set(interval, interval);
+    }
+
+    /// Sends none until [`Timer::shoot`] or [`Timer::repeat`].
     pub(crate) fn of(signal: i32) -> Self {
         // SAFETY: zeros are a value of the type.
         let mut event = unsafe { zeroed::<libc::sigevent>() };
