@@ -49,6 +49,18 @@ pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
     }
 }
 
+/// The elements' bytes, [if the type has none but those](Foreign::as_bytes). An implementation
+/// that says otherwise would have more written than was checked.
+pub(crate) fn bytes_of<T: Foreign>(elements: &[T]) -> Option<&[u8]> {
+    T::as_bytes(elements).filter(|bytes| bytes.len() == size_of_val(elements))
+}
+
+/// The same, to be written.
+pub(crate) fn bytes_of_mut<T: Foreign>(elements: &mut [T]) -> Option<&mut [u8]> {
+    let size = size_of_val(elements);
+    T::as_bytes_mut(elements).filter(|bytes| bytes.len() == size)
+}
+
 /// Bits read as an integer, for messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Bits {

@@ -7,6 +7,7 @@ use zerocopy::TryFromBytes;
 #[cfg(feature = "alloc")]
 use crate::Unvalidated;
 use crate::address::{check_alignment, size_of_elements};
+use crate::foreign::{bytes_of, bytes_of_mut};
 use crate::view::read_value;
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
@@ -175,7 +176,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub fn read_into<T: Foreign>(&self, from: impl ToSlice<T>, into: &mut [T]) -> Result<()> {
         let slice = self.slice(from)?;
         check_len(slice.len, into.len())?;
-        if let Some(bytes) = T::as_bytes_mut(into) {
+        if let Some(bytes) = bytes_of_mut(into) {
             return self.read_any_bits(slice.address, bytes);
         }
         self.read_validated(slice, into)
@@ -229,7 +230,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let slice = into.convert();
         self.check_instance(slice.instance)?;
         check_len(slice.len, elements.len())?;
-        match T::as_bytes(elements) {
+        match bytes_of(elements) {
             Some([]) => Ok(()),
             Some(bytes) => self.runtime_window().copy_in(slice.address, bytes),
             None => self.write_encoded(slice, elements),

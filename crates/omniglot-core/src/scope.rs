@@ -7,6 +7,7 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 use crate::base::Mark;
+use crate::foreign::bytes_of;
 #[cfg(feature = "alloc")]
 use crate::slots::SlotId;
 #[cfg(feature = "alloc")]
@@ -54,7 +55,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
     pub fn copy_in<T: Foreign>(&mut self, elements: &[T]) -> Result<SliceMut<T>> {
         let slice = self.reserve::<T>(elements.len())?;
-        match T::as_bytes(elements) {
+        match bytes_of(elements) {
             Some(bytes) => self.api.base().runtime_window().copy_in(slice.address, bytes)?,
             None => self.api.base_mut().write_slice(slice, elements)?,
         }

@@ -219,7 +219,7 @@ pub(crate) fn fill<T>(
     fill: impl FnOnce(&mut [u8]) -> T,
 ) -> Result<T> {
     if runtime.is_concurrent() {
-        return fill_copy(runtime.window(), address, len, fill);
+        return fill_copy(runtime, address, len, fill);
     }
     let start = runtime.window().locate(address, len)?;
     // SAFETY: the range is in the window (invariants 1, 2), and any bits are bytes. Nobody else
@@ -229,20 +229,22 @@ pub(crate) fn fill<T>(
 
 #[cfg(feature = "alloc")]
 fn fill_copy<T>(
-    window: &Window,
+    runtime: &impl Runtime,
     address: usize,
     len: usize,
     fill: impl FnOnce(&mut [u8]) -> T,
 ) -> Result<T> {
     let mut copy = Copied::new(len, 1)?;
-    window.read(address, copy.bytes_mut())?;
+    runtime.window().read(address, copy.bytes_mut())?;
     let value = fill(copy.bytes_mut());
-    window.copy_in(address, copy.bytes())?;
+    // The closure may have forked.
+    runtime.check_alive()?;
+    runtime.window().copy_in(address, copy.bytes())?;
     Ok(value)
 }
 
 #[cfg(not(feature = "alloc"))]
-fn fill_copy<T>(_: &Window, _: usize, _: usize, _: impl FnOnce(&mut [u8]) -> T) -> Result<T> {
+fn fill_copy<T>(_: &impl Runtime, _: usize, _: usize, _: impl FnOnce(&mut [u8]) -> T) -> Result<T> {
     Err(Error::Unsupported {
         what: "filling memory that somebody else may write, without an allocator",
         remedy: "enable the feature alloc, or use write_slice",

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use mock::{BASE, EXCHANGE, Foreigner, Mock, READ_ONLY_END, SIZE, Step};
+use omniglot_core::zerocopy::{Immutable, KnownLayout, TryFromBytes};
 use omniglot_core::*;
 
 define_library! {
@@ -410,6 +411,56 @@ fn views_of_concurrent_memory_are_copies() {
     let view = api.view_slice(&numbers).unwrap();
     api.runtime().scribble(numbers.as_slice().as_ptr().addr(), &[9; 12]);
     assert_eq!(&*view, [1, 2, 3]);
+}
+
+#[test]
+fn what_a_forked_child_fills_is_not_written() {
+    let mut api: Scripted<Mock<true>> = Scripted::from_runtime(Mock::default());
+    let foreign = Arc::clone(&api.runtime().foreign);
+    let numbers = api.alloc_slice(&[1u8, 2, 3]).unwrap();
+    let filled = api.write_slice_with(numbers.as_slice_mut(), |bytes| {
+        bytes.fill(9);
+        foreign.lock().unwrap().forked = true;
+    });
+    assert_eq!(filled, Err(Error::Forked));
+    foreign.lock().unwrap().forked = false;
+    assert_eq!(&*api.view_slice(&numbers).unwrap(), [1, 2, 3]);
+}
+
+/// Says that it has more bytes than it has.
+#[derive(Clone, Copy, TryFromBytes, KnownLayout, Immutable)]
+#[zerocopy(crate = "omniglot_core::zerocopy")]
+struct Liar(u8);
+
+impl Foreign for Liar {
+    const NAME: &'static str = "liar";
+    fn encode(&self, out: &mut [u8]) {
+        out.fill(self.0);
+    }
+    fn as_bytes(_: &[Self]) -> Option<&[u8]> {
+        Some(&[7; 64])
+    }
+}
+
+#[test]
+fn no_more_is_written_than_was_checked() {
+    let (mut api, _) = scripted([]);
+    let numbers = api.alloc_slice(&[1u8, 2, 3]).unwrap();
+    let first = Ptr::<Liar>::from_addr(numbers.as_slice().as_ptr().addr());
+    let first = api.upgrade_mut(first).unwrap();
+    assert_eq!(api.write(first, Liar(5)), Ok(()));
+    assert_eq!(&*api.view_slice(&numbers).unwrap(), [5, 2, 3]);
+    let copied = api.scope(|scope| {
+        let next = scope.reserve::<u8>(2)?;
+        scope.write_slice(next, &[8, 8])?;
+        let liar = scope.copy_in(&[Liar(6)])?;
+        let first = scope.upgrade_slice(Ptr::<u8>::from_addr(liar.as_ptr().addr()), 1)?;
+        let mut bytes = ([0; 1], [0; 2]);
+        scope.read_into(first, &mut bytes.0)?;
+        scope.read_into(next, &mut bytes.1)?;
+        Ok(bytes)
+    });
+    assert_eq!(copied, Ok(([6], [8, 8])));
 }
 
 /// Panics when it is dropped.

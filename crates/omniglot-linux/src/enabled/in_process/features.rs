@@ -4,6 +4,8 @@
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
+use super::x87;
+
 /// Bits of `Crossing::features`; [`gate::BELIEVES`](super::gate::BELIEVES) is 4.
 pub(super) const AVX: u32 = 1;
 pub(super) const AVX512: u32 = 2;
@@ -14,10 +16,10 @@ pub(super) const KEEPS_OPERAND: u32 = 16;
 
 /// Tiles and their configuration, in XCR0 and in XINUSE (Intel SDM volume 1, section 13.1).
 pub(super) const TILES: u32 = 0x6_0000;
-/// What the gate clears (x87, SSE, AVX, AVX-512, tiles) or sets (PKRU); and the bounds of MPX,
+/// What the gate clears (x87, SSE, AVX, AVX-512) or sets (PKRU), besides tiles; and the bounds of MPX,
 /// in which there is nothing, since no instruction writes any until the program switches them
 /// on, which the C library and compilers no longer do (SDM volume 1, appendix E).
-const KNOWN: u64 = 0x2e7 | 0x18 | TILES as u64;
+const KNOWN: u64 = 0x2e7 | 0x18;
 
 /// What there is to clear. What the kernel does not enable cannot be cleared.
 pub(super) fn features() -> u32 {
@@ -31,7 +33,8 @@ pub(super) fn features() -> u32 {
 /// Whether there are registers of a kind that the gate does not know: what the host has in them
 /// would be foreign code's to read.
 pub(in super::super) fn has_unknown_registers() -> bool {
-    enabled() & !KNOWN != 0
+    let tiles = if has_in_use() { u64::from(TILES) } else { 0 };
+    enabled() & !(KNOWN | tiles) != 0
 }
 
 /// Both kinds of state, and `XGETBV` with ECX = 1, which says whether they are in use
@@ -41,8 +44,10 @@ fn has_tiles() -> bool {
     enabled() & tiles == tiles && has_in_use()
 }
 
+/// As the processor says, or as it does: a virtual machine may not pass the bit on.
 fn keeps_operand() -> bool {
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & 1 << 6 != 0
+    let says_so = __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & 1 << 6 != 0;
+    says_so || x87::keeps_operand()
 }
 
 fn has_in_use() -> bool {

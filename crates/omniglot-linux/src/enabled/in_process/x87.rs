@@ -75,6 +75,38 @@ fn by_state() -> u16 {
     status
 }
 
+/// Whether the address of the last operand stays when another one is loaded.
+pub(super) fn keeps_operand() -> bool {
+    /// Where the address is, in words of 16 bits, and one that nothing has.
+    const PLACE: usize = 8;
+    const MARK: [u16; 4] = [0x1234, 0x5678, 0x0123, 0];
+    static ZERO: f32 = 0.0;
+    let mut saved = State([0; 256]);
+    let mut marked = State([0; 256]);
+    let mut after = State([0; 256]);
+    // SAFETY: stores the unit's state.
+    unsafe { asm!("fxsave64 [{}]", in(reg) &raw mut marked) };
+    marked.0[PLACE..PLACE + MARK.len()].copy_from_slice(&MARK);
+    // SAFETY: as above; the registers are empty here, so that one can be loaded. What is loaded
+    // last, vector registers included, was saved just before; nothing that is loaded first but
+    // x87 registers is used by the instructions in between.
+    unsafe {
+        asm!(
+            "fxsave64 [{saved}]",
+            "fxrstor64 [{marked}]",
+            "fld dword ptr [{zero}]",
+            "fstp st(0)",
+            "fxsave64 [{after}]",
+            "fxrstor64 [{saved}]",
+            saved = in(reg) &raw mut saved,
+            marked = in(reg) &raw const marked,
+            after = in(reg) &raw mut after,
+            zero = in(reg) &raw const ZERO,
+        );
+    }
+    after.0[PLACE..PLACE + MARK.len()] == MARK
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +120,7 @@ mod tests {
             word
         };
         let before = control();
-        let _ = (by_environment(), by_state());
+        let _ = (by_environment(), by_state(), keeps_operand());
         assert_eq!(control(), before);
         let mut sum = 0f64;
         // SAFETY: pushes and pops; with a register in use the sum would be no number.

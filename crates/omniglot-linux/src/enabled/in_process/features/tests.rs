@@ -177,7 +177,7 @@ fn left_in(mask: u64, features: u32) -> Vec<String> {
 fn all_registers() -> u64 {
     const ASK: i32 = 0x1023;
     assert_ne!(enabled(), 0, "these tests are for processors that have XSAVE");
-    let mask = enabled() & KNOWN & !NOT_CLEARED;
+    let mask = enabled() & (KNOWN | u64::from(TILES)) & !NOT_CLEARED;
     // SAFETY: changes what instructions may be used, nothing else.
     let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ASK, TILE_DATA) } != 0;
     if refused { mask & !u64::from(TILES) } else { mask }
@@ -220,4 +220,10 @@ fn registers_are_cleared_whatever_the_processor_has() {
 #[test]
 fn all_state_of_this_machine_is_known() {
     assert!(!has_unknown_registers(), "XCR0 is {:#x}", enabled());
+}
+
+#[test]
+fn a_processor_that_keeps_the_operand_is_found_without_its_word() {
+    let says_so = __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & 1 << 6 != 0;
+    assert!(!says_so || x87::keeps_operand());
 }
