@@ -24,6 +24,8 @@ pub struct Census {
     pub globals: BTreeSet<String>,
     /// Macros.
     pub macros: BTreeMap<String, Macro>,
+    /// The files that declare all of them.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// What a macro stands for.
@@ -35,7 +37,9 @@ pub enum Macro {
     Empty,
     /// One other name.
     Name,
-    /// A literal or an expression.
+    /// One number, character or string.
+    Literal,
+    /// An expression.
     Expression,
 }
 
@@ -60,8 +64,10 @@ pub fn count(clang: &Clang, entry: &Entry, source: &Source) -> Result<Census> {
         .with_context(|| format!("libclang cannot read {}", entry.name))?;
     let mut census = Census::default();
     for entity in parsed.get_entity().get_children() {
-        if file_of(&entity).is_some_and(|file| files.is_match(&file.to_string_lossy())) {
+        let file = file_of(&entity).filter(|file| files.is_match(&file.to_string_lossy()));
+        if let Some(file) = file {
             census.add(&entity);
+            census.files.insert(file);
         }
     }
     Ok(census)
@@ -114,6 +120,7 @@ fn kind_of(definition: &Entity<'_>) -> Macro {
         [token] if matches!(token.get_kind(), TokenKind::Identifier | TokenKind::Keyword) => {
             Macro::Name
         }
+        [token] if token.get_kind() == TokenKind::Literal => Macro::Literal,
         _ => Macro::Expression,
     }
 }

@@ -9,8 +9,10 @@ fn main() -> Result<()> {
     let reports = Report::all()?;
     let text = table::render(&reports);
     std::fs::write(table::PATH, &text).with_context(|| format!("cannot write {}", table::PATH))?;
-    for report in reports.iter().filter(|report| !report.reaches_goal()) {
-        eprintln!("{}: too few functions: {:?}", report.name, report.functions);
+    for report in &reports {
+        for (reason, names) in report.missing() {
+            eprintln!("{}: {reason}: {}", report.name, names.join(", "));
+        }
     }
     Ok(())
 }

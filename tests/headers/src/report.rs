@@ -12,12 +12,14 @@ use crate::coverage::Coverage;
 use crate::sources;
 
 /// A header's row and its reasons.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// What the table calls the header.
     pub name: &'static str,
-    /// The library and its version.
+    /// The library and the version of its headers.
     pub version: String,
+    /// The libclang that read the header.
+    pub reader: String,
     /// Functions.
     pub functions: Coverage,
     /// Named types.
@@ -36,9 +38,6 @@ pub struct Report {
     pub includes: Vec<PathBuf>,
 }
 
-/// What the generator must reach in every header.
-pub const GOAL_PERCENT: usize = 99;
-
 impl Report {
     /// Reports on one entry.
     ///
@@ -46,13 +45,14 @@ impl Report {
     /// If its header is not there, or not readable.
     pub fn of(entry: &Entry) -> Result<Self> {
         let source = sources::find(entry)?;
-        let census = {
+        let (census, reader) = {
             // The generator needs libclang too, which lets one in at a time.
             let clang = Clang::new().map_err(|message| anyhow!("{message}"))?;
-            census::count(&clang, entry, &source)?
+            (census::count(&clang, entry, &source)?, clang::get_version())
         };
         let bound = bound::generate(entry, &source)?;
-        Ok(Self::compare(entry, census, bound, source))
+        let reader = reader.trim().to_owned();
+        Ok(Self { reader, ..Self::compare(entry, census, bound, source) })
     }
 
     /// Reports on the whole corpus.
@@ -70,7 +70,7 @@ impl Report {
         let macros = census.macros.keys();
         Self {
             name: entry.name,
-            version: source.version,
+            version: source.edition(&census.files),
             functions: Coverage::of(&census.functions, |name| why_no_function(&bound, name)),
             types: Coverage::of(&census.types, |name| why_no_type(&bound, name)),
             layouts: Coverage::of(&census.laid_out, layouts),
@@ -81,6 +81,7 @@ impl Report {
             rust: bound.rust,
             c: bound.c,
             includes: source.includes,
+            ..Self::default()
         }
     }
 
@@ -90,13 +91,20 @@ impl Report {
         self.functions.excused(is_accepted)
     }
 
-    /// Whether enough functions are bound.
+    /// What should be bound and is not, whatever the header's version: every function, type,
+    /// layout and global but those that no fixed C signature can pass, and every literal.
     #[must_use]
-    pub fn reaches_goal(&self) -> bool {
-        let counted = self.functions.total - self.not_counted();
-        counted > 0 && self.functions.bound * 100 >= counted * GOAL_PERCENT
+    pub fn missing(&self) -> Vec<(&str, &[String])> {
+        let items = [&self.functions, &self.types, &self.layouts, &self.globals];
+        let items = items.into_iter().flat_map(|coverage| &coverage.left_out);
+        let items = items.filter(|(reason, _)| !is_accepted(reason));
+        let literals = self.macros.left_out.iter().filter(|(reason, _)| *reason == LITERAL);
+        items.chain(literals).map(|(reason, names)| (reason.as_str(), names.as_slice())).collect()
     }
 }
+
+/// Why a macro that stands for a literal is not bound: for no good reason.
+const LITERAL: &str = "a literal that is not bound";
 
 /// Reasons that are in the C, not in the generator.
 fn is_accepted(reason: &str) -> bool {
@@ -141,6 +149,7 @@ fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
     let otherwise = match kind {
         Macro::FunctionLike => "takes arguments",
         Macro::Empty => "stands for nothing",
+        Macro::Literal => LITERAL,
         Macro::Name => "stands for a name that is no constant",
         Macro::Expression => "no constant expression over literals",
     };
@@ -151,4 +160,32 @@ fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
 fn said(bound: &Bound, name: &str) -> Option<String> {
     let reason = bound.problems.get(name)?;
     Some(reason.strip_prefix("not bound: ").unwrap_or(reason).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, Macro, Report, why_no_function, why_no_macro};
+    use crate::coverage::Coverage;
+
+    /// A report on functions and macros of which nothing is bound.
+    fn unbound(functions: &[&str], macros: &[&str], kind: Macro, bound: &Bound) -> Report {
+        let owned = |names: &[&str]| names.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+        Report {
+            functions: Coverage::of(&owned(functions), |name| why_no_function(bound, name)),
+            macros: Coverage::of(&owned(macros), |name| why_no_macro(bound, name, kind)),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_without_a_good_reason_is_missing() {
+        let mut bound = Bound::default();
+        bound.problems.insert("f".to_owned(), "not bound: it is variadic".to_owned());
+        bound.problems.insert("g".to_owned(), "not bound: too hard".to_owned());
+        let report = unbound(&["f", "g", "h"], &["A"], Macro::Expression, &bound);
+        let missing: Vec<&str> = report.missing().iter().map(|(reason, _)| *reason).collect();
+        assert_eq!(missing, ["too hard", "unknown: it is not in bindgen's output"]);
+        assert_eq!(report.not_counted(), 1);
+        assert_eq!(unbound(&[], &["A"], Macro::Literal, &bound).missing().len(), 1);
+    }
 }

@@ -17,8 +17,33 @@ const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/Cargo.toml");
 pub struct Source {
     /// The directories to search for headers.
     pub includes: Vec<PathBuf>,
-    /// The library and its version, as the table shows them.
+    /// The library's name, as the table shows it.
+    pub name: String,
+    /// The version that the library says it has.
     pub version: String,
+}
+
+impl Source {
+    /// The library, and the version of exactly the headers in `files`, as the table shows them.
+    ///
+    /// Distributions change headers without a change of the library's own version, so the version
+    /// is that of the package which installed the files, where a package did.
+    #[must_use]
+    pub fn edition<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) -> String {
+        let packaged = files.into_iter().next().and_then(|file| packaged_version(file));
+        format!("{} {}", self.name, packaged.as_ref().unwrap_or(&self.version))
+    }
+}
+
+/// The version of the Debian package that installed `file`, if one did.
+fn packaged_version(file: &Path) -> Option<String> {
+    let file = file.canonicalize().ok()?;
+    let owners = output(Command::new("dpkg-query").arg("--search").arg(file)).ok()?;
+    let owners = String::from_utf8(owners).ok()?;
+    let (package, _) = owners.lines().next()?.split_once(": ")?;
+    let show = ["--show", "--showformat=${Version}", package];
+    let version = String::from_utf8(output(Command::new("dpkg-query").args(show)).ok()?).ok()?;
+    (!version.is_empty()).then_some(version)
 }
 
 /// Finds the source of an entry.
@@ -36,14 +61,16 @@ pub fn find(entry: &Entry) -> Result<Source> {
 fn installed(package: &str) -> Result<Source> {
     let mut config = pkg_config::Config::new();
     let found = config.cargo_metadata(false).env_metadata(false).probe(package)?;
-    let version = format!("{package} {}", found.version);
-    Ok(Source { includes: found.include_paths, version })
+    let name = package.to_owned();
+    Ok(Source { includes: found.include_paths, name, version: found.version })
 }
 
 fn libc() -> Result<Source> {
     let version = output(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
-    let version = String::from_utf8_lossy(&version).trim().to_owned();
-    Ok(Source { includes: Vec::new(), version })
+    let version = String::from_utf8_lossy(&version);
+    let (name, version) =
+        version.trim().split_once(' ').context("getconf names no version of the C library")?;
+    Ok(Source { includes: Vec::new(), name: name.to_owned(), version: version.to_owned() })
 }
 
 fn pinned(name: &str, directory: &str) -> Result<Source> {
@@ -53,8 +80,8 @@ fn pinned(name: &str, directory: &str) -> Result<Source> {
     let found = packages.into_iter().flatten().find_map(|package| {
         let manifest = PathBuf::from(text(package, "manifest_path")?);
         let include = manifest.parent()?.join(directory);
-        let version = format!("{name} {}", text(package, "version")?);
-        let source = Source { includes: vec![include], version };
+        let version = text(package, "version")?;
+        let source = Source { includes: vec![include], name: name.to_owned(), version };
         (text(package, "name")? == name).then_some(source)
     });
     found.with_context(|| format!("{MANIFEST} does not name the crate {name}"))

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::coverage::Coverage;
-use crate::report::{GOAL_PERCENT, Report};
+use crate::report::Report;
 
 /// The file.
 pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/headers.md");
@@ -14,21 +14,25 @@ const LISTED: usize = 40;
 /// The whole file.
 #[must_use]
 pub fn render(reports: &[Report]) -> String {
-    let mut text = introduction();
+    let mut text = introduction(&reader(reports));
     reports.iter().for_each(|report| text.push_str(&row(report)));
     text.push_str("\n# What is not bound, and why\n");
     reports.iter().for_each(|report| text.push_str(&section(report)));
     text
 }
 
-fn introduction() -> String {
+fn introduction(reader: &str) -> String {
     format!(
         "# How much of real headers is bound\n\n\
-         Made by `cargo run -p omniglot-headers`; `cargo xtask test --only headers` fails when it is \
-         stale. Each header was given to the generator alone, without any option. What there is was \
-         counted by libclang, apart from the generator. The goal is {GOAL_PERCENT} % of the \
-         functions of every header; *not counted* are those that are variadic or take a `va_list`; \
-         a `long double` or a complex number passes through as bytes.\n\n\
+         Made by `cargo run -p omniglot-headers`. Each header was given to the generator alone, \
+         without any option. What there is was counted by libclang, apart from the generator. The \
+         goal is every function, type and global of every header; *not counted* are those functions \
+         that are variadic or take a `va_list`; a `long double` or a complex number passes through \
+         as bytes.\n\n\
+         `cargo xtask test --only headers` fails when the goal is not reached with the headers that \
+         are installed, and when a row or its reasons are stale. A row is compared only with headers \
+         of exactly the version that it names, read by the same libclang: distributions add functions \
+         to a header in security updates. {reader}\n\n\
          - *bound / there are* for functions, types, globals and macros;\n\
          - *layouts*: structs, unions and enums whose size the C compiler asserts, of those that \
          have members and a tag.\n\n\
@@ -37,9 +41,47 @@ fn introduction() -> String {
     )
 }
 
-/// A header's row.
+/// The sentence about libclang: if the file has it, the same one read the headers.
+fn reader(reports: &[Report]) -> String {
+    let reader = reports.first().map_or("none", |report| &report.reader);
+    format!("Here libclang was: {reader}.")
+}
+
+/// What is wrong with the file's text if `reports` are what there is.
+///
+/// Rows about other versions of the headers, or made with another libclang, say nothing about
+/// these. They only have to be there.
 #[must_use]
-pub fn row(report: &Report) -> String {
+pub fn stale(file: &str, reports: &[Report]) -> Vec<String> {
+    let mut wrong: Vec<String> = reports.iter().flat_map(|report| absent(file, report)).collect();
+    let comparable = comparable(file, reports);
+    for report in &comparable {
+        let now = [row(report), section(report)].into_iter();
+        wrong.extend(now.filter(|text| !file.contains(text)));
+    }
+    if wrong.is_empty() && comparable.len() == reports.len() && file != render(reports) {
+        wrong.push("the text around the rows, or their order".to_owned());
+    }
+    wrong
+}
+
+/// The reports that are about what the file's rows are about.
+#[must_use]
+pub fn comparable<'a>(file: &str, reports: &'a [Report]) -> Vec<&'a Report> {
+    let same_reader = file.contains(&reader(reports));
+    let is_listed = |report: &&Report| same_reader && file.contains(&row_start(report));
+    reports.iter().filter(is_listed).collect()
+}
+
+/// What the file lacks of a header, whatever its version.
+fn absent(file: &str, report: &Report) -> Vec<String> {
+    let starts = [format!("\n| `{}` | ", report.name), format!("\n## {}\n", report.name)];
+    let absent = starts.into_iter().filter(|start| file.matches(start).count() != 1);
+    absent.map(|start| format!("not there exactly once: {}", start.trim())).collect()
+}
+
+/// A header's row.
+fn row(report: &Report) -> String {
     format!(
         "{}{} | {} | {} | {} | {} | {} |\n",
         row_start(report),
@@ -53,8 +95,7 @@ pub fn row(report: &Report) -> String {
 }
 
 /// The start of a header's row: if the file has it, it is about the same version.
-#[must_use]
-pub fn row_start(report: &Report) -> String {
+fn row_start(report: &Report) -> String {
     format!("| `{}` | {} | ", report.name, report.version)
 }
 
@@ -66,8 +107,7 @@ fn share(coverage: &Coverage) -> String {
 }
 
 /// Everything that a header has and that is not bound.
-#[must_use]
-pub fn section(report: &Report) -> String {
+fn section(report: &Report) -> String {
     let kinds = [
         ("Functions", &report.functions),
         ("Types", &report.types),
@@ -91,4 +131,71 @@ fn list(kind: &str, coverage: &Coverage) -> String {
         let _ = writeln!(text, "- {kind}, {}: {reason}: {}{more}", names.len(), shown.join(", "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{comparable, render, stale};
+    use crate::coverage::Coverage;
+    use crate::report::Report;
+
+    /// Two headers, of which the first has `functions`.
+    fn reports(functions: &[&str]) -> Vec<Report> {
+        let names: Vec<String> = functions.iter().copied().map(str::to_owned).collect();
+        let a_functions =
+            Coverage::of(&names, |name| (name == "odd").then(|| "variadic".to_owned()));
+        let report = |name, functions| Report {
+            name,
+            version: "liba 1.0-1".to_owned(),
+            reader: "clang 14".to_owned(),
+            functions,
+            ..Report::default()
+        };
+        vec![report("a.h", a_functions), report("b.h", Coverage::default())]
+    }
+
+    #[test]
+    fn a_table_of_what_there_is_is_fresh() {
+        let reports = reports(&["f", "odd"]);
+        let file = render(&reports);
+        assert_eq!(stale(&file, &reports), [""; 0]);
+        assert_eq!(comparable(&file, &reports).len(), 2);
+        let wordy = file.replace("How much", "So much");
+        assert_eq!(stale(&wordy, &reports).len(), 1);
+    }
+
+    #[test]
+    fn another_number_or_reason_for_the_same_version_is_stale() {
+        let file = render(&reports(&["f", "odd"]));
+        assert_eq!(stale(&file, &reports(&["f", "g", "odd"])).len(), 1); // the row
+        assert_eq!(stale(&file, &reports(&["f", "odd", "odd"])).len(), 2); // the reasons, too
+    }
+
+    #[test]
+    fn what_an_update_adds_does_not_make_it_stale() {
+        let file = render(&reports(&["f", "odd"]));
+        let mut updated = reports(&["f", "g", "odd", "odd"]);
+        updated[0].version = "liba 1.0-1+deb12u1".to_owned();
+        assert_eq!(stale(&file, &updated), [""; 0]);
+        assert_eq!(comparable(&file, &updated).len(), 1);
+        // The other header's version is still the same.
+        updated[1].functions = reports(&["h"])[0].functions.clone();
+        assert_eq!(stale(&file, &updated).len(), 1);
+    }
+
+    #[test]
+    fn another_libclang_may_count_otherwise() {
+        let file = render(&reports(&["f"]));
+        let mut read = reports(&["f", "g"]);
+        read.iter_mut().for_each(|report| report.reader = "clang 19".to_owned());
+        assert_eq!(stale(&file, &read), [""; 0]);
+    }
+
+    #[test]
+    fn every_header_has_a_row_and_a_section_whatever_its_version() {
+        let file = render(&reports(&["f"])[..1]);
+        let mut both = reports(&["f"]);
+        both[1].version = "libb 2".to_owned();
+        assert_eq!(stale(&file, &both).len(), 2);
+    }
 }
