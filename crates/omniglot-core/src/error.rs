@@ -152,7 +152,8 @@ pub enum Error {
     SyscallDenied {
         /// The system call's name, or `unknown`.
         name: &'static str,
-        /// Its number.
+        /// Its number; [`HIDDEN_NUMBER`](Self::HIDDEN_NUMBER) if foreign code saw to it that
+        /// nobody could tell.
         number: u64,
     },
     /// Foreign code ran longer than allowed; callbacks in the host do not count.
@@ -253,6 +254,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The number in [`SyscallDenied`](Self::SyscallDenied) if foreign code was ended for
+    /// a system call that nobody could write down: it had taken away the handler that would
+    /// have, or the call was one of another architecture.
+    pub const HIDDEN_NUMBER: u64 = u64::MAX;
+
     /// Why the instance is unusable after this error of a call.
     ///
     /// `None` where the error does not tell: after [`NonLocalExit`](Self::NonLocalExit),
@@ -372,6 +378,12 @@ impl fmt::Display for Error {
             }
             Self::WrongInstance => out.write_str("the reference belongs to another instance"),
             Self::Fault(fault) => write!(out, "foreign code faulted: {fault}"),
+            Self::SyscallDenied { number: Self::HIDDEN_NUMBER, .. } => {
+                out.write_str("foreign code made a denied system call and hid which")
+            }
+            Self::SyscallDenied { name: "unknown", number } => {
+                write!(out, "foreign code made a denied system call: system call {number}")
+            }
             Self::SyscallDenied { name, number } => {
                 write!(out, "foreign code made a denied system call: {name} ({number})")
             }

@@ -186,6 +186,51 @@ fn constructors_get_no_forbidden_system_call() {
     }
 }
 
+/// System calls that a libc of tomorrow may make while it loads, none for long known.
+#[test]
+fn system_calls_that_no_filter_knows_fail_while_loading() {
+    // mseal, futex_waitv, cachestat, map_shadow_stack, openat2, one that is none.
+    let unknown = "errno==ENOSYS&&";
+    let tried = ["462", "449", "451", "453", "437", "0x7fff", "0x40000000|39"]
+        .map(|number| format!("syscall({number},0,0,0,0)==-1&&{unknown}"))
+        .concat();
+    let known = "syscall(SYS_readlinkat,-100,\"/proc/self/exe\",__builtin_alloca(9),8)==-1&&errno==EACCES\
+                 &&syscall(SYS_statx,-100,\"/\",0,1,__builtin_alloca(256))==0";
+    let flag =
+        format!("-DCONSTRUCTOR=double kept=environ!=0;if(!({tried}{known}&&kept==1))exit(77)");
+    let mut linux = Process::start(&sample_with(&[&flag]), &Options::default()).expect("it loads");
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+    // In calls they end the worker, and are named.
+    let denied = call(&mut linux, Shim::Syscall, 0x7fff, 0).expect_err("a denied call");
+    assert_eq!(denied, Error::SyscallDenied { name: "unknown", number: 0x7fff });
+    assert!(denied.to_string().ends_with("system call 32767"), "{denied}");
+}
+
+#[test]
+fn loading_that_fails_names_the_last_unknown_system_call() {
+    for (number, named) in [("462", "mseal failed"), ("0x7fff", "system call 32767 failed")] {
+        let flag = format!("-DCONSTRUCTOR=syscall({number},0,0,0)");
+        let mut options = with_library(compile("sample.c", &[&flag]));
+        options.libraries.push("libnot-there.so.9".into());
+        let text = load_error(&options);
+        assert!(text.contains("libnot-there.so.9") && text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn a_system_call_that_nobody_could_write_down_is_said_to_be_hidden() {
+    // Without a handler; by the 32-bit entry (1 is exit there).
+    let hidden =
+        ["signal(SIGSYS,SIG_DFL),socket(1,1,0)", "__asm__ volatile(\"int $0x80\"::\"a\"(1))"];
+    for code in hidden {
+        let code = code.replace("socket(1,1,0)", "syscall(SYS_socket,1,1,0)");
+        let error = with_constructor(&code);
+        let expected = Error::SyscallDenied { name: "unknown", number: Error::HIDDEN_NUMBER };
+        assert_eq!(error, expected, "{code}");
+        assert!(!error.to_string().contains("unknown"), "{error}");
+    }
+}
+
 #[test]
 fn constructors_get_a_bounded_amount_of_memory() {
     // 77: refused; 78: granted. The window has 4 GiB.

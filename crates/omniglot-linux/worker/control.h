@@ -64,11 +64,12 @@ struct report {
     uint64_t instruction; /* where */
     uint64_t stack;       /* the stack pointer then */
     uint64_t number;      /* of a system call, a step or an exit status */
+    uint64_t refused;     /* 1 + the number of the last system call that no filter knows; else 0 */
     uint32_t signal;
     int32_t error;
     char text[REPORT_TEXT];
 };
-_Static_assert(sizeof(struct report) == 552, "the layout that the host reads");
+_Static_assert(sizeof(struct report) == 560, "the layout that the host reads");
 
 /* What a worker that departs tells the host, which then runs the library itself:
  * addresses of what the host needs, in the window. */
@@ -134,6 +135,7 @@ enum step {
     STEP_SERVE_FILTER = 14,
     STEP_HEAP = 15,
     STEP_ASK_FILTER = 16,
+    STEP_CATCH_FAULTS = 17,
 };
 
 /* The call channel: one cache line. The host writes a request and then its

@@ -11,6 +11,8 @@ use super::layout::{Layout, REPORT};
 use super::worker::End;
 
 const TEXT: usize = 512;
+/// The exit status of a dynamic linker that cannot go on.
+const LINKER_FAILED: i32 = 127;
 
 /// `struct report` of `worker/control.h`.
 #[repr(C)]
@@ -20,12 +22,14 @@ struct Report {
     instruction: u64,
     stack: u64,
     number: u64,
+    /// 1 + the number of the last system call that no filter knows; else 0.
+    refused: u64,
     signal: u32,
     error: i32,
     text: [u8; TEXT],
 }
 
-const _: () = assert!(size_of::<Report>() == 552, "the layout that the worker writes");
+const _: () = assert!(size_of::<Report>() == 560, "the layout that the worker writes");
 
 /// Signal numbers of x86-64 Linux, signal(7).
 mod signals {
@@ -57,6 +61,7 @@ const STEPS: &[&str] = &[
     "the worker's second system call filter",
     "the worker's heap (memory_limit may be too small)",
     "the worker's filter for files (Linux 5.9)",
+    "handlers for signals in the worker",
 ];
 
 /// The error for a worker that ended, from what it said and how it ended.
@@ -83,12 +88,30 @@ pub(super) fn explain(
         }
         (_, End::Exited(status)) => Error::Exited { status: Some(status) },
         (_, End::Killed(signals::SYS)) => {
-            Error::SyscallDenied { name: "unknown", number: report.number }
+            Error::SyscallDenied { name: "unknown", number: Error::HIDDEN_NUMBER }
         }
         (_, End::Killed(signal)) => {
             Error::Fault(Fault { kind: kind_of(signal), address: 0, place: Text::default() })
         }
         (_, End::Unknown) => Error::Exited { status: None },
+    }
+}
+
+/// The error for a worker that ended while it loaded.
+///
+/// If the dynamic linker gave up for want of a system call, that call is the reason: its
+/// own words go to standard error, which workers seldom have.
+pub(super) fn explain_loading(
+    said: Option<Ending>,
+    end: End,
+    window: &Window,
+    layout: &Layout,
+    description: &Description,
+) -> Error {
+    let refused = read(window).ok().and_then(|report| report.refused.checked_sub(1));
+    match (said, end, refused) {
+        (None, End::Exited(LINKER_FAILED), Some(number)) => denied(number),
+        _ => explain(said, end, window, layout, description),
     }
 }
 
@@ -155,7 +178,22 @@ fn load_error(report: &Report, description: &Description) -> Error {
             return Error::MissingFunction(Text::from_untrusted(symbol.as_bytes()));
         }
     }
-    Error::Load(Text::from_untrusted(said.as_bytes()))
+    Error::Load(Text::from_untrusted(with_refused(said, report).as_bytes()))
+}
+
+/// Adds the last system call that no filter knows, since it may be why loading failed; the
+/// words of the dynamic linker give way.
+fn with_refused(mut said: String, report: &Report) -> String {
+    let Some(number) = report.refused.checked_sub(1) else {
+        return said;
+    };
+    let note = match name_of(number) {
+        "unknown" => format!(" (system call {number} failed: not known here)"),
+        name => format!(" ({name} failed: not known here)"),
+    };
+    let end = said.floor_char_boundary(Text::CAPACITY.saturating_sub(note.len()));
+    said.truncate(end);
+    said + &note
 }
 
 fn text_of(report: &Report) -> &[u8] {

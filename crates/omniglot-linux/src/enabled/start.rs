@@ -19,7 +19,7 @@ use super::layout::{Layout, Orders};
 use super::mapping::Mapping;
 use super::opener::Opener;
 use super::plan::Plan;
-use super::report::explain;
+use super::report::explain_loading;
 use super::spawner;
 use super::system::failed;
 use super::tables::Tables;
@@ -87,7 +87,7 @@ fn is_pipe(file: impl AsFd) -> bool {
 struct Start<'a> {
     plan: &'a Plan,
     purpose: Purpose,
-    programs: &'static Programs,
+    programs: &'a Programs,
     shims: Arc<OwnedFd>,
     layout: Layout,
     window: Window,
@@ -107,6 +107,17 @@ pub(super) fn start_to_depart(plan: &Plan, layout: Layout) -> Result<Started> {
 }
 
 fn start_guarded(plan: &Plan, guard: &Guard, purpose: Purpose, layout: Layout) -> Result<Started> {
+    let programs = images::programs()?;
+    start_programs(plan, guard, purpose, layout, programs)
+}
+
+fn start_programs(
+    plan: &Plan,
+    guard: &Guard,
+    purpose: Purpose,
+    layout: Layout,
+    programs: &Programs,
+) -> Result<Started> {
     if plan.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
@@ -118,7 +129,6 @@ fn start_guarded(plan: &Plan, guard: &Guard, purpose: Purpose, layout: Layout) -
     let mut window = mapping.window(layout.base);
     write_orders(&layout, &mut window, plan, guard, purpose)?;
     let channel = Channel::new(Arc::new(mapping), spins());
-    let programs = images::programs()?;
     let shims = images::shims(plan.description.image)?;
     let start = Start { plan, purpose, programs, shims, layout, window, channel };
     start.run(file, guard, generation)
@@ -233,7 +243,7 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        explain(said, worker.end(), &self.window, &self.layout, &self.plan.description)
+        explain_loading(said, worker.end(), &self.window, &self.layout, &self.plan.description)
     }
 }
 
@@ -243,10 +253,10 @@ mod support;
 
 #[cfg(test)]
 mod tests {
-    use omniglot_core::Description;
+    use omniglot_core::{Description, FaultKind};
 
     use super::super::instance::Process;
-    use super::support::{Shim, call, sample, sample_with};
+    use super::support::{Shim, call, compile, sample, sample_with};
     use super::*;
 
     /// Starts a worker as on a kernel without Landlock.
@@ -256,6 +266,47 @@ mod tests {
             start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?,
             plan,
         ))
+    }
+
+    /// What comes of a start with this code in the dynamic linker's place.
+    fn with_linker(code: &str) -> Error {
+        let begin = format!("-DBEGIN={code}");
+        let linker = compile("linker.c", &["-nostdlib", "-ffreestanding", "-Wl,-e,begin", &begin]);
+        let linker = File::open(linker).expect("the linker").into();
+        let known = images::programs().expect("the programs");
+        let copy = |file: &OwnedFd| file.try_clone().expect("a descriptor");
+        let programs = Programs { stub: copy(&known.stub), loader: copy(&known.loader), linker };
+        let plan = Plan::new(&sample(), &Options::default()).expect("a plan");
+        let guard = Guard::of(&plan.options, &plan.readable).expect("a guard");
+        let layout = Layout::new(&plan.options).expect("a layout");
+        match start_programs(&plan, &guard, Purpose::Serve, layout, &programs) {
+            Err(error) => error,
+            Ok(started) => panic!("{code} loads nothing, but {started:?}"),
+        }
+    }
+
+    #[test]
+    fn system_calls_before_any_handler_of_the_loader_fail_or_are_named() {
+        // What no filter knows fails with ENOSYS (38), links with EACCES (13).
+        let status = |status| Error::Exited { status: Some(status) };
+        assert_eq!(with_linker("leave(-call(0x7fff))"), status(38));
+        assert_eq!(with_linker("leave(-call(462))"), status(38), "mseal");
+        assert_eq!(with_linker("leave(-call(267))"), status(13), "readlinkat");
+        // The dynamic linker's way to give up.
+        let gives_up = with_linker("call(0x7fff), leave(127)");
+        assert_eq!(gives_up, Error::SyscallDenied { name: "unknown", number: 0x7fff });
+        assert!(gives_up.to_string().contains("system call 32767"), "{gives_up}");
+        let gives_up = with_linker("call(462), leave(127)");
+        assert_eq!(gives_up, Error::SyscallDenied { name: "mseal", number: 462 });
+        assert_eq!(with_linker("leave(127)"), status(127));
+        let attacks = with_linker("call(41)");
+        assert_eq!(attacks, Error::SyscallDenied { name: "socket", number: 41 });
+        match with_linker("*(volatile int *)8 = 1") {
+            Error::Fault(fault) => {
+                assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8));
+            }
+            other => panic!("a fault was expected, but {other:?}"),
+        }
     }
 
     #[test]

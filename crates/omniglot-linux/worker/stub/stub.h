@@ -29,6 +29,8 @@ void tie_to_host(void *control, uint32_t host);
 void filter_system_calls(void *control, struct program filter);
 /* confine.c: where Landlock is missing, has the host open files. */
 void ask_host_for_files(void *control, struct program filter);
+/* faults.c: reports signals to the host until the loader does. */
+void catch_faults(void *control, const struct config *config);
 /* address_space.c: leaves nothing but the window to be mapped. */
 void occupy_address_space(void *control, const struct config *config);
 void occupy(void *mapping, uint64_t size);

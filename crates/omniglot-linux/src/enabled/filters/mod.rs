@@ -1,9 +1,17 @@
 //! Which system calls a worker may make, as BPF programs (seccomp(2)).
 //!
 //! A call is allowed; or it fails with an error number, where a library can live
-//! with that; or it ends the worker with a report that names it. Numbers of the x32
-//! ABI match no rule, so they end the worker, too; another architecture's calls kill
-//! it on the spot.
+//! with that; or it ends the worker with a report that names it. Another
+//! architecture's calls kill it on the spot.
+//!
+//! While a library is loaded, the dynamic linker and libc run, and each version of
+//! theirs makes other calls. So a call that no list here names does not end the worker
+//! then: it fails with `ENOSYS`, which is what a kernel without that call says, and what
+//! every libc that uses a new call is prepared for. It traps all the same, so that the
+//! worker can write down which call it was before it goes on. In calls, a number that
+//! no list names ends the worker, and so do those of the x32 ABI.
+
+mod policy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,14 +24,18 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
-use crate::{Fate, Permission, Permissions};
+pub(crate) use self::policy::fate_of;
+use self::policy::{
+    CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
+    SERVE_REFUSALS, STDERR_WRITES,
+};
+pub(super) use self::policy::{name_of, refusal};
+use crate::{Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Outcome<T> = core::result::Result<T, BackendError>;
 
-const EPERM: u32 = 1;
-const ENOMEM: u32 = 12;
-const EACCES: u32 = 13;
+const ENOSYS: u32 = 38;
 /// Holds the place of what the crate cannot express; no filter takes it.
 const PLACE: SeccompAction = SeccompAction::Trace(0);
 /// `BPF_RET | BPF_K` and `BPF_JMP | BPF_JA` of linux/bpf_common.h.
@@ -31,6 +43,8 @@ const RETURN: u16 = 0x06;
 const JUMP: u16 = 0x05;
 /// `SECCOMP_RET_USER_NOTIF`, Linux 5.0.
 const ASK_USER: u32 = 0x7fc0_0000;
+/// `SECCOMP_RET_TRAP`; the signal's `si_errno` is the number that is added.
+const TRAP: u32 = 0x0003_0000;
 const STDERR: u64 = 2;
 /// `MADV_POPULATE_READ`, Linux 5.14.
 const POPULATE_READ: u64 = 22;
@@ -52,111 +66,6 @@ pub(super) struct Filters {
     /// Has the host open files; only where Landlock is missing.
     pub(super) ask: Vec<u8>,
 }
-
-/// What a call that is not allowed gets instead of the end.
-struct Refusals {
-    /// Nothing happens, and the caller is told that all went well.
-    ignored: &'static [Sysno],
-    no_memory: &'static [Sysno],
-    not_permitted: &'static [Sysno],
-}
-
-/// What the dynamic linker, libc and constructors need.
-const LOAD: &[Sysno] = &[
-    Sysno::access,
-    Sysno::arch_prctl,
-    Sysno::close,
-    Sysno::close_range,
-    Sysno::exit_group,
-    Sysno::faccessat2,
-    Sysno::fstat,
-    Sysno::futex,
-    Sysno::getcwd,
-    Sysno::getdents64,
-    Sysno::getegid,
-    Sysno::geteuid,
-    Sysno::getgid,
-    Sysno::getpid,
-    Sysno::getrandom,
-    Sysno::gettid,
-    Sysno::getuid,
-    Sysno::lseek,
-    Sysno::mmap,
-    Sysno::mprotect,
-    Sysno::munmap,
-    Sysno::newfstatat,
-    Sysno::pread64,
-    Sysno::read,
-    Sysno::readlink,
-    Sysno::rt_sigaction,
-    Sysno::sched_getaffinity,
-    Sysno::sched_yield,
-    Sysno::seccomp,
-    Sysno::set_robust_list,
-    Sysno::set_tid_address,
-    Sysno::sigaltstack,
-    Sysno::sysinfo,
-    Sysno::uname,
-];
-
-const LOAD_REFUSALS: Refusals = Refusals {
-    // Signals stay unblocked, so that a fault is always reported.
-    ignored: &[Sysno::rt_sigprocmask],
-    no_memory: &[Sysno::brk, Sysno::mremap],
-    not_permitted: &[
-        Sysno::fcntl,
-        Sysno::ioctl,
-        Sysno::madvise,
-        Sysno::membarrier,
-        Sysno::mincore,
-        Sysno::mlock,
-        Sysno::prctl,
-        Sysno::rseq,
-        Sysno::set_mempolicy,
-        Sysno::write,
-        Sysno::writev,
-    ],
-};
-
-const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::futex];
-
-const SERVE_REFUSALS: Refusals = Refusals {
-    ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
-    no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
-    not_permitted: &[
-        Sysno::close,
-        Sysno::fcntl,
-        Sysno::fstat,
-        Sysno::getegid,
-        Sysno::geteuid,
-        Sysno::getgid,
-        Sysno::getpid,
-        Sysno::gettid,
-        Sysno::getuid,
-        Sysno::ioctl,
-        Sysno::lseek,
-        Sysno::madvise,
-        Sysno::membarrier,
-        Sysno::mincore,
-        Sysno::mlock,
-        Sysno::munmap,
-        Sysno::newfstatat,
-        Sysno::prctl,
-        Sysno::read,
-        Sysno::rt_sigaction,
-        Sysno::sched_getaffinity,
-        Sysno::sigaltstack,
-        Sysno::sysinfo,
-        Sysno::uname,
-        Sysno::write,
-        Sysno::writev,
-    ],
-};
-
-const CLOCK: &[Sysno] =
-    &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
-const RANDOM: &[Sysno] = &[Sysno::getrandom];
-const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
 /// Both filters for workers with these permissions and windows of that size; those
 /// that were asked for last are kept.
@@ -202,14 +111,19 @@ fn load_filter(allow: Permissions, window_size: usize) -> Outcome<Vec<u8>> {
     if allow.contains(Permission::Stderr) {
         program.extend(refuse_more_of_stderr()?);
     }
-    program.extend(combine(&LOAD_REFUSALS, allowed, allow)?);
+    program.extend(refuse_all(&LOAD_REFUSALS, &allowed, allow)?);
+    program.extend(compile_part(allowed, SeccompAction::Allow)?);
+    program.extend(compile_part(unconditional(&LOAD_ENDS.concat()), SeccompAction::Trap)?);
+    program.push(answer(TRAP | ENOSYS));
     Ok(bytes_of(&program))
 }
 
 fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
-    combine(&SERVE_REFUSALS, allowed, allow).map(|program| bytes_of(&program))
+    let mut program = refuse_all(&SERVE_REFUSALS, &allowed, allow)?;
+    program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
+    Ok(bytes_of(&program))
 }
 
 /// Opening a file asks the host; everything else is the other filters' business.
@@ -254,16 +168,15 @@ fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> O
     Ok(())
 }
 
-/// One program out of several: first what fails with an error number, then what is
-/// allowed; everything else traps.
-fn combine(refusals: &Refusals, allowed: Rules, allow: Permissions) -> Outcome<BpfProgram> {
-    let mut program = refuse(refusals.ignored, 0, &allowed)?;
-    program.extend(refuse(refusals.no_memory, ENOMEM, &allowed)?);
-    program.extend(refuse(refusals.not_permitted, EPERM, &allowed)?);
+/// What fails with an error number, except calls with rules of their own.
+fn refuse_all(refusals: &Refusals, except: &Rules, allow: Permissions) -> Outcome<BpfProgram> {
+    let mut program = refuse(refusals.ignored, 0, except)?;
+    program.extend(refuse(refusals.no_memory, ENOMEM, except)?);
+    program.extend(refuse(refusals.not_permitted, EPERM, except)?);
+    program.extend(refuse(refusals.no_access, EACCES, except)?);
     if allow.contains(Permission::Stderr) {
         program.extend(refuse_unless(STDERR_WRITES, 0, STDERR)?);
     }
-    program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
     Ok(program)
 }
 
@@ -348,6 +261,11 @@ fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Ou
     SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?.try_into()
 }
 
+/// An instruction that ends a program with this answer, whatever was called.
+const fn answer(k: u32) -> seccompiler::sock_filter {
+    seccompiler::sock_filter { code: RETURN, jt: 0, jf: 0, k }
+}
+
 fn bytes_of(program: &BpfProgram) -> Vec<u8> {
     program.iter().flat_map(instruction_bytes).collect()
 }
@@ -357,38 +275,4 @@ fn instruction_bytes(instruction: &seccompiler::sock_filter) -> [u8; 8] {
     let [code_low, code_high] = instruction.code.to_ne_bytes();
     let [a, b, c, d] = instruction.k.to_ne_bytes();
     [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
-}
-
-/// What the filter for serving does with the system call of this name.
-pub(crate) fn fate_of(name: &str) -> Option<Fate> {
-    let call = name.parse::<Sysno>().ok()?;
-    let refused = [SERVE_REFUSALS.no_memory, SERVE_REFUSALS.not_permitted].concat();
-    let fates = [
-        (SERVE, Fate::Allowed),
-        (SERVE_REFUSALS.ignored, Fate::Ignored),
-        (&refused, Fate::Refused),
-        (CLOCK, Fate::Permitted(Permission::Clock)),
-        (RANDOM, Fate::Permitted(Permission::Random)),
-    ];
-    let fate = fates.iter().find(|(calls, _)| calls.contains(&call));
-    Some(fate.map_or(Fate::Ends, |(_, fate)| *fate))
-}
-
-/// The name of a system call, for messages.
-pub(super) fn name_of(number: u64) -> &'static str {
-    usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
-}
-
-/// The result of a call after loading that fails, or seems to work, without being made;
-/// `None` for one that ends foreign code (or is allowed).
-pub(super) fn refusal(number: u64) -> Option<i64> {
-    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
-    let Refusals { ignored, no_memory, not_permitted } = SERVE_REFUSALS;
-    if ignored.contains(&call) {
-        return Some(0);
-    }
-    if no_memory.contains(&call) {
-        return Some(-i64::from(ENOMEM));
-    }
-    not_permitted.contains(&call).then_some(-i64::from(EPERM))
 }

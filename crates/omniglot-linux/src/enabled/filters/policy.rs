@@ -1,0 +1,285 @@
+//! The policy: which system calls are allowed, refused, or end the worker, in lists.
+
+use syscalls::Sysno;
+
+use crate::{Fate, Permission};
+
+pub(super) const EPERM: u32 = 1;
+pub(super) const ENOMEM: u32 = 12;
+pub(super) const EACCES: u32 = 13;
+
+/// What a call that is not allowed gets instead of the end.
+pub(super) struct Refusals {
+    /// Nothing happens, and the caller is told that all went well.
+    pub(super) ignored: &'static [Sysno],
+    pub(super) no_memory: &'static [Sysno],
+    pub(super) not_permitted: &'static [Sysno],
+    pub(super) no_access: &'static [Sysno],
+}
+
+/// What the dynamic linker, libc and constructors need.
+pub(super) const LOAD: &[Sysno] = &[
+    Sysno::access,
+    Sysno::arch_prctl,
+    Sysno::close,
+    Sysno::close_range,
+    Sysno::exit_group,
+    Sysno::faccessat,
+    Sysno::faccessat2,
+    Sysno::fstat,
+    Sysno::futex,
+    Sysno::getcwd,
+    Sysno::getdents64,
+    Sysno::getegid,
+    Sysno::geteuid,
+    Sysno::getgid,
+    Sysno::getpid,
+    Sysno::getrandom,
+    Sysno::gettid,
+    Sysno::getuid,
+    Sysno::lseek,
+    Sysno::lstat,
+    Sysno::mmap,
+    Sysno::mprotect,
+    Sysno::munmap,
+    Sysno::newfstatat,
+    Sysno::pread64,
+    Sysno::read,
+    Sysno::rt_sigaction,
+    // The way back from the handler of a call that only fails.
+    Sysno::rt_sigreturn,
+    Sysno::sched_getaffinity,
+    Sysno::sched_yield,
+    Sysno::seccomp,
+    Sysno::set_robust_list,
+    Sysno::set_tid_address,
+    Sysno::sigaltstack,
+    Sysno::stat,
+    Sysno::statx,
+    Sysno::sysinfo,
+    Sysno::uname,
+];
+
+/// What nothing does that only gets ready to work: other processes, the network, changes
+/// to files, rights, the kernel. It ends loading.
+pub(super) const LOAD_ENDS: &[&[Sysno]] = &[PROCESSES, NETWORK, CHANGES, PRIVILEGES, CLOCK];
+
+const PROCESSES: &[Sysno] = &[
+    Sysno::clone,
+    Sysno::clone3,
+    Sysno::execve,
+    Sysno::execveat,
+    Sysno::fork,
+    Sysno::kcmp,
+    Sysno::kill,
+    Sysno::pidfd_getfd,
+    Sysno::pidfd_open,
+    Sysno::pidfd_send_signal,
+    Sysno::prlimit64,
+    Sysno::process_madvise,
+    Sysno::process_mrelease,
+    Sysno::process_vm_readv,
+    Sysno::process_vm_writev,
+    Sysno::ptrace,
+    Sysno::rt_sigqueueinfo,
+    Sysno::rt_tgsigqueueinfo,
+    Sysno::setpgid,
+    Sysno::setpriority,
+    Sysno::setrlimit,
+    Sysno::setsid,
+    Sysno::tgkill,
+    Sysno::tkill,
+    Sysno::vfork,
+];
+
+const NETWORK: &[Sysno] = &[
+    Sysno::accept,
+    Sysno::accept4,
+    Sysno::bind,
+    Sysno::connect,
+    Sysno::io_uring_enter,
+    Sysno::io_uring_register,
+    Sysno::io_uring_setup,
+    Sysno::listen,
+    Sysno::recvfrom,
+    Sysno::recvmmsg,
+    Sysno::recvmsg,
+    Sysno::sendmmsg,
+    Sysno::sendmsg,
+    Sysno::sendto,
+    Sysno::socket,
+    Sysno::socketpair,
+];
+
+const CHANGES: &[Sysno] = &[
+    Sysno::chmod,
+    Sysno::chown,
+    Sysno::creat,
+    Sysno::fchmod,
+    Sysno::fchmodat,
+    Sysno::fchown,
+    Sysno::fchownat,
+    Sysno::ftruncate,
+    Sysno::lchown,
+    Sysno::link,
+    Sysno::linkat,
+    Sysno::mkdir,
+    Sysno::mkdirat,
+    Sysno::mknod,
+    Sysno::mknodat,
+    Sysno::pwrite64,
+    Sysno::rename,
+    Sysno::renameat,
+    Sysno::renameat2,
+    Sysno::rmdir,
+    Sysno::symlink,
+    Sysno::symlinkat,
+    Sysno::truncate,
+    Sysno::unlink,
+    Sysno::unlinkat,
+];
+
+const PRIVILEGES: &[Sysno] = &[
+    Sysno::acct,
+    Sysno::add_key,
+    Sysno::adjtimex,
+    Sysno::bpf,
+    Sysno::capset,
+    Sysno::chroot,
+    Sysno::clock_settime,
+    Sysno::delete_module,
+    Sysno::finit_module,
+    Sysno::fsmount,
+    Sysno::init_module,
+    Sysno::ioperm,
+    Sysno::iopl,
+    Sysno::kexec_file_load,
+    Sysno::kexec_load,
+    Sysno::keyctl,
+    Sysno::mount,
+    Sysno::mount_setattr,
+    Sysno::move_mount,
+    Sysno::open_by_handle_at,
+    Sysno::open_tree,
+    Sysno::perf_event_open,
+    Sysno::pivot_root,
+    Sysno::reboot,
+    Sysno::request_key,
+    Sysno::setdomainname,
+    Sysno::setgid,
+    Sysno::setgroups,
+    Sysno::sethostname,
+    Sysno::setns,
+    Sysno::setregid,
+    Sysno::setresgid,
+    Sysno::setresuid,
+    Sysno::setreuid,
+    Sysno::settimeofday,
+    Sysno::setuid,
+    Sysno::swapoff,
+    Sysno::swapon,
+    Sysno::syslog,
+    Sysno::umount2,
+    Sysno::unshare,
+    Sysno::userfaultfd,
+];
+
+pub(super) const LOAD_REFUSALS: Refusals = Refusals {
+    // Signals stay unblocked, so that a fault is always reported.
+    ignored: &[Sysno::rt_sigprocmask],
+    no_memory: &[Sysno::brk, Sysno::mremap],
+    not_permitted: &[
+        Sysno::fcntl,
+        Sysno::ioctl,
+        Sysno::madvise,
+        Sysno::membarrier,
+        Sysno::mincore,
+        Sysno::mlock,
+        Sysno::prctl,
+        Sysno::rseq,
+        Sysno::set_mempolicy,
+        Sysno::write,
+        Sysno::writev,
+    ],
+    // Links lead to names of the host's files (in /proc); no libc needs them to load.
+    no_access: &[Sysno::readlink, Sysno::readlinkat],
+};
+
+pub(super) const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::futex];
+
+pub(super) const SERVE_REFUSALS: Refusals = Refusals {
+    ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
+    no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
+    not_permitted: &[
+        Sysno::close,
+        Sysno::fcntl,
+        Sysno::fstat,
+        Sysno::getegid,
+        Sysno::geteuid,
+        Sysno::getgid,
+        Sysno::getpid,
+        Sysno::gettid,
+        Sysno::getuid,
+        Sysno::ioctl,
+        Sysno::lseek,
+        Sysno::madvise,
+        Sysno::membarrier,
+        Sysno::mincore,
+        Sysno::mlock,
+        Sysno::munmap,
+        Sysno::newfstatat,
+        Sysno::prctl,
+        Sysno::read,
+        Sysno::rt_sigaction,
+        Sysno::sched_getaffinity,
+        Sysno::sigaltstack,
+        Sysno::sysinfo,
+        Sysno::uname,
+        Sysno::write,
+        Sysno::writev,
+    ],
+    no_access: &[],
+};
+
+pub(super) const CLOCK: &[Sysno] =
+    &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
+pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
+pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
+
+/// What the filter for serving does with the system call of this name.
+pub(crate) fn fate_of(name: &str) -> Option<Fate> {
+    let call = name.parse::<Sysno>().ok()?;
+    let Refusals { ignored, no_memory, not_permitted, no_access } = SERVE_REFUSALS;
+    let refused = [no_memory, not_permitted, no_access].concat();
+    let fates = [
+        (SERVE, Fate::Allowed),
+        (ignored, Fate::Ignored),
+        (&refused, Fate::Refused),
+        (CLOCK, Fate::Permitted(Permission::Clock)),
+        (RANDOM, Fate::Permitted(Permission::Random)),
+    ];
+    let fate = fates.iter().find(|(calls, _)| calls.contains(&call));
+    Some(fate.map_or(Fate::Ends, |(_, fate)| *fate))
+}
+
+/// The name of a system call, for messages.
+pub(in crate::enabled) fn name_of(number: u64) -> &'static str {
+    usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
+}
+
+/// The result of a call after loading that fails, or seems to work, without being made;
+/// `None` for one that ends foreign code (or is allowed).
+pub(in crate::enabled) fn refusal(number: u64) -> Option<i64> {
+    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
+    let Refusals { ignored, no_memory, not_permitted, no_access } = SERVE_REFUSALS;
+    if ignored.contains(&call) {
+        return Some(0);
+    }
+    if no_memory.contains(&call) {
+        return Some(-i64::from(ENOMEM));
+    }
+    if no_access.contains(&call) {
+        return Some(-i64::from(EACCES));
+    }
+    not_permitted.contains(&call).then_some(-i64::from(EPERM))
+}
