@@ -95,7 +95,7 @@ fn the_c_librarys_own_gadgets_are_known() {
     assert_eq!((&wrpkru["kind"], &wrpkru["symbol"]), (&"wrpkru".into(), &"pkey_set".into()));
     assert_eq!(changers.next(), None);
     assert!(plain.contains("in pkey_set+"), "{plain}");
-    assert!(plain.contains("known as the dynamic linker's lazy binding"), "{plain}");
+    assert!(plain.contains("known as the dynamic linker's way to put registers back"), "{plain}");
     assert!(instructions.iter().filter(|it| it["kind"] == "syscall").count() > 300);
     assert!(json["libraries"][0]["thread_locals"]["size"].as_u64().unwrap() > 0);
     let indirect = json["libraries"][0]["indirect_functions"].as_array().unwrap();

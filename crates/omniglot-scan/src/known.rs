@@ -1,8 +1,11 @@
 //! Gadgets of the C library and the dynamic linker, which every program has.
 //!
-//! They are told by the instructions around them, since distributions strip the names; a name that
-//! is there must fit, too. Whoever loads code can replace them by equivalents that check
-//! what they do: [`Setting::Intended`] says which bytes.
+//! They are told by what the instructions around them do, since distributions strip the names,
+//! and each version of the dynamic linker has them at other places, or more of them. Whoever
+//! loads code can replace them by equivalents that check what they do: [`Setting::Intended`]
+//! says which bytes.
+
+use std::ops::RangeInclusive;
 
 use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
@@ -12,8 +15,8 @@ use crate::{Code, Gadget, Kind, Setting};
 /// volume 1, chapter 13).
 const KEYS: u64 = 1 << 9;
 
-/// `mov eax, MASK; xor edx, edx`, in front of the restoring instruction.
-const MASK_LENGTH: u64 = 7;
+/// How long the two instructions can be that set the mask, in front of the restoring one.
+const MASK_LENGTHS: RangeInclusive<u64> = 7..=10;
 
 /// A gadget that is known, and what can be done about it.
 #[non_exhaustive]
@@ -21,10 +24,11 @@ const MASK_LENGTH: u64 = 7;
 pub enum Known {
     /// `WRPKRU` in the C library's `pkey_set`, followed by `xor eax, eax; ret`.
     PkeySet,
-    /// `XRSTOR` of the dynamic linker, which restores a function's arguments after a first call
-    /// (`_dl_runtime_resolve_xsave`, `_dl_runtime_resolve_xsavec`, `_dl_tlsdesc_dynamic_xsave`):
-    /// `mov eax, MASK; xor edx, edx; xrstor [rsp + DISPLACEMENT]`.
-    LazyBinding {
+    /// `XRSTOR` with a constant mask that leaves the keys' register out, from the function's own
+    /// stack frame: `mov eax, MASK; xor edx, edx; xrstor [rsp + DISPLACEMENT]`. So the dynamic
+    /// linker puts back what it saved before a first call of a function, or a first use of a
+    /// thread-local variable (`_dl_runtime_resolve_xsavec`, `_dl_tlsdesc_dynamic_xsavec`).
+    Restoring {
         /// Which registers it restores; the keys' is not among them.
         mask: u32,
         /// Where the registers were saved, counted from the stack pointer.
@@ -38,12 +42,13 @@ impl Known {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PkeySet => "the C library's pkey_set",
-            Self::LazyBinding { .. } => "the dynamic linker's lazy binding",
+            Self::Restoring { .. } => "the dynamic linker's way to put registers back",
         }
     }
 }
 
 /// Tells whether a gadget is a known one; `symbol` is the name of the function it is in, if known.
+/// What is called `pkey_set` elsewhere is the C library's only if it has that name.
 ///
 /// Where the setting is [`Setting::Unknown`], as in memory of which there is no file, the
 /// instructions around it decide alone: several in a row are hardly there by accident.
@@ -61,7 +66,7 @@ pub fn known(
     };
     match gadget.kind {
         Kind::Wrpkru => pkey_set(start, code, symbol),
-        Kind::Xrstor => lazy_binding(start, code, symbol),
+        Kind::Xrstor => restoring(start, code),
         _ => None,
     }
 }
@@ -78,28 +83,38 @@ fn pkey_set(start: u64, code: &[Code<'_>], symbol: Option<&str>) -> Option<Known
     fits.then_some(Known::PkeySet)
 }
 
-fn lazy_binding(start: u64, code: &[Code<'_>], symbol: Option<&str>) -> Option<Known> {
-    if symbol.is_some_and(|name| !name.starts_with("_dl_")) {
-        return None;
-    }
-    let [load, clear, restore, argument] = instructions(start.checked_sub(MASK_LENGTH)?, code)?;
-    let is_clear = clear.mnemonic() == Mnemonic::Xor
-        && clear.op0_register() == Register::EDX
-        && clear.op1_register() == Register::EDX;
-    // The functions' own arguments come back from the same place.
-    let is_argument =
-        argument.code() == Opcode::Mov_r64_rm64 && argument.memory_base() == Register::RSP;
-    let mask = load.immediate32();
-    let fits = load.code() == Opcode::Mov_r32_imm32
-        && load.op0_register() == Register::EAX
-        && u64::from(mask) & KEYS == 0
-        && is_clear
-        && restore.ip() == start
-        && restore.memory_base() == Register::RSP
-        && restore.memory_index() == Register::None
-        && is_argument;
+fn restoring(start: u64, code: &[Code<'_>]) -> Option<Known> {
+    let [restore] = instructions(start, code)?;
+    let is_own_frame =
+        restore.memory_base() == Register::RSP && restore.memory_index() == Register::None;
+    let is_whole = matches!(restore.mnemonic(), Mnemonic::Xrstor | Mnemonic::Xrstor64);
     let displacement = u32::try_from(restore.memory_displacement64()).ok()?;
-    fits.then_some(Known::LazyBinding { mask, displacement })
+    let mask = MASK_LENGTHS.filter_map(|length| mask_before(start, length, code)).next()?;
+    let fits = is_whole && is_own_frame && u64::from(mask) & KEYS == 0;
+    fits.then_some(Known::Restoring { mask, displacement })
+}
+
+/// What the two instructions set `edx:eax` to that have so many bytes and end at `start`, if
+/// `edx` becomes 0.
+fn mask_before(start: u64, length: u64, code: &[Code<'_>]) -> Option<u32> {
+    let [first, second] = instructions(start.checked_sub(length)?, code)?;
+    let is_clear = |it: &Instruction| {
+        it.op0_register() == Register::EDX
+            && match it.mnemonic() {
+                Mnemonic::Xor | Mnemonic::Sub => it.op1_register() == Register::EDX,
+                _ => it.code() == Opcode::Mov_r32_imm32 && it.immediate32() == 0,
+            }
+    };
+    let constant = |it: &Instruction| {
+        let sets = it.code() == Opcode::Mov_r32_imm32 && it.op0_register() == Register::EAX;
+        sets.then(|| it.immediate32())
+    };
+    let mask = match (is_clear(&first), is_clear(&second)) {
+        (false, true) => constant(&first),
+        (true, false) => constant(&second),
+        _ => None,
+    };
+    mask.filter(|_| second.next_ip() == start)
 }
 
 /// As many instructions as asked for, from `start` on.
@@ -134,10 +149,30 @@ mod tests {
     fn the_two_kinds_are_known() {
         let wrpkru = [0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3];
         assert_eq!(judged(&wrpkru, Some("pkey_set")), Some(Known::PkeySet));
-        let expected = Some(Known::LazyBinding { mask: 0xee, displacement: 0x40 });
+        let expected = Some(Known::Restoring { mask: 0xee, displacement: 0x40 });
         assert_eq!(judged(&restoring([0xee, 0, 0, 0]), None), expected);
         let name = Some("_dl_runtime_resolve_xsavec");
         assert_eq!(judged(&restoring([0xee, 0, 0, 0]), name), expected);
+    }
+
+    #[test]
+    fn restoring_is_known_by_what_it_does() {
+        let expected = |mask| Some(Known::Restoring { mask, displacement: 0x40 });
+        // As in `_dl_tlsdesc_dynamic_xsavec` of glibc 2.41: mov rax, rcx comes next.
+        let mut other = restoring([0xef, 0, 0x0e, 0]);
+        other.splice(12.., [0x48, 0x89, 0xc8]);
+        assert_eq!(judged(&other, None), expected(0xe_00ef));
+        // xor edx, edx; mov eax, 0xee, and mov edx, 0 in its place.
+        let end = [0x0f, 0xae, 0x6c, 0x24, 0x40];
+        let swapped = [&[0x31, 0xd2, 0xb8, 0xee, 0, 0, 0][..], &end].concat();
+        assert_eq!(judged(&swapped, None), expected(0xee));
+        let moved = [&[0xb8, 0xee, 0, 0, 0, 0xba, 0, 0, 0, 0][..], &end].concat();
+        assert_eq!(judged(&moved, None), expected(0xee));
+        let (mut high, mut late) = (moved.clone(), moved.clone());
+        high[6] = 1; // mov edx, 1
+        assert_eq!(judged(&high, None), None);
+        late.insert(10, 0x90); // something in between
+        assert_eq!(judged(&late, None), None);
     }
 
     #[test]
@@ -146,7 +181,6 @@ mod tests {
         assert_eq!(judged(&[0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3], Some("mine")), None);
         // The mask that restores the keys.
         assert_eq!(judged(&restoring([0xee, 2, 0, 0]), None), None);
-        assert_eq!(judged(&restoring([0xee, 0, 0, 0]), Some("mine")), None);
         // Through another register than the stack's.
         let mut other = restoring([0xee, 0, 0, 0]);
         other.splice(7..12, [0x0f, 0xae, 0x6b, 0x40]);
@@ -158,7 +192,7 @@ mod tests {
         let bytes = restoring([0xee, 0, 0, 0]);
         let code = [Code { address: 0x1000, bytes: &bytes }];
         let gadget = find(&code, Kind::changes_keys)[0];
-        let expected = Some(Known::LazyBinding { mask: 0xee, displacement: 0x40 });
+        let expected = Some(Known::Restoring { mask: 0xee, displacement: 0x40 });
         assert_eq!(known(&gadget, setting(&gadget, &code, &[]), &code, None), expected);
     }
 

@@ -59,18 +59,51 @@ fn the_c_library_has_pkey_set_and_it_is_known() {
 }
 
 #[test]
-fn the_dynamic_linker_has_lazy_binding_and_it_is_known() {
+fn the_dynamic_linker_puts_registers_back_and_it_is_known() {
     let bytes = library("ld-linux-x86-64.so.2");
     let image = Image::parse(&bytes).unwrap();
     let all = key_changers(&image);
     assert!(all.len() >= 2, "{all:x?}");
     for (gadget, setting, known) in &all {
-        let Some(Known::LazyBinding { mask, displacement }) = known else {
+        let Some(Known::Restoring { mask, displacement }) = known else {
             panic!("{gadget:x?} {setting:x?} {known:?}");
         };
         assert!(*mask & 1 << 9 == 0 && *displacement >= 0x40, "{known:?}");
         assert_eq!(gadget.kind, Kind::Xrstor);
     }
+}
+
+/// Resolvers as glibc 2.41 and newer have them, for functions and thread-local variables: each
+/// saves all registers in its own frame, calls, and puts them back.
+fn resolvers(masks: &[u32]) -> String {
+    let body = |(number, mask): (usize, &u32)| {
+        let save = ["xsave", "xsavec"][number % 2];
+        let next = ["movq %rcx, %rax", "movq 0x30(%rsp), %r9"][number / 2 % 2];
+        format!(
+            "f{number}: pushq %rbx\n movq %rsp, %rbx\n andq $-64, %rsp\n subq $4096, %rsp\n\
+             movl ${mask}, %eax\n xorl %edx, %edx\n {save} 0x40(%rsp)\n call target\n\
+             movq %rax, %rcx\n movl ${mask}, %eax\n xorl %edx, %edx\n xrstor 0x40(%rsp)\n\
+             {next}\n movq %rbx, %rsp\n popq %rbx\n ret\n"
+        )
+    };
+    let bodies: String = masks.iter().enumerate().map(body).collect();
+    format!(".text\n{bodies}target: ret\n")
+}
+
+#[test]
+fn any_number_of_resolvers_is_known_in_any_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let masks = [0xee, 0x8_00ee, 0xe_00ef, 0xe_00ef, 0xee, 0x8_00ee];
+    let bytes = link(directory.path(), &resolvers(&masks), &[]);
+    let all = key_changers(&Image::parse(&bytes).unwrap());
+    let found: Vec<_> = all.iter().map(|(_, _, known)| *known).collect();
+    let right = masks.map(|mask| Some(Known::Restoring { mask, displacement: 0x40 }));
+    assert_eq!(found, right);
+    // One that puts the keys' register back, too, is not.
+    let bytes = link(directory.path(), &resolvers(&[0xee, 0x2ee]), &[]);
+    let all = key_changers(&Image::parse(&bytes).unwrap());
+    let known: Vec<bool> = all.iter().map(|(_, _, known)| known.is_some()).collect();
+    assert_eq!(known, [true, false]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<(
         let address = place.gadget.address as usize;
         match place.known {
             Some(Known::PkeySet) => emulate(address)?,
-            Some(Known::LazyBinding { mask, .. }) => {
+            Some(Known::Restoring { mask, .. }) => {
                 checked.push(patch::detour(address, place.gadget.length, mask)?);
             }
             _ => match mending::remove(memory, &place.gadget) {
