@@ -14,7 +14,11 @@ use crate::failure::Failure;
 /// The runtimes that there are for Linux, and what they are called here.
 const RUNTIMES: [(IsolationKind, &str, &str); 2] = [
     (IsolationKind::Process, "process", "isolation by process"),
-    (IsolationKind::ProtectionKeys, "protection_keys", "isolation by protection keys"),
+    (
+        IsolationKind::ProtectionKeys,
+        "protection_keys",
+        "isolation by protection keys (experimental)",
+    ),
 ];
 
 /// Looks at this machine and prints what it finds.
@@ -74,6 +78,7 @@ fn report(machine: &Machine) -> Value {
             },
             "rseq": mechanisms.rseq,
             "proc": mechanisms.proc,
+            "low_program": mechanisms.low_program,
         },
         "auto": { "isolation": name_of(choice.isolation), "reason": choice.reason },
         "runtimes": runtimes,
@@ -96,7 +101,6 @@ fn describe(machine: &Machine) -> String {
     let choice = machine.choice();
     let chosen = match choice.isolation {
         Some(IsolationKind::Process) => "a process",
-        Some(IsolationKind::ProtectionKeys) => "protection keys",
         _ => "nothing, for there is no way",
     };
     let _ = writeln!(text, "\nIsolation::Auto chooses {chosen}:\n  {}", choice.reason);

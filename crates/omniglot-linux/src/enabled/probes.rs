@@ -9,7 +9,7 @@ use std::thread;
 use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
-use super::in_process::has_unknown_registers;
+use super::in_process::{has_unknown_registers, lies_below_4_gib};
 use crate::survey::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
@@ -45,6 +45,7 @@ pub(crate) fn look() -> Machine {
             keys: try_keys(),
             rseq: has_rseq(),
             proc: Path::new("/proc/self/exe").exists(),
+            low_program: lies_below_4_gib(),
         },
     }
 }

@@ -1,7 +1,8 @@
 //! What this machine has of what the runtimes build on.
 //!
-//! [`Machine::this`] looks once; [`Machine::choice`] is what `Isolation::Auto` goes by, and what
-//! `omniglot doctor` prints, with the [`Requirement`]s of each runtime.
+//! [`Machine::this`] looks once. The [`Requirement`]s of each runtime are the one list of what it
+//! needs: `ProtectionKeys::check` and `ProtectionKeys::start` go by it, and `omniglot doctor`
+//! prints it, with [`Machine::choice`], which is what `Isolation::Auto` stands for.
 
 mod choice;
 mod requirement;
@@ -98,6 +99,9 @@ pub struct Mechanisms {
     pub rseq: bool,
     /// Where processes are described (proc(5)), which starting a worker needs.
     pub proc: bool,
+    /// This program lies below 4 GiB, where 32-bit code could reach it: it is no
+    /// position-independent executable (PIE).
+    pub low_program: bool,
 }
 
 /// What a machine has.

@@ -10,6 +10,8 @@ use super::{KeyTrial, Machine, MemfdExec};
 pub struct Requirement {
     /// What is needed.
     pub name: &'static str,
+    /// What to say where it is missing.
+    pub lack: &'static str,
     /// Whether it is there.
     pub is_met: bool,
     /// What was found.
@@ -24,11 +26,12 @@ const fn yes_or_no(is_there: bool) -> &'static str {
 
 fn requirement(
     name: &'static str,
+    lack: &'static str,
     is_met: bool,
     found: impl Into<String>,
     remedy: &'static str,
 ) -> Requirement {
-    Requirement { name, is_met, found: found.into(), remedy }
+    Requirement { name, lack, is_met, found: found.into(), remedy }
 }
 
 impl Machine {
@@ -38,8 +41,10 @@ impl Machine {
         match runtime {
             IsolationKind::Process => self.of_process(),
             // A worker loads the library there, too.
-            IsolationKind::ProtectionKeys => [self.of_process(), self.of_keys()].concat(),
-            IsolationKind::Unprotected => self.of_process(),
+            IsolationKind::ProtectionKeys => {
+                [self.of_process(), self.of_this_process(), self.of_keys()].concat()
+            }
+            IsolationKind::Unprotected => [self.of_process(), self.of_this_process()].concat(),
             _ => Vec::new(),
         }
     }
@@ -62,19 +67,22 @@ impl Machine {
         vec![
             requirement(
                 "a target with worker processes",
+                "the program was compiled for a target without worker processes",
                 self.supported_target,
                 yes_or_no(self.supported_target),
                 "compile for x86_64-unknown-linux-gnu",
             ),
-            self.kernel_since("Linux 5.4 or newer", (5, 4), "update the kernel"),
+            self.kernel_since("Linux 5.4 or newer", "the kernel is older than Linux 5.4", (5, 4)),
             requirement(
                 "/proc",
+                "there is no /proc",
                 mechanisms.proc,
                 yes_or_no(mechanisms.proc),
                 "mount it: mount -t proc proc /proc",
             ),
             requirement(
                 "programs that start from memory",
+                "programs cannot be started from memory",
                 mechanisms.memfd_exec != MemfdExec::Forbidden,
                 match mechanisms.memfd_exec {
                     MemfdExec::Allowed => "yes",
@@ -85,12 +93,14 @@ impl Machine {
             ),
             requirement(
                 "seccomp filters",
+                "the kernel has no seccomp filters",
                 mechanisms.seccomp,
                 yes_or_no(mechanisms.seccomp),
                 "use a kernel with CONFIG_SECCOMP_FILTER, and a container that permits seccomp(2)",
             ),
             requirement(
                 "Landlock, or seccomp user notification",
+                "the kernel has neither Landlock nor seccomp user notification",
                 mechanisms.landlock.is_some() || mechanisms.user_notification,
                 landlock,
                 "use Linux 5.13 or newer with landlock in its boot parameter lsm=, or 5.9 or newer",
@@ -98,35 +108,13 @@ impl Machine {
         ]
     }
 
-    fn of_keys(&self) -> Vec<Requirement> {
+    /// What foreign code needs in the host's own process.
+    fn of_this_process(&self) -> Vec<Requirement> {
         let (processor, mechanisms) = (&self.processor, &self.mechanisms);
         vec![
             requirement(
-                "a processor with protection keys (PKU)",
-                processor.pku,
-                yes_or_no(processor.pku),
-                "use Intel Xeon Scalable or Core of the 11th generation, AMD Zen 3, or newer; in a \
-                 virtual machine, have the host pass the flag pku on",
-            ),
-            requirement(
-                "protection keys switched on by the kernel (OSPKE)",
-                processor.ospke,
-                yes_or_no(processor.ospke),
-                "use a kernel with CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS, without nopku in its \
-                 boot parameters",
-            ),
-            requirement(
-                "a protection key for this process (pkey_alloc)",
-                mechanisms.keys == KeyTrial::Allocated,
-                match mechanisms.keys {
-                    KeyTrial::Allocated => "yes, tried",
-                    KeyTrial::AllInUse => "all in use",
-                    KeyTrial::None => "no, tried",
-                },
-                "see above; or free keys that this process uses",
-            ),
-            requirement(
                 "instructions for the FS base that programs may use (FSGSBASE)",
+                "the processor or the kernel has no FSGSBASE (Linux 5.9)",
                 processor.fsgsbase && processor.fsgsbase_enabled,
                 match (processor.fsgsbase, processor.fsgsbase_enabled) {
                     (true, true) => "yes",
@@ -136,18 +124,8 @@ impl Machine {
                 "use Linux 5.9 or newer without nofsgsbase in its boot parameters",
             ),
             requirement(
-                "registers that can all be cleared",
-                !processor.unknown_registers,
-                yes_or_no(!processor.unknown_registers),
-                "update omniglot, or have the kernel switch the new registers off",
-            ),
-            self.kernel_since(
-                "Linux 6.12 or newer, for signals on stacks with a key",
-                (6, 12),
-                "update the kernel",
-            ),
-            requirement(
                 "Syscall User Dispatch",
+                "the kernel has no Syscall User Dispatch (Linux 5.11)",
                 mechanisms.user_dispatch,
                 yes_or_no(mechanisms.user_dispatch),
                 "use a kernel with CONFIG_GENERIC_ENTRY, Linux 5.11 or newer",
@@ -155,13 +133,76 @@ impl Machine {
         ]
     }
 
+    fn of_keys(&self) -> Vec<Requirement> {
+        let (processor, mechanisms) = (&self.processor, &self.mechanisms);
+        vec![
+            requirement(
+                "a processor with protection keys (PKU)",
+                "the processor has no protection keys (PKU)",
+                processor.pku,
+                yes_or_no(processor.pku),
+                "use Intel Xeon Scalable or Core of the 11th generation, AMD Zen 3, or newer; in a \
+                 virtual machine, have the host pass the flag pku on",
+            ),
+            requirement(
+                "protection keys switched on by the kernel (OSPKE)",
+                "the kernel does not use protection keys (OSPKE)",
+                processor.ospke,
+                yes_or_no(processor.ospke),
+                "use a kernel with CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS, without nopku in its \
+                 boot parameters",
+            ),
+            requirement(
+                "a protection key for this process (pkey_alloc)",
+                "the kernel gives this process no protection keys (pkey_alloc)",
+                // Whether one is left is a matter of the moment.
+                mechanisms.keys != KeyTrial::None,
+                match mechanisms.keys {
+                    KeyTrial::Allocated => "yes, tried",
+                    KeyTrial::AllInUse => "all in use",
+                    KeyTrial::None => "no, tried",
+                },
+                "see above; or have the filters of the container permit pkey_alloc(2)",
+            ),
+            requirement(
+                "registers that can all be cleared",
+                "the processor has registers that this version cannot clear",
+                !processor.unknown_registers,
+                yes_or_no(!processor.unknown_registers),
+                "update omniglot, or have the kernel switch the new registers off",
+            ),
+            self.kernel_since(
+                "Linux 6.12 or newer, for signals on stacks with a key",
+                "the kernel is older than Linux 6.12",
+                (6, 12),
+            ),
+            requirement(
+                "a stack without a shadow (CET)",
+                "the process has a shadow stack (CET)",
+                !processor.shadow_stack_active,
+                yes_or_no(!processor.shadow_stack_active),
+                "start the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
+            ),
+            requirement(
+                "a program above 4 GiB",
+                // Below, 32-bit code, which foreign code can change to, reaches the gate, whose
+                // bytes are other instructions to it.
+                "the program lies below 4 GiB (it is no PIE)",
+                !mechanisms.low_program,
+                yes_or_no(!mechanisms.low_program),
+                "link it as a position-independent executable, which is the default",
+            ),
+        ]
+    }
+
     fn kernel_since(
         &self,
         name: &'static str,
+        lack: &'static str,
         version: (u32, u32),
-        remedy: &'static str,
     ) -> Requirement {
-        requirement(name, self.kernel.version >= version, self.kernel.release.clone(), remedy)
+        let is_met = self.kernel.version >= version;
+        requirement(name, lack, is_met, self.kernel.release.clone(), "update the kernel")
     }
 }
 
@@ -191,6 +232,7 @@ pub(super) mod tests {
                 keys: KeyTrial::Allocated,
                 rseq: true,
                 proc: true,
+                low_program: false,
             },
         }
     }
@@ -211,21 +253,30 @@ pub(super) mod tests {
     #[test]
     fn each_requirement_of_keys_is_one() {
         type Change = fn(&mut Machine);
-        let lacking: [(Change, &str); 8] = [
+        let lacking: [(Change, &str); 10] = [
             (|machine| machine.processor.pku = false, "a processor with protection keys (PKU)"),
             (|machine| machine.processor.ospke = false, "switched on by the kernel"),
-            (|machine| machine.mechanisms.keys = KeyTrial::AllInUse, "pkey_alloc"),
+            (|machine| machine.mechanisms.keys = KeyTrial::None, "pkey_alloc"),
             (|machine| machine.processor.fsgsbase = false, "FSGSBASE"),
             (|machine| machine.processor.fsgsbase_enabled = false, "FSGSBASE"),
             (|machine| machine.processor.unknown_registers = true, "registers"),
             (|machine| machine.kernel.version = (6, 11), "Linux 6.12"),
             (|machine| machine.mechanisms.user_dispatch = false, "Syscall User Dispatch"),
+            (|machine| machine.processor.shadow_stack_active = true, "without a shadow"),
+            (|machine| machine.mechanisms.low_program = true, "above 4 GiB"),
         ];
         for (change, name) in lacking {
             let missing_for_keys = missing(IsolationKind::ProtectionKeys, change);
             assert!(matches!(missing_for_keys[..], [one] if one.contains(name)), "{name}");
             assert_eq!(missing(IsolationKind::Process, change), [""; 0], "{name}");
         }
+    }
+
+    /// They come back when a domain is dropped: who starts one then is told that none is left.
+    #[test]
+    fn keys_that_are_in_use_are_there() {
+        let in_use = |machine: &mut Machine| machine.mechanisms.keys = KeyTrial::AllInUse;
+        assert_eq!(missing(IsolationKind::ProtectionKeys, in_use), [""; 0]);
     }
 
     #[test]

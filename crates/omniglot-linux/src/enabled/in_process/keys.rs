@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use omniglot_core::{Error, Result};
+use omniglot_core::{Error, IsolationKind, Result};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -18,6 +18,7 @@ use super::features;
 use super::gate::{self, Crossing};
 use super::identity::{self, Turn};
 use super::threads::{Thread, last_error};
+use crate::Machine;
 
 /// The page of tables, and a cache line for each thread's selector.
 pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
@@ -60,34 +61,19 @@ pub(super) struct Keys {
     pub(super) features: u32,
 }
 
-/// Says what is missing, if anything is.
+/// Says what is missing for domains behind keys, if anything is.
 pub(super) fn check_support() -> Result<()> {
-    let unsupported = |what| Error::Unsupported { what, remedy: "use Isolation::Process" };
-    // PKU and OSPKE: Intel SDM volume 2, CPUID leaf 07H.
-    let leaf = __cpuid_count(7, 0);
-    if leaf.ecx & 1 << 3 == 0 {
-        return Err(unsupported("the processor has no protection keys (PKU)"));
+    check(IsolationKind::ProtectionKeys)
+}
+
+/// By the one list of requirements.
+fn check(runtime: IsolationKind) -> Result<()> {
+    match Machine::this().missing(runtime).first() {
+        Some(missing) => {
+            Err(Error::Unsupported { what: missing.lack, remedy: "use Isolation::Process" })
+        }
+        None => Ok(()),
     }
-    if leaf.ecx & 1 << 4 == 0 {
-        return Err(unsupported("the kernel does not use protection keys (OSPKE)"));
-    }
-    check_segments()?;
-    if !is_new_enough() {
-        // Before, the kernel could not write a signal's frame with the rights of foreign code.
-        return Err(unsupported("the kernel is older than Linux 6.12"));
-    }
-    if gate::shared() >> 32 == 0 {
-        // Within reach of 32-bit code, which foreign code can change to, and to which the
-        // gate's bytes are other instructions.
-        return Err(unsupported("the program lies below 4 GiB (it is no PIE)"));
-    }
-    if features::has_unknown_registers() {
-        return Err(unsupported("the processor has registers that this version cannot clear"));
-    }
-    if has_shadow_stack() {
-        return Err(unsupported("the process has a shadow stack (CET)"));
-    }
-    Ok(())
 }
 
 /// Whether the process has, or had, a domain behind a key.
@@ -95,33 +81,9 @@ pub(super) fn are_in_use() -> bool {
     SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
 }
 
-/// FSGSBASE, as the kernel says: `HWCAP2_FSGSBASE` of asm/hwcap2.h.
+/// Says what is missing for foreign code in this process, if anything is.
 pub(super) fn check_segments() -> Result<()> {
-    // SAFETY: reads the auxiliary vector.
-    let capabilities = unsafe { libc::getauxval(libc::AT_HWCAP2) };
-    if capabilities & 2 == 0 {
-        return Err(Error::Unsupported {
-            what: "the processor or the kernel has no FSGSBASE (Linux 5.9)",
-            remedy: "use Isolation::Process",
-        });
-    }
-    Ok(())
-}
-
-fn is_new_enough() -> bool {
-    let name = rustix::system::uname();
-    let release = name.release().to_string_lossy();
-    let mut numbers = release.split(['.', '-']).map(|number| number.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 12)
-}
-
-fn has_shadow_stack() -> bool {
-    /// `ARCH_SHSTK_STATUS` of asm/prctl.h.
-    const STATUS: i64 = 0x5005;
-    let mut features = 0u64;
-    // SAFETY: writes the features, or fails.
-    let asked = unsafe { libc::syscall(libc::SYS_arch_prctl, STATUS, &raw mut features) };
-    asked == 0 && features & 1 != 0
+    check(IsolationKind::Unprotected)
 }
 
 impl Keys {

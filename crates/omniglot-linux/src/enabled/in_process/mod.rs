@@ -24,6 +24,6 @@ mod watchdog;
 mod x87;
 
 pub(super) use engine::Interrupter;
-pub(super) use features::has_unknown_registers;
+pub(super) use features::{has_unknown_registers, lies_below_4_gib};
 pub use protection_keys::ProtectionKeys;
 pub use unprotected::Unprotected;
