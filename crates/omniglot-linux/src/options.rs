@@ -7,13 +7,14 @@ use std::time::Duration;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// The fastest way that the machine has: behind a protection key where processor and
-    /// kernel have them, there is one left and the code allows it, else in a process.
+    /// The safest way that the machine has: a process, also where there are protection keys.
     #[default]
     Auto,
     /// A worker process.
     Process,
-    /// This process, behind a memory protection key: x86-64 with PKU, and Linux 6.12.
+    /// **Experimental**: this process, behind a memory protection key. Needs x86-64 with PKU
+    /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated
+    /// processors only, so nothing chooses it but this name.
     ProtectionKeys,
 }
 

@@ -20,8 +20,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use emulated::LONGEST;
-use omniglot_core::{Error, Event, FaultKind, Reply, Runtime};
-use omniglot_linux::{Isolation, Linux, Options, ProtectionKeys};
+use omniglot_core::{Error, Event, FaultKind, IsolationKind, Reply, Runtime};
+use omniglot_linux::{Isolation, Linux, Machine, Options, ProtectionKeys};
 use omniglot_scan::{Code, Kind, find};
 use support::{Driven, Shim, call, enter, has_keys, sample, start, start_with};
 
@@ -372,15 +372,37 @@ fn keys_run_out_and_come_back() {
             }
         };
         assert_eq!((ended, domains.len()), (Error::NoKeyLeft, 14));
-        let mut automatic = Linux::start(&sample(), &small).expect("a process");
-        assert_eq!(automatic.isolation(), omniglot_core::IsolationKind::Process);
-        assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
+        small.isolation = Isolation::ProtectionKeys;
+        assert_eq!(Linux::start(&sample(), &small).err(), Some(Error::NoKeyLeft));
         domains.pop();
-        small.isolation = Isolation::Auto;
-        let mut automatic = Linux::start(&sample(), &small).expect("a domain");
-        assert_eq!(automatic.isolation(), omniglot_core::IsolationKind::ProtectionKeys);
-        assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
+        let mut last = Linux::start(&sample(), &small).expect("a domain");
+        assert_eq!(last.isolation(), IsolationKind::ProtectionKeys);
+        assert_eq!(call(&mut last, Shim::Add, 1, 2), Ok(3));
     }
+}
+
+/// What says so before a start goes by the same list as the start.
+#[test]
+fn what_the_machine_lacks_is_what_a_start_says() {
+    let missing = Machine::this().missing(IsolationKind::ProtectionKeys);
+    match (ProtectionKeys::check(), missing.first()) {
+        (Ok(()), None) => {}
+        (Err(Error::Unsupported { what, .. }), Some(missing)) => assert_eq!(what, missing.lack),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// They are experimental: only who names them has them.
+#[test]
+fn keys_are_never_chosen_unasked() {
+    let Some(_alone) = alone() else { return };
+    let mut options = Options::default();
+    options.start_timeout = Duration::from_secs(300);
+    assert_eq!(options.isolation, Isolation::Auto, "what users get who choose nothing");
+    let mut automatic = Linux::start(&sample(), &options).expect("a process");
+    assert_eq!(automatic.isolation(), IsolationKind::Process);
+    assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
+    assert_eq!(Machine::this().choice().isolation, Some(IsolationKind::Process));
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! The runtime that users get: one of two, as they choose or as the machine allows.
+//! The runtime that users get: one of two, as they choose.
 #![allow(unsafe_code)]
 
 use std::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Cause, Description, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
 };
 
 use super::in_process::ProtectionKeys;
@@ -36,24 +36,21 @@ macro_rules! in_place {
 impl Linux {
     /// Loads a library.
     ///
-    /// With [`Isolation::Auto`] it runs behind a protection key, or in a process where there
-    /// is none for it: the machine lacks something, all keys are in use, or library or
-    /// program contain an instruction that could switch keys off.
+    /// With [`Isolation::Auto`] it runs in a process, also where there are protection keys:
+    /// those are experimental, and taken only where [`Isolation::ProtectionKeys`] asks for them.
     ///
     /// # Errors
     /// As [`Process::start`], and where that was asked for as [`ProtectionKeys::start`].
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let process = || Ok(Self(Place::Process(Box::new(Process::start(description, options)?))));
-        let keys = || Ok(Self(Place::Keys(Box::new(ProtectionKeys::start(description, options)?))));
-        match options.isolation {
-            Isolation::Process => process(),
-            Isolation::ProtectionKeys => keys(),
-            Isolation::Auto if ProtectionKeys::check().is_err() => process(),
-            Isolation::Auto => match keys() {
-                Err(Error::NoKeyLeft | Error::Unsupported { .. } | Error::Load(_)) => process(),
-                started => started,
-            },
-        }
+        let place = match options.isolation {
+            Isolation::Auto | Isolation::Process => {
+                Place::Process(Box::new(Process::start(description, options)?))
+            }
+            Isolation::ProtectionKeys => {
+                Place::Keys(Box::new(ProtectionKeys::start(description, options)?))
+            }
+        };
+        Ok(Self(place))
     }
 
     /// How many loaded workers are ready for resets of this instance and others of its

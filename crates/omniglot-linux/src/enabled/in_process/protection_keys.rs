@@ -15,6 +15,9 @@ use crate::Options;
 /// A foreign library in the host's process, on the caller's thread, behind a protection
 /// key: foreign code can access its own memory only.
 ///
+/// **Experimental**: it was tested on emulated processors only.
+/// [`Isolation::Auto`](crate::Isolation::Auto) takes a process instead.
+///
 /// Needs x86-64 with PKU and FSGSBASE, and Linux 6.12. A process has 15 keys, of which
 /// one is for all domains and one for each.
 #[derive(Debug)]
