@@ -27,6 +27,10 @@ pub enum Permission {
     /// Ask for random bytes: `getrandom`.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
+    ///
+    /// A library in the host's own process writes at most 64 KiB at a time, and to a pipe or
+    /// terminal only if the host's user may open that, which is so unless another user's
+    /// program made it: then such calls fail.
     Stderr,
 }
 

@@ -1,13 +1,17 @@
 //! Calls, callbacks, nested calls and non-local exits.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, unsafe_code)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
 #[macro_use]
 mod support;
 
+use std::time::{Duration, Instant};
+
 use omniglot_core::{Cause, Error, Event, Reply};
+use omniglot_linux::{Options, Permission, Permissions};
 use support::{
-    Driven, Shim, call, enter, read_word, result, shim, start, status, write_frame, write_word,
+    Driven, Shim, call, enter, read_word, result, shim, start, start_with, status, write_frame,
+    write_word,
 };
 
 /// The address of a callback's arguments.
@@ -146,7 +150,83 @@ fn memory_that_runs_out_is_null_in_c<R: Driven>() {
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
+/// How long a call takes that ends with a fault whose place cannot be found in any time.
+fn time_of_a_fault<R: Driven>(limit: Duration) -> Duration {
+    let mut options = Options::default();
+    options.timeout = Some(limit);
+    let mut runtime = start_with::<R>(&options);
+    let begin = Instant::now();
+    let result = call(&mut runtime, Shim::BreakNames, 0, 0);
+    let used = begin.elapsed();
+    assert!(matches!(result, Err(Error::Fault(_) | Error::Timeout { .. })), "{result:?}");
+    used
+}
+
+fn describing_a_fault_takes_no_more_than_the_call_may<R: Driven>() {
+    // A second without the limit, each time; with it only on a busy machine, and not always.
+    let most = Duration::from_millis(900);
+    let within = || time_of_a_fault::<R>(Duration::from_millis(50)) < most;
+    assert!((0..10).any(|_| within()), "50 ms are allowed, but none of 10 ended within {most:?}");
+}
+
+/// The most that one of many calls counts below: it takes a tenth, unless others have the
+/// processor meanwhile.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// The time of nested calls, which are so short that nobody sleeps, as the test sees it.
+fn nested_time<R: Driven>(runtime: &mut R, enough: Duration) -> (Result<(), Error>, Duration) {
+    let mut used = Duration::ZERO;
+    let mut event = enter(runtime, Shim::CallBackForEver, 0, 0, 0);
+    while used < enough {
+        if let Err(error) = event {
+            return (Err(error), used);
+        }
+        let begin = Instant::now();
+        let nested = enter(runtime, Shim::Step, 1, 5000, 0);
+        used += begin.elapsed().min(SHORT);
+        event = nested.and_then(|_| runtime.resume(Reply::Return));
+    }
+    (Ok(()), used)
+}
+
+fn the_time_of_short_nested_calls_counts<R: Driven>() {
+    let limit = Duration::from_millis(100);
+    let mut options = Options::default();
+    options.timeout = Some(limit);
+    let mut runtime = start_with::<R>(&options);
+    let (outcome, used) = nested_time(&mut runtime, 5 * limit);
+    assert_eq!(outcome, Err(Error::Timeout { limit }), "after {used:?} in nested calls");
+}
+
+/// What differs from a worker process, which has no descriptors of the host's.
+mod clocks {
+    use super::*;
+
+    /// Clocks of processes and devices are none of the library's business: not even that they
+    /// are there.
+    fn only_the_systems_clocks_can_be_asked<R: Driven>() {
+        let mut options = Options::default();
+        options.allow = Permissions::default().with(Permission::Clock);
+        let mut runtime = start_with::<R>(&options);
+        let refused = |number: i32| Ok((-i64::from(number)).cast_unsigned());
+        let clock = |runtime: &mut R, id: u64| {
+            call(runtime, Shim::Syscall, libc::SYS_clock_gettime as u64, id)
+        };
+        assert_eq!(clock(&mut runtime, libc::CLOCK_REALTIME as u64), refused(libc::EFAULT));
+        // CPUCLOCK_SCHED of a process, and CLOCKFD of a descriptor: linux/posix-timers.h.
+        let own = !u64::from(std::process::id()) << 3 | 2;
+        assert_eq!(clock(&mut runtime, own & u64::from(u32::MAX)), refused(libc::EINVAL));
+        assert_eq!(clock(&mut runtime, !0 << 3 | 3), refused(libc::EINVAL));
+    }
+
+    in_this_process! {
+        only_the_systems_clocks_can_be_asked
+    }
+}
+
 on_every_runtime! {
+    describing_a_fault_takes_no_more_than_the_call_may
+    the_time_of_short_nested_calls_counts
     a_call_returns_its_result
     a_callback_is_answered
     calls_nest_in_callbacks

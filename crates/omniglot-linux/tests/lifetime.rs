@@ -100,6 +100,26 @@ fn nothing_is_left_of_a_thousand_instances() {
     run("leaks");
 }
 
+/// Process group and session of a process: proc_pid_stat(5).
+fn group_and_session(process: &str) -> (String, String) {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("its state");
+    let after = stat.rsplit(") ").next().expect("what follows the name");
+    let mut fields = after.split(' ').skip(2).map(str::to_owned);
+    (fields.next().expect("a group"), fields.next().expect("a session"))
+}
+
+/// Signals to the host's group do not reach it; but it waits for processors as the host does,
+/// and not as a session of its own.
+#[test]
+fn a_worker_has_its_own_group_in_the_hosts_session() {
+    let linux = start::<omniglot_linux::Process>();
+    let worker = linux.process_id().to_string();
+    let (group, session) = group_and_session(&worker);
+    assert_eq!((group, session), (worker.clone(), group_and_session("self").1));
+    let autogroup = |process: &str| fs::read_to_string(format!("/proc/{process}/autogroup")).ok();
+    assert_eq!(autogroup(&worker), autogroup("self"));
+}
+
 /// Nanoseconds of processor time of all threads of a process.
 fn processor_time(process: &str) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("threads");

@@ -123,6 +123,7 @@ const SUITES: &[Suite] = &[
             Inside { package: "omniglot-abi", target: "keys", files: &[] },
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
+            Inside { package: "omniglot-in-process", target: "output", files: &[] },
             Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
             Inside { package: "omniglot-in-process", target: "keys", files: &[] },
             Inside {

@@ -2,10 +2,8 @@
 //!
 //! The host writes a request and then its number; the worker writes an event and
 //! then the same number. Whoever waits spins for a while, then announces that it
-//! sleeps, looks a last time, and sleeps on the other's number. The one that writes
-//! a number looks at that announcement after a full barrier, so that one of the two
-//! sees the other and no wake-up is lost; nobody makes a system call for a partner
-//! that spins.
+//! sleeps, looks a last time, and sleeps on the other's number (`handshake`); nobody makes
+//! a system call for a partner that spins.
 #![allow(unsafe_code)]
 
 use std::hint::spin_loop;
@@ -17,6 +15,7 @@ use std::time::Duration;
 use omniglot_core::{Error, Result};
 use rustix::thread::futex;
 
+use super::handshake;
 use super::layout::{CHANNEL, SLEEPERS};
 use super::mapping::Mapping;
 
@@ -138,8 +137,7 @@ impl Channel {
         line.operation.store(operation as u32, Ordering::Relaxed);
         line.entry.store(entry as u64, Ordering::Relaxed);
         line.arguments.store(arguments as u64, Ordering::Relaxed);
-        line.request.swap(self.number, Ordering::SeqCst);
-        if self.sleepers().worker.load(Ordering::SeqCst) != 0 {
+        if handshake::post(&line.request, self.number, &self.sleepers().worker) {
             wake(&line.request);
         }
     }
@@ -174,15 +172,14 @@ impl Channel {
 
     /// Sleeps until the answer is there, somebody wakes, or the time is over.
     pub(super) fn sleep(&self, limit: Duration) {
-        let line = self.line();
-        self.sleepers().host.store(1, Ordering::SeqCst);
-        let seen = line.response.load(Ordering::SeqCst);
-        if seen != self.number {
-            let limit = limit.try_into().ok();
-            // Spurious wake-ups and lost races look the same as a wake-up to the caller.
+        let (line, own) = (self.line(), &self.sleepers().host);
+        let limit = limit.try_into().ok();
+        // Spurious wake-ups and lost races look the same as a wake-up to the caller.
+        let wait = |seen| {
             let _ = futex::wait(&line.response, futex::Flags::empty(), seen, limit.as_ref());
-        }
-        self.sleepers().host.store(0, Ordering::Relaxed);
+        };
+        handshake::sleep(&line.response, own, |seen| seen == self.number, wait);
+        handshake::withdraw(own);
     }
 
     /// What the worker answered, read once.

@@ -169,9 +169,11 @@ impl Process {
     #[inline]
     fn run(&mut self, operation: Operation, entry: usize, arguments: usize) -> Result<Event> {
         self.interrupts.check(self.number)?;
-        // The first stretch of a call is not timed while spinning, which takes
-        // microseconds: reading the clock would cost half as much as the call.
-        let timed = self.timer.is_limited() && !matches!(operation, Operation::Call);
+        // The first stretch of an outermost call is not timed while spinning, which takes
+        // microseconds, once: reading the clock would cost half as much as the call. All
+        // others are, since their number is the library's to choose.
+        let is_first = self.calls.open == 1 && matches!(operation, Operation::Call);
+        let timed = self.timer.is_limited() && !is_first;
         let since = timed.then(Instant::now);
         if let Some(since) = since {
             self.timer.left(since)?;

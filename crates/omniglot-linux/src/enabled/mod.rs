@@ -5,6 +5,7 @@ mod courier;
 mod files;
 mod filters;
 mod generation;
+mod handshake;
 mod images;
 mod in_process;
 mod instance;

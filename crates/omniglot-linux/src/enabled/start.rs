@@ -360,6 +360,21 @@ mod tests {
         }
     }
 
+    /// More files than a worker may have, on their way from here to here.
+    fn files_on_their_way() -> Vec<(OwnedFd, OwnedFd)> {
+        let file = File::open("/dev/null").expect("a file");
+        let send = |_| courier::send(&[file.as_fd(); 5]).expect("sent");
+        (0..40).map(send).collect()
+    }
+
+    #[test]
+    fn files_on_their_way_elsewhere_keep_no_worker_from_starting() {
+        let others = files_on_their_way();
+        let mut linux = start_without_landlock(&sample(), &Options::default()).expect("it loads");
+        assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
+        drop(others);
+    }
+
     #[test]
     fn a_missing_library_is_named_without_landlock() {
         let options = Options { libraries: vec!["libnot-there.so.9".into()], ..Options::default() };

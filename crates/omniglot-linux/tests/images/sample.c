@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -343,13 +345,75 @@ static void shim_pointer_in_disguise(void *f)
     ((struct frame *)f)->result = pointer_in_disguise();
 }
 
+static char flood[1 << 20];
+
+static void fill_flood(void)
+{
+    for (size_t i = 0; i < sizeof flood; i++)
+        flood[i] = (char)('a' + i % 23);
+}
+
+/* Writes a bytes of the alphabet to standard error, however many calls that takes; the result
+ * is their number, or the negated error number. */
+static void shim_flood(void *f)
+{
+    struct frame *frame = f;
+    uint64_t done = 0;
+    fill_flood();
+    while (done < frame->a) {
+        ssize_t written = write(2, flood + done, frame->a - done);
+        if (written < 0) {
+            frame->result = (uint64_t)-errno;
+            return;
+        }
+        done += (uint64_t)written;
+    }
+    frame->result = done;
+}
+
+/* Writes a pieces of b bytes in one call; the result is the kernel's. */
+static void shim_pieces(void *f)
+{
+    struct frame *frame = f;
+    static struct iovec pieces[1024];
+    fill_flood();
+    for (uint64_t i = 0; i < frame->a; i++)
+        pieces[i] = (struct iovec){flood + i * frame->b % sizeof flood, frame->b};
+    ssize_t written = writev(2, pieces, (int)frame->a);
+    frame->result = (uint64_t)(written < 0 ? -errno : written);
+}
+
+/* Faults with a list of libraries that never ends, where one looks for the place. */
+static void shim_break_names(void *f)
+{
+    (void)f;
+    struct link_map *map = _r_debug.r_map;
+    map->l_next = map;
+    __asm__ volatile("ud2");
+}
+
+static void shim_call_back_for_ever(void *f)
+{
+    struct callback_frame arguments = {((struct frame *)f)->b, 0};
+    for (;;)
+        callback((uint32_t)((struct frame *)f)->a, &arguments);
+}
+
+/* As shim_work, in single steps. */
+static void shim_step(void *f)
+{
+    for (volatile uint64_t i = ((struct frame *)f)->a; i; i--)
+        ;
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
     shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
     shim_illegal, shim_trap,  shim_exhaust, shim_address,  shim_write,  shim_work,     shim_open,
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
     shim_disturb, shim_victim, shim_jump_to, shim_count,  shim_thread_pointer, shim_base_in_disguise,
-    shim_pointer_in_disguise,
+    shim_pointer_in_disguise, shim_flood, shim_pieces,
+    shim_break_names, shim_call_back_for_ever, shim_step,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

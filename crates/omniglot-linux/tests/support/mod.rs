@@ -46,9 +46,14 @@ pub enum Shim {
     ThreadPointer,
     BaseInDisguise,
     PointerInDisguise,
+    Flood,
+    Pieces,
+    BreakNames,
+    CallBackForEver,
+    Step,
 }
 
-const SHIMS: u32 = Shim::PointerInDisguise as u32 + 1;
+const SHIMS: u32 = Shim::Step as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.

@@ -61,18 +61,30 @@ static void forbid_core_dumps(void)
     limit(RLIMIT_CORE, 0);
 }
 
-/* Loading needs a few at a time; more would only cost the kernel memory. */
-static void limit_files(void)
+/* Loading needs a few at a time; more would only cost the kernel memory. Only once all
+ * files are sent: the kernel compares this limit with the number of those that all processes
+ * of the user have on their way. */
+void limit_files(void)
 {
     limit(RLIMIT_NOFILE, MOST_FILES);
 }
 
 /* Blocked signals are inherited from the thread of the host that spawns. A fault
- * while its signal is blocked ends the process without a report. */
+ * while its signal is blocked ends the process without a report. One stays blocked: as a
+ * background job of a terminal that minds such (tostop), the worker may write all the same. */
 static void unblock_signals(void)
 {
-    uint64_t none = 0;
-    system6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, sizeof none, 0, 0);
+    uint64_t blocked = 1ul << (SIGTTOU - 1);
+    system6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&blocked, 0, sizeof blocked, 0, 0);
+}
+
+/* No signals to the host's group, from a terminal, say. Not a session: the scheduler shares
+ * processors among sessions first (autogroup, sched(7)), and on a busy machine a host's
+ * request would wait for its worker's session to have a turn, a hundred times as long. There
+ * is no way to the terminal but a descriptor for writing, where the user gave that. */
+static void leave_group(void)
+{
+    system3(__NR_setpgid, 0, 0, 0);
 }
 
 /* Nobody without privileges may trace the worker or read its memory; without
@@ -89,12 +101,11 @@ static void restrict_files(void *control)
 
 void confine(void *control, const struct config *config)
 {
-    system3(__NR_setsid, 0, 0, 0);              /* no terminal, no signals to the host's group */
-    system3(__NR_chdir, (long)"/", 0, 0);       /* keeps no file system busy */
+    leave_group();
+    system3(__NR_chdir, (long)"/", 0, 0); /* keeps no file system busy */
     unblock_signals();
     forbid_core_dumps();
     limit_memory(config);
-    limit_files();
     drop_capabilities(control);
     open_own_maps(control);
     require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));

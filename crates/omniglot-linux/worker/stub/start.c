@@ -51,6 +51,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     if (config.ask_filter.count)
         ask_host_for_files(control, config.ask_filter);
     close_socket();
+    limit_files();
     catch_faults(control, &config);
     filter_system_calls(control, config.load_filter);
     enter(linker.entry, stack);

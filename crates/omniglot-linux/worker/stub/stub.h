@@ -28,6 +28,7 @@ void confine(void *control, const struct config *config);
 void tie_to_host(void *control, uint32_t host);
 void filter_system_calls(void *control, struct program filter);
 /* confine.c: where Landlock is missing, has the host open files. */
+void limit_files(void);
 void ask_host_for_files(void *control, struct program filter);
 /* faults.c: reports signals to the host until the loader does. */
 void catch_faults(void *control, const struct config *config);

@@ -34,7 +34,8 @@ use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
-/// How long finding the place of a fault may take, with the wait for a turn where there are any.
+/// How long finding the place of a fault may take, with the wait for a turn where there are any,
+/// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What keeps foreign code from the host's memory.
@@ -307,7 +308,7 @@ impl Engine {
     /// Runs foreign code until the next event.
     #[inline(always)]
     fn run(&mut self, thread: &'static Thread) -> Result<Event> {
-        let event = if self.key.is_none() && self.clock.is_none() {
+        let event = if self.key.is_none() && !self.timer.is_limited() {
             self.cross(thread)
         } else {
             match self.cross_prepared(thread) {
@@ -346,10 +347,11 @@ impl Engine {
     }
 
     #[inline]
-    fn announce(&self) -> Result<Option<Instant>> {
-        let Some(clock) = self.clock.filter(|_| self.timer.is_limited()) else {
+    fn announce(&mut self) -> Result<Option<Instant>> {
+        if !self.timer.is_limited() {
             return Ok(None);
-        };
+        }
+        let clock = self.watched()?;
         let left = self.timer.left_at_start()?;
         let now = Instant::now();
         if let Some(left) = left {
@@ -470,8 +472,8 @@ impl Engine {
         }
     }
 
-    /// Asks the domain's own dynamic linker where an instruction is: a hint, within a time,
-    /// from a domain that is not used any more. Its calls are lost, so the stack is free.
+    /// Asks the domain's own dynamic linker where an instruction is: a hint, within the time
+    /// that the call has left, from a domain that is not used any more. Its calls are lost, so the stack is free.
     fn describe(&mut self, instruction: usize) -> Result<Text> {
         if self.window.check(instruction, 1).is_err() {
             return Ok(Text::default());
@@ -482,13 +484,14 @@ impl Engine {
 
     fn ask(&mut self, instruction: usize) -> Result<()> {
         let thread = Thread::current(self.generation)?;
+        let left = self.timer.left_at_start()?.unwrap_or(DESCRIBE_LIMIT);
         super::super::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
         self.calls.clear();
         self.set_thread_pointer(true);
         self.begin(self.departure.call, self.departure.describe, 0);
         self.admit(thread)?;
-        clock.announce(&self.crossing, Instant::now(), DESCRIBE_LIMIT);
+        clock.announce(&self.crossing, Instant::now(), left.min(DESCRIBE_LIMIT));
         let event = self.cross(thread);
         watchdog::withdraw(&self.crossing);
         match event {
@@ -532,7 +535,7 @@ impl Engine {
     pub(super) fn set_timeout(&mut self, limit: Option<Duration>) {
         self.timer.set_limit(limit);
         if limit.is_some() {
-            // Without a watchdog the limit still holds between stretches.
+            // If there can be no watchdog now, the next call says so.
             let _ = self.watched();
         }
     }

@@ -26,6 +26,9 @@ const USER_DISPATCH: i32 = 2;
 /// Set in the number of a call that another ABI made: no call of ours has it.
 const OTHER_ABI: u64 = 1 << 32;
 
+/// How long the instruction `syscall` is.
+const SYSTEM_CALL_LENGTH: u64 = 2;
+
 /// What the gate's signal code should do with the FS base.
 const AS_IT_WAS: u32 = 1;
 const KEEP_THE_HOSTS: u32 = 0;
@@ -179,10 +182,25 @@ impl Interrupted<'_> {
                 set_register(self.context, libc::REG_RAX, value.cast_unsigned());
                 self.go_on()
             }
+            Answer::Again => self.repeat(),
             Answer::Abort => self.fault(libc::SIGABRT),
             Answer::Exit => self.end(EXITED, arguments[0] & 0xff),
             Answer::Denied => self.end(DENIED, number),
         }
+    }
+
+    /// Has foreign code make its call again. Signals that came meanwhile come first, as in a
+    /// call of the kernel's that one interrupts.
+    fn repeat(self) -> u32 {
+        let next = self.register(libc::REG_RIP);
+        let (register, value) = if self.crossing.domain.has_before(next, SYSTEM_CALL_LENGTH) {
+            (libc::REG_RIP, next - SYSTEM_CALL_LENGTH)
+        } else {
+            // By an instruction of the host's: callers of the kernel know this answer, too.
+            (libc::REG_RAX, (-i64::from(libc::EINTR)).cast_unsigned())
+        };
+        set_register(self.context, register, value);
+        self.go_on()
     }
 
     /// Whether the call has the numbers of 64-bit programs: not so behind `int 0x80`.

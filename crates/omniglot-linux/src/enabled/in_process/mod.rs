@@ -14,6 +14,7 @@ mod memory;
 mod mending;
 mod objects;
 mod original;
+mod output;
 mod patch;
 mod protection_keys;
 mod signals;

@@ -4,7 +4,9 @@
 //! with the error that they get in a worker process, too; those that the user allows are
 //! made by the host, on memory that was checked.
 //!
-//! Everything here runs in signal handlers: no allocation, no locks, no panics.
+//! Everything here runs in signal handlers: no allocation, no locks, no panics. All signals
+//! are blocked meanwhile, the one that ends a call among them, so nothing waits for others,
+//! and one call gives or takes a bounded number of bytes.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -14,6 +16,7 @@ use syscalls::Sysno;
 
 use super::super::filters::refusal;
 use super::gate::Domain;
+use super::output::{self, MOST_BYTES, MOST_PIECES};
 use super::threads::last_error;
 use crate::Permission;
 
@@ -21,6 +24,8 @@ use crate::Permission;
 pub(super) enum Answer {
     /// This result.
     Value(i64),
+    /// The same call again: it cannot be made now.
+    Again,
     /// Its end: it gave up by itself.
     Abort,
     /// Its end, as it asked for; the status is the first argument.
@@ -39,16 +44,18 @@ const FUTEX_COMMAND: u64 = 0x7f;
 const FUTEX_WAKE: u64 = 1;
 /// `UIO_MAXIOV` of linux/uio.h.
 const MOST_VECTORS: u64 = 1024;
-/// The most random bytes or text in one call; callers ask again for more.
-const CHUNK: u64 = 1 << 20;
+/// The last of the clocks that are no process's or device's: `CLOCK_TAI` of linux/time.h.
+const LAST_CLOCK: u64 = 11;
+/// The most random bytes in one call; callers ask again for more.
+const MOST_RANDOM: u64 = 64 << 10;
 
 /// What becomes of a call.
 pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answer {
     let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
         return Answer::Denied;
     };
-    if let Some(value) = permitted(domain, call, arguments) {
-        return Answer::Value(value);
+    if let Some(answer) = permitted(domain, call, arguments) {
+        return answer;
     }
     let [first, second, third, _] = arguments;
     let abort = libc::SIGABRT as u64;
@@ -65,28 +72,35 @@ pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answe
 }
 
 /// Makes a call that the user allows, on the library's behalf.
-fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<i64> {
+fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<Answer> {
     let [first, second, third, _] = arguments;
-    match call {
+    let value = match call {
         Sysno::clock_gettime | Sysno::clock_getres if domain.allows(Permission::Clock) => {
-            Some(clock(domain, call, first, second))
+            clock(domain, call, first, second)
         }
-        Sysno::time if domain.allows(Permission::Clock) => Some(time(domain, first)),
-        Sysno::gettimeofday if domain.allows(Permission::Clock) => Some(time_of_day(domain, first)),
+        Sysno::time if domain.allows(Permission::Clock) => time(domain, first),
+        Sysno::gettimeofday if domain.allows(Permission::Clock) => time_of_day(domain, first),
         Sysno::getrandom if domain.allows(Permission::Random) => {
-            Some(random(domain, first, second, third))
+            random(domain, first, second, third)
         }
-        Sysno::write if domain.allows(Permission::Stderr) => {
-            Some(if first == STDERR { write(domain, second, third) } else { -EPERM })
+        Sysno::write | Sysno::writev if domain.allows(Permission::Stderr) => {
+            return Some(match (first == STDERR, call) {
+                (false, _) => Answer::Value(-EPERM),
+                (true, Sysno::write) => write(domain, second, third),
+                (true, _) => write_vector(domain, second, third),
+            });
         }
-        Sysno::writev if domain.allows(Permission::Stderr) => {
-            Some(if first == STDERR { write_vector(domain, second, third) } else { -EPERM })
-        }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Answer::Value(value))
 }
 
+/// Only the system's own clocks: others are those of processes, and of devices, by the
+/// host's descriptors.
 fn clock(domain: &Domain, call: Sysno, id: u64, into: u64) -> i64 {
+    if id & u64::from(u32::MAX) > LAST_CLOCK {
+        return -EINVAL;
+    }
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let number = call as libc::c_long;
     // SAFETY: the host's own memory.
@@ -124,45 +138,73 @@ fn time_of_day(domain: &Domain, into: u64) -> i64 {
 }
 
 fn random(domain: &Domain, into: u64, size: u64, flags: u64) -> i64 {
-    let size = size.min(CHUNK);
+    let size = size.min(MOST_RANDOM);
     let Some(place) = domain.writable(into, size) else {
         return -EFAULT;
     };
+    // Without the flag it would wait, early in the machine's life.
+    let flags = flags | u64::from(libc::GRND_NONBLOCK);
     // SAFETY: checked to be the domain's memory; the kernel fails where it may not write.
     let result = unsafe { libc::syscall(libc::SYS_getrandom, place, size, flags) };
     outcome(result)
 }
 
-fn write(domain: &Domain, from: u64, size: u64) -> i64 {
-    let size = size.min(CHUNK);
+fn write(domain: &Domain, from: u64, size: u64) -> Answer {
+    let size = size.min(MOST_BYTES as u64);
     let Some(place) = domain.locate(from, size) else {
-        return -EFAULT;
+        return Answer::Value(-EFAULT);
     };
-    // SAFETY: checked to be the domain's memory, which the kernel reads.
-    let result = unsafe { libc::syscall(libc::SYS_write, STDERR, place, size) };
-    outcome(result)
+    let piece = libc::iovec { iov_base: place, iov_len: size as usize };
+    output::write(&[piece]).map_or(Answer::Again, Answer::Value)
 }
 
-fn write_vector(domain: &Domain, vectors: u64, count: u64) -> i64 {
-    if count > MOST_VECTORS {
-        return -EINVAL;
+/// What a call of `writev` names, as far as one call goes.
+struct Pieces {
+    list: [libc::iovec; MOST_PIECES],
+    count: usize,
+    room: u64,
+}
+
+impl Pieces {
+    const fn none() -> Self {
+        let nothing = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        Self { list: [nothing; MOST_PIECES], count: 0, room: MOST_BYTES as u64 }
     }
-    let mut total = 0;
+
+    /// Adds a piece; `None` if it is not in the domain's memory.
+    fn add(&mut self, domain: &Domain, [from, size]: [u64; 2]) -> Option<()> {
+        let size = size.min(self.room);
+        let place = domain.locate(from, size)?;
+        if let Some(next) = self.list.get_mut(self.count).filter(|_| size > 0) {
+            *next = libc::iovec { iov_base: place, iov_len: size as usize };
+            self.count += 1;
+            self.room -= size;
+        }
+        Some(())
+    }
+
+    const fn is_full(&self) -> bool {
+        self.room == 0 || self.count == MOST_PIECES
+    }
+}
+
+fn write_vector(domain: &Domain, vectors: u64, count: u64) -> Answer {
+    if count > MOST_VECTORS {
+        return Answer::Value(-EINVAL);
+    }
+    let mut pieces = Pieces::none();
     for index in 0..count {
         let mut vector = [0; 2];
-        let Some(address) = vectors.checked_add(16 * index) else {
-            return -EFAULT;
-        };
-        if !domain.read_at(address, &mut vector) {
-            return -EFAULT;
+        let read = vectors.checked_add(16 * index).filter(|at| domain.read_at(*at, &mut vector));
+        if read.and_then(|_| pieces.add(domain, vector)).is_none() {
+            return Answer::Value(-EFAULT);
         }
-        let [from, size] = vector;
-        match write(domain, from, size) {
-            error if error < 0 => return if total > 0 { total } else { error },
-            written => total += written,
+        if pieces.is_full() {
+            break;
         }
     }
-    total
+    let list = pieces.list.get(..pieces.count).unwrap_or_default();
+    output::write(list).map_or(Answer::Again, Answer::Value)
 }
 
 /// The kernel's convention for what libc says in two places.
@@ -171,6 +213,11 @@ fn outcome(result: libc::c_long) -> i64 {
 }
 
 impl Domain {
+    /// Whether an instruction of that length before this address is the domain's.
+    pub(super) fn has_before(&self, address: u64, len: u64) -> bool {
+        address.checked_sub(len).is_some_and(|start| self.locate(start, len).is_some())
+    }
+
     fn allows(&self, permission: Permission) -> bool {
         self.allow.load(Ordering::Relaxed) & 1 << permission as u32 != 0
     }

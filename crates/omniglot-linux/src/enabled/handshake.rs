@@ -1,0 +1,63 @@
+//! How two sides that share memory wake each other, whatever that memory is.
+//!
+//! Each side has a *word*, a number that only it changes, and an *announcement*, that it
+//! sleeps. Who changes a word looks at the other's announcement afterwards; who sleeps
+//! announces it, looks at the other's word a last time, and has the kernel compare it once
+//! more. A full barrier lies between the two on both sides, so at least one sees the other,
+//! and no wake-up is lost: the tests try all orders in which both can run.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A word that both sides see.
+pub(super) trait Word {
+    fn load(&self, order: Ordering) -> u32;
+    fn store(&self, value: u32, order: Ordering);
+    fn swap(&self, value: u32, order: Ordering) -> u32;
+}
+
+impl Word for AtomicU32 {
+    #[inline]
+    fn load(&self, order: Ordering) -> u32 {
+        self.load(order)
+    }
+
+    #[inline]
+    fn store(&self, value: u32, order: Ordering) {
+        self.store(value, order);
+    }
+
+    #[inline]
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.swap(value, order)
+    }
+}
+
+/// Changes a word; whether the other side must be woken.
+#[inline]
+pub(super) fn post<W: Word>(word: &W, number: u32, others_sleep: &W) -> bool {
+    word.swap(number, Ordering::SeqCst);
+    others_sleep.load(Ordering::SeqCst) != 0
+}
+
+/// Announces a sleep, and has `wait` sleep for as long as the other's word is what it gets,
+/// unless `is_news` now.
+pub(super) fn sleep<W: Word>(
+    word: &W,
+    own_sleep: &W,
+    is_news: impl FnOnce(u32) -> bool,
+    wait: impl FnOnce(u32),
+) {
+    own_sleep.store(1, Ordering::SeqCst);
+    let seen = word.load(Ordering::SeqCst);
+    if !is_news(seen) {
+        wait(seen);
+    }
+}
+
+/// Withdraws the announcement. Whoever still sees it wakes nobody, which costs time only.
+pub(super) fn withdraw<W: Word>(own_sleep: &W) {
+    own_sleep.store(0, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests;

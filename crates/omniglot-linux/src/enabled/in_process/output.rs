@@ -1,0 +1,143 @@
+//! Foreign code's text for the host's standard error.
+//!
+//! A signal handler writes it, with all signals blocked, so nothing here waits for longer
+//! than a moment, whoever reads on the other side: where there is no room, foreign code makes
+//! its call again, and whatever came for the thread meanwhile comes first. One call takes a
+//! bounded number of bytes. What kind of file standard error is, and whether it is the
+//! host's, is asked each time, since the host may change it at any time.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+use super::threads::last_error;
+
+/// The most bytes and pieces of one call; callers go on with the rest.
+pub(super) const MOST_BYTES: usize = 64 << 10;
+pub(super) const MOST_PIECES: usize = 16;
+/// How long one call waits for room.
+const MOMENT: libc::c_int = 1;
+
+const STDERR: libc::c_int = 2;
+const OWN: &CStr = c"/proc/self/fd/2";
+
+/// Writes the pieces, all in the domain's memory: the kernel's result, or `None` where there
+/// is no room now.
+pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
+    if !is_inherited() {
+        // Any file of the host's may have that number; a worker's text goes nowhere, too.
+        return Some(pieces.iter().map(|piece| piece.iov_len as i64).sum());
+    }
+    match kind() {
+        libc::S_IFSOCK => send(pieces),
+        libc::S_IFIFO | libc::S_IFCHR => write_apart(pieces),
+        _ => outcome(write_to(STDERR, pieces)),
+    }
+}
+
+/// Whether it is what the host was started with, or meant as such.
+fn is_inherited() -> bool {
+    // SAFETY: only asks.
+    let flags = unsafe { libc::fcntl(STDERR, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
+}
+
+fn kind() -> libc::mode_t {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the host's own memory.
+    if unsafe { libc::fstat(STDERR, status.as_mut_ptr()) } != 0 {
+        return 0; // then writing says what is wrong
+    }
+    // SAFETY: the call filled it in.
+    unsafe { status.assume_init() }.st_mode & libc::S_IFMT
+}
+
+fn send(pieces: &[libc::iovec]) -> Option<i64> {
+    // SAFETY: zeros are a message without address and data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = pieces.as_ptr().cast_mut();
+    message.msg_iovlen = pieces.len();
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: memory of the domain, which the kernel reads, faults included.
+    let sent = unsafe { libc::sendmsg(STDERR, &raw const message, flags) };
+    or_wait(STDERR, sent)
+}
+
+/// Writes through a description of our own, which does not wait: that of the host is shared
+/// with others, so its flags are not ours to change, and room that is there now may be
+/// somebody else's a moment later.
+///
+/// Where the kernel does not let us open it, as a terminal of another user, writing fails.
+fn write_apart(pieces: &[libc::iovec]) -> Option<i64> {
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the text ends with a NUL.
+    let file = unsafe { libc::open(OWN.as_ptr(), flags) };
+    if file < 0 {
+        return Some(-i64::from(last_error()));
+    }
+    let result = or_wait(file, without_signal(|| write_to(file, pieces)));
+    // SAFETY: opened above.
+    unsafe { libc::close(file) };
+    result
+}
+
+fn write_to(file: libc::c_int, pieces: &[libc::iovec]) -> isize {
+    // SAFETY: memory of the domain, which the kernel reads, faults included.
+    unsafe { libc::writev(file, pieces.as_ptr(), pieces.len() as libc::c_int) }
+}
+
+/// The result; where there was no room, waits a moment for some.
+fn or_wait(file: libc::c_int, result: isize) -> Option<i64> {
+    if result >= 0 || last_error() != libc::EAGAIN {
+        return outcome(result);
+    }
+    let mut room = libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: the host's own memory.
+    unsafe { libc::poll(&raw mut room, 1, MOMENT) };
+    None
+}
+
+/// The kernel's convention for what libc says in two places.
+fn outcome(result: isize) -> Option<i64> {
+    Some(if result < 0 { -i64::from(last_error()) } else { result as i64 })
+}
+
+/// Takes back the `SIGPIPE` that a write brings when nobody reads: it is not the host's.
+/// Signals are blocked here, so it waits to be delivered.
+fn without_signal(write: impl FnOnce() -> isize) -> isize {
+    let was_there = has_broken_pipe();
+    let result = write();
+    if result < 0 && last_error() == libc::EPIPE && !was_there {
+        take_broken_pipe();
+    }
+    result
+}
+
+fn empty_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the host's own memory.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: zeroed, and filled in by the call.
+    unsafe { set.assume_init() }
+}
+
+fn has_broken_pipe() -> bool {
+    let mut pending = empty_set();
+    // SAFETY: the host's own memory.
+    unsafe { libc::sigpending(&raw mut pending) };
+    // SAFETY: as above.
+    unsafe { libc::sigismember(&raw const pending, libc::SIGPIPE) == 1 }
+}
+
+fn take_broken_pipe() {
+    let mut pipe = empty_set();
+    // SAFETY: the host's own memory.
+    unsafe { libc::sigaddset(&raw mut pipe, libc::SIGPIPE) };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: as above; a null pointer for the details is allowed.
+    unsafe { libc::sigtimedwait(&raw const pipe, std::ptr::null_mut(), &raw const now) };
+    // SAFETY: says where this thread's errno is.
+    let number = unsafe { libc::__errno_location() };
+    // SAFETY: that variable; the caller looks at it.
+    unsafe { number.write(libc::EPIPE) };
+}
