@@ -197,6 +197,7 @@ fn in_guest(
         memory: 2048,
         accelerator: Accelerator::Tcg,
         timeout: TIMEOUT,
+        root: PathBuf::from("/"),
         files: vec![program.to_owned()],
         variables: Vec::new(),
         input: Vec::new(),

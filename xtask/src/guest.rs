@@ -57,6 +57,8 @@ pub(crate) struct Guest {
     pub(crate) accelerator: Accelerator,
     /// How long all of it may take.
     pub(crate) timeout: Duration,
+    /// The root directory of the system whose libraries it gets: `/` for this machine's.
+    pub(crate) root: PathBuf,
     /// Files and directories, or names of shared libraries, that are to be there too.
     pub(crate) files: Vec<PathBuf>,
     /// The program's environment, beside what every guest has.

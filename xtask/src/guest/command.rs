@@ -52,6 +52,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
 
+    /// Take libraries, and what else the system has, from this root directory of one
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+
     /// A file or directory to be there, or a shared library's name (may be repeated)
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
@@ -107,6 +111,7 @@ impl Arguments {
             memory: self.memory,
             accelerator: self.accel,
             timeout: Duration::from_secs(self.timeout),
+            root: self.root.canonicalize().context("--root: there is no such directory")?,
             files: self.file,
             variables,
             input,

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::init;
-use super::libraries;
-use super::tree::{Node, Tree};
+use super::libraries::{self, System};
+use super::tree::{Node, Tree, below};
 
 /// Directories that many systems have as links, which programs take for granted.
 const CUSTOMARY: [&str; 4] = ["/bin", "/lib", "/lib64", "/sbin"];
@@ -23,81 +23,115 @@ const EMPTY: [&str; 6] = ["/dev", "/proc", "/root", "/run", "/sys", "/tmp"];
 /// Where busybox is in a guest.
 const BUSYBOX: &str = "/omniglot/busybox";
 
-/// The tree of a guest that runs `program` and has `files`, and `input` to read, in `here`.
+/// A file that a guest is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted<'a> {
+    /// The root directory beneath which it is.
+    pub(super) root: &'a Path,
+    /// Where it is for programs that have this root directory.
+    pub(super) path: PathBuf,
+}
+
+impl<'a> Wanted<'a> {
+    /// A file of this machine.
+    pub(super) fn here(path: PathBuf) -> Self {
+        Self { root: Path::new("/"), path }
+    }
+
+    /// A file of the system at `root`, if there is one, and otherwise of this machine.
+    pub(super) fn first(root: &'a Path, path: PathBuf) -> Self {
+        if below(root, &path).exists() { Self { root, path } } else { Self::here(path) }
+    }
+}
+
+/// The tree of a guest with the libraries of the system at `root` that runs `program` and has
+/// `files`, and `input` to read, in `here`.
 pub(super) fn collect(
-    program: &Path,
+    root: &Path,
+    program: &Wanted<'_>,
     files: &[PathBuf],
     here: &Path,
     start: &init::Start<'_>,
 ) -> Result<Tree> {
     let mut tree = Tree::default();
     let usual = CUSTOMARY.iter().chain(&CONFIGURATION).map(Path::new);
-    for path in usual.filter(|path| path.exists()) {
-        tree.add(path)?;
+    for path in usual.filter(|path| exists(root, path)) {
+        tree.add_from(root, path)?;
     }
     for path in EMPTY {
         tree.put(Path::new(path), Node::Directory);
     }
     tree.add(here)?;
-    add_program(&mut tree, program)?;
+    add_program(&mut tree, root, program)?;
     for file in files {
-        add_all(&mut tree, &locate(file, here))?;
+        add_all(&mut tree, root, &locate(root, file, here))?;
     }
-    add_busybox(&mut tree)?;
+    add_busybox(&mut tree, root)?;
     init::add(&mut tree, start);
     Ok(tree)
 }
 
 /// Where a file is that the user names: a path, or the name of a shared library.
-fn locate(file: &Path, here: &Path) -> PathBuf {
+fn locate<'a>(root: &'a Path, file: &Path, here: &Path) -> Wanted<'a> {
     let path = here.join(file);
     let is_name = file.components().count() == 1;
     if path.exists() || !is_name {
-        return path;
+        return Wanted::first(root, path);
     }
-    libraries::find(file.as_os_str()).unwrap_or(path)
+    match System(root).find(file.as_os_str()) {
+        Some(path) => Wanted { root, path },
+        None => Wanted::here(path),
+    }
 }
 
-/// Adds a file with what it needs to be run or loaded.
-fn add_program(tree: &mut Tree, path: &Path) -> Result<()> {
-    let (place, is_new) = tree.add(path)?;
+/// Adds a file with what it needs to be run or loaded, which comes from the system at `root`.
+fn add_program(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
+    let (place, is_new) = tree.add_from(wanted.root, &wanted.path)?;
     if !is_new {
         return Ok(());
     }
-    for library in libraries::needed_by(&place)? {
-        tree.add(&library)?;
+    let source = below(wanted.root, &place);
+    for library in System(root).needed_by(&source)? {
+        tree.add_from(root, &library)?;
     }
-    match libraries::interpreter_of(&place)? {
+    match libraries::interpreter_of(&source)? {
         // Without it the script cannot be run, but perhaps it is only to be read.
-        Some(interpreter) if interpreter.exists() => add_program(tree, &interpreter),
+        Some(path) if exists(root, &path) => add_program(tree, root, &Wanted { root, path }),
         _ => Ok(()),
     }
 }
 
+/// Whether programs whose root directory is `root` find something at `path`.
+fn exists(root: &Path, path: &Path) -> bool {
+    Tree::default().add_from(root, path).is_ok()
+}
+
 /// Adds a file, or a directory with all that is in it.
-fn add_all(tree: &mut Tree, path: &Path) -> Result<()> {
+fn add_all(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
+    let path = below(wanted.root, &wanted.path);
     if !path.is_dir() {
-        return add_program(tree, path);
+        return add_program(tree, root, wanted);
     }
-    tree.add(path)?;
+    tree.add_from(wanted.root, &wanted.path)?;
     let unreadable = || format!("could not read {}", path.display());
-    for entry in fs::read_dir(path).with_context(unreadable)? {
-        let entry = entry.with_context(unreadable)?.path();
+    for entry in fs::read_dir(&path).with_context(unreadable)? {
+        let entry = entry.with_context(unreadable)?;
         // A link in a directory may lead nowhere, or into a circle.
-        if entry.is_symlink() && (!entry.exists() || entry.is_dir()) {
+        if entry.path().is_symlink() && (!entry.path().exists() || entry.path().is_dir()) {
             continue;
         }
-        add_all(tree, &entry)?;
+        let path = wanted.path.join(entry.file_name());
+        add_all(tree, root, &Wanted { root: wanted.root, path })?;
     }
     Ok(())
 }
 
 /// Adds busybox, with a link for each of its tools at whose place nothing is yet.
-fn add_busybox(tree: &mut Tree) -> Result<()> {
+fn add_busybox(tree: &mut Tree, root: &Path) -> Result<()> {
     let busybox = busybox()?;
     tree.put(Path::new(BUSYBOX), Node::Copy(busybox.clone()));
-    for library in libraries::needed_by(&busybox)? {
-        tree.add(&library)?;
+    for library in System(root).needed_by(&busybox)? {
+        tree.add_from(root, &library)?;
     }
     let listing = Command::new(&busybox)
         .arg("--list-full")
@@ -120,13 +154,19 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
 
-    use super::{Tree, add_all, add_program, locate};
+    use super::{Tree, Wanted, add_all, add_program, locate};
     use crate::testing::TempDir;
+
+    const THIS: &str = "/";
+
+    fn here(path: impl Into<PathBuf>) -> Wanted<'static> {
+        Wanted::here(path.into())
+    }
 
     #[test]
     fn a_program_comes_with_its_libraries() {
         let mut tree = Tree::default();
-        add_program(&mut tree, Path::new("/bin/sh")).unwrap();
+        add_program(&mut tree, THIS.as_ref(), &here("/bin/sh")).unwrap();
         assert!(tree.has(Path::new("/bin/sh")));
         assert!(tree.iter().any(|(path, _)| path.ends_with("libc.so.6")));
     }
@@ -137,7 +177,7 @@ mod tests {
         let script = directory.path().join("script");
         fs::write(&script, "#!/bin/sh\n").unwrap();
         let mut tree = Tree::default();
-        add_program(&mut tree, &script).unwrap();
+        add_program(&mut tree, THIS.as_ref(), &here(script)).unwrap();
         assert!(tree.has(Path::new("/bin/sh")));
     }
 
@@ -150,7 +190,7 @@ mod tests {
         symlink("b/file", directory.path().join("a/link")).unwrap();
         let mut tree = Tree::default();
         let top = directory.path().join("a");
-        add_all(&mut tree, &top).unwrap();
+        add_all(&mut tree, THIS.as_ref(), &here(&top)).unwrap();
         assert!(tree.has(&top.join("b/file")) && tree.has(&top.join("link")));
         assert!(!tree.has(&top.join("dead")));
     }
@@ -158,12 +198,21 @@ mod tests {
     #[test]
     fn a_library_may_be_named_like_a_file() {
         let directory = TempDir::new();
-        let found = locate(Path::new("libc.so.6"), directory.path());
+        let at = |name: &str| locate(THIS.as_ref(), Path::new(name), directory.path()).path;
+        let found = at("libc.so.6");
         assert!(found.is_file() && found.is_absolute(), "{found:?}");
         directory.touch("libc.so.6");
-        let own = directory.path().join("libc.so.6");
-        assert_eq!(locate(Path::new("libc.so.6"), directory.path()), own);
-        let gone = locate(Path::new("sub/libc.so.6"), directory.path());
-        assert_eq!(gone, PathBuf::from(directory.path()).join("sub/libc.so.6"));
+        assert_eq!(at("libc.so.6"), directory.path().join("libc.so.6"));
+        let gone = at("sub/libc.so.6");
+        assert_eq!(gone, directory.path().join("sub/libc.so.6"));
+    }
+
+    #[test]
+    fn a_file_of_another_system_goes_before_one_of_this_machine() {
+        let directory = TempDir::new();
+        directory.touch("bin/sh");
+        let found = |path: &str| Wanted::first(directory.path(), path.into());
+        assert_eq!(found("/bin/sh"), Wanted { root: directory.path(), path: "/bin/sh".into() });
+        assert_eq!(found("/etc/passwd"), here("/etc/passwd"));
     }
 }

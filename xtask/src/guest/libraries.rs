@@ -1,5 +1,6 @@
 //! Which shared libraries a program needs, and where they are.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -8,22 +9,96 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::tree::{Tree, below};
+
 /// What an ELF file begins with.
 const ELF: &[u8] = b"\x7fELF";
 
-/// The files that the dynamic linker would map for `file`, which need not be an ELF file; the
-/// dynamic linker is among them.
-pub(super) fn needed_by(file: &Path) -> Result<Vec<PathBuf>> {
-    if !begins_with(file, ELF)? {
-        return Ok(Vec::new());
+/// Where the dynamic linker of every system for this processor is.
+const LINKER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// Where systems have their libraries.
+const DIRECTORIES: [&str; 4] =
+    ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"];
+
+/// The system that libraries are taken from, by its root directory: this machine's is `/`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct System<'a>(pub(super) &'a Path);
+
+impl System<'_> {
+    fn is_this(self) -> bool {
+        self.0 == Path::new("/")
     }
+
+    /// The files that this system's dynamic linker would map for `file` of this machine, which
+    /// need not be an ELF file, as programs in that system see them; the dynamic linker is among
+    /// them.
+    pub(super) fn needed_by(self, file: &Path) -> Result<Vec<PathBuf>> {
+        if !begins_with(file, ELF)? {
+            return Ok(Vec::new());
+        }
+        let text = if self.is_this() { self::list(file)? } else { self.list(file)? };
+        if let Some(name) = text.lines().find_map(missing) {
+            bail!("{} needs {name}, which is not to be found", file.display());
+        }
+        // Whatever is linked statically is no program to ldd, and needs nothing.
+        let places = text.lines().filter_map(found).map(Path::new);
+        let mut needed: Vec<PathBuf> =
+            places.map(|place| self.seen_from_inside(place, file)).collect::<Result<_>>()?;
+        // Programs name it by this path, whatever it calls itself when it is asked by another.
+        if !needed.is_empty() && !self.is_this() {
+            needed.push(PathBuf::from(LINKER));
+        }
+        Ok(needed)
+    }
+
+    /// What `ldd` would say of `file` in this system. Its dynamic linker can be asked from
+    /// outside, where all paths are other ones.
+    fn list(self, file: &Path) -> Result<String> {
+        let (linker, _) = Tree::default().add_from(self.0, Path::new(LINKER))?;
+        let linker = below(self.0, &linker);
+        let directories = DIRECTORIES.map(|directory| below(self.0, Path::new(directory)));
+        let directories = env::join_paths(directories).context("its name has a colon")?;
+        let mut command = Command::new(&linker);
+        // The cache that it would read is this machine's.
+        command.arg("--inhibit-cache").arg("--library-path").arg(directories);
+        let output = command.arg("--list").arg(file).env_remove("LD_LIBRARY_PATH").output();
+        let output = output.with_context(|| format!("could not start {}", linker.display()))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn seen_from_inside(self, place: &Path, file: &Path) -> Result<PathBuf> {
+        let Ok(inside) = place.strip_prefix(self.0) else {
+            bail!(
+                "{} needs {}, which is not in {}",
+                file.display(),
+                place.display(),
+                self.0.display()
+            );
+        };
+        Ok(Path::new("/").join(inside))
+    }
+
+    /// Where this system's dynamic linker finds the library called `name`.
+    pub(super) fn find(self, name: &OsStr) -> Option<PathBuf> {
+        // Not on the search path of ordinary users.
+        let cache = below(self.0, Path::new("/etc/ld.so.cache"));
+        let list = |command: &&str| Command::new(command).arg("-C").arg(&cache).arg("-p").output();
+        let listing =
+            ["ldconfig", "/sbin/ldconfig"].iter().find_map(|command| list(command).ok())?;
+        let name = name.to_str()?;
+        String::from_utf8_lossy(&listing.stdout).lines().find_map(|line| {
+            let (library, place) = line.trim().split_once(" => ")?;
+            let (library, kind) = library.split_once(' ')?;
+            (library == name && kind.contains("x86-64")).then(|| PathBuf::from(place))
+        })
+    }
+}
+
+/// What `ldd` says of `file`.
+fn list(file: &Path) -> Result<String> {
     let output = Command::new("ldd").arg(file).output().context("could not start ldd")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if let Some(name) = text.lines().find_map(missing) {
-        bail!("{} needs {name}, which is not to be found", file.display());
-    }
-    // Whatever is linked statically is no program to ldd, and needs nothing.
-    Ok(text.lines().filter_map(found).map(PathBuf::from).collect())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The program that a script is run by, if `file` is a script.
@@ -36,20 +111,6 @@ pub(super) fn interpreter_of(file: &Path) -> Result<Option<PathBuf>> {
     let text = String::from_utf8_lossy(&start[..length]);
     let line = text.lines().next().unwrap_or_default().trim_start_matches("#!");
     Ok(line.split_whitespace().next().map(PathBuf::from))
-}
-
-/// Where the dynamic linker finds the library called `name`.
-pub(super) fn find(name: &OsStr) -> Option<PathBuf> {
-    // Not on the search path of ordinary users.
-    let listing = ["ldconfig", "/sbin/ldconfig"]
-        .iter()
-        .find_map(|command| Command::new(command).arg("-p").output().ok())?;
-    let name = name.to_str()?;
-    String::from_utf8_lossy(&listing.stdout).lines().find_map(|line| {
-        let (library, place) = line.trim().split_once(" => ")?;
-        let (library, kind) = library.split_once(' ')?;
-        (library == name && kind.contains("x86-64")).then(|| PathBuf::from(place))
-    })
 }
 
 fn begins_with(file: &Path, sign: &[u8]) -> Result<bool> {
@@ -78,10 +139,15 @@ mod tests {
     use std::env;
     use std::ffi::OsStr;
     use std::fs;
-    use std::path::Path;
+    use std::os::unix::fs::symlink;
+    use std::path::{Path, PathBuf};
 
-    use super::{find, found, interpreter_of, missing, needed_by};
+    use super::{LINKER, System, found, interpreter_of, missing};
     use crate::testing::TempDir;
+
+    fn this() -> System<'static> {
+        System(Path::new("/"))
+    }
 
     #[test]
     fn lines_of_ldd_are_understood() {
@@ -102,16 +168,48 @@ mod tests {
 
     #[test]
     fn this_program_needs_the_c_library_and_a_dynamic_linker() {
-        let needed = needed_by(&env::current_exe().unwrap()).unwrap();
+        let needed = this().needed_by(&env::current_exe().unwrap()).unwrap();
         for name in ["libc.so.6", "ld-linux-x86-64.so.2"] {
             assert!(needed.iter().any(|path| path.ends_with(name)), "{name}: {needed:?}");
         }
     }
 
     #[test]
+    fn libraries_of_another_system_are_those_in_its_directory() {
+        let directory = TempDir::new();
+        let program = env::current_exe().unwrap();
+        let system = System(directory.path());
+        // As on Debian, the dynamic linker is beside the other libraries.
+        let linker = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
+        directory.touch(linker);
+        fs::copy(LINKER, directory.path().join(linker)).unwrap();
+        directory.touch("lib64/none");
+        symlink(Path::new("/").join(linker), super::below(directory.path(), LINKER.as_ref()))
+            .unwrap();
+        for path in this().needed_by(&program).unwrap() {
+            let copy = super::below(directory.path(), &path);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            if path != Path::new(LINKER) {
+                fs::copy(&path, copy).unwrap();
+            }
+        }
+        let needed = system.needed_by(&program).unwrap();
+        assert!(needed.iter().any(|path| path.ends_with("libc.so.6")), "{needed:?}");
+        let inside =
+            |path: &PathBuf| super::below(directory.path(), path).symlink_metadata().is_ok();
+        assert!(needed.iter().all(inside), "{needed:?}");
+        assert!(needed.contains(&LINKER.into()), "{needed:?}");
+
+        let library = needed.iter().find(|path| path.ends_with("libc.so.6")).unwrap();
+        fs::remove_file(super::below(directory.path(), library)).unwrap();
+        let error = system.needed_by(&program).unwrap_err().to_string();
+        assert!(error.contains("libc.so.6"), "{error}");
+    }
+
+    #[test]
     fn a_library_is_found_by_its_name() {
-        assert!(find(OsStr::new("libc.so.6")).unwrap().is_file());
-        assert_eq!(find(OsStr::new("libc.so")), None);
+        assert!(this().find(OsStr::new("libc.so.6")).unwrap().is_file());
+        assert_eq!(this().find(OsStr::new("libc.so")), None);
     }
 
     #[test]
@@ -120,7 +218,7 @@ mod tests {
         let script = directory.path().join("script");
         fs::write(&script, "#! /bin/sh -e\ntrue\n").unwrap();
         assert_eq!(interpreter_of(&script).unwrap().as_deref(), Some(Path::new("/bin/sh")));
-        assert_eq!(needed_by(&script).unwrap(), [""; 0].map(std::path::PathBuf::from));
+        assert_eq!(this().needed_by(&script).unwrap(), [""; 0].map(std::path::PathBuf::from));
         fs::write(&script, "").unwrap();
         assert_eq!(interpreter_of(&script).unwrap(), None);
     }

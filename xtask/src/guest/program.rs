@@ -6,25 +6,40 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::tree::is_executable;
+use super::files::Wanted;
+use super::tree::{below, is_executable};
 
-/// The absolute path of `program`: a path relative to `here`, or a name on the search path.
-pub(super) fn find(program: &OsStr, here: &Path) -> Result<PathBuf> {
+/// Where programs are on any system.
+const USUAL: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Where `program` is: a path relative to `here`, or a name on the search path. What the system
+/// at `root` has goes before what this machine has.
+pub(super) fn find<'a>(root: &'a Path, program: &OsStr, here: &Path) -> Result<Wanted<'a>> {
     let path = Path::new(program);
     if path.components().count() == 1 && !path.is_absolute() && !has_slash(program) {
-        return match on_search_path(program) {
-            Some(found) => Ok(found),
+        return match on_search_path_of(root, program) {
+            Some(path) => Ok(Wanted { root, path }),
             None => bail!("there is no program called {} on the search path", path.display()),
         };
     }
-    let path = here.join(path);
+    let wanted = Wanted::first(root, here.join(path));
+    let path = below(wanted.root, &wanted.path);
     if !path.exists() {
         bail!("there is no {}", path.display());
     }
     if !is_executable(&path) {
         bail!("{} is not an executable file", path.display());
     }
-    Ok(path)
+    Ok(wanted)
+}
+
+fn on_search_path_of(root: &Path, name: &OsStr) -> Option<PathBuf> {
+    if root == Path::new("/") {
+        return on_search_path(name);
+    }
+    let mut paths = USUAL.iter().map(|place| Path::new(place).join(name));
+    paths.find(|path| is_executable(&below(root, path)))
 }
 
 /// The first executable file called `name` on the search path.
@@ -51,16 +66,17 @@ mod tests {
         let directory = TempDir::new();
         directory.touch("sh");
         let here = directory.path();
-        assert!(find(OsStr::new("sh"), here).unwrap().ends_with("bin/sh"));
+        let find = |program: &str| find(Path::new("/"), OsStr::new(program), here);
+        assert!(find("sh").unwrap().path.ends_with("bin/sh"));
         for (program, message) in [
             ("./sh", "is not an executable file"),
             ("./none", "there is no"),
             ("no-such-program", "there is no program called no-such-program"),
             ("/", "is not an executable file"),
         ] {
-            let error = find(OsStr::new(program), here).unwrap_err().to_string();
+            let error = find(program).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
-        assert_eq!(find(OsStr::new("/bin/sh"), here).unwrap(), Path::new("/bin/sh"));
+        assert_eq!(find("/bin/sh").unwrap().path, Path::new("/bin/sh"));
     }
 }

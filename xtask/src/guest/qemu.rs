@@ -48,16 +48,16 @@ impl Run {
         let here = env::current_dir().context("could not tell the current directory")?;
         let kernel = here.join(kernel);
         File::open(&kernel).with_context(|| format!("could not open {}", kernel.display()))?;
-        let program = program::find(&guest.program, &here)?;
+        let program = program::find(&guest.root, &guest.program, &here)?;
         let start = Start {
-            program: &program,
+            program: &program.path,
             arguments: &guest.arguments,
             variables: &guest.variables,
             directory: &here,
             input: &guest.input,
             timeout: guest.timeout + GRACE,
         };
-        let tree = files::collect(&program, &guest.files, &here, &start)?;
+        let tree = files::collect(&guest.root, &program, &guest.files, &here, &start)?;
         let directory = new_directory(workspace)?;
         let qemu = command(guest, &directory, &kernel);
         let run = Self { directory, qemu, timeout: guest.timeout };

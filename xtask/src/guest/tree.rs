@@ -17,7 +17,7 @@ pub(super) enum Node {
     Directory,
     /// A symbolic link and what it says.
     Link(PathBuf),
-    /// A copy of a file of this machine.
+    /// A copy of this file of this machine.
     Copy(PathBuf),
     /// A file made for the guest.
     Made {
@@ -50,21 +50,27 @@ impl Tree {
     ///
     /// Returns where it lies without any links, and whether it was not there yet.
     pub(super) fn add(&mut self, path: &Path) -> Result<(PathBuf, bool)> {
+        self.add_from(Path::new("/"), path)
+    }
+
+    /// The same for the file that is at `path` for programs whose root directory is `root`.
+    pub(super) fn add_from(&mut self, root: &Path, path: &Path) -> Result<(PathBuf, bool)> {
         let mut way = Way::start(path);
         let mut is_new = false;
         while let Some(next) = way.next() {
-            let status = fs::symlink_metadata(&next)
-                .with_context(|| format!("could not find {}", next.display()))?;
+            let source = below(root, &next);
+            let status = fs::symlink_metadata(&source)
+                .with_context(|| format!("could not find {}", source.display()))?;
             let node = if status.is_symlink() {
-                let target = fs::read_link(&next)?;
+                let target = fs::read_link(&source)?;
                 way.follow(&next, &target)?;
                 Node::Link(target)
             } else if status.is_dir() {
                 Node::Directory
             } else if status.is_file() {
-                Node::Copy(next.clone())
+                Node::Copy(source)
             } else {
-                bail!("{} is neither a file nor a directory", next.display());
+                bail!("{} is neither a file nor a directory", source.display());
             };
             is_new = !self.nodes.contains_key(&next);
             if is_new {
@@ -151,6 +157,12 @@ impl Way {
     }
 }
 
+/// Where the file is that is at `path` for programs whose root directory is `root`, if no link
+/// leads elsewhere.
+pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
 /// Whether the file may be executed by somebody.
 pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|status| status.is_file() && status.mode() & 0o111 != 0)
@@ -186,6 +198,21 @@ mod tests {
         }
         let link = tree.iter().find(|(path, _)| *path == root.join("relative")).unwrap();
         assert_eq!(link.1, &Node::Link(PathBuf::from("real/deep")));
+    }
+
+    #[test]
+    fn links_in_another_root_directory_lead_to_places_in_it() {
+        let directory = TempDir::new();
+        directory.touch("usr/lib/libc.so.6");
+        symlink("usr/lib", directory.path().join("lib")).unwrap();
+        symlink("/lib/libc.so.6", directory.path().join("usr/absolute")).unwrap();
+        symlink("../../../../../usr/absolute", directory.path().join("usr/above")).unwrap();
+
+        let mut tree = Tree::default();
+        let (place, _) = tree.add_from(directory.path(), Path::new("/usr/above")).unwrap();
+        assert_eq!(place, Path::new("/usr/lib/libc.so.6"));
+        let copied = tree.iter().find(|(path, _)| *path == place).unwrap();
+        assert_eq!(copied.1, &Node::Copy(directory.path().join("usr/lib/libc.so.6")));
     }
 
     #[test]
