@@ -9,6 +9,7 @@ use crate::defences;
 use crate::guest;
 use crate::kernel;
 use crate::riscv;
+use crate::root;
 use crate::setup::Task;
 use crate::test::suites;
 
@@ -46,6 +47,10 @@ pub(crate) enum Action {
         /// Run only this suite (may be repeated, or name several with commas)
         #[arg(long, value_name = "SUITE", value_parser = suites::names(), value_delimiter = ',')]
         only: Vec<String>,
+
+        /// Run also what takes long: builds in every release of Debian
+        #[arg(long, conflicts_with = "only")]
+        all: bool,
     },
 
     /// Run the benchmarks
@@ -73,6 +78,9 @@ pub(crate) enum Action {
 
     /// Run a program of this machine in a virtual one that has protection keys
     Guest(Box<guest::Arguments>),
+
+    /// Run a program in another release of Debian
+    Root(root::Options),
 }
 
 impl Action {
@@ -86,6 +94,7 @@ impl Action {
             Self::Kernel(_) => Task::Kernel,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
+            Self::Root(_) => Task::Roots,
         }
     }
 }
@@ -111,7 +120,7 @@ mod tests {
     fn only_takes_several() {
         for words in [&["--only", "unit", "--only", "demo"][..], &["--only", "unit,demo"]] {
             let words = ["xtask", "test"].into_iter().chain(words.iter().copied());
-            let Action::Test { only } = Cli::try_parse_from(words).unwrap().action else {
+            let Action::Test { only, .. } = Cli::try_parse_from(words).unwrap().action else {
                 panic!("not the test command");
             };
             assert_eq!(only, ["unit", "demo"]);
@@ -138,6 +147,17 @@ mod tests {
         {
             let words = ["xtask", "guest"].iter().chain(words);
             assert!(Cli::try_parse_from(words).is_err());
+        }
+    }
+
+    #[test]
+    fn a_root_needs_a_release_and_a_program() {
+        let words = ["xtask", "root", "trixie", "--build", "--", "cargo", "test", "--build"];
+        let Action::Root(_) = Cli::try_parse_from(words).unwrap().action else {
+            panic!("not the root command");
+        };
+        for words in [&["--", "true"][..], &["trixie"], &["hamm", "--", "true"]] {
+            assert!(Cli::try_parse_from(["xtask", "root"].iter().chain(words)).is_err());
         }
     }
 

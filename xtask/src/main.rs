@@ -17,6 +17,7 @@ mod lint;
 mod log;
 mod progress;
 mod riscv;
+mod root;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -51,12 +52,13 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
     match cli.action {
         Action::Demo { args } => demo::run(&args),
-        Action::Test { only } => test::run(&only, cli.install),
+        Action::Test { only, all } => test::run(&only, all, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
         Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),
         Action::Guest(arguments) => Ok(arguments.run()),
+        Action::Root(options) => Ok(root::run(&options, cli.install)),
     }
 }

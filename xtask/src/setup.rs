@@ -7,7 +7,9 @@ mod apt;
 mod kernel;
 mod libclang;
 mod machine;
+mod mirror;
 mod packages;
+mod roots;
 mod vmlinux;
 
 use anyhow::{Result, bail};
@@ -17,6 +19,7 @@ pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;
 use self::packages::{Package, lacks_riscv_target, missing};
+pub(crate) use self::roots::{RELEASES, Release, Root, SEARCH_PATH};
 use crate::riscv;
 
 /// Makes sure that what `task` needs is installed; `asked` is whether the user said `--install`.
@@ -38,6 +41,17 @@ pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
     install(&lacking, way)?;
     confirm(&missing(task, &machine))?;
     Ok(true)
+}
+
+/// Makes sure that there can be root directories of other systems; if not, the error says what is
+/// missing.
+///
+/// `asked` is whether the user said `--install`.
+pub(crate) fn prepare_roots(asked: bool) -> Result<()> {
+    if !prepare(Task::Roots, asked)? {
+        bail!("the packages named above are not installed");
+    }
+    roots::possible(asked)
 }
 
 /// Installs `lacking`, having said what and why.

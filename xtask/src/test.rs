@@ -1,12 +1,15 @@
 //! `cargo xtask test`: runs the suites of tests and counts.
 
+mod distributions;
 mod outcome;
 mod report;
 mod results;
 pub(crate) mod suites;
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -15,14 +18,26 @@ use self::results::Tally;
 use self::suites::Suite;
 use crate::guest;
 use crate::progress::Progress;
+use crate::setup;
 use crate::watch;
 use crate::workspace::Workspace;
 
+/// How much is to be run, and with which rights.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    /// Whether also what takes long and is asked for on purpose.
+    thorough: bool,
+    /// Whether the user said `--install`.
+    asked: bool,
+}
+
 /// Runs the suites named in `only`, or all of them, and prints how many tests passed and failed.
 ///
-/// `asked` is whether the user said `--install`.
-pub(crate) fn run(only: &[String], asked: bool) -> Result<ExitCode> {
+/// What takes long is run of a suite that is named, or if `all` is set; `asked` is whether the user
+/// said `--install`.
+pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
+    let extent = Extent { thorough: all || !only.is_empty(), asked };
     let (mut possible, mut skipped) = (Vec::new(), Vec::new());
     for suite in select(only, &workspace)? {
         match obstacle(suite, &workspace, asked) {
@@ -30,7 +45,7 @@ pub(crate) fn run(only: &[String], asked: bool) -> Result<ExitCode> {
             Some(reason) => skipped.push((suite, reason)),
         }
     }
-    let mut total = run_all(&possible, &workspace)?;
+    let mut total = run_all(&possible, extent, &workspace)?;
     for (suite, reason) in &skipped {
         total += report::skipped(suite.name, reason)?;
     }
@@ -54,21 +69,22 @@ fn select(only: &[String], workspace: &Workspace) -> Result<Vec<&'static Suite>>
 
 /// Why the suite cannot be run on this machine, if it cannot.
 fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> {
-    let needs = suite.needs_guest();
-    needs.then(|| guest::prepare(workspace, asked)).and_then(Result::err)
+    let guest = suite.needs_guest().then(|| guest::prepare(workspace, asked));
+    let root = || suite.needs_root().then(|| setup::prepare_roots(asked));
+    guest.and_then(Result::err).or_else(|| root().and_then(Result::err))
 }
 
 /// Runs suites one after the other, but what is for other machines beside what needs a guest:
 /// each of the two mostly waits for an emulator that keeps one processor busy.
-fn run_all(suites: &[&'static Suite], workspace: &Workspace) -> Result<Tally> {
+fn run_all(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) -> Result<Tally> {
     let (emulated, ours): (Vec<&'static Suite>, Vec<&'static Suite>) =
         suites.iter().copied().partition(|suite| suite.is_emulated());
     let guests = ours.iter().position(|suite| suite.needs_guest()).unwrap_or(ours.len());
     let (first, last) = ours.split_at(guests);
-    let mut total = run_each(first, workspace)?;
+    let mut total = run_each(first, extent, workspace)?;
     thread::scope(|scope| {
-        let beside = scope.spawn(|| run_each(&emulated, workspace));
-        let here = run_each(last, workspace);
+        let beside = scope.spawn(|| run_each(&emulated, extent, workspace));
+        let here = run_each(last, extent, workspace);
         let beside = beside.join().map_err(|_| anyhow!("the emulated suites' thread panicked"));
         total += here?;
         total += beside??;
@@ -76,24 +92,52 @@ fn run_all(suites: &[&'static Suite], workspace: &Workspace) -> Result<Tally> {
     })
 }
 
-fn run_each(suites: &[&'static Suite], workspace: &Workspace) -> Result<Tally> {
+fn run_each(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) -> Result<Tally> {
     let mut total = Tally::default();
     for suite in suites {
-        total += run_suite(suite, workspace)?;
+        if suite.needs_root() {
+            total += run_releases(suite, extent, workspace)?;
+        } else {
+            let (outcome, took, log) = watch(suite.name, suite.commands(workspace)?, workspace);
+            report::suite(suite.name, &outcome, took, &log)?;
+            total += outcome.tally;
+        }
     }
     Ok(total)
 }
 
-/// Runs one suite and reports on it.
-fn run_suite(suite: &Suite, workspace: &Workspace) -> Result<Tally> {
-    let log = workspace.log(suite.name);
-    let mut progress = Progress::start(suite.name);
+/// Runs a suite once for each release of Debian, and reports on each.
+fn run_releases(suite: &Suite, extent: Extent, workspace: &Workspace) -> Result<Tally> {
+    let mut total = Tally::default();
+    for release in distributions::releases(extent.thorough) {
+        let name = format!("{}, {}", suite.name, release.name);
+        total += match distributions::run(release, extent.thorough, extent.asked, workspace) {
+            Err(reason) if release.moves => report::passed_over(&name, &reason)?,
+            Err(reason) => report::skipped(&name, &reason)?,
+            Ok(run) => {
+                let (outcome, took, log) = watch(&name, run.commands, workspace);
+                let name = format!("{name} with glibc {}", run.libc);
+                let outcome = if release.moves { outcome.as_warning() } else { outcome };
+                report::suite(&name, &outcome, took, &log)?;
+                outcome.tally
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// Runs commands whose output is that of tests, and judges it.
+fn watch(
+    name: &str,
+    mut commands: Vec<Command>,
+    workspace: &Workspace,
+) -> (Outcome, Duration, PathBuf) {
+    let log = workspace.log(&name.replace(", ", "-").replace(' ', "-").to_lowercase());
+    let mut progress = Progress::start(name);
     let mut results = results::Reader::default();
-    let ended = watch::run_all(&mut suite.commands(workspace)?, &log, |line| {
+    let ended = watch::run_all(&mut commands, &log, |line| {
         progress.line(line);
         results.line(line);
     });
-    let outcome = Outcome::new(results.finish(), ended);
-    report::suite(suite.name, &outcome, progress.finish(), &log)?;
-    Ok(outcome.tally)
+    (Outcome::new(results.finish(), ended), progress.finish(), log)
 }

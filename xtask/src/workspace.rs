@@ -66,6 +66,16 @@ impl Workspace {
         self.target_directory.join("xtask").join("guest")
     }
 
+    /// Where the root directories of other systems are kept.
+    pub(crate) fn roots_directory(&self) -> PathBuf {
+        self.target_directory.join("xtask").join("roots")
+    }
+
+    /// Where everything is that is built.
+    pub(crate) fn target_directory(&self) -> &Path {
+        &self.target_directory
+    }
+
     /// Whether the workspace has a member called `package`.
     pub(crate) fn has(&self, package: &str) -> bool {
         self.packages.iter().any(|member| member.name == package)

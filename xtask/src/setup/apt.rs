@@ -33,8 +33,8 @@ impl Way {
         ((machine.is_ci || asked) && machine.has_command("sudo")).then_some(sudo)
     }
 
-    /// An apt-get that asks no questions and waits for another one to end.
-    fn apt_get(self) -> Command {
+    /// `program` with root's rights.
+    pub(super) fn command(self, program: &str) -> Command {
         let words: &[&str] = match self {
             Self::Root => &["env"],
             Self::SilentSudo => &["sudo", "-n", "env"],
@@ -43,12 +43,14 @@ impl Way {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         // By way of env, because sudo does not hand the environment on.
-        command.args([
-            "DEBIAN_FRONTEND=noninteractive",
-            "apt-get",
-            "-o",
-            "DPkg::Lock::Timeout=120",
-        ]);
+        command.arg("DEBIAN_FRONTEND=noninteractive").arg(program);
+        command
+    }
+
+    /// An apt-get that asks no questions and waits for another one to end.
+    fn apt_get(self) -> Command {
+        let mut command = self.command("apt-get");
+        command.args(["-o", "DPkg::Lock::Timeout=120"]);
         command
     }
 }

@@ -90,13 +90,14 @@ pub(super) fn list(directory: &Path) -> Vec<String> {
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-#[cfg(test)]
 impl Machine {
     /// A machine whose root directory is `root`, with an ordinary user at it.
     pub(super) fn at(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            search_path: vec![root.join("usr/local/bin"), root.join("usr/bin")],
+            search_path: ["usr/local/bin", "usr/bin", "usr/sbin"]
+                .map(|path| root.join(path))
+                .into(),
             libclang_path: None,
             sysroot: None,
             is_ci: false,

@@ -20,6 +20,10 @@ pub(crate) enum Task {
     Kernel,
     /// Start a virtual machine.
     Guest,
+    /// Run programs in other releases of Debian.
+    Roots,
+    /// Run the tests in such a release that were built outside of it.
+    Prebuilt,
 }
 
 /// A Debian package, and how to tell that what it holds is there.
@@ -57,8 +61,11 @@ enum Sign {
     RiscvTargetOr(&'static Self),
 }
 
-/// The tasks that build everything.
-const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
+/// The tasks that build or run everything.
+const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
+
+/// The tasks that build everything, but need not what everything runs with.
+const BUILDS: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 
 /// The tests alone: nothing is built with these.
 const TESTS: &[Task] = &[Task::Test];
@@ -68,7 +75,7 @@ const ALL: &[Task] =
     &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Emulate, Task::Kernel];
 
 /// The tasks that run C libraries of this machine's.
-const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint];
+const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
 
 /// The tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
@@ -78,6 +85,9 @@ const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
 
 /// Virtual machines alone.
 const GUESTS: &[Task] = &[Task::Guest];
+
+/// Other releases of Debian alone.
+const ROOTS: &[Task] = &[Task::Roots];
 
 /// All the packages.
 const PACKAGES: &[Package] = &[
@@ -128,13 +138,13 @@ const PACKAGES: &[Package] = &[
         name: "libexpat1-dev",
         reason: "the C library that an example reads XML with",
         signs: &[Sign::Header("expat.h")],
-        tasks: EVERYTHING,
+        tasks: BUILDS,
     },
     Package {
         name: "libsqlite3-dev",
         reason: "the C library that an example keeps a database with",
         signs: &[Sign::Header("sqlite3.h")],
-        tasks: EVERYTHING,
+        tasks: BUILDS,
     },
     Package {
         name: "libwebp-dev",
@@ -239,6 +249,18 @@ const PACKAGES: &[Package] = &[
         signs: &[Sign::Command("zstd")],
         tasks: GUESTS,
     },
+    Package {
+        name: "debootstrap",
+        reason: "installs other releases of Debian in directories, to run tests in",
+        signs: &[Sign::File("usr/sbin/debootstrap")],
+        tasks: ROOTS,
+    },
+    Package {
+        name: "debian-archive-keyring",
+        reason: "tells that their packages are Debian's",
+        signs: &[Sign::File("usr/share/keyrings/debian-archive-keyring.gpg")],
+        tasks: ROOTS,
+    },
 ];
 
 /// Whether `task` builds for RISC-V and `machine` has no Rust toolchain with that target.
@@ -315,12 +337,16 @@ mod tests {
         assert_eq!(names(Task::Demo, &bare), all[..5]);
         assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[16..]].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
+        assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
+        assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
     }
 
     #[test]
     fn a_full_machine_lacks_nothing() {
         let full = TempDir::new();
         for file in [
+            "usr/sbin/debootstrap",
+            "usr/share/keyrings/debian-archive-keyring.gpg",
             "usr/bin/busybox",
             "usr/bin/cc",
             "usr/bin/pkg-config",
@@ -357,6 +383,7 @@ mod tests {
         }
         assert_eq!(names(Task::Test, &full), [""; 0]);
         assert_eq!(names(Task::Guest, &full), [""; 0]);
+        assert_eq!(names(Task::Roots, &full), [""; 0]);
     }
 
     #[test]

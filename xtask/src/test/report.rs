@@ -43,6 +43,12 @@ pub(super) fn skipped(name: &str, reason: &Error) -> Result<Tally> {
     Ok(Tally { failed: one, skipped: 1 - one, passed: 0 })
 }
 
+/// Reports that tests which fail nothing could not be run.
+pub(super) fn passed_over(name: &str, reason: &Error) -> Result<Tally> {
+    writeln!(stdout(), "\n{name}: SKIPPED, which fails nothing since it changes: {reason:#}")?;
+    Ok(Tally { failed: 0, skipped: 1, passed: 0 })
+}
+
 /// Reports how all the suites went together. This is the last line that a run of tests prints.
 pub(super) fn total(tally: Tally) -> Result<()> {
     writeln!(stdout(), "\n{tally}")

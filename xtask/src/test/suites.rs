@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
@@ -44,6 +44,8 @@ enum Packages {
     Emulated(&'static [Emulation]),
     /// The kernel, which is not in the workspace either.
     Kernel,
+    /// None of its own: it runs tests of other suites in releases of Debian.
+    Releases,
 }
 
 /// A run of a program in QEMU.
@@ -142,6 +144,12 @@ const SUITES: &[Suite] = &[
         ],
     },
     Suite {
+        name: "distributions",
+        about: "The demo and the conformance suite in other releases of Debian, also behind keys",
+        packages: Packages::Releases,
+        inside: &[],
+    },
+    Suite {
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated(&[
@@ -194,7 +202,12 @@ impl Suite {
 
     /// Whether some of its tests need a guest.
     pub(super) fn needs_guest(&self) -> bool {
-        !self.inside.is_empty()
+        !self.inside.is_empty() || self.needs_root()
+    }
+
+    /// Whether its tests run in root directories of releases of Debian.
+    pub(super) fn needs_root(&self) -> bool {
+        matches!(self.packages, Packages::Releases)
     }
 
     /// Whether its tests are compiled for another machine, and run in an emulator of that.
@@ -210,15 +223,16 @@ impl Suite {
                 return emulations.iter().map(run).collect();
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
+            Packages::Releases => bail!("each release has commands of its own"),
             Packages::Only(_) | Packages::Others => {}
         }
         let mut here = test_command(workspace);
         here.args(self.selection());
-        if !self.needs_guest() {
+        if self.inside.is_empty() {
             return Ok(vec![here]);
         }
         let mut inside = test_command(workspace);
-        inside.arg("--config").arg(runner(self.inside, workspace)?);
+        inside.arg("--config").arg(guest_runner(self.inside, workspace)?);
         for test in self.inside {
             inside.args(["--package", test.package, "--test", test.target]);
         }
@@ -235,7 +249,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) | Packages::Kernel => Vec::new(),
+            Packages::Emulated(_) | Packages::Kernel | Packages::Releases => Vec::new(),
         }
     }
 
@@ -243,13 +257,13 @@ impl Suite {
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) => packages,
-            Packages::Others | Packages::Emulated(_) | Packages::Kernel => &[],
+            _ => &[],
         }
     }
 }
 
 /// xtask itself once more, to do something else.
-fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
+pub(super) fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
     command.args(arguments);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
@@ -259,7 +273,7 @@ fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
 
 /// A `cargo test` whose output is to be read by us: without colours, and with the names of what it
 /// runs.
-fn test_command(workspace: &Workspace) -> Command {
+pub(super) fn test_command(workspace: &Workspace) -> Command {
     let mut command = cargo::command();
     command.args(["test", "--no-fail-fast"]);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
@@ -267,17 +281,22 @@ fn test_command(workspace: &Workspace) -> Command {
     command
 }
 
-/// Cargo's setting that has `tests` run by this program, in guests that have their files.
-fn runner(tests: &[Inside], workspace: &Workspace) -> Result<String> {
+/// Cargo's setting that has tests run by this program, in guests that have the files of `tests`.
+fn guest_runner(tests: &[Inside], workspace: &Workspace) -> Result<String> {
+    let files = tests.iter().flat_map(|test| test.files);
+    let files: Vec<String> =
+        files.map(|file| workspace.place(file).display().to_string()).collect();
+    let mut words = vec!["guest", "--timeout", INSIDE_TIMEOUT];
+    words.extend(files.iter().flat_map(|file| ["--file", file]));
+    runner(&words)
+}
+
+/// Cargo's setting that has tests run by this program's command `words`.
+pub(super) fn runner(words: &[&str]) -> Result<String> {
     let this = env::current_exe().context("could not tell where xtask is")?;
-    let mut words = vec![this.display().to_string()];
-    words.extend(["guest", "--timeout", INSIDE_TIMEOUT].map(str::to_owned));
-    for file in tests.iter().flat_map(|test| test.files) {
-        words.extend(["--file".to_owned(), workspace.place(file).display().to_string()]);
-    }
-    words.push("--".to_owned());
+    let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
     // A list of strings is written in TOML as it is in JSON.
-    let words = serde_json::to_string(&words)?;
+    let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
     Ok(format!("target.{TARGET}.runner={words}"))
 }
 
@@ -323,6 +342,7 @@ mod tests {
             "demo",
             "examples",
             "keys",
+            "distributions",
             "pmp",
             "kernel",
         ];
