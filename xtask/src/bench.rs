@@ -12,7 +12,7 @@ use crate::cargo;
 /// The figures are printed, and also written to the file `json` if there is one.
 pub(crate) fn run(only: &[String], json: Option<&Path>) -> Result<ExitCode> {
     let mut command = cargo::command();
-    command.args(["run", "--release", "--package", "omniglot-bench", "--"]);
+    command.args(["run", "--locked", "--release", "--package", "omniglot-bench", "--"]);
     for name in only {
         command.args(["--only", name]);
     }

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     build()?;
     // It runs where the user is, for that is where the files named in `args` are.
     let status = cargo::command()
-        .args(["run", "--release", "--quiet", "--package", PACKAGE, "--"])
+        .args(["run", "--locked", "--release", "--quiet", "--package", PACKAGE, "--"])
         .args(args)
         .status()
         .context("could not start cargo")?;
@@ -25,6 +25,6 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 /// Builds the demo on its own: `cargo run --quiet` would be silent for all of a first build.
 fn build() -> Result<()> {
     let mut command = cargo::command();
-    command.args(["build", "--release", "--package", PACKAGE]);
+    command.args(["build", "--locked", "--release", "--package", PACKAGE]);
     watch::step("Building the demo", &mut command, &Workspace::load()?.log("demo-build"))
 }

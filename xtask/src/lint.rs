@@ -19,12 +19,12 @@ const CHECKS: &[Check] = &[
     Check { name: "formatting", args: &["fmt", "--all", "--check"], variables: &[] },
     Check {
         name: "clippy",
-        args: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        args: &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
         variables: &[],
     },
     Check {
         name: "documentation",
-        args: &["doc", "--workspace", "--no-deps"],
+        args: &["doc", "--locked", "--workspace", "--no-deps"],
         variables: &[("RUSTDOCFLAGS", "-D warnings")],
     },
 ];

@@ -60,7 +60,9 @@ fn guests_can_be_had() -> Result<(), String> {
 /// `cargo xtask guest` with these arguments.
 fn xtask(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["run", "--quiet", "--package", "xtask", "--", "guest"]).args(arguments);
+    command
+        .args(["run", "--quiet", "--locked", "--package", "xtask", "--", "guest"])
+        .args(arguments);
     command
 }
 

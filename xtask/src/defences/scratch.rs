@@ -44,7 +44,7 @@ impl Scratch {
     pub(super) fn build(&self, program: Program) -> Result<PathBuf> {
         let mut command = cargo::command();
         command.current_dir(&self.sources).env("CARGO_TARGET_DIR", &self.target);
-        command.args(["test", "--no-run"]);
+        command.args(["test", "--locked", "--no-run"]);
         command.args(["--package", program.package, "--test", program.target]);
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
         watch::step(&format!("Building {program}"), &mut command, &self.log)?;

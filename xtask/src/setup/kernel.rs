@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::apt::{self, Way};
 use super::machine::{Machine, list};
@@ -12,13 +12,19 @@ use super::vmlinux;
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// The first and the last words of the packages' names. 6.12 is the first kernel that delivers
-/// signals to code which may not touch its own stack; those for clouds have all drivers that a
-/// virtual machine needs built in.
-const PACKAGE: (&str, &str) = ("linux-image-6.12.", "-cloud-amd64-unsigned");
+/// How the packages' names begin and end; between is the kernel's version. Those for clouds have
+/// all drivers that a virtual machine needs built in.
+const PACKAGE: (&str, &str) = ("linux-image-", "-cloud-amd64-unsigned");
+
+/// The series of kernels to take where Debian has it, and otherwise a later one: it is the first
+/// that delivers signals to code which may not touch its own stack.
+const SERIES: [u64; 2] = [6, 12];
 
 /// The name of the file that is kept of a package.
 const IMAGE: &str = "kernel";
+
+/// What is wrong where no package's name fits.
+const NOT_KNOWN: &str = "apt knows no kernel for clouds from Linux 6.12 on";
 
 /// What to do where Debian's kernel cannot be had.
 const REMEDY: &str = "give a kernel with `cargo xtask guest --kernel FILE`: Linux 6.12 or newer for \
@@ -45,32 +51,43 @@ fn version(package: &str) -> Vec<u64> {
     package.split(digits).filter_map(|number| number.parse().ok()).collect()
 }
 
-/// Downloads the newest package and keeps what is needed of it.
+/// The package to take of those called `names`: the newest of the [`SERIES`], or else the newest.
+fn best<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_kernel = |name: &&str| name.starts_with(PACKAGE.0) && name.ends_with(PACKAGE.1);
+    let kernels = names.filter(is_kernel).filter(|name| version(name).as_slice() >= &SERIES[..]);
+    kernels.max_by_key(|name| {
+        let version = version(name);
+        (version.starts_with(&SERIES), version)
+    })
+}
+
+/// Has `kernels` hold the newest package's kernel, and says where it is.
+///
+/// A mirror drops a package when a newer one replaces it. The lists of packages that this machine
+/// has may be older than that, so they are read again before this is given up.
 fn fetch(kernels: &Path, workspace: &Workspace) -> Result<PathBuf> {
-    let package = available(workspace)?;
+    let known = newest_known()?.context(NOT_KNOWN);
+    let fetched = known.and_then(|package| fetch_package(&package, kernels, workspace));
+    let (Err(error), Some(way)) = (&fetched, Way::choose(&Machine::this(), false)) else {
+        return fetched.context("`apt-get update` may help");
+    };
+    eprintln!("{error:#}: reading the lists of packages anew");
+    apt::update(way, workspace)?;
+    fetch_package(&newest_known()?.context(NOT_KNOWN)?, kernels, workspace)
+}
+
+/// Downloads a package and keeps what is needed of it.
+fn fetch_package(package: &str, kernels: &Path, workspace: &Workspace) -> Result<PathBuf> {
     // A run that is stopped half-way leaves nothing that looks complete.
     let scratch = kernels.with_extension(process::id().to_string());
     fs::create_dir_all(&scratch)
         .with_context(|| format!("could not create {}", scratch.display()))?;
-    let outcome = unpack(&package, &scratch, workspace)
+    let outcome = unpack(package, &scratch, workspace)
         .and_then(|image| Ok(vmlinux::unpack(&image, workspace)?.unwrap_or(image)))
-        .and_then(|kernel| keep(&kernel, &kernels.join(&package)));
+        .and_then(|kernel| keep(&kernel, &kernels.join(package)));
     // What is left of it goes when the target directory is cleaned.
     let _ = fs::remove_dir_all(&scratch);
     outcome
-}
-
-/// The name of the newest package that apt knows.
-fn available(workspace: &Workspace) -> Result<String> {
-    if let Some(package) = newest_known()? {
-        return Ok(package);
-    }
-    let Some(way) = Way::choose(&Machine::this(), false) else {
-        bail!("apt knows no package {}*{}; `apt-get update` may help", PACKAGE.0, PACKAGE.1);
-    };
-    apt::update(way, workspace)?;
-    let unknown = || format!("this system has no package {}*{}", PACKAGE.0, PACKAGE.1);
-    newest_known()?.with_context(unknown)
 }
 
 fn newest_known() -> Result<Option<String>> {
@@ -78,9 +95,8 @@ fn newest_known() -> Result<Option<String>> {
         .args(["pkgnames", PACKAGE.0])
         .output()
         .context("could not start apt-cache")?;
-    let names = String::from_utf8_lossy(&output.stdout).into_owned();
-    let fitting = names.lines().filter(|name| name.ends_with(PACKAGE.1));
-    Ok(fitting.max_by_key(|name| version(name)).map(str::to_owned))
+    let names = String::from_utf8_lossy(&output.stdout);
+    Ok(best(names.lines()).map(str::to_owned))
 }
 
 /// Downloads a package and unpacks it in `scratch`; returns where its kernel is.
@@ -111,7 +127,7 @@ fn keep(image: &Path, place: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{latest, version};
+    use super::{best, latest, version};
     use crate::testing::TempDir;
 
     #[test]
@@ -119,6 +135,20 @@ mod tests {
         let old = version("linux-image-6.12.9+deb12-cloud-amd64-unsigned");
         let new = version("linux-image-6.12.107+deb12-cloud-amd64-unsigned");
         assert!(old < new, "{old:?} {new:?}");
+    }
+
+    #[test]
+    fn the_newest_package_of_the_series_is_taken_or_else_the_newest() {
+        let name = |version: &str| format!("linux-image-{version}-cloud-amd64-unsigned");
+        let of = |versions: &[&str]| {
+            let names: Vec<String> = versions.iter().map(|version| name(version)).collect();
+            best(names.iter().map(String::as_str)).map(str::to_owned)
+        };
+        let all = ["6.1.0-44", "6.12.9+deb12", "6.12.107+deb12", "6.18.2+deb14"];
+        assert_eq!(of(&all), Some(name("6.12.107+deb12")));
+        assert_eq!(of(&["6.18.2+deb14", "7.0.1+deb14", "6.1.0-44"]), Some(name("7.0.1+deb14")));
+        assert_eq!(of(&["6.1.0-44"]), None);
+        assert_eq!(best(["linux-image-6.12.9+deb12-amd64-unsigned"].into_iter()), None);
     }
 
     #[test]

@@ -2,14 +2,16 @@
 //!
 //! A release of Debian takes part in two ways. The cheap one runs there, in a root directory and
 //! with its C library, what was built here: nothing is compiled, and making the root takes less
-//! than a minute. It finds what a newer dynamic linker does otherwise, which is most of what ever
-//! broke, and so every run of all tests has it for the newest stable release. The other way also
+//! than a minute. It finds what a newer dynamic linker or C library does otherwise, such as a system
+//! call or an instruction of its own, and so every run of all tests has it for the newest stable
+//! release. The other way also
 //! builds there, with that release's compiler and libclang. That takes minutes for each release, so
 //! it is done, for all releases, only when the suite is asked for by name or everything by `--all`.
 //!
 //! A release that changes from day to day warns, and breaks nothing: what fails in it is reported
 //! as skipped.
 
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -94,6 +96,12 @@ pub(super) fn run(
     workspace: &Workspace,
 ) -> Result<Run> {
     let libc = root::libc_version(release, workspace, asked)?;
+    let readme = fs::read_to_string(workspace.root().join("README.md"))?;
+    ensure!(
+        release.moves || is_named(release, &libc, &readme),
+        "README.md does not say that {} was run with glibc {libc}",
+        release.name
+    );
     let here = root::libc_version_here()?;
     let is_enough = numbers(&libc) >= numbers(&here);
     ensure!(
@@ -141,6 +149,11 @@ impl Tests {
     }
 }
 
+/// Whether the README's table of systems has a release, with the C library that it has.
+fn is_named(release: &Release, libc: &str, readme: &str) -> bool {
+    readme.contains(&format!("{} (glibc {libc})", release.name))
+}
+
 /// The numbers of a version, which order versions.
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').filter_map(|number| number.parse().ok()).collect()
@@ -148,12 +161,19 @@ fn numbers(version: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RELEASES, USUAL, numbers, releases};
+    use super::{RELEASES, USUAL, is_named, numbers, releases};
 
     #[test]
     fn versions_are_compared_as_numbers() {
         assert!(numbers("2.41") > numbers("2.36") && numbers("2.100") > numbers("2.41"));
         assert!(numbers("2.41") >= numbers("2.41"));
+    }
+
+    #[test]
+    fn the_readme_names_what_was_run() {
+        let debian_12 = &RELEASES[0];
+        assert!(is_named(debian_12, "2.36", "| tested on Debian 12 (glibc 2.36) |"));
+        assert!(!is_named(debian_12, "2.37", "| tested on Debian 12 (glibc 2.36) |"));
     }
 
     #[test]

@@ -275,7 +275,7 @@ pub(super) fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command
 /// runs.
 pub(super) fn test_command(workspace: &Workspace) -> Command {
     let mut command = cargo::command();
-    command.args(["test", "--no-fail-fast"]);
+    command.args(["test", "--locked", "--no-fail-fast"]);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
     command.current_dir(workspace.root());
     command
