@@ -101,14 +101,19 @@ impl Text {
     }
 }
 
-/// Characters that format or reorder what is around them (Unicode's general
-/// category Cf, and its line and paragraph separators).
+/// Characters that format or reorder what is around them, or do not show: Unicode's general
+/// category Cf, its line and paragraph separators, and what it lets a font ignore, such as
+/// variation selectors, whole blocks of which text can be hidden in.
 const fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+            | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
@@ -153,7 +158,9 @@ impl fmt::Write for Text {
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use unicode_general_category::{GeneralCategory, get_general_category};
+
+    use super::{Text, is_invisible};
 
     #[test]
     fn long_text_is_cut_at_a_character() {
@@ -178,6 +185,41 @@ mod tests {
     #[test]
     fn invalid_utf8_is_replaced() {
         assert_eq!(Text::from_untrusted(b"a\xffb\n").as_str(), "a\u{fffd}b\\n");
+    }
+
+    /// What a font may ignore although its category is another, or none yet.
+    const fn is_ignorable(character: char) -> bool {
+        matches!(
+            character,
+            '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{2065}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}'
+        )
+    }
+
+    #[test]
+    fn what_does_not_show_is_what_unicode_says() {
+        let formats = |character| {
+            matches!(
+                get_general_category(character),
+                GeneralCategory::Format
+                    | GeneralCategory::LineSeparator
+                    | GeneralCategory::ParagraphSeparator
+            )
+        };
+        for character in '\0'..=char::MAX {
+            let hidden = formats(character) || is_ignorable(character);
+            assert_eq!(is_invisible(character), hidden, "{}", character.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn nothing_is_hidden_in_text() {
+        for hidden in ["\u{110bd}", "\u{13430}", "\u{1bca0}", "\u{1d173}", "\u{fe0f}", "\u{e0100}"]
+        {
+            let text = Text::from_untrusted(hidden.as_bytes());
+            assert!(text.as_str().is_ascii(), "{text:?}");
+        }
     }
 
     #[test]
