@@ -9,6 +9,7 @@ use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
 use crate::model::Model;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
+use crate::output::Workplace;
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{
@@ -231,6 +232,10 @@ impl Library {
 
     /// How many callbacks of each function pointer type can exist at a time; 8 unless
     /// set.
+    ///
+    /// There are twice as many C functions to call them, used in turn. So a library that calls
+    /// a function pointer after it was withdrawn gets an error, until at least so many others
+    /// of its type were made.
     pub fn callback_slots(mut self, slots: u32) -> Self {
         self.options.callback_slots = slots;
         self
@@ -298,14 +303,16 @@ impl Library {
         let directory = output::directory(self.options.out_dir.as_deref())?;
         let (mut bindings, link, included) = self.read(true)?;
         let name = &self.options.name;
+        let workplace = Workplace::new(&directory, name)?;
         let rust = match bindings.image() {
             Some(image) => {
-                let shims = directory.join(format!("{name}_shims.c"));
-                compile(&mut bindings, &link, &shims, &directory.join(image))?
+                let rust = compile(&mut bindings, &link, &workplace, &image)?;
+                workplace.publish(&image)?;
+                rust
             }
             None => rust::generate(&bindings)?,
         };
-        output::write(&directory.join(format!("{name}.rs")), &rust)?;
+        workplace.publish_text(&format!("{name}.rs"), &rust)?;
         self.tell_cargo(&bindings, &included);
         Ok(())
     }
@@ -327,8 +334,8 @@ impl Library {
     pub fn preview_linked(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
         let (mut bindings, link, _) = self.read(false)?;
         if let Some(image) = bindings.image() {
-            let shims = scratch.as_ref().join(format!("{}_shims.c", self.options.name));
-            compile(&mut bindings, &link, &shims, &scratch.as_ref().join(image))?;
+            let workplace = Workplace::new(scratch.as_ref(), &self.options.name)?;
+            compile(&mut bindings, &link, &workplace, &image)?;
         }
         preview(bindings)
     }
@@ -390,15 +397,21 @@ fn c_signature(text: &str) -> (String, String) {
 ///
 /// The C compiler takes about as long as writing the Rust, which is the result: both run at
 /// the same time.
-fn compile(bindings: &mut Bindings, link: &Link, shims: &Path, image: &Path) -> Result<String> {
+fn compile(
+    bindings: &mut Bindings,
+    link: &Link,
+    workplace: &Workplace,
+    image: &str,
+) -> Result<String> {
     let options = bindings.options.clone();
-    let directory = shims.parent().unwrap_or(Path::new("."));
-    let compiler = Compiler::new(&options, link, &bindings.target, directory)?;
+    let compiler = Compiler::new(&options, link, &bindings.target, workplace.directory())?;
     let sources = compiler.sources()?;
+    let shims = workplace.file(&format!("{}_shims.c", options.name));
+    let image = workplace.file(image);
     loop {
-        output::write(shims, &c::generate(bindings))?;
+        output::write(&shims, &c::generate(bindings))?;
         let (linked, rust) = thread::scope(|scope| {
-            let linking = scope.spawn(|| compiler.image(shims, &sources, image));
+            let linking = scope.spawn(|| compiler.image(&shims, &sources, &image));
             let rust = rust::generate(bindings);
             (linking.join().unwrap_or_else(|panic| resume_unwind(panic)), rust)
         });

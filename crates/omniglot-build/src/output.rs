@@ -1,7 +1,9 @@
 //! Where output goes, and how it is written.
 
+use std::env;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use crate::{Error, Result};
 
@@ -10,10 +12,12 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf> {
     let given = given.map(Path::to_owned);
     let out = given.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from));
     let directory = out.ok_or(Error::NoOutDir)?.join("omniglot");
-    match fs::create_dir_all(&directory) {
-        Ok(()) => Ok(directory),
-        Err(error) => Err(Error::File { path: directory, error }),
-    }
+    create(&directory)?;
+    Ok(directory)
+}
+
+fn create(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).map_err(|error| Error::File { path: directory.to_owned(), error })
 }
 
 /// Writes a file unless it already has this content, so that cargo sees no change.
@@ -22,4 +26,60 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<()> {
         return Ok(());
     }
     fs::write(path, content).map_err(|error| Error::File { path: path.to_owned(), error })
+}
+
+/// A library's own directory for everything that is made on the way to its files.
+///
+/// While it exists, no other thread or process has it for a library of the same name and
+/// output directory: they wait. So the files of one library fit each other, whoever else
+/// generates at the same time.
+#[derive(Debug)]
+pub(crate) struct Workplace {
+    output: PathBuf,
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Workplace {
+    /// Waits until nobody else has it. No library's file has its name, which is no
+    /// identifier.
+    pub(crate) fn new(output: &Path, name: &str) -> Result<Self> {
+        let directory = output.join(format!("{name}.build"));
+        create(&directory)?;
+        let path = directory.join("lock");
+        let _lock = lock(&path).map_err(|error| Error::File { path, error })?;
+        Ok(Self { output: output.to_owned(), directory, _lock })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where to make a file.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Moves a finished file to the output, in one step, unless the same is there.
+    pub(crate) fn publish(&self, name: &str) -> Result<()> {
+        let (from, to) = (self.file(name), self.output.join(name));
+        let failed = |error| Error::File { path: to.clone(), error };
+        let is_same = fs::read(&to).is_ok_and(|old| fs::read(&from).is_ok_and(|new| new == old));
+        if is_same { Ok(()) } else { fs::rename(&from, &to).map_err(failed) }
+    }
+
+    /// Writes a finished file to the output, likewise.
+    pub(crate) fn publish_text(&self, name: &str, content: &str) -> Result<()> {
+        write(&self.file(name), content)?;
+        self.publish(name)
+    }
+}
+
+/// Some file systems have no locks; there, builds at the same time are the user's to avoid.
+fn lock(path: &Path) -> std::io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    match file.lock() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        locked => locked.map(|()| file),
+    }
 }

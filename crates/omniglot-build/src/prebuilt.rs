@@ -7,6 +7,7 @@ use std::{env, fs};
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
 use crate::options::Options;
+use crate::output::Workplace;
 use crate::scalar::Target;
 use crate::{Error, Result, output, paths};
 
@@ -119,16 +120,17 @@ impl Prebuilt {
         let name = &self.options.name;
         let directory = output::directory(self.options.out_dir.as_deref())?;
         let (rust, c) = (read(&self.rust)?, read(&self.c)?);
-        let image = directory.join(format!("{name}.so"));
+        let (workplace, image) = (Workplace::new(&directory, name)?, format!("{name}.so"));
         let target = self.target_of_build();
         if target.is_compiled() {
-            let shims = directory.join(format!("{name}_shims.c"));
+            let shims = workplace.file(&format!("{name}_shims.c"));
             output::write(&shims, &c)?;
-            self.image(&target, &shims, &image)?;
+            self.image(&target, &shims, &workplace.file(&image))?;
+            workplace.publish(&image)?;
         } else {
-            output::write(&image, "")?;
+            workplace.publish_text(&image, "")?;
         }
-        output::write(&directory.join(format!("{name}.rs")), &rust)?;
+        workplace.publish_text(&format!("{name}.rs"), &rust)?;
         self.tell_cargo();
         Ok(())
     }
