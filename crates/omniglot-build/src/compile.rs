@@ -277,17 +277,22 @@ fn missing_library(output: &str) -> Option<String> {
 
 /// `x.c:(.text.omniglot_call_f+0x5): undefined reference to `f'`: the shim and the symbol.
 ///
-/// LLVM's linker writes the symbol first and the place on a line of its own.
+/// LLVM's linker writes the symbol first and the place on a line of its own. GNU's names the
+/// function on a line before, and instead of the section a line of the source, if it knows.
 fn missing_symbols(output: &str) -> BTreeSet<(String, String)> {
     let mut missing = BTreeSet::new();
-    let mut symbol = None;
+    let (mut symbol, mut function) = (None, None);
     for line in output.lines() {
+        if let Some((_, name)) = line.split_once("in function `") {
+            function = name.split('\'').next().map(str::to_owned);
+        }
         let gnu = line.split_once("undefined reference to `").map(|(_, rest)| rest);
         let llvm = line.split_once("undefined symbol: ").map(|(_, rest)| rest);
         if let Some(rest) = gnu.or(llvm) {
             symbol = rest.split('\'').next().map(str::to_owned);
         }
-        if let (Some(symbol), Some(function)) = (&symbol, function_in(line)) {
+        let place = function_in(line).or_else(|| gnu.and_then(|_| function.clone()));
+        if let (Some(symbol), Some(function)) = (&symbol, place) {
             missing.insert((function, symbol.clone()));
         }
     }
@@ -316,6 +321,16 @@ mod tests {
         assert_eq!(missing, [("omniglot_call_gone".to_owned(), "gone".to_owned())]);
         let output = "/usr/bin/ld: cannot find -lnothing: No such file or directory";
         assert_eq!(missing_library(output).as_deref(), Some("nothing"));
+    }
+
+    #[test]
+    fn places_in_the_source_are_understood() {
+        let output = "/usr/bin/ld: libc.a(raise.o): in function `raise':\n\
+            ./signal/signal.c:129: undefined reference to `getpid'\n\
+            /usr/bin/ld: ./signal/signal.c:129: undefined reference to `kill'";
+        let missing: Vec<_> = missing_symbols(output).into_iter().collect();
+        let expected = ["getpid", "kill"].map(|name| ("raise".to_owned(), name.to_owned()));
+        assert_eq!(missing, expected);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 // Helpers of tests may stop at once, as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use omniglot_build::{Library, Result};
 
@@ -102,4 +104,62 @@ fn sources_that_do_not_compile_are_shown() {
     let directory = tempfile::tempdir().unwrap();
     let error = generate(directory.path(), "int add(", |library| library.region(START, 1 << 16));
     assert!(error.unwrap_err().to_string().contains("small.c"));
+}
+
+/// `raise` of picolibc needs a process; everything else must link all the same.
+#[test]
+fn what_needs_a_system_links() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = format!("{SOURCE}#include <signal.h>\nint absent(void) {{ return raise(6); }}\n");
+    generate(directory.path(), &source, |library| {
+        library.header("signal.h").allowlist_function(".*").region(START, 96 << 10)
+    })
+    .unwrap();
+    let rust = std::fs::read_to_string(directory.path().join("omniglot/small.rs")).unwrap();
+    for function in ["fn add", "fn absent", "fn raise"] {
+        assert!(rust.contains(function), "{function} is bound");
+    }
+}
+
+/// The C library that images are linked with: in the first directory that has one, of those that
+/// the compiler hands to the linker.
+fn c_library() -> PathBuf {
+    let arguments =
+        ["-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs", "-###", "-xc", "/dev/null"];
+    let output = Command::new("riscv64-unknown-elf-gcc").args(arguments).output().unwrap();
+    let commands = String::from_utf8(output.stderr).unwrap();
+    let words = commands.split_whitespace().map(|word| word.trim_matches('"'));
+    let directories = words.filter_map(|word| word.strip_prefix("-L"));
+    let mut libraries = directories.map(|directory| Path::new(directory).join("libc.a"));
+    libraries.find(|library| library.exists()).unwrap()
+}
+
+/// The names that symbols of the C library have, undefined ones or others.
+fn symbols(which: &str) -> BTreeSet<String> {
+    let output =
+        Command::new("riscv64-unknown-elf-nm").arg(which).arg(c_library()).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    listed.lines().filter_map(|line| Some(line.rsplit_once(' ')?.1.to_owned())).collect()
+}
+
+/// Whatever the C library asks a system for is defined, or a build would fail for want of it.
+#[test]
+fn what_the_c_library_asks_for_is_there() {
+    let system = include_str!("../src/flat/system.c");
+    let stubs = include_str!("../src/flat/stubs.S");
+    let defined = symbols("--defined-only");
+    // Other names with an underscore are the compiler's, the linker script's, or the start's.
+    let missing: Vec<String> = symbols("--undefined-only")
+        .into_iter()
+        .filter(|name| !name.starts_with('_') || name == "_exit")
+        .filter(|name| !defined.contains(name))
+        .filter(|name| {
+            let label = format!("\n{name}:");
+            let is_word = |part: &str| part == name.as_str();
+            let words = |character: char| !character.is_ascii_alphanumeric() && character != '_';
+            !stubs.contains(&label) && !system.split(words).any(is_word)
+        })
+        .collect();
+    assert_eq!(missing, [""; 0]);
+    assert!(defined.contains("raise"), "the C library was found");
 }
