@@ -1,7 +1,7 @@
 //! Binds the C libraries that the tests call and are attacked by.
 #![forbid(unsafe_code)]
 
-use omniglot_build::{Library, Result};
+use omniglot_build::{Handle, Library, Result};
 
 /// One for each level that calls may nest, and some to spare.
 const SLOTS: u32 = 72;
@@ -60,12 +60,17 @@ fn main() -> Result<()> {
     }
     hostile()?;
     escapes()?;
+    Library::new("vast")
+        .instance_name("VastLibrary")
+        .header("c/vast.h")
+        .source("c/vast.c")
+        .generate()?;
     GADGETS.into_iter().try_for_each(gadget)?;
     CONSTRUCTORS.into_iter().try_for_each(constructor)
 }
 
 fn conformance() -> Result<()> {
-    Library::new("conformance")
+    let library = Library::new("conformance")
         .header("c/conformance.h")
         .source("c/conformance.c")
         .source("c/liar.c")
@@ -76,8 +81,11 @@ fn conformance() -> Result<()> {
         .region(0x8400_0000, 6 << 20)
         .stack(64 << 10)
         .exchange(64 << 10)
-        .heap(5 << 20)
-        .generate()
+        .heap(5 << 20);
+    // Handles need an allocator.
+    let has_handles = std::env::var_os("CARGO_FEATURE_STD").is_some();
+    let handle = || Handle::of("Thing").destructor("thing_end");
+    if has_handles { library.handle(handle()) } else { library }.generate()
 }
 
 fn hostile() -> Result<()> {

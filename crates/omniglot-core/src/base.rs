@@ -157,8 +157,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.state.domain.error_number
     }
 
-    /// Limits the foreign time of each outermost call; callbacks in the host do
-    /// not count. `None` is no limit.
+    /// Limits the foreign time of each outermost call, together with the destructors of
+    /// dropped handles that run before it; callbacks in the host do not count. `None` is
+    /// no limit.
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
         self.state.domain.runtime.set_timeout(limit);
     }

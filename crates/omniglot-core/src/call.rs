@@ -17,7 +17,7 @@ pub const MAX_DEPTH: u32 = 64;
 pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     #[cfg(feature = "alloc")]
     if api.base().state.waits.get() {
-        crate::handle::run_waiting(api);
+        return crate::handle::call_after_waiting(api, shim, frame);
     }
     call_now(api, shim, frame)
 }

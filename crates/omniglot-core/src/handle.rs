@@ -7,6 +7,7 @@ use core::mem;
 
 use crate::address::AsPtr;
 use crate::base::InstanceId;
+use crate::call::call_now;
 use crate::queue::Queue;
 use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, call};
 
@@ -33,7 +34,8 @@ pub trait Object: Sized + 'static {
 pub const MAX_DESTRUCTOR_FRAME: usize = 64;
 
 /// Owns a foreign object: when it is dropped, the object's destructor runs before the
-/// next call of the instance, unless that is poisoned, was reset or is gone.
+/// next call of the instance, unless that is poisoned, was reset or is gone. That call and
+/// the destructors before it share one time limit, and an interruption ends them all.
 ///
 /// It can be passed wherever C takes the object's address. It lives on its own, so it can
 /// outlive the instance; then there is nothing left to destroy.
@@ -120,36 +122,68 @@ pub(crate) struct Destructor {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// The next destructor that still means something.
-    fn next_destructor(&self) -> Option<Destructor> {
-        while let Some(next) = self.state.destructors.pop() {
-            if next.instance == self.state.id && self.check_usable().is_ok() {
-                return Some(next);
-            }
-        }
-        None
+    /// Whether a destructor still means something.
+    fn is_due(&self, destructor: &Destructor) -> bool {
+        destructor.instance == self.state.id && self.check_usable().is_ok()
     }
 }
 
-/// Does what waits before a call.
+/// Does what waits before a call, and then the call.
 ///
 /// Destructors run before an outermost one: inside a callback the library may be in the
 /// middle of using the object. One that fails has poisoned the instance if that is what its
-/// failure means, and the call says so.
+/// failure means, and the call says so. Only those that wait now run, whatever they cause to
+/// be dropped; and they share the call's time.
 #[cold]
 #[inline(never)]
-pub(crate) fn run_waiting<A: Api + ?Sized>(api: &mut A) {
+pub(crate) fn call_after_waiting<A: Api + ?Sized>(
+    api: &mut A,
+    shim: u32,
+    frame: &mut [u8],
+) -> Result<()> {
     let base = api.base_mut();
     base.state.waits.clear();
     base.run_deferred();
-    if base.state.domain.depth() > 0 {
-        if !base.state.destructors.is_empty() {
-            base.state.waits.set();
-        }
-        return;
+    let waiting = base.state.destructors.len();
+    if waiting == 0 {
+        return call_now(api, shim, frame);
     }
-    while let Some(next) = api.base().next_destructor() {
-        destroy(api, next);
+    if base.state.domain.depth() > 0 {
+        base.state.waits.set();
+        return call_now(api, shim, frame);
+    }
+    let operation = Operation::begin(api);
+    run_destructors(&mut *operation.api, waiting);
+    call_now(&mut *operation.api, shim, frame)
+}
+
+fn run_destructors<A: Api + ?Sized>(api: &mut A, count: usize) {
+    for _ in 0..count {
+        let Some(next) = api.base().state.destructors.pop() else { return };
+        if api.base().is_due(&next) {
+            destroy(api, next);
+        }
+    }
+    if !api.base().state.destructors.is_empty() {
+        api.base().state.waits.set();
+    }
+}
+
+/// Foreign calls that are one for the user, ended also by a panic in a callback.
+struct Operation<'a, A: Api + ?Sized> {
+    api: &'a mut A,
+}
+
+impl<'a, A: Api + ?Sized> Operation<'a, A> {
+    fn begin(api: &'a mut A) -> Self {
+        api.base_mut().state.domain.runtime.begin_operation();
+        Self { api }
+    }
+}
+
+impl<A: Api + ?Sized> Drop for Operation<'_, A> {
+    fn drop(&mut self) {
+        self.api.base_mut().state.domain.runtime.end_operation();
     }
 }
 
@@ -158,7 +192,7 @@ fn destroy<A: Api + ?Sized>(api: &mut A, destructor: Destructor) {
     let mut room = [0; MAX_DESTRUCTOR_FRAME];
     if let Some(frame) = room.get_mut(..destructor.frame_size) {
         put_address(frame, destructor.address);
-        let _ = crate::call::call_now(api, destructor.shim, frame);
+        let _ = call_now(api, destructor.shim, frame);
     }
 }
 

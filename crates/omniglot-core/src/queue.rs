@@ -51,6 +51,10 @@ impl<T> Queue<T> {
         if self.items.is_empty() { None } else { self.items.pop() }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -139,6 +139,16 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     fn abandon(&mut self, cause: Cause);
     /// How the domain is isolated.
     fn isolation(&self) -> IsolationKind;
+    /// Has the outermost calls up to [`end_operation`](Self::end_operation) be one: they
+    /// have one time limit together, which begins anew with this call, and an interruption
+    /// of one of them, or between them, ends the next one, too.
+    ///
+    /// The core asks for it between calls only, where the user's one call is several of
+    /// foreign code: it and the destructors that wait for it. What foreign code runs on the
+    /// way counts, however short it is.
+    fn begin_operation(&mut self);
+    /// Each outermost call is by itself again.
+    fn end_operation(&mut self);
     /// Limits the foreign time of each outermost call; `None` for no limit.
     fn set_timeout(&mut self, limit: Option<Duration>);
     /// Brings the domain back to the state after loading: what its memory and registers

@@ -5,7 +5,7 @@ mod mock;
 
 use std::sync::{Arc, Mutex};
 
-use mock::{Foreigner, Mock, Step};
+use mock::{EXCHANGE, Foreigner, Mock, Step};
 use omniglot_core::*;
 
 define_library! {
@@ -13,7 +13,7 @@ define_library! {
     pub struct Scripted, Interface; DESCRIPTION; default Mock
 }
 const DESCRIPTION: Description =
-    Description { name: "mock", image: &[], shims: 8, slots: 0, functions: &["malloc", "free"] };
+    Description { name: "mock", image: &[], shims: 8, slots: 1, functions: &["malloc", "free"] };
 
 const CALL: u32 = 2;
 const DESTROY: usize = 5;
@@ -28,6 +28,29 @@ impl Object for Thing {
     type Frame = Frame<24>;
     fn closed(frame: &Self::Frame) -> Result<i32> {
         frame.get(16)
+    }
+}
+
+/// `void (*)(void)`.
+struct Notice;
+
+impl Signature for Notice {
+    const NAME: &'static str = "notice";
+    const FIRST_SLOT: u32 = 0;
+    const SLOTS: u32 = 1;
+    const CALLER: u32 = 6;
+    type Arguments = ();
+    type Return = ();
+    type Frame = Frame<16>;
+    const RETURN_OFFSET: usize = 0;
+    const RETURN_SIZE: usize = 0;
+    fn arguments(_: &Self::Frame) -> Result<()> {
+        Ok(())
+    }
+    fn put_return(_: &mut Self::Frame, (): &()) {}
+    fn put_call(_: &mut Self::Frame, _: FnPtr<Self>, (): &()) {}
+    fn get_return(_: &Self::Frame) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -77,6 +100,35 @@ fn a_destructor_that_fails_poisons_the_call_that_it_came_before() {
     drop(thing(&api));
     foreign.lock().unwrap().script.push_back(Step::Fail(Error::Interrupted));
     assert_eq!(some_call(&mut api), Err(Error::Poisoned { by: Cause::Interrupted }));
+}
+
+#[test]
+fn destructors_and_the_call_are_one_operation() {
+    let (mut api, foreign) = scripted();
+    some_call(&mut api).unwrap();
+    assert_eq!(foreign.lock().unwrap().operations, [0; 0]);
+    drop((thing(&api), thing(&api)));
+    some_call(&mut api).unwrap();
+    assert_eq!(foreign.lock().unwrap().operations, [3]);
+    drop(thing(&api));
+    foreign.lock().unwrap().script.push_back(Step::Fail(Error::Interrupted));
+    some_call(&mut api).unwrap_err();
+    let foreign = foreign.lock().unwrap();
+    assert_eq!((&*foreign.operations, foreign.in_operation), (&[3, 1][..], false));
+}
+
+#[test]
+fn a_panic_ends_the_operation() {
+    let (mut api, foreign) = scripted();
+    let callback =
+        api.register::<Notice>(|_, ()| std::panic::resume_unwind(Box::new("on purpose"))).unwrap();
+    drop(thing(&api));
+    foreign.lock().unwrap().script.push_back(Step::Callback(Notice::FIRST_SLOT, EXCHANGE));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| some_call(&mut api)));
+    assert!(panic.is_err());
+    let foreign = foreign.lock().unwrap();
+    assert_eq!((&*foreign.operations, foreign.in_operation), (&[1][..], false));
+    drop(callback);
 }
 
 #[test]

@@ -103,6 +103,12 @@ unsafe impl Runtime for Linux {
     fn isolation(&self) -> IsolationKind {
         match self.never {}
     }
+    fn begin_operation(&mut self) {
+        match self.never {}
+    }
+    fn end_operation(&mut self) {
+        match self.never {}
+    }
     fn set_timeout(&mut self, _limit: Option<Duration>) {
         match self.never {}
     }

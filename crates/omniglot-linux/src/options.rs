@@ -85,8 +85,9 @@ pub struct Options {
     /// How to isolate.
     pub isolation: Isolation,
     /// The size of the domain's memory in bytes: libraries, heap, stack and what
-    /// the host allocates there (a quarter of it). Address space, not memory in
-    /// use; 4 GiB unless set, at least 32 MiB, rounded up to pages.
+    /// the host allocates there: an eighth of it for boxes, and an eighth for what scopes
+    /// and calls have at a time. Address space, not memory in use; 4 GiB unless set, at
+    /// least 32 MiB, rounded up to pages.
     pub memory_limit: usize,
     /// The size of the C stack in bytes, within the memory limit: 8 MiB unless set,
     /// at least 1 MiB, at most a quarter of the memory limit.

@@ -33,6 +33,8 @@ pub struct Pmp<K: Kernel> {
     context: Context,
     calls: Calls,
     timer: Timer,
+    /// Whether outermost calls have the time limit together.
+    in_operation: bool,
     stage: Stage,
     /// Why it is poisoned, if it is.
     cause: Cause,
@@ -148,6 +150,7 @@ impl<K: Kernel> Pmp<K> {
             context: Context::new(image.return_stub, image.thread_pointer),
             calls: Calls::new(),
             timer: Timer::new(),
+            in_operation: false,
             stage: Stage::Ready,
             cause: Cause::Protocol,
             handling: Handling::default(),
@@ -221,7 +224,7 @@ impl<K: Kernel> Pmp<K> {
         if !self.is_ready() {
             return Err(self.refused());
         }
-        if self.calls.open == 0 {
+        if self.calls.open == 0 && !self.in_operation {
             self.timer.begin();
         }
         let Start { pc, sp, a0, a1, s1 } = self.start_of(entry, arguments);
@@ -502,6 +505,15 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
 
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Pmp
+    }
+
+    fn begin_operation(&mut self) {
+        self.timer.begin();
+        self.in_operation = true;
+    }
+
+    fn end_operation(&mut self) {
+        self.in_operation = false;
     }
 
     fn set_timeout(&mut self, limit: Option<Duration>) {

@@ -28,8 +28,9 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     }
 
     /// The most memory that the library's domain may have, in bytes: its code,
-    /// heap and stack, and what the host allocates there. By default 4 GiB of
-    /// addresses; memory is used as it is touched.
+    /// heap and stack, and what the host allocates there: boxes have an eighth of it,
+    /// scopes and calls another. By default 4 GiB of addresses; memory is used as it is
+    /// touched.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.options.memory_limit = bytes;
         self

@@ -534,6 +534,31 @@ int32_t call_kept(int32_t value)
     return kept(value);
 }
 
+static VoidCallback ends_with_callback;
+static uint32_t ends_with_rounds;
+
+void thing_end(Thing *thing)
+{
+    (void)thing;
+    work(ends_with_rounds);
+    if (ends_with_callback)
+        ends_with_callback();
+}
+
+void things_end_with(VoidCallback callback, uint32_t rounds)
+{
+    ends_with_callback = callback;
+    ends_with_rounds = rounds;
+}
+
+uint32_t work(uint32_t rounds)
+{
+    uint32_t volatile result = 1;
+    for (uint32_t round = 0; round < rounds; round++)
+        result = result * 1664525 + 1013904223;
+    return result;
+}
+
 static int32_t negative(int32_t value)
 {
     return -value;

@@ -268,6 +268,15 @@ IntCallback function_of_number(uintptr_t number);
 /* A function of the library that itself calls what keep_callback kept. */
 IntCallback kept_caller(void);
 
+/* Objects with a destructor, of which every address is one. It works for a while, and calls
+ * back, as it was told last. */
+
+typedef struct Thing Thing;
+
+void thing_end(Thing *thing);
+void things_end_with(VoidCallback callback, uint32_t rounds);
+uint32_t work(uint32_t rounds);
+
 /* A library that reports errors by longjmp. */
 
 typedef int32_t (*ReadCallback)(int32_t step);

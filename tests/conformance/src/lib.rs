@@ -2,10 +2,13 @@
 //!
 //! Each [`Case`] calls the C library of `c/conformance.h` in some way and checks one
 //! of the guarantees. Cases need nothing but omniglot's core without an allocator, so
-//! that they run on any runtime and in a kernel; a test program makes the instances
-//! and calls [`Case::run`] for each of [`Suite::topics`].
+//! that they run on any runtime and in a kernel, but for the few on owned objects, which are
+//! there with the feature `std`. A test program makes the instances and calls [`Case::run`] for each of [`Suite::topics`].
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "std")]
+extern crate std;
 
 mod aliasing;
 mod arguments;
@@ -14,6 +17,8 @@ mod case;
 mod containment;
 mod enums;
 mod failure;
+#[cfg(feature = "std")]
+mod handles;
 mod memory;
 mod nesting;
 mod numbers;
@@ -32,13 +37,15 @@ pub mod conformance {
 pub use case::{Case, Guarantee, Leaves, Suite, Verdict};
 pub use failure::{Failure, Outcome};
 
+const TOPICS: usize = if cfg!(feature = "std") { 15 } else { 14 };
+
 /// The library's interface, as cases get it.
 type Api<R> = conformance::Api<R>;
 
 impl<R: omniglot::Runtime> Suite<R> {
     /// All cases, by topic.
     #[must_use]
-    pub fn topics() -> [(&'static str, &'static [Case<R>]); 14] {
+    pub fn topics() -> [(&'static str, &'static [Case<R>]); TOPICS] {
         [
             ("numbers", Self::NUMBERS),
             ("enums", Self::ENUMS),
@@ -54,6 +61,8 @@ impl<R: omniglot::Runtime> Suite<R> {
             ("raising", Self::RAISING),
             ("containment", Self::CONTAINMENT),
             ("state", Self::STATE),
+            #[cfg(feature = "std")]
+            ("handles", Self::HANDLES),
         ]
     }
 }

@@ -14,6 +14,7 @@ mod owned {
     mod pools;
     mod spares;
     mod threads;
+    mod vast;
 
     use omniglot::{InterruptHandle, Isolation, Linux};
     use omniglot_conformance::conformance::{self, Conformance};

@@ -37,10 +37,22 @@ pub struct Foreigner {
     pub entered: Vec<usize>,
     pub replies: Vec<Reply>,
     pub abandoned: Option<Cause>,
+    /// How many calls each operation had so far, and whether the last one is over.
+    pub operations: Vec<usize>,
+    pub in_operation: bool,
     /// Whether this is a forked child.
     pub forked: bool,
     /// What the next resets are to fail with.
     pub refusals: VecDeque<Error>,
+}
+
+impl Foreigner {
+    fn enter(&mut self, shim: usize) {
+        self.entered.push(shim);
+        if let Some(calls) = self.operations.last_mut().filter(|_| self.in_operation) {
+            *calls += 1;
+        }
+    }
 }
 
 pub struct Mock<const CONCURRENT: bool = false> {
@@ -129,7 +141,7 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
         (slot < 80).then_some(0x200 + slot as usize)
     }
     fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        self.foreign.lock().unwrap().entered.push(entry - 0x100);
+        self.foreign.lock().unwrap().enter(entry - 0x100);
         self.frames.push(arguments);
         self.next()
     }
@@ -156,6 +168,15 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     }
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Unprotected
+    }
+    fn begin_operation(&mut self) {
+        let mut foreign = self.foreign.lock().unwrap();
+        assert!(!foreign.in_operation);
+        foreign.operations.push(0);
+        foreign.in_operation = true;
+    }
+    fn end_operation(&mut self) {
+        assert!(std::mem::take(&mut self.foreign.lock().unwrap().in_operation));
     }
     fn set_timeout(&mut self, _limit: Option<std::time::Duration>) {}
     fn interrupt_handle(&self) -> Self::InterruptHandle {}

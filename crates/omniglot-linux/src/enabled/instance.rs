@@ -29,6 +29,8 @@ pub struct Process {
     spares: Option<Arc<Spares>>,
     calls: Calls,
     timer: Timer,
+    /// Whether outermost calls are parts of one operation, which they share their time with.
+    in_operation: bool,
     interrupts: Arc<Interrupts>,
     /// The number of the last outermost call.
     number: u64,
@@ -93,6 +95,7 @@ impl Process {
             plan: Arc::new(plan),
             spares: None,
             interrupts,
+            in_operation: false,
             number: 0,
             health: Health::Good,
         }
@@ -171,8 +174,10 @@ impl Process {
         self.interrupts.check(self.number)?;
         // The first stretch of an outermost call is not timed while spinning, which takes
         // microseconds, once: reading the clock would cost half as much as the call. All
-        // others are, since their number is the library's to choose.
-        let is_first = self.calls.open == 1 && matches!(operation, Operation::Call);
+        // others are, since their number is the library's to choose, and so is that of the
+        // calls of one operation.
+        let is_alone = self.calls.open == 1 && !self.in_operation;
+        let is_first = is_alone && matches!(operation, Operation::Call);
         let timed = self.timer.is_limited() && !is_first;
         let since = timed.then(Instant::now);
         if let Some(since) = since {
@@ -257,7 +262,7 @@ impl Process {
 
     #[inline]
     fn finish(&mut self, result: Result<Event>) -> Result<Event> {
-        if self.calls.open == 0 {
+        if self.calls.open == 0 && !self.in_operation {
             self.interrupts.end();
         }
         result.map_err(|error| self.fail(error))
@@ -265,13 +270,19 @@ impl Process {
 
     #[inline]
     fn begin(&mut self) {
-        if self.calls.open == 0 {
-            self.number += 1;
-            self.interrupts.begin(self.number);
-            self.timer.reset();
+        if self.calls.open == 0 && !self.in_operation {
+            self.begin_outermost();
         }
         self.calls.open += 1;
         self.calls.in_callback = false;
+    }
+
+    /// What the user sees as one call begins: it has a number and all the time.
+    #[inline]
+    fn begin_outermost(&mut self) {
+        self.number += 1;
+        self.interrupts.begin(self.number);
+        self.timer.reset();
     }
 }
 
@@ -359,6 +370,16 @@ unsafe impl Runtime for Process {
 
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Process
+    }
+
+    fn begin_operation(&mut self) {
+        self.begin_outermost();
+        self.in_operation = true;
+    }
+
+    fn end_operation(&mut self) {
+        self.in_operation = false;
+        self.interrupts.end();
     }
 
     fn set_timeout(&mut self, limit: Option<Duration>) {

@@ -143,6 +143,14 @@ unsafe impl Runtime for Linux {
         in_place!(&self.0, place => place.isolation())
     }
 
+    fn begin_operation(&mut self) {
+        in_place!(&mut self.0, place => place.begin_operation());
+    }
+
+    fn end_operation(&mut self) {
+        in_place!(&mut self.0, place => place.end_operation());
+    }
+
     fn set_timeout(&mut self, limit: Option<Duration>) {
         in_place!(&mut self.0, place => place.set_timeout(limit));
     }

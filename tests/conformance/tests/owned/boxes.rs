@@ -91,3 +91,21 @@ fn a_box_outlives_its_instance_harmlessly() {
     drop(mark);
     assert_eq!(second.poisoned(), None);
 }
+
+/// What the documentation of `memory_limit` says, less some kilobytes for book-keeping.
+#[test]
+fn boxes_and_scopes_have_an_eighth_each() {
+    const EIGHTH: usize = (64 << 20) / 8;
+    const KEPT: usize = 64 << 10;
+    let mut library = instance();
+    let room = library.alloc_zeroed::<u8>(EIGHTH - KEPT).unwrap();
+    assert_eq!(library.count_bytes(&room, room.len(), 0), Ok(room.len()));
+    let too_much = Error::OutOfMemory { requested: 2 * KEPT };
+    assert_eq!(library.alloc_zeroed::<u8>(2 * KEPT).unwrap_err(), too_much);
+    let used = library.scope(|scope| {
+        let bytes = scope.zeroed::<u8>(EIGHTH - KEPT)?;
+        assert_eq!(scope.zeroed::<u8>(2 * KEPT).unwrap_err(), too_much);
+        scope.count_bytes(bytes.as_ptr(), bytes.len(), 0)
+    });
+    assert_eq!(used, Ok(EIGHTH - KEPT));
+}

@@ -89,14 +89,36 @@ fn a_handle_can_be_dropped_on_another_thread() {
 }
 
 #[test]
-fn a_slot_serves_its_next_owner_only() {
+fn a_withdrawn_pointer_calls_nobody_else() {
     let mut library = instance();
-    let first = library.register::<IntCallback>(|_, _| Ok(1)).unwrap();
-    let function = first.function();
-    drop(first);
-    let second = library.register::<IntCallback>(|_, _| Ok(2)).unwrap();
-    assert_eq!(second.function(), function, "the slot is used again");
-    assert_eq!(library.call_int(function, 0), Ok(2));
+    let mut living: Vec<_> = (1..IntCallback::SLOTS)
+        .map(|_| library.register::<IntCallback>(|_, _| Ok(1)).unwrap())
+        .collect();
+    let withdrawn = library.register::<IntCallback>(|_, _| Ok(1)).unwrap().function();
+    for _ in 0..IntCallback::SLOTS {
+        let next = library.register::<IntCallback>(|_, _| Ok(2)).unwrap();
+        assert_ne!(next.function(), withdrawn, "it rests");
+        // The oldest goes, so that all of them have come after it in the end.
+        living.push(next);
+        drop(living.remove(0));
+    }
+    let result = library.call_int(withdrawn, 0);
+    assert!(matches!(result, Err(Error::NoSuchCallback { .. })), "{result:?}");
+}
+
+/// There are only so many C functions, so in the end one is used again.
+#[test]
+fn addresses_are_used_in_turn() {
+    let mut library = instance();
+    let mut functions = Vec::new();
+    for _ in 0..2 * IntCallback::ADDRESSES {
+        functions.push(library.register::<IntCallback>(|_, _| Ok(2)).unwrap().function());
+    }
+    let (first, second) = functions.split_at(IntCallback::ADDRESSES as usize);
+    assert_eq!(first, second);
+    let different: std::collections::HashSet<_> =
+        first.iter().map(|function| function.addr()).collect();
+    assert_eq!(different.len(), first.len());
 }
 
 #[test]

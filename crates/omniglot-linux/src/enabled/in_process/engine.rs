@@ -63,6 +63,8 @@ pub(super) struct Engine {
     entries: Entries,
     timer: Timer,
     clock: Option<Clock>,
+    /// Whether outermost calls are parts of one operation, which they share their time with.
+    in_operation: bool,
     /// The number of the last outermost call.
     number: u64,
     poisoned: Option<Cause>,
@@ -145,6 +147,7 @@ impl Engine {
             entries: Entries::new(),
             timer: Timer::new(None),
             clock: None,
+            in_operation: false,
             number: 0,
             poisoned: None,
             generation,
@@ -270,17 +273,41 @@ impl Engine {
     /// A call begins: at `target`, which calls `entry`.
     #[inline(always)]
     fn begin(&mut self, target: usize, entry: usize, arguments: usize) {
-        if self.calls.open() == 0 {
-            self.number += 1;
-            self.timer.reset();
-            self.crossing.number.store(self.number, Release);
-            self.crossing.running.store(self.number, Release);
+        if self.calls.open() == 0 && !self.in_operation {
+            self.begin_outermost();
         }
         let next = &self.crossing.next;
         store_fresh(self.calls.begin(self.departure.stack as u64), next);
         next.target.store(target as u64, Relaxed);
         next.entry.store(entry as u64, Relaxed);
         next.argument.store(arguments as u64, Relaxed);
+    }
+
+    /// What the user sees as one call begins: it has a number and all the time.
+    #[inline(always)]
+    fn begin_outermost(&mut self) {
+        self.number += 1;
+        self.timer.reset();
+        self.crossing.number.store(self.number, Release);
+        self.crossing.running.store(self.number, Release);
+    }
+
+    /// An outermost call is over, and with it what the user sees as one, unless more follow.
+    #[inline(always)]
+    fn end_outermost(&self) {
+        if !self.in_operation {
+            self.crossing.running.store(0, Release);
+        }
+    }
+
+    pub(super) fn begin_operation(&mut self) {
+        self.begin_outermost();
+        self.in_operation = true;
+    }
+
+    pub(super) fn end_operation(&mut self) {
+        self.in_operation = false;
+        self.end_outermost();
     }
 
     pub(super) fn resume(&mut self, reply: Reply) -> Result<Event> {
@@ -329,7 +356,7 @@ impl Engine {
         if let Some(since) = since {
             watchdog::withdraw(&self.crossing);
             // Reading the clock takes half as long as a call: only where it matters later.
-            if event != gate::RETURNED || self.calls.open() > 1 {
+            if event != gate::RETURNED || self.calls.open() > 1 || self.in_operation {
                 self.timer.add(since);
             }
         }
@@ -410,7 +437,7 @@ impl Engine {
         if event == gate::RETURNED && stack == began {
             self.calls.end();
             if self.calls.open() == 0 {
-                self.crossing.running.store(0, Release);
+                self.end_outermost();
             }
             return Ok(Event::Returned);
         }
@@ -488,6 +515,8 @@ impl Engine {
         super::super::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
         self.calls.clear();
+        // A call of its own: what was stopped is the one before.
+        self.in_operation = false;
         self.set_thread_pointer(true);
         self.begin(self.departure.call, self.departure.describe, 0);
         self.admit(thread)?;
@@ -505,7 +534,7 @@ impl Engine {
     fn give_up(&mut self, error: Error) -> Error {
         self.calls.end();
         if self.calls.open() == 0 {
-            self.crossing.running.store(0, Release);
+            self.end_outermost();
         }
         self.fail(error)
     }

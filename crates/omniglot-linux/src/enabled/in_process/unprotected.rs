@@ -108,6 +108,14 @@ unsafe impl Runtime for Unprotected {
         IsolationKind::Unprotected
     }
 
+    fn begin_operation(&mut self) {
+        self.engine.begin_operation();
+    }
+
+    fn end_operation(&mut self) {
+        self.engine.end_operation();
+    }
+
     fn set_timeout(&mut self, limit: Option<Duration>) {
         self.engine.set_timeout(limit);
     }
