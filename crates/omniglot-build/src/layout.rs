@@ -19,6 +19,11 @@ pub(crate) struct Layouts<'a> {
 }
 
 impl Layouts<'_> {
+    /// Whether a type is too large to be passed by value.
+    pub(crate) fn is_large(&self, ty: &Type) -> bool {
+        self.of(ty).is_ok_and(|layout| layout.size > MAX_BY_VALUE)
+    }
+
     /// The layout of a type, or why it has none that Rust and C share.
     pub(crate) fn of(&self, ty: &Type) -> Result<Layout, String> {
         let pointer = self.target.pointer;
@@ -60,6 +65,12 @@ impl Layouts<'_> {
 
 /// Bytes at a frame's start: `uint32_t status; int32_t error_number;`.
 pub(crate) const HEADER_SIZE: u64 = 8;
+
+/// How large a value may be that generated code passes or returns.
+pub(crate) const MAX_BY_VALUE: u64 = 4096;
+/// How much one call may pass and return. A host that nests calls as deep as it may needs a
+/// multiple of it for each, on a thread's stack of two megabytes.
+const MAX_IN_ALL: u64 = 2 * MAX_BY_VALUE;
 
 /// The layout of a call's arguments and result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,12 +134,18 @@ impl Frame {
             (layouts.types.resolve(result) != &Type::Void).then_some((Role::Result, result));
         for (role, ty) in arguments.chain(result).chain(extra.iter().cloned()) {
             let layout = layouts.of(ty)?;
+            if layout.size > MAX_BY_VALUE {
+                return Err(reasons::passes_large(layout.size, MAX_BY_VALUE));
+            }
             let offset = frame.size.next_multiple_of(layout.align);
             frame.members.push(Member { role, ty: ty.clone(), offset, size: layout.size });
             frame.size = offset.checked_add(layout.size).ok_or("more than the address space")?;
             align = align.max(layout.align);
         }
         frame.size = frame.size.next_multiple_of(align);
+        if frame.size - HEADER_SIZE > MAX_IN_ALL {
+            return Err(reasons::passes_large(frame.size - HEADER_SIZE, MAX_IN_ALL));
+        }
         Ok(frame)
     }
 
@@ -147,6 +164,23 @@ mod tests {
     fn parameter(scalar: &str) -> Parameter {
         let ty = Type::Scalar(Scalar::named(scalar).unwrap());
         Parameter { name: "x".to_owned(), c_name: "x".to_owned(), ty }
+    }
+
+    #[test]
+    fn frames_have_a_limit() {
+        let bytes = |len| {
+            let of = Box::new(Type::Scalar(Scalar::named("u8").unwrap()));
+            Parameter { ty: Type::Array { of, len }, ..parameter("u8") }
+        };
+        let (types, target) = (Types::default(), Target::default());
+        let layouts = Layouts { types: &types, target: &target };
+        let frame = |parameters: &[Parameter]| {
+            Frame::of_function(layouts, parameters, &Type::Void).map(|frame| frame.size)
+        };
+        assert_eq!(frame(&[bytes(4096), bytes(4096)]), Ok(8 + 8192));
+        assert!(frame(&[bytes(4097)]).is_err_and(|reason| reason.contains("more than 4096")));
+        let more = [bytes(4096), bytes(4096), bytes(1)];
+        assert!(frame(&more).is_err_and(|reason| reason.contains("more than 8192")));
     }
 
     #[test]

@@ -165,6 +165,12 @@ impl Bindings {
     /// How many callback slots the image has.
     fn slot_count(&self) -> u32 {
         let signatures = shims::bound_signatures(&self.model).count();
-        u32::try_from(signatures).unwrap_or(0).saturating_mul(self.options.callback_slots)
+        u32::try_from(signatures).unwrap_or(0).saturating_mul(self.addresses())
+    }
+
+    /// How many slots each signature has: as many again as closures can exist, so that the
+    /// address of one that is gone is not the next one's.
+    fn addresses(&self) -> u32 {
+        self.options.callback_slots.saturating_mul(2)
     }
 }

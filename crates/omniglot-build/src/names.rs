@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 
 /// What instances and their interface have as methods already. A C function of the
 /// same name gets a trailing underscore. A test compares this with the core's methods.
-const METHODS: [&str; 50] = [
+const METHODS: [&str; 53] = [
     "address",
     "alloc",
     "alloc_slice",
@@ -23,6 +23,7 @@ const METHODS: [&str; 50] = [
     "deref",
     "deref_mut",
     "errno",
+    "fallible_callback",
     "fn_ptr",
     "free",
     "from_runtime",
@@ -37,6 +38,7 @@ const METHODS: [&str; 50] = [
     "read_str",
     "realloc",
     "register",
+    "register_fallible",
     "reserve",
     "reset",
     "runtime",
@@ -51,6 +53,7 @@ const METHODS: [&str; 50] = [
     "view",
     "view_slice",
     "with_callback",
+    "with_fallible_callback",
     "write",
     "write_slice",
     "write_slice_with",

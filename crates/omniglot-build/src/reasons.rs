@@ -75,6 +75,23 @@ pub(crate) fn passes_aligned(align: u64) -> String {
     format!("it passes a type by value that is aligned to {align} bytes; {OWN_C}")
 }
 
+pub(crate) fn passes_large(size: u64, limit: u64) -> String {
+    format!("it passes {size} bytes by value, which is more than {limit}; {OWN_C}")
+}
+
+pub(crate) fn global_large(size: u64, name: &str) -> String {
+    format!(
+        "bound by its address and as a view, since it has {size} bytes: \
+         `address_of_{name}`, `view_{name}`"
+    )
+}
+
+pub(crate) fn field_large(field: &str, size: u64) -> String {
+    without_accessor(&format!(
+        "the field `{field}` has {size} bytes; project a reference to it, and view it"
+    ))
+}
+
 pub(crate) fn global_is(what: &str) -> String {
     not_bound(format!("it is {what}"))
 }
@@ -214,6 +231,10 @@ pub(crate) fn parameter_no_text(parameter: &str) -> String {
 
 pub(crate) fn not_writable(parameter: &str) -> String {
     format!("`{parameter}` does not point to a value that can be written")
+}
+
+pub(crate) fn out_large(parameter: &str, size: u64) -> String {
+    format!("`{parameter}` is no result: it has {size} bytes; hand in its place, and view it")
 }
 
 pub(crate) fn never_null(parameter: &str) -> String {

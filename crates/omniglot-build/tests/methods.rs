@@ -20,8 +20,16 @@ fn methods() -> Vec<String> {
         }
     }
     // Those of `define_library!` and of the traits that it implements.
-    let more =
-        ["scope", "with_callback", "call_pointer", "fn_ptr", "builder", "from_runtime", "assemble"];
+    let more = [
+        "scope",
+        "with_callback",
+        "with_fallible_callback",
+        "call_pointer",
+        "fn_ptr",
+        "builder",
+        "from_runtime",
+        "assemble",
+    ];
     methods.extend(more.map(str::to_owned));
     methods.sort();
     methods.dedup();

@@ -113,6 +113,11 @@ fn numbers() {
 }
 
 #[test]
+fn large() {
+    snapshot!(library("large"));
+}
+
+#[test]
 fn unbindable() {
     snapshot!(library("unbindable"));
 }

@@ -6,7 +6,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::marker::PhantomData;
 
 use crate::base::InstanceId;
-use crate::slots::{Closure, SlotId};
+use crate::slots::{Among, Closure, Erased, SlotId};
 use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 
 /// A C function-pointer type, as generated.
@@ -18,8 +18,11 @@ pub trait Signature: 'static {
     const NAME: &'static str;
     /// The first of the callback slots whose C trampolines have this type.
     const FIRST_SLOT: u32;
-    /// How many there are.
+    /// How many closures can exist at a time.
     const SLOTS: u32;
+    /// How many slots there are: more than closures, so that the C address of one that is
+    /// gone calls nobody for a while. The slot is taken that has been free for longest.
+    const ADDRESSES: u32 = Self::SLOTS;
     /// The shim that calls a function of this type by its address.
     const CALLER: u32;
     /// The library's functions of this type: C name, and the shim that gives the address.
@@ -53,6 +56,10 @@ pub trait Signature: 'static {
 
 /// What a closure answers to a callback of signature `S`.
 pub type Answer<S> = core::result::Result<<S as Signature>::Return, Escape>;
+
+/// What a fallible callback of signature `S` gets: its arguments, or why they are no values of
+/// their types.
+pub type Received<S> = Result<<S as Signature>::Arguments>;
 
 /// How a callback leaves the foreign call instead of returning to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,17 +106,16 @@ impl Raise {
     }
 }
 
-/// Runs a typed closure on the frame at `address`. Without a reply, the domain keeps why.
+/// Runs a typed closure on the frame at `address`, or does whatever it does with arguments that
+/// are no values of their types. Without a reply, the domain keeps why.
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
-    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
+    closure: impl FnOnce(&mut A, Received<S>) -> Answer<S>,
 ) -> Option<Reply> {
     let mut frame = S::Frame::default();
-    let domain = &mut api.base_mut().state.domain;
-    domain.take_arguments(address, frame.as_mut())?;
-    let arguments = domain.unless_failed(S::arguments(&frame))?;
-    let answer = closure(api, arguments);
+    api.base_mut().state.domain.take_arguments(address, frame.as_mut())?;
+    let answer = closure(api, S::arguments(&frame));
     let base = api.base_mut();
     match answer {
         Ok(value) => {
@@ -145,20 +151,53 @@ impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
 
 /// Runs `body` with a function pointer that calls `closure`; needs no allocator.
 ///
+/// If the library passes arguments that are no values of their types, `closure` does not run.
+/// There is nothing that it would return, so the library cannot go on: the foreign call ends
+/// with [`Error::InvalidValue`], and the instance is poisoned. A [fallible
+/// callback](with_fallible_callback) is told instead, and can answer.
+///
+/// Foreign code that calls it later calls nobody, until its address is used again: without an
+/// allocator, after sixteen other closures at the earliest, of whatever type, where the
+/// signature has as many [`ADDRESSES`](Signature::ADDRESSES) to spare.
+///
 /// # Errors
 /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
 /// [`Error::Poisoned`] if the instance is unusable.
-#[allow(unsafe_code)]
 pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
     api: &mut A,
     closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
     body: impl FnOnce(&mut A, FnPtr<S>) -> T,
 ) -> Result<T> {
+    let mut erased = |api: &mut A, frame: usize| {
+        respond::<S, A>(api, frame, |api, arguments| closure(api, arguments?))
+    };
+    with_erased::<S, A, T>(api, &mut erased, body)
+}
+
+/// As [`with_callback`], for a closure that decides itself what comes of arguments that are no
+/// values of their types, since the library would otherwise be given up.
+///
+/// # Errors
+/// As [`with_callback`].
+pub fn with_fallible_callback<S: Signature, A: Api + ?Sized, T>(
+    api: &mut A,
+    closure: &mut dyn FnMut(&mut A, Received<S>) -> Answer<S>,
+    body: impl FnOnce(&mut A, FnPtr<S>) -> T,
+) -> Result<T> {
+    let mut erased = |api: &mut A, frame: usize| respond::<S, A>(api, frame, &mut *closure);
+    with_erased::<S, A, T>(api, &mut erased, body)
+}
+
+#[allow(unsafe_code)]
+fn with_erased<S: Signature, A: Api + ?Sized, T>(
+    api: &mut A,
+    erased: &mut Erased<'_, A>,
+    body: impl FnOnce(&mut A, FnPtr<S>) -> T,
+) -> Result<T> {
     let base = api.base_mut();
     let (index, function) = base.free_slot::<S>()?;
-    let mut erased = |api: &mut A, frame: usize| respond::<S, A>(api, frame, closure);
     // SAFETY: `erased` outlives the guard below, which removes it (invariant 6).
-    let closure = unsafe { Closure::borrowed(&mut erased) };
+    let closure = unsafe { Closure::borrowed(erased) };
     let slot = base.occupy::<S>(index, closure)?;
     let guard = Borrowed { api, slot };
     Ok(body(&mut *guard.api, function))
@@ -167,21 +206,17 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// A free slot of the signature and its trampoline.
     fn free_slot<S: Signature>(&mut self) -> Result<(u32, FnPtr<S>)> {
-        let (index, address) = self.free_slot_among(S::FIRST_SLOT, S::SLOTS, S::NAME)?;
+        let among = Among { first: S::FIRST_SLOT, count: S::ADDRESSES, limit: S::SLOTS };
+        let (index, address) = self.free_slot_among(among, S::NAME)?;
         Ok((index, FnPtr::from_addr(address)))
     }
 
     #[inline(never)]
-    fn free_slot_among(
-        &mut self,
-        first: u32,
-        count: u32,
-        signature: &'static str,
-    ) -> Result<(u32, usize)> {
+    fn free_slot_among(&mut self, among: Among, signature: &'static str) -> Result<(u32, usize)> {
         self.run_deferred();
         self.check_usable()?;
         let none = Error::NoCallbackSlot { signature };
-        let index = self.state.slots.free(first, count).ok_or(none)?;
+        let index = self.state.slots.free(among).ok_or(none)?;
         let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
         Ok((index, address))
     }
@@ -194,6 +229,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
 /// A registered callback: foreign code may keep its [`function`](Self::function) and
 /// call it during any later call, until this handle is dropped.
+///
+/// A call of the function pointer afterwards is [`Error::NoSuchCallback`]. C has only so many
+/// addresses to give, so not for ever: once [`Signature::SLOTS`] closures of the type were
+/// registered after the drop, one may have the address again, and is called.
 #[cfg(feature = "alloc")]
 #[must_use = "the callback is removed when the handle is dropped"]
 pub struct Registered<S: Signature> {
@@ -229,7 +268,9 @@ impl<S: Signature> core::fmt::Debug for Registered<S> {
 #[cfg(feature = "alloc")]
 impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     /// Registers a closure that foreign code may call at any later call, until the
-    /// handle is dropped.
+    /// handle is dropped. It does not run on arguments that are no values of their types; see
+    /// [`with_callback`] for what comes of them, and
+    /// [`register_fallible`](Self::register_fallible).
     ///
     /// # Errors
     /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
@@ -237,6 +278,19 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     pub fn register<S: Signature>(
         &mut self,
         closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + Send + 'static,
+    ) -> Result<Registered<S>> {
+        self.register_fallible::<S>(answer_valid::<S, A>(closure))
+    }
+
+    /// As [`register`](Self::register), for a closure that decides itself what comes of
+    /// arguments that are no values of their types: as an answer it can return what the
+    /// library understands as a failure, and nothing is lost.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn register_fallible<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + Send + 'static,
     ) -> Result<Registered<S>> {
         let (slot, function) = self.own_closure::<S>(closure)?;
         let deferred = Arc::clone(&self.state.deferred);
@@ -246,7 +300,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     #[allow(unsafe_code)]
     fn own_closure<S: Signature>(
         &mut self,
-        closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + Send + 'static,
+        closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + Send + 'static,
     ) -> Result<(SlotId, FnPtr<S>)> {
         // SAFETY: the closure borrows nothing that ends, being 'static.
         unsafe { self.own_borrowing_closure::<S>(closure) }
@@ -261,7 +315,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     #[allow(unsafe_code)]
     pub(crate) unsafe fn own_borrowing_closure<'a, S: Signature>(
         &mut self,
-        mut closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + 'a,
+        mut closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + 'a,
     ) -> Result<(SlotId, FnPtr<S>)> {
         let (index, function) = self.free_slot::<S>()?;
         let erased =
@@ -270,4 +324,12 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         let closure = unsafe { Closure::owned(erased) };
         Ok((self.occupy::<S>(index, closure)?, function))
     }
+}
+
+/// A closure that ends the foreign call where its arguments are no values of their types.
+#[cfg(feature = "alloc")]
+pub(crate) fn answer_valid<S: Signature, A: ?Sized>(
+    mut closure: impl FnMut(&mut A, S::Arguments) -> Answer<S>,
+) -> impl FnMut(&mut A, Received<S>) -> Answer<S> {
+    move |api, arguments| closure(api, arguments?)
 }

@@ -118,11 +118,35 @@ pub fn encode_field<T: Foreign>(field: &T, out: &mut [u8], offset: usize) {
     }
 }
 
+/// The largest value, in bytes, that is read as a whole: it lies on the stack several times on
+/// its way. Of a larger one there are [views](crate::Base::view).
+pub const MAX_BY_VALUE: usize = 64 << 10;
+
+/// What is said when something larger is to be read, when it is compiled.
+pub(crate) const TOO_LARGE: &str = "a value of more than 64 KiB is not read as a whole, since \
+     that could overflow the stack: use `view`, or read its parts";
+
 /// Explains a field's bits if they are invalid; for generated code.
 #[must_use]
 pub fn explain_field<T: Foreign>(bytes: &[u8], offset: usize) -> Option<InvalidValue> {
     let field = bytes.get(offset..offset.checked_add(size_of::<T>())?)?;
-    T::try_read_from_bytes(field).is_err().then(|| T::explain(field))
+    let is_valid =
+        if size_of::<T>() <= LARGE { is_value::<T>(field) } else { has_value::<T>(field) };
+    (!is_valid).then(|| T::explain(field))
+}
+
+/// What is larger than this is not copied to the stack to be looked at.
+const LARGE: usize = 4096;
+
+// By itself, so that the copy is not on the stack of who has a larger type.
+#[inline(never)]
+fn is_value<T: Foreign>(bytes: &[u8]) -> bool {
+    T::try_read_from_bytes(bytes).is_ok()
+}
+
+/// The same in place, which takes aligned bytes, as all are but those of packed structs.
+fn has_value<T: Foreign>(bytes: &[u8]) -> bool {
+    T::try_ref_from_bytes(bytes).is_ok()
 }
 
 macro_rules! foreign_numbers {

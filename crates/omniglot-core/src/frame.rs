@@ -44,7 +44,7 @@ impl<const SIZE: usize> Frame<SIZE> {
     /// [`Error::InvalidValue`] if the bits are no `T`.
     #[inline]
     pub fn get<T: Foreign>(&self, offset: usize) -> Result<T> {
-        decode(&self.bytes, offset)
+        decode_field(&self.bytes, offset)
     }
 
     /// All bytes.
@@ -78,9 +78,13 @@ impl<const SIZE: usize> AsMut<[u8]> for Frame<SIZE> {
     }
 }
 
-/// Validates the `T` at `offset` of bytes that the host alone holds (invariants 4, 5).
+/// Reads and validates the `T` at `offset` of bytes that the host alone holds (invariants 4, 5);
+/// for generated code.
+///
+/// # Errors
+/// [`Error::InvalidValue`] if the bits are no `T`; [`Error::OutOfRange`] if there are too few.
 #[inline]
-pub(crate) fn decode<T: Foreign>(bytes: &[u8], offset: usize) -> Result<T> {
+pub fn decode_field<T: Foreign>(bytes: &[u8], offset: usize) -> Result<T> {
     let end = offset.saturating_add(size_of::<T>());
     let Some(field) = bytes.get(offset..end) else {
         return Err(Error::OutOfRange { address: offset, len: size_of::<T>() });

@@ -149,6 +149,19 @@ macro_rules! define_library {
                 $crate::with_callback::<S, Self, T>(self, closure, body)
             }
 
+            /// As `with_callback`, for a closure that decides itself what comes of arguments
+            /// that are no values of their types.
+            ///
+            /// # Errors
+            /// `NoCallbackSlot` if every slot of the signature is in use.
+            pub fn with_fallible_callback<S: $crate::Signature, T>(
+                &mut self,
+                closure: &mut dyn FnMut(&mut Self, $crate::Received<S>) -> $crate::Answer<S>,
+                body: impl FnOnce(&mut Self, $crate::FnPtr<S>) -> T,
+            ) -> $crate::Result<T> {
+                $crate::with_fallible_callback::<S, Self, T>(self, closure, body)
+            }
+
             /// Memory for `len` elements from the library's own `malloc`.
             ///
             /// # Errors

@@ -8,7 +8,7 @@ use zerocopy::TryFromBytes;
 use crate::Unvalidated;
 use crate::address::{check_alignment, size_of_elements};
 use crate::foreign::{bytes_of, bytes_of_mut};
-use crate::view::read_value;
+use crate::view::{look_at, read_value};
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
@@ -114,7 +114,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(slice)
     }
 
-    /// Reads and validates a value.
+    /// Reads and validates a value of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes; a
+    /// program that reads a larger one does not compile.
     ///
     /// # Errors
     /// [`Error::InvalidValue`]; [`Error::WrongInstance`].
@@ -163,10 +164,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// The first invalid element, for a message. Foreign memory may have changed
     /// since; then the message is about the whole.
     fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
-        let window = self.runtime_window();
-        (0..len)
-            .find_map(|index| read_value::<T>(window, address + index * size_of::<T>()).err())
-            .unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[]).into())
+        let (size, align) = (size_of::<T>(), align_of::<T>());
+        let invalid = |index| {
+            let address = address + index * size;
+            let explain = |bytes: &[u8]| crate::explain_field::<T>(bytes, 0);
+            look_at(&self.state.domain.runtime, address, size, align, explain).ok().flatten()
+        };
+        let first = (0..len).find_map(invalid);
+        first.unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[])).into()
     }
 
     /// Copies validated elements out. Nothing says which were copied after an error.
@@ -202,8 +207,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn read_one_by_one<T: Foreign>(&self, slice: Slice<T>, into: &mut [T]) -> Result<()> {
+        let (size, align) = (size_of::<T>(), align_of::<T>());
         for (reference, room) in slice.iter().zip(into) {
-            *room = self.read(reference)?;
+            let copy = |bytes: &[u8]| copy_valid(bytes, core::slice::from_mut(room));
+            look_at(&self.state.domain.runtime, reference.address, size, align, copy)??;
         }
         Ok(())
     }

@@ -7,11 +7,13 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 use crate::base::Mark;
+#[cfg(feature = "alloc")]
+use crate::callback::answer_valid;
 use crate::foreign::bytes_of;
 #[cfg(feature = "alloc")]
 use crate::slots::SlotId;
 #[cfg(feature = "alloc")]
-use crate::{Answer, FnPtr, Signature};
+use crate::{Answer, FnPtr, Received, Signature};
 use crate::{Api, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
@@ -126,15 +128,28 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 #[cfg(feature = "alloc")]
 impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// A function pointer that calls `closure`, which may borrow what outlives the
-    /// scope; it is gone at the scope's end.
+    /// scope; it is gone at the scope's end. It does not run on arguments that are no values of
+    /// their types; see [`with_callback`](crate::with_callback) for what comes of them.
     ///
     /// # Errors
     /// [`Error::NoCallbackSlot`](crate::Error::NoCallbackSlot) if every slot of the
     /// signature is in use.
-    #[allow(unsafe_code)]
     pub fn callback<S: Signature>(
         &mut self,
         closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + 'env,
+    ) -> Result<FnPtr<S>> {
+        self.fallible_callback::<S>(answer_valid::<S, A>(closure))
+    }
+
+    /// As [`callback`](Self::callback), for a closure that decides itself what comes of
+    /// arguments that are no values of their types.
+    ///
+    /// # Errors
+    /// As [`callback`](Self::callback).
+    #[allow(unsafe_code)]
+    pub fn fallible_callback<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + 'env,
     ) -> Result<FnPtr<S>> {
         // First, so that nothing can fail between putting the closure into the table and
         // remembering it.

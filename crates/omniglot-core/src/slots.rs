@@ -4,6 +4,11 @@
 //! twice and can be removed meanwhile. Slots carry a generation, so that a late
 //! removal never hits a newer closure.
 //!
+//! The C address of a slot has no generation, so a slot that was freed goes to the back of
+//! the queue: foreign code that kept the address then calls nobody, instead of a closure
+//! that it never was given. There are more slots than closures can exist, so that the queue
+//! is never empty.
+//!
 //! With an allocator the table has a place for every slot that the image has. Without
 //! one it has [`FIXED_PLACES`] places, each for whichever slot is in use: closures are
 //! borrowed there, one for each [`with_callback`](crate::with_callback) in progress, so
@@ -24,6 +29,18 @@ pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Option<Reply> + 'a;
 /// 28 bytes of an instance on a 32-bit machine.
 #[cfg(not(feature = "alloc"))]
 const FIXED_PLACES: usize = 32;
+/// How many slots that were freed a host without an allocator remembers.
+#[cfg(not(feature = "alloc"))]
+const RECENT: usize = 16;
+
+/// The slots of one signature.
+#[derive(Clone, Copy)]
+pub(crate) struct Among {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    /// How many of them can be in use.
+    pub(crate) limit: u32,
+}
 
 /// A closure in a slot.
 pub(crate) enum Closure<A: ?Sized + 'static> {
@@ -87,12 +104,20 @@ enum Occupant<A: ?Sized + 'static> {
 
 struct Slot<A: ?Sized + 'static> {
     generation: u64,
+    /// How many slots had been freed when this one was.
+    #[cfg(feature = "alloc")]
+    freed: u64,
     occupant: Occupant<A>,
 }
 
 impl<A: ?Sized + 'static> Default for Slot<A> {
     fn default() -> Self {
-        Self { generation: 0, occupant: Occupant::Nobody }
+        Self {
+            generation: 0,
+            #[cfg(feature = "alloc")]
+            freed: 0,
+            occupant: Occupant::Nobody,
+        }
     }
 }
 
@@ -118,6 +143,9 @@ pub(crate) struct SlotId {
 pub(crate) struct Slots<A: ?Sized + 'static> {
     #[cfg(feature = "alloc")]
     slots: Vec<Slot<A>>,
+    /// How many slots have been freed.
+    #[cfg(feature = "alloc")]
+    freed: u64,
     #[cfg(not(feature = "alloc"))]
     slots: [Slot<A>; FIXED_PLACES],
     #[cfg(not(feature = "alloc"))]
@@ -131,16 +159,18 @@ pub(crate) struct Slots<A: ?Sized + 'static> {
 #[cfg(feature = "alloc")]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
-        Self { slots: (0..count).map(|_| Slot::default()).collect() }
+        Self { slots: (0..count).map(|_| Slot::default()).collect(), freed: 0 }
     }
 
-    /// A free slot among `first .. first + count`.
-    pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
-        (first..first.saturating_add(count)).find(|index| {
-            self.slots
-                .get(*index as usize)
-                .is_some_and(|slot| matches!(slot.occupant, Occupant::Nobody))
-        })
+    /// The slot that has been free for longest, unless as many as may be are in use.
+    pub(crate) fn free(&self, among: Among) -> Option<u32> {
+        let end = among.first.saturating_add(among.count) as usize;
+        let slots = self.slots.get(among.first as usize..end.min(self.slots.len()))?;
+        let numbered = (among.first..).zip(slots);
+        let free = numbered.filter(|(_, slot)| matches!(slot.occupant, Occupant::Nobody));
+        let used = slots.len() - free.clone().count();
+        let longest = free.min_by_key(|(_, slot)| slot.freed).map(|(index, _)| index);
+        longest.filter(|_| used < among.limit as usize)
     }
 
     /// The place of a slot, if there is such a slot.
@@ -154,9 +184,12 @@ impl<A: ?Sized + 'static> Slots<A> {
         self.place_of(index)
     }
 
-    /// Each slot keeps its place.
-    const fn give_up(&mut self, place: usize) {
-        let _ = (self, place);
+    /// A slot goes to the back of the queue; it keeps its place.
+    fn give_up(&mut self, place: usize) {
+        self.freed += 1;
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.freed = self.freed;
+        }
     }
 }
 
@@ -168,9 +201,10 @@ impl<A: ?Sized + 'static> Slots<A> {
         Self { slots, places: Places::new(count), occupied: 0 }
     }
 
-    /// A free slot among `first .. first + count`.
-    pub(crate) fn free(&self, first: u32, count: u32) -> Option<u32> {
-        self.places.free(first, count)
+    /// A slot that was not freed lately, or else the one that has been free for longest,
+    /// unless as many as may be are in use.
+    pub(crate) fn free(&self, among: Among) -> Option<u32> {
+        self.places.free(among)
     }
 
     fn place_of(&self, index: u32) -> Option<usize> {
@@ -195,6 +229,8 @@ impl<A: ?Sized + 'static> Slots<A> {
 #[cfg(not(feature = "alloc"))]
 struct Places {
     slots: [u32; FIXED_PLACES],
+    /// The slots that were freed lately, the last one at the end.
+    recent: [u32; RECENT],
     /// How many places have been used: the others are free, so nobody looks there.
     used: usize,
     /// How many slots the image has.
@@ -207,7 +243,7 @@ impl Places {
     const FREE: u32 = u32::MAX;
 
     const fn new(count: u32) -> Self {
-        Self { slots: [Self::FREE; FIXED_PLACES], used: 0, count }
+        Self { slots: [Self::FREE; FIXED_PLACES], recent: [Self::FREE; RECENT], used: 0, count }
     }
 
     /// The place of a slot, whose number may be foreign code's word.
@@ -231,10 +267,30 @@ impl Places {
     }
 
     #[inline(never)]
-    fn free(&self, first: u32, count: u32) -> Option<u32> {
+    fn free(&self, Among { first, count, limit }: Among) -> Option<u32> {
         let has_place = self.used < FIXED_PLACES || self.position(Self::FREE).is_some();
-        let end = first.saturating_add(count).min(self.count);
-        (first..end).find(|slot| has_place && self.of(*slot).is_none())
+        let range = first..first.saturating_add(count).min(self.count);
+        let used = self.slots.iter().take(self.used).filter(|slot| range.contains(slot)).count();
+        if !has_place || used >= limit as usize {
+            return None;
+        }
+        let is_free = |slot: &u32| self.position(*slot).is_none();
+        let rested = |slot: &u32| !self.recent.contains(slot) && is_free(slot);
+        range.clone().find(rested).or_else(|| {
+            let longest = |slot: &&u32| range.contains(slot) && is_free(slot);
+            self.recent.iter().find(longest).copied()
+        })
+    }
+
+    /// Puts a slot at the back of the queue.
+    fn remember(&mut self, slot: u32) {
+        let place = self.recent.iter().position(|recent| *recent == slot).unwrap_or(0);
+        if let Some(later @ [_, ..]) = self.recent.get_mut(place..) {
+            later.copy_within(1.., 0);
+        }
+        if let Some(last) = self.recent.last_mut() {
+            *last = slot;
+        }
     }
 
     /// Makes a free place a slot's.
@@ -250,7 +306,8 @@ impl Places {
     #[inline(never)]
     fn give_up(&mut self, place: usize) {
         if let Some(here) = self.slots.get_mut(place) {
-            *here = Self::FREE;
+            let slot = core::mem::replace(here, Self::FREE);
+            self.remember(slot);
         }
         while let Some(last) = self.used.checked_sub(1)
             && self.slots.get(last) == Some(&Self::FREE)
@@ -283,9 +340,11 @@ impl<A: ?Sized + 'static> Slots<A> {
     }
 
     /// Empties all slots; the closures are the caller's to drop. No slot has the
-    /// generation again that it had, so removals that are under way hit nothing.
+    /// generation again that it had, so removals that are under way hit nothing. Foreign
+    /// code has forgotten the addresses, so the queue is as it was at first.
     #[cfg(feature = "alloc")]
     pub(crate) fn clear(&mut self) -> Vec<Closure<A>> {
+        self.slots.iter_mut().for_each(|slot| slot.freed = 0);
         self.slots.iter_mut().filter_map(Slot::vacate).collect()
     }
 

@@ -7,7 +7,10 @@ use std::vec::Vec;
 
 use crate::address::AsPtr;
 use crate::base::InstanceId;
-use crate::{Answer, Api, FnPtr, Foreign, ForeignBox, Ptr, Ref, RefMut, Result, Signature};
+use crate::callback::answer_valid;
+use crate::{
+    Answer, Api, FnPtr, Foreign, ForeignBox, Ptr, Received, Ref, RefMut, Result, Signature,
+};
 use crate::{ToRef, ToRefMut, Void};
 
 /// A struct in foreign memory, together with the closures that its function pointers call.
@@ -77,7 +80,19 @@ impl<A: Api + ?Sized> Entries<'_, A> {
         &mut self,
         closure: impl FnMut(&mut A, S::Arguments) -> Answer<S> + Send + 'static,
     ) -> Result<FnPtr<S>> {
-        let registered = self.api.base_mut().register::<S>(closure)?;
+        self.fallible_closure::<S>(answer_valid::<S, A>(closure))
+    }
+
+    /// As [`closure`](Self::closure), for one that decides itself what comes of arguments that
+    /// are no values of their types.
+    ///
+    /// # Errors
+    /// As [`closure`](Self::closure).
+    pub fn fallible_closure<S: Signature>(
+        &mut self,
+        closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + Send + 'static,
+    ) -> Result<FnPtr<S>> {
+        let registered = self.api.base_mut().register_fallible::<S>(closure)?;
         let function = registered.function();
         self.closures.push(Box::new(registered));
         Ok(function)

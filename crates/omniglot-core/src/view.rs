@@ -12,7 +12,8 @@ use core::ptr::NonNull;
 
 use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
-use crate::{Error, Foreign, Result, Runtime, Window};
+use crate::foreign::TOO_LARGE;
+use crate::{Error, Foreign, MAX_BY_VALUE, Result, Runtime, Window};
 
 /// A validated value, borrowed from an instance.
 ///
@@ -66,10 +67,7 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
 
     #[cfg(not(feature = "alloc"))]
     fn validate_copy(_: &Window, _: usize, _: usize, _: usize) -> Result<Option<Self>> {
-        Err(Error::Unsupported {
-            what: "views of memory that somebody else may write, without an allocator",
-            remedy: "enable the feature alloc, or use read",
-        })
+        Err(NO_ROOM)
     }
 }
 
@@ -251,9 +249,54 @@ fn fill_copy<T>(_: &impl Runtime, _: usize, _: usize, _: impl FnOnce(&mut [u8]) 
     })
 }
 
+/// Has `look` look at foreign bytes, in place or in a copy that is aligned as asked.
+pub(crate) fn look_at<T>(
+    runtime: &impl Runtime,
+    address: usize,
+    size: usize,
+    align: usize,
+    look: impl FnOnce(&[u8]) -> T,
+) -> Result<T> {
+    if runtime.is_concurrent() {
+        return look_at_copy(runtime.window(), address, size, align, look);
+    }
+    bytes_in_place(runtime.window(), address, size).map(look)
+}
+
+#[cfg(feature = "alloc")]
+fn look_at_copy<T>(
+    window: &Window,
+    address: usize,
+    size: usize,
+    align: usize,
+    look: impl FnOnce(&[u8]) -> T,
+) -> Result<T> {
+    let mut copy = Copied::new(size, align)?;
+    window.read(address, copy.bytes_mut())?;
+    Ok(look(copy.bytes()))
+}
+
+#[cfg(not(feature = "alloc"))]
+fn look_at_copy<T>(
+    _: &Window,
+    _: usize,
+    _: usize,
+    _: usize,
+    _: impl FnOnce(&[u8]) -> T,
+) -> Result<T> {
+    Err(NO_ROOM)
+}
+
+#[cfg(not(feature = "alloc"))]
+const NO_ROOM: Error = Error::Unsupported {
+    what: "views of memory that somebody else may write, without an allocator",
+    remedy: "enable the feature alloc, or use read",
+};
+
 /// Reads and validates the `T` at `address`, by value.
 #[inline]
 pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<T> {
+    const { assert!(size_of::<T>() <= MAX_BY_VALUE, "{}", TOO_LARGE) };
     let mut storage = MaybeUninit::<T>::uninit();
     let start = storage.as_mut_ptr().cast::<u8>();
     // SAFETY: the storage is valid for writes of its size.
@@ -295,6 +338,7 @@ impl<T: Foreign> Unvalidated<T> {
     /// # Errors
     /// [`Error::InvalidValue`] if they are not; the bytes remain.
     pub fn validate(&self) -> Result<T> {
+        const { assert!(size_of::<T>() <= MAX_BY_VALUE, "{}", TOO_LARGE) };
         match T::try_ref_from_bytes(self.as_bytes()) {
             Ok(value) => Ok(*value),
             Err(_) => Err(T::explain(self.as_bytes()).into()),

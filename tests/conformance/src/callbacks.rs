@@ -27,7 +27,8 @@ impl<R: Runtime> Suite<R> {
             callbacks_are_found_in_structs,
             kept_callbacks_are_called_later,
             functions_of_the_library_are_called_by_address,
-            callbacks_are_called_by_address;
+            callbacks_are_called_by_address,
+            a_fallible_callback_answers_invalid_arguments;
         Types, Poisoned:
             an_invalid_enum_never_reaches_a_callback,
             an_invalid_bool_never_reaches_a_callback,
@@ -36,6 +37,7 @@ impl<R: Runtime> Suite<R> {
             slots_run_out_and_come_back;
         Containment, Poisoned:
             removed_callbacks_are_no_more,
+            a_removed_callback_is_not_the_next_one,
             an_abandoned_call_ends,
             an_error_of_a_callback_ends_the_call,
             calling_null_is_a_fault;
@@ -249,6 +251,24 @@ fn callbacks_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(result, Ok(9))
 }
 
+fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let wrong = InvalidValue { type_name: "Colour", value: 2, valid: &[1, 10, 100] };
+    let seen = Cell::new(None);
+    let result = api.with_fallible_callback::<ColourCallback, Result<_>>(
+        &mut |_, arguments| {
+            seen.set(Some(arguments));
+            Ok(arguments.map_or(Colour::BLUE, |(colour,)| colour))
+        },
+        |api, function| {
+            let answered = api.call_colour_number(function, 2)?;
+            let refused = seen.take();
+            Ok((answered, refused, api.call_colour(function, Colour::GREEN)?))
+        },
+    )?;
+    equal(seen.get(), Some(Ok((Colour::GREEN,))))?;
+    equal(result, Ok((100, Some(Err(wrong.into())), Colour::GREEN)))
+}
+
 fn an_invalid_enum_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ran = Cell::new(false);
     let result = api.with_callback::<ColourCallback, _>(
@@ -320,10 +340,33 @@ fn removed_callbacks_are_no_more<R: Runtime>(api: &mut Api<R>) -> Outcome {
     })?;
     equal(removed, Ok(1))?;
     holds(
-        matches!(api.call_kept(0), Err(Error::NoSuchCallback { slot }) if slot < IntCallback::FIRST_SLOT + IntCallback::SLOTS),
+        matches!(api.call_kept(0), Err(Error::NoSuchCallback { slot }) if slot < IntCallback::FIRST_SLOT + IntCallback::ADDRESSES),
         "a removed callback is an error of the call",
     )?;
     equal(api.poisoned(), Some(Cause::Abandoned))
+}
+
+/// Foreign code kept the pointer of one closure, and calls it while there is another.
+fn a_removed_callback_is_not_the_next_one<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let ran = Cell::new(0);
+    let function = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(0), |api, function| {
+        api.keep_callback(function)?;
+        equal(api.call_kept(0), Ok(0)).map(|()| function)
+    })??;
+    // A kernel without an allocator remembers so many.
+    for _ in 1..16 {
+        let other = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |_, other| other)?;
+        holds(function != other, "the address rests")?;
+    }
+    let result = api.with_callback::<IntCallback, _>(
+        &mut |_, _| {
+            ran.set(ran.get() + 1);
+            Ok(2)
+        },
+        |api, _| api.call_kept(0),
+    )?;
+    holds(matches!(result, Err(Error::NoSuchCallback { .. })), "nobody is called")?;
+    equal(ran.get(), 0)
 }
 
 fn an_abandoned_call_ends<R: Runtime>(api: &mut Api<R>) -> Outcome {

@@ -12,7 +12,7 @@ impl C<'_> {
         self.line("/* The runtime sets this; it calls the host. */");
         self.line("static void (*omniglot_callback)(uint32_t, void *);\n");
         let bindings = self.bindings;
-        let slots = bindings.options.callback_slots;
+        let slots = bindings.addresses();
         let mut first = 0;
         for signature in bound_signatures(&bindings.model) {
             self.trampolines(signature, first);
@@ -51,7 +51,7 @@ impl C<'_> {
             self.line("        return frame.result; \\");
         }
         self.line("    }");
-        for slot in 0..self.bindings.options.callback_slots {
+        for slot in 0..self.bindings.addresses() {
             self.line(format_args!("OMNIGLOT_TRAMPOLINE_{name}({slot})"));
         }
         self.line("");

@@ -31,7 +31,7 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
     check_functions(model, target, &mut problems);
-    check_globals(model, &mut problems);
+    check_globals(model, target, &mut problems);
     check_constants(model, &mut problems);
     for function in &mut model.functions {
         function.raises = options.raises.contains(&function.c_name);
@@ -116,6 +116,11 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
                 let reason = reasons::bit_field_without_accessor(&field.name, &reason);
                 problems.push(Problem::new(item, reason));
             }
+        }
+        let is_union = matches!(record.shape, Shape::Union);
+        for field in record.fields.iter().filter(|field| is_union && layouts.is_large(&field.ty)) {
+            let size = layouts.of(&field.ty).map_or(0, |layout| layout.size);
+            problems.push(Problem::new(item, reasons::field_large(&field.name, size)));
         }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
@@ -208,7 +213,13 @@ fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
     }
 }
 
-fn check_globals(model: &mut Model, problems: &mut Vec<Problem>) {
+fn check_globals(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
+    let layouts = Layouts { types: &model.types, target };
+    for global in model.globals.iter().filter(|global| layouts.is_large(&global.ty)) {
+        let size = layouts.of(&global.ty).map_or(0, |layout| layout.size);
+        let reason = reasons::global_large(size, &global.name);
+        problems.push(Problem::new(&global.c_name, reason));
+    }
     model.globals.retain(|global| match &global.ty {
         Type::Unsupported(what) => {
             problems.push(Problem::new(&global.c_name, reasons::global_is(what)));

@@ -22,7 +22,7 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
     let raised = model.functions.iter().filter(|function| function.raises);
     let raises = raised.map(|function| format!("raise_{}", function.name));
     let of_globals = model.globals.iter().flat_map(|global| {
-        ["address_of", "read", "write"].map(|prefix| format!("{prefix}_{}", global.name))
+        ["address_of", "read", "write", "view"].map(|prefix| format!("{prefix}_{}", global.name))
     });
     let generated: BTreeSet<String> = raises.chain(of_globals).collect();
     let is_method = |name: &String| names::is_method(name) || generated.contains(name);

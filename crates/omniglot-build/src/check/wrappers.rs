@@ -239,6 +239,11 @@ impl Resolution<'_> {
             self.reasons.push(reasons::not_writable(name));
             return None;
         }
+        if self.layouts.is_large(&to) {
+            let size = self.layouts.of(&to).map_or(0, |layout| layout.size);
+            self.reasons.push(reasons::out_large(name, size));
+            return None;
+        }
         Some(Role::Out { value: *to, owned: false })
     }
 

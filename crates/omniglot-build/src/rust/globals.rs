@@ -1,4 +1,4 @@
-//! Global variables: methods that give the address, read and write.
+//! Global variables: methods that give the address, read and write, or view what is large.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -15,6 +15,10 @@ impl Rust<'_> {
         // Only what has a size can be copied.
         if !self.bindings.layouts().of(&global.ty).is_ok_and(|layout| layout.size > 0) {
             return address;
+        }
+        if self.bindings.layouts().is_large(&global.ty) {
+            let view = self.view_global(global);
+            return quote! { #address #view };
         }
         let read = self.read_global(global);
         let write = (!global.constant).then(|| self.write_global(global));
@@ -63,6 +67,28 @@ impl Rust<'_> {
                 let address = self.#address()?;
                 let base = ::omniglot::Api::base(self);
                 base.read(base.upgrade(address)?)
+            }
+        }
+    }
+
+    fn view_global(self, global: &Global) -> TokenStream {
+        let name = format_ident!("view_{}", ident(&global.name));
+        let address = format_ident!("address_of_{}", ident(&global.name));
+        let docs = format!(" The value of `{}`, until the next foreign call.", global.c_name);
+        let ty = self.ty(&global.ty);
+        quote! {
+            #[doc = #docs]
+            ///
+            /// It is too large to be copied to the stack. Parts of it are read and written by
+            /// references to them, from the address.
+            ///
+            /// # Errors
+            /// `InvalidValue` if it holds no value of its type; as any call of a foreign
+            /// function.
+            pub fn #name(&mut self) -> ::omniglot::Result<::omniglot::View<'_, #ty>> {
+                let address = self.#address()?;
+                let base = ::omniglot::Api::base(self);
+                base.view(base.upgrade(address)?)
             }
         }
     }

@@ -67,9 +67,8 @@ impl Rust<'_> {
     fn debug_of_fields(self, name: &str, record: &Record) -> TokenStream {
         let named = record.fields.iter().filter(|field| !is_invented(&field.name));
         let fields = named.map(|field| {
-            let (text, field) = (&field.name, ident(&field.name));
-            // A copy, since packed fields have no address.
-            quote! { .field(#text, &{ self.#field }) }
+            let (text, value) = (&field.name, self.field_value(record, field));
+            quote! { .field(#text, #value) }
         });
         let bits = self.accessible_bits(record).map(|field| {
             let (text, getter) = (&field.name, ident(&field_accessor(record, &field.name)));
@@ -103,20 +102,33 @@ impl Rust<'_> {
         quote! { #docs pub #name: #ty }
     }
 
-    /// `Foreign`, field by field. Fields are copied, since packed ones have no address.
+    /// A reference to a field's value: a copy of it, since packed fields have no address, unless
+    /// it is too large for that and has one.
+    fn field_value(self, record: &Record, field: &Field) -> TokenStream {
+        let (layouts, name) = (self.bindings.layouts(), ident(&field.name));
+        let has_address = layouts.of(&field.ty).is_ok_and(|layout| layout.align <= record.align);
+        if has_address && layouts.is_large(&field.ty) {
+            quote! { &self.#name }
+        } else {
+            quote! { &{ self.#name } }
+        }
+    }
+
+    /// `Foreign`, field by field.
     fn struct_is_foreign(self, name: &str, record: &Record) -> TokenStream {
         let c_name = record.c_name.as_deref().unwrap_or(name);
         let fields: Vec<_> = record.fields.iter().map(|field| ident(&field.name)).collect();
+        let puts = record.fields.iter().map(|field| {
+            let (name, value) = (ident(&field.name), self.field_value(record, field));
+            quote! { ::omniglot::encode_field(#value, out, ::core::mem::offset_of!(Self, #name)); }
+        });
         let types = record.fields.iter().map(|field| self.ty(&field.ty));
         let name = ident(name);
         quote! {
             impl ::omniglot::Foreign for #name {
                 const NAME: &'static str = #c_name;
                 fn encode(&self, out: &mut [u8]) {
-                    #(
-                        let field = self.#fields;
-                        ::omniglot::encode_field(&field, out, ::core::mem::offset_of!(Self, #fields));
-                    )*
+                    #(#puts)*
                 }
                 fn explain(bytes: &[u8]) -> ::omniglot::InvalidValue {
                     ::core::option::Option::None
@@ -256,14 +268,13 @@ impl Rust<'_> {
             let names = [field_accessor(record, &field.name), format!("from_{}", field.name)];
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names);
-            free && layouts.of(&field.ty).is_ok()
+            free && layouts.of(&field.ty).is_ok() && !layouts.is_large(&field.ty)
         });
         let accessors = accessible.map(|field| self.accessor(record, field));
         quote! { #(#accessors)* }
     }
 
     fn accessor(self, record: &Record, field: &Field) -> TokenStream {
-        let size = number(record.size);
         let ty = self.ty(&field.ty);
         let reads = format!(" The bytes as the field `{}`.", field.name);
         let makes =
@@ -276,9 +287,7 @@ impl Rust<'_> {
             /// # Errors
             /// `InvalidValue` if the bytes are no value of the field's type.
             pub fn #get(&self) -> ::omniglot::Result<#ty> {
-                let mut frame = ::omniglot::Frame::<#size>::new();
-                frame.put(0, self);
-                frame.get(0)
+                ::omniglot::decode_field(&self.bytes, 0)
             }
             #[doc = #makes]
             #[must_use]

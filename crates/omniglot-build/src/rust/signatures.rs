@@ -13,7 +13,7 @@ use crate::shims::{self, Shim};
 impl Rust<'_> {
     pub(super) fn signatures(self) -> Vec<TokenStream> {
         let model = &self.bindings.model;
-        let slots = self.bindings.options.callback_slots;
+        let addresses = self.bindings.addresses();
         let shims = shims::shims(model);
         let callers = (0u32..).zip(&shims).filter_map(|(index, shim)| match shim {
             Shim::Pointer(signature) => Some((index, *signature)),
@@ -22,7 +22,7 @@ impl Rust<'_> {
         let numbered = (0u32..).zip(callers);
         numbered
             .filter_map(|(place, (caller, signature))| {
-                self.signature(signature, place * slots, caller)
+                self.signature(signature, place * addresses, caller)
             })
             .collect()
     }
@@ -33,7 +33,7 @@ impl Rust<'_> {
             Frame::of_signature(self.bindings.layouts(), parameters, &signature.result).ok()?;
         let (name, text) = (ident(&signature.name), &signature.name);
         let docs = self.signature_docs(signature);
-        let slots = self.bindings.options.callback_slots;
+        let (slots, addresses) = (self.bindings.options.callback_slots, self.bindings.addresses());
         let size = number(frame.size);
         let types = parameters.iter().map(|parameter| self.ty(&parameter.ty));
         let result = match self.bindings.model.types.resolve(&signature.result) {
@@ -54,6 +54,7 @@ impl Rust<'_> {
                 const NAME: &'static str = #text;
                 const FIRST_SLOT: u32 = #first;
                 const SLOTS: u32 = #slots;
+                const ADDRESSES: u32 = #addresses;
                 const CALLER: u32 = #caller;
                 #functions
                 type Arguments = (#(#types,)*);
