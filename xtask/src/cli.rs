@@ -11,6 +11,7 @@ use crate::kernel;
 use crate::riscv;
 use crate::root;
 use crate::setup::Task;
+use crate::soak;
 use crate::test::suites;
 
 /// The commands for working on Omniglot.
@@ -76,6 +77,9 @@ pub(crate) enum Action {
     /// Take out each defence of protection keys in turn, and see that a test fails
     Defences(defences::Options),
 
+    /// Kill workers and hosts, and use up what the system has, for a long time
+    Soak(soak::Options),
+
     /// Run a program of this machine in a virtual one that has protection keys
     Guest(Box<guest::Arguments>),
 
@@ -88,7 +92,7 @@ impl Action {
     pub(crate) fn task(&self) -> Task {
         match self {
             Self::Demo { .. } => Task::Demo,
-            Self::Test { .. } | Self::Defences(_) => Task::Test,
+            Self::Test { .. } | Self::Defences(_) | Self::Soak(_) => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
             Self::Kernel(_) => Task::Kernel,
@@ -131,7 +135,9 @@ mod tests {
     fn an_unknown_suite_is_refused_with_the_list_of_suites() {
         let error = Cli::try_parse_from(["xtask", "test", "--only", "untit"]).unwrap_err();
         let message = error.to_string();
-        for name in ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "demo"] {
+        for name in
+            ["unit", "generator", "headers", "abi", "compile-fail", "conformance", "soak", "demo"]
+        {
             assert!(message.contains(name), "{name} is not in: {message}");
         }
     }

@@ -19,6 +19,7 @@ mod progress;
 mod riscv;
 mod root;
 mod setup;
+mod soak;
 mod test;
 #[cfg(test)]
 mod testing;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),
+        Action::Soak(options) => soak::run(&options),
         Action::Guest(arguments) => Ok(arguments.run()),
         Action::Root(options) => Ok(root::run(&options, cli.install)),
     }

@@ -342,6 +342,24 @@ impl fmt::Display for Cause {
     }
 }
 
+/// What Linux means by an error number, and what helps, where that is the same whatever
+/// was tried.
+const fn meaning(errno: i32) -> &'static str {
+    match errno {
+        1 => " (EPERM: not permitted)",
+        2 => " (ENOENT: no such file)",
+        11 => " (EAGAIN: no process or thread more is allowed; raise ulimit -u or pids.max)",
+        12 => " (ENOMEM: no memory or address space; see ulimit -v and memory.max)",
+        13 => " (EACCES: no access)",
+        23 => " (ENFILE: the system has too many open files; raise fs.file-max)",
+        24 => " (EMFILE: the process has too many open files; raise ulimit -n)",
+        27 => " (EFBIG: the file is too large; raise ulimit -f)",
+        28 => " (ENOSPC: no space left)",
+        38 => " (ENOSYS: the kernel has no such system call)",
+        _ => "",
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -432,7 +450,8 @@ impl fmt::Display for Error {
             }
             Self::Unsupported { what, remedy } => write!(out, "unsupported: {what}; {remedy}"),
             Self::System { operation, errno } => {
-                write!(out, "the operating system refused {operation}: error {errno}")
+                write!(out, "the operating system refused {operation}: error {errno}")?;
+                out.write_str(if cfg!(feature = "std") { meaning(*errno) } else { "" })
             }
             Self::Forked => out.write_str(
                 "the instance belongs to the parent process; build a new one after fork",

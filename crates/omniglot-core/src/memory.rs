@@ -391,7 +391,7 @@ unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
 ///
 /// # Safety
 /// As [`copy_volatile`].
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
     // SAFETY: copies exactly the caller's ranges; the direction flag is clear in
     // Rust code (System V ABI, section 3.2.1); no stack is used.
@@ -408,7 +408,7 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 
 /// # Safety
 /// As [`copy_volatile`].
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(not(target_arch = "x86_64"), miri))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
     // SAFETY: the caller's promise.
     unsafe { copy_words::<Word>(from, into, len) };
@@ -418,7 +418,7 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 ///
 /// # Safety
 /// As [`zero_volatile`].
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 unsafe fn zero_large(into: *mut u8, len: usize) {
     // SAFETY: writes exactly the caller's range; the direction flag is clear in Rust code
     // (System V ABI, section 3.2.1); no stack is used.
@@ -435,7 +435,7 @@ unsafe fn zero_large(into: *mut u8, len: usize) {
 
 /// # Safety
 /// As [`zero_volatile`].
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(not(target_arch = "x86_64"), miri))]
 unsafe fn zero_large(into: *mut u8, len: usize) {
     for index in 0..len {
         // SAFETY: byte `index` lies in the range.

@@ -104,6 +104,12 @@ const SUITES: &[Suite] = &[
         inside: &[],
     },
     Suite {
+        name: "soak",
+        about: "Workers and hosts are killed, and the system has nothing left to give",
+        packages: Packages::Only(&["omniglot-soak"]),
+        inside: &[],
+    },
+    Suite {
         name: "demo",
         about: "The demo, from the outside",
         packages: Packages::Only(&["omniglot-demo"]),
@@ -339,6 +345,7 @@ mod tests {
             "abi",
             "compile-fail",
             "conformance",
+            "soak",
             "demo",
             "examples",
             "keys",
