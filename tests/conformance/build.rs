@@ -7,7 +7,7 @@ use omniglot_build::{Handle, Library, Result};
 const SLOTS: u32 = 72;
 
 /// Ways to attack while loading: `enum attack` in `c/constructor.c`.
-const CONSTRUCTORS: [&str; 27] = [
+const CONSTRUCTORS: [&str; 29] = [
     "crash",
     "loop",
     "exit",
@@ -35,6 +35,8 @@ const CONSTRUCTORS: [&str; 27] = [
     "forge_callback",
     "forge_report",
     "forge_image",
+    "forge_in_time",
+    "keep_loading",
 ];
 
 /// Instructions that one library each carries: `enum gadget` in `c/gadget.h`.

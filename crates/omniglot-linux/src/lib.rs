@@ -48,9 +48,11 @@
 //!
 //! # Limits
 //!
-//! - A library that is hostile while it is loaded can keep the loader from applying
-//!   the second filter. It then keeps what the first one allows: reading the
-//!   directories of libraries, seeing which files exist, mapping memory of its own.
+//! - A library that is hostile while it is loaded has what the first filter allows until
+//!   loading ends: reading the directories of libraries, seeing which files exist and what
+//!   they are, random numbers, mapping memory in its window. It keeps none of it: the stub puts the
+//!   second filter where nothing can change it, no other can be added, and the host looks
+//!   whether it is there before it takes the worker for loaded.
 //! - Foreign code runs on one thread; a system call that starts one is denied.
 //! - Side channels between processes remain.
 //!

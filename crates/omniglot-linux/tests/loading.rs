@@ -77,6 +77,29 @@ fn a_library_is_found_by_path_or_in_a_directory() {
 }
 
 #[test]
+fn a_library_finds_others_beside_itself() {
+    let other = compile("extra.c", &["-Wl,-soname,libbeside.so"]);
+    let directory = other.parent().expect("its directory");
+    let other = directory.join("libbeside.so");
+    fs::rename(directory.join("library.so"), &other).expect("renamed");
+    let flags =
+        ["-Wl,-rpath,$ORIGIN/../beside", "-Wl,--no-as-needed", &other.display().to_string()];
+    let library =
+        compile("extra.c", &[&["-Dextra_function=another_function"][..], &flags].concat());
+    let top = tempfile::tempdir().expect("a directory");
+    for (file, place) in [(&library, "with/library.so"), (&other, "beside/libbeside.so")] {
+        let place = top.path().join(place);
+        fs::create_dir_all(place.parent().expect("a directory")).expect("made");
+        fs::copy(file, place).expect("copied");
+    }
+    let mut options = with_library(top.path().join("with/library.so"));
+    // Readable with all that is beneath, but searched alone.
+    options.library_directories = vec![top.path().to_owned()];
+    let mut linux = Process::start(&sample(), &options).expect("both load");
+    assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+}
+
+#[test]
 fn a_missing_function_of_the_header_is_named() {
     match Process::start(&sample_with(&["-DMISSING=not_there"]), &Options::default()) {
         Err(Error::MissingFunction(name)) => assert_eq!(name.as_str(), "not_there"),
@@ -163,6 +186,30 @@ fn constructors_that_fail_are_errors_of_the_start() {
 }
 
 #[test]
+fn a_constructor_that_leaves_nothing_to_load_with_is_at_fault_itself() {
+    let all = "while(mmap(0,1<<20,PROT_READ,MAP_PRIVATE|MAP_ANONYMOUS,-1,0)!=MAP_FAILED)";
+    let ways = [
+        ("syscall(SYS_close_range,3,~0u,0)", "sample"),
+        ("close(3)", "sample"), // the window's memory
+        ("close(8)", "sample"), // the list of mappings
+        ("close(9)", "sample"), // the page map
+        ("close(3),open(\"/proc/self/fd/4\",O_RDONLY)", "sample"),
+        (all, "raise memory_limit"),
+    ];
+    for (code, said) in ways {
+        match with_constructor(code) {
+            Error::Load(text) => assert!(text.as_str().contains(said), "{code}: {text}"),
+            other => panic!("{code}: the library's own fault was expected, but {other:?}"),
+        }
+    }
+    // In a library of the user's: what is not there any more are the shims.
+    for code in ["syscall(SYS_close_range,3,~0u,0)", &format!("{all};")] {
+        let library = compile("sample.c", &[&format!("-DCONSTRUCTOR={code}")]);
+        load_error(&with_library(library));
+    }
+}
+
+#[test]
 fn constructors_get_no_forbidden_system_call() {
     let host = std::process::id();
     let attacks = [
@@ -177,6 +224,10 @@ fn constructors_get_no_forbidden_system_call() {
         ("syscall(SYS_pwrite64,4,\"x\",1,0)".to_owned(), "pwrite64"),
         ("syscall(SYS_io_uring_setup,1,0)".to_owned(), "io_uring_setup"),
         (format!("syscall(SYS_pidfd_open,{host},0)"), "pidfd_open"),
+        // Another filter than the one for calls; that one with other arguments.
+        ("syscall(SYS_seccomp,1,0,stdout)".to_owned(), "seccomp"),
+        ("syscall(SYS_seccomp,0,0,0)".to_owned(), "seccomp"),
+        ("syscall(SYS_seccomp,1,8,0x20000000)".to_owned(), "seccomp"),
     ];
     for (code, name) in &attacks {
         match with_constructor(code) {
@@ -234,26 +285,59 @@ fn a_system_call_that_nobody_could_write_down_is_said_to_be_hidden() {
 #[test]
 fn constructors_get_a_bounded_amount_of_memory() {
     // 77: refused; 78: granted. The window has 4 GiB.
-    let fixed = "MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED";
+    let private = "MAP_PRIVATE|MAP_ANONYMOUS";
     for (size, flags, status) in [
-        ("5ul<<30", fixed, 77),
-        ("1ul<<30", fixed, 78),
+        ("5ul<<30", private, 77),
+        ("1ul<<30", private, 78),
         ("1ul<<20", "MAP_SHARED|MAP_ANONYMOUS", 77),
         ("1ul<<20", "MAP_PRIVATE|MAP_ANONYMOUS|MAP_GROWSDOWN", 77),
     ] {
-        let map = format!("mmap((void*)(1ul<<45),{size},PROT_READ|PROT_WRITE,{flags},-1,0)");
+        let map = format!("mmap(0,{size},PROT_READ|PROT_WRITE,{flags},-1,0)");
         let error = with_constructor(&format!("exit({map}==MAP_FAILED?77:78)"));
         assert_eq!(error, Error::Exited { status: Some(status) }, "{map}");
     }
-    // One after the other: at most two windows of it.
-    let map = format!("mmap((void*)(at+=1ul<<32),1ul<<31,PROT_READ|PROT_WRITE,{fixed},-1,0)");
-    let count = format!("for(unsigned long at=1ul<<45,n=0;;n++)if({map}==MAP_FAILED)exit(n)");
+    // One after the other, wherever there is room: at most a window of it.
+    let map = format!("mmap(0,1ul<<29,PROT_READ|PROT_WRITE,{private},-1,0)");
+    let count = format!("for(unsigned long n=0;;n++)if({map}==MAP_FAILED)exit(n)");
     match with_constructor(&count) {
         Error::Exited { status: Some(count) } => {
-            assert!((1..=4).contains(&count), "{count} times 2 GiB");
+            assert!((1..=8).contains(&count), "{count} times 512 MiB");
         }
         other => panic!("a count was expected, but {other:?}"),
     }
+}
+
+/// Page tables and reserved addresses are in no limit, so there is nothing to be had
+/// outside the window, nor where the host's part of it and the filter for calls lie.
+#[test]
+fn constructors_change_no_mapping_outside_their_memory() {
+    let places = [
+        "(char*)(1ul<<45)",                      // reserved
+        "(char*)0x20000000",                     // the filter for calls
+        "(char*)0x400000",                       // the stub
+        "(char*)((unsigned long)environ&-4096)", // the stack
+        "arguments[1]",                          // the window's start
+    ];
+    for place in places {
+        let refused = [
+            format!(
+                "mmap({place},4096,PROT_READ,MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED,-1,0)==MAP_FAILED"
+            ),
+            format!("mmap({place},4096,PROT_READ,MAP_SHARED|MAP_FIXED_NOREPLACE,3,0)==MAP_FAILED"),
+            format!("mprotect({place},4096,PROT_READ|PROT_WRITE)<0"),
+            format!("mprotect({place},1ul<<46,PROT_READ)<0"),
+            format!("munmap({place},4096)<0"),
+            format!("munmap({place},-4096ul)<0"),
+            format!("madvise({place},4096,22)<0"),
+            format!("mremap({place},4096,8192,MREMAP_MAYMOVE)==MAP_FAILED"),
+        ];
+        let refused = refused.map(|call| format!("{call}&&errno==ENOMEM")).join("&&");
+        let error = with_constructor(&format!("exit({refused}?77:78)"));
+        assert_eq!(error, Error::Exited { status: Some(77) }, "{place}");
+    }
+    // Not by way of the kernel either, which writes what it reads.
+    let error = with_constructor("exit(pread(4,(void*)0x20000000,8,0)<0&&errno==EFAULT?77:78)");
+    assert_eq!(error, Error::Exited { status: Some(77) });
 }
 
 #[test]

@@ -18,6 +18,10 @@
 
 #define PAGE_SIZE 4096ul
 
+/* Where a worker has its filter for calls: outside the window, where the filter for
+ * loading lets nothing be changed. */
+#define SERVE_PROGRAM 0x20000000ul
+
 /* The descriptors that the stub works with, in the order in which the host sends them. */
 #define SOCKET_FD 0
 #define WINDOW_FD 3  /* the window's memory */
@@ -28,6 +32,7 @@
 #define MAPS_FD 8    /* /proc/self/maps, opened by the stub */
 #define PAGEMAP_FD 9 /* /proc/self/pagemap, opened by the stub */
 #define RECEIVED_FDS 5
+#define MOST_SENT_FDS 3
 
 /* A BPF program somewhere in the control area. */
 struct program {
@@ -136,6 +141,8 @@ enum step {
     STEP_HEAP = 15,
     STEP_ASK_FILTER = 16,
     STEP_CATCH_FAULTS = 17,
+    STEP_SEND = 18,
+    STEP_KEEP_FILTER = 19,
 };
 
 /* The call channel: one cache line. The host writes a request and then its

@@ -8,6 +8,9 @@
 #include "post.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +52,8 @@ enum attack {
     FORGE_CALLBACK,
     FORGE_REPORT,
     FORGE_IMAGE,
+    FORGE_IN_TIME,
+    KEEP_LOADING,
 };
 
 static void *idle(void *argument)
@@ -98,13 +103,25 @@ __attribute__((noreturn)) static void forge(void *control, uint32_t event, uint6
         __asm__ volatile("pause");
 }
 
+static long add_filter(const struct sock_fprog *program)
+{
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
+}
+
+/* The same with the filter for calls, without which the host looks no further. */
+__attribute__((noreturn)) static void forge_filtered(void *control, uint64_t image)
+{
+    add_filter((const struct sock_fprog *)SERVE_PROGRAM);
+    forge(control, EVENT_READY, image);
+}
+
 /* The host sees the stack already, other memory only once all is loaded. */
 __attribute__((noreturn)) static void forge_noise_image(void *control)
 {
     uint8_t noise[4096];
     memset(noise, 0xa7, sizeof noise);
     __asm__ volatile("" : : "r"(noise) : "memory");
-    forge(control, EVENT_READY, (uint64_t)noise);
+    forge_filtered(control, (uint64_t)noise);
 }
 
 /* The shims' table, which the loader reports when all went well. */
@@ -132,6 +149,37 @@ __attribute__((noreturn)) static void forge_report(void *control)
     struct report *report = report_of(control);
     memset(report, 0xff, sizeof *report);
     forge(control, EVENT_LOAD_FAILED, 0);
+}
+
+/* Says so as the loader would, with the filter for calls, and then tries what only
+ * loading may. */
+__attribute__((noreturn)) static void forge_in_time(void *control)
+{
+    struct channel *channel = channel_of(control);
+    struct image image = omniglot_image;
+    add_filter((const struct sock_fprog *)SERVE_PROGRAM);
+    __asm__ volatile("" : : "r"(&image) : "memory");
+    channel->arguments = (uint64_t)&image;
+    post(control, channel->request, EVENT_READY);
+    while (channel->request == channel->response)
+        __asm__ volatile("pause" : : : "memory");
+    syscall(SYS_openat, AT_FDCWD, "/etc/ld.so.cache", O_RDONLY);
+    for (;;)
+        __asm__ volatile("pause");
+}
+
+/* Makes the loader's calls that end loading seem to work without being made. */
+static int keep_loading(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    return add_filter(&program) == 0;
 }
 
 /* Whether the attack succeeded. */
@@ -186,9 +234,9 @@ static int attack(enum attack which, void *control)
     case NEW_NAMESPACE:
         return syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */) == 0;
     case FORGE_NOTHING:
-        forge(control, EVENT_READY, 0);
+        forge_filtered(control, 0);
     case FORGE_WILD_IMAGE:
-        forge(control, EVENT_READY, config->base + config->size - 1);
+        forge_filtered(control, config->base + config->size - 1);
     case FORGE_NOISE_IMAGE:
         forge_noise_image(control);
     case FORGE_CALLBACK:
@@ -197,6 +245,10 @@ static int attack(enum attack which, void *control)
         forge_report(control);
     case FORGE_IMAGE:
         forge_image(control);
+    case FORGE_IN_TIME:
+        forge_in_time(control);
+    case KEEP_LOADING:
+        return keep_loading();
     }
     return 0;
 }

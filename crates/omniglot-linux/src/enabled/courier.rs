@@ -1,17 +1,20 @@
 //! Files between the host and a stub that was just spawned, over a socket.
 
+use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
 use omniglot_core::Result;
-use rustix::io::retry_on_intr;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
-use super::system::refused;
+use super::system::{failed, refused};
 
 /// How many files the stub gets: `RECEIVED_FDS` of `worker/control.h`.
 pub(super) const FILES: usize = 5;
@@ -29,22 +32,58 @@ pub(super) fn send(files: &[BorrowedFd<'_>; FILES]) -> Result<(OwnedFd, OwnedFd)
     Ok((ours, theirs))
 }
 
-/// The file that the stub sends; `None` if it ends without.
-pub(super) fn receive(ours: &OwnedFd) -> Result<Option<OwnedFd>> {
-    let mut byte = [0];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// How many files the stub sends at most: `MOST_SENT_FDS`.
+const MOST_SHOWN: usize = 3;
+
+/// What the stub shows before any other code runs in the worker.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// How many system call filters the worker inherited.
+    inherited: u32,
+    /// What the kernel says of the worker, always.
+    status: File,
+    /// The worker's memory, and the files that it wants to open; only if the host is to
+    /// open them.
+    pub(super) asks: Option<(File, OwnedFd)>,
+}
+
+impl Shown {
+    /// How many filters the worker has of its own by now.
+    pub(super) fn filters(&self) -> Result<u32> {
+        let mut bytes = vec![0; 64 << 10];
+        let got = self.status.read_at(&mut bytes, 0).map_err(failed("looking at the worker"))?;
+        let text = String::from_utf8_lossy(bytes.get(..got).unwrap_or_default());
+        let count = text.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"));
+        let count = count.and_then(|count| count.trim().parse::<u32>().ok());
+        Ok(count.unwrap_or(0).saturating_sub(self.inherited))
+    }
+}
+
+/// What the stub sends within that time; `None` if that is nothing, or it ended without.
+pub(super) fn receive(ours: &OwnedFd, patience: &Timespec) -> Result<Option<Shown>> {
+    // A failure shows as nothing to receive.
+    let _ = poll(&mut [PollFd::new(ours, PollFlags::IN)], Some(patience));
+    let mut number = [0; 4];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SHOWN))];
     let mut message = RecvAncillaryBuffer::new(&mut space);
     // A signal handler of the host may run meanwhile.
-    retry_on_intr(|| {
-        let mut parts = [IoSliceMut::new(&mut byte)];
-        recvmsg(ours, &mut parts, &mut message, RecvFlags::CMSG_CLOEXEC)
-    })
-    .map_err(refused("receiving a file from the worker"))?;
-    let mut received = None;
-    for part in message.drain() {
-        if let RecvAncillaryMessage::ScmRights(files) = part {
-            received = files.last();
-        }
+    let received = retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(&mut number)];
+        recvmsg(ours, &mut parts, &mut message, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
+    });
+    match received {
+        Ok(_) => {}
+        Err(Errno::AGAIN) => return Ok(None),
+        Err(error) => return Err(refused("receiving files from the worker")(error)),
     }
-    Ok(received)
+    let mut files = message.drain().flat_map(|part| match part {
+        RecvAncillaryMessage::ScmRights(files) => files.collect(),
+        _ => Vec::new(),
+    });
+    let Some(status) = files.next() else {
+        return Ok(None);
+    };
+    let memory = files.next().map(File::from);
+    let asks = memory.zip(files.next());
+    Ok(Some(Shown { inherited: u32::from_ne_bytes(number), status: status.into(), asks }))
 }

@@ -348,7 +348,7 @@ unsafe impl Runtime for Process {
 
     fn abandon(&mut self, cause: Cause) {
         if generation::check(self.started.generation).is_ok() {
-            self.started.worker.end();
+            self.started.worker.stop();
         }
         if matches!(self.health, Health::Good) {
             self.health = Health::Poisoned(cause);

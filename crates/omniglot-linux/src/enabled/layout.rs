@@ -2,6 +2,8 @@
 //!
 //! The worker's half of this is `worker/control.h`.
 
+use std::ops::Range;
+
 use omniglot_core::{Error, Result, Text, Window};
 use rustix::process::{Resource, getrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -122,6 +124,12 @@ impl Layout {
     /// The host-managed part: foreign address and length.
     pub(super) const fn exchange(&self) -> (usize, usize) {
         (self.base + EXCHANGE, self.exchange_end - EXCHANGE)
+    }
+
+    /// The addresses at which foreign code may map memory while it is loaded: all that
+    /// follows the host's part and the stack.
+    pub(super) const fn loadable(&self) -> Range<u64> {
+        (self.base + self.stack_end) as u64..(self.base + self.size) as u64
     }
 
     /// Whether a fault at `address` with that stack pointer is a stack that ran over.

@@ -5,14 +5,14 @@
 //! descriptor over. What the worker does to its memory meanwhile changes nothing.
 
 use std::ffi::CStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::{Component, Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use super::filters::READING;
@@ -77,17 +77,19 @@ impl Opener<'_> {
 
     /// Opens a regular file, if it lies, links resolved, where libraries are.
     ///
-    /// What is looked at is what is opened: a file that was found but not opened yet,
+    /// The host looks at no other place: what the worker names lies beneath what may be
+    /// read, or the answer is the same whether it exists or not. From there on links lead
+    /// to where whoever made them wanted, except those of `/proc`, which lead into the
+    /// host. What is looked at is what is opened: a file that was found but not opened yet,
     /// so that finding a device, say, has no effect, and no link can change meanwhile.
     fn open_library(&self, path: &Path) -> Result<File, Errno> {
-        if !path.is_absolute() {
+        let path = without_dots(path).ok_or(Errno::ACCESS)?;
+        if !self.readable.iter().any(|readable| path.starts_with(readable)) {
             return Err(Errno::ACCESS);
         }
-        let found = OpenOptions::new()
-            .read(true)
-            .custom_flags(OFlags::PATH.bits().cast_signed())
-            .open(path)
-            .map_err(|_| Errno::NOENT)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let found = openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+        let found = File::from(found.map_err(|_| Errno::NOENT)?);
         let place = std::fs::read_link(path_of(&found)).map_err(|_| Errno::ACCESS)?;
         let allowed = |readable: &PathBuf| {
             readable.canonicalize().is_ok_and(|readable| place.starts_with(readable))
@@ -99,6 +101,21 @@ impl Opener<'_> {
             _ => Err(Errno::ACCESS),
         }
     }
+}
+
+/// An absolute path with `.` and `..` taken as its names read, whatever is a link.
+fn without_dots(path: &Path) -> Option<PathBuf> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    Some(plain)
 }
 
 /// The same file with a position of its own: workers would else share the host's.

@@ -42,6 +42,13 @@ mod signals {
     pub(super) const SYS: i32 = 31;
 }
 
+/// Steps that follow the library's constructors.
+const SHARE: usize = 13;
+const HEAP: usize = 15;
+/// `ENOMEM` and `ENOSPC`.
+const NO_MEMORY: i32 = 12;
+const NO_SPACE: i32 = 28;
+
 /// The steps of a start, in the order of `enum step`.
 const STEPS: &[&str] = &[
     "an unknown step of the worker's start",
@@ -59,9 +66,11 @@ const STEPS: &[&str] = &[
     "the worker's first system call filter",
     "sharing the loaded library's memory",
     "the worker's second system call filter",
-    "the worker's heap (memory_limit may be too small)",
+    "the worker's heap",
     "the worker's filter for files (Linux 5.9)",
     "handlers for signals in the worker",
+    "showing the worker to the host (Seccomp_filters, Linux 5.9)",
+    "keeping the worker's second system call filter",
 ];
 
 /// The error for a worker that ended, from what it said and how it ended.
@@ -80,7 +89,7 @@ pub(super) fn explain(
     };
     match (said, end) {
         (Some(Ending::LoadFailed), _) => load_error(&report, description),
-        (Some(Ending::StartFailed), _) => start_error(&report),
+        (Some(Ending::StartFailed), _) => start_error(&report, description),
         (Some(Ending::Denied), _) => denied(report.number),
         (Some(Ending::Fault), _) => Error::Fault(fault(&report, layout)),
         (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
@@ -162,10 +171,25 @@ pub(super) const fn kind_of(signal: i32) -> FaultKind {
     }
 }
 
-fn start_error(report: &Report) -> Error {
+/// Steps before the library's code runs fail for want of something of the system's; those
+/// after it for what that code did, unless the system has no memory left.
+fn start_error(report: &Report, description: &Description) -> Error {
     let step = usize::try_from(report.number).unwrap_or(0);
     let operation = STEPS.get(step).or(STEPS.first()).copied().unwrap_or_default();
-    Error::System { operation, errno: report.error }
+    let name = description.name;
+    match (step, report.error) {
+        (HEAP, _) => load_failed(&format!(
+            "{name}: its files and constructors leave no room for a heap; raise memory_limit"
+        )),
+        (SHARE, errno) if ![NO_MEMORY, NO_SPACE].contains(&errno) => load_failed(&format!(
+            "{name}: {operation} failed (error {errno}); did a constructor close files?"
+        )),
+        (_, errno) => Error::System { operation, errno },
+    }
+}
+
+fn load_failed(why: &str) -> Error {
+    Error::Load(Text::from_untrusted(why.as_bytes()))
 }
 
 /// The dynamic linker's words, with the library's name in place of a descriptor's.
@@ -178,7 +202,7 @@ fn load_error(report: &Report, description: &Description) -> Error {
             return Error::MissingFunction(Text::from_untrusted(symbol.as_bytes()));
         }
     }
-    Error::Load(Text::from_untrusted(with_refused(said, report).as_bytes()))
+    load_failed(&with_refused(said, report))
 }
 
 /// Adds the last system call that no filter knows, since it may be why loading failed; the

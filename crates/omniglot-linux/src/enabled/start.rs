@@ -1,16 +1,16 @@
 //! Starting a worker and waiting until its library is loaded.
 
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result, Window};
+use rustix::event::Timespec;
 use rustix::fs::{FileType, fstat};
 
 use super::channel::{Channel, Message};
-use super::courier;
+use super::courier::{self, Shown};
 use super::files;
 use super::filters::filters;
 use super::generation;
@@ -21,7 +21,6 @@ use super::opener::Opener;
 use super::plan::Plan;
 use super::report::explain_loading;
 use super::spawner;
-use super::system::failed;
 use super::tables::Tables;
 use super::worker::Worker;
 use crate::{Options, Permission};
@@ -35,8 +34,7 @@ pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
 /// How long the host waits for a file to open before it looks at the worker.
-const OPENER_SLEEP: rustix::event::Timespec =
-    rustix::event::Timespec { tv_sec: 0, tv_nsec: 500_000 };
+const OPENER_SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// A worker in which a library is loaded; the worker goes first when it is dropped.
 #[derive(Debug)]
@@ -81,6 +79,13 @@ impl Guard {
 
 fn is_pipe(file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
+}
+
+/// What the host has of a worker that is loading.
+struct Watch<'a> {
+    socket: OwnedFd,
+    shown: Option<Shown>,
+    opener: Option<Opener<'a>>,
 }
 
 /// A worker that is loading.
@@ -150,7 +155,7 @@ fn write_orders(
     purpose: Purpose,
 ) -> Result<()> {
     let Plan { options, libraries, .. } = plan;
-    let filters = filters(options.allow, layout.size)?;
+    let filters = filters(options.allow, &layout.loadable())?;
     layout.write(
         window,
         &Orders {
@@ -172,16 +177,30 @@ fn write_orders(
 impl Start<'_> {
     fn run(self, file: OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
         let (mut worker, socket) = self.spawn(&file, guard, generation)?;
-        let opener = match guard {
-            Guard::Landlock(_) => None,
-            Guard::Host => self.opener(&worker, &socket)?,
-        };
-        let image = self.wait_until_loaded(&mut worker, opener.as_ref())?;
+        let mut watch = Watch { socket, shown: None, opener: None };
+        let image = self.wait_until_loaded(&mut worker, guard, &mut watch)?;
+        if self.purpose == Purpose::Serve {
+            self.check_filters(guard, &mut watch)?;
+        }
         let tables = Tables::read(&self.window, image, &self.plan.description)?;
-        drop(opener);
+        drop(watch);
         let Self { layout, window, channel, .. } = self;
         let file = (self.purpose == Purpose::Depart).then_some(file);
         Ok(Started { worker, window, layout, channel, tables, generation, file })
+    }
+
+    /// Whoever says that all is loaded, the filter for calls must be there: the worker can
+    /// have no other filters than those that the stub brought.
+    fn check_filters<'a>(&'a self, guard: &Guard, watch: &mut Watch<'a>) -> Result<()> {
+        let wanted = match guard {
+            Guard::Landlock(_) => 2,
+            Guard::Host => 3,
+        };
+        self.look(watch, &Timespec::default())?;
+        match &watch.shown {
+            Some(shown) if shown.filters()? >= wanted => Ok(()),
+            _ => Err(Error::Protocol("all is loaded, but the system calls of loading are left")),
+        }
     }
 
     fn spawn(&self, file: &OwnedFd, guard: &Guard, generation: u64) -> Result<(Worker, OwnedFd)> {
@@ -201,24 +220,33 @@ impl Start<'_> {
         Ok((Worker::of(spawned, generation), ours))
     }
 
-    /// What opens the worker's files; `None` if the worker ended before it asked.
-    fn opener(&self, worker: &Worker, socket: &OwnedFd) -> Result<Option<Opener<'_>>> {
-        let Some(listener) = courier::receive(socket)? else {
-            return Ok(None);
+    /// Takes what the stub shows, if it is there within that time; makes the opener of the
+    /// worker's files, if that is the host.
+    fn look<'a>(&'a self, watch: &mut Watch<'a>, patience: &Timespec) -> Result<()> {
+        if watch.shown.is_some() {
+            return Ok(());
+        }
+        let Some(mut shown) = courier::receive(&watch.socket, patience)? else {
+            return Ok(());
         };
-        let memory = File::open(format!("/proc/{}/mem", worker.id()))
-            .map_err(failed("reading the paths that the worker opens"))?;
-        Ok(Some(Opener {
+        watch.opener = shown.asks.take().map(|(memory, listener)| Opener {
             listener,
             memory,
             readable: self.plan.readable.clone(),
             loader: self.programs.loader.as_fd(),
             shims: self.shims.as_fd(),
-        }))
+        });
+        watch.shown = Some(shown);
+        Ok(())
     }
 
     /// The address of the image in the window, once it is there.
-    fn wait_until_loaded(&self, worker: &mut Worker, opener: Option<&Opener<'_>>) -> Result<usize> {
+    fn wait_until_loaded<'a>(
+        &'a self,
+        worker: &mut Worker,
+        guard: &Guard,
+        watch: &mut Watch<'a>,
+    ) -> Result<usize> {
         let limit = self.plan.options.start_timeout;
         let started = Instant::now();
         while !self.channel.is_answered() {
@@ -226,9 +254,10 @@ impl Start<'_> {
             if left.is_zero() {
                 return Err(Error::Timeout { limit });
             }
-            match opener {
-                Some(opener) => opener.serve(&OPENER_SLEEP),
-                None => self.channel.sleep(left.min(LONGEST_SLEEP)),
+            match (guard, &watch.opener) {
+                (Guard::Landlock(_), _) => self.channel.sleep(left.min(LONGEST_SLEEP)),
+                (Guard::Host, Some(opener)) => opener.serve(&OPENER_SLEEP),
+                (Guard::Host, None) => self.look(watch, &OPENER_SLEEP)?,
             }
             if worker.has_ended() && !self.channel.is_answered() {
                 return Err(self.explain(worker));
@@ -253,6 +282,8 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use omniglot_core::{Description, FaultKind};
 
     use super::super::instance::Process;
@@ -328,6 +359,41 @@ mod tests {
             let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
             let ended = start_without_landlock(&description, &Options::default());
             assert_eq!(ended.err(), Some(Error::Exited { status: Some(77) }), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_the_host_would_find_elsewhere_is_not_told() {
+        // 13: EACCES, 2: ENOENT, 0: opened.
+        for (path, errno) in [
+            ("/not/there", 13),
+            ("/etc/passwd", 13),
+            ("/proc/self/fd/0", 13),
+            ("/proc/self/fd/9999", 13),
+            ("/lib/../not/there", 13),
+            ("/lib/not-there.so", 2),
+            ("/lib/./none/../not-there.so", 2),
+            ("/etc/none/../ld.so.cache", 0),
+        ] {
+            let code = format!("exit(open(\"{path}\",O_RDONLY)<0?errno:0)");
+            let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
+            let ended = start_without_landlock(&description, &Options::default());
+            assert_eq!(ended.err(), Some(Error::Exited { status: Some(errno) }), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_link_tells_a_name_of_the_hosts() {
+        let host = std::process::id();
+        for link in ["exe", "cwd", "fd/0"] {
+            for call in ["readlink(", "readlinkat(-100,"] {
+                let code = format!(
+                    "exit({call}\"/proc/{host}/{link}\",__builtin_alloca(64),64)<0?errno:0)"
+                );
+                let description = sample_with(&[&format!("-DCONSTRUCTOR={code}")]);
+                let ended = start_without_landlock(&description, &Options::default());
+                assert_eq!(ended.err(), Some(Error::Exited { status: Some(13) }), "{call} {link}");
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! that nothing ever hits a process that only has the same number.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -9,6 +11,11 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use super::generation;
 use super::spawner::Spawned;
+
+/// How long the host waits for the kernel to end a process that it killed.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The same where a call's time may be over.
+const SHORT_PATIENCE: Duration = Duration::from_millis(10);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,29 +60,68 @@ impl Worker {
         }
     }
 
-    /// Kills the process, unless it has ended by itself, and says how it ended.
+    /// Kills the process, unless it has ended by itself, and says how it ended; unknown if
+    /// the kernel does not get it done in time.
     pub(super) fn end(&mut self) -> End {
+        self.end_within(PATIENCE)
+    }
+
+    /// Kills the process; for the end of a call, whose time may be over, there is no long
+    /// wait until the kernel has taken everything away. Dropping waits for the rest.
+    pub(super) fn stop(&mut self) {
+        self.end_within(SHORT_PATIENCE);
+    }
+
+    fn end_within(&mut self, patience: Duration) -> End {
         if let Some(end) = self.end {
             return end;
         }
         self.kill();
-        let end = self.reap();
+        if !self.ends_within(patience) {
+            return End::Unknown;
+        }
+        let end = reap(&self.descriptor);
         self.end = Some(end);
         end
     }
 
-    fn reap(&self) -> End {
+    fn ends_within(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
         loop {
-            match waitid(WaitId::PidFd(self.descriptor.as_fd()), WaitIdOptions::EXITED) {
-                Ok(Some(status)) => {
-                    let exited = status.exit_status().map(End::Exited);
-                    return exited
-                        .or(status.terminating_signal().map(End::Killed))
-                        .unwrap_or(End::Unknown);
-                }
+            let left = until.saturating_duration_since(Instant::now());
+            let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN)];
+            match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
+                Ok(0) => return false,
                 Err(Errno::INTR) => {}
-                Ok(None) | Err(_) => return End::Unknown,
+                // Where one cannot wait for a time, the wait is for as long as it takes.
+                Ok(_) | Err(_) => return true,
             }
+        }
+    }
+
+    /// Leaves to a thread what the kernel does not get done, such as the end of a process
+    /// that waits for a file system that does not answer.
+    fn leave(&self) {
+        let Ok(descriptor) = self.descriptor.try_clone() else {
+            return;
+        };
+        let thread = thread::Builder::new().name("omniglot-reaper".to_owned());
+        // Without a thread the process's number is taken until the host ends.
+        let _ = thread.spawn(move || reap(&descriptor));
+    }
+}
+
+fn reap(descriptor: &OwnedFd) -> End {
+    loop {
+        match waitid(WaitId::PidFd(descriptor.as_fd()), WaitIdOptions::EXITED) {
+            Ok(Some(status)) => {
+                let exited = status.exit_status().map(End::Exited);
+                return exited
+                    .or(status.terminating_signal().map(End::Killed))
+                    .unwrap_or(End::Unknown);
+            }
+            Err(Errno::INTR) => {}
+            Ok(None) | Err(_) => return End::Unknown,
         }
     }
 }
@@ -85,6 +131,54 @@ impl Drop for Worker {
     fn drop(&mut self) {
         if self.generation == 0 || generation::check(self.generation).is_ok() {
             self.end();
+            if self.end.is_none() {
+                self.leave();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+// Their owner waits for processes.
+#[allow(clippy::expect_used, clippy::zombie_processes)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    use super::*;
+
+    fn sleeper() -> (Worker, PathBuf) {
+        let child = Command::new("sleep").arg("1000").spawn().expect("sleep");
+        let id = child.id();
+        let pid = Pid::from_raw(id.cast_signed()).expect("a process id");
+        let descriptor = pidfd_open(pid, PidfdFlags::empty()).expect("a descriptor");
+        let worker = Worker::of(Spawned { id, descriptor }, 0);
+        (worker, PathBuf::from(format!("/proc/{id}")))
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_in_time_is_left_to_a_thread() {
+        let (mut worker, place) = sleeper();
+        // As if the kernel did not get it done: nothing was sent, so it does not end.
+        assert!(!worker.ends_within(Duration::from_millis(1)) && !worker.has_ended());
+        worker.leave();
+        assert!(place.exists());
+        worker.kill();
+        let until = Instant::now() + Duration::from_secs(60);
+        while place.exists() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!place.exists(), "the thread collects it");
+        assert_eq!(worker.end(), End::Unknown, "it was collected elsewhere");
+    }
+
+    #[test]
+    fn a_stopped_process_is_collected_by_then_or_when_dropped() {
+        let (mut worker, place) = sleeper();
+        worker.stop();
+        drop(worker);
+        assert!(!place.exists());
     }
 }

@@ -432,8 +432,10 @@ __attribute__((visibility("default"))) const struct omniglot_image omniglot_imag
 };
 
 #ifdef CONSTRUCTOR
-__attribute__((constructor)) static void constructor(void)
+__attribute__((constructor)) static void constructor(int count, char **arguments)
 {
+    (void)count;
+    (void)arguments; /* as the loader's main has them */
     CONSTRUCTOR;
 }
 #endif

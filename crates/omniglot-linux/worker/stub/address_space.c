@@ -5,9 +5,6 @@
 #include <linux/mman.h>
 
 #define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
 
 void occupy_address_space(void *control, const struct config *config)
 {

@@ -4,12 +4,14 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/filter.h>
+#include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
 #include <linux/seccomp.h>
 #include <linux/signal.h>
 
 #define MOST_FILES 64
+#define STATUS_SIZE (64 << 10) /* a process may be in many groups, which come first */
 
 static long control_process(long option, long a, long b)
 {
@@ -56,15 +58,17 @@ static void limit_memory(const struct config *config)
     limit(RLIMIT_STACK, config->stack_end - config->stack_start); /* the kernel's stack counts apart */
 }
 
+/* A limit of 1 byte, since 0 does not count where dumps go to a program (core(5)); what
+ * cannot be dumped, see forbid_tracing, goes nowhere anyway. */
 static void forbid_core_dumps(void)
 {
-    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_CORE, 1);
 }
 
 /* Loading needs a few at a time; more would only cost the kernel memory. Only once all
  * files are sent: the kernel compares this limit with the number of those that all processes
  * of the user have on their way. */
-void limit_files(void)
+static void limit_files(void)
 {
     limit(RLIMIT_NOFILE, MOST_FILES);
 }
@@ -87,8 +91,7 @@ static void leave_group(void)
     system3(__NR_setpgid, 0, 0, 0);
 }
 
-/* Nobody without privileges may trace the worker or read its memory; without
- * Landlock the host must, to see which files the worker asks for. */
+/* Nobody without privileges may trace the worker or read its memory from now on. */
 static void forbid_tracing(void)
 {
     control_process(PR_SET_DUMPABLE, 0, 0);
@@ -106,13 +109,14 @@ void confine(void *control, const struct config *config)
     unblock_signals();
     forbid_core_dumps();
     limit_memory(config);
+    require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
+    show_to_host(control, config);
+    limit_files();
     drop_capabilities(control);
     open_own_maps(control);
-    require(control, STEP_NO_NEW_PRIVILEGES, control_process(PR_SET_NO_NEW_PRIVS, 1, 0));
-    if (!config->ask_filter.count) {
-        forbid_tracing();
+    forbid_tracing();
+    if (!config->ask_filter.count)
         restrict_files(control);
-    }
     system3(__NR_close, RULES_FD, 0, 0);
 }
 
@@ -127,15 +131,75 @@ void tie_to_host(void *control, uint32_t host)
         exit_process(STEP_PARENT_DEATH);
 }
 
+/* The number after "Seccomp_filters:" (Linux 5.9): those of the host, which a worker
+ * inherits. */
+static uint32_t count_filters(void *control, int status)
+{
+    static const char key[] = "\nSeccomp_filters:\t";
+    char text[STATUS_SIZE];
+    long got = system6(__NR_pread64, status, (long)text, sizeof text - 1, 0, 0, 0);
+    require(control, STEP_SEND, got);
+    text[got] = 0;
+    for (const char *line = text; *line; line++) {
+        unsigned matched = 0;
+        uint32_t count = 0;
+        while (key[matched] && line[matched] == key[matched])
+            matched++;
+        if (key[matched])
+            continue;
+        for (line += matched; *line >= '0' && *line <= '9'; line++)
+            count = count * 10 + (uint32_t)(*line - '0');
+        return count;
+    }
+    start_failed(control, STEP_SEND, -38 /* ENOSYS */);
+}
+
 /* This filter comes first and goes to the host by a descriptor that the worker then
  * closes: opening a file waits until the host has answered (seccomp_unotify(2)). */
-void ask_host_for_files(void *control, struct program filter)
+static int ask_host_for_files(void *control, struct program filter)
 {
     struct sock_fprog program = {(unsigned short)filter.count, (void *)((char *)control + filter.offset)};
     long listener = system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, (long)&program);
     require(control, STEP_ASK_FILTER, listener);
-    require(control, STEP_ASK_FILTER, send_file((int)listener));
-    system3(__NR_close, listener, 0, 0);
+    return (int)listener;
+}
+
+static int open_own(void *control, const char *path)
+{
+    long file = system3(__NR_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
+    require(control, STEP_OPEN_MAPS, file);
+    return (int)file;
+}
+
+void show_to_host(void *control, const struct config *config)
+{
+    int files[MOST_SENT_FDS] = {open_own(control, "/proc/self/status")};
+    unsigned count = 1;
+    uint32_t filters = count_filters(control, files[0]);
+    if (config->ask_filter.count) {
+        files[count++] = open_own(control, "/proc/self/mem");
+        files[count++] = ask_host_for_files(control, config->ask_filter);
+    }
+    require(control, STEP_SEND, send_files(filters, files, count));
+    for (unsigned i = 0; i < count; i++)
+        system3(__NR_close, files[i], 0, 0);
+}
+
+/* As seccomp(2) takes it. The filter for loading allows that call with this address
+ * only, and no change of what lies outside the window. */
+void keep_serve_filter(void *control, struct program filter)
+{
+    uint64_t size = sizeof(struct sock_fprog) + filter.count * sizeof(struct sock_filter);
+    long place = map(SERVE_PROGRAM, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    require(control, STEP_KEEP_FILTER, place);
+    if ((uint64_t)place != SERVE_PROGRAM)
+        start_failed(control, STEP_KEEP_FILTER, -17 /* EEXIST */);
+    struct sock_fprog *program = (struct sock_fprog *)place;
+    program->len = (unsigned short)filter.count;
+    program->filter = (struct sock_filter *)(program + 1);
+    memcpy(program + 1, (char *)control + filter.offset, filter.count * sizeof(struct sock_filter));
+    require(control, STEP_KEEP_FILTER, system3(__NR_mprotect, place, (long)size, PROT_READ));
 }
 
 void filter_system_calls(void *control, struct program filter)

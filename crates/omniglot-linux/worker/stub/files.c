@@ -24,6 +24,7 @@ struct descriptors {
     int type;  /* SCM_RIGHTS */
     int files[RECEIVED_FDS + 1];
 };
+_Static_assert(MOST_SENT_FDS <= RECEIVED_FDS, "the same structure holds both");
 
 /* Files that the host left open for any child must not reach foreign code, so they
  * go first; then what the host sends gets the numbers from WINDOW_FD upwards. */
@@ -47,12 +48,14 @@ long receive_files(void)
     return 0;
 }
 
-long send_file(int file)
+long send_files(uint32_t number, const int *files, unsigned count)
 {
-    char byte = 0;
-    struct vector vector = {&byte, 1};
-    struct descriptors descriptors = {sizeof descriptors - sizeof(int) * RECEIVED_FDS, 1, 1, {file}};
+    struct vector vector = {&number, sizeof number};
+    struct descriptors descriptors = {sizeof(struct descriptors) - sizeof(int) * (RECEIVED_FDS + 1), 1, 1, {0}};
     struct message message = {0};
+    for (unsigned i = 0; i < count; i++)
+        descriptors.files[i] = files[i];
+    descriptors.length += sizeof(int) * count;
     message.vectors = &vector;
     message.vector_count = 1;
     message.control = &descriptors;

@@ -40,6 +40,8 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     const struct config config = *(const struct config *)control;
 
     confine(control, &config);
+    if (!config.departs)
+        keep_serve_filter(control, config.serve_filter);
     occupy_address_space(control, &config);
     map_window(control, &config);
     occupy(control, CONTROL_SIZE + PAGE_SIZE);
@@ -48,10 +50,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     struct linker linker = map_linker(control);
     uint64_t stack = build_stack(&config, &linker, kernel_stack);
     tie_to_host(control, config.host);
-    if (config.ask_filter.count)
-        ask_host_for_files(control, config.ask_filter);
     close_socket();
-    limit_files();
     catch_faults(control, &config);
     filter_system_calls(control, config.load_filter);
     enter(linker.entry, stack);

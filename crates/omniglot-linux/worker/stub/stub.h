@@ -6,6 +6,10 @@
 #include "../post.h"
 #include "../system.h"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 void *memcpy(void *into, const void *from, unsigned long size);
 void *memset(void *into, int byte, unsigned long size);
 
@@ -18,8 +22,8 @@ static inline void require(void *control, enum step step, long result)
 
 /* files.c: takes the host's descriptors and closes all others. */
 long receive_files(void);
-/* files.c: sends a descriptor to the host. */
-long send_file(int file);
+/* files.c: sends a number and descriptors to the host. */
+long send_files(uint32_t number, const int *files, unsigned count);
 /* files.c: puts /dev/null, which the host gave as output, in the socket's place. */
 void close_socket(void);
 /* confine.c: gives up every right that needs no knowledge of system calls. */
@@ -27,9 +31,11 @@ void confine(void *control, const struct config *config);
 /* confine.c: dies with the host; applies the filter for loading. */
 void tie_to_host(void *control, uint32_t host);
 void filter_system_calls(void *control, struct program filter);
-/* confine.c: where Landlock is missing, has the host open files. */
-void limit_files(void);
-void ask_host_for_files(void *control, struct program filter);
+/* confine.c: sends the host what it looks at: what the kernel says of the worker, and
+ * where Landlock is missing its memory and the files that it wants to open. */
+void show_to_host(void *control, const struct config *config);
+/* confine.c: puts the filter for calls where foreign code cannot change it. */
+void keep_serve_filter(void *control, struct program filter);
 /* faults.c: reports signals to the host until the loader does. */
 void catch_faults(void *control, const struct config *config);
 /* address_space.c: leaves nothing but the window to be mapped. */

@@ -12,8 +12,10 @@
 //! no list names ends the worker, and so do those of the x32 ABI.
 
 mod policy;
+mod range;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
@@ -48,8 +50,11 @@ const TRAP: u32 = 0x0003_0000;
 const STDERR: u64 = 2;
 /// `MADV_POPULATE_READ`, Linux 5.14.
 const POPULATE_READ: u64 = 22;
-/// `WINDOW_FD` of `worker/control.h`.
+/// `WINDOW_FD` and `SERVE_PROGRAM` of `worker/control.h`.
 const WINDOW_FILE: u64 = 3;
+const SERVE_PROGRAM: u64 = 0x2000_0000;
+/// `SECCOMP_SET_MODE_FILTER`.
+const SET_MODE_FILTER: u64 = 1;
 
 /// All that `openat` may be asked for. Truncation is no write to Landlock before
 /// Linux 6.2, and to hold a file without opening it (`O_PATH`) is none of its business.
@@ -67,36 +72,42 @@ pub(super) struct Filters {
     pub(super) ask: Vec<u8>,
 }
 
-/// Both filters for workers with these permissions and windows of that size; those
-/// that were asked for last are kept.
-pub(super) fn filters(allow: Permissions, window_size: usize) -> Result<Arc<Filters>> {
-    type Known = Option<(Permissions, usize, Arc<Filters>)>;
+/// The filters for a worker with these permissions in which foreign code may map memory
+/// in that range of addresses.
+pub(super) fn filters(allow: Permissions, range: &Range<u64>) -> Result<Filters> {
+    let known = known(allow)?;
+    let mut load = bytes_of(&range::refuse_outside(range));
+    load.extend_from_slice(&known.load);
+    Ok(Filters { load, serve: known.serve.clone(), ask: known.ask.clone() })
+}
+
+/// What does not depend on the range; what was asked for last is kept.
+fn known(allow: Permissions) -> Result<Arc<Filters>> {
+    type Known = Option<(Permissions, Arc<Filters>)>;
     static LAST: Mutex<Known> = Mutex::new(None);
     // Never locked for long: a forked child finds a lock as it was.
     let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits =
-        |known: &&(Permissions, usize, Arc<Filters>)| (known.0, known.1) == (allow, window_size);
-    if let Some((_, _, filters)) = last().as_ref().filter(fits) {
+    if let Some((_, filters)) = last().as_ref().filter(|known| known.0 == allow) {
         return Ok(Arc::clone(filters));
     }
-    let fresh = Arc::new(build(allow, window_size)?);
-    *last() = Some((allow, window_size, Arc::clone(&fresh)));
+    let fresh = Arc::new(build(allow)?);
+    *last() = Some((allow, Arc::clone(&fresh)));
     Ok(fresh)
 }
 
-fn build(allow: Permissions, window_size: usize) -> Result<Filters> {
+fn build(allow: Permissions) -> Result<Filters> {
     let unsupported = |_| Error::Unsupported {
         what: "the system call filters could not be built",
         remedy: "report this as a defect of omniglot-linux",
     };
     Ok(Filters {
-        load: load_filter(allow, window_size).map_err(unsupported)?,
+        load: load_filter(allow).map_err(unsupported)?,
         serve: serve_filter(allow).map_err(unsupported)?,
         ask: ask_filter().map_err(unsupported)?,
     })
 }
 
-fn load_filter(allow: Permissions, window_size: usize) -> Outcome<Vec<u8>> {
+fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(LOAD);
     allow_permitted(&mut allowed, allow)?;
     // The window's file is the only one that may be written.
@@ -105,7 +116,11 @@ fn load_filter(allow: Permissions, window_size: usize) -> Outcome<Vec<u8>> {
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
     // The loader asks for pages before it copies them.
     insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
-    let mut program = refuse_more_memory(window_size)?;
+    // The only filter to add is the one for calls: another could make the loader's own
+    // calls seem to work.
+    let filter = [(0, SET_MODE_FILTER), (1, 0), (2, SERVE_PROGRAM)];
+    insert_if_equal(&mut allowed, Sysno::seccomp, &filter)?;
+    let mut program = refuse_uncounted_memory()?;
     program.extend(refuse_unless(&[Sysno::madvise], 2, POPULATE_READ)?);
     program.extend(open_for_reading()?);
     if allow.contains(Permission::Stderr) {
@@ -181,19 +196,15 @@ fn refuse_all(refusals: &Refusals, except: &Rules, allow: Permissions) -> Outcom
 }
 
 /// The limit on private memory (`RLIMIT_DATA`) counts neither shared memory of no file
-/// nor stacks nor, in one call, what replaces other mappings; so the former are refused,
-/// and the latter is bounded.
-fn refuse_more_memory(window_size: usize) -> Outcome<BpfProgram> {
+/// nor stacks.
+fn refuse_uncounted_memory() -> Outcome<BpfProgram> {
     const SHARED_ANONYMOUS: u64 = 0x21;
     const GROWS_DOWN: u64 = 0x100;
     let has_flags = |flags| {
         let all = SeccompCmpOp::MaskedEq(flags);
         SeccompRule::new(vec![SeccompCondition::new(3, SeccompCmpArgLen::Dword, all, flags)?])
     };
-    let length =
-        SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Gt, window_size as u64)?;
-    let chain =
-        vec![has_flags(SHARED_ANONYMOUS)?, has_flags(GROWS_DOWN)?, SeccompRule::new(vec![length])?];
+    let chain = vec![has_flags(SHARED_ANONYMOUS)?, has_flags(GROWS_DOWN)?];
     let rules = Rules::from([(Sysno::mmap as i64, chain)]);
     compile_part(rules, SeccompAction::Errno(ENOMEM))
 }

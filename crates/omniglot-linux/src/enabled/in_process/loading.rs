@@ -46,6 +46,9 @@ pub(super) fn load(plan: &Plan, generation: u64, key: Option<u32>) -> Result<Loa
     let Started { mut worker, window, layout, channel, tables, file, .. } =
         start_to_depart(plan, layout)?;
     worker.end();
+    if !worker.has_ended() {
+        return Err(Error::Protocol("a worker that cannot be ended"));
+    }
     let departure = read(&window)?;
     let own_end = layout.base + layout.exchange_end;
     let regions = Regions::read(&window, own_end, departure.regions, departure.region_count)?;
