@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::defences;
+use crate::fuzz;
 use crate::guest;
 use crate::kernel;
 use crate::riscv;
@@ -80,6 +81,9 @@ pub(crate) enum Action {
     /// Kill workers and hosts, and use up what the system has, for a long time
     Soak(soak::Options),
 
+    /// Run a test on random input for minutes
+    Fuzz(fuzz::Options),
+
     /// Run a program of this machine in a virtual one that has protection keys
     Guest(Box<guest::Arguments>),
 
@@ -92,7 +96,7 @@ impl Action {
     pub(crate) fn task(&self) -> Task {
         match self {
             Self::Demo { .. } => Task::Demo,
-            Self::Test { .. } | Self::Defences(_) | Self::Soak(_) => Task::Test,
+            Self::Test { .. } | Self::Defences(_) | Self::Fuzz(_) | Self::Soak(_) => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
             Self::Kernel(_) => Task::Kernel,

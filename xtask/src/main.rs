@@ -11,6 +11,7 @@ mod ci;
 mod cli;
 mod defences;
 mod demo;
+mod fuzz;
 mod guest;
 mod kernel;
 mod lint;
@@ -60,6 +61,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),
         Action::Soak(options) => soak::run(&options),
+        Action::Fuzz(options) => fuzz::run(&options),
         Action::Guest(arguments) => Ok(arguments.run()),
         Action::Root(options) => Ok(root::run(&options, cli.install)),
     }

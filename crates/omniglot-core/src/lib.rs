@@ -55,6 +55,8 @@ mod call;
 mod callback;
 mod domain;
 mod error;
+#[doc(hidden)]
+pub mod faults;
 mod foreign;
 mod frame;
 #[cfg(feature = "alloc")]

@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 
 use crate::base::FrameAddress;
-use crate::{Error, HEADER_SIZE, Result};
+use crate::{Error, HEADER_SIZE, Result, faults};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.
@@ -85,11 +85,13 @@ impl Window {
     /// # Errors
     /// [`Error::OutOfRange`] where they are not all in the window.
     #[inline]
+    #[cfg_attr(omniglot_faults, track_caller)]
     pub fn read(&self, address: usize, into: &mut [u8]) -> Result<()> {
         let from = self.locate(address, into.len())?;
         // SAFETY: both ranges are valid for `into.len()` bytes (invariants 1, 2) and
         // disjoint, since no Rust object lives in the window.
         unsafe { copy_volatile(from.as_ptr(), into.as_mut_ptr(), into.len()) };
+        faults::bytes(into);
         Ok(())
     }
 
@@ -148,6 +150,7 @@ impl Window {
     /// # Errors
     /// [`Error::Misuse`] for a frame of another size.
     #[inline(always)]
+    #[cfg_attr(omniglot_faults, track_caller)]
     pub(crate) fn read_frame(&self, written: Written, frame: &mut [u8]) -> Result<(u32, i32)> {
         if frame.len() != written.len {
             return Err(NO_HEADER);
@@ -160,7 +163,8 @@ impl Window {
         let status = unsafe { status.cast::<u32>().read_volatile() };
         // SAFETY: as above.
         let error_number = unsafe { error_number.cast::<i32>().read_volatile() };
-        Ok((status, error_number))
+        faults::bytes(rest);
+        Ok((faults::number(status), faults::number(error_number)))
     }
 
     /// Sets `len` foreign bytes to zero.

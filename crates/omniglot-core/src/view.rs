@@ -94,7 +94,21 @@ fn bytes_in_place(window: &Window, address: usize, size: usize) -> Result<&[u8]>
     let start = window.locate(address, size)?;
     // SAFETY: the range is in the window (invariants 1, 2); nobody writes it while the
     // instance, and the window with it, is borrowed (invariant 3).
-    Ok(unsafe { core::slice::from_raw_parts(start.as_ptr(), size) })
+    let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr(), size) };
+    #[cfg(omniglot_faults)]
+    let bytes = changed(bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes, or others that are never freed: views may live that no fault may change.
+#[cfg(omniglot_faults)]
+fn changed(bytes: &[u8]) -> Result<&[u8]> {
+    const ALIGN: usize = 4096;
+    let mut copy = Copied::new(bytes.len(), ALIGN)?;
+    copy.bytes_mut().copy_from_slice(bytes);
+    crate::faults::bytes(copy.bytes_mut());
+    let is_same = copy.bytes() == bytes;
+    Ok(if is_same { bytes } else { alloc::boxed::Box::leak(alloc::boxed::Box::new(copy)).bytes() })
 }
 
 impl<'a, T: ?Sized> View<'a, T> {

@@ -117,7 +117,7 @@ fn what_a_callback_writes_is_seen_by_both<R: Runtime>(api: &mut Api<R>) -> Outco
             // The library reads the last number only after it was changed here.
             let room =
                 if value == 1 { last } else { numbers.get(0).ok_or(Error::WrongInstance)? };
-            api.write(room, value * 100)?;
+            api.write(room, value.wrapping_mul(100))?;
             Ok(value)
         },
         |api, function| api.call_each(function, numbers, 3),

@@ -119,7 +119,7 @@ fn pointers_and_strings_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outc
             let number = api.upgrade_mut(pointer)?;
             let length = api.read_str(text, 64)?.len();
             let old = api.read(number)?;
-            api.write(number, old + length as i32)?;
+            api.write(number, old.wrapping_add(length as i32))?;
             Ok(pointer.offset(1))
         },
         |api, function| {
@@ -163,7 +163,7 @@ fn wild_pointers_are_refused_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outco
 
 fn results_of_callbacks_reach_the_library<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let result = api.with_callback::<IntCallback, Result<_>>(
-        &mut |_, (value,)| Ok(value * 10),
+        &mut |_, (value,)| Ok(value.wrapping_mul(10)),
         |api, function| Ok((api.call_and_add(function, 4)?, api.call_and_add(function, -4)?)),
     )?;
     equal(result, Ok((41, -39)))
@@ -190,7 +190,7 @@ fn every_call_of_a_callback_arrives<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ended = Cell::new(false);
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| Ok(value * value),
+        &mut |_, (value,)| Ok(value.wrapping_mul(value)),
         |api, on_value| {
             api.with_callback::<VoidCallback, _>(
                 &mut |_, ()| {
@@ -215,14 +215,16 @@ fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
 }
 
 fn kept_callbacks_are_called_later<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    let result =
-        api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value + 1), |api, function| {
+    let result = api.with_callback::<IntCallback, _>(
+        &mut |_, (value,)| Ok(value.wrapping_add(1)),
+        |api, function| {
             api.keep_callback(function)?;
             equal(api.kept_callback(), Ok(function))?;
             equal(api.call_kept(1), Ok(2))?;
             equal(api.echo_i32(0), Ok(0))?;
             equal(api.call_kept(7), Ok(8))
-        })?;
+        },
+    )?;
     result?;
     api.keep_callback(FnPtr::null())?;
     equal(api.kept_callback(), Ok(FnPtr::null()))
@@ -234,20 +236,24 @@ fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) 
     equal(api.call_int(negation, -6), Ok(6))?;
     // A host's callback through a function of the library through its address.
     let caller = api.kept_caller()?;
-    let result =
-        api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value * 3), |api, function| {
+    let result = api.with_callback::<IntCallback, _>(
+        &mut |_, (value,)| Ok(value.wrapping_mul(3)),
+        |api, function| {
             api.keep_callback(function)?;
             api.call_pointer(caller, (7,))
-        })?;
+        },
+    )?;
     equal(result, Ok(21))
 }
 
 fn callbacks_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    let result =
-        api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value - 1), |api, function| {
+    let result = api.with_callback::<IntCallback, _>(
+        &mut |_, (value,)| Ok(value.wrapping_sub(1)),
+        |api, function| {
             let same = api.function_of_number(function.addr())?;
             api.call_pointer(same, (10,))
-        })?;
+        },
+    )?;
     equal(result, Ok(9))
 }
 

@@ -48,7 +48,7 @@ fn descend<R: Runtime>(api: &mut Api<R>, levels: i32) -> Result<i32> {
             if levels == 0 {
                 return Ok(value);
             }
-            Ok(descend(api, levels - 1)? + value)
+            Ok(descend(api, levels - 1)?.wrapping_add(value))
         },
         |api, function| api.call_int(function, levels),
     )?
@@ -63,7 +63,7 @@ fn results_of_nested_calls_stay_apart<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let order = Cell::new(0u64);
-    let note = |digit| order.set(order.get() * 10 + digit);
+    let note = |digit| order.set(order.get().wrapping_mul(10) + digit);
     let result = api.with_callback::<IntCallback, _>(
         &mut |_, (value,)| {
             note(1);

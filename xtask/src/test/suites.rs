@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
+use crate::fuzz;
 use crate::workspace::Workspace;
 
 /// Tests that are run and reported on together.
@@ -40,6 +41,8 @@ enum Packages {
     Only(&'static [&'static str]),
     /// Those that belong to no other suite.
     Others,
+    /// These, built so that loads of foreign memory can be changed.
+    Faulty(&'static [&'static str]),
     /// Packages outside the workspace, whose programs run in QEMU.
     Emulated(&'static [Emulation]),
     /// The kernel, which is not in the workspace either.
@@ -107,6 +110,12 @@ const SUITES: &[Suite] = &[
         name: "soak",
         about: "Workers and hosts are killed, and the system has nothing left to give",
         packages: Packages::Only(&["omniglot-soak"]),
+        inside: &[],
+    },
+    Suite {
+        name: "faults",
+        about: "The conformance suite while every load of foreign memory brings something else",
+        packages: Packages::Faulty(&["omniglot-faults"]),
         inside: &[],
     },
     Suite {
@@ -179,7 +188,7 @@ const SUITES: &[Suite] = &[
 const COUNTED: &str = "shift=0,sleep=off";
 
 /// What tests in a guest are compiled for.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// How long the tests in a guest may take, in seconds: its processors are slow.
 const INSIDE_TIMEOUT: &str = "1800";
@@ -230,6 +239,11 @@ impl Suite {
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
             Packages::Releases => bail!("each release has commands of its own"),
+            Packages::Faulty(_) => {
+                let mut faulty = tests_by(fuzz::faulty_cargo(), workspace);
+                faulty.args(self.selection());
+                return Ok(vec![faulty]);
+            }
             Packages::Only(_) | Packages::Others => {}
         }
         let mut here = test_command(workspace);
@@ -248,7 +262,7 @@ impl Suite {
     /// The arguments with which cargo selects this suite's packages.
     fn selection(&self) -> Vec<&'static str> {
         match self.packages {
-            Packages::Only(packages) => repeat("--package", packages),
+            Packages::Only(packages) | Packages::Faulty(packages) => repeat("--package", packages),
             Packages::Others => {
                 let taken = SUITES.iter().flat_map(Self::packages);
                 let mut arguments = vec!["--workspace"];
@@ -262,7 +276,7 @@ impl Suite {
     /// The packages this suite names.
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
-            Packages::Only(packages) => packages,
+            Packages::Only(packages) | Packages::Faulty(packages) => packages,
             _ => &[],
         }
     }
@@ -280,7 +294,11 @@ pub(super) fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command
 /// A `cargo test` whose output is to be read by us: without colours, and with the names of what it
 /// runs.
 pub(super) fn test_command(workspace: &Workspace) -> Command {
-    let mut command = cargo::command();
+    tests_by(cargo::command(), workspace)
+}
+
+/// The same by a cargo that may build otherwise.
+fn tests_by(mut command: Command, workspace: &Workspace) -> Command {
     command.args(["test", "--locked", "--no-fail-fast"]);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
     command.current_dir(workspace.root());
@@ -346,6 +364,7 @@ mod tests {
             "compile-fail",
             "conformance",
             "soak",
+            "faults",
             "demo",
             "examples",
             "keys",

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use omniglot_core::{Error, Result};
+use omniglot_core::{Error, Result, faults};
 use rustix::thread::futex;
 
 use super::handshake;
@@ -137,7 +137,8 @@ impl Channel {
         line.operation.store(operation as u32, Ordering::Relaxed);
         line.entry.store(entry as u64, Ordering::Relaxed);
         line.arguments.store(arguments as u64, Ordering::Relaxed);
-        if handshake::post(&line.request, self.number, &self.sleepers().worker) {
+        let is_asleep = handshake::post(&line.request, self.number, &self.sleepers().worker);
+        if faults::number(u8::from(is_asleep)) != 0 {
             wake(&line.request);
         }
     }
@@ -145,7 +146,8 @@ impl Channel {
     /// Whether the last request was answered.
     #[inline]
     pub(super) fn is_answered(&self) -> bool {
-        self.line().response.load(Ordering::Acquire) == self.number
+        let response = self.line().response.load(Ordering::Acquire);
+        response == self.number && faults::number(response) == self.number
     }
 
     /// Looks for the answer for a while, the longer the more often that helped.
@@ -178,7 +180,8 @@ impl Channel {
         let wait = |seen| {
             let _ = futex::wait(&line.response, futex::Flags::empty(), seen, limit.as_ref());
         };
-        handshake::sleep(&line.response, own, |seen| seen == self.number, wait);
+        let is_answer = |seen| faults::number(seen) == self.number;
+        handshake::sleep(&line.response, own, is_answer, wait);
         handshake::withdraw(own);
     }
 
@@ -186,12 +189,15 @@ impl Channel {
     #[inline]
     pub(super) fn message(&self) -> Result<Message> {
         let line = self.line();
-        let depth = line.depth.load(Ordering::Relaxed);
-        let arguments = line.arguments.load(Ordering::Relaxed) as usize;
-        Ok(match line.event.load(Ordering::Relaxed) {
+        let depth = faults::number(line.depth.load(Ordering::Relaxed));
+        let arguments = faults::number(line.arguments.load(Ordering::Relaxed)) as usize;
+        Ok(match faults::number(line.event.load(Ordering::Relaxed)) {
             1 => Message::Ready { image: arguments },
             2 => Message::Returned { depth },
-            3 => Message::Callback { depth, slot: line.slot.load(Ordering::Relaxed), arguments },
+            3 => {
+                let slot = faults::number(line.slot.load(Ordering::Relaxed));
+                Message::Callback { depth, slot, arguments }
+            }
             event => Message::Ending(
                 Ending::from_event(event).ok_or(Error::Protocol("an unknown event"))?,
             ),
@@ -200,7 +206,7 @@ impl Channel {
 
     /// How the worker meant to end, though it may not have said so in an answer.
     pub(super) fn ending(&self) -> Option<Ending> {
-        Ending::from_event(self.line().event.load(Ordering::Relaxed))
+        Ending::from_event(faults::number(self.line().event.load(Ordering::Relaxed)))
     }
 }
 

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
+use omniglot_core::faults;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
@@ -70,6 +71,7 @@ impl Opener<'_> {
     fn read_path(&self, address: u64) -> Result<PathBuf, Errno> {
         let mut bytes = [0; LONGEST_PATH];
         let got = self.memory.read_at(&mut bytes, address).map_err(|_| Errno::FAULT)?;
+        faults::bytes(&mut bytes);
         let path = CStr::from_bytes_until_nul(bytes.get(..got).unwrap_or(&[]));
         let path = path.map_err(|_| Errno::NAMETOOLONG)?;
         Ok(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())).to_owned())

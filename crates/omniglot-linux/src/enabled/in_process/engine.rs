@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Fault, FaultKind, Reply, Result, Text, Window,
+    Cause, Description, Error, Event, Fault, FaultKind, Reply, Result, Text, Window, faults,
 };
 
 use super::super::filters::name_of;
@@ -432,7 +432,7 @@ impl Engine {
     #[inline(always)]
     fn accept(&mut self, event: u32) -> Result<Event> {
         let left = &self.crossing.left;
-        let stack = left.stack.load(Relaxed);
+        let stack = faults::number(left.stack.load(Relaxed));
         let began = self.calls.began();
         if event == gate::RETURNED && stack == began {
             self.calls.end();
@@ -443,8 +443,9 @@ impl Engine {
         }
         if event == gate::CALLED_BACK && stack < began {
             self.calls.wait(left);
-            let slot = left.entry.load(Relaxed) as u32;
-            return Ok(Event::Callback { slot, arguments: left.argument.load(Relaxed) as usize });
+            let slot = faults::number(left.entry.load(Relaxed)) as u32;
+            let arguments = faults::number(left.argument.load(Relaxed)) as usize;
+            return Ok(Event::Callback { slot, arguments });
         }
         let error = self.refuse(event, stack > began);
         Err(self.fail(error))

@@ -1,0 +1,155 @@
+//! What is run while loads are changed.
+
+use std::time::Duration;
+
+use omniglot::{Isolation, Library, Linux, Options, Permission, Runtime};
+use omniglot_conformance::conformance::Conformance;
+use omniglot_conformance::{Case, Suite, Verdict};
+use omniglot_demo::{Decoder, Picture};
+
+use crate::bare::{self, unprotected};
+use crate::values;
+
+/// How long a call may take that a changed value has going on for ever.
+const TIMEOUT: Duration = Duration::from_millis(200);
+/// How long one may take that nothing was changed for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Cases that call without a limit: one whose answer, or whose waking, is lost never ends.
+const UNLIMITED: [&str; 1] = ["time_limits_can_be_lifted"];
+
+/// Something that is run again and again.
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    /// Runs it on a fresh instance; `Err` says what was not as it should be, which only
+    /// matters where nothing was changed.
+    pub(crate) run: Box<dyn Fn(Duration) -> Result<(), String>>,
+}
+
+impl Subject {
+    fn new(
+        name: impl Into<String>,
+        run: impl Fn(Duration) -> Result<(), String> + 'static,
+    ) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+
+    /// As it is without faults.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        (self.run)(PATIENCE)
+    }
+
+    /// With what the thread's plan changes.
+    pub(crate) fn try_out(&self) {
+        let _ = (self.run)(TIMEOUT);
+    }
+}
+
+/// The trials, by name.
+pub(crate) fn trials() -> Vec<String> {
+    let topics = Suite::<Linux>::topics().map(|(topic, _)| topic);
+    let cases = ["process", "unprotected"].into_iter();
+    let cases = cases.flat_map(|runtime| topics.map(|topic| format!("{runtime}::{topic}")));
+    let others = ["process::values", "unprotected::values", "process::starts", "process::libpng"];
+    cases.chain(others.map(str::to_owned)).collect()
+}
+
+/// What a trial runs.
+pub(crate) fn of(trial: &str) -> Vec<Subject> {
+    match trial {
+        "process::values" => values(|timeout| in_process(timeout, false)),
+        "unprotected::values" => values(unprotected),
+        "process::starts" => starts(),
+        "process::libpng" => vec![Subject::new("a picture", decode)],
+        _ => match trial.split_once("::") {
+            Some(("process", topic)) => cases(topic, |timeout| in_process(timeout, false)),
+            Some((_, topic)) => cases(topic, unprotected),
+            None => Vec::new(),
+        },
+    }
+}
+
+fn cases<R: Runtime>(
+    topic: &str,
+    make: impl Fn(Duration) -> Result<Conformance<R>, String> + Copy + 'static,
+) -> Vec<Subject> {
+    let topics = Suite::<R>::topics();
+    let cases = topics.into_iter().filter(|(name, _)| *name == topic).flat_map(|(_, cases)| cases);
+    let claimed = cases.filter(|case| case.is_claimed() && !UNLIMITED.contains(&case.name));
+    let subject = |case: &'static Case<R>| {
+        Subject::new(case.name, move |timeout| match case.run(&mut make(timeout)?) {
+            Verdict::Passed | Verdict::Skipped => Ok(()),
+            Verdict::Failed(failure) => Err(failure.to_string()),
+        })
+    };
+    claimed.map(subject).collect()
+}
+
+fn values<R: Runtime>(
+    make: impl Fn(Duration) -> Result<Conformance<R>, String> + Copy + 'static,
+) -> Vec<Subject> {
+    let subject = |(name, way): (&str, values::Way<R>)| {
+        Subject::new(name, move |timeout| way(&mut make(timeout)?).map_err(text))
+    };
+    values::ways().into_iter().map(subject).collect()
+}
+
+/// Starts that fail, resets, and files that the host opens for a worker.
+fn starts() -> Vec<Subject> {
+    let call = |library: &mut Conformance<Linux>| library.negate(true).map(drop);
+    let reset = move |timeout| {
+        let mut library = in_process(timeout, false)?;
+        call(&mut library)
+            .and_then(|()| library.reset())
+            .and_then(|()| call(&mut library))
+            .map_err(text)
+    };
+    let with_files = move |timeout| call(&mut in_process(timeout, true)?).map_err(text);
+    let trap =
+        |timeout| in_process(timeout, false)?.trap().map_or(Ok(()), |()| Err("no trap".into()));
+    let missing =
+        |timeout| match start(timeout, |options| options.libraries = vec!["none.so".into()]) {
+            Err(_) => Ok(()),
+            Ok(_) => Err("a library that is not there".to_owned()),
+        };
+    vec![
+        Subject::new("a reset", reset),
+        Subject::new("files that the host opens", with_files),
+        Subject::new("a report of a fault", trap),
+        Subject::new("a report of loading", missing),
+    ]
+}
+
+/// With the permission for standard error, a pipe here, the host opens the worker's files.
+fn in_process(timeout: Duration, with_files: bool) -> Result<Conformance<Linux>, String> {
+    start(timeout, |options| {
+        if with_files {
+            options.allow = options.allow.with(Permission::Stderr);
+        }
+    })
+}
+
+fn start(
+    timeout: Duration,
+    change: impl FnOnce(&mut Options),
+) -> Result<Conformance<Linux>, String> {
+    let mut options = bare::options(timeout);
+    options.isolation = Isolation::Process;
+    change(&mut options);
+    let description = &Conformance::<Linux>::DESCRIPTION;
+    let runtime = Linux::start(description, &options).map_err(text)?;
+    Ok(Conformance::from_runtime(runtime))
+}
+
+fn decode(_: Duration) -> Result<(), String> {
+    let picture = Picture { width: 3, height: 2, rgba: (0..24).collect() };
+    let mut file = Vec::new();
+    picture.write_png(&mut file).map_err(text)?;
+    let mut decoder = Decoder::new().map_err(text)?;
+    let decoded = decoder.decode(&file).map_err(text)?;
+    if decoded == picture { Ok(()) } else { Err("another picture".to_owned()) }
+}
+
+pub(crate) fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,151 @@
+//! Random numbers, and input that is made of them.
+
+/// A source of random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators").
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+/// Numbers at the ends of ranges.
+const EDGES: [u64; 16] = [
+    0,
+    1,
+    7,
+    8,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0xffff,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
+    1 << 47,
+    i64::MAX as u64,
+    1 << 63,
+    u64::MAX,
+];
+
+impl Random {
+    /// The numbers of a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number, any of 64 bits.
+    pub const fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below `limit`; 0 if that is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.number().checked_rem(limit).unwrap_or(0)
+    }
+
+    /// A place in something that has so many.
+    pub fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    /// Whether something happens that does once in so many times.
+    pub fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// A byte.
+    pub const fn byte(&mut self) -> u8 {
+        self.number() as u8
+    }
+
+    /// So many bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.byte()).collect()
+    }
+
+    /// One of several; the first if there is but one.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.index(choices.len())]
+    }
+
+    /// A number that is often at the end of a range, or near one.
+    pub fn edge(&mut self) -> u64 {
+        match self.below(4) {
+            0 => self.number(),
+            1 => self.below(256),
+            2 => self.pick(&EDGES).wrapping_add(self.below(5)).wrapping_sub(2),
+            _ => *self.pick(&EDGES),
+        }
+    }
+
+    /// Changes bytes here and there: most are as they were.
+    pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            self.mutate_once(bytes);
+        }
+    }
+
+    fn mutate_once(&mut self, bytes: &mut Vec<u8>) {
+        let at = self.index(bytes.len());
+        match self.below(8) {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, self.byte()),
+            2 if !bytes.is_empty() => drop(bytes.remove(at)),
+            3 => self.repeat_part(bytes),
+            4 | 5 => self.put_edge(bytes, at),
+            6 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << self.below(8)),
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = self.byte()),
+        }
+    }
+
+    /// Writes a number of some size over what is there.
+    fn put_edge(&mut self, bytes: &mut [u8], at: usize) {
+        let size = *self.pick(&[1, 2, 4, 8]);
+        let number = self.edge().to_le_bytes();
+        let at = if self.once_in(2) { at / size * size } else { at };
+        bytes.iter_mut().skip(at).zip(number).take(size).for_each(|(into, from)| *into = from);
+    }
+
+    fn repeat_part(&mut self, bytes: &mut Vec<u8>) {
+        let start = self.index(bytes.len());
+        let end = bytes.len().min(start + self.index(64));
+        let part = bytes[start..end].to_vec();
+        let at = self.index(bytes.len() + 1);
+        bytes.splice(at..at, part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn the_same_seed_gives_the_same() {
+        let bytes = |seed| Random::new(seed).bytes(64);
+        assert_eq!(bytes(7), bytes(7));
+        assert_ne!(bytes(7), bytes(8));
+    }
+
+    #[test]
+    fn everything_that_can_be_chosen_is() {
+        let mut random = Random::new(1);
+        let mut seen = [false; 5];
+        (0..200).for_each(|_| seen[random.index(5)] = true);
+        assert_eq!(seen, [true; 5]);
+        assert_eq!(random.below(0), 0);
+    }
+
+    #[test]
+    fn mutation_takes_any_bytes() {
+        for seed in 0..2000 {
+            let mut random = Random::new(seed);
+            let mut bytes = random.bytes(seed as usize % 20);
+            random.mutate(&mut bytes);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! How many runs there are, and what is said about them.
+
+use std::env;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use crate::Random;
+
+/// What all numbers of a session depend on.
+const SEED: &str = "OMNIGLOT_FUZZ_SEED";
+/// How long a session takes, if it does not take a number of runs.
+const MINUTES: &str = "OMNIGLOT_FUZZ_MINUTES";
+/// The only run that there is to be.
+const RUN: &str = "OMNIGLOT_FUZZ_RUN";
+
+/// The runs of one target.
+#[derive(Debug)]
+pub struct Session {
+    name: String,
+    seed: u64,
+    next: u64,
+    end: End,
+    began: Instant,
+    /// Whether the last run that began has not ended.
+    running: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Before the run with this number.
+    Run(u64),
+    /// After this time.
+    After(Duration),
+}
+
+impl Session {
+    /// A session of `runs` runs, unless the environment says otherwise.
+    ///
+    /// # Panics
+    /// If a variable of the environment is no number.
+    #[must_use]
+    pub fn new(name: &str, runs: u64) -> Self {
+        let seed = variable(SEED).unwrap_or(1);
+        let minutes: Option<f64> = variable(MINUTES);
+        let (next, end) = match (variable(RUN), minutes) {
+            (Some(run), _) => (run, End::Run(run + 1)),
+            (None, Some(minutes)) => (0, End::After(Duration::from_secs_f64(minutes * 60.0))),
+            (None, None) => (0, End::Run(runs)),
+        };
+        Self { name: name.to_owned(), seed, next, end, began: Instant::now(), running: false }
+    }
+
+    /// What all its numbers depend on.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Whether it lasts for a time that somebody chose, rather than for a number of runs.
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        matches!(self.end, End::After(_))
+    }
+
+    /// The next run's numbers, unless there were enough runs.
+    pub fn next_run(&mut self) -> Option<Random> {
+        self.running = false;
+        let goes_on = match self.end {
+            End::Run(end) => self.next < end,
+            End::After(limit) => self.began.elapsed() < limit,
+        };
+        if !goes_on {
+            return None;
+        }
+        let mut seeds = Random::new(self.seed ^ self.next.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        self.next += 1;
+        self.running = true;
+        Some(Random::new(seeds.number()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Self { name, seed, next, .. } = self;
+        if self.running {
+            let run = *next - 1;
+            println!("{name}: run {run} fails; again: {SEED}={seed} {RUN}={run}");
+        } else {
+            let seconds = self.began.elapsed().as_secs_f64();
+            println!("{name}: {next} runs in {seconds:.1} s, seed {seed}");
+        }
+    }
+}
+
+#[expect(clippy::panic, reason = "a test that is told nonsense ends")]
+fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    match value.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{name} is {value:?}, which is not a number"),
+    }
+}
+
+/// Has `target` try so many runs, or what the environment says: `OMNIGLOT_FUZZ_SEED`, and
+/// `OMNIGLOT_FUZZ_MINUTES` or `OMNIGLOT_FUZZ_RUN`.
+///
+/// # Panics
+/// If a run does, after saying which; if a variable of the environment is no number.
+pub fn fuzz(name: &str, runs: u64, mut target: impl FnMut(&mut Random)) {
+    let mut session = Session::new(name, runs);
+    while let Some(mut random) = session.next_run() {
+        target(&mut random);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(next: u64, end: u64) -> Session {
+        let (name, began) = ("test".to_owned(), Instant::now());
+        Session { name, seed: 3, next, end: End::Run(end), began, running: false }
+    }
+
+    #[test]
+    fn a_run_can_be_repeated_by_itself() {
+        let mut all = session(0, 10);
+        let numbers: Vec<u64> =
+            std::iter::from_fn(|| all.next_run()).map(|mut random| random.number()).collect();
+        assert_eq!(numbers.len(), 10);
+        for (run, number) in numbers.iter().enumerate() {
+            let mut alone = session(run as u64, run as u64 + 1);
+            assert_eq!(alone.next_run().map(|mut random| random.number()), Some(*number));
+            assert!(alone.next_run().is_none());
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Instructions that change protection keys: what is found, and what comes in their place, as
+//! another decoder sees it.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+use omniglot_fuzz::{Random, fuzz};
+use omniglot_scan::{
+    Code, Elsewhere, Gadget, Image, Kind, LONGEST_DETOUR, Loaded, Mend, find, function, known,
+    mend, setting, spares_thread_pointer,
+};
+
+const START: u64 = 0x7000_0000;
+/// The longest instruction.
+const LONGEST: usize = 15;
+/// Bytes that make what is looked for, and what stands before it.
+const LIKELY: [u8; 20] = [
+    0x0f, 0x01, 0xef, 0xae, 0x28, 0x6c, 0xc7, 0x1f, 0xd0, 0xd8, 0x05, 0x34, 0xcd, 0x80, 0xd5, 0x66,
+    0xf2, 0xf3, 0x48, 0x2e,
+];
+
+fn decode(bytes: &[u8], address: u64) -> Instruction {
+    Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode()
+}
+
+/// The kind of an instruction, by its name in the other decoder.
+fn kind_of(instruction: &Instruction) -> Option<Kind> {
+    Some(match instruction.mnemonic() {
+        Mnemonic::Wrpkru => Kind::Wrpkru,
+        Mnemonic::Xrstor | Mnemonic::Xrstor64 => Kind::Xrstor,
+        Mnemonic::Xrstors | Mnemonic::Xrstors64 => Kind::Xrstors,
+        Mnemonic::Wrfsbase => Kind::Wrfsbase,
+        Mnemonic::Wrgsbase => Kind::Wrgsbase,
+        Mnemonic::Syscall => Kind::Syscall,
+        Mnemonic::Sysenter => Kind::Sysenter,
+        Mnemonic::Int if instruction.immediate8() == 0x80 => Kind::Int80,
+        _ => return None,
+    })
+}
+
+fn likely(random: &mut Random, len: usize) -> Vec<u8> {
+    let byte = |random: &mut Random| match random.below(4) {
+        0 => random.byte(),
+        _ => *random.pick(&LIKELY),
+    };
+    (0..len).map(|_| byte(random)).collect()
+}
+
+/// The same bytes as ranges that touch, in any order.
+fn split<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<Code<'a>> {
+    let mut cuts: Vec<usize> =
+        (0..random.below(4)).map(|_| random.index(bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    let ranges = cuts
+        .windows(2)
+        .map(|pair| Code { address: START + pair[0] as u64, bytes: &bytes[pair[0]..pair[1]] });
+    let mut ranges: Vec<_> = ranges.collect();
+    let by = random.index(ranges.len());
+    ranges.rotate_left(by);
+    ranges
+}
+
+#[test]
+fn all_that_a_decoder_sees_is_found() {
+    fuzz("scanner", 20_000, |random| {
+        let len = 1 + random.index(48);
+        let bytes = likely(random, len);
+        let gadgets = find(&split(&bytes, random), |_| true);
+        for offset in 0..bytes.len() {
+            let instruction = decode(&bytes[offset..], START + offset as u64);
+            let Some(kind) = kind_of(&instruction) else { continue };
+            // Prefixes may precede what is found.
+            let is_found = gadgets.iter().any(|gadget| {
+                gadget.kind == kind
+                    && gadget.address >= instruction.ip()
+                    && gadget.address + gadget.length as u64 == instruction.next_ip()
+            });
+            assert!(is_found, "{instruction} at {offset} of {bytes:02x?}: {gadgets:?}");
+        }
+        for gadget in &gadgets {
+            check_gadget(gadget, &bytes);
+        }
+    });
+}
+
+/// What was found is what it says, unless it is cut off or of an extension that the decoder
+/// does not know.
+fn check_gadget(gadget: &Gadget, bytes: &[u8]) {
+    let at = &bytes[(gadget.address - START) as usize..];
+    assert!(gadget.length <= at.len() && gadget.length <= LONGEST, "{gadget:?} of {bytes:02x?}");
+    if gadget.length == at.len() || at[0] == 0xd5 {
+        return;
+    }
+    let instruction = decode(at, gadget.address);
+    let is_known = !instruction.is_invalid();
+    assert!(!is_known || kind_of(&instruction) == Some(gadget.kind), "{gadget:?} of {bytes:02x?}");
+}
+
+/// A function of whole instructions, some with numbers that hide what is looked for.
+fn some_function(random: &mut Random) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..1 + random.below(8) {
+        match random.below(10) {
+            0 => bytes.extend([[0xe8, 0xe9][random.index(2)]].iter().chain(&hiding(random))),
+            1 => bytes.extend([0x0f, 0x80 | random.byte() & 15].iter().chain(&hiding(random))),
+            // An operation on memory beside the code, with or without a constant.
+            2 => relative(&mut bytes, random),
+            3 => constant(&mut bytes, random),
+            // The end of one instruction and the beginning of the next.
+            4 => bytes.extend([0x83, 0xe0, 0x0f, 0x01, 0xef]),
+            // By an address in memory: a call, a jump, a far one.
+            5 => {
+                let operand = *random.pick(&[0x15, 0x25, 0x25, 0x2d]);
+                bytes.extend([0xff, operand].iter().chain(&hiding(random)));
+            }
+            _ => any_instruction(&mut bytes, random),
+        }
+    }
+    bytes.push(0xc3);
+    bytes
+}
+
+/// A number of 32 bits, most of which hide something and lead to somewhere near.
+fn hiding(random: &mut Random) -> [u8; 4] {
+    let hidden = *random.pick(&[[0x0f, 0x01, 0xef], [0x0f, 0xae, 0x28], [0x0f, 0xae, 0x6c]]);
+    match random.below(4) {
+        0 => [random.byte(), hidden[0], hidden[1], hidden[2]],
+        1 => [random.byte(), random.byte(), hidden[0], hidden[1]],
+        _ => [hidden[0], hidden[1], hidden[2], *random.pick(&[0, 0, 0, 0xff, 1])],
+    }
+}
+
+fn relative(bytes: &mut Vec<u8>, random: &mut Random) {
+    bytes.extend(&[0x48, 0x41, 0x66, 0xf2, 0xf3, 0x4c][..random.index(2)]);
+    let opcodes = [0x8b, 0x89, 0x8d, 0x03, 0x3b, 0x85, 0x63, 0x81, 0xc7, 0xf7, 0x80, 0x83];
+    let opcode = *random.pick(&opcodes);
+    bytes.push(opcode);
+    bytes.push(0x05 | (random.byte() & 7) << 3);
+    bytes.extend(hiding(random));
+    match opcode {
+        0x81 | 0xc7 | 0xf7 => bytes.extend(hiding(random)),
+        0x80 | 0x83 => bytes.push(random.byte()),
+        _ => {}
+    }
+}
+
+fn constant(bytes: &mut Vec<u8>, random: &mut Random) {
+    let prefix = random.pick(&[&[][..], &[], &[0x48], &[0x49], &[0x41]]).to_vec();
+    bytes.extend(&prefix);
+    let operand = random.byte();
+    match random.below(4) {
+        0 => bytes.push(0xb8 | operand & 7),
+        1 => bytes.push(0x05 | operand & 0x38),
+        2 => bytes.extend([0x81, 0xc0 | operand & 63]),
+        _ => bytes.extend([0xf7, 0xc0 | operand & 7]),
+    }
+    bytes.extend(hiding(random));
+    // `MOV` takes eight bytes with REX.W; anything else goes on with what these are.
+    if prefix.iter().any(|byte| byte & 8 != 0) {
+        bytes.extend(hiding(random));
+    }
+}
+
+/// Some valid instruction, found by trying.
+fn any_instruction(bytes: &mut Vec<u8>, random: &mut Random) {
+    loop {
+        let candidate = likely(random, LONGEST);
+        let instruction = decode(&candidate, 0);
+        if !instruction.is_invalid() {
+            return bytes.extend(&candidate[..instruction.len()]);
+        }
+    }
+}
+
+#[test]
+fn what_is_mended_does_the_same() {
+    let (mut mended, mut kept) = (0_u64, 0_u64);
+    fuzz("mending", 20_000, |random| {
+        let bytes = some_function(random);
+        let code = Code { address: START, bytes: &bytes };
+        let elsewhere = Elsewhere {
+            code: START + 0x0100_0000 + random.below(1 << 20) * 16,
+            data: START + 0x0300_0000 + random.below(1 << 16) * 16,
+        };
+        for gadget in find(&[code], Kind::changes_keys) {
+            match mend(&gadget, &code, &(START - (1 << 28)..START + (1 << 28)), elsewhere) {
+                Ok(mend) => {
+                    mended += 1;
+                    check_mend(&gadget, &bytes, &mend, elsewhere);
+                }
+                Err(_) => kept += 1,
+            }
+        }
+    });
+    println!("mending: {mended} mended, {kept} not");
+    assert!(mended > 0 || kept == 0, "nothing can be mended");
+}
+
+fn check_mend(gadget: &Gadget, bytes: &[u8], mend: &Mend, elsewhere: Elsewhere) {
+    let offset = (mend.address - START) as usize;
+    let before = decode(&bytes[offset..], mend.address);
+    let told = || format!("{before} of {bytes:02x?}: {mend:02x?}");
+    assert_eq!(before.len(), mend.bytes.len(), "{}", told());
+    assert!(mend.code.len() <= LONGEST_DETOUR, "{}", told());
+    let mut whole = bytes.to_vec();
+    whole[offset..offset + mend.bytes.len()].copy_from_slice(&mend.bytes);
+    // It is gone, and nothing has come.
+    let found = |bytes| find(&[Code { address: START, bytes }], Kind::changes_keys);
+    let places = |found: Vec<Gadget>| -> BTreeSet<u64> {
+        found.iter().map(|gadget| gadget.address).collect()
+    };
+    let (old, new) = (places(found(bytes)), places(found(&whole)));
+    assert!(!new.contains(&gadget.address) && new.is_subset(&old), "{}", told());
+    assert!(find(&[Code { address: 0, bytes: &mend.code }], Kind::changes_keys).is_empty());
+    assert!(is_same(&before, mend, elsewhere), "{}", told());
+}
+
+/// All instructions in some bytes, but for those that do nothing.
+fn all(bytes: &[u8], address: u64) -> Vec<Instruction> {
+    let decoded = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).into_iter();
+    decoded.filter(|instruction| instruction.mnemonic() != Mnemonic::Nop).collect()
+}
+
+/// Whether the instructions that came do what the one before did.
+fn is_same(before: &Instruction, mend: &Mend, elsewhere: Elsewhere) -> bool {
+    let here = all(&mend.bytes, mend.address);
+    let there = all(&mend.code, elsewhere.code);
+    match (&*here, &*there) {
+        // The two registers in the other form.
+        ([one], []) => {
+            one.mnemonic() == before.mnemonic()
+                && (one.op0_register(), one.op1_register())
+                    == (before.op0_register(), before.op1_register())
+                && one.op_count() == before.op_count()
+        }
+        // The same branch, to a jump to where it led.
+        ([one], [jump]) if before.near_branch_target() != 0 => {
+            one.mnemonic() == before.mnemonic()
+                && one.near_branch_target() == elsewhere.code
+                && one.next_ip() == before.next_ip()
+                && is_jump(jump, before.near_branch_target())
+        }
+        // By the address that lies in memory: a call returns to where it did.
+        ([one], [jump]) => {
+            one.near_branch_target() == elsewhere.code
+                && jump.is_ip_rel_memory_operand()
+                && jump.ip_rel_memory_address() == before.ip_rel_memory_address()
+                && match before.code() {
+                    Opcode::Call_rm64 => {
+                        jump.code() == Opcode::Jmp_rm64
+                            && one.mnemonic() == Mnemonic::Call
+                            && one.next_ip() == before.next_ip()
+                    }
+                    // A far jump, too, which leaves no trace of where it came from.
+                    code => jump.code() == code && one.mnemonic() == Mnemonic::Jmp,
+                }
+        }
+        // Moved, and back.
+        ([one], [moved, back]) => {
+            is_jump(one, elsewhere.code)
+                && is_jump(back, before.next_ip())
+                && is_moved(before, moved, mend, elsewhere)
+        }
+        _ => false,
+    }
+}
+
+fn is_jump(instruction: &Instruction, target: u64) -> bool {
+    instruction.mnemonic() == Mnemonic::Jmp && instruction.near_branch_target() == target
+}
+
+/// The same operation, on the same memory or with the same constant out of memory.
+fn is_moved(before: &Instruction, moved: &Instruction, mend: &Mend, elsewhere: Elsewhere) -> bool {
+    if moved.mnemonic() != before.mnemonic() || !moved.is_ip_rel_memory_operand() {
+        return false;
+    }
+    if mend.data.is_empty() {
+        // Equal but for where they lie: iced's equality leaves that out.
+        return moved.ip_rel_memory_address() == before.ip_rel_memory_address()
+            && moved.code() == before.code()
+            && (0..before.op_count()).all(|operand| same_operand(before, moved, operand));
+    }
+    let size = before.op0_register().size();
+    let constant = before.immediate(1).to_le_bytes();
+    moved.ip_rel_memory_address() == elsewhere.data
+        && moved.memory_size().size() == size
+        && mend.data == constant[..size]
+        && (0..2).any(|operand| moved.op_register(operand) == before.op0_register())
+}
+
+fn same_operand(before: &Instruction, moved: &Instruction, operand: u32) -> bool {
+    let kind = before.op_kind(operand);
+    if kind != moved.op_kind(operand) {
+        return false;
+    }
+    match kind {
+        OpKind::Register => before.op_register(operand) == moved.op_register(operand),
+        OpKind::Memory => {
+            before.memory_size() == moved.memory_size()
+                && before.segment_prefix() == moved.segment_prefix()
+                && before.has_lock_prefix() == moved.has_lock_prefix()
+                && before.has_rep_prefix() == moved.has_rep_prefix()
+                && before.has_repne_prefix() == moved.has_repne_prefix()
+        }
+        _ => before.immediate(operand) == moved.immediate(operand),
+    }
+}
+
+/// Code that is loaded somewhere, and nothing around it.
+struct Bytes(Vec<u8>);
+
+impl Loaded for Bytes {
+    fn read(&self, address: u64, into: &mut [u8]) -> usize {
+        let code = Code { address: START, bytes: &self.0 };
+        let rest = code.from(address).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        count
+    }
+
+    fn constant(&self, address: u64) -> Option<u64> {
+        let mut word = [0; 8];
+        (self.read(address, &mut word) == 8).then(|| u64::from_le_bytes(word))
+    }
+}
+
+#[test]
+fn any_code_is_looked_through_for_thread_locals() {
+    fuzz("thread-pointer", 5_000, |random| {
+        let bytes = if random.once_in(2) { some_function(random) } else { likely(random, 200) };
+        let entry = START + random.below(4);
+        let uses_it =
+            |instruction: Instruction| instruction.segment_prefix() == iced_x86::Register::FS;
+        let spares = spares_thread_pointer(&Bytes(bytes.clone()), entry);
+        // What runs first is certain to run.
+        let first = decode(bytes.get((entry - START) as usize..).unwrap_or_default(), entry);
+        assert!(!spares || !uses_it(first), "{first} of {bytes:02x?}");
+    });
+}
+
+#[test]
+fn no_file_makes_the_reader_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let original = support::small_library(directory.path());
+    assert!(Image::parse(&original).is_ok());
+    let headers = 64 + 56 * 12;
+    let (mut parsed, mut refused) = (0_u64, 0_u64);
+    fuzz("elf", 2_000, |random| {
+        let mut bytes = original.clone();
+        for _ in 0..=random.below(6) {
+            // Half of them where a little changes much.
+            let end = if random.once_in(2) { headers } else { bytes.len() };
+            let at = random.index(end);
+            let number = random.edge().to_le_bytes();
+            let size = *random.pick(&[1, 2, 4, 8]);
+            bytes.iter_mut().skip(at).zip(number).take(size).for_each(|(into, from)| *into = from);
+        }
+        if random.once_in(20) {
+            random.mutate(&mut bytes);
+        }
+        match look(&bytes) {
+            true => parsed += 1,
+            false => refused += 1,
+        }
+    });
+    println!("elf: {parsed} parsed, {refused} refused");
+}
+
+/// Asks a file for all that it can tell.
+fn look(bytes: &[u8]) -> bool {
+    let Ok(image) = Image::parse(bytes) else { return false };
+    let code = image.code();
+    let _ = (image.kind(), image.has_writable_code(), image.has_executable_stack());
+    let _ = (image.thread_locals(), image.name(), image.needed(), image.search_path());
+    let _ = (image.imports().len(), image.exports().len(), image.indirect_functions().len());
+    for gadget in find(&code, |_| true).iter().take(50) {
+        let symbol = image.place(gadget.address).map(|place| place.symbol);
+        let setting = setting(gadget, &code, image.function_starts());
+        let _ = known(gadget, setting, &code, symbol);
+        let _ = code.first().map(|segment| function(segment, gadget.address & !7, gadget.address));
+    }
+    true
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask fuzz`: tests on random input, for as long as one likes.
+//!
+//! A target is a test like others, which the suites run for some seconds. Here it runs for
+//! minutes, from another seed each time unless one is given. To add one, add it to [`TARGETS`].
+
+use std::process::{Command, ExitCode};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
+use crate::cargo;
+use crate::test::suites;
+use crate::workspace::Workspace;
+
+/// What `cargo xtask fuzz` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// What to fuzz
+    #[arg(value_name = "TARGET", value_parser = names())]
+    target: String,
+
+    /// How long, in minutes
+    #[arg(long, value_name = "N", default_value_t = 10.0)]
+    minutes: f64,
+
+    /// What all random numbers depend on; the time if none is given
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+}
+
+/// Something to fuzz.
+#[derive(Debug)]
+struct Target {
+    name: &'static str,
+    about: &'static str,
+    /// Where the test is: arguments of `cargo test`.
+    test: &'static [&'static str],
+    /// The arguments of the test program itself.
+    filter: &'static [&'static str],
+    build: Build,
+}
+
+/// How a target is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Build {
+    /// As all tests are.
+    Plain,
+    /// So that loads of foreign memory can be changed.
+    Faults,
+}
+
+/// All targets.
+const TARGETS: &[Target] = &[
+    Target {
+        name: "faults",
+        about: "Every load of foreign memory brings something else",
+        test: &["--package", "omniglot-faults", "--test", "faults"],
+        filter: &[],
+        build: Build::Faults,
+    },
+    Target {
+        name: "validate",
+        about: "Which bytes are values, against the types' definitions",
+        test: &["--package", "omniglot-fuzz", "--test", "validate"],
+        filter: &[],
+        build: Build::Plain,
+    },
+    Target {
+        name: "scan",
+        about: "What is found in code, and what comes in its place, against a decoder; ELF files",
+        test: &["--package", "omniglot-fuzz", "--test", "scan"],
+        filter: &[],
+        build: Build::Plain,
+    },
+];
+
+/// The targets' names, for the command line.
+fn names() -> PossibleValuesParser {
+    let values = TARGETS.iter().map(|target| PossibleValue::new(target.name).help(target.about));
+    PossibleValuesParser::new(values)
+}
+
+/// Fuzzes one target; its last lines say what there was.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let Some(target) = TARGETS.iter().find(|target| target.name == options.target) else {
+        bail!("there is no target {}", options.target);
+    };
+    if !options.minutes.is_finite() || options.minutes < 0.0 {
+        bail!("--minutes must be a number from 0");
+    }
+    let seed = options.seed.map_or_else(now, Ok)?;
+    let mut command = target.command(&Workspace::load()?);
+    command.arg("--").args(target.filter).args(["--nocapture", "--test-threads=2"]);
+    command.env("OMNIGLOT_FUZZ_SEED", seed.to_string());
+    command.env("OMNIGLOT_FUZZ_MINUTES", options.minutes.to_string());
+    eprintln!("{}: seed {seed}, {} minutes", target.name, options.minutes);
+    let status = command.status().context("could not start cargo")?;
+    Ok(cargo::exit_code(status))
+}
+
+fn now() -> Result<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(since.as_millis() as u64)
+}
+
+impl Target {
+    fn command(&self, workspace: &Workspace) -> Command {
+        let mut command = match self.build {
+            Build::Faults => faulty_cargo(),
+            Build::Plain => cargo::command(),
+        };
+        command.arg("test").args(self.test).current_dir(workspace.root());
+        command
+    }
+}
+
+/// A cargo that builds so that loads of foreign memory can be changed.
+///
+/// Since the target is named, the flag is none of build scripts and macros, so that they, and all
+/// that they need, are not compiled once more.
+pub(crate) fn faulty_cargo() -> Command {
+    let mut command = cargo::command();
+    command.env("CARGO_BUILD_TARGET", suites::TARGET);
+    let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    flags.push_str(" --cfg omniglot_faults");
+    command.env("RUSTFLAGS", flags);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::TARGETS;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn targets_have_names_of_their_own_and_packages_that_there_are() {
+        let workspace = Workspace::load().unwrap();
+        let names: HashSet<_> = TARGETS.iter().map(|target| target.name).collect();
+        assert_eq!(names.len(), TARGETS.len());
+        for target in TARGETS {
+            let package = target.test.iter().skip_while(|word| **word != "--package").nth(1);
+            assert!(workspace.has(package.unwrap()), "{}", target.name);
+        }
+    }
+}
