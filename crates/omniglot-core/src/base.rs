@@ -196,7 +196,11 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub(crate) fn run_deferred(&mut self) {
         #[cfg(feature = "alloc")]
         while let Some(id) = self.state.deferred.pop() {
-            drop(self.state.slots.remove(id));
+            let closure = self.state.slots.remove(id);
+            // What it captured may panic as it is dropped: the next call looks again for what
+            // else waits.
+            self.state.waits.set();
+            drop(closure);
         }
         #[cfg(feature = "std")]
         self.state.boxes.collect();
