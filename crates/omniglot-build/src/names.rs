@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 
 /// What instances and their interface have as methods already. A C function of the
 /// same name gets a trailing underscore. A test compares this with the core's methods.
-const METHODS: [&str; 53] = [
+const METHODS: [&str; 54] = [
     "address",
     "alloc",
     "alloc_slice",
@@ -53,6 +53,7 @@ const METHODS: [&str; 53] = [
     "view",
     "view_slice",
     "with_callback",
+    "with_callback_at",
     "with_fallible_callback",
     "write",
     "write_slice",

@@ -23,6 +23,7 @@ fn methods() -> Vec<String> {
     let more = [
         "scope",
         "with_callback",
+        "with_callback_at",
         "with_fallible_callback",
         "call_pointer",
         "fn_ptr",

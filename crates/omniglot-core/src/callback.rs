@@ -171,7 +171,25 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
     let mut erased = |api: &mut A, frame: usize| {
         respond::<S, A>(api, frame, |api, arguments| closure(api, arguments?))
     };
-    with_erased::<S, A, T>(api, &mut erased, body)
+    with_erased::<S, A, T>(api, FnPtr::null(), &mut erased, body)
+}
+
+/// As [`with_callback`], at the address that an earlier closure had, for a library that keeps
+/// it. A null pointer stands for any address.
+///
+/// # Errors
+/// As [`with_callback`]; [`Error::NoCallbackSlot`] if another closure has the address now;
+/// [`Error::Misuse`] if no closure of the signature ever had it.
+pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
+    api: &mut A,
+    function: FnPtr<S>,
+    closure: &mut dyn FnMut(&mut A, S::Arguments) -> Answer<S>,
+    body: impl FnOnce(&mut A, FnPtr<S>) -> T,
+) -> Result<T> {
+    let mut erased = |api: &mut A, frame: usize| {
+        respond::<S, A>(api, frame, |api, arguments| closure(api, arguments?))
+    };
+    with_erased::<S, A, T>(api, function, &mut erased, body)
 }
 
 /// As [`with_callback`], for a closure that decides itself what comes of arguments that are no
@@ -185,17 +203,18 @@ pub fn with_fallible_callback<S: Signature, A: Api + ?Sized, T>(
     body: impl FnOnce(&mut A, FnPtr<S>) -> T,
 ) -> Result<T> {
     let mut erased = |api: &mut A, frame: usize| respond::<S, A>(api, frame, &mut *closure);
-    with_erased::<S, A, T>(api, &mut erased, body)
+    with_erased::<S, A, T>(api, FnPtr::null(), &mut erased, body)
 }
 
 #[allow(unsafe_code)]
 fn with_erased<S: Signature, A: Api + ?Sized, T>(
     api: &mut A,
+    at: FnPtr<S>,
     erased: &mut Erased<'_, A>,
     body: impl FnOnce(&mut A, FnPtr<S>) -> T,
 ) -> Result<T> {
     let base = api.base_mut();
-    let (index, function) = base.free_slot::<S>()?;
+    let (index, function) = base.free_slot::<S>(at)?;
     // SAFETY: `erased` outlives the guard below, which removes it (invariant 6).
     let closure = unsafe { Closure::borrowed(erased) };
     let slot = base.occupy::<S>(index, closure)?;
@@ -204,21 +223,38 @@ fn with_erased<S: Signature, A: Api + ?Sized, T>(
 }
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// A free slot of the signature and its trampoline.
-    fn free_slot<S: Signature>(&mut self) -> Result<(u32, FnPtr<S>)> {
+    /// A free slot of the signature and its trampoline, `at` that address unless it is null.
+    fn free_slot<S: Signature>(&mut self, at: FnPtr<S>) -> Result<(u32, FnPtr<S>)> {
         let among = Among { first: S::FIRST_SLOT, count: S::ADDRESSES, limit: S::SLOTS };
-        let (index, address) = self.free_slot_among(among, S::NAME)?;
+        let (index, address) = self.free_slot_among(among, at.addr(), S::NAME)?;
         Ok((index, FnPtr::from_addr(address)))
     }
 
     #[inline(never)]
-    fn free_slot_among(&mut self, among: Among, signature: &'static str) -> Result<(u32, usize)> {
+    fn free_slot_among(
+        &mut self,
+        among: Among,
+        at: usize,
+        signature: &'static str,
+    ) -> Result<(u32, usize)> {
         self.run_deferred();
         self.check_usable()?;
         let none = Error::NoCallbackSlot { signature };
-        let index = self.state.slots.free(among).ok_or(none)?;
+        let index = match at {
+            0 => self.state.slots.free(among),
+            _ => Some(self.slot_at(among, at)?).filter(|slot| self.state.slots.is_free(*slot)),
+        };
+        let index = index.ok_or(none)?;
         let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
         Ok((index, address))
+    }
+
+    /// The slot whose C function is at an address.
+    fn slot_at(&self, among: Among, address: usize) -> Result<u32> {
+        const NEVER: Error = Error::Misuse("no callback of this type ever had the address");
+        let runtime = &self.state.domain.runtime;
+        let mut slots = among.first..among.first.saturating_add(among.count);
+        slots.find(|slot| runtime.trampoline(*slot) == Some(address)).ok_or(NEVER)
     }
 
     fn occupy<S: Signature>(&mut self, index: u32, closure: Closure<A>) -> Result<SlotId> {
@@ -317,7 +353,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         &mut self,
         mut closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + 'a,
     ) -> Result<(SlotId, FnPtr<S>)> {
-        let (index, function) = self.free_slot::<S>()?;
+        let (index, function) = self.free_slot::<S>(FnPtr::null())?;
         let erased =
             Box::new(move |api: &mut A, frame: usize| respond::<S, A>(api, frame, &mut closure));
         // SAFETY: the caller's promise.

@@ -149,6 +149,21 @@ macro_rules! define_library {
                 $crate::with_callback::<S, Self, T>(self, closure, body)
             }
 
+            /// As `with_callback`, at the address that an earlier closure had, for a library
+            /// that keeps it; a null pointer stands for any address.
+            ///
+            /// # Errors
+            /// As `with_callback`, also if another closure has the address; `Misuse` if no
+            /// closure of the signature ever had it.
+            pub fn with_callback_at<S: $crate::Signature, T>(
+                &mut self,
+                function: $crate::FnPtr<S>,
+                closure: &mut dyn FnMut(&mut Self, S::Arguments) -> $crate::Answer<S>,
+                body: impl FnOnce(&mut Self, $crate::FnPtr<S>) -> T,
+            ) -> $crate::Result<T> {
+                $crate::with_callback_at::<S, Self, T>(self, function, closure, body)
+            }
+
             /// As `with_callback`, for a closure that decides itself what comes of arguments
             /// that are no values of their types.
             ///

@@ -173,6 +173,12 @@ impl<A: ?Sized + 'static> Slots<A> {
         longest.filter(|_| used < among.limit as usize)
     }
 
+    /// Whether there is such a slot, and nothing in it.
+    pub(crate) fn is_free(&self, index: u32) -> bool {
+        let slot = self.slots.get(index as usize);
+        slot.is_some_and(|slot| matches!(slot.occupant, Occupant::Nobody))
+    }
+
     /// The place of a slot, if there is such a slot.
     const fn place_of(&self, index: u32) -> Option<usize> {
         let _ = self;
@@ -205,6 +211,11 @@ impl<A: ?Sized + 'static> Slots<A> {
     /// unless as many as may be are in use.
     pub(crate) fn free(&self, among: Among) -> Option<u32> {
         self.places.free(among)
+    }
+
+    /// Whether there is such a slot, and nothing in it.
+    pub(crate) fn is_free(&self, index: u32) -> bool {
+        index < self.places.count && self.places.of(index).is_none()
     }
 
     fn place_of(&self, index: u32) -> Option<usize> {

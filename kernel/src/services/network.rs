@@ -3,7 +3,8 @@
 //! lwIP runs only while [`Network::poll`] does: it is given the frames that have arrived and
 //! the time, and calls back with frames to send and with what happened on connections. The
 //! callbacks only take notes; what there is to do is done when lwIP has returned. They exist
-//! for the time of one poll, always in the same places, so lwIP can remember them.
+//! for the time of one poll, always at the addresses of the first one, so lwIP can remember
+//! them.
 
 mod connection;
 mod http;
@@ -73,7 +74,7 @@ struct State {
 }
 
 /// The C functions that lwIP calls.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct Functions {
     transmit: FnPtr<netif_linkoutput_fn>,
     accept: FnPtr<tcp_accept_fn>,
@@ -124,13 +125,9 @@ impl Network {
         self.domain.run(|library| {
             with_callbacks(library, state, &link, |api, functions| {
                 api.network_set_time(milliseconds as u32)?;
-                match state.started.get() {
-                    None => {
-                        start(api, functions, addresses, &link)?;
-                        state.started.set(Some(functions));
-                    }
-                    Some(known) if known != functions => return Err(moved()),
-                    Some(_) => {}
+                if state.started.get().is_none() {
+                    start(api, functions, addresses, &link)?;
+                    state.started.set(Some(functions));
                 }
                 work(api, state, &link, page)
             })
@@ -194,17 +191,23 @@ impl Network {
 /// Whoever wants something of lwIP before it was ever polled.
 const NOT_STARTED: Error = Error::Misuse("the network has not been polled yet");
 
-/// lwIP would call C functions of callbacks that are others' now.
-fn moved() -> Failure {
-    Error::Misuse("lwIP's callbacks are not where it has them").into()
-}
-
 /// lwIP's answer, if it is not an error.
 fn fine(answer: i8) -> Result<(), Failure> {
     if answer == OK { Ok(()) } else { Err(Failure::Refused(answer.into())) }
 }
 
-/// Runs `work` while there are C functions that lwIP can call.
+impl Functions {
+    /// What lwIP has before it starts: any will do.
+    const NONE: Self = Self {
+        transmit: FnPtr::null(),
+        accept: FnPtr::null(),
+        receive: FnPtr::null(),
+        failed: FnPtr::null(),
+        icmp: FnPtr::null(),
+    };
+}
+
+/// Runs `work` while there are C functions that lwIP can call: those that it has.
 fn with_callbacks<T>(
     api: &mut Api<Runtime>,
     state: &State,
@@ -231,11 +234,12 @@ fn with_callbacks<T>(
     let mut icmp = |api: &mut Api<Runtime>, (_, _, packet, _)| {
         icmp::receive(api, &state.ping, packet).map_err(Into::into)
     };
-    api.with_callback::<netif_linkoutput_fn, _>(&mut transmit, |api, transmit| {
-        api.with_callback::<tcp_accept_fn, _>(&mut accept, |api, accept| {
-            api.with_callback::<tcp_recv_fn, _>(&mut receive, |api, receive| {
-                api.with_callback::<tcp_err_fn, _>(&mut failed, |api, failed| {
-                    api.with_callback::<raw_recv_fn, _>(&mut icmp, |api, icmp| {
+    let at = state.started.get().unwrap_or(Functions::NONE);
+    api.with_callback_at(at.transmit, &mut transmit, |api, transmit| {
+        api.with_callback_at(at.accept, &mut accept, |api, accept| {
+            api.with_callback_at(at.receive, &mut receive, |api, receive| {
+                api.with_callback_at(at.failed, &mut failed, |api, failed| {
+                    api.with_callback_at(at.icmp, &mut icmp, |api, icmp| {
                         let functions = Functions { transmit, accept, receive, failed, icmp };
                         known.set(Some(functions));
                         work(api, functions)

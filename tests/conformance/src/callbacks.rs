@@ -28,7 +28,8 @@ impl<R: Runtime> Suite<R> {
             kept_callbacks_are_called_later,
             functions_of_the_library_are_called_by_address,
             callbacks_are_called_by_address,
-            a_fallible_callback_answers_invalid_arguments;
+            a_fallible_callback_answers_invalid_arguments,
+            a_closure_can_have_the_address_of_an_earlier_one;
         Types, Poisoned:
             an_invalid_enum_never_reaches_a_callback,
             an_invalid_bool_never_reaches_a_callback,
@@ -273,6 +274,28 @@ fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -
     )?;
     equal(seen.get(), Some(Ok((Colour::GREEN,))))?;
     equal(result, Ok((100, Some(Err(wrong.into())), Colour::GREEN)))
+}
+
+fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>) -> Outcome {
+    let kept = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |api, function| {
+        api.keep_callback(function).map(|()| function)
+    })??;
+    let outcome = api.with_callback_at(kept, &mut |_, (value,)| Ok(value + 2), |api, again| {
+        equal(again, kept)?;
+        equal(api.call_kept(5), Ok(7))?;
+        let taken = api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ());
+        equal(taken, Err(Error::NoCallbackSlot { signature: "IntCallback" }))
+    })?;
+    outcome?;
+    let negation = api.negation()?;
+    let own = api.with_callback_at(negation, &mut |_, _| Ok(4), |_, _| ());
+    holds(matches!(own, Err(Error::Misuse(_))), "a function of the library is no callback's")?;
+    let any = api.with_callback_at(FnPtr::null(), &mut |_, (value,)| Ok(value), |api, any| {
+        equal(api.call_int(any, 6), Ok(6))
+    })?;
+    any?;
+    api.keep_callback(FnPtr::null())?;
+    Ok(())
 }
 
 fn an_invalid_enum_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
