@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use clang::token::TokenKind;
-use clang::{Clang, Entity, EntityKind, Index, Unsaved};
+use clang::{Clang, Entity, EntityKind, Index, Unsaved, Visibility};
 use regex::Regex;
 
 use crate::corpus::Entry;
@@ -82,6 +82,8 @@ impl Census {
     fn add(&mut self, entity: &Entity<'_>) {
         let Some(name) = entity.get_name().filter(|name| is_word(name)) else { return };
         match entity.get_kind() {
+            // A library has it for itself: nobody else can call it.
+            EntityKind::FunctionDecl if entity.get_visibility() == Some(Visibility::Hidden) => {}
             EntityKind::FunctionDecl => {
                 self.functions.insert(name);
             }
@@ -122,5 +124,27 @@ fn kind_of(definition: &Entity<'_>) -> Macro {
         }
         [token] if token.get_kind() == TokenKind::Literal => Macro::Literal,
         _ => Macro::Expression,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clang::Clang;
+
+    use super::count;
+    use crate::corpus::{Entry, Origin};
+    use crate::sources::Source;
+
+    #[test]
+    fn what_a_library_hides_is_not_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let header = "__attribute__((visibility(\"hidden\"))) int hidden(void);\nint seen(void);\n";
+        std::fs::write(directory.path().join("one.h"), header).unwrap();
+        let entry =
+            Entry { name: "one.h", headers: &["one.h"], origin: Origin::Libc, files: "/one.h" };
+        let includes = vec![directory.path().to_owned()];
+        let source = Source { includes, name: String::new(), version: String::new() };
+        let census = count(&Clang::new().unwrap(), &entry, &source).unwrap();
+        assert_eq!(census.functions.into_iter().collect::<Vec<_>>(), ["seen"]);
     }
 }

@@ -28,8 +28,10 @@ fn runs(compiler: &str) -> bool {
 fn everything_that_can_be_is_bound() {
     for report in REPORTS.iter() {
         assert!(report.functions.total > report.not_counted(), "{} has none", report.name);
-        assert_eq!(report.missing(), [], "{}", report.name);
     }
+    let missing = REPORTS.iter().map(|report| (report.name, report.missing()));
+    let missing: Vec<_> = missing.filter(|(_, missing)| !missing.is_empty()).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 /// Also fails when coverage changes in either direction. A row about another version of
