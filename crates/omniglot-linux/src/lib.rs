@@ -44,7 +44,9 @@
 //!    in the project's `docs/protection-keys.md`.
 //!
 //! This crate defines `sigaction` and `signal` for the whole program, so that handlers of
-//! the host never run with a domain's FS base and without system calls.
+//! the host never run with a domain's FS base and without system calls; and `mmap`, `mprotect`,
+//! `pkey_mprotect`, `mremap`, `shmat` and `remap_file_pages`, so that no foreign code behind a
+//! key runs while memory becomes executable, before that was looked at (`changes`).
 //!
 //! # Limits
 //!
@@ -83,7 +85,8 @@
 //!    stacks, from its first entry to its end; the arena is never unmapped.
 //! 10. **Keys.** Foreign code behind a key runs with a PKRU that opens nothing but its own
 //!     window and, to read, the shared page; no executable memory of the process lets it
-//!     write another without ending in an illegal instruction.
+//!     write another without ending in an illegal instruction. Code that was not looked at is
+//!     executable only while no thread is in foreign code behind a key.
 
 // For the support module that unit tests share with integration tests.
 #[cfg(test)]

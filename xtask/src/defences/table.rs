@@ -180,8 +180,9 @@ pub(super) const DEFENCES: &[Defence] = &[
         file: "code.rs",
         text: "pub(super) fn check_process() -> Result<()> {\n",
         instead: r"pub(super) fn check_process() -> Result<()> {
-    ADDITIONS.store(additions(), Ordering::Release);
-    if additions() != 0 {
+    changes::looked(changes::epoch());
+    COUNTED.store(Linked::now().sum(), Ordering::Release);
+    if Linked::now().sum() != 0 {
         return Ok(());
     }
 ",
@@ -190,11 +191,69 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the host's code is scanned again after each dlopen",
-        file: "engine.rs",
-        text: "        code::check_additions()\n",
-        instead: "        Ok(())\n",
+        file: "code.rs",
+        text: "    changes::wait()?;\n    check_process()\n",
+        instead: "    changes::looked(changes::epoch());\n    Ok(())\n",
         is_basic: false,
         test: Test::Escape("gadgets::loaded_by_the_host_later"),
+    },
+    Defence {
+        name: "what was seen is forgotten when something was unloaded",
+        file: "code.rs",
+        text: "    if linked.removals != seen.removals {\n",
+        instead: "    if false {\n",
+        is_basic: false,
+        test: Test::Escape("changes::a_library_in_anothers_place"),
+    },
+    Defence {
+        name: "what was seen is forgotten where the host changed it",
+        file: "code.rs",
+        text: "    seen().ranges.retain(|range| range.end <= changed.start || changed.end <= range.start);\n",
+        instead: "    let _ = changed;\n",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_made_executable_again"),
+    },
+    Defence {
+        name: "code that the host makes is looked at",
+        file: "executable.rs",
+        text: "    access & libc::PROT_EXEC != 0\n",
+        instead: "    access < 0\n",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_made_executable"),
+    },
+    Defence {
+        name: "code that the host moves is looked at",
+        file: "executable.rs",
+        text: "    address(change(call, new_size))\n",
+        instead: "    address(call())\n",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_moved_over_one_that_was_seen"),
+    },
+    Defence {
+        name: "executable memory is not written elsewhere",
+        file: "code.rs",
+        text: "        self.access.contains('s') || self.name.starts_with(\"/memfd:\")\n",
+        instead: "        self.access.is_empty()\n",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_that_is_written_elsewhere"),
+    },
+    Defence {
+        name: "the dynamic linker says what it does",
+        file: "linker.rs",
+        text: "    unsafe { patch::divert(function, on_change as *const () as usize) }?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("changes::a_library_loaded_during_a_call"),
+    },
+    Defence {
+        name: "threads in foreign code stop while code changes",
+        file: "changes.rs",
+        text: "            kick(thread);\n",
+        instead: "            let _ = thread;
+            break;
+",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_made_executable_during_a_call"),
     },
     Defence {
         name: "what is new is scanned together with what it touches",
@@ -207,8 +266,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the host's code is not writable",
         file: "code.rs",
-        text: "if access.contains('w') { Err(writable()) } else { Ok(range) }",
-        instead: "if access.is_empty() { Err(writable()) } else { Ok(range) }",
+        text: "        if self.access.contains('w') {\n",
+        instead: "        if self.access.is_empty() {\n",
         is_basic: false,
         test: Test::Escape("gadgets::writable_code_of_the_host"),
     },

@@ -14,7 +14,7 @@ macro_rules! gadgets {
     ($($name:ident, $library:literal, $instance:ident, $is_refused:expr;)+) => {
         $(
             #[allow(unreachable_pub)]
-            mod $name {
+            pub(super) mod $name {
                 omniglot::include_library!($library);
             }
         )+
@@ -44,7 +44,7 @@ gadgets! {
 }
 
 /// Refused libraries say why; harmless ones work.
-fn check(outcome: Result<i32>, is_refused: bool) -> std::result::Result<(), Failed> {
+pub(super) fn check(outcome: Result<i32>, is_refused: bool) -> std::result::Result<(), Failed> {
     match (outcome, is_refused) {
         (Ok(5), false) | (Err(Error::Load(_) | Error::Unsupported { .. }), true) => Ok(()),
         (other, _) => Err(format!("{other:?}").into()),
@@ -129,7 +129,7 @@ fn writable<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(outcome.and_then(|mut library| library.sound(2, 3)), true)
 }
 
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// A page of the host's code, from a file of its own, so that it is a mapping of its own.
 fn map_code(at: Option<usize>, bytes: &[u8]) -> std::result::Result<usize, Failed> {

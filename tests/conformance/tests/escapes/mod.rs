@@ -1,6 +1,7 @@
 //! The escapes, by what they try.
 
 mod breakpoints;
+mod changes;
 mod colluding;
 mod debugger;
 #[allow(dead_code)]
@@ -55,5 +56,5 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         breakpoints::escapes(home),
     ];
     let escapes = tables.into_iter().flatten().map(|escape| escape.into_trial(home));
-    escapes.chain(gadgets::trials(home)).collect()
+    escapes.chain(gadgets::trials(home)).chain(changes::trials(home)).collect()
 }

@@ -7,6 +7,9 @@
 //! one that the signal handler carries out for the host, or by a jump to an equivalent that
 //! checks what it did. What only reads as one, such as the distance of a call, is written
 //! in another way. Any other makes domains behind keys unsupported in the process.
+//!
+//! What was looked at is known by its address only until something changes there: `changes`
+//! says when to look again.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -21,9 +24,8 @@ use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
 use super::super::layout::PAGE;
 use super::super::system::failed;
-use super::gate;
 use super::mending::{self, Refusal};
-use super::patch;
+use super::{changes, gate, linker, patch};
 
 /// `ud2; nop`, in the place of `WRPKRU`.
 const STOP: [u8; 3] = [0x0f, 0x0b, 0x90];
@@ -34,15 +36,24 @@ pub(super) const EMULATED_LENGTH: u64 = 3;
 static EMULATED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
 
 /// Ranges that were looked at, and what may stay there.
-static SEEN: Mutex<Seen> =
-    Mutex::new(Seen { ranges: Vec::new(), windows: Vec::new(), checked: Vec::new() });
-/// How many objects the dynamic linker had loaded when the process was looked at.
-static ADDITIONS: AtomicU64 = AtomicU64::new(0);
+static SEEN: Mutex<Seen> = Mutex::new(Seen {
+    ranges: Vec::new(),
+    windows: Vec::new(),
+    plain: Vec::new(),
+    removals: 0,
+    checked: Vec::new(),
+});
+/// What the dynamic linker had loaded and unloaded when the process was looked at.
+static COUNTED: AtomicU64 = AtomicU64::new(0);
 
 struct Seen {
     ranges: Vec<Range<usize>>,
     /// Windows of domains, whose code was looked at before it was mapped.
     windows: Vec<Range<usize>>,
+    /// Windows of domains without a key: code of the host's, in files of ours that nobody writes.
+    plain: Vec<Range<usize>>,
+    /// How many objects the dynamic linker had unloaded.
+    removals: u64,
     /// Instructions that are followed by a check.
     checked: Vec<usize>,
 }
@@ -59,13 +70,20 @@ fn seen() -> MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A window whose code [`disarm`] looked at, while it is mapped.
+/// A window of a domain, while it is mapped.
 #[derive(Debug)]
 pub(super) struct Admitted(Range<usize>);
 
 impl Admitted {
+    /// Of which [`disarm`] looked at the code.
     pub(super) fn window(range: Range<usize>) -> Self {
         seen().windows.push(range.clone());
+        Self(range)
+    }
+
+    /// Of which nobody did.
+    pub(super) fn plain(range: Range<usize>) -> Self {
+        seen().plain.push(range.clone());
         Self(range)
     }
 }
@@ -73,14 +91,19 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         let mut seen = seen();
-        if let Some(index) = seen.windows.iter().position(|window| *window == self.0) {
-            seen.windows.swap_remove(index);
-        }
+        seen.windows.retain(|window| *window != self.0);
+        seen.plain.retain(|window| *window != self.0);
     }
+}
+
+/// Forgets what was seen in a range, where there is, or may be, something else now.
+pub(super) fn forget(changed: &Range<usize>) {
+    seen().ranges.retain(|range| range.end <= changed.start || changed.end <= range.start);
 }
 
 /// Looks at all executable memory that was not looked at before.
 pub(super) fn check_process() -> Result<()> {
+    linker::watch()?;
     let mut seen = seen();
     let mut outcome = check_once(&mut seen);
     for _ in 1..ATTEMPTS {
@@ -93,18 +116,19 @@ pub(super) fn check_process() -> Result<()> {
 }
 
 fn check_once(seen: &mut Seen) -> Result<()> {
-    let additions = additions();
-    let executable = executable_ranges()?;
+    let (epoch, linked) = (changes::epoch(), Linked::now());
+    // What took the place of something that was unloaded may lie at its very addresses.
+    if linked.removals != seen.removals {
+        seen.ranges.clear();
+        seen.removals = linked.removals;
+    }
+    let executable = executable_ranges(seen)?;
     // What is gone may come back with other content.
     seen.ranges.retain(|range| executable.contains(range));
     let fresh = not_seen(&executable, seen);
-    if !fresh.is_empty() {
-        look_and_replace(&fresh, seen)?;
-        let mut all = executable_ranges()?;
-        all.retain(|range| !is_in_window(range, seen));
-        seen.ranges = all;
-    }
-    ADDITIONS.store(additions, Ordering::Release);
+    seen.ranges = look_and_replace(executable, &fresh, seen)?;
+    COUNTED.store(linked.sum(), Ordering::Release);
+    changes::looked(epoch);
     Ok(())
 }
 
@@ -119,7 +143,7 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
 /// What is new, and what it touches, since an instruction can begin in one and end in the
 /// other.
 fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
-    let is_new = |range: &&Range<usize>| !seen.ranges.contains(range) && !is_in_window(range, seen);
+    let is_new = |range: &&Range<usize>| !seen.ranges.contains(range);
     let fresh: Vec<_> = executable.iter().filter(is_new).cloned().collect();
     let touches = |range: &&Range<usize>| {
         fresh.iter().any(|new| new.start <= range.end && range.start <= new.end)
@@ -128,30 +152,37 @@ fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
 }
 
 /// Replaces what can be replaced, and looks whether that made anything else visible, in what
-/// was there or in what was made.
-fn look_and_replace(fresh: &[Range<usize>], seen: &mut Seen) -> Result<()> {
+/// was there or in what was made. Says all that was looked at, now or before.
+fn look_and_replace(
+    executable: Vec<Range<usize>>,
+    fresh: &[Range<usize>],
+    seen: &mut Seen,
+) -> Result<Vec<Range<usize>>> {
+    if fresh.is_empty() {
+        return Ok(executable);
+    }
     let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
     let mut places = look(&memory, fresh)?;
     places.retain(|place| !is_allowed(place, &seen.checked));
     if places.is_empty() {
-        return Ok(());
+        return Ok(executable);
     }
     handle(&memory, &places, &mut seen.checked)?;
-    let mut all = executable_ranges()?;
-    all.retain(|range| !is_in_window(range, seen));
+    let all = executable_ranges(seen)?;
     let after = look(&memory, &all)?;
     match after.iter().find(|place| !is_allowed(place, &seen.checked)) {
         Some(place) => Err(refusal(place.gadget.address as usize, Obstacle::Needed)),
-        None => Ok(()),
+        None => Ok(all),
     }
 }
 
-/// Looks again if the dynamic linker has loaded anything.
+/// Looks again if anything has changed that the process can execute, once that is over.
 #[inline]
-pub(super) fn check_additions() -> Result<()> {
-    if additions() == ADDITIONS.load(Ordering::Acquire) {
+pub(super) fn check_changes() -> Result<()> {
+    if changes::are_settled() && Linked::now().sum() == COUNTED.load(Ordering::Acquire) {
         return Ok(());
     }
+    changes::wait()?;
     check_process()
 }
 
@@ -204,7 +235,9 @@ fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<(
         match place.known {
             Some(Known::PkeySet) => emulate(address)?,
             Some(Known::Restoring { mask, .. }) => {
-                checked.push(patch::detour(address, place.gadget.length, mask)?);
+                // SAFETY: an instruction of the host's that has this mask, as was recognised.
+                let detour = unsafe { patch::detour(address, place.gadget.length, mask) };
+                checked.push(detour?);
             }
             _ => match mending::remove(memory, &place.gadget) {
                 Ok(()) => {}
@@ -223,15 +256,16 @@ fn emulate(address: usize) -> Result<()> {
     if unused.is_none() {
         return Err(refusal(address, Obstacle::Needed));
     }
-    patch::replace(address, &STOP)
+    // SAFETY: one instruction, by another of its length that the signal handler carries out.
+    unsafe { patch::replace(address, &STOP) }
 }
 
 #[cold]
 fn refusal(address: usize, obstacle: Obstacle) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
-    let line =
-        file.lines().find(|line| parse(line).is_some_and(|(range, _)| range.contains(&address)));
-    if let Some(path) = line.and_then(|line| line.split_whitespace().nth(5)) {
+    let mut mapped = file.lines().filter_map(Mapped::parse);
+    let found = mapped.find(|mapped| mapped.range.contains(&address));
+    if let Some(path) = found.map(|mapped| mapped.name).filter(|name| !name.is_empty()) {
         return Error::Load(Text::from_untrusted(
             format!(
                 "{}: {address:#x} switches protection keys off, {}; use Isolation::Process",
@@ -255,53 +289,88 @@ const fn reason(obstacle: Obstacle) -> &'static str {
     }
 }
 
-/// What is executable, from /proc/self/maps (proc_pid_maps(5)).
-fn executable_ranges() -> Result<Vec<Range<usize>>> {
+/// A line of /proc/self/maps (proc_pid_maps(5)).
+struct Mapped<'a> {
+    range: Range<usize>,
+    access: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Mapped<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut columns = line.split_whitespace();
+        let (start, end) = columns.next()?.split_once('-')?;
+        let start = usize::from_str_radix(start, 16).ok()?;
+        let end = usize::from_str_radix(end, 16).ok()?;
+        let access = columns.next()?;
+        // Behind offset, device and file number.
+        Some(Self { range: start..end, access, name: columns.nth(3).unwrap_or_default() })
+    }
+
+    /// Whether it is memory of a file that may be written elsewhere, through another mapping or
+    /// a descriptor.
+    fn is_shared(&self) -> bool {
+        self.access.contains('s') || self.name.starts_with("/memfd:")
+    }
+
+    /// Checks that what is there now stays there.
+    fn check_constant(&self, seen: &Seen) -> Result<()> {
+        let unsupported = |what| Err(Error::Unsupported { what, remedy: "use Isolation::Process" });
+        if self.access.contains('w') {
+            return unsupported("the process has memory that is both writable and executable");
+        }
+        if self.is_shared() && !seen.plain.iter().any(|window| holds(window, &self.range)) {
+            return unsupported("the process has executable memory that can be written elsewhere");
+        }
+        Ok(())
+    }
+}
+
+/// What is executable, without the windows whose code was looked at.
+fn executable_ranges(seen: &Seen) -> Result<Vec<Range<usize>>> {
     /// Holds three system calls that the kernel emulates, and cannot be read.
     const VSYSCALL: usize = 0xffff_ffff_ff60_0000;
     let maps =
         read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
-    let executable = maps.lines().filter_map(parse).filter(|(_, access)| access.contains('x'));
-    executable
-        .filter(|(range, _)| range.start != VSYSCALL)
-        .map(|(range, access)| if access.contains('w') { Err(writable()) } else { Ok(range) })
+    let mapped = maps.lines().filter_map(Mapped::parse);
+    mapped
+        .filter(|mapped| mapped.access.contains('x') && mapped.range.start != VSYSCALL)
+        .filter(|mapped| !is_in_window(&mapped.range, seen))
+        .map(|mapped| mapped.check_constant(seen).map(|()| mapped.range))
         .collect()
 }
 
-/// What is there now may be something else soon.
-const fn writable() -> Error {
-    Error::Unsupported {
-        what: "the process has memory that is both writable and executable",
-        remedy: "use Isolation::Process",
-    }
-}
-
-fn parse(line: &str) -> Option<(Range<usize>, &str)> {
-    let mut columns = line.split_whitespace();
-    let (start, end) = columns.next()?.split_once('-')?;
-    let start = usize::from_str_radix(start, 16).ok()?;
-    let end = usize::from_str_radix(end, 16).ok()?;
-    Some((start..end, columns.next()?))
-}
-
 /// How many objects the dynamic linker ever loaded, and unloaded.
-fn additions() -> u64 {
-    unsafe extern "C" fn note(
-        info: *mut libc::dl_phdr_info,
-        _size: libc::size_t,
-        into: *mut c_void,
-    ) -> libc::c_int {
-        // SAFETY: the dynamic linker's record, which has these since glibc 2.4.
-        let info = unsafe { &*info };
-        let sum = info.dlpi_adds.wrapping_add(info.dlpi_subs.rotate_left(32));
-        // SAFETY: the caller's word.
-        unsafe { into.cast::<u64>().write(sum) };
-        1
+#[derive(Clone, Copy, Debug, Default)]
+struct Linked {
+    additions: u64,
+    removals: u64,
+}
+
+impl Linked {
+    fn now() -> Self {
+        unsafe extern "C" fn note(
+            info: *mut libc::dl_phdr_info,
+            _size: libc::size_t,
+            into: *mut c_void,
+        ) -> libc::c_int {
+            // SAFETY: the dynamic linker's record, which has these since glibc 2.4.
+            let info = unsafe { &*info };
+            let linked = Linked { additions: info.dlpi_adds, removals: info.dlpi_subs };
+            // SAFETY: the caller's word.
+            unsafe { into.cast::<Linked>().write(linked) };
+            1
+        }
+        let mut linked = Self::default();
+        // SAFETY: calls `note` once, with our words.
+        unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut linked).cast()) };
+        linked
     }
-    let mut sum = 0u64;
-    // SAFETY: calls `note` once, with our word.
-    unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut sum).cast()) };
-    sum
+
+    /// In one word.
+    const fn sum(self) -> u64 {
+        self.additions.wrapping_add(self.removals.rotate_left(32))
+    }
 }
 
 /// Takes the known gadgets out of a domain's copy, whose window begins at `base`; any other

@@ -20,16 +20,16 @@ use super::super::report::{kind_of, place_in};
 use super::super::tables::Tables;
 use super::super::timer::Timer;
 use super::calls::{Calls, store_fresh};
-use super::code;
 use super::entries::Entries;
 use super::gate::{self, CROSSINGS, Crossing};
-use super::handler::{DENIED, EXITED, FAULT, FORKED, STOP};
-use super::keys::{DomainKey, check_segments};
+use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
+use super::keys::{DomainKey, Runs, check_segments};
 use super::loading::{Departure, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
 use super::x87;
+use super::{changes, code};
 use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
@@ -360,6 +360,9 @@ impl Engine {
                 self.timer.add(since);
             }
         }
+        if event == changes::UNSETTLED {
+            return Err(unsettled());
+        }
         Ok(event)
     }
 
@@ -370,7 +373,7 @@ impl Engine {
             return Ok(());
         };
         thread.admit(key.keys)?;
-        code::check_additions()
+        code::check_changes()
     }
 
     #[inline]
@@ -418,7 +421,9 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        let runs = key.run_on(thread);
+        let Some(runs) = self.run_on(key, thread) else {
+            return changes::UNSETTLED;
+        };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
         let event = unsafe { gate::enter_keyed(crossing) };
@@ -426,6 +431,19 @@ impl Engine {
             std::mem::forget(runs); // the parent's; the child has no page to write it to
         }
         event
+    }
+
+    /// Has the gate let the thread in, once all code of the process was looked at; none if that
+    /// cannot be.
+    #[inline]
+    fn run_on<'a>(&self, key: &'a DomainKey, thread: &Thread) -> Option<Runs<'a>> {
+        loop {
+            let runs = key.run_on(thread, self.generation);
+            if runs.is_some() {
+                return runs;
+            }
+            code::check_changes().ok()?;
+        }
     }
 
     /// Checks that an event fits the innermost call, and keeps count.
@@ -480,6 +498,10 @@ impl Engine {
             DENIED => Error::SyscallDenied { name: name_of(number), number },
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
             STOP => self.stopped(),
+            CHANGED => {
+                self.abandon(Cause::Interrupted);
+                unsettled()
+            }
             FORKED => Error::Forked,
             _ => Error::Protocol("an end without a reason"),
         }
@@ -583,6 +605,12 @@ impl Engine {
         let crossing = Arc::clone(&self.crossing);
         InterruptHandle::of(Interrupter { crossing, generation: self.generation })
     }
+}
+
+/// Why foreign code could not go on although the code of the process was looked at.
+#[cold]
+fn unsettled() -> Error {
+    code::check_changes().err().unwrap_or(Error::Interrupted)
 }
 
 /// Interrupts the call that a domain is running, from any thread.

@@ -6,12 +6,12 @@
 use std::sync::atomic::Ordering;
 
 use super::super::layout::SCRATCH;
-use super::code;
 use super::gate::{Crossing, places};
 use super::keys;
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
+use super::{changes, code};
 
 /// Kinds of an `Outcome`.
 pub(super) const FAULT: u32 = 1;
@@ -19,6 +19,7 @@ pub(super) const DENIED: u32 = 2;
 pub(super) const EXITED: u32 = 3;
 pub(super) const STOP: u32 = 4;
 pub(super) const FORKED: u32 = 5;
+pub(super) const CHANGED: u32 = 6;
 
 /// `SYS_USER_DISPATCH` of asm-generic/siginfo.h.
 const USER_DISPATCH: i32 = 2;
@@ -131,6 +132,9 @@ fn set_register(context: *mut libc::ucontext_t, which: i32, value: u64) {
 
 impl Interrupted<'_> {
     fn handle(self) -> u32 {
+        if self.crossing.is_keyed() {
+            changes::rest(self.crossing.key.load(Ordering::Relaxed));
+        }
         let sent = signals::is_sent(self.info);
         match self.signal {
             KICK if sent => self.look(),
@@ -163,6 +167,11 @@ impl Interrupted<'_> {
             return self.abandon(FORKED);
         }
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
+    }
+
+    /// Waits until all code was looked at, if some is changing.
+    fn may_go_on(&self) -> bool {
+        changes::go_on(self.crossing.key.load(Ordering::Relaxed), || self.must_stop())
     }
 
     fn must_stop(&self) -> bool {
@@ -248,6 +257,10 @@ impl Interrupted<'_> {
     /// Lets foreign code go on, through the gate.
     fn go_on(self) -> u32 {
         let is_keyed = self.crossing.is_keyed();
+        if is_keyed && !self.may_go_on() {
+            let kind = if self.must_stop() { STOP } else { CHANGED };
+            return self.abandon(kind);
+        }
         let place = self.register(libc::REG_RIP) as usize;
         if places::commit(is_keyed).contains(&place) {
             return self.start_again(is_keyed);

@@ -14,6 +14,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::super::layout::PAGE;
 use super::super::system::refused;
+use super::changes;
 use super::features;
 use super::gate::{self, Crossing};
 use super::identity::{self, Turn};
@@ -95,6 +96,7 @@ impl Keys {
             return Ok(keys);
         }
         identity::forget_turns();
+        changes::forget();
         // A forked child has its parent's keys, and not its parent's page. It keeps the cookie,
         // which a thread of its own may just be looking at.
         let shared_key = match *keys {
@@ -264,13 +266,18 @@ impl DomainKey {
         self.keys.set_host(self.number, rights);
     }
 
-    /// The calling thread is about to enter the domain.
+    /// The calling thread is about to enter the domain; none if it must not, since what the
+    /// process can execute has changed.
     #[inline]
-    pub(super) fn run_on(&self, thread: &Thread) -> Runs<'_> {
+    pub(super) fn run_on(&self, thread: &Thread, generation: u64) -> Option<Runs<'_>> {
         let identity = thread.identity();
         let turn = Turn::take_if_needed(identity);
+        // With the turn: else who has it would be stopped, and this thread wait for it.
+        if !changes::enter(self.number, thread.id(), generation) {
+            return None;
+        }
         self.keys.set_runner(self.number, identity);
-        Runs { key: self, _turn: turn }
+        Some(Runs { key: self, _turn: turn })
     }
 
     fn set_crossing(&self, crossing: *mut Crossing) {
@@ -303,6 +310,7 @@ impl Drop for Runs<'_> {
     #[inline]
     fn drop(&mut self) {
         self.key.keys.set_runner(self.key.number, NOBODY);
+        changes::leave(self.key.number);
     }
 }
 

@@ -123,8 +123,8 @@ pub(super) struct Memory {
     original: Original,
     /// What foreign code may write, ascending and apart from each other.
     writable: Vec<Range<usize>>,
-    /// Where there are keys; goes after the reservation.
-    _admitted: Option<Admitted>,
+    /// Goes after the reservation.
+    _admitted: Admitted,
 }
 
 impl Memory {
@@ -140,16 +140,17 @@ impl Memory {
         let copy = File::from(copy);
         original.survey()?;
         original.copy_to(&copy)?;
-        let mut admitted = None;
         let (start, size) = (reservation.start, reservation.size);
         if let Some(key) = key {
             tag(start, size, ProtFlags::empty(), key)?;
         }
         // Without a key it is the host's code, to which other domains can jump.
-        if keys::are_in_use() {
+        let admitted = if keys::are_in_use() {
             code::disarm(&copy, start, &regions.code())?;
-            admitted = Some(Admitted::window(start..start + size));
-        }
+            Admitted::window(start..start + size)
+        } else {
+            Admitted::plain(start..start + size)
+        };
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);
         let memory = Self { reservation, alias, copy, original, writable, _admitted: admitted };

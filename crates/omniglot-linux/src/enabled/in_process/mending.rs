@@ -9,6 +9,7 @@
 //! run that code: [`patch::replace`] changes it in one step. A thread that was stopped in the
 //! midst of it stands where one instruction ends and another begins, and what is replaced
 //! is a single one, so it finds what it expects; a call returns to where it did.
+#![allow(unsafe_code)]
 
 use std::fs::File;
 use std::ops::Range;
@@ -81,20 +82,27 @@ fn remove_from(
 ) -> std::result::Result<(), Refusal> {
     let start = gadget.address as usize;
     if let Some(slack) = (start..start + 3).find(|byte| object.is_slack(*byte)) {
-        return Ok(patch::replace(slack, &[patch::TRAP])?);
+        // SAFETY: nobody runs that byte.
+        return Ok(unsafe { patch::replace(slack, &[patch::TRAP]) }?);
     }
     let range = function_at(object, memory, gadget.address)?.ok_or(Obstacle::Unclear)?;
     let bytes = read(memory, range.start as usize..range.end as usize)?;
     let function = Code { address: range.start, bytes: &bytes };
     let room = Room::near(gadget.address as usize)?;
-    let found = place_in(&room, gadget, &function, &object.extent());
-    let (place, mend) = found.inspect_err(|_| room.give_back())?;
+    let (place, mend) = match place_in(&room, gadget, &function, &object.extent()) {
+        Ok(found) => found,
+        Err(obstacle) => {
+            room.give_back();
+            return Err(obstacle.into());
+        }
+    };
     if mend.code.is_empty() {
         room.give_back();
     } else {
         room.fill(place, &mend.code, &mend.data)?;
     }
-    Ok(patch::replace(mend.address as usize, &mend.bytes)?)
+    // SAFETY: one instruction by an equivalent of its length: those of the function are certain.
+    Ok(unsafe { patch::replace(mend.address as usize, &mend.bytes) }?)
 }
 
 /// The first place in the room that does, and what comes there.

@@ -1,14 +1,17 @@
 //! Foreign code in the host's process, on the caller's thread.
 
 mod calls;
+mod changes;
 mod code;
 mod engine;
 mod entries;
+mod executable;
 mod features;
 mod gate;
 mod handler;
 mod identity;
 mod keys;
+mod linker;
 mod loading;
 mod memory;
 mod mending;

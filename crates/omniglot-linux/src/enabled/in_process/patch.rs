@@ -31,7 +31,12 @@ pub(super) const TRAP: u8 = 0xcc;
 /// end of an instruction, or the new ones, also where they lie in two pages. It stands at
 /// the start of an instruction in between; which of the bytes may begin one is for the caller
 /// to know.
-pub(super) fn replace(address: usize, bytes: &[u8]) -> Result<()> {
+///
+/// # Safety
+/// The bytes are code of the host's that can be read, or beside such code; what they become does
+/// the same to whoever runs it, or nobody runs it; and no instruction begins within them but at
+/// the first, before or after.
+pub(super) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     let start = address & !(PAGE - 1);
     let len = (address + bytes.len()).next_multiple_of(PAGE) - start;
     let fresh = pages(None, len)?;
@@ -54,7 +59,11 @@ pub(super) fn replace(address: usize, bytes: &[u8]) -> Result<()> {
 /// at that mask; says where.
 ///
 /// Who jumps to it with another mask, to load PKRU, ends in an illegal instruction.
-pub(super) fn detour(address: usize, length: usize, mask: u32) -> Result<usize> {
+///
+/// # Safety
+/// An `XRSTOR` of the host's of that length is there, which does not find its memory by its own
+/// place; `eax` is the mask whenever the host runs it, and the flags do not matter afterwards.
+pub(super) unsafe fn detour(address: usize, length: usize, mask: u32) -> Result<usize> {
     if length < JUMP_LENGTH {
         return Err(too_short());
     }
@@ -75,8 +84,40 @@ pub(super) fn detour(address: usize, length: usize, mask: u32) -> Result<usize> 
     seal(near, PAGE)?;
     let mut bytes = jump_to(address, place)?.to_vec();
     bytes.resize(length, 0x90); // nop, never reached
-    replace(address, &bytes)?;
+    // SAFETY: the caller's promise, and the code above, which goes on where this one would.
+    unsafe { replace(address, &bytes) }?;
     Ok(place)
+}
+
+/// Has a function that does nothing be another one from now on.
+///
+/// # Errors
+/// [`Error::Unsupported`] if it is not a mere return, with nothing behind it that runs.
+///
+/// # Safety
+/// A function begins at `address`, and one at `target` that may be called in its place.
+pub(super) unsafe fn divert(address: usize, target: usize) -> Result<()> {
+    /// `ret`, and with what a processor wants that checks where jumps lead (`endbr64`).
+    const PLAIN: &[u8] = &[0xc3];
+    const MARKED: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa, 0xc3];
+    /// Compilers align functions so, and fill what is between them.
+    const ALIGNMENT: usize = 16;
+    /// `jmp [rip]`: to the address that follows.
+    const FAR_JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
+    let from = std::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: the caller's function, with what fills its place.
+    let function = unsafe { std::slice::from_raw_parts(from, JUMP_LENGTH) };
+    let is_empty = function.starts_with(PLAIN) || function.starts_with(MARKED);
+    if !is_empty || !address.is_multiple_of(ALIGNMENT) {
+        return Err(super::linker::unknown());
+    }
+    let near = pages_near(address, PAGE)?;
+    let code = [&FAR_JUMP[..], &target.to_le_bytes()].concat();
+    // SAFETY: a fresh page that nobody knows, larger than this.
+    unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+    seal(near, PAGE)?;
+    // SAFETY: one return, and what nobody runs, by a jump to what the caller wants instead.
+    unsafe { replace(address, &jump_to(address, near.addr())?) }
 }
 
 fn too_short() -> Error {
@@ -115,12 +156,14 @@ impl Room {
     /// Puts code into the first page, which becomes executable, and constants at the start of
     /// the second, which does not. Neither can be written any more.
     pub(super) fn fill(self, offset: usize, code: &[u8], data: &[u8]) -> Result<()> {
-        debug_assert!(offset + code.len() <= PAGE && data.len() <= PAGE, "they fit");
+        if offset > PAGE || code.len() > PAGE - offset || data.len() > PAGE {
+            return Err(too_short());
+        }
         let start = self.0.cast::<u8>();
         // SAFETY: a fresh page that nobody knows.
         unsafe { start.write_bytes(TRAP, PAGE) };
         let place = start.wrapping_add(offset);
-        // SAFETY: within that page, as the caller has it.
+        // SAFETY: within that page, as checked.
         unsafe { place.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
         // SAFETY: the second fresh page.
         unsafe { start.wrapping_add(PAGE).copy_from_nonoverlapping(data.as_ptr(), data.len()) };
@@ -131,7 +174,7 @@ impl Room {
     }
 
     /// Gives the pages back, of which nothing was used.
-    pub(super) fn give_back(&self) {
+    pub(super) fn give_back(self) {
         // SAFETY: our own pages, which nobody knows.
         let _ = unsafe { munmap(self.0, 2 * PAGE) };
     }

@@ -1,0 +1,203 @@
+//! Changes of what the process can execute, by anybody, at any time.
+//!
+//! Foreign code behind a key can jump to all code of the process, so what becomes executable
+//! has to be looked at before any of it runs. Who makes memory executable says so before and
+//! after ([`Change`]): the dynamic linker (`linker`), and the host through the C library
+//! (`executable`). In between no thread is in foreign code behind a key. Those that are get a
+//! kick, and wait in its handler; those that want to enter wait in the host. Afterwards the
+//! code is looked at, and who waits goes on; or, if there is something that cannot be
+//! replaced, its call ends.
+//!
+//! A thread that enters says so first, and then looks for changes; who begins a change says so
+//! first, and then looks for threads: so one of the two sees the other.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::{Duration, Instant};
+
+use omniglot_core::{Error, Result};
+use rustix::thread::{Timespec, nanosleep};
+
+use super::super::generation;
+use super::signals::kick;
+use super::{code, keys, linker};
+
+/// How many changes there are that have begun and not ended.
+static ONGOING: AtomicU32 = AtomicU32::new(0);
+/// Counts beginnings and ends of changes.
+static EPOCH: AtomicU64 = AtomicU64::new(1);
+/// What that was when all executable memory had been looked at.
+static LOOKED: AtomicU64 = AtomicU64::new(0);
+
+/// The event of a crossing that did not happen, since code changed; no number of the gate's.
+pub(super) const UNSETTLED: u32 = u32::MAX;
+
+/// Between two looks whether a thread has stopped, or a change has ended.
+const PAUSE: Duration = Duration::from_micros(50);
+/// A change takes no longer, unless something is wrong: then calls are errors, and do not hang.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The thread that runs the domain of a key.
+#[repr(align(64))]
+struct Stretch {
+    /// The thread's number, from before it enters until after it came back; else 0.
+    thread: AtomicU32,
+    /// Whether it is in a handler of ours meanwhile, which goes on only when that is allowed.
+    rests: AtomicBool,
+    /// The generation of processes that the thread is of.
+    generation: AtomicU64,
+}
+
+static STRETCHES: [Stretch; 16] = [const {
+    Stretch {
+        thread: AtomicU32::new(0),
+        rests: AtomicBool::new(false),
+        generation: AtomicU64::new(0),
+    }
+}; 16];
+
+impl Stretch {
+    /// A thread of this process, if one is between entering and leaving.
+    fn inside(&self) -> Option<u32> {
+        let thread = self.thread.load(SeqCst);
+        let is_own = || generation::check(self.generation.load(Acquire)).is_ok();
+        (thread != 0 && is_own()).then_some(thread)
+    }
+
+    /// A thread of this process that runs foreign code, or is about to.
+    fn running(&self) -> Option<u32> {
+        self.inside().filter(|_| !self.rests.load(SeqCst))
+    }
+}
+
+/// Whether all code was looked at since the last change.
+#[inline]
+pub(super) fn are_settled() -> bool {
+    ONGOING.load(SeqCst) == 0 && EPOCH.load(SeqCst) == LOOKED.load(SeqCst)
+}
+
+/// What [`looked`] has to be told after a look that begins now.
+pub(super) fn epoch() -> u64 {
+    EPOCH.load(SeqCst)
+}
+
+/// All code was looked at that there was at that time.
+pub(super) fn looked(epoch: u64) {
+    LOOKED.fetch_max(epoch, SeqCst);
+}
+
+/// Waits until no change is going on.
+///
+/// # Errors
+/// [`Error::Unsupported`] if one goes on for long.
+#[cold]
+pub(super) fn wait() -> Result<()> {
+    let since = Instant::now();
+    while ONGOING.load(SeqCst) != 0 {
+        if since.elapsed() > PATIENCE {
+            return Err(Error::Unsupported {
+                what: "the process has been loading code for ten seconds",
+                remedy: "use Isolation::Process",
+            });
+        }
+        pause();
+    }
+    Ok(())
+}
+
+/// A thread is about to enter the domain of a key; false if it must not, since code changed.
+#[inline]
+pub(super) fn enter(key: u32, thread: u32, generation: u64) -> bool {
+    let Some(stretch) = STRETCHES.get(key as usize) else { return false };
+    stretch.generation.store(generation, Relaxed);
+    stretch.rests.store(false, Relaxed);
+    stretch.thread.store(thread, SeqCst);
+    let may = are_settled();
+    if !may {
+        stretch.thread.store(0, Release);
+    }
+    may
+}
+
+/// It came back.
+#[inline]
+pub(super) fn leave(key: u32) {
+    if let Some(stretch) = STRETCHES.get(key as usize) {
+        stretch.thread.store(0, Release);
+    }
+}
+
+/// The thread that runs the domain is in a signal handler of ours, and does not run foreign code
+/// before [`go_on`] says that it may.
+pub(super) fn rest(key: u32) {
+    if let Some(stretch) = STRETCHES.get(key as usize) {
+        stretch.rests.store(true, SeqCst);
+    }
+}
+
+/// Waits until that thread may go on; false if it must not, or has no time left.
+pub(super) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
+    let Some(stretch) = STRETCHES.get(key as usize) else { return false };
+    // Pauses, since reading the clock is no handler's business.
+    let mut left = PATIENCE.as_micros() / PAUSE.as_micros();
+    loop {
+        stretch.rests.store(false, SeqCst);
+        if are_settled() {
+            return true;
+        }
+        stretch.rests.store(true, SeqCst);
+        if ONGOING.load(SeqCst) == 0 && !are_settled() || must_stop() || left == 0 {
+            return false;
+        }
+        left -= 1;
+        pause();
+    }
+}
+
+/// A system call and nothing else: safe in signal handlers.
+fn pause() {
+    let time = Timespec { tv_sec: 0, tv_nsec: i64::from(PAUSE.subsec_nanos()) };
+    let _ = nanosleep(&time);
+}
+
+/// Forgets changes of the parent process's threads, which are not in this one.
+pub(super) fn forget() {
+    linker::forget();
+    ONGOING.store(0, SeqCst);
+}
+
+/// Begins a change, and stops the threads that run foreign code behind keys.
+pub(super) fn begin() {
+    ONGOING.fetch_add(1, SeqCst);
+    EPOCH.fetch_add(1, SeqCst);
+    if !keys::are_in_use() {
+        return;
+    }
+    let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+    for stretch in &STRETCHES {
+        // A handler that interrupted the host on its way in waits for nobody.
+        while let Some(thread) = stretch.running().filter(|thread| *thread != own) {
+            // Again and again, since one that was not yet in foreign code did not notice.
+            kick(thread);
+            pause();
+        }
+    }
+}
+
+/// Ends it. Calls that wait go on only after a look; without any the next one looks.
+pub(super) fn end() {
+    EPOCH.fetch_add(1, SeqCst);
+    if keys::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
+        // What is wrong is said by those that find the change unsettled.
+        let _ = code::check_process();
+    }
+    ONGOING.fetch_sub(1, SeqCst);
+}
+
+/// Does something that changes what is executable.
+pub(super) fn during<T>(change: impl FnOnce() -> T) -> T {
+    begin();
+    let result = change();
+    end();
+    result
+}

@@ -1,0 +1,255 @@
+//! What the host's process can execute changes: between calls, in callbacks, and on another
+//! thread during a call. Nobody may run what was not looked at.
+#![allow(unsafe_code)]
+
+use std::ffi::CString;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use omniglot::{Error, IsolationKind, Runtime};
+
+use super::gadgets::{PAGE, check, fxrstor, in_data, lfence, wrpkru};
+use super::library::{Escapes, HostCallback};
+use crate::attacks::home::Home;
+
+type Outcome = std::result::Result<(), Failed>;
+
+/// `wrpkru; ret`, and the same without the instruction that matters.
+const GADGET: &[u8] = &[0x0f, 0x01, 0xef, 0xc3];
+const HARMLESS: &[u8] = &[0x90, 0x90, 0x90, 0xc3];
+
+pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
+    let only_keys = home.isolation != IsolationKind::ProtectionKeys;
+    let all = [
+        home.trial_in(name("a_library_in_anothers_place"), move || reloaded(home), true),
+        home.trial_in(name("a_page_made_executable"), move || made(home), true),
+        home.trial_in(name("a_page_made_executable_again"), move || made_again(home), true),
+        home.trial_in(name("a_page_mapped_over_one_that_was_seen"), move || over(home), true),
+        home.trial_in(name("a_page_moved_over_one_that_was_seen"), move || moved(home), true),
+        home.trial_in(name("a_page_that_is_written_elsewhere"), move || shared(home), true),
+        home.trial_in(name("a_library_loaded_in_a_callback"), move || in_a_callback(home), true),
+        home.trial_in(name("a_library_loaded_during_a_call"), move || during(home), true),
+        home.trial_in(
+            name("a_page_made_executable_during_a_call"),
+            move || made_during(home),
+            true,
+        ),
+        home.trial_in(name("harmless_code_during_a_call"), move || harmless_during(home), true),
+    ];
+    all.map(|trial| trial.with_ignored_flag(only_keys)).into()
+}
+
+fn name(of: &str) -> String {
+    format!("changes::{of}")
+}
+
+/// An instance that works, of a library that does nothing else.
+fn working<R: Runtime>(home: Home<R>) -> std::result::Result<lfence::GadgetLfence<R>, Failed> {
+    let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
+    check(library.sound(2, 3), false)?;
+    Ok(library)
+}
+
+/// A library of the host's, until it is closed.
+struct Loaded {
+    handle: *mut libc::c_void,
+    start: usize,
+}
+
+impl Loaded {
+    fn open(image: &[u8]) -> std::result::Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("omniglot-change-{}.so", std::process::id()));
+        std::fs::write(&path, image)?;
+        let name = CString::new(path.to_string_lossy().into_owned())?;
+        // SAFETY: the object's initialisers do nothing.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+        std::fs::remove_file(&path)?;
+        if handle.is_null() {
+            return Err("the host cannot load the library".into());
+        }
+        // SAFETY: a name in an object that is open.
+        let start = unsafe { libc::dlsym(handle, c"gadget_constants".as_ptr()) }.addr();
+        Ok(Self { handle, start })
+    }
+
+    fn close(self) {
+        // SAFETY: nobody uses anything of it.
+        unsafe { libc::dlclose(self.handle) };
+    }
+}
+
+/// As a program does that loads another version of a plugin.
+fn reloaded<R: Runtime>(home: Home<R>) -> Outcome {
+    let first = Loaded::open(fxrstor::DESCRIPTION.image)?;
+    let place = first.start;
+    let mut library = working(home)?;
+    first.close();
+    // A harmless one is looked at, and fine; it may come to lie elsewhere at first.
+    for _ in 0..8 {
+        let next = Loaded::open(lfence::DESCRIPTION.image)?;
+        check(library.sound(2, 3), false)?;
+        next.close();
+    }
+    let second = Loaded::open(wrpkru::DESCRIPTION.image)?;
+    if second.start != place {
+        return Err(format!("{:#x} is not {place:#x}: nothing was tested", second.start).into());
+    }
+    check(library.sound(2, 3), true)
+}
+
+/// As a compiler at run time does.
+fn made<R: Runtime>(home: Home<R>) -> Outcome {
+    let mut library = working(home)?;
+    code(HARMLESS)?;
+    check(library.sound(2, 3), false)?;
+    code(GADGET)?;
+    check(library.sound(2, 3), true)
+}
+
+/// As one does that changes code it has made.
+fn made_again<R: Runtime>(home: Home<R>) -> Outcome {
+    let page = code(HARMLESS)?;
+    let mut library = working(home)?;
+    write(page, GADGET)?;
+    check(library.sound(2, 3), true)
+}
+
+fn over<R: Runtime>(home: Home<R>) -> Outcome {
+    let page = code(HARMLESS)?;
+    let mut library = working(home)?;
+    let path = std::env::temp_dir().join(format!("omniglot-change-{}", std::process::id()));
+    std::fs::write(&path, [GADGET, &[0x90; PAGE - 4]].concat())?;
+    let file = std::fs::File::open(&path)?;
+    std::fs::remove_file(&path)?;
+    let access = libc::PROT_READ | libc::PROT_EXEC;
+    map(page, access, libc::MAP_PRIVATE | libc::MAP_FIXED, std::os::fd::AsRawFd::as_raw_fd(&file))?;
+    check(library.sound(2, 3), true)
+}
+
+/// What is moved there was made executable when no library ran: it is looked at with the rest.
+fn moved<R: Runtime>(home: Home<R>) -> Outcome {
+    let (page, other) = (code(HARMLESS)?, code(HARMLESS)?);
+    let mut library = working(home)?;
+    write(other, GADGET)?;
+    // SAFETY: two pages of ours, of which nobody knows.
+    let moved = unsafe {
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        libc::mremap(address(other), PAGE, PAGE, flags, address(page))
+    };
+    if moved.addr() != page {
+        return Err("a page stays where it was".into());
+    }
+    check(library.sound(2, 3), true)
+}
+
+/// Two views of the same memory, of which one is written and one is executed.
+fn shared<R: Runtime>(home: Home<R>) -> Outcome {
+    let mut library = working(home)?;
+    // SAFETY: makes a file in memory.
+    let file = unsafe { libc::memfd_create(c"code".as_ptr(), libc::MFD_CLOEXEC) };
+    // SAFETY: a descriptor of ours.
+    if unsafe { libc::ftruncate(file, PAGE as i64) } != 0 {
+        return Err("a file in memory".into());
+    }
+    map(0, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED, file)?;
+    check(library.sound(2, 3), true)
+}
+
+fn in_a_callback<R: Runtime>(home: Home<R>) -> Outcome {
+    let mut library = home.instance::<Escapes<R>>()?;
+    let load = || Loaded::open(wrpkru::DESCRIPTION.image).is_ok();
+    let outcome = library.with_callback::<HostCallback, _>(
+        &mut |_, (value,)| Ok(if load() { value } else { -1 }),
+        |library, function| library.call_host(function, 5),
+    )?;
+    check(outcome, true)
+}
+
+/// What comes of a call that goes on and on while something happens in the host; it is
+/// interrupted after a while.
+fn beside<R: Runtime>(
+    home: Home<R>,
+    what: impl FnOnce() -> Outcome,
+) -> std::result::Result<omniglot::Result<i32>, Failed> {
+    let mut library = home.instance::<Escapes<R>>()?;
+    check(library.sound(2, 3), false)?;
+    let handle = library.interrupt_handle();
+    let is_in = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let call = scope.spawn(|| {
+            is_in.store(true, Ordering::Release);
+            library.hold(u64::MAX, false)
+        });
+        while !is_in.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        // Long enough to be in foreign code, on any machine that is not overwhelmed.
+        thread::sleep(Duration::from_millis(300));
+        let happened = what();
+        thread::sleep(Duration::from_millis(300));
+        while !call.is_finished() {
+            (home.interrupt)(&handle);
+            thread::sleep(Duration::from_millis(5));
+        }
+        happened?;
+        call.join().map_err(|_| Failed::from("the call panicked"))
+    })
+}
+
+fn during<R: Runtime>(home: Home<R>) -> Outcome {
+    check(beside(home, || Loaded::open(wrpkru::DESCRIPTION.image).map(|_| ()))?, true)
+}
+
+fn made_during<R: Runtime>(home: Home<R>) -> Outcome {
+    check(beside(home, || code(GADGET).map(|_| ()))?, true)
+}
+
+/// The call goes on afterwards.
+fn harmless_during<R: Runtime>(home: Home<R>) -> Outcome {
+    let load_and_make = || {
+        Loaded::open(in_data::DESCRIPTION.image)?.close();
+        code(HARMLESS).map(|_| ())
+    };
+    match beside(home, load_and_make)? {
+        Err(Error::Interrupted) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+const fn address(place: usize) -> *mut libc::c_void {
+    std::ptr::with_exposed_provenance_mut(place)
+}
+
+/// A page of code that the host makes.
+fn code(bytes: &[u8]) -> std::result::Result<usize, Failed> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let page = map(0, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
+    write(page, bytes)?;
+    Ok(page)
+}
+
+/// Changes such a page.
+fn write(page: usize, bytes: &[u8]) -> Outcome {
+    protect(page, libc::PROT_READ | libc::PROT_WRITE)?;
+    // SAFETY: a page of ours, of which nobody knows.
+    unsafe { address(page).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    protect(page, libc::PROT_READ | libc::PROT_EXEC)
+}
+
+fn protect(page: usize, access: i32) -> Outcome {
+    // SAFETY: as above.
+    match unsafe { libc::mprotect(address(page), PAGE, access) } {
+        0 => Ok(()),
+        _ => Err("a page's protection".into()),
+    }
+}
+
+fn map(at: usize, access: i32, flags: i32, file: i32) -> std::result::Result<usize, Failed> {
+    let at = if at == 0 { null_mut() } else { address(at) };
+    // SAFETY: a range that nothing else uses, or a page of ours of which nobody knows.
+    let page = unsafe { libc::mmap(at, PAGE, access, flags, file, 0) };
+    if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(page.addr()) }
+}
