@@ -74,6 +74,27 @@ const TARGETS: &[Target] = &[
         filter: &[],
         build: Build::Plain,
     },
+    Target {
+        name: "reports",
+        about: "What a worker says of its end",
+        test: &["--package", "omniglot-linux", "--lib"],
+        filter: &["whatever_a_report_says"],
+        build: Build::Plain,
+    },
+    Target {
+        name: "images",
+        about: "Flat images for kernels",
+        test: &["--package", "omniglot-pmp", "--lib"],
+        filter: &["whatever_an_image_says"],
+        build: Build::Plain,
+    },
+    Target {
+        name: "describe",
+        about: "Files for --describe, and what is generated from them",
+        test: &["--package", "omniglot-cli", "--bin", "omniglot"],
+        filter: &["any_file_is_understood"],
+        build: Build::Plain,
+    },
 ];
 
 /// The targets' names, for the command line.

@@ -207,3 +207,6 @@ fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     before.matches('\n').count() + 1
 }
+
+#[cfg(test)]
+mod tests;

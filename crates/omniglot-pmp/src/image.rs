@@ -24,11 +24,11 @@ const PROTECTED_IN: usize = 4;
 
 /// A checked image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Image {
+pub(crate) struct Image<'image> {
     /// Code and constants.
-    pub(crate) code: &'static [u8],
+    pub(crate) code: &'image [u8],
     /// The initial values of variables.
-    pub(crate) data: &'static [u8],
+    pub(crate) data: &'image [u8],
     /// Where the domain starts, with its code.
     pub(crate) start: usize,
     /// Where its RAM starts.
@@ -52,8 +52,8 @@ pub(crate) struct Image {
     /// What trampolines call.
     pub(crate) call_back_stub: usize,
     /// Tables of addresses in the code.
-    shims: &'static [u32],
-    trampolines: &'static [u32],
+    shims: &'image [u32],
+    trampolines: &'image [u32],
 }
 
 /// What is wrong with an image. Becomes an error in one place, since those are large.
@@ -64,12 +64,12 @@ fn checksum(bytes: &[u8]) -> u32 {
     Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(bytes)
 }
 
-impl Image {
+impl<'image> Image<'image> {
     /// Checks an image.
     ///
     /// # Errors
     /// [`Error::Load`] with what is wrong with it.
-    pub(crate) fn new(bytes: &'static [u8]) -> Result<Self> {
+    pub(crate) fn new(bytes: &'image [u8]) -> Result<Self> {
         let image = header(bytes).and_then(|(header, behind)| {
             let image = Self::read(header, behind).ok_or("its sizes do not fit together")?;
             if image.is_in_its_region() {
@@ -82,7 +82,7 @@ impl Image {
     }
 
     /// What the header says, and what is behind it.
-    fn read(header: &[u32; WORDS], behind: &'static [u8]) -> Option<Self> {
+    fn read(header: &[u32; WORDS], behind: &'image [u8]) -> Option<Self> {
         // The last three words are reserved.
         let [
             _magic,
@@ -178,7 +178,7 @@ fn address(table: &[u32], index: u32) -> Option<usize> {
 }
 
 /// The header and what is behind it, if the bytes are an image from first to last.
-fn header(bytes: &'static [u8]) -> Checked<(&'static [u32; WORDS], &'static [u8])> {
+fn header(bytes: &[u8]) -> Checked<(&[u32; WORDS], &[u8])> {
     if bytes.is_empty() {
         return Err("nothing was built for this target: name a .region(...) in build.rs");
     }
@@ -209,6 +209,8 @@ mod tests {
     use std::vec::Vec;
 
     use omniglot_core::zerocopy::IntoBytes;
+
+    use omniglot_fuzz::{Random, fuzz};
 
     use super::{CHECKED_FROM, Error, Image, WORDS, checksum};
 
@@ -257,7 +259,7 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: Vec<u8>) -> Result<Image, Error> {
+    fn read(bytes: Vec<u8>) -> Result<Image<'static>, Error> {
         let words = std::vec![0_u32; bytes.len().div_ceil(4)].leak();
         let (aligned, _) = words.as_mut_bytes().split_at_mut(bytes.len());
         aligned.copy_from_slice(&bytes);
@@ -337,5 +339,71 @@ mod tests {
     fn other_versions_are_named() {
         let Err(Error::Load(text)) = read(image(&[(1, 2)])) else { panic!("it was taken") };
         assert!(text.as_str().contains("another version"), "{text}");
+    }
+
+    /// Where header words come from: places near the image's own, and anything.
+    fn word(random: &mut Random) -> u32 {
+        match random.below(5) {
+            0 => random.edge() as u32,
+            1 => random.below(64) as u32,
+            _ => (START - 16).wrapping_add(random.below(4200) as u32) & !(random.below(16) as u32),
+        }
+    }
+
+    #[test]
+    fn whatever_an_image_says_it_is_checked() {
+        let (mut taken, mut refused) = (0_u64, 0_u64);
+        fuzz("images", 50_000, |random| {
+            let changes = (0..random.below(4)).map(|_| (4 + random.index(17), word(random)));
+            let mut bytes = image(&changes.collect::<Vec<_>>());
+            let is_damaged = random.once_in(4);
+            let whole = bytes.clone();
+            if is_damaged {
+                random.mutate(&mut bytes);
+            }
+            // At an address that is a multiple of four.
+            let mut room = std::vec![0_u32; bytes.len().div_ceil(4)];
+            let (aligned, _) = room.as_mut_bytes().split_at_mut(bytes.len());
+            aligned.copy_from_slice(&bytes);
+            match Image::new(aligned) {
+                Ok(image) => {
+                    taken += 1;
+                    assert!(!is_damaged || bytes == whole, "damage goes unnoticed: {bytes:02x?}");
+                    check(&image, &bytes);
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(matches!(error, Error::Load(_)), "{error}");
+                }
+            }
+        });
+        std::println!("images: {taken} taken, {refused} refused");
+    }
+
+    /// What holds of an image that was taken, by the words of its header, in 64 bits.
+    fn check(image: &Image<'_>, bytes: &[u8]) {
+        let word = |index: usize| {
+            let word = bytes[index * 4..].first_chunk().copied().unwrap();
+            u64::from(u32::from_le_bytes(word))
+        };
+        let [start, ram, end] = [4, 5, 6].map(word);
+        let (code_len, data_start, data_len) = (word(7), word(8), word(9));
+        let told = || std::format!("{bytes:02x?}");
+        assert!(start < ram && ram < end && start + code_len <= ram, "{}", told());
+        assert!(ram <= data_start && data_start + data_len <= end, "{}", told());
+        assert!([word(10), word(11)].iter().all(|place| (ram..=end).contains(place)), "{}", told());
+        assert!(ram <= word(16) && word(16) + 4 <= end, "{}", told());
+        assert_eq!((image.code.len() as u64, image.data.len() as u64), (code_len, data_len));
+        // Tables lie in the code, and all that they have can be asked for.
+        for (table, count) in [(17, 18), (19, 20)].map(|(table, count)| (word(table), word(count)))
+        {
+            let is_inside = start <= table && table + 4 * count <= start + code_len;
+            assert!(is_inside || count == 0, "{}", told());
+        }
+        let (shims, trampolines) = image.counts();
+        assert_eq!((shims as u64, trampolines as u64), (word(18), word(20)));
+        assert_eq!((image.shim(shims as u32), image.trampoline(trampolines as u32)), (None, None));
+        assert!((0..shims as u32).all(|shim| image.shim(shim).is_some()));
+        assert!((0..trampolines as u32).all(|slot| image.trampoline(slot).is_some()));
     }
 }

@@ -26,7 +26,7 @@ pub struct Pmp<K: Kernel> {
     kernel: K,
     region: ForeignRegion,
     window: Window,
-    image: Image,
+    image: Image<'static>,
     library: &'static str,
     protection: Protection,
     machine: Machine,

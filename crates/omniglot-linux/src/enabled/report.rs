@@ -223,3 +223,6 @@ fn with_refused(mut said: String, report: &Report) -> String {
 fn text_of(report: &Report) -> &[u8] {
     report.text.split(|byte| *byte == 0).next().unwrap_or(&[])
 }
+
+#[cfg(test)]
+mod tests;
