@@ -87,6 +87,8 @@
 //!     window and, to read, the shared page; no executable memory of the process lets it
 //!     write another without ending in an illegal instruction. Code that was not looked at is
 //!     executable only while no thread is in foreign code behind a key.
+//! 11. **Frames.** A `SignalFrame` is made of what the kernel gave to a signal handler, and used
+//!     by that alone, until it returns: the kernel filled in all of it, and no other thread looks.
 
 // For the support module that unit tests share with integration tests.
 #[cfg(test)]

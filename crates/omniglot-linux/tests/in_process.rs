@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Event, FaultKind, Reply};
-use support::{Driven, Shim, call, enter, read_word, result, start};
+use support::{Driven, LUCK, RANDOM, Shim, call, enter, in_common, luck, read_word, result, start};
 
 /// Signal handlers are the process's: one test with handlers at a time.
 static HANDLERS: Mutex<()> = Mutex::new(());
@@ -487,6 +487,101 @@ fn a_reset_brings_memory_back<R: Driven>() {
     }
 }
 
+/// Two instances are of two workers. A reset in the host's process writes one worker's image back:
+/// then the canary alone is another (SECURITY.md says so).
+fn lives_share_only_what_is_stated<R: Driven>() {
+    let (mut one, mut two) = (start::<R>(), start::<R>());
+    let (first, other) = (luck(&mut one), luck(&mut two));
+    assert_eq!(in_common(first, other), [] as [&str; 0]);
+    one.reset().expect("a reset");
+    let second = luck(&mut one);
+    one.reset().expect("a reset");
+    let third = luck(&mut one);
+    for (before, after) in [(first, second), (second, third), (first, third)] {
+        assert_eq!(in_common(before, after), LUCK[1..]);
+    }
+    // What is random is: not zero, nor half of it.
+    let halves = first[..RANDOM].iter().flat_map(|word| [*word as u32, (*word >> 32) as u32]);
+    assert!(halves.into_iter().all(|half| half != 0), "{first:x?}");
+    // Code with the canary runs.
+    assert!(call(&mut one, Shim::Exhaust, 1 << 20, 0).is_ok());
+}
+
+/// An interruption hits the thread that is in foreign code, and nobody else: the host may have a
+/// use for the signal.
+fn who_is_not_in_foreign_code_gets_no_signal<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    handle(libc::SIGURG, 0);
+    let mut runtime = start::<R>();
+    let interrupt = runtime.interrupt_handle();
+    let event = enter(&mut runtime, Shim::CallBack, 0, 1, 0);
+    assert!(matches!(event, Ok(Event::Callback { .. })), "{event:?}");
+    let before = TICKS.load(Ordering::Relaxed);
+    interrupt.interrupt();
+    // A signal that was sent to this thread is there by now.
+    assert_eq!(TICKS.load(Ordering::Relaxed), before, "a signal in a callback");
+    assert_eq!(runtime.resume(Reply::Return), Err(Error::Interrupted));
+    set_handler(libc::SIGURG, 0, libc::SIG_DFL);
+}
+
+/// The kernel writes to a thread's memory when it ends: that it has ended, where the C library
+/// waits for it, and in its robust mutexes. Foreign code can neither name another place nor have
+/// it done with its own rights.
+fn a_thread_that_ran_foreign_code_ends_as_others_do<R: Driven>() {
+    /// What set_robust_list(2) named.
+    fn robust_list() -> (usize, usize) {
+        let (mut head, mut len) = (0usize, 0usize);
+        // SAFETY: writes these two words.
+        let asked =
+            unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut len) };
+        assert_eq!(asked, 0);
+        (head, len)
+    }
+    for which in [Shim::Add, Shim::Null, Shim::Open] {
+        let mut runtime = start::<R>();
+        let mutex = robust_mutex();
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                assert_eq!(mutex.lock(), 0);
+                let before = robust_list();
+                let outcome = call(&mut runtime, which, 1, 2);
+                assert_eq!(outcome.is_ok(), matches!(which, Shim::Add), "{outcome:?}");
+                assert_eq!(robust_list(), before);
+            });
+            thread.join().expect("the thread ends");
+        });
+        assert_eq!(mutex.lock(), libc::EOWNERDEAD, "{which:?}");
+    }
+}
+
+/// A mutex that tells the next thread if its owner has ended; never freed.
+struct Robust(*mut libc::pthread_mutex_t);
+
+// SAFETY: a mutex is for threads to share, and this one stays.
+unsafe impl Sync for Robust {}
+
+impl Robust {
+    fn lock(&self) -> i32 {
+        // SAFETY: a mutex that lives, and that the calling thread does not have.
+        unsafe { libc::pthread_mutex_lock(self.0) }
+    }
+}
+
+fn robust_mutex() -> Robust {
+    // SAFETY: zeros are room for attributes, which are initialised below.
+    let mut attributes: libc::pthread_mutexattr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above, for a mutex.
+    let mutex = Box::leak(Box::new(unsafe { std::mem::zeroed::<libc::pthread_mutex_t>() }));
+    // SAFETY: initialises the attributes.
+    assert_eq!(unsafe { libc::pthread_mutexattr_init(&raw mut attributes) }, 0);
+    let robust = libc::PTHREAD_MUTEX_ROBUST;
+    // SAFETY: initialised above.
+    assert_eq!(unsafe { libc::pthread_mutexattr_setrobust(&raw mut attributes, robust) }, 0);
+    // SAFETY: initialises the mutex, which stays where it is.
+    assert_eq!(unsafe { libc::pthread_mutex_init(mutex, &raw const attributes) }, 0);
+    Robust(mutex)
+}
+
 /// The FS base.
 fn thread_pointer() -> u64 {
     let base;
@@ -629,4 +724,7 @@ in_this_process! {
     a_forked_child_denies_system_calls_of_its_own_domains
     what_the_library_may_only_read_is_not_written
     a_reset_brings_memory_back
+    lives_share_only_what_is_stated
+    who_is_not_in_foreign_code_gets_no_signal
+    a_thread_that_ran_foreign_code_ends_as_others_do
 }

@@ -15,6 +15,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl PartialEq for Mapped {
 }
 
 /// Mappings that are not writable, of memory that is writable elsewhere.
-fn changeable(mapped: &[Mapped]) -> Vec<&Mapped> {
+fn changeable<'a>(mapped: &[&'a Mapped]) -> Vec<&'a Mapped> {
     let elsewhere = mappings();
     let is_same = |one: &Mapped, other: &Mapped| {
         let end = |mapped: &Mapped| mapped.offset + (mapped.end - mapped.start);
@@ -89,44 +90,119 @@ fn changeable(mapped: &[Mapped]) -> Vec<&Mapped> {
     let is_writable = |one: &&Mapped| {
         elsewhere.iter().any(|other| other.access.contains('w') && is_same(one, other))
     };
-    mapped.iter().filter(of_file).filter(is_writable).collect()
+    mapped.iter().copied().filter(of_file).filter(is_writable).collect()
+}
+
+/// A window's key, which all of it has; nothing in it can be both written and executed, and what
+/// is constant cannot be written elsewhere.
+fn key_of(runtime: &ProtectionKeys, mapped: &[Mapped]) -> (u32, Range<usize>) {
+    let (start, len) = (runtime.window().start(), runtime.window().len());
+    let is_inside = |mapping: &&Mapped| mapping.start < start + len && start < mapping.end;
+    let inside: Vec<_> = mapped.iter().filter(is_inside).collect();
+    let key = inside[0].key;
+    assert!(inside.iter().all(|mapping| mapping.key == key && key != 0), "{inside:#?}");
+    let pages: usize = inside.iter().map(|mapping| mapping.end - mapping.start).sum();
+    assert_eq!(pages, len, "no page of the window is free for others");
+    for mapping in &inside {
+        assert!(!(mapping.access.contains('w') && mapping.access.contains('x')), "{mapping:?}");
+    }
+    assert_eq!(changeable(&inside), [] as [&Mapped; 0], "constants that can be changed");
+    (key, start..start + len)
+}
+
+/// Every page of these domains has their key, each another, and no page elsewhere has one, but
+/// for what all domains may read, and not write.
+fn check_every_page(domains: &[&ProtectionKeys]) {
+    let mapped = mappings();
+    let windows: Vec<_> = domains.iter().map(|domain| key_of(domain, &mapped)).collect();
+    let keys: BTreeSet<_> = windows.iter().map(|(key, _)| *key).collect();
+    assert_eq!(keys.len(), domains.len(), "{windows:x?}");
+    let is_elsewhere =
+        |mapping: &&Mapped| !windows.iter().any(|(_, window)| window.contains(&mapping.start));
+    let others: Vec<_> =
+        mapped.iter().filter(is_elsewhere).filter(|mapping| mapping.key != 0).collect();
+    assert_eq!(others.len(), 1, "{others:#?}");
+    assert!(!keys.contains(&others[0].key), "{others:#?}");
+    assert_eq!(others[0].access, "r--s");
 }
 
 #[test]
 fn every_page_has_its_key() {
     let Some(_alone) = alone() else { return };
     let (one, two) = (start::<ProtectionKeys>(), start::<ProtectionKeys>());
-    let key_of = |runtime: &ProtectionKeys| {
-        let (start, len) = (runtime.window().start(), runtime.window().len());
-        let inside: Vec<_> = mappings()
-            .into_iter()
-            .filter(|mapping| mapping.start < start + len && start < mapping.end)
-            .collect();
-        let key = inside[0].key;
-        assert!(inside.iter().all(|mapping| mapping.key == key && key != 0), "{inside:#?}");
-        let pages: usize = inside.iter().map(|mapping| mapping.end - mapping.start).sum();
-        assert_eq!(pages, len, "no page of the window is free for others");
-        for mapping in &inside {
-            assert!(!(mapping.access.contains('w') && mapping.access.contains('x')), "{mapping:?}");
+    check_every_page(&[&one, &two]);
+}
+
+/// How many lives there are in the test below; unless set, as many as do not take long.
+const LIVES: &str = "OMNIGLOT_LIVES";
+
+/// A fresh mapping has key 0: so after resets, of a domain that wrote to all of its kinds of
+/// memory and of one that ended in a fault, after other domains came and went, in many lives.
+#[test]
+fn every_page_has_its_key_in_each_life() {
+    let Some(_alone) = alone() else { return };
+    let lives = std::env::var(LIVES).ok().and_then(|lives| lives.parse().ok()).unwrap_or(40u32);
+    // Some are new instances, which take longer than resets.
+    let fresh_every = if lives > 1000 { 100 } else { 10 };
+    let other = start::<ProtectionKeys>();
+    let mut runtime = start::<ProtectionKeys>();
+    for life in 0..lives {
+        match life % 3 {
+            0 => assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3)),
+            1 => assert!(call(&mut runtime, Shim::Exhaust, 1 << 20, 0).is_ok()),
+            _ => assert!(call(&mut runtime, Shim::Null, 0, 0).is_err()),
         }
-        assert_eq!(changeable(&inside), [] as [&Mapped; 0], "constants that can be changed");
-        (key, start..start + len)
-    };
-    let ((first, first_window), (second, second_window)) = (key_of(&one), key_of(&two));
-    assert_ne!(first, second);
-    let mut others = Vec::new();
-    for mapping in mappings() {
-        if first_window.contains(&mapping.start) || second_window.contains(&mapping.start) {
-            continue;
+        if life % fresh_every == fresh_every - 1 {
+            drop(runtime);
+            check_every_page(&[&other]);
+            runtime = start::<ProtectionKeys>();
+        } else {
+            runtime.reset().expect("a reset");
         }
-        assert!(mapping.key != first && mapping.key != second, "{mapping:?}");
-        if mapping.key != 0 {
-            others.push(mapping);
-        }
+        check_every_page(&[&other, &runtime]);
     }
-    // What domains may read, and not write.
-    assert_eq!(others.len(), 1, "{others:#?}");
-    assert_eq!(others[0].access, "r--s");
+    println!("{lives} lives");
+}
+
+/// A forked child has no page with a key, until it has a domain of its own.
+#[test]
+fn every_page_has_its_key_in_a_forked_child() {
+    let Some(_alone) = alone() else { return };
+    let runtime = start::<ProtectionKeys>();
+    check_every_page(&[&runtime]);
+    let is_right = in_child(|| {
+        let keyed: Vec<_> = mappings().into_iter().filter(|mapped| mapped.key != 0).collect();
+        assert_eq!(keyed, []);
+        let mut own = start::<ProtectionKeys>();
+        check_every_page(&[&own]);
+        own.reset().expect("a reset");
+        check_every_page(&[&own]);
+        assert_eq!(call(&mut own, Shim::Add, 1, 2), Ok(3));
+    });
+    assert!(is_right);
+    check_every_page(&[&runtime]);
+}
+
+/// Whether this does not panic in a forked child.
+#[allow(unsafe_code)]
+fn in_child(body: impl FnOnce()) -> bool {
+    // SAFETY: the child runs the closure and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(i32::from(ended.is_err())) }
+    }
+    status_of(child) == Some(0)
+}
+
+/// The exit status of a child of this process, which nobody else has waited for.
+#[allow(unsafe_code)]
+fn status_of(child: i32) -> Option<i32> {
+    let mut status = -1;
+    // SAFETY: waits for the child.
+    let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+    (waited == child && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status))
 }
 
 /// What was wrong when the runtime made a system call; only looked for where `WATCHED` says.
@@ -140,6 +216,14 @@ const NOT: usize = 0;
 extern "C" fn syscall(n: i64, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> i64 {
     if WATCHED.load(Ordering::Relaxed) != NOT {
         look(n, a, b, c);
+    }
+    let is_trial = n == libc::SYS_clone && a == 0;
+    if is_trial && CHILDLESS.load(Ordering::Relaxed) {
+        // SAFETY: asks where this thread's error number is.
+        let place = unsafe { libc::__errno_location() };
+        // SAFETY: this thread's own.
+        unsafe { place.write(libc::EAGAIN) };
+        return -1;
     }
     let result: i64;
     // SAFETY: the call that the caller asked for.
@@ -484,6 +568,78 @@ fn forbid_other_calls() {
     assert_eq!((given_up, set), (0, 0), "{}", std::io::Error::last_os_error());
 }
 
+/// Set while the runtime is to have no child that tries whether threads can have numbers.
+static CHILDLESS: AtomicBool = AtomicBool::new(false);
+
+/// Runs a test of this program in a process of its own, where that variable is set.
+fn alone_with(variable: &str, test: &str) {
+    let program = std::env::current_exe().expect("this program");
+    let mut process = std::process::Command::new(program);
+    let output = process.arg(test).env(variable, "1").output().expect("this program runs");
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+/// Set in a process that has not found out yet whether threads can have numbers.
+const FRESH: &str = "OMNIGLOT_TEST_FRESH";
+
+/// Nor is it taken for a kernel without thread numbers, which would have domains take turns.
+#[allow(unsafe_code)]
+#[test]
+fn a_trial_that_cannot_be_made_touches_no_child_of_the_hosts() {
+    let Some(_alone) = alone() else { return };
+    if std::env::var_os(FRESH).is_none() {
+        return alone_with(FRESH, "a_trial_that_cannot_be_made_touches_no_child_of_the_hosts");
+    }
+    let mut runtime = start::<ProtectionKeys>();
+    // SAFETY: the child ends at once.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: as above.
+        unsafe { libc::_exit(7) }
+    }
+    CHILDLESS.store(true, Ordering::Relaxed);
+    let outcome = call(&mut runtime, Shim::Add, 1, 2);
+    CHILDLESS.store(false, Ordering::Relaxed);
+    assert!(matches!(outcome, Err(Error::System { errno: libc::EAGAIN, .. })), "{outcome:?}");
+    assert_eq!(status_of(child), Some(7));
+    assert_eq!(call(&mut start::<ProtectionKeys>(), Shim::Add, 1, 2), Ok(3));
+    assert!(runs_beside_another());
+}
+
+/// What interrupts waiting is no answer.
+#[allow(unsafe_code)]
+#[test]
+fn a_trial_that_is_interrupted_is_waited_for() {
+    extern "C" fn nothing(_: i32) {}
+    let Some(_alone) = alone() else { return };
+    if std::env::var_os(FRESH).is_none() {
+        return alone_with(FRESH, "a_trial_that_is_interrupted_is_waited_for");
+    }
+    let mut runtime = start::<ProtectionKeys>();
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as *const () as usize;
+    // SAFETY: the handler does nothing. Without SA_RESTART it interrupts.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+    let is_done = AtomicBool::new(false);
+    // SAFETY: has no preconditions.
+    let thread = unsafe { libc::pthread_self() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                // SAFETY: the thread waits for this one.
+                assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let outcome = call(&mut runtime, Shim::Add, 1, 2);
+        is_done.store(true, Ordering::Relaxed);
+        assert_eq!(outcome, Ok(3));
+    });
+    assert!(runs_beside_another());
+}
+
 #[test]
 fn domains_take_turns_where_threads_have_no_numbers() {
     let Some(_alone) = alone() else { return };
@@ -492,14 +648,7 @@ fn domains_take_turns_where_threads_have_no_numbers() {
         assert!(!runs_beside_another());
         return;
     }
-    let program = std::env::current_exe().expect("this program");
-    let output = std::process::Command::new(program)
-        .arg("domains_take_turns_where_threads_have_no_numbers")
-        .env(FILTERED, "1")
-        .output()
-        .expect("this program runs");
-    assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    alone_with(FILTERED, "domains_take_turns_where_threads_have_no_numbers");
 }
 
 /// Calls per second of so many threads, each with a domain of its own.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Cause, Error, Runtime};
 use omniglot_linux::{Options, Permission, Permissions, Process};
-use support::{Shim, call, sample_with, start, start_with};
+use support::{Shim, call, in_common, luck, sample_with, start, start_with};
 
 /// Says which part a copy of this test plays; see [`helper`].
 const PART: &str = "OMNIGLOT_TEST_PART";
@@ -412,4 +412,27 @@ fn a_reset_in_a_callback_ends_the_call() {
     let answer = linux.resume(omniglot_core::Reply::Return);
     assert!(matches!(answer, Err(Error::Protocol(_))), "no call is open: {answer:?}");
     works(&mut linux);
+}
+
+/// Of instances, of an instance before and after a reset, with a warm spare and without, and of
+/// spares of the same kind.
+#[test]
+fn no_two_lives_share_a_random_number_or_an_address() {
+    let mut lives = Vec::new();
+    for spares in [0, 2] {
+        let mut options = Options::default();
+        options.spares = Some(spares);
+        let (mut one, mut two) = (start_with::<Process>(&options), start_with::<Process>(&options));
+        for _ in 0..3 {
+            lives.push(luck(&mut one));
+            lives.push(luck(&mut two));
+            one.reset().expect("a reset");
+            two.reset().expect("a reset");
+        }
+    }
+    for (index, life) in lives.iter().enumerate() {
+        for other in &lives[..index] {
+            assert_eq!(in_common(*life, *other), [] as [&str; 0]);
+        }
+    }
 }

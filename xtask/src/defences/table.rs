@@ -401,6 +401,26 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("colluding::out_on_two_threads"),
     },
     Defence {
+        name: "on the way out: before the last look a signal finds foreign code, whatever PKRU is",
+        file: "handler.rs",
+        text: "        if is_keyed && places::unchecked().contains(&place) {\n",
+        instead: r"        if is_keyed && places::unchecked().contains(&place) && self.has_hosts_rights() {
+            return AS_IT_WAS;
+        }
+        if is_keyed && places::unchecked().contains(&place) {
+",
+        is_basic: false,
+        test: Test::Escape("ambushes::signal_behind_each_jump_without_a_signal_stack"),
+    },
+    Defence {
+        name: "on the way out: behind the last look a signal finds the host only with its rights",
+        file: "handler.rs",
+        text: "places::checked().contains(&place) && self.has_hosts_rights() {\n",
+        instead: "places::checked().contains(&place) {\n",
+        is_basic: false,
+        test: Test::Escape("ambushes::signal_behind_each_jump_without_a_signal_stack"),
+    },
+    Defence {
         name: "nobody runs a domain that is not in a call",
         file: "keys.rs",
         text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
@@ -549,6 +569,62 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::a_system_call_after_handlers"),
     },
     Defence {
+        name: "back from a signal: the registers are of the same stretch",
+        file: "handler.rs",
+        text: "            && self.crossing.is_saved.load(Ordering::Relaxed)\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("registers::of_an_earlier_life"),
+    },
+    Defence {
+        name: "a reset gives the domain another canary",
+        file: "engine.rs",
+        text: "        self.renew_canary()?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Thread("lives_share_only_what_is_stated"),
+    },
+    Defence {
+        name: "who is not in foreign code is not interrupted",
+        file: "engine.rs",
+        text: "        crossing.thread_id.store(0, Release);\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Thread("who_is_not_in_foreign_code_gets_no_signal"),
+    },
+    Defence {
+        name: "a thread that gets its number keeps its FS base",
+        file: "gate.S",
+        text: "    wrfsbase r12\n    wrgsbase r13\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("forks::with_the_threads_descriptor_in_fs"),
+    },
+    Defence {
+        name: "no child is waited for that is not ours",
+        file: "identity.rs",
+        text: "        ..0 => Err(Error::System { operation: \"a child that tries\", errno: last_error() }),\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Runtime("a_trial_that_cannot_be_made_touches_no_child_of_the_hosts"),
+    },
+    Defence {
+        name: "an interruption is no answer about thread numbers",
+        file: "identity.rs",
+        text: "        if waited >= 0 || last_error() != libc::EINTR {\n",
+        instead: "        if waited >= 0 || last_error() != 0 {\n",
+        is_basic: false,
+        test: Test::Runtime("a_trial_that_is_interrupted_is_waited_for"),
+    },
+    Defence {
+        name: "a handler's forked child has pages for what its parent's call writes",
+        file: "handler.rs",
+        text: "    if let Some(thread) = thread {\n        thread.stand_in();\n    }\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("births::a_fork_at_every_instruction"),
+    },
+    Defence {
         name: "where threads have no numbers, one at a time is in foreign code",
         file: "identity.rs",
         text: "        (identity == ANYBODY).then(Self::take)\n",
@@ -594,16 +670,16 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "a handler's forked child does not go on with foreign code",
         file: "handler.rs",
-        text: "        if self.thread.is_copied() {\n",
-        instead: "        if false {\n",
+        text: "        if self.thread.is_copied() {\n            // The handler forked",
+        instead: "        if false {\n            // The handler forked",
         is_basic: false,
         test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
     },
     Defence {
         name: "a handler's forked child leaves the shared page alone",
-        file: "engine.rs",
-        text: "        if event == gate::ABANDONED && thread.is_copied() {\n",
-        instead: "        if false {\n",
+        file: "handler.rs",
+        text: "            self.thread.stand_in();\n",
+        instead: "",
         is_basic: false,
         test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
     },
@@ -694,7 +770,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "after a fault: the rights are the host's",
         file: "handler.rs",
-        text: r"            keys::set_interrupted_rights(self.context, rights);
+        text: r"            self.frame.set_rights(rights);
         }
     }
 }",
@@ -740,7 +816,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "forked children lack the shared page",
         file: "keys.rs",
-        text: "    keep_from_children(place)?;\n",
+        text: "    unsafe { keep_from_children(place) }?;\n",
         instead: "",
         is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -406,6 +407,40 @@ static void shim_step(void *f)
         ;
 }
 
+/* A generator of random numbers that is seeded once, while the library is loaded. */
+static uint64_t seed;
+
+__attribute__((constructor)) static void sow(void)
+{
+    if (syscall(SYS_getrandom, &seed, sizeof seed, 0) != sizeof seed)
+        abort();
+}
+
+static uint64_t in_control_block(size_t offset)
+{
+    uint64_t word;
+    __asm__ volatile("mov %%fs:(%1), %0" : "=r"(word) : "r"(offset));
+    return word;
+}
+
+/* What a library that is lucky in one life would like to know in the next. */
+static void shim_luck(void *f)
+{
+    struct frame *frame = f;
+    static char variable;
+    uint64_t number = 0;
+    switch (frame->a) {
+    case 0: number = in_control_block(0x28); break; /* the stack protector's canary */
+    case 1: number = in_control_block(0x30); break; /* the pointer guard */
+    case 2: memcpy(&number, (const void *)getauxval(AT_RANDOM), sizeof number); break;
+    case 3: number = seed; break;
+    case 4: number = (uint64_t)malloc(100); break;
+    case 5: number = (uint64_t)&number; break;
+    case 6: number = (uint64_t)&variable; break;
+    }
+    frame->result = number;
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free,   shim_add,    shim_call_back, shim_null,   shim_overflow, shim_abort,
     shim_exit,   shim_quick_exit, shim_loop, shim_syscall, shim_guarded, shim_jump,    shim_divide,
@@ -413,7 +448,7 @@ static void (*const shims[])(void *) = {
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
     shim_disturb, shim_victim, shim_jump_to, shim_count,  shim_thread_pointer, shim_base_in_disguise,
     shim_pointer_in_disguise, shim_flood, shim_pieces,
-    shim_break_names, shim_call_back_for_ever, shim_step,
+    shim_break_names, shim_call_back_for_ever, shim_step, shim_luck,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

@@ -51,9 +51,10 @@ pub enum Shim {
     BreakNames,
     CallBackForEver,
     Step,
+    Luck,
 }
 
-const SHIMS: u32 = Shim::Step as u32 + 1;
+const SHIMS: u32 = Shim::Luck as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.
@@ -272,4 +273,29 @@ pub fn call<R: Driven>(linux: &mut R, which: Shim, a: u64, b: u64) -> Result<u64
         Event::Returned => Ok(result(linux, 0)),
         callback => panic!("no callback was expected, but {callback:?}"),
     }
+}
+
+/// What a library might learn in one life and use in the next, as [`Shim::Luck`] tells it.
+pub const LUCK: [&str; 7] = [
+    "the stack protector's canary",
+    "the pointer guard",
+    "the kernel's random bytes",
+    "the seed of a generator",
+    "where the heap is",
+    "where the stack is",
+    "where its variables are",
+];
+
+/// How many of them are at the front that are random numbers rather than addresses.
+pub const RANDOM: usize = 4;
+
+/// All of it, of an instance's life.
+pub fn luck<R: Driven>(runtime: &mut R) -> [u64; LUCK.len()] {
+    std::array::from_fn(|kind| call(runtime, Shim::Luck, kind as u64, 0).expect("a call"))
+}
+
+/// What two lives have in common.
+pub fn in_common(one: [u64; LUCK.len()], other: [u64; LUCK.len()]) -> Vec<&'static str> {
+    let pairs = one.into_iter().zip(other).zip(LUCK);
+    pairs.filter_map(|((one, other), name)| (one == other).then_some(name)).collect()
 }

@@ -141,7 +141,7 @@ fn every<R: Runtime>(home: Home<R>) -> bool {
 /// What this processor does not run: the clearing of registers that it has not, or that it
 /// clears with fewer instructions, or that are not in use; and, in QEMU, the quick way out
 /// for processors that do not believe a forged status word.
-fn for_other_processors(places: &[usize]) -> BTreeSet<usize> {
+pub(super) fn for_other_processors(places: &[usize]) -> BTreeSet<usize> {
     let codes: Vec<_> = places.iter().map(|place| gate::code(*place).mnemonic()).collect();
     let is_followed_by_jump = |index: usize| codes.get(index + 1) == Some(&Mnemonic::Jmp);
     let ranges = codes.iter().enumerate().filter_map(|(index, mnemonic)| match mnemonic {
@@ -220,7 +220,7 @@ fn signal_at<R: Runtime>(
 }
 
 /// To the first instruction of foreign code, or one soon after it.
-fn to_foreign_code(tracee: &Tracee, jump: usize) -> Option<()> {
+pub(super) fn to_foreign_code(tracee: &Tracee, jump: usize) -> Option<()> {
     let original = tracee.put(jump);
     if !tracee.until(libc::SIGTRAP) {
         return None;

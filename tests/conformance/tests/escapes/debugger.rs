@@ -53,9 +53,23 @@ pub(super) struct Shared {
     wrong: AtomicU64,
     /// The process itself could not go on.
     failed: AtomicU64,
+    /// What the next call is to do, where the debugger says.
+    orders: [AtomicU64; 2],
 }
 
 impl Shared {
+    /// Says what the next call is to do.
+    pub(super) fn order(&self, orders: [u64; 2]) {
+        self.orders.iter().zip(orders).for_each(|(place, order)| {
+            place.store(order, Ordering::Relaxed);
+        });
+    }
+
+    /// What this call is to do.
+    pub(super) fn orders(&self) -> [u64; 2] {
+        self.orders.each_ref().map(|order| order.load(Ordering::Relaxed))
+    }
+
     /// How many signals there were so far, and something else, at a moment without any.
     fn sent_and<T>(&self, other: impl Fn() -> T) -> (u64, T) {
         loop {
@@ -76,7 +90,7 @@ impl Shared {
 }
 
 /// Memory that a forked child shares.
-fn shared() -> &'static Shared {
+pub(super) fn shared() -> &'static Shared {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
     // SAFETY: new memory, of which zeros are a `Shared`, and which stays.
@@ -87,7 +101,11 @@ fn shared() -> &'static Shared {
 }
 
 /// The child: stops before each call, for the debugger to find.
-fn make_calls<R: Runtime>(home: Home<R>, call: Call<R>, shared: &Shared) {
+fn make_calls<R: Runtime>(
+    home: Home<R>,
+    call: impl Fn(Home<R>, &mut Escapes<R>) -> Result<bool>,
+    shared: &Shared,
+) {
     // SAFETY: lets the parent debug this process.
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
     let Ok(mut library) = home.instance::<Escapes<R>>() else {
@@ -120,7 +138,15 @@ pub(super) struct Tracee {
 impl Tracee {
     /// A process that makes the call again and again, and stops before each.
     pub(super) fn start<R: Runtime>(home: Home<R>, call: Call<R>) -> Self {
-        let shared = shared();
+        Self::start_with(home, call, shared())
+    }
+
+    /// The same, with memory that the call knows, too.
+    pub(super) fn start_with<R: Runtime>(
+        home: Home<R>,
+        call: impl Fn(Home<R>, &mut Escapes<R>) -> Result<bool>,
+        shared: &'static Shared,
+    ) -> Self {
         // SAFETY: the child runs this test and ends.
         let child = unsafe { libc::fork() };
         if child == 0 {
@@ -180,6 +206,29 @@ impl Tracee {
         }
         self.request(libc::PTRACE_CONT, 0, 0);
         self.wait_for(signal)
+    }
+
+    /// Lets it go on until it comes by a place, or else until its next stop: whether it came by.
+    /// `None` if it ended.
+    pub(super) fn until_at(&self, place: usize) -> Option<bool> {
+        let original = self.put(place);
+        self.go_on(0);
+        loop {
+            match self.wait()? {
+                libc::SIGTRAP if self.is_past(place) => {
+                    self.take_out(place, original);
+                    self.step_back();
+                    return Some(true);
+                }
+                libc::SIGSTOP => {
+                    self.take_out(place, original);
+                    return Some(false);
+                }
+                // A step that is reported late, in an emulated machine.
+                libc::SIGTRAP => self.go_on(0),
+                other => self.go_on(other),
+            }
+        }
     }
 
     pub(super) fn wait_for(&self, signal: i32) -> bool {

@@ -4,10 +4,10 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use omniglot::{Error, Ptr, Result, Runtime};
+use omniglot::{Error, FnPtr, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape};
-use super::library::{Escapes, HostCallback};
+use super::library::{Escapes, HostCallback, Then, Upset};
 use super::state::State;
 use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
@@ -51,6 +51,17 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             )?;
             Ok(!in_child.get() || called != Ok(4))
         }),
+        // The kernel loads the descriptor again when it is given to the child's thread, and with it
+        // the base of a selector that names it.
+        escape("forks::with_the_threads_descriptor_in_fs", Must::Pass, move |api, _| {
+            let in_foreign = api.upset(Upset::FS_SELECTOR, DESCRIPTOR, Then::FAULT, FnPtr::null());
+            let in_child = fork(move || {
+                let own = home.instance::<Escapes<R>>();
+                own.is_ok_and(|mut own| own.sound(4, 5) == Ok(9) && denies(&mut own))
+            });
+            Ok(!in_child || in_foreign.is_ok())
+        })
+        .at_the_host(),
         // Reading is no business of the child's either; it must fail, not crash.
         escape("forks::reading_the_parents_memory", Must::Pass, |api, _| {
             let number = api.alloc(77u64)?;
@@ -77,6 +88,10 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     ]
 }
 
+/// The selector of the descriptor that tells threads apart: `SELECTOR` of the runtime's
+/// `identity.rs`.
+const DESCRIPTOR: u64 = 14 << 3 | 3;
+
 /// The child answers the callback of a call that its parent began.
 fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let child = Cell::new(0);
@@ -99,8 +114,7 @@ fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
 
 /// The library's system calls are still denied.
 fn denies<R: Runtime>(api: &mut Api<R>) -> bool {
-    use super::library::{Then, Upset};
-    let outcome = api.upset(Upset::NOTHING, 0, Then::DENIED_CALL, omniglot::FnPtr::null());
+    let outcome = api.upset(Upset::NOTHING, 0, Then::DENIED_CALL, FnPtr::null());
     outcome.is_err() && api.sound(1, 1).is_err()
 }
 
@@ -144,7 +158,7 @@ fn fork(run: impl FnOnce() -> bool) -> bool {
 }
 
 /// Waits for a child: whether it exited with status 0.
-fn has_succeeded(child: i32) -> bool {
+pub(super) fn has_succeeded(child: i32) -> bool {
     let mut status = 0;
     // SAFETY: writes to `status`.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };

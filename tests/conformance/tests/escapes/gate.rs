@@ -13,6 +13,7 @@ unsafe extern "C" {
     fn omniglot_return_doors();
     fn omniglot_callback_doors();
     fn omniglot_resume();
+    fn omniglot_resume_end();
     fn omniglot_signal();
     fn omniglot_keyed_enter();
     fn omniglot_keyed_commit();
@@ -21,6 +22,8 @@ unsafe extern "C" {
     fn omniglot_keyed_return_doors();
     fn omniglot_keyed_callback_doors();
     fn omniglot_keyed_abandoned();
+    fn omniglot_keyed_leave();
+    fn omniglot_keyed_exit_end();
     fn omniglot_keyed_resume();
     fn omniglot_keyed_resume_end();
     fn omniglot_set_rights();
@@ -79,6 +82,30 @@ pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {
     let enter = address(omniglot_keyed_enter)..address(omniglot_keyed_return_doors);
     let resume = address(omniglot_keyed_resume)..address(omniglot_keyed_resume_end);
     [decoded(enter), leave.into_iter().skip(INSTRUCTIONS).collect(), decoded(resume)].concat()
+}
+
+/// The jump that ends the way back from a signal, by a word below the stack.
+pub(crate) fn end_of_way_back(is_keyed: bool) -> usize {
+    let part = if is_keyed {
+        address(omniglot_keyed_resume)..address(omniglot_keyed_resume_end)
+    } else {
+        address(omniglot_resume)..address(omniglot_resume_end)
+    };
+    decoded(part.clone()).pop().unwrap_or(part.end)
+}
+
+/// All instructions of the gate but for most doors: with keys; or those of the gate without, which
+/// has no door that is another domain's.
+pub(crate) fn all_instructions(is_keyed: bool) -> Vec<usize> {
+    let doors = address(omniglot_return_doors)..address(omniglot_callback_doors) + 1024 * 16;
+    let all = ranges().into_iter().flat_map(decoded);
+    let keyed = address(omniglot_keyed_enter);
+    all.filter(|place| is_keyed || *place < keyed && !doors.contains(place)).collect()
+}
+
+/// The instructions of the way out with a key, up to where the stack is the host's.
+pub(crate) fn way_out() -> Vec<usize> {
+    decoded(address(omniglot_keyed_leave)..address(omniglot_keyed_exit_end))
 }
 
 /// Where the instructions of a range begin, but for what only fills it.

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::mem::zeroed;
 use std::ops::Range;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{gate, state};
@@ -47,6 +47,10 @@ pub(crate) enum Handler {
     Calls,
     /// The same, and sends its own thread another signal.
     Raises,
+    /// Ends the process: nothing of the host's raises this signal.
+    Ends,
+    /// The same as the first, and forks; see [`forked`].
+    Forks,
 }
 
 extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
@@ -76,6 +80,29 @@ extern "C" fn raises(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::c
         // SAFETY: a signal that has a handler, or is ignored.
         unsafe { libc::raise(libc::SIGUSR2) };
     }
+}
+
+/// The child of the last handler that forked, 0 in that child; -1 if there is none.
+static CHILD: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn forks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    mark(context);
+    look();
+    // A fork, of which no code of the C library knows (clone(2)).
+    // SAFETY: the child comes back from here, and ends soon.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    CHILD.store(child as i32, Ordering::Relaxed);
+}
+
+/// The child of a handler that forked since the last time that this was asked, 0 in that child.
+pub(crate) fn forked() -> Option<i32> {
+    let child = CHILD.swap(-1, Ordering::Relaxed);
+    (child >= 0).then_some(child)
+}
+
+extern "C" fn ends(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(9) }
 }
 
 fn look() {
@@ -179,6 +206,8 @@ pub(crate) fn install(signal: i32, handler: Handler, flags: i32) {
         Handler::Looks => looks,
         Handler::Calls => calls,
         Handler::Raises => raises,
+        Handler::Ends => ends,
+        Handler::Forks => forks,
     };
     action.sa_sigaction = function as usize;
     action.sa_flags = flags;

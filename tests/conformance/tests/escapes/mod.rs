@@ -1,5 +1,7 @@
 //! The escapes, by what they try.
 
+mod ambushes;
+mod births;
 mod breakpoints;
 mod changes;
 mod colluding;
@@ -45,7 +47,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         jumps::escapes(home),
         rights::escapes(home),
         colluding::escapes(home),
-        registers::escapes(),
+        registers::escapes(home),
         stacks::escapes(),
         signals::escapes(home),
         nesting::escapes(home),
@@ -54,6 +56,8 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         timers::escapes(home),
         steps::escapes(home),
         breakpoints::escapes(home),
+        ambushes::escapes(home),
+        births::escapes(home),
     ];
     let escapes = tables.into_iter().flatten().map(|escape| escape.into_trial(home));
     escapes.chain(gadgets::trials(home)).chain(changes::trials(home)).collect()

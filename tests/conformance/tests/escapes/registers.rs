@@ -1,13 +1,17 @@
 //! Registers that foreign code leaves changed, however it leaves.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use omniglot::{FaultKind, FnPtr, Result, Runtime};
+use omniglot::{Error, FaultKind, FnPtr, IsolationKind, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape, limit};
-use super::library::{HostCallback, SNOOPED, Then, Upset};
+use super::gate;
+use super::handlers::{Handler, Timer, install, runs, runs_inside, watch};
+use super::library::{Escapes, HostCallback, Registers, SNOOPED, Then, Upset};
 use super::state::{State, fs_base};
 use crate::attacks::attack::Must;
+use crate::attacks::home::{Home, short_limit};
 
 /// What is changed, to what, and what comes of a call that then returns.
 const CHANGES: [(&str, Upset, u64, Must); 25] = [
@@ -42,11 +46,62 @@ const CHANGES: [(&str, Upset, u64, Must); 25] = [
 const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
 const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
 
-pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
+pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     let mut all: Vec<_> = CHANGES.into_iter().flat_map(change).collect();
     all.extend(thread_pointers());
     all.push(snooped());
+    all.push(
+        escape("registers::of_an_earlier_life", Must::Pass, move |_, _| earlier_life(home))
+            .preceded_by(|| {
+                let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                install(libc::SIGUSR1, Handler::Looks, flags);
+            }),
+    );
     all
+}
+
+/// Signals interrupt a call whose registers hold something, so that they are written down. After
+/// a reset the library jumps to the jump that ends the gate's way back from a signal, which leads
+/// to itself: signals then find the thread on that way, where it never was.
+fn earlier_life<R: Runtime>(home: Home<R>) -> Result<bool> {
+    /// Of the library's stack, in words, and how far below it the gate looks for the place.
+    const MIDDLE: usize = 256;
+    const BELOW: usize = 17;
+    let mut library = home.instance::<Escapes<R>>()?;
+    let timer = Timer::start(libc::SIGUSR1, Duration::from_millis(2));
+    let before = runs_inside_after(&mut library, |library| library.hold(ROUNDS, false))?;
+    library.reset()?;
+    let jump = gate::end_of_way_back(home.isolation == IsolationKind::ProtectionKeys);
+    let stack = library.malloc::<u64>(2 * MIDDLE)?;
+    let mut words = [0; 2 * MIDDLE];
+    words[MIDDLE - BELOW] = jump as u64;
+    library.write_slice(stack, &words)?;
+    let rsp = (stack.as_ptr().addr() + 8 * MIDDLE) as u64;
+    let registers = library.alloc(Registers { rsp, flags: 0x202, ..Registers::default() })?;
+    let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
+    library.set_timeout(Some(4 * short_limit()));
+    let signals = runs();
+    let outcome = library.leap(jump, registers, 0);
+    let signals = runs() - signals;
+    drop(timer);
+    if !matches!(outcome, Err(Error::Timeout { .. })) || before == 0 || signals == 0 {
+        eprintln!("{before} and {signals} signals: {outcome:?}");
+    }
+    Ok(!matches!(outcome, Err(Error::Timeout { .. })) || before == 0 || signals == 0)
+}
+
+/// So that signals come, also in an emulated processor.
+const ROUNDS: u64 = 20_000_000;
+
+/// How many signals interrupted foreign code meanwhile.
+fn runs_inside_after<R: Runtime>(
+    library: &mut Escapes<R>,
+    call: impl FnOnce(&mut Escapes<R>) -> Result<i32>,
+) -> Result<u64> {
+    watch(bounds(library));
+    let before = runs_inside();
+    call(library)?;
+    Ok(runs_inside() - before)
 }
 
 /// A call changes something and leaves in each of the ways that there are.

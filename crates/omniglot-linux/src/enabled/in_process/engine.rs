@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use omniglot_core::{
     Cause, Description, Error, Event, Fault, FaultKind, Reply, Result, Text, Window, faults,
 };
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::super::filters::name_of;
 use super::super::generation;
@@ -17,6 +18,7 @@ use super::super::interrupt::InterruptHandle;
 use super::super::layout::Layout;
 use super::super::plan::Plan;
 use super::super::report::{kind_of, place_in};
+use super::super::system::refused;
 use super::super::tables::Tables;
 use super::super::timer::Timer;
 use super::calls::{Calls, store_fresh};
@@ -192,10 +194,28 @@ impl Engine {
     pub(super) fn reset(&mut self) -> Result<()> {
         generation::check(self.generation)?;
         self.abandon(Cause::Reset);
+        self.crossing.forget();
+        self.calls = Calls::default();
         self.memory.restore()?;
         self.show_doors()?;
+        self.renew_canary()?;
         self.poisoned = None;
         Ok(())
+    }
+
+    /// Gives the domain another stack protector's canary, since the last life knew the one it
+    /// had. No frame of before is ever returned to, so nobody remembers that.
+    fn renew_canary(&mut self) -> Result<()> {
+        /// In the thread's control block: System V ABI for x86-64 as glibc and compilers have it.
+        const PLACE: usize = 0x28;
+        let place = self.departure.thread_pointer.wrapping_add(PLACE);
+        let mut canary = [0; 8];
+        if self.check_writable(place, canary.len()).is_err() {
+            return Ok(()); // a thread pointer that is none, of a library that uses none
+        }
+        // The lowest byte stays 0, so that no string runs over it (glibc's _dl_setup_stack_chk_guard).
+        getrandom(&mut canary[1..], GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+        self.window.write(place, &canary)
     }
 
     #[inline]
@@ -392,23 +412,22 @@ impl Engine {
 
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
-        // From before the thread says what it runs, which a handler's call would change.
-        thread.inside(|| self.cross_alone(thread))
-    }
-
-    #[inline(always)]
-    fn cross_alone(&self, thread: &'static Thread) -> u32 {
-        let crossing = &self.crossing;
-        crossing.host_thread.store(thread.pointer as u64, Relaxed);
-        crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
-        crossing.thread_id.store(thread.id(), Release);
-        thread.crossing.store(Arc::as_ptr(crossing).cast_mut(), Relaxed);
-        if let Some(key) = &self.key {
-            return self.cross_keyed(key, thread);
-        }
-        // SAFETY: all of it was just stored, the domain's number and memory when it was
-        // made; `&mut self` in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter(crossing) }
+        let crossing = &*self.crossing;
+        // From before the rest, which a handler's call would change.
+        let event = thread.inside(crossing, || {
+            crossing.host_thread.store(thread.pointer as u64, Relaxed);
+            crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
+            crossing.is_saved.store(false, Relaxed);
+            crossing.thread_id.store(thread.id(), Release);
+            if let Some(key) = &self.key {
+                return self.cross_keyed(key, thread);
+            }
+            // SAFETY: all of it was just stored, the domain's number and memory when it was
+            // made; `&mut self` in the callers keeps other threads out (invariant 8).
+            unsafe { gate::enter(crossing) }
+        });
+        crossing.thread_id.store(0, Release);
+        event
     }
 
     /// The same behind a key.
@@ -421,16 +440,12 @@ impl Engine {
         if !crossing.write_next() {
             return gate::STOPPED + 1;
         }
-        let Some(runs) = self.run_on(key, thread) else {
+        let Some(_runs) = self.run_on(key, thread) else {
             return changes::UNSETTLED;
         };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        let event = unsafe { gate::enter_keyed(crossing) };
-        if event == gate::ABANDONED && thread.is_copied() {
-            std::mem::forget(runs); // the parent's; the child has no page to write it to
-        }
-        event
+        unsafe { gate::enter_keyed(crossing) }
     }
 
     /// Has the gate let the thread in, once all code of the process was looked at; none if that
@@ -472,6 +487,9 @@ impl Engine {
     /// What is wrong with an event.
     #[cold]
     fn refuse(&mut self, event: u32, is_above: bool) -> Error {
+        if let Err(forked) = generation::check(self.generation) {
+            return forked;
+        }
         match event {
             // The stack grows down: what is above belongs to an outer call.
             gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,

@@ -583,13 +583,10 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word. Each key has a pair of doors. Up to
-# the end of the range PKRU decides what this is: with the host's, the gate; with a
-# domain's, foreign code.
+# The way out: all registers are foreign code's word. Each key has a pair of doors. From
+# `checked` to the end of the range PKRU decides what this is: with the host's, the gate,
+# since nobody gets there with those but through all checks; with a domain's, foreign code.
     .balign 64
-    .globl omniglot_keyed_exit
-    .hidden omniglot_keyed_exit
-omniglot_keyed_exit:
     .globl omniglot_keyed_return_doors
     .hidden omniglot_keyed_return_doors
 omniglot_keyed_return_doors:
@@ -614,6 +611,11 @@ omniglot_keyed_callback_doors:
     .set omniglot_door, omniglot_door + 1
     .endr
 
+# From here to `checked` nothing is known of this thread, whatever PKRU is: it may be foreign
+# code that jumped into the midst. Nothing is changed that is read here, so a thread that a
+# signal finds here starts again from here, as foreign code.
+    .globl omniglot_keyed_leave
+    .hidden omniglot_keyed_leave
 omniglot_keyed_leave:
     cmp r11, 15
     ja omniglot_die
@@ -636,6 +638,9 @@ omniglot_write_on_exit:
     lsl ecx, ecx
     cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
+    .globl omniglot_keyed_checked
+    .hidden omniglot_keyed_checked
+omniglot_keyed_checked:
     lea r9, [rip + {KEYED}]
     mov r11, [r9 + r11 * 8]
     mov [r11 + {LEFT} + {STACK}], rsp
@@ -793,16 +798,27 @@ omniglot_write_for_host:
 
 # omniglot_set_identity(descriptor: edi, below 4 GiB) -> eax: an error number, negated, or 0
 #
-# set_thread_area(2), which only the calls of 32-bit programs have.
+# set_thread_area(2), which only the calls of 32-bit programs have. Foreign code may have left
+# the descriptor's selector in FS or GS; the kernel then loads it again, and with it the base,
+# which would be 0 (do_set_thread_area in arch/x86/kernel/tls.c). A signal in between finds the
+# thread by its stack.
     .balign 64
     .globl omniglot_set_identity
     .hidden omniglot_set_identity
     .type omniglot_set_identity, @function
 omniglot_set_identity:
     push rbx
+    push r12
+    push r13
+    rdfsbase r12
+    rdgsbase r13
     mov ebx, edi
     mov eax, 243
     int 0x80
+    wrfsbase r12
+    wrgsbase r13
+    pop r13
+    pop r12
     pop rbx
     ret
 

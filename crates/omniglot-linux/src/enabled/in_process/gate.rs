@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::super::generation;
 use super::super::layout::{NEXT, SCRATCH};
@@ -72,8 +72,12 @@ pub(super) struct Crossing {
     /// The registers with which an interrupted thread goes on.
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
+    ///
+    /// Whether `saved` is of the stretch that runs: only then a thread can be on its way back
+    /// from a signal.
+    pub(super) is_saved: AtomicBool,
     pub(super) outcome: Outcome,
-    /// The running thread's id; 0 while none runs.
+    /// The running thread's id; 0 while none is in foreign code or about to enter it.
     pub(super) thread_id: AtomicU32,
     /// When the time of the stretch that runs is over, in nanoseconds since the
     /// watchdog's epoch; 0 while nothing is limited.
@@ -189,7 +193,8 @@ unsafe extern "C" {
     fn omniglot_keyed_enter(crossing: *const Crossing) -> u32;
     fn omniglot_keyed_commit();
     fn omniglot_keyed_commit_end();
-    fn omniglot_keyed_exit();
+    fn omniglot_keyed_leave();
+    fn omniglot_keyed_checked();
     fn omniglot_keyed_exit_end();
     fn omniglot_keyed_return_doors();
     fn omniglot_keyed_callback_doors();
@@ -218,7 +223,7 @@ unsafe extern "C" {
         signal: i32,
         info: *mut libc::siginfo_t,
         context: *mut libc::ucontext_t,
-        handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
+        handler: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
         stack: usize,
     );
 }
@@ -307,7 +312,48 @@ pub(super) unsafe fn set_rights(rights: u32) {
     unsafe { omniglot_set_rights(rights) };
 }
 
+impl Registers {
+    fn clear(&self) {
+        let words = [
+            &self.target,
+            &self.stack,
+            &self.rbp,
+            &self.rbx,
+            &self.r12,
+            &self.r13,
+            &self.r14,
+            &self.r15,
+            &self.entry,
+            &self.argument,
+        ];
+        words.into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        self.mxcsr.store(0, Ordering::Relaxed);
+        self.x87.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Outcome {
+    fn clear(&self) {
+        self.kind.store(0, Ordering::Relaxed);
+        self.signal.store(0, Ordering::Relaxed);
+        let words = [&self.address, &self.instruction, &self.stack, &self.number];
+        words.into_iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+}
+
 impl Crossing {
+    /// Forgets what foreign code left: nothing of it is for a later life. What stays is the
+    /// domain's, and the number of the last call, so that a late interruption hits nothing.
+    pub(super) fn forget(&self) {
+        self.next.clear();
+        self.left.clear();
+        self.saved.iter().for_each(|saved| saved.store(0, Ordering::Relaxed));
+        self.is_saved.store(false, Ordering::Relaxed);
+        self.outcome.clear();
+        self.foreign_thread.store(0, Ordering::Relaxed);
+        self.deadline.store(0, Ordering::Release);
+    }
+
     /// Whether the domain is behind a protection key.
     pub(super) fn is_keyed(&self) -> bool {
         self.key.load(Ordering::Relaxed) != 0
@@ -380,9 +426,14 @@ pub(super) mod places {
         }
     }
 
-    /// On the way out, where a thread with the host's rights goes on.
-    pub(in super::super) fn exit() -> Range<usize> {
-        range(super::omniglot_keyed_exit, super::omniglot_keyed_exit_end)
+    /// On the way out, where a thread starts again: the checks have yet to pass.
+    pub(in super::super) fn unchecked() -> Range<usize> {
+        range(super::omniglot_keyed_leave, super::omniglot_keyed_checked)
+    }
+
+    /// On the way out behind the last check, where a thread with the host's rights goes on.
+    pub(in super::super) fn checked() -> Range<usize> {
+        range(super::omniglot_keyed_checked, super::omniglot_keyed_exit_end)
     }
 
     /// Where a thread goes whose foreign code is given up.

@@ -6,8 +6,8 @@
 use std::sync::atomic::Ordering;
 
 use super::super::layout::SCRATCH;
+use super::frame::SignalFrame;
 use super::gate::{Crossing, places};
-use super::keys;
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
@@ -23,6 +23,9 @@ pub(super) const CHANGED: u32 = 6;
 
 /// `SYS_USER_DISPATCH` of asm-generic/siginfo.h.
 const USER_DISPATCH: i32 = 2;
+
+/// `AUDIT_ARCH_X86_64` of linux/audit.h: a call with the numbers of 64-bit programs.
+const NATIVE: u32 = 0xc000_003e;
 
 /// Set in the number of a call that another ABI made: no call of ours has it.
 const OTHER_ABI: u64 = 1 << 32;
@@ -45,9 +48,7 @@ const RED_ZONE: u64 = 256;
 
 /// An interrupted thread, in foreign code.
 struct Interrupted<'a> {
-    signal: i32,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::ucontext_t,
+    frame: SignalFrame<'a>,
     thread: &'a Thread,
     crossing: &'a Crossing,
 }
@@ -56,42 +57,42 @@ struct Interrupted<'a> {
 ///
 /// `blocked` says whether they were not; `thread` is null on a thread that never entered
 /// foreign code.
-pub(super) extern "C" fn on_signal(
+///
+/// # Safety
+/// The first three arguments are as [`SignalFrame::new`] wants them, and `thread` is null or the
+/// record of the calling thread (invariant 9).
+pub(super) unsafe extern "C" fn on_signal(
     signal: i32,
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
     thread: *const Thread,
     blocked: u32,
 ) -> u32 {
+    // SAFETY: the caller's promise (invariant 11).
+    let mut frame = unsafe { SignalFrame::new((signal, info, context)) };
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
-    let place = register(context, libc::REG_RIP) as usize;
-    let thread = thread.filter(|_| blocked != 0 || is_in_gate(place));
-    match thread.and_then(|thread| Some((thread, running(thread)?))) {
-        Some((thread, crossing)) => {
-            Interrupted { signal, info, context, thread, crossing }.handle()
-        }
-        None if signal == libc::SIGILL && code::is_emulated(place) => emulate(context),
-        None => {
-            let below = register(context, libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
-            let below = switched_stacks(context).then_some(below as usize);
-            signals::pass_on(signal, info, context, below);
-            AS_IT_WAS
-        }
+    let place = frame.place();
+    let inside = thread.filter(|_| blocked != 0 || is_in_gate(place));
+    if let Some((thread, crossing)) = inside.and_then(|thread| Some((thread, thread.running()?))) {
+        return Interrupted { frame, thread, crossing }.handle();
     }
-}
-
-/// What a thread in foreign code, or in the gate, runs.
-fn running(thread: &Thread) -> Option<&Crossing> {
-    let crossing = thread.crossing.load(Ordering::Relaxed).cast_const();
-    // SAFETY: null, or the crossing that runs on this thread, whose owner is in a call.
-    unsafe { crossing.as_ref() }
+    if signal == libc::SIGILL && code::is_emulated(place) {
+        return emulate(&mut frame);
+    }
+    let below = frame.register(libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
+    let below = frame.switched_stacks().then_some(below as usize);
+    signals::pass_on(&mut frame, below);
+    if let Some(thread) = thread {
+        thread.stand_in();
+    }
+    AS_IT_WAS
 }
 
 /// Whether a thread there must go through the gate again, whatever its selector says.
 fn is_in_gate(place: usize) -> bool {
     let both = [false, true];
-    places::exit().contains(&place)
+    places::checked().contains(&place)
         || both.into_iter().any(|is_keyed| {
             places::commit(is_keyed).contains(&place) || places::resume(is_keyed).contains(&place)
         })
@@ -99,35 +100,12 @@ fn is_in_gate(place: usize) -> bool {
 
 /// `WRPKRU` of the C library's `pkey_set`, which was taken out lest foreign code use it.
 /// Here only the host can have come by.
-fn emulate(context: *mut libc::ucontext_t) -> u32 {
-    let rights = register(context, libc::REG_RAX) as u32;
-    keys::set_interrupted_rights(context, rights);
-    let next = register(context, libc::REG_RIP) + code::EMULATED_LENGTH;
-    set_register(context, libc::REG_RIP, next);
+fn emulate(frame: &mut SignalFrame<'_>) -> u32 {
+    let rights = frame.register(libc::REG_RAX) as u32;
+    frame.set_rights(rights);
+    let next = frame.register(libc::REG_RIP) + code::EMULATED_LENGTH;
+    frame.set_register(libc::REG_RIP, next);
     AS_IT_WAS
-}
-
-/// Whether the kernel put the frame on the alternate stack, and the thread was on another:
-/// else what is below its stack pointer is the frame.
-fn switched_stacks(context: *mut libc::ucontext_t) -> bool {
-    // SAFETY: the kernel's context.
-    let alternate = unsafe { &(*context).uc_stack };
-    let holds = |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
-    holds(context.addr()) && !holds(register(context, libc::REG_RSP) as usize)
-}
-
-fn register(context: *mut libc::ucontext_t, which: i32) -> u64 {
-    // SAFETY: the kernel's context.
-    let registers = unsafe { &(*context).uc_mcontext.gregs };
-    registers.get(which as usize).copied().unwrap_or(0).cast_unsigned()
-}
-
-fn set_register(context: *mut libc::ucontext_t, which: i32, value: u64) {
-    // SAFETY: the kernel's context, which nobody else looks at now.
-    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
-    if let Some(register) = registers.get_mut(which as usize) {
-        *register = value.cast_signed();
-    }
 }
 
 impl Interrupted<'_> {
@@ -135,22 +113,17 @@ impl Interrupted<'_> {
         if self.crossing.is_keyed() {
             changes::rest(self.crossing.key.load(Ordering::Relaxed));
         }
-        let sent = signals::is_sent(self.info);
-        match self.signal {
+        let sent = self.frame.is_sent();
+        match self.frame.signal {
             KICK if sent => self.look(),
-            libc::SIGSYS if self.code() == USER_DISPATCH => self.system_call(),
+            libc::SIGSYS if self.frame.code() == USER_DISPATCH => self.system_call(),
             signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),
             _ => self.of_the_host(),
         }
     }
 
-    fn code(&self) -> i32 {
-        // SAFETY: the kernel's siginfo.
-        unsafe { (*self.info).si_code }
-    }
-
     fn register(&self, which: i32) -> u64 {
-        register(self.context, which)
+        self.frame.register(which)
     }
 
     /// A kick: the call stops if it is the one that was meant.
@@ -159,11 +132,12 @@ impl Interrupted<'_> {
     }
 
     /// A signal of the host's, which foreign code does not notice.
-    fn of_the_host(self) -> u32 {
+    fn of_the_host(mut self) -> u32 {
         let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
-        signals::pass_on(self.signal, self.info, self.context, Some(stack as usize));
+        signals::pass_on(&mut self.frame, Some(stack as usize));
         if self.thread.is_copied() {
             // The handler forked, and this is the child, which has none of the domain's memory.
+            self.thread.stand_in();
             return self.abandon(FORKED);
         }
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
@@ -179,16 +153,16 @@ impl Interrupted<'_> {
         stop >> 1 == self.crossing.number.load(Ordering::Relaxed)
     }
 
-    fn system_call(self) -> u32 {
+    fn system_call(mut self) -> u32 {
         let number = self.register(libc::REG_RAX);
-        if !self.is_native() {
-            return self.end(DENIED, number | OTHER_ABI);
+        if self.frame.architecture() != NATIVE {
+            return self.end(DENIED, number | OTHER_ABI); // behind `int 0x80`
         }
         let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10]
             .map(|register| self.register(register));
         match syscalls::answer(&self.crossing.domain, number, arguments) {
             Answer::Value(value) => {
-                set_register(self.context, libc::REG_RAX, value.cast_unsigned());
+                self.frame.set_register(libc::REG_RAX, value.cast_unsigned());
                 self.go_on()
             }
             Answer::Again => self.repeat(),
@@ -200,7 +174,7 @@ impl Interrupted<'_> {
 
     /// Has foreign code make its call again. Signals that came meanwhile come first, as in a
     /// call of the kernel's that one interrupts.
-    fn repeat(self) -> u32 {
+    fn repeat(mut self) -> u32 {
         let next = self.register(libc::REG_RIP);
         let (register, value) = if self.crossing.domain.has_before(next, SYSTEM_CALL_LENGTH) {
             (libc::REG_RIP, next - SYSTEM_CALL_LENGTH)
@@ -208,18 +182,8 @@ impl Interrupted<'_> {
             // By an instruction of the host's: callers of the kernel know this answer, too.
             (libc::REG_RAX, (-i64::from(libc::EINTR)).cast_unsigned())
         };
-        set_register(self.context, register, value);
+        self.frame.set_register(register, value);
         self.go_on()
-    }
-
-    /// Whether the call has the numbers of 64-bit programs: not so behind `int 0x80`.
-    fn is_native(&self) -> bool {
-        /// `si_arch` of a SIGSYS, in words (sigaction(2)), and AUDIT_ARCH_X86_64 of linux/audit.h.
-        const PLACE: usize = 7;
-        const NATIVE: u32 = 0xc000_003e;
-        let place = self.info.cast::<u32>().wrapping_add(PLACE);
-        // SAFETY: the kernel's siginfo, of 32 words.
-        unsafe { place.read() == NATIVE }
     }
 
     fn end(self, kind: u32, number: u64) -> u32 {
@@ -228,18 +192,18 @@ impl Interrupted<'_> {
     }
 
     fn fault(self, signal: i32) -> u32 {
-        // SAFETY: the kernel's siginfo.
-        let info = unsafe { &*self.info };
-        // SAFETY: faults have an address; for others it is a number that nobody uses.
-        let address = unsafe { info.si_addr() };
+        if self.thread.is_copied() {
+            // A handler forked while the thread was near the gate, and there is nothing to enter.
+            return self.abandon(FORKED);
+        }
         let outcome = &self.crossing.outcome;
         outcome.signal.store(signal.unsigned_abs(), Ordering::Relaxed);
-        outcome.address.store(address.addr() as u64, Ordering::Relaxed);
+        outcome.address.store(self.frame.address() as u64, Ordering::Relaxed);
         self.abandon(FAULT)
     }
 
     /// Sends the thread to where the gate comes back to the host.
-    fn abandon(self, kind: u32) -> u32 {
+    fn abandon(mut self, kind: u32) -> u32 {
         let outcome = &self.crossing.outcome;
         outcome.kind.store(kind, Ordering::Relaxed);
         outcome.instruction.store(self.register(libc::REG_RIP), Ordering::Relaxed);
@@ -250,26 +214,29 @@ impl Interrupted<'_> {
         KEEP_THE_HOSTS
     }
 
-    fn set_crossing(&self, which: i32) {
-        set_register(self.context, which, std::ptr::from_ref(self.crossing).addr() as u64);
+    fn set_crossing(&mut self, which: i32) {
+        self.frame.set_register(which, std::ptr::from_ref(self.crossing).addr() as u64);
     }
 
     /// Lets foreign code go on, through the gate.
-    fn go_on(self) -> u32 {
+    fn go_on(mut self) -> u32 {
         let is_keyed = self.crossing.is_keyed();
         if is_keyed && !self.may_go_on() {
             let kind = if self.must_stop() { STOP } else { CHANGED };
             return self.abandon(kind);
         }
-        let place = self.register(libc::REG_RIP) as usize;
+        let place = self.frame.place();
         if places::commit(is_keyed).contains(&place) {
             return self.start_again(is_keyed);
         }
-        if is_keyed && places::exit().contains(&place) && self.has_hosts_rights() {
+        if is_keyed && places::checked().contains(&place) && self.has_hosts_rights() {
             return AS_IT_WAS;
         }
-        // What was interrupted on its way back is written down already.
-        if !places::resume(is_keyed).contains(&place) {
+        if is_keyed && places::unchecked().contains(&place) {
+            // Perhaps with the host's rights, but it has yet to show that it may have them.
+            self.frame.set_register(libc::REG_RIP, places::unchecked().start as u64);
+        }
+        if !self.is_on_its_way_back(place) {
             if self.register(libc::REG_CSGSFS) & CODE_AND_STACK != SEGMENTS {
                 return self.fault(libc::SIGILL); // 32-bit code, which the gate cannot go on with
             }
@@ -278,8 +245,16 @@ impl Interrupted<'_> {
         self.resume(is_keyed)
     }
 
+    /// Whether the thread was on its way back from an earlier signal, and its registers are
+    /// written down already. Foreign code can have jumped there, too: it then gets back what it
+    /// had at an earlier signal of this stretch, and never of another.
+    fn is_on_its_way_back(&self, place: usize) -> bool {
+        places::resume(self.crossing.is_keyed()).contains(&place)
+            && self.crossing.is_saved.load(Ordering::Relaxed)
+    }
+
     /// The gate's way in, from where it can begin again.
-    fn start_again(self, is_keyed: bool) -> u32 {
+    fn start_again(mut self, is_keyed: bool) -> u32 {
         if is_keyed && !self.crossing.write_next() {
             return self.end(FAULT, 0);
         }
@@ -289,18 +264,18 @@ impl Interrupted<'_> {
         AS_IT_WAS
     }
 
-    fn resume(self, is_keyed: bool) -> u32 {
+    fn resume(mut self, is_keyed: bool) -> u32 {
         if !self.crossing.write_saved() {
             return self.end(FAULT, 0);
         }
         let selector = self.crossing.selector.load(Ordering::Relaxed).addr();
         let scratch = (self.crossing.domain.base.load(Ordering::Relaxed) + SCRATCH) as u64;
-        set_register(self.context, libc::REG_RDI, selector as u64);
-        set_register(self.context, libc::REG_RSI, scratch);
+        self.frame.set_register(libc::REG_RDI, selector as u64);
+        self.frame.set_register(libc::REG_RSI, scratch);
         let rights = u64::from(self.crossing.foreign_rights.load(Ordering::Relaxed));
-        set_register(self.context, libc::REG_RAX, rights);
+        self.frame.set_register(libc::REG_RAX, rights);
         let key = u64::from(self.crossing.key.load(Ordering::Relaxed));
-        set_register(self.context, libc::REG_R10, key);
+        self.frame.set_register(libc::REG_R10, key);
         let stack = self.crossing.host_stack.load(Ordering::Relaxed);
         self.return_to(places::resume(is_keyed).start, stack);
         AS_IT_WAS
@@ -309,7 +284,7 @@ impl Interrupted<'_> {
     /// Whether the gate runs, rather than foreign code that jumped into it.
     fn has_hosts_rights(&self) -> bool {
         let hosts = self.crossing.host_rights.load(Ordering::Relaxed);
-        keys::interrupted_rights(self.context) == Some(hosts)
+        self.frame.rights() == Some(hosts)
     }
 
     /// Writes all general registers down.
@@ -345,18 +320,19 @@ impl Interrupted<'_> {
         for (saved, value) in self.crossing.saved.iter().zip(registers) {
             saved.store(value, Ordering::Relaxed);
         }
+        self.crossing.is_saved.store(true, Ordering::Relaxed);
     }
 
     /// Has the thread go on in the gate, with the host's rights.
-    fn return_to(&self, instruction: usize, stack: u64) {
+    fn return_to(&mut self, instruction: usize, stack: u64) {
         let segments = self.register(libc::REG_CSGSFS) & !CODE_AND_STACK | SEGMENTS;
-        set_register(self.context, libc::REG_CSGSFS, segments);
-        set_register(self.context, libc::REG_EFL, PLAIN_FLAGS.cast_unsigned());
-        set_register(self.context, libc::REG_RIP, instruction as u64);
-        set_register(self.context, libc::REG_RSP, stack);
+        self.frame.set_register(libc::REG_CSGSFS, segments);
+        self.frame.set_register(libc::REG_EFL, PLAIN_FLAGS.cast_unsigned());
+        self.frame.set_register(libc::REG_RIP, instruction as u64);
+        self.frame.set_register(libc::REG_RSP, stack);
         if self.crossing.is_keyed() {
             let rights = self.crossing.host_rights.load(Ordering::Relaxed);
-            keys::set_interrupted_rights(self.context, rights);
+            self.frame.set_rights(rights);
         }
     }
 }

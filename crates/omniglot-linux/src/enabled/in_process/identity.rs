@@ -11,7 +11,6 @@
 
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -20,6 +19,7 @@ use rustix::thread::futex;
 use super::super::layout::PAGE;
 use super::super::system::refused;
 use super::gate;
+use super::threads::last_error;
 
 /// The last of the descriptors that threads have: `GDT_ENTRY_TLS_MAX` of asm/segment.h.
 const ENTRY: u32 = 14;
@@ -45,7 +45,7 @@ const FLAGS: u32 = 1 | 1 << 3;
 /// Gives the calling thread a number that no other living thread has, if that can be.
 pub(super) fn give(index: usize) -> Result<u32> {
     let number = FIRST + index as u32;
-    if !can_be_given() {
+    if !can_be_given()? {
         return Ok(ANYBODY);
     }
     match describe(number)? {
@@ -64,20 +64,33 @@ fn describe(number: u32) -> Result<i32> {
     let descriptor = Descriptor { entry: ENTRY, base: 0, limit: number, flags: FLAGS };
     // SAFETY: a fresh page.
     unsafe { page.cast::<Descriptor>().write(descriptor) };
-    // SAFETY: just written; nobody uses the entry, and the call works here, as
-    // `can_be_given` found, or this is the child that finds out.
+    // SAFETY: just written; nobody uses the entry, as `can_be_given` looked. That the call is
+    // permitted, a child has found out, or this is that child.
     let outcome = unsafe { gate::set_identity(page.addr() as u32) };
     // SAFETY: made above, and nobody knows it any more.
     let _ = unsafe { munmap(page, PAGE) };
     Ok(outcome)
 }
 
-/// Whether threads can have numbers: found out once, and by a child, since where the kernel
-/// does not have the call, or a filter forbids it, who tries it ends.
-fn can_be_given() -> bool {
-    static FOUND: Mutex<Option<bool>> = Mutex::new(None);
-    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    *found.get_or_insert_with(|| is_unused() && works_in_a_child())
+/// Whether threads can have numbers: found out by a child, since where the kernel does not have
+/// the call, or a filter forbids it, who tries it ends. Remembered once the child has answered.
+///
+/// No lock: threads that ask at the same time have a child each, and a process that is forked
+/// meanwhile finds none that is held for ever.
+fn can_be_given() -> Result<bool> {
+    static FOUND: AtomicU32 = AtomicU32::new(UNKNOWN);
+    const UNKNOWN: u32 = 0;
+    const YES: u32 = 1;
+    const NO: u32 = 2;
+    match FOUND.load(Ordering::Relaxed) {
+        YES => Ok(true),
+        NO => Ok(false),
+        _ => {
+            let can = is_unused() && works_in_a_child()?;
+            FOUND.store(if can { YES } else { NO }, Ordering::Relaxed);
+            Ok(can)
+        }
+    }
 }
 
 /// Whether nobody else has a use for the entry.
@@ -85,29 +98,74 @@ fn is_unused() -> bool {
     gate::identity() == ANYBODY
 }
 
-fn works_in_a_child() -> bool {
+/// A word that a child shares with its parent.
+struct Answer(&'static AtomicU32);
+
+impl Answer {
+    const WORKS: u32 = 1;
+
+    fn new() -> Result<Self> {
+        let both = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses a range that nothing else uses.
+        let page = unsafe { mmap_anonymous(null_mut(), PAGE, both, MapFlags::SHARED) }
+            .map_err(refused("a shared page"))?;
+        // SAFETY: a fresh page of zeros, which are such a word, mapped until this is dropped.
+        Ok(Self(unsafe { &*page.cast::<AtomicU32>() }))
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new`; the reference goes with this.
+        let _ = unsafe { munmap(std::ptr::from_ref(self.0).cast_mut().cast(), PAGE) };
+    }
+}
+
+/// The child says on a page that it shares whether the call works, so that its exit status does
+/// not matter, which somebody else might take.
+///
+/// # Errors
+/// If there is no child: then nothing is known.
+fn works_in_a_child() -> Result<bool> {
     /// A child whose end no handler hears of, and no ordinary wait (clone(2)).
     const FLAGS: i64 = 0;
     const NULL: i64 = 0;
+    let answer = Answer::new()?;
     // SAFETY: a copy of this process, with this thread only, which ends in `try_as_child`.
     let child = unsafe { libc::syscall(libc::SYS_clone, FLAGS, NULL, NULL, NULL, NULL) };
-    if child == 0 {
-        try_as_child();
+    match child {
+        0 => try_as_child(&answer),
+        ..0 => Err(Error::System { operation: "a child that tries", errno: last_error() }),
+        child => {
+            wait_for(child as libc::pid_t);
+            Ok(answer.0.load(Ordering::Acquire) == Answer::WORKS)
+        }
     }
-    let mut status = 0;
-    // SAFETY: waits for that child.
-    let waited = unsafe { libc::waitpid(child as libc::pid_t, &raw mut status, libc::__WALL) };
-    child > 0 && waited == child as libc::pid_t && libc::WIFEXITED(status) && status == 0
+}
+
+/// Waits until a child has ended.
+fn wait_for(child: libc::pid_t) {
+    loop {
+        // SAFETY: waits for that child, and writes no status.
+        let waited = unsafe { libc::waitpid(child, null_mut(), libc::__WALL) };
+        // A handler of the host may interrupt this. All other errors say that there is no such
+        // child any more: somebody waited for it.
+        if waited >= 0 || last_error() != libc::EINTR {
+            return;
+        }
+    }
 }
 
 /// Nothing but system calls: other threads may have held any lock.
-fn try_as_child() -> ! {
+fn try_as_child(answer: &Answer) -> ! {
     let no_dump = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a limit of the child's own.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_dump) };
-    let given = matches!(describe(FIRST), Ok(0)) && gate::identity() == FIRST;
+    if matches!(describe(FIRST), Ok(0)) && gate::identity() == FIRST {
+        answer.0.store(Answer::WORKS, Ordering::Release);
+    }
     // SAFETY: ends the child at once.
-    unsafe { libc::_exit(i32::from(!given)) }
+    unsafe { libc::_exit(0) }
 }
 
 const FREE: u32 = 0;

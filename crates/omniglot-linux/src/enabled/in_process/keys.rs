@@ -47,7 +47,10 @@ pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
 /// The crossing of each key's domain.
 pub(super) static KEYED: [AtomicPtr<Crossing>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
 /// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
-static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
+pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
+
+/// Where the host writes the shared page: [`Keys::alias`], for signal handlers.
+pub(super) static SHARED_ALIAS: AtomicUsize = AtomicUsize::new(0);
 
 static KEYS: Mutex<Option<Keys>> = Mutex::new(None);
 
@@ -109,6 +112,7 @@ impl Keys {
         let alias = share(shared_key)?;
         let fresh = Self { generation, shared_key, alias, features: features::features() };
         (0..16).for_each(|key| fresh.forget(key));
+        SHARED_ALIAS.store(alias, Ordering::Relaxed);
         RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);
         SIGNAL_RIGHTS.store(DEFAULT & !opened(shared_key), Ordering::Release);
         *keys = Some(fresh);
@@ -194,19 +198,23 @@ fn share(key: u32) -> Result<usize> {
     // SAFETY: the kernel chooses a range that nothing else uses.
     let alias = unsafe { mmap(null_mut(), SHARED_SIZE, both, MapFlags::SHARED, &file, 0) }
         .map_err(refused("mapping the shared page"))?;
-    keep_from_children(alias)?;
+    // SAFETY: just mapped, and nobody knows it.
+    unsafe { keep_from_children(alias) }?;
     let place = std::ptr::with_exposed_provenance_mut::<c_void>(gate::shared());
     let flags = MapFlags::SHARED | MapFlags::FIXED;
     // SAFETY: the place is the gate's `omniglot_shared`, of which no Rust object knows.
     unsafe { mmap(place, SHARED_SIZE, ProtFlags::READ, flags, &file, 0) }
         .map_err(refused("mapping the shared page"))?;
-    keep_from_children(place)?;
+    // SAFETY: as above.
+    unsafe { keep_from_children(place) }?;
     tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;
     Ok(alias.expose_provenance())
 }
 
-fn keep_from_children(start: *mut c_void) -> Result<()> {
-    // SAFETY: our own range; a child just lacks it.
+/// # Safety
+/// A mapping of [`SHARED_SIZE`] bytes of the caller's own, which is given up with an error.
+unsafe fn keep_from_children(start: *mut c_void) -> Result<()> {
+    // SAFETY: the caller's own range; a child just lacks it.
     let kept = unsafe { madvise(start, SHARED_SIZE, Advice::LinuxDontFork) };
     kept.map_err(|errno| {
         // SAFETY: made by the caller, and given up with this error.
@@ -312,53 +320,4 @@ impl Drop for Runs<'_> {
         self.key.keys.set_runner(self.key.number, NOBODY);
         changes::leave(self.key.number);
     }
-}
-
-/// PKRU in the frame of an interrupted thread (Intel SDM volume 1, section 13.4, and
-/// asm/sigcontext.h); `None` if the frame has no extended state.
-fn rights_in(context: *mut libc::ucontext_t) -> Option<(*mut u64, *mut u32)> {
-    const MAGIC: u32 = 0x4650_5853;
-    const SOFTWARE: usize = 464;
-    const HEADER: usize = 512;
-    // SAFETY: the kernel's context.
-    let state = unsafe { (*context).uc_mcontext.fpregs }.cast::<u8>();
-    if state.is_null() {
-        return None;
-    }
-    // SAFETY: the legacy area is 512 bytes.
-    let magic = unsafe { state.wrapping_add(SOFTWARE).cast::<u32>().read_unaligned() };
-    // SAFETY: as above.
-    let size = unsafe { state.wrapping_add(SOFTWARE + 16).cast::<u32>().read_unaligned() };
-    let offset = RIGHTS_OFFSET.load(Ordering::Relaxed);
-    if magic != MAGIC || offset == 0 || offset + 4 > size as usize {
-        return None;
-    }
-    Some((state.wrapping_add(HEADER).cast(), state.wrapping_add(offset).cast()))
-}
-
-/// The bit of PKRU in a frame's list of what it holds.
-const HOLDS_RIGHTS: u64 = 1 << 9;
-
-/// PKRU of an interrupted thread.
-pub(super) fn interrupted_rights(context: *mut libc::ucontext_t) -> Option<u32> {
-    let (holds, rights) = rights_in(context)?;
-    // SAFETY: in the kernel's frame, as `rights_in` checked.
-    let holds = unsafe { holds.read_unaligned() };
-    // SAFETY: as above.
-    let rights = unsafe { rights.read_unaligned() };
-    Some(if holds & HOLDS_RIGHTS == 0 { 0 } else { rights })
-}
-
-/// Sets PKRU of an interrupted thread. Without a place for it the process cannot go on:
-/// host code would run with a domain's rights, or foreign code with the host's.
-pub(super) fn set_interrupted_rights(context: *mut libc::ucontext_t, rights: u32) {
-    let Some((holds, place)) = rights_in(context) else {
-        std::process::abort();
-    };
-    // SAFETY: in the kernel's frame, as `rights_in` checked.
-    let list = unsafe { holds.read_unaligned() };
-    // SAFETY: as above.
-    unsafe { holds.write_unaligned(list | HOLDS_RIGHTS) };
-    // SAFETY: as above.
-    unsafe { place.write_unaligned(rights) };
 }

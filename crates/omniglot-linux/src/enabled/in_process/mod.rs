@@ -7,6 +7,8 @@ mod engine;
 mod entries;
 mod executable;
 mod features;
+mod forked;
+mod frame;
 mod gate;
 mod handler;
 mod identity;

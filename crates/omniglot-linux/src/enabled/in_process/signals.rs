@@ -11,10 +11,12 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
+use super::frame::SignalFrame;
 use super::gate::{omniglot_on_stack, places};
 use super::threads::{Thread, disarm_stack, last_error};
 
@@ -385,71 +387,86 @@ pub(super) fn kick(thread: u32) {
     unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
 }
 
+/// Has all threads of the process pass a barrier: what they stored before, the caller sees
+/// afterwards, and what the caller stored before, they see (membarrier(2)).
+///
+/// So that threads which enter foreign code, all the time, need none.
+pub(super) fn barrier() {
+    const REGISTER: i64 = 1 << 4;
+    const PRIVATE: i64 = 1 << 3;
+    let (flags, processor) = (0i64, 0i64);
+    // SAFETY: a barrier, or the permission to ask for one.
+    let ask =
+        |command: i64| unsafe { libc::syscall(libc::SYS_membarrier, command, flags, processor) };
+    if ask(PRIVATE) == 0 || ask(REGISTER) == 0 && ask(PRIVATE) == 0 {
+        return;
+    }
+    // Where the kernel or a filter has none: a store is visible long before that.
+    std::thread::sleep(Duration::from_millis(1));
+}
+
 /// Does what the host wants to happen. In a signal handler, with the host's FS base.
 ///
 /// `stack` is where a handler runs that wants no alternate stack, if we are on one.
-pub(super) fn pass_on(
-    signal: c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::ucontext_t,
-    stack: Option<usize>,
-) {
-    let Some(wish) = Wish::of(signal) else {
+pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
+    let Some(wish) = Wish::of(frame.signal) else {
         return;
     };
     let is_default = matches!(wish.handler.load(Ordering::Acquire), libc::SIG_DFL | libc::SIG_IGN);
     let wants_none = !is_default && wish.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
     match stack.filter(|_| wants_none) {
-        // SAFETY: `run_elsewhere` takes these; the stack below is unused, since the thread
-        // was interrupted above it.
-        Some(stack) => unsafe {
-            omniglot_on_stack(signal, info, context, run_elsewhere, stack);
-        },
-        None => run(signal, info, context),
+        Some(stack) => {
+            let (signal, info, context) = frame.arguments();
+            // SAFETY: `run_elsewhere` takes these; the stack below is unused, since the thread
+            // was interrupted above it.
+            unsafe { omniglot_on_stack(signal, info, context, run_elsewhere, stack) };
+        }
+        None => run(frame),
     }
 }
 
 /// Runs a handler of the host away from the alternate stack, on which the frame lies that
 /// the kernel would otherwise put the next one over. `rt_sigreturn` brings it back.
-extern "C" fn run_elsewhere(
+///
+/// # Safety
+/// As [`SignalFrame::new`].
+unsafe extern "C" fn run_elsewhere(
     signal: c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::ucontext_t,
 ) {
     disarm_stack();
-    run(signal, info, context);
+    // SAFETY: the caller's promise: `pass_on`, which does not use its own meanwhile.
+    run(&mut unsafe { SignalFrame::new((signal, info, context)) });
 }
 
 /// Does what the host wants at the moment.
-fn run(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
-    let Some(wish) = Wish::of(signal) else {
+fn run(frame: &mut SignalFrame<'_>) {
+    let Some(wish) = Wish::of(frame.signal) else {
         return;
     };
-    match wish.take(signal) {
-        libc::SIG_IGN if is_sent(info) => {}
-        libc::SIG_DFL if signal == KICK => {}
-        libc::SIG_DFL | libc::SIG_IGN => end_by_default(signal, info),
-        handler => run_handler(handler, wish, (signal, info, context)),
+    match wish.take(frame.signal) {
+        libc::SIG_IGN if frame.is_sent() => {}
+        libc::SIG_DFL if frame.signal == KICK => {}
+        libc::SIG_DFL | libc::SIG_IGN => end_by_default(frame),
+        handler => run_handler(handler, wish, frame),
     }
 }
 
 /// Runs a handler of the host with the signals blocked that it wants blocked.
-fn run_handler(
-    handler: usize,
-    wish: &Wish,
-    (signal, info, context): (c_int, *mut libc::siginfo_t, *mut libc::ucontext_t),
-) {
-    // SAFETY: the kernel's context.
-    let before = first_word(unsafe { &(*context).uc_sigmask });
-    let itself =
-        if wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0 { bit(signal) } else { 0 };
+fn run_handler(handler: usize, wish: &Wish, frame: &mut SignalFrame<'_>) {
+    let itself = match wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER {
+        0 => bit(frame.signal),
+        _ => 0,
+    };
     // A kick waits until the handler is done, and is then not lost: it finds the thread in
     // the gate or in foreign code.
-    set_mask(before | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));
+    set_mask(frame.mask() | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::ucontext_t);
     // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
     // does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+    let (signal, info, context) = frame.arguments();
     handler(signal, info, context);
     set_mask(u64::MAX);
 }
@@ -462,20 +479,13 @@ fn set_mask(word: u64) {
     kernel_mask(libc::SIG_SETMASK, Some(&word), &mut 0);
 }
 
-/// Whether somebody sent the signal, rather than an instruction raised it (sigaction(2)).
-pub(super) fn is_sent(info: *mut libc::siginfo_t) -> bool {
-    // SAFETY: the kernel's siginfo.
-    let code = unsafe { (*info).si_code };
-    code <= 0
-}
-
 /// What the signal does by default: the end of the process, for all that come here.
-fn end_by_default(signal: c_int, info: *mut libc::siginfo_t) {
-    default_action(signal);
-    if is_sent(info) {
+fn end_by_default(frame: &SignalFrame<'_>) {
+    default_action(frame.signal);
+    if frame.is_sent() {
         // Blocked until our handler returns.
         // SAFETY: sends this thread a signal.
-        unsafe { libc::raise(signal) };
+        unsafe { libc::raise(frame.signal) };
     }
     // Else the instruction that raised it runs, and raises it again.
 }

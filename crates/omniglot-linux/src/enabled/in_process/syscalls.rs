@@ -256,28 +256,31 @@ impl Domain {
     /// Writes words where foreign code says, through the kernel, which fails where a store
     /// of ours would fault.
     fn write_at(&self, address: u64, words: &[u64]) -> bool {
-        self.copy(
-            address,
-            words.as_ptr().cast_mut().cast(),
-            size_of_val(words),
-            libc::SYS_process_vm_writev,
-        )
+        let own =
+            libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: size_of_val(words) };
+        // SAFETY: the kernel reads these words.
+        unsafe { self.copy(address, own, libc::SYS_process_vm_writev) }
     }
 
     fn read_at(&self, address: u64, words: &mut [u64]) -> bool {
-        let size = size_of_val(words);
-        self.copy(address, words.as_mut_ptr().cast(), size, libc::SYS_process_vm_readv)
+        let own = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size_of_val(words) };
+        // SAFETY: the kernel writes these words, which are lent for that.
+        unsafe { self.copy(address, own, libc::SYS_process_vm_readv) }
     }
 
-    fn copy(&self, address: u64, own: *mut c_void, size: usize, call: libc::c_long) -> bool {
+    /// Has the kernel copy between the host's words and foreign memory.
+    ///
+    /// # Safety
+    /// `own` is memory of the host's that the call may read, or write.
+    unsafe fn copy(&self, address: u64, own: libc::iovec, call: libc::c_long) -> bool {
+        let size = own.iov_len;
         let Some(place) = self.locate(address, size as u64) else {
             return false;
         };
-        let own = libc::iovec { iov_base: own, iov_len: size };
         let foreign = libc::iovec { iov_base: place, iov_len: size };
         let process = i64::from(std::process::id());
         let (one, none) = (1i64, 0i64);
-        // SAFETY: copies between the host's words and checked memory of the domain.
+        // SAFETY: copies between what the caller promises and checked memory of the domain.
         let copied = unsafe {
             libc::syscall(call, process, &raw const own, one, &raw const foreign, one, none)
         };

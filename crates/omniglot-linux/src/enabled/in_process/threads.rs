@@ -20,6 +20,7 @@ use rustix::param::page_size;
 
 use super::super::generation;
 use super::super::system::refused;
+use super::forked;
 use super::gate::Crossing;
 use super::identity;
 use super::keys::Keys;
@@ -49,10 +50,11 @@ pub(super) struct Thread {
     pub(super) pointer: usize,
     /// 1 while every system call of the thread is dispatched.
     pub(super) selector: AtomicPtr<u8>,
-    /// What the thread runs, if the selector is 1; else what it ran last.
+    /// What the thread runs, from before the gate is entered until after it came back, also
+    /// while a handler of the host runs; else null.
     pub(super) crossing: AtomicPtr<Crossing>,
-    /// Whether the thread is in foreign code, also while a handler of the host runs there.
-    is_inside: AtomicBool,
+    /// In a forked child: whether it has pages of its own for what its parent's call writes.
+    has_pages: AtomicBool,
     id: AtomicU32,
     /// The lowest address of the thread's ordinary stack; 0 if unknown.
     stack_end: usize,
@@ -98,7 +100,7 @@ impl Thread {
             pointer: own_pointer(),
             selector: AtomicPtr::new(null_mut()),
             crossing: AtomicPtr::new(null_mut()),
-            is_inside: AtomicBool::new(false),
+            has_pages: AtomicBool::new(false),
             id: AtomicU32::new(own_number()),
             stack_end: stack_end(),
             byte: AtomicU8::new(0),
@@ -130,14 +132,23 @@ impl Thread {
 
     /// Crosses into foreign code and back.
     #[inline(always)]
-    pub(super) fn inside<T>(&self, cross: impl FnOnce() -> T) -> T {
-        self.is_inside.store(true, Ordering::Relaxed);
+    pub(super) fn inside<T>(&self, crossing: &Crossing, cross: impl FnOnce() -> T) -> T {
+        self.crossing.store(std::ptr::from_ref(crossing).cast_mut(), Ordering::Relaxed);
         // For this thread's handlers: in this order.
         compiler_fence(Ordering::SeqCst);
         let event = cross();
         compiler_fence(Ordering::SeqCst);
-        self.is_inside.store(false, Ordering::Relaxed);
+        self.crossing.store(null_mut(), Ordering::Relaxed);
         event
+    }
+
+    /// What the thread runs, if it is in foreign code or near that. Only for this thread's
+    /// handlers, while which the call does not end.
+    #[inline]
+    pub(super) fn running(&self) -> Option<&Crossing> {
+        // SAFETY: null, or the crossing of a call that has not come back, which its engine
+        // holds (invariant 8).
+        unsafe { self.crossing.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Checks that the thread is not in foreign code already: one domain at a time runs on
@@ -147,10 +158,21 @@ impl Thread {
     /// [`Error::Misuse`] in a signal handler that interrupted foreign code.
     #[inline]
     pub(super) fn check_outside(&self) -> Result<()> {
-        if self.is_inside.load(Ordering::Relaxed) {
+        if !self.crossing.load(Ordering::Relaxed).is_null() {
             return Err(Error::Misuse("a signal handler that interrupted foreign code calls some"));
         }
         Ok(())
+    }
+
+    /// For a forked child of a handler, on the thread's way back into the host's part of a
+    /// call: from now on what that writes is there.
+    pub(super) fn stand_in(&self) {
+        let Some(crossing) = self.running() else {
+            return; // in no call
+        };
+        if self.is_copied() && !self.has_pages.swap(true, Ordering::Relaxed) {
+            forked::stand_in(crossing);
+        }
     }
 
     /// Gets the calling thread's record ready for domains behind protection keys.
@@ -171,7 +193,8 @@ impl Thread {
         keys.admit();
         self.identity.store(identity::give(self.index)?, Ordering::Relaxed);
         unregister_sequences()?;
-        dispatch(Some(seen))?;
+        // SAFETY: a byte of the shared page, which is never unmapped; `admit` opened its key.
+        unsafe { dispatch(Some(seen)) }?;
         self.selector.store(written, Ordering::Relaxed);
         self.keyed.store(self.generation.load(Ordering::Relaxed), Ordering::Relaxed);
         Ok(())
@@ -218,7 +241,8 @@ impl Thread {
         signals::unblock()?;
         // SAFETY: the thread's own record, as in `current`.
         let thread: &'static Self = unsafe { leave.0.as_ref() };
-        dispatch(Some(thread.byte.as_ptr()))?;
+        // SAFETY: a byte of the record, which stays until the thread ends (invariant 9).
+        unsafe { dispatch(Some(thread.byte.as_ptr())) }?;
         LEAVING
             .try_with(|leaving| leaving.set(Some(leave)))
             .map_err(|_| Error::Misuse("a call into foreign code while its thread ends"))?;
@@ -228,10 +252,16 @@ impl Thread {
 
     /// After a fork the one thread of the child has its record and alternate stack, but
     /// dispatches no system calls (prctl(2)).
+    ///
+    /// Not in a handler that forked in the midst of a call: once it returns, the signal code must
+    /// find out that this is a copy.
     fn renew(&'static self, generation: u64) -> Result<&'static Self> {
+        self.check_outside()?;
         self.selector.store(self.byte.as_ptr(), Ordering::Relaxed);
         self.id.store(own_number(), Ordering::Relaxed);
-        dispatch(Some(self.byte.as_ptr()))?;
+        self.has_pages.store(false, Ordering::Relaxed);
+        // SAFETY: as in `register` (invariant 9).
+        unsafe { dispatch(Some(self.byte.as_ptr())) }?;
         // For this thread's handlers, which until now take the byte anyway: in this order.
         compiler_fence(Ordering::SeqCst);
         self.generation.store(generation, Ordering::Relaxed);
@@ -242,7 +272,8 @@ impl Thread {
 impl Drop for Leave {
     fn drop(&mut self) {
         CURRENT.set(null_mut());
-        let _ = dispatch(None);
+        // SAFETY: switches it off.
+        let _ = unsafe { dispatch(None) };
         // SAFETY: this thread's own record, of which no reference is left: no call is in
         // progress on a thread that ends.
         let thread = unsafe { self.0.as_ref() };
@@ -437,12 +468,16 @@ unsafe extern "C" fn sigaltstack(
 }
 
 /// Syscall User Dispatch (prctl(2), Linux 5.11): with a selector on, else off.
-fn dispatch(selector: Option<*mut u8>) -> Result<()> {
+///
+/// # Safety
+/// The selector is a byte that lives, and that the kernel may read with the thread's rights,
+/// while dispatch is on.
+unsafe fn dispatch(selector: Option<*mut u8>) -> Result<()> {
     const SET: i32 = 59;
     let on = libc::c_ulong::from(selector.is_some());
     let none: libc::c_ulong = 0;
     let selector = selector.unwrap_or(null_mut());
-    // SAFETY: the selector is a byte of the thread's record, which lives while it is on.
+    // SAFETY: the caller's promise.
     match unsafe { libc::prctl(SET, on, none, none, selector) } {
         0 => Ok(()),
         _ => Err(Error::Unsupported {

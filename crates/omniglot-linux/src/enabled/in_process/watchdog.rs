@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use omniglot_core::{Error, Result};
 
 use super::gate::Crossing;
-use super::signals::kick;
+use super::signals::{barrier, kick};
 
 /// How long the watchdog sleeps at least and at most between two looks.
 const SHORTEST: Duration = Duration::from_micros(100);
@@ -168,7 +168,13 @@ fn is_announced(watched: &Weak<Crossing>) -> bool {
 /// Has a call stop, once and for all: a later call has another number.
 pub(super) fn stop(crossing: &Crossing, number: u64, is_late: bool) {
     crossing.stop.fetch_max(number << 1 | u64::from(is_late), Ordering::AcqRel);
-    let thread = crossing.thread_id.load(Ordering::Acquire);
+    let mut thread = crossing.thread_id.load(Ordering::Acquire);
+    // A thread that enters says so, and then looks whether it must stop: in that order only with
+    // a barrier. The watchdog has no need of one, since it comes again.
+    if thread == 0 && !is_late {
+        barrier();
+        thread = crossing.thread_id.load(Ordering::Acquire);
+    }
     if thread != 0 {
         kick(thread);
     }

@@ -1,0 +1,146 @@
+//! What the kernel tells a signal handler of the thread that it interrupted.
+#![allow(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use libc::{c_int, siginfo_t, ucontext_t};
+
+use super::keys::RIGHTS_OFFSET;
+
+/// The interrupted thread's registers, with which it goes on, and why it was interrupted.
+///
+/// The gate's signal code makes one of the kernel's arguments; everything else takes that.
+pub(super) struct SignalFrame<'a> {
+    pub(super) signal: c_int,
+    info: &'a mut siginfo_t,
+    context: &'a mut ucontext_t,
+}
+
+/// The handler's three arguments.
+pub(super) type Arguments = (c_int, *mut siginfo_t, *mut ucontext_t);
+
+/// The bit of PKRU in a frame's list of what it holds.
+const HOLDS_RIGHTS: u64 = 1 << 9;
+
+impl SignalFrame<'_> {
+    /// Takes a handler's arguments.
+    ///
+    /// # Safety
+    /// They are those that the kernel gave to a handler with `SA_SIGINFO` (invariant 11), which
+    /// does not return while this lives. Nobody else uses them meanwhile.
+    pub(super) unsafe fn new((signal, info, context): Arguments) -> Self {
+        // SAFETY: the kernel's, and nobody else's, as the caller promises (invariant 11).
+        let info = unsafe { &mut *info };
+        // SAFETY: as above.
+        let context = unsafe { &mut *context };
+        Self { signal, info, context }
+    }
+
+    /// The same arguments, for another handler.
+    pub(super) fn arguments(&mut self) -> Arguments {
+        (self.signal, std::ptr::from_mut(self.info), std::ptr::from_mut(self.context))
+    }
+
+    pub(super) fn register(&self, which: c_int) -> u64 {
+        let registers = &self.context.uc_mcontext.gregs;
+        registers.get(which as usize).copied().unwrap_or(0).cast_unsigned()
+    }
+
+    pub(super) fn set_register(&mut self, which: c_int, value: u64) {
+        if let Some(register) = self.context.uc_mcontext.gregs.get_mut(which as usize) {
+            *register = value.cast_signed();
+        }
+    }
+
+    /// The instruction that runs next.
+    pub(super) fn place(&self) -> usize {
+        self.register(libc::REG_RIP) as usize
+    }
+
+    /// `si_code`: why.
+    pub(super) const fn code(&self) -> c_int {
+        self.info.si_code
+    }
+
+    /// Whether somebody sent the signal, rather than an instruction raised it (sigaction(2)).
+    pub(super) const fn is_sent(&self) -> bool {
+        self.code() <= 0
+    }
+
+    /// The address that a fault is about; some number for other signals.
+    pub(super) fn address(&self) -> usize {
+        // SAFETY: the kernel fills in all of a siginfo (invariant 11).
+        unsafe { self.info.si_addr() }.addr()
+    }
+
+    /// The architecture of a dispatched system call: `si_arch` of a SIGSYS (sigaction(2)).
+    pub(super) fn architecture(&self) -> u32 {
+        /// In words.
+        const PLACE: usize = 7;
+        let words = std::ptr::from_ref(&*self.info).cast::<u32>();
+        // SAFETY: a siginfo has 32 words, all of which the kernel fills in (invariant 11).
+        unsafe { words.wrapping_add(PLACE).read() }
+    }
+
+    /// The signals that are blocked when the thread goes on.
+    pub(super) fn mask(&self) -> u64 {
+        let set = std::ptr::from_ref(&self.context.uc_sigmask);
+        // SAFETY: a set starts with the word of the kernel's 64 signals.
+        unsafe { set.cast::<u64>().read() }
+    }
+
+    /// Whether the kernel put the frame on the alternate stack, and the thread was on another:
+    /// else what is below its stack pointer is the frame.
+    pub(super) fn switched_stacks(&self) -> bool {
+        let alternate = &self.context.uc_stack;
+        let holds =
+            |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
+        let own = std::ptr::from_ref(&*self.context).addr();
+        holds(own) && !holds(self.register(libc::REG_RSP) as usize)
+    }
+
+    /// PKRU of the interrupted thread; `None` if the frame has no place for it.
+    pub(super) fn rights(&self) -> Option<u32> {
+        let (holds, rights) = self.places_of_rights()?;
+        // SAFETY: in the kernel's frame, as `places_of_rights` checked (invariant 11).
+        let holds = unsafe { holds.read_unaligned() };
+        // SAFETY: as above.
+        let rights = unsafe { rights.read_unaligned() };
+        Some(if holds & HOLDS_RIGHTS == 0 { 0 } else { rights })
+    }
+
+    /// Sets PKRU of the interrupted thread. Without a place for it the process cannot go on:
+    /// host code would run with a domain's rights, or foreign code with the host's.
+    pub(super) fn set_rights(&mut self, rights: u32) {
+        let Some((holds, place)) = self.places_of_rights() else {
+            std::process::abort();
+        };
+        // SAFETY: in the kernel's frame, as `places_of_rights` checked (invariant 11).
+        let list = unsafe { holds.read_unaligned() };
+        // SAFETY: as above; `&mut self` keeps others out.
+        unsafe { holds.write_unaligned(list | HOLDS_RIGHTS) };
+        // SAFETY: as above.
+        unsafe { place.write_unaligned(rights) };
+    }
+
+    /// PKRU in the extended state, and the list of what that holds (Intel SDM volume 1, section
+    /// 13.4, and asm/sigcontext.h); `None` if the frame has no extended state.
+    fn places_of_rights(&self) -> Option<(*mut u64, *mut u32)> {
+        const MAGIC: u32 = 0x4650_5853;
+        const SOFTWARE: usize = 464;
+        const HEADER: usize = 512;
+        let state = self.context.uc_mcontext.fpregs.cast::<u8>();
+        if state.is_null() {
+            return None;
+        }
+        // SAFETY: the legacy area of the kernel's frame is 512 bytes (invariant 11).
+        let magic = unsafe { state.wrapping_add(SOFTWARE).cast::<u32>().read_unaligned() };
+        // SAFETY: as above.
+        let size = unsafe { state.wrapping_add(SOFTWARE + 16).cast::<u32>().read_unaligned() };
+        let offset = RIGHTS_OFFSET.load(Ordering::Relaxed);
+        if magic != MAGIC || offset == 0 || offset + 4 > size as usize {
+            return None;
+        }
+        Some((state.wrapping_add(HEADER).cast(), state.wrapping_add(offset).cast()))
+    }
+}

@@ -1,0 +1,343 @@
+//! Foreign code jumps to an instruction of the gate, with registers of its choice, and the host
+//! gets a signal at that instruction or at one soon after it: what the gate has yet to check
+//! must not be believed by the code that handles signals either.
+
+use omniglot::{Error, IsolationKind, Ptr, Result, Runtime};
+
+use super::breakpoints::to_foreign_code;
+use super::debugger::{Shared, Tracee, shared};
+use super::escape::{Escape, bounds, escape};
+use super::gate;
+use super::handlers::{Handler, install, raise};
+use super::library::{Escapes, Place, Registers};
+use super::sample::sample;
+use crate::attacks::attack::Must;
+use crate::attacks::home::{Home, is_emulated, short_limit};
+
+/// How many ambushes are tried in an emulated processor: of those on the way out, and of the
+/// others.
+const ON_THE_WAY_OUT: usize = 400;
+const ELSEWHERE: usize = 250;
+/// How far behind the jump a signal comes at most, in instructions of the file or of the path.
+const REACH: usize = 12;
+
+pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
+    let all = |name: &str, flags| {
+        escape(format!("ambushes::{name}"), Must::Pass, move |_, _| Ok(!all(home))).preceded_by(
+            move || {
+                install(libc::SIGUSR1, Handler::Calls, flags);
+                // Run only if a fault of foreign code is taken for one of the host's, and then
+                // on its stack pointer.
+                install(libc::SIGILL, Handler::Ends, libc::SA_SIGINFO);
+                install(libc::SIGSEGV, Handler::Ends, libc::SA_SIGINFO);
+            },
+        )
+    };
+    vec![
+        // Starting twice takes minutes in an emulator, and this is no other way.
+        all("signal_behind_each_jump", libc::SA_SIGINFO | libc::SA_ONSTACK).needs_processor(),
+        all("signal_behind_each_jump_without_a_signal_stack", libc::SA_SIGINFO),
+    ]
+}
+
+/// A jump, and where the signal comes.
+#[derive(Clone, Copy, Debug)]
+struct Ambush {
+    entry: usize,
+    /// How many instructions behind.
+    distance: usize,
+    /// Where that is, as long as none of them jumps.
+    place: usize,
+    state: State,
+}
+
+impl Ambush {
+    /// Those that are always tried: at the write of PKRU on the way out, with the host's rights;
+    /// and behind it, with a record that leads to a stack of the library's own.
+    fn is_decisive(&self) -> bool {
+        let State { value, shape } = self.state;
+        if self.entry == gate::writes()[1].1 {
+            return matches!(shape, Shape::Leaving | Shape::LeavingByAnother)
+                && matches!(value, Value::Null | Value::Host | Value::Record);
+        }
+        (value, shape) == (Value::Record, Shape::Open) && self.distance < 3
+    }
+}
+
+/// The registers to jump with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    value: Value,
+    shape: Shape,
+}
+
+/// What is in all registers that the shape leaves alone, the stack pointer among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Null,
+    /// Not canonical: Intel SDM volume 1, section 3.3.7.1.
+    Uncanonical,
+    /// So near the end of the address space that offsets lead to its start.
+    Wrapping,
+    /// Memory of the host's.
+    Host,
+    /// A stack of its own, full of return addresses.
+    Slide,
+    /// A record of a crossing that it made itself, all of whose fields lead to such a stack.
+    Record,
+}
+
+/// Which registers hold what the gate looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Plain,
+    /// The host's rights and the key of this domain: the way out.
+    Leaving,
+    /// The same with a key that it does not have.
+    LeavingByAnother,
+    /// Its own rights and key: the ways in.
+    Entering,
+    /// All rights, and its own key.
+    Open,
+    /// Without keys: as plain, but for the number of a domain, which leads to no other's.
+    Unkeyed,
+}
+
+/// Nor does it, times eight, lead to an address.
+const NO_DOMAIN: u64 = 1 << 59;
+
+const VALUES: [Value; 6] =
+    [Value::Null, Value::Uncanonical, Value::Wrapping, Value::Host, Value::Slide, Value::Record];
+const SHAPES: [Shape; 5] =
+    [Shape::Plain, Shape::Leaving, Shape::LeavingByAnother, Shape::Entering, Shape::Open];
+
+impl State {
+    /// Without keys the library can write what it can address, and only what it cannot is tried.
+    fn all(is_keyed: bool) -> Vec<Self> {
+        let (values, shapes) = if is_keyed {
+            (&VALUES[..], &SHAPES[..])
+        } else {
+            (&VALUES[..3], &[Shape::Unkeyed][..])
+        };
+        let pairs = values.iter().flat_map(|value| shapes.iter().map(move |shape| (value, shape)));
+        pairs.map(|(value, shape)| Self { value: *value, shape: *shape }).collect()
+    }
+
+    /// As a number, and back.
+    fn number(self) -> u64 {
+        (self.value as u64) << 8 | self.shape as u64
+    }
+
+    fn of(number: u64) -> Option<Self> {
+        let all = [Self::all(true), Self::all(false)].concat();
+        all.into_iter().find(|state| state.number() == number)
+    }
+}
+
+/// Every jump to one of these with every state, and a signal at each instruction up to so many
+/// behind it.
+fn among(entries: &[usize], reach: usize, is_keyed: bool) -> Vec<Ambush> {
+    let states = State::all(is_keyed);
+    let jumps = entries
+        .iter()
+        .enumerate()
+        .flat_map(|(index, entry)| states.iter().map(move |state| (index, *entry, *state)));
+    let signals = jumps.flat_map(|(index, entry, state)| {
+        let places = entries.iter().skip(index).take(reach).enumerate();
+        places.map(move |(distance, place)| Ambush { entry, distance, place: *place, state })
+    });
+    signals.collect()
+}
+
+/// Those that are tried.
+fn ambushes(is_keyed: bool) -> Vec<Ambush> {
+    if !is_keyed {
+        return among(&gate::all_instructions(false), REACH, false);
+    }
+    let (mut all, out): (Vec<_>, Vec<_>) =
+        among(&gate::way_out(), REACH, true).into_iter().partition(Ambush::is_decisive);
+    let mut other = among(&gate::all_instructions(true), 3, true);
+    other.retain(|ambush| !is_emulated() || !gate::is_fatal_to_the_emulator(ambush.entry));
+    all.extend(sample(out, "ambushes on the way out", ON_THE_WAY_OUT));
+    all.extend(sample(other, "ambushes elsewhere", ELSEWHERE));
+    all
+}
+
+/// Whether all came out as they must.
+fn all<R: Runtime>(home: Home<R>) -> bool {
+    let is_keyed = home.isolation == IsolationKind::ProtectionKeys;
+    let shared = shared();
+    let tracee = Tracee::start_with(home, move |_, library| leap(library, shared), shared);
+    let jump = gate::jump(is_keyed);
+    let mut is_right = tracee.wait_for(libc::SIGSTOP);
+    let (mut met, all) = (0, ambushes(is_keyed));
+    let total = all.len();
+    // Where single steps end early, longer ones would, too.
+    let mut ended = None;
+    for ambush in all {
+        if ended == Some((ambush.entry, ambush.state)) {
+            continue;
+        }
+        let came_by = try_out(&tracee, ambush, jump);
+        let trouble = shared.trouble();
+        if came_by.is_none() || trouble.is_some() {
+            eprintln!("{ambush:x?}: {came_by:?}, {trouble:?}");
+            is_right = false;
+            break;
+        }
+        met += usize::from(came_by == Some(true));
+        ended = (came_by == Some(false) && !is_emulated()).then_some((ambush.entry, ambush.state));
+    }
+    tracee.kill();
+    eprintln!("{met} of {total} ambushes got a signal");
+    is_right && met > total / 8
+}
+
+/// One jump: whether the signal was sent; `None` if the process ended.
+fn try_out(tracee: &Tracee, ambush: Ambush, jump: usize) -> Option<bool> {
+    tracee.shared.order([ambush.entry as u64, ambush.state.number()]);
+    tracee.go_on(0);
+    if !tracee.wait_for(libc::SIGSTOP) {
+        return None;
+    }
+    to_foreign_code(tracee, jump)?;
+    if is_emulated() { at_breakpoint(tracee, ambush.place) } else { by_steps(tracee, ambush) }
+}
+
+/// In QEMU, which reports some single steps late.
+fn at_breakpoint(tracee: &Tracee, place: usize) -> Option<bool> {
+    let came_by = tracee.until_at(place)?;
+    if came_by {
+        tracee.interrupt();
+        return tracee.wait_for(libc::SIGSTOP).then_some(true);
+    }
+    Some(false)
+}
+
+/// Step by step, whichever way the gate goes.
+fn by_steps(tracee: &Tracee, ambush: Ambush) -> Option<bool> {
+    if !tracee.until_at(ambush.entry)? {
+        return Some(false);
+    }
+    for _ in 0..ambush.distance {
+        match tracee.step()? {
+            libc::SIGTRAP => {}
+            // The jump has ended in a fault, or the call in the next one.
+            other => {
+                if other != libc::SIGSTOP {
+                    tracee.go_on(other);
+                    return tracee.wait_for(libc::SIGSTOP).then_some(false);
+                }
+                return Some(false);
+            }
+        }
+    }
+    tracee.interrupt();
+    tracee.wait_for(libc::SIGSTOP).then_some(true)
+}
+
+const WORDS: usize = 512;
+const CANARY: u64 = 0x5ec2_e75e_c2e7_5ec2;
+
+/// In the process that is debugged: jumps as it is told. Whether no harm was done.
+fn leap<R: Runtime>(library: &mut Escapes<R>, shared: &Shared) -> Result<bool> {
+    let [entry, number] = shared.orders();
+    let Some(state) = State::of(number) else {
+        return Ok(false);
+    };
+    let host = vec![CANARY; 2 * WORDS];
+    let registers = registers(library, state, host.as_ptr().addr() + 8 * WORDS)?;
+    let registers = library.alloc(registers)?;
+    let registers = Ptr::from_addr(registers.as_ref().as_ptr().addr());
+    let forbidden = library.place_of(Place::INTERRUPT_80)? + SYSTEM_CALL_LENGTH;
+    library.set_timeout(Some(short_limit()));
+    raise(libc::SIGSTOP);
+    let outcome = library.leap(entry as usize, registers, 0);
+    let has_called = matches!(&outcome, Err(Error::Fault(fault)) if fault.address == forbidden);
+    if library.poisoned().is_some() {
+        library.reset()?;
+    }
+    let is_whole = host.iter().all(|word| *word == CANARY);
+    if has_called || !is_whole {
+        eprintln!("{outcome:?}, made a system call: {has_called}; the host's memory: {is_whole}");
+    }
+    Ok(!has_called && is_whole && library.sound(20, 22)? == 42)
+}
+
+/// Of the instruction, behind which there is one that is not defined.
+const SYSTEM_CALL_LENGTH: usize = 2;
+
+fn registers<R: Runtime>(library: &mut Escapes<R>, state: State, host: usize) -> Result<Registers> {
+    let value = match state.value {
+        Value::Null => 0,
+        Value::Uncanonical => 1 << 63,
+        Value::Wrapping => u64::MAX - 7,
+        Value::Host => host as u64,
+        Value::Slide => library.place_of(Place::SLIDE)? as u64,
+        Value::Record => record(library)?,
+    };
+    let mut filled = filled(value);
+    if state.value == Value::Record {
+        filled.rsp -= STACK_TO_RECORD;
+    }
+    match state.shape {
+        Shape::Plain => return Ok(filled),
+        Shape::Unkeyed => return Ok(Registers { r11: NO_DOMAIN, ..filled }),
+        _ => {}
+    }
+    let of_domain = gate::shared(bounds(library).start)?;
+    let (own, rights) = (of_domain.key as u64, of_domain.rights);
+    let (rax, key) = match state.shape {
+        Shape::Plain | Shape::Unkeyed | Shape::Leaving => (of_domain.host, own),
+        Shape::LeavingByAnother => (of_domain.host, 0),
+        Shape::Entering => (rights, own),
+        Shape::Open => (0, own),
+    };
+    Ok(Registers { rax, rcx: 0, rdx: 0, r10: key, r11: r11(state, key, value), ..filled })
+}
+
+/// The key, or on the last part of the way out the record.
+fn r11(state: State, key: u64, value: u64) -> u64 {
+    if state.value == Value::Record && state.shape == Shape::Open { value } else { key }
+}
+
+fn filled(value: u64) -> Registers {
+    Registers {
+        rax: value,
+        rbx: value,
+        rcx: value,
+        rdx: value,
+        rsi: value,
+        rdi: value,
+        rbp: value,
+        rsp: value,
+        r8: value,
+        r9: value,
+        r10: value,
+        r11: value,
+        r12: value,
+        r13: value,
+        r14: value,
+        r15: value,
+        flags: 0x202,
+    }
+}
+
+/// From the middle of the stack in front of it.
+const STACK_TO_RECORD: u64 = 4 * WORDS as u64;
+
+/// A record in the library's memory, and in front of it a stack: at its end the host's control
+/// words, as the gate expects them, and return addresses of a system call.
+fn record<R: Runtime>(library: &mut Escapes<R>) -> Result<u64> {
+    const CONTROL: u64 = 0x037f_0000_1f80;
+    let target = library.place_of(Place::INTERRUPT_80)? as u64;
+    let memory = library.malloc::<u64>(2 * WORDS)?;
+    let stack = memory.as_ptr().addr() + 4 * WORDS;
+    let mut words = vec![target; WORDS];
+    if let Some(word) = words.get_mut(WORDS / 2) {
+        *word = CONTROL;
+    }
+    words.resize(2 * WORDS, stack as u64);
+    library.write_slice(memory, &words)?;
+    Ok((memory.as_ptr().addr() + 8 * WORDS) as u64)
+}
