@@ -1,6 +1,7 @@
 //! `cargo xtask test`: runs the suites of tests and counts.
 
 mod distributions;
+mod matrix;
 mod outcome;
 mod report;
 mod results;
@@ -13,10 +14,12 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, bail};
 
+use self::matrix::Matrix;
 use self::outcome::Outcome;
 use self::results::Tally;
 use self::suites::Suite;
 use crate::guest;
+use crate::log;
 use crate::progress::Progress;
 use crate::setup;
 use crate::watch;
@@ -99,6 +102,9 @@ fn run_each(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) ->
             total += run_releases(suite, extent, workspace)?;
         } else {
             let (outcome, took, log) = watch(suite.name, suite.commands(workspace)?, workspace);
+            if suite.is_table() {
+                report::table(&Matrix::read(&log::whole(&log)))?;
+            }
             report::suite(suite.name, &outcome, took, &log)?;
             total += outcome.tally;
         }

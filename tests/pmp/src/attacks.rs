@@ -160,7 +160,7 @@ impl Arena {
         attack: impl FnOnce(&mut Attacker) -> Result<()>,
     ) {
         let result = self.attempt(must, attack).and_then(|()| self.check_thoroughly());
-        tally.result(name, result);
+        tally.result(format_args!("attacks::{name}"), result);
     }
 
     /// Looks at every byte of the patterns, and whether others still work.

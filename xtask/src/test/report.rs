@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Error;
 
+use super::matrix::Matrix;
 use super::outcome::Outcome;
 use super::results::Tally;
 use crate::{ci, log};
@@ -26,6 +27,11 @@ pub(super) fn suite(name: &str, outcome: &Outcome, took: Duration, log: &Path) -
         writeln!(out, "  {problem}")?;
     }
     Ok(())
+}
+
+/// Prints which attacks each runtime held against.
+pub(super) fn table(matrix: &Matrix) -> Result<()> {
+    write!(stdout().lock(), "\n{matrix}\n")
 }
 
 /// Reports that the suite called `name` does not run, since the workspace has no such `package`.

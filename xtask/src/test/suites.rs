@@ -49,6 +49,8 @@ enum Packages {
     Kernel,
     /// None of its own: it runs tests of other suites in releases of Debian.
     Releases,
+    /// The attacks of other suites once more, for a table of them by runtime.
+    Attacks,
 }
 
 /// A run of a program in QEMU.
@@ -182,7 +184,16 @@ const SUITES: &[Suite] = &[
         packages: Packages::Kernel,
         inside: &[],
     },
+    Suite {
+        name: ATTACKS,
+        about: "Only by name: the attacks of other suites again, and a table of them by runtime",
+        packages: Packages::Attacks,
+        inside: &[Inside { package: "omniglot-conformance", target: "escapes", files: &[] }],
+    },
 ];
+
+/// The suite of attacks, which prints a table.
+const ATTACKS: &str = "attacks";
 
 /// One instruction takes a nanosecond of the emulated machine's time, and waiting none of ours.
 const COUNTED: &str = "shift=0,sleep=off";
@@ -199,9 +210,12 @@ pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(values)
 }
 
-/// The suites called `names`, or all of them if there are no names.
+/// The suites called `names`; if there are no names, all that have tests of their own.
 pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
-    let wanted = |suite: &&Suite| names.is_empty() || names.iter().any(|name| name == suite.name);
+    let wanted = move |suite: &&Suite| match names {
+        [] => !suite.is_table(),
+        names => names.iter().any(|name| name == suite.name),
+    };
     SUITES.iter().filter(wanted)
 }
 
@@ -230,6 +244,12 @@ impl Suite {
         matches!(self.packages, Packages::Emulated(_) | Packages::Kernel)
     }
 
+    /// Returns true if its results are to be printed as a table of attacks by runtimes. All its tests
+    /// are in other suites, too.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.packages, Packages::Attacks)
+    }
+
     /// The commands that run this suite, even after some of its tests have failed.
     pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
@@ -244,6 +264,7 @@ impl Suite {
                 faulty.args(self.selection());
                 return Ok(vec![faulty]);
             }
+            Packages::Attacks => return self.attacks(workspace),
             Packages::Only(_) | Packages::Others => {}
         }
         let mut here = test_command(workspace);
@@ -251,12 +272,32 @@ impl Suite {
         if self.inside.is_empty() {
             return Ok(vec![here]);
         }
+        Ok(vec![here, self.inside(workspace)?])
+    }
+
+    /// The attacks on each runtime in turn: in a process, without protection, behind protection
+    /// keys, behind physical memory protection.
+    fn attacks(&self, workspace: &Workspace) -> Result<Vec<Command>> {
+        let conformance = |target| {
+            let mut command = test_command(workspace);
+            command.args(["--package", "omniglot-conformance", "--test", target]);
+            command
+        };
+        let mut unprotected = conformance("escapes");
+        unprotected.args(["--", "unprotected::"]);
+        let kernel = Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] };
+        let (keys, pmp) = (self.inside(workspace)?, kernel.command(workspace)?);
+        Ok(vec![conformance("attacks"), unprotected, keys, pmp])
+    }
+
+    /// The command that runs this suite's tests in guests.
+    fn inside(&self, workspace: &Workspace) -> Result<Command> {
         let mut inside = test_command(workspace);
         inside.arg("--config").arg(guest_runner(self.inside, workspace)?);
         for test in self.inside {
             inside.args(["--package", test.package, "--test", test.target]);
         }
-        Ok(vec![here, inside])
+        Ok(inside)
     }
 
     /// The arguments with which cargo selects this suite's packages.
@@ -269,7 +310,9 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) | Packages::Kernel | Packages::Releases => Vec::new(),
+            Packages::Emulated(_) | Packages::Kernel | Packages::Releases | Packages::Attacks => {
+                Vec::new()
+            }
         }
     }
 

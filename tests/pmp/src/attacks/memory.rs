@@ -65,13 +65,13 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
         for kind in [Access::Load, Access::Store, Access::Fetch] {
             let place = if stack { stack_address() } else { place };
             let result = access(arena, kind, place).and_then(|()| arena.check_thoroughly());
-            tally.result(format_args!("memory::{kind:?}_{name}"), result);
+            tally.result(format_args!("attacks::memory::{kind:?}_{name}"), result);
         }
     }
     own(arena, tally);
     edges(arena, tally);
     for kind in [Access::Load, Access::Store, Access::Fetch] {
-        tally.result(format_args!("memory::{kind:?}_sweep"), sweep(arena, kind));
+        tally.result(format_args!("attacks::memory::{kind:?}_sweep"), sweep(arena, kind));
     }
 }
 
