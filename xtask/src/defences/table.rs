@@ -119,7 +119,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "all of the window has the key, also where nothing is",
         file: "memory.rs",
-        text: "            tag(start, size, ProtFlags::empty(), key)?;\n",
+        text: "            unsafe { tag(start, size, ProtFlags::empty(), key) }?;\n",
         instead: "",
         is_basic: true,
         test: Test::Runtime("every_page_has_its_key"),
@@ -127,7 +127,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "what is mapped in the window has the key",
         file: "memory.rs",
-        text: "            tag(region.range.start, region.range.len(), region.access, key)?;\n",
+        text: "            unsafe { tag(region.range.start, region.range.len(), region.access, key) }?;\n",
         instead: "",
         is_basic: true,
         test: Test::Runtime("every_page_has_its_key"),
@@ -138,7 +138,10 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: "        alias.keep_from_children(reservation.generation)?;\n",
         instead: r"        alias.keep_from_children(reservation.generation)?;
         if let Some(key) = key {
-            tag(alias.at(0).as_ptr().addr(), size, ProtFlags::READ | ProtFlags::WRITE, key)?;
+            // SAFETY: a mapping that was just made.
+            unsafe {
+                tag(alias.at(0).as_ptr().addr(), size, ProtFlags::READ | ProtFlags::WRITE, key)
+            }?;
         }
 ",
         is_basic: true,

@@ -207,7 +207,8 @@ fn share(key: u32) -> Result<usize> {
         .map_err(refused("mapping the shared page"))?;
     // SAFETY: as above.
     unsafe { keep_from_children(place) }?;
-    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;
+    // SAFETY: the range that was just mapped, with that access.
+    unsafe { tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key) }?;
     Ok(alias.expose_provenance())
 }
 
@@ -224,9 +225,13 @@ unsafe fn keep_from_children(start: *mut c_void) -> Result<()> {
 }
 
 /// Gives a range of pages a key (pkey_mprotect(2)).
-pub(super) fn tag(start: usize, len: usize, access: ProtFlags, key: u32) -> Result<()> {
+///
+/// # Safety
+/// The range is of whole pages, in a mapping of the caller's in which no Rust object lies, and
+/// `access` is what may be done there anyway.
+pub(super) unsafe fn tag(start: usize, len: usize, access: ProtFlags, key: u32) -> Result<()> {
     let number = libc::SYS_pkey_mprotect;
-    // SAFETY: a range of ours, whose access stays as it is.
+    // SAFETY: the caller's promise.
     match unsafe { libc::syscall(number, start, len, i64::from(access.bits()), i64::from(key)) } {
         0 => Ok(()),
         _ => {

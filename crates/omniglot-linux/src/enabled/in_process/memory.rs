@@ -142,7 +142,8 @@ impl Memory {
         original.copy_to(&copy)?;
         let (start, size) = (reservation.start, reservation.size);
         if let Some(key) = key {
-            tag(start, size, ProtFlags::empty(), key)?;
+            // SAFETY: the reservation, in which nothing is yet (invariants 2 and 5).
+            unsafe { tag(start, size, ProtFlags::empty(), key) }?;
         }
         // Without a key it is the host's code, to which other domains can jump.
         let admitted = if keys::are_in_use() {
@@ -172,7 +173,8 @@ impl Memory {
         }
         self.reservation.map(&region.range, region.access, &self.copy)?;
         if let Some(key) = key {
-            tag(region.range.start, region.range.len(), region.access, key)?;
+            // SAFETY: just mapped in the reservation, with that access (invariants 2 and 5).
+            unsafe { tag(region.range.start, region.range.len(), region.access, key) }?;
         }
         if !region.access.contains(ProtFlags::WRITE) {
             self.alias
