@@ -240,8 +240,9 @@ impl<A: ?Sized + 'static> Slots<A> {
 #[cfg(not(feature = "alloc"))]
 struct Places {
     slots: [u32; FIXED_PLACES],
-    /// The slots that were freed lately, the last one at the end.
+    /// The slots that were freed lately, from the first of them at `freed` on, around the end.
     recent: [u32; RECENT],
+    freed: usize,
     /// How many places have been used: the others are free, so nobody looks there.
     used: usize,
     /// How many slots the image has.
@@ -254,7 +255,13 @@ impl Places {
     const FREE: u32 = u32::MAX;
 
     const fn new(count: u32) -> Self {
-        Self { slots: [Self::FREE; FIXED_PLACES], recent: [Self::FREE; RECENT], used: 0, count }
+        Self {
+            slots: [Self::FREE; FIXED_PLACES],
+            recent: [Self::FREE; RECENT],
+            freed: 0,
+            used: 0,
+            count,
+        }
     }
 
     /// The place of a slot, whose number may be foreign code's word.
@@ -279,29 +286,32 @@ impl Places {
 
     #[inline(never)]
     fn free(&self, Among { first, count, limit }: Among) -> Option<u32> {
-        let has_place = self.used < FIXED_PLACES || self.position(Self::FREE).is_some();
         let range = first..first.saturating_add(count).min(self.count);
         let used = self.slots.iter().take(self.used).filter(|slot| range.contains(slot)).count();
+        let has_place = self.used < FIXED_PLACES || self.position(Self::FREE).is_some();
         if !has_place || used >= limit as usize {
             return None;
         }
-        let is_free = |slot: &u32| self.position(*slot).is_none();
-        let rested = |slot: &u32| !self.recent.contains(slot) && is_free(slot);
-        range.clone().find(rested).or_else(|| {
-            let longest = |slot: &&u32| range.contains(slot) && is_free(slot);
-            self.recent.iter().find(longest).copied()
-        })
+        let (mut longest, mut least) = (None, usize::MAX);
+        for slot in range {
+            let rank = if self.position(slot).is_none() { self.rank(slot) } else { usize::MAX };
+            if rank < least {
+                (longest, least) = (Some(slot), rank);
+            }
+            if rank == 0 {
+                break;
+            }
+        }
+        longest
     }
 
-    /// Puts a slot at the back of the queue.
-    fn remember(&mut self, slot: u32) {
-        let place = self.recent.iter().position(|recent| *recent == slot).unwrap_or(0);
-        if let Some(later @ [_, ..]) = self.recent.get_mut(place..) {
-            later.copy_within(1.., 0);
+    /// How lately a slot was freed: 0 if that is long ago, or never.
+    fn rank(&self, slot: u32) -> usize {
+        let mut rank = RECENT;
+        while rank > 0 && self.recent.get((self.freed + rank - 1) % RECENT) != Some(&slot) {
+            rank -= 1;
         }
-        if let Some(last) = self.recent.last_mut() {
-            *last = slot;
-        }
+        rank
     }
 
     /// Makes a free place a slot's.
@@ -318,7 +328,10 @@ impl Places {
     fn give_up(&mut self, place: usize) {
         if let Some(here) = self.slots.get_mut(place) {
             let slot = core::mem::replace(here, Self::FREE);
-            self.remember(slot);
+            if let Some(oldest) = self.recent.get_mut(self.freed % RECENT) {
+                *oldest = slot;
+            }
+            self.freed = (self.freed + 1) % RECENT;
         }
         while let Some(last) = self.used.checked_sub(1)
             && self.slots.get(last) == Some(&Self::FREE)
