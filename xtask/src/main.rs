@@ -19,6 +19,7 @@ mod log;
 mod progress;
 mod riscv;
 mod root;
+mod sanitize;
 mod setup;
 mod soak;
 mod test;

@@ -41,8 +41,12 @@ struct Extent {
 pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let extent = Extent { thorough: all || !only.is_empty(), asked };
-    let (mut possible, mut skipped) = (Vec::new(), Vec::new());
+    let (mut possible, mut skipped, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for suite in select(only, &workspace)? {
+        if let Some(reason) = suite.lacks_checker() {
+            passed_over.push((suite, reason));
+            continue;
+        }
         match obstacle(suite, &workspace, asked) {
             None => possible.push(suite),
             Some(reason) => skipped.push((suite, reason)),
@@ -51,6 +55,9 @@ pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let mut total = run_all(&possible, extent, &workspace)?;
     for (suite, reason) in &skipped {
         total += report::skipped(suite.name, reason)?;
+    }
+    for (suite, reason) in &passed_over {
+        total += report::passed_over(suite.name, reason)?;
     }
     report::total(total)?;
     let good = total.failed == 0 && total.passed > 0;

@@ -3,11 +3,12 @@
 use std::env;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
 use crate::fuzz;
+use crate::sanitize;
 use crate::workspace::Workspace;
 
 /// Tests that are run and reported on together.
@@ -51,6 +52,17 @@ enum Packages {
     Releases,
     /// The attacks of other suites once more, for a table of them by runtime.
     Attacks,
+    /// None of its own: it runs the core's tests where undefined behaviour shows.
+    Checked(Checker),
+}
+
+/// What shows undefined behaviour.
+#[derive(Clone, Copy, Debug)]
+enum Checker {
+    /// The compiler's sanitizers.
+    Sanitizers,
+    /// Miri.
+    Miri,
 }
 
 /// A run of a program in QEMU.
@@ -76,6 +88,18 @@ const SUITES: &[Suite] = &[
         name: "unit",
         about: "What each crate does by itself, and the examples in the documentation",
         packages: Packages::Others,
+        inside: &[],
+    },
+    Suite {
+        name: "sanitizers",
+        about: "The core under the compiler's address and thread sanitizers",
+        packages: Packages::Checked(Checker::Sanitizers),
+        inside: &[],
+    },
+    Suite {
+        name: "miri",
+        about: "The core in Miri, if there is a nightly toolchain that has it",
+        packages: Packages::Checked(Checker::Miri),
         inside: &[],
     },
     Suite {
@@ -239,6 +263,16 @@ impl Suite {
         matches!(self.packages, Packages::Releases)
     }
 
+    /// Why no checker of undefined behaviour can be had that it needs; that fails nothing, since
+    /// the compiler need not come with one.
+    pub(super) fn lacks_checker(&self) -> Option<Error> {
+        match self.packages {
+            Packages::Checked(Checker::Sanitizers) => sanitize::obstacle(),
+            Packages::Checked(Checker::Miri) => sanitize::obstacle_to_miri(),
+            _ => None,
+        }
+    }
+
     /// Whether its tests are compiled for another machine, and run in an emulator of that.
     pub(super) fn is_emulated(&self) -> bool {
         matches!(self.packages, Packages::Emulated(_) | Packages::Kernel)
@@ -259,6 +293,8 @@ impl Suite {
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
             Packages::Releases => bail!("each release has commands of its own"),
+            Packages::Checked(Checker::Sanitizers) => return Ok(sanitize::commands(workspace)),
+            Packages::Checked(Checker::Miri) => return Ok(vec![sanitize::miri(workspace)]),
             Packages::Faulty(_) => {
                 let mut faulty = tests_by(fuzz::faulty_cargo(), workspace);
                 faulty.args(self.selection());
@@ -310,9 +346,7 @@ impl Suite {
                 arguments.extend(repeat("--exclude", taken));
                 arguments
             }
-            Packages::Emulated(_) | Packages::Kernel | Packages::Releases | Packages::Attacks => {
-                Vec::new()
-            }
+            _ => Vec::new(),
         }
     }
 
@@ -401,6 +435,8 @@ mod tests {
         let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
         let all = [
             "unit",
+            "sanitizers",
+            "miri",
             "generator",
             "headers",
             "abi",
