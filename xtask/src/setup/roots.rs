@@ -27,9 +27,6 @@ pub(crate) struct Release {
     pub(crate) name: &'static str,
     /// Whether its packages change from day to day.
     pub(crate) moves: bool,
-    /// Whether its dynamic linker can be loaded behind protection keys: that of glibc 2.41 has
-    /// instructions that a library must not have there, and libraries get a process instead.
-    pub(crate) has_keys: bool,
 }
 
 impl Release {
@@ -46,9 +43,9 @@ impl Release {
 
 /// The releases that there can be roots of, oldest first.
 pub(crate) const RELEASES: &[Release] = &[
-    Release { codename: "bookworm", name: "Debian 12", moves: false, has_keys: true },
-    Release { codename: "trixie", name: "Debian 13", moves: false, has_keys: false },
-    Release { codename: "sid", name: "Debian sid", moves: true, has_keys: false },
+    Release { codename: "bookworm", name: "Debian 12", moves: false },
+    Release { codename: "trixie", name: "Debian 13", moves: false },
+    Release { codename: "sid", name: "Debian sid", moves: true },
 ];
 
 /// What programs find of this machine in a root, besides the directories that are named.

@@ -41,25 +41,26 @@ struct Tests {
 }
 
 /// The tests in the root directory.
-const IN_ROOT: [Tests; 2] = [
+const IN_ROOT: [Tests; 3] = [
     Tests {
         selection: &["-p", "omniglot-demo", "--test", "demo", "--test", "decoder"],
         names: &[],
     },
     Tests { selection: &["-p", "omniglot-conformance", "--test", "process"], names: &[] },
+    Tests {
+        selection: &["-p", "omniglot-build", "-p", "omniglot-cli", "--test", "scan"],
+        // The others need a C compiler, and libraries of their own making.
+        names: &["debians_libraries_can_be_loaded", "what_libpng_needs", "c_librarys_own_gadgets"],
+    },
 ];
-
-/// The tests in the root directory that say what can be loaded behind protection keys.
-const SCANS: Tests = Tests {
-    selection: &["-p", "omniglot-build", "-p", "omniglot-cli", "--test", "scan"],
-    // The others need a C compiler, and libraries of their own making.
-    names: &["debians_libraries_can_be_loaded", "what_libpng_needs", "c_librarys_own_gadgets"],
-};
 
 /// The tests in a guest.
 const IN_GUEST: [Tests; 2] = [
     Tests { selection: &["-p", "omniglot-conformance", "--test", "keys"], names: &[] },
-    Tests { selection: &["-p", "omniglot-in-process", "--test", "real"], names: &[] },
+    Tests {
+        selection: &["-p", "omniglot-conformance", "-p", "omniglot-in-process", "--test", "real"],
+        names: &[],
+    },
 ];
 
 /// What is built in the root directory, and run there.
@@ -127,10 +128,8 @@ fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
     let directory = release.root(workspace);
     let guest = suites::runner(&guest(&directory.display().to_string()))?;
     let in_root = IN_ROOT.iter().map(|tests| tests.command(&root, workspace));
-    let scans = [SCANS.command(&root, workspace)].into_iter();
     let in_guest = IN_GUEST.iter().map(|tests| tests.command(&guest, workspace));
-    let with_keys = scans.chain(in_guest).filter(|_| release.has_keys);
-    Ok(in_root.chain(with_keys).collect())
+    Ok(in_root.chain(in_guest).collect())
 }
 
 /// Builds with `release`, and runs what was built.
