@@ -27,10 +27,6 @@ const USUAL: &str = "trixie";
 /// How long the tests in a guest may take, in seconds: its processors are slow.
 const GUEST_TIMEOUT: &str = "1800";
 
-/// The libraries that are run behind protection keys, beside those that the tests bring.
-const LIBRARIES: [&str; 5] =
-    ["libpng16.so.16", "libz.so.1", "libsodium.so.23", "libbrotlienc.so.1", "libbrotlidec.so.1"];
-
 /// Tests that run where the C library is that of the release.
 struct Tests {
     /// What cargo is told. The packages are those that their own suites select together, since
@@ -55,13 +51,18 @@ const IN_ROOT: [Tests; 3] = [
 ];
 
 /// The tests in a guest.
-const IN_GUEST: [Tests; 2] = [
-    Tests { selection: &["-p", "omniglot-conformance", "--test", "keys"], names: &[] },
-    Tests {
-        selection: &["-p", "omniglot-conformance", "-p", "omniglot-in-process", "--test", "real"],
-        names: &[],
-    },
-];
+const IN_GUEST: Tests =
+    Tests { selection: &["-p", "omniglot-conformance", "--test", "keys"], names: &[] };
+
+/// The tests in a guest that has [`LIBRARIES`].
+const WITH_LIBRARIES: Tests = Tests {
+    selection: &["-p", "omniglot-conformance", "-p", "omniglot-in-process", "--test", "real"],
+    names: &[],
+};
+
+/// The unmodified libraries of a release that are run behind protection keys.
+const LIBRARIES: [&str; 5] =
+    ["libpng16.so.16", "libz.so.1", "libsodium.so.23", "libbrotlienc.so.1", "libbrotlidec.so.1"];
 
 /// What is built in the root directory, and run there.
 const BUILT: &[&str] = &[
@@ -125,23 +126,24 @@ pub(super) fn run(
 /// Runs with `release` what was built here.
 fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
     let root = suites::runner(&["root", release.codename])?;
-    let directory = release.root(workspace);
-    let guest = suites::runner(&guest(&directory.display().to_string()))?;
-    let in_root = IN_ROOT.iter().map(|tests| tests.command(&root, workspace));
-    let in_guest = IN_GUEST.iter().map(|tests| tests.command(&guest, workspace));
-    Ok(in_root.chain(in_guest).collect())
+    let directory = release.root(workspace).display().to_string();
+    let guest = ["guest", "--root", &directory, "--timeout", GUEST_TIMEOUT];
+    let mut commands: Vec<Command> =
+        IN_ROOT.iter().map(|tests| tests.command(&root, workspace)).collect();
+    commands.push(IN_GUEST.command(&suites::runner(&guest)?, workspace));
+    // A release that moves may have newer libraries, of other names than these.
+    if !release.moves {
+        let files: Vec<&str> = LIBRARIES.iter().flat_map(|library| ["--file", library]).collect();
+        let guest = suites::runner(&[&guest[..], &files].concat())?;
+        commands.push(WITH_LIBRARIES.command(&guest, workspace));
+    }
+    Ok(commands)
 }
 
 /// Builds with `release`, and runs what was built.
 fn built(release: &Release, workspace: &Workspace) -> Result<Command> {
     let words = ["root", release.codename, "--build", "--", "cargo", "test", "--no-fail-fast"];
     suites::xtask(&[&words[..], &["--locked"], BUILT].concat(), workspace)
-}
-
-fn guest(root: &str) -> Vec<&str> {
-    let mut words = vec!["guest", "--root", root, "--timeout", GUEST_TIMEOUT];
-    words.extend(LIBRARIES.iter().flat_map(|library| ["--file", library]));
-    words
 }
 
 impl Tests {
