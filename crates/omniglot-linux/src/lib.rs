@@ -25,7 +25,7 @@
 //! has none, or the worker may write to a pipe of the host, the host opens files for
 //! the worker), a seccomp filter (system calls), no
 //! capabilities, no new privileges, no descriptors of the host. After loading a
-//! second filter leaves `futex` and `exit_group`, and what [`Permissions`] name.
+//! second filter leaves `futex` (to wait and to wake) and `exit_group`, and what [`Permissions`] name.
 //!
 //! # In the host's process
 //!

@@ -22,7 +22,9 @@ pub enum Isolation {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`.
+    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a
+    /// process also wait until a time, and read the processor's clock (`RDTSC`), which is an
+    /// illegal instruction without.
     Clock,
     /// Ask for random bytes: `getrandom`.
     Random,

@@ -189,6 +189,13 @@ fn workers_leave_no_core_to_any_program() {
     assert_eq!(core, ["1", "1", "bytes"]);
 }
 
+fn clock_is_sealed() -> bool {
+    let maps = fs::read_to_string("/proc/self/smaps").expect("own mappings");
+    let mut clock = maps.lines().skip_while(|line| !line.contains("[vvar]"));
+    let flags = clock.find(|line| line.starts_with("VmFlags:"));
+    flags.is_some_and(|flags| flags.contains(" sl"))
+}
+
 #[test]
 fn the_worker_has_no_files_and_no_memory_but_the_window() {
     let linux = start::<omniglot_linux::Process>();
@@ -206,6 +213,9 @@ fn the_worker_has_no_files_and_no_memory_but_the_window() {
         let hidden = rest.starts_with("---");
         // What loading may not change: the filter for calls.
         let kept = range.starts_with("20000000-") && rest.starts_with("r--p");
+        // Its clock only where nobody can take it away (CONFIG_MSEAL_SYSTEM_MAPPINGS).
+        let clock = ["[vdso]", "[vvar]", "[vvar_vclock]"].iter().any(|name| rest.contains(name));
+        assert!(!clock || clock_is_sealed(), "{line}");
         let kernels = [
             "[vdso]",
             "[vvar]",

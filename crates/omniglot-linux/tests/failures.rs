@@ -200,6 +200,38 @@ fn permissions_permit<R: Driven>() {
     ));
 }
 
+/// What foreign code could tell the time with, unless it may ask for it: a wait until a
+/// time, the processor's clock.
+#[test]
+fn there_is_no_clock_without_its_permission() {
+    const FUTURE: u64 = 1 << 40; // seconds: 36812 years
+    let failed = |error: i64| Ok(-error as u64);
+    let mut linux = start::<Process>();
+    // A wait; one until a time, by either clock: over at once (ETIMEDOUT).
+    for command in [0, 128, 9, 9 | 128 | 256] {
+        assert_eq!(call(&mut linux, Shim::Wait, command, FUTURE), failed(110), "{command}");
+    }
+    // To lock, wake one and requeue the rest, both: no such call (ENOSYS).
+    for command in [3, 4, 5, 6, 11, 13] {
+        assert_eq!(call(&mut linux, Shim::Wait, command, FUTURE), failed(38), "{command}");
+    }
+    for instruction in [0, 1] {
+        match call(&mut start::<Process>(), Shim::Cycles, instruction, 0) {
+            Err(Error::Fault(fault)) => {
+                assert_eq!(fault.kind, FaultKind::IllegalInstruction);
+                assert!(fault.place.as_str().starts_with("shims"), "{fault}");
+            }
+            other => panic!("a fault was expected, but {other:?}"),
+        }
+    }
+    let mut options = Options::default();
+    options.allow = Permissions::default().with(Permission::Clock);
+    let mut linux = start_with::<Process>(&options);
+    assert_eq!(call(&mut linux, Shim::Wait, 9 | 256, 1), failed(110), "1970 is over");
+    let first = call(&mut linux, Shim::Cycles, 0, 0).expect("cycles");
+    assert!(call(&mut linux, Shim::Cycles, 1, 0).expect("cycles") > first);
+}
+
 on_every_runtime! {
     a_wild_access_is_reported_with_its_place
     faults_are_told_apart

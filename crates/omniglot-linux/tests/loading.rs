@@ -258,6 +258,16 @@ fn system_calls_that_no_filter_knows_fail_while_loading() {
 }
 
 #[test]
+fn constructors_have_no_clock() {
+    // 77: the time stands still, and no wait until a time is one.
+    let still = "!__builtin_ia32_rdtsc()&&!__builtin_ia32_rdtscp((unsigned*)__builtin_alloca(4))";
+    let wait =
+        "syscall(SYS_futex,__builtin_alloca(64),0,*(int*)__builtin_alloca(64),arguments,0,0)<0";
+    let code = format!("exit({still}&&{wait}&&errno==ETIMEDOUT?77:78)");
+    assert_eq!(with_constructor(&code), Error::Exited { status: Some(77) });
+}
+
+#[test]
 fn loading_that_fails_names_the_last_unknown_system_call() {
     for (number, named) in [("462", "mseal failed"), ("0x7fff", "system call 32767 failed")] {
         let flag = format!("-DCONSTRUCTOR=syscall({number},0,0,0)");

@@ -33,10 +33,38 @@ static inline int is_abort(const siginfo_t *info, const greg_t *registers)
     }
 }
 
+/* The length of an instruction that reads the processor's clock, where that is forbidden
+ * (PR_SET_TSC, prctl(2)); else 0. */
+static inline int reads_clock(int signal, const siginfo_t *info, const ucontext_t *context)
+{
+    const uint8_t *code = (const uint8_t *)context->uc_mcontext.gregs[REG_RIP];
+    if (signal != SIGSEGV || info->si_code != SI_KERNEL || (uint64_t)code >> 47)
+        return 0;
+    if (code[0] == 0x0f && code[1] == 0x31)
+        return 2; /* rdtsc */
+    return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9 ? 3 /* rdtscp */ : 0;
+}
+
+/* While loading, what reads the clock reads zeros: ld.so does, for its statistics. */
+static inline int stands_still(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    greg_t *registers = context->uc_mcontext.gregs;
+    int length = reads_clock(signal, info, context);
+    if (!length)
+        return 0;
+    registers[REG_RAX] = registers[REG_RDX] = 0;
+    if (length == 3)
+        registers[REG_RCX] = 0;
+    registers[REG_RIP] += length;
+    return 1;
+}
+
 /* The filter for loading puts an error number into the signal for a call that it does
  * not know: the call fails, and foreign code goes on when the handler returns. */
 static inline int goes_on(struct report *report, int signal, const siginfo_t *info, ucontext_t *context)
 {
+    if (stands_still(signal, info, context))
+        return 1;
     if (!is_denied(signal, info) || !info->si_errno)
         return 0;
     report->refused = 1 + (uint64_t)(uint32_t)info->si_syscall;
@@ -51,7 +79,7 @@ static inline uint32_t write_report(struct report *report, int signal, const sig
     report->instruction = (uint64_t)registers[REG_RIP];
     report->stack = (uint64_t)registers[REG_RSP];
     report->address = (uint64_t)info->si_addr;
-    report->signal = (uint32_t)signal;
+    report->signal = (uint32_t)(reads_clock(signal, info, context) ? SIGILL : signal);
     if (!is_denied(signal, info))
         return EVENT_FAULT;
     if (is_abort(info, registers)) {

@@ -67,7 +67,7 @@ struct Config {
     serve_filter: Program,
     ask_filter: Program,
     departs: u32,
-    unused: u32,
+    keep_clock: u32,
 }
 
 const _: () = assert!(size_of::<Config>() == 96, "the layout that the worker reads");
@@ -84,6 +84,7 @@ pub(super) struct Layout {
 
 /// What the worker must know besides the layout.
 pub(super) struct Orders<'a> {
+    pub(super) keep_clock: bool,
     pub(super) keep_stderr: bool,
     pub(super) spins: u32,
     pub(super) libraries: &'a [Vec<u8>],
@@ -166,7 +167,7 @@ impl Layout {
             serve_filter,
             ask_filter,
             departs: u32::from(orders.departs),
-            unused: 0,
+            keep_clock: u32::from(orders.keep_clock),
         };
         window.write(self.base, config.as_bytes())
     }

@@ -159,6 +159,7 @@ fn write_orders(
     layout.write(
         window,
         &Orders {
+            keep_clock: options.allow.contains(Permission::Clock),
             keep_stderr: options.allow.contains(Permission::Stderr),
             spins: spins(),
             libraries: &libraries.names,

@@ -346,6 +346,23 @@ static void shim_pointer_in_disguise(void *f)
     ((struct frame *)f)->result = pointer_in_disguise();
 }
 
+/* A futex call with command a and a time in seconds b. */
+static void shim_wait(void *f)
+{
+    struct frame *frame = f;
+    struct timespec time = {(time_t)frame->b, 0};
+    uint32_t word = 0;
+    frame->result = (uint64_t)(syscall(SYS_futex, &word, frame->a, 0, &time, NULL, -1) < 0 ? -errno : 0);
+}
+
+/* The processor's clock, by either instruction. */
+static void shim_cycles(void *f)
+{
+    unsigned processor;
+    struct frame *frame = f;
+    frame->result = frame->a ? __builtin_ia32_rdtscp(&processor) : __builtin_ia32_rdtsc();
+}
+
 static char flood[1 << 20];
 
 static void fill_flood(void)
@@ -448,7 +465,7 @@ static void (*const shims[])(void *) = {
     shim_fork,   shim_time,   shim_print,  shim_random,    shim_jump_to_null, shim_execve,
     shim_disturb, shim_victim, shim_jump_to, shim_count,  shim_thread_pointer, shim_base_in_disguise,
     shim_pointer_in_disguise, shim_flood, shim_pieces,
-    shim_break_names, shim_call_back_for_ever, shim_step, shim_luck,
+    shim_break_names, shim_call_back_for_ever, shim_step, shim_luck, shim_wait, shim_cycles,
 };
 
 static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0, &none); }

@@ -52,9 +52,11 @@ pub enum Shim {
     CallBackForEver,
     Step,
     Luck,
+    Wait,
+    Cycles,
 }
 
-const SHIMS: u32 = Shim::Luck as u32 + 1;
+const SHIMS: u32 = Shim::Cycles as u32 + 1;
 const FRAME: usize = 32;
 
 /// Compiles a C file of `tests/images` as a shared object, with more flags.

@@ -7,13 +7,15 @@
  * today) and for dladdr. It lies in the window as the loader's other data. */
 static char signal_stack[64 << 10];
 
-/* Never returns into the code that faulted, but from a call that merely fails. What is
+int is_loading = 1;
+
+/* Never returns into the code that faulted, but while loading from what merely fails. What is
  * certain is written first: if finding the name faults as well, the kernel ends the
  * process and the host reads the rest. */
 static void report_fault(int signal, siginfo_t *info, void *context)
 {
     struct report *report = report_of(control);
-    if (goes_on(report, signal, info, context))
+    if (is_loading && goes_on(report, signal, info, context))
         return;
     uint32_t event = write_report(report, signal, info, context);
     channel_of(control)->event = event;

@@ -27,8 +27,10 @@ extern void *control;
 
 /* load.c: loads the user's libraries and the shims. */
 const struct omniglot_image *load(const struct config *config);
-/* faults.c: reports signals to the host. */
+/* faults.c: reports signals to the host; until is_loading is 0, calls that no filter knows
+ * only fail. */
 void catch_faults(void);
+extern int is_loading;
 /* place.c: names an instruction's place. */
 void describe_place(uint64_t instruction, char *text, size_t size);
 /* maps.c: the window's mappings, in ascending order. */

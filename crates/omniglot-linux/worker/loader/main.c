@@ -47,6 +47,7 @@ int main(int count, char **arguments)
     if (config.departs)
         depart(image);
     close_files(&config);
+    is_loading = 0;
     filter_system_calls();
     serve_host(&config, image);
 }

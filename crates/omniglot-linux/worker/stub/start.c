@@ -42,6 +42,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     confine(control, &config);
     if (!config.departs)
         keep_serve_filter(control, config.serve_filter);
+    drop_clock();
     occupy_address_space(control, &config);
     map_window(control, &config);
     occupy(control, CONTROL_SIZE + PAGE_SIZE);

@@ -38,6 +38,8 @@ void show_to_host(void *control, const struct config *config);
 void keep_serve_filter(void *control, struct program filter);
 /* faults.c: reports signals to the host until the loader does. */
 void catch_faults(void *control, const struct config *config);
+/* address_space.c: takes the kernel's clock out of memory. */
+void drop_clock(void);
 /* address_space.c: leaves nothing but the window to be mapped. */
 void occupy_address_space(void *control, const struct config *config);
 void occupy(void *mapping, uint64_t size);

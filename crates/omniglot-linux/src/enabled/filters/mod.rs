@@ -47,7 +47,11 @@ const JUMP: u16 = 0x05;
 const ASK_USER: u32 = 0x7fc0_0000;
 /// `SECCOMP_RET_TRAP`; the signal's `si_errno` is the number that is added.
 const TRAP: u32 = 0x0003_0000;
+const ETIMEDOUT: u32 = 110;
 const STDERR: u64 = 2;
+/// `FUTEX_WAKE`; `FUTEX_WAIT` and `FUTEX_WAIT_BITSET`.
+const FUTEX_WAKE: u64 = 1;
+const FUTEX_WAITS: [u64; 2] = [0, 9];
 /// `MADV_POPULATE_READ`, Linux 5.14.
 const POPULATE_READ: u64 = 22;
 /// `WINDOW_FD` and `SERVE_PROGRAM` of `worker/control.h`.
@@ -127,6 +131,7 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
         program.extend(refuse_more_of_stderr()?);
     }
     program.extend(refuse_all(&LOAD_REFUSALS, &allowed, allow)?);
+    program.extend(wait_and_wake(allow)?);
     program.extend(compile_part(allowed, SeccompAction::Allow)?);
     program.extend(compile_part(unconditional(&LOAD_ENDS.concat()), SeccompAction::Trap)?);
     program.push(answer(TRAP | ENOSYS));
@@ -137,6 +142,7 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
     let mut program = refuse_all(&SERVE_REFUSALS, &allowed, allow)?;
+    program.extend(wait_and_wake(allow)?);
     program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
     Ok(bytes_of(&program))
 }
@@ -170,6 +176,35 @@ fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Of `futex`, what the channel and locks of one thread need: to wake, and to wait for as
+/// long as it takes. A wait until a time tells at once whether it has come, which is a
+/// clock: such waits are over at once, since there is nobody else who could wake. Other
+/// commands are not there.
+fn wait_and_wake(allow: Permissions) -> Outcome<BpfProgram> {
+    let mut allowed = vec![SeccompRule::new(vec![futex_command(FUTEX_WAKE)?])?];
+    let mut waits = Vec::new();
+    for command in FUTEX_WAITS {
+        let mut conditions = vec![futex_command(command)?];
+        waits.push(SeccompRule::new(conditions.clone())?);
+        if !allow.contains(Permission::Clock) {
+            let length = SeccompCmpArgLen::Qword;
+            conditions.push(SeccompCondition::new(3, length, SeccompCmpOp::Eq, 0)?);
+        }
+        allowed.push(SeccompRule::new(conditions)?);
+    }
+    let futex = |rules| Rules::from([(Sysno::futex as i64, rules)]);
+    let mut program = compile_part(futex(allowed), SeccompAction::Allow)?;
+    program.extend(compile_part(futex(waits), SeccompAction::Errno(ETIMEDOUT))?);
+    program.extend(refuse(&[Sysno::futex], ENOSYS, &Rules::new())?);
+    Ok(program)
+}
+
+/// The other bits of the argument are flags.
+fn futex_command(command: u64) -> Outcome<SeccompCondition> {
+    let only_command = SeccompCmpOp::MaskedEq(0x7f);
+    SeccompCondition::new(1, SeccompCmpArgLen::Dword, only_command, command)
 }
 
 fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> Outcome<()> {
