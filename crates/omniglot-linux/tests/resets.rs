@@ -41,6 +41,7 @@ fn helper() {
         Ok("leaks") => leaks(),
         Ok("last instance") => spares_go_with_the_last_instance(),
         Ok("idle") => idle(),
+        Ok("copies") => copies(),
         Ok("host") => host(),
         Ok("fork") => fork_with_spares(),
         Ok("files") => no_files_left(),
@@ -143,6 +144,31 @@ fn spares_go_with_the_last_instance() {
     wait_for("the end of all workers", || children().is_empty());
 }
 
+/// A compiler may place copies of an image wherever a program names it.
+fn copies() {
+    let sample = support::sample();
+    let copy = omniglot_core::Description { image: sample.image.to_vec().leak(), ..sample };
+    let mut one = Process::start(&sample, &Options::default()).expect("an instance");
+    let before = descriptors();
+    let mut other = Process::start(&copy, &Options::default()).expect("an instance");
+    one.reset().expect("a reset");
+    wait_for_spares(&one, 1);
+    other.reset().expect("a reset");
+    wait_for_spares(&other, 1);
+    assert_eq!(one.warm_spares(), 1, "the same spare");
+    wait_for("the end of the thread", || helpers() == 0);
+    drop((one, other));
+    wait_for("the end of all workers", || children().is_empty());
+    let one = Process::start(&copy, &Options::default()).expect("an instance");
+    assert_eq!(descriptors(), before, "no file for each copy");
+    drop(one);
+}
+
+#[test]
+fn copies_of_an_image_are_one_library() {
+    run("copies");
+}
+
 #[test]
 fn spares_die_with_the_last_instance_of_their_kind() {
     run("last instance");
@@ -159,12 +185,25 @@ fn processor_time(process: &str) -> u64 {
     times.sum()
 }
 
+/// The state of a process: proc_pid_stat(5).
+fn state(process: &str) -> String {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let rest = stat.rsplit(") ").next().unwrap_or_default();
+    rest.split(' ').next().unwrap_or_default().to_owned()
+}
+
 fn idle() {
     let mut linux = start::<omniglot_linux::Process>();
     linux.reset().expect("a reset");
     works(&mut linux);
     wait_for_spares(&linux, 1);
     wait_for("the end of the thread", || helpers() == 0);
+    let spares = || {
+        let own = linux.process_id().to_string();
+        children().into_iter().filter(move |child| *child != own)
+    };
+    // Whatever it would rather do.
+    wait_for("a spare that stands still", || spares().all(|spare| state(&spare) == "T"));
     let all = || children().iter().map(|child| processor_time(child)).sum::<u64>();
     thread::sleep(Duration::from_millis(100));
     let before = all() + processor_time("self");

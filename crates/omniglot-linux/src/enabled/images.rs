@@ -90,18 +90,33 @@ fn interpreter() -> Result<&'static str> {
 }
 
 /// The file with a library's shims, made once for each library.
+///
+/// A compiler may place copies of one image wherever a program names it, so what is in an
+/// image is what counts, not where it lies.
 pub(super) fn shims(image: &'static [u8]) -> Result<Arc<OwnedFd>> {
-    type Known = Vec<(usize, usize, Arc<OwnedFd>)>;
+    type Known = Vec<(&'static [u8], Arc<OwnedFd>)>;
     static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
-    let key = (image.as_ptr().addr(), image.len());
+    let find = |known: &Known| {
+        let same = known.iter().find(|(other, _)| are_same(other, image));
+        same.map(|(_, file)| Arc::clone(file))
+    };
     // Never locked for long: a forked child finds a lock as it was.
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, _, file)) = known().iter().find(|(start, len, _)| (*start, *len) == key) {
-        return Ok(Arc::clone(file));
+    if let Some(file) = find(&known()) {
+        return Ok(file);
     }
     let file = Arc::new(sealed(c"omniglot-shims", image)?);
-    known().push((key.0, key.1, Arc::clone(&file)));
-    Ok(file)
+    let mut known = known();
+    // Another thread may have made it meanwhile.
+    Ok(find(&known).unwrap_or_else(|| {
+        known.push((image, Arc::clone(&file)));
+        file
+    }))
+}
+
+/// Whether two images are the same, at the same address most often.
+pub(super) fn are_same(one: &'static [u8], other: &'static [u8]) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 /// Whether a file is an x86-64 ELF shared object, as far as its header says.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use omniglot_core::{Description, Error, Result, Text};
 
 use super::files;
+use super::images;
 use super::libraries::Libraries;
 use crate::Options;
 
@@ -34,7 +35,7 @@ impl Plan {
     /// Whether a worker of one is as good as a worker of the other.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let (own, others) = (&self.description, &other.description);
-        std::ptr::eq(own.image, others.image)
+        images::are_same(own.image, others.image)
             && (own.name, own.shims, own.slots) == (others.name, others.shims, others.slots)
             && own.functions == others.functions
             && self.options == other.options

@@ -3,8 +3,8 @@
 //! A reset takes a worker that never ran for anybody, since copying memory back would
 //! not expel an attacker from the registers of a running one. All instances of one
 //! library with the same options share their spares. A thread makes new ones and
-//! buries old ones; it is there only while there is something to do, so that waiting
-//! costs nothing.
+//! buries old ones; it is there only while there is something to do, and spares that wait
+//! are stopped processes, so that waiting costs nothing whatever the library is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -88,6 +88,7 @@ impl Spares {
             let spare = self.state().ready.pop()?;
             // One that was killed meanwhile, for want of memory, say, is of no use.
             if !spare.worker.has_ended() {
+                spare.worker.go_on();
                 return Some(spare);
             }
         }
@@ -160,7 +161,11 @@ fn run(spares: &Weak<Spares>, plan: &Plan) {
 }
 
 /// Keeps a worker, unless nobody wants it any more: then it ends here.
+///
+/// It is stopped until it is used. One that said in a constructor that it had loaded, without
+/// an end to that, would keep a processor busy for as long as it waits.
 fn keep(spares: &Weak<Spares>, fresh: Started) {
+    fresh.worker.pause();
     if let Some(spares) = spares.upgrade() {
         spares.state().ready.push(fresh);
     }

@@ -60,6 +60,16 @@ impl Worker {
         }
     }
 
+    /// Has the process stand still, whatever it would rather do. A moment later it does.
+    pub(super) fn pause(&self) {
+        let _ = pidfd_send_signal(&self.descriptor, Signal::STOP);
+    }
+
+    /// Lets a process go on that stands still.
+    pub(super) fn go_on(&self) {
+        let _ = pidfd_send_signal(&self.descriptor, Signal::CONT);
+    }
+
     /// Kills the process, unless it has ended by itself, and says how it ended; unknown if
     /// the kernel does not get it done in time.
     pub(super) fn end(&mut self) -> End {

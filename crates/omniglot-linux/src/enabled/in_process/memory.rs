@@ -162,9 +162,8 @@ impl Memory {
     /// Brings all that foreign code or the host could write back to what it was.
     pub(super) fn restore(&self) -> Result<()> {
         let start = self.reservation.start;
-        self.writable.iter().try_for_each(|range| {
-            self.original.restore(&self.copy, &(range.start - start..range.end - start))
-        })
+        let parts = self.writable.iter().map(|range| range.start - start..range.end - start);
+        self.original.restore(&self.copy, &parts.collect::<Vec<_>>())
     }
 
     fn map(&self, region: &Mapped, key: Option<u32>) -> Result<()> {

@@ -14,6 +14,10 @@ use rustix::io::Errno;
 use super::super::mapping::Mapping;
 use super::super::system::{failed, refused};
 
+/// The most parts that are kept apart. A library that touched every other page would have
+/// many more, and what the host does at each reset would grow with them.
+const MOST_EXTENTS: usize = 4096;
+
 /// The memory of a worker that has ended, so that nobody writes it any more.
 #[derive(Debug)]
 pub(super) struct Original {
@@ -37,6 +41,7 @@ impl Original {
             at = extent.end;
             self.extents.push(extent.start as usize..extent.end as usize);
         }
+        join(&mut self.extents, MOST_EXTENTS);
         Ok(())
     }
 
@@ -45,18 +50,14 @@ impl Original {
         self.extents.iter().try_for_each(|extent| self.copy_part(copy, extent))
     }
 
-    /// Brings a part of a copy back to what it was.
-    pub(super) fn restore(&self, copy: &File, part: &Range<usize>) -> Result<()> {
+    /// Brings parts of a copy back to what they were; they are ascending and apart.
+    pub(super) fn restore(&self, copy: &File, parts: &[Range<usize>]) -> Result<()> {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        fallocate(copy, flags, part.start as u64, part.len() as u64)
-            .map_err(refused("emptying the window"))?;
-        for extent in &self.extents {
-            let both = extent.start.max(part.start)..extent.end.min(part.end);
-            if !both.is_empty() {
-                self.copy_part(copy, &both)?;
-            }
-        }
-        Ok(())
+        parts.iter().try_for_each(|part| {
+            fallocate(copy, flags, part.start as u64, part.len() as u64)
+                .map_err(refused("emptying the window"))
+        })?;
+        common(&self.extents, parts).try_for_each(|both| self.copy_part(copy, &both))
     }
 
     fn copy_part(&self, copy: &File, part: &Range<usize>) -> Result<()> {
@@ -76,4 +77,86 @@ fn next_extent(file: impl AsFd, from: u64) -> Result<Option<Range<u64>>> {
     let end =
         seek(&file, SeekFrom::Hole(start)).map_err(refused("looking for the window's pages"))?;
     Ok(Some(start..end))
+}
+
+/// What two lists of ranges have in common, each ascending and apart: one walk through both.
+fn common<'a>(
+    mut ones: &'a [Range<usize>],
+    mut others: &'a [Range<usize>],
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    std::iter::from_fn(move || {
+        while let (Some(one), Some(other)) = (ones.first(), others.first()) {
+            let both = one.start.max(other.start)..one.end.min(other.end);
+            if one.end <= other.end {
+                ones = ones.get(1..).unwrap_or_default();
+            } else {
+                others = others.get(1..).unwrap_or_default();
+            }
+            if !both.is_empty() {
+                return Some(both);
+            }
+        }
+        None
+    })
+}
+
+/// Joins neighbours until there are `most` at most: those that are nearest to each other.
+fn join(ranges: &mut Vec<Range<usize>>, most: usize) {
+    let gap = |one: &Range<usize>, next: &Range<usize>| next.start - one.end;
+    let mut gaps: Vec<_> = ranges
+        .windows(2)
+        .filter_map(|pair| {
+            let [one, next] = pair else { return None };
+            Some(gap(one, next))
+        })
+        .collect();
+    if gaps.len() < most {
+        return;
+    }
+    let superfluous = gaps.len() + 1 - most;
+    let (_, widest, _) = gaps.select_nth_unstable(superfluous - 1);
+    let widest = *widest;
+    let mut joined: Vec<Range<usize>> = Vec::with_capacity(most);
+    for range in ranges.drain(..) {
+        match joined.last_mut() {
+            Some(last) if gap(last, &range) <= widest => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    *ranges = joined;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_have_in_common_what_each_pair_has() {
+        let ones = [0..4, 6..8, 10..20, 30..31];
+        let others = [1..2, 3..7, 7..12, 15..16, 40..50];
+        let pairs = ones.iter().flat_map(|one| {
+            others.iter().map(move |other| one.start.max(other.start)..one.end.min(other.end))
+        });
+        let expected: Vec<_> = pairs.filter(|both| !both.is_empty()).collect();
+        assert_eq!(common(&ones, &others).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_nearest_neighbours_are_joined() {
+        let all = vec![0..1, 2..3, 10..11, 12..13, 40..41];
+        for (most, left) in [
+            (9, all.clone()),
+            (5, all.clone()),
+            (3, vec![0..3, 10..13, 40..41]),
+            (2, vec![0..13, 40..41]),
+            (1, vec![Range { start: 0, end: 41 }]),
+        ] {
+            let mut ranges = all.clone();
+            join(&mut ranges, most);
+            assert_eq!(ranges, left, "at most {most}");
+        }
+        let mut even: Vec<_> = (0..1000).map(|place| 2 * place..2 * place + 1).collect();
+        join(&mut even, 10);
+        assert_eq!(even, [Range { start: 0, end: 1999 }]);
+    }
 }
