@@ -63,6 +63,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     hostile()?;
+    rampage()?;
     escapes()?;
     Library::new("vast")
         .instance_name("VastLibrary")
@@ -97,6 +98,15 @@ fn hostile() -> Result<()> {
         .header("c/hostile.h")
         .source("c/hostile.c")
         .source("c/hostile_liar.c")
+        .include("../../crates/omniglot-linux/worker")
+        .callback_slots(SLOTS)
+        .generate()
+}
+
+fn rampage() -> Result<()> {
+    Library::new("rampage")
+        .header("c/rampage.h")
+        .source("c/rampage.c")
         .include("../../crates/omniglot-linux/worker")
         .callback_slots(SLOTS)
         .generate()

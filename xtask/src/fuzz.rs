@@ -95,6 +95,13 @@ const TARGETS: &[Target] = &[
         filter: &["any_file_is_understood"],
         build: Build::Plain,
     },
+    Target {
+        name: "channel",
+        about: "A worker that speaks the call channel itself and does with it what it likes",
+        test: &["--release", "--package", "omniglot-conformance", "--test", "rampage"],
+        filter: &[],
+        build: Build::Plain,
+    },
 ];
 
 /// The targets' names, for the command line.
