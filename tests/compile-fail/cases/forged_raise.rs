@@ -1,0 +1,8 @@
+//! A prepared call for a raise is made by preparing it.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+
+fn main() -> Result<()> {
+    let _forged = omniglot::Raise { entry: 1, arguments: 2, instance: todo!() };
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! A checked reference is made by a check only.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+
+fn main() -> Result<()> {
+    let _forged = omniglot::Ref::<u8>::checked(0x1000, 1);
+    let _forged = omniglot::Slice::<u8> { address: 0, len: 9, instance: 1 };
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The runtime shows itself, and can't be changed, nor its window.
+#![forbid(unsafe_code)]
+use omniglot::{Result, Runtime};
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.runtime().window().write(0x1000, &[1])?;
+    demo.runtime().abandon(omniglot::Cause::Fault);
+    demo.runtime().enter(1, 2)?;
+    Ok(())
+}
