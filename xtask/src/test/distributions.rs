@@ -17,6 +17,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::suites;
+use crate::cargo;
 use crate::root;
 use crate::setup::{RELEASES, Release};
 use crate::workspace::Workspace;
@@ -63,6 +64,9 @@ const WITH_LIBRARIES: Tests = Tests {
 /// The unmodified libraries of a release that are run behind protection keys.
 const LIBRARIES: [&str; 5] =
     ["libpng16.so.16", "libz.so.1", "libsodium.so.23", "libbrotlienc.so.1", "libbrotlidec.so.1"];
+
+/// The manifests of what programs in a root need crates of: the workspace, and the demo's pictures.
+const FETCHED: [&str; 2] = ["Cargo.toml", "demo/data/Cargo.toml"];
 
 /// What is built in the root directory, and run there.
 const BUILT: &[&str] = &[
@@ -113,7 +117,7 @@ pub(super) fn run(
         "what is built here needs glibc {here}, and {} has glibc {libc}",
         release.name
     );
-    let mut commands = Vec::new();
+    let mut commands: Vec<Command> = FETCHED.iter().map(|place| fetch(place, workspace)).collect();
     if is_enough {
         commands.extend(prebuilt(release, workspace)?);
     }
@@ -138,6 +142,13 @@ fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
         commands.push(WITH_LIBRARIES.command(&guest, workspace));
     }
     Ok(commands)
+}
+
+/// Downloads the crates that a lock file names, unless they are here: a root has no network.
+fn fetch(manifest: &str, workspace: &Workspace) -> Command {
+    let mut command = cargo::command();
+    command.args(["fetch", "--locked", "--manifest-path"]).arg(workspace.root().join(manifest));
+    command
 }
 
 /// Builds with `release`, and runs what was built.
