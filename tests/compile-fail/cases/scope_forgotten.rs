@@ -1,0 +1,12 @@
+//! A scope cannot be moved out of its place, and so not be forgotten.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.scope(|scope| {
+        std::mem::forget(*scope);
+        Ok(())
+    })
+}
