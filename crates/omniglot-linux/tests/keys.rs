@@ -233,6 +233,10 @@ extern "C" fn syscall(n: i64, a: usize, b: usize, c: usize, d: usize, e: usize, 
             in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack)
         );
     }
+    if is_trial && result == 0 && SLOW.load(Ordering::Relaxed) {
+        // SAFETY: waits, in the child.
+        unsafe { libc::usleep(100_000) };
+    }
     if (-4095..0).contains(&result) {
         // SAFETY: asks where this thread's error number is.
         let place = unsafe { libc::__errno_location() };
@@ -571,6 +575,9 @@ fn forbid_other_calls() {
 /// Set while the runtime is to have no child that tries whether threads can have numbers.
 static CHILDLESS: AtomicBool = AtomicBool::new(false);
 
+/// Set while that child is to take its time.
+static SLOW: AtomicBool = AtomicBool::new(false);
+
 /// Runs a test of this program in a process of its own, where that variable is set.
 fn alone_with(variable: &str, test: &str) {
     let program = std::env::current_exe().expect("this program");
@@ -622,6 +629,7 @@ fn a_trial_that_is_interrupted_is_waited_for() {
     action.sa_sigaction = nothing as *const () as usize;
     // SAFETY: the handler does nothing. Without SA_RESTART it interrupts.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+    SLOW.store(true, Ordering::Relaxed);
     let is_done = AtomicBool::new(false);
     // SAFETY: has no preconditions.
     let thread = unsafe { libc::pthread_self() };
