@@ -160,12 +160,16 @@ fn look_in_all_ways<R: Runtime, T: Foreign + Look>(
 ) -> Result<()> {
     let read = api.read(from).map(|value| value.look());
     let viewed = api.view(from).map(|value| value.look());
-    let copied = api.copy_unvalidated(from).and_then(|copy| {
-        let first = copy.validate();
-        let second = copy.validate();
-        assert_eq!(first.is_ok(), second.is_ok(), "a copy changes");
-        first.map(|value| value.look())
-    });
+    // Several times, since how often the host sleeps moves a load's number from run to run.
+    let copy = |_| {
+        api.copy_unvalidated(from).and_then(|copy| {
+            let first = copy.validate();
+            let second = copy.validate();
+            assert_eq!(first.is_ok(), second.is_ok(), "a copy changes");
+            first.map(|value| value.look())
+        })
+    };
+    let copied: Result<()> = (0..MANY * 3).map(copy).collect();
     read.and(viewed).and(copied)
 }
 
