@@ -7,20 +7,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use fastrand::Rng;
+use omniglot::Builder;
 use omniglot_conformance::conformance::Conformance;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
 use crate::census::{Census, children_of};
 use crate::judge::Tally;
-use crate::work::{Job, START_TIMEOUT, TIMEOUT, builder};
+use crate::work::{self, Job};
 
 const INSTANCES: u64 = 24;
 /// Between two acts of sabotage, in milliseconds: long enough for a start in between.
 const PAUSE: std::ops::Range<u64> = 1..40;
+/// The most foreign time of a call: only a stopped worker takes so long, or a busy machine, which
+/// is an error that may come.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The most time that loading may take, likewise.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that an operation can be meant to take (a reset may wait for a spare that is
 /// stopped, and then start a worker that is, too), and as much again for a busy machine.
 const LONGEST: Duration =
     Duration::from_secs(2 * (TIMEOUT.as_secs() + 3 * START_TIMEOUT.as_secs()) + 60);
+
+/// Settings of an instance that does not wait for a stopped worker for long.
+fn builder() -> Builder<Conformance> {
+    work::builder().timeout(TIMEOUT).start_timeout(START_TIMEOUT)
+}
 
 /// Uses 24 instances for a time, sabotages their workers meanwhile, and sees that all recover.
 pub(crate) fn run(seed: u64, time: Duration) -> Result<()> {
