@@ -364,8 +364,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the shared page is mapped read-only",
         file: "keys.rs",
-        text: "    tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key)?;",
-        instead: "    tag(gate::shared(), SHARED_SIZE, both, key)?;",
+        text: "    unsafe { tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key) }?;",
+        instead: "    unsafe { tag(gate::shared(), SHARED_SIZE, both, key) }?;",
         is_basic: false,
         test: Test::Runtime("every_page_has_its_key"),
     },
