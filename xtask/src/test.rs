@@ -42,7 +42,7 @@ pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let extent = Extent { thorough: all || !only.is_empty(), asked };
     let (mut possible, mut skipped, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
-    for suite in select(only, &workspace)? {
+    for suite in select(only, all, &workspace)? {
         if let Some(reason) = suite.lacks_checker() {
             passed_over.push((suite, reason));
             continue;
@@ -65,9 +65,9 @@ pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
 }
 
 /// The suites to run; one that was asked for by name has to be there.
-fn select(only: &[String], workspace: &Workspace) -> Result<Vec<&'static Suite>> {
+fn select(only: &[String], all: bool, workspace: &Workspace) -> Result<Vec<&'static Suite>> {
     let mut selected = Vec::new();
-    for suite in suites::named(only) {
+    for suite in suites::named(only, all) {
         match suite.absent_package(workspace) {
             None => selected.push(suite),
             Some(package) if only.is_empty() => report::left_out(suite.name, package)?,

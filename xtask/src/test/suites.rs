@@ -98,7 +98,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "miri",
-        about: "The core in Miri, if there is a nightly toolchain that has it",
+        about: "By name or with --all: the core in Miri, if there is a nightly toolchain that has it",
         packages: Packages::Checked(Checker::Miri),
         inside: &[],
     },
@@ -234,10 +234,11 @@ pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(values)
 }
 
-/// The suites called `names`; if there are no names, all that have tests of their own.
-pub(super) fn named(names: &[String]) -> impl Iterator<Item = &'static Suite> {
+/// The suites called `names`; if there are no names, those that a usual run has, or if `all` is set
+/// every one that has tests of its own.
+pub(super) fn named(names: &[String], all: bool) -> impl Iterator<Item = &'static Suite> {
     let wanted = move |suite: &&Suite| match names {
-        [] => !suite.is_table(),
+        [] => !suite.is_table() && (all || !suite.is_slow()),
         names => names.iter().any(|name| name == suite.name),
     };
     SUITES.iter().filter(wanted)
@@ -276,6 +277,11 @@ impl Suite {
     /// Whether its tests are compiled for another machine, and run in an emulator of that.
     pub(super) fn is_emulated(&self) -> bool {
         matches!(self.packages, Packages::Emulated(_) | Packages::Kernel)
+    }
+
+    /// Returns true if a usual run leaves it out: Miri interprets, and takes ten minutes.
+    fn is_slow(&self) -> bool {
+        matches!(self.packages, Packages::Checked(Checker::Miri))
     }
 
     /// Returns true if its results are to be printed as a table of attacks by runtimes. All its tests
@@ -416,7 +422,7 @@ mod tests {
     use super::{SUITES, Suite, named};
 
     fn find(name: &str) -> &'static Suite {
-        named(&[name.to_owned()]).next().unwrap()
+        named(&[name.to_owned()], false).next().unwrap()
     }
 
     #[test]
@@ -432,11 +438,10 @@ mod tests {
 
     #[test]
     fn without_names_all_suites_run_in_order() {
-        let names: Vec<&str> = named(&[]).map(|suite| suite.name).collect();
+        let names: Vec<&str> = named(&[], false).map(|suite| suite.name).collect();
         let all = [
             "unit",
             "sanitizers",
-            "miri",
             "generator",
             "headers",
             "abi",
@@ -457,7 +462,7 @@ mod tests {
     #[test]
     fn the_order_of_names_does_not_matter() {
         let wanted = ["demo".to_owned(), "unit".to_owned(), "demo".to_owned()];
-        let names: Vec<&str> = named(&wanted).map(|suite| suite.name).collect();
+        let names: Vec<&str> = named(&wanted, false).map(|suite| suite.name).collect();
         assert_eq!(names, ["unit", "demo"]);
     }
 
