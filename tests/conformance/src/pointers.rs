@@ -130,7 +130,8 @@ fn the_librarys_own_memory_is_read_and_written<R: Runtime>(api: &mut Api<R>) -> 
         scope.upgrade_slice_mut(numbers, count)
     })?;
     equal(numbers.len(), 100)?;
-    equal(api.view_slice(numbers).map(|view| view.iter().sum()), Ok(5050))?;
+    let sum = |sum: i32, number: &i32| sum.wrapping_add(*number);
+    equal(api.view_slice(numbers).map(|view| view.iter().fold(0, sum)), Ok(5050))?;
     api.write(present(numbers.get(99))?, 0)?;
     equal(api.sum(numbers, 100), Ok(4950))
 }
