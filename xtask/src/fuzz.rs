@@ -102,6 +102,13 @@ const TARGETS: &[Target] = &[
         filter: &[],
         build: Build::Plain,
     },
+    Target {
+        name: "headers",
+        about: "Random C headers, generated and compiled",
+        test: &["--package", "omniglot-fuzz", "--test", "headers"],
+        filter: &[],
+        build: Build::Plain,
+    },
 ];
 
 /// The targets' names, for the command line.

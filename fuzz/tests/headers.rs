@@ -1,0 +1,318 @@
+//! Random C headers: what the C compiler accepts is bound, or it is said why not; shims compile
+//! without a warning, and what is generated compiles in Rust.
+#![forbid(unsafe_code)]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use omniglot_build::{Library, Preview};
+use omniglot_fuzz::{Random, Session};
+
+/// How many are compiled in Rust together.
+const BATCH: usize = 8;
+
+const SCALARS: [&str; 17] = [
+    "_Bool",
+    "char",
+    "signed char",
+    "unsigned char",
+    "short",
+    "unsigned short",
+    "int",
+    "unsigned",
+    "long",
+    "unsigned long",
+    "long long",
+    "float",
+    "double",
+    "size_t",
+    "uint8_t",
+    "int32_t",
+    "uint64_t",
+];
+/// Names that mean something in Rust, in what is generated, or in C alone.
+const NAMES: [&str; 24] = [
+    "type", "match", "fn", "self", "Self", "crate", "super", "async", "dyn", "move", "ref", "mut",
+    "impl", "loop", "frame", "api", "base", "Ptr", "Result", "Frame", "value", "bytes", "encode",
+    "args",
+];
+
+/// A header that is being written.
+struct Header {
+    text: String,
+    /// Types that can be passed by value.
+    types: Vec<String>,
+    functions: Vec<String>,
+    count: usize,
+}
+
+impl Header {
+    fn random(random: &mut Random) -> Self {
+        let text = "#include <stddef.h>\n#include <stdint.h>\n".to_owned();
+        let types = SCALARS.map(str::to_owned).to_vec();
+        let mut header = Self { text, types, functions: Vec::new(), count: 0 };
+        for _ in 0..4 + random.below(12) {
+            match random.below(12) {
+                0 => header.enumeration(random),
+                1 | 2 => header.structure(random),
+                3 => header.union(random),
+                4 => header.alias(random),
+                5 => header.callback(random),
+                6 => header.constant(random),
+                7 => header.global(random),
+                8 => header.inline(random),
+                _ => header.function(random),
+            }
+        }
+        header
+    }
+
+    /// A new name, seldom one that is a word of Rust's.
+    fn name(&mut self, prefix: &str, random: &mut Random) -> String {
+        self.count += 1;
+        match random.below(6) {
+            0 => format!("{prefix}_{}", random.pick(&NAMES)) + &self.count.to_string(),
+            1 => format!("{}{}", prefix.to_uppercase(), self.count),
+            _ => format!("{prefix}{}", self.count),
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn of_value(&self, random: &mut Random) -> String {
+        // Half of them newer ones.
+        let from = if random.once_in(2) { SCALARS.len().min(self.types.len() - 1) } else { 0 };
+        self.types[from + random.index(self.types.len() - from)].clone()
+    }
+
+    /// A value, or a pointer to one.
+    fn ty(&self, random: &mut Random) -> String {
+        let value = self.of_value(random);
+        match random.below(6) {
+            0 => format!("{value} *"),
+            1 => format!("const {value} *"),
+            2 => "void *".to_owned(),
+            3 => "const char *".to_owned(),
+            _ => value,
+        }
+    }
+
+    fn enumeration(&mut self, random: &mut Random) {
+        let name = self.name("kind", random);
+        let values: Vec<String> = (0..1 + random.below(5))
+            .map(|index| match random.below(3) {
+                0 => format!("{name}_{index}"),
+                1 => format!("{name}_{index} = {}", random.below(300)),
+                _ => format!("{name}_{index} = -{}", random.below(9)),
+            })
+            .collect();
+        self.line(&format!("typedef enum {{ {} }} {name};", values.join(", ")));
+        self.types.push(name);
+    }
+
+    /// Fields with names of their own; some are arrays, some bits of a number.
+    fn fields(&self, random: &mut Random) -> String {
+        let mut fields = String::new();
+        for index in 0..1 + random.below(6) {
+            let name = match random.below(4) {
+                0 => {
+                    format!("{}{}", random.pick(&NAMES), if index == 0 { "" } else { "_" })
+                        + &if index == 0 { String::new() } else { index.to_string() }
+                }
+                _ => format!("field{index}"),
+            };
+            let ty = self.ty(random);
+            let _ = match random.below(8) {
+                0 => write!(fields, "{ty} {name}[{}]; ", 1 + random.below(40)),
+                1 => write!(fields, "unsigned {name} : {}; ", 1 + random.below(31)),
+                2 => write!(fields, "{ty} {name}[{}][3]; ", 1 + random.below(3)),
+                _ => write!(fields, "{ty} {name}; "),
+            };
+        }
+        fields
+    }
+
+    fn structure(&mut self, random: &mut Random) {
+        let name = self.name("record", random);
+        let fields = self.fields(random);
+        if random.once_in(2) {
+            self.line(&format!("struct {name} {{ {fields}struct {name} *next; }};"));
+            self.types.push(format!("struct {name}"));
+        } else {
+            self.line(&format!("typedef struct {name} {{ {fields}}} {name};"));
+            self.types.push(name);
+        }
+    }
+
+    fn union(&mut self, random: &mut Random) {
+        let name = self.name("either", random);
+        let (one, other) = (self.of_value(random), self.of_value(random));
+        self.line(&format!("typedef union {name} {{ {one} one; {other} other[2]; }} {name};"));
+        self.types.push(name);
+    }
+
+    fn alias(&mut self, random: &mut Random) {
+        let name = self.name("alias", random);
+        let ty = self.of_value(random);
+        self.line(&format!("typedef {ty} {name};"));
+        self.types.push(name);
+    }
+
+    fn callback(&mut self, random: &mut Random) {
+        let name = self.name("handler", random);
+        let (result, parameters) = (self.result(random), self.parameters(random));
+        self.line(&format!("typedef {result} (*{name})({parameters});"));
+        self.types.push(name);
+    }
+
+    fn constant(&mut self, random: &mut Random) {
+        let name = self.name("limit", random);
+        let value = match random.below(3) {
+            0 => format!("{}", random.below(1 << 40)),
+            1 => "\"some text\"".to_owned(),
+            _ => format!("(1 << {})", random.below(30)),
+        };
+        self.line(&format!("#define {name} {value}"));
+    }
+
+    fn global(&mut self, random: &mut Random) {
+        let name = self.name("global", random);
+        let ty = self.ty(random);
+        self.line(&format!("extern {ty} {name};"));
+    }
+
+    fn inline(&mut self, random: &mut Random) {
+        let name = self.name("shortcut", random);
+        let ty = self.of_value(random);
+        self.line(&format!("static inline {ty} {name}({ty} same) {{ return same; }}"));
+        self.functions.push(name);
+    }
+
+    fn function(&mut self, random: &mut Random) {
+        let name = self.name("work", random);
+        let (result, parameters) = (self.result(random), self.parameters(random));
+        self.line("/** Does something, such as `*this` or [that]. */");
+        self.line(&format!("{result} {name}({parameters});"));
+        self.functions.push(name);
+    }
+
+    fn result(&self, random: &mut Random) -> String {
+        if random.once_in(4) { "void".to_owned() } else { self.ty(random) }
+    }
+
+    fn parameters(&self, random: &mut Random) -> String {
+        let count = random.below(6);
+        let first = random.index(NAMES.len());
+        let parameters = (0..count).map(|index| {
+            let ty = self.ty(random);
+            match random.below(4) {
+                0 => ty,
+                1 => format!("{ty} {}", NAMES[(first + index as usize) % NAMES.len()]),
+                _ => format!("{ty} parameter{index}"),
+            }
+        });
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
+        if count == 0 { "void".to_owned() } else { parameters }
+    }
+}
+
+fn compiler(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-fsyntax-only"]).args(arguments).current_dir(directory);
+    command.output().unwrap()
+}
+
+/// What is generated, if the C compiler accepts the header.
+fn generate(directory: &Path, header: &Header) -> Option<Preview> {
+    fs::write(directory.join("random.h"), &header.text).unwrap();
+    if !compiler(directory, &["-x", "c", "random.h"]).status.success() {
+        return None;
+    }
+    let library = Library::new("random").header("random.h").include(directory).callback_slots(2);
+    let preview = library.target("x86_64-unknown-linux-gnu").preview();
+    let preview = preview.unwrap_or_else(|error| panic!("{error}\n{}", header.text));
+    fs::write(directory.join("random.c"), &preview.c).unwrap();
+    let output = compiler(directory, &["-Wall", "-Werror", "-I.", "random.c"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}\n{}\n{}", header.text, preview.c);
+    // Each function is bound, or it is said why it is not.
+    for function in &header.functions {
+        let is_bound = preview.functions.contains(function);
+        let is_told = preview.problems.iter().any(|problem| problem.item == *function);
+        assert!(is_bound || is_told, "{function} is forgotten\n{}", header.text);
+    }
+    Some(preview)
+}
+
+/// A crate that has modules with what was generated.
+struct Crate {
+    directory: PathBuf,
+}
+
+impl Crate {
+    fn new(directory: &Path) -> Self {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let manifest = format!(
+            "[package]\nname = \"random\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\nomniglot = {{ path = {:?} }}\n\n[workspace]\n",
+            root.join("crates/omniglot")
+        );
+        // Images are not linked; modules only embed them.
+        let script = "fn main() {\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+                      std::fs::create_dir_all(format!(\"{out}/omniglot\")).unwrap();\n    \
+                      std::fs::write(format!(\"{out}/omniglot/random.so\"), []).unwrap();\n}\n";
+        fs::create_dir_all(directory.join("src")).unwrap();
+        fs::write(directory.join("Cargo.toml"), manifest).unwrap();
+        fs::write(directory.join("build.rs"), script).unwrap();
+        fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
+        Self { directory: directory.to_owned() }
+    }
+
+    fn check(&self, modules: &[(String, Preview)]) {
+        let mut text = "#![forbid(unsafe_code)]\n".to_owned();
+        for (index, (_, preview)) in modules.iter().enumerate() {
+            let name = format!("module{index}.rs");
+            fs::write(self.directory.join("src").join(&name), &preview.rust).unwrap();
+            let _ = writeln!(text, "pub mod module{index} {{ include!({name:?}); }}");
+        }
+        fs::write(self.directory.join("src/lib.rs"), text).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["check", "--offline", "--quiet"])
+            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("random"))
+            .current_dir(&self.directory)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let headers = || modules.iter().map(|(header, _)| &**header).collect::<Vec<_>>();
+        assert!(output.status.success(), "{said}\n{}", headers().join("\n---- next header\n"));
+    }
+}
+
+#[test]
+fn what_a_compiler_accepts_is_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let package = Crate::new(&directory.path().join("crate"));
+    let mut session = Session::new("headers", BATCH as u64);
+    let (mut waiting, mut accepted, mut refused) = (Vec::new(), 0_u64, 0_u64);
+    while let Some(mut random) = session.next_run() {
+        let header = Header::random(&mut random);
+        match generate(directory.path(), &header) {
+            Some(preview) => waiting.push((header.text, preview)),
+            None => refused += 1,
+        }
+        if waiting.len() == BATCH {
+            accepted += waiting.len() as u64;
+            package.check(&std::mem::take(&mut waiting));
+        }
+    }
+    accepted += waiting.len() as u64;
+    package.check(&waiting);
+    println!("headers: {accepted} bound and compiled, {refused} that the compiler refuses");
+    assert!(accepted > refused, "the grammar is broken");
+}
