@@ -78,8 +78,8 @@ impl Linux {
     /// the core's instances.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] where there is not room for all in the window, and
-    /// [`Error::ReadOnly`] where foreign code may not write and shares the host's memory.
+    /// [`OutOfRange`](omniglot_core::Error::OutOfRange) where there is not room for all in the window, and
+    /// [`ReadOnly`](omniglot_core::Error::ReadOnly) where foreign code may not write and shares the host's memory.
     pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
         in_place!(&mut self.0, place => place.write(address, bytes))
     }
