@@ -2,7 +2,7 @@
 //!
 //! All that a host reads of foreign memory comes through few functions, of this crate and of the
 //! runtimes; each hands what it read to [`bytes`] or [`number`]. An ordinary build does nothing
-//! there. One with `--cfg omniglot_faults` changes what was read as the thread's [`Plan`] says,
+//! there. One with `--cfg omniglot_faults` changes what was read as the thread's `Plan` says,
 //! as foreign code might have done the moment before, so that a test can show that every single
 //! load may bring anything. A *place* is where such a function was called.
 
