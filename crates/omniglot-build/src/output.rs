@@ -75,11 +75,15 @@ impl Workplace {
     }
 }
 
+/// `ENOLCK` of errno(3): a file system over the network without a lock manager says so.
+const NO_LOCKS: i32 = 37;
+
 /// Some file systems have no locks; there, builds at the same time are the user's to avoid.
 fn lock(path: &Path) -> std::io::Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(path)?;
     match file.lock() {
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(error) if error.raw_os_error() == Some(NO_LOCKS) => Ok(file),
         locked => locked.map(|()| file),
     }
 }

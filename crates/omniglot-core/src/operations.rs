@@ -12,6 +12,9 @@ use crate::view::{look_at, read_value};
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
+/// In how many elements of a slice an invalid one is looked for, to describe it.
+const MOST_EXPLAINED: usize = 1 << 20;
+
 /// Bytes that are validated or encoded at a time.
 const CHUNK: usize = 4096;
 /// As many as most values have: a buffer is zeroed first, so a small one takes less time.
@@ -162,7 +165,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// The first invalid element, for a message. Foreign memory may have changed
-    /// since; then the message is about the whole.
+    /// since; then the message is about the whole. So it is where the element is far behind:
+    /// looking for it takes time that no limit counts.
     fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         let invalid = |index| {
@@ -170,7 +174,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             let explain = |bytes: &[u8]| crate::explain_field::<T>(bytes, 0);
             look_at(&self.state.domain.runtime, address, size, align, explain).ok().flatten()
         };
-        let first = (0..len).find_map(invalid);
+        let first = (0..len.min(MOST_EXPLAINED)).find_map(invalid);
         first.unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[])).into()
     }
 

@@ -265,6 +265,11 @@ fn constructors_have_no_clock() {
         "syscall(SYS_futex,__builtin_alloca(64),0,*(int*)__builtin_alloca(64),arguments,0,0)<0";
     let code = format!("exit({still}&&{wait}&&errno==ETIMEDOUT?77:78)");
     assert_eq!(with_constructor(&code), Error::Exited { status: Some(77) });
+    // ARCH_MAP_VDSO_X32, _32 and _64 would map the kernel's clock again.
+    for command in ["0x2001", "0x2002", "0x2003"] {
+        let code = format!("exit(syscall(SYS_arch_prctl,{command},0)<0&&errno==EPERM?77:78)");
+        assert_eq!(with_constructor(&code), Error::Exited { status: Some(77) }, "{command}");
+    }
 }
 
 #[test]

@@ -238,7 +238,12 @@ impl Process {
     #[cold]
     fn explain(&mut self, said: Option<Ending>) -> Error {
         let started = &mut self.started;
-        let end = started.worker.end();
+        // What it reports of a fault does not depend on how the kernel ends it, which can
+        // outlast the call's time.
+        let end = match said {
+            Some(Ending::Fault | Ending::Denied) => started.worker.stop(),
+            _ => started.worker.end(),
+        };
         match explain(said, end, &started.window, &started.layout, &self.plan.description) {
             Error::Load(_) | Error::System { .. } | Error::MissingFunction(_) => {
                 Error::Protocol("a report about loading during a call")

@@ -78,8 +78,8 @@ impl Worker {
 
     /// Kills the process; for the end of a call, whose time may be over, there is no long
     /// wait until the kernel has taken everything away. Dropping waits for the rest.
-    pub(super) fn stop(&mut self) {
-        self.end_within(SHORT_PATIENCE);
+    pub(super) fn stop(&mut self) -> End {
+        self.end_within(SHORT_PATIENCE)
     }
 
     fn end_within(&mut self, patience: Duration) -> End {
@@ -152,7 +152,7 @@ impl Drop for Worker {
 // Their owner waits for processes.
 #[allow(clippy::expect_used, clippy::zombie_processes)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::Command;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -176,10 +176,7 @@ mod tests {
         worker.leave();
         assert!(place.exists());
         worker.kill();
-        let until = Instant::now() + Duration::from_secs(60);
-        while place.exists() && Instant::now() < until {
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until_gone(&place);
         assert!(!place.exists(), "the thread collects it");
         assert_eq!(worker.end(), End::Unknown, "it was collected elsewhere");
     }
@@ -189,6 +186,15 @@ mod tests {
         let (mut worker, place) = sleeper();
         worker.stop();
         drop(worker);
+        wait_until_gone(&place);
         assert!(!place.exists());
+    }
+
+    /// Waits for long: a killed process needs a processor to end, and a thread may collect it.
+    fn wait_until_gone(place: &Path) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while place.exists() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }

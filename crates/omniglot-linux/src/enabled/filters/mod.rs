@@ -57,6 +57,8 @@ const POPULATE_READ: u64 = 22;
 /// `WINDOW_FD` and `SERVE_PROGRAM` of `worker/control.h`.
 const WINDOW_FILE: u64 = 3;
 const SERVE_PROGRAM: u64 = 0x2000_0000;
+/// `ARCH_SET_FS` of asm/prctl.h.
+const SET_FS: u64 = 0x1002;
 /// `SECCOMP_SET_MODE_FILTER`.
 const SET_MODE_FILTER: u64 = 1;
 
@@ -120,12 +122,15 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
     // The loader asks for pages before it copies them.
     insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
+    // The thread pointer. Other commands map the kernel's clock, among others.
+    insert_if_equal(&mut allowed, Sysno::arch_prctl, &[(0, SET_FS)])?;
     // The only filter to add is the one for calls: another could make the loader's own
     // calls seem to work.
     let filter = [(0, SET_MODE_FILTER), (1, 0), (2, SERVE_PROGRAM)];
     insert_if_equal(&mut allowed, Sysno::seccomp, &filter)?;
     let mut program = refuse_uncounted_memory()?;
     program.extend(refuse_unless(&[Sysno::madvise], 2, POPULATE_READ)?);
+    program.extend(refuse_unless(&[Sysno::arch_prctl], 0, SET_FS)?);
     program.extend(open_for_reading()?);
     if allow.contains(Permission::Stderr) {
         program.extend(refuse_more_of_stderr()?);

@@ -20,7 +20,6 @@ pub(super) struct Refusals {
 /// What the dynamic linker, libc and constructors need.
 pub(super) const LOAD: &[Sysno] = &[
     Sysno::access,
-    Sysno::arch_prctl,
     Sysno::close,
     Sysno::close_range,
     Sysno::exit_group,

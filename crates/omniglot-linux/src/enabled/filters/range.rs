@@ -40,6 +40,9 @@ const FIXED: u32 = 0x10_0010;
 /// No address of a process has more than 48 bits, so no sum of two such overflows.
 const MOST_UPPER: u32 = 0xffff;
 
+/// The upper half of the last addresses below 2^47 that `mmap` may be asked for.
+const MOST_NAMED: u32 = 0x7ffe;
+
 /// Where a jump goes.
 #[derive(Clone, Copy)]
 enum Goto {
@@ -59,7 +62,9 @@ use Goto::{Check, GoOn, Next, Refuse, Skip};
 type Step = (u16, u32, Goto, Goto);
 
 /// Which calls are checked: what replaces, protects or removes mappings at an address.
-/// Other calls of `mmap` take free addresses, and only the window has any.
+/// Other calls of `mmap` take free addresses, and only the window has any: with five levels of
+/// page tables there are more beyond 2^47, but only for who names such an address (the kernel's
+/// Documentation/arch/x86/x86_64/5level-paging.rst).
 const CHOICE: &[Step] = &[
     (LOAD, ARCHITECTURE, Next, Next),
     (IF_EQUAL, X86_64, Next, GoOn),
@@ -68,6 +73,8 @@ const CHOICE: &[Step] = &[
     (IF_EQUAL, Sysno::munmap as u32, Check, Next),
     (IF_EQUAL, Sysno::madvise as u32, Check, Next),
     (IF_EQUAL, Sysno::mmap as u32, Next, GoOn),
+    (LOAD, ADDRESS + UPPER, Next, Next),
+    (IF_ABOVE, MOST_NAMED, Refuse, Next),
     (LOAD, FLAGS, Next, Next),
     (IF_ANY_BIT, FIXED, Next, GoOn),
 ];
@@ -192,7 +199,7 @@ mod tests {
                         (Sysno::madvise, 0, true),
                         (Sysno::mmap, 0x32, true),
                         (Sysno::mmap, 0x10_0022, true),
-                        (Sysno::mmap, 0x22, false),
+                        (Sysno::mmap, 0x22, address >> 32 > 0x7ffe),
                         (Sysno::read, 0x32, false),
                     ] {
                         let went = goes_on(&program, call(number, address, length, flags));

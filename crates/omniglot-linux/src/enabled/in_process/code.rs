@@ -16,7 +16,8 @@ use std::ffi::c_void;
 use std::fs::{File, read_to_string};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use omniglot_core::{Error, Result, Text};
@@ -96,14 +97,24 @@ impl Drop for Admitted {
     }
 }
 
+/// Whether anybody has begun to look: from then on there is something to forget.
+static LOOKS: AtomicBool = AtomicBool::new(false);
+
 /// Forgets what was seen in a range, where there is, or may be, something else now.
+///
+/// Takes a lock only in programs that have looked, which only those with keys do. Who finds that
+/// nobody has begun is right: a look that begins afterwards finds the change made.
 pub(super) fn forget(changed: &Range<usize>) {
+    if !LOOKS.load(SeqCst) {
+        return;
+    }
     seen().ranges.retain(|range| range.end <= changed.start || changed.end <= range.start);
 }
 
 /// Looks at all executable memory that was not looked at before.
 pub(super) fn check_process() -> Result<()> {
     linker::watch()?;
+    LOOKS.store(true, SeqCst);
     let mut seen = seen();
     let mut outcome = check_once(&mut seen);
     for _ in 1..ATTEMPTS {
