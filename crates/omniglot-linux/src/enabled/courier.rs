@@ -10,8 +10,9 @@ use omniglot_core::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+    sendmsg, socketpair,
 };
 
 use super::system::{failed, refused};
@@ -72,6 +73,10 @@ pub(super) fn receive(ours: &OwnedFd, patience: &Timespec) -> Result<Option<Show
         recvmsg(ours, &mut parts, &mut message, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
     });
     match received {
+        // What the host has no descriptor left for the kernel closes (unix(7)).
+        Ok(received) if received.flags.contains(ReturnFlags::CTRUNC) => {
+            return Err(refused("receiving files from the worker")(Errno::MFILE));
+        }
         Ok(_) => {}
         Err(Errno::AGAIN) => return Ok(None),
         Err(error) => return Err(refused("receiving files from the worker")(error)),
