@@ -50,9 +50,9 @@ impl Limit {
             Self::Descriptors => (0..24).collect(),
             Self::Processes => (0..6).collect(),
             Self::AddressSpace => vec![1 << 10, 4 << 10, 16 << 10, 64 << 10, 66 << 10, 1 << 20],
-            // With 2 MiB a thread of the standard library gets its stack but not what it handles
-            // an overflow of that on, and panics before any code of ours runs.
-            Self::Data => vec![1 << 10, 4 << 10, 8 << 10, 16 << 10, 64 << 10, 1 << 20],
+            // With 2 to 8 MiB a thread of the standard library gets its stack, but at times not
+            // what it handles an overflow of that on, and panics before any code of ours runs.
+            Self::Data => vec![1 << 10, 16 << 10, 64 << 10, 1 << 20],
             Self::FileSize => vec![0, 4, 64, 1 << 10, 65_535, 1 << 20],
             Self::Stack => vec![16, 128, 256, 1 << 10],
         }
