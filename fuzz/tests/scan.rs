@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use omniglot_fuzz::{Random, fuzz};
 use omniglot_scan::{
-    Code, Elsewhere, Gadget, Image, Kind, LONGEST_DETOUR, Loaded, Mend, find, function, known,
-    mend, setting, spares_thread_pointer,
+    Code, Elsewhere, Gadget, Image, Kind, LONGEST_DETOUR, Loaded, Rewrite, find, function, known,
+    rewrite, setting, spares_thread_pointer,
 };
 
 const START: u64 = 0x7000_0000;
@@ -179,8 +179,8 @@ fn any_instruction(bytes: &mut Vec<u8>, random: &mut Random) {
 
 #[test]
 fn what_is_mended_does_the_same() {
-    let (mut mended, mut kept) = (0_u64, 0_u64);
-    fuzz("mending", 20_000, |random| {
+    let (mut rewritten, mut kept) = (0_u64, 0_u64);
+    fuzz("rewriting", 20_000, |random| {
         let bytes = some_function(random);
         let code = Code { address: START, bytes: &bytes };
         let elsewhere = Elsewhere {
@@ -188,27 +188,27 @@ fn what_is_mended_does_the_same() {
             data: START + 0x0300_0000 + random.below(1 << 16) * 16,
         };
         for gadget in find(&[code], Kind::changes_keys) {
-            match mend(&gadget, &code, &(START - (1 << 28)..START + (1 << 28)), elsewhere) {
-                Ok(mend) => {
-                    mended += 1;
-                    check_mend(&gadget, &bytes, &mend, elsewhere);
+            match rewrite(&gadget, &code, &(START - (1 << 28)..START + (1 << 28)), elsewhere) {
+                Ok(rewrite) => {
+                    rewritten += 1;
+                    check_rewrite(&gadget, &bytes, &rewrite, elsewhere);
                 }
                 Err(_) => kept += 1,
             }
         }
     });
-    println!("mending: {mended} mended, {kept} not");
-    assert!(mended > 0 || kept == 0, "nothing can be mended");
+    println!("rewriting: {rewritten} rewritten, {kept} not");
+    assert!(rewritten > 0 || kept == 0, "nothing can be rewritten");
 }
 
-fn check_mend(gadget: &Gadget, bytes: &[u8], mend: &Mend, elsewhere: Elsewhere) {
-    let offset = (mend.address - START) as usize;
-    let before = decode(&bytes[offset..], mend.address);
-    let told = || format!("{before} of {bytes:02x?}: {mend:02x?}");
-    assert_eq!(before.len(), mend.bytes.len(), "{}", told());
-    assert!(mend.code.len() <= LONGEST_DETOUR, "{}", told());
+fn check_rewrite(gadget: &Gadget, bytes: &[u8], rewrite: &Rewrite, elsewhere: Elsewhere) {
+    let offset = (rewrite.address - START) as usize;
+    let before = decode(&bytes[offset..], rewrite.address);
+    let told = || format!("{before} of {bytes:02x?}: {rewrite:02x?}");
+    assert_eq!(before.len(), rewrite.bytes.len(), "{}", told());
+    assert!(rewrite.code.len() <= LONGEST_DETOUR, "{}", told());
     let mut whole = bytes.to_vec();
-    whole[offset..offset + mend.bytes.len()].copy_from_slice(&mend.bytes);
+    whole[offset..offset + rewrite.bytes.len()].copy_from_slice(&rewrite.bytes);
     // It is gone, and nothing has come.
     let found = |bytes| find(&[Code { address: START, bytes }], Kind::changes_keys);
     let places = |found: Vec<Gadget>| -> BTreeSet<u64> {
@@ -216,8 +216,8 @@ fn check_mend(gadget: &Gadget, bytes: &[u8], mend: &Mend, elsewhere: Elsewhere) 
     };
     let (old, new) = (places(found(bytes)), places(found(&whole)));
     assert!(!new.contains(&gadget.address) && new.is_subset(&old), "{}", told());
-    assert!(find(&[Code { address: 0, bytes: &mend.code }], Kind::changes_keys).is_empty());
-    assert!(is_same(&before, mend, elsewhere), "{}", told());
+    assert!(find(&[Code { address: 0, bytes: &rewrite.code }], Kind::changes_keys).is_empty());
+    assert!(is_same(&before, rewrite, elsewhere), "{}", told());
 }
 
 /// All instructions in some bytes, but for those that do nothing.
@@ -227,9 +227,9 @@ fn all(bytes: &[u8], address: u64) -> Vec<Instruction> {
 }
 
 /// Whether the instructions that came do what the one before did.
-fn is_same(before: &Instruction, mend: &Mend, elsewhere: Elsewhere) -> bool {
-    let here = all(&mend.bytes, mend.address);
-    let there = all(&mend.code, elsewhere.code);
+fn is_same(before: &Instruction, rewrite: &Rewrite, elsewhere: Elsewhere) -> bool {
+    let here = all(&rewrite.bytes, rewrite.address);
+    let there = all(&rewrite.code, elsewhere.code);
     match (&*here, &*there) {
         // The two registers in the other form.
         ([one], []) => {
@@ -264,7 +264,7 @@ fn is_same(before: &Instruction, mend: &Mend, elsewhere: Elsewhere) -> bool {
         ([one], [moved, back]) => {
             is_jump(one, elsewhere.code)
                 && is_jump(back, before.next_ip())
-                && is_moved(before, moved, mend, elsewhere)
+                && is_moved(before, moved, rewrite, elsewhere)
         }
         _ => false,
     }
@@ -275,11 +275,16 @@ fn is_jump(instruction: &Instruction, target: u64) -> bool {
 }
 
 /// The same operation, on the same memory or with the same constant out of memory.
-fn is_moved(before: &Instruction, moved: &Instruction, mend: &Mend, elsewhere: Elsewhere) -> bool {
+fn is_moved(
+    before: &Instruction,
+    moved: &Instruction,
+    rewrite: &Rewrite,
+    elsewhere: Elsewhere,
+) -> bool {
     if moved.mnemonic() != before.mnemonic() || !moved.is_ip_rel_memory_operand() {
         return false;
     }
-    if mend.data.is_empty() {
+    if rewrite.data.is_empty() {
         // Equal but for where they lie: iced's equality leaves that out.
         return moved.ip_rel_memory_address() == before.ip_rel_memory_address()
             && moved.code() == before.code()
@@ -289,7 +294,7 @@ fn is_moved(before: &Instruction, moved: &Instruction, mend: &Mend, elsewhere: E
     let constant = before.immediate(1).to_le_bytes();
     moved.ip_rel_memory_address() == elsewhere.data
         && moved.memory_size().size() == size
-        && mend.data == constant[..size]
+        && rewrite.data == constant[..size]
         && (0..2).any(|operand| moved.op_register(operand) == before.op0_register())
 }
 

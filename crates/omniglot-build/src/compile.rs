@@ -11,7 +11,7 @@ use crate::flat::{self, Memory, SPECS};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Result, output, paths, reasons};
+use crate::{Error, Result, diagnostics, output, paths};
 
 /// What linking came to.
 #[derive(Debug)]
@@ -214,7 +214,7 @@ fn judge(output: &str) -> Result<Outcome> {
     let uncallable = missing.into_iter().map(|(function, symbol)| {
         let own = function.ends_with(&format!("_{symbol}"));
         let reason =
-            if own { reasons::not_defined() } else { reasons::symbol_not_defined(&symbol) };
+            if own { diagnostics::not_defined() } else { diagnostics::symbol_not_defined(&symbol) };
         (function, reason)
     });
     Ok(Outcome::Uncallable(uncallable.collect()))
@@ -262,7 +262,7 @@ fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
     let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
     let start = signature.strip_prefix("static ")?.split('(').next()?;
     let function = start.rsplit([' ', '*']).next()?;
-    Some((function.to_owned(), reasons::call_rejected(message)))
+    Some((function.to_owned(), diagnostics::call_rejected(message)))
 }
 
 /// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.

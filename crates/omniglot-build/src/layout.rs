@@ -1,7 +1,7 @@
 //! Sizes, alignments and the layout of call frames.
 
+use crate::diagnostics;
 use crate::model::{Definition, Parameter, Record, Shape, Type, Types};
-use crate::reasons;
 use crate::scalar::Target;
 
 /// A type's size and alignment in bytes.
@@ -49,15 +49,15 @@ impl Layouts<'_> {
         match self.types.get(name) {
             Some(Definition::Record(record)) => self.of_record(name, record),
             Some(Definition::Enum(definition)) => self.of(&Type::Scalar(definition.repr)),
-            Some(Definition::Opaque(_)) | None => Err(reasons::only_declared(name)),
-            Some(Definition::Alias(_)) => Err(reasons::defined_by_itself(name)),
+            Some(Definition::Opaque(_)) | None => Err(diagnostics::only_declared(name)),
+            Some(Definition::Alias(_)) => Err(diagnostics::defined_by_itself(name)),
         }
     }
 
     fn of_record(&self, name: &str, record: &Record) -> Result<Layout, String> {
         match (&record.shape, record.fields.first()) {
             (Shape::Newtype { .. }, Some(field)) => self.of(&field.ty),
-            _ if record.size == 0 => Err(reasons::without_size(name)),
+            _ if record.size == 0 => Err(diagnostics::without_size(name)),
             _ => Ok(Layout { size: record.size, align: record.align }),
         }
     }
@@ -135,7 +135,7 @@ impl Frame {
         for (role, ty) in arguments.chain(result).chain(extra.iter().cloned()) {
             let layout = layouts.of(ty)?;
             if layout.size > MAX_BY_VALUE {
-                return Err(reasons::passes_large(layout.size, MAX_BY_VALUE));
+                return Err(diagnostics::passes_large(layout.size, MAX_BY_VALUE));
             }
             let offset = frame.size.next_multiple_of(layout.align);
             frame.members.push(Member { role, ty: ty.clone(), offset, size: layout.size });
@@ -144,7 +144,7 @@ impl Frame {
         }
         frame.size = frame.size.next_multiple_of(align);
         if frame.size - HEADER_SIZE > MAX_IN_ALL {
-            return Err(reasons::passes_large(frame.size - HEADER_SIZE, MAX_IN_ALL));
+            return Err(diagnostics::passes_large(frame.size - HEADER_SIZE, MAX_IN_ALL));
         }
         Ok(frame)
     }

@@ -91,6 +91,7 @@ mod compile;
 mod declared;
 #[cfg(feature = "bindgen")]
 mod described;
+mod diagnostics;
 #[cfg(feature = "bindgen")]
 mod docs;
 mod error;
@@ -115,7 +116,6 @@ mod own;
 mod parse;
 mod paths;
 mod prebuilt;
-mod reasons;
 #[cfg(feature = "bindgen")]
 mod rust;
 mod scalar;

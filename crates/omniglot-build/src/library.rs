@@ -13,8 +13,8 @@ use crate::output::Workplace;
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{
-    Bindings, Error, Handle, Problem, Result, Wrapper, c, check, lower, output, parse, paths,
-    reasons, rust,
+    Bindings, Error, Handle, Problem, Result, Wrapper, c, check, diagnostics, lower, output, parse,
+    paths, rust,
 };
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
@@ -430,7 +430,7 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
         let name = shim.name();
         let found = uncallable.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
         found.is_some_and(|(_, reason)| {
-            let problem = Problem::new(item, reasons::not_bound(reason));
+            let problem = Problem::new(item, diagnostics::not_bound(reason));
             problems.push(problem.at(places.get(item)));
             true
         })

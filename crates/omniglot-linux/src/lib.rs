@@ -78,8 +78,8 @@
 //!    children; whoever uses it checks the generation of processes first.
 //! 7. **Handlers.** What signal handlers use is atomic or the kernel's own; they take no
 //!    lock, allocate nothing and do not panic.
-//! 8. **Crossings.** While a thread is in foreign code, its crossing says where the host's
-//!    stack, FS base, selector and PKRU are, the thread's record names that crossing, and
+//! 8. **Gate contexts.** While a thread is in foreign code, its context says where the host's
+//!    stack, FS base, selector and PKRU are, the thread's record names that context, and
 //!    both live; nobody else enters the domain, since entering takes `&mut`.
 //! 9. **Records.** A thread's record is at the end of its slot in the arena of alternate
 //!    stacks, from its first entry to its end; the arena is never unmapped.
@@ -94,20 +94,20 @@
 #[cfg(test)]
 extern crate self as omniglot_linux;
 
+mod capabilities;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 mod disabled;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod enabled;
-mod fate;
 mod options;
-mod survey;
+mod syscall_policy;
 
+pub use capabilities::{
+    Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
+};
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
-pub use fate::Fate;
 pub use options::{Isolation, Options, Permission, Permissions};
-pub use survey::{
-    Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
-};
+pub use syscall_policy::SyscallPolicy;

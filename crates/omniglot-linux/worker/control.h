@@ -12,7 +12,7 @@
  * line pairs fetches a small call frame together with the request. */
 #define CONTROL_SIZE 0x10000
 #define REPORT_OFFSET 0x400
-#define DEPARTURE_OFFSET 0x700
+#define HAND_OFF_OFFSET 0x700
 #define SLEEPERS_OFFSET 0x800
 #define CHANNEL_OFFSET CONTROL_SIZE
 
@@ -56,7 +56,7 @@ struct config {
     struct program load_filter;
     struct program serve_filter;
     struct program ask_filter; /* empty where Landlock confines what can be opened */
-    uint32_t departs; /* only loads, and then waits to be copied and killed */
+    uint32_t hands_off; /* only loads, and then waits to be copied and killed */
     uint32_t keep_clock; /* the processor's may be read, too */
 };
 _Static_assert(sizeof(struct config) == 96, "the layout that the host writes");
@@ -76,9 +76,9 @@ struct report {
 };
 _Static_assert(sizeof(struct report) == 560, "the layout that the host reads");
 
-/* What a worker that departs tells the host, which then runs the library itself:
+/* What a worker that hands_off tells the host, which then runs the library itself:
  * addresses of what the host needs, in the window. */
-struct departure {
+struct hand_off {
     uint64_t stack;          /* what lies above is in use */
     uint64_t thread_pointer; /* the FS base of the thread that loaded */
     uint64_t call;           /* runs the entry in rax, and then leaves */
@@ -87,7 +87,7 @@ struct departure {
     uint64_t regions;        /* the mappings: struct region[] */
     uint64_t region_count;
 };
-_Static_assert(sizeof(struct departure) == 56, "the layout that the host reads");
+_Static_assert(sizeof(struct hand_off) == 56, "the layout that the host reads");
 
 /* Where foreign code leaves to the host; written by the host. */
 struct cells {
@@ -172,9 +172,9 @@ static inline struct report *report_of(const void *control)
     return (struct report *)((char *)control + REPORT_OFFSET);
 }
 
-static inline struct departure *departure_of(const void *control)
+static inline struct hand_off *hand_off_of(const void *control)
 {
-    return (struct departure *)((char *)control + DEPARTURE_OFFSET);
+    return (struct hand_off *)((char *)control + HAND_OFF_OFFSET);
 }
 
 static inline struct sleepers *sleepers_of(const void *control)

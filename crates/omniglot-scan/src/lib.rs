@@ -6,7 +6,7 @@
 //! executable memory of the process, since keys do not restrict where it may jump.
 //!
 //! [`find`] looks at memory, wherever that is; [`Image`] reads ELF files, and [`setting`] and
-//! [`known`] say more about what was found. What is there by accident, [`mend`] replaces.
+//! [`known`] say more about what was found. What is there by accident, [`rewrite`] replaces.
 //! [`spares_thread_pointer`] tells whether loaded code does without thread-local variables.
 //! Nothing here executes or loads anything, and no file
 //! makes it panic.
@@ -33,8 +33,8 @@ mod function;
 mod image;
 mod kind;
 mod known;
-mod mend;
 mod pattern;
+mod rewrite;
 mod setting;
 mod symbols;
 mod thread_pointer;
@@ -44,7 +44,7 @@ pub use function::function;
 pub use image::{Image, ImageKind, NotAnImage, ThreadLocals};
 pub use kind::Kind;
 pub use known::{Known, known};
-pub use mend::{Elsewhere, LONGEST_DETOUR, Mend, Obstacle, mend};
+pub use rewrite::{Elsewhere, LONGEST_DETOUR, Obstacle, Rewrite, rewrite};
 pub use setting::{Setting, setting};
 pub use symbols::{Import, Place};
 pub use thread_pointer::{Loaded, spares_thread_pointer};

@@ -574,7 +574,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "back from a signal: the registers are of the same stretch",
         file: "handler.rs",
-        text: "            && self.crossing.is_saved.load(Ordering::Relaxed)\n",
+        text: "            && self.context.is_saved.load(Ordering::Relaxed)\n",
         instead: "",
         is_basic: false,
         test: Test::Escape("registers::of_an_earlier_life"),
@@ -590,7 +590,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "who is not in foreign code is not interrupted",
         file: "engine.rs",
-        text: "        crossing.thread_id.store(0, Release);\n",
+        text: "        context.thread_id.store(0, Release);\n",
         instead: "",
         is_basic: false,
         test: Test::Thread("who_is_not_in_foreign_code_gets_no_signal"),

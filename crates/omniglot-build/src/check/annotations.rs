@@ -3,7 +3,7 @@
 use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
 use crate::model::{Function, Model, Type, Types};
 use crate::wrapper::{Direction, Length, Wrapper};
-use crate::{Problem, reasons};
+use crate::{Problem, diagnostics};
 
 /// Notes which functions' results must not be dropped unseen.
 pub(super) fn mark(model: &mut Model) {
@@ -58,7 +58,7 @@ fn is_annotated(declared: &Declared) -> bool {
 }
 
 fn unused(function: &Function, parameter: &str, reason: &str) -> Problem {
-    Problem::new(&function.c_name, reasons::annotation_unused(parameter, reason))
+    Problem::new(&function.c_name, diagnostics::annotation_unused(parameter, reason))
 }
 
 /// Adds what is said of one parameter.
@@ -83,7 +83,7 @@ fn described(
 /// may write is copied both ways, since it may read it too.
 fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Length), String> {
     let Type::Pointer { to, constant } = types.resolve(ty) else {
-        return Err(reasons::no_data_pointer());
+        return Err(diagnostics::no_data_pointer());
     };
     let is_byte = match types.resolve(to) {
         Type::Void => true,
@@ -93,7 +93,7 @@ fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Leng
         _ => false,
     };
     if counted.unit == Unit::Bytes && !is_byte {
-        return Err(reasons::size_in_bytes());
+        return Err(diagnostics::size_in_bytes());
     }
     let direction = if *constant { Direction::In } else { Direction::InOut };
     let by = counted.by.trim_start_matches(['*', ' ', '(']).trim_end_matches([')', ' ']);
@@ -103,5 +103,5 @@ fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Leng
     if by.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
         return Ok((direction, Length::Parameter(by.to_owned())));
     }
-    Err(reasons::no_length(by))
+    Err(diagnostics::no_length(by))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Function, Guard, Model};
 use crate::options::{GuardOption, Options, whole_name};
-use crate::{Error, Problem, Result, reasons};
+use crate::{Error, Problem, Result, diagnostics};
 
 /// Guards the functions that the user's patterns match.
 pub(super) fn set_guards(
@@ -50,7 +50,7 @@ fn guard(
     let has = |name: &String| function.parameters.iter().any(|parameter| &parameter.c_name == name);
     match needed.iter().find(|name| !has(name)) {
         Some(name) => {
-            problems.push(Problem::new(&function.c_name, reasons::not_guarded(name)));
+            problems.push(Problem::new(&function.c_name, diagnostics::not_guarded(name)));
         }
         None => function.guard = Some(Guard { buffer: buffer.to_owned() }),
     }

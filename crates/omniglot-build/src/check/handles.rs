@@ -8,7 +8,7 @@ use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Opaque, Owned, Shape, Type};
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Handle, Problem, Result, reasons};
+use crate::{Error, Handle, Problem, Result, diagnostics};
 
 /// Functions that make objects, and the types of these.
 pub(super) type Makers = BTreeMap<String, String>;
@@ -54,7 +54,7 @@ pub(super) fn check(model: &Model) -> Result<()> {
     let missing = model.handles.iter().filter(|owned| !is_bound(&owned.destructor));
     let problems: Vec<Problem> = missing
         .map(|owned| {
-            let reason = reasons::destructor_missing(&owned.name);
+            let reason = diagnostics::destructor_missing(&owned.name);
             placed(model, Problem::new(&owned.destructor, reason))
         })
         .collect();
@@ -66,21 +66,21 @@ fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Pro
     let ty = object(model, &handle.ty).map_err(problem)?;
     let name = handle.rust_name();
     if model.handles.iter().any(|other| other.ty == ty || other.name == name) {
-        return Err(problem(reasons::handle_twice()));
+        return Err(problem(diagnostics::handle_twice()));
     }
     if model.types.get(&name).is_some() {
-        return Err(problem(reasons::handle_name_taken()));
+        return Err(problem(diagnostics::handle_name_taken()));
     }
     let destructor = handle.destructor.as_ref();
-    let destructor = destructor.ok_or_else(|| problem(reasons::without_destructor()))?;
+    let destructor = destructor.ok_or_else(|| problem(diagnostics::without_destructor()))?;
     let function = model.functions.iter().find(|function| &function.c_name == destructor);
     let layouts = Layouts { types: &model.types, target };
     match function.map(|function| destroys(layouts, function, &ty)) {
         Some(true) => Ok(Owned { name, ty, destructor: destructor.clone() }),
         found => {
             let reason = match found {
-                None => reasons::no_function(),
-                Some(_) => reasons::no_destructor(&handle.ty),
+                None => diagnostics::no_function(),
+                Some(_) => diagnostics::no_destructor(&handle.ty),
             };
             Err(placed(model, Problem::new(destructor, reason)))
         }
@@ -100,11 +100,11 @@ fn object(model: &Model, name: &str) -> Result<String, String> {
             Ok(resolved.clone())
         }
         Type::Pointer { to, .. } => Err(match pointee(&model.types, &named) {
-            Some(object) => reasons::handle_of_pointer(object),
-            None if model.types.resolve(to) == &Type::Void => reasons::handle_of_any(),
-            None => reasons::no_object(),
+            Some(object) => diagnostics::handle_of_pointer(object),
+            None if model.types.resolve(to) == &Type::Void => diagnostics::handle_of_any(),
+            None => diagnostics::no_object(),
         }),
-        _ => Err(reasons::no_object()),
+        _ => Err(diagnostics::no_object()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Problem, Result, described, reasons};
+use crate::{Error, Problem, Result, described, diagnostics};
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
@@ -113,21 +113,21 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
         let item = record.c_name.as_deref().unwrap_or(name);
         for field in &record.bit_fields {
             if let Err(reason) = layouts.of(&field.ty) {
-                let reason = reasons::bit_field_without_accessor(&field.name, &reason);
+                let reason = diagnostics::bit_field_without_accessor(&field.name, &reason);
                 problems.push(Problem::new(item, reason));
             }
         }
         let is_union = matches!(record.shape, Shape::Union);
         for field in record.fields.iter().filter(|field| is_union && layouts.is_large(&field.ty)) {
             let size = layouts.of(&field.ty).map_or(0, |layout| layout.size);
-            problems.push(Problem::new(item, reasons::field_large(&field.name, size)));
+            problems.push(Problem::new(item, diagnostics::field_large(&field.name, size)));
         }
         if let Some(reason) = unrepresentable(layouts, record) {
             if matches!(record.shape, Shape::Struct { .. }) {
-                problems.push(Problem::new(item, reasons::bound_as_bytes(&reason)));
+                problems.push(Problem::new(item, diagnostics::bound_as_bytes(&reason)));
                 as_bytes.push(name.to_owned());
             } else {
-                problems.push(Problem::new(item, reasons::without_accessor(&reason)));
+                problems.push(Problem::new(item, diagnostics::without_accessor(&reason)));
             }
         }
     }
@@ -142,7 +142,7 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
 fn unrepresentable(layouts: Layouts<'_>, record: &Record) -> Option<String> {
     record.fields.iter().find_map(|field| {
         let reason = layouts.of(&field.ty).err()?;
-        Some(reasons::field_is(&field.name, &reason))
+        Some(diagnostics::field_is(&field.name, &reason))
     })
 }
 
@@ -150,7 +150,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
     let layouts = Layouts { types: &model.types, target };
     for signature in &mut model.signatures {
         if let Some(reason) = unbindable_signature(layouts, signature) {
-            problems.push(Problem::new(&signature.name, reasons::plain_addresses(&reason)));
+            problems.push(Problem::new(&signature.name, diagnostics::plain_addresses(&reason)));
             signature.bound = false;
         }
     }
@@ -158,7 +158,7 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
 
 fn unbindable_signature(layouts: Layouts<'_>, signature: &Signature) -> Option<String> {
     if signature.variadic {
-        return Some(reasons::pointer_is_variadic());
+        return Some(diagnostics::pointer_is_variadic());
     }
     let types = signature.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&signature.result]))
@@ -169,7 +169,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
     let layouts = Layouts { types: &model.types, target };
     model.functions.retain(|function| match unbindable_function(layouts, function) {
         Some(reason) => {
-            problems.push(Problem::new(&function.c_name, reasons::not_bound(reason)));
+            problems.push(Problem::new(&function.c_name, diagnostics::not_bound(reason)));
             false
         }
         None => true,
@@ -178,7 +178,7 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
     if function.variadic {
-        return Some(reasons::is_variadic());
+        return Some(diagnostics::is_variadic());
     }
     let types = function.parameters.iter().map(|parameter| &parameter.ty);
     unpassable(layouts, types.chain([&function.result]))
@@ -192,13 +192,15 @@ const FRAME_ALIGN: u64 = 16;
 fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -> Option<String> {
     types.into_iter().find_map(|ty| match layouts.types.resolve(ty) {
         Type::Void => None,
-        Type::Array { .. } => Some(reasons::passes_array()),
+        Type::Array { .. } => Some(diagnostics::passes_array()),
         Type::Pointer { to, .. } => pointee_problem(layouts, to),
         other => match (layouts.of(other), layouts.types.record(other)) {
-            (Err(what), _) => Some(reasons::passes(&what)),
-            (Ok(_), Some(record)) if record.c_name.is_none() => Some(reasons::passes_nameless()),
+            (Err(what), _) => Some(diagnostics::passes(&what)),
+            (Ok(_), Some(record)) if record.c_name.is_none() => {
+                Some(diagnostics::passes_nameless())
+            }
             (Ok(layout), _) if layout.align > FRAME_ALIGN => {
-                Some(reasons::passes_aligned(layout.align))
+                Some(diagnostics::passes_aligned(layout.align))
             }
             (Ok(_), _) => None,
         },
@@ -208,7 +210,7 @@ fn unpassable<'a>(layouts: Layouts<'_>, types: impl Iterator<Item = &'a Type>) -
 /// `va_list` parameters arrive as pointers.
 fn pointee_problem(layouts: Layouts<'_>, pointee: &Type) -> Option<String> {
     match layouts.types.resolve(pointee) {
-        Type::Unsupported(what) if what == "va_list" => Some(reasons::takes_va_list()),
+        Type::Unsupported(what) if what == "va_list" => Some(diagnostics::takes_va_list()),
         _ => None,
     }
 }
@@ -217,12 +219,12 @@ fn check_globals(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
     let layouts = Layouts { types: &model.types, target };
     for global in model.globals.iter().filter(|global| layouts.is_large(&global.ty)) {
         let size = layouts.of(&global.ty).map_or(0, |layout| layout.size);
-        let reason = reasons::global_large(size, &global.name);
+        let reason = diagnostics::global_large(size, &global.name);
         problems.push(Problem::new(&global.c_name, reason));
     }
     model.globals.retain(|global| match &global.ty {
         Type::Unsupported(what) => {
-            problems.push(Problem::new(&global.c_name, reasons::global_is(what)));
+            problems.push(Problem::new(&global.c_name, diagnostics::global_is(what)));
             false
         }
         _ => true,
@@ -243,7 +245,7 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
             None => matches!(types.resolve(ty), Type::Scalar(_)),
         };
         if !bound {
-            problems.push(Problem::new(&constant.name, reasons::no_constant()));
+            problems.push(Problem::new(&constant.name, diagnostics::no_constant()));
         }
         bound
     });

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Definition, Model, Record, Shape};
-use crate::{Problem, names, reasons};
+use crate::{Problem, diagnostics, names};
 
 /// Types and constants named as something that every module has.
 pub(super) fn list_renamed(model: &Model, problems: &mut Vec<Problem>) {
     for (new, old) in &model.renamed {
         let is_constant = model.constants.iter().any(|constant| &constant.name == new);
         if is_constant || model.types.get(new).is_some() {
-            problems.push(Problem::new(old, reasons::renamed_in_module(new)));
+            problems.push(Problem::new(old, diagnostics::renamed_in_module(new)));
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
             while is_method(&function.name) || taken.contains(&function.name) {
                 function.name.push('_');
             }
-            let reason = reasons::renamed_method(&function.name);
+            let reason = diagnostics::renamed_method(&function.name);
             problems.push(Problem::new(&function.c_name, reason));
         }
     }

@@ -10,7 +10,7 @@ use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapp
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
-use crate::{Error, Problem, Result, reasons};
+use crate::{Error, Problem, Result, diagnostics};
 
 /// Gives each described function its wrapper; everything wrong is reported at once.
 /// `found` gets what the header's own annotations say and no wrapper can follow.
@@ -32,7 +32,7 @@ pub(super) fn bind(
     for wrapper in annotations::wrappers(model, found) {
         let unused = wrap(model, &wrapper, &makers, target, &mut taken).into_iter();
         found.extend(unused.map(|problem| {
-            Problem::new(problem.item, reasons::annotations_unused(&problem.reason))
+            Problem::new(problem.item, diagnostics::annotations_unused(&problem.reason))
         }));
     }
     Ok(())
@@ -82,12 +82,12 @@ fn resolve(
     let position = model.functions.iter().position(|function| &function.c_name == name);
     let function = position.and_then(|index| Some((index, model.functions.get(index)?)));
     let Some((index, function)) = function else {
-        return Err(vec![reasons::no_function()]);
+        return Err(vec![diagnostics::no_function()]);
     };
     let mut reasons = Reasons::new();
     let raw_name = format!("{}_raw", function.name);
     if function.wrapping.is_some() || !taken.insert(raw_name.clone()) {
-        reasons.push(reasons::wrapped_already(&raw_name));
+        reasons.push(diagnostics::wrapped_already(&raw_name));
     }
     let layouts = Layouts { types: &model.types, target };
     let mut resolution = Resolution {
@@ -137,7 +137,7 @@ impl Resolution<'_> {
     fn assign(&mut self, name: &str, index: usize, role: Role) {
         match self.roles.get_mut(index) {
             Some(place @ Role::Plain) => *place = role,
-            _ => self.reasons.push(reasons::described_twice(name)),
+            _ => self.reasons.push(diagnostics::described_twice(name)),
         }
     }
 
@@ -147,7 +147,7 @@ impl Resolution<'_> {
         if found.is_none() {
             let names: Vec<&str> =
                 parameters.iter().map(|parameter| parameter.c_name.as_str()).collect();
-            self.reasons.push(reasons::no_parameter(name, &names));
+            self.reasons.push(diagnostics::no_parameter(name, &names));
         }
         found
     }
@@ -178,11 +178,11 @@ impl Resolution<'_> {
     /// The type of a slice's elements; bytes behind `void *` and `char *`.
     fn element(&mut self, name: &str, index: usize, written: bool) -> Option<Type> {
         let Type::Pointer { to, constant } = self.ty(index).clone() else {
-            self.reasons.push(reasons::parameter_no_data_pointer(name));
+            self.reasons.push(diagnostics::parameter_no_data_pointer(name));
             return None;
         };
         if written && constant {
-            self.reasons.push(reasons::parameter_const(name));
+            self.reasons.push(diagnostics::parameter_const(name));
             return None;
         }
         if is_bytes(self.layouts.types, &to) {
@@ -191,7 +191,7 @@ impl Resolution<'_> {
         match self.layouts.of(&to) {
             Ok(layout) if layout.size > 0 => Some(*to),
             _ => {
-                self.reasons.push(reasons::size_unknown(name));
+                self.reasons.push(diagnostics::size_unknown(name));
                 None
             }
         }
@@ -211,7 +211,7 @@ impl Resolution<'_> {
                 Direction::In => "an integer",
                 Direction::Out | Direction::InOut => "an integer or a pointer to one",
             };
-            self.reasons.push(reasons::length_is_not(name, wanted));
+            self.reasons.push(diagnostics::length_is_not(name, wanted));
             return None;
         };
         match self.roles.get_mut(index) {
@@ -225,23 +225,23 @@ impl Resolution<'_> {
         let is_text =
             matches!(self.ty(index), Type::Pointer { to, .. } if is_char(self.layouts.types, to));
         if !is_text {
-            self.reasons.push(reasons::parameter_no_text(name));
+            self.reasons.push(diagnostics::parameter_no_text(name));
         }
         is_text.then_some(role)
     }
 
     fn out(&mut self, name: &str, index: usize) -> Option<Role> {
         let Type::Pointer { to, constant } = self.ty(index).clone() else {
-            self.reasons.push(reasons::parameter_no_data_pointer(name));
+            self.reasons.push(diagnostics::parameter_no_data_pointer(name));
             return None;
         };
         if constant || !self.layouts.of(&to).is_ok_and(|layout| layout.size > 0) {
-            self.reasons.push(reasons::not_writable(name));
+            self.reasons.push(diagnostics::not_writable(name));
             return None;
         }
         if self.layouts.is_large(&to) {
             let size = self.layouts.of(&to).map_or(0, |layout| layout.size);
-            self.reasons.push(reasons::out_large(name, size));
+            self.reasons.push(diagnostics::out_large(name, size));
             return None;
         }
         Some(Role::Out { value: *to, owned: false })
@@ -260,14 +260,14 @@ impl Resolution<'_> {
             (pointee(types, to) == Some(ty)).then(|| (index, (**to).clone()))
         });
         let (Some((index, value)), None) = (places.next(), places.next()) else {
-            self.reasons.push(reasons::makes_none(ty));
+            self.reasons.push(diagnostics::makes_none(ty));
             return false;
         };
         match self.roles.get_mut(index) {
             Some(role @ (Role::Plain | Role::Out { .. })) => {
                 *role = Role::Out { value, owned: true }
             }
-            _ => self.reasons.push(reasons::makes_otherwise()),
+            _ => self.reasons.push(diagnostics::makes_otherwise()),
         }
         false
     }
@@ -281,7 +281,7 @@ impl Resolution<'_> {
     fn make_optional(&mut self, name: &str) {
         let Some(index) = self.parameter(name) else { return };
         if self.is_never_null(index) {
-            self.reasons.push(reasons::never_null(name));
+            self.reasons.push(diagnostics::never_null(name));
         }
         let is_pointer = matches!(self.ty(index), Type::Pointer { .. } | Type::Function(_));
         match self.roles.get_mut(index) {
@@ -289,23 +289,23 @@ impl Resolution<'_> {
                 Role::Slice { optional, .. } | Role::Str { optional } | Role::CStr { optional },
             ) => *optional = true,
             Some(role @ Role::Plain) if is_pointer => *role = Role::Nullable,
-            _ => self.reasons.push(reasons::not_optional(name)),
+            _ => self.reasons.push(diagnostics::not_optional(name)),
         }
         let shares = |role: &Role| matches!(role, Role::Length { slices, .. } if slices.len() > 1 && slices.contains(&index));
         if self.roles.iter().any(shares) {
-            self.reasons.push(reasons::shares_length(name));
+            self.reasons.push(diagnostics::shares_length(name));
         }
     }
 
     fn status(&mut self, model: &Model, wrapper: &Wrapper) -> Option<Status> {
         if let (Some(message), None) = (&wrapper.message, wrapper.success) {
-            self.reasons.push(reasons::no_status_to_explain(message));
+            self.reasons.push(diagnostics::no_status_to_explain(message));
         }
         let success = wrapper.success?;
         let types = self.layouts.types;
         let is_enum = matches!(types.named(&self.function.result), Some(Definition::Enum(_)));
         if !is_enum && !is_integer(types, &self.function.result) {
-            self.reasons.push(reasons::no_status());
+            self.reasons.push(diagnostics::no_status());
         }
         let message = wrapper.message.as_ref().and_then(|name| self.message(model, name));
         Some(Status { success, message })
@@ -320,7 +320,7 @@ impl Resolution<'_> {
             takes_status && is_text(types, &function.result)
         });
         if found.is_none() {
-            self.reasons.push(reasons::no_message(name));
+            self.reasons.push(diagnostics::no_message(name));
         }
         found.map(|function| function.c_name.clone())
     }
@@ -330,14 +330,14 @@ impl Resolution<'_> {
             return;
         }
         if !is_text(self.layouts.types, &self.function.result) {
-            self.reasons.push(reasons::result_no_text());
+            self.reasons.push(diagnostics::result_no_text());
         }
         let has_outs = self
             .roles
             .iter()
             .any(|role| matches!(role, Role::Out { .. } | Role::Length { returned: true, .. }));
         if has_outs {
-            self.reasons.push(reasons::text_with_results());
+            self.reasons.push(diagnostics::text_with_results());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which of a library's imports make system calls that a domain is denied.
 
-use omniglot_linux::{Fate, Permission};
+use omniglot_linux::{Permission, SyscallPolicy};
 
 use super::facts::Facts;
 
@@ -100,21 +100,21 @@ pub(super) struct Denied {
     pub(super) library: String,
     pub(super) function: String,
     pub(super) system_call: String,
-    pub(super) fate: Fate,
+    pub(super) policy: SyscallPolicy,
 }
 
 impl Denied {
     /// What comes of calling it.
     pub(super) fn consequence(&self) -> &'static str {
-        match self.fate {
-            Fate::Permitted(Permission::Clock) => {
+        match self.policy {
+            SyscallPolicy::Permitted(Permission::Clock) => {
                 "ends the call with SyscallDenied, unless Permission::Clock is given"
             }
-            Fate::Permitted(Permission::Random) => {
+            SyscallPolicy::Permitted(Permission::Random) => {
                 "ends the call with SyscallDenied, unless Permission::Random is given"
             }
-            Fate::Refused => "fails with an error number",
-            Fate::Ignored => "does nothing",
+            SyscallPolicy::Refused => "fails with an error number",
+            SyscallPolicy::Ignored => "does nothing",
             _ => "ends the call with SyscallDenied",
         }
     }
@@ -129,11 +129,11 @@ pub(super) fn imports(libraries: &[Facts]) -> Vec<Denied> {
     for facts in libraries.iter().filter(|facts| !is_c_library(facts)) {
         for import in &facts.imports {
             let found = denied_import(&import.name).filter(|_| own(&import.name).is_none());
-            denied.extend(found.map(|(system_call, fate)| Denied {
+            denied.extend(found.map(|(system_call, policy)| Denied {
                 library: facts.name.clone(),
                 function: import.name.clone(),
                 system_call,
-                fate,
+                policy,
             }));
         }
     }
@@ -150,8 +150,8 @@ fn is_c_library(facts: &Facts) -> bool {
     parts.iter().any(|part| facts.name.starts_with(part))
 }
 
-/// The system call that a function makes and its fate, unless that is to be carried out.
-fn denied_import(function: &str) -> Option<(String, Fate)> {
+/// The system call that a function makes, and what the policy does with it unless it carries it out.
+fn denied_import(function: &str) -> Option<(String, SyscallPolicy)> {
     if HARMLESS.contains(&function) {
         return None;
     }
@@ -159,8 +159,8 @@ fn denied_import(function: &str) -> Option<(String, Fate)> {
     // Fortified functions are called like `__read_chk`.
     let plain = function.strip_prefix("__").and_then(|name| name.strip_suffix("_chk"));
     let name = call.map_or(plain.unwrap_or(function), |(call, _)| call);
-    let fate = Fate::of(name).filter(|fate| *fate != Fate::Allowed)?;
-    Some((name.to_owned(), fate))
+    let policy = SyscallPolicy::of(name).filter(|policy| *policy != SyscallPolicy::Allowed)?;
+    Some((name.to_owned(), policy))
 }
 
 #[cfg(test)]
@@ -170,24 +170,25 @@ mod tests {
     #[test]
     fn every_system_call_in_the_table_is_one_and_is_denied() {
         for (call, functions) in CALLS {
-            let fate = Fate::of(call).unwrap_or_else(|| panic!("{call} is no system call"));
-            assert_ne!(fate, Fate::Allowed, "{call}: {functions:?}");
+            let policy =
+                SyscallPolicy::of(call).unwrap_or_else(|| panic!("{call} is no system call"));
+            assert_ne!(policy, SyscallPolicy::Allowed, "{call}: {functions:?}");
         }
     }
 
     #[test]
     fn functions_are_denied_for_the_system_call_that_they_make() {
-        for (function, call, fate) in [
-            ("socket", "socket", Fate::Ends),
-            ("open", "openat", Fate::Ends),
-            ("fork", "clone", Fate::Ends),
-            ("pthread_create", "clone3", Fate::Ends),
-            ("gettimeofday", "gettimeofday", Fate::Permitted(Permission::Clock)),
-            ("getrandom", "getrandom", Fate::Permitted(Permission::Random)),
-            ("munmap", "munmap", Fate::Refused),
-            ("__read_chk", "read", Fate::Refused),
+        for (function, call, policy) in [
+            ("socket", "socket", SyscallPolicy::Ends),
+            ("open", "openat", SyscallPolicy::Ends),
+            ("fork", "clone", SyscallPolicy::Ends),
+            ("pthread_create", "clone3", SyscallPolicy::Ends),
+            ("gettimeofday", "gettimeofday", SyscallPolicy::Permitted(Permission::Clock)),
+            ("getrandom", "getrandom", SyscallPolicy::Permitted(Permission::Random)),
+            ("munmap", "munmap", SyscallPolicy::Refused),
+            ("__read_chk", "read", SyscallPolicy::Refused),
         ] {
-            assert_eq!(denied_import(function), Some((call.to_owned(), fate)), "{function}");
+            assert_eq!(denied_import(function), Some((call.to_owned(), policy)), "{function}");
         }
         for function in ["memcpy", "malloc", "exit", "futex", "png_read_row"] {
             assert_eq!(denied_import(function), None, "{function}");

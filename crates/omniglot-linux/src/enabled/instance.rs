@@ -12,7 +12,7 @@ use omniglot_core::{
 use super::channel::{Ending, Message, Operation};
 use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
-use super::plan::Plan;
+use super::load_spec::LoadSpec;
 use super::report::explain;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
@@ -24,7 +24,7 @@ use crate::{Options, Permission};
 /// Dropping it kills the process; nothing of it is left then.
 pub struct Process {
     started: Started,
-    plan: Arc<Plan>,
+    spec: Arc<LoadSpec>,
     /// Made when first needed.
     spares: Option<Arc<Spares>>,
     calls: Calls,
@@ -55,7 +55,7 @@ enum Health {
 impl fmt::Debug for Process {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Process")
-            .field("library", &self.plan.description.name)
+            .field("library", &self.spec.description.name)
             .field("process", &self.started.worker.id())
             .field("calls", &self.calls)
             .field("health", &self.health)
@@ -77,22 +77,22 @@ impl Process {
     ///   foreign code; the text says what, and what to do.
     /// - [`Error::System`]: the operating system refused something.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let plan = Plan::new(description, options)?;
-        let mut linux = Self::of(start(&plan)?, plan);
+        let spec = LoadSpec::new(description, options)?;
+        let mut linux = Self::of(start(&spec)?, spec);
         if options.spares.is_some_and(|wanted| wanted > 0) {
             linux.spares()?.tend();
         }
         Ok(linux)
     }
 
-    pub(super) fn of(started: Started, plan: Plan) -> Self {
+    pub(super) fn of(started: Started, spec: LoadSpec) -> Self {
         let interrupts = Arc::<Interrupts>::default();
         interrupts.attach(started.channel.mapping());
         Self {
             started,
             calls: Calls::default(),
-            timer: Timer::new(plan.options.timeout),
-            plan: Arc::new(plan),
+            timer: Timer::new(spec.options.timeout),
+            spec: Arc::new(spec),
             spares: None,
             interrupts,
             in_operation: false,
@@ -105,7 +105,7 @@ impl Process {
         if let Some(spares) = &self.spares {
             return Ok(Arc::clone(spares));
         }
-        let spares = Spares::of(&self.plan)?;
+        let spares = Spares::of(&self.spec)?;
         self.spares = Some(Arc::clone(&spares));
         Ok(spares)
     }
@@ -117,7 +117,7 @@ impl Process {
             return Ok(spare);
         }
         self.started.worker.end();
-        start(&self.plan)
+        start(&self.spec)
     }
 
     /// Gives up the worker for one that never ran a call.
@@ -126,7 +126,7 @@ impl Process {
         let spares = self.spares()?;
         let fresh = self.fresh(&spares)?;
         self.interrupts.attach(fresh.channel.mapping());
-        if self.plan.options.allow.contains(Permission::Stderr) {
+        if self.spec.options.allow.contains(Permission::Stderr) {
             // All else that it could do, until the signal arrives, is in its own memory.
             self.started.worker.end();
         }
@@ -244,7 +244,7 @@ impl Process {
             Some(Ending::Fault | Ending::Denied) => started.worker.stop(),
             _ => started.worker.end(),
         };
-        match explain(said, end, &started.window, &started.layout, &self.plan.description) {
+        match explain(said, end, &started.window, &started.layout, &self.spec.description) {
             Error::Load(_) | Error::System { .. } | Error::MissingFunction(_) => {
                 Error::Protocol("a report about loading during a call")
             }

@@ -15,7 +15,7 @@ use crate::Options;
 pub(super) const PAGE: usize = 4096;
 const CONTROL_SIZE: usize = 0x10000;
 pub(super) const REPORT: usize = 0x400;
-pub(super) const DEPARTURE: usize = 0x700;
+pub(super) const HAND_OFF: usize = 0x700;
 /// Room for the registers of a thread that a signal interrupted, for a host that runs the
 /// library itself.
 pub(super) const SCRATCH: usize = 0x900;
@@ -66,7 +66,7 @@ struct Config {
     load_filter: Program,
     serve_filter: Program,
     ask_filter: Program,
-    departs: u32,
+    hands_off: u32,
     keep_clock: u32,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Orders<'a> {
     /// Empty where Landlock confines what can be opened.
     pub(super) ask_filter: &'a [u8],
     /// Whether the worker only loads, for a host that runs the library itself.
-    pub(super) departs: bool,
+    pub(super) hands_off: bool,
 }
 
 impl Layout {
@@ -166,7 +166,7 @@ impl Layout {
             load_filter,
             serve_filter,
             ask_filter,
-            departs: u32::from(orders.departs),
+            hands_off: u32::from(orders.hands_off),
             keep_clock: u32::from(orders.keep_clock),
         };
         window.write(self.base, config.as_bytes())

@@ -1,7 +1,7 @@
 //! The runtime where there is one: x86-64 Linux with glibc.
 
 mod channel;
-mod courier;
+mod fd_passing;
 mod files;
 mod filters;
 mod generation;
@@ -13,12 +13,12 @@ mod interrupt;
 mod layout;
 mod libraries;
 mod linux;
+mod load_spec;
 mod mapping;
-mod notifications;
-mod opener;
-mod plan;
+mod open_broker;
 mod probes;
 mod report;
+mod seccomp_notify;
 mod spares;
 mod spawner;
 mod start;
@@ -27,7 +27,7 @@ mod tables;
 mod timer;
 mod worker;
 
-pub(crate) use filters::fate_of;
+pub(crate) use filters::policy_of;
 pub use in_process::{ProtectionKeys, Unprotected};
 pub use instance::Process;
 pub use interrupt::InterruptHandle;

@@ -10,7 +10,7 @@ use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
 use super::in_process::{has_unknown_registers, lies_below_4_gib};
-use crate::survey::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
+use crate::capabilities::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
 const HWCAP2_FSGSBASE: usize = 1 << 1;
@@ -128,7 +128,7 @@ fn has_user_dispatch() -> bool {
         // (PR_SET_SYSCALL_USER_DISPATCH(2const)).
         unsafe { syscall!(Sysno::prctl, USER_DISPATCH, DISPATCH_OFF, 0, 0, 0) }.is_ok()
     };
-    let asking = thread::Builder::new().name("omniglot-survey".to_owned()).spawn(switch_off);
+    let asking = thread::Builder::new().name("omniglot-probe".to_owned()).spawn(switch_off);
     asking.is_ok_and(|thread| thread.join().unwrap_or(false))
 }
 

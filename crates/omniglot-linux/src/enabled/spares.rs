@@ -12,7 +12,7 @@ use std::thread;
 use omniglot_core::Result;
 
 use super::generation;
-use super::plan::Plan;
+use super::load_spec::LoadSpec;
 use super::start::{Started, start};
 
 /// How many killed workers may wait for the thread to collect them.
@@ -23,7 +23,7 @@ const DEFAULT: usize = 1;
 /// The spares of one kind of instances; they go with the last one.
 #[derive(Debug)]
 pub(super) struct Spares {
-    plan: Arc<Plan>,
+    spec: Arc<LoadSpec>,
     /// A forked child must neither use nor end its parent's.
     generation: u64,
     wanted: usize,
@@ -49,28 +49,28 @@ enum Task {
 static KINDS: Mutex<Vec<Weak<Spares>>> = Mutex::new(Vec::new());
 
 impl Spares {
-    /// The spares for such a plan in this process.
-    pub(super) fn of(plan: &Arc<Plan>) -> Result<Arc<Self>> {
+    /// The spares for such a spec in this process.
+    pub(super) fn of(spec: &Arc<LoadSpec>) -> Result<Arc<Self>> {
         let generation = generation::current()?;
         // Never locked for long: a forked child finds a lock as it was.
         let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.retain(|kind| kind.strong_count() > 0);
         let known: Vec<_> = kinds.iter().filter_map(Weak::upgrade).collect();
-        if let Some(known) = known.iter().find(|known| known.fits(plan, generation)) {
+        if let Some(known) = known.iter().find(|known| known.fits(spec, generation)) {
             return Ok(Arc::clone(known));
         }
         let fresh = Arc::new(Self {
-            plan: Arc::clone(plan),
+            spec: Arc::clone(spec),
             generation,
-            wanted: plan.options.spares.unwrap_or(DEFAULT),
+            wanted: spec.options.spares.unwrap_or(DEFAULT),
             state: Mutex::default(),
         });
         kinds.push(Arc::downgrade(&fresh));
         Ok(fresh)
     }
 
-    fn fits(&self, plan: &Plan, generation: u64) -> bool {
-        self.generation == generation && self.plan.is_like(plan)
+    fn fits(&self, spec: &LoadSpec, generation: u64) -> bool {
+        self.generation == generation && self.spec.is_like(spec)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -114,9 +114,9 @@ impl Spares {
         }
         state.tended = true;
         drop(state);
-        let (spares, plan) = (Arc::downgrade(self), Arc::clone(&self.plan));
+        let (spares, spec) = (Arc::downgrade(self), Arc::clone(&self.spec));
         let thread = thread::Builder::new().name("omniglot-spares".to_owned());
-        if thread.spawn(move || run(&spares, &plan)).is_err() {
+        if thread.spawn(move || run(&spares, &spec)).is_err() {
             // Without a thread resets are slower, nothing else.
             self.rest();
         }
@@ -146,11 +146,11 @@ impl Spares {
 }
 
 /// The thread. It holds no spares for long, so that they can go with their last user.
-fn run(spares: &Weak<Spares>, plan: &Plan) {
+fn run(spares: &Weak<Spares>, spec: &LoadSpec) {
     while let Some(task) = spares.upgrade().map(|spares| spares.next()) {
         match task {
             Task::Bury(dead) => drop(dead),
-            Task::Start => match start(plan) {
+            Task::Start => match start(spec) {
                 Ok(fresh) => keep(spares, fresh),
                 // The next reset starts a worker by itself and reports what is wrong.
                 Err(_) => return spares.upgrade().map_or((), |spares| spares.rest()),

@@ -10,15 +10,15 @@ use rustix::event::Timespec;
 use rustix::fs::{FileType, fstat};
 
 use super::channel::{Channel, Message};
-use super::courier::{self, Shown};
+use super::fd_passing::{self, Shown};
 use super::files;
 use super::filters::filters;
 use super::generation;
 use super::images::{self, Programs};
 use super::layout::{Layout, Orders};
+use super::load_spec::LoadSpec;
 use super::mapping::Mapping;
-use super::opener::Opener;
-use super::plan::Plan;
+use super::open_broker::OpenBroker;
 use super::report::explain_loading;
 use super::spawner;
 use super::tables::Tables;
@@ -34,7 +34,7 @@ pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
 /// How long the host waits for a file to open before it looks at the worker.
-const OPENER_SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
+const BROKER_SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// A worker in which a library is loaded; the worker goes first when it is dropped.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Started {
     pub(super) channel: Channel,
     pub(super) tables: Tables,
     pub(super) generation: u64,
-    /// The window's memory, where the worker departs.
+    /// The window's memory, from where the worker left it.
     pub(super) file: Option<OwnedFd>,
 }
 
@@ -55,7 +55,7 @@ enum Purpose {
     /// It serves calls.
     Serve,
     /// It waits to be copied and killed; the host runs the library itself.
-    Depart,
+    HandOff,
 }
 
 /// Who keeps a worker from files that are none of its business.
@@ -85,12 +85,12 @@ fn is_pipe(file: impl AsFd) -> bool {
 struct Watch<'a> {
     socket: OwnedFd,
     shown: Option<Shown>,
-    opener: Option<Opener<'a>>,
+    broker: Option<OpenBroker<'a>>,
 }
 
 /// A worker that is loading.
 struct Start<'a> {
-    plan: &'a Plan,
+    spec: &'a LoadSpec,
     purpose: Purpose,
     programs: &'a Programs,
     shims: Arc<OwnedFd>,
@@ -100,30 +100,35 @@ struct Start<'a> {
 }
 
 /// Starts a worker and loads the library in it.
-pub(super) fn start(plan: &Plan) -> Result<Started> {
-    let guard = Guard::of(&plan.options, &plan.readable)?;
-    start_guarded(plan, &guard, Purpose::Serve, Layout::new(&plan.options)?)
+pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
+    let guard = Guard::of(&spec.options, &spec.readable)?;
+    start_guarded(spec, &guard, Purpose::Serve, Layout::new(&spec.options)?)
 }
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
-pub(super) fn start_to_depart(plan: &Plan, layout: Layout) -> Result<Started> {
-    let guard = Guard::of(&plan.options, &plan.readable)?;
-    start_guarded(plan, &guard, Purpose::Depart, layout)
+pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
+    let guard = Guard::of(&spec.options, &spec.readable)?;
+    start_guarded(spec, &guard, Purpose::HandOff, layout)
 }
 
-fn start_guarded(plan: &Plan, guard: &Guard, purpose: Purpose, layout: Layout) -> Result<Started> {
+fn start_guarded(
+    spec: &LoadSpec,
+    guard: &Guard,
+    purpose: Purpose,
+    layout: Layout,
+) -> Result<Started> {
     let programs = images::programs()?;
-    start_programs(plan, guard, purpose, layout, programs)
+    start_programs(spec, guard, purpose, layout, programs)
 }
 
 fn start_programs(
-    plan: &Plan,
+    spec: &LoadSpec,
     guard: &Guard,
     purpose: Purpose,
     layout: Layout,
     programs: &Programs,
 ) -> Result<Started> {
-    if plan.description.image.is_empty() {
+    if spec.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
             remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
@@ -132,10 +137,10 @@ fn start_programs(
     let generation = generation::current()?;
     let (mapping, file) = Mapping::create(layout.size)?;
     let mut window = mapping.window(layout.base);
-    write_orders(&layout, &mut window, plan, guard, purpose)?;
+    write_orders(&layout, &mut window, spec, guard, purpose)?;
     let channel = Channel::new(Arc::new(mapping), spins());
-    let shims = images::shims(plan.description.image)?;
-    let start = Start { plan, purpose, programs, shims, layout, window, channel };
+    let shims = images::shims(spec.description.image)?;
+    let start = Start { spec, purpose, programs, shims, layout, window, channel };
     start.run(file, guard, generation)
 }
 
@@ -150,11 +155,11 @@ fn spins() -> u32 {
 fn write_orders(
     layout: &Layout,
     window: &mut Window,
-    plan: &Plan,
+    spec: &LoadSpec,
     guard: &Guard,
     purpose: Purpose,
 ) -> Result<()> {
-    let Plan { options, libraries, .. } = plan;
+    let LoadSpec { options, libraries, .. } = spec;
     let filters = filters(options.allow, &layout.loadable())?;
     layout.write(
         window,
@@ -170,7 +175,7 @@ fn write_orders(
                 Guard::Landlock(_) => &[],
                 Guard::Host => &filters.ask,
             },
-            departs: purpose == Purpose::Depart,
+            hands_off: purpose == Purpose::HandOff,
         },
     )
 }
@@ -178,15 +183,15 @@ fn write_orders(
 impl Start<'_> {
     fn run(self, file: OwnedFd, guard: &Guard, generation: u64) -> Result<Started> {
         let (mut worker, socket) = self.spawn(&file, guard, generation)?;
-        let mut watch = Watch { socket, shown: None, opener: None };
+        let mut watch = Watch { socket, shown: None, broker: None };
         let image = self.wait_until_loaded(&mut worker, guard, &mut watch)?;
         if self.purpose == Purpose::Serve {
             self.check_filters(guard, &mut watch)?;
         }
-        let tables = Tables::read(&self.window, image, &self.plan.description)?;
+        let tables = Tables::read(&self.window, image, &self.spec.description)?;
         drop(watch);
         let Self { layout, window, channel, .. } = self;
-        let file = (self.purpose == Purpose::Depart).then_some(file);
+        let file = (self.purpose == Purpose::HandOff).then_some(file);
         Ok(Started { worker, window, layout, channel, tables, generation, file })
     }
 
@@ -209,31 +214,31 @@ impl Start<'_> {
             Guard::Landlock(rules) => rules.as_fd(),
             Guard::Host => self.programs.linker.as_fd(), // holds the place, is not used
         };
-        let (ours, theirs) = courier::send(&[
+        let (ours, theirs) = fd_passing::send(&[
             file.as_fd(),
             self.programs.loader.as_fd(),
             self.shims.as_fd(),
             self.programs.linker.as_fd(),
             rules,
         ])?;
-        let keep_stderr = self.plan.options.allow.contains(Permission::Stderr);
+        let keep_stderr = self.spec.options.allow.contains(Permission::Stderr);
         let spawned = spawner::spawn(generation, &self.programs.stub, theirs, keep_stderr)?;
         Ok((Worker::of(spawned, generation), ours))
     }
 
-    /// Takes what the stub shows, if it is there within that time; makes the opener of the
+    /// Takes what the stub shows, if it is there within that time; makes the broker of the
     /// worker's files, if that is the host.
     fn look<'a>(&'a self, watch: &mut Watch<'a>, patience: &Timespec) -> Result<()> {
         if watch.shown.is_some() {
             return Ok(());
         }
-        let Some(mut shown) = courier::receive(&watch.socket, patience)? else {
+        let Some(mut shown) = fd_passing::receive(&watch.socket, patience)? else {
             return Ok(());
         };
-        watch.opener = shown.asks.take().map(|(memory, listener)| Opener {
+        watch.broker = shown.asks.take().map(|(memory, listener)| OpenBroker {
             listener,
             memory,
-            readable: self.plan.readable.clone(),
+            readable: self.spec.readable.clone(),
             loader: self.programs.loader.as_fd(),
             shims: self.shims.as_fd(),
         });
@@ -248,17 +253,17 @@ impl Start<'_> {
         guard: &Guard,
         watch: &mut Watch<'a>,
     ) -> Result<usize> {
-        let limit = self.plan.options.start_timeout;
+        let limit = self.spec.options.start_timeout;
         let started = Instant::now();
         while !self.channel.is_answered() {
             let left = limit.saturating_sub(started.elapsed());
             if left.is_zero() {
                 return Err(Error::Timeout { limit });
             }
-            match (guard, &watch.opener) {
+            match (guard, &watch.broker) {
                 (Guard::Landlock(_), _) => self.channel.sleep(left.min(LONGEST_SLEEP)),
-                (Guard::Host, Some(opener)) => opener.serve(&OPENER_SLEEP),
-                (Guard::Host, None) => self.look(watch, &OPENER_SLEEP)?,
+                (Guard::Host, Some(broker)) => broker.serve(&BROKER_SLEEP),
+                (Guard::Host, None) => self.look(watch, &BROKER_SLEEP)?,
             }
             if worker.has_ended() && !self.channel.is_answered() {
                 return Err(self.explain(worker));
@@ -273,7 +278,7 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        explain_loading(said, worker.end(), &self.window, &self.layout, &self.plan.description)
+        explain_loading(said, worker.end(), &self.window, &self.layout, &self.spec.description)
     }
 }
 
@@ -293,10 +298,10 @@ mod tests {
 
     /// Starts a worker as on a kernel without Landlock.
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Process> {
-        let plan = Plan::new(description, options)?;
+        let spec = LoadSpec::new(description, options)?;
         Ok(Process::of(
-            start_guarded(&plan, &Guard::Host, Purpose::Serve, Layout::new(&plan.options)?)?,
-            plan,
+            start_guarded(&spec, &Guard::Host, Purpose::Serve, Layout::new(&spec.options)?)?,
+            spec,
         ))
     }
 
@@ -308,10 +313,10 @@ mod tests {
         let known = images::programs().expect("the programs");
         let copy = |file: &OwnedFd| file.try_clone().expect("a descriptor");
         let programs = Programs { stub: copy(&known.stub), loader: copy(&known.loader), linker };
-        let plan = Plan::new(&sample(), &Options::default()).expect("a plan");
-        let guard = Guard::of(&plan.options, &plan.readable).expect("a guard");
-        let layout = Layout::new(&plan.options).expect("a layout");
-        match start_programs(&plan, &guard, Purpose::Serve, layout, &programs) {
+        let spec = LoadSpec::new(&sample(), &Options::default()).expect("a spec");
+        let guard = Guard::of(&spec.options, &spec.readable).expect("a guard");
+        let layout = Layout::new(&spec.options).expect("a layout");
+        match start_programs(&spec, &guard, Purpose::Serve, layout, &programs) {
             Err(error) => error,
             Ok(started) => panic!("{code} loads nothing, but {started:?}"),
         }
@@ -430,7 +435,7 @@ mod tests {
     /// More files than a worker may have, on their way from here to here.
     fn files_on_their_way() -> Vec<(OwnedFd, OwnedFd)> {
         let file = File::open("/dev/null").expect("a file");
-        let send = |_| courier::send(&[file.as_fd(); 5]).expect("sent");
+        let send = |_| fd_passing::send(&[file.as_fd(); 5]).expect("sent");
         (0..40).map(send).collect()
     }
 

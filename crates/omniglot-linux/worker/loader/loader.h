@@ -43,9 +43,9 @@ void share_window(const struct config *config);
 void callback(uint32_t slot, void *arguments);
 __attribute__((noreturn)) void serve_host(const struct config *config, const struct omniglot_image *image);
 
-/* depart.c: waits to be copied by the host, which then runs the library itself. */
+/* hand_off.c: waits to be copied by the host, which then runs the library itself. */
 void leave_to_host(uint32_t slot, void *arguments);
-__attribute__((noreturn)) void depart(const struct omniglot_image *image);
+__attribute__((noreturn)) void wait_to_be_copied(const struct omniglot_image *image);
 
 /* post.h's answer to the request that is being worked on. */
 void answer(uint32_t event);

@@ -41,11 +41,11 @@ int main(int count, char **arguments)
     catch_faults();
     on_exit(report_exit, NULL);
     const struct omniglot_image *image = load(&config);
-    *image->callback = config.departs ? leave_to_host : callback;
+    *image->callback = config.hands_off ? leave_to_host : callback;
     make_heap(&config);
     share_window(&config);
-    if (config.departs)
-        depart(image);
+    if (config.hands_off)
+        wait_to_be_copied(image);
     close_files(&config);
     is_loading = 0;
     filter_system_calls();

@@ -40,7 +40,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     const struct config config = *(const struct config *)control;
 
     confine(control, &config);
-    if (!config.departs)
+    if (!config.hands_off)
         keep_serve_filter(control, config.serve_filter);
     drop_clock();
     occupy_address_space(control, &config);

@@ -83,7 +83,7 @@ enum Value {
     Host,
     /// A stack of its own, full of return addresses.
     Slide,
-    /// A record of a crossing that it made itself, all of whose fields lead to such a stack.
+    /// A record of a context that it made itself, all of whose fields lead to such a stack.
     Record,
 }
 

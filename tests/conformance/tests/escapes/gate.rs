@@ -10,8 +10,8 @@ use super::emulated::{self, LONGEST};
 
 unsafe extern "C" {
     fn omniglot_enter();
-    fn omniglot_return_doors();
-    fn omniglot_callback_doors();
+    fn omniglot_return_exits();
+    fn omniglot_callback_exits();
     fn omniglot_resume();
     fn omniglot_resume_end();
     fn omniglot_signal();
@@ -19,8 +19,8 @@ unsafe extern "C" {
     fn omniglot_keyed_commit();
     fn omniglot_keyed_commit_end();
     fn omniglot_commit_end();
-    fn omniglot_keyed_return_doors();
-    fn omniglot_keyed_callback_doors();
+    fn omniglot_keyed_return_exits();
+    fn omniglot_keyed_callback_exits();
     fn omniglot_keyed_abandoned();
     fn omniglot_keyed_leave();
     fn omniglot_keyed_exit_end();
@@ -42,16 +42,16 @@ fn address(symbol: Symbol) -> usize {
     symbol as *const () as usize
 }
 
-/// All of the gate, but for the doors of unprotected domains, of which there are many
+/// All of the gate, but for the exits of unprotected domains, of which there are many
 /// that are alike: the first ones only.
 pub(crate) fn ranges() -> [Range<usize>; 5] {
-    const DOORS: usize = 64;
-    let (returns, callbacks) = (address(omniglot_return_doors), address(omniglot_callback_doors));
+    const EXITS: usize = 64;
+    let (returns, callbacks) = (address(omniglot_return_exits), address(omniglot_callback_exits));
     [
         address(omniglot_enter)..returns,
-        returns..returns + DOORS,
-        callbacks..callbacks + DOORS,
-        // What follows all doors begins at what follows the last one of 1024.
+        returns..returns + EXITS,
+        callbacks..callbacks + EXITS,
+        // What follows all exits begins at what follows the last one of 1024.
         callbacks + 1024 * 16..address(omniglot_resume),
         address(omniglot_resume)..address(omniglot_rights) + 16,
     ]
@@ -66,20 +66,20 @@ pub(crate) fn start() -> usize {
 /// without keys or with.
 pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {
     if !is_keyed {
-        let after = address(omniglot_callback_doors) + 1024 * 16;
+        let after = address(omniglot_callback_exits) + 1024 * 16;
         let resume = address(omniglot_resume);
         let ranges = [
-            start()..address(omniglot_return_doors),
+            start()..address(omniglot_return_exits),
             after..resume,
             resume..address(omniglot_signal),
         ];
         return ranges.into_iter().flat_map(decoded).collect();
     }
-    /// Of a door.
+    /// Of an exit.
     const INSTRUCTIONS: usize = 3;
-    let last_door = address(omniglot_keyed_callback_doors) + 15 * 16;
+    let last_door = address(omniglot_keyed_callback_exits) + 15 * 16;
     let leave = decoded(last_door..address(omniglot_keyed_resume));
-    let enter = address(omniglot_keyed_enter)..address(omniglot_keyed_return_doors);
+    let enter = address(omniglot_keyed_enter)..address(omniglot_keyed_return_exits);
     let resume = address(omniglot_keyed_resume)..address(omniglot_keyed_resume_end);
     [decoded(enter), leave.into_iter().skip(INSTRUCTIONS).collect(), decoded(resume)].concat()
 }
@@ -94,13 +94,13 @@ pub(crate) fn end_of_way_back(is_keyed: bool) -> usize {
     decoded(part.clone()).pop().unwrap_or(part.end)
 }
 
-/// All instructions of the gate but for most doors: with keys; or those of the gate without, which
-/// has no door that is another domain's.
+/// All instructions of the gate but for most exits: with keys; or those of the gate without, which
+/// has no exit that is another domain's.
 pub(crate) fn all_instructions(is_keyed: bool) -> Vec<usize> {
-    let doors = address(omniglot_return_doors)..address(omniglot_callback_doors) + 1024 * 16;
+    let exits = address(omniglot_return_exits)..address(omniglot_callback_exits) + 1024 * 16;
     let all = ranges().into_iter().flat_map(decoded);
     let keyed = address(omniglot_keyed_enter);
-    all.filter(|place| is_keyed || *place < keyed && !doors.contains(place)).collect()
+    all.filter(|place| is_keyed || *place < keyed && !exits.contains(place)).collect()
 }
 
 /// The instructions of the way out with a key, up to where the stack is the host's.
@@ -142,14 +142,14 @@ pub(crate) fn jump(is_keyed: bool) -> usize {
 pub(crate) fn entries() -> [(&'static str, usize); 13] {
     [
         ("enter", address(omniglot_enter)),
-        ("return_door", address(omniglot_return_doors)),
-        ("callback_door", address(omniglot_callback_doors)),
+        ("return_door", address(omniglot_return_exits)),
+        ("callback_door", address(omniglot_callback_exits)),
         ("resume", address(omniglot_resume)),
         ("signal", address(omniglot_signal)),
         ("keyed_enter", address(omniglot_keyed_enter)),
         ("keyed_commit", address(omniglot_keyed_commit)),
-        ("keyed_return_door", address(omniglot_keyed_return_doors)),
-        ("keyed_callback_door", address(omniglot_keyed_callback_doors)),
+        ("keyed_return_door", address(omniglot_keyed_return_exits)),
+        ("keyed_callback_door", address(omniglot_keyed_callback_exits)),
         ("keyed_abandoned", address(omniglot_keyed_abandoned)),
         ("keyed_resume", address(omniglot_keyed_resume)),
         ("set_rights", address(omniglot_set_rights)),
@@ -199,9 +199,9 @@ pub(crate) fn shared(window: usize) -> omniglot::Result<Shared> {
     Ok(Shared { key, rights: half(0), host: half(HOSTS) })
 }
 
-/// Where the gate keeps the crossings of domains with keys, as its code says behind the
+/// Where the gate keeps the contexts of domains with keys, as its code says behind the
 /// instruction that writes PKRU on the way out: the second `lea r9, [rip + distance]`.
-pub(crate) fn table_of_crossings() -> Option<usize> {
+pub(crate) fn table_of_contexts() -> Option<usize> {
     const LEA: [u8; 3] = [0x4c, 0x8d, 0x0d];
     let start = std::ptr::with_exposed_provenance::<[u8; 80]>(writes()[1].1);
     // SAFETY: code of the gate, which goes on for longer.

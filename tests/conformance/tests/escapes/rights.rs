@@ -56,7 +56,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             let registers = placed(api, registers)?;
             api.leap(gate::writes()[1].1, registers, targets.heap).map(|_| true)
         }),
-        escape("rights::leave_by_a_record_of_ones_own", DIES, forged_crossing),
+        escape("rights::leave_by_a_record_of_ones_own", DIES, forged_context),
         escape("rights::come_back_from_the_signal_code", DIES, from_the_signal_code),
         escape("rights::by_the_dynamic_linker", DIES, by_the_dynamic_linker),
         escape("rights::by_the_c_library", FAULT, |api, targets| {
@@ -140,10 +140,10 @@ fn into_another<R: Runtime>(home: Home<R>, api: &mut Api<R>, way: WayIn) -> Resu
 /// The way out takes its record of the domain from a table: an index that leads out of
 /// that, to a record in the library's own memory. All of its fields are the address of a
 /// stack, which opens key 0 if it is taken for rights, as any even address does.
-fn forged_crossing<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<bool> {
+fn forged_context<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<bool> {
     const PAGE: usize = 4096;
     const CONTROL: u64 = 0x037f_0000_1f80;
-    let table = gate::table_of_crossings().ok_or(NOT_THERE)?;
+    let table = gate::table_of_contexts().ok_or(NOT_THERE)?;
     let landing = api.place_of(Place::LANDING)? as u64;
     let mut stack = [landing; PAGE / 8];
     stack[PAGE / 16] = CONTROL;

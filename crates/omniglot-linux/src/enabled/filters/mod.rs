@@ -26,7 +26,7 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
-pub(crate) use self::policy::fate_of;
+pub(crate) use self::policy::policy_of;
 use self::policy::{
     CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
     SERVE_REFUSALS, STDERR_WRITES,

@@ -2,7 +2,7 @@
 
 use syscalls::Sysno;
 
-use crate::{Fate, Permission};
+use crate::{Permission, SyscallPolicy};
 
 pub(super) const EPERM: u32 = 1;
 pub(super) const ENOMEM: u32 = 12;
@@ -246,20 +246,20 @@ pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
 pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
 /// What the filter for serving does with the system call of this name.
-pub(crate) fn fate_of(name: &str) -> Option<Fate> {
+pub(crate) fn policy_of(name: &str) -> Option<SyscallPolicy> {
     let call = name.parse::<Sysno>().ok()?;
     let Refusals { ignored, no_memory, not_permitted, no_access } = SERVE_REFUSALS;
     let refused = [no_memory, not_permitted, no_access].concat();
-    let fates = [
-        (SERVE, Fate::Allowed),
-        (&[Sysno::futex], Fate::Allowed),
-        (ignored, Fate::Ignored),
-        (&refused, Fate::Refused),
-        (CLOCK, Fate::Permitted(Permission::Clock)),
-        (RANDOM, Fate::Permitted(Permission::Random)),
+    let policies = [
+        (SERVE, SyscallPolicy::Allowed),
+        (&[Sysno::futex], SyscallPolicy::Allowed),
+        (ignored, SyscallPolicy::Ignored),
+        (&refused, SyscallPolicy::Refused),
+        (CLOCK, SyscallPolicy::Permitted(Permission::Clock)),
+        (RANDOM, SyscallPolicy::Permitted(Permission::Random)),
     ];
-    let fate = fates.iter().find(|(calls, _)| calls.contains(&call));
-    Some(fate.map_or(Fate::Ends, |(_, fate)| *fate))
+    let policy = policies.iter().find(|(calls, _)| calls.contains(&call));
+    Some(policy.map_or(SyscallPolicy::Ends, |(_, policy)| *policy))
 }
 
 /// The name of a system call, for messages.

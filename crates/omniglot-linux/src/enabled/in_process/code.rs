@@ -25,7 +25,7 @@ use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
 use super::super::layout::PAGE;
 use super::super::system::failed;
-use super::mending::{self, Refusal};
+use super::gadgets::{self, Refusal};
 use super::{changes, gate, linker, patch};
 
 /// `ud2; nop`, in the place of `WRPKRU`.
@@ -250,7 +250,7 @@ fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<(
                 let detour = unsafe { patch::detour(address, place.gadget.length, mask) };
                 checked.push(detour?);
             }
-            _ => match mending::remove(memory, &place.gadget) {
+            _ => match gadgets::remove(memory, &place.gadget) {
                 Ok(()) => {}
                 Err(Refusal::Error(error)) => return Err(error),
                 Err(Refusal::Obstacle(obstacle)) => return Err(refusal(address, obstacle)),

@@ -16,17 +16,17 @@ use super::super::filters::name_of;
 use super::super::generation;
 use super::super::interrupt::InterruptHandle;
 use super::super::layout::Layout;
-use super::super::plan::Plan;
+use super::super::load_spec::LoadSpec;
 use super::super::report::{kind_of, place_in};
 use super::super::system::refused;
 use super::super::tables::Tables;
 use super::super::timer::Timer;
 use super::calls::{Calls, store_fresh};
-use super::entries::Entries;
-use super::gate::{self, CROSSINGS, Crossing};
+use super::fs_base::FsBaseAnalysis;
+use super::gate::{self, CONTEXTS, GateContext};
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, Runs, check_segments};
-use super::loading::{Departure, Loaded, load};
+use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
@@ -57,12 +57,12 @@ pub(super) struct Engine {
     nothing: Window,
     layout: Layout,
     tables: Tables,
-    departure: Departure,
+    hand_off: HandOff,
     description: Description,
-    crossing: Arc<Crossing>,
-    door: Door,
+    context: Arc<GateContext>,
+    exit: Exit,
     calls: Calls,
-    entries: Entries,
+    fs_base: FsBaseAnalysis,
     timer: Timer,
     clock: Option<Clock>,
     /// Whether outermost calls are parts of one operation, which they share their time with.
@@ -73,14 +73,14 @@ pub(super) struct Engine {
     generation: u64,
 }
 
-/// A domain's place in the table of crossings.
+/// A domain's place in the table of contexts.
 #[derive(Debug)]
-struct Door(usize);
+struct Exit(usize);
 
-impl Door {
-    fn open(crossing: &Arc<Crossing>) -> Result<Self> {
-        let pointer = Arc::as_ptr(crossing).cast_mut();
-        for (index, place) in CROSSINGS.iter().enumerate() {
+impl Exit {
+    fn open(context: &Arc<GateContext>) -> Result<Self> {
+        let pointer = Arc::as_ptr(context).cast_mut();
+        for (index, place) in CONTEXTS.iter().enumerate() {
             if place.compare_exchange(null_mut(), pointer, Release, Relaxed).is_ok() {
                 return Ok(Self(index));
             }
@@ -92,9 +92,9 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for Exit {
     fn drop(&mut self) {
-        if let Some(place) = CROSSINGS.get(self.0) {
+        if let Some(place) = CONTEXTS.get(self.0) {
             place.store(null_mut(), Release);
         }
     }
@@ -123,17 +123,17 @@ impl Engine {
             Protection::None => None,
             Protection::Key => Some(DomainKey::allocate(generation)?),
         };
-        let plan = Plan::new(description, options)?;
+        let spec = LoadSpec::new(description, options)?;
         let number = key.as_ref().map(|key| key.number);
-        let Loaded { memory, layout, tables, departure } = load(&plan, generation, number)?;
+        let Loaded { memory, layout, tables, hand_off } = load(&spec, generation, number)?;
         if key.is_some() {
             code::check_process()?;
         }
         let window = memory.window();
         // SAFETY: no bytes at all.
         let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
-        let crossing = Arc::new(Crossing::default());
-        let door = Door::open(&crossing)?;
+        let context = Arc::new(GateContext::default());
+        let exit = Exit::open(&context)?;
         let mut engine = Self {
             memory,
             key,
@@ -141,12 +141,12 @@ impl Engine {
             nothing,
             layout,
             tables,
-            departure,
+            hand_off,
             description: *description,
-            crossing,
-            door,
+            context,
+            exit,
             calls: Calls::default(),
-            entries: Entries::new(),
+            fs_base: FsBaseAnalysis::new(),
             timer: Timer::new(None),
             clock: None,
             in_operation: false,
@@ -160,33 +160,33 @@ impl Engine {
 
     /// Tells the handlers what they must know.
     fn prepare(&mut self, options: &Options) -> Result<()> {
-        let domain = &self.crossing.domain;
+        let domain = &self.context.domain;
         domain.base.store(self.layout.base, Relaxed);
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         if x87::believes_summary() {
-            self.crossing.features.store(gate::BELIEVES, Relaxed);
+            self.context.features.store(gate::BELIEVES, Relaxed);
         }
         if let Some(key) = &self.key {
-            key.announce(&self.crossing, self.layout.base);
+            key.announce(&self.context, self.layout.base);
         }
         self.set_timeout(options.timeout);
-        self.show_doors()
+        self.show_exits()
     }
 
-    /// Tells foreign code where its doors are.
-    fn show_doors(&mut self) -> Result<()> {
+    /// Tells foreign code where its exits are.
+    fn show_exits(&mut self) -> Result<()> {
         let (returns, callbacks) = match &self.key {
-            None => gate::doors(self.door.0),
-            Some(key) => gate::keyed_doors(key.number),
+            None => gate::exits(self.exit.0),
+            Some(key) => gate::keyed_exits(key.number),
         };
         let mut cells = [0; 16];
         for (cell, value) in cells.chunks_exact_mut(8).zip([returns, callbacks]) {
             cell.copy_from_slice(&value.to_ne_bytes());
         }
-        self.memory.check_writable(self.departure.cells, cells.len())?;
-        self.window.write(self.departure.cells, &cells)
+        self.memory.check_writable(self.hand_off.cells, cells.len())?;
+        self.window.write(self.hand_off.cells, &cells)
     }
 
     /// Brings the domain back to the state after loading. Its registers are the host's
@@ -194,10 +194,10 @@ impl Engine {
     pub(super) fn reset(&mut self) -> Result<()> {
         generation::check(self.generation)?;
         self.abandon(Cause::Reset);
-        self.crossing.forget();
+        self.context.forget();
         self.calls = Calls::default();
         self.memory.restore()?;
-        self.show_doors()?;
+        self.show_exits()?;
         self.renew_canary()?;
         self.poisoned = None;
         Ok(())
@@ -208,7 +208,7 @@ impl Engine {
     fn renew_canary(&mut self) -> Result<()> {
         /// In the thread's control block: System V ABI for x86-64 as glibc and compilers have it.
         const PLACE: usize = 0x28;
-        let place = self.departure.thread_pointer.wrapping_add(PLACE);
+        let place = self.hand_off.thread_pointer.wrapping_add(PLACE);
         let mut canary = [0; 8];
         if self.check_writable(place, canary.len()).is_err() {
             return Ok(()); // a thread pointer that is none, of a library that uses none
@@ -277,17 +277,17 @@ impl Engine {
         if !thread.has_stack(HOST_STACK) {
             return Err(Error::TooDeep { limit: self.calls.open() });
         }
-        let needs = self.entries.need_thread_pointer(entry, &self.memory, &self.window);
+        let needs = self.fs_base.need_thread_pointer(entry, &self.memory, &self.window);
         self.set_thread_pointer(needs);
-        self.begin(self.departure.call, entry, arguments);
+        self.begin(self.hand_off.call, entry, arguments);
         self.run(thread)
     }
 
     /// Has the gate give foreign code its own thread pointer, or leave the host's.
     #[inline(always)]
     fn set_thread_pointer(&self, is_needed: bool) {
-        let pointer = if is_needed { self.departure.thread_pointer as u64 } else { 0 };
-        self.crossing.foreign_thread.store(pointer, Relaxed);
+        let pointer = if is_needed { self.hand_off.thread_pointer as u64 } else { 0 };
+        self.context.foreign_thread.store(pointer, Relaxed);
     }
 
     /// A call begins: at `target`, which calls `entry`.
@@ -296,8 +296,8 @@ impl Engine {
         if self.calls.open() == 0 && !self.in_operation {
             self.begin_outermost();
         }
-        let next = &self.crossing.next;
-        store_fresh(self.calls.begin(self.departure.stack as u64), next);
+        let next = &self.context.next;
+        store_fresh(self.calls.begin(self.hand_off.stack as u64), next);
         next.target.store(target as u64, Relaxed);
         next.entry.store(entry as u64, Relaxed);
         next.argument.store(arguments as u64, Relaxed);
@@ -308,15 +308,15 @@ impl Engine {
     fn begin_outermost(&mut self) {
         self.number += 1;
         self.timer.reset();
-        self.crossing.number.store(self.number, Release);
-        self.crossing.running.store(self.number, Release);
+        self.context.number.store(self.number, Release);
+        self.context.running.store(self.number, Release);
     }
 
     /// An outermost call is over, and with it what the user sees as one, unless more follow.
     #[inline(always)]
     fn end_outermost(&self) {
         if !self.in_operation {
-            self.crossing.running.store(0, Release);
+            self.context.running.store(0, Release);
         }
     }
 
@@ -339,7 +339,7 @@ impl Engine {
         thread.check_outside()?;
         // Code that calls back was not followed to its end.
         self.set_thread_pointer(true);
-        let next = &self.crossing.next;
+        let next = &self.context.next;
         self.calls.go_on(next);
         let (target, argument) = match reply {
             Reply::Return => (gate::go_on(), 0),
@@ -374,7 +374,7 @@ impl Engine {
         let since = self.announce()?;
         let event = self.cross(thread);
         if let Some(since) = since {
-            watchdog::withdraw(&self.crossing);
+            watchdog::withdraw(&self.context);
             // Reading the clock takes half as long as a call: only where it matters later.
             if event != gate::RETURNED || self.calls.open() > 1 || self.in_operation {
                 self.timer.add(since);
@@ -405,39 +405,39 @@ impl Engine {
         let left = self.timer.left_at_start()?;
         let now = Instant::now();
         if let Some(left) = left {
-            clock.announce(&self.crossing, now, left);
+            clock.announce(&self.context, now, left);
         }
         Ok(Some(now))
     }
 
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
-        let crossing = &*self.crossing;
+        let context = &*self.context;
         // From before the rest, which a handler's call would change.
-        let event = thread.inside(crossing, || {
-            crossing.host_thread.store(thread.pointer as u64, Relaxed);
-            crossing.selector.store(thread.selector.load(Relaxed), Relaxed);
-            crossing.is_saved.store(false, Relaxed);
-            crossing.thread_id.store(thread.id(), Release);
+        let event = thread.inside(context, || {
+            context.host_thread.store(thread.pointer as u64, Relaxed);
+            context.selector.store(thread.selector.load(Relaxed), Relaxed);
+            context.is_saved.store(false, Relaxed);
+            context.thread_id.store(thread.id(), Release);
             if let Some(key) = &self.key {
                 return self.cross_keyed(key, thread);
             }
             // SAFETY: all of it was just stored, the domain's number and memory when it was
             // made; `&mut self` in the callers keeps other threads out (invariant 8).
-            unsafe { gate::enter(crossing) }
+            unsafe { gate::enter(context) }
         });
-        crossing.thread_id.store(0, Release);
+        context.thread_id.store(0, Release);
         event
     }
 
     /// The same behind a key.
     fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
-        let crossing = &self.crossing;
+        let context = &self.context;
         // SAFETY: the processor has keys, since the domain has one.
         let rights = unsafe { gate::rights() };
-        crossing.host_rights.store(rights, Relaxed);
+        context.host_rights.store(rights, Relaxed);
         key.set_host(rights);
-        if !crossing.write_next() {
+        if !context.write_next() {
             return gate::STOPPED + 1;
         }
         let Some(_runs) = self.run_on(key, thread) else {
@@ -445,7 +445,7 @@ impl Engine {
         };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter_keyed(crossing) }
+        unsafe { gate::enter_keyed(context) }
     }
 
     /// Has the gate let the thread in, once all code of the process was looked at; none if that
@@ -464,7 +464,7 @@ impl Engine {
     /// Checks that an event fits the innermost call, and keeps count.
     #[inline(always)]
     fn accept(&mut self, event: u32) -> Result<Event> {
-        let left = &self.crossing.left;
+        let left = &self.context.left;
         let stack = faults::number(left.stack.load(Relaxed));
         let began = self.calls.began();
         if event == gate::RETURNED && stack == began {
@@ -500,7 +500,7 @@ impl Engine {
     }
 
     fn stopped(&self) -> Error {
-        if self.crossing.stop.load(Acquire) & 1 == 0 {
+        if self.context.stop.load(Acquire) & 1 == 0 {
             return Error::Interrupted;
         }
         Error::Timeout { limit: self.timer.limit().unwrap_or_default() }
@@ -509,7 +509,7 @@ impl Engine {
     /// Why foreign code was abandoned.
     #[cold]
     fn explain(&mut self) -> Error {
-        let outcome = &self.crossing.outcome;
+        let outcome = &self.context.outcome;
         let number = outcome.number.load(Relaxed);
         match outcome.kind.load(Relaxed) {
             FAULT => Error::Fault(self.fault()),
@@ -526,7 +526,7 @@ impl Engine {
     }
 
     fn fault(&mut self) -> Fault {
-        let outcome = &self.crossing.outcome;
+        let outcome = &self.context.outcome;
         let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
         let accessed = outcome.address.load(Relaxed) as usize;
         let instruction = outcome.instruction.load(Relaxed) as usize;
@@ -559,11 +559,11 @@ impl Engine {
         // A call of its own: what was stopped is the one before.
         self.in_operation = false;
         self.set_thread_pointer(true);
-        self.begin(self.departure.call, self.departure.describe, 0);
+        self.begin(self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread)?;
-        clock.announce(&self.crossing, Instant::now(), left.min(DESCRIBE_LIMIT));
+        clock.announce(&self.context, Instant::now(), left.min(DESCRIBE_LIMIT));
         let event = self.cross(thread);
-        watchdog::withdraw(&self.crossing);
+        watchdog::withdraw(&self.context);
         match event {
             gate::RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
@@ -599,7 +599,7 @@ impl Engine {
             self.poisoned = Some(cause);
         }
         self.calls.clear();
-        self.crossing.running.store(0, Release);
+        self.context.running.store(0, Release);
     }
 
     pub(super) fn set_timeout(&mut self, limit: Option<Duration>) {
@@ -614,14 +614,14 @@ impl Engine {
         if let Some(clock) = self.clock {
             return Ok(clock);
         }
-        let clock = Clock::watch(&self.crossing, self.generation)?;
+        let clock = Clock::watch(&self.context, self.generation)?;
         self.clock = Some(clock);
         Ok(clock)
     }
 
     pub(super) fn interrupt_handle(&self) -> InterruptHandle {
-        let crossing = Arc::clone(&self.crossing);
-        InterruptHandle::of(Interrupter { crossing, generation: self.generation })
+        let context = Arc::clone(&self.context);
+        InterruptHandle::of(Interrupter { context, generation: self.generation })
     }
 }
 
@@ -634,15 +634,15 @@ fn unsettled() -> Error {
 /// Interrupts the call that a domain is running, from any thread.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Interrupter {
-    crossing: Arc<Crossing>,
+    context: Arc<GateContext>,
     generation: u64,
 }
 
 impl Interrupter {
     pub(in super::super) fn interrupt(&self) {
-        let running = self.crossing.running.load(Acquire);
+        let running = self.context.running.load(Acquire);
         if running != 0 && generation::check(self.generation).is_ok() {
-            watchdog::stop(&self.crossing, running, false);
+            watchdog::stop(&self.context, running, false);
         }
     }
 }

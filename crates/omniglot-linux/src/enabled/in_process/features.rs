@@ -6,7 +6,7 @@ use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 use super::{gate, x87};
 
-/// Bits of `Crossing::features`; [`gate::BELIEVES`](super::gate::BELIEVES) is 4.
+/// Bits of `GateContext::features`; [`gate::BELIEVES`](super::gate::BELIEVES) is 4.
 pub(super) const AVX: u32 = 1;
 pub(super) const AVX512: u32 = 2;
 pub(super) const AMX: u32 = 8;

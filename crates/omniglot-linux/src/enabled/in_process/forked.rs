@@ -10,19 +10,19 @@ use std::sync::atomic::Ordering;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::super::layout::PAGE;
-use super::gate::Crossing;
+use super::gate::GateContext;
 use super::keys::{SHARED_ALIAS, SHARED_SIZE};
 
 /// Gives a forked child something to write to where its parent's view of a domain's registers and
 /// the shared page are. In a signal handler: nothing but system calls (invariant 7).
-pub(super) fn stand_in(crossing: &Crossing) {
+pub(super) fn stand_in(context: &GateContext) {
     // Where foreign code came back already: as no call can have left the stack, so that the
     // engine looks why.
-    crossing.left.stack.store(u64::MAX, Ordering::Relaxed);
-    if !crossing.is_keyed() {
+    context.left.stack.store(u64::MAX, Ordering::Relaxed);
+    if !context.is_keyed() {
         return; // nothing is written
     }
-    let registers = crossing.domain.alias.load(Ordering::Relaxed).addr();
+    let registers = context.domain.alias.load(Ordering::Relaxed).addr();
     fill(registers, PAGE);
     fill(SHARED_ALIAS.load(Ordering::Relaxed), SHARED_SIZE);
 }

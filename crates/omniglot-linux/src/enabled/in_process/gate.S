@@ -3,7 +3,7 @@
 # Intel syntax; the names in braces are offsets and symbols that gate.rs fills in.
 # Calling convention: System V ABI for x86-64, section 3.2.
 #
-# What a crossing needs is in a `Crossing`, in host memory. A call into foreign code is
+# What a crossing needs is in a `GateContext`, in host memory. A call into foreign code is
 # an ordinary call of `omniglot_enter` as far as the host's compiler knows: it comes
 # back when foreign code returned, called back or was abandoned, and says which. No
 # foreign frame ever lies between two frames of the host.
@@ -16,9 +16,9 @@
 
 # ---------------------------------------------------------------- enter and resume
 #
-# omniglot_enter(crossing: rdi) -> event: eax
+# omniglot_enter(context: rdi) -> event: eax
 #
-# Runs foreign code with the registers in `crossing.next`: a new call, or what goes on
+# Runs foreign code with the registers in `context.next`: a new call, or what goes on
 # after a callback.
     .balign 64
     .globl omniglot_enter
@@ -100,14 +100,14 @@ omniglot_stopped:
 
 # ---------------------------------------------------------------- return and callback
 #
-# Each domain has a pair of doors, which foreign code jumps to: its number in the table
-# of crossings is an operand of the door's first instruction.
+# Each domain has a pair of exits, which foreign code jumps to: its number in the table
+# of contexts is an operand of the exit's first instruction.
     .balign 64
-    .globl omniglot_return_doors
-    .hidden omniglot_return_doors
-omniglot_return_doors:
+    .globl omniglot_return_exits
+    .hidden omniglot_return_exits
+omniglot_return_exits:
     .set omniglot_door, 0
-    .rept {DOORS}
+    .rept {EXITS}
     .balign 16
     mov r11d, omniglot_door
     jmp omniglot_returned
@@ -115,11 +115,11 @@ omniglot_return_doors:
     .endr
 
     .balign 16
-    .globl omniglot_callback_doors
-    .hidden omniglot_callback_doors
-omniglot_callback_doors:
+    .globl omniglot_callback_exits
+    .hidden omniglot_callback_exits
+omniglot_callback_exits:
     .set omniglot_door, 0
-    .rept {DOORS}
+    .rept {EXITS}
     .balign 16
     mov r11d, omniglot_door
     jmp omniglot_called_back
@@ -128,12 +128,12 @@ omniglot_callback_doors:
 
     .balign 64
 omniglot_returned:
-    lea rax, [rip + {CROSSINGS}]
+    lea rax, [rip + {CONTEXTS}]
     mov r11, [rax + r11 * 8]
     mov [r11 + {LEFT} + {STACK}], rsp
     mov eax, {RETURNED}
 
-# r11: the crossing; eax: the event. The stack is the host's again.
+# r11: the context; eax: the event. The stack is the host's again.
 #
 # What foreign code may have changed is read where reading is cheaper than writing. The
 # flags of MXCSR are the host's as well as its control bits: LDMXCSR takes a fraction of a
@@ -197,7 +197,7 @@ omniglot_way_out_end:
 # those of the code that waits for the answer.
     .balign 64
 omniglot_called_back:
-    lea rax, [rip + {CROSSINGS}]
+    lea rax, [rip + {CONTEXTS}]
     mov r11, [rax + r11 * 8]
     mov [r11 + {LEFT} + {STACK}], rsp
     mov [r11 + {LEFT} + {RBP}], rbp
@@ -215,7 +215,7 @@ omniglot_called_back:
 # ---------------------------------------------------------------- abandon
 #
 # Where a signal handler sends a thread whose foreign code is given up. r11: the
-# crossing; rsp: the host's; the FS base and the selector are the host's already.
+# context; rsp: the host's; the FS base and the selector are the host's already.
     .globl omniglot_abandoned
     .hidden omniglot_abandoned
 omniglot_abandoned:
@@ -583,13 +583,13 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word. Each key has a pair of doors. From
+# The way out: all registers are foreign code's word. Each key has a pair of exits. From
 # `checked` to the end of the range PKRU decides what this is: with the host's, the gate,
 # since nobody gets there with those but through all checks; with a domain's, foreign code.
     .balign 64
-    .globl omniglot_keyed_return_doors
-    .hidden omniglot_keyed_return_doors
-omniglot_keyed_return_doors:
+    .globl omniglot_keyed_return_exits
+    .hidden omniglot_keyed_return_exits
+omniglot_keyed_return_exits:
     .set omniglot_door, 0
     .rept 16
     .balign 16
@@ -599,9 +599,9 @@ omniglot_keyed_return_doors:
     .set omniglot_door, omniglot_door + 1
     .endr
     .balign 16
-    .globl omniglot_keyed_callback_doors
-    .hidden omniglot_keyed_callback_doors
-omniglot_keyed_callback_doors:
+    .globl omniglot_keyed_callback_exits
+    .hidden omniglot_keyed_callback_exits
+omniglot_keyed_callback_exits:
     .set omniglot_door, 0
     .rept 16
     .balign 16
@@ -632,7 +632,7 @@ omniglot_write_on_exit:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
     jne omniglot_die
-# If this is the thread that runs the domain of that key now, all that the crossing says of
+# If this is the thread that runs the domain of that key now, all that the context says of
 # the host is this thread's: one domain at a time runs on a thread.
     mov ecx, {IDENTITY}
     lsl ecx, ecx
@@ -665,7 +665,7 @@ omniglot_keyed_checked:
     .hidden omniglot_keyed_exit_end
 omniglot_keyed_exit_end:
 
-# r11: the crossing; r10d: the event.
+# r11: the context; r10d: the event.
 omniglot_keyed_left:
     mov r9, [r11 + {SELECTOR}]
     mov byte ptr [r9], 0
@@ -677,7 +677,7 @@ omniglot_keyed_left:
     wrfsbase rax
 1:  mov eax, r10d
 
-# rsp: the host's; eax: the event; r11: the crossing. As omniglot_left.
+# rsp: the host's; eax: the event; r11: the context. As omniglot_left.
 omniglot_keyed_back:
     rdgsbase rcx
     cmp rcx, [r11 + {HOST_SEGMENT}]

@@ -11,14 +11,14 @@ use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
 use super::{features, identity};
 
-/// How many domains a process can have at once: each has a pair of doors.
-pub(super) const DOORS: usize = 1024;
-/// The distance of two doors in bytes.
-const DOOR: usize = 16;
+/// How many domains a process can have at once: each has a pair of exits.
+pub(super) const EXITS: usize = 1024;
+/// The distance of two exits in bytes.
+const EXIT: usize = 16;
 
-/// The crossings of all domains, by number.
-pub(super) static CROSSINGS: [AtomicPtr<Crossing>; DOORS] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; DOORS];
+/// The contexts of all domains, by number.
+pub(super) static CONTEXTS: [AtomicPtr<GateContext>; EXITS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; EXITS];
 
 /// Registers that foreign code starts with, or left.
 #[repr(C)]
@@ -46,7 +46,7 @@ pub(super) struct Registers {
 /// handlers change it behind the compiler's back.
 #[repr(C)]
 #[derive(Debug, Default)]
-pub(super) struct Crossing {
+pub(super) struct GateContext {
     /// Where the host's registers are saved.
     pub(super) host_stack: AtomicU64,
     /// The host's FS base, and the domain's; 0 if what runs next does with the host's.
@@ -113,7 +113,7 @@ pub(super) struct Domain {
     pub(super) allow: AtomicU32,
 }
 
-/// A bit of `Crossing::features`: the x87 unit believes a status word that says that an
+/// A bit of `GateContext::features`: the x87 unit believes a status word that says that an
 /// exception waits though all are masked.
 pub(super) const BELIEVES: u32 = 4;
 
@@ -124,14 +124,14 @@ pub(super) const STOPPED: u32 = 3;
 
 std::arch::global_asm!(
     include_str!("gate.S"),
-    HOST_STACK = const offset_of!(Crossing, host_stack),
-    HOST_THREAD = const offset_of!(Crossing, host_thread),
-    FOREIGN_THREAD = const offset_of!(Crossing, foreign_thread),
-    SELECTOR = const offset_of!(Crossing, selector),
-    NUMBER = const offset_of!(Crossing, number),
-    STOP = const offset_of!(Crossing, stop),
-    NEXT = const offset_of!(Crossing, next),
-    LEFT = const offset_of!(Crossing, left),
+    HOST_STACK = const offset_of!(GateContext, host_stack),
+    HOST_THREAD = const offset_of!(GateContext, host_thread),
+    FOREIGN_THREAD = const offset_of!(GateContext, foreign_thread),
+    SELECTOR = const offset_of!(GateContext, selector),
+    NUMBER = const offset_of!(GateContext, number),
+    STOP = const offset_of!(GateContext, stop),
+    NEXT = const offset_of!(GateContext, next),
+    LEFT = const offset_of!(GateContext, left),
     TARGET = const offset_of!(Registers, target),
     STACK = const offset_of!(Registers, stack),
     RBP = const offset_of!(Registers, rbp),
@@ -149,8 +149,8 @@ std::arch::global_asm!(
     ABANDONED = const ABANDONED,
     STOPPED = const STOPPED,
     BAD_FLAGS = const 0x44400, // AC, NT, DF: Intel SDM volume 1, section 3.4.3
-    DOORS = const DOORS,
-    CROSSINGS = sym CROSSINGS,
+    EXITS = const EXITS,
+    CONTEXTS = sym CONTEXTS,
     ARENA_START = sym ARENA_START,
     ARENA_SIZE = const ARENA_SIZE,
     SLOT = const SLOT,
@@ -170,34 +170,34 @@ std::arch::global_asm!(
     SHARED_HOST = const keys::SHARED_HOST,
     SHARED_RUNNERS = const keys::SHARED_RUNNERS,
     IDENTITY = const identity::SELECTOR,
-    HOST_SEGMENT = const offset_of!(Crossing, host_segment),
-    FEATURES = const offset_of!(Crossing, features),
+    HOST_SEGMENT = const offset_of!(GateContext, host_segment),
+    FEATURES = const offset_of!(GateContext, features),
     BELIEVES = const BELIEVES,
     AVX = const features::AVX,
     AVX512 = const features::AVX512,
     AMX = const features::AMX,
     KEEPS_OPERAND = const features::KEEPS_OPERAND,
     TILES = const features::TILES,
-    KEY = const offset_of!(Crossing, key),
-    FOREIGN_RIGHTS = const offset_of!(Crossing, foreign_rights),
+    KEY = const offset_of!(GateContext, key),
+    FOREIGN_RIGHTS = const offset_of!(GateContext, foreign_rights),
     AREA_NEXT = const NEXT,
     AREA_SCRATCH = const SCRATCH,
 );
 
 unsafe extern "C" {
-    fn omniglot_enter(crossing: *const Crossing) -> u32;
+    fn omniglot_enter(context: *const GateContext) -> u32;
     /// That part of the gate alone.
     #[cfg(test)]
     pub(super) fn omniglot_clear_registers(features: u32);
     fn omniglot_go_on();
-    fn omniglot_keyed_enter(crossing: *const Crossing) -> u32;
+    fn omniglot_keyed_enter(context: *const GateContext) -> u32;
     fn omniglot_keyed_commit();
     fn omniglot_keyed_commit_end();
     fn omniglot_keyed_leave();
     fn omniglot_keyed_checked();
     fn omniglot_keyed_exit_end();
-    fn omniglot_keyed_return_doors();
-    fn omniglot_keyed_callback_doors();
+    fn omniglot_keyed_return_exits();
+    fn omniglot_keyed_callback_exits();
     fn omniglot_keyed_resume();
     fn omniglot_keyed_resume_end();
     fn omniglot_keyed_abandoned();
@@ -211,8 +211,8 @@ unsafe extern "C" {
     fn omniglot_set_identity(descriptor: u32) -> i32;
     fn omniglot_identity() -> u32;
     static omniglot_shared: u8;
-    fn omniglot_return_doors();
-    fn omniglot_callback_doors();
+    fn omniglot_return_exits();
+    fn omniglot_callback_exits();
     fn omniglot_commit();
     fn omniglot_commit_end();
     fn omniglot_resume();
@@ -228,36 +228,36 @@ unsafe extern "C" {
     );
 }
 
-/// Runs foreign code with `crossing.next` until it returns, calls back or is abandoned.
+/// Runs foreign code with `context.next` until it returns, calls back or is abandoned.
 ///
 /// # Safety
 /// - The calling thread is registered, and its selector byte and FS base are in the
-///   crossing, as are the domain's number and memory (invariant 8).
+///   context, as are the domain's number and memory (invariant 8).
 /// - Nothing but this thread runs the domain.
 #[inline]
-pub(super) unsafe fn enter(crossing: &Crossing) -> u32 {
+pub(super) unsafe fn enter(context: &GateContext) -> u32 {
     // SAFETY: the caller's promise. The gate keeps all that the System V ABI has a callee
     // keep; foreign code runs on a stack of its own.
-    unsafe { omniglot_enter(crossing) }
+    unsafe { omniglot_enter(context) }
 }
 
 /// As [`enter`], for a domain behind a protection key.
 ///
 /// # Safety
 /// As [`enter`]; and the thread's selector is in the shared page, its PKRU and the domain's
-/// are in the crossing, the registers in the domain's memory; the shared page says that this
+/// are in the context, the registers in the domain's memory; the shared page says that this
 /// thread runs the domain, and no other thread with the same number is in foreign code.
-pub(super) unsafe fn enter_keyed(crossing: &Crossing) -> u32 {
+pub(super) unsafe fn enter_keyed(context: &GateContext) -> u32 {
     // SAFETY: the caller's promise; as in `enter`.
-    unsafe { omniglot_keyed_enter(crossing) }
+    unsafe { omniglot_keyed_enter(context) }
 }
 
-/// The addresses of the doors of a key's domain.
-pub(super) fn keyed_doors(key: u32) -> (usize, usize) {
-    let offset = key as usize * DOOR;
+/// The addresses of the exits of a key's domain.
+pub(super) fn keyed_exits(key: u32) -> (usize, usize) {
+    let offset = key as usize * EXIT;
     (
-        omniglot_keyed_return_doors as *const () as usize + offset,
-        omniglot_keyed_callback_doors as *const () as usize + offset,
+        omniglot_keyed_return_exits as *const () as usize + offset,
+        omniglot_keyed_callback_exits as *const () as usize + offset,
     )
 }
 
@@ -341,7 +341,7 @@ impl Outcome {
     }
 }
 
-impl Crossing {
+impl GateContext {
     /// Forgets what foreign code left: nothing of it is for a later life. What stays is the
     /// domain's, and the number of the last call, so that a late interruption hits nothing.
     pub(super) fn forget(&self) {
@@ -385,12 +385,12 @@ impl Crossing {
     }
 }
 
-/// The addresses of a domain's doors: for returns, and for callbacks.
-pub(super) fn doors(index: usize) -> (usize, usize) {
-    let offset = index * DOOR;
+/// The addresses of a domain's exits: for returns, and for callbacks.
+pub(super) fn exits(index: usize) -> (usize, usize) {
+    let offset = index * EXIT;
     (
-        omniglot_return_doors as *const () as usize + offset,
-        omniglot_callback_doors as *const () as usize + offset,
+        omniglot_return_exits as *const () as usize + offset,
+        omniglot_callback_exits as *const () as usize + offset,
     )
 }
 

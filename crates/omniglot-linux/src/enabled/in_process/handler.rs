@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::layout::SCRATCH;
 use super::frame::SignalFrame;
-use super::gate::{Crossing, places};
+use super::gate::{GateContext, places};
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
@@ -50,7 +50,7 @@ const RED_ZONE: u64 = 256;
 struct Interrupted<'a> {
     frame: SignalFrame<'a>,
     thread: &'a Thread,
-    crossing: &'a Crossing,
+    context: &'a GateContext,
 }
 
 /// Called by the gate's signal code, with the host's FS base and system calls allowed.
@@ -74,8 +74,8 @@ pub(super) unsafe extern "C" fn on_signal(
     let thread = unsafe { thread.as_ref() };
     let place = frame.place();
     let inside = thread.filter(|_| blocked != 0 || is_in_gate(place));
-    if let Some((thread, crossing)) = inside.and_then(|thread| Some((thread, thread.running()?))) {
-        return Interrupted { frame, thread, crossing }.handle();
+    if let Some((thread, context)) = inside.and_then(|thread| Some((thread, thread.running()?))) {
+        return Interrupted { frame, thread, context }.handle();
     }
     if signal == libc::SIGILL && code::is_emulated(place) {
         return emulate(&mut frame);
@@ -110,8 +110,8 @@ fn emulate(frame: &mut SignalFrame<'_>) -> u32 {
 
 impl Interrupted<'_> {
     fn handle(self) -> u32 {
-        if self.crossing.is_keyed() {
-            changes::rest(self.crossing.key.load(Ordering::Relaxed));
+        if self.context.is_keyed() {
+            changes::rest(self.context.key.load(Ordering::Relaxed));
         }
         let sent = self.frame.is_sent();
         match self.frame.signal {
@@ -133,7 +133,7 @@ impl Interrupted<'_> {
 
     /// A signal of the host's, which foreign code does not notice.
     fn of_the_host(mut self) -> u32 {
-        let stack = self.crossing.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
+        let stack = self.context.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
         signals::pass_on(&mut self.frame, Some(stack as usize));
         if self.thread.is_copied() {
             // The handler forked, and this is the child, which has none of the domain's memory.
@@ -145,12 +145,12 @@ impl Interrupted<'_> {
 
     /// Waits until all code was looked at, if some is changing.
     fn may_go_on(&self) -> bool {
-        changes::go_on(self.crossing.key.load(Ordering::Relaxed), || self.must_stop())
+        changes::go_on(self.context.key.load(Ordering::Relaxed), || self.must_stop())
     }
 
     fn must_stop(&self) -> bool {
-        let stop = self.crossing.stop.load(Ordering::Acquire);
-        stop >> 1 == self.crossing.number.load(Ordering::Relaxed)
+        let stop = self.context.stop.load(Ordering::Acquire);
+        stop >> 1 == self.context.number.load(Ordering::Relaxed)
     }
 
     fn system_call(mut self) -> u32 {
@@ -160,7 +160,7 @@ impl Interrupted<'_> {
         }
         let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10]
             .map(|register| self.register(register));
-        match syscalls::answer(&self.crossing.domain, number, arguments) {
+        match syscalls::answer(&self.context.domain, number, arguments) {
             Answer::Value(value) => {
                 self.frame.set_register(libc::REG_RAX, value.cast_unsigned());
                 self.go_on()
@@ -176,7 +176,7 @@ impl Interrupted<'_> {
     /// call of the kernel's that one interrupts.
     fn repeat(mut self) -> u32 {
         let next = self.register(libc::REG_RIP);
-        let (register, value) = if self.crossing.domain.has_before(next, SYSTEM_CALL_LENGTH) {
+        let (register, value) = if self.context.domain.has_before(next, SYSTEM_CALL_LENGTH) {
             (libc::REG_RIP, next - SYSTEM_CALL_LENGTH)
         } else {
             // By an instruction of the host's: callers of the kernel know this answer, too.
@@ -187,7 +187,7 @@ impl Interrupted<'_> {
     }
 
     fn end(self, kind: u32, number: u64) -> u32 {
-        self.crossing.outcome.number.store(number, Ordering::Relaxed);
+        self.context.outcome.number.store(number, Ordering::Relaxed);
         self.abandon(kind)
     }
 
@@ -196,7 +196,7 @@ impl Interrupted<'_> {
             // A handler forked while the thread was near the gate, and there is nothing to enter.
             return self.abandon(FORKED);
         }
-        let outcome = &self.crossing.outcome;
+        let outcome = &self.context.outcome;
         outcome.signal.store(signal.unsigned_abs(), Ordering::Relaxed);
         outcome.address.store(self.frame.address() as u64, Ordering::Relaxed);
         self.abandon(FAULT)
@@ -204,23 +204,23 @@ impl Interrupted<'_> {
 
     /// Sends the thread to where the gate comes back to the host.
     fn abandon(mut self, kind: u32) -> u32 {
-        let outcome = &self.crossing.outcome;
+        let outcome = &self.context.outcome;
         outcome.kind.store(kind, Ordering::Relaxed);
         outcome.instruction.store(self.register(libc::REG_RIP), Ordering::Relaxed);
         outcome.stack.store(self.register(libc::REG_RSP), Ordering::Relaxed);
-        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        let stack = self.context.host_stack.load(Ordering::Relaxed);
         self.set_crossing(libc::REG_R11);
-        self.return_to(places::abandoned(self.crossing.is_keyed()), stack);
+        self.return_to(places::abandoned(self.context.is_keyed()), stack);
         KEEP_THE_HOSTS
     }
 
     fn set_crossing(&mut self, which: i32) {
-        self.frame.set_register(which, std::ptr::from_ref(self.crossing).addr() as u64);
+        self.frame.set_register(which, std::ptr::from_ref(self.context).addr() as u64);
     }
 
     /// Lets foreign code go on, through the gate.
     fn go_on(mut self) -> u32 {
-        let is_keyed = self.crossing.is_keyed();
+        let is_keyed = self.context.is_keyed();
         if is_keyed && !self.may_go_on() {
             let kind = if self.must_stop() { STOP } else { CHANGED };
             return self.abandon(kind);
@@ -249,41 +249,41 @@ impl Interrupted<'_> {
     /// written down already. Foreign code can have jumped there, too: it then gets back what it
     /// had at an earlier signal of this stretch, and never of another.
     fn is_on_its_way_back(&self, place: usize) -> bool {
-        places::resume(self.crossing.is_keyed()).contains(&place)
-            && self.crossing.is_saved.load(Ordering::Relaxed)
+        places::resume(self.context.is_keyed()).contains(&place)
+            && self.context.is_saved.load(Ordering::Relaxed)
     }
 
     /// The gate's way in, from where it can begin again.
     fn start_again(mut self, is_keyed: bool) -> u32 {
-        if is_keyed && !self.crossing.write_next() {
+        if is_keyed && !self.context.write_next() {
             return self.end(FAULT, 0);
         }
         self.set_crossing(libc::REG_RBX);
-        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        let stack = self.context.host_stack.load(Ordering::Relaxed);
         self.return_to(places::commit(is_keyed).start, stack);
         AS_IT_WAS
     }
 
     fn resume(mut self, is_keyed: bool) -> u32 {
-        if !self.crossing.write_saved() {
+        if !self.context.write_saved() {
             return self.end(FAULT, 0);
         }
-        let selector = self.crossing.selector.load(Ordering::Relaxed).addr();
-        let scratch = (self.crossing.domain.base.load(Ordering::Relaxed) + SCRATCH) as u64;
+        let selector = self.context.selector.load(Ordering::Relaxed).addr();
+        let scratch = (self.context.domain.base.load(Ordering::Relaxed) + SCRATCH) as u64;
         self.frame.set_register(libc::REG_RDI, selector as u64);
         self.frame.set_register(libc::REG_RSI, scratch);
-        let rights = u64::from(self.crossing.foreign_rights.load(Ordering::Relaxed));
+        let rights = u64::from(self.context.foreign_rights.load(Ordering::Relaxed));
         self.frame.set_register(libc::REG_RAX, rights);
-        let key = u64::from(self.crossing.key.load(Ordering::Relaxed));
+        let key = u64::from(self.context.key.load(Ordering::Relaxed));
         self.frame.set_register(libc::REG_R10, key);
-        let stack = self.crossing.host_stack.load(Ordering::Relaxed);
+        let stack = self.context.host_stack.load(Ordering::Relaxed);
         self.return_to(places::resume(is_keyed).start, stack);
         AS_IT_WAS
     }
 
     /// Whether the gate runs, rather than foreign code that jumped into it.
     fn has_hosts_rights(&self) -> bool {
-        let hosts = self.crossing.host_rights.load(Ordering::Relaxed);
+        let hosts = self.context.host_rights.load(Ordering::Relaxed);
         self.frame.rights() == Some(hosts)
     }
 
@@ -317,10 +317,10 @@ impl Interrupted<'_> {
             self.register(libc::REG_RIP),
         ];
         let registers = ORDER.into_iter().map(|which| self.register(which)).chain(frame);
-        for (saved, value) in self.crossing.saved.iter().zip(registers) {
+        for (saved, value) in self.context.saved.iter().zip(registers) {
             saved.store(value, Ordering::Relaxed);
         }
-        self.crossing.is_saved.store(true, Ordering::Relaxed);
+        self.context.is_saved.store(true, Ordering::Relaxed);
     }
 
     /// Has the thread go on in the gate, with the host's rights.
@@ -330,8 +330,8 @@ impl Interrupted<'_> {
         self.frame.set_register(libc::REG_EFL, PLAIN_FLAGS.cast_unsigned());
         self.frame.set_register(libc::REG_RIP, instruction as u64);
         self.frame.set_register(libc::REG_RSP, stack);
-        if self.crossing.is_keyed() {
-            let rights = self.crossing.host_rights.load(Ordering::Relaxed);
+        if self.context.is_keyed() {
+            let rights = self.context.host_rights.load(Ordering::Relaxed);
             self.frame.set_rights(rights);
         }
     }

@@ -16,7 +16,7 @@ use super::super::layout::PAGE;
 use super::super::system::refused;
 use super::changes;
 use super::features;
-use super::gate::{self, Crossing};
+use super::gate::{self, GateContext};
 use super::identity::{self, Turn};
 use super::threads::{Thread, last_error};
 use crate::Machine;
@@ -44,8 +44,8 @@ const DEFAULT: u32 = 0x5555_5554;
 pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
 /// PKRU for signal handlers; 0 while the process uses no keys.
 pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
-/// The crossing of each key's domain.
-pub(super) static KEYED: [AtomicPtr<Crossing>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
+/// The context of each key's domain.
+pub(super) static KEYED: [AtomicPtr<GateContext>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
 /// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
 pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
@@ -265,13 +265,13 @@ impl DomainKey {
         Ok(Self { number: allocate()?, keys })
     }
 
-    /// Tells the gate where the key's domain is, and the crossing what the gate needs.
-    pub(super) fn announce(&self, crossing: &Arc<Crossing>, window: usize) {
+    /// Tells the gate where the key's domain is, and the context what the gate needs.
+    pub(super) fn announce(&self, context: &Arc<GateContext>, window: usize) {
         self.keys.announce(self.number, window);
-        self.set_crossing(Arc::as_ptr(crossing).cast_mut());
-        crossing.key.store(self.number, Ordering::Relaxed);
-        crossing.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
-        crossing.features.fetch_or(self.keys.features, Ordering::Relaxed);
+        self.set_crossing(Arc::as_ptr(context).cast_mut());
+        context.key.store(self.number, Ordering::Relaxed);
+        context.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
+        context.features.fetch_or(self.keys.features, Ordering::Relaxed);
     }
 
     /// Tells the gate what the host thread may access that is about to enter.
@@ -293,9 +293,9 @@ impl DomainKey {
         Some(Runs { key: self, _turn: turn })
     }
 
-    fn set_crossing(&self, crossing: *mut Crossing) {
+    fn set_crossing(&self, context: *mut GateContext) {
         if let Some(place) = KEYED.get(self.number as usize) {
-            place.store(crossing, Ordering::Release);
+            place.store(context, Ordering::Release);
         }
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use omniglot_core::{Error, Result, Window};
 use zerocopy::FromBytes;
 
-use super::super::layout::{DEPARTURE, Layout};
-use super::super::plan::Plan;
-use super::super::start::{Started, start_to_depart};
+use super::super::layout::{HAND_OFF, Layout};
+use super::super::load_spec::LoadSpec;
+use super::super::start::{Started, start_for_hand_off};
 use super::super::tables::Tables;
 use super::memory::{Memory, Regions, Reservation};
-use super::original::Original;
+use super::snapshot::Snapshot;
 
-/// `struct departure` of `worker/control.h`. Nothing in it is checked: foreign code gave
+/// `struct hand_off` of `worker/control.h`. Nothing in it is checked: foreign code gave
 /// the addresses, and only foreign code is harmed by wrong ones.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes)]
-pub(super) struct Departure {
+pub(super) struct HandOff {
     pub(super) stack: usize,
     pub(super) thread_pointer: usize,
     pub(super) call: usize,
@@ -26,7 +26,7 @@ pub(super) struct Departure {
     region_count: u64,
 }
 
-const _: () = assert!(size_of::<Departure>() == 56, "the layout that the worker writes");
+const _: () = assert!(size_of::<HandOff>() == 56, "the layout that the worker writes");
 
 /// A domain that is ready to run.
 #[derive(Debug)]
@@ -34,38 +34,38 @@ pub(super) struct Loaded {
     pub(super) memory: Memory,
     pub(super) layout: Layout,
     pub(super) tables: Tables,
-    pub(super) departure: Departure,
+    pub(super) hand_off: HandOff,
 }
 
 /// Has a confined worker load the library, ends the worker, and takes a copy of its
 /// memory that the worker never had.
 ///
 /// With a key, its code is scanned, and all of it gets the key.
-pub(super) fn load(plan: &Plan, generation: u64, key: Option<u32>) -> Result<Loaded> {
-    let (layout, reservation) = Reservation::find(&plan.options, generation)?;
+pub(super) fn load(spec: &LoadSpec, generation: u64, key: Option<u32>) -> Result<Loaded> {
+    let (layout, reservation) = Reservation::find(&spec.options, generation)?;
     let Started { mut worker, window, layout, channel, tables, file, .. } =
-        start_to_depart(plan, layout)?;
+        start_for_hand_off(spec, layout)?;
     worker.end();
     if !worker.has_ended() {
         return Err(Error::Protocol("a worker that cannot be ended"));
     }
-    let departure = read(&window)?;
+    let hand_off = read(&window)?;
     let own_end = layout.base + layout.exchange_end;
-    let regions = Regions::read(&window, own_end, departure.regions, departure.region_count)?;
+    let regions = Regions::read(&window, own_end, hand_off.regions, hand_off.region_count)?;
     let file = file.ok_or(Error::Protocol("a worker without memory"))?;
-    let original = Original::of(Arc::clone(channel.mapping()), file, layout.exchange_end);
-    let memory = Memory::copy(reservation, &layout, original, &regions, key)?;
-    Ok(Loaded { memory, layout, tables, departure })
+    let snapshot = Snapshot::of(Arc::clone(channel.mapping()), file, layout.exchange_end);
+    let memory = Memory::copy(reservation, &layout, snapshot, &regions, key)?;
+    Ok(Loaded { memory, layout, tables, hand_off })
 }
 
-fn read(window: &Window) -> Result<Departure> {
-    let mut bytes = [0; size_of::<Departure>()];
-    window.read(window.start() + DEPARTURE, &mut bytes)?;
-    let departure = Departure::read_from_bytes(&bytes)
-        .map_err(|_| Error::Protocol("a departure of another size"))?;
+fn read(window: &Window) -> Result<HandOff> {
+    let mut bytes = [0; size_of::<HandOff>()];
+    window.read(window.start() + HAND_OFF, &mut bytes)?;
+    let hand_off = HandOff::read_from_bytes(&bytes)
+        .map_err(|_| Error::Protocol("a hand-off of another size"))?;
     // The FS base must be an address that the processor can load: below 2^47.
-    window.check(departure.thread_pointer, 8)?;
-    window.check(departure.call, 1)?;
-    window.check(departure.stack, 0)?;
-    Ok(departure)
+    window.check(hand_off.thread_pointer, 8)?;
+    window.check(hand_off.call, 1)?;
+    window.check(hand_off.stack, 0)?;
+    Ok(hand_off)
 }

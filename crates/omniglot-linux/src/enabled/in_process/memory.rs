@@ -18,7 +18,7 @@ use super::super::mapping::Mapping;
 use super::super::system::refused;
 use super::code::{self, Admitted};
 use super::keys::{self, tag};
-use super::original::Original;
+use super::snapshot::Snapshot;
 use crate::Options;
 
 /// How often to try another place for a window.
@@ -120,7 +120,7 @@ pub(super) struct Memory {
     reservation: Reservation,
     alias: Mapping,
     copy: File,
-    original: Original,
+    snapshot: Snapshot,
     /// What foreign code may write, ascending and apart from each other.
     writable: Vec<Range<usize>>,
     /// Goes after the reservation.
@@ -132,14 +132,14 @@ impl Memory {
     pub(super) fn copy(
         reservation: Reservation,
         layout: &Layout,
-        mut original: Original,
+        mut snapshot: Snapshot,
         regions: &Regions,
         key: Option<u32>,
     ) -> Result<Self> {
         let (mut alias, copy) = Mapping::create(layout.size)?;
         let copy = File::from(copy);
-        original.survey()?;
-        original.copy_to(&copy)?;
+        snapshot.scan()?;
+        snapshot.copy_to(&copy)?;
         let (start, size) = (reservation.start, reservation.size);
         if let Some(key) = key {
             // SAFETY: the reservation, in which nothing is yet (invariants 2 and 5).
@@ -154,7 +154,7 @@ impl Memory {
         };
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);
-        let memory = Self { reservation, alias, copy, original, writable, _admitted: admitted };
+        let memory = Self { reservation, alias, copy, snapshot, writable, _admitted: admitted };
         regions.list.iter().try_for_each(|region| memory.map(region, key))?;
         Ok(memory)
     }
@@ -163,7 +163,7 @@ impl Memory {
     pub(super) fn restore(&self) -> Result<()> {
         let start = self.reservation.start;
         let parts = self.writable.iter().map(|range| range.start - start..range.end - start);
-        self.original.restore(&self.copy, &parts.collect::<Vec<_>>())
+        self.snapshot.restore(&self.copy, &parts.collect::<Vec<_>>())
     }
 
     fn map(&self, region: &Mapped, key: Option<u32>) -> Result<()> {

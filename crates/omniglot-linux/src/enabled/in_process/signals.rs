@@ -35,14 +35,14 @@ const KEPT: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
 
 /// What the host wants to happen at a signal. Read in signal handlers, so there is no
 /// lock: who changes a handler while it is called gets the one or the other.
-struct Wish {
+struct HostAction {
     handler: AtomicUsize,
     flags: AtomicI32,
     mask: AtomicU64,
 }
 
-static WISHES: [Wish; SIGNALS] = [const {
-    Wish { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
+static HOST_ACTIONS: [HostAction; SIGNALS] = [const {
+    HostAction { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
 }; SIGNALS];
 
 /// How far the installation is.
@@ -65,9 +65,9 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-impl Wish {
+impl HostAction {
     fn of(signal: c_int) -> Option<&'static Self> {
-        usize::try_from(signal).ok().and_then(|signal| WISHES.get(signal))
+        usize::try_from(signal).ok().and_then(|signal| HOST_ACTIONS.get(signal))
     }
 
     fn store(&self, action: &libc::sigaction) {
@@ -159,8 +159,8 @@ fn install_all() -> Result<()> {
         if action.sa_sigaction == places::signal() {
             continue; // ours, since an earlier time that failed
         }
-        if let Some(wish) = Wish::of(signal) {
-            wish.store(&action);
+        if let Some(wanted) = HostAction::of(signal) {
+            wanted.store(&action);
         }
         if is_ours(signal) || is_function(&action) {
             handle(signal, &action)?;
@@ -208,14 +208,14 @@ const fn is_function(action: &libc::sigaction) -> bool {
 }
 
 /// Has the gate's signal code handle a signal, as the host wants it otherwise.
-fn handle(signal: c_int, wish: &libc::sigaction) -> Result<()> {
-    let mut action = *wish;
+fn handle(signal: c_int, wanted: &libc::sigaction) -> Result<()> {
+    let mut action = *wanted;
     action.sa_sigaction = places::signal();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // Nothing interrupts ours; a handler of the host runs with the mask that it asked for.
     // SAFETY: the set is a field of ours.
     unsafe { libc::sigfillset(&raw mut action.sa_mask) };
-    action.sa_flags |= if is_ours(signal) { libc::SA_RESTART } else { wish.sa_flags & KEPT };
+    action.sa_flags |= if is_ours(signal) { libc::SA_RESTART } else { wanted.sa_flags & KEPT };
     // SAFETY: the gate's signal code handles any signal, on any thread, at any instruction.
     match unsafe { kernel_sigaction(signal, &raw const action, null_mut()) } {
         0 => Ok(()),
@@ -243,16 +243,16 @@ unsafe extern "C" fn sigaction(
 ) -> c_int {
     // SAFETY: the caller's promise.
     let unaware = || unsafe { kernel_sigaction(signal, new, old) };
-    let Some(wish) = Wish::of(signal).filter(|_| !cannot_be_handled(signal)) else {
+    let Some(wanted) = HostAction::of(signal).filter(|_| !cannot_be_handled(signal)) else {
         return unaware();
     };
     if let Some(result) = change_unless_installed(unaware) {
         return result;
     }
-    let before = wish.load();
+    let before = wanted.load();
     // SAFETY: null or an action, as the caller promises.
     if let Some(new) = unsafe { new.as_ref() } {
-        let failed = set(signal, wish, new);
+        let failed = set(signal, wanted, new);
         if failed != 0 {
             return failed;
         }
@@ -264,21 +264,21 @@ unsafe extern "C" fn sigaction(
     0
 }
 
-fn set(signal: c_int, wish: &Wish, new: &libc::sigaction) -> c_int {
+fn set(signal: c_int, wanted: &HostAction, new: &libc::sigaction) -> c_int {
     if is_ours(signal) {
-        wish.store(new);
+        wanted.store(new);
         return 0;
     }
     if !is_function(new) {
         // SAFETY: no handler at all.
         let result = unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) };
         if result == 0 {
-            wish.store(new);
+            wanted.store(new);
         }
         return result;
     }
     // Before ours is in place, which calls it.
-    wish.store(new);
+    wanted.store(new);
     if handle(signal, new).is_ok() { 0 } else { -1 }
 }
 
@@ -409,11 +409,12 @@ pub(super) fn barrier() {
 ///
 /// `stack` is where a handler runs that wants no alternate stack, if we are on one.
 pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
-    let Some(wish) = Wish::of(frame.signal) else {
+    let Some(wanted) = HostAction::of(frame.signal) else {
         return;
     };
-    let is_default = matches!(wish.handler.load(Ordering::Acquire), libc::SIG_DFL | libc::SIG_IGN);
-    let wants_none = !is_default && wish.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
+    let is_default =
+        matches!(wanted.handler.load(Ordering::Acquire), libc::SIG_DFL | libc::SIG_IGN);
+    let wants_none = !is_default && wanted.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0;
     match stack.filter(|_| wants_none) {
         Some(stack) => {
             let (signal, info, context) = frame.arguments();
@@ -442,26 +443,26 @@ unsafe extern "C" fn run_elsewhere(
 
 /// Does what the host wants at the moment.
 fn run(frame: &mut SignalFrame<'_>) {
-    let Some(wish) = Wish::of(frame.signal) else {
+    let Some(wanted) = HostAction::of(frame.signal) else {
         return;
     };
-    match wish.take(frame.signal) {
+    match wanted.take(frame.signal) {
         libc::SIG_IGN if frame.is_sent() => {}
         libc::SIG_DFL if frame.signal == KICK => {}
         libc::SIG_DFL | libc::SIG_IGN => end_by_default(frame),
-        handler => run_handler(handler, wish, frame),
+        handler => run_handler(handler, wanted, frame),
     }
 }
 
 /// Runs a handler of the host with the signals blocked that it wants blocked.
-fn run_handler(handler: usize, wish: &Wish, frame: &mut SignalFrame<'_>) {
-    let itself = match wish.flags.load(Ordering::Relaxed) & libc::SA_NODEFER {
+fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>) {
+    let itself = match wanted.flags.load(Ordering::Relaxed) & libc::SA_NODEFER {
         0 => bit(frame.signal),
         _ => 0,
     };
     // A kick waits until the handler is done, and is then not lost: it finds the thread in
     // the gate or in foreign code.
-    set_mask(frame.mask() | wish.mask.load(Ordering::Relaxed) | itself | bit(KICK));
+    set_mask(frame.mask() | wanted.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::ucontext_t);
     // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
     // does not take.

@@ -21,7 +21,7 @@ use rustix::param::page_size;
 use super::super::generation;
 use super::super::system::refused;
 use super::forked;
-use super::gate::Crossing;
+use super::gate::GateContext;
 use super::identity;
 use super::keys::Keys;
 use super::signals;
@@ -52,7 +52,7 @@ pub(super) struct Thread {
     pub(super) selector: AtomicPtr<u8>,
     /// What the thread runs, from before the gate is entered until after it came back, also
     /// while a handler of the host runs; else null.
-    pub(super) crossing: AtomicPtr<Crossing>,
+    pub(super) context: AtomicPtr<GateContext>,
     /// In a forked child: whether it has pages of its own for what its parent's call writes.
     has_pages: AtomicBool,
     id: AtomicU32,
@@ -99,7 +99,7 @@ impl Thread {
         Self {
             pointer: own_pointer(),
             selector: AtomicPtr::new(null_mut()),
-            crossing: AtomicPtr::new(null_mut()),
+            context: AtomicPtr::new(null_mut()),
             has_pages: AtomicBool::new(false),
             id: AtomicU32::new(own_number()),
             stack_end: stack_end(),
@@ -132,23 +132,23 @@ impl Thread {
 
     /// Crosses into foreign code and back.
     #[inline(always)]
-    pub(super) fn inside<T>(&self, crossing: &Crossing, cross: impl FnOnce() -> T) -> T {
-        self.crossing.store(std::ptr::from_ref(crossing).cast_mut(), Ordering::Relaxed);
+    pub(super) fn inside<T>(&self, context: &GateContext, cross: impl FnOnce() -> T) -> T {
+        self.context.store(std::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
         // For this thread's handlers: in this order.
         compiler_fence(Ordering::SeqCst);
         let event = cross();
         compiler_fence(Ordering::SeqCst);
-        self.crossing.store(null_mut(), Ordering::Relaxed);
+        self.context.store(null_mut(), Ordering::Relaxed);
         event
     }
 
     /// What the thread runs, if it is in foreign code or near that. Only for this thread's
     /// handlers, while which the call does not end.
     #[inline]
-    pub(super) fn running(&self) -> Option<&Crossing> {
-        // SAFETY: null, or the crossing of a call that has not come back, which its engine
+    pub(super) fn running(&self) -> Option<&GateContext> {
+        // SAFETY: null, or the context of a call that has not come back, which its engine
         // holds (invariant 8).
-        unsafe { self.crossing.load(Ordering::Relaxed).as_ref() }
+        unsafe { self.context.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Checks that the thread is not in foreign code already: one domain at a time runs on
@@ -158,7 +158,7 @@ impl Thread {
     /// [`Error::Misuse`] in a signal handler that interrupted foreign code.
     #[inline]
     pub(super) fn check_outside(&self) -> Result<()> {
-        if !self.crossing.load(Ordering::Relaxed).is_null() {
+        if !self.context.load(Ordering::Relaxed).is_null() {
             return Err(Error::Misuse("a signal handler that interrupted foreign code calls some"));
         }
         Ok(())
@@ -167,11 +167,11 @@ impl Thread {
     /// For a forked child of a handler, on the thread's way back into the host's part of a
     /// call: from now on what that writes is there.
     pub(super) fn stand_in(&self) {
-        let Some(crossing) = self.running() else {
+        let Some(context) = self.running() else {
             return; // in no call
         };
         if self.is_copied() && !self.has_pages.swap(true, Ordering::Relaxed) {
-            forked::stand_in(crossing);
+            forked::stand_in(context);
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result};
 
-use super::gate::Crossing;
+use super::gate::GateContext;
 use super::signals::{barrier, kick};
 
 /// How long the watchdog sleeps at least and at most between two looks.
@@ -36,7 +36,7 @@ struct Watchdog {
 struct State {
     /// Whether the thread is there.
     is_awake: bool,
-    watched: Vec<Weak<Crossing>>,
+    watched: Vec<Weak<GateContext>>,
 }
 
 /// What a limited call announces times with.
@@ -69,8 +69,8 @@ impl Watchdog {
 }
 
 impl Clock {
-    /// Has the watchdog look at a crossing from now on.
-    pub(super) fn watch(crossing: &Arc<Crossing>, generation: u64) -> Result<Self> {
+    /// Has the watchdog look at a context from now on.
+    pub(super) fn watch(context: &Arc<GateContext>, generation: u64) -> Result<Self> {
         let dog = Watchdog::of(generation);
         let mut state = dog.state();
         if !state.is_awake {
@@ -84,17 +84,17 @@ impl Clock {
             state.is_awake = true;
         }
         state.watched.retain(|watched| watched.strong_count() > 0);
-        state.watched.push(Arc::downgrade(crossing));
+        state.watched.push(Arc::downgrade(context));
         Ok(Self { dog })
     }
 
     /// Announces that foreign code must have left in that time.
     #[inline]
-    pub(super) fn announce(self, crossing: &Crossing, now: Instant, left: Duration) {
+    pub(super) fn announce(self, context: &GateContext, now: Instant, left: Duration) {
         let end = now.saturating_duration_since(self.dog.epoch).saturating_add(left);
         // Never 0, which means none; 584 years are as good as no limit.
         let end = u64::try_from(end.as_nanos()).unwrap_or(u64::MAX).max(1);
-        crossing.deadline.store(end, Ordering::Release);
+        context.deadline.store(end, Ordering::Release);
         fence(Ordering::SeqCst);
         if self.dog.asleep.load(Ordering::Relaxed) {
             self.dog.wake();
@@ -104,8 +104,8 @@ impl Clock {
 
 /// Withdraws an announcement.
 #[inline]
-pub(super) fn withdraw(crossing: &Crossing) {
-    crossing.deadline.store(0, Ordering::Release);
+pub(super) fn withdraw(context: &GateContext) {
+    context.deadline.store(0, Ordering::Release);
 }
 
 impl Watchdog {
@@ -145,15 +145,15 @@ impl Watchdog {
     fn look(&self) -> Option<Duration> {
         let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let state = self.state();
-        let left = state.watched.iter().filter_map(Weak::upgrade).filter_map(|crossing| {
+        let left = state.watched.iter().filter_map(Weak::upgrade).filter_map(|context| {
             // While the number stays the same, so does the call that announced.
-            let number = crossing.number.load(Ordering::Acquire);
-            let deadline = crossing.deadline.load(Ordering::Acquire);
-            if deadline == 0 || crossing.number.load(Ordering::Acquire) != number {
+            let number = context.number.load(Ordering::Acquire);
+            let deadline = context.deadline.load(Ordering::Acquire);
+            if deadline == 0 || context.number.load(Ordering::Acquire) != number {
                 return None;
             }
             if deadline <= now {
-                stop(&crossing, number, true);
+                stop(&context, number, true);
             }
             Some(Duration::from_nanos(deadline.saturating_sub(now)))
         });
@@ -161,19 +161,19 @@ impl Watchdog {
     }
 }
 
-fn is_announced(watched: &Weak<Crossing>) -> bool {
-    watched.upgrade().is_some_and(|crossing| crossing.deadline.load(Ordering::Acquire) != 0)
+fn is_announced(watched: &Weak<GateContext>) -> bool {
+    watched.upgrade().is_some_and(|context| context.deadline.load(Ordering::Acquire) != 0)
 }
 
 /// Has a call stop, once and for all: a later call has another number.
-pub(super) fn stop(crossing: &Crossing, number: u64, is_late: bool) {
-    crossing.stop.fetch_max(number << 1 | u64::from(is_late), Ordering::AcqRel);
-    let mut thread = crossing.thread_id.load(Ordering::Acquire);
+pub(super) fn stop(context: &GateContext, number: u64, is_late: bool) {
+    context.stop.fetch_max(number << 1 | u64::from(is_late), Ordering::AcqRel);
+    let mut thread = context.thread_id.load(Ordering::Acquire);
     // A thread that enters says so, and then looks whether it must stop: in that order only with
     // a barrier. The watchdog has no need of one, since it comes again.
     if thread == 0 && !is_late {
         barrier();
-        thread = crossing.thread_id.load(Ordering::Acquire);
+        thread = context.thread_id.load(Ordering::Acquire);
     }
     if thread != 0 {
         kick(thread);

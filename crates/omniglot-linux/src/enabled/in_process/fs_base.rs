@@ -21,13 +21,13 @@ const RECENT: usize = 64;
 
 /// What is known of a domain's entries.
 #[derive(Debug)]
-pub(super) struct Entries {
+pub(super) struct FsBaseAnalysis {
     /// By the entry's address: that, and below it, where addresses have room, the answer.
     recent: [usize; RECENT],
     known: HashMap<usize, bool>,
 }
 
-impl Entries {
+impl FsBaseAnalysis {
     pub(super) fn new() -> Self {
         Self { recent: [0; RECENT], known: HashMap::new() }
     }

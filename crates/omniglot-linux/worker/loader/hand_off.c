@@ -46,20 +46,20 @@ static uint64_t thread_pointer(void)
 }
 
 /* The list lies in memory that is the host's to fill later. */
-void depart(const struct omniglot_image *image)
+void wait_to_be_copied(const struct omniglot_image *image)
 {
     struct region *regions = (struct region *)((char *)control + CONTROL_SIZE + PAGE_SIZE);
-    struct departure *departure = departure_of(control);
+    struct hand_off *hand_off = hand_off_of(control);
 
-    departure->region_count = read_maps(regions, MAX_REGIONS);
-    if (departure->region_count == MAX_REGIONS)
+    hand_off->region_count = read_maps(regions, MAX_REGIONS);
+    if (hand_off->region_count == MAX_REGIONS)
         start_failed(control, STEP_SHARE, -7 /* E2BIG: more mappings than we can list */);
-    departure->regions = (uint64_t)regions;
-    departure->stack = ((uint64_t)__builtin_frame_address(0) - PAGE_SIZE - RED_ZONE) & -16ul;
-    departure->thread_pointer = thread_pointer();
-    departure->call = (uint64_t)omniglot_call;
-    departure->cells = (uint64_t)&omniglot_cells;
-    departure->describe = (uint64_t)describe;
+    hand_off->regions = (uint64_t)regions;
+    hand_off->stack = ((uint64_t)__builtin_frame_address(0) - PAGE_SIZE - RED_ZONE) & -16ul;
+    hand_off->thread_pointer = thread_pointer();
+    hand_off->call = (uint64_t)omniglot_call;
+    hand_off->cells = (uint64_t)&omniglot_cells;
+    hand_off->describe = (uint64_t)describe;
     channel_of(control)->arguments = (uint64_t)image;
     answer(EVENT_READY);
     for (;;)

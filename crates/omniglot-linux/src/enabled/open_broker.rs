@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::filters::READING;
 use super::images::path_of;
-use super::notifications::{Notification, add_file, answer, is_waiting, receive};
+use super::seccomp_notify::{Notification, add_file, answer, is_waiting, receive};
 
 const LONGEST_PATH: usize = 4096;
 /// The worker's paths of the two files that it got from the host.
@@ -27,7 +27,7 @@ const SHIMS: &str = "/proc/self/fd/5";
 
 /// Answers for one worker.
 #[derive(Debug)]
-pub(super) struct Opener<'a> {
+pub(super) struct OpenBroker<'a> {
     pub(super) listener: OwnedFd,
     /// The worker's memory.
     pub(super) memory: File,
@@ -37,7 +37,7 @@ pub(super) struct Opener<'a> {
     pub(super) shims: BorrowedFd<'a>,
 }
 
-impl Opener<'_> {
+impl OpenBroker<'_> {
     /// Answers what waits now; sleeps for that long if nothing does.
     pub(super) fn serve(&self, patience: &Timespec) {
         let mut descriptors = [PollFd::new(&self.listener, PollFlags::IN)];

@@ -15,7 +15,7 @@ use crate::{Code, Gadget, Kind, find};
 
 /// Another instruction in the place of one, and what it needs elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mend {
+pub struct Rewrite {
     /// Where the instruction is.
     pub address: u64,
     /// What comes in its place, of the same length.
@@ -26,7 +26,7 @@ pub struct Mend {
     pub data: Vec<u8>,
 }
 
-/// Where a [`Mend`] may put what it needs: within reach of near jumps.
+/// Where a [`Rewrite`] may put what it needs: within reach of near jumps.
 #[derive(Clone, Copy, Debug)]
 pub struct Elsewhere {
     /// Where code goes.
@@ -35,7 +35,7 @@ pub struct Elsewhere {
     pub data: u64,
 }
 
-/// Why there is no [`Mend`].
+/// Why there is no [`Rewrite`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
@@ -64,26 +64,26 @@ const AROUND: u64 = 16;
 /// may jump into the midst of an instruction of that function, as no compiled code does.
 ///
 /// ```
-/// use omniglot_scan::{Code, Elsewhere, Kind, find, mend};
+/// use omniglot_scan::{Code, Elsewhere, Kind, find, rewrite};
 /// // A call that leads 0x28ae0f bytes on, and a return.
 /// let bytes = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
 /// let function = Code { address: 0x1000_0000, bytes: &bytes };
 /// let gadget = find(&[function], Kind::changes_keys)[0];
 /// let elsewhere = Elsewhere { code: 0x1100_0040, data: 0x1100_1000 };
-/// let mended = mend(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
+/// let rewritten = rewrite(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
 /// // It still is a call, of a jump to where it led.
-/// assert_eq!((mended.bytes[0], mended.code[0]), (0xe8, 0xe9));
+/// assert_eq!((rewritten.bytes[0], rewritten.code[0]), (0xe8, 0xe9));
 /// # Ok::<(), omniglot_scan::Obstacle>(())
 /// ```
 ///
 /// # Errors
 /// [`Obstacle`] says why not; after [`Obstacle::Place`] another place is worth a try.
-pub fn mend(
+pub fn rewrite(
     gadget: &Gadget,
     function: &Code<'_>,
     image: &Range<u64>,
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     let all = instructions(function).ok_or(Obstacle::Unclear)?;
     let touched = gadget.address..gadget.address.wrapping_add(3);
     let candidates = all.iter().filter(|instruction| {
@@ -93,8 +93,8 @@ pub fn mend(
     for instruction in candidates {
         let original = original(function, instruction).ok_or(Obstacle::Unclear)?;
         match equivalent(instruction, original, image, elsewhere) {
-            Ok(mend) if is_clean(&mend, function) => return Ok(mend),
-            Ok(mend) if mend.code.is_empty() => {}
+            Ok(rewrite) if is_clean(&rewrite, function) => return Ok(rewrite),
+            Ok(rewrite) if rewrite.code.is_empty() => {}
             Ok(_) | Err(Obstacle::Place) => obstacle = Obstacle::Place,
             Err(_) => {}
         }
@@ -107,16 +107,17 @@ fn original<'a>(function: &Code<'a>, instruction: &Instruction) -> Option<&'a [u
 }
 
 /// Whether nothing that is looked for touches the change, or is in what comes elsewhere.
-fn is_clean(mend: &Mend, function: &Code<'_>) -> bool {
-    let end = mend.address.wrapping_add(mend.bytes.len() as u64);
-    let start = mend.address.saturating_sub(AROUND).max(function.address);
-    let before = function.from(start).and_then(|rest| rest.get(..(mend.address - start) as usize));
+fn is_clean(rewrite: &Rewrite, function: &Code<'_>) -> bool {
+    let end = rewrite.address.wrapping_add(rewrite.bytes.len() as u64);
+    let start = rewrite.address.saturating_sub(AROUND).max(function.address);
+    let before =
+        function.from(start).and_then(|rest| rest.get(..(rewrite.address - start) as usize));
     let after = function.from(end).unwrap_or_default();
     let after = after.get(..AROUND as usize).unwrap_or(after);
-    let bytes = [before.unwrap_or_default(), &mend.bytes, after].concat();
+    let bytes = [before.unwrap_or_default(), &rewrite.bytes, after].concat();
     let here = find(&[Code { address: start, bytes: &bytes }], Kind::changes_keys);
-    let touches = |gadget: &Gadget| gadget.address < end && mend.address < gadget.address + 3;
-    let there = find(&[Code { address: 0, bytes: &mend.code }], Kind::changes_keys);
+    let touches = |gadget: &Gadget| gadget.address < end && rewrite.address < gadget.address + 3;
+    let there = find(&[Code { address: 0, bytes: &rewrite.code }], Kind::changes_keys);
     !here.iter().any(touches) && there.is_empty()
 }
 
@@ -126,9 +127,14 @@ fn equivalent(
     original: &[u8],
     image: &Range<u64>,
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     if let Some(bytes) = swapped(original) {
-        return Ok(Mend { address: instruction.ip(), bytes, code: Vec::new(), data: Vec::new() });
+        return Ok(Rewrite {
+            address: instruction.ip(),
+            bytes,
+            code: Vec::new(),
+            data: Vec::new(),
+        });
     }
     if original.len() < JUMP_LENGTH {
         return Err(Obstacle::Needed);
@@ -165,7 +171,7 @@ fn branch(
     original: &[u8],
     image: &Range<u64>,
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     let target = instruction.near_branch_target();
     if !image.contains(&target) {
         return Err(Obstacle::Unclear);
@@ -175,7 +181,7 @@ fn branch(
     bytes.splice(start.., distance(instruction.next_ip(), elsewhere.code)?);
     let mut code = Vec::new();
     jump(&mut code, elsewhere, target)?;
-    Ok(Mend { address: instruction.ip(), bytes, code, data: Vec::new() })
+    Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
 /// An instruction that finds memory by its own place is moved, with another distance.
@@ -184,7 +190,7 @@ fn relative(
     original: &[u8],
     image: &Range<u64>,
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     if !image.contains(&instruction.ip_rel_memory_address()) {
         return Err(Obstacle::Unclear);
     }
@@ -204,7 +210,7 @@ fn relative(
     bytes.push(if is_call { CALL } else { JUMP });
     bytes.extend(distance(instruction.next_ip(), elsewhere.code)?);
     let code = encoded(&moved, elsewhere.code)?;
-    Ok(Mend { address: instruction.ip(), bytes, code, data: Vec::new() })
+    Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
 /// A jump to `moved`, which is followed by a jump back.
@@ -213,14 +219,14 @@ fn moved_away(
     moved: &Instruction,
     original: &[u8],
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     let mut bytes = vec![JUMP];
     let after = instruction.ip().wrapping_add(JUMP_LENGTH as u64);
     bytes.extend(distance(after, elsewhere.code)?);
     bytes.resize(original.len(), NOP);
     let mut code = encoded(moved, elsewhere.code)?;
     jump(&mut code, elsewhere, instruction.next_ip())?;
-    Ok(Mend { address: instruction.ip(), bytes, code, data: Vec::new() })
+    Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
 /// An instruction with a constant is moved, and takes it from memory.
@@ -228,7 +234,7 @@ fn constant(
     instruction: &Instruction,
     original: &[u8],
     elsewhere: Elsewhere,
-) -> Result<Mend, Obstacle> {
+) -> Result<Rewrite, Obstacle> {
     let register = instruction.op0_register();
     let is_wide = register.is_gpr64();
     let fits = instruction.op_count() == 2
@@ -247,9 +253,9 @@ fn constant(
     };
     let moved = moved.map_err(|_| Obstacle::Needed)?;
     let size = if is_wide { 8 } else { 4 };
-    let mut mend = moved_away(instruction, &moved, original, elsewhere)?;
-    mend.data = instruction.immediate(1).to_le_bytes().into_iter().take(size).collect();
-    Ok(mend)
+    let mut rewrite = moved_away(instruction, &moved, original, elsewhere)?;
+    rewrite.data = instruction.immediate(1).to_le_bytes().into_iter().take(size).collect();
+    Ok(rewrite)
 }
 
 /// The opcode that takes from memory what another has as a constant, with the same effect on
@@ -300,20 +306,20 @@ fn distance(from: u64, to: u64) -> Result<[u8; 4], Obstacle> {
 mod tests {
     use iced_x86::{Decoder, DecoderOptions};
 
-    use super::{Elsewhere, LONGEST_DETOUR, Mend, Obstacle, mend};
+    use super::{Elsewhere, LONGEST_DETOUR, Obstacle, Rewrite, rewrite};
     use crate::{Code, Kind, find};
 
     const START: u64 = 0x7000_0000;
     const ELSEWHERE: Elsewhere = Elsewhere { code: 0x7100_0040, data: 0x7100_1000 };
 
-    fn mended_at(bytes: &[u8], elsewhere: Elsewhere) -> Result<Mend, Obstacle> {
+    fn mended_at(bytes: &[u8], elsewhere: Elsewhere) -> Result<Rewrite, Obstacle> {
         let function = Code { address: START, bytes };
         let gadgets = find(&[function], Kind::changes_keys);
         assert_eq!(gadgets.len(), 1, "{bytes:02x?}");
-        mend(&gadgets[0], &function, &(0x6000_0000..0x8000_0000), elsewhere)
+        rewrite(&gadgets[0], &function, &(0x6000_0000..0x8000_0000), elsewhere)
     }
 
-    fn mended(bytes: &[u8]) -> Result<Mend, Obstacle> {
+    fn rewritten(bytes: &[u8]) -> Result<Rewrite, Obstacle> {
         mended_at(bytes, ELSEWHERE)
     }
 
@@ -325,14 +331,14 @@ mod tests {
 
     /// What a function's first instruction becomes, here and elsewhere.
     fn first(bytes: &[u8]) -> (String, String) {
-        let mend = mended(bytes).unwrap();
-        assert_eq!(mend.address, START);
-        assert!(mend.code.len() <= LONGEST_DETOUR);
-        let mut whole = mend.bytes.clone();
-        whole.extend(&bytes[mend.bytes.len()..]);
+        let rewrite = rewritten(bytes).unwrap();
+        assert_eq!(rewrite.address, START);
+        assert!(rewrite.code.len() <= LONGEST_DETOUR);
+        let mut whole = rewrite.bytes.clone();
+        whole.extend(&bytes[rewrite.bytes.len()..]);
         let code = Code { address: START, bytes: &whole };
         assert_eq!(find(&[code], Kind::changes_keys), []);
-        (text(&mend.bytes, START), text(&mend.code, ELSEWHERE.code))
+        (text(&rewrite.bytes, START), text(&rewrite.code, ELSEWHERE.code))
     }
 
     #[test]
@@ -367,14 +373,17 @@ mod tests {
     fn constants_go_to_memory() {
         let bytes = [0x25, 0x0f, 0x01, 0xef, 0x00, 0xc3];
         assert_eq!(first(&bytes).1, "and eax,[71001000h]; jmp 0000000070000005h");
-        assert_eq!(mended(&bytes).unwrap().data, [0x0f, 0x01, 0xef, 0x00]);
+        assert_eq!(rewritten(&bytes).unwrap().data, [0x0f, 0x01, 0xef, 0x00]);
         let bytes = [0x48, 0xb8, 1, 2, 0x0f, 0x01, 0xef, 0, 0, 0, 0xc3];
         assert_eq!(first(&bytes).1, "mov rax,[71001000h]; jmp 000000007000000Ah");
-        assert_eq!(mended(&bytes).unwrap().data, bytes[2..10]);
+        assert_eq!(rewritten(&bytes).unwrap().data, bytes[2..10]);
         // Extended by its sign.
         let bytes = [0x48, 0x81, 0xff, 0x0f, 0x01, 0xef, 0xff, 0xc3];
         assert_eq!(first(&bytes).1, "cmp rdi,[71001000h]; jmp 0000000070000007h");
-        assert_eq!(mended(&bytes).unwrap().data, [0x0f, 0x01, 0xef, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(
+            rewritten(&bytes).unwrap().data,
+            [0x0f, 0x01, 0xef, 0xff, 0xff, 0xff, 0xff, 0xff]
+        );
         let bytes = [0xf7, 0xc7, 0x0f, 0xae, 0x28, 0x01, 0xc3];
         assert_eq!(first(&bytes).1, "test [71001000h],edi; jmp 0000000070000006h");
     }
@@ -382,20 +391,20 @@ mod tests {
     #[test]
     fn what_spans_two_instructions_goes_with_either() {
         // and eax, 0xf; add edi, ebp
-        let mend = mended(&[0x83, 0xe0, 0x0f, 0x01, 0xef, 0xc3]).unwrap();
-        assert_eq!((mend.address, text(&mend.bytes, 0)), (START + 3, "add edi,ebp".into()));
-        assert!(mend.code.is_empty() && mend.data.is_empty());
+        let rewrite = rewritten(&[0x83, 0xe0, 0x0f, 0x01, 0xef, 0xc3]).unwrap();
+        assert_eq!((rewrite.address, text(&rewrite.bytes, 0)), (START + 3, "add edi,ebp".into()));
+        assert!(rewrite.code.is_empty() && rewrite.data.is_empty());
         // mov eax, 0xae0f0000; sub al, bl
-        let mend = mended(&[0xb8, 0x00, 0x00, 0x0f, 0xae, 0x28, 0xd8, 0xc3]).unwrap();
-        assert_eq!(mend.address, START);
+        let rewrite = rewritten(&[0xb8, 0x00, 0x00, 0x0f, 0xae, 0x28, 0xd8, 0xc3]).unwrap();
+        assert_eq!(rewrite.address, START);
     }
 
     #[test]
     fn what_is_meant_stays() {
         // wrpkru; xrstor [rsp]; xrstor [rip + 5]
-        assert_eq!(mended(&[0x0f, 0x01, 0xef, 0xc3]), Err(Obstacle::Needed));
-        assert_eq!(mended(&[0x0f, 0xae, 0x2c, 0x24, 0xc3]), Err(Obstacle::Needed));
-        assert!(mended(&[0x0f, 0xae, 0x2d, 5, 0, 0, 0, 0xc3]).is_err());
+        assert_eq!(rewritten(&[0x0f, 0x01, 0xef, 0xc3]), Err(Obstacle::Needed));
+        assert_eq!(rewritten(&[0x0f, 0xae, 0x2c, 0x24, 0xc3]), Err(Obstacle::Needed));
+        assert!(rewritten(&[0x0f, 0xae, 0x2d, 5, 0, 0, 0, 0xc3]).is_err());
     }
 
     #[test]
@@ -404,10 +413,10 @@ mod tests {
         // No instruction of 64-bit code; one that is cut off; a jump into another.
         for around in [(&[0x06][..], &[0xc3][..]), (&[], &[0xe8, 1]), (&[0xeb, 0x01], &[0xc3])] {
             let bytes = [around.0, &call, around.1].concat();
-            assert_eq!(mended(&bytes), Err(Obstacle::Unclear), "{bytes:02x?}");
+            assert_eq!(rewritten(&bytes), Err(Obstacle::Unclear), "{bytes:02x?}");
         }
         // To nothing that is known.
-        let far = mended(&[0xe8, 0x0f, 0xae, 0x28, 0x30, 0xc3]);
+        let far = rewritten(&[0xe8, 0x0f, 0xae, 0x28, 0x30, 0xc3]);
         assert_eq!(far, Err(Obstacle::Needed));
     }
 

@@ -20,7 +20,7 @@ const MOST_EXTENTS: usize = 4096;
 
 /// The memory of a worker that has ended, so that nobody writes it any more.
 #[derive(Debug)]
-pub(super) struct Original {
+pub(super) struct Snapshot {
     mapping: Arc<Mapping>,
     /// The parts that have pages, without the host's own part of the window.
     extents: Vec<Range<usize>>,
@@ -28,14 +28,14 @@ pub(super) struct Original {
     start: usize,
 }
 
-impl Original {
+impl Snapshot {
     /// Takes the memory of a worker that was killed and waited for.
     pub(super) fn of(mapping: Arc<Mapping>, file: OwnedFd, start: usize) -> Self {
         Self { mapping, extents: Vec::new(), file, start }
     }
 
     /// Looks for the pages that there are; the rest is zero.
-    pub(super) fn survey(&mut self) -> Result<()> {
+    pub(super) fn scan(&mut self) -> Result<()> {
         let mut at = self.start as u64;
         while let Some(extent) = next_extent(&self.file, at)? {
             at = extent.end;

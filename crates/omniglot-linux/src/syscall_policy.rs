@@ -5,7 +5,7 @@ use crate::Permission;
 /// What becomes of a system call in a worker that serves calls, by its filter.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum SyscallPolicy {
     /// It is carried out.
     Allowed,
     /// It is carried out if the user gave this permission, else it ends the call.
@@ -18,22 +18,22 @@ pub enum Fate {
     Ends,
 }
 
-impl Fate {
-    /// The fate of the system call with this name, such as `openat`; `None` if there is none of
+impl SyscallPolicy {
+    /// What the policy does with the system call of this name, such as `openat`; `None` if there is none of
     /// that name, or this target has no workers.
     ///
     /// ```
     /// # if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
-    /// use omniglot_linux::{Fate, Permission};
-    /// assert_eq!(Fate::of("socket"), Some(Fate::Ends));
-    /// assert_eq!(Fate::of("munmap"), Some(Fate::Refused));
-    /// assert_eq!(Fate::of("getrandom"), Some(Fate::Permitted(Permission::Random)));
+    /// use omniglot_linux::{SyscallPolicy, Permission};
+    /// assert_eq!(SyscallPolicy::of("socket"), Some(SyscallPolicy::Ends));
+    /// assert_eq!(SyscallPolicy::of("munmap"), Some(SyscallPolicy::Refused));
+    /// assert_eq!(SyscallPolicy::of("getrandom"), Some(SyscallPolicy::Permitted(Permission::Random)));
     /// # }
     /// ```
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-        return crate::enabled::fate_of(name);
+        return crate::enabled::policy_of(name);
         #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
         return None.filter(|_: &Self| name.is_empty());
     }

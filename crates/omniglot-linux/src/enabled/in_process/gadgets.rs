@@ -16,7 +16,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use omniglot_core::{Error, Result};
-use omniglot_scan::{Code, Elsewhere, Gadget, LONGEST_DETOUR, Mend, Obstacle, function, mend};
+use omniglot_scan::{
+    Code, Elsewhere, Gadget, LONGEST_DETOUR, Obstacle, Rewrite, function, rewrite,
+};
 
 use super::super::layout::PAGE;
 use super::super::system::failed;
@@ -89,20 +91,20 @@ fn remove_from(
     let bytes = read(memory, range.start as usize..range.end as usize)?;
     let function = Code { address: range.start, bytes: &bytes };
     let room = Room::near(gadget.address as usize)?;
-    let (place, mend) = match place_in(&room, gadget, &function, &object.extent()) {
+    let (place, rewrite) = match place_in(&room, gadget, &function, &object.extent()) {
         Ok(found) => found,
         Err(obstacle) => {
             room.give_back();
             return Err(obstacle.into());
         }
     };
-    if mend.code.is_empty() {
+    if rewrite.code.is_empty() {
         room.give_back();
     } else {
-        room.fill(place, &mend.code, &mend.data)?;
+        room.fill(place, &rewrite.code, &rewrite.data)?;
     }
     // SAFETY: one instruction by an equivalent of its length: those of the function are certain.
-    Ok(unsafe { patch::replace(mend.address as usize, &mend.bytes) }?)
+    Ok(unsafe { patch::replace(rewrite.address as usize, &rewrite.bytes) }?)
 }
 
 /// The first place in the room that does, and what comes there.
@@ -111,11 +113,11 @@ fn place_in(
     gadget: &Gadget,
     function: &Code<'_>,
     image: &Range<u64>,
-) -> std::result::Result<(usize, Mend), Obstacle> {
+) -> std::result::Result<(usize, Rewrite), Obstacle> {
     for place in (1..=PLACES).map(|index| index * DISTANCE) {
         let elsewhere = Elsewhere { code: (room.code() + place) as u64, data: room.data() as u64 };
-        match mend(gadget, function, image, elsewhere) {
-            Ok(mend) => return Ok((place, mend)),
+        match rewrite(gadget, function, image, elsewhere) {
+            Ok(rewrite) => return Ok((place, rewrite)),
             Err(Obstacle::Place) => {}
             Err(obstacle) => return Err(obstacle),
         }

@@ -12,7 +12,7 @@ use crate::Options;
 /// All that a start needs. Paths are absolute and links are followed, so that a reset
 /// finds the same files though the host's working directory may have changed.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct LoadSpec {
     pub(super) description: Description,
     pub(super) options: Options,
     pub(super) libraries: Libraries,
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub(super) readable: Vec<PathBuf>,
 }
 
-impl Plan {
+impl LoadSpec {
     /// Checks what the user named.
     pub(super) fn new(description: &Description, options: &Options) -> Result<Self> {
         let libraries = Libraries::check(options)?;
