@@ -15,7 +15,7 @@ unsafe extern "C" {
     /// The gate's way in, and its way out.
     fn omniglot_enter();
     fn omniglot_commit_end();
-    fn omniglot_return_doors();
+    fn omniglot_return_exits();
     fn omniglot_way_out_end();
 }
 
@@ -49,7 +49,7 @@ impl Steps {
     fn note(&mut self, place: usize, window: &Range<usize>) {
         let address = |symbol: unsafe extern "C" fn()| symbol as *const () as usize;
         let is_gate = (address(omniglot_enter)..address(omniglot_commit_end)).contains(&place)
-            || (address(omniglot_return_doors)..address(omniglot_way_out_end)).contains(&place);
+            || (address(omniglot_return_exits)..address(omniglot_way_out_end)).contains(&place);
         self.all += 1;
         self.gate += u64::from(is_gate);
         self.foreign += u64::from(window.contains(&place));

@@ -76,7 +76,7 @@ struct report {
 };
 _Static_assert(sizeof(struct report) == 560, "the layout that the host reads");
 
-/* What a worker that hands_off tells the host, which then runs the library itself:
+/* What a worker that hands the library off tells the host, which then runs the library itself:
  * addresses of what the host needs, in the window. */
 struct hand_off {
     uint64_t stack;          /* what lies above is in use */
