@@ -11,7 +11,7 @@ use core::marker::PhantomData;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::base::InstanceId;
-use crate::{Error, Foreign, Result};
+use crate::{CHECKED, Error, Foreign, Result};
 
 /// What a `void *` points to: nothing that can be read.
 #[derive(Debug)]
@@ -435,7 +435,7 @@ conversion!(
 
 /// Checks that `address` is aligned for a `T`.
 pub(crate) const fn check_alignment<T>(address: usize) -> Result<()> {
-    if address.is_multiple_of(align_of::<T>()) {
+    if !CHECKED || address.is_multiple_of(align_of::<T>()) {
         Ok(())
     } else {
         Err(Error::Misaligned { address, align: align_of::<T>() })

@@ -1,6 +1,6 @@
 //! A call's arguments and result, as the shim's C struct lays them out.
 
-use crate::{Error, Foreign, Result};
+use crate::{Error, Foreign, Result, checks};
 
 /// Bytes at the start of every frame: `uint32_t status; int32_t error_number;`.
 pub const HEADER_SIZE: usize = 8;
@@ -89,5 +89,5 @@ pub fn decode_field<T: Foreign>(bytes: &[u8], offset: usize) -> Result<T> {
     let Some(field) = bytes.get(offset..end) else {
         return Err(Error::OutOfRange { address: offset, len: size_of::<T>() });
     };
-    T::try_read_from_bytes(field).map_err(|_| T::explain(field).into())
+    checks::read_valid(field).ok_or_else(|| T::explain(field).into())
 }

@@ -53,6 +53,7 @@ mod bits;
 mod boxed;
 mod call;
 mod callback;
+mod checks;
 mod domain;
 mod error;
 #[doc(hidden)]
@@ -89,6 +90,7 @@ pub use call::{MAX_DEPTH, call, call_pointer, fn_ptr};
 pub use callback::Registered;
 pub use callback::{Answer, Escape, Raise, Received, Signature};
 pub use callback::{with_callback, with_callback_at, with_fallible_callback};
+pub use checks::CHECKED;
 pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
 pub use foreign::{Bits, Foreign, MAX_BY_VALUE, encode_field, explain_field};
 pub use frame::{Frame, HEADER_SIZE, decode_field};

@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 
 use crate::base::FrameAddress;
-use crate::{Error, HEADER_SIZE, Result, faults};
+use crate::{CHECKED, Error, HEADER_SIZE, Result, faults};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.
@@ -63,7 +63,7 @@ impl Window {
     /// [`Error::OutOfRange`] where they do not.
     pub const fn check(&self, address: usize, len: usize) -> Result<()> {
         let offset = address.wrapping_sub(self.foreign);
-        if offset <= self.len && len <= self.len - offset {
+        if !CHECKED || offset <= self.len && len <= self.len - offset {
             Ok(())
         } else {
             Err(Error::OutOfRange { address, len })

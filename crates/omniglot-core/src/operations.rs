@@ -2,11 +2,10 @@
 
 use core::ptr::NonNull;
 
-use zerocopy::TryFromBytes;
-
 #[cfg(feature = "alloc")]
 use crate::Unvalidated;
 use crate::address::{check_alignment, size_of_elements};
+use crate::checks;
 use crate::foreign::{bytes_of, bytes_of_mut};
 use crate::view::{look_at, read_value};
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
@@ -55,7 +54,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     fn check_writable_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
         self.state.domain.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
-        if size > 0 {
+        if size > 0 && checks::CHECKED {
             self.state.domain.runtime.check_writable(pointer.addr(), size)?;
         }
         check_alignment::<T>(pointer.addr())
@@ -370,8 +369,8 @@ const fn check_len(expected: usize, actual: usize) -> Result<()> {
 
 /// Copies elements out of bytes that the host alone holds, if all are valid.
 fn copy_valid<T: Foreign>(bytes: &[u8], into: &mut [T]) -> Result<()> {
-    match <[T]>::try_ref_from_bytes(bytes) {
-        Ok(valid) if valid.len() == into.len() => {
+    match checks::valid::<[T]>(bytes) {
+        Some(valid) if valid.len() == into.len() => {
             into.copy_from_slice(valid);
             Ok(())
         }

@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use crate::{Base, Error, Ptr, Result, Runtime, View};
+use crate::{Base, Error, Ptr, Result, Runtime, ToSlice, View, checks};
 
 /// How much is copied at a time to look for the NUL.
 const CHUNK: usize = 256;
@@ -37,8 +37,20 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// [`Error::InvalidUtf8`]; as [`read_cstr`](Self::read_cstr).
     pub fn read_str(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, str>> {
         let text = self.read_cstr(pointer, max)?;
-        text.try_map(CStr::to_str).map_err(|error| Error::InvalidUtf8 {
+        text.try_map(checks::c_str_as_text).map_err(|error| Error::InvalidUtf8 {
             address: pointer.addr(),
+            valid_up_to: error.valid_up_to(),
+        })
+    }
+
+    /// The UTF-8 text of known length in `from`, which may have NULs in it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUtf8`]; as [`view_slice`](Self::view_slice).
+    pub fn view_str(&self, from: impl ToSlice<u8>) -> Result<View<'_, str>> {
+        let bytes = from.convert();
+        self.view_slice(bytes)?.try_map(checks::as_text).map_err(|error| Error::InvalidUtf8 {
+            address: bytes.address,
             valid_up_to: error.valid_up_to(),
         })
     }

@@ -10,8 +10,7 @@ use core::mem::MaybeUninit;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use zerocopy::{Immutable, KnownLayout, TryFromBytes};
-
+use crate::checks::{self, Shape};
 use crate::foreign::TOO_LARGE;
 use crate::{Error, Foreign, MAX_BY_VALUE, Result, Runtime, Window};
 
@@ -32,7 +31,7 @@ unsafe impl<T: ?Sized + Sync> Send for View<'_, T> {}
 // SAFETY: as for Send.
 unsafe impl<T: ?Sized + Sync> Sync for View<'_, T> {}
 
-impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
+impl<'a, T: ?Sized> View<'a, T> {
     /// Validates `size` bytes at `address`, in place or in a copy. `None` if they
     /// are no `T`.
     pub(crate) fn validate(
@@ -40,13 +39,16 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
         address: usize,
         size: usize,
         align: usize,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Option<Self>>
+    where
+        T: Shape,
+    {
         let window = runtime.window();
         if runtime.is_concurrent() {
             return Self::validate_copy(window, address, size, align);
         }
         let bytes = bytes_in_place(window, address, size)?;
-        Ok(T::try_ref_from_bytes(bytes).ok().map(|value| Self::in_place(NonNull::from(value))))
+        Ok(checks::valid::<T>(bytes).map(|value| Self::in_place(NonNull::from(value))))
     }
 
     #[cfg(feature = "alloc")]
@@ -55,10 +57,13 @@ impl<'a, T: ?Sized + TryFromBytes + KnownLayout + Immutable> View<'a, T> {
         address: usize,
         size: usize,
         align: usize,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Option<Self>>
+    where
+        T: Shape,
+    {
         let mut copy = Copied::new(size, align)?;
         window.read(address, copy.bytes_mut())?;
-        let Ok(value) = T::try_ref_from_bytes(copy.bytes()) else {
+        let Some(value) = checks::valid::<T>(copy.bytes()) else {
             return Ok(None);
         };
         let value = NonNull::from(value);
@@ -319,9 +324,9 @@ pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<
     // not moved or written through another path while the slice lives.
     let bytes = unsafe { core::slice::from_raw_parts_mut(start, size_of::<T>()) };
     window.read(address, bytes)?;
-    match T::try_ref_from_bytes(bytes) {
-        Ok(value) => Ok(*value),
-        Err(_) => Err(T::explain(bytes).into()),
+    match checks::valid::<T>(bytes) {
+        Some(value) => Ok(*value),
+        None => Err(T::explain(bytes).into()),
     }
 }
 
@@ -353,9 +358,9 @@ impl<T: Foreign> Unvalidated<T> {
     /// [`Error::InvalidValue`] if they are not; the bytes remain.
     pub fn validate(&self) -> Result<T> {
         const { assert!(size_of::<T>() <= MAX_BY_VALUE, "{}", TOO_LARGE) };
-        match T::try_ref_from_bytes(self.as_bytes()) {
-            Ok(value) => Ok(*value),
-            Err(_) => Err(T::explain(self.as_bytes()).into()),
+        match checks::valid::<T>(self.as_bytes()) {
+            Some(value) => Ok(*value),
+            None => Err(T::explain(self.as_bytes()).into()),
         }
     }
 }

@@ -578,3 +578,14 @@ fn a_callback_that_forked_is_not_answered_in_the_child() {
     assert_eq!(outcome, Ok(Err(Error::Forked)));
     assert!(foreign.lock().unwrap().replies.is_empty());
 }
+
+#[test]
+fn text_of_known_length_is_checked() {
+    let (mut library, _) = scripted([]);
+    let text = library.alloc_slice("a\0é".as_bytes()).unwrap();
+    assert_eq!(&*library.view_str(&text).unwrap(), "a\0é");
+    let part = text.as_slice().range(0, 3).unwrap();
+    let address = part.as_ptr().addr();
+    let error = library.view_str(part).unwrap_err();
+    assert_eq!(error, Error::InvalidUtf8 { address, valid_up_to: 2 });
+}
