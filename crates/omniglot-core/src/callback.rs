@@ -338,7 +338,8 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         &mut self,
         closure: impl FnMut(&mut A, Received<S>) -> Answer<S> + Send + 'static,
     ) -> Result<(SlotId, FnPtr<S>)> {
-        // SAFETY: the closure borrows nothing that ends, being 'static.
+        // SAFETY: the closure is 'static, so it borrows nothing that ends (invariant 6), and it
+        // is `Send` (invariant 7).
         unsafe { self.own_borrowing_closure::<S>(closure) }
     }
 
@@ -356,7 +357,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         let (index, function) = self.free_slot::<S>(FnPtr::null())?;
         let erased =
             Box::new(move |api: &mut A, frame: usize| respond::<S, A>(api, frame, &mut closure));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller removes it in time (invariant 6).
         let closure = unsafe { Closure::owned(erased) };
         Ok((self.occupy::<S>(index, closure)?, function))
     }

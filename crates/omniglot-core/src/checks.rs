@@ -32,7 +32,7 @@ pub(crate) trait Shape: TryFromBytes + KnownLayout + Immutable {
 impl<T: Foreign> Shape for T {
     #[cfg(omniglot_unchecked)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: aligned, valid and as many as a value has: the caller promises (invariant 10).
         unsafe { &*bytes.as_ptr().cast() }
     }
 }
@@ -41,7 +41,7 @@ impl<T: Foreign> Shape for [T] {
     #[cfg(omniglot_unchecked)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
         let len = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
-        // SAFETY: the caller's promise.
+        // SAFETY: aligned, valid and as many as a value has: the caller promises (invariant 10).
         unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), len) }
     }
 }
@@ -57,8 +57,8 @@ pub(crate) fn valid<T: ?Sized + Shape>(bytes: &[u8]) -> Option<&T> {
 #[cfg(omniglot_unchecked)]
 #[inline(always)]
 pub(crate) fn valid<T: ?Sized + Shape>(bytes: &[u8]) -> Option<&T> {
-    // SAFETY: the promise of whoever set the cfg. As many bytes as a `T` has, aligned, come
-    // from all callers, which themselves have located them.
+    // SAFETY: valid and aligned, as whoever set the cfg promises (invariant 10). As many bytes
+    // as a `T` has come from all callers, which themselves have located them.
     Some(unsafe { T::assume(bytes) })
 }
 
@@ -74,7 +74,8 @@ pub(crate) fn read_valid<T: Foreign>(bytes: &[u8]) -> Option<T> {
 #[inline(always)]
 pub(crate) fn read_valid<T: Foreign>(bytes: &[u8]) -> Option<T> {
     let is_whole = bytes.len() == size_of::<T>();
-    // SAFETY: as many bytes as a `T` has; they are valid, as whoever set the cfg promises.
+    // SAFETY: as many bytes as a `T` has; they are valid, as whoever set the cfg promises
+    // (invariant 10).
     is_whole.then(|| unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
@@ -94,6 +95,6 @@ pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
 #[cfg(omniglot_unchecked)]
 #[inline]
 pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
-    // SAFETY: the promise of whoever set the cfg.
+    // SAFETY: it is UTF-8, as whoever set the cfg promises (invariant 10).
     Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
 }

@@ -96,8 +96,8 @@ macro_rules! define_library {
             base: $crate::Base<R, $api<R>, U>,
         }
 
-        // SAFETY: `base` is a field, private to this module, of an unsized type that is not
-        // `Send`, since `Base` is neither.
+        // SAFETY: both methods give the same field. Nobody can exchange it, since the type is
+        // unsized and not `Send`, as `Base` is (invariant 6).
         unsafe impl<R: $crate::Runtime> $crate::Api for $api<R> {
             type Runtime = R;
             #[inline]
@@ -220,7 +220,7 @@ macro_rules! define_library {
         $(#[$meta])*
         pub struct $name<R: $crate::Runtime $(= $runtime)?>($crate::Instance<$api<R, [$crate::Unsized; 0]>>);
 
-        // SAFETY: the type has one field, a `Base`, and is defined above.
+        // SAFETY: the type is defined above, with one field, a `Base` (invariant 7).
         unsafe impl<R: $crate::Runtime> $crate::OwnedApi for $api<R, [$crate::Unsized; 0]> {
             fn reset(&mut self) -> $crate::Result<()> {
                 self.base.reset()

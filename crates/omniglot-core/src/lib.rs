@@ -10,8 +10,9 @@
 //!
 //! Every `unsafe` block in this crate argues from these.
 //!
-//! 1. **Window.** While a [`Window`] exists, the host may read and write all of
-//!    its bytes at `host .. host + len`, and no Rust object lives there.
+//! 1. **Window.** While a [`Window`] exists, the host may read all of its bytes at
+//!    `host .. host + len`, and write those of the exchange area and those that
+//!    [`Runtime::check_writable`] accepts; and no Rust object lives there.
 //! 2. **Checked ranges.** A host pointer into a window is only made by
 //!    `Window::locate`, from a range that was checked to lie in it. It is kept for as long
 //!    as a call at most, which borrows the instance, so that nobody can reset it meanwhile.
@@ -20,7 +21,8 @@
 //!    through raw volatile copies; no `&T` to it exists. Where it is false,
 //!    a `&T` to it only lives in a [`View`] that borrows the instance, a `&mut [u8]`
 //!    only while [`Base::write_slice_with`] has the instance borrowed by `&mut`, and
-//!    foreign code runs only with the instance borrowed by `&mut`.
+//!    foreign code runs only with the instance borrowed by `&mut`. Either way this crate
+//!    writes window memory only with the instance borrowed by `&mut`.
 //! 4. **Read once.** Bounds, bits and value come from one read: what was
 //!    validated is what is used.
 //! 5. **Validity.** Bytes become a `T` only through zerocopy's `TryFromBytes`,
@@ -33,6 +35,13 @@
 //! 7. **Whole instances move.** Closures that are not `Send` are in the table
 //!    only while the instance is mutably borrowed, so an instance that can be
 //!    moved to another thread holds only `Send` ones.
+//! 8. **Copies.** Each function that copies or clears raw bytes gets ranges that are valid
+//!    for the length that it gets, that do not overlap, and that are aligned where it says so.
+//!    It accesses nothing outside of them.
+//! 9. **Own storage.** A buffer that the host owns was allocated with the layout that is kept
+//!    with it, is initialised, and is reached through its owner only.
+//! 10. **Unchecked builds.** Whoever sets the cfg `omniglot_unchecked`, to measure, promises
+//!     that foreign code behaves in every respect that is not checked then (`checks`).
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

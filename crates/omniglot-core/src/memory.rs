@@ -18,19 +18,19 @@ pub struct Window {
     len: usize,
 }
 
-// SAFETY: the memory belongs to the window (invariant 1), not to a thread, and
-// is only accessed through volatile copies (invariant 3).
+// SAFETY: the memory belongs to the window (invariant 1), not to a thread; whatever refers
+// to it for longer than a copy takes borrows the instance (invariant 3).
 unsafe impl Send for Window {}
-// SAFETY: as for Send; concurrent copies of foreign bytes can mix, which is as if
-// foreign code had written them so.
+// SAFETY: a shared reference only reads, but in this crate, which has the instance borrowed
+// by `&mut` where it writes (invariant 3): then no other thread has a reference.
 unsafe impl Sync for Window {}
 
 impl Window {
     /// Describes a mapped window.
     ///
     /// # Safety
-    /// For as long as the value exists, the host may read and write `len` bytes at
-    /// `host`, without a fault, and no Rust object lives there (invariant 1).
+    /// For as long as the value exists, the host may read `len` bytes at `host`, and
+    /// write those that invariant 1 names, without a fault, and no Rust object lives there.
     /// `foreign + len` does not overflow, `len` is at most `isize::MAX`, and `host` and
     /// `foreign` are equal modulo 4096, so that an address that is aligned for foreign
     /// code is aligned for the host.
@@ -108,7 +108,8 @@ impl Window {
     #[inline]
     pub(crate) fn copy_in(&self, address: usize, from: &[u8]) -> Result<()> {
         let into = self.locate(address, from.len())?;
-        // SAFETY: as in `read`, the other way round.
+        // SAFETY: both ranges are valid for `from.len()` bytes (invariants 1, 2) and disjoint,
+        // since no Rust object lives in the window.
         unsafe { copy_volatile(from.as_ptr(), into.as_ptr(), from.len()) };
         Ok(())
     }
@@ -134,10 +135,10 @@ impl Window {
         let [status, error_number, behind] = written.parts();
         // SAFETY: in the range, which was checked (invariant 2), and aligned, as all frames.
         unsafe { status.cast::<u32>().write_volatile(0) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 2).
         unsafe { error_number.cast::<u32>().write_volatile(0) };
         let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
-        // SAFETY: as in `read`, the other way round; it ends where the range does.
+        // SAFETY: `find_frame` checked a range that ends where these bytes do (invariants 1, 2).
         unsafe { copy_frame(rest.as_ptr(), behind.as_ptr(), rest.len()) };
         Ok(written)
     }
@@ -157,11 +158,12 @@ impl Window {
         }
         let [status, error_number, behind] = written.parts();
         let rest = frame.get_mut(HEADER_SIZE..).unwrap_or(&mut []);
-        // SAFETY: as in `read`; it ends where the range does.
+        // SAFETY: as long as the range that `find_frame` checked, less the header (invariants
+        // 1, 2).
         unsafe { copy_frame(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
         // SAFETY: in the range that was checked (invariant 2), and aligned, as all frames.
         let status = unsafe { status.cast::<u32>().read_volatile() };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 2).
         let error_number = unsafe { error_number.cast::<i32>().read_volatile() };
         faults::bytes(rest);
         Ok((faults::number(status), faults::number(error_number)))
@@ -192,9 +194,9 @@ impl Written {
     /// Where status, `errno` and the rest are.
     #[inline(always)]
     const fn parts(self) -> [NonNull<u8>; 3] {
-        // SAFETY: the range is at least a header long.
+        // SAFETY: the range was checked, and is at least a header long (invariant 2).
         let error_number = unsafe { self.host.add(HEADER_SIZE / 2) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 2).
         let behind = unsafe { self.host.add(HEADER_SIZE) };
         [self.host, error_number, behind]
     }
@@ -215,21 +217,21 @@ struct Word(u64);
 unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
     const LARGE: usize = 256;
     if cfg!(target_arch = "x86_64") && len >= LARGE {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         return unsafe { copy_large(from, into, len) };
     }
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         return unsafe { copy_words::<Word>(from, into, len) };
     }
     // Other machines make byte accesses of one that may be misaligned.
     const FEW: usize = 16 * size_of::<usize>();
     let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
     if aligned && len < FEW {
-        // SAFETY: the caller's promise; all are multiples of a word.
+        // SAFETY: the caller's ranges; all are multiples of a word (invariant 8).
         return unsafe { copy_few(from, into, len) };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's ranges (invariant 8).
     unsafe { copy_many(from, into, len) };
 }
 
@@ -240,7 +242,7 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
 unsafe fn zero_volatile(into: *mut u8, len: usize) {
     const LARGE: usize = 256;
     if cfg!(target_arch = "x86_64") && len >= LARGE {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         return unsafe { zero_large(into, len) };
     }
     const AT_A_TIME: usize = 8;
@@ -249,13 +251,13 @@ unsafe fn zero_volatile(into: *mut u8, len: usize) {
     let steps = (len - head) / STEP;
     let tail = head + steps * STEP;
     for index in (0..head).chain(tail..len) {
-        // SAFETY: byte `index` lies in the range.
+        // SAFETY: byte `index` lies in the range (invariant 8).
         unsafe { zero_one(into, index) };
     }
     let mut words = into.wrapping_add(head).cast::<usize>();
     for _ in 0..steps {
         macro_rules! zero {
-            // SAFETY: these words lie in the range, and are aligned.
+            // SAFETY: these words lie in the range, and are aligned (invariant 8).
             ($($index:literal)*) => { $(unsafe { zero_one(words, $index) };)* };
         }
         zero!(0 1 2 3 4 5 6 7);
@@ -269,9 +271,9 @@ unsafe fn zero_volatile(into: *mut u8, len: usize) {
 /// That element is valid and aligned.
 #[inline(always)]
 unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
-    // SAFETY: within the range (the caller's promise).
+    // SAFETY: within the caller's range (invariant 8).
     let into = unsafe { into.add(index) };
-    // SAFETY: valid and aligned.
+    // SAFETY: valid and aligned (invariant 8).
     unsafe { into.write_volatile(T::from(0)) };
 }
 
@@ -283,10 +285,10 @@ unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
 unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
     let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) || !aligned {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         return unsafe { copy_volatile(from, into, len) };
     }
-    // SAFETY: the caller's promise; all are multiples of a word.
+    // SAFETY: the caller's ranges; all are multiples of a word (invariant 8).
     unsafe { copy_few(from, into, len) };
 }
 
@@ -299,14 +301,15 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     let (mut from, mut into) = (from.cast::<usize>(), into.cast::<usize>());
     let end = from.wrapping_byte_add(len);
     if len & size_of::<usize>() != 0 {
-        // SAFETY: there is a first word, in both ranges.
+        // SAFETY: the number of words is odd: there is a first one, in both ranges (invariant 8).
         unsafe { copy_one(from, into, 0) };
         (from, into) = (from.wrapping_add(1), into.wrapping_add(1));
     }
     while from != end {
-        // SAFETY: an even number of words is not copied yet: these two lie in both ranges.
+        // SAFETY: an even number of words, not 0, is not copied yet: these two lie in both
+        // ranges (invariant 8).
         unsafe { copy_one(from, into, 0) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 8).
         unsafe { copy_one(from, into, 1) };
         (from, into) = (from.wrapping_add(2), into.wrapping_add(2));
     }
@@ -319,10 +322,10 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
 #[inline(never)]
 unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
     if !(from.addr() | into.addr()).is_multiple_of(align_of::<usize>()) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         return unsafe { copy_eights::<u8>(from, into, len) };
     }
-    // SAFETY: the caller's promise; both are aligned.
+    // SAFETY: the caller's ranges; both are aligned (invariant 8).
     unsafe { copy_eights::<usize>(from, into, len) };
 }
 
@@ -336,11 +339,11 @@ unsafe fn copy_eights<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
     let size = STEP * size_of::<T>();
     let (mut from, mut into) = (from.cast::<T>(), into.cast::<T>());
     for _ in 0..len / size {
-        // SAFETY: as many elements at least are not copied yet.
+        // SAFETY: at least so many elements are not copied yet (invariant 8).
         unsafe { copy_eight(from, into) };
         (from, into) = (from.wrapping_add(STEP), into.wrapping_add(STEP));
     }
-    // SAFETY: what is left.
+    // SAFETY: what is left of the caller's ranges (invariant 8).
     unsafe { copy_words::<T>(from.cast(), into.cast(), len % size) };
 }
 
@@ -351,7 +354,7 @@ unsafe fn copy_eights<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
 #[inline(always)]
 unsafe fn copy_eight<T: Copy>(from: *const T, into: *mut T) {
     macro_rules! copy {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's ranges (invariant 8).
         ($($index:literal)*) => { $(unsafe { copy_one(from, into, $index) };)* };
     }
     copy!(0 1 2 3 4 5 6 7);
@@ -365,11 +368,11 @@ unsafe fn copy_eight<T: Copy>(from: *const T, into: *mut T) {
 unsafe fn copy_words<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
     let words = len / size_of::<T>();
     for index in 0..words {
-        // SAFETY: word `index` lies wholly in both ranges.
+        // SAFETY: word `index` lies wholly in both ranges (invariant 8).
         unsafe { copy_one(from.cast::<T>(), into.cast::<T>(), index) };
     }
     for index in words * size_of::<T>()..len {
-        // SAFETY: byte `index` lies in both ranges.
+        // SAFETY: byte `index` lies in both ranges (invariant 8).
         unsafe { copy_one(from, into, index) };
     }
 }
@@ -380,13 +383,13 @@ unsafe fn copy_words<T: Copy>(from: *const u8, into: *mut u8, len: usize) {
 /// That element is valid and aligned on both sides.
 #[inline]
 unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
-    // SAFETY: within the range (the caller's promise).
+    // SAFETY: within the caller's range (invariant 8).
     let from = unsafe { from.add(index) };
-    // SAFETY: as above.
+    // SAFETY: as above (invariant 8).
     let into = unsafe { into.add(index) };
-    // SAFETY: valid and aligned.
+    // SAFETY: valid and aligned (invariant 8).
     let value = unsafe { from.read_volatile() };
-    // SAFETY: as above.
+    // SAFETY: as above (invariant 8).
     unsafe { into.write_volatile(value) };
 }
 
@@ -397,7 +400,7 @@ unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
 /// As [`copy_volatile`].
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
-    // SAFETY: copies exactly the caller's ranges; the direction flag is clear in
+    // SAFETY: copies exactly the caller's ranges (invariant 8); the direction flag is clear in
     // Rust code (System V ABI, section 3.2.1); no stack is used.
     unsafe {
         core::arch::asm!(
@@ -414,7 +417,7 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 /// As [`copy_volatile`].
 #[cfg(any(not(target_arch = "x86_64"), miri))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's ranges (invariant 8).
     unsafe { copy_words::<Word>(from, into, len) };
 }
 
@@ -424,8 +427,8 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 /// As [`zero_volatile`].
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 unsafe fn zero_large(into: *mut u8, len: usize) {
-    // SAFETY: writes exactly the caller's range; the direction flag is clear in Rust code
-    // (System V ABI, section 3.2.1); no stack is used.
+    // SAFETY: writes exactly the caller's range (invariant 8); the direction flag is clear in
+    // Rust code (System V ABI, section 3.2.1); no stack is used.
     unsafe {
         core::arch::asm!(
             "rep stosb",
@@ -442,7 +445,7 @@ unsafe fn zero_large(into: *mut u8, len: usize) {
 #[cfg(any(not(target_arch = "x86_64"), miri))]
 unsafe fn zero_large(into: *mut u8, len: usize) {
     for index in 0..len {
-        // SAFETY: byte `index` lies in the range.
+        // SAFETY: byte `index` lies in the range (invariant 8).
         unsafe { zero_one(into, index) };
     }
 }
@@ -454,10 +457,14 @@ mod tests {
 
     use super::*;
 
+    #[repr(align(4096))]
+    struct Page([u8; 4096]);
+
     fn with_window(test: impl FnOnce(&Window)) {
-        let mut memory = std::vec![0u64; 512];
-        let host = NonNull::new(memory.as_mut_ptr().cast()).expect("a vector's memory");
-        // SAFETY: the vector outlives the window and is not touched meanwhile.
+        let mut memory = std::boxed::Box::new(Page([0; 4096]));
+        let host = NonNull::from(&mut memory.0).cast();
+        // SAFETY: the page outlives the window, is not touched meanwhile, and starts at a
+        // multiple of 4096, as 0x10000 is (invariant 1).
         let window = unsafe { Window::new(host, 0x10000, 4096) };
         test(&window);
     }

@@ -60,7 +60,7 @@ impl<A: ?Sized + 'static> Closure<A> {
     pub(crate) unsafe fn borrowed<'a>(closure: &'a mut Erased<'a, A>) -> Self {
         let pointer = NonNull::from(closure);
         // SAFETY: only the lifetime changes, in the pointee's vtable bound; the pointer
-        // is used only while the borrow lasts (the caller's promise).
+        // is used only while the borrow lasts, as the caller promises (invariant 6).
         let pointer = unsafe {
             core::mem::transmute::<NonNull<Erased<'a, A>>, NonNull<Erased<'static, A>>>(pointer)
         };
@@ -74,8 +74,8 @@ impl<A: ?Sized + 'static> Closure<A> {
     /// (invariant 6).
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn owned<'a>(closure: Box<Erased<'a, A>>) -> Self {
-        // SAFETY: only the lifetime bound changes; the closure is dropped before it ends
-        // (the caller's promise).
+        // SAFETY: only the lifetime bound changes; the closure is dropped before it ends,
+        // as the caller promises (invariant 6).
         let closure =
             unsafe { core::mem::transmute::<Box<Erased<'a, A>>, Box<Erased<'static, A>>>(closure) };
         Self::Owned(closure)
@@ -264,7 +264,7 @@ impl Places {
         }
     }
 
-    /// The place of a slot, whose number may be foreign code's word.
+    /// The place of a slot, whose number may be attacker-controlled.
     #[inline(always)]
     fn of(&self, slot: u32) -> Option<usize> {
         if slot < self.count { self.position(slot) } else { None }

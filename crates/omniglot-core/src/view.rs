@@ -26,9 +26,10 @@ pub struct View<'a, T: ?Sized> {
     borrow: PhantomData<&'a T>,
 }
 
-// SAFETY: a view is a shared reference to a `T`, or owns it.
+// SAFETY: a view gives shared references to a `T` only: one that borrows the instance (invariant
+// 3), or one of a copy that it owns (invariant 9), whose `T` nobody can move out.
 unsafe impl<T: ?Sized + Sync> Send for View<'_, T> {}
-// SAFETY: as for Send.
+// SAFETY: as for Send (invariants 3, 9).
 unsafe impl<T: ?Sized + Sync> Sync for View<'_, T> {}
 
 impl<'a, T: ?Sized> View<'a, T> {
@@ -43,11 +44,9 @@ impl<'a, T: ?Sized> View<'a, T> {
     where
         T: Shape,
     {
-        let window = runtime.window();
-        if runtime.is_concurrent() {
-            return Self::validate_copy(window, address, size, align);
-        }
-        let bytes = bytes_in_place(window, address, size)?;
+        let Some(bytes) = bytes_in_place(runtime, address, size)? else {
+            return Self::validate_copy(runtime.window(), address, size, align);
+        };
         Ok(checks::valid::<T>(bytes).map(|value| Self::in_place(NonNull::from(value))))
     }
 
@@ -83,26 +82,27 @@ impl<'a, T: Foreign> View<'a, [T]> {
         address: usize,
         size: usize,
     ) -> Result<Option<Self>> {
-        if !runtime.is_concurrent() {
-            let bytes = bytes_in_place(runtime.window(), address, size)?;
-            if let Some(elements) = T::slice_of(bytes) {
-                return Ok(Some(Self::in_place(NonNull::from(elements))));
-            }
+        let bytes = bytes_in_place(runtime, address, size)?;
+        if let Some(elements) = bytes.and_then(T::slice_of) {
+            return Ok(Some(Self::in_place(NonNull::from(elements))));
         }
         Self::validate(runtime, address, size, align_of::<T>())
     }
 }
 
-/// Foreign bytes, for a view of an instance that is borrowed as long and where nothing is
-/// concurrent.
-fn bytes_in_place(window: &Window, address: usize, size: usize) -> Result<&[u8]> {
-    let start = window.locate(address, size)?;
+/// Foreign bytes, for a view of an instance that is borrowed as long; `None` if somebody else
+/// may write them meanwhile.
+fn bytes_in_place(runtime: &impl Runtime, address: usize, size: usize) -> Result<Option<&[u8]>> {
+    if runtime.is_concurrent() {
+        return Ok(None);
+    }
+    let start = runtime.window().locate(address, size)?;
     // SAFETY: the range is in the window (invariants 1, 2); nobody writes it while the
-    // instance, and the window with it, is borrowed (invariant 3).
+    // instance, and the runtime with it, is borrowed (invariant 3).
     let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr(), size) };
     #[cfg(omniglot_faults)]
     let bytes = changed(bytes)?;
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// The bytes, or others that are never freed: views may live that no fault may change.
@@ -146,7 +146,7 @@ impl<T: ?Sized> Deref for View<'_, T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: made from a reference that lives as long as the borrow or the copy,
-        // and validated (invariants 3, 4, 5).
+        // and validated (invariants 3, 4, 5, 9).
         unsafe { self.value.as_ref() }
     }
 }
@@ -183,10 +183,10 @@ struct Copied {
     layout: Layout,
 }
 
-// SAFETY: it owns its bytes.
+// SAFETY: it owns its bytes (invariant 9).
 #[cfg(feature = "alloc")]
 unsafe impl Send for Copied {}
-// SAFETY: shared access only reads.
+// SAFETY: shared access only reads what it owns (invariant 9).
 #[cfg(feature = "alloc")]
 unsafe impl Sync for Copied {}
 
@@ -199,7 +199,7 @@ impl Copied {
         if size == 0 {
             return Ok(Self { start: layout.dangling_ptr(), layout });
         }
-        // SAFETY: the layout's size is not 0.
+        // SAFETY: the layout's size is not 0; it is kept with the bytes (invariant 9).
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
             Some(start) => Ok(Self { start, layout }),
@@ -208,12 +208,12 @@ impl Copied {
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: `size` initialised bytes, owned by self.
+        // SAFETY: `size` initialised bytes, owned by self (invariant 9).
         unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and borrowed mutably.
+        // SAFETY: as above, and borrowed by `&mut` (invariant 9).
         unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -222,7 +222,7 @@ impl Copied {
 impl Drop for Copied {
     fn drop(&mut self) {
         if self.layout.size() != 0 {
-            // SAFETY: allocated with this layout, and not used after this.
+            // SAFETY: allocated with this layout, and not used after this (invariant 9).
             unsafe { dealloc(self.start.as_ptr(), self.layout) };
         }
     }
@@ -276,10 +276,10 @@ pub(crate) fn look_at<T>(
     align: usize,
     look: impl FnOnce(&[u8]) -> T,
 ) -> Result<T> {
-    if runtime.is_concurrent() {
-        return look_at_copy(runtime.window(), address, size, align, look);
+    match bytes_in_place(runtime, address, size)? {
+        Some(bytes) => Ok(look(bytes)),
+        None => look_at_copy(runtime.window(), address, size, align, look),
     }
-    bytes_in_place(runtime.window(), address, size).map(look)
 }
 
 #[cfg(feature = "alloc")]
@@ -318,10 +318,10 @@ pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<
     const { assert!(size_of::<T>() <= MAX_BY_VALUE, "{}", TOO_LARGE) };
     let mut storage = MaybeUninit::<T>::uninit();
     let start = storage.as_mut_ptr().cast::<u8>();
-    // SAFETY: the storage is valid for writes of its size.
+    // SAFETY: the storage is this function's, and as large as a `T` (invariant 9).
     unsafe { start.write_bytes(0, size_of::<T>()) };
     // SAFETY: all bytes, padding too, were just initialised in place, and the storage is
-    // not moved or written through another path while the slice lives.
+    // not moved or written through another path while the slice lives (invariant 9).
     let bytes = unsafe { core::slice::from_raw_parts_mut(start, size_of::<T>()) };
     window.read(address, bytes)?;
     match checks::valid::<T>(bytes) {
