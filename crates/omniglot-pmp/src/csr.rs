@@ -28,7 +28,7 @@ pub(crate) unsafe fn read<const CSR: u16>() -> u32 {
     #[cfg(target_arch = "riscv32")]
     {
         let value: u32;
-        // SAFETY: the caller's promise.
+        // SAFETY: the hart has the register, as the caller promises (invariant 5).
         unsafe {
             core::arch::asm!("csrr {}, {}", out(reg) value, const CSR, options(nomem, nostack));
         }
@@ -42,13 +42,14 @@ pub(crate) unsafe fn read<const CSR: u16>() -> u32 {
 ///
 /// # Safety
 /// The processor has it, and what the new value allows or forbids is what the caller
-/// means (invariants 2, 3).
+/// means (invariants 2, 3, 4).
 #[inline(always)]
 pub(crate) unsafe fn swap<const CSR: u16>(value: u32) -> u32 {
     #[cfg(target_arch = "riscv32")]
     {
         let old: u32;
-        // SAFETY: the caller's promise. Memory is clobbered: what may be accessed changes.
+        // SAFETY: the hart has the register, and the caller means what the value changes
+        // (invariants 2 to 5). Memory is clobbered: what may be accessed changes.
         unsafe {
             core::arch::asm!(
                 "csrrw {}, {}, {}", out(reg) old, const CSR, in(reg) value, options(nostack)
@@ -76,8 +77,8 @@ pub(crate) struct Handling {
 }
 
 impl Handling {
-    /// Turns interrupts off, and keeps the registers if they are off already. Whether they
-    /// were on.
+    /// Turns interrupts off, and keeps the registers if they are off already. Returns whether
+    /// they were on.
     ///
     /// The registers are in memory of the caller's that lasts, so that nothing is moved
     /// where they do not matter.
@@ -90,8 +91,7 @@ impl Handling {
         were_on
     }
 
-    /// What [`interrupts_off`](Self::interrupts_off) changed, and what foreign code did, is
-    /// again as it was.
+    /// Restores what [`interrupts_off`](Self::interrupts_off) and foreign code changed.
     #[inline(always)]
     pub(crate) fn interrupts_back(&self, were_on: bool) {
         if were_on { interrupts_on() } else { self.put_back() }
@@ -100,33 +100,33 @@ impl Handling {
     #[cold]
     #[inline(never)]
     fn keep(&mut self) {
-        // SAFETY: every hart has it; reading it has no effect.
+        // SAFETY: every hart has it (invariant 5).
         self.pc = unsafe { read::<MEPC>() };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 5).
         self.cause = unsafe { read::<MCAUSE>() };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 5).
         self.value = unsafe { read::<MTVAL>() };
     }
 
     #[cold]
     #[inline(never)]
     fn put_back(&self) {
-        // SAFETY: the kernel's own value.
+        // SAFETY: the kernel's own value (invariant 4).
         unsafe { swap::<MEPC>(self.pc) };
-        // SAFETY: the kernel's own value.
+        // SAFETY: the kernel's own value (invariant 4).
         unsafe { swap::<MCAUSE>(self.cause) };
-        // SAFETY: the kernel's own value.
+        // SAFETY: the kernel's own value (invariant 4).
         unsafe { swap::<MTVAL>(self.value) };
     }
 }
 
-/// Turns interrupts off; whether they were on.
+/// Turns interrupts off; returns whether they were on.
 #[inline(always)]
 fn interrupts_off() -> bool {
     #[cfg(target_arch = "riscv32")]
     let status: u32;
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: clears mstatus.MIE and nothing else.
+    // SAFETY: clears mstatus.MIE and nothing else, until it is put back (invariant 4).
     unsafe {
         core::arch::asm!("csrrci {}, mstatus, 8", out(reg) status, options(nostack));
     }
@@ -138,7 +138,7 @@ fn interrupts_off() -> bool {
 #[inline(always)]
 fn interrupts_on() {
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: sets mstatus.MIE, which was set before.
+    // SAFETY: sets mstatus.MIE, which was set before (invariant 4).
     unsafe {
         core::arch::asm!("csrsi mstatus, 8", options(nostack));
     }
@@ -156,7 +156,7 @@ pub(crate) fn without_interrupts<T>(body: impl FnOnce() -> T) -> T {
 /// Makes instructions that were written visible to instruction fetch on this hart.
 pub(crate) fn fence_i() {
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: a fence changes no state of the program.
+    // SAFETY: a fence changes no state of the kernel's (invariant 4).
     unsafe {
         core::arch::asm!("fence.i", options(nostack));
     }

@@ -117,8 +117,9 @@ mod enabled {
     #[inline(always)]
     pub(crate) unsafe fn enter(context: &mut Context, start: Start) -> Trap {
         let Start { pc, sp, a0, a1, s1 } = start;
-        // SAFETY: the caller's promise; the gate keeps the C calling convention and writes
-        // nothing but the context and the stack below its own frame.
+        // SAFETY: interrupts are off and user mode is confined, as the caller promises; the gate
+        // keeps the C calling convention, and writes nothing but the context and a frame of its
+        // own on the stack (invariants 2, 3).
         trap(unsafe { omniglot_pmp_enter(a0, a1, context, pc, sp, s1) })
     }
 
@@ -128,7 +129,7 @@ mod enabled {
     /// As [`enter`].
     #[inline(always)]
     pub(crate) unsafe fn go_on(context: &mut Context) -> Trap {
-        // SAFETY: as above.
+        // SAFETY: as above (invariants 2, 3).
         trap(unsafe { omniglot_pmp_go_on(context) })
     }
 

@@ -9,7 +9,7 @@
 /// Invariants 3 and 4 of this crate rest on what the kernel promises here:
 /// - Calls are made in machine mode, on a hart with user mode, that has at least
 ///   [`ENTRIES`](Self::ENTRIES) PMP entries. Further ones, if the hart has any, are off
-///   or allow nothing.
+///   or allow nothing. A hart whose `misa` reads 0 has no supervisor mode.
 /// - Smepmp's `mseccfg.MML` is [`LOCKDOWN`](Self::LOCKDOWN) from [`Pmp::start`](crate::Pmp::start)
 ///   on, if the hart has it, and `mseccfg.RLB` is not used to change locked entries.
 /// - The entries [`FIRST_ENTRY`](Self::FIRST_ENTRY) and the two behind it are not
@@ -54,10 +54,9 @@ pub unsafe trait Kernel: Send + 'static {
     /// The time, in ticks that never go back. Only asked for calls with a time limit.
     fn now(&mut self) -> u64;
 
-    /// Sees to it that some interrupt comes at or soon after this time, as long as foreign
-    /// code runs. A kernel with a periodic timer need not do anything; how late a call that
-    /// hangs is stopped is its affair. `None`: no longer needed. Called with interrupts off,
-    /// as is `now`.
+    /// Arranges for an interrupt at or soon after this time while foreign code runs. `None`
+    /// cancels that. A kernel with a periodic timer need not do anything: a call that hangs
+    /// is then stopped at the next tick. Called with interrupts off, as is `now`.
     fn wake_at(&mut self, time: Option<u64>);
 
     /// An interrupt arrived while foreign code ran (`number` is `mcause` without its
@@ -71,7 +70,7 @@ pub unsafe trait Kernel: Send + 'static {
     fn interrupt(&mut self, number: u32) -> After;
 }
 
-/// What is to come of a call after an interrupt.
+/// How a call goes on after an interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
     /// Foreign code goes on.

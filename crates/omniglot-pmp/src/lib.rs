@@ -17,8 +17,9 @@
 //!    there is one token for it (who made the token promised). A window lies in it.
 //! 2. **Confined.** Foreign code is entered only by the gate, only after the PMP entries
 //!    were read back: three entries for this domain's code and RAM, locked entries without
-//!    permissions for user mode, all others off. Before they are put back, the kernel
-//!    accesses nothing of the domain's.
+//!    permissions for user mode, all others off. In lockdown (Smepmp), where these entries
+//!    shut machine mode out, the kernel accesses nothing of the domain's before they are
+//!    put back.
 //! 3. **User mode.** Foreign code runs with `mstatus` = TW: user mode, no floating point
 //!    or vector state, no counters (`mcounteren` = 0), no delegation (`medeleg`, `mideleg`
 //!    = 0), no translation (`satp` = 0), and every trap goes to the gate, which gives
@@ -28,6 +29,9 @@
 //! 4. **State of the kernel.** What the crate changes of the hart it puts back before
 //!    interrupts can be taken again, so that a kernel, or another domain that an
 //!    interrupt handler calls, finds its own.
+//! 5. **Registers.** Only control and status registers are accessed that every hart has, or
+//!    that this hart has: `misa` says so, or the [`Kernel`] promised. Reading them has no
+//!    effect.
 
 #![no_std]
 

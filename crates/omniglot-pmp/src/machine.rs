@@ -11,13 +11,13 @@ use crate::gate;
 pub(crate) struct Machine {
     /// Supervisor mode: traps can be delegated to it, and it can translate addresses.
     supervisor: bool,
-    /// Interrupts that it depends on `mideleg` who gets. Those of a hypervisor are always
-    /// delegated (privileged specification, section 8.4.2), and do not come with it off.
+    /// The interrupts that `mideleg` can delegate. Those of a hypervisor are always delegated
+    /// (privileged specification, section 8.4.2), and do not come where it is off.
     delegable: u32,
 }
 
-/// What the kernel had in the registers that foreign code must not see so. Most kernels have
-/// nothing there: then nothing needs writing.
+/// What the kernel had in the registers that must be 0 while foreign code runs. Most kernels have
+/// 0 there: then nothing needs writing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept {
     counters: u32,
@@ -31,9 +31,9 @@ impl Machine {
     /// foreign code's alone, whatever depends on this machine is closed for good.
     pub(crate) fn new(exclusive: bool) -> Result<Self> {
         let has = |misa: u32, letter: u8| misa & 1 << (letter - b'A') != 0;
-        // SAFETY: every hart has misa; reading it has no effect.
+        // SAFETY: every hart has misa (invariant 5).
         let misa = unsafe { csr::read::<MISA>() };
-        // A hart may leave misa 0; the kernel promises user mode.
+        // A hart may leave misa 0; the kernel promises user mode, and no supervisor mode then.
         if misa != 0 && !has(misa, b'U') {
             return Err(Error::Unsupported {
                 what: "user mode, which this hart lacks",
@@ -55,13 +55,14 @@ impl Machine {
     /// Whether the trap vector and the status that the gate writes stay as written.
     fn try_out() -> Result<()> {
         let (held, taken) = csr::without_interrupts(|| {
-            // SAFETY: interrupts are off, and nothing traps until the old value is back.
+            // SAFETY: interrupts are off, and nothing traps until the old value is back (invariant 4).
             let vector = unsafe { csr::swap::<MTVEC>(gate::handler()) };
-            // SAFETY: as above, the other way round.
+            // SAFETY: the kernel's own value (invariant 4).
             let held = unsafe { csr::swap::<MTVEC>(vector) };
-            // SAFETY: interrupts are off before and after; nothing returns from a trap meanwhile.
+            // SAFETY: interrupts are off before and after; nothing returns from a trap until the
+            // old value is back (invariant 4).
             let status = unsafe { csr::swap::<MSTATUS>(gate::FOREIGN_MSTATUS) };
-            // SAFETY: as above, the other way round.
+            // SAFETY: the kernel's own value (invariant 4).
             let taken = unsafe { csr::swap::<MSTATUS>(status) };
             (held, taken)
         });
@@ -74,8 +75,8 @@ impl Machine {
         })
     }
 
-    /// Takes counters, delegation and translation from user mode; what there was to take.
-    /// Interrupts are off.
+    /// Takes counters, delegation and translation from user mode, and returns what the kernel
+    /// had there, if anything. Interrupts are off.
     #[inline(always)]
     pub(crate) fn close_up(self) -> Option<Kept> {
         if self.is_open() { Some(self.swap(Kept::NOTHING)) } else { None }
@@ -92,14 +93,14 @@ impl Machine {
     /// Whether anything is open to user mode.
     #[inline(always)]
     fn is_open(self) -> bool {
-        // SAFETY: harts with user mode have it; reading it has no effect.
+        // SAFETY: harts with user mode have it (invariant 5).
         let mut open = unsafe { csr::read::<MCOUNTEREN>() };
         if self.supervisor {
-            // SAFETY: harts with supervisor mode have it; reading it has no effect.
+            // SAFETY: harts with supervisor mode have it (invariant 5).
             open |= unsafe { csr::read::<MEDELEG>() };
-            // SAFETY: as above.
+            // SAFETY: as above (invariant 5).
             open |= unsafe { csr::read::<MIDELEG>() } & self.delegable;
-            // SAFETY: as above.
+            // SAFETY: as above (invariant 5).
             open |= unsafe { csr::read::<SATP>() };
         }
         open != 0
@@ -109,16 +110,17 @@ impl Machine {
     #[inline(never)]
     fn swap(self, new: Kept) -> Kept {
         let mut old = Kept::NOTHING;
-        // SAFETY: harts with user mode have it; 0 allows user mode no counter, and any other
-        // value is the kernel's own.
+        // SAFETY: harts with user mode have it (invariant 5); 0 allows user mode no counter
+        // (invariant 3), and any other value is the kernel's own (invariant 4).
         old.counters = unsafe { csr::swap::<MCOUNTEREN>(new.counters) };
         if self.supervisor {
-            // SAFETY: harts with supervisor mode have it; 0 sends every trap to machine mode,
-            // and any other value is the kernel's own.
+            // SAFETY: harts with supervisor mode have it (invariant 5); 0 sends every trap to
+            // machine mode (invariant 3), and any other value is the kernel's own (invariant 4).
             old.exceptions = unsafe { csr::swap::<MEDELEG>(new.exceptions) };
-            // SAFETY: as above.
+            // SAFETY: as above (invariants 3, 4, 5).
             old.interrupts = unsafe { csr::swap::<MIDELEG>(new.interrupts) };
-            // SAFETY: as above; with 0, addresses of user mode are physical ones.
+            // SAFETY: as above; with 0, addresses of user mode are physical ones (invariants 3,
+            // 4, 5).
             old.translation = unsafe { csr::swap::<SATP>(new.translation) };
         }
         old

@@ -6,9 +6,10 @@
 //! (NAPOT) would be one less, and would make every domain's code and RAM a power of two
 //! each, aligned to its size: more RAM lost than a domain often has.
 //!
-//! They are on only from [`Protection::open`] to [`Protection::put_back`], and the kernel
-//! touches nothing of the domain in between. It must not: where machine-mode lockdown is on
-//! (Smepmp specification, table 1), such entries shut machine mode out.
+//! They are on from [`Protection::open`] to [`Protection::put_back`]. Where machine-mode
+//! lockdown is on (Smepmp specification, table 1), such entries shut machine mode out, so the
+//! kernel touches nothing of the domain in between. Elsewhere, in a kernel that has nothing
+//! else in user mode ([`Kernel::EXCLUSIVE`]), they are not put back, and stay on between calls.
 #![allow(unsafe_code)]
 
 use omniglot_core::{Error, Result};
@@ -120,7 +121,7 @@ impl Protection {
         swap_address(K::FIRST_ENTRY + 2, three);
     }
 
-    /// Whether the settings are in force.
+    /// Whether the settings are in force, read back from the hart.
     ///
     /// Then the addresses are, too: the hart took just these once
     /// ([`try_out`](Self::try_out)), and what could have kept it from it since is a lock, on
@@ -201,8 +202,7 @@ fn check_lockdown<K: Kernel>() -> Result<()> {
     if !K::LOCKDOWN {
         return Ok(());
     }
-    // SAFETY: a kernel in lockdown has the register (`Kernel`'s promise); reading it has no
-    // effect.
+    // SAFETY: a kernel in lockdown has the register, as `Kernel` promises (invariant 5).
     if unsafe { read::<MSECCFG>() } & LOCKDOWN != 0 {
         return Ok(());
     }
@@ -213,8 +213,10 @@ fn check_lockdown<K: Kernel>() -> Result<()> {
 macro_rules! numbered {
     ($index:expr; $first:literal: $($offset:literal)*; $access:ident $arguments:tt) => {
         match $index {
-            // SAFETY: the hart has the entry (`Kernel`'s promise). Interrupts are off where
-            // values change; what they allow is for user mode only, which does not run now.
+            // SAFETY: the hart has the entry, as `Kernel` promises (invariant 5). Interrupts are
+            // off where values change (invariant 4). What they allow is for user mode only, which
+            // does not run now; what they take from machine mode in lockdown, the kernel does not
+            // access (invariant 2).
             $($offset => unsafe { $access::<{ $first + $offset }> $arguments },)*
             _ => 0,
         }
@@ -248,7 +250,7 @@ mod tests {
 
     struct Board;
 
-    // SAFETY: nothing runs here.
+    // SAFETY: there is no hart here, and no call is made, so nothing is promised (invariant 3).
     unsafe impl Kernel for Board {
         const FIRST_ENTRY: usize = 3;
         const TICKS_PER_SECOND: u64 = 1;

@@ -72,7 +72,8 @@ impl ForeignRegion {
             return;
         }
         let bytes = core::ptr::with_exposed_provenance_mut::<u8>(start);
-        // SAFETY: in the region (invariant 1); borrowed mutably, so that no view lives.
+        // SAFETY: in the region (invariant 1), which is borrowed by `&mut`, as its domain is, so
+        // that no view lives.
         unsafe { bytes.write_bytes(0, len) };
     }
 }

@@ -61,7 +61,7 @@ impl Board {
             idle: Idle::new(),
             finisher: Finisher::new(),
             hart: Hart::new(),
-            // SAFETY: once, as the buffers are taken once.
+            // SAFETY: once, as the buffers are taken once (invariant 1).
             regions: unsafe { Regions::new() },
             disk: None,
             entropy: None,

@@ -15,7 +15,7 @@ const PAGES: usize = 16;
 struct Pool(UnsafeCell<[u8; PAGES * PAGE_SIZE]>);
 
 // SAFETY: its bytes are only reached through the pointers that `dma_alloc` gives, each of
-// which is to pages of its own.
+// which is to pages of its own (invariant 4).
 unsafe impl Sync for Pool {}
 
 static POOL: Pool = Pool(UnsafeCell::new([0; PAGES * PAGE_SIZE]));
@@ -25,8 +25,9 @@ static TAKEN: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(crate) struct Shared;
 
-// SAFETY: pages are given out once each and zero from the start; addresses are physical,
-// as the kernel runs without translation.
+// SAFETY: pages are given out once each, and are zero from the start; they are this crate's
+// own, as are the buffers that drivers share (invariant 4). Addresses are physical, as the
+// kernel runs without translation.
 unsafe impl Hal for Shared {
     /// When there are no pages left, address 0, which the drivers take for an error.
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {

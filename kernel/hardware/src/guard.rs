@@ -13,8 +13,9 @@ const SIZE: usize = 4096;
 pub(crate) fn close() {
     // A power of two is written as the ones below it, in units of four bytes.
     let address = (START >> 2) | ((SIZE >> 3) - 1);
-    // SAFETY: the entry is off, so its address has no effect yet.
+    // SAFETY: the hart has the entry, and it is off, so its address has no effect yet
+    // (invariant 2).
     unsafe { pmpaddr0::write(address) };
-    // SAFETY: `memory.x` leaves nothing in the page.
+    // SAFETY: `memory.x` leaves nothing in the page (invariant 3).
     unsafe { pmpcfg0::set_pmp(0, Range::NAPOT, Permission::NONE, true) };
 }

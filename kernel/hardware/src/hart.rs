@@ -17,12 +17,12 @@ impl Hart {
 }
 
 // SAFETY: the kernel runs in machine mode on one hart, which QEMU gives user mode and 16
-// entries. This kernel uses the first itself (`guard`), locks it before the first domain
-// starts, and locks no other; those behind the fourth are off, as they are after a reset
-// (privileged specification, section 3.4), since nothing writes them. Smepmp is off. There is nothing in user mode or
-// supervisor mode but foreign code, and nothing here writes mcounteren, medeleg, mideleg or satp.
-// No device is
-// given foreign memory (invariant 4). QEMU's board has no non-maskable interrupt.
+// entries (invariant 2). This kernel uses the first itself (`guard`), locks it before the first
+// domain starts, and locks no other; those behind the fourth are off, as they are after a reset
+// (privileged specification, section 3.4), since nothing writes them. Smepmp is off, and misa
+// names the hart's extensions. There is nothing in user mode or supervisor mode but foreign
+// code, and nothing here writes mcounteren, medeleg, mideleg or satp. No device is given foreign
+// memory (invariant 4). QEMU's board has no non-maskable interrupt.
 unsafe impl Kernel for Hart {
     // One register holds the settings of four: the fewer there are, the cheaper is a call.
     const ENTRIES: usize = 4;

@@ -24,11 +24,11 @@ pub fn ticks() -> u32 {
 pub(crate) fn start() {
     plic::open();
     wake_at(Clock::new().now() + TICKS);
-    // SAFETY: there are handlers for both, below.
+    // SAFETY: its handler is below (invariant 5).
     unsafe { mie::set_mtimer() };
-    // SAFETY: as above.
+    // SAFETY: as above (invariant 5).
     unsafe { mie::set_mext() };
-    // SAFETY: no critical section is open: `Board::take` is at its end.
+    // SAFETY: no critical section is open: `Board::take` is at its end (invariant 5).
     unsafe { riscv::interrupt::enable() };
 }
 
@@ -42,7 +42,7 @@ fn tick() {
 /// A device wants something. The main loop will see; until it sleeps again, no more of this.
 #[riscv_rt::core_interrupt(Interrupt::MachineExternal)]
 fn device() {
-    // SAFETY: forbids an interrupt, which breaks no critical section.
+    // SAFETY: disables an interrupt, which breaks no critical section (invariant 5).
     unsafe { mie::clear_mext() };
 }
 
@@ -64,7 +64,7 @@ impl Idle {
     /// Waits for an interrupt: a device, or the next tick.
     pub fn sleep(&mut self) {
         riscv::interrupt::free(|| {
-            // SAFETY: interrupts are off; the handler runs when they are on again.
+            // SAFETY: interrupts are off; its handler runs when they are on again (invariant 5).
             unsafe { mie::set_mext() };
             riscv::asm::wfi();
         });

@@ -9,15 +9,23 @@
 //! Every `unsafe` block in this crate argues from these.
 //!
 //! 1. **One owner.** [`Board::take`] gives its value once, and each device is made by it
-//!    alone; so each register and buffer has one user. The timer's comparison registers are
-//!    the exception: only the interrupt handler writes them once interrupts are on.
+//!    alone; so each register and buffer has one user. The exceptions: the time is read by
+//!    all; only the interrupt handler writes the timer's comparison registers once
+//!    interrupts are on; and a kernel that cannot go on (`trouble`) uses the serial line and
+//!    the finisher, whoever had them.
 //! 2. **The board.** Devices are where QEMU's `hw/riscv/virt.c` has them; accesses to their
-//!    registers have the size that their documentation says.
+//!    registers have the size that their documentation says, and none makes the device write
+//!    to memory but through the buffers of invariant 4. The hart has 16 PMP entries, all off
+//!    after a reset.
 //! 3. **Memory map.** The linker places the kernel below `map::FOREIGN`; nothing but
 //!    foreign libraries is at or above it, and their regions do not overlap.
 //! 4. **Own buffers.** Devices are given buffers of this crate's or its callers' Rust
 //!    objects, below `map::FOREIGN`, and never foreign memory: data for and from
-//!    foreign memory goes through a copy here.
+//!    foreign memory goes through a copy here. While a device has a buffer, nobody else
+//!    touches its bytes.
+//! 5. **Interrupts.** Each interrupt that is enabled has a handler, which uses atomics, the
+//!    timer's comparison registers and `mie` only; and interrupts are enabled for the first
+//!    time at the end of [`Board::take`], outside of any critical section.
 
 #![no_std]
 

@@ -25,7 +25,7 @@ impl<T: Copy> Register<T> {
     #[inline]
     pub(crate) fn read(&self) -> T {
         let register = ptr::with_exposed_provenance::<T>(self.address);
-        // SAFETY: it is a register (promised to `new`), which is aligned for its type.
+        // SAFETY: it is a register, as was promised to `new`, aligned for its type (invariant 2).
         unsafe { register.read_volatile() }
     }
 
@@ -33,7 +33,7 @@ impl<T: Copy> Register<T> {
     #[inline]
     pub(crate) fn write(&self, value: T) {
         let register = ptr::with_exposed_provenance_mut::<T>(self.address);
-        // SAFETY: it is a register (promised to `new`), which is aligned for its type.
+        // SAFETY: it is a register, as was promised to `new`, aligned for its type (invariant 2).
         unsafe { register.write_volatile(value) }
     }
 }

@@ -58,8 +58,8 @@ impl NetworkCard {
     ) -> Option<Self> {
         let mut device = VirtIONetRaw::new(transport).ok()?;
         for waiting in &mut buffers.arriving {
-            // SAFETY: the buffer lives for ever and belongs to this card; it is not touched
-            // before the device has given it back (`receive`).
+            // SAFETY: the buffer lives for ever and belongs to this card (invariant 1); its bytes
+            // are not touched before the device has given it back in `receive` (invariant 4).
             let token = unsafe { device.receive_begin(&mut waiting.bytes) };
             waiting.token = Some(token.ok()?);
         }
@@ -83,12 +83,12 @@ impl NetworkCard {
         let given = |waiting: &&mut Waiting| waiting.token == Some(token);
         let waiting = self.buffers.arriving.iter_mut().find(given)?;
         waiting.token = None;
-        // SAFETY: it is the buffer that was given to the device with this token.
+        // SAFETY: it is the buffer that was given to the device with this token (invariant 4).
         let lengths = unsafe { self.device.receive_complete(token, &mut waiting.bytes) };
         let (header, frame) = lengths.ok()?;
         let bytes = waiting.bytes.get(header..header.saturating_add(frame));
         let taken = bytes.map(take);
-        // SAFETY: as in `new`.
+        // SAFETY: as in `new` (invariants 1, 4).
         waiting.token = unsafe { self.device.receive_begin(&mut waiting.bytes) }.ok();
         taken
     }
