@@ -339,9 +339,31 @@ impl<T> From<SliceMut<T>> for Slice<T> {
     }
 }
 
-/// What can be passed where C takes a `T *`.
+/// What can be passed where C takes a `T *`: an address in the library's own memory.
 ///
-/// A [`Ptr`] goes through unchecked; what was checked must be of the same instance.
+/// A [`Ptr`] goes through unchecked; what was checked must be of the same instance. Anything
+/// that was checked also goes where C takes a `void *`, and bytes go where it takes characters,
+/// and the other way round. `None` is the null pointer.
+///
+/// A host's own `&str`, `&CStr`, `&[T]` or `&T` is not accepted, since the library cannot see
+/// it: it has to be copied, which takes time and room in proportion to its length, and the copy
+/// has to end some time. So it is the caller who says when:
+///
+/// | what you have | what to pass, in a [scope](crate::Scope) |
+/// |---|---|
+/// | `&str`, `String` | [`scope.str(text)?`](crate::Scope::str) |
+/// | `&CStr`, `CString` | [`scope.c_str(text)?`](crate::Scope::c_str) |
+/// | `&[T]`, `Vec<T>`, `[T; N]` | [`scope.copy_in(slice)?`](crate::Scope::copy_in) |
+/// | `&T`, `&mut T` | [`scope.value(value)?`](crate::Scope::value), then [`read`](crate::Base::read) it |
+/// | nothing yet: the library writes it | [`scope.out::<T>()?`](crate::Scope::out), [`scope.zeroed::<T>(len)?`](crate::Scope::zeroed) |
+/// | a [`Ptr`] to another type | [`pointer.cast()`](Ptr::cast) |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where C takes a pointer to `{T}`",
+    label = "no address of a `{T}` in the library's memory",
+    note = "the library cannot see the host's memory, so what it is to read is copied in: in `scope(|scope| ...)`, write `scope.str(text)?` for `&str` and `String`, `scope.c_str(text)?` for `&CStr`, `scope.copy_in(slice)?` for slices, arrays and vectors, `scope.value(value)?` for a `&T` or `&mut T`",
+    note = "for what the library is to write, write `scope.out::<T>()?` or `scope.zeroed::<T>(len)?`; what must outlive the scope is `alloc`, `alloc_slice` or `alloc_str`",
+    note = "a `Ptr` to another type is passed as `pointer.cast()`, and null as `Ptr::null()`"
+)]
 pub trait AsPtr<T: ?Sized> {
     /// The address to pass, and the instance that it must belong to, if any.
     #[doc(hidden)]
@@ -376,7 +398,24 @@ macro_rules! checked_as_ptr {
 
 checked_as_ptr!(Ref, RefMut, Slice, SliceMut);
 
-impl<T: ?Sized, P: AsPtr<T>> AsPtr<T> for &P {
+/// What holds bytes or characters goes where C takes the other: C's `char` is one of the
+/// two 8-bit integers, and libraries use all three for text.
+macro_rules! bytes_as_characters {
+    ($($name:ty => $character:ty),*) => {$(
+        impl AsPtr<$character> for $name {
+            #[inline]
+            fn as_ptr_of(&self) -> (Ptr<$character>, Option<InstanceId>) {
+                ((*self).as_ptr().cast(), Some(self.instance))
+            }
+        }
+    )*};
+}
+
+bytes_as_characters!(
+    Slice<u8> => i8, SliceMut<u8> => i8, Slice<i8> => u8, SliceMut<i8> => u8
+);
+
+impl<T: ?Sized, P: AsPtr<T> + ?Sized> AsPtr<T> for &P {
     #[inline]
     fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
         (**self).as_ptr_of()
@@ -407,7 +446,7 @@ macro_rules! conversion {
             }
         })*
 
-        impl<T, P: $trait<T>> $trait<T> for &P {
+        impl<T, P: $trait<T> + ?Sized> $trait<T> for &P {
             #[inline]
             fn convert(&self) -> $target<T> {
                 (**self).convert()
@@ -418,18 +457,41 @@ macro_rules! conversion {
 
 conversion!(
     /// What one value can be read through.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no checked address of a value that can be read",
+        label = "not a `ToRef<{T}>`",
+        note = "an unchecked `Ptr` is read with `read_at(pointer)?`; or check it once with `upgrade(pointer)?` and use the `Ref` that this gives",
+        note = "elements are read with `view_slice`, `read_into` or `read_vec(pointer, len)`; a string with `read_str` or `read_string`"
+    )]
     ToRef, Ref, Ref, RefMut
 );
 conversion!(
     /// What one value can be written through.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no checked address of a value that can be written",
+        label = "not a `ToRefMut<{T}>`",
+        note = "check an unchecked `Ptr` with `upgrade_mut(pointer)?`, and write through the `RefMut` that this gives; memory from `scope.out`, `scope.value` or `alloc` needs no check"
+    )]
     ToRefMut, RefMut, RefMut
 );
 conversion!(
     /// What elements can be read through.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no checked address of elements that can be read",
+        label = "not a `ToSlice<{T}>`",
+        note = "an unchecked `Ptr` has no length: `read_vec(pointer, len)?` copies elements out, and `upgrade_slice(pointer, len)?` checks them once and gives a `Slice`",
+        note = "one value is read with `read` or `view`"
+    )]
     ToSlice, Slice, Slice, SliceMut
 );
 conversion!(
     /// What elements can be written through.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no checked address of elements that can be written",
+        label = "not a `ToSliceMut<{T}>`",
+        note = "check an unchecked `Ptr` with `upgrade_slice_mut(pointer, len)?`; memory from `scope.zeroed`, `scope.copy_in` or `alloc_slice` needs no check",
+        note = "one value is written with `write`"
+    )]
     ToSliceMut, SliceMut, SliceMut
 );
 

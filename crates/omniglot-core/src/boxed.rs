@@ -145,6 +145,20 @@ boxed_pointer!(T, ForeignBox<[T]>);
 boxed_pointer!(Void, ForeignBox<T>);
 boxed_pointer!(Void, ForeignBox<[T]>);
 
+/// As for slices: bytes go where C takes characters, and the other way round.
+macro_rules! boxed_bytes {
+    ($pointee:ty, $source:ty) => {
+        impl AsPtr<$pointee> for $source {
+            fn as_ptr_of(&self) -> (Ptr<$pointee>, Option<InstanceId>) {
+                (Ptr::from_addr(self.address), Some(self.instance))
+            }
+        }
+    };
+}
+
+boxed_bytes!(i8, ForeignBox<[u8]>);
+boxed_bytes!(u8, ForeignBox<[i8]>);
+
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Takes foreign memory and copies a value into it.
     ///

@@ -13,6 +13,11 @@ use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 ///
 /// Its frame is a C struct of header, arguments, result and function pointer, used
 /// for callbacks into the host and for calls of a foreign function by address.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no C function-pointer type",
+    label = "no `Signature`",
+    note = "write the type that was generated for the C function pointer: named as its typedef, or as function and parameter or struct and field where C gives it no name"
+)]
 pub trait Signature: 'static {
     /// The type's name in messages.
     const NAME: &'static str;

@@ -81,14 +81,16 @@ pub enum Cause {
 }
 
 /// Whatever can go wrong between a host and a foreign library.
+///
+/// `Debug` prints the same text as `Display`, so that a `main` that returns it says what to do.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Error {
     /// The bits are no value of the type.
     InvalidValue(InvalidValue),
     /// A foreign string is not UTF-8.
     InvalidUtf8 {
-        /// Where the string starts.
+        /// Where the string starts; 0 if it was copied out before.
         address: usize,
         /// How many bytes of it are valid.
         valid_up_to: usize,
@@ -282,6 +284,13 @@ impl Error {
 
 impl core::error::Error for Error {}
 
+/// As `Display`.
+impl fmt::Debug for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
 impl From<InvalidValue> for Error {
     fn from(invalid: InvalidValue) -> Self {
         Self::InvalidValue(invalid)
@@ -342,6 +351,17 @@ impl fmt::Display for Cause {
     }
 }
 
+/// Which permission would let a system call through, for those that there is one for.
+fn permitted_by(name: &str) -> &'static str {
+    match name {
+        "clock_gettime" | "clock_getres" | "gettimeofday" | "time" | "clock_nanosleep"
+        | "nanosleep" => "; `.allow(Permission::Clock)` permits it",
+        "getrandom" => "; `.allow(Permission::Random)` permits it",
+        "write" | "writev" => "; `.allow(Permission::Stderr)` permits it for standard error",
+        _ => "",
+    }
+}
+
 /// What Linux means by an error number, and what helps, where that is the same whatever
 /// was tried.
 const fn meaning(errno: i32) -> &'static str {
@@ -364,6 +384,9 @@ impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidValue(invalid) => write!(out, "invalid value: {invalid}"),
+            Self::InvalidUtf8 { address: 0, valid_up_to } => {
+                write!(out, "the foreign text is not UTF-8 after {valid_up_to} bytes")
+            }
             Self::InvalidUtf8 { address, valid_up_to } => {
                 write!(
                     out,
@@ -394,7 +417,9 @@ impl fmt::Display for Error {
             Self::TooLarge { elements } => {
                 write!(out, "{elements} elements exceed the address space")
             }
-            Self::WrongInstance => out.write_str("the reference belongs to another instance"),
+            Self::WrongInstance => out.write_str(
+                "the reference belongs to another instance, or to this one before it was reset",
+            ),
             Self::Fault(fault) => write!(out, "foreign code faulted: {fault}"),
             Self::SyscallDenied { number: Self::HIDDEN_NUMBER, .. } => {
                 out.write_str("foreign code made a denied system call and hid which")
@@ -403,7 +428,8 @@ impl fmt::Display for Error {
                 write!(out, "foreign code made a denied system call: system call {number}")
             }
             Self::SyscallDenied { name, number } => {
-                write!(out, "foreign code made a denied system call: {name} ({number})")
+                write!(out, "foreign code made a denied system call: {name} ({number})")?;
+                out.write_str(if cfg!(feature = "std") { permitted_by(name) } else { "" })
             }
             Self::Timeout { limit } => write!(out, "foreign code ran longer than {limit:?}"),
             Self::Interrupted => out.write_str("the call was interrupted from another thread"),

@@ -13,6 +13,12 @@ use crate::InvalidValue;
 /// and `Copy` rule out interior mutability and `Drop`, `'static` rules out
 /// references to the host. So the trait itself is safe to implement: a wrong
 /// implementation writes or reports nonsense, nothing worse.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type whose values can lie in the library's memory",
+    label = "no `Foreign` type",
+    note = "numbers, `bool`, `char`, `Ptr`, arrays of them, and the structs and enums of the header are; text is copied in with `scope.str(text)?`, elements with `scope.copy_in(slice)?`",
+    note = "a host's reference is never one: pass the address of a copy instead"
+)]
 pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
     /// The type's name in messages: as in C where it comes from C.
     const NAME: &'static str;

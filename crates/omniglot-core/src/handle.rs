@@ -9,7 +9,7 @@ use crate::address::AsPtr;
 use crate::base::InstanceId;
 use crate::call::call_now;
 use crate::queue::Queue;
-use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, call};
+use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, Void, call};
 
 /// A type of foreign object with a destructor, as generated.
 pub trait Object: Sized + 'static {
@@ -103,6 +103,14 @@ impl<T: Object> AsPtr<T> for Handle<T> {
     #[inline]
     fn as_ptr_of(&self) -> (Ptr<T>, Option<InstanceId>) {
         (self.pointer, Some(self.instance))
+    }
+}
+
+/// So that it can be passed as `void *`, as what is checked can.
+impl<T: Object> AsPtr<Void> for Handle<T> {
+    #[inline]
+    fn as_ptr_of(&self) -> (Ptr<Void>, Option<InstanceId>) {
+        (self.pointer.cast(), Some(self.instance))
     }
 }
 

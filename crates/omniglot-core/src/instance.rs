@@ -33,6 +33,26 @@ pub struct Instance<A>(A);
 // send its `&mut A`, which is then a borrow of the whole, to another thread.
 unsafe impl<A: OwnedApi> Send for Instance<A> {}
 
+// SAFETY: nothing is `UsedByManyThreads`, so no instance is ever shared (invariant 7 is about
+// moving alone). This is here for the message: without it, each of the parts that cannot be
+// shared is named instead.
+unsafe impl<A: UsedByManyThreads> Sync for Instance<A> {}
+
+/// What no instance is; see [`Instance`].
+#[diagnostic::on_unimplemented(
+    message = "an instance of a library is used by one thread at a time",
+    label = "shared between threads",
+    note = "each instance is a copy of the library of its own: give each thread its own, or let threads and jobs borrow from a `omniglot::Pool`, which many threads may share",
+    note = "an instance can be moved to another thread, and shared as `Arc<Mutex<_>>`"
+)]
+#[doc(hidden)]
+pub trait UsedByManyThreads: sealed::Never {}
+
+mod sealed {
+    /// Implemented by nothing, and nobody else can name it.
+    pub trait Never {}
+}
+
 impl<A: OwnedApi> Instance<A> {
     /// Takes ownership of fresh state.
     pub const fn new(state: A) -> Self {
@@ -135,6 +155,17 @@ macro_rules! define_library {
                 body: impl for<'scope> FnOnce(&mut $crate::Scope<'scope, 'env, Self>) -> $crate::Result<T>,
             ) -> $crate::Result<T> {
                 $crate::scope(self, body)
+            }
+
+            /// As [`scope`](Self::scope), for a body with errors of its own.
+            ///
+            /// # Errors
+            /// What `body` returns.
+            pub fn try_scope<'env, T, E: ::core::convert::From<$crate::Error>>(
+                &mut self,
+                body: impl for<'scope> FnOnce(&mut $crate::Scope<'scope, 'env, Self>) -> $crate::Result<T, E>,
+            ) -> $crate::Result<T, E> {
+                $crate::try_scope(self, body)
             }
 
             /// Runs `body` with a function pointer that calls `closure`; needs no allocator.

@@ -62,9 +62,11 @@ mod bits;
 mod boxed;
 mod call;
 mod callback;
+mod chars;
 mod checks;
 mod domain;
 mod error;
+mod error_slot;
 #[doc(hidden)]
 pub mod faults;
 mod foreign;
@@ -99,22 +101,24 @@ pub use call::{MAX_DEPTH, call, call_pointer, fn_ptr};
 pub use callback::Registered;
 pub use callback::{Answer, Escape, Raise, Received, Signature};
 pub use callback::{with_callback, with_callback_at, with_fallible_callback};
+pub use chars::{Character, Characters, characters};
 pub use checks::CHECKED;
 pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
+pub use error_slot::ErrorSlot;
 pub use foreign::{Bits, Foreign, MAX_BY_VALUE, encode_field, explain_field};
 pub use frame::{Frame, HEADER_SIZE, decode_field};
 #[cfg(feature = "alloc")]
 pub use handle::{Handle, MAX_DESTRUCTOR_FRAME, Object};
 pub use heap::{free, malloc};
-#[doc(hidden)]
-pub use instance::OwnedApi;
 pub use instance::{Api, Instance};
+#[doc(hidden)]
+pub use instance::{OwnedApi, UsedByManyThreads};
 #[doc(hidden)]
 pub use library::Aligned;
 pub use library::{BUILTIN_SHIMS, Description, Library};
 pub use memory::Window;
 pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime};
-pub use scope::{Scope, scope};
+pub use scope::{Scope, scope, try_scope};
 #[cfg(feature = "std")]
 pub use table::{Entries, Table};
 pub use text::Text;

@@ -1,5 +1,7 @@
 //! What a host does with foreign memory: check, read, view, write.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 #[cfg(feature = "alloc")]
@@ -8,7 +10,7 @@ use crate::address::{check_alignment, size_of_elements};
 use crate::checks;
 use crate::foreign::{bytes_of, bytes_of_mut};
 use crate::view::{look_at, read_value};
-use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
+use crate::{Base, Error, Field, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
 /// In how many elements of a slice an invalid one is looked for, to describe it.
@@ -125,6 +127,69 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub fn read<T: Foreign>(&self, from: impl ToRef<T>) -> Result<T> {
         let reference = self.reference(from)?;
         read_value(self.runtime_window(), reference.address)
+    }
+
+    /// Checks an address, and reads and validates the value there:
+    /// [`upgrade`](Self::upgrade) and [`read`](Self::read) in one.
+    ///
+    /// ```
+    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
+    /// fn twice<R: Runtime, A>(library: &Base<R, A>, number: Ptr<u32>) -> Result<u32> {
+    ///     Ok(library.read_at(number)?.wrapping_mul(2))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As both.
+    #[inline]
+    pub fn read_at<T: Foreign>(&self, pointer: Ptr<T>) -> Result<T> {
+        self.read(self.upgrade(pointer)?)
+    }
+
+    /// Reads one field of the struct at an unchecked address. Only the field is checked, so the
+    /// rest of the struct may hold anything. A chain of pointers is followed step by step:
+    ///
+    /// ```
+    /// # use omniglot_core::{Base, Field, Ptr, Result, Runtime};
+    /// # #[derive(Clone, Copy)] #[repr(C)] struct node { next: Ptr<node>, value: u32 }
+    /// # impl node {
+    /// #     const NEXT: Field<Self, Ptr<node>> = Field::new(0);
+    /// #     const VALUE: Field<Self, u32> = Field::new(8);
+    /// # }
+    /// // C: struct node { struct node *next; uint32_t value; };
+    /// fn second<R: Runtime, A>(library: &Base<R, A>, list: Ptr<node>) -> Result<u32> {
+    ///     let next = library.follow(list, node::NEXT)?;
+    ///     library.follow(next, node::VALUE)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`read_at`](Self::read_at).
+    #[inline]
+    pub fn follow<T, F: Foreign>(&self, pointer: Ptr<T>, field: Field<T, F>) -> Result<F> {
+        self.read_at(pointer.field(field))
+    }
+
+    /// Checks `len` elements at an unchecked address, and copies them out, validated.
+    ///
+    /// ```
+    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
+    /// fn sum<R: Runtime, A>(library: &Base<R, A>, numbers: Ptr<u32>, len: usize) -> Result<u64> {
+    ///     Ok(library.read_vec(numbers, len)?.into_iter().map(u64::from).sum())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`upgrade_slice`](Self::upgrade_slice) and [`view_slice`](Self::view_slice);
+    /// [`Error::HostOutOfMemory`].
+    #[cfg(feature = "alloc")]
+    pub fn read_vec<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<Vec<T>> {
+        let elements = self.view_slice(self.upgrade_slice(pointer, len)?)?;
+        let mut copy = Vec::new();
+        let full = |_| Error::HostOutOfMemory { requested: size_of_val(&*elements) };
+        copy.try_reserve_exact(elements.len()).map_err(full)?;
+        copy.extend_from_slice(&elements);
+        Ok(copy)
     }
 
     /// Copies a value's bytes, to be validated later.

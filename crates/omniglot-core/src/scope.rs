@@ -14,7 +14,7 @@ use crate::foreign::bytes_of;
 use crate::slots::SlotId;
 #[cfg(feature = "alloc")]
 use crate::{Answer, FnPtr, Received, Signature};
-use crate::{Api, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
+use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
@@ -37,6 +37,40 @@ pub fn scope<'env, A: Api + ?Sized, T>(
     api: &mut A,
     body: impl for<'scope> FnOnce(&mut Scope<'scope, 'env, A>) -> Result<T>,
 ) -> Result<T> {
+    try_scope(api, body)
+}
+
+/// As [`scope`], for a body with errors of its own.
+///
+/// ```
+/// # use omniglot_core::{Api, Error, try_scope};
+/// #[derive(Debug)]
+/// enum Failure {
+///     Library(Error),
+///     NoNumber(std::num::ParseIntError),
+/// }
+/// # impl From<Error> for Failure { fn from(error: Error) -> Self { Self::Library(error) } }
+/// # impl From<std::num::ParseIntError> for Failure {
+/// #     fn from(error: std::num::ParseIntError) -> Self { Self::NoNumber(error) }
+/// # }
+/// // Both have a `From`.
+///
+/// fn put<A: Api + ?Sized>(library: &mut A, text: &str) -> Result<(), Failure> {
+///     try_scope(library, |scope| {
+///         let number: u32 = text.parse()?; // an error of the program's
+///         let place = scope.value(number)?; // one of the library's
+/// #       let _ = place;
+///         Ok(())
+///     })
+/// }
+/// ```
+///
+/// # Errors
+/// As [`scope`].
+pub fn try_scope<'env, A: Api + ?Sized, T, E: From<Error>>(
+    api: &mut A,
+    body: impl for<'scope> FnOnce(&mut Scope<'scope, 'env, A>) -> Result<T, E>,
+) -> Result<T, E> {
     api.base_mut().run_deferred();
     api.base().check_usable()?;
     let mark = api.base().state.domain.stack.mark();
@@ -85,6 +119,28 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         let reference = RefMut::checked(slice.address, slice.instance);
         self.api.base_mut().write(reference, value)?;
         Ok(reference)
+    }
+
+    /// Zeroed temporary foreign memory for one value that the library is to write: an
+    /// out-parameter. Zeros need not be a valid `T`; reading validates.
+    ///
+    /// ```
+    /// # use omniglot_core::{Api, AsPtr, Result, scope};
+    /// # fn size_of_file<A: Api + ?Sized>(_: &mut A, _: impl AsPtr<u64>) -> Result<i32> { Ok(0) }
+    /// fn size<A: Api + ?Sized>(library: &mut A) -> Result<u64> {
+    ///     scope(library, |library| {
+    ///         let size = library.out::<u64>()?;
+    ///         size_of_file(&mut **library, size)?; // C: int size_of_file(uint64_t *size)
+    ///         library.base().read(size)
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
+    pub fn out<T: Foreign>(&mut self) -> Result<RefMut<T>> {
+        let slice = self.zeroed::<T>(1)?;
+        Ok(RefMut::checked(slice.address, slice.instance))
     }
 
     /// Copies a C string into temporary foreign memory.

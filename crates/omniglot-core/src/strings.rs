@@ -1,5 +1,7 @@
 //! C strings out of foreign memory, and checks on those that go in.
 
+#[cfg(feature = "alloc")]
+use alloc::string::String;
 use core::ffi::{CStr, c_char};
 
 use crate::{Base, Error, Ptr, Result, Runtime, ToSlice, View, checks};
@@ -53,6 +55,29 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             address: bytes.address,
             valid_up_to: error.valid_up_to(),
         })
+    }
+
+    /// A copy of the UTF-8 string at `pointer`, if it ends within `max` bytes, the NUL included.
+    /// It borrows nothing, so foreign calls can follow.
+    ///
+    /// ```
+    /// # use core::ffi::c_char;
+    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
+    /// fn name<R: Runtime, A>(library: &Base<R, A>, name: Ptr<c_char>) -> Result<String> {
+    ///     library.read_string(name, 256)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`read_str`](Self::read_str); [`Error::HostOutOfMemory`].
+    #[cfg(feature = "alloc")]
+    pub fn read_string(&self, pointer: Ptr<c_char>, max: usize) -> Result<String> {
+        let text = self.read_str(pointer, max)?;
+        let mut copy = String::new();
+        let full = |_| Error::HostOutOfMemory { requested: text.len() };
+        copy.try_reserve_exact(text.len()).map_err(full)?;
+        copy.push_str(&text);
+        Ok(copy)
     }
 
     /// How many bytes there are up to and with the first NUL.

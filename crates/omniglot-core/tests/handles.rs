@@ -146,7 +146,7 @@ fn another_instance_does_not_destroy_it() {
     let (mut one, first) = scripted();
     let (mut other, second) = scripted();
     let owned = thing(&one);
-    assert_eq!(other.base().address(&owned), Err(Error::WrongInstance));
+    assert_eq!(other.base().address::<Thing>(&owned), Err(Error::WrongInstance));
     assert_eq!(owned.close(&mut *other), Err(Error::WrongInstance));
     some_call(&mut other).unwrap();
     assert_eq!(second.lock().unwrap().entered, [CALL as usize]);
@@ -173,7 +173,7 @@ fn after_a_reset_there_is_nothing_left_to_destroy() {
     let (before, kept) = (thing(&api), thing(&api));
     drop(before);
     api.reset().unwrap();
-    assert_eq!(api.base().address(&kept), Err(Error::WrongInstance));
+    assert_eq!(api.base().address::<Thing>(&kept), Err(Error::WrongInstance));
     drop(kept);
     some_call(&mut api).unwrap();
     assert_eq!(foreign.lock().unwrap().entered, [CALL as usize]);

@@ -8,6 +8,7 @@ mod mock;
 mod safe_api {
     #![forbid(unsafe_code)]
 
+    mod conveniences;
     mod foreign;
     mod guards;
     mod identities;

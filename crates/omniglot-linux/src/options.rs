@@ -55,6 +55,12 @@ impl Permissions {
         Self { bits: self.bits | 1 << permission as u8 }
     }
 
+    /// All that is in this set or the other.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { bits: self.bits | other.bits }
+    }
+
     /// Whether the set has the permission.
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
@@ -71,6 +77,18 @@ impl Permissions {
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
         permissions.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+impl From<Permission> for Permissions {
+    fn from(permission: Permission) -> Self {
+        Self::default().with(permission)
+    }
+}
+
+impl<const N: usize> From<[Permission; N]> for Permissions {
+    fn from(permissions: [Permission; N]) -> Self {
+        permissions.into_iter().collect()
     }
 }
 

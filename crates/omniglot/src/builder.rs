@@ -68,9 +68,17 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
         self
     }
 
-    /// Allows more than computing, such as reading the clock.
-    pub fn allow(mut self, permissions: Permissions) -> Self {
-        self.options.allow = permissions;
+    /// Allows more than computing, such as reading the clock, besides what was allowed before.
+    ///
+    /// ```
+    /// use omniglot::{Builder, Permission};
+    /// # use omniglot::{Library, Linux};
+    /// # fn example<L: Library<Runtime = Linux>>() -> Builder<L> {
+    /// Builder::<L>::new().allow([Permission::Clock, Permission::Random]).allow(Permission::Stderr)
+    /// # }
+    /// ```
+    pub fn allow(mut self, permissions: impl Into<Permissions>) -> Self {
+        self.options.allow = self.options.allow.and(permissions.into());
         self
     }
 

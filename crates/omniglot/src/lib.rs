@@ -55,6 +55,10 @@ pub use pool::{Pool, Pooled};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///
+/// The name is the one that `Library::new` was given there. If the compiler "couldn't read" a
+/// file in `omniglot/`, either the names differ, or the build script does not end with
+/// `.generate()`.
+///
 /// ```ignore
 /// mod png {
 ///     omniglot::include_library!("png");
@@ -63,6 +67,16 @@ pub use pool::{Pool, Pooled};
 #[macro_export]
 macro_rules! include_library {
     ($name:literal) => {
-        include!(concat!(env!("OUT_DIR"), "/omniglot/", $name, ".rs"));
+        include!(concat!(
+            env!(
+                "OUT_DIR",
+                "there is no build script: `build.rs` has to run \
+                 `omniglot_build::Library::new(NAME)...generate()`, with `omniglot-build` in \
+                 `[build-dependencies]`"
+            ),
+            "/omniglot/",
+            $name,
+            ".rs"
+        ));
     };
 }

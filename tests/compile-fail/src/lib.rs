@@ -30,6 +30,33 @@ impl Api {
     }
 }
 
+impl Api {
+    /// C: `int put(const char *text)`.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn put(&mut self, text: impl omniglot::AsPtr<std::ffi::c_char>) -> Result<i32> {
+        let text = self.address(text)?;
+        let mut frame = Frame::<24>::new();
+        frame.put(HEADER_SIZE, &text);
+        omniglot::call(self, 2, frame.bytes_mut())?;
+        frame.get(16)
+    }
+
+    /// C: `int sum(const uint32_t *numbers, uint64_t count)`.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn sum(&mut self, numbers: impl omniglot::AsPtr<u32>, count: u64) -> Result<i32> {
+        let numbers = self.address(numbers)?;
+        let mut frame = Frame::<32>::new();
+        frame.put(HEADER_SIZE, &numbers);
+        frame.put(16, &count);
+        omniglot::call(self, 2, frame.bytes_mut())?;
+        frame.get(24)
+    }
+}
+
 impl Demo {
     /// An instance, for programs that only need to be compiled.
     ///

@@ -9,3 +9,11 @@ fn programs_that_break_a_rule_do_not_compile() {
     cases.pass("cases/accepted/*.rs");
     cases.compile_fail("cases/*.rs");
 }
+
+/// What beginners write. The message says what to write instead.
+#[test]
+fn what_beginners_write_is_answered_with_what_to_write() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("cases/first_hour/accepted/*.rs");
+    cases.compile_fail("cases/first_hour/*.rs");
+}

@@ -1,0 +1,10 @@
+//! A C string of the host's: `scope.c_str`.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.put(c"text")?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! A place of the host's for the result: `scope.out`.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    let mut result = 0_u32;
+    demo.sum(&mut result, 1)?;
+    Ok(())
+}

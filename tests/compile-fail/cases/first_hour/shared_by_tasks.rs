@@ -1,0 +1,22 @@
+//! One instance for many tasks, which may run on many threads: a `Pool`, or one each.
+#![forbid(unsafe_code)]
+use std::sync::Arc;
+
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn spawn(_: impl Future<Output = ()> + Send + 'static) {}
+
+async fn later() {}
+
+fn main() -> Result<()> {
+    let demo = Arc::new(Demo::assemble_for_tests()?);
+    for _ in 0..2 {
+        let demo = Arc::clone(&demo);
+        spawn(async move {
+            later().await;
+            println!("{}", demo.errno());
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! A slice: `scope.copy_in`.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    let numbers = [1, 2, 3];
+    demo.sum(&numbers[..], 3)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! An owned string: `scope.str`.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.put(String::from("text"))?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Text is no foreign data: `scope.str`.
+#![forbid(unsafe_code)]
+use omniglot::Result;
+use omniglot_compile_fail::Demo;
+
+fn main() -> Result<()> {
+    let mut demo = Demo::assemble_for_tests()?;
+    demo.scope(|scope| scope.value("text").map(drop))?;
+    Ok(())
+}
