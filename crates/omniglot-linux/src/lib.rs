@@ -62,16 +62,16 @@
 //!
 //! Every `unsafe` block in this crate argues from these.
 //!
-//! 1. **Mapped.** A `Mapping` owns its whole address range, which stays readable
-//!    and writable until it is dropped: the file behind it was sealed at its size
-//!    before it was mapped.
-//! 2. **No Rust objects.** The kernel chose the range of a mapping, so no Rust
-//!    object lives there; what does is foreign bytes, touched only through volatile
-//!    copies ([`Window`](omniglot_core::Window)) and atomics (the channel).
+//! 1. **Mapped.** A `Mapping` owns its whole address range, which stays readable until it is
+//!    dropped, and writable but for the parts that were made read-only: the file behind it
+//!    was sealed at its size before it was mapped.
+//! 2. **No Rust objects.** The kernel chose the range of a mapping, or refuses one where
+//!    anything is mapped, so no Rust object lives there; what does is foreign bytes, touched
+//!    only through volatile copies ([`Window`](omniglot_core::Window)) and atomics (the
+//!    channel).
 //! 3. **Alive.** Whoever holds a pointer into a mapping holds an `Arc` of it.
-//! 4. **Somebody else's word.** Everything in a mapping may change at any time; it
-//!    is read once, and what it says is checked before it is used; but for a domain in the
-//!    host's process, which changes only while one of its calls runs.
+//! 4. **Who writes.** A worker may write to its window at any time until it has ended. A
+//!    domain in the host's process writes to its own only while one of its calls runs.
 //! 5. **Reservations.** A domain's addresses in the host's process are reserved before its
 //!    worker starts, and nothing but its own pages is mapped there until it is dropped.
 //! 6. **Children have nothing.** Domains' memory in the host's process is left out of forked
@@ -89,6 +89,22 @@
 //!     executable only while no thread is in foreign code behind a key.
 //! 11. **Frames.** A `SignalFrame` is made of what the kernel gave to a signal handler, and used
 //!     by that alone, until it returns: the kernel filled in all of it, and no other thread looks.
+//! 12. **System calls.** What a system call, or a function of the C library, gets by pointer
+//!     is null where its manual page allows that, or lives and is as large as the page
+//!     demands until it returns. What it changes of the process or its memory belongs to
+//!     this crate, to the calling thread, or to the caller who asked for it.
+//! 13. **Kept for ever.** The pages of what all domains of a process share (its generation, the
+//!     tables that the gate reads, selectors) are never unmapped while that process lives,
+//!     and hold atomics or bytes of one thread each.
+//! 14. **In the C library's place.** Who calls a function that this crate defines in the place of
+//!     one of the C library's keeps that one's contract. It passes on what it got.
+//! 15. **The C library's own.** Records, variables and functions that the C library or the dynamic
+//!     linker shows are of the documented type, and live as long as is documented.
+//! 16. **Host code.** An instruction of the host's is replaced by one that does the same, of its
+//!     length, or where nobody runs it. Pages for code are known to nobody before they are
+//!     whole.
+//! 17. **Registers.** What assembly and intrinsics use the processor has, and what they change
+//!     of its state is an output, is put back, or is what the caller asked for.
 
 // For the support module that unit tests share with integration tests.
 #[cfg(test)]

@@ -119,13 +119,14 @@ impl Channel {
     #[inline]
     fn line(&self) -> &Line {
         // SAFETY: mapped, aligned and zeroed at first (invariant 1), alive as long as
-        // `self.mapping` (invariant 3); only atomics, so others may write (invariant 2).
+        // `self.mapping` (invariant 3); only atomics (invariant 2), so the worker may write
+        // meanwhile (invariant 4).
         unsafe { self.line.as_ref() }
     }
 
     #[inline]
     fn sleepers(&self) -> &Sleepers {
-        // SAFETY: as in `line`.
+        // SAFETY: as in `line` (invariants 1, 2, 3).
         unsafe { self.sleepers.as_ref() }
     }
 
@@ -226,7 +227,7 @@ impl Ending {
 /// Wakes the thread of the host that waits for an answer in this window, if any.
 pub(super) fn wake_host(mapping: &Mapping) {
     let line: NonNull<Line> = mapping.at(CHANNEL).cast();
-    // SAFETY: as in `Channel::line`; the caller holds the mapping (invariant 3).
+    // SAFETY: as in `Channel::line` (invariants 1, 2); the caller holds the mapping (invariant 3).
     let line = unsafe { line.as_ref() };
     wake(&line.response);
 }

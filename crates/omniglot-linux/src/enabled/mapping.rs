@@ -12,7 +12,7 @@ use super::generation;
 use super::images::executable_memory;
 use super::system::refused;
 
-/// A shared mapping of a whole window: readable and writable, never executable.
+/// A shared mapping of a whole window: readable, writable at first, and never executable.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: NonNull<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Mapping {
 // SAFETY: the range belongs to the mapping, not to a thread (invariant 1), and is
 // touched only through volatile copies and atomics (invariant 2).
 unsafe impl Send for Mapping {}
-// SAFETY: as for Send.
+// SAFETY: as for Send (invariants 1, 2).
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -50,8 +50,8 @@ impl Mapping {
             .ok_or(rustix::io::Errno::NOMEM)
             .map_err(refused("mapping the window"))?;
         let mapping = Self { start, len, generation: 0 };
-        // SAFETY: the range is this mapping's; leaving it out of core dumps changes no byte.
-        // Where the kernel cannot, dumps are larger.
+        // SAFETY: the range is this mapping's (invariant 1); leaving it out of core dumps changes
+        // no byte. Where the kernel cannot, dumps are larger.
         let _ = unsafe { madvise(mapping.start.as_ptr().cast(), len, Advice::LinuxDontDump) };
         Ok(mapping)
     }
@@ -67,7 +67,7 @@ impl Mapping {
     /// Leaves the mapping out of forked children.
     pub(super) fn keep_from_children(&mut self, generation: u64) -> Result<()> {
         self.generation = generation;
-        // SAFETY: the range is this mapping's; a child just lacks it.
+        // SAFETY: the range is this mapping's (invariant 1); a child just lacks it (invariant 6).
         unsafe { madvise(self.start.as_ptr().cast(), self.len, Advice::LinuxDontFork) }
             .map_err(refused("keeping the window from forked children"))
     }
@@ -76,8 +76,8 @@ impl Mapping {
     pub(super) fn forbid_writing(&self, offset: usize, len: usize) -> Result<()> {
         let start = self.at(offset);
         let len = len.min(self.len - offset.min(self.len));
-        // SAFETY: a part of this mapping; who writes here asks first whether it may be
-        // written (`Runtime::check_writable`).
+        // SAFETY: a part of this mapping (invariant 1); the core writes only where
+        // `Runtime::check_writable` permits it.
         unsafe { mprotect(start.as_ptr().cast(), len, MprotectFlags::READ) }
             .map_err(refused("making a part of the window read-only"))
     }
@@ -85,13 +85,15 @@ impl Mapping {
     /// Bytes of the mapping.
     ///
     /// # Safety
-    /// Nobody writes the memory while the slice lives: the window's worker has ended.
+    /// Nobody writes the memory while the slice lives: the window's worker has ended
+    /// (invariant 4), and the host writes nothing there.
     pub(super) unsafe fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
         let start = range.start.min(self.len);
-        let len = range.end.min(self.len) - start;
+        let len = range.end.min(self.len).saturating_sub(start);
         // SAFETY: in the mapping (invariant 1).
         let start = unsafe { self.start.add(start) };
-        // SAFETY: as above; not written while the slice lives (the caller's promise).
+        // SAFETY: as above; nobody writes while the slice lives, as the caller promises
+        // (invariants 1, 4).
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
@@ -104,12 +106,13 @@ impl Mapping {
 }
 
 impl Drop for Mapping {
-    /// In a forked child that has not the mapping, the range may be somebody else's.
+    /// In a forked child that does not have the mapping, the range may be somebody else's.
     fn drop(&mut self) {
         if self.generation != 0 && generation::check(self.generation).is_err() {
             return;
         }
-        // SAFETY: the range is this mapping's, and nobody has pointers any more (invariant 3).
+        // SAFETY: the range is this mapping's, and nobody has pointers to it any more (invariants
+        // 1, 3).
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "a mapping can be unmapped");
     }

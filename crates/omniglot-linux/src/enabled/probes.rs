@@ -103,7 +103,8 @@ fn memfd_exec() -> MemfdExec {
 fn is_shadow_stack_active() -> bool {
     let mut features = 0_u64;
     let place = &raw mut features;
-    // SAFETY: the kernel writes eight bytes at that address, which are ours (arch_prctl(2)).
+    // SAFETY: the kernel writes eight bytes at that address, which are ours (arch_prctl(2);
+    // invariant 12).
     let asked = unsafe { syscall!(Sysno::arch_prctl, SHADOW_STACK_STATUS, place) };
     asked.is_ok() && features & SHADOW_STACK != 0
 }
@@ -111,12 +112,13 @@ fn is_shadow_stack_active() -> bool {
 fn has_action(action: u32) -> bool {
     let place = &raw const action;
     // SAFETY: the kernel reads four bytes at that address, which are ours, and changes nothing
-    // (seccomp(2)).
+    // (seccomp(2); invariant 12).
     unsafe { syscall!(Sysno::seccomp, ACTION_AVAILABLE, 0, place) }.is_ok()
 }
 
 fn landlock() -> Option<u32> {
-    // SAFETY: asking for the version takes no memory and makes nothing (landlock_create_ruleset(2)).
+    // SAFETY: asking for the version takes no memory and makes nothing
+    // (landlock_create_ruleset(2); invariant 12).
     let version = unsafe { syscall!(Sysno::landlock_create_ruleset, 0, 0, LANDLOCK_VERSION) };
     version.ok().and_then(|version| u32::try_from(version).ok())
 }
@@ -125,7 +127,7 @@ fn landlock() -> Option<u32> {
 fn has_user_dispatch() -> bool {
     let switch_off = || {
         // SAFETY: switching off takes no memory, and concerns this thread only
-        // (PR_SET_SYSCALL_USER_DISPATCH(2const)).
+        // (PR_SET_SYSCALL_USER_DISPATCH(2const); invariant 12).
         unsafe { syscall!(Sysno::prctl, USER_DISPATCH, DISPATCH_OFF, 0, 0, 0) }.is_ok()
     };
     let asking = thread::Builder::new().name("omniglot-probe".to_owned()).spawn(switch_off);
@@ -134,11 +136,11 @@ fn has_user_dispatch() -> bool {
 
 /// Allocates a key and gives it back.
 fn try_keys() -> KeyTrial {
-    // SAFETY: a new key is attached to no memory, and all rights to it are given (pkeys(7)); the
-    // rights stand in this thread's register only.
+    // SAFETY: a new key is attached to no memory; rights to it, all of them, are given to this
+    // thread only (pkeys(7); invariant 12).
     match unsafe { syscall!(Sysno::pkey_alloc, 0, 0) } {
         Ok(key) => {
-            // SAFETY: the key was allocated just now, and no memory has it.
+            // SAFETY: the key was allocated just now, and no memory has it (invariant 12).
             let _ = unsafe { syscall!(Sysno::pkey_free, key) };
             KeyTrial::Allocated
         }
@@ -150,7 +152,7 @@ fn try_keys() -> KeyTrial {
 
 /// Registering with a wrong length is refused with another error than a call that does not exist.
 fn has_rseq() -> bool {
-    // SAFETY: a length of 0 is refused before any memory is looked at (rseq(2)).
+    // SAFETY: a length of 0 is refused before any memory is looked at (rseq(2); invariant 12).
     let refused = unsafe { syscall!(Sysno::rseq, 0, 0, 0, 0) };
     !matches!(refused, Err(Errno::ENOSYS))
 }

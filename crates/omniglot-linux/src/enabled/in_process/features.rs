@@ -65,7 +65,7 @@ fn enabled() -> u64 {
         return 0;
     }
     // SAFETY: the processor has it, and the kernel has enabled it (OSXSAVE), which is detected,
-    // too.
+    // too (invariant 17).
     unsafe { _xgetbv(0) }
 }
 

@@ -32,7 +32,7 @@ fn fill(start: usize, len: usize) {
     let access = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
     // SAFETY: fails where anything is mapped. Where nothing is, no Rust object is (invariants 2
-    // and 6).
+    // and 6). A system call, as handlers may make (invariant 7).
     if unsafe { mmap_anonymous(place, len, access, flags) }.is_err() {
         // The handler mapped something there, which would now be overwritten.
         std::process::abort();

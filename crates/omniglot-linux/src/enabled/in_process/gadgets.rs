@@ -84,7 +84,7 @@ fn remove_from(
 ) -> std::result::Result<(), Refusal> {
     let start = gadget.address as usize;
     if let Some(slack) = (start..start + 3).find(|byte| object.is_slack(*byte)) {
-        // SAFETY: nobody runs that byte.
+        // SAFETY: nobody runs that byte (invariant 16).
         return Ok(unsafe { patch::replace(slack, &[patch::TRAP]) }?);
     }
     let range = function_at(object, memory, gadget.address)?.ok_or(Obstacle::Unclear)?;
@@ -103,7 +103,8 @@ fn remove_from(
     } else {
         room.fill(place, &rewrite.code, &rewrite.data)?;
     }
-    // SAFETY: one instruction by an equivalent of its length: those of the function are certain.
+    // SAFETY: one instruction by an equivalent of its length, in a function whose instructions
+    // are all known (invariant 16).
     Ok(unsafe { patch::replace(rewrite.address as usize, &rewrite.bytes) }?)
 }
 

@@ -58,22 +58,22 @@ pub(super) fn give(index: usize) -> Result<u32> {
 fn describe(number: u32) -> Result<i32> {
     let both = ProtFlags::READ | ProtFlags::WRITE;
     let low = MapFlags::from_bits_retain(libc::MAP_32BIT.cast_unsigned());
-    // SAFETY: the kernel chooses a range that nothing else uses.
+    // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
     let page = unsafe { mmap_anonymous(null_mut(), PAGE, both, MapFlags::PRIVATE | low) }
         .map_err(refused("a page below 4 GiB"))?;
     let descriptor = Descriptor { entry: ENTRY, base: 0, limit: number, flags: FLAGS };
-    // SAFETY: a fresh page.
+    // SAFETY: a fresh page, large enough and aligned (invariant 2).
     unsafe { page.cast::<Descriptor>().write(descriptor) };
-    // SAFETY: just written; nobody uses the entry, as `can_be_given` looked. That the call is
-    // permitted, a child has found out, or this is that child.
+    // SAFETY: just written, below 4 GiB; nobody uses the entry, as `can_be_given` looked
+    // (invariant 12). A child has found out that the call is permitted, or this is that child.
     let outcome = unsafe { gate::set_identity(page.addr() as u32) };
-    // SAFETY: made above, and nobody knows it any more.
+    // SAFETY: made above, and nobody knows it any more (invariant 2).
     let _ = unsafe { munmap(page, PAGE) };
     Ok(outcome)
 }
 
-/// Whether threads can have numbers: found out by a child, since where the kernel does not have
-/// the call, or a filter forbids it, who tries it ends. Remembered once the child has answered.
+/// Whether threads can have numbers. Where the kernel does not have the call, or a filter forbids
+/// it, probing may kill the process, so a child probes. The answer is remembered.
 ///
 /// No lock: threads that ask at the same time have a child each, and a process that is forked
 /// meanwhile finds none that is held for ever.
@@ -106,17 +106,18 @@ impl Answer {
 
     fn new() -> Result<Self> {
         let both = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses a range that nothing else uses.
+        // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
         let page = unsafe { mmap_anonymous(null_mut(), PAGE, both, MapFlags::SHARED) }
             .map_err(refused("a shared page"))?;
-        // SAFETY: a fresh page of zeros, which are such a word, mapped until this is dropped.
+        // SAFETY: a fresh page of zeros, which are such a word, mapped until this is dropped
+        // (invariant 2).
         Ok(Self(unsafe { &*page.cast::<AtomicU32>() }))
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new`; the reference goes with this.
+        // SAFETY: mapped in `new`; the reference goes with this (invariant 2).
         let _ = unsafe { munmap(std::ptr::from_ref(self.0).cast_mut().cast(), PAGE) };
     }
 }
@@ -131,7 +132,8 @@ fn works_in_a_child() -> Result<bool> {
     const FLAGS: i64 = 0;
     const NULL: i64 = 0;
     let answer = Answer::new()?;
-    // SAFETY: a copy of this process, with this thread only, which ends in `try_as_child`.
+    // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
+    // stack, with this thread only, and ends in `try_as_child` (invariant 12).
     let child = unsafe { libc::syscall(libc::SYS_clone, FLAGS, NULL, NULL, NULL, NULL) };
     match child {
         0 => try_as_child(&answer),
@@ -146,7 +148,7 @@ fn works_in_a_child() -> Result<bool> {
 /// Waits until a child has ended.
 fn wait_for(child: libc::pid_t) {
     loop {
-        // SAFETY: waits for that child, and writes no status.
+        // SAFETY: waits for that child, and writes no status (invariant 12).
         let waited = unsafe { libc::waitpid(child, null_mut(), libc::__WALL) };
         // A handler of the host may interrupt this. All other errors say that there is no such
         // child any more: somebody waited for it.
@@ -159,12 +161,12 @@ fn wait_for(child: libc::pid_t) {
 /// Nothing but system calls: other threads may have held any lock.
 fn try_as_child(answer: &Answer) -> ! {
     let no_dump = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a limit of the child's own.
+    // SAFETY: a limit of the child's own (invariant 12).
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_dump) };
     if matches!(describe(FIRST), Ok(0)) && gate::identity() == FIRST {
         answer.0.store(Answer::WORKS, Ordering::Release);
     }
-    // SAFETY: ends the child at once.
+    // SAFETY: ends the child at once (invariant 12).
     unsafe { libc::_exit(0) }
 }
 

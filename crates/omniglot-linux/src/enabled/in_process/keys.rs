@@ -153,7 +153,7 @@ impl Keys {
     fn word(self, offset: usize) -> &'static AtomicU32 {
         let word = std::ptr::with_exposed_provenance::<AtomicU32>(self.alias + offset);
         // SAFETY: the alias is mapped for as long as its process lives, page-aligned, and
-        // holds nothing but such words; `offset` is one of those above.
+        // holds nothing but such words; `offset` is one of those above (invariant 13).
         unsafe { &*word }
     }
 
@@ -167,9 +167,9 @@ impl Keys {
 
     /// Lets the calling thread read the shared page: the kernel reads its selector there.
     pub(super) fn admit(self) {
-        // SAFETY: the processor has keys, as `open` checked.
+        // SAFETY: the processor has keys, as `open` checked (invariant 17).
         let rights = unsafe { gate::rights() };
-        // SAFETY: opens a key, and closes none.
+        // SAFETY: opens a key, and closes none (invariant 17).
         unsafe { gate::set_rights(rights & !opened(self.shared_key)) };
     }
 }
@@ -195,19 +195,20 @@ fn share(key: u32) -> Result<usize> {
         .map_err(refused("a file in memory"))?;
     ftruncate(&file, SHARED_SIZE as u64).map_err(refused("a file in memory"))?;
     let both = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: the kernel chooses a range that nothing else uses.
+    // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
     let alias = unsafe { mmap(null_mut(), SHARED_SIZE, both, MapFlags::SHARED, &file, 0) }
         .map_err(refused("mapping the shared page"))?;
-    // SAFETY: just mapped, and nobody knows it.
+    // SAFETY: just mapped, and nobody knows it (invariant 2).
     unsafe { keep_from_children(alias) }?;
     let place = std::ptr::with_exposed_provenance_mut::<c_void>(gate::shared());
     let flags = MapFlags::SHARED | MapFlags::FIXED;
-    // SAFETY: the place is the gate's `omniglot_shared`, of which no Rust object knows.
+    // SAFETY: the place is the gate's `omniglot_shared`, which is there for this and holds no
+    // Rust object (invariant 13).
     unsafe { mmap(place, SHARED_SIZE, ProtFlags::READ, flags, &file, 0) }
         .map_err(refused("mapping the shared page"))?;
-    // SAFETY: as above.
+    // SAFETY: as above (invariant 13).
     unsafe { keep_from_children(place) }?;
-    // SAFETY: the range that was just mapped, with that access.
+    // SAFETY: the range that was just mapped, with that access (invariant 13).
     unsafe { tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key) }?;
     Ok(alias.expose_provenance())
 }
@@ -215,10 +216,10 @@ fn share(key: u32) -> Result<usize> {
 /// # Safety
 /// A mapping of [`SHARED_SIZE`] bytes of the caller's own, which is given up with an error.
 unsafe fn keep_from_children(start: *mut c_void) -> Result<()> {
-    // SAFETY: the caller's own range; a child just lacks it.
+    // SAFETY: the caller's own range (invariant 12); a child just lacks it (invariant 6).
     let kept = unsafe { madvise(start, SHARED_SIZE, Advice::LinuxDontFork) };
     kept.map_err(|errno| {
-        // SAFETY: made by the caller, and given up with this error.
+        // SAFETY: made by the caller, and given up with this error (invariant 12).
         let _ = unsafe { munmap(start, SHARED_SIZE) };
         refused("keeping the shared page from forked children")(errno)
     })
@@ -231,7 +232,8 @@ unsafe fn keep_from_children(start: *mut c_void) -> Result<()> {
 /// `access` is what may be done there anyway.
 pub(super) unsafe fn tag(start: usize, len: usize, access: ProtFlags, key: u32) -> Result<()> {
     let number = libc::SYS_pkey_mprotect;
-    // SAFETY: the caller's promise.
+    // SAFETY: whole pages without Rust objects, whose access stays what it was, as the caller
+    // promises (invariant 12).
     match unsafe { libc::syscall(number, start, len, i64::from(access.bits()), i64::from(key)) } {
         0 => Ok(()),
         _ => {
@@ -243,7 +245,8 @@ pub(super) unsafe fn tag(start: usize, len: usize, access: ProtFlags, key: u32) 
 /// A fresh key, which the calling thread may not use.
 fn allocate() -> Result<u32> {
     const NO_ACCESS: i64 = 1;
-    // SAFETY: allocates a number.
+    // SAFETY: allocates a number, which no memory has, and takes from this thread the rights to
+    // such memory (invariant 12).
     let key = unsafe { libc::syscall(libc::SYS_pkey_alloc, 0i64, NO_ACCESS) };
     u32::try_from(key).map_err(|_| match last_error() {
         libc::ENOSPC => Error::NoKeyLeft,
@@ -306,7 +309,7 @@ impl Drop for DomainKey {
             self.keys.forget(self.number);
             self.set_crossing(null_mut());
         }
-        // SAFETY: nothing has the key any more.
+        // SAFETY: no page has the key any more: those of the domain are gone (invariant 10).
         unsafe { libc::syscall(libc::SYS_pkey_free, i64::from(self.number)) };
     }
 }

@@ -41,15 +41,20 @@ pub(super) fn watch() -> Result<()> {
     if *is_watched {
         return Ok(());
     }
-    // SAFETY: looks for a name.
+    // SAFETY: the name ends with a NUL (invariant 12).
     let debug = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_r_debug".as_ptr()) }.cast::<Debug>();
-    // SAFETY: null, or the dynamic linker's record, which stays.
-    let function = unsafe { debug.as_ref() }.map_or(0, |debug| debug.function);
+    if debug.is_null() {
+        return Err(unknown());
+    }
+    // SAFETY: the dynamic linker's record, which stays; this field of it never changes
+    // (invariant 15).
+    let function = unsafe { (*debug).function };
     if function == 0 {
         return Err(unknown());
     }
     DEBUG.store(debug, Ordering::Release);
-    // SAFETY: the function of link.h, in whose place debuggers run what they like.
+    // SAFETY: the function of link.h, which does nothing, and in whose place debuggers run what
+    // they like (invariants 15, 16).
     unsafe { patch::divert(function, on_change as *const () as usize) }?;
     *is_watched = true;
     Ok(())
@@ -82,7 +87,7 @@ extern "C" fn on_change() {
 fn is_consistent() -> bool {
     let mut debug = DEBUG.load(Ordering::Acquire).cast_const();
     // SAFETY: null, or the dynamic linker's records, which stay, and which it changes under the
-    // lock that our caller holds.
+    // lock that our caller holds (invariant 15).
     while let Some(record) = unsafe { debug.as_ref() } {
         if record.state != CONSISTENT {
             return false;

@@ -68,7 +68,7 @@ impl Reservation {
 
     fn at(start: usize, size: usize) -> core::result::Result<(), Errno> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
-        // SAFETY: fails where anything is mapped.
+        // SAFETY: fails where anything is mapped (invariant 2).
         unsafe { mmap_anonymous(address(start), size, ProtFlags::empty(), flags) }.map(drop)
     }
 
@@ -80,8 +80,8 @@ impl Reservation {
     fn map(&self, range: &Range<usize>, access: ProtFlags, file: &File) -> Result<()> {
         let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
         let offset = (range.start - self.start) as u64;
-        // SAFETY: replaces a part of this reservation (checked by the caller), in which no
-        // Rust object lies.
+        // SAFETY: replaces a part of this reservation, as the caller checked, in which no Rust
+        // object lies (invariants 2, 5).
         unsafe { mmap(address(range.start), range.len(), access, flags, file, offset) }
             .map_err(refused("mapping the window"))?;
         keep_from_children(range) // again, since these are other mappings
@@ -91,10 +91,11 @@ impl Reservation {
 /// A forked child has no use for foreign code, and must not run it: its system calls would
 /// not be dispatched.
 fn keep_from_children(range: &Range<usize>) -> Result<()> {
-    // SAFETY: the range is in a reservation of ours; a child just lacks it.
+    // SAFETY: the range is in a reservation of ours (invariant 5); a child just lacks it
+    // (invariant 6).
     unsafe { madvise(address(range.start), range.len(), Advice::LinuxDontFork) }
         .map_err(refused("keeping the window from forked children"))?;
-    // SAFETY: as above. Where the kernel cannot, core dumps are larger.
+    // SAFETY: as above (invariant 5). Where the kernel cannot, core dumps are larger.
     let _ = unsafe { madvise(address(range.start), range.len(), Advice::LinuxDontDump) };
     Ok(())
 }
@@ -103,7 +104,7 @@ impl Drop for Reservation {
     /// In a forked child the range may be somebody else's.
     fn drop(&mut self) {
         if generation::check(self.generation).is_ok() {
-            // SAFETY: the range is ours, and nobody runs in it any more.
+            // SAFETY: the range is ours, and nobody runs in it any more (invariants 5, 8).
             let unmapped = unsafe { munmap(address(self.start), self.size) };
             debug_assert!(unmapped.is_ok(), "a reservation can be unmapped");
         }

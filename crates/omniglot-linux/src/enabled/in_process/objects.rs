@@ -31,7 +31,8 @@ struct Question<'a> {
 /// `None` if no object has it.
 pub(super) fn with_object(address: usize, work: Work<'_>) -> Option<Result<()>> {
     let mut question = Question { address, work: Some(work), outcome: None };
-    // SAFETY: calls `ask` with our question, while the dynamic linker's lock is held.
+    // SAFETY: calls `ask` with our question, which outlives the call (invariant 12), while the
+    // dynamic linker's lock is held.
     unsafe { libc::dl_iterate_phdr(Some(ask), (&raw mut question).cast()) };
     question.outcome
 }
@@ -41,9 +42,9 @@ unsafe extern "C" fn ask(
     _size: libc::size_t,
     question: *mut c_void,
 ) -> libc::c_int {
-    // SAFETY: the dynamic linker's record.
+    // SAFETY: the dynamic linker's record, which lasts as long as this call (invariant 15).
     let info = unsafe { &*info };
-    // SAFETY: the caller's question, which nobody else uses meanwhile.
+    // SAFETY: the caller's question, which nobody else uses meanwhile (invariant 12).
     let question = unsafe { &mut *question.cast::<Question<'_>>() };
     let object = Object::of(info);
     if !object.has_page_of(question.address) {
@@ -57,7 +58,7 @@ impl Object {
     fn of(info: &libc::dl_phdr_info) -> Self {
         let mut object = Self { segments: Vec::new(), unwinding: None };
         for index in 0..usize::from(info.dlpi_phnum) {
-            // SAFETY: as many headers as the record says.
+            // SAFETY: there are as many headers as the record says (invariant 15).
             let header = unsafe { &*info.dlpi_phdr.wrapping_add(index) };
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
             match header.p_type {

@@ -61,7 +61,7 @@ impl Snapshot {
     }
 
     fn copy_part(&self, copy: &File, part: &Range<usize>) -> Result<()> {
-        // SAFETY: the worker has ended, and the host has no other use for its window.
+        // SAFETY: the worker has ended (invariant 4), and the host does not write to its window.
         let bytes = unsafe { self.mapping.bytes(part.clone()) };
         copy.write_all_at(bytes, part.start as u64).map_err(failed("copying the window"))
     }

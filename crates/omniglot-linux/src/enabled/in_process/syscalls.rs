@@ -103,7 +103,7 @@ fn clock(domain: &Domain, call: Sysno, id: u64, into: u64) -> i64 {
     }
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let number = call as libc::c_long;
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariant 12).
     if unsafe { libc::syscall(number, id, &raw mut time) } != 0 {
         return -i64::from(last_error());
     }
@@ -117,7 +117,7 @@ fn clock(domain: &Domain, call: Sysno, id: u64, into: u64) -> i64 {
 
 fn now() -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the host's own memory; this clock always exists.
+    // SAFETY: the call fills in a local variable (invariant 12); this clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
     time
 }
@@ -144,7 +144,8 @@ fn random(domain: &Domain, into: u64, size: u64, flags: u64) -> i64 {
     };
     // Without the flag it would wait, early in the machine's life.
     let flags = flags | u64::from(libc::GRND_NONBLOCK);
-    // SAFETY: checked to be the domain's memory; the kernel fails where it may not write.
+    // SAFETY: checked to be the domain's memory, where no Rust object lies (invariant 2); the
+    // kernel fails where it may not write (invariant 12).
     let result = unsafe { libc::syscall(libc::SYS_getrandom, place, size, flags) };
     outcome(result)
 }
@@ -247,7 +248,8 @@ impl Domain {
         };
         for (index, word) in words.iter().enumerate() {
             let into = place.cast::<u64>().wrapping_add(index);
-            // SAFETY: in the window, in the control area, which the host may write.
+            // SAFETY: in the window, in the part that the host may always write (invariants 1,
+            // 8).
             unsafe { into.write_volatile(*word) };
         }
         true
@@ -258,13 +260,13 @@ impl Domain {
     fn write_at(&self, address: u64, words: &[u64]) -> bool {
         let own =
             libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: size_of_val(words) };
-        // SAFETY: the kernel reads these words.
+        // SAFETY: the kernel reads these words (invariant 12).
         unsafe { self.copy(address, own, libc::SYS_process_vm_writev) }
     }
 
     fn read_at(&self, address: u64, words: &mut [u64]) -> bool {
         let own = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size_of_val(words) };
-        // SAFETY: the kernel writes these words, which are lent for that.
+        // SAFETY: the kernel writes these words, which are borrowed by `&mut` (invariant 12).
         unsafe { self.copy(address, own, libc::SYS_process_vm_readv) }
     }
 
@@ -280,7 +282,8 @@ impl Domain {
         let foreign = libc::iovec { iov_base: place, iov_len: size };
         let process = i64::from(std::process::id());
         let (one, none) = (1i64, 0i64);
-        // SAFETY: copies between what the caller promises and checked memory of the domain.
+        // SAFETY: copies between memory that the caller vouches for and checked memory of the
+        // domain, where no Rust object lies (invariants 2, 12).
         let copied = unsafe {
             libc::syscall(call, process, &raw const own, one, &raw const foreign, one, none)
         };

@@ -27,7 +27,7 @@ fn by_environment() -> u16 {
     let status: u16;
     // SAFETY: reads and writes these variables. The x87 registers are empty here (System V
     // ABI, section 3.2.1) and afterwards, and the control word is the same again: neither
-    // FNSTSW nor FNINIT raises what may wait.
+    // FNSTSW nor FNINIT raises what may wait (invariant 17).
     unsafe {
         asm!(
             "fnstcw [{control}]",
@@ -54,7 +54,7 @@ fn by_state() -> u16 {
     let mut forged = State([0; 256]);
     let status: u16;
     // SAFETY: as above; both areas are large enough and aligned. All that is loaded, vector
-    // registers included, was saved just before, but for status and control word.
+    // registers included, was saved just before, but for status and control word (invariant 17).
     unsafe {
         asm!(
             "fxsave64 [{saved}]",
@@ -84,12 +84,12 @@ pub(super) fn keeps_operand() -> bool {
     let mut saved = State([0; 256]);
     let mut marked = State([0; 256]);
     let mut after = State([0; 256]);
-    // SAFETY: stores the unit's state.
+    // SAFETY: stores the unit's state (invariant 17).
     unsafe { asm!("fxsave64 [{}]", in(reg) &raw mut marked) };
     marked.0[PLACE..PLACE + MARK.len()].copy_from_slice(&MARK);
     // SAFETY: as above; the registers are empty here, so that one can be loaded. What is loaded
     // last, vector registers included, was saved just before; nothing that is loaded first but
-    // x87 registers is used by the instructions in between.
+    // x87 registers is used by the instructions in between (invariant 17).
     unsafe {
         asm!(
             "fxsave64 [{saved}]",
@@ -115,7 +115,7 @@ mod tests {
     fn asking_leaves_the_unit_as_it_was() {
         let control = || {
             let mut word = 0u16;
-            // SAFETY: stores the control word.
+            // SAFETY: stores the control word (invariant 17).
             unsafe { asm!("fnstcw [{}]", in(reg) &raw mut word) };
             word
         };
@@ -123,7 +123,8 @@ mod tests {
         let _ = (by_environment(), by_state(), keeps_operand());
         assert_eq!(control(), before);
         let mut sum = 0f64;
-        // SAFETY: pushes and pops; with a register in use the sum would be no number.
+        // SAFETY: pushes and pops, so that the registers are empty again (invariant 17); with a
+        // register in use the sum would be no number.
         unsafe {
             asm!(
                 "fld1",

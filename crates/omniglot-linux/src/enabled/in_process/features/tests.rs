@@ -167,7 +167,7 @@ fn left_in(mask: u64, features: u32) -> Vec<String> {
     let initial = Area::new();
     let [before, initial] = [&before, &initial].map(|area| area.0.as_ptr());
     // SAFETY: areas of that size, aligned to 64, with a header that names the mask's components
-    // or none; the mask is of what is enabled, and this process may use.
+    // or none; the mask is of what is enabled, and this process may use (invariant 17).
     unsafe { exchange(before, after.0.as_mut_ptr(), initial, mask, features) };
     after.secrets(mask)
 }
@@ -178,7 +178,7 @@ fn all_registers() -> u64 {
     const ASK: i32 = 0x1023;
     assert_ne!(enabled(), 0, "these tests are for processors that have XSAVE");
     let mask = enabled() & (KNOWN | u64::from(TILES)) & !NOT_CLEARED;
-    // SAFETY: changes what instructions may be used, nothing else.
+    // SAFETY: changes what instructions may be used, nothing else (invariant 12).
     let refused = unsafe { libc::syscall(libc::SYS_arch_prctl, ASK, TILE_DATA) } != 0;
     if refused { mask & !u64::from(TILES) } else { mask }
 }
@@ -212,7 +212,7 @@ fn registers_are_cleared_whatever_the_processor_has() {
     let asked = if has_in_use() { AMX } else { 0 };
     for features in [0, features(), features() | asked] {
         // SAFETY: changes registers only, none of which a callee has to keep (System V ABI,
-        // section 3.2.1), and of the features those that this machine has.
+        // section 3.2.1), and of the features those that this machine has (invariant 17).
         unsafe { omniglot_clear_registers(features) };
     }
 }
