@@ -1,7 +1,8 @@
-//! `cargo xtask defences`: shows that each defence of protection keys is one that a test misses.
+//! `cargo xtask defences`: shows that a test fails without each defence of protection keys.
 //!
-//! Each is taken out of a copy of the sources, the others stay; then the one test that is to
-//! notice runs in a guest, and has to fail. All that this builds is under `target/defences`.
+//! Each defence is taken out of a copy of the sources, while the others stay. Then the one test
+//! that must notice runs in a guest, and has to fail. All that this builds is under
+//! `target/defences`.
 
 mod scratch;
 mod table;
@@ -142,8 +143,8 @@ fn names_of(defences: &[&Defence], program: Program) -> BTreeSet<String> {
     tests.filter(|test| test.program() == program).map(Test::name).collect()
 }
 
-/// What comes of the tests without these defences, of which nothing else may depend on one:
-/// if there are several, some tests of what else there is must pass.
+/// How the tests go without these defences, none of which depends on another: if there are several,
+/// some tests of everything else must pass.
 fn try_without(
     workspace: &Workspace,
     scratch: &Scratch,
@@ -212,7 +213,7 @@ fn in_guest(
         Ok(())
     });
     let verdicts = verdict::all(&String::from_utf8_lossy(&output));
-    // What ran before a machine broke down counts.
+    // Tests that ran before a machine broke down count.
     ended.map(drop).or_else(|error| if verdicts.is_empty() { Err(error) } else { Ok(()) })?;
     Ok(verdicts)
 }

@@ -117,7 +117,7 @@ fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(values)
 }
 
-/// Fuzzes one target; its last lines say what there was.
+/// Fuzzes one target; its last lines are a summary.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let Some(target) = TARGETS.iter().find(|target| target.name == options.target) else {
         bail!("there is no target {}", options.target);

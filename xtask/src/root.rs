@@ -18,7 +18,7 @@ use crate::setup::{RELEASES, Release, Root, SEARCH_PATH, Task};
 use crate::workspace::Workspace;
 use crate::{cargo, riscv};
 
-/// The exit status which says that there is no root, or no way into it.
+/// The exit status if there is no root, or it cannot be entered.
 const ROOT_FAILED: u8 = 125;
 
 /// What `cargo xtask root` is told.

@@ -122,7 +122,8 @@ fn find_miri() -> Result<()> {
     }
 }
 
-/// Only the nightly toolchain has it. What this process was told of its own is forgotten.
+/// Only the nightly toolchain has it, so the variables that name this process's toolchain are
+/// removed.
 fn nightly_miri() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo", "miri"]);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Safe Rust for C libraries that nobody trusts.
+/// Safe Rust for untrusted C libraries.
 #[derive(Debug, Parser)]
 #[command(name = "omniglot", version)]
 pub(crate) struct Arguments {

@@ -78,7 +78,7 @@ fn find(mut library: Library, headers: &[String], place: &Place) -> Result<Libra
     for (name, value) in &place.define {
         library = library.define(name, value);
     }
-    // As reproducible as can be: no variable of a surrounding build decides it.
+    // Reproducible: no variable of a surrounding build changes the output.
     Ok(library.target(place.target.as_deref().unwrap_or("x86_64-unknown-linux-gnu")))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::arguments::Doctor;
 use crate::failure::Failure;
 
-/// The runtimes that there are for Linux, and what they are called here.
+/// The runtimes for Linux, with their names here.
 const RUNTIMES: [(IsolationKind, &str, &str); 2] = [
     (IsolationKind::Process, "process", "isolation by process"),
     (

@@ -30,10 +30,10 @@ impl From<omniglot_build::Error> for Failure {
 }
 
 impl Failure {
-    /// Says what is wrong, and gives the exit status: 2 for what was typed wrongly, else 1.
+    /// Prints what is wrong, and returns the exit status: 2 for a wrong command line, else 1.
     pub(crate) fn report(self) -> ExitCode {
         match self {
-            // Whoever reads has seen enough, as with `| head`.
+            // The reader has closed the pipe, as `| head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(&format!("standard output: {error}"), 1),
             Self::File(path, error) => failed(&format!("{}: {error}", path.display()), 1),

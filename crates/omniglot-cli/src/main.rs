@@ -1,5 +1,4 @@
-//! The command `omniglot`: what build scripts do with `omniglot_build`, ahead of time, and what
-//! there is to know of a machine and of a library before the one runs the other.
+//! The command `omniglot`: generates bindings ahead of time, and inspects machines and libraries.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! The generator's messages name methods of its builder; here they name options, or tables and
 //! keys of what `--describe` reads.
 
-/// The builder's methods that are options.
+/// The builder's methods that are options of the command.
 const METHODS: [&str; 20] = [
     "allowlist_function",
     "allowlist_type",

@@ -94,7 +94,7 @@ fn in_a_guest_nothing_is_missing_for_keys() {
     assert_eq!(report["mechanisms"]["user_dispatch"], true);
     assert_eq!(report["mechanisms"]["rseq"], true);
     assert_eq!(report["processor"]["fsgsbase_enabled"], true);
-    // They are there, and still nobody gets them who did not ask.
+    // Keys are there, and are still not chosen unless they are asked for.
     assert_eq!(report["auto"]["isolation"], "process");
     assert!(report["auto"]["reason"].as_str().unwrap().contains("experimental"), "{report:#}");
 }

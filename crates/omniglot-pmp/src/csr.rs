@@ -80,8 +80,8 @@ impl Handling {
     /// Turns interrupts off, and keeps the registers if they are off already. Returns whether
     /// they were on.
     ///
-    /// The registers are in memory of the caller's that lasts, so that nothing is moved
-    /// where they do not matter.
+    /// The caller keeps the registers, in memory that lasts, so that nothing is copied where they
+    /// do not matter.
     #[inline(always)]
     pub(crate) fn interrupts_off(&mut self) -> bool {
         let were_on = interrupts_off();

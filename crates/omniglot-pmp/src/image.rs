@@ -10,11 +10,11 @@ use omniglot_core::{Error, Result, Text};
 
 /// "OMNI" as the bytes come.
 const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
-/// The version of the header and of what image and host say to each other.
+/// The version of the header and of the protocol between image and host.
 const VERSION: u32 = 1;
 /// How many words the header has.
 const WORDS: usize = 24;
-/// What the checksum is over starts here, behind magic, version and itself.
+/// The checksum covers what starts here: all but magic, version and the checksum itself.
 const CHECKED_FROM: usize = 12;
 /// What C's stack pointer is a multiple of (RISC-V calling convention).
 const STACK_ALIGN: usize = 16;
@@ -135,9 +135,9 @@ impl<'image> Image<'image> {
         })
     }
 
-    /// Checks that every part is where it can be. The tool that made the image saw to it,
-    /// and the checksum that nothing changed since; a wrong address here could not harm
-    /// the host either, since foreign code runs confined from its first instruction on.
+    /// Checks that every part is in its range. The tool that made the image ensured that, and the
+    /// checksum shows that nothing changed since. A wrong address here could not harm the host
+    /// either: foreign code is confined from its first instruction on.
     fn is_in_its_region(&self) -> bool {
         let in_ram = |start: usize, len: usize| {
             start >= self.ram && start <= self.end && len <= self.end - start

@@ -27,8 +27,8 @@ pub(crate) struct Kept {
 }
 
 impl Machine {
-    /// Looks at the hart, and tries whether it takes what the gate writes. If user mode is
-    /// foreign code's alone, whatever depends on this machine is closed for good.
+    /// Inspects the hart, and checks that it holds what the gate writes. In an exclusive kernel,
+    /// what user mode could use of the hart is closed for good.
     pub(crate) fn new(exclusive: bool) -> Result<Self> {
         let has = |misa: u32, letter: u8| misa & 1 << (letter - b'A') != 0;
         // SAFETY: every hart has misa (invariant 5).

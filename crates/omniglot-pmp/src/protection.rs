@@ -44,7 +44,7 @@ pub(crate) struct Protection {
     settings: [u32; REGISTERS],
 }
 
-/// Does something with each of the hart's registers of settings, in straight code whatever the
+/// Runs an expression for each of the hart's registers of settings, in straight code whatever the
 /// compiler optimises for: a register's number is part of an instruction.
 macro_rules! each_register {
     ($kernel:ident; |$register:ident| $body:expr) => {{
@@ -61,7 +61,7 @@ macro_rules! each_register {
 }
 
 impl Protection {
-    /// Works out what the registers are to hold while foreign code runs, and tries it.
+    /// Computes what the registers hold while foreign code runs, and checks that the hart takes it.
     pub(crate) fn new<K: Kernel>(start: usize, code_end: usize, end: usize) -> Result<Self> {
         if K::ENTRIES > PER_REGISTER * REGISTERS
             || !K::ENTRIES.is_multiple_of(PER_REGISTER)
@@ -209,7 +209,7 @@ fn check_lockdown<K: Kernel>() -> Result<()> {
     Err(Error::Misuse("Kernel: LOCKDOWN is true, and mseccfg.MML is 0"))
 }
 
-/// Does something with the register whose number is known when this is compiled.
+/// Accesses the register whose number is known at compile time.
 macro_rules! numbered {
     ($index:expr; $first:literal: $($offset:literal)*; $access:ident $arguments:tt) => {
         match $index {

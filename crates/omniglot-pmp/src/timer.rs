@@ -46,8 +46,8 @@ impl Timer {
         if self.left == 0 { Err(self.expired()) } else { Ok(now.saturating_add(self.left)) }
     }
 
-    /// Takes away the time that foreign code ran: a tick at least, or many short stretches
-    /// would take no time at all.
+    /// Subtracts the time that foreign code ran: at least a tick, or many short stretches would
+    /// count as no time at all.
     pub(crate) fn used(&mut self, ticks: u64) {
         self.left = self.left.saturating_sub(ticks.max(1));
     }

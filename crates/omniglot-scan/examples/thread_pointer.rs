@@ -1,5 +1,5 @@
-//! How many of a library's exported functions do without a thread pointer: for these, the gate
-//! into a domain in the host's process writes no FS base.
+//! How many of a library's exported functions need no thread pointer of their own. For these the
+//! gate into a domain in the host's process writes no FS base.
 //!
 //! ```console
 //! $ cargo run --release -p omniglot-scan --example thread_pointer -- /lib/x86_64-linux-gnu/libz.so.1

@@ -32,7 +32,7 @@ pub fn function(segment: &Code<'_>, header: u64, address: u64) -> Option<Range<u
     range.contains(&address).then_some(range)
 }
 
-/// The instructions of a whole function, if it is certain that they are.
+/// The instructions of a whole function, or nothing if their boundaries are not certain.
 ///
 /// Decoding from its first byte must end with its last, meet nothing invalid, and every jump
 /// within the function must lead to an instruction that was met: so constants among the
@@ -47,7 +47,7 @@ pub(crate) fn instructions(function: &Code<'_>) -> Option<Vec<Instruction>> {
         !inside.contains(&target)
             || instructions.binary_search_by_key(&target, Instruction::ip).is_ok()
     };
-    // 0 if it is no near branch.
+    // 0 if it is not a near branch.
     let all_agree = instructions.iter().all(|instruction| agrees(instruction.near_branch_target()));
     (ends && valid && all_agree).then_some(instructions)
 }

@@ -13,13 +13,13 @@ use object::read::elf::{DynamicTable, ElfFile64, FileHeader, ProgramHeader};
 use crate::symbols::Symbols;
 use crate::{Code, Import, Place};
 
-/// What can be said of a file that no runtime can load.
+/// Why a file cannot be loaded by any runtime.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAnImage {
-    /// It is no 64-bit ELF file, or one that contradicts itself; what was noticed.
+    /// It is not a 64-bit ELF file, or contradicts itself; the text says how.
     Malformed(String),
-    /// It is for another processor; the number that says which.
+    /// It is for another processor: its `e_machine`.
     OtherMachine(u16),
     /// It is neither a program nor a shared library, but, say, an object file.
     OtherType,
@@ -119,8 +119,8 @@ impl<'data> Image<'data> {
         code.collect()
     }
 
-    /// Whether memory is to be writable and executable at once, or code is to be changed while it
-    /// is loaded.
+    /// Whether memory is to be writable and executable at once, or code is to be changed at load
+    /// time.
     #[must_use]
     pub fn has_writable_code(&self) -> bool {
         let endian = self.file.endian();
@@ -152,19 +152,19 @@ impl<'data> Image<'data> {
         })
     }
 
-    /// The name that other files ask for it by.
+    /// The name by which other files need it (`DT_SONAME`).
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.texts(DT_SONAME).into_iter().next()
     }
 
-    /// The names of the libraries that it asks for.
+    /// The names of the libraries that it needs (`DT_NEEDED`).
     #[must_use]
     pub fn needed(&self) -> Vec<String> {
         self.texts(DT_NEEDED)
     }
 
-    /// Where it wants libraries to be searched for; `$ORIGIN` stands for its own directory.
+    /// Where its libraries are searched for; `$ORIGIN` stands for its own directory.
     #[must_use]
     pub fn search_path(&self) -> Vec<String> {
         let paths = match self.texts(DT_RUNPATH) {
@@ -175,19 +175,19 @@ impl<'data> Image<'data> {
         places.filter(|place| !place.is_empty()).map(str::to_owned).collect()
     }
 
-    /// What it takes from other files.
+    /// The symbols that it imports.
     #[must_use]
     pub fn imports(&self) -> &[Import] {
         &self.symbols.imports
     }
 
-    /// The names of what it gives to other files.
+    /// The names of the symbols that it exports.
     #[must_use]
     pub fn exports(&self) -> &[String] {
         &self.symbols.exports
     }
 
-    /// The names of functions that are chosen while it is loaded (IFUNC).
+    /// The names of functions that are chosen at load time (IFUNC).
     #[must_use]
     pub fn indirect_functions(&self) -> &[String] {
         &self.symbols.indirect

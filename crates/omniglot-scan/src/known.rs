@@ -1,9 +1,8 @@
 //! Gadgets of the C library and the dynamic linker, which every program has.
 //!
-//! They are told by what the instructions around them do, since distributions strip the names,
-//! and each version of the dynamic linker has them at other places, or more of them. Whoever
-//! loads code can replace them by equivalents that check what they do: [`Setting::Intended`]
-//! says which bytes.
+//! They are recognised by the instructions around them, since distributions strip the names, and
+//! each version of the dynamic linker has them at other places, or more of them. Whoever loads code
+//! can replace them by equivalents that check what they do: [`Setting::Intended`] says which bytes.
 
 use std::ops::RangeInclusive;
 
@@ -48,7 +47,7 @@ impl Known {
 }
 
 /// Tells whether a gadget is a known one; `symbol` is the name of the function it is in, if known.
-/// What is called `pkey_set` elsewhere is the C library's only if it has that name.
+/// A function called `pkey_set` elsewhere is the C library's only if it has that name.
 ///
 /// Where the setting is [`Setting::Unknown`], as in memory of which there is no file, the
 /// instructions around it decide alone: several in a row are hardly there by accident.
@@ -131,7 +130,7 @@ mod tests {
     use super::{Known, known};
     use crate::{Code, Kind, find, setting};
 
-    /// What is made of the only gadget in these bytes.
+    /// How the only gadget in these bytes is classified.
     fn judged(bytes: &[u8], symbol: Option<&str>) -> Option<Known> {
         let code = [Code { address: 0x1000, bytes }];
         let gadgets = find(&code, Kind::changes_keys);

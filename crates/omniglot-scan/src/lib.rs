@@ -1,9 +1,9 @@
 //! Finds instructions in x86-64 code that could switch memory protection off.
 //!
 //! Protection keys restrict what code may read and write, by a register that any user code can
-//! write: with `WRPKRU`, or with `XRSTOR`. Code that nobody trusts must therefore contain neither,
-//! *at any byte offset*, since it can jump into the middle of an instruction; and nor must any other
-//! executable memory of the process, since keys do not restrict where it may jump.
+//! write: with `WRPKRU`, or with `XRSTOR`. Untrusted code must therefore contain neither, *at any
+//! byte offset*, since it can jump into the middle of an instruction; nor may any other executable
+//! memory of the process, since keys do not restrict where it may jump.
 //!
 //! [`find`] looks at memory, wherever that is; [`Image`] reads ELF files, and [`setting`] and
 //! [`known`] say more about what was found. What is there by accident, [`rewrite`] replaces.

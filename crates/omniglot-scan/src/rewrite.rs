@@ -1,7 +1,7 @@
-//! Doing without bytes that read as an instruction by accident.
+//! Replacing code that contains an instruction by accident.
 //!
 //! In a large program the distance of some call, or a constant, is bound to contain such bytes
-//! now and then. Where the instructions around them are known, one of them can be replaced by an
+//! occasionally. Where the instructions around them are known, one of them can be replaced by an
 //! equivalent of the same length: most by a jump to what does the same elsewhere.
 
 use std::ops::Range;
@@ -43,7 +43,7 @@ pub enum Obstacle {
     Unclear,
     /// No instruction there has a known equivalent.
     Needed,
-    /// With code there, such bytes arise anew, or it is out of reach: another place may do.
+    /// Code at that place would contain such bytes again, or is out of reach: another place may do.
     Place,
 }
 
@@ -54,7 +54,7 @@ const JUMP: u8 = 0xe9;
 const CALL: u8 = 0xe8;
 const JUMP_LENGTH: usize = 5;
 const NOP: u8 = 0x90;
-/// What is looked at around a change.
+/// How many bytes around a change are scanned.
 const AROUND: u64 = 16;
 
 /// Replaces an instruction that `gadget` lies in, or begins or ends in, so that it is gone.
@@ -106,7 +106,7 @@ fn original<'a>(function: &Code<'a>, instruction: &Instruction) -> Option<&'a [u
     function.from(instruction.ip())?.get(..instruction.len())
 }
 
-/// Whether nothing that is looked for touches the change, or is in what comes elsewhere.
+/// Returns true if no gadget touches the change or is in what goes elsewhere.
 fn is_clean(rewrite: &Rewrite, function: &Code<'_>) -> bool {
     let end = rewrite.address.wrapping_add(rewrite.bytes.len() as u64);
     let start = rewrite.address.saturating_sub(AROUND).max(function.address);
@@ -121,7 +121,7 @@ fn is_clean(rewrite: &Rewrite, function: &Code<'_>) -> bool {
     !here.iter().any(touches) && there.is_empty()
 }
 
-/// The same in another way, whatever bytes come of it.
+/// An equivalent, whatever bytes it has.
 fn equivalent(
     instruction: &Instruction,
     original: &[u8],
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn what_is_not_certain_stays() {
         let call = [0xe8, 0x0f, 0xae, 0x28, 0x00];
-        // No instruction of 64-bit code; one that is cut off; a jump into another.
+        // Not an instruction of 64-bit code; one that is cut off; a jump into another.
         for around in [(&[0x06][..], &[0xc3][..]), (&[], &[0xe8, 1]), (&[0xeb, 0x01], &[0xc3])] {
             let bytes = [around.0, &call, around.1].concat();
             assert_eq!(rewritten(&bytes), Err(Obstacle::Unclear), "{bytes:02x?}");

@@ -1,4 +1,4 @@
-//! Telling instructions that a compiler meant from bytes that only look like one.
+//! Distinguishing instructions that a compiler meant from bytes that only look like one.
 
 use std::cmp::Ordering;
 
@@ -52,7 +52,7 @@ pub fn setting(gadget: &Gadget, code: &[Code<'_>], starts: &[u64]) -> Setting {
     Setting::Unknown
 }
 
-/// What `instruction`, whose bytes include the gadget's first, makes of it.
+/// The gadget's setting, given the `instruction` whose bytes include its first.
 fn judge(gadget: &Gadget, instruction: &Instruction) -> Setting {
     let end = gadget.address.wrapping_add(gadget.length as u64);
     let ends_with_it = instruction.next_ip().cmp(&end) == Ordering::Equal;
@@ -111,7 +111,7 @@ mod tests {
         for starts in [&[][..], &[0x1001], &[0x900]] {
             assert_eq!(settings(&[0x0f, 0x01, 0xef], starts), [Setting::Unknown]);
         }
-        // 0x06 is no instruction of 64-bit code, so what follows it may begin anywhere.
+        // 0x06 is not an instruction of 64-bit code, so what follows it may begin anywhere.
         assert_eq!(settings(&[0x06, 0x0f, 0x01, 0xef], &[0x1000]), [Setting::Unknown]);
     }
 }

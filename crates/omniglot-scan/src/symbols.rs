@@ -9,7 +9,7 @@ use object::read::elf::{ElfFile64, ProgramHeader, Sym, SymbolTable};
 
 type Table<'data> = SymbolTable<'data, FileHeader64<Endianness>>;
 
-/// Something that an image takes from other files.
+/// A symbol that an image imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// Its name, without a version.

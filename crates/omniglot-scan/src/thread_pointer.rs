@@ -1,8 +1,8 @@
 //! Whether code can do without a thread pointer of its own.
 //!
-//! Thread-local variables, the C library's `errno` and the stack protector's canary among
-//! them, are found through the FS base (ELF TLS for x86-64; System V ABI, section 3.4.2).
-//! Code that uses none of them runs as well with anybody's FS base.
+//! Thread-local variables, the C library's `errno` and the stack protector's canary among them, are
+//! found through the FS base (ELF TLS for x86-64; System V ABI, section 3.4.2). Code that uses none
+//! of them runs correctly with any FS base.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ const MOST: usize = 1024;
 
 /// Code that is loaded and relocated, ready to run.
 pub trait Loaded {
-    /// Copies bytes at an address; says how many there are, up to the length of `into`.
+    /// Copies bytes at an address; returns how many there are, up to the length of `into`.
     fn read(&self, address: u64, into: &mut [u8]) -> usize;
 
     /// The word at an address, if it is where the code itself cannot write: an entry of the
@@ -25,12 +25,12 @@ pub trait Loaded {
     fn constant(&self, address: u64) -> Option<u64>;
 }
 
-/// Whether nothing that can run from `entry` until it returns uses the FS base.
+/// Returns true if nothing that can run from `entry` until it returns uses the FS base.
 ///
-/// Follows jumps and calls, through constant words of memory as well. What goes elsewhere
-/// through a register or a variable may do anything, and so may a system call and code of
-/// more than about a thousand instructions: then the answer is no. The answer is about code that
-/// keeps to the ABI, and says nothing about code that returns to where it pleases.
+/// Follows jumps and calls, through constant words of memory as well. What goes elsewhere through a
+/// register or a variable may do anything, and so may a system call and code of more than about a
+/// thousand instructions: then the answer is no. The answer is about code that keeps to the ABI,
+/// and says nothing about code that returns elsewhere.
 ///
 /// ```
 /// use omniglot_scan::{Loaded, spares_thread_pointer};
@@ -80,7 +80,7 @@ fn decode(code: &impl Loaded, address: u64) -> Option<Instruction> {
     (!instruction.is_invalid()).then_some(instruction)
 }
 
-/// Where execution goes from an instruction; `None` if nobody can tell, or it uses FS.
+/// Where execution goes from an instruction; `None` if that is not known, or it uses FS.
 fn successors(code: &impl Loaded, instruction: &Instruction) -> Option<[Option<u64>; 2]> {
     if uses_segment(instruction) || changes_stacks(instruction) {
         return None;
@@ -110,8 +110,8 @@ fn uses_segment(instruction: &Instruction) -> bool {
         || matches!(instruction.mnemonic(), Mnemonic::Rdfsbase | Mnemonic::Wrfsbase | Mnemonic::Lfs)
 }
 
-/// Whether the stack may be another one afterwards, as in coroutines: what returns on that
-/// one goes on with code that was not looked at.
+/// Whether the stack pointer may be replaced, as in coroutines: a return from the new stack leads
+/// to code that was not looked at.
 fn changes_stacks(instruction: &Instruction) -> bool {
     let own = [Register::RSP, Register::RBP];
     instruction.op0_register() == Register::RSP

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// What a line begins with that ends the output of a test: then come status and name.
 pub(super) const END: &str = "@@ended";
 
-/// What came of a test without a defence.
+/// How a test went without a defence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It failed, as it has to, and said this.
@@ -32,7 +32,7 @@ impl Verdict {
         }
     }
 
-    /// Nothing came of it.
+    /// There was no result.
     pub(super) fn missing() -> Self {
         Self::Unclear("the machine broke down before".to_owned())
     }

@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     stdin: bool,
 
-    /// Only see to it that guests can be had
+    /// Only check that guests can run here, and set up what they need
     #[arg(long, conflicts_with = "command")]
     check: bool,
 

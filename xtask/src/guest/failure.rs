@@ -1,4 +1,4 @@
-//! Saying why a guest came to no good end.
+//! Explaining why a guest failed.
 
 use std::fs;
 use std::path::Path;

@@ -13,8 +13,8 @@ use super::tree::{below, is_executable};
 const USUAL: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Where `program` is: a path relative to `here`, or a name on the search path. What the system
-/// at `root` has goes before what this machine has.
+/// Where `program` is: a path relative to `here`, or a name on the search path. A program of the
+/// system at `root` takes precedence over this machine's.
 pub(super) fn find<'a>(root: &'a Path, program: &OsStr, here: &Path) -> Result<Wanted<'a>> {
     let path = Path::new(program);
     if path.components().count() == 1 && !path.is_absolute() && !has_slash(program) {

@@ -291,7 +291,7 @@ fn noise(count: usize) -> Vec<u8> {
     (0..count).map(|_| next()).collect()
 }
 
-/// It prints nothing, and ends the machine with what came of it.
+/// It prints nothing, and ends the machine with its outcome as the exit status.
 fn smallest(stage: &Stage) -> Result<()> {
     let mut said = String::new();
     let ended = Emulator::new(&stage.smallest).run(PATIENCE, |line| said.push_str(line))?;

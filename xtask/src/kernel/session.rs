@@ -1,4 +1,4 @@
-//! A kernel that runs, and somebody at its console.
+//! A running kernel, and its console.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

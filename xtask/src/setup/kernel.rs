@@ -23,7 +23,7 @@ const SERIES: [u64; 2] = [6, 12];
 /// The name of the file that is kept of a package.
 const IMAGE: &str = "kernel";
 
-/// What is wrong where no package's name fits.
+/// The error if no package's name matches.
 const NOT_KNOWN: &str = "apt knows no kernel for clouds from Linux 6.12 on";
 
 /// What to do where Debian's kernel cannot be had.

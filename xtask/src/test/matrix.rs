@@ -27,7 +27,7 @@ const PREFIXES: [(&str, Runtime); 3] = [
 /// The program whose tests are attacks on the process runtime.
 const PROCESS_PROGRAM: &str = "tests/attacks.rs";
 
-/// What came of an attack.
+/// How an attack went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// The runtime stopped it, or it did no harm.
@@ -38,7 +38,7 @@ enum Verdict {
     Skipped,
 }
 
-/// Attacks, and what came of each on each runtime.
+/// Attacks, and how each went on each runtime.
 #[derive(Debug, Default)]
 pub(super) struct Matrix {
     rows: BTreeMap<String, BTreeMap<Runtime, Verdict>>,

@@ -21,7 +21,8 @@ impl Outcome {
         let mut problems = Vec::new();
         let succeeded = matches!(&ended, Ok(status) if status.success());
         if !succeeded {
-            // A test program need not use Rust's harness, so silence alone is no failure.
+            // A test program need not use Rust's harness, so a lack of results alone is not a
+            // failure.
             problems.extend(results.silent.iter().map(|name| format!("no result from: {name}")));
         }
         let nothing_failed = results.tally.failed == 0 && problems.is_empty();

@@ -20,7 +20,7 @@ pub(super) fn suite(name: &str, outcome: &Outcome, took: Duration, log: &Path) -
     if outcome.problems.is_empty() {
         return Ok(());
     }
-    // What a CI job leaves on its disk is gone when somebody comes to look.
+    // The disk of a CI job is gone afterwards, so its log is printed whole.
     let output = if ci::is_job() { log::whole(log) } else { log::tail(log) };
     writeln!(out, "{output}")?;
     for problem in &outcome.problems {

@@ -194,8 +194,8 @@ const SUITES: &[Suite] = &[
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated(&[
-            // Counting instructions makes its time the machine's own: a busy one of ours does
-            // not let time limits pass, or interrupts come too seldom.
+            // Counting instructions makes its time independent of ours: on a busy machine time
+            // limits would pass too early, or interrupts come too seldom.
             Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] },
             Emulation { directory: "tests/pmp", arguments: &["--lockdown"] },
             Emulation { directory: "tests/abi-pmp", arguments: &[] },

@@ -93,7 +93,7 @@ const CALLS: &[(&str, &[&str])] = &[
 /// Functions that are called like a system call, but make another, which is allowed.
 const HARMLESS: [&str; 2] = ["_exit", "exit"];
 
-/// An import that does not do what it does elsewhere.
+/// An import that fails in a domain.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Denied {
     /// The library that imports it.
@@ -104,7 +104,7 @@ pub(super) struct Denied {
 }
 
 impl Denied {
-    /// What comes of calling it.
+    /// What calling it does.
     pub(super) fn consequence(&self) -> &'static str {
         match self.policy {
             SyscallPolicy::Permitted(Permission::Clock) => {
@@ -120,8 +120,8 @@ impl Denied {
     }
 }
 
-/// What the libraries import from the C library and are denied. What the C library itself does is
-/// left out: it has everything.
+/// The functions that the libraries import from the C library and that a domain is denied. What the
+/// C library calls itself is left out: it calls everything.
 pub(super) fn imports(libraries: &[Facts]) -> Vec<Denied> {
     let own =
         |name: &str| libraries.iter().find(|facts| !is_c_library(facts) && exports(facts, name));

@@ -1,4 +1,4 @@
-//! What is to be known of one file.
+//! What was found in one file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Facts {
         self.found.iter().filter(|found| found.gadget.kind.changes_keys())
     }
 
-    /// The instructions that a compiler meant to call the kernel with.
+    /// The system call instructions that a compiler meant as such.
     pub(super) fn system_calls(&self) -> impl Iterator<Item = &Found> {
         let calls = self.found.iter().filter(|found| found.gadget.kind.calls_kernel());
         calls.filter(|found| matches!(found.setting, Setting::Intended { .. }))

@@ -8,10 +8,10 @@ use super::facts::Facts;
 use crate::arguments::Scan;
 use crate::failure::Failure;
 
-/// What the worker's loader brings along, whatever the library asks for.
+/// What the worker's loader is linked to, whatever the library needs.
 const ALWAYS: &str = "libc.so.6";
 
-/// Where the dynamic linker looks at last.
+/// The directories that the dynamic linker searches last.
 const DIRECTORIES: [&str; 6] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
@@ -52,7 +52,7 @@ impl Libraries {
     }
 }
 
-/// The libraries of these names, and those that there are none of.
+/// The libraries of these names, and the names for which no file was found.
 fn resolve(
     names: &[String],
     asking: &Facts,
@@ -60,7 +60,7 @@ fn resolve(
 ) -> (Vec<Facts>, Vec<(String, String)>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for name in names {
-        // The dynamic linker passes by files that are not for this machine.
+        // The dynamic linker skips files that are not for this machine.
         match search.candidates(name, asking).iter().find_map(|path| Facts::read(path).ok()) {
             Some(facts) => found.push(facts),
             None => missing.push((name.clone(), asking.name.clone())),

@@ -30,7 +30,7 @@ pub(super) fn describe(found: &Found) -> String {
     )
 }
 
-/// The findings for people.
+/// The findings, to be read by people.
 pub(super) fn text(scanned: &Scanned) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -71,7 +71,7 @@ fn write_all(text: &mut String, scanned: &Scanned) -> Result {
     list(text, "functions chosen while it is loaded (IFUNC)", first.indirect.iter().cloned())
 }
 
-/// A line without characters that a terminal might obey: names in files are anybody's.
+/// A line without control characters: names in files are untrusted.
 fn clean(line: &str) -> String {
     let is_plain = |character: char| matches!(character, ' '..='~') || character.is_alphanumeric();
     let mut cleaned = String::new();
@@ -110,7 +110,7 @@ fn list(text: &mut String, title: &str, entries: impl Iterator<Item = String>) -
     }
 }
 
-/// The findings for programs.
+/// The findings, to be read by programs.
 pub(super) fn json(scanned: &Scanned) -> Value {
     let missing =
         scanned.missing.iter().map(|(name, asking)| json!({ "name": name, "needed_by": asking }));

@@ -31,7 +31,7 @@ impl Verdict {
                  directory with --library-directory"
             )
         }));
-        // What is missing may define anything.
+        // A missing library may define any symbol.
         if missing.is_empty() {
             process.extend(undefined(libraries));
         }
@@ -75,7 +75,7 @@ fn undefined(libraries: &[Facts]) -> Option<String> {
     Some(format!("nothing that it needs defines {shown}{more}"))
 }
 
-/// What in one file protection keys do not go with.
+/// What in one file rules out protection keys.
 fn against_keys(facts: &Facts) -> Vec<String> {
     let name = &facts.name;
     let unknown = facts.key_changers().filter(|found| found.known.is_none());
