@@ -1,4 +1,4 @@
-//! Generates safe bindings to three C libraries that nobody trusts.
+//! Generates safe bindings to three untrusted C libraries.
 
 use omniglot_build::{Library, Result};
 
@@ -33,7 +33,7 @@ fn libpng() -> Result<()> {
         .generate()
 }
 
-/// A library of ours that attacks its host.
+/// A library that attacks its host.
 fn hostile() -> Result<()> {
     Library::new("hostile")
         .header("hostile.h")

@@ -1,4 +1,4 @@
-//! Figures of others, for what cannot be measured on machines without protection keys.
+//! Published figures, for what cannot be measured on machines without protection keys.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub(crate) struct Published {
     lowest_cycles: f64,
     highest_cycles: f64,
     source: &'static str,
-    /// Always false: nobody should take these for ours.
+    /// Always false: these were not measured here.
     measured: bool,
 }
 

@@ -1,11 +1,11 @@
-/* A library that wants to harm the program that uses it. */
+/* A library that attacks the program that uses it. */
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Overwrites the eight bytes at an address that the host let slip. */
+/* Overwrites the eight bytes at an address that the host disclosed. */
 void hostile_write(uintptr_t address);
 
 /* Reads the eight bytes at such an address. */

@@ -42,9 +42,9 @@ const WARNINGS: usize = 16;
 pub enum DecodeError {
     /// libpng found an error; this is its message. The decoder is good for the next file.
     Libpng(String),
-    /// libpng said something about the picture that cannot be.
+    /// libpng said something impossible about the picture.
     Nonsense(&'static str),
-    /// libpng crashed, ran too long or did what it may not do.
+    /// libpng crashed, ran too long or made a forbidden system call.
     Foreign(Error),
 }
 
@@ -204,7 +204,7 @@ impl Reader {
         Ok(scope.png_set_compression_buffer_size(self.png, PIECE)?)
     }
 
-    /// Whatever the file holds, rows come as eight bits of red, green, blue and alpha.
+    /// Rows are always eight bits of red, green, blue and alpha, whatever the file's format.
     fn ask_for_rgba(self, scope: &mut Scope<'_, '_, Api>) -> Result<()> {
         scope.png_set_expand(self.png)?;
         scope.png_set_strip_16(self.png)?;

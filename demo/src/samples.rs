@@ -1,4 +1,4 @@
-//! Pictures that nobody here made, out of crates that serve as pinned archives.
+//! Third parties' pictures, from crates that serve as pinned archives.
 //!
 //! `data/Cargo.toml` names the crates and `data/Cargo.lock` their checksums, which
 //! cargo verifies. Nothing of them is compiled, or kept in this repository.

@@ -1,5 +1,5 @@
-//! Instructions that change protection keys: what is found, and what comes in their place, as
-//! another decoder sees it.
+//! Instructions that change protection keys: what is found, and what replaces them, checked with
+//! another decoder.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -209,7 +209,7 @@ fn check_rewrite(gadget: &Gadget, bytes: &[u8], rewrite: &Rewrite, elsewhere: El
     assert!(rewrite.code.len() <= LONGEST_DETOUR, "{}", told());
     let mut whole = bytes.to_vec();
     whole[offset..offset + rewrite.bytes.len()].copy_from_slice(&rewrite.bytes);
-    // It is gone, and nothing has come.
+    // It is gone, and nothing new appeared.
     let found = |bytes| find(&[Code { address: START, bytes }], Kind::changes_keys);
     let places = |found: Vec<Gadget>| -> BTreeSet<u64> {
         found.iter().map(|gadget| gadget.address).collect()

@@ -87,7 +87,7 @@ impl Oracle {
         }
     }
 
-    /// Bytes most of which are valid, so that what is not is seldom and anywhere.
+    /// Bytes most of which are valid, so that invalid ones are rare, and can be anywhere.
     fn bytes(&self, random: &mut Random) -> Vec<u8> {
         let mut bytes = random.bytes(self.size());
         self.make_likely(&mut bytes, random);

@@ -1,5 +1,5 @@
-//! A file for the kernel to decompress: one that nobody here wrote, compressed by a program
-//! that is not the one that will decompress it.
+//! A file for the kernel to decompress: written by a third party, and compressed by another program
+//! than the one that decompresses it.
 
 use std::error::Error;
 use std::io::Write;

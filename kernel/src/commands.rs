@@ -18,11 +18,11 @@ struct Command {
     run: fn(&mut Kernel, &str) -> Result<(), Trouble>,
 }
 
-/// Why a command did not do it.
+/// Why a command failed.
 enum Trouble {
-    /// A service did not.
+    /// A service failed.
     Service(Failure),
-    /// It was not said what to do.
+    /// Its arguments are missing or wrong.
     Usage,
 }
 
@@ -95,7 +95,7 @@ fn domains(kernel: &mut Kernel, _: &str) -> Outcome {
     Ok(())
 }
 
-/// What has to be there.
+/// Checks that something is there.
 fn required(argument: &str) -> Result<&str, Trouble> {
     if argument.is_empty() { Err(Trouble::Usage) } else { Ok(argument) }
 }

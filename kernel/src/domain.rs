@@ -44,7 +44,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A foreign library, and how it is.
+/// A foreign library and its health.
 #[derive(Debug)]
 pub struct Domain<L> {
     library: Option<L>,
@@ -64,7 +64,7 @@ impl<L: Library<Runtime = Runtime>> Domain<L> {
         }
     }
 
-    /// Works with the library, and takes note if that was its end.
+    /// Works with the library, and records it if that poisons the instance.
     ///
     /// # Errors
     /// What `work` returns; why the library did not start, if it did not.
@@ -83,7 +83,7 @@ impl<L: Library<Runtime = Runtime>> Domain<L> {
         outcome
     }
 
-    /// Starts the library again, as new, whatever became of it.
+    /// Starts the library again, as new, in whatever state it is.
     ///
     /// # Errors
     /// If it does not start.

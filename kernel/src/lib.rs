@@ -73,8 +73,8 @@ pub fn run(board: Board) -> ! {
 }
 
 impl Kernel {
-    /// Starts every library. One that does not start is in trouble from the beginning; the
-    /// others are not.
+    /// Starts every library. One that fails to start is reported as broken from the beginning, and
+    /// does not affect the others.
     #[must_use]
     pub fn new(board: Board) -> (Self, Finisher) {
         let kernel = Self {

@@ -1,7 +1,7 @@
-//! What the kernel does with foreign libraries, in terms of Rust.
+//! What the kernel uses foreign libraries for, as Rust APIs.
 //!
-//! Each service has one library, in a domain of its own: what one library does to itself,
-//! the others do not notice.
+//! Each service has one library, in a domain of its own: a crash of one library does not affect the
+//! others.
 
 pub mod blocks;
 pub mod compression;
@@ -61,8 +61,8 @@ impl Services {
         take("zlib", "inflate", self.compression.domain.trouble());
     }
 
-    /// Has a library do what one with a bug does: follow a wild pointer. `None` if there is no
-    /// library of that name.
+    /// Makes a library follow a wild pointer, as a bug would. `None` if there is no library of that
+    /// name.
     pub fn crash(&mut self, library: &str) -> Option<Result<(), Failure>> {
         Some(match library {
             "monocypher" => self.cryptography.crash(FORBIDDEN),

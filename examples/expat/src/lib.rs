@@ -1,4 +1,4 @@
-//! XML documents as trees, read by expat, over bindings that trust nothing.
+//! XML documents as trees, read by expat, over bindings that check everything.
 //!
 //! expat runs in a worker process and calls three closures, for the start and the end of
 //! an element and for text. They share one tree that grows, as plain Rust borrows.

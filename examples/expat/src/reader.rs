@@ -70,7 +70,7 @@ struct Shared {
 
 fn open(scope: &mut Scope<'_, '_, Api>) -> omniglot::Result<Parser> {
     let parser = scope.XML_ParserCreate(Ptr::null())?;
-    // expat's hash tables need a secret, and where it is it gets no random numbers.
+    // expat's hash tables need a secret, and in its worker there are no random numbers.
     let secret = RandomState::new().hash_one("expat") | 1;
     scope.XML_SetHashSalt(&parser, secret)?;
     Ok(parser)

@@ -146,8 +146,8 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database. Dropping it does as well, with the worker it is in; this
-    /// says whether SQLite had anything against it.
+    /// Closes the database. Dropping it does as well, with the worker it is in; this reports
+    /// SQLite's error, if any.
     ///
     /// # Errors
     /// [`Error::Sqlite`] if there are statements that were neither closed nor dropped.

@@ -5,7 +5,7 @@ use std::fmt;
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// SQLite refuses, with its code and its words.
+    /// SQLite reports an error, with its code and message.
     Sqlite {
         /// One of SQLite's codes, such as 1 for an error in SQL.
         code: i32,
@@ -23,9 +23,9 @@ pub enum Error {
     },
     /// A name, text or SQL has more bytes than SQLite can count.
     TooLong,
-    /// SQLite says something that cannot be.
+    /// SQLite says something impossible.
     Nonsense(&'static str),
-    /// SQLite crashed, ran too long or did what it may not do.
+    /// SQLite crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),
 }
 

@@ -1,4 +1,4 @@
-//! SQLite over bindings that trust nothing: statements, rows, and SQL functions in Rust.
+//! SQLite over bindings that check everything: statements, rows, and SQL functions in Rust.
 //!
 //! SQLite runs in a worker process without files, so databases are in memory. Whatever
 //! it does there, with whatever SQL, costs no more than an error.

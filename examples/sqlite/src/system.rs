@@ -1,5 +1,5 @@
-//! What SQLite asks of its system. Where it runs there are no files and no random
-//! numbers, so closures answer in the system's place.
+//! What SQLite asks of the operating system. In its worker there are no files and no random
+//! numbers, so closures answer instead.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -50,7 +50,7 @@ fn refuse_file(api: &mut Api, file: Ptr<sqlite3_file>) -> Answer<sqlite3_vfs_xOp
     Ok(CANNOT_OPEN)
 }
 
-/// Bytes that nobody can guess, which is enough here: SQLite tells its seeds to nobody.
+/// Unpredictable bytes, which is enough here: SQLite does not disclose its seeds.
 fn randomize(api: &mut Api, into: Ptr<u8>, len: i32) -> Answer<sqlite3_vfs_xRandomness_fn> {
     /// More than SQLite ever asks for.
     const MOST: i32 = 4096;

@@ -11,9 +11,9 @@ pub enum Error {
     TooLong,
     /// zlib answers a status for which this crate gives no cause.
     Status(i32),
-    /// zlib says something that cannot be.
+    /// zlib says something impossible.
     Nonsense(&'static str),
-    /// zlib crashed, ran too long or did what it may not do.
+    /// zlib crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),
 }
 

@@ -1,7 +1,7 @@
-//! zlib as `std::io::Read` and `std::io::Write`, over bindings that trust nothing.
+//! zlib as `std::io::Read` and `std::io::Write`, over bindings that check everything.
 //!
-//! zlib runs in a worker process. Whatever it does there, with whatever data, costs no
-//! more than an error: a count that cannot be is refused, and a crash ends one instance.
+//! zlib runs in a worker process. Whatever it does there, with whatever data, costs no more than an
+//! error: an impossible count is refused, and a crash ends one instance.
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +27,7 @@ use std::time::Duration;
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The most memory that zlib and the data in its hands may take together, in bytes.
+/// The most memory that zlib and its data may take together, in bytes.
 const MEMORY: usize = 1 << 30;
 
 /// The longest that one call may take; each gets little to do.

@@ -151,8 +151,7 @@ fn init(zlib: &mut Api, stream: &ForeignBox<z_stream>, direction: Direction) -> 
 }
 
 impl Drop for Session<'_> {
-    /// Gives back what zlib holds. It cannot fail in a way that matters: an instance
-    /// that is lost takes its memory along.
+    /// Frees what zlib holds. A failure does not matter: if the instance is lost, so is its memory.
     fn drop(&mut self) {
         let _ = match self.direction {
             Direction::Deflate { .. } => self.zlib.deflateEnd(&self.stream),

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// [`Error::Status`] for another level.
 pub fn compress(zlib: &mut Zlib, source: &[u8], level: i32) -> Result<Vec<u8>> {
     let bound = zlib.compressBound(source.len() as u64)?;
-    // The library's word: room that it does not need is given back, and too little is refused.
+    // Attacker-controlled: room that is not needed is given back, and too little is refused.
     let mut packed = Vec::new();
     let room = usize::try_from(bound).map_err(|_| Error::TooLong)?;
     packed.try_reserve_exact(room).map_err(|_| Error::TooLong)?;
@@ -30,7 +30,7 @@ pub fn uncompress(zlib: &mut Zlib, dest: &mut [u8], source: &[u8]) -> Result<usi
     zlib.uncompress(dest, source).map_err(failure)
 }
 
-/// zlib takes one byte in no room at all for a success, so it gets room for one.
+/// zlib accepts one byte of output without room as a success, so it gets room for one.
 fn nothing(zlib: &mut Zlib, source: &[u8]) -> Result<usize> {
     match zlib.uncompress(&mut [0], source).map_err(failure)? {
         0 => Ok(0),

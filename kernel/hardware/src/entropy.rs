@@ -9,7 +9,7 @@ use crate::dma::Shared;
 /// How many bytes are asked for at a time.
 const CHUNK: usize = 64;
 
-/// A source of random numbers that nobody can guess.
+/// A source of unpredictable random numbers.
 pub struct Entropy {
     device: VirtIORng<Shared, MmioTransport<'static>>,
     /// What the device writes to (invariant 4).

@@ -35,11 +35,12 @@ pub(crate) fn start() {
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
 fn tick() {
     COUNT.store(ticks().wrapping_add(1), Ordering::Relaxed);
-    // From when it should have come, so that being late is made up for.
+    // Counted from when it was due, so that a late tick does not delay the next one.
     wake_at(next() + TICKS);
 }
 
-/// A device wants something. The main loop will see; until it sleeps again, no more of this.
+/// A device needs attention. The main loop will look at it; until the hart sleeps again, further
+/// interrupts of this kind are disabled.
 #[riscv_rt::core_interrupt(Interrupt::MachineExternal)]
 fn device() {
     // SAFETY: disables an interrupt, which breaks no critical section (invariant 5).

@@ -30,7 +30,8 @@ pub(crate) fn open() {
     register(THRESHOLD).write(0);
 }
 
-/// Takes note of what is pending; what still is afterwards comes again.
+/// Claims and completes what is pending; a source that is still pending afterwards interrupts
+/// again.
 pub(crate) fn acknowledge() {
     let claim = register(CLAIM);
     loop {

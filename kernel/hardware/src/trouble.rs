@@ -1,4 +1,4 @@
-//! What becomes of a kernel that cannot go on: a few words, and an exit status.
+//! How a kernel ends that cannot go on: with a message and an exit status.
 #![allow(unsafe_code)]
 
 use core::fmt::Write;
@@ -15,7 +15,7 @@ const PANIC: u8 = 101;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    // There is nobody to tell if even this cannot be said.
+    // If this fails, there is no other way to report it.
     let _ = writeln!(Uart::for_output(), "\nthe kernel: {info}");
     Finisher::new().finish(Outcome::Bad(PANIC))
 }

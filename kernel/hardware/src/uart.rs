@@ -28,7 +28,7 @@ impl Uart {
         Self::for_output()
     }
 
-    /// The line as it is, for words in an emergency too.
+    /// The line as it is set up, also for messages of a kernel that cannot go on.
     pub(crate) const fn for_output() -> Self {
         // SAFETY: the data register of the UART (invariant 2).
         let data = unsafe { Register::new(ADDRESS) };

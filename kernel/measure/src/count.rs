@@ -28,7 +28,7 @@ pub(crate) fn count<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<u64, E
     Ok(least.saturating_sub(nothing))
 }
 
-/// Bytes to hash, aligned alike each time: how they are is half of what copying them takes.
+/// Bytes to hash, always with the same alignment: it decides half of what copying them costs.
 #[repr(align(16))]
 pub(crate) struct Message<const N: usize>(pub(crate) [u8; N]);
 
@@ -41,7 +41,7 @@ pub(crate) fn message<const N: usize>() -> Message<N> {
     message
 }
 
-/// A signature by ECDSA over P-256 that is good, so that checking it takes the whole way.
+/// A valid ECDSA signature over P-256, so that checking it takes all steps.
 pub(crate) struct Signed {
     pub(crate) public: [u8; 64],
     pub(crate) digest: [u8; 32],

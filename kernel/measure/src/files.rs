@@ -59,7 +59,7 @@ enum Function {
     Read,
 }
 
-/// littlefs, somewhere.
+/// littlefs, wherever it runs.
 trait Littlefs {
     /// What can go wrong.
     type Error;
@@ -166,13 +166,13 @@ fn hand_over<L: Littlefs>(library: &mut L, function: Function) -> Result<i32, L:
     library.call(function, &[system, file, data, CHUNK])
 }
 
-/// A device of some kind, as it is to the kernel's service: so that the same code of it is
-/// measured along each time, and not one that was made for the place.
+/// A device behind a trait object, as the kernel's service has it, so that the same code is
+/// measured for each.
 fn some(device: &mut Device) -> &mut dyn BlockDevice {
     black_box(device)
 }
 
-/// What littlefs is told of how the device did.
+/// The device's outcome as littlefs's error number.
 fn status<E>(outcome: Result<(), E>) -> i32 {
     const FAILED: i32 = -5;
     if outcome.is_ok() { 0 } else { FAILED }

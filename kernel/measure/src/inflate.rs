@@ -16,7 +16,7 @@ pub(crate) const ANY_FORMAT: usize = 15 + 32;
 /// What `inflate` returns at the end of the stream.
 const END: usize = 1;
 
-/// zlib, somewhere.
+/// zlib, wherever it runs.
 pub(crate) trait Inflate {
     /// What can go wrong.
     type Error;

@@ -1,6 +1,6 @@
-//! The same calls behind the same protection, but with nothing checked: arguments are written
-//! to the domain's memory and the shim is run, as Omniglot does, and what comes back is taken
-//! as it is. What a runtime without type safety would do, at the least.
+//! The same calls behind the same protection, but with nothing checked: arguments are written to
+//! the domain's memory and the shim is run, as Omniglot does, and the result is used unchecked.
+//! This is the least that a runtime without type safety would do.
 #![allow(unsafe_code)]
 
 use omniglot::{Description, Error, Event, Library, Reply, Result, Runtime as _};

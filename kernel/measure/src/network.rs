@@ -114,7 +114,7 @@ fn set_checksum(bytes: &mut [u8], place: usize) {
     }
 }
 
-/// lwIP, somewhere.
+/// lwIP, wherever it runs.
 trait Lwip {
     /// What can go wrong.
     type Error;
@@ -137,8 +137,8 @@ fn run<L: Lwip>(library: &mut L) -> Result<bool, L::Error> {
     Ok(library.peer().is_content())
 }
 
-/// A link of some kind, as it is to the kernel's service: so that the same code of it is
-/// measured along each time.
+/// A link behind a trait object, as the kernel's service has it, so that the same code is measured
+/// for each.
 fn some(peer: &mut Peer) -> &mut dyn Link {
     black_box(peer)
 }

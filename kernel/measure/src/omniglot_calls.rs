@@ -73,7 +73,7 @@ fn storage(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
 #[inline(never)]
 fn networking(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
     let (mut network, mut peer) = (Network::new(hart, region, QEMU), Peer::new());
-    // What lwIP says when it starts is no answer.
+    // What lwIP sends when it starts is not an answer.
     network.poll(&mut peer, network::NOW.into(), "")?;
     count(|| answer(&mut network, &mut peer))
 }

@@ -43,10 +43,10 @@ impl Compression {
         })
     }
 
-    /// Has the library read where it must not, as one with a bug would.
+    /// Makes the library read where it must not, as a bug would.
     ///
     /// # Errors
-    /// Always: what the hart says to it.
+    /// Always: the fault.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
             library.crc32(0, Ptr::from_addr(address), 4)?;

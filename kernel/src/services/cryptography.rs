@@ -164,10 +164,10 @@ impl Cryptography {
         })
     }
 
-    /// Has the library write where it must not, as one with a bug would.
+    /// Makes the library write where it must not, as a bug would.
     ///
     /// # Errors
-    /// Always: what the hart says to it.
+    /// Always: the fault.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| Ok(library.crypto_wipe(Ptr::from_addr(address), 4)?))
     }

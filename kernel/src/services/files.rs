@@ -167,10 +167,10 @@ impl Files {
         })
     }
 
-    /// Has the library read where it must not, as one with a bug would.
+    /// Makes the library read where it must not, as a bug would.
     ///
     /// # Errors
-    /// Always: what the hart says to it.
+    /// Always: the fault.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
             library.lfs_crc(0, Ptr::from_addr(address), 4)?;
@@ -255,7 +255,7 @@ fn borrow(
     work(&mut **device)
 }
 
-/// What littlefs is told of how the device did.
+/// The device's outcome as littlefs's error number.
 fn status(outcome: Result<(), BlockError>) -> i32 {
     outcome.map_or(DEVICE_FAILED, |()| 0)
 }
@@ -338,7 +338,8 @@ impl File {
             if count == 0 {
                 return Ok(());
             }
-            // How much it says it read is its word: a part of the buffer, or an error.
+            // The number of bytes that it says it read is attacker-controlled: it becomes a part of
+            // the buffer, or an error.
             let part = self.buffer.range(0, count as usize).ok_or(Failure::TooLarge)?;
             take(&api.view_slice(part)?);
         }

@@ -64,7 +64,7 @@ pub struct Network {
     addresses: Addresses,
 }
 
-/// What the kernel remembers between two polls. None of it is trusted to lwIP.
+/// What the kernel keeps between two polls. lwIP has access to none of it.
 #[derive(Debug)]
 struct State {
     started: Cell<Option<Functions>>,
@@ -176,10 +176,10 @@ impl Network {
         connections.filter(|connection| !connection.get().is_free()).count()
     }
 
-    /// Has the library read where it must not, as one with a bug would.
+    /// Makes the library read where it must not, as a bug would.
     ///
     /// # Errors
-    /// Always: what the hart says to it.
+    /// Always: the fault.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
             library.network_start(FnPtr::null(), Ptr::from_addr(address), 0, 0, 0)?;
@@ -188,7 +188,7 @@ impl Network {
     }
 }
 
-/// Whoever wants something of lwIP before it was ever polled.
+/// The error for operations before the first poll.
 const NOT_STARTED: Error = Error::Misuse("the network has not been polled yet");
 
 /// lwIP's answer, if it is not an error.

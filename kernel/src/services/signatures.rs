@@ -16,7 +16,7 @@ pub type Signature = [u8; 64];
 /// The hash of what is signed.
 pub type Digest = [u8; 32];
 
-/// Fills bytes with random numbers that nobody can guess; `false` if it has none.
+/// Fills bytes with unpredictable random numbers; `false` if it has none.
 pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
 
 /// The service.
@@ -86,7 +86,7 @@ impl Signatures {
                 let (public, digest) = (scope.copy_in(public)?, scope.copy_in(digest)?);
                 let signature = scope.copy_in(signature)?;
                 let curve = scope.uECC_secp256r1()?;
-                // It takes the caller's word that the key is a point of the curve.
+                // `uECC_verify` does not check that the key is a point of the curve.
                 if scope.uECC_valid_public_key(public, curve)? != 1 {
                     return Ok(0);
                 }
@@ -96,10 +96,10 @@ impl Signatures {
         })
     }
 
-    /// Has the library write where it must not, as one with a bug would.
+    /// Makes the library write where it must not, as a bug would.
     ///
     /// # Errors
-    /// Always: what the hart says to it.
+    /// Always: the fault.
     pub fn crash(&mut self, address: usize) -> Result<(), Failure> {
         self.domain.run(|library| {
             let curve = library.uECC_secp256r1()?;
@@ -138,7 +138,7 @@ fn fill(
     Ok(api.write_slice_with(to, random)?.into())
 }
 
-/// What came of a call, unless the library says that it did not succeed.
+/// The outcome of a call, which is an error if the library says that it failed.
 fn good<T>(status: i32, value: T) -> Result<T, Failure> {
     if status == 1 { Ok(value) } else { Err(Failure::Refused(status)) }
 }

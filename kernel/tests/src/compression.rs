@@ -1,4 +1,4 @@
-//! zlib on a file that nobody here wrote, compressed by another implementation.
+//! zlib on a third party's file, compressed by another implementation.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use omniglot_kernel::{Kernel, sample};
@@ -38,7 +38,7 @@ fn cut_off(kernel: &mut Kernel) -> Outcome {
         let part = sample::PACKED.get(..len).unwrap_or(&[]);
         check(inflate(kernel, part).is_err(), format_args!("{len} bytes of it are good"))?;
     }
-    // None of them took memory away for good.
+    // None of them leaked memory.
     whole(kernel)
 }
 

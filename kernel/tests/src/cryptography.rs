@@ -1,4 +1,4 @@
-//! monocypher and micro-ecc against vectors of others.
+//! monocypher and micro-ecc against third parties' vectors.
 
 use omniglot_kernel::Kernel;
 use omniglot_kernel::services::cryptography::MESSAGE;
@@ -15,8 +15,8 @@ macro_rules! table {
 /// The longest message of a vector.
 const LONGEST: usize = 1024;
 
-/// Vectors that a library is known to answer otherwise, and why: its affair, not ours. One
-/// that it comes to answer rightly fails, so that this list stays true.
+/// Vectors for which a library is known to give another answer, and why. One that it comes to
+/// answer rightly fails, so that this list stays true.
 const KNOWN: &[(&str, u16, &str)] = &[
     ("ed25519", 151, "monocypher ignores the sign of x where x is 0"),
     ("ecdsa_secp256r1_sha256", 60, "on its way micro-ecc adds a point to its negative, and cannot"),

@@ -10,7 +10,7 @@ use crate::report::{Outcome, Report, Test, because, check, unexpected};
 /// The libraries.
 const LIBRARIES: [&str; 5] = ["monocypher", "micro-ecc", "littlefs", "lwip", "zlib"];
 
-/// Where the libraries are told to go: to the serial line's registers.
+/// The forbidden address: the serial line's registers.
 const UART: core::ops::Range<usize> = 0x1000_0000..0x1000_0010;
 
 const TESTS: &[Test] = &[
@@ -24,7 +24,7 @@ pub(crate) fn run(kernel: &mut Kernel, report: &mut Report) {
     report.run(kernel, TESTS);
 }
 
-/// Crashes a library, and checks that the hart says where it was not to go.
+/// Crashes a library, and checks that the fault names the forbidden address.
 fn crash(kernel: &mut Kernel, library: &str) -> Outcome {
     match kernel.services.crash(library) {
         Some(Err(Failure::Foreign(Error::Fault(fault)))) => {

@@ -33,7 +33,7 @@ pub(crate) fn show(report: &mut Report) -> Result<()> {
     show_omniglot(report)
 }
 
-/// Nothing is checked here: undefined behaviour may come out in any way.
+/// Nothing is checked here: undefined behaviour may show in any way.
 fn show_plain_ffi(report: &mut Report) -> Result<()> {
     let result = size_of::<native::AsyncRes>();
     let slice = size_of::<&[u8]>();

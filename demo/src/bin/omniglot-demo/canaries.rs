@@ -1,4 +1,4 @@
-//! Numbers in the host's memory that nobody may change.
+//! Numbers in the host's memory that must not change.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,7 @@ impl Canaries {
         self.all().map(|(place, canary)| (place, std::ptr::from_ref(canary).addr()))
     }
 
-    /// Whether all still are what they were.
+    /// Returns true if all are unchanged.
     pub(crate) fn are_unchanged(&self) -> bool {
         self.all().iter().all(|(_, canary)| canary.load(Ordering::SeqCst) == VALUE)
     }

@@ -26,7 +26,7 @@ pub(crate) fn show(report: &mut Report, input: &Input) -> Result<()> {
     show_fresh_instance(report, input)
 }
 
-/// Something of the host's to connect to.
+/// A listening socket of the host's.
 fn listen() -> Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .context("cannot listen on this machine's own address")?;
@@ -60,7 +60,7 @@ fn show_attack(report: &mut Report, attack: &Attack) -> Result<()> {
     Ok(())
 }
 
-/// What became of the instance, and whether that fits the error.
+/// The instance's state, and whether it fits the error.
 fn state(outcome: &Outcome, afterwards: &omniglot::Result<u32>) -> (String, bool) {
     let poisons = outcome.as_ref().err().and_then(Error::poisons);
     match afterwards {

@@ -23,14 +23,14 @@ fn main() -> ExitCode {
     match run() {
         Ok(passed) => ExitCode::from(u8::from(!passed)),
         Err(error) => {
-            // Nobody is left to be told if this fails, too.
+            // If this fails, too, there is no other way to report it.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether everything came out as it must.
+/// Returns true if everything went as expected.
 fn run() -> Result<bool> {
     match arguments::parse(std::env::args_os().skip(1))? {
         Command::Help => {

@@ -1,4 +1,4 @@
-//! The demo's lines: what was done, what came of it, and whether that is right.
+//! The demo's lines: what was done, its outcome, and whether that is right.
 
 use std::fmt::Display;
 
@@ -17,12 +17,12 @@ impl Report {
         print(&format!("\n{title}\n\n"));
     }
 
-    /// Says something that needs no check.
+    /// Prints a line that needs no check.
     pub(crate) fn note(&mut self, text: impl Display) {
         print(&format!("          {text}\n"));
     }
 
-    /// Says what came of something, and whether it is what `expected` describes.
+    /// Prints an outcome, and whether it is what `expected` describes.
     pub(crate) fn check(
         &mut self,
         what: impl Display,
@@ -39,7 +39,7 @@ impl Report {
         }
     }
 
-    /// Sums up; whether everything came out as it must.
+    /// Prints a summary; returns true if everything went as expected.
     pub(crate) fn finish(self) -> bool {
         let Self { passed, failed } = self;
         let total = passed + failed;

@@ -41,7 +41,7 @@ pub(crate) fn run(trial: &str) -> ExitCode {
     if session.is_long() {
         run_long(&mut session, &subjects, &loads);
     } else {
-        // What was written to be tried here is tried at every load.
+        // Subjects that were written for this test are tried at every load.
         let is_ours = trial.ends_with("::values") || trial.ends_with("::starts");
         let most = if is_ours { u64::MAX } else { MOST };
         let mut random = Random::new(session.seed());
@@ -104,7 +104,7 @@ fn report() {
     }
 }
 
-/// Says something to the parent, who may be gone.
+/// Writes a line to the parent, which may have ended.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

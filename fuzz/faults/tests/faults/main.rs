@@ -1,4 +1,4 @@
-//! Every load of foreign memory brings something else: all ends in values or errors.
+//! Every load of foreign memory is changed in turn: each run must end in values or errors.
 //!
 //! It needs a build with `--cfg omniglot_faults`, which `cargo xtask test --only faults` makes;
 //! others have no such tests. Each trial runs in a process of its own, so that one that crashes is

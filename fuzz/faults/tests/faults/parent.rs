@@ -1,4 +1,4 @@
-//! Starts a process for each trial, and adds up what they tell.
+//! Starts a process for each trial, and adds up their reports.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{places, subjects};
 
-/// The variable of the environment that has a process be a trial's.
+/// The environment variable that makes a process run a trial.
 pub(crate) const TRIAL: &str = "OMNIGLOT_FAULTS_TRIAL";
 /// How lines begin that say what is run, how many runs there were, and what was loaded where.
 pub(crate) const AT: &str = "at: ";
@@ -20,7 +20,7 @@ pub(crate) const PLACE: &str = "place: ";
 
 const MINUTES: &str = "OMNIGLOT_FUZZ_MINUTES";
 
-/// What all trials told.
+/// The sum of all trials' reports.
 #[derive(Debug, Default)]
 struct Sum {
     runs: u64,

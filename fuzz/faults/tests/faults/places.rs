@@ -12,7 +12,7 @@ const SOURCES: [&str; 2] = ["crates/omniglot-core/src", "crates/omniglot-linux/s
 /// What a line has where something is loaded.
 const LOADS: [&str; 5] =
     ["faults::bytes(", "faults::number(", "window().read(", "window.read(", ".read_frame("];
-/// What hands on a place of its callers, and so is none itself.
+/// Functions that pass on their callers' places, and so are none themselves.
 const INNER: [&str; 2] =
     ["crates/omniglot-core/src/memory.rs", "crates/omniglot-core/src/faults.rs"];
 

@@ -10,12 +10,12 @@ use omniglot_demo::{Decoder, Picture};
 use crate::bare::{self, unprotected};
 use crate::values;
 
-/// How long a call may take that a changed value has going on for ever.
+/// The time limit of calls that a changed value may make endless.
 const TIMEOUT: Duration = Duration::from_millis(200);
-/// How long one may take that nothing was changed for.
+/// The time limit of calls where nothing was changed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Cases that call without a limit: one whose answer, or whose waking, is lost never ends.
+/// Cases that call without a time limit: a lost answer or wake-up would make them endless.
 const UNLIMITED: [&str; 1] = ["time_limits_can_be_lifted"];
 
 /// Something that is run again and again.

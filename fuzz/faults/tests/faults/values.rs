@@ -1,4 +1,4 @@
-//! Every way to a value whose type forbids some bits, and a look at the bits that arrive.
+//! Every way to read a value whose type forbids some bits, and a check of the bits that arrive.
 //!
 //! A `bool` of 2 would be undefined behaviour already, so the bits are looked at through
 //! references and conversions that an unoptimised build does as they are written.

@@ -176,7 +176,7 @@ extern "C" fn strchr(text: *const u8, wanted: c_int) -> *const u8 {
     }
 }
 
-/// littlefs found itself in a state that cannot be: there is nothing to measure.
+/// An assertion of littlefs failed: there is nothing to measure.
 #[unsafe(no_mangle)]
 extern "C" fn __assert_func(_: *const u8, _: c_int, _: *const u8, _: *const u8) -> ! {
     loop {

@@ -121,7 +121,7 @@ unsafe extern "C" fn transmit(_: *mut c_void, mut next: *const Buffer) -> i8 {
     0
 }
 
-/// Something in lwIP is as it cannot be: there is nothing to measure.
+/// An assertion of lwIP failed: there is nothing to measure.
 #[unsafe(no_mangle)]
 extern "C" fn abort() -> ! {
     loop {

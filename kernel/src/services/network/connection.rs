@@ -138,7 +138,7 @@ fn finish_turn(
 fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure> {
     drop_arrived(api, place)?;
     let connection = place.get();
-    // From here on nothing that lwIP says about it concerns us.
+    // From here on, events of lwIP's about it are ignored.
     api.tcp_arg(connection.pcb, Ptr::null())?;
     if api.tcp_close(connection.pcb)? != OUT_OF_MEMORY {
         place.set(Connection::FREE);

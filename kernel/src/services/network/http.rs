@@ -117,7 +117,7 @@ fn head(what: Body) -> Text<160> {
         Body::Bad => ("400 Bad Request", "text/plain"),
     };
     let mut head = Text::new();
-    // It fits: the longest status and kind and any number do.
+    // It always fits, with the longest status and kind and any number.
     let _ = write!(
         head,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

@@ -97,7 +97,7 @@ pub fn checksum(packet: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// A packet of ICMP's arrived: eats it, which is 1, if it is the answer that is waited for.
+/// An ICMP packet arrived: returns 1, which consumes it, if it is the awaited answer.
 pub(super) fn receive(api: &mut Api<Runtime>, ping: &Cell<Ping>, packet: Ptr<pbuf>) -> Result<u8> {
     let head = api.read(api.upgrade(packet)?)?;
     if usize::from(head.len) < IP_HEADER + LENGTH {

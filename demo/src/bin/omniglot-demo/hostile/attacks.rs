@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_millis(200);
 /// The exit status that the library chooses.
 const STATUS: i32 = 7;
 
-/// What the attack got out of it, in words, or the error that it ended in.
+/// What the attack achieved, in words, or the error that it ended in.
 pub(super) type Outcome = omniglot::Result<String>;
 
 /// One attack.

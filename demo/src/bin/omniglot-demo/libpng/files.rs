@@ -113,7 +113,7 @@ impl Drop for Output {
     /// No empty file is left where there was none.
     fn drop(&mut self) {
         if self.is_new {
-            // If it cannot be removed, an empty file is left, and no harm done.
+            // If it cannot be removed, an empty file is left, which does no harm.
             let _ = fs::remove_file(&self.path);
         }
     }
