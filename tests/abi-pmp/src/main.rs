@@ -1,5 +1,5 @@
-//! A kernel whose only business is to call foreign code: every library of `tests/abi`, with
-//! 32-bit pointers and `long`, in user mode behind RISC-V physical memory protection.
+//! A kernel that only calls foreign code: every library of `tests/abi`, with 32-bit pointers and
+//! `long`, in user mode behind RISC-V physical memory protection.
 #![no_std]
 #![no_main]
 

@@ -27,7 +27,7 @@ pub const WIDE: &[&str] = include!(concat!(env!("OUT_DIR"), "/wide.rs"));
 /// Cases of one library: 256 signatures, of which 64 also call back and by address.
 pub const CASES: usize = 256 + 2 * 64;
 
-/// What became of a case: what went wrong, if anything did.
+/// The outcome of a case: what went wrong, if anything did.
 pub type Outcome = Result<(), Failure>;
 
 /// What went wrong.

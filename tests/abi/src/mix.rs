@@ -160,7 +160,7 @@ fn same_result<T: Mix>(name: &'static str, sent: Hash, result: &T) -> Outcome {
     Ok(())
 }
 
-/// Compares what a callback saw, and what C made of its answer.
+/// Compares what a callback saw, and how C folded its answer.
 ///
 /// # Errors
 /// What differs.

@@ -1,4 +1,4 @@
-//! Which bits are valid is not to be said by hand.
+//! Which bits are valid cannot be implemented by hand.
 #![forbid(unsafe_code)]
 use omniglot::zerocopy::TryFromBytes;
 

@@ -1,4 +1,4 @@
-//! What an instance keeps is nobody else's.
+//! The internals of an instance are private.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -94,7 +94,7 @@ fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<
     equal(filled, Err(poisoned))?;
     let registered = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |_, _| ());
     equal(registered, Err(poisoned))?;
-    // What was in memory can still be looked at.
+    // The memory of a poisoned instance can still be read.
     let sum = |sum: i32, number: &i32| sum.wrapping_add(*number);
     equal(api.view_slice(numbers).map(|view| view.iter().fold(0, sum)), Ok(6))
 }
@@ -114,8 +114,8 @@ fn the_library_cannot_write_the_hosts_memory<R: Runtime>(api: &mut Api<R>) -> Ou
     equal(*black_box(&value), 7)
 }
 
-/// Code of the host's that touches the host's memory. Protection keys do not restrict what
-/// is executed, only what that can access.
+/// Code of the host's that accesses the host's memory. Protection keys do not restrict what is
+/// executed, only what it can access.
 fn the_library_cannot_run_the_hosts_code<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let before = RUNS.load(Ordering::Relaxed);
     let own: fn(u32) -> u32 = count_runs;

@@ -84,7 +84,7 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(order.get(), 121_121)
 }
 
-/// Nests until something stops it: how deep that was, and the error then.
+/// Nests until an error; returns the depth and the error.
 fn dive<R: Runtime>(api: &mut Api<R>, depth: u32, end: &Cell<Option<(u32, Error)>>) -> Result<i32> {
     let called = api.with_callback::<IntCallback, _>(
         &mut |api, (value,)| {
@@ -193,7 +193,7 @@ fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome 
     let result = api.with_callback::<IntCallback, _>(
         &mut |api, (value,)| {
             calls.set(calls.get() + 1);
-            // What ends the instance is ignored here, but nothing of the library runs on.
+            // The error is ignored here, but no foreign code goes on.
             let _ = api.trap();
             equal(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Fault }))
                 .map_err(|_| Escape::Abandon)?;

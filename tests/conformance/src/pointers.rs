@@ -144,7 +144,7 @@ fn lists_are_followed_one_pointer_at_a_time<R: Runtime>(api: &mut Api<R>) -> Out
         next = node.next;
     }
     equal(next, Ptr::null())?;
-    // One without an end is the host's to give up on.
+    // The host gives up on a string without an end.
     let first = api.endless_list()?;
     let node = api.read(api.upgrade(first)?)?;
     equal((node.value, node.next), (5, first))

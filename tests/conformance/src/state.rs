@@ -17,7 +17,7 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// Whether an instance that a case left usable is.
+/// Returns true if an instance that a case left usable works.
 pub(crate) fn still_works<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(api.echo_i32(12345), Ok(12345))?;
     let sum = api.scope(|scope| {

@@ -16,7 +16,7 @@ use omniglot::{Isolation, IsolationKind, Library, Linux, Options, Pool, Protecti
 use omniglot_conformance::conformance::{Conformance, IntCallback};
 use omniglot_conformance::{Case, Suite, Verdict};
 
-/// Held for writing by who wants all of them.
+/// Held for writing by tests that need all keys.
 static KEYS: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {

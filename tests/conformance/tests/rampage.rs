@@ -1,9 +1,9 @@
-//! A worker that is wholly its library's: it answers twice, early, never, forges callbacks and
+//! A worker whose library controls it wholly: it answers twice, early, never, forges callbacks and
 //! reports, nests without end, and changes every field while the host reads it.
 //!
-//! Whatever the host does comes to a value that is one, or to an error, within the time limit;
-//! and its memory stays as it was. The suite lets it run for some seconds; `cargo xtask fuzz
-//! channel` for as long as one likes.
+//! Each operation of the host must return a valid value or an error, within the time limit, and the
+//! host's memory must not change. The suite runs it for some seconds; `cargo xtask fuzz channel`
+//! for as long as one likes.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 
@@ -72,7 +72,7 @@ impl Noise {
     }
 }
 
-/// What there was.
+/// The counts of a run.
 struct Tally {
     end: Instant,
     /// How many rounds of calls one callback may still lead to.
@@ -86,7 +86,7 @@ struct Tally {
     torn: u64,
     changed: [u64; PLACES.len()],
     outcomes: BTreeMap<&'static str, u64>,
-    /// What lives ended with.
+    /// The errors that lives ended with.
     ends: BTreeMap<&'static str, u64>,
 }
 
@@ -127,7 +127,7 @@ impl Tally {
         }
     }
 
-    /// Counts an operation, and looks at what it came to.
+    /// Counts an operation, and checks its result.
     fn take<T>(&mut self, outcome: Result<T>, is_sound: impl FnOnce(&T) -> bool) -> Result<()> {
         self.operations += 1;
         match outcome {
@@ -200,7 +200,7 @@ impl Victim {
         Ok(Self { library, records: Ptr::null(), text: Ptr::null(), counters: 0 })
     }
 
-    /// Has the worker do as it likes from now on.
+    /// Starts the rampage.
     fn provoke(&mut self, targets: &Targets, seed: u64) -> Result<()> {
         let library = &mut self.library;
         library.set_timeout(Some(PATIENCE));

@@ -1,4 +1,4 @@
-//! What the generator makes of a header.
+//! The generator's output for a header.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use syn::{ImplItem, Item};
 use crate::corpus::Entry;
 use crate::sources::Source;
 
-/// Everything that generation for a header said.
+/// Everything that was generated for a header.
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
     /// Functions, by their C names.

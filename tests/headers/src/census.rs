@@ -1,4 +1,4 @@
-//! What a header declares, as libclang sees it: the generator has no say in it.
+//! What a header declares, as libclang sees it, independently of the generator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ impl Census {
     fn add(&mut self, entity: &Entity<'_>) {
         let Some(name) = entity.get_name().filter(|name| is_word(name)) else { return };
         match entity.get_kind() {
-            // A library has it for itself: nobody else can call it.
+            // It is `static` in a source file: nobody else can call it.
             EntityKind::FunctionDecl if entity.get_visibility() == Some(Visibility::Hidden) => {}
             EntityKind::FunctionDecl => {
                 self.functions.insert(name);

@@ -156,7 +156,7 @@ fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
     Some(said(bound, name).unwrap_or_else(|| otherwise.to_owned()))
 }
 
-/// The generator's own words on an item.
+/// The generator's message about an item.
 fn said(bound: &Bound, name: &str) -> Option<String> {
     let reason = bound.problems.get(name)?;
     Some(reason.strip_prefix("not bound: ").unwrap_or(reason).to_owned())

@@ -60,7 +60,7 @@ fn check(truth: bool) -> Result<(), &'static str> {
 
 /// Whether the unsound kernel takes the slice's address for a string on the heap.
 fn is_sync() -> bool {
-    // Never dropped: that would give memory back that nobody took.
+    // Never dropped: that would free memory that was never allocated.
     let result = ManuallyDrop::new(black_box(print(b"Hello World!")));
     matches!(*black_box(&*result), PrintResult::Sync(_))
 }

@@ -44,7 +44,7 @@ pub(crate) struct Arena {
     code: u32,
 }
 
-/// What was wrong with what came of an attack.
+/// What was wrong with an attack's outcome.
 #[derive(Debug)]
 pub(crate) enum Wrong {
     /// It should have ended otherwise.
@@ -90,7 +90,7 @@ pub(crate) enum Must {
     FaultAt(FaultKind, usize),
     /// An error that satisfies this.
     Err(&'static str, fn(&Error) -> bool),
-    /// Nothing.
+    /// Success.
     Harmless,
 }
 

@@ -69,7 +69,7 @@ fn serve_timer() -> bool {
     let due = now >= NEXT_TICK.get();
     if due {
         increment(&TICKS);
-        // From now on: on a busy machine, time would otherwise go with catching up.
+        // Counted from now: on a busy machine, catching up would otherwise take all the time.
         arm(now);
     }
     if now >= DEADLINE.get() {
@@ -233,8 +233,8 @@ pub(crate) fn protection() -> [usize; 12] {
     ]
 }
 
-/// Guards the lower end of the kernel's stack, and leaves some of the kernel's own entries
-/// open, as a kernel with processes may: foreign code must not profit.
+/// Guards the lower end of the kernel's stack, and leaves some of the kernel's own entries open, as
+/// a kernel with processes may: foreign code must not profit from them.
 pub(crate) fn set_protection() {
     const GUARD: usize = 0x8180_0000;
     const LOCKED_NAPOT: usize = 0x98;
@@ -268,8 +268,8 @@ pub(crate) fn is_to_be_locked_down() -> bool {
     read32(LOCK_DOWN_AT) == LOCK_DOWN
 }
 
-/// Locks entries that are machine mode's alone, for the kernel's code, its memory, that of
-/// domains and the devices, and turns on machine-mode lockdown. There is no way back.
+/// Locks entries for machine mode only, for the kernel's code, its memory, that of domains and the
+/// devices, and turns on machine-mode lockdown. There is no way back.
 pub(crate) fn lock_down() {
     const NAPOT: u8 = 0x98;
     const READ_EXECUTE: u8 = 0b101 | NAPOT;

@@ -33,7 +33,7 @@ fn least(mut body: impl FnMut() -> Result<()>) -> Result<usize> {
     Ok(least.saturating_sub(nothing))
 }
 
-/// Has the compiler make a value that nobody uses.
+/// Makes the compiler compute a value that is not used.
 fn keep<T>(value: &T) {
     black_box(value);
 }
@@ -76,8 +76,8 @@ fn memory() -> Result<()> {
     Ok(())
 }
 
-/// What it takes to look at values of each kind: natively, in the kernel's own memory;
-/// behind the protection, copied and not looked at; with Omniglot, validated.
+/// The cost of reading values of each kind: natively, in the kernel's own memory; behind the
+/// protection, copied and not checked; with Omniglot, validated.
 fn validation() -> Result<()> {
     let mut library = conformance::fresh()?;
     let sheet = library.sample_sheet()?;

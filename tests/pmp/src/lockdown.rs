@@ -1,5 +1,5 @@
-//! Under machine-mode lockdown (Smepmp): entries that user mode may use shut machine mode out,
-//! so the kernel is on the other side of its own rules, too.
+//! Under machine-mode lockdown (Smepmp): entries that user mode may use shut machine mode out, so
+//! that the kernel is bound by the entries, too.
 //!
 //! These tests run instead of the others, on a hart that has it:
 //! `cargo xtask emulate --lockdown tests/pmp`.
@@ -111,7 +111,8 @@ fn memory(library: &mut Attacker) -> Result<bool> {
     })
 }
 
-/// What is not the library's: the kernel's code and stack, devices, and what nobody has.
+/// What does not belong to the library: the kernel's code and stack, devices, and addresses where
+/// nothing is.
 fn outside() -> [usize; 8] {
     [
         board::code_range().0,
@@ -125,7 +126,8 @@ fn outside() -> [usize; 8] {
     ]
 }
 
-/// Whether every attempt is a fault by which the library is lost, and found again by a reset.
+/// Returns true if every attempt is a fault that poisons the instance, and a reset makes it usable
+/// again.
 fn all_fault(
     library: &mut Attacker,
     mut attempt: impl FnMut(&mut Attacker, usize) -> Result<()>,
@@ -161,8 +163,8 @@ fn hangs_end(library: &mut Attacker) -> Result<bool> {
     Ok(matches!(ended, Err(Error::Timeout { .. })))
 }
 
-/// A kernel that does not know of the lockdown finds its domains refused or confined, but the
-/// locked entries are shut to them all the same.
+/// A kernel that does not declare the lockdown finds its domains refused or confined; the locked
+/// entries are closed to them in any case.
 fn unaware() -> Result<bool> {
     let started = Pmp::start(Board, region(), &Attacker::DESCRIPTION);
     Ok(matches!(started, Err(Error::Unsupported { .. })))

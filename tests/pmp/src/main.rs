@@ -1,5 +1,5 @@
-//! A kernel whose only business is to run foreign code, and to look at what comes of it:
-//! the conformance suite, and attacks, under RISC-V physical memory protection.
+//! A kernel that only runs foreign code and checks the outcome: the conformance suite, and attacks,
+//! under RISC-V physical memory protection.
 #![no_std]
 #![no_main]
 

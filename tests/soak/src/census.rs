@@ -1,4 +1,4 @@
-//! What a process has: counted before and after.
+//! Counts what a process holds, before and after.
 
 use std::fs;
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::Pid;
 
-/// How long what was given up may take to go. Nothing waits for so long but a defect.
+/// How long released resources may take to go. Only a defect takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Descriptors, mappings of windows, threads and children of this process.
@@ -41,7 +41,7 @@ impl Census {
         }
     }
 
-    /// Waits until there is again what there was, and no more.
+    /// Waits until the counts are what they were before.
     pub(crate) fn wait_for_return(self) -> Result<()> {
         let begin = Instant::now();
         loop {

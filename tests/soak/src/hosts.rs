@@ -16,7 +16,7 @@ use crate::census::children_of;
 use crate::judge::Tally;
 use crate::work::{Job, builder};
 
-/// How long what a host leaves may take to go. Nothing waits for so long but a defect.
+/// How long what a dead host leaves may take to end. Only a defect takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How many starts are timed, to know what the stages of one are.
 const TIMED: u32 = 5;
@@ -24,7 +24,7 @@ const TIMED: u32 = 5;
 /// Kills `rounds` hosts, each a little later into a start than the one before.
 pub(crate) fn run(seed: u64, rounds: u32) -> Result<()> {
     let mut random = Rng::with_seed(seed);
-    // What dead hosts leave is ours, so it can be seen, and collected.
+    // Processes that dead hosts leave become our children, so that they can be seen and waited for.
     set_child_subreaper(Some(getpid()))?;
     let files = Files::new()?;
     let one_start = time_of_a_start()?;

@@ -1,4 +1,4 @@
-//! Which errors may come of trouble, and whether they help who reads them.
+//! Which errors sabotage may cause, and whether their texts help.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use omniglot::Error;
 
-/// Checks that an error is one of trouble with worker or system, and says what happened.
+/// Checks that trouble with the worker or the system explains an error, and returns what happened.
 pub(crate) fn check(error: &Error) -> Result<()> {
     let is_trouble = matches!(
         error,

@@ -1,5 +1,5 @@
-//! The system has nothing left to give: every operation is a value or an error that says what is
-//! missing, and once there is room again all is well.
+//! The system runs out of resources: every operation returns a value, or an error that says what is
+//! missing, and works again once there is room.
 
 use std::env;
 use std::fs;
@@ -50,8 +50,8 @@ impl Limit {
             Self::Descriptors => (0..24).collect(),
             Self::Processes => (0..6).collect(),
             Self::AddressSpace => vec![1 << 10, 4 << 10, 16 << 10, 64 << 10, 66 << 10, 1 << 20],
-            // With 2 to 8 MiB a thread of the standard library gets its stack, but at times not
-            // what it handles an overflow of that on, and panics before any code of ours runs.
+            // With 2 to 8 MiB a thread of the standard library gets its stack, but sometimes not
+            // its signal stack for overflows, and panics before any code of this project runs.
             Self::Data => vec![1 << 10, 16 << 10, 64 << 10, 1 << 20],
             Self::FileSize => vec![0, 4, 64, 1 << 10, 65_535, 1 << 20],
             Self::Stack => vec![16, 128, 256, 1 << 10],
@@ -174,7 +174,7 @@ impl Drop for Copy {
 
 fn run_here(limit: Limit, room: u64) -> Result<()> {
     let mut tally = Tally::default();
-    // Before anything was ever made: what is made once must not stay half made.
+    // Before the first instance: what is made once must not stay half made.
     let lowered = Lowered::to_room(limit, room)?;
     let cold = builder().build();
     drop(lowered);

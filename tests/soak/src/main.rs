@@ -1,5 +1,5 @@
 //! Runs hosts of many instances for a long time while workers are killed and stopped, hosts are
-//! killed, and the system has nothing left to give. `tests/README.md`, "The long runs", explains.
+//! killed, and the system runs out of resources. `tests/README.md`, "The long runs", explains.
 #![forbid(unsafe_code)]
 
 mod census;

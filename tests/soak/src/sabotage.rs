@@ -18,8 +18,8 @@ use crate::work::{self, Job};
 const INSTANCES: u64 = 24;
 /// Between two acts of sabotage, in milliseconds: long enough for a start in between.
 const PAUSE: std::ops::Range<u64> = 1..40;
-/// The most foreign time of a call: only a stopped worker takes so long, or a busy machine, which
-/// is an error that may come.
+/// The limit on the foreign time of a call: only a stopped worker takes so long, or a busy machine,
+/// whose timeout is then an accepted error.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most time that loading may take, likewise.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ fn builder() -> Builder<Conformance> {
     work::builder().timeout(TIMEOUT).start_timeout(START_TIMEOUT)
 }
 
-/// Uses 24 instances for a time, sabotages their workers meanwhile, and sees that all recover.
+/// Uses 24 instances for a time, sabotages their workers meanwhile, and checks that all recover.
 pub(crate) fn run(seed: u64, time: Duration) -> Result<()> {
     drop(builder().spares(1).build()?);
     let before = Census::settled()?;
@@ -120,8 +120,8 @@ impl User {
         Ok(())
     }
 
-    /// Sees the instance good again, with nobody in its way any more. A spare that was hit
-    /// before may still show up, once for each that there was.
+    /// Checks that the instance recovers once the sabotage has ended. A spare that was hit before
+    /// may still show up, once for each that there was.
     fn recover(&mut self) -> Result<()> {
         let mut library = match self.instance.take() {
             Some(library) => library,

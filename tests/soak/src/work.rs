@@ -42,7 +42,7 @@ impl Job {
         }
     }
 
-    /// Does it. A value that is wrong is [`Error::Misuse`], which no trouble explains.
+    /// Does it. A wrong value is [`Error::Misuse`], which no sabotage explains.
     pub(crate) fn on(self, library: &mut Conformance) -> Result<()> {
         match self {
             Self::Call => expect(library.twice(21)? == 42),

@@ -46,7 +46,7 @@ pub(crate) enum Must {
     Pass,
     /// An error or a result that does no harm: both are right.
     EndSomehow,
-    /// Whatever it likes: what it does needs no right that it does not have.
+    /// Anything: what it does needs no right that it does not have.
     Run,
 }
 
@@ -154,8 +154,8 @@ impl Must {
     }
 }
 
-/// After an error that poisons, no foreign code runs; otherwise whatever the
-/// library does now, each call ends.
+/// After an error that poisons, no foreign code runs; otherwise each call ends, whatever the
+/// library does.
 fn check_aftermath<R: Runtime>(
     mut library: Kept<Hostile<R>>,
     error: Option<Error>,

@@ -211,7 +211,7 @@ fn left_by_longjmp<R: Runtime>() -> Vec<Attack<R>> {
             Must::Fail(|error| matches!(error, Error::Poisoned { by: Cause::NonLocalExit })),
             |api, _| {
                 let called = api.with_callback::<HostCallback, _>(
-                    // The host does not mind, and answers a call that is no more.
+                    // The host accepts that, and answers a call that has ended.
                     &mut |api, (value,)| Ok(api.leave_by_exit().map_or(value, |()| value)),
                     |api, function| api.open_exit(function),
                 )?;

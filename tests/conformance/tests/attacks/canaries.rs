@@ -68,7 +68,7 @@ impl Canaries<'_> {
     }
 }
 
-/// A function of the host that nobody calls but attackers.
+/// A function of the host that only attackers call.
 fn is_aligned(address: usize) -> bool {
     address.is_multiple_of(8)
 }

@@ -22,8 +22,8 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
         ("write_control_register", ACCESS, Instruction::WRITE_CONTROL_REGISTER),
         ("non_canonical", ACCESS, Instruction::NON_CANONICAL),
         ("misaligned", Must::Fault(&[FaultKind::Bus]), Instruction::ALIGNMENT_CHECK),
-        // The doors of 32-bit programs, and the oldest one of 64-bit ones. What is
-        // behind them depends on the processor and the kernel; they stay shut.
+        // The system call instructions of 32-bit programs, and the vsyscall page. What is behind
+        // them depends on the processor and the kernel; none of them must work.
         ("interrupt_80", ANYHOW, Instruction::INTERRUPT_80),
         ("sysenter", ANYHOW, Instruction::SYSENTER),
         ("vsyscall", ANYHOW, Instruction::VSYSCALL),
@@ -59,9 +59,9 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     all
 }
 
-/// The oldest door tells the time without a system call being made: the kernel stops
-/// it for filters (seccomp), not for Syscall User Dispatch. It writes with the rights
-/// of whoever asks, and the time stamp counter tells the time to everybody.
+/// The vsyscall page tells the time without a system call: the kernel stops it for filters
+/// (seccomp), not for Syscall User Dispatch. It writes with the rights of its caller, and the time
+/// stamp counter tells the time anyway.
 const fn must_in_process(instruction: Instruction, must: Must) -> Must {
     if matches!(instruction, Instruction::VSYSCALL) { Must::Run } else { must }
 }

@@ -1,7 +1,7 @@
 //! Tests that run in other processes: this program, started to serve tests by name.
 //!
-//! A test that succeeds in an attack may end its process; whoever asked then knows, and
-//! asks another process for the next test.
+//! An attack that succeeds may end the process that runs it; the client notices, and asks another
+//! process for the next test.
 
 use std::collections::HashMap;
 use std::env;
@@ -18,7 +18,7 @@ use libtest_mimic::Failed;
 const SERVING: &str = "OMNIGLOT_SERVES_TESTS";
 /// When a test hangs: long after any of them would be done, even in an emulator.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Names another number of seconds, for whoever has a test do more than usual.
+/// Another number of seconds, for tests that do more than usual.
 const WAITED: &str = "OMNIGLOT_PATIENCE";
 
 /// What a test does.
@@ -87,7 +87,7 @@ impl Server {
         Ok(Self { process, orders, answers: read_lines(output) })
     }
 
-    /// What came of a test; the outer error if the process did not say.
+    /// A test's outcome; the outer error if the process did not report one.
     fn run(&mut self, name: &str) -> Result<Result<(), String>, &'static str> {
         writeln!(self.orders, "{name}").map_err(|_| "nobody took the test")?;
         let answer = self.answers.recv_timeout(patience()).map_err(|error| match error {

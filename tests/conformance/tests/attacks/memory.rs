@@ -70,7 +70,7 @@ fn at_wild<R: Runtime>(name: &'static str, address: usize) -> [Attack<R>; 3] {
     ]
 }
 
-/// Its own memory is its own to ruin, but only so far as it may write it.
+/// It may ruin its own memory, but only where it may write.
 fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("memory::read_before_the_window", ACCESS, |api, _| {
@@ -104,7 +104,7 @@ fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::overflow_the_stack", Must::Fault(&[FaultKind::StackOverflow]), |api, _| {
             api.recurse().map(|()| true)
         }),
-        // What a dead frame holds by then is anybody's guess.
+        // What a dead frame holds by then is unspecified.
         attack("memory::jump_to_a_dead_frame", Must::EndSomehow, |api, _| {
             api.jump_to_dead_frame().map(|()| false)
         }),
@@ -116,7 +116,7 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::free_what_the_host_allocated", FAULT, |api, _| {
             let numbers = api.alloc_slice(&[1u64; 64])?;
             let outcome = api.free_at(numbers.as_slice().as_ptr().addr() + 16);
-            // The host's book-keeping lies elsewhere: the box is still its own.
+            // The host's book-keeping lies elsewhere: the box is unaffected.
             let intact = *api.view_slice(&numbers)? == [1; 64];
             outcome.map(|()| !intact)
         }),

@@ -163,7 +163,7 @@ fn ambushes(is_keyed: bool) -> Vec<Ambush> {
     all
 }
 
-/// Whether all came out as they must.
+/// Returns true if all ended as they must.
 fn all<R: Runtime>(home: Home<R>) -> bool {
     let is_keyed = home.isolation == IsolationKind::ProtectionKeys;
     let shared = shared();
@@ -222,7 +222,7 @@ fn by_steps(tracee: &Tracee, ambush: Ambush) -> Option<bool> {
     for _ in 0..ambush.distance {
         match tracee.step()? {
             libc::SIGTRAP => {}
-            // The jump has ended in a fault, or the call in the next one.
+            // The jump has ended in a fault, or the call has reached the next one.
             other => {
                 if other != libc::SIGSTOP {
                     tracee.go_on(other);

@@ -169,8 +169,8 @@ fn in_a_callback<R: Runtime>(home: Home<R>) -> Outcome {
     check(outcome, true)
 }
 
-/// What comes of a call that goes on and on while something happens in the host; it is
-/// interrupted after a while.
+/// The outcome of an endless call while something happens in the host; it is interrupted after a
+/// while.
 fn beside<R: Runtime>(
     home: Home<R>,
     what: impl FnOnce() -> Outcome,

@@ -237,7 +237,7 @@ impl Tracee {
                 Some(stopped) if stopped == signal => return true,
                 // A step that is reported late, in an emulated machine.
                 Some(libc::SIGTRAP) => self.request(libc::PTRACE_CONT, 0, 0),
-                // Its own business.
+                // A signal of the process's own.
                 Some(other) => self.request(libc::PTRACE_CONT, 0, other as usize),
                 None => return false,
             }

@@ -17,7 +17,7 @@ use crate::attacks::home::{Home, is_emulated, options, short_limit};
 type Fill = fn(slide: u64, host: u64) -> Registers;
 
 const FILLS: [(&str, Fill); 3] = [
-    // All keys open, if it comes to that.
+    // All keys open, should that write be reached.
     ("zeros", |slide, _| Registers { rsp: slide, flags: 0x202, ..Registers::default() }),
     ("own_memory", |slide, _| filled(slide, slide)),
     ("host_memory", |slide, host| filled(slide, host)),

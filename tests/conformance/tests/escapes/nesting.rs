@@ -70,7 +70,7 @@ fn descend<R: Runtime>(
             if let Some(difference) = end.states.difference() {
                 end.wrong = Some(difference);
             }
-            // Whatever became of the other domain, this one's call can go on.
+            // This domain's call can go on, in whatever state the other domain is.
             match inner {
                 Ok(inner) => Ok(inner + value),
                 Err(_) => Ok(-1000),
@@ -82,7 +82,7 @@ fn descend<R: Runtime>(
 }
 
 impl End {
-    /// Whose call failed is poisoned, wherever else it had calls; the other one is not.
+    /// The domain whose call failed is poisoned, with all its calls; the other one is not.
     fn is_wrong<R: Runtime>(&self, outcome: &Result<i32>, a: &Api<R>, b: &Api<R>) -> bool {
         if let Some(wrong) = &self.wrong {
             eprintln!("{wrong}");
@@ -119,7 +119,7 @@ impl End {
     }
 }
 
-/// How deep it goes, and how it ends there.
+/// The depth that is reached, and the error there.
 fn depths<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     const STACKS: [(&str, usize); 5] = [
         ("192_kib", 192 << 10),

@@ -13,7 +13,7 @@ use super::state::{State, fs_base};
 use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, short_limit};
 
-/// What is changed, to what, and what comes of a call that then returns.
+/// What is changed, to what, and how a call ends that then returns.
 const CHANGES: [(&str, Upset, u64, Must); 25] = [
     ("nothing", Upset::NOTHING, 0, Must::Pass),
     ("direction_flag", Upset::FLAGS, 0x400, Must::Pass),

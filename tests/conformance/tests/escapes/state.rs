@@ -139,7 +139,7 @@ pub(crate) fn alternate_stack() -> (usize, usize) {
     (stack.ss_sp.addr(), stack.ss_size)
 }
 
-/// What no library has a right to: the bytes that [`fill_registers`] leaves.
+/// The secret: the bytes that [`fill_registers`] leaves.
 static SECRET: u64 = 0x5ec2_e75e_c2e7_5ec2;
 
 /// Leaves a secret in all vector registers, and in the x87 registers that are empty.

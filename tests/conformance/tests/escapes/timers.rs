@@ -159,7 +159,7 @@ fn interruptions<R: Runtime>(home: Home<R>) -> Result<bool> {
     Ok(wrong > 0)
 }
 
-/// Whether each call before the interruption was right, and it was one.
+/// Returns true if each call before the interruption was right, and the last one was interrupted.
 fn until_interrupted<R: Runtime>(api: &mut Api<R>) -> bool {
     for number in 0.. {
         let outcome = if number % 2 == 0 { api.sound(number, 1) } else { call_back(api, number) };

@@ -1,4 +1,4 @@
-//! Panics in callbacks go on in the caller, past the library.
+//! Panics in callbacks continue in the caller, past the library.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -55,8 +55,8 @@ fn stacks(arena: &mut Arena, tally: &mut Tally) {
     }
 }
 
-/// A callback from a stack elsewhere, in which the host calls again: on that stack. What is
-/// behind the callback makes an unknown request, if it ever gets there.
+/// A callback from a stack elsewhere, in which the host calls again: on that stack. The code after
+/// the callback makes an unknown request, should it ever run.
 fn nested(arena: &mut Arena, tally: &mut Tally, name: &str, stack: usize) {
     let is_own = name == "odd";
     let kind = if is_own { FaultKind::EnvironmentCall } else { FaultKind::Access };

@@ -31,7 +31,7 @@ fn returns(arena: &mut Arena, tally: &mut Tally) {
             api.request(RETURN, level, 0).map(drop)
         });
     }
-    // An honest return but for its place: the frame is what the host reads, as always.
+    // A proper return but for its place: the host reads the frame, as always.
     arena.attack(tally, "requests::return_from_elsewhere", &Must::Harmless, |api| {
         api.request(RETURN, 0, 0).map(drop)
     });

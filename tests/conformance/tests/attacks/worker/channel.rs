@@ -43,7 +43,7 @@ fn forged(name: &str, must: Must, event: u32, depth: u32, ahead: i32) -> Attack<
 
 fn forged_answers() -> Vec<Attack<Linux>> {
     vec![
-        // It says that it is done before it is: that is its word to give.
+        // It reports that it is done before it is, which it may.
         forged("answer_too_early", Must::Pass, RETURNED, 0, 0),
         forged("answer_of_another_depth", PROTOCOL, RETURNED, 1, 0),
         forged("answer_of_depth_minus_one", PROTOCOL, RETURNED, u32::MAX, 0),
@@ -80,8 +80,8 @@ fn in_callback(api: &mut Api, mut attack: impl FnMut(&mut Api) -> Result<()>) ->
     called.map(|_| true)
 }
 
-/// Both the attacker and the loader answer: the second answer can only be taken
-/// for that of the next request, and nothing then fits together any more.
+/// Both the attacker and the loader answer: the second answer can only be taken for that of the
+/// next request, after which nothing matches any more.
 fn double_answers() -> Vec<Attack<Linux>> {
     vec![
         attack("channel::answer_twice", Must::EndSomehow, |api, _| {
@@ -153,14 +153,14 @@ fn report(name: &str, must: Must, event: u32, signal: u32, number: u64, text: u8
     attack(format!("channel::{name}"), must, move |api, _| {
         let outcome = api.forge_report(window(api), event, signal, number, text);
         match outcome {
-            // What a report says is shown to people: it must not steer their terminals.
+            // Reports are shown to people, so they must not contain control characters.
             Err(error) if format!("{error}").contains(char::is_control) => Ok(true),
             other => other.map(|()| true),
         }
     })
 }
 
-/// A library may lie about how it ended; it ends all the same.
+/// A library may lie about how it ended, but it ends.
 fn forged_reports() -> Vec<Attack<Linux>> {
     let denied = Must::Fail(|error| matches!(error, Error::SyscallDenied { .. }));
     let exited = Must::Fail(|error| matches!(error, Error::Exited { .. }));
@@ -226,7 +226,7 @@ fn scribbles() -> Vec<Attack<Linux>> {
     ]
 }
 
-/// The frame that holds a call's arguments and result is the library's to write.
+/// The library may write to the frame that holds a call's arguments and result.
 fn spoiled_frames() -> Vec<Attack<Linux>> {
     let spoil = |name: &str, must, offset, word, stay| {
         attack(format!("channel::{name}"), must, move |api, _| {

@@ -1,4 +1,4 @@
-//! Libraries that attack while they are loaded: no instance comes of it.
+//! Libraries that attack while they are loaded: none of them becomes an instance.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ const FEW: usize = 8;
 /// How often the host looks at most, and how often it must see each state.
 const LOOKS: u32 = 10_000;
 const ENOUGH: u32 = 20;
-/// How long the host gives way to a writer that does not write, in sleeps.
+/// How often the host sleeps to let a writer run that does not write.
 const PATIENCE: u32 = 100_000;
 
 pub(crate) fn attacks() -> Vec<Attack<Linux>> {
@@ -57,8 +57,8 @@ enum Seen {
 /// Looks once at the memory that is being written.
 type Look = fn(&Api, SliceMut<u8>) -> Result<Seen>;
 
-/// Looks until each state was seen often, so that the writer was at work. The next
-/// call has nobody left to answer it.
+/// Looks until each state was seen often, so that the writer was at work. After that no call can
+/// succeed.
 fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
     let mut counts = [0; 2];
     for _ in 0..LOOKS {
