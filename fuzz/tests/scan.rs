@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use omniglot_fuzz::{Random, fuzz};
 use omniglot_scan::{
-    Code, Elsewhere, Gadget, Image, Kind, LONGEST_DETOUR, Loaded, Rewrite, find, function, known,
-    rewrite, setting, spares_thread_pointer,
+    Code, Elsewhere, Gadget, Image, Kind, LONGEST_DETOUR, LoadedCode, Rewrite, find, function,
+    known, rewrite, setting, spares_thread_pointer,
 };
 
 const START: u64 = 0x7000_0000;
@@ -319,7 +319,7 @@ fn same_operand(before: &Instruction, moved: &Instruction, operand: u32) -> bool
 /// Code that is loaded somewhere, and nothing around it.
 struct Bytes(Vec<u8>);
 
-impl Loaded for Bytes {
+impl LoadedCode for Bytes {
     fn read(&self, address: u64, into: &mut [u8]) -> usize {
         let code = Code { address: START, bytes: &self.0 };
         let rest = code.from(address).unwrap_or_default();

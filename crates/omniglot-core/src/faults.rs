@@ -51,9 +51,9 @@ mod planned {
     }
 
     /// A file of this project's, and a line of it.
-    pub type Place = (&'static str, u32);
+    pub type SourceLine = (&'static str, u32);
 
-    static PLACES: Mutex<BTreeMap<Place, Counts>> = Mutex::new(BTreeMap::new());
+    static PLACES: Mutex<BTreeMap<SourceLine, Counts>> = Mutex::new(BTreeMap::new());
 
     struct Progress {
         plan: Plan,
@@ -85,7 +85,7 @@ mod planned {
 
     /// All places where something was loaded so far, by all threads that had a plan.
     #[must_use]
-    pub fn places() -> BTreeMap<Place, Counts> {
+    pub fn places() -> BTreeMap<SourceLine, Counts> {
         PLACES.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

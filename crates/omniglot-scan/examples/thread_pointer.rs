@@ -12,12 +12,12 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use omniglot_scan::{Code, Image, Loaded, spares_thread_pointer};
+use omniglot_scan::{Code, Image, LoadedCode, spares_thread_pointer};
 
 /// A file's code, as if it were loaded at address zero.
 struct File<'a>(Vec<Code<'a>>);
 
-impl Loaded for File<'_> {
+impl LoadedCode for File<'_> {
     fn read(&self, address: u64, into: &mut [u8]) -> usize {
         let rest = self.0.iter().find_map(|code| code.from(address)).unwrap_or_default();
         let count = rest.len().min(into.len());

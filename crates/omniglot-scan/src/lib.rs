@@ -47,4 +47,4 @@ pub use known::{Known, known};
 pub use rewrite::{Elsewhere, LONGEST_DETOUR, Obstacle, Rewrite, rewrite};
 pub use setting::{Setting, setting};
 pub use symbols::{Import, Place};
-pub use thread_pointer::{Loaded, spares_thread_pointer};
+pub use thread_pointer::{LoadedCode, spares_thread_pointer};

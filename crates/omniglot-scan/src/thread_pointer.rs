@@ -16,7 +16,7 @@ const LONGEST: usize = 15;
 const MOST: usize = 1024;
 
 /// Code that is loaded and relocated, ready to run.
-pub trait Loaded {
+pub trait LoadedCode {
     /// Copies bytes at an address; returns how many there are, up to the length of `into`.
     fn read(&self, address: u64, into: &mut [u8]) -> usize;
 
@@ -33,11 +33,11 @@ pub trait Loaded {
 /// and says nothing about code that returns elsewhere.
 ///
 /// ```
-/// use omniglot_scan::{Loaded, spares_thread_pointer};
+/// use omniglot_scan::{LoadedCode, spares_thread_pointer};
 ///
 /// struct Bytes(&'static [u8]);
 ///
-/// impl Loaded for Bytes {
+/// impl LoadedCode for Bytes {
 ///     fn read(&self, address: u64, into: &mut [u8]) -> usize {
 ///         let rest = self.0.get(address as usize..).unwrap_or_default();
 ///         let count = rest.len().min(into.len());
@@ -57,7 +57,7 @@ pub trait Loaded {
 /// assert!(!spares_thread_pointer(&canary, 0));
 /// ```
 #[must_use]
-pub fn spares_thread_pointer(code: &impl Loaded, entry: u64) -> bool {
+pub fn spares_thread_pointer(code: &impl LoadedCode, entry: u64) -> bool {
     let mut seen = HashSet::from([entry]);
     let mut waiting = vec![entry];
     while let Some(address) = waiting.pop() {
@@ -72,7 +72,7 @@ pub fn spares_thread_pointer(code: &impl Loaded, entry: u64) -> bool {
     true
 }
 
-fn decode(code: &impl Loaded, address: u64) -> Option<Instruction> {
+fn decode(code: &impl LoadedCode, address: u64) -> Option<Instruction> {
     let mut bytes = [0; LONGEST];
     let count = code.read(address, &mut bytes);
     let bytes = bytes.get(..count)?;
@@ -81,7 +81,7 @@ fn decode(code: &impl Loaded, address: u64) -> Option<Instruction> {
 }
 
 /// Where execution goes from an instruction; `None` if that is not known, or it uses FS.
-fn successors(code: &impl Loaded, instruction: &Instruction) -> Option<[Option<u64>; 2]> {
+fn successors(code: &impl LoadedCode, instruction: &Instruction) -> Option<[Option<u64>; 2]> {
     if uses_segment(instruction) || changes_stacks(instruction) {
         return None;
     }
@@ -134,7 +134,7 @@ fn puts_return_address(instruction: &Instruction) -> bool {
             && instruction.memory_displacement64() == 0
 }
 
-fn returns(code: &impl Loaded, address: u64) -> bool {
+fn returns(code: &impl LoadedCode, address: u64) -> bool {
     decode(code, address).is_some_and(|next| next.flow_control() == FlowControl::Return)
 }
 
@@ -145,7 +145,7 @@ fn near_target(instruction: &Instruction) -> Option<Option<u64>> {
 }
 
 /// What is at the constant address that a jump or call names.
-fn constant_target(code: &impl Loaded, instruction: &Instruction) -> Option<Option<u64>> {
+fn constant_target(code: &impl LoadedCode, instruction: &Instruction) -> Option<Option<u64>> {
     if !instruction.is_ip_rel_memory_operand() {
         return None;
     }
@@ -166,7 +166,7 @@ mod tests {
         constants: Vec<(u64, u64)>,
     }
 
-    impl Loaded for Memory {
+    impl LoadedCode for Memory {
         fn read(&self, address: u64, into: &mut [u8]) -> usize {
             let offset = usize::try_from(address.wrapping_sub(0x1000)).unwrap_or(usize::MAX);
             let rest = self.code.get(offset..).unwrap_or_default();

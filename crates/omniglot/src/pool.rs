@@ -48,11 +48,11 @@ pub struct Pool<L: Library> {
     factory: Box<dyn Fn() -> Result<L> + Send + Sync>,
     size: usize,
     keeps_state: bool,
-    state: Mutex<State<L>>,
+    inventory: Mutex<Inventory<L>>,
     returned: Condvar,
 }
 
-struct State<L> {
+struct Inventory<L> {
     idle: Vec<L>,
     /// How many there are, the ones in use and in the making included.
     count: usize,
@@ -66,7 +66,7 @@ enum Turn<L> {
     Wait,
 }
 
-impl<L> State<L> {
+impl<L> Inventory<L> {
     fn turn(&mut self, size: usize) -> Turn<L> {
         if let Some(instance) = self.idle.pop() {
             return Turn::Use(instance);
@@ -87,7 +87,7 @@ impl<L: Library> Pool<L> {
             factory: Box::new(factory),
             size: size.max(1),
             keeps_state: false,
-            state: Mutex::new(State { idle: Vec::new(), count: 0 }),
+            inventory: Mutex::new(Inventory { idle: Vec::new(), count: 0 }),
             returned: Condvar::new(),
         }
     }
@@ -137,12 +137,12 @@ impl<L: Library> Pool<L> {
     /// As [`get`](Self::get).
     pub fn get_timeout(&self, limit: Duration) -> Result<Option<Pooled<'_, L>>> {
         let begin = Instant::now();
-        let mut state = self.state();
+        let mut inventory = self.inventory();
         loop {
-            match state.turn(self.size) {
+            match inventory.turn(self.size) {
                 Turn::Use(instance) => return Ok(Some(self.lend(instance))),
                 Turn::Make => {
-                    drop(state);
+                    drop(inventory);
                     return self.make().map(Some);
                 }
                 Turn::Wait => {}
@@ -151,15 +151,15 @@ impl<L: Library> Pool<L> {
             if left.is_zero() {
                 return Ok(None);
             }
-            let waited = self.returned.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.returned.wait_timeout(inventory, left);
+            inventory = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// The lock is never held while foreign code, a factory or a closure runs, so a
-    /// panic of theirs cannot leave the state half changed.
-    fn state(&self) -> MutexGuard<'_, State<L>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// panic of theirs cannot leave the inventory half changed.
+    fn inventory(&self) -> MutexGuard<'_, Inventory<L>> {
+        self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     const fn lend(&self, instance: L) -> Pooled<'_, L> {
@@ -168,9 +168,9 @@ impl<L: Library> Pool<L> {
 
     /// Makes an instance, for which there is room.
     fn make(&self) -> Result<Pooled<'_, L>> {
-        let mut place = Place::new(self);
-        place.instance = Some((self.factory)()?);
-        Ok(Pooled { pool: self, instance: place.keep() })
+        let mut lease = Lease::new(self);
+        lease.instance = Some((self.factory)()?);
+        Ok(Pooled { pool: self, instance: lease.keep() })
     }
 
     /// Whether the instance may serve another job.
@@ -182,48 +182,48 @@ impl<L: Library> Pool<L> {
     }
 
     fn take_back(&self, instance: Option<L>) {
-        let mut state = self.state();
+        let mut inventory = self.inventory();
         match instance {
-            Some(instance) => state.idle.push(instance),
-            None => state.count -= 1,
+            Some(instance) => inventory.idle.push(instance),
+            None => inventory.count -= 1,
         }
-        drop(state);
+        drop(inventory);
         self.returned.notify_one();
     }
 }
 
 impl<L: Library> fmt::Debug for Pool<L> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
+        let inventory = self.inventory();
         out.debug_struct("Pool")
             .field("size", &self.size)
-            .field("count", &state.count)
-            .field("idle", &state.idle.len())
+            .field("count", &inventory.count)
+            .field("idle", &inventory.idle.len())
             .finish_non_exhaustive()
     }
 }
 
-/// The place of an instance in its pool. Gives instance or room back, also where making
+/// An instance that is out of its pool. Gives instance or room back, also where making
 /// or resetting the instance panics.
-struct Place<'pool, L: Library> {
+struct Lease<'pool, L: Library> {
     pool: &'pool Pool<L>,
     instance: Option<L>,
     kept: bool,
 }
 
-impl<'pool, L: Library> Place<'pool, L> {
+impl<'pool, L: Library> Lease<'pool, L> {
     const fn new(pool: &'pool Pool<L>) -> Self {
         Self { pool, instance: None, kept: false }
     }
 
-    /// Hands the instance over, with its place.
+    /// Hands the instance over; the lease goes on.
     fn keep(mut self) -> Option<L> {
         self.kept = true;
         self.instance.take()
     }
 }
 
-impl<L: Library> Drop for Place<'_, L> {
+impl<L: Library> Drop for Lease<'_, L> {
     fn drop(&mut self) {
         if !self.kept {
             self.pool.take_back(self.instance.take());
@@ -241,9 +241,9 @@ pub struct Pooled<'pool, L: Library> {
 impl<L: Library> Drop for Pooled<'_, L> {
     fn drop(&mut self) {
         let Some(mut instance) = self.instance.take() else { return };
-        let mut place = Place::new(self.pool);
+        let mut lease = Lease::new(self.pool);
         if self.pool.refresh(&mut instance) {
-            place.instance = Some(instance);
+            lease.instance = Some(instance);
         }
         // One that is of no use is gone before somebody makes another in its place.
     }

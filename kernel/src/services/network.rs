@@ -60,13 +60,13 @@ pub const QEMU: Addresses =
 pub struct Network {
     /// The library's home.
     pub domain: Domain<Lwip<Runtime>>,
-    state: State,
+    state: NetworkState,
     addresses: Addresses,
 }
 
 /// What the kernel keeps between two polls. lwIP has access to none of it.
 #[derive(Debug)]
-struct State {
+struct NetworkState {
     started: Cell<Option<Functions>>,
     connections: [Cell<Connection>; CONNECTIONS],
     icmp: Ptr<raw_pcb>,
@@ -83,7 +83,7 @@ struct Functions {
     icmp: FnPtr<raw_recv_fn>,
 }
 
-impl State {
+impl NetworkState {
     const fn new() -> Self {
         Self {
             started: Cell::new(None),
@@ -106,7 +106,7 @@ impl Network {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion, addresses: Addresses) -> Self {
-        Self { domain: Domain::start(hart, region), state: State::new(), addresses }
+        Self { domain: Domain::start(hart, region), state: NetworkState::new(), addresses }
     }
 
     /// Takes in frames, does what time it is for, and serves connections. `page` is what the
@@ -139,7 +139,7 @@ impl Network {
     /// # Errors
     /// If it does not start.
     pub fn restart(&mut self) -> Result<(), Failure> {
-        self.state = State::new();
+        self.state = NetworkState::new();
         self.domain.restart()
     }
 
@@ -210,7 +210,7 @@ impl Functions {
 /// Runs `work` while there are C functions that lwIP can call: those that it has.
 fn with_callbacks<T>(
     api: &mut Api<Runtime>,
-    state: &State,
+    state: &NetworkState,
     link: &RefCell<&mut dyn Link>,
     work: impl FnOnce(&mut Api<Runtime>, Functions) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -289,7 +289,7 @@ fn present<T>(pointer: Ptr<T>) -> Result<Ptr<T>, Failure> {
 /// One poll's work.
 fn work(
     api: &mut Api<Runtime>,
-    state: &State,
+    state: &NetworkState,
     link: &RefCell<&mut dyn Link>,
     page: &str,
 ) -> Result<bool, Failure> {
@@ -304,7 +304,7 @@ fn work(
 /// A new connection: gives it one of the kernel's places.
 fn accept(
     api: &mut Api<Runtime>,
-    state: &State,
+    state: &NetworkState,
     functions: Functions,
     service: Ptr<Void>,
     pcb: Ptr<tcp_pcb>,
@@ -329,7 +329,7 @@ fn accept(
 /// Bytes that arrived on a connection, or its end: takes note.
 fn receive(
     api: &mut Api<Runtime>,
-    state: &State,
+    state: &NetworkState,
     argument: Ptr<Void>,
     bytes: Ptr<pbuf>,
 ) -> omniglot::Result<i8> {

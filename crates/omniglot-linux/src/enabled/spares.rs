@@ -27,11 +27,11 @@ pub(super) struct Spares {
     /// A forked child must neither use nor end its parent's.
     generation: u64,
     wanted: usize,
-    state: Mutex<State>,
+    stock: Mutex<Stock>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Stock {
     ready: Vec<Started>,
     /// Killed, not collected yet.
     dead: Vec<Started>,
@@ -63,7 +63,7 @@ impl Spares {
             spec: Arc::clone(spec),
             generation,
             wanted: spec.options.spares.unwrap_or(DEFAULT),
-            state: Mutex::default(),
+            stock: Mutex::default(),
         });
         kinds.push(Arc::downgrade(&fresh));
         Ok(fresh)
@@ -73,19 +73,19 @@ impl Spares {
         self.generation == generation && self.spec.is_like(spec)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are ready.
     pub(super) fn ready(&self) -> usize {
-        self.state().ready.len()
+        self.stock().ready.len()
     }
 
     /// A worker that is loaded, if one is.
     pub(super) fn take(&self) -> Option<Started> {
         loop {
-            let spare = self.state().ready.pop()?;
+            let spare = self.stock().ready.pop()?;
             // One that was killed meanwhile, for want of memory, say, is of no use.
             if !spare.worker.has_ended() {
                 spare.worker.go_on();
@@ -97,23 +97,23 @@ impl Spares {
     /// Kills a worker at once, and has it collected later.
     pub(super) fn bury(self: &Arc<Self>, old: Started) {
         old.worker.kill();
-        let mut state = self.state();
-        if state.dead.len() < MOST_DEAD {
-            state.dead.push(old);
+        let mut stock = self.stock();
+        if stock.dead.len() < MOST_DEAD {
+            stock.dead.push(old);
         } else {
-            drop(state);
+            drop(stock);
             drop(old);
         }
     }
 
     /// Sees to it that what is to be done is done soon.
     pub(super) fn tend(self: &Arc<Self>) {
-        let mut state = self.state();
-        if state.tended || (state.dead.is_empty() && state.ready.len() >= self.wanted) {
+        let mut stock = self.stock();
+        if stock.tended || (stock.dead.is_empty() && stock.ready.len() >= self.wanted) {
             return;
         }
-        state.tended = true;
-        drop(state);
+        stock.tended = true;
+        drop(stock);
         let (spares, spec) = (Arc::downgrade(self), Arc::clone(&self.spec));
         let thread = thread::Builder::new().name("omniglot-spares".to_owned());
         if thread.spawn(move || run(&spares, &spec)).is_err() {
@@ -124,23 +124,23 @@ impl Spares {
 
     /// The thread is gone; what is dead is collected here.
     fn rest(&self) {
-        let mut state = self.state();
-        state.tended = false;
-        let dead = std::mem::take(&mut state.dead);
-        drop(state);
+        let mut stock = self.stock();
+        stock.tended = false;
+        let dead = std::mem::take(&mut stock.dead);
+        drop(stock);
         drop(dead);
     }
 
     /// What to do next. The thread must end if that is nothing.
     fn next(&self) -> Task {
-        let mut state = self.state();
-        if !state.dead.is_empty() {
-            return Task::Bury(std::mem::take(&mut state.dead));
+        let mut stock = self.stock();
+        if !stock.dead.is_empty() {
+            return Task::Bury(std::mem::take(&mut stock.dead));
         }
-        if state.ready.len() < self.wanted {
+        if stock.ready.len() < self.wanted {
             return Task::Start;
         }
-        state.tended = false;
+        stock.tended = false;
         Task::Nothing
     }
 }
@@ -167,6 +167,6 @@ fn run(spares: &Weak<Spares>, spec: &LoadSpec) {
 fn keep(spares: &Weak<Spares>, fresh: Started) {
     fresh.worker.pause();
     if let Some(spares) = spares.upgrade() {
-        spares.state().ready.push(fresh);
+        spares.stock().ready.push(fresh);
     }
 }

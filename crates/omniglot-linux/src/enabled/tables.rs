@@ -6,7 +6,7 @@ use zerocopy::FromBytes;
 /// `struct omniglot_image`.
 #[repr(C)]
 #[derive(FromBytes)]
-struct Image {
+struct ImageHeader {
     abi: u32,
     shims: u32,
     slots: u32,
@@ -29,9 +29,9 @@ pub(super) struct Tables {
 impl Tables {
     /// Reads the tables of the image at that foreign address.
     pub(super) fn read(window: &Window, address: usize, description: &Description) -> Result<Self> {
-        let mut bytes = [0; size_of::<Image>()];
+        let mut bytes = [0; size_of::<ImageHeader>()];
         window.read(address, &mut bytes)?;
-        let image = Image::read_from_bytes(&bytes)
+        let image = ImageHeader::read_from_bytes(&bytes)
             .map_err(|_| Error::Protocol("an image of another size"))?;
         if (image.abi, image.shims, image.slots) != (ABI, description.shims, description.slots) {
             return Err(Error::Load(Text::new(

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use omniglot_core::Window;
-use omniglot_scan::{Loaded, spares_thread_pointer};
+use omniglot_scan::{LoadedCode, spares_thread_pointer};
 
 use super::memory::Memory;
 
@@ -72,7 +72,7 @@ struct Code<'a> {
     window: &'a Window,
 }
 
-impl Loaded for Code<'_> {
+impl LoadedCode for Code<'_> {
     fn read(&self, address: u64, into: &mut [u8]) -> usize {
         let end = self.window.start() + self.window.len();
         let count = end.saturating_sub(address as usize).min(into.len());

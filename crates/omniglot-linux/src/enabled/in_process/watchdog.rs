@@ -27,13 +27,13 @@ struct Watchdog {
     /// The generation of processes that has the thread.
     generation: u64,
     epoch: Instant,
-    state: Mutex<State>,
-    barking: Condvar,
+    list: Mutex<WatchList>,
+    changed: Condvar,
     asleep: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WatchList {
     /// Whether the thread is there.
     is_awake: bool,
     watched: Vec<Weak<GateContext>>,
@@ -57,14 +57,14 @@ impl Watchdog {
         last.insert(Box::leak(Box::new(Self {
             generation,
             epoch: Instant::now(),
-            state: Mutex::default(),
-            barking: Condvar::new(),
+            list: Mutex::default(),
+            changed: Condvar::new(),
             asleep: AtomicBool::new(false),
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, WatchList> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,8 +72,8 @@ impl Clock {
     /// Has the watchdog look at a context from now on.
     pub(super) fn watch(context: &Arc<GateContext>, generation: u64) -> Result<Self> {
         let dog = Watchdog::of(generation);
-        let mut state = dog.state();
-        if !state.is_awake {
+        let mut list = dog.list();
+        if !list.is_awake {
             thread::Builder::new()
                 .name("omniglot-watchdog".to_owned())
                 .spawn(move || dog.run())
@@ -81,10 +81,10 @@ impl Clock {
                     operation: "starting the watchdog",
                     errno: error.raw_os_error().unwrap_or(0),
                 })?;
-            state.is_awake = true;
+            list.is_awake = true;
         }
-        state.watched.retain(|watched| watched.strong_count() > 0);
-        state.watched.push(Arc::downgrade(context));
+        list.watched.retain(|watched| watched.strong_count() > 0);
+        list.watched.push(Arc::downgrade(context));
         Ok(Self { dog })
     }
 
@@ -111,8 +111,8 @@ pub(super) fn withdraw(context: &GateContext) {
 impl Watchdog {
     #[cold]
     fn wake(&self) {
-        let _state = self.state();
-        self.barking.notify_all();
+        let _list = self.list();
+        self.changed.notify_all();
     }
 
     fn run(&self) {
@@ -132,11 +132,11 @@ impl Watchdog {
     /// Sleeps until there is an announcement: `asleep` is set before the last look, and who
     /// announces looks at it afterwards.
     fn sleep(&self) {
-        let mut state = self.state();
+        let mut list = self.list();
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        while !state.watched.iter().any(is_announced) {
-            state = self.barking.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while !list.watched.iter().any(is_announced) {
+            list = self.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
         }
         self.asleep.store(false, Ordering::Relaxed);
     }
@@ -144,8 +144,8 @@ impl Watchdog {
     /// Stops what is late, and says how long it is until something else will be.
     fn look(&self) -> Option<Duration> {
         let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let state = self.state();
-        let left = state.watched.iter().filter_map(Weak::upgrade).filter_map(|context| {
+        let list = self.list();
+        let left = list.watched.iter().filter_map(Weak::upgrade).filter_map(|context| {
             // While the number stays the same, so does the call that announced.
             let number = context.number.load(Ordering::Acquire);
             let deadline = context.deadline.load(Ordering::Acquire);

@@ -47,11 +47,11 @@ fn by_environment() -> u16 {
 
 /// What FXSAVE saves and FXRSTOR loads (SDM volume 1, table 10-2).
 #[repr(C, align(16))]
-struct State([u16; 256]);
+struct FxState([u16; 256]);
 
 fn by_state() -> u16 {
-    let mut saved = State([0; 256]);
-    let mut forged = State([0; 256]);
+    let mut saved = FxState([0; 256]);
+    let mut forged = FxState([0; 256]);
     let status: u16;
     // SAFETY: as above; both areas are large enough and aligned. All that is loaded, vector
     // registers included, was saved just before, but for status and control word (invariant 17).
@@ -81,9 +81,9 @@ pub(super) fn keeps_operand() -> bool {
     const PLACE: usize = 8;
     const MARK: [u16; 4] = [0x1234, 0x5678, 0x0123, 0];
     static ZERO: f32 = 0.0;
-    let mut saved = State([0; 256]);
-    let mut marked = State([0; 256]);
-    let mut after = State([0; 256]);
+    let mut saved = FxState([0; 256]);
+    let mut marked = FxState([0; 256]);
+    let mut after = FxState([0; 256]);
     // SAFETY: stores the unit's state (invariant 17).
     unsafe { asm!("fxsave64 [{}]", in(reg) &raw mut marked) };
     marked.0[PLACE..PLACE + MARK.len()].copy_from_slice(&MARK);
