@@ -50,10 +50,9 @@ impl Boxes {
 /// Foreign memory that belongs to the host, holding a `T` or, as
 /// `ForeignBox<[T]>`, elements.
 ///
-/// Freed at the instance's next operation after it is dropped; foreign code that
-/// kept its address then sees somebody else's bytes, never the host's memory.
-/// What it holds may be changed by foreign code, so there is no `Deref`: read it
-/// through the instance.
+/// Freed at the instance's next operation after it is dropped; foreign code that kept its address
+/// then sees another box's bytes, never the host's memory. What it holds may be changed by foreign
+/// code, so there is no `Deref`: read it through the instance.
 pub struct ForeignBox<T: ?Sized> {
     address: usize,
     len: usize,

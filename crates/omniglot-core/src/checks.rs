@@ -1,12 +1,12 @@
 //! Whether bits are valid: the checks that every build has, but one made to measure them.
 //!
-//! `RUSTFLAGS="--cfg omniglot_unchecked"` compiles out whatever is checked of addresses and
-//! values from foreign code: window, alignment, instance, valid bits, UTF-8. What is left is
-//! isolation alone, and **unsound**: foreign code can then break every promise of this crate.
-//! The benchmarks make such a build, and measure against it what the checks cost. It is a cfg
-//! and no feature, so that no dependency can switch it on: it takes a compiler flag for the
-//! whole build. Whoever sets it promises what the caller of an unsafe function would: foreign
-//! code gives no address that is outside its memory or misaligned, and no invalid value.
+//! `RUSTFLAGS="--cfg omniglot_unchecked"` compiles out whatever is checked of addresses and values
+//! from foreign code: window, alignment, instance, valid bits, UTF-8. What is left is isolation
+//! alone, and **unsound**: foreign code can then break every promise of this crate. The benchmarks
+//! make such a build, and measure against it what the checks cost. It is a cfg and not a feature,
+//! so that no dependency can switch it on: it takes a compiler flag for the whole build. Whoever
+//! sets it promises what the caller of an unsafe function would: foreign code gives no address that
+//! is outside its memory or misaligned, and no invalid value.
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;
@@ -16,12 +16,12 @@ use zerocopy::{Immutable, KnownLayout, TryFromBytes};
 
 use crate::Foreign;
 
-/// Whether this build checks what foreign code gives it; every build that is not for measuring.
+/// Whether this build checks what foreign code gives it: true but in builds for measurements.
 pub const CHECKED: bool = !cfg!(omniglot_unchecked);
 
 /// What bytes of foreign memory may become: a value, or elements.
 pub(crate) trait Shape: TryFromBytes + KnownLayout + Immutable {
-    /// Bytes as such, without a look at them.
+    /// The bytes as this type, unchecked.
     ///
     /// # Safety
     /// They are as many as a value or whole elements have, aligned, and valid.

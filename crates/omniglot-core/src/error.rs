@@ -8,7 +8,7 @@ use crate::Text;
 /// Shorthand for results of foreign operations.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// Bits that are no value of the Rust type that they were to become.
+/// Bits that are not a valid value of the Rust type that was read.
 ///
 /// The paper's type safety guarantee: such bits never become a Rust value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub enum FaultKind {
     Arithmetic,
     /// A breakpoint or trace trap (`SIGTRAP`).
     Trap,
-    /// A call of the environment that there is none of (RISC-V's `ecall`).
+    /// A call of the environment that does not exist (RISC-V's `ecall`).
     EnvironmentCall,
-    /// The library gave up by itself: `abort`, a failed assertion, stack smashing found.
+    /// The library aborted: `abort`, a failed assertion, stack smashing detected.
     Abort,
     /// Another signal ended the worker.
     Signal(i32),
@@ -86,7 +86,7 @@ pub enum Cause {
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// The bits are no value of the type.
+    /// The bits are not a valid value of the type.
     InvalidValue(InvalidValue),
     /// A foreign string is not UTF-8.
     InvalidUtf8 {
@@ -154,8 +154,8 @@ pub enum Error {
     SyscallDenied {
         /// The system call's name, or `unknown`.
         name: &'static str,
-        /// Its number; [`HIDDEN_NUMBER`](Self::HIDDEN_NUMBER) if foreign code saw to it that
-        /// nobody could tell.
+        /// Its number; [`HIDDEN_NUMBER`](Self::HIDDEN_NUMBER) if foreign code prevented it from
+        /// being recorded.
         number: u64,
     },
     /// Foreign code ran longer than allowed; callbacks in the host do not count.
@@ -167,7 +167,7 @@ pub enum Error {
     Interrupted,
     /// Foreign code ended its process.
     Exited {
-        /// The exit status, unless somebody else collected it.
+        /// The exit status, unless another part of the host collected it.
         status: Option<i32>,
     },
     /// An earlier failure left the instance unusable; reset it, or build a new one.
@@ -201,7 +201,7 @@ pub enum Error {
         /// How many bytes were asked for.
         requested: usize,
     },
-    /// The operation makes no sense here.
+    /// The operation is not allowed here.
     Misuse(&'static str),
     /// Every callback slot of this signature is in use.
     NoCallbackSlot {
@@ -215,7 +215,7 @@ pub enum Error {
         /// The signature's name.
         signature: &'static str,
     },
-    /// A foreign function returned a status that means failure. The library's word.
+    /// A foreign function returned a status that means failure. Its text is untrusted.
     Status {
         /// The C function.
         function: &'static str,
@@ -256,9 +256,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The number in [`SyscallDenied`](Self::SyscallDenied) if foreign code was ended for
-    /// a system call that nobody could write down: it had taken away the handler that would
-    /// have, or the call was one of another architecture.
+    /// The number in [`SyscallDenied`](Self::SyscallDenied) if foreign code was ended for a system
+    /// call that could not be recorded: it had removed the handler that records it, or the call was
+    /// one of another architecture.
     pub const HIDDEN_NUMBER: u64 = u64::MAX;
 
     /// Why the instance is unusable after this error of a call.
@@ -351,7 +351,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Which permission would let a system call through, for those that there is one for.
+/// The permission that would allow a system call, if there is one.
 fn permitted_by(name: &str) -> &'static str {
     match name {
         "clock_gettime" | "clock_getres" | "gettimeofday" | "time" | "clock_nanosleep"
@@ -362,8 +362,8 @@ fn permitted_by(name: &str) -> &'static str {
     }
 }
 
-/// What Linux means by an error number, and what helps, where that is the same whatever
-/// was tried.
+/// What an error number of Linux means, and what helps, where that does not depend on the
+/// operation.
 const fn meaning(errno: i32) -> &'static str {
     match errno {
         1 => " (EPERM: not permitted)",

@@ -2,9 +2,9 @@
 //!
 //! All that a host reads of foreign memory comes through few functions, of this crate and of the
 //! runtimes; each hands what it read to [`bytes`] or [`number`]. An ordinary build does nothing
-//! there. One with `--cfg omniglot_faults` changes what was read as the thread's `Plan` says,
-//! as foreign code might have done the moment before, so that a test can show that every single
-//! load may bring anything. A *place* is where such a function was called.
+//! there. One with `--cfg omniglot_faults` changes what was read as the thread's `Plan` says, as
+//! foreign code might have done the moment before, so that a test can show that the host copes with
+//! any value at every load. A *place* is where such a function was called.
 
 #[cfg(omniglot_faults)]
 pub use planned::*;
@@ -148,7 +148,7 @@ mod planned {
         }
     }
 
-    /// Numbers at the ends of what is valid somewhere.
+    /// Numbers at the ends of valid ranges.
     const NUMBERS: [u64; 14] = [
         1,
         2,

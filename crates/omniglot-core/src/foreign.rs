@@ -41,22 +41,22 @@ pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
         None
     }
 
-    /// Bytes as elements, for a type of which any bits are valid: nothing is looked at.
+    /// Bytes as elements, for a type of which any bits are valid: nothing is checked.
     #[must_use]
     fn slice_of(bytes: &[u8]) -> Option<&[Self]> {
         let _ = bytes;
         None
     }
 
-    /// Says which part of `bytes`, which are not valid, is wrong.
+    /// Describes the invalid part of `bytes`.
     #[must_use]
     fn explain(bytes: &[u8]) -> InvalidValue {
         Bits::of(bytes).invalid::<Self>(&[])
     }
 }
 
-/// The elements' bytes, [if the type has none but those](Foreign::as_bytes). An implementation
-/// that says otherwise would have more written than was checked.
+/// The elements' bytes, [if the type has none but those](Foreign::as_bytes). An implementation of
+/// another length would have more written than was checked.
 pub(crate) fn bytes_of<T: Foreign>(elements: &[T]) -> Option<&[u8]> {
     T::as_bytes(elements).filter(|bytes| bytes.len() == size_of_val(elements))
 }
@@ -107,7 +107,7 @@ impl Bits {
         (self.unsigned << shift) as i128 >> shift
     }
 
-    /// The message that these bits are no `T`; negative where a valid value is.
+    /// The error that these bits are not a valid `T`; negative where a valid value is.
     #[must_use]
     pub fn invalid<T: Foreign>(self, valid: &'static [i128]) -> InvalidValue {
         let signed = valid.iter().any(|value| *value < 0);
@@ -128,7 +128,7 @@ pub fn encode_field<T: Foreign>(field: &T, out: &mut [u8], offset: usize) {
 /// its way. Of a larger one there are [views](crate::Base::view).
 pub const MAX_BY_VALUE: usize = 64 << 10;
 
-/// What is said when something larger is to be read, when it is compiled.
+/// The compile-time error for reading something larger.
 pub(crate) const TOO_LARGE: &str = "a value of more than 64 KiB is not read as a whole, since \
      that could overflow the stack: use `view`, or read its parts";
 
@@ -144,7 +144,7 @@ pub fn explain_field<T: Foreign>(bytes: &[u8], offset: usize) -> Option<InvalidV
 /// What is larger than this is not copied to the stack to be looked at.
 const LARGE: usize = 4096;
 
-// By itself, so that the copy is not on the stack of who has a larger type.
+// A function by itself, so that the copy is not on the stack of callers with a larger type.
 #[inline(never)]
 fn is_value<T: Foreign>(bytes: &[u8]) -> bool {
     T::try_read_from_bytes(bytes).is_ok()

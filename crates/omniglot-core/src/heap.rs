@@ -1,4 +1,4 @@
-//! The library's own heap: memory that C will free, or C's to give back.
+//! The library's own heap: memory that C will free, or that C allocated.
 
 use crate::address::size_of_elements;
 use crate::{Api, Error, Foreign, Frame, HEADER_SIZE, Ptr, Result, SliceMut, Void, call};
@@ -32,7 +32,7 @@ pub fn malloc<T: Foreign, A: Api + ?Sized>(api: &mut A, len: usize) -> Result<Sl
 /// Gives memory back to the library's `free`.
 ///
 /// # Errors
-/// As any call; a pointer that is not from `malloc` is the library's own undoing.
+/// As any call; a pointer that is not from `malloc` corrupts the library's heap, or makes it fault.
 pub fn free<A: Api + ?Sized>(api: &mut A, pointer: impl crate::AsPtr<Void>) -> Result<()> {
     let pointer = api.base().address(pointer)?;
     let mut frame = Frame::<FRAME_SIZE>::new();

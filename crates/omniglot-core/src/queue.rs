@@ -1,4 +1,4 @@
-//! What waits for an instance: handles and boxes are dropped without one at hand.
+//! Queues of what waits for an instance: handles and boxes are dropped without access to one.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ impl Waits {
     }
 }
 
-/// What was put off.
+/// What was deferred.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     items: SegQueue<T>,

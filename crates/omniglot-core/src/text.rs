@@ -6,8 +6,8 @@ use core::hash::{Hash, Hasher};
 /// Up to [`Text::CAPACITY`] bytes of UTF-8, cut at a character's end when longer; or a text of
 /// the program's own, of any length.
 ///
-/// Errors carry what the system or a foreign library said. Such text is somebody
-/// else's word: [`Text::from_untrusted`] escapes control and formatting characters.
+/// Errors carry what the system or a foreign library said. Such text is untrusted:
+/// [`Text::from_untrusted`] escapes control and formatting characters.
 ///
 /// ```
 /// use omniglot_core::Text;

@@ -105,7 +105,7 @@ fn bytes_in_place(runtime: &impl Runtime, address: usize, size: usize) -> Result
     Ok(Some(bytes))
 }
 
-/// The bytes, or others that are never freed: views may live that no fault may change.
+/// The bytes, or changed ones that are leaked: views may exist that no fault may change.
 #[cfg(omniglot_faults)]
 fn changed(bytes: &[u8]) -> Result<&[u8]> {
     const ALIGN: usize = 4096;

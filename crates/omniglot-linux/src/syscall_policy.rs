@@ -1,8 +1,8 @@
-//! What becomes of the system calls that foreign code makes.
+//! The policy for the system calls that foreign code makes.
 
 use crate::Permission;
 
-/// What becomes of a system call in a worker that serves calls, by its filter.
+/// How the filter of a worker that serves calls treats a system call.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyscallPolicy {
@@ -10,9 +10,9 @@ pub enum SyscallPolicy {
     Allowed,
     /// It is carried out if the user gave this permission, else it ends the call.
     Permitted(Permission),
-    /// Nothing happens, and the caller is told that all went well.
+    /// It is not made, and the caller is told that it succeeded.
     Ignored,
-    /// It fails with an error number, which the caller can live with.
+    /// It fails with an error number, which callers can handle.
     Refused,
     /// It ends the call with `Error::SyscallDenied`, and poisons the instance.
     Ends,

@@ -9,13 +9,13 @@ use omniglot_core::{Library, Result};
 
 /// Instances of one library, for more jobs than there are instances.
 ///
-/// An instance is made when a job asks for one and none is idle, up to the pool's size.
-/// A job gets a [`Pooled`] guard, which derefs to the instance and gives it back when it
-/// is dropped, also by a panic. It is then *reset*: the next job finds nothing of the
-/// one before, and a poisoned instance is good again. The job that gives it back pays
-/// for that; [`Builder::spares`](crate::Builder::spares) keeps it cheap. An instance that
-/// cannot be reset is dropped, and made anew when somebody needs it. A time limit that a
-/// job sets outlives the reset: set it in the factory, or in every job.
+/// An instance is made when a job asks for one and none is idle, up to the pool's size. A job gets
+/// a [`Pooled`] guard, which derefs to the instance and gives it back when it is dropped, also by a
+/// panic. It is then *reset*: the next job finds nothing of the one before, and a poisoned instance
+/// is usable again. The job that gives it back pays for that;
+/// [`Builder::spares`](crate::Builder::spares) keeps it cheap. An instance that cannot be reset is
+/// dropped, and made anew when a job needs it. A time limit that a job sets outlives the reset: set
+/// it in the factory, or in every job.
 ///
 /// Works with every runtime.
 ///
@@ -58,7 +58,7 @@ struct Inventory<L> {
     count: usize,
 }
 
-/// What an asker gets to do.
+/// What a job that asks for an instance does next.
 enum Turn<L> {
     Use(L),
     /// There is room for one more.
@@ -92,10 +92,10 @@ impl<L: Library> Pool<L> {
         }
     }
 
-    /// Resets only poisoned instances: whatever a job leaves in the library's memory,
-    /// the next job's foreign code finds and can use. For jobs that trust each other
-    /// with their data, *and* trust that none of them lets an attacker in: a library
-    /// that one job's input took over stays taken over for the jobs that follow.
+    /// Resets only poisoned instances: whatever a job leaves in the library's memory, the next
+    /// job's foreign code finds and can use. For jobs that trust each other with their data, *and*
+    /// trust that none of them lets an attacker in: a library that one job's input has taken over
+    /// remains so for the jobs that follow.
     #[must_use]
     pub fn keep_state_between_trusting_jobs(mut self) -> Self {
         self.keeps_state = true;
@@ -113,10 +113,10 @@ impl<L: Library> Pool<L> {
     /// A job that asks for a second one while it has one can wait for itself.
     ///
     /// # Errors
-    /// What the factory says, if a new instance was to be made.
+    /// The factory's errors, if a new instance was to be made.
     pub fn get(&self) -> Result<Pooled<'_, L>> {
         loop {
-            // No wait is as long as that; should one be, it begins anew.
+            // No wait is as long as that; if one were, it would begin anew.
             if let Some(instance) = self.get_timeout(Duration::MAX)? {
                 return Ok(instance);
             }
@@ -173,7 +173,7 @@ impl<L: Library> Pool<L> {
         Ok(Pooled { pool: self, instance: lease.keep() })
     }
 
-    /// Whether the instance may serve another job.
+    /// Returns true if the instance may serve another job.
     fn refresh(&self, instance: &mut L) -> bool {
         if self.keeps_state && instance.poisoned().is_none() {
             return true;
@@ -245,7 +245,7 @@ impl<L: Library> Drop for Pooled<'_, L> {
         if self.pool.refresh(&mut instance) {
             lease.instance = Some(instance);
         }
-        // One that is of no use is gone before somebody makes another in its place.
+        // An unusable instance is dropped before another is made instead.
     }
 }
 

@@ -4,7 +4,7 @@ use omniglot_core::IsolationKind;
 
 use super::Machine;
 
-/// Why protection keys are left to those who ask for them by name.
+/// Why protection keys are only used if they are asked for by name.
 const EXPERIMENTAL: &str = "protection keys are experimental, since they were tested on emulated \
                             processors only, and are used where Isolation::ProtectionKeys asks \
                             for them by name";

@@ -1,4 +1,4 @@
-//! What this machine has of what the runtimes build on.
+//! The capabilities of this machine that the runtimes build on.
 //!
 //! [`Machine::this`] looks once. The [`Requirement`]s of each runtime are the one list of what it
 //! needs: `ProtectionKeys::check` and `ProtectionKeys::start` go by it, and `omniglot doctor`
@@ -23,7 +23,7 @@ use crate::enabled::look;
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processor {
-    /// What it calls itself; empty if it does not say.
+    /// Its brand string; empty if it has none.
     pub name: String,
     /// It has protection keys for user pages (PKU).
     pub pku: bool,
@@ -60,13 +60,13 @@ pub enum MemfdExec {
     /// All of them.
     #[default]
     Allowed,
-    /// Those whose maker asks for it, as Omniglot does.
+    /// Those that are created as executable, as Omniglot does.
     OnRequest,
     /// None.
     Forbidden,
 }
 
-/// What trying to allocate a protection key (pkeys(7)) came to.
+/// The result of trying to allocate a protection key (pkeys(7)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyTrial {
     /// A key was allocated, and given back.
@@ -97,9 +97,9 @@ pub struct Mechanisms {
     pub keys: KeyTrial,
     /// Restartable sequences (rseq(2)), which protection keys interfere with.
     pub rseq: bool,
-    /// Where processes are described (proc(5)), which starting a worker needs.
+    /// Whether `/proc` is mounted (proc(5)), which starting a worker needs.
     pub proc: bool,
-    /// This program lies below 4 GiB, where 32-bit code could reach it: it is no
+    /// This program lies below 4 GiB, where 32-bit code could reach it: it is not a
     /// position-independent executable (PIE).
     pub low_program: bool,
 }

@@ -155,7 +155,7 @@ impl Machine {
             requirement(
                 "a protection key for this process (pkey_alloc)",
                 "the kernel gives this process no protection keys (pkey_alloc)",
-                // Whether one is left is a matter of the moment.
+                // Whether a key is left changes from moment to moment.
                 mechanisms.keys != KeyTrial::None,
                 match mechanisms.keys {
                     KeyTrial::Allocated => "yes, tried",
@@ -272,7 +272,7 @@ pub(super) mod tests {
         }
     }
 
-    /// They come back when a domain is dropped: who starts one then is told that none is left.
+    /// Keys are freed when a domain is dropped: a start that finds none reports that.
     #[test]
     fn keys_that_are_in_use_are_there() {
         let in_use = |machine: &mut Machine| machine.mechanisms.keys = KeyTrial::AllInUse;

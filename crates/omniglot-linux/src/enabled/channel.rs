@@ -92,9 +92,8 @@ pub(super) struct Channel {
     waits: u32,
 }
 
-/// Every so many waits, spin for as long as ever: else two sides that once slept
-/// would wake each other with system calls for ever, each giving up spinning
-/// before the other has woken up.
+/// Every so many waits, spin for the full time: otherwise two sides that once slept would wake each
+/// other with system calls for ever, each giving up spinning before the other has woken up.
 const PROBE: u32 = 32;
 
 // SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
@@ -205,7 +204,7 @@ impl Channel {
         })
     }
 
-    /// How the worker meant to end, though it may not have said so in an answer.
+    /// How the worker announced its end, even if it did not answer.
     pub(super) fn ending(&self) -> Option<Ending> {
         Ending::from_event(faults::number(self.line().event.load(Ordering::Relaxed)))
     }
@@ -232,7 +231,7 @@ pub(super) fn wake_host(mapping: &Mapping) {
     wake(&line.response);
 }
 
-/// Waking cannot fail on a mapped word, and nobody there is as good.
+/// Waking cannot fail on a mapped word, and it does not matter if nobody waits.
 fn wake(word: &AtomicU32) {
     let _ = futex::wake(word, futex::Flags::empty(), 1);
 }

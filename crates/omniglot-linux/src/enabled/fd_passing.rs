@@ -41,7 +41,7 @@ const MOST_SHOWN: usize = 3;
 pub(super) struct Shown {
     /// How many system call filters the worker inherited.
     inherited: u32,
-    /// What the kernel says of the worker, always.
+    /// A descriptor of the worker's `/proc` status, which is always current.
     status: File,
     /// The worker's memory, and the files that it wants to open; only if the host is to
     /// open them.
@@ -73,7 +73,7 @@ pub(super) fn receive(ours: &OwnedFd, patience: &Timespec) -> Result<Option<Show
         recvmsg(ours, &mut parts, &mut message, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
     });
     match received {
-        // What the host has no descriptor left for the kernel closes (unix(7)).
+        // If the host has no descriptor left, the kernel closes what was sent (unix(7)).
         Ok(received) if received.flags.contains(ReturnFlags::CTRUNC) => {
             return Err(refused("receiving files from the worker")(Errno::MFILE));
         }

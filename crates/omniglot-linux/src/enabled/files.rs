@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::system::refused;
 
-/// What is known about: the crate leaves out what the kernel does not have.
+/// The rights that the newest known version has; the crate drops those that the kernel lacks.
 const NEWEST: ABI = ABI::V6;
 
 /// Where the system's dynamic linker finds libraries, and its index of them.
@@ -34,7 +34,7 @@ pub(super) fn rules(paths: &[PathBuf]) -> Result<Option<OwnedFd>> {
     Ok(build(paths).map_err(|error| explain(&error))?.into())
 }
 
-/// Running out of files or memory is no want of the kernel's.
+/// Running out of files or memory does not mean that the kernel lacks Landlock.
 fn explain(error: &RulesetError) -> Error {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     let errno = causes.find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());

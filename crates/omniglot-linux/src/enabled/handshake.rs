@@ -32,7 +32,7 @@ impl Word for AtomicU32 {
     }
 }
 
-/// Changes a word; whether the other side must be woken.
+/// Changes a word; returns true if the other side must be woken.
 #[inline]
 pub(super) fn post<W: Word>(word: &W, number: u32, others_sleep: &W) -> bool {
     word.swap(number, Ordering::SeqCst);
@@ -54,7 +54,8 @@ pub(super) fn sleep<W: Word>(
     }
 }
 
-/// Withdraws the announcement. Whoever still sees it wakes nobody, which costs time only.
+/// Withdraws the announcement. If the other side still sees it, it makes a needless wake-up, which
+/// costs time only.
 pub(super) fn withdraw<W: Word>(own_sleep: &W) {
     own_sleep.store(0, Ordering::Relaxed);
 }

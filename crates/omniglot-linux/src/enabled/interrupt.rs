@@ -1,4 +1,4 @@
-//! Stopping a call from another thread.
+//! Interrupting a call from another thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -38,9 +38,9 @@ impl Interrupts {
         *self.mapping.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(mapping);
     }
 
-    /// Wakes the host where it waits, to look for interruptions. If it is not the only
-    /// one to do so, or there is no call, somebody else does or nobody needs to; and the
-    /// host looks every few milliseconds anyway.
+    /// Wakes the host where it waits, to look for interruptions. Nothing is lost if that fails:
+    /// another waker does it, or there is no call, and the host looks every few milliseconds
+    /// anyway.
     fn wake(&self) {
         let mapping = self.mapping.try_lock().ok().and_then(|mapping| mapping.upgrade());
         if let Some(mapping) = mapping {

@@ -1,4 +1,4 @@
-//! What to start: decided once for an instance, then carried out for each of its lives.
+//! The load spec: what to start, decided once for an instance, and used for each of its lives.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ impl LoadSpec {
         Ok(Self { description: *description, options: options.clone(), libraries, readable })
     }
 
-    /// Whether a worker of one is as good as a worker of the other.
+    /// Returns true if workers of the two are interchangeable.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let (own, others) = (&self.description, &other.description);
         images::are_same(own.image, others.image)

@@ -79,11 +79,11 @@ impl OpenBroker<'_> {
 
     /// Opens a regular file, if it lies, links resolved, where libraries are.
     ///
-    /// The host looks at no other place: what the worker names lies beneath what may be
-    /// read, or the answer is the same whether it exists or not. From there on links lead
-    /// to where whoever made them wanted, except those of `/proc`, which lead into the
-    /// host. What is looked at is what is opened: a file that was found but not opened yet,
-    /// so that finding a device, say, has no effect, and no link can change meanwhile.
+    /// The host looks at no other place: what the worker names lies beneath what may be read, or
+    /// the answer is the same whether it exists or not. From there on links lead wherever their
+    /// creator wanted, except those of `/proc`, which lead into the host. What is looked at is what
+    /// is opened: a file that was found but not opened yet, so that finding a device, say, has no
+    /// effect, and no link can change meanwhile.
     fn open_library(&self, path: &Path) -> Result<File, Errno> {
         let path = without_dots(path).ok_or(Errno::ACCESS)?;
         if !self.readable.iter().any(|readable| path.starts_with(readable)) {

@@ -1,4 +1,4 @@
-//! What a worker tells about its end, as errors.
+//! A worker's report of its end, as errors.
 
 use std::mem::offset_of;
 
@@ -75,7 +75,7 @@ const STEPS: &[&str] = &[
 
 /// The error for a worker that ended, from what it said and how it ended.
 ///
-/// What it said is used only where it does not contradict what the kernel says.
+/// The report is attacker-controlled, so it is used only where it does not contradict the kernel.
 pub(super) fn explain(
     said: Option<Ending>,
     end: End,
@@ -108,8 +108,8 @@ pub(super) fn explain(
 
 /// The error for a worker that ended while it loaded.
 ///
-/// If the dynamic linker gave up for want of a system call, that call is the reason: its
-/// own words go to standard error, which workers seldom have.
+/// If the dynamic linker gave up because a system call failed, that call is the reason: its own
+/// message goes to standard error, which workers seldom have.
 pub(super) fn explain_loading(
     said: Option<Ending>,
     end: End,
@@ -205,8 +205,8 @@ fn load_error(report: &Report, description: &Description) -> Error {
     load_failed(&with_refused(said, report))
 }
 
-/// Adds the last system call that no filter knows, since it may be why loading failed; the
-/// words of the dynamic linker give way.
+/// Adds the last system call that no filter knows, since it may be why loading failed; the dynamic
+/// linker's message is shortened for it.
 fn with_refused(mut said: String, report: &Report) -> String {
     let Some(number) = report.refused.checked_sub(1) else {
         return said;

@@ -1,10 +1,10 @@
 //! Warm spares: loaded workers that wait to take the place of one that is given up.
 //!
-//! A reset takes a worker that never ran for anybody, since copying memory back would
-//! not expel an attacker from the registers of a running one. All instances of one
-//! library with the same options share their spares. A thread makes new ones and
-//! buries old ones; it is there only while there is something to do, and spares that wait
-//! are stopped processes, so that waiting costs nothing whatever the library is.
+//! A reset takes a worker that never served a call, since copying memory back would not expel an
+//! attacker from the registers of a running one. All instances of one library with the same options
+//! share their spares. A thread makes new ones and collects dead ones; it runs only while there is
+//! work, and spares that wait are stopped processes, so that waiting costs nothing whatever the
+//! library is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -17,7 +17,7 @@ use super::start::{Started, start};
 
 /// How many killed workers may wait for the thread to collect them.
 const MOST_DEAD: usize = 2;
-/// How many spares there are from the first reset on, unless the user said.
+/// How many spares there are from the first reset on, unless the user chose.
 const DEFAULT: usize = 1;
 
 /// The spares of one kind of instances; they go with the last one.
@@ -86,7 +86,7 @@ impl Spares {
     pub(super) fn take(&self) -> Option<Started> {
         loop {
             let spare = self.stock().ready.pop()?;
-            // One that was killed meanwhile, for want of memory, say, is of no use.
+            // A spare that was killed meanwhile, such as by the OOM killer, is skipped.
             if !spare.worker.has_ended() {
                 spare.worker.go_on();
                 return Some(spare);
@@ -106,7 +106,7 @@ impl Spares {
         }
     }
 
-    /// Sees to it that what is to be done is done soon.
+    /// Starts the maintenance thread if there is work.
     pub(super) fn tend(self: &Arc<Self>) {
         let mut stock = self.stock();
         if stock.tended || (stock.dead.is_empty() && stock.ready.len() >= self.wanted) {
@@ -160,7 +160,7 @@ fn run(spares: &Weak<Spares>, spec: &LoadSpec) {
     }
 }
 
-/// Keeps a worker, unless nobody wants it any more: then it ends here.
+/// Keeps a worker, unless no instance is left that could use it: then it ends here.
 ///
 /// It is stopped until it is used. One that said in a constructor that it had loaded, without
 /// an end to that, would keep a processor busy for as long as it waits.

@@ -91,8 +91,8 @@ fn run(work: &Receiver<Job>) {
     }
     for job in work {
         let spawned = spawn_here(job.program, job.socket, job.keep_stderr);
-        // Nobody waits any more if the asking thread is gone; the worker's owner is
-        // then gone, too, and dropping the descriptor must not leave it running.
+        // If the asking thread is gone, nobody receives the worker; its owner is then gone, too,
+        // and dropping the descriptor must not leave it running.
         if let Err(unclaimed) = job.reply.send(spawned) {
             drop(unclaimed.0.map(|spawned| super::worker::Worker::of(spawned, 0)));
         }
@@ -113,7 +113,7 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
         .map_err(failed("spawning the worker (/proc must be mounted)"))?;
     let watched = watch(child.id());
     if watched.is_err() {
-        // Nobody could end it later. The errors of the attempt add nothing.
+        // It could not be ended later. Errors of the attempt are not reported.
         let _ = child.kill();
         let _ = child.wait();
     }

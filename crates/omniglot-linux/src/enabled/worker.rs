@@ -60,18 +60,18 @@ impl Worker {
         }
     }
 
-    /// Has the process stand still, whatever it would rather do. A moment later it does.
+    /// Stops the process, whatever it does. The stop takes effect a moment later.
     pub(super) fn pause(&self) {
         let _ = pidfd_send_signal(&self.descriptor, Signal::STOP);
     }
 
-    /// Lets a process go on that stands still.
+    /// Lets a stopped process go on.
     pub(super) fn go_on(&self) {
         let _ = pidfd_send_signal(&self.descriptor, Signal::CONT);
     }
 
-    /// Kills the process, unless it has ended by itself, and says how it ended; unknown if
-    /// the kernel does not get it done in time.
+    /// Kills the process, unless it has ended by itself, and returns how it ended; unknown if the
+    /// kernel does not finish that in time.
     pub(super) fn end(&mut self) -> End {
         self.end_within(PATIENCE)
     }
@@ -109,7 +109,7 @@ impl Worker {
         }
     }
 
-    /// Leaves to a thread what the kernel does not get done, such as the end of a process
+    /// Leaves to a thread what the kernel does not finish in time, such as the end of a process
     /// that waits for a file system that does not answer.
     fn leave(&self) {
         let Ok(descriptor) = self.descriptor.try_clone() else {
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_process_that_does_not_end_in_time_is_left_to_a_thread() {
         let (mut worker, place) = sleeper();
-        // As if the kernel did not get it done: nothing was sent, so it does not end.
+        // As if the kernel did not finish it: nothing was sent, so it does not end.
         assert!(!worker.ends_within(Duration::from_millis(1)) && !worker.has_ended());
         worker.leave();
         assert!(place.exists());

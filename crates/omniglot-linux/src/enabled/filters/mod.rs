@@ -1,15 +1,14 @@
 //! Which system calls a worker may make, as BPF programs (seccomp(2)).
 //!
-//! A call is allowed; or it fails with an error number, where a library can live
-//! with that; or it ends the worker with a report that names it. Another
-//! architecture's calls kill it on the spot.
+//! A call is allowed; or it fails with an error number, where a library can live with that; or it
+//! ends the worker with a report that names it. Another architecture's calls kill it at once.
 //!
-//! While a library is loaded, the dynamic linker and libc run, and each version of
-//! theirs makes other calls. So a call that no list here names does not end the worker
-//! then: it fails with `ENOSYS`, which is what a kernel without that call says, and what
-//! every libc that uses a new call is prepared for. It traps all the same, so that the
-//! worker can write down which call it was before it goes on. In calls, a number that
-//! no list names ends the worker, and so do those of the x32 ABI.
+//! While a library is loaded, the dynamic linker and libc run, and each version of theirs makes
+//! other calls. So a call that no list here names does not end the worker then: it fails with
+//! `ENOSYS`, which is what a kernel without that call says, and what every libc that uses a new
+//! call is prepared for. It traps all the same, so that the worker can write down which call it was
+//! before it goes on. In calls, a number that no list names ends the worker, and so do those of the
+//! x32 ABI.
 
 mod policy;
 mod range;
@@ -38,7 +37,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Outcome<T> = core::result::Result<T, BackendError>;
 
 const ENOSYS: u32 = 38;
-/// Holds the place of what the crate cannot express; no filter takes it.
+/// A placeholder for an action that the crate cannot express; no filter uses it.
 const PLACE: SeccompAction = SeccompAction::Trace(0);
 /// `BPF_RET | BPF_K` and `BPF_JMP | BPF_JA` of linux/bpf_common.h.
 const RETURN: u16 = 0x06;
@@ -87,7 +86,7 @@ pub(super) fn filters(allow: Permissions, range: &Range<u64>) -> Result<Filters>
     Ok(Filters { load, serve: known.serve.clone(), ask: known.ask.clone() })
 }
 
-/// What does not depend on the range; what was asked for last is kept.
+/// The parts that do not depend on the range; those of the last request are cached.
 fn known(allow: Permissions) -> Result<Arc<Filters>> {
     type Known = Option<(Permissions, Arc<Filters>)>;
     static LAST: Mutex<Known> = Mutex::new(None);
@@ -154,7 +153,7 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
 
 /// Opening a file asks the host; everything else is the other filters' business.
 ///
-/// The crate knows no action that asks.
+/// The crate has no action for notifications.
 fn ask_filter() -> Outcome<Vec<u8>> {
     let place = u32::from(PLACE);
     let mut program = compile(unconditional(&[Sysno::openat]), SeccompAction::Allow, PLACE)?;

@@ -57,8 +57,8 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::uname,
 ];
 
-/// What nothing does that only gets ready to work: other processes, the network, changes
-/// to files, rights, the kernel. It ends loading.
+/// What initialisation never needs: other processes, the network, changes to files, rights, the
+/// kernel. It ends loading.
 pub(super) const LOAD_ENDS: &[&[Sysno]] = &[PROCESSES, NETWORK, CHANGES, PRIVILEGES, CLOCK];
 
 const PROCESSES: &[Sysno] = &[

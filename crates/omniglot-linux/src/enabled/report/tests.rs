@@ -1,4 +1,4 @@
-//! Reports that say anything.
+//! Reports with arbitrary content.
 
 use omniglot_core::{BUILTIN_SHIMS, Error};
 use omniglot_fuzz::{Random, fuzz};
@@ -86,7 +86,7 @@ fn is_of(error: &Error, said: Option<Ending>, end: End) -> bool {
         },
         Some(Ending::Denied) => matches!(error, Error::SyscallDenied { .. }),
         Some(Ending::Fault) => matches!(error, Error::Fault(_)),
-        // What the kernel says goes before what the worker says.
+        // What the kernel says takes precedence over what the worker says.
         Some(Ending::Exited) | None => match (end, error) {
             (End::Exited(status), Error::Exited { status: told }) => *told == Some(status),
             (End::Exited(LINKER_FAILED), Error::SyscallDenied { .. }) => said.is_none(),
