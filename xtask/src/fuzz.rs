@@ -75,6 +75,13 @@ const TARGETS: &[Target] = &[
         build: Build::Plain,
     },
     Target {
+        name: "verify",
+        about: "Machine code that the verifier accepts, against a decoder",
+        test: &["--release", "--package", "omniglot-verify", "--lib"],
+        filter: &["whatever_is_accepted"],
+        build: Build::Plain,
+    },
+    Target {
         name: "reports",
         about: "What a worker says of its end",
         test: &["--package", "omniglot-linux", "--lib"],
