@@ -24,9 +24,11 @@ pub enum Isolation {
 pub enum Permission {
     /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a
     /// process also wait until a time, and read the processor's clock (`RDTSC`), which is an
-    /// illegal instruction without.
+    /// illegal instruction without. Without, a library in a process is told when the outermost
+    /// call began, to the millisecond.
     Clock,
-    /// Ask for random bytes: `getrandom`.
+    /// Ask the kernel for random bytes: `getrandom`. Without, a library in a process has a
+    /// generator in its own domain, with a key of its own in each life.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
     ///

@@ -48,7 +48,7 @@ pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{
     InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
-    Unprotected,
+    SyscallPolicy, Unprotected,
 };
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};

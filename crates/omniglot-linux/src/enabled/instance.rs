@@ -17,6 +17,7 @@ use super::report::explain;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer::Timer;
+use super::world;
 use crate::{Options, Permission};
 
 /// A foreign library in a process of its own.
@@ -171,6 +172,17 @@ impl Process {
     /// Sends a request for the innermost call and waits for what comes of it.
     #[inline]
     fn run(&mut self, operation: Operation, entry: usize, arguments: usize) -> Result<Event> {
+        let mut message = self.ask(operation, entry, arguments)?;
+        while let Message::GiveBack { address, len } = message {
+            let kept = self.take_back(address, len);
+            message = self.ask(Operation::Resume, 0, usize::from(kept))?;
+        }
+        self.accept(message)
+    }
+
+    /// The answer to one request.
+    #[inline]
+    fn ask(&mut self, operation: Operation, entry: usize, arguments: usize) -> Result<Message> {
         self.interrupts.check(self.number)?;
         // The first stretch of an outermost call is not timed while spinning, which takes
         // microseconds, once: reading the clock would cost half as much as the call. All
@@ -189,8 +201,15 @@ impl Process {
         } else if let Some(since) = since {
             self.timer.add(since);
         }
-        let message = self.started.channel.message()?;
-        self.accept(message)
+        self.started.channel.message()
+    }
+
+    /// Gives memory that the library does not use any more back to the system. Whether it was
+    /// left to the library, which then clears it.
+    #[cold]
+    fn take_back(&self, address: usize, len: usize) -> bool {
+        let range = self.started.layout.returnable(address, len);
+        range.is_none_or(|range| !self.started.channel.mapping().give_back(range))
     }
 
     /// Waits for the answer, asleep, for as long as the call may take.
@@ -288,6 +307,7 @@ impl Process {
         self.number += 1;
         self.interrupts.begin(self.number);
         self.timer.reset();
+        self.started.channel.tell_time(world::time());
     }
 }
 

@@ -26,8 +26,12 @@ pub(super) const CHANNEL: usize = CONTROL_SIZE;
 /// The first frame begins in the channel's own cache line, behind what the channel
 /// uses of it: a small call then moves one line between the two processes, not two.
 const EXCHANGE: usize = CHANNEL + 48;
+/// `struct world` of `worker/control.h`, and in it the time and the seed.
+pub(super) const WORLD: usize = 0x1000;
+pub(super) const WORLD_TIME: usize = WORLD;
+pub(super) const WORLD_SEED: usize = WORLD + 32;
 /// Where strings and filters start in the control area.
-const FREE: usize = PAGE;
+const FREE: usize = 0x4000;
 const GUARD: usize = 64 * PAGE;
 
 const SMALLEST_WINDOW: usize = 32 << 20;
@@ -95,6 +99,8 @@ pub(super) struct Orders<'a> {
     pub(super) ask_filter: &'a [u8],
     /// Whether the worker only loads, for a host that runs the library itself.
     pub(super) hands_off: bool,
+    /// The time, as nanoseconds since 1970.
+    pub(super) time: u64,
 }
 
 impl Layout {
@@ -133,6 +139,15 @@ impl Layout {
         (self.base + self.stack_end) as u64..(self.base + self.size) as u64
     }
 
+    /// Where memory lies that foreign code may give back, as an offset from the window's start, if
+    /// all of it is what follows the host's part and the stack.
+    pub(super) fn returnable(&self, address: usize, len: usize) -> Option<Range<usize>> {
+        let start = address.checked_sub(self.base)?;
+        let end = start.checked_add(len)?;
+        let whole = start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && len > 0;
+        (whole && start >= self.stack_end && end <= self.size).then_some(start..end)
+    }
+
     /// Whether a fault at `address` with that stack pointer is a stack that ran over.
     pub(super) fn is_stack_overflow(&self, address: usize, stack_pointer: usize) -> bool {
         let guard = self.base + self.exchange_end..self.base + self.stack_start;
@@ -169,6 +184,8 @@ impl Layout {
             hands_off: u32::from(orders.hands_off),
             keep_clock: u32::from(orders.keep_clock),
         };
+        window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
+        window.write(self.base + WORLD_SEED, &random::<32>()?)?;
         window.write(self.base, config.as_bytes())
     }
 }
@@ -190,9 +207,14 @@ fn check_limits() -> Result<()> {
     Ok(())
 }
 
-fn random_base(size: usize) -> Result<usize> {
-    let mut bytes = [0; 8];
+fn random<const LEN: usize>() -> Result<[u8; LEN]> {
+    let mut bytes = [0; LEN];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+    Ok(bytes)
+}
+
+fn random_base(size: usize) -> Result<usize> {
+    let bytes = random::<8>()?;
     let places = (HIGHEST - LOWEST - size) / ALIGNMENT;
     Ok(LOWEST + usize::from_ne_bytes(bytes) % places * ALIGNMENT)
 }

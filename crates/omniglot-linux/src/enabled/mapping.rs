@@ -82,6 +82,16 @@ impl Mapping {
             .map_err(refused("making a part of the window read-only"))
     }
 
+    /// Gives the memory of whole pages back to the system; they are zero for all who map them.
+    /// Whether that could be done.
+    pub(super) fn give_back(&self, range: std::ops::Range<usize>) -> bool {
+        let start = self.at(range.start);
+        let len = range.len().min(self.len - range.start.min(self.len));
+        // SAFETY: a part of this mapping (invariant 1), which stays mapped; its bytes may change
+        // at any time anyway, since foreign code writes them (invariant 2).
+        unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxRemove) }.is_ok()
+    }
+
     /// Bytes of the mapping.
     ///
     /// # Safety

@@ -26,6 +26,7 @@ mod system;
 mod tables;
 mod timer;
 mod worker;
+mod world;
 
 pub(crate) use filters::policy_of;
 pub use in_process::{ProtectionKeys, Unprotected};

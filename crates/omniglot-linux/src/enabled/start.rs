@@ -23,6 +23,7 @@ use super::report::explain_loading;
 use super::spawner;
 use super::tables::Tables;
 use super::worker::Worker;
+use super::world;
 use crate::{Options, Permission};
 
 /// How often to look for an answer before sleeping, where there are two processors:
@@ -176,6 +177,7 @@ fn write_orders(
                 Guard::Host => &filters.ask,
             },
             hands_off: purpose == Purpose::HandOff,
+            time: world::time(),
         },
     )
 }
@@ -351,8 +353,8 @@ mod tests {
         let options = Options { libraries: vec!["libm.so.6".into()], ..Options::default() };
         let mut linux = start_without_landlock(&sample(), &options).expect("it loads");
         assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
-        let denied = call(&mut linux, Shim::Open, 0, 0);
-        assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
+        let denied = call(&mut linux, Shim::Execve, 0, 0);
+        assert!(matches!(denied, Err(Error::SyscallDenied { name: "execve", .. })), "{denied:?}");
     }
 
     #[test]
