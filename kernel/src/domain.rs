@@ -46,12 +46,12 @@ impl fmt::Display for Failure {
 
 /// A foreign library and its health.
 #[derive(Debug)]
-pub struct Domain<L> {
+pub struct ForeignLibrary<L> {
     library: Option<L>,
     trouble: Option<Error>,
 }
 
-impl<L: Library<Runtime = Runtime>> Domain<L> {
+impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
     /// Loads the library into its region. A library that does not start is in trouble from
     /// the beginning.
     pub fn start(hart: Hart, region: ForeignRegion) -> Self {
