@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use omniglot::{Error, Library, Runtime as _};
+use omniglot::{Error, Library};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::{ForeignRegion, Pmp};
 
@@ -56,9 +56,10 @@ impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
     /// the beginning.
     pub fn start(hart: Hart, region: ForeignRegion) -> Self {
         match Pmp::start(hart, region, &L::DESCRIPTION) {
-            Ok(mut runtime) => {
-                runtime.set_timeout(Some(PATIENCE));
-                Self { library: Some(L::assemble(runtime)), trouble: None }
+            Ok(runtime) => {
+                let mut library = L::assemble(runtime);
+                library.set_timeout(Some(PATIENCE));
+                Self { library: Some(library), trouble: None }
             }
             Err(error) => Self { library: None, trouble: Some(error) },
         }

@@ -6,6 +6,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::marker::PhantomData;
 
 use crate::base::InstanceId;
+use crate::domain::KeptResult;
 use crate::slots::{Among, Closure, Erased, SlotId};
 use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 
@@ -102,7 +103,7 @@ impl Raise {
         shim: u32,
         frame: &[u8],
     ) -> Result<Self> {
-        if base.state.domain.depth() == 0 {
+        if base.state.domain.session.depth() == 0 {
             return Err(Error::Misuse("raise is for callbacks: there is no foreign call to leave"));
         }
         let entry = base.state.domain.entry(shim)?;
@@ -112,12 +113,12 @@ impl Raise {
 }
 
 /// Runs a typed closure on the frame at `address`, or does whatever it does with arguments that
-/// are no values of their types. Without a reply, the domain keeps why.
+/// are no values of their types.
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
     closure: impl FnOnce(&mut A, Received<S>) -> Answer<S>,
-) -> Option<Reply> {
+) -> KeptResult<Reply> {
     let mut frame = S::Frame::default();
     api.base_mut().state.domain.take_arguments(address, frame.as_mut())?;
     let answer = closure(api, S::arguments(&frame));
@@ -132,12 +133,12 @@ fn respond<S: Signature, A: Api + ?Sized>(
             let place = address.wrapping_add(S::RETURN_OFFSET);
             base.state.domain.hand_back(place, result).map(|()| Reply::Return)
         }
-        Err(Escape::Abandon) => base.state.domain.unless_failed(Err(Error::Abandoned)),
-        Err(Escape::Error(error)) => base.state.domain.unless_failed(Err(error)),
+        Err(Escape::Abandon) => Err(base.state.domain.keep(Error::Abandoned)),
+        Err(Escape::Error(error)) => Err(base.state.domain.keep(error)),
         Err(Escape::Raise(raise)) => {
             let checked = base.check_instance(raise.instance);
             let reply = Reply::Raise { entry: raise.entry, arguments: raise.arguments };
-            base.state.domain.unless_failed(checked).map(|()| reply)
+            base.state.domain.keep_error(checked).map(|()| reply)
         }
     }
 }
@@ -250,14 +251,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             _ => Some(self.slot_at(among, at)?).filter(|slot| self.state.slots.is_free(*slot)),
         };
         let index = index.ok_or(none)?;
-        let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
+        let address = self.state.domain.session.runtime.trampoline(index).ok_or(none)?;
         Ok((index, address))
     }
 
     /// The slot whose C function is at an address.
     fn slot_at(&self, among: Among, address: usize) -> Result<u32> {
         const NEVER: Error = Error::Misuse("no callback of this type ever had the address");
-        let runtime = &self.state.domain.runtime;
+        let runtime = &self.state.domain.session.runtime;
         let mut slots = among.first..among.first.saturating_add(among.count);
         slots.find(|slot| runtime.trampoline(*slot) == Some(address)).ok_or(NEVER)
     }

@@ -156,7 +156,7 @@ pub(crate) fn call_after_waiting<A: Api + ?Sized>(
     if waiting == 0 {
         return call_now(api, shim, frame);
     }
-    if base.state.domain.depth() > 0 {
+    if base.state.domain.session.depth() > 0 {
         base.state.waits.set();
         return call_now(api, shim, frame);
     }
@@ -184,14 +184,14 @@ struct Operation<'a, A: Api + ?Sized> {
 
 impl<'a, A: Api + ?Sized> Operation<'a, A> {
     fn begin(api: &'a mut A) -> Self {
-        api.base_mut().state.domain.runtime.begin_operation();
+        api.base_mut().state.domain.session.begin_operation();
         Self { api }
     }
 }
 
 impl<A: Api + ?Sized> Drop for Operation<'_, A> {
     fn drop(&mut self) {
-        self.api.base_mut().state.domain.runtime.end_operation();
+        self.api.base_mut().state.domain.session.end_operation();
     }
 }
 

@@ -286,6 +286,9 @@ macro_rules! define_library {
             fn reset(&mut self) -> $crate::Result<()> {
                 self.0.reset()
             }
+            fn set_timeout(&mut self, limit: ::core::option::Option<::core::time::Duration>) {
+                $crate::Base::set_timeout(self, limit);
+            }
             fn poisoned(&self) -> ::core::option::Option<$crate::Cause> {
                 $crate::Base::poisoned(self)
             }

@@ -39,6 +39,11 @@ impl Window {
         Self { host, foreign, len }
     }
 
+    /// The same window, for who owns it together with this one.
+    pub(crate) const fn share(&self) -> Self {
+        Self { host: self.host, foreign: self.foreign, len: self.len }
+    }
+
     /// The first foreign address of the window.
     #[must_use]
     pub const fn start(&self) -> usize {

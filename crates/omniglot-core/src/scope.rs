@@ -175,7 +175,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         let size = crate::address::size_of_elements::<T>(len)?;
         let state = &mut self.api.base_mut().state;
         // The body of the scope may have forked.
-        state.domain.runtime.check_alive()?;
+        state.domain.session.runtime.check_alive()?;
         let address = state.domain.stack.push(size, align_of::<T>())?;
         Ok(SliceMut::checked(address, len, state.id))
     }

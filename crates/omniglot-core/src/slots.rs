@@ -19,11 +19,12 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::ptr::NonNull;
 
+use crate::domain::KeptResult;
 use crate::{Error, Reply, Result};
 
 /// What every closure looks like in the table: it gets the address of the
-/// callback's frame and answers the callback, or has the domain keep why it does not.
-pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Option<Reply> + 'a;
+/// callback's frame and answers the callback.
+pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> KeptResult<Reply> + 'a;
 
 /// How many callbacks can exist at a time in a host without an allocator: a place takes
 /// 28 bytes of an instance on a 32-bit machine.
@@ -82,7 +83,7 @@ impl<A: ?Sized + 'static> Closure<A> {
     }
 
     /// Runs the closure.
-    pub(crate) fn run(&mut self, api: &mut A, frame: usize) -> Option<Reply> {
+    pub(crate) fn run(&mut self, api: &mut A, frame: usize) -> KeptResult<Reply> {
         match self {
             Self::Borrowed(pointer) => {
                 // SAFETY: the closure is in the table, so its borrow lasts (invariant 6), and

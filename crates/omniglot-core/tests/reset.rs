@@ -181,7 +181,8 @@ fn a_reset_that_fails_poisons_and_can_be_repeated() {
     foreign.lock().unwrap().refusals.extend([refusal, refusal]);
     assert_eq!(api.reset(), Err(refusal));
     assert_eq!(api.poisoned(), Some(Cause::Reset));
-    assert_eq!(foreign.lock().unwrap().abandoned, Some(Cause::Reset));
+    assert!(foreign.lock().unwrap().is_killed);
+    assert_eq!(api.poisoned(), Some(Cause::Reset));
     assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Reset }));
     assert_eq!(api.read(&boxed), Err(Error::WrongInstance), "the life before ended all the same");
     assert_eq!(api.reset(), Err(refusal));

@@ -1,10 +1,9 @@
 //! The runtime where there is none yet: the same names, and a start that says so.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, Step, Window,
 };
 
 use crate::Options;
@@ -56,14 +55,6 @@ impl Linux {
     pub fn warm_spares(&self) -> usize {
         match self.never {}
     }
-
-    /// Writes bytes at a foreign address.
-    ///
-    /// # Errors
-    /// None on this target: there is no instance.
-    pub fn write(&mut self, _address: usize, _bytes: &[u8]) -> Result<()> {
-        match self.never {}
-    }
 }
 
 // SAFETY: there is no value of this type, so no promise can be broken.
@@ -71,6 +62,7 @@ impl Linux {
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = 1_000_000_000;
     type InterruptHandle = InterruptHandle;
 
     fn window(&self) -> &Window {
@@ -88,28 +80,13 @@ unsafe impl Runtime for Linux {
     fn trampoline(&self, _slot: u32) -> Option<usize> {
         match self.never {}
     }
-    fn enter(&mut self, _entry: usize, _arguments: usize) -> Result<Event> {
-        match self.never {}
-    }
-    fn resume(&mut self, _reply: Reply) -> Result<Event> {
-        match self.never {}
-    }
-    fn abandon(&mut self, _cause: Cause) {
-        match self.never {}
-    }
-    fn reset(&mut self) -> Result<()> {
-        match self.never {}
-    }
     fn isolation(&self) -> IsolationKind {
         match self.never {}
     }
-    fn begin_operation(&mut self) {
+    unsafe fn run(&mut self, _step: Step, _calls: &mut Calls) -> Result<Event> {
         match self.never {}
     }
-    fn end_operation(&mut self) {
-        match self.never {}
-    }
-    fn set_timeout(&mut self, _limit: Option<Duration>) {
+    fn kill(&mut self) {
         match self.never {}
     }
     fn interrupt_handle(&self) -> InterruptHandle {

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use omniglot_core::{Description, Event, Runtime};
+use omniglot_core::{Description, Event, Runtime, Session};
 use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{image, read_word, result, start, write_frame};
 use syscalls::Sysno;
@@ -31,7 +31,7 @@ const PROBE: (Sysno, i64) = (Sysno::uprobe, -6);
 const MOST_WHILE_LOADING: usize = 57;
 
 /// The results of all system calls in a phase of a worker's life.
-fn probe(linux: &mut Process, phase: u64) -> Vec<i64> {
+fn probe(linux: &mut Session<Process>, phase: u64) -> Vec<i64> {
     let frame = write_frame(linux, 0, phase, 0);
     let entry = linux.shim(2).expect("the probe");
     assert_eq!(linux.enter(entry, frame), Ok(Event::Returned));
@@ -52,7 +52,8 @@ fn every_system_call_was_tried() {
         slots: 0,
         functions: &["", "", ""],
     };
-    let mut linux = Process::start(&description, &Options::default()).expect("the probe loads");
+    let mut linux =
+        Session::new(Process::start(&description, &Options::default()).expect("the probe loads"));
     let loading = probe(&mut linux, 0);
     let serving = probe(&mut linux, 1);
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime};
+use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime, Session};
 use omniglot_linux::{Options, Process, SyscallPolicy};
 use support::{image, read_word, result, write_frame};
 use syscalls::Sysno;
@@ -36,17 +36,17 @@ fn description() -> Description {
     })
 }
 
-fn start(options: &Options) -> Process {
+fn start(options: &Options) -> Session<Process> {
     let mut options = options.clone();
     options.start_timeout = Duration::from_secs(300);
-    Process::start(&description(), &options).expect("the library loads")
+    Session::new(Process::start(&description(), &options).expect("the library loads"))
 }
 
-fn fresh() -> Process {
+fn fresh() -> Session<Process> {
     start(&Options::default())
 }
 
-fn call(linux: &mut Process, shim: Shim, a: u64, b: u64) -> Result<u64> {
+fn call(linux: &mut Session<Process>, shim: Shim, a: u64, b: u64) -> Result<u64> {
     let frame = write_frame(linux, 0, a, b);
     let entry = linux.shim(shim as u32).expect("a shim");
     match linux.enter(entry, frame)? {
@@ -56,20 +56,20 @@ fn call(linux: &mut Process, shim: Shim, a: u64, b: u64) -> Result<u64> {
 }
 
 /// Where the words of system calls are written, and behind them what they point to.
-fn words(linux: &Process) -> usize {
+fn words(linux: &Session<Process>) -> usize {
     linux.exchange().0 + 4096
 }
 
-fn room(linux: &Process) -> usize {
+fn room(linux: &Session<Process>) -> usize {
     words(linux) + 4096
 }
 
 /// Makes one system call.
-fn ask(linux: &mut Process, call_: Sysno, arguments: &[u64]) -> Result<i64> {
+fn ask(linux: &mut Session<Process>, call_: Sysno, arguments: &[u64]) -> Result<i64> {
     ask_number(linux, call_ as u64, arguments)
 }
 
-fn ask_number(linux: &mut Process, number: u64, arguments: &[u64]) -> Result<i64> {
+fn ask_number(linux: &mut Session<Process>, number: u64, arguments: &[u64]) -> Result<i64> {
     let mut bytes = number.to_ne_bytes().to_vec();
     for index in 0..7 {
         bytes.extend(arguments.get(index).unwrap_or(&0).to_ne_bytes());
@@ -85,7 +85,7 @@ const fn failed(errno: i32) -> i64 {
     -(errno as i64)
 }
 
-fn text(linux: &mut Process, path: &str) -> u64 {
+fn text(linux: &mut Session<Process>, path: &str) -> u64 {
     let at = room(linux) + 8192;
     linux.write(at, path.as_bytes()).expect("there is room");
     linux.write(at + path.len(), &[0]).expect("there is room");
@@ -207,7 +207,7 @@ fn no_handler_of_the_librarys_is_ever_called() {
 }
 
 /// Nanoseconds, by a clock of the library's.
-fn clock(linux: &mut Process, id: i32) -> u64 {
+fn clock(linux: &mut Session<Process>, id: i32) -> u64 {
     let at = room(linux);
     assert_eq!(ask(linux, Sysno::clock_gettime, &[id as u64, at as u64]), Ok(0));
     read_word(linux, at) * 1_000_000_000 + read_word(linux, at + 8)
@@ -278,7 +278,7 @@ fn random_numbers_are_others_in_each_life_and_each_draw() {
 }
 
 /// Bytes of a worker's memory that are in use.
-fn resident(linux: &Process) -> u64 {
+fn resident(linux: &Session<Process>) -> u64 {
     let statm = fs::read_to_string(format!("/proc/{}/statm", linux.process_id())).expect("statm");
     let pages = statm.split(' ').nth(1).expect("a number").parse::<u64>().expect("a number");
     pages * 4096

@@ -45,7 +45,7 @@
 //! | callbacks | [`Signature`] and [`FnPtr`]; [`Registered`]; how to leave one: [`Escape`], [`ErrorSlot`] |
 //! | what goes wrong | [`Error`], [`Fault`], [`Cause`] |
 //! | threads | [`Pool`]; [`InterruptHandle`] |
-//! | a runtime of your own | [`Runtime`], [`Window`], [`Event`], [`Reply`] |
+//! | a runtime of your own | [`Runtime`], [`Window`], [`Step`], [`Event`], [`Reply`]; [`Session`], which runs it |
 //!
 //! What only generated code needs is not listed.
 //!
@@ -66,12 +66,12 @@ mod pool;
 pub use builder::Builder;
 #[doc(inline)]
 pub use omniglot_core::{
-    Answer, Api, AsPtr, Base, Cause, Character, Characters, Error, ErrorSlot, Escape, Event, Fault,
-    FaultKind, Field, FnPtr, Foreign, Guarantees, Instance, InvalidValue, IsolationKind, Library,
-    MAX_BY_VALUE, MAX_DEPTH, Ptr, Raise, Received, Ref, RefMut, Reply, Result, Runtime, Scope,
-    Signature, Slice, SliceMut, Text, ToRef, ToRefMut, ToSlice, ToSliceMut, View, Void, Window,
-    call_pointer, characters, fn_ptr, free, malloc, scope, try_scope, with_callback,
-    with_callback_at, with_fallible_callback,
+    Answer, Api, AsPtr, Base, Calls, Cause, Character, Characters, Error, ErrorSlot, Escape, Event,
+    Fault, FaultKind, Field, FnPtr, Foreign, Guarantees, Instance, InvalidValue, IsolationKind,
+    Library, MAX_BY_VALUE, MAX_DEPTH, Ptr, Raise, Received, Ref, RefMut, Reply, Result, Runtime,
+    Scope, Session, Signature, Slice, SliceMut, Step, Text, Timer, ToRef, ToRefMut, ToSlice,
+    ToSliceMut, View, Void, Window, call_pointer, characters, fn_ptr, free, malloc, scope,
+    try_scope, with_callback, with_callback_at, with_fallible_callback,
 };
 #[cfg(feature = "std")]
 #[doc(inline)]

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Calls, Description, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer, Window,
 };
 
 use super::in_process::ProtectionKeys;
 use super::instance::Process;
 use super::interrupt::InterruptHandle;
+use super::timer::TICKS_PER_SECOND;
 use crate::{Isolation, Options};
 
 /// A foreign library, isolated as [`Options::isolation`] says.
@@ -73,23 +74,14 @@ impl Linux {
             Place::Keys(_) => std::process::id(),
         }
     }
-
-    /// Writes bytes at a foreign address, for those who drive the runtime without
-    /// the core's instances.
-    ///
-    /// # Errors
-    /// [`OutOfRange`](omniglot_core::Error::OutOfRange) where there is not room for all in the window, and
-    /// [`ReadOnly`](omniglot_core::Error::ReadOnly) where foreign code may not write and shares the host's memory.
-    pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        in_place!(&mut self.0, place => place.write(address, bytes))
-    }
 }
 
-// SAFETY: each method is that of one runtime, the same one for the value's lifetime, and both
-// give the same guarantees.
+// SAFETY: each method is that of one runtime, the same one for the value's lifetime, whose
+// window it is (invariants 1 to 3); and both give the same guarantees.
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
     type InterruptHandle = InterruptHandle;
 
     #[inline]
@@ -125,41 +117,44 @@ unsafe impl Runtime for Linux {
         in_place!(&self.0, place => place.trampoline(slot))
     }
 
-    #[inline]
-    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        in_place!(&mut self.0, place => place.enter(entry, arguments))
-    }
-
-    #[inline]
-    fn resume(&mut self, reply: Reply) -> Result<Event> {
-        in_place!(&mut self.0, place => place.resume(reply))
-    }
-
-    fn abandon(&mut self, cause: Cause) {
-        in_place!(&mut self.0, place => place.abandon(cause));
-    }
-
     fn isolation(&self) -> IsolationKind {
         in_place!(&self.0, place => place.isolation())
     }
 
-    fn begin_operation(&mut self) {
-        in_place!(&mut self.0, place => place.begin_operation());
-    }
-
-    fn end_operation(&mut self) {
-        in_place!(&mut self.0, place => place.end_operation());
-    }
-
-    fn set_timeout(&mut self, limit: Option<Duration>) {
-        in_place!(&mut self.0, place => place.set_timeout(limit));
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        in_place!(&mut self.0, place => place.reset())
-    }
-
     fn interrupt_handle(&self) -> InterruptHandle {
         in_place!(&self.0, place => place.interrupt_handle())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        in_place!(&self.0, place => place.time_limit())
+    }
+
+    #[inline]
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
+        // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the one
+        // within, which no other reaches.
+        in_place!(&mut self.0, place => unsafe { place.run(step, calls) })
+    }
+
+    fn kill(&mut self) {
+        in_place!(&mut self.0, place => place.kill());
+    }
+
+    fn reload(&mut self, calls: &mut Calls) -> Result<()> {
+        in_place!(&mut self.0, place => place.reload(calls))
+    }
+
+    #[inline]
+    fn begin_call(&mut self, number: u64) {
+        in_place!(&mut self.0, place => place.begin_call(number));
+    }
+
+    #[inline]
+    fn end_call(&mut self) {
+        in_place!(&mut self.0, place => place.end_call());
+    }
+
+    fn limit_changed(&mut self, time: &Timer) {
+        in_place!(&mut self.0, place => place.limit_changed(time));
     }
 }

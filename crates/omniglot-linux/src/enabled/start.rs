@@ -292,7 +292,7 @@ mod support;
 mod tests {
     use std::fs::File;
 
-    use omniglot_core::{Description, FaultKind};
+    use omniglot_core::{Description, FaultKind, Session};
 
     use super::super::instance::Process;
     use super::support::{Shim, call, compile, sample, sample_with};
@@ -351,7 +351,8 @@ mod tests {
     #[test]
     fn the_host_opens_libraries_where_landlock_is_missing() {
         let options = Options { libraries: vec!["libm.so.6".into()], ..Options::default() };
-        let mut linux = start_without_landlock(&sample(), &options).expect("it loads");
+        let linux = start_without_landlock(&sample(), &options).expect("it loads");
+        let mut linux = Session::new(linux);
         assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
         let denied = call(&mut linux, Shim::Execve, 0, 0);
         assert!(matches!(denied, Err(Error::SyscallDenied { name: "execve", .. })), "{denied:?}");
@@ -444,7 +445,8 @@ mod tests {
     #[test]
     fn files_on_their_way_elsewhere_keep_no_worker_from_starting() {
         let others = files_on_their_way();
-        let mut linux = start_without_landlock(&sample(), &Options::default()).expect("it loads");
+        let linux = start_without_landlock(&sample(), &Options::default()).expect("it loads");
+        let mut linux = Session::new(linux);
         assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
         drop(others);
     }
