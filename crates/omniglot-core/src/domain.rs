@@ -13,8 +13,9 @@ use crate::{
 /// A session, with frames: what is copied to foreign code and back.
 pub(crate) struct Domain<R: Runtime> {
     pub(crate) session: Session<R>,
-    /// The runtime's window, at hand for the frames of calls. It is used only where a check that
-    /// this is the domain's process was good, and no other host code ran since (invariant 11).
+    /// The runtime's window, at hand for the frames of calls. It is used only where a call can
+    /// start or has just ended, so the session is not poisoned, the check that this is the
+    /// domain's process was good, and no other host code ran since (invariant 11).
     window: Window,
     pub(crate) error_number: i32,
     pub(crate) stack: Stack,

@@ -45,7 +45,8 @@
 //! 11. **Steps fit.** Only a [`Session`] runs its runtime, which nobody else can reach but to
 //!     look at: so a step always fits the calls in progress, and none follows a failure that
 //!     poisons. Between a good [`check_alive`](Runtime::check_alive) and the step no code of the
-//!     user's runs, so the process is still the one that was checked.
+//!     user's runs, so the process is still the one that was checked. A session is poisoned
+//!     while it is reset, so that a reset that panics leaves no call that could start.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -325,17 +325,19 @@ impl<R: Runtime> Session<R> {
     /// Whatever kept the runtime from it. The session is poisoned then, and can be reset again.
     pub fn reset(&mut self) -> Result<()> {
         self.calls.forget();
-        match self.runtime.reload(&mut self.calls) {
-            Ok(()) => {
-                self.poison = None;
-                self.deepest = MAX_DEPTH;
-                Ok(())
-            }
-            Err(error) => {
-                self.poison(Cause::Reset);
-                Err(error)
-            }
+        // Poisoned meanwhile, so that it stays so where the runtime panics: the window may be
+        // another one by then, of which nobody was told (invariant 11).
+        let before = self.poison.replace(Cause::Reset);
+        self.deepest = 0;
+        let outcome = self.runtime.reload(&mut self.calls);
+        if outcome.is_ok() {
+            self.poison = None;
+            self.deepest = MAX_DEPTH;
+        } else {
+            self.poison = before;
+            self.poison(Cause::Reset);
         }
+        outcome
     }
 }
 

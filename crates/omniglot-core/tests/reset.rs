@@ -191,6 +191,18 @@ fn a_reset_that_fails_poisons_and_can_be_repeated() {
 }
 
 #[test]
+fn a_reset_that_panics_poisons_and_can_be_repeated() {
+    let (mut api, foreign) = scripted([]);
+    foreign.lock().unwrap().reset_panics = true;
+    assert!(catch_unwind(AssertUnwindSafe(|| api.reset())).is_err());
+    assert_eq!(api.poisoned(), Some(Cause::Reset));
+    // It would be written to memory that is gone.
+    assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Reset }));
+    assert_eq!(api.reset(), Ok(()));
+    assert_eq!((api.poisoned(), call_shim(&mut api)), (None, Ok(())));
+}
+
+#[test]
 fn the_cause_of_before_is_kept_where_a_reset_fails() {
     let (mut api, foreign) = scripted([Step::Fail(Error::Exited { status: Some(1) })]);
     assert!(call_shim(&mut api).is_err());

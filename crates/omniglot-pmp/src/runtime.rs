@@ -310,7 +310,7 @@ impl<K: Kernel> Pmp<K> {
             // SAFETY: interrupts are off; the PMP entries, read back, allow user mode this
             // domain and nothing else, and it has no other rights (invariants 2, 3).
             Some(start) => unsafe { gate::enter(&mut self.context, start) },
-            // SAFETY: as above.
+            // SAFETY: as above (invariants 2, 3).
             None => unsafe { gate::go_on(&mut self.context) },
         }
     }

@@ -47,6 +47,8 @@ pub struct Foreigner {
     pub forked: bool,
     /// What the next resets are to fail with.
     pub refusals: VecDeque<Error>,
+    /// Whether the next reset panics when the memory is another already.
+    pub reset_panics: bool,
 }
 
 impl Foreigner {
@@ -200,6 +202,8 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
         let mut fresh = Self::default();
         fresh.foreign = Arc::clone(&self.foreign);
         *self = fresh;
+        let panics = std::mem::take(&mut self.foreign.lock().unwrap().reset_panics);
+        assert!(!panics, "in a reset");
         Ok(())
     }
     fn isolation(&self) -> IsolationKind {
