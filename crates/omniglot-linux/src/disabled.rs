@@ -6,7 +6,7 @@ use omniglot_core::{
     Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, Step, Window,
 };
 
-use crate::Options;
+use crate::{Options, Request};
 
 /// A foreign library in a process of its own; on this target there is no such thing.
 #[derive(Debug)]
@@ -47,6 +47,22 @@ impl Linux {
     /// The worker's process id.
     #[must_use]
     pub const fn process_id(&self) -> u32 {
+        match self.never {}
+    }
+
+    /// What the library asked for and was answered with an error.
+    ///
+    /// # Errors
+    /// None.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        match self.never {}
+    }
+
+    /// The last lines that the library wrote.
+    ///
+    /// # Errors
+    /// None.
+    pub fn output(&self) -> Result<String> {
         match self.never {}
     }
 

@@ -194,9 +194,9 @@ fn a_constructor_that_leaves_nothing_to_load_with_is_at_fault_itself() {
     let all = "while(mmap(0,1<<20,PROT_READ,MAP_PRIVATE|MAP_ANONYMOUS,-1,0)!=MAP_FAILED)";
     let ways = [
         ("syscall(SYS_close_range,3,~0u,0)", "sample"),
-        ("close(3)", "sample"), // the window's memory
-        ("close(8)", "sample"), // the list of mappings
-        ("close(9)", "sample"), // the page map
+        ("close(3)", "sample"),  // the window's memory
+        ("close(9)", "sample"),  // the list of mappings
+        ("close(10)", "sample"), // the page map
         ("close(3),open(\"/proc/self/fd/4\",O_RDONLY)", "sample"),
         (all, "raise memory_limit"),
     ];
@@ -410,8 +410,8 @@ fn constructors_open_few_files() {
 
 #[test]
 fn constructors_learn_no_physical_addresses() {
-    // The page map is descriptor 9; an entry's low 55 bits are a page's place.
-    let read = "pread(9,buffer,8,(long)&environ/4096*8)==8";
+    // The page map is descriptor 10; an entry's low 55 bits are a page's place.
+    let read = "pread(10,buffer,8,(long)&environ/4096*8)==8";
     let code = format!(
         "unsigned long buffer[1]={{0}};exit({read}?(buffer[0]&((1ul<<55)-1)?78:buffer[0]?77:79):80)"
     );

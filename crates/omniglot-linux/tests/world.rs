@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime, Session};
-use omniglot_linux::{Options, Process, SyscallPolicy};
+use omniglot_linux::{FileSource, Options, Process, SyscallPolicy, Unprotected};
 use support::{image, read_word, result, write_frame};
 use syscalls::Sysno;
 
@@ -23,6 +23,9 @@ enum Shim {
     Churn,
     Zeros,
     Handler,
+    Say,
+    Sum,
+    Environment,
 }
 
 fn description() -> Description {
@@ -312,4 +315,249 @@ fn memory_is_never_executable() {
     assert!(page > 0, "{page}");
     let refused = ask(&mut linux, Sysno::mprotect, &[page.cast_unsigned(), 4096, all]);
     assert_eq!(refused, Ok(failed(libc::EACCES)));
+}
+
+/// Bytes that do not repeat at once.
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|index| (index * index / 7 + index / 251) as u8).collect()
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte)).sum()
+}
+
+/// A library with files: bytes, a large file of the host's, a directory with a directory and a link.
+fn with_files() -> (tempfile::TempDir, Options) {
+    let host = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| host.path().join(name);
+    fs::write(at("large"), bytes(3_000_001)).expect("written");
+    fs::create_dir_all(at("all/deeper")).expect("made");
+    fs::write(at("all/b.txt"), b"in the directory").expect("written");
+    fs::write(at("all/deeper/c"), b"").expect("written");
+    std::os::unix::fs::symlink(at("large"), at("all/link")).expect("linked");
+    std::os::unix::fs::symlink("nowhere", at("all/broken")).expect("linked");
+    let mut options = Options::default();
+    options.files = vec![
+        ("/etc/small.conf".into(), FileSource::from(b"a = 1\n")),
+        ("/usr/share//x/./large".into(), at("large").into()),
+        ("/all".into(), FileSource::Directory(at("all"))),
+    ];
+    (host, options)
+}
+
+fn open(linux: &mut Session<Process>, path: &str, flags: i32) -> i64 {
+    let at = text(linux, path);
+    ask(linux, Sysno::open, &[at, flags as u64]).expect("an answer")
+}
+
+#[test]
+fn files_that_are_given_are_there_in_each_life() {
+    let (host, options) = with_files();
+    let mut linux = start(&options);
+    drop(host); // they were read when the instance was made
+    for _ in 0..2 {
+        for (path, expected) in [
+            ("/etc/small.conf", sum(b"a = 1\n")),
+            ("/usr/share/x/large", sum(&bytes(3_000_001))),
+            ("/all/link", sum(&bytes(3_000_001))),
+            ("all/../all/b.txt", sum(b"in the directory")),
+            ("/all/deeper/c", 0),
+            ("/all/broken", u64::MAX),
+            ("/all/d", u64::MAX),
+            ("/etc", u64::MAX),
+        ] {
+            let at = text(&mut linux, path);
+            let read = call(&mut linux, Shim::Sum, at, 0);
+            assert_eq!(read, Ok(if path == "/etc" { 0 } else { expected }), "{path}");
+        }
+        assert_eq!(open(&mut linux, "/etc/small.conf", libc::O_RDWR), failed(libc::EACCES));
+        assert_eq!(
+            open(&mut linux, "/etc/new", libc::O_RDWR | libc::O_CREAT),
+            failed(libc::EACCES)
+        );
+        let directory = open(&mut linux, "/all", libc::O_RDONLY | libc::O_DIRECTORY);
+        assert_eq!(names(&mut linux, directory), [".", "..", "b.txt", "deeper", "link"]);
+        let root = open(&mut linux, "/", libc::O_RDONLY);
+        assert_eq!(names(&mut linux, root), [".", "..", "dev", "all", "etc", "usr"]);
+        linux.reset().expect("a reset");
+    }
+}
+
+/// What getdents64 says, in several calls.
+fn names(linux: &mut Session<Process>, directory: i64) -> Vec<String> {
+    let (at, mut names) = (room(linux), Vec::new());
+    loop {
+        let arguments = [directory.cast_unsigned(), at as u64, 64];
+        let got = ask(linux, Sysno::getdents64, &arguments).expect("an answer");
+        assert!(got >= 0, "{got}");
+        if got == 0 {
+            return names;
+        }
+        let mut entries = vec![0; got as usize];
+        linux.window().read(at, &mut entries).expect("in the window");
+        let mut rest = entries.as_slice();
+        while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, ..] = rest {
+            let len = usize::from(u16::from_ne_bytes([*low, *high]));
+            let name = rest[19..len].split(|byte| *byte == 0).next().expect("a name");
+            names.push(String::from_utf8(name.to_vec()).expect("a name"));
+            rest = &rest[len..];
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_mapped_to_be_read_is_not_copied_and_the_host_sees_it() {
+    let (_host, options) = with_files();
+    let mut linux = start(&options);
+    let file = open(&mut linux, "/usr/share/x/large", libc::O_RDONLY).cast_unsigned();
+    let before = resident(&linux);
+    let private = libc::MAP_PRIVATE as u64;
+    let arguments = [0, 2_990_000, 1, private, file, 8192];
+    let tail = ask(&mut linux, Sysno::mmap, &arguments).expect("an answer");
+    assert!(tail > 0, "{tail}");
+    assert!(resident(&linux) < before + (1 << 20), "nothing was copied");
+    let mut seen = vec![0; 2_000_000];
+    linux.window().read(tail as usize, &mut seen).expect("in the window");
+    assert_eq!(seen, bytes(3_000_001)[8192..8192 + 2_000_000]);
+    // One that may be written, of which nobody else sees anything.
+    let arguments = [0, 3_000_001, 3, private, file, 0];
+    let own = ask(&mut linux, Sysno::mmap, &arguments).expect("an answer");
+    linux.write(own as usize, &[0xff; 4096]).expect("in the window");
+    linux.window().read(tail as usize, &mut seen).expect("in the window");
+    assert_eq!(seen, bytes(3_000_001)[8192..8192 + 2_000_000]);
+    assert!(resident(&linux) < before + (7 << 20), "the file and one copy");
+    // Where the host writes into what is only there to be read, nothing happens to anybody.
+    linux.write(tail as usize, &[0xee; 16]).expect("in the window");
+    let at = text(&mut linux, "/usr/share/x/large");
+    assert_eq!(call(&mut linux, Shim::Sum, at, 0), Ok(sum(&bytes(3_000_001))));
+}
+
+#[test]
+fn what_cannot_be_given_is_said() {
+    let error = |options: &Options| match Process::start(&description(), options) {
+        Err(Error::Load(text)) => text.as_str().to_owned(),
+        other => panic!("an error was expected, but {other:?}"),
+    };
+    for (path, source, said) in [
+        ("relative", FileSource::from(b""), "absolute"),
+        ("/a/../b", FileSource::from(b""), ".."),
+        ("/", FileSource::from(b""), "root"),
+        ("/a", FileSource::Path("/not/there".into()), "/not/there: No such file"),
+        ("/a", FileSource::Directory("/not/there".into()), "/not/there: No such file"),
+    ] {
+        let mut options = Options::default();
+        options.files = vec![(path.into(), source)];
+        let text = error(&options);
+        assert!(text.contains(said), "{path}: {text}");
+    }
+    for name in ["LD_PRELOAD", "GLIBC_TUNABLES", "", "A=B"] {
+        let mut options = Options::default();
+        options.environment = vec![(name.into(), "x".into())];
+        assert!(error(&options).contains("environment") || error(&options).contains(name));
+    }
+}
+
+#[test]
+fn the_environment_is_what_the_user_sets() {
+    let mut options = Options::default();
+    options.environment = vec![("ONE".into(), "1".into()), ("LONG".into(), "x".repeat(3000))];
+    let mut linux = start(&options);
+    let into = room(&linux) as u64;
+    for (name, expected) in [("ONE", Some("1")), ("PATH", None), ("HOME", None)] {
+        let at = text(&mut linux, name);
+        let found = call(&mut linux, Shim::Environment, at, into);
+        assert_eq!(found, Ok(u64::from(expected.is_some())), "{name}");
+        let mut value = vec![0; expected.unwrap_or_default().len()];
+        linux.window().read(into as usize, &mut value).expect("in the window");
+        assert_eq!(value, expected.unwrap_or_default().as_bytes());
+    }
+    let at = text(&mut linux, "LONG");
+    assert_eq!(call(&mut linux, Shim::Environment, at, into), Ok(1));
+    assert_eq!(read_word(&linux, into as usize + 2992), u64::from_ne_bytes(*b"xxxxxxxx"));
+}
+
+#[test]
+fn runs_can_be_alike() {
+    let mut options = Options::default();
+    options.clock = Some(Duration::from_secs(1_000_000_000));
+    options.seed = Some([7; 32]);
+    let (mut one, mut two) = (start(&options), start(&options));
+    let mut draws = Vec::new();
+    for linux in [&mut one, &mut two] {
+        for _ in 0..2 {
+            assert_eq!(clock(linux, libc::CLOCK_REALTIME), 1_000_000_000_000_000_000);
+            let at = room(linux);
+            assert_eq!(ask(linux, Sysno::getrandom, &[at as u64, 64, 0]), Ok(64));
+            draws.push((0..8).map(|index| read_word(linux, at + 8 * index)).collect::<Vec<_>>());
+            linux.reset().expect("a reset");
+        }
+    }
+    assert!(draws.iter().all(|draw| *draw == draws[0]), "{draws:?}");
+    // The keystream of RFC 8439's function with that key: nonce 0, block 1.
+    assert_eq!(draws[0][0], FIRST_DRAW, "{:#x}", draws[0][0]);
+}
+
+/// By an independent implementation: `openssl enc -chacha20 -K 0707… -iv 0100000000000000…`.
+const FIRST_DRAW: u64 = 0xfd04_6b60_0c29_8437;
+
+#[test]
+fn strictness_ends_calls_for_what_is_not_there() {
+    let mut options = Options::default();
+    options.strict = true;
+    let mut linux = start(&options);
+    let at = text(&mut linux, "/dev/null");
+    assert_eq!(ask(&mut linux, Sysno::access, &[at, 0]), Ok(0));
+    assert_eq!(ask(&mut linux, Sysno::close, &[77]), Ok(failed(libc::EBADF)), "a mistake");
+    let at = text(&mut linux, "/etc/passwd");
+    let ended = ask(&mut linux, Sysno::open, &[at, 0]);
+    assert!(matches!(ended, Err(Error::SyscallDenied { name: "open", .. })), "{ended:?}");
+    let requests = linux.requests().expect("requests");
+    assert!(requests.iter().any(|request| request.path.as_str() == "/etc/passwd"), "{requests:?}");
+}
+
+#[test]
+fn what_was_asked_and_not_there_is_told() {
+    let mut linux = fresh();
+    for _ in 0..3 {
+        open(&mut linux, "/etc/some\u{1b}.conf", libc::O_RDONLY);
+    }
+    open(&mut linux, "/etc/other", libc::O_RDONLY);
+    let requests = linux.requests().expect("requests");
+    let opened: Vec<_> = requests
+        .iter()
+        .filter(|request| request.system_call == "open")
+        .map(|request| (request.path.as_str(), request.error, request.count))
+        .collect();
+    assert_eq!(opened, [("/etc/some\\u{1b}.conf", 2, 3), ("/etc/other", 2, 1)]);
+    linux.reset().expect("a reset");
+    let left = linux.requests().expect("requests");
+    assert!(left.iter().all(|request| request.system_call != "open"), "{left:?}");
+}
+
+#[test]
+fn what_was_written_can_be_read_also_after_the_end() {
+    let mut linux = fresh();
+    call(&mut linux, Shim::Say, 1, 0).expect("it says so");
+    let ended = call(&mut linux, Shim::Say, 2, 1);
+    assert!(matches!(ended, Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort));
+    let said = linux.output().expect("what it said");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines, [r"line 1 \u{1b}[31m of stream 1", r"line 1 \u{1b}[31m of stream 2"]);
+    // No more than the ring holds, whole lines.
+    let mut linux = fresh();
+    for _ in 0..1000 {
+        call(&mut linux, Shim::Say, 2, 0).expect("it says so");
+    }
+    let said = linux.output().expect("what it said");
+    assert!(said.len() > 4096 && said.lines().all(|line| line == lines[1]), "{said}");
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn where_nobody_answers_this_is_refused() {
+    let mut options = Options::default();
+    options.files = vec![("/a".into(), FileSource::from(b""))];
+    // SAFETY: the library is not even loaded.
+    let refused = unsafe { Unprotected::start(&description(), &options) };
+    assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
 }

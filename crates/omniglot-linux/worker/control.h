@@ -30,9 +30,10 @@
 #define IMAGE_FD 5   /* the shims */
 #define LINKER_FD 6  /* the system's dynamic linker */
 #define RULES_FD 7   /* the Landlock rules; without Landlock anything */
-#define MAPS_FD 8    /* /proc/self/maps, opened by the stub */
-#define PAGEMAP_FD 9 /* /proc/self/pagemap, opened by the stub */
-#define RECEIVED_FDS 5
+#define TREE_FD 8    /* the files that the host gives; without any anything */
+#define MAPS_FD 9    /* /proc/self/maps, opened by the stub */
+#define PAGEMAP_FD 10 /* /proc/self/pagemap, opened by the stub */
+#define RECEIVED_FDS 6
 #define MOST_SENT_FDS 3
 
 /* A BPF program somewhere in the control area. */
@@ -59,8 +60,11 @@ struct config {
     struct program ask_filter; /* empty where Landlock confines what can be opened */
     uint32_t hands_off; /* only loads, and then waits to be copied and killed */
     uint32_t keep_clock; /* the processor's may be read, too */
+    uint64_t tree_size;  /* of the files that the host gives, in bytes: whole pages */
+    uint32_t environment; /* the strings NAME=value, one after another */
+    uint32_t variable_count;
 };
-_Static_assert(sizeof(struct config) == 96, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 112, "the layout that the host writes");
 
 #define REPORT_TEXT 512
 
@@ -187,7 +191,7 @@ struct world {
     uint64_t time;    /* since 1970, in nanoseconds: when the outermost call began */
     uint64_t tree;    /* the files that the host gives: a struct tree; 0 if there are none */
     uint64_t said;    /* how many bytes the library wrote to its standard output and error */
-    uint64_t unused;
+    uint64_t is_strict; /* what is not there ends the call */
     uint8_t seed[32]; /* of the domain's random numbers */
     uint64_t more[24];
     struct request requests[MOST_REQUESTS];

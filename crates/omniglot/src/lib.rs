@@ -84,8 +84,8 @@ pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{
-    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
-    SyscallPolicy, Unprotected,
+    FileSource, InterruptHandle, Isolation, Linux, Options, Permission, Permissions,
+    ProtectionKeys, Request, SyscallPolicy, Unprotected,
 };
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};

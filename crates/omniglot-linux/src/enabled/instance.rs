@@ -15,11 +15,12 @@ use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
 use super::load_spec::LoadSpec;
 use super::report::explain;
+use super::requests;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer;
 use super::world;
-use crate::{Options, Permission};
+use crate::{Options, Permission, Request};
 
 /// A foreign library in a process of its own.
 ///
@@ -108,6 +109,25 @@ impl Process {
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         self.spares.as_ref().map_or(0, |spares| spares.ready())
+    }
+
+    /// What the library asked for and was answered with an error, once each, since the instance was
+    /// made or reset: files that are not there, say. The library itself could change that list.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        requests::read(&self.started.window)
+    }
+
+    /// The last lines that the library wrote to its standard output and error, 8 KiB at most, with
+    /// control characters escaped; also after a call that failed. Without what went to the host's
+    /// own standard error ([`Permission::Stderr`]).
+    ///
+    /// # Errors
+    /// None today.
+    pub fn output(&self) -> Result<String> {
+        requests::output(&self.started.window)
     }
 
     /// The worker's process id, for looking at it. It may belong to another process
@@ -299,7 +319,7 @@ unsafe impl Runtime for Process {
     #[inline]
     fn begin_call(&mut self, number: u64) {
         self.interrupts.begin(number);
-        self.started.channel.tell_time(world::time());
+        self.started.channel.tell_time(world::time(&self.spec.options));
     }
 
     #[inline]

@@ -29,7 +29,12 @@ const EXCHANGE: usize = CHANNEL + 48;
 /// `struct world` of `worker/control.h`, and in it the time and the seed.
 pub(super) const WORLD: usize = 0x1000;
 pub(super) const WORLD_TIME: usize = WORLD;
-pub(super) const WORLD_SEED: usize = WORLD + 32;
+pub(super) const WORLD_TREE: usize = WORLD + 8;
+pub(super) const WORLD_SAID: usize = WORLD + 16;
+const WORLD_STRICT: usize = WORLD + 24;
+const WORLD_SEED: usize = WORLD + 32;
+pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
+pub(super) const WORLD_OUTPUT: usize = WORLD + 0xf00;
 /// Where strings and filters start in the control area.
 const FREE: usize = 0x4000;
 const GUARD: usize = 64 * PAGE;
@@ -72,9 +77,12 @@ struct Config {
     ask_filter: Program,
     hands_off: u32,
     keep_clock: u32,
+    tree_size: u64,
+    environment: u32,
+    variable_count: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 96, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 112, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +109,14 @@ pub(super) struct Orders<'a> {
     pub(super) hands_off: bool,
     /// The time, as nanoseconds since 1970.
     pub(super) time: u64,
+    /// What the domain's random numbers are made of; unless given the kernel's.
+    pub(super) seed: Option<[u8; 32]>,
+    /// Whether what is not there ends the call.
+    pub(super) strict: bool,
+    /// The size of the files that the host gives; 0 if there are none.
+    pub(super) tree_size: usize,
+    /// `NAME=value`, without NUL.
+    pub(super) environment: &'a [Vec<u8>],
 }
 
 impl Layout {
@@ -162,6 +178,7 @@ impl Layout {
         let serve_filter = area.program(orders.serve_filter)?;
         let ask_filter = area.program(orders.ask_filter)?;
         let libraries = area.strings(orders.libraries)?;
+        let environment = area.strings(orders.environment)?;
         let search_path = match &orders.search_path {
             Some(path) => area.strings(std::slice::from_ref(path))?,
             None => 0,
@@ -183,9 +200,14 @@ impl Layout {
             ask_filter,
             hands_off: u32::from(orders.hands_off),
             keep_clock: u32::from(orders.keep_clock),
+            tree_size: orders.tree_size as u64,
+            environment,
+            variable_count: orders.environment.len() as u32,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
-        window.write(self.base + WORLD_SEED, &random::<32>()?)?;
+        let seed = orders.seed.map_or_else(random::<32>, Ok)?;
+        window.write(self.base + WORLD_SEED, &seed)?;
+        window.write(self.base + WORLD_STRICT, &u64::from(orders.strict).to_ne_bytes())?;
         window.write(self.base, config.as_bytes())
     }
 }
@@ -233,7 +255,7 @@ impl Area<'_> {
         let end = offset + bytes.len();
         if end > CONTROL_SIZE {
             return Err(Error::Load(Text::new(
-                "the paths of libraries are too long together: 40 KiB at most",
+                "the paths of libraries and the environment are too long together: 40 KiB at most",
             )));
         }
         self.window.write(self.base + offset, bytes)?;

@@ -11,7 +11,7 @@ use super::in_process::ProtectionKeys;
 use super::instance::Process;
 use super::interrupt::InterruptHandle;
 use super::timer::TICKS_PER_SECOND;
-use crate::{Isolation, Options};
+use crate::{Isolation, Options, Request};
 
 /// A foreign library, isolated as [`Options::isolation`] says.
 #[derive(Debug)]
@@ -62,6 +62,30 @@ impl Linux {
         match &self.0 {
             Place::Process(process) => process.warm_spares(),
             Place::Keys(_) => 0,
+        }
+    }
+
+    /// What the library asked for and was answered with an error: see [`Process::requests`]. Behind
+    /// a protection key nobody writes it down.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        match &self.0 {
+            Place::Process(process) => process.requests(),
+            Place::Keys(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The last lines that the library wrote: see [`Process::output`]. Behind a protection key
+    /// nobody keeps them.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn output(&self) -> Result<String> {
+        match &self.0 {
+            Place::Process(process) => process.output(),
+            Place::Keys(_) => Ok(String::new()),
         }
     }
 

@@ -96,17 +96,31 @@ static void forget_break(void)
         *known = NULL;
 }
 
+static uint64_t tree_start;
+
+/* The host's files, behind the memory: mapped as they are, and not copied. */
+void place_tree(const struct config *config)
+{
+    if (!config->tree_size)
+        return;
+    long result = map(tree_start, config->tree_size, PROT_READ, MAP_PRIVATE | MAP_FIXED, TREE_FD, 0);
+    if (failed(result))
+        start_failed(control, STEP_SHARE, result);
+    server.world->tree = tree_start;
+}
+
 /* Few calls for much memory: each is a signal. What malloc maps it gives back when it is freed. */
 void make_pool(const struct config *config)
 {
     struct region gap = largest_gap(config);
     uint64_t size = gap.end - gap.start;
-    if (size < SMALLEST_HEAP)
+    if (size < SMALLEST_HEAP + config->tree_size)
         start_failed(control, STEP_HEAP, -12 /* ENOMEM */);
     long result = map(gap.start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, WINDOW_FD, gap.start - config->base);
     if (failed(result))
         start_failed(control, STEP_HEAP, result);
-    give_memory(gap.start, gap.end);
+    tree_start = gap.end - config->tree_size;
+    give_memory(gap.start, tree_start);
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, MAPPED);
     mallopt(M_TOP_PAD, PADDING);

@@ -53,6 +53,7 @@ int main(int count, char **arguments)
     share_window(&config);
     if (config.hands_off)
         wait_to_be_copied(image);
+    place_tree(&config);
     close_files(&config);
     is_loading = 0;
     filter_system_calls();

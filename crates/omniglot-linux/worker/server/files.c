@@ -487,3 +487,14 @@ long read_for_mapping(long file, int is_shared, int protection, uint64_t into, u
         return -ENODEV;
     return read_at(description, offset, (char *)into, size);
 }
+
+/* Behind a file's last page there is another file. */
+uint64_t where_it_lies(long file, uint64_t size, uint64_t offset)
+{
+    struct description *description = open_file(file);
+    if (!description || kind_of(description) != KIND_FILE || (description->flags & O_ACCMODE) == O_WRONLY || description->flags & O_PATH)
+        return 0;
+    struct file data = file_at((size_t)description->file);
+    uint64_t end = (data.size + PAGE_SIZE - 1) & -PAGE_SIZE;
+    return offset < end && size <= end - offset ? (uint64_t)data.data + offset : 0;
+}

@@ -205,6 +205,11 @@ long serve_mmap(const long *a)
         return -ENOMEM;
     if (protection & PROT_EXEC)
         return -EACCES;
+    if (!(flags & (MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE)) && protection == PROT_READ) {
+        start = (long)where_it_lies(a[4], size, (uint64_t)a[5]);
+        if (start)
+            return start;
+    }
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
         start = place_fixed((uint64_t)a[0], size, flags);
     else
@@ -295,7 +300,7 @@ long serve_mprotect(const long *a)
     if (a[2] & PROT_EXEC)
         return -EACCES;
     /* The protections of what was loaded stay as they are. */
-    return is_in_pool(start, size) || start >= memory.pool.start ? 0 : -EACCES;
+    return start >= memory.pool.start && start + size <= memory.pool.end ? 0 : -EACCES;
 }
 
 long serve_madvise(const long *a)

@@ -138,6 +138,8 @@ long serve_flock(const long *a);
 long serve_fsync(const long *a);
 long serve_fadvise(const long *a);
 long serve_close_range(const long *a);
+/* Where a file of the host's is in memory already, to be read; 0 if a mapping needs a copy. */
+uint64_t where_it_lies(long file, uint64_t size, uint64_t offset);
 /* Copies what a file has there, for a mapping of it. */
 long read_for_mapping(long file, int is_shared, int protection, uint64_t into, uint64_t size, uint64_t offset);
 

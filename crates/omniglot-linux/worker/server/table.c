@@ -149,15 +149,22 @@ static void note(uint32_t number, const struct answer *answer, const long *argum
     note_request(number, result, path);
 }
 
+/* What is not provided, as opposed to what was asked wrongly. */
+static int is_absence(long result)
+{
+    return result == -ENOENT || result == -EACCES || result == -EPERM || result == -ENOSYS || result == -EAGAIN;
+}
+
 long answer_call(uint32_t number, const long *arguments, int is_loading)
 {
     const struct answer *answer = number < MOST_NUMBERS ? &answers[number] : 0;
     if (!server.world || !answer || !answer->serve || (is_loading && !answer->in_loading))
         return DENY;
     long result = answer->serve(arguments);
-    if (failed(result))
-        note(number, answer, arguments, result);
-    return result;
+    if (!failed(result))
+        return result;
+    note(number, answer, arguments, result);
+    return server.world->is_strict && is_absence(result) ? DENY : result;
 }
 
 /* As early as it can be, since constructors ask, too. */
