@@ -80,7 +80,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// so no callback can reset the instance under the call that runs it.
     ///
     /// # Errors
-    /// Whatever kept the runtime from it; the instance is poisoned then.
+    /// The runtime's error; the instance is poisoned then.
     pub fn reset(&mut self) -> Result<()> {
         let outcome = self.state.domain.session.reset();
         // Dropped last: a closure's own drop may panic.
@@ -89,7 +89,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     }
 }
 
-/// What an instance's exchange area is divided into, and what tells that boxes are free.
+/// The parts of an instance's exchange area, and the flag that tells that boxes were freed.
 struct Parts {
     stack: Stack,
     #[cfg(feature = "alloc")]
@@ -115,8 +115,8 @@ impl Parts {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
-    /// Forgets everything that was made before: whatever still names it has another
-    /// instance's identity, and gives back to queues that nobody looks at any more.
+    /// Forgets everything that was made before: whatever still names it has another instance's
+    /// identity, and gives back to queues that are no longer read.
     fn begin_anew(&mut self) -> Closures<A> {
         let parts = Parts::of(&self.domain.session.runtime);
         self.id = InstanceId::next();
@@ -169,7 +169,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.state.domain.session.poisoned()
     }
 
-    /// The runtime, for what only it can tell.
+    /// The runtime, for what is specific to it.
     pub fn runtime(&self) -> &R {
         &self.state.domain.session.runtime
     }
@@ -178,7 +178,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.state.domain.session.check_usable()
     }
 
-    /// Gives up the calls in progress for good. The first cause is kept.
+    /// Poisons the instance: no call in progress goes on. The first cause is kept.
     pub(crate) fn poison(&mut self, cause: Cause) {
         self.state.domain.session.poison(cause);
     }
@@ -187,7 +187,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         if !CHECKED || id == self.state.id { Ok(()) } else { Err(Error::WrongInstance) }
     }
 
-    /// Does what was put off because it needs the instance: frees and removals.
+    /// Does what was deferred because it needs the instance: frees and removals.
     pub(crate) fn run_deferred(&mut self) {
         #[cfg(feature = "alloc")]
         while let Some(id) = self.state.deferred.pop() {

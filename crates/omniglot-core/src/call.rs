@@ -44,7 +44,7 @@ fn go_on<A: Api + ?Sized>(
 
 /// Answers callbacks until the call returns.
 ///
-/// What does not depend on the interface is the domain's, so that it is there once.
+/// What does not depend on the interface is in the domain, so that it is compiled once.
 fn answer_all<A: Api + ?Sized>(
     api: &mut A,
     frame: &mut [u8],
@@ -64,8 +64,8 @@ fn answer_all<A: Api + ?Sized>(
 /// Calls a foreign function by its address.
 ///
 /// # Errors
-/// As [`call()`]; an address that is no function of this type is foreign code's
-/// own crash, which is an error too.
+/// As [`call()`]; an address that is not a function of this type makes foreign code crash, which is
+/// an error too.
 pub fn call_pointer<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     function: FnPtr<S>,
@@ -113,8 +113,8 @@ fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> KeptResult<Repl
     reply
 }
 
-/// A panic in a callback gives up the instance; it unwinds no foreign frame,
-/// since none is on the host's stack.
+/// A panic in a callback poisons the instance; it unwinds no foreign frame, since none is on the
+/// host's stack.
 struct AbandonOnUnwind<'a, A: Api + ?Sized> {
     api: &'a mut A,
     armed: bool,

@@ -1,8 +1,8 @@
-//! What of a call does not depend on the interface: frame in, events, frame out.
+//! The part of a call that does not depend on the interface: frame in, events, frame out.
 //!
-//! Kept apart from the interface so that this code is compiled once for each runtime, not
-//! once for each library. What a call that succeeds executes is short and straight; whatever
-//! else may come of it is in functions of its own, out of the way.
+//! Kept apart from the interface so that this code is compiled once for each runtime, not once for
+//! each library. What a successful call executes is short and straight; everything else is in
+//! functions of its own, out of line.
 
 use crate::base::{FrameAddress, Mark, Stack};
 use crate::session::Session;
@@ -50,7 +50,7 @@ pub(crate) struct Call {
     depth: u32,
 }
 
-/// What came of starting a call that did not fail.
+/// The outcome of starting a call that did not fail.
 pub(crate) enum Started {
     /// It returned, and the frame holds what it left there.
     Returned,
@@ -58,7 +58,7 @@ pub(crate) enum Started {
     CalledBack(Paused),
 }
 
-/// What came of an answer to a callback, if the call did not fail.
+/// The outcome of an answer to a callback, if the call did not fail.
 pub(crate) enum Resumed {
     /// The next callback.
     CalledBack(CalledBack),
@@ -102,7 +102,7 @@ impl<R: Runtime> Domain<R> {
     /// Starts a call, and ends it, unless it calls back first. When it has returned, `frame`
     /// holds what it left there.
     ///
-    /// Nobody sees the host's stack while foreign code runs, so it changes only when that calls
+    /// The host's stack is not used while foreign code runs, so it changes only when that calls
     /// back.
     // One copy beside all generated functions, where these call it directly.
     #[cfg_attr(not(feature = "alloc"), inline(never))]
@@ -170,17 +170,17 @@ impl<R: Runtime> Domain<R> {
         self.keep(error)
     }
 
-    /// What a shim means that was not left by a return.
+    /// The error for a shim that was not left by a return.
     #[cold]
     fn verdict(&mut self, status: u32) -> Error {
         match status {
-            // The instance stays good: a guard caught the longjmp.
+            // The instance stays usable: a guard caught the longjmp.
             NON_LOCAL_EXIT => Error::NonLocalExit,
             _ => self.session.failed(Error::Protocol("unknown status in a frame")),
         }
     }
 
-    /// Has a call wait in a callback.
+    /// Marks a call as waiting in a callback.
     #[inline(never)]
     fn pause(&mut self, frame: FrameAddress, len: usize, called: CalledBack) -> Started {
         let depth = self.session.depth() - 1;
@@ -213,8 +213,8 @@ impl<R: Runtime> Domain<R> {
         self.keep_error(written)
     }
 
-    /// Answers the callback that a call waits in, and has it go on. Anything but a reply gives
-    /// up the instance.
+    /// Answers the callback that a call waits in, and resumes the call. Anything but a reply
+    /// poisons the instance.
     #[inline(never)]
     pub(crate) fn resume(
         &mut self,
@@ -238,7 +238,7 @@ impl<R: Runtime> Domain<R> {
         }
     }
 
-    /// Gives up the instance, since a call that waits is not answered.
+    /// Poisons the instance, since a waiting call is not answered.
     fn give_up(&mut self, call: Call, kept: Kept) -> Kept {
         self.session.poison(Cause::Abandoned);
         self.end(call);

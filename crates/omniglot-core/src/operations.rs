@@ -13,7 +13,7 @@ use crate::view::{look_at, read_value};
 use crate::{Base, Error, Field, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
-/// In how many elements of a slice an invalid one is looked for, to describe it.
+/// In how many elements of a slice the first invalid one is searched for, to describe it.
 const MOST_EXPLAINED: usize = 1 << 20;
 
 /// Bytes that are validated or encoded at a time.
@@ -228,9 +228,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 
-    /// The first invalid element, for a message. Foreign memory may have changed
-    /// since; then the message is about the whole. So it is where the element is far behind:
-    /// looking for it takes time that no limit counts.
+    /// The first invalid element, for a message. Foreign memory may have changed since; then the
+    /// message is about the whole slice, as it is where the element is beyond `MOST_EXPLAINED`:
+    /// the search takes time that no limit counts.
     fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         let invalid = |index| {
@@ -244,7 +244,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         first.unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[])).into()
     }
 
-    /// Copies validated elements out. Nothing says which were copied after an error.
+    /// Copies validated elements out. After an error it is unspecified which were copied.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless both have as many; as [`read`](Self::read).
@@ -367,8 +367,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Has `fill` write bytes where they are to be, without a copy of them in between.
     ///
-    /// It finds there what was there before. Nobody but it writes there meanwhile: where
-    /// foreign code might, it gets a copy, which is then put in place.
+    /// It finds the old content. Nothing else writes there meanwhile: where foreign code might, it
+    /// gets a copy, which is then put in place.
     ///
     /// ```
     /// # use omniglot_core::{Base, Result, Runtime, SliceMut};

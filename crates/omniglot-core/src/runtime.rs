@@ -1,4 +1,4 @@
-//! What a runtime must do: keep a window, run foreign code from one step to the next event.
+//! What a runtime must do: keep a window, and run foreign code from one step to the next event.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -80,11 +80,10 @@ pub enum Step {
 
 /// Where foreign code lives and runs.
 ///
-/// A runtime [runs](Self::run) foreign code from one [`Step`] to the next [`Event`], a return
-/// or a callback. So no foreign frame ever lies between host frames, and a panic in a callback
-/// unwinds host frames only. Which step fits when, what limits a call's time and what an error
-/// means for the calls after it is the [`Session`](crate::Session)'s business, which is the same
-/// for all runtimes.
+/// A runtime [runs](Self::run) foreign code from one [`Step`] to the next [`Event`], a return or a
+/// callback. So no foreign frame ever lies between host frames, and a panic in a callback unwinds
+/// host frames only. Which step fits when, what limits a call's time and what an error means for
+/// the calls after it is up to the [`Session`](crate::Session), which is the same for all runtimes.
 ///
 /// # Safety
 /// - The window stays as [`Window::new`] demands from one [`reload`](Self::reload) that
@@ -180,8 +179,8 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// given up with this. A runtime need not have it: the default refuses.
     ///
     /// # Errors
-    /// Whatever is in the way. No foreign code runs then until a later reload succeeds;
-    /// the window stays.
+    /// An error of the runtime's. No foreign code runs then until a later reload succeeds; the
+    /// window stays.
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
         let _ = calls;
         Err(Error::Unsupported {

@@ -222,7 +222,7 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Counts what an event means for the calls in progress.
+    /// Updates the calls in progress after an event.
     #[inline(always)]
     fn note(&mut self, event: Event) -> Event {
         match event {
@@ -232,7 +232,7 @@ impl<R: Runtime> Session<R> {
         event
     }
 
-    /// What the user sees as one call begins: it has a number and all the time.
+    /// Begins what the user sees as one call: gives it a number and the full time limit.
     #[inline(always)]
     fn begin_outermost(&mut self) {
         self.calls.time.begin();
@@ -242,7 +242,7 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// What the user sees as one call is over, if it is.
+    /// Ends what the user sees as one call, if it is over.
     #[inline(always)]
     fn end_outermost(&mut self) {
         if R::COUNTS_CALLS && self.calls.is_alone() {
@@ -261,7 +261,7 @@ impl<R: Runtime> Session<R> {
         self.calls.in_operation = true;
     }
 
-    /// Each outermost call is by itself again.
+    /// Ends the operation: each outermost call is by itself again.
     pub fn end_operation(&mut self) {
         self.calls.in_operation = false;
         if R::COUNTS_CALLS {
@@ -291,8 +291,8 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Gives up the calls in progress for good: no foreign code runs again, unless after a
-    /// [`reset`](Self::reset). The first cause is kept.
+    /// Poisons the session: no foreign code runs again, unless after a [`reset`](Self::reset). The
+    /// first cause is kept.
     #[cold]
     #[inline(never)]
     pub fn poison(&mut self, cause: Cause) {
@@ -322,7 +322,7 @@ impl<R: Runtime> Session<R> {
     /// limit and interrupt handles stay.
     ///
     /// # Errors
-    /// Whatever kept the runtime from it. The session is poisoned then, and can be reset again.
+    /// The runtime's error. The session is poisoned then, and can be reset again.
     pub fn reset(&mut self) -> Result<()> {
         self.calls.forget();
         // Poisoned meanwhile, so that it stays so where the runtime panics: the window may be
@@ -341,7 +341,7 @@ impl<R: Runtime> Session<R> {
     }
 }
 
-/// The runtime, to look at: exchanging it would take the calls in progress from it.
+/// Read access to the runtime: exchanging it would lose the calls in progress.
 impl<R: Runtime> Deref for Session<R> {
     type Target = R;
 

@@ -4,10 +4,9 @@
 //! twice and can be removed meanwhile. Slots carry a generation, so that a late
 //! removal never hits a newer closure.
 //!
-//! The C address of a slot has no generation, so a slot that was freed goes to the back of
-//! the queue: foreign code that kept the address then calls nobody, instead of a closure
-//! that it never was given. There are more slots than closures can exist, so that the queue
-//! is never empty.
+//! The C address of a slot has no generation, so a slot that was freed goes to the back of the
+//! queue: foreign code that kept the address then calls nothing, instead of a closure that it never
+//! was given. There are more slots than closures can exist, so that the queue is never empty.
 //!
 //! With an allocator the table has a place for every slot that the image has. Without
 //! one it has [`FIXED_PLACES`] places, each for whichever slot is in use: closures are
@@ -123,7 +122,7 @@ impl<A: ?Sized + 'static> Default for Slot<A> {
 }
 
 impl<A: ?Sized + 'static> Slot<A> {
-    /// Ends an occupancy; what waited is the caller's to drop.
+    /// Ends an occupancy; the caller drops the closure that waited.
     fn vacate(&mut self) -> Option<Closure<A>> {
         self.generation += 1;
         match core::mem::replace(&mut self.occupant, Occupant::Nobody) {
@@ -244,7 +243,7 @@ struct Places {
     /// The slots that were freed lately, from the first of them at `freed` on, around the end.
     recent: [u32; RECENT],
     freed: usize,
-    /// How many places have been used: the others are free, so nobody looks there.
+    /// How many places have been used: the others are free, and are not searched.
     used: usize,
     /// How many slots the image has.
     count: u32,
@@ -352,8 +351,8 @@ impl<A: ?Sized + 'static> Slots<A> {
         Some(SlotId { place, generation: slot.generation })
     }
 
-    /// Empties a slot, unless it has a newer occupant. The closure is the caller's
-    /// to drop; one that is running is dropped when it returns.
+    /// Empties a slot, unless it has a newer occupant. The caller drops the closure; one that is
+    /// running is dropped when it returns.
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Closure<A>> {
         let slot = self.slots.get_mut(id.place)?;
         if slot.generation != id.generation {

@@ -33,7 +33,7 @@ impl Timer {
         self.ticks = limit.map_or(0, |limit| ticks(limit, ticks_per_second));
     }
 
-    /// A new outermost call has all the time.
+    /// A new outermost call has the full time limit.
     pub(crate) const fn begin(&mut self) {
         self.used = 0;
     }

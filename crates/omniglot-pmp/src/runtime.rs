@@ -9,10 +9,10 @@ use omniglot_core::{
 
 use crate::csr::{self, Handling};
 use crate::gate::{self, A0, A1, Context, SP, Start, request};
-use crate::image::Image;
+use crate::image::FlatImage;
 use crate::machine::Machine;
-use crate::protection::Protection;
-use crate::trap::{Kind, Trap, call_fault, fault};
+use crate::protection::PmpEntries;
+use crate::trap::{Trap, TrapKind, call_fault, fault};
 use crate::{After, ForeignRegion, Kernel};
 
 /// How many bytes an uncompressed instruction has, such as `ecall`.
@@ -23,9 +23,9 @@ pub struct Pmp<K: Kernel> {
     kernel: K,
     region: ForeignRegion,
     window: Window,
-    image: Image<'static>,
+    image: FlatImage<'static>,
     library: &'static str,
-    protection: Protection,
+    protection: PmpEntries,
     machine: Machine,
     context: Context,
     /// Where the calls wait that do, by their depth.
@@ -41,7 +41,7 @@ struct Waiting {
     sp: u32,
 }
 
-/// There is nobody else to interrupt a call: [`Kernel::interrupt`] does.
+/// Empty: calls are only interrupted by [`Kernel::interrupt`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InterruptHandle(());
 
@@ -55,7 +55,7 @@ impl<K: Kernel> fmt::Debug for Pmp<K> {
 }
 
 impl<K: Kernel> Pmp<K> {
-    /// Copies a library's image into its region, and lets it prepare itself.
+    /// Copies a library's image into its region, and runs its constructors.
     ///
     /// # Errors
     /// - [`Error::Load`]: the image is damaged, or not for this region.
@@ -68,7 +68,7 @@ impl<K: Kernel> Pmp<K> {
                 remedy: "use the runtimes of the crate omniglot",
             });
         }
-        let image = Image::new(description.image)?;
+        let image = FlatImage::new(description.image)?;
         if image.counts() != (description.shims as usize, description.slots as usize) {
             return Err(Error::Load(Text::fixed(
                 "the image belongs to other bindings: build both",
@@ -76,7 +76,7 @@ impl<K: Kernel> Pmp<K> {
         }
         let mut pmp = Self {
             window: region.window(image.start, image.end - image.start)?,
-            protection: Protection::new::<K>(image.start, image.ram, image.end)?,
+            protection: PmpEntries::new::<K>(image.start, image.ram, image.end)?,
             machine: Machine::new(K::EXCLUSIVE)?,
             kernel,
             region,
@@ -186,7 +186,7 @@ impl<K: Kernel> Pmp<K> {
         trap
     }
 
-    /// What foreign code means by a trap, after interrupts if need be.
+    /// The event or error that a trap of foreign code means, after serving interrupts.
     #[inline(always)]
     fn outcome(&mut self, trap: Trap, calls: &mut Calls) -> Result<Event> {
         if trap.is_call(request::RETURN) && self.is_innermost(calls) {
@@ -195,30 +195,30 @@ impl<K: Kernel> Pmp<K> {
         self.go_on(trap, calls)
     }
 
-    /// Draws the consequences of a trap that is no return.
+    /// Handles a trap that is not a plain return: a callback, an interrupt or an error.
     #[inline(never)]
     fn go_on(&mut self, mut trap: Trap, calls: &mut Calls) -> Result<Event> {
         loop {
             // Whatever the error, the call cannot go on.
             let error = match trap.kind() {
-                Kind::Call(request::CALL_BACK) => match self.called_back(calls.depth()) {
+                TrapKind::Call(request::CALL_BACK) => match self.called_back(calls.depth()) {
                     Some(event) => return Ok(event),
                     None => Error::TooDeep { limit: MAX_DEPTH },
                 },
                 // After interrupts, or wrongly.
-                Kind::Call(request::RETURN) if self.is_innermost(calls) => {
+                TrapKind::Call(request::RETURN) if self.is_innermost(calls) => {
                     return Ok(Event::Returned);
                 }
-                Kind::Call(request) => self.refuse(request, calls.depth()),
-                Kind::Interrupt(number) => match self.kernel.interrupt(number) {
+                TrapKind::Call(request) => self.refuse(request, calls.depth()),
+                TrapKind::Interrupt(number) => match self.kernel.interrupt(number) {
                     After::Continue => {
                         trap = self.cross_in_time(None, calls);
                         continue;
                     }
                     After::Stop => Error::Interrupted,
                 },
-                Kind::Exception(code) => fault(code, &self.context, &self.image, self.library),
-                Kind::NotRun => Self::not_run(calls),
+                TrapKind::Exception(code) => fault(code, &self.context, &self.image, self.library),
+                TrapKind::NotRun => Self::not_run(calls),
             };
             calls.lose(Cause::Protocol);
             return Err(error);
@@ -246,7 +246,8 @@ impl<K: Kernel> Pmp<K> {
         trap
     }
 
-    /// Has the kernel interrupt foreign code when its time is up; when it starts.
+    /// Sets the timer, so that foreign code is interrupted when its time is up; returns the time of
+    /// the start.
     fn begin_stretch(&mut self, calls: &Calls) -> Option<u64> {
         let Some(left) = calls.time.left_after(0).ok()? else {
             return Some(0);
@@ -337,7 +338,7 @@ impl<K: Kernel> Pmp<K> {
         call_fault(kind, &self.context, &self.image, self.library)
     }
 
-    /// Has the call that runs wait in a callback; nothing if there are too many that do.
+    /// Marks the running call as waiting in a callback; `None` if too many wait.
     #[inline(always)]
     fn called_back(&mut self, depth: u32) -> Option<Event> {
         let pc = self.context.pc.wrapping_add(ECALL_SIZE);
@@ -350,7 +351,7 @@ impl<K: Kernel> Pmp<K> {
     }
 }
 
-/// The entries were changed under us: nothing of the domain can run again.
+/// The PMP entries do not hold what was written: nothing of the domain can run again.
 const CHANGED: Error = Error::Unsupported {
     what: "PMP entries that hold what is written: some were locked since the domain started",
     remedy: "lock entries before the first domain starts",

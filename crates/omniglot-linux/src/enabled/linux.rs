@@ -15,21 +15,21 @@ use crate::{Isolation, Options, Request};
 
 /// A foreign library, isolated as [`Options::isolation`] says.
 #[derive(Debug)]
-pub struct Linux(Place);
+pub struct Linux(Backend);
 
 /// Where the library runs.
 #[derive(Debug)]
-enum Place {
+enum Backend {
     Process(Box<Process>),
     Keys(Box<ProtectionKeys>),
 }
 
-/// Does the same in either place.
-macro_rules! in_place {
-    ($linux:expr, $place:ident => $what:expr) => {
+/// Does the same in either backend.
+macro_rules! dispatch {
+    ($linux:expr, $backend:ident => $what:expr) => {
         match $linux {
-            Place::Process($place) => $what,
-            Place::Keys($place) => $what,
+            Backend::Process($backend) => $what,
+            Backend::Keys($backend) => $what,
         }
     };
 }
@@ -43,15 +43,15 @@ impl Linux {
     /// # Errors
     /// As [`Process::start`], and where that was asked for as [`ProtectionKeys::start`].
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let place = match options.isolation {
+        let backend = match options.isolation {
             Isolation::Auto | Isolation::Process => {
-                Place::Process(Box::new(Process::start(description, options)?))
+                Backend::Process(Box::new(Process::start(description, options)?))
             }
             Isolation::ProtectionKeys => {
-                Place::Keys(Box::new(ProtectionKeys::start(description, options)?))
+                Backend::Keys(Box::new(ProtectionKeys::start(description, options)?))
             }
         };
-        Ok(Self(place))
+        Ok(Self(backend))
     }
 
     /// How many loaded workers are ready for resets of this instance and others of its
@@ -60,8 +60,8 @@ impl Linux {
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         match &self.0 {
-            Place::Process(process) => process.warm_spares(),
-            Place::Keys(_) => 0,
+            Backend::Process(process) => process.warm_spares(),
+            Backend::Keys(_) => 0,
         }
     }
 
@@ -94,8 +94,8 @@ impl Linux {
     #[must_use]
     pub fn process_id(&self) -> u32 {
         match &self.0 {
-            Place::Process(process) => process.process_id(),
-            Place::Keys(_) => std::process::id(),
+            Backend::Process(process) => process.process_id(),
+            Backend::Keys(_) => std::process::id(),
         }
     }
 }
@@ -110,75 +110,75 @@ unsafe impl Runtime for Linux {
 
     #[inline]
     fn window(&self) -> &Window {
-        in_place!(&self.0, place => place.window())
+        dispatch!(&self.0, backend => backend.window())
     }
 
     #[inline]
     fn check_alive(&self) -> Result<()> {
-        in_place!(&self.0, place => place.check_alive())
+        dispatch!(&self.0, backend => backend.check_alive())
     }
 
     #[inline]
     fn is_concurrent(&self) -> bool {
-        in_place!(&self.0, place => place.is_concurrent())
+        dispatch!(&self.0, backend => backend.is_concurrent())
     }
 
     #[inline]
     fn check_writable(&self, address: usize, len: usize) -> Result<()> {
-        in_place!(&self.0, place => place.check_writable(address, len))
+        dispatch!(&self.0, backend => backend.check_writable(address, len))
     }
 
     fn exchange(&self) -> (usize, usize) {
-        in_place!(&self.0, place => place.exchange())
+        dispatch!(&self.0, backend => backend.exchange())
     }
 
     #[inline]
     fn shim(&self, index: u32) -> Option<usize> {
-        in_place!(&self.0, place => place.shim(index))
+        dispatch!(&self.0, backend => backend.shim(index))
     }
 
     fn trampoline(&self, slot: u32) -> Option<usize> {
-        in_place!(&self.0, place => place.trampoline(slot))
+        dispatch!(&self.0, backend => backend.trampoline(slot))
     }
 
     fn isolation(&self) -> IsolationKind {
-        in_place!(&self.0, place => place.isolation())
+        dispatch!(&self.0, backend => backend.isolation())
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {
-        in_place!(&self.0, place => place.interrupt_handle())
+        dispatch!(&self.0, backend => backend.interrupt_handle())
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        in_place!(&self.0, place => place.time_limit())
+        dispatch!(&self.0, backend => backend.time_limit())
     }
 
     #[inline]
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
         // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the one
         // within, which no other reaches.
-        in_place!(&mut self.0, place => unsafe { place.run(step, calls) })
+        dispatch!(&mut self.0, backend => unsafe { backend.run(step, calls) })
     }
 
     fn kill(&mut self) {
-        in_place!(&mut self.0, place => place.kill());
+        dispatch!(&mut self.0, backend => backend.kill());
     }
 
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
-        in_place!(&mut self.0, place => place.reload(calls))
+        dispatch!(&mut self.0, backend => backend.reload(calls))
     }
 
     #[inline]
     fn begin_call(&mut self, number: u64) {
-        in_place!(&mut self.0, place => place.begin_call(number));
+        dispatch!(&mut self.0, backend => backend.begin_call(number));
     }
 
     #[inline]
     fn end_call(&mut self) {
-        in_place!(&mut self.0, place => place.end_call());
+        dispatch!(&mut self.0, backend => backend.end_call());
     }
 
     fn limit_changed(&mut self, time: &Timer) {
-        in_place!(&mut self.0, place => place.limit_changed(time));
+        dispatch!(&mut self.0, backend => backend.limit_changed(time));
     }
 }
