@@ -73,7 +73,8 @@ impl Linux {
     }
 }
 
-// SAFETY: there is no value of this type, so no promise can be broken.
+// SAFETY: there is no value of this type, and so no window that would have to be mapped
+// (invariant 1).
 #[allow(unsafe_code)]
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =

@@ -94,7 +94,7 @@ pub struct InProcess<P: Protection> {
     /// After the memory that has it.
     key: Option<DomainKey>,
     window: Window,
-    /// What a forked child sees of the window, which it has not: nothing.
+    /// What a forked child, which does not have the window, sees of it: nothing.
     nothing: Window,
     layout: Layout,
     tables: Tables,
@@ -196,8 +196,10 @@ impl<P: Protection> InProcess<P> {
             code::check_process()?;
         }
         let window = memory.window();
-        // SAFETY: no bytes at all.
-        let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
+        let nowhere = NonNull::<u8>::dangling();
+        // SAFETY: no bytes at all, so nothing has to be mapped (invariant 1); and one address for
+        // both sides.
+        let nothing = unsafe { Window::new(nowhere, nowhere.addr().get(), 0) };
         let context = Arc::new(GateContext::default());
         let exit = Exit::open(&context)?;
         let mut domain = Self {
@@ -398,7 +400,7 @@ impl<P: Protection> InProcess<P> {
     /// The same behind a key.
     fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
         let context = &self.context;
-        // SAFETY: the processor has keys, since the domain has one.
+        // SAFETY: the processor has keys, since the domain has one (invariant 17).
         let rights = unsafe { gate::rights() };
         context.host_rights.store(rights, Relaxed);
         key.set_host(rights);
