@@ -72,8 +72,8 @@ impl Linux {
     /// None today.
     pub fn requests(&self) -> Result<Vec<Request>> {
         match &self.0 {
-            Place::Process(process) => process.requests(),
-            Place::Keys(_) => Ok(Vec::new()),
+            Backend::Process(process) => process.requests(),
+            Backend::Keys(_) => Ok(Vec::new()),
         }
     }
 
@@ -84,8 +84,8 @@ impl Linux {
     /// None today.
     pub fn output(&self) -> Result<String> {
         match &self.0 {
-            Place::Process(process) => process.output(),
-            Place::Keys(_) => Ok(String::new()),
+            Backend::Process(process) => process.output(),
+            Backend::Keys(_) => Ok(String::new()),
         }
     }
 
