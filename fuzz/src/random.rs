@@ -83,6 +83,32 @@ impl Random {
         }
     }
 
+    /// Bytes that often begin with an x86-64 instruction: prefixes, an opcode of some map, and
+    /// something behind; at most 20.
+    pub fn instruction(&mut self) -> Vec<u8> {
+        const PREFIXES: [u8; 6] = [0x66, 0xf2, 0xf3, 0xf0, 0x65, 0x67];
+        const MAPS: [&[u8]; 6] = [&[], &[], &[0x0f], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]];
+        let mut bytes = Vec::with_capacity(32);
+        match self.below(3) {
+            0 => {}
+            1 => bytes.extend([0x65, 0x67]),
+            _ => bytes.extend(PREFIXES.iter().filter(|_| self.once_in(5))),
+        }
+        match self.below(8) {
+            0 => bytes.extend([0xc5, self.byte()]),
+            1 => bytes.extend([0xc4, self.byte() & 0xe3, self.byte()]),
+            _ => {
+                if self.once_in(3) {
+                    bytes.push(0x40 | self.byte() & 15);
+                }
+                bytes.extend(*self.pick(&MAPS));
+            }
+        }
+        let rest = 2 + self.index(9);
+        bytes.extend(self.bytes(rest));
+        bytes
+    }
+
     /// Changes bytes here and there: most are as they were.
     pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {

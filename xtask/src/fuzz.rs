@@ -82,6 +82,13 @@ const TARGETS: &[Target] = &[
         build: Build::Plain,
     },
     Target {
+        name: "confined",
+        about: "Machine code that the verifier accepts is run: it stays in its region",
+        test: &["--release", "--package", "omniglot-confined", "--test", "fuzz"],
+        filter: &[],
+        build: Build::Plain,
+    },
+    Target {
         name: "reports",
         about: "What a worker says of its end",
         test: &["--package", "omniglot-linux", "--lib"],

@@ -16,7 +16,6 @@ mod guest;
 mod kernel;
 mod lint;
 mod log;
-mod package;
 mod progress;
 mod riscv;
 mod root;
@@ -59,7 +58,6 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only, all } => test::run(&only, all, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
-        Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),

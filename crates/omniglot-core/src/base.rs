@@ -8,7 +8,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::domain::Domain;
 #[cfg(feature = "alloc")]
 use crate::queue::{Queue, Waits};
-use crate::session::Session;
 use crate::slots::Slots;
 use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
@@ -56,7 +55,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     #[must_use]
     pub fn new(runtime: R, description: &'static Description) -> Self {
         let parts = Parts::of(&runtime);
-        let domain = Domain::new(Session::new(runtime), parts.stack, description);
+        let domain = Domain::new(runtime, parts.stack, description);
         let state = State {
             domain,
             id: InstanceId::next(),
@@ -80,16 +79,22 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// so no callback can reset the instance under the call that runs it.
     ///
     /// # Errors
-    /// The runtime's error; the instance is poisoned then.
+    /// Whatever kept the runtime from it; the instance is poisoned then.
     pub fn reset(&mut self) -> Result<()> {
-        let outcome = self.state.domain.session.reset();
+        let outcome = self.state.domain.runtime.reset();
+        if outcome.is_ok() {
+            self.state.domain.revive();
+        } else {
+            let base: &mut Base<R, A> = self;
+            base.poison(Cause::Reset);
+        }
         // Dropped last: a closure's own drop may panic.
         let _closures = self.state.begin_anew();
         outcome
     }
 }
 
-/// The parts of an instance's exchange area, and the flag that tells that boxes were freed.
+/// What an instance's exchange area is divided into, and what tells that boxes are free.
 struct Parts {
     stack: Stack,
     #[cfg(feature = "alloc")]
@@ -115,10 +120,10 @@ impl Parts {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
-    /// Forgets everything that was made before: whatever still names it has another instance's
-    /// identity, and gives back to queues that are no longer read.
+    /// Forgets everything that was made before: whatever still names it has another
+    /// instance's identity, and gives back to queues that nobody looks at any more.
     fn begin_anew(&mut self) -> Closures<A> {
-        let parts = Parts::of(&self.domain.session.runtime);
+        let parts = Parts::of(&self.domain.runtime);
         self.id = InstanceId::next();
         self.domain.begin_anew(parts.stack);
         #[cfg(feature = "alloc")]
@@ -144,7 +149,7 @@ type Closures<A> = core::marker::PhantomData<fn(&A)>;
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// How the instance is isolated.
     pub fn isolation(&self) -> IsolationKind {
-        self.state.domain.session.runtime.isolation()
+        self.state.domain.runtime.isolation()
     }
 
     /// The C library's `errno` after the last call.
@@ -156,38 +161,38 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// dropped handles that run before it; callbacks in the host do not count. `None` is
     /// no limit.
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
-        self.state.domain.session.set_timeout(limit);
+        self.state.domain.runtime.set_timeout(limit);
     }
 
     /// A handle to interrupt calls from other threads.
     pub fn interrupt_handle(&self) -> R::InterruptHandle {
-        self.state.domain.session.runtime.interrupt_handle()
+        self.state.domain.runtime.interrupt_handle()
     }
 
     /// Why the instance is unusable; `None` if it is usable.
     pub fn poisoned(&self) -> Option<Cause> {
-        self.state.domain.session.poisoned()
+        self.state.domain.poisoned()
     }
 
-    /// The runtime, for what is specific to it.
+    /// The runtime, for what only it can tell.
     pub fn runtime(&self) -> &R {
-        &self.state.domain.session.runtime
+        &self.state.domain.runtime
     }
 
     pub(crate) fn check_usable(&self) -> Result<()> {
-        self.state.domain.session.check_usable()
+        self.state.domain.check_usable()
     }
 
-    /// Poisons the instance: no call in progress goes on. The first cause is kept.
+    /// Gives up the calls in progress for good. The first cause is kept.
     pub(crate) fn poison(&mut self, cause: Cause) {
-        self.state.domain.session.poison(cause);
+        self.state.domain.poison(cause);
     }
 
     pub(crate) fn check_instance(&self, id: InstanceId) -> Result<()> {
         if !CHECKED || id == self.state.id { Ok(()) } else { Err(Error::WrongInstance) }
     }
 
-    /// Does what was deferred because it needs the instance: frees and removals.
+    /// Does what was put off because it needs the instance: frees and removals.
     pub(crate) fn run_deferred(&mut self) {
         #[cfg(feature = "alloc")]
         while let Some(id) = self.state.deferred.pop() {
@@ -206,8 +211,8 @@ impl<R: Runtime, A: ?Sized + 'static, U: ?Sized> core::fmt::Debug for Base<R, A,
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.debug_struct("Base")
             .field("library", &self.state.domain.description.name)
-            .field("isolation", &self.state.domain.session.runtime.isolation())
-            .field("poisoned", &self.state.domain.session.poisoned())
+            .field("isolation", &self.state.domain.runtime.isolation())
+            .field("poisoned", &self.state.domain.poisoned())
             .finish_non_exhaustive()
     }
 }
@@ -269,8 +274,6 @@ pub(crate) struct FrameAddress(usize);
 
 impl FrameAddress {
     const ALIGN: usize = 16;
-    /// Where no frame is.
-    pub(crate) const NONE: Self = Self(0);
 
     #[inline(always)]
     pub(crate) const fn get(self) -> usize {

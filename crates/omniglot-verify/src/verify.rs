@@ -326,7 +326,7 @@ const GS_A32: u8 = GS | A32;
 #[inline]
 fn group_at(window: &Window, line: &[u8]) -> Option<Group> {
     match window {
-        [0x83, _, 0xe0, ..] | [0x41, 0x83, _, 0xe0, ..] => group::branch(line),
+        [0x83, ..] | [0x41, 0x83, ..] => group::branch(line),
         [0x89, 0xff | 0xf6, ..] => group::string(line),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! The runtime over a worker: requests and answers through its channel.
+//! The runtime's state machine over a worker.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
-    Calls, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Step,
-    Window,
+    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
 };
 
 use super::channel::{Ending, Message, Operation};
@@ -15,12 +14,10 @@ use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
 use super::load_spec::LoadSpec;
 use super::report::explain;
-use super::requests;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
-use super::timer;
-use super::world;
-use crate::{Options, Permission, Request};
+use super::timer::Timer;
+use crate::{Options, Permission};
 
 /// A foreign library in a process of its own.
 ///
@@ -30,7 +27,29 @@ pub struct Process {
     spec: Arc<LoadSpec>,
     /// Made when first needed.
     spares: Option<Arc<Spares>>,
+    calls: Calls,
+    timer: Timer,
+    /// Whether outermost calls are parts of one operation, which they share their time with.
+    in_operation: bool,
     interrupts: Arc<Interrupts>,
+    /// The number of the last outermost call.
+    number: u64,
+    health: Health,
+}
+
+/// Calls in progress: each one but the innermost waits in a callback.
+#[derive(Debug, Default)]
+struct Calls {
+    open: u32,
+    /// Whether the innermost one waits in a callback, too.
+    in_callback: bool,
+}
+
+/// Whether foreign code may still run.
+#[derive(Clone, Copy, Debug)]
+enum Health {
+    Good,
+    Poisoned(Cause),
 }
 
 impl fmt::Debug for Process {
@@ -38,6 +57,8 @@ impl fmt::Debug for Process {
         out.debug_struct("Process")
             .field("library", &self.spec.description.name)
             .field("process", &self.started.worker.id())
+            .field("calls", &self.calls)
+            .field("health", &self.health)
             .finish_non_exhaustive()
     }
 }
@@ -67,7 +88,17 @@ impl Process {
     pub(super) fn of(started: Started, spec: LoadSpec) -> Self {
         let interrupts = Arc::<Interrupts>::default();
         interrupts.attach(started.channel.mapping());
-        Self { started, spec: Arc::new(spec), spares: None, interrupts }
+        Self {
+            started,
+            calls: Calls::default(),
+            timer: Timer::new(spec.options.timeout),
+            spec: Arc::new(spec),
+            spares: None,
+            interrupts,
+            in_operation: false,
+            number: 0,
+            health: Health::Good,
+        }
     }
 
     fn spares(&mut self) -> Result<Arc<Spares>> {
@@ -111,25 +142,6 @@ impl Process {
         self.spares.as_ref().map_or(0, |spares| spares.ready())
     }
 
-    /// What the library asked for and was answered with an error, once each, since the instance was
-    /// made or reset: files that are not there, say. The library itself could change that list.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn requests(&self) -> Result<Vec<Request>> {
-        requests::read(&self.started.window)
-    }
-
-    /// The last lines that the library wrote to its standard output and error, 8 KiB at most, with
-    /// control characters escaped; also after a call that failed. Without what went to the host's
-    /// own standard error ([`Permission::Stderr`]).
-    ///
-    /// # Errors
-    /// None today.
-    pub fn output(&self) -> Result<String> {
-        requests::output(&self.started.window)
-    }
-
     /// The worker's process id, for looking at it. It may belong to another process
     /// once the worker has ended.
     #[must_use]
@@ -137,70 +149,60 @@ impl Process {
         self.started.worker.id()
     }
 
-    /// Sends a request for the innermost call and waits for what comes of it.
-    #[inline]
-    fn request(
-        &mut self,
-        operation: Operation,
-        entry: usize,
-        arguments: usize,
-        calls: &mut Calls,
-    ) -> Result<Event> {
-        let mut message = self.ask(operation, entry, arguments, calls)?;
-        while let Message::GiveBack { address, len } = message {
-            let kept = self.take_back(address, len);
-            message = self.ask(Operation::Resume, 0, usize::from(kept), calls)?;
-        }
-        self.accept(message, calls.depth())
+    /// Writes bytes at a foreign address, for those who drive the runtime without
+    /// the core's instances.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where there is not room for all in the window.
+    pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
+        self.started.window.write(address, bytes)
     }
 
-    /// The answer to one request.
+    /// Checks that foreign code may run here and now.
     #[inline]
-    fn ask(
-        &mut self,
-        operation: Operation,
-        entry: usize,
-        arguments: usize,
-        calls: &mut Calls,
-    ) -> Result<Message> {
-        self.interrupts.check(calls.number())?;
+    fn check(&self) -> Result<()> {
+        generation::check(self.started.generation)?;
+        match self.health {
+            Health::Good => Ok(()),
+            Health::Poisoned(by) => Err(Error::Poisoned { by }),
+        }
+    }
+
+    /// Sends a request for the innermost call and waits for what comes of it.
+    #[inline]
+    fn run(&mut self, operation: Operation, entry: usize, arguments: usize) -> Result<Event> {
+        self.interrupts.check(self.number)?;
         // The first stretch of an outermost call is not timed while spinning, which takes
         // microseconds, once: reading the clock would cost half as much as the call. All
         // others are, since their number is the library's to choose, and so is that of the
         // calls of one operation.
-        let is_first = calls.is_alone() && matches!(operation, Operation::Call);
-        let timed = calls.time.is_limited() && !is_first;
+        let is_alone = self.calls.open == 1 && !self.in_operation;
+        let is_first = is_alone && matches!(operation, Operation::Call);
+        let timed = self.timer.is_limited() && !is_first;
         let since = timed.then(Instant::now);
-        if since.is_some() {
-            timer::left(&calls.time, since)?;
+        if let Some(since) = since {
+            self.timer.left(since)?;
         }
         self.started.channel.request(operation, entry, arguments);
         if !self.started.channel.spin() {
-            self.wait(since.unwrap_or_else(Instant::now), calls)?;
+            self.wait(since.unwrap_or_else(Instant::now))?;
         } else if let Some(since) = since {
-            timer::add(&mut calls.time, since);
+            self.timer.add(since);
         }
-        self.started.channel.message()
-    }
-
-    /// Gives memory that the library does not use any more back to the system. Whether it was
-    /// left to the library, which then clears it.
-    #[cold]
-    fn take_back(&self, address: usize, len: usize) -> bool {
-        let range = self.started.layout.returnable(address, len);
-        range.is_none_or(|range| !self.started.channel.mapping().give_back(range))
+        let message = self.started.channel.message()?;
+        self.accept(message)
     }
 
     /// Waits for the answer, asleep, for as long as the call may take.
     #[cold]
-    fn wait(&mut self, since: Instant, calls: &mut Calls) -> Result<()> {
+    fn wait(&mut self, since: Instant) -> Result<()> {
         let mut patience = SHORTEST_SLEEP;
         loop {
-            self.interrupts.check(calls.number())?;
-            let left = timer::left(&calls.time, Some(since))?.unwrap_or(LONGEST_SLEEP);
+            self.interrupts.check(self.number)?;
+            let left = self.timer.left(since)?.unwrap_or(LONGEST_SLEEP);
             self.started.channel.sleep(patience.min(left));
             if self.started.channel.is_answered() {
-                timer::add(&mut calls.time, since);
+                self.timer.add(since);
                 return Ok(());
             }
             if self.started.worker.has_ended() && !self.started.channel.is_answered() {
@@ -210,12 +212,18 @@ impl Process {
         }
     }
 
-    /// Checks that a message is of the call that runs, at the depth at which it does.
+    /// Checks that a message fits the innermost call, and keeps count.
     #[inline]
-    fn accept(&mut self, message: Message, innermost: u32) -> Result<Event> {
+    fn accept(&mut self, message: Message) -> Result<Event> {
+        let innermost = self.calls.open.wrapping_sub(1);
         match message {
-            Message::Returned { depth } if depth == innermost => Ok(Event::Returned),
+            Message::Returned { depth } if depth == innermost => {
+                self.calls.open = innermost;
+                self.calls.in_callback = innermost > 0;
+                Ok(Event::Returned)
+            }
             Message::Callback { depth, slot, arguments } if depth == innermost => {
+                self.calls.in_callback = true;
                 Ok(Event::Callback { slot, arguments })
             }
             Message::Returned { depth } | Message::Callback { depth, .. } if depth < innermost => {
@@ -243,6 +251,44 @@ impl Process {
             error => error,
         }
     }
+
+    /// Draws the consequences of an error in the midst of a call.
+    #[cold]
+    fn fail(&mut self, error: Error) -> Error {
+        let cause = match error {
+            Error::NonLocalExit => Some(Cause::NonLocalExit),
+            _ => error.poisons(),
+        };
+        if let Some(cause) = cause {
+            self.abandon(cause);
+        }
+        error
+    }
+
+    #[inline]
+    fn finish(&mut self, result: Result<Event>) -> Result<Event> {
+        if self.calls.open == 0 && !self.in_operation {
+            self.interrupts.end();
+        }
+        result.map_err(|error| self.fail(error))
+    }
+
+    #[inline]
+    fn begin(&mut self) {
+        if self.calls.open == 0 && !self.in_operation {
+            self.begin_outermost();
+        }
+        self.calls.open += 1;
+        self.calls.in_callback = false;
+    }
+
+    /// What the user sees as one call begins: it has a number and all the time.
+    #[inline]
+    fn begin_outermost(&mut self) {
+        self.number += 1;
+        self.interrupts.begin(self.number);
+        self.timer.reset();
+    }
 }
 
 // SAFETY: the window is a mapping's that `self.started.channel` keeps (invariants 1 to
@@ -252,7 +298,6 @@ impl Process {
 unsafe impl Runtime for Process {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
-    const TICKS_PER_SECOND: u64 = timer::TICKS_PER_SECOND;
     type InterruptHandle = InterruptHandle;
 
     #[inline]
@@ -283,47 +328,70 @@ unsafe impl Runtime for Process {
         self.started.tables.trampolines.get(slot as usize).copied()
     }
 
+    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        self.check()?;
+        if self.calls.open > 0 && !self.calls.in_callback {
+            return Err(Error::Protocol("a call while foreign code runs"));
+        }
+        self.begin();
+        let result = self.run(Operation::Call, entry, arguments);
+        self.finish(result)
+    }
+
+    fn resume(&mut self, reply: Reply) -> Result<Event> {
+        self.check()?;
+        if !self.calls.in_callback {
+            return Err(Error::Protocol("an answer to no callback"));
+        }
+        self.calls.in_callback = false;
+        let result = match reply {
+            Reply::Return => self.run(Operation::Resume, 0, 0),
+            Reply::Raise { entry, arguments } => self.run(Operation::Raise, entry, arguments),
+        };
+        self.finish(result)
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        if generation::check(self.started.generation).is_ok() {
+            self.started.worker.stop();
+        }
+        if matches!(self.health, Health::Good) {
+            self.health = Health::Poisoned(cause);
+        }
+        self.calls = Calls::default();
+        self.interrupts.end();
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        if let Err(error) = self.replace() {
+            self.abandon(Cause::Reset);
+            return Err(error);
+        }
+        self.calls = Calls::default();
+        self.timer.reset();
+        self.health = Health::Good;
+        Ok(())
+    }
+
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Process
     }
 
+    fn begin_operation(&mut self) {
+        self.begin_outermost();
+        self.in_operation = true;
+    }
+
+    fn end_operation(&mut self) {
+        self.in_operation = false;
+        self.interrupts.end();
+    }
+
+    fn set_timeout(&mut self, limit: Option<Duration>) {
+        self.timer.set_limit(limit);
+    }
+
     fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle::new(&self.interrupts)
-    }
-
-    fn time_limit(&self) -> Option<Duration> {
-        self.spec.options.timeout
-    }
-
-    #[inline]
-    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
-        let (operation, entry, arguments) = match step {
-            Step::Call { entry, arguments } => (Operation::Call, entry, arguments),
-            Step::Resume(Reply::Return) => (Operation::Resume, 0, 0),
-            Step::Resume(Reply::Raise { entry, arguments }) => (Operation::Raise, entry, arguments),
-        };
-        self.request(operation, entry, arguments, calls)
-    }
-
-    fn kill(&mut self) {
-        if generation::check(self.started.generation).is_ok() {
-            self.started.worker.stop();
-        }
-        self.interrupts.end();
-    }
-
-    fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
-        self.replace()
-    }
-
-    #[inline]
-    fn begin_call(&mut self, number: u64) {
-        self.interrupts.begin(number);
-        self.started.channel.tell_time(world::time(&self.spec.options));
-    }
-
-    #[inline]
-    fn end_call(&mut self) {
-        self.interrupts.end();
     }
 }

@@ -18,7 +18,6 @@ mod mapping;
 mod open_broker;
 mod probes;
 mod report;
-mod requests;
 mod seccomp_notify;
 mod spares;
 mod spawner;
@@ -26,9 +25,7 @@ mod start;
 mod system;
 mod tables;
 mod timer;
-mod tree;
 mod worker;
-mod world;
 
 pub(crate) use filters::policy_of;
 pub use in_process::{ProtectionKeys, Unprotected};
