@@ -50,8 +50,8 @@ fn main() -> Result<(), Failure> {
     if !has_worker()? {
         return Ok(());
     }
-    compile("stub", STUB_FLAGS)?;
-    compile("loader", LOADER_FLAGS)
+    compile("stub", &["stub"], STUB_FLAGS)?;
+    compile("loader", &["loader", "server"], LOADER_FLAGS)
 }
 
 fn has_worker() -> Result<bool, Failure> {
@@ -60,8 +60,12 @@ fn has_worker() -> Result<bool, Failure> {
         && env::var("CARGO_CFG_TARGET_ENV")? == "gnu")
 }
 
-fn compile(name: &str, flags: &[&str]) -> Result<(), Failure> {
-    let sources = sources(&Path::new("worker").join(name))?;
+/// Compiles the sources of these directories to one program.
+fn compile(name: &str, directories: &[&str], flags: &[&str]) -> Result<(), Failure> {
+    let mut sources = Vec::new();
+    for directory in directories {
+        sources.extend(sources_in(&Path::new("worker").join(directory))?);
+    }
     let program = PathBuf::from(env::var("OUT_DIR")?).join(name);
     let compiler = cc::Build::new()
         .cargo_metadata(false)
@@ -84,7 +88,7 @@ fn compile(name: &str, flags: &[&str]) -> Result<(), Failure> {
     Err(missing_compiler(&String::from_utf8_lossy(&output.stderr)))
 }
 
-fn sources(directory: &Path) -> io::Result<Vec<PathBuf>> {
+fn sources_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use omniglot::{Error, Library, Runtime as _};
+use omniglot::{Error, Library};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::{ForeignRegion, Pmp};
 
@@ -46,19 +46,20 @@ impl fmt::Display for Failure {
 
 /// A foreign library and its health.
 #[derive(Debug)]
-pub struct Domain<L> {
+pub struct ForeignLibrary<L> {
     library: Option<L>,
     trouble: Option<Error>,
 }
 
-impl<L: Library<Runtime = Runtime>> Domain<L> {
+impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
     /// Loads the library into its region. A library that does not start is in trouble from
     /// the beginning.
     pub fn start(hart: Hart, region: ForeignRegion) -> Self {
         match Pmp::start(hart, region, &L::DESCRIPTION) {
-            Ok(mut runtime) => {
-                runtime.set_timeout(Some(PATIENCE));
-                Self { library: Some(L::assemble(runtime)), trouble: None }
+            Ok(runtime) => {
+                let mut library = L::assemble(runtime);
+                library.set_timeout(Some(PATIENCE));
+                Self { library: Some(library), trouble: None }
             }
             Err(error) => Self { library: None, trouble: Some(error) },
         }

@@ -69,6 +69,13 @@ pub(crate) enum Action {
     /// Check formatting, clippy's lints and the documentation
     Lint,
 
+    /// Make the archives that crates.io would get, and build each of them
+    Package {
+        /// Also with changes that are not committed
+        #[arg(long)]
+        allow_dirty: bool,
+    },
+
     /// Build the kernel and run it in QEMU, with its console here
     Kernel(kernel::Options),
 
@@ -99,6 +106,7 @@ impl Action {
             Self::Test { .. } | Self::Defences(_) | Self::Fuzz(_) | Self::Soak(_) => Task::Test,
             Self::Bench { .. } => Task::Bench,
             Self::Lint => Task::Lint,
+            Self::Package { .. } => Task::Demo,
             Self::Kernel(_) => Task::Kernel,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,

@@ -16,6 +16,7 @@ mod guest;
 mod kernel;
 mod lint;
 mod log;
+mod package;
 mod progress;
 mod riscv;
 mod root;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Test { only, all } => test::run(&only, all, cli.install),
         Action::Bench { only, json } => bench::run(&only, json.as_deref()),
         Action::Lint => lint::run(),
+        Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),

@@ -16,9 +16,17 @@ pub(crate) struct Workspace {
 }
 
 /// A member of the workspace.
-#[derive(Debug, Deserialize)]
-struct Package {
-    name: String,
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) documentation: Option<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) rust_version: Option<String>,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    /// The registries that it may be published in; without a list, all.
+    pub(crate) publish: Option<Vec<String>>,
 }
 
 impl Workspace {
@@ -74,6 +82,13 @@ impl Workspace {
     /// Where everything is that is built.
     pub(crate) fn target_directory(&self) -> &Path {
         &self.target_directory
+    }
+
+    /// The members that are published.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages
+            .iter()
+            .filter(|package| package.publish.as_ref().is_none_or(|list| !list.is_empty()))
     }
 
     /// Whether the workspace has a member called `package`.

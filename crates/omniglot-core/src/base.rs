@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::domain::Domain;
 #[cfg(feature = "alloc")]
 use crate::queue::{Queue, Waits};
+use crate::session::Session;
 use crate::slots::Slots;
 use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
@@ -55,7 +56,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     #[must_use]
     pub fn new(runtime: R, description: &'static Description) -> Self {
         let parts = Parts::of(&runtime);
-        let domain = Domain::new(runtime, parts.stack, description);
+        let domain = Domain::new(Session::new(runtime), parts.stack, description);
         let state = State {
             domain,
             id: InstanceId::next(),
@@ -79,22 +80,16 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// so no callback can reset the instance under the call that runs it.
     ///
     /// # Errors
-    /// Whatever kept the runtime from it; the instance is poisoned then.
+    /// The runtime's error; the instance is poisoned then.
     pub fn reset(&mut self) -> Result<()> {
-        let outcome = self.state.domain.runtime.reset();
-        if outcome.is_ok() {
-            self.state.domain.revive();
-        } else {
-            let base: &mut Base<R, A> = self;
-            base.poison(Cause::Reset);
-        }
+        let outcome = self.state.domain.session.reset();
         // Dropped last: a closure's own drop may panic.
         let _closures = self.state.begin_anew();
         outcome
     }
 }
 
-/// What an instance's exchange area is divided into, and what tells that boxes are free.
+/// The parts of an instance's exchange area, and the flag that tells that boxes were freed.
 struct Parts {
     stack: Stack,
     #[cfg(feature = "alloc")]
@@ -120,10 +115,10 @@ impl Parts {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
-    /// Forgets everything that was made before: whatever still names it has another
-    /// instance's identity, and gives back to queues that nobody looks at any more.
+    /// Forgets everything that was made before: whatever still names it has another instance's
+    /// identity, and gives back to queues that are no longer read.
     fn begin_anew(&mut self) -> Closures<A> {
-        let parts = Parts::of(&self.domain.runtime);
+        let parts = Parts::of(&self.domain.session.runtime);
         self.id = InstanceId::next();
         self.domain.begin_anew(parts.stack);
         #[cfg(feature = "alloc")]
@@ -149,7 +144,7 @@ type Closures<A> = core::marker::PhantomData<fn(&A)>;
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// How the instance is isolated.
     pub fn isolation(&self) -> IsolationKind {
-        self.state.domain.runtime.isolation()
+        self.state.domain.session.runtime.isolation()
     }
 
     /// The C library's `errno` after the last call.
@@ -161,38 +156,38 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// dropped handles that run before it; callbacks in the host do not count. `None` is
     /// no limit.
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
-        self.state.domain.runtime.set_timeout(limit);
+        self.state.domain.session.set_timeout(limit);
     }
 
     /// A handle to interrupt calls from other threads.
     pub fn interrupt_handle(&self) -> R::InterruptHandle {
-        self.state.domain.runtime.interrupt_handle()
+        self.state.domain.session.runtime.interrupt_handle()
     }
 
     /// Why the instance is unusable; `None` if it is usable.
     pub fn poisoned(&self) -> Option<Cause> {
-        self.state.domain.poisoned()
+        self.state.domain.session.poisoned()
     }
 
-    /// The runtime, for what only it can tell.
+    /// The runtime, for what is specific to it.
     pub fn runtime(&self) -> &R {
-        &self.state.domain.runtime
+        &self.state.domain.session.runtime
     }
 
     pub(crate) fn check_usable(&self) -> Result<()> {
-        self.state.domain.check_usable()
+        self.state.domain.session.check_usable()
     }
 
-    /// Gives up the calls in progress for good. The first cause is kept.
+    /// Poisons the instance: no call in progress goes on. The first cause is kept.
     pub(crate) fn poison(&mut self, cause: Cause) {
-        self.state.domain.poison(cause);
+        self.state.domain.session.poison(cause);
     }
 
     pub(crate) fn check_instance(&self, id: InstanceId) -> Result<()> {
         if !CHECKED || id == self.state.id { Ok(()) } else { Err(Error::WrongInstance) }
     }
 
-    /// Does what was put off because it needs the instance: frees and removals.
+    /// Does what was deferred because it needs the instance: frees and removals.
     pub(crate) fn run_deferred(&mut self) {
         #[cfg(feature = "alloc")]
         while let Some(id) = self.state.deferred.pop() {
@@ -211,8 +206,8 @@ impl<R: Runtime, A: ?Sized + 'static, U: ?Sized> core::fmt::Debug for Base<R, A,
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         out.debug_struct("Base")
             .field("library", &self.state.domain.description.name)
-            .field("isolation", &self.state.domain.runtime.isolation())
-            .field("poisoned", &self.state.domain.poisoned())
+            .field("isolation", &self.state.domain.session.runtime.isolation())
+            .field("poisoned", &self.state.domain.session.poisoned())
             .finish_non_exhaustive()
     }
 }
@@ -274,6 +269,8 @@ pub(crate) struct FrameAddress(usize);
 
 impl FrameAddress {
     const ALIGN: usize = 16;
+    /// Where no frame is.
+    pub(crate) const NONE: Self = Self(0);
 
     #[inline(always)]
     pub(crate) const fn get(self) -> usize {

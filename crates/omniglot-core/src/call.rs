@@ -1,6 +1,6 @@
 //! One call: frame in, events until it returns, frame out.
 
-use crate::domain::{CalledBack, Resumed};
+use crate::domain::{CalledBack, KeptResult, Resumed, Started};
 use crate::{Api, Cause, Error, FnPtr, Reply, Result, Signature, Text};
 
 /// How deep calls may nest through callbacks. Each level takes some host stack.
@@ -25,26 +25,38 @@ pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result
 /// A call and nothing else.
 #[inline(always)]
 pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
-    let base = api.base_mut();
-    if base.state.domain.start(shim, frame) { Ok(()) } else { go_on(api, frame) }
+    match api.base_mut().state.domain.start(shim, frame) {
+        Ok(Started::Returned) => Ok(()),
+        started => go_on(api, frame, started),
+    }
 }
 
-/// Ends a call that called back or failed: answers callbacks until it returns.
-///
-/// What does not depend on the interface is the domain's, so that it is there once.
+/// Ends a call that called back or failed.
 #[cold]
 #[inline(never)]
-fn go_on<A: Api + ?Sized>(api: &mut A, frame: &mut [u8]) -> Result<()> {
-    let Some((call, mut called)) = api.base_mut().state.domain.called_back() else {
-        return Err(api.base_mut().state.domain.failure());
-    };
+fn go_on<A: Api + ?Sized>(
+    api: &mut A,
+    frame: &mut [u8],
+    started: KeptResult<Started>,
+) -> Result<()> {
+    answer_all(api, frame, started).map_err(|kept| api.base_mut().state.domain.error(kept))
+}
+
+/// Answers callbacks until the call returns.
+///
+/// What does not depend on the interface is in the domain, so that it is compiled once.
+fn answer_all<A: Api + ?Sized>(
+    api: &mut A,
+    frame: &mut [u8],
+    started: KeptResult<Started>,
+) -> KeptResult<()> {
+    let Started::CalledBack(paused) = started? else { return Ok(()) };
+    let (call, mut called) = api.base_mut().state.domain.called_back(paused);
     loop {
         let reply = answer(api, called);
-        let domain = &mut api.base_mut().state.domain;
-        match domain.resume(call, reply, frame) {
+        match api.base_mut().state.domain.resume(call, reply, frame)? {
             Resumed::CalledBack(next) => called = next,
             Resumed::Returned => return Ok(()),
-            Resumed::Failed => return Err(domain.failure()),
         }
     }
 }
@@ -52,8 +64,8 @@ fn go_on<A: Api + ?Sized>(api: &mut A, frame: &mut [u8]) -> Result<()> {
 /// Calls a foreign function by its address.
 ///
 /// # Errors
-/// As [`call()`]; an address that is no function of this type is foreign code's
-/// own crash, which is an error too.
+/// As [`call()`]; an address that is not a function of this type makes foreign code crash, which is
+/// an error too.
 pub fn call_pointer<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     function: FnPtr<S>,
@@ -80,8 +92,8 @@ pub fn fn_ptr<S: Signature, A: Api + ?Sized>(api: &mut A, name: &str) -> Result<
     frame.get(ADDRESS)
 }
 
-/// Runs the closure of a callback; without a reply, the domain keeps why.
-fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
+/// Runs the closure of a callback.
+fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> KeptResult<Reply> {
     let mut guard = AbandonOnUnwind { api, armed: true };
     let reply = dispatch(&mut *guard.api, called);
     guard.armed = false;
@@ -89,11 +101,11 @@ fn answer<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
 }
 
 /// Moves the slot's closure out, runs it, and puts it back unless it was removed.
-fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
+fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> KeptResult<Reply> {
     let base = api.base_mut();
     base.run_deferred();
     let taken = base.state.slots.take(called.slot);
-    let (id, mut closure) = base.state.domain.unless_failed(taken)?;
+    let (id, mut closure) = base.state.domain.keep_error(taken)?;
     let reply = closure.run(api, called.arguments);
     let base = api.base_mut();
     base.run_deferred();
@@ -101,8 +113,8 @@ fn dispatch<A: Api + ?Sized>(api: &mut A, called: CalledBack) -> Option<Reply> {
     reply
 }
 
-/// A panic in a callback gives up the instance; it unwinds no foreign frame,
-/// since none is on the host's stack.
+/// A panic in a callback poisons the instance; it unwinds no foreign frame, since none is on the
+/// host's stack.
 struct AbandonOnUnwind<'a, A: Api + ?Sized> {
     api: &'a mut A,
     armed: bool,

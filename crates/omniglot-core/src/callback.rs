@@ -6,6 +6,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::marker::PhantomData;
 
 use crate::base::InstanceId;
+use crate::domain::KeptResult;
 use crate::slots::{Among, Closure, Erased, SlotId};
 use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 
@@ -25,8 +26,8 @@ pub trait Signature: 'static {
     const FIRST_SLOT: u32;
     /// How many closures can exist at a time.
     const SLOTS: u32;
-    /// How many slots there are: more than closures, so that the C address of one that is
-    /// gone calls nobody for a while. The slot is taken that has been free for longest.
+    /// How many slots there are: more than closures, so that the C address of a removed closure
+    /// calls nothing for a while. The slot is taken that has been free for longest.
     const ADDRESSES: u32 = Self::SLOTS;
     /// The shim that calls a function of this type by its address.
     const CALLER: u32;
@@ -46,7 +47,7 @@ pub trait Signature: 'static {
     /// Reads and validates the arguments.
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] if one is no value of its type.
+    /// [`Error::InvalidValue`] if one is not a valid value of its type.
     fn arguments(frame: &Self::Frame) -> Result<Self::Arguments>;
     /// Writes the result.
     fn put_return(frame: &mut Self::Frame, value: &Self::Return);
@@ -55,15 +56,15 @@ pub trait Signature: 'static {
     /// Reads and validates the result of a call by address.
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] if it is no value of its type.
+    /// [`Error::InvalidValue`] if it is not a valid value of its type.
     fn get_return(frame: &Self::Frame) -> Result<Self::Return>;
 }
 
 /// What a closure answers to a callback of signature `S`.
 pub type Answer<S> = core::result::Result<<S as Signature>::Return, Escape>;
 
-/// What a fallible callback of signature `S` gets: its arguments, or why they are no values of
-/// their types.
+/// What a fallible callback of signature `S` gets: its arguments, or the error that they are not
+/// valid values of their types.
 pub type Received<S> = Result<<S as Signature>::Arguments>;
 
 /// How a callback leaves the foreign call instead of returning to it.
@@ -73,8 +74,8 @@ pub enum Escape {
     Abandon,
     /// As `Abandon`, but the foreign call returns this error.
     Error(Error),
-    /// Have foreign code run a function of its own in the callback's place, such as
-    /// libpng's `png_error`; the instance stays good.
+    /// Have foreign code run a function of its own in the callback's place, such as libpng's
+    /// `png_error`; the instance stays usable.
     Raise(Raise),
 }
 
@@ -102,7 +103,7 @@ impl Raise {
         shim: u32,
         frame: &[u8],
     ) -> Result<Self> {
-        if base.state.domain.depth() == 0 {
+        if base.state.domain.session.depth() == 0 {
             return Err(Error::Misuse("raise is for callbacks: there is no foreign call to leave"));
         }
         let entry = base.state.domain.entry(shim)?;
@@ -111,13 +112,13 @@ impl Raise {
     }
 }
 
-/// Runs a typed closure on the frame at `address`, or does whatever it does with arguments that
-/// are no values of their types. Without a reply, the domain keeps why.
+/// Runs a typed closure on the frame at `address`. The closure decides what to do about arguments
+/// that are not valid values of their types.
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
     closure: impl FnOnce(&mut A, Received<S>) -> Answer<S>,
-) -> Option<Reply> {
+) -> KeptResult<Reply> {
     let mut frame = S::Frame::default();
     api.base_mut().state.domain.take_arguments(address, frame.as_mut())?;
     let answer = closure(api, S::arguments(&frame));
@@ -132,12 +133,12 @@ fn respond<S: Signature, A: Api + ?Sized>(
             let place = address.wrapping_add(S::RETURN_OFFSET);
             base.state.domain.hand_back(place, result).map(|()| Reply::Return)
         }
-        Err(Escape::Abandon) => base.state.domain.unless_failed(Err(Error::Abandoned)),
-        Err(Escape::Error(error)) => base.state.domain.unless_failed(Err(error)),
+        Err(Escape::Abandon) => Err(base.state.domain.keep(Error::Abandoned)),
+        Err(Escape::Error(error)) => Err(base.state.domain.keep(error)),
         Err(Escape::Raise(raise)) => {
             let checked = base.check_instance(raise.instance);
             let reply = Reply::Raise { entry: raise.entry, arguments: raise.arguments };
-            base.state.domain.unless_failed(checked).map(|()| reply)
+            base.state.domain.keep_error(checked).map(|()| reply)
         }
     }
 }
@@ -156,14 +157,14 @@ impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
 
 /// Runs `body` with a function pointer that calls `closure`; needs no allocator.
 ///
-/// If the library passes arguments that are no values of their types, `closure` does not run.
-/// There is nothing that it would return, so the library cannot go on: the foreign call ends
-/// with [`Error::InvalidValue`], and the instance is poisoned. A [fallible
-/// callback](with_fallible_callback) is told instead, and can answer.
+/// If the library passes arguments that are not valid values of their types, `closure` does not
+/// run. There is no result to return, so the library cannot go on: the foreign call ends with
+/// [`Error::InvalidValue`], and the instance is poisoned. A [fallible
+/// callback](with_fallible_callback) gets the error instead, and can answer.
 ///
-/// Foreign code that calls it later calls nobody, until its address is used again: without an
-/// allocator, after sixteen other closures at the earliest, of whatever type, where the
-/// signature has as many [`ADDRESSES`](Signature::ADDRESSES) to spare.
+/// Foreign code that calls it later gets [`Error::NoSuchCallback`], until its address is used
+/// again: without an allocator, after sixteen other closures at the earliest, of whatever type,
+/// where the signature has as many [`ADDRESSES`](Signature::ADDRESSES) to spare.
 ///
 /// # Errors
 /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
@@ -197,8 +198,8 @@ pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
     with_erased::<S, A, T>(api, function, &mut erased, body)
 }
 
-/// As [`with_callback`], for a closure that decides itself what comes of arguments that are no
-/// values of their types, since the library would otherwise be given up.
+/// As [`with_callback`], for a closure that decides itself what to do about arguments that are not
+/// valid values of their types, instead of losing the instance.
 ///
 /// # Errors
 /// As [`with_callback`].
@@ -250,14 +251,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             _ => Some(self.slot_at(among, at)?).filter(|slot| self.state.slots.is_free(*slot)),
         };
         let index = index.ok_or(none)?;
-        let address = self.state.domain.runtime.trampoline(index).ok_or(none)?;
+        let address = self.state.domain.session.runtime.trampoline(index).ok_or(none)?;
         Ok((index, address))
     }
 
     /// The slot whose C function is at an address.
     fn slot_at(&self, among: Among, address: usize) -> Result<u32> {
         const NEVER: Error = Error::Misuse("no callback of this type ever had the address");
-        let runtime = &self.state.domain.runtime;
+        let runtime = &self.state.domain.session.runtime;
         let mut slots = among.first..among.first.saturating_add(among.count);
         slots.find(|slot| runtime.trampoline(*slot) == Some(address)).ok_or(NEVER)
     }
@@ -271,8 +272,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 /// A registered callback: foreign code may keep its [`function`](Self::function) and
 /// call it during any later call, until this handle is dropped.
 ///
-/// A call of the function pointer afterwards is [`Error::NoSuchCallback`]. C has only so many
-/// addresses to give, so not for ever: once [`Signature::SLOTS`] closures of the type were
+/// A call of the function pointer afterwards is [`Error::NoSuchCallback`]. The number of C
+/// addresses is limited, so not for ever: once [`Signature::SLOTS`] closures of the type were
 /// registered after the drop, one may have the address again, and is called.
 #[cfg(feature = "alloc")]
 #[must_use = "the callback is removed when the handle is dropped"]
@@ -308,10 +309,9 @@ impl<S: Signature> core::fmt::Debug for Registered<S> {
 
 #[cfg(feature = "alloc")]
 impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
-    /// Registers a closure that foreign code may call at any later call, until the
-    /// handle is dropped. It does not run on arguments that are no values of their types; see
-    /// [`with_callback`] for what comes of them, and
-    /// [`register_fallible`](Self::register_fallible).
+    /// Registers a closure that foreign code may call at any later call, until the handle is
+    /// dropped. It does not run on arguments that are not valid values of their types; see
+    /// [`with_callback`] for what happens then, and [`register_fallible`](Self::register_fallible).
     ///
     /// # Errors
     /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
@@ -323,9 +323,9 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         self.register_fallible::<S>(answer_valid::<S, A>(closure))
     }
 
-    /// As [`register`](Self::register), for a closure that decides itself what comes of
-    /// arguments that are no values of their types: as an answer it can return what the
-    /// library understands as a failure, and nothing is lost.
+    /// As [`register`](Self::register), for a closure that decides itself what to do about
+    /// arguments that are not valid values of their types: it can return what the library
+    /// understands as a failure, and the instance stays usable.
     ///
     /// # Errors
     /// As [`register`](Self::register).
@@ -368,7 +368,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     }
 }
 
-/// A closure that ends the foreign call where its arguments are no values of their types.
+/// A closure that ends the foreign call where its arguments are not valid values of their types.
 #[cfg(feature = "alloc")]
 pub(crate) fn answer_valid<S: Signature, A: ?Sized>(
     mut closure: impl FnMut(&mut A, S::Arguments) -> Answer<S>,

@@ -37,8 +37,8 @@ pub const MAX_DESTRUCTOR_FRAME: usize = 64;
 /// next call of the instance, unless that is poisoned, was reset or is gone. That call and
 /// the destructors before it share one time limit, and an interruption ends them all.
 ///
-/// It can be passed wherever C takes the object's address. It lives on its own, so it can
-/// outlive the instance; then there is nothing left to destroy.
+/// It can be passed wherever C takes the object's address. It borrows nothing, so it can outlive
+/// the instance; then there is nothing left to destroy.
 #[must_use = "the object is destroyed when the handle is dropped"]
 pub struct Handle<T: Object> {
     pointer: Ptr<T>,
@@ -47,8 +47,8 @@ pub struct Handle<T: Object> {
 }
 
 impl<T: Object> Handle<T> {
-    /// Takes ownership of an object that the library made; only the library knows whether
-    /// there is one at this address, and whether somebody else owns it too.
+    /// Takes ownership of an object that the library made. Only the library knows whether there is
+    /// one at this address, and whether it has another owner too.
     ///
     /// # Errors
     /// [`Error::Null`] if the pointer is null.
@@ -72,7 +72,7 @@ impl<T: Object> Handle<T> {
         mem::take(&mut self.pointer)
     }
 
-    /// Destroys the object now, and says what the destructor said.
+    /// Destroys the object now, and returns the destructor's result.
     ///
     /// # Errors
     /// [`Error::WrongInstance`] if it belongs to another instance, or to this one before
@@ -130,7 +130,7 @@ pub(crate) struct Destructor {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// Whether a destructor still means something.
+    /// Returns true if the destructor's object may still exist.
     fn is_due(&self, destructor: &Destructor) -> bool {
         destructor.instance == self.state.id && self.check_usable().is_ok()
     }
@@ -138,10 +138,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
 /// Does what waits before a call, and then the call.
 ///
-/// Destructors run before an outermost one: inside a callback the library may be in the
-/// middle of using the object. One that fails has poisoned the instance if that is what its
-/// failure means, and the call says so. Only those that wait now run, whatever they cause to
-/// be dropped; and they share the call's time.
+/// Destructors run before an outermost one: inside a callback the library may be in the middle of
+/// using the object. If one fails in a way that poisons the instance, the call returns that error.
+/// Only those that wait now run, whatever they cause to be dropped; and they share the call's time.
 #[cold]
 #[inline(never)]
 pub(crate) fn call_after_waiting<A: Api + ?Sized>(
@@ -156,7 +155,7 @@ pub(crate) fn call_after_waiting<A: Api + ?Sized>(
     if waiting == 0 {
         return call_now(api, shim, frame);
     }
-    if base.state.domain.depth() > 0 {
+    if base.state.domain.session.depth() > 0 {
         base.state.waits.set();
         return call_now(api, shim, frame);
     }
@@ -184,14 +183,14 @@ struct Operation<'a, A: Api + ?Sized> {
 
 impl<'a, A: Api + ?Sized> Operation<'a, A> {
     fn begin(api: &'a mut A) -> Self {
-        api.base_mut().state.domain.runtime.begin_operation();
+        api.base_mut().state.domain.session.begin_operation();
         Self { api }
     }
 }
 
 impl<A: Api + ?Sized> Drop for Operation<'_, A> {
     fn drop(&mut self) {
-        self.api.base_mut().state.domain.runtime.end_operation();
+        self.api.base_mut().state.domain.session.end_operation();
     }
 }
 

@@ -79,8 +79,8 @@ impl<A: OwnedApi> Instance<A> {
     /// do interrupt handles.
     ///
     /// # Errors
-    /// Whatever kept the runtime from it, such as a limit of the system. The instance
-    /// is poisoned then, and can be reset again.
+    /// The runtime's error, such as a limit of the system. The instance is poisoned then, and can
+    /// be reset again.
     pub fn reset(&mut self) -> Result<()> {
         self.0.reset()
     }
@@ -265,13 +265,12 @@ macro_rules! define_library {
                 Self($crate::Instance::new($api { base }))
             }
 
-            /// Brings the instance back to the state after its library was loaded:
-            /// nothing of before is left, a poisoned instance is good again, and
-            /// references, boxes and callbacks of before are another instance's.
+            /// Brings the instance back to the state after its library was loaded: nothing of
+            /// before is left, a poisoned instance is usable again, and references, boxes and
+            /// callbacks of before are another instance's.
             ///
             /// # Errors
-            /// Whatever kept the runtime from it; the instance is poisoned then, and can
-            /// be reset again.
+            /// The runtime's error; the instance is poisoned then, and can be reset again.
             pub fn reset(&mut self) -> $crate::Result<()> {
                 self.0.reset()
             }
@@ -285,6 +284,9 @@ macro_rules! define_library {
             }
             fn reset(&mut self) -> $crate::Result<()> {
                 self.0.reset()
+            }
+            fn set_timeout(&mut self, limit: ::core::option::Option<::core::time::Duration>) {
+                $crate::Base::set_timeout(self, limit);
             }
             fn poisoned(&self) -> ::core::option::Option<$crate::Cause> {
                 $crate::Base::poisoned(self)

@@ -42,6 +42,11 @@
 //!    with it, is initialised, and is reached through its owner only.
 //! 10. **Unchecked builds.** Whoever sets the cfg `omniglot_unchecked`, to measure, promises
 //!     that foreign code behaves in every respect that is not checked then (`checks`).
+//! 11. **Steps fit.** Only a [`Session`] runs its runtime, which nobody else can reach but to
+//!     look at: so a step always fits the calls in progress, and none follows a failure that
+//!     poisons. Between a good [`check_alive`](Runtime::check_alive) and the step no code of the
+//!     user's runs, so the process is still the one that was checked. A session is poisoned
+//!     while it is reset, so that a reset that panics leaves no call that could start.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -82,11 +87,13 @@ mod operations;
 mod queue;
 mod runtime;
 mod scope;
+mod session;
 mod slots;
 mod strings;
 #[cfg(feature = "std")]
 mod table;
 mod text;
+mod timer;
 mod view;
 mod wrapping;
 
@@ -117,11 +124,13 @@ pub use instance::{OwnedApi, UsedByManyThreads};
 pub use library::Aligned;
 pub use library::{BUILTIN_SHIMS, Description, Library};
 pub use memory::Window;
-pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime};
+pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime, Step};
 pub use scope::{Scope, scope, try_scope};
+pub use session::{Calls, Session};
 #[cfg(feature = "std")]
 pub use table::{Entries, Table};
 pub use text::Text;
+pub use timer::Timer;
 #[cfg(feature = "alloc")]
 pub use view::Unvalidated;
 pub use view::View;

@@ -1,5 +1,7 @@
 //! What generation knows of a library, and how an instance of it is made.
 
+use core::time::Duration;
+
 use crate::{Cause, Result, Runtime};
 
 /// How many shims every image starts with: `malloc` and `free` of the library's own libc.
@@ -41,6 +43,9 @@ pub trait Library: Sized + Send {
     /// # Errors
     /// As [`Instance::reset`](crate::Instance::reset).
     fn reset(&mut self) -> Result<()>;
+    /// Limits the foreign time of each outermost call: see
+    /// [`Base::set_timeout`](crate::Base::set_timeout).
+    fn set_timeout(&mut self, limit: Option<Duration>);
     /// Why the instance is unusable; `None` if it is usable.
     fn poisoned(&self) -> Option<Cause>;
 }

@@ -1,7 +1,7 @@
 //! The window: a domain's memory as the host sees it.
 //!
-//! All raw access to foreign memory happens here. Somebody else may write that
-//! memory at any time, so there is no `&` to it, only volatile copies.
+//! All raw access to foreign memory happens here. Another process may write that memory at any
+//! time, so there is no `&` to it, only volatile copies.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -37,6 +37,12 @@ impl Window {
     #[must_use]
     pub const unsafe fn new(host: NonNull<u8>, foreign: usize, len: usize) -> Self {
         Self { host, foreign, len }
+    }
+
+    /// A second description of the same window. It must not be used once the first is gone or the
+    /// memory is elsewhere.
+    pub(crate) const fn share(&self) -> Self {
+        Self { host: self.host, foreign: self.foreign, len: self.len }
     }
 
     /// The first foreign address of the window.
@@ -277,7 +283,7 @@ unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
     unsafe { into.write_volatile(T::from(0)) };
 }
 
-/// Copies what a frame holds: usually a few words, so it matters to get there soon.
+/// Copies what a frame holds: usually a few words, so the overhead matters.
 ///
 /// # Safety
 /// As [`copy_volatile`].
@@ -315,7 +321,7 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     }
 }
 
-/// Copies much: words where both sides are aligned.
+/// Copies large ranges: words where both sides are aligned.
 ///
 /// # Safety
 /// As [`copy_volatile`].

@@ -13,7 +13,7 @@ use crate::view::{look_at, read_value};
 use crate::{Base, Error, Field, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
 
-/// In how many elements of a slice an invalid one is looked for, to describe it.
+/// In how many elements of a slice the first invalid one is searched for, to describe it.
 const MOST_EXPLAINED: usize = 1 << 20;
 
 /// Bytes that are validated or encoded at a time.
@@ -27,7 +27,7 @@ struct Chunk<const SIZE: usize = CHUNK>([u8; SIZE]);
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub(crate) fn runtime_window(&self) -> &Window {
-        self.state.domain.runtime.window()
+        self.state.domain.session.runtime.window()
     }
 
     /// The address to pass for an argument; what was checked must be this instance's.
@@ -44,7 +44,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn check_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
-        self.state.domain.runtime.check_alive()?;
+        self.state.domain.session.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 {
             self.runtime_window().check(pointer.addr(), size)?;
@@ -54,10 +54,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// As `check_range`, where foreign code itself may write.
     fn check_writable_range<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<()> {
-        self.state.domain.runtime.check_alive()?;
+        self.state.domain.session.runtime.check_alive()?;
         let size = size_of_elements::<T>(len)?;
         if size > 0 && checks::CHECKED {
-            self.state.domain.runtime.check_writable(pointer.addr(), size)?;
+            self.state.domain.session.runtime.check_writable(pointer.addr(), size)?;
         }
         check_alignment::<T>(pointer.addr())
     }
@@ -105,14 +105,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     fn reference<T>(&self, from: impl ToRef<T>) -> Result<Ref<T>> {
-        self.state.domain.runtime.check_alive()?;
+        self.state.domain.session.runtime.check_alive()?;
         let reference = from.convert();
         self.check_instance(reference.instance)?;
         Ok(reference)
     }
 
     fn slice<T>(&self, from: impl ToSlice<T>) -> Result<Slice<T>> {
-        self.state.domain.runtime.check_alive()?;
+        self.state.domain.session.runtime.check_alive()?;
         let slice = from.convert();
         self.check_instance(slice.instance)?;
         Ok(slice)
@@ -209,7 +209,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     pub fn view<T: Foreign>(&self, from: impl ToRef<T>) -> Result<View<'_, T>> {
         let reference = self.reference(from)?;
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        View::validate(&self.state.domain.runtime, reference.address, size, align)?
+        View::validate(&self.state.domain.session.runtime, reference.address, size, align)?
             .ok_or_else(|| self.explain::<T>(reference.address, 1))
     }
 
@@ -224,25 +224,27 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             // The address is not touched: it may be any.
             return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
-        View::validate_slice(&self.state.domain.runtime, slice.address, size)?
+        View::validate_slice(&self.state.domain.session.runtime, slice.address, size)?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 
-    /// The first invalid element, for a message. Foreign memory may have changed
-    /// since; then the message is about the whole. So it is where the element is far behind:
-    /// looking for it takes time that no limit counts.
+    /// The first invalid element, for a message. Foreign memory may have changed since; then the
+    /// message is about the whole slice, as it is where the element is beyond `MOST_EXPLAINED`:
+    /// the search takes time that no limit counts.
     fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         let invalid = |index| {
             let address = address + index * size;
             let explain = |bytes: &[u8]| crate::explain_field::<T>(bytes, 0);
-            look_at(&self.state.domain.runtime, address, size, align, explain).ok().flatten()
+            look_at(&self.state.domain.session.runtime, address, size, align, explain)
+                .ok()
+                .flatten()
         };
         let first = (0..len.min(MOST_EXPLAINED)).find_map(invalid);
         first.unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[])).into()
     }
 
-    /// Copies validated elements out. Nothing says which were copied after an error.
+    /// Copies validated elements out. After an error it is unspecified which were copied.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless both have as many; as [`read`](Self::read).
@@ -278,7 +280,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         for (reference, room) in slice.iter().zip(into) {
             let copy = |bytes: &[u8]| copy_valid(bytes, core::slice::from_mut(room));
-            look_at(&self.state.domain.runtime, reference.address, size, align, copy)??;
+            look_at(&self.state.domain.session.runtime, reference.address, size, align, copy)??;
         }
         Ok(())
     }
@@ -365,8 +367,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Has `fill` write bytes where they are to be, without a copy of them in between.
     ///
-    /// It finds there what was there before. Nobody but it writes there meanwhile: where
-    /// foreign code might, it gets a copy, which is then put in place.
+    /// It finds the old content. Nothing else writes there meanwhile: where foreign code might, it
+    /// gets a copy, which is then put in place.
     ///
     /// ```
     /// # use omniglot_core::{Base, Result, Runtime, SliceMut};
@@ -391,7 +393,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
             // The address is not touched: it may be any.
             return Ok(fill(&mut []));
         }
-        crate::view::fill(&mut self.state.domain.runtime, slice.address, slice.len, fill)
+        crate::view::fill(&mut self.state.domain.session.runtime, slice.address, slice.len, fill)
     }
 
     /// Copies elements within foreign memory; the ranges may overlap. They are not

@@ -1,9 +1,11 @@
-//! What a runtime must do: keep a window, run an entry, report events.
+//! What a runtime must do: keep a window, and run foreign code from one step to the next event.
 
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::{Cause, Error, Result, Window};
+use crate::session::Calls;
+use crate::timer::Timer;
+use crate::{Error, Result, Window};
 
 /// Which of the four guarantees a runtime gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +39,8 @@ pub enum IsolationKind {
 pub enum Event {
     /// The innermost call returned.
     Returned,
-    /// Foreign code calls back and waits for [`Runtime::resume`] (or a nested
-    /// [`Runtime::enter`]).
+    /// Foreign code calls back and waits for an answer, or for calls that are nested in the
+    /// callback.
     Callback {
         /// The callback slot, as foreign code says.
         slot: u32,
@@ -62,35 +64,50 @@ pub enum Reply {
     },
 }
 
+/// What foreign code is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Start a call: run this entry with the address of its frame.
+    Call {
+        /// The shim's entry address.
+        entry: usize,
+        /// The address of its frame.
+        arguments: usize,
+    },
+    /// Go on behind the innermost callback.
+    Resume(Reply),
+}
+
 /// Where foreign code lives and runs.
 ///
-/// A runtime is a state machine: [`enter`](Self::enter) starts a call and reports
-/// the first [`Event`]; a callback is an event too, answered by
-/// [`resume`](Self::resume) or by a nested `enter`. So no foreign frame ever lies
-/// between host frames, and a panic in a callback unwinds host frames only.
-///
-/// After an error for which [`Error::poisons`](crate::Error::poisons) is `Some`,
-/// or after [`abandon`](Self::abandon), foreign code of the domain never runs
-/// again until [`reset`](Self::reset) succeeds, and the window stays mapped until
-/// then, or until the runtime is dropped.
+/// A runtime [runs](Self::run) foreign code from one [`Step`] to the next [`Event`], a return or a
+/// callback. So no foreign frame ever lies between host frames, and a panic in a callback unwinds
+/// host frames only. Which step fits when, what limits a call's time and what an error means for
+/// the calls after it is up to the [`Session`](crate::Session), which is the same for all runtimes.
 ///
 /// # Safety
-/// - The window stays as [`Window::new`] demands from one `reset` that succeeds to
-///   the next, or to the end of the runtime's lifetime. After such a reset
-///   [`window`](Self::window) may be another one, elsewhere.
-/// - Foreign code runs only inside `enter` and `resume`; where
+/// - The window stays as [`Window::new`] demands from one [`reload`](Self::reload) that
+///   succeeds to the next, or to the end of the runtime's lifetime, in the process for which
+///   [`check_alive`](Self::check_alive) is good. After such a reload [`window`](Self::window)
+///   may be another one, elsewhere.
+/// - Foreign code runs only inside `run` and `reload`; where
 ///   [`is_concurrent`](Self::is_concurrent) says false, nothing else writes the
 ///   window at other times either, and what it says never changes.
+/// - An event is reported only in the process in which the step began.
+/// - After [`kill`](Self::kill) no foreign code that was loaded before runs again.
 /// - What [`check_writable`](Self::check_writable) accepts, the host may write
 ///   without a fault, and what is there is not foreign code or a constant of it.
 /// - Whatever foreign code does, host memory outside the window is not written,
 ///   and the guarantees named in `GUARANTEES` hold.
-/// - `enter` and `resume` check their own state: a call that does not fit it is
-///   an error, never undefined behaviour.
 #[allow(unsafe_code)]
 pub unsafe trait Runtime: Sized + Send + 'static {
     /// The guarantees that this runtime gives.
     const GUARANTEES: Guarantees;
+    /// Whether calls can be interrupted by number, so that the session counts them and tells of
+    /// each outermost one where it [begins](Self::begin_call) and [ends](Self::end_call).
+    const COUNTS_CALLS: bool = true;
+    /// How fast the clock of [`Calls::time`] counts.
+    const TICKS_PER_SECOND: u64;
     /// Interrupts a running call from another thread.
     type InterruptHandle: Clone + Send + Sync + Debug;
 
@@ -124,54 +141,64 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     fn shim(&self, index: u32) -> Option<usize>;
     /// The address of the C function that calls a callback slot.
     fn trampoline(&self, slot: u32) -> Option<usize>;
-    /// Runs the entry with the address of its frame, up to the next event.
-    ///
-    /// # Errors
-    /// Whatever ended the call instead.
-    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event>;
-    /// Answers the innermost callback and goes on to the next event.
-    ///
-    /// # Errors
-    /// Whatever ended the call instead.
-    fn resume(&mut self, reply: Reply) -> Result<Event>;
-    /// Gives up all calls in progress: no foreign code of the domain runs again, unless
-    /// after a [`reset`](Self::reset).
-    fn abandon(&mut self, cause: Cause);
     /// How the domain is isolated.
     fn isolation(&self) -> IsolationKind;
-    /// Has the outermost calls up to [`end_operation`](Self::end_operation) be one: they
-    /// have one time limit together, which begins anew with this call, and an interruption
-    /// of one of them, or between them, ends the next one, too.
+    /// A handle to interrupt calls from other threads. It stays valid after a reset.
+    fn interrupt_handle(&self) -> Self::InterruptHandle;
+    /// The time limit that the domain was loaded with.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Runs foreign code up to its next event, at a depth of [`calls.depth()`](Calls::depth).
     ///
-    /// The core asks for it between calls only, where the user's one call is several of
-    /// foreign code: it and the destructors that wait for it. What foreign code runs on the
-    /// way counts, however short it is.
-    fn begin_operation(&mut self);
-    /// Each outermost call is by itself again.
-    fn end_operation(&mut self);
-    /// Limits the foreign time of each outermost call; `None` for no limit.
-    fn set_timeout(&mut self, limit: Option<Duration>);
+    /// The clock need not be read where there is no [time limit](Calls::time); where there is
+    /// one, the time that foreign code ran is added to it.
+    ///
+    /// # Errors
+    /// Whatever ended the call instead; [`Error::NonLocalExit`](crate::Error::NonLocalExit)
+    /// where foreign code left the innermost call for an outer one. The session poisons itself
+    /// where the error [says so](crate::Error::poisons), or [`Calls::lose`] was called.
+    ///
+    /// # Safety
+    /// - [`check_alive`](Self::check_alive) was good, and neither [`kill`](Self::kill) was
+    ///   called since the last `reload`, nor did that fail.
+    /// - As many calls as `calls` says wait in callbacks; for [`Step::Resume`] one more does,
+    ///   the innermost one, which then runs.
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event>;
+    /// Gives up all calls: no foreign code of the domain runs again, unless after a
+    /// [`reload`](Self::reload). The window stays.
+    fn kill(&mut self);
     /// Brings the domain back to the state after loading: what its memory and registers
     /// held is gone, and no foreign code that ran before, in whatever state it is, runs
     /// again or can be told apart from code that never ran. Window, exchange area,
     /// shims and trampolines may lie elsewhere afterwards.
     ///
-    /// The time limit and what foreign code may do stay as they are. Interrupt handles
-    /// stay valid, and an interruption of an earlier call hits no later one.
-    ///
-    /// The core calls this between calls only, or after an error or `abandon`, and never
-    /// uses an address of before again. A runtime need not have it: the default refuses.
+    /// What foreign code may do stays as it is. Interrupt handles stay valid, and an
+    /// interruption of an earlier call hits no later one. No call is in progress, or all are
+    /// given up with this. A runtime need not have it: the default refuses.
     ///
     /// # Errors
-    /// Whatever is in the way. No foreign code runs then until a later reset succeeds;
-    /// the window stays.
-    fn reset(&mut self) -> Result<()> {
-        self.abandon(Cause::Reset);
+    /// An error of the runtime's. No foreign code runs then until a later reload succeeds; the
+    /// window stays.
+    fn reload(&mut self, calls: &mut Calls) -> Result<()> {
+        let _ = calls;
         Err(Error::Unsupported {
             what: "this runtime cannot reset an instance",
             remedy: "build a new one",
         })
     }
-    /// A handle to interrupt calls from other threads. It stays valid after a reset.
-    fn interrupt_handle(&self) -> Self::InterruptHandle;
+    /// An outermost call, or an operation of several, begins under this number: what interrupts
+    /// it names the number, and hits no other. Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
+    #[inline]
+    fn begin_call(&mut self, number: u64) {
+        let _ = number;
+    }
+    /// No call is in progress any more. Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
+    #[inline]
+    fn end_call(&mut self) {}
+    /// The time limit is another one: a runtime can prepare here what a limited call needs.
+    fn limit_changed(&mut self, time: &Timer) {
+        let _ = time;
+    }
 }

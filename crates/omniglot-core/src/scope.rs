@@ -18,9 +18,9 @@ use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
-/// Derefs to the library's interface, so everything can be called through it.
-/// What it hands out stays in the domain's memory, so it stays safe to use after
-/// the scope; what it then holds is somebody else's.
+/// Derefs to the library's interface, so everything can be called through it. What it hands out
+/// stays in the domain's memory, so it stays safe to use after the scope; its content may then be
+/// anything.
 pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     api: &'scope mut A,
     mark: Mark,
@@ -175,7 +175,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         let size = crate::address::size_of_elements::<T>(len)?;
         let state = &mut self.api.base_mut().state;
         // The body of the scope may have forked.
-        state.domain.runtime.check_alive()?;
+        state.domain.session.runtime.check_alive()?;
         let address = state.domain.stack.push(size, align_of::<T>())?;
         Ok(SliceMut::checked(address, len, state.id))
     }
@@ -183,9 +183,9 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 
 #[cfg(feature = "alloc")]
 impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
-    /// A function pointer that calls `closure`, which may borrow what outlives the
-    /// scope; it is gone at the scope's end. It does not run on arguments that are no values of
-    /// their types; see [`with_callback`](crate::with_callback) for what comes of them.
+    /// A function pointer that calls `closure`, which may borrow what outlives the scope; it is
+    /// gone at the scope's end. It does not run on arguments that are not valid values of their
+    /// types; see [`with_callback`](crate::with_callback) for what happens then.
     ///
     /// # Errors
     /// [`Error::NoCallbackSlot`](crate::Error::NoCallbackSlot) if every slot of the
@@ -197,8 +197,8 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         self.fallible_callback::<S>(answer_valid::<S, A>(closure))
     }
 
-    /// As [`callback`](Self::callback), for a closure that decides itself what comes of
-    /// arguments that are no values of their types.
+    /// As [`callback`](Self::callback), for a closure that decides itself what to do about
+    /// arguments that are not valid values of their types.
     ///
     /// # Errors
     /// As [`callback`](Self::callback).

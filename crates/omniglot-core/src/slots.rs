@@ -4,10 +4,9 @@
 //! twice and can be removed meanwhile. Slots carry a generation, so that a late
 //! removal never hits a newer closure.
 //!
-//! The C address of a slot has no generation, so a slot that was freed goes to the back of
-//! the queue: foreign code that kept the address then calls nobody, instead of a closure
-//! that it never was given. There are more slots than closures can exist, so that the queue
-//! is never empty.
+//! The C address of a slot has no generation, so a slot that was freed goes to the back of the
+//! queue: foreign code that kept the address then calls nothing, instead of a closure that it never
+//! was given. There are more slots than closures can exist, so that the queue is never empty.
 //!
 //! With an allocator the table has a place for every slot that the image has. Without
 //! one it has [`FIXED_PLACES`] places, each for whichever slot is in use: closures are
@@ -19,11 +18,12 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::ptr::NonNull;
 
+use crate::domain::KeptResult;
 use crate::{Error, Reply, Result};
 
 /// What every closure looks like in the table: it gets the address of the
-/// callback's frame and answers the callback, or has the domain keep why it does not.
-pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> Option<Reply> + 'a;
+/// callback's frame and answers the callback.
+pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> KeptResult<Reply> + 'a;
 
 /// How many callbacks can exist at a time in a host without an allocator: a place takes
 /// 28 bytes of an instance on a 32-bit machine.
@@ -82,7 +82,7 @@ impl<A: ?Sized + 'static> Closure<A> {
     }
 
     /// Runs the closure.
-    pub(crate) fn run(&mut self, api: &mut A, frame: usize) -> Option<Reply> {
+    pub(crate) fn run(&mut self, api: &mut A, frame: usize) -> KeptResult<Reply> {
         match self {
             Self::Borrowed(pointer) => {
                 // SAFETY: the closure is in the table, so its borrow lasts (invariant 6), and
@@ -122,7 +122,7 @@ impl<A: ?Sized + 'static> Default for Slot<A> {
 }
 
 impl<A: ?Sized + 'static> Slot<A> {
-    /// Ends an occupancy; what waited is the caller's to drop.
+    /// Ends an occupancy; the caller drops the closure that waited.
     fn vacate(&mut self) -> Option<Closure<A>> {
         self.generation += 1;
         match core::mem::replace(&mut self.occupant, Occupant::Nobody) {
@@ -243,7 +243,7 @@ struct Places {
     /// The slots that were freed lately, from the first of them at `freed` on, around the end.
     recent: [u32; RECENT],
     freed: usize,
-    /// How many places have been used: the others are free, so nobody looks there.
+    /// How many places have been used: the others are free, and are not searched.
     used: usize,
     /// How many slots the image has.
     count: u32,
@@ -351,8 +351,8 @@ impl<A: ?Sized + 'static> Slots<A> {
         Some(SlotId { place, generation: slot.generation })
     }
 
-    /// Empties a slot, unless it has a newer occupant. The closure is the caller's
-    /// to drop; one that is running is dropped when it returns.
+    /// Empties a slot, unless it has a newer occupant. The caller drops the closure; one that is
+    /// running is dropped when it returns.
     pub(crate) fn remove(&mut self, id: SlotId) -> Option<Closure<A>> {
         let slot = self.slots.get_mut(id.place)?;
         if slot.generation != id.generation {

@@ -24,11 +24,11 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// [`Error::Unterminated`] if it does not; [`Error::OutOfRange`] if the pointer
     /// or all up to the end of the domain's memory is not in it.
     pub fn read_cstr(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, CStr>> {
-        self.state.domain.runtime.check_alive()?;
+        self.state.domain.session.runtime.check_alive()?;
         let address = pointer.addr();
         let unterminated = Error::Unterminated { address, max };
         let size = self.find_nul(address, max)?.ok_or(unterminated)?;
-        let bytes = View::<[u8]>::validate(&self.state.domain.runtime, address, size, 1)?;
+        let bytes = View::<[u8]>::validate(&self.state.domain.session.runtime, address, size, 1)?;
         // The copy is searched again: what was looked at may have changed since.
         bytes.and_then(View::into_c_str).ok_or(unterminated)
     }

@@ -181,10 +181,23 @@ fn a_reset_that_fails_poisons_and_can_be_repeated() {
     foreign.lock().unwrap().refusals.extend([refusal, refusal]);
     assert_eq!(api.reset(), Err(refusal));
     assert_eq!(api.poisoned(), Some(Cause::Reset));
-    assert_eq!(foreign.lock().unwrap().abandoned, Some(Cause::Reset));
+    assert!(foreign.lock().unwrap().is_killed);
+    assert_eq!(api.poisoned(), Some(Cause::Reset));
     assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Reset }));
     assert_eq!(api.read(&boxed), Err(Error::WrongInstance), "the life before ended all the same");
     assert_eq!(api.reset(), Err(refusal));
+    assert_eq!(api.reset(), Ok(()));
+    assert_eq!((api.poisoned(), call_shim(&mut api)), (None, Ok(())));
+}
+
+#[test]
+fn a_reset_that_panics_poisons_and_can_be_repeated() {
+    let (mut api, foreign) = scripted([]);
+    foreign.lock().unwrap().reset_panics = true;
+    assert!(catch_unwind(AssertUnwindSafe(|| api.reset())).is_err());
+    assert_eq!(api.poisoned(), Some(Cause::Reset));
+    // It would be written to memory that is gone.
+    assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Reset }));
     assert_eq!(api.reset(), Ok(()));
     assert_eq!((api.poisoned(), call_shim(&mut api)), (None, Ok(())));
 }

@@ -137,7 +137,8 @@ fn a_dead_slot_is_no_such_callback() {
     let (mut api, foreign) = scripted([Step::Callback(1, FRAME)]);
     drop(api.register::<Callback>(|_, _| Ok(0)).unwrap());
     assert_eq!(call_shim(&mut api), Err(Error::NoSuchCallback { slot: 1 }));
-    assert_eq!(foreign.lock().unwrap().abandoned, Some(Cause::Abandoned));
+    assert!(foreign.lock().unwrap().is_killed);
+    assert_eq!(api.poisoned(), Some(Cause::Abandoned));
     assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Abandoned }));
 }
 
@@ -174,7 +175,8 @@ fn abandoning_poisons() {
     let (mut api, foreign) = scripted([Step::Callback(1, FRAME)]);
     let _registered = api.register::<Callback>(|_, _| Err(Escape::Abandon)).unwrap();
     assert_eq!(call_shim(&mut api), Err(Error::Abandoned));
-    assert_eq!(foreign.lock().unwrap().abandoned, Some(Cause::Abandoned));
+    assert!(foreign.lock().unwrap().is_killed);
+    assert_eq!(api.poisoned(), Some(Cause::Abandoned));
 }
 
 #[test]
@@ -183,7 +185,8 @@ fn a_panic_poisons_and_goes_on_in_the_caller() {
     let _registered = api.register::<Callback>(|_, _| panic!("in a callback")).unwrap();
     let panic = catch_unwind(AssertUnwindSafe(|| call_shim(&mut api))).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&"in a callback"));
-    assert_eq!(foreign.lock().unwrap().abandoned, Some(Cause::Abandoned));
+    assert!(foreign.lock().unwrap().is_killed);
+    assert_eq!(api.poisoned(), Some(Cause::Abandoned));
     assert_eq!(call_shim(&mut api), Err(Error::Poisoned { by: Cause::Abandoned }));
 }
 

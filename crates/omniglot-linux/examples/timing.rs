@@ -9,7 +9,6 @@ mod support;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use omniglot_core::Runtime;
 use support::{Shim, result, shim, start, write_frame};
 
 const ROUNDS: u64 = 200_000;

@@ -1,13 +1,12 @@
 //! The runtime where there is none yet: the same names, and a start that says so.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, Step, Window,
 };
 
-use crate::Options;
+use crate::{Options, Request};
 
 /// A foreign library in a process of its own; on this target there is no such thing.
 #[derive(Debug)]
@@ -51,26 +50,36 @@ impl Linux {
         match self.never {}
     }
 
+    /// What the library asked for and was answered with an error.
+    ///
+    /// # Errors
+    /// None.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        match self.never {}
+    }
+
+    /// The last lines that the library wrote.
+    ///
+    /// # Errors
+    /// None.
+    pub fn output(&self) -> Result<String> {
+        match self.never {}
+    }
+
     /// How many loaded workers are ready for resets.
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         match self.never {}
     }
-
-    /// Writes bytes at a foreign address.
-    ///
-    /// # Errors
-    /// None on this target: there is no instance.
-    pub fn write(&mut self, _address: usize, _bytes: &[u8]) -> Result<()> {
-        match self.never {}
-    }
 }
 
-// SAFETY: there is no value of this type, so no promise can be broken.
+// SAFETY: there is no value of this type, and so no window that would have to be mapped
+// (invariant 1).
 #[allow(unsafe_code)]
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = 1_000_000_000;
     type InterruptHandle = InterruptHandle;
 
     fn window(&self) -> &Window {
@@ -88,28 +97,13 @@ unsafe impl Runtime for Linux {
     fn trampoline(&self, _slot: u32) -> Option<usize> {
         match self.never {}
     }
-    fn enter(&mut self, _entry: usize, _arguments: usize) -> Result<Event> {
-        match self.never {}
-    }
-    fn resume(&mut self, _reply: Reply) -> Result<Event> {
-        match self.never {}
-    }
-    fn abandon(&mut self, _cause: Cause) {
-        match self.never {}
-    }
-    fn reset(&mut self) -> Result<()> {
-        match self.never {}
-    }
     fn isolation(&self) -> IsolationKind {
         match self.never {}
     }
-    fn begin_operation(&mut self) {
+    unsafe fn run(&mut self, _step: Step, _calls: &mut Calls) -> Result<Event> {
         match self.never {}
     }
-    fn end_operation(&mut self) {
-        match self.never {}
-    }
-    fn set_timeout(&mut self, _limit: Option<Duration>) {
+    fn kill(&mut self) {
         match self.never {}
     }
     fn interrupt_handle(&self) -> InterruptHandle {

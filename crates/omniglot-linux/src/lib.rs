@@ -35,7 +35,7 @@
 //!
 //! 1. `loading` and `memory` copy the window and map it twice: at the addresses that
 //!    foreign code knows, and at a constant distance for the host, as data.
-//! 2. `engine` is the state machine of calls and callbacks; `gate` (`gate.S`) changes
+//! 2. `engine` runs one step of a call to its next event; `gate` (`gate.S`) changes
 //!    between host and foreign code: stack, FS base, system calls on or off, and PKRU.
 //! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
 //!    call or has the thread go on through the gate; `signals` passes on what is the host's.
@@ -116,6 +116,7 @@ mod disabled;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod enabled;
 mod options;
+mod request;
 mod syscall_policy;
 
 pub use capabilities::{
@@ -125,5 +126,6 @@ pub use capabilities::{
 pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
-pub use options::{Isolation, Options, Permission, Permissions};
+pub use options::{FileSource, Isolation, Options, Permission, Permissions};
+pub use request::Request;
 pub use syscall_policy::SyscallPolicy;

@@ -1,6 +1,7 @@
 //! What a user can choose about a worker.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How to isolate the library.
@@ -24,9 +25,11 @@ pub enum Isolation {
 pub enum Permission {
     /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a
     /// process also wait until a time, and read the processor's clock (`RDTSC`), which is an
-    /// illegal instruction without.
+    /// illegal instruction without. Without, a library in a process is told when the outermost
+    /// call began, to the millisecond.
     Clock,
-    /// Ask for random bytes: `getrandom`.
+    /// Ask the kernel for random bytes: `getrandom`. Without, a library in a process has a
+    /// generator in its own domain, with a key of its own in each life.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
     ///
@@ -92,6 +95,48 @@ impl<const N: usize> From<[Permission; N]> for Permissions {
     }
 }
 
+/// What is in a file of the library's domain.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileSource {
+    /// These bytes.
+    Bytes(Arc<[u8]>),
+    /// What is in this file of the host's.
+    Path(PathBuf),
+    /// All files of this directory of the host's, and of those in it; links are followed.
+    Directory(PathBuf),
+}
+
+impl From<&[u8]> for FileSource {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl<const LEN: usize> From<&[u8; LEN]> for FileSource {
+    fn from(bytes: &[u8; LEN]) -> Self {
+        Self::Bytes(bytes.as_slice().into())
+    }
+}
+
+impl From<Vec<u8>> for FileSource {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<PathBuf> for FileSource {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl From<&Path> for FileSource {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.to_path_buf())
+    }
+}
+
 /// How to start a worker. Make one with `Options::default()` and change fields.
 ///
 /// ```
@@ -123,6 +168,20 @@ pub struct Options {
     pub library_directories: Vec<PathBuf>,
     /// What foreign code may do; nothing unless set.
     pub allow: Permissions,
+    /// Files that the library finds in its domain, by their absolute paths there; no others exist.
+    /// They are read when the instance is made, and again never. In a process only.
+    pub files: Vec<(PathBuf, FileSource)>,
+    /// The library's environment: names and values. Nothing of the host's own is in it.
+    pub environment: Vec<(String, String)>,
+    /// What clocks say, as the time since 1970, for runs that are to be alike; unless set, when the
+    /// outermost call began. In a process only.
+    pub clock: Option<Duration>,
+    /// What the library's random numbers are made of, for runs that are to be alike; unless set,
+    /// something else in each life. In a process only. Addresses differ all the same.
+    pub seed: Option<[u8; 32]>,
+    /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
+    /// number for the library. In a process only.
+    pub strict: bool,
     /// How many loaded workers to keep ready for resets, shared by all instances of one
     /// library with the same options. Unless set: none before the first reset, then one.
     pub spares: Option<usize>,
@@ -139,6 +198,11 @@ impl Default for Options {
             libraries: Vec::new(),
             library_directories: Vec::new(),
             allow: Permissions::default(),
+            files: Vec::new(),
+            environment: Vec::new(),
+            clock: None,
+            seed: None,
+            strict: false,
             spares: None,
         }
     }

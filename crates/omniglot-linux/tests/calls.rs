@@ -7,7 +7,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Cause, Error, Event, Reply};
+use omniglot_core::{Cause, Error, Event, Reply, Session};
 use omniglot_linux::{Options, Permission, Permissions};
 use support::{
     Driven, Shim, call, enter, read_word, result, shim, start, start_with, status, write_frame,
@@ -23,7 +23,7 @@ fn callback(event: omniglot_core::Result<Event>, expected: u32) -> usize {
 }
 
 /// Answers a callback with twice its value.
-fn answer<R: Driven>(linux: &mut R, arguments: usize) -> omniglot_core::Result<Event> {
+fn answer<R: Driven>(linux: &mut Session<R>, arguments: usize) -> omniglot_core::Result<Event> {
     let value = read_word(linux, arguments);
     write_word(linux, arguments + 8, 2 * value);
     linux.resume(Reply::Return)
@@ -104,7 +104,7 @@ fn calls_out_of_order_are_refused<R: Driven>() {
     let mut linux = start::<R>();
     assert!(matches!(linux.resume(Reply::Return), Err(Error::Protocol(_))));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2), "a refused answer harms nothing");
-    linux.abandon(Cause::Abandoned);
+    linux.poison(Cause::Abandoned);
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Err(Error::Poisoned { by: Cause::Abandoned }));
 }
 
@@ -174,7 +174,10 @@ fn describing_a_fault_takes_no_more_than_the_call_may<R: Driven>() {
 const SHORT: Duration = Duration::from_micros(100);
 
 /// The time of nested calls, which are so short that nobody sleeps, as the test sees it.
-fn nested_time<R: Driven>(runtime: &mut R, enough: Duration) -> (Result<(), Error>, Duration) {
+fn nested_time<R: Driven>(
+    runtime: &mut Session<R>,
+    enough: Duration,
+) -> (Result<(), Error>, Duration) {
     let mut used = Duration::ZERO;
     let mut event = enter(runtime, Shim::CallBackForEver, 0, 0, 0);
     while used < enough {
@@ -209,7 +212,7 @@ mod clocks {
         options.allow = Permissions::default().with(Permission::Clock);
         let mut runtime = start_with::<R>(&options);
         let refused = |number: i32| Ok((-i64::from(number)).cast_unsigned());
-        let clock = |runtime: &mut R, id: u64| {
+        let clock = |runtime: &mut Session<R>, id: u64| {
             call(runtime, Shim::Syscall, libc::SYS_clock_gettime as u64, id)
         };
         assert_eq!(clock(&mut runtime, libc::CLOCK_REALTIME as u64), refused(libc::EFAULT));

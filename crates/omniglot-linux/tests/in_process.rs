@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Error, Event, FaultKind, Reply};
+use omniglot_core::{Error, Event, FaultKind, Reply, Session};
 use support::{Driven, LUCK, RANDOM, Shim, call, enter, in_common, luck, read_word, result, start};
 
 /// Signal handlers are the process's: one test with handlers at a time.
@@ -56,7 +56,7 @@ fn every(microseconds: i64) {
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) }, 0);
 }
 
-fn calls_are_right_under_signals<R: Driven>(runtime: &mut R) {
+fn calls_are_right_under_signals<R: Driven>(runtime: &mut Session<R>) {
     let before = TICKS.load(Ordering::Relaxed);
     every(100);
     let mut rounds = 0;
@@ -94,7 +94,7 @@ static REFUSALS: AtomicU64 = AtomicU64::new(0);
 static RESULTS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn call_other<R: Driven>(_: i32) {
-    let other = OTHER.load(Ordering::Acquire).cast::<R>();
+    let other = OTHER.load(Ordering::Acquire).cast::<Session<R>>();
     // SAFETY: the test's, which does not use it meanwhile.
     let outcome = enter(unsafe { &mut *other }, Shim::Add, 2, 3, 0);
     let count = match outcome {
@@ -317,7 +317,12 @@ fn faults_of_nested_domains_end_only_their_own<R: Driven>() {
 }
 
 /// A call inside a callback.
-fn call_nested<R: Driven>(runtime: &mut R, which: Shim, a: u64, b: u64) -> Result<u64, Error> {
+fn call_nested<R: Driven>(
+    runtime: &mut Session<R>,
+    which: Shim,
+    a: u64,
+    b: u64,
+) -> Result<u64, Error> {
     enter(runtime, which, 1, a, b)?;
     Ok(result(runtime, 1))
 }
@@ -441,7 +446,7 @@ fn a_handler_in_the_midst_of_foreign_code_forks<R: Driven>() {
 }
 
 /// Whether a forked child learns that it is one, and can have a domain of its own.
-fn is_forked<R: Driven>(outcome: &Result<u64, Error>, parents: &R) -> bool {
+fn is_forked<R: Driven>(outcome: &Result<u64, Error>, parents: &Session<R>) -> bool {
     let alive = parents.check_alive();
     let own = call(&mut start::<R>(), Shim::Add, 1, 2);
     eprintln!("{outcome:?} {alive:?} {own:?}");
@@ -591,7 +596,7 @@ fn thread_pointer() -> u64 {
 }
 
 /// One call of each kind, on the thread that asks.
-fn thread_pointers_are_right<R: Driven>(runtime: &mut R, calls: u64) {
+fn thread_pointers_are_right<R: Driven>(runtime: &mut Session<R>, calls: u64) {
     let own = thread_pointer();
     let window = runtime.window().start()..runtime.window().start() + runtime.window().len();
     let seen = call(runtime, Shim::ThreadPointer, 0, 0).expect("a call");

@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use emulated::LONGEST;
-use omniglot_core::{Error, Event, FaultKind, IsolationKind, Reply, Runtime};
+use omniglot_core::{Error, Event, FaultKind, IsolationKind, Reply, Runtime, Session};
 use omniglot_linux::{Isolation, Linux, Machine, Options, ProtectionKeys};
 use omniglot_scan::{Code, Kind, find};
 use support::{Driven, Shim, call, enter, has_keys, sample, start, start_with};
@@ -95,7 +95,7 @@ fn changeable<'a>(mapped: &[&'a Mapped]) -> Vec<&'a Mapped> {
 
 /// A window's key, which all of it has; nothing in it can be both written and executed, and what
 /// is constant cannot be written elsewhere.
-fn key_of(runtime: &ProtectionKeys, mapped: &[Mapped]) -> (u32, Range<usize>) {
+fn key_of(runtime: &Session<ProtectionKeys>, mapped: &[Mapped]) -> (u32, Range<usize>) {
     let (start, len) = (runtime.window().start(), runtime.window().len());
     let is_inside = |mapping: &&Mapped| mapping.start < start + len && start < mapping.end;
     let inside: Vec<_> = mapped.iter().filter(is_inside).collect();
@@ -112,7 +112,7 @@ fn key_of(runtime: &ProtectionKeys, mapped: &[Mapped]) -> (u32, Range<usize>) {
 
 /// Every page of these domains has their key, each another, and no page elsewhere has one, but
 /// for what all domains may read, and not write.
-fn check_every_page(domains: &[&ProtectionKeys]) {
+fn check_every_page(domains: &[&Session<ProtectionKeys>]) {
     let mapped = mappings();
     let windows: Vec<_> = domains.iter().map(|domain| key_of(domain, &mapped)).collect();
     let keys: BTreeSet<_> = windows.iter().map(|(key, _)| *key).collect();
@@ -293,7 +293,7 @@ fn check(canaries: &[u64]) {
 }
 
 /// The fault of a write to an address.
-fn write_faults(runtime: &mut ProtectionKeys, address: usize) {
+fn write_faults(runtime: &mut Session<ProtectionKeys>, address: usize) {
     match call(runtime, Shim::Write, address as u64, 7) {
         Err(Error::Fault(fault)) => {
             assert_eq!((fault.kind, fault.address), (FaultKind::Access, address));
@@ -328,7 +328,7 @@ fn the_hosts_memory_is_out_of_reach() {
     assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
 }
 
-fn inside(runtime: &impl Runtime, address: usize) -> bool {
+fn inside(runtime: &Session<ProtectionKeys>, address: usize) -> bool {
     let window = runtime.window();
     (window.start()..window.start() + window.len()).contains(&address)
 }
@@ -364,7 +364,7 @@ fn accidental_gadgets_of_the_host_are_replaced() {
 const RIGHTS: [u64; 4] = [0, 0x5555_5554, 0x5555_5550, 0x5555_5544];
 
 /// Jumps there with those rights in eax; the index of a table may be one that is not there.
-fn attack(runtime: &mut ProtectionKeys, place: u64, rights: u64, index: u64) {
+fn attack(runtime: &mut Session<ProtectionKeys>, place: u64, rights: u64, index: u64) {
     match call(runtime, Shim::JumpTo, place, rights | index << 32) {
         Ok(_) | Err(Error::Fault(_) | Error::SyscallDenied { .. } | Error::Timeout { .. }) => {}
         Err(Error::NonLocalExit | Error::Protocol(_)) => {}
@@ -375,7 +375,7 @@ fn attack(runtime: &mut ProtectionKeys, place: u64, rights: u64, index: u64) {
 }
 
 /// A domain that wants to write to a canary as soon as it can.
-fn attacker(victim: &[u64]) -> ProtectionKeys {
+fn attacker(victim: &[u64]) -> Session<ProtectionKeys> {
     let mut options = Options::default();
     options.timeout = Some(Duration::from_secs(5));
     let mut runtime = start_with::<ProtectionKeys>(&options);
@@ -386,7 +386,7 @@ fn attacker(victim: &[u64]) -> ProtectionKeys {
 
 /// As [`attack`], with the victim named again, since a reset forgot it.
 fn aim_and_attack(
-    runtime: &mut ProtectionKeys,
+    runtime: &mut Session<ProtectionKeys>,
     victim: &[u64],
     place: u64,
     rights: u64,
@@ -463,7 +463,7 @@ fn keys_run_out_and_come_back() {
         small.isolation = Isolation::ProtectionKeys;
         assert_eq!(Linux::start(&sample(), &small).err(), Some(Error::NoKeyLeft));
         domains.pop();
-        let mut last = Linux::start(&sample(), &small).expect("a domain");
+        let mut last = Session::new(Linux::start(&sample(), &small).expect("a domain"));
         assert_eq!(last.isolation(), IsolationKind::ProtectionKeys);
         assert_eq!(call(&mut last, Shim::Add, 1, 2), Ok(3));
     }
@@ -487,7 +487,7 @@ fn keys_are_never_chosen_unasked() {
     let mut options = Options::default();
     options.start_timeout = Duration::from_secs(300);
     assert_eq!(options.isolation, Isolation::Auto, "what users get who choose nothing");
-    let mut automatic = Linux::start(&sample(), &options).expect("a process");
+    let mut automatic = Session::new(Linux::start(&sample(), &options).expect("a process"));
     assert_eq!(automatic.isolation(), IsolationKind::Process);
     assert_eq!(call(&mut automatic, Shim::Add, 1, 2), Ok(3));
     assert_eq!(Machine::this().choice().isolation, Some(IsolationKind::Process));

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Error, Reply, Runtime};
+use omniglot_core::{Error, Reply, Session};
 use support::{Shim, call, enter, start};
 
 /// Says which part a copy of this test plays; see [`helper`].
@@ -165,7 +165,7 @@ fn all_kinds_of_ends() {
             Err(Error::Exited { .. })
         ));
         assert!(matches!(
-            call(&mut start::<omniglot_linux::Process>(), Shim::Open, 0, 0),
+            call(&mut start::<omniglot_linux::Process>(), Shim::Execve, 0, 0),
             Err(Error::SyscallDenied { .. })
         ));
     }
@@ -257,19 +257,19 @@ fn eight_instances_work_at_once_in_eight_threads() {
 }
 
 /// Runs in a forked child; says what was wrong.
-fn in_child(mut linux: omniglot_linux::Process) -> i32 {
+fn in_child(mut linux: Session<omniglot_linux::Process>) -> i32 {
     if call(&mut linux, Shim::Add, 1, 1) != Err(Error::Forked)
         || linux.resume(Reply::Return) != Err(Error::Forked)
     {
         return 1;
     }
     drop(linux);
-    let Ok(mut own) =
+    let Ok(own) =
         omniglot_linux::Process::start(&support::sample(), &omniglot_linux::Options::default())
     else {
         return 2;
     };
-    if call(&mut own, Shim::Add, 1, 1) == Ok(2) { 0 } else { 3 }
+    if call(&mut Session::new(own), Shim::Add, 1, 1) == Ok(2) { 0 } else { 3 }
 }
 
 /// In a process of its own, since locks that other tests hold stay locked in a child.
@@ -378,8 +378,8 @@ fn blocked_signals() {
         Err(Error::Fault(fault)) => assert_eq!(fault.address, 8),
         other => panic!("a fault was expected, but {other:?}"),
     }
-    let denied = call(&mut start::<omniglot_linux::Process>(), Shim::Open, 0, 0);
-    assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
+    let denied = call(&mut start::<omniglot_linux::Process>(), Shim::Execve, 0, 0);
+    assert!(matches!(denied, Err(Error::SyscallDenied { name: "execve", .. })), "{denied:?}");
 }
 
 #[test]

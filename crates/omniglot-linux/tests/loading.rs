@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use omniglot_core::{Description, Error, FaultKind, Runtime};
+use omniglot_core::{Description, Error, FaultKind, Runtime, Session};
 use omniglot_linux::{Options, Process};
 use support::{Shim, call, compile, sample, sample_with};
 
@@ -63,15 +63,16 @@ fn a_library_is_found_by_path_or_in_a_directory() {
         Err(Error::Load(text)) => assert!(text.as_str().contains("extra_function"), "{text}"),
         other => panic!("an error of loading was expected, but {other:?}"),
     }
-    let mut linux =
-        Process::start(&description, &with_library(&library)).expect("found by its path");
+    let linux = Process::start(&description, &with_library(&library)).expect("found by its path");
+    let mut linux = Session::new(linux);
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 
     let directory = library.parent().expect("its directory");
     fs::copy(&library, directory.join("libextra.so.1")).expect("copied");
     let mut options = with_library("libextra.so.1");
     options.library_directories = vec![PathBuf::from("/not/there"), directory.to_owned()];
-    let mut linux = Process::start(&description, &options).expect("found in a directory");
+    let mut linux =
+        Session::new(Process::start(&description, &options).expect("found in a directory"));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     fs::remove_dir_all(directory).expect("removed");
 }
@@ -95,7 +96,7 @@ fn a_library_finds_others_beside_itself() {
     let mut options = with_library(top.path().join("with/library.so"));
     // Readable with all that is beneath, but searched alone.
     options.library_directories = vec![top.path().to_owned()];
-    let mut linux = Process::start(&sample(), &options).expect("both load");
+    let mut linux = Session::new(Process::start(&sample(), &options).expect("both load"));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
 }
 
@@ -137,7 +138,7 @@ fn the_smallest_and_a_large_window_work() {
     for limit in [32 << 20, 34_567_890, 64 << 30] {
         let mut options = Options::default();
         options.memory_limit = limit;
-        let mut linux = Process::start(&sample(), &options).expect("it loads");
+        let mut linux = Session::new(Process::start(&sample(), &options).expect("it loads"));
         assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
         assert!(linux.window().len() >= limit);
     }
@@ -147,7 +148,10 @@ fn the_smallest_and_a_large_window_work() {
 fn the_distributions_libraries_load_unmodified() {
     for name in ["libm.so.6", "libz.so.1", "libstdc++.so.6", "libpng16.so.16", "libcrypto.so.3"] {
         match Process::start(&sample(), &with_library(name)) {
-            Ok(mut linux) => assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2), "{name}"),
+            Ok(linux) => {
+                let mut linux = Session::new(linux);
+                assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2), "{name}");
+            }
             Err(Error::Load(text)) if text.as_str().contains("No such file") => {}
             Err(other) => panic!("{name}: {other}"),
         }
@@ -190,9 +194,9 @@ fn a_constructor_that_leaves_nothing_to_load_with_is_at_fault_itself() {
     let all = "while(mmap(0,1<<20,PROT_READ,MAP_PRIVATE|MAP_ANONYMOUS,-1,0)!=MAP_FAILED)";
     let ways = [
         ("syscall(SYS_close_range,3,~0u,0)", "sample"),
-        ("close(3)", "sample"), // the window's memory
-        ("close(8)", "sample"), // the list of mappings
-        ("close(9)", "sample"), // the page map
+        ("close(3)", "sample"),  // the window's memory
+        ("close(9)", "sample"),  // the list of mappings
+        ("close(10)", "sample"), // the page map
         ("close(3),open(\"/proc/self/fd/4\",O_RDONLY)", "sample"),
         (all, "raise memory_limit"),
     ];
@@ -249,7 +253,9 @@ fn system_calls_that_no_filter_knows_fail_while_loading() {
                  &&syscall(SYS_statx,-100,\"/\",0,1,__builtin_alloca(256))==0";
     let flag =
         format!("-DCONSTRUCTOR=double kept=environ!=0;if(!({tried}{known}&&kept==1))exit(77)");
-    let mut linux = Process::start(&sample_with(&[&flag]), &Options::default()).expect("it loads");
+    let mut linux = Session::new(
+        Process::start(&sample_with(&[&flag]), &Options::default()).expect("it loads"),
+    );
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     // In calls they end the worker, and are named.
     let denied = call(&mut linux, Shim::Syscall, 0x7fff, 0).expect_err("a denied call");
@@ -404,8 +410,8 @@ fn constructors_open_few_files() {
 
 #[test]
 fn constructors_learn_no_physical_addresses() {
-    // The page map is descriptor 9; an entry's low 55 bits are a page's place.
-    let read = "pread(9,buffer,8,(long)&environ/4096*8)==8";
+    // The page map is descriptor 10; an entry's low 55 bits are a page's place.
+    let read = "pread(10,buffer,8,(long)&environ/4096*8)==8";
     let code = format!(
         "unsigned long buffer[1]={{0}};exit({read}?(buffer[0]&((1ul<<55)-1)?78:buffer[0]?77:79):80)"
     );

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use omniglot_core::Error;
+use omniglot_core::{Error, Session};
 use omniglot_linux::{Options, Permission, Permissions};
 use support::{Driven, Shim, call, start_with};
 
@@ -50,7 +50,7 @@ impl Drop for Redirected {
     }
 }
 
-fn start<R: Driven>(timeout: Option<Duration>) -> R {
+fn start<R: Driven>(timeout: Option<Duration>) -> Session<R> {
     let mut options = Options::default();
     options.allow = Permissions::default().with(Permission::Stderr);
     options.timeout = timeout;

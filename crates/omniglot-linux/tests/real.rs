@@ -8,7 +8,7 @@ mod support;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use omniglot_core::{Description, Event};
+use omniglot_core::{Description, Event, Session};
 use omniglot_linux::{Options, Permission};
 use support::{Driven, image, result, write_frame};
 
@@ -32,7 +32,7 @@ fn real() -> Description {
 }
 
 /// Whether a round trip of that size brings back what went in.
-fn round_trip<R: Driven>(runtime: &mut R, shim: u32, size: u64) {
+fn round_trip<R: Driven>(runtime: &mut Session<R>, shim: u32, size: u64) {
     let frame = write_frame(runtime, 0, size, 0);
     let entry = runtime.shim(shim).expect("a shim");
     assert_eq!(runtime.enter(entry, frame), Ok(Event::Returned));
@@ -44,7 +44,7 @@ fn round_trips<R: Driven>(shim: u32, sizes: &[u64]) {
     options.start_timeout = Duration::from_secs(300);
     // libsodium asks for random bytes.
     options.allow = [Permission::Random].into_iter().collect();
-    let mut runtime = R::load(&real(), &options).expect("the libraries load");
+    let mut runtime = Session::new(R::load(&real(), &options).expect("the libraries load"));
     for _ in 0..2 {
         for size in sizes {
             round_trip(&mut runtime, shim, *size);

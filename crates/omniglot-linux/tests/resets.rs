@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Cause, Error, Runtime};
+use omniglot_core::{Cause, Error, Runtime, Session};
 use omniglot_linux::{Options, Permission, Permissions, Process};
 use support::{Shim, call, in_common, luck, sample_with, start, start_with};
 
@@ -87,16 +87,16 @@ fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn wait_for_spares(linux: &Process, count: usize) {
+fn wait_for_spares(linux: &Session<Process>, count: usize) {
     wait_for("the spares", || linux.warm_spares() == count);
 }
 
-fn works(linux: &mut Process) {
+fn works(linux: &mut Session<Process>) {
     assert_eq!(call(linux, Shim::Add, 1, 1), Ok(2));
 }
 
 /// Resets; now with a spare that is ready, now without.
-fn reset_often(linux: &mut Process, times: usize) {
+fn reset_often(linux: &mut Session<Process>, times: usize) {
     for round in 0..times {
         if round > 0 && round.is_multiple_of(8) {
             wait_for_spares(linux, 1);
@@ -148,9 +148,9 @@ fn spares_go_with_the_last_instance() {
 fn copies() {
     let sample = support::sample();
     let copy = omniglot_core::Description { image: sample.image.to_vec().leak(), ..sample };
-    let mut one = Process::start(&sample, &Options::default()).expect("an instance");
+    let mut one = Session::new(Process::start(&sample, &Options::default()).expect("an instance"));
     let before = descriptors();
-    let mut other = Process::start(&copy, &Options::default()).expect("an instance");
+    let mut other = Session::new(Process::start(&copy, &Options::default()).expect("an instance"));
     one.reset().expect("a reset");
     wait_for_spares(&one, 1);
     other.reset().expect("a reset");
@@ -159,7 +159,7 @@ fn copies() {
     wait_for("the end of the thread", || helpers() == 0);
     drop((one, other));
     wait_for("the end of all workers", || children().is_empty());
-    let one = Process::start(&copy, &Options::default()).expect("an instance");
+    let one = Session::new(Process::start(&copy, &Options::default()).expect("an instance"));
     assert_eq!(descriptors(), before, "no file for each copy");
     drop(one);
 }
@@ -251,14 +251,15 @@ fn spares_die_with_their_host() {
 }
 
 /// Runs in a forked child; says what was wrong.
-fn in_child(mut linux: Process) -> i32 {
+fn in_child(mut linux: Session<Process>) -> i32 {
     if linux.reset() != Err(Error::Forked) {
         return 1;
     }
     drop(linux);
-    let Ok(mut own) = Process::start(&support::sample(), &Options::default()) else {
+    let Ok(own) = Process::start(&support::sample(), &Options::default()) else {
         return 2;
     };
+    let mut own = Session::new(own);
     if own.reset().is_err() || call(&mut own, Shim::Add, 1, 1) != Ok(2) {
         return 3;
     }
@@ -313,7 +314,7 @@ fn limited<T>(resource: libc::__rlimit_resource_t, limit: u64, run: impl FnOnce(
 }
 
 /// An instance that can only be reset by starting a worker.
-fn without_spares() -> Process {
+fn without_spares() -> Session<Process> {
     let mut options = Options::default();
     options.spares = Some(0);
     start_with::<omniglot_linux::Process>(&options)
@@ -411,14 +412,12 @@ fn a_spare_that_was_killed_is_not_used() {
 #[test]
 fn options_hold_in_the_next_life() {
     let mut options = Options::default();
-    options.allow = Permissions::default().with(Permission::Random);
+    options.allow = Permissions::default().with(Permission::Clock);
     options.timeout = Some(Duration::from_millis(200));
     let mut linux = start_with::<omniglot_linux::Process>(&options);
     for _ in 0..2 {
-        assert!(call(&mut linux, Shim::Random, 0, 0).is_ok());
-        let denied = call(&mut linux, Shim::Time, 0, 0);
-        assert!(matches!(denied, Err(Error::SyscallDenied { .. })), "{denied:?}");
-        linux.reset().expect("a reset");
+        let first = call(&mut linux, Shim::Cycles, 0, 0).expect("the processor's clock");
+        assert!(call(&mut linux, Shim::Cycles, 0, 0).expect("it again") > first);
         let late = call(&mut linux, Shim::Loop, 0, 0);
         assert_eq!(late, Err(Error::Timeout { limit: Duration::from_millis(200) }));
         linux.reset().expect("a reset");
@@ -431,7 +430,7 @@ fn libraries_with_the_same_options_share_no_spares() {
     let mut options = Options::default();
     options.spares = Some(1);
     let mut first = start_with::<omniglot_linux::Process>(&options);
-    let mut second = Process::start(&other, &options).expect("it loads");
+    let mut second = Session::new(Process::start(&other, &options).expect("it loads"));
     for _ in 0..3 {
         first.reset().expect("a reset");
         second.reset().expect("a reset");

@@ -14,6 +14,7 @@
 #define REPORT_OFFSET 0x400
 #define HAND_OFF_OFFSET 0x700
 #define SLEEPERS_OFFSET 0x800
+#define WORLD_OFFSET 0x1000
 #define CHANNEL_OFFSET CONTROL_SIZE
 
 #define PAGE_SIZE 4096ul
@@ -29,9 +30,10 @@
 #define IMAGE_FD 5   /* the shims */
 #define LINKER_FD 6  /* the system's dynamic linker */
 #define RULES_FD 7   /* the Landlock rules; without Landlock anything */
-#define MAPS_FD 8    /* /proc/self/maps, opened by the stub */
-#define PAGEMAP_FD 9 /* /proc/self/pagemap, opened by the stub */
-#define RECEIVED_FDS 5
+#define TREE_FD 8    /* the files that the host gives; without any anything */
+#define MAPS_FD 9    /* /proc/self/maps, opened by the stub */
+#define PAGEMAP_FD 10 /* /proc/self/pagemap, opened by the stub */
+#define RECEIVED_FDS 6
 #define MOST_SENT_FDS 3
 
 /* A BPF program somewhere in the control area. */
@@ -58,8 +60,11 @@ struct config {
     struct program ask_filter; /* empty where Landlock confines what can be opened */
     uint32_t hands_off; /* only loads, and then waits to be copied and killed */
     uint32_t keep_clock; /* the processor's may be read, too */
+    uint64_t tree_size;  /* of the files that the host gives, in bytes: whole pages */
+    uint32_t environment; /* the strings NAME=value, one after another */
+    uint32_t variable_count;
 };
-_Static_assert(sizeof(struct config) == 96, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 112, "the layout that the host writes");
 
 #define REPORT_TEXT 512
 
@@ -120,6 +125,7 @@ enum event {
     EVENT_EXITED = 6,
     EVENT_LOAD_FAILED = 7,
     EVENT_START_FAILED = 8,
+    EVENT_GIVE_BACK = 9, /* memory that nobody uses: `arguments`, of `entry` bytes */
 };
 
 /* Steps that can fail before the dynamic linker runs; named in src/enabled/report.rs. */
@@ -167,6 +173,46 @@ struct sleepers {
     uint32_t worker;
 };
 
+#define OUTPUT_SIZE 0x2000
+#define REQUEST_PATH 52
+#define MOST_REQUESTS 56
+
+/* A request of the library's that was answered with an error. */
+struct request {
+    uint32_t number; /* of the system call */
+    int32_t error;
+    uint32_t count; /* 0 if the place is free */
+    char path[REQUEST_PATH];
+};
+_Static_assert(sizeof(struct request) == 64, "the layout that the host reads");
+
+/* What the server in the domain knows of the world (server/server.h), and tells of the library. */
+struct world {
+    uint64_t time;    /* since 1970, in nanoseconds: when the outermost call began */
+    uint64_t tree;    /* the files that the host gives: a struct tree; 0 if there are none */
+    uint64_t said;    /* how many bytes the library wrote to its standard output and error */
+    uint64_t is_strict; /* what is not there ends the call */
+    uint8_t seed[32]; /* of the domain's random numbers */
+    uint64_t more[24];
+    struct request requests[MOST_REQUESTS];
+    char output[OUTPUT_SIZE]; /* the last bytes that it wrote: a ring */
+};
+_Static_assert(sizeof(struct world) == 0x2f00, "the layout that the host knows");
+
+/* The start of the tree: its files follow, by their paths. Offsets count from here. */
+struct tree {
+    uint64_t count;
+};
+
+struct tree_file {
+    uint64_t path;
+    uint32_t path_length;
+    uint32_t is_directory;
+    uint64_t data;
+    uint64_t size;
+};
+_Static_assert(sizeof(struct tree_file) == 32, "the layout that the host writes");
+
 static inline struct report *report_of(const void *control)
 {
     return (struct report *)((char *)control + REPORT_OFFSET);
@@ -175,6 +221,11 @@ static inline struct report *report_of(const void *control)
 static inline struct hand_off *hand_off_of(const void *control)
 {
     return (struct hand_off *)((char *)control + HAND_OFF_OFFSET);
+}
+
+static inline struct world *world_of(const void *control)
+{
+    return (struct world *)((char *)control + WORLD_OFFSET);
 }
 
 static inline struct sleepers *sleepers_of(const void *control)

@@ -67,6 +67,10 @@ static inline int goes_on(struct report *report, int signal, const siginfo_t *in
         return 1;
     if (!is_denied(signal, info) || !info->si_errno)
         return 0;
+    if (info->si_syscall == __NR_write || info->si_syscall == __NR_writev) {
+        context->uc_mcontext.gregs[REG_RAX] = -1; /* EPERM: the dynamic linker's words have no listener */
+        return 1;
+    }
     report->refused = 1 + (uint64_t)(uint32_t)info->si_syscall;
     context->uc_mcontext.gregs[REG_RAX] = -info->si_errno;
     return 1;

@@ -24,7 +24,7 @@ const PROTECTED_IN: usize = 4;
 
 /// A checked image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Image<'image> {
+pub(crate) struct FlatImage<'image> {
     /// Code and constants.
     pub(crate) code: &'image [u8],
     /// The initial values of variables.
@@ -64,7 +64,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(bytes)
 }
 
-impl<'image> Image<'image> {
+impl<'image> FlatImage<'image> {
     /// Checks an image.
     ///
     /// # Errors
@@ -212,7 +212,7 @@ mod tests {
 
     use omniglot_fuzz::{Random, fuzz};
 
-    use super::{CHECKED_FROM, Error, Image, WORDS, checksum};
+    use super::{CHECKED_FROM, Error, FlatImage, WORDS, checksum};
 
     const HEADER: usize = WORDS * 4;
 
@@ -259,11 +259,11 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: Vec<u8>) -> Result<Image<'static>, Error> {
+    fn read(bytes: Vec<u8>) -> Result<FlatImage<'static>, Error> {
         let words = std::vec![0_u32; bytes.len().div_ceil(4)].leak();
         let (aligned, _) = words.as_mut_bytes().split_at_mut(bytes.len());
         aligned.copy_from_slice(&bytes);
-        Image::new(aligned)
+        FlatImage::new(aligned)
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
         let words = std::vec![0_u32; bytes.len().div_ceil(4)].leak();
         let (aligned, _) = words.as_mut_bytes().split_at_mut(bytes.len());
         aligned.copy_from_slice(&bytes);
-        let Err(Error::Load(text)) = Image::new(&aligned[1..]) else { panic!("it was taken") };
+        let Err(Error::Load(text)) = FlatImage::new(&aligned[1..]) else { panic!("it was taken") };
         assert!(text.as_str().contains("aligned"), "{text}");
     }
 
@@ -365,7 +365,7 @@ mod tests {
             let mut room = std::vec![0_u32; bytes.len().div_ceil(4)];
             let (aligned, _) = room.as_mut_bytes().split_at_mut(bytes.len());
             aligned.copy_from_slice(&bytes);
-            match Image::new(aligned) {
+            match FlatImage::new(aligned) {
                 Ok(image) => {
                     taken += 1;
                     assert!(!is_damaged || bytes == whole, "damage goes unnoticed: {bytes:02x?}");
@@ -381,7 +381,7 @@ mod tests {
     }
 
     /// What holds of an image that was taken, by the words of its header, in 64 bits.
-    fn check(image: &Image<'_>, bytes: &[u8]) {
+    fn check(image: &FlatImage<'_>, bytes: &[u8]) {
         let word = |index: usize| {
             let word = bytes[index * 4..].first_chunk().copied().unwrap();
             u64::from(u32::from_le_bytes(word))

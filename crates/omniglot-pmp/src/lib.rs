@@ -24,8 +24,8 @@
 //!    or vector state, no counters (`mcounteren` = 0), no delegation (`medeleg`, `mideleg`
 //!    = 0), no translation (`satp` = 0), and every trap goes to the gate, which gives
 //!    control back to the function that entered. So foreign code runs only within
-//!    [`Runtime::enter`](omniglot_core::Runtime::enter) and
-//!    [`resume`](omniglot_core::Runtime::resume).
+//!    [`Runtime::run`](omniglot_core::Runtime::run) and
+//!    [`reload`](omniglot_core::Runtime::reload).
 //! 4. **State of the kernel.** What the crate changes of the hart it puts back before
 //!    interrupts can be taken again, so that a kernel, or another domain that an
 //!    interrupt handler calls, finds its own.
@@ -43,7 +43,6 @@ mod machine;
 mod protection;
 mod region;
 mod runtime;
-mod timer;
 mod trap;
 
 pub use kernel::{After, Kernel};

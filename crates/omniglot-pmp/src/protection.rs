@@ -6,7 +6,7 @@
 //! (NAPOT) would be one less, and would make every domain's code and RAM a power of two
 //! each, aligned to its size: more RAM lost than a domain often has.
 //!
-//! They are on from [`Protection::open`] to [`Protection::put_back`]. Where machine-mode
+//! They are on from [`PmpEntries::open`] to [`PmpEntries::put_back`]. Where machine-mode
 //! lockdown is on (Smepmp specification, table 1), such entries shut machine mode out, so the
 //! kernel touches nothing of the domain in between. Elsewhere, in a kernel that has nothing
 //! else in user mode ([`Kernel::EXCLUSIVE`]), they are not put back, and stay on between calls.
@@ -39,7 +39,7 @@ const LOCKDOWN: u32 = 1;
 
 /// The entries' values, for each register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Protection {
+pub(crate) struct PmpEntries {
     addresses: [u32; ENTRIES],
     settings: [u32; REGISTERS],
 }
@@ -60,7 +60,7 @@ macro_rules! each_register {
     };
 }
 
-impl Protection {
+impl PmpEntries {
     /// Computes what the registers hold while foreign code runs, and checks that the hart takes it.
     pub(crate) fn new<K: Kernel>(start: usize, code_end: usize, end: usize) -> Result<Self> {
         if K::ENTRIES > PER_REGISTER * REGISTERS

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use omniglot_core::{Error, Fault, FaultKind, Text};
 
 use crate::gate::Context;
-use crate::image::Image;
+use crate::image::FlatImage;
 
 /// The highest bit of `mcause`: an interrupt, not an exception.
 const INTERRUPT: u32 = 1 << 31;
@@ -23,7 +23,7 @@ pub(crate) struct Trap {
 
 /// Why foreign code stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TrapKind {
     /// It asks for something.
     Call(u32),
     /// An interrupt, with its number, that is not its doing.
@@ -44,23 +44,23 @@ impl Trap {
         self.cause == ECALL && self.request == request
     }
 
-    pub(crate) const fn kind(self) -> Kind {
+    pub(crate) const fn kind(self) -> TrapKind {
         let Self { cause, request } = self;
         if cause == ECALL {
-            Kind::Call(request)
+            TrapKind::Call(request)
         } else if cause == Self::NOT_RUN.cause {
-            Kind::NotRun
+            TrapKind::NotRun
         } else if cause & INTERRUPT != 0 {
-            Kind::Interrupt(cause & !INTERRUPT)
+            TrapKind::Interrupt(cause & !INTERRUPT)
         } else {
-            Kind::Exception(cause)
+            TrapKind::Exception(cause)
         }
     }
 }
 
 /// The error for an exception.
 #[cold]
-pub(crate) fn fault(code: u32, context: &Context, image: &Image, library: &str) -> Error {
+pub(crate) fn fault(code: u32, context: &Context, image: &FlatImage, library: &str) -> Error {
     let (pc, value) = (context.pc as usize, context.value as usize);
     let (kind, address) = match code {
         0 | 4 | 6 => (FaultKind::Bus, value),
@@ -80,7 +80,7 @@ pub(crate) fn fault(code: u32, context: &Context, image: &Image, library: &str) 
 pub(crate) fn call_fault(
     kind: FaultKind,
     context: &Context,
-    image: &Image,
+    image: &FlatImage,
     library: &str,
 ) -> Error {
     let pc = context.pc as usize;
@@ -89,7 +89,7 @@ pub(crate) fn call_fault(
 
 /// Whether a store went to the code just below the stack, with the stack pointer near: the
 /// stack starts where the RAM does, so that it runs into the code, which is read-only.
-fn is_below_stack(address: usize, context: &Context, image: &Image) -> bool {
+fn is_below_stack(address: usize, context: &Context, image: &FlatImage) -> bool {
     const NEAR: usize = 4096;
     let stack = context.x.get(crate::gate::SP) as usize;
     let below = image.start.max(image.ram.saturating_sub(NEAR));
@@ -97,7 +97,7 @@ fn is_below_stack(address: usize, context: &Context, image: &Image) -> bool {
 }
 
 /// Library and offset, which `addr2line` understands with the ELF file beside the image.
-fn place(pc: usize, image: &Image, library: &str) -> Text {
+fn place(pc: usize, image: &FlatImage, library: &str) -> Text {
     let mut place = Text::default();
     // A text takes as much as fits, and never fails.
     let _ = if (image.start..image.ram).contains(&pc) {
@@ -110,14 +110,14 @@ fn place(pc: usize, image: &Image, library: &str) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Trap};
+    use super::{Trap, TrapKind};
 
     #[test]
     fn causes_are_told_apart() {
         let kind = |cause| Trap { cause, request: 5 }.kind();
-        assert_eq!(kind(8), Kind::Call(5));
-        assert_eq!(kind(7), Kind::Exception(7));
-        assert_eq!(kind(0x8000_0007), Kind::Interrupt(7));
-        assert_eq!(Trap::NOT_RUN.kind(), Kind::NotRun);
+        assert_eq!(kind(8), TrapKind::Call(5));
+        assert_eq!(kind(7), TrapKind::Exception(7));
+        assert_eq!(kind(0x8000_0007), TrapKind::Interrupt(7));
+        assert_eq!(Trap::NOT_RUN.kind(), TrapKind::NotRun);
     }
 }

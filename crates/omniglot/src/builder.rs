@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omniglot_core::{Library, Result};
-use omniglot_linux::{Isolation, Linux, Options, Permissions};
+use omniglot_linux::{FileSource, Isolation, Linux, Options, Permissions};
 
 /// Settings of an instance to be built; generated types give one out.
 #[derive(Clone, Debug)]
@@ -79,6 +79,51 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// ```
     pub fn allow(mut self, permissions: impl Into<Permissions>) -> Self {
         self.options.allow = self.options.allow.and(permissions.into());
+        self
+    }
+
+    /// Gives the library a file, read-only, at this absolute path of its own: bytes, or a file of
+    /// the host's that is read when the instance is built. No other file exists for it. In a
+    /// process only, as are [`directory`](Self::directory), [`clock`](Self::clock),
+    /// [`seed`](Self::seed) and [`strict`](Self::strict).
+    pub fn file(mut self, path: impl Into<PathBuf>, what: impl Into<FileSource>) -> Self {
+        self.options.files.push((path.into(), what.into()));
+        self
+    }
+
+    /// Gives the library all files of a directory of the host's, and of those in it, as
+    /// [`file`](Self::file) gives one.
+    pub fn directory(mut self, path: impl Into<PathBuf>, host: impl Into<PathBuf>) -> Self {
+        self.options.files.push((path.into(), FileSource::Directory(host.into())));
+        self
+    }
+
+    /// Sets a variable of the library's environment, which is empty otherwise.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has the library's clocks stand at this time, for runs that are to be alike. Sleeping moves
+    /// them. Unless set they tell when the outermost call began, to the millisecond.
+    pub fn clock(mut self, fixed: SystemTime) -> Self {
+        // Before 1970 there is nothing to be told.
+        self.options.clock = Some(fixed.duration_since(UNIX_EPOCH).unwrap_or_default());
+        self
+    }
+
+    /// Makes the library's random numbers of this, for runs that are to be alike. Unless set they
+    /// are others in each life of an instance.
+    pub fn seed(mut self, seed: [u8; 32]) -> Self {
+        self.options.seed = Some(seed);
+        self
+    }
+
+    /// Has everything that is not provided, such as a file that was not given, end the call with
+    /// [`SyscallDenied`](omniglot_core::Error::SyscallDenied), where the library would get an error
+    /// number otherwise.
+    pub fn strict(mut self) -> Self {
+        self.options.strict = true;
         self
     }
 

@@ -29,11 +29,31 @@
 //! println!("{sum:08x} {}", zlib.read_str(version, 64)?);
 //! ```
 //!
-//! The example is `ignore`d here because it needs a build script; the project's
-//! tests build and run it as a crate of its own.
+//! The example is `ignore`d here because it needs a build script. The guide, `docs/guide` in the
+//! repository, explains one topic a page, over code that is built and run.
+//!
+//! # What is here
+//!
+//! | for | see |
+//! |---|---|
+//! | making an instance | [`include_library!`], [`Builder`], [`Isolation`], [`Permission`] |
+//! | an instance's methods | the generated functions; [`Base`], which every instance derefs to: `read_at`, `read_str`, `read_vec`, `view`, `write`, `alloc`, `register`, `errno`, `poisoned`, `set_timeout`; `reset`, `scope`, `try_scope`, `malloc`, `free`, `call_pointer` and `fn_ptr` of the generated type itself |
+//! | temporary memory and closures | [`Scope`]: `copy_in`, `value`, `out`, `zeroed`, `str`, `callback` |
+//! | addresses | [`Ptr`], unchecked; [`Ref`], [`Slice`] and their `Mut`, checked; what can be passed as a pointer: [`AsPtr`] |
+//! | memory that lasts | [`ForeignBox`], [`Table`] of callbacks, [`Handle`] of an object of the library's |
+//! | values | [`Foreign`] types, a [`View`] of one, text in arrays: [`Characters`], [`characters`] |
+//! | callbacks | [`Signature`] and [`FnPtr`]; [`Registered`]; how to leave one: [`Escape`], [`ErrorSlot`] |
+//! | what goes wrong | [`Error`], [`Fault`], [`Cause`] |
+//! | threads | [`Pool`]; [`InterruptHandle`] |
+//! | a runtime of your own | [`Runtime`], [`Window`], [`Step`], [`Event`], [`Reply`]; [`Session`], which runs it |
+//!
+//! What only generated code needs is not listed.
+//!
+//! # Features
 //!
 //! Without the default feature `std` this crate is `no_std` and has no runtime: a kernel
-//! takes one of its own, such as that of the crate `omniglot-pmp`.
+//! takes one of its own, such as that of the crate `omniglot-pmp`. `alloc` adds closures that
+//! scopes and instances own.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
@@ -44,11 +64,28 @@ mod pool;
 
 #[cfg(feature = "std")]
 pub use builder::Builder;
+#[doc(inline)]
+pub use omniglot_core::{
+    Answer, Api, AsPtr, Base, Calls, Cause, Character, Characters, Error, ErrorSlot, Escape, Event,
+    Fault, FaultKind, Field, FnPtr, Foreign, Guarantees, Instance, InvalidValue, IsolationKind,
+    Library, MAX_BY_VALUE, MAX_DEPTH, Ptr, Raise, Received, Ref, RefMut, Reply, Result, Runtime,
+    Scope, Session, Signature, Slice, SliceMut, Step, Text, Timer, ToRef, ToRefMut, ToSlice,
+    ToSliceMut, View, Void, Window, call_pointer, characters, fn_ptr, free, malloc, scope,
+    try_scope, with_callback, with_callback_at, with_fallible_callback,
+};
+#[cfg(feature = "std")]
+#[doc(inline)]
+pub use omniglot_core::{Entries, ForeignBox, Table};
+#[cfg(feature = "alloc")]
+#[doc(inline)]
+pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
+// The rest is for generated code alone, and for what measures and tests it.
+#[doc(hidden)]
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{
-    InterruptHandle, Isolation, Linux, Options, Permission, Permissions, ProtectionKeys,
-    Unprotected,
+    FileSource, InterruptHandle, Isolation, Linux, Options, Permission, Permissions,
+    ProtectionKeys, Request, SyscallPolicy, Unprotected,
 };
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};

@@ -305,6 +305,7 @@ mod tests {
             self.lives += 1;
             Ok(())
         }
+        fn set_timeout(&mut self, _: Option<std::time::Duration>) {}
         fn poisoned(&self) -> Option<Cause> {
             self.poison
         }

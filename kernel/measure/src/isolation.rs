@@ -3,7 +3,7 @@
 //! This is the least that a runtime without type safety would do.
 #![allow(unsafe_code)]
 
-use omniglot::{Description, Error, Event, Library, Reply, Result, Runtime as _};
+use omniglot::{Description, Error, Event, Library, Reply, Result, Runtime as _, Session};
 use omniglot_kernel::domain::{PATIENCE, Runtime};
 use omniglot_kernel::foreign::micro_ecc::MicroEcc;
 use omniglot_kernel::foreign::monocypher::Monocypher;
@@ -24,7 +24,7 @@ const DATA: usize = 64;
 
 /// A library behind its protection.
 pub(crate) struct Calls {
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Session<Runtime>,
     description: Description,
 }
 
@@ -34,7 +34,7 @@ impl Calls {
         region: ForeignRegion,
     ) -> Result<Self> {
         let description = L::DESCRIPTION;
-        let runtime = Pmp::start(hart, region, &L::DESCRIPTION)?;
+        let runtime = Session::new(Pmp::start(hart, region, &L::DESCRIPTION)?);
         Ok(Self { runtime, description })
     }
 
@@ -158,7 +158,7 @@ fn signatures(hart: Hart, region: ForeignRegion) -> Result<([u64; 2], ForeignReg
     let curve = ecc.function("uECC_secp256r1")?;
     let empty = count(|| ecc.call(curve, []).map(|_| ()))?;
     let verified = count(|| verify(&mut ecc, curve, &signed))?;
-    Ok(([empty, verified], ecc.runtime.into_region()))
+    Ok(([empty, verified], ecc.runtime.into_runtime().into_region()))
 }
 
 #[inline(never)]
@@ -170,7 +170,7 @@ fn cryptography(hart: Hart, region: ForeignRegion) -> Result<([u64; 3], ForeignR
     let hashed_long = count(|| hash(&mut monocypher, entry, &long.0))?;
     let entry = monocypher.function("crypto_x25519")?;
     let exchanged = count(|| exchange(&mut monocypher, entry))?;
-    Ok(([hashed, hashed_long, exchanged], monocypher.runtime.into_region()))
+    Ok(([hashed, hashed_long, exchanged], monocypher.runtime.into_runtime().into_region()))
 }
 
 #[inline(never)]
@@ -181,7 +181,7 @@ fn compression(hart: Hart, region: ForeignRegion) -> Result<([u64; 2], ForeignRe
     let summed = count(|| checksum(&mut zlib, entry, &long.0))?;
     let mut stream = Stream::find(&mut zlib)?;
     let inflated = count(|| decompress(&mut stream))?;
-    Ok(([summed, inflated], zlib.runtime.into_region()))
+    Ok(([summed, inflated], zlib.runtime.into_runtime().into_region()))
 }
 
 fn hash(calls: &mut Calls, entry: usize, message: &[u8]) -> Result<()> {

@@ -108,7 +108,7 @@ fn hash(scope: Monocypher<'_, '_, '_>, message: &[u8]) -> Result<()> {
 }
 
 fn exchange(scope: Monocypher<'_, '_, '_>) -> Result<()> {
-    let (secret, public) = (scope.copy_in(&[7; 32])?, scope.copy_in(&[9; 32])?);
+    let (secret, public) = (scope.copy_in(&[7_u8; 32])?, scope.copy_in(&[9_u8; 32])?);
     let shared = scope.reserve::<u8>(32)?;
     scope.crypto_x25519(shared, secret, public)?;
     scope.read_into(shared, &mut [0; 32])

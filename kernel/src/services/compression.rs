@@ -4,7 +4,7 @@ use omniglot::{FnPtr, Ptr, RefMut, Scope, SliceMut};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
-use crate::domain::{Domain, Failure, Runtime};
+use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::zlib::{Api, Z_NO_FLUSH, Z_OK, Z_STREAM_END, Zlib, z_stream, z_stream_s};
 
 /// How much goes in and comes out at a time.
@@ -16,14 +16,14 @@ const ANY_FORMAT: i32 = 15 + 32;
 #[derive(Debug)]
 pub struct Compression {
     /// The library's home.
-    pub domain: Domain<Zlib<Runtime>>,
+    pub domain: ForeignLibrary<Zlib<Runtime>>,
 }
 
 impl Compression {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion) -> Self {
-        Self { domain: Domain::start(hart, region) }
+        Self { domain: ForeignLibrary::start(hart, region) }
     }
 
     /// Decompresses, hands on what comes out, in order, and says how much that was.

@@ -4,7 +4,7 @@ use omniglot::{Ptr, SliceMut};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
-use crate::domain::{Domain, Failure, Runtime};
+use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::monocypher::{Api, Monocypher};
 
 /// How many bytes a message may have: a part of what the domain has for the host.
@@ -23,14 +23,14 @@ pub type Signature = [u8; 64];
 #[derive(Debug)]
 pub struct Cryptography {
     /// The library's home.
-    pub domain: Domain<Monocypher<Runtime>>,
+    pub domain: ForeignLibrary<Monocypher<Runtime>>,
 }
 
 impl Cryptography {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion) -> Self {
-        Self { domain: Domain::start(hart, region) }
+        Self { domain: ForeignLibrary::start(hart, region) }
     }
 
     /// The BLAKE2b hash of a message, as long as `hash` is (1 to 64 bytes).

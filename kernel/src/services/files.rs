@@ -12,7 +12,7 @@ use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
 use super::blocks::{BLOCK, BlockDevice, BlockError, UNIT};
-use crate::domain::{Domain, Failure, Runtime};
+use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::littlefs::{
     Api, Littlefs, lfs_config, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
     lfs_config_sync_fn, lfs_dir_t, lfs_error, lfs_file_config, lfs_file_t, lfs_info,
@@ -39,7 +39,7 @@ pub const CORRUPT: i32 = lfs_error::LFS_ERR_CORRUPT as i32;
 #[derive(Debug)]
 pub struct Files {
     /// The library's home.
-    pub domain: Domain<Littlefs<Runtime>>,
+    pub domain: ForeignLibrary<Littlefs<Runtime>>,
 }
 
 /// A name in a directory.
@@ -70,7 +70,7 @@ impl Files {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion) -> Self {
-        Self { domain: Domain::start(hart, region) }
+        Self { domain: ForeignLibrary::start(hart, region) }
     }
 
     /// Puts an empty file system on a device.

@@ -20,7 +20,7 @@ use omniglot_pmp::ForeignRegion;
 use self::connection::{Connection, Service};
 pub use self::icmp::{Ping, checksum};
 pub use self::link::{FRAME, Link};
-use crate::domain::{Domain, Failure, Runtime};
+use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::lwip::{
     Api, Lwip, err_enum_t, netif_linkoutput_fn, pbuf, raw_pcb, raw_recv_fn, tcp_accept_fn,
     tcp_err_fn, tcp_pcb, tcp_recv_fn,
@@ -59,7 +59,7 @@ pub const QEMU: Addresses =
 #[derive(Debug)]
 pub struct Network {
     /// The library's home.
-    pub domain: Domain<Lwip<Runtime>>,
+    pub domain: ForeignLibrary<Lwip<Runtime>>,
     state: NetworkState,
     addresses: Addresses,
 }
@@ -106,7 +106,7 @@ impl Network {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion, addresses: Addresses) -> Self {
-        Self { domain: Domain::start(hart, region), state: NetworkState::new(), addresses }
+        Self { domain: ForeignLibrary::start(hart, region), state: NetworkState::new(), addresses }
     }
 
     /// Takes in frames, does what time it is for, and serves connections. `page` is what the

@@ -4,7 +4,7 @@ use omniglot::{Answer, Ptr, Result as ForeignResult, SliceMut};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::ForeignRegion;
 
-use crate::domain::{Domain, Failure, Runtime};
+use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::micro_ecc::{Api, MicroEcc, uECC_RNG_Function};
 
 /// A secret key.
@@ -23,14 +23,14 @@ pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
 #[derive(Debug)]
 pub struct Signatures {
     /// The library's home.
-    pub domain: Domain<MicroEcc<Runtime>>,
+    pub domain: ForeignLibrary<MicroEcc<Runtime>>,
 }
 
 impl Signatures {
     /// Starts the library in its region.
     #[must_use]
     pub fn new(hart: Hart, region: ForeignRegion) -> Self {
-        Self { domain: Domain::start(hart, region) }
+        Self { domain: ForeignLibrary::start(hart, region) }
     }
 
     /// A new pair of keys.

@@ -6,7 +6,7 @@ use omniglot_compile_fail::Demo;
 fn main() -> Result<()> {
     let mut demo = Demo::assemble_for_tests()?;
     demo.runtime().window().write(0x1000, &[1])?;
-    demo.runtime().abandon(omniglot::Cause::Fault);
-    demo.runtime().enter(1, 2)?;
+    demo.runtime().kill();
+    demo.runtime().reload(&mut omniglot::Calls::new())?;
     Ok(())
 }

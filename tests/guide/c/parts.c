@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 int parts_verbosity = 1;
@@ -167,4 +168,9 @@ int64_t parts_clock(void)
 {
     struct timespec now;
     return clock_gettime(CLOCK_REALTIME, &now) == 0 ? now.tv_sec : -1;
+}
+
+int parts_connect(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0);
 }

@@ -52,5 +52,6 @@ int parts_parse(struct parts_parser *parser, const char *text);
 void parts_crash(void);
 void parts_loop(void);
 int64_t parts_clock(void);
+int parts_connect(void);
 
 #endif

@@ -62,7 +62,7 @@ fn write_all(text: &mut String, scanned: &Scanned) -> Result {
             denied.system_call
         )
     });
-    list(text, "imported functions that a domain is denied", denied)?;
+    list(text, "imported functions whose system calls the kernel does not see", denied)?;
     let locals = first.thread_locals.iter().map(|locals| {
         let kind = if locals.is_static { ", beside the program's" } else { "" };
         format!("{} bytes, aligned to {}{kind}", locals.size, locals.alignment)

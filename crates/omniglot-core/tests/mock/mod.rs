@@ -36,21 +36,31 @@ pub struct Foreigner {
     /// What was entered: the shim's number.
     pub entered: Vec<usize>,
     pub replies: Vec<Reply>,
-    pub abandoned: Option<Cause>,
+    pub is_killed: bool,
     /// How many calls each operation had so far, and whether the last one is over.
     pub operations: Vec<usize>,
     pub in_operation: bool,
+    last_operation: u64,
+    /// The number of the outermost call in progress.
+    pub running: Option<u64>,
     /// Whether this is a forked child.
     pub forked: bool,
     /// What the next resets are to fail with.
     pub refusals: VecDeque<Error>,
+    /// Whether the next reset panics when the memory is another already.
+    pub reset_panics: bool,
 }
 
 impl Foreigner {
-    fn enter(&mut self, shim: usize) {
+    fn enter(&mut self, shim: usize, calls: &Calls) {
         self.entered.push(shim);
-        if let Some(calls) = self.operations.last_mut().filter(|_| self.in_operation) {
-            *calls += 1;
+        if calls.is_in_operation() {
+            if calls.number() > self.last_operation {
+                self.last_operation = calls.number();
+                self.operations.push(0);
+            }
+            *self.operations.last_mut().unwrap() += 1;
+            self.in_operation = true;
         }
     }
 }
@@ -115,6 +125,7 @@ impl<const C: bool> Mock<C> {
 unsafe impl<const C: bool> Runtime for Mock<C> {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = 1_000;
     type InterruptHandle = ();
 
     fn window(&self) -> &Window {
@@ -140,44 +151,63 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     fn trampoline(&self, slot: u32) -> Option<usize> {
         (slot < 80).then_some(0x200 + slot as usize)
     }
-    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        self.foreign.lock().unwrap().enter(entry - 0x100);
-        self.frames.push(arguments);
-        self.next()
+    unsafe fn run(&mut self, step: omniglot_core::Step, calls: &mut Calls) -> Result<Event> {
+        {
+            let mut foreign = self.foreign.lock().unwrap();
+            // What a session promises of a step, and a runtime relies on.
+            assert!(!foreign.forked && !foreign.is_killed);
+            assert_eq!(foreign.running, Some(calls.number()));
+            match step {
+                omniglot_core::Step::Call { entry, arguments } => {
+                    assert_eq!(self.frames.len(), calls.depth() as usize);
+                    foreign.enter(entry - 0x100, calls);
+                    self.frames.push(arguments);
+                }
+                omniglot_core::Step::Resume(reply) => {
+                    assert_eq!(self.frames.len(), calls.depth() as usize + 1);
+                    foreign.replies.push(reply);
+                }
+            }
+        }
+        let event = self.next();
+        if event.is_err() {
+            self.frames.pop();
+        }
+        event
     }
-    fn resume(&mut self, reply: Reply) -> Result<Event> {
-        self.foreign.lock().unwrap().replies.push(reply);
-        self.next()
+    fn kill(&mut self) {
+        let mut foreign = self.foreign.lock().unwrap();
+        assert!(!foreign.is_killed, "killed once");
+        foreign.is_killed = true;
+        foreign.running = None;
     }
-    fn abandon(&mut self, cause: Cause) {
-        self.foreign.lock().unwrap().abandoned = Some(cause);
+    fn begin_call(&mut self, number: u64) {
+        let last = self.foreign.lock().unwrap().running.replace(number);
+        assert_eq!(last, None);
     }
-    fn reset(&mut self) -> Result<()> {
+    fn end_call(&mut self) {
+        let mut foreign = self.foreign.lock().unwrap();
+        foreign.running = None;
+        foreign.in_operation = false;
+    }
+    fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
         let mut foreign = self.foreign.lock().unwrap();
         if let Some(error) = foreign.refusals.pop_front() {
             return Err(error);
         }
-        foreign.abandoned = None;
+        foreign.is_killed = false;
         drop(foreign);
         // Another place, as a runtime with a fresh worker has one; what is left of the old
         // memory would show as a use after free.
         let mut fresh = Self::default();
         fresh.foreign = Arc::clone(&self.foreign);
         *self = fresh;
+        let panics = std::mem::take(&mut self.foreign.lock().unwrap().reset_panics);
+        assert!(!panics, "in a reset");
         Ok(())
     }
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Unprotected
     }
-    fn begin_operation(&mut self) {
-        let mut foreign = self.foreign.lock().unwrap();
-        assert!(!foreign.in_operation);
-        foreign.operations.push(0);
-        foreign.in_operation = true;
-    }
-    fn end_operation(&mut self) {
-        assert!(std::mem::take(&mut self.foreign.lock().unwrap().in_operation));
-    }
-    fn set_timeout(&mut self, _limit: Option<std::time::Duration>) {}
     fn interrupt_handle(&self) -> Self::InterruptHandle {}
 }

@@ -249,9 +249,10 @@ fn another_instance_is_used_while_bytes_are_filled() {
 fn a_library_of_ones_own_may_do_with_a_runtime_what_it_likes() {
     let (api, _) = scripted([]);
     drop(api);
-    let mut runtime = crate::mock::Mock::<false>::default();
-    let entered = runtime.enter(0x102, ROOM).unwrap();
+    let mut session = Session::new(crate::mock::Mock::<false>::default());
+    let entered = session.enter(0x102, ROOM).unwrap();
     assert_eq!(entered, Event::Returned);
+    let runtime = session.into_runtime();
     // The state alone, without an interface: nothing can be called with it.
     let mut one = Base::<_, Interface, [Unsized; 0]>::new(runtime, &OTHER);
     let mut two =

@@ -16,7 +16,7 @@ use omniglot_core::{Error, Result, faults};
 use rustix::thread::futex;
 
 use super::handshake;
-use super::layout::{CHANNEL, SLEEPERS};
+use super::layout::{CHANNEL, SLEEPERS, WORLD_TIME};
 use super::mapping::Mapping;
 
 /// `struct channel` of `worker/control.h`.
@@ -64,6 +64,11 @@ pub(super) enum Message {
         depth: u32,
         slot: u32,
         arguments: usize,
+    },
+    /// In the midst of a call: nobody uses this memory.
+    GiveBack {
+        address: usize,
+        len: usize,
     },
     /// It ends, and left a report.
     Ending(Ending),
@@ -143,6 +148,14 @@ impl Channel {
         }
     }
 
+    /// Writes down the time for the library: nanoseconds since 1970.
+    #[inline]
+    pub(super) fn tell_time(&self, time: u64) {
+        let place: NonNull<AtomicU64> = self.mapping.at(WORLD_TIME).cast();
+        // SAFETY: as in `line`; aligned to eight bytes by the layout.
+        unsafe { place.as_ref() }.store(time, Ordering::Relaxed);
+    }
+
     /// Whether the last request was answered.
     #[inline]
     pub(super) fn is_answered(&self) -> bool {
@@ -197,6 +210,10 @@ impl Channel {
             3 => {
                 let slot = faults::number(line.slot.load(Ordering::Relaxed));
                 Message::Callback { depth, slot, arguments }
+            }
+            9 => {
+                let len = faults::number(line.entry.load(Ordering::Relaxed)) as usize;
+                Message::GiveBack { address: arguments, len }
             }
             event => Message::Ending(
                 Ending::from_event(event).ok_or(Error::Protocol("an unknown event"))?,

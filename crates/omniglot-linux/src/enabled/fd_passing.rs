@@ -18,7 +18,7 @@ use rustix::net::{
 use super::system::{failed, refused};
 
 /// How many files the stub gets: `RECEIVED_FDS` of `worker/control.h`.
-pub(super) const FILES: usize = 5;
+pub(super) const FILES: usize = 6;
 
 /// Makes the two ends of a socket, the host's and the stub's, and sends the files.
 pub(super) fn send(files: &[BorrowedFd<'_>; FILES]) -> Result<(OwnedFd, OwnedFd)> {

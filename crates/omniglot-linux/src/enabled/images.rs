@@ -51,6 +51,11 @@ pub(super) fn executable_memory(name: &CStr) -> Result<OwnedFd> {
 fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     let mut file = File::from(executable_memory(name)?);
     file.write_all(bytes).map_err(failed("writing a file in memory"))?;
+    seal(file)
+}
+
+/// Keeps a file in memory as it is for ever.
+pub(super) fn seal(file: File) -> Result<OwnedFd> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&file, seals).map_err(refused("sealing a file in memory"))?;
     Ok(file.into())

@@ -1,4 +1,4 @@
-//! The runtime's state machine over a worker.
+//! The runtime over a worker: requests and answers through its channel.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Step,
+    Window,
 };
 
 use super::channel::{Ending, Message, Operation};
@@ -14,10 +15,12 @@ use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
 use super::load_spec::LoadSpec;
 use super::report::explain;
+use super::requests;
 use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
-use super::timer::Timer;
-use crate::{Options, Permission};
+use super::timer;
+use super::world;
+use crate::{Options, Permission, Request};
 
 /// A foreign library in a process of its own.
 ///
@@ -27,29 +30,7 @@ pub struct Process {
     spec: Arc<LoadSpec>,
     /// Made when first needed.
     spares: Option<Arc<Spares>>,
-    calls: Calls,
-    timer: Timer,
-    /// Whether outermost calls are parts of one operation, which they share their time with.
-    in_operation: bool,
     interrupts: Arc<Interrupts>,
-    /// The number of the last outermost call.
-    number: u64,
-    health: Health,
-}
-
-/// Calls in progress: each one but the innermost waits in a callback.
-#[derive(Debug, Default)]
-struct Calls {
-    open: u32,
-    /// Whether the innermost one waits in a callback, too.
-    in_callback: bool,
-}
-
-/// Whether foreign code may still run.
-#[derive(Clone, Copy, Debug)]
-enum Health {
-    Good,
-    Poisoned(Cause),
 }
 
 impl fmt::Debug for Process {
@@ -57,8 +38,6 @@ impl fmt::Debug for Process {
         out.debug_struct("Process")
             .field("library", &self.spec.description.name)
             .field("process", &self.started.worker.id())
-            .field("calls", &self.calls)
-            .field("health", &self.health)
             .finish_non_exhaustive()
     }
 }
@@ -88,17 +67,7 @@ impl Process {
     pub(super) fn of(started: Started, spec: LoadSpec) -> Self {
         let interrupts = Arc::<Interrupts>::default();
         interrupts.attach(started.channel.mapping());
-        Self {
-            started,
-            calls: Calls::default(),
-            timer: Timer::new(spec.options.timeout),
-            spec: Arc::new(spec),
-            spares: None,
-            interrupts,
-            in_operation: false,
-            number: 0,
-            health: Health::Good,
-        }
+        Self { started, spec: Arc::new(spec), spares: None, interrupts }
     }
 
     fn spares(&mut self) -> Result<Arc<Spares>> {
@@ -142,6 +111,25 @@ impl Process {
         self.spares.as_ref().map_or(0, |spares| spares.ready())
     }
 
+    /// What the library asked for and was answered with an error, once each, since the instance was
+    /// made or reset: files that are not there, say. The library itself could change that list.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        requests::read(&self.started.window)
+    }
+
+    /// The last lines that the library wrote to its standard output and error, 8 KiB at most, with
+    /// control characters escaped; also after a call that failed. Without what went to the host's
+    /// own standard error ([`Permission::Stderr`]).
+    ///
+    /// # Errors
+    /// None today.
+    pub fn output(&self) -> Result<String> {
+        requests::output(&self.started.window)
+    }
+
     /// The worker's process id, for looking at it. It may belong to another process
     /// once the worker has ended.
     #[must_use]
@@ -149,60 +137,70 @@ impl Process {
         self.started.worker.id()
     }
 
-    /// Writes bytes at a foreign address, for those who drive the runtime without
-    /// the core's instances.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] where there is not room for all in the window.
-    pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        self.started.window.write(address, bytes)
-    }
-
-    /// Checks that foreign code may run here and now.
-    #[inline]
-    fn check(&self) -> Result<()> {
-        generation::check(self.started.generation)?;
-        match self.health {
-            Health::Good => Ok(()),
-            Health::Poisoned(by) => Err(Error::Poisoned { by }),
-        }
-    }
-
     /// Sends a request for the innermost call and waits for what comes of it.
     #[inline]
-    fn run(&mut self, operation: Operation, entry: usize, arguments: usize) -> Result<Event> {
-        self.interrupts.check(self.number)?;
+    fn request(
+        &mut self,
+        operation: Operation,
+        entry: usize,
+        arguments: usize,
+        calls: &mut Calls,
+    ) -> Result<Event> {
+        let mut message = self.ask(operation, entry, arguments, calls)?;
+        while let Message::GiveBack { address, len } = message {
+            let kept = self.take_back(address, len);
+            message = self.ask(Operation::Resume, 0, usize::from(kept), calls)?;
+        }
+        self.accept(message, calls.depth())
+    }
+
+    /// The answer to one request.
+    #[inline]
+    fn ask(
+        &mut self,
+        operation: Operation,
+        entry: usize,
+        arguments: usize,
+        calls: &mut Calls,
+    ) -> Result<Message> {
+        self.interrupts.check(calls.number())?;
         // The first stretch of an outermost call is not timed while spinning, which takes
         // microseconds, once: reading the clock would cost half as much as the call. All
         // others are, since their number is the library's to choose, and so is that of the
         // calls of one operation.
-        let is_alone = self.calls.open == 1 && !self.in_operation;
-        let is_first = is_alone && matches!(operation, Operation::Call);
-        let timed = self.timer.is_limited() && !is_first;
+        let is_first = calls.is_alone() && matches!(operation, Operation::Call);
+        let timed = calls.time.is_limited() && !is_first;
         let since = timed.then(Instant::now);
-        if let Some(since) = since {
-            self.timer.left(since)?;
+        if since.is_some() {
+            timer::left(&calls.time, since)?;
         }
         self.started.channel.request(operation, entry, arguments);
         if !self.started.channel.spin() {
-            self.wait(since.unwrap_or_else(Instant::now))?;
+            self.wait(since.unwrap_or_else(Instant::now), calls)?;
         } else if let Some(since) = since {
-            self.timer.add(since);
+            timer::add(&mut calls.time, since);
         }
-        let message = self.started.channel.message()?;
-        self.accept(message)
+        self.started.channel.message()
+    }
+
+    /// Gives memory that the library does not use any more back to the system. Whether it was
+    /// left to the library, which then clears it.
+    #[cold]
+    fn take_back(&self, address: usize, len: usize) -> bool {
+        let range = self.started.layout.returnable(address, len);
+        range.is_none_or(|range| !self.started.channel.mapping().give_back(range))
     }
 
     /// Waits for the answer, asleep, for as long as the call may take.
     #[cold]
-    fn wait(&mut self, since: Instant) -> Result<()> {
+    fn wait(&mut self, since: Instant, calls: &mut Calls) -> Result<()> {
         let mut patience = SHORTEST_SLEEP;
         loop {
-            self.interrupts.check(self.number)?;
-            let left = self.timer.left(since)?.unwrap_or(LONGEST_SLEEP);
+            self.interrupts.check(calls.number())?;
+            let left = timer::left(&calls.time, Some(since))?.unwrap_or(LONGEST_SLEEP);
             self.started.channel.sleep(patience.min(left));
             if self.started.channel.is_answered() {
-                self.timer.add(since);
+                timer::add(&mut calls.time, since);
                 return Ok(());
             }
             if self.started.worker.has_ended() && !self.started.channel.is_answered() {
@@ -212,18 +210,12 @@ impl Process {
         }
     }
 
-    /// Checks that a message fits the innermost call, and keeps count.
+    /// Checks that a message is of the call that runs, at the depth at which it does.
     #[inline]
-    fn accept(&mut self, message: Message) -> Result<Event> {
-        let innermost = self.calls.open.wrapping_sub(1);
+    fn accept(&mut self, message: Message, innermost: u32) -> Result<Event> {
         match message {
-            Message::Returned { depth } if depth == innermost => {
-                self.calls.open = innermost;
-                self.calls.in_callback = innermost > 0;
-                Ok(Event::Returned)
-            }
+            Message::Returned { depth } if depth == innermost => Ok(Event::Returned),
             Message::Callback { depth, slot, arguments } if depth == innermost => {
-                self.calls.in_callback = true;
                 Ok(Event::Callback { slot, arguments })
             }
             Message::Returned { depth } | Message::Callback { depth, .. } if depth < innermost => {
@@ -251,44 +243,6 @@ impl Process {
             error => error,
         }
     }
-
-    /// Draws the consequences of an error in the midst of a call.
-    #[cold]
-    fn fail(&mut self, error: Error) -> Error {
-        let cause = match error {
-            Error::NonLocalExit => Some(Cause::NonLocalExit),
-            _ => error.poisons(),
-        };
-        if let Some(cause) = cause {
-            self.abandon(cause);
-        }
-        error
-    }
-
-    #[inline]
-    fn finish(&mut self, result: Result<Event>) -> Result<Event> {
-        if self.calls.open == 0 && !self.in_operation {
-            self.interrupts.end();
-        }
-        result.map_err(|error| self.fail(error))
-    }
-
-    #[inline]
-    fn begin(&mut self) {
-        if self.calls.open == 0 && !self.in_operation {
-            self.begin_outermost();
-        }
-        self.calls.open += 1;
-        self.calls.in_callback = false;
-    }
-
-    /// What the user sees as one call begins: it has a number and all the time.
-    #[inline]
-    fn begin_outermost(&mut self) {
-        self.number += 1;
-        self.interrupts.begin(self.number);
-        self.timer.reset();
-    }
 }
 
 // SAFETY: the window is a mapping's that `self.started.channel` keeps (invariants 1 to
@@ -298,6 +252,7 @@ impl Process {
 unsafe impl Runtime for Process {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = timer::TICKS_PER_SECOND;
     type InterruptHandle = InterruptHandle;
 
     #[inline]
@@ -328,70 +283,47 @@ unsafe impl Runtime for Process {
         self.started.tables.trampolines.get(slot as usize).copied()
     }
 
-    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        self.check()?;
-        if self.calls.open > 0 && !self.calls.in_callback {
-            return Err(Error::Protocol("a call while foreign code runs"));
-        }
-        self.begin();
-        let result = self.run(Operation::Call, entry, arguments);
-        self.finish(result)
-    }
-
-    fn resume(&mut self, reply: Reply) -> Result<Event> {
-        self.check()?;
-        if !self.calls.in_callback {
-            return Err(Error::Protocol("an answer to no callback"));
-        }
-        self.calls.in_callback = false;
-        let result = match reply {
-            Reply::Return => self.run(Operation::Resume, 0, 0),
-            Reply::Raise { entry, arguments } => self.run(Operation::Raise, entry, arguments),
-        };
-        self.finish(result)
-    }
-
-    fn abandon(&mut self, cause: Cause) {
-        if generation::check(self.started.generation).is_ok() {
-            self.started.worker.stop();
-        }
-        if matches!(self.health, Health::Good) {
-            self.health = Health::Poisoned(cause);
-        }
-        self.calls = Calls::default();
-        self.interrupts.end();
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        if let Err(error) = self.replace() {
-            self.abandon(Cause::Reset);
-            return Err(error);
-        }
-        self.calls = Calls::default();
-        self.timer.reset();
-        self.health = Health::Good;
-        Ok(())
-    }
-
     fn isolation(&self) -> IsolationKind {
         IsolationKind::Process
     }
 
-    fn begin_operation(&mut self) {
-        self.begin_outermost();
-        self.in_operation = true;
+    fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle::new(&self.interrupts)
     }
 
-    fn end_operation(&mut self) {
-        self.in_operation = false;
+    fn time_limit(&self) -> Option<Duration> {
+        self.spec.options.timeout
+    }
+
+    #[inline]
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
+        let (operation, entry, arguments) = match step {
+            Step::Call { entry, arguments } => (Operation::Call, entry, arguments),
+            Step::Resume(Reply::Return) => (Operation::Resume, 0, 0),
+            Step::Resume(Reply::Raise { entry, arguments }) => (Operation::Raise, entry, arguments),
+        };
+        self.request(operation, entry, arguments, calls)
+    }
+
+    fn kill(&mut self) {
+        if generation::check(self.started.generation).is_ok() {
+            self.started.worker.stop();
+        }
         self.interrupts.end();
     }
 
-    fn set_timeout(&mut self, limit: Option<Duration>) {
-        self.timer.set_limit(limit);
+    fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
+        self.replace()
     }
 
-    fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle::new(&self.interrupts)
+    #[inline]
+    fn begin_call(&mut self, number: u64) {
+        self.interrupts.begin(number);
+        self.started.channel.tell_time(world::time(&self.spec.options));
+    }
+
+    #[inline]
+    fn end_call(&mut self) {
+        self.interrupts.end();
     }
 }

@@ -26,8 +26,17 @@ pub(super) const CHANNEL: usize = CONTROL_SIZE;
 /// The first frame begins in the channel's own cache line, behind what the channel
 /// uses of it: a small call then moves one line between the two processes, not two.
 const EXCHANGE: usize = CHANNEL + 48;
+/// `struct world` of `worker/control.h`, and in it the time and the seed.
+pub(super) const WORLD: usize = 0x1000;
+pub(super) const WORLD_TIME: usize = WORLD;
+pub(super) const WORLD_TREE: usize = WORLD + 8;
+pub(super) const WORLD_SAID: usize = WORLD + 16;
+const WORLD_STRICT: usize = WORLD + 24;
+const WORLD_SEED: usize = WORLD + 32;
+pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
+pub(super) const WORLD_OUTPUT: usize = WORLD + 0xf00;
 /// Where strings and filters start in the control area.
-const FREE: usize = PAGE;
+const FREE: usize = 0x4000;
 const GUARD: usize = 64 * PAGE;
 
 const SMALLEST_WINDOW: usize = 32 << 20;
@@ -68,9 +77,12 @@ struct Config {
     ask_filter: Program,
     hands_off: u32,
     keep_clock: u32,
+    tree_size: u64,
+    environment: u32,
+    variable_count: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 96, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 112, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +107,16 @@ pub(super) struct Orders<'a> {
     pub(super) ask_filter: &'a [u8],
     /// Whether the worker only loads, for a host that runs the library itself.
     pub(super) hands_off: bool,
+    /// The time, as nanoseconds since 1970.
+    pub(super) time: u64,
+    /// What the domain's random numbers are made of; unless given the kernel's.
+    pub(super) seed: Option<[u8; 32]>,
+    /// Whether what is not there ends the call.
+    pub(super) strict: bool,
+    /// The size of the files that the host gives; 0 if there are none.
+    pub(super) tree_size: usize,
+    /// `NAME=value`, without NUL.
+    pub(super) environment: &'a [Vec<u8>],
 }
 
 impl Layout {
@@ -133,6 +155,15 @@ impl Layout {
         (self.base + self.stack_end) as u64..(self.base + self.size) as u64
     }
 
+    /// Where memory lies that foreign code may give back, as an offset from the window's start, if
+    /// all of it is what follows the host's part and the stack.
+    pub(super) fn returnable(&self, address: usize, len: usize) -> Option<Range<usize>> {
+        let start = address.checked_sub(self.base)?;
+        let end = start.checked_add(len)?;
+        let whole = start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && len > 0;
+        (whole && start >= self.stack_end && end <= self.size).then_some(start..end)
+    }
+
     /// Whether a fault at `address` with that stack pointer is a stack that ran over.
     pub(super) fn is_stack_overflow(&self, address: usize, stack_pointer: usize) -> bool {
         let guard = self.base + self.exchange_end..self.base + self.stack_start;
@@ -147,6 +178,7 @@ impl Layout {
         let serve_filter = area.program(orders.serve_filter)?;
         let ask_filter = area.program(orders.ask_filter)?;
         let libraries = area.strings(orders.libraries)?;
+        let environment = area.strings(orders.environment)?;
         let search_path = match &orders.search_path {
             Some(path) => area.strings(std::slice::from_ref(path))?,
             None => 0,
@@ -168,7 +200,14 @@ impl Layout {
             ask_filter,
             hands_off: u32::from(orders.hands_off),
             keep_clock: u32::from(orders.keep_clock),
+            tree_size: orders.tree_size as u64,
+            environment,
+            variable_count: orders.environment.len() as u32,
         };
+        window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
+        let seed = orders.seed.map_or_else(random::<32>, Ok)?;
+        window.write(self.base + WORLD_SEED, &seed)?;
+        window.write(self.base + WORLD_STRICT, &u64::from(orders.strict).to_ne_bytes())?;
         window.write(self.base, config.as_bytes())
     }
 }
@@ -190,9 +229,14 @@ fn check_limits() -> Result<()> {
     Ok(())
 }
 
-fn random_base(size: usize) -> Result<usize> {
-    let mut bytes = [0; 8];
+fn random<const LEN: usize>() -> Result<[u8; LEN]> {
+    let mut bytes = [0; LEN];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
+    Ok(bytes)
+}
+
+fn random_base(size: usize) -> Result<usize> {
+    let bytes = random::<8>()?;
     let places = (HIGHEST - LOWEST - size) / ALIGNMENT;
     Ok(LOWEST + usize::from_ne_bytes(bytes) % places * ALIGNMENT)
 }
@@ -211,7 +255,7 @@ impl Area<'_> {
         let end = offset + bytes.len();
         if end > CONTROL_SIZE {
             return Err(Error::Load(Text::new(
-                "the paths of libraries are too long together: 40 KiB at most",
+                "the paths of libraries and the environment are too long together: 40 KiB at most",
             )));
         }
         self.window.write(self.base + offset, bytes)?;

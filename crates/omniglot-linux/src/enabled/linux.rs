@@ -4,31 +4,32 @@
 use std::time::Duration;
 
 use omniglot_core::{
-    Cause, Description, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Window,
+    Calls, Description, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer, Window,
 };
 
 use super::in_process::ProtectionKeys;
 use super::instance::Process;
 use super::interrupt::InterruptHandle;
-use crate::{Isolation, Options};
+use super::timer::TICKS_PER_SECOND;
+use crate::{Isolation, Options, Request};
 
 /// A foreign library, isolated as [`Options::isolation`] says.
 #[derive(Debug)]
-pub struct Linux(Place);
+pub struct Linux(Backend);
 
 /// Where the library runs.
 #[derive(Debug)]
-enum Place {
+enum Backend {
     Process(Box<Process>),
     Keys(Box<ProtectionKeys>),
 }
 
-/// Does the same in either place.
-macro_rules! in_place {
-    ($linux:expr, $place:ident => $what:expr) => {
+/// Does the same in either backend.
+macro_rules! dispatch {
+    ($linux:expr, $backend:ident => $what:expr) => {
         match $linux {
-            Place::Process($place) => $what,
-            Place::Keys($place) => $what,
+            Backend::Process($backend) => $what,
+            Backend::Keys($backend) => $what,
         }
     };
 }
@@ -42,15 +43,15 @@ impl Linux {
     /// # Errors
     /// As [`Process::start`], and where that was asked for as [`ProtectionKeys::start`].
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let place = match options.isolation {
+        let backend = match options.isolation {
             Isolation::Auto | Isolation::Process => {
-                Place::Process(Box::new(Process::start(description, options)?))
+                Backend::Process(Box::new(Process::start(description, options)?))
             }
             Isolation::ProtectionKeys => {
-                Place::Keys(Box::new(ProtectionKeys::start(description, options)?))
+                Backend::Keys(Box::new(ProtectionKeys::start(description, options)?))
             }
         };
-        Ok(Self(place))
+        Ok(Self(backend))
     }
 
     /// How many loaded workers are ready for resets of this instance and others of its
@@ -59,8 +60,32 @@ impl Linux {
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         match &self.0 {
-            Place::Process(process) => process.warm_spares(),
-            Place::Keys(_) => 0,
+            Backend::Process(process) => process.warm_spares(),
+            Backend::Keys(_) => 0,
+        }
+    }
+
+    /// What the library asked for and was answered with an error: see [`Process::requests`]. Behind
+    /// a protection key nobody writes it down.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        match &self.0 {
+            Backend::Process(process) => process.requests(),
+            Backend::Keys(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The last lines that the library wrote: see [`Process::output`]. Behind a protection key
+    /// nobody keeps them.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn output(&self) -> Result<String> {
+        match &self.0 {
+            Backend::Process(process) => process.output(),
+            Backend::Keys(_) => Ok(String::new()),
         }
     }
 
@@ -69,97 +94,91 @@ impl Linux {
     #[must_use]
     pub fn process_id(&self) -> u32 {
         match &self.0 {
-            Place::Process(process) => process.process_id(),
-            Place::Keys(_) => std::process::id(),
+            Backend::Process(process) => process.process_id(),
+            Backend::Keys(_) => std::process::id(),
         }
-    }
-
-    /// Writes bytes at a foreign address, for those who drive the runtime without
-    /// the core's instances.
-    ///
-    /// # Errors
-    /// [`OutOfRange`](omniglot_core::Error::OutOfRange) where there is not room for all in the window, and
-    /// [`ReadOnly`](omniglot_core::Error::ReadOnly) where foreign code may not write and shares the host's memory.
-    pub fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        in_place!(&mut self.0, place => place.write(address, bytes))
     }
 }
 
-// SAFETY: each method is that of one runtime, the same one for the value's lifetime, and both
-// give the same guarantees.
+// SAFETY: each method is that of one runtime, the same one for the value's lifetime, whose
+// window it is (invariants 1 to 3); and both give the same guarantees.
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
     type InterruptHandle = InterruptHandle;
 
     #[inline]
     fn window(&self) -> &Window {
-        in_place!(&self.0, place => place.window())
+        dispatch!(&self.0, backend => backend.window())
     }
 
     #[inline]
     fn check_alive(&self) -> Result<()> {
-        in_place!(&self.0, place => place.check_alive())
+        dispatch!(&self.0, backend => backend.check_alive())
     }
 
     #[inline]
     fn is_concurrent(&self) -> bool {
-        in_place!(&self.0, place => place.is_concurrent())
+        dispatch!(&self.0, backend => backend.is_concurrent())
     }
 
     #[inline]
     fn check_writable(&self, address: usize, len: usize) -> Result<()> {
-        in_place!(&self.0, place => place.check_writable(address, len))
+        dispatch!(&self.0, backend => backend.check_writable(address, len))
     }
 
     fn exchange(&self) -> (usize, usize) {
-        in_place!(&self.0, place => place.exchange())
+        dispatch!(&self.0, backend => backend.exchange())
     }
 
     #[inline]
     fn shim(&self, index: u32) -> Option<usize> {
-        in_place!(&self.0, place => place.shim(index))
+        dispatch!(&self.0, backend => backend.shim(index))
     }
 
     fn trampoline(&self, slot: u32) -> Option<usize> {
-        in_place!(&self.0, place => place.trampoline(slot))
-    }
-
-    #[inline]
-    fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        in_place!(&mut self.0, place => place.enter(entry, arguments))
-    }
-
-    #[inline]
-    fn resume(&mut self, reply: Reply) -> Result<Event> {
-        in_place!(&mut self.0, place => place.resume(reply))
-    }
-
-    fn abandon(&mut self, cause: Cause) {
-        in_place!(&mut self.0, place => place.abandon(cause));
+        dispatch!(&self.0, backend => backend.trampoline(slot))
     }
 
     fn isolation(&self) -> IsolationKind {
-        in_place!(&self.0, place => place.isolation())
-    }
-
-    fn begin_operation(&mut self) {
-        in_place!(&mut self.0, place => place.begin_operation());
-    }
-
-    fn end_operation(&mut self) {
-        in_place!(&mut self.0, place => place.end_operation());
-    }
-
-    fn set_timeout(&mut self, limit: Option<Duration>) {
-        in_place!(&mut self.0, place => place.set_timeout(limit));
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        in_place!(&mut self.0, place => place.reset())
+        dispatch!(&self.0, backend => backend.isolation())
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {
-        in_place!(&self.0, place => place.interrupt_handle())
+        dispatch!(&self.0, backend => backend.interrupt_handle())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        dispatch!(&self.0, backend => backend.time_limit())
+    }
+
+    #[inline]
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
+        // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the one
+        // within, which no other reaches.
+        dispatch!(&mut self.0, backend => unsafe { backend.run(step, calls) })
+    }
+
+    fn kill(&mut self) {
+        dispatch!(&mut self.0, backend => backend.kill());
+    }
+
+    fn reload(&mut self, calls: &mut Calls) -> Result<()> {
+        dispatch!(&mut self.0, backend => backend.reload(calls))
+    }
+
+    #[inline]
+    fn begin_call(&mut self, number: u64) {
+        dispatch!(&mut self.0, backend => backend.begin_call(number));
+    }
+
+    #[inline]
+    fn end_call(&mut self) {
+        dispatch!(&mut self.0, backend => backend.end_call());
+    }
+
+    fn limit_changed(&mut self, time: &Timer) {
+        dispatch!(&mut self.0, backend => backend.limit_changed(time));
     }
 }

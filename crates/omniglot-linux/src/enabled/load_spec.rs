@@ -7,6 +7,7 @@ use omniglot_core::{Description, Error, Result, Text};
 use super::files;
 use super::images;
 use super::libraries::Libraries;
+use super::tree::Tree;
 use crate::Options;
 
 /// All that a start needs. Paths are absolute and links are followed, so that a reset
@@ -18,6 +19,10 @@ pub(super) struct LoadSpec {
     pub(super) libraries: Libraries,
     /// What the worker may read.
     pub(super) readable: Vec<PathBuf>,
+    /// The files that the library finds.
+    pub(super) tree: Option<Tree>,
+    /// Its environment: `NAME=value`.
+    pub(super) environment: Vec<Vec<u8>>,
 }
 
 impl LoadSpec {
@@ -29,7 +34,14 @@ impl LoadSpec {
         let directories = directories
             .map_err(|_| Error::Load(Text::new("a library directory has an empty path")))?;
         let readable = files::readable(&directories, &libraries.files);
-        Ok(Self { description: *description, options: options.clone(), libraries, readable })
+        Ok(Self {
+            description: *description,
+            tree: Tree::build(options)?,
+            environment: environment(options)?,
+            options: options.clone(),
+            libraries,
+            readable,
+        })
     }
 
     /// Returns true if workers of the two are interchangeable.
@@ -42,4 +54,28 @@ impl LoadSpec {
             && self.libraries == other.libraries
             && self.readable == other.readable
     }
+}
+
+/// More would not fit where the worker's first stack begins.
+const MOST_VARIABLES: usize = 100;
+
+/// What the user set. What the dynamic linker reads is not theirs to set.
+fn environment(options: &Options) -> Result<Vec<Vec<u8>>> {
+    let wrong = |what: &str| Err(Error::Load(Text::from_untrusted(what.as_bytes())));
+    if options.environment.len() > MOST_VARIABLES {
+        return wrong("at most 100 environment variables can be set");
+    }
+    let mut variables = Vec::new();
+    for (name, value) in &options.environment {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return wrong("an environment variable has a name or value that none can have");
+        }
+        if name.starts_with("LD_") || name == "GLIBC_TUNABLES" {
+            return wrong(&format!(
+                "{name} is for the dynamic linker, which the domain's loader sets up"
+            ));
+        }
+        variables.push(format!("{name}={value}").into_bytes());
+    }
+    Ok(variables)
 }

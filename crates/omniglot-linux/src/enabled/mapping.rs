@@ -82,6 +82,31 @@ impl Mapping {
             .map_err(refused("making a part of the window read-only"))
     }
 
+    /// Gives the memory of whole pages back to the system; they are zero for all who map them.
+    /// Whether that could be done.
+    pub(super) fn give_back(&self, range: std::ops::Range<usize>) -> bool {
+        let start = self.at(range.start);
+        let len = range.len().min(self.len - range.start.min(self.len));
+        // SAFETY: a part of this mapping (invariant 1), which stays mapped; its bytes may change
+        // at any time anyway, since foreign code writes them (invariant 2).
+        unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxRemove) }.is_ok()
+    }
+
+    /// Shows a sealed file, of that length, in the place of whole pages. What is written there
+    /// changes neither the file nor what foreign code sees.
+    pub(super) fn overlay(&self, range: std::ops::Range<usize>, file: &OwnedFd) -> Result<()> {
+        let start = self.at(range.start);
+        let len = range.len().min(self.len - range.start.min(self.len));
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: replaces a part of this mapping (invariant 1) with pages that can be read and
+        // written, too, of a file that cannot shrink; their bytes may change at any time
+        // (invariant 2).
+        unsafe { mmap(start.as_ptr().cast(), len, access, flags, file, 0) }
+            .map(drop)
+            .map_err(refused("mapping the domain's files"))
+    }
+
     /// Bytes of the mapping.
     ///
     /// # Safety

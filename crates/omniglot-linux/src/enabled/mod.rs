@@ -18,6 +18,7 @@ mod mapping;
 mod open_broker;
 mod probes;
 mod report;
+mod requests;
 mod seccomp_notify;
 mod spares;
 mod spawner;
@@ -25,7 +26,9 @@ mod start;
 mod system;
 mod tables;
 mod timer;
+mod tree;
 mod worker;
+mod world;
 
 pub(crate) use filters::policy_of;
 pub use in_process::{ProtectionKeys, Unprotected};

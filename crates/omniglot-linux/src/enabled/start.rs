@@ -15,7 +15,7 @@ use super::files;
 use super::filters::filters;
 use super::generation;
 use super::images::{self, Programs};
-use super::layout::{Layout, Orders};
+use super::layout::{Layout, Orders, WORLD_TREE};
 use super::load_spec::LoadSpec;
 use super::mapping::Mapping;
 use super::open_broker::OpenBroker;
@@ -23,6 +23,7 @@ use super::report::explain_loading;
 use super::spawner;
 use super::tables::Tables;
 use super::worker::Worker;
+use super::world;
 use crate::{Options, Permission};
 
 /// How often to look for an answer before sleeping, where there are two processors:
@@ -107,6 +108,13 @@ pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
 pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
+    let options = &spec.options;
+    if spec.tree.is_some() || options.clock.is_some() || options.seed.is_some() || options.strict {
+        return Err(Error::Unsupported {
+            what: "files, a fixed clock, a seed and strictness need a process of the library's own",
+            remedy: "set Isolation::Process, or do without them",
+        });
+    }
     let guard = Guard::of(&spec.options, &spec.readable)?;
     start_guarded(spec, &guard, Purpose::HandOff, layout)
 }
@@ -176,6 +184,11 @@ fn write_orders(
                 Guard::Host => &filters.ask,
             },
             hands_off: purpose == Purpose::HandOff,
+            time: world::time(options),
+            seed: options.seed,
+            strict: options.strict,
+            tree_size: spec.tree.as_ref().map_or(0, |tree| tree.len),
+            environment: &spec.environment,
         },
     )
 }
@@ -188,11 +201,25 @@ impl Start<'_> {
         if self.purpose == Purpose::Serve {
             self.check_filters(guard, &mut watch)?;
         }
+        self.share_tree()?;
         let tables = Tables::read(&self.window, image, &self.spec.description)?;
         drop(watch);
         let Self { layout, window, channel, .. } = self;
         let file = (self.purpose == Purpose::HandOff).then_some(file);
         Ok(Started { worker, window, layout, channel, tables, generation, file })
+    }
+
+    /// Maps the user's files where the worker has them, so that foreign addresses in them mean the
+    /// same here.
+    fn share_tree(&self) -> Result<()> {
+        let (Some(tree), Purpose::Serve) = (&self.spec.tree, self.purpose) else {
+            return Ok(());
+        };
+        let mut address = [0; 8];
+        self.window.read(self.window.start() + WORLD_TREE, &mut address)?;
+        let place = self.layout.returnable(usize::from_ne_bytes(address), tree.len);
+        let place = place.ok_or(Error::Protocol("the domain's files are not in its memory"))?;
+        self.channel.mapping().overlay(place, &tree.file)
     }
 
     /// Whoever says that all is loaded, the filter for calls must be there: the worker can
@@ -220,6 +247,8 @@ impl Start<'_> {
             self.shims.as_fd(),
             self.programs.linker.as_fd(),
             rules,
+            // Where there are no files this holds the place, and is not used.
+            self.spec.tree.as_ref().map_or(self.programs.linker.as_fd(), |tree| tree.file.as_fd()),
         ])?;
         let keep_stderr = self.spec.options.allow.contains(Permission::Stderr);
         let spawned = spawner::spawn(generation, &self.programs.stub, theirs, keep_stderr)?;
@@ -290,7 +319,7 @@ mod support;
 mod tests {
     use std::fs::File;
 
-    use omniglot_core::{Description, FaultKind};
+    use omniglot_core::{Description, FaultKind, Session};
 
     use super::super::instance::Process;
     use super::support::{Shim, call, compile, sample, sample_with};
@@ -349,10 +378,11 @@ mod tests {
     #[test]
     fn the_host_opens_libraries_where_landlock_is_missing() {
         let options = Options { libraries: vec!["libm.so.6".into()], ..Options::default() };
-        let mut linux = start_without_landlock(&sample(), &options).expect("it loads");
+        let linux = start_without_landlock(&sample(), &options).expect("it loads");
+        let mut linux = Session::new(linux);
         assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
-        let denied = call(&mut linux, Shim::Open, 0, 0);
-        assert!(matches!(denied, Err(Error::SyscallDenied { name: "openat", .. })), "{denied:?}");
+        let denied = call(&mut linux, Shim::Execve, 0, 0);
+        assert!(matches!(denied, Err(Error::SyscallDenied { name: "execve", .. })), "{denied:?}");
     }
 
     #[test]
@@ -435,14 +465,15 @@ mod tests {
     /// More files than a worker may have, on their way from here to here.
     fn files_on_their_way() -> Vec<(OwnedFd, OwnedFd)> {
         let file = File::open("/dev/null").expect("a file");
-        let send = |_| fd_passing::send(&[file.as_fd(); 5]).expect("sent");
+        let send = |_| fd_passing::send(&[file.as_fd(); fd_passing::FILES]).expect("sent");
         (0..40).map(send).collect()
     }
 
     #[test]
     fn files_on_their_way_elsewhere_keep_no_worker_from_starting() {
         let others = files_on_their_way();
-        let mut linux = start_without_landlock(&sample(), &Options::default()).expect("it loads");
+        let linux = start_without_landlock(&sample(), &Options::default()).expect("it loads");
+        let mut linux = Session::new(linux);
         assert_eq!(call(&mut linux, Shim::Add, 1, 2), Ok(3));
         drop(others);
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use omniglot_core::{Description, Event, Result, Runtime};
+use omniglot_core::{Description, Event, Result, Runtime, Session};
 use omniglot_linux::{InterruptHandle, Linux, Options, Process, ProtectionKeys, Unprotected};
 
 /// The shims of `images/sample.c`, in its order.
@@ -130,25 +130,17 @@ pub fn sample() -> Description {
 pub trait Driven: Runtime<InterruptHandle = InterruptHandle> {
     /// Loads a library.
     fn load(description: &Description, options: &Options) -> Result<Self>;
-    /// Writes foreign bytes.
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()>;
 }
 
 impl Driven for Linux {
     fn load(description: &Description, options: &Options) -> Result<Self> {
         Self::start(description, options)
     }
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        Self::write(self, address, bytes)
-    }
 }
 
 impl Driven for Process {
     fn load(description: &Description, options: &Options) -> Result<Self> {
         Self::start(description, options)
-    }
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        Self::write(self, address, bytes)
     }
 }
 
@@ -159,17 +151,11 @@ impl Driven for Unprotected {
         // it to fault.
         unsafe { Self::start(description, options) }
     }
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        Self::write(self, address, bytes)
-    }
 }
 
 impl Driven for ProtectionKeys {
     fn load(description: &Description, options: &Options) -> Result<Self> {
         Self::start(description, options)
-    }
-    fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        Self::write(self, address, bytes)
     }
 }
 
@@ -213,25 +199,25 @@ macro_rules! in_this_process {
 }
 
 /// An instance of the sample library.
-pub fn start<R: Driven>() -> R {
+pub fn start<R: Driven>() -> Session<R> {
     start_with(&Options::default())
 }
 
 /// An instance with options.
-pub fn start_with<R: Driven>(options: &Options) -> R {
+pub fn start_with<R: Driven>(options: &Options) -> Session<R> {
     let mut options = options.clone();
     // A virtual machine may be a hundred times slower than this one.
     options.start_timeout = Duration::from_secs(300);
-    R::load(&sample(), &options).expect("the sample library loads")
+    Session::new(R::load(&sample(), &options).expect("the sample library loads"))
 }
 
 /// The address of a shim.
-pub fn shim<R: Driven>(linux: &R, shim: Shim) -> usize {
+pub fn shim<R: Driven>(linux: &Session<R>, shim: Shim) -> usize {
     linux.shim(shim as u32).expect("a shim")
 }
 
 /// Writes the frame at a depth of nesting and says where it is.
-pub fn write_frame<R: Driven>(linux: &mut R, depth: usize, a: u64, b: u64) -> usize {
+pub fn write_frame<R: Driven>(linux: &mut Session<R>, depth: usize, a: u64, b: u64) -> usize {
     let address = linux.exchange().0 + 64 * depth;
     let mut bytes = [0; FRAME];
     bytes[8..16].copy_from_slice(&a.to_ne_bytes());
@@ -241,36 +227,42 @@ pub fn write_frame<R: Driven>(linux: &mut R, depth: usize, a: u64, b: u64) -> us
 }
 
 /// Reads eight foreign bytes.
-pub fn read_word<R: Driven>(linux: &R, address: usize) -> u64 {
+pub fn read_word<R: Driven>(linux: &Session<R>, address: usize) -> u64 {
     let mut bytes = [0; 8];
     linux.window().read(address, &mut bytes).expect("in the window");
     u64::from_ne_bytes(bytes)
 }
 
 /// Writes eight foreign bytes.
-pub fn write_word<R: Driven>(linux: &mut R, address: usize, value: u64) {
+pub fn write_word<R: Driven>(linux: &mut Session<R>, address: usize, value: u64) {
     linux.write(address, &value.to_ne_bytes()).expect("in the window");
 }
 
 /// The result of the frame at a depth of nesting.
-pub fn result<R: Driven>(linux: &R, depth: usize) -> u64 {
+pub fn result<R: Driven>(linux: &Session<R>, depth: usize) -> u64 {
     read_word(linux, linux.exchange().0 + 64 * depth + 24)
 }
 
 /// The status of the frame at a depth of nesting.
-pub fn status<R: Driven>(linux: &R, depth: usize) -> u32 {
+pub fn status<R: Driven>(linux: &Session<R>, depth: usize) -> u32 {
     read_word(linux, linux.exchange().0 + 64 * depth) as u32
 }
 
 /// Starts a call.
-pub fn enter<R: Driven>(linux: &mut R, which: Shim, depth: usize, a: u64, b: u64) -> Result<Event> {
+pub fn enter<R: Driven>(
+    linux: &mut Session<R>,
+    which: Shim,
+    depth: usize,
+    a: u64,
+    b: u64,
+) -> Result<Event> {
     let frame = write_frame(linux, depth, a, b);
     let entry = shim(linux, which);
     linux.enter(entry, frame)
 }
 
 /// A call without callbacks, and its result.
-pub fn call<R: Driven>(linux: &mut R, which: Shim, a: u64, b: u64) -> Result<u64> {
+pub fn call<R: Driven>(linux: &mut Session<R>, which: Shim, a: u64, b: u64) -> Result<u64> {
     match enter(linux, which, 0, a, b)? {
         Event::Returned => Ok(result(linux, 0)),
         callback => panic!("no callback was expected, but {callback:?}"),
@@ -292,7 +284,7 @@ pub const LUCK: [&str; 7] = [
 pub const RANDOM: usize = 4;
 
 /// All of it, of an instance's life.
-pub fn luck<R: Driven>(runtime: &mut R) -> [u64; LUCK.len()] {
+pub fn luck<R: Driven>(runtime: &mut Session<R>) -> [u64; LUCK.len()] {
     std::array::from_fn(|kind| call(runtime, Shim::Luck, kind as u64, 0).expect("a call"))
 }
 

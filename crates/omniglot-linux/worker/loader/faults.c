@@ -1,20 +1,48 @@
 /* Signals become reports: what happened, where, in words where possible. */
 #include "loader.h"
 
+#include "../server/server.h"
 #include "../signals.h"
 
-/* Room for a frame with all vector registers (AT_MINSIGSTKSZ, at most 11 KiB
- * today) and for dladdr. It lies in the window as the loader's other data. */
-static char signal_stack[64 << 10];
+/* Room for frames with all vector registers (AT_MINSIGSTKSZ, at most 11 KiB today; two, if
+ * a call names memory that is not there), for the server, and for dladdr. It lies in the window as the loader's other data. */
+static char signal_stack[128 << 10];
 
 int is_loading = 1;
 
-/* Never returns into the code that faulted, but while loading from what merely fails. What is
+/* Calls that the server answers go on with its answer. */
+static int is_answered(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    greg_t *registers = context->uc_mcontext.gregs;
+    if (!is_denied(signal, info))
+        return 0;
+    const long arguments[] = {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
+                              registers[REG_R10], registers[REG_R8],  registers[REG_R9]};
+    long result = answer_call((uint32_t)info->si_syscall, arguments, is_loading);
+    if (result == DENY)
+        return 0;
+    registers[REG_RAX] = result;
+    return 1;
+}
+
+/* The server was asked to read or write memory that is not there. */
+static int is_copy(int signal, ucontext_t *context)
+{
+    greg_t *instruction = &context->uc_mcontext.gregs[REG_RIP];
+    if ((signal != SIGSEGV && signal != SIGBUS) || *instruction != (greg_t)copy_access)
+        return 0;
+    *instruction = (greg_t)copy_failed;
+    return 1;
+}
+
+/* Never returns into the code that faulted, but from what is answered or merely fails. What is
  * certain is written first: if finding the name faults as well, the kernel ends the
  * process and the host reads the rest. */
 static void report_fault(int signal, siginfo_t *info, void *context)
 {
     struct report *report = report_of(control);
+    if (is_copy(signal, context) || is_answered(signal, info, context))
+        return;
     if (is_loading && goes_on(report, signal, info, context))
         return;
     uint32_t event = write_report(report, signal, info, context);

@@ -35,8 +35,10 @@ extern int is_loading;
 void describe_place(uint64_t instruction, char *text, size_t size);
 /* maps.c: the window's mappings, in ascending order. */
 size_t read_maps(struct region *regions, size_t most);
-/* heap.c: gives libc's malloc all memory that is left. */
+/* heap.c: gives libc's malloc, or the server, all memory that is left. */
 void make_heap(const struct config *config);
+void make_pool(const struct config *config);
+void place_tree(const struct config *config);
 /* share.c: makes all of the window's memory the host's, too. */
 void share_window(const struct config *config);
 /* serve.c: answers requests for ever. */

@@ -1,6 +1,8 @@
 /* The loader's order of events. */
 #include "loader.h"
 
+#include "../server/server.h"
+
 #include <linux/seccomp.h>
 #include <stdlib.h>
 
@@ -10,6 +12,7 @@ void *control;
 static void report_exit(int status, void *unused)
 {
     (void)unused;
+    server.is_over = 1;
     report_of(control)->number = (uint64_t)status;
     answer(EVENT_EXITED);
 }
@@ -39,13 +42,18 @@ int main(int count, char **arguments)
     const struct config config = *(const struct config *)control;
 
     catch_faults();
+    start_server(control, &config);
     on_exit(report_exit, NULL);
     const struct omniglot_image *image = load(&config);
     *image->callback = config.hands_off ? leave_to_host : callback;
-    make_heap(&config);
+    if (config.hands_off)
+        make_heap(&config);
+    else
+        make_pool(&config);
     share_window(&config);
     if (config.hands_off)
         wait_to_be_copied(image);
+    place_tree(&config);
     close_files(&config);
     is_loading = 0;
     filter_system_calls();

@@ -2,6 +2,8 @@
  * callback that it serves. */
 #include "loader.h"
 
+#include "../server/server.h"
+
 #define PROBE 32 /* every so many waits spin for as long as ever: see the host's channel */
 
 static struct channel *channel;
@@ -93,6 +95,18 @@ void callback(uint32_t slot, void *arguments)
     answer(EVENT_CALLBACK);
     serve(depth + 1);
     running = depth;
+}
+
+/* In the middle of a call: the host answers at once. */
+int host_takes_back(uint64_t start, uint64_t size)
+{
+    if (!channel || server.is_over)
+        return 0;
+    channel->arguments = start;
+    channel->entry = size;
+    answer(EVENT_GIVE_BACK);
+    wait_for_request();
+    return channel->arguments == 0;
 }
 
 void serve_host(const struct config *config, const struct omniglot_image *image)

@@ -1,6 +1,8 @@
 /* Which files the worker has: those that the host sent, no others. */
 #include "stub.h"
 
+#include <stddef.h>
+
 struct vector {
     void *base;
     unsigned long length;
@@ -43,7 +45,7 @@ long receive_files(void)
     if (failed(result))
         exit_process(STEP_CLOSE_RANGE);
     result = system3(__NR_recvmsg, SOCKET_FD, (long)&message, 0);
-    if (failed(result) || descriptors.files[0] != WINDOW_FD || descriptors.files[RECEIVED_FDS - 1] != RULES_FD)
+    if (failed(result) || descriptors.files[0] != WINDOW_FD || descriptors.files[RECEIVED_FDS - 1] != TREE_FD)
         return -1;
     return 0;
 }
@@ -51,7 +53,7 @@ long receive_files(void)
 long send_files(uint32_t number, const int *files, unsigned count)
 {
     struct vector vector = {&number, sizeof number};
-    struct descriptors descriptors = {sizeof(struct descriptors) - sizeof(int) * (RECEIVED_FDS + 1), 1, 1, {0}};
+    struct descriptors descriptors = {offsetof(struct descriptors, files), 1, 1, {0}};
     struct message message = {0};
     for (unsigned i = 0; i < count; i++)
         descriptors.files[i] = files[i];

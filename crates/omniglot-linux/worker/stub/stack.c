@@ -56,6 +56,12 @@ static void add_environment(struct builder *builder, const struct config *config
     add_word(builder, add_string(builder, "GLIBC_TUNABLES=glibc.pthread.rseq=0"));
     if (config->search_path)
         add_word(builder, config->base + config->search_path);
+    const char *variable = (const char *)config->base + config->environment;
+    for (uint32_t i = 0; i < config->variable_count; i++) {
+        add_word(builder, (uint64_t)variable);
+        while (*variable++)
+            ;
+    }
     add_word(builder, 0);
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn measure(
         true => Ok(()),
         false => Err(Error::Misuse("the file is whole")),
     })?;
-    Ok((counted, calls.runtime.into_region()))
+    Ok((counted, calls.runtime.into_runtime().into_region()))
 }
 
 struct Isolated<'a> {

@@ -20,7 +20,7 @@ pub(crate) fn measure(hart: Hart, region: ForeignRegion) -> Result<(u64, Foreign
         true => Ok(()),
         false => Err(Error::Misuse("all requests are answered")),
     })?;
-    Ok((counted, isolated.calls.runtime.into_region()))
+    Ok((counted, isolated.calls.runtime.into_runtime().into_region()))
 }
 
 struct Isolated {

@@ -9,18 +9,13 @@ use super::canaries::Targets;
 type Attempt<R> = fn(&mut Api<R>, &Targets) -> Result<bool>;
 
 /// Attacks that the kernel stops for good, with the system call that it names.
-fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 16] {
+fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 12] {
     [
         ("fork", "clone", |api, _| Ok(api.try_fork()? >= 0)),
         ("vfork", "vfork", |api, _| Ok(api.try_vfork()? >= 0)),
         ("execute", "execve", |api, _| {
             with_path(api, "/bin/sh", |api, path| Ok(api.try_exec(path)? == 0))
         }),
-        ("open_host_memory", "openat", |api, targets| {
-            open(api, &format!("/proc/{}/mem", targets.process))
-        }),
-        ("open_own_memory", "openat", |api, _| open(api, "/proc/self/mem")),
-        ("open_passwords", "openat", |api, _| open(api, "/etc/passwd")),
         ("socket", "socket", |api, _| Ok(api.try_socket(1, 1)? >= 0)),
         ("internet", "socket", |api, _| Ok(api.try_socket(2, 1)? >= 0)),
         ("raw_packets", "socket", |api, _| Ok(api.try_socket(17, 3)? >= 0)),
@@ -33,7 +28,6 @@ fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 16] {
         ("write_the_hosts_stack", "process_vm_writev", |api, targets| {
             write_process(api, targets, targets.stack)
         }),
-        ("sleep", "clock_nanosleep", |api, _| Ok(api.try_sleep()? == 0)),
         ("open_a_descriptor_of_the_host", "pidfd_open", |api, targets| {
             const PIDFD_OPEN: i64 = 434;
             Ok(api.system_call(PIDFD_OPEN, i64::from(targets.process), 0, 0, 0, 0, 0)? >= 0)
@@ -41,10 +35,23 @@ fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 16] {
     ]
 }
 
-/// Attacks that just fail.
-fn refused<R: Runtime>() -> [(&'static str, Attempt<R>); 4] {
+/// Attacks that find nothing in a domain that has a server: no such file is there, and all that
+/// passes is the server's own time. In the host's process nobody answers.
+fn absent<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 4] {
     [
-        ("own_code", |api, _| Ok(api.try_executable()? != 0)),
+        ("open_host_memory", "openat", |api, targets| {
+            open(api, &format!("/proc/{}/mem", targets.process))
+        }),
+        ("open_own_memory", "openat", |api, _| open(api, "/proc/self/mem")),
+        ("open_passwords", "openat", |api, _| open(api, "/etc/passwd")),
+        ("sleep", "clock_nanosleep", |api, _| Ok(api.try_sleep()? != 0)),
+    ]
+}
+
+/// What a domain's server answers itself, though it means nothing outside: what is written goes
+/// to the domain's own memory, and no handler is ever called.
+fn pretended<R: Runtime>() -> [(&'static str, Attempt<R>); 3] {
+    [
         ("own_signal_handler", |api, _| Ok(api.try_handler()? == 0)),
         ("write_to_standard_error", |api, _| write_to(api, 2)),
         ("write_to_standard_output", |api, _| write_to(api, 1)),
@@ -55,11 +62,17 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let denied = denied().map(|(name, call, attempt)| {
         attack(format!("processes::{name}"), Must::Deny(call), attempt)
     });
-    let refused =
-        refused().map(|(name, attempt)| attack(format!("processes::{name}"), Must::Pass, attempt));
+    let absent = absent().map(|(name, call, attempt)| {
+        attack(format!("processes::{name}"), Must::Pass, attempt).in_process(Must::Deny(call))
+    });
+    let pretended = pretended().map(|(name, attempt)| {
+        attack(format!("processes::{name}"), Must::Run, attempt).in_process(Must::Pass)
+    });
+    let own_code =
+        attack("processes::own_code", Must::Pass, |api, _| Ok(api.try_executable()? != 0));
     // There is no memory for its stack, or no system call to start it.
     let thread = attack("processes::thread", Must::EndSomehow, |api, _| Ok(api.try_thread()? == 0));
-    denied.into_iter().chain(refused).chain([thread]).collect()
+    denied.into_iter().chain(absent).chain(pretended).chain([own_code, thread]).collect()
 }
 
 fn with_path<R: Runtime>(

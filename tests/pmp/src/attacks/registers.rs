@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use omniglot::{Error, Event, FaultKind, FnPtr, Result, Runtime};
+use omniglot::{Error, Event, FaultKind, FnPtr, Result, Runtime, Session};
 
 use super::{Arena, Must, Wrong, fresh, fresh_runtime};
 use crate::hostile::{Callback, Entry};
@@ -103,7 +103,7 @@ fn garbage(arena: &mut Arena, tally: &mut Tally) {
 /// What foreign code finds in its registers at first.
 fn entry_registers() -> Result<(), Wrong> {
     let entry = fresh()?.fn_ptr::<Entry>("entry_registers")?.addr();
-    let mut runtime = fresh_runtime()?;
+    let mut runtime = Session::new(fresh_runtime()?);
     let (frame, _) = runtime.exchange();
     let event = runtime.enter(entry, frame)?;
     if event != Event::Returned {

@@ -1,14 +1,15 @@
 //! Which system calls a worker may make, as BPF programs (seccomp(2)).
 //!
-//! A call is allowed; or it fails with an error number, where a library can live with that; or it
-//! ends the worker with a report that names it. Another architecture's calls kill it at once.
+//! A call is allowed, or fails with an error number, or comes back to the worker as a signal:
+//! then the worker's own server answers it (`worker/server`), or the worker ends with a report
+//! that names it. Another architecture's calls kill it at once.
 //!
-//! While a library is loaded, the dynamic linker and libc run, and each version of theirs makes
-//! other calls. So a call that no list here names does not end the worker then: it fails with
-//! `ENOSYS`, which is what a kernel without that call says, and what every libc that uses a new
-//! call is prepared for. It traps all the same, so that the worker can write down which call it was
-//! before it goes on. In calls, a number that no list names ends the worker, and so do those of the
-//! x32 ABI.
+//! While a library is loaded, the dynamic linker and libc run, and each version of
+//! theirs makes other calls. So a call that no list here names does not end the worker
+//! then: it fails with `ENOSYS`, which is what a kernel without that call says, and what
+//! every libc that uses a new call is prepared for. It traps all the same, so that the
+//! worker can write down which call it was before it goes on. In calls, all but three come back
+//! to the worker; what its server does not know ends it.
 
 mod policy;
 mod range;
@@ -28,7 +29,7 @@ use syscalls::Sysno;
 pub(crate) use self::policy::policy_of;
 use self::policy::{
     CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
-    SERVE_REFUSALS, STDERR_WRITES,
+    STDERR_WRITES, WAITS,
 };
 pub(super) use self::policy::{name_of, refusal};
 use crate::{Permission, Permissions};
@@ -134,7 +135,7 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     if allow.contains(Permission::Stderr) {
         program.extend(refuse_more_of_stderr()?);
     }
-    program.extend(refuse_all(&LOAD_REFUSALS, &allowed, allow)?);
+    program.extend(refuse_all(&LOAD_REFUSALS, &allowed)?);
     program.extend(wait_and_wake(allow)?);
     program.extend(compile_part(allowed, SeccompAction::Allow)?);
     program.extend(compile_part(unconditional(&LOAD_ENDS.concat()), SeccompAction::Trap)?);
@@ -145,10 +146,8 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
 fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
-    let mut program = refuse_all(&SERVE_REFUSALS, &allowed, allow)?;
-    program.extend(wait_and_wake(allow)?);
-    program.extend(compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?);
-    Ok(bytes_of(&program))
+    allowed.insert(Sysno::futex as i64, waits_and_wakes(allow)?);
+    Ok(bytes_of(&compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?))
 }
 
 /// Opening a file asks the host; everything else is the other filters' business.
@@ -169,7 +168,7 @@ fn unconditional(calls: &[Sysno]) -> Rules {
 
 fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
     if allow.contains(Permission::Clock) {
-        rules.append(&mut unconditional(CLOCK));
+        rules.append(&mut unconditional(&[CLOCK, WAITS].concat()));
     }
     if allow.contains(Permission::Random) {
         rules.append(&mut unconditional(RANDOM));
@@ -184,25 +183,32 @@ fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
 
 /// Of `futex`, what the channel and locks of one thread need: to wake, and to wait for as
 /// long as it takes. A wait until a time tells at once whether it has come, which is a
-/// clock: such waits are over at once, since there is nobody else who could wake. Other
-/// commands are not there.
+/// clock: such waits are over at once, since there is nobody else who could wake (in calls that
+/// is the server's answer). Other commands are not there.
 fn wait_and_wake(allow: Permissions) -> Outcome<BpfProgram> {
+    let waits = FUTEX_WAITS
+        .map(|command| SeccompRule::new(vec![futex_command(command)?]))
+        .into_iter()
+        .collect::<Outcome<Vec<_>>>()?;
+    let futex = |rules| Rules::from([(Sysno::futex as i64, rules)]);
+    let mut program = compile_part(futex(waits_and_wakes(allow)?), SeccompAction::Allow)?;
+    program.extend(compile_part(futex(waits), SeccompAction::Errno(ETIMEDOUT))?);
+    program.extend(refuse(&[Sysno::futex], ENOSYS, &Rules::new())?);
+    Ok(program)
+}
+
+/// Which commands of `futex` are carried out.
+fn waits_and_wakes(allow: Permissions) -> Outcome<Vec<SeccompRule>> {
     let mut allowed = vec![SeccompRule::new(vec![futex_command(FUTEX_WAKE)?])?];
-    let mut waits = Vec::new();
     for command in FUTEX_WAITS {
         let mut conditions = vec![futex_command(command)?];
-        waits.push(SeccompRule::new(conditions.clone())?);
         if !allow.contains(Permission::Clock) {
             let length = SeccompCmpArgLen::Qword;
             conditions.push(SeccompCondition::new(3, length, SeccompCmpOp::Eq, 0)?);
         }
         allowed.push(SeccompRule::new(conditions)?);
     }
-    let futex = |rules| Rules::from([(Sysno::futex as i64, rules)]);
-    let mut program = compile_part(futex(allowed), SeccompAction::Allow)?;
-    program.extend(compile_part(futex(waits), SeccompAction::Errno(ETIMEDOUT))?);
-    program.extend(refuse(&[Sysno::futex], ENOSYS, &Rules::new())?);
-    Ok(program)
+    Ok(allowed)
 }
 
 /// The other bits of the argument are flags.
@@ -223,14 +229,11 @@ fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> O
 }
 
 /// What fails with an error number, except calls with rules of their own.
-fn refuse_all(refusals: &Refusals, except: &Rules, allow: Permissions) -> Outcome<BpfProgram> {
+fn refuse_all(refusals: &Refusals, except: &Rules) -> Outcome<BpfProgram> {
     let mut program = refuse(refusals.ignored, 0, except)?;
     program.extend(refuse(refusals.no_memory, ENOMEM, except)?);
     program.extend(refuse(refusals.not_permitted, EPERM, except)?);
     program.extend(refuse(refusals.no_access, EACCES, except)?);
-    if allow.contains(Permission::Stderr) {
-        program.extend(refuse_unless(STDERR_WRITES, 0, STDERR)?);
-    }
     Ok(program)
 }
 

@@ -2,7 +2,7 @@
 
 use syscalls::Sysno;
 
-use crate::{Permission, SyscallPolicy};
+use crate::SyscallPolicy;
 
 pub(super) const EPERM: u32 = 1;
 pub(super) const ENOMEM: u32 = 12;
@@ -46,7 +46,6 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::rt_sigaction,
     // The way back from the handler of a call that only fails.
     Sysno::rt_sigreturn,
-    Sysno::sched_getaffinity,
     Sysno::sched_yield,
     Sysno::set_robust_list,
     Sysno::set_tid_address,
@@ -196,17 +195,128 @@ pub(super) const LOAD_REFUSALS: Refusals = Refusals {
         Sysno::prctl,
         Sysno::rseq,
         Sysno::set_mempolicy,
-        Sysno::write,
-        Sysno::writev,
     ],
     // Links lead to names of the host's files (in /proc); no libc needs them to load.
     no_access: &[Sysno::readlink, Sysno::readlinkat],
 };
 
-/// Of `futex` the filter has rules of its own.
-pub(super) const SERVE: &[Sysno] = &[Sysno::exit_group];
+/// What the kernel does for a worker that serves calls; of `futex` the filter has rules of its
+/// own. All else comes back to the worker as a signal, and is answered in the domain: the way
+/// back from that handler is the last of them.
+pub(super) const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::rt_sigreturn];
 
-pub(super) const SERVE_REFUSALS: Refusals = Refusals {
+/// What the server of the domain answers (`worker/server/table.c`; a test compares). A `clone`
+/// that is to start a thread fails; others would start a process, and end the call.
+const ANSWERED: &[Sysno] = &[
+    Sysno::access,
+    Sysno::brk,
+    Sysno::chdir,
+    Sysno::chmod,
+    Sysno::clock_getres,
+    Sysno::clock_gettime,
+    Sysno::clock_nanosleep,
+    Sysno::clone3,
+    Sysno::close,
+    Sysno::close_range,
+    Sysno::dup,
+    Sysno::dup2,
+    Sysno::dup3,
+    Sysno::faccessat,
+    Sysno::faccessat2,
+    Sysno::fadvise64,
+    Sysno::fcntl,
+    Sysno::fdatasync,
+    Sysno::flock,
+    Sysno::fstat,
+    Sysno::fstatfs,
+    Sysno::fsync,
+    Sysno::ftruncate,
+    Sysno::get_mempolicy,
+    Sysno::getcpu,
+    Sysno::getcwd,
+    Sysno::getdents64,
+    Sysno::getegid,
+    Sysno::geteuid,
+    Sysno::getgid,
+    Sysno::getgroups,
+    Sysno::getpgid,
+    Sysno::getpgrp,
+    Sysno::getpid,
+    Sysno::getppid,
+    Sysno::getpriority,
+    Sysno::getrandom,
+    Sysno::getresgid,
+    Sysno::getresuid,
+    Sysno::getrlimit,
+    Sysno::getrusage,
+    Sysno::getsid,
+    Sysno::gettid,
+    Sysno::gettimeofday,
+    Sysno::getuid,
+    Sysno::ioctl,
+    Sysno::lseek,
+    Sysno::lstat,
+    Sysno::madvise,
+    Sysno::mbind,
+    Sysno::membarrier,
+    Sysno::memfd_create,
+    Sysno::mincore,
+    Sysno::mkdir,
+    Sysno::mlock,
+    Sysno::mlockall,
+    Sysno::mmap,
+    Sysno::mprotect,
+    Sysno::mremap,
+    Sysno::msync,
+    Sysno::munlock,
+    Sysno::munmap,
+    Sysno::nanosleep,
+    Sysno::newfstatat,
+    Sysno::open,
+    Sysno::openat,
+    Sysno::pkey_alloc,
+    Sysno::prctl,
+    Sysno::pread64,
+    Sysno::preadv,
+    Sysno::prlimit64,
+    Sysno::pwrite64,
+    Sysno::read,
+    Sysno::readlink,
+    Sysno::readlinkat,
+    Sysno::readv,
+    Sysno::rename,
+    Sysno::rmdir,
+    Sysno::rseq,
+    Sysno::rt_sigaction,
+    Sysno::rt_sigprocmask,
+    Sysno::sched_get_priority_max,
+    Sysno::sched_get_priority_min,
+    Sysno::sched_getaffinity,
+    Sysno::sched_getparam,
+    Sysno::sched_getscheduler,
+    Sysno::sched_setaffinity,
+    Sysno::sched_setscheduler,
+    Sysno::sched_yield,
+    Sysno::set_mempolicy,
+    Sysno::set_robust_list,
+    Sysno::sigaltstack,
+    Sysno::stat,
+    Sysno::statfs,
+    Sysno::statx,
+    Sysno::sysinfo,
+    Sysno::time,
+    Sysno::times,
+    Sysno::truncate,
+    Sysno::umask,
+    Sysno::uname,
+    Sysno::unlink,
+    Sysno::unlinkat,
+    Sysno::write,
+    Sysno::writev,
+];
+
+/// What becomes of calls in the host's own process, where nobody answers them.
+const IN_PROCESS: Refusals = Refusals {
     ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
     no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
     not_permitted: &[
@@ -240,26 +350,23 @@ pub(super) const SERVE_REFUSALS: Refusals = Refusals {
     no_access: &[],
 };
 
+/// What waits for a time, with the permission for clocks.
+pub(super) const WAITS: &[Sysno] = &[Sysno::clock_nanosleep, Sysno::nanosleep];
 pub(super) const CLOCK: &[Sysno] =
     &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
 pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
 pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
-/// What the filter for serving does with the system call of this name.
+/// What becomes of the system call of this name in a worker that serves calls.
 pub(crate) fn policy_of(name: &str) -> Option<SyscallPolicy> {
     let call = name.parse::<Sysno>().ok()?;
-    let Refusals { ignored, no_memory, not_permitted, no_access } = SERVE_REFUSALS;
-    let refused = [no_memory, not_permitted, no_access].concat();
-    let policies = [
-        (SERVE, SyscallPolicy::Allowed),
-        (&[Sysno::futex], SyscallPolicy::Allowed),
-        (ignored, SyscallPolicy::Ignored),
-        (&refused, SyscallPolicy::Refused),
-        (CLOCK, SyscallPolicy::Permitted(Permission::Clock)),
-        (RANDOM, SyscallPolicy::Permitted(Permission::Random)),
-    ];
-    let policy = policies.iter().find(|(calls, _)| calls.contains(&call));
-    Some(policy.map_or(SyscallPolicy::Ends, |(_, policy)| *policy))
+    Some(if SERVE.contains(&call) || call == Sysno::futex {
+        SyscallPolicy::Allowed
+    } else if ANSWERED.contains(&call) {
+        SyscallPolicy::Answered
+    } else {
+        SyscallPolicy::Ends
+    })
 }
 
 /// The name of a system call, for messages.
@@ -267,11 +374,11 @@ pub(in crate::enabled) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
 }
 
-/// The result of a call after loading that fails, or seems to work, without being made;
-/// `None` for one that ends foreign code (or is allowed).
+/// The result of a call in the host's own process that fails, or seems to work, without being
+/// made; `None` for one that ends foreign code (or is allowed).
 pub(in crate::enabled) fn refusal(number: u64) -> Option<i64> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
-    let Refusals { ignored, no_memory, not_permitted, no_access } = SERVE_REFUSALS;
+    let Refusals { ignored, no_memory, not_permitted, no_access } = IN_PROCESS;
     if ignored.contains(&call) {
         return Some(0);
     }

@@ -1,4 +1,4 @@
-//! The calls of a domain that are in progress.
+//! The foreign stack: where the calls of a domain that are in progress began, and wait.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,13 +8,13 @@ use super::gate::Registers;
 const MXCSR: u32 = 0x1f80;
 const X87: u32 = 0x37f;
 
-/// Each call but the innermost waits in a callback; that one may, too.
+/// What of a domain's calls is on the foreign stack: each one but the innermost waits in a
+/// callback; that one may, too.
 ///
-/// The innermost is not on the heap, since most calls are the only one.
+/// The innermost is not on the heap, since most calls are the only one. How many there are, the
+/// session knows.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    open: u32,
-    in_callback: bool,
+pub(super) struct Stacks {
     innermost: Level,
     outer: Vec<Level>,
 }
@@ -37,30 +37,14 @@ struct Waiting {
     x87: u32,
 }
 
-impl Calls {
-    pub(super) const fn open(&self) -> u32 {
-        self.open
-    }
-
-    /// Whether the innermost call waits in a callback.
-    pub(super) const fn are_in_callback(&self) -> bool {
-        self.in_callback
-    }
-
-    /// Whether foreign code runs, so that nothing can be asked of it.
+impl Stacks {
+    /// A call begins with that stack pointer, or, if others wait (how many, `depth` says), on top
+    /// of what the innermost has there; says with which.
     #[inline]
-    pub(super) const fn are_running(&self) -> bool {
-        self.open > 0 && !self.in_callback
-    }
-
-    /// A call begins with that stack pointer, or, if another waits, on top of what that has
-    /// there; says with which.
-    #[inline]
-    pub(super) fn begin(&mut self, bottom: u64) -> u64 {
-        if self.open > 0 {
+    pub(super) fn begin(&mut self, depth: u32, bottom: u64) -> u64 {
+        if depth > 0 {
             return self.begin_nested();
         }
-        self.open = 1;
         self.innermost.began = bottom;
         bottom
     }
@@ -71,8 +55,6 @@ impl Calls {
         let began = self.innermost.waits.stack & !15;
         let waits = std::mem::take(&mut self.innermost);
         self.outer.push(waits);
-        self.open += 1;
-        self.in_callback = false;
         self.innermost.began = began;
         began
     }
@@ -80,16 +62,14 @@ impl Calls {
     /// With which stack pointer the innermost call must return; 0 if there is none.
     #[inline]
     pub(super) const fn began(&self) -> u64 {
-        if self.open > 0 { self.innermost.began } else { 0 }
+        self.innermost.began
     }
 
-    /// The innermost call returned.
+    /// The innermost call is over, below which so many wait.
     #[inline]
-    pub(super) fn end(&mut self) {
-        self.open = self.open.saturating_sub(1);
-        if self.open > 0 {
+    pub(super) fn end(&mut self, depth: u32) {
+        if depth > 0 {
             self.innermost = self.outer.pop().unwrap_or_default();
-            self.in_callback = true;
         }
     }
 
@@ -102,20 +82,17 @@ impl Calls {
         waits.saved = saved.map(|register| register.load(Relaxed));
         waits.mxcsr = left.mxcsr.load(Relaxed);
         waits.x87 = left.x87.load(Relaxed);
-        self.in_callback = true;
     }
 
     /// The innermost call goes on, with these registers.
     #[inline]
-    pub(super) fn go_on(&mut self, next: &Registers) {
+    pub(super) fn go_on(&self, next: &Registers) {
         self.innermost.waits.store(next);
-        self.in_callback = false;
     }
 
     /// Gives up all calls.
     pub(super) fn clear(&mut self) {
-        self.open = 0;
-        self.in_callback = false;
+        self.innermost = Level::default();
         self.outer.clear();
     }
 }

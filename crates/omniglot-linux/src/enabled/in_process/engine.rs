@@ -1,14 +1,17 @@
-//! The state machine of a domain in the host's process.
+//! The runtime in the host's process: foreign code runs on the caller's thread, behind a
+//! protection key or not.
 #![allow(unsafe_code)]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
-    Cause, Description, Error, Event, Fault, FaultKind, Reply, Result, Text, Window, faults,
+    Calls, Cause, Description, Error, Event, Fault, FaultKind, Guarantees, IsolationKind, Reply,
+    Result, Runtime, Step, Text, Timer, Window, faults,
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -20,12 +23,12 @@ use super::super::load_spec::LoadSpec;
 use super::super::report::{kind_of, place_in};
 use super::super::system::refused;
 use super::super::tables::Tables;
-use super::super::timer::Timer;
-use super::calls::{Calls, store_fresh};
+use super::super::timer;
+use super::calls::{Stacks, store_fresh};
 use super::fs_base::FsBaseAnalysis;
 use super::gate::{self, CONTEXTS, GateContext};
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
-use super::keys::{DomainKey, Runs, check_segments};
+use super::keys::{DomainKey, Runs, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::threads::Thread;
@@ -40,20 +43,58 @@ const HOST_STACK: usize = 128 << 10;
 /// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
 
-/// What keeps foreign code from the host's memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Protection {
-    None,
-    Key,
+/// What keeps foreign code in the host's process from the host's memory.
+#[doc(hidden)]
+pub trait Protection: fmt::Debug + Send + 'static {
+    /// Whether it is a protection key.
+    const IS_KEY: bool;
 }
 
-/// A domain in the host's process, and its calls.
-pub(super) struct Engine {
+/// A protection key.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Key {}
+
+/// Nothing.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Nothing {}
+
+impl Protection for Key {
+    const IS_KEY: bool = true;
+}
+
+impl Protection for Nothing {
+    const IS_KEY: bool = false;
+}
+
+/// A foreign library in the host's process, on the caller's thread, behind a protection
+/// key: foreign code can access its own memory only.
+///
+/// **Experimental**: it was tested on emulated processors only.
+/// [`Isolation::Auto`](crate::Isolation::Auto) takes a process instead.
+///
+/// Needs x86-64 with PKU and FSGSBASE, and Linux 6.12. A process has 15 keys, of which
+/// one is for all domains and one for each.
+pub type ProtectionKeys = InProcess<Key>;
+
+/// A foreign library in the host's own process, on the caller's thread, **without
+/// isolation**: it can read and write all of the host's memory.
+///
+/// It is what protection keys would cost nothing with: a baseline for measurements, and
+/// for tests on machines without keys. Nothing selects it but its `unsafe` constructor.
+/// Values are checked as everywhere, and what ends a call by accident is still an error of
+/// that call: faults, endless loops, `exit`, system calls.
+pub type Unprotected = InProcess<Nothing>;
+
+/// A foreign library in the host's process, behind a key or not: see [`ProtectionKeys`] and
+/// [`Unprotected`].
+pub struct InProcess<P: Protection> {
     memory: Memory,
     /// After the memory that has it.
     key: Option<DomainKey>,
     window: Window,
-    /// What a forked child sees of the window, which it has not: nothing.
+    /// What a forked child, which does not have the window, sees of it: nothing.
     nothing: Window,
     layout: Layout,
     tables: Tables,
@@ -61,16 +102,12 @@ pub(super) struct Engine {
     description: Description,
     context: Arc<GateContext>,
     exit: Exit,
-    calls: Calls,
+    stacks: Stacks,
     fs_base: FsBaseAnalysis,
-    timer: Timer,
     clock: Option<Clock>,
-    /// Whether outermost calls are parts of one operation, which they share their time with.
-    in_operation: bool,
-    /// The number of the last outermost call.
-    number: u64,
-    poisoned: Option<Cause>,
+    time_limit: Option<Duration>,
     generation: u64,
+    protection: PhantomData<fn() -> P>,
 }
 
 /// A domain's place in the table of contexts.
@@ -100,29 +137,58 @@ impl Drop for Exit {
     }
 }
 
-impl fmt::Debug for Engine {
+impl<P: Protection> fmt::Debug for InProcess<P> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Engine")
+        out.debug_struct("InProcess")
             .field("library", &self.description.name)
-            .field("calls", &self.calls.open())
-            .field("poisoned", &self.poisoned)
+            .field("isolation", &self.isolation())
             .finish_non_exhaustive()
     }
 }
 
-impl Engine {
+impl ProtectionKeys {
+    /// Loads a library in a confined worker process, and moves it into this one, behind
+    /// a key.
+    ///
+    /// # Errors
+    /// As [`Linux::start`](crate::Linux::start); [`Error::NoKeyLeft`] if all keys are in
+    /// use; [`Error::Unsupported`] if processor, kernel or the process's own code do not
+    /// allow it: the text says what.
+    pub fn start(description: &Description, options: &Options) -> Result<Self> {
+        Self::load(description, options)
+    }
+
+    /// What this machine lacks for it, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`].
+    pub fn check() -> Result<()> {
+        check_support()
+    }
+}
+
+impl Unprotected {
+    /// Loads a library in a confined worker process, and moves it into this one: Linux
+    /// 5.11 or later, on a processor with FSGSBASE.
+    ///
+    /// # Errors
+    /// As [`Linux::start`](crate::Linux::start).
+    ///
+    /// # Safety
+    /// The library, whatever it is called with, neither reads nor writes memory of the
+    /// process outside its own domain, and jumps nowhere else; what it does to the
+    /// processor's control registers is what C code compiled for this platform does.
+    pub unsafe fn start(description: &Description, options: &Options) -> Result<Self> {
+        Self::load(description, options)
+    }
+}
+
+impl<P: Protection> InProcess<P> {
     /// Loads a library, behind a protection key or not.
-    pub(super) fn start(
-        description: &Description,
-        options: &Options,
-        protection: Protection,
-    ) -> Result<Self> {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
         let generation = generation::current()?;
         check_segments()?;
-        let key = match protection {
-            Protection::None => None,
-            Protection::Key => Some(DomainKey::allocate(generation)?),
-        };
+        let key = if P::IS_KEY { Some(DomainKey::allocate(generation)?) } else { None };
         let spec = LoadSpec::new(description, options)?;
         let number = key.as_ref().map(|key| key.number);
         let Loaded { memory, layout, tables, hand_off } = load(&spec, generation, number)?;
@@ -130,11 +196,13 @@ impl Engine {
             code::check_process()?;
         }
         let window = memory.window();
-        // SAFETY: no bytes at all.
-        let nothing = unsafe { Window::new(NonNull::dangling(), 0, 0) };
+        let nowhere = NonNull::<u8>::dangling();
+        // SAFETY: no bytes at all, so nothing has to be mapped (invariant 1); and one address for
+        // both sides.
+        let nothing = unsafe { Window::new(nowhere, nowhere.addr().get(), 0) };
         let context = Arc::new(GateContext::default());
         let exit = Exit::open(&context)?;
-        let mut engine = Self {
+        let mut domain = Self {
             memory,
             key,
             window,
@@ -145,17 +213,15 @@ impl Engine {
             description: *description,
             context,
             exit,
-            calls: Calls::default(),
+            stacks: Stacks::default(),
             fs_base: FsBaseAnalysis::new(),
-            timer: Timer::new(None),
             clock: None,
-            in_operation: false,
-            number: 0,
-            poisoned: None,
+            time_limit: options.timeout,
             generation,
+            protection: PhantomData,
         };
-        engine.prepare(options)?;
-        Ok(engine)
+        domain.prepare(options)?;
+        Ok(domain)
     }
 
     /// Tells the handlers what they must know.
@@ -171,7 +237,6 @@ impl Engine {
         if let Some(key) = &self.key {
             key.announce(&self.context, self.layout.base);
         }
-        self.set_timeout(options.timeout);
         self.show_exits()
     }
 
@@ -189,20 +254,6 @@ impl Engine {
         self.window.write(self.hand_off.cells, &cells)
     }
 
-    /// Brings the domain back to the state after loading. Its registers are the host's
-    /// between calls, so memory is all that there is.
-    pub(super) fn reset(&mut self) -> Result<()> {
-        generation::check(self.generation)?;
-        self.abandon(Cause::Reset);
-        self.context.forget();
-        self.calls = Calls::default();
-        self.memory.restore()?;
-        self.show_exits()?;
-        self.renew_canary()?;
-        self.poisoned = None;
-        Ok(())
-    }
-
     /// Gives the domain another stack protector's canary, since the last life knew the one it
     /// had. No frame of before is ever returned to, so nobody remembers that.
     fn renew_canary(&mut self) -> Result<()> {
@@ -218,69 +269,36 @@ impl Engine {
         self.window.write(place, &canary)
     }
 
-    #[inline]
-    pub(super) fn window(&self) -> &Window {
-        match generation::check(self.generation) {
-            Ok(()) => &self.window,
-            Err(_) => &self.nothing,
-        }
-    }
-
-    pub(super) fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
-        generation::check(self.generation)?;
-        self.check_writable(address, bytes.len())?;
-        self.window.write(address, bytes)
-    }
-
-    #[inline]
-    pub(super) fn check_alive(&self) -> Result<()> {
-        generation::check(self.generation)
-    }
-
-    #[inline]
-    pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
-        self.check_alive()?;
-        self.window.check(address, len)?;
-        self.memory.check_writable(address, len)
-    }
-
-    pub(super) fn exchange(&self) -> (usize, usize) {
-        self.layout.exchange()
-    }
-
-    #[inline]
-    pub(super) fn shim(&self, index: u32) -> Option<usize> {
-        self.tables.shims.get(index as usize).copied()
-    }
-
-    pub(super) fn trampoline(&self, slot: u32) -> Option<usize> {
-        self.tables.trampolines.get(slot as usize).copied()
-    }
-
-    /// Checks that foreign code may run here and now.
-    #[inline]
-    fn check(&self) -> Result<()> {
-        generation::check(self.generation)?;
-        match self.poisoned {
-            None => Ok(()),
-            Some(by) => Err(Error::Poisoned { by }),
-        }
-    }
-
-    pub(super) fn enter(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        self.check()?;
-        if self.calls.are_running() {
-            return Err(Error::Protocol("a call while foreign code runs"));
-        }
+    /// Starts a call at that depth.
+    fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::current(self.generation)?;
         thread.check_outside()?;
         if !thread.has_stack(HOST_STACK) {
-            return Err(Error::TooDeep { limit: self.calls.open() });
+            return Err(Error::TooDeep { limit: calls.depth() });
         }
         let needs = self.fs_base.need_thread_pointer(entry, &self.memory, &self.window);
         self.set_thread_pointer(needs);
-        self.begin(self.hand_off.call, entry, arguments);
-        self.run(thread)
+        self.begin(calls.depth(), self.hand_off.call, entry, arguments);
+        self.run_foreign_code(thread, calls)
+    }
+
+    /// Answers the innermost callback.
+    fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
+        let thread = Thread::current(self.generation)?;
+        thread.check_outside()?;
+        // Code that calls back was not followed to its end.
+        self.set_thread_pointer(true);
+        let next = &self.context.next;
+        self.stacks.go_on(next);
+        let (target, argument) = match reply {
+            Reply::Return => (gate::go_on(), 0),
+            // In the callback's place: it returns to the trampoline, if it returns.
+            Reply::Raise { entry, arguments } => (entry, arguments),
+        };
+        next.target.store(target as u64, Relaxed);
+        next.entry.store(0, Relaxed);
+        next.argument.store(argument as u64, Relaxed);
+        self.run_foreign_code(thread, calls)
     }
 
     /// Has the gate give foreign code its own thread pointer, or leave the host's.
@@ -292,92 +310,44 @@ impl Engine {
 
     /// A call begins: at `target`, which calls `entry`.
     #[inline(always)]
-    fn begin(&mut self, target: usize, entry: usize, arguments: usize) {
-        if self.calls.open() == 0 && !self.in_operation {
-            self.begin_outermost();
-        }
+    fn begin(&mut self, depth: u32, target: usize, entry: usize, arguments: usize) {
         let next = &self.context.next;
-        store_fresh(self.calls.begin(self.hand_off.stack as u64), next);
+        store_fresh(self.stacks.begin(depth, self.hand_off.stack as u64), next);
         next.target.store(target as u64, Relaxed);
         next.entry.store(entry as u64, Relaxed);
         next.argument.store(arguments as u64, Relaxed);
     }
 
-    /// What the user sees as one call begins: it has a number and all the time.
-    #[inline(always)]
-    fn begin_outermost(&mut self) {
-        self.number += 1;
-        self.timer.reset();
-        self.context.number.store(self.number, Release);
-        self.context.running.store(self.number, Release);
-    }
-
-    /// An outermost call is over, and with it what the user sees as one, unless more follow.
-    #[inline(always)]
-    fn end_outermost(&self) {
-        if !self.in_operation {
-            self.context.running.store(0, Release);
-        }
-    }
-
-    pub(super) fn begin_operation(&mut self) {
-        self.begin_outermost();
-        self.in_operation = true;
-    }
-
-    pub(super) fn end_operation(&mut self) {
-        self.in_operation = false;
-        self.end_outermost();
-    }
-
-    pub(super) fn resume(&mut self, reply: Reply) -> Result<Event> {
-        self.check()?;
-        if !self.calls.are_in_callback() {
-            return Err(Error::Protocol("an answer to no callback"));
-        }
-        let thread = Thread::current(self.generation)?;
-        thread.check_outside()?;
-        // Code that calls back was not followed to its end.
-        self.set_thread_pointer(true);
-        let next = &self.context.next;
-        self.calls.go_on(next);
-        let (target, argument) = match reply {
-            Reply::Return => (gate::go_on(), 0),
-            // In the callback's place: it returns to the trampoline, if it returns.
-            Reply::Raise { entry, arguments } => (entry, arguments),
-        };
-        next.target.store(target as u64, Relaxed);
-        next.entry.store(0, Relaxed);
-        next.argument.store(argument as u64, Relaxed);
-        self.run(thread)
-    }
-
     /// Runs foreign code until the next event.
     #[inline(always)]
-    fn run(&mut self, thread: &'static Thread) -> Result<Event> {
-        let event = if self.key.is_none() && !self.timer.is_limited() {
+    fn run_foreign_code(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
+        let event = if !P::IS_KEY && !calls.time.is_limited() {
             self.cross(thread)
         } else {
-            match self.cross_prepared(thread) {
+            match self.cross_prepared(thread, calls) {
                 Ok(event) => event,
-                Err(error) => return Err(self.give_up(error)),
+                Err(error) => {
+                    // Before foreign code ran: the call is over, and others may work.
+                    self.stacks.end(calls.depth());
+                    return Err(error);
+                }
             }
         };
-        self.accept(event)
+        self.accept(event, calls)
     }
 
     /// The same with a key, or with a time limit. Not inlined, so that other calls save no
     /// registers for it.
     #[inline(never)]
-    fn cross_prepared(&mut self, thread: &'static Thread) -> Result<u32> {
+    fn cross_prepared(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
         self.admit(thread)?;
-        let since = self.announce()?;
+        let since = self.announce(&calls.time)?;
         let event = self.cross(thread);
         if let Some(since) = since {
             watchdog::withdraw(&self.context);
             // Reading the clock takes half as long as a call: only where it matters later.
-            if event != gate::RETURNED || self.calls.open() > 1 || self.in_operation {
-                self.timer.add(since);
+            if event != gate::RETURNED || !calls.is_alone() {
+                timer::add(&mut calls.time, since);
             }
         }
         if event == changes::UNSETTLED {
@@ -397,16 +367,13 @@ impl Engine {
     }
 
     #[inline]
-    fn announce(&mut self) -> Result<Option<Instant>> {
-        if !self.timer.is_limited() {
+    fn announce(&mut self, time: &Timer) -> Result<Option<Instant>> {
+        let Some(left) = timer::left(time, None)? else {
             return Ok(None);
-        }
+        };
         let clock = self.watched()?;
-        let left = self.timer.left_at_start()?;
         let now = Instant::now();
-        if let Some(left) = left {
-            clock.announce(&self.context, now, left);
-        }
+        clock.announce(&self.context, now, left);
         Ok(Some(now))
     }
 
@@ -433,7 +400,7 @@ impl Engine {
     /// The same behind a key.
     fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
         let context = &self.context;
-        // SAFETY: the processor has keys, since the domain has one.
+        // SAFETY: the processor has keys, since the domain has one (invariant 17).
         let rights = unsafe { gate::rights() };
         context.host_rights.store(rights, Relaxed);
         key.set_host(rights);
@@ -461,63 +428,59 @@ impl Engine {
         }
     }
 
-    /// Checks that an event fits the innermost call, and keeps count.
+    /// Checks that an event is the innermost call's, and this still the process that it began in.
     #[inline(always)]
-    fn accept(&mut self, event: u32) -> Result<Event> {
+    fn accept(&mut self, event: u32, calls: &mut Calls) -> Result<Event> {
         let left = &self.context.left;
         let stack = faults::number(left.stack.load(Relaxed));
-        let began = self.calls.began();
-        if event == gate::RETURNED && stack == began {
-            self.calls.end();
-            if self.calls.open() == 0 {
-                self.end_outermost();
+        let began = self.stacks.began();
+        if generation::check(self.generation).is_ok() {
+            if event == gate::RETURNED && stack == began {
+                self.stacks.end(calls.depth());
+                return Ok(Event::Returned);
             }
-            return Ok(Event::Returned);
+            if event == gate::CALLED_BACK && stack < began {
+                self.stacks.wait(left);
+                let slot = faults::number(left.entry.load(Relaxed)) as u32;
+                let arguments = faults::number(left.argument.load(Relaxed)) as usize;
+                return Ok(Event::Callback { slot, arguments });
+            }
         }
-        if event == gate::CALLED_BACK && stack < began {
-            self.calls.wait(left);
-            let slot = faults::number(left.entry.load(Relaxed)) as u32;
-            let arguments = faults::number(left.argument.load(Relaxed)) as usize;
-            return Ok(Event::Callback { slot, arguments });
-        }
-        let error = self.refuse(event, stack > began);
-        Err(self.fail(error))
+        Err(self.refuse(event, stack > began, calls))
     }
 
     /// What is wrong with an event.
     #[cold]
-    fn refuse(&mut self, event: u32, is_above: bool) -> Error {
+    fn refuse(&mut self, event: u32, is_above: bool, calls: &mut Calls) -> Error {
         if let Err(forked) = generation::check(self.generation) {
             return forked;
         }
         match event {
             // The stack grows down: what is above belongs to an outer call.
             gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,
-            gate::ABANDONED => self.explain(),
-            gate::STOPPED => self.stopped(),
+            gate::ABANDONED => self.explain(calls),
+            gate::STOPPED => self.stopped(calls),
             _ => Error::Protocol("an event that fits no call"),
         }
     }
 
-    fn stopped(&self) -> Error {
-        if self.context.stop.load(Acquire) & 1 == 0 {
-            return Error::Interrupted;
-        }
-        Error::Timeout { limit: self.timer.limit().unwrap_or_default() }
+    fn stopped(&self, calls: &Calls) -> Error {
+        let is_late = self.context.stop.load(Acquire) & 1 != 0;
+        if is_late { calls.time.expired() } else { Error::Interrupted }
     }
 
     /// Why foreign code was abandoned.
     #[cold]
-    fn explain(&mut self) -> Error {
+    fn explain(&mut self, calls: &mut Calls) -> Error {
         let outcome = &self.context.outcome;
         let number = outcome.number.load(Relaxed);
         match outcome.kind.load(Relaxed) {
-            FAULT => Error::Fault(self.fault()),
+            FAULT => Error::Fault(self.fault(calls)),
             DENIED => Error::SyscallDenied { name: name_of(number), number },
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
-            STOP => self.stopped(),
+            STOP => self.stopped(calls),
             CHANGED => {
-                self.abandon(Cause::Interrupted);
+                calls.lose(Cause::Interrupted);
                 unsettled()
             }
             FORKED => Error::Forked,
@@ -525,7 +488,7 @@ impl Engine {
         }
     }
 
-    fn fault(&mut self) -> Fault {
+    fn fault(&mut self, calls: &mut Calls) -> Fault {
         let outcome = &self.context.outcome;
         let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
         let accessed = outcome.address.load(Relaxed) as usize;
@@ -536,30 +499,31 @@ impl Engine {
         Fault {
             kind: if overflow { FaultKind::StackOverflow } else { kind },
             address: if has_address { accessed } else { instruction },
-            place: self.describe(instruction).unwrap_or_default(),
+            place: self.describe(instruction, calls).unwrap_or_default(),
         }
     }
 
     /// Asks the domain's own dynamic linker where an instruction is: a hint, within the time
-    /// that the call has left, from a domain that is not used any more. Its calls are lost, so the stack is free.
-    fn describe(&mut self, instruction: usize) -> Result<Text> {
+    /// that the call has left, from a domain that is not used any more. Its calls are lost, so the
+    /// stack is free.
+    fn describe(&mut self, instruction: usize, calls: &mut Calls) -> Result<Text> {
         if self.window.check(instruction, 1).is_err() {
             return Ok(Text::default());
         }
-        self.ask(instruction)?;
+        self.ask(instruction, calls)?;
         place_in(&self.window)
     }
 
-    fn ask(&mut self, instruction: usize) -> Result<()> {
+    fn ask(&mut self, instruction: usize, calls: &mut Calls) -> Result<()> {
         let thread = Thread::current(self.generation)?;
-        let left = self.timer.left_at_start()?.unwrap_or(DESCRIBE_LIMIT);
+        let left = timer::left(&calls.time, None)?.unwrap_or(DESCRIBE_LIMIT);
         super::super::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
-        self.calls.clear();
+        self.stacks.clear();
         // A call of its own: what was stopped is the one before.
-        self.in_operation = false;
+        self.begin_call(calls.renumber());
         self.set_thread_pointer(true);
-        self.begin(self.hand_off.call, self.hand_off.describe, 0);
+        self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread)?;
         clock.announce(&self.context, Instant::now(), left.min(DESCRIBE_LIMIT));
         let event = self.cross(thread);
@@ -567,46 +531,6 @@ impl Engine {
         match event {
             gate::RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
-        }
-    }
-
-    /// An error before foreign code ran: the call is over, and others may work.
-    #[cold]
-    fn give_up(&mut self, error: Error) -> Error {
-        self.calls.end();
-        if self.calls.open() == 0 {
-            self.end_outermost();
-        }
-        self.fail(error)
-    }
-
-    /// Draws the consequences of an error in the midst of a call.
-    #[cold]
-    fn fail(&mut self, error: Error) -> Error {
-        let cause = match error {
-            Error::NonLocalExit => Some(Cause::NonLocalExit),
-            _ => error.poisons(),
-        };
-        if let Some(cause) = cause {
-            self.abandon(cause);
-        }
-        error
-    }
-
-    /// Gives up all calls: what waits on the foreign stack is never resumed.
-    pub(super) fn abandon(&mut self, cause: Cause) {
-        if self.poisoned.is_none() {
-            self.poisoned = Some(cause);
-        }
-        self.calls.clear();
-        self.context.running.store(0, Release);
-    }
-
-    pub(super) fn set_timeout(&mut self, limit: Option<Duration>) {
-        self.timer.set_limit(limit);
-        if limit.is_some() {
-            // If there can be no watchdog now, the next call says so.
-            let _ = self.watched();
         }
     }
 
@@ -618,10 +542,111 @@ impl Engine {
         self.clock = Some(clock);
         Ok(clock)
     }
+}
 
-    pub(super) fn interrupt_handle(&self) -> InterruptHandle {
+// SAFETY: the window is the domain's memory (invariants 1 to 3). Foreign code runs on the
+// caller's thread inside `run` only, which takes `&mut self`. Behind a key it accesses only
+// memory with the domain's key, and to read the shared page (invariant 10). Without one, that it
+// writes no other memory is the promise of who called `start`; types, aliasing and containment
+// follow from it, and memory is not claimed. `accept` checks the process before it reports an
+// event (invariant 6).
+unsafe impl<P: Protection> Runtime for InProcess<P> {
+    const GUARANTEES: Guarantees =
+        Guarantees { memory: P::IS_KEY, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = timer::TICKS_PER_SECOND;
+    type InterruptHandle = InterruptHandle;
+
+    #[inline]
+    fn window(&self) -> &Window {
+        match generation::check(self.generation) {
+            Ok(()) => &self.window,
+            Err(_) => &self.nothing,
+        }
+    }
+
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        generation::check(self.generation)
+    }
+
+    fn is_concurrent(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.check_alive()?;
+        self.window.check(address, len)?;
+        self.memory.check_writable(address, len)
+    }
+
+    fn exchange(&self) -> (usize, usize) {
+        self.layout.exchange()
+    }
+
+    #[inline]
+    fn shim(&self, index: u32) -> Option<usize> {
+        self.tables.shims.get(index as usize).copied()
+    }
+
+    fn trampoline(&self, slot: u32) -> Option<usize> {
+        self.tables.trampolines.get(slot as usize).copied()
+    }
+
+    fn isolation(&self) -> IsolationKind {
+        if P::IS_KEY { IsolationKind::ProtectionKeys } else { IsolationKind::Unprotected }
+    }
+
+    fn interrupt_handle(&self) -> InterruptHandle {
         let context = Arc::clone(&self.context);
         InterruptHandle::of(Interrupter { context, generation: self.generation })
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    #[inline(always)]
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
+        match step {
+            Step::Call { entry, arguments } => self.enter(entry, arguments, calls),
+            Step::Resume(reply) => self.resume(reply, calls),
+        }
+    }
+
+    /// What waits on the foreign stack is never resumed.
+    fn kill(&mut self) {
+        self.stacks.clear();
+        self.end_call();
+    }
+
+    /// The domain's registers are the host's between calls, so memory is all that there is.
+    fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
+        generation::check(self.generation)?;
+        self.kill();
+        self.context.forget();
+        self.memory.restore()?;
+        self.show_exits()?;
+        self.renew_canary()?;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn begin_call(&mut self, number: u64) {
+        self.context.number.store(number, Release);
+        self.context.running.store(number, Release);
+    }
+
+    #[inline(always)]
+    fn end_call(&mut self) {
+        self.context.running.store(0, Release);
+    }
+
+    fn limit_changed(&mut self, time: &Timer) {
+        if time.is_limited() {
+            // If there can be no watchdog now, the next call says so.
+            let _ = self.watched();
+        }
     }
 }
 

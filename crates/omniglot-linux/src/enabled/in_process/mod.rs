@@ -20,16 +20,13 @@ mod memory;
 mod objects;
 mod output;
 mod patch;
-mod protection_keys;
 mod signals;
 mod snapshot;
 mod syscalls;
 mod threads;
-mod unprotected;
 mod watchdog;
 mod x87;
 
 pub(super) use engine::Interrupter;
+pub use engine::{ProtectionKeys, Unprotected};
 pub(super) use features::{has_unknown_registers, lies_below_4_gib};
-pub use protection_keys::ProtectionKeys;
-pub use unprotected::Unprotected;

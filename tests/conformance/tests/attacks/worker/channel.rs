@@ -21,6 +21,7 @@ const DENIED: u32 = 5;
 const EXITED: u32 = 6;
 const LOAD_FAILED: u32 = 7;
 const START_FAILED: u32 = 8;
+const GIVE_BACK: u32 = 9;
 
 pub(crate) fn attacks() -> Vec<Attack<Linux>> {
     let mut all = forged_answers();
@@ -51,7 +52,9 @@ fn forged_answers() -> Vec<Attack<Linux>> {
         forged("answer_to_the_next_request", Must::TimeOut, RETURNED, 0, 1),
         forged("answer_to_a_far_request", Must::TimeOut, RETURNED, 0, i32::MIN),
         forged("event_none", PROTOCOL, 0, 0, 0),
-        forged("event_unknown", PROTOCOL, START_FAILED + 1, 0, 0),
+        forged("event_unknown", PROTOCOL, GIVE_BACK + 1, 0, 0),
+        // The host says that it was not done, and waits for the answer to the call.
+        forged("memory_that_is_not_there_given_back", Must::TimeOut, GIVE_BACK, 0, 0),
         forged("event_minus_one", PROTOCOL, u32::MAX, 0, 0),
         forged("ready_in_a_call", PROTOCOL, READY, 0, 0),
         forged("callback_of_another_depth", PROTOCOL, CALLBACK, 1, 0),

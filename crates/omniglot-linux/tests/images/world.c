@@ -1,0 +1,199 @@
+/* A library that makes any system call, with words that the test gives: the shims after the two
+ * that every image has. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct frame {
+    uint32_t status;
+    int32_t error_number;
+    uint64_t a;
+    uint64_t b;
+    uint64_t result;
+};
+
+static void (*callback)(uint32_t slot, void *arguments);
+
+static void shim_malloc(void *f)
+{
+    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
+    frame->result = malloc(frame->size);
+}
+
+static void shim_free(void *f)
+{
+    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
+    free(frame->pointer);
+}
+
+/* What the kernel says, or the negated error number. */
+static int64_t raw(const uint64_t *words)
+{
+    int64_t result;
+    register uint64_t r10 __asm__("r10") = words[4];
+    register uint64_t r8 __asm__("r8") = words[5];
+    register uint64_t r9 __asm__("r9") = words[6];
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(words[0]), "D"(words[1]), "S"(words[2]), "d"(words[3]), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* Makes b calls; at a are, for each, its number, six arguments and room for its result. */
+static void shim_calls(void *f)
+{
+    struct frame *frame = f;
+    uint64_t *words = (uint64_t *)frame->a;
+    for (uint64_t i = 0; i < frame->b; i++, words += 8)
+        words[7] = (uint64_t)raw(words);
+}
+
+/* Whether a system call leaves all registers but two as they are: a bit for each that it changed. */
+static void shim_registers(void *f)
+{
+    uint64_t changed = 0;
+    double lanes[4] = {1.5, 2.5, 3.5, 4.5}, after[4];
+    uint64_t kept[6];
+    __asm__ volatile("movupd (%[lanes]), %%xmm7\n"
+                     "movupd 16(%[lanes]), %%xmm15\n"
+                     "mov $0x1111, %%rbx\n"
+                     "mov $0x2222, %%r12\n"
+                     "mov $0x3333, %%r13\n"
+                     "mov $0x4444, %%r14\n"
+                     "mov $0x5555, %%r8\n"
+                     "mov $0x6666, %%rdx\n"
+                     "mov $0x7777, %%rsi\n"
+                     "movl $0x12345678, -4(%%rsp)\n"
+                     "mov $39, %%eax\n" /* getpid */
+                     "syscall\n"
+                     "mov %%rbx, (%[kept])\n"
+                     "mov %%r12, 8(%[kept])\n"
+                     "mov %%r13, 16(%[kept])\n"
+                     "mov %%r14, 24(%[kept])\n"
+                     "mov %%r8, 32(%[kept])\n"
+                     "mov %%rdx, 40(%[kept])\n"
+                     "movupd %%xmm7, (%[after])\n"
+                     "movupd %%xmm15, 16(%[after])\n"
+                     "cmpl $0x12345678, -4(%%rsp)\n"
+                     "setne %b[changed]\n"
+                     : [changed] "+r"(changed)
+                     : [lanes] "r"(lanes), [kept] "r"(kept), [after] "r"(after)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r11", "r12", "r13", "r14", "xmm7", "xmm15", "memory", "cc");
+    for (int i = 0; i < 6; i++)
+        changed |= (uint64_t)(kept[i] != 0x1111ul * (unsigned)(i + 1)) << (i + 1);
+    changed |= (uint64_t)(memcmp(lanes, after, sizeof lanes) != 0) << 8;
+    ((struct frame *)f)->result = changed;
+}
+
+static void *nothing(void *unused)
+{
+    return unused;
+}
+
+/* What pthread_create says. */
+static void shim_thread(void *f)
+{
+    pthread_t thread;
+    ((struct frame *)f)->result = (uint64_t)pthread_create(&thread, NULL, nothing, NULL);
+}
+
+/* Allocates a bytes, b times, touches all, frees all; the result is how many there were. */
+static void shim_churn(void *f)
+{
+    struct frame *frame = f;
+    char **blocks = calloc(frame->b, sizeof *blocks);
+    frame->result = 0;
+    for (uint64_t i = 0; blocks && i < frame->b; i++) {
+        blocks[i] = malloc(frame->a);
+        if (blocks[i]) {
+            memset(blocks[i], 0x5a, frame->a);
+            frame->result++;
+        }
+    }
+    for (uint64_t i = 0; blocks && i < frame->b; i++)
+        free(blocks[i]);
+    free(blocks);
+}
+
+/* How many of the a bytes of fresh memory are not zero. */
+static void shim_zeros(void *f)
+{
+    struct frame *frame = f;
+    unsigned char *fresh = calloc(1, frame->a);
+    frame->result = 0;
+    for (uint64_t i = 0; fresh && i < frame->a; i++)
+        frame->result += fresh[i] != 0;
+    free(fresh);
+}
+
+static void ignore(int signal)
+{
+    (void)signal;
+}
+
+/* A handler of its own, and then a fault. */
+static void shim_handler(void *f)
+{
+    (void)f;
+    if (signal(SIGSEGV, ignore) != SIG_ERR)
+        *(volatile int *)8 = 1;
+}
+
+/* Says a line to stream a, 1 or 2, and with b goes down. */
+static void shim_say(void *f)
+{
+    struct frame *frame = f;
+    FILE *stream = frame->a == 1 ? stdout : stderr;
+    frame->result = (uint64_t)fprintf(stream, "line %d \x1b[31m of stream %d\n", 1, (int)frame->a);
+    fflush(stream);
+    if (frame->b)
+        abort();
+}
+
+/* Reads the file whose name is at a with stdio: the sum of its bytes, or -1. */
+static void shim_sum(void *f)
+{
+    struct frame *frame = f;
+    FILE *file = fopen((const char *)frame->a, "rb");
+    uint64_t sum = 0;
+    for (int byte; file && (byte = getc(file)) != EOF;)
+        sum += (unsigned)byte;
+    frame->result = file ? sum : (uint64_t)-1;
+    if (file)
+        fclose(file);
+}
+
+/* The value of the variable whose name is at a, copied to b; whether there is one. */
+static void shim_environment(void *f)
+{
+    struct frame *frame = f;
+    const char *value = getenv((const char *)frame->a);
+    if (value)
+        strcpy((char *)frame->b, value);
+    frame->result = value != NULL;
+}
+
+static void (*const shims[])(void *) = {shim_malloc,  shim_free, shim_calls,   shim_registers, shim_thread, shim_churn,
+                                        shim_zeros,   shim_handler, shim_say, shim_sum, shim_environment};
+
+struct omniglot_image {
+    uint32_t abi, shim_count, slot_count, reserved;
+    void (*const *shims)(void *frame);
+    void (*const *trampolines)(void);
+    void (**callback)(uint32_t slot, void *arguments);
+};
+
+__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
+    1, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
+};

@@ -1,0 +1,563 @@
+//! What the system-call server in a worker's domain answers: the small world that a library
+//! finds itself in.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime, Session};
+use omniglot_linux::{FileSource, Options, Process, SyscallPolicy, Unprotected};
+use support::{image, read_word, result, write_frame};
+use syscalls::Sysno;
+
+/// The shims of `images/world.c`, after the two that every image has.
+#[derive(Clone, Copy)]
+enum Shim {
+    Calls = 2,
+    Registers,
+    Thread,
+    Churn,
+    Zeros,
+    Handler,
+    Say,
+    Sum,
+    Environment,
+}
+
+fn description() -> Description {
+    static WORLD: OnceLock<Description> = OnceLock::new();
+    *WORLD.get_or_init(|| Description {
+        name: "world",
+        image: image("world.c", &[]),
+        shims: 11,
+        slots: 0,
+        functions: &["malloc", "free"],
+    })
+}
+
+fn start(options: &Options) -> Session<Process> {
+    let mut options = options.clone();
+    options.start_timeout = Duration::from_secs(300);
+    Session::new(Process::start(&description(), &options).expect("the library loads"))
+}
+
+fn fresh() -> Session<Process> {
+    start(&Options::default())
+}
+
+fn call(linux: &mut Session<Process>, shim: Shim, a: u64, b: u64) -> Result<u64> {
+    let frame = write_frame(linux, 0, a, b);
+    let entry = linux.shim(shim as u32).expect("a shim");
+    match linux.enter(entry, frame)? {
+        Event::Returned => Ok(result(linux, 0)),
+        callback => panic!("no callback was expected, but {callback:?}"),
+    }
+}
+
+/// Where the words of system calls are written, and behind them what they point to.
+fn words(linux: &Session<Process>) -> usize {
+    linux.exchange().0 + 4096
+}
+
+fn room(linux: &Session<Process>) -> usize {
+    words(linux) + 4096
+}
+
+/// Makes one system call.
+fn ask(linux: &mut Session<Process>, call_: Sysno, arguments: &[u64]) -> Result<i64> {
+    ask_number(linux, call_ as u64, arguments)
+}
+
+fn ask_number(linux: &mut Session<Process>, number: u64, arguments: &[u64]) -> Result<i64> {
+    let mut bytes = number.to_ne_bytes().to_vec();
+    for index in 0..7 {
+        bytes.extend(arguments.get(index).unwrap_or(&0).to_ne_bytes());
+    }
+    let at = words(linux);
+    linux.write(at, &bytes)?;
+    call(linux, Shim::Calls, at as u64, 1)?;
+    Ok(read_word(linux, at + 56).cast_signed())
+}
+
+/// A number that stands for an error.
+const fn failed(errno: i32) -> i64 {
+    -(errno as i64)
+}
+
+fn text(linux: &mut Session<Process>, path: &str) -> u64 {
+    let at = room(linux) + 8192;
+    linux.write(at, path.as_bytes()).expect("there is room");
+    linux.write(at + path.len(), &[0]).expect("there is room");
+    at as u64
+}
+
+#[test]
+fn an_answered_call_changes_no_register_but_three() {
+    assert_eq!(call(&mut fresh(), Shim::Registers, 0, 0), Ok(0));
+}
+
+/// What the host says of calls is what the server does.
+#[test]
+fn the_policy_is_what_the_server_does() {
+    let mut linux = fresh();
+    for call in Sysno::iter() {
+        if [Sysno::exit_group, Sysno::rt_sigreturn, Sysno::uprobe, Sysno::uretprobe].contains(&call)
+        {
+            continue;
+        }
+        let outcome = ask(&mut linux, call, &[]);
+        let expected = match SyscallPolicy::of(call.name()) {
+            Some(SyscallPolicy::Allowed | SyscallPolicy::Answered) => outcome.is_ok(),
+            _ => {
+                matches!(outcome, Err(Error::SyscallDenied { number, .. }) if number == call as u64)
+            }
+        };
+        assert!(expected, "{call}: {outcome:?}");
+        if outcome.is_err() {
+            linux.reset().expect("a reset");
+        }
+    }
+}
+
+#[test]
+fn who_and_where_are_the_same_everywhere() {
+    let mut linux = fresh();
+    for (call, answer) in [
+        (Sysno::getpid, 2),
+        (Sysno::gettid, 2),
+        (Sysno::getppid, 1),
+        (Sysno::getuid, 1000),
+        (Sysno::geteuid, 1000),
+        (Sysno::getgid, 1000),
+        (Sysno::sched_yield, 0),
+    ] {
+        assert_eq!(ask(&mut linux, call, &[]), Ok(answer), "{call}");
+    }
+    let at = room(&linux) as u64;
+    assert_eq!(ask(&mut linux, Sysno::sched_getaffinity, &[0, 128, at]), Ok(8));
+    assert_eq!(read_word(&linux, at as usize), 1, "one processor");
+    assert_eq!(ask(&mut linux, Sysno::uname, &[at]), Ok(0));
+    let mut name = [0; 65];
+    linux.window().read(at as usize + 65, &mut name).expect("a name");
+    assert!(name.starts_with(b"omniglot\0"), "not the host's name: {name:?}");
+    assert_eq!(ask(&mut linux, Sysno::sysinfo, &[at]), Ok(0));
+    assert_eq!(read_word(&linux, at as usize + 32), 4 << 30, "all memory is the window");
+}
+
+#[test]
+fn a_pointer_to_nothing_is_an_error_as_the_kernels() {
+    let mut linux = fresh();
+    // Nothing, what is not mapped, what no address is, read-only memory.
+    let code = linux.shim(2).expect("a shim") as u64;
+    for wrong in [1, 0x1000, 1 << 50, u64::MAX - 100, code] {
+        assert_eq!(ask(&mut linux, Sysno::uname, &[wrong]), Ok(failed(14)), "{wrong:#x}");
+    }
+    for wrong in [1, 1 << 50, u64::MAX - 100] {
+        assert_eq!(ask(&mut linux, Sysno::write, &[2, wrong, 5]), Ok(failed(14)), "{wrong:#x}");
+        assert_eq!(ask(&mut linux, Sysno::open, &[wrong]), Ok(failed(14)), "{wrong:#x}");
+    }
+    assert_eq!(ask(&mut linux, Sysno::getpid, &[]), Ok(2), "it goes on");
+}
+
+#[test]
+fn nothing_is_there_but_a_few_devices() {
+    let mut linux = fresh();
+    for (path, errno) in [
+        ("/etc/passwd", 2),
+        ("/proc/self/maps", 2),
+        ("/sys/devices/system/cpu/online", 2),
+        ("relative", 2),
+        ("", 2),
+        ("/dev/null/more", 20),
+    ] {
+        let at = text(&mut linux, path);
+        assert_eq!(ask(&mut linux, Sysno::open, &[at, 0]), Ok(failed(errno)), "{path}");
+        assert_eq!(ask(&mut linux, Sysno::access, &[at, 0]), Ok(failed(errno)), "{path}");
+    }
+    let new = text(&mut linux, "/new");
+    let creates = (libc::O_CREAT | libc::O_WRONLY) as u64;
+    assert_eq!(ask(&mut linux, Sysno::open, &[new, creates]), Ok(failed(libc::EACCES)));
+    let (zero, random) = (text(&mut linux, "/dev/../dev//./zero"), room(&linux) as u64);
+    let file = ask(&mut linux, Sysno::open, &[zero, 0]).expect("a descriptor") as u64;
+    linux.write(room(&linux), &[1; 16]).expect("room");
+    assert_eq!(ask(&mut linux, Sysno::read, &[file, random, 16]), Ok(16));
+    assert_eq!(read_word(&linux, room(&linux)), 0);
+    let urandom = text(&mut linux, "/dev/urandom");
+    let file = ask(&mut linux, Sysno::open, &[urandom, 0]).expect("a descriptor") as u64;
+    assert_eq!(ask(&mut linux, Sysno::read, &[file, random, 16]), Ok(16));
+    assert_ne!(read_word(&linux, room(&linux)), 0);
+}
+
+#[test]
+fn nobody_can_start_a_thread_but_may_try() {
+    let mut linux = fresh();
+    assert_eq!(call(&mut linux, Shim::Thread, 0, 0), Ok(libc::EAGAIN as u64));
+    assert_eq!(call(&mut linux, Shim::Thread, 0, 0), Ok(libc::EAGAIN as u64));
+    let ended = ask(&mut linux, Sysno::clone, &[libc::SIGCHLD as u64]);
+    assert!(matches!(ended, Err(Error::SyscallDenied { name: "clone", .. })), "{ended:?}");
+}
+
+#[test]
+fn no_handler_of_the_librarys_is_ever_called() {
+    match call(&mut fresh(), Shim::Handler, 0, 0) {
+        Err(Error::Fault(fault)) => assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8)),
+        other => panic!("a fault was expected, but {other:?}"),
+    }
+}
+
+/// Nanoseconds, by a clock of the library's.
+fn clock(linux: &mut Session<Process>, id: i32) -> u64 {
+    let at = room(linux);
+    assert_eq!(ask(linux, Sysno::clock_gettime, &[id as u64, at as u64]), Ok(0));
+    read_word(linux, at) * 1_000_000_000 + read_word(linux, at + 8)
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(now.as_nanos()).expect("before 2554")
+}
+
+#[test]
+fn the_time_is_when_the_call_began_to_the_millisecond() {
+    const TICK: u64 = 10_000_000; // the longest that kernels have
+    let mut linux = fresh();
+    for _ in 0..50 {
+        let before = now();
+        let told = clock(&mut linux, libc::CLOCK_REALTIME);
+        assert!(
+            told.is_multiple_of(1_000_000) && told + TICK + 1_000_000 >= before && told <= now(),
+            "{told} {before}"
+        );
+    }
+}
+
+#[test]
+fn sleeping_moves_the_clock_and_takes_no_time() {
+    const YEAR: u64 = 365 * 86400;
+    let mut linux = fresh();
+    let (day, up) =
+        (clock(&mut linux, libc::CLOCK_REALTIME), clock(&mut linux, libc::CLOCK_MONOTONIC));
+    let at = room(&linux);
+    linux.write(at, &YEAR.to_ne_bytes()).expect("room");
+    linux.write(at + 8, &0_u64.to_ne_bytes()).expect("room");
+    assert_eq!(ask(&mut linux, Sysno::nanosleep, &[at as u64, 0]), Ok(0));
+    for (id, before) in [(libc::CLOCK_REALTIME, day), (libc::CLOCK_MONOTONIC, up)] {
+        let passed = clock(&mut linux, id) - before;
+        assert!(passed >= YEAR * 1_000_000_000, "{id}: {passed}");
+    }
+    // A wait on a word that nobody changes is over, and later.
+    let up = clock(&mut linux, libc::CLOCK_MONOTONIC);
+    linux.write(at, &YEAR.to_ne_bytes()).expect("room");
+    linux.write(at + 8, &0_u64.to_ne_bytes()).expect("room");
+    let word = at as u64 + 64;
+    let seen = read_word(&linux, word as usize) & 0xffff_ffff;
+    assert_eq!(
+        ask(&mut linux, Sysno::futex, &[word, 0, seen, at as u64]),
+        Ok(failed(libc::ETIMEDOUT))
+    );
+    assert!(clock(&mut linux, libc::CLOCK_MONOTONIC) - up >= YEAR * 1_000_000_000);
+}
+
+#[test]
+fn random_numbers_are_others_in_each_life_and_each_draw() {
+    let mut linux = fresh();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..3 {
+            let at = room(&linux);
+            assert_eq!(ask(&mut linux, Sysno::getrandom, &[at as u64, 256, 0]), Ok(256));
+            seen.extend((0..32).map(|index| read_word(&linux, at + 8 * index)));
+        }
+        linux.reset().expect("a reset");
+    }
+    let drawn = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), drawn);
+}
+
+/// Bytes of a worker's memory that are in use.
+fn resident(linux: &Session<Process>) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{}/statm", linux.process_id())).expect("statm");
+    let pages = statm.split(' ').nth(1).expect("a number").parse::<u64>().expect("a number");
+    pages * 4096
+}
+
+#[test]
+fn memory_that_is_freed_is_given_back() {
+    const BLOCK: u64 = 8 << 20;
+    let mut linux = fresh();
+    let before = resident(&linux);
+    assert_eq!(call(&mut linux, Shim::Churn, BLOCK, 32), Ok(32), "256 MiB at a time");
+    let after = resident(&linux);
+    assert!(after < before + (32 << 20), "{before} then {after}");
+    // Small blocks, which are malloc's own to keep, up to a limit.
+    assert_eq!(call(&mut linux, Shim::Churn, 1000, 200_000), Ok(200_000));
+    let after = resident(&linux);
+    assert!(after < before + (64 << 20), "{before} then {after}");
+    for size in [1_000_000, BLOCK] {
+        assert_eq!(call(&mut linux, Shim::Zeros, size, 0), Ok(0), "fresh memory is zero");
+    }
+}
+
+#[test]
+fn memory_is_never_executable() {
+    let mut linux = fresh();
+    let all = (libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC) as u64;
+    let private = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+    let refused = ask(&mut linux, Sysno::mmap, &[0, 4096, all, private, u64::MAX, 0]);
+    assert_eq!(refused, Ok(failed(libc::EACCES)));
+    let page = ask(&mut linux, Sysno::mmap, &[0, 4096, 3, private, u64::MAX, 0]).expect("a page");
+    assert!(page > 0, "{page}");
+    let refused = ask(&mut linux, Sysno::mprotect, &[page.cast_unsigned(), 4096, all]);
+    assert_eq!(refused, Ok(failed(libc::EACCES)));
+}
+
+/// Bytes that do not repeat at once.
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|index| (index * index / 7 + index / 251) as u8).collect()
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte)).sum()
+}
+
+/// A library with files: bytes, a large file of the host's, a directory with a directory and a link.
+fn with_files() -> (tempfile::TempDir, Options) {
+    let host = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| host.path().join(name);
+    fs::write(at("large"), bytes(3_000_001)).expect("written");
+    fs::create_dir_all(at("all/deeper")).expect("made");
+    fs::write(at("all/b.txt"), b"in the directory").expect("written");
+    fs::write(at("all/deeper/c"), b"").expect("written");
+    std::os::unix::fs::symlink(at("large"), at("all/link")).expect("linked");
+    std::os::unix::fs::symlink("nowhere", at("all/broken")).expect("linked");
+    let mut options = Options::default();
+    options.files = vec![
+        ("/etc/small.conf".into(), FileSource::from(b"a = 1\n")),
+        ("/usr/share//x/./large".into(), at("large").into()),
+        ("/all".into(), FileSource::Directory(at("all"))),
+    ];
+    (host, options)
+}
+
+fn open(linux: &mut Session<Process>, path: &str, flags: i32) -> i64 {
+    let at = text(linux, path);
+    ask(linux, Sysno::open, &[at, flags as u64]).expect("an answer")
+}
+
+#[test]
+fn files_that_are_given_are_there_in_each_life() {
+    let (host, options) = with_files();
+    let mut linux = start(&options);
+    drop(host); // they were read when the instance was made
+    for _ in 0..2 {
+        for (path, expected) in [
+            ("/etc/small.conf", sum(b"a = 1\n")),
+            ("/usr/share/x/large", sum(&bytes(3_000_001))),
+            ("/all/link", sum(&bytes(3_000_001))),
+            ("all/../all/b.txt", sum(b"in the directory")),
+            ("/all/deeper/c", 0),
+            ("/all/broken", u64::MAX),
+            ("/all/d", u64::MAX),
+            ("/etc", u64::MAX),
+        ] {
+            let at = text(&mut linux, path);
+            let read = call(&mut linux, Shim::Sum, at, 0);
+            assert_eq!(read, Ok(if path == "/etc" { 0 } else { expected }), "{path}");
+        }
+        assert_eq!(open(&mut linux, "/etc/small.conf", libc::O_RDWR), failed(libc::EACCES));
+        assert_eq!(
+            open(&mut linux, "/etc/new", libc::O_RDWR | libc::O_CREAT),
+            failed(libc::EACCES)
+        );
+        let directory = open(&mut linux, "/all", libc::O_RDONLY | libc::O_DIRECTORY);
+        assert_eq!(names(&mut linux, directory), [".", "..", "b.txt", "deeper", "link"]);
+        let root = open(&mut linux, "/", libc::O_RDONLY);
+        assert_eq!(names(&mut linux, root), [".", "..", "dev", "all", "etc", "usr"]);
+        linux.reset().expect("a reset");
+    }
+}
+
+/// What getdents64 says, in several calls.
+fn names(linux: &mut Session<Process>, directory: i64) -> Vec<String> {
+    let (at, mut names) = (room(linux), Vec::new());
+    loop {
+        let arguments = [directory.cast_unsigned(), at as u64, 64];
+        let got = ask(linux, Sysno::getdents64, &arguments).expect("an answer");
+        assert!(got >= 0, "{got}");
+        if got == 0 {
+            return names;
+        }
+        let mut entries = vec![0; got as usize];
+        linux.window().read(at, &mut entries).expect("in the window");
+        let mut rest = entries.as_slice();
+        while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, ..] = rest {
+            let len = usize::from(u16::from_ne_bytes([*low, *high]));
+            let name = rest[19..len].split(|byte| *byte == 0).next().expect("a name");
+            names.push(String::from_utf8(name.to_vec()).expect("a name"));
+            rest = &rest[len..];
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_mapped_to_be_read_is_not_copied_and_the_host_sees_it() {
+    let (_host, options) = with_files();
+    let mut linux = start(&options);
+    let file = open(&mut linux, "/usr/share/x/large", libc::O_RDONLY).cast_unsigned();
+    let before = resident(&linux);
+    let private = libc::MAP_PRIVATE as u64;
+    let arguments = [0, 2_990_000, 1, private, file, 8192];
+    let tail = ask(&mut linux, Sysno::mmap, &arguments).expect("an answer");
+    assert!(tail > 0, "{tail}");
+    assert!(resident(&linux) < before + (1 << 20), "nothing was copied");
+    let mut seen = vec![0; 2_000_000];
+    linux.window().read(tail as usize, &mut seen).expect("in the window");
+    assert_eq!(seen, bytes(3_000_001)[8192..8192 + 2_000_000]);
+    // One that may be written, of which nobody else sees anything.
+    let arguments = [0, 3_000_001, 3, private, file, 0];
+    let own = ask(&mut linux, Sysno::mmap, &arguments).expect("an answer");
+    linux.write(own as usize, &[0xff; 4096]).expect("in the window");
+    linux.window().read(tail as usize, &mut seen).expect("in the window");
+    assert_eq!(seen, bytes(3_000_001)[8192..8192 + 2_000_000]);
+    assert!(resident(&linux) < before + (7 << 20), "the file and one copy");
+    // Where the host writes into what is only there to be read, nothing happens to anybody.
+    linux.write(tail as usize, &[0xee; 16]).expect("in the window");
+    let at = text(&mut linux, "/usr/share/x/large");
+    assert_eq!(call(&mut linux, Shim::Sum, at, 0), Ok(sum(&bytes(3_000_001))));
+}
+
+#[test]
+fn what_cannot_be_given_is_said() {
+    let error = |options: &Options| match Process::start(&description(), options) {
+        Err(Error::Load(text)) => text.as_str().to_owned(),
+        other => panic!("an error was expected, but {other:?}"),
+    };
+    for (path, source, said) in [
+        ("relative", FileSource::from(b""), "absolute"),
+        ("/a/../b", FileSource::from(b""), ".."),
+        ("/", FileSource::from(b""), "root"),
+        ("/a", FileSource::Path("/not/there".into()), "/not/there: No such file"),
+        ("/a", FileSource::Directory("/not/there".into()), "/not/there: No such file"),
+    ] {
+        let mut options = Options::default();
+        options.files = vec![(path.into(), source)];
+        let text = error(&options);
+        assert!(text.contains(said), "{path}: {text}");
+    }
+    for name in ["LD_PRELOAD", "GLIBC_TUNABLES", "", "A=B"] {
+        let mut options = Options::default();
+        options.environment = vec![(name.into(), "x".into())];
+        assert!(error(&options).contains("environment") || error(&options).contains(name));
+    }
+}
+
+#[test]
+fn the_environment_is_what_the_user_sets() {
+    let mut options = Options::default();
+    options.environment = vec![("ONE".into(), "1".into()), ("LONG".into(), "x".repeat(3000))];
+    let mut linux = start(&options);
+    let into = room(&linux) as u64;
+    for (name, expected) in [("ONE", Some("1")), ("PATH", None), ("HOME", None)] {
+        let at = text(&mut linux, name);
+        let found = call(&mut linux, Shim::Environment, at, into);
+        assert_eq!(found, Ok(u64::from(expected.is_some())), "{name}");
+        let mut value = vec![0; expected.unwrap_or_default().len()];
+        linux.window().read(into as usize, &mut value).expect("in the window");
+        assert_eq!(value, expected.unwrap_or_default().as_bytes());
+    }
+    let at = text(&mut linux, "LONG");
+    assert_eq!(call(&mut linux, Shim::Environment, at, into), Ok(1));
+    assert_eq!(read_word(&linux, into as usize + 2992), u64::from_ne_bytes(*b"xxxxxxxx"));
+}
+
+#[test]
+fn runs_can_be_alike() {
+    let mut options = Options::default();
+    options.clock = Some(Duration::from_secs(1_000_000_000));
+    options.seed = Some([7; 32]);
+    let (mut one, mut two) = (start(&options), start(&options));
+    let mut draws = Vec::new();
+    for linux in [&mut one, &mut two] {
+        for _ in 0..2 {
+            assert_eq!(clock(linux, libc::CLOCK_REALTIME), 1_000_000_000_000_000_000);
+            let at = room(linux);
+            assert_eq!(ask(linux, Sysno::getrandom, &[at as u64, 64, 0]), Ok(64));
+            draws.push((0..8).map(|index| read_word(linux, at + 8 * index)).collect::<Vec<_>>());
+            linux.reset().expect("a reset");
+        }
+    }
+    assert!(draws.iter().all(|draw| *draw == draws[0]), "{draws:?}");
+    // The keystream of RFC 8439's function with that key: nonce 0, block 1.
+    assert_eq!(draws[0][0], FIRST_DRAW, "{:#x}", draws[0][0]);
+}
+
+/// By an independent implementation: `openssl enc -chacha20 -K 0707… -iv 0100000000000000…`.
+const FIRST_DRAW: u64 = 0xfd04_6b60_0c29_8437;
+
+#[test]
+fn strictness_ends_calls_for_what_is_not_there() {
+    let mut options = Options::default();
+    options.strict = true;
+    let mut linux = start(&options);
+    let at = text(&mut linux, "/dev/null");
+    assert_eq!(ask(&mut linux, Sysno::access, &[at, 0]), Ok(0));
+    assert_eq!(ask(&mut linux, Sysno::close, &[77]), Ok(failed(libc::EBADF)), "a mistake");
+    let at = text(&mut linux, "/etc/passwd");
+    let ended = ask(&mut linux, Sysno::open, &[at, 0]);
+    assert!(matches!(ended, Err(Error::SyscallDenied { name: "open", .. })), "{ended:?}");
+    let requests = linux.requests().expect("requests");
+    assert!(requests.iter().any(|request| request.path.as_str() == "/etc/passwd"), "{requests:?}");
+}
+
+#[test]
+fn what_was_asked_and_not_there_is_told() {
+    let mut linux = fresh();
+    for _ in 0..3 {
+        open(&mut linux, "/etc/some\u{1b}.conf", libc::O_RDONLY);
+    }
+    open(&mut linux, "/etc/other", libc::O_RDONLY);
+    let requests = linux.requests().expect("requests");
+    let opened: Vec<_> = requests
+        .iter()
+        .filter(|request| request.system_call == "open")
+        .map(|request| (request.path.as_str(), request.error, request.count))
+        .collect();
+    assert_eq!(opened, [("/etc/some\\u{1b}.conf", 2, 3), ("/etc/other", 2, 1)]);
+    linux.reset().expect("a reset");
+    let left = linux.requests().expect("requests");
+    assert!(left.iter().all(|request| request.system_call != "open"), "{left:?}");
+}
+
+#[test]
+fn what_was_written_can_be_read_also_after_the_end() {
+    let mut linux = fresh();
+    call(&mut linux, Shim::Say, 1, 0).expect("it says so");
+    let ended = call(&mut linux, Shim::Say, 2, 1);
+    assert!(matches!(ended, Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort));
+    let said = linux.output().expect("what it said");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines, [r"line 1 \u{1b}[31m of stream 1", r"line 1 \u{1b}[31m of stream 2"]);
+    // No more than the ring holds, whole lines.
+    let mut linux = fresh();
+    for _ in 0..1000 {
+        call(&mut linux, Shim::Say, 2, 0).expect("it says so");
+    }
+    let said = linux.output().expect("what it said");
+    assert!(said.len() > 4096 && said.lines().all(|line| line == lines[1]), "{said}");
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn where_nobody_answers_this_is_refused() {
+    let mut options = Options::default();
+    options.files = vec![("/a".into(), FileSource::from(b""))];
+    // SAFETY: the library is not even loaded.
+    let refused = unsafe { Unprotected::start(&description(), &options) };
+    assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+}

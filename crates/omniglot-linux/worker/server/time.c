@@ -1,0 +1,175 @@
+/* Time: what the host wrote when the outermost call began. Sleeping returns at once and moves
+ * the clock, so that who waits until a time does not wait for ever. */
+#include "server.h"
+
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+
+#define SECOND 1000000000ul
+#define RESOLUTION 1000000ul
+#define FIRST 1000 /* seconds since the domain's machine was started, when it was */
+#define LAST_CLOCK 11
+
+static uint64_t slept;    /* nanoseconds */
+static uint64_t started;  /* the first time seen */
+static uint64_t furthest; /* no clock goes back */
+
+void start_clock(void)
+{
+    started = furthest = __atomic_load_n(&server.world->time, __ATOMIC_RELAXED);
+}
+
+/* Since 1970, in nanoseconds. */
+static uint64_t now(void)
+{
+    uint64_t time = __atomic_load_n(&server.world->time, __ATOMIC_RELAXED) + slept;
+    if (time > furthest)
+        furthest = time;
+    return furthest;
+}
+
+void pass_time(uint64_t nanoseconds)
+{
+    uint64_t most = 1ul << 62;
+    slept = nanoseconds < most && slept + nanoseconds < most ? slept + nanoseconds : most;
+}
+
+static struct timespec spec_of(uint64_t time)
+{
+    return (struct timespec){(time_t)(time / SECOND), (long)(time % SECOND)};
+}
+
+static int is_clock(long clock)
+{
+    return clock >= 0 && clock <= LAST_CLOCK && clock != 10;
+}
+
+/* What a clock says: the time of day, or the time since the machine, or this process, began. */
+static uint64_t read_clock(long clock)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_TAI:
+        return now();
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+        return now() - started;
+    default:
+        return now() - started + FIRST * SECOND;
+    }
+}
+
+long serve_clock_gettime(const long *a)
+{
+    if (!is_clock((int)a[0]))
+        return -EINVAL;
+    struct timespec time = spec_of(read_clock((int)a[0]));
+    return STORE(a[1], time);
+}
+
+long serve_clock_getres(const long *a)
+{
+    struct timespec resolution = {0, RESOLUTION};
+    if (!is_clock((int)a[0]))
+        return -EINVAL;
+    return a[1] ? STORE(a[1], resolution) : 0;
+}
+
+long serve_gettimeofday(const long *a)
+{
+    struct timespec time = spec_of(now());
+    struct timeval value = {time.tv_sec, time.tv_nsec / 1000};
+    struct timezone zone = {0, 0};
+    if (a[0] && STORE(a[0], value))
+        return -EFAULT;
+    return a[1] ? STORE(a[1], zone) : 0;
+}
+
+long serve_time(const long *a)
+{
+    time_t seconds = (time_t)(now() / SECOND);
+    return a[0] && STORE(a[0], seconds) ? -EFAULT : seconds;
+}
+
+/* In ticks of a hundredth of a second. */
+long serve_times(const long *a)
+{
+    long ticks = (long)(read_clock(CLOCK_PROCESS_CPUTIME_ID) / (SECOND / 100));
+    struct tms times = {ticks, 0, 0, 0};
+    if (a[0] && STORE(a[0], times))
+        return -EFAULT;
+    return (long)(read_clock(CLOCK_MONOTONIC) / (SECOND / 100));
+}
+
+static int is_time(const struct timespec *time)
+{
+    return time->tv_sec >= 0 && time->tv_nsec >= 0 && time->tv_nsec < (long)SECOND;
+}
+
+static uint64_t nanoseconds_of(const struct timespec *time)
+{
+    return (uint64_t)time->tv_sec > UINT64_MAX / SECOND - 1 ? UINT64_MAX : (uint64_t)time->tv_sec * SECOND + (uint64_t)time->tv_nsec;
+}
+
+static void wait_until(long clock, uint64_t time)
+{
+    uint64_t reads = read_clock(clock);
+    if (time > reads)
+        pass_time(time - reads);
+}
+
+long serve_nanosleep(const long *a)
+{
+    struct timespec time;
+    if (FETCH(time, a[0]))
+        return -EFAULT;
+    if (!is_time(&time))
+        return -EINVAL;
+    pass_time(nanoseconds_of(&time));
+    return 0;
+}
+
+long serve_clock_nanosleep(const long *a)
+{
+    struct timespec time;
+    if (!is_clock((int)a[0]))
+        return -EINVAL;
+    if ((int)a[0] == CLOCK_THREAD_CPUTIME_ID)
+        return -EINVAL;
+    if (FETCH(time, a[2]))
+        return -EFAULT;
+    if (!is_time(&time))
+        return -EINVAL;
+    if (a[1] & TIMER_ABSTIME)
+        wait_until((int)a[0], nanoseconds_of(&time));
+    else
+        pass_time(nanoseconds_of(&time));
+    return 0;
+}
+
+/* The filter lets waking through, and waits for as long as it takes. Waits for a time are
+ * over at once, since there is nobody else who could wake. */
+long serve_futex(const long *a)
+{
+    enum { WAIT = 0, WAIT_BITSET = 9, REALTIME = 256 };
+    int command = (int)a[1] & 0x7f;
+    struct timespec time;
+    uint32_t word;
+
+    if (command != WAIT && command != WAIT_BITSET)
+        return -ENOSYS;
+    if (FETCH(time, a[3]) || FETCH(word, a[0]))
+        return -EFAULT;
+    if (!is_time(&time))
+        return -EINVAL;
+    if (word != (uint32_t)a[2])
+        return -EAGAIN;
+    if (command == WAIT)
+        pass_time(nanoseconds_of(&time));
+    else
+        wait_until(a[1] & REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, nanoseconds_of(&time));
+    return -ETIMEDOUT;
+}
