@@ -350,10 +350,13 @@ pub(crate) static GROUPS: [[Form; 8]; 10] = [
 ];
 
 // Vector registers: V is the register, W the register or memory.
-const V_W: u32 = REG | TOUCH;
-const V_M: u32 = REG | MEMORY | TOUCH;
+// None of them counts as an access to the stack, but for plain moves: what manuals do not say is
+// whether an operation whose immediate selects nothing of an operand reads that.
+const V_W: u32 = REG;
+const V_MOVE: u32 = REG | TOUCH;
+const V_M: u32 = REG | MEMORY;
 const G_U: u32 = REG_W | REGISTER;
-const G_W: u32 = REG_W | W | TOUCH;
+const G_W: u32 = REG_W | W;
 const ALL: &[usize] = &[NP, P66, PF3, PF2];
 const PACKED: &[usize] = &[NP, P66];
 const SCALAR: &[usize] = &[PF3, PF2];
@@ -370,7 +373,7 @@ const fn legacy(map: usize) -> Map {
 const TWO_BYTES: &[Row] = &[
     Row(NONE, 0x0b, 0x0b, form(Kind::Stop, 0)), // UD2; its cousins have no certain length
     Row(NONE, 0x0d, 0x0d, plain(MEMORY).digits(0b10)), // PREFETCHW
-    Row(ALL, 0x10, 0x11, plain(V_W)),           // MOVUPS and its like
+    Row(ALL, 0x10, 0x11, plain(V_MOVE)),        // MOVUPS and its like
     Row(&[NP], 0x12, 0x12, plain(V_W)),         // MOVLPS, MOVHLPS
     Row(&[P66], 0x12, 0x12, plain(V_M)),
     Row(SCALAR, 0x12, 0x12, plain(V_W)), // MOVSLDUP, MOVDDUP
@@ -383,7 +386,7 @@ const TWO_BYTES: &[Row] = &[
     Row(NONE, 0x18, 0x18, plain(MEMORY).digits(0b1111)), // PREFETCH
     Row(&[PF3], 0x1e, 0x1e, form(Kind::Nop, REGISTER)),  // ENDBR64 only
     Row(SIZES, 0x1f, 0x1f, form(Kind::Nop, MEMORY | O16).digits(1)),
-    Row(PACKED, 0x28, 0x29, plain(V_W)),     // MOVAPS
+    Row(PACKED, 0x28, 0x29, plain(V_MOVE)),  // MOVAPS
     Row(SCALAR, 0x2a, 0x2a, plain(V_W | W)), // CVTSI2SS
     Row(PACKED, 0x2b, 0x2b, plain(V_M)),     // MOVNTPS
     Row(SCALAR, 0x2c, 0x2d, plain(G_W)),     // CVTSS2SI
@@ -398,7 +401,7 @@ const TWO_BYTES: &[Row] = &[
     Row(ALL, 0x5c, 0x5f, plain(V_W)),
     Row(&[P66], 0x60, 0x6d, plain(V_W)),
     Row(&[P66], 0x6e, 0x6e, plain(V_W | W)), // MOVD, MOVQ
-    Row(&[P66, PF3], 0x6f, 0x6f, plain(V_W)),
+    Row(&[P66, PF3], 0x6f, 0x6f, plain(V_MOVE)),
     Row(&[P66, PF3, PF2], 0x70, 0x70, plain(V_W | IMM8)),
     Row(&[P66], 0x71, 0x72, plain(REGISTER | IMM8).digits(0b0101_0100)),
     Row(&[P66], 0x73, 0x73, plain(REGISTER | IMM8).digits(0b1100_1100)),
@@ -406,7 +409,7 @@ const TWO_BYTES: &[Row] = &[
     Row(&[P66, PF2], 0x7c, 0x7d, plain(V_W)),
     Row(&[P66], 0x7e, 0x7e, plain(V_W | RM_W | W)), // MOVD, MOVQ to a general register
     Row(&[PF3], 0x7e, 0x7e, plain(V_W)),
-    Row(&[P66, PF3], 0x7f, 0x7f, plain(V_W)),
+    Row(&[P66, PF3], 0x7f, 0x7f, plain(V_MOVE)),
     Row(NONE, 0x80, 0x8f, form(Kind::Branch, IMM32)),
     Row(NONE, 0x90, 0x9f, plain(EB | TOUCH).digits(1)), // SETcc
     Row(SIZES, 0xa3, 0xa3, plain(REG | REGISTER | SIZED)), // BT, of registers only
@@ -463,13 +466,13 @@ const MAP_38: &[Row] = &[
     Row(&[P66], 0x2b, 0x2b, plain(V_W)),
     Row(&[P66], 0x30, 0x35, plain(V_W)),
     Row(&[P66], 0x37, 0x41, plain(V_W)),
-    Row(NONE, 0xc8, 0xcd, plain(V_W)),             // SHA
-    Row(&[P66], 0xdb, 0xdf, plain(V_W)),           // AES
-    Row(SIZES, 0xf0, 0xf0, plain(GV_EV | MEMORY)), // MOVBE
-    Row(SIZES, 0xf1, 0xf1, plain(EV_GV & !RM_W | V_M)),
-    Row(&[PF2], 0xf0, 0xf0, plain(REG_W | W | BYTE_RM | TOUCH)), // CRC32
-    Row(&[PF2], 0xf1, 0xf1, plain(GV_EV)),
-    Row(&[P66, PF3], 0xf6, 0xf6, plain(REG_W | W | TOUCH)), // ADCX, ADOX
+    Row(NONE, 0xc8, 0xcd, plain(V_W)),                        // SHA
+    Row(&[P66], 0xdb, 0xdf, plain(V_W)),                      // AES
+    Row(SIZES, 0xf0, 0xf0, plain((GV_EV | MEMORY) & !TOUCH)), // MOVBE
+    Row(SIZES, 0xf1, 0xf1, plain(EV_GV & !(RM_W | TOUCH) | V_M)),
+    Row(&[PF2], 0xf0, 0xf0, plain(REG_W | W | BYTE_RM)), // CRC32
+    Row(&[PF2], 0xf1, 0xf1, plain(GV_EV & !TOUCH)),
+    Row(&[P66, PF3], 0xf6, 0xf6, plain(REG_W | W)), // ADCX, ADOX
 ];
 
 const MAP_3A: &[Row] = &[
@@ -502,7 +505,7 @@ const fn vex(map: usize) -> Map {
 }
 
 const VEX_1: &[Row] = &[
-    Row(PACKED, 0x10, 0x11, plain(V_W256)),
+    Row(PACKED, 0x10, 0x11, plain(V_MOVE | L1)),
     Row(PACKED, 0x12, 0x12, plain(V_H_W | MEMORY)),
     Row(&[PF3, PF2], 0x12, 0x12, plain(V_W256)),
     Row(PACKED, 0x13, 0x13, plain(V_M)),
@@ -510,7 +513,7 @@ const VEX_1: &[Row] = &[
     Row(PACKED, 0x16, 0x16, plain(V_H_W | MEMORY)),
     Row(&[PF3], 0x16, 0x16, plain(V_W256)),
     Row(PACKED, 0x17, 0x17, plain(V_M)),
-    Row(PACKED, 0x28, 0x29, plain(V_W256)),
+    Row(PACKED, 0x28, 0x29, plain(V_MOVE | L1)),
     Row(SCALAR, 0x2a, 0x2a, plain(V_H_W | W)),
     Row(PACKED, 0x2b, 0x2b, plain(V_M256)),
     Row(SCALAR, 0x2c, 0x2d, plain(G_W)),
@@ -529,7 +532,7 @@ const VEX_1: &[Row] = &[
     Row(SCALAR, 0x5c, 0x5f, plain(V_H_W)),
     Row(&[P66], 0x60, 0x6d, plain(V_H_W256)),
     Row(&[P66], 0x6e, 0x6e, plain(V_W | W)),
-    Row(&[P66, PF3], 0x6f, 0x6f, plain(V_W256)),
+    Row(&[P66, PF3], 0x6f, 0x6f, plain(V_MOVE | L1)),
     Row(&[P66, PF3, PF2], 0x70, 0x70, plain(V_W256 | IMM8)),
     Row(&[P66], 0x71, 0x72, plain(REGISTER | IMM8 | VVVV | L1).digits(0b0101_0100)),
     Row(&[P66], 0x73, 0x73, plain(REGISTER | IMM8 | VVVV | L1).digits(0b1100_1100)),
@@ -538,8 +541,8 @@ const VEX_1: &[Row] = &[
     Row(&[P66, PF2], 0x7c, 0x7d, plain(V_H_W256)),
     Row(&[P66], 0x7e, 0x7e, plain(V_W | RM_W | W)),
     Row(&[PF3], 0x7e, 0x7e, plain(V_W)),
-    Row(&[P66, PF3], 0x7f, 0x7f, plain(V_W256)),
-    Row(NONE, 0xae, 0xae, plain(MEMORY | MXCSR | TOUCH).digits(0b1100)),
+    Row(&[P66, PF3], 0x7f, 0x7f, plain(V_MOVE | L1)),
+    Row(NONE, 0xae, 0xae, plain(MEMORY | MXCSR).digits(0b1100)),
     Row(PACKED, 0xc2, 0xc2, plain(V_H_W256 | IMM8)),
     Row(SCALAR, 0xc2, 0xc2, plain(V_H_W | IMM8)),
     Row(&[P66], 0xc4, 0xc4, plain(V_H_W | IMM8)),
@@ -573,7 +576,7 @@ const VEX_2: &[Row] = &[
     Row(&[P66], 0x28, 0x29, plain(V_H_W256)),
     Row(&[P66], 0x2a, 0x2a, plain(V_M256)),
     Row(&[P66], 0x2b, 0x2b, plain(V_H_W256)),
-    Row(&[P66], 0x2c, 0x2f, plain((V_M256 | VVVV) & !TOUCH | MEMORY)), // VMASKMOVPS
+    Row(&[P66], 0x2c, 0x2f, plain(V_M256 | VVVV | MEMORY)), // VMASKMOVPS
     Row(&[P66], 0x30, 0x35, plain(V_W256)),
     Row(&[P66], 0x36, 0x36, plain(V_H_W | ALWAYS_L)), // VPERMD
     Row(&[P66], 0x37, 0x40, plain(V_H_W256)),
@@ -584,19 +587,19 @@ const VEX_2: &[Row] = &[
     Row(&[P66], 0x58, 0x59, plain(V_W256)), // VPBROADCASTD
     Row(&[P66], 0x5a, 0x5a, plain(V_M | ALWAYS_L)),
     Row(&[P66], 0x78, 0x79, plain(V_W256)),
-    Row(&[P66], 0x8c, 0x8c, plain((V_M256 | VVVV | W) & !TOUCH | MEMORY)), // VPMASKMOVD
-    Row(&[P66], 0x8e, 0x8e, plain((V_M256 | VVVV | W) & !TOUCH | MEMORY)),
+    Row(&[P66], 0x8c, 0x8c, plain(V_M256 | VVVV | W | MEMORY)), // VPMASKMOVD
+    Row(&[P66], 0x8e, 0x8e, plain(V_M256 | VVVV | W | MEMORY)),
     Row(&[P66], 0x96, 0x9f, plain(V_FMA)), // FMA, in three orders of operands
     Row(&[P66], 0xa6, 0xaf, plain(V_FMA)),
     Row(&[P66], 0xb6, 0xbf, plain(V_FMA)),
     Row(&[P66], 0xdb, 0xdb, plain(V_W)), // AES
     Row(&[P66], 0xdc, 0xdf, plain(V_H_W256)),
-    Row(NONE, 0xf2, 0xf2, plain(REG_W | VVVV | W | TOUCH)), // ANDN
-    Row(NONE, 0xf3, 0xf3, plain(MODRM | VVVV_W | W | TOUCH).digits(0b1110)), // BLSR, BLSMSK, BLSI
-    Row(NONE, 0xf5, 0xf5, plain(REG_W | VVVV | W | TOUCH)), // BZHI
-    Row(SCALAR, 0xf5, 0xf5, plain(REG_W | VVVV | W | TOUCH)), // PEXT, PDEP
-    Row(&[PF2], 0xf6, 0xf6, plain(REG_W | VVVV_W | W | TOUCH)), // MULX writes both
-    Row(ALL, 0xf7, 0xf7, plain(REG_W | VVVV | W | TOUCH)),  // BEXTR, SHLX, SARX, SHRX
+    Row(NONE, 0xf2, 0xf2, plain(REG_W | VVVV | W)), // ANDN
+    Row(NONE, 0xf3, 0xf3, plain(MODRM | VVVV_W | W).digits(0b1110)), // BLSR, BLSMSK, BLSI
+    Row(NONE, 0xf5, 0xf5, plain(REG_W | VVVV | W)), // BZHI
+    Row(SCALAR, 0xf5, 0xf5, plain(REG_W | VVVV | W)), // PEXT, PDEP
+    Row(&[PF2], 0xf6, 0xf6, plain(REG_W | VVVV_W | W)), // MULX writes both
+    Row(ALL, 0xf7, 0xf7, plain(REG_W | VVVV | W)),  // BEXTR, SHLX, SARX, SHRX
 ];
 
 /// Packed forms may have 256 bits, scalar ones ignore VEX.L: there it must be clear, which the
@@ -634,7 +637,7 @@ const VEX_3: &[Row] = &[
     Row(&[P66], 0x4a, 0x4c, plain(V_H_W256 | IMM_REG)), // VBLENDVPS
     Row(&[P66], 0x60, 0x63, plain(V_W | IMM8)),
     Row(&[P66], 0xdf, 0xdf, plain(V_W | IMM8)),
-    Row(&[PF2], 0xf0, 0xf0, plain(REG_W | W | IMM8 | TOUCH)), // RORX
+    Row(&[PF2], 0xf0, 0xf0, plain(REG_W | W | IMM8)), // RORX
 ];
 
 /// Of the opcodes D8 to DF, the digits that are allowed with memory: not FLDENV, FNSTENV, FRSTOR

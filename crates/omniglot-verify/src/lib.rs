@@ -31,7 +31,7 @@
 //!   within [`GUARD`] bytes of the region.
 //! - **H3** It enters at the beginning of a line of the text, with V2, V3 and V4, and expects
 //!   nothing of registers when foreign code leaves through a gate: neither their values nor flags
-//!   nor, where [`Uses`] says so, control words.
+//!   nor, where [`Uses`] says so, control words and what exceptions of the x87 unit wait for.
 //! - **H4** Each line of a gate is safe to enter with any register contents but V2 to V4, and RSP
 //!   is not used before it was replaced.
 //! - **H5** One thread at a time runs in a region, and nothing else writes its stack meanwhile:

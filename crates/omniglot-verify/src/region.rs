@@ -20,6 +20,13 @@ pub const BASE: u32 = (GUARD - 4096) as u32;
 /// Steps of the stack pointer, and operands' distances from it, are less.
 pub const STACK_REACH: i32 = 1 << 16;
 
+/// An operand on the stack, behind a step that is not yet followed by an access, and what a push
+/// moves further: all in pages that are not mapped, on this side and in the neighbour.
+const _: () = assert!(2 * STACK_REACH as u64 + LARGEST as u64 + 8 <= BASE as u64);
+const _: () = assert!((BASE as u64) < GUARD && BASE.is_multiple_of(4096));
+/// After an access less than 64 KiB from it, in mapped pages, the stack pointer is in the region.
+const _: () = assert!(STACK_REACH as u64 <= BASE as u64 && STACK_REACH as u64 <= GUARD);
+
 /// Indirect branches lead to multiples of this, and nothing lies across one.
 pub const LINE: u64 = 32;
 

@@ -358,8 +358,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant(
         "MULX writes two",
         "forms.rs",
-        "plain(REG_W | VVVV_W | W | TOUCH)), // MULX",
-        "plain(REG_W | VVVV | W | TOUCH)), // MULX",
+        "plain(REG_W | VVVV_W | W)), // MULX",
+        "plain(REG_W | VVVV | W)), // MULX",
     ),
     Mutant(
         "XADD writes two",

@@ -214,6 +214,37 @@ fn the_end_is_one() {
 }
 
 #[test]
+fn an_access_to_the_stack_is_one_that_is_certain() {
+    let step: &[u8] = &[0x48, 0x83, 0xec, 8];
+    let after = |code: &[u8]| rule(check(&[(0, &[step, code, step, &[0x50]].concat())]));
+    let certain: [&[u8]; 8] = [
+        &[0x8b, 0x04, 0x24],             // movl (%rsp), %eax
+        &[0x88, 0x44, 0x24, 8],          // movb %al, 8(%rsp)
+        &[0x48, 0x83, 0x0c, 0x24, 0],    // orq $0, (%rsp)
+        &[0xc7, 0x04, 0x24, 1, 0, 0, 0], // movl $1, (%rsp)
+        &[0x0f, 0x11, 0x04, 0x24],       // movups %xmm0, (%rsp)
+        &[0x66, 0x0f, 0x6f, 0x04, 0x24], // movdqa (%rsp), %xmm0
+        &[0xc5, 0xfc, 0x29, 0x04, 0x24], // vmovaps %ymm0, (%rsp)
+        &[0x0f, 0xb6, 0x04, 0x24],       // movzbl (%rsp), %eax
+    ];
+    for code in certain {
+        assert_eq!(after(code), Ok(()), "{code:02x?}");
+    }
+    let uncertain: [&[u8]; 7] = [
+        &[0x66, 0x0f, 0x3a, 0x0e, 0x04, 0x24, 0], // pblendw $0, (%rsp), %xmm0
+        &[0xc4, 0xe3, 0x7d, 0x06, 0x04, 0x24, 0x88], // vperm2f128 $0x88, (%rsp), %ymm0, %ymm0
+        &[0x66, 0x0f, 0x3a, 0x62, 0x04, 0x24, 0], // pcmpistrm $0, (%rsp), %xmm0
+        &[0x0f, 0x58, 0x04, 0x24],                // addps (%rsp), %xmm0
+        &[0xc4, 0xe2, 0xf8, 0xf5, 0x04, 0x24],    // bzhi %rax, (%rsp), %rax
+        &[0xd9, 0x04, 0x24],                      // flds (%rsp)
+        &[0xd1, 0x24, 0x24],                      // shll (%rsp)
+    ];
+    for code in uncertain {
+        assert_eq!(after(code), Err(Rule::StackStep), "{code:02x?}");
+    }
+}
+
+#[test]
 fn a_step_of_the_stack_is_forgotten_by_an_access_only() {
     let step: &[u8] = &[0x48, 0x83, 0xec, 8];
     let touch: &[u8] = &[0x48, 0x83, 0x0c, 0x24, 0];
