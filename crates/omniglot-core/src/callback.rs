@@ -185,7 +185,7 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
 ///
 /// # Errors
 /// As [`with_callback`]; [`Error::NoCallbackSlot`] if another closure has the address now;
-/// [`Error::Misuse`] if no closure of the signature ever had it.
+/// [`Error::Misuse`] if it is none that closures of the signature can have.
 pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
     api: &mut A,
     function: FnPtr<S>,
@@ -248,7 +248,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let none = Error::NoCallbackSlot { signature };
         let index = match at {
             0 => self.state.slots.free(among),
-            _ => Some(self.slot_at(among, at)?).filter(|slot| self.state.slots.is_free(*slot)),
+            // There are more addresses than closures at a time.
+            _ => Some(self.slot_at(among, at)?)
+                .filter(|slot| self.state.slots.is_free(*slot))
+                .filter(|_| self.state.slots.free(among).is_some()),
         };
         let index = index.ok_or(none)?;
         let address = self.state.domain.session.runtime.trampoline(index).ok_or(none)?;
@@ -257,7 +260,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// The slot whose C function is at an address.
     fn slot_at(&self, among: Among, address: usize) -> Result<u32> {
-        const NEVER: Error = Error::Misuse("no callback of this type ever had the address");
+        const NEVER: Error = Error::Misuse("no callback of this type can have the address");
         let runtime = &self.state.domain.session.runtime;
         let mut slots = among.first..among.first.saturating_add(among.count);
         slots.find(|slot| runtime.trampoline(*slot) == Some(address)).ok_or(NEVER)

@@ -184,8 +184,8 @@ macro_rules! define_library {
             /// that keeps it; a null pointer stands for any address.
             ///
             /// # Errors
-            /// As `with_callback`, also if another closure has the address; `Misuse` if no
-            /// closure of the signature ever had it.
+            /// As `with_callback`, also if another closure has the address; `Misuse` if it is
+            /// none that closures of the signature can have.
             pub fn with_callback_at<S: $crate::Signature, T>(
                 &mut self,
                 function: $crate::FnPtr<S>,

@@ -35,7 +35,8 @@ impl<R: Runtime> Suite<R> {
             an_invalid_bool_never_reaches_a_callback,
             an_invalid_struct_never_reaches_a_callback;
         Containment, Usable:
-            slots_run_out_and_come_back;
+            slots_run_out_and_come_back,
+            an_address_of_an_earlier_closure_is_no_more_than_there_may_be;
         Containment, Poisoned:
             removed_callbacks_are_no_more,
             a_removed_callback_is_not_the_next_one,
@@ -360,6 +361,24 @@ fn take_slots<R: Runtime>(api: &mut Api<R>, taken: u32) -> (u32, Error) {
         take_slots(api, taken + 1)
     });
     more.unwrap_or_else(|error| (taken, error))
+}
+
+/// There are more addresses than closures at a time: who asks for one that is free gets it only while
+/// another closure may be.
+fn an_address_of_an_earlier_closure_is_no_more_than_there_may_be<R: Runtime>(
+    api: &mut Api<R>,
+) -> Outcome {
+    let kept = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |_, function| function)?;
+    equal(beyond_all_slots(api, kept), Err(Error::NoCallbackSlot { signature: "IntCallback" }))?;
+    equal(api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()), Ok(()))
+}
+
+/// Whether there can be a closure at an address once there are as many as may be.
+fn beyond_all_slots<R: Runtime>(api: &mut Api<R>, kept: FnPtr<IntCallback>) -> Result<(), Error> {
+    let more = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |api, _| {
+        beyond_all_slots(api, kept)
+    });
+    more.unwrap_or_else(|_| api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()))
 }
 
 fn removed_callbacks_are_no_more<R: Runtime>(api: &mut Api<R>) -> Outcome {
