@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use omniglot_core::{Cause, Error, Event, FaultKind, Reply};
-use omniglot_linux::{Options, Permission, Permissions, Process};
+use omniglot_linux::{Linux, Options, Permission, Permissions, Process};
 use support::{Driven, Shim, call, enter, start, start_with};
 
 /// The fault that a shim causes; afterwards the instance is poisoned.
@@ -240,6 +240,31 @@ fn there_is_no_clock_without_its_permission() {
     assert_eq!(call(&mut linux, Shim::Wait, 9 | 256, 1), failed(110), "1970 is over");
     let first = call(&mut linux, Shim::Cycles, 0, 0).expect("cycles");
     assert!(call(&mut linux, Shim::Cycles, 1, 0).expect("cycles") > first);
+}
+
+/// The kernel has a process make another call to go on with a wait that ends at a time, once it was
+/// stopped and continued.
+#[test]
+#[allow(unsafe_code)]
+fn a_worker_that_is_stopped_in_a_wait_goes_on_with_it() {
+    let mut options = Options::default();
+    options.allow = Permissions::default().with(Permission::Clock);
+    let mut linux = start_with::<Linux>(&options);
+    let worker = linux.process_id().cast_signed();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let until = now.expect("a time after 1970").as_secs() + 3;
+    let outcome = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| call(&mut linux, Shim::Wait, 9 | 256, until));
+        while !waiting.is_finished() {
+            for signal in [libc::SIGSTOP, libc::SIGCONT] {
+                // SAFETY: to a worker of ours, which is not collected before the end.
+                unsafe { libc::kill(worker, signal) };
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        waiting.join().expect("a call")
+    });
+    assert_eq!(outcome, Ok(-110i64 as u64));
 }
 
 on_every_runtime! {

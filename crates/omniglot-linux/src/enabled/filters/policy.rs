@@ -350,8 +350,10 @@ const IN_PROCESS: Refusals = Refusals {
     no_access: &[],
 };
 
-/// What waits for a time, with the permission for clocks.
-pub(super) const WAITS: &[Sysno] = &[Sysno::clock_nanosleep, Sysno::nanosleep];
+/// What waits for a time, with the permission for clocks; and by which the kernel goes on with a
+/// wait that a stop interrupted (restart_syscall(2)).
+pub(super) const WAITS: &[Sysno] =
+    &[Sysno::clock_nanosleep, Sysno::nanosleep, Sysno::restart_syscall];
 pub(super) const CLOCK: &[Sysno] =
     &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
 pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
