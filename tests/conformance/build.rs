@@ -1,6 +1,8 @@
 //! Binds the C libraries that the tests call and are attacked by.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
 use omniglot_build::{Handle, Library, Result};
 
 /// One for each level that calls may nest, and some to spare.
@@ -70,6 +72,7 @@ fn main() -> Result<()> {
         .header("c/vast.h")
         .source("c/vast.c")
         .generate()?;
+    relocated();
     GADGETS.into_iter().try_for_each(gadget)?;
     CONSTRUCTORS.into_iter().try_for_each(constructor)
 }
@@ -118,6 +121,17 @@ fn escapes() -> Result<()> {
         .source("c/escapes.c")
         .callback_slots(SLOTS)
         .generate()
+}
+
+/// A library of the host's whose code has relocations; a test says so if there is none.
+fn relocated() {
+    println!("cargo::rerun-if-changed=c/relocated.S");
+    let directory = std::env::var_os("OUT_DIR").unwrap_or_default();
+    let mut compiler = cc::Build::new().cargo_metadata(false).get_compiler().to_command();
+    compiler.args(["-shared", "-nostdlib", "-Wl,-z,notext", "-o"]);
+    compiler.arg(Path::new(&directory).join("relocated.so")).arg("c/relocated.S");
+    let is_done = compiler.status().is_ok_and(|status| status.success());
+    assert!(is_done, "the compiler makes no library of c/relocated.S");
 }
 
 fn gadget(gadget: &str) -> Result<()> {

@@ -79,6 +79,9 @@ fn report(machine: &Machine) -> Value {
             "rseq": mechanisms.rseq,
             "proc": mechanisms.proc,
             "low_program": mechanisms.low_program,
+            "interposed": mechanisms.interposed,
+            "libc": format!("{}.{}", mechanisms.libc.0, mechanisms.libc.1),
+            "sealed_clock": mechanisms.sealed_clock,
         },
         "auto": { "isolation": name_of(choice.isolation), "reason": choice.reason },
         "runtimes": runtimes,
@@ -139,6 +142,11 @@ fn write_facts(text: &mut String, machine: &Machine) -> std::fmt::Result {
     fact(text, "Syscall User Dispatch", yes_or_no(mechanisms.user_dispatch))?;
     fact(text, "pkey_alloc", keys)?;
     fact(text, "rseq", yes_or_no(mechanisms.rseq))?;
+    let clock = match mechanisms.sealed_clock {
+        false => "yes",
+        true => "no (CONFIG_MSEAL_SYSTEM_MAPPINGS): libraries can tell the time in calls",
+    };
+    fact(text, "clock can be taken from workers", clock)?;
     fact(text, "/proc", yes_or_no(mechanisms.proc))
 }
 

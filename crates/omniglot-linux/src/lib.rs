@@ -95,7 +95,8 @@
 //!     this crate, to the calling thread, or to the caller who asked for it.
 //! 13. **Kept for ever.** The pages of what all domains of a process share (its generation, the
 //!     tables that the gate reads, selectors) are never unmapped while that process lives,
-//!     and hold atomics or bytes of one thread each.
+//!     and hold atomics or bytes of one thread each. What a process has once (`PerProcess`,
+//!     `Addresses`) is never given back.
 //! 14. **In the C library's place.** Who calls a function that this crate defines in the place of
 //!     one of the C library's keeps that one's contract. It passes on what it got.
 //! 15. **The C library's own.** Records, variables and functions that the C library or the dynamic

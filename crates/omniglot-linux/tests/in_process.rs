@@ -15,7 +15,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Event, FaultKind, Reply, Session};
-use support::{Driven, LUCK, RANDOM, Shim, call, enter, in_common, luck, read_word, result, start};
+use support::{
+    Driven, LUCK, RANDOM, Shim, call, enter, in_common, luck, read_word, result, shim, start,
+    write_frame,
+};
 
 /// Signal handlers are the process's: one test with handlers at a time.
 static HANDLERS: Mutex<()> = Mutex::new(());
@@ -713,7 +716,210 @@ fn set_handlers_during_the_first_call(delay: Duration) {
     }
 }
 
+/// The kernel's handler of a signal, also of one that the C library keeps to itself.
+fn kernels_handler_of(signal: i32) -> usize {
+    let mut action = [0usize; 4];
+    let none: *const usize = std::ptr::null();
+    // SAFETY: asks; the kernel writes four words.
+    let asked = unsafe {
+        libc::syscall(libc::SYS_rt_sigaction, signal, none, action.as_mut_ptr(), size_of::<u64>())
+    };
+    assert_eq!(asked, 0);
+    action[0]
+}
+
+/// Runs foreign code on another thread, over and over, while something happens here.
+fn beside_foreign_code<R: Driven>(what: impl FnOnce(libc::pthread_t)) {
+    let (is_done, number) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            let mut runtime = start::<R>();
+            while !is_done.load(Ordering::Acquire) {
+                assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
+                // SAFETY: has no preconditions.
+                number.store(unsafe { libc::pthread_self() }, Ordering::Release);
+            }
+            // Where a thread is cancelled that can be.
+            // SAFETY: takes no memory.
+            unsafe { libc::usleep(1000) };
+            assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+        });
+        while number.load(Ordering::Acquire) == 0 && !working.is_finished() {
+            thread::yield_now();
+        }
+        what(number.load(Ordering::Acquire));
+        is_done.store(true, Ordering::Release);
+        working.join().expect("all calls are right");
+    });
+}
+
+/// `setgid` sends all threads a signal that the C library's `sigaction` does not name.
+fn the_c_librarys_own_signals_are_handled_as_all_others<R: Driven>() {
+    beside_foreign_code::<R>(|_| {
+        for signal in [32, 33] {
+            let ours = omniglot_signal as *const () as usize;
+            assert_eq!(kernels_handler_of(signal), ours, "signal {signal}");
+        }
+        for _ in 0..100 {
+            // SAFETY: has no preconditions.
+            let own = unsafe { libc::getgid() };
+            // SAFETY: changes nothing.
+            assert_eq!(unsafe { libc::setgid(own) }, 0);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+fn a_thread_that_entered_is_not_cancelled<R: Driven>() {
+    beside_foreign_code::<R>(|thread| {
+        for _ in 0..10 {
+            // SAFETY: a thread that has not been joined.
+            assert_eq!(unsafe { libc::pthread_cancel(thread) }, 0);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// Between its start and its program, a child of `vfork` is in its parent's memory.
+fn a_child_in_its_parents_memory_changes_no_handlers_of_the_parents<R: Driven>() {
+    extern "C" fn change(_: *mut c_void) -> i32 {
+        let none = libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: the child's own.
+        unsafe { libc::sigaltstack(&raw const none, null_mut()) };
+        // SAFETY: as above.
+        unsafe { libc::signal(libc::SIGUSR2, libc::SIG_DFL) };
+        i32::from(handler_of(libc::SIGUSR2, __sigaction) != libc::SIG_DFL)
+    }
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    handle(libc::SIGUSR2, libc::SA_ONSTACK);
+    let mut runtime = start::<R>();
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    let stack_before = alternate_stack();
+    let mut stack = vec![0u128; 16 << 10];
+    let top = stack.as_mut_ptr_range().end.cast();
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the child has a stack of its own, and this thread waits for its end.
+    let child = unsafe { libc::clone(change, top, flags, null_mut()) };
+    assert!(ended_well(child), "the child's own handler is as it wanted");
+    assert_eq!(alternate_stack(), stack_before);
+    assert_eq!(handler_of(libc::SIGUSR2, libc::sigaction), tick as *const () as usize);
+    assert!(is_handled());
+    assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
+}
+
+/// What this thread thinks its alternate stack is.
+fn alternate_stack() -> usize {
+    let mut stack = libc::stack_t { ss_sp: null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: asks.
+    assert_eq!(unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) }, 0);
+    stack.ss_sp.addr()
+}
+
+/// How many instructions there were before the gate, and at which of them the handler forks.
+static STEPPED: AtomicU64 = AtomicU64::new(0);
+static FORK_AT: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn step_and_fork(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    let now = STEPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let (is_to_fork, place) = (now == FORK_AT.load(Ordering::Relaxed), place_in(context));
+    if is_to_fork {
+        CHILD.store(bare_fork(), Ordering::Relaxed);
+    }
+    let gates = [omniglot_enter as *const (), omniglot_keyed_enter as *const ()];
+    if is_to_fork || gates.into_iter().any(|gate| place.wrapping_sub(gate.addr()) < 16) {
+        // SAFETY: the kernel's context.
+        unsafe { (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP_FLAG };
+    }
+}
+
+fn place_in(context: *const libc::ucontext_t) -> usize {
+    // SAFETY: the kernel's context.
+    unsafe { (*context).uc_mcontext.gregs[libc::REG_RIP as usize] as usize }
+}
+
+/// A call whose steps before the gate are counted; with a fork at one of them.
+fn call_and_fork_at<R: Driven>(runtime: &mut Session<R>, at: u64) -> Result<Event, Error> {
+    STEPPED.store(0, Ordering::Relaxed);
+    FORK_AT.store(at, Ordering::Relaxed);
+    CHILD.store(-1, Ordering::Relaxed);
+    let (frame, entry) = (write_frame(runtime, 0, 1, 2), shim(runtime, Shim::Add));
+    set_stepping(true);
+    runtime.enter(entry, frame)
+}
+
+/// At any instruction from the start of a call to the gate.
+fn a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told<R: Driven>() {
+    const FORKS: u64 = 24;
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    set_handler(libc::SIGTRAP, flags, step_and_fork as *const () as usize);
+    let mut runtime = start::<R>();
+    // What is done once is done.
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    assert_eq!(call_and_fork_at(&mut runtime, u64::MAX), Ok(Event::Returned));
+    let total = STEPPED.load(Ordering::Relaxed);
+    assert!(total > FORKS, "{total} instructions");
+    let last = (1..8).map(|before| total - before);
+    for at in (0..FORKS).map(|fork| 1 + total * fork / FORKS).chain(last) {
+        let outcome = call_and_fork_at(&mut runtime, at);
+        match CHILD.load(Ordering::Relaxed) {
+            0 => {
+                succeeds(|| 0, || outcome == Err(Error::Forked));
+            }
+            child => {
+                assert!(child > 0 && ended_well(child), "the child at {at} of {total}");
+                assert_eq!(outcome, Ok(Event::Returned), "at {at} of {total}");
+            }
+        }
+    }
+    set_handler(libc::SIGTRAP, 0, libc::SIG_DFL);
+}
+
+unsafe extern "C" {
+    fn pkey_mprotect(start: *mut c_void, size: usize, access: i32, key: i32) -> i32;
+}
+
+/// A filter that has one system call fail as if the kernel did not know it.
+fn forget_the_call(number: i64) {
+    // Load the number; the call fails, others pass (linux/seccomp.h).
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut steps = [
+        step(0x20, 0, 0, 0),
+        step(0x15, 0, 1, number as u32),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: steps.as_mut_ptr() };
+    let (one, none) = (1 as libc::c_ulong, 0 as libc::c_ulong);
+    // SAFETY: gives up a privilege.
+    let given_up = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, none, none, none) };
+    let operation = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the program is read before the call returns.
+    let set = unsafe { libc::syscall(libc::SYS_seccomp, operation, 0, &raw const program) };
+    assert_eq!((given_up, set), (0, 0));
+}
+
+/// As the C library's function, which needs no keys for that.
+#[test]
+fn protecting_without_a_key_needs_no_keys() {
+    let _runtime = start::<omniglot_linux::Unprotected>();
+    assert!(in_child(|| {
+        forget_the_call(libc::SYS_pkey_mprotect);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a fresh page.
+        let page = unsafe { libc::mmap(null_mut(), 4096, libc::PROT_READ, flags, -1, 0) };
+        // SAFETY: that page, of which nobody knows.
+        let protected = unsafe { pkey_mprotect(page, 4096, libc::PROT_NONE, -1) };
+        // SAFETY: as above.
+        protected == 0 && unsafe { pkey_mprotect(page, 4096, libc::PROT_READ, 1) } != 0
+    }));
+}
+
 in_this_process! {
+    the_c_librarys_own_signals_are_handled_as_all_others
+    a_thread_that_entered_is_not_cancelled
+    a_child_in_its_parents_memory_changes_no_handlers_of_the_parents
+    a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told
     what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer
     handlers_of_the_host_run_in_the_midst_of_foreign_code
     handlers_in_the_midst_of_foreign_code_call_none

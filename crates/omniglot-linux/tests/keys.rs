@@ -247,6 +247,170 @@ extern "C" fn syscall(n: i64, a: usize, b: usize, c: usize, d: usize, e: usize, 
     result
 }
 
+/// What is to happen when the runtime opens the process's code to look at it.
+static DURING_A_LOOK: AtomicUsize = AtomicUsize::new(NOTHING);
+const NOTHING: usize = 0;
+/// A signal arrives.
+const SIGNAL: usize = 1;
+/// The thread waits until that is taken back, and says so.
+const WAIT: usize = 2;
+const WAITING: usize = 3;
+/// How often the runtime asked what is mapped.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// The C library's open64(2), by which the standard library opens files, for this whole program.
+///
+/// # Safety
+/// As the C library's.
+#[unsafe(no_mangle)]
+#[allow(unsafe_code)]
+unsafe extern "C" fn open64(path: *const libc::c_char, flags: i32, mode: u32) -> i32 {
+    // SAFETY: a text that ends with a NUL, as the caller promises.
+    let name = unsafe { std::ffi::CStr::from_ptr(path) };
+    if name == c"/proc/self/maps" {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+    }
+    if name == c"/proc/self/mem" {
+        match DURING_A_LOOK.load(Ordering::Acquire) {
+            SIGNAL => {
+                DURING_A_LOOK.store(NOTHING, Ordering::Release);
+                // SAFETY: sends this thread a signal, for which there is a handler.
+                assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+            }
+            WAIT => {
+                DURING_A_LOOK.store(WAITING, Ordering::Release);
+                while DURING_A_LOOK.load(Ordering::Acquire) == WAITING {
+                    std::thread::yield_now();
+                }
+            }
+            _ => {}
+        }
+    }
+    let directory = libc::AT_FDCWD as isize as usize;
+    syscall(libc::SYS_openat, directory, path.addr(), flags as usize, mode as usize, 0, 0) as i32
+}
+
+/// A page that the host may make executable, with this at its start.
+#[allow(unsafe_code)]
+fn page_with(bytes: &[u8]) -> usize {
+    let (access, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: fresh pages.
+    let room = unsafe { libc::mmap(std::ptr::null_mut(), 3 * 4096, access, flags, -1, 0) };
+    let page = room.wrapping_byte_add(4096);
+    // SAFETY: within them.
+    unsafe { page.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    page.expose_provenance()
+}
+
+#[allow(unsafe_code)]
+fn make_executable(page: usize) -> bool {
+    let start = std::ptr::with_exposed_provenance_mut(page);
+    // SAFETY: a page of ours, of which nobody knows.
+    unsafe { libc::mprotect(start, 4096, libc::PROT_READ | libc::PROT_EXEC) == 0 }
+}
+
+const HARMLESS: &[u8] = &[0x90, 0x90, 0x90, 0xc3];
+/// `wrpkru; ret`.
+const GADGET: &[u8] = &[0x0f, 0x01, 0xef, 0xc3];
+
+/// Which page a handler makes executable.
+static PAGE: AtomicUsize = AtomicUsize::new(0);
+
+#[allow(unsafe_code)]
+fn on_a_signal(handler: extern "C" fn(i32)) {
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as usize;
+    // SAFETY: the handler does what handlers may. Without SA_RESTART it interrupts.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+}
+
+/// Set in a process of a test's own, which ends if it hangs.
+const ALONE: &str = "OMNIGLOT_TEST_ALONE";
+
+/// A handler that interrupts the thread that looks waits for nobody, and what it made executable is
+/// looked at before foreign code runs.
+#[allow(unsafe_code)]
+#[test]
+fn a_handler_makes_memory_executable_during_a_look() {
+    extern "C" fn make(_: i32) {
+        make_executable(PAGE.load(Ordering::Relaxed));
+    }
+    let Some(_alone) = alone() else { return };
+    if std::env::var_os(ALONE).is_none() {
+        return alone_with(ALONE, "a_handler_makes_memory_executable_during_a_look");
+    }
+    // SAFETY: ends this process if it hangs.
+    unsafe { libc::alarm(120) };
+    let mut runtime = start::<ProtectionKeys>();
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    on_a_signal(make);
+    for (bytes, is_fine) in [(HARMLESS, true), (GADGET, false)] {
+        PAGE.store(page_with(bytes), Ordering::Relaxed);
+        assert!(make_executable(page_with(HARMLESS)), "something to look at");
+        DURING_A_LOOK.store(SIGNAL, Ordering::Release);
+        let outcome = call(&mut runtime, Shim::Add, 1, 2);
+        assert_eq!(DURING_A_LOOK.load(Ordering::Acquire), NOTHING, "there was a look");
+        assert_eq!(outcome.is_ok(), is_fine, "{outcome:?}");
+    }
+}
+
+/// Another thread looks at code when the process forks: the child has no such thread.
+#[allow(unsafe_code)]
+#[test]
+fn a_child_that_is_forked_during_a_look_can_make_memory_executable() {
+    let Some(_alone) = alone() else { return };
+    let mut runtime = start::<ProtectionKeys>();
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    assert!(make_executable(page_with(HARMLESS)), "something to look at");
+    let page = page_with(HARMLESS);
+    DURING_A_LOOK.store(WAIT, Ordering::Release);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| call(&mut runtime, Shim::Add, 1, 2));
+        while DURING_A_LOOK.load(Ordering::Acquire) == WAIT {
+            std::thread::yield_now();
+        }
+        let is_right = in_child(|| {
+            DURING_A_LOOK.store(NOTHING, Ordering::Release);
+            // SAFETY: ends the child if it hangs.
+            unsafe { libc::alarm(120) };
+            assert!(make_executable(page));
+            assert_eq!(call(&mut start::<ProtectionKeys>(), Shim::Add, 1, 2), Ok(3));
+        });
+        DURING_A_LOOK.store(NOTHING, Ordering::Release);
+        assert_eq!(looking.join().expect("a call"), Ok(3));
+        assert!(is_right);
+    });
+}
+
+/// An allocator that moves memory, with a lock that looking at code needs, would wait for itself.
+#[allow(unsafe_code)]
+#[test]
+fn moving_data_looks_at_no_code() {
+    let Some(_alone) = alone() else { return };
+    let mut endless = start::<ProtectionKeys>();
+    assert_eq!(call(&mut endless, Shim::Add, 1, 2), Ok(3));
+    let handle = endless.interrupt_handle();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| call(&mut endless, Shim::Loop, 0, 0));
+        // Long enough to be in foreign code, on any machine that is not overwhelmed.
+        std::thread::sleep(Duration::from_millis(300));
+        let page = std::ptr::with_exposed_provenance_mut(page_with(HARMLESS));
+        let before = ASKED.load(Ordering::Relaxed);
+        // SAFETY: a page of ours, of which nobody knows.
+        let moved = unsafe { libc::mremap(page, 4096, 1 << 20, libc::MREMAP_MAYMOVE) };
+        let asked = ASKED.load(Ordering::Relaxed) - before;
+        while !running.is_finished() {
+            handle.interrupt();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_ne!(moved, libc::MAP_FAILED);
+        assert_eq!(asked, 0);
+        assert_eq!(running.join().expect("it ends"), Err(Error::Interrupted));
+    });
+}
+
 fn look(number: i64, first: usize, second: usize, third: usize) {
     let wrong = match number {
         libc::SYS_pkey_free => mappings().into_iter().find(|mapped| mapped.key as usize == first),
@@ -624,11 +788,7 @@ fn a_trial_that_is_interrupted_is_waited_for() {
         return alone_with(FRESH, "a_trial_that_is_interrupted_is_waited_for");
     }
     let mut runtime = start::<ProtectionKeys>();
-    // SAFETY: zeros are an action.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = nothing as *const () as usize;
-    // SAFETY: the handler does nothing. Without SA_RESTART it interrupts.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+    on_a_signal(nothing);
     SLOW.store(true, Ordering::Relaxed);
     let is_done = AtomicBool::new(false);
     // SAFETY: has no preconditions.
@@ -646,6 +806,78 @@ fn a_trial_that_is_interrupted_is_waited_for() {
         assert_eq!(outcome, Ok(3));
     });
     assert!(runs_beside_another());
+}
+
+/// What is sent to the whole group of processes reaches the child that tries, too, which has the
+/// host's handlers.
+#[allow(unsafe_code)]
+#[test]
+fn a_trial_runs_no_handler_of_the_hosts() {
+    static HOST: AtomicUsize = AtomicUsize::new(0);
+    static STRAYS: std::sync::atomic::AtomicPtr<AtomicUsize> =
+        std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+    extern "C" fn note(_: i32) {
+        if std::process::id() as usize != HOST.load(Ordering::Relaxed) {
+            // SAFETY: the shared word, which is never unmapped.
+            unsafe { &*STRAYS.load(Ordering::Relaxed) }.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let Some(_alone) = alone() else { return };
+    if std::env::var_os(FRESH).is_none() {
+        return alone_with(FRESH, "a_trial_runs_no_handler_of_the_hosts");
+    }
+    let (access, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    // SAFETY: a fresh page, of zeros.
+    let shared = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
+    STRAYS.store(shared.cast(), Ordering::Relaxed);
+    HOST.store(std::process::id() as usize, Ordering::Relaxed);
+    // SAFETY: a group of this process's own.
+    assert_eq!(unsafe { libc::setpgid(0, 0) }, 0);
+    let mut runtime = start::<ProtectionKeys>();
+    on_a_signal(note);
+    SLOW.store(true, Ordering::Relaxed);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                // SAFETY: to this group, which has a handler.
+                assert_eq!(unsafe { libc::kill(0, libc::SIGUSR1) }, 0);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let outcome = call(&mut runtime, Shim::Add, 1, 2);
+        is_done.store(true, Ordering::Relaxed);
+        assert_eq!(outcome, Ok(3));
+    });
+    // SAFETY: the shared word.
+    assert_eq!(unsafe { &*shared.cast::<AtomicUsize>() }.load(Ordering::Relaxed), 0);
+}
+
+/// As of a program that confines itself once it has got ready. Threads then have no number; who has
+/// another's, from the thread that started it, is told so.
+#[test]
+fn a_filter_that_comes_after_the_first_call_is_asked_again() {
+    let Some(_alone) = alone() else { return };
+    if std::env::var_os(FILTERED).is_none() {
+        return alone_with(FILTERED, "a_filter_that_comes_after_the_first_call_is_asked_again");
+    }
+    let (mut early, mut late) = (start::<ProtectionKeys>(), start::<ProtectionKeys>());
+    let mut runtime = start::<ProtectionKeys>();
+    let is_filtered = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            is_filtered.wait();
+            call(&mut early, Shim::Add, 1, 2)
+        });
+        assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+        forbid_other_calls();
+        is_filtered.wait();
+        assert_eq!(waiting.join().expect("a call"), Ok(3));
+        let outcome = scope.spawn(|| call(&mut late, Shim::Add, 1, 2)).join().expect("a call");
+        assert!(matches!(outcome, Err(Error::Unsupported { .. })), "{outcome:?}");
+    });
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
 }
 
 #[test]

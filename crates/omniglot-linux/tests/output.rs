@@ -50,7 +50,11 @@ impl Drop for Redirected {
     }
 }
 
+/// Nothing starts while the size of files is limited: that is refused.
+static UNLIMITED: Mutex<()> = Mutex::new(());
+
 fn start<R: Driven>(timeout: Option<Duration>) -> Session<R> {
+    let _unlimited = UNLIMITED.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = Options::default();
     options.allow = Permissions::default().with(Permission::Stderr);
     options.timeout = timeout;
@@ -218,6 +222,55 @@ fn a_pipe_that_nobody_reads_is_no_end_of_the_host<R: Driven>() {
     assert!(!arrived, "a signal that was not the host's");
 }
 
+/// A limit for the size of files, until this goes; larger than whatever else a test makes.
+struct Limited {
+    before: libc::rlimit,
+    _nothing_starts: MutexGuard<'static, ()>,
+}
+
+impl Limited {
+    const SIZE: u64 = 1 << 40;
+
+    fn files() -> Self {
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: asks.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut before) }, 0);
+        let nothing_starts = UNLIMITED.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::set(libc::rlimit { rlim_cur: Self::SIZE, ..before });
+        Self { before, _nothing_starts: nothing_starts }
+    }
+
+    fn set(limit: libc::rlimit) {
+        // SAFETY: a limit of this process's files.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        Self::set(self.before);
+    }
+}
+
+/// By default the signal of a file that is too large ends the process.
+fn a_file_at_its_limit_is_no_end_of_the_host<R: Driven>() {
+    use std::io::{Seek, SeekFrom};
+    let mut runtime = start::<R>(None);
+    let mut file = tempfile::tempfile().expect("a file");
+    file.seek(SeekFrom::Start(Limited::SIZE)).expect("a place");
+    let redirected = Redirected::to(&file);
+    let limited = Limited::files();
+    set_handler(libc::SIGXFSZ, count as *const () as usize);
+    let before = SIGNALS.load(Ordering::Relaxed);
+    let result = call(&mut runtime, Shim::Flood, 10, 0);
+    let arrived = SIGNALS.load(Ordering::Relaxed) != before;
+    set_handler(libc::SIGXFSZ, libc::SIG_DFL);
+    let again = call(&mut runtime, Shim::Flood, 10, 0);
+    drop((limited, redirected));
+    assert_eq!((result, again), (refused(libc::EFBIG), refused(libc::EFBIG)));
+    assert!(!arrived, "a signal that was not the host's");
+}
+
 fn sockets_and_files_take_text_too<R: Driven>() {
     let mut runtime = start::<R>(Some(Duration::from_millis(300)));
     let (mut ours, theirs) = UnixStream::pair().expect("a pair");
@@ -299,6 +352,7 @@ in_this_process! {
     signals_arrive_while_a_call_waits_for_room
     all_that_is_written_arrives
     a_pipe_that_nobody_reads_is_no_end_of_the_host
+    a_file_at_its_limit_is_no_end_of_the_host
     sockets_and_files_take_text_too
     one_call_writes_a_bounded_number_of_bytes
     another_file_in_its_place_is_not_written

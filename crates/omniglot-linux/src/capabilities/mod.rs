@@ -25,6 +25,8 @@ use crate::enabled::look;
 pub struct Processor {
     /// Its brand string; empty if it has none.
     pub name: String,
+    /// Who made it, such as `AuthenticAMD`; empty if it does not say.
+    pub maker: String,
     /// It has protection keys for user pages (PKU).
     pub pku: bool,
     /// The kernel has switched protection keys on (OSPKE).
@@ -52,6 +54,8 @@ pub struct Kernel {
     pub release: String,
     /// The first two numbers of that.
     pub version: (u32, u32),
+    /// The third one.
+    pub patch: u32,
 }
 
 /// Which memory files may be executed (`vm.memfd_noexec`, Linux 6.3).
@@ -102,6 +106,14 @@ pub struct Mechanisms {
     /// This program lies below 4 GiB, where 32-bit code could reach it: it is not a
     /// position-independent executable (PIE).
     pub low_program: bool,
+    /// The program's `sigaction`, `mmap` and so on are this crate's: it is part of the program,
+    /// not of a library that was opened later.
+    pub interposed: bool,
+    /// The C library's version, such as (2, 36) of glibc; (0, 0) if it is another.
+    pub libc: (u32, u32),
+    /// The kernel's clock in memory cannot be taken from a worker
+    /// (`CONFIG_MSEAL_SYSTEM_MAPPINGS`, Linux 6.16): libraries can tell the time in calls.
+    pub sealed_clock: bool,
 }
 
 /// What a machine has.

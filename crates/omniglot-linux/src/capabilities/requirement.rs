@@ -2,7 +2,7 @@
 
 use omniglot_core::IsolationKind;
 
-use super::{KeyTrial, Machine, MemfdExec};
+use super::{Kernel, KeyTrial, Machine, MemfdExec};
 
 /// Something that a runtime cannot do without.
 #[non_exhaustive]
@@ -130,6 +130,14 @@ impl Machine {
                 yes_or_no(mechanisms.user_dispatch),
                 "use a kernel with CONFIG_GENERIC_ENTRY, Linux 5.11 or newer",
             ),
+            requirement(
+                "signal handlers and mappings that go through this crate",
+                "the program's sigaction and mmap are not those of this crate, which is in a \
+                 library that was opened later",
+                mechanisms.interposed,
+                yes_or_no(mechanisms.interposed),
+                "link the library into the program, or preload it",
+            ),
         ]
     }
 
@@ -176,6 +184,14 @@ impl Machine {
                 "the kernel is older than Linux 6.12",
                 (6, 12),
             ),
+            self.kernel_with_rights_of_handlers(),
+            requirement(
+                "glibc 2.35 or newer, which says what dlmopen loads",
+                "the C library is older than glibc 2.35",
+                mechanisms.libc >= (2, 35),
+                format!("glibc {}.{}", mechanisms.libc.0, mechanisms.libc.1),
+                "update the system",
+            ),
             requirement(
                 "a stack without a shadow (CET)",
                 "the process has a shadow stack (CET)",
@@ -195,6 +211,22 @@ impl Machine {
         ]
     }
 
+    /// A signal handler's rights are not those of the code that it interrupted. Before Linux commit
+    /// ae6012d72fa6 ("x86/pkeys: Ensure updated PKRU value is XRSTOR'd") AMD's processors took what
+    /// the kernel saved for the state after a reset, in which everything is allowed.
+    fn kernel_with_rights_of_handlers(&self) -> Requirement {
+        let Kernel { version, patch, release } = &self.kernel;
+        let is_amds = matches!(&*self.processor.maker, "AuthenticAMD" | "HygonGenuine");
+        let is_fixed = *version >= (6, 13) || (*version == (6, 12) && *patch >= 5);
+        requirement(
+            "on processors of AMD Linux 6.13, or 6.12.5, where signals leave rights as they were",
+            "signals change rights to memory on processors of AMD (before Linux 6.12.5)",
+            !is_amds || is_fixed,
+            if is_amds { release.clone() } else { "another processor".to_owned() },
+            "update the kernel",
+        )
+    }
+
     fn kernel_since(
         &self,
         name: &'static str,
@@ -208,7 +240,7 @@ impl Machine {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::{Kernel, Mechanisms, Processor};
+    use super::super::{Mechanisms, Processor};
     use super::*;
 
     /// A machine that has everything.
@@ -222,7 +254,7 @@ pub(super) mod tests {
                 fsgsbase_enabled: true,
                 ..Processor::default()
             },
-            kernel: Kernel { release: "6.12.1".to_owned(), version: (6, 12) },
+            kernel: Kernel { release: "6.12.5".to_owned(), version: (6, 12), patch: 5 },
             mechanisms: Mechanisms {
                 memfd_exec: MemfdExec::Allowed,
                 seccomp: true,
@@ -233,6 +265,9 @@ pub(super) mod tests {
                 rseq: true,
                 proc: true,
                 low_program: false,
+                interposed: true,
+                libc: (2, 36),
+                sealed_clock: false,
             },
         }
     }
@@ -253,7 +288,7 @@ pub(super) mod tests {
     #[test]
     fn each_requirement_of_keys_is_one() {
         type Change = fn(&mut Machine);
-        let lacking: [(Change, &str); 10] = [
+        let lacking: [(Change, &str); 13] = [
             (|machine| machine.processor.pku = false, "a processor with protection keys (PKU)"),
             (|machine| machine.processor.ospke = false, "switched on by the kernel"),
             (|machine| machine.mechanisms.keys = KeyTrial::None, "pkey_alloc"),
@@ -264,12 +299,35 @@ pub(super) mod tests {
             (|machine| machine.mechanisms.user_dispatch = false, "Syscall User Dispatch"),
             (|machine| machine.processor.shadow_stack_active = true, "without a shadow"),
             (|machine| machine.mechanisms.low_program = true, "above 4 GiB"),
+            (|machine| machine.mechanisms.interposed = false, "go through this crate"),
+            (|machine| machine.mechanisms.libc = (2, 34), "glibc 2.35"),
+            (as_amds_before_the_fix, "processors of AMD"),
         ];
         for (change, name) in lacking {
             let missing_for_keys = missing(IsolationKind::ProtectionKeys, change);
             assert!(matches!(missing_for_keys[..], [one] if one.contains(name)), "{name}");
             assert_eq!(missing(IsolationKind::Process, change), [""; 0], "{name}");
         }
+    }
+
+    fn as_amds_before_the_fix(machine: &mut Machine) {
+        machine.processor.maker = "AuthenticAMD".to_owned();
+        machine.kernel.patch = 4;
+    }
+
+    #[test]
+    fn kernels_whose_signals_leave_rights_alone_are_known() {
+        let with = |maker: &str, version, patch| {
+            let change = |machine: &mut Machine| {
+                machine.processor.maker = maker.to_owned();
+                (machine.kernel.version, machine.kernel.patch) = (version, patch);
+            };
+            missing(IsolationKind::ProtectionKeys, change).len()
+        };
+        assert_eq!(with("GenuineIntel", (6, 12), 0), 0);
+        assert_eq!(with("AuthenticAMD", (6, 12), 4), 1);
+        assert_eq!(with("AuthenticAMD", (6, 12), 5), 0);
+        assert_eq!(with("AuthenticAMD", (6, 13), 0), 0);
     }
 
     /// Keys are freed when a domain is dropped: a start that finds none reports that.

@@ -2,11 +2,12 @@
 //!
 //! A page that the kernel wipes in a child (`MADV_WIPEONFORK`, Linux 4.14) holds
 //! the process's generation: one more than its parent's, which ordinary memory
-//! remembers.
+//! remembers. It also holds the process's number, by which a child of `vfork` is told, since that
+//! has the same memory.
 #![allow(unsafe_code)]
 
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous};
@@ -29,6 +30,7 @@ pub(super) fn current() -> Result<u64> {
     if own != 0 {
         return Ok(own);
     }
+    note_process();
     let fresh = HIGHEST.fetch_add(1, Ordering::AcqRel) + 1;
     match word.compare_exchange(0, fresh, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Ok(fresh),
@@ -42,6 +44,112 @@ pub(super) fn check(generation: u64) -> Result<()> {
     match known() {
         Some(word) if word.load(Ordering::Relaxed) == generation => Ok(()),
         _ => Err(Error::Forked),
+    }
+}
+
+/// Whether the caller is a child that has this process's memory, as one of `vfork` until it
+/// executes a program: what it does to that memory is done to its parent.
+pub(super) fn is_in_parents_memory() -> bool {
+    match process_word().map_or(0, |word| word.load(Ordering::Relaxed)) {
+        0 => false, // nobody was told, or a child of its own memory
+        owner => owner != std::process::id(),
+    }
+}
+
+/// The number of the process whose memory this is: its parent's, for a child of `vfork`.
+pub(super) fn process() -> u32 {
+    match process_word().map_or(0, |word| word.load(Ordering::Relaxed)) {
+        0 => std::process::id(),
+        owner => owner,
+    }
+}
+
+/// The second word of the page.
+fn process_word() -> Option<&'static AtomicU32> {
+    let page = WORD.load(Ordering::Acquire);
+    if page.is_null() {
+        return None;
+    }
+    // SAFETY: the page that holds the generation, which is never unmapped, has zeros or a number
+    // there; the first word is of 8 bytes (invariant 13).
+    unsafe { page.wrapping_add(1).cast::<AtomicU32>().as_ref() }
+}
+
+/// Writes down which process this is, and has forked children do the same, before they have
+/// children of their own.
+fn note_process() {
+    static IS_KEPT: AtomicBool = AtomicBool::new(false);
+    extern "C" fn note() {
+        if let Some(word) = process_word() {
+            word.store(std::process::id(), Ordering::Relaxed);
+        }
+    }
+    note();
+    if !IS_KEPT.swap(true, Ordering::Relaxed) {
+        // Without it, for want of memory, children of forked children's `vfork` are not told.
+        // SAFETY: a function without arguments, which stores one atomic word (invariant 12).
+        unsafe { libc::pthread_atfork(None, None, Some(note)) };
+    }
+}
+
+/// What each process has of its own, though memory is copied when it forks: a forked child makes a
+/// fresh one, since in its parent's copy a lock may be held by a thread that it has not.
+#[derive(Debug)]
+pub(super) struct PerProcess<T: 'static>(AtomicPtr<Own<T>>);
+
+#[derive(Debug)]
+struct Own<T> {
+    generation: u64,
+    value: T,
+}
+
+impl<T: Send + Sync + 'static> PerProcess<T> {
+    pub(super) const fn new() -> Self {
+        Self(AtomicPtr::new(null_mut()))
+    }
+
+    /// This process's, if it has been made. In signal handlers, too.
+    pub(super) fn known(&self) -> Option<&'static T> {
+        // SAFETY: null, or what was made below, which is never given back (invariant 13).
+        let own = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
+        check(own.generation).is_ok().then_some(&own.value)
+    }
+
+    /// This process's, made when asked for the first time. It stays for ever.
+    ///
+    /// # Errors
+    /// As [`current`].
+    pub(super) fn get_or(&self, make: impl FnOnce() -> T) -> Result<&'static T> {
+        let generation = current()?;
+        let before = self.0.load(Ordering::Acquire);
+        // SAFETY: null, or what was made below, which is never given back (invariant 13).
+        if let Some(own) = unsafe { before.as_ref() }.filter(|own| own.generation == generation) {
+            return Ok(&own.value);
+        }
+        let fresh = Box::into_raw(Box::new(Own { generation, value: make() }));
+        let stored = self.0.compare_exchange(before, fresh, Ordering::AcqRel, Ordering::Acquire);
+        let own = match stored {
+            Ok(_) => fresh,
+            Err(other) => {
+                // SAFETY: made above, and nobody else knows it, since another thread was faster
+                // (invariant 13 is of what is stored).
+                drop(unsafe { Box::from_raw(fresh) });
+                other
+            }
+        };
+        // SAFETY: made above or by that thread, of the same generation; never given back
+        // (invariant 13).
+        Ok(&unsafe { &*own }.value)
+    }
+}
+
+impl<T: Default + Send + Sync + 'static> PerProcess<T> {
+    /// The same, with a value that is nothing special.
+    ///
+    /// # Errors
+    /// As [`current`].
+    pub(super) fn get(&self) -> Result<&'static T> {
+        self.get_or(T::default)
     }
 }
 
@@ -75,4 +183,72 @@ fn wiped_page() -> Result<&'static AtomicU64> {
         .ok_or(Error::System { operation: "a page", errno: 12 })?;
     // SAFETY: zeroed memory is an AtomicU64, pages are aligned, and this one is never unmapped.
     Ok(unsafe { word.as_ref() })
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Whether a forked child says yes.
+    fn in_child(ask: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child asks and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // Else a child that waits for ever would be waited for.
+            // SAFETY: ends the child after a while.
+            unsafe { libc::alarm(60) };
+            let said = ask();
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(i32::from(!said)) }
+        }
+        let mut status = -1;
+        // SAFETY: waits for the child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        status == 0
+    }
+
+    #[test]
+    fn a_lock_that_is_held_is_free_in_a_forked_child() {
+        static NUMBER: PerProcess<Mutex<u32>> = PerProcess::new();
+        let number = || NUMBER.get().expect("a record");
+        let mut held = number().lock().expect("no panic");
+        *held = 7;
+        assert!(in_child(|| number().lock().is_ok_and(|fresh| *fresh == 0)));
+        drop(held);
+        assert_eq!(*number().lock().expect("no panic"), 7);
+    }
+
+    #[test]
+    fn only_children_that_share_memory_are_in_their_parents() {
+        current().expect("a generation");
+        assert!(!is_in_parents_memory());
+        assert_eq!(process(), std::process::id());
+        let own = process();
+        assert!(in_child(|| !is_in_parents_memory() && process() != own));
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        assert!(in_child_with(flags, || is_in_parents_memory() && process() == own));
+        // Also where the parent is a forked child that has not asked for its generation.
+        assert!(in_child(|| in_child_with(flags, is_in_parents_memory)));
+    }
+
+    /// The same in a child that the flags of clone(2) are for.
+    fn in_child_with<F: FnOnce() -> bool>(flags: i32, ask: F) -> bool {
+        extern "C" fn start<F: FnOnce() -> bool>(ask: *mut libc::c_void) -> i32 {
+            // SAFETY: the closure below, which is taken once.
+            let ask = unsafe { &mut *ask.cast::<Option<F>>() }.take();
+            i32::from(!ask.is_some_and(|ask| ask()))
+        }
+        let mut stack = vec![0u128; 8192];
+        let top = stack.as_mut_ptr_range().end.cast();
+        let mut ask = Some(ask);
+        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on.
+        let child = unsafe { libc::clone(start::<F>, top, flags, (&raw mut ask).cast()) };
+        let mut status = -1;
+        // SAFETY: waits for the child.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        status == 0
+    }
 }

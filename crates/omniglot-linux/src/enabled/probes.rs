@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
+use std::ffi::CStr;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -9,7 +10,7 @@ use std::thread;
 use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
-use super::in_process::{has_unknown_registers, lies_below_4_gib};
+use super::in_process::{are_the_programs, has_unknown_registers, lies_below_4_gib};
 use crate::capabilities::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
@@ -46,6 +47,9 @@ pub(crate) fn look() -> Machine {
             rseq: has_rseq(),
             proc: Path::new("/proc/self/exe").exists(),
             low_program: lies_below_4_gib(),
+            interposed: are_the_programs(),
+            libc: libc_version(),
+            sealed_clock: is_clock_sealed(),
         },
     }
 }
@@ -55,6 +59,7 @@ fn processor() -> Processor {
     let has = |register: u32, bit: u32| register >> bit & 1 != 0;
     Processor {
         name: processor_name(),
+        maker: processor_maker(),
         pku: has(leaf.ecx, 3),
         ospke: has(leaf.ecx, 4),
         fsgsbase: has(leaf.ebx, 0),
@@ -81,13 +86,44 @@ fn processor_name() -> String {
     name.chars().filter(|character| !character.is_control()).collect::<String>().trim().to_owned()
 }
 
+/// The 12 bytes of leaf 0, in its order.
+fn processor_maker() -> String {
+    let leaf = __cpuid(0);
+    let bytes: Vec<u8> =
+        [leaf.ebx, leaf.edx, leaf.ecx].into_iter().flat_map(u32::to_le_bytes).collect();
+    String::from_utf8_lossy(&bytes).chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The two numbers of glibc's version.
+fn libc_version() -> (u32, u32) {
+    // SAFETY: has no preconditions (gnu_get_libc_version(3); invariant 15).
+    let version = unsafe { libc::gnu_get_libc_version() };
+    // SAFETY: a text that ends with a NUL, and stays (invariant 15).
+    let version = unsafe { CStr::from_ptr(version) }.to_string_lossy();
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Whether the kernel's pages with the clock have the flag `sl` (proc_pid_smaps(5)) of what can be
+/// neither unmapped nor changed (mseal(2)).
+fn is_clock_sealed() -> bool {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    is_sealed(&maps, "[vvar]")
+}
+
+fn is_sealed(maps: &str, name: &str) -> bool {
+    let mut lines = maps.lines().skip_while(|line| !line.ends_with(name)).skip(1);
+    let flags = lines.find_map(|line| line.strip_prefix("VmFlags:"));
+    flags.is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "sl"))
+}
+
 fn kernel() -> Kernel {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = release.trim().to_owned();
     let mut numbers = release.split(|character: char| !character.is_ascii_digit());
     let mut next = || numbers.next().and_then(|number| number.parse().ok()).unwrap_or(0);
-    let version = (next(), next());
-    Kernel { release, version }
+    let (version, patch) = ((next(), next()), next());
+    Kernel { release, version, patch }
 }
 
 fn memfd_exec() -> MemfdExec {
@@ -155,4 +191,29 @@ fn has_rseq() -> bool {
     // SAFETY: a length of 0 is refused before any memory is looked at (rseq(2); invariant 12).
     let refused = unsafe { syscall!(Sysno::rseq, 0, 0, 0, 0) };
     !matches!(refused, Err(Errno::ENOSYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_pages_are_told_from_their_neighbours() {
+        let pages = |name: &str, flags: &str| {
+            format!(
+                "7f0000000000-7f0000001000 r--p 00000000 00:00 0   {name}\nSize: 4 kB\nVmFlags: {flags}\n"
+            )
+        };
+        let maps = pages("[vvar]", "rd mr de") + &pages("[vdso]", "rd ex sl");
+        assert!(!is_sealed(&maps, "[vvar]"));
+        let maps = pages("/lib/libc.so.6", "rd mr") + &pages("[vvar]", "rd mr de sl");
+        assert!(is_sealed(&maps, "[vvar]"));
+        assert!(!is_sealed("", "[vvar]"));
+    }
+
+    #[test]
+    fn libc_and_processor_say_who_they_are() {
+        assert!(libc_version() >= (2, 31), "{:?}", libc_version());
+        assert_eq!(processor_maker().len(), 12, "{}", processor_maker());
+    }
 }

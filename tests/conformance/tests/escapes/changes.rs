@@ -21,10 +21,20 @@ type Outcome = std::result::Result<(), Failed>;
 const GADGET: &[u8] = &[0x0f, 0x01, 0xef, 0xc3];
 const HARMLESS: &[u8] = &[0x90, 0x90, 0x90, 0xc3];
 
+/// A library whose code is harmless until it has been relocated.
+const RELOCATED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/relocated.so"));
+
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let only_keys = home.isolation != IsolationKind::ProtectionKeys;
     let all = [
         home.trial_in(name("a_library_in_anothers_place"), move || reloaded(home), true),
+        home.trial_in(name("a_library_where_a_page_was"), move || after_own(home), true),
+        home.trial_in(name("a_library_where_an_unknown_page_was"), move || after_raw(home), true),
+        home.trial_in(
+            name("a_library_whose_code_is_relocated_during_a_call"),
+            move || relocated(home),
+            true,
+        ),
         home.trial_in(name("a_page_made_executable"), move || made(home), true),
         home.trial_in(name("a_page_made_executable_again"), move || made_again(home), true),
         home.trial_in(name("a_page_mapped_over_one_that_was_seen"), move || over(home), true),
@@ -61,12 +71,15 @@ struct Loaded {
 
 impl Loaded {
     fn open(image: &[u8]) -> std::result::Result<Self, Failed> {
-        let path = std::env::temp_dir().join(format!("omniglot-change-{}.so", std::process::id()));
-        std::fs::write(&path, image)?;
-        let name = CString::new(path.to_string_lossy().into_owned())?;
+        let file = Plugin::new();
+        file.write(image)?;
+        Self::of(&file)
+    }
+
+    fn of(file: &Plugin) -> std::result::Result<Self, Failed> {
+        let name = CString::new(file.0.to_string_lossy().into_owned())?;
         // SAFETY: the object's initialisers do nothing.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
-        std::fs::remove_file(&path)?;
         if handle.is_null() {
             return Err("the host cannot load the library".into());
         }
@@ -75,9 +88,39 @@ impl Loaded {
         Ok(Self { handle, start })
     }
 
+    /// Where it begins.
+    fn base(&self) -> std::result::Result<usize, Failed> {
+        // SAFETY: zeros are room for the answer.
+        let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
+        // SAFETY: asks about an address in an object that is open.
+        let known = unsafe { libc::dladdr(address(self.start), &raw mut found) };
+        if known == 0 { Err("no such object".into()) } else { Ok(found.dli_fbase.addr()) }
+    }
+
     fn close(self) {
         // SAFETY: nobody uses anything of it.
         unsafe { libc::dlclose(self.handle) };
+    }
+}
+
+/// A library's file, which is written again in its place when nobody has it loaded, as a compiler
+/// does.
+struct Plugin(std::path::PathBuf);
+
+impl Plugin {
+    fn new() -> Self {
+        let name = format!("omniglot-change-{}.so", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn write(&self, image: &[u8]) -> Outcome {
+        Ok(std::fs::write(&self.0, image)?)
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -85,13 +128,16 @@ impl Loaded {
 /// dynamic linker's choice, nearly always the same place: else it is tried again.
 fn reloaded<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
+    let file = Plugin::new();
     for _ in 0..16 {
-        let first = Loaded::open(fxrstor::DESCRIPTION.image)?;
+        file.write(fxrstor::DESCRIPTION.image)?;
+        let first = Loaded::of(&file)?;
         // It is looked at, and fine.
         check(library.sound(2, 3), false)?;
         let place = first.start;
         first.close();
-        let second = Loaded::open(wrpkru::DESCRIPTION.image)?;
+        file.write(wrpkru::DESCRIPTION.image)?;
+        let second = Loaded::of(&file)?;
         if second.start == place {
             return check(library.sound(2, 3), true);
         }
@@ -259,4 +305,85 @@ fn map(
     // SAFETY: a range that nothing else uses, or a page of ours of which nobody knows.
     let page = unsafe { libc::mmap(at, size, access, flags, file, 0) };
     if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(page.addr()) }
+}
+
+/// Executable memory, and which part of its file it is.
+#[derive(PartialEq)]
+struct Code {
+    start: usize,
+    size: usize,
+    offset: usize,
+}
+
+/// The executable mapping that holds an address, or comes after it.
+fn code_from(address: usize) -> std::result::Result<Code, Failed> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mut code = maps.lines().filter_map(|line| {
+        let mut columns = line.split_whitespace();
+        let (start, end) = columns.next()?.split_once('-')?;
+        let number = |digits| usize::from_str_radix(digits, 16).ok();
+        let (start, end) = (number(start)?, number(end)?);
+        let is_meant = columns.next()?.contains('x') && end > address;
+        let offset = number(columns.next()?)?;
+        is_meant.then_some(Code { start, size: end - start, offset })
+    });
+    code.next().ok_or_else(|| "no code there".into())
+}
+
+/// How the host has code of its own at a place: of a file, or of none.
+type Map = fn(&Code, &Plugin) -> Outcome;
+
+const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
+const PLACE: i32 = libc::MAP_PRIVATE | libc::MAP_FIXED_NOREPLACE;
+
+/// Of that very file, as it was then.
+fn after_own<R: Runtime>(home: Home<R>) -> Outcome {
+    in_its_place(home, |at, file| {
+        let file = std::fs::File::open(&file.0)?;
+        let (file, offset) = (std::os::fd::AsRawFd::as_raw_fd(&file), at.offset as i64);
+        // SAFETY: a range that nothing else uses.
+        let page = unsafe { libc::mmap(address(at.start), at.size, CODE, PLACE, file, offset) };
+        if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(()) }
+    })
+}
+
+/// By the system call, of which the runtime is not told.
+fn after_raw<R: Runtime>(home: Home<R>) -> Outcome {
+    in_its_place(home, |at, _| {
+        let flags = PLACE | libc::MAP_ANONYMOUS;
+        // SAFETY: a range that nothing else uses.
+        let page = unsafe { libc::syscall(libc::SYS_mmap, at.start, at.size, CODE, flags, -1, 0) };
+        if page < 0 { Err("a page of code".into()) } else { Ok(()) }
+    })
+}
+
+/// The host has code of its own somewhere, which is looked at, and gives the place back: to a
+/// library, which is another thing. Where that comes to lie is the dynamic linker's choice, nearly
+/// always the same place: else it is tried again.
+fn in_its_place<R: Runtime>(home: Home<R>, map: Map) -> Outcome {
+    let mut library = working(home)?;
+    let file = Plugin::new();
+    for _ in 0..16 {
+        file.write(fxrstor::DESCRIPTION.image)?;
+        let first = Loaded::of(&file)?;
+        let code = code_from(first.base()?)?;
+        first.close();
+        map(&code, &file)?;
+        // It is looked at, and fine.
+        check(library.sound(2, 3), false)?;
+        // SAFETY: a mapping of ours, which nobody uses.
+        unsafe { libc::munmap(address(code.start), code.size) };
+        file.write(wrpkru::DESCRIPTION.image)?;
+        let second = Loaded::of(&file)?;
+        if code_from(second.base()?)? == code {
+            return check(library.sound(2, 3), true);
+        }
+        second.close();
+    }
+    Err("nothing was tested: it never lay where the page was".into())
+}
+
+/// The dynamic linker says that it has loaded such a library, and then changes its code.
+fn relocated<R: Runtime>(home: Home<R>) -> Outcome {
+    check(beside(home, || Loaded::open(RELOCATED).map(|_| ()))?, true)
 }

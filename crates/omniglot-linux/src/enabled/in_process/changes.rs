@@ -89,11 +89,15 @@ pub(super) fn looked(epoch: u64) {
 /// Waits until no change is going on.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if one goes on for long.
+/// [`Error::Interrupted`] if the call must stop; [`Error::Unsupported`] if a change goes on for
+/// long.
 #[cold]
-pub(super) fn wait() -> Result<()> {
+pub(super) fn wait(must_stop: impl Fn() -> bool) -> Result<()> {
     let since = Instant::now();
     while ONGOING.load(SeqCst) != 0 {
+        if must_stop() {
+            return Err(Error::Interrupted);
+        }
         if since.elapsed() > PATIENCE {
             return Err(Error::Unsupported {
                 what: "the process has been loading code for ten seconds",
@@ -146,7 +150,9 @@ pub(super) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
             return true;
         }
         stretch.rests.store(true, SeqCst);
-        if ONGOING.load(SeqCst) == 0 && !are_settled() || must_stop() || left == 0 {
+        // Who looks has yet to say what there is.
+        let is_over = ONGOING.load(SeqCst) == 0 && !code::is_being_looked_at();
+        if is_over && !are_settled() || must_stop() || left == 0 {
             return false;
         }
         left -= 1;
@@ -155,7 +161,7 @@ pub(super) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
 }
 
 /// A system call and nothing else: safe in signal handlers.
-fn pause() {
+pub(super) fn pause() {
     let time = Timespec { tv_sec: 0, tv_nsec: i64::from(PAUSE.subsec_nanos()) };
     let _ = nanosleep(&time);
 }
@@ -173,12 +179,20 @@ pub(super) fn begin() {
     if !keys::are_in_use() {
         return;
     }
+    stop_others();
+}
+
+/// Waits until no other thread runs foreign code behind a key.
+fn stop_others() {
     let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
     for stretch in &STRETCHES {
         // A handler that interrupted the host on its way in waits for nobody.
         while let Some(thread) = stretch.running().filter(|thread| *thread != own) {
             // Again and again, since one that was not yet in foreign code did not notice.
-            kick(thread);
+            if !kick(thread) {
+                // It ended in the midst of a call, as a handler of the host's can have it.
+                let _ = stretch.thread.compare_exchange(thread, 0, SeqCst, SeqCst);
+            }
             pause();
         }
     }
@@ -200,4 +214,39 @@ pub(super) fn during<T>(change: impl FnOnce() -> T) -> T {
     let result = change();
     end();
     result
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    /// A key that no domain of these tests has.
+    const KEY: usize = 15;
+
+    #[test]
+    fn who_is_gone_is_waited_for_by_nobody() {
+        let thread =
+            std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs());
+        let thread = thread.join().expect("a number");
+        let stretch = &STRETCHES[KEY];
+        stretch.generation.store(generation::current().expect("a generation"), SeqCst);
+        stretch.thread.store(thread, SeqCst);
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            stop_others();
+            let _ = done.send(());
+        });
+        let outcome = is_done.recv_timeout(Duration::from_secs(60));
+        stretch.thread.store(0, SeqCst);
+        assert_eq!(outcome, Ok(()));
+    }
+
+    #[test]
+    fn a_call_that_must_stop_does_not_wait() {
+        ONGOING.fetch_add(1, SeqCst);
+        let outcome = wait(|| true);
+        ONGOING.fetch_sub(1, SeqCst);
+        assert_eq!(outcome, Err(Error::Interrupted));
+    }
 }

@@ -8,8 +8,8 @@
 //! checks what it did. What only reads as one, such as the distance of a call, is written
 //! in another way. Any other makes domains behind keys unsupported in the process.
 //!
-//! What was looked at is known by its address only until something changes there: `changes`
-//! says when to look again.
+//! What was looked at is known by its address, and by the file and the place in it that are
+//! mapped there, only until something changes there: `changes` says when to look again.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -17,14 +17,16 @@ use std::fs::{File, read_to_string};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result, Text};
 use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
+use super::super::generation::PerProcess;
 use super::super::layout::PAGE;
 use super::super::system::failed;
+use super::addresses::Addresses;
 use super::gadgets::{self, Refusal};
 use super::{changes, gate, linker, patch};
 
@@ -34,41 +36,100 @@ const STOP: [u8; 3] = [0x0f, 0x0b, 0x90];
 pub(super) const EMULATED_LENGTH: u64 = 3;
 
 /// Where the handler carries out `WRPKRU` for the host.
-static EMULATED: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+static EMULATED: Addresses = Addresses::new();
+/// Instructions that are followed by a check. Forked children have their parents'.
+static CHECKED: Addresses = Addresses::new();
 
-/// Ranges that were looked at, and what may stay there.
-static SEEN: Mutex<Seen> = Mutex::new(Seen {
-    ranges: Vec::new(),
-    windows: Vec::new(),
-    plain: Vec::new(),
-    removals: 0,
-    checked: Vec::new(),
-});
+/// A forked child has a record of its own: in its parent's, another thread may be looking.
+static RECORD: PerProcess<Record> = PerProcess::new();
+/// Whether the host ever made memory executable itself.
+static HOSTS_OWN: AtomicBool = AtomicBool::new(false);
 /// What the dynamic linker had loaded and unloaded when the process was looked at.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
+/// What was looked at.
+#[derive(Debug, Default)]
+struct Record {
+    /// The thread that has `seen`; 0 while none has. That is one word, so that a handler knows
+    /// whether it interrupted that thread.
+    owner: AtomicU32,
+    /// Whether such a handler changed something.
+    is_missed: AtomicBool,
+    /// Only for the owner.
+    seen: Mutex<Seen>,
+}
+
+/// What was looked at, and what may stay there.
+#[derive(Debug, Default)]
 struct Seen {
-    ranges: Vec<Range<usize>>,
+    regions: Vec<Region>,
     /// Windows of domains, whose code was looked at before it was mapped.
     windows: Vec<Range<usize>>,
     /// Windows of domains without a key: code of the host's, in files of ours that nobody writes.
     plain: Vec<Range<usize>>,
-    /// How many objects the dynamic linker had unloaded.
-    removals: u64,
-    /// Instructions that are followed by a check.
-    checked: Vec<usize>,
+    /// What the dynamic linker had loaded and unloaded.
+    linked: Linked,
 }
+
+/// Executable memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Region {
+    range: Range<usize>,
+    file: Mapped,
+}
+
+/// What is mapped there: device, inode and offset (proc_pid_maps(5)); zeros for no file.
+type Mapped = (u64, u64, u64);
 
 /// Whether the host's `WRPKRU` was there.
 pub(super) fn is_emulated(place: usize) -> bool {
-    EMULATED.iter().any(|emulated| emulated.load(Ordering::Acquire) == place)
+    EMULATED.contains(place)
 }
 
 /// How often to begin again when code is unmapped while we look.
 const ATTEMPTS: usize = 10;
 
-fn seen() -> MutexGuard<'static, Seen> {
-    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+impl Record {
+    /// This process's, for its owner.
+    ///
+    /// # Errors
+    /// As [`PerProcess::get`].
+    fn get() -> Result<&'static Self> {
+        RECORD.get()
+    }
+
+    /// Does something with what was seen, as soon as no other thread does. Not in a handler that
+    /// interrupted the owner.
+    fn with<T>(&self, what: impl FnOnce(&mut Seen) -> T) -> T {
+        let own = own_number();
+        while self.owner.compare_exchange(0, own, SeqCst, SeqCst).is_err() {
+            changes::pause();
+        }
+        let _owned = Owned(self);
+        what(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_own(&self) -> bool {
+        self.owner.load(SeqCst) == own_number()
+    }
+}
+
+/// Has the record, until it goes.
+struct Owned<'a>(&'a Record);
+
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        self.0.owner.store(0, SeqCst);
+    }
+}
+
+fn own_number() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Whether anybody is looking now. In signal handlers, too (invariant 7).
+pub(super) fn is_being_looked_at() -> bool {
+    RECORD.known().is_some_and(|record| record.owner.load(SeqCst) != 0)
 }
 
 /// A window of a domain, while it is mapped.
@@ -77,67 +138,107 @@ pub(super) struct Admitted(Range<usize>);
 
 impl Admitted {
     /// Of which [`disarm`] looked at the code.
-    pub(super) fn window(range: Range<usize>) -> Self {
-        seen().windows.push(range.clone());
-        Self(range)
+    pub(super) fn window(range: Range<usize>) -> Result<Self> {
+        Record::get()?.with(|seen| seen.windows.push(range.clone()));
+        Ok(Self(range))
     }
 
     /// Of which nobody did.
-    pub(super) fn plain(range: Range<usize>) -> Self {
-        seen().plain.push(range.clone());
-        Self(range)
+    pub(super) fn plain(range: Range<usize>) -> Result<Self> {
+        Record::get()?.with(|seen| seen.plain.push(range.clone()));
+        Ok(Self(range))
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut seen = seen();
-        seen.windows.retain(|window| *window != self.0);
-        seen.plain.retain(|window| *window != self.0);
+        // A forked child's record never had it.
+        if let Ok(record) = Record::get() {
+            record.with(|seen| {
+                seen.windows.retain(|window| *window != self.0);
+                seen.plain.retain(|window| *window != self.0);
+            });
+        }
     }
 }
 
 /// Whether anybody has begun to look: from then on there is something to forget.
 static LOOKS: AtomicBool = AtomicBool::new(false);
 
+/// Whether anybody looks at code in this program: only those with keys do.
+pub(super) fn is_watched() -> bool {
+    LOOKS.load(SeqCst)
+}
+
+/// The host makes memory executable itself: what it had somewhere, and unmapped, is then not
+/// known by its place when the dynamic linker loads something there.
+pub(super) fn note_hosts_own() {
+    HOSTS_OWN.store(true, SeqCst);
+}
+
 /// Forgets what was seen in a range, where there is, or may be, something else now.
 ///
 /// Takes a lock only in programs that have looked, which only those with keys do. Who finds that
-/// nobody has begun is right: a look that begins afterwards finds the change made.
+/// nobody has begun is right: a look that begins afterwards finds the change made. So does a look
+/// of this very thread's, which a handler interrupted: it begins again.
 pub(super) fn forget(changed: &Range<usize>) {
-    if !LOOKS.load(SeqCst) {
+    if !is_watched() {
         return;
     }
-    seen().ranges.retain(|range| range.end <= changed.start || changed.end <= range.start);
+    let Ok(record) = Record::get() else {
+        return; // without one, nothing was looked at
+    };
+    if record.is_own() {
+        return record.is_missed.store(true, SeqCst);
+    }
+    let is_apart = |range: &Range<usize>| range.end <= changed.start || changed.end <= range.start;
+    record.with(|seen| seen.regions.retain(|region| is_apart(&region.range)));
 }
 
 /// Looks at all executable memory that was not looked at before.
 pub(super) fn check_process() -> Result<()> {
-    linker::watch()?;
+    linker::find()?;
     LOOKS.store(true, SeqCst);
-    let mut seen = seen();
-    let mut outcome = check_once(&mut seen);
-    for _ in 1..ATTEMPTS {
-        if !matches!(outcome, Err(Error::System { .. })) {
-            break;
-        }
-        outcome = check_once(&mut seen);
+    let record = Record::get()?;
+    if record.is_own() {
+        // In a handler that interrupted a look, which then begins again.
+        record.is_missed.store(true, SeqCst);
+        return Ok(());
     }
-    outcome
+    record.with(|seen| {
+        linker::watch()?;
+        let mut outcome = check_once(seen, &record.is_missed);
+        for _ in 1..ATTEMPTS {
+            let is_missed = record.is_missed.load(SeqCst);
+            if !is_missed && !matches!(outcome, Err(Error::System { .. })) {
+                break;
+            }
+            outcome = check_once(seen, &record.is_missed);
+        }
+        outcome
+    })
 }
 
-fn check_once(seen: &mut Seen) -> Result<()> {
+fn check_once(seen: &mut Seen, is_missed: &AtomicBool) -> Result<()> {
     let (epoch, linked) = (changes::epoch(), Linked::now());
-    // What took the place of something that was unloaded may lie at its very addresses.
-    if linked.removals != seen.removals {
-        seen.ranges.clear();
-        seen.removals = linked.removals;
+    if is_missed.swap(false, SeqCst) {
+        seen.regions.clear();
     }
-    let executable = executable_ranges(seen)?;
+    // What took the place of something that was unloaded may lie at its very addresses.
+    if linked.removals != seen.linked.removals {
+        seen.regions.clear();
+    }
+    // So may it where the host had something of its own, and unmapped it without a word.
+    if linked.additions != seen.linked.additions && HOSTS_OWN.load(SeqCst) {
+        seen.regions.clear();
+    }
+    seen.linked = linked;
+    linker::check_relocations()?;
+    let executable = executable_regions(seen)?;
     // What is gone may come back with other content.
-    seen.ranges.retain(|range| executable.contains(range));
+    seen.regions.retain(|region| executable.contains(region));
     let fresh = not_seen(&executable, seen);
-    seen.ranges = look_and_replace(executable, &fresh, seen)?;
+    seen.regions = look_and_replace(executable, &fresh, seen)?;
     COUNTED.store(linked.sum(), Ordering::Release);
     changes::looked(epoch);
     Ok(())
@@ -153,47 +254,54 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
 
 /// What is new, and what it touches, since an instruction can begin in one and end in the
 /// other.
-fn not_seen(executable: &[Range<usize>], seen: &Seen) -> Vec<Range<usize>> {
-    let is_new = |range: &&Range<usize>| !seen.ranges.contains(range);
-    let fresh: Vec<_> = executable.iter().filter(is_new).cloned().collect();
-    let touches = |range: &&Range<usize>| {
-        fresh.iter().any(|new| new.start <= range.end && range.start <= new.end)
+fn not_seen(executable: &[Region], seen: &Seen) -> Vec<Range<usize>> {
+    let is_new = |region: &&Region| !seen.regions.contains(region);
+    let fresh = ranges(executable.iter().filter(is_new));
+    let touches = |region: &&Region| {
+        fresh.iter().any(|new| new.start <= region.range.end && region.range.start <= new.end)
     };
-    executable.iter().filter(touches).cloned().collect()
+    ranges(executable.iter().filter(touches))
+}
+
+fn ranges<'a>(regions: impl Iterator<Item = &'a Region>) -> Vec<Range<usize>> {
+    regions.map(|region| region.range.clone()).collect()
 }
 
 /// Replaces what can be replaced, and looks whether that made anything else visible, in what
 /// was there or in what was made. Says all that was looked at, now or before.
 fn look_and_replace(
-    executable: Vec<Range<usize>>,
+    executable: Vec<Region>,
     fresh: &[Range<usize>],
-    seen: &mut Seen,
-) -> Result<Vec<Range<usize>>> {
+    seen: &Seen,
+) -> Result<Vec<Region>> {
     if fresh.is_empty() {
         return Ok(executable);
     }
     let memory = File::open("/proc/self/mem").map_err(failed("reading the process's code"))?;
     let mut places = look(&memory, fresh)?;
-    places.retain(|place| !is_allowed(place, &seen.checked));
+    places.retain(|place| !is_allowed(place));
     if places.is_empty() {
         return Ok(executable);
     }
-    handle(&memory, &places, &mut seen.checked)?;
-    let all = executable_ranges(seen)?;
-    let after = look(&memory, &all)?;
-    match after.iter().find(|place| !is_allowed(place, &seen.checked)) {
+    handle(&memory, &places)?;
+    let all = executable_regions(seen)?;
+    let after = look(&memory, &ranges(all.iter()))?;
+    match after.iter().find(|place| !is_allowed(place)) {
         Some(place) => Err(refusal(place.gadget.address as usize, Obstacle::Needed)),
         None => Ok(all),
     }
 }
 
 /// Looks again if anything has changed that the process can execute, once that is over.
+///
+/// # Errors
+/// As [`changes::wait`], and if there is code that cannot be replaced.
 #[inline]
-pub(super) fn check_changes() -> Result<()> {
+pub(super) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
     if changes::are_settled() && Linked::now().sum() == COUNTED.load(Ordering::Acquire) {
         return Ok(());
     }
-    changes::wait()?;
+    changes::wait(must_stop)?;
     check_process()
 }
 
@@ -203,9 +311,9 @@ struct Place {
     known: Option<Known>,
 }
 
-fn is_allowed(place: &Place, checked: &[usize]) -> bool {
+fn is_allowed(place: &Place) -> bool {
     let address = place.gadget.address as usize;
-    checked.contains(&address) || gate::writes().contains(&address)
+    CHECKED.contains(address) || gate::writes().contains(&address)
 }
 
 fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Place>> {
@@ -240,15 +348,15 @@ fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
 }
 
 /// Replaces what is known in the host, or there by accident.
-fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<()> {
+fn handle(memory: &File, places: &[Place]) -> Result<()> {
     for place in places {
         let address = place.gadget.address as usize;
         match place.known {
             Some(Known::PkeySet) => emulate(address)?,
             Some(Known::Restoring { mask, .. }) => {
+                let announce = |place| CHECKED.add(place);
                 // SAFETY: an instruction of the host's that has this mask, as was recognised.
-                let detour = unsafe { patch::detour(address, place.gadget.length, mask) };
-                checked.push(detour?);
+                unsafe { patch::detour(address, place.gadget.length, mask, announce) }?;
             }
             _ => match gadgets::remove(memory, &place.gadget) {
                 Ok(()) => {}
@@ -261,12 +369,8 @@ fn handle(memory: &File, places: &[Place], checked: &mut Vec<usize>) -> Result<(
 }
 
 fn emulate(address: usize) -> Result<()> {
-    let unused = EMULATED.iter().find(|emulated| {
-        emulated.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    });
-    if unused.is_none() {
-        return Err(refusal(address, Obstacle::Needed));
-    }
+    // Before anybody can come by.
+    EMULATED.add(address);
     // SAFETY: one instruction, by another of its length that the signal handler carries out.
     unsafe { patch::replace(address, &STOP) }
 }
@@ -274,9 +378,9 @@ fn emulate(address: usize) -> Result<()> {
 #[cold]
 fn refusal(address: usize, obstacle: Obstacle) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
-    let mut mapped = file.lines().filter_map(Mapped::parse);
-    let found = mapped.find(|mapped| mapped.range.contains(&address));
-    if let Some(path) = found.map(|mapped| mapped.name).filter(|name| !name.is_empty()) {
+    let mut lines = file.lines().filter_map(Line::parse);
+    let found = lines.find(|line| line.range.contains(&address));
+    if let Some(path) = found.map(|line| line.name).filter(|name| !name.is_empty()) {
         return Error::Load(Text::from_untrusted(
             format!(
                 "{}: {address:#x} switches protection keys off, {}; use Isolation::Process",
@@ -301,21 +405,27 @@ const fn reason(obstacle: Obstacle) -> &'static str {
 }
 
 /// A line of /proc/self/maps (proc_pid_maps(5)).
-struct Mapped<'a> {
+struct Line<'a> {
     range: Range<usize>,
     access: &'a str,
+    file: Mapped,
     name: &'a str,
 }
 
-impl<'a> Mapped<'a> {
+impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let mut columns = line.split_whitespace();
         let (start, end) = columns.next()?.split_once('-')?;
         let start = usize::from_str_radix(start, 16).ok()?;
         let end = usize::from_str_radix(end, 16).ok()?;
         let access = columns.next()?;
-        // Behind offset, device and file number.
-        Some(Self { range: start..end, access, name: columns.nth(3).unwrap_or_default() })
+        let offset = u64::from_str_radix(columns.next()?, 16).ok()?;
+        let (major, minor) = columns.next()?.split_once(':')?;
+        let number = |digits| u64::from_str_radix(digits, 16).ok();
+        let device = number(major)? << 32 | number(minor)?;
+        let inode = columns.next()?.parse().ok()?;
+        let name = columns.next().unwrap_or_default();
+        Some(Self { range: start..end, access, file: (device, inode, offset), name })
     }
 
     /// Whether it is memory of a file that may be written elsewhere, through another mapping or
@@ -338,21 +448,24 @@ impl<'a> Mapped<'a> {
 }
 
 /// What is executable, without the windows whose code was looked at.
-fn executable_ranges(seen: &Seen) -> Result<Vec<Range<usize>>> {
+fn executable_regions(seen: &Seen) -> Result<Vec<Region>> {
     /// Holds three system calls that the kernel emulates, and cannot be read.
     const VSYSCALL: usize = 0xffff_ffff_ff60_0000;
     let maps =
         read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
-    let mapped = maps.lines().filter_map(Mapped::parse);
-    mapped
-        .filter(|mapped| mapped.access.contains('x') && mapped.range.start != VSYSCALL)
-        .filter(|mapped| !is_in_window(&mapped.range, seen))
-        .map(|mapped| mapped.check_constant(seen).map(|()| mapped.range))
+    let lines = maps.lines().filter_map(Line::parse);
+    lines
+        .filter(|line| line.access.contains('x') && line.range.start != VSYSCALL)
+        .filter(|line| !is_in_window(&line.range, seen))
+        .map(|line| {
+            line.check_constant(seen)?;
+            Ok(Region { range: line.range, file: line.file })
+        })
         .collect()
 }
 
 /// How many objects the dynamic linker ever loaded, and unloaded.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Linked {
     additions: u64,
     removals: u64,

@@ -39,6 +39,8 @@ use crate::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
+/// What a crossing that did not happen gives: no number of the gate's.
+const NO_EVENT: u32 = gate::STOPPED + 1;
 /// How long finding the place of a fault may take, with the wait for a turn where there are any,
 /// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
@@ -340,7 +342,7 @@ impl<P: Protection> InProcess<P> {
     /// registers for it.
     #[inline(never)]
     fn cross_prepared(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
-        self.admit(thread)?;
+        self.admit(thread, calls)?;
         let since = self.announce(&calls.time)?;
         let event = self.cross(thread);
         if let Some(since) = since {
@@ -351,19 +353,34 @@ impl<P: Protection> InProcess<P> {
             }
         }
         if event == changes::UNSETTLED {
-            return Err(unsettled());
+            return Err(self.unsettled(self.settle(), calls));
         }
         Ok(event)
     }
 
     /// Gets ready for a stretch behind a key: thread and process.
     #[inline]
-    fn admit(&self, thread: &'static Thread) -> Result<()> {
+    fn admit(&self, thread: &'static Thread, calls: &Calls) -> Result<()> {
         let Some(key) = &self.key else {
             return Ok(());
         };
         thread.admit(key.keys)?;
-        code::check_changes()
+        self.settle().map_err(|error| self.unsettled(Err(error), calls))
+    }
+
+    /// Waits until all code of the process was looked at, or the call must stop.
+    #[inline]
+    fn settle(&self) -> Result<()> {
+        code::check_changes(|| self.context.must_stop())
+    }
+
+    /// Why foreign code could not go on, by what became of settling.
+    #[cold]
+    fn unsettled(&self, settled: Result<()>, calls: &Calls) -> Error {
+        if self.context.must_stop() {
+            return self.stopped(calls);
+        }
+        settled.err().unwrap_or(Error::Interrupted)
     }
 
     #[inline]
@@ -382,6 +399,11 @@ impl<P: Protection> InProcess<P> {
         let context = &*self.context;
         // From before the rest, which a handler's call would change.
         let event = thread.inside(context, || {
+            // A handler may have forked since the last look; from here on its child has pages for
+            // what is written.
+            if generation::check(self.generation).is_err() {
+                return NO_EVENT;
+            }
             context.host_thread.store(thread.pointer as u64, Relaxed);
             context.selector.store(thread.selector.load(Relaxed), Relaxed);
             context.is_saved.store(false, Relaxed);
@@ -405,7 +427,7 @@ impl<P: Protection> InProcess<P> {
         context.host_rights.store(rights, Relaxed);
         key.set_host(rights);
         if !context.write_next() {
-            return gate::STOPPED + 1;
+            return NO_EVENT;
         }
         let Some(_runs) = self.run_on(key, thread) else {
             return changes::UNSETTLED;
@@ -424,7 +446,7 @@ impl<P: Protection> InProcess<P> {
             if runs.is_some() {
                 return runs;
             }
-            code::check_changes().ok()?;
+            self.settle().ok()?;
         }
     }
 
@@ -481,7 +503,7 @@ impl<P: Protection> InProcess<P> {
             STOP => self.stopped(calls),
             CHANGED => {
                 calls.lose(Cause::Interrupted);
-                unsettled()
+                self.unsettled(self.settle(), calls)
             }
             FORKED => Error::Forked,
             _ => Error::Protocol("an end without a reason"),
@@ -524,7 +546,7 @@ impl<P: Protection> InProcess<P> {
         self.begin_call(calls.renumber());
         self.set_thread_pointer(true);
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
-        self.admit(thread)?;
+        self.admit(thread, calls)?;
         clock.announce(&self.context, Instant::now(), left.min(DESCRIBE_LIMIT));
         let event = self.cross(thread);
         watchdog::withdraw(&self.context);
@@ -538,7 +560,7 @@ impl<P: Protection> InProcess<P> {
         if let Some(clock) = self.clock {
             return Ok(clock);
         }
-        let clock = Clock::watch(&self.context, self.generation)?;
+        let clock = Clock::watch(&self.context)?;
         self.clock = Some(clock);
         Ok(clock)
     }
@@ -648,12 +670,6 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
             let _ = self.watched();
         }
     }
-}
-
-/// Why foreign code could not go on although the code of the process was looked at.
-#[cold]
-fn unsettled() -> Error {
-    code::check_changes().err().unwrap_or(Error::Interrupted)
 }
 
 /// Interrupts the call that a domain is running, from any thread.

@@ -10,10 +10,25 @@ use libc::{c_int, c_void, off_t, size_t};
 use syscalls::{Errno, Sysno, syscall};
 
 use super::super::layout::PAGE;
+use super::interposed::Interposed;
 use super::{changes, code};
+
+/// The functions that this module defines for the program.
+pub(super) fn interposed() -> [Interposed; 7] {
+    [
+        (c"mmap", mmap as *const ()),
+        (c"mmap64", mmap64 as *const ()),
+        (c"mprotect", mprotect as *const ()),
+        (c"pkey_mprotect", pkey_mprotect as *const ()),
+        (c"mremap", mremap as *const ()),
+        (c"shmat", shmat as *const ()),
+        (c"remap_file_pages", remap_file_pages as *const ()),
+    ]
+}
 
 /// Makes a system call that may make memory executable, of that size.
 fn change(call: impl FnOnce() -> Result<usize, Errno>, size: usize) -> Result<usize, Errno> {
+    code::note_hosts_own();
     changes::during(|| {
         let result = call();
         if let Ok(start) = result {
@@ -29,6 +44,7 @@ fn change_at(
     size: usize,
     call: impl FnOnce() -> Result<usize, Errno>,
 ) -> Result<usize, Errno> {
+    code::note_hosts_own();
     changes::during(|| {
         let result = call();
         code::forget(&pages(start, size));
@@ -110,7 +126,8 @@ unsafe extern "C" fn mprotect(start: *mut c_void, size: size_t, access: c_int) -
     status(if is_executable(access) { change_at(start.addr(), size, call) } else { call() })
 }
 
-/// pkey_mprotect(2), for the whole program.
+/// pkey_mprotect(2), for the whole program; with the key -1 it is mprotect(2), as in the C library,
+/// also where the kernel has no keys.
 ///
 /// # Safety
 /// As the C library's.
@@ -121,6 +138,10 @@ unsafe extern "C" fn pkey_mprotect(
     access: c_int,
     key: c_int,
 ) -> c_int {
+    if key == -1 {
+        // SAFETY: the caller's promise (invariant 14).
+        return unsafe { mprotect(start, size, access) };
+    }
     // SAFETY: the caller's promise.
     let call = || unsafe { syscall!(Sysno::pkey_mprotect, start, size, access, key) };
     status(if is_executable(access) { change_at(start.addr(), size, call) } else { call() })
@@ -128,6 +149,9 @@ unsafe extern "C" fn pkey_mprotect(
 
 /// mremap(2), for the whole program; what it moves may be executable. The last argument is
 /// there for some flags only, and the kernel looks at it for those only.
+///
+/// Allocators move memory under locks of their own, so what is not executable makes nobody wait,
+/// and nobody looks at code for it, which needs an allocator.
 ///
 /// # Safety
 /// As the C library's.
@@ -141,7 +165,8 @@ unsafe extern "C" fn mremap(
 ) -> *mut c_void {
     // SAFETY: the caller's promise.
     let call = || unsafe { syscall!(Sysno::mremap, start, size, new_size, flags, new_start) };
-    address(change(call, new_size))
+    let changes_code = !code::is_watched() || may_be_executable(start.addr(), size);
+    address(if changes_code { change(call, new_size) } else { call() })
 }
 
 /// shmat(2), for the whole program.
@@ -172,4 +197,66 @@ unsafe extern "C" fn remap_file_pages(
     // SAFETY: the caller's promise.
     let call = || unsafe { syscall!(Sysno::remap_file_pages, start, size, access, page, flags) };
     status(change_at(start.addr(), size, call))
+}
+
+/// Whether there is executable memory in a range, as far as the kernel says (`PROCMAP_QUERY` of
+/// linux/fs.h, Linux 6.11): without a lock, and without memory.
+fn may_be_executable(start: usize, size: usize) -> bool {
+    let Ok(maps) = open_maps() else {
+        return true;
+    };
+    let next = next_executable(maps, start);
+    // SAFETY: a descriptor of ours (invariant 12).
+    let _ = unsafe { syscall!(Sysno::close, maps) };
+    match next {
+        Ok(next) => next < start.saturating_add(size.max(1)),
+        Err(error) => error != Errno::ENOENT,
+    }
+}
+
+fn open_maps() -> Result<usize, Errno> {
+    const NAME: &std::ffi::CStr = c"/proc/self/maps";
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: a text that ends with a NUL (invariant 12).
+    unsafe { syscall!(Sysno::openat, libc::AT_FDCWD, NAME.as_ptr(), flags) }
+}
+
+/// `struct procmap_query`.
+#[repr(C)]
+#[derive(Default)]
+struct Query {
+    size: u64,
+    flags: u64,
+    address: u64,
+    start: u64,
+    /// End, flags, page size, offset, inode, device, sizes and places of texts.
+    others: [u64; 9],
+}
+
+/// Where the first executable mapping begins that holds an address, or comes after it.
+fn next_executable(maps: usize, address: usize) -> Result<usize, Errno> {
+    /// `_IOWR('f', 17, struct procmap_query)`.
+    const QUERY: u64 = 3 << 30 | (size_of::<Query>() as u64) << 16 | 0x66 << 8 | 17;
+    /// `PROCMAP_QUERY_VMA_EXECUTABLE` and `PROCMAP_QUERY_COVERING_OR_NEXT_VMA`.
+    const FLAGS: u64 = 0x04 | 0x10;
+    let size = size_of::<Query>() as u64;
+    let mut query = Query { size, flags: FLAGS, address: address as u64, ..Query::default() };
+    // SAFETY: the kernel reads and writes the structure, which is as long as it says
+    // (invariant 12).
+    unsafe { syscall!(Sysno::ioctl, maps, QUERY, &raw mut query) }?;
+    Ok(query.start as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_what_is_executable() {
+        assert_eq!(size_of::<Query>(), 104);
+        assert!(may_be_executable(interposed as *const () as usize & !(PAGE - 1), PAGE));
+        let data = [0u64; 64];
+        let has_query = open_maps().is_ok_and(|maps| next_executable(maps, 0).is_ok());
+        assert_eq!(may_be_executable((&raw const data).addr(), 64), !has_query);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use libc::{c_int, siginfo_t, ucontext_t};
+use libc::{c_int, siginfo_t, stack_t};
 
 use super::keys::RIGHTS_OFFSET;
 
@@ -13,11 +13,30 @@ use super::keys::RIGHTS_OFFSET;
 pub(super) struct SignalFrame<'a> {
     pub(super) signal: c_int,
     info: &'a mut siginfo_t,
-    context: &'a mut ucontext_t,
+    context: &'a mut KernelContext,
 }
 
 /// The handler's three arguments.
-pub(super) type Arguments = (c_int, *mut siginfo_t, *mut ucontext_t);
+pub(super) type Arguments = (c_int, *mut siginfo_t, *mut KernelContext);
+
+/// `struct ucontext` of asm-generic/ucontext.h, with the `struct sigcontext` of
+/// asm/sigcontext.h: what the kernel puts on a stack. The C library's `ucontext_t` is longer, for
+/// functions of its own; behind the kernel's lies the siginfo.
+#[repr(C)]
+pub(super) struct KernelContext {
+    flags: u64,
+    link: *mut KernelContext,
+    stack: stack_t,
+    /// In the order of the C library's `REG_R8` and so on.
+    registers: [i64; 23],
+    /// The extended state.
+    state: *mut u8,
+    reserved: [u64; 8],
+    /// The kernel's 64 signals.
+    mask: u64,
+}
+
+const _: () = assert!(size_of::<KernelContext>() == 304, "as long as the kernel's");
 
 /// The bit of PKRU in a frame's list of what it holds.
 const HOLDS_RIGHTS: u64 = 1 << 9;
@@ -42,12 +61,11 @@ impl SignalFrame<'_> {
     }
 
     pub(super) fn register(&self, which: c_int) -> u64 {
-        let registers = &self.context.uc_mcontext.gregs;
-        registers.get(which as usize).copied().unwrap_or(0).cast_unsigned()
+        self.context.registers.get(which as usize).copied().unwrap_or(0).cast_unsigned()
     }
 
     pub(super) fn set_register(&mut self, which: c_int, value: u64) {
-        if let Some(register) = self.context.uc_mcontext.gregs.get_mut(which as usize) {
+        if let Some(register) = self.context.registers.get_mut(which as usize) {
             *register = value.cast_signed();
         }
     }
@@ -83,16 +101,14 @@ impl SignalFrame<'_> {
     }
 
     /// The signals that are blocked when the thread goes on.
-    pub(super) fn mask(&self) -> u64 {
-        let set = std::ptr::from_ref(&self.context.uc_sigmask);
-        // SAFETY: a set starts with the word of the kernel's 64 signals.
-        unsafe { set.cast::<u64>().read() }
+    pub(super) const fn mask(&self) -> u64 {
+        self.context.mask
     }
 
     /// Whether the kernel put the frame on the alternate stack, and the thread was on another:
     /// else what is below its stack pointer is the frame.
     pub(super) fn switched_stacks(&self) -> bool {
-        let alternate = &self.context.uc_stack;
+        let alternate = &self.context.stack;
         let holds =
             |address: usize| address.wrapping_sub(alternate.ss_sp.addr()) < alternate.ss_size;
         let own = std::ptr::from_ref(&*self.context).addr();
@@ -129,7 +145,7 @@ impl SignalFrame<'_> {
         const MAGIC: u32 = 0x4650_5853;
         const SOFTWARE: usize = 464;
         const HEADER: usize = 512;
-        let state = self.context.uc_mcontext.fpregs.cast::<u8>();
+        let state = self.context.state;
         if state.is_null() {
             return None;
         }
@@ -142,5 +158,39 @@ impl SignalFrame<'_> {
             return None;
         }
         Some((state.wrapping_add(HEADER).cast(), state.wrapping_add(offset).cast()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// Where the kernel put what it tells a handler.
+    static PLACES: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+    extern "C" fn note(_: c_int, info: *mut siginfo_t, context: *mut KernelContext) {
+        // SAFETY: the kernel's context, which this handler alone uses (invariant 11).
+        let state = unsafe { &*context }.state;
+        for (place, found) in PLACES.iter().zip([info.addr(), context.addr(), state.addr()]) {
+            place.store(found, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_of_a_frame_overlaps_nothing_in_it() {
+        // SAFETY: zeros are an action.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = note as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        // SAFETY: the handler writes three words.
+        unsafe { libc::sigaction(libc::SIGWINCH, &raw const action, std::ptr::null_mut()) };
+        // SAFETY: sends this thread the signal.
+        assert_eq!(unsafe { libc::raise(libc::SIGWINCH) }, 0);
+        let [info, context, state] = PLACES.each_ref().map(|place| place.load(Ordering::Relaxed));
+        let end = context + size_of::<KernelContext>();
+        assert!(end <= info || info + size_of::<siginfo_t>() <= context, "{context:#x} {info:#x}");
+        assert!(end <= state, "{context:#x} {state:#x}");
     }
 }

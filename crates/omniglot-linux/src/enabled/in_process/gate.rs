@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 
 use super::super::generation;
 use super::super::layout::{NEXT, SCRATCH};
+use super::frame::KernelContext;
 use super::handler::on_signal;
 use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
@@ -222,8 +223,8 @@ unsafe extern "C" {
     pub(super) fn omniglot_on_stack(
         signal: i32,
         info: *mut libc::siginfo_t,
-        context: *mut libc::ucontext_t,
-        handler: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::ucontext_t),
+        context: *mut KernelContext,
+        handler: unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut KernelContext),
         stack: usize,
     );
 }
@@ -352,6 +353,11 @@ impl GateContext {
         self.outcome.clear();
         self.foreign_thread.store(0, Ordering::Relaxed);
         self.deadline.store(0, Ordering::Release);
+    }
+
+    /// Whether the call that runs must end: it was interrupted, or has no time left.
+    pub(super) fn must_stop(&self) -> bool {
+        self.stop.load(Ordering::Acquire) >> 1 == self.number.load(Ordering::Relaxed)
     }
 
     /// Whether the domain is behind a protection key.

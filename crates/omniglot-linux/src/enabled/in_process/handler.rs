@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use super::super::layout::SCRATCH;
-use super::frame::SignalFrame;
+use super::frame::{KernelContext, SignalFrame};
 use super::gate::{GateContext, places};
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
@@ -64,7 +64,7 @@ struct Interrupted<'a> {
 pub(super) unsafe extern "C" fn on_signal(
     signal: i32,
     info: *mut libc::siginfo_t,
-    context: *mut libc::ucontext_t,
+    context: *mut KernelContext,
     thread: *const Thread,
     blocked: u32,
 ) -> u32 {
@@ -149,8 +149,7 @@ impl Interrupted<'_> {
     }
 
     fn must_stop(&self) -> bool {
-        let stop = self.context.stop.load(Ordering::Acquire);
-        stop >> 1 == self.context.number.load(Ordering::Relaxed)
+        self.context.must_stop()
     }
 
     fn system_call(mut self) -> u32 {

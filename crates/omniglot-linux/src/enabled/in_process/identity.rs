@@ -9,8 +9,9 @@
 //! filters can forbid. There all threads have the same number, and take turns.
 #![allow(unsafe_code)]
 
+use std::fs::read_to_string;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -19,7 +20,8 @@ use rustix::thread::futex;
 use super::super::layout::PAGE;
 use super::super::system::refused;
 use super::gate;
-use super::threads::last_error;
+use super::signals;
+use super::threads::{THREADS, last_error};
 
 /// The last of the descriptors that threads have: `GDT_ENTRY_TLS_MAX` of asm/segment.h.
 const ENTRY: u32 = 14;
@@ -43,14 +45,27 @@ struct Descriptor {
 const FLAGS: u32 = 1 | 1 << 3;
 
 /// Gives the calling thread a number that no other living thread has, if that can be.
+///
+/// # Errors
+/// [`Error::Unsupported`] if it cannot, and the thread has another's number, from the one that
+/// started it: then there is nothing to tell the two by.
 pub(super) fn give(index: usize) -> Result<u32> {
     let number = FIRST + index as u32;
     if !can_be_given()? {
-        return Ok(ANYBODY);
+        return if gate::identity() == ANYBODY { Ok(ANYBODY) } else { Err(not_told_apart()) };
     }
     match describe(number)? {
         0 if gate::identity() == number => Ok(number),
         error => Err(Error::System { operation: "a number for the thread", errno: -error }),
+    }
+}
+
+#[cold]
+const fn not_told_apart() -> Error {
+    Error::Unsupported {
+        what: "the thread cannot be told from the one that started it, since a filter of system \
+               calls came after that had called foreign code",
+        remedy: "set the filter before the first call behind a key, or use Isolation::Process",
     }
 }
 
@@ -73,29 +88,45 @@ fn describe(number: u32) -> Result<i32> {
 }
 
 /// Whether threads can have numbers. Where the kernel does not have the call, or a filter forbids
-/// it, probing may kill the process, so a child probes. The answer is remembered.
+/// it, probing may kill the process, so a child probes. The answer is remembered, for threads that
+/// have as many filters.
 ///
 /// No lock: threads that ask at the same time have a child each, and a process that is forked
 /// meanwhile finds none that is held for ever.
 fn can_be_given() -> Result<bool> {
-    static FOUND: AtomicU32 = AtomicU32::new(UNKNOWN);
-    const UNKNOWN: u32 = 0;
-    const YES: u32 = 1;
-    const NO: u32 = 2;
-    match FOUND.load(Ordering::Relaxed) {
-        YES => Ok(true),
-        NO => Ok(false),
+    /// The answer, and above it how many filters the thread had that asked.
+    static FOUND: AtomicU64 = AtomicU64::new(UNKNOWN);
+    const UNKNOWN: u64 = 0;
+    const YES: u64 = 1;
+    const NO: u64 = 2;
+    let (found, filters) = (FOUND.load(Ordering::Relaxed), filters());
+    match found & (YES | NO) {
+        YES if filters == Some(found >> 2) => Ok(true),
+        NO if filters == Some(found >> 2) => Ok(false),
         _ => {
             let can = is_unused() && works_in_a_child()?;
-            FOUND.store(if can { YES } else { NO }, Ordering::Relaxed);
+            let found = if can { YES } else { NO };
+            let known = filters.map_or(UNKNOWN, |filters| filters << 2 | found);
+            FOUND.store(known, Ordering::Relaxed);
             Ok(can)
         }
     }
 }
 
-/// Whether nobody else has a use for the entry.
+/// How many seccomp filters the calling thread has, which can only become more
+/// (`Seccomp_filters`, Linux 5.9); none if that is not known.
+fn filters() -> Option<u64> {
+    let status = read_to_string("/proc/thread-self/status").ok()?;
+    let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
+    count.trim().parse().ok()
+}
+
+/// Whether nobody else has a use for the entry: it is as it was, or one of our numbers, which a
+/// thread has from the one that started it.
 fn is_unused() -> bool {
-    gate::identity() == ANYBODY
+    let ours = FIRST..FIRST + THREADS as u32;
+    let now = gate::identity();
+    now == ANYBODY || ours.contains(&now)
 }
 
 /// A word that a child shares with its parent.
@@ -132,11 +163,16 @@ fn works_in_a_child() -> Result<bool> {
     const FLAGS: i64 = 0;
     const NULL: i64 = 0;
     let answer = Answer::new()?;
-    // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
-    // stack, with this thread only, and ends in `try_as_child` (invariant 12).
-    let child = unsafe { libc::syscall(libc::SYS_clone, FLAGS, NULL, NULL, NULL, NULL) };
+    // The child runs no handler of the host's, which would take it for the host.
+    let child = signals::with_all_blocked(|| {
+        // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
+        // stack, with this thread only, and ends in `try_as_child` (invariant 12).
+        match unsafe { libc::syscall(libc::SYS_clone, FLAGS, NULL, NULL, NULL, NULL) } {
+            0 => try_as_child(&answer),
+            child => child,
+        }
+    });
     match child {
-        0 => try_as_child(&answer),
         ..0 => Err(Error::System { operation: "a child that tries", errno: last_error() }),
         child => {
             wait_for(child as libc::pid_t);

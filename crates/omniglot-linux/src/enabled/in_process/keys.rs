@@ -12,6 +12,7 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use super::super::generation::PerProcess;
 use super::super::layout::PAGE;
 use super::super::system::refused;
 use super::changes;
@@ -52,7 +53,10 @@ pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 /// Where the host writes the shared page: [`Keys::alias`], for signal handlers.
 pub(super) static SHARED_ALIAS: AtomicUsize = AtomicUsize::new(0);
 
-static KEYS: Mutex<Option<Keys>> = Mutex::new(None);
+/// A forked child has keys of its own, and a lock that no thread of its parent's holds.
+static KEYS: PerProcess<Mutex<Option<Keys>>> = PerProcess::new();
+/// The key of the page that foreign code may read, which children have, too; 0 before.
+static SHARED_KEY: AtomicU32 = AtomicU32::new(0);
 
 /// What the process has, once for each generation of processes.
 #[derive(Clone, Copy, Debug)]
@@ -94,20 +98,22 @@ impl Keys {
     /// What this process has, made when asked for the first time.
     pub(super) fn open(generation: u64) -> Result<Self> {
         check_support()?;
-        let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = keys.filter(|keys| keys.generation == generation) {
+        let mut keys = KEYS.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = *keys {
             return Ok(keys);
         }
         identity::forget_turns();
         changes::forget();
         // A forked child has its parent's keys, and not its parent's page. It keeps the cookie,
         // which a thread of its own may just be looking at.
-        let shared_key = match *keys {
-            Some(before) => before.shared_key,
-            None => {
+        let shared_key = match SHARED_KEY.load(Ordering::Acquire) {
+            0 => {
                 make_cookie()?;
-                allocate()?
+                let fresh = allocate()?;
+                SHARED_KEY.store(fresh, Ordering::Release);
+                fresh
             }
+            before => before,
         };
         let alias = share(shared_key)?;
         let fresh = Self { generation, shared_key, alias, features: features::features() };

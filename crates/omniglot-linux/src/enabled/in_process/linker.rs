@@ -3,10 +3,10 @@
 //! replaced by one of ours.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-use omniglot_core::{Error, Result};
+use omniglot_core::{Error, Result, Text};
 
 use super::{changes, patch};
 
@@ -14,11 +14,21 @@ use super::{changes, patch};
 #[repr(C)]
 struct Debug {
     version: i32,
-    map: usize,
+    map: *const LinkMap,
     function: usize,
     state: i32,
     base: usize,
     /// Only if the version is 2.
+    next: *const Self,
+}
+
+/// `struct link_map` of link.h: an object, in a list.
+#[repr(C)]
+struct LinkMap {
+    base: usize,
+    name: *const c_char,
+    /// Where its dynamic section is.
+    dynamic: *const [usize; 2],
     next: *const Self,
 }
 
@@ -31,14 +41,12 @@ static DEBUG: AtomicPtr<Debug> = AtomicPtr::new(std::ptr::null_mut());
 /// Whether a change has begun, and not ended.
 static IS_CHANGING: AtomicBool = AtomicBool::new(false);
 
-/// Has the dynamic linker tell us from now on.
+/// Finds what the dynamic linker tells debuggers. Takes its lock.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if its function is not what we know.
-pub(super) fn watch() -> Result<()> {
-    static WATCHED: Mutex<bool> = Mutex::new(false);
-    let mut is_watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *is_watched {
+/// [`Error::Unsupported`] if there is nothing that we know.
+pub(super) fn find() -> Result<()> {
+    if !DEBUG.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
     // SAFETY: the name ends with a NUL (invariant 12).
@@ -53,10 +61,37 @@ pub(super) fn watch() -> Result<()> {
         return Err(unknown());
     }
     DEBUG.store(debug, Ordering::Release);
-    // SAFETY: the function of link.h, which does nothing, and in whose place debuggers run what
-    // they like (invariants 15, 16).
-    unsafe { patch::divert(function, on_change as *const () as usize) }?;
-    *is_watched = true;
+    Ok(())
+}
+
+/// Has the dynamic linker tell us from now on, where it was found.
+///
+/// One thread at a time does that. A forked child finds it done, or not begun, since it is one
+/// step; where its parent was in between, the child knows by the function.
+///
+/// # Errors
+/// [`Error::Unsupported`] if its function is not what we know.
+pub(super) fn watch() -> Result<()> {
+    /// The function that was, or is being, replaced.
+    static WATCHED: AtomicUsize = AtomicUsize::new(0);
+    /// Whether that is done.
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    if IS_DONE.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let debug = DEBUG.load(Ordering::Acquire);
+    if debug.is_null() {
+        return Err(unknown());
+    }
+    // SAFETY: the dynamic linker's record, which stays; this field of it never changes
+    // (invariant 15).
+    let function = unsafe { (*debug).function };
+    if WATCHED.swap(function, Ordering::AcqRel) != function || !patch::is_diverted(function) {
+        // SAFETY: the function of link.h, which does nothing, and in whose place debuggers run what
+        // they like (invariants 15, 16).
+        unsafe { patch::divert(function, on_change as *const () as usize) }?;
+    }
+    IS_DONE.store(true, Ordering::Release);
     Ok(())
 }
 
@@ -83,16 +118,90 @@ extern "C" fn on_change() {
     }
 }
 
-/// Whether no namespace is being changed.
+/// Whether no namespace is being changed. For the function above.
 fn is_consistent() -> bool {
-    let mut debug = DEBUG.load(Ordering::Acquire).cast_const();
-    // SAFETY: null, or the dynamic linker's records, which stay, and which it changes under the
-    // lock that our caller holds (invariant 15).
-    while let Some(record) = unsafe { debug.as_ref() } {
-        if record.state != CONSISTENT {
-            return false;
+    // SAFETY: the dynamic linker's lock is held by our caller's caller (invariant 15).
+    unsafe { namespaces() }.all(|namespace| namespace.state == CONSISTENT)
+}
+
+/// What the dynamic linker tells of each namespace.
+///
+/// # Safety
+/// While this is used, a lock of the dynamic linker's is held.
+unsafe fn namespaces() -> impl Iterator<Item = &'static Debug> {
+    // SAFETY: null, or the dynamic linker's record, which stays (invariant 15); the caller's
+    // promise.
+    let first = unsafe { DEBUG.load(Ordering::Acquire).as_ref() };
+    std::iter::successors(first, |record| {
+        let next = if record.version >= LISTED { record.next } else { std::ptr::null() };
+        // SAFETY: null, or the next of these records, which stay, and which the dynamic linker
+        // changes under the lock that the caller speaks of (invariant 15).
+        unsafe { next.as_ref() }
+    })
+}
+
+/// Checks that no object has relocations of its code: the dynamic linker makes them after it has
+/// said that loading is done (glibc's `dl_open_worker`), and what code then says is not what was
+/// looked at.
+///
+/// # Errors
+/// [`Error::Load`], with the object's name.
+pub(super) fn check_relocations() -> Result<()> {
+    let mut found: Option<String> = None;
+    // SAFETY: calls the function with our place, which lives until then (invariant 12).
+    unsafe { libc::dl_iterate_phdr(Some(look_at_all), (&raw mut found).cast()) };
+    found.map_or(Ok(()), |name| {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        Err(Error::Load(Text::from_untrusted(
+            format!(
+                "{name}: its code has relocations (DT_TEXTREL), which change it after it was \
+                 looked at; compile it with -fPIC, or use Isolation::Process"
+            )
+            .as_bytes(),
+        )))
+    })
+}
+
+/// Called once, since all objects are looked at then, whatever namespace they are in.
+unsafe extern "C" fn look_at_all(
+    _: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    found: *mut c_void,
+) -> libc::c_int {
+    // SAFETY: `dl_iterate_phdr` holds the lock under which the lists change (invariant 15).
+    for namespace in unsafe { namespaces() } {
+        let mut object = namespace.map;
+        // SAFETY: null, or an object of the list, which stays while the lock is held
+        // (invariant 15).
+        while let Some(map) = unsafe { object.as_ref() } {
+            if has_text_relocations(map) && !map.name.is_null() {
+                // SAFETY: the dynamic linker's text, which stays as long (invariant 15).
+                let name = unsafe { CStr::from_ptr(map.name) }.to_string_lossy().into_owned();
+                // SAFETY: the place that `check_relocations` named (invariant 12).
+                unsafe { found.cast::<Option<String>>().write(Some(name)) };
+            }
+            object = map.next;
         }
-        debug = if record.version >= LISTED { record.next } else { std::ptr::null() };
     }
-    true
+    1
+}
+
+fn has_text_relocations(map: &LinkMap) -> bool {
+    // Of elf.h: the end, the tag, and the flag that takes its place.
+    const NULL: usize = 0;
+    const TEXTREL: usize = 22;
+    const FLAGS: usize = 30;
+    const FLAG: usize = 4;
+    let mut entry = map.dynamic;
+    // SAFETY: null, or the entries of an object that is loaded, which end with `DT_NULL`
+    // (invariant 15).
+    while let Some([tag, value]) = unsafe { entry.as_ref() } {
+        match *tag {
+            NULL => return false,
+            TEXTREL => return true,
+            FLAGS if value & FLAG != 0 => return true,
+            _ => entry = entry.wrapping_add(1),
+        }
+    }
+    false
 }

@@ -149,9 +149,9 @@ impl Memory {
         // Without a key it is the host's code, to which other domains can jump.
         let admitted = if keys::are_in_use() {
             code::disarm(&copy, start, &regions.code())?;
-            Admitted::window(start..start + size)
+            Admitted::window(start..start + size)?
         } else {
-            Admitted::plain(start..start + size)
+            Admitted::plain(start..start + size)?
         };
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);

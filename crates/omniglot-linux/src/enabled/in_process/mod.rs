@@ -1,5 +1,6 @@
 //! Foreign code in the host's process, on the caller's thread.
 
+mod addresses;
 mod calls;
 mod changes;
 mod code;
@@ -13,6 +14,8 @@ mod gadgets;
 mod gate;
 mod handler;
 mod identity;
+mod interposed;
+mod kernel_signals;
 mod keys;
 mod linker;
 mod loading;
@@ -30,3 +33,4 @@ mod x87;
 pub(super) use engine::Interrupter;
 pub use engine::{ProtectionKeys, Unprotected};
 pub(super) use features::{has_unknown_registers, lies_below_4_gib};
+pub(super) use interposed::are_the_programs;

@@ -31,7 +31,7 @@ pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
     match kind() {
         libc::S_IFSOCK => send(pieces),
         libc::S_IFIFO | libc::S_IFCHR => write_apart(pieces),
-        _ => outcome(write_to(STDERR, pieces)),
+        _ => outcome(without_signal(LIMIT, || write_to(STDERR, pieces))),
     }
 }
 
@@ -75,7 +75,7 @@ fn write_apart(pieces: &[libc::iovec]) -> Option<i64> {
     if file < 0 {
         return Some(-i64::from(last_error()));
     }
-    let result = or_wait(file, without_signal(|| write_to(file, pieces)));
+    let result = or_wait(file, without_signal(BROKEN_PIPE, || write_to(file, pieces)));
     // SAFETY: opened above.
     unsafe { libc::close(file) };
     result
@@ -102,13 +102,25 @@ fn outcome(result: isize) -> Option<i64> {
     Some(if result < 0 { -i64::from(last_error()) } else { result as i64 })
 }
 
-/// Takes back the `SIGPIPE` that a write brings when nobody reads: it is not the host's.
-/// Signals are blocked here, so it waits to be delivered.
-fn without_signal(write: impl FnOnce() -> isize) -> isize {
-    let was_there = has_broken_pipe();
+/// A signal that a write brings to its thread with an error, which is not the host's.
+type Brought = (libc::c_int, libc::c_int);
+
+/// Where nobody reads.
+const BROKEN_PIPE: Brought = (libc::SIGPIPE, libc::EPIPE);
+/// Where a file would become larger than the process's files may (`RLIMIT_FSIZE`).
+const LIMIT: Brought = (libc::SIGXFSZ, libc::EFBIG);
+
+/// Takes back the signal that a write brings: signals are blocked here, so it waits to be
+/// delivered.
+fn without_signal((signal, error): Brought, write: impl FnOnce() -> isize) -> isize {
+    let was_there = is_pending(signal);
     let result = write();
-    if result < 0 && last_error() == libc::EPIPE && !was_there {
-        take_broken_pipe();
+    if result < 0 && last_error() == error && !was_there {
+        take(signal);
+        // SAFETY: has no preconditions (invariant 15).
+        let number = unsafe { libc::__errno_location() };
+        // SAFETY: this thread's errno, at which the caller looks (invariant 15).
+        unsafe { number.write(error) };
     }
     result
 }
@@ -121,23 +133,19 @@ fn empty_set() -> libc::sigset_t {
     unsafe { set.assume_init() }
 }
 
-fn has_broken_pipe() -> bool {
+fn is_pending(signal: libc::c_int) -> bool {
     let mut pending = empty_set();
     // SAFETY: the host's own memory.
     unsafe { libc::sigpending(&raw mut pending) };
     // SAFETY: as above.
-    unsafe { libc::sigismember(&raw const pending, libc::SIGPIPE) == 1 }
+    unsafe { libc::sigismember(&raw const pending, signal) == 1 }
 }
 
-fn take_broken_pipe() {
-    let mut pipe = empty_set();
+fn take(signal: libc::c_int) {
+    let mut set = empty_set();
     // SAFETY: the host's own memory.
-    unsafe { libc::sigaddset(&raw mut pipe, libc::SIGPIPE) };
+    unsafe { libc::sigaddset(&raw mut set, signal) };
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: as above; a null pointer for the details is allowed.
-    unsafe { libc::sigtimedwait(&raw const pipe, std::ptr::null_mut(), &raw const now) };
-    // SAFETY: says where this thread's errno is.
-    let number = unsafe { libc::__errno_location() };
-    // SAFETY: that variable; the caller looks at it.
-    unsafe { number.write(libc::EPIPE) };
+    unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const now) };
 }

@@ -56,14 +56,19 @@ pub(super) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
 }
 
 /// Has an `XRSTOR` with a mask that its code sets itself run elsewhere, followed by a look
-/// at that mask; says where.
+/// at that mask; says where, before anybody runs it there.
 ///
 /// Who jumps to it with another mask, to load PKRU, ends in an illegal instruction.
 ///
 /// # Safety
 /// An `XRSTOR` of the host's of that length is there, which does not find its memory by its own
 /// place; `eax` is the mask whenever the host runs it, and the flags do not matter afterwards.
-pub(super) unsafe fn detour(address: usize, length: usize, mask: u32) -> Result<usize> {
+pub(super) unsafe fn detour(
+    address: usize,
+    length: usize,
+    mask: u32,
+    announce: impl FnOnce(usize),
+) -> Result<()> {
     if length < JUMP_LENGTH {
         return Err(too_short());
     }
@@ -81,15 +86,18 @@ pub(super) unsafe fn detour(address: usize, length: usize, mask: u32) -> Result<
     code.extend_from_slice(&[0x0f, 0x0b]); // ud2
     // SAFETY: a fresh page that nobody knows, larger than this.
     unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+    announce(place);
     seal(near, PAGE)?;
     let mut bytes = jump_to(address, place)?.to_vec();
     bytes.resize(length, 0x90); // nop, never reached
     // SAFETY: the caller's promise, and the code above, which goes on where this one would.
-    unsafe { replace(address, &bytes) }?;
-    Ok(place)
+    unsafe { replace(address, &bytes) }
 }
 
 /// Has a function that does nothing be another one from now on.
+///
+/// What is replaced is its return and what fills the room behind: a thread that stands at the
+/// return runs the one or the other, and none can stand within.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if it is not a mere return, with nothing behind it that runs.
@@ -97,27 +105,81 @@ pub(super) unsafe fn detour(address: usize, length: usize, mask: u32) -> Result<
 /// # Safety
 /// A function begins at `address`, and one at `target` that may be called in its place.
 pub(super) unsafe fn divert(address: usize, target: usize) -> Result<()> {
-    /// `ret`, and with what a processor wants that checks where jumps lead (`endbr64`).
-    const PLAIN: &[u8] = &[0xc3];
-    const MARKED: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa, 0xc3];
-    /// Compilers align functions so, and fill what is between them.
-    const ALIGNMENT: usize = 16;
     /// `jmp [rip]`: to the address that follows.
     const FAR_JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
-    let from = std::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: the caller's function, with what fills its place.
-    let function = unsafe { std::slice::from_raw_parts(from, JUMP_LENGTH) };
-    let is_empty = function.starts_with(PLAIN) || function.starts_with(MARKED);
-    if !is_empty || !address.is_multiple_of(ALIGNMENT) {
+    if !address.is_multiple_of(ALIGNMENT) {
         return Err(super::linker::unknown());
     }
+    let from = std::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: the caller's function, with what fills its place, in the same page
+    // (invariant 16).
+    let function = unsafe { std::slice::from_raw_parts(from, ALIGNMENT) };
+    let place = address + place_of_return(function).ok_or(super::linker::unknown())?;
     let near = pages_near(address, PAGE)?;
     let code = [&FAR_JUMP[..], &target.to_le_bytes()].concat();
     // SAFETY: a fresh page that nobody knows, larger than this.
     unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
     seal(near, PAGE)?;
     // SAFETY: one return, and what nobody runs, by a jump to what the caller wants instead.
-    unsafe { replace(address, &jump_to(address, near.addr())?) }
+    unsafe { replace(place, &jump_to(place, near.addr())?) }
+}
+
+/// Whether [`divert`] did that with a function already: it returns by a jump.
+pub(super) fn is_diverted(address: usize) -> bool {
+    let from = std::ptr::with_exposed_provenance::<u8>(address);
+    if from.is_null() {
+        return false;
+    }
+    // SAFETY: the dynamic linker's function, with what fills its place, in the same page
+    // (invariant 15).
+    let function = unsafe { std::slice::from_raw_parts(from, ALIGNMENT) };
+    let code = function.strip_prefix(MARK).unwrap_or(function);
+    code.first() == Some(&JUMP)
+}
+
+/// What a processor wants at the start of functions that checks where jumps lead (`endbr64`).
+const MARK: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa];
+/// Compilers align functions so, and fill what is between them.
+const ALIGNMENT: usize = 16;
+
+/// Where the return is of a function that does nothing else, if there is room for a jump in its
+/// place: behind it, up to where the next function can begin, is nothing that runs.
+fn place_of_return(function: &[u8]) -> Option<usize> {
+    const RETURN: u8 = 0xc3;
+    let place = if function.starts_with(MARK) { MARK.len() } else { 0 };
+    let (first, filling) = function.get(place..)?.split_first()?;
+    let is_empty = *first == RETURN && filling.len() >= JUMP_LENGTH - 1 && is_filling(filling);
+    is_empty.then_some(place)
+}
+
+/// Whether these are what assemblers fill room between functions with: `int3`, and instructions
+/// that do nothing (Intel SDM volume 2, `NOP`), the last of which may go on behind.
+fn is_filling(mut code: &[u8]) -> bool {
+    /// Prefixes of operand size and of segment CS, which make longer ones.
+    const PREFIXES: [u8; 2] = [0x66, 0x2e];
+    while let Some(first) = code.first() {
+        let length = if matches!(*first, TRAP | 0x90) {
+            1
+        } else {
+            let prefixes = code.iter().take_while(|byte| PREFIXES.contains(byte)).count();
+            match code.get(prefixes..) {
+                // Room for nothing but the prefixes, or a part of what follows.
+                Some([] | [0x0f] | [0x0f, 0x1f]) => code.len(),
+                Some([0x90, ..]) => prefixes + 1,
+                Some([0x0f, 0x1f, operand, ..]) => match operand {
+                    0x00 => prefixes + 3, // [rax]
+                    0x40 => prefixes + 4, // and a distance of 8 bits
+                    0x44 => prefixes + 5, // and an index
+                    0x80 => prefixes + 7, // a distance of 32 bits
+                    0x84 => prefixes + 8, // and an index
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        };
+        code = code.get(length..).unwrap_or_default();
+    }
+    true
 }
 
 fn too_short() -> Error {
@@ -219,4 +281,79 @@ fn seal(page: *mut c_void, len: usize) -> Result<()> {
     let access = MprotectFlags::READ | MprotectFlags::EXEC;
     // SAFETY: fresh pages of ours.
     unsafe { mprotect(page, len, access) }.map_err(refused("a page for code"))
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn count() {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A page of code that begins with these bytes.
+    fn code(bytes: &[u8]) -> usize {
+        let page = pages(None, PAGE).expect("a page");
+        let start = page.cast::<u8>();
+        // SAFETY: a fresh page of that size.
+        unsafe { start.write_bytes(TRAP, PAGE) };
+        // SAFETY: as above.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        seal(page, PAGE).expect("a page of code");
+        page.expose_provenance()
+    }
+
+    fn run(place: usize) {
+        let start = std::ptr::with_exposed_provenance::<()>(place);
+        // SAFETY: a function of ours.
+        let function = unsafe { std::mem::transmute::<*const (), extern "C" fn()>(start) };
+        function();
+    }
+
+    const MARKED: [u8; 16] =
+        [0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x90];
+    const PLAIN: [u8; 16] =
+        [0xc3, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x40, 0];
+
+    /// Each instruction of it: also where a thread may stand between the two.
+    #[test]
+    fn a_function_that_does_nothing_is_diverted_wherever_a_thread_stands() {
+        for (bytes, places) in [(MARKED, &[0, 4][..]), (PLAIN, &[0])] {
+            let address = code(&bytes);
+            for place in places {
+                run(address + place);
+            }
+            let before = CALLS.load(Ordering::Relaxed);
+            // SAFETY: a function of ours, and one that can be called like it.
+            unsafe { divert(address, count as *const () as usize) }.expect("a diversion");
+            for (index, place) in places.iter().enumerate() {
+                run(address + place);
+                assert_eq!(CALLS.load(Ordering::Relaxed) - before, index as u32 + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_runs_is_not_overwritten() {
+        let refused = [
+            // Something before the return, and something behind it at once or later.
+            vec![0x90, 0xc3],
+            vec![0xc3, 0x55, 0x90, 0x90, 0x90],
+            vec![0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0x31, 0xc0, 0xc3],
+            vec![0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0x90, 0x90, 0xe8],
+            // A `nop` that is none.
+            vec![0xc3, 0x0f, 0x1f, 0xc0, 0xc3],
+        ];
+        for bytes in refused {
+            let address = code(&bytes);
+            // SAFETY: as above.
+            let outcome = unsafe { divert(address, count as *const () as usize) };
+            assert!(matches!(outcome, Err(Error::Unsupported { .. })), "{bytes:x?}");
+        }
+    }
 }

@@ -16,8 +16,11 @@ use std::time::Duration;
 use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
-use super::frame::SignalFrame;
+use super::super::generation::{self, PerProcess};
+use super::frame::{KernelContext, SignalFrame};
 use super::gate::{omniglot_on_stack, places};
+use super::interposed::Interposed;
+use super::kernel_signals;
 use super::threads::{Thread, disarm_stack, last_error};
 
 /// What foreign code can raise.
@@ -71,9 +74,13 @@ impl HostAction {
     }
 
     fn store(&self, action: &libc::sigaction) {
-        self.flags.store(action.sa_flags, Ordering::Relaxed);
-        self.mask.store(first_word(&action.sa_mask), Ordering::Relaxed);
-        self.handler.store(action.sa_sigaction, Ordering::Release);
+        self.store_parts(action.sa_sigaction, action.sa_flags, first_word(&action.sa_mask));
+    }
+
+    fn store_parts(&self, handler: usize, flags: c_int, mask: u64) {
+        self.flags.store(flags, Ordering::Relaxed);
+        self.mask.store(mask, Ordering::Relaxed);
+        self.handler.store(handler, Ordering::Release);
     }
 
     /// The handler that is to be called now: a function, `SIG_DFL` or `SIG_IGN`. One with
@@ -134,27 +141,27 @@ fn first_word(set: &libc::sigset_t) -> u64 {
 /// Installs the handlers, once for the process and its children. Other threads that change a
 /// handler meanwhile wait, so that none is lost, or stays without ours before it.
 pub(super) fn install() -> Result<()> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    static ONE_AT_A_TIME: PerProcess<Mutex<()>> = PerProcess::new();
+    let _lock = ONE_AT_A_TIME.get()?.lock().unwrap_or_else(PoisonError::into_inner);
     if STAGE.load(Ordering::Acquire) == INSTALLED {
         return Ok(());
     }
-    let mut mask = 0;
+    kernel_signals::have_made()?;
     // No handler on this thread may wait for it.
-    kernel_mask(libc::SIG_SETMASK, Some(&u64::MAX), &mut mask);
-    STAGE.store(BEING_INSTALLED, Ordering::SeqCst);
-    wait_until(|| UNAWARE.load(Ordering::SeqCst) == 0);
-    let outcome = install_all();
-    let reached = if outcome.is_ok() { INSTALLED } else { NOT_INSTALLED };
-    STAGE.store(reached, Ordering::SeqCst);
-    set_mask(mask);
-    outcome
+    with_all_blocked(|| {
+        STAGE.store(BEING_INSTALLED, Ordering::SeqCst);
+        wait_until(|| UNAWARE.load(Ordering::SeqCst) == 0);
+        let outcome = install_all();
+        let reached = if outcome.is_ok() { INSTALLED } else { NOT_INSTALLED };
+        STAGE.store(reached, Ordering::SeqCst);
+        outcome
+    })
 }
 
 fn install_all() -> Result<()> {
     for signal in (1..SIGNALS as c_int).filter(|signal| !cannot_be_handled(*signal)) {
         let Some(action) = ask(signal) else {
-            continue; // a number that the C library keeps to itself
+            continue; // a number that the C library keeps to itself, below
         };
         if action.sa_sigaction == places::signal() {
             continue; // ours, since an earlier time that failed
@@ -166,7 +173,32 @@ fn install_all() -> Result<()> {
             handle(signal, &action)?;
         }
     }
-    Ok(())
+    kernel_signals::INTERNAL.into_iter().try_for_each(install_internal)
+}
+
+/// The same for a signal of the C library's own.
+fn install_internal(signal: c_int) -> Result<()> {
+    let action = kernel_signals::ask(signal)?;
+    let is_none = matches!(action.handler, libc::SIG_DFL | libc::SIG_IGN);
+    if is_none || action.handler == places::signal() {
+        return Ok(()); // not used at all, or ours since an earlier time that failed
+    }
+    if let Some(wanted) = HostAction::of(signal) {
+        wanted.store_parts(action.handler, action.flags as c_int, action.mask);
+    }
+    let kept = action.flags as c_int & KEPT;
+    let flags = libc::SA_SIGINFO | libc::SA_ONSTACK | kept;
+    kernel_signals::put(signal, &action, places::signal(), u64::from(flags.cast_unsigned()))
+}
+
+/// The functions that this module defines for the program.
+pub(super) fn interposed() -> [Interposed; 4] {
+    [
+        (c"sigaction", sigaction as *const ()),
+        (c"signal", signal as *const ()),
+        (c"pthread_sigmask", pthread_sigmask as *const ()),
+        (c"sigprocmask", sigprocmask as *const ()),
+    ]
 }
 
 /// Whether ours are in place, so that `change` would have to know of them; otherwise it is made.
@@ -246,6 +278,10 @@ unsafe extern "C" fn sigaction(
     let Some(wanted) = HostAction::of(signal).filter(|_| !cannot_be_handled(signal)) else {
         return unaware();
     };
+    if generation::is_in_parents_memory() {
+        // What is known here is of the parent's handlers, and the child's are the kernel's alone.
+        return unaware();
+    }
     if let Some(result) = change_unless_installed(unaware) {
         return result;
     }
@@ -319,7 +355,8 @@ unsafe extern "C" fn pthread_sigmask(
     const INTERNAL: u64 = bit(32) | bit(33);
     // SAFETY: null or a set, as the caller promises.
     let new = unsafe { new.as_ref() }.map(first_word);
-    let kept = if Thread::is_known() { never_blocked() } else { 0 };
+    let is_own = Thread::is_known() && !generation::is_in_parents_memory();
+    let kept = if is_own { never_blocked() } else { 0 };
     let word = new.map(|word| match how {
         libc::SIG_UNBLOCK => word,
         _ => word & !(INTERNAL | kept),
@@ -372,6 +409,15 @@ fn kernel_mask(how: c_int, new: Option<&u64>, old: &mut u64) -> c_int {
     }
 }
 
+/// Does something while no handler can run on the calling thread.
+pub(super) fn with_all_blocked<T>(what: impl FnOnce() -> T) -> T {
+    let mut before = 0;
+    kernel_mask(libc::SIG_SETMASK, Some(&u64::MAX), &mut before);
+    let result = what();
+    set_mask(before);
+    result
+}
+
 /// Faults of foreign code must reach us: a blocked one ends the process.
 pub(super) fn unblock() -> Result<()> {
     match kernel_mask(libc::SIG_UNBLOCK, Some(&never_blocked()), &mut 0) {
@@ -380,11 +426,14 @@ pub(super) fn unblock() -> Result<()> {
     }
 }
 
-/// Sends a thread of this process the signal that has it look whether it must stop.
-pub(super) fn kick(thread: u32) {
-    let process = i64::from(std::process::id());
+/// Sends a thread of this process the signal that has it look whether it must stop; false if there
+/// is no such thread any more.
+pub(super) fn kick(thread: u32) -> bool {
+    // Also where a child of `vfork` does that to its parent's.
+    let process = i64::from(generation::process());
     // SAFETY: a signal of this process, which does nothing but make the thread look.
-    unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
+    sent == 0 || last_error() != libc::ESRCH
 }
 
 /// Has all threads of the process pass a barrier: what they stored before, the caller sees
@@ -434,7 +483,7 @@ pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
 unsafe extern "C" fn run_elsewhere(
     signal: c_int,
     info: *mut libc::siginfo_t,
-    context: *mut libc::ucontext_t,
+    context: *mut KernelContext,
 ) {
     disarm_stack();
     // SAFETY: the caller's promise: `pass_on`, which does not use its own meanwhile.
@@ -463,7 +512,7 @@ fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>)
     // A kick waits until the handler is done, and is then not lost: it finds the thread in
     // the gate or in foreign code.
     set_mask(frame.mask() | wanted.mask.load(Ordering::Relaxed) | itself | bit(KICK));
-    type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::ucontext_t);
+    type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut KernelContext);
     // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
     // does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };

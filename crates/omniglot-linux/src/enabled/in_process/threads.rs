@@ -12,7 +12,6 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence,
 };
-use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -23,6 +22,8 @@ use super::super::system::refused;
 use super::forked;
 use super::gate::GateContext;
 use super::identity;
+use super::interposed::Interposed;
+use super::kernel_signals;
 use super::keys::Keys;
 use super::signals;
 
@@ -75,13 +76,9 @@ pub(super) struct Thread {
 
 const _: () = assert!(size_of::<Thread>() <= RECORD, "the record fits its place");
 
-/// Slots that no thread has.
-struct Slots {
-    unused: Vec<usize>,
-    fresh: usize,
-}
-
-static SLOTS: Mutex<Slots> = Mutex::new(Slots { unused: Vec::new(), fresh: 0 });
+/// A bit for each slot that a thread has. Without a lock, since a forked child would find it as it
+/// was; slots of threads that a child has not stay taken there.
+static TAKEN: [AtomicU64; THREADS / 64] = [const { AtomicU64::new(0) }; THREADS / 64];
 
 thread_local! {
     /// The calling thread's record, once it has one.
@@ -243,6 +240,7 @@ impl Thread {
         let thread: &'static Self = unsafe { leave.0.as_ref() };
         // SAFETY: a byte of the record, which stays until the thread ends (invariant 9).
         unsafe { dispatch(Some(thread.byte.as_ptr())) }?;
+        kernel_signals::forbid_cancellation();
         LEAVING
             .try_with(|leaving| leaving.set(Some(leave)))
             .map_err(|_| Error::Misuse("a call into foreign code while its thread ends"))?;
@@ -303,24 +301,20 @@ fn arena() -> Result<usize> {
     }
 }
 
-fn slots() -> std::sync::MutexGuard<'static, Slots> {
-    SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn take_slot() -> Result<usize> {
-    let mut slots = slots();
-    if let Some(index) = slots.unused.pop() {
-        return Ok(index);
+    for (word, taken) in TAKEN.iter().enumerate() {
+        let lowest_free = |all: u64| (all != u64::MAX).then(|| all | (all + 1));
+        if let Ok(before) = taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, lowest_free) {
+            return Ok(word * 64 + before.trailing_ones() as usize);
+        }
     }
-    if slots.fresh == THREADS {
-        return Err(Error::System { operation: "another thread in foreign code", errno: 11 });
-    }
-    slots.fresh += 1;
-    Ok(slots.fresh - 1)
+    Err(Error::System { operation: "another thread in foreign code", errno: libc::EAGAIN })
 }
 
 fn give_back(index: usize) {
-    slots().unused.push(index);
+    if let Some(taken) = TAKEN.get(index / 64) {
+        taken.fetch_and(!(1 << (index % 64)), Ordering::AcqRel);
+    }
 }
 
 /// Gives the calling thread a record, and then the alternate stack below it: a signal that
@@ -438,6 +432,11 @@ const fn no_stack() -> libc::stack_t {
     libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 }
 }
 
+/// The functions that this module defines for the program.
+pub(super) fn interposed() -> [Interposed; 1] {
+    [(c"sigaltstack", sigaltstack as *const ())]
+}
+
 /// sigaltstack(2), for the whole program: threads that enter foreign code keep the stack
 /// that they were given, and the host is told what it wants to hear. Above all the standard
 /// library takes a thread's stack away before its thread-local variables are dropped.
@@ -449,7 +448,9 @@ unsafe extern "C" fn sigaltstack(
     new: *const libc::stack_t,
     old: *mut libc::stack_t,
 ) -> libc::c_int {
-    let current = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null());
+    let own = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null());
+    // A child that has its parent's memory has that thread's record, and a stack of its own.
+    let current = if generation::is_in_parents_memory() { std::ptr::null() } else { own };
     // SAFETY: as in `current`.
     let Some(thread) = (unsafe { current.as_ref() }) else {
         // SAFETY: the caller's promise.

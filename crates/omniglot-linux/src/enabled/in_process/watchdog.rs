@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result};
 
+use super::super::generation::PerProcess;
 use super::gate::GateContext;
 use super::signals::{barrier, kick};
 
@@ -24,8 +25,6 @@ const IDLE_LOOKS: u32 = 50;
 /// as that was, the thread may hold the lock.
 #[derive(Debug)]
 struct Watchdog {
-    /// The generation of processes that has the thread.
-    generation: u64,
     epoch: Instant,
     list: Mutex<WatchList>,
     changed: Condvar,
@@ -45,24 +44,21 @@ pub(super) struct Clock {
     dog: &'static Watchdog,
 }
 
-impl Watchdog {
-    /// That of the process of this generation. There is one for ever for each process.
-    fn of(generation: u64) -> &'static Self {
-        /// Never locked by a thread of ours, or for long.
-        static LAST: Mutex<Option<&'static Watchdog>> = Mutex::new(None);
-        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(dog) = last.filter(|dog| dog.generation == generation) {
-            return dog;
-        }
-        last.insert(Box::leak(Box::new(Self {
-            generation,
+/// That of the process. A forked child gets one of its own.
+static WATCHDOG: PerProcess<Watchdog> = PerProcess::new();
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self {
             epoch: Instant::now(),
             list: Mutex::default(),
             changed: Condvar::new(),
             asleep: AtomicBool::new(false),
-        })))
+        }
     }
+}
 
+impl Watchdog {
     fn list(&self) -> MutexGuard<'_, WatchList> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,8 +66,8 @@ impl Watchdog {
 
 impl Clock {
     /// Has the watchdog look at a context from now on.
-    pub(super) fn watch(context: &Arc<GateContext>, generation: u64) -> Result<Self> {
-        let dog = Watchdog::of(generation);
+    pub(super) fn watch(context: &Arc<GateContext>) -> Result<Self> {
+        let dog = WATCHDOG.get()?;
         let mut list = dog.list();
         if !list.is_awake {
             thread::Builder::new()

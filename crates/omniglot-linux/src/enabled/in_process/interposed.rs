@@ -1,0 +1,57 @@
+//! The functions of the C library that this crate defines for the whole program.
+//!
+//! They are the program's only if the crate is part of the program itself: what is in a library
+//! that is opened later comes after the C library's, and nobody would notice what the host does.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use super::{executable, signals, threads};
+
+/// A function, by its name.
+pub(super) type Interposed = (&'static CStr, *const ());
+
+fn all() -> impl Iterator<Item = Interposed> {
+    signals::interposed().into_iter().chain(threads::interposed()).chain(executable::interposed())
+}
+
+/// Whether the program's functions are ours.
+pub(in super::super) fn are_the_programs() -> bool {
+    all().all(|(name, own)| {
+        // SAFETY: the name ends with a NUL (invariant 12).
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        found.addr() == own.addr()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names of all functions in these sources that are defined for the program.
+    fn defined() -> BTreeSet<String> {
+        let sources =
+            [include_str!("signals.rs"), include_str!("threads.rs"), include_str!("executable.rs")];
+        let after = |source: &'static str| {
+            source.split("#[unsafe(no_mangle)]\n").skip(1).filter_map(|rest| {
+                rest.split_once(" fn ")?.1.split_once('(').map(|(name, _)| name.to_owned())
+            })
+        };
+        sources.into_iter().flat_map(after).collect()
+    }
+
+    #[test]
+    fn each_function_that_is_defined_for_the_program_is_in_the_list() {
+        let listed: BTreeSet<_> =
+            all().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+        assert_eq!(listed, defined());
+        assert!(listed.len() > 10, "{listed:?}");
+    }
+
+    #[test]
+    fn they_are_this_programs() {
+        assert!(are_the_programs());
+    }
+}
