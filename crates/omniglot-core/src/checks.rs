@@ -12,7 +12,7 @@
 use core::ffi::CStr;
 use core::str::Utf8Error;
 
-use zerocopy::{Immutable, KnownLayout, TryFromBytes};
+use zerocopy::TryFromBytes;
 
 use crate::Foreign;
 
@@ -20,45 +20,76 @@ use crate::Foreign;
 pub const CHECKED: bool = !cfg!(omniglot_unchecked);
 
 /// What bytes of foreign memory may become: a value, or elements.
-pub(crate) trait Shape: TryFromBytes + KnownLayout + Immutable {
-    /// The bytes as this type, unchecked.
+pub(crate) trait Shape {
+    /// The bytes as such, if they are as many as they should be, aligned, and valid
+    /// (invariant 5).
+    fn check(bytes: &[u8]) -> Option<&Self>;
+
+    /// Bytes as such, without a look at them.
     ///
     /// # Safety
     /// They are as many as a value or whole elements have, aligned, and valid.
-    #[cfg(omniglot_unchecked)]
     unsafe fn assume(bytes: &[u8]) -> &Self;
 }
 
 impl<T: Foreign> Shape for T {
-    #[cfg(omniglot_unchecked)]
+    #[inline(always)]
+    fn check(bytes: &[u8]) -> Option<&Self> {
+        T::try_ref_from_bytes(bytes).ok()
+    }
+
+    #[inline(always)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
-        // SAFETY: aligned, valid and as many as a value has: the caller promises (invariant 10).
+        // SAFETY: the caller's promise.
         unsafe { &*bytes.as_ptr().cast() }
     }
 }
 
 impl<T: Foreign> Shape for [T] {
-    #[cfg(omniglot_unchecked)]
+    #[inline(always)]
+    fn check(bytes: &[u8]) -> Option<&Self> {
+        if !matches!(size_of::<T>(), 1..=SMALL) {
+            return Self::try_ref_from_bytes(bytes).ok();
+        }
+        let is_whole = bytes.len().is_multiple_of(size_of::<T>());
+        let is_aligned = bytes.as_ptr().addr().is_multiple_of(align_of::<T>());
+        if !is_whole || !is_aligned || !bytes.chunks(BLOCK * size_of::<T>()).all(all_valid::<T>) {
+            return None;
+        }
+        // SAFETY: whole elements, aligned, each of which was found valid (invariant 5).
+        Some(unsafe { Self::assume(bytes) })
+    }
+
+    #[inline(always)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
         let len = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
-        // SAFETY: aligned, valid and as many as a value has: the caller promises (invariant 10).
+        // SAFETY: the caller's promise.
         unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), len) }
     }
 }
 
-/// The bytes as a `T`, if they are one (invariant 5).
-#[cfg(not(omniglot_unchecked))]
+/// The largest elements, in bytes, that are looked at many at a time.
+const SMALL: usize = 64;
+
+/// So many elements are looked at before an invalid one among them ends it.
+const BLOCK: usize = 1024;
+
+/// Whether all elements are valid. There is no branch for each, so that compilers look at as many
+/// at a time as the machine can.
 #[inline(always)]
-pub(crate) fn valid<T: ?Sized + Shape>(bytes: &[u8]) -> Option<&T> {
-    T::try_ref_from_bytes(bytes).ok()
+fn all_valid<T: Foreign>(bytes: &[u8]) -> bool {
+    let mut elements = bytes.chunks_exact(size_of::<T>());
+    elements.by_ref().fold(true, |valid, element| valid & T::try_read_from_bytes(element).is_ok())
 }
 
-/// The bytes as a `T`.
-#[cfg(omniglot_unchecked)]
+/// The bytes as a `T`, if they are one (invariant 5).
 #[inline(always)]
 pub(crate) fn valid<T: ?Sized + Shape>(bytes: &[u8]) -> Option<&T> {
-    // SAFETY: valid and aligned, as whoever set the cfg promises (invariant 10). As many bytes
-    // as a `T` has come from all callers, which themselves have located them.
+    if CHECKED {
+        return T::check(bytes);
+    }
+    // SAFETY: the promise of whoever set the cfg. All callers have located as many bytes as a
+    // `T` has, aligned.
     Some(unsafe { T::assume(bytes) })
 }
 
@@ -88,6 +119,11 @@ pub(crate) fn c_str_as_text(text: &CStr) -> Result<&str, Utf8Error> {
 #[cfg(not(omniglot_unchecked))]
 #[inline]
 pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    // It looks at many bytes at a time; where something is wrong, the other one says where.
+    #[cfg(feature = "std")]
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Ok(text);
+    }
     core::str::from_utf8(bytes)
 }
 
@@ -95,6 +131,45 @@ pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
 #[cfg(omniglot_unchecked)]
 #[inline]
 pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
-    // SAFETY: it is UTF-8, as whoever set the cfg promises (invariant 10).
+    // SAFETY: the promise of whoever set the cfg.
     Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
+}
+
+#[cfg(all(test, not(omniglot_unchecked)))]
+mod tests {
+    extern crate std;
+
+    use std::vec;
+
+    use super::{BLOCK, as_text, valid};
+
+    #[test]
+    fn one_invalid_element_anywhere_is_found() {
+        let len = 3 * BLOCK + 5;
+        let mut bytes = vec![1_u8; len];
+        assert_eq!(valid::<[bool]>(&bytes).map(<[bool]>::len), Some(len));
+        for place in [0, 1, BLOCK - 1, BLOCK, 3 * BLOCK - 1, 3 * BLOCK, len - 1] {
+            bytes[place] = 2;
+            assert_eq!(valid::<[bool]>(&bytes), None, "{place}");
+            bytes[place] = 0;
+        }
+    }
+
+    #[test]
+    fn elements_are_whole_and_aligned() {
+        #[repr(align(4))]
+        struct Aligned([u8; 12]);
+        let bytes = Aligned([0; 12]).0;
+        assert_eq!(valid::<[char]>(&bytes), Some(&['\0'; 3][..]));
+        assert_eq!(valid::<[char]>(&bytes[..7]), None);
+        assert_eq!(valid::<[char]>(&bytes[1..9]), None);
+    }
+
+    #[test]
+    fn text_is_as_the_standard_library_says() {
+        for bytes in [&b"plain"[..], "dé\0jà".as_bytes(), b"\xff", b"ab\xc3", &[0xed, 0xa0, 0x80]]
+        {
+            assert_eq!(as_text(bytes), core::str::from_utf8(bytes));
+        }
+    }
 }

@@ -101,6 +101,21 @@ impl Window {
         Ok(())
     }
 
+    /// Copies `len` foreign bytes to where there is nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] where they are not all in the window.
+    ///
+    /// # Safety
+    /// `into` is valid for writes of `len` bytes, and not in the window.
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn read_to(&self, address: usize, into: *mut u8, len: usize) -> Result<()> {
+        let from = self.locate(address, len)?;
+        // SAFETY: as in `read`; the caller's promise.
+        unsafe { copy_volatile(from.as_ptr(), into, len) };
+        Ok(())
+    }
+
     /// Copies host bytes into foreign memory, for a runtime that owns the window.
     ///
     /// # Errors

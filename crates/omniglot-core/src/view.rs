@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(feature = "alloc")]
-use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use alloc::alloc::{Layout, alloc, dealloc};
 use core::ffi::CStr;
 use core::fmt;
 use core::marker::PhantomData;
@@ -60,8 +60,7 @@ impl<'a, T: ?Sized> View<'a, T> {
     where
         T: Shape,
     {
-        let mut copy = Copied::new(size, align)?;
-        window.read(address, copy.bytes_mut())?;
+        let copy = Copied::read(window, address, size, align)?;
         let Some(value) = checks::valid::<T>(copy.bytes()) else {
             return Ok(None);
         };
@@ -109,8 +108,14 @@ fn bytes_in_place(runtime: &impl Runtime, address: usize, size: usize) -> Result
 #[cfg(omniglot_faults)]
 fn changed(bytes: &[u8]) -> Result<&[u8]> {
     const ALIGN: usize = 4096;
-    let mut copy = Copied::new(bytes.len(), ALIGN)?;
-    copy.bytes_mut().copy_from_slice(bytes);
+    let from = bytes.as_ptr();
+    let write = |into: *mut u8| {
+        // SAFETY: as many bytes as there is fresh room for.
+        unsafe { into.copy_from_nonoverlapping(from, bytes.len()) };
+        Ok(())
+    };
+    // SAFETY: all bytes are written.
+    let mut copy = unsafe { Copied::filled(bytes.len(), ALIGN, write) }?;
     crate::faults::bytes(copy.bytes_mut());
     let is_same = copy.bytes() == bytes;
     Ok(if is_same { bytes } else { alloc::boxed::Box::leak(alloc::boxed::Box::new(copy)).bytes() })
@@ -192,19 +197,39 @@ unsafe impl Sync for Copied {}
 
 #[cfg(feature = "alloc")]
 impl Copied {
-    /// Zeroed bytes.
-    fn new(size: usize, align: usize) -> Result<Self> {
+    /// Bytes that `fill` is to write, all of them.
+    ///
+    /// # Safety
+    /// Where `fill` succeeds, it has written as many bytes as it was told to.
+    unsafe fn filled(
+        size: usize,
+        align: usize,
+        fill: impl FnOnce(*mut u8) -> Result<()>,
+    ) -> Result<Self> {
         let too_large = Error::TooLarge { elements: size };
         let layout = Layout::from_size_align(size, align).map_err(|_| too_large)?;
         if size == 0 {
             return Ok(Self { start: layout.dangling_ptr(), layout });
         }
-        // SAFETY: the layout's size is not 0; it is kept with the bytes (invariant 9).
-        let start = unsafe { alloc_zeroed(layout) };
-        match NonNull::new(start) {
-            Some(start) => Ok(Self { start, layout }),
-            None => Err(Error::HostOutOfMemory { requested: size }),
-        }
+        // SAFETY: the layout's size is not 0.
+        let start = NonNull::new(unsafe { alloc(layout) });
+        let start = start.ok_or(Error::HostOutOfMemory { requested: size })?;
+        let copy = Self { start, layout };
+        fill(start.as_ptr())?;
+        Ok(copy)
+    }
+
+    /// A copy of foreign bytes.
+    #[cfg_attr(omniglot_faults, track_caller)]
+    fn read(window: &Window, address: usize, size: usize, align: usize) -> Result<Self> {
+        // An address outside of the window is no reason to allocate.
+        window.check(address, size)?;
+        // SAFETY: reading writes all bytes, of which there are `size`, in memory of the host.
+        let read = |into| unsafe { window.read_to(address, into, size) };
+        // SAFETY: as above.
+        let mut copy = unsafe { Self::filled(size, align, read) }?;
+        crate::faults::bytes(copy.bytes_mut());
+        Ok(copy)
     }
 
     fn bytes(&self) -> &[u8] {
@@ -251,8 +276,7 @@ fn fill_copy<T>(
     len: usize,
     fill: impl FnOnce(&mut [u8]) -> T,
 ) -> Result<T> {
-    let mut copy = Copied::new(len, 1)?;
-    runtime.window().read(address, copy.bytes_mut())?;
+    let mut copy = Copied::read(runtime.window(), address, len, 1)?;
     let value = fill(copy.bytes_mut());
     // The closure may have forked.
     runtime.check_alive()?;
@@ -290,8 +314,7 @@ fn look_at_copy<T>(
     align: usize,
     look: impl FnOnce(&[u8]) -> T,
 ) -> Result<T> {
-    let mut copy = Copied::new(size, align)?;
-    window.read(address, copy.bytes_mut())?;
+    let copy = Copied::read(window, address, size, align)?;
     Ok(look(copy.bytes()))
 }
 
@@ -341,8 +364,7 @@ pub struct Unvalidated<T> {
 impl<T: Foreign> Unvalidated<T> {
     /// Copies the bytes at `address`.
     pub(crate) fn read(window: &Window, address: usize) -> Result<Self> {
-        let mut copy = Copied::new(size_of::<T>(), align_of::<T>())?;
-        window.read(address, copy.bytes_mut())?;
+        let copy = Copied::read(window, address, size_of::<T>(), align_of::<T>())?;
         Ok(Self { copy, content: PhantomData })
     }
 
