@@ -1,9 +1,55 @@
-//! Builds the workloads twice: linked for plain FFI, and as a library for Omniglot.
+//! Builds the small workloads twice, linked for plain FFI and as a library for Omniglot, and binds
+//! the distribution's libraries.
 
-fn main() -> omniglot_build::Result<()> {
+use std::env;
+use std::process::Command;
+
+use omniglot_build::{Library, Result};
+
+/// More than the most callbacks that are registered at a time.
+const SLOTS: u32 = 80;
+
+fn main() -> Result<()> {
+    println!("cargo:rustc-env=BENCH_RUSTC={}", compiler());
     cc::Build::new().file("c/workloads.c").compile("workloads");
-    omniglot_build::Library::new("workloads")
+    for library in ["sodium", "brotlienc", "brotlidec", "png16"] {
+        println!("cargo:rustc-link-lib={library}");
+    }
+    Library::new("workloads")
         .header("c/workloads.h")
         .source("c/workloads.c")
+        .callback_slots(SLOTS)
+        .generate()?;
+    Library::new("sodium")
+        .header("sodium.h")
+        .pkg_config("libsodium")
+        .allowlist_function("crypto_generichash")
+        .generate()?;
+    Library::new("brotli")
+        .header("brotli/encode.h")
+        .header("brotli/decode.h")
+        .pkg_config("libbrotlienc")
+        .pkg_config("libbrotlidec")
+        .allowlist_function("BrotliEncoderCompress|BrotliDecoderDecompress")
+        .generate()?;
+    Library::new("png")
+        .header("png.h")
+        .pkg_config("libpng")
+        .allowlist_function("png_(create|destroy)_read_struct|png_create_info_struct")
+        .allowlist_function("png_set_read_fn|png_read_(info|image)")
+        .allowlist_function("png_get_(image_height|rowbytes)")
+        .allowlist_var("PNG_LIBPNG_VER_STRING")
+        // libpng leaves a call that fails by longjmp; here that becomes an error.
+        .setjmp_guard("png_read_.*", "png_jmpbuf(png_ptr)")
         .generate()
+}
+
+/// The compiler's version, for the report.
+fn compiler() -> String {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output();
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
 }

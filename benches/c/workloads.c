@@ -15,3 +15,7 @@ int32_t repeat(step_fn step, int32_t value, int32_t count) {
         value = step(value);
     return value;
 }
+
+enum colour next_colour(enum colour colour, const struct sample *sample) {
+    return colour == BLUE || !sample->good ? RED : colour + 1;
+}

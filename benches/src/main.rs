@@ -4,28 +4,30 @@
 //! speed drifts slows all of them alike; ratios within one run can be trusted
 //! more than any single figure.
 
-mod build_time;
-mod callback;
-mod clearing;
-mod empty_call;
-mod instructions;
+mod inputs;
 mod native;
-mod pingpong;
-mod published;
 mod report;
-mod reset;
-mod start;
-mod timing;
-mod unprotected;
+mod results;
+mod runtimes;
+mod small;
+mod user;
 mod workloads;
 
+use std::io;
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use omniglot::{CHECKED, Ptr, Unprotected};
+use omniglot_turns::{Record, Remote, Settings, Variant, Workload, measure, serve};
 
-use crate::report::Row;
-use crate::timing::{Record, Settings, Workload};
+use crate::inputs::Inputs;
+use crate::results::Results;
+use crate::runtimes::{RUNTIMES, UNCHECKED};
+use crate::small::Workloads;
+use crate::workloads::{Entry, Measure};
 
 /// Measures what calls cost.
 #[derive(Debug, Parser)]
@@ -36,91 +38,210 @@ struct Arguments {
     /// Measure this variant of the workloads only; may be given several times, or with commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     variant: Vec<String>,
+    /// Measure little: to see that everything works, not what it costs.
+    #[arg(long)]
+    quick: bool,
+    /// Batches per variant: 60 unless set, and 3 with --quick.
+    #[arg(long)]
+    runs: Option<usize>,
+    /// Decode the PNG files in this directory instead of pictures of our own.
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// Compress this text instead of one of our own.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// Take turns with this build of the same program without checks.
+    #[arg(long, value_name = "PROGRAM")]
+    unchecked: Option<PathBuf>,
+    /// Take turns with this program, which does the same in other ways.
+    #[arg(long, value_name = "PROGRAM")]
+    peers: Option<PathBuf>,
     /// Write one JSON record per measurement to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Batches per variant.
-    #[arg(long, default_value_t = 60)]
-    runs: usize,
+    /// Write a page with plots and tables to this directory.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write the tables into this document, between its marks.
+    #[arg(long, value_name = "FILE")]
+    tables: Option<PathBuf>,
+    /// Write the plot that stands for all to this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Measure nothing: take the records of this file.
+    #[arg(long, value_name = "JSON")]
+    from: Option<PathBuf>,
+    /// Lend variants to the process at the other end of standard input and output.
+    #[arg(long, hide = true)]
+    serve: bool,
 }
-
-/// A workload's name and how it is measured.
-type Entry = (&'static str, Measure);
-
-/// How a workload is measured.
-#[derive(Clone, Copy)]
-enum Measure {
-    /// In batches of operations.
-    Batches(fn() -> Result<Workload>),
-    /// In its own way.
-    Own(fn(Settings) -> Result<Vec<Record>>),
-    /// Without a clock.
-    Rows(fn() -> Result<Vec<Row>>),
-}
-
-const WORKLOADS: &[Entry] = &[
-    ("empty_call", Measure::Batches(empty_call::empty)),
-    ("instructions", Measure::Rows(instructions)),
-    ("clearing", Measure::Batches(clearing::clearing)),
-    ("key_writes", Measure::Rows(key_writes)),
-    ("six_arguments", Measure::Batches(empty_call::six_arguments)),
-    ("callback", Measure::Batches(callback::callback)),
-    ("start", Measure::Batches(start::start)),
-    ("reset", Measure::Batches(reset::reset)),
-    ("build_time", Measure::Own(build_time::build_time)),
-];
 
 fn main() -> Result<()> {
-    if pingpong::is_partner() {
-        return pingpong::answer();
+    if workloads::is_partner() {
+        return workloads::answer();
     }
     let arguments = Arguments::parse();
-    let settings = Settings { runs: arguments.runs.max(3) };
-    let mut rows = Vec::new();
-    for (name, measure) in selected(&arguments.only)? {
-        let measured = measured(name, measure, settings, &arguments.variant)?;
-        report::print(name, &measured);
-        rows.extend(measured);
+    if arguments.serve {
+        return lend(&arguments.inputs());
     }
-    match arguments.json {
-        Some(file) => report::write_json(&file, &rows),
-        None => Ok(()),
-    }
-}
-
-fn measured(
-    name: &'static str,
-    measure: Measure,
-    settings: Settings,
-    only: &[String],
-) -> Result<Vec<Row>> {
-    let records = match measure {
-        Measure::Batches(set_up) => {
-            let mut workload = set_up().with_context(|| format!("setting up {name}"))?;
-            workload.keep(only);
-            timing::measure(name, workload, settings)?
-        }
-        Measure::Own(measure) => measure(settings).with_context(|| format!("measuring {name}"))?,
-        Measure::Rows(rows) => return rows().with_context(|| format!("measuring {name}")),
+    let results = match &arguments.from {
+        Some(file) => Results::read(file)?,
+        None => Results::of(measure_all(&arguments)?),
     };
-    Ok(records.into_iter().map(Row::Time).collect())
-}
-
-fn instructions() -> Result<Vec<Row>> {
-    Ok(instructions::instructions()?.into_iter().map(Row::Count).collect())
-}
-
-fn key_writes() -> Result<Vec<Row>> {
-    Ok(published::KEY_WRITES.into_iter().map(Row::Published).collect())
-}
-
-fn selected(only: &[String]) -> Result<Vec<Entry>> {
-    for name in only {
-        if !WORKLOADS.iter().any(|(known, _)| known == name) {
-            let names: Vec<_> = WORKLOADS.iter().map(|(known, _)| *known).collect();
-            bail!("there is no workload {name}; there are: {}", names.join(", "));
-        }
+    if let Some(file) = &arguments.json {
+        results.write(file)?;
     }
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
-    Ok(WORKLOADS.iter().filter(|(name, _)| wanted(name)).copied().collect())
+    if let Some(directory) = &arguments.report {
+        report::write_page(&results, directory)?;
+    }
+    if let Some(file) = &arguments.tables {
+        report::write_tables(&results, file)?;
+    }
+    arguments.plot.map_or(Ok(()), |file| report::write_plot(&results, &file))
+}
+
+impl Arguments {
+    fn inputs(&self) -> Inputs {
+        Inputs { images: self.images.clone(), text: self.text.clone() }
+    }
+
+    fn settings(&self) -> Settings {
+        let (runs, batch) = if self.quick { (3, 1) } else { (60, 5) };
+        let runs = self.runs.unwrap_or(runs).max(3);
+        Settings { runs, batch: Duration::from_millis(batch) }
+    }
+
+    /// Starts a program that lends variants of the same inputs.
+    fn start(&self, program: &PathBuf) -> Result<Remote> {
+        let mut command = Command::new(program);
+        command.arg("--serve");
+        if let Some(images) = &self.images {
+            command.arg("--images").arg(images);
+        }
+        if let Some(text) = &self.text {
+            command.arg("--text").arg(text);
+        }
+        Remote::start(&mut command)
+    }
+}
+
+/// Other processes that take turns.
+struct Others {
+    unchecked: Option<Remote>,
+    peers: Option<Remote>,
+}
+
+impl Others {
+    fn start(arguments: &Arguments) -> Result<Self> {
+        let start = |program: &Option<PathBuf>| {
+            program.as_ref().map(|program| arguments.start(program)).transpose()
+        };
+        let (unchecked, peers) = (start(&arguments.unchecked)?, start(&arguments.peers)?);
+        if let Some(unchecked) = &unchecked {
+            let variants = unchecked.variants(SELF_TEST, 0)?;
+            let is_unchecked = variants.iter().any(|variant| variant.name() == IS_UNCHECKED);
+            ensure!(
+                is_unchecked,
+                "the program that was named with --unchecked has checks; \
+                 `cargo xtask bench` builds one without"
+            );
+        }
+        Ok(Self { unchecked, peers })
+    }
+
+    /// Adds their variants: those without checks each before the one with checks, others last.
+    fn join(&self, name: &str, size: usize, variants: &mut Vec<Variant>) -> Result<()> {
+        if let Some(unchecked) = &self.unchecked {
+            for other in unchecked.variants(name, size)? {
+                let same = variants.iter().position(|variant| variant.name() == other.name());
+                let is_runtime = RUNTIMES.contains(&other.name());
+                if let Some(place) = same.filter(|_| is_runtime) {
+                    let name = format!("{}{UNCHECKED}", other.name());
+                    variants.insert(place, other.renamed(name));
+                }
+            }
+        }
+        if let Some(peers) = &self.peers {
+            variants.extend(peers.variants(name, size)?);
+        }
+        Ok(())
+    }
+}
+
+/// The workload that tells whether a build has checks.
+const SELF_TEST: &str = "self-test";
+/// Its variant in a build that has none.
+const IS_UNCHECKED: &str = "unchecked";
+
+/// Lends variants until nobody asks any more.
+fn lend(inputs: &Inputs) -> Result<()> {
+    serve(io::stdin().lock(), io::stdout(), |name, size| {
+        if name == SELF_TEST { self_test().map(Some) } else { workloads::find(inputs, name, size) }
+    })
+}
+
+/// Tries whether an address outside of all foreign memory is refused.
+fn self_test() -> Result<Workload> {
+    let library = runtimes::unprotected::<Workloads<Unprotected>>()?;
+    let accepts = |library: Workloads<_>| library.upgrade(Ptr::<u8>::from_addr(1)).is_ok();
+    let accepts = library.map_or(!CHECKED, accepts);
+    ensure!(accepts != CHECKED, "this build is not what it says that it is");
+    let variants = if accepts { vec![Variant::new(IS_UNCHECKED, |_| Ok(()))] } else { Vec::new() };
+    Ok(Workload { size: 0, variants })
+}
+
+fn measure_all(arguments: &Arguments) -> Result<Vec<Record>> {
+    let (inputs, settings) = (arguments.inputs(), arguments.settings());
+    let others = Others::start(arguments)?;
+    let mut records = Vec::new();
+    for entry in workloads::selected(&arguments.only)? {
+        // A build of all of png.h is nothing quick.
+        if arguments.quick && arguments.only.is_empty() && entry.name == "build_time" {
+            continue;
+        }
+        let measured = match entry.measure {
+            Measure::Own(own) => {
+                let records = own(settings).with_context(|| format!("measuring {}", entry.name))?;
+                report::print(entry.name, &records);
+                records
+            }
+            Measure::Published => {
+                workloads::KEY_WRITES
+                    .iter()
+                    .for_each(|figure| println!("{}\n  {figure}", entry.name));
+                Vec::new()
+            }
+            Measure::Batches(_) | Measure::Compared(_) => {
+                measure_sizes(&entry, &inputs, settings, arguments, &others)?
+            }
+        };
+        records.extend(measured);
+    }
+    Ok(records)
+}
+
+fn measure_sizes(
+    entry: &Entry,
+    inputs: &Inputs,
+    settings: Settings,
+    arguments: &Arguments,
+    others: &Others,
+) -> Result<Vec<Record>> {
+    let (Measure::Batches(set_up) | Measure::Compared(set_up)) = entry.measure else {
+        return Ok(Vec::new());
+    };
+    let mut records = Vec::new();
+    for size in entry.sizes(inputs, arguments.quick)? {
+        let context = || format!("{} {size}", entry.name);
+        let mut workload = set_up(inputs, size).with_context(context)?;
+        if matches!(entry.measure, Measure::Compared(_)) {
+            others.join(entry.name, size, &mut workload.variants).with_context(context)?;
+        }
+        workload.keep(&arguments.variant);
+        let title = format!("{} {}", entry.name, workload.size);
+        let measured = measure(entry.name, workload, settings).with_context(context)?;
+        report::print(&title, &measured);
+        records.extend(measured);
+    }
+    Ok(records)
 }

@@ -1,66 +1,61 @@
-//! The table for people and the file for programs.
+//! What people read of the results: lines while it runs, a page, the tables of a document.
+
+mod figures;
+mod goals;
+mod page;
+mod plots;
+mod tables;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use omniglot_turns::Record;
 
-use serde::Serialize;
+use crate::results::Results;
 
-use crate::published::Published;
-use crate::timing::{Count, Record};
+pub(crate) use figures::{amount, factor};
 
-/// A line of the table, and an object of the file.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Row {
-    Time(Record),
-    Count(Count),
-    Published(Published),
-}
-
-impl Row {
-    const fn time(&self) -> Option<&Record> {
-        match self {
-            Self::Time(record) => Some(record),
-            Self::Count(_) | Self::Published(_) => None,
-        }
+/// Prints one workload's records, each with its ratio to plain FFI, or else to the last one.
+pub(crate) fn print(title: &str, records: &[Record]) {
+    println!("{title}");
+    let native = records.iter().find(|record| record.variant == "native");
+    let base = native.or_else(|| records.last());
+    for record in records {
+        let ratio = base.map_or(f64::NAN, |base| record.median / base.median);
+        println!(
+            "  {:<22} median {:>12}   p10 {:>12}   p90 {:>12}   {:>3} runs   {ratio:>8.3} x {}",
+            record.variant,
+            amount(record.median, record.unit),
+            amount(record.p10, record.unit),
+            amount(record.p90, record.unit),
+            record.runs,
+            base.map_or("", |base| base.variant.as_str()),
+        );
     }
 }
 
-/// Prints one workload's rows, times each with its ratio to the last one.
-pub(crate) fn print(name: &str, rows: &[Row]) {
-    println!("{name}");
-    let base = rows.iter().rev().find_map(Row::time);
-    for row in rows {
-        match row {
-            Row::Time(record) => print_time(record, base),
-            Row::Count(count) => {
-                println!("  {:<20} {:>6} instructions", count.variant, count.instructions);
-            }
-            Row::Published(figure) => println!("  {figure}"),
-        }
-    }
-}
-
-fn print_time(record: &Record, base: Option<&Record>) {
-    let ratio = base.map_or(f64::NAN, |base| record.median_ns / base.median_ns);
-    println!(
-        "  {:<20} median {:>12.1} ns   p10 {:>12.1}   p90 {:>12.1}   {} runs   {ratio:>8.2} x {}",
-        record.variant,
-        record.median_ns,
-        record.p10_ns,
-        record.p90_ns,
-        record.runs,
-        base.map_or("", |base| base.variant),
-    );
-}
-
-/// Writes all measurements.
-pub(crate) fn write_json(file: &Path, rows: &[Row]) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(rows)?;
-    text.push('\n');
-    fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
-    println!("{} records written to {}", rows.len(), file.display());
+/// Writes the page, which needs no other file, to a directory that is made.
+pub(crate) fn write_page(results: &Results, directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    results.write(&directory.join("results.json"))?;
+    let file = directory.join("index.html");
+    fs::write(&file, page::page(results)?)
+        .with_context(|| format!("writing {}", file.display()))?;
+    println!("{}", file.display());
     Ok(())
+}
+
+/// Writes the tables into a document, between its marks.
+pub(crate) fn write_tables(results: &Results, file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let text = tables::insert(&text, results)
+        .with_context(|| format!("{} lacks the marks for tables", file.display()))?;
+    fs::write(file, text).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Writes the plot that stands for all, as SVG.
+pub(crate) fn write_plot(results: &Results, file: &Path) -> Result<()> {
+    fs::write(file, plots::overhead(results)?)
+        .with_context(|| format!("writing {}", file.display()))
 }

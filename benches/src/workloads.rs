@@ -1,3 +1,246 @@
-//! The workloads through Omniglot, as generated.
+//! The workloads, and how each is measured.
 
-omniglot::include_library!("workloads");
+mod brotli;
+mod build_time;
+mod callback;
+mod clearing;
+mod empty_call;
+mod instructions;
+mod libpng;
+mod libsodium;
+mod memory;
+mod pingpong;
+mod process_start;
+mod published;
+mod reset;
+mod start;
+mod upgrade;
+mod validate;
+
+use anyhow::{Result, bail};
+use omniglot_turns::{Record, Settings, Workload};
+
+use crate::inputs::Inputs;
+
+pub(crate) use pingpong::{answer, is_partner};
+pub(crate) use published::{KEY_WRITES, PAPER, Paper, Published};
+
+/// A workload's name, its sizes, and how it is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    /// What one operation does, for the report.
+    pub(crate) about: &'static str,
+    sizes: Sizes,
+    pub(crate) measure: Measure,
+}
+
+/// In which sizes work is done.
+#[derive(Clone, Copy)]
+enum Sizes {
+    /// These.
+    Of(&'static [usize]),
+    /// All pictures, by their numbers.
+    Pictures,
+}
+
+/// How a workload is measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Measure {
+    /// In batches of operations.
+    Batches(fn(&Inputs, usize) -> Result<Workload>),
+    /// The same, and its runtimes' variants also in a build without checks, and in what users
+    /// would pick instead.
+    Compared(fn(&Inputs, usize) -> Result<Workload>),
+    /// In its own way.
+    Own(fn(Settings) -> Result<Vec<Record>>),
+    /// By those who published it.
+    Published,
+}
+
+/// No size.
+const ONE: Sizes = Sizes::Of(&[0]);
+
+/// All workloads, in the order in which they are measured.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "empty_call",
+        about: "a call of a C function that does nothing (the paper's `invoke`)",
+        sizes: ONE,
+        measure: Measure::Compared(empty_call::empty),
+    },
+    Entry {
+        name: "instructions",
+        about: "the instructions of such a call",
+        sizes: ONE,
+        measure: Measure::Own(instructions::instructions),
+    },
+    Entry {
+        name: "clearing",
+        about: "the gate clears all registers of the vector units",
+        sizes: ONE,
+        measure: Measure::Batches(clearing::clearing),
+    },
+    Entry {
+        name: "key_writes",
+        about: "a write of the register that protection keys are in",
+        sizes: ONE,
+        measure: Measure::Published,
+    },
+    Entry {
+        name: "six_arguments",
+        about: "a call with six integers, and their sum",
+        sizes: Sizes::Of(&[48]),
+        measure: Measure::Compared(empty_call::six_arguments),
+    },
+    Entry {
+        name: "upgrade",
+        about: "the check of an address, by how many allocations live",
+        sizes: Sizes::Of(&[1, 8, 64, 4096]),
+        measure: Measure::Compared(upgrade::upgrade),
+    },
+    Entry {
+        name: "callback",
+        about: "out of the library, through a Rust closure and back, by how many are registered",
+        sizes: Sizes::Of(&[1, 8, 64]),
+        measure: Measure::Compared(callback::callback),
+    },
+    Entry {
+        name: "validate_u8",
+        about: "a view of bytes, of which any are valid",
+        sizes: Sizes::Of(&[64, 8192]),
+        measure: Measure::Compared(validate::bytes),
+    },
+    Entry {
+        name: "validate_str",
+        about: "a view of text, by its random characters of about four bytes each",
+        sizes: Sizes::Of(&[64, 8224, 1 << 20]),
+        measure: Measure::Compared(validate::text),
+    },
+    Entry {
+        name: "validate_bool",
+        about: "a view of bools, by bytes",
+        sizes: Sizes::Of(&[64, 8192, 1 << 20]),
+        measure: Measure::Compared(validate::bools),
+    },
+    Entry {
+        name: "validate_enum",
+        about: "a view of enums of one byte, by bytes",
+        sizes: Sizes::Of(&[64, 8192, 1 << 20]),
+        measure: Measure::Compared(validate::enums),
+    },
+    Entry {
+        name: "validate_struct",
+        about: "a view of structs with a bool and an enum in each, by bytes",
+        sizes: Sizes::Of(&[64, 8192, 1 << 20]),
+        measure: Measure::Compared(validate::structs),
+    },
+    Entry {
+        name: "libsodium",
+        about: "the hash of a message, by its bytes",
+        sizes: Sizes::Of(&[64, 512, 4096, 32_768]),
+        measure: Measure::Compared(libsodium::libsodium),
+    },
+    Entry {
+        name: "brotli",
+        about: "text compressed with quality 11, decompressed and compared, by its bytes",
+        sizes: Sizes::Of(&[8, 64, 128, 256, 512, 1024]),
+        measure: Measure::Compared(brotli::best),
+    },
+    Entry {
+        name: "brotli_q5",
+        about: "the same with quality 5",
+        sizes: Sizes::Of(&[1024, 65_536, 1 << 20]),
+        measure: Measure::Compared(brotli::middle),
+    },
+    Entry {
+        name: "brotli_q1",
+        about: "the same with quality 1",
+        sizes: Sizes::Of(&[1024, 65_536, 1 << 20]),
+        measure: Measure::Compared(brotli::fast),
+    },
+    Entry {
+        name: "brotli_decompress",
+        about: "text decompressed, by its bytes",
+        sizes: Sizes::Of(&[1024, 65_536, 1 << 20]),
+        measure: Measure::Compared(brotli::decompression),
+    },
+    Entry {
+        name: "libpng",
+        about: "a picture decoded, by the bytes of its pixels",
+        sizes: Sizes::Pictures,
+        measure: Measure::Compared(libpng::libpng),
+    },
+    Entry {
+        name: "start",
+        about: "an instance of a small library, loaded and ready, and dropped again",
+        sizes: ONE,
+        measure: Measure::Batches(start::small),
+    },
+    Entry {
+        name: "start_libpng",
+        about: "the same of libpng",
+        sizes: ONE,
+        measure: Measure::Batches(start::libpng),
+    },
+    Entry {
+        name: "process_start",
+        about: "a program that makes an instance and calls an empty function, spawned until it exited",
+        sizes: ONE,
+        measure: Measure::Batches(process_start::process_start),
+    },
+    Entry {
+        name: "reset",
+        about: "an instance brought back to the state after loading",
+        sizes: ONE,
+        measure: Measure::Batches(reset::reset),
+    },
+    Entry {
+        name: "memory",
+        about: "the memory of a further idle instance of the same library",
+        sizes: ONE,
+        measure: Measure::Own(memory::memory),
+    },
+    Entry {
+        name: "build_time",
+        about: "bindings of all of png.h, generated and compiled",
+        sizes: ONE,
+        measure: Measure::Own(build_time::build_time),
+    },
+];
+
+impl Entry {
+    /// The sizes to measure; if `few` is set at most three, the smallest and the largest with them.
+    pub(crate) fn sizes(&self, inputs: &Inputs, few: bool) -> Result<Vec<usize>> {
+        let all = match self.sizes {
+            Sizes::Of(sizes) => sizes.to_vec(),
+            Sizes::Pictures => (0..inputs.pictures()?).collect(),
+        };
+        if !few || all.len() <= 3 {
+            return Ok(all);
+        }
+        let chosen = [0, all.len() / 2, all.len() - 1];
+        Ok(chosen.iter().filter_map(|index| all.get(*index)).copied().collect())
+    }
+}
+
+/// The workloads of these names, or all.
+pub(crate) fn selected(only: &[String]) -> Result<Vec<Entry>> {
+    for name in only {
+        if !ENTRIES.iter().any(|entry| entry.name == name) {
+            let names: Vec<_> = ENTRIES.iter().map(|entry| entry.name).collect();
+            bail!("there is no workload {name}; there are: {}", names.join(", "));
+        }
+    }
+    let wanted = |entry: &&Entry| only.is_empty() || only.iter().any(|name| name == entry.name);
+    Ok(ENTRIES.iter().filter(wanted).copied().collect())
+}
+
+/// Sets up a workload for a process that [serves](omniglot_turns::serve()) it.
+pub(crate) fn find(inputs: &Inputs, name: &str, size: usize) -> Result<Option<Workload>> {
+    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == name) else { return Ok(None) };
+    match entry.measure {
+        Measure::Batches(set_up) | Measure::Compared(set_up) => set_up(inputs, size).map(Some),
+        Measure::Own(_) | Measure::Published => Ok(None),
+    }
+}

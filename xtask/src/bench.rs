@@ -1,24 +1,145 @@
-//! `cargo xtask bench`: runs the benchmarks.
+//! `cargo xtask bench`: builds the benchmarks in all the ways that take turns, and runs them.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::cargo;
+use crate::test::suites::TARGET;
+use crate::workspace::Workspace;
 
-/// Runs the benchmarks named in `only`, or all of them, and passes the exit status on.
-///
-/// The figures are printed, and also written to the file `json` if there is one.
-pub(crate) fn run(only: &[String], json: Option<&Path>) -> Result<ExitCode> {
-    let mut command = cargo::command();
-    command.args(["run", "--locked", "--release", "--package", "omniglot-bench", "--"]);
-    for name in only {
-        command.args(["--only", name]);
+/// What to measure, and where to write it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Run only this benchmark (may be repeated, or name several with commas)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Measure little, to see that everything works
+    #[arg(long)]
+    quick: bool,
+
+    /// Measure in so many batches each
+    #[arg(long, value_name = "COUNT")]
+    runs: Option<usize>,
+
+    /// Write the figures to this file as well, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write a page with plots and tables to this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// Write the tables and the figures in docs/ anew
+    #[arg(long)]
+    docs: bool,
+
+    /// Measure nothing: take the figures of this file, which `--json` wrote
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+
+    /// Decode the PNG files in this directory instead of pictures of our own
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+
+    /// Compress this text instead of one of our own
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+
+    /// Leave out what needs another build: the variants without checks, and those of others
+    #[arg(long)]
+    alone: bool,
+}
+
+/// The flag that leaves out all checks of foreign addresses and values.
+const UNCHECKED: &str = "--cfg omniglot_unchecked";
+
+/// What users would pick instead, in a workspace of its own.
+const PEERS: &str = "benches/peers";
+
+/// Builds and runs the benchmarks, and passes the exit status on.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    build(ours(cargo::command()), &workspace)?;
+    let target = workspace.target_directory();
+    let mut command = Command::new(target.join("release/omniglot-bench"));
+    if !options.alone && options.from.is_none() {
+        // Where the target is named, cargo makes a directory for it.
+        build(ours(unchecked_cargo()), &workspace)?;
+        let unchecked = target.join(TARGET).join("release/omniglot-bench");
+        command.arg("--unchecked").arg(unchecked);
+        build(peers(&workspace), &workspace)?;
+        let peers = workspace.target("peers").join("release/omniglot-peers");
+        command.arg("--peers").arg(peers);
     }
-    if let Some(json) = json {
-        command.arg("--json").arg(json);
-    }
-    let status = command.status().context("could not start cargo")?;
+    options.pass_on(&mut command, &workspace);
+    let status = command.status().context("could not start the benchmarks")?;
     Ok(cargo::exit_code(status))
+}
+
+impl Options {
+    /// Gives the benchmarks what is for them.
+    fn pass_on(&self, command: &mut Command, workspace: &Workspace) {
+        for name in &self.only {
+            command.args(["--only", name]);
+        }
+        if self.quick {
+            command.arg("--quick");
+        }
+        if let Some(runs) = self.runs {
+            command.args(["--runs", &runs.to_string()]);
+        }
+        let docs = |name: &str| self.docs.then(|| workspace.root().join("docs").join(name));
+        let json = docs("evaluation.json").filter(|_| self.from.is_none());
+        let files = [
+            ("--json", self.json.clone().or(json)),
+            ("--report", self.report.clone()),
+            ("--tables", docs("evaluation.md")),
+            ("--plot", docs("evaluation.svg")),
+            ("--from", self.from.clone()),
+            ("--images", self.images.clone()),
+            ("--text", self.text.clone()),
+        ];
+        for (option, file) in files {
+            if let Some(file) = file {
+                command.arg(option).arg(file);
+            }
+        }
+    }
+}
+
+/// A cargo that builds without checks, to measure what those cost.
+///
+/// Since the target is named, the flag is none of build scripts and macros, so that they, and all
+/// that they need, are not compiled once more.
+fn unchecked_cargo() -> Command {
+    let mut command = cargo::command();
+    let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    flags.push(' ');
+    flags.push_str(UNCHECKED);
+    command.env("RUSTFLAGS", flags).env("CARGO_BUILD_TARGET", TARGET);
+    command
+}
+
+/// Builds all programs of the benchmarks.
+fn ours(mut cargo: Command) -> Command {
+    cargo.args(["build", "--locked", "--release", "--package", "omniglot-bench"]);
+    cargo
+}
+
+/// Builds what users would pick instead.
+fn peers(workspace: &Workspace) -> Command {
+    let mut cargo = cargo::command();
+    let manifest = workspace.root().join(PEERS).join("Cargo.toml");
+    cargo.args(["build", "--locked", "--release", "--manifest-path"]).arg(manifest);
+    cargo.arg("--target-dir").arg(workspace.target("peers"));
+    cargo
+}
+
+fn build(mut cargo: Command, workspace: &Workspace) -> Result<()> {
+    cargo.current_dir(workspace.root());
+    let status = cargo.status().context("could not start cargo")?;
+    if status.success() { Ok(()) } else { bail!("the benchmarks do not build") }
 }

@@ -1,10 +1,10 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench;
 use crate::defences;
 use crate::fuzz;
 use crate::guest;
@@ -56,15 +56,7 @@ pub(crate) enum Action {
     },
 
     /// Run the benchmarks
-    Bench {
-        /// Run only this benchmark (may be repeated, or name several with commas)
-        #[arg(long, value_name = "NAME", value_delimiter = ',')]
-        only: Vec<String>,
-
-        /// Write the figures to this file as well, as JSON
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-    },
+    Bench(Box<bench::Options>),
 
     /// Check formatting, clippy's lints and the documentation
     Lint,
@@ -104,7 +96,7 @@ impl Action {
         match self {
             Self::Demo { .. } => Task::Demo,
             Self::Test { .. } | Self::Defences(_) | Self::Fuzz(_) | Self::Soak(_) => Task::Test,
-            Self::Bench { .. } => Task::Bench,
+            Self::Bench(_) => Task::Bench,
             Self::Lint => Task::Lint,
             Self::Package { .. } => Task::Demo,
             Self::Kernel(_) => Task::Kernel,

@@ -27,7 +27,30 @@ const CHECKS: &[Check] = &[
         args: &["doc", "--locked", "--workspace", "--no-deps"],
         variables: &[("RUSTDOCFLAGS", "-D warnings")],
     },
+    Check {
+        name: "benches/peers: formatting",
+        args: &["fmt", "--manifest-path", PEERS, "--check"],
+        variables: &[],
+    },
+    Check {
+        name: "benches/peers: clippy",
+        args: &[
+            "clippy",
+            "--locked",
+            "--manifest-path",
+            PEERS,
+            "--target-dir",
+            "target/peers",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        variables: &[],
+    },
 ];
+
+/// What users would pick instead, a workspace of its own.
+const PEERS: &str = "benches/peers/Cargo.toml";
 
 /// The checks of what runs on another machine, and is in workspaces of its own. Debian's
 /// compiler for that machine comes without clippy, so they need rustup's.

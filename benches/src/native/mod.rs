@@ -1,6 +1,10 @@
 //! The workloads through plain, unsafe FFI: what isolation and checks are compared with.
 #![allow(unsafe_code)]
 
+pub(crate) mod brotli;
+pub(crate) mod png;
+pub(crate) mod sodium;
+
 mod c {
     unsafe extern "C" {
         pub(super) fn empty();

@@ -6,10 +6,11 @@ use std::ops::Range;
 use std::ptr::null_mut;
 
 use anyhow::{Context, Result, bail, ensure};
-use omniglot::Runtime;
+use omniglot::{Runtime, Unprotected};
+use omniglot_turns::{Record, Settings, Unit, summarise};
 
-use crate::timing::Count;
-use crate::unprotected;
+use crate::runtimes;
+use crate::small::Workloads;
 
 unsafe extern "C" {
     /// The gate's way in, and its way out.
@@ -26,9 +27,16 @@ const WARM_UP: u32 = 3;
 
 /// An empty call on `Unprotected`, and what of it is the gate's, foreign code's, and the
 /// runtime's and the bindings'.
-pub(crate) fn instructions() -> Result<Vec<Count>> {
+pub(crate) fn instructions(_: Settings) -> Result<Vec<Record>> {
+    let Some(library) = runtimes::unprotected::<Workloads<Unprotected>>()? else {
+        return Ok(Vec::new());
+    };
+    drop(library);
     let steps = step_through_a_call()?;
-    let count = |variant, instructions| Count { workload: "instructions", variant, instructions };
+    let count = |variant, instructions: u64| {
+        let instructions = vec![instructions as f64];
+        summarise("instructions", 0, variant, Unit::Instructions, instructions)
+    };
     Ok(vec![
         count("unprotected-gate", steps.gate),
         count("unprotected-foreign", steps.foreign),
@@ -75,7 +83,8 @@ fn step_through_a_call() -> Result<Steps> {
 
 /// The child: marks where nothing happens, and where a call does.
 fn be_stepped() -> Result<()> {
-    let mut library = unprotected::instance()?;
+    let library = runtimes::unprotected::<Workloads<Unprotected>>()?;
+    let mut library = library.context("no runtime without protection")?;
     for _ in 0..WARM_UP {
         library.empty()?;
     }

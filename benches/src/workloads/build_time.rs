@@ -8,8 +8,7 @@ use std::time::{Instant, SystemTime};
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-
-use crate::timing::{Record, Settings, summarise};
+use omniglot_turns::{Record, Settings, Unit, summarise};
 
 /// Each run takes seconds, so there are fewer than of calls.
 const MOST_RUNS: usize = 9;
@@ -52,9 +51,9 @@ pub(crate) fn build_time(settings: Settings) -> Result<Vec<Record>> {
         unchanged.push(project.build(&run)?);
     }
     Ok(vec![
-        summarise("build_time", 0, "generate", generate),
-        summarise("build_time", 0, "compile", compile),
-        summarise("build_time", 0, "unchanged", unchanged),
+        summarise("build_time", 0, "generate", Unit::Ns, generate),
+        summarise("build_time", 0, "compile", Unit::Ns, compile),
+        summarise("build_time", 0, "unchanged", Unit::Ns, unchanged),
     ])
 }
 

@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use omniglot_turns::Variant;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
-
-use crate::timing::Variant;
 
 /// The hidden argument that makes this program the partner.
 const PARTNER: &str = "--pingpong-partner";

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use omniglot::Linux;
+use omniglot_turns::{Variant, Workload};
 
-use crate::timing::{Variant, Workload};
-use crate::workloads::Workloads;
+use crate::inputs::Inputs;
+use crate::small::Workloads;
 
 /// Between looks for a spare.
 const NAP: Duration = Duration::from_micros(100);
 
 /// `process`: with a spare that is ready, which is made before the clock starts.
 /// `process-cold`: with none, so that the library is loaded anew.
-pub(crate) fn reset() -> Result<Workload> {
-    Ok(Workload { size: 0, variants: vec![warm()?, cold()?] })
+pub(crate) fn reset(_: &Inputs, size: usize) -> Result<Workload> {
+    Ok(Workload { size, variants: vec![warm()?, cold()?] })
 }
 
 fn warm() -> Result<Variant> {

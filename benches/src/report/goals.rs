@@ -1,0 +1,216 @@
+//! What the figures should be, and what they are.
+
+use omniglot_turns::Unit;
+
+use super::{amount, factor};
+use crate::results::Results;
+use crate::runtimes::{RUNTIMES, UNCHECKED};
+
+/// The workloads of the paper that are whole pieces of a library's work.
+const LIBRARIES: [&str; 3] = ["libsodium", "brotli", "libpng"];
+
+/// A goal, and how it was met.
+pub(crate) struct Goal {
+    pub(crate) what: String,
+    /// The most that it should be.
+    pub(crate) limit: f64,
+    /// What it is; `None` where that was not measured.
+    pub(crate) value: Option<f64>,
+    /// What the figures are; a ratio if there is none.
+    unit: Option<Unit>,
+    /// What that means to a user.
+    pub(crate) meaning: &'static str,
+}
+
+impl Goal {
+    fn ratio(
+        what: impl Into<String>,
+        limit: f64,
+        value: Option<f64>,
+        meaning: &'static str,
+    ) -> Self {
+        Self { what: what.into(), limit, value, unit: None, meaning }
+    }
+
+    fn amount(
+        what: &str,
+        (limit, unit): (f64, Unit),
+        value: Option<f64>,
+        meaning: &'static str,
+    ) -> Self {
+        Self { what: what.to_owned(), limit, value, unit: Some(unit), meaning }
+    }
+
+    /// The limit for people.
+    pub(crate) fn limit_text(&self) -> String {
+        self.text(self.limit)
+    }
+
+    /// The figure for people.
+    pub(crate) fn value_text(&self) -> String {
+        self.value.map_or_else(|| "not measured".to_owned(), |value| self.text(value))
+    }
+
+    fn text(&self, value: f64) -> String {
+        self.unit.map_or_else(|| factor(value), |unit| amount(value, unit))
+    }
+
+    /// Whether it was met; `None` where that was not measured.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        self.value.map(|value| value <= self.limit)
+    }
+}
+
+/// All goals.
+pub(crate) fn goals(results: &Results) -> Vec<Goal> {
+    let mut goals = checks(results);
+    goals.extend(isolation(results));
+    goals.extend(growth(results));
+    goals.extend(validation(results));
+    goals.extend(process(results));
+    goals
+}
+
+/// The largest of ratios; `None` if there are none.
+fn worst(ratios: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    ratios.into_iter().flatten().reduce(f64::max)
+}
+
+/// What upgrade and validation cost beside isolation alone.
+fn checks(results: &Results) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    for runtime in RUNTIMES {
+        for workload in LIBRARIES {
+            let base = format!("{runtime}{UNCHECKED}");
+            let ratio = |size| results.ratio(workload, size, runtime, &base);
+            let value = worst(results.sizes(workload).into_iter().map(ratio));
+            goals.push(Goal::ratio(
+                format!("checks over none, {workload}, {runtime}, the worst size"),
+                1.01,
+                value,
+                "What type safety adds, once the library is isolated anyway.",
+            ));
+        }
+    }
+    goals
+}
+
+/// What isolation costs beside plain FFI.
+fn isolation(results: &Results) -> Vec<Goal> {
+    let at = |workload, size, runtime| results.ratio(workload, size, runtime, "native");
+    let from = |workload, least: usize, runtime| {
+        let sizes = results.sizes(workload).into_iter().filter(|size| *size >= least);
+        worst(sizes.map(|size| at(workload, size, runtime)))
+    };
+    let meaning = "What you pay when you take this instead of plain FFI.";
+    let row = |what: &str, limit, value| Goal::ratio(what, limit, value, meaning);
+    vec![
+        row(
+            "unprotected over plain FFI, libsodium 32 KiB",
+            1.01,
+            at("libsodium", 32_768, "unprotected"),
+        ),
+        row("unprotected over plain FFI, Brotli 1,024 B", 1.005, at("brotli", 1024, "unprotected")),
+        row(
+            "unprotected over plain FFI, libpng from 24 kB on",
+            1.03,
+            from("libpng", 23_000, "unprotected"),
+        ),
+        row(
+            "process over plain FFI, libpng from 100 kB on",
+            1.05,
+            from("libpng", 100_000, "process"),
+        ),
+        row(
+            "process over plain FFI, Brotli q5 from 64 KiB on",
+            1.05,
+            from("brotli_q5", 65_536, "process"),
+        ),
+        row("process over plain FFI, libsodium 32 KiB", 1.10, at("libsodium", 32_768, "process")),
+    ]
+}
+
+/// What must not grow.
+fn growth(results: &Results) -> Vec<Goal> {
+    let growth = |workload, most| {
+        let each = |runtime: &str| {
+            let median = |size| results.median(workload, size, runtime);
+            Some(median(most)? / median(1)?)
+        };
+        worst(RUNTIMES.map(each))
+    };
+    vec![
+        Goal::ratio(
+            "upgrade, from 1 to 4,096 living allocations",
+            1.1,
+            growth("upgrade", 4096),
+            "Checking a pointer costs the same however much you have allocated.",
+        ),
+        Goal::ratio(
+            "callback, from 1 to 64 registered",
+            1.1,
+            growth("callback", 64),
+            "A callback costs the same however many you have registered.",
+        ),
+    ]
+}
+
+/// What looking at values costs beside copying them.
+fn validation(results: &Results) -> Vec<Goal> {
+    let over = |workload, runtime| results.ratio(workload, 1 << 20, runtime, "memcpy");
+    let mut goals = Vec::new();
+    for runtime in RUNTIMES {
+        goals.push(Goal::ratio(
+            format!("text of 1 Mi characters over memcpy, {runtime}"),
+            2.0,
+            over("validate_str", runtime),
+            "Text of the library's is UTF-8 for sure, at about the price of a copy.",
+        ));
+        let kinds = ["validate_bool", "validate_enum", "validate_struct"];
+        goals.push(Goal::ratio(
+            format!("arrays of bool, enum and struct of 1 MiB over memcpy, {runtime}"),
+            1.5,
+            worst(kinds.map(|workload| over(workload, runtime))),
+            "Large arrays of types that not all bits are valid for can be used as they are.",
+        ));
+    }
+    goals
+}
+
+/// What a process of its own costs.
+fn process(results: &Results) -> Vec<Goal> {
+    let median = |workload, variant| results.median(workload, 0, variant);
+    let started = "How long a user waits for a library that has just been asked for.";
+    vec![
+        Goal::ratio(
+            "an empty call to a process over a ping-pong of two processes",
+            1.5,
+            results.ratio("empty_call", 0, "process", "pingpong"),
+            "A call is about as fast as two processors can talk at all.",
+        ),
+        Goal::amount(
+            "start with libpng, process",
+            (4e6, Unit::Ns),
+            median("start_libpng", "process"),
+            started,
+        ),
+        Goal::amount(
+            "start with a small library, process",
+            (3e6, Unit::Ns),
+            median("start", "process"),
+            started,
+        ),
+        Goal::amount(
+            "reset, process",
+            (0.2e6, Unit::Ns),
+            median("reset", "process"),
+            "Cheap enough to do after every job.",
+        ),
+        Goal::amount(
+            "a further idle instance, process",
+            (2.0 * 1024.0 * 1024.0, Unit::Bytes),
+            median("memory", "process"),
+            "How many instances you can keep.",
+        ),
+    ]
+}

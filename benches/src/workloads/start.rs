@@ -1,0 +1,40 @@
+//! Making an instance, loaded and ready, and dropping it.
+
+use anyhow::Result;
+use omniglot::{Library, Linux, Unprotected};
+use omniglot_turns::{Variant, Workload};
+
+use crate::inputs::Inputs;
+use crate::runtimes;
+use crate::small::Workloads;
+use crate::user::png::Png;
+
+/// A small library of its own.
+pub(crate) fn small(_: &Inputs, size: usize) -> Result<Workload> {
+    starts::<Workloads<Unprotected>, Workloads>(size)
+}
+
+/// The system's libpng, and the libraries that it needs.
+pub(crate) fn libpng(_: &Inputs, size: usize) -> Result<Workload> {
+    starts::<Png<Unprotected>, Png>(size)
+}
+
+fn starts<U, L>(size: usize) -> Result<Workload>
+where
+    U: Library<Runtime = Unprotected> + 'static,
+    L: Library<Runtime = Linux> + 'static,
+{
+    let mut variants = Vec::new();
+    if runtimes::unprotected::<U>()?.is_some() {
+        variants.push(again("unprotected", || runtimes::unprotected::<U>().map(drop)));
+    }
+    if runtimes::keys::<L>()?.is_some() {
+        variants.push(again("keys", || runtimes::keys::<L>().map(drop)));
+    }
+    variants.push(again("process", || runtimes::process::<L>().map(drop)));
+    Ok(Workload { size, variants })
+}
+
+fn again(name: &str, start: impl Fn() -> Result<()> + 'static) -> Variant {
+    Variant::new(name, move |count| (0..count).try_for_each(|_| start()))
+}

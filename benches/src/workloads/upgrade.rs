@@ -1,0 +1,33 @@
+//! The check that turns an address into one that can be read.
+
+use std::hint::black_box;
+
+use anyhow::Result;
+use omniglot::{ForeignBox, Ptr, Runtime};
+use omniglot_turns::{Variant, Workload};
+
+use crate::inputs::Inputs;
+use crate::runtimes::on_each_runtime;
+use crate::small::Workloads;
+
+/// As large as the paper's.
+const ALLOCATION: usize = 64;
+
+/// One operation is the upgrade of the last of `living` allocations. Plain FFI has none.
+pub(crate) fn upgrade(_: &Inputs, living: usize) -> Result<Workload> {
+    let variants = on_each_runtime!(Workloads, |name, library| variant(name, library, living)?);
+    Ok(Workload { size: living, variants })
+}
+
+fn variant<R: Runtime>(name: &str, mut library: Workloads<R>, living: usize) -> Result<Variant> {
+    let allocate = |_| library.alloc_zeroed::<u8>(ALLOCATION);
+    let boxes: Vec<ForeignBox<[u8]>> = (0..living).map(allocate).collect::<Result<_, _>>()?;
+    let last = boxes.last().map_or(Ptr::null(), |last| last.as_slice().as_ptr());
+    Ok(Variant::new(name, move |count| {
+        let _living = &boxes;
+        for _ in 0..count {
+            black_box(library.upgrade_slice(black_box(last), ALLOCATION)?);
+        }
+        Ok(())
+    }))
+}
