@@ -152,7 +152,7 @@ impl Channel {
     #[inline]
     pub(super) fn tell_time(&self, time: u64) {
         let place: NonNull<AtomicU64> = self.mapping.at(WORLD_TIME).cast();
-        // SAFETY: as in `line`; aligned to eight bytes by the layout.
+        // SAFETY: as in `line` (invariants 1, 2, 3); aligned to eight bytes by the layout.
         unsafe { place.as_ref() }.store(time, Ordering::Relaxed);
     }
 

@@ -154,7 +154,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
 }
 
 fn known() -> Option<&'static AtomicU64> {
-    // SAFETY: null, or the word on a page that is never unmapped.
+    // SAFETY: null, or the word on a page that is never unmapped (invariant 13).
     unsafe { WORD.load(Ordering::Acquire).as_ref() }
 }
 
@@ -173,15 +173,16 @@ fn word() -> Result<&'static AtomicU64> {
 
 fn wiped_page() -> Result<&'static AtomicU64> {
     let access = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: the kernel chooses a range that nothing else uses.
+    // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
     let page = unsafe { mmap_anonymous(null_mut(), PAGE, access, MapFlags::PRIVATE) }
         .map_err(refused("a page"))?;
-    // SAFETY: the page is ours alone.
+    // SAFETY: the page was just mapped, and nobody else knows it (invariant 2).
     unsafe { madvise(page, PAGE, Advice::LinuxWipeOnFork) }
         .map_err(refused("a page that fork wipes (Linux 4.14)"))?;
     let word = NonNull::new(page.cast::<AtomicU64>())
         .ok_or(Error::System { operation: "a page", errno: 12 })?;
-    // SAFETY: zeroed memory is an AtomicU64, pages are aligned, and this one is never unmapped.
+    // SAFETY: zeroed memory is an AtomicU64, pages are aligned, and this one is never unmapped
+    // (invariant 13).
     Ok(unsafe { word.as_ref() })
 }
 
@@ -194,18 +195,18 @@ mod tests {
 
     /// Whether a forked child says yes.
     fn in_child(ask: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child asks and ends.
+        // SAFETY: the child asks and ends (invariant 12).
         let child = unsafe { libc::fork() };
         if child == 0 {
             // Else a child that waits for ever would be waited for.
-            // SAFETY: ends the child after a while.
+            // SAFETY: ends the child after a while (invariant 12).
             unsafe { libc::alarm(60) };
             let said = ask();
-            // SAFETY: ends the child at once.
+            // SAFETY: ends the child at once (invariant 12).
             unsafe { libc::_exit(i32::from(!said)) }
         }
         let mut status = -1;
-        // SAFETY: waits for the child.
+        // SAFETY: waits for the child, and writes to `status` (invariant 12).
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         status == 0
     }
@@ -237,17 +238,18 @@ mod tests {
     /// The same in a child that the flags of clone(2) are for.
     fn in_child_with<F: FnOnce() -> bool>(flags: i32, ask: F) -> bool {
         extern "C" fn start<F: FnOnce() -> bool>(ask: *mut libc::c_void) -> i32 {
-            // SAFETY: the closure below, which is taken once.
+            // SAFETY: the closure below, which outlives the child and is taken once (invariant 12).
             let ask = unsafe { &mut *ask.cast::<Option<F>>() }.take();
             i32::from(!ask.is_some_and(|ask| ask()))
         }
         let mut stack = vec![0u128; 8192];
         let top = stack.as_mut_ptr_range().end.cast();
         let mut ask = Some(ask);
-        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on.
+        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on (invariant
+        // 12).
         let child = unsafe { libc::clone(start::<F>, top, flags, (&raw mut ask).cast()) };
         let mut status = -1;
-        // SAFETY: waits for the child.
+        // SAFETY: waits for the child, and writes to `status` (invariant 12).
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         status == 0
     }

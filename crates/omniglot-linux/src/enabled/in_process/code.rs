@@ -355,7 +355,8 @@ fn handle(memory: &File, places: &[Place]) -> Result<()> {
             Some(Known::PkeySet) => emulate(address)?,
             Some(Known::Restoring { mask, .. }) => {
                 let announce = |place| CHECKED.add(place);
-                // SAFETY: an instruction of the host's that has this mask, as was recognised.
+                // SAFETY: an instruction of the host's that has this mask, as was recognised
+                // (invariant 16).
                 unsafe { patch::detour(address, place.gadget.length, mask, announce) }?;
             }
             _ => match gadgets::remove(memory, &place.gadget) {
@@ -371,7 +372,8 @@ fn handle(memory: &File, places: &[Place]) -> Result<()> {
 fn emulate(address: usize) -> Result<()> {
     // Before anybody can come by.
     EMULATED.add(address);
-    // SAFETY: one instruction, by another of its length that the signal handler carries out.
+    // SAFETY: one instruction, by another of its length that the signal handler carries out
+    // (invariant 16).
     unsafe { patch::replace(address, &STOP) }
 }
 
@@ -478,15 +480,15 @@ impl Linked {
             _size: libc::size_t,
             into: *mut c_void,
         ) -> libc::c_int {
-            // SAFETY: the dynamic linker's record, which has these since glibc 2.4.
+            // SAFETY: the dynamic linker's record, which has these since glibc 2.4 (invariant 15).
             let info = unsafe { &*info };
             let linked = Linked { additions: info.dlpi_adds, removals: info.dlpi_subs };
-            // SAFETY: the caller's word.
+            // SAFETY: the caller's variable, which nobody else uses meanwhile (invariant 12).
             unsafe { into.cast::<Linked>().write(linked) };
             1
         }
         let mut linked = Self::default();
-        // SAFETY: calls `note` once, with our words.
+        // SAFETY: calls `note` once, with a variable that outlives the call (invariant 12).
         unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut linked).cast()) };
         linked
     }

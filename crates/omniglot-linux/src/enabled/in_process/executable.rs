@@ -62,9 +62,9 @@ fn address(result: Result<usize, Errno>) -> *mut c_void {
     match result {
         Ok(address) => std::ptr::with_exposed_provenance_mut(address),
         Err(errno) => {
-            // SAFETY: asks where this thread's error number is.
+            // SAFETY: asks where this thread's error number is (invariant 15).
             let place = unsafe { libc::__errno_location() };
-            // SAFETY: this thread's own.
+            // SAFETY: this thread's own error number (invariant 15).
             unsafe { place.write(errno.into_raw()) };
             libc::MAP_FAILED
         }
@@ -93,7 +93,7 @@ unsafe extern "C" fn mmap(
     file: c_int,
     offset: off_t,
 ) -> *mut c_void {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::mmap, start, size, access, flags, file, offset) };
     address(if is_executable(access) { change(call, size) } else { call() })
 }
@@ -111,7 +111,7 @@ unsafe extern "C" fn mmap64(
     file: c_int,
     offset: off_t,
 ) -> *mut c_void {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     unsafe { mmap(start, size, access, flags, file, offset) }
 }
 
@@ -121,7 +121,7 @@ unsafe extern "C" fn mmap64(
 /// As the C library's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mprotect(start: *mut c_void, size: size_t, access: c_int) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::mprotect, start, size, access) };
     status(if is_executable(access) { change_at(start.addr(), size, call) } else { call() })
 }
@@ -142,7 +142,7 @@ unsafe extern "C" fn pkey_mprotect(
         // SAFETY: the caller's promise (invariant 14).
         return unsafe { mprotect(start, size, access) };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::pkey_mprotect, start, size, access, key) };
     status(if is_executable(access) { change_at(start.addr(), size, call) } else { call() })
 }
@@ -163,7 +163,7 @@ unsafe extern "C" fn mremap(
     flags: c_int,
     new_start: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::mremap, start, size, new_size, flags, new_start) };
     let changes_code = !code::is_watched() || may_be_executable(start.addr(), size);
     address(if changes_code { change(call, new_size) } else { call() })
@@ -175,7 +175,7 @@ unsafe extern "C" fn mremap(
 /// As the C library's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn shmat(segment: c_int, start: *const c_void, flags: c_int) -> *mut c_void {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::shmat, segment, start, flags) };
     let is_executable = flags & libc::SHM_EXEC != 0;
     // Of a size that the kernel knows: such memory is refused, wherever it is.
@@ -194,7 +194,7 @@ unsafe extern "C" fn remap_file_pages(
     page: size_t,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::remap_file_pages, start, size, access, page, flags) };
     status(change_at(start.addr(), size, call))
 }

@@ -50,7 +50,7 @@ impl SignalFrame<'_> {
     pub(super) unsafe fn new((signal, info, context): Arguments) -> Self {
         // SAFETY: the kernel's, and nobody else's, as the caller promises (invariant 11).
         let info = unsafe { &mut *info };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 11).
         let context = unsafe { &mut *context };
         Self { signal, info, context }
     }
@@ -120,7 +120,7 @@ impl SignalFrame<'_> {
         let (holds, rights) = self.places_of_rights()?;
         // SAFETY: in the kernel's frame, as `places_of_rights` checked (invariant 11).
         let holds = unsafe { holds.read_unaligned() };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 11).
         let rights = unsafe { rights.read_unaligned() };
         Some(if holds & HOLDS_RIGHTS == 0 { 0 } else { rights })
     }
@@ -133,9 +133,9 @@ impl SignalFrame<'_> {
         };
         // SAFETY: in the kernel's frame, as `places_of_rights` checked (invariant 11).
         let list = unsafe { holds.read_unaligned() };
-        // SAFETY: as above; `&mut self` keeps others out.
+        // SAFETY: as above (invariant 11); `&mut self` keeps others out.
         unsafe { holds.write_unaligned(list | HOLDS_RIGHTS) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 11).
         unsafe { place.write_unaligned(rights) };
     }
 
@@ -151,7 +151,7 @@ impl SignalFrame<'_> {
         }
         // SAFETY: the legacy area of the kernel's frame is 512 bytes (invariant 11).
         let magic = unsafe { state.wrapping_add(SOFTWARE).cast::<u32>().read_unaligned() };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 11).
         let size = unsafe { state.wrapping_add(SOFTWARE + 16).cast::<u32>().read_unaligned() };
         let offset = RIGHTS_OFFSET.load(Ordering::Relaxed);
         if magic != MAGIC || offset == 0 || offset + 4 > size as usize {
@@ -180,13 +180,13 @@ mod tests {
 
     #[test]
     fn what_is_taken_of_a_frame_overlaps_nothing_in_it() {
-        // SAFETY: zeros are an action.
+        // SAFETY: zeros are an action (invariant 12).
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = note as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO;
-        // SAFETY: the handler writes three words.
+        // SAFETY: the handler writes three words (invariants 7, 12).
         unsafe { libc::sigaction(libc::SIGWINCH, &raw const action, std::ptr::null_mut()) };
-        // SAFETY: sends this thread the signal.
+        // SAFETY: sends this thread the signal (invariant 12).
         assert_eq!(unsafe { libc::raise(libc::SIGWINCH) }, 0);
         let [info, context, state] = PLACES.each_ref().map(|place| place.load(Ordering::Relaxed));
         let end = context + size_of::<KernelContext>();

@@ -237,8 +237,8 @@ unsafe extern "C" {
 /// - Nothing but this thread runs the domain.
 #[inline]
 pub(super) unsafe fn enter(context: &GateContext) -> u32 {
-    // SAFETY: the caller's promise. The gate keeps all that the System V ABI has a callee
-    // keep; foreign code runs on a stack of its own.
+    // SAFETY: the caller keeps the context whole (invariant 8). The gate keeps all that the System
+    // V ABI has a callee keep (invariant 17); foreign code runs on a stack of its own.
     unsafe { omniglot_enter(context) }
 }
 
@@ -249,7 +249,8 @@ pub(super) unsafe fn enter(context: &GateContext) -> u32 {
 /// are in the context, the registers in the domain's memory; the shared page says that this
 /// thread runs the domain, and no other thread with the same number is in foreign code.
 pub(super) unsafe fn enter_keyed(context: &GateContext) -> u32 {
-    // SAFETY: the caller's promise; as in `enter`.
+    // SAFETY: as in `enter` (invariants 8, 17); the rights are the domain's, as the caller promises
+    // (invariant 10).
     unsafe { omniglot_keyed_enter(context) }
 }
 
@@ -283,13 +284,13 @@ pub(super) fn shared() -> usize {
 /// # Safety
 /// The processor has protection keys, and the kernel uses them.
 pub(super) unsafe fn rights() -> u32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the processor has protection keys, as the caller promises (invariant 17).
     unsafe { omniglot_rights() }
 }
 
 /// The calling thread's number, as its segment descriptor says.
 pub(super) fn identity() -> u32 {
-    // SAFETY: reads the limit of a descriptor, of which there need be none.
+    // SAFETY: reads the limit of a descriptor, of which there need be none (invariant 17).
     unsafe { omniglot_identity() }
 }
 
@@ -300,7 +301,8 @@ pub(super) fn identity() -> u32 {
 /// entry that it names. The kernel has calls of 32-bit programs, and permits this one: else
 /// the process ends.
 pub(super) unsafe fn set_identity(descriptor: u32) -> i32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: a descriptor that the kernel may read, for an entry that nobody uses, as the caller
+    // promises (invariant 12).
     unsafe { omniglot_set_identity(descriptor) }
 }
 
@@ -309,7 +311,8 @@ pub(super) unsafe fn set_identity(descriptor: u32) -> i32 {
 /// # Safety
 /// As [`rights`]; no key is closed that the host needs.
 pub(super) unsafe fn set_rights(rights: u32) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the processor has protection keys, and no key is closed that the host needs, as the
+    // caller promises (invariant 17).
     unsafe { omniglot_set_rights(rights) };
 }
 

@@ -37,28 +37,29 @@ pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
 
 /// Whether it is what the host was started with, or meant as such.
 fn is_inherited() -> bool {
-    // SAFETY: only asks.
+    // SAFETY: only asks (invariants 7, 12).
     let flags = unsafe { libc::fcntl(STDERR, libc::F_GETFD) };
     flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
 fn kind() -> libc::mode_t {
     let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariants 7, 12).
     if unsafe { libc::fstat(STDERR, status.as_mut_ptr()) } != 0 {
         return 0; // then writing says what is wrong
     }
-    // SAFETY: the call filled it in.
+    // SAFETY: the call filled it in (invariant 12).
     unsafe { status.assume_init() }.st_mode & libc::S_IFMT
 }
 
 fn send(pieces: &[libc::iovec]) -> Option<i64> {
-    // SAFETY: zeros are a message without address and data.
+    // SAFETY: zeros are a message without address and data (invariant 12).
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = pieces.as_ptr().cast_mut();
     message.msg_iovlen = pieces.len();
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    // SAFETY: memory of the domain, which the kernel reads, faults included.
+    // SAFETY: memory of the domain, where no Rust object lies (invariant 2); the kernel reads it,
+    // and fails where it cannot (invariant 12).
     let sent = unsafe { libc::sendmsg(STDERR, &raw const message, flags) };
     or_wait(STDERR, sent)
 }
@@ -70,19 +71,20 @@ fn send(pieces: &[libc::iovec]) -> Option<i64> {
 /// Where the kernel does not let us open it, as a terminal of another user, writing fails.
 fn write_apart(pieces: &[libc::iovec]) -> Option<i64> {
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: the text ends with a NUL.
+    // SAFETY: the text ends with a NUL (invariant 12).
     let file = unsafe { libc::open(OWN.as_ptr(), flags) };
     if file < 0 {
         return Some(-i64::from(last_error()));
     }
     let result = or_wait(file, without_signal(BROKEN_PIPE, || write_to(file, pieces)));
-    // SAFETY: opened above.
+    // SAFETY: opened above, and known to nobody else (invariant 12).
     unsafe { libc::close(file) };
     result
 }
 
 fn write_to(file: libc::c_int, pieces: &[libc::iovec]) -> isize {
-    // SAFETY: memory of the domain, which the kernel reads, faults included.
+    // SAFETY: memory of the domain, where no Rust object lies (invariant 2); the kernel reads it,
+    // and fails where it cannot (invariant 12).
     unsafe { libc::writev(file, pieces.as_ptr(), pieces.len() as libc::c_int) }
 }
 
@@ -92,7 +94,7 @@ fn or_wait(file: libc::c_int, result: isize) -> Option<i64> {
         return outcome(result);
     }
     let mut room = libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariants 7, 12).
     unsafe { libc::poll(&raw mut room, 1, MOMENT) };
     None
 }
@@ -127,25 +129,25 @@ fn without_signal((signal, error): Brought, write: impl FnOnce() -> isize) -> is
 
 fn empty_set() -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariants 7, 12).
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: zeroed, and filled in by the call.
+    // SAFETY: zeroed, and filled in by the call (invariant 12).
     unsafe { set.assume_init() }
 }
 
 fn is_pending(signal: libc::c_int) -> bool {
     let mut pending = empty_set();
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariants 7, 12).
     unsafe { libc::sigpending(&raw mut pending) };
-    // SAFETY: as above.
+    // SAFETY: as above (invariants 7, 12).
     unsafe { libc::sigismember(&raw const pending, signal) == 1 }
 }
 
 fn take(signal: libc::c_int) {
     let mut set = empty_set();
-    // SAFETY: the host's own memory.
+    // SAFETY: the call fills in a local variable (invariants 7, 12).
     unsafe { libc::sigaddset(&raw mut set, signal) };
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: as above; a null pointer for the details is allowed.
+    // SAFETY: as above; a null pointer for the details is allowed (invariants 7, 12).
     unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const now) };
 }

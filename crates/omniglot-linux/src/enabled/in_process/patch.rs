@@ -42,14 +42,16 @@ pub(super) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     let fresh = pages(None, len)?;
     let old = std::ptr::with_exposed_provenance::<u8>(start);
     let new = fresh.cast::<u8>();
-    // SAFETY: executable pages that can be read, and fresh ones that nobody knows.
+    // SAFETY: executable pages that can be read, and fresh ones of that size that nobody knows
+    // (invariant 16).
     unsafe { new.copy_from_nonoverlapping(old, len) };
     let place = new.wrapping_add(address - start);
-    // SAFETY: within the fresh pages.
+    // SAFETY: within the fresh pages (invariant 16).
     unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     seal(fresh, len)?;
     let target = std::ptr::with_exposed_provenance_mut(start);
-    // SAFETY: the same code but for the bytes that the caller replaces by an equivalent.
+    // SAFETY: the same code but for the bytes, which the caller replaces by an equivalent
+    // (invariant 16).
     unsafe { mremap_fixed(fresh, len, len, MremapFlags::MAYMOVE, target) }
         .map_err(refused("replacing a page of code"))?;
     Ok(())
@@ -75,7 +77,8 @@ pub(super) unsafe fn detour(
     let near = pages_near(address, PAGE)?;
     let place = near.addr();
     let from = std::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: executable pages that can be read.
+    // SAFETY: the caller's instruction, which is in executable pages that can be read (invariant
+    // 16).
     let original = unsafe { std::slice::from_raw_parts(from, length) };
     let mut code = original.to_vec();
     code.push(0x3d); // cmp eax, mask
@@ -84,13 +87,14 @@ pub(super) unsafe fn detour(
     let jump = place + code.len();
     code.extend_from_slice(&jump_to(jump, address + length)?);
     code.extend_from_slice(&[0x0f, 0x0b]); // ud2
-    // SAFETY: a fresh page that nobody knows, larger than this.
+    // SAFETY: a fresh page that nobody knows, larger than this (invariant 16).
     unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
     announce(place);
     seal(near, PAGE)?;
     let mut bytes = jump_to(address, place)?.to_vec();
     bytes.resize(length, 0x90); // nop, never reached
-    // SAFETY: the caller's promise, and the code above, which goes on where this one would.
+    // SAFETY: the caller's instruction, by a jump to the code above, which does the same and goes
+    // on where this one would (invariant 16).
     unsafe { replace(address, &bytes) }
 }
 
@@ -117,10 +121,11 @@ pub(super) unsafe fn divert(address: usize, target: usize) -> Result<()> {
     let place = address + place_of_return(function).ok_or(super::linker::unknown())?;
     let near = pages_near(address, PAGE)?;
     let code = [&FAR_JUMP[..], &target.to_le_bytes()].concat();
-    // SAFETY: a fresh page that nobody knows, larger than this.
+    // SAFETY: a fresh page that nobody knows, larger than this (invariant 16).
     unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
     seal(near, PAGE)?;
-    // SAFETY: one return, and what nobody runs, by a jump to what the caller wants instead.
+    // SAFETY: one return, and what nobody runs, by a jump to what the caller wants instead
+    // (invariant 16).
     unsafe { replace(place, &jump_to(place, near.addr())?) }
 }
 
@@ -222,14 +227,14 @@ impl Room {
             return Err(too_short());
         }
         let start = self.0.cast::<u8>();
-        // SAFETY: a fresh page that nobody knows.
+        // SAFETY: a fresh page that nobody knows (invariant 16).
         unsafe { start.write_bytes(TRAP, PAGE) };
         let place = start.wrapping_add(offset);
-        // SAFETY: within that page, as checked.
+        // SAFETY: within that page, as checked (invariant 16).
         unsafe { place.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-        // SAFETY: the second fresh page.
+        // SAFETY: the second fresh page, which is large enough, as checked (invariant 16).
         unsafe { start.wrapping_add(PAGE).copy_from_nonoverlapping(data.as_ptr(), data.len()) };
-        // SAFETY: our own page, which holds constants.
+        // SAFETY: our own page, which holds constants (invariant 16).
         unsafe { mprotect(self.0.wrapping_byte_add(PAGE), PAGE, MprotectFlags::READ) }
             .map_err(refused("a page for constants"))?;
         seal(self.0, PAGE)
@@ -237,7 +242,7 @@ impl Room {
 
     /// Gives the pages back, of which nothing was used.
     pub(super) fn give_back(self) {
-        // SAFETY: our own pages, which nobody knows.
+        // SAFETY: our own pages, which nobody knows (invariant 16).
         let _ = unsafe { munmap(self.0, 2 * PAGE) };
     }
 }
@@ -266,11 +271,11 @@ fn pages(at: Option<usize>, len: usize) -> Result<*mut c_void> {
         ),
         None => (null_mut(), MapFlags::PRIVATE),
     };
-    // SAFETY: a range that nothing else uses.
+    // SAFETY: a range that nothing else uses (invariant 2).
     let page =
         unsafe { mmap_anonymous(hint, len, access, flags) }.map_err(refused("a page for code"))?;
     if at.is_some_and(|hint| hint != page.addr()) {
-        // SAFETY: just made, and nobody knows it.
+        // SAFETY: just made, and nobody knows it (invariant 2).
         let _ = unsafe { munmap(page, len) };
         return Err(refused("a page for code")(Errno::EXIST));
     }
@@ -279,7 +284,7 @@ fn pages(at: Option<usize>, len: usize) -> Result<*mut c_void> {
 
 fn seal(page: *mut c_void, len: usize) -> Result<()> {
     let access = MprotectFlags::READ | MprotectFlags::EXEC;
-    // SAFETY: fresh pages of ours.
+    // SAFETY: fresh pages of ours, which nobody knows (invariant 16).
     unsafe { mprotect(page, len, access) }.map_err(refused("a page for code"))
 }
 
@@ -300,9 +305,9 @@ mod tests {
     fn code(bytes: &[u8]) -> usize {
         let page = pages(None, PAGE).expect("a page");
         let start = page.cast::<u8>();
-        // SAFETY: a fresh page of that size.
+        // SAFETY: a fresh page of that size (invariant 16).
         unsafe { start.write_bytes(TRAP, PAGE) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 16).
         unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         seal(page, PAGE).expect("a page of code");
         page.expose_provenance()
@@ -310,7 +315,7 @@ mod tests {
 
     fn run(place: usize) {
         let start = std::ptr::with_exposed_provenance::<()>(place);
-        // SAFETY: a function of ours.
+        // SAFETY: a function of ours, on a page of code that stays (invariant 16).
         let function = unsafe { std::mem::transmute::<*const (), extern "C" fn()>(start) };
         function();
     }
@@ -329,7 +334,7 @@ mod tests {
                 run(address + place);
             }
             let before = CALLS.load(Ordering::Relaxed);
-            // SAFETY: a function of ours, and one that can be called like it.
+            // SAFETY: a function of ours, and one that can be called like it (invariant 16).
             unsafe { divert(address, count as *const () as usize) }.expect("a diversion");
             for (index, place) in places.iter().enumerate() {
                 run(address + place);
@@ -351,7 +356,7 @@ mod tests {
         ];
         for bytes in refused {
             let address = code(&bytes);
-            // SAFETY: as above.
+            // SAFETY: as above (invariant 16).
             let outcome = unsafe { divert(address, count as *const () as usize) };
             assert!(matches!(outcome, Err(Error::Unsupported { .. })), "{bytes:x?}");
         }

@@ -122,19 +122,19 @@ impl HostAction {
     fn load(&self) -> libc::sigaction {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         let start = action.as_mut_ptr();
-        // SAFETY: zeros are a value of the type.
+        // SAFETY: zeros are a value of the type (invariant 12).
         let action = unsafe { &mut *start };
         action.sa_sigaction = self.handler.load(Ordering::Acquire);
         action.sa_flags = self.flags.load(Ordering::Relaxed);
         let mask = self.mask.load(Ordering::Relaxed);
-        // SAFETY: a set starts with the word of the kernel's 64 signals.
+        // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
         unsafe { (&raw mut action.sa_mask).cast::<u64>().write(mask) };
         *action
     }
 }
 
 fn first_word(set: &libc::sigset_t) -> u64 {
-    // SAFETY: a set starts with the word of the kernel's 64 signals.
+    // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
     unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
 }
 
@@ -222,7 +222,7 @@ fn wait_until(is_done: impl Fn() -> bool) {
         if is_done() {
             return;
         }
-        // SAFETY: lets others run.
+        // SAFETY: lets others run (invariant 12).
         unsafe { libc::sched_yield() };
     }
 }
@@ -245,10 +245,11 @@ fn handle(signal: c_int, wanted: &libc::sigaction) -> Result<()> {
     action.sa_sigaction = places::signal();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // Nothing interrupts ours; a handler of the host runs with the mask that it asked for.
-    // SAFETY: the set is a field of ours.
+    // SAFETY: the set is a field of a local variable (invariant 12).
     unsafe { libc::sigfillset(&raw mut action.sa_mask) };
     action.sa_flags |= if is_ours(signal) { libc::SA_RESTART } else { wanted.sa_flags & KEPT };
-    // SAFETY: the gate's signal code handles any signal, on any thread, at any instruction.
+    // SAFETY: the action is a local variable (invariant 12); the gate's signal code handles any
+    // signal, on any thread, at any instruction (invariant 7).
     match unsafe { kernel_sigaction(signal, &raw const action, null_mut()) } {
         0 => Ok(()),
         _ => Err(Error::System { operation: "installing a signal handler", errno: last_error() }),
@@ -257,9 +258,9 @@ fn handle(signal: c_int, wanted: &libc::sigaction) -> Result<()> {
 
 fn ask(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: asks only.
+    // SAFETY: asks only, into a local variable (invariant 12).
     let asked = unsafe { kernel_sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: zeros are a value of the type, and the call wrote another.
+    // SAFETY: zeros are a value of the type, and the call wrote another (invariant 12).
     (asked == 0).then(|| unsafe { action.assume_init() })
 }
 
@@ -273,7 +274,7 @@ unsafe extern "C" fn sigaction(
     new: *const libc::sigaction,
     old: *mut libc::sigaction,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let unaware = || unsafe { kernel_sigaction(signal, new, old) };
     let Some(wanted) = HostAction::of(signal).filter(|_| !cannot_be_handled(signal)) else {
         return unaware();
@@ -286,14 +287,14 @@ unsafe extern "C" fn sigaction(
         return result;
     }
     let before = wanted.load();
-    // SAFETY: null or an action, as the caller promises.
+    // SAFETY: null or an action, as the caller promises (invariant 14).
     if let Some(new) = unsafe { new.as_ref() } {
         let failed = set(signal, wanted, new);
         if failed != 0 {
             return failed;
         }
     }
-    // SAFETY: null or room for an action, as the caller promises.
+    // SAFETY: null or room for an action, as the caller promises (invariant 14).
     if let Some(old) = unsafe { old.as_mut() } {
         *old = before;
     }
@@ -306,7 +307,7 @@ fn set(signal: c_int, wanted: &HostAction, new: &libc::sigaction) -> c_int {
         return 0;
     }
     if !is_function(new) {
-        // SAFETY: no handler at all.
+        // SAFETY: the caller's action, which names no handler (invariant 12).
         let result = unsafe { kernel_sigaction(signal, std::ptr::from_ref(new), null_mut()) };
         if result == 0 {
             wanted.store(new);
@@ -326,14 +327,14 @@ fn set(signal: c_int, wanted: &HostAction, new: &libc::sigaction) -> c_int {
 unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_t {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     let start = action.as_mut_ptr();
-    // SAFETY: zeros are a value of the type.
+    // SAFETY: zeros are a value of the type (invariant 12).
     let action = unsafe { &mut *start };
     action.sa_sigaction = handler;
     action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the set is a field of ours.
+    // SAFETY: the set is a field of a local variable (invariant 12).
     unsafe { libc::sigaddset(&raw mut action.sa_mask, number) };
     let mut old = *action;
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     match unsafe { sigaction(number, action, &raw mut old) } {
         0 => old.sa_sigaction,
         _ => libc::SIG_ERR,
@@ -353,7 +354,7 @@ unsafe extern "C" fn pthread_sigmask(
 ) -> c_int {
     /// Two numbers that the C library keeps to itself (signal(7)).
     const INTERNAL: u64 = bit(32) | bit(33);
-    // SAFETY: null or a set, as the caller promises.
+    // SAFETY: null or a set, as the caller promises (invariant 14).
     let new = unsafe { new.as_ref() }.map(first_word);
     let is_own = Thread::is_known() && !generation::is_in_parents_memory();
     let kept = if is_own { never_blocked() } else { 0 };
@@ -364,9 +365,10 @@ unsafe extern "C" fn pthread_sigmask(
     let mut before = 0;
     let result = kernel_mask(how, word.as_ref(), &mut before);
     if result == 0 && !old.is_null() {
-        // SAFETY: room for a set, as the caller promises, which starts with the kernel's word.
+        // SAFETY: room for a set, as the caller promises, which starts with the kernel's word
+        // (invariant 14).
         unsafe { libc::sigemptyset(old) };
-        // SAFETY: as above.
+        // SAFETY: as above (invariant 14).
         unsafe { old.cast::<u64>().write(before) };
     }
     result
@@ -382,14 +384,14 @@ unsafe extern "C" fn sigprocmask(
     new: *const libc::sigset_t,
     old: *mut libc::sigset_t,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: what the caller promises of the C library's function (invariant 14).
     let error = unsafe { pthread_sigmask(how, new, old) };
     if error == 0 {
         return 0;
     }
-    // SAFETY: asks where this thread's error number is.
+    // SAFETY: asks where this thread's error number is (invariant 15).
     let place = unsafe { libc::__errno_location() };
-    // SAFETY: this thread's own.
+    // SAFETY: this thread's own error number (invariant 15).
     unsafe { place.write(error) };
     -1
 }
@@ -402,7 +404,7 @@ fn never_blocked() -> u64 {
 fn kernel_mask(how: c_int, new: Option<&u64>, old: &mut u64) -> c_int {
     let number = libc::SYS_rt_sigprocmask;
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: null or a word to read, and one to write, of the kernel's size.
+    // SAFETY: null or a word to read, and one to write, of the kernel's size (invariant 12).
     match unsafe { libc::syscall(number, how, new, std::ptr::from_mut(old), size_of::<u64>()) } {
         0 => 0,
         _ => last_error(),
@@ -431,7 +433,8 @@ pub(super) fn unblock() -> Result<()> {
 pub(super) fn kick(thread: u32) -> bool {
     // Also where a child of `vfork` does that to its parent's.
     let process = i64::from(generation::process());
-    // SAFETY: a signal of this process, which does nothing but make the thread look.
+    // SAFETY: a signal for a thread of this process, which only makes that thread look (invariants
+    // 7, 12).
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
     sent == 0 || last_error() != libc::ESRCH
 }
@@ -444,7 +447,7 @@ pub(super) fn barrier() {
     const REGISTER: i64 = 1 << 4;
     const PRIVATE: i64 = 1 << 3;
     let (flags, processor) = (0i64, 0i64);
-    // SAFETY: a barrier, or the permission to ask for one.
+    // SAFETY: a barrier, or the permission to ask for one (invariant 12).
     let ask =
         |command: i64| unsafe { libc::syscall(libc::SYS_membarrier, command, flags, processor) };
     if ask(PRIVATE) == 0 || ask(REGISTER) == 0 && ask(PRIVATE) == 0 {
@@ -467,8 +470,8 @@ pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
     match stack.filter(|_| wants_none) {
         Some(stack) => {
             let (signal, info, context) = frame.arguments();
-            // SAFETY: `run_elsewhere` takes these; the stack below is unused, since the thread
-            // was interrupted above it.
+            // SAFETY: `run_elsewhere` takes these, which are the kernel's (invariant 11); the stack
+            // below is unused, since the thread was interrupted above it.
             unsafe { omniglot_on_stack(signal, info, context, run_elsewhere, stack) };
         }
         None => run(frame),
@@ -486,7 +489,8 @@ unsafe extern "C" fn run_elsewhere(
     context: *mut KernelContext,
 ) {
     disarm_stack();
-    // SAFETY: the caller's promise: `pass_on`, which does not use its own meanwhile.
+    // SAFETY: the kernel's arguments, which `pass_on` passes on, and does not use meanwhile
+    // (invariant 11).
     run(&mut unsafe { SignalFrame::new((signal, info, context)) });
 }
 
@@ -513,8 +517,8 @@ fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>)
     // the gate or in foreign code.
     set_mask(frame.mask() | wanted.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut KernelContext);
-    // SAFETY: the host installed it as a handler; one without SA_SIGINFO ignores what it
-    // does not take.
+    // SAFETY: the host installed it as a handler, as the caller of `sigaction` promised (invariant
+    // 14); one without SA_SIGINFO ignores what it does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
     let (signal, info, context) = frame.arguments();
     handler(signal, info, context);
@@ -534,7 +538,7 @@ fn end_by_default(frame: &SignalFrame<'_>) {
     default_action(frame.signal);
     if frame.is_sent() {
         // Blocked until our handler returns.
-        // SAFETY: sends this thread a signal.
+        // SAFETY: sends this thread a signal (invariant 12).
         unsafe { libc::raise(frame.signal) };
     }
     // Else the instruction that raised it runs, and raises it again.
@@ -542,6 +546,6 @@ fn end_by_default(frame: &SignalFrame<'_>) {
 
 fn default_action(signal: c_int) {
     let action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: zeros are the default, which needs no handler.
+    // SAFETY: zeros are the default action, which needs no handler (invariant 12).
     unsafe { kernel_sigaction(signal, action.as_ptr(), null_mut()) };
 }

@@ -185,12 +185,13 @@ impl Thread {
     #[cold]
     fn move_selector(&self, keys: Keys) -> Result<()> {
         let (seen, written) = keys.selector(self.index);
-        // SAFETY: a byte of the shared page that is this thread's alone.
+        // SAFETY: a byte of the shared page that is this thread's alone (invariant 13).
         unsafe { written.write_volatile(0) };
         keys.admit();
         self.identity.store(identity::give(self.index)?, Ordering::Relaxed);
         unregister_sequences()?;
-        // SAFETY: a byte of the shared page, which is never unmapped; `admit` opened its key.
+        // SAFETY: a byte of the shared page, which is never unmapped (invariant 13); `admit` opened
+        // its key.
         unsafe { dispatch(Some(seen)) }?;
         self.selector.store(written, Ordering::Relaxed);
         self.keyed.store(self.generation.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -228,7 +229,7 @@ impl Thread {
 
     #[cold]
     fn register(generation: u64) -> Result<&'static Self> {
-        // SAFETY: as in `current`.
+        // SAFETY: as in `current` (invariant 9).
         if let Some(parents) = unsafe { CURRENT.get().as_ref() } {
             return parents.renew(generation);
         }
@@ -236,7 +237,7 @@ impl Thread {
         let index = take_slot()?;
         let leave = prepare(index, generation).inspect_err(|_| give_back(index))?;
         signals::unblock()?;
-        // SAFETY: the thread's own record, as in `current`.
+        // SAFETY: the thread's own record, as in `current` (invariant 9).
         let thread: &'static Self = unsafe { leave.0.as_ref() };
         // SAFETY: a byte of the record, which stays until the thread ends (invariant 9).
         unsafe { dispatch(Some(thread.byte.as_ptr())) }?;
@@ -270,10 +271,10 @@ impl Thread {
 impl Drop for Leave {
     fn drop(&mut self) {
         CURRENT.set(null_mut());
-        // SAFETY: switches it off.
+        // SAFETY: switches it off, which needs no selector (invariant 12).
         let _ = unsafe { dispatch(None) };
-        // SAFETY: this thread's own record, of which no reference is left: no call is in
-        // progress on a thread that ends.
+        // SAFETY: this thread's own record (invariant 9), of which no reference is left: no call is
+        // in progress on a thread that ends.
         let thread = unsafe { self.0.as_ref() };
         restore_stack(thread);
         give_back(thread.index);
@@ -287,14 +288,14 @@ fn arena() -> Result<usize> {
         return Ok(start);
     }
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    // SAFETY: the kernel chooses a range that nothing else uses.
+    // SAFETY: the kernel chooses a range that nothing else uses (invariant 2).
     let raw = unsafe { mmap_anonymous(null_mut(), ARENA_SIZE + SLOT, ProtFlags::empty(), flags) }
         .map_err(refused("the alternate stacks"))?;
     let start = raw.addr().next_multiple_of(SLOT);
     match ARENA_START.compare_exchange(NO_ARENA, start, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Ok(start),
         Err(other) => {
-            // SAFETY: the range was just made, and nobody knows it.
+            // SAFETY: the range was just made, and nobody knows it (invariant 2).
             let _ = unsafe { munmap(raw, ARENA_SIZE + SLOT) };
             Ok(other)
         }
@@ -331,9 +332,10 @@ fn prepare(index: usize, generation: u64) -> Result<Leave> {
     open_slot(slot)?;
     let place = std::ptr::with_exposed_provenance_mut::<Thread>(slot + SLOT - RECORD);
     let thread = NonNull::new(place).ok_or(Error::Protocol("a slot at address zero"))?;
-    // SAFETY: the slot is this thread's alone, writable since `open_slot`, and aligned.
+    // SAFETY: the slot is this thread's alone, writable since `open_slot`, and aligned (invariant
+    // 9).
     unsafe { thread.write(Thread::of_caller(index, generation)) };
-    // SAFETY: just written.
+    // SAFETY: just written, and never unmapped (invariant 9).
     let record = unsafe { thread.as_ref() };
     record.selector.store(record.byte.as_ptr(), Ordering::Relaxed);
     // For this thread's handlers: in this order.
@@ -345,13 +347,13 @@ fn prepare(index: usize, generation: u64) -> Result<Leave> {
 fn open_slot(slot: usize) -> Result<()> {
     let start = std::ptr::with_exposed_provenance_mut::<c_void>(slot + page_size());
     let access = MprotectFlags::READ | MprotectFlags::WRITE;
-    // SAFETY: the slot is in the arena and this thread's alone.
+    // SAFETY: the slot is in the arena and this thread's alone (invariant 9).
     unsafe { mprotect(start, SLOT - page_size(), access) }.map_err(refused("an alternate stack"))
 }
 
 /// `AT_MINSIGSTKSZ`: what the kernel's frame takes, with all vector registers.
 fn minimal_signal_stack() -> usize {
-    // SAFETY: reads the auxiliary vector.
+    // SAFETY: reads the auxiliary vector (invariant 15).
     let size = unsafe { libc::getauxval(51) };
     (size as usize).max(2048)
 }
@@ -364,7 +366,7 @@ fn own_number() -> u32 {
 /// The thread's FS base, from its first word: ELF TLS for x86-64, variant II.
 fn own_pointer() -> usize {
     let pointer: usize;
-    // SAFETY: reads one word, which every thread of a libc has there.
+    // SAFETY: reads one word, which every thread of a libc has there (invariants 15, 17).
     unsafe {
         std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
     }
@@ -374,17 +376,17 @@ fn own_pointer() -> usize {
 /// Where the thread's stack ends, as far as the C library knows.
 fn stack_end() -> usize {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: asks for the calling thread.
+    // SAFETY: asks for the calling thread (invariant 12).
     let itself = unsafe { libc::pthread_self() };
-    // SAFETY: initialises the attributes, or fails.
+    // SAFETY: initialises the attributes, or fails (invariant 12).
     if unsafe { libc::pthread_getattr_np(itself, attributes.as_mut_ptr()) } != 0 {
         return 0;
     }
     let (mut start, mut size) = (null_mut(), 0);
-    // SAFETY: initialised above.
+    // SAFETY: initialised above (invariant 12).
     let found =
         unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut start, &raw mut size) };
-    // SAFETY: initialised above, and not used any more.
+    // SAFETY: initialised above, and not used any more (invariant 12).
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
     if found == 0 { start.addr() } else { 0 }
 }
@@ -415,8 +417,8 @@ fn restore_stack(thread: &Thread) {
 /// The system call: the error number, or 0.
 fn kernel_stack(new: Option<&libc::stack_t>, old: &mut libc::stack_t) -> i32 {
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: null or a stack to read, and one to write. What the stack is, is for those who
-    // call this: the thread's own, none, or what it was before.
+    // SAFETY: null or a stack to read, and one to write (invariant 12). Callers give the thread's
+    // own stack (invariant 9), none, or what it was before.
     match unsafe { libc::syscall(libc::SYS_sigaltstack, new, std::ptr::from_mut(old)) } {
         0 => 0,
         _ => last_error(),
@@ -451,17 +453,17 @@ unsafe extern "C" fn sigaltstack(
     let own = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null());
     // A child that has its parent's memory has that thread's record, and a stack of its own.
     let current = if generation::is_in_parents_memory() { std::ptr::null() } else { own };
-    // SAFETY: as in `current`.
+    // SAFETY: as in `current` (invariant 9).
     let Some(thread) = (unsafe { current.as_ref() }) else {
-        // SAFETY: the caller's promise.
+        // SAFETY: what the caller promises (invariant 14).
         return unsafe { libc::syscall(libc::SYS_sigaltstack, new, old) } as libc::c_int;
     };
     let before = thread.previous.get();
-    // SAFETY: null or a stack, as the caller promises.
+    // SAFETY: null or a stack, as the caller promises (invariant 14).
     if let Some(new) = unsafe { new.as_ref() } {
         thread.previous.set(*new);
     }
-    // SAFETY: null or room for a stack, as the caller promises.
+    // SAFETY: null or room for a stack, as the caller promises (invariant 14).
     if let Some(old) = unsafe { old.as_mut() } {
         *old = before;
     }
@@ -478,7 +480,8 @@ unsafe fn dispatch(selector: Option<*mut u8>) -> Result<()> {
     let on = libc::c_ulong::from(selector.is_some());
     let none: libc::c_ulong = 0;
     let selector = selector.unwrap_or(null_mut());
-    // SAFETY: the caller's promise.
+    // SAFETY: off, or a selector that lives and that the kernel may read while dispatch is on, as
+    // the caller promises (invariant 12).
     match unsafe { libc::prctl(SET, on, none, none, selector) } {
         0 => Ok(()),
         _ => Err(Error::Unsupported {
@@ -502,18 +505,20 @@ fn unregister_sequences() -> Result<()> {
         return Ok(()); // switched off
     }
     let area = own_pointer().wrapping_add_signed(offset);
-    // SAFETY: reads the auxiliary vector: AT_RSEQ_FEATURE_SIZE.
+    // SAFETY: reads the auxiliary vector: AT_RSEQ_FEATURE_SIZE (invariant 15).
     let feature_size = unsafe { libc::getauxval(27) } as usize;
     // The C library says how much of it is in use, not how much it registered.
     for size in [32, feature_size.next_multiple_of(32).max(32)] {
-        // SAFETY: only takes away what the C library registered for this thread.
+        // SAFETY: only takes away what the C library registered for this thread (invariants 12,
+        // 15).
         let done = unsafe { libc::syscall(libc::SYS_rseq, area, size, UNREGISTER, SIGNATURE) };
         // EINVAL: another size, or not registered any more.
         if done == 0 {
             return Ok(());
         }
     }
-    // SAFETY: the second word, `cpu_id`, is negative if nothing is registered.
+    // SAFETY: the area is the C library's, which this thread keeps (invariant 15); its second word,
+    // `cpu_id`, is negative if nothing is registered.
     let processor = unsafe { std::ptr::with_exposed_provenance::<i32>(area + 4).read_volatile() };
     if processor < 0 {
         return Ok(());
@@ -526,9 +531,9 @@ fn unregister_sequences() -> Result<()> {
 
 /// A variable of the C library, if it has it.
 fn symbol<T: Copy>(name: &std::ffi::CStr) -> Option<T> {
-    // SAFETY: looks a name up.
+    // SAFETY: the name ends with a NUL (invariant 12).
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    // SAFETY: null, or the variable, whose type the C library documents.
+    // SAFETY: null, or the variable, whose type the C library documents (invariant 15).
     unsafe { address.cast::<T>().as_ref() }.copied()
 }
 
