@@ -253,13 +253,15 @@ impl Reader<'_> {
 
     /// Each field of VEX means something, or is as if it were not there.
     fn check_vex(&self, last: u8) -> Result<(), Rule> {
-        let Instruction { form, map, opcode, immediate, is_wide, .. } = *self.into;
+        let Instruction { form, map, opcode, immediate, is_wide, memory, .. } = *self.into;
         let (is_long, vvvv) = (last & 4 != 0, !last >> 3 & 15);
         let may_be_long = form.has(forms::L1) && !forms::is_scalar_fma(map.into(), opcode);
+        let has_vvvv =
+            form.has(forms::VVVV) || form.has(forms::VVVV_REGISTERS) && memory == Memory::None;
         let is_right = (may_be_long || !is_long)
             && (is_long || !form.has(forms::ALWAYS_L))
             && (!form.has(forms::IMM_REG) || immediate & 15 == 0)
-            && (form.has(forms::VVVV) || vvvv == 0)
+            && (has_vvvv || vvvv == 0)
             && (form.has(forms::W) || !is_wide)
             && (is_wide || !form.has(forms::ALWAYS_W))
             && self.rex & !(self.meant | REX_W) == 0;

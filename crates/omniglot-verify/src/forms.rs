@@ -124,6 +124,8 @@ pub(crate) const X87: u32 = 1 << 24;
 pub(crate) const MXCSR: u32 = 1 << 25;
 /// The immediate is a register, in its upper four bits; the others must be clear.
 pub(crate) const IMM_REG: u32 = 1 << 26 | IMM8;
+/// VEX.vvvv is an operand where there is no memory.
+pub(crate) const VVVV_REGISTERS: u32 = 1 << 27;
 /// 16, 32 or 64 bits.
 const SIZED: u32 = O16 | W;
 
@@ -279,8 +281,10 @@ const ONE_BYTE: &[Row] = &[
     Row(NONE, 0xe9, 0xe9, form(Kind::Jump, IMM32)),
     Row(NONE, 0xeb, 0xeb, form(Kind::Jump, IMM8)),
     Row(NONE, 0xf4, 0xf4, form(Kind::Stop, 0)), // HLT, which faults
+    Row(NONE, 0xf5, 0xf5, plain(0)),            // CMC
     Row(NONE, 0xf6, 0xf6, group(GF6)),
     Row(SIZES, 0xf7, 0xf7, group(GF7)),
+    Row(NONE, 0xf8, 0xf9, plain(0)), // CLC, STC
     Row(NONE, 0xfe, 0xfe, plain(EB | LOCK | TOUCH).digits(0b11)), // INC, DEC
     Row(SIZES, 0xff, 0xff, group(GFF)),
 ];
@@ -506,6 +510,7 @@ const fn vex(map: usize) -> Map {
 
 const VEX_1: &[Row] = &[
     Row(PACKED, 0x10, 0x11, plain(V_MOVE | L1)),
+    Row(SCALAR, 0x10, 0x11, plain(V_MOVE | VVVV_REGISTERS)), // VMOVSS, VMOVSD
     Row(PACKED, 0x12, 0x12, plain(V_H_W | MEMORY)),
     Row(&[PF3, PF2], 0x12, 0x12, plain(V_W256)),
     Row(PACKED, 0x13, 0x13, plain(V_M)),

@@ -257,7 +257,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant("VEX is short", "decode.rs", "first == 0xc4 && is_short", "false"),
     Mutant("VEX.L is for some", "decode.rs", "(may_be_long || !is_long)", "true"),
     Mutant("VEX.L is there", "decode.rs", "(is_long || !form.has(forms::ALWAYS_L))", "true"),
-    Mutant("VEX.vvvv means something", "decode.rs", "(form.has(forms::VVVV) || vvvv == 0)", "true"),
+    Mutant("VEX.vvvv means something", "decode.rs", "(has_vvvv || vvvv == 0)", "true"),
     Mutant(
         "VEX's bits mean something",
         "decode.rs",
