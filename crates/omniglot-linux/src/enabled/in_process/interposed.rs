@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 use super::{executable, signals, threads};
 
@@ -15,13 +16,26 @@ fn all() -> impl Iterator<Item = Interposed> {
     signals::interposed().into_iter().chain(threads::interposed()).chain(executable::interposed())
 }
 
-/// Whether the program's functions are ours.
+/// Whether the program's functions are ours: those that it finds are in the object that this code
+/// is in. By the functions' own addresses that cannot be told, since in a library these are what the
+/// program finds, too.
 pub(in super::super) fn are_the_programs() -> bool {
+    let own_object = object_of(are_the_programs as *const ());
     all().all(|(name, own)| {
         // SAFETY: the name ends with a NUL (invariant 12).
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        found.addr() == own.addr()
+        // That the function is named here keeps it in the program.
+        !own.is_null() && own_object.is_some() && object_of(found.cast()) == own_object
     })
+}
+
+/// Where the program or library begins that has an address.
+fn object_of(address: *const ()) -> Option<usize> {
+    let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: any address can be asked about; the place has room for the answer (invariant 12).
+    let known = unsafe { libc::dladdr(address.cast(), found.as_mut_ptr()) };
+    // SAFETY: zeros are a value of the type, and the call wrote another (invariant 12).
+    (known != 0).then(|| unsafe { found.assume_init() }.dli_fbase.addr())
 }
 
 #[cfg(test)]
