@@ -89,6 +89,13 @@ const TARGETS: &[Target] = &[
         build: Build::Plain,
     },
     Target {
+        name: "server",
+        about: "The domain's system-call server against the kernel",
+        test: &["--package", "omniglot-linux", "--test", "differential"],
+        filter: &[],
+        build: Build::Plain,
+    },
+    Target {
         name: "reports",
         about: "What a worker says of its end",
         test: &["--package", "omniglot-linux", "--lib"],

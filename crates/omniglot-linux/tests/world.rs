@@ -177,6 +177,8 @@ fn nothing_is_there_but_a_few_devices() {
         let at = text(&mut linux, path);
         assert_eq!(ask(&mut linux, Sysno::open, &[at, 0]), Ok(failed(errno)), "{path}");
         assert_eq!(ask(&mut linux, Sysno::access, &[at, 0]), Ok(failed(errno)), "{path}");
+        let status = room(&linux) as u64;
+        assert_eq!(ask(&mut linux, Sysno::stat, &[at, status]), Ok(failed(errno)), "{path}");
     }
     let new = text(&mut linux, "/new");
     let creates = (libc::O_CREAT | libc::O_WRONLY) as u64;

@@ -12,7 +12,6 @@
 #define MOST_OPEN 256
 #define MOST_VECTORS 1024
 #define MOST_BYTES 0x7ffff000ul /* in one call: read(2) */
-#define OUTPUT_NUMBER (-2)      /* of the file behind descriptors 1 and 2 */
 #define NULL_NUMBER 2           /* /dev/null, in tree.c */
 
 /* What descriptors that were duplicated have in common: open(2). */
@@ -38,6 +37,13 @@ static struct description *open_file(long descriptor)
     if (number < 0 || number >= MOST_OPEN || !descriptors[number].description)
         return 0;
     return &descriptions[descriptors[number].description - 1];
+}
+
+/* One that is not open only as a place: O_PATH of open(2). */
+static struct description *usable_file(long descriptor)
+{
+    struct description *description = open_file(descriptor);
+    return description && !(description->flags & O_PATH) ? description : 0;
 }
 
 static enum kind kind_of(const struct description *description)
@@ -219,6 +225,9 @@ long serve_fcntl(const long *a)
     if (!description)
         return -EBADF;
     struct descriptor *descriptor = &descriptors[(int)a[0]];
+    int for_places = (int)a[1] == F_DUPFD || (int)a[1] == F_DUPFD_CLOEXEC || (int)a[1] == F_GETFD || (int)a[1] == F_SETFD || (int)a[1] == F_GETFL;
+    if (description->flags & O_PATH && !for_places)
+        return -EBADF;
     switch ((int)a[1]) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
@@ -231,7 +240,8 @@ long serve_fcntl(const long *a)
         descriptor->closes = (a[2] & FD_CLOEXEC) != 0;
         return 0;
     case F_GETFL:
-        return description->flags | 0100000; /* O_LARGEFILE, which the kernel adds */
+        /* The kernel adds O_LARGEFILE. */
+        return description->flags | (description->flags & O_PATH ? 0 : 0100000);
     case F_SETFL:
         description->flags = (description->flags & ~(O_APPEND | O_NONBLOCK)) | ((int)a[2] & (O_APPEND | O_NONBLOCK));
         return 0;
@@ -248,7 +258,7 @@ long serve_fcntl(const long *a)
 
 long serve_ioctl(const long *a)
 {
-    struct description *description = open_file(a[0]);
+    struct description *description = usable_file(a[0]);
     if (!description)
         return -EBADF;
     if ((unsigned)a[1] == FIOCLEX || (unsigned)a[1] == FIONCLEX) {
@@ -328,7 +338,7 @@ long serve_pread(const long *a)
 static long each_piece(long (*serve)(const long *), const long *a, long position)
 {
     long done = 0;
-    if (!open_file(a[0]))
+    if (!usable_file(a[0]))
         return -EBADF;
     if ((uint64_t)a[2] > MOST_VECTORS)
         return -EINVAL;
@@ -338,6 +348,8 @@ static long each_piece(long (*serve)(const long *), const long *a, long position
             return done ? done : -EFAULT;
         if ((long)piece.iov_len < 0)
             return -EINVAL;
+        if (!piece.iov_len)
+            continue;
         const long one[] = {a[0], (long)piece.iov_base, (long)piece.iov_len, position < 0 ? 0 : position + done};
         long part = serve(one);
         if (part < 0)
@@ -418,11 +430,11 @@ long serve_lseek(const long *a)
         break;
     case SEEK_CUR:
         if (__builtin_add_overflow((long)description->position, a[1], &to))
-            return -EOVERFLOW;
+            return -EINVAL;
         break;
     case SEEK_END:
         if (__builtin_add_overflow(size, a[1], &to))
-            return -EOVERFLOW;
+            return -EINVAL;
         break;
     case SEEK_DATA:
         if (a[1] < 0 || a[1] >= size)
@@ -446,17 +458,17 @@ long serve_lseek(const long *a)
 /* Nothing that is there can be written. */
 long serve_ftruncate(const long *a)
 {
-    return open_file(a[0]) ? -EINVAL : -EBADF;
+    return usable_file(a[0]) ? -EINVAL : -EBADF;
 }
 
 long serve_flock(const long *a)
 {
-    return open_file(a[0]) ? 0 : -EBADF;
+    return usable_file(a[0]) ? 0 : -EBADF;
 }
 
 long serve_fsync(const long *a)
 {
-    struct description *description = open_file(a[0]);
+    struct description *description = usable_file(a[0]);
     if (!description)
         return -EBADF;
     enum kind kind = kind_of(description);
@@ -465,7 +477,7 @@ long serve_fsync(const long *a)
 
 long serve_fadvise(const long *a)
 {
-    struct description *description = open_file(a[0]);
+    struct description *description = usable_file(a[0]);
     if (!description)
         return -EBADF;
     if ((unsigned)a[3] > POSIX_FADV_NOREUSE)
@@ -475,7 +487,7 @@ long serve_fadvise(const long *a)
 
 long read_for_mapping(long file, int is_shared, int protection, uint64_t into, uint64_t size, uint64_t offset)
 {
-    struct description *description = open_file(file);
+    struct description *description = usable_file(file);
     if (!description)
         return -EBADF;
     enum kind kind = kind_of(description);

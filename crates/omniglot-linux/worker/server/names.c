@@ -11,8 +11,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define OUTPUT_NUMBER (-2)
-
 static uint32_t mode_of(enum kind kind)
 {
     switch (kind) {
@@ -71,7 +69,7 @@ static long named(long directory, const char *name, int flags)
 
 static long store_status(long number, long into)
 {
-    if (number < 0 && number != OUTPUT_NUMBER)
+    if (number < 0)
         return number;
     struct stat status = status_of(number);
     return STORE(into, status);
@@ -102,7 +100,7 @@ long serve_newfstatat(const long *a)
 long serve_statx(const long *a)
 {
     long number = named(a[0], (const char *)a[1], (int)a[2]);
-    if (number < 0 && number != OUTPUT_NUMBER)
+    if (number < 0)
         return number;
     struct stat status = status_of(number);
     struct statx answer = {0};
@@ -123,7 +121,7 @@ long serve_statx(const long *a)
 static long store_system(long number, long into)
 {
     struct statfs status = {0};
-    if (number < 0 && number != OUTPUT_NUMBER)
+    if (number < 0)
         return number;
     status.f_type = TMPFS_MAGIC;
     status.f_bsize = status.f_frsize = PAGE_SIZE;
@@ -254,7 +252,7 @@ long serve_getdents(const long *a)
 {
     long number = file_of(a[0]);
     size_t size = (unsigned)a[2], done = 0;
-    if (number < 0 && number != OUTPUT_NUMBER)
+    if (number < 0)
         return number;
     struct file directory = file_or_output(number);
     if (directory.kind != KIND_DIRECTORY)

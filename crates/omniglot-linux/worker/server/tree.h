@@ -5,6 +5,8 @@
 #include "server.h"
 
 #define MOST_PATH 4096
+/* The file behind descriptors 1 and 2, which no name leads to. No error has that number. */
+#define OUTPUT_NUMBER (1l << 40)
 
 enum kind { KIND_DIRECTORY = 0, KIND_FILE = 1, KIND_NULL, KIND_ZERO, KIND_RANDOM, KIND_OUTPUT };
 
