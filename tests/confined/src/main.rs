@@ -15,6 +15,7 @@
 mod judge;
 mod region;
 mod texts;
+mod works;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(what) = works::works(&mut region) {
+        eprintln!("a function that should work does not: {what}");
+        return ExitCode::FAILURE;
+    }
     let (mut judge, mut texts, mut count) =
         (Judge::new(region.base()), Texts::new(), Count::default());
     let mut session = Session::new("confined", 5);
@@ -114,7 +119,10 @@ fn try_text(
     if let Some(last) = stops.last() {
         *count.signals.entry(last.signal).or_default() += 1;
     }
-    let told = || format!("from {start:#x} with {registers:x?} in {text:02x?}");
+    let told = || {
+        let line = &text[start as usize..][..32];
+        format!("from {start:#x} with {registers:x?}; the line there is {line:02x?}")
+    };
     judge.judge(text, stops).map_err(|what| format!("{what} {}", told()))?;
     if let Some(broken) = region.broken() {
         return Err(format!("memory at {broken:#x} was changed {}", told()));
