@@ -12,14 +12,30 @@ use crate::session::Session;
 use crate::slots::Slots;
 use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
-/// Identifies an instance for as long as the process lives.
+/// Identifies an instance for as long as the process lives, and which of its scopes memory
+/// belongs to, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct InstanceId(usize);
+pub struct InstanceId {
+    life: usize,
+    /// The scope's number; 0 for what no scope takes back.
+    #[cfg(feature = "alloc")]
+    scope: u64,
+}
 
 impl InstanceId {
     fn next() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+        Self {
+            life: NEXT.fetch_add(1, Ordering::Relaxed),
+            #[cfg(feature = "alloc")]
+            scope: 0,
+        }
+    }
+
+    /// For memory that goes with this scope.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn in_scope(self, scope: u64) -> Self {
+        Self { scope, ..self }
     }
 }
 
@@ -40,6 +56,8 @@ pub struct Base<R: Runtime, A: ?Sized + 'static, U: ?Sized = [Unsized]> {
 pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
     pub(crate) domain: Domain<R>,
     pub(crate) id: InstanceId,
+    #[cfg(feature = "alloc")]
+    pub(crate) scopes: crate::scope::Scopes,
     pub(crate) slots: Slots<A>,
     #[cfg(feature = "alloc")]
     pub(crate) waits: Waits,
@@ -60,6 +78,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
         let state = State {
             domain,
             id: InstanceId::next(),
+            #[cfg(feature = "alloc")]
+            scopes: crate::scope::Scopes::default(),
             slots: Slots::new(description.slots),
             #[cfg(feature = "alloc")]
             deferred: Queue::new(&parts.waits),
@@ -184,7 +204,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     pub(crate) fn check_instance(&self, id: InstanceId) -> Result<()> {
-        if !CHECKED || id == self.state.id { Ok(()) } else { Err(Error::WrongInstance) }
+        if !CHECKED {
+            return Ok(());
+        }
+        if id.life != self.state.id.life {
+            return Err(Error::WrongInstance);
+        }
+        #[cfg(feature = "alloc")]
+        if id.scope != 0 && !self.state.scopes.is_live(id.scope) {
+            return Err(Error::Stale);
+        }
+        Ok(())
     }
 
     /// Does what was deferred because it needs the instance: frees and removals.

@@ -148,6 +148,8 @@ pub enum Error {
     },
     /// A reference belongs to another instance, or to this one before it was reset.
     WrongInstance,
+    /// A reference is to memory of a scope that has ended.
+    Stale,
     /// Foreign code faulted.
     Fault(Fault),
     /// Foreign code made a system call that it may not make.
@@ -419,6 +421,10 @@ impl fmt::Display for Error {
             }
             Self::WrongInstance => out.write_str(
                 "the reference belongs to another instance, or to this one before it was reset",
+            ),
+            Self::Stale => out.write_str(
+                "the memory belonged to a scope that has ended; use it in the scope, or take it \
+                 with alloc",
             ),
             Self::Fault(fault) => write!(out, "foreign code faulted: {fault}"),
             Self::SyscallDenied { number: Self::HIDDEN_NUMBER, .. } => {

@@ -25,8 +25,37 @@ pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     api: &'scope mut A,
     mark: Mark,
     #[cfg(feature = "alloc")]
+    number: u64,
+    #[cfg(feature = "alloc")]
     callbacks: Vec<SlotId>,
     environment: PhantomData<&'env mut &'env ()>,
+}
+
+/// Which scopes live. They nest, so the innermost one is the last.
+#[cfg(feature = "alloc")]
+#[derive(Debug, Default)]
+pub(crate) struct Scopes {
+    live: Vec<u64>,
+    last: u64,
+}
+
+#[cfg(feature = "alloc")]
+impl Scopes {
+    /// A scope begins; its number is no other's.
+    fn begin(&mut self) -> u64 {
+        self.last += 1;
+        self.live.push(self.last);
+        self.last
+    }
+
+    /// It ends, and so do those in it.
+    fn end(&mut self, number: u64) {
+        self.live.retain(|live| *live < number);
+    }
+
+    pub(crate) fn is_live(&self, number: u64) -> bool {
+        self.live.iter().rev().any(|live| *live == number)
+    }
 }
 
 /// Runs `body` in a scope.
@@ -74,9 +103,13 @@ pub fn try_scope<'env, A: Api + ?Sized, T, E: From<Error>>(
     api.base_mut().run_deferred();
     api.base().check_usable()?;
     let mark = api.base().state.domain.stack.mark();
+    #[cfg(feature = "alloc")]
+    let number = api.base_mut().state.scopes.begin();
     let mut scope = Scope {
         api,
         mark,
+        #[cfg(feature = "alloc")]
+        number,
         #[cfg(feature = "alloc")]
         callbacks: Vec::new(),
         environment: PhantomData,
@@ -177,7 +210,11 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         // The body of the scope may have forked.
         state.domain.session.runtime.check_alive()?;
         let address = state.domain.stack.push(size, align_of::<T>())?;
-        Ok(SliceMut::checked(address, len, state.id))
+        #[cfg(feature = "alloc")]
+        let id = state.id.in_scope(self.number);
+        #[cfg(not(feature = "alloc"))]
+        let id = state.id;
+        Ok(SliceMut::checked(address, len, id))
     }
 }
 
@@ -225,6 +262,7 @@ impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
         state.domain.stack.release(self.mark);
         #[cfg(feature = "alloc")]
         {
+            state.scopes.end(self.number);
             // All are removed before any is dropped: a closure's own drop may panic.
             let removed = self.callbacks.drain(..).map(|slot| state.slots.remove(slot));
             drop(removed.collect::<Vec<_>>());

@@ -65,14 +65,15 @@ fn a_handle_smuggled_through_a_thread_local_is_refused() {
         &mut |api, (value,)| {
             let inside = api.scope(|scope| scope.value(value))?;
             KEPT.set(Some(inside));
-            Ok(api.read(inside)?)
+            assert_eq!(api.read(inside), Err(Error::Stale));
+            Ok(value)
         },
         |api, _| run(api),
     );
     assert_eq!(smuggled, Ok(Ok(())));
     let kept = KEPT.get().unwrap();
-    // Its scope is over: what is there is somebody else's, but it is there.
-    assert!(api.read(kept).is_ok());
+    // Its scope is over: what is there is somebody else's.
+    assert_eq!(api.read(kept), Err(Error::Stale));
     api.reset().unwrap();
     assert_eq!(api.read(kept), Err(Error::WrongInstance));
     drop(api);
@@ -180,4 +181,61 @@ fn a_prepared_raise_is_of_one_life_of_one_instance() {
     let (mut other, script) = scripted([]);
     assert_eq!(answer(&mut other, &script), Err(Error::WrongInstance));
     assert_eq!(other.poisoned(), Some(Cause::Abandoned));
+}
+
+#[test]
+fn memory_of_a_scope_that_ended_is_refused_everywhere() {
+    let mut api = instance();
+    let ended = api.scope(|scope| Ok((scope.value(1_u32)?, scope.copy_in(&[1_u32, 2])?)));
+    let (value, many) = ended.unwrap();
+    let check = |api: &mut Scripted| {
+        assert_eq!(api.read(value), Err(Error::Stale));
+        assert_eq!(api.view_slice(many).map(drop), Err(Error::Stale));
+        assert_eq!(api.write(value, 5), Err(Error::Stale));
+        assert_eq!(api.read(many.get(1).unwrap()), Err(Error::Stale));
+        assert_eq!(api.address::<Void>(many).map(drop), Err(Error::Stale));
+    };
+    check(&mut api);
+    // The same place, in another scope.
+    let read = api.scope(|scope| {
+        let other = scope.value(2_u32)?;
+        assert_eq!(other.as_ptr(), value.as_ptr());
+        assert_eq!(scope.read(value), Err(Error::Stale));
+        scope.read(other)
+    });
+    assert_eq!(read, Ok(2));
+    api.reset().unwrap();
+    assert_eq!(api.read(value), Err(Error::WrongInstance));
+}
+
+#[test]
+fn memory_of_an_outer_scope_outlives_the_inner_ones() {
+    let mut api = instance();
+    let read = api.scope(|outer| {
+        let value = outer.value(1_u32)?;
+        let mut ended = Vec::new();
+        for number in 0..3 {
+            let own = outer.scope(|scope| {
+                assert_eq!(scope.read(value), Ok(1));
+                let own = scope.value(number)?;
+                assert_eq!(scope.read(own), Ok(number));
+                Ok(own)
+            })?;
+            ended.push(own);
+            assert!(ended.iter().all(|own| outer.read(own) == Err(Error::Stale)));
+        }
+        outer.read(value)
+    });
+    assert_eq!(read, Ok(1));
+}
+
+#[test]
+fn a_scope_that_panics_ends() {
+    let mut api = instance();
+    let mut kept = None;
+    assert!(panics(|| api.scope(|scope| -> Result<()> {
+        kept = Some(scope.value(1_u32)?);
+        panic!("in a scope")
+    })));
+    assert_eq!(api.read(kept.unwrap()), Err(Error::Stale));
 }
