@@ -58,7 +58,7 @@ pub(crate) enum Action {
     /// Run the benchmarks
     Bench(Box<bench::Options>),
 
-    /// Check formatting, clippy's lints and the documentation
+    /// Check formatting, clippy's lints, the documentation, and what SAFETY comments argue from
     Lint,
 
     /// Make the archives that crates.io would get, and build each of them

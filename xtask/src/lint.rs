@@ -1,4 +1,7 @@
-//! `cargo xtask lint`: formatting, clippy's lints and the documentation.
+//! `cargo xtask lint`: formatting, clippy's lints, the documentation, and what SAFETY comments
+//! argue from.
+
+mod safety;
 
 use std::process::ExitCode;
 
@@ -106,12 +109,25 @@ pub(crate) fn run() -> Result<ExitCode> {
             failed.push(check.name);
         }
     }
+    if !arguments_are_cited(&workspace)? {
+        failed.push("SAFETY comments");
+    }
     if failed.is_empty() {
         eprintln!("lint: nothing to complain about");
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("lint: failed: {}", failed.join(", "));
     Ok(ExitCode::FAILURE)
+}
+
+/// Whether every SAFETY comment names an invariant; says which do not.
+fn arguments_are_cited(workspace: &Workspace) -> Result<bool> {
+    eprintln!("== SAFETY comments");
+    let complaints = safety::complaints(workspace.root())?;
+    for complaint in &complaints {
+        eprintln!("{complaint}");
+    }
+    Ok(complaints.is_empty())
 }
 
 impl Check {

@@ -21,11 +21,10 @@ pub const CHECKED: bool = !cfg!(omniglot_unchecked);
 
 /// What bytes of foreign memory may become: a value, or elements.
 pub(crate) trait Shape {
-    /// The bytes as such, if they are as many as they should be, aligned, and valid
-    /// (invariant 5).
+    /// The bytes as this type, if their number, alignment and bits are right (invariant 5).
     fn check(bytes: &[u8]) -> Option<&Self>;
 
-    /// Bytes as such, without a look at them.
+    /// The bytes as this type, unchecked.
     ///
     /// # Safety
     /// They are as many as a value or whole elements have, aligned, and valid.
@@ -40,7 +39,7 @@ impl<T: Foreign> Shape for T {
 
     #[inline(always)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: a value's bytes, aligned and valid, as the caller promises (invariant 5).
         unsafe { &*bytes.as_ptr().cast() }
     }
 }
@@ -63,7 +62,7 @@ impl<T: Foreign> Shape for [T] {
     #[inline(always)]
     unsafe fn assume(bytes: &[u8]) -> &Self {
         let len = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
-        // SAFETY: the caller's promise.
+        // SAFETY: whole elements, aligned and valid, as the caller promises (invariant 5).
         unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), len) }
     }
 }
@@ -88,8 +87,8 @@ pub(crate) fn valid<T: ?Sized + Shape>(bytes: &[u8]) -> Option<&T> {
     if CHECKED {
         return T::check(bytes);
     }
-    // SAFETY: the promise of whoever set the cfg. All callers have located as many bytes as a
-    // `T` has, aligned.
+    // SAFETY: valid, as whoever set the cfg promises (invariant 10). All callers have located as
+    // many bytes as a `T` has, aligned.
     Some(unsafe { T::assume(bytes) })
 }
 
@@ -131,7 +130,7 @@ pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
 #[cfg(omniglot_unchecked)]
 #[inline]
 pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
-    // SAFETY: the promise of whoever set the cfg.
+    // SAFETY: it is UTF-8, as whoever set the cfg promises (invariant 10).
     Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
 }
 

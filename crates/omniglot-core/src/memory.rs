@@ -111,7 +111,8 @@ impl Window {
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn read_to(&self, address: usize, into: *mut u8, len: usize) -> Result<()> {
         let from = self.locate(address, len)?;
-        // SAFETY: as in `read`; the caller's promise.
+        // SAFETY: the foreign range is valid for `len` bytes (invariants 1, 2), and so is the
+        // caller's, which is not in the window (invariant 8).
         unsafe { copy_volatile(from.as_ptr(), into, len) };
         Ok(())
     }

@@ -110,11 +110,11 @@ fn changed(bytes: &[u8]) -> Result<&[u8]> {
     const ALIGN: usize = 4096;
     let from = bytes.as_ptr();
     let write = |into: *mut u8| {
-        // SAFETY: as many bytes as there is fresh room for.
+        // SAFETY: as many bytes as there is fresh room for (invariant 9).
         unsafe { into.copy_from_nonoverlapping(from, bytes.len()) };
         Ok(())
     };
-    // SAFETY: all bytes are written.
+    // SAFETY: all bytes are written (invariant 9).
     let mut copy = unsafe { Copied::filled(bytes.len(), ALIGN, write) }?;
     crate::faults::bytes(copy.bytes_mut());
     let is_same = copy.bytes() == bytes;
@@ -211,7 +211,7 @@ impl Copied {
         if size == 0 {
             return Ok(Self { start: layout.dangling_ptr(), layout });
         }
-        // SAFETY: the layout's size is not 0.
+        // SAFETY: the layout's size is not 0; it is kept with the bytes (invariant 9).
         let start = NonNull::new(unsafe { alloc(layout) });
         let start = start.ok_or(Error::HostOutOfMemory { requested: size })?;
         let copy = Self { start, layout };
@@ -224,9 +224,9 @@ impl Copied {
     fn read(window: &Window, address: usize, size: usize, align: usize) -> Result<Self> {
         // An address outside of the window is no reason to allocate.
         window.check(address, size)?;
-        // SAFETY: reading writes all bytes, of which there are `size`, in memory of the host.
+        // SAFETY: `into` is fresh memory of the host, of `size` bytes (invariant 9).
         let read = |into| unsafe { window.read_to(address, into, size) };
-        // SAFETY: as above.
+        // SAFETY: where reading succeeds it writes all `size` bytes (invariants 8, 9).
         let mut copy = unsafe { Self::filled(size, align, read) }?;
         crate::faults::bytes(copy.bytes_mut());
         Ok(copy)
