@@ -10,6 +10,7 @@ mod report;
 mod results;
 mod runtimes;
 mod small;
+mod stepping;
 mod user;
 mod workloads;
 

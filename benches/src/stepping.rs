@@ -1,0 +1,154 @@
+//! Counts the instructions of an operation: a debugger (ptrace(2)) steps through it. Unlike
+//! nanoseconds they are the same on a busy machine.
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+use std::ptr::null_mut;
+
+use anyhow::{Context, Result, bail, ensure};
+
+unsafe extern "C" {
+    /// The gate's way in, and its way out.
+    fn omniglot_enter();
+    fn omniglot_commit_end();
+    fn omniglot_return_exits();
+    fn omniglot_way_out_end();
+}
+
+/// More than any operation takes.
+const MOST: usize = 1_000_000;
+/// Operations before the one that counts, for all that is found out once.
+const WARM_UP: u32 = 3;
+
+/// What was executed, by where the instructions are.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    pub(crate) all: u64,
+    /// In the gate.
+    pub(crate) gate: u64,
+    /// In foreign memory.
+    pub(crate) foreign: u64,
+}
+
+impl Steps {
+    fn note(&mut self, place: usize, window: &Range<usize>) {
+        let address = |symbol: unsafe extern "C" fn()| symbol as *const () as usize;
+        let is_gate = (address(omniglot_enter)..address(omniglot_commit_end)).contains(&place)
+            || (address(omniglot_return_exits)..address(omniglot_way_out_end)).contains(&place);
+        self.all += 1;
+        self.gate += u64::from(is_gate);
+        self.foreign += u64::from(window.contains(&place));
+    }
+}
+
+/// Steps through one operation, in a child of this process that sets it up: `set_up` says also
+/// where foreign memory is.
+pub(crate) fn step_through<O: FnMut() -> Result<()>>(
+    set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
+) -> Result<Steps> {
+    // SAFETY: the child makes instances of its own, does the operation, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let outcome = be_stepped(set_up);
+        if let Err(error) = &outcome {
+            eprintln!("{error:#}");
+        }
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    ensure!(child > 0, "fork: {}", std::io::Error::last_os_error());
+    let stepped = Stepped(child);
+    stepped.wait().context("the process to step through")?;
+    let nothing = stepped.between_marks()?;
+    let mut operation = stepped.between_marks()?;
+    operation.all -= nothing.all;
+    Ok(operation)
+}
+
+/// The child: marks where nothing happens, and where the operation does.
+fn be_stepped<O: FnMut() -> Result<()>>(
+    set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
+) -> Result<()> {
+    let (mut operation, window) = set_up()?;
+    for _ in 0..WARM_UP {
+        operation()?;
+    }
+    // SAFETY: lets the parent debug this process.
+    unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
+    // SAFETY: stops for the debugger.
+    unsafe { libc::raise(libc::SIGSTOP) };
+    begin_mark(window.start, window.end);
+    end_mark();
+    begin_mark(window.start, window.end);
+    let outcome = operation();
+    end_mark();
+    outcome
+}
+
+#[inline(never)]
+extern "C" fn begin_mark(window_start: usize, window_end: usize) {
+    std::hint::black_box((window_start, window_end));
+}
+
+#[inline(never)]
+extern "C" fn end_mark() {
+    std::hint::black_box(());
+}
+
+/// A process that is debugged.
+struct Stepped(libc::pid_t);
+
+impl Stepped {
+    /// What it executes from the next mark to the one after it.
+    fn between_marks(&self) -> Result<Steps> {
+        let begin = self.step_to(begin_mark as *const () as usize, |_| {})?;
+        let window = begin.rdi as usize..begin.rsi as usize;
+        let mut steps = Steps::default();
+        self.step_to(end_mark as *const () as usize, |place| steps.note(place, &window))?;
+        Ok(steps)
+    }
+
+    fn step_to(&self, end: usize, mut note: impl FnMut(usize)) -> Result<libc::user_regs_struct> {
+        for _ in 0..MOST {
+            self.request(libc::PTRACE_SINGLESTEP, null_mut());
+            self.wait()?;
+            let registers = self.registers();
+            let place = registers.rip as usize;
+            if place == end {
+                return Ok(registers);
+            }
+            note(place);
+        }
+        bail!("no end after {MOST} instructions")
+    }
+
+    /// Until it stops.
+    fn wait(&self) -> Result<()> {
+        let mut status = 0;
+        // SAFETY: writes to `status`.
+        let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        ensure!(waited == self.0 && libc::WIFSTOPPED(status), "it ended early: {status:#x}");
+        Ok(())
+    }
+
+    fn registers(&self) -> libc::user_regs_struct {
+        // SAFETY: zeros are a value of the type.
+        let mut registers = unsafe { std::mem::zeroed::<libc::user_regs_struct>() };
+        self.request(libc::PTRACE_GETREGS, (&raw mut registers).cast());
+        registers
+    }
+
+    fn request(&self, what: libc::c_uint, data: *mut u8) {
+        // SAFETY: a child that stopped; `data` is where the request puts what it gets, or null.
+        unsafe { libc::ptrace(what, self.0, null_mut::<u8>(), data) };
+    }
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        // SAFETY: a child of ours, not yet waited for.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+        // SAFETY: as above.
+        unsafe { libc::waitpid(self.0, null_mut(), 0) };
+    }
+}
