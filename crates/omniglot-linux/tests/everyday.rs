@@ -1,0 +1,125 @@
+//! Libraries of the distribution, unmodified, at what they could not do without a world of their
+//! own: a database in a file, a time zone, a locale, threads that are not to be had.
+#![allow(clippy::expect_used, clippy::panic)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use omniglot_core::{Description, Event, Runtime, Session};
+use omniglot_linux::{FileSource, Options, Process};
+use support::{image, read_word, result, write_frame};
+
+#[derive(Clone, Copy)]
+enum Shim {
+    Make = 2,
+    Sum,
+    Hour,
+    Characters,
+    Zstd,
+}
+
+fn start(options: &Options) -> Session<Process> {
+    static EVERYDAY: OnceLock<Description> = OnceLock::new();
+    let description = *EVERYDAY.get_or_init(|| Description {
+        name: "everyday",
+        image: image("everyday.c", &["-lsqlite3", "-lzstd"]),
+        shims: 7,
+        slots: 0,
+        functions: &["malloc", "free"],
+    });
+    let mut options = options.clone();
+    options.start_timeout = Duration::from_secs(300);
+    Session::new(Process::start(&description, &options).expect("the libraries load"))
+}
+
+fn call(library: &mut Session<Process>, shim: Shim, a: u64, b: u64) -> u64 {
+    let frame = write_frame(library, 0, a, b);
+    let entry = library.shim(shim as u32).expect("a shim");
+    let requests = |library: &Session<Process>| format!("{:?}", library.requests());
+    let outcome = library.enter(entry, frame);
+    assert_eq!(outcome, Ok(Event::Returned), "asked: {}", requests(library));
+    result(library, 0)
+}
+
+/// Writes a string for the library.
+fn text(library: &mut Session<Process>, text: &str) -> u64 {
+    let at = library.exchange().0 + 4096;
+    library.write(at, text.as_bytes()).expect("there is room");
+    library.write(at + text.len(), &[0]).expect("there is room");
+    at as u64
+}
+
+/// A database as SQLite itself makes it.
+fn database() -> Vec<u8> {
+    let mut library = start(&Options::default());
+    let place = library.exchange().0 + 4096;
+    let size = call(&mut library, Shim::Make, place as u64, 0);
+    let mut bytes = vec![0; size as usize];
+    let address = read_word(&library, place) as usize;
+    library.window().read(address, &mut bytes).expect("in the window");
+    assert!(bytes.starts_with(b"SQLite format 3\0"), "{size} bytes");
+    bytes
+}
+
+/// With SQLite's own way to files, also where it first tries to open them to be written.
+#[test]
+fn sqlite_reads_a_database_from_a_file() {
+    const SUM: u64 = 1000 * 1001 * 2001 / 6;
+    const READ_ONLY: u64 = 1;
+    const READ_WRITE_CREATE: u64 = 6;
+    let mut options = Options::default();
+    options.files = vec![("/data/squares.db".into(), FileSource::from(database()))];
+    let mut library = start(&options);
+    for _ in 0..2 {
+        for how in [READ_ONLY, READ_WRITE_CREATE] {
+            let name = text(&mut library, "/data/squares.db");
+            assert_eq!(call(&mut library, Shim::Sum, name, how), SUM, "{:?}", library.requests());
+            let name = text(&mut library, "/data/none.db");
+            assert_eq!(call(&mut library, Shim::Sum, name, how), 0);
+        }
+        library.reset().expect("a reset");
+    }
+}
+
+/// The rules of a zone as a file, in the format of RFC 8536: version 1, one type, no transitions.
+fn zone(offset: i32) -> Vec<u8> {
+    let counts = [0_u32, 0, 0, 0, 1, 4];
+    let mut file = b"TZif".to_vec();
+    file.extend([0; 16]);
+    file.extend(counts.iter().flat_map(|count| count.to_be_bytes()));
+    file.extend(offset.to_be_bytes());
+    file.extend([0, 0]);
+    file.extend(b"ABC\0");
+    file
+}
+
+#[test]
+fn a_time_zone_is_read_from_its_file() {
+    let mut options = Options::default();
+    options.environment = vec![("TZ".into(), "Some/Where".into())];
+    assert_eq!(call(&mut start(&options), Shim::Hour, 86_400, 0), 0, "no file: the time of UTC");
+    options.files =
+        vec![("/usr/share/zoneinfo/Some/Where".into(), FileSource::from(zone(5 * 3600)))];
+    assert_eq!(call(&mut start(&options), Shim::Hour, 86_400, 0), 5);
+}
+
+/// The locale's files are those of the system (libc-bin has them everywhere).
+#[test]
+fn characters_of_utf8_are_counted() {
+    const LOCALE: &str = "/usr/lib/locale/C.utf8";
+    let mut options = Options::default();
+    options.files = vec![(LOCALE.into(), FileSource::Directory(LOCALE.into()))];
+    let mut library = start(&options);
+    let at = text(&mut library, "zwölf Boxkämpfer €𝄞");
+    let counted = call(&mut library, Shim::Characters, at, 0);
+    assert_eq!(counted, 19, "{:?}", library.requests());
+}
+
+#[test]
+fn zstd_does_without_threads_that_are_not_to_be_had() {
+    let mut library = start(&Options::default());
+    assert_eq!(call(&mut library, Shim::Zstd, 8 << 20, 0), 3);
+}
