@@ -306,17 +306,17 @@ pub(super) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
 }
 
 /// A gadget, and the bytes from seven before it on, as far as they are code.
-struct Place {
+struct Site {
     gadget: Gadget,
     known: Option<Known>,
 }
 
-fn is_allowed(place: &Place) -> bool {
+fn is_allowed(place: &Site) -> bool {
     let address = place.gadget.address as usize;
     CHECKED.contains(address) || gate::writes().contains(&address)
 }
 
-fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Place>> {
+fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Site>> {
     let contents = ranges
         .iter()
         .map(|range| {
@@ -335,10 +335,10 @@ fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Place>> {
     Ok(places(&code))
 }
 
-fn places(code: &[Code<'_>]) -> Vec<Place> {
+fn places(code: &[Code<'_>]) -> Vec<Site> {
     find(code, Kind::changes_keys)
         .into_iter()
-        .map(|gadget| Place { known: recognise(&gadget, code), gadget })
+        .map(|gadget| Site { known: recognise(&gadget, code), gadget })
         .collect()
 }
 
@@ -348,7 +348,7 @@ fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
 }
 
 /// Replaces what is known in the host, or there by accident.
-fn handle(memory: &File, places: &[Place]) -> Result<()> {
+fn handle(memory: &File, places: &[Site]) -> Result<()> {
     for place in places {
         let address = place.gadget.address as usize;
         match place.known {
@@ -530,7 +530,7 @@ fn unfit(offset: usize) -> Error {
     ))
 }
 
-fn look_at_copy(copy: &File, base: usize, code: &[Range<usize>]) -> Result<Vec<Place>> {
+fn look_at_copy(copy: &File, base: usize, code: &[Range<usize>]) -> Result<Vec<Site>> {
     let contents = code
         .iter()
         .map(|range| {

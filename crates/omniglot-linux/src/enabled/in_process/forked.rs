@@ -1,4 +1,4 @@
-//! A forked child that comes back from a handler of the host into the midst of a call.
+//! A forked child that returns from a handler of the host into the middle of a call.
 //!
 //! It has none of the domain's memory, nor the shared page; but between the engine's last look
 //! at the generation of processes and the next, its parent's code writes to both. The child gets

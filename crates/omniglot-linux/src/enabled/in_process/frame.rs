@@ -1,4 +1,4 @@
-//! What the kernel tells a signal handler of the thread that it interrupted.
+//! What a signal handler gets from the kernel about the thread that it interrupted.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering;

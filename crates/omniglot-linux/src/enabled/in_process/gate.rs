@@ -346,7 +346,7 @@ impl Outcome {
 }
 
 impl GateContext {
-    /// Forgets what foreign code left: nothing of it is for a later life. What stays is the
+    /// Clears what foreign code left: nothing of it is for a later life. What stays is the
     /// domain's, and the number of the last call, so that a late interruption hits nothing.
     pub(super) fn forget(&self) {
         self.next.clear();

@@ -1,4 +1,4 @@
-//! What becomes of a signal: the host's, or the end of a foreign call.
+//! Handling signals: passing on the host's, and ending foreign calls.
 //!
 //! Everything here runs in signal handlers: no allocation, no locks, no panics.
 #![allow(unsafe_code)]

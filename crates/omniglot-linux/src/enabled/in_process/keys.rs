@@ -69,7 +69,7 @@ pub(super) struct Keys {
     pub(super) features: u32,
 }
 
-/// Says what is missing for domains behind keys, if anything is.
+/// Checks that nothing is missing for domains behind keys.
 pub(super) fn check_support() -> Result<()> {
     check(IsolationKind::ProtectionKeys)
 }
@@ -89,7 +89,7 @@ pub(super) fn are_in_use() -> bool {
     SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
 }
 
-/// Says what is missing for foreign code in this process, if anything is.
+/// Checks that nothing is missing for foreign code in this process.
 pub(super) fn check_segments() -> Result<()> {
     check(IsolationKind::Unprotected)
 }

@@ -35,7 +35,7 @@ pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
     }
 }
 
-/// Whether it is what the host was started with, or meant as such.
+/// Returns true if it is what the host was started with, or what it deliberately put there.
 fn is_inherited() -> bool {
     // SAFETY: only asks (invariants 7, 12).
     let flags = unsafe { libc::fcntl(STDERR, libc::F_GETFD) };
@@ -99,15 +99,15 @@ fn or_wait(file: libc::c_int, result: isize) -> Option<i64> {
     None
 }
 
-/// The kernel's convention for what libc says in two places.
+/// The result in the kernel's convention: libc returns -1 and sets errno.
 fn outcome(result: isize) -> Option<i64> {
     Some(if result < 0 { -i64::from(last_error()) } else { result as i64 })
 }
 
-/// A signal that a write brings to its thread with an error, which is not the host's.
+/// A signal that a failing write sends to its thread, and the error that comes with it.
 type Brought = (libc::c_int, libc::c_int);
 
-/// Where nobody reads.
+/// The pipe has no reader.
 const BROKEN_PIPE: Brought = (libc::SIGPIPE, libc::EPIPE);
 /// Where a file would become larger than the process's files may (`RLIMIT_FSIZE`).
 const LIMIT: Brought = (libc::SIGXFSZ, libc::EFBIG);

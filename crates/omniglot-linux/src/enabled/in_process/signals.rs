@@ -23,7 +23,7 @@ use super::interposed::Interposed;
 use super::kernel_signals;
 use super::threads::{Thread, disarm_stack, last_error};
 
-/// What foreign code can raise.
+/// The signals that foreign code can raise.
 pub(super) const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
 
@@ -48,7 +48,7 @@ static HOST_ACTIONS: [HostAction; SIGNALS] = [const {
     HostAction { handler: AtomicUsize::new(0), flags: AtomicI32::new(0), mask: AtomicU64::new(0) }
 }; SIGNALS];
 
-/// How far the installation is.
+/// The stage of the installation.
 static STAGE: AtomicU8 = AtomicU8::new(NOT_INSTALLED);
 const NOT_INSTALLED: u8 = 0;
 const BEING_INSTALLED: u8 = 1;
@@ -457,7 +457,7 @@ pub(super) fn barrier() {
     std::thread::sleep(Duration::from_millis(1));
 }
 
-/// Does what the host wants to happen. In a signal handler, with the host's FS base.
+/// Handles a signal as the host wants. In a signal handler, with the host's FS base.
 ///
 /// `stack` is where a handler runs that wants no alternate stack, if we are on one.
 pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
@@ -494,7 +494,7 @@ unsafe extern "C" fn run_elsewhere(
     run(&mut unsafe { SignalFrame::new((signal, info, context)) });
 }
 
-/// Does what the host wants at the moment.
+/// Handles a signal as the host wants at the moment.
 fn run(frame: &mut SignalFrame<'_>) {
     let Some(wanted) = HostAction::of(frame.signal) else {
         return;

@@ -20,17 +20,17 @@ use super::output::{self, MOST_BYTES, MOST_PIECES};
 use super::threads::last_error;
 use crate::Permission;
 
-/// What foreign code gets.
+/// What a system call of foreign code gets.
 pub(super) enum Answer {
     /// This result.
     Value(i64),
-    /// The same call again: it cannot be made now.
+    /// The call is to be made again: it cannot be made now.
     Again,
-    /// Its end: it gave up by itself.
+    /// The end of the call: foreign code aborted.
     Abort,
-    /// Its end, as it asked for; the status is the first argument.
+    /// The end of the call, as foreign code asked; the status is the first argument.
     Exit,
-    /// Its end: it may not do that.
+    /// The end of the call: the system call is denied.
     Denied,
 }
 
@@ -49,7 +49,7 @@ const LAST_CLOCK: u64 = 11;
 /// The most random bytes in one call; callers ask again for more.
 const MOST_RANDOM: u64 = 64 << 10;
 
-/// What becomes of a call.
+/// The answer to a system call.
 pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answer {
     let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
         return Answer::Denied;
@@ -64,7 +64,7 @@ pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answe
         Sysno::tgkill if third == abort => Answer::Abort,
         Sysno::tkill if second == abort => Answer::Abort,
         Sysno::kill if second == abort && first == 0 => Answer::Abort,
-        // Nobody waits in a domain with one thread, and who waits would do so for ever.
+        // In a domain with one thread nothing can wait to be woken, and a wait would never end.
         Sysno::futex if second & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
         Sysno::futex => Answer::Value(-EAGAIN),
         _ => refusal(number).map_or(Answer::Denied, Answer::Value),
@@ -208,7 +208,7 @@ fn write_vector(domain: &Domain, vectors: u64, count: u64) -> Answer {
     output::write(list).map_or(Answer::Again, Answer::Value)
 }
 
-/// The kernel's convention for what libc says in two places.
+/// The result in the kernel's convention: libc returns -1 and sets errno.
 fn outcome(result: libc::c_long) -> i64 {
     if result < 0 { -i64::from(last_error()) } else { result }
 }

@@ -70,7 +70,7 @@ pub(super) struct Thread {
     /// The number that the gate tells the thread by, once it has entered a domain behind a
     /// key; not [`NOBODY`](super::keys).
     identity: AtomicU32,
-    /// The alternate stack that the host thinks the thread has.
+    /// The alternate stack that the host has set for the thread.
     previous: Cell<libc::stack_t>,
 }
 
@@ -408,7 +408,7 @@ fn set_stack(start: usize, size: usize) -> Result<libc::stack_t> {
     }
 }
 
-/// Puts back the stack that the host thinks the thread has.
+/// Sets the alternate stack back to the host's.
 fn restore_stack(thread: &Thread) {
     let previous = thread.previous.get();
     kernel_stack(Some(&previous), &mut thread.previous.get());
