@@ -11,6 +11,8 @@ use crate::{
 };
 
 /// A session, with frames: what is copied to foreign code and back.
+// As in `Session`: all three have one address.
+#[repr(C)]
 pub(crate) struct Domain<R: Runtime> {
     pub(crate) session: Session<R>,
     /// The runtime's window, at hand for the frames of calls. It is used only where a call can

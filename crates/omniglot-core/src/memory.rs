@@ -306,12 +306,28 @@ unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
 #[inline(always)]
 unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
     let aligned = (from.addr() | into.addr() | len).is_multiple_of(size_of::<usize>());
-    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) || !aligned {
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
         // SAFETY: the caller's ranges (invariant 8).
         return unsafe { copy_volatile(from, into, len) };
     }
+    if !aligned {
+        // SAFETY: the caller's ranges (invariant 8).
+        return unsafe { copy_up_to(from, from.wrapping_byte_add(len), into) };
+    }
     // SAFETY: the caller's ranges; all are multiples of a word (invariant 8).
     unsafe { copy_few(from, into, len) };
+}
+
+/// As [`copy_volatile`], up to where the source ends: what copies words has that at hand, and no
+/// register for the length.
+///
+/// # Safety
+/// As [`copy_volatile`]; `end` is the end of `from`.
+#[cold]
+#[inline(never)]
+unsafe fn copy_up_to(from: *const u8, end: *const u8, into: *mut u8) {
+    // SAFETY: the caller's ranges (invariant 8).
+    unsafe { copy_volatile(from, into, end.addr() - from.addr()) };
 }
 
 /// Copies words, two at a time, in a loop that is short to get into.

@@ -31,13 +31,16 @@ use crate::{Cause, Error, Event, MAX_DEPTH, Reply, Result, Runtime, Step};
 ///     Ok(())
 /// }
 /// ```
+// The runtime is first, so that its address is the session's, and no register is needed for it
+// beside that: four instructions of a kernel's call.
+#[repr(C)]
 pub struct Session<R: Runtime> {
     pub(crate) runtime: R,
     calls: Calls,
-    poison: Option<Cause>,
     /// How many calls may wait in callbacks: none any more once the session is poisoned, so that
     /// one comparison tells whether a call can start.
     deepest: u32,
+    poison: Option<Cause>,
 }
 
 /// The calls in progress, as a session shows them to its runtime.
@@ -189,9 +192,28 @@ impl<R: Runtime> Session<R> {
     /// As [`enter`](Self::enter), after [`check_ready`](Self::check_ready).
     #[inline(always)]
     pub(crate) fn enter_checked(&mut self, entry: usize, arguments: usize) -> Result<Event> {
-        if (R::COUNTS_CALLS || self.calls.time.is_limited()) && self.calls.is_alone() {
+        if R::COUNTS_CALLS {
+            if self.calls.is_alone() {
+                self.begin_outermost();
+            }
+        } else if self.calls.time.is_limited() {
+            return self.enter_limited(entry, arguments);
+        }
+        self.start(entry, arguments)
+    }
+
+    /// The same where time is limited and nothing else is to be done for an outermost call.
+    #[cold]
+    #[inline(never)]
+    fn enter_limited(&mut self, entry: usize, arguments: usize) -> Result<Event> {
+        if self.calls.is_alone() {
             self.begin_outermost();
         }
+        self.start(entry, arguments)
+    }
+
+    #[inline(always)]
+    fn start(&mut self, entry: usize, arguments: usize) -> Result<Event> {
         let step = Step::Call { entry, arguments };
         // SAFETY: a call can start at any depth, at which all others wait (invariant 11).
         match unsafe { self.runtime.run(step, &mut self.calls) } {

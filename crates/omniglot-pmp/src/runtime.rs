@@ -1,6 +1,7 @@
 //! The runtime: a domain's state, and where its calls wait.
 
 use core::fmt;
+use core::sync::atomic::{Ordering, compiler_fence};
 
 use omniglot_core::{
     Calls, Cause, Description, Error, Event, FaultKind, Guarantees, IsolationKind, MAX_DEPTH,
@@ -307,13 +308,17 @@ impl<K: Kernel> Pmp<K> {
     #[allow(unsafe_code)]
     #[inline(always)]
     fn pass_gate(&mut self, start: Option<Start>) -> Trap {
-        match start {
+        let trap = match start {
             // SAFETY: interrupts are off; the PMP entries, read back, allow user mode this
             // domain and nothing else, and it has no other rights (invariants 2, 3).
             Some(start) => unsafe { gate::enter(&mut self.context, start) },
             // SAFETY: as above (invariants 2, 3).
             None => unsafe { gate::go_on(&mut self.context) },
-        }
+        };
+        // What is compared then is loaded again: a register that kept it would have to be saved
+        // by every call, which takes longer.
+        compiler_fence(Ordering::SeqCst);
+        trap
     }
 
     /// Why foreign code did not run.
