@@ -14,17 +14,13 @@
 
     .text
 
-# ---------------------------------------------------------------- enter and resume
+# ---------------------------------------------------------------- what both gates do
 #
-# omniglot_enter(context: rdi) -> event: eax
-#
-# Runs foreign code with the registers in `context.next`: a new call, or what goes on
-# after a callback.
-    .balign 64
-    .globl omniglot_enter
-    .hidden omniglot_enter
-    .type omniglot_enter, @function
-omniglot_enter:
+# The gate exists twice, for domains without a protection key and, from "protection keys" on,
+# for those behind one. What both do stands here once.
+
+# The host's registers onto its stack, and that into the context (rdi, and then rbx).
+    .macro save_host
     push rbp
     push rbx
     push r12
@@ -36,6 +32,113 @@ omniglot_enter:
     stmxcsr [rsp]                       # the host's floating point control
     fnstcw [rsp + 4]
     mov [rbx + {HOST_STACK}], rsp
+    .endm
+
+# The registers that foreign code starts with, but for the target: of `Registers` at `from`, an
+# expression that may name rbx, which is therefore the last. Foreign code learns nothing of the
+# host's: rcx, rsi and r8 to r10 are 0.
+    .macro load_next from
+    mov rax, [\from + {ENTRY}]
+    mov rdi, [\from + {ARGUMENT}]
+    mov rsp, [\from + {STACK}]
+    mov rbp, [\from + {RBP}]
+    mov r12, [\from + {R12}]
+    mov r13, [\from + {R13}]
+    mov r14, [\from + {R14}]
+    mov r15, [\from + {R15}]
+    mov rbx, [\from + {RBX}]
+    xor ecx, ecx
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    .endm
+
+# The registers that foreign code left in a callback, into the context (r11). edi: the slot;
+# rsi: the arguments' address; the callee-saved registers are those of the code that waits for
+# the answer, which goes on with its own floating point control.
+    .macro save_left
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov [r11 + {LEFT} + {RBP}], rbp
+    mov [r11 + {LEFT} + {RBX}], rbx
+    mov [r11 + {LEFT} + {R12}], r12
+    mov [r11 + {LEFT} + {R13}], r13
+    mov [r11 + {LEFT} + {R14}], r14
+    mov [r11 + {LEFT} + {R15}], r15
+    mov [r11 + {LEFT} + {ENTRY}], rdi
+    mov [r11 + {LEFT} + {ARGUMENT}], rsi
+    stmxcsr [r11 + {LEFT} + {MXCSR}]
+    .endm
+
+# Whether the x87 control word that foreign code left, in the word of memory, is the host's (in
+# [rsp + 4]), and nothing waits; else goes on at the label `unusual`. r11: the context.
+#
+# An x87 exception that waits would be raised by the next x87 instruction that looks for one,
+# fldcw and emms among them, as if it were the host's (SDM volume 1, section 8.7). One waits
+# only if it is unmasked (section 8.1.3.3), and so none behind a control word that masks all
+# six, unless the processor believes a status word that says so: see x87.rs. The word itself is
+# not asked for, since that takes longer than all else here.
+    .macro check_x87 word, unusual
+    movzx ecx, word ptr [\word]
+    cmp cx, [rsp + 4]
+    jne \unusual
+    not ecx
+    test ecx, 0x3f
+    jnz \unusual
+    test dword ptr [r11 + {FEATURES}], {BELIEVES}
+    jnz \unusual
+    .endm
+
+# As many exits, which foreign code jumps to: each puts its number into r11, does `first`, and
+# goes on at `to`.
+    .macro exits count, to, first
+    .set omniglot_exit, 0
+    .rept \count
+    .balign 16
+    mov r11d, omniglot_exit
+    \first
+    jmp \to
+    .set omniglot_exit, omniglot_exit + 1
+    .endr
+    .endm
+
+# All registers of interrupted foreign code, of `saved` at rsi + `at`; r10 is its stack pointer,
+# and r11 its instruction, which goes to below the red zone.
+    .macro load_interrupted at
+    mov [r10 - 136], r11
+    mov rax, [rsi + \at + 0]
+    mov rbx, [rsi + \at + 8]
+    mov rcx, [rsi + \at + 16]
+    mov rdx, [rsi + \at + 24]
+    mov rdi, [rsi + \at + 40]
+    mov rbp, [rsi + \at + 48]
+    mov r8, [rsi + \at + 56]
+    mov r9, [rsi + \at + 64]
+    mov r10, [rsi + \at + 72]
+    mov r11, [rsi + \at + 80]
+    mov r12, [rsi + \at + 88]
+    mov r13, [rsi + \at + 96]
+    mov r14, [rsi + \at + 104]
+    mov r15, [rsi + \at + 112]
+    lea rsp, [rsi + \at + 136]          # flags, and then the stack pointer
+    mov rsi, [rsi + \at + 32]
+    popfq
+    pop rsp
+    jmp qword ptr [rsp - 136]
+    .endm
+
+# ---------------------------------------------------------------- enter and resume
+#
+# omniglot_enter(context: rdi) -> event: eax
+#
+# Runs foreign code with the registers in `context.next`: a new call, or what goes on
+# after a callback.
+    .balign 64
+    .globl omniglot_enter
+    .hidden omniglot_enter
+    .type omniglot_enter, @function
+omniglot_enter:
+    save_host
     rdgsbase rax
     mov [rbx + {HOST_SEGMENT}], rax
     mov eax, [rsp]
@@ -67,21 +170,8 @@ omniglot_commit:
     mov r11, [rbx + {SELECTOR}]
     mov byte ptr [r11], 1
     mov r11, [rbx + {NEXT} + {TARGET}]
-    mov rax, [rbx + {NEXT} + {ENTRY}]
-    mov rdi, [rbx + {NEXT} + {ARGUMENT}]
-    mov rsp, [rbx + {NEXT} + {STACK}]
-    mov rbp, [rbx + {NEXT} + {RBP}]
-    mov r12, [rbx + {NEXT} + {R12}]
-    mov r13, [rbx + {NEXT} + {R13}]
-    mov r14, [rbx + {NEXT} + {R14}]
-    mov r15, [rbx + {NEXT} + {R15}]
-    mov rbx, [rbx + {NEXT} + {RBX}]
-    xor ecx, ecx                        # foreign code learns nothing of the host's
+    load_next rbx+{NEXT}
     xor edx, edx
-    xor esi, esi
-    xor r8d, r8d
-    xor r9d, r9d
-    xor r10d, r10d
     jmp r11
     .globl omniglot_commit_end
     .hidden omniglot_commit_end
@@ -106,25 +196,13 @@ omniglot_stopped:
     .globl omniglot_return_exits
     .hidden omniglot_return_exits
 omniglot_return_exits:
-    .set omniglot_door, 0
-    .rept {EXITS}
-    .balign 16
-    mov r11d, omniglot_door
-    jmp omniglot_returned
-    .set omniglot_door, omniglot_door + 1
-    .endr
+    exits {EXITS}, omniglot_returned
 
     .balign 16
     .globl omniglot_callback_exits
     .hidden omniglot_callback_exits
 omniglot_callback_exits:
-    .set omniglot_door, 0
-    .rept {EXITS}
-    .balign 16
-    mov r11d, omniglot_door
-    jmp omniglot_called_back
-    .set omniglot_door, omniglot_door + 1
-    .endr
+    exits {EXITS}, omniglot_called_back
 
     .balign 64
 omniglot_returned:
@@ -153,20 +231,8 @@ omniglot_left:
     test ecx, {BAD_FLAGS}               # direction, alignment check, nested task
     jnz 6f
 5:  ldmxcsr [rsp]
-# An x87 exception that waits would be raised by the next x87 instruction that looks for
-# one, fldcw and emms among them, as if it were the host's (SDM volume 1, section 8.7). One
-# waits only if it is unmasked (section 8.1.3.3), and so none behind a control word that
-# masks all six, unless the processor believes a status word that says so: see x87.rs. The
-# word itself is not asked for, since that takes longer than all else here.
     fnstcw [r11 + {LEFT} + {X87}]
-    movzx ecx, word ptr [r11 + {LEFT} + {X87}]
-    cmp cx, [rsp + 4]
-    jne 8f
-    not ecx
-    test ecx, 0x3f
-    jnz 8f
-    test dword ptr [r11 + {FEATURES}], {BELIEVES}
-    jnz 8f
+    check_x87 r11+{LEFT}+{X87}, 8f
     emms                                # x87 registers are empty between functions
 omniglot_back:
     add rsp, 8
@@ -193,22 +259,11 @@ omniglot_back:
     .hidden omniglot_way_out_end
 omniglot_way_out_end:
 
-# edi: the slot; rsi: the arguments' address; the foreign callee-saved registers are
-# those of the code that waits for the answer.
     .balign 64
 omniglot_called_back:
     lea rax, [rip + {CONTEXTS}]
     mov r11, [rax + r11 * 8]
-    mov [r11 + {LEFT} + {STACK}], rsp
-    mov [r11 + {LEFT} + {RBP}], rbp
-    mov [r11 + {LEFT} + {RBX}], rbx
-    mov [r11 + {LEFT} + {R12}], r12
-    mov [r11 + {LEFT} + {R13}], r13
-    mov [r11 + {LEFT} + {R14}], r14
-    mov [r11 + {LEFT} + {R15}], r15
-    mov [r11 + {LEFT} + {ENTRY}], rdi
-    mov [r11 + {LEFT} + {ARGUMENT}], rsi
-    stmxcsr [r11 + {LEFT} + {MXCSR}]    # the code that waits goes on with its own
+    save_left
     mov eax, {CALLED_BACK}
     jmp omniglot_left
 
@@ -242,26 +297,7 @@ omniglot_resume:
     mov byte ptr [rdi], 1
     mov r10, [rsi + 144]                # the stack pointer
     mov r11, [rsi + 120]                # the instruction, to below the red zone
-    mov [r10 - 136], r11
-    mov rax, [rsi + 0]
-    mov rbx, [rsi + 8]
-    mov rcx, [rsi + 16]
-    mov rdx, [rsi + 24]
-    mov rdi, [rsi + 40]
-    mov rbp, [rsi + 48]
-    mov r8, [rsi + 56]
-    mov r9, [rsi + 64]
-    mov r10, [rsi + 72]
-    mov r11, [rsi + 80]
-    mov r12, [rsi + 88]
-    mov r13, [rsi + 96]
-    mov r14, [rsi + 104]
-    mov r15, [rsi + 112]
-    lea rsp, [rsi + 136]                # flags, and then the stack pointer
-    mov rsi, [rsi + 32]
-    popfq
-    pop rsp
-    jmp qword ptr [rsp - 136]
+    load_interrupted 0
     .globl omniglot_resume_end
     .hidden omniglot_resume_end
 omniglot_resume_end:
@@ -494,17 +530,7 @@ omniglot_zero:
     .hidden omniglot_keyed_enter
     .type omniglot_keyed_enter, @function
 omniglot_keyed_enter:
-    push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    sub rsp, 8
-    mov rbx, rdi
-    stmxcsr [rsp]
-    fnstcw [rsp + 4]
-    mov [rbx + {HOST_STACK}], rsp
+    save_host
     mov ecx, [rbx + {FEATURES}]
     clear_registers
     ldmxcsr [rbx + {NEXT} + {MXCSR}]
@@ -554,20 +580,7 @@ omniglot_write_on_entry:
     mov rsi, [r9 + r10 * 8 + {SHARED_WINDOWS}]
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_NEXT}]
-    mov rsp, [rsi + {AREA_NEXT} + 8]
-    mov rbp, [rsi + {AREA_NEXT} + 16]
-    mov rbx, [rsi + {AREA_NEXT} + 24]
-    mov r12, [rsi + {AREA_NEXT} + 32]
-    mov r13, [rsi + {AREA_NEXT} + 40]
-    mov r14, [rsi + {AREA_NEXT} + 48]
-    mov r15, [rsi + {AREA_NEXT} + 56]
-    mov rax, [rsi + {AREA_NEXT} + 64]
-    mov rdi, [rsi + {AREA_NEXT} + 72]
-    xor ecx, ecx
-    xor esi, esi
-    xor r8d, r8d
-    xor r9d, r9d
-    xor r10d, r10d
+    load_next rsi+{AREA_NEXT}
     jmp r11
     .globl omniglot_keyed_commit_end
     .hidden omniglot_keyed_commit_end
@@ -590,26 +603,12 @@ omniglot_keyed_stopped:
     .globl omniglot_keyed_return_exits
     .hidden omniglot_keyed_return_exits
 omniglot_keyed_return_exits:
-    .set omniglot_door, 0
-    .rept 16
-    .balign 16
-    mov r11d, omniglot_door
-    xor r8d, r8d
-    jmp omniglot_keyed_leave
-    .set omniglot_door, omniglot_door + 1
-    .endr
+    exits 16, omniglot_keyed_leave, "xor r8d, r8d"
     .balign 16
     .globl omniglot_keyed_callback_exits
     .hidden omniglot_keyed_callback_exits
 omniglot_keyed_callback_exits:
-    .set omniglot_door, 0
-    .rept 16
-    .balign 16
-    mov r11d, omniglot_door
-    mov r8b, 1
-    jmp omniglot_keyed_leave
-    .set omniglot_door, omniglot_door + 1
-    .endr
+    exits 16, omniglot_keyed_leave, "mov r8b, 1"
 
 # From here to `checked` nothing is known of this thread, whatever PKRU is: it may be foreign
 # code that jumped into the midst. Nothing is changed that is read here, so a thread that a
@@ -643,16 +642,7 @@ omniglot_write_on_exit:
 omniglot_keyed_checked:
     lea r9, [rip + {KEYED}]
     mov r11, [r9 + r11 * 8]
-    mov [r11 + {LEFT} + {STACK}], rsp
-    mov [r11 + {LEFT} + {RBP}], rbp
-    mov [r11 + {LEFT} + {RBX}], rbx
-    mov [r11 + {LEFT} + {R12}], r12
-    mov [r11 + {LEFT} + {R13}], r13
-    mov [r11 + {LEFT} + {R14}], r14
-    mov [r11 + {LEFT} + {R15}], r15
-    mov [r11 + {LEFT} + {ENTRY}], rdi
-    mov [r11 + {LEFT} + {ARGUMENT}], rsi
-    stmxcsr [r11 + {LEFT} + {MXCSR}]
+    save_left
     fnstcw [r11 + {LEFT} + {X87}]
     mov r10d, r8d
     and r10d, 1                         # returned or called back
@@ -692,14 +682,7 @@ omniglot_keyed_back:
     popfq
 3:  ldmxcsr [rsp]
     fnstcw [rsp + 6]
-    movzx ecx, word ptr [rsp + 6]
-    cmp cx, [rsp + 4]
-    jne 4f
-    not ecx
-    test ecx, 0x3f
-    jnz 4f
-    test dword ptr [r11 + {FEATURES}], {BELIEVES}
-    jnz 4f
+    check_x87 rsp+6, 4f
     emms
     jmp omniglot_back
 4:  fninit
@@ -740,26 +723,7 @@ omniglot_write_on_resume:
     lea r11, [rip + omniglot_die]
     xchg r11, [rsi + {AREA_SCRATCH} + 160]   # the instruction, once
     mov r10, [rsi + {AREA_SCRATCH} + 144]
-    mov [r10 - 136], r11
-    mov rax, [rsi + {AREA_SCRATCH} + 0]
-    mov rbx, [rsi + {AREA_SCRATCH} + 8]
-    mov rcx, [rsi + {AREA_SCRATCH} + 16]
-    mov rdx, [rsi + {AREA_SCRATCH} + 24]
-    mov rdi, [rsi + {AREA_SCRATCH} + 40]
-    mov rbp, [rsi + {AREA_SCRATCH} + 48]
-    mov r8, [rsi + {AREA_SCRATCH} + 56]
-    mov r9, [rsi + {AREA_SCRATCH} + 64]
-    mov r10, [rsi + {AREA_SCRATCH} + 72]
-    mov r11, [rsi + {AREA_SCRATCH} + 80]
-    mov r12, [rsi + {AREA_SCRATCH} + 88]
-    mov r13, [rsi + {AREA_SCRATCH} + 96]
-    mov r14, [rsi + {AREA_SCRATCH} + 104]
-    mov r15, [rsi + {AREA_SCRATCH} + 112]
-    lea rsp, [rsi + {AREA_SCRATCH} + 136]
-    mov rsi, [rsi + {AREA_SCRATCH} + 32]
-    popfq
-    pop rsp
-    jmp qword ptr [rsp - 136]
+    load_interrupted {AREA_SCRATCH}
     .globl omniglot_keyed_resume_end
     .hidden omniglot_keyed_resume_end
 omniglot_keyed_resume_end:
