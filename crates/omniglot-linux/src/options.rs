@@ -24,9 +24,9 @@ pub enum Isolation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
     /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a
-    /// process also wait until a time, and read the processor's clock (`RDTSC`), which is an
-    /// illegal instruction without. Without, a library in a process is told when the outermost
-    /// call began, to the millisecond.
+    /// process also wait until a time, and read the processor's clock (`RDTSC`).
+    /// Without, a library in a process is told when the outermost call began, to the millisecond,
+    /// whichever way it asks.
     Clock,
     /// Ask the kernel for random bytes: `getrandom`. Without, a library in a process has a
     /// generator in its own domain, with a key of its own in each life.

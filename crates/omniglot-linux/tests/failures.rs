@@ -225,14 +225,11 @@ fn there_is_no_clock_without_its_permission() {
     for command in [3, 4, 5, 6, 11, 13] {
         assert_eq!(call(&mut linux, Shim::Wait, command, FUTURE), failed(38), "{command}");
     }
+    // The processor's clock stands where the domain's does, but for a cycle for each look.
+    let mut linux = start::<Process>();
     for instruction in [0, 1] {
-        match call(&mut start::<Process>(), Shim::Cycles, instruction, 0) {
-            Err(Error::Fault(fault)) => {
-                assert_eq!(fault.kind, FaultKind::IllegalInstruction);
-                assert!(fault.place.as_str().starts_with("shims"), "{fault}");
-            }
-            other => panic!("a fault was expected, but {other:?}"),
-        }
+        let cycles = call(&mut linux, Shim::Cycles, instruction, 0).expect("cycles");
+        assert!((1..10).contains(&(cycles % 1_000_000)), "{cycles}");
     }
     let mut options = Options::default();
     options.allow = Permissions::default().with(Permission::Clock);

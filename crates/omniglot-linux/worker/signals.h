@@ -45,14 +45,15 @@ static inline int reads_clock(int signal, const siginfo_t *info, const ucontext_
     return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9 ? 3 /* rdtscp */ : 0;
 }
 
-/* While loading, what reads the clock reads zeros: ld.so does, for its statistics. */
-static inline int stands_still(int signal, const siginfo_t *info, ucontext_t *context)
+/* Goes on behind an instruction that reads the processor's clock, which then was this. */
+static inline int tells_cycles(uint64_t cycles, int signal, const siginfo_t *info, ucontext_t *context)
 {
     greg_t *registers = context->uc_mcontext.gregs;
     int length = reads_clock(signal, info, context);
     if (!length)
         return 0;
-    registers[REG_RAX] = registers[REG_RDX] = 0;
+    registers[REG_RAX] = (greg_t)(cycles & 0xffffffff);
+    registers[REG_RDX] = (greg_t)(cycles >> 32);
     if (length == 3)
         registers[REG_RCX] = 0;
     registers[REG_RIP] += length;
@@ -63,7 +64,8 @@ static inline int stands_still(int signal, const siginfo_t *info, ucontext_t *co
  * not know: the call fails, and foreign code goes on when the handler returns. */
 static inline int goes_on(struct report *report, int signal, const siginfo_t *info, ucontext_t *context)
 {
-    if (stands_still(signal, info, context))
+    /* What reads the clock while loading reads zeros: ld.so does, for its statistics. */
+    if (tells_cycles(0, signal, info, context))
         return 1;
     if (!is_denied(signal, info) || !info->si_errno)
         return 0;

@@ -43,6 +43,8 @@ static void report_fault(int signal, siginfo_t *info, void *context)
     struct report *report = report_of(control);
     if (is_copy(signal, context) || is_answered(signal, info, context))
         return;
+    if (!is_loading && tells_cycles(count_cycles(), signal, info, context))
+        return;
     if (is_loading && goes_on(report, signal, info, context))
         return;
     uint32_t event = write_report(report, signal, info, context);

@@ -82,7 +82,7 @@ long serve_sysinfo(const long *a)
 
 static int is_own(long process)
 {
-    return (int)process == 0 || (int)process == PROCESS;
+    return (int)process == 0 || (int)process == PROCESS || (int)process == (int)server.thread;
 }
 
 long serve_getaffinity(const long *a)

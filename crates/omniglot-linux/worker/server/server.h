@@ -27,6 +27,7 @@ struct server {
     uint64_t window_end;
     uint64_t stack_size;
     struct world *world;
+    long thread;  /* its number for the kernel, which libc knows */
     int is_over; /* the host waits for no answer any more */
 };
 extern struct server server;
@@ -72,6 +73,7 @@ int host_takes_back(uint64_t start, uint64_t size);
 /* time.c */
 void start_clock(void);
 void pass_time(uint64_t nanoseconds);
+uint64_t count_cycles(void);
 long serve_clock_gettime(const long *a);
 long serve_clock_getres(const long *a);
 long serve_gettimeofday(const long *a);

@@ -174,6 +174,7 @@ void start_server(void *control, const struct config *config)
     server.window_start = config->base;
     server.window_end = config->base + config->size;
     server.stack_size = config->stack_end - config->stack_start;
+    server.thread = system3(__NR_gettid, 0, 0, 0);
     server.world = world_of(control);
     start_clock();
     seed_random(server.world->seed);
