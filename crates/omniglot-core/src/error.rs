@@ -53,6 +53,7 @@ pub struct Fault {
     /// The address that was accessed, or of the instruction where there is no such.
     pub address: usize,
     /// Library, symbol and offset, such as `libpng16.so.16 png_read_row+0x1c`; empty if unknown.
+    /// Of a library in a process that gave up by itself also the last line that it wrote.
     pub place: Text,
 }
 

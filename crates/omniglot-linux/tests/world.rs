@@ -541,7 +541,14 @@ fn what_was_written_can_be_read_also_after_the_end() {
     let mut linux = fresh();
     call(&mut linux, Shim::Say, 1, 0).expect("it says so");
     let ended = call(&mut linux, Shim::Say, 2, 1);
-    assert!(matches!(ended, Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort));
+    match ended {
+        Err(Error::Fault(fault)) => {
+            assert_eq!(fault.kind, FaultKind::Abort);
+            let words = r"after it wrote: line 1 \u{1b}[31m of stream 2";
+            assert!(fault.place.as_str().ends_with(words), "{}", fault.place);
+        }
+        other => panic!("an abort was expected, but {other:?}"),
+    }
     let said = linux.output().expect("what it said");
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines, [r"line 1 \u{1b}[31m of stream 1", r"line 1 \u{1b}[31m of stream 2"]);

@@ -8,6 +8,7 @@ use zerocopy::FromBytes;
 use super::channel::Ending;
 use super::filters::name_of;
 use super::layout::{Layout, REPORT};
+use super::requests;
 use super::worker::End;
 
 const TEXT: usize = 512;
@@ -91,7 +92,7 @@ pub(super) fn explain(
         (Some(Ending::LoadFailed), _) => load_error(&report, description),
         (Some(Ending::StartFailed), _) => start_error(&report, description),
         (Some(Ending::Denied), _) => denied(report.number),
-        (Some(Ending::Fault), _) => Error::Fault(fault(&report, layout)),
+        (Some(Ending::Fault), _) => Error::Fault(with_last_words(fault(&report, layout), window)),
         (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
             Error::Exited { status: Some((report.number & 0xff) as i32) }
         }
@@ -157,6 +158,19 @@ fn fault(report: &Report, layout: &Layout) -> Fault {
         address: address as usize,
         place: Text::from_untrusted(text_of(report)),
     }
+}
+
+/// Who gives up by itself has often written why: an assertion, `malloc`, a sanitizer.
+fn with_last_words(mut fault: Fault, window: &Window) -> Fault {
+    let said = match fault.kind {
+        FaultKind::Abort => requests::output(window).unwrap_or_default(),
+        _ => String::new(),
+    };
+    if let Some(line) = said.lines().rfind(|line| !line.trim().is_empty()) {
+        fault.place.push(" after it wrote: ");
+        fault.place.push(line);
+    }
+    fault
 }
 
 pub(super) const fn kind_of(signal: i32) -> FaultKind {
