@@ -126,6 +126,7 @@ fn draw(
         .configure_series_labels()
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.4))
+        .position(SeriesLabelPosition::UpperRight)
         .label_font((FONT, 13))
         .draw()?;
     area.present()?;

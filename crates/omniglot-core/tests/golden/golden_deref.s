@@ -1,0 +1,3 @@
+movq 24(%rdi), %rax
+movq (%rax), %rax
+retq

@@ -1,0 +1,2 @@
+movq 8(%rdi), %rax
+retq
