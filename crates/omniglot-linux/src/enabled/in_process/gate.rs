@@ -86,7 +86,7 @@ pub(super) struct GateContext {
     /// The number of the call that may be interrupted; 0 between calls.
     pub(super) running: AtomicU64,
     /// What the handlers must know of the domain.
-    pub(super) domain: Domain,
+    pub(super) domain: ForeignMemory,
 }
 
 /// Why foreign code was abandoned.
@@ -105,7 +105,7 @@ pub(super) struct Outcome {
 /// A domain's memory and permissions.
 #[repr(C)]
 #[derive(Debug, Default)]
-pub(super) struct Domain {
+pub(super) struct ForeignMemory {
     pub(super) base: AtomicUsize,
     pub(super) size: AtomicUsize,
     /// The host's address of the window's start.

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use syscalls::Sysno;
 
 use super::super::filters::refusal;
-use super::gate::Domain;
+use super::gate::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
 use super::threads::last_error;
 use crate::Permission;
@@ -50,7 +50,7 @@ const LAST_CLOCK: u64 = 11;
 const MOST_RANDOM: u64 = 64 << 10;
 
 /// The answer to a system call.
-pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answer {
+pub(super) fn answer(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -> Answer {
     let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
         return Answer::Denied;
     };
@@ -72,7 +72,7 @@ pub(super) fn answer(domain: &Domain, number: u64, arguments: [u64; 4]) -> Answe
 }
 
 /// Makes a call that the user allows, on the library's behalf.
-fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<Answer> {
+fn permitted(domain: &ForeignMemory, call: Sysno, arguments: [u64; 4]) -> Option<Answer> {
     let [first, second, third, _] = arguments;
     let value = match call {
         Sysno::clock_gettime | Sysno::clock_getres if domain.allows(Permission::Clock) => {
@@ -97,7 +97,7 @@ fn permitted(domain: &Domain, call: Sysno, arguments: [u64; 4]) -> Option<Answer
 
 /// Only the system's own clocks: others are those of processes, and of devices, by the
 /// host's descriptors.
-fn clock(domain: &Domain, call: Sysno, id: u64, into: u64) -> i64 {
+fn clock(domain: &ForeignMemory, call: Sysno, id: u64, into: u64) -> i64 {
     if id & u64::from(u32::MAX) > LAST_CLOCK {
         return -EINVAL;
     }
@@ -122,7 +122,7 @@ fn now() -> libc::timespec {
     time
 }
 
-fn time(domain: &Domain, into: u64) -> i64 {
+fn time(domain: &ForeignMemory, into: u64) -> i64 {
     let seconds = now().tv_sec;
     if into == 0 || domain.write_at(into, &[seconds.cast_unsigned()]) {
         return seconds;
@@ -131,13 +131,13 @@ fn time(domain: &Domain, into: u64) -> i64 {
 }
 
 /// Without the time zone, which the kernel does not keep either (gettimeofday(2)).
-fn time_of_day(domain: &Domain, into: u64) -> i64 {
+fn time_of_day(domain: &ForeignMemory, into: u64) -> i64 {
     let time = now();
     let words = [time.tv_sec.cast_unsigned(), (time.tv_nsec / 1000).cast_unsigned()];
     if into == 0 || domain.write_at(into, &words) { 0 } else { -EFAULT }
 }
 
-fn random(domain: &Domain, into: u64, size: u64, flags: u64) -> i64 {
+fn random(domain: &ForeignMemory, into: u64, size: u64, flags: u64) -> i64 {
     let size = size.min(MOST_RANDOM);
     let Some(place) = domain.writable(into, size) else {
         return -EFAULT;
@@ -150,7 +150,7 @@ fn random(domain: &Domain, into: u64, size: u64, flags: u64) -> i64 {
     outcome(result)
 }
 
-fn write(domain: &Domain, from: u64, size: u64) -> Answer {
+fn write(domain: &ForeignMemory, from: u64, size: u64) -> Answer {
     let size = size.min(MOST_BYTES as u64);
     let Some(place) = domain.locate(from, size) else {
         return Answer::Value(-EFAULT);
@@ -173,7 +173,7 @@ impl Pieces {
     }
 
     /// Adds a piece; `None` if it is not in the domain's memory.
-    fn add(&mut self, domain: &Domain, [from, size]: [u64; 2]) -> Option<()> {
+    fn add(&mut self, domain: &ForeignMemory, [from, size]: [u64; 2]) -> Option<()> {
         let size = size.min(self.room);
         let place = domain.locate(from, size)?;
         if let Some(next) = self.list.get_mut(self.count).filter(|_| size > 0) {
@@ -189,7 +189,7 @@ impl Pieces {
     }
 }
 
-fn write_vector(domain: &Domain, vectors: u64, count: u64) -> Answer {
+fn write_vector(domain: &ForeignMemory, vectors: u64, count: u64) -> Answer {
     if count > MOST_VECTORS {
         return Answer::Value(-EINVAL);
     }
@@ -213,7 +213,7 @@ fn outcome(result: libc::c_long) -> i64 {
     if result < 0 { -i64::from(last_error()) } else { result }
 }
 
-impl Domain {
+impl ForeignMemory {
     /// Whether an instruction of that length before this address is the domain's.
     pub(super) fn has_before(&self, address: u64, len: u64) -> bool {
         address.checked_sub(len).is_some_and(|start| self.locate(start, len).is_some())
