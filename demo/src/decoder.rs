@@ -209,7 +209,7 @@ impl Reader {
         scope.png_set_expand(self.png)?;
         scope.png_set_strip_16(self.png)?;
         scope.png_set_gray_to_rgb(self.png)?;
-        scope.png_set_add_alpha(self.png, 0xff, libpng::PNG_FILLER_AFTER as i32)?;
+        scope.png_set_add_alpha(self.png, 0xff, libpng::PNG_FILLER_AFTER)?;
         scope.png_set_interlace_handling(self.png)?;
         Ok(())
     }

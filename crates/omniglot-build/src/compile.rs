@@ -3,24 +3,27 @@
 //! For Linux that is a shared object; for a machine without an operating system it is
 //! everything, the C library included, linked to one region of memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::code::{AHEAD, Code, Item};
 use crate::flat::{self, Memory, SPECS};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Result, diagnostics, output, paths};
+use crate::{Error, Result, definers, diagnostics, output, paths};
 
 /// What linking came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The image is there.
+    /// The image is there, or compiles.
     Linked,
     /// The header declares functions that cannot be called: the generated C functions
     /// that call them, each with the reason.
     Uncallable(BTreeSet<(String, String)>),
+    /// The C compiler rejects what is generated about these items, with what it says.
+    Rejected(BTreeMap<Item, String>),
 }
 
 /// The C compiler with the options of one library.
@@ -81,16 +84,50 @@ impl<'a> Compiler<'a> {
         Ok(objects)
     }
 
-    /// Compiles the shims and links everything into `image`.
-    pub(crate) fn image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
-        let object = shims.with_extension("o");
-        let mut compile = self.compile(&self.tool, shims, &object);
-        // Each shim in a section of its own: the linker's messages then name it.
-        compile.args(["-ffunction-sections", "-fvisibility=hidden"]);
-        let output = self.run(compile)?;
-        if !output.status.success() {
-            return rejected(shims, &text(&output));
+    /// Writes the shims, compiles them, and links everything into `image`, if there is to be one.
+    pub(crate) fn generated(
+        &self,
+        code: &Code,
+        shims: &Path,
+        sources: &[PathBuf],
+        image: Option<&Path>,
+    ) -> Result<Outcome> {
+        output::write(shims, &code.text)?;
+        let output = self.compile_shims(shims, &[])?;
+        if output.status.success() {
+            return image
+                .map_or(Ok(Outcome::Linked), |image| self.link_image(shims, sources, image));
         }
+        let output = text(&output);
+        let rejected = rejected(code, shims, &output);
+        if !rejected.is_empty() {
+            return Ok(Outcome::Rejected(rejected));
+        }
+        self.search(code, shims, &output)
+    }
+
+    /// Compiles shims that were generated ahead, and links everything into `image`.
+    pub(crate) fn image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
+        let output = self.compile_shims(shims, &[format!("-D{AHEAD}")])?;
+        if !output.status.success() {
+            return Err(Error::Shims { path: shims.to_owned(), output: text(&output) });
+        }
+        self.link_image(shims, sources, image)
+    }
+
+    fn compile_shims(&self, shims: &Path, arguments: &[String]) -> Result<Output> {
+        let mut compile = self.compile(&self.tool, shims, &shims.with_extension("o"));
+        // Each shim in a section of its own: the linker's messages then name it.
+        compile.args(["-ffunction-sections", "-fvisibility=hidden"]).args(arguments);
+        if self.tool.is_like_clang() {
+            // All errors at once.
+            compile.arg("-ferror-limit=0");
+        }
+        self.run(compile)
+    }
+
+    fn link_image(&self, shims: &Path, sources: &[PathBuf], image: &Path) -> Result<Outcome> {
+        let object = shims.with_extension("o");
         let output = match &self.memory {
             None => self.link_shared(&object, sources, image)?,
             Some(memory) => self.link_flat(memory, &object, sources, image)?,
@@ -98,7 +135,37 @@ impl<'a> Compiler<'a> {
         if output.status.success() {
             return Ok(Outcome::Linked);
         }
-        judge(&text(&output))
+        judge(&text(&output), &self.link.searches)
+    }
+
+    /// Finds what the C compiler rejects where its messages do not say: the first item without
+    /// which all before it compile.
+    fn search(&self, code: &Code, shims: &Path, message: &str) -> Result<Outcome> {
+        let compiles = |text: &str| -> Result<bool> {
+            output::write(shims, text)?;
+            Ok(self.compile_shims(shims, &[])?.status.success())
+        };
+        if !compiles(code.prologue())? {
+            return Err(Error::Rejected { output: message.to_owned() });
+        }
+        let (mut good, mut bad) = (0, code.units.len());
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            if compiles(code.up_to(middle))? {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        let found = code.units.get(good).filter(|_| bad > good).map(|unit| &unit.item);
+        output::write(shims, &code.text)?;
+        match found {
+            Some(item) => {
+                let reason = first_error(message).to_owned();
+                Ok(Outcome::Rejected(BTreeMap::from([(item.clone(), reason)])))
+            }
+            None => Err(Error::Shims { path: shims.to_owned(), output: message.to_owned() }),
+        }
     }
 
     fn link_shared(&self, object: &Path, sources: &[PathBuf], image: &Path) -> Result<Output> {
@@ -159,6 +226,9 @@ impl<'a> Compiler<'a> {
         if self.memory.is_some() {
             // `-fno-common`, so that every variable is a section's.
             command.args([SPECS, "-ffunction-sections", "-fdata-sections", "-fno-common"]);
+        } else {
+            // A header that defines a variable without a value defines it once in all.
+            command.arg("-fcommon");
         }
         command.arg("-iquote").arg(paths::package());
         for directory in &self.link.includes {
@@ -203,7 +273,7 @@ fn text(output: &Output) -> String {
 }
 
 /// What a failed link means.
-fn judge(output: &str) -> Result<Outcome> {
+fn judge(output: &str, searches: &[PathBuf]) -> Result<Outcome> {
     if let Some(library) = missing_library(output) {
         return Err(Error::LibraryMissing { library });
     }
@@ -211,58 +281,56 @@ fn judge(output: &str) -> Result<Outcome> {
     if missing.is_empty() {
         return Err(Error::Link { output: output.to_owned() });
     }
-    let uncallable = missing.into_iter().map(|(function, symbol)| {
+    let symbols = missing.iter().map(|(_, symbol)| symbol.as_str()).collect();
+    let definers = definers::find(&symbols, searches);
+    let uncallable = missing.iter().map(|(function, symbol)| {
         let own = function.ends_with(&format!("_{symbol}"));
-        let reason =
-            if own { diagnostics::not_defined() } else { diagnostics::symbol_not_defined(&symbol) };
-        (function, reason)
+        let definer = definers.get(symbol).map(String::as_str);
+        let reason = if own {
+            diagnostics::not_defined(definer)
+        } else {
+            diagnostics::symbol_not_defined(symbol, definer)
+        };
+        (function.clone(), reason)
     });
     Ok(Outcome::Uncallable(uncallable.collect()))
 }
 
-/// What it means that the shims do not compile: an error if anything but calls of the
-/// library's functions is wrong.
-fn rejected(shims: &Path, output: &str) -> Result<Outcome> {
-    let source = std::fs::read_to_string(shims)
-        .map_err(|error| Error::File { path: shims.to_owned(), error })?;
+/// The items that the errors in the shims are about, each with its first error.
+fn rejected(code: &Code, shims: &Path, output: &str) -> BTreeMap<Item, String> {
     let start = format!("{}:", shims.display());
-    let uncallable: Option<BTreeSet<(String, String)>> =
-        errors_in(output, &start).map(|error| rejected_call(&source, &error?)).collect();
-    match uncallable {
-        Some(uncallable) if !uncallable.is_empty() => Ok(Outcome::Uncallable(uncallable)),
-        _ => Err(Error::Shims { path: shims.to_owned(), output: output.to_owned() }),
+    let mut rejected = BTreeMap::new();
+    for (line, message) in errors_in(output, &start) {
+        if let Some(item) = code.item_at(line) {
+            rejected.entry(item.clone()).or_insert(message);
+        }
     }
+    rejected
 }
 
-/// The errors, each as `LINE:COLUMN: error: MESSAGE`; `None` for one that is not in the
-/// shims. GNU's compiler locates an error in a macro there, and its use in a note.
-fn errors_in<'a>(output: &'a str, start: &'a str) -> impl Iterator<Item = Option<String>> + 'a {
+/// A compiler's first error, or its first line.
+fn first_error(output: &str) -> &str {
+    let error = output.lines().find_map(|line| Some(line.split_once("error: ")?.1));
+    error.or_else(|| output.lines().next()).unwrap_or("it says nothing")
+}
+
+/// The errors in the shims: their lines and messages. A compiler locates an error in a macro
+/// there, and its use in a note.
+fn errors_in<'a>(output: &'a str, start: &'a str) -> impl Iterator<Item = (usize, String)> + 'a {
     let lines: Vec<&str> = output.lines().collect();
-    let is_error = |line: &str| line.contains(" error: ");
+    let is_error = |line: &str| line.contains("error: ");
     let found: Vec<usize> =
         (0..).zip(&lines).filter_map(|(index, line)| is_error(line).then_some(index)).collect();
-    found.into_iter().map(move |index| {
+    found.into_iter().filter_map(move |index| {
         let (error, rest) = lines.get(index..)?.split_first()?;
-        if let Some(error) = error.strip_prefix(start) {
-            return Some(error.to_owned());
-        }
-        let (_, message) = error.split_once(" error: ")?;
+        let (place, message) = error.split_once("error: ")?;
         let mut notes = rest.iter().take_while(|line| !is_error(line));
-        let used = notes.find_map(|line| line.strip_prefix(start))?;
-        let (place, _) = used.split_once(" note: in expansion of macro")?;
-        Some(format!("{place} error: {message}"))
+        let place = match place.strip_prefix(start) {
+            Some(place) => place,
+            None => notes.find_map(|line| line.strip_prefix(start)?.split_once(" note: "))?.0,
+        };
+        Some((place.split(':').next()?.parse().ok()?, message.to_owned()))
     })
-}
-
-/// The generated function that holds the line of `LINE:COLUMN: error: MESSAGE`.
-fn rejected_call(source: &str, error: &str) -> Option<(String, String)> {
-    let (place, message) = error.split_once(" error: ")?;
-    let line: usize = place.split(':').next()?.parse().ok()?;
-    let before: Vec<&str> = source.lines().take(line).collect();
-    let signature = before.iter().rev().find(|line| !line.starts_with(['{', ' ']))?;
-    let start = signature.strip_prefix("static ")?.split('(').next()?;
-    let function = start.rsplit([' ', '*']).next()?;
-    Some((function.to_owned(), diagnostics::call_rejected(message)))
 }
 
 /// `ld: cannot find -lfoo: No such file or directory`, in GNU's and LLVM's words.

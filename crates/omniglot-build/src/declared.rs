@@ -1,11 +1,13 @@
 //! What clang knows and bindgen does not tell: types that have no Rust counterpart, and
 //! functions' annotations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use clang::{Clang, Entity, EntityKind, Index, Nullability, Type, TypeKind, Unsaved};
+use clang::{Clang, Entity, EntityKind, Index, Nullability, Type, TypeKind, Unsaved, Visibility};
 
+use crate::identifiers::{Identifiers, name_of};
+use crate::macros::{self, Selection};
 use crate::{Error, Result};
 
 /// Everything that the headers declare, as clang sees it.
@@ -17,11 +19,27 @@ pub(crate) struct Declarations {
     pub(crate) globals: BTreeMap<String, Exact>,
     /// The same of fields, by their structs' and unions' names.
     pub(crate) records: BTreeMap<String, BTreeMap<String, Exact>>,
+    pub(crate) identifiers: Identifiers,
+    /// Enums of which each value is a bit, or several of them.
+    pub(crate) flags: Vec<String>,
+    /// Macros that are constants.
+    pub(crate) constants: Vec<macros::Constant>,
+}
+
+/// What of the headers is to be bound.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) macros: Selection,
+    pub(crate) functions: Selection,
 }
 
 /// A function as clang sees it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Declared {
+    /// Where it is declared, if it is to be bound.
+    pub(crate) wanted: Option<String>,
+    /// Nothing outside of the library sees it.
+    pub(crate) hidden: bool,
     pub(crate) parameters: Vec<DeclaredParameter>,
     pub(crate) result: Exact,
     /// The result must not be dropped unseen: `warn_unused_result` or `nodiscard`.
@@ -78,6 +96,8 @@ pub(crate) enum Exact {
         result: Box<Self>,
     },
     Number(Wide),
+    /// Nothing that Rust has, although bindgen makes something of it.
+    Unknown(String),
 }
 
 /// A number for which bindgen's Rust has no type of its own.
@@ -106,21 +126,26 @@ const ANNOTATIONS: [(&str, Unit, Null); 4] = [
     ("sized_by_or_null", Unit::Bytes, Null::Allowed),
 ];
 
-/// Reads what the headers declare. `lines` includes them.
+/// Reads what the headers declare, and the macros that are wanted. `lines` includes them.
 ///
 /// libclang stays loaded in this thread, for bindgen: finding it means looking through the
 /// directories of all libraries.
-pub(crate) fn read(lines: &str, arguments: &[String]) -> Result<Declarations> {
+pub(crate) fn read(lines: &str, arguments: &[String], wanted: &Wanted) -> Result<Declarations> {
     let _guard = CLANG.lock().unwrap_or_else(PoisonError::into_inner);
     let clang = Clang::new().map_err(|message| Error::LibclangMissing { message })?;
     let library = clang_sys::get_library();
-    let declarations = read_with(&clang, lines, arguments);
+    let declarations = read_with(&clang, lines, arguments, wanted);
     drop(clang);
     clang_sys::set_library(library);
     declarations
 }
 
-fn read_with(clang: &Clang, lines: &str, arguments: &[String]) -> Result<Declarations> {
+fn read_with(
+    clang: &Clang,
+    lines: &str,
+    arguments: &[String],
+    wanted: &Wanted,
+) -> Result<Declarations> {
     let index = Index::new(clang, false, false);
     let mut all = arguments.to_vec();
     all.extend(keeping());
@@ -130,12 +155,15 @@ fn read_with(clang: &Clang, lines: &str, arguments: &[String]) -> Result<Declara
         .unsaved(&[Unsaved::new("omniglot_headers.h", lines)])
         .skip_function_bodies(true)
         .include_attributed_types(true)
+        .detailed_preprocessing_record(true)
         .parse()
         .map_err(|error| Error::Parser { message: format!("{error}") })?;
     let mut declarations = Declarations::default();
     for entity in parsed.get_entity().get_children() {
-        add(&entity, &mut declarations);
+        declarations.identifiers.add(&entity);
+        add(&entity, wanted, &mut declarations);
     }
+    declarations.constants = macros::evaluate(&index, &parsed, lines, &all, &wanted.macros)?;
     Ok(declarations)
 }
 
@@ -153,30 +181,68 @@ pub(crate) fn ignoring() -> impl Iterator<Item = String> {
     ANNOTATIONS.iter().flat_map(|(name, ..)| [format!("-D{name}(N)="), format!("-D__{name}(N)=")])
 }
 
-fn add(entity: &Entity<'_>, all: &mut Declarations) {
+fn add(entity: &Entity<'_>, wanted: &Wanted, all: &mut Declarations) {
     match entity.get_kind() {
-        EntityKind::FunctionDecl => add_function(entity, &mut all.functions),
+        EntityKind::FunctionDecl => add_function(entity, wanted, &mut all.functions),
+        EntityKind::EnumDecl => all.flags.extend(name_of(entity).filter(|_| is_flags(entity))),
         EntityKind::TypedefDecl => add_typedef(entity, all),
         EntityKind::VarDecl => add_exact(entity, entity.get_type(), &mut all.globals),
         EntityKind::StructDecl | EntityKind::UnionDecl => {
-            if let Some(name) = entity.get_name() {
+            if let Some(name) = name_of(entity) {
                 add_record(entity, &name, &mut all.records);
             }
         }
         // `extern "C" { … }`
         EntityKind::LinkageSpec | EntityKind::UnexposedDecl => {
-            entity.get_children().iter().for_each(|child| add(child, all));
+            entity.get_children().iter().for_each(|child| add(child, wanted, all));
         }
         _ => {}
     }
 }
 
-fn add_function(entity: &Entity<'_>, functions: &mut BTreeMap<String, Declared>) {
-    let (Some(name), Some(declared)) = (entity.get_name(), function(entity)) else { return };
+fn add_function(entity: &Entity<'_>, wanted: &Wanted, functions: &mut BTreeMap<String, Declared>) {
+    let (Some(name), Some(mut declared)) = (entity.get_name(), function(entity)) else { return };
+    if wanted.functions.wants(&name, entity) {
+        declared.wanted = Some(place(entity));
+    }
     match functions.get_mut(&name) {
         Some(known) => merge(known, declared),
         None => drop(functions.insert(name, declared)),
     }
+}
+
+/// `FILE:LINE`
+fn place(entity: &Entity<'_>) -> String {
+    let place = entity.get_location().map(|location| location.get_file_location());
+    let file = place.as_ref().and_then(|place| place.file);
+    let path = file.map(|file| file.get_path().display().to_string()).unwrap_or_default();
+    format!("{path}:{}", place.map_or(0, |place| place.line))
+}
+
+/// Whether an enum's values are flags: at least three are a bit of their own, the others are
+/// made of these bits, and they are no mere numbering.
+fn is_flags(entity: &Entity<'_>) -> bool {
+    let children = entity.get_children().into_iter();
+    let constants = children.filter(|child| child.get_kind() == EntityKind::EnumConstantDecl);
+    let values: Option<BTreeSet<u64>> = constants
+        .map(|constant| {
+            let (signed, unsigned) = constant.get_enum_constant_value()?;
+            (signed >= 0 || unsigned <= u32::MAX.into()).then_some(unsigned)
+        })
+        .collect();
+    values.is_some_and(|values| are_flags(&values))
+}
+
+fn are_flags(values: &BTreeSet<u64>) -> bool {
+    let (bits, more): (Vec<u64>, Vec<u64>) =
+        values.iter().filter(|value| **value != 0).partition(|value| value.is_power_of_two());
+    let all = bits.iter().fold(0, |all, bit| all | bit);
+    let most = values.last().copied().unwrap_or(0);
+    let is_numbering = (1..=most).take(values.len()).all(|value| values.contains(&value));
+    bits.len() >= 3
+        && !is_numbering
+        && more.len() * 2 <= bits.len()
+        && more.iter().all(|value| value & !all == 0)
 }
 
 /// A struct without a tag has the typedef's name.
@@ -184,6 +250,10 @@ fn add_typedef(entity: &Entity<'_>, all: &mut Declarations) {
     let underlying = entity.get_typedef_underlying_type();
     add_exact(entity, underlying, &mut all.typedefs);
     let record = underlying.and_then(|ty| ty.get_canonical_type().get_declaration());
+    let untagged = record.filter(|ty| ty.get_kind() == EntityKind::EnumDecl && is_flags(ty));
+    if untagged.is_some_and(|ty| name_of(&ty).is_none()) {
+        all.flags.extend(entity.get_name());
+    }
     let is_record = |entity: &Entity<'_>| {
         matches!(entity.get_kind(), EntityKind::StructDecl | EntityKind::UnionDecl)
     };
@@ -208,7 +278,7 @@ fn add_record(
 ) {
     let mut fields = BTreeMap::new();
     for child in entity.get_children() {
-        match (child.get_kind(), child.get_name()) {
+        match (child.get_kind(), name_of(&child)) {
             (EntityKind::FieldDecl, _) => add_exact(&child, child.get_type(), &mut fields),
             (EntityKind::StructDecl | EntityKind::UnionDecl, Some(inner)) => {
                 add_record(&child, &format!("{name}_{inner}"), records);
@@ -225,6 +295,8 @@ fn add_record(
 fn merge(known: &mut Declared, again: Declared) {
     known.must_use |= again.must_use;
     known.fresh |= again.fresh;
+    known.hidden |= again.hidden;
+    known.wanted = known.wanted.take().or(again.wanted);
     for (known, again) in known.parameters.iter_mut().zip(again.parameters) {
         if known.null == Null::Unknown {
             known.null = again.null;
@@ -238,6 +310,7 @@ fn function(entity: &Entity<'_>) -> Option<Declared> {
     let mut declared = Declared {
         parameters: arguments.iter().map(parameter).collect(),
         result: exact(entity.get_result_type()?),
+        hidden: entity.get_visibility() == Some(Visibility::Hidden),
         ..Declared::default()
     };
     // Attributes of the compiler's own that libclang has no names for are in its text.
@@ -328,6 +401,10 @@ fn exact(ty: Type<'_>) -> Exact {
     if let Some(wide) = wide(ty) {
         return Exact::Number(wide);
     }
+    let name = ty.get_display_name();
+    if name.contains("_BitInt(") && ty.get_kind() == TypeKind::Unexposed {
+        return Exact::Unknown(name);
+    }
     match ty.get_kind() {
         TypeKind::FunctionPrototype => exact_function(ty),
         TypeKind::ConstantArray | TypeKind::IncompleteArray => {
@@ -377,5 +454,24 @@ fn wide(ty: Type<'_>) -> Option<Wide> {
             }
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_flags;
+
+    #[test]
+    fn flags_are_told_from_numberings() {
+        let are_flags = |values: &[u64]| are_flags(&values.iter().copied().collect());
+        assert!(are_flags(&[1, 2, 4]));
+        assert!(are_flags(&[0, 1, 2, 4, 8, 12]));
+        assert!(are_flags(&[0x10, 0x20, 0x40, 0x70]));
+        assert!(!are_flags(&[0, 1, 2]));
+        assert!(!are_flags(&[1, 2, 3, 4]));
+        assert!(!are_flags(&[0, 1, 2, 3, 4, 5, 6, 7, 8]));
+        assert!(!are_flags(&[1, 2, 4, 100]));
+        assert!(!are_flags(&[1, 2]));
+        assert!(!are_flags(&[]));
     }
 }

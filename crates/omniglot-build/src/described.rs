@@ -118,6 +118,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         parameters: joined(Vec::new(), &declaration.parameters),
         result: declaration.result.clone(),
         variadic: false,
+        convention: None,
         callee,
         guard: None,
         raises: false,

@@ -4,6 +4,8 @@
 
 use std::fmt::Display;
 
+use crate::code::Item;
+
 /// What to do about a function that only C can call.
 const OWN_C: &str = "call it from a C function of your own: .source";
 
@@ -21,12 +23,28 @@ pub(crate) fn defined_by_itself(name: &str) -> String {
     format!("{name} (defined by itself)")
 }
 
+pub(crate) fn ambiguous(name: &str) -> String {
+    format!("`{name}`, which is the name of two types that Rust cannot tell apart")
+}
+
 pub(crate) fn without_size(name: &str) -> String {
     format!("{name} (without size)")
 }
 
 pub(crate) fn field_is(field: &str, what: &str) -> String {
     format!("the field `{field}` is {what}")
+}
+
+pub(crate) fn packed_and_aligned() -> String {
+    "it is packed and aligned, and Rust's structs are one of both".to_owned()
+}
+
+pub(crate) fn aligned_in_packed(field: &str) -> String {
+    format!("it is packed, and its field `{field}` has an alignment of its own in Rust")
+}
+
+pub(crate) fn laid_out_otherwise() -> String {
+    "Rust would lay it out otherwise".to_owned()
 }
 
 pub(crate) fn bound_as_bytes(reason: &str) -> String {
@@ -53,6 +71,10 @@ pub(crate) fn pointer_is_variadic() -> String {
 
 pub(crate) fn is_variadic() -> String {
     "it is variadic; name it with the parameters that you need: .variadic".to_owned()
+}
+
+pub(crate) fn has_convention(name: &str) -> String {
+    format!("its calling convention is {name}; {OWN_C}")
 }
 
 pub(crate) fn takes_va_list() -> String {
@@ -100,6 +122,18 @@ pub(crate) fn no_constant() -> String {
     not_bound("it is no number, text or enum value")
 }
 
+pub(crate) fn constant_address() -> String {
+    "it is an address; `omniglot::Ptr::from_addr` and `FnPtr::from_addr` make such".to_owned()
+}
+
+pub(crate) fn constant_opaque(ty: &str) -> String {
+    format!("it is of type {ty}, with which only C can calculate")
+}
+
+pub(crate) fn no_constant_value() -> String {
+    "its value is not known before the program runs".to_owned()
+}
+
 pub(crate) fn renamed_in_module(new: &str) -> String {
     format!("bound as `{new}`, since every module has something of its name")
 }
@@ -112,16 +146,54 @@ pub(crate) fn not_guarded(parameter: &str) -> String {
     format!("not guarded against longjmp: it has no parameter `{parameter}`")
 }
 
-pub(crate) fn not_defined() -> String {
-    "the library does not define it".to_owned()
+pub(crate) fn not_defined(definer: Option<&str>) -> String {
+    format!("the library does not define it{}", defined_elsewhere(definer))
 }
 
-pub(crate) fn symbol_not_defined(symbol: &str) -> String {
-    format!("the library does not define `{symbol}`")
+pub(crate) fn symbol_not_defined(symbol: &str, definer: Option<&str>) -> String {
+    format!("the library does not define `{symbol}`{}", defined_elsewhere(definer))
+}
+
+/// The installed library that does.
+fn defined_elsewhere(definer: Option<&str>) -> String {
+    definer.map(|name| format!("; lib{name} does: .link(\"{name}\")")).unwrap_or_default()
+}
+
+pub(crate) fn is_hidden() -> String {
+    not_bound("the library keeps it to itself: its visibility is hidden")
+}
+
+pub(crate) fn is_not_read() -> String {
+    not_bound(format!("bindgen, which reads the headers, cannot express it; {OWN_C}"))
+}
+
+pub(crate) fn header_gives_nothing() -> String {
+    "it declares no function, type or constant of its own; if it only includes other headers, or \
+     has macros for their names, name those too: .header"
+        .to_owned()
 }
 
 pub(crate) fn call_rejected(message: &str) -> String {
     format!("the C compiler rejects its call: {message}")
+}
+
+/// What the C compiler says against generated code about an item.
+pub(crate) fn rejected(item: &Item, message: &str) -> String {
+    match item {
+        Item::Function(_) | Item::Signature(_) => call_rejected(message),
+        Item::Global(_) => format!("the C compiler rejects its use: {message}"),
+        Item::Constant(_) => {
+            "the C compiler has another value or type for it than clang, which reads the headers"
+                .to_owned()
+        }
+        Item::Type(_) => {
+            format!("the C compiler and clang, which reads the headers, disagree on it: {message}")
+        }
+    }
+}
+
+pub(crate) fn only_behind_pointers(reason: &str) -> String {
+    format!("bound only behind pointers: {reason}")
 }
 
 // Annotations of the header.
@@ -179,7 +251,7 @@ pub(crate) fn no_destructor(ty: &str) -> String {
 }
 
 pub(crate) fn destructor_missing(handle: &str) -> String {
-    format!("no destructor of `{handle}`: {}", not_defined())
+    format!("no destructor of `{handle}`: {}", not_defined(None))
 }
 
 pub(crate) fn makes_none(ty: &str) -> String {

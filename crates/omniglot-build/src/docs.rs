@@ -3,6 +3,7 @@
 /// Makes a C comment safe for rustdoc: plain prose stays prose; anything that
 /// rustdoc could take for a link, a tag or a code block goes into a text block.
 pub(crate) fn sanitise(comment: &str) -> String {
+    let comment = visible(comment);
     let lines: Vec<&str> = comment.lines().map(strip_decoration).collect();
     let text = lines.join("\n");
     let text = text.trim_matches('\n').trim_end();
@@ -11,6 +12,34 @@ pub(crate) fn sanitise(comment: &str) -> String {
     }
     let fence = fence(text);
     format!("{fence}text\n{text}\n{fence}")
+}
+
+/// Whether a text reads as what it is, to whoever reviews it.
+pub(crate) fn is_visible(text: &str) -> bool {
+    !text.chars().any(is_hidden)
+}
+
+/// A character that changes the direction of writing.
+fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn is_control(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
+}
+
+/// Spells out what would make a reader see another text than the compiler: characters that
+/// change the direction of writing, and those that control a terminal.
+fn visible(comment: &str) -> String {
+    let mut text = String::new();
+    for character in comment.replace("\r\n", "\n").chars() {
+        if is_hidden(character) || is_control(character) {
+            text.push_str(&format!("U+{:04X}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 /// Drops one space, or the star, that comments start their lines with.
@@ -54,6 +83,11 @@ mod tests {
     #[test]
     fn prose_stays_prose() {
         assert_eq!(sanitise(" Adds two numbers."), "Adds two numbers.");
+    }
+
+    #[test]
+    fn what_hides_is_spelled_out() {
+        assert_eq!(sanitise(" a\u{202e}b\rc\r\nd"), "aU+202EbU+000Dc\nd");
     }
 
     #[test]

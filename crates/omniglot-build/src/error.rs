@@ -58,6 +58,11 @@ pub enum Error {
         /// The compiler's output.
         output: String,
     },
+    /// The C compiler does not compile the headers, which clang reads.
+    Rejected {
+        /// The compiler's output.
+        output: String,
+    },
     /// The generated shims do not compile.
     Shims {
         /// The generated file.
@@ -322,11 +327,17 @@ impl Error {
             Self::Source { output } => {
                 write!(out, "a C source does not compile:\n{}", first_lines(output))
             }
+            Self::Rejected { output } => write!(
+                out,
+                "the C compiler cannot compile the headers, although clang can read them; name \
+                 another compiler in the variable CC, or give the headers what they want with \
+                 .define:\n{}",
+                first_lines(output)
+            ),
             Self::Shims { path, output } => write!(
                 out,
-                "the generated C in {} does not compile, so the C compiler and clang disagree \
-                 about the header, or omniglot has a defect; .blocklist_type and \
-                 .blocklist_function leave out what it is about:\n{}",
+                "the generated C in {} does not compile, which is a defect of omniglot; \
+                 .blocklist_type and .blocklist_function leave out what it is about:\n{}",
                 path.display(),
                 first_lines(output)
             ),

@@ -63,6 +63,76 @@ impl Layouts<'_> {
     }
 }
 
+/// How Rust lays a struct out, and whether that is what C does.
+impl Layouts<'_> {
+    /// Why Rust cannot have a struct field by field; `None` if it can. `is_aligned` knows the
+    /// structs and unions whose Rust has an alignment of its own.
+    pub(crate) fn inexpressible(
+        &self,
+        record: &Record,
+        is_aligned: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let modifier = Modifier::of(record);
+        if modifier.pack.is_some() && modifier.align.is_some() {
+            return Some(diagnostics::packed_and_aligned());
+        }
+        let aligned = record.fields.iter().find(|field| self.holds(&field.ty, &is_aligned));
+        if let (Some(field), Some(_)) = (aligned, modifier.pack) {
+            return Some(diagnostics::aligned_in_packed(&field.name));
+        }
+        (self.in_rust(record, &modifier) != Some(record.size)).then(diagnostics::laid_out_otherwise)
+    }
+
+    /// Whether a type is, or has elements of, a type with a property.
+    fn holds(&self, ty: &Type, has: &impl Fn(&str) -> bool) -> bool {
+        match self.types.resolve(ty) {
+            Type::Array { of, .. } => self.holds(of, has),
+            Type::Named(name) => has(name),
+            _ => false,
+        }
+    }
+
+    /// The size of a struct in Rust; `None` if Rust places or aligns something otherwise.
+    fn in_rust(&self, record: &Record, modifier: &Modifier) -> Option<u64> {
+        let (mut end, mut align) = (0_u64, modifier.align.unwrap_or(1));
+        for field in &record.fields {
+            let layout = self.of(&field.ty).ok()?;
+            let own = layout.align.min(modifier.pack.unwrap_or(u64::MAX));
+            let start = end.checked_next_multiple_of(own)?;
+            if field.offset.is_some_and(|offset| offset != start) {
+                return None;
+            }
+            end = start.checked_add(layout.size)?;
+            align = align.max(own);
+        }
+        (align == record.align).then_some(end.checked_next_multiple_of(align)?)
+    }
+}
+
+/// What a struct's `repr` says besides `C`.
+#[derive(Debug, Default)]
+struct Modifier {
+    pack: Option<u64>,
+    align: Option<u64>,
+}
+
+impl Modifier {
+    fn of(record: &Record) -> Self {
+        let mut modifier = Self::default();
+        let Shape::Struct { modifier: Some(text) } = &record.shape else { return modifier };
+        for part in text.split(',') {
+            let (name, number) = part.split_once('(').unwrap_or((part, "1)"));
+            let number = number.trim_end_matches(')').parse().ok();
+            match name {
+                "packed" => modifier.pack = number,
+                "align" => modifier.align = number,
+                _ => {}
+            }
+        }
+        modifier
+    }
+}
+
 /// Bytes at a frame's start: `uint32_t status; int32_t error_number;`.
 pub(crate) const HEADER_SIZE: u64 = 8;
 

@@ -24,7 +24,8 @@
 //!   `long double`, complex numbers and the like, with which only C can calculate, pass
 //!   through as bytes (`c_long_double`). `noreturn` functions are bound as returning.
 //! - Enums as Rust enums: a value that the header does not name is an error, never a
-//!   Rust value.
+//!   Rust value. Enums of which each value is a bit of its own, or several of these bits, are
+//!   flags: structs around an integer, with `|` and `&`.
 //! - Structs field by field, with a constant for each by which an address or a checked
 //!   reference is projected to the field (`Ptr::field`, `Ref::field`); bit-fields by a method
 //!   that reads each and one that writes it; unions by an accessor per field. `Debug` shows
@@ -61,13 +62,13 @@
 //! | the library | [`new`](Library::new), [`instance_name`](Library::instance_name), [`header`](Library::header), [`include`](Library::include), [`define`](Library::define), [`clang_arg`](Library::clang_arg) |
 //! | what is linked | [`pkg_config`](Library::pkg_config), [`link`](Library::link), [`link_search`](Library::link_search), [`source`](Library::source) (C, or C++ with a C interface) |
 //! | what is bound | [`allowlist_function`](Library::allowlist_function), [`allowlist_type`](Library::allowlist_type), [`allowlist_var`](Library::allowlist_var), [`blocklist_function`](Library::blocklist_function), [`blocklist_type`](Library::blocklist_type) |
-//! | as which types | [`newtype_enum`](Library::newtype_enum), [`bitfield_enum`](Library::bitfield_enum), [`constified_enum`](Library::constified_enum), [`bool_type`](Library::bool_type) |
+//! | as which types | [`newtype_enum`](Library::newtype_enum), [`bitfield_enum`](Library::bitfield_enum), [`constified_enum`](Library::constified_enum), [`plain_enum`](Library::plain_enum), [`bool_type`](Library::bool_type) |
 //! | what C cannot say | [`variadic`](Library::variadic), [`function_macro`](Library::function_macro) |
 //! | how it reads | [`wrap`](Library::wrap) with a [`Wrapper`]: slices, strings, results; [`handle`](Library::handle) with a [`Handle`]: objects with an owner |
 //! | errors by `longjmp` | [`setjmp_guard`](Library::setjmp_guard), [`raise`](Library::raise) |
 //! | size and place | [`callback_slots`](Library::callback_slots), [`out_dir`](Library::out_dir), [`target`](Library::target) |
 //! | an image for a machine without a system | [`region`](Library::region), [`stack`](Library::stack), [`exchange`](Library::exchange), [`heap`](Library::heap) |
-//! | at last | [`generate`](Library::generate); [`preview`](Library::preview) and [`preview_linked`](Library::preview_linked), which write nothing |
+//! | at last | [`generate`](Library::generate); [`preview`](Library::preview), [`preview_compiled`](Library::preview_compiled) and [`preview_linked`](Library::preview_linked), which leave nothing behind |
 //!
 //! What cannot be bound (`va_list`, vectors by value, …) is listed with its line and the
 //! reason as warnings of cargo; what the build script gets wrong is one error with all
@@ -86,9 +87,11 @@
 mod c;
 #[cfg(feature = "bindgen")]
 mod check;
+mod code;
 mod compile;
 #[cfg(feature = "bindgen")]
 mod declared;
+mod definers;
 #[cfg(feature = "bindgen")]
 mod described;
 mod diagnostics;
@@ -98,12 +101,16 @@ mod error;
 mod flat;
 mod handle;
 #[cfg(feature = "bindgen")]
+mod identifiers;
+#[cfg(feature = "bindgen")]
 mod layout;
 #[cfg(feature = "bindgen")]
 mod library;
 mod link;
 #[cfg(feature = "bindgen")]
 mod lower;
+#[cfg(feature = "bindgen")]
+mod macros;
 #[cfg(feature = "bindgen")]
 mod model;
 #[cfg(feature = "bindgen")]

@@ -5,11 +5,13 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::{env, thread};
 
+use crate::check::LeftOut;
+use crate::code::Item;
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
-use crate::model::Model;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
 use crate::output::Workplace;
+use crate::parse::Parsed;
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::{
@@ -144,6 +146,13 @@ impl Library {
     /// Binds enums that match as an integer type with constants.
     pub fn constified_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::ConstifiedEnum, pattern)
+    }
+
+    /// Binds enums that match as Rust enums, although their values look like flags: each is a bit
+    /// of its own, or several of these bits. Without it, such are bound as
+    /// [`bitfield_enum`](Self::bitfield_enum) does.
+    pub fn plain_enum(self, pattern: impl Into<String>) -> Self {
+        self.pattern(Purpose::PlainEnum, pattern)
     }
 
     /// Binds a typedef of an integer that holds 0 or 1, such as GLib's `gboolean`, as a
@@ -301,19 +310,19 @@ impl Library {
     /// Whatever prevents it, with what to do about it.
     pub fn generate(&self) -> Result<()> {
         let directory = output::directory(self.options.out_dir.as_deref())?;
-        let (mut bindings, link, included) = self.read(true)?;
+        let (mut reading, mut bindings) = self.read(true)?;
         let name = &self.options.name;
         let workplace = Workplace::new(&directory, name)?;
         let rust = match bindings.image() {
             Some(image) => {
-                let rust = compile(&mut bindings, &link, &workplace, &image)?;
+                let rust = compile(&mut reading, &mut bindings, &workplace, Some(&image))?;
                 workplace.publish(&image)?;
                 rust
             }
             None => rust::generate(&bindings)?,
         };
         workplace.publish_text(&format!("{name}.rs"), &rust)?;
-        self.tell_cargo(&bindings, &included);
+        self.tell_cargo(&bindings, &reading.parsed.included);
         Ok(())
     }
 
@@ -322,7 +331,7 @@ impl Library {
     /// # Errors
     /// As [`generate`](Self::generate), short of what compiling and linking find.
     pub fn preview(&self) -> Result<Preview> {
-        let (bindings, ..) = self.read(false)?;
+        let (_, bindings) = self.read(false)?;
         preview(bindings)
     }
 
@@ -332,27 +341,40 @@ impl Library {
     /// # Errors
     /// As [`generate`](Self::generate).
     pub fn preview_linked(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
-        let (mut bindings, link, _) = self.read(false)?;
+        let (mut reading, mut bindings) = self.read(false)?;
         if let Some(image) = bindings.image() {
             let workplace = Workplace::new(scratch.as_ref(), &self.options.name)?;
-            compile(&mut bindings, &link, &workplace, &image)?;
+            compile(&mut reading, &mut bindings, &workplace, Some(&image))?;
+        }
+        preview(bindings)
+    }
+
+    /// As [`preview_linked`](Self::preview_linked), but without linking: what the C compiler
+    /// rejects is left out, and what the library does not define is not known.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate), short of what linking finds.
+    pub fn preview_compiled(&self, scratch: impl AsRef<Path>) -> Result<Preview> {
+        let (mut reading, mut bindings) = self.read(false)?;
+        if bindings.image().is_some() {
+            let workplace = Workplace::new(scratch.as_ref(), &self.options.name)?;
+            compile(&mut reading, &mut bindings, &workplace, None)?;
         }
         preview(bindings)
     }
 
     /// Reads the headers and checks what they declare.
-    fn read(&self, cargo_listens: bool) -> Result<(Bindings, Link, BTreeSet<PathBuf>)> {
+    fn read(&self, cargo_listens: bool) -> Result<(Reading, Bindings)> {
         let mut options = self.options.clone();
         options.check()?;
         let target =
             self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
         let link = Link::new(&options, cargo_listens)?;
         options.defines.clone_from(&link.defines);
-        let mut parsed = parse::parse(&options, &link.includes, &target)?;
-        let included = std::mem::take(&mut parsed.included);
-        let mut model = lower::lower(parsed);
-        let problems = check::check(&mut model, &options, &target)?;
-        Ok((Bindings { options, target, model, problems }, link, included))
+        let parsed = parse::parse(&options, &link.includes, &target)?;
+        let reading = Reading { options, target, link, parsed, left_out: LeftOut::default() };
+        let bindings = reading.check()?;
+        Ok((reading, bindings))
     }
 
     fn target_triple(&self) -> Option<String> {
@@ -380,7 +402,7 @@ fn preview(bindings: Bindings) -> Result<Preview> {
     let functions = bindings.model.functions.iter().map(|function| function.c_name.clone());
     Ok(Preview {
         rust: rust::generate(&bindings)?,
-        c: c::generate(&bindings),
+        c: c::generate(&bindings).text,
         functions: functions.collect(),
         problems: bindings.problems,
     })
@@ -393,51 +415,90 @@ fn c_signature(text: &str) -> (String, String) {
     (result.trim().to_owned(), parameters.trim().to_owned())
 }
 
-/// Compiles the image; functions that cannot be called are left out.
+/// Headers that were read, and what of them the C compiler or the linker rejected since.
+struct Reading {
+    options: Options,
+    target: Target,
+    link: Link,
+    parsed: Parsed,
+    left_out: LeftOut,
+}
+
+impl Reading {
+    /// Decides what is bound.
+    fn check(&self) -> Result<Bindings> {
+        let (options, target) = (self.options.clone(), self.target.clone());
+        let mut model = lower::lower(&self.parsed);
+        let problems = check::check(&mut model, &options, &target, &self.left_out)?;
+        Ok(Bindings { options, target, model, problems })
+    }
+
+    /// Leaves items out, of which at least one is new, or generation would not end.
+    fn leave_out(&mut self, items: BTreeMap<Item, String>) -> Result<Bindings> {
+        let known = self.left_out.len();
+        let message = items.values().cloned().collect::<Vec<_>>().join("\n");
+        for (item, reason) in items {
+            self.left_out.entry(item).or_insert(reason);
+        }
+        if self.left_out.len() == known {
+            return Err(Error::Link { output: message });
+        }
+        let bindings = self.check()?;
+        check::check_needed(&bindings.model, &bindings.options)?;
+        Ok(bindings)
+    }
+}
+
+/// Compiles the image, if there is to be one; what the C compiler or the linker rejects is left
+/// out.
 ///
 /// The C compiler takes about as long as writing the Rust, which is the result: both run at
 /// the same time.
 fn compile(
+    reading: &mut Reading,
     bindings: &mut Bindings,
-    link: &Link,
     workplace: &Workplace,
-    image: &str,
+    image: Option<&str>,
 ) -> Result<String> {
-    let options = bindings.options.clone();
-    let compiler = Compiler::new(&options, link, &bindings.target, workplace.directory())?;
-    let sources = compiler.sources()?;
+    let (options, link) = (reading.options.clone(), reading.link.clone());
+    let compiler = Compiler::new(&options, &link, &bindings.target, workplace.directory())?;
+    let sources = image.map_or(Ok(Vec::new()), |_| compiler.sources())?;
     let shims = workplace.file(&format!("{}_shims.c", options.name));
-    let image = workplace.file(image);
+    let image = image.map(|image| workplace.file(image));
     loop {
-        output::write(&shims, &c::generate(bindings))?;
+        let code = c::generate(bindings);
         let (linked, rust) = thread::scope(|scope| {
-            let linking = scope.spawn(|| compiler.image(&shims, &sources, &image));
+            let linking =
+                scope.spawn(|| compiler.generated(&code, &shims, &sources, image.as_deref()));
             let rust = rust::generate(bindings);
             (linking.join().unwrap_or_else(|panic| resume_unwind(panic)), rust)
         });
-        match linked? {
+        let rejected = match linked? {
             Outcome::Linked => return rust,
-            Outcome::Uncallable(functions) => leave_out(bindings, &functions)?,
-        }
+            Outcome::Uncallable(functions) => uncallable(bindings, &functions)?,
+            Outcome::Rejected(items) => {
+                let reason = |(item, message): (Item, String)| {
+                    let reason = diagnostics::rejected(&item, &message);
+                    (item, reason)
+                };
+                items.into_iter().map(reason).collect()
+            }
+        };
+        *bindings = reading.leave_out(rejected)?;
     }
 }
 
-/// Removes the functions and globals whose shims do not compile or link.
-fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -> Result<()> {
-    let mut problems = Vec::new();
-    let places = bindings.model.places.clone();
-    let mut is_uncallable = |item: &str, shim: &Shim<'_>, inner: &[String]| {
+/// The functions and globals whose shims cannot be linked.
+fn uncallable(
+    bindings: &Bindings,
+    uncallable: &BTreeSet<(String, String)>,
+) -> Result<BTreeMap<Item, String>> {
+    let reason = |shim: &Shim<'_>, inner: &[String]| {
         let name = shim.name();
         let found = uncallable.iter().find(|(shim, _)| *shim == name || inner.contains(shim));
-        found.is_some_and(|(_, reason)| {
-            let problem = Problem::new(item, diagnostics::not_bound(reason));
-            problems.push(problem.at(places.get(item)));
-            true
-        })
+        found.map(|(_, reason)| reason.clone())
     };
-    let Model { functions, globals, .. } = &mut bindings.model;
-    functions.retain(|function| {
-        let name = &function.c_name;
+    let functions = bindings.model.functions.iter().filter_map(|function| {
         // A large static inline function is called by its shim, not part of it.
         let inner = [
             "omniglot_unguarded_",
@@ -447,17 +508,21 @@ fn leave_out(bindings: &mut Bindings, uncallable: &BTreeSet<(String, String)>) -
             "omniglot_macro_",
             "",
         ]
-        .map(|prefix| format!("{prefix}{name}"));
-        !is_uncallable(name, &Shim::Call(function), &inner)
+        .map(|prefix| format!("{prefix}{}", function.c_name));
+        let reason = reason(&Shim::Call(function), &inner)?;
+        Some((Item::Function(function.c_name.clone()), reason))
     });
-    globals.retain(|global| !is_uncallable(&global.c_name, &Shim::Address(global), &[]));
-    if problems.is_empty() {
+    let globals = bindings.model.globals.iter().filter_map(|global| {
+        let reason = reason(&Shim::Address(global), &[])?;
+        Some((Item::Global(global.c_name.clone()), reason))
+    });
+    let items: BTreeMap<Item, String> = functions.chain(globals).collect();
+    if items.is_empty() {
         let reasons: Vec<String> =
             uncallable.iter().map(|(function, reason)| format!("{function}: {reason}")).collect();
         return Err(Error::Link { output: reasons.join("\n") });
     }
-    bindings.problems.append(&mut problems);
-    check::check_needed(&bindings.model, &bindings.options)
+    Ok(items)
 }
 
 /// One line per reason, with everything that it is the reason for.

@@ -8,6 +8,9 @@ use crate::declared::Declarations;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 
+/// How bindgen's names for enums without one start.
+pub(crate) const NAMELESS: &str = "_bindgen_ty_";
+
 /// Everything that a header declares and that was allowed.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
@@ -16,6 +19,8 @@ pub(crate) struct Model {
     pub(crate) described: Vec<Function>,
     pub(crate) globals: Vec<Global>,
     pub(crate) constants: Vec<Constant>,
+    /// Macros with a value that no constant of Rust's can have, and why.
+    pub(crate) inexpressible: Vec<(String, String)>,
     pub(crate) signatures: Vec<Signature>,
     pub(crate) types: Types,
     /// Types whose objects handles own.
@@ -227,6 +232,8 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) result: Type,
     pub(crate) variadic: bool,
+    /// Its calling convention, if that is not the one of C.
+    pub(crate) convention: Option<String>,
     pub(crate) callee: Callee,
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
@@ -332,6 +339,8 @@ pub(crate) struct Signature {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) result: Type,
     pub(crate) variadic: bool,
+    /// Its calling convention, if that is not the one of C.
+    pub(crate) convention: Option<String>,
     pub(crate) docs: String,
     /// Whether the name is a typedef of the header, and not made up.
     pub(crate) named: bool,
@@ -351,9 +360,19 @@ pub(crate) struct Global {
 #[derive(Debug)]
 pub(crate) struct Constant {
     pub(crate) name: String,
+    pub(crate) c_name: String,
     pub(crate) ty: ConstantType,
     pub(crate) value: TokenStream,
+    /// Of a macro: what the C compiler must say of it too.
+    pub(crate) confirmed: Option<Confirmed>,
     pub(crate) docs: String,
+}
+
+/// A constant's type and value in C, as far as C can compare them.
+#[derive(Debug)]
+pub(crate) struct Confirmed {
+    pub(crate) ty: Option<String>,
+    pub(crate) value: Option<String>,
 }
 
 #[derive(Debug)]

@@ -89,17 +89,21 @@ pub(crate) fn is_local(name: &str) -> bool {
     LOCALS.contains(&name)
 }
 
-/// The C name behind a Rust name: without the underscore that bindgen appends to
-/// keywords.
-pub(crate) fn in_c(name: &str) -> &str {
-    match name.strip_suffix('_') {
-        Some(stem) if is_escaped(stem) => stem,
-        _ => name,
+/// What C's compilers take in identifiers, and Rust does not.
+const ODD: [char; 3] = ['$', '@', '?'];
+
+/// What bindgen makes of a C identifier: it appends an underscore to what Rust keeps for
+/// itself, and to what has characters that Rust does not take.
+pub(crate) fn escape(name: &str) -> String {
+    if KEYWORDS.contains(&name) || ESCAPED.contains(&name) || name.contains(ODD) {
+        return format!("{}_", word(name));
     }
+    name.to_owned()
 }
 
-fn is_escaped(name: &str) -> bool {
-    KEYWORDS.contains(&name) || ESCAPED.contains(&name)
+/// A C identifier as a part of a Rust one.
+pub(crate) fn word(name: &str) -> String {
+    name.replace(ODD, "_")
 }
 
 /// Whether the type is the compiler's `va_list`, or part of it.
@@ -148,11 +152,11 @@ pub(crate) fn upper_snake(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_c, upper_camel, upper_snake};
+    use super::{escape, upper_camel, upper_snake};
 
     #[test]
-    fn c_names_lose_the_escape_only_when_escaped() {
-        assert_eq!(["type_", "types_", "u8_", "x"].map(in_c), ["type", "types_", "u8", "x"]);
+    fn names_that_rust_does_not_take_are_escaped() {
+        assert_eq!(["type", "types_", "u8", "a$b"].map(escape), ["type_", "types_", "u8_", "a_b_"]);
     }
 
     #[test]

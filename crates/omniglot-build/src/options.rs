@@ -52,6 +52,7 @@ pub(crate) enum Purpose {
     NewtypeEnum,
     BitfieldEnum,
     ConstifiedEnum,
+    PlainEnum,
 }
 
 impl Purpose {
@@ -66,7 +67,17 @@ impl Purpose {
             Self::NewtypeEnum => "newtype_enum",
             Self::BitfieldEnum => "bitfield_enum",
             Self::ConstifiedEnum => "constified_enum",
+            Self::PlainEnum => "plain_enum",
         }
+    }
+
+    /// Whether it says which Rust type an enum is.
+    #[cfg(feature = "bindgen")]
+    pub(crate) fn is_style(self) -> bool {
+        matches!(
+            self,
+            Self::NewtypeEnum | Self::BitfieldEnum | Self::ConstifiedEnum | Self::PlainEnum
+        )
     }
 
     fn allows(self) -> bool {

@@ -11,22 +11,20 @@ use bindgen::callbacks::{
     SourceLocation,
 };
 use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, RustTarget};
+use regex::{Regex, RegexSet};
 
-use crate::declared::{self, Declarations};
-use crate::options::{Options, Purpose};
+use crate::declared::{self, Declarations, Wanted};
+use crate::macros::Selection;
+use crate::options::{Options, Purpose, whole_name};
 use crate::scalar::Target;
-use crate::{Error, Result, described, flat, names, own, paths};
+use crate::{Error, Result, described, flat, own, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
     /// bindgen's Rust.
     pub(crate) file: syn::File,
-    /// Structs, unions and enums that have no tag: C knows them by a typedef, or not at all.
-    pub(crate) untagged: BTreeSet<String>,
     /// C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
-    /// Tags of structs, unions and enums whose Rust name is longer, being nested.
-    pub(crate) tags: BTreeMap<String, String>,
     /// Where functions are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
     /// The names of macros.
@@ -39,15 +37,23 @@ pub(crate) struct Parsed {
 
 /// Reads the headers for a target.
 pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) -> Result<Parsed> {
-    let declared = declared::read(&declarations(options), &clang_args(options, includes, target))?;
+    let own = own_files(options, includes, target);
+    let arguments = clang_args(options, includes, target);
+    let wanted = Wanted {
+        macros: selection(options, &own, Purpose::AllowVar)?,
+        functions: selection(options, &own, Purpose::AllowFunction)?,
+    };
+    let declared = declared::read(&declarations(options), &arguments, &wanted)?;
+    let flags = flags(options, &declared)?;
+    let reading = Reading { own, arguments, flags };
     let found = Rc::new(RefCell::new(Found::default()));
     // Without `static`, bindgen takes static inline functions for ordinary ones;
     // the shims are compiled with the real header and can call them.
-    let without_static = builder(options, includes, target, &found).clang_arg("-Dstatic=");
+    let without_static = builder(options, &reading, &found).clang_arg("-Dstatic=");
     let text = match run(options, without_static) {
         Err(Error::Header { .. }) => {
             found.replace(Found::default());
-            run(options, builder(options, includes, target, &found))?
+            run(options, builder(options, &reading, &found))?
         }
         outcome => outcome?,
     };
@@ -55,8 +61,10 @@ pub(crate) fn parse(options: &Options, includes: &[PathBuf], target: &Target) ->
     let file = syn::parse_file(&text)
         .map_err(|error| Error::Parser { message: format!("its Rust does not parse: {error}") })?;
     let found = found.take();
-    let Found { untagged, renamed, tags, places, macros, included } = found;
-    Ok(Parsed { file, untagged, renamed, tags, places, macros, included, declared })
+    let Found { renamed, places, macros, included } = found;
+    let in_c = |(name, place): (String, _)| (declared.identifiers.in_c(&name).to_owned(), place);
+    let places = places.into_iter().map(in_c).collect();
+    Ok(Parsed { file, renamed, places, macros, included, declared })
 }
 
 /// Runs bindgen, which may panic.
@@ -76,17 +84,13 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
-fn builder(
-    options: &Options,
-    includes: &[PathBuf],
-    target: &Target,
-    found: &Rc<RefCell<Found>>,
-) -> Builder {
+fn builder(options: &Options, reading: &Reading, found: &Rc<RefCell<Found>>) -> Builder {
     let mut builder = bindgen::builder()
         // clang reads the first file last.
         .header_contents("omniglot_end.h", "")
         .header_contents("omniglot_headers.h", &include_lines(options))
-        .clang_args(clang_args(options, includes, target))
+        .clang_args(&reading.arguments)
+        .clang_args(COMMENTS)
         .clang_args(declared::ignoring())
         .use_core()
         .generate_cstr(true)
@@ -116,12 +120,53 @@ fn builder(
     for name in &options.bool_types {
         builder = builder.allowlist_type(regex::escape(name));
     }
-    if !options.has_allowlist() {
-        for pattern in own::patterns(options, includes, target) {
-            builder = builder.allowlist_file(pattern);
-        }
+    let builder = reading.own.iter().fold(builder, Builder::allowlist_file);
+    reading.flags.iter().fold(builder, |builder, name| builder.bitfield_enum(regex::escape(name)))
+}
+
+/// How bindgen is to read the headers.
+struct Reading {
+    /// Patterns for the files whose declarations are bound, if there is no allowlist.
+    own: Vec<String>,
+    arguments: Vec<String>,
+    /// Enums that are flags, by their names.
+    flags: Vec<String>,
+}
+
+/// Keeps the comments of headers in the system's directories, where installed libraries have
+/// theirs.
+const COMMENTS: [&str; 1] = ["-fretain-comments-from-system-headers"];
+
+/// The enums that are flags, unless the user says what they are.
+fn flags(options: &Options, declared: &Declarations) -> Result<Vec<String>> {
+    let styles = options.patterns.iter().filter(|pattern| pattern.purpose.is_style());
+    let styles: Result<Vec<Regex>> =
+        styles.map(|pattern| whole_name(pattern.purpose.method(), &pattern.text)).collect();
+    let styles = styles?;
+    let is_open = |name: &&String| !styles.iter().any(|style| style.is_match(name));
+    Ok(declared.flags.iter().filter(is_open).cloned().collect())
+}
+
+/// Patterns for the files whose declarations are bound, if there is no allowlist.
+fn own_files(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
+    if options.has_allowlist() {
+        return Vec::new();
     }
-    builder
+    own::patterns(options, includes, target)
+}
+
+/// Which macros, or functions, are bound.
+fn selection(options: &Options, own: &[String], purpose: Purpose) -> Result<Selection> {
+    let method = purpose.method();
+    if options.has_allowlist() {
+        let patterns = options.patterns(purpose);
+        let patterns: Result<_> = patterns.map(|pattern| whole_name(method, pattern)).collect();
+        return patterns.map(Selection::Names);
+    }
+    let patterns = own.iter().map(|pattern| format!("^(?:{pattern})$"));
+    RegexSet::new(patterns)
+        .map(Selection::Files)
+        .map_err(|error| Error::Parser { message: error.to_string() })
 }
 
 fn apply(builder: Builder, purpose: Purpose, pattern: &str) -> Builder {
@@ -134,6 +179,7 @@ fn apply(builder: Builder, purpose: Purpose, pattern: &str) -> Builder {
         Purpose::NewtypeEnum => builder.newtype_enum(pattern),
         Purpose::BitfieldEnum => builder.bitfield_enum(pattern),
         Purpose::ConstifiedEnum => builder.constified_enum(pattern),
+        Purpose::PlainEnum => builder,
     }
 }
 
@@ -166,9 +212,7 @@ fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<S
 /// What bindgen tells only while it reads.
 #[derive(Debug, Default)]
 struct Found {
-    untagged: BTreeSet<String>,
     renamed: BTreeMap<String, String>,
-    tags: BTreeMap<String, String>,
     places: BTreeMap<String, String>,
     macros: BTreeSet<String>,
     included: BTreeSet<PathBuf>,
@@ -206,7 +250,8 @@ impl ParseCallbacks for Callbacks {
 
     fn will_parse_macro(&self, name: &str) -> MacroParsingBehavior {
         self.found.borrow_mut().macros.insert(name.to_owned());
-        MacroParsingBehavior::Default
+        // They are evaluated as C evaluates them.
+        MacroParsingBehavior::Ignore
     }
 
     fn new_item_found(
@@ -215,40 +260,14 @@ impl ParseCallbacks for Callbacks {
         item: DiscoveredItem,
         location: Option<&SourceLocation>,
     ) {
-        let (name, tag) = match item {
-            DiscoveredItem::Struct { final_name, original_name }
-            | DiscoveredItem::Union { final_name, original_name } => (final_name, original_name),
-            DiscoveredItem::Enum { final_name } => (final_name, None),
-            DiscoveredItem::Function { final_name } => {
-                self.found_at(names::in_c(&final_name), location);
-                return;
-            }
-            DiscoveredItem::Alias { alias_name, .. } => {
-                self.found_at(names::in_c(&alias_name), location);
-                return;
-            }
+        let name = match item {
+            DiscoveredItem::Struct { final_name, .. }
+            | DiscoveredItem::Union { final_name, .. }
+            | DiscoveredItem::Enum { final_name }
+            | DiscoveredItem::Function { final_name } => final_name,
+            DiscoveredItem::Alias { alias_name, .. } => alias_name,
             _ => return,
         };
-        let name = name.replace("__bindgen_ty_", "_anonymous_");
-        self.found_at(names::in_c(&name), location);
-        let Some(word) = location.and_then(word_at) else { return };
-        let mut found = self.found.borrow_mut();
-        if matches!(word.as_str(), "struct" | "union" | "enum") {
-            found.untagged.insert(name);
-        } else if let Some(tag) = tag {
-            found.tags.insert(name, tag);
-        } else if name.ends_with(&format!("_{word}")) {
-            found.tags.insert(name, word);
-        }
+        self.found_at(&name.replace("__bindgen_ty_", "_anonymous_"), location);
     }
-}
-
-/// The word in the source there: clang locates a definition at its tag, or at the
-/// keyword when there is none.
-fn word_at(location: &SourceLocation) -> Option<String> {
-    let source = std::fs::read(location.file_name.as_ref()?).ok()?;
-    let text = source.get(location.byte_offset..)?;
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let length = text.iter().position(|byte| !is_word(byte)).unwrap_or(text.len());
-    String::from_utf8(text.get(..length)?.to_vec()).ok()
 }

@@ -143,6 +143,7 @@ impl Prebuilt {
         let message = match compiler.image(shims, &sources, image) {
             Ok(Outcome::Linked) => return Ok(()),
             Ok(Outcome::Uncallable(functions)) => list(&functions),
+            Ok(Outcome::Rejected(items)) => items.into_values().collect::<Vec<_>>().join("\n"),
             Err(Error::Shims { output, .. }) => output,
             Err(error) => return Err(error),
         };

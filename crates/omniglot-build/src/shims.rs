@@ -1,5 +1,6 @@
 //! The numbering that Rust and C agree on: shims and callback slots.
 
+use crate::code::Item;
 use crate::model::{Callee, Function, Global, Model, Signature, Type};
 
 /// One shim: what the host can ask the image to run.
@@ -33,6 +34,18 @@ impl Shim<'_> {
             }
             Self::Address(global) => &global.c_name,
             Self::Pointer(signature) => &signature.name,
+        }
+    }
+
+    /// What of the header it is about.
+    pub(crate) fn item(&self) -> Option<Item> {
+        match self {
+            Self::Malloc | Self::Free => None,
+            Self::Call(function) | Self::Raise(function) | Self::Function(function) => {
+                Some(Item::Function(function.c_name.clone()))
+            }
+            Self::Address(global) => Some(Item::Global(global.c_name.clone())),
+            Self::Pointer(signature) => Some(Item::Signature(signature.name.clone())),
         }
     }
 

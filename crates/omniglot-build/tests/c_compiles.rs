@@ -46,6 +46,7 @@ fn every_header_of_the_snapshots_compiles() {
         "unbindable",
         "plain",
         "bit_fields",
+        "macros",
     ];
     for compiler in compilers() {
         for name in names {

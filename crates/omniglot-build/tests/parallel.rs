@@ -72,5 +72,5 @@ fn who_generates_the_same_library_waits() {
     });
     assert!(holds(directory.path(), "lib", 2));
     let rust = fs::read_to_string(directory.path().join("omniglot/lib.rs")).unwrap();
-    assert!(rust.contains("WHICH_NUMBER: ::core::ffi::c_uint = 2"), "{rust}");
+    assert!(rust.contains("WHICH_NUMBER: ::core::ffi::c_int = 2"), "{rust}");
 }

@@ -99,6 +99,11 @@ fn constants() {
 }
 
 #[test]
+fn macros() {
+    snapshot!(library("macros"));
+}
+
+#[test]
 fn names() {
     snapshot!(library("names"));
 }

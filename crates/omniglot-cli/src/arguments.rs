@@ -171,6 +171,10 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "REGEX")]
     pub(crate) constified_enum: Vec<String>,
 
+    /// Bind these enums as Rust enums, although their values look like flags
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) plain_enum: Vec<String>,
+
     /// Bind this typedef of an integer as a boolean
     #[arg(long, value_name = "TYPE")]
     pub(crate) bool_type: Vec<String>,

@@ -90,6 +90,7 @@ fn select(mut library: Library, selection: &Selection) -> Library {
     library = selection.blocklist_type.iter().fold(library, Library::blocklist_type);
     library = selection.newtype_enum.iter().fold(library, Library::newtype_enum);
     library = selection.bitfield_enum.iter().fold(library, Library::bitfield_enum);
+    library = selection.plain_enum.iter().fold(library, Library::plain_enum);
     library = selection.bool_type.iter().fold(library, Library::bool_type);
     selection.constified_enum.iter().fold(library, Library::constified_enum)
 }

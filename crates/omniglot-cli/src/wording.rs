@@ -2,7 +2,7 @@
 //! keys of what `--describe` reads.
 
 /// The builder's methods that are options of the command.
-const METHODS: [&str; 20] = [
+const METHODS: [&str; 21] = [
     "allowlist_function",
     "allowlist_type",
     "allowlist_var",
@@ -19,6 +19,7 @@ const METHODS: [&str; 20] = [
     "link_search",
     "newtype_enum",
     "pkg_config",
+    "plain_enum",
     "raise",
     "setjmp_guard",
     "source",

@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_secs(10);
 /// The longest message that is taken from SQLite, in bytes.
 const MESSAGE: usize = 1 << 10;
 
-const OK: i32 = sqlite::SQLITE_OK as i32;
+const OK: i32 = sqlite::SQLITE_OK;
 
 /// A database in memory, which SQLite keeps in a worker.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl Database {
                 handle,
                 name,
                 count,
-                flags as i32,
+                flags,
                 Ptr::null(),
                 function.function(),
                 FnPtr::null(),
@@ -191,7 +191,7 @@ fn open(sqlite: &mut Sqlite) -> omniglot::Result<(i32, Ptr<sqlite3>)> {
     sqlite.scope(|sqlite| {
         let name = sqlite.c_str(c":memory:")?;
         let handle = sqlite.value(Ptr::null())?;
-        let status = sqlite.sqlite3_open_v2(name, handle, flags as i32, Ptr::null())?;
+        let status = sqlite.sqlite3_open_v2(name, handle, flags, Ptr::null())?;
         Ok((status, sqlite.read(handle)?))
     })
 }

@@ -15,7 +15,7 @@ pub(crate) enum Place {
 impl Place {
     /// Copies the value out.
     pub(crate) fn read(self, api: &mut Api) -> Result<Value> {
-        match self.kind(api)? as u32 {
+        match self.kind(api)? {
             sqlite::SQLITE_NULL => Ok(Value::Null),
             sqlite::SQLITE_INTEGER => Ok(Value::Integer(self.integer(api)?)),
             sqlite::SQLITE_FLOAT => Ok(Value::Real(self.real(api)?)),

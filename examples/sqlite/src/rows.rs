@@ -22,8 +22,8 @@ impl<'d> Rows<'d> {
 
     /// The next row, or nothing after the last.
     fn step(&mut self) -> Result<Option<Vec<Value>>> {
-        const ROW: i32 = sqlite::SQLITE_ROW as i32;
-        const DONE: i32 = sqlite::SQLITE_DONE as i32;
+        const ROW: i32 = sqlite::SQLITE_ROW;
+        const DONE: i32 = sqlite::SQLITE_DONE;
         let api = self.database.api_for(self.statement)?;
         match api.sqlite3_step(self.statement.pointer())? {
             ROW => self.row().map(Some),

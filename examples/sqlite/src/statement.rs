@@ -68,11 +68,11 @@ pub(crate) fn bind(
     }
     for (index, value) in (1..).zip(parameters) {
         let status = bind_one(api, statement, index, value)?;
-        if status != sqlite::SQLITE_OK as i32 {
+        if status != sqlite::SQLITE_OK {
             return Ok(status);
         }
     }
-    Ok(sqlite::SQLITE_OK as i32)
+    Ok(sqlite::SQLITE_OK)
 }
 
 fn bind_one(

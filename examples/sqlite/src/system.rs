@@ -11,7 +11,7 @@ use crate::sqlite::{
 };
 use crate::{Error, Result};
 
-const CANNOT_OPEN: i32 = SQLITE_CANTOPEN as i32;
+const CANNOT_OPEN: i32 = SQLITE_CANTOPEN;
 
 /// The closures that SQLite keeps in its table of system functions.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ impl<'z> Session<'z> {
 
     /// Has zlib work on as much of the input as it can, with as much output as there
     /// is room for. `flush` is zlib's.
-    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8], flush: u32) -> Result<Step> {
+    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8], flush: i32) -> Result<Step> {
         let (given, room) = (input.len().min(BUFFER), output.len().min(BUFFER));
         self.prepare(input, given, room)?;
         let ended = self.call(flush)?;
@@ -78,7 +78,7 @@ impl<'z> Session<'z> {
             Direction::Deflate { .. } => self.zlib.deflateReset(&self.stream)?,
             Direction::Inflate { .. } => self.zlib.inflateReset(&self.stream)?,
         };
-        if status == zlib::Z_OK as i32 { Ok(()) } else { Err(Error::Status(status)) }
+        if status == zlib::Z_OK { Ok(()) } else { Err(Error::Status(status)) }
     }
 
     /// Tells zlib where input and output are. Its own fields stay as they are.
@@ -96,17 +96,15 @@ impl<'z> Session<'z> {
     }
 
     /// Calls zlib, and says whether the stream has ended.
-    fn call(&mut self, flush: u32) -> Result<bool> {
-        const OK: i32 = zlib::Z_OK as i32;
-        const END: i32 = zlib::Z_STREAM_END as i32;
+    fn call(&mut self, flush: i32) -> Result<bool> {
         let status = match self.direction {
-            Direction::Deflate { .. } => self.zlib.deflate(&self.stream, flush as i32)?,
-            Direction::Inflate { .. } => self.zlib.inflate(&self.stream, flush as i32)?,
+            Direction::Deflate { .. } => self.zlib.deflate(&self.stream, flush)?,
+            Direction::Inflate { .. } => self.zlib.inflate(&self.stream, flush)?,
         };
         match status {
             // Nothing could be done: it wants more input or more room.
-            OK | zlib::Z_BUF_ERROR => Ok(false),
-            END => Ok(true),
+            zlib::Z_OK | zlib::Z_BUF_ERROR => Ok(false),
+            zlib::Z_STREAM_END => Ok(true),
             zlib::Z_DATA_ERROR => Err(Error::Data(self.message()?)),
             other => Err(Error::Status(other)),
         }
@@ -129,7 +127,7 @@ fn init(zlib: &mut Api, stream: &ForeignBox<z_stream>, direction: Direction) -> 
         let size = size_of::<z_stream>() as i32;
         match direction {
             Direction::Deflate { level, window_bits } => {
-                let (method, strategy) = (zlib::Z_DEFLATED as i32, zlib::Z_DEFAULT_STRATEGY as i32);
+                let (method, strategy) = (zlib::Z_DEFLATED, zlib::Z_DEFAULT_STRATEGY);
                 const MEMORY_LEVEL: i32 = 8;
                 zlib.deflateInit2_(
                     stream,
@@ -147,7 +145,7 @@ fn init(zlib: &mut Api, stream: &ForeignBox<z_stream>, direction: Direction) -> 
             }
         }
     })?;
-    if status == zlib::Z_OK as i32 { Ok(()) } else { Err(Error::Status(status)) }
+    if status == zlib::Z_OK { Ok(()) } else { Err(Error::Status(status)) }
 }
 
 impl Drop for Session<'_> {

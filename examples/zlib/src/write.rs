@@ -56,7 +56,7 @@ impl<'z, W: Write> Compressor<'z, W> {
     }
 
     /// Has everything written that zlib still holds.
-    fn drain(&mut self, flush: u32) -> io::Result<()> {
+    fn drain(&mut self, flush: i32) -> io::Result<()> {
         loop {
             let step = self.session.step(&[], &mut self.buffer, flush)?;
             self.write_produced(step.produced)?;

@@ -120,13 +120,13 @@ impl Stream {
             let mut state = api.read(self.state)?;
             (state.next_out, state.avail_out) = (self.output.as_ptr(), CHUNK as u32);
             api.write(self.state, state)?;
-            let status = api.inflate(self.state, Z_NO_FLUSH as i32)?;
+            let status = api.inflate(self.state, Z_NO_FLUSH)?;
             let left = api.read(self.state)?;
             let count = CHUNK.saturating_sub(left.avail_out as usize);
             let part = self.output.range(0, count).ok_or(Failure::TooLarge)?;
             take(&api.view_slice(part)?);
             *total += count;
-            if status == Z_STREAM_END as i32 {
+            if status == Z_STREAM_END {
                 return Ok(true);
             }
             if left.avail_in == 0 && left.avail_out > 0 {
@@ -137,8 +137,8 @@ impl Stream {
     }
 }
 
-fn expect(wanted: u32, status: i32) -> Result<(), Failure> {
-    if status == wanted as i32 { Ok(()) } else { Err(Failure::Refused(status)) }
+fn expect(wanted: i32, status: i32) -> Result<(), Failure> {
+    if status == wanted { Ok(()) } else { Err(Failure::Refused(status)) }
 }
 
 /// A stream before it is used: zlib takes its own allocator for null (zlib.h, inflateInit).

@@ -94,8 +94,10 @@ impl Files {
         path: &str,
         bytes: &[u8],
     ) -> Result<(), Failure> {
-        use lfs_open_flags::{LFS_O_CREAT, LFS_O_TRUNC, LFS_O_WRONLY};
-        let flags = LFS_O_WRONLY as i32 | LFS_O_CREAT as i32 | LFS_O_TRUNC as i32;
+        let flags = lfs_open_flags::LFS_O_WRONLY
+            | lfs_open_flags::LFS_O_CREAT
+            | lfs_open_flags::LFS_O_TRUNC;
+        let flags = flags.0 as i32;
         self.mounted(device, |scope, system| {
             let file = File::open(scope, system, path, flags)?;
             let written = file.write(scope, bytes);
@@ -113,7 +115,7 @@ impl Files {
         path: &str,
         mut take: impl FnMut(&[u8]),
     ) -> Result<(), Failure> {
-        let flags = lfs_open_flags::LFS_O_RDONLY as i32;
+        let flags = lfs_open_flags::LFS_O_RDONLY.0 as i32;
         self.mounted(device, |scope, system| {
             let file = File::open(scope, system, path, flags)?;
             let read = file.read(scope, &mut take);

@@ -51,7 +51,7 @@ fn wrong(place: u32, number: i32) -> Error {
 
 /// Every place with every invalid number.
 fn spoilings() -> impl Iterator<Item = (u32, i32)> {
-    (0..SHEET_PLACES).flat_map(|place| NUMBERS.map(|number| (place, number)))
+    (0..SHEET_PLACES.cast_unsigned()).flat_map(|place| NUMBERS.map(|number| (place, number)))
 }
 
 fn nested_structs_cross_by_value<R: Runtime>(api: &mut Api<R>) -> Outcome {

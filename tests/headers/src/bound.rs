@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use omniglot_build::{Library, Preview};
 use syn::{ImplItem, Item};
 
+use crate::constants::{self, Constants};
 use crate::corpus::Entry;
 use crate::sources::Source;
 
@@ -18,6 +19,8 @@ pub struct Bound {
     pub types: BTreeSet<String>,
     /// Constants of the Rust module.
     pub constants: BTreeSet<String>,
+    /// The values of those that C can print.
+    pub values: Constants,
     /// Globals that have an address.
     pub globals: BTreeSet<String>,
     /// What is said about an item.
@@ -36,7 +39,9 @@ pub fn generate(entry: &Entry, source: &Source) -> Result<Bound> {
     let library = Library::new("corpus").callback_slots(1);
     let library = entry.headers.iter().fold(library, |library, header| library.header(*header));
     let library = source.includes.iter().fold(library, Library::include);
-    let preview = library.preview().with_context(|| format!("no bindings of {}", entry.name))?;
+    let scratch = tempfile::tempdir()?;
+    let preview = library.preview_compiled(scratch.path());
+    let preview = preview.with_context(|| format!("no bindings of {}", entry.name))?;
     Bound::read(preview)
 }
 
@@ -47,7 +52,9 @@ impl Bound {
         for problem in preview.problems {
             bound.problems.entry(problem.item).or_insert(problem.reason);
         }
-        syn::parse_file(&bound.rust)?.items.iter().for_each(|item| bound.item(item));
+        let file = syn::parse_file(&bound.rust)?;
+        bound.values = constants::read(&file);
+        file.items.iter().for_each(|item| bound.item(item));
         Ok(bound)
     }
 

@@ -1,7 +1,7 @@
 //! What a header declares, as libclang sees it, independently of the generator.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clang::token::TokenKind;
@@ -33,6 +33,8 @@ pub struct Census {
 pub enum Macro {
     /// It takes arguments.
     FunctionLike,
+    /// Nothing any more: its file undefines it.
+    Undefined,
     /// Nothing.
     Empty,
     /// One other name.
@@ -66,7 +68,7 @@ pub fn count(clang: &Clang, entry: &Entry, source: &Source) -> Result<Census> {
     for entity in parsed.get_entity().get_children() {
         let file = file_of(&entity).filter(|file| files.is_match(&file.to_string_lossy()));
         if let Some(file) = file {
-            census.add(&entity);
+            census.add(&entity, &file);
             census.files.insert(file);
         }
     }
@@ -79,7 +81,7 @@ fn file_of(entity: &Entity<'_>) -> Option<PathBuf> {
 }
 
 impl Census {
-    fn add(&mut self, entity: &Entity<'_>) {
+    fn add(&mut self, entity: &Entity<'_>, file: &Path) {
         let Some(name) = entity.get_name().filter(|name| is_word(name)) else { return };
         match entity.get_kind() {
             // It is `static` in a source file: nobody else can call it.
@@ -100,7 +102,9 @@ impl Census {
                 self.types.insert(name);
             }
             EntityKind::MacroDefinition if !entity.is_builtin_macro() => {
-                self.macros.insert(name, kind_of(entity));
+                let kind =
+                    if is_undefined(&name, file) { Macro::Undefined } else { kind_of(entity) };
+                self.macros.insert(name, kind);
             }
             _ => {}
         }
@@ -110,6 +114,19 @@ impl Census {
 /// Newer versions of libclang give types without a name a description for a name.
 fn is_word(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether the last that a file says of a macro is that it is none.
+fn is_undefined(name: &str, file: &Path) -> bool {
+    let text = std::fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+    let mut words = lines.map(str::split_whitespace).filter_map(|mut words| {
+        let directive = words.next()?;
+        let is_about = words.next()?.split('(').next() == Some(name);
+        (is_about && matches!(directive, "define" | "undef")).then_some(directive)
+    });
+    words.next_back() == Some("undef")
 }
 
 fn kind_of(definition: &Entity<'_>) -> Macro {

@@ -9,6 +9,7 @@
 
 pub mod bound;
 pub mod census;
+pub mod constants;
 pub mod corpus;
 pub mod coverage;
 pub mod report;

@@ -7,6 +7,7 @@ use clang::Clang;
 
 use crate::bound::{self, Bound};
 use crate::census::{self, Census, Macro};
+use crate::constants::Constants;
 use crate::corpus::{CORPUS, Entry};
 use crate::coverage::Coverage;
 use crate::sources;
@@ -34,6 +35,10 @@ pub struct Report {
     pub rust: String,
     /// The C shims.
     pub c: String,
+    /// What the header's own macros are in Rust.
+    pub constants: Constants,
+    /// The lines that include the headers.
+    pub lines: String,
     /// Where the shims' headers are.
     pub includes: Vec<PathBuf>,
 }
@@ -68,6 +73,9 @@ impl Report {
             (!bound.asserts(name)).then(|| "the C compiler does not check its size".to_owned())
         };
         let macros = census.macros.keys();
+        let is_macro = |name: &String| census.macros.contains_key(name);
+        let values = bound.values.iter().filter(|(name, _)| is_macro(name));
+        let lines = entry.headers.iter().map(|header| format!("#include \"{header}\"\n"));
         Self {
             name: entry.name,
             version: source.edition(&census.files),
@@ -78,6 +86,8 @@ impl Report {
             macros: Coverage::of(macros, |name| {
                 why_no_macro(&bound, name, *census.macros.get(name)?)
             }),
+            constants: values.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            lines: lines.collect(),
             rust: bound.rust,
             c: bound.c,
             includes: source.includes,
@@ -148,6 +158,7 @@ fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
     }
     let otherwise = match kind {
         Macro::FunctionLike => "takes arguments",
+        Macro::Undefined => "undefined again",
         Macro::Empty => "stands for nothing",
         Macro::Literal => LITERAL,
         Macro::Name => "stands for a name that is no constant",

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::{fs, thread};
 
-use omniglot_headers::{Report, table};
+use omniglot_headers::{Report, constants, table};
 
 static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| Report::all().unwrap());
 
@@ -66,6 +66,42 @@ fn shims_compile_without_a_warning() {
             scope.spawn(move || REPORTS.iter().for_each(|report| compile(compiler, report, &path)));
         }
     });
+}
+
+/// The type and value of every macro's constant are those that a compiled C program prints.
+#[test]
+fn constants_are_what_c_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut compared = 0;
+    for report in REPORTS.iter() {
+        let program = constants::program(&report.lines, &report.constants);
+        let said = run(&program, report, directory.path());
+        let said: Vec<&str> = said.lines().collect();
+        let bound: Vec<String> =
+            report.constants.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        assert_eq!(said.len(), bound.len(), "{}", report.name);
+        for (c, rust) in said.into_iter().zip(&bound) {
+            assert_eq!(c, rust, "{}: C, and Rust", report.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 1000, "{compared}");
+}
+
+/// Compiles and runs a C program, and gives what it printed.
+fn run(program: &str, report: &Report, directory: &Path) -> String {
+    let (source, binary) = (directory.join("constants.c"), directory.join("constants"));
+    fs::write(&source, program).unwrap();
+    let mut command = Command::new("gcc");
+    command.arg("-w");
+    for include in &report.includes {
+        command.arg("-I").arg(include);
+    }
+    let output = command.arg(&source).arg("-o").arg(&binary).output().unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}:\n{messages}", report.name);
+    let output = Command::new(&binary).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Nothing is linked here, but the modules include an image.

@@ -2,6 +2,7 @@
 
 use super::{C, argument_name};
 use crate::c::spell;
+use crate::code::Item;
 use crate::layout::{Frame, Role};
 use crate::model::{Parameter, Signature, Type};
 use crate::shims::{Shim, bound_signatures};
@@ -15,7 +16,9 @@ impl C<'_> {
         let slots = bindings.addresses();
         let mut first = 0;
         for signature in bound_signatures(&bindings.model) {
-            self.trampolines(signature, first);
+            self.unit(Some(Item::Signature(signature.name.clone())), |c| {
+                c.trampolines(signature, first);
+            });
             first += slots;
         }
         self.line("static void (*const omniglot_trampolines[])(void) = {");
@@ -44,7 +47,10 @@ impl C<'_> {
         self.line("        memset(&frame, 0, sizeof frame); \\");
         for parameter in &signature.parameters {
             let argument = argument_name(parameter);
-            self.line(format_args!("        frame.{argument} = {argument}; \\"));
+            let ty = self.bindings.model.types.resolve(&parameter.ty);
+            let assign =
+                spell::assign(&self.bindings.model, &format!("frame.{argument}"), ty, &argument);
+            self.line(format_args!("        {assign} \\"));
         }
         self.line(format_args!("        omniglot_callback({first} + slot, &frame); \\"));
         if result != "void" {
@@ -76,12 +82,13 @@ impl C<'_> {
             .collect();
         let result = self.result_type(signature);
         let call = format!("(({result} (*)({types}))frame->function)({})", arguments.join(", "));
-        let assign = if result == "void" { "" } else { "frame->result = " };
+        let ty = self.bindings.model.types.resolve(&signature.result);
+        let call = spell::assign(&self.bindings.model, "frame->result", ty, &call);
         let shim = Shim::Pointer(signature).name();
         self.line(format_args!(
             "static void {shim}(void *opaque)\n{{\n\
              \x20   struct omniglot_pointer_frame_{name} *frame = opaque;\n\
-             \x20   {assign}{call};\n\
+             \x20   {call}\n\
              \x20   frame->error_number = errno;\n}}\n"
         ));
     }

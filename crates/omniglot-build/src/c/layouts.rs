@@ -1,22 +1,23 @@
 //! Assertions that the C compiler lays out every type as Rust does.
 
 use super::C;
+use crate::code::Item;
 use crate::model::{Definition, Record, Shape};
 
 impl C<'_> {
     pub(super) fn layouts(&mut self) {
         let bindings = self.bindings;
-        for (_, definition) in bindings.model.types.iter() {
-            match definition {
-                Definition::Record(record) => self.record_layout(record),
+        for (name, definition) in bindings.model.types.iter() {
+            self.unit(Some(Item::Type(name.to_owned())), |c| match definition {
+                Definition::Record(record) => c.record_layout(record),
                 Definition::Enum(definition) => {
                     let size = definition.repr.size(&bindings.target);
                     if let Some(name) = &definition.c_name {
-                        self.assert(&format!("sizeof({name})"), size, name);
+                        c.assert(&format!("sizeof({name})"), size, name);
                     }
                 }
                 Definition::Alias(_) | Definition::Opaque(_) => {}
-            }
+            });
         }
         self.line("");
     }

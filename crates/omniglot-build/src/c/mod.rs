@@ -1,12 +1,14 @@
 //! Generates the C: one shim per function, callback trampolines, layout assertions.
 
 mod callbacks;
+mod constants;
 mod guards;
 mod layouts;
 pub(crate) mod spell;
 
 use std::fmt::Write as _;
 
+use crate::code::{Code, Item, Unit};
 use crate::layout::{Frame, HEADER_SIZE, Member, Role};
 use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
@@ -28,17 +30,17 @@ const OWN_NAMES: [&str; 12] = [
     "status",
 ];
 
-/// The C source with all shims.
-pub(crate) fn generate(bindings: &Bindings) -> String {
-    let mut c = C { bindings, text: String::new() };
+/// The C source with all shims, and which part of it is about what.
+pub(crate) fn generate(bindings: &Bindings) -> Code {
+    let mut c = C { bindings, text: String::new(), units: Vec::new() };
     c.prologue();
     c.layouts();
     c.guards();
     let shims = shims::shims(&bindings.model);
-    shims.iter().for_each(|shim| c.shim(*shim));
+    shims.iter().for_each(|shim| c.unit(shim.item(), |c| c.shim(*shim)));
     c.callbacks();
     c.image(&shims);
-    c.text
+    Code { text: c.text, units: c.units }
 }
 
 /// On Linux one thread makes all calls, the one that loads. So `errno` has one address, and
@@ -56,12 +58,22 @@ __attribute__((constructor)) static void omniglot_find_errno(void) { omniglot_er
 struct C<'a> {
     bindings: &'a Bindings,
     text: String,
+    units: Vec<Unit>,
 }
 
 impl C<'_> {
     /// Appends a line. Writing to a `String` cannot fail.
     fn line(&mut self, line: impl std::fmt::Display) {
         let _ = writeln!(self.text, "{line}");
+    }
+
+    /// Writes what is about one item, if it is about one.
+    fn unit(&mut self, item: Option<Item>, write: impl FnOnce(&mut Self)) {
+        let start = self.text.len();
+        write(self);
+        if let Some(item) = item {
+            self.units.push(Unit { item, bytes: start..self.text.len() });
+        }
     }
 
     fn prologue(&mut self) {
@@ -72,7 +84,13 @@ impl C<'_> {
         }
         self.line("\n/* The header's author may deprecate; the user decides what to call. */");
         self.line("#pragma GCC diagnostic ignored \"-Wdeprecated-declarations\"\n");
-        for name in OWN_NAMES.iter().filter(|name| self.bindings.model.macros.contains(**name)) {
+        self.constants();
+        let model = &self.bindings.model;
+        // Macros of the names of types would make others of them.
+        let is_type = |name: &&String| model.declared.identifiers.is_type(name);
+        let types = model.macros.iter().filter(is_type).map(String::as_str);
+        let own = OWN_NAMES.into_iter().filter(|name| model.macros.contains(*name));
+        for name in own.chain(types) {
             self.line(format_args!("#undef {name}"));
         }
         self.line(ERROR_NUMBER);
@@ -146,7 +164,8 @@ impl C<'_> {
     /// `static void shim(void *opaque) { frame->result = f(...); }`
     fn body(&mut self, shim: &str, frame: &str, call: &str, function: &Function) {
         let result = self.bindings.model.types.resolve(&function.result);
-        let statement = spell::assign_result(result, call);
+        let model = &self.bindings.model;
+        let statement = spell::assign_result(model, "frame->result", result, call);
         self.line(format_args!(
             "static void {shim}(void *opaque)\n{{\n\
              \x20   struct omniglot_frame_{frame} *frame = opaque;\n\

@@ -20,11 +20,24 @@ pub(crate) fn frame_type(model: &Model, ty: &Type) -> String {
 }
 
 /// `frame->result = call;`, or just `call;` for `void`. The cast drops `const`.
-pub(crate) fn assign_result(result: &Type, call: &str) -> String {
+pub(crate) fn assign_result(model: &Model, place: &str, result: &Type, call: &str) -> String {
     match result {
-        Type::Void => format!("{call};"),
-        Type::Pointer { .. } | Type::Function(_) => format!("frame->result = (void *){call};"),
-        _ => format!("frame->result = {call};"),
+        Type::Pointer { .. } | Type::Function(_) => format!("{place} = (void *){call};"),
+        _ => assign(model, place, result, call),
+    }
+}
+
+/// `place = value;`, also for a struct with `const` members, to which C assigns nothing.
+pub(crate) fn assign(model: &Model, place: &str, ty: &Type, value: &str) -> String {
+    let is_fixed = |name: &String| model.declared.identifiers.is_fixed(name);
+    let c_name = model.types.record(ty).and_then(|record| record.c_name.as_ref());
+    match (ty, c_name.filter(|name| is_fixed(name))) {
+        (Type::Void, _) => format!("{value};"),
+        (_, Some(fixed)) => format!(
+            "{{ {fixed} omniglot_value = {value}; memcpy((void *)&{place}, &omniglot_value, \
+             sizeof omniglot_value); }}"
+        ),
+        _ => format!("{place} = {value};"),
     }
 }
 

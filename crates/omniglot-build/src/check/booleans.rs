@@ -1,7 +1,7 @@
 //! Integers that the user says are booleans: enums of 0 and 1 from here on.
 
 use crate::Error;
-use crate::model::{Definition, Enum, Model, Type, Variant};
+use crate::model::{ConstantType, Definition, Enum, Model, Type, Variant};
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};
 
@@ -24,6 +24,12 @@ pub(super) fn bind(model: &mut Model, options: &Options, target: &Target, errors
             synonyms: Vec::new(),
             docs,
         };
+        // A constant of the type is a number all the same.
+        for constant in &mut model.constants {
+            if matches!(&constant.ty, ConstantType::Value(Type::Named(ty)) if ty == name) {
+                constant.ty = ConstantType::Value(Type::Scalar(repr));
+            }
+        }
         model.types.insert(name.clone(), Definition::Enum(definition));
     }
 }

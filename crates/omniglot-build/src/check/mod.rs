@@ -4,6 +4,7 @@ mod annotations;
 mod booleans;
 mod guards;
 mod handles;
+mod left_out;
 mod patterns;
 mod renames;
 mod wide;
@@ -11,23 +12,36 @@ mod wrappers;
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
+
 use crate::layout::{Frame, Layouts};
 use crate::model::{
-    ConstantType, Definition, Function, Model, Opaque, Record, Shape, Signature, Type,
+    Constant, ConstantType, Definition, Function, Model, NAMELESS, Opaque, Record, Shape,
+    Signature, Type, Types,
 };
-use crate::options::Options;
-use crate::scalar::Target;
+use crate::options::{Options, Purpose, whole_name};
+use crate::scalar::{Scalar, Target};
 use crate::{Error, Problem, Result, described, diagnostics};
 
+pub(crate) use left_out::LeftOut;
+
 /// Checks a model and leaves in it what can be bound.
-pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Result<Vec<Problem>> {
+pub(crate) fn check(
+    model: &mut Model,
+    options: &Options,
+    target: &Target,
+    left_out: &LeftOut,
+) -> Result<Vec<Problem>> {
     let (mut problems, mut errors) = (Vec::new(), Vec::new());
     patterns::check_patterns(model, options, &mut errors);
+    list_unread(model, options, &mut problems)?;
     wide::resolve(model);
     handles::distinguish(model, options);
     described::bind(model, options, &mut errors);
     booleans::bind(model, options, target, &mut errors);
     declare_missing_types(model);
+    break_circles(model);
+    left_out::apply(model, left_out, &mut problems);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
     check_functions(model, target, &mut problems);
@@ -37,6 +51,7 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
         function.raises = options.raises.contains(&function.c_name);
     }
     renames::list_renamed(model, &mut problems);
+    renames::rename_constants(model, options, &mut problems);
     renames::rename_methods(model, &mut problems);
     renames::rename_parameters(model);
     annotations::mark(model);
@@ -54,8 +69,40 @@ pub(crate) fn check(model: &mut Model, options: &Options, target: &Target) -> Re
 /// Says where the headers declare what a problem is about.
 fn placed(model: &Model, problem: Problem) -> Problem {
     let name = problem.item.rsplit(' ').next().unwrap_or(&problem.item);
-    let place = model.places.get(name);
-    problem.at(place)
+    match model.places.get(name) {
+        Some(place) => problem.at(Some(place)),
+        None => problem,
+    }
+}
+
+/// Functions that the headers declare and bindgen does not write, and headers that give nothing.
+fn list_unread(model: &Model, options: &Options, problems: &mut Vec<Problem>) -> Result<()> {
+    let blocked: Result<Vec<Regex>> = options
+        .patterns(Purpose::BlockFunction)
+        .map(|pattern| whole_name(Purpose::BlockFunction.method(), pattern))
+        .collect();
+    let blocked = blocked?;
+    let read: BTreeSet<&str> =
+        model.functions.iter().map(|function| function.c_name.as_str()).collect();
+    for (name, declared) in &model.declared.functions {
+        let Some(place) = &declared.wanted else { continue };
+        let is_blocked = blocked.iter().any(|pattern| pattern.is_match(name));
+        if is_blocked || read.contains(name.as_str()) || described::name(name).is_some() {
+            continue;
+        }
+        let reason =
+            if declared.hidden { diagnostics::is_hidden() } else { diagnostics::is_not_read() };
+        problems.push(Problem::new(name, reason).at(Some(place)));
+    }
+    let is_empty = read.is_empty()
+        && model.globals.is_empty()
+        && model.constants.is_empty()
+        && model.types.iter().next().is_none();
+    if is_empty && problems.is_empty() && !options.has_allowlist() {
+        let headers = options.headers.join(", ");
+        problems.push(Problem::new(headers, diagnostics::header_gives_nothing()));
+    }
+    Ok(())
 }
 
 /// Types that are used but were blocked become opaque.
@@ -67,6 +114,31 @@ fn declare_missing_types(model: &mut Model) {
             let opaque = Opaque { c_name: name.clone(), docs: String::new() };
             model.types.insert(name, Definition::Opaque(opaque));
         }
+    }
+}
+
+/// A typedef that stands for itself, which only a confusion of names can be, is opaque: nothing
+/// that follows typedefs must follow it for ever.
+fn break_circles(model: &mut Model) {
+    let types = &model.types;
+    let is_circle = |name: &&str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![(*name).to_owned()]);
+        while let Some(current) = next.pop() {
+            let Some(Definition::Alias(alias)) = types.get(&current) else { continue };
+            let mut names = BTreeSet::new();
+            collect_names(&alias.target, &mut names);
+            if names.contains(*name) {
+                return true;
+            }
+            next.extend(names.into_iter().filter(|name| seen.insert(name.clone())));
+        }
+        false
+    };
+    let circles: Vec<String> =
+        types.iter().map(|(name, _)| name).filter(is_circle).map(str::to_owned).collect();
+    for name in circles {
+        let opaque = Opaque { c_name: name.clone(), docs: String::new() };
+        model.types.insert(name, Definition::Opaque(opaque));
     }
 }
 
@@ -104,9 +176,8 @@ fn collect_names(ty: &Type, names: &mut BTreeSet<String>) {
     }
 }
 
-/// A struct with a field that Rust cannot have becomes bytes of the same size.
+/// A struct that Rust cannot have field by field becomes bytes of the same size.
 fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
-    let mut as_bytes = Vec::new();
     for (name, definition) in model.types.iter() {
         let Definition::Record(record) = definition else { continue };
         let layouts = Layouts { types: &model.types, target };
@@ -117,24 +188,88 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
                 problems.push(Problem::new(item, reason));
             }
         }
-        let is_union = matches!(record.shape, Shape::Union);
-        for field in record.fields.iter().filter(|field| is_union && layouts.is_large(&field.ty)) {
+        if !matches!(record.shape, Shape::Union) {
+            continue;
+        }
+        for field in record.fields.iter().filter(|field| layouts.is_large(&field.ty)) {
             let size = layouts.of(&field.ty).map_or(0, |layout| layout.size);
             problems.push(Problem::new(item, diagnostics::field_large(&field.name, size)));
         }
         if let Some(reason) = unrepresentable(layouts, record) {
-            if matches!(record.shape, Shape::Struct { .. }) {
+            problems.push(Problem::new(item, diagnostics::without_accessor(&reason)));
+        }
+    }
+    check_structs(model, target, problems);
+}
+
+/// Turns structs into bytes until all others are what Rust can have: bytes have an alignment
+/// of their own, which rules out another struct that holds them.
+fn check_structs(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
+    loop {
+        let layouts = Layouts { types: &model.types, target };
+        let aligned = aligned(model);
+        let mut as_bytes = Vec::new();
+        for (name, definition) in model.types.iter() {
+            let Definition::Record(record) = definition else { continue };
+            if !matches!(record.shape, Shape::Struct { .. }) || record.size == 0 {
+                continue;
+            }
+            let reason = unrepresentable(layouts, record)
+                .or_else(|| layouts.inexpressible(record, |name| aligned.contains(name)));
+            if let Some(reason) = reason {
+                let item = record.c_name.as_deref().unwrap_or(name);
                 problems.push(Problem::new(item, diagnostics::bound_as_bytes(&reason)));
                 as_bytes.push(name.to_owned());
-            } else {
-                problems.push(Problem::new(item, diagnostics::without_accessor(&reason)));
+            }
+        }
+        if as_bytes.is_empty() {
+            return;
+        }
+        for name in as_bytes {
+            if let Some(Definition::Record(record)) = model.types.get_mut(&name) {
+                record.shape = Shape::Bytes;
             }
         }
     }
-    for name in as_bytes {
-        if let Some(Definition::Record(record)) = model.types.get_mut(&name) {
-            record.shape = Shape::Bytes;
+}
+
+/// The structs and unions whose Rust has `align`, or a field that has.
+fn aligned(model: &Model) -> BTreeSet<String> {
+    let mut aligned = BTreeSet::new();
+    loop {
+        let before = aligned.len();
+        for (name, definition) in model.types.iter() {
+            let Definition::Record(record) = definition else { continue };
+            let own = match &record.shape {
+                Shape::Union | Shape::Bytes => record.align > 1,
+                Shape::Struct { modifier } => {
+                    modifier.as_ref().is_some_and(|modifier| modifier.contains("align"))
+                }
+                Shape::Newtype { .. } => false,
+            };
+            let holds = |ty: &Type| {
+                let mut names = BTreeSet::new();
+                collect_values(&model.types, ty, &mut names);
+                names.iter().any(|name| aligned.contains(name))
+            };
+            if own || record.fields.iter().any(|field| holds(&field.ty)) {
+                aligned.insert(name.to_owned());
+            }
         }
+        if aligned.len() == before {
+            return aligned;
+        }
+    }
+}
+
+/// The named type that a type is, or has elements of.
+fn collect_values(types: &Types, ty: &Type, names: &mut BTreeSet<String>) {
+    match types.resolve(ty) {
+        Type::Array { of, .. } => collect_values(types, of, names),
+        Type::Named(name) => {
+            names.insert(name.clone());
+        }
+        _ => {}
     }
 }
 
@@ -148,7 +283,7 @@ fn unrepresentable(layouts: Layouts<'_>, record: &Record) -> Option<String> {
 
 fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
     let layouts = Layouts { types: &model.types, target };
-    for signature in &mut model.signatures {
+    for signature in model.signatures.iter_mut().filter(|signature| signature.bound) {
         if let Some(reason) = unbindable_signature(layouts, signature) {
             problems.push(Problem::new(&signature.name, diagnostics::plain_addresses(&reason)));
             signature.bound = false;
@@ -157,6 +292,9 @@ fn check_signatures(model: &mut Model, target: &Target, problems: &mut Vec<Probl
 }
 
 fn unbindable_signature(layouts: Layouts<'_>, signature: &Signature) -> Option<String> {
+    if let Some(convention) = &signature.convention {
+        return Some(diagnostics::has_convention(convention));
+    }
     if signature.variadic {
         return Some(diagnostics::pointer_is_variadic());
     }
@@ -177,6 +315,9 @@ fn check_functions(model: &mut Model, target: &Target, problems: &mut Vec<Proble
 }
 
 fn unbindable_function(layouts: Layouts<'_>, function: &Function) -> Option<String> {
+    if let Some(convention) = &function.convention {
+        return Some(diagnostics::has_convention(convention));
+    }
     if function.variadic {
         return Some(diagnostics::is_variadic());
     }
@@ -232,12 +373,24 @@ fn check_globals(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
 }
 
 fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
+    let inexpressible = model.inexpressible.iter();
+    problems.extend(
+        inexpressible.map(|(name, reason)| Problem::new(name, diagnostics::not_bound(reason))),
+    );
     let types = &model.types;
+    let macros = model.constants.iter().filter(|constant| constant.confirmed.is_some());
+    let macros: BTreeSet<String> = macros.map(|constant| constant.name.clone()).collect();
     let mut seen = BTreeSet::new();
-    model.constants.retain(|constant| {
-        // `enum { FP_NAN = 0 };` and, for the preprocessor, `#define FP_NAN 0`.
-        if !seen.insert(constant.name.clone()) {
+    model.constants.retain_mut(|constant| {
+        // `enum { FP_NAN = 0 };` and, for the preprocessor, `#define FP_NAN 0`: the macro's type
+        // is that of the expression in C.
+        let is_macro = constant.confirmed.is_some();
+        let is_replaced = !is_macro && macros.contains(&constant.name);
+        if is_replaced || !seen.insert(constant.name.clone()) {
             return false;
+        }
+        if !is_macro {
+            as_in_c(constant);
         }
         let ConstantType::Value(ty) = &constant.ty else { return true };
         let bound = match types.named(ty) {
@@ -249,6 +402,16 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
         }
         bound
     });
+}
+
+/// A value of an enum without a name is an `int` in C, if it can be.
+fn as_in_c(constant: &mut Constant) {
+    let ConstantType::Value(Type::Named(ty)) = &constant.ty else { return };
+    let value: String = constant.value.to_string().split_whitespace().collect();
+    let fits = value.parse::<i32>().is_ok();
+    if let (true, true, Some(int)) = (ty.starts_with(NAMELESS), fits, Scalar::named("c_int")) {
+        constant.ty = ConstantType::Value(Type::Scalar(int));
+    }
 }
 
 /// Checks that what callbacks may raise and what destroys objects is bound.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Definition, Model, Record, Shape};
+use crate::options::Options;
 use crate::{Problem, diagnostics, names};
 
 /// Types and constants named as something that every module has.
@@ -37,22 +38,41 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
     }
 }
 
-/// A Rust parameter cannot have a constant's name, nor a newtype's.
+/// Constants named as something that every module has, or as a type that is a value too.
+pub(super) fn rename_constants(model: &mut Model, options: &Options, problems: &mut Vec<Problem>) {
+    let mut taken = newtypes(model);
+    taken.extend([options.instance(), "Api".to_owned(), "DESCRIPTION".to_owned()]);
+    for constant in &mut model.constants {
+        if !taken.contains(&constant.name) {
+            continue;
+        }
+        while taken.contains(&constant.name) {
+            constant.name.push('_');
+        }
+        let reason = diagnostics::renamed_in_module(&constant.name);
+        problems.push(Problem::new(&constant.c_name, reason));
+    }
+}
+
+/// A Rust parameter cannot have a newtype's name, nor another one's.
 pub(super) fn rename_parameters(model: &mut Model) {
-    let constants = model.constants.iter().map(|constant| constant.name.clone());
-    let is_newtype = |definition: &Definition| {
-        matches!(definition, Definition::Record(Record { shape: Shape::Newtype { .. }, .. }))
-    };
-    let newtypes = model.types.iter().filter(|(_, definition)| is_newtype(definition));
-    let types: Vec<String> = newtypes.map(|(name, _)| name.to_owned()).collect();
-    let taken: BTreeSet<String> =
-        constants.chain(types).chain(["DESCRIPTION".to_owned()]).collect();
+    let mut taken = newtypes(model);
+    taken.insert("DESCRIPTION".to_owned());
     for function in &mut model.functions {
-        let mut used = taken.clone();
+        let mut used = BTreeSet::new();
         for parameter in &mut function.parameters {
-            while !used.insert(parameter.name.clone()) {
+            while taken.contains(&parameter.name) || !used.insert(parameter.name.clone()) {
                 parameter.name.push('_');
             }
         }
     }
+}
+
+/// The types that are functions too: structs around an integer.
+fn newtypes(model: &Model) -> BTreeSet<String> {
+    let is_newtype = |definition: &Definition| {
+        matches!(definition, Definition::Record(Record { shape: Shape::Newtype { .. }, .. }))
+    };
+    let newtypes = model.types.iter().filter(|(_, definition)| is_newtype(definition));
+    newtypes.map(|(name, _)| name.to_owned()).collect()
 }

@@ -83,6 +83,7 @@ impl Numbers<'_> {
     fn replace(&mut self, ty: &mut Type, exact: &Exact) {
         match (self.types.resolve(ty).clone(), exact) {
             (Type::Unsupported(_), Exact::Number(wide)) => *ty = self.number(*wide),
+            (_, Exact::Unknown(what)) => *ty = Type::Unsupported(what.clone()),
             (Type::Pointer { mut to, constant }, Exact::Pointer(pointee)) => {
                 let before = to.clone();
                 self.replace(&mut to, pointee);
@@ -159,6 +160,6 @@ fn is_integer(exact: &Exact) -> bool {
     match exact {
         Exact::Array(element) => is_integer(element),
         Exact::Number(wide) => matches!(wide, Wide::Int128 | Wide::UnsignedInt128),
-        Exact::Told | Exact::Pointer(_) | Exact::Function { .. } => true,
+        Exact::Told | Exact::Pointer(_) | Exact::Function { .. } | Exact::Unknown(_) => true,
     }
 }

@@ -1,7 +1,7 @@
 //! What bindgen says about types elsewhere than where it defines them: sizes and
 //! offsets in its layout tests, further names of enum values, newtypes' values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -31,7 +31,8 @@ pub(super) struct BitFieldFacts {
 pub(super) struct LayoutFacts {
     pub(super) size: u64,
     pub(super) align: u64,
-    pub(super) offsets: BTreeMap<String, u64>,
+    /// In the fields' order, since two can have one name here that have two in C.
+    offsets: BTreeMap<String, VecDeque<u64>>,
 }
 
 impl Facts {
@@ -50,6 +51,11 @@ impl Facts {
     /// The layout of a type; `None` for one that the header only declares.
     pub(super) fn layout(&self, name: &str) -> Option<&LayoutFacts> {
         self.layouts.get(name)
+    }
+
+    /// Takes the offset of the next field of this name.
+    pub(super) fn offset(&mut self, record: &str, field: &str) -> Option<u64> {
+        self.layouts.get_mut(record)?.offsets.get_mut(field)?.pop_front()
     }
 
     pub(super) fn synonyms(&mut self, name: &str) -> Vec<(String, String)> {
@@ -95,7 +101,7 @@ impl Facts {
         } else {
             let (name, field) = message.strip_prefix("Offset of field: ")?.split_once("::")?;
             let layout = self.layouts.entry(name.to_owned()).or_default();
-            layout.offsets.insert(field.to_owned(), number);
+            layout.offsets.entry(field.to_owned()).or_default().push_back(number);
         }
         Some(())
     }

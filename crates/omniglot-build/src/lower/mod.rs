@@ -1,14 +1,16 @@
 //! From bindgen's Rust to the model.
 
+mod constants;
 mod facts;
 mod records;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use quote::ToTokens;
 use syn::{Attribute, Expr, ExprLit, ForeignItem, Item, Lit, Meta, UseTree};
 
+use crate::identifiers::Identifiers;
 use crate::model::{
     Alias, Callee, Constant, ConstantType, Definition, Function, Global, Model, Parameter,
     Signature, Type,
@@ -18,60 +20,58 @@ use crate::{described, names};
 use facts::Facts;
 
 /// Translates what bindgen wrote.
-pub(crate) fn lower(parsed: Parsed) -> Model {
+pub(crate) fn lower(parsed: &Parsed) -> Model {
     let facts = Facts::collect(&parsed.file);
     let mut lowering = Lowering {
         model: Model::default(),
         facts,
-        untagged: parsed.untagged,
-        renamed: parsed.renamed,
-        tags: parsed.tags,
+        identifiers: parsed.declared.identifiers.clone(),
+        renamed: parsed.renamed.clone(),
         anonymous: BTreeMap::new(),
     };
-    for item in parsed.file.items {
-        lowering.item(item);
-    }
+    parsed.file.items.iter().for_each(|item| lowering.item(item));
+    parsed.declared.constants.iter().for_each(|found| lowering.macro_constant(found));
     let Lowering { mut model, renamed, .. } = lowering;
     model.renamed = renamed;
-    model.macros = parsed.macros;
-    model.places = parsed.places;
-    model.declared = parsed.declared;
+    model.macros = parsed.macros.clone();
+    model.places = parsed.places.clone();
+    model.declared = parsed.declared.clone();
     model
 }
 
 struct Lowering {
     model: Model,
     facts: Facts,
-    untagged: BTreeSet<String>,
+    identifiers: Identifiers,
     renamed: BTreeMap<String, String>,
-    tags: BTreeMap<String, String>,
     /// Signatures without a name in C: their Rust text and the name that they got.
     anonymous: BTreeMap<String, String>,
 }
 
 impl Lowering {
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, item: &Item) {
         match item {
             Item::Struct(item) => self.record(item),
             Item::Union(item) => self.union(item),
-            Item::Enum(item) => self.enumeration(&item),
-            Item::Const(item) => self.constant(&item),
+            Item::Enum(item) => self.enumeration(item),
+            Item::Const(item) => self.constant(item),
             Item::Type(item) => self.alias(&item.ident.to_string(), &item.ty, docs(&item.attrs)),
             Item::Use(item) => self.renamed(&item.tree),
             Item::ForeignMod(item) => {
-                item.items.into_iter().for_each(|item| self.foreign(item));
+                let convention = convention(item.abi.name.as_ref());
+                item.items.iter().for_each(|item| self.foreign(item, convention.as_deref()));
             }
             _ => {}
         }
     }
 
-    fn foreign(&mut self, item: ForeignItem) {
+    fn foreign(&mut self, item: &ForeignItem, convention: Option<&str>) {
         match item {
-            ForeignItem::Fn(item) => self.function(&item),
+            ForeignItem::Fn(item) => self.function(item, convention),
             ForeignItem::Static(item) => {
                 let name = item.ident.to_string();
                 let ty = self.ty(&item.ty, &name);
-                let c_name = c_name(&name, &item.attrs);
+                let c_name = self.c_name(&name, &item.attrs);
                 let constant = !matches!(item.mutability, syn::StaticMutability::Mut(_));
                 let docs = docs(&item.attrs);
                 self.model.globals.push(Global { name, c_name, ty, constant, docs });
@@ -80,7 +80,7 @@ impl Lowering {
         }
     }
 
-    fn function(&mut self, item: &syn::ForeignItemFn) {
+    fn function(&mut self, item: &syn::ForeignItemFn, convention: Option<&str>) {
         let declared = item.sig.ident.to_string();
         let described = described::name(&declared);
         let name = described.unwrap_or(&declared).to_owned();
@@ -91,12 +91,12 @@ impl Lowering {
         let parameters = self.parameters(&name, inputs);
         let result = self.result(&name, &item.sig.output);
         let is_described = described.is_some();
-        let list = if is_described { &mut self.model.described } else { &mut self.model.functions };
-        list.push(Function {
-            c_name: if is_described { name.clone() } else { c_name(&name, &item.attrs) },
+        let function = Function {
+            c_name: if is_described { name.clone() } else { self.c_name(&name, &item.attrs) },
             parameters,
             result,
             variadic: item.sig.variadic.is_some(),
+            convention: convention.map(str::to_owned),
             callee: Callee::Itself,
             guard: None,
             raises: false,
@@ -104,7 +104,24 @@ impl Lowering {
             wrapping: None,
             docs: docs(&item.attrs),
             name,
-        });
+        };
+        let list = if is_described { &mut self.model.described } else { &mut self.model.functions };
+        list.push(function);
+    }
+
+    /// The C name of a function or variable: bindgen says so where it escaped it. Other link
+    /// names are assembler labels, which the C compiler knows itself.
+    fn c_name(&self, rust: &str, attributes: &[Attribute]) -> String {
+        let linked = attributes.iter().find_map(|attribute| text_of(attribute, "link_name"));
+        let linked = linked.as_deref().map(|name| name.trim_start_matches('\u{1}'));
+        match linked {
+            Some(linked) if names::escape(linked) == rust => linked.to_owned(),
+            // bindgen numbers functions that it escapes alike.
+            Some(linked) if !self.identifiers.knows(rust) && self.identifiers.knows(linked) => {
+                linked.to_owned()
+            }
+            _ => self.identifiers.in_c(rust).to_owned(),
+        }
     }
 
     fn parameters<'a>(
@@ -113,8 +130,8 @@ impl Lowering {
         inputs: impl Iterator<Item = (String, &'a syn::Type)>,
     ) -> Vec<Parameter> {
         let lowered = inputs.map(|(name, ty)| {
-            let ty = self.ty(ty, &format!("{function}_{}", names::in_c(&name)));
-            let c_name = names::in_c(&name).to_owned();
+            let c_name = self.identifiers.in_c(&name).to_owned();
+            let ty = self.ty(ty, &format!("{function}_{}", names::word(&c_name)));
             let name = if names::is_local(&name) { format!("{name}_") } else { name };
             Parameter { name, c_name, ty }
         });
@@ -130,7 +147,7 @@ impl Lowering {
 
     /// A typedef. One of a function pointer names a signature.
     fn alias(&mut self, name: &str, ty: &syn::Type, docs: String) {
-        if names::is_va_list(name) {
+        if names::is_va_list(name) || self.identifiers.is_ambiguous(name) {
             return;
         }
         let target = match types::function_pointer(ty) {
@@ -156,6 +173,7 @@ impl Lowering {
             parameters,
             result,
             variadic: function.variadic.is_some(),
+            convention: function.abi.as_ref().and_then(|abi| convention(abi.name.as_ref())),
             docs,
             named,
             bound: true,
@@ -185,18 +203,15 @@ impl Lowering {
             number => ConstantType::Value(self.ty(number, &name)),
         };
         let value = item.expr.to_token_stream();
-        let constant = Constant { name, ty, value, docs: docs(&item.attrs) };
-        self.model.constants.push(constant);
+        let c_name = self.identifiers.in_c(&name).to_owned();
+        let (confirmed, docs) = (None, docs(&item.attrs));
+        self.model.constants.push(Constant { name, c_name, ty, value, confirmed, docs });
     }
 }
 
-/// The C name of a function or variable: bindgen says so where it escaped it. Other
-/// link names are assembler labels, which the C compiler knows itself.
-fn c_name(rust: &str, attributes: &[Attribute]) -> String {
-    let linked = attributes.iter().find_map(|attribute| text_of(attribute, "link_name"));
-    let linked = linked.as_deref().map(|name| name.trim_start_matches('\u{1}').to_owned());
-    let stem = names::in_c(rust);
-    if linked.as_deref() == Some(stem) { stem.to_owned() } else { rust.to_owned() }
+/// A calling convention that is not the one of C.
+fn convention(name: Option<&syn::LitStr>) -> Option<String> {
+    name.map(syn::LitStr::value).filter(|name| !matches!(name.as_str(), "C" | "C-unwind"))
 }
 
 /// The C comment that bindgen kept.

@@ -1,5 +1,7 @@
 //! Structs, unions and enums, as bindgen writes them.
 
+use std::collections::BTreeSet;
+
 use syn::{Expr, ExprLit, Fields, Lit, Meta, UnOp};
 
 use super::facts::BitFieldFacts;
@@ -9,16 +11,17 @@ use crate::names;
 use crate::scalar::Scalar;
 
 impl Lowering {
-    pub(super) fn record(&mut self, item: syn::ItemStruct) {
+    pub(super) fn record(&mut self, item: &syn::ItemStruct) {
         let name = item.ident.to_string();
         if name.starts_with("__Bindgen")
             || name == "__IncompleteArrayField"
             || names::is_va_list(&name)
+            || self.identifiers.is_ambiguous(&name)
         {
             return;
         }
         match &item.fields {
-            Fields::Unnamed(fields) if !fields.unnamed.is_empty() => self.newtype(&name, &item),
+            Fields::Unnamed(fields) if !fields.unnamed.is_empty() => self.newtype(&name, item),
             Fields::Named(_) if self.facts.layout(&name).is_some() => {
                 let modifier = representation(&item.attrs);
                 self.add_record(&name, &item.fields, Shape::Struct { modifier }, docs(&item.attrs));
@@ -31,31 +34,49 @@ impl Lowering {
         }
     }
 
-    pub(super) fn union(&mut self, item: syn::ItemUnion) {
+    pub(super) fn union(&mut self, item: &syn::ItemUnion) {
         let name = item.ident.to_string();
-        let fields = Fields::Named(item.fields);
+        if self.identifiers.is_ambiguous(&name) {
+            return;
+        }
+        let fields = Fields::Named(item.fields.clone());
         self.add_record(&name, &fields, Shape::Union, docs(&item.attrs));
     }
 
     fn add_record(&mut self, name: &str, fields: &Fields, shape: Shape, docs: String) {
         let keyword = if matches!(shape, Shape::Union) { "union" } else { "struct" };
-        let fields = fields.iter().filter_map(|field| self.field(name, field)).collect();
         let (size, align) =
             self.facts.layout(name).map_or((0, 1), |layout| (layout.size, layout.align.max(1)));
         let c_name = self.tagged(name, keyword);
+        let known = c_name.as_deref().map_or(&[][..], |name| self.identifiers.fields(name));
+        let mut known = known.to_vec();
+        let fields = fields.iter().filter_map(|field| self.field(name, field, &mut known));
+        let mut fields: Vec<Field> = fields.collect();
+        distinguish(fields.iter_mut().map(|field| &mut field.name));
         let bit_fields = self.bit_fields(name);
         let record = Record { c_name, shape, fields, bit_fields, size, align, docs };
         self.model.types.insert(name.to_owned(), Definition::Record(record));
     }
 
-    fn field(&mut self, record: &str, field: &syn::Field) -> Option<Field> {
+    /// A field; `known` are the C names of those of its record that are still to come.
+    fn field(
+        &mut self,
+        record: &str,
+        field: &syn::Field,
+        known: &mut Vec<String>,
+    ) -> Option<Field> {
         let name = field.ident.as_ref()?.to_string();
-        let ty = self.ty(&field.ty, &format!("{record}_{}", names::in_c(&name)));
-        let offset = self.facts.layout(record)?.offsets.get(&name).copied();
+        let place = known.iter().position(|known| names::escape(known) == name);
+        let in_c = match place {
+            Some(place) => known.remove(place),
+            None => self.identifiers.in_c(&name).to_owned(),
+        };
+        let ty = self.ty(&field.ty, &format!("{record}_{}", names::word(&in_c)));
+        let offset = self.facts.offset(record, &name);
         // bindgen's own fields (bit-fields, padding, anonymous members) have no C name.
         let invented = ["_bitfield_", "__bindgen_", "anonymous_", "_bindgen_"];
         let named = offset.is_some() && !invented.iter().any(|prefix| name.starts_with(prefix));
-        let c_name = named.then(|| names::in_c(&name).to_owned());
+        let c_name = named.then_some(in_c);
         Some(Field { name, c_name, ty, offset, docs: docs(&field.attrs) })
     }
 
@@ -90,6 +111,15 @@ impl Lowering {
 
     pub(super) fn enumeration(&mut self, item: &syn::ItemEnum) {
         let name = item.ident.to_string();
+        if self.identifiers.is_ambiguous(&name) {
+            return;
+        }
+        if item.variants.iter().any(|variant| variant.ident == ONLY_DECLARED) {
+            let c_name = self.tagged(&name, "enum").unwrap_or_else(|| name.clone());
+            let opaque = Opaque { c_name, docs: docs(&item.attrs) };
+            self.model.types.insert(name, Definition::Opaque(opaque));
+            return;
+        }
         let repr = representation(&item.attrs).and_then(|repr| Scalar::named(&repr));
         let (Some(repr), false) = (repr, item.variants.is_empty()) else {
             // Without values there is nothing to validate: a plain C int.
@@ -103,11 +133,13 @@ impl Lowering {
             let name = variant.ident.to_string();
             Some(Variant { name, value: integer(value)?, docs: docs(&variant.attrs) })
         });
+        let mut variants: Vec<Variant> = variants.collect();
+        distinguish(variants.iter_mut().map(|variant| &mut variant.name));
         let definition = Enum {
             c_name: self.tagged(&name, "enum"),
             repr,
             boolean: false,
-            variants: variants.collect(),
+            variants,
             synonyms: self.facts.synonyms(&name),
             docs: docs(&item.attrs),
         };
@@ -116,12 +148,21 @@ impl Lowering {
 
     /// The C spelling of a type: by tag, else by typedef, else none.
     fn tagged(&self, name: &str, keyword: &str) -> Option<String> {
-        let known = self.renamed.get(name).or_else(|| self.tags.get(name));
-        let c_name = known.map_or(names::in_c(name), String::as_str);
-        if !self.untagged.contains(name) {
-            return Some(format!("{keyword} {c_name}"));
+        let name = self.renamed.get(name).map_or(name, String::as_str);
+        self.identifiers.spelled(name, keyword)
+    }
+}
+
+/// The value that bindgen gives an enum without any.
+const ONLY_DECLARED: &str = "__bindgen_cannot_repr_c_on_empty_enum";
+
+/// Makes names differ, where Rust's escapes made two alike.
+fn distinguish<'a>(names: impl Iterator<Item = &'a mut String>) {
+    let mut taken = BTreeSet::new();
+    for name in names {
+        while !taken.insert(name.clone()) {
+            name.push('_');
         }
-        (!name.contains("_anonymous_")).then(|| c_name.to_owned())
     }
 }
 

@@ -5,8 +5,8 @@ use syn::{Expr, ExprLit, GenericArgument, Lit, PathArguments, PathSegment, Point
 
 use super::Lowering;
 use crate::model::{Alias, Definition, Type};
-use crate::names;
 use crate::scalar::Scalar;
+use crate::{diagnostics, names};
 
 impl Lowering {
     /// Translates a type; `context` names a function pointer that has no name in C.
@@ -56,6 +56,9 @@ impl Lowering {
             }
             _ if name.starts_with("__Bindgen") => unsupported("a type that bindgen cannot express"),
             _ if names::is_va_list(&name) => unsupported("va_list"),
+            _ if self.identifiers.is_ambiguous(&name) => {
+                unsupported(&diagnostics::ambiguous(self.identifiers.in_c(&name)))
+            }
             _ => match Scalar::named(&name) {
                 Some(scalar) => Type::Scalar(scalar),
                 None => Type::Named(name),

@@ -37,8 +37,7 @@ struct Rust<'a> {
 impl Rust<'_> {
     fn module(self) -> TokenStream {
         let library = self.library();
-        let constants =
-            self.bindings.model.constants.iter().map(|constant| self.constant(constant));
+        let constants = self.constants();
         let types = self.definitions();
         let signatures = self.signatures();
         let handles = self.handles();
@@ -51,12 +50,12 @@ impl Rust<'_> {
             )]
             mod generated {
                 #library
-                #(#constants)*
                 #(#types)*
                 #(#signatures)*
                 #(#handles)*
                 #functions
             }
+            #constants
             #[allow(unused_imports, unreachable_pub)]
             pub use generated::*;
         }
@@ -123,8 +122,31 @@ impl Rust<'_> {
         }
     }
 
+    /// In a module of their own: a variable of generated code cannot have the name of a
+    /// constant that is in scope, and C's constants have any name.
+    fn constants(self) -> TokenStream {
+        let model = &self.bindings.model;
+        if model.constants.is_empty() {
+            return TokenStream::new();
+        }
+        let constants = model.constants.iter().map(|constant| self.constant(constant));
+        quote! {
+            #[allow(
+                clippy::all, clippy::pedantic, clippy::nursery, dead_code, non_upper_case_globals,
+                unreachable_pub
+            )]
+            mod constants {
+                #[allow(unused_imports)]
+                use super::generated::*;
+                #(#constants)*
+            }
+            #[allow(unused_imports, unreachable_pub)]
+            pub use constants::*;
+        }
+    }
+
     fn constant(self, constant: &Constant) -> TokenStream {
-        let docs = self.docs(&constant.docs, &format!("`{}` in C.", constant.name));
+        let docs = self.docs(&constant.docs, &format!("`{}` in C.", constant.c_name));
         let (name, value) = (ident(&constant.name), &constant.value);
         let ty = match &constant.ty {
             ConstantType::Value(ty) => self.ty(ty),

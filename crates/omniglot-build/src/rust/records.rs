@@ -208,7 +208,12 @@ impl Rust<'_> {
         let docs = self.record_docs(name, record);
         let derives = derives(&[]);
         let debug = debug_of_bytes(name);
-        let (size, align) = (number(record.size), number(record.align));
+        let size = number(record.size);
+        // A packed struct can hold bytes that have no alignment of their own.
+        let align = (record.align > 1).then(|| {
+            let align = number(record.align);
+            quote! { , align(#align) }
+        });
         let foreign = self.bytes_are_foreign(name, record);
         let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
         let bit_fields = if is_union { self.bit_fields(name, record) } else { TokenStream::new() };
@@ -217,7 +222,7 @@ impl Rust<'_> {
         let name = ident(name);
         quote! {
             #docs
-            #[repr(C, align(#align))]
+            #[repr(C #align)]
             #derives
             pub struct #name { bytes: [u8; #size] }
             #debug

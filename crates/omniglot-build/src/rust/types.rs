@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Rust, number};
-use crate::model::{Alias, Definition, Opaque, Type};
+use crate::model::{Alias, Definition, NAMELESS, Opaque, Type};
 use crate::names::ident;
 use crate::scalar::Scalar;
 
@@ -23,7 +23,7 @@ impl Rust<'_> {
                 let (element, len) = (self.ty(of), number(*len));
                 quote! { [#element; #len] }
             }
-            Type::Named(name) if is_nameless(name) => self.ty(model.types.resolve(ty)),
+            Type::Named(name) if self.is_nameless(name) => self.ty(model.types.resolve(ty)),
             Type::Function(name) | Type::Named(name) => match model.signature(ty) {
                 Some(signature) if signature.bound => {
                     let name = ident(name);
@@ -63,12 +63,18 @@ impl Rust<'_> {
                 }
                 _ => TokenStream::new(),
             },
-            None if is_nameless(name) => TokenStream::new(),
+            None if self.is_nameless(name) => TokenStream::new(),
             None => {
                 let target = self.ty(&alias.target);
                 quote! { #docs pub type #new = #target; }
             }
         }
+    }
+
+    /// Whether it is a typedef that bindgen invented for an enum without a name.
+    fn is_nameless(self, name: &str) -> bool {
+        name.starts_with(NAMELESS)
+            && matches!(self.bindings.model.types.get(name), Some(Definition::Alias(_)))
     }
 
     pub(super) fn opaque(self, name: &str, opaque: &Opaque) -> TokenStream {
@@ -109,11 +115,6 @@ impl Rust<'_> {
             _ => quote! { ::core::default::Default::default() },
         }
     }
-}
-
-/// A typedef that bindgen invented for an enum without a name.
-fn is_nameless(name: &str) -> bool {
-    name.starts_with("_bindgen_ty_")
 }
 
 /// A scalar's full path.

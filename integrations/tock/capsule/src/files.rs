@@ -74,7 +74,7 @@ pub(crate) fn write<R: Runtime>(
     path: &str,
     bytes: &[u8],
 ) -> Outcome<()> {
-    let flags = lfs_open_flags::LFS_O_WRONLY as i32 | lfs_open_flags::LFS_O_CREAT as i32;
+    let flags = (lfs_open_flags::LFS_O_WRONLY | lfs_open_flags::LFS_O_CREAT).0 as i32;
     on_file(library, disk, (path, flags), |scope, system, file| {
         let from = scope.copy_in(bytes)?.as_ptr().cast();
         done(scope.lfs_file_write(system, file, from, bytes.len() as u32)?).map(|_| ())
@@ -89,7 +89,7 @@ pub(crate) fn read<R: Runtime>(
     path: &str,
     bytes: &mut [u8],
 ) -> Outcome<usize> {
-    let flags = lfs_open_flags::LFS_O_RDONLY as i32;
+    let flags = lfs_open_flags::LFS_O_RDONLY.0 as i32;
     on_file(library, disk, (path, flags), |scope, system, file| {
         let buffer = scope.zeroed::<u8>(bytes.len())?;
         let to = buffer.as_ptr().cast();

@@ -12,7 +12,7 @@ const BITS: [i32; 4] = [3, -1, 0x100_0003, i32::MIN | 2];
 
 pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     let mut all = results();
-    for place in 0..PANEL_PLACES {
+    for place in 0..PANEL_PLACES.cast_unsigned() {
         all.extend(in_panels(place));
     }
     all.extend(through_pointers());

@@ -1,0 +1,453 @@
+//! The types and values of macros that are expressions, as clang evaluates them.
+//!
+//! Reading the headers gives the macros. They are evaluated where C would: in a variable's type
+//! and initialiser behind the headers, two lines for each. What is wrong with one is an error on
+//! its line, and the others stay.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::CString;
+
+use clang::diagnostic::Severity;
+use clang::token::{Token, TokenKind};
+use clang::{
+    Entity, EntityKind, EvaluationResult, Index, TranslationUnit, Type, TypeKind, Unsaved,
+};
+use regex::{Regex, RegexSet};
+
+use crate::{Error, Result, diagnostics};
+
+/// Which macros, or functions, are wanted.
+#[derive(Debug)]
+pub(crate) enum Selection {
+    /// Those with a name that matches.
+    Names(Vec<Regex>),
+    /// Those that are defined in a file that matches.
+    Files(RegexSet),
+}
+
+/// A macro that is a constant in C.
+#[derive(Clone, Debug)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+/// Its type and value.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Integer(Number, i128),
+    Float(Number, f64),
+    /// A string with its terminator, element by element.
+    Text(Number, Vec<i128>),
+    /// It has a value that Rust has no constant for: why.
+    Inexpressible(String),
+}
+
+/// The type of a number.
+#[derive(Clone, Debug)]
+pub(crate) struct Number {
+    /// The last segment of the Rust path.
+    pub(crate) rust: &'static str,
+    /// The typedef that the expression has as its type.
+    pub(crate) named: Option<String>,
+    /// Whether C's type is that of the same name, and not an enum.
+    pub(crate) is_exact: bool,
+}
+
+/// What a probe's names start with.
+const TYPE: &str = "omniglot_type_";
+const VALUE: &str = "omniglot_value_";
+const ELEMENT: &str = "omniglot_element_";
+
+/// Words that are another value wherever they stand, or no expression at all.
+const UNSTEADY: [&str; 14] = [
+    "__LINE__",
+    "__FILE__",
+    "__FILE_NAME__",
+    "__BASE_FILE__",
+    "__COUNTER__",
+    "__INCLUDE_LEVEL__",
+    "__DATE__",
+    "__TIME__",
+    "__TIMESTAMP__",
+    "__func__",
+    "__FUNCTION__",
+    "__PRETTY_FUNCTION__",
+    "_Pragma",
+    "__pragma",
+];
+
+/// Evaluates the macros of headers that were read with a detailed preprocessing record. `lines`
+/// includes the headers.
+pub(crate) fn evaluate(
+    index: &Index<'_>,
+    read: &TranslationUnit<'_>,
+    lines: &str,
+    arguments: &[String],
+    selection: &Selection,
+) -> Result<Vec<Constant>> {
+    let names = candidates(read, selection);
+    let mut arguments = arguments.to_vec();
+    // All errors are wanted, and no suggestions.
+    arguments.extend(["-w", "-ferror-limit=0", "-fno-spell-checking"].map(str::to_owned));
+    let probes = Probes { index, lines, arguments: &arguments };
+    probes.values(&names)
+}
+
+/// The macros that could be expressions, in the order of their definitions.
+fn candidates(read: &TranslationUnit<'_>, selection: &Selection) -> Vec<String> {
+    let mut macros = Macros::default();
+    let mut order = Vec::new();
+    for entity in read.get_entity().get_children() {
+        if entity.get_kind() != EntityKind::MacroDefinition || entity.is_builtin_macro() {
+            continue;
+        }
+        let Some(name) = entity.get_name() else { continue };
+        if !entity.is_function_like_macro() && selection.wants(&name, &entity) {
+            order.push(name.clone());
+        }
+        macros.definitions.insert(name, entity);
+    }
+    let mut seen = BTreeSet::new();
+    // The last definition is the one that counts.
+    order.reverse();
+    order.retain(|name| {
+        seen.insert(name.clone()) && macros.is_object(name) && macros.is_clean(name)
+    });
+    order.reverse();
+    order
+}
+
+impl Selection {
+    /// Whether something of this name, declared there, is wanted.
+    pub(crate) fn wants(&self, name: &str, definition: &Entity<'_>) -> bool {
+        match self {
+            Self::Names(patterns) => patterns.iter().any(|pattern| pattern.is_match(name)),
+            Self::Files(patterns) => {
+                let file = definition.get_location().and_then(|at| at.get_file_location().file);
+                file.is_some_and(|file| patterns.is_match(&file.get_path().to_string_lossy()))
+            }
+        }
+    }
+}
+
+/// Definitions, and what is known of them.
+#[derive(Default)]
+struct Macros<'tu> {
+    definitions: HashMap<String, Entity<'tu>>,
+    /// Whether a macro's tokens, and those of all macros in it, can be in an expression.
+    clean: HashMap<String, bool>,
+}
+
+impl Macros<'_> {
+    fn is_object(&self, name: &str) -> bool {
+        self.definitions.get(name).is_some_and(|entity| !entity.is_function_like_macro())
+    }
+
+    fn is_clean(&mut self, name: &str) -> bool {
+        if let Some(known) = self.clean.get(name) {
+            return *known;
+        }
+        let Some(range) = self.definitions.get(name).and_then(Entity::get_range) else {
+            return true;
+        };
+        // A macro in itself is not expanded again.
+        self.clean.insert(name.to_owned(), true);
+        let tokens = range.tokenize();
+        let body = tokens.get(1..).unwrap_or_default();
+        let is_clean = !body.is_empty()
+            && is_balanced(body)
+            && body.iter().filter(|token| is_word(token)).all(|token| {
+                let word = token.get_spelling();
+                !UNSTEADY.contains(&word.as_str()) && (word == name || self.is_clean_word(&word))
+            });
+        self.clean.insert(name.to_owned(), is_clean);
+        is_clean
+    }
+
+    /// A macro that stands for nothing is clean where it stands in another one.
+    fn is_clean_word(&mut self, word: &str) -> bool {
+        let range = self.definitions.get(word).and_then(Entity::get_range);
+        let is_empty = range.is_some_and(|range| range.tokenize().len() < 2);
+        is_empty || self.is_clean(word)
+    }
+}
+
+fn is_word(token: &Token<'_>) -> bool {
+    matches!(token.get_kind(), TokenKind::Identifier | TokenKind::Keyword)
+}
+
+/// Whether tokens leave what follows them alone: brackets are closed, quotes too, and no
+/// statement ends.
+fn is_balanced(tokens: &[Token<'_>]) -> bool {
+    let mut open = Vec::new();
+    for token in tokens {
+        let text = token.get_spelling();
+        match text.as_str() {
+            "(" => open.push(")"),
+            "[" => open.push("]"),
+            "{" => open.push("}"),
+            ")" | "]" | "}" if open.pop() == Some(text.as_str()) => {}
+            ";" | ")" | "]" | "}" => return false,
+            "," if open.is_empty() => return false,
+            _ if !is_closed(&text) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty()
+}
+
+/// Whether a token that has a quote ends with it.
+fn is_closed(token: &str) -> bool {
+    ['"', '\''].iter().all(|quote| match token.find(*quote) {
+        None => true,
+        Some(_) if token.starts_with("//") || token.starts_with("/*") => true,
+        // A quote of the other kind within a literal.
+        Some(first) if token.find(['"', '\'']) != Some(first) => true,
+        Some(first) => first + 1 < token.len() && token.ends_with(*quote),
+    })
+}
+
+/// Variables behind the headers.
+struct Probes<'a> {
+    index: &'a Index<'a>,
+    lines: &'a str,
+    arguments: &'a [String],
+}
+
+/// What one variable came to.
+#[derive(Debug)]
+struct Probe {
+    result: Option<EvaluationResult>,
+    ty: Measured,
+}
+
+/// A type, in terms that outlive libclang's.
+#[derive(Clone, Debug)]
+enum Measured {
+    Number(Number),
+    /// An array of so many numbers.
+    Array(Number, usize),
+    Other(Option<String>),
+}
+
+impl Probes<'_> {
+    fn values(&self, names: &[String]) -> Result<Vec<Constant>> {
+        let probes = (0..).zip(names).map(|(index, name)| {
+            // One line for the type, and one for the value.
+            format!(
+                "extern __typeof__(({name})) {TYPE}{index};\n\
+                 static const __typeof__(({name})) {VALUE}{index} = ({name});\n"
+            )
+        });
+        let mut found = self.read(&probes.collect::<String>(), VALUE, 2)?;
+        let mut constants = BTreeMap::new();
+        let mut elements = Vec::new();
+        for (index, name) in (0_usize..).zip(names) {
+            let Some(probe) = found.remove(&index) else { continue };
+            match value(probe) {
+                Found::Value(value) => {
+                    constants.insert(index, Constant { name: name.clone(), value });
+                }
+                Found::Elements(number, count) => elements.push((index, name, number, count)),
+                Found::Nothing => {}
+            }
+        }
+        for (index, name, number, count) in elements {
+            let value = self.elements(name, &number, count)?;
+            constants.insert(index, Constant { name: name.clone(), value });
+        }
+        Ok(constants.into_values().collect())
+    }
+
+    /// What libclang gives no value of in one: a string's elements, or the halves of a number of
+    /// 128 bits.
+    fn elements(&self, name: &str, number: &Number, count: Option<usize>) -> Result<Value> {
+        let part = |index: usize| match count {
+            Some(_) => format!("(unsigned long long)((({name})[{index}]) & 0xffffffffULL)"),
+            None => format!("(unsigned long long)((unsigned __int128)({name}) >> {})", 64 * index),
+        };
+        let probes = (0..count.unwrap_or(2)).map(|index| {
+            format!("static const unsigned long long {ELEMENT}{index} = {};\n", part(index))
+        });
+        let found = self.read(&probes.collect::<String>(), ELEMENT, 1)?;
+        let parts = (0..count.unwrap_or(2)).map(|index| match found.get(&index)?.result {
+            Some(EvaluationResult::UnsignedInteger(part)) => Some(part),
+            Some(EvaluationResult::SignedInteger(part)) => Some(part.cast_unsigned()),
+            _ => None,
+        });
+        let Some(parts) = parts.collect::<Option<Vec<u64>>>() else {
+            return Ok(Value::Inexpressible(diagnostics::no_constant_value()));
+        };
+        Ok(match (count, parts.as_slice()) {
+            (None, [low, high]) => {
+                let bits = u128::from(*high) << 64 | u128::from(*low);
+                Value::Integer(number.clone(), bits.cast_signed())
+            }
+            _ => {
+                let parts = parts.iter().map(|part| narrow(*part, number)).collect();
+                Value::Text(number.clone(), parts)
+            }
+        })
+    }
+
+    /// Reads variables of one prefix and their numbers, of which each has so many lines.
+    fn read(&self, probes: &str, prefix: &str, each: usize) -> Result<BTreeMap<usize, Probe>> {
+        // What a header made of these words is not what is meant here.
+        let start = format!("{}#undef extern\n#undef static\n#undef const\n", self.lines);
+        let text = format!("{start}{probes}");
+        let parsed = self
+            .index
+            .parser("omniglot_macros.h")
+            .arguments(self.arguments)
+            .unsaved(&[Unsaved::new("omniglot_macros.h", text.as_str())])
+            .skip_function_bodies(true)
+            .parse()
+            .map_err(|error| Error::Parser { message: format!("{error}") })?;
+        let first = start.lines().count() + 1;
+        let wrong = wrong_lines(&parsed, first);
+        let mut found = BTreeMap::new();
+        for entity in parsed.get_entity().get_children() {
+            let name = entity.get_name().unwrap_or_default();
+            let index = name.strip_prefix(prefix).and_then(|index| index.parse::<usize>().ok());
+            let Some(index) = index.filter(|_| entity.get_kind() == EntityKind::VarDecl) else {
+                continue;
+            };
+            if (0..each).any(|line| wrong.contains(&(each * index + line))) {
+                continue;
+            }
+            let probe = Probe { result: entity.evaluate(), ty: measured(&entity) };
+            found.insert(index, probe);
+        }
+        Ok(found)
+    }
+}
+
+/// The lines of probes that have errors, counted from the first one.
+fn wrong_lines(parsed: &TranslationUnit<'_>, first: usize) -> BTreeSet<usize> {
+    let diagnostics = parsed.get_diagnostics();
+    let errors = diagnostics.iter().filter(|found| found.get_severity() >= Severity::Error);
+    let lines = errors.filter_map(|error| {
+        let place = error.get_location().get_expansion_location();
+        let is_here = place.file?.get_path().ends_with("omniglot_macros.h");
+        (is_here.then_some(place.line)? as usize).checked_sub(first)
+    });
+    lines.collect()
+}
+
+/// A value, or that its elements are still to be found.
+enum Found {
+    Value(Value),
+    /// Of an array of so many elements, or of one number.
+    Elements(Number, Option<usize>),
+    Nothing,
+}
+
+fn value(probe: Probe) -> Found {
+    match (probe.ty, probe.result) {
+        (Measured::Number(number), _) if matches!(number.rust, "i128" | "u128") => {
+            Found::Elements(number, None)
+        }
+        (Measured::Number(number), Some(EvaluationResult::SignedInteger(value))) => {
+            let value = if number.rust == "bool" { i128::from(value != 0) } else { value.into() };
+            Found::Value(Value::Integer(number, value))
+        }
+        (Measured::Number(number), Some(EvaluationResult::UnsignedInteger(value))) => {
+            Found::Value(Value::Integer(number, value.into()))
+        }
+        (Measured::Number(number), Some(EvaluationResult::Float(value))) => {
+            Found::Value(Value::Float(number, value))
+        }
+        (Measured::Array(number, len), result) => match result {
+            Some(EvaluationResult::String(text)) if is_whole(&number, &text, len) => {
+                let bytes = text.as_bytes_with_nul().iter();
+                let elements = bytes.map(|byte| narrow((*byte).into(), &number)).collect();
+                Found::Value(Value::Text(number, elements))
+            }
+            _ => Found::Elements(number, Some(len)),
+        },
+        (Measured::Other(Some(what)), _) => Found::Value(Value::Inexpressible(what)),
+        _ => Found::Nothing,
+    }
+}
+
+/// Whether libclang's string is all of an array: it ends at the first zero, and it is made of
+/// bytes.
+fn is_whole(number: &Number, text: &CString, len: usize) -> bool {
+    number.rust == "c_char" && text.as_bytes_with_nul().len() == len
+}
+
+/// An element from its low bits.
+fn narrow(bits: u64, number: &Number) -> i128 {
+    let low = bits.to_le_bytes();
+    let [a, b, c, d, ..] = low;
+    match number.rust {
+        "c_char" | "c_schar" => i8::from_le_bytes([a]).into(),
+        "c_uchar" | "u8" => a.into(),
+        "c_short" => i16::from_le_bytes([a, b]).into(),
+        "c_ushort" => u16::from_le_bytes([a, b]).into(),
+        "c_int" => i32::from_le_bytes([a, b, c, d]).into(),
+        "c_uint" => u32::from_le_bytes([a, b, c, d]).into(),
+        _ => bits.into(),
+    }
+}
+
+fn measured(variable: &Entity<'_>) -> Measured {
+    let Some(ty) = variable.get_type().map(|ty| ty.get_canonical_type()) else {
+        return Measured::Other(None);
+    };
+    if let Some(mut number) = number(ty) {
+        let initial = variable.get_children().into_iter().last().and_then(|value| value.get_type());
+        number.named = initial.and_then(typedef);
+        return Measured::Number(number);
+    }
+    match ty.get_kind() {
+        TypeKind::ConstantArray => {
+            let element = ty.get_element_type().and_then(|ty| number(ty.get_canonical_type()));
+            match (element, ty.get_size()) {
+                (Some(element), Some(len)) => Measured::Array(element, len),
+                _ => Measured::Other(None),
+            }
+        }
+        TypeKind::Pointer => Measured::Other(Some(diagnostics::constant_address())),
+        TypeKind::LongDouble | TypeKind::Complex | TypeKind::Float128 | TypeKind::Float16 => {
+            let name = ty.get_display_name();
+            Measured::Other(Some(diagnostics::constant_opaque(name.trim_start_matches("const "))))
+        }
+        _ => Measured::Other(None),
+    }
+}
+
+/// A number's type, from its canonical one.
+fn number(ty: Type<'_>) -> Option<Number> {
+    let rust = match ty.get_kind() {
+        TypeKind::Bool => "bool",
+        TypeKind::CharS | TypeKind::CharU => "c_char",
+        TypeKind::SChar => "c_schar",
+        TypeKind::UChar => "c_uchar",
+        TypeKind::Short => "c_short",
+        TypeKind::UShort => "c_ushort",
+        TypeKind::Int => "c_int",
+        TypeKind::UInt => "c_uint",
+        TypeKind::Long => "c_long",
+        TypeKind::ULong => "c_ulong",
+        TypeKind::LongLong => "c_longlong",
+        TypeKind::ULongLong => "c_ulonglong",
+        TypeKind::Int128 => "i128",
+        TypeKind::UInt128 => "u128",
+        TypeKind::Float => "f32",
+        TypeKind::Double => "f64",
+        TypeKind::Enum => {
+            let integer = ty.get_declaration()?.get_enum_underlying_type()?.get_canonical_type();
+            return Some(Number { is_exact: false, ..number(integer)? });
+        }
+        _ => return None,
+    };
+    Some(Number { rust, named: None, is_exact: true })
+}
+
+/// The name of a typedef, if a type is one.
+fn typedef(ty: Type<'_>) -> Option<String> {
+    let declaration = ty.get_declaration()?;
+    (declaration.get_kind() == EntityKind::TypedefDecl).then(|| declaration.get_name())?
+}
