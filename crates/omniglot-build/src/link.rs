@@ -67,8 +67,64 @@ fn probe(package: &str, cargo_listens: bool) -> Result<pkg_config::Library> {
         pkg_config::Error::Failure { output, .. }
         | pkg_config::Error::ProbeFailure { output, .. } => Error::PackageUnknown {
             package: package.to_owned(),
-            message: String::from_utf8_lossy(&output.stderr).into_owned(),
+            message: with_similar(package, &String::from_utf8_lossy(&output.stderr)),
         },
         other => Error::PackageUnknown { package: package.to_owned(), message: other.to_string() },
     })
+}
+
+/// What pkg-config said, and which of the packages that it knows have a name like this one.
+fn with_similar(package: &str, said: &str) -> String {
+    let listed = std::process::Command::new("pkg-config").arg("--list-all").output();
+    let listed = listed.map(|output| output.stdout).unwrap_or_default();
+    let similar = similar(package, &String::from_utf8_lossy(&listed)).join(", ");
+    let said = said.trim();
+    if similar.is_empty() {
+        return said.to_owned();
+    }
+    format!("{said}\nIt knows names like it: {similar}")
+}
+
+/// The first few names of a list, one a line, of which one contains the other but for what
+/// libraries put around theirs: `lib`, and versions.
+fn similar(package: &str, list: &str) -> Vec<String> {
+    const MOST: usize = 5;
+    const SHORTEST: usize = 2;
+    let wanted = core_of(package);
+    let names = list.lines().filter_map(|line| line.split_whitespace().next());
+    let is_similar = |name: &&str| {
+        let known = core_of(name);
+        wanted.len().min(known.len()) >= SHORTEST
+            && (known.contains(&wanted) || wanted.contains(&known))
+    };
+    let mut similar: Vec<&str> = names.filter(is_similar).collect();
+    similar.sort_by_key(|name| (core_of(name).len().abs_diff(wanted.len()), *name));
+    similar.into_iter().take(MOST).map(str::to_owned).collect()
+}
+
+/// A package's name without what differs from system to system.
+fn core_of(package: &str) -> String {
+    let name = package.to_lowercase();
+    let name = name.strip_prefix("lib").unwrap_or(&name);
+    let name = name.strip_suffix("-dev").unwrap_or(name);
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || ".-_".contains(c)).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::similar;
+
+    const LIST: &str = "libpng16   libpng - Loads and saves PNG files\n\
+                        libpng     libpng - Loads and saves PNG files\n\
+                        sqlite3    SQLite - SQL database engine\n\
+                        zlib       zlib - zlib compression library\n";
+
+    #[test]
+    fn similar_names_are_those_of_the_same_library() {
+        assert_eq!(similar("png", LIST), ["libpng", "libpng16"]);
+        assert_eq!(similar("sqlite", LIST), ["sqlite3"]);
+        assert_eq!(similar("zlib1g-dev", LIST), ["zlib"]);
+        assert_eq!(similar("no-such-package", LIST), [""; 0]);
+        assert_eq!(similar("", LIST), [""; 0]);
+    }
 }

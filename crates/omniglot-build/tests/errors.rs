@@ -95,6 +95,12 @@ fn package_unknown() {
 }
 
 #[test]
+fn package_with_another_name() {
+    let said = message(library("enums").pkg_config("png").preview());
+    assert_says(&said, &["no package png", "It knows names like it: libpng"]);
+}
+
+#[test]
 fn no_header() {
     assert_says(&message(Library::new("x").preview()), &[".header("]);
 }
