@@ -43,7 +43,8 @@ fn attack(
 
 /// Starts the library.
 pub(super) fn start() -> omniglot::Result<Hostile> {
-    Hostile::builder().timeout(AMPLE).build()
+    // Strict, so that asking for a file that is not there is an error here, too.
+    Hostile::builder().timeout(AMPLE).strict().build()
 }
 
 /// All attacks, on a host with these canaries and something that listens on `port`.
