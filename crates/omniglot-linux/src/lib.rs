@@ -40,13 +40,13 @@
 //! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
 //!    call or has the thread go on through the gate; `signals` passes on what is the host's.
 //! 4. `watchdog` ends calls whose time is over.
-//! 5. With keys, `code` looks for instructions that could switch them off. The argument is
+//! 5. With keys, `gadgets` looks for instructions that could switch them off. The argument is
 //!    in the project's `docs/protection-keys.md`.
 //!
 //! This crate defines `sigaction` and `signal` for the whole program, so that handlers of
 //! the host never run with a domain's FS base and without system calls; and `mmap`, `mprotect`,
 //! `pkey_mprotect`, `mremap`, `shmat` and `remap_file_pages`, so that no foreign code behind a
-//! key runs while memory becomes executable, before that was looked at (`changes`).
+//! key runs while memory becomes executable, before that was looked at (`gadgets::changes`).
 //!
 //! # Limits
 //!

@@ -180,9 +180,9 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the host's code is scanned",
-        file: "code.rs",
-        text: "pub(super) fn check_process() -> Result<()> {\n",
-        instead: r"pub(super) fn check_process() -> Result<()> {
+        file: "gadgets/code.rs",
+        text: "pub(crate) fn check_process() -> Result<()> {\n",
+        instead: r"pub(crate) fn check_process() -> Result<()> {
     changes::looked(changes::epoch());
     COUNTED.store(Linked::now().sum(), Ordering::Release);
     if Linked::now().sum() != 0 {
@@ -194,7 +194,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the host's code is scanned again after each dlopen",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    changes::wait(must_stop)?;\n    check_process()\n",
         instead: "    let _ = must_stop;\n    changes::looked(changes::epoch());\n    Ok(())\n",
         is_basic: false,
@@ -202,7 +202,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "what was seen is forgotten when something was unloaded",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    if linked.removals != seen.linked.removals {\n",
         instead: "    if false {\n",
         is_basic: false,
@@ -210,7 +210,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "what was seen is forgotten where the host changed it",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    record.with(|seen| seen.regions.retain(|region| is_apart(&region.range)));\n",
         instead: "    let _ = is_apart;\n",
         is_basic: false,
@@ -218,7 +218,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "code that the host makes is looked at",
-        file: "executable.rs",
+        file: "gadgets/executable.rs",
         text: "    access & libc::PROT_EXEC != 0\n",
         instead: "    access < 0\n",
         is_basic: false,
@@ -226,7 +226,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "code that the host moves is looked at",
-        file: "executable.rs",
+        file: "gadgets/executable.rs",
         text: "    address(if changes_code { change(call, new_size) } else { call() })\n",
         instead: "    let _ = (changes_code, new_size);\n    address(call())\n",
         is_basic: false,
@@ -234,7 +234,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "executable memory is not written elsewhere",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "        self.access.contains('s') || self.name.starts_with(\"/memfd:\")\n",
         instead: "        self.access.is_empty()\n",
         is_basic: false,
@@ -242,7 +242,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the dynamic linker says what it does",
-        file: "linker.rs",
+        file: "gadgets/linker.rs",
         text: "        unsafe { patch::divert(function, on_change as *const () as usize) }?;\n",
         instead: "",
         is_basic: false,
@@ -250,7 +250,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "threads in foreign code stop while code changes",
-        file: "changes.rs",
+        file: "gadgets/changes.rs",
         text: "            if !kick(thread) {\n",
         instead: "            if thread != 0 {
                 break;
@@ -262,7 +262,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "what was seen is forgotten when something is loaded where the host had code",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    if linked.additions != seen.linked.additions && HOSTS_OWN.load(SeqCst) {\n",
         instead: "    if false {\n",
         is_basic: false,
@@ -270,7 +270,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "what was seen is known by its file, too",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "            Ok(Region { range: line.range, file: line.file })\n",
         instead: "            let _ = line.file;\n            Ok(Region { range: line.range, file: (0, 0, 0) })\n",
         is_basic: false,
@@ -278,7 +278,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "libraries whose code is relocated are refused",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    linker::check_relocations()?;\n",
         instead: "",
         is_basic: false,
@@ -286,7 +286,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "a handler's change is noticed by the look that it interrupted, and waits for nobody",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    if record.is_own() {\n        return record.is_missed.store(true, SeqCst);\n    }\n",
         instead: "",
         is_basic: false,
@@ -294,7 +294,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "moving data looks at no code",
-        file: "executable.rs",
+        file: "gadgets/executable.rs",
         text: "!code::is_watched() || may_be_executable(start.addr(), size);\n",
         instead: "size != usize::MAX;\n",
         is_basic: false,
@@ -358,7 +358,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "what is new is scanned together with what it touches",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "    ranges(executable.iter().filter(touches))\n",
         instead: "    let _ = touches;\n    fresh\n",
         is_basic: false,
@@ -366,7 +366,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the host's code is not writable",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "        if self.access.contains('w') {\n",
         instead: "        if self.access.is_empty() {\n",
         is_basic: false,
@@ -374,7 +374,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the dynamic linker's XRSTOR is followed by a look at its mask",
-        file: "patch.rs",
+        file: "gadgets/patch.rs",
         text: "code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]);",
         instead: "code.extend_from_slice(&[0x75, 0]);",
         is_basic: false,
@@ -382,7 +382,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "the C library's WRPKRU is replaced",
-        file: "code.rs",
+        file: "gadgets/code.rs",
         text: "Some(Known::PkeySet) => emulate(address)?,",
         instead: "Some(Known::PkeySet) => CHECKED.add(address),",
         is_basic: false,

@@ -45,8 +45,8 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
-    use super::super::requirement::tests::full;
     use super::*;
+    use crate::capabilities::requirement::tests::full;
 
     #[test]
     fn a_process_is_chosen_also_where_nothing_is_missing_for_keys() {

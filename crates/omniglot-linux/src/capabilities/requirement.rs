@@ -240,11 +240,11 @@ impl Machine {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::{Mechanisms, Processor};
     use super::*;
+    use crate::capabilities::{Mechanisms, Processor};
 
     /// A machine that has everything.
-    pub(in super::super) fn full() -> Machine {
+    pub(crate) fn full() -> Machine {
         Machine {
             supported_target: true,
             processor: Processor {

@@ -321,9 +321,9 @@ mod tests {
 
     use omniglot_core::{Description, FaultKind, Session};
 
-    use super::super::instance::Process;
     use super::support::{Shim, call, compile, sample, sample_with};
     use super::*;
+    use crate::enabled::instance::Process;
 
     /// Starts a worker as on a kernel without Landlock.
     fn start_without_landlock(description: &Description, options: &Options) -> Result<Process> {

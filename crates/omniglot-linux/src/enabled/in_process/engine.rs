@@ -15,17 +15,9 @@ use omniglot_core::{
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::super::filters::name_of;
-use super::super::generation;
-use super::super::interrupt::InterruptHandle;
-use super::super::layout::Layout;
-use super::super::load_spec::LoadSpec;
-use super::super::report::{kind_of, place_in};
-use super::super::system::refused;
-use super::super::tables::Tables;
-use super::super::timer;
 use super::calls::{Stacks, store_fresh};
 use super::fs_base::FsBaseAnalysis;
+use super::gadgets::{changes, code};
 use super::gate::{self, CONTEXTS, GateContext};
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, Runs, check_segments, check_support};
@@ -34,8 +26,16 @@ use super::memory::Memory;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
 use super::x87;
-use super::{changes, code};
 use crate::Options;
+use crate::enabled::filters::name_of;
+use crate::enabled::generation;
+use crate::enabled::interrupt::InterruptHandle;
+use crate::enabled::layout::Layout;
+use crate::enabled::load_spec::LoadSpec;
+use crate::enabled::report::{kind_of, place_in};
+use crate::enabled::system::refused;
+use crate::enabled::tables::Tables;
+use crate::enabled::timer;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 const HOST_STACK: usize = 128 << 10;
@@ -539,7 +539,7 @@ impl<P: Protection> InProcess<P> {
     fn ask(&mut self, instruction: usize, calls: &mut Calls) -> Result<()> {
         let thread = Thread::current(self.generation)?;
         let left = timer::left(&calls.time, None)?.unwrap_or(DESCRIBE_LIMIT);
-        super::super::report::ask(&mut self.window, instruction)?;
+        crate::enabled::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
         self.stacks.clear();
         // A call of its own: what was stopped is the one before.
@@ -674,13 +674,13 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
 /// Interrupts the call that a domain is running, from any thread.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Interrupter {
+pub(crate) struct Interrupter {
     context: Arc<GateContext>,
     generation: u64,
 }
 
 impl Interrupter {
-    pub(in super::super) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let running = self.context.running.load(Acquire);
         if running != 0 && generation::check(self.generation).is_ok() {
             watchdog::stop(&self.context, running, false);

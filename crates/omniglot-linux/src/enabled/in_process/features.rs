@@ -32,13 +32,13 @@ pub(super) fn features() -> u32 {
 
 /// Whether there are registers of a kind that the gate does not know: what the host has in them
 /// would be foreign code's to read.
-pub(in super::super) fn has_unknown_registers() -> bool {
+pub(crate) fn has_unknown_registers() -> bool {
     let tiles = if has_in_use() { u64::from(TILES) } else { 0 };
     enabled() & !(KNOWN | tiles) != 0
 }
 
 /// Whether the program, and with it the gate, is within reach of 32-bit code.
-pub(in super::super) fn lies_below_4_gib() -> bool {
+pub(crate) fn lies_below_4_gib() -> bool {
     gate::shared() >> 32 == 0
 }
 

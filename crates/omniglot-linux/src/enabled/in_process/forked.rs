@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-use super::super::layout::PAGE;
 use super::gate::GateContext;
 use super::keys::{SHARED_ALIAS, SHARED_SIZE};
+use crate::enabled::layout::PAGE;
 
 /// Gives a forked child something to write to where its parent's view of a domain's registers and
 /// the shared page are. In a signal handler: nothing but system calls (invariant 7).

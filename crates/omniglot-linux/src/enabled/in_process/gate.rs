@@ -4,13 +4,13 @@
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use super::super::generation;
-use super::super::layout::{NEXT, SCRATCH};
 use super::frame::KernelContext;
 use super::handler::on_signal;
 use super::keys::{self, COOKIE, KEYED, SIGNAL_RIGHTS};
 use super::threads::{ARENA_SIZE, ARENA_START, RECORD, SLOT, Thread};
 use super::{features, identity};
+use crate::enabled::generation;
+use crate::enabled::layout::{NEXT, SCRATCH};
 
 /// How many domains a process can have at once: each has a pair of exits.
 pub(super) const EXITS: usize = 1024;
@@ -418,7 +418,7 @@ pub(super) mod places {
     }
 
     /// On the way in, where a thread starts again.
-    pub(in super::super) fn commit(is_keyed: bool) -> Range<usize> {
+    pub(crate) fn commit(is_keyed: bool) -> Range<usize> {
         if is_keyed {
             range(super::omniglot_keyed_commit, super::omniglot_keyed_commit_end)
         } else {
@@ -427,7 +427,7 @@ pub(super) mod places {
     }
 
     /// On the way back from a signal, where a thread starts again.
-    pub(in super::super) fn resume(is_keyed: bool) -> Range<usize> {
+    pub(crate) fn resume(is_keyed: bool) -> Range<usize> {
         if is_keyed {
             range(super::omniglot_keyed_resume, super::omniglot_keyed_resume_end)
         } else {
@@ -436,17 +436,17 @@ pub(super) mod places {
     }
 
     /// On the way out, where a thread starts again: the checks have yet to pass.
-    pub(in super::super) fn unchecked() -> Range<usize> {
+    pub(crate) fn unchecked() -> Range<usize> {
         range(super::omniglot_keyed_leave, super::omniglot_keyed_checked)
     }
 
     /// On the way out behind the last check, where a thread with the host's rights goes on.
-    pub(in super::super) fn checked() -> Range<usize> {
+    pub(crate) fn checked() -> Range<usize> {
         range(super::omniglot_keyed_checked, super::omniglot_keyed_exit_end)
     }
 
     /// Where a thread goes whose foreign code is given up.
-    pub(in super::super) fn abandoned(is_keyed: bool) -> usize {
+    pub(crate) fn abandoned(is_keyed: bool) -> usize {
         if is_keyed {
             super::omniglot_keyed_abandoned as *const () as usize
         } else {
@@ -455,7 +455,7 @@ pub(super) mod places {
     }
 
     /// Where signal handlers begin.
-    pub(in super::super) fn signal() -> usize {
+    pub(crate) fn signal() -> usize {
         super::omniglot_signal as *const () as usize
     }
 }

@@ -5,13 +5,13 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::layout::SCRATCH;
 use super::frame::{KernelContext, SignalFrame};
+use super::gadgets::{changes, code};
 use super::gate::{GateContext, places};
 use super::signals::{self, KICK};
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
-use super::{changes, code};
+use crate::enabled::layout::SCRATCH;
 
 /// Kinds of an `Outcome`.
 pub(super) const FAULT: u32 = 1;

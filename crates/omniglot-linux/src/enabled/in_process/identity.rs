@@ -17,11 +17,11 @@ use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::thread::futex;
 
-use super::super::layout::PAGE;
-use super::super::system::refused;
 use super::gate;
 use super::signals;
 use super::threads::{THREADS, last_error};
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::refused;
 
 /// The last of the descriptors that threads have: `GDT_ENTRY_TLS_MAX` of asm/segment.h.
 const ENTRY: u32 = 14;

@@ -7,7 +7,8 @@
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
-use super::{executable, signals, threads};
+use super::gadgets::executable;
+use super::{signals, threads};
 
 /// A function, by its name.
 pub(super) type Interposed = (&'static CStr, *const ());
@@ -19,7 +20,7 @@ fn all() -> impl Iterator<Item = Interposed> {
 /// Whether the program's functions are ours: those that it finds are in the object that this code
 /// is in. By the functions' own addresses that cannot be told, since in a library these are what the
 /// program finds, too.
-pub(in super::super) fn are_the_programs() -> bool {
+pub(crate) fn are_the_programs() -> bool {
     let own_object = object_of(are_the_programs as *const ());
     all().all(|(name, own)| {
         // SAFETY: the name ends with a NUL (invariant 12).
@@ -46,8 +47,11 @@ mod tests {
 
     /// The names of all functions in these sources that are defined for the program.
     fn defined() -> BTreeSet<String> {
-        let sources =
-            [include_str!("signals.rs"), include_str!("threads.rs"), include_str!("executable.rs")];
+        let sources = [
+            include_str!("signals.rs"),
+            include_str!("threads.rs"),
+            include_str!("gadgets/executable.rs"),
+        ];
         let after = |source: &'static str| {
             source.split("#[unsafe(no_mangle)]\n").skip(1).filter_map(|rest| {
                 rest.split_once(" fn ")?.1.split_once('(').map(|(name, _)| name.to_owned())

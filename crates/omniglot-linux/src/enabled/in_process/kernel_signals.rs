@@ -15,7 +15,7 @@ use libc::c_int;
 use omniglot_core::{Error, Result};
 use syscalls::{Sysno, syscall};
 
-use super::super::system::failed;
+use crate::enabled::system::failed;
 
 /// Their numbers.
 pub(super) const INTERNAL: [c_int; 2] = [32, 33];

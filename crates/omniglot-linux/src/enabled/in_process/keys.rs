@@ -12,15 +12,15 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::super::generation::PerProcess;
-use super::super::layout::PAGE;
-use super::super::system::refused;
-use super::changes;
 use super::features;
+use super::gadgets::changes;
 use super::gate::{self, GateContext};
 use super::identity::{self, Turn};
 use super::threads::{Thread, last_error};
 use crate::Machine;
+use crate::enabled::generation::PerProcess;
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::refused;
 
 /// The page of tables, and a cache line for each thread's selector.
 pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
@@ -311,7 +311,7 @@ impl DomainKey {
 
 impl Drop for DomainKey {
     fn drop(&mut self) {
-        if super::super::generation::check(self.keys.generation).is_ok() {
+        if crate::enabled::generation::check(self.keys.generation).is_ok() {
             self.keys.forget(self.number);
             self.set_crossing(null_mut());
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use omniglot_core::{Error, Result, Window};
 use zerocopy::FromBytes;
 
-use super::super::layout::{HAND_OFF, Layout};
-use super::super::load_spec::LoadSpec;
-use super::super::start::{Started, start_for_hand_off};
-use super::super::tables::Tables;
 use super::memory::{Memory, Regions, Reservation};
 use super::snapshot::Snapshot;
+use crate::enabled::layout::{HAND_OFF, Layout};
+use crate::enabled::load_spec::LoadSpec;
+use crate::enabled::start::{Started, start_for_hand_off};
+use crate::enabled::tables::Tables;
 
 /// `struct hand_off` of `worker/control.h`. Nothing in it is checked: foreign code gave
 /// the addresses, and only foreign code is harmed by wrong ones.

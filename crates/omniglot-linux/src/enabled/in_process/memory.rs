@@ -12,14 +12,14 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use zerocopy::FromBytes;
 
-use super::super::generation;
-use super::super::layout::{Layout, PAGE};
-use super::super::mapping::Mapping;
-use super::super::system::refused;
-use super::code::{self, Admitted};
+use super::gadgets::code::{self, Admitted};
 use super::keys::{self, tag};
 use super::snapshot::Snapshot;
 use crate::Options;
+use crate::enabled::generation;
+use crate::enabled::layout::{Layout, PAGE};
+use crate::enabled::mapping::Mapping;
+use crate::enabled::system::refused;
 
 /// How often to try another place for a window.
 const ATTEMPTS: usize = 16;

@@ -2,10 +2,7 @@
 
 mod addresses;
 mod calls;
-mod changes;
-mod code;
 mod engine;
-mod executable;
 mod features;
 mod forked;
 mod frame;
@@ -17,12 +14,9 @@ mod identity;
 mod interposed;
 mod kernel_signals;
 mod keys;
-mod linker;
 mod loading;
 mod memory;
-mod objects;
 mod output;
-mod patch;
 mod signals;
 mod snapshot;
 mod syscalls;

@@ -16,12 +16,12 @@ use std::time::Duration;
 use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
-use super::super::generation::{self, PerProcess};
 use super::frame::{KernelContext, SignalFrame};
 use super::gate::{omniglot_on_stack, places};
 use super::interposed::Interposed;
 use super::kernel_signals;
 use super::threads::{Thread, disarm_stack, last_error};
+use crate::enabled::generation::{self, PerProcess};
 
 /// The signals that foreign code can raise.
 pub(super) const FAULTS: [c_int; 6] =

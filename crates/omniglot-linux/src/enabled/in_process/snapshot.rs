@@ -11,8 +11,8 @@ use omniglot_core::Result;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
 
-use super::super::mapping::Mapping;
-use super::super::system::{failed, refused};
+use crate::enabled::mapping::Mapping;
+use crate::enabled::system::{failed, refused};
 
 /// The most parts that are kept apart. A library that touched every other page would have
 /// many more, and what the host does at each reset would grow with them.

@@ -14,11 +14,11 @@ use std::sync::atomic::Ordering;
 
 use syscalls::Sysno;
 
-use super::super::filters::refusal;
 use super::gate::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
 use super::threads::last_error;
 use crate::Permission;
+use crate::enabled::filters::refusal;
 
 /// What a system call of foreign code gets.
 pub(super) enum Answer {

@@ -17,8 +17,6 @@ use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::param::page_size;
 
-use super::super::generation;
-use super::super::system::refused;
 use super::forked;
 use super::gate::GateContext;
 use super::identity;
@@ -26,6 +24,8 @@ use super::interposed::Interposed;
 use super::kernel_signals;
 use super::keys::Keys;
 use super::signals;
+use crate::enabled::generation;
+use crate::enabled::system::refused;
 
 /// What a thread takes of the arena: guard page, alternate stack, record.
 pub(super) const SLOT: usize = 256 << 10;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result};
 
-use super::super::generation::PerProcess;
 use super::gate::GateContext;
 use super::signals::{barrier, kick};
+use crate::enabled::generation::PerProcess;
 
 /// How long the watchdog sleeps at least and at most between two looks.
 const SHORTEST: Duration = Duration::from_micros(100);

@@ -3,9 +3,9 @@
 use omniglot_core::{BUILTIN_SHIMS, Error};
 use omniglot_fuzz::{Random, fuzz};
 
-use super::super::mapping::Mapping;
 use super::*;
 use crate::Options;
+use crate::enabled::mapping::Mapping;
 
 const NAME: &str = "a library";
 const FUNCTIONS: [&str; 2] = ["deflate", "inflate"];

@@ -6,8 +6,8 @@
 
 use std::arch::naked_asm;
 
-use super::super::gate::omniglot_clear_registers;
 use super::*;
+use crate::enabled::in_process::gate::omniglot_clear_registers;
 
 /// A byte that nothing but a secret consists of. Six of them and two zeroes are an address that
 /// processors take.

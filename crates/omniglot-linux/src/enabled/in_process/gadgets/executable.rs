@@ -9,12 +9,12 @@ use std::ops::Range;
 use libc::{c_int, c_void, off_t, size_t};
 use syscalls::{Errno, Sysno, syscall};
 
-use super::super::layout::PAGE;
-use super::interposed::Interposed;
 use super::{changes, code};
+use crate::enabled::in_process::interposed::Interposed;
+use crate::enabled::layout::PAGE;
 
 /// The functions that this module defines for the program.
-pub(super) fn interposed() -> [Interposed; 7] {
+pub(crate) fn interposed() -> [Interposed; 7] {
     [
         (c"mmap", mmap as *const ()),
         (c"mmap64", mmap64 as *const ()),

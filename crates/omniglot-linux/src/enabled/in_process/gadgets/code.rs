@@ -23,17 +23,18 @@ use std::sync::{Mutex, PoisonError};
 use omniglot_core::{Error, Result, Text};
 use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
-use super::super::generation::PerProcess;
-use super::super::layout::PAGE;
-use super::super::system::failed;
-use super::addresses::Addresses;
-use super::gadgets::{self, Refusal};
-use super::{changes, gate, linker, patch};
+use super::rewrite::{self, Refusal};
+use super::{changes, linker, patch};
+use crate::enabled::generation::PerProcess;
+use crate::enabled::in_process::addresses::Addresses;
+use crate::enabled::in_process::gate;
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::failed;
 
 /// `ud2; nop`, in the place of `WRPKRU`.
 const STOP: [u8; 3] = [0x0f, 0x0b, 0x90];
 /// How long the instruction is that the signal handler carries out.
-pub(super) const EMULATED_LENGTH: u64 = 3;
+pub(crate) const EMULATED_LENGTH: u64 = 3;
 
 /// Where the handler carries out `WRPKRU` for the host.
 static EMULATED: Addresses = Addresses::new();
@@ -82,7 +83,7 @@ struct Region {
 type Mapped = (u64, u64, u64);
 
 /// Whether the host's `WRPKRU` was there.
-pub(super) fn is_emulated(place: usize) -> bool {
+pub(crate) fn is_emulated(place: usize) -> bool {
     EMULATED.contains(place)
 }
 
@@ -128,23 +129,23 @@ fn own_number() -> u32 {
 }
 
 /// Whether anybody is looking now. In signal handlers, too (invariant 7).
-pub(super) fn is_being_looked_at() -> bool {
+pub(crate) fn is_being_looked_at() -> bool {
     RECORD.known().is_some_and(|record| record.owner.load(SeqCst) != 0)
 }
 
 /// A window of a domain, while it is mapped.
 #[derive(Debug)]
-pub(super) struct Admitted(Range<usize>);
+pub(crate) struct Admitted(Range<usize>);
 
 impl Admitted {
     /// Of which [`disarm`] looked at the code.
-    pub(super) fn window(range: Range<usize>) -> Result<Self> {
+    pub(crate) fn window(range: Range<usize>) -> Result<Self> {
         Record::get()?.with(|seen| seen.windows.push(range.clone()));
         Ok(Self(range))
     }
 
     /// Of which nobody did.
-    pub(super) fn plain(range: Range<usize>) -> Result<Self> {
+    pub(crate) fn plain(range: Range<usize>) -> Result<Self> {
         Record::get()?.with(|seen| seen.plain.push(range.clone()));
         Ok(Self(range))
     }
@@ -166,13 +167,13 @@ impl Drop for Admitted {
 static LOOKS: AtomicBool = AtomicBool::new(false);
 
 /// Whether anybody looks at code in this program: only those with keys do.
-pub(super) fn is_watched() -> bool {
+pub(crate) fn is_watched() -> bool {
     LOOKS.load(SeqCst)
 }
 
 /// The host makes memory executable itself: what it had somewhere, and unmapped, is then not
 /// known by its place when the dynamic linker loads something there.
-pub(super) fn note_hosts_own() {
+pub(crate) fn note_hosts_own() {
     HOSTS_OWN.store(true, SeqCst);
 }
 
@@ -181,7 +182,7 @@ pub(super) fn note_hosts_own() {
 /// Takes a lock only in programs that have looked, which only those with keys do. Who finds that
 /// nobody has begun is right: a look that begins afterwards finds the change made. So does a look
 /// of this very thread's, which a handler interrupted: it begins again.
-pub(super) fn forget(changed: &Range<usize>) {
+pub(crate) fn forget(changed: &Range<usize>) {
     if !is_watched() {
         return;
     }
@@ -196,7 +197,7 @@ pub(super) fn forget(changed: &Range<usize>) {
 }
 
 /// Looks at all executable memory that was not looked at before.
-pub(super) fn check_process() -> Result<()> {
+pub(crate) fn check_process() -> Result<()> {
     linker::find()?;
     LOOKS.store(true, SeqCst);
     let record = Record::get()?;
@@ -297,7 +298,7 @@ fn look_and_replace(
 /// # Errors
 /// As [`changes::wait`], and if there is code that cannot be replaced.
 #[inline]
-pub(super) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
+pub(crate) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
     if changes::are_settled() && Linked::now().sum() == COUNTED.load(Ordering::Acquire) {
         return Ok(());
     }
@@ -359,7 +360,7 @@ fn handle(memory: &File, places: &[Site]) -> Result<()> {
                 // (invariant 16).
                 unsafe { patch::detour(address, place.gadget.length, mask, announce) }?;
             }
-            _ => match gadgets::remove(memory, &place.gadget) {
+            _ => match rewrite::remove(memory, &place.gadget) {
                 Ok(()) => {}
                 Err(Refusal::Error(error)) => return Err(error),
                 Err(Refusal::Obstacle(obstacle)) => return Err(refusal(address, obstacle)),
@@ -501,7 +502,7 @@ impl Linked {
 
 /// Takes the known gadgets out of a domain's copy, whose window begins at `base`; any other
 /// makes the library unfit.
-pub(super) fn disarm(copy: &File, base: usize, code: &[Range<usize>]) -> Result<()> {
+pub(crate) fn disarm(copy: &File, base: usize, code: &[Range<usize>]) -> Result<()> {
     for place in look_at_copy(copy, base, code)? {
         let (address, length) = (place.gadget.address as usize, place.gadget.length);
         if place.known.is_none() {

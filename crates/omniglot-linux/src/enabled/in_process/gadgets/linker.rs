@@ -45,7 +45,7 @@ static IS_CHANGING: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// [`Error::Unsupported`] if there is nothing that we know.
-pub(super) fn find() -> Result<()> {
+pub(crate) fn find() -> Result<()> {
     if !DEBUG.load(Ordering::Acquire).is_null() {
         return Ok(());
     }
@@ -71,7 +71,7 @@ pub(super) fn find() -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Unsupported`] if its function is not what we know.
-pub(super) fn watch() -> Result<()> {
+pub(crate) fn watch() -> Result<()> {
     /// The function that was, or is being, replaced.
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     /// Whether that is done.
@@ -96,11 +96,11 @@ pub(super) fn watch() -> Result<()> {
 }
 
 /// Forgets a change that another thread of the parent process was about.
-pub(super) fn forget() {
+pub(crate) fn forget() {
     IS_CHANGING.store(false, Ordering::Release);
 }
 
-pub(super) const fn unknown() -> Error {
+pub(crate) const fn unknown() -> Error {
     Error::Unsupported {
         what: "the dynamic linker does not say in a known way when it loads code",
         remedy: "use Isolation::Process",
@@ -146,7 +146,7 @@ unsafe fn namespaces() -> impl Iterator<Item = &'static Debug> {
 ///
 /// # Errors
 /// [`Error::Load`], with the object's name.
-pub(super) fn check_relocations() -> Result<()> {
+pub(crate) fn check_relocations() -> Result<()> {
     let mut found: Option<String> = None;
     // SAFETY: calls the function with our place, which lives until then (invariant 12).
     unsafe { libc::dl_iterate_phdr(Some(look_at_all), (&raw mut found).cast()) };

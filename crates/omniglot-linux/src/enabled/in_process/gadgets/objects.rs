@@ -6,15 +6,15 @@ use std::ops::Range;
 
 use omniglot_core::Result;
 
-use super::super::layout::PAGE;
+use crate::enabled::layout::PAGE;
 
 /// An object of the process, while it cannot be unloaded.
 #[derive(Debug)]
-pub(super) struct Object {
+pub(crate) struct Object {
     /// Its segments, in memory.
-    pub(super) segments: Vec<Range<usize>>,
+    pub(crate) segments: Vec<Range<usize>>,
     /// Where its `.eh_frame_hdr` is.
-    pub(super) unwinding: Option<usize>,
+    pub(crate) unwinding: Option<usize>,
 }
 
 /// What to do with an object.
@@ -29,7 +29,7 @@ struct Question<'a> {
 
 /// Does something with the object that has the page of `address`, while none is unloaded;
 /// `None` if no object has it.
-pub(super) fn with_object(address: usize, work: Work<'_>) -> Option<Result<()>> {
+pub(crate) fn with_object(address: usize, work: Work<'_>) -> Option<Result<()>> {
     let mut question = Question { address, work: Some(work), outcome: None };
     // SAFETY: calls `ask` with our question, which outlives the call (invariant 12), while the
     // dynamic linker's lock is held.
@@ -79,12 +79,12 @@ impl Object {
 
     /// Whether the byte only shares a page with a segment: the file has something else there,
     /// which nobody looks for in this place.
-    pub(super) fn is_slack(&self, address: usize) -> bool {
+    pub(crate) fn is_slack(&self, address: usize) -> bool {
         self.has_page_of(address) && !self.segments.iter().any(|segment| segment.contains(&address))
     }
 
     /// From the first segment's start to the last one's end.
-    pub(super) fn extent(&self) -> Range<u64> {
+    pub(crate) fn extent(&self) -> Range<u64> {
         let start = self.segments.iter().map(|segment| segment.start).min().unwrap_or(0);
         let end = self.segments.iter().map(|segment| segment.end).max().unwrap_or(0);
         start as u64..end as u64

@@ -10,8 +10,8 @@ use rustix::mm::{
     MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap_anonymous, mprotect, mremap_fixed, munmap,
 };
 
-use super::super::layout::PAGE;
-use super::super::system::refused;
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::refused;
 
 /// `jmp rel32`.
 const JUMP: u8 = 0xe9;
@@ -20,7 +20,7 @@ const JUMP_LENGTH: usize = 5;
 const REACH: usize = 1 << 30;
 const STEP: usize = 1 << 16;
 /// `int3`.
-pub(super) const TRAP: u8 = 0xcc;
+pub(crate) const TRAP: u8 = 0xcc;
 
 /// Replaces bytes of the host's code.
 ///
@@ -36,7 +36,7 @@ pub(super) const TRAP: u8 = 0xcc;
 /// The bytes are code of the host's that can be read, or beside such code; what they become does
 /// the same to whoever runs it, or nobody runs it; and no instruction begins within them but at
 /// the first, before or after.
-pub(super) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
+pub(crate) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     let start = address & !(PAGE - 1);
     let len = (address + bytes.len()).next_multiple_of(PAGE) - start;
     let fresh = pages(None, len)?;
@@ -65,7 +65,7 @@ pub(super) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
 /// # Safety
 /// An `XRSTOR` of the host's of that length is there, which does not find its memory by its own
 /// place; `eax` is the mask whenever the host runs it, and the flags do not matter afterwards.
-pub(super) unsafe fn detour(
+pub(crate) unsafe fn detour(
     address: usize,
     length: usize,
     mask: u32,
@@ -108,7 +108,7 @@ pub(super) unsafe fn detour(
 ///
 /// # Safety
 /// A function begins at `address`, and one at `target` that may be called in its place.
-pub(super) unsafe fn divert(address: usize, target: usize) -> Result<()> {
+pub(crate) unsafe fn divert(address: usize, target: usize) -> Result<()> {
     /// `jmp [rip]`: to the address that follows.
     const FAR_JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
     if !address.is_multiple_of(ALIGNMENT) {
@@ -130,7 +130,7 @@ pub(super) unsafe fn divert(address: usize, target: usize) -> Result<()> {
 }
 
 /// Whether [`divert`] did that with a function already: it returns by a jump.
-pub(super) fn is_diverted(address: usize) -> bool {
+pub(crate) fn is_diverted(address: usize) -> bool {
     let from = std::ptr::with_exposed_provenance::<u8>(address);
     if from.is_null() {
         return false;
@@ -203,26 +203,26 @@ fn jump_to(from: usize, to: usize) -> Result<[u8; JUMP_LENGTH]> {
 
 /// A page for code and one for constants, near some code.
 #[derive(Debug)]
-pub(super) struct Room(*mut c_void);
+pub(crate) struct Room(*mut c_void);
 
 impl Room {
-    pub(super) fn near(address: usize) -> Result<Self> {
+    pub(crate) fn near(address: usize) -> Result<Self> {
         Ok(Self(pages_near(address, 2 * PAGE)?))
     }
 
     /// Where the page for code is.
-    pub(super) fn code(&self) -> usize {
+    pub(crate) fn code(&self) -> usize {
         self.0.addr()
     }
 
     /// Where the page for constants is.
-    pub(super) fn data(&self) -> usize {
+    pub(crate) fn data(&self) -> usize {
         self.0.addr() + PAGE
     }
 
     /// Puts code into the first page, which becomes executable, and constants at the start of
     /// the second, which does not. Neither can be written any more.
-    pub(super) fn fill(self, offset: usize, code: &[u8], data: &[u8]) -> Result<()> {
+    pub(crate) fn fill(self, offset: usize, code: &[u8], data: &[u8]) -> Result<()> {
         if offset > PAGE || code.len() > PAGE - offset || data.len() > PAGE {
             return Err(too_short());
         }
@@ -241,7 +241,7 @@ impl Room {
     }
 
     /// Gives the pages back, of which nothing was used.
-    pub(super) fn give_back(self) {
+    pub(crate) fn give_back(self) {
         // SAFETY: our own pages, which nobody knows (invariant 16).
         let _ = unsafe { munmap(self.0, 2 * PAGE) };
     }

@@ -20,10 +20,10 @@ use omniglot_scan::{
     Code, Elsewhere, Gadget, LONGEST_DETOUR, Obstacle, Rewrite, function, rewrite,
 };
 
-use super::super::layout::PAGE;
-use super::super::system::failed;
 use super::objects::{Object, with_object};
 use super::patch::{self, Room};
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::failed;
 
 /// A longer function is not looked at: decoding it takes time.
 const LONGEST_FUNCTION: u64 = 16 << 20;
@@ -38,7 +38,7 @@ const _: () = assert!(
 
 /// Why a gadget stays.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// What can be done about it is in the obstacle.
     Obstacle(Obstacle),
     /// Something failed.
@@ -58,7 +58,7 @@ impl From<Obstacle> for Refusal {
 }
 
 /// Replaces an instruction that `gadget` is in, so that it is gone.
-pub(super) fn remove(memory: &File, gadget: &Gadget) -> std::result::Result<(), Refusal> {
+pub(crate) fn remove(memory: &File, gadget: &Gadget) -> std::result::Result<(), Refusal> {
     let mut obstacle = Some(Obstacle::Unclear);
     let mut work = |object: &Object| match remove_from(object, memory, gadget) {
         Ok(()) => {
@@ -155,7 +155,7 @@ fn read(memory: &File, range: Range<usize>) -> Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/support/planted.rs"]
+#[path = "../../../../tests/support/planted.rs"]
 mod planted;
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 use omniglot_core::{Error, Result};
 use rustix::thread::{Timespec, nanosleep};
 
-use super::super::generation;
-use super::signals::kick;
-use super::{code, keys, linker};
+use super::{code, linker};
+use crate::enabled::generation;
+use crate::enabled::in_process::keys;
+use crate::enabled::in_process::signals::kick;
 
 /// How many changes there are that have begun and not ended.
 static ONGOING: AtomicU32 = AtomicU32::new(0);
@@ -30,7 +31,7 @@ static EPOCH: AtomicU64 = AtomicU64::new(1);
 static LOOKED: AtomicU64 = AtomicU64::new(0);
 
 /// The event of a crossing that did not happen, since code changed; no number of the gate's.
-pub(super) const UNSETTLED: u32 = u32::MAX;
+pub(crate) const UNSETTLED: u32 = u32::MAX;
 
 /// Between two looks whether a thread has stopped, or a change has ended.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -72,17 +73,17 @@ impl Stretch {
 
 /// Whether all code was looked at since the last change.
 #[inline]
-pub(super) fn are_settled() -> bool {
+pub(crate) fn are_settled() -> bool {
     ONGOING.load(SeqCst) == 0 && EPOCH.load(SeqCst) == LOOKED.load(SeqCst)
 }
 
 /// What [`looked`] has to be told after a look that begins now.
-pub(super) fn epoch() -> u64 {
+pub(crate) fn epoch() -> u64 {
     EPOCH.load(SeqCst)
 }
 
 /// All code was looked at that there was at that time.
-pub(super) fn looked(epoch: u64) {
+pub(crate) fn looked(epoch: u64) {
     LOOKED.fetch_max(epoch, SeqCst);
 }
 
@@ -92,7 +93,7 @@ pub(super) fn looked(epoch: u64) {
 /// [`Error::Interrupted`] if the call must stop; [`Error::Unsupported`] if a change goes on for
 /// long.
 #[cold]
-pub(super) fn wait(must_stop: impl Fn() -> bool) -> Result<()> {
+pub(crate) fn wait(must_stop: impl Fn() -> bool) -> Result<()> {
     let since = Instant::now();
     while ONGOING.load(SeqCst) != 0 {
         if must_stop() {
@@ -111,7 +112,7 @@ pub(super) fn wait(must_stop: impl Fn() -> bool) -> Result<()> {
 
 /// A thread is about to enter the domain of a key; false if it must not, since code changed.
 #[inline]
-pub(super) fn enter(key: u32, thread: u32, generation: u64) -> bool {
+pub(crate) fn enter(key: u32, thread: u32, generation: u64) -> bool {
     let Some(stretch) = STRETCHES.get(key as usize) else { return false };
     stretch.generation.store(generation, Relaxed);
     stretch.rests.store(false, Relaxed);
@@ -125,7 +126,7 @@ pub(super) fn enter(key: u32, thread: u32, generation: u64) -> bool {
 
 /// It came back.
 #[inline]
-pub(super) fn leave(key: u32) {
+pub(crate) fn leave(key: u32) {
     if let Some(stretch) = STRETCHES.get(key as usize) {
         stretch.thread.store(0, Release);
     }
@@ -133,14 +134,14 @@ pub(super) fn leave(key: u32) {
 
 /// The thread that runs the domain is in a signal handler of ours, and does not run foreign code
 /// before [`go_on`] says that it may.
-pub(super) fn rest(key: u32) {
+pub(crate) fn rest(key: u32) {
     if let Some(stretch) = STRETCHES.get(key as usize) {
         stretch.rests.store(true, SeqCst);
     }
 }
 
 /// Waits until that thread may go on; false if it must not, or has no time left.
-pub(super) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
+pub(crate) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
     let Some(stretch) = STRETCHES.get(key as usize) else { return false };
     // Pauses, since reading the clock is no handler's business.
     let mut left = PATIENCE.as_micros() / PAUSE.as_micros();
@@ -161,19 +162,19 @@ pub(super) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
 }
 
 /// A system call and nothing else: safe in signal handlers.
-pub(super) fn pause() {
+pub(crate) fn pause() {
     let time = Timespec { tv_sec: 0, tv_nsec: i64::from(PAUSE.subsec_nanos()) };
     let _ = nanosleep(&time);
 }
 
 /// Forgets changes of the parent process's threads, which are not in this one.
-pub(super) fn forget() {
+pub(crate) fn forget() {
     linker::forget();
     ONGOING.store(0, SeqCst);
 }
 
 /// Begins a change, and stops the threads that run foreign code behind keys.
-pub(super) fn begin() {
+pub(crate) fn begin() {
     ONGOING.fetch_add(1, SeqCst);
     EPOCH.fetch_add(1, SeqCst);
     if !keys::are_in_use() {
@@ -199,7 +200,7 @@ fn stop_others() {
 }
 
 /// Ends it. Calls that wait go on only after a look; without any the next one looks.
-pub(super) fn end() {
+pub(crate) fn end() {
     EPOCH.fetch_add(1, SeqCst);
     if keys::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
         // What is wrong is said by those that find the change unsettled.
@@ -209,7 +210,7 @@ pub(super) fn end() {
 }
 
 /// Does something that changes what is executable.
-pub(super) fn during<T>(change: impl FnOnce() -> T) -> T {
+pub(crate) fn during<T>(change: impl FnOnce() -> T) -> T {
     begin();
     let result = change();
     end();
