@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::scalar::Target;
 use crate::{Error, Result, definers, diagnostics, output, paths};
 
-/// What linking came to.
+/// The outcome of linking.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The image is there, or compiles.
@@ -199,7 +199,7 @@ impl<'a> Compiler<'a> {
         Ok(output)
     }
 
-    /// Compiles what stands in for a system.
+    /// Compiles the stubs that replace an operating system.
     fn system(&self) -> Result<Vec<PathBuf>> {
         let mut objects = Vec::new();
         for (name, content) in flat::SOURCES {

@@ -60,7 +60,7 @@ pub(crate) fn bind(model: &mut Model, options: &Options, errors: &mut Vec<Error>
             Err(error) => errors.push(error),
         }
     }
-    // The plain variadic function is bound, in the only way in which it can be.
+    // The variadic function is bound, with the parameters that were described.
     let is_replaced = |function: &Function| {
         bound.iter().any(|bound| bound.callee == Callee::Variadic(function.c_name.clone()))
     };

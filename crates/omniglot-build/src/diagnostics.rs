@@ -1,6 +1,6 @@
-//! The catalogue of what is said of the items of a header: why something is not bound, or in
-//! a lesser way, what is wrong with what a build script says of it, and what to do instead.
-//! What stops generation altogether is in [`Error`](crate::Error).
+//! The catalogue of diagnostics about the items of a header: why something is not bound, or only
+//! partly, what is wrong with a build script's description of it, and what to do instead. Errors
+//! that stop generation altogether are in [`Error`](crate::Error).
 
 use std::fmt::Display;
 

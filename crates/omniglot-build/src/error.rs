@@ -87,12 +87,12 @@ pub enum Error {
         /// The linker's output.
         output: String,
     },
-    /// The region of a machine without an operating system cannot be.
+    /// The region of a machine without an operating system is impossible.
     Region {
         /// What is wrong with it.
         message: String,
     },
-    /// A pattern is no regular expression.
+    /// A pattern is not a regular expression.
     Pattern {
         /// The builder's method.
         method: &'static str,
@@ -134,7 +134,7 @@ pub enum Error {
         /// What is wrong, each with the header's line.
         problems: Vec<Problem>,
     },
-    /// `bool_type` names something that is no typedef of an integer.
+    /// `bool_type` names something that is not a typedef of an integer.
     NoBoolType {
         /// The name.
         name: String,
@@ -387,7 +387,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Something of the header that is not bound, or bound in a lesser way, and why.
+/// An item of the header that is not bound, or only partly, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Problem {

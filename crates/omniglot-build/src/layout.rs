@@ -152,7 +152,7 @@ pub(crate) struct Frame {
 /// One member of a frame after the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-    pub(crate) role: Role,
+    pub(crate) role: MemberUse,
     pub(crate) ty: Type,
     pub(crate) offset: u64,
     pub(crate) size: u64,
@@ -160,7 +160,7 @@ pub(crate) struct Member {
 
 /// What a member is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum MemberUse {
     /// The parameter with this index.
     Argument(usize),
     Result,
@@ -185,23 +185,23 @@ impl Frame {
         result: &Type,
     ) -> Result<Self, String> {
         let address = Type::Pointer { to: Box::new(Type::Void), constant: false };
-        Self::of(layouts, parameters, result, &[(Role::Function, &address)])
+        Self::of(layouts, parameters, result, &[(MemberUse::Function, &address)])
     }
 
     fn of(
         layouts: Layouts<'_>,
         parameters: &[Parameter],
         result: &Type,
-        extra: &[(Role, &Type)],
+        extra: &[(MemberUse, &Type)],
     ) -> Result<Self, String> {
         let mut frame = Self { members: Vec::new(), size: HEADER_SIZE };
         let mut align = 4;
         let arguments = parameters
             .iter()
             .enumerate()
-            .map(|(index, parameter)| (Role::Argument(index), &parameter.ty));
+            .map(|(index, parameter)| (MemberUse::Argument(index), &parameter.ty));
         let result =
-            (layouts.types.resolve(result) != &Type::Void).then_some((Role::Result, result));
+            (layouts.types.resolve(result) != &Type::Void).then_some((MemberUse::Result, result));
         for (role, ty) in arguments.chain(result).chain(extra.iter().cloned()) {
             let layout = layouts.of(ty)?;
             if layout.size > MAX_BY_VALUE {
@@ -221,7 +221,7 @@ impl Frame {
 
     /// The result, unless there is none.
     pub(crate) fn result(&self) -> Option<&Member> {
-        self.members.iter().find(|member| member.role == Role::Result)
+        self.members.iter().find(|member| member.role == MemberUse::Result)
     }
 }
 

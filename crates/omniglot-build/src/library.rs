@@ -38,7 +38,7 @@ pub struct Preview {
     pub c: String,
     /// The C functions that are bound.
     pub functions: Vec<String>,
-    /// What is not bound, or bound in a lesser way.
+    /// What is not bound, or only partly.
     pub problems: Vec<Problem>,
 }
 

@@ -1,4 +1,4 @@
-//! What a header declares, in our own small terms.
+//! The model of what a header declares.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub(crate) struct Model {
     pub(crate) handles: Vec<Owned>,
     /// New and C names of what got another name, since generated code has that one.
     pub(crate) renamed: BTreeMap<String, String>,
-    /// What clang says besides, by C names.
+    /// What clang adds, by C names.
     pub(crate) declared: Declarations,
     /// Where functions are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
@@ -118,7 +118,7 @@ pub(crate) enum Type {
     /// A pointer to a function of the signature with this name.
     Function(String),
     Named(String),
-    /// Nothing that Rust has; the text says what.
+    /// A type that Rust does not have; the text says which.
     Unsupported(String),
 }
 

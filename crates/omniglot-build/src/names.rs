@@ -1,4 +1,4 @@
-//! Names: which ones Rust or the generated module takes, and what happens to others.
+//! Names: which ones Rust or the generated module reserves, and how others are escaped.
 
 use proc_macro2::{Ident, Span};
 

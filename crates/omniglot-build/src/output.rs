@@ -41,7 +41,7 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    /// Waits until nobody else has it. No library's file has its name, which is no
+    /// Waits until no other build has it. No library's file has its name, which is not an
     /// identifier.
     pub(crate) fn new(output: &Path, name: &str) -> Result<Self> {
         let directory = output.join(format!("{name}.build"));

@@ -67,7 +67,8 @@ impl Own {
         }
     }
 
-    /// Some write `#include "stdio.h"`: from elsewhere, the system's headers are not own.
+    /// Some headers write `#include "stdio.h"`: the system's headers are not a library's own if
+    /// they are included from elsewhere.
     fn quoted(&mut self, includer: &Path, header: &str, in_system: bool) {
         let Some(path) = self.find(includer, header) else { return };
         if in_system || !path.parent().is_some_and(paths::is_system) {

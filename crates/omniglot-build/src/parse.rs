@@ -31,7 +31,7 @@ pub(crate) struct Parsed {
     pub(crate) macros: BTreeSet<String>,
     /// Every file that was included.
     pub(crate) included: BTreeSet<PathBuf>,
-    /// What clang says besides.
+    /// What clang adds.
     pub(crate) declared: Declarations,
 }
 

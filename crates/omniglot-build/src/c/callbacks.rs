@@ -3,12 +3,12 @@
 use super::{C, argument_name};
 use crate::c::spell;
 use crate::code::Item;
-use crate::layout::{Frame, Role};
+use crate::layout::{Frame, MemberUse};
 use crate::model::{Parameter, Signature, Type};
 use crate::shims::{Shim, bound_signatures};
 
 impl C<'_> {
-    /// Everything that the host needs to be called.
+    /// Everything that callbacks into the host need.
     pub(super) fn callbacks(&mut self) {
         self.line("/* The runtime sets this; it calls the host. */");
         self.line("static void (*omniglot_callback)(uint32_t, void *);\n");
@@ -75,8 +75,8 @@ impl C<'_> {
             .members
             .iter()
             .filter_map(|member| match member.role {
-                Role::Argument(index) => parameters.get(index),
-                Role::Result | Role::Function => None,
+                MemberUse::Argument(index) => parameters.get(index),
+                MemberUse::Result | MemberUse::Function => None,
             })
             .map(|parameter| format!("frame->{}", argument_name(parameter)))
             .collect();

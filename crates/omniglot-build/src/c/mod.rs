@@ -9,7 +9,7 @@ pub(crate) mod spell;
 use std::fmt::Write as _;
 
 use crate::code::{Code, Item, Unit};
-use crate::layout::{Frame, HEADER_SIZE, Member, Role};
+use crate::layout::{Frame, HEADER_SIZE, Member, MemberUse};
 use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
 use crate::{Bindings, parse};
@@ -255,8 +255,8 @@ fn argument_name(parameter: &Parameter) -> String {
 
 fn member_name(parameters: &[Parameter], member: &Member) -> String {
     match member.role {
-        Role::Argument(index) => parameters.get(index).map(argument_name).unwrap_or_default(),
-        Role::Result => "result".to_owned(),
-        Role::Function => "function".to_owned(),
+        MemberUse::Argument(index) => parameters.get(index).map(argument_name).unwrap_or_default(),
+        MemberUse::Result => "result".to_owned(),
+        MemberUse::Function => "function".to_owned(),
     }
 }

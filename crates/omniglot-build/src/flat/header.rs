@@ -6,7 +6,7 @@ use super::elf::Linked;
 use crate::{Error, Result};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
-/// Changes with the header and with what image and host say to each other.
+/// Changes with the header and with the protocol between image and host.
 const VERSION: u32 = 1;
 /// How many words the header has; the last ones are reserved.
 const WORDS: usize = 24;

@@ -43,7 +43,7 @@ pub(crate) const SOURCES: [(&str, &str); 2] = [
 ];
 
 impl Memory {
-    /// Finds what cannot be before anything is linked.
+    /// Finds impossible settings before anything is linked.
     pub(crate) fn check(&self) -> Result<()> {
         const ALIGN: u32 = script::ALIGN;
         let wrong = |what: String| Err(Error::Region { message: what });

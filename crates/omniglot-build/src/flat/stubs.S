@@ -1,5 +1,5 @@
-# What a foreign image says to its host (crates/omniglot-pmp, runtime.rs): requests in a7,
-# by `ecall`. These stubs are foreign code like any other: the host relies on nothing here.
+# The requests of a foreign image to its host (crates/omniglot-pmp, runtime.rs): in a7, by `ecall`.
+# These stubs are foreign code like any other: the host relies on nothing here.
 
     .set    RETURN, 0x6f000000
     .set    CALL_BACK, 0x6f001000

@@ -1,5 +1,5 @@
-//! What bindgen says about types elsewhere than where it defines them: sizes and
-//! offsets in its layout tests, further names of enum values, newtypes' values.
+//! What bindgen says about types apart from their definitions: sizes and offsets in its layout
+//! tests, further names of enum values, newtypes' values.
 
 use std::collections::{BTreeMap, VecDeque};
 

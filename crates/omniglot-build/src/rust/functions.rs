@@ -7,7 +7,7 @@ use super::wrappers::must_use;
 use super::{Rust, number};
 use crate::c::spell;
 use crate::declared::Null;
-use crate::layout::{Frame, Member, Role};
+use crate::layout::{Frame, Member, MemberUse};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
 use crate::shims::{self, Shim};
@@ -131,7 +131,7 @@ impl Rust<'_> {
         });
         let fresh = declared.fresh.then(|| {
             quote! {
-                /// The header says that the result is new memory, which is the caller's to free.
+                /// The header says that the result is new memory, which the caller frees.
                 ///
             }
         });
@@ -182,7 +182,7 @@ impl Rust<'_> {
 
     /// Writes an argument into the frame.
     fn put(self, parameters: &[Parameter], member: &Member) -> Option<TokenStream> {
-        let Role::Argument(index) = member.role else { return None };
+        let MemberUse::Argument(index) = member.role else { return None };
         let parameter = parameters.get(index)?;
         let (name, offset) = (ident(&parameter.name), number(member.offset));
         Some(match self.pointee(&parameter.ty) {
@@ -196,9 +196,11 @@ impl Rust<'_> {
     /// Asserts that the frame's numbers are those of Rust's own layout; C asserts them too.
     pub(super) fn layout(self, parameters: &[Parameter], frame: &Frame) -> TokenStream {
         let name = |member: &Member| match member.role {
-            Role::Argument(index) => parameters.get(index).map(|parameter| ident(&parameter.name)),
-            Role::Result => Some(ident("result")),
-            Role::Function => Some(ident("function")),
+            MemberUse::Argument(index) => {
+                parameters.get(index).map(|parameter| ident(&parameter.name))
+            }
+            MemberUse::Result => Some(ident("result")),
+            MemberUse::Function => Some(ident("function")),
         };
         let fields = frame.members.iter().filter_map(|member| {
             let (name, ty) = (name(member)?, self.ty(&member.ty));

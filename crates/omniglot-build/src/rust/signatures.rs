@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::{Rust, number};
 use crate::c::spell;
-use crate::layout::{Frame, Role};
+use crate::layout::{Frame, MemberUse};
 use crate::model::{Signature, Type};
 use crate::names::ident;
 use crate::shims::{self, Shim};
@@ -101,14 +101,14 @@ impl Rust<'_> {
             .members
             .iter()
             .filter_map(|member| match member.role {
-                Role::Argument(index) => Some((index, number(member.offset))),
-                Role::Result | Role::Function => None,
+                MemberUse::Argument(index) => Some((index, number(member.offset))),
+                MemberUse::Result | MemberUse::Function => None,
             })
             .collect();
         let offsets: Vec<_> = arguments.iter().map(|(_, offset)| offset).collect();
         let names: Vec<_> =
             arguments.iter().map(|(index, _)| format_ident!("argument_{index}")).collect();
-        let function = frame.members.iter().find(|member| member.role == Role::Function);
+        let function = frame.members.iter().find(|member| member.role == MemberUse::Function);
         let function = number(function.map_or(0, |member| member.offset));
         let (put_return, get_return) = match frame.result() {
             Some(member) => {

@@ -17,7 +17,7 @@ struct Piece {
     before: TokenStream,
     /// The plain call's argument.
     argument: TokenStream,
-    /// After the call, whatever it said.
+    /// After the call, also if it failed.
     claim: TokenStream,
     /// After a successful call.
     after: TokenStream,
@@ -310,7 +310,7 @@ impl Rust<'_> {
         }
     }
 
-    /// The plain function's result, unless it only says that all is well.
+    /// The plain function's result, unless it is only a success status.
     fn own_result(
         self,
         function: &Function,
@@ -378,7 +378,7 @@ impl Slice {
     }
 }
 
-/// The header's wish that the result is looked at.
+/// `#[must_use]`, where the header asks for that.
 pub(super) fn must_use(function: &Function) -> Option<TokenStream> {
     let why = format!("the header says that the result of `{}` matters", function.c_name);
     function.must_use.then(|| quote! { #[must_use = #why] })

@@ -41,7 +41,7 @@ impl Linux {
     /// those are experimental, and taken only where [`Isolation::ProtectionKeys`] asks for them.
     ///
     /// # Errors
-    /// As [`Process::start`], and where that was asked for as [`ProtectionKeys::start`].
+    /// As [`Process::start`], and where that was asked for as `ProtectionKeys::start`.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
         let backend = match options.isolation {
             Isolation::Auto | Isolation::Process => {
