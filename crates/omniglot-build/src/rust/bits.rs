@@ -14,7 +14,7 @@ use crate::names::ident;
 use crate::scalar::Scalar;
 
 /// How a bit-field's number becomes a Rust value.
-enum Kind<'a> {
+enum Conversion<'a> {
     Bool,
     Number(&'a Scalar),
     /// Not every number is a value.
@@ -67,7 +67,7 @@ impl Rust<'_> {
         self,
         field: &BitField,
         getter: &str,
-        kind: &Kind<'_>,
+        kind: &Conversion<'_>,
         storage: &syn::Ident,
     ) -> TokenStream {
         let (name, ty) = (ident(getter), self.ty(&field.ty));
@@ -76,13 +76,13 @@ impl Rust<'_> {
         let signed = kind.signed();
         let bits = quote! { ::omniglot::get_bits(&self.#storage, #offset, #width, #signed) };
         let (result, body, errors) = match kind {
-            Kind::Bool => (ty, quote! { #bits != 0 }, TokenStream::new()),
-            Kind::Number(_) => (quote! { #ty }, quote! { #bits as #ty }, TokenStream::new()),
-            Kind::Newtype(scalar) => {
+            Conversion::Bool => (ty, quote! { #bits != 0 }, TokenStream::new()),
+            Conversion::Number(_) => (quote! { #ty }, quote! { #bits as #ty }, TokenStream::new()),
+            Conversion::Newtype(scalar) => {
                 let integer = path_of(scalar);
                 (quote! { #ty }, quote! { #ty(#bits as #integer) }, TokenStream::new())
             }
-            Kind::Enum(scalar) => {
+            Conversion::Enum(scalar) => {
                 let (integer, size) = (path_of(scalar), number(scalar.size(&self.bindings.target)));
                 let body = quote! {
                     let mut frame = ::omniglot::Frame::<#size>::new();
@@ -104,7 +104,12 @@ impl Rust<'_> {
         }
     }
 
-    fn set_bits(self, field: &BitField, kind: &Kind<'_>, storage: &syn::Ident) -> TokenStream {
+    fn set_bits(
+        self,
+        field: &BitField,
+        kind: &Conversion<'_>,
+        storage: &syn::Ident,
+    ) -> TokenStream {
         let name = ident(&format!("set_{}", field.name));
         let ty = self.ty(&field.ty);
         let docs = format!(" Writes the bit-field `{}`.", self.declare_bits(field));
@@ -113,8 +118,8 @@ impl Rust<'_> {
         let type_name = format!("{declared} : {}", field.width);
         let signed = kind.signed();
         let value = match kind {
-            Kind::Newtype(_) => quote! { value.0 },
-            Kind::Bool | Kind::Number(_) | Kind::Enum(_) => quote! { value },
+            Conversion::Newtype(_) => quote! { value.0 },
+            Conversion::Bool | Conversion::Number(_) | Conversion::Enum(_) => quote! { value },
         };
         quote! {
             #[doc = #docs]
@@ -135,16 +140,16 @@ impl Rust<'_> {
         format!("{declared} : {}", field.width)
     }
 
-    fn kind<'a>(&'a self, ty: &'a Type) -> Option<Kind<'a>> {
+    fn kind<'a>(&'a self, ty: &'a Type) -> Option<Conversion<'a>> {
         let types = &self.bindings.model.types;
         match (types.resolve(ty), types.named(ty)) {
-            (Type::Scalar(scalar), _) if scalar.rust == "bool" => Some(Kind::Bool),
-            (Type::Scalar(scalar), _) => Some(Kind::Number(scalar)),
-            (_, Some(Definition::Enum(definition))) => Some(Kind::Enum(definition.repr)),
+            (Type::Scalar(scalar), _) if scalar.rust == "bool" => Some(Conversion::Bool),
+            (Type::Scalar(scalar), _) => Some(Conversion::Number(scalar)),
+            (_, Some(Definition::Enum(definition))) => Some(Conversion::Enum(definition.repr)),
             (_, Some(Definition::Record(record))) => {
                 match types.resolve(&record.fields.first()?.ty) {
                     Type::Scalar(scalar) if matches!(record.shape, Shape::Newtype { .. }) => {
-                        Some(Kind::Newtype(scalar))
+                        Some(Conversion::Newtype(scalar))
                     }
                     _ => None,
                 }
@@ -154,7 +159,7 @@ impl Rust<'_> {
     }
 }
 
-impl Kind<'_> {
+impl Conversion<'_> {
     fn signed(&self) -> bool {
         match self {
             Self::Bool => false,
