@@ -747,9 +747,13 @@ fn beside_foreign_code<R: Driven>(what: impl FnOnce(libc::pthread_t)) {
         while number.load(Ordering::Acquire) == 0 && !working.is_finished() {
             thread::yield_now();
         }
-        what(number.load(Ordering::Acquire));
+        // What panics there must not leave the other thread at work for ever.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            what(number.load(Ordering::Acquire));
+        }));
         is_done.store(true, Ordering::Release);
         working.join().expect("all calls are right");
+        outcome.expect("what happened beside them is right");
     });
 }
 
