@@ -24,7 +24,13 @@ impl C<'_> {
 
     fn record_layout(&mut self, record: &Record) {
         let Some(name) = record.c_name.as_deref() else { return };
-        if matches!(record.shape, Shape::Newtype { .. }) || record.size == 0 {
+        if let (Shape::Newtype { .. }, Some(field)) = (&record.shape, record.fields.first()) {
+            if let Ok(layout) = self.bindings.layouts().of(&field.ty) {
+                self.assert(&format!("sizeof({name})"), layout.size, name);
+            }
+            return;
+        }
+        if record.size == 0 {
             return;
         }
         self.assert(&format!("sizeof({name})"), record.size, name);
