@@ -148,7 +148,12 @@ impl Process {
     ) -> Result<Event> {
         let mut message = self.ask(operation, entry, arguments, calls)?;
         while let Message::GiveBack { address, len } = message {
+            // The library chooses how often, and how much there is to give back: its time.
+            let since = calls.time.is_limited().then(Instant::now);
             let kept = self.take_back(address, len);
+            if let Some(since) = since {
+                timer::add(&mut calls.time, since);
+            }
             message = self.ask(Operation::Resume, 0, usize::from(kept), calls)?;
         }
         self.accept(message, calls.depth())
