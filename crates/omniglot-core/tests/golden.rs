@@ -93,6 +93,7 @@ fn body(assembly: &str, function: &str) -> Vec<String> {
         |line: &&str| !line.trim_start().starts_with(['.', '#']) || line.starts_with(".LBB");
     lines
         .map(without_numbers)
+        .map(|line| without_offsets(&line))
         .filter(|line| is_code(&line.as_str()))
         .map(|line| line.trim().replace('\t', " "))
         .collect()
@@ -113,4 +114,21 @@ fn without_numbers(line: &str) -> String {
         }
         None => text,
     }
+}
+
+/// The line with each distance from a register as `N`: where a field lies is the compiler's choice.
+fn without_offsets(line: &str) -> String {
+    let mut text = String::new();
+    for part in line.split_inclusive("(%") {
+        match part.strip_suffix("(%") {
+            Some(before) => {
+                let number = |c: char| c.is_ascii_digit() || c == '-';
+                let kept = before.trim_end_matches(number);
+                let offset = if kept.len() == before.len() { "" } else { "N" };
+                text.extend([kept, offset, "(%"]);
+            }
+            None => text.push_str(part),
+        }
+    }
+    text
 }

@@ -5,14 +5,14 @@ movq %rsi, %rbx
 movq %rdi, %r14
 xorps %xmm0, %xmm0
 movaps %xmm0, (%rsp)
-movq $0, 16(%rsp)
-movl %edx, 8(%rsp)
-movl %ecx, 12(%rsp)
-movq 504(%rdi), %rax
-movzbl 16(%rax), %eax
+movq $0, N(%rsp)
+movl %edx, N(%rsp)
+movl %ecx, N(%rsp)
+movq N(%rdi), %rax
+movzbl N(%rax), %eax
 testb %al, %al
 jne .LBB_7
-leaq 64(%r14), %rdi
+leaq N(%r14), %rdi
 movq %rsp, %rdx
 movl $24, %ecx
 movl $2, %esi
@@ -21,14 +21,14 @@ testb %al, %al
 jne .LBB_2
 .LBB_5:
 movl $1, %eax
-movl 16(%rsp), %edx
+movl N(%rsp), %edx
 addq $216, %rsp
 popq %rbx
 popq %r14
 retq
 .LBB_2:
 movzbl %al, %r9d
-leaq 32(%rsp), %rdi
+leaq N(%rsp), %rdi
 movq %rsp, %rcx
 movl $24, %r8d
 movq %r14, %rsi
@@ -36,13 +36,13 @@ movq %rbx, %rdx
 callq _ZN13omniglot_core4call5go_on17hE
 jmp .LBB_3
 .LBB_7:
-leaq 32(%rsp), %rdi
+leaq N(%rsp), %rdi
 movq %rsp, %rcx
 movq %r14, %rsi
 movq %rbx, %rdx
 callq _ZN13omniglot_core6handle18call_after_waiting17hE
 .LBB_3:
-cmpb $37, 32(%rsp)
+cmpb $37, N(%rsp)
 je .LBB_5
 xorl %eax, %eax
 addq $216, %rsp

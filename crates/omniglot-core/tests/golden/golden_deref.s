@@ -1,3 +1,3 @@
-movq 24(%rdi), %rax
+movq N(%rdi), %rax
 movq (%rax), %rax
 retq

@@ -1,6 +1,6 @@
-movq 400(%rdi), %rax
+movq N(%rdi), %rax
 movq %rdx, %rcx
-subq 392(%rdi), %rcx
+subq N(%rdi), %rcx
 subq %rcx, %rax
 setae %cl
 cmpq $8, %rax

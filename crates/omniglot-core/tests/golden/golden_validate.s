@@ -1,2 +1,2 @@
-movq 8(%rdi), %rax
+movq N(%rdi), %rax
 retq
