@@ -184,7 +184,9 @@ pub(crate) fn ignoring() -> impl Iterator<Item = String> {
 fn add(entity: &Entity<'_>, wanted: &Wanted, all: &mut Declarations) {
     match entity.get_kind() {
         EntityKind::FunctionDecl => add_function(entity, wanted, &mut all.functions),
-        EntityKind::EnumDecl => all.flags.extend(name_of(entity).filter(|_| is_flags(entity))),
+        EntityKind::EnumDecl => {
+            all.flags.extend(name_of(entity).filter(|name| is_flags(entity, name)));
+        }
         EntityKind::TypedefDecl => add_typedef(entity, all),
         EntityKind::VarDecl => add_exact(entity, entity.get_type(), &mut all.globals),
         EntityKind::StructDecl | EntityKind::UnionDecl => {
@@ -219,20 +221,49 @@ fn place(entity: &Entity<'_>) -> String {
     format!("{path}:{}", place.map_or(0, |place| place.line))
 }
 
-/// Whether an enum's values are flags: at least three are a bit of their own, the others are
-/// made of these bits, and they are no mere numbering.
-fn is_flags(entity: &Entity<'_>) -> bool {
+/// Whether an enum of this name is meant as flags: its values [could be](are_flags) and it is
+/// written as flags are. Values alone are no evidence: 1, 2 and 4 may be three colours, and any
+/// other number is to be an error then.
+fn is_flags(entity: &Entity<'_>, name: &str) -> bool {
     let children = entity.get_children().into_iter();
-    let constants = children.filter(|child| child.get_kind() == EntityKind::EnumConstantDecl);
+    let constants: Vec<Entity<'_>> =
+        children.filter(|child| child.get_kind() == EntityKind::EnumConstantDecl).collect();
     let values: Option<BTreeSet<u64>> = constants
+        .iter()
         .map(|constant| {
             let (signed, unsigned) = constant.get_enum_constant_value()?;
             (signed >= 0 || unsigned <= u32::MAX.into()).then_some(unsigned)
         })
         .collect();
-    values.is_some_and(|values| are_flags(&values))
+    let Some(values) = values.filter(are_flags) else { return false };
+    let mut names = constants.iter().filter_map(Entity::get_name).chain([name.to_owned()]);
+    let has_union = values.iter().any(|value| *value != 0 && !value.is_power_of_two());
+    has_union
+        || values.len() >= MANY_FLAGS
+        || names.any(|name| is_name_of_flags(&name))
+        || constants.iter().any(is_written_in_bits)
 }
 
+/// So many values, each a bit of its own, are no mere list.
+const MANY_FLAGS: usize = 6;
+
+/// Whether a name says that what it names are flags.
+fn is_name_of_flags(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["flag", "mask", "bits", "option"].iter().any(|word| name.contains(word))
+}
+
+/// Whether a constant's value is written as a shift, a union, or a hexadecimal number.
+fn is_written_in_bits(constant: &Entity<'_>) -> bool {
+    let tokens = constant.get_range().map(|range| range.tokenize()).unwrap_or_default();
+    tokens.iter().any(|token| {
+        let text = token.get_spelling();
+        text == "<<" || text == "|" || text.starts_with("0x") || text.starts_with("0X")
+    })
+}
+
+/// Whether values can be flags: at least three are a bit of their own, the others are made of
+/// these bits, and they are no mere numbering.
 fn are_flags(values: &BTreeSet<u64>) -> bool {
     let (bits, more): (Vec<u64>, Vec<u64>) =
         values.iter().filter(|value| **value != 0).partition(|value| value.is_power_of_two());
@@ -250,9 +281,9 @@ fn add_typedef(entity: &Entity<'_>, all: &mut Declarations) {
     let underlying = entity.get_typedef_underlying_type();
     add_exact(entity, underlying, &mut all.typedefs);
     let record = underlying.and_then(|ty| ty.get_canonical_type().get_declaration());
-    let untagged = record.filter(|ty| ty.get_kind() == EntityKind::EnumDecl && is_flags(ty));
-    if untagged.is_some_and(|ty| name_of(&ty).is_none()) {
-        all.flags.extend(entity.get_name());
+    let is_enum = |ty: &Entity<'_>| ty.get_kind() == EntityKind::EnumDecl && name_of(ty).is_none();
+    if let Some(untagged) = record.filter(is_enum) {
+        all.flags.extend(entity.get_name().filter(|name| is_flags(&untagged, name)));
     }
     let is_record = |entity: &Entity<'_>| {
         matches!(entity.get_kind(), EntityKind::StructDecl | EntityKind::UnionDecl)

@@ -148,9 +148,10 @@ impl Library {
         self.pattern(Purpose::ConstifiedEnum, pattern)
     }
 
-    /// Binds enums that match as Rust enums, although their values look like flags: each is a bit
-    /// of its own, or several of these bits. Without it, such are bound as
-    /// [`bitfield_enum`](Self::bitfield_enum) does.
+    /// Binds enums that match as Rust enums, although they look like flags. Without it, an enum
+    /// whose values are bits of their own, or several of these bits, is bound as
+    /// [`bitfield_enum`](Self::bitfield_enum) does, if it is also written as flags are: with
+    /// shifts, unions or hexadecimal numbers, with a name that says so, or with many bits.
     pub fn plain_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::PlainEnum, pattern)
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 
 /// What instances and their interface have as methods already. A C function of the
 /// same name gets a trailing underscore. A test compares this with the core's methods.
-const METHODS: [&str; 54] = [
+const METHODS: [&str; 61] = [
     "address",
     "alloc",
     "alloc_slice",
@@ -25,17 +25,22 @@ const METHODS: [&str; 54] = [
     "errno",
     "fallible_callback",
     "fn_ptr",
+    "follow",
     "free",
     "from_runtime",
     "interrupt_handle",
     "isolation",
     "malloc",
     "new",
+    "out",
     "poisoned",
     "read",
+    "read_at",
     "read_cstr",
     "read_into",
     "read_str",
+    "read_string",
+    "read_vec",
     "realloc",
     "register",
     "register_fallible",
@@ -45,6 +50,7 @@ const METHODS: [&str; 54] = [
     "scope",
     "set_timeout",
     "str",
+    "try_scope",
     "upgrade",
     "upgrade_mut",
     "upgrade_slice",
@@ -52,6 +58,7 @@ const METHODS: [&str; 54] = [
     "value",
     "view",
     "view_slice",
+    "view_str",
     "with_callback",
     "with_callback_at",
     "with_fallible_callback",

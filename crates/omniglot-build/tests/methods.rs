@@ -22,6 +22,7 @@ fn methods() -> Vec<String> {
     // Those of `define_library!` and of the traits that it implements.
     let more = [
         "scope",
+        "try_scope",
         "with_callback",
         "with_callback_at",
         "with_fallible_callback",
