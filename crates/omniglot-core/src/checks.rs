@@ -6,7 +6,8 @@
 //! make such a build, and measure against it what the checks cost. It is a cfg and not a feature,
 //! so that no dependency can switch it on: it takes a compiler flag for the whole build. Whoever
 //! sets it promises what the caller of an unsafe function would: foreign code gives no address that
-//! is outside its memory or misaligned, and no invalid value.
+//! is outside its memory or misaligned, and no invalid value, and the host uses no reference with
+//! another instance, nor after a reset.
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;

@@ -139,7 +139,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 /// Does what waits before a call, and then the call.
 ///
 /// Destructors run before an outermost one: inside a callback the library may be in the middle of
-/// using the object. If one fails in a way that poisons the instance, the call returns that error.
+/// using the object. If one fails in a way that poisons the instance, the call is refused
+/// as `Poisoned`, with the cause.
 /// Only those that wait now run, whatever they cause to be dropped; and they share the call's time.
 #[cold]
 #[inline(never)]
@@ -157,6 +158,10 @@ pub(crate) fn call_after_waiting<A: Api + ?Sized>(
     }
     if base.state.domain.session.depth() > 0 {
         base.state.waits.set();
+        return call_now(api, shim, frame);
+    }
+    // In a forked child the domain is not touched; the call says so.
+    if base.check_usable().is_err() {
         return call_now(api, shim, frame);
     }
     let operation = Operation::begin(api);

@@ -19,7 +19,8 @@ use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
 /// Derefs to the library's interface, so everything can be called through it. What it hands out
-/// stays in the domain's memory, so it stays safe to use after the scope; its content may then be
+/// lies in the domain's memory, so it is safe to keep after the scope: a checked reference is
+/// [`Error::Stale`] then (with the feature `alloc`), and what an unchecked pointer leads to may be
 /// anything.
 pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     api: &'scope mut A,
