@@ -385,6 +385,38 @@ fn files_that_are_given_are_there_in_each_life() {
     }
 }
 
+/// Spares are shared by instances that are alike; what they read of the host's files counts.
+#[test]
+fn an_instance_has_the_files_that_it_read_in_each_life() {
+    let host = tempfile::tempdir().expect("a directory");
+    let path = host.path().join("file");
+    let mut options = Options::default();
+    options.spares = Some(1);
+    options.files = vec![("/file".into(), FileSource::Path(path.clone()))];
+    fs::write(&path, "before").expect("written");
+    let mut first = start(&options);
+    first.reset().expect("a reset");
+    fs::write(&path, "after!").expect("written");
+    let mut second = start(&options);
+    for _ in 0..3 {
+        for (linux, bytes) in [(&mut first, &b"before"[..]), (&mut second, b"after!")] {
+            let at = text(linux, "/file");
+            assert_eq!(call(linux, Shim::Sum, at, 0), Ok(sum(bytes)));
+            linux.reset().expect("a reset");
+        }
+    }
+}
+
+#[test]
+fn a_descriptor_of_the_output_is_no_directory() {
+    let mut linux = fresh();
+    let path = text(&mut linux, "relative");
+    for descriptor in [0, 1, 2] {
+        let answer = ask(&mut linux, Sysno::openat, &[descriptor, path, 0]);
+        assert_eq!(answer, Ok(failed(libc::ENOTDIR)), "{descriptor}");
+    }
+}
+
 /// What getdents64 says, in several calls.
 fn names(linux: &mut Session<Process>, directory: i64) -> Vec<String> {
     let (at, mut names) = (room(linux), Vec::new());

@@ -212,8 +212,9 @@ impl Layout {
     }
 }
 
-/// The worker takes all address space, which such limits count.
-fn check_limits() -> Result<()> {
+/// The worker takes all address space, which such limits count; and who writes to a file in
+/// memory that may not be so large gets a signal.
+pub(super) fn check_limits() -> Result<()> {
     if getrlimit(Resource::As).current.is_some() {
         return Err(Error::Unsupported {
             what: "the address space is limited (RLIMIT_AS, ulimit -v)",

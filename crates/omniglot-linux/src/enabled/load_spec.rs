@@ -6,6 +6,7 @@ use omniglot_core::{Description, Error, Result, Text};
 
 use super::files;
 use super::images;
+use super::layout::check_limits;
 use super::libraries::Libraries;
 use super::tree::Tree;
 use crate::Options;
@@ -34,6 +35,7 @@ impl LoadSpec {
         let directories = directories
             .map_err(|_| Error::Load(Text::new("a library directory has an empty path")))?;
         let readable = files::readable(&directories, &libraries.files);
+        check_limits()?;
         Ok(Self {
             description: *description,
             tree: Tree::build(options)?,
@@ -53,6 +55,16 @@ impl LoadSpec {
             && self.options == other.options
             && self.libraries == other.libraries
             && self.readable == other.readable
+            && are_same_files(self.tree.as_ref(), other.tree.as_ref())
+    }
+}
+
+/// Returns true if both read the same from the host's files, which change while it runs.
+fn are_same_files(one: Option<&Tree>, other: Option<&Tree>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.is_like(other),
+        _ => false,
     }
 }
 

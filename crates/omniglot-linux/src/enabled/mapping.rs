@@ -97,14 +97,19 @@ impl Mapping {
     pub(super) fn overlay(&self, range: std::ops::Range<usize>, file: &OwnedFd) -> Result<()> {
         let start = self.at(range.start);
         let len = range.len().min(self.len - range.start.min(self.len));
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-        // SAFETY: replaces a part of this mapping (invariant 1) with pages that can be read and
-        // written, too, of a file that cannot shrink; their bytes may change at any time
-        // (invariant 2).
-        unsafe { mmap(start.as_ptr().cast(), len, access, flags, file, 0) }
-            .map(drop)
-            .map_err(refused("mapping the domain's files"))
+        let (read, flags) = (ProtFlags::READ, MapFlags::PRIVATE | MapFlags::FIXED);
+        // SAFETY: replaces a part of this mapping (invariant 1) with pages of a file that cannot
+        // shrink; their bytes may change at any time (invariant 2). Nothing is charged for pages
+        // that are only read, so the kernel does not refuse after it has taken the old ones away.
+        unsafe { mmap(start.as_ptr().cast(), len, read, flags, file, 0) }
+            .map_err(refused("mapping the domain's files"))?;
+        // SAFETY: a part of this mapping, which stays mapped (invariant 1).
+        unsafe { mprotect(start.as_ptr().cast(), len, MprotectFlags::READ | MprotectFlags::WRITE) }
+            .map_err(refused("memory for the domain's files"))?;
+        // SAFETY: as above (invariant 1); leaving it out of core dumps changes no byte. Where the
+        // kernel cannot, dumps are larger.
+        let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxDontDump) };
+        Ok(())
     }
 
     /// Bytes of the mapping.

@@ -55,6 +55,18 @@ enum Node<'a> {
 type Nodes<'a> = BTreeMap<Vec<u8>, (Node<'a>, PathBuf)>;
 
 impl Tree {
+    /// Returns true if the two hold the same, as far as can be read.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.len == other.len && self.bytes().is_some_and(|own| Some(own) == other.bytes())
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let file = File::from(self.file.try_clone().ok()?);
+        let mut bytes = vec![0; self.len];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        Some(bytes)
+    }
+
     /// Reads all that the user gives; `None` if that is nothing.
     pub(super) fn build(options: &Options) -> Result<Option<Self>> {
         if options.files.is_empty() {
@@ -115,9 +127,11 @@ fn add_directory(nodes: &mut Nodes<'_>, path: &[u8], place: &Path, deepest: u32)
         let mut inner = path.to_vec();
         inner.push(b'/');
         inner.extend_from_slice(entry.file_name().as_bytes());
-        // A link that leads nowhere is no file.
-        let Ok(status) = fs::metadata(entry.path()) else {
-            continue;
+        let status = match fs::metadata(entry.path()) {
+            Ok(status) => status,
+            // A link that leads nowhere is no file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(about(&entry.path(), &error.to_string())),
         };
         if status.is_file() {
             add(nodes, inner, Node::File, &entry.path());

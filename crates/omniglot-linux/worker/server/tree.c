@@ -120,6 +120,8 @@ long resolve(long directory, const char *path, char *into)
         long number = file_of(directory);
         if (number < 0)
             return number;
+        if (number == OUTPUT_NUMBER)
+            return -ENOTDIR;
         struct file base = file_at((size_t)number);
         if (base.kind != KIND_DIRECTORY)
             return -ENOTDIR;
