@@ -94,7 +94,8 @@ pub struct Raise {
 }
 
 impl Raise {
-    /// Prepares a shim's call. The frame lives until the outermost call ends.
+    /// Prepares a shim's call. Its frame lies on the host's stack in foreign memory, so it is good
+    /// until the scope or callback that prepares it ends: answer with it at once.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if the frame does not fit; [`Error::Misuse`] outside a callback.
