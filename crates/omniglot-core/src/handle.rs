@@ -162,6 +162,7 @@ pub(crate) fn call_after_waiting<A: Api + ?Sized>(
     }
     // In a forked child the domain is not touched; the call says so.
     if base.check_usable().is_err() {
+        base.state.waits.set();
         return call_now(api, shim, frame);
     }
     let operation = Operation::begin(api);

@@ -95,6 +95,15 @@ fn a_poisoned_instance_destroys_nothing() {
 }
 
 #[test]
+fn a_forked_child_begins_nothing() {
+    let (mut api, foreign) = scripted();
+    drop(thing(&api));
+    foreign.lock().unwrap().forked = true;
+    assert_eq!(some_call(&mut api), Err(Error::Forked));
+    assert_eq!(foreign.lock().unwrap().begun, 0, "the domain is the parent's");
+}
+
+#[test]
 fn a_destructor_that_fails_poisons_the_call_that_it_came_before() {
     let (mut api, foreign) = scripted();
     drop(thing(&api));

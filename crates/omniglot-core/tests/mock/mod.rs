@@ -43,6 +43,8 @@ pub struct Foreigner {
     last_operation: u64,
     /// The number of the outermost call in progress.
     pub running: Option<u64>,
+    /// How many outermost calls and operations began.
+    pub begun: usize,
     /// Whether this is a forked child.
     pub forked: bool,
     /// What the next resets are to fail with.
@@ -182,7 +184,9 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
         foreign.running = None;
     }
     fn begin_call(&mut self, number: u64) {
-        let last = self.foreign.lock().unwrap().running.replace(number);
+        let mut foreign = self.foreign.lock().unwrap();
+        foreign.begun += 1;
+        let last = foreign.running.replace(number);
         assert_eq!(last, None);
     }
     fn end_call(&mut self) {
