@@ -340,7 +340,7 @@ void count_up(int32_t *numbers, size_t count, int32_t first)
         numbers[i] = first + (int32_t)i;
 }
 
-void follow(int32_t **pointer, int32_t value)
+void write_through(int32_t **pointer, int32_t value)
 {
     **pointer = value;
     *pointer = NULL;

@@ -185,7 +185,7 @@ int32_t *pointer_of_number(uintptr_t number);
 void divide_into(int32_t a, int32_t b, int32_t *quotient, int32_t *remainder);
 int64_t sum(const int32_t *numbers, size_t count);
 void count_up(int32_t *numbers, size_t count, int32_t first);
-void follow(int32_t **pointer, int32_t value); /* writes through both */
+void write_through(int32_t **pointer, int32_t value); /* writes through both */
 int32_t *dangling(void);
 int32_t *static_numbers(size_t *count); /* 1, 2, 3, ... */
 size_t count_bytes(const uint8_t *from, size_t size, uint8_t byte);

@@ -27,7 +27,7 @@ int32_t add(int32_t a, int32_t b)
 
 /* Memory. */
 
-uint64_t read_at(uintptr_t address)
+uint64_t peek_at(uintptr_t address)
 {
     return *(volatile uint64_t *)address;
 }
@@ -519,7 +519,7 @@ void execute(Instruction instruction)
         __asm__ volatile("mov %%rax, %%cr4" : : : "memory");
         break;
     case NON_CANONICAL:
-        read_at(0x8000000000000000u);
+        peek_at(0x8000000000000000u);
         break;
     case TRAP_FLAG:
         trap_flag();

@@ -14,7 +14,7 @@ int32_t add(int32_t a, int32_t b);
 
 /* Memory. */
 
-uint64_t read_at(uintptr_t address);
+uint64_t peek_at(uintptr_t address);
 void write_at(uintptr_t address, uint64_t value);
 void fill_at(uintptr_t address, size_t size, uint8_t byte);
 void steal(uintptr_t from, uint8_t *into, size_t size);

@@ -99,7 +99,7 @@ fn pointers_to_pointers_are_followed<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let found = api.scope(|scope| {
         let number = scope.value(1)?;
         let pointer = scope.value(number.as_ptr())?;
-        scope.follow(pointer, 77)?;
+        scope.write_through(pointer, 77)?;
         Ok((scope.read(number)?, scope.read(pointer)?))
     });
     equal(found, Ok((77, Ptr::null())))

@@ -33,7 +33,7 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
 fn at_host<R: Runtime>(place: &'static str) -> [Attack<R>; 5] {
     [
         attack(format!("memory::read_host_{place}"), ACCESS, move |api, targets| {
-            api.read_at(address(targets, place)).map(|_| true)
+            api.peek_at(address(targets, place)).map(|_| true)
         })
         .at_the_host(),
         attack(format!("memory::write_host_{place}"), ACCESS, move |api, targets| {
@@ -59,7 +59,7 @@ fn at_host<R: Runtime>(place: &'static str) -> [Attack<R>; 5] {
 fn at_wild<R: Runtime>(name: &'static str, address: usize) -> [Attack<R>; 3] {
     [
         attack(format!("memory::read_{name}"), ACCESS, move |api, _| {
-            api.read_at(address).map(|_| true)
+            api.peek_at(address).map(|_| true)
         }),
         attack(format!("memory::write_{name}"), ACCESS, move |api, _| {
             api.write_at(address, 1).map(|()| true)
@@ -74,11 +74,11 @@ fn at_wild<R: Runtime>(name: &'static str, address: usize) -> [Attack<R>; 3] {
 fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("memory::read_before_the_window", ACCESS, |api, _| {
-            api.read_at(window(api) - 8).map(|_| true)
+            api.peek_at(window(api) - 8).map(|_| true)
         })
         .at_the_host(),
         attack("memory::read_after_the_window", ACCESS, |api, _| {
-            api.read_at(bounds(api).end).map(|_| true)
+            api.peek_at(bounds(api).end).map(|_| true)
         })
         .at_the_host(),
         attack("memory::fill_the_whole_window", ANYHOW, |api, _| {
@@ -143,7 +143,7 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
             api.exhaust_memory(1 << 20, true)?;
             // The host's part is apart from the library's.
             let mine = api.alloc_zeroed::<u8>(1 << 20)?;
-            Ok(api.read_at(mine.as_slice().as_ptr().addr())? != 0)
+            Ok(api.peek_at(mine.as_slice().as_ptr().addr())? != 0)
         }),
         attack("memory::give_the_host_a_wild_block", Must::BeOutside, |api, targets| {
             let block = Ptr::<u64>::from_addr(targets.heap);
