@@ -10,7 +10,7 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
     let illegal = Must::Fault(FaultKind::IllegalInstruction);
     tally.result("instructions::every_csr_is_unreadable", every_csr(arena, false));
     tally.result("instructions::every_csr_is_unwritable", every_csr(arena, true));
-    for index in 0..INSTRUCTIONS {
+    for index in 0..INSTRUCTIONS.cast_unsigned() {
         let name = format_args!("instructions::privileged_or_unknown_{index}");
         arena.attack(tally, name, &illegal, |api| api.run_instruction(index));
     }
