@@ -14,7 +14,8 @@ use std::process::Command;
 const FUNCTIONS: [&str; 4] = ["golden_deref", "golden_upgrade", "golden_validate", "golden_call"];
 
 /// Flags of the build that runs this test, which would change what is looked at.
-const FLAGS: [&str; 3] = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"];
+const FLAGS: [&str; 4] =
+    ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_BOOTSTRAP"];
 
 #[test]
 fn the_shortest_ways_are_what_one_would_write() {
