@@ -85,21 +85,8 @@ pub(super) unsafe extern "C" fn on_signal(
     signals::pass_on(&mut frame, below);
     if let Some(thread) = thread {
         thread.stand_in();
-        stop_unsettled(thread);
     }
     AS_IT_WAS
-}
-
-/// Stops the call that a thread was about to make behind a key, if the handler that interrupted
-/// it there made memory executable in which something is wrong: its own change waits for nobody.
-fn stop_unsettled(thread: &Thread) {
-    let Some(context) = thread.running().filter(|context| context.is_keyed()) else {
-        return;
-    };
-    if !changes::are_settled() {
-        let number = context.running.load(Ordering::Acquire);
-        context.stop.fetch_max(number << 1, Ordering::AcqRel);
-    }
 }
 
 /// Whether a thread there must go through the gate again, whatever its selector says.
