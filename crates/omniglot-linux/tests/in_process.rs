@@ -759,6 +759,8 @@ fn beside_foreign_code<R: Driven>(what: impl FnOnce(libc::pthread_t)) {
 
 /// `setgid` sends all threads a signal that the C library's `sigaction` does not name.
 fn the_c_librarys_own_signals_are_handled_as_all_others<R: Driven>() {
+    // `setgid` signals all threads, also those that another test steps through.
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     beside_foreign_code::<R>(|_| {
         for signal in [32, 33] {
             let ours = omniglot_signal as *const () as usize;
