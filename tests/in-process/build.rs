@@ -12,6 +12,7 @@ const IMAGES: [(&str, &[&str]); 2] =
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
     println!("cargo:rustc-cfg=embedded_sample");
+    println!("cargo:rerun-if-changed=../../crates/omniglot-linux/tests/images/image.h");
     IMAGES.iter().try_for_each(|(name, flags)| compile(name, flags))
 }
 

@@ -46,8 +46,8 @@ pub(super) fn names(packages: &[&Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::packages::{Task, missing};
     use super::{Machine, text};
+    use crate::setup::packages::{Task, missing};
     use crate::testing::TempDir;
 
     /// What is said on a machine with `commands` that only lacks libclang and libpng.

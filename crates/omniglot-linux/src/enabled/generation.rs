@@ -245,8 +245,8 @@ mod tests {
         let mut stack = vec![0u128; 8192];
         let top = stack.as_mut_ptr_range().end.cast();
         let mut ask = Some(ask);
-        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on (invariant
-        // 12).
+        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on
+        // (invariant 12).
         let child = unsafe { libc::clone(start::<F>, top, flags, (&raw mut ask).cast()) };
         let mut status = -1;
         // SAFETY: waits for the child, and writes to `status` (invariant 12).

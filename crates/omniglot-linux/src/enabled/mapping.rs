@@ -141,8 +141,8 @@ impl Drop for Mapping {
         if self.generation != 0 && generation::check(self.generation).is_err() {
             return;
         }
-        // SAFETY: the range is this mapping's, and nobody has pointers to it any more (invariants
-        // 1, 3).
+        // SAFETY: the range is this mapping's, and nobody has pointers to it any more
+        // (invariants 1, 3).
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok(), "a mapping can be unmapped");
     }

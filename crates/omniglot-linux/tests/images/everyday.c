@@ -3,35 +3,12 @@
 #define _GNU_SOURCE
 #include <locale.h>
 #include <sqlite3.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <wchar.h>
 #include <zstd.h>
 
-struct frame {
-    uint32_t status;
-    int32_t error_number;
-    uint64_t a;
-    uint64_t b;
-    uint64_t result;
-};
-
-static void (*callback)(uint32_t slot, void *arguments);
-
-static void shim_malloc(void *f)
-{
-    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
-    frame->result = malloc(frame->size);
-}
-
-static void shim_free(void *f)
-{
-    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
-    free(frame->pointer);
-}
+#include "image.h"
 
 /* Makes a database of 1000 rows; its size, and at a where its bytes are. */
 static void shim_make(void *f)
@@ -106,13 +83,4 @@ static void shim_zstd(void *f)
 
 static void (*const shims[])(void *) = {shim_malloc, shim_free, shim_make, shim_sum, shim_hour, shim_characters, shim_zstd};
 
-struct omniglot_image {
-    uint32_t abi, shim_count, slot_count, reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-
-__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
-    1, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
-};
+IMAGE(0, NULL);

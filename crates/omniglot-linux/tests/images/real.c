@@ -4,33 +4,10 @@
 #include <brotli/encode.h>
 #include <png.h>
 #include <sodium.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-struct frame {
-    uint32_t status;
-    int32_t error_number;
-    uint64_t a;
-    uint64_t b;
-    uint64_t result;
-};
-
-static void (*callback)(uint32_t slot, void *arguments);
-
-static void shim_malloc(void *f)
-{
-    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
-    frame->result = malloc(frame->size);
-}
-
-static void shim_free(void *f)
-{
-    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
-    free(frame->pointer);
-}
+#include "image.h"
 
 /* Bytes that neither repeat at once nor are random. */
 static unsigned char *text(size_t size)
@@ -111,13 +88,4 @@ static void shim_brotli(void *f)
 
 static void (*const shims[])(void *) = {shim_malloc, shim_free, shim_zlib, shim_png, shim_sodium, shim_brotli};
 
-struct omniglot_image {
-    uint32_t abi, shim_count, slot_count, reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-
-__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
-    1, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
-};
+IMAGE(0, NULL);

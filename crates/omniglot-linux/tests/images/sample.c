@@ -6,10 +6,7 @@
 #include <link.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -18,32 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-struct frame {
-    uint32_t status;
-    int32_t error_number;
-    uint64_t a;
-    uint64_t b;
-    uint64_t result;
-};
+#include "image.h"
 
 struct callback_frame {
     uint64_t value;
     uint64_t result;
 };
-
-static void (*callback)(uint32_t slot, void *arguments);
-
-static void shim_malloc(void *f)
-{
-    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
-    frame->result = malloc(frame->size);
-}
-
-static void shim_free(void *f)
-{
-    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
-    free(frame->pointer);
-}
 
 static void shim_add(void *f)
 {
@@ -472,16 +449,7 @@ static void trampoline_0(void) { struct callback_frame none = {0, 0}; callback(0
 static void trampoline_1(void) { struct callback_frame none = {1, 0}; callback(1, &none); }
 static void (*const trampolines[])(void) = {trampoline_0, trampoline_1};
 
-struct omniglot_image {
-    uint32_t abi, shim_count, slot_count, reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-
-__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
-    1, sizeof shims / sizeof *shims, 2, 0, shims, trampolines, &callback,
-};
+IMAGE(2, trampolines);
 
 #ifdef CONSTRUCTOR
 __attribute__((constructor)) static void constructor(int count, char **arguments)

@@ -5,36 +5,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-struct frame {
-    uint32_t status;
-    int32_t error_number;
-    uint64_t a;
-    uint64_t b;
-    uint64_t result;
-};
-
-static void (*callback)(uint32_t slot, void *arguments);
-
-static void shim_malloc(void *f)
-{
-    struct { uint32_t status; int32_t error_number; size_t size; void *result; } *frame = f;
-    frame->result = malloc(frame->size);
-}
-
-static void shim_free(void *f)
-{
-    struct { uint32_t status; int32_t error_number; void *pointer; } *frame = f;
-    free(frame->pointer);
-}
+#include "image.h"
 
 /* What the kernel says, or the negated error number. */
 static int64_t raw(const uint64_t *words)
@@ -187,13 +164,4 @@ static void shim_environment(void *f)
 static void (*const shims[])(void *) = {shim_malloc,  shim_free, shim_calls,   shim_registers, shim_thread, shim_churn,
                                         shim_zeros,   shim_handler, shim_say, shim_sum, shim_environment};
 
-struct omniglot_image {
-    uint32_t abi, shim_count, slot_count, reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-
-__attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
-    1, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
-};
+IMAGE(0, NULL);

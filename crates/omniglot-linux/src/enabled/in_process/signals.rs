@@ -433,8 +433,8 @@ pub(super) fn unblock() -> Result<()> {
 pub(super) fn kick(thread: u32) -> bool {
     // Also where a child of `vfork` does that to its parent's.
     let process = i64::from(generation::process());
-    // SAFETY: a signal for a thread of this process, which only makes that thread look (invariants
-    // 7, 12).
+    // SAFETY: a signal for a thread of this process, which only makes that thread look
+    // (invariants 7, 12).
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
     sent == 0 || last_error() != libc::ESRCH
 }
@@ -517,8 +517,8 @@ fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>)
     // the gate or in foreign code.
     set_mask(frame.mask() | wanted.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut KernelContext);
-    // SAFETY: the host installed it as a handler, as the caller of `sigaction` promised (invariant
-    // 14); one without SA_SIGINFO ignores what it does not take.
+    // SAFETY: the host installed it as a handler, as the caller of `sigaction` promised
+    // (invariant 14); one without SA_SIGINFO ignores what it does not take.
     let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
     let (signal, info, context) = frame.arguments();
     handler(signal, info, context);

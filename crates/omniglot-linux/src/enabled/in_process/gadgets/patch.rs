@@ -77,8 +77,8 @@ pub(crate) unsafe fn detour(
     let near = pages_near(address, PAGE)?;
     let place = near.addr();
     let from = std::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: the caller's instruction, which is in executable pages that can be read (invariant
-    // 16).
+    // SAFETY: the caller's instruction, which is in executable pages that can be read
+    // (invariant 16).
     let original = unsafe { std::slice::from_raw_parts(from, length) };
     let mut code = original.to_vec();
     code.push(0x3d); // cmp eax, mask
