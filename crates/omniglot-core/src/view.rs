@@ -220,7 +220,6 @@ impl Copied {
     }
 
     /// A copy of foreign bytes.
-    #[cfg_attr(omniglot_faults, track_caller)]
     fn read(window: &Window, address: usize, size: usize, align: usize) -> Result<Self> {
         // An address outside of the window is no reason to allocate.
         window.check(address, size)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omniglot::{Isolation, Library, Linux, Options, Permission, Runtime};
+use omniglot::{FileSource, Isolation, Library, Linux, Options, Permission, Runtime};
 use omniglot_conformance::conformance::Conformance;
 use omniglot_conformance::{Case, Suite, Verdict};
 use omniglot_demo::{Decoder, Picture};
@@ -94,7 +94,7 @@ fn values<R: Runtime>(
     values::ways().into_iter().map(subject).collect()
 }
 
-/// Starts that fail, resets, and files that the host opens for a worker.
+/// Starts that fail, resets, files that the host opens for a worker, and what its server says.
 fn starts() -> Vec<Subject> {
     let call = |library: &mut Conformance<Linux>| library.negate(true).map(drop);
     let reset = move |timeout| {
@@ -112,7 +112,14 @@ fn starts() -> Vec<Subject> {
             Err(_) => Ok(()),
             Ok(_) => Err("a library that is not there".to_owned()),
         };
+    let world = |timeout| {
+        let files = vec![("/etc/small.conf".into(), FileSource::from(b"a = 1\n"))];
+        let library = start(timeout, |options| options.files = files)?;
+        let asked = library.runtime().requests().and_then(|_| library.runtime().output());
+        asked.map(drop).map_err(text)
+    };
     vec![
+        Subject::new("what was asked for and said", world),
         Subject::new("a reset", reset),
         Subject::new("files that the host opens", with_files),
         Subject::new("a report of a fault", trap),
