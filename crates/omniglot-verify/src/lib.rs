@@ -46,6 +46,7 @@ extern crate alloc;
 mod decode;
 mod forms;
 mod group;
+pub mod layout;
 mod refusal;
 mod region;
 mod verify;
