@@ -131,7 +131,7 @@ fn what_the_library_writes_the_host_reads<R: Runtime>(api: &mut Api<R>) -> Outco
         let numbers = scope.zeroed::<i32>(3)?;
         scope.count_up(numbers, 3, 8)?;
         scope.read_into(numbers, &mut copied)?;
-        Ok(scope.view_slice(numbers)?.iter().sum::<i32>())
+        Ok(scope.view_slice(numbers)?.iter().map(|number| i64::from(*number)).sum::<i64>())
     });
     equal((viewed, copied), (Ok(27), [8, 9, 10]))
 }

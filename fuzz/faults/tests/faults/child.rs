@@ -1,12 +1,13 @@
 //! One trial, in a process of its own.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{ExitCode, abort};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use omniglot::faults::{self, Plan};
+use omniglot::faults::{self, Plan, SourceLine};
 use omniglot_fuzz::{Random, Session};
 
 use crate::parent::{AT, PLACE, RUNS};
@@ -16,11 +17,11 @@ use crate::subjects::{self, Subject};
 const MOST: u64 = 40;
 /// How often many are changed at a time.
 const TIMES: u64 = 4;
-/// Whether a function needs its own thread pointer is read from its code. A wrong answer has it
-/// write to the host's thread-local variables, which only a protection key keeps it from.
-pub(crate) const SPARED: &[&str] = &["in_process/entries.rs"];
 /// How long a run may take at most: it waits for nothing but calls, which end sooner.
 const LIMIT: Duration = Duration::from_secs(240);
+
+/// At each place, the subjects that reached it, by number, and how many loads they made there.
+type Reached = BTreeMap<SourceLine, Vec<(usize, u64)>>;
 
 static RUN: AtomicU64 = AtomicU64::new(0);
 
@@ -30,13 +31,21 @@ pub(crate) fn run(trial: &str) -> ExitCode {
     let mut session = Session::new(trial, 0);
     let subjects = subjects::of(trial);
     let mut loads = Vec::new();
-    for subject in &subjects {
+    let mut reached = Reached::new();
+    for (index, subject) in subjects.iter().enumerate() {
         say(&format!("{AT}{}, unchanged", subject.name));
         if let Err(reason) = subject.check() {
             say(&format!("{AT}{}, unchanged: {reason}", subject.name));
             return ExitCode::FAILURE;
         }
-        loads.push(faults::with(Plan::One(u64::MAX), 0, SPARED, || subject.try_out()).1);
+        let before = faults::places();
+        loads.push(faults::with(Plan::One(u64::MAX), 0, || subject.try_out()).1);
+        for (place, counts) in faults::places() {
+            let before = before.get(&place).map_or(0, |counts| counts.loads);
+            if counts.loads > before {
+                reached.entry(place).or_default().push((index, counts.loads - before));
+            }
+        }
     }
     if session.is_long() {
         run_long(&mut session, &subjects, &loads);
@@ -48,6 +57,7 @@ pub(crate) fn run(trial: &str) -> ExitCode {
         for (subject, loads) in subjects.iter().zip(loads) {
             run_each(&mut random, subject, loads, most);
         }
+        run_places(&mut random, &subjects, &reached);
     }
     report();
     ExitCode::SUCCESS
@@ -61,6 +71,18 @@ fn run_each(random: &mut Random, subject: &Subject, loads: u64, most: u64) {
     }
     for _ in 0..TIMES {
         try_out(subject, Plan::Many(2 + random.below(loads)), random.number());
+    }
+}
+
+/// Changes something at each place that was reached. How often a host looks for an answer depends
+/// on the time, so a load's number alone would miss places that are reached seldom.
+fn run_places(random: &mut Random, subjects: &[Subject], reached: &Reached) {
+    for (place, by) in reached {
+        for _ in 0..TIMES {
+            let Some((index, loads)) = by.get(random.index(by.len())) else { continue };
+            let Some(subject) = subjects.get(*index) else { continue };
+            try_out(subject, Plan::At(*place, random.below(*loads)), random.number());
+        }
     }
 }
 
@@ -81,7 +103,7 @@ fn run_long(session: &mut Session, subjects: &[Subject], loads: &[u64]) {
 fn try_out(subject: &Subject, plan: Plan, seed: u64) {
     say(&format!("{AT}{}, {plan:?}, changed by {seed}", subject.name));
     RUN.fetch_add(1, Ordering::Relaxed);
-    faults::with(plan, seed, SPARED, || subject.try_out());
+    faults::with(plan, seed, || subject.try_out());
 }
 
 /// Ends a process that hangs.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::child::SPARED;
 use crate::parent::Counts;
 
 /// The sources that load foreign memory, beneath the project's root.
@@ -46,7 +45,7 @@ fn add_directory(root: &Path, directory: &Path, places: &mut BTreeSet<String>) {
         let name = path.display().to_string();
         if entry.path().is_dir() {
             add_directory(root, &path, places);
-        } else if !INNER.contains(&name.as_str()) && !SPARED.iter().any(|end| name.ends_with(end)) {
+        } else if !INNER.contains(&name.as_str()) {
             let text = fs::read_to_string(entry.path()).unwrap_or_default();
             places.extend(lines_of(&text).map(|line| format!("{name}:{line}")));
         }

@@ -94,7 +94,8 @@ fn values<R: Runtime>(
     values::ways().into_iter().map(subject).collect()
 }
 
-/// Starts that fail, resets, files that the host opens for a worker, and what its server says.
+/// Starts that fail, resets, files that the host opens for a worker, and what its server asks and
+/// says.
 fn starts() -> Vec<Subject> {
     let call = |library: &mut Conformance<Linux>| library.negate(true).map(drop);
     let reset = move |timeout| {
@@ -112,6 +113,10 @@ fn starts() -> Vec<Subject> {
             Err(_) => Ok(()),
             Ok(_) => Err("a library that is not there".to_owned()),
         };
+    let give_back = |timeout| {
+        let mut library = in_process(timeout, false)?;
+        library.malloc::<u8>(16 << 20).and_then(|block| library.free(block)).map_err(text)
+    };
     let world = |timeout| {
         let files = vec![("/etc/small.conf".into(), FileSource::from(b"a = 1\n"))];
         let library = start(timeout, |options| options.files = files)?;
@@ -119,6 +124,7 @@ fn starts() -> Vec<Subject> {
         asked.map(drop).map_err(text)
     };
     vec![
+        Subject::new("memory that is given back", give_back),
         Subject::new("what was asked for and said", world),
         Subject::new("a reset", reset),
         Subject::new("files that the host opens", with_files),
