@@ -39,8 +39,8 @@ const STUB_FLAGS: &[&str] = &[
     "-nostdlib",
 ];
 
-/// The loader is an ordinary program.
-const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl"];
+/// The loader is an ordinary program, which has the compiler's unwinder in it.
+const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl", "-static-libgcc"];
 
 fn main() -> Result<(), Failure> {
     println!("cargo:rerun-if-changed=build.rs");

@@ -160,6 +160,10 @@ pub enum Error {
         /// Its number; [`HIDDEN_NUMBER`](Self::HIDDEN_NUMBER) if foreign code prevented it from
         /// being recorded.
         number: u64,
+        /// Who asked, as library, symbol and offset, such as `libmagic.so.1 magic_load+0x5`, and
+        /// for which path, if the call names one. It is what the domain said, as in [`Fault`]:
+        /// a hint, not evidence; empty if unknown.
+        place: Text,
     },
     /// Foreign code ran longer than allowed; callbacks in the host do not count.
     Timeout {
@@ -331,11 +335,13 @@ impl fmt::Display for FaultKind {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} at {:#x}", self.kind, self.address)?;
-        if !self.place.as_str().is_empty() {
-            write!(out, " in {}", self.place)?;
-        }
-        Ok(())
+        write_place(out, &self.place)
     }
+}
+
+fn write_place(out: &mut fmt::Formatter<'_>, place: &Text) -> fmt::Result {
+    let place = place.as_str();
+    if place.is_empty() { Ok(()) } else { write!(out, " in {place}") }
 }
 
 impl fmt::Display for Cause {
@@ -354,14 +360,19 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The permission that would allow a system call, if there is one.
-fn permitted_by(name: &str) -> &'static str {
+/// What the user can do about a system call that was denied.
+fn remedy(name: &str) -> &'static str {
     match name {
         "clock_gettime" | "clock_getres" | "gettimeofday" | "time" | "clock_nanosleep"
         | "nanosleep" => "; `.allow(Permission::Clock)` permits it",
         "getrandom" => "; `.allow(Permission::Random)` permits it",
         "write" | "writev" => "; `.allow(Permission::Stderr)` permits it for standard error",
-        _ => "",
+        "open" | "openat" | "access" | "faccessat" | "faccessat2" | "stat" | "lstat"
+        | "newfstatat" | "statx" | "readlink" | "readlinkat" | "statfs" => {
+            "; `.file(..)` or `.directory(..)` gives the library what it looks for, and without \
+             `.strict()` it is told that there is no such file"
+        }
+        _ => "; nothing permits it",
     }
 }
 
@@ -431,12 +442,14 @@ impl fmt::Display for Error {
             Self::SyscallDenied { number: Self::HIDDEN_NUMBER, .. } => {
                 out.write_str("foreign code made a denied system call and hid which")
             }
-            Self::SyscallDenied { name: "unknown", number } => {
-                write!(out, "foreign code made a denied system call: system call {number}")
+            Self::SyscallDenied { name: "unknown", number, place } => {
+                write!(out, "foreign code made a denied system call: system call {number}")?;
+                write_place(out, place)
             }
-            Self::SyscallDenied { name, number } => {
+            Self::SyscallDenied { name, number, place } => {
                 write!(out, "foreign code made a denied system call: {name} ({number})")?;
-                out.write_str(if cfg!(feature = "std") { permitted_by(name) } else { "" })
+                write_place(out, place)?;
+                out.write_str(if cfg!(feature = "std") { remedy(name) } else { "" })
             }
             Self::Timeout { limit } => write!(out, "foreign code ran longer than {limit:?}"),
             Self::Interrupted => out.write_str("the call was interrupted from another thread"),

@@ -55,7 +55,8 @@
 //!   they are, random numbers, mapping memory in its window. It keeps none of it: the stub puts the
 //!   second filter where nothing can change it, no other can be added, and the host looks
 //!   whether it is there before it takes the worker for loaded.
-//! - Foreign code runs on one thread; a system call that starts one is denied.
+//! - Foreign code runs on one thread, and on as many more as [`Permission::Threads`] says: the
+//!   stub makes those, and no system call that would make one is carried out.
 //! - Side channels between processes remain.
 //!
 //! # Soundness invariants

@@ -37,6 +37,25 @@ pub enum Permission {
     /// terminal only if the host's user may open that, which is so unless another user's
     /// program made it: then such calls fail.
     Stderr,
+    /// Have so many threads at a time besides the one that calls run on, at most 64: for a library
+    /// in a process only, and on processors with FSGSBASE. Without, starting one fails with
+    /// `EAGAIN`, and libraries do with one.
+    ///
+    /// They are made before the library is loaded, and have the rights that it has in calls. They
+    /// can do what they like between calls, too, such as compute; and with a thread that counts, a
+    /// library can measure time. While a library is loaded there is none to be had.
+    Threads(u16),
+}
+
+impl Permission {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Clock => 1,
+            Self::Random => 2,
+            Self::Stderr => 4,
+            Self::Threads(_) => 8,
+        }
+    }
 }
 
 /// A set of [`Permission`]s; the default is none.
@@ -49,28 +68,43 @@ pub enum Permission {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Permissions {
     bits: u8,
+    threads: u16,
 }
 
 impl Permissions {
     /// This set and one more.
     #[must_use]
     pub const fn with(self, permission: Permission) -> Self {
-        Self { bits: self.bits | 1 << permission as u8 }
+        let threads = match permission {
+            Permission::Threads(threads) if threads > self.threads => threads,
+            _ => self.threads,
+        };
+        Self { bits: self.bits | permission.bit(), threads }
     }
 
     /// All that is in this set or the other.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self { bits: self.bits | other.bits }
+        let threads = if other.threads > self.threads { other.threads } else { self.threads };
+        Self { bits: self.bits | other.bits, threads }
     }
 
-    /// Whether the set has the permission.
+    /// Whether the set has the permission; for threads, whether so many are permitted.
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
-        self.bits & 1 << permission as u8 != 0
+        match permission {
+            Permission::Threads(threads) => threads <= self.threads,
+            other => self.bits & other.bit() != 0,
+        }
     }
 
-    /// One bit for each permission, by its number.
+    /// How many threads are permitted besides the one that calls run on.
+    #[must_use]
+    pub const fn threads(self) -> u16 {
+        self.threads
+    }
+
+    /// One bit for each permission that is not a number.
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
     pub(crate) const fn bits(self) -> u32 {
         self.bits as u32

@@ -43,8 +43,16 @@ fn name(number: usize) -> &'static str {
     Sysno::new(number).map_or("unknown", |call| call.name())
 }
 
+/// With threads one more, which lets others run.
 #[test]
 fn every_system_call_was_tried() {
+    let mut options = Options::default();
+    try_every_call(&options, ALLOWED);
+    options.allow = Permission::Threads(2).into();
+    try_every_call(&options, &[ALLOWED, &[Sysno::sched_yield]].concat());
+}
+
+fn try_every_call(options: &Options, allowed: &[Sysno]) {
     let description = Description {
         name: "probe",
         image: image("probe.c", &[]),
@@ -52,8 +60,7 @@ fn every_system_call_was_tried() {
         slots: 0,
         functions: &["", "", ""],
     };
-    let mut linux =
-        Session::new(Process::start(&description, &Options::default()).expect("the probe loads"));
+    let mut linux = Session::new(Process::start(&description, options).expect("the probe loads"));
     let loading = probe(&mut linux, 0);
     let serving = probe(&mut linux, 1);
 
@@ -76,7 +83,7 @@ fn every_system_call_was_tried() {
         if call == PROBE.0 {
             assert_eq!(serving[number], PROBE.1, "{call}");
         } else {
-            assert!(ALLOWED.contains(&call), "{call} is possible in calls: {}", serving[number]);
+            assert!(allowed.contains(&call), "{call} is possible in calls: {}", serving[number]);
         }
     }
 }
@@ -96,6 +103,31 @@ fn the_worker_has_no_rights() {
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         assert_eq!(value(set), "0000000000000000", "{set}");
     }
+}
+
+/// Threads are made before the library is loaded, and have both less to do than it had then and
+/// the filter for calls.
+#[test]
+fn threads_have_no_rights_that_the_worker_has_not() {
+    let mut options = Options::default();
+    options.allow = Permission::Threads(3).into();
+    let linux = support::start_with::<Process>(&options);
+    let tasks = fs::read_dir(format!("/proc/{}/task", linux.process_id())).expect("its threads");
+    let mut count = 0;
+    for task in tasks {
+        let status = fs::read_to_string(task.expect("a thread").path().join("status"));
+        let status = status.expect("its status");
+        let value = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("{key} in {status}")).trim().to_owned()
+        };
+        assert_eq!((value("NoNewPrivs").as_str(), value("Seccomp").as_str()), ("1", "2"));
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(value(set), "0000000000000000", "{set}");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 4);
 }
 
 /// Says that a copy of this test is to look at its workers.

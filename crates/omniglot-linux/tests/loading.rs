@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use omniglot_core::{Description, Error, FaultKind, Runtime, Session};
+use omniglot_core::{Description, Error, FaultKind, Runtime, Session, Text};
 use omniglot_linux::{Options, Process};
 use support::{Shim, call, compile, sample, sample_with};
 
@@ -189,6 +189,24 @@ fn constructors_that_fail_are_errors_of_the_start() {
     assert_eq!(ended, Error::Timeout { limit });
 }
 
+/// The library whose constructor it was, and its function; not the C library's.
+#[test]
+fn a_constructor_that_makes_a_denied_call_is_named() {
+    for (code, name) in [("socket(2,1,0)", "socket"), ("system(\"true\")", "clone")] {
+        let flag = format!("-DCONSTRUCTOR={code}");
+        let library = compile("sample.c", &[&flag, "-Wl,-soname,libguilty.so.1"]);
+        let place = library.with_file_name("libguilty.so.1");
+        std::fs::rename(library, &place).expect("renamed");
+        match Process::start(&sample(), &with_library(place)) {
+            Err(error @ Error::SyscallDenied { place, .. }) => {
+                assert!(place.as_str().starts_with("libguilty.so.1"), "{code}: {error}");
+                assert!(error.to_string().contains(name), "{code}: {error}");
+            }
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_constructor_that_leaves_nothing_to_load_with_is_at_fault_itself() {
     let all = "while(mmap(0,1<<20,PROT_READ,MAP_PRIVATE|MAP_ANONYMOUS,-1,0)!=MAP_FAILED)";
@@ -259,8 +277,8 @@ fn system_calls_that_no_filter_knows_fail_while_loading() {
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
     // In calls they end the worker, and are named.
     let denied = call(&mut linux, Shim::Syscall, 0x7fff, 0).expect_err("a denied call");
-    assert_eq!(denied, Error::SyscallDenied { name: "unknown", number: 0x7fff });
-    assert!(denied.to_string().ends_with("system call 32767"), "{denied}");
+    let is_named = matches!(denied, Error::SyscallDenied { name: "unknown", number: 0x7fff, .. });
+    assert!(is_named && denied.to_string().contains("system call 32767 in shims"), "{denied}");
 }
 
 #[test]
@@ -297,7 +315,11 @@ fn a_system_call_that_nobody_could_write_down_is_said_to_be_hidden() {
     for code in hidden {
         let code = code.replace("socket(1,1,0)", "syscall(SYS_socket,1,1,0)");
         let error = with_constructor(&code);
-        let expected = Error::SyscallDenied { name: "unknown", number: Error::HIDDEN_NUMBER };
+        let expected = Error::SyscallDenied {
+            name: "unknown",
+            number: Error::HIDDEN_NUMBER,
+            place: Text::default(),
+        };
         assert_eq!(error, expected, "{code}");
         assert!(!error.to_string().contains("unknown"), "{error}");
     }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime, Session};
-use omniglot_linux::{FileSource, Options, Process, SyscallPolicy, Unprotected};
+use omniglot_linux::{FileSource, Options, Permission, Process, SyscallPolicy, Unprotected};
 use support::{image, read_word, result, write_frame};
 use syscalls::Sysno;
 
@@ -26,6 +26,11 @@ enum Shim {
     Say,
     Sum,
     Environment,
+    Ask,
+    Stray,
+    Threads,
+    Wait,
+    Elsewhere,
 }
 
 fn description() -> Description {
@@ -33,7 +38,7 @@ fn description() -> Description {
     *WORLD.get_or_init(|| Description {
         name: "world",
         image: image("world.c", &[]),
-        shims: 11,
+        shims: 16,
         slots: 0,
         functions: &["malloc", "free"],
     })
@@ -201,6 +206,107 @@ fn nobody_can_start_a_thread_but_may_try() {
     assert_eq!(call(&mut linux, Shim::Thread, 0, 0), Ok(libc::EAGAIN as u64));
     let ended = ask(&mut linux, Sysno::clone, &[libc::SIGCHLD as u64]);
     assert!(matches!(ended, Err(Error::SyscallDenied { name: "clone", .. })), "{ended:?}");
+}
+
+#[test]
+fn a_denied_call_says_who_asked_and_for_what() {
+    let mut linux = fresh();
+    match call(&mut linux, Shim::Ask, 0, 0) {
+        Err(error @ Error::SyscallDenied { name: "socket", place, .. }) => {
+            assert!(place.as_str().starts_with("shims asks_for_network+0x"), "{place}");
+            assert!(error.to_string().ends_with("; nothing permits it"), "{error}");
+        }
+        other => panic!("the call should be denied, but {other:?}"),
+    }
+    let mut options = Options::default();
+    options.strict = true;
+    let mut linux = start(&options);
+    let name = text(&mut linux, "/etc/strange\x1b.conf");
+    match call(&mut linux, Shim::Ask, name, 0) {
+        Err(error @ Error::SyscallDenied { name: "openat", place, .. }) => {
+            assert!(place.as_str().starts_with("shims asks_for_file+0x"), "{place}");
+            assert!(place.as_str().ends_with(" for \"/etc/strange\\u{1b}.conf\""), "{place}");
+            assert!(error.to_string().contains("`.file(..)`"), "{error}");
+        }
+        other => panic!("the call should be denied, but {other:?}"),
+    }
+}
+
+fn with_threads(threads: u16) -> Session<Process> {
+    let mut options = Options::default();
+    options.allow = Permission::Threads(threads).into();
+    start(&options)
+}
+
+#[test]
+fn so_many_threads_are_to_be_had_as_are_permitted() {
+    for (permitted, wanted, there) in [(0, 3, 0), (1, 1, 1), (3, 8, 3), (8, 4, 4)] {
+        let mut linux = with_threads(permitted);
+        for _ in 0..2 {
+            let started = call(&mut linux, Shim::Threads, wanted, 50);
+            assert_eq!(started, Ok(50 * 1_000_001 * there), "{wanted} of {permitted}");
+            linux.reset().expect("a reset");
+        }
+    }
+}
+
+#[test]
+fn a_thread_waits_for_a_time_and_for_another() {
+    let mut linux = with_threads(1);
+    assert_eq!(call(&mut linux, Shim::Wait, 20, 0), Ok(libc::ETIMEDOUT as u64));
+    assert_eq!(call(&mut linux, Shim::Wait, 1_000_000, 1), Ok(0));
+    // Without, nobody could come.
+    assert_eq!(call(&mut fresh(), Shim::Wait, 1_000_000, 0), Ok(libc::ETIMEDOUT as u64));
+}
+
+#[test]
+fn what_ends_a_thread_ends_the_call() {
+    let calls = |linux: &mut Session<Process>, number: Sysno| {
+        let at = words(linux);
+        linux.write(at, &(number as u64).to_ne_bytes()).expect("room");
+        call(linux, Shim::Elsewhere, at as u64, 1)
+    };
+    let mut linux = with_threads(2);
+    assert_eq!(calls(&mut linux, Sysno::getpid), Ok(0));
+    for number in [Sysno::socket, Sysno::execve, Sysno::fork, Sysno::ptrace] {
+        let ended = calls(&mut linux, number);
+        assert!(matches!(ended, Err(Error::SyscallDenied { name, .. }) if name == number.name()));
+        linux.reset().expect("a reset");
+    }
+    match call(&mut linux, Shim::Elsewhere, 0, 0) {
+        Err(Error::Fault(fault)) => assert!(fault.to_string().contains("callback by a thread")),
+        other => panic!("no thread but the first calls the host, but {other:?}"),
+    }
+}
+
+/// A thread that never ends is no obstacle to the next call, or to a reset.
+#[test]
+fn a_thread_runs_between_calls() {
+    let mut linux = with_threads(1);
+    assert_eq!(call(&mut linux, Shim::Elsewhere, 0, u64::MAX), Ok(0));
+    assert_eq!(ask(&mut linux, Sysno::getpid, &[]), Ok(2));
+    assert_eq!(call(&mut linux, Shim::Threads, 1, 1), Ok(0), "it is in use");
+    linux.reset().expect("a reset");
+    assert_eq!(call(&mut linux, Shim::Threads, 1, 1), Ok(1_000_001));
+}
+
+#[test]
+fn too_many_threads_are_refused_by_name() {
+    let mut options = Options::default();
+    options.allow = Permission::Threads(65).into();
+    let refused = Process::start(&description(), &options).expect_err("too many");
+    assert!(refused.to_string().contains("at most 64"), "{refused}");
+}
+
+/// A stack that says nothing, or lies, is no obstacle.
+#[test]
+fn a_denied_call_on_a_broken_stack_is_reported_all_the_same() {
+    for stack in [0, 8, 1 << 50, 0x7fff_ffff_ffff] {
+        match call(&mut fresh(), Shim::Stray, stack, 0) {
+            Err(Error::SyscallDenied { name: "socket", .. }) => {}
+            other => panic!("{stack:#x}: the call should be denied, but {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -63,8 +63,32 @@ struct config {
     uint64_t tree_size;  /* of the files that the host gives, in bytes: whole pages */
     uint32_t environment; /* the strings NAME=value, one after another */
     uint32_t variable_count;
+    uint64_t threads_end; /* the threads' areas lie behind the stack */
+    uint32_t thread_count;
+    uint32_t unused;
 };
-_Static_assert(sizeof(struct config) == 112, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 128, "the layout that the host writes");
+
+/* A thread that waits for something to run, at the start of its area; the rest is for its
+ * signals. The server in the domain fills it in. */
+#define THREAD_AREA 0x20000
+enum thread_state { THREAD_FREE = 0, THREAD_TAKEN = 1, THREAD_RUNS = 2 };
+struct thread {
+    uint32_t state;    /* a futex */
+    uint32_t is_ready; /* it has its filter */
+    uint64_t leave;    /* the stub's code for its end */
+    uint64_t clear;    /* the word that is cleared then; 0 if there is none */
+    uint64_t pointer;  /* its FS base */
+    uint64_t registers[14]; /* rip rsp rbp rbx rdi rsi rdx r8 r9 r10 r12 r13 r14 r15 */
+    uint32_t mxcsr;
+    uint16_t x87;
+    uint16_t unused;
+};
+
+static inline struct thread *thread_of(const struct config *config, uint32_t index)
+{
+    return (struct thread *)(config->base + config->stack_end + (uint64_t)index * THREAD_AREA);
+}
 
 #define REPORT_TEXT 512
 
@@ -149,6 +173,7 @@ enum step {
     STEP_CATCH_FAULTS = 17,
     STEP_SEND = 18,
     STEP_KEEP_FILTER = 19,
+    STEP_THREADS = 20,
 };
 
 /* The call channel: one cache line. The host writes a request and then its

@@ -147,6 +147,9 @@ fn errors_say_in_debug_what_they_say_in_display() {
     let error = Error::OutOfMemory { requested: 10 };
     assert_eq!(format!("{error:?}"), error.to_string());
     assert!(error.to_string().contains("raise memory_limit"));
-    let denied = Error::SyscallDenied { number: 228, name: "clock_gettime" };
-    assert!(denied.to_string().ends_with("`.allow(Permission::Clock)` permits it"), "{denied}");
+    let place = Text::fixed("libz.so.1 deflate+0x12");
+    let denied = Error::SyscallDenied { number: 228, name: "clock_gettime", place };
+    let said =
+        "clock_gettime (228) in libz.so.1 deflate+0x12; `.allow(Permission::Clock)` permits it";
+    assert!(denied.to_string().ends_with(said), "{denied}");
 }

@@ -41,6 +41,9 @@ const GUARD: usize = 64 * PAGE;
 
 const SMALLEST_WINDOW: usize = 32 << 20;
 const LARGEST_WINDOW: usize = 1 << 44;
+/// `THREAD_AREA` of `worker/control.h`, and how many there may be.
+const THREAD_AREA: usize = 0x20000;
+const MOST_THREADS: usize = 64;
 const SMALLEST_STACK: usize = 1 << 20;
 
 /// Where windows may lie in a worker: far from everything that the kernel maps there
@@ -80,9 +83,12 @@ struct Config {
     tree_size: u64,
     environment: u32,
     variable_count: u32,
+    threads_end: u64,
+    thread_count: u32,
+    unused: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 112, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 128, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +98,8 @@ pub(super) struct Layout {
     pub(super) exchange_end: usize,
     stack_start: usize,
     stack_end: usize,
+    /// Behind the stack lie the areas of foreign code's other threads.
+    threads_end: usize,
 }
 
 /// What the worker must know besides the layout.
@@ -133,14 +141,22 @@ impl Layout {
                 "stack_size must be from 1 MiB to a quarter of memory_limit",
             )));
         }
+        let threads = usize::from(options.allow.threads());
+        if threads > MOST_THREADS || threads * THREAD_AREA > size / 8 {
+            return Err(Error::Load(Text::new(
+                "Permission::Threads permits at most 64 threads, and one for each MiB of memory_limit",
+            )));
+        }
         let exchange_end = (size / 4).next_multiple_of(PAGE);
         let stack_start = exchange_end + GUARD;
+        let stack_end = stack_start + stack;
         Ok(Self {
             base: random_base(size)?,
             size,
             exchange_end,
             stack_start,
-            stack_end: stack_start + stack,
+            stack_end,
+            threads_end: stack_end + threads * THREAD_AREA,
         })
     }
 
@@ -150,18 +166,18 @@ impl Layout {
     }
 
     /// The addresses at which foreign code may map memory while it is loaded: all that
-    /// follows the host's part and the stack.
+    /// follows the host's part and the stacks.
     pub(super) const fn loadable(&self) -> Range<u64> {
-        (self.base + self.stack_end) as u64..(self.base + self.size) as u64
+        (self.base + self.threads_end) as u64..(self.base + self.size) as u64
     }
 
     /// Where memory lies that foreign code may give back, as an offset from the window's start, if
-    /// all of it is what follows the host's part and the stack.
+    /// all of it is what follows the host's part and the stacks.
     pub(super) fn returnable(&self, address: usize, len: usize) -> Option<Range<usize>> {
         let start = address.checked_sub(self.base)?;
         let end = start.checked_add(len)?;
         let whole = start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && len > 0;
-        (whole && start >= self.stack_end && end <= self.size).then_some(start..end)
+        (whole && start >= self.threads_end && end <= self.size).then_some(start..end)
     }
 
     /// Whether a fault at `address` with that stack pointer is a stack that ran over.
@@ -203,6 +219,9 @@ impl Layout {
             tree_size: orders.tree_size as u64,
             environment,
             variable_count: orders.environment.len() as u32,
+            threads_end: self.threads_end as u64,
+            thread_count: ((self.threads_end - self.stack_end) / THREAD_AREA) as u32,
+            unused: 0,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
         let seed = orders.seed.map_or_else(random::<32>, Ok)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use omniglot_core::{Description, Error, Result, Text};
+use rustix::param::linux_hwcap;
 
 use super::files;
 use super::images;
@@ -36,6 +37,7 @@ impl LoadSpec {
             .map_err(|_| Error::Load(Text::new("a library directory has an empty path")))?;
         let readable = files::readable(&directories, &libraries.files);
         check_limits()?;
+        check_threads(options)?;
         Ok(Self {
             description: *description,
             tree: Tree::build(options)?,
@@ -57,6 +59,19 @@ impl LoadSpec {
             && self.readable == other.readable
             && are_same_files(self.tree.as_ref(), other.tree.as_ref())
     }
+}
+
+/// A thread's FS base is set without asking the kernel.
+fn check_threads(options: &Options) -> Result<()> {
+    /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
+    const FSGSBASE: usize = 1 << 1;
+    if options.allow.threads() > 0 && linux_hwcap().1 & FSGSBASE == 0 {
+        return Err(Error::Unsupported {
+            what: "threads of the library's own need FSGSBASE (Linux 5.9, processors since 2012)",
+            remedy: "use a newer kernel without nofsgsbase, or do without Permission::Threads",
+        });
+    }
+    Ok(())
 }
 
 /// Returns true if both read the same from the host's files, which change while it runs.

@@ -72,6 +72,7 @@ const STEPS: &[&str] = &[
     "handlers for signals in the worker",
     "showing the worker to the host (Seccomp_filters, Linux 5.9)",
     "keeping the worker's second system call filter",
+    "starting the worker's threads",
 ];
 
 /// The error for a worker that ended, from what it said and how it ended.
@@ -91,15 +92,17 @@ pub(super) fn explain(
     match (said, end) {
         (Some(Ending::LoadFailed), _) => load_error(&report, description),
         (Some(Ending::StartFailed), _) => start_error(&report, description),
-        (Some(Ending::Denied), _) => denied(report.number),
+        (Some(Ending::Denied), _) => denied(report.number, Text::from_untrusted(text_of(&report))),
         (Some(Ending::Fault), _) => Error::Fault(with_last_words(fault(&report, layout), window)),
         (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
             Error::Exited { status: Some((report.number & 0xff) as i32) }
         }
         (_, End::Exited(status)) => Error::Exited { status: Some(status) },
-        (_, End::Killed(signals::SYS)) => {
-            Error::SyscallDenied { name: "unknown", number: Error::HIDDEN_NUMBER }
-        }
+        (_, End::Killed(signals::SYS)) => Error::SyscallDenied {
+            name: "unknown",
+            number: Error::HIDDEN_NUMBER,
+            place: Text::default(),
+        },
         (_, End::Killed(signal)) => {
             Error::Fault(Fault { kind: kind_of(signal), address: 0, place: Text::default() })
         }
@@ -120,7 +123,7 @@ pub(super) fn explain_loading(
 ) -> Error {
     let refused = read(window).ok().and_then(|report| report.refused.checked_sub(1));
     match (said, end, refused) {
-        (None, End::Exited(LINKER_FAILED), Some(number)) => denied(number),
+        (None, End::Exited(LINKER_FAILED), Some(number)) => denied(number, Text::default()),
         _ => explain(said, end, window, layout, description),
     }
 }
@@ -143,8 +146,8 @@ pub(super) fn place_in(window: &Window) -> Result<Text> {
     Ok(Text::from_untrusted(text_of(&read(window)?)))
 }
 
-fn denied(number: u64) -> Error {
-    Error::SyscallDenied { name: name_of(number), number }
+fn denied(number: u64, place: Text) -> Error {
+    Error::SyscallDenied { name: name_of(number), number, place }
 }
 
 fn fault(report: &Report, layout: &Layout) -> Fault {

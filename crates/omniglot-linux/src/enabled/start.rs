@@ -109,9 +109,11 @@ pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
 /// Starts a worker that loads the library and then waits to be copied and killed.
 pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
     let options = &spec.options;
-    if spec.tree.is_some() || options.clock.is_some() || options.seed.is_some() || options.strict {
+    let has_world = spec.tree.is_some() || options.clock.is_some() || options.seed.is_some();
+    if has_world || options.strict || options.allow.threads() > 0 {
         return Err(Error::Unsupported {
-            what: "files, a fixed clock, a seed and strictness need a process of the library's own",
+            what: "files, a fixed clock, a seed, strictness and threads need a process of the \
+                   library's own",
             remedy: "set Isolation::Process, or do without them",
         });
     }
@@ -319,7 +321,7 @@ mod support;
 mod tests {
     use std::fs::File;
 
-    use omniglot_core::{Description, FaultKind, Session};
+    use omniglot_core::{Description, FaultKind, Session, Text};
 
     use super::support::{Shim, call, compile, sample, sample_with};
     use super::*;
@@ -360,13 +362,14 @@ mod tests {
         assert_eq!(with_linker("leave(-call(267))"), status(13), "readlinkat");
         // The dynamic linker's way to give up.
         let gives_up = with_linker("call(0x7fff), leave(127)");
-        assert_eq!(gives_up, Error::SyscallDenied { name: "unknown", number: 0x7fff });
+        let denied = |name, number| Error::SyscallDenied { name, number, place: Text::default() };
+        assert_eq!(gives_up, denied("unknown", 0x7fff));
         assert!(gives_up.to_string().contains("system call 32767"), "{gives_up}");
         let gives_up = with_linker("call(462), leave(127)");
-        assert_eq!(gives_up, Error::SyscallDenied { name: "mseal", number: 462 });
+        assert_eq!(gives_up, denied("mseal", 462));
         assert_eq!(with_linker("leave(127)"), status(127));
         let attacks = with_linker("call(41)");
-        assert_eq!(attacks, Error::SyscallDenied { name: "socket", number: 41 });
+        assert_eq!(attacks, denied("socket", 41));
         match with_linker("*(volatile int *)8 = 1") {
             Error::Fault(fault) => {
                 assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8));

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -161,7 +162,159 @@ static void shim_environment(void *f)
     frame->result = value != NULL;
 }
 
+/* Functions of the library's that ask through the C library: for the network, and, deep in it, for
+ * the file whose name is given. */
+__attribute__((visibility("default"), noinline)) int asks_for_network(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) + 1;
+}
+
+__attribute__((visibility("default"), noinline)) int asks_for_file(const char *name)
+{
+    FILE *file = fopen(name, "r");
+    return file ? fclose(file) : 1;
+}
+
+/* With a the name of a file, or for the network. */
+static void shim_ask(void *f)
+{
+    struct frame *frame = f;
+    frame->result = (uint64_t)(frame->a ? asks_for_file((const char *)frame->a) : asks_for_network());
+}
+
+/* The call `socket` with a as the stack and the frame pointer. */
+static void shim_stray(void *f)
+{
+    struct frame *frame = f;
+    __asm__ volatile("mov %0, %%rsp\n"
+                     "mov %0, %%rbp\n"
+                     "mov $41, %%eax\n"
+                     "syscall\n"
+                     "ud2\n"
+                     :
+                     : "r"(frame->a)
+                     : "memory");
+}
+
+#define MOST_THREADS 100
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned arrived, expected;
+static __thread unsigned own = 7;
+static volatile int is_open;
+
+static void add_one(void)
+{
+    pthread_mutex_lock(&mutex);
+    arrived++;
+    pthread_cond_broadcast(&changed);
+    while (!is_open)
+        pthread_cond_wait(&changed, &mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Has memory and variables of its own. */
+static void *work(void *number)
+{
+    char *memory = malloc(300000);
+    int is_fresh = own == 7;
+    own = (unsigned)(uint64_t)number;
+    memset(memory, 1, 300000);
+    add_one();
+    free(memory);
+    return (void *)(uint64_t)(is_fresh && own == (unsigned)(uint64_t)number);
+}
+
+/* Starts a threads, or as many as there are, b times; all run at the same time. How many started
+ * each time, and 1000000 for each that did its work. */
+static void shim_threads(void *f)
+{
+    struct frame *frame = f;
+    pthread_t threads[MOST_THREADS];
+    frame->result = 0;
+    for (uint64_t round = 0; round < frame->b; round++) {
+        expected = arrived = 0;
+        is_open = 0;
+        while (expected < frame->a && !pthread_create(&threads[expected], NULL, work, (void *)(uint64_t)expected))
+            expected++;
+        pthread_mutex_lock(&mutex);
+        while (arrived < expected)
+            pthread_cond_wait(&changed, &mutex);
+        is_open = 1;
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&mutex);
+        for (unsigned i = 0; i < expected; i++) {
+            void *said;
+            pthread_join(threads[i], &said);
+            frame->result += 1000000 * (uint64_t)said;
+        }
+        frame->result += expected;
+    }
+}
+
+/* Waits for a milliseconds on a condition that nobody changes, or, with b, one thread does at once;
+ * what the wait says. */
+static void *change(void *unused)
+{
+    pthread_mutex_lock(&mutex);
+    is_open = 1;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&mutex);
+    return unused;
+}
+
+static void shim_wait(void *f)
+{
+    struct frame *frame = f;
+    struct timespec time;
+    pthread_t thread;
+    int said = 0;
+    is_open = 0;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_sec += (time_t)(frame->a / 1000);
+    time.tv_nsec += (long)(frame->a % 1000) * 1000000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&mutex);
+    if (frame->b && pthread_create(&thread, NULL, change, NULL))
+        abort();
+    while (!is_open && !said)
+        said = pthread_cond_timedwait(&changed, &mutex, &time);
+    pthread_mutex_unlock(&mutex);
+    if (frame->b)
+        pthread_join(thread, NULL);
+    frame->result = (uint64_t)said;
+}
+
+/* Has a thread of its own make system calls, as shim_calls; with b 0 it calls the host, with
+ * UINT64_MAX it goes on for ever. */
+static void *stray(void *f)
+{
+    struct frame *frame = f;
+    if (!frame->b)
+        callback(0, frame);
+    for (volatile uint64_t i = 0; frame->b == UINT64_MAX; i++)
+        is_open = 1;
+    shim_calls(frame);
+    return NULL;
+}
+
+static void shim_elsewhere(void *f)
+{
+    static struct frame kept;
+    pthread_t thread;
+    kept = *(struct frame *)f;
+    is_open = 0;
+    if (pthread_create(&thread, NULL, stray, &kept))
+        abort();
+    if (kept.b != UINT64_MAX)
+        pthread_join(thread, NULL);
+    while (kept.b == UINT64_MAX && !is_open)
+        ;
+}
+
 static void (*const shims[])(void *) = {shim_malloc,  shim_free, shim_calls,   shim_registers, shim_thread, shim_churn,
-                                        shim_zeros,   shim_handler, shim_say, shim_sum, shim_environment};
+                                        shim_zeros,   shim_handler, shim_say, shim_sum, shim_environment, shim_ask, shim_stray, shim_threads, shim_wait, shim_elsewhere};
 
 IMAGE(0, NULL);

@@ -4,6 +4,9 @@
 #include "../server/server.h"
 #include "../signals.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* Room for frames with all vector registers (AT_MINSIGSTKSZ, at most 11 KiB today; two, if
  * a call names memory that is not there), for the server, and for dladdr. It lies in the window as the loader's other data. */
 static char signal_stack[128 << 10];
@@ -18,7 +21,12 @@ static int is_answered(int signal, const siginfo_t *info, ucontext_t *context)
         return 0;
     const long arguments[] = {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
                               registers[REG_R10], registers[REG_R8],  registers[REG_R9]};
-    long result = answer_call((uint32_t)info->si_syscall, arguments, is_loading);
+    uint32_t number = (uint32_t)info->si_syscall;
+    if (end_thread(number, context))
+        return 1;
+    long result = start_thread(number, context);
+    if (result == DENY)
+        result = answer_call(number, arguments, is_loading);
     if (result == DENY)
         return 0;
     registers[REG_RAX] = result;
@@ -35,11 +43,25 @@ static int is_copy(int signal, ucontext_t *context)
     return 1;
 }
 
+/* Who asked for a call that is denied, and for what. */
+static void describe_request(const struct report *report, const greg_t *registers, char *text)
+{
+    const long arguments[] = {registers[REG_RDI], registers[REG_RSI]};
+    char path[REQUEST_PATH] = "";
+    describe_place(find_caller(report->instruction), text, REPORT_TEXT);
+    path_of_call((uint32_t)report->number, arguments, path);
+    if (!*path)
+        return;
+    size_t end = strlen(text);
+    snprintf(text + end, REPORT_TEXT - end, "%sfor \"%s\"", end ? " " : "", path);
+}
+
 /* Never returns into the code that faulted, but from what is answered or merely fails. What is
- * certain is written first: if finding the name faults as well, the kernel ends the
- * process and the host reads the rest. */
+ * certain is written first: if finding the name faults as well, the process ends and the host
+ * reads the rest. */
 static void report_fault(int signal, siginfo_t *info, void *context)
 {
+    static int is_over;
     struct report *report = report_of(control);
     if (is_copy(signal, context) || is_answered(signal, info, context))
         return;
@@ -47,9 +69,14 @@ static void report_fault(int signal, siginfo_t *info, void *context)
         return;
     if (is_loading && goes_on(report, signal, info, context))
         return;
+    if (__atomic_exchange_n(&is_over, 1, __ATOMIC_RELAXED))
+        exit_process(128 + signal);
     uint32_t event = write_report(report, signal, info, context);
     channel_of(control)->event = event;
-    describe_place(report->instruction, report->text, REPORT_TEXT);
+    if (event == EVENT_DENIED)
+        describe_request(report, ((ucontext_t *)context)->uc_mcontext.gregs, report->text);
+    else
+        describe_place(report->instruction, report->text, REPORT_TEXT);
     answer(event);
     exit_process(128 + signal);
 }

@@ -38,13 +38,6 @@ static void describe(void *unused)
     describe_place(report->instruction, report->text, REPORT_TEXT);
 }
 
-static uint64_t thread_pointer(void)
-{
-    uint64_t pointer;
-    __asm__("mov %%fs:0, %0" : "=r"(pointer)); /* it points to itself: ELF TLS for x86-64 */
-    return pointer;
-}
-
 /* The list lies in memory that is the host's to fill later. */
 void wait_to_be_copied(const struct omniglot_image *image)
 {

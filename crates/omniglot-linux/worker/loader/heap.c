@@ -33,7 +33,7 @@ static struct region largest_gap(const struct config *config)
     struct region regions[MAX_REGIONS];
     size_t count = read_maps(regions, MAX_REGIONS);
     uint64_t end = config->base + config->size;
-    uint64_t free_from = config->base + config->stack_end;
+    uint64_t free_from = config->base + config->threads_end;
     struct region largest = {0};
     for (size_t i = 0; i < count; i++) {
         if (regions[i].end <= free_from || regions[i].start >= end)

@@ -33,6 +33,8 @@ void catch_faults(void);
 extern int is_loading;
 /* place.c: names an instruction's place. */
 void describe_place(uint64_t instruction, char *text, size_t size);
+/* caller.c: in a handler of signals, who asked for the system call that this instruction made. */
+uint64_t find_caller(uint64_t instruction);
 /* maps.c: the window's mappings, in ascending order. */
 size_t read_maps(struct region *regions, size_t most);
 /* heap.c: gives libc's malloc, or the server, all memory that is left. */
@@ -48,6 +50,14 @@ __attribute__((noreturn)) void serve_host(const struct config *config, const str
 /* hand_off.c: waits to be copied by the host, which then runs the library itself. */
 void leave_to_host(uint32_t slot, void *arguments);
 __attribute__((noreturn)) void wait_to_be_copied(const struct omniglot_image *image);
+
+/* The running thread's FS base. */
+static inline uint64_t thread_pointer(void)
+{
+    uint64_t pointer;
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(pointer)); /* it points to itself: ELF TLS for x86-64 */
+    return pointer;
+}
 
 /* post.h's answer to the request that is being worked on. */
 void answer(uint32_t event);

@@ -56,6 +56,7 @@ int main(int count, char **arguments)
     place_tree(&config);
     close_files(&config);
     is_loading = 0;
+    server.thread_count = config.thread_count;
     filter_system_calls();
     serve_host(&config, image);
 }

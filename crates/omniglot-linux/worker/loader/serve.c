@@ -4,6 +4,9 @@
 
 #include "../server/server.h"
 
+#include <signal.h>
+#include <string.h>
+
 #define PROBE 32 /* every so many waits spin for as long as ever: see the host's channel */
 
 static struct channel *channel;
@@ -86,8 +89,27 @@ static void serve(uint32_t depth)
     }
 }
 
+static uint64_t first_thread;
+
+int is_first_thread(void)
+{
+    return thread_pointer() == first_thread;
+}
+
+/* The host waits for the thread that it called. */
+__attribute__((noreturn)) static void refuse_callback(void)
+{
+    struct report *report = report_of(control);
+    report->signal = SIGABRT;
+    strcpy(report->text, "a callback by a thread of the library's own, which the host cannot take");
+    answer(EVENT_FAULT);
+    exit_process(128 + SIGABRT);
+}
+
 void callback(uint32_t slot, void *arguments)
 {
+    if (server.thread_count && !is_first_thread())
+        refuse_callback();
     uint32_t depth = running;
     channel->slot = slot;
     channel->arguments = (uint64_t)arguments;
@@ -100,7 +122,7 @@ void callback(uint32_t slot, void *arguments)
 /* In the middle of a call: the host answers at once. */
 int host_takes_back(uint64_t start, uint64_t size)
 {
-    if (!channel || server.is_over)
+    if (!channel || server.is_over || !is_first_thread())
         return 0;
     channel->arguments = start;
     channel->entry = size;
@@ -112,6 +134,7 @@ int host_takes_back(uint64_t start, uint64_t size)
 void serve_host(const struct config *config, const struct omniglot_image *image)
 {
     channel = channel_of(control);
+    first_thread = thread_pointer();
     most_spins = config->spins;
     spins = most_spins;
     channel->arguments = (uint64_t)image;

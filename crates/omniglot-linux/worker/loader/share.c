@@ -68,7 +68,7 @@ void share_window(const struct config *config)
         start_failed(control, STEP_SHARE, -7 /* E2BIG: more mappings than we can list */);
     for (size_t i = 0; i < count; i++) {
         uint64_t end = config->base + config->size;
-        int inside = regions[i].start >= config->base + config->stack_end && regions[i].end <= end;
+        int inside = regions[i].start >= config->base + config->threads_end && regions[i].end <= end;
         if (inside && !regions[i].shared)
             share_region(config, &regions[i]);
     }

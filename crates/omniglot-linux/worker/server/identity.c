@@ -13,8 +13,12 @@
 #define USER 1000
 #define NAME_SIZE 16
 
-/* One processor, so that nobody starts a thread for each. */
-#define PROCESSORS 1ul
+/* One processor for each thread that there can be, so that nobody starts more; while a library
+ * is loaded there can be one only. */
+static unsigned long processors_there(void)
+{
+    return server.thread_count < 63 ? (2ul << server.thread_count) - 1 : -1ul;
+}
 
 long serve_zero(const long *a)
 {
@@ -82,12 +86,12 @@ long serve_sysinfo(const long *a)
 
 static int is_own(long process)
 {
-    return (int)process == 0 || (int)process == PROCESS || (int)process == (int)server.thread;
+    return (int)process == 0 || (int)process == PROCESS || (int)process == (int)server.thread || (int)process == serve_gettid(&process);
 }
 
 long serve_getaffinity(const long *a)
 {
-    unsigned long processors = PROCESSORS;
+    unsigned long processors = processors_there();
     if ((unsigned)a[1] < sizeof processors || (unsigned)a[1] % sizeof processors)
         return -EINVAL;
     if (!is_own(a[0]))
@@ -102,7 +106,7 @@ long serve_setaffinity(const long *a)
         return -EFAULT;
     if (!is_own(a[0]))
         return -ESRCH;
-    return processors & PROCESSORS ? 0 : -EINVAL;
+    return processors & processors_there() ? 0 : -EINVAL;
 }
 
 long serve_getcpu(const long *a)

@@ -27,7 +27,9 @@ struct server {
     uint64_t window_end;
     uint64_t stack_size;
     struct world *world;
-    long thread;  /* its number for the kernel, which libc knows */
+    const struct config *config;
+    uint32_t thread_count; /* besides the one that serves calls; 0 while a library is loaded */
+    long thread;           /* the number of that one for the kernel, which libc knows */
     int is_over; /* the host waits for no answer any more */
 };
 extern struct server server;
@@ -35,6 +37,8 @@ extern struct server server;
 /* table.c: the result of a call, or DENY. While a library is loaded only what needs no memory
  * or files is answered. */
 long answer_call(uint32_t number, const long *arguments, int is_loading);
+/* The path that a call names, of at most REQUEST_PATH bytes. */
+void path_of_call(uint32_t number, const long *arguments, char *path);
 void start_server(void *control, const struct config *config);
 
 /* access.S: copies; -EFAULT where memory is not there or must not be written. The handler of
@@ -117,6 +121,17 @@ long serve_sigaltstack(const long *a);
 /* threads.c */
 long serve_clone(const long *a);
 long serve_clone3(const long *a);
+long serve_gettid(const long *a);
+/* Gives a thread to who asks for one, with the registers of a signal's context: its number, or
+ * DENY if there is none. */
+long start_thread(uint32_t number, const void *context);
+/* Whether this was the call that ends the thread; then it ends when the handler returns. */
+int end_thread(uint32_t number, void *context);
+/* Only one thread at a time is in the server; not while it waits. */
+void lock_server(void);
+void unlock_server(void);
+/* serve.c of the loader: whether this is the thread that serves calls. */
+int is_first_thread(void);
 
 /* files.c */
 long serve_open(const long *a);

@@ -62,7 +62,7 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_getresuid] = {serve_getresuid, 1, 0},
     [__NR_getrlimit] = {serve_getrlimit, 1, 0},
     [__NR_getsid] = {serve_process, 1, 0},
-    [__NR_gettid] = {serve_process, 0, 0},
+    [__NR_gettid] = {serve_gettid, 0, 0},
     [__NR_getuid] = {serve_user, 0, 0},
     [__NR_prctl] = {serve_prctl, 0, 0},
     [__NR_prlimit64] = {serve_prlimit, 0, 0},
@@ -141,11 +141,20 @@ static const struct answer answers[MOST_NUMBERS] = {
 
 struct server server;
 
-static void note(uint32_t number, const struct answer *answer, const long *arguments, long result)
+/* An empty string where the call names no file. What is too long is cut. */
+void path_of_call(uint32_t number, const long *arguments, char *path)
+{
+    const struct answer *answer = number < MOST_NUMBERS ? &answers[number] : 0;
+    *path = 0;
+    if (answer && answer->path)
+        copy_string(path, (const char *)arguments[answer->path - 1], REQUEST_PATH);
+    path[REQUEST_PATH - 1] = 0;
+}
+
+static void note(uint32_t number, const long *arguments, long result)
 {
     char path[REQUEST_PATH] = "";
-    if (answer->path)
-        copy_string(path, (const char *)arguments[answer->path - 1], sizeof path);
+    path_of_call(number, arguments, path);
     note_request(number, result, path);
 }
 
@@ -160,10 +169,13 @@ long answer_call(uint32_t number, const long *arguments, int is_loading)
     const struct answer *answer = number < MOST_NUMBERS ? &answers[number] : 0;
     if (!server.world || !answer || !answer->serve || (is_loading && !answer->in_loading))
         return DENY;
+    lock_server();
     long result = answer->serve(arguments);
+    if (failed(result))
+        note(number, arguments, result);
+    unlock_server();
     if (!failed(result))
         return result;
-    note(number, answer, arguments, result);
     return server.world->is_strict && is_absence(result) ? DENY : result;
 }
 
@@ -171,6 +183,7 @@ long answer_call(uint32_t number, const long *arguments, int is_loading)
 void start_server(void *control, const struct config *config)
 {
     server.control = control;
+    server.config = config;
     server.window_start = config->base;
     server.window_end = config->base + config->size;
     server.stack_size = config->stack_end - config->stack_start;

@@ -158,8 +158,22 @@ long serve_clock_nanosleep(const long *a)
     return 0;
 }
 
-/* The filter lets waking through, and waits for as long as it takes. Waits for a time are
- * over at once, since there is nobody else who could wake. */
+/* Until then, by the kernel's clock, which is not the domain's: for as long as is left. */
+static long wait_beside_others(const long *a, uint64_t left)
+{
+    enum { PRIVATE = 128 };
+    struct timespec time = spec_of(left);
+    unlock_server();
+    long result = system6(__NR_futex, a[0], a[1] & PRIVATE, a[2], (long)&time, 0, 0);
+    lock_server();
+    if (result == -ETIMEDOUT)
+        pass_time(left);
+    return result;
+}
+
+/* The filter lets waking through, and waits for as long as it takes; where there are other
+ * threads, also for a time. Where there is nobody else who could wake, waits for a time are over
+ * at once, and so are those until a time that has come. */
 long serve_futex(const long *a)
 {
     enum { WAIT = 0, WAIT_BITSET = 9, REALTIME = 256 };
@@ -175,9 +189,12 @@ long serve_futex(const long *a)
         return -EINVAL;
     if (word != (uint32_t)a[2])
         return -EAGAIN;
-    if (command == WAIT)
-        pass_time(nanoseconds_of(&time));
-    else
-        wait_until(a[1] & REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, nanoseconds_of(&time));
+    uint64_t reads = command == WAIT ? 0 : read_clock(a[1] & REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+    uint64_t until = nanoseconds_of(&time);
+    if (until <= reads)
+        return -ETIMEDOUT;
+    if (server.thread_count)
+        return wait_beside_others(a, until - reads);
+    pass_time(until - reads);
     return -ETIMEDOUT;
 }

@@ -82,7 +82,7 @@ static void map_part(void *control, const struct config *config, uint64_t start,
 void map_window(void *control, const struct config *config)
 {
     map_part(control, config, 0, config->exchange_end);
-    map_part(control, config, config->stack_start, config->stack_end);
-    long freed = system3(__NR_munmap, (long)(config->base + config->stack_end), (long)(config->size - config->stack_end), 0);
+    map_part(control, config, config->stack_start, config->threads_end);
+    long freed = system3(__NR_munmap, (long)(config->base + config->threads_end), (long)(config->size - config->threads_end), 0);
     require(control, STEP_MAP_WINDOW, freed);
 }

@@ -53,6 +53,7 @@ __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
     tie_to_host(control, config.host);
     close_socket();
     catch_faults(control, &config);
+    start_threads(control, &config);
     filter_system_calls(control, config.load_filter);
     enter(linker.entry, stack);
 }

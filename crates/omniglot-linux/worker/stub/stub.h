@@ -52,6 +52,8 @@ struct linker {
     uint64_t header_count;
 };
 struct linker map_linker(void *control);
+/* threads.c: makes the threads that foreign code may have. */
+void start_threads(void *control, const struct config *config);
 /* stack.c: the stack that the kernel would give the dynamic linker. */
 uint64_t build_stack(const struct config *config, const struct linker *linker, const uint64_t *kernel_stack);
 

@@ -116,7 +116,9 @@ fn try_one<R: Runtime>(
         Ok(_) if isolation == IsolationKind::Process && is_answered(number) => true,
         Err(Error::Fault(_)) if isolation == IsolationKind::Process => number == SIGNAL_RETURN,
         Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
-        Err(Error::SyscallDenied { number: said, name }) => names(number, said) && !name.is_empty(),
+        Err(Error::SyscallDenied { number: said, name, .. }) => {
+            names(number, said) && !name.is_empty()
+        }
         Err(Error::Exited { .. }) => EXITS.contains(&number),
         Err(_) => false,
     };

@@ -498,7 +498,11 @@ impl<P: Protection> InProcess<P> {
         let number = outcome.number.load(Relaxed);
         match outcome.kind.load(Relaxed) {
             FAULT => Error::Fault(self.fault(calls)),
-            DENIED => Error::SyscallDenied { name: name_of(number), number },
+            DENIED => {
+                let instruction = outcome.instruction.load(Relaxed) as usize;
+                let place = self.describe(instruction, calls).unwrap_or_default();
+                Error::SyscallDenied { name: name_of(number), number, place }
+            }
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
             STOP => self.stopped(calls),
             CHANGED => {

@@ -17,8 +17,8 @@ use syscalls::Sysno;
 use super::gate::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
 use super::threads::last_error;
-use crate::Permission;
 use crate::enabled::filters::refusal;
+use crate::{Permission, Permissions};
 
 /// What a system call of foreign code gets.
 pub(super) enum Answer {
@@ -220,7 +220,7 @@ impl ForeignMemory {
     }
 
     fn allows(&self, permission: Permission) -> bool {
-        self.allow.load(Ordering::Relaxed) & 1 << permission as u32 != 0
+        self.allow.load(Ordering::Relaxed) & Permissions::from(permission).bits() != 0
     }
 
     /// The host's address of foreign bytes; `None` if they are not all in the window.
