@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +23,9 @@ pub(crate) enum Action {
     /// Say which ways of isolation this machine has, and what is missing for the others
     Doctor(Doctor),
 
+    /// Run a program, and say which builder lines its libraries needed
+    Learn(Learn),
+
     /// Say what a library asks for, and whether it can be loaded
     Scan(Scan),
 }
@@ -34,6 +38,21 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// What `omniglot learn` is told.
+#[derive(Args, Debug)]
+#[command(after_help = LEARN_HELP)]
+pub(crate) struct Learn {
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "PROGRAM")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What `omniglot learn` does, and its exit status.
+const LEARN_HELP: &str = "\
+The program runs as always: its libraries get what they are given, and no more. What they asked for
+beyond that is listed for each, least first, as lines for its builder. The exit status is the
+program's. For example: omniglot learn -- cargo test";
 
 /// What `omniglot scan` is told.
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ mod bindings;
 mod descriptions;
 mod doctor;
 mod failure;
+mod learn;
 mod scan;
 mod wording;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
         Action::Bindings(arguments) => bindings::run(&arguments).map(|()| ExitCode::SUCCESS),
         Action::Doctor(arguments) => doctor::run(&arguments),
+        Action::Learn(arguments) => learn::run(&arguments),
         Action::Scan(arguments) => scan::run(&arguments),
     };
     match outcome {

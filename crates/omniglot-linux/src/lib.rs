@@ -128,6 +128,6 @@ pub use capabilities::{
 pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
-pub use options::{FileSource, Isolation, Options, Permission, Permissions};
+pub use options::{FileSource, Isolation, LineSink, Options, Permission, Permissions};
 pub use request::Request;
 pub use syscall_policy::SyscallPolicy;

@@ -1,5 +1,6 @@
 //! What a user can choose about a worker.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,6 +172,45 @@ impl From<&Path> for FileSource {
     }
 }
 
+/// Who gets a library's lines: a closure, which may be called on any thread that calls the library
+/// or drops an instance.
+///
+/// ```
+/// use omniglot_linux::LineSink;
+/// let sink = LineSink::new(|line| eprintln!("the library says: {line}"));
+/// assert_eq!(sink, sink.clone());
+/// ```
+#[derive(Clone)]
+pub struct LineSink(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl LineSink {
+    /// Has this closure called for each line: without its end, with control characters escaped,
+    /// and of 4 KiB at most; what is longer comes in parts.
+    pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    pub(crate) fn hear(&self, line: &str) {
+        (self.0)(line);
+    }
+}
+
+/// The same closure.
+impl PartialEq for LineSink {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for LineSink {}
+
+impl fmt::Debug for LineSink {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("LineSink").finish_non_exhaustive()
+    }
+}
+
 /// How to start a worker. Make one with `Options::default()` and change fields.
 ///
 /// ```
@@ -216,6 +256,15 @@ pub struct Options {
     /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
     /// number for the library. In a process only.
     pub strict: bool,
+    /// How many bytes of files the library may have in a `/tmp` of its own, in the domain's memory;
+    /// 0 unless set: then it can write no file. In a process only.
+    pub tmp: usize,
+    /// Directories of libraries that the library may load in a call (`dlopen`): plugins, converters
+    /// of iconv. They are loaded before the first call, where they can be, and all that is in
+    /// the directories is given to the library under the same paths. In a process only.
+    pub plugin_directories: Vec<PathBuf>,
+    /// Gets the lines that the library writes to its standard output and error. In a process only.
+    pub output: Option<LineSink>,
     /// How many loaded workers to keep ready for resets, shared by all instances of one
     /// library with the same options. Unless set: none before the first reset, then one.
     pub spares: Option<usize>,
@@ -237,6 +286,9 @@ impl Default for Options {
             clock: None,
             seed: None,
             strict: false,
+            tmp: 0,
+            plugin_directories: Vec::new(),
+            output: None,
             spares: None,
         }
     }

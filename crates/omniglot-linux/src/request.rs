@@ -10,7 +10,7 @@ use omniglot_core::Text;
 pub struct Request {
     /// The system call, such as `openat`.
     pub system_call: &'static str,
-    /// The path that was named, cut after 51 bytes; empty where there was none.
+    /// The path that was named, cut after 115 bytes; empty where there was none.
     pub path: Text,
     /// The error number that was the answer, such as 2 for `ENOENT`.
     pub error: i32,

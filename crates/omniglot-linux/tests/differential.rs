@@ -2,8 +2,7 @@
 //! a library in a worker, where the server answers, and by this process, where the kernel does.
 //!
 //! Addresses and descriptors differ, so each is known by its place in a list. What differs on
-//! purpose (docs/world.md) is not asked: protections that would have to be enforced, files that
-//! could be written, times, who and where.
+//! purpose (docs/world.md) is not asked: protections that would have to be enforced, times, who and where.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
@@ -33,7 +32,7 @@ fn description() -> Description {
     *WORLD.get_or_init(|| Description {
         name: "world",
         image: image("world.c", &[]),
-        shims: 11,
+        shims: 18,
         slots: 0,
         functions: &["malloc", "free"],
     })
@@ -88,12 +87,15 @@ struct Sides {
     pages: Vec<Pages>,
     files: Vec<Both>,
     paths: Vec<PathBuf>,
+    /// A directory in /tmp, where files can be made.
+    scratch: PathBuf,
     said: Vec<String>,
 }
 
 impl Sides {
-    fn new(directory: &std::path::Path) -> Self {
+    fn new(directory: &std::path::Path, scratch: &std::path::Path) -> Self {
         let mut options = Options::default();
+        options.tmp = 64 << 20;
         options.start_timeout = Duration::from_secs(300);
         options.files = vec![(directory.into(), FileSource::Directory(directory.into()))];
         let worker = Process::start(&description(), &options).expect("the library loads");
@@ -115,6 +117,7 @@ impl Sides {
             pages: Vec::new(),
             files: Vec::new(),
             paths: paths.to_vec(),
+            scratch: scratch.to_path_buf(),
             said: Vec::new(),
         }
     }
@@ -329,6 +332,88 @@ fn open(sides: &mut Sides, random: &mut Random) {
     }
 }
 
+/// Names of files and directories that are made and removed.
+const NAMES: [&str; 6] = ["a", "b", "d", "d/x", "d/y", "d/e"];
+
+/// Writes a name of one of those where the calls find it, and says where.
+fn put_name(sides: &mut Sides, random: &mut Random, offset: usize) -> Both {
+    let path = sides.scratch.join(pick(random, &NAMES));
+    put_path(sides, &path, offset)
+}
+
+fn put_path(sides: &mut Sides, path: &std::path::Path, offset: usize) -> Both {
+    let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
+    sides.said.push(format!("with {path:?}"));
+    sides.put(offset, path.as_bytes_with_nul());
+    sides.at(offset)
+}
+
+/// Files that are made, written, renamed and removed.
+fn on_scratch(sides: &mut Sides, random: &mut Random) {
+    let name = put_name(sides, random, BUFFER / 2);
+    let len = both(pick(random, &[0, 1, 100, 5000, 70_000, u64::MAX]));
+    match random.index(8) {
+        0..=2 => {
+            let makes = libc::O_RDWR | libc::O_CREAT;
+            let flags = [
+                makes,
+                makes,
+                makes | libc::O_EXCL,
+                makes | libc::O_TRUNC,
+                makes | libc::O_APPEND,
+                libc::O_WRONLY | libc::O_TRUNC,
+                libc::O_RDONLY,
+                libc::O_DIRECTORY,
+            ];
+            let flags = both(pick(random, &flags) as u64);
+            let arguments = [both(libc::AT_FDCWD as u64), name, flags, both(0o600)];
+            let (kernel, server) = sides.ask(Sysno::openat, &arguments, Compare::Errors);
+            if kernel >= 0 {
+                let (kernel, server) = (kernel.cast_unsigned(), server.cast_unsigned());
+                sides.files.push(Both { kernel, server });
+            }
+        }
+        3 => drop(sides.ask(Sysno::mkdir, &[name, both(0o700)], Compare::Results)),
+        4 => drop(sides.ask(Sysno::unlink, &[name], Compare::Results)),
+        5 => drop(sides.ask(Sysno::rmdir, &[name], Compare::Results)),
+        6 => {
+            let other = put_name(sides, random, BUFFER / 2 + 1024);
+            if random.index(2) == 0 {
+                sides.ask(Sysno::rename, &[name, other], Compare::Results);
+            } else {
+                let here = both(libc::AT_FDCWD as u64);
+                let flags = both(pick(random, &[0, 1, 1 << 20]));
+                let arguments = [here, name, here, other, flags];
+                sides.ask(Sysno::renameat2, &arguments, Compare::Results);
+            }
+        }
+        _ => drop(sides.ask(Sysno::truncate, &[name, len], Compare::Results)),
+    }
+}
+
+/// Writing to whatever is open.
+fn write(sides: &mut Sides, random: &mut Random) {
+    let Some(last) = sides.files.len().checked_sub(1) else {
+        return on_scratch(sides, random);
+    };
+    let file = sides.files[random.index(last + 1)];
+    let bytes: Vec<u8> = (0..4096).map(|_| random.byte()).collect();
+    sides.put(0, &bytes);
+    let from = if random.index(10) == 0 { both(16) } else { sides.at(0) };
+    let size = both(pick(random, &[1, 10, 500, 4096]));
+    match random.index(3) {
+        0 => drop(sides.ask(Sysno::write, &[file, from, size], Compare::Results)),
+        1 => {
+            let offset = both(pick(random, &[0, 5, 1000, 60_000, u64::MAX]));
+            sides.ask(Sysno::pwrite64, &[file, from, size, offset], Compare::Results);
+        }
+        _ => {
+            let size = both(pick(random, &[0, 7, 3000, 40_000, u64::MAX]));
+            sides.ask(Sysno::ftruncate, &[file, size], Compare::Results);
+        }
+    }
+}
+
 fn on_path(sides: &mut Sides, random: &mut Random) {
     let path = sides.paths[random.index(sides.paths.len())].clone();
     let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
@@ -381,8 +466,16 @@ fn on_file(sides: &mut Sides, random: &mut Random) {
             sides.ask(Sysno::pread64, &[file, room, both(size), offset], Compare::Bytes(4096));
         }
         4 | 5 => {
-            let whence = both(pick(random, &[0, 0, 1, 2, 3, 4, 9]));
-            let offset = both(pick(random, &[0, 7, 99, 20_000, u64::MAX, 1 << 40, -50_i64 as u64]));
+            // Where holes are, file systems say each in a way of their own.
+            let whences = if is_in(&sides.scratch, file) {
+                [0, 0, 1, 2, 2, 9, 9]
+            } else {
+                [0, 0, 1, 2, 3, 4, 9]
+            };
+            let whence = both(pick(random, &whences));
+            // A file that can be written would become as long, which is more than there is room for.
+            let far = if is_in(&sides.scratch, file) { 30_000 } else { 1 << 40 };
+            let offset = both(pick(random, &[0, 7, 99, 20_000, u64::MAX, far, -50_i64 as u64]));
             // Directories count positions in a way of their own.
             if is_directory(file) {
                 return;
@@ -435,6 +528,11 @@ fn put_vectors(sides: &mut Sides, size: u64) {
         |words: [u64; 4]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>();
     sides.put(4096, &bytes(pieces(room.server)));
     sides.buffer[4096..4128].copy_from_slice(&bytes(pieces(room.kernel)));
+}
+
+fn is_in(directory: &std::path::Path, file: Both) -> bool {
+    fs::read_link(format!("/proc/self/fd/{}", file.kernel))
+        .is_ok_and(|path| path.starts_with(directory))
 }
 
 fn is_directory(file: Both) -> bool {
@@ -528,6 +626,12 @@ fn finish(sides: &mut Sides) {
     for file in std::mem::take(&mut sides.files) {
         sides.ask(Sysno::close, &[file], Compare::Results);
     }
+    for name in NAMES.into_iter().rev() {
+        let path = sides.scratch.join(name);
+        let name = put_path(sides, &path, BUFFER / 2);
+        sides.ask(Sysno::unlink, &[name], Compare::Results);
+        sides.ask(Sysno::rmdir, &[name], Compare::Results);
+    }
     sides.put(0, &[0; 32]);
     let arguments = [both(libc::SIG_SETMASK as u64), sides.at(0), both(0), both(8)];
     sides.ask(Sysno::rt_sigprocmask, &arguments, Compare::Results);
@@ -540,23 +644,28 @@ fn finish(sides: &mut Sides) {
 
 #[test]
 fn the_server_answers_as_the_kernel_does() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let scratch = tempfile::tempdir_in("/tmp").expect("a directory");
     let bytes = |len: usize| (0..len).map(|index| (index * index / 7) as u8).collect::<Vec<_>>();
     fs::create_dir(directory.path().join("inner")).expect("made");
     for (name, len) in [("small", 100), ("large", 10_000), ("empty", 0), ("inner/file", 4096)] {
         fs::write(directory.path().join(name), bytes(len)).expect("written");
     }
-    let mut sides = Sides::new(directory.path());
+    let mut sides = Sides::new(directory.path(), scratch.path());
+    let name = put_path(&mut sides, scratch.path(), BUFFER / 2);
+    assert_eq!(sides.server(Sysno::mkdir, &[name, both(0o700)]), 0);
     // Whatever the test's thread blocks already.
     finish(&mut sides);
     fuzz("server", 3000, |random| {
         for _ in 0..STEPS {
-            match random.index(12) {
+            match random.index(16) {
                 0 | 1 => map(&mut sides, random),
                 2..=4 => on_pages(&mut sides, random),
                 5..=7 => on_file(&mut sides, random),
                 8 => on_path(&mut sides, random),
                 9 => on_signals(&mut sides, random),
+                10 | 11 => on_scratch(&mut sides, random),
+                12 | 13 => write(&mut sides, random),
                 _ => on_others(&mut sides, random),
             }
         }

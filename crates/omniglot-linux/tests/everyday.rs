@@ -19,6 +19,7 @@ enum Shim {
     Hour,
     Characters,
     Zstd,
+    Convert,
 }
 
 fn start(options: &Options) -> Session<Process> {
@@ -26,7 +27,7 @@ fn start(options: &Options) -> Session<Process> {
     let description = *EVERYDAY.get_or_init(|| Description {
         name: "everyday",
         image: image("everyday.c", &["-lsqlite3", "-lzstd"]),
-        shims: 7,
+        shims: 8,
         slots: 0,
         functions: &["malloc", "free"],
     });
@@ -116,6 +117,21 @@ fn characters_of_utf8_are_counted() {
     let at = text(&mut library, "zwölf Boxkämpfer €𝄞");
     let counted = call(&mut library, Shim::Characters, at, 0);
     assert_eq!(counted, 19, "{:?}", library.requests());
+}
+
+/// By a converter that the C library loads when it is asked for.
+#[test]
+fn text_is_converted_to_utf16() {
+    const CONVERTERS: &str = "/usr/lib/x86_64-linux-gnu/gconv";
+    let mut options = Options::default();
+    let mut library = start(&options);
+    let at = text(&mut library, "zwölf €𝄞");
+    assert_eq!(call(&mut library, Shim::Convert, at, 0), 0, "no converter");
+    options.plugin_directories = vec![CONVERTERS.into()];
+    let mut library = start(&options);
+    let at = text(&mut library, "zwölf €𝄞");
+    let sum: u64 = "zwölf €𝄞".encode_utf16().map(u64::from).sum();
+    assert_eq!(call(&mut library, Shim::Convert, at, 0), sum, "{:?}", library.requests());
 }
 
 #[test]

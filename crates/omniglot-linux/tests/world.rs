@@ -6,11 +6,13 @@
 mod support;
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omniglot_core::{Description, Error, Event, FaultKind, Result, Runtime, Session};
-use omniglot_linux::{FileSource, Options, Permission, Process, SyscallPolicy, Unprotected};
+use omniglot_linux::{
+    FileSource, LineSink, Options, Permission, Process, SyscallPolicy, Unprotected,
+};
 use support::{image, read_word, result, write_frame};
 use syscalls::Sysno;
 
@@ -31,6 +33,8 @@ enum Shim {
     Threads,
     Wait,
     Elsewhere,
+    Scratch,
+    Load,
 }
 
 fn description() -> Description {
@@ -38,7 +42,7 @@ fn description() -> Description {
     *WORLD.get_or_init(|| Description {
         name: "world",
         image: image("world.c", &[]),
-        shims: 16,
+        shims: 18,
         slots: 0,
         functions: &["malloc", "free"],
     })
@@ -296,6 +300,108 @@ fn too_many_threads_are_refused_by_name() {
     options.allow = Permission::Threads(65).into();
     let refused = Process::start(&description(), &options).expect_err("too many");
     assert!(refused.to_string().contains("at most 64"), "{refused}");
+}
+
+#[test]
+fn a_library_has_a_tmp_of_its_own_if_it_is_given_one() {
+    const LIMIT: usize = 8 << 20;
+    let mut options = Options::default();
+    let mut linux = start(&options);
+    assert_ne!(call(&mut linux, Shim::Scratch, LIMIT as u64 + 1, 0), Ok(0), "there is none");
+    options.tmp = LIMIT;
+    let mut linux = start(&options);
+    for _ in 0..20 {
+        assert_eq!(call(&mut linux, Shim::Scratch, LIMIT as u64 + 1, 0), Ok(0));
+    }
+    // Nothing of it is there in the next life.
+    let creates = libc::O_CREAT | libc::O_EXCL | libc::O_RDWR;
+    for _ in 0..2 {
+        assert!(open(&mut linux, "/tmp/kept", creates) >= 0);
+        assert_eq!(open(&mut linux, "/tmp/kept", creates), failed(libc::EEXIST));
+        linux.reset().expect("a reset");
+    }
+    options.files = vec![("/tmp/given".into(), FileSource::from(b"x"))];
+    let refused = Process::start(&description(), &options).expect_err("both");
+    assert!(refused.to_string().contains("library's own"), "{refused}");
+}
+
+#[test]
+fn plugins_are_loaded_from_a_directory_and_nothing_else_is() {
+    let plugin = support::compile("extra.c", &[]);
+    let directory = plugin.parent().expect("its directory").to_path_buf();
+    fs::write(directory.join("index"), "not a library").expect("written");
+    let mut options = Options::default();
+    let path = plugin.to_str().expect("text");
+    let mut linux = start(&options);
+    let name = text(&mut linux, path);
+    assert_eq!(call(&mut linux, Shim::Load, name, 0), Ok(0));
+    assert!(linux.output().expect("output").contains("No such file"), "{:?}", linux.output());
+    // A file that is given can be read, and not executed.
+    options.files = vec![(plugin.clone(), FileSource::Path(plugin.clone()))];
+    let mut linux = start(&options);
+    let name = text(&mut linux, path);
+    assert_eq!(call(&mut linux, Shim::Load, name, 0), Ok(0));
+    assert!(linux.output().expect("output").contains("failed to map"), "{:?}", linux.output());
+    options.files.clear();
+    options.plugin_directories = vec![directory.clone()];
+    let mut linux = start(&options);
+    for _ in 0..2 {
+        let name = text(&mut linux, path);
+        assert_eq!(call(&mut linux, Shim::Load, name, 0), Ok(2), "{:?}", linux.output());
+        let index = text(&mut linux, directory.join("index").to_str().expect("text"));
+        assert_eq!(call(&mut linux, Shim::Sum, index, 0), Ok(sum(b"not a library")));
+        linux.reset().expect("a reset");
+    }
+}
+
+#[test]
+fn lines_are_handed_on_after_the_call_that_wrote_them() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let mut options = Options::default();
+    let into = Arc::clone(&heard);
+    options.output =
+        Some(LineSink::new(move |line| into.lock().expect("lines").push(line.to_owned())));
+    let lines = || std::mem::take(&mut *heard.lock().expect("lines"));
+    let mut linux = start(&options);
+    for stream in [1, 2] {
+        assert!(call(&mut linux, Shim::Say, stream, 0).is_ok());
+        assert_eq!(lines(), [format!("line 1 \\u{{1b}}[31m of stream {stream}")]);
+    }
+    // The beginning of a line waits for its end, or for the domain's.
+    for (part, expected) in [("be", &[][..]), ("gun\nne", &["begun"]), ("", &[])] {
+        let at = text(&mut linux, part);
+        let len = part.len() as u64;
+        assert_eq!(ask(&mut linux, Sysno::write, &[1, at, len]), Ok(part.len() as i64));
+        assert_eq!(lines(), expected);
+    }
+    linux.reset().expect("a reset");
+    assert_eq!(lines(), ["ne"]);
+    // More than is kept.
+    let at = room(&linux) as u64;
+    linux.write(room(&linux), &[b'a'; 9000]).expect("room");
+    assert_eq!(ask(&mut linux, Sysno::write, &[1, at, 9000]), Ok(9000));
+    let said = lines();
+    assert_eq!(said[0], "(808 bytes were written faster than they were read)");
+    assert_eq!(said[1].len(), 4096);
+    assert!(call(&mut linux, Shim::Say, 2, 1).is_err());
+    assert!(lines().last().is_some_and(|line| line.ends_with("of stream 2")));
+}
+
+/// What a library that is lying says of its output is no reason for the host to fail.
+#[test]
+fn output_that_cannot_be_is_none() {
+    for said in [u64::MAX, 1 << 63, 8193, 8192] {
+        let heard = Arc::new(Mutex::new(0));
+        let mut options = Options::default();
+        let into = Arc::clone(&heard);
+        options.output = Some(LineSink::new(move |_| *into.lock().expect("a number") += 1));
+        let mut linux = start(&options);
+        let place = linux.window().start() + 0x1010; // `said` of `struct world`
+        linux.write(place, &said.to_ne_bytes()).expect("in the window");
+        let _ = ask(&mut linux, Sysno::getpid, &[]);
+        assert!(linux.output().is_ok_and(|output| output.len() <= 8 * 8192));
+        assert!(*heard.lock().expect("a number") < 10);
+    }
 }
 
 /// A stack that says nothing, or lies, is no obstacle.

@@ -65,9 +65,12 @@ struct config {
     uint32_t variable_count;
     uint64_t threads_end; /* the threads' areas lie behind the stack */
     uint32_t thread_count;
+    uint32_t plugins; /* names of libraries that may be missing, as of those above */
+    uint32_t plugin_count;
     uint32_t unused;
+    uint64_t scratch; /* how many bytes the library may have in /tmp */
 };
-_Static_assert(sizeof(struct config) == 128, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 144, "the layout that the host writes");
 
 /* A thread that waits for something to run, at the start of its area; the rest is for its
  * signals. The server in the domain fills it in. */
@@ -199,7 +202,7 @@ struct sleepers {
 };
 
 #define OUTPUT_SIZE 0x2000
-#define REQUEST_PATH 52
+#define REQUEST_PATH 116
 #define MOST_REQUESTS 56
 
 /* A request of the library's that was answered with an error. */
@@ -209,7 +212,7 @@ struct request {
     uint32_t count; /* 0 if the place is free */
     char path[REQUEST_PATH];
 };
-_Static_assert(sizeof(struct request) == 64, "the layout that the host reads");
+_Static_assert(sizeof(struct request) == 128, "the layout that the host reads");
 
 /* What the server in the domain knows of the world (server/server.h), and tells of the library. */
 struct world {
@@ -222,7 +225,7 @@ struct world {
     struct request requests[MOST_REQUESTS];
     char output[OUTPUT_SIZE]; /* the last bytes that it wrote: a ring */
 };
-_Static_assert(sizeof(struct world) == 0x2f00, "the layout that the host knows");
+_Static_assert(sizeof(struct world) == 0x3d00, "the layout that the host knows");
 
 /* The start of the tree: its files follow, by their paths. Offsets count from here. */
 struct tree {

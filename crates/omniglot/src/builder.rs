@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omniglot_core::{Library, Result};
-use omniglot_linux::{FileSource, Isolation, Linux, Options, Permissions};
+use omniglot_linux::{FileSource, Isolation, LineSink, Linux, Options, Permissions};
 
 /// Settings of an instance to be built; generated types give one out.
 #[derive(Clone, Debug)]
@@ -124,6 +124,40 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// number otherwise.
     pub fn strict(mut self) -> Self {
         self.options.strict = true;
+        self
+    }
+
+    /// Lets the library have files of its own in `/tmp`, so many bytes of them, in its domain's
+    /// memory; they end with the instance's life. By default it can write no file. In a process
+    /// only.
+    pub fn tmp(mut self, bytes: usize) -> Self {
+        self.options.tmp = bytes;
+        self
+    }
+
+    /// Lets the library load the libraries of this directory in a call (`dlopen`), such as plugins
+    /// or iconv's converters, and read all that is in it. They are loaded with the library; in a
+    /// call nothing else can be. In a process only.
+    pub fn plugin_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.plugin_directories.push(directory.into());
+        self
+    }
+
+    /// Has a closure called with each line that the library writes to its standard output and
+    /// error, such as one that logs it: after the call in which it was written, with control
+    /// characters escaped. The last 8 KiB are there in any case
+    /// ([`output`](omniglot_linux::Process::output)), and the last line of a call that faulted is
+    /// in its error. In a process only.
+    ///
+    /// ```
+    /// use omniglot::Builder;
+    /// # use omniglot::{Library, Linux};
+    /// # fn example<L: Library<Runtime = Linux>>() -> Builder<L> {
+    /// Builder::<L>::new().on_output(|line| eprintln!("libpng says: {line}"))
+    /// # }
+    /// ```
+    pub fn on_output(mut self, hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.options.output = Some(LineSink::new(hear));
         self
     }
 

@@ -84,7 +84,7 @@ pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{
-    FileSource, InterruptHandle, Isolation, Linux, Options, Permission, Permissions,
+    FileSource, InterruptHandle, Isolation, LineSink, Linux, Options, Permission, Permissions,
     ProtectionKeys, Request, SyscallPolicy, Unprotected,
 };
 #[cfg(feature = "std")]

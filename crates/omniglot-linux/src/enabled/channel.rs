@@ -16,7 +16,7 @@ use omniglot_core::{Error, Result, faults};
 use rustix::thread::futex;
 
 use super::handshake;
-use super::layout::{CHANNEL, SLEEPERS, WORLD_TIME};
+use super::layout::{CHANNEL, SLEEPERS, WORLD_SAID, WORLD_TIME};
 use super::mapping::Mapping;
 
 /// `struct channel` of `worker/control.h`.
@@ -154,6 +154,14 @@ impl Channel {
         let place: NonNull<AtomicU64> = self.mapping.at(WORLD_TIME).cast();
         // SAFETY: as in `line` (invariants 1, 2, 3); aligned to eight bytes by the layout.
         unsafe { place.as_ref() }.store(time, Ordering::Relaxed);
+    }
+
+    /// How many bytes the library says that it wrote to its output, in this life.
+    #[inline]
+    pub(super) fn said(&self) -> u64 {
+        let place: NonNull<AtomicU64> = self.mapping.at(WORLD_SAID).cast();
+        // SAFETY: as in `line` (invariants 1, 2, 3); aligned to eight bytes by the layout.
+        faults::number(unsafe { place.as_ref() }.load(Ordering::Relaxed))
     }
 
     /// Whether the last request was answered.

@@ -13,6 +13,8 @@ use omniglot_core::{
 use super::channel::{Ending, Message, Operation};
 use super::generation;
 use super::interrupt::{InterruptHandle, Interrupts};
+use super::learning;
+use super::listener::Listener;
 use super::load_spec::LoadSpec;
 use super::report::explain;
 use super::requests;
@@ -31,6 +33,11 @@ pub struct Process {
     /// Made when first needed.
     spares: Option<Arc<Spares>>,
     interrupts: Arc<Interrupts>,
+    listener: Option<Listener>,
+    /// How much the library had written when the outermost call began.
+    heard: u64,
+    /// What ended a call, in this life.
+    ended_by: Option<Error>,
 }
 
 impl fmt::Debug for Process {
@@ -67,7 +74,28 @@ impl Process {
     pub(super) fn of(started: Started, spec: LoadSpec) -> Self {
         let interrupts = Arc::<Interrupts>::default();
         interrupts.attach(started.channel.mapping());
-        Self { started, spec: Arc::new(spec), spares: None, interrupts }
+        let listener = spec.options.output.clone().map(Listener::new);
+        Self {
+            started,
+            spec: Arc::new(spec),
+            spares: None,
+            interrupts,
+            listener,
+            heard: 0,
+            ended_by: None,
+        }
+    }
+
+    /// Takes what the library has to say before its memory goes.
+    fn end_life(&mut self) {
+        if generation::check(self.started.generation).is_err() {
+            return;
+        }
+        if let Some(listener) = &mut self.listener {
+            listener.hear(&self.started.window, true);
+        }
+        let name = self.spec.description.name;
+        learning::note(name, &self.started.window, self.ended_by.take().as_ref());
     }
 
     fn spares(&mut self) -> Result<Arc<Spares>> {
@@ -94,6 +122,7 @@ impl Process {
         generation::check(self.started.generation)?;
         let spares = self.spares()?;
         let fresh = self.fresh(&spares)?;
+        self.end_life();
         self.interrupts.attach(fresh.channel.mapping());
         if self.spec.options.allow.contains(Permission::Stderr) {
             // All else that it could do, until the signal arrives, is in its own memory.
@@ -241,12 +270,29 @@ impl Process {
             Some(Ending::Fault | Ending::Denied) => started.worker.stop(),
             _ => started.worker.end(),
         };
-        match explain(said, end, &started.window, &started.layout, &self.spec.description) {
+        let description = &self.spec.description;
+        let error = explain(said, end, &started.window, &started.layout, description, self.heard);
+        self.ended_by = Some(match error {
             Error::Load(_) | Error::System { .. } | Error::MissingFunction(_) => {
                 Error::Protocol("a report about loading during a call")
             }
             error => error,
+        });
+        self.hear();
+        self.ended_by.unwrap_or(Error::Protocol("an end without a reason"))
+    }
+
+    /// Hands on what the library wrote.
+    fn hear(&mut self) {
+        if let Some(listener) = &mut self.listener {
+            listener.hear(&self.started.window, false);
         }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end_life();
     }
 }
 
@@ -324,11 +370,15 @@ unsafe impl Runtime for Process {
     #[inline]
     fn begin_call(&mut self, number: u64) {
         self.interrupts.begin(number);
+        self.heard = self.started.channel.said();
         self.started.channel.tell_time(world::time(&self.spec.options));
     }
 
     #[inline]
     fn end_call(&mut self) {
         self.interrupts.end();
+        if self.listener.is_some() {
+            self.hear();
+        }
     }
 }

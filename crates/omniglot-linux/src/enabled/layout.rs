@@ -34,9 +34,9 @@ pub(super) const WORLD_SAID: usize = WORLD + 16;
 const WORLD_STRICT: usize = WORLD + 24;
 const WORLD_SEED: usize = WORLD + 32;
 pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
-pub(super) const WORLD_OUTPUT: usize = WORLD + 0xf00;
+pub(super) const WORLD_OUTPUT: usize = WORLD + 0x1d00;
 /// Where strings and filters start in the control area.
-const FREE: usize = 0x4000;
+const FREE: usize = 0x5000;
 const GUARD: usize = 64 * PAGE;
 
 const SMALLEST_WINDOW: usize = 32 << 20;
@@ -85,10 +85,13 @@ struct Config {
     variable_count: u32,
     threads_end: u64,
     thread_count: u32,
+    plugins: u32,
+    plugin_count: u32,
     unused: u32,
+    scratch: u64,
 }
 
-const _: () = assert!(size_of::<Config>() == 128, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 144, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +128,10 @@ pub(super) struct Orders<'a> {
     pub(super) tree_size: usize,
     /// `NAME=value`, without NUL.
     pub(super) environment: &'a [Vec<u8>],
+    /// Libraries to load if they can be loaded.
+    pub(super) plugins: &'a [Vec<u8>],
+    /// How many bytes the library may have in a `/tmp` of its own.
+    pub(super) scratch: usize,
 }
 
 impl Layout {
@@ -195,6 +202,7 @@ impl Layout {
         let ask_filter = area.program(orders.ask_filter)?;
         let libraries = area.strings(orders.libraries)?;
         let environment = area.strings(orders.environment)?;
+        let plugins = area.strings(orders.plugins)?;
         let search_path = match &orders.search_path {
             Some(path) => area.strings(std::slice::from_ref(path))?,
             None => 0,
@@ -221,7 +229,10 @@ impl Layout {
             variable_count: orders.environment.len() as u32,
             threads_end: self.threads_end as u64,
             thread_count: ((self.threads_end - self.stack_end) / THREAD_AREA) as u32,
+            plugins,
+            plugin_count: orders.plugins.len() as u32,
             unused: 0,
+            scratch: orders.scratch as u64,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
         let seed = orders.seed.map_or_else(random::<32>, Ok)?;
@@ -275,7 +286,8 @@ impl Area<'_> {
         let end = offset + bytes.len();
         if end > CONTROL_SIZE {
             return Err(Error::Load(Text::new(
-                "the paths of libraries and the environment are too long together: 40 KiB at most",
+                "the paths of libraries and plugins and the environment are too long together: 30 \
+                 KiB at most",
             )));
         }
         self.window.write(self.base + offset, bytes)?;

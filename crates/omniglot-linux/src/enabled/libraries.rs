@@ -1,9 +1,9 @@
 //! The user's libraries: looked at before a worker is started, for clear messages.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use omniglot_core::{Error, Result, Text};
@@ -21,6 +21,8 @@ pub(super) struct Libraries {
     pub(super) names: Vec<Vec<u8>>,
     /// The files among them, absolute.
     pub(super) files: Vec<PathBuf>,
+    /// What may be missing, in the directories of plugins.
+    pub(super) plugins: Vec<Vec<u8>>,
     /// `LD_LIBRARY_PATH=...`, if there are directories.
     pub(super) search_path: Option<Vec<u8>>,
 }
@@ -32,6 +34,9 @@ impl Libraries {
             Self { search_path: search_path(&options.library_directories)?, ..Self::default() };
         for library in &options.libraries {
             libraries.add(library)?;
+        }
+        for directory in &options.plugin_directories {
+            libraries.add_plugins(directory)?;
         }
         Ok(libraries)
     }
@@ -51,13 +56,36 @@ impl Libraries {
         self.files.push(file);
         Ok(())
     }
+
+    /// Adds the libraries of a directory, by the paths by which they are asked for.
+    fn add_plugins(&mut self, directory: &Path) -> Result<()> {
+        let wrong = |error: io::Error| about(directory, &error.to_string());
+        if !directory.is_absolute() {
+            return Err(about(directory, "a directory of plugins must have an absolute path"));
+        }
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
+            if header(&path).is_ok_and(|header| is_loadable(&header).is_ok()) {
+                found.push(path.into_os_string().into_vec());
+            }
+        }
+        found.sort();
+        self.plugins.append(&mut found);
+        self.files.push(directory.canonicalize().map_err(wrong)?);
+        Ok(())
+    }
+}
+
+/// The beginning of a file.
+fn header(file: &Path) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    File::open(file)?.take(HEADER).read_to_end(&mut header)?;
+    Ok(header)
 }
 
 fn check_file(library: &Path, file: &Path) -> Result<()> {
-    let mut header = Vec::new();
-    File::open(file)
-        .and_then(|file| file.take(HEADER).read_to_end(&mut header))
-        .map_err(|error| about(library, &error.to_string()))?;
+    let header = header(file).map_err(|error| about(library, &error.to_string()))?;
     is_loadable(&header).map_err(|why| about(library, why))
 }
 

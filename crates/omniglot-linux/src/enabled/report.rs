@@ -84,6 +84,7 @@ pub(super) fn explain(
     window: &Window,
     layout: &Layout,
     description: &Description,
+    heard: u64,
 ) -> Error {
     let report = match read(window) {
         Ok(report) => report,
@@ -93,7 +94,9 @@ pub(super) fn explain(
         (Some(Ending::LoadFailed), _) => load_error(&report, description),
         (Some(Ending::StartFailed), _) => start_error(&report, description),
         (Some(Ending::Denied), _) => denied(report.number, Text::from_untrusted(text_of(&report))),
-        (Some(Ending::Fault), _) => Error::Fault(with_last_words(fault(&report, layout), window)),
+        (Some(Ending::Fault), _) => {
+            Error::Fault(with_last_words(fault(&report, layout), window, heard))
+        }
         (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
             Error::Exited { status: Some((report.number & 0xff) as i32) }
         }
@@ -124,7 +127,7 @@ pub(super) fn explain_loading(
     let refused = read(window).ok().and_then(|report| report.refused.checked_sub(1));
     match (said, end, refused) {
         (None, End::Exited(LINKER_FAILED), Some(number)) => denied(number, Text::default()),
-        _ => explain(said, end, window, layout, description),
+        _ => explain(said, end, window, layout, description, 0),
     }
 }
 
@@ -163,15 +166,11 @@ fn fault(report: &Report, layout: &Layout) -> Fault {
     }
 }
 
-/// Who gives up by itself has often written why: an assertion, `malloc`, a sanitizer.
-fn with_last_words(mut fault: Fault, window: &Window) -> Fault {
-    let said = match fault.kind {
-        FaultKind::Abort => requests::output(window).unwrap_or_default(),
-        _ => String::new(),
-    };
-    if let Some(line) = said.lines().rfind(|line| !line.trim().is_empty()) {
+/// Who goes down has often written why, in the same call: an assertion, `malloc`, a sanitizer.
+fn with_last_words(mut fault: Fault, window: &Window, heard: u64) -> Fault {
+    if let Some(line) = requests::last_line(window, heard) {
         fault.place.push(" after it wrote: ");
-        fault.place.push(line);
+        fault.place.push(&line);
     }
     fault
 }

@@ -11,7 +11,7 @@ use crate::Request;
 /// `MOST_REQUESTS` and `OUTPUT_SIZE` of `worker/control.h`.
 const MOST: usize = 56;
 const OUTPUT: usize = 0x2000;
-const PATH: usize = 52;
+const PATH: usize = 116;
 
 /// `struct request`.
 #[repr(C)]
@@ -23,7 +23,7 @@ struct Raw {
     path: [u8; PATH],
 }
 
-const _: () = assert!(size_of::<Raw>() == 64, "the layout that the worker writes");
+const _: () = assert!(size_of::<Raw>() == 128, "the layout that the worker writes");
 
 /// The requests in the order in which they were first made; at most 56 are kept.
 pub(super) fn read(window: &Window) -> Result<Vec<Request>> {
@@ -45,31 +45,55 @@ pub(super) fn read(window: &Window) -> Result<Vec<Request>> {
     Ok(requests)
 }
 
+/// How many bytes the library wrote in this life.
+fn said(window: &Window) -> Result<u64> {
+    let mut said = [0; 8];
+    window.read(window.start() + WORLD_SAID, &mut said)?;
+    Ok(u64::from_ne_bytes(said))
+}
+
+/// What the library wrote after the first `heard` bytes, as far as it is there; how many bytes it
+/// wrote in all; and how many are lost.
+pub(super) fn said_since(window: &Window, heard: u64) -> Result<(Vec<u8>, u64, u64)> {
+    let said = said(window)?;
+    // A library that says that it said less than before said nothing.
+    let fresh = said.saturating_sub(heard);
+    if fresh == 0 {
+        return Ok((Vec::new(), said, 0));
+    }
+    let mut ring = [0; OUTPUT];
+    window.read(window.start() + WORLD_OUTPUT, &mut ring)?;
+    ring.rotate_left(said as usize % OUTPUT);
+    let kept = usize::try_from(fresh).unwrap_or(OUTPUT).min(OUTPUT);
+    Ok((ring[OUTPUT - kept..].to_vec(), said, fresh - kept as u64))
+}
+
 /// The end of what the library wrote to its standard output and error, 8 KiB at most: lines, with
 /// control characters escaped.
 pub(super) fn output(window: &Window) -> Result<String> {
-    let mut said = [0; 8];
-    window.read(window.start() + WORLD_SAID, &mut said)?;
-    let said = u64::from_ne_bytes(said);
-    let mut ring = [0; OUTPUT];
-    window.read(window.start() + WORLD_OUTPUT, &mut ring)?;
-    let bytes = if said > OUTPUT as u64 {
-        ring.rotate_left(said as usize % OUTPUT);
-        // The first line is cut.
-        let line = ring.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        &ring[line..]
-    } else {
-        &ring[..said as usize]
-    };
-    Ok(bytes.split_inclusive(|byte| *byte == b'\n').map(line).collect())
+    let (bytes, _, lost) = said_since(window, 0)?;
+    let cut = bytes.iter().position(|byte| *byte == b'\n').filter(|_| lost > 0);
+    let whole = cut.and_then(|end| bytes.get(end + 1..)).unwrap_or(&bytes);
+    Ok(whole.split_inclusive(|byte| *byte == b'\n').map(line).collect())
 }
 
-/// A line as text that can be shown.
+/// The last line that has something in it of what was written after the first `heard` bytes.
+pub(super) fn last_line(window: &Window, heard: u64) -> Option<String> {
+    let (bytes, ..) = said_since(window, heard).ok()?;
+    let lines = bytes.split(|byte| *byte == b'\n').map(shown);
+    lines.filter(|line| !line.trim().is_empty()).last()
+}
+
+/// A line as text that can be shown, with its end.
 fn line(bytes: &[u8]) -> String {
-    let (text, end) = match bytes.split_last() {
-        Some((b'\n', text)) => (text, "\n"),
-        _ => (bytes, ""),
-    };
+    match bytes.split_last() {
+        Some((b'\n', text)) => shown(text) + "\n",
+        _ => shown(bytes),
+    }
+}
+
+/// Bytes as text that can be shown.
+pub(super) fn shown(text: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -80,5 +104,5 @@ fn line(bytes: &[u8]) -> String {
             shown.push('\u{fffd}');
         }
     }
-    shown + end
+    shown
 }

@@ -16,6 +16,8 @@ use super::filters::filters;
 use super::generation;
 use super::images::{self, Programs};
 use super::layout::{Layout, Orders, WORLD_TREE};
+use super::learning;
+use super::listener::Listener;
 use super::load_spec::LoadSpec;
 use super::mapping::Mapping;
 use super::open_broker::OpenBroker;
@@ -109,11 +111,12 @@ pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
 /// Starts a worker that loads the library and then waits to be copied and killed.
 pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
     let options = &spec.options;
-    let has_world = spec.tree.is_some() || options.clock.is_some() || options.seed.is_some();
+    let has_files = spec.tree.is_some() || options.tmp > 0 || options.output.is_some();
+    let has_world = has_files || options.clock.is_some() || options.seed.is_some();
     if has_world || options.strict || options.allow.threads() > 0 {
         return Err(Error::Unsupported {
-            what: "files, a fixed clock, a seed, strictness and threads need a process of the \
-                   library's own",
+            what: "files, an ear for output, a fixed clock, a seed, strictness and threads need a \
+                   process of the library's own",
             remedy: "set Isolation::Process, or do without them",
         });
     }
@@ -191,6 +194,8 @@ fn write_orders(
             strict: options.strict,
             tree_size: spec.tree.as_ref().map_or(0, |tree| tree.len),
             environment: &spec.environment,
+            plugins: &libraries.plugins,
+            scratch: options.tmp,
         },
     )
 }
@@ -309,7 +314,13 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        explain_loading(said, worker.end(), &self.window, &self.layout, &self.spec.description)
+        let description = &self.spec.description;
+        let error = explain_loading(said, worker.end(), &self.window, &self.layout, description);
+        learning::note(description.name, &self.window, Some(&error));
+        if let Some(sink) = &self.spec.options.output {
+            Listener::new(sink.clone()).hear(&self.window, true);
+        }
+        error
     }
 }
 

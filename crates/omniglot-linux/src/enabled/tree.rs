@@ -69,10 +69,13 @@ impl Tree {
 
     /// Reads all that the user gives; `None` if that is nothing.
     pub(super) fn build(options: &Options) -> Result<Option<Self>> {
-        if options.files.is_empty() {
+        if options.files.is_empty() && options.plugin_directories.is_empty() {
             return Ok(None);
         }
         let mut nodes = Nodes::new();
+        for place in &options.plugin_directories {
+            add_directory(&mut nodes, &inside(place)?, place, DEEPEST)?;
+        }
         for (path, source) in &options.files {
             let path = inside(path)?;
             match source {
@@ -82,6 +85,13 @@ impl Tree {
                 FileSource::Path(place) => add(&mut nodes, path, Node::File, place),
                 FileSource::Directory(place) => add_directory(&mut nodes, &path, place, DEEPEST)?,
             }
+        }
+        if options.tmp > 0 && nodes.keys().any(|path| path == b"/tmp" || path.starts_with(b"/tmp/"))
+        {
+            return Err(about(
+                Path::new("/tmp"),
+                "is the library's own, where no file can be given",
+            ));
         }
         write(&nodes).map(Some)
     }

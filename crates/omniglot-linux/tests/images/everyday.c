@@ -1,6 +1,7 @@
 /* Libraries of the distribution, as they are, each at its everyday work: files, time zones,
  * locales, threads. Shims after the two that every image has. */
 #define _GNU_SOURCE
+#include <iconv.h>
 #include <locale.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -81,6 +82,24 @@ static void shim_zstd(void *f)
     free(out);
 }
 
-static void (*const shims[])(void *) = {shim_malloc, shim_free, shim_make, shim_sum, shim_hour, shim_characters, shim_zstd};
+/* The sum of the units of the text at a in UTF-16; 0 if nobody converts it. */
+static void shim_convert(void *f)
+{
+    struct frame *frame = f;
+    uint16_t units[256];
+    char *from = (char *)frame->a, *into = (char *)units;
+    size_t from_size = strlen(from), into_size = sizeof units;
+    iconv_t converter = iconv_open("UTF-16LE", "UTF-8");
+    frame->result = 0;
+    if (converter == (iconv_t)-1)
+        return;
+    if (iconv(converter, &from, &from_size, &into, &into_size) == 0)
+        for (uint16_t *unit = units; (char *)unit < into; unit++)
+            frame->result += *unit;
+    iconv_close(converter);
+}
+
+static void (*const shims[])(void *) = {shim_malloc, shim_free,       shim_make, shim_sum,
+                                        shim_hour,   shim_characters, shim_zstd, shim_convert};
 
 IMAGE(0, NULL);

@@ -3,11 +3,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -314,7 +316,54 @@ static void shim_elsewhere(void *f)
         ;
 }
 
-static void (*const shims[])(void *) = {shim_malloc,  shim_free, shim_calls,   shim_registers, shim_thread, shim_churn,
-                                        shim_zeros,   shim_handler, shim_say, shim_sum, shim_environment, shim_ask, shim_stray, shim_threads, shim_wait, shim_elsewhere};
+/* What a program does with temporary files: 0, or the line of the step that failed. With a the last
+ * step asks for that many bytes more than are there. */
+#define STEP(condition) do { if (!(condition)) { frame->result = __LINE__; return; } } while (0)
+
+static void shim_scratch(void *f)
+{
+    struct frame *frame = f;
+    char name[] = "/tmp/nameXXXXXX", text[32] = "";
+    int file = mkstemp(name);
+    STEP(file >= 0);
+    STEP(write(file, "hello, world", 12) == 12 && lseek(file, 7, SEEK_SET) == 7);
+    STEP(read(file, text, sizeof text) == 5 && !memcmp(text, "world", 5));
+    STEP(ftruncate(file, 5) == 0 && ftruncate(file, 10) == 0);
+    STEP(pread(file, text, sizeof text, 3) == 7 && !memcmp(text, "lo\0\0\0\0\0", 7));
+    STEP(unlink(name) == 0 && access(name, F_OK) < 0 && errno == ENOENT);
+    STEP(pread(file, text, 5, 0) == 5 && !memcmp(text, "hello", 5) && close(file) == 0);
+    FILE *stream = tmpfile();
+    STEP(stream && fprintf(stream, "%d", 12345) == 5 && fseek(stream, 1, SEEK_SET) == 0);
+    STEP(fgets(text, sizeof text, stream) && !strcmp(text, "2345") && fclose(stream) == 0);
+    STEP(mkdir("/tmp/d", 0700) == 0 && mkdir("/tmp/d", 0700) < 0 && errno == EEXIST);
+    STEP((stream = fopen("/tmp/d/one", "w")) && fputs("1", stream) >= 0 && fclose(stream) == 0);
+    STEP(rmdir("/tmp/d") < 0 && errno == ENOTEMPTY && rename("/tmp/d", "/tmp/e") == 0);
+    STEP((stream = fopen("/tmp/e/one", "a+")) && fputs("2", stream) >= 0 && fflush(stream) == 0);
+    rewind(stream);
+    STEP(fgets(text, sizeof text, stream) && !strcmp(text, "12") && fclose(stream) == 0);
+    STEP(fopen("/new", "w") == NULL && errno == EACCES);
+    STEP(remove("/tmp/e/one") == 0 && remove("/tmp/e") == 0 && remove("/tmp") < 0);
+    file = open("/tmp/large", O_RDWR | O_CREAT, 0600);
+    STEP(file >= 0 && ftruncate(file, (off_t)frame->a) < 0 && errno == ENOSPC);
+    STEP(ftruncate(file, (off_t)frame->a / 2) == 0 && close(file) == 0 && unlink("/tmp/large") == 0);
+    frame->result = 0;
+}
+
+/* Loads the library whose path is at a; whether it was loaded, and its end is as b says. */
+static void shim_load(void *f)
+{
+    struct frame *frame = f;
+    void *library = dlopen((const char *)frame->a, RTLD_NOW);
+    int (*function)(int) = library ? (int (*)(int))dlsym(library, "extra_function") : NULL;
+    if (!library)
+        fprintf(stderr, "%s\n", dlerror());
+    frame->result = function ? (uint64_t)function(1) : 0;
+}
+
+static void (*const shims[])(void *) = {
+    shim_malloc, shim_free, shim_calls, shim_registers, shim_thread, shim_churn, shim_zeros, shim_handler,
+    shim_say, shim_sum, shim_environment, shim_ask, shim_stray, shim_threads, shim_wait, shim_elsewhere,
+    shim_scratch, shim_load,
+};
 
 IMAGE(0, NULL);

@@ -2,6 +2,8 @@
  * The compiler's own unwinder knows, which is linked in. */
 #include "loader.h"
 
+#include "../server/server.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include <unwind.h>
 
 #define MOST_FRAMES 64
+#define MOST_WORDS 256
 
 struct search {
     uint64_t instruction; /* that made the call; frames before it are the handler's */
@@ -47,9 +50,31 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *frame, void *given)
     return _URC_END_OF_STACK;
 }
 
-uint64_t find_caller(uint64_t instruction)
+/* Of `call`, the near forms. */
+static int follows_call(uint64_t address)
+{
+    uint8_t code[6];
+    if (copy_bytes(code, (void *)(address - sizeof code), sizeof code))
+        return 0;
+    return code[1] == 0xe8 || (code[0] == 0xff && code[1] == 0x15) || (code[3] == 0xff && (code[4] & 0x38) == 0x10)
+        || (code[4] == 0xff && (code[5] & 0x38) == 0x10);
+}
+
+/* Some functions of the C library cannot be unwound, such as `clone`: then the first word on the
+ * stack that can be where the library goes on. */
+static uint64_t guess_caller(uint64_t stack)
+{
+    uint64_t word;
+    for (int i = 0; i < MOST_WORDS && !copy_bytes(&word, (void *)(stack + 8 * (uint64_t)i), sizeof word); i++)
+        if (follows_call(word) && !is_system(word - 1))
+            return word - 1;
+    return 0;
+}
+
+uint64_t find_caller(uint64_t instruction, uint64_t stack)
 {
     struct search search = {.instruction = instruction};
     _Unwind_Backtrace(look, &search);
-    return search.found ? search.found : instruction;
+    uint64_t found = search.found ? search.found : guess_caller(stack);
+    return found ? found : instruction;
 }

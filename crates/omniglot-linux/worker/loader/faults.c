@@ -48,7 +48,7 @@ static void describe_request(const struct report *report, const greg_t *register
 {
     const long arguments[] = {registers[REG_RDI], registers[REG_RSI]};
     char path[REQUEST_PATH] = "";
-    describe_place(find_caller(report->instruction), text, REPORT_TEXT);
+    describe_place(find_caller(report->instruction, report->stack), text, REPORT_TEXT);
     path_of_call((uint32_t)report->number, arguments, path);
     if (!*path)
         return;

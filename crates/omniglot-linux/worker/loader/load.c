@@ -28,6 +28,12 @@ const struct omniglot_image *load(const struct config *config)
         open_library(name);
         name += strlen(name) + 1;
     }
+    /* Found again by their names when the library asks for them in a call, which loads nothing. */
+    const char *plugin = (const char *)control + config->plugins;
+    for (uint32_t i = 0; i < config->plugin_count; i++) {
+        dlopen(plugin, RTLD_NOW | RTLD_LOCAL);
+        plugin += strlen(plugin) + 1;
+    }
     void *shims = open_library("/proc/self/fd/5");
     const struct omniglot_image *image = dlsym(shims, "omniglot_image");
     if (!image)

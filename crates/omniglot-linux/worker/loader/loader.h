@@ -33,8 +33,9 @@ void catch_faults(void);
 extern int is_loading;
 /* place.c: names an instruction's place. */
 void describe_place(uint64_t instruction, char *text, size_t size);
-/* caller.c: in a handler of signals, who asked for the system call that this instruction made. */
-uint64_t find_caller(uint64_t instruction);
+/* caller.c: in a handler of signals, who asked for the system call that this instruction made, with
+ * that stack pointer. */
+uint64_t find_caller(uint64_t instruction, uint64_t stack);
 /* maps.c: the window's mappings, in ascending order. */
 size_t read_maps(struct region *regions, size_t most);
 /* heap.c: gives libc's malloc, or the server, all memory that is left. */

@@ -78,6 +78,8 @@ static long open_description(long file, int flags)
     for (unsigned i = 0; i < MOST_OPEN; i++) {
         if (descriptions[i].users)
             continue;
+        if (scratch_number(file) >= 0)
+            use_scratch((size_t)scratch_number(file));
         descriptions[i] = (struct description){1, file, 0, flags & ~(O_CLOEXEC | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)};
         descriptors[descriptor] = (struct descriptor){i + 1, (flags & O_CLOEXEC) != 0};
         return descriptor;
@@ -85,19 +87,23 @@ static long open_description(long file, int flags)
     return -ENFILE;
 }
 
-/* Whether a new file could be made is the system's to say: not for this user. */
-static long missing(char *path, int flags)
+/* A new file, which can be in the library's own /tmp only; what has no name is given by the
+ * directory that it would lie in. */
+static long make_file(long parent, const char *path, size_t length)
 {
-    if (!(flags & O_CREAT))
-        return -ENOENT;
-    size_t length = 0;
-    while (path[length])
-        length++;
-    while (length > 1 && path[length - 1] != '/')
-        length--;
-    path[length > 1 ? length - 1 : 1] = 0;
-    long parent = find_file(path);
-    return parent < 0 ? parent : -EACCES;
+    if (parent < 0)
+        return parent;
+    if (file_at((size_t)parent).kind != KIND_DIRECTORY)
+        return -ENOTDIR;
+    return scratch_number(parent) < 0 ? -EACCES : file_number(make_scratch(path, length, 0));
+}
+
+static long open_new(long number, int flags)
+{
+    long descriptor = number < 0 ? number : open_description(number, flags);
+    if (number >= 0 && descriptor < 0)
+        remove_scratch((size_t)scratch_number(number), 0);
+    return descriptor;
 }
 
 static int is_device(enum kind kind)
@@ -112,8 +118,10 @@ static long open_path(long directory, const char *name, int flags)
     if (length < 0)
         return length;
     long number = find_file(path);
-    if (number == -ENOENT)
-        return missing(path, flags);
+    if (number >= 0 && (flags & O_TMPFILE) == O_TMPFILE)
+        return (flags & O_ACCMODE) == O_RDONLY ? -EINVAL : open_new(make_file(number, "", 0), flags & ~O_TMPFILE);
+    if (number == -ENOENT && flags & O_CREAT)
+        return open_new(make_file(parent_of(path), path, (size_t)length), flags);
     if (number < 0)
         return number;
     struct file file = file_at((size_t)number);
@@ -126,9 +134,12 @@ static long open_path(long directory, const char *name, int flags)
         return -EISDIR;
     if (file.kind != KIND_DIRECTORY && flags & O_DIRECTORY)
         return -ENOTDIR;
-    if (writes && !is_device(file.kind))
+    if (writes && !is_device(file.kind) && !file.is_writable)
         return -EACCES;
-    return open_description(number, flags);
+    long descriptor = open_description(number, flags);
+    if (descriptor >= 0 && flags & O_TRUNC && !(flags & O_PATH) && file.is_writable)
+        resize_scratch((size_t)scratch_number(number), 0);
+    return descriptor;
 }
 
 long serve_open(const long *a)
@@ -146,8 +157,9 @@ long serve_close(const long *a)
     struct description *description = open_file(a[0]);
     if (!description)
         return -EBADF;
-    description->users--;
     descriptors[(int)a[0]].description = 0;
+    if (!--description->users && scratch_number(description->file) >= 0)
+        leave_scratch((size_t)scratch_number(description->file));
     return 0;
 }
 
@@ -388,13 +400,33 @@ static long say(const char *from, uint64_t size)
     return (long)size;
 }
 
+static int can_write(const struct description *description)
+{
+    return description && (description->flags & O_ACCMODE) != O_RDONLY && !(description->flags & O_PATH);
+}
+
+/* The position behind what was written comes back in `position`. */
+static long write_at(struct description *description, uint64_t *position, const char *from, uint64_t size)
+{
+    if (size > MOST_BYTES)
+        size = MOST_BYTES;
+    if (description->file == OUTPUT_NUMBER)
+        return say(from, size);
+    long scratch = scratch_number(description->file);
+    if (scratch < 0)
+        return (long)size;
+    if (description->flags & O_APPEND)
+        *position = scratch_at((size_t)scratch).size;
+    long written = write_scratch((size_t)scratch, *position, from, size);
+    if (written > 0)
+        *position += (uint64_t)written;
+    return written;
+}
+
 long serve_write(const long *a)
 {
     struct description *description = open_file(a[0]);
-    uint64_t size = (uint64_t)a[2] < MOST_BYTES ? (uint64_t)a[2] : MOST_BYTES;
-    if (!description || (description->flags & O_ACCMODE) == O_RDONLY || description->flags & O_PATH)
-        return -EBADF;
-    return description->file == OUTPUT_NUMBER ? say((const char *)a[1], size) : (long)size;
+    return can_write(description) ? write_at(description, &description->position, (const char *)a[1], (uint64_t)a[2]) : -EBADF;
 }
 
 long serve_pwrite(const long *a)
@@ -404,12 +436,18 @@ long serve_pwrite(const long *a)
         return -EINVAL;
     if (description && description->file == OUTPUT_NUMBER)
         return -ESPIPE;
-    return serve_write(a);
+    uint64_t position = (uint64_t)a[3];
+    return can_write(description) ? write_at(description, &position, (const char *)a[1], (uint64_t)a[2]) : -EBADF;
 }
 
 long serve_writev(const long *a)
 {
     return each_piece(serve_write, a, -1);
+}
+
+long serve_pwritev(const long *a)
+{
+    return a[3] < 0 ? -EINVAL : each_piece(serve_pwrite, a, a[3]);
 }
 
 long serve_lseek(const long *a)
@@ -455,10 +493,43 @@ long serve_lseek(const long *a)
     return to;
 }
 
-/* Nothing that is there can be written. */
 long serve_ftruncate(const long *a)
 {
-    return usable_file(a[0]) ? -EINVAL : -EBADF;
+    struct description *description = usable_file(a[0]);
+    if (a[1] < 0)
+        return -EINVAL;
+    if (!description)
+        return -EBADF;
+    long scratch = can_write(description) ? scratch_number(description->file) : -1;
+    return scratch < 0 ? -EINVAL : resize_scratch((size_t)scratch, (uint64_t)a[1]);
+}
+
+/* Only what makes a file longer. */
+long serve_fallocate(const long *a)
+{
+    struct description *description = usable_file(a[0]);
+    if (!description)
+        return -EBADF;
+    if (a[2] < 0 || a[3] <= 0)
+        return -EINVAL;
+    if (a[1])
+        return -EOPNOTSUPP;
+    if (!can_write(description))
+        return -EBADF;
+    long scratch = scratch_number(description->file);
+    if (scratch < 0)
+        return -ENODEV;
+    uint64_t size = (uint64_t)a[2] + (uint64_t)a[3];
+    return size <= scratch_at((size_t)scratch).size ? 0 : resize_scratch((size_t)scratch, size);
+}
+
+/* Rights and times are had by asking, and are not kept. */
+long serve_fchange(const long *a)
+{
+    struct description *description = usable_file(a[0]);
+    if (!description)
+        return -EBADF;
+    return scratch_number(description->file) < 0 ? -EPERM : 0;
 }
 
 long serve_flock(const long *a)
@@ -491,11 +562,11 @@ long read_for_mapping(long file, int is_shared, int protection, uint64_t into, u
     if (!description)
         return -EBADF;
     enum kind kind = kind_of(description);
-    if ((description->flags & O_ACCMODE) == O_WRONLY || (is_shared && protection & PROT_WRITE))
+    if ((description->flags & O_ACCMODE) == O_WRONLY || (is_shared && protection & PROT_WRITE && (description->flags & O_ACCMODE) != O_RDWR))
         return -EACCES;
     if (kind == KIND_ZERO)
         return 0;
-    if (kind != KIND_FILE)
+    if (kind != KIND_FILE || (is_shared && protection & PROT_WRITE))
         return -ENODEV;
     return read_at(description, offset, (char *)into, size);
 }
@@ -507,6 +578,8 @@ uint64_t where_it_lies(long file, uint64_t size, uint64_t offset)
     if (!description || kind_of(description) != KIND_FILE || (description->flags & O_ACCMODE) == O_WRONLY || description->flags & O_PATH)
         return 0;
     struct file data = file_at((size_t)description->file);
+    if (data.is_writable)
+        return 0;
     uint64_t end = (data.size + PAGE_SIZE - 1) & -PAGE_SIZE;
     return offset < end && size <= end - offset ? (uint64_t)data.data + offset : 0;
 }

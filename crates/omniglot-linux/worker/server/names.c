@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
@@ -11,13 +12,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static uint32_t mode_of(enum kind kind)
+static uint32_t mode_of(const struct file *file)
 {
-    switch (kind) {
+    switch (file->kind) {
     case KIND_DIRECTORY:
-        return S_IFDIR | 0555;
+        return S_IFDIR | (file->is_writable ? 0777 : 0555);
     case KIND_FILE:
-        return S_IFREG | 0444;
+        return S_IFREG | (file->is_writable ? 0666 : 0444);
     case KIND_OUTPUT:
         return S_IFIFO | 0600;
     default:
@@ -33,7 +34,7 @@ static unsigned minor_of(enum kind kind)
 
 static struct file file_or_output(long number)
 {
-    return number == OUTPUT_NUMBER ? (struct file){"", 0, KIND_OUTPUT, 0, 0} : file_at((size_t)number);
+    return number == OUTPUT_NUMBER ? (struct file){"", 0, KIND_OUTPUT, 0, 0, 0} : file_at((size_t)number);
 }
 
 /* All files are of 1970: nobody is told the date by them. */
@@ -44,7 +45,7 @@ static struct stat status_of(long number)
     status.st_dev = makedev(0, 1);
     status.st_ino = (ino_t)(number + 3);
     status.st_nlink = file.kind == KIND_DIRECTORY ? 2 : 1;
-    status.st_mode = mode_of(file.kind);
+    status.st_mode = mode_of(&file);
     status.st_size = (off_t)file.size;
     status.st_blksize = PAGE_SIZE;
     status.st_blocks = (blkcnt_t)((file.size + 511) / 512);
@@ -146,7 +147,8 @@ static long check_access(long number, long wanted)
         return -EINVAL;
     if (number < 0)
         return number;
-    uint32_t mode = mode_of(file_at((size_t)number).kind);
+    struct file file = file_at((size_t)number);
+    uint32_t mode = mode_of(&file);
     return (mode & 7 & (uint32_t)wanted) == (uint32_t)wanted ? 0 : -EACCES;
 }
 
@@ -195,10 +197,124 @@ long serve_chdir(const long *a)
     return number == 0 ? 0 : -EACCES;
 }
 
-/* Removing, renaming and making files: nobody may, whether they are there or not. */
+/* What a call that names a file changes. */
+struct place {
+    char path[MOST_PATH];
+    size_t length;
+    long number; /* of the file, or why there is none */
+};
+
+static long find_place(struct place *place, long directory, const char *name)
+{
+    long length = resolve(directory, name, place->path);
+    if (length < 0)
+        return length;
+    place->length = (size_t)length;
+    place->number = find_file(place->path);
+    return place->number == -ENOENT || place->number >= 0 ? 0 : place->number;
+}
+
+/* What is not in the library's own /tmp nobody may change, whether it is there or not. */
+static long removes(long directory, const char *name, int as_directory)
+{
+    struct place place;
+    long error = find_place(&place, directory, name);
+    if (error || place.number < 0)
+        return error ? error : place.number;
+    long scratch = scratch_number(place.number);
+    return scratch < 0 ? -EACCES : remove_scratch((size_t)scratch, as_directory);
+}
+
+long serve_unlink(const long *a)
+{
+    return removes(AT_FDCWD, (const char *)a[0], 0);
+}
+
+long serve_rmdir(const long *a)
+{
+    return removes(AT_FDCWD, (const char *)a[0], 1);
+}
+
+long serve_unlinkat(const long *a)
+{
+    return (int)a[2] & ~AT_REMOVEDIR ? -EINVAL : removes(a[0], (const char *)a[1], ((int)a[2] & AT_REMOVEDIR) != 0);
+}
+
+static long makes(long directory, const char *name)
+{
+    struct place place;
+    long error = find_place(&place, directory, name);
+    if (error || place.number >= 0)
+        return error ? error : -EEXIST;
+    long parent = parent_of(place.path);
+    if (parent < 0)
+        return parent;
+    if (scratch_number(parent) < 0)
+        return -EACCES;
+    long made = make_scratch(place.path, place.length, 1);
+    return made < 0 ? made : 0;
+}
+
+long serve_mkdir(const long *a)
+{
+    return makes(AT_FDCWD, (const char *)a[0]);
+}
+
+long serve_mkdirat(const long *a)
+{
+    return makes(a[0], (const char *)a[1]);
+}
+
+static long renames(long old_directory, const char *old, long new_directory, const char *new, unsigned flags)
+{
+    struct place from, to;
+    if (flags & ~(unsigned)RENAME_NOREPLACE)
+        return -EINVAL;
+    long error = find_place(&from, old_directory, old);
+    if (!error)
+        error = find_place(&to, new_directory, new);
+    if (error || from.number < 0)
+        return error ? error : from.number;
+    long parent = parent_of(to.path), scratch = scratch_number(from.number);
+    if (parent < 0)
+        return parent;
+    if (scratch < 0 || scratch_number(parent) < 0)
+        return -EACCES;
+    return rename_scratch((size_t)scratch, to.path, to.length, !(flags & RENAME_NOREPLACE));
+}
+
+long serve_rename(const long *a)
+{
+    return renames(AT_FDCWD, (const char *)a[0], AT_FDCWD, (const char *)a[1], 0);
+}
+
+long serve_renameat(const long *a)
+{
+    return renames(a[0], (const char *)a[1], a[2], (const char *)a[3], 0);
+}
+
+long serve_renameat2(const long *a)
+{
+    return renames(a[0], (const char *)a[1], a[2], (const char *)a[3], (unsigned)a[4]);
+}
+
+long serve_truncate(const long *a)
+{
+    if (a[1] < 0)
+        return -EINVAL;
+    long number = named(AT_FDCWD, (const char *)a[0], 0);
+    if (number < 0)
+        return number;
+    struct file file = file_at((size_t)number);
+    if (file.kind == KIND_DIRECTORY)
+        return -EISDIR;
+    return file.is_writable ? resize_scratch((size_t)scratch_number(number), (uint64_t)a[1]) : -EACCES;
+}
+
+/* Rights and times are had by asking, and are not kept. */
 static long changed(long number)
 {
-    return number < 0 ? number : -EACCES;
+    return number < 0 ? number : scratch_number(number) < 0 ? -EACCES : 0;
 }
 
 long serve_change(const long *a)
@@ -206,9 +322,10 @@ long serve_change(const long *a)
     return changed(named(AT_FDCWD, (const char *)a[0], 0));
 }
 
+/* The name may be missing: then it is the descriptor's file (utimensat(2)). */
 long serve_changeat(const long *a)
 {
-    return changed(named(a[0], (const char *)a[1], 0));
+    return changed(named(a[0], (const char *)a[1], a[1] ? 0 : AT_EMPTY_PATH));
 }
 
 /* struct linux_dirent64, getdents(2). */

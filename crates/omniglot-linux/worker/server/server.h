@@ -152,6 +152,9 @@ long serve_fcntl(const long *a);
 long serve_ioctl(const long *a);
 long serve_ftruncate(const long *a);
 long serve_flock(const long *a);
+long serve_pwritev(const long *a);
+long serve_fallocate(const long *a);
+long serve_fchange(const long *a);
 long serve_fsync(const long *a);
 long serve_fadvise(const long *a);
 long serve_close_range(const long *a);
@@ -159,6 +162,9 @@ long serve_close_range(const long *a);
 uint64_t where_it_lies(long file, uint64_t size, uint64_t offset);
 /* Copies what a file has there, for a mapping of it. */
 long read_for_mapping(long file, int is_shared, int protection, uint64_t into, uint64_t size, uint64_t offset);
+
+/* scratch.c: permits so many bytes of files in /tmp; none with 0. */
+void start_scratch(uint64_t bytes);
 
 /* names.c: calls that name files */
 long serve_stat(const long *a);
@@ -175,6 +181,15 @@ long serve_readlinkat(const long *a);
 long serve_getdents(const long *a);
 long serve_getcwd(const long *a);
 long serve_chdir(const long *a);
+long serve_unlink(const long *a);
+long serve_rmdir(const long *a);
+long serve_unlinkat(const long *a);
+long serve_mkdir(const long *a);
+long serve_mkdirat(const long *a);
+long serve_rename(const long *a);
+long serve_renameat(const long *a);
+long serve_renameat2(const long *a);
+long serve_truncate(const long *a);
 long serve_change(const long *a);
 long serve_changeat(const long *a);
 

@@ -98,6 +98,9 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_dup3] = {serve_dup3, 0, 0},
     [__NR_fadvise64] = {serve_fadvise, 0, 0},
     [__NR_fcntl] = {serve_fcntl, 0, 0},
+    [__NR_fallocate] = {serve_fallocate, 0, 0},
+    [__NR_fchmod] = {serve_fchange, 0, 0},
+    [__NR_fchown] = {serve_fchange, 0, 0},
     [__NR_fdatasync] = {serve_fsync, 0, 0},
     [__NR_flock] = {serve_flock, 0, 0},
     [__NR_fsync] = {serve_fsync, 0, 0},
@@ -110,6 +113,7 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_pread64] = {serve_pread, 0, 0},
     [__NR_preadv] = {serve_preadv, 0, 0},
     [__NR_pwrite64] = {serve_pwrite, 0, 0},
+    [__NR_pwritev] = {serve_pwritev, 0, 0},
     [__NR_read] = {serve_read, 0, 0},
     [__NR_readv] = {serve_readv, 0, 0},
     [__NR_write] = {serve_write, 1, 0},
@@ -119,24 +123,29 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_access] = {serve_access, 0, 1},
     [__NR_chdir] = {serve_chdir, 0, 1},
     [__NR_chmod] = {serve_change, 0, 1},
+    [__NR_fchmodat] = {serve_changeat, 0, 2},
+    [__NR_utimensat] = {serve_changeat, 0, 2},
     [__NR_faccessat] = {serve_faccessat, 0, 2},
     [439 /* faccessat2 */] = {serve_faccessat, 0, 2},
     [__NR_fstat] = {serve_fstat, 0, 0},
     [__NR_fstatfs] = {serve_fstatfs, 0, 0},
     [__NR_getcwd] = {serve_getcwd, 0, 0},
     [__NR_lstat] = {serve_lstat, 0, 1},
-    [__NR_mkdir] = {serve_change, 0, 1},
+    [__NR_mkdir] = {serve_mkdir, 0, 1},
     [__NR_newfstatat] = {serve_newfstatat, 0, 2},
     [__NR_readlink] = {serve_readlink, 0, 1},
     [__NR_readlinkat] = {serve_readlinkat, 0, 2},
-    [__NR_rename] = {serve_change, 0, 1},
-    [__NR_rmdir] = {serve_change, 0, 1},
+    [__NR_rename] = {serve_rename, 0, 1},
+    [__NR_rmdir] = {serve_rmdir, 0, 1},
     [__NR_stat] = {serve_stat, 0, 1},
     [__NR_statfs] = {serve_statfs, 1, 1},
     [__NR_statx] = {serve_statx, 0, 2},
-    [__NR_truncate] = {serve_change, 0, 1},
-    [__NR_unlink] = {serve_change, 0, 1},
-    [__NR_unlinkat] = {serve_changeat, 0, 2},
+    [__NR_truncate] = {serve_truncate, 0, 1},
+    [__NR_unlink] = {serve_unlink, 0, 1},
+    [__NR_unlinkat] = {serve_unlinkat, 0, 2},
+    [__NR_mkdirat] = {serve_mkdirat, 0, 2},
+    [__NR_renameat] = {serve_renameat, 0, 2},
+    [__NR_renameat2] = {serve_renameat2, 0, 2},
 };
 
 struct server server;
@@ -190,5 +199,6 @@ void start_server(void *control, const struct config *config)
     server.thread = system3(__NR_gettid, 0, 0, 0);
     server.world = world_of(control);
     start_clock();
+    start_scratch(config->scratch);
     seed_random(server.world->seed);
 }

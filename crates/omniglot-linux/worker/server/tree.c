@@ -4,9 +4,9 @@
 #include <fcntl.h>
 
 static const struct file own[] = {
-    {"/", 1, KIND_DIRECTORY, 0, 0},          {"/dev", 4, KIND_DIRECTORY, 0, 0},
-    {"/dev/null", 9, KIND_NULL, 0, 0},       {"/dev/random", 11, KIND_RANDOM, 0, 0},
-    {"/dev/urandom", 12, KIND_RANDOM, 0, 0}, {"/dev/zero", 9, KIND_ZERO, 0, 0},
+    {"/", 1, KIND_DIRECTORY, 0, 0, 0},          {"/dev", 4, KIND_DIRECTORY, 0, 0, 0},
+    {"/dev/null", 9, KIND_NULL, 0, 0, 0},       {"/dev/random", 11, KIND_RANDOM, 0, 0, 0},
+    {"/dev/urandom", 12, KIND_RANDOM, 0, 0, 0}, {"/dev/zero", 9, KIND_ZERO, 0, 0, 0},
 };
 
 static const struct tree *tree(void)
@@ -19,19 +19,36 @@ static const struct tree_file *given_files(void)
     return (const struct tree_file *)(tree() + 1);
 }
 
-size_t count_files(void)
+static size_t count_fixed(void)
 {
     return COUNT(own) + (tree() ? tree()->count : 0);
+}
+
+size_t count_files(void)
+{
+    return count_fixed() + count_scratch();
+}
+
+long scratch_number(long file)
+{
+    return file >= (long)count_fixed() && file < (long)count_files() ? file - (long)count_fixed() : -1;
+}
+
+long file_number(long scratch)
+{
+    return scratch < 0 ? scratch : scratch + (long)count_fixed();
 }
 
 struct file file_at(size_t number)
 {
     if (number < COUNT(own))
         return own[number];
+    if (number >= count_fixed())
+        return scratch_at(number - count_fixed());
     const struct tree_file *given = &given_files()[number - COUNT(own)];
     const char *start = (const char *)tree();
     enum kind kind = given->is_directory ? KIND_DIRECTORY : KIND_FILE;
-    return (struct file){start + given->path, given->path_length, kind, start + given->data, given->size};
+    return (struct file){start + given->path, given->path_length, kind, start + given->data, given->size, 0};
 }
 
 /* As memcmp, of all bytes that both have, and then the shorter comes first. */
@@ -49,7 +66,10 @@ static long find(const char *path, size_t length)
     for (size_t i = 0; i < COUNT(own); i++)
         if (!compare(own[i].path, own[i].path_length, path, length))
             return (long)i;
-    size_t low = COUNT(own), high = count_files();
+    long scratch = find_scratch(path, length);
+    if (scratch >= 0)
+        return file_number(scratch);
+    size_t low = COUNT(own), high = count_fixed();
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         struct file file = file_at(middle);
@@ -79,6 +99,20 @@ long find_file(const char *path)
     }
     long found = find(path, length);
     return found < 0 ? -ENOENT : found;
+}
+
+long parent_of(const char *path)
+{
+    char parent[MOST_PATH];
+    size_t length = 0;
+    while (path[length])
+        length++;
+    while (length > 1 && path[length - 1] != '/')
+        length--;
+    length = length > 1 ? length - 1 : 1;
+    copy_bytes(parent, path, length);
+    parent[length] = 0;
+    return find_file(parent);
 }
 
 /* Adds a path's names, one by one, to a path that is clean. */
