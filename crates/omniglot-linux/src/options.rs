@@ -46,6 +46,10 @@ pub enum Permission {
     /// can do what they like between calls, too, such as compute; and with a thread that counts, a
     /// library can measure time. While a library is loaded there is none to be had.
     Threads(u16),
+    /// Have memory that is code: for compilers at run time, in a process only. The kernel then does
+    /// `mprotect` for the library, in its own memory. Without, libraries are told that there is
+    /// no such memory (`EACCES`), and many interpret instead.
+    ExecutableMemory,
 }
 
 impl Permission {
@@ -55,6 +59,7 @@ impl Permission {
             Self::Random => 2,
             Self::Stderr => 4,
             Self::Threads(_) => 8,
+            Self::ExecutableMemory => 16,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -43,11 +44,13 @@ fn name(number: usize) -> &'static str {
     Sysno::new(number).map_or("unknown", |call| call.name())
 }
 
-/// With threads one more, which lets others run.
+/// With threads one more, which lets others run; with code in memory another.
 #[test]
 fn every_system_call_was_tried() {
     let mut options = Options::default();
     try_every_call(&options, ALLOWED);
+    options.allow = Permission::ExecutableMemory.into();
+    try_every_call(&options, &[ALLOWED, &[Sysno::mprotect]].concat());
     options.allow = Permission::Threads(2).into();
     try_every_call(&options, &[ALLOWED, &[Sysno::sched_yield]].concat());
 }
@@ -105,15 +108,14 @@ fn the_worker_has_no_rights() {
     }
 }
 
-/// Threads are made before the library is loaded, and have both less to do than it had then and
-/// the filter for calls.
+/// Threads are made before the library is loaded, and have both filters all the same.
 #[test]
 fn threads_have_no_rights_that_the_worker_has_not() {
     let mut options = Options::default();
     options.allow = Permission::Threads(3).into();
     let linux = support::start_with::<Process>(&options);
     let tasks = fs::read_dir(format!("/proc/{}/task", linux.process_id())).expect("its threads");
-    let mut count = 0;
+    let (mut count, mut filters) = (0, HashSet::new());
     for task in tasks {
         let status = fs::read_to_string(task.expect("a thread").path().join("status"));
         let status = status.expect("its status");
@@ -122,12 +124,13 @@ fn threads_have_no_rights_that_the_worker_has_not() {
             line.unwrap_or_else(|| panic!("{key} in {status}")).trim().to_owned()
         };
         assert_eq!((value("NoNewPrivs").as_str(), value("Seccomp").as_str()), ("1", "2"));
+        filters.insert(value("Seccomp_filters"));
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert_eq!(value(set), "0000000000000000", "{set}");
         }
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!((count, filters.len()), (4, 1), "as many filters each: {filters:?}");
 }
 
 /// Says that a copy of this test is to look at its workers.

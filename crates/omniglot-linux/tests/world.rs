@@ -35,6 +35,7 @@ enum Shim {
     Elsewhere,
     Scratch,
     Load,
+    Execute,
 }
 
 fn description() -> Description {
@@ -42,7 +43,7 @@ fn description() -> Description {
     *WORLD.get_or_init(|| Description {
         name: "world",
         image: image("world.c", &[]),
-        shims: 18,
+        shims: 19,
         slots: 0,
         functions: &["malloc", "free"],
     })
@@ -529,6 +530,24 @@ fn memory_is_never_executable() {
     assert!(page > 0, "{page}");
     let refused = ask(&mut linux, Sysno::mprotect, &[page.cast_unsigned(), 4096, all]);
     assert_eq!(refused, Ok(failed(libc::EACCES)));
+}
+
+#[test]
+fn memory_is_code_where_that_is_permitted() {
+    let mut options = Options::default();
+    assert_eq!(call(&mut start(&options), Shim::Execute, 0, 0), Ok(0));
+    assert_eq!(call(&mut start(&options), Shim::Execute, 1, 0), Ok(0));
+    options.allow = Permission::ExecutableMemory.into();
+    let mut linux = start(&options);
+    for how in [0, 1, 0, 1] {
+        assert_eq!(call(&mut linux, Shim::Execute, how, 0), Ok(42));
+    }
+    // Only its own memory: not the host's part of the window, nor what lies outside.
+    let (exchange, filter) = (linux.exchange().0 as u64 & !4095, 0x2000_0000);
+    for place in [exchange, filter] {
+        let outcome = ask(&mut linux, Sysno::mprotect, &[place, 4096, 7]);
+        assert!(matches!(outcome, Ok(..0)), "{place:#x}: {outcome:?}");
+    }
 }
 
 /// Bytes that do not repeat at once.

@@ -67,7 +67,7 @@ struct config {
     uint32_t thread_count;
     uint32_t plugins; /* names of libraries that may be missing, as of those above */
     uint32_t plugin_count;
-    uint32_t unused;
+    uint32_t is_executable; /* memory may be code */
     uint64_t scratch; /* how many bytes the library may have in /tmp */
 };
 _Static_assert(sizeof(struct config) == 144, "the layout that the host writes");

@@ -87,7 +87,7 @@ struct Config {
     thread_count: u32,
     plugins: u32,
     plugin_count: u32,
-    unused: u32,
+    is_executable: u32,
     scratch: u64,
 }
 
@@ -132,6 +132,8 @@ pub(super) struct Orders<'a> {
     pub(super) plugins: &'a [Vec<u8>],
     /// How many bytes the library may have in a `/tmp` of its own.
     pub(super) scratch: usize,
+    /// Whether the library may have memory that is code.
+    pub(super) is_executable: bool,
 }
 
 impl Layout {
@@ -231,7 +233,7 @@ impl Layout {
             thread_count: ((self.threads_end - self.stack_end) / THREAD_AREA) as u32,
             plugins,
             plugin_count: orders.plugins.len() as u32,
-            unused: 0,
+            is_executable: u32::from(orders.is_executable),
             scratch: orders.scratch as u64,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;

@@ -113,9 +113,12 @@ pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Star
     let options = &spec.options;
     let has_files = spec.tree.is_some() || options.tmp > 0 || options.output.is_some();
     let has_world = has_files || options.clock.is_some() || options.seed.is_some();
-    if has_world || options.strict || options.allow.threads() > 0 {
+    let has_rights =
+        options.allow.threads() > 0 || options.allow.contains(Permission::ExecutableMemory);
+    if has_world || options.strict || has_rights {
         return Err(Error::Unsupported {
-            what: "files, an ear for output, a fixed clock, a seed, strictness and threads need a \
+            what: "files, an ear for output, a fixed clock, a seed, strictness, threads and memory \
+                   for code need a \
                    process of the library's own",
             remedy: "set Isolation::Process, or do without them",
         });
@@ -196,6 +199,7 @@ fn write_orders(
             environment: &spec.environment,
             plugins: &libraries.plugins,
             scratch: options.tmp,
+            is_executable: options.allow.contains(Permission::ExecutableMemory),
         },
     )
 }

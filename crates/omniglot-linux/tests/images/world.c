@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -360,10 +361,31 @@ static void shim_load(void *f)
     frame->result = function ? (uint64_t)function(1) : 0;
 }
 
+/* Makes code, and has it run, which gives 42; with a, it is first written and then made code. Then
+ * the memory is given back, and new memory at that place can be written. */
+static void shim_execute(void *f)
+{
+    static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3}; /* mov $42, %eax; ret */
+    struct frame *frame = f;
+    int all = PROT_READ | PROT_WRITE | PROT_EXEC, first = frame->a ? PROT_READ | PROT_WRITE : all;
+    char *memory = mmap(NULL, 65536, first, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    frame->result = 0;
+    if (memory == MAP_FAILED)
+        return;
+    memcpy(memory, code, sizeof code);
+    if (frame->a && mprotect(memory, 65536, PROT_READ | PROT_EXEC))
+        return;
+    frame->result = (uint64_t)((int (*)(void))memory)();
+    munmap(memory, 65536);
+    memory = mmap(memory, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(memory, 1, 65536);
+    munmap(memory, 65536);
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free, shim_calls, shim_registers, shim_thread, shim_churn, shim_zeros, shim_handler,
     shim_say, shim_sum, shim_environment, shim_ask, shim_stray, shim_threads, shim_wait, shim_elsewhere,
-    shim_scratch, shim_load,
+    shim_scratch, shim_load, shim_execute,
 };
 
 IMAGE(0, NULL);

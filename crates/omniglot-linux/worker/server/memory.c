@@ -3,7 +3,8 @@
  * The kernel changes nothing of it: all is mapped, readable and writable, from the start, and
  * untouched pages cost nothing. Pages that nobody has are zero: what is given back is cleared
  * here where it is little, and by the host where it is much, which gives it back to the
- * system. Protections are remembered by nobody; memory is never executable. */
+ * system. Protections are remembered by nobody, and memory is never executable, unless that is
+ * permitted: then the kernel sets them for the library, and here they are set back. */
 #define _GNU_SOURCE
 #include "server.h"
 
@@ -131,6 +132,11 @@ static uint64_t find_free(uint64_t size)
     return end > start && end - start >= size ? end - size : 0;
 }
 
+static long protect(uint64_t start, uint64_t size, int protection)
+{
+    return system3(__NR_mprotect, (long)start, (long)size, protection);
+}
+
 /* Takes pages from who has them; what is cleared is what was there. */
 static int release(uint64_t start, uint64_t end)
 {
@@ -151,6 +157,8 @@ static int release(uint64_t start, uint64_t end)
         } else {
             remove_at(i);
         }
+        if (server.config->is_executable)
+            protect(from, to - from, PROT_READ | PROT_WRITE);
         clear(from, to - from);
     }
     return 1;
@@ -203,7 +211,7 @@ long serve_mmap(const long *a)
         return -EINVAL;
     if (!size || size > server.window_end - server.window_start)
         return -ENOMEM;
-    if (protection & PROT_EXEC)
+    if (protection & PROT_EXEC && !server.config->is_executable)
         return -EACCES;
     if (!(flags & (MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE)) && protection == PROT_READ) {
         start = (long)where_it_lies(a[4], size, (uint64_t)a[5]);
@@ -219,7 +227,9 @@ long serve_mmap(const long *a)
     if (!occupy((uint64_t)start, (uint64_t)start + size))
         return -ENOMEM;
     if (flags & MAP_ANONYMOUS)
-        return start;
+        return protection & PROT_EXEC && failed(protect((uint64_t)start, size, protection)) ? -ENOMEM : start;
+    if (protection & PROT_EXEC)
+        return release((uint64_t)start, (uint64_t)start + size), -EACCES;
     long result = read_for_mapping(a[4], type != MAP_PRIVATE, protection, (uint64_t)start, (uint64_t)a[1], (uint64_t)a[5]);
     if (result < 0)
         release((uint64_t)start, (uint64_t)start + size);

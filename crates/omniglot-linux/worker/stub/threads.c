@@ -1,10 +1,11 @@
 /* Threads for foreign code, made before any of its code runs: as many as the host permits, each
- * under the filter for calls, asleep until the server in the domain gives it something to run
+ * under both filters, asleep until the server in the domain gives it something to run
  * (server/threads.c). So no filter ever lets foreign code make one, and their number is the
  * kernel's to know. */
 #include "stub.h"
 
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/signal.h>
 #include <stddef.h>
 
@@ -81,14 +82,15 @@ _Static_assert(offsetof(struct thread, pointer) == 24 && offsetof(struct thread,
 _Static_assert(THREAD_FREE == 0 && THREAD_RUNS == 2, "what the assembly compares with");
 void leave_thread(void);
 
-/* The thread's own rights are its maker's; filters and the stack for signals are not inherited so. */
+/* The thread's rights are its maker's, who has no filter yet. */
 __attribute__((used)) void begin_thread(struct thread *thread)
 {
     void *control = (void *)thread->registers[0];
     const struct config *config = control;
     stack_t stack = {.ss_sp = (char *)thread + PAGE_SIZE, .ss_size = THREAD_AREA - PAGE_SIZE};
     require(control, STEP_THREADS, system3(__NR_sigaltstack, (long)&stack, 0, 0));
-    filter_system_calls(control, config->serve_filter);
+    filter_system_calls(control, config->load_filter);
+    require(control, STEP_THREADS, system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, SERVE_PROGRAM));
     __atomic_store_n(&thread->is_ready, 1, __ATOMIC_RELEASE);
     __asm__ volatile("jmp wait_for_work" : : "b"(thread) : "memory");
     __builtin_unreachable();

@@ -147,6 +147,10 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
     allowed.insert(Sysno::futex as i64, waits_and_wakes(allow)?);
+    if allow.contains(Permission::ExecutableMemory) {
+        // In the domain's memory only: the filter for loading stays, and looks where.
+        allowed.insert(Sysno::mprotect as i64, Vec::new());
+    }
     if allow.threads() > 0 {
         // Who spins for another thread lets it run.
         allowed.insert(Sysno::sched_yield as i64, Vec::new());
