@@ -172,6 +172,24 @@ const PACKAGES: &[Package] = &[
         tasks: TESTS,
     },
     Package {
+        name: "libjpeg62-turbo-dev",
+        reason: "a static library to rewrite",
+        signs: &[Sign::Header("jpeglib.h")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "liblua5.4-dev",
+        reason: "a static library to rewrite",
+        signs: &[Sign::Header("lua5.4/lua.h")],
+        tasks: TESTS,
+    },
+    Package {
+        name: "musl-dev",
+        reason: "the C library of rewritten libraries",
+        signs: &[Sign::File("usr/lib/x86_64-linux-musl/libc.a")],
+        tasks: TESTS,
+    },
+    Package {
         name: "liblwip-dev",
         reason: "headers that have to be bound whole",
         signs: &[Sign::PkgConfig("lwip")],
@@ -322,6 +340,9 @@ mod tests {
             "libopenjp2-7-dev",
             "libzstd-dev",
             "liblz4-dev",
+            "libjpeg62-turbo-dev",
+            "liblua5.4-dev",
+            "musl-dev",
             "liblwip-dev",
             "clang-19",
             "python3-venv",
@@ -335,7 +356,7 @@ mod tests {
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
-        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[16..]].concat());
+        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[19..]].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
@@ -365,6 +386,9 @@ mod tests {
             "usr/include/webp/encode.h",
             "usr/include/zstd.h",
             "usr/include/lz4.h",
+            "usr/include/jpeglib.h",
+            "usr/include/lua5.4/lua.h",
+            "usr/lib/x86_64-linux-musl/libc.a",
             "usr/lib/pkgconfig/libopenjp2.pc",
             "usr/lib/pkgconfig/lwip.pc",
             "usr/lib/llvm-14/lib/libclang.so.1",

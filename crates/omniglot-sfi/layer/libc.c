@@ -1,0 +1,257 @@
+/* What musl's C library needs to run in a region, and names that objects ask for which were
+   compiled with the headers of glibc. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern void omniglot_sfi_gate_abort(void);
+extern void __init_libc(char **environment, char *name);
+extern int __init_tp(void *thread);
+
+static const uint64_t seed[2] = {0x243f6a8885a308d3, 0x13198a2e03707344};
+
+/* There is one thread, whose record lies at a place of its own. */
+void __init_tls(size_t *auxiliary)
+{
+    void *thread;
+    (void)auxiliary;
+    __asm__("mov %%fs:0, %0" : "=r"(thread));
+    __init_tp(thread);
+    /* Its number, behind six words (musl 1.2, struct pthread): recursive locks compare it. No
+       system call may have told one. */
+    int *number = (int *)thread + 12;
+    if (*number <= 0)
+        *number = 1;
+}
+
+int __set_thread_area(void *thread)
+{
+    (void)thread;
+    return 1; /* The thread pointer is set, and there will be no threads. */
+}
+
+void omniglot_sfi_start_libc(void)
+{
+    /* No environment; then the auxiliary vector: AT_PAGESZ, AT_RANDOM. */
+    static const void *vector[] = {0, (void *)6, (void *)4096, (void *)25, seed, 0, 0};
+    __init_libc((char **)vector, "library");
+}
+
+void abort(void)
+{
+    for (;;)
+        omniglot_sfi_gate_abort();
+}
+
+void _Exit(int status)
+{
+    (void)status;
+    abort();
+}
+
+/* Fortified functions: whoever would write behind an object ends. */
+static void check(size_t length, size_t room)
+{
+    if (length > room)
+        abort();
+}
+
+void *__memcpy_chk(void *to, const void *from, size_t length, size_t room)
+{
+    check(length, room);
+    return memcpy(to, from, length);
+}
+
+void *__memmove_chk(void *to, const void *from, size_t length, size_t room)
+{
+    check(length, room);
+    return memmove(to, from, length);
+}
+
+void *__mempcpy_chk(void *to, const void *from, size_t length, size_t room)
+{
+    check(length, room);
+    return (char *)memcpy(to, from, length) + length;
+}
+
+void *__memset_chk(void *to, int byte, size_t length, size_t room)
+{
+    check(length, room);
+    return memset(to, byte, length);
+}
+
+void __explicit_bzero_chk(void *to, size_t length, size_t room)
+{
+    check(length, room);
+    memset(to, 0, length);
+    __asm__ volatile("" : : "r"(to) : "memory");
+}
+
+char *__strcpy_chk(char *to, const char *from, size_t room)
+{
+    size_t length = strlen(from) + 1;
+    check(length, room);
+    return memcpy(to, from, length);
+}
+
+char *__stpcpy_chk(char *to, const char *from, size_t room)
+{
+    return __strcpy_chk(to, from, room) + strlen(from);
+}
+
+char *__strncpy_chk(char *to, const char *from, size_t length, size_t room)
+{
+    check(length, room);
+    return strncpy(to, from, length);
+}
+
+char *__strcat_chk(char *to, const char *from, size_t room)
+{
+    size_t before = strlen(to);
+    check(before, room);
+    __strcpy_chk(to + before, from, room - before);
+    return to;
+}
+
+char *__strncat_chk(char *to, const char *from, size_t length, size_t room)
+{
+    size_t before = strlen(to), more = strnlen(from, length);
+    check(before + more + 1, room);
+    memcpy(to + before, from, more);
+    to[before + more] = 0;
+    return to;
+}
+
+int __vsnprintf_chk(char *to, size_t length, int flag, size_t room, const char *format, va_list list)
+{
+    (void)flag;
+    check(length, room);
+    return vsnprintf(to, length, format, list);
+}
+
+int __snprintf_chk(char *to, size_t length, int flag, size_t room, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = __vsnprintf_chk(to, length, flag, room, format, list);
+    va_end(list);
+    return result;
+}
+
+int __vsprintf_chk(char *to, int flag, size_t room, const char *format, va_list list)
+{
+    (void)flag;
+    int result = vsnprintf(to, room, format, list);
+    if (result >= 0)
+        check((size_t)result + 1, room);
+    return result;
+}
+
+int __sprintf_chk(char *to, int flag, size_t room, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = __vsprintf_chk(to, flag, room, format, list);
+    va_end(list);
+    return result;
+}
+
+int __vfprintf_chk(FILE *file, int flag, const char *format, va_list list)
+{
+    (void)flag;
+    return vfprintf(file, format, list);
+}
+
+int __fprintf_chk(FILE *file, int flag, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = __vfprintf_chk(file, flag, format, list);
+    va_end(list);
+    return result;
+}
+
+int __vprintf_chk(int flag, const char *format, va_list list)
+{
+    (void)flag;
+    return vprintf(format, list);
+}
+
+int __printf_chk(int flag, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = __vprintf_chk(flag, format, list);
+    va_end(list);
+    return result;
+}
+
+char *__fgets_chk(char *to, size_t room, int length, FILE *file)
+{
+    check((size_t)length, room);
+    return fgets(to, length, file);
+}
+
+size_t __fread_chk(void *to, size_t room, size_t size, size_t count, FILE *file)
+{
+    if (size && count > room / size)
+        abort();
+    return fread(to, size, count, file);
+}
+
+void __longjmp_chk(void *buffer, int value)
+{
+    extern void longjmp(void *, int);
+    longjmp(buffer, value);
+}
+
+/* Newer names for the same. */
+long __isoc23_strtol(const char *text, char **end, int base) { return strtol(text, end, base); }
+long long __isoc23_strtoll(const char *text, char **end, int base) { return strtoll(text, end, base); }
+unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
+unsigned long long __isoc23_strtoull(const char *text, char **end, int base)
+{
+    return strtoull(text, end, base);
+}
+
+int __isoc23_sscanf(const char *text, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = vsscanf(text, format, list);
+    va_end(list);
+    return result;
+}
+
+int fcntl64(int file, int command, ...)
+{
+    extern int fcntl(int, int, ...);
+    va_list list;
+    va_start(list, command);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    return fcntl(file, command, argument);
+}
+
+void arc4random_buf(void *to, size_t length)
+{
+    extern long getrandom(void *, size_t, unsigned);
+    unsigned char *at = to;
+    while (length) {
+        long some = getrandom(at, length, 0);
+        if (some <= 0)
+            abort();
+        at += some;
+        length -= (size_t)some;
+    }
+}
+
+uint32_t arc4random(void)
+{
+    uint32_t number;
+    arc4random_buf(&number, sizeof number);
+    return number;
+}

@@ -1,0 +1,212 @@
+//! Rewrites what a C compiler made, so that it stays in 4 GiB of memory, whatever it does there:
+//! relocatable objects and static archives go in, and out comes an *image*, a program that
+//! [`omniglot_verify`] has proved.
+//!
+//! Nothing of this is trusted. Should the rewriter be wrong, the verifier refuses the image, or
+//! the library in it does not work; it does not get out.
+//!
+//! ```no_run
+//! use omniglot_sfi::Rewriter;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut rewriter = Rewriter::new();
+//! rewriter.object("shims.o", &std::fs::read("shims.o")?)?;
+//! rewriter.archive("libz.a", &std::fs::read("/usr/lib/x86_64-linux-gnu/libz.a")?)?;
+//! let image = rewriter.rewrite()?;
+//! std::fs::write("image", &image.bytes)?;
+//! # Ok(()) }
+//! ```
+//!
+//! `docs/sfi.md` says what is done to each kind of instruction.
+#![forbid(unsafe_code)]
+
+mod archives;
+mod code;
+mod effects;
+mod elf_file;
+mod error;
+mod flow;
+mod image;
+mod item;
+mod labels;
+pub mod layer;
+mod layout;
+mod linked;
+mod lower;
+mod objects;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use archives::Archive;
+use elf_file::Export;
+use image::{Layout, Rewritten};
+use linked::{Id, Linked, Target};
+use lower::Unknown;
+use objects::{Kind, Object};
+
+pub use error::{Error, Problem};
+pub use omniglot_verify::Uses;
+
+/// Collects objects and archives, and makes an image of them.
+#[derive(Default)]
+pub struct Rewriter {
+    objects: Vec<Object>,
+    archives: Vec<Archive>,
+    exports: Vec<String>,
+    traps: bool,
+}
+
+/// What [`Rewriter::rewrite`] makes.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// An ELF program that is linked at a fixed place of a region: segments of whole pages, no
+    /// relocations, and a table of symbols.
+    pub bytes: Vec<u8>,
+    /// What the verifier says that the code uses.
+    pub uses: Uses,
+    /// How many bytes of code there were in the objects that are in it, and are now.
+    pub code: (u64, u64),
+    /// What was replaced by an instruction that stops the library
+    /// ([`Rewriter::trap_unsupported`]).
+    pub trapped: Vec<Problem>,
+}
+
+/// The function that an image begins with, if it is there: it takes nothing.
+const START: &str = "omniglot_sfi_start";
+
+impl Rewriter {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an object. All of its global names are exported.
+    ///
+    /// # Errors
+    /// It is no relocatable x86-64 ELF object.
+    pub fn object(&mut self, name: &str, bytes: &[u8]) -> Result<&mut Self, Error> {
+        self.objects.push(objects::read(name, bytes)?);
+        Ok(self)
+    }
+
+    /// Adds an archive, of which those members are taken that something asks for.
+    ///
+    /// # Errors
+    /// It is no archive, or has no index.
+    pub fn archive(&mut self, name: &str, bytes: &[u8]) -> Result<&mut Self, Error> {
+        self.archives.push(Archive::read(name, bytes)?);
+        Ok(self)
+    }
+
+    /// Exports a name that a member of an archive defines.
+    pub fn export(&mut self, name: &str) -> &mut Self {
+        self.exports.push(name.to_owned());
+        self
+    }
+
+    /// Exports all that the archives define that were added so far.
+    pub fn export_archives(&mut self) -> &mut Self {
+        let names = self.archives.iter().flat_map(Archive::symbols);
+        self.exports.extend(names.map(str::to_owned));
+        self
+    }
+
+    /// Has instructions that cannot be rewritten replaced by one that stops the library, in place
+    /// of refusing all. They are told in [`Image::trapped`].
+    ///
+    /// For libraries that look at the processor before they use an extension: they find none.
+    pub fn trap_unsupported(&mut self) -> &mut Self {
+        self.traps = true;
+        self
+    }
+
+    /// Makes the image.
+    ///
+    /// # Errors
+    /// Names that nobody defines or that are defined twice; instructions that cannot be rewritten,
+    /// each with its place; what the verifier refuses.
+    pub fn rewrite(mut self) -> Result<Image, Error> {
+        let given = layout::NAMES.map(|(name, _)| name);
+        let own = self.objects.len();
+        let mut wanted = self.exports.clone();
+        wanted.push(START.to_owned());
+        archives::load(&mut self.objects, &mut self.archives, &wanted, &given)?;
+        let linked = Linked::new(std::mem::take(&mut self.objects), &layout::NAMES)?;
+        let (exports, entry) = self.exported(&linked, own)?;
+        let mut roots: Vec<Target> = exports.iter().map(|(_, target)| *target).collect();
+        roots.extend(entry);
+        let reached = linked.reach(&roots)?;
+        self.make(&linked, &reached, &exports, entry)
+    }
+
+    /// What is exported and where it begins.
+    #[expect(clippy::type_complexity, reason = "it is used once")]
+    fn exported(
+        &self,
+        linked: &Linked,
+        own: usize,
+    ) -> Result<(Vec<(Export, Target)>, Option<Target>), Error> {
+        let own = (0..own).flat_map(|object| linked.global_names(object));
+        let names: BTreeSet<&str> = own.chain(self.exports.iter().map(String::as_str)).collect();
+        let mut exports = Vec::new();
+        let mut problems = Vec::new();
+        for name in names {
+            let Some((target, symbol)) = linked.find(name) else {
+                let what = format!("{name} is to be exported, and nobody defines it");
+                problems.push(Problem::of_object("the image", what, "add what defines it"));
+                continue;
+            };
+            let (size, is_function) = (symbol.size, symbol.is_function);
+            exports.push((Export { name: name.to_owned(), at: 0, size, is_function }, target));
+        }
+        if !problems.is_empty() {
+            return Err(Error { problems });
+        }
+        Ok((exports, linked.find(START).map(|(target, _)| target)))
+    }
+
+    fn make(
+        &self,
+        linked: &Linked,
+        reached: &BTreeSet<Id>,
+        exports: &[(Export, Target)],
+        entry: Option<Target>,
+    ) -> Result<Image, Error> {
+        let mut problems = Vec::new();
+        let is_code = |id: &&Id| linked.section(**id).kind == Kind::Code;
+        let ids = reached.iter().filter(is_code);
+        let codes: Vec<code::Code> = ids.map(|id| code::read(linked, *id, &mut problems)).collect();
+        let labels = labels::collect(linked, reached, &codes, &mut problems);
+        labels::check(linked, &codes, &labels, &mut problems);
+        if !problems.is_empty() {
+            return Err(Error { problems });
+        }
+        let before = codes.iter().map(|code| linked.section(code.id).size).sum();
+        let unknown = if self.traps { Unknown::Trap } else { Unknown::Refuse };
+        let mut by_object: BTreeMap<usize, Vec<code::Code>> = BTreeMap::new();
+        for code in codes {
+            by_object.entry(code.id.object).or_default().push(code);
+        }
+        let mut texts = Vec::new();
+        for codes in by_object.into_values() {
+            let liveness = flow::analyse(linked, &codes, &labels);
+            for code in codes {
+                let lowered = lower::lower(linked, &code, &liveness, unknown, &mut problems);
+                let placed = place::place(&code, &lowered, labels.taken.get(&code.id));
+                texts.push(Rewritten { code, placed });
+            }
+        }
+        if !problems.is_empty() && !self.traps {
+            return Err(Error { problems });
+        }
+        let after = texts.iter().map(|text| text.placed.bytes.len() as u64).sum();
+        let layout = Layout::new(linked, reached, &texts)?;
+        let (bytes, uses) = layout.write(&labels, exports, entry)?;
+        Ok(Image { bytes, uses, code: (before, after), trapped: problems })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Which symbol is where, among all objects, and which sections are needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Problem};
+use crate::layout::{CANARY, THREAD_SIZE};
+use crate::objects::{At, Binding, Kind, Object, Relocation, Section, Symbol};
+
+/// A section of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Id {
+    pub(crate) object: usize,
+    pub(crate) section: usize,
+}
+
+/// An address: known only once all sections have theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Target {
+    /// So many bytes behind a section's beginning, as the object counts them.
+    Section(Id, i64),
+    /// A number.
+    Absolute(i64),
+    /// Behind the beginning of the table of constructors, and behind its end.
+    Constructors(i64),
+    ConstructorsEnd(i64),
+}
+
+impl Target {
+    pub(crate) const fn plus(self, more: i64) -> Self {
+        match self {
+            Self::Section(id, offset) => Self::Section(id, offset.wrapping_add(more)),
+            Self::Absolute(number) => Self::Absolute(number.wrapping_add(more)),
+            Self::Constructors(offset) => Self::Constructors(offset.wrapping_add(more)),
+            Self::ConstructorsEnd(offset) => Self::ConstructorsEnd(offset.wrapping_add(more)),
+        }
+    }
+}
+
+/// All objects, with their names resolved.
+pub(crate) struct Linked {
+    pub(crate) objects: Vec<Object>,
+    /// Global names, and the object and symbol that count.
+    names: BTreeMap<String, (usize, usize)>,
+    /// Names that this crate defines.
+    given: BTreeMap<String, Target>,
+    /// Sections of groups of which another object's was kept.
+    dropped: BTreeSet<Id>,
+    /// What this crate adds.
+    pub(crate) thread: Id,
+}
+
+const THREAD: usize = 1;
+const COMMONS: usize = 2;
+
+impl Linked {
+    pub(crate) fn new(mut objects: Vec<Object>, given: &[(&str, u64)]) -> Result<Self, Error> {
+        let made = objects.len();
+        objects.push(made_object(made));
+        let dropped = drop_groups(&objects);
+        let given = given.iter().map(|(name, at)| (*name, Target::Absolute(at.cast_signed())));
+        let constructors = [
+            ("__init_array_start", Target::Constructors(0)),
+            ("__init_array_end", Target::ConstructorsEnd(0)),
+        ];
+        let mut linked = Self {
+            objects,
+            names: BTreeMap::new(),
+            given: given.chain(constructors).map(|(name, at)| (name.to_owned(), at)).collect(),
+            dropped,
+            thread: Id { object: made, section: THREAD },
+        };
+        linked.resolve_names()?;
+        linked.allocate_commons(made);
+        Ok(linked)
+    }
+
+    /// Of each global name, the definition that counts: not weak before common before weak, and
+    /// the first of two.
+    fn resolve_names(&mut self) -> Result<(), Error> {
+        let rank = |symbol: &Symbol| match (symbol.at, symbol.binding) {
+            (At::Common { .. }, _) => 1,
+            (_, Binding::Weak) => 0,
+            _ => 2,
+        };
+        let mut problems = Vec::new();
+        for (o, object) in self.objects.iter().enumerate() {
+            for (s, symbol) in object.symbols.iter().enumerate() {
+                let is_dropped = matches!(symbol.at, At::Section(section, _)
+                    if self.dropped.contains(&Id { object: o, section }));
+                if symbol.binding == Binding::Local || symbol.at == At::Undefined || is_dropped {
+                    continue;
+                }
+                let other = self.names.get(&symbol.name);
+                let other = other.map(|(o, s)| (&self.objects[*o], &self.objects[*o].symbols[*s]));
+                match other {
+                    Some((first, other)) if rank(other) == 2 && rank(symbol) == 2 => {
+                        let what = format!("{} is defined in {}, too", symbol.name, first.name);
+                        problems.push(Problem::of_object(&object.name, what, "leave one out"));
+                    }
+                    Some((_, other)) if rank(other) >= rank(symbol) => {}
+                    _ => {
+                        self.names.insert(symbol.name.clone(), (o, s));
+                    }
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error { problems }) }
+    }
+
+    fn allocate_commons(&mut self, made: usize) {
+        let mut end = 0_u64;
+        let mut places = Vec::new();
+        for (o, s) in self.names.values() {
+            if let At::Common { size, align } = self.objects[*o].symbols[*s].at {
+                end = end.next_multiple_of(align.clamp(1, 4096));
+                places.push((*o, *s, end));
+                end = end.saturating_add(size);
+            }
+        }
+        for (o, s, offset) in places {
+            // Seen from its own object it is elsewhere, so it is reached by its name only.
+            let name = self.objects[o].symbols[s].name.clone();
+            let size = self.objects[o].symbols[s].size;
+            let symbols = &mut self.objects[made].symbols;
+            symbols.push(Symbol {
+                name: name.clone(),
+                at: At::Section(COMMONS, offset),
+                size,
+                binding: Binding::Global,
+                is_function: false,
+                is_section: false,
+            });
+            let place = (made, symbols.len() - 1);
+            self.names.insert(name, place);
+        }
+        self.objects[made].sections[COMMONS].size = end;
+    }
+
+    pub(crate) fn section(&self, id: Id) -> &Section {
+        &self.objects[id.object].sections[id.section]
+    }
+
+    /// All sections, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> {
+        self.objects.iter().enumerate().flat_map(|(object, contents)| {
+            (0..contents.sections.len()).map(move |section| Id { object, section })
+        })
+    }
+
+    /// Where a global name is.
+    pub(crate) fn find(&self, name: &str) -> Option<(Target, &Symbol)> {
+        let (object, symbol) = *self.names.get(name)?;
+        let symbol = &self.objects[object].symbols[symbol];
+        let target = match symbol.at {
+            At::Section(section, offset) => {
+                Target::Section(Id { object, section }, offset.cast_signed())
+            }
+            At::Absolute(number) => Target::Absolute(number.cast_signed()),
+            At::Undefined | At::Common { .. } => return None,
+        };
+        Some((target, symbol))
+    }
+
+    /// All global names that an object defines.
+    pub(crate) fn global_names(&self, object: usize) -> impl Iterator<Item = &str> {
+        let symbols = self.objects[object].symbols.iter();
+        let global =
+            symbols.filter(|symbol| symbol.binding != Binding::Local && symbol.at != At::Undefined);
+        global.map(|symbol| symbol.name.as_str())
+    }
+
+    /// Where a symbol that an object names is; none where nobody defines it.
+    pub(crate) fn resolve(&self, object: usize, symbol: usize) -> Option<Target> {
+        let symbol = self.objects[object].symbols.get(symbol)?;
+        if symbol.binding == Binding::Local {
+            return match symbol.at {
+                At::Section(section, offset) => {
+                    Some(Target::Section(Id { object, section }, offset.cast_signed()))
+                }
+                At::Absolute(number) => Some(Target::Absolute(number.cast_signed())),
+                At::Undefined | At::Common { .. } => None,
+            };
+        }
+        if let Some((target, _)) = self.find(&symbol.name) {
+            return Some(target);
+        }
+        if let Some(target) = self.given.get(&symbol.name) {
+            return Some(*target);
+        }
+        (symbol.binding == Binding::Weak).then_some(Target::Absolute(0))
+    }
+
+    /// The name of what is at a place: the nearest function or variable at or before it.
+    pub(crate) fn symbol_at(&self, id: Id, offset: u64) -> Option<&str> {
+        let symbols = self.objects[id.object].symbols.iter();
+        let before = symbols.filter_map(|symbol| match symbol.at {
+            At::Section(section, at)
+                if section == id.section && at <= offset && !symbol.is_section =>
+            {
+                Some((at, symbol.is_function, symbol.name.as_str()))
+            }
+            _ => None,
+        });
+        before.filter(|(_, _, name)| !name.is_empty()).max().map(|(_, _, name)| name)
+    }
+
+    /// A problem with a place.
+    pub(crate) fn problem(
+        &self,
+        id: Id,
+        offset: u64,
+        what: impl Into<String>,
+        remedy: &'static str,
+    ) -> Problem {
+        Problem {
+            object: self.objects[id.object].name.clone(),
+            section: Some(self.section(id).name.clone()),
+            symbol: self.symbol_at(id, offset).map(str::to_owned),
+            offset,
+            instruction: None,
+            what: what.into(),
+            remedy,
+        }
+    }
+
+    /// The sections that can be reached from some targets, and from constructors.
+    ///
+    /// # Errors
+    /// Names that they ask for and nobody defines.
+    pub(crate) fn reach(&self, roots: &[Target]) -> Result<BTreeSet<Id>, Error> {
+        let mut reached = BTreeSet::new();
+        let mut waiting: Vec<Id> = vec![self.thread];
+        waiting.extend(self.ids().filter(|id| self.section(*id).kind == Kind::Constructors));
+        waiting.extend(roots.iter().filter_map(|root| match root {
+            Target::Section(id, _) => Some(*id),
+            _ => None,
+        }));
+        let mut missing: BTreeMap<&str, Problem> = BTreeMap::new();
+        while let Some(id) = waiting.pop() {
+            if self.dropped.contains(&id) || !reached.insert(id) {
+                continue;
+            }
+            for relocation in &self.section(id).relocations {
+                match self.resolve(id.object, relocation.symbol) {
+                    Some(Target::Section(next, _)) => waiting.push(next),
+                    Some(_) => {}
+                    None => {
+                        let name = self.name_of(id.object, relocation);
+                        missing.entry(name).or_insert_with(|| {
+                            let what = format!("asks for {name}, which no object defines");
+                            self.problem(id, relocation.offset, what, MISSING)
+                        });
+                    }
+                }
+            }
+        }
+        // Called without being named, so that it is there only where it is used.
+        missing.remove("__tls_get_addr");
+        missing.remove("_GLOBAL_OFFSET_TABLE_");
+        let problems: Vec<Problem> = missing.into_values().collect();
+        if problems.is_empty() { Ok(reached) } else { Err(Error { problems }) }
+    }
+
+    pub(crate) fn name_of(&self, object: usize, relocation: &Relocation) -> &str {
+        let symbol = self.objects[object].symbols.get(relocation.symbol);
+        symbol.map_or("", |symbol| symbol.name.as_str())
+    }
+}
+
+const MISSING: &str = "add an object or an archive that defines it";
+
+/// The sections of groups of which an earlier object has one already.
+fn drop_groups(objects: &[Object]) -> BTreeSet<Id> {
+    let mut seen = BTreeSet::new();
+    let mut dropped = BTreeSet::new();
+    for (object, contents) in objects.iter().enumerate() {
+        for (signature, members) in &contents.groups {
+            if !seen.insert(signature) {
+                dropped.extend(members.iter().map(|section| Id { object, section: *section }));
+            }
+        }
+    }
+    dropped
+}
+
+/// What this crate adds: what the C library and the compiler expect at `%fs:0`, and room for
+/// common symbols.
+fn made_object(made: usize) -> Object {
+    let mut bytes = vec![0; THREAD_SIZE];
+    bytes[CANARY..CANARY + 8].copy_from_slice(&0x5a1e_c0de_0ff5_e700_u64.to_le_bytes());
+    let thread = Section {
+        name: "thread".to_owned(),
+        kind: Kind::Data,
+        size: THREAD_SIZE as u64,
+        bytes,
+        align: 64,
+        // %fs:0 holds its own address.
+        relocations: vec![Relocation {
+            offset: 0,
+            kind: object::elf::R_X86_64_64,
+            symbol: 1,
+            addend: 0,
+        }],
+    };
+    let commons =
+        Section { name: "commons".to_owned(), kind: Kind::Zero, align: 4096, ..Section::NONE };
+    let symbol = |name: &str, at| Symbol {
+        name: name.to_owned(),
+        at,
+        size: 0,
+        binding: Binding::Local,
+        is_function: false,
+        is_section: false,
+    };
+    let _ = made;
+    Object {
+        name: "(made)".to_owned(),
+        sections: vec![Section::NONE, thread, commons],
+        symbols: vec![symbol("", At::Absolute(0)), symbol("thread", At::Section(THREAD, 0))],
+        groups: Vec::new(),
+    }
+}

@@ -1,0 +1,330 @@
+//! Rewrites instructions, one after the other, into what the verifier allows.
+//!
+//! Two rules make the result right, not only safe. *Pointers are low*: what foreign code holds in
+//! registers and memory is the distance from the region's base, so that addresses have 32 bits;
+//! only RSP, and what `call` pushes, carry the base. And *a register is used only if nothing needs
+//! it*: what is needed is known from [`Liveness`](crate::flow::Liveness).
+
+mod branch;
+mod flags;
+mod lea;
+mod memory;
+mod odd;
+mod stack;
+mod string;
+mod touch;
+
+use std::collections::BTreeMap;
+
+use iced_x86::{
+    ConstantOffsets, Encoder, FlowControl, Formatter, Instruction, IntelFormatter, Mnemonic,
+    Register,
+};
+
+use crate::code::{Code, Meaning, Source};
+use crate::effects::Set;
+use crate::error::Problem;
+use crate::flow::Liveness;
+use crate::item::{Fix, Item, Shape, Value};
+use crate::linked::Linked;
+
+pub(crate) use memory::Use;
+
+/// Why an instruction cannot be rewritten, and what to do.
+pub(crate) struct Trouble(String, &'static str);
+
+type Result<T> = std::result::Result<T, Trouble>;
+
+fn trouble<T>(what: impl Into<String>, remedy: &'static str) -> Result<T> {
+    Err(Trouble(what.into(), remedy))
+}
+
+const AVOID: &str = "compile without what it comes from: an extension of the processor, an \
+                     intrinsic, or inline assembly";
+
+/// What becomes of instructions for which there is no way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// The whole is refused.
+    Refuse,
+    /// It is replaced by one that stops the library, and told.
+    Trap,
+}
+
+/// Rewrites a section.
+pub(crate) struct Lower<'a> {
+    linked: &'a Linked,
+    code: &'a Code,
+    liveness: &'a Liveness,
+    /// What is needed behind each instruction.
+    behind: &'a [Set],
+    encoder: Encoder,
+    items: Vec<Item>,
+    /// The instruction that is being rewritten.
+    at: usize,
+    /// Whether the next instruction is a call that is not needed.
+    skips_call: bool,
+}
+
+/// A section's items, and the first one of each instruction.
+pub(crate) struct Lowered {
+    pub(crate) items: Vec<Item>,
+    pub(crate) firsts: Vec<usize>,
+    /// Of instructions that indirect jumps do not reach at their first item: where instead.
+    pub(crate) entries: BTreeMap<usize, usize>,
+}
+
+/// Rewrites a section; instructions that cannot be are told.
+pub(crate) fn lower(
+    linked: &Linked,
+    code: &Code,
+    liveness: &Liveness,
+    unknown: Unknown,
+    problems: &mut Vec<Problem>,
+) -> Lowered {
+    let mut lower = Lower {
+        linked,
+        code,
+        liveness,
+        behind: liveness.behind(code.id),
+        encoder: Encoder::new(64),
+        items: Vec::with_capacity(code.sources.len()),
+        at: 0,
+        skips_call: false,
+    };
+    let mut firsts = Vec::with_capacity(code.sources.len() + 1);
+    let mut entries = BTreeMap::new();
+    let mut formatter = IntelFormatter::new();
+    for (at, source) in code.sources.iter().enumerate() {
+        lower.at = at;
+        if liveness.restores(code.id, at) {
+            // Whoever comes from the instruction before has the flags.
+            lower.push_branch(None, at);
+            entries.insert(at, lower.items.len());
+            lower.restore_flags();
+        }
+        let first = lower.items.len();
+        firsts.push(first);
+        if let Err(Trouble(what, remedy)) = lower.one(source) {
+            let offset = source.instruction.ip();
+            let mut problem = linked.problem(code.id, offset, what, remedy);
+            let mut text = String::new();
+            formatter.format(&source.instruction, &mut text);
+            problem.instruction = Some(text);
+            problems.push(problem);
+            lower.items.truncate(first);
+            if unknown == Unknown::Trap {
+                lower.stop();
+            }
+        }
+    }
+    // A section that control could leave at its end does not go on with another's code.
+    lower.at = code.sources.len();
+    firsts.push(lower.items.len());
+    lower.stop();
+    let mut lowered = Lowered { items: Vec::new(), firsts, entries };
+    touch::add(&mut lower, &mut lowered, problems);
+    lowered
+}
+
+/// `addq %gs:BASE, %register`.
+fn add_base(register: u8) -> [u8; 9] {
+    with_base(register, 0x03)
+}
+
+/// `subq %gs:BASE, %register`.
+fn subtract_base(register: u8) -> [u8; 9] {
+    with_base(register, 0x2b)
+}
+
+fn with_base(register: u8, opcode: u8) -> [u8; 9] {
+    let [a, b, c, d] = omniglot_verify::BASE.to_le_bytes();
+    [0x65, 0x48 | (register >> 3) << 2, opcode, 0x04 | (register & 7) << 3, 0x25, a, b, c, d]
+}
+
+/// The 32 lower bits of a general register of 64.
+fn low(register: Register) -> Register {
+    match register.number() {
+        number if register.is_gpr64() => Register::EAX + number as u32,
+        _ => register,
+    }
+}
+
+const fn register32(number: u8) -> Register {
+    match number {
+        0 => Register::EAX,
+        1 => Register::ECX,
+        2 => Register::EDX,
+        3 => Register::EBX,
+        4 => Register::ESP,
+        5 => Register::EBP,
+        6 => Register::ESI,
+        7 => Register::EDI,
+        8 => Register::R8D,
+        9 => Register::R9D,
+        10 => Register::R10D,
+        11 => Register::R11D,
+        12 => Register::R12D,
+        13 => Register::R13D,
+        14 => Register::R14D,
+        _ => Register::R15D,
+    }
+}
+
+/// `UD2`.
+const STOP: [u8; 2] = [0x0f, 0x0b];
+
+impl Lower<'_> {
+    /// Rewrites an instruction.
+    fn one(&mut self, source: &Source) -> Result<()> {
+        let instruction = &source.instruction;
+        let skips_call = std::mem::take(&mut self.skips_call);
+        if skips_call
+            && matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
+        {
+            return Ok(());
+        }
+        if odd::is_nothing(instruction) {
+            return Ok(());
+        }
+        if let Some(result) = self.odd(source) {
+            return result;
+        }
+        match instruction.flow_control() {
+            FlowControl::Next => {}
+            FlowControl::Exception => return self.stop_here(),
+            FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int3 => {
+                return self.stop_here();
+            }
+            _ => return self.branch(source),
+        }
+        if instruction.is_string_instruction() {
+            return self.string(source);
+        }
+        if instruction.mnemonic() == Mnemonic::Lea {
+            return self.lea(source);
+        }
+        if stack::names_sp(instruction) {
+            return self.stack(source);
+        }
+        self.plain(source)
+    }
+
+    /// An instruction of which only the operands matter.
+    fn plain(&mut self, source: &Source) -> Result<()> {
+        let mut item = self.item();
+        let mut instruction = source.instruction;
+        let using = self.confine(&mut instruction, source)?;
+        self.encode(&mut item, &instruction, using, source.immediate)?;
+        item.stack = stack::effect(&instruction);
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn item(&self) -> Item {
+        Item::new(self.at)
+    }
+
+    /// What is needed behind the instruction.
+    fn needed(&self) -> Set {
+        self.behind.get(self.at).copied().unwrap_or(Set::FLAGS)
+    }
+
+    /// A register that nothing needs from here on, of those that calls may change anyway; the
+    /// operands of the instruction itself are to be excluded by the caller.
+    fn spare(&self, excluded: Set) -> Option<u8> {
+        const ORDER: [u8; 15] = [11, 10, 9, 8, 1, 6, 7, 2, 0, 3, 5, 12, 13, 14, 15];
+        let taken = self.needed().and(excluded);
+        ORDER.into_iter().find(|register| !taken.has(*register))
+    }
+
+    /// Appends an instruction to an item, with the relocated operands to be filled in.
+    fn encode(
+        &mut self,
+        item: &mut Item,
+        instruction: &Instruction,
+        displacement: Use,
+        immediate: Option<Meaning>,
+    ) -> Result<()> {
+        let start = item.bytes().len();
+        let (bytes, offsets) = self.bytes_of(instruction)?;
+        item.push(&bytes);
+        if item.bytes().len() != start + bytes.len() {
+            return trouble("it is too long for a line", AVOID);
+        }
+        let end = (start + bytes.len()) as u8;
+        if let Use::Absolute(value) | Use::Relative(value) = displacement {
+            let end = matches!(displacement, Use::Relative(_)).then_some(end);
+            let at = (start + offsets.displacement_offset()) as u8;
+            item.fix(Fix { at, size: offsets.displacement_size() as u8, end, value });
+        }
+        if let Some(meaning) = immediate {
+            let value = match meaning {
+                Meaning::Address(target) => Value::Address(target),
+                Meaning::ThreadOffset(target) => Value::FromThread(target),
+                _ => return trouble("its immediate is of a kind that is not known", AVOID),
+            };
+            let size = offsets.immediate_size() as u8;
+            if size < 4 {
+                return trouble("an address does not fit into its immediate", AVOID);
+            }
+            item.fix(Fix {
+                at: (start + offsets.immediate_offset()) as u8,
+                size,
+                end: None,
+                value,
+            });
+        }
+        Ok(())
+    }
+
+    fn bytes_of(&mut self, instruction: &Instruction) -> Result<(Vec<u8>, ConstantOffsets)> {
+        if let Err(error) = self.encoder.encode(instruction, 0) {
+            let _ = self.encoder.take_buffer();
+            return trouble(format!("it cannot be encoded ({error})"), AVOID);
+        }
+        let offsets = self.encoder.get_constant_offsets();
+        Ok((self.encoder.take_buffer(), offsets))
+    }
+
+    /// A branch to an instruction of the same section, which may depend on a condition.
+    fn push_branch(&mut self, condition: Option<u8>, to: usize) {
+        let mut item = self.item();
+        item.shape = Shape::Branch(condition, to);
+        item.branches = true;
+        self.items.push(item);
+    }
+
+    /// An item of just these bytes.
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        let mut item = self.item();
+        item.push(bytes);
+        self.items.push(item);
+    }
+
+    /// `movl $address, %r32`.
+    fn push_address(&mut self, register: u8, value: Value) {
+        let mut item = self.item();
+        if register >= 8 {
+            item.push(&[0x41]);
+        }
+        item.push(&[0xb8 | register & 7]);
+        let at = item.bytes().len() as u8;
+        item.push(&[0; 4]);
+        item.fix(Fix { at, size: 4, end: None, value });
+        self.items.push(item);
+    }
+
+    /// An instruction that stops the library.
+    fn stop(&mut self) {
+        let mut item = self.item();
+        item.push(&STOP);
+        item.branches = true;
+        self.items.push(item);
+    }
+
+    fn stop_here(&mut self) -> Result<()> {
+        self.stop();
+        Ok(())
+    }
+}

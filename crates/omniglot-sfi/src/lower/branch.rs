@@ -1,0 +1,250 @@
+//! Jumps, calls and returns.
+
+use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
+
+use super::{AVOID, Lower, Result, add_base, low, register32, trouble};
+use crate::code::{Meaning, Source};
+use crate::effects::{Set, number};
+use crate::flow::{FOR_RETURNS, R11};
+use crate::item::{Fix, Item, Shape, Stack, Value};
+use crate::labels::branch_target;
+use crate::linked::Target;
+
+const RSP: u8 = 4;
+
+impl Lower<'_> {
+    pub(super) fn branch(&mut self, source: &Source) -> Result<()> {
+        let instruction = &source.instruction;
+        match instruction.flow_control() {
+            FlowControl::Return => self.give_back(instruction),
+            FlowControl::IndirectCall | FlowControl::IndirectBranch => self.indirect(source),
+            FlowControl::Call
+            | FlowControl::UnconditionalBranch
+            | FlowControl::ConditionalBranch => {
+                let Some(target) = branch_target(self.code.id, source) else {
+                    return trouble("it leads to where is not known", AVOID);
+                };
+                self.direct(instruction, target)
+            }
+            _ => trouble("it leaves the program", AVOID),
+        }
+    }
+
+    fn direct(&mut self, instruction: &Instruction, target: Target) -> Result<()> {
+        if target == Target::Absolute(0) {
+            // A weak name that nobody defines, which the program does not call.
+            self.stop();
+            return Ok(());
+        }
+        let condition = match instruction.flow_control() {
+            FlowControl::Call => {
+                self.call_to(target);
+                if self.liveness.fetches(self.code.id, self.at) {
+                    // movq -32(%rsp), %r11
+                    self.push_bytes(&[0x4c, 0x8b, 0x5c, 0x24, 0xe0]);
+                }
+                return Ok(());
+            }
+            FlowControl::ConditionalBranch => Some(self.condition(instruction)?),
+            _ => None,
+        };
+        if let Target::Section(id, offset) = target
+            && id == self.code.id
+        {
+            let offset = u64::try_from(offset).ok();
+            let Some(to) = offset.and_then(|offset| self.code.index_of(offset)) else {
+                return trouble("it leads into another instruction", AVOID);
+            };
+            self.push_branch(condition, to);
+            return Ok(());
+        }
+        let mut item = self.item();
+        match condition {
+            Some(condition) => item.push(&[0x0f, 0x80 | condition]),
+            None => item.push(&[0xe9]),
+        }
+        item.branches = true;
+        self.distance(&mut item, target);
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// The condition that decides, as opcodes have it; what is not there by itself is computed.
+    fn condition(&mut self, instruction: &Instruction) -> Result<u8> {
+        const EQUAL: u8 = 4;
+        const NOT_EQUAL: u8 = 5;
+        if let Some(condition) = (instruction.condition_code() as u8).checked_sub(1)
+            && !is_loop(instruction)
+        {
+            return Ok(condition);
+        }
+        self.flags_are_free()?;
+        match instruction.code() {
+            Code::Jrcxz_rel8_64 => {
+                // testq %rcx, %rcx
+                self.push_bytes(&[0x48, 0x85, 0xc9]);
+                Ok(EQUAL)
+            }
+            Code::Jecxz_rel8_64 => {
+                self.push_bytes(&[0x85, 0xc9]);
+                Ok(EQUAL)
+            }
+            Code::Loop_rel8_64_RCX => {
+                // decq %rcx
+                self.push_bytes(&[0x48, 0xff, 0xc9]);
+                Ok(NOT_EQUAL)
+            }
+            _ => trouble("this kind of branch is not supported", AVOID),
+        }
+    }
+
+    pub(super) fn call_to(&mut self, target: Target) {
+        let mut item = self.item();
+        item.push(&[0xe8]);
+        item.shape = Shape::EndsLine;
+        item.stack = Stack::Access;
+        item.branches = true;
+        self.distance(&mut item, target);
+        self.items.push(item);
+    }
+
+    /// The four bytes of a distance, at an item's end.
+    fn distance(&self, item: &mut Item, target: Target) {
+        let at = item.bytes().len() as u8;
+        item.push(&[0; 4]);
+        item.fix(Fix { at, size: 4, end: Some(at + 4), value: Value::Address(target) });
+    }
+
+    fn give_back(&mut self, instruction: &Instruction) -> Result<()> {
+        if instruction.op_count() > 0 || instruction.code() != Code::Retnq {
+            return trouble("it takes arguments off the stack", AVOID);
+        }
+        let needed = self.needed();
+        let free = FOR_RETURNS.into_iter().find(|register| !needed.has(*register));
+        let register = free.unwrap_or(R11);
+        if free.is_none() {
+            // movq %r11, -24(%rsp): its callers fetch it from there. Nothing writes below the
+            // stack meanwhile but the group's push, 8 bytes below the address.
+            self.push_bytes(&[0x4c, 0x89, 0x5c, 0x24, 0xe8]);
+        }
+        let mut item = self.item();
+        if register >= 8 {
+            item.push(&[0x41]);
+        }
+        item.push(&[0x58 | register & 7]);
+        item.stack = Stack::Access;
+        self.items.push(item);
+        let mut item = self.masked(register);
+        if register >= 8 {
+            item.push(&[0x41]);
+        }
+        item.push(&[0x50 | register & 7, 0xc3]);
+        item.stack = Stack::Access;
+        item.branches = true;
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// The beginning of a group: the register is cut to a line's beginning, and the base added.
+    fn masked(&self, register: u8) -> Item {
+        let mut item = self.item();
+        if register >= 8 {
+            item.push(&[0x41]);
+        }
+        item.push(&[0x83, 0xe0 | register & 7, 0xe0]);
+        item.push(&add_base(register));
+        item
+    }
+
+    fn indirect(&mut self, source: &Source) -> Result<()> {
+        let instruction = &source.instruction;
+        let is_call = instruction.flow_control() == FlowControl::IndirectCall;
+        let register = match instruction.op0_kind() {
+            // Position-independent code calls what it imports so.
+            OpKind::Memory if matches!(source.displacement, Some(Meaning::Slot(_))) => {
+                return self.imported(source, is_call);
+            }
+            OpKind::Memory => self.load_target(source, is_call)?,
+            OpKind::Register => self.move_target(instruction.op0_register(), is_call)?,
+            _ => return trouble("far jumps and calls lead out of the program", AVOID),
+        };
+        if !is_call {
+            // Where it leads they are as they were: see `Liveness::restores`.
+            self.keep_flags();
+        }
+        let mut item = self.masked(register);
+        if register >= 8 {
+            item.push(&[0x41]);
+        }
+        let kind = if is_call { 0xd0 } else { 0xe0 };
+        item.push(&[0xff, kind | register & 7]);
+        item.branches = true;
+        if is_call {
+            item.shape = Shape::EndsLine;
+            item.stack = Stack::Access;
+        }
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn imported(&mut self, source: &Source, is_call: bool) -> Result<()> {
+        let Some(Meaning::Slot(target)) = source.displacement else { return Ok(()) };
+        let mut direct = source.instruction;
+        direct.set_code(if is_call { Code::Call_rel32_64 } else { Code::Jmp_rel32_64 });
+        direct.set_op0_kind(OpKind::NearBranch64);
+        self.direct(&direct, target)
+    }
+
+    /// Loads where to go into a register.
+    fn load_target(&mut self, source: &Source, is_call: bool) -> Result<u8> {
+        if source.instruction.memory_size().size() != 8 {
+            return trouble("far jumps and calls lead out of the program", AVOID);
+        }
+        let register = if is_call {
+            R11
+        } else {
+            self.spare(Set::NONE).ok_or_else(|| {
+                super::Trouble(
+                    "all registers are needed where it leads, and it needs one".to_owned(),
+                    "compile this function with -fno-jump-tables",
+                )
+            })?
+        };
+        let mut load = *source;
+        let from = source.instruction;
+        load.instruction = Instruction::default();
+        load.instruction.set_code(Code::Mov_r32_rm32);
+        load.instruction.set_op0_kind(OpKind::Register);
+        load.instruction.set_op0_register(register32(register));
+        load.instruction.set_op1_kind(OpKind::Memory);
+        load.instruction.set_memory_base(from.memory_base());
+        load.instruction.set_memory_index(from.memory_index());
+        load.instruction.set_memory_index_scale(from.memory_index_scale());
+        load.instruction.set_memory_displacement64(from.memory_displacement64());
+        load.instruction.set_memory_displ_size(from.memory_displ_size());
+        load.instruction.set_segment_prefix(from.segment_prefix());
+        self.plain(&load)?;
+        Ok(register)
+    }
+
+    /// Where to go is in a register: in which the group may have it.
+    fn move_target(&mut self, register: Register, is_call: bool) -> Result<u8> {
+        let Some(number) = number(register).filter(|number| *number != RSP) else {
+            return trouble("it goes to where the stack pointer is", AVOID);
+        };
+        // No argument is in these two; R10's is, for nested functions, another than the target.
+        let is_free = matches!(number, 0 | 10 | R11) || !is_call && !self.needed().has(number);
+        if is_free || !is_call && self.needed().has(R11) {
+            return Ok(number);
+        }
+        let copy = Instruction::with2(Code::Mov_r32_rm32, Register::R11D, low(register));
+        let Ok(copy) = copy else { return trouble("it cannot be copied", AVOID) };
+        let (bytes, _) = self.bytes_of(&copy)?;
+        self.push_bytes(&bytes);
+        Ok(R11)
+    }
+}
+
+fn is_loop(instruction: &Instruction) -> bool {
+    matches!(instruction.mnemonic(), Mnemonic::Loop | Mnemonic::Loope | Mnemonic::Loopne)
+}

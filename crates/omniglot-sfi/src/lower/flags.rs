@@ -1,0 +1,63 @@
+//! Flags that are needed behind a sequence that changes them are kept in memory meanwhile.
+//!
+//! Nothing runs in between that could use the same place: one thread runs in a region.
+
+use super::{Lower, Result, trouble};
+use crate::item::{Fix, Item, Value};
+use crate::layout::{KEPT_FLAGS, KEPT_RAX};
+use crate::linked::Target;
+
+impl Lower<'_> {
+    /// Keeps the flags, if they are needed behind the instruction; whether they are.
+    pub(super) fn keep_flags(&mut self) -> bool {
+        let is_needed = self.needed().has_flags();
+        if is_needed {
+            self.save_flags();
+        }
+        is_needed
+    }
+
+    /// LAHF has all but the overflow flag.
+    fn save_flags(&mut self) {
+        self.kept(&[0x48, 0x89, 0x05], KEPT_RAX); // movq %rax, kept(%rip)
+        self.push_bytes(&[0x9f]); // lahf
+        self.push_bytes(&[0x0f, 0x90, 0xc0]); // seto %al
+        self.kept(&[0x89, 0x05], KEPT_FLAGS); // movl %eax, kept(%rip)
+        self.kept(&[0x48, 0x8b, 0x05], KEPT_RAX); // movq kept(%rip), %rax
+    }
+
+    /// Has the flags as they were kept.
+    pub(super) fn restore_flags(&mut self) {
+        self.kept(&[0x48, 0x89, 0x05], KEPT_RAX); // movq %rax, kept(%rip)
+        self.kept(&[0x8b, 0x05], KEPT_FLAGS); // movl kept(%rip), %eax
+        self.push_bytes(&[0x04, 0x7f]); // addb $127, %al overflows if it is 1
+        self.push_bytes(&[0x9e]); // sahf
+        self.kept(&[0x48, 0x8b, 0x05], KEPT_RAX); // movq kept(%rip), %rax
+    }
+
+    /// An instruction that ends in the distance of one of the places.
+    fn kept(&mut self, bytes: &[u8], place: i64) {
+        let mut item = self.item();
+        self.push_kept(&mut item, bytes, place);
+        self.items.push(item);
+    }
+
+    fn push_kept(&self, item: &mut Item, bytes: &[u8], place: i64) {
+        item.push(bytes);
+        let at = item.bytes().len() as u8;
+        item.push(&[0; 4]);
+        let value = Value::Address(Target::Section(self.linked.thread, place));
+        item.fix(Fix { at, size: 4, end: Some(at + 4), value });
+    }
+
+    /// Refuses where a sequence would change flags that are still needed.
+    pub(super) fn flags_are_free(&self) -> Result<()> {
+        if self.needed().has_flags() {
+            return trouble(
+                "the flags are needed behind it, and rewriting it changes them",
+                "write the code so that the flags are not needed across it",
+            );
+        }
+        Ok(())
+    }
+}

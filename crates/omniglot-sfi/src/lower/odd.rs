@@ -1,0 +1,176 @@
+//! Instructions that become something else, and those for which there is no way.
+
+use iced_x86::{Code, EncodingKind, Instruction, Mnemonic, OpKind};
+
+use super::{AVOID, Lower, Result, memory, trouble};
+use crate::code::{Meaning, Source};
+use crate::effects::number;
+use crate::item::Value;
+use crate::objects::Kind;
+
+/// Instructions that do nothing here: no-operations, landing pads, `cld` (the direction flag is
+/// always clear).
+pub(super) fn is_nothing(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.mnemonic(),
+        Mnemonic::Nop
+            | Mnemonic::Endbr64
+            | Mnemonic::Endbr32
+            | Mnemonic::Cld
+            | Mnemonic::Reservednop
+    )
+}
+
+impl Lower<'_> {
+    /// An instruction that has a way of its own; none for all others.
+    pub(super) fn odd(&mut self, source: &Source) -> Option<Result<()>> {
+        let instruction = &source.instruction;
+        let result = match instruction.mnemonic() {
+            Mnemonic::Leave => self.leave(),
+            Mnemonic::Syscall => self.system_call(),
+            // A processor without any extension: libraries then take what needs none.
+            Mnemonic::Cpuid => self.zeros(&[0, 3, 1, 2]),
+            Mnemonic::Xgetbv => self.zeros(&[0, 2]),
+            Mnemonic::Rdrand | Mnemonic::Rdseed => self.no_random(instruction),
+            Mnemonic::Hlt => self.stop_here(),
+            Mnemonic::Mov | Mnemonic::Add if is_thread_slot(source) => self.thread_slot(source),
+            Mnemonic::Mov if is_address_slot(source) => self.address_slot(source),
+            Mnemonic::Mov if self.is_thread_pointer(source) => self.thread_pointer(source),
+            _ => match refused(instruction) {
+                Some(what) => trouble(what, AVOID),
+                None => return None,
+            },
+        };
+        Some(result)
+    }
+
+    /// `movl $0, %r32` of each.
+    fn zeros(&mut self, registers: &[u8]) -> Result<()> {
+        for register in registers {
+            self.push_bytes(&[0xb8 | register, 0, 0, 0, 0]);
+        }
+        Ok(())
+    }
+
+    /// There is no random number now, as the carry flag says.
+    fn no_random(&mut self, instruction: &Instruction) -> Result<()> {
+        let Some(register) = number(instruction.op0_register()) else {
+            return trouble("it has no register", AVOID);
+        };
+        let prefix: &[u8] = if register >= 8 { &[0x41] } else { &[] };
+        self.push_bytes(&[prefix, &[0xb8 | register & 7, 0, 0, 0, 0]].concat());
+        // clc
+        self.push_bytes(&[0xf8]);
+        Ok(())
+    }
+
+    /// `mov place@gottpoff(%rip), %reg` and `add`: the distance is known.
+    fn thread_slot(&mut self, source: &Source) -> Result<()> {
+        let Some(Meaning::ThreadSlot(target)) = source.displacement else { return Ok(()) };
+        let mut known = *source;
+        let code = match source.instruction.code() {
+            Code::Mov_r64_rm64 => Code::Mov_rm64_imm32,
+            Code::Add_r64_rm64 => Code::Add_rm64_imm32,
+            _ => return trouble("it loads thread-local data in a way that is not known", AVOID),
+        };
+        known.instruction.set_code(code);
+        known.instruction.set_op1_kind(OpKind::Immediate32to64);
+        known.instruction.set_immediate32to64(0);
+        known.displacement = None;
+        known.immediate = Some(Meaning::ThreadOffset(target));
+        self.plain(&known)
+    }
+
+    /// `mov name@gotpcrel(%rip), %reg`: the address is known.
+    fn address_slot(&mut self, source: &Source) -> Result<()> {
+        let Some(Meaning::Slot(target)) = source.displacement else { return Ok(()) };
+        let Some(register) = number(source.instruction.op0_register()) else { return Ok(()) };
+        self.push_address(register, Value::Address(target));
+        Ok(())
+    }
+
+    fn is_thread_pointer(&self, source: &Source) -> bool {
+        let instruction = &source.instruction;
+        instruction.code() == Code::Mov_r64_rm64
+            && instruction.op1_kind() == OpKind::Memory
+            && instruction.segment_prefix() == iced_x86::Register::FS
+            && instruction.memory_base() == iced_x86::Register::None
+            && instruction.memory_index() == iced_x86::Register::None
+            && instruction.memory_displacement64() == 0
+            && source.displacement.is_none()
+    }
+
+    /// `mov %fs:0, %reg`.
+    fn thread_pointer(&mut self, source: &Source) -> Result<()> {
+        let Some(register) = number(source.instruction.op0_register()) else { return Ok(()) };
+        let thread = crate::linked::Target::Section(self.linked.thread, 0);
+        debug_assert_eq!(self.linked.section(self.linked.thread).kind, Kind::Data);
+        self.push_address(register, Value::Address(thread));
+        Ok(())
+    }
+}
+
+fn is_thread_slot(source: &Source) -> bool {
+    matches!(source.displacement, Some(Meaning::ThreadSlot(_)))
+        && source.instruction.op0_kind() == OpKind::Register
+}
+
+fn is_address_slot(source: &Source) -> bool {
+    matches!(source.displacement, Some(Meaning::Slot(_)))
+        && source.instruction.code() == Code::Mov_r64_rm64
+}
+
+/// Why an instruction has no way, as far as its name says it; what else the verifier does not
+/// allow, it refuses.
+fn refused(instruction: &Instruction) -> Option<&'static str> {
+    use Mnemonic as M;
+    match instruction.code().encoding() {
+        EncodingKind::Legacy | EncodingKind::VEX => {}
+        EncodingKind::EVEX => return Some("AVX-512 is not supported"),
+        _ => return Some("an extension that only some processors had is not supported"),
+    }
+    let has_mmx = (0..instruction.op_count()).any(|operand| {
+        instruction.op_kind(operand) == OpKind::Register && instruction.op_register(operand).is_mm()
+    });
+    if has_mmx || instruction.mnemonic() == M::Emms {
+        return Some("MMX is not supported");
+    }
+    let is_bit_string = matches!(instruction.mnemonic(), M::Bt | M::Bts | M::Btr | M::Btc)
+        && memory::has_memory(instruction)
+        && instruction.op1_kind() == OpKind::Register;
+    if is_bit_string {
+        return Some("a bit number in a register may lead far away from its operand");
+    }
+    Some(match instruction.mnemonic() {
+        M::Std | M::Popf | M::Popfd | M::Popfq | M::Pushf | M::Pushfd | M::Pushfq => {
+            "it sets or tells flags of the host's"
+        }
+        M::Rdtsc | M::Rdtscp | M::Rdpmc => "it reads a clock",
+        M::Sysenter | M::Int | M::Int1 | M::In | M::Out | M::Iretq | M::Xbegin | M::Sysretq => {
+            "it leaves the program"
+        }
+        M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase | M::Swapgs | M::Rdpid => {
+            "it tells or changes what the host needs"
+        }
+        M::Fnstenv
+        | M::Fldenv
+        | M::Fnsave
+        | M::Frstor
+        | M::Fxsave
+        | M::Fxsave64
+        | M::Fxrstor
+        | M::Fxrstor64
+        | M::Xsave
+        | M::Xsave64
+        | M::Xrstor
+        | M::Xrstor64
+        | M::Ffreep => "it saves or loads the state of the floating point unit as a whole",
+        M::Xlatb | M::Maskmovq | M::Maskmovdqu | M::Vmaskmovdqu | M::Enter => {
+            "it accesses memory in a way of its own"
+        }
+        M::Clflush | M::Clflushopt | M::Clwb | M::Monitor | M::Mwait | M::Clzero => {
+            "it changes caches, or waits"
+        }
+        _ => return None,
+    })
+}

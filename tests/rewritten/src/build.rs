@@ -1,0 +1,84 @@
+//! Compiles C for an image, and for this process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use omniglot_sfi::{Rewriter, layer};
+
+/// Runs a compiler, and says what it says if it does not do it.
+pub fn compile(compiler: &str, arguments: &[&str], output: &Path) {
+    let run = Command::new(compiler).args(arguments).arg("-o").arg(output).output();
+    let run = run.unwrap_or_else(|error| panic!("{compiler}: {error}"));
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{compiler} {arguments:?}: {said}");
+}
+
+/// Where the C sources are.
+#[must_use]
+pub fn source(name: &str) -> String {
+    format!("{}/c/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Adds an object that is made of a source.
+pub fn add(rewriter: &mut Rewriter, directory: &Path, compiler: &str, flags: &[&str], name: &str) {
+    let output = directory.join("object.o");
+    compile(compiler, &[flags, &["-c", name]].concat(), &output);
+    let bytes = std::fs::read(&output).expect("the compiler wrote it");
+    rewriter.object(name, &bytes).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Adds what every image needs.
+pub fn add_layer(rewriter: &mut Rewriter, directory: &Path, compiler: &str, has_libc: bool) {
+    let mut parts = vec![("start.c", layer::START), ("memory.c", layer::MEMORY)];
+    if has_libc {
+        parts.push(("libc.c", layer::LIBC));
+    }
+    for (name, text) in parts {
+        let source = directory.join(name);
+        std::fs::write(&source, text).expect("the directory is there");
+        add(rewriter, directory, compiler, &layer::FLAGS, &source.to_string_lossy());
+    }
+    // What compilers call for operations that processors do not have, such as division of 128 bits.
+    let run = Command::new("gcc").arg("-print-libgcc-file-name").output().expect("gcc is there");
+    add_archive(rewriter, String::from_utf8_lossy(&run.stdout).trim());
+}
+
+/// Adds an archive of the system's.
+pub fn add_archive(rewriter: &mut Rewriter, path: &str) {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    rewriter.archive(path, &bytes).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Some input that is neither all alike nor all different.
+#[must_use]
+pub fn input(length: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let next = |at: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let random = (state >> 32) as u8;
+        if (at / 97).is_multiple_of(3) { (at % 23) as u8 } else { random % 61 }
+    };
+    (0..length).map(next).collect()
+}
+
+/// A directory for one test.
+#[must_use]
+pub fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().expect("there is room for files")
+}
+
+/// Of several compilers, those that there are.
+pub fn compilers() -> impl Iterator<Item = &'static str> {
+    let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
+    ["gcc", "clang", "clang-19", "clang-14"].into_iter().filter(is_there)
+}
+
+/// Where the image of a test is kept for a look, if `OMNIGLOT_KEEP` names a directory.
+pub fn keep(name: &str, image: &[u8]) {
+    if let Some(directory) = std::env::var_os("OMNIGLOT_KEEP") {
+        let path = PathBuf::from(directory).join(name);
+        std::fs::write(path, image).expect("it can be kept");
+    }
+}

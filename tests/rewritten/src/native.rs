@@ -1,0 +1,33 @@
+//! The same code as the compiler left it: a shared library in this process.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_void};
+use std::io::{Error, Result};
+use std::path::Path;
+
+/// A loaded library, which stays loaded.
+pub struct Native(*mut c_void);
+
+impl Native {
+    pub fn load(path: &Path) -> Result<Self> {
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(Error::other)?;
+        // SAFETY: the libraries here have no constructors but the tests' own.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+        if handle.is_null() {
+            return Err(Error::other(format!("{} cannot be loaded", path.display())));
+        }
+        Ok(Self(handle))
+    }
+
+    /// `long name(const unsigned char *in, long length, unsigned char *out, long capacity)`
+    pub fn run(&self, name: &str, input: &[u8], output: &mut [u8]) -> i64 {
+        let symbol = CString::new(name).unwrap_or_default();
+        // SAFETY: the handle is a library's.
+        let function = unsafe { libc::dlsym(self.0, symbol.as_ptr()) };
+        assert!(!function.is_null(), "the library has no {name}");
+        type Function = extern "C" fn(*const u8, i64, *mut u8, i64) -> i64;
+        // SAFETY: the tests' C code declares it so.
+        let function: Function = unsafe { std::mem::transmute(function) };
+        function(input.as_ptr(), input.len() as i64, output.as_mut_ptr(), output.len() as i64)
+    }
+}

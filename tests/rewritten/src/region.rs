@@ -1,0 +1,220 @@
+//! A region with an image in it.
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::c_int;
+use std::io::{Error, Result};
+use std::ptr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+
+use object::read::elf::{ElfFile64, ProgramHeader as _};
+use object::{Endianness, Object as _, ObjectSymbol as _, elf};
+use omniglot_verify::{BASE, REGION, TEXT_MIN};
+
+use crate::enter::{
+    omniglot_rewritten_enter, omniglot_rewritten_leave, omniglot_rewritten_system_call,
+};
+
+/// Where its heap is, and how long.
+const HEAP: u64 = 0x4000_0000;
+const HEAP_LENGTH: u64 = 0x2000_0000;
+/// Room that tests use themselves.
+pub const ROOM: u64 = 0x8000_0000;
+const ROOM_LENGTH: u64 = 0x1000_0000;
+/// Where its stack ends.
+const STACK: u64 = 0xf000_0000;
+const STACK_LENGTH: u64 = 0x80_0000;
+const PAGE: u64 = 4096;
+const LINE: usize = 32;
+
+static LOCK: Mutex<()> = Mutex::new(());
+/// Where the break of the region is in which something runs (R2).
+static BREAK: AtomicU64 = AtomicU64::new(0);
+/// And what of its heap's end was mapped.
+static MAPPED: AtomicU64 = AtomicU64::new(0);
+
+/// And that region's base.
+static BASE_IS: AtomicU64 = AtomicU64::new(0);
+
+pub struct Region {
+    base: u64,
+    symbols: BTreeMap<String, u64>,
+    heap_break: u64,
+    mapped: u64,
+}
+
+fn map(at: Option<u64>, length: u64, protection: c_int) -> Result<u64> {
+    let fixed = if at.is_some() { libc::MAP_FIXED } else { 0 };
+    let hint = ptr::with_exposed_provenance_mut(at.unwrap_or_default() as usize);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | fixed;
+    // SAFETY: what is fixed lies in what was reserved for the region, and nobody else uses (R3).
+    let mapped = unsafe { libc::mmap(hint, length as usize, protection, flags, -1, 0) };
+    if mapped == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(mapped.addr() as u64) }
+}
+
+fn protect(at: u64, length: u64, protection: c_int) -> Result<()> {
+    let at = ptr::with_exposed_provenance_mut(at as usize);
+    // SAFETY: callers give places that they mapped.
+    if unsafe { libc::mprotect(at, length as usize, protection) } == 0 {
+        Ok(())
+    } else {
+        Err(Error::last_os_error())
+    }
+}
+
+const READ_WRITE: c_int = libc::PROT_READ | libc::PROT_WRITE;
+
+impl Region {
+    /// Loads an image, and runs what it begins with.
+    pub fn load(image: &[u8]) -> Result<Self> {
+        let file = ElfFile64::<Endianness>::parse(image).map_err(Error::other)?;
+        let reserved = map(None, 3 * REGION, libc::PROT_NONE)?;
+        let base = reserved.next_multiple_of(REGION);
+        let mut region =
+            Self { base, symbols: BTreeMap::new(), heap_break: HEAP, mapped: HEAP + HEAP_LENGTH };
+        map(Some(base + u64::from(BASE)), PAGE, READ_WRITE)?;
+        region.write(u64::from(BASE), &base.to_le_bytes());
+        protect(base + u64::from(BASE), PAGE, libc::PROT_READ)?;
+        region.gates()?;
+        for (at, length) in
+            [(HEAP, HEAP_LENGTH), (ROOM, ROOM_LENGTH), (STACK - STACK_LENGTH, STACK_LENGTH)]
+        {
+            map(Some(base + at), length, READ_WRITE)?;
+        }
+        for segment in file.elf_program_headers() {
+            if segment.p_type(Endianness::Little) == elf::PT_LOAD {
+                region.segment(image, segment)?;
+            }
+        }
+        for symbol in file.symbols() {
+            if let Ok(name) = symbol.name() {
+                region.symbols.insert(name.to_owned(), symbol.address());
+            }
+        }
+        let entry = file.entry();
+        if entry != 0 {
+            region.call_at(entry, &[]);
+        }
+        Ok(region)
+    }
+
+    fn segment(&self, image: &[u8], segment: &elf::ProgramHeader64<Endianness>) -> Result<()> {
+        let endian = Endianness::Little;
+        let (at, length) = (segment.p_vaddr(endian), segment.p_memsz(endian));
+        map(Some(self.base + at), length, READ_WRITE)?;
+        let data = segment.data(endian, image).unwrap_or_default();
+        self.write(at, data);
+        let flags = segment.p_flags(endian).0;
+        let mut protection = libc::PROT_READ;
+        if flags & elf::PF_W.0 != 0 {
+            protection |= libc::PROT_WRITE;
+        }
+        if flags & elf::PF_X.0 != 0 {
+            protection |= libc::PROT_EXEC;
+        }
+        protect(self.base + at, length, protection)
+    }
+
+    /// The host's page: lines that lead to its own code.
+    fn gates(&self) -> Result<()> {
+        map(Some(self.base + TEXT_MIN), PAGE, READ_WRITE)?;
+        let mut page = vec![0xf4; PAGE as usize];
+        let leave = omniglot_rewritten_leave as *const () as u64;
+        let system_call = omniglot_rewritten_system_call as *const () as u64;
+        for (line, target) in [(0, leave), (2, system_call)] {
+            // movabs $target, %r11; jmp *%r11
+            let code = [&[0x49, 0xbb][..], &target.to_le_bytes(), &[0x41, 0xff, 0xe3]].concat();
+            page[line * LINE..][..code.len()].copy_from_slice(&code);
+        }
+        self.write(TEXT_MIN, &page);
+        protect(self.base + TEXT_MIN, PAGE, libc::PROT_READ | libc::PROT_EXEC)
+    }
+
+    /// Where something is that the image exports.
+    pub fn symbol(&self, name: &str) -> u64 {
+        *self.symbols.get(name).unwrap_or_else(|| panic!("the image exports no {name}"))
+    }
+
+    /// Calls a function that the image exports, with up to six numbers.
+    pub fn call(&mut self, name: &str, arguments: &[u64]) -> u64 {
+        self.call_at(self.symbol(name), arguments)
+    }
+
+    fn call_at(&mut self, entry: u64, arguments: &[u64]) -> u64 {
+        let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut registers = [0; 6];
+        registers[..arguments.len()].copy_from_slice(arguments);
+        // SAFETY: nobody else uses the base of GS on Linux.
+        unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, self.base) };
+        BASE_IS.store(self.base, Relaxed);
+        BREAK.store(self.heap_break, Relaxed);
+        MAPPED.store(self.mapped, Relaxed);
+        // It returns to the first gate, as from a call: RSP is 8 above a multiple of 16.
+        let stack = STACK - 4096 - 8;
+        self.write(stack, &TEXT_MIN.to_le_bytes());
+        // SAFETY: what is there was accepted (R1), and nothing else runs in a region (R2).
+        let result = unsafe {
+            omniglot_rewritten_enter(self.base + entry, self.base + stack, &raw const registers)
+        };
+        self.heap_break = BREAK.load(Relaxed);
+        self.mapped = MAPPED.load(Relaxed);
+        drop(guard);
+        result
+    }
+
+    /// Copies bytes into the region.
+    pub fn write(&self, at: u64, bytes: &[u8]) {
+        let at = ptr::with_exposed_provenance_mut((self.base + at) as usize);
+        // SAFETY: callers give places in what was mapped (R3).
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
+    }
+
+    /// Copies bytes out of it.
+    pub fn read(&self, at: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let at = ptr::with_exposed_provenance::<u8>((self.base + at) as usize);
+        // SAFETY: as for writing (R3).
+        unsafe { ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), length) };
+        bytes
+    }
+}
+
+/// Of `arch_prctl` (asm/prctl.h).
+const ARCH_SET_GS: c_int = 0x1001;
+
+/// Answers what would be a system call, for memory only.
+pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u64) -> i64 {
+    let number = i64::try_from(number).unwrap_or(-1);
+    let heap_break = BREAK.load(Relaxed);
+    let mapped = MAPPED.load(Relaxed);
+    match number {
+        libc::SYS_brk => {
+            if (HEAP..=mapped).contains(&first) {
+                BREAK.store(first, Relaxed);
+                return first.cast_signed();
+            }
+            heap_break.cast_signed()
+        }
+        libc::SYS_mmap => {
+            let length = second.next_multiple_of(PAGE);
+            if first != 0 || mapped - heap_break < length {
+                return -i64::from(libc::ENOMEM);
+            }
+            MAPPED.store(mapped - length, Relaxed);
+            (mapped - length).cast_signed()
+        }
+        libc::SYS_munmap | libc::SYS_madvise => 0,
+        libc::SYS_getrandom => {
+            // The same ones each time, so that a test can be repeated.
+            let to = ptr::with_exposed_provenance_mut::<u8>(
+                (BASE_IS.load(Relaxed) + (first & 0xffff_ffff)) as usize,
+            );
+            // SAFETY: the tests' libraries give room of their own for it (R3).
+            unsafe { ptr::write_bytes(to, 0x5a, second as usize) };
+            second.cast_signed()
+        }
+        _ => -i64::from(libc::ENOSYS),
+    }
+}
