@@ -12,8 +12,9 @@ use crate::arguments::Doctor;
 use crate::failure::Failure;
 
 /// The runtimes for Linux, with their names here.
-const RUNTIMES: [(IsolationKind, &str, &str); 2] = [
+const RUNTIMES: [(IsolationKind, &str, &str); 3] = [
     (IsolationKind::Process, "process", "isolation by process"),
+    (IsolationKind::Sfi, "sfi", "software fault isolation, for libraries that were built for it"),
     (
         IsolationKind::ProtectionKeys,
         "protection_keys",

@@ -122,7 +122,7 @@ pub use instance::{Api, Instance};
 pub use instance::{OwnedApi, UsedByManyThreads};
 #[doc(hidden)]
 pub use library::Aligned;
-pub use library::{BUILTIN_SHIMS, Description, Library};
+pub use library::{BUILTIN_SHIMS, Description, Library, SANDBOXED};
 pub use memory::Window;
 pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime, Step};
 pub use scope::{Scope, scope, try_scope};

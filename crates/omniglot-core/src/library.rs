@@ -14,7 +14,8 @@ pub struct Description {
     pub name: &'static str,
     /// The shared object with the shims (and the C sources, if the user named any),
     /// for the target that the host was compiled for; empty where there is none. Aligned to
-    /// 16 bytes.
+    /// 16 bytes. Where the library was built for [software fault
+    /// isolation](crate::IsolationKind::Sfi), too, that image [follows](Self::sandboxed).
     pub image: &'static [u8],
     /// How many shims it has, built-in ones included.
     pub shims: u32,
@@ -22,6 +23,32 @@ pub struct Description {
     pub slots: u32,
     /// The C function that each shim calls, in the order of the shims.
     pub functions: &'static [&'static str],
+}
+
+/// What ends an image that a sandboxed one is part of: behind the length of that, in 8 bytes, the
+/// lowest first.
+pub const SANDBOXED: [u8; 8] = *b"omni-sfi";
+
+impl Description {
+    /// The image for [software fault isolation](crate::IsolationKind::Sfi), if the library was
+    /// built for it: the last part of [`image`](Self::image), but for its length and
+    /// [`SANDBOXED`]. Who reads a shared object does not look there.
+    ///
+    /// ```
+    /// use omniglot_core::{Description, SANDBOXED};
+    /// const BOTH: &[u8] = b"shared object;sandboxed\x09\0\0\0\0\0\0\0omni-sfi";
+    /// let library =
+    ///     Description { name: "both", image: BOTH, shims: 2, slots: 0, functions: &[] };
+    /// assert_eq!(library.sandboxed(), Some(&b"sandboxed"[..]));
+    /// assert_eq!(Description { image: b"shared object", ..library }.sandboxed(), None);
+    /// ```
+    #[must_use]
+    pub fn sandboxed(&self) -> Option<&'static [u8]> {
+        let rest = self.image.strip_suffix(&SANDBOXED)?;
+        let (rest, length) = rest.split_last_chunk()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        rest.get(rest.len().checked_sub(length)?..)
+    }
 }
 
 /// What generated code embeds an image in, so that tables in it can be read word by word.

@@ -28,6 +28,8 @@ pub enum IsolationKind {
     Process,
     /// In this process, behind a memory protection key.
     ProtectionKeys,
+    /// In this process, in memory that its machine code was proved to stay in.
+    Sfi,
     /// In user mode, behind RISC-V physical memory protection.
     Pmp,
     /// Not at all.

@@ -135,6 +135,35 @@ impl Unprotected {
     }
 }
 
+/// A foreign library in the host's process, in memory that its machine code was proved to stay in;
+/// on this target there is no such thing.
+#[derive(Debug)]
+pub struct Sfi {
+    never: Infallible,
+}
+
+impl Sfi {
+    /// Loads a library into this process.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    pub fn start(_description: &Description, _options: &Options) -> Result<Self> {
+        Self::check()?;
+        Err(Error::Misuse("a runtime that is not there"))
+    }
+
+    /// What this machine lacks for it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on this target.
+    pub const fn check() -> Result<()> {
+        Err(Error::Unsupported {
+            what: "machine code is verified for x86-64 Linux with glibc only",
+            remedy: "compile for x86_64-unknown-linux-gnu",
+        })
+    }
+}
+
 /// A foreign library in the host's process, behind a protection key; on this target there
 /// is no such thing.
 #[derive(Debug)]

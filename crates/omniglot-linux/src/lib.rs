@@ -107,6 +107,11 @@
 //!     whole.
 //! 17. **Registers.** What assembly and intrinsics use the processor has, and what they change
 //!     of its state is an output, is put back, or is what the caller asked for.
+//! 18. **Regions.** What is executable in a region is a page of gates and code that was verified
+//!     as it is in a sealed file; both are mapped read-only, from a sealed file, as long as the
+//!     region's domain lives. Code that is entered at a line of them, with the base of `%gs:` and
+//!     the stack pointer in the region, reads and writes that only, and what is beside it is not
+//!     mapped (`omniglot-verify`).
 
 // For the support module that unit tests share with integration tests.
 #[cfg(test)]
@@ -125,9 +130,9 @@ pub use capabilities::{
     Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
 };
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Unprotected};
+pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Sfi, Unprotected};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Unprotected};
+pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Sfi, Unprotected};
 pub use options::{FileSource, Isolation, LineSink, Options, Permission, Permissions};
 pub use request::Request;
 pub use syscall_policy::SyscallPolicy;

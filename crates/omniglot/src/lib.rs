@@ -85,7 +85,7 @@ pub use omniglot_core::*;
 #[cfg(feature = "std")]
 pub use omniglot_linux::{
     FileSource, InterruptHandle, Isolation, LineSink, Linux, Options, Permission, Permissions,
-    ProtectionKeys, Request, SyscallPolicy, Unprotected,
+    ProtectionKeys, Request, Sfi, SyscallPolicy, Unprotected,
 };
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};

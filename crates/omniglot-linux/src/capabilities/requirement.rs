@@ -45,6 +45,7 @@ impl Machine {
                 [self.of_process(), self.of_this_process(), self.of_keys()].concat()
             }
             IsolationKind::Unprotected => [self.of_process(), self.of_this_process()].concat(),
+            IsolationKind::Sfi => self.of_regions(),
             _ => Vec::new(),
         }
     }
@@ -108,21 +109,67 @@ impl Machine {
         ]
     }
 
+    /// What verified code needs: no worker, and nothing that keeps it from the kernel.
+    fn of_regions(&self) -> Vec<Requirement> {
+        let mechanisms = &self.mechanisms;
+        vec![
+            self.kernel_since("Linux 5.9 or newer", "the kernel is older than Linux 5.9", (5, 9)),
+            self.segment_bases(),
+            requirement(
+                "executable files in memory",
+                "executable files in memory are forbidden",
+                mechanisms.memfd_exec != MemfdExec::Forbidden,
+                yes_or_no(mechanisms.memfd_exec != MemfdExec::Forbidden),
+                "as root: sysctl vm.memfd_noexec=1",
+            ),
+            // What returns does so to an address that it has pushed.
+            self.plain_stack(),
+            self.interposed(),
+        ]
+    }
+
+    fn segment_bases(&self) -> Requirement {
+        let processor = &self.processor;
+        requirement(
+            "instructions for the FS and GS bases that programs may use (FSGSBASE)",
+            "the processor or the kernel has no FSGSBASE (Linux 5.9)",
+            processor.fsgsbase && processor.fsgsbase_enabled,
+            match (processor.fsgsbase, processor.fsgsbase_enabled) {
+                (true, true) => "yes",
+                (true, false) => "switched off by the kernel",
+                (false, _) => "no",
+            },
+            "use Linux 5.9 or newer without nofsgsbase in its boot parameters",
+        )
+    }
+
+    fn plain_stack(&self) -> Requirement {
+        let has_shadow = self.processor.shadow_stack_active;
+        requirement(
+            "a stack without a shadow (CET)",
+            "the process has a shadow stack (CET)",
+            !has_shadow,
+            yes_or_no(!has_shadow),
+            "start the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
+        )
+    }
+
+    fn interposed(&self) -> Requirement {
+        requirement(
+            "signal handlers and mappings that go through this crate",
+            "the program's sigaction and mmap are not those of this crate, which is in a \
+             library that was opened later",
+            self.mechanisms.interposed,
+            yes_or_no(self.mechanisms.interposed),
+            "link the library into the program, or preload it",
+        )
+    }
+
     /// What foreign code needs in the host's own process.
     fn of_this_process(&self) -> Vec<Requirement> {
-        let (processor, mechanisms) = (&self.processor, &self.mechanisms);
+        let mechanisms = &self.mechanisms;
         vec![
-            requirement(
-                "instructions for the FS base that programs may use (FSGSBASE)",
-                "the processor or the kernel has no FSGSBASE (Linux 5.9)",
-                processor.fsgsbase && processor.fsgsbase_enabled,
-                match (processor.fsgsbase, processor.fsgsbase_enabled) {
-                    (true, true) => "yes",
-                    (true, false) => "switched off by the kernel",
-                    (false, _) => "no",
-                },
-                "use Linux 5.9 or newer without nofsgsbase in its boot parameters",
-            ),
+            self.segment_bases(),
             requirement(
                 "Syscall User Dispatch",
                 "the kernel has no Syscall User Dispatch (Linux 5.11)",
@@ -130,14 +177,7 @@ impl Machine {
                 yes_or_no(mechanisms.user_dispatch),
                 "use a kernel with CONFIG_GENERIC_ENTRY, Linux 5.11 or newer",
             ),
-            requirement(
-                "signal handlers and mappings that go through this crate",
-                "the program's sigaction and mmap are not those of this crate, which is in a \
-                 library that was opened later",
-                mechanisms.interposed,
-                yes_or_no(mechanisms.interposed),
-                "link the library into the program, or preload it",
-            ),
+            self.interposed(),
         ]
     }
 
@@ -192,13 +232,7 @@ impl Machine {
                 format!("glibc {}.{}", mechanisms.libc.0, mechanisms.libc.1),
                 "update the system",
             ),
-            requirement(
-                "a stack without a shadow (CET)",
-                "the process has a shadow stack (CET)",
-                !processor.shadow_stack_active,
-                yes_or_no(!processor.shadow_stack_active),
-                "start the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
-            ),
+            self.plain_stack(),
             requirement(
                 "a program above 4 GiB",
                 // Below, 32-bit code, which foreign code can change to, reaches the gate, whose

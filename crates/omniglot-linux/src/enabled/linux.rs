@@ -1,4 +1,4 @@
-//! The runtime that users get: one of two, as they choose.
+//! The runtime that users get: one of three, as they choose.
 #![allow(unsafe_code)]
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use omniglot_core::{
     Calls, Description, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer, Window,
 };
 
-use super::in_process::ProtectionKeys;
+use super::in_process::{ProtectionKeys, Sfi};
 use super::instance::Process;
 use super::interrupt::InterruptHandle;
 use super::timer::TICKS_PER_SECOND;
@@ -22,6 +22,7 @@ pub struct Linux(Backend);
 enum Backend {
     Process(Box<Process>),
     Keys(Box<ProtectionKeys>),
+    Sfi(Box<Sfi>),
 }
 
 /// Does the same in either backend.
@@ -30,6 +31,7 @@ macro_rules! dispatch {
         match $linux {
             Backend::Process($backend) => $what,
             Backend::Keys($backend) => $what,
+            Backend::Sfi($backend) => $what,
         }
     };
 }
@@ -37,16 +39,20 @@ macro_rules! dispatch {
 impl Linux {
     /// Loads a library.
     ///
-    /// With [`Isolation::Auto`] it runs in a process, also where there are protection keys:
-    /// those are experimental, and taken only where [`Isolation::ProtectionKeys`] asks for them.
+    /// With [`Isolation::Auto`] it runs as [`Sfi`] where it was built for that, and options and
+    /// machine allow it. Else it runs in a process, also where there are protection keys: those
+    /// are experimental, and taken only where [`Isolation::ProtectionKeys`] asks for them.
     ///
     /// # Errors
-    /// As [`Process::start`], and where that was asked for as `ProtectionKeys::start`.
+    /// As [`Process::start`], `Sfi::start` or `ProtectionKeys::start`, whichever it is.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
+        let is_sfi = Sfi::suits(description, options).is_ok();
         let backend = match options.isolation {
+            Isolation::Auto if is_sfi => Backend::Sfi(Box::new(Sfi::start(description, options)?)),
             Isolation::Auto | Isolation::Process => {
                 Backend::Process(Box::new(Process::start(description, options)?))
             }
+            Isolation::Sfi => Backend::Sfi(Box::new(Sfi::start(description, options)?)),
             Isolation::ProtectionKeys => {
                 Backend::Keys(Box::new(ProtectionKeys::start(description, options)?))
             }
@@ -56,52 +62,52 @@ impl Linux {
 
     /// How many loaded workers are ready for resets of this instance and others of its
     /// kind: none before the first reset, unless [`Options::spares`] says otherwise; always
-    /// none behind a protection key, whose resets need none.
+    /// none in this process, where resets need none.
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         match &self.0 {
             Backend::Process(process) => process.warm_spares(),
-            Backend::Keys(_) => 0,
+            Backend::Keys(_) | Backend::Sfi(_) => 0,
         }
     }
 
-    /// What the library asked for and was answered with an error: see [`Process::requests`]. Behind
-    /// a protection key nobody writes it down.
+    /// What the library asked for and was answered with an error: see [`Process::requests`]. In
+    /// this process nobody writes it down.
     ///
     /// # Errors
     /// None today.
     pub fn requests(&self) -> Result<Vec<Request>> {
         match &self.0 {
             Backend::Process(process) => process.requests(),
-            Backend::Keys(_) => Ok(Vec::new()),
+            Backend::Keys(_) | Backend::Sfi(_) => Ok(Vec::new()),
         }
     }
 
-    /// The last lines that the library wrote: see [`Process::output`]. Behind a protection key
-    /// nobody keeps them.
+    /// The last lines that the library wrote: see [`Process::output`]. In this process nobody
+    /// keeps them.
     ///
     /// # Errors
     /// None today.
     pub fn output(&self) -> Result<String> {
         match &self.0 {
             Backend::Process(process) => process.output(),
-            Backend::Keys(_) => Ok(String::new()),
+            Backend::Keys(_) | Backend::Sfi(_) => Ok(String::new()),
         }
     }
 
-    /// The id of the process that foreign code runs in, for looking at it: this one, behind
-    /// a protection key. A worker's may belong to another process once the worker has ended.
+    /// The id of the process that foreign code runs in, for looking at it: this one, where it
+    /// does not run in a process of its own. A worker's may belong to another process once the worker has ended.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         match &self.0 {
             Backend::Process(process) => process.process_id(),
-            Backend::Keys(_) => std::process::id(),
+            Backend::Keys(_) | Backend::Sfi(_) => std::process::id(),
         }
     }
 }
 
 // SAFETY: each method is that of one runtime, the same one for the value's lifetime, whose
-// window it is (invariants 1 to 3); and both give the same guarantees.
+// window it is (invariants 1 to 3); and all give the same guarantees.
 unsafe impl Runtime for Linux {
     const GUARANTEES: Guarantees =
         Guarantees { memory: true, types: true, aliasing: true, containment: true };

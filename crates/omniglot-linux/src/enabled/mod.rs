@@ -33,7 +33,7 @@ mod worker;
 mod world;
 
 pub(crate) use filters::policy_of;
-pub use in_process::{ProtectionKeys, Unprotected};
+pub use in_process::{ProtectionKeys, Sfi, Unprotected};
 pub use instance::Process;
 pub use interrupt::InterruptHandle;
 pub use linux::Linux;

@@ -29,28 +29,60 @@ pub(super) struct Tables {
 impl Tables {
     /// Reads the tables of the image at that foreign address.
     pub(super) fn read(window: &Window, address: usize, description: &Description) -> Result<Self> {
-        let mut bytes = [0; size_of::<ImageHeader>()];
-        window.read(address, &mut bytes)?;
-        let image = ImageHeader::read_from_bytes(&bytes)
-            .map_err(|_| Error::Protocol("an image of another size"))?;
+        let from = |address: usize, into: &mut [u8]| window.read(address, into);
+        let image = ImageHeader::read(&from, address)?;
         if (image.abi, image.shims, image.slots) != (ABI, description.shims, description.slots) {
-            return Err(Error::Load(Text::new(
-                "the shims do not fit the bindings; generate both again",
-            )));
+            return Err(misfit());
         }
-        Ok(Self {
-            shims: read_table(window, image.shim_table, image.shims)?,
-            trampolines: read_table(window, image.trampoline_table, image.slots)?,
+        image.tables(&from)
+    }
+
+    /// Reads them from an image that is not mapped yet, and where the word is that tells foreign
+    /// code what calls the host.
+    pub(super) fn read_with(
+        address: usize,
+        from: impl Fn(usize, &mut [u8]) -> Result<()>,
+    ) -> Result<(Self, usize)> {
+        let image = ImageHeader::read(&from, address)?;
+        if image.abi != ABI || image.shims.max(image.slots) > MOST {
+            return Err(misfit());
+        }
+        Ok((image.tables(&from)?, image.callback as usize))
+    }
+}
+
+/// The most entries of a table that no bindings have been compared with yet.
+const MOST: u32 = 1 << 20;
+
+fn misfit() -> Error {
+    Error::Load(Text::new("the shims do not fit the bindings; generate both again"))
+}
+
+impl ImageHeader {
+    fn read(from: &impl Fn(usize, &mut [u8]) -> Result<()>, address: usize) -> Result<Self> {
+        let mut bytes = [0; size_of::<Self>()];
+        from(address, &mut bytes)?;
+        Self::read_from_bytes(&bytes).map_err(|_| Error::Protocol("an image of another size"))
+    }
+
+    fn tables(&self, from: &impl Fn(usize, &mut [u8]) -> Result<()>) -> Result<Tables> {
+        Ok(Tables {
+            shims: read_table(from, self.shim_table, self.shims)?,
+            trampolines: read_table(from, self.trampoline_table, self.slots)?,
         })
     }
 }
 
-fn read_table(window: &Window, address: u64, count: u32) -> Result<Vec<usize>> {
+fn read_table(
+    from: &impl Fn(usize, &mut [u8]) -> Result<()>,
+    address: u64,
+    count: u32,
+) -> Result<Vec<usize>> {
     if count == 0 {
         return Ok(Vec::new()); // a table without entries may be nowhere
     }
     let mut bytes = vec![0; count as usize * size_of::<usize>()];
-    window.read(address as usize, &mut bytes)?;
+    from(address as usize, &mut bytes)?;
     let (words, _) = bytes.as_chunks();
     Ok(words.iter().copied().map(usize::from_ne_bytes).collect())
 }

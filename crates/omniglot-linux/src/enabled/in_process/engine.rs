@@ -23,6 +23,7 @@ use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, Runs, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
+use super::sfi;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
 use super::x87;
@@ -38,9 +39,9 @@ use crate::enabled::tables::Tables;
 use crate::enabled::timer;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
-const HOST_STACK: usize = 128 << 10;
+pub(super) const HOST_STACK: usize = 128 << 10;
 /// What a crossing that did not happen gives: no number of the gate's.
-const NO_EVENT: u32 = gate::STOPPED + 1;
+pub(super) const NO_EVENT: u32 = gate::STOPPED + 1;
 /// How long finding the place of a fault may take, with the wait for a turn where there are any,
 /// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
@@ -191,6 +192,12 @@ impl<P: Protection> InProcess<P> {
         let generation = generation::current()?;
         check_segments()?;
         let key = if P::IS_KEY { Some(DomainKey::allocate(generation)?) } else { None };
+        if P::IS_KEY && sfi::exist() {
+            return Err(Error::Unsupported {
+                what: "the process has verified code, which was not looked at for keys' sake",
+                remedy: "use one of the two in a process, or Isolation::Process",
+            });
+        }
         let spec = LoadSpec::new(description, options)?;
         let number = key.as_ref().map(|key| key.number);
         let Loaded { memory, layout, tables, hand_off } = load(&spec, generation, number)?;
@@ -625,7 +632,7 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
     fn interrupt_handle(&self) -> InterruptHandle {
         let context = Arc::clone(&self.context);
-        InterruptHandle::of(Interrupter { context, generation: self.generation })
+        InterruptHandle::of(Interrupter::new(context, self.generation))
     }
 
     fn time_limit(&self) -> Option<Duration> {
@@ -684,6 +691,10 @@ pub(crate) struct Interrupter {
 }
 
 impl Interrupter {
+    pub(super) const fn new(context: Arc<GateContext>, generation: u64) -> Self {
+        Self { context, generation }
+    }
+
     pub(crate) fn interrupt(&self) {
         let running = self.context.running.load(Acquire);
         if running != 0 && generation::check(self.generation).is_ok() {

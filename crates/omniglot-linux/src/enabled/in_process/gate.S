@@ -803,3 +803,221 @@ omniglot_rights:
     xor ecx, ecx
     rdpkru
     ret
+
+# ================================================================ software fault isolation
+#
+# The same gate for domains whose code was verified to stay in its region: 4 GiB, of which
+# `region` in the context is the start, and `%gs:`'s base while that code runs. It cannot name
+# FS or GS bases, makes no system calls, and has the flags that matter as it found them
+# (omniglot-verify, V2 and V4; H3 for all else). So the FS base stays the host's, and the base of
+# `%gs:` stays the region's until another one is entered: writing it takes longer than all else.
+#
+# The page of gates in each region (sfi/page.rs) leads here. Which domain it is, the region says:
+# the word at its base page, which foreign code cannot write, is its start.
+    .text
+
+# The context of the domain that runs, into r11; changes rax.
+    .macro sfi_context
+    mov r11, gs:[{BASE}]
+    lea rax, [rip + {REGION_TABLE}]
+    shr r11, 32
+    mov r11, [rax + r11 * 8]
+    .endm
+
+    .balign 64
+    .globl omniglot_sfi_enter
+    .hidden omniglot_sfi_enter
+    .type omniglot_sfi_enter, @function
+omniglot_sfi_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    sub rsp, 8
+    mov rbx, rdi
+    stmxcsr [rsp]
+    mov [rbx + {HOST_STACK}], rsp
+    mov ecx, [rbx + {FEATURES}]
+    rdgsbase rax
+    mov qword ptr [rbx + {HOST_SEGMENT}], 0
+    cmp rax, [rbx + {REGION}]
+    jne 6f
+omniglot_sfi_based:
+    test ecx, {USES_X87}
+    jnz 4f
+2:  test ecx, {AVX}
+    jz 3f
+    vzeroall
+    jmp 5f
+3:  xorps xmm0, xmm0
+    xorps xmm1, xmm1
+    xorps xmm2, xmm2
+    xorps xmm3, xmm3
+    xorps xmm4, xmm4
+    xorps xmm5, xmm5
+    xorps xmm6, xmm6
+    xorps xmm7, xmm7
+    xorps xmm8, xmm8
+    xorps xmm9, xmm9
+    xorps xmm10, xmm10
+    xorps xmm11, xmm11
+    xorps xmm12, xmm12
+    xorps xmm13, xmm13
+    xorps xmm14, xmm14
+    xorps xmm15, xmm15
+5:  ldmxcsr [rbx + {NEXT} + {MXCSR}]
+    test ecx, {KEEPS_VECTORS}
+    jnz omniglot_sfi_load_vectors
+
+# As omniglot_commit: a thread that a signal finds here starts again.
+    .globl omniglot_sfi_commit
+    .hidden omniglot_sfi_commit
+omniglot_sfi_commit:
+    mov rax, [rbx + {STOP}]
+    shr rax, 1
+    cmp rax, [rbx + {NUMBER}]
+    je omniglot_sfi_stopped
+    mov r11, [rbx + {NEXT} + {TARGET}]
+    load_next rbx+{NEXT}
+    xor edx, edx
+    jmp r11
+    .globl omniglot_sfi_commit_end
+    .hidden omniglot_sfi_commit_end
+omniglot_sfi_commit_end:
+
+omniglot_sfi_load_vectors:
+    test ecx, {AVX}
+    jz 1f
+    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovups ymm\number, [rbx + {VECTORS} + 32 * \number]
+    .endr
+    jmp omniglot_sfi_commit
+1:  .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups xmm\number, [rbx + {VECTORS} + 32 * \number]
+    .endr
+    jmp omniglot_sfi_commit
+
+omniglot_sfi_stopped:
+    mov r11, rbx
+    mov eax, {STOPPED}
+    jmp omniglot_sfi_left
+
+# Only where the image uses the x87 unit. What the host had in its registers, which are empty between
+# functions, no verified instruction reads: none uses them by MMX's names, or loads their tags.
+# Nor does one read the addresses of the last instruction and operand.
+4:  fnstcw [rsp + 4]
+    cmp word ptr [rsp + 4], 0x37f
+    jne 7f
+    fnstsw ax
+    test ax, ax
+    jz 8f
+7:  fninit                              # first of all: an exception may wait
+8:  fldcw [rbx + {NEXT} + {X87}]
+    jmp 2b
+
+# Another base: none, that of a region that this thread ran before, or one that the host
+# itself uses, which it finds again. In the table of regions each that there ever was has an
+# entry.
+6:  test eax, eax
+    jnz 9f
+    mov rdx, rax
+    shr rdx, 32
+    jz 8f
+    cmp rdx, {REGIONS}
+    jae 9f
+    lea rsi, [rip + {REGION_TABLE}]
+    cmp qword ptr [rsi + rdx * 8], 0
+    jne 8f
+9:  mov [rbx + {HOST_SEGMENT}], rax
+8:  mov rax, [rbx + {REGION}]
+    wrgsbase rax
+    jmp omniglot_sfi_based
+
+# The way out: from the page of gates, by a jump. Who asks for what a system call does keeps its
+# vector registers.
+    .balign 64
+    .globl omniglot_sfi_asked
+    .hidden omniglot_sfi_asked
+omniglot_sfi_asked:
+    sfi_context
+    test dword ptr [r11 + {FEATURES}], {AVX}
+    jz 1f
+    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovups [r11 + {VECTORS} + 32 * \number], ymm\number
+    .endr
+    jmp omniglot_sfi_calls
+1:  .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups [r11 + {VECTORS} + 32 * \number], xmm\number
+    .endr
+    jmp omniglot_sfi_calls
+
+    .balign 64
+    .globl omniglot_sfi_called_back
+    .hidden omniglot_sfi_called_back
+omniglot_sfi_called_back:
+    sfi_context
+omniglot_sfi_calls:
+    save_left
+    mov eax, {CALLED_BACK}
+    jmp omniglot_sfi_left
+
+    .balign 64
+    .globl omniglot_sfi_returned
+    .hidden omniglot_sfi_returned
+omniglot_sfi_returned:
+    sfi_context
+    mov [r11 + {LEFT} + {STACK}], rsp
+    mov eax, {RETURNED}
+
+# r11: the context; eax: the event.
+omniglot_sfi_left:
+    mov rsp, [r11 + {HOST_STACK}]
+    .globl omniglot_sfi_exit_end
+    .hidden omniglot_sfi_exit_end
+omniglot_sfi_exit_end:
+    test dword ptr [r11 + {FEATURES}], {USES_X87} | {USES_AVX}
+    jnz 4f
+1:  ldmxcsr [rsp]
+omniglot_sfi_back:
+    cmp qword ptr [r11 + {HOST_SEGMENT}], 0
+    jne 3f
+2:  add rsp, 8
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+3:  mov rcx, [r11 + {HOST_SEGMENT}]
+    wrgsbase rcx
+    jmp 2b
+4:  test dword ptr [r11 + {FEATURES}], {USES_AVX}
+    jz 5f
+    vzeroupper
+5:  test dword ptr [r11 + {FEATURES}], {USES_X87}
+    jz 1b
+    fnstcw [r11 + {LEFT} + {X87}]
+    check_x87 r11+{LEFT}+{X87}, 6f
+    emms
+    jmp 1b
+6:  fninit
+    fldcw [rsp + 4]
+    jmp 1b
+
+# As omniglot_abandoned: r11 is the context, and rsp the host's.
+    .globl omniglot_sfi_abandoned
+    .hidden omniglot_sfi_abandoned
+omniglot_sfi_abandoned:
+    test dword ptr [r11 + {FEATURES}], {USES_X87}
+    jz 1f
+    fninit
+    fldcw [rsp + 4]
+1:  test dword ptr [r11 + {FEATURES}], {AVX}
+    jz 2f
+    vzeroupper
+2:  ldmxcsr [rsp]
+    mov eax, {ABANDONED}
+    jmp omniglot_sfi_back

@@ -70,6 +70,10 @@ pub(super) struct GateContext {
     /// PKRU while foreign code runs, and while the host does.
     pub(super) foreign_rights: AtomicU32,
     pub(super) host_rights: AtomicU32,
+    /// Where the region starts of a domain whose code was verified to stay there; else 0.
+    pub(super) region: AtomicU64,
+    /// The vector registers of verified code that waits for what a system call does.
+    vectors: [[AtomicU64; 32]; 2],
     /// The registers with which an interrupted thread goes on.
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
@@ -117,6 +121,25 @@ pub(super) struct ForeignMemory {
 /// A bit of `GateContext::features`: the x87 unit believes a status word that says that an
 /// exception waits though all are masked.
 pub(super) const BELIEVES: u32 = 4;
+
+/// More bits of it: what verified code uses of the processor beyond the general registers.
+pub(super) const USES_X87: u32 = 32;
+pub(super) const USES_AVX: u32 = 64;
+/// And that it goes on with the vector registers that it left.
+pub(super) const KEEPS_VECTORS: u32 = 128;
+
+/// How many regions of 4 GiB a program's addresses have, 2^47 bytes (Intel SDM volume 1, section
+/// 3.3.7.1, with tables of four levels, which the kernel keeps to unless it is asked for more).
+pub(super) const REGIONS: usize = 1 << 15;
+
+/// The domain in each region: null where there never was one. What is gone stays as
+/// [`NO_DOMAIN`], so that the base of `%gs:` that it left in a thread is known to be none of the
+/// host's.
+pub(super) static REGION_TABLE: [AtomicPtr<GateContext>; REGIONS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; REGIONS];
+
+/// In [`REGION_TABLE`]: there was a domain.
+pub(super) const NO_DOMAIN: *mut GateContext = std::ptr::dangling_mut();
 
 pub(super) const RETURNED: u32 = 0;
 pub(super) const CALLED_BACK: u32 = 1;
@@ -181,6 +204,14 @@ std::arch::global_asm!(
     TILES = const features::TILES,
     KEY = const offset_of!(GateContext, key),
     FOREIGN_RIGHTS = const offset_of!(GateContext, foreign_rights),
+    REGION = const offset_of!(GateContext, region),
+    REGIONS = const REGIONS,
+    REGION_TABLE = sym REGION_TABLE,
+    USES_X87 = const USES_X87,
+    USES_AVX = const USES_AVX,
+    KEEPS_VECTORS = const KEEPS_VECTORS,
+    VECTORS = const offset_of!(GateContext, vectors),
+    BASE = const omniglot_verify::BASE,
     AREA_NEXT = const NEXT,
     AREA_SCRATCH = const SCRATCH,
 );
@@ -219,6 +250,14 @@ unsafe extern "C" {
     fn omniglot_resume();
     fn omniglot_resume_end();
     fn omniglot_abandoned();
+    fn omniglot_sfi_enter(context: *const GateContext) -> u32;
+    fn omniglot_sfi_commit();
+    fn omniglot_sfi_commit_end();
+    fn omniglot_sfi_asked();
+    fn omniglot_sfi_called_back();
+    fn omniglot_sfi_returned();
+    fn omniglot_sfi_exit_end();
+    fn omniglot_sfi_abandoned();
     fn omniglot_signal();
     pub(super) fn omniglot_on_stack(
         signal: i32,
@@ -252,6 +291,28 @@ pub(super) unsafe fn enter_keyed(context: &GateContext) -> u32 {
     // SAFETY: as in `enter` (invariants 8, 17); the rights are the domain's, as the caller promises
     // (invariant 10).
     unsafe { omniglot_keyed_enter(context) }
+}
+
+/// As [`enter`], for a domain of verified code.
+///
+/// # Safety
+/// As [`enter`], but that the thread needs no selector; and the context says where the region is,
+/// which is mapped as invariant 18 says, and what its code uses; `next` has a target in the region
+/// or its page of gates, at which verified code may be entered, and a stack pointer in the region.
+#[inline]
+pub(super) unsafe fn enter_sfi(context: &GateContext) -> u32 {
+    // SAFETY: as in `enter` (invariants 8, 17); the code stays in its region (invariant 18).
+    unsafe { omniglot_sfi_enter(context) }
+}
+
+/// Where the page of gates of each region leads: for returns, for callbacks, and for those that
+/// stand for system calls.
+pub(super) fn sfi_exits() -> [usize; 3] {
+    [
+        omniglot_sfi_returned as *const () as usize,
+        omniglot_sfi_called_back as *const () as usize,
+        omniglot_sfi_asked as *const () as usize,
+    ]
 }
 
 /// The addresses of the exits of a key's domain.
@@ -351,7 +412,8 @@ impl GateContext {
     pub(super) fn forget(&self) {
         self.next.clear();
         self.left.clear();
-        self.saved.iter().for_each(|saved| saved.store(0, Ordering::Relaxed));
+        let saved = self.saved.iter().chain(self.vectors.iter().flatten());
+        saved.for_each(|saved| saved.store(0, Ordering::Relaxed));
         self.is_saved.store(false, Ordering::Relaxed);
         self.outcome.clear();
         self.foreign_thread.store(0, Ordering::Relaxed);
@@ -361,6 +423,22 @@ impl GateContext {
     /// Whether the call that runs must end: it was interrupted, or has no time left.
     pub(super) fn must_stop(&self) -> bool {
         self.stop.load(Ordering::Acquire) >> 1 == self.number.load(Ordering::Relaxed)
+    }
+
+    /// Whether the domain's code was verified to stay in its region.
+    pub(super) fn is_sfi(&self) -> bool {
+        self.region.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether an instruction is in the domain's region, or of the gate while the stack is still
+    /// there, or about to be.
+    pub(super) fn is_near_region(&self, place: usize) -> bool {
+        let region = self.region.load(Ordering::Relaxed);
+        let is_inside = (place as u64 ^ region) >> 32 == 0;
+        region != 0
+            && (is_inside
+                || places::sfi_commit().contains(&place)
+                || places::sfi_exit().contains(&place))
     }
 
     /// Whether the domain is behind a protection key.
@@ -452,6 +530,21 @@ pub(super) mod places {
         } else {
             super::omniglot_abandoned as *const () as usize
         }
+    }
+
+    /// On the way in to verified code, where a thread starts again.
+    pub(crate) fn sfi_commit() -> Range<usize> {
+        range(super::omniglot_sfi_commit, super::omniglot_sfi_commit_end)
+    }
+
+    /// On the way out of it, while the stack is the domain's.
+    pub(crate) fn sfi_exit() -> Range<usize> {
+        range(super::omniglot_sfi_asked, super::omniglot_sfi_exit_end)
+    }
+
+    /// Where a thread goes whose verified code is given up.
+    pub(crate) fn sfi_abandoned() -> usize {
+        super::omniglot_sfi_abandoned as *const () as usize
     }
 
     /// Where signal handlers begin.

@@ -73,8 +73,10 @@ pub(super) unsafe extern "C" fn on_signal(
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
     let place = frame.place();
-    let inside = thread.filter(|_| blocked != 0 || is_in_gate(place));
-    if let Some((thread, context)) = inside.and_then(|thread| Some((thread, thread.running()?))) {
+    let running = thread.and_then(|thread| Some((thread, thread.running()?)));
+    let inside = running
+        .filter(|(_, context)| blocked != 0 || is_in_gate(place) || context.is_near_region(place));
+    if let Some((thread, context)) = inside {
         return Interrupted { frame, thread, context }.handle();
     }
     if signal == libc::SIGILL && code::is_emulated(place) {
@@ -209,7 +211,12 @@ impl Interrupted<'_> {
         outcome.stack.store(self.register(libc::REG_RSP), Ordering::Relaxed);
         let stack = self.context.host_stack.load(Ordering::Relaxed);
         self.set_crossing(libc::REG_R11);
-        self.return_to(places::abandoned(self.context.is_keyed()), stack);
+        let place = if self.context.is_sfi() {
+            places::sfi_abandoned()
+        } else {
+            places::abandoned(self.context.is_keyed())
+        };
+        self.return_to(place, stack);
         KEEP_THE_HOSTS
     }
 
@@ -219,6 +226,9 @@ impl Interrupted<'_> {
 
     /// Lets foreign code go on, through the gate.
     fn go_on(mut self) -> u32 {
+        if self.context.is_sfi() {
+            return self.go_on_in_region();
+        }
         let is_keyed = self.context.is_keyed();
         if is_keyed && !self.may_go_on() {
             let kind = if self.must_stop() { STOP } else { CHANGED };
@@ -242,6 +252,18 @@ impl Interrupted<'_> {
             self.save();
         }
         self.resume(is_keyed)
+    }
+
+    /// The same for verified code, which the system call that ends a handler can return to: none of
+    /// its own is dispatched. On the way in the gate looks again whether it must stop.
+    fn go_on_in_region(mut self) -> u32 {
+        let commit = places::sfi_commit();
+        if commit.contains(&self.frame.place()) {
+            self.set_crossing(libc::REG_RBX);
+            let stack = self.context.host_stack.load(Ordering::Relaxed);
+            self.return_to(commit.start, stack);
+        }
+        AS_IT_WAS
     }
 
     /// Whether the thread was on its way back from an earlier signal, and its registers are

@@ -89,6 +89,11 @@ pub(super) fn are_in_use() -> bool {
     SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
 }
 
+/// Checks that nothing is missing for verified code in this process.
+pub(super) fn check_plain() -> Result<()> {
+    check(IsolationKind::Sfi)
+}
+
 /// Checks that nothing is missing for foreign code in this process.
 pub(super) fn check_segments() -> Result<()> {
     check(IsolationKind::Unprotected)

@@ -65,6 +65,8 @@ pub(super) struct Thread {
     index: usize,
     /// The generation of processes in which the selector is in the shared page.
     keyed: AtomicU64,
+    /// The generation of processes in which the thread's system calls are dispatched.
+    dispatching: AtomicU64,
     /// The generation of processes that `id` and `selector` are of.
     pub(super) generation: AtomicU64,
     /// The number that the gate tells the thread by, once it has entered a domain behind a
@@ -104,12 +106,14 @@ impl Thread {
             index,
             keyed: AtomicU64::new(0),
             identity: AtomicU32::new(0),
+            dispatching: AtomicU64::new(0),
             generation: AtomicU64::new(generation),
             previous: Cell::new(no_stack()),
         }
     }
 
-    /// The calling thread's record.
+    /// The calling thread's record, for foreign code that could make system calls: they are
+    /// dispatched from now on.
     ///
     /// # Errors
     /// [`Error::Unsupported`] where the kernel cannot dispatch system calls;
@@ -119,6 +123,23 @@ impl Thread {
         let current = CURRENT.get();
         // SAFETY: records are never unmapped while their thread runs (invariant 9), and
         // only this thread has this pointer.
+        if let Some(thread) = unsafe { current.as_ref() }
+            && thread.dispatching.load(Ordering::Relaxed) == generation
+        {
+            return Ok(thread);
+        }
+        Self::register(generation)?.start_dispatching(generation)
+    }
+
+    /// The calling thread's record, for foreign code that has no system calls: those of the thread
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::System`] if too many threads have entered foreign code.
+    #[inline]
+    pub(super) fn plain(generation: u64) -> Result<&'static Self> {
+        let current = CURRENT.get();
+        // SAFETY: as in `current` (invariant 9).
         if let Some(thread) = unsafe { current.as_ref() }
             && thread.generation.load(Ordering::Relaxed) == generation
         {
@@ -230,8 +251,11 @@ impl Thread {
     #[cold]
     fn register(generation: u64) -> Result<&'static Self> {
         // SAFETY: as in `current` (invariant 9).
-        if let Some(parents) = unsafe { CURRENT.get().as_ref() } {
-            return parents.renew(generation);
+        if let Some(known) = unsafe { CURRENT.get().as_ref() } {
+            if known.generation.load(Ordering::Relaxed) == generation {
+                return Ok(known);
+            }
+            return known.renew(generation);
         }
         signals::install()?;
         let index = take_slot()?;
@@ -239,14 +263,21 @@ impl Thread {
         signals::unblock()?;
         // SAFETY: the thread's own record, as in `current` (invariant 9).
         let thread: &'static Self = unsafe { leave.0.as_ref() };
-        // SAFETY: a byte of the record, which stays until the thread ends (invariant 9).
-        unsafe { dispatch(Some(thread.byte.as_ptr())) }?;
         kernel_signals::forbid_cancellation();
         LEAVING
             .try_with(|leaving| leaving.set(Some(leave)))
             .map_err(|_| Error::Misuse("a call into foreign code while its thread ends"))?;
         CURRENT.set(thread);
         Ok(thread)
+    }
+
+    /// Has the kernel dispatch the calling thread's system calls, which is what this is.
+    #[cold]
+    fn start_dispatching(&'static self, generation: u64) -> Result<&'static Self> {
+        // SAFETY: a byte of the record, which stays until the thread ends (invariant 9).
+        unsafe { dispatch(Some(self.byte.as_ptr())) }?;
+        self.dispatching.store(generation, Ordering::Relaxed);
+        Ok(self)
     }
 
     /// After a fork the one thread of the child has its record and alternate stack, but
@@ -259,8 +290,6 @@ impl Thread {
         self.selector.store(self.byte.as_ptr(), Ordering::Relaxed);
         self.id.store(own_number(), Ordering::Relaxed);
         self.has_pages.store(false, Ordering::Relaxed);
-        // SAFETY: as in `register` (invariant 9).
-        unsafe { dispatch(Some(self.byte.as_ptr())) }?;
         // For this thread's handlers, which until now take the byte anyway: in this order.
         compiler_fence(Ordering::SeqCst);
         self.generation.store(generation, Ordering::Relaxed);

@@ -1,0 +1,556 @@
+//! The runtime of verified code: foreign code runs on the caller's thread, in its region.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+use omniglot_core::{
+    Calls, Description, Error, Event, Fault, FaultKind, Guarantees, IsolationKind, Reply, Result,
+    Runtime, Step, Timer, Window, faults,
+};
+use omniglot_verify::LINE;
+use omniglot_verify::layout::GATE_CALL;
+
+use super::heap::{Heap, Request};
+use super::image::{Image, verified};
+use super::memory::{Memory, Plan};
+use super::page::{ABORT, ENTER, GO_ON};
+use super::region::Region;
+use crate::Options;
+use crate::enabled::filters::name_of;
+use crate::enabled::generation;
+use crate::enabled::in_process::calls::{Stacks, store_fresh};
+use crate::enabled::in_process::engine::{HOST_STACK, Interrupter, NO_EVENT};
+use crate::enabled::in_process::features;
+use crate::enabled::in_process::gate::{self, GateContext, KEEPS_VECTORS};
+use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
+use crate::enabled::in_process::keys::check_plain;
+use crate::enabled::in_process::syscalls::{Answer, answer};
+use crate::enabled::in_process::threads::Thread;
+use crate::enabled::in_process::watchdog::{self, Clock};
+use crate::enabled::in_process::x87;
+use crate::enabled::interrupt::InterruptHandle;
+use crate::enabled::report::kind_of;
+use crate::enabled::timer;
+
+const ENOSYS: i64 = 38;
+
+/// A foreign library in the host's process, on the caller's thread, whose machine code was proved
+/// to stay in 4 GiB of its own: it can access its own memory only, without anything of the
+/// processor's or the kernel's that would keep it there.
+///
+/// Needs x86-64 with FSGSBASE and Linux 5.9, and a library that was
+/// [built for it](Description::sandboxed). What it can do is compute, and call back; what it asks
+/// the system for beyond memory is answered as [`Options`] say.
+pub struct Sfi {
+    /// After the window that is of it.
+    memory: Memory,
+    window: Window,
+    /// What a forked child sees of the window: nothing.
+    nothing: Window,
+    image: Arc<Image>,
+    heap: Heap,
+    description: Description,
+    context: Arc<GateContext>,
+    stacks: Stacks,
+    clock: Option<Clock>,
+    time_limit: Option<Duration>,
+    start_timeout: Duration,
+    is_strict: bool,
+    generation: u64,
+}
+
+impl fmt::Debug for Sfi {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sfi").field("library", &self.description.name).finish_non_exhaustive()
+    }
+}
+
+impl Sfi {
+    /// Maps the library's sandboxed image into a region of its own, and verifies it, once in a
+    /// process.
+    ///
+    /// # Errors
+    /// [`Error::Load`] where there is no such image, it is refused, or an option is out of its
+    /// range or for other runtimes; [`Error::Unsupported`] where the machine lacks something;
+    /// [`Error::System`]; what ended its constructors.
+    pub fn start(description: &Description, options: &Options) -> Result<Self> {
+        let generation = generation::current()?;
+        check_plain()?;
+        let image = verified(sandboxed(description, options)?)?;
+        image.check(description)?;
+        let memory = Memory::map(Region::take(generation)?, &image, options)?;
+        let window = memory.window()?;
+        // SAFETY: no bytes at all, so nothing has to be mapped (invariant 1); and one address for
+        // both sides.
+        let nothing = unsafe { Window::new(NonNull::<u8>::dangling(), 1, 0) };
+        let heap = Heap::new(memory.plan.heap.clone());
+        let context = Arc::new(GateContext::default());
+        let mut domain = Self {
+            memory,
+            window,
+            nothing,
+            image,
+            heap,
+            description: *description,
+            context,
+            stacks: Stacks::default(),
+            clock: None,
+            time_limit: options.timeout,
+            start_timeout: options.start_timeout,
+            is_strict: options.strict,
+            generation,
+        };
+        domain.prepare(options);
+        domain.begin_life(Calls::new().renumber())?;
+        // What was to stop the constructors, and comes late, stops no call.
+        domain.context = Arc::new(GateContext::default());
+        domain.clock = None;
+        domain.prepare(options);
+        Ok(domain)
+    }
+
+    /// What this machine lacks for it, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`].
+    pub fn check() -> Result<()> {
+        check_plain()
+    }
+
+    /// Whether the library has an image for it, and machine and options allow it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for what is found out only then.
+    pub(crate) fn suits(description: &Description, options: &Options) -> Result<()> {
+        sandboxed(description, options)?;
+        Plan::check(options)?;
+        check_plain()
+    }
+
+    /// Tells gate and handlers what they must know.
+    fn prepare(&self, options: &Options) {
+        let domain = &self.context.domain;
+        domain.base.store(self.window.start(), Relaxed);
+        domain.size.store(self.window.len(), Relaxed);
+        domain.alias.store(self.memory.start(), Relaxed);
+        domain.allow.store(options.allow.bits(), Relaxed);
+        let believes = if x87::believes_summary() { gate::BELIEVES } else { 0 };
+        let vectors = if is_x86_feature_detected!("avx") { features::AVX } else { 0 };
+        self.context.features.store(vectors | believes | self.image.features(), Relaxed);
+        self.context.region.store(self.base(), Relaxed);
+        self.memory.region().announce(&self.context);
+    }
+
+    /// Fills in the words that the host sets, and runs the constructors, as a call of that number.
+    fn begin_life(&mut self, number: u64) -> Result<()> {
+        let heap = &self.memory.plan.heap;
+        let words = [
+            (Some(self.image.callback), GATE_CALL),
+            (self.image.heap_start, heap.start as u64),
+            (self.image.heap_end, heap.end as u64),
+        ];
+        for (place, value) in words {
+            if let Some(place) = place {
+                self.window.write(place, &value.to_ne_bytes())?;
+            }
+        }
+        if self.image.start == 0 {
+            return Ok(());
+        }
+        self.begin_call(number);
+        let mut calls = Calls::limited(self.start_timeout, timer::TICKS_PER_SECOND);
+        let outcome = self.enter(self.image.start, 0, &mut calls);
+        self.end_call();
+        match outcome? {
+            Event::Returned => Ok(()),
+            Event::Callback { .. } => Err(Error::Protocol("a callback before there are any")),
+        }
+    }
+
+    const fn base(&self) -> u64 {
+        self.memory.region().start() as u64
+    }
+
+    /// Starts a call at that depth.
+    fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
+        let thread = Thread::plain(self.generation)?;
+        thread.check_outside()?;
+        if !thread.has_stack(HOST_STACK) {
+            return Err(Error::TooDeep { limit: calls.depth() });
+        }
+        let next = &self.context.next;
+        let bottom = self.base() + self.memory.plan.stack.end as u64;
+        store_fresh(self.stacks.begin(calls.depth(), bottom), next);
+        next.target.store(self.base() + ENTER, Relaxed);
+        // The gate calls what it is masked to: a line of the region.
+        next.entry.store(entry as u64, Relaxed);
+        next.argument.store(arguments as u64, Relaxed);
+        self.run_foreign_code(thread, calls)
+    }
+
+    /// Answers the innermost callback.
+    fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
+        let thread = Thread::plain(self.generation)?;
+        thread.check_outside()?;
+        let next = &self.context.next;
+        self.stacks.go_on(next);
+        let (target, argument) = match reply {
+            Reply::Return => (GO_ON, 0),
+            // In the callback's place: it returns to the trampoline, if it returns.
+            Reply::Raise { entry, arguments } => (self.line(entry), arguments),
+        };
+        next.target.store(self.base() + target, Relaxed);
+        next.entry.store(0, Relaxed);
+        next.argument.store(argument as u64, Relaxed);
+        self.run_foreign_code(thread, calls)
+    }
+
+    /// The line that an entry is in: where verified code may be entered (H3).
+    const fn line(&self, entry: usize) -> u64 {
+        entry as u32 as u64 / LINE * LINE
+    }
+
+    /// Runs foreign code until the next event that is the session's.
+    #[inline(always)]
+    fn run_foreign_code(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
+        let event = self.run_stretch(thread, calls)?;
+        match event {
+            Event::Callback { slot, arguments } if slot >= ABORT => {
+                self.serve(slot, arguments, thread, calls)
+            }
+            _ => Ok(event),
+        }
+    }
+
+    /// Runs foreign code until it leaves.
+    #[inline(always)]
+    fn run_stretch(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
+        let event = if calls.time.is_limited() {
+            match self.cross_limited(thread, calls) {
+                Ok(event) => event,
+                Err(error) => {
+                    // Before foreign code ran: the call is over, and others may work.
+                    self.stacks.end(calls.depth());
+                    return Err(error);
+                }
+            }
+        } else {
+            self.cross(thread)
+        };
+        self.accept(event, calls)
+    }
+
+    /// With a time limit. Not inlined, so that other calls save no registers for it.
+    #[inline(never)]
+    fn cross_limited(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
+        let Some(left) = timer::left(&calls.time, None)? else {
+            return Ok(self.cross(thread));
+        };
+        let clock = self.watched()?;
+        let since = Instant::now();
+        clock.announce(&self.context, since, left);
+        let event = self.cross(thread);
+        watchdog::withdraw(&self.context);
+        // Reading the clock takes half as long as a call: only where it matters later.
+        if event != gate::RETURNED || !calls.is_alone() {
+            timer::add(&mut calls.time, since);
+        }
+        Ok(event)
+    }
+
+    #[inline(always)]
+    fn cross(&self, thread: &'static Thread) -> u32 {
+        let context = &*self.context;
+        // From before the rest, which a handler's call would change.
+        let event = thread.inside(context, || {
+            // A handler may have forked since the last look.
+            if generation::check(self.generation).is_err() {
+                return NO_EVENT;
+            }
+            context.thread_id.store(thread.id(), Release);
+            // SAFETY: `next` was just stored, all else when the domain was made: the target is a
+            // line of the region or of its gates, the stack in the region (invariant 18); `&mut
+            // self` in the callers keeps other threads out (invariant 8).
+            unsafe { gate::enter_sfi(context) }
+        });
+        context.thread_id.store(0, Release);
+        event
+    }
+
+    /// Checks that an event is the innermost call's, and this still the process that it began in.
+    #[inline(always)]
+    fn accept(&mut self, event: u32, calls: &mut Calls) -> Result<Event> {
+        let left = &self.context.left;
+        let stack = faults::number(left.stack.load(Relaxed));
+        let began = self.stacks.began();
+        if generation::check(self.generation).is_ok() {
+            if event == gate::RETURNED && stack == began {
+                self.stacks.end(calls.depth());
+                return Ok(Event::Returned);
+            }
+            if event == gate::CALLED_BACK && stack < began {
+                self.stacks.wait(left);
+                let slot = faults::number(left.entry.load(Relaxed)) as u32;
+                // Low, or with the region's base.
+                let arguments = faults::number(left.argument.load(Relaxed)) as u32 as usize;
+                return Ok(Event::Callback { slot, arguments });
+            }
+        }
+        Err(self.refuse(event, stack > began, calls))
+    }
+
+    /// What is wrong with an event.
+    #[cold]
+    fn refuse(&mut self, event: u32, is_above: bool, calls: &Calls) -> Error {
+        if let Err(forked) = generation::check(self.generation) {
+            return forked;
+        }
+        match event {
+            // The stack grows down: what is above belongs to an outer call.
+            gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,
+            gate::ABANDONED => self.explain(calls),
+            gate::STOPPED => self.stopped(calls),
+            _ => Error::Protocol("an event that fits no call"),
+        }
+    }
+
+    fn stopped(&self, calls: &Calls) -> Error {
+        let is_late = self.context.stop.load(Acquire) & 1 != 0;
+        if is_late { calls.time.expired() } else { Error::Interrupted }
+    }
+
+    /// Why foreign code was abandoned.
+    fn explain(&self, calls: &Calls) -> Error {
+        match self.context.outcome.kind.load(Relaxed) {
+            FAULT => Error::Fault(self.fault()),
+            STOP => self.stopped(calls),
+            FORKED => Error::Forked,
+            _ => Error::Protocol("an end without a reason"),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        let outcome = &self.context.outcome;
+        let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
+        // As foreign code knows addresses; what is beside the region stays as it is.
+        let low = |address: u64| address.checked_sub(self.base()).unwrap_or(address) as usize;
+        let accessed = low(outcome.address.load(Relaxed));
+        let instruction = low(outcome.instruction.load(Relaxed));
+        let stack = low(outcome.stack.load(Relaxed));
+        let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
+        let overflow =
+            kind == FaultKind::Access && self.memory.plan.is_stack_overflow(accessed, stack);
+        Fault {
+            kind: if overflow { FaultKind::StackOverflow } else { kind },
+            address: if has_address { accessed } else { instruction },
+            place: self.image.describe(instruction),
+        }
+    }
+
+    /// Does what stands for system calls, until foreign code does something else.
+    #[cold]
+    #[inline(never)]
+    fn serve(
+        &mut self,
+        mut slot: u32,
+        mut arguments: usize,
+        thread: &'static Thread,
+        calls: &mut Calls,
+    ) -> Result<Event> {
+        loop {
+            if slot == ABORT {
+                return Err(self.aborted());
+            }
+            self.answer(arguments)?;
+            self.stacks.go_on(&self.context.next);
+            self.context.next.target.store(self.base() + GO_ON, Relaxed);
+            self.context.next.argument.store(0, Relaxed);
+            self.context.features.fetch_or(KEEPS_VECTORS, Relaxed);
+            let event = self.run_stretch(thread, calls);
+            self.context.features.fetch_and(!KEEPS_VECTORS, Relaxed);
+            match event? {
+                Event::Callback { slot: other, arguments: others } if other >= ABORT => {
+                    (slot, arguments) = (other, others);
+                }
+                event => return Ok(event),
+            }
+        }
+    }
+
+    /// Answers a request in its own place.
+    fn answer(&mut self, place: usize) -> Result<()> {
+        let wrong = |_| Error::Protocol("a request that is not on the stack");
+        let request = Request::read(&self.window, place).map_err(wrong)?;
+        let value = match self.heap.answer(&request, &self.memory) {
+            Some(value) => value,
+            None => self.ask_host(&request)?,
+        };
+        self.check_writable(place, size_of::<u64>()).map_err(wrong)?;
+        self.window.write(place, &value.to_ne_bytes())
+    }
+
+    /// What the user allows is done by the host; all else is an error number, or the call's end.
+    fn ask_host(&self, request: &Request) -> Result<i64> {
+        let [first, second, third, fourth, ..] = request.arguments;
+        let number = request.number;
+        loop {
+            return match answer(&self.context.domain, number, [first, second, third, fourth]) {
+                Answer::Value(value) => Ok(value),
+                Answer::Again if !self.context.must_stop() => continue,
+                Answer::Again => Ok(-i64::from(libc::EINTR)), // the gate stops the call
+                Answer::Abort => Err(self.aborted()),
+                Answer::Exit => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
+                Answer::Denied if self.is_strict => {
+                    Err(Error::SyscallDenied { name: name_of(number), number })
+                }
+                Answer::Denied => Ok(-ENOSYS),
+            };
+        }
+    }
+
+    /// Foreign code gave up, at the return address that it left.
+    fn aborted(&self) -> Error {
+        let stack = self.context.left.stack.load(Relaxed) as u32 as usize;
+        let mut word = [0; size_of::<u32>()];
+        let found = self.window.read(stack, &mut word);
+        let caller = found.map_or(0, |()| u32::from_ne_bytes(word) as usize);
+        Error::Fault(Fault {
+            kind: FaultKind::Abort,
+            address: caller,
+            place: self.image.describe(caller),
+        })
+    }
+
+    fn watched(&mut self) -> Result<Clock> {
+        if let Some(clock) = self.clock {
+            return Ok(clock);
+        }
+        let clock = Clock::watch(&self.context)?;
+        self.clock = Some(clock);
+        Ok(clock)
+    }
+}
+
+/// The image for this runtime, where the options are its own, too.
+fn sandboxed(description: &Description, options: &Options) -> Result<&'static [u8]> {
+    let wrong = |what| Err(Error::Load(omniglot_core::Text::new(what)));
+    let Some(image) = description.sandboxed() else {
+        return wrong("the library has no sandboxed image: build it with Library::sandboxed()");
+    };
+    if !options.libraries.is_empty() || !options.library_directories.is_empty() {
+        return wrong("with Isolation::Sfi no shared library can be loaded");
+    }
+    let for_processes = !options.files.is_empty()
+        || !options.environment.is_empty()
+        || options.clock.is_some()
+        || options.seed.is_some();
+    if for_processes {
+        return wrong("files, environment, clock and seed are for Isolation::Process");
+    }
+    Ok(image)
+}
+
+// SAFETY: the window is the domain's memory (invariants 1 to 3). Foreign code runs on the caller's
+// thread inside `run` and `reload` only, which take `&mut self`, and stays in its region (invariant
+// 18). `accept` checks the process before it reports an event.
+unsafe impl Runtime for Sfi {
+    const GUARANTEES: Guarantees =
+        Guarantees { memory: true, types: true, aliasing: true, containment: true };
+    const TICKS_PER_SECOND: u64 = timer::TICKS_PER_SECOND;
+    type InterruptHandle = InterruptHandle;
+
+    #[inline]
+    fn window(&self) -> &Window {
+        match generation::check(self.generation) {
+            Ok(()) => &self.window,
+            Err(_) => &self.nothing,
+        }
+    }
+
+    #[inline]
+    fn check_alive(&self) -> Result<()> {
+        generation::check(self.generation)
+    }
+
+    fn is_concurrent(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        self.check_alive()?;
+        self.window.check(address, len)?;
+        self.memory.check_writable(address, len)
+    }
+
+    fn exchange(&self) -> (usize, usize) {
+        (self.memory.plan.exchange.start, self.memory.plan.exchange.len())
+    }
+
+    #[inline]
+    fn shim(&self, index: u32) -> Option<usize> {
+        self.image.tables.shims.get(index as usize).copied()
+    }
+
+    fn trampoline(&self, slot: u32) -> Option<usize> {
+        self.image.tables.trampolines.get(slot as usize).copied()
+    }
+
+    fn isolation(&self) -> IsolationKind {
+        IsolationKind::Sfi
+    }
+
+    fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle::of(Interrupter::new(Arc::clone(&self.context), self.generation))
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    #[inline(always)]
+    unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
+        match step {
+            Step::Call { entry, arguments } => self.enter(entry, arguments, calls),
+            Step::Resume(reply) => self.resume(reply, calls),
+        }
+    }
+
+    /// What waits on the foreign stack is never resumed.
+    fn kill(&mut self) {
+        self.stacks.clear();
+        self.end_call();
+    }
+
+    /// The domain's registers are the host's between calls, so memory is all that there is.
+    fn reload(&mut self, calls: &mut Calls) -> Result<()> {
+        generation::check(self.generation)?;
+        self.kill();
+        self.context.forget();
+        self.memory.restore()?;
+        self.heap = Heap::new(self.memory.plan.heap.clone());
+        self.begin_life(calls.renumber())
+    }
+
+    #[inline(always)]
+    fn begin_call(&mut self, number: u64) {
+        self.context.number.store(number, Release);
+        self.context.running.store(number, Release);
+    }
+
+    #[inline(always)]
+    fn end_call(&mut self) {
+        self.context.running.store(0, Release);
+    }
+
+    fn limit_changed(&mut self, time: &Timer) {
+        if time.is_limited() {
+            // If there can be no watchdog now, the next call says so.
+            let _ = self.watched();
+        }
+    }
+}

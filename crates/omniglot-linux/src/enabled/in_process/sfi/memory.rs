@@ -1,0 +1,233 @@
+//! An instance's memory: what is mapped in its region.
+//!
+//! | from | what |
+//! |---|---|
+//! | `BASE` | the region's base, read-only |
+//! | `GATES` | the page of gates, executable |
+//! | `IMAGE_MIN` | the image: its code, executable; constants, read-only; data |
+//! | behind the image | a guard, read-only, that the stack runs into; the stack; the exchange area; the heap |
+//!
+//! All instances of an image share its pages; what one writes is its own.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use omniglot_core::{Error, Result, Text, Window};
+use omniglot_verify::layout::GATES;
+use omniglot_verify::{BASE, GUARD, REGION};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect,
+};
+
+use super::image::{Image, Segment};
+use super::page::gates;
+use super::region::Region;
+use crate::Options;
+use crate::enabled::layout::PAGE;
+use crate::enabled::system::refused;
+
+const SMALLEST: usize = 32 << 20;
+const SMALLEST_STACK: usize = 1 << 20;
+/// Below the stack: readable, so that the window has no holes, and not writable, so that a stack
+/// that runs over faults.
+const STACK_GUARD: usize = 64 * PAGE;
+/// The first page of the window, and the end of what a region can have.
+const FIRST: usize = GATES.start as usize;
+const LAST: usize = (REGION - GUARD) as usize;
+
+/// Where things lie behind an image, in bytes from the region's base.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    guard: Range<usize>,
+    pub(super) stack: Range<usize>,
+    pub(super) exchange: Range<usize>,
+    pub(super) heap: Range<usize>,
+}
+
+impl Plan {
+    /// The sizes that options ask for, of all and of the stack.
+    fn sizes(options: &Options) -> Result<(usize, usize)> {
+        let wrong = |what| Err(Error::Load(Text::new(what)));
+        let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+        let stack = options.stack_size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+        if size < SMALLEST || size > REGION as usize {
+            return wrong("with Isolation::Sfi memory_limit must be from 32 MiB to 4 GiB");
+        }
+        if stack < SMALLEST_STACK || stack > size / 4 {
+            return wrong("stack_size must be from 1 MiB to a quarter of memory_limit");
+        }
+        Ok((size, stack))
+    }
+
+    /// Checks the options that it depends on.
+    pub(super) fn check(options: &Options) -> Result<()> {
+        Self::sizes(options).map(drop)
+    }
+
+    fn new(image_end: usize, options: &Options) -> Result<Self> {
+        let (size, stack) = Self::sizes(options)?;
+        let end = (FIRST + size).min(LAST);
+        let guard = image_end..image_end + STACK_GUARD;
+        let stack = guard.end..guard.end + stack;
+        let exchange = stack.end..stack.end + (size / 4).next_multiple_of(PAGE);
+        if exchange.end >= end {
+            return Err(Error::Load(Text::new("the library is too large for memory_limit")));
+        }
+        let heap = exchange.end..end;
+        Ok(Self { guard, stack, exchange, heap })
+    }
+
+    /// Whether a fault at `address` with that stack pointer is a stack that ran over; both from the
+    /// region's base.
+    pub(super) fn is_stack_overflow(&self, address: usize, stack_pointer: usize) -> bool {
+        let near = self.guard.start..self.stack.start + STACK_GUARD;
+        self.guard.contains(&address) && near.contains(&stack_pointer)
+    }
+}
+
+/// A region with an image in it.
+#[derive(Debug)]
+pub(super) struct Memory {
+    region: Region,
+    pub(super) plan: Plan,
+    /// What foreign code may write, ascending and apart from each other.
+    writable: [Range<usize>; 2],
+}
+
+impl Memory {
+    /// Maps an image in a region.
+    pub(super) fn map(region: Region, image: &Arc<Image>, options: &Options) -> Result<Self> {
+        let plan = Plan::new(image.end(), options)?;
+        let data = image.segments.iter().find(|segment| is_writable(segment));
+        let data = data.map_or(plan.guard.start, |segment| segment.range.start);
+        let writable = [data..plan.guard.start, plan.stack.start..plan.heap.end];
+        let memory = Self { region, plan, writable };
+        memory.fill(image)?;
+        Ok(memory)
+    }
+
+    fn fill(&self, image: &Image) -> Result<()> {
+        let anonymous = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        let all = ProtFlags::READ | ProtFlags::WRITE;
+        let whole = FIRST..self.plan.heap.end;
+        // SAFETY: in a region of this value's alone, in which nothing is yet (invariants 2, 5).
+        unsafe { mmap_anonymous(self.at(whole.start), whole.len(), all, anonymous) }
+            .map_err(refused("mapping a region"))?;
+        let code = ProtFlags::READ | ProtFlags::EXEC;
+        self.map_file(&(FIRST..FIRST + PAGE), code, gates()?, 0)?;
+        for segment in &image.segments {
+            let range = segment.range.start..segment.range.start + segment.in_file.len();
+            self.map_file(&range, segment.access, &image.file, segment.in_file.start)?;
+            if !is_writable(segment) && range.end < segment.range.end {
+                self.protect(&(range.end..segment.range.end))?; // zeros that are constants
+            }
+        }
+        self.protect(&self.plan.guard)?;
+        self.write_base()
+    }
+
+    /// The page from which foreign code knows its base (V2).
+    fn write_base(&self) -> Result<()> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let page = self.at(BASE as usize);
+        // SAFETY: as in `fill` (invariants 2, 5).
+        unsafe { mmap_anonymous(page, PAGE, access, flags) }
+            .map_err(refused("mapping a region"))?;
+        // SAFETY: the page was just mapped, and nobody runs in the region yet (invariants 4, 5).
+        unsafe { page.cast::<u64>().write_volatile(self.region.start() as u64) };
+        self.protect(&(BASE as usize..BASE as usize + PAGE))
+    }
+
+    fn map_file(
+        &self,
+        range: &Range<usize>,
+        access: ProtFlags,
+        file: impl AsFd,
+        offset: usize,
+    ) -> Result<()> {
+        if range.is_empty() {
+            return Ok(()); // zeros only
+        }
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: as in `fill`, over memory that nobody uses yet (invariants 2, 5).
+        unsafe { mmap(self.at(range.start), range.len(), access, flags, file, offset as u64) }
+            .map(drop)
+            .map_err(refused("mapping an image"))
+    }
+
+    /// Has nobody write there any more.
+    fn protect(&self, range: &Range<usize>) -> Result<()> {
+        // SAFETY: in this value's region; the host writes nothing there (invariant 5).
+        unsafe { mprotect(self.at(range.start), range.len(), MprotectFlags::READ) }
+            .map_err(refused("protecting a part of a region"))
+    }
+
+    fn at(&self, place: usize) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(self.region.start() + place)
+    }
+
+    /// The region.
+    pub(super) const fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The host's address of the window's start.
+    pub(super) fn start(&self) -> *mut u8 {
+        self.at(FIRST).cast()
+    }
+
+    /// The window, for as long as the memory lives.
+    pub(super) fn window(&self) -> Result<Window> {
+        let start = NonNull::new(self.start()).ok_or(Error::Protocol("a region at address 0"))?;
+        // SAFETY: all of it is readable, and writable where `check_writable` says so, until the
+        // region is dropped (invariants 1, 18); both addresses are multiples of the page size.
+        Ok(unsafe { Window::new(start, FIRST, self.plan.heap.end - FIRST) })
+    }
+
+    /// Checks that foreign code may write these bytes.
+    #[inline]
+    pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
+        let is_in = |range: &&Range<usize>| range.start <= address && address <= range.end;
+        // An empty range at the end of one is in that, too.
+        match self.writable.iter().find(|range| is_in(range) && len <= range.end - address) {
+            Some(_) => Ok(()),
+            None => Err(Error::ReadOnly { address, len }),
+        }
+    }
+
+    /// Brings all that foreign code or the host could write back to what it was: pages that were
+    /// written go, and those of the image are there again when they are touched.
+    pub(super) fn restore(&self) -> Result<()> {
+        self.writable.iter().try_for_each(|range| self.discard(range))
+    }
+
+    /// Clears a part that foreign code may write.
+    pub(super) fn clear(&self, range: &Range<usize>) -> Result<()> {
+        self.check_writable(range.start, range.len())?;
+        for place in range.clone() {
+            // SAFETY: checked to be writable; foreign bytes, of no view (invariants 2, 18).
+            unsafe { self.at(place).cast::<u8>().write_volatile(0) };
+        }
+        Ok(())
+    }
+
+    /// Has whole pages be as they were at first.
+    pub(super) fn discard(&self, range: &Range<usize>) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: foreign bytes in this value's region, of no view, since the callers have the
+        // domain by `&mut` (invariants 2, 5).
+        unsafe { madvise(self.at(range.start), range.len(), Advice::LinuxDontNeed) }
+            .map_err(refused("emptying memory of a region"))
+    }
+}
+
+const fn is_writable(segment: &Segment) -> bool {
+    segment.access.contains(ProtFlags::WRITE)
+}

@@ -1,0 +1,187 @@
+//! How calls end that do not return: faults, limits, interruptions, system calls.
+
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use omniglot_core::{Error, Fault, FaultKind, Runtime};
+use omniglot_linux::Permission;
+
+use super::{Shim, call, frame_at, options, put, start, start_with, word};
+
+fn fault(outcome: omniglot_core::Result<u64>) -> Fault {
+    match outcome {
+        Err(Error::Fault(fault)) => fault,
+        other => panic!("no fault, but {other:?}"),
+    }
+}
+
+#[test]
+fn faults_end_the_call_and_say_where() {
+    let cases = [
+        (Shim::Load, 0x10, FaultKind::Access, 0x10, "load+0x"),
+        (Shim::Store, 0x42000, FaultKind::Access, 0x42000, "store+0x"),
+        (Shim::Store, 0x41000, FaultKind::Access, 0x41000, "store+0x"),
+        (Shim::Store, 0x3f000, FaultKind::Access, 0x3f000, "store+0x"),
+        (Shim::Store, 0x40000, FaultKind::Access, 0x40000, "store+0x"),
+        (Shim::Load, 0xffff_fff8, FaultKind::Access, 0xffff_fff8, "load+0x"),
+        (Shim::Load, 0xffff_ffff, FaultKind::Access, 0xffff_ffff, "load+0x"),
+        (Shim::Divide, 0, FaultKind::Arithmetic, 0, "divide+0x"),
+        (Shim::Illegal, 0, FaultKind::IllegalInstruction, 0, "illegal+0x0"),
+    ];
+    for (shim, a, kind, address, place) in cases {
+        let mut session = start();
+        let fault = fault(call(&mut session, shim, a, 0));
+        assert_eq!(fault.kind, kind, "{shim:?} {a:#x}: {fault:?}");
+        assert!(fault.place.to_string().starts_with(place), "{shim:?}: {fault:?}");
+        if kind == FaultKind::Access {
+            assert_eq!(fault.address, address, "{shim:?} {a:#x}");
+        }
+        assert!(matches!(call(&mut session, Shim::Add, 1, 1), Err(Error::Poisoned { .. })));
+        session.reset().expect("a reset");
+        assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+    }
+}
+
+#[test]
+fn a_stack_that_runs_over_is_named() {
+    for shim in [Shim::PushForever, Shim::StepForever] {
+        let mut session = start();
+        assert_eq!(
+            fault(call(&mut session, shim, 0, 0)).kind,
+            FaultKind::StackOverflow,
+            "{shim:?}"
+        );
+        session.reset().expect("a reset");
+        assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+    }
+}
+
+#[test]
+fn an_endless_loop_runs_into_its_limit() {
+    let mut session = start();
+    session.set_timeout(Some(Duration::from_millis(20)));
+    for _ in 0..3 {
+        let outcome = call(&mut session, Shim::Loop, 0, 0);
+        assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
+        session.reset().expect("a reset");
+        assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+    }
+}
+
+#[test]
+fn a_call_is_interrupted_from_another_thread() {
+    let mut session = start();
+    for _ in 0..20 {
+        let handle = session.interrupt_handle();
+        let (go, going) = channel();
+        let other = thread::spawn(move || {
+            going.recv().expect("a call");
+            // Again and again: the call may not have begun.
+            for _ in 0..10_000 {
+                handle.interrupt();
+                thread::sleep(Duration::from_micros(100));
+                if Err(std::sync::mpsc::TryRecvError::Empty) != going.try_recv() {
+                    break;
+                }
+            }
+        });
+        go.send(()).expect("the other thread");
+        assert_eq!(call(&mut session, Shim::Loop, 0, 0), Err(Error::Interrupted));
+        go.send(()).expect("the other thread");
+        drop(go);
+        other.join().expect("no panic");
+        session.reset().expect("a reset");
+        assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+    }
+}
+
+#[test]
+fn giving_up_is_an_abort() {
+    let mut session = start();
+    let fault = fault(call(&mut session, Shim::GiveUp, 0, 0));
+    assert_eq!(fault.kind, FaultKind::Abort);
+    assert!(fault.place.to_string().starts_with("give_up+0x"), "{fault:?}");
+}
+
+/// A system call with what it is asked with behind the result.
+fn ask(
+    session: &mut omniglot_core::Session<omniglot_linux::Sfi>,
+    number: i64,
+    arguments: [u64; 4],
+) -> omniglot_core::Result<i64> {
+    let frame = frame_at(session, 0);
+    let [first, rest @ ..] = arguments;
+    session.write(frame, &[0; super::FRAME]).expect("in the window");
+    put(session, frame + 8, &[number as u64, first, 0]);
+    put(session, frame + 32, &rest);
+    let entry = session.shim(Shim::SystemCall as u32).expect("a shim");
+    session.enter(entry, frame)?;
+    assert_eq!(word(session, frame + 56), number as u64, "XMM5 stays");
+    assert_eq!(word(session, frame + 64), number as u64 + 1, "R9 stays");
+    Ok(word(session, frame + 24).cast_signed())
+}
+
+const ANONYMOUS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+
+#[test]
+fn system_calls_give_memory_and_error_numbers() {
+    let mut session = start();
+    let enosys = -i64::from(libc::ENOSYS);
+    assert_eq!(ask(&mut session, 9999, [0; 4]), Ok(enosys));
+    assert_eq!(ask(&mut session, libc::SYS_fork, [0; 4]), Ok(enosys));
+    let end = ask(&mut session, libc::SYS_brk, [0; 4]).expect("the heap's end");
+    let more = end as u64 + 0x2345;
+    assert_eq!(ask(&mut session, libc::SYS_brk, [more, 0, 0, 0]), Ok(more as i64));
+    call(&mut session, Shim::Store, more - 8, 77).expect("memory");
+    assert_eq!(ask(&mut session, libc::SYS_brk, [end as u64 + 1, 0, 0, 0]), Ok(end + 1));
+    assert_eq!(ask(&mut session, libc::SYS_brk, [more, 0, 0, 0]), Ok(more as i64));
+    assert_eq!(call(&mut session, Shim::Load, more - 8, 0), Ok(0), "as new");
+    // Beyond all memory.
+    assert_eq!(ask(&mut session, libc::SYS_brk, [0xffff_0000, 0, 0, 0]), Ok(more as i64));
+    let map = |session: &mut _, len, flags| ask(session, libc::SYS_mmap, [0, len, 3, flags]);
+    let one = map(&mut session, 0x1800, ANONYMOUS).expect("an answer");
+    let other = map(&mut session, 0x1000, ANONYMOUS).expect("an answer");
+    assert!(one > 0 && other > 0 && (other + 0x1000 == one), "{one:#x} {other:#x}");
+    call(&mut session, Shim::Store, one as u64, 5).expect("memory");
+    assert_eq!(ask(&mut session, libc::SYS_munmap, [one as u64, 0x2000, 0, 0]), Ok(0));
+    assert_eq!(map(&mut session, 0x2000, ANONYMOUS), Ok(one));
+    assert_eq!(call(&mut session, Shim::Load, one as u64, 0), Ok(0), "as new");
+    assert_eq!(map(&mut session, 1 << 33, ANONYMOUS), Ok(-i64::from(libc::ENOMEM)));
+    assert_eq!(map(&mut session, 0x1000, 0), Ok(-i64::from(libc::ENODEV)));
+    let wrong = [more, 0x1000, 0, 0];
+    assert_eq!(ask(&mut session, libc::SYS_munmap, wrong), Ok(-i64::from(libc::EINVAL)));
+}
+
+#[test]
+fn what_concerns_the_world_needs_permission() {
+    let mut session = start();
+    let into = frame_at(&session, 9) as u64;
+    let random = [into, 16, 0, 0];
+    assert!(ask(&mut session, libc::SYS_getrandom, random).is_ok_and(|answer| answer < 0));
+    assert_eq!((word(&session, into as usize), word(&session, into as usize + 8)), (0, 0));
+    let mut allowed = options();
+    allowed.allow = Permission::Random.into();
+    let mut session = start_with(&allowed);
+    let into = frame_at(&session, 9) as u64;
+    assert_eq!(ask(&mut session, libc::SYS_getrandom, [into, 16, 0, 0]), Ok(16));
+    assert_ne!(word(&session, into as usize), 0);
+    // The host's memory, and constants, are none to write to.
+    for into in [0u64, 0x41000, 0x3f000, 0xffff_0000] {
+        let asked = ask(&mut session, libc::SYS_getrandom, [into, 16, 0, 0]);
+        assert_eq!(asked, Ok(-i64::from(libc::EFAULT)), "{into:#x}");
+    }
+}
+
+#[test]
+fn exits_and_strictness_end_the_call() {
+    let mut session = start();
+    let exited = ask(&mut session, libc::SYS_exit_group, [3, 0, 0, 0]);
+    assert_eq!(exited, Err(Error::Exited { status: Some(3) }));
+    let mut strict = options();
+    strict.strict = true;
+    let mut session = start_with(&strict);
+    let denied = ask(&mut session, libc::SYS_fork, [0; 4]);
+    assert!(matches!(denied, Err(Error::SyscallDenied { name: "fork", .. })), "{denied:?}");
+    assert!(session.poisoned().is_some());
+}
