@@ -37,10 +37,9 @@ impl Description {
     /// ```
     /// use omniglot_core::{Description, SANDBOXED};
     /// const BOTH: &[u8] = b"shared object;sandboxed\x09\0\0\0\0\0\0\0omni-sfi";
-    /// let library =
-    ///     Description { name: "both", image: BOTH, shims: 2, slots: 0, functions: &[] };
-    /// assert_eq!(library.sandboxed(), Some(&b"sandboxed"[..]));
-    /// assert_eq!(Description { image: b"shared object", ..library }.sandboxed(), None);
+    /// let both = Description { name: "both", image: BOTH, shims: 2, slots: 0, functions: &[] };
+    /// assert_eq!(both.sandboxed(), Some(&b"sandboxed"[..]));
+    /// assert_eq!(Description { image: b"shared object", ..both }.sandboxed(), None);
     /// ```
     #[must_use]
     pub fn sandboxed(&self) -> Option<&'static [u8]> {

@@ -441,15 +441,21 @@ fn sandboxed(description: &Description, options: &Options) -> Result<&'static [u
     let Some(image) = description.sandboxed() else {
         return wrong("the library has no sandboxed image: build it with Library::sandboxed()");
     };
-    if !options.libraries.is_empty() || !options.library_directories.is_empty() {
+    let Options { libraries, library_directories, .. } = options;
+    if !libraries.is_empty() || !library_directories.is_empty() {
         return wrong("with Isolation::Sfi no shared library can be loaded");
     }
     let for_processes = !options.files.is_empty()
         || !options.environment.is_empty()
         || options.clock.is_some()
-        || options.seed.is_some();
+        || options.seed.is_some()
+        || options.tmp > 0
+        || !options.plugin_directories.is_empty()
+        || options.output.is_some();
     if for_processes {
-        return wrong("files, environment, clock and seed are for Isolation::Process");
+        return wrong(
+            "files, environment, clock, seed, a /tmp, plugins and lines are for Isolation::Process",
+        );
     }
     Ok(image)
 }
