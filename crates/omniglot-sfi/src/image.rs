@@ -163,7 +163,9 @@ impl<'a> Layout<'a> {
     fn value(&self, value: Value) -> Result<i64, &'static str> {
         match value {
             Value::Address(target) => self.address(target),
-            Value::FromThread(target) => Ok(self.address(target)? - self.thread().cast_signed()),
+            Value::FromThread(target) => {
+                Ok(self.address(target)?.wrapping_sub(self.thread().cast_signed()))
+            }
             Value::Slot(target) => Ok(self.slot(false, target)),
             Value::ThreadSlot(target) => Ok(self.slot(true, target)),
         }
@@ -193,7 +195,8 @@ impl<'a> Layout<'a> {
         self.tables(labels, &mut memory, &mut problems);
         for ((is_thread, target), at) in &self.slots {
             let address = self.address(*target).unwrap_or_default();
-            let value = if *is_thread { address - self.thread().cast_signed() } else { address };
+            let thread = if *is_thread { self.thread() } else { 0 };
+            let value = address.wrapping_sub(thread.cast_signed());
             put(&mut memory, at - IMAGE_MIN, &value.to_le_bytes());
         }
         if !problems.is_empty() {
@@ -249,7 +252,7 @@ impl<'a> Layout<'a> {
         };
         let at = item + u64::from(fix.at) - IMAGE_MIN;
         if let Some(end) = fix.end {
-            let distance = value - (item + u64::from(end)).cast_signed();
+            let distance = value.wrapping_sub((item + u64::from(end)).cast_signed());
             let distance = i32::try_from(distance).map_err(|_| LONG)?;
             put(memory, at, &distance.to_le_bytes());
         } else if fix.size == 8 {
@@ -296,9 +299,9 @@ impl<'a> Layout<'a> {
             // Tables of jumps are written by themselves.
             elf::R_X86_64_PC32 | elf::R_X86_64_PC64 if is_code => return Ok(()),
             elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 => {
-                (self.address(target)? - place.cast_signed(), 4)
+                (self.address(target)?.wrapping_sub(place.cast_signed()), 4)
             }
-            elf::R_X86_64_PC64 => (self.address(target)? - place.cast_signed(), 8),
+            elf::R_X86_64_PC64 => (self.address(target)?.wrapping_sub(place.cast_signed()), 8),
             kind => return Err(format!("relocation {} of {} is not known", kind.0, name())),
         };
         put(memory, place - IMAGE_MIN, &value.to_le_bytes()[..size]);
@@ -310,8 +313,8 @@ impl<'a> Layout<'a> {
             let Some(start) = self.at.get(&entry.section) else { continue };
             match self.address(entry.target) {
                 Ok(address) => {
-                    let table = start.cast_signed() + entry.table;
-                    let distance = (address - table) as i32;
+                    let table = start.cast_signed().wrapping_add(entry.table);
+                    let distance = address.wrapping_sub(table) as i32;
                     put(memory, start + entry.offset - IMAGE_MIN, &distance.to_le_bytes());
                 }
                 Err(what) => {

@@ -142,7 +142,7 @@ fn in_data(
                 problems.push(linked.problem(id, relocation.offset, what, TABLE));
                 continue;
             };
-            let target = absolute.plus(table - offset);
+            let target = absolute.plus(table.wrapping_sub(offset));
             labels.entries.push(Entry { section: id, offset: relocation.offset, table, target });
             target
         } else {

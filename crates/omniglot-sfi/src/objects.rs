@@ -130,7 +130,43 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Object, Problem> {
         let signature = group.name().map_err(broken)?.to_owned();
         object.groups.push((signature, group.sections().map(|section| section.0).collect()));
     }
+    check(&object)?;
     Ok(object)
+}
+
+/// No section is larger: nothing in an image is.
+const LARGEST: u64 = 1 << 30;
+
+/// Whether numbers of sections, symbols and offsets are those of some, and sizes possible.
+fn check(object: &Object) -> Result<(), Problem> {
+    let wrong = |what: String| Err(Problem::of_object(&object.name, what, COMPILE));
+    for section in &object.sections {
+        let is_short = !matches!(section.kind, Kind::Zero | Kind::Ignored)
+            && section.bytes.len() as u64 != section.size;
+        if section.size > LARGEST || is_short {
+            return wrong(format!("{} has an impossible size", section.name));
+        }
+        for relocation in &section.relocations {
+            if relocation.offset >= section.size || relocation.symbol >= object.symbols.len() {
+                return wrong(format!("a relocation of {} is for nothing in it", section.name));
+            }
+        }
+    }
+    let is_section = |number: usize| number < object.sections.len();
+    for symbol in &object.symbols {
+        let is_right = match symbol.at {
+            At::Section(section, offset) => is_section(section) && offset <= LARGEST,
+            At::Common { size, align } => size <= LARGEST && align <= LARGEST,
+            At::Undefined | At::Absolute(_) => true,
+        };
+        if !is_right {
+            return wrong(format!("the symbol {} is nowhere", symbol.name));
+        }
+    }
+    if !object.groups.iter().all(|(_, members)| members.iter().all(|member| is_section(*member))) {
+        return wrong("a group has a section that is none".to_owned());
+    }
+    Ok(())
 }
 
 /// Puts it at its number, and nothing at those that have none.

@@ -11,5 +11,6 @@
 
 pub mod build;
 mod enter;
+pub mod library;
 pub mod native;
 pub mod region;

@@ -35,6 +35,8 @@ static BREAK: AtomicU64 = AtomicU64::new(0);
 /// And what of its heap's end was mapped.
 static MAPPED: AtomicU64 = AtomicU64::new(0);
 
+/// And what it gave back.
+static FREED: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 /// And that region's base.
 static BASE_IS: AtomicU64 = AtomicU64::new(0);
 
@@ -43,6 +45,7 @@ pub struct Region {
     symbols: BTreeMap<String, u64>,
     heap_break: u64,
     mapped: u64,
+    freed: Vec<(u64, u64)>,
 }
 
 fn map(at: Option<u64>, length: u64, protection: c_int) -> Result<u64> {
@@ -72,8 +75,13 @@ impl Region {
         let file = ElfFile64::<Endianness>::parse(image).map_err(Error::other)?;
         let reserved = map(None, 3 * REGION, libc::PROT_NONE)?;
         let base = reserved.next_multiple_of(REGION);
-        let mut region =
-            Self { base, symbols: BTreeMap::new(), heap_break: HEAP, mapped: HEAP + HEAP_LENGTH };
+        let mut region = Self {
+            base,
+            symbols: BTreeMap::new(),
+            heap_break: HEAP,
+            mapped: HEAP + HEAP_LENGTH,
+            freed: Vec::new(),
+        };
         map(Some(base + u64::from(BASE)), PAGE, READ_WRITE)?;
         region.write(u64::from(BASE), &base.to_le_bytes());
         protect(base + u64::from(BASE), PAGE, libc::PROT_READ)?;
@@ -151,6 +159,7 @@ impl Region {
         BASE_IS.store(self.base, Relaxed);
         BREAK.store(self.heap_break, Relaxed);
         MAPPED.store(self.mapped, Relaxed);
+        *FREED.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.freed);
         // It returns to the first gate, as from a call: RSP is 8 above a multiple of 16.
         let stack = STACK - 4096 - 8;
         self.write(stack, &TEXT_MIN.to_le_bytes());
@@ -160,6 +169,7 @@ impl Region {
         };
         self.heap_break = BREAK.load(Relaxed);
         self.mapped = MAPPED.load(Relaxed);
+        self.freed = std::mem::take(&mut FREED.lock().unwrap_or_else(PoisonError::into_inner));
         drop(guard);
         result
     }
@@ -184,6 +194,17 @@ impl Region {
 /// Of `arch_prctl` (asm/prctl.h).
 const ARCH_SET_GS: c_int = 0x1001;
 
+/// Memory of the region that was given back, as long as what is wanted, and zero.
+fn reuse(length: u64) -> Option<u64> {
+    let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = freed.iter().position(|(_, freed)| *freed == length)?;
+    let (at, _) = freed.swap_remove(found);
+    let memory = ptr::with_exposed_provenance_mut::<u8>((BASE_IS.load(Relaxed) + at) as usize);
+    // SAFETY: it is mapped (R3), and the region's code gave it back.
+    unsafe { ptr::write_bytes(memory, 0, length as usize) };
+    Some(at)
+}
+
 /// Answers what would be a system call, for memory only.
 pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u64) -> i64 {
     let number = i64::try_from(number).unwrap_or(-1);
@@ -199,13 +220,21 @@ pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u6
         }
         libc::SYS_mmap => {
             let length = second.next_multiple_of(PAGE);
+            if let Some(at) = reuse(length) {
+                return at.cast_signed();
+            }
             if first != 0 || mapped - heap_break < length {
                 return -i64::from(libc::ENOMEM);
             }
             MAPPED.store(mapped - length, Relaxed);
             (mapped - length).cast_signed()
         }
-        libc::SYS_munmap | libc::SYS_madvise => 0,
+        libc::SYS_munmap => {
+            let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+            freed.push((first & 0xffff_ffff, second.next_multiple_of(PAGE)));
+            0
+        }
+        libc::SYS_madvise => 0,
         libc::SYS_getrandom => {
             // The same ones each time, so that a test can be repeated.
             let to = ptr::with_exposed_provenance_mut::<u8>(

@@ -21,6 +21,9 @@ pub(super) fn is_nothing(instruction: &Instruction) -> bool {
     )
 }
 
+/// Of leaf 1, EDX: the x87 unit, CMPXCHG8B, CMOV, FXSAVE, SSE, SSE2 (Intel SDM, volume 2, CPUID).
+const FEATURES: u32 = 1 | 1 << 8 | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26;
+
 impl Lower<'_> {
     /// An instruction that has a way of its own; none for all others.
     pub(super) fn odd(&mut self, source: &Source) -> Option<Result<()>> {
@@ -28,8 +31,7 @@ impl Lower<'_> {
         let result = match instruction.mnemonic() {
             Mnemonic::Leave => self.leave(),
             Mnemonic::Syscall => self.system_call(),
-            // A processor without any extension: libraries then take what needs none.
-            Mnemonic::Cpuid => self.zeros(&[0, 3, 1, 2]),
+            Mnemonic::Cpuid => self.processor(),
             Mnemonic::Xgetbv => self.zeros(&[0, 2]),
             Mnemonic::Rdrand | Mnemonic::Rdseed => self.no_random(instruction),
             Mnemonic::Hlt => self.stop_here(),
@@ -42,6 +44,26 @@ impl Lower<'_> {
             },
         };
         Some(result)
+    }
+
+    /// `cpuid`: leaves 0 and 1 of a processor that has what all of x86-64 have. Where an image will
+    /// run is not known, and libraries then take code that runs everywhere.
+    fn processor(&mut self) -> Result<()> {
+        let is_kept = self.keep_flags();
+        // cmpl $1, %eax; sete %dl; movzbl %dl, %edx; negl %edx; andl $features, %edx
+        self.push_bytes(&[0x83, 0xf8, 0x01]);
+        self.push_bytes(&[0x0f, 0x94, 0xc2]);
+        self.push_bytes(&[0x0f, 0xb6, 0xd2]);
+        self.push_bytes(&[0xf7, 0xda]);
+        self.push_bytes(&[&[0x81, 0xe2][..], &FEATURES.to_le_bytes()].concat());
+        // testl %eax, %eax; sete %al; movzbl %al, %eax: the last leaf is 1.
+        self.push_bytes(&[0x85, 0xc0]);
+        self.push_bytes(&[0x0f, 0x94, 0xc0]);
+        self.push_bytes(&[0x0f, 0xb6, 0xc0]);
+        if is_kept {
+            self.restore_flags();
+        }
+        self.zeros(&[3, 1])
     }
 
     /// `movl $0, %r32` of each.
