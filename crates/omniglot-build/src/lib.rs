@@ -129,6 +129,8 @@ mod rust;
 mod scalar;
 #[cfg(feature = "bindgen")]
 mod shims;
+#[cfg(feature = "bindgen")]
+mod spell;
 mod wrapper;
 
 pub use error::{Error, Problem, Result};

@@ -82,6 +82,15 @@ impl Types {
         }
     }
 
+    /// The name of the type that a pointer points to, typedefs looked through.
+    pub(crate) fn pointee<'a>(&'a self, ty: &'a Type) -> Option<&'a str> {
+        let Type::Pointer { to, .. } = self.resolve(ty) else { return None };
+        match self.resolve(to) {
+            Type::Named(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The definition behind a type's typedefs.
     pub(crate) fn named(&self, ty: &Type) -> Option<&Definition> {
         match self.resolve(ty) {

@@ -1,11 +1,11 @@
 //! Trampolines, which C calls and which call the host, and calls by address.
 
 use super::{C, argument_name};
-use crate::c::spell;
 use crate::code::Item;
 use crate::layout::{Frame, MemberUse};
 use crate::model::{Parameter, Signature, Type};
 use crate::shims::{Shim, bound_signatures};
+use crate::spell;
 
 impl C<'_> {
     /// Everything that callbacks into the host need.

@@ -1,8 +1,8 @@
 //! Guards: a `longjmp` out of a guarded function ends the call, not the domain.
 
 use super::{C, argument_name};
-use crate::c::spell;
 use crate::model::Function;
+use crate::spell;
 
 impl C<'_> {
     /// What all guards share. The buffer's old content is put back, so that a guarded

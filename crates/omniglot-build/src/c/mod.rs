@@ -4,7 +4,6 @@ mod callbacks;
 mod constants;
 mod guards;
 mod layouts;
-pub(crate) mod spell;
 
 use std::fmt::Write as _;
 
@@ -12,7 +11,7 @@ use crate::code::{Code, Item, Unit};
 use crate::layout::{Frame, HEADER_SIZE, Member, MemberUse};
 use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
-use crate::{Bindings, parse};
+use crate::{Bindings, parse, spell};
 
 /// Names in the generated C that a header could have a macro for.
 const OWN_NAMES: [&str; 12] = [

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::placed;
-use super::wrappers::pointee;
 use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Opaque, Owned, Shape, Type};
 use crate::options::Options;
@@ -99,7 +98,7 @@ fn object(model: &Model, name: &str) -> Result<String, String> {
         Type::Named(resolved) if model.types.get(resolved).is_some_and(is_object) => {
             Ok(resolved.clone())
         }
-        Type::Pointer { to, .. } => Err(match pointee(&model.types, &named) {
+        Type::Pointer { to, .. } => Err(match model.types.pointee(&named) {
             Some(object) => diagnostics::handle_of_pointer(object),
             None if model.types.resolve(to) == &Type::Void => diagnostics::handle_of_any(),
             None => diagnostics::no_object(),
@@ -111,6 +110,6 @@ fn object(model: &Model, name: &str) -> Result<String, String> {
 fn destroys(layouts: Layouts<'_>, function: &Function, ty: &str) -> bool {
     let [parameter] = function.parameters.as_slice() else { return false };
     let frame = Frame::of_function(layouts, &function.parameters, &function.result);
-    pointee(layouts.types, &parameter.ty) == Some(ty)
+    layouts.types.pointee(&parameter.ty) == Some(ty)
         && frame.is_ok_and(|frame| frame.size <= MAX_FRAME)
 }

@@ -251,13 +251,13 @@ impl Resolution<'_> {
     fn makes(&mut self, ty: Option<&str>) -> bool {
         let Some(ty) = ty else { return false };
         let types = self.layouts.types;
-        if pointee(types, &self.function.result) == Some(ty) {
+        if types.pointee(&self.function.result) == Some(ty) {
             return true;
         }
         let parameters = self.function.parameters.iter();
         let mut places = (0..).zip(parameters).filter_map(|(index, parameter)| {
             let Type::Pointer { to, .. } = types.resolve(&parameter.ty) else { return None };
-            (pointee(types, to) == Some(ty)).then(|| (index, (**to).clone()))
+            (types.pointee(to) == Some(ty)).then(|| (index, (**to).clone()))
         });
         let (Some((index, value)), None) = (places.next(), places.next()) else {
             self.reasons.push(diagnostics::makes_none(ty));
@@ -339,15 +339,6 @@ impl Resolution<'_> {
         if has_outs {
             self.reasons.push(diagnostics::text_with_results());
         }
-    }
-}
-
-/// The name of the type that a pointer points to, typedefs looked through.
-pub(super) fn pointee<'a>(types: &'a Types, ty: &'a Type) -> Option<&'a str> {
-    let Type::Pointer { to, .. } = types.resolve(ty) else { return None };
-    match types.resolve(to) {
-        Type::Named(name) => Some(name),
-        _ => None,
     }
 }
 

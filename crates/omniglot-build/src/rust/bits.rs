@@ -8,10 +8,10 @@ use quote::quote;
 use super::records::field_accessor;
 use super::types::path_of;
 use super::{Rust, number};
-use crate::c::spell;
 use crate::model::{BitField, Definition, Record, Shape, Type};
 use crate::names::ident;
 use crate::scalar::Scalar;
+use crate::spell;
 
 /// How a bit-field's number becomes a Rust value.
 enum Conversion<'a> {

@@ -5,12 +5,12 @@ use quote::{format_ident, quote};
 
 use super::wrappers::must_use;
 use super::{Rust, number};
-use crate::c::spell;
 use crate::declared::Null;
 use crate::layout::{Frame, Member, MemberUse};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
 use crate::shims::{self, Shim};
+use crate::spell;
 
 impl Rust<'_> {
     pub(super) fn functions(self) -> TokenStream {

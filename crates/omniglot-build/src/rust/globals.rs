@@ -4,10 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{Rust, number};
-use crate::c::spell;
 use crate::layout::HEADER_SIZE;
 use crate::model::{Global, Type};
 use crate::names::ident;
+use crate::spell;
 
 impl Rust<'_> {
     pub(super) fn global(self, index: u32, global: &Global) -> TokenStream {

@@ -4,11 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{Rust, number};
-use crate::c::spell;
 use crate::layout::{Frame, MemberUse};
 use crate::model::{Signature, Type};
 use crate::names::ident;
 use crate::shims::{self, Shim};
+use crate::spell;
 
 impl Rust<'_> {
     pub(super) fn signatures(self) -> Vec<TokenStream> {
