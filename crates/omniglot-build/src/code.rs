@@ -1,9 +1,9 @@
-//! The generated C, and which part of it is about which item of the header: so that what a C
-//! compiler rejects can be left out alone.
+//! The generated C, and which part of it belongs to which item of the header, so that items which a
+//! C compiler rejects can be left out alone.
 
 use std::ops::Range;
 
-/// The macro that is defined where C that was generated ahead is compiled: other versions of the
+/// The macro that is defined when C that was generated ahead is compiled: other versions of the
 /// headers may have other constants.
 pub(crate) const AHEAD: &str = "OMNIGLOT_GENERATED_AHEAD";
 
@@ -33,12 +33,12 @@ pub(crate) struct Unit {
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(crate) text: String,
-    /// In the order of the text. What is in none is the same for every header.
+    /// In the order of the text. Text that belongs to no unit is the same for every header.
     pub(crate) units: Vec<Unit>,
 }
 
 impl Code {
-    /// The item that a line is about; the first line is 1.
+    /// The item of a line; the first line is 1.
     pub(crate) fn item_at(&self, line: usize) -> Option<&Item> {
         let place = match line.checked_sub(2) {
             None => 0,

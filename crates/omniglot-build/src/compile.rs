@@ -17,12 +17,12 @@ use crate::{Error, Result, definers, diagnostics, output, paths};
 /// The outcome of linking.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The image is there, or compiles.
+    /// The image was linked; without one, the shims compile.
     Linked,
     /// The header declares functions that cannot be called: the generated C functions
     /// that call them, each with the reason.
     Uncallable(BTreeSet<(String, String)>),
-    /// The C compiler rejects what is generated about these items, with what it says.
+    /// The C compiler rejects the code generated for these items; with its message.
     Rejected(BTreeMap<Item, String>),
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Compiler<'a> {
     build: cc::Build,
     tool: cc::Tool,
     directory: PathBuf,
-    /// Where a flat image is linked to.
+    /// The region to which a flat image is linked.
     memory: Option<Memory>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Compiler<'a> {
 
     fn compile_shims(&self, shims: &Path, arguments: &[String]) -> Result<Output> {
         let mut compile = self.compile(&self.tool, shims, &shims.with_extension("o"));
-        // Each shim in a section of its own: the linker's messages then name it.
+        // Each shim has a section of its own, so that the linker's messages name it.
         compile.args(["-ffunction-sections", "-fvisibility=hidden"]).args(arguments);
         if self.tool.is_like_clang() {
             // All errors at once.
@@ -138,8 +138,8 @@ impl<'a> Compiler<'a> {
         judge(&text(&output), &self.link.searches)
     }
 
-    /// Finds what the C compiler rejects where its messages do not say: the first item without
-    /// which all before it compile.
+    /// Finds what the C compiler rejects if its messages do not tell: the first item without which
+    /// all before it compile.
     fn search(&self, code: &Code, shims: &Path, message: &str) -> Result<Outcome> {
         let compiles = |text: &str| -> Result<bool> {
             output::write(shims, text)?;
@@ -172,14 +172,15 @@ impl<'a> Compiler<'a> {
         let mut link = self.linker()?;
         // `-Bsymbolic`: a C source's own functions win over libc's of the same name.
         link.args(["-shared", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-Bsymbolic"]);
-        // Where calls of other libraries go is then constant, so that it can be followed.
+        // The targets of calls to other libraries are then constant, so the FS-base analysis can
+        // follow them.
         link.args(["-Wl,-z,relro", "-Wl,-z,now", "-o"]);
         link.arg(image);
         link.arg(object).args(sources).args(self.link.linker_arguments());
         self.run(link)
     }
 
-    /// Links to the region, beside which the ELF file stays for looking up addresses.
+    /// Links to the region, and keeps the ELF file for looking up addresses.
     fn link_flat(
         &self,
         memory: &Memory,
@@ -215,7 +216,7 @@ impl<'a> Compiler<'a> {
         Ok(objects)
     }
 
-    /// C++ sources need C++'s own library, which its compiler knows to link.
+    /// C++ sources need the C++ library, which the C++ compiler links.
     fn linker(&self) -> Result<Command> {
         let is_cpp = self.options.sources.iter().any(|source| is_cpp(source));
         Ok(if is_cpp { self.cpp()? } else { self.tool.clone() }.to_command())
@@ -260,7 +261,7 @@ fn is_cpp(source: &Path) -> bool {
     source.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
 }
 
-/// The machine that compiles: outside build scripts, one that a shared object is also for.
+/// The compiling machine: outside build scripts, one for which a shared object can be made.
 fn host(target: &Target) -> String {
     let likely = if target.is_bare() { Target::default() } else { target.clone() };
     std::env::var("HOST").unwrap_or_else(|_| likely.triple().to_owned())

@@ -1,4 +1,4 @@
-//! What clang knows and bindgen does not tell: types that have no Rust counterpart, and
+//! What clang knows and bindgen does not report: types that have no Rust counterpart, and
 //! functions' annotations.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ pub(crate) struct Declarations {
     pub(crate) constants: Vec<macros::Constant>,
 }
 
-/// What of the headers is to be bound.
+/// Which declarations are to be bound.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) macros: Selection,
@@ -38,13 +38,13 @@ pub(crate) struct Wanted {
 pub(crate) struct Declared {
     /// Where it is declared, if it is to be bound.
     pub(crate) wanted: Option<String>,
-    /// Nothing outside of the library sees it.
+    /// Not visible outside the library.
     pub(crate) hidden: bool,
     pub(crate) parameters: Vec<DeclaredParameter>,
     pub(crate) result: Exact,
-    /// The result must not be dropped unseen: `warn_unused_result` or `nodiscard`.
+    /// The result must not be ignored: `warn_unused_result` or `nodiscard`.
     pub(crate) must_use: bool,
-    /// The result is fresh memory, which the caller gives back: `malloc`.
+    /// The result is fresh memory, which the caller frees: `malloc`.
     pub(crate) fresh: bool,
 }
 
@@ -83,7 +83,7 @@ pub(crate) enum Unit {
     Bytes,
 }
 
-/// A type, as far as bindgen's Rust does not tell it.
+/// A type, as far as bindgen's Rust does not express it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Exact {
     /// bindgen's Rust does.
@@ -114,7 +114,7 @@ pub(crate) enum Wide {
     },
 }
 
-/// libclang lets one user at a time in, so do we.
+/// libclang permits one user at a time, and so does this crate.
 static CLANG: Mutex<()> = Mutex::new(());
 
 /// Macros that keep annotations on parameters, which clang itself does not know there,
@@ -128,8 +128,8 @@ const ANNOTATIONS: [(&str, Unit, Null); 4] = [
 
 /// Reads what the headers declare, and the macros that are wanted. `lines` includes them.
 ///
-/// libclang stays loaded in this thread, for bindgen: finding it means looking through the
-/// directories of all libraries.
+/// libclang stays loaded in this thread, for bindgen: finding it means searching the directories of
+/// all libraries.
 pub(crate) fn read(lines: &str, arguments: &[String], wanted: &Wanted) -> Result<Declarations> {
     let _guard = CLANG.lock().unwrap_or_else(PoisonError::into_inner);
     let clang = Clang::new().map_err(|message| Error::LibclangMissing { message })?;
@@ -221,9 +221,9 @@ fn place(entity: &Entity<'_>) -> String {
     format!("{path}:{}", place.map_or(0, |place| place.line))
 }
 
-/// Whether an enum of this name is meant as flags: its values [could be](are_flags) and it is
+/// Whether an enum of this name is meant as flags: its values [could be](are_flags), and it is
 /// written as flags are. Values alone are no evidence: 1, 2 and 4 may be three colours, and any
-/// other number is to be an error then.
+/// other number must then be an error.
 fn is_flags(entity: &Entity<'_>, name: &str) -> bool {
     let children = entity.get_children().into_iter();
     let constants: Vec<Entity<'_>> =
@@ -244,7 +244,7 @@ fn is_flags(entity: &Entity<'_>, name: &str) -> bool {
         || constants.iter().any(is_written_in_bits)
 }
 
-/// So many values, each a bit of its own, are no mere list.
+/// That many values, each a bit of its own, are not a plain list.
 const MANY_FLAGS: usize = 6;
 
 /// Whether a name says that what it names are flags.
@@ -322,7 +322,7 @@ fn add_record(
     }
 }
 
-/// What is said at one declaration holds for the function.
+/// What one declaration says holds for the function.
 fn merge(known: &mut Declared, again: Declared) {
     known.must_use |= again.must_use;
     known.fresh |= again.fresh;

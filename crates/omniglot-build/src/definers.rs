@@ -48,7 +48,7 @@ fn defined(path: &Path, symbols: &BTreeSet<&str>) -> Vec<String> {
     exported(path, symbols)
 }
 
-/// Bytes that no library is as small as.
+/// A size in bytes that every library exceeds.
 const LARGEST_SCRIPT: u64 = 1024;
 
 fn exported(path: &Path, symbols: &BTreeSet<&str>) -> Vec<String> {

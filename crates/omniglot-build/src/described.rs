@@ -28,7 +28,7 @@ fn declaration(described: &Described) -> String {
     format!("{result} {PREFIX}{name}({parameters});\n")
 }
 
-/// Patterns for what must be read although the user's allowlists may not name it.
+/// Patterns for what must be read even if the user's allowlists do not include it.
 pub(crate) fn allowed(options: &Options) -> Vec<String> {
     let functions = options.described.iter().filter_map(|described| match described {
         Described::Variadic { function, .. } => Some(regex::escape(function)),

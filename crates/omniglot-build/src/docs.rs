@@ -14,7 +14,7 @@ pub(crate) fn sanitise(comment: &str) -> String {
     format!("{fence}text\n{text}\n{fence}")
 }
 
-/// Whether a text reads as what it is, to whoever reviews it.
+/// Whether a text appears as it is to a reviewer.
 pub(crate) fn is_visible(text: &str) -> bool {
     !text.chars().any(is_hidden)
 }
@@ -28,8 +28,8 @@ fn is_control(character: char) -> bool {
     character.is_control() && !matches!(character, '\n' | '\t')
 }
 
-/// Spells out what would make a reader see another text than the compiler: characters that
-/// change the direction of writing, and those that control a terminal.
+/// Escapes what would make a reader see another text than the compiler: characters that change the
+/// direction of writing, and those that control a terminal.
 fn visible(comment: &str) -> String {
     let mut text = String::new();
     for character in comment.replace("\r\n", "\n").chars() {

@@ -3,8 +3,8 @@
 /// Describes a type of object that the library makes and that somebody has to destroy:
 /// functions that make one then return a handle that owns it.
 ///
-/// Dropped, the handle has the destructor called before the next call of the instance,
-/// unless that is poisoned or was reset; `close(&mut api)` calls it at once and gives its
+/// When a handle is dropped, the destructor is called before the next call of the instance, unless
+/// the instance is poisoned or was reset; `close(&mut api)` calls it at once and returns its
 /// result. A handle can be passed wherever C takes the object's address.
 ///
 /// ```

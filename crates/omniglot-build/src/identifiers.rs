@@ -1,7 +1,7 @@
 //! The header's identifiers and tags, as C has them, and what bindgen makes of them.
 //!
-//! bindgen has one name space for types where C has two, and it escapes what Rust does not
-//! take. What stands behind a name of bindgen's is looked up here.
+//! bindgen has one name space for types where C has two, and it escapes names that Rust does not
+//! accept. This module finds what a name of bindgen's stands for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(crate) struct Identifiers {
 }
 
 impl Identifiers {
-    /// Notes what an entity declares, and everything within it.
+    /// Records what an entity declares, and everything within it.
     pub(crate) fn add(&mut self, entity: &Entity<'_>) {
         if let Some(name) = name_of(entity).filter(|_| !is_untagged(entity)) {
             self.add_identifier(&name);

@@ -24,7 +24,7 @@ impl Layouts<'_> {
         self.of(ty).is_ok_and(|layout| layout.size > MAX_BY_VALUE)
     }
 
-    /// The layout of a type, or why it has none that Rust and C share.
+    /// The layout of a type, or the reason why Rust and C do not share one.
     pub(crate) fn of(&self, ty: &Type) -> Result<Layout, String> {
         let pointer = self.target.pointer;
         match self.types.resolve(ty) {
@@ -83,7 +83,7 @@ impl Layouts<'_> {
         (self.in_rust(record, &modifier) != Some(record.size)).then(diagnostics::laid_out_otherwise)
     }
 
-    /// Whether a type is, or has elements of, a type with a property.
+    /// Whether a type, or its elements, has a property.
     fn holds(&self, ty: &Type, has: &impl Fn(&str) -> bool) -> bool {
         match self.types.resolve(ty) {
             Type::Array { of, .. } => self.holds(of, has),
@@ -136,9 +136,9 @@ impl Modifier {
 /// Bytes at a frame's start: `uint32_t status; int32_t error_number;`.
 pub(crate) const HEADER_SIZE: u64 = 8;
 
-/// How large a value may be that generated code passes or returns.
+/// The largest value that generated code passes or returns.
 pub(crate) const MAX_BY_VALUE: u64 = 4096;
-/// How much one call may pass and return. A host that nests calls as deep as it may needs a
+/// The most that one call may pass and return. A host that nests calls to the maximum depth needs a
 /// multiple of it for each, on a thread's stack of two megabytes.
 const MAX_IN_ALL: u64 = 2 * MAX_BY_VALUE;
 

@@ -39,7 +39,7 @@
 //!
 //! `wchar_t`, `char16_t` and `char32_t` are integers.
 //!
-//! # What the header says itself
+//! # Annotations in the header
 //!
 //! Functions whose parameters are annotated get a wrapper (see [`Wrapper`]), and the plain
 //! function the suffix `_raw`:

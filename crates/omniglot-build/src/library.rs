@@ -382,7 +382,7 @@ impl Library {
         self.options.target.clone().or_else(|| env::var("TARGET").ok())
     }
 
-    /// When to run again, and what is not bound. When the build script itself changes,
+    /// Tells cargo when to run again, and what is not bound. When the build script itself changes,
     /// cargo runs it again without being told.
     fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>) {
         let sources = self.options.sources.iter().map(|source| paths::in_package(source));
@@ -416,7 +416,7 @@ fn c_signature(text: &str) -> (String, String) {
     (result.trim().to_owned(), parameters.trim().to_owned())
 }
 
-/// Headers that were read, and what of them the C compiler or the linker rejected since.
+/// Headers that were read, and which of their items the C compiler or the linker has rejected.
 struct Reading {
     options: Options,
     target: Target,
@@ -434,7 +434,7 @@ impl Reading {
         Ok(Bindings { options, target, model, problems })
     }
 
-    /// Leaves items out, of which at least one is new, or generation would not end.
+    /// Leaves items out, at least one of which is new; otherwise generation would not end.
     fn leave_out(&mut self, items: BTreeMap<Item, String>) -> Result<Bindings> {
         let known = self.left_out.len();
         let message = items.values().cloned().collect::<Vec<_>>().join("\n");
@@ -450,8 +450,8 @@ impl Reading {
     }
 }
 
-/// Compiles the image, if there is to be one; what the C compiler or the linker rejects is left
-/// out.
+/// Compiles the image, if there is to be one; items that the C compiler or the linker rejects are
+/// left out.
 ///
 /// The C compiler takes about as long as writing the Rust, which is the result: both run at
 /// the same time.
@@ -500,7 +500,7 @@ fn uncallable(
         found.map(|(_, reason)| reason.clone())
     };
     let functions = bindings.model.functions.iter().filter_map(|function| {
-        // A large static inline function is called by its shim, not part of it.
+        // A large static inline function is called by its shim, not inlined into it.
         let inner = [
             "omniglot_unguarded_",
             "omniglot_buffer_of_",
@@ -526,7 +526,7 @@ fn uncallable(
     Ok(items)
 }
 
-/// One line per reason, with everything that it is the reason for.
+/// One line per reason, with all items to which it applies.
 fn summary(problems: &[Problem]) -> Vec<String> {
     let mut items: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for problem in problems {

@@ -1,8 +1,8 @@
 //! The types and values of macros that are expressions, as clang evaluates them.
 //!
-//! Reading the headers gives the macros. They are evaluated where C would: in a variable's type
-//! and initialiser behind the headers, two lines for each. What is wrong with one is an error on
-//! its line, and the others stay.
+//! Reading the headers gives the macros. They are evaluated where C would evaluate them: in a
+//! variable's type and initialiser after the headers, two lines for each. An error in one is
+//! reported on its line, and the others remain.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::CString;
@@ -165,7 +165,7 @@ impl Macros<'_> {
         is_clean
     }
 
-    /// A macro that stands for nothing is clean where it stands in another one.
+    /// A macro that expands to nothing is clean inside another one.
     fn is_clean_word(&mut self, word: &str) -> bool {
         let range = self.definitions.get(word).and_then(Entity::get_range);
         let is_empty = range.is_some_and(|range| range.tokenize().len() < 2);
@@ -215,7 +215,7 @@ struct Probes<'a> {
     arguments: &'a [String],
 }
 
-/// What one variable came to.
+/// The result of one variable.
 #[derive(Debug)]
 struct Probe {
     result: Option<EvaluationResult>,
@@ -260,8 +260,8 @@ impl Probes<'_> {
         Ok(constants.into_values().collect())
     }
 
-    /// What libclang gives no value of in one: a string's elements, or the halves of a number of
-    /// 128 bits.
+    /// What libclang cannot evaluate as one value: a string's elements, or the halves of a number
+    /// of 128 bits.
     fn elements(&self, name: &str, number: &Number, count: Option<usize>) -> Result<Value> {
         let part = |index: usize| match count {
             Some(_) => format!("(unsigned long long)((({name})[{index}]) & 0xffffffffULL)"),
@@ -293,7 +293,7 @@ impl Probes<'_> {
 
     /// Reads variables of one prefix and their numbers, of which each has so many lines.
     fn read(&self, probes: &str, prefix: &str, each: usize) -> Result<BTreeMap<usize, Probe>> {
-        // What a header made of these words is not what is meant here.
+        // Declarations of a header that happen to have such names are ignored.
         let start = format!("{}#undef extern\n#undef static\n#undef const\n", self.lines);
         let text = format!("{start}{probes}");
         let parsed = self

@@ -25,7 +25,7 @@ pub(crate) struct Model {
     pub(crate) types: Types,
     /// Types whose objects handles own.
     pub(crate) handles: Vec<Owned>,
-    /// New and C names of what got another name, since generated code has that one.
+    /// New and C names of renamed items, since generated code has their names.
     pub(crate) renamed: BTreeMap<String, String>,
     /// What clang adds, by C names.
     pub(crate) declared: Declarations,
@@ -127,7 +127,7 @@ pub(crate) enum Type {
     /// A pointer to a function of the signature with this name.
     Function(String),
     Named(String),
-    /// A type that Rust does not have; the text says which.
+    /// A type that Rust does not have; the text names it.
     Unsupported(String),
 }
 
@@ -189,7 +189,7 @@ pub(crate) struct Field {
     /// The C name, where the field has one and `offsetof` can name it.
     pub(crate) c_name: Option<String>,
     pub(crate) ty: Type,
-    /// In bytes, as clang says; `None` where it says nothing.
+    /// In bytes, as clang reports; `None` if it reports nothing.
     pub(crate) offset: Option<u64>,
     pub(crate) docs: String,
 }

@@ -1,4 +1,4 @@
-//! What the user asked for.
+//! The user's settings.
 
 use std::path::PathBuf;
 
@@ -142,7 +142,7 @@ impl Options {
         self.instance_name.clone().unwrap_or_else(|| crate::names::upper_camel(&self.name))
     }
 
-    /// Finds what is wrong with the options before anything is run.
+    /// Finds errors in the options before anything is run.
     #[cfg(feature = "bindgen")]
     pub(crate) fn check(&self) -> Result<()> {
         let mut errors = Vec::new();

@@ -28,11 +28,11 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<()> {
     fs::write(path, content).map_err(|error| Error::File { path: path.to_owned(), error })
 }
 
-/// A library's own directory for everything that is made on the way to its files.
+/// A library's own directory for all intermediate files.
 ///
-/// While it exists, no other thread or process has it for a library of the same name and
-/// output directory: they wait. So the files of one library fit each other, whoever else
-/// generates at the same time.
+/// While it exists, no other thread or process uses it for a library of the same name and output
+/// directory: they wait. So the files of one library fit each other, even if several builds run at
+/// the same time.
 #[derive(Debug)]
 pub(crate) struct Workplace {
     output: PathBuf,
@@ -41,7 +41,7 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    /// Waits until no other build has it. No library's file has its name, which is not an
+    /// Waits until no other build uses it. No library's file has this name, which is not an
     /// identifier.
     pub(crate) fn new(output: &Path, name: &str) -> Result<Self> {
         let directory = output.join(format!("{name}.build"));
@@ -78,7 +78,7 @@ impl Workplace {
 /// `ENOLCK` of errno(3): a file system over the network without a lock manager says so.
 const NO_LOCKS: i32 = 37;
 
-/// Some file systems have no locks; there, builds at the same time are the user's to avoid.
+/// Some file systems have no locks; there, users must avoid builds at the same time.
 fn lock(path: &Path) -> std::io::Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(path)?;
     match file.lock() {

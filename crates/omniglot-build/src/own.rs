@@ -43,7 +43,7 @@ impl Own {
         directories.map(|directory| directory.join(header)).find(|path| path.is_file())
     }
 
-    /// Adds a file and those that it makes its own.
+    /// Adds a file and those that it includes as its own.
     fn add(&mut self, path: &Path) {
         let directory = path.parent().unwrap_or(Path::new(""));
         if !self.seen.insert(path.to_owned()) {

@@ -1,4 +1,4 @@
-//! Reads headers: runs bindgen, keeps what it found, and parses what it wrote.
+//! Reads headers: runs bindgen, keeps what it found, and parses its output.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,7 +137,7 @@ struct Reading {
 /// theirs.
 const COMMENTS: [&str; 1] = ["-fretain-comments-from-system-headers"];
 
-/// The enums that are flags, unless the user says what they are.
+/// The enums that are flags, unless the user chose their type.
 fn flags(options: &Options, declared: &Declarations) -> Result<Vec<String>> {
     let styles = options.patterns.iter().filter(|pattern| pattern.purpose.is_style());
     let styles: Result<Vec<Regex>> =
@@ -188,7 +188,7 @@ pub(crate) fn include_lines(options: &Options) -> String {
     options.headers.iter().map(|header| format!("#include \"{header}\"\n")).collect()
 }
 
-/// The headers, and what the user declares in their words.
+/// The headers, and the user's declarations in terms of them.
 fn declarations(options: &Options) -> String {
     let described = described::files(options).map(|(_, declaration)| declaration);
     include_lines(options) + &described.collect::<String>()
@@ -209,7 +209,7 @@ fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<S
     arguments
 }
 
-/// What bindgen tells only while it reads.
+/// What bindgen reports only while it reads.
 #[derive(Debug, Default)]
 struct Found {
     renamed: BTreeMap<String, String>,

@@ -32,8 +32,8 @@ pub(crate) fn is_system_header(header: &Path) -> bool {
         .any(|system| header.starts_with(system))
 }
 
-/// Whether the build script wrote the file itself: it is newer than the script's start,
-/// so that cargo would run the script again each time.
+/// Whether the build script wrote the file itself: it is newer than the script's start, so cargo
+/// would run the script again each time.
 pub(crate) fn is_output(file: &Path) -> bool {
     env::var_os("OUT_DIR").is_some_and(|directory| file.starts_with(directory))
 }

@@ -17,7 +17,7 @@ use crate::{CHECKED, Error, Foreign, Result};
 #[derive(Debug)]
 pub enum Void {}
 
-/// An unchecked foreign address of a `T`: any number at all, as foreign code gave it.
+/// An unchecked foreign address of a `T`: any number, as foreign code gave it.
 ///
 /// ```
 /// use omniglot_core::Ptr;
@@ -32,10 +32,10 @@ pub struct Ptr<T: ?Sized> {
     pointee: PhantomData<fn() -> *const T>,
 }
 
-/// An unchecked foreign address of a function with the signature `S`: any number at all.
+/// An unchecked foreign address of a function with the signature `S`: any number.
 ///
-/// So it can also be one of the numbers that some libraries give a meaning where a
-/// function pointer goes:
+/// It can also be one of the special numbers that some libraries accept in the place of a function
+/// pointer:
 ///
 /// ```
 /// # use omniglot_core::FnPtr;
@@ -154,11 +154,11 @@ pub struct Field<T, F> {
 }
 
 impl<T, F> Field<T, F> {
-    /// Names the field at `offset` bytes.
+    /// Describes the field at `offset` bytes.
     ///
     /// # Panics
-    /// If the field does not lie in the struct, aligned: a compile error where, as
-    /// in generated code, it initialises a constant.
+    /// If the field does not lie in the struct, or is misaligned. In a constant, as in generated
+    /// code, that is a compile error.
     #[must_use]
     pub const fn new(offset: usize) -> Self {
         assert!(offset <= size_of::<T>() && size_of::<F>() <= size_of::<T>() - offset);
@@ -341,13 +341,13 @@ impl<T> From<SliceMut<T>> for Slice<T> {
 
 /// What can be passed where C takes a `T *`: an address in the library's own memory.
 ///
-/// A [`Ptr`] goes through unchecked; what was checked must be of the same instance. Anything
-/// that was checked also goes where C takes a `void *`, and bytes go where it takes characters,
-/// and the other way round. `None` is the null pointer.
+/// A [`Ptr`] is passed unchecked; a checked address must be of the same instance. Any checked
+/// address can also be passed where C takes a `void *`, and bytes where it takes characters, and
+/// the other way round. `None` is the null pointer.
 ///
-/// A host's own `&str`, `&CStr`, `&[T]` or `&T` is not accepted, since the library cannot see
-/// it: it has to be copied, which takes time and room in proportion to its length, and the copy
-/// has to end some time. So it is the caller who says when:
+/// A host's own `&str`, `&CStr`, `&[T]` or `&T` is not accepted, since the library cannot see it:
+/// it has to be copied. A copy takes time and memory in proportion to its length, and has to be
+/// freed at some time. So the caller says when:
 ///
 /// | what you have | what to pass, in a [scope](crate::Scope) |
 /// |---|---|
@@ -398,8 +398,8 @@ macro_rules! checked_as_ptr {
 
 checked_as_ptr!(Ref, RefMut, Slice, SliceMut);
 
-/// What holds bytes or characters goes where C takes the other: C's `char` is one of the
-/// two 8-bit integers, and libraries use all three for text.
+/// Bytes can be passed where C takes characters and the other way round: C's `char` is one of the
+/// two 8-bit integers, and libraries use all three types for text.
 macro_rules! bytes_as_characters {
     ($($name:ty => $character:ty),*) => {$(
         impl AsPtr<$character> for $name {
@@ -456,7 +456,7 @@ macro_rules! conversion {
 }
 
 conversion!(
-    /// What one value can be read through.
+    /// An address through which one value can be read.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is no checked address of a value that can be read",
         label = "not a `ToRef<{T}>`",
@@ -466,7 +466,7 @@ conversion!(
     ToRef, Ref, Ref, RefMut
 );
 conversion!(
-    /// What one value can be written through.
+    /// An address through which one value can be written.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is no checked address of a value that can be written",
         label = "not a `ToRefMut<{T}>`",
@@ -475,7 +475,7 @@ conversion!(
     ToRefMut, RefMut, RefMut
 );
 conversion!(
-    /// What elements can be read through.
+    /// An address through which elements can be read.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is no checked address of elements that can be read",
         label = "not a `ToSlice<{T}>`",
@@ -485,7 +485,7 @@ conversion!(
     ToSlice, Slice, Slice, SliceMut
 );
 conversion!(
-    /// What elements can be written through.
+    /// An address through which elements can be written.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is no checked address of elements that can be written",
         label = "not a `ToSliceMut<{T}>`",

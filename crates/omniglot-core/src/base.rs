@@ -12,12 +12,12 @@ use crate::session::Session;
 use crate::slots::Slots;
 use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
-/// Identifies an instance for as long as the process lives, and which of its scopes memory
-/// belongs to, if any.
+/// Identifies an instance for as long as the process lives; and the scope that memory belongs to,
+/// if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InstanceId {
     life: usize,
-    /// The scope's number; 0 for what no scope takes back.
+    /// The scope's number; 0 for memory that belongs to no scope.
     #[cfg(feature = "alloc")]
     scope: u64,
 }
@@ -32,7 +32,7 @@ impl InstanceId {
         }
     }
 
-    /// For memory that goes with this scope.
+    /// The identity of memory that belongs to this scope.
     #[cfg(feature = "alloc")]
     pub(crate) const fn in_scope(self, scope: u64) -> Self {
         Self { scope, ..self }
@@ -52,7 +52,7 @@ pub struct Base<R: Runtime, A: ?Sized + 'static, U: ?Sized = [Unsized]> {
     _unsized: U,
 }
 
-/// What [`Base`] keeps.
+/// The fields of [`Base`].
 pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
     pub(crate) domain: Domain<R>,
     pub(crate) id: InstanceId,
@@ -103,13 +103,13 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
     /// The runtime's error; the instance is poisoned then.
     pub fn reset(&mut self) -> Result<()> {
         let outcome = self.state.domain.session.reset();
-        // Dropped last: a closure's own drop may panic.
+        // Dropped last: dropping a closure may panic.
         let _closures = self.state.begin_anew();
         outcome
     }
 }
 
-/// The parts of an instance's exchange area, and the flag that tells that boxes were freed.
+/// The parts of an instance's exchange area, and the flag that says that boxes were freed.
 struct Parts {
     stack: Stack,
     #[cfg(feature = "alloc")]
@@ -135,8 +135,8 @@ impl Parts {
 }
 
 impl<R: Runtime, A: ?Sized + 'static> State<R, A> {
-    /// Forgets everything that was made before: whatever still names it has another instance's
-    /// identity, and gives back to queues that are no longer read.
+    /// Starts a new life: everything made before has another instance's identity, and frees into
+    /// queues that are no longer read.
     fn begin_anew(&mut self) -> Closures<A> {
         let parts = Parts::of(&self.domain.session.runtime);
         self.id = InstanceId::next();
@@ -172,9 +172,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.state.domain.error_number
     }
 
-    /// Limits the foreign time of each outermost call, together with the destructors of
-    /// dropped handles that run before it; callbacks in the host do not count. `None` is
-    /// no limit.
+    /// Limits the time in foreign code of each outermost call, together with the destructors of
+    /// dropped handles that run before it; callbacks in the host do not count. `None` is no limit.
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
         self.state.domain.session.set_timeout(limit);
     }
@@ -198,7 +197,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         self.state.domain.session.check_usable()
     }
 
-    /// Poisons the instance: no call in progress goes on. The first cause is kept.
+    /// Poisons the instance: no call in progress is resumed. The first cause is kept.
     pub(crate) fn poison(&mut self, cause: Cause) {
         self.state.domain.session.poison(cause);
     }
@@ -217,13 +216,12 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(())
     }
 
-    /// Does what was deferred because it needs the instance: frees and removals.
+    /// Does the deferred work that needs the instance: frees and removals.
     pub(crate) fn run_deferred(&mut self) {
         #[cfg(feature = "alloc")]
         while let Some(id) = self.state.deferred.pop() {
             let closure = self.state.slots.remove(id);
-            // What it captured may panic as it is dropped: the next call looks again for what
-            // else waits.
+            // Dropping what it captured may panic: the next call then does the rest.
             self.state.waits.set();
             drop(closure);
         }
@@ -249,7 +247,7 @@ pub(crate) struct Stack {
     end: usize,
 }
 
-/// Where a stack was, to go back to.
+/// An earlier top of a stack, to return to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark(usize);
 
@@ -269,7 +267,7 @@ impl Stack {
         self.top = mark.0;
     }
 
-    /// Takes `size` bytes at a multiple of `align` (a power of two).
+    /// Allocates `size` bytes at a multiple of `align` (a power of two).
     pub(crate) fn push(&mut self, size: usize, align: usize) -> Result<usize> {
         let full = Error::OutOfMemory { requested: size };
         let start = self.top.checked_next_multiple_of(align).ok_or(full)?;
@@ -278,28 +276,28 @@ impl Stack {
         Ok(start)
     }
 
-    /// Where there is room for a frame; [`take`](Self::take) makes it the frame's.
+    /// Finds the place for a frame; [`take`](Self::take) allocates it.
     #[inline(always)]
     pub(crate) const fn place(&self, size: usize) -> Option<FrameAddress> {
         const BELOW: usize = FrameAddress::ALIGN - 1;
-        // The end is a multiple of it, and the top is not behind the end: nothing wraps.
+        // The end is a multiple of it, and the top is not beyond the end: nothing wraps.
         let start = self.top.wrapping_add(BELOW) & !BELOW;
         if size <= self.end.wrapping_sub(start) { Some(FrameAddress(start)) } else { None }
     }
 
-    /// Takes the room for a frame.
+    /// Allocates the place of a frame.
     pub(crate) const fn take(&mut self, place: FrameAddress, size: usize) {
         self.top = place.0 + size;
     }
 }
 
-/// Where a frame is: a multiple of 16, which only [`Stack::place`] makes.
+/// The address of a frame: a multiple of 16, which only [`Stack::place`] makes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameAddress(usize);
 
 impl FrameAddress {
     const ALIGN: usize = 16;
-    /// Where no frame is.
+    /// The address of no frame.
     pub(crate) const NONE: Self = Self(0);
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Foreign memory that the host owns: freed on drop, book-keeping in host memory.
+//! Foreign memory that the host owns: freed on drop, with book-keeping in host memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,11 +13,11 @@ use crate::queue::{Queue, Waits};
 use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, Void};
 
-/// The smallest distance between two boxes, so that the book-keeping stays small.
+/// The smallest distance between two boxes, which keeps the book-keeping small.
 const GRANULE: usize = 16;
 
-/// The part of a domain's memory that boxes live in. What is taken is kept here,
-/// in host memory, where foreign code cannot touch it.
+/// The part of a domain's memory that boxes live in. Which ranges are in use is recorded here, in
+/// host memory, which foreign code cannot reach.
 pub(crate) struct Boxes {
     free: RangeAllocator<usize>,
     len: usize,
@@ -29,7 +29,7 @@ impl Boxes {
         Self { free: RangeAllocator::new(start..start + len), len, freed: Queue::new(waits) }
     }
 
-    /// Gives dropped boxes' memory back.
+    /// Frees the memory of dropped boxes.
     pub(crate) fn collect(&mut self) {
         while let Some(range) = self.freed.pop() {
             self.free.free_range(range);
@@ -50,9 +50,9 @@ impl Boxes {
 /// Foreign memory that belongs to the host, holding a `T` or, as
 /// `ForeignBox<[T]>`, elements.
 ///
-/// Freed at the instance's next operation after it is dropped; foreign code that kept its address
-/// then sees another box's bytes, never the host's memory. What it holds may be changed by foreign
-/// code, so there is no `Deref`: read it through the instance.
+/// Freed at the instance's next operation after it is dropped. Foreign code that kept its address
+/// then sees another box's bytes, never the host's memory. Foreign code may change the content, so
+/// there is no `Deref`: read it through the instance.
 pub struct ForeignBox<T: ?Sized> {
     address: usize,
     len: usize,
@@ -144,7 +144,7 @@ boxed_pointer!(T, ForeignBox<[T]>);
 boxed_pointer!(Void, ForeignBox<T>);
 boxed_pointer!(Void, ForeignBox<[T]>);
 
-/// As for slices: bytes go where C takes characters, and the other way round.
+/// As for slices: bytes can be passed where C takes characters, and the other way round.
 macro_rules! boxed_bytes {
     ($pointee:ty, $source:ty) => {
         impl AsPtr<$pointee> for $source {
@@ -159,7 +159,7 @@ boxed_bytes!(i8, ForeignBox<[u8]>);
 boxed_bytes!(u8, ForeignBox<[i8]>);
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// Takes foreign memory and copies a value into it.
+    /// Allocates foreign memory and copies a value into it.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]; [`Error::ZeroSized`]; [`Error::Poisoned`].
@@ -169,7 +169,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(place)
     }
 
-    /// Takes foreign memory and copies elements into it.
+    /// Allocates foreign memory and copies elements into it.
     ///
     /// # Errors
     /// As [`alloc`](Self::alloc), and [`Error::TooLarge`].
@@ -179,8 +179,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(place)
     }
 
-    /// Takes zeroed foreign memory for `len` elements. Zeros need not be a valid
-    /// `T`; reading validates.
+    /// Allocates zeroed foreign memory for `len` elements. Zeros need not be a valid `T`; reading
+    /// validates.
     ///
     /// # Errors
     /// As [`alloc_slice`](Self::alloc_slice).
@@ -190,7 +190,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(place)
     }
 
-    /// Takes foreign memory and copies a string and a NUL into it.
+    /// Allocates foreign memory and copies a string and a NUL into it.
     ///
     /// # Errors
     /// [`Error::InteriorNul`]; as [`alloc`](Self::alloc).

@@ -3,12 +3,12 @@
 use crate::domain::{CalledBack, KeptResult, Resumed, Started};
 use crate::{Api, Cause, Error, FnPtr, Reply, Result, Signature, Text};
 
-/// How deep calls may nest through callbacks. Each level takes some host stack.
+/// How deep calls may nest through callbacks. Each level uses some host stack.
 pub const MAX_DEPTH: u32 = 64;
 
-/// Calls a shim with a frame, which then holds what the shim left there behind its header.
+/// Calls a shim with a frame, which then holds what the shim left there after its header.
 ///
-/// Generated functions come through here. Destructors of dropped handles run first.
+/// Generated functions call this. Destructors of dropped handles run first.
 ///
 /// # Errors
 /// Whatever ended the call other than a return; [`Error::NonLocalExit`] if a
@@ -22,7 +22,7 @@ pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result
     call_now(api, shim, frame)
 }
 
-/// A call and nothing else.
+/// Makes a call, without running destructors first.
 #[inline(always)]
 pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     match api.base_mut().state.domain.start(shim, frame) {
@@ -44,7 +44,7 @@ fn go_on<A: Api + ?Sized>(
 
 /// Answers callbacks until the call returns.
 ///
-/// What does not depend on the interface is in the domain, so that it is compiled once.
+/// The part that does not depend on the interface is in `domain`, so that it is compiled once.
 fn answer_all<A: Api + ?Sized>(
     api: &mut A,
     frame: &mut [u8],
@@ -77,7 +77,7 @@ pub fn call_pointer<S: Signature, A: Api + ?Sized>(
     S::get_return(&frame)
 }
 
-/// The address of one of the library's own functions, for where C takes a pointer to it.
+/// The address of one of the library's own functions, to be passed where C takes a pointer to it.
 ///
 /// # Errors
 /// [`Error::NoSuchFunction`] unless the bindings have a function of that name whose

@@ -27,7 +27,7 @@ pub trait Signature: 'static {
     /// How many closures can exist at a time.
     const SLOTS: u32;
     /// How many slots there are: more than closures, so that the C address of a removed closure
-    /// calls nothing for a while. The slot is taken that has been free for longest.
+    /// calls no closure for a while. A new closure gets the slot that has been free for longest.
     const ADDRESSES: u32 = Self::SLOTS;
     /// The shim that calls a function of this type by its address.
     const CALLER: u32;
@@ -60,21 +60,21 @@ pub trait Signature: 'static {
     fn get_return(frame: &Self::Frame) -> Result<Self::Return>;
 }
 
-/// What a closure answers to a callback of signature `S`.
+/// A closure's answer to a callback of signature `S`.
 pub type Answer<S> = core::result::Result<<S as Signature>::Return, Escape>;
 
-/// What a fallible callback of signature `S` gets: its arguments, or the error that they are not
+/// The input of a fallible callback of signature `S`: its arguments, or the error that they are not
 /// valid values of their types.
 pub type Received<S> = Result<<S as Signature>::Arguments>;
 
 /// How a callback leaves the foreign call instead of returning to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
-    /// Give up the foreign call: it returns [`Error::Abandoned`] and the instance is poisoned.
+    /// Abandon the foreign call: it returns [`Error::Abandoned`] and the instance is poisoned.
     Abandon,
     /// As `Abandon`, but the foreign call returns this error.
     Error(Error),
-    /// Have foreign code run a function of its own in the callback's place, such as libpng's
+    /// Make foreign code run a function of its own in the callback's place, such as libpng's
     /// `png_error`; the instance stays usable.
     Raise(Raise),
 }
@@ -94,8 +94,8 @@ pub struct Raise {
 }
 
 impl Raise {
-    /// Prepares a shim's call. Its frame lies on the host's stack in foreign memory, so it is good
-    /// until the scope or callback that prepares it ends: answer with it at once.
+    /// Prepares a shim's call. Its frame lies on the host's stack in foreign memory, so it is valid
+    /// until the scope or callback that prepares it ends: return it as the answer at once.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if the frame does not fit; [`Error::Misuse`] outside a callback.
@@ -113,8 +113,8 @@ impl Raise {
     }
 }
 
-/// Runs a typed closure on the frame at `address`. The closure decides what to do about arguments
-/// that are not valid values of their types.
+/// Runs a typed closure on the frame at `address`. The closure decides what to do if arguments are
+/// not valid values of their types.
 fn respond<S: Signature, A: Api + ?Sized>(
     api: &mut A,
     address: usize,
@@ -126,8 +126,8 @@ fn respond<S: Signature, A: Api + ?Sized>(
     let base = api.base_mut();
     match answer {
         Ok(value) => {
-            // What foreign code had in the frame is still there, so that padding of the result
-            // is its own.
+            // The frame still has foreign code's bytes, so the padding of the result contains only
+            // these.
             S::put_return(&mut frame, &value);
             let result = S::RETURN_OFFSET..S::RETURN_OFFSET + S::RETURN_SIZE;
             let result = frame.as_ref().get(result).unwrap_or(&[]);
@@ -159,13 +159,13 @@ impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
 /// Runs `body` with a function pointer that calls `closure`; needs no allocator.
 ///
 /// If the library passes arguments that are not valid values of their types, `closure` does not
-/// run. There is no result to return, so the library cannot go on: the foreign call ends with
+/// run. There is no result to return, so the library cannot continue: the foreign call ends with
 /// [`Error::InvalidValue`], and the instance is poisoned. A [fallible
 /// callback](with_fallible_callback) gets the error instead, and can answer.
 ///
-/// Foreign code that calls it later gets [`Error::NoSuchCallback`], until its address is used
-/// again: without an allocator, after sixteen other closures at the earliest, of whatever type,
-/// where the signature has as many [`ADDRESSES`](Signature::ADDRESSES) to spare.
+/// If foreign code calls it later, that is [`Error::NoSuchCallback`], until its address is reused:
+/// without an allocator, after sixteen other closures at the earliest, of whatever type, if the
+/// signature has that many [`ADDRESSES`](Signature::ADDRESSES) to spare.
 ///
 /// # Errors
 /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
@@ -186,7 +186,7 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
 ///
 /// # Errors
 /// As [`with_callback`]; [`Error::NoCallbackSlot`] if another closure has the address now;
-/// [`Error::Misuse`] if it is none that closures of the signature can have.
+/// [`Error::Misuse`] if no closure of the signature can have it.
 pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
     api: &mut A,
     function: FnPtr<S>,
@@ -199,8 +199,8 @@ pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
     with_erased::<S, A, T>(api, function, &mut erased, body)
 }
 
-/// As [`with_callback`], for a closure that decides itself what to do about arguments that are not
-/// valid values of their types, instead of losing the instance.
+/// As [`with_callback`], for a closure that decides itself what to do if arguments are not valid
+/// values of their types; the instance is not poisoned.
 ///
 /// # Errors
 /// As [`with_callback`].
@@ -276,9 +276,9 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 /// A registered callback: foreign code may keep its [`function`](Self::function) and
 /// call it during any later call, until this handle is dropped.
 ///
-/// A call of the function pointer afterwards is [`Error::NoSuchCallback`]. The number of C
-/// addresses is limited, so not for ever: once [`Signature::SLOTS`] closures of the type were
-/// registered after the drop, one may have the address again, and is called.
+/// A call of the function pointer afterwards is [`Error::NoSuchCallback`]. That does not hold for
+/// ever, since the number of C addresses is limited: once [`Signature::SLOTS`] closures of the type
+/// were registered after the drop, one may have the address again, and is called.
 #[cfg(feature = "alloc")]
 #[must_use = "the callback is removed when the handle is dropped"]
 pub struct Registered<S: Signature> {
@@ -327,9 +327,9 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
         self.register_fallible::<S>(answer_valid::<S, A>(closure))
     }
 
-    /// As [`register`](Self::register), for a closure that decides itself what to do about
-    /// arguments that are not valid values of their types: it can return what the library
-    /// understands as a failure, and the instance stays usable.
+    /// As [`register`](Self::register), for a closure that decides itself what to do if arguments
+    /// are not valid values of their types: it can return a value that means failure to the
+    /// library, and the instance stays usable.
     ///
     /// # Errors
     /// As [`register`](Self::register).
@@ -355,9 +355,9 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     /// Puts an owned closure into a slot.
     ///
     /// # Safety
-    /// The caller removes it before what it borrows ends, however it is left
-    /// (invariant 6); and while the instance can move to another thread, only
-    /// `Send` closures are in the table (invariant 7).
+    /// The caller removes it before anything that it borrows ends, also when unwinding
+    /// (invariant 6). While the instance can move to another thread, only `Send` closures are in
+    /// the table (invariant 7).
     #[allow(unsafe_code)]
     pub(crate) unsafe fn own_borrowing_closure<'a, S: Signature>(
         &mut self,
@@ -372,7 +372,7 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     }
 }
 
-/// A closure that ends the foreign call where its arguments are not valid values of their types.
+/// A closure that ends the foreign call if its arguments are not valid values of their types.
 #[cfg(feature = "alloc")]
 pub(crate) fn answer_valid<S: Signature, A: ?Sized>(
     mut closure: impl FnMut(&mut A, S::Arguments) -> Answer<S>,

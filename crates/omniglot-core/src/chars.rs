@@ -6,8 +6,8 @@ use zerocopy::IntoBytes;
 
 use crate::{Error, Result};
 
-/// A C array of characters that was copied out, as text: what is before the first NUL, or all of
-/// it, since many libraries leave the NUL out where the text just fits.
+/// A C array of characters that was copied out, as text: what precedes the first NUL, or all of it,
+/// since many libraries omit the NUL if the text just fits.
 ///
 /// Implemented for slices of `u8` and `i8`, so for C's `char` whatever its sign.
 ///
@@ -45,7 +45,7 @@ impl Characters for [i8] {
     }
 }
 
-/// Text as a C array of characters, filled up with NULs. At least one NUL is behind it.
+/// Text as a C array of characters, padded with NULs; at least one NUL follows it.
 ///
 /// ```
 /// let name: [i8; 8] = omniglot_core::characters("bolt")?;
@@ -68,7 +68,7 @@ pub fn characters<C: Character, const N: usize>(text: &str) -> Result<[C; N]> {
     Ok(array)
 }
 
-/// What C's `char` can be: `i8` or `u8`.
+/// The types that C's `char` can be: `i8` or `u8`.
 pub trait Character: Copy {
     /// The character with these bits.
     fn from_byte(byte: u8) -> Self;

@@ -1,13 +1,13 @@
-//! Whether bits are valid: the checks that every build has, but one made to measure them.
+//! Whether bits are valid: the checks of every build except those that measure what checks cost.
 //!
-//! `RUSTFLAGS="--cfg omniglot_unchecked"` compiles out whatever is checked of addresses and values
-//! from foreign code: window, alignment, instance, valid bits, UTF-8. What is left is isolation
-//! alone, and **unsound**: foreign code can then break every promise of this crate. The benchmarks
-//! make such a build, and measure against it what the checks cost. It is a cfg and not a feature,
-//! so that no dependency can switch it on: it takes a compiler flag for the whole build. Whoever
-//! sets it promises what the caller of an unsafe function would: foreign code gives no address that
-//! is outside its memory or misaligned, and no invalid value, and the host uses no reference with
-//! another instance, nor after a reset.
+//! `RUSTFLAGS="--cfg omniglot_unchecked"` compiles out all checks of addresses and values from
+//! foreign code: window, alignment, instance, valid bits, UTF-8. What remains is isolation only,
+//! and **unsound**: foreign code can then break every promise of this crate. The benchmarks make
+//! such a build, and compare with it to measure what the checks cost. It is a cfg and not a
+//! feature, so that no dependency can switch it on: it takes a compiler flag for the whole build.
+//! Whoever sets it makes the promises of a caller of an unsafe function: foreign code gives no
+//! address that is outside its memory or misaligned, and no invalid value, and the host uses no
+//! reference with another instance, nor after a reset.
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;
@@ -17,10 +17,10 @@ use zerocopy::TryFromBytes;
 
 use crate::Foreign;
 
-/// Whether this build checks what foreign code gives it: true but in builds for measurements.
+/// Whether this build checks what foreign code gives it: true except in builds for measurements.
 pub const CHECKED: bool = !cfg!(omniglot_unchecked);
 
-/// What bytes of foreign memory may become: a value, or elements.
+/// A Rust type that bytes of foreign memory may become: a value, or elements.
 pub(crate) trait Shape {
     /// The bytes as this type, if their number, alignment and bits are right (invariant 5).
     fn check(bytes: &[u8]) -> Option<&Self>;
@@ -68,13 +68,13 @@ impl<T: Foreign> Shape for [T] {
     }
 }
 
-/// The largest elements, in bytes, that are looked at many at a time.
+/// The largest elements, in bytes, that are checked in batches.
 const SMALL: usize = 64;
 
-/// So many elements are looked at before an invalid one among them ends it.
+/// How many elements are checked before an invalid one among them ends the check.
 const BLOCK: usize = 1024;
 
-/// Whether all elements are valid. There is no branch for each, so that compilers look at as many
+/// Whether all elements are valid. There is no branch for each, so that compilers can check as many
 /// at a time as the machine can.
 #[inline(always)]
 fn all_valid<T: Foreign>(bytes: &[u8]) -> bool {
@@ -119,7 +119,7 @@ pub(crate) fn c_str_as_text(text: &CStr) -> Result<&str, Utf8Error> {
 #[cfg(not(omniglot_unchecked))]
 #[inline]
 pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, Utf8Error> {
-    // It looks at many bytes at a time; where something is wrong, the other one says where.
+    // It checks many bytes at a time; if one is wrong, the other one says which.
     #[cfg(feature = "std")]
     if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return Ok(text);

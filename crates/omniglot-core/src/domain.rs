@@ -1,8 +1,9 @@
-//! The part of a call that does not depend on the interface: frame in, events, frame out.
+//! The part of a call that does not depend on the interface: copy the frame in, run to an event,
+//! copy the frame out.
 //!
-//! Kept apart from the interface so that this code is compiled once for each runtime, not once for
-//! each library. What a successful call executes is short and straight; everything else is in
-//! functions of its own, out of line.
+//! It is separate from the interface so that this code is compiled once for each runtime, not once
+//! for each library. The code that a successful call executes is short and straight; everything
+//! else is in functions of its own, out of line.
 
 use crate::base::{FrameAddress, Mark, Stack};
 use crate::session::Session;
@@ -15,46 +16,46 @@ use crate::{
 #[repr(C)]
 pub(crate) struct Domain<R: Runtime> {
     pub(crate) session: Session<R>,
-    /// The runtime's window, at hand for the frames of calls. It is used only where a call can
-    /// start or has just ended, so the session is not poisoned, the check that this is the
-    /// domain's process was good, and no other host code ran since (invariant 11).
+    /// The runtime's window, for the frames of calls. It is used only where a call can start or has
+    /// just ended. So the session is not poisoned, this process was checked to be the domain's, and
+    /// no other host code has run since (invariant 11).
     window: Window,
     pub(crate) error_number: i32,
     pub(crate) stack: Stack,
     pub(crate) description: &'static Description,
-    /// The error that a [`Kept`] stands for, and nothing otherwise.
+    /// The error that a [`Kept`] stands for, if any.
     error: Error,
     /// The callback that a [`Paused`] stands for.
     paused: (Call, CalledBack),
 }
 
-/// Proof that an error was kept in the [`Domain`], which [`Domain::error`] gives for it.
+/// Proof that an error was kept in the [`Domain`]; [`Domain::error`] returns it.
 ///
-/// An error has 144 bytes, which no call that succeeds is to pass on; this has none.
+/// An error has 144 bytes, which a call that succeeds should not pass on; this has none.
 #[derive(Debug)]
 #[must_use = "the error that was kept says what went wrong"]
 pub(crate) struct Kept(());
 
-/// Proof that a call was started that called back, which [`Domain::called_back`] tells of.
+/// Proof that a call was started and called back; [`Domain::called_back`] returns the callback.
 #[derive(Debug)]
 pub(crate) struct Paused(());
 
-/// The value, or the proof that the domain keeps why there is none.
+/// The value, or the proof that the domain keeps the reason why there is none.
 pub(crate) type KeptResult<T> = core::result::Result<T, Kept>;
 
 /// A call that waits in a callback.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
-    /// Where the host's stack was before.
+    /// The top of the host's stack before the call.
     mark: Mark,
     frame: FrameAddress,
-    /// At which depth it runs.
+    /// The depth at which it runs.
     depth: u32,
 }
 
 /// The outcome of starting a call that did not fail.
 pub(crate) enum Started {
-    /// It returned, and the frame holds what it left there.
+    /// It returned, and the frame holds what the shim left there.
     Returned,
     /// It waits in a callback.
     CalledBack(Paused),
@@ -64,11 +65,11 @@ pub(crate) enum Started {
 pub(crate) enum Resumed {
     /// The next callback.
     CalledBack(CalledBack),
-    /// The call is over, and the frame holds what it left there.
+    /// The call is over, and the frame holds what the shim left there.
     Returned,
 }
 
-/// A callback as foreign code says.
+/// A callback as foreign code describes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CalledBack {
     pub(crate) slot: u32,
@@ -94,15 +95,15 @@ impl<R: Runtime> Domain<R> {
         }
     }
 
-    /// After a reset of the session: forgets errors and what was on the host's stack.
+    /// After a reset of the session: discards errors and what was on the host's stack.
     pub(crate) fn begin_anew(&mut self, stack: Stack) {
         self.window = self.session.runtime.window().share();
         self.error_number = 0;
         self.stack = stack;
     }
 
-    /// Starts a call, and ends it, unless it calls back first. When it has returned, `frame`
-    /// holds what it left there.
+    /// Starts a call, and ends it, unless it calls back first. When it has returned, `frame` holds
+    /// what the shim left there.
     ///
     /// The host's stack is not used while foreign code runs, so it changes only when that calls
     /// back.
@@ -137,7 +138,7 @@ impl<R: Runtime> Domain<R> {
         Ok(Started::Returned)
     }
 
-    /// Keeps why there was no call, or is no reply.
+    /// Keeps the reason why there was no call, or no valid reply.
     #[cold]
     #[inline(never)]
     pub(crate) fn keep(&mut self, error: Error) -> Kept {
@@ -172,7 +173,7 @@ impl<R: Runtime> Domain<R> {
         self.keep(error)
     }
 
-    /// The error for a shim that was not left by a return.
+    /// The error for a shim that was left otherwise than by a return.
     #[cold]
     fn verdict(&mut self, status: u32) -> Error {
         match status {
@@ -196,14 +197,14 @@ impl<R: Runtime> Domain<R> {
         self.paused
     }
 
-    /// Copies what foreign code hands to a callback.
+    /// Copies the arguments that foreign code passes to a callback.
     #[cfg_attr(not(feature = "alloc"), inline(never))]
     pub(crate) fn take_arguments(&mut self, address: usize, into: &mut [u8]) -> KeptResult<()> {
         let read = self.session.runtime.window().read(address, into);
         self.keep_error(read)
     }
 
-    /// Writes a callback's result, and nothing else, into its frame. Where the frame is, is
+    /// Writes a callback's result, and nothing else, into its frame. The frame's address is
     /// attacker-controlled.
     #[cfg_attr(not(feature = "alloc"), inline(never))]
     pub(crate) fn hand_back(&mut self, address: usize, result: &[u8]) -> KeptResult<()> {
@@ -240,7 +241,7 @@ impl<R: Runtime> Domain<R> {
         }
     }
 
-    /// Poisons the instance, since a waiting call is not answered.
+    /// Poisons the instance, since a waiting call gets no answer.
     fn give_up(&mut self, call: Call, kept: Kept) -> Kept {
         self.session.poison(Cause::Abandoned);
         self.end(call);

@@ -13,11 +13,11 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// The paper's type safety guarantee: such bits never become a Rust value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidValue {
-    /// The type as the C header or Rust names it.
+    /// The type as named in the C header or in Rust.
     pub type_name: &'static str,
     /// The bits, read as an integer of the type's size and signedness.
     pub value: i128,
-    /// Every valid value where they are few, else empty.
+    /// Every valid value if there are few, otherwise empty.
     pub valid: &'static [i128],
 }
 
@@ -45,15 +45,15 @@ pub enum FaultKind {
     Signal(i32),
 }
 
-/// A fault in foreign code. `place` is what the faulting domain said: a hint, not evidence.
+/// A fault in foreign code. `place` is what the faulting domain reported: a hint, not evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What happened.
     pub kind: FaultKind,
-    /// The address that was accessed, or of the instruction where there is no such.
+    /// The accessed address, or that of the instruction if there is none.
     pub address: usize,
-    /// Library, symbol and offset, such as `libpng16.so.16 png_read_row+0x1c`; empty if unknown.
-    /// Of a library in a process that gave up by itself also the last line that it wrote.
+    /// Library, symbol and offset, such as `libpng16.so.16 png_read_row+0x1c`; empty if unknown. If
+    /// a library in a process ended itself, also the last line that it wrote.
     pub place: Text,
 }
 
@@ -81,7 +81,7 @@ pub enum Cause {
     Reset,
 }
 
-/// Whatever can go wrong between a host and a foreign library.
+/// Everything that can go wrong between a host and a foreign library.
 ///
 /// `Debug` prints the same text as `Display`, so that a `main` that returns it says what to do.
 #[non_exhaustive]
@@ -137,7 +137,7 @@ pub enum Error {
         /// What it is.
         actual: usize,
     },
-    /// A type without size has no place in foreign memory.
+    /// A zero-sized type cannot be in foreign memory.
     ZeroSized {
         /// The type.
         type_name: &'static str,
@@ -167,7 +167,7 @@ pub enum Error {
     },
     /// Foreign code ran longer than allowed; callbacks in the host do not count.
     Timeout {
-        /// What was allowed.
+        /// The limit.
         limit: Duration,
     },
     /// Another thread interrupted the call.
@@ -228,10 +228,10 @@ pub enum Error {
         function: &'static str,
         /// What it returned.
         code: i64,
-        /// What the library says of it; empty if nothing.
+        /// The library's message for it; empty if there is none.
         message: Text,
     },
-    /// The library gave a null pointer where it should give an object.
+    /// The library returned a null pointer instead of an object.
     Null {
         /// The object's type.
         type_name: &'static str,
@@ -265,14 +265,13 @@ pub enum Error {
 impl Error {
     /// The number in [`SyscallDenied`](Self::SyscallDenied) if foreign code was ended for a system
     /// call that could not be recorded: it had removed the handler that records it, or the call was
-    /// one of another architecture.
+    /// of another architecture.
     pub const HIDDEN_NUMBER: u64 = u64::MAX;
 
     /// Why the instance is unusable after this error of a call.
     ///
-    /// `None` where the error does not tell: after [`NonLocalExit`](Self::NonLocalExit),
-    /// and after an error with which a closure left its callback, ask
-    /// [`Base::poisoned`](crate::Base::poisoned).
+    /// `None` if the error does not tell: after [`NonLocalExit`](Self::NonLocalExit), and after an
+    /// error with which a closure left its callback, see [`Base::poisoned`](crate::Base::poisoned).
     #[must_use]
     pub fn poisons(&self) -> Option<Cause> {
         Some(match self {
@@ -376,8 +375,7 @@ fn remedy(name: &str) -> &'static str {
     }
 }
 
-/// What an error number of Linux means, and what helps, where that does not depend on the
-/// operation.
+/// What an error number of Linux means, and a remedy that does not depend on the operation.
 const fn meaning(errno: i32) -> &'static str {
     match errno {
         1 => " (EPERM: not permitted)",

@@ -1,16 +1,16 @@
-//! A way for a callback's own error out of the foreign call.
+//! Carries a callback's own error out of the foreign call.
 
 use core::cell::Cell;
 use core::fmt;
 
 use crate::{Cause, Error, Escape, Result};
 
-/// Brings an error of the program's own out of a callback, past the foreign call in between.
+/// Carries an error of the program's own out of a callback, past the foreign call in between.
 ///
-/// In the callback, [`escape`](Self::escape) keeps the error and gives the call up;
-/// [`resolve`](Self::resolve) puts it in the place of the call's own error, which is
-/// [`Error::Abandoned`]. The instance is poisoned, since foreign code was left in the middle of
-/// what it did: [reset](crate::Instance::reset) it before the next call.
+/// In the callback, [`escape`](Self::escape) keeps the error and abandons the call;
+/// [`resolve`](Self::resolve) returns it in the place of the call's own error, which is
+/// [`Error::Abandoned`]. The instance is poisoned, since foreign code was left in the middle of its
+/// work: [reset](crate::Instance::reset) it before the next call.
 ///
 /// ```
 /// use omniglot_core::{Error, ErrorSlot, Escape};
@@ -33,20 +33,20 @@ pub struct ErrorSlot<E> {
 }
 
 impl<E> ErrorSlot<E> {
-    /// An empty one.
+    /// An empty slot.
     #[must_use]
     pub const fn new() -> Self {
         Self { error: Cell::new(None) }
     }
 
-    /// Keeps an error, and gives up the foreign call. The first error is kept.
+    /// Keeps an error, and abandons the foreign call. The first error is kept.
     pub fn escape(&self, error: impl Into<E>) -> Escape {
         let first = self.error.take().unwrap_or_else(|| error.into());
         self.error.set(Some(first));
         Escape::Abandon
     }
 
-    /// A foreign call's result, with the error that was kept if that is why it was given up.
+    /// A foreign call's result, or the error that was kept if the call was abandoned for it.
     ///
     /// # Errors
     /// That error, or the call's own.

@@ -1,10 +1,10 @@
-//! Faults at every load of foreign memory: in builds with `--cfg omniglot_faults` only.
+//! Fault injection at every load of foreign memory: in builds with `--cfg omniglot_faults` only.
 //!
-//! All that a host reads of foreign memory comes through few functions, of this crate and of the
-//! runtimes; each hands what it read to [`bytes`] or [`number`]. An ordinary build does nothing
-//! there. One with `--cfg omniglot_faults` changes what was read as the thread's `Plan` says, as
-//! foreign code might have done the moment before, so that a test can show that the host copes with
-//! any value at every load. A *place* is where such a function was called.
+//! The host reads foreign memory through few functions, of this crate and of the runtimes; each
+//! passes what it read to [`bytes`] or [`number`]. In an ordinary build these do nothing. With
+//! `--cfg omniglot_faults` they change what was read as the thread's `Plan` says, as foreign code
+//! might have done just before. So a test can show that the host copes with any value at every
+//! load. A *place* is where such a function was called.
 
 #[cfg(omniglot_faults)]
 pub use planned::*;
@@ -46,13 +46,13 @@ mod planned {
     /// What happened at one place.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct Counts {
-        /// How many loads there were while a plan held.
+        /// How many loads there were while a plan was in force.
         pub loads: u64,
         /// How many of them were changed.
         pub changed: u64,
     }
 
-    /// A file of this project's, and a line of it.
+    /// A file of this project, and a line of it.
     pub type SourceLine = (&'static str, u32);
 
     static PLACES: Mutex<BTreeMap<SourceLine, Counts>> = Mutex::new(BTreeMap::new());
@@ -69,7 +69,7 @@ mod planned {
         static PROGRESS: RefCell<Option<Progress>> = const { RefCell::new(None) };
     }
 
-    /// Runs something with a plan for this thread's loads; also says how many there were.
+    /// Runs something with a plan for this thread's loads; also returns how many there were.
     ///
     /// Whatever was read is changed to something that depends on `seed`.
     pub fn with<T>(plan: Plan, seed: u64, run: impl FnOnce() -> T) -> (T, u64) {

@@ -4,15 +4,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::InvalidValue;
 
-/// A type whose values can be written to foreign memory, and read from it once
-/// the bits there were checked.
+/// A type whose values can be written to foreign memory, and read from it after their bits were
+/// checked.
 ///
-/// Implemented here for integers, floats, `bool`, `char`, addresses and arrays,
-/// and by generated code for the types of a header. The supertraits carry all
-/// soundness (invariant 5): `TryFromBytes` says which bits are valid, `Immutable`
-/// and `Copy` rule out interior mutability and `Drop`, `'static` rules out
-/// references to the host. So the trait itself is safe to implement: a wrong
-/// implementation writes or reports nonsense, nothing worse.
+/// Implemented here for integers, floats, `bool`, `char`, addresses and arrays, and by generated
+/// code for the types of a header. Soundness rests on the supertraits alone (invariant 5):
+/// `TryFromBytes` says which bits are valid, `Immutable` and `Copy` rule out interior mutability
+/// and `Drop`, `'static` rules out references to the host. So the trait itself is safe to
+/// implement: a wrong implementation only writes or reports wrong values.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type whose values can lie in the library's memory",
     label = "no `Foreign` type",
@@ -20,7 +19,7 @@ use crate::InvalidValue;
     note = "a host's reference is never one: pass the address of a copy instead"
 )]
 pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
-    /// The type's name in messages: as in C where it comes from C.
+    /// The type's name in messages: its C name if it comes from C.
     const NAME: &'static str;
 
     /// Writes the value's bytes, never its padding, into `out`, which is zeroed
@@ -55,8 +54,8 @@ pub trait Foreign: TryFromBytes + KnownLayout + Immutable + Copy + 'static {
     }
 }
 
-/// The elements' bytes, [if the type has none but those](Foreign::as_bytes). An implementation of
-/// another length would have more written than was checked.
+/// The elements' bytes, [if the type has no others](Foreign::as_bytes). An implementation that
+/// returned another length would cause more to be written than was checked.
 pub(crate) fn bytes_of<T: Foreign>(elements: &[T]) -> Option<&[u8]> {
     T::as_bytes(elements).filter(|bytes| bytes.len() == size_of_val(elements))
 }
@@ -107,7 +106,7 @@ impl Bits {
         (self.unsigned << shift) as i128 >> shift
     }
 
-    /// The error that these bits are not a valid `T`; negative where a valid value is.
+    /// The error that these bits are not a valid `T`; negative if a valid value can be.
     #[must_use]
     pub fn invalid<T: Foreign>(self, valid: &'static [i128]) -> InvalidValue {
         let signed = valid.iter().any(|value| *value < 0);
@@ -124,8 +123,8 @@ pub fn encode_field<T: Foreign>(field: &T, out: &mut [u8], offset: usize) {
     }
 }
 
-/// The largest value, in bytes, that is read as a whole: it lies on the stack several times on
-/// its way. Of a larger one there are [views](crate::Base::view).
+/// The largest value, in bytes, that is read as a whole, since it lies on the stack several times
+/// on its way. For larger ones there are [views](crate::Base::view).
 pub const MAX_BY_VALUE: usize = 64 << 10;
 
 /// The compile-time error for reading something larger.
@@ -141,7 +140,7 @@ pub fn explain_field<T: Foreign>(bytes: &[u8], offset: usize) -> Option<InvalidV
     (!is_valid).then(|| T::explain(field))
 }
 
-/// What is larger than this is not copied to the stack to be looked at.
+/// A larger value is not copied to the stack to be checked.
 const LARGE: usize = 4096;
 
 // A function by itself, so that the copy is not on the stack of callers with a larger type.
@@ -150,7 +149,7 @@ fn is_value<T: Foreign>(bytes: &[u8]) -> bool {
     T::try_read_from_bytes(bytes).is_ok()
 }
 
-/// The same in place, which takes aligned bytes, as all are but those of packed structs.
+/// The same in place, which needs aligned bytes, as all are except those of packed structs.
 fn has_value<T: Foreign>(bytes: &[u8]) -> bool {
     T::try_ref_from_bytes(bytes).is_ok()
 }

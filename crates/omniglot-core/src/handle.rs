@@ -1,5 +1,5 @@
-//! Foreign objects that the host owns. Their destructors are foreign calls, for which a
-//! handle's `Drop` has no instance: they wait for the next one.
+//! Foreign objects that the host owns. Their destructors are foreign calls, for which a handle's
+//! `Drop` has no instance: they run before the next call.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -33,9 +33,9 @@ pub trait Object: Sized + 'static {
 /// The longest frame of a destructor, in bytes.
 pub const MAX_DESTRUCTOR_FRAME: usize = 64;
 
-/// Owns a foreign object: when it is dropped, the object's destructor runs before the
-/// next call of the instance, unless that is poisoned, was reset or is gone. That call and
-/// the destructors before it share one time limit, and an interruption ends them all.
+/// Owns a foreign object: when it is dropped, the object's destructor runs before the next call of
+/// the instance, unless the instance is poisoned, was reset or is gone. That call and the
+/// destructors before it share one time limit, and an interruption ends them all.
 ///
 /// It can be passed wherever C takes the object's address. It borrows nothing, so it can outlive
 /// the instance; then there is nothing left to destroy.
@@ -48,7 +48,7 @@ pub struct Handle<T: Object> {
 
 impl<T: Object> Handle<T> {
     /// Takes ownership of an object that the library made. Only the library knows whether there is
-    /// one at this address, and whether it has another owner too.
+    /// one at this address, and whether it has another owner, too.
     ///
     /// # Errors
     /// [`Error::Null`] if the pointer is null.
@@ -106,7 +106,7 @@ impl<T: Object> AsPtr<T> for Handle<T> {
     }
 }
 
-/// So that it can be passed as `void *`, as what is checked can.
+/// So that it can be passed as `void *`, as checked addresses can.
 impl<T: Object> AsPtr<Void> for Handle<T> {
     #[inline]
     fn as_ptr_of(&self) -> (Ptr<Void>, Option<InstanceId>) {
@@ -120,7 +120,7 @@ impl<T: Object> fmt::Debug for Handle<T> {
     }
 }
 
-/// A destructor that is still to run.
+/// A queued destructor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destructor {
     shim: u32,
@@ -136,12 +136,12 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 }
 
-/// Does what waits before a call, and then the call.
+/// Runs the queued destructors, and then the call.
 ///
-/// Destructors run before an outermost one: inside a callback the library may be in the middle of
-/// using the object. If one fails in a way that poisons the instance, the call is refused
-/// as `Poisoned`, with the cause.
-/// Only those that wait now run, whatever they cause to be dropped; and they share the call's time.
+/// Destructors run before an outermost call only: inside a callback the library may be using the
+/// object. If one fails in a way that poisons the instance, the call is refused as `Poisoned`, with
+/// the cause. Only those that are queued now run, whatever further drops they cause; and they share
+/// the call's time.
 #[cold]
 #[inline(never)]
 pub(crate) fn call_after_waiting<A: Api + ?Sized>(
@@ -160,7 +160,7 @@ pub(crate) fn call_after_waiting<A: Api + ?Sized>(
         base.state.waits.set();
         return call_now(api, shim, frame);
     }
-    // In a forked child the domain is not touched; the call says so.
+    // In a forked child the domain is not used; the call reports that.
     if base.check_usable().is_err() {
         base.state.waits.set();
         return call_now(api, shim, frame);
@@ -182,7 +182,7 @@ fn run_destructors<A: Api + ?Sized>(api: &mut A, count: usize) {
     }
 }
 
-/// Foreign calls that are one for the user, ended also by a panic in a callback.
+/// Several foreign calls that are one operation; it also ends if a callback panics.
 struct Operation<'a, A: Api + ?Sized> {
     api: &'a mut A,
 }

@@ -29,7 +29,7 @@ pub fn malloc<T: Foreign, A: Api + ?Sized>(api: &mut A, len: usize) -> Result<Sl
     api.base().upgrade_slice_mut(pointer, len)
 }
 
-/// Gives memory back to the library's `free`.
+/// Frees memory with the library's `free`.
 ///
 /// # Errors
 /// As any call; a pointer that is not from `malloc` corrupts the library's heap, or makes it fault.

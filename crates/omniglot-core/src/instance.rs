@@ -9,9 +9,9 @@ use crate::{Base, Result, Runtime};
 /// Implemented by [`define_library!`](crate::define_library).
 ///
 /// # Safety
-/// `base` and `base_mut` always give the same [`Base`], a field of `self`, and
-/// nobody can exchange it: `Self` is unsized and not `Send`. Guards rely on finding
-/// again what they put there (invariant 6).
+/// `base` and `base_mut` always return the same [`Base`], a field of `self`, and no other code can
+/// exchange it: `Self` is unsized and not `Send`. Guards rely on finding again what they put there
+/// (invariant 6).
 pub unsafe trait Api: 'static {
     /// Where the library runs.
     type Runtime: Runtime;
@@ -33,12 +33,12 @@ pub struct Instance<A>(A);
 // send its `&mut A`, which is then a borrow of the whole, to another thread.
 unsafe impl<A: OwnedApi> Send for Instance<A> {}
 
-// SAFETY: nothing is `UsedByManyThreads`, so no instance is ever shared (invariant 7 is about
-// moving alone). This is here for the message: without it, each of the parts that cannot be
-// shared is named instead.
+// SAFETY: nothing is `UsedByManyThreads`, so no instance is ever shared
+// (invariant 7 is about moving alone). This impl exists for the message: without it, the compiler
+// would name each of the parts that cannot be shared.
 unsafe impl<A: UsedByManyThreads> Sync for Instance<A> {}
 
-/// What no instance is; see [`Instance`].
+/// A trait that no instance has; see [`Instance`].
 #[diagnostic::on_unimplemented(
     message = "an instance of a library is used by one thread at a time",
     label = "shared between threads",
@@ -49,7 +49,7 @@ unsafe impl<A: UsedByManyThreads> Sync for Instance<A> {}
 pub trait UsedByManyThreads: sealed::Never {}
 
 mod sealed {
-    /// Implemented by nothing, and nobody else can name it.
+    /// Implemented by nothing, and not nameable elsewhere.
     pub trait Never {}
 }
 
@@ -71,12 +71,12 @@ impl<A: OwnedApi> Instance<A> {
 
     /// Brings the instance back to the state after its library was loaded.
     ///
-    /// Nothing of before is left in the library's memory or anywhere else where foreign
-    /// code could find it, and a poisoned instance is good again. What was made before
-    /// is of another instance now: references and boxes are
-    /// [`WrongInstance`](crate::Error::WrongInstance), registered closures are dropped,
-    /// and dropping their handles has no effect. Time limit and permissions stay, and so
-    /// do interrupt handles.
+    /// Nothing of the previous life is left in the library's memory or anywhere else where foreign
+    /// code could find it, and a poisoned instance is usable again. Values made before belong to
+    /// another instance now: references and boxes are
+    /// [`WrongInstance`](crate::Error::WrongInstance), registered closures are dropped, and
+    /// dropping their handles has no effect. Time limit, permissions and interrupt handles stay
+    /// valid.
     ///
     /// # Errors
     /// The runtime's error, such as a limit of the system. The instance is poisoned then, and can

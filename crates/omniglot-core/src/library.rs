@@ -1,4 +1,4 @@
-//! What generation knows of a library, and how an instance of it is made.
+//! What the generator knows of a library, and how an instance of it is made.
 
 use core::time::Duration;
 
@@ -60,7 +60,7 @@ pub struct Aligned<B: ?Sized>(pub B);
 pub trait Library: Sized + Send {
     /// The runtime that the instance runs on.
     type Runtime: Runtime;
-    /// What generation knows of the library.
+    /// What the generator knows of the library.
     const DESCRIPTION: Description;
     /// Makes an instance of a runtime in which the library is loaded.
     fn assemble(runtime: Self::Runtime) -> Self;

@@ -1,6 +1,6 @@
 //! The window: a domain's memory as the host sees it.
 //!
-//! All raw access to foreign memory happens here. Another process may write that memory at any
+//! All raw access to foreign memory is in this module. Another process may write that memory at any
 //! time, so there is no `&` to it, only volatile copies.
 #![allow(unsafe_code)]
 
@@ -21,8 +21,8 @@ pub struct Window {
 // SAFETY: the memory belongs to the window (invariant 1), not to a thread; whatever refers
 // to it for longer than a copy takes borrows the instance (invariant 3).
 unsafe impl Send for Window {}
-// SAFETY: a shared reference only reads, but in this crate, which has the instance borrowed
-// by `&mut` where it writes (invariant 3): then no other thread has a reference.
+// SAFETY: a shared reference only reads. Only this crate writes, while it has the instance borrowed
+// by `&mut` (invariant 3): then no other thread has a reference.
 unsafe impl Sync for Window {}
 
 impl Window {
@@ -39,8 +39,8 @@ impl Window {
         Self { host, foreign, len }
     }
 
-    /// A second description of the same window. It must not be used once the first is gone or the
-    /// memory is elsewhere.
+    /// A second description of the same window. It must not be used after the first is gone or the
+    /// memory has moved.
     pub(crate) const fn share(&self) -> Self {
         Self { host: self.host, foreign: self.foreign, len: self.len }
     }
@@ -101,7 +101,7 @@ impl Window {
         Ok(())
     }
 
-    /// Copies `len` foreign bytes to where there is nothing yet.
+    /// Copies `len` foreign bytes into uninitialised memory.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where they are not all in the window.
@@ -136,7 +136,7 @@ impl Window {
         Ok(())
     }
 
-    /// Finds the room of a frame.
+    /// Locates the range of a frame.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where it is not in the window; [`Error::Misuse`] for a frame
@@ -147,7 +147,7 @@ impl Window {
         if len < HEADER_SIZE { Err(NO_HEADER) } else { Ok(Written { host, len }) }
     }
 
-    /// Copies a frame into foreign memory; its header becomes 0, whatever it is.
+    /// Copies a frame into foreign memory; its header is set to 0.
     ///
     /// # Errors
     /// As [`find_frame`](Self::find_frame).
@@ -165,10 +165,10 @@ impl Window {
         Ok(written)
     }
 
-    /// Copies a frame back, but for its header: status and `errno`, which are the result.
+    /// Copies a frame back, except its header: status and `errno`, which are returned.
     ///
-    /// It is not located again: the window is what it was when the frame was written, since
-    /// only the instance's owner can reset it, whom the call keeps borrowed (invariant 2).
+    /// It is not located again: the window is the same as when the frame was written, since only
+    /// the instance's owner can reset it, and the call keeps the instance borrowed (invariant 2).
     ///
     /// # Errors
     /// [`Error::Misuse`] for a frame of another size.
@@ -205,7 +205,7 @@ impl Window {
 
 const NO_HEADER: Error = Error::Misuse("a call's frame starts with a header, and keeps its size");
 
-/// A frame in foreign memory: a range that was checked, at least a header long.
+/// A frame in foreign memory: a checked range, at least a header long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
     host: NonNull<u8>,
@@ -213,7 +213,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Where status, `errno` and the rest are.
+    /// The pointers to status, `errno` and the rest.
     #[inline(always)]
     const fn parts(self) -> [NonNull<u8>; 3] {
         // SAFETY: the range was checked, and is at least a header long (invariant 2).
@@ -224,14 +224,14 @@ impl Written {
     }
 }
 
-/// Eight bytes at any address: one unaligned access where the machine has such. Of an array
-/// of bytes the compiler makes eight accesses, since it may not merge volatile ones; and
-/// whoever reads such a copy in one piece waits until all of them are through.
+/// Eight bytes at any address: one unaligned access on machines that have such. An array of bytes
+/// would become eight accesses, since the compiler may not merge volatile ones; and a later read of
+/// such a copy in one piece would wait until all of them are done.
 #[repr(C, packed)]
 #[derive(Clone, Copy)]
 struct Word(u64);
 
-/// Copies bytes of which either side may be shared with another process.
+/// Copies bytes; either side may be shared with another process.
 ///
 /// # Safety
 /// Both pointers are valid for `len` bytes, and the ranges are disjoint.
@@ -299,7 +299,7 @@ unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
     unsafe { into.write_volatile(T::from(0)) };
 }
 
-/// Copies what a frame holds: usually a few words, so the overhead matters.
+/// Copies a frame's content: usually a few words, so the overhead matters.
 ///
 /// # Safety
 /// As [`copy_volatile`].
@@ -318,8 +318,8 @@ unsafe fn copy_frame(from: *const u8, into: *mut u8, len: usize) {
     unsafe { copy_few(from, into, len) };
 }
 
-/// As [`copy_volatile`], up to where the source ends: what copies words has that at hand, and no
-/// register for the length.
+/// As [`copy_volatile`], up to the end of the source: a copy of words has that pointer at hand, and
+/// so needs no register for the length.
 ///
 /// # Safety
 /// As [`copy_volatile`]; `end` is the end of `from`.
@@ -330,7 +330,7 @@ unsafe fn copy_up_to(from: *const u8, end: *const u8, into: *mut u8) {
     unsafe { copy_volatile(from, into, end.addr() - from.addr()) };
 }
 
-/// Copies words, two at a time, in a loop that is short to get into.
+/// Copies words, two at a time, in a loop with little setup.
 ///
 /// # Safety
 /// As [`copy_volatile`]; pointers and length are multiples of a word's size.
@@ -353,7 +353,7 @@ unsafe fn copy_few(from: *const u8, into: *mut u8, len: usize) {
     }
 }
 
-/// Copies large ranges: words where both sides are aligned.
+/// Copies large ranges: by words if both sides are aligned.
 ///
 /// # Safety
 /// As [`copy_volatile`].
@@ -367,7 +367,7 @@ unsafe fn copy_many(from: *const u8, into: *mut u8, len: usize) {
     unsafe { copy_eights::<usize>(from, into, len) };
 }
 
-/// Copies eight elements at a time, and what is left as it comes.
+/// Copies eight elements at a time, and the rest one by one.
 ///
 /// # Safety
 /// As [`copy_words`].
@@ -398,7 +398,7 @@ unsafe fn copy_eight<T: Copy>(from: *const T, into: *mut T) {
     copy!(0 1 2 3 4 5 6 7);
 }
 
-/// Copies word by word, and what is left byte by byte.
+/// Copies word by word, and the rest byte by byte.
 ///
 /// # Safety
 /// As [`copy_volatile`]; both pointers are aligned for a `T`, of which any bits are valid.
@@ -431,8 +431,8 @@ unsafe fn copy_one<T: Copy>(from: *const T, into: *mut T, index: usize) {
     unsafe { into.write_volatile(value) };
 }
 
-/// One string instruction: opaque to the compiler, so it can neither be repeated
-/// nor be split by assumptions about who else writes.
+/// One string instruction: opaque to the compiler, which can neither repeat it nor split it under
+/// assumptions about other writers.
 ///
 /// # Safety
 /// As [`copy_volatile`].

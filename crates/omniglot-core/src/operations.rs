@@ -1,4 +1,4 @@
-//! What a host does with foreign memory: check, read, view, write.
+//! The host's operations on foreign memory: check, read, view, write.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -147,7 +147,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Reads one field of the struct at an unchecked address. Only the field is checked, so the
-    /// rest of the struct may hold anything. A chain of pointers is followed step by step:
+    /// rest of the struct may hold any bytes. A chain of pointers is followed step by step:
     ///
     /// ```
     /// # use omniglot_core::{Base, Field, Ptr, Result, Runtime};
@@ -221,16 +221,16 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let slice = self.slice(from)?;
         let size = size_of_elements::<T>(slice.len)?;
         if size == 0 {
-            // The address is not touched: it may be any.
+            // The memory is not accessed, so the address may be any number.
             return Ok(View::in_place(NonNull::from(&[] as &[T])));
         }
         View::validate_slice(&self.state.domain.session.runtime, slice.address, size)?
             .ok_or_else(|| self.explain::<T>(slice.address, slice.len))
     }
 
-    /// The first invalid element, for a message. Foreign memory may have changed since; then the
-    /// message is about the whole slice, as it is where the element is beyond `MOST_EXPLAINED`:
-    /// the search takes time that no limit counts.
+    /// The first invalid element, for a message. If foreign memory has changed since, the message
+    /// is about the whole slice. So it is if the element is beyond `MOST_EXPLAINED`, since no limit
+    /// counts the time of the search.
     fn explain<T: Foreign>(&self, address: usize, len: usize) -> Error {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         let invalid = |index| {
@@ -345,7 +345,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         Ok(())
     }
 
-    /// Elements larger than a chunk go through a buffer on the heap.
+    /// Elements larger than a chunk are encoded in a buffer on the heap.
     #[cfg(feature = "alloc")]
     fn write_large<T: Foreign>(&self, slice: SliceMut<T>, elements: &[T]) -> Result<()> {
         let mut bytes = alloc::vec![0; size_of::<T>()];
@@ -365,10 +365,10 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         })
     }
 
-    /// Has `fill` write bytes where they are to be, without a copy of them in between.
+    /// Lets `fill` write bytes in place, without a copy of them in between.
     ///
-    /// It finds the old content. Nothing else writes there meanwhile: where foreign code might, it
-    /// gets a copy, which is then put in place.
+    /// It finds the old content. Nothing else writes there meanwhile: if foreign code might, `fill`
+    /// gets a copy, which is then written back.
     ///
     /// ```
     /// # use omniglot_core::{Base, Result, Runtime, SliceMut};
@@ -390,7 +390,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let slice = into.convert();
         self.check_instance(slice.instance)?;
         if slice.len == 0 {
-            // The address is not touched: it may be any.
+            // The memory is not accessed, so the address may be any number.
             return Ok(fill(&mut []));
         }
         crate::view::fill(&mut self.state.domain.session.runtime, slice.address, slice.len, fill)

@@ -1,12 +1,11 @@
-//! Queues of what waits for an instance: handles and boxes are dropped without access to one.
+//! Queues of work for an instance: handles and boxes are dropped without access to one.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
 
-/// Whether anything may wait in any of an instance's queues, so that a call looks at one
-/// place.
+/// Whether anything may be in any of an instance's queues, so that a call checks one place only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waits(Arc<AtomicBool>);
 
@@ -16,8 +15,8 @@ impl Waits {
         self.0.load(Ordering::Acquire)
     }
 
-    /// To be called before the queues are emptied: one step, so that nothing that is pushed
-    /// meanwhile is forgotten.
+    /// To be called before the queues are emptied: one atomic step, so that nothing that is pushed
+    /// meanwhile is lost.
     pub(crate) fn clear(&self) {
         self.0.swap(false, Ordering::AcqRel);
     }
@@ -35,14 +34,14 @@ pub(crate) struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue of the instance that looks at `waits`.
+    /// An empty queue of the instance that checks `waits`.
     pub(crate) fn new(waits: &Waits) -> Arc<Self> {
         Arc::new(Self { items: SegQueue::new(), waits: waits.clone() })
     }
 
     pub(crate) fn push(&self, item: T) {
         self.items.push(item);
-        // Afterwards, so that whoever sees it finds the item.
+        // Afterwards, so that whoever sees the flag finds the item.
         self.waits.set();
     }
 

@@ -1,4 +1,5 @@
-//! What a runtime must do: keep a window, and run foreign code from one step to the next event.
+//! The interface of a runtime: provide a window, and run foreign code from one step to the next
+//! event.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -44,9 +45,9 @@ pub enum Event {
     /// Foreign code calls back and waits for an answer, or for calls that are nested in the
     /// callback.
     Callback {
-        /// The callback slot, as foreign code says.
+        /// The callback slot that foreign code names.
         slot: u32,
-        /// The address of the arguments, as foreign code says.
+        /// The address of the arguments that foreign code names.
         arguments: usize,
     },
 }
@@ -54,10 +55,10 @@ pub enum Event {
 /// How the host answers a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The result was written into the callback's frame; go on.
+    /// The result was written into the callback's frame; resume.
     Return,
-    /// Run this shim in the callback's place, with the arguments at this address;
-    /// it usually leaves by `longjmp`. If it returns, go on as after `Return`.
+    /// Run this shim in the callback's place, with the arguments at this address; it usually leaves
+    /// by `longjmp`. If it returns, resume as after `Return`.
     Raise {
         /// The shim's entry address.
         entry: usize,
@@ -66,7 +67,7 @@ pub enum Reply {
     },
 }
 
-/// What foreign code is to do next.
+/// What foreign code does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Start a call: run this entry with the address of its frame.
@@ -76,7 +77,7 @@ pub enum Step {
         /// The address of its frame.
         arguments: usize,
     },
-    /// Go on behind the innermost callback.
+    /// Resume after the innermost callback.
     Resume(Reply),
 }
 
@@ -108,14 +109,14 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// Whether calls can be interrupted by number, so that the session counts them and tells of
     /// each outermost one where it [begins](Self::begin_call) and [ends](Self::end_call).
     const COUNTS_CALLS: bool = true;
-    /// How fast the clock of [`Calls::time`] counts.
+    /// The frequency of the clock of [`Calls::time`], in ticks per second.
     const TICKS_PER_SECOND: u64;
     /// Interrupts a running call from another thread.
     type InterruptHandle: Clone + Send + Sync + Debug;
 
     /// The domain's memory.
     fn window(&self) -> &Window;
-    /// Checks that the domain belongs to this process; asked before anything of it is used.
+    /// Checks that the domain belongs to this process; called before anything of it is used.
     ///
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked) in a forked child.
@@ -125,9 +126,9 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     }
     /// Whether the window may change while the host runs, so that views must copy.
     fn is_concurrent(&self) -> bool;
-    /// Checks that foreign code itself may write these bytes, so that the host may write
-    /// them where foreign code says: not its code or constants, of which a host that
-    /// shares its mapping would otherwise make other code, or fault.
+    /// Checks that foreign code itself may write these bytes, so that the host may write them at
+    /// foreign code's request. Its code and constants are excluded: a host that shares its mapping
+    /// would otherwise change code, or fault.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) where they are not in the window;
@@ -154,8 +155,8 @@ pub unsafe trait Runtime: Sized + Send + 'static {
 
     /// Runs foreign code up to its next event, at a depth of [`calls.depth()`](Calls::depth).
     ///
-    /// The clock need not be read where there is no [time limit](Calls::time); where there is
-    /// one, the time that foreign code ran is added to it.
+    /// The clock need not be read if there is no [time limit](Calls::time); if there is one, the
+    /// time that foreign code ran is added to it.
     ///
     /// # Errors
     /// Whatever ended the call instead; [`Error::NonLocalExit`](crate::Error::NonLocalExit)
@@ -168,20 +169,20 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// - As many calls as `calls` says wait in callbacks; for [`Step::Resume`] one more does,
     ///   the innermost one, which then runs.
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event>;
-    /// Gives up all calls: no foreign code of the domain runs again, unless after a
+    /// Abandons all calls: no foreign code of the domain runs again before a
     /// [`reload`](Self::reload). The window stays.
     fn kill(&mut self);
-    /// Brings the domain back to the state after loading: what its memory and registers
-    /// held is gone, and no foreign code that ran before, in whatever state it is, runs
-    /// again or can be told apart from code that never ran. Window, exchange area,
-    /// shims and trampolines may lie elsewhere afterwards.
+    /// Returns the domain to the state after loading: the previous content of its memory and
+    /// registers is gone. No foreign code that ran before, in whatever state it is, runs again or
+    /// can be told apart from code that never ran. Window, exchange area, shims and trampolines may
+    /// lie elsewhere afterwards.
     ///
-    /// What foreign code may do stays as it is. Interrupt handles stay valid, and an
-    /// interruption of an earlier call hits no later one. No call is in progress, or all are
-    /// given up with this. A runtime need not have it: the default refuses.
+    /// What foreign code may do stays the same. Interrupt handles stay valid, and an interruption
+    /// of an earlier call affects no later one. No call is in progress, or all are abandoned by
+    /// this. The method is optional: the default refuses.
     ///
     /// # Errors
-    /// An error of the runtime's. No foreign code runs then until a later reload succeeds; the
+    /// An error of the runtime's. Then no foreign code runs until a later reload succeeds; the
     /// window stays.
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
         let _ = calls;
@@ -190,8 +191,8 @@ pub unsafe trait Runtime: Sized + Send + 'static {
             remedy: "build a new one",
         })
     }
-    /// An outermost call, or an operation of several, begins under this number: what interrupts
-    /// it names the number, and hits no other. Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
+    /// An outermost call, or an operation of several, begins under this number. Interrupting it
+    /// names the number, and affects no other. Only called if [`COUNTS_CALLS`](Self::COUNTS_CALLS).
     #[inline]
     fn begin_call(&mut self, number: u64) {
         let _ = number;
@@ -199,7 +200,7 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     /// No call is in progress any more. Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
     #[inline]
     fn end_call(&mut self) {}
-    /// The time limit is another one: a runtime can prepare here what a limited call needs.
+    /// The time limit has changed: a runtime can prepare here what a limited call needs.
     fn limit_changed(&mut self, time: &Timer) {
         let _ = time;
     }

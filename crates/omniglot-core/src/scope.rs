@@ -1,4 +1,4 @@
-//! Scopes: temporary foreign memory and borrowing callbacks, gone at the end.
+//! Scopes: temporary foreign memory and borrowing callbacks, freed at the end.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -18,10 +18,10 @@ use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///
-/// Derefs to the library's interface, so everything can be called through it. What it hands out
-/// lies in the domain's memory, so it is safe to keep after the scope: a checked reference is
-/// [`Error::Stale`] then (with the feature `alloc`), and what an unchecked pointer leads to may be
-/// anything.
+/// Derefs to the library's interface, so everything can be called through it. The addresses that it
+/// returns are in the domain's memory, so keeping them after the scope is safe: a checked reference
+/// is then [`Error::Stale`] (with the feature `alloc`), and what an unchecked pointer leads to may
+/// be anything.
 pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     api: &'scope mut A,
     mark: Mark,
@@ -32,7 +32,7 @@ pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     environment: PhantomData<&'env mut &'env ()>,
 }
 
-/// Which scopes live. They nest, so the innermost one is the last.
+/// The scopes in progress. They nest, so the innermost one is the last.
 #[cfg(feature = "alloc")]
 #[derive(Debug, Default)]
 pub(crate) struct Scopes {
@@ -42,14 +42,14 @@ pub(crate) struct Scopes {
 
 #[cfg(feature = "alloc")]
 impl Scopes {
-    /// A scope begins; its number is no other's.
+    /// A scope begins; its number is unique.
     fn begin(&mut self) -> u64 {
         self.last += 1;
         self.live.push(self.last);
         self.last
     }
 
-    /// It ends, and so do those in it.
+    /// The scope ends, and so do those in it.
     fn end(&mut self, number: u64) {
         self.live.retain(|live| *live < number);
     }
@@ -199,9 +199,9 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         Ok(slice.as_ptr().cast())
     }
 
-    /// Temporary foreign memory for `len` elements, as it is: what the library left there, or
-    /// whatever the host put there before. For what the library is to write;
-    /// [`zeroed`](Self::zeroed) takes some time for each byte.
+    /// Temporary foreign memory for `len` elements, uninitialised: it holds what the library or the
+    /// host left there. For memory that the library is to write; [`zeroed`](Self::zeroed) takes
+    /// some time for each byte.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
@@ -222,7 +222,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 #[cfg(feature = "alloc")]
 impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// A function pointer that calls `closure`, which may borrow what outlives the scope; it is
-    /// gone at the scope's end. It does not run on arguments that are not valid values of their
+    /// removed at the scope's end. It does not run on arguments that are not valid values of their
     /// types; see [`with_callback`](crate::with_callback) for what happens then.
     ///
     /// # Errors
@@ -235,8 +235,8 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         self.fallible_callback::<S>(answer_valid::<S, A>(closure))
     }
 
-    /// As [`callback`](Self::callback), for a closure that decides itself what to do about
-    /// arguments that are not valid values of their types.
+    /// As [`callback`](Self::callback), for a closure that decides itself what to do if arguments
+    /// are not valid values of their types.
     ///
     /// # Errors
     /// As [`callback`](Self::callback).
@@ -264,7 +264,7 @@ impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
         #[cfg(feature = "alloc")]
         {
             state.scopes.end(self.number);
-            // All are removed before any is dropped: a closure's own drop may panic.
+            // All are removed before any is dropped: dropping a closure may panic.
             let removed = self.callbacks.drain(..).map(|slot| state.slots.remove(slot));
             drop(removed.collect::<Vec<_>>());
         }

@@ -14,8 +14,8 @@ use crate::{Cause, Error, Event, MAX_DEPTH, Reply, Result, Runtime, Step};
 
 /// A runtime and the calls in progress.
 ///
-/// An instance keeps one. Who drives a runtime without the core's instances, such as a test of
-/// a runtime, makes one:
+/// Each instance has one. A program that drives a runtime without the core's instances, such as a
+/// test of a runtime, makes one:
 ///
 /// ```
 /// # use omniglot_core::{Error, Event, Reply, Result, Runtime, Session};
@@ -38,7 +38,7 @@ pub struct Session<R: Runtime> {
     pub(crate) runtime: R,
     calls: Calls,
     /// How many calls may wait in callbacks: none any more once the session is poisoned, so that
-    /// one comparison tells whether a call can start.
+    /// one comparison decides whether a call can start.
     deepest: u32,
     poison: Option<Cause>,
 }
@@ -52,9 +52,9 @@ pub struct Calls {
     in_operation: bool,
     /// The number of the last outermost call or operation.
     number: u64,
-    /// Why no call can go on, where the error of the one that runs does not say so.
+    /// Why no call can be resumed, if the error of the running one does not say so.
     lost: Option<Cause>,
-    /// The time that the outermost call or operation has.
+    /// The time of the outermost call or operation.
     pub time: Timer,
 }
 
@@ -82,15 +82,15 @@ impl Calls {
         self.depth
     }
 
-    /// Whether the call that runs is an outermost one and no part of an operation, so that
-    /// nothing comes after it that would share its time.
+    /// Whether the running call is an outermost one and not part of an operation, so that no later
+    /// call shares its time.
     #[inline(always)]
     #[must_use]
     pub const fn is_alone(&self) -> bool {
         self.depth == 0 && !self.in_operation
     }
 
-    /// Whether the call that runs is part of an operation.
+    /// Whether the running call is part of an operation.
     #[must_use]
     pub const fn is_in_operation(&self) -> bool {
         self.in_operation
@@ -102,19 +102,19 @@ impl Calls {
         self.number
     }
 
-    /// A number for a call of the runtime's own, which an interruption of the one in progress
-    /// does not hit.
+    /// A number for a call of the runtime's own, which an interruption of the one in progress does
+    /// not affect.
     pub const fn renumber(&mut self) -> u64 {
         self.number += 1;
         self.number
     }
 
-    /// Poisons the session when the step that runs fails, whatever its error.
+    /// Poisons the session if the running step fails, whatever its error.
     pub const fn lose(&mut self, cause: Cause) {
         self.lost = Some(cause);
     }
 
-    /// No calls any more; numbers go on.
+    /// Ends all calls; numbering continues.
     const fn forget(&mut self) {
         self.depth = 0;
         self.in_operation = false;
@@ -143,7 +143,7 @@ impl<R: Runtime> Session<R> {
         &self.runtime
     }
 
-    /// Gives up the session, for what the runtime leaves behind.
+    /// Consumes the session, and returns the runtime.
     pub fn into_runtime(self) -> R {
         self.runtime
     }
@@ -164,7 +164,7 @@ impl<R: Runtime> Session<R> {
         self.runtime.limit_changed(&self.calls.time);
     }
 
-    /// Copies bytes to a foreign address that foreign code may write itself.
+    /// Copies bytes to a foreign address that foreign code itself may write.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] where there is not room for all in the window;
@@ -174,14 +174,14 @@ impl<R: Runtime> Session<R> {
         self.runtime.window().copy_in(address, bytes)
     }
 
-    /// Checks that the host may write these bytes where foreign code says.
+    /// Checks that the host may write these bytes at foreign code's request.
     pub(crate) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
         self.runtime.check_alive()?;
         self.runtime.check_writable(address, len)
     }
 
-    /// Runs the entry with the address of its frame, up to the next event. Where a call waits
-    /// in a callback, this one is nested in it.
+    /// Runs the entry with the address of its frame, up to the next event. If a call waits in a
+    /// callback, this one is nested in it.
     ///
     /// # Errors
     /// [`Error::Poisoned`]; [`Error::TooDeep`]; [`Error::Forked`]; whatever ended the call.
@@ -211,7 +211,7 @@ impl<R: Runtime> Session<R> {
         self.start(entry, arguments)
     }
 
-    /// The same where time is limited and nothing else is to be done for an outermost call.
+    /// The same if time is limited and nothing else is to be done for an outermost call.
     #[cold]
     #[inline(never)]
     fn enter_limited(&mut self, entry: usize, arguments: usize) -> Result<Event> {
@@ -231,7 +231,7 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Answers the innermost callback and goes on to the next event.
+    /// Answers the innermost callback and resumes, up to the next event.
     ///
     /// # Errors
     /// [`Error::Protocol`] if no call waits in a callback; [`Error::Poisoned`];
@@ -281,12 +281,12 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Has the outermost calls up to [`end_operation`](Self::end_operation) be one: they have
-    /// one time limit together, which begins anew with this call, and an interruption of one of
-    /// them, or between them, ends the next one, too.
+    /// Makes the outermost calls up to [`end_operation`](Self::end_operation) one operation: they
+    /// share one time limit, which begins anew with this call, and an interruption of one of them,
+    /// or between them, ends the next one, too.
     ///
-    /// It is meant for calls that the user sees as one: a call and the destructors that wait
-    /// for it. What foreign code runs on the way counts, however short it is.
+    /// It is meant for calls that are one for the user: a call and the destructors that are queued
+    /// for it. The time of all foreign code counts, however short it runs.
     pub fn begin_operation(&mut self) {
         self.begin_outermost();
         self.calls.in_operation = true;
@@ -296,7 +296,7 @@ impl<R: Runtime> Session<R> {
     pub fn end_operation(&mut self) {
         self.calls.in_operation = false;
         if R::COUNTS_CALLS {
-            // Also where a panic left calls behind.
+            // Also if a panic left calls behind.
             self.runtime.end_call();
         }
     }
@@ -322,8 +322,8 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Poisons the session: no foreign code runs again, unless after a [`reset`](Self::reset). The
-    /// first cause is kept.
+    /// Poisons the session: no foreign code runs again before a [`reset`](Self::reset). The first
+    /// cause is kept.
     #[cold]
     #[inline(never)]
     pub fn poison(&mut self, cause: Cause) {
@@ -334,7 +334,7 @@ impl<R: Runtime> Session<R> {
         }
     }
 
-    /// Poisons the session where the error of a call requires it.
+    /// Poisons the session if the error of a call requires it.
     #[cold]
     #[inline(never)]
     pub(crate) fn failed(&mut self, error: Error) -> Error {
@@ -356,8 +356,8 @@ impl<R: Runtime> Session<R> {
     /// The runtime's error. The session is poisoned then, and can be reset again.
     pub fn reset(&mut self) -> Result<()> {
         self.calls.forget();
-        // Poisoned meanwhile, so that it stays so where the runtime panics: the window may be
-        // another one by then, of which nobody was told (invariant 11).
+        // Poisoned meanwhile, so that it stays so if the runtime panics: the window may be another
+        // one by then, without the session knowing (invariant 11).
         let before = self.poison.replace(Cause::Reset);
         self.deepest = 0;
         let outcome = self.runtime.reload(&mut self.calls);

@@ -1,17 +1,17 @@
-//! The table of callback slots: which closure a slot calls, and whether it runs.
+//! The table of callback slots: which closure a slot calls, and whether it is running.
 //!
-//! A slot's closure is moved out while it runs, so that it cannot be entered
-//! twice and can be removed meanwhile. Slots carry a generation, so that a late
-//! removal never hits a newer closure.
+//! A slot's closure is moved out while it runs, so that it cannot be entered twice and can be
+//! removed meanwhile. Slots carry a generation, so that a late removal never affects a newer
+//! closure.
 //!
 //! The C address of a slot has no generation, so a slot that was freed goes to the back of the
-//! queue: foreign code that kept the address then calls nothing, instead of a closure that it never
-//! was given. There are more slots than closures can exist, so that the queue is never empty.
+//! queue. Foreign code that kept the address then calls nothing, instead of a closure that it was
+//! never given. There are more slots than closures can exist, so the queue is never empty.
 //!
-//! With an allocator the table has a place for every slot that the image has. Without
-//! one it has [`FIXED_PLACES`] places, each for whichever slot is in use: closures are
-//! borrowed there, one for each [`with_callback`](crate::with_callback) in progress, so
-//! there are no more of them than calls nest, however many slots an image has.
+//! With an allocator the table has a place for every slot of the image. Without one it has
+//! [`FIXED_PLACES`] places, each for whichever slot is in use. Closures are borrowed there, one for
+//! each [`with_callback`](crate::with_callback) in progress. So there are no more of them than
+//! calls nest, however many slots an image has.
 #![allow(unsafe_code)]
 
 #[cfg(feature = "alloc")]
@@ -21,15 +21,15 @@ use core::ptr::NonNull;
 use crate::domain::KeptResult;
 use crate::{Error, Reply, Result};
 
-/// What every closure looks like in the table: it gets the address of the
-/// callback's frame and answers the callback.
+/// The type of every closure in the table: it gets the address of the callback's frame and answers
+/// the callback.
 pub(crate) type Erased<'a, A> = dyn FnMut(&mut A, usize) -> KeptResult<Reply> + 'a;
 
-/// How many callbacks can exist at a time in a host without an allocator: a place takes
-/// 28 bytes of an instance on a 32-bit machine.
+/// How many callbacks can exist at a time in a host without an allocator: a place takes 28 bytes of
+/// an instance on a 32-bit machine.
 #[cfg(not(feature = "alloc"))]
 const FIXED_PLACES: usize = 32;
-/// How many slots that were freed a host without an allocator remembers.
+/// How many freed slots a host without an allocator remembers.
 #[cfg(not(feature = "alloc"))]
 const RECENT: usize = 16;
 
@@ -44,7 +44,7 @@ pub(crate) struct Among {
 
 /// A closure in a slot.
 pub(crate) enum Closure<A: ?Sized + 'static> {
-    /// Borrowed from a frame further out (invariant 6).
+    /// Borrowed from an outer stack frame (invariant 6).
     Borrowed(NonNull<Erased<'static, A>>),
     /// Owned by the table.
     #[cfg(feature = "alloc")]
@@ -104,7 +104,7 @@ enum Occupant<A: ?Sized + 'static> {
 
 struct Slot<A: ?Sized + 'static> {
     generation: u64,
-    /// How many slots had been freed when this one was.
+    /// How many slots had been freed before this one.
     #[cfg(feature = "alloc")]
     freed: u64,
     occupant: Occupant<A>,
@@ -122,7 +122,7 @@ impl<A: ?Sized + 'static> Default for Slot<A> {
 }
 
 impl<A: ?Sized + 'static> Slot<A> {
-    /// Ends an occupancy; the caller drops the closure that waited.
+    /// Ends an occupancy; the caller drops the closure that was in the slot.
     fn vacate(&mut self) -> Option<Closure<A>> {
         self.generation += 1;
         match core::mem::replace(&mut self.occupant, Occupant::Nobody) {
@@ -132,7 +132,7 @@ impl<A: ?Sized + 'static> Slot<A> {
     }
 }
 
-/// A slot, by its place in the table, and the occupancy of it that is meant.
+/// A slot, by its place in the table, and the generation that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotId {
     place: usize,
@@ -155,14 +155,14 @@ pub(crate) struct Slots<A: ?Sized + 'static> {
     occupied: u64,
 }
 
-/// Where slots are: each at its own number.
+/// Finds slots: each is at its own number.
 #[cfg(feature = "alloc")]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
         Self { slots: (0..count).map(|_| Slot::default()).collect(), freed: 0 }
     }
 
-    /// The slot that has been free for longest, unless as many as may be are in use.
+    /// The slot that has been free for longest, unless the maximum number is in use.
     pub(crate) fn free(&self, among: Among) -> Option<u32> {
         let end = among.first.saturating_add(among.count) as usize;
         let slots = self.slots.get(among.first as usize..end.min(self.slots.len()))?;
@@ -173,7 +173,7 @@ impl<A: ?Sized + 'static> Slots<A> {
         longest.filter(|_| used < among.limit as usize)
     }
 
-    /// Whether there is such a slot, and nothing in it.
+    /// Whether there is such a slot, and it is empty.
     pub(crate) fn is_free(&self, index: u32) -> bool {
         let slot = self.slots.get(index as usize);
         slot.is_some_and(|slot| matches!(slot.occupant, Occupant::Nobody))
@@ -185,12 +185,12 @@ impl<A: ?Sized + 'static> Slots<A> {
         Some(index as usize)
     }
 
-    /// A place for what is to be in a free slot.
+    /// A place for the content of a free slot.
     fn place_for(&mut self, index: u32) -> Option<usize> {
         self.place_of(index)
     }
 
-    /// A slot goes to the back of the queue; it keeps its place.
+    /// Moves a slot to the back of the queue; it keeps its place.
     fn give_up(&mut self, place: usize) {
         self.freed += 1;
         if let Some(slot) = self.slots.get_mut(place) {
@@ -199,7 +199,7 @@ impl<A: ?Sized + 'static> Slots<A> {
     }
 }
 
-/// Where slots are: at any place that has their number.
+/// Finds slots: each is at any place that has its number.
 #[cfg(not(feature = "alloc"))]
 impl<A: ?Sized + 'static> Slots<A> {
     pub(crate) fn new(count: u32) -> Self {
@@ -207,13 +207,13 @@ impl<A: ?Sized + 'static> Slots<A> {
         Self { slots, places: Places::new(count), occupied: 0 }
     }
 
-    /// A slot that was not freed lately, or else the one that has been free for longest,
-    /// unless as many as may be are in use.
+    /// A slot that was not freed recently, or else the one that has been free for longest, unless
+    /// the maximum number is in use.
     pub(crate) fn free(&self, among: Among) -> Option<u32> {
         self.places.free(among)
     }
 
-    /// Whether there is such a slot, and nothing in it.
+    /// Whether there is such a slot, and it is empty.
     pub(crate) fn is_free(&self, index: u32) -> bool {
         index < self.places.count && self.places.of(index).is_none()
     }
@@ -222,8 +222,8 @@ impl<A: ?Sized + 'static> Slots<A> {
         self.places.of(index)
     }
 
-    /// A free place. Its generation is new wherever it is, so that handles of earlier
-    /// occupants are stale.
+    /// A free place. Its generation is new wherever it is, so handles of earlier occupants are
+    /// stale.
     fn place_for(&mut self, index: u32) -> Option<usize> {
         let place = self.places.take(index)?;
         self.slots.get_mut(place)?.generation = self.occupied;
@@ -236,11 +236,11 @@ impl<A: ?Sized + 'static> Slots<A> {
     }
 }
 
-/// Which slot each place is for. By itself, so that it is compiled once, not for each library.
+/// Which slot each place is for. Not generic, so that it is compiled once, not for each library.
 #[cfg(not(feature = "alloc"))]
 struct Places {
     slots: [u32; FIXED_PLACES],
-    /// The slots that were freed lately, from the first of them at `freed` on, around the end.
+    /// The recently freed slots, a ring whose oldest entry is at `freed`.
     recent: [u32; RECENT],
     freed: usize,
     /// How many places have been used: the others are free, and are not searched.
@@ -305,7 +305,7 @@ impl Places {
         longest
     }
 
-    /// How lately a slot was freed: 0 if that is long ago, or never.
+    /// How recently a slot was freed: 0 if long ago, or never.
     fn rank(&self, slot: u32) -> usize {
         let mut rank = RECENT;
         while rank > 0 && self.recent.get((self.freed + rank - 1) % RECENT) != Some(&slot) {
@@ -314,7 +314,7 @@ impl Places {
         rank
     }
 
-    /// Makes a free place a slot's.
+    /// Assigns a free place to a slot.
     #[inline(never)]
     fn take(&mut self, slot: u32) -> Option<usize> {
         let free = self.position(Self::FREE).unwrap_or(self.used);
@@ -323,7 +323,7 @@ impl Places {
         Some(free)
     }
 
-    /// Makes a place free, and those behind it no longer used if they are free, too.
+    /// Frees a place, and shrinks the used range if the last places are free, too.
     #[inline(never)]
     fn give_up(&mut self, place: usize) {
         if let Some(here) = self.slots.get_mut(place) {
@@ -363,16 +363,16 @@ impl<A: ?Sized + 'static> Slots<A> {
         closure
     }
 
-    /// Empties all slots; the closures are the caller's to drop. No slot has the
-    /// generation again that it had, so removals that are under way hit nothing. Foreign
-    /// code has forgotten the addresses, so the queue is as it was at first.
+    /// Empties all slots; the caller drops the closures. No slot gets an earlier generation again,
+    /// so pending removals have no effect. Foreign code no longer has the addresses, so the queue
+    /// is as it was at first.
     #[cfg(feature = "alloc")]
     pub(crate) fn clear(&mut self) -> Vec<Closure<A>> {
         self.slots.iter_mut().for_each(|slot| slot.freed = 0);
         self.slots.iter_mut().filter_map(Slot::vacate).collect()
     }
 
-    /// Empties all slots. Without an allocator only borrowed closures are ever in them, of which
+    /// Empties all slots. Without an allocator they only ever hold borrowed closures, of which
     /// nothing has to be dropped.
     #[cfg(not(feature = "alloc"))]
     pub(crate) fn clear(&mut self) -> core::marker::PhantomData<fn(&A)> {
@@ -396,8 +396,8 @@ impl<A: ?Sized + 'static> Slots<A> {
         }
     }
 
-    /// Puts a closure back after it ran; gives it to the caller to drop if it was
-    /// removed meanwhile.
+    /// Puts a closure back after it ran; returns it to the caller to drop if it was removed
+    /// meanwhile.
     pub(crate) fn put_back(&mut self, id: SlotId, closure: Closure<A>) -> Option<Closure<A>> {
         let Some(slot) = self.slots.get_mut(id.place) else {
             return Some(closure);

@@ -29,7 +29,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let unterminated = Error::Unterminated { address, max };
         let size = self.find_nul(address, max)?.ok_or(unterminated)?;
         let bytes = View::<[u8]>::validate(&self.state.domain.session.runtime, address, size, 1)?;
-        // The copy is searched again: what was looked at may have changed since.
+        // The copy is searched again: the memory may have changed since the first search.
         bytes.and_then(View::into_c_str).ok_or(unterminated)
     }
 

@@ -83,8 +83,8 @@ impl<A: Api + ?Sized> Entries<'_, A> {
         self.fallible_closure::<S>(answer_valid::<S, A>(closure))
     }
 
-    /// As [`closure`](Self::closure), for one that decides itself what comes of arguments that
-    /// are no values of their types.
+    /// As [`closure`](Self::closure), for one that decides itself what to do if arguments are not
+    /// valid values of their types.
     ///
     /// # Errors
     /// As [`closure`](Self::closure).
@@ -98,7 +98,7 @@ impl<A: Api + ?Sized> Entries<'_, A> {
         Ok(function)
     }
 
-    /// The instance, for what else the struct points to.
+    /// The instance, for whatever else the struct points to.
     pub fn api(&mut self) -> &mut A {
         self.api
     }

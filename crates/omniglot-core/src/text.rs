@@ -6,7 +6,7 @@ use core::hash::{Hash, Hasher};
 /// Up to [`Text::CAPACITY`] bytes of UTF-8, cut at a character's end when longer; or a text of
 /// the program's own, of any length.
 ///
-/// Errors carry what the system or a foreign library said. Such text is untrusted:
+/// Errors carry messages of the system or of a foreign library. Such text is untrusted:
 /// [`Text::from_untrusted`] escapes control and formatting characters.
 ///
 /// ```
@@ -17,15 +17,15 @@ use core::hash::{Hash, Hasher};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Text {
-    /// What it is as long as nothing was kept.
+    /// The initial content.
     fixed: &'static str,
     bytes: [u8; Self::CAPACITY],
     len: u8,
 }
 
 impl Text {
-    /// The longest text that is kept, in bytes: 119, and 47 without an allocator, where memory
-    /// is scarce. Every function that can fail has room for an error.
+    /// The longest text that is kept, in bytes: 119, and 47 without an allocator, where memory is
+    /// scarce. Every function that can fail reserves space for an error.
     pub const CAPACITY: usize = if cfg!(feature = "alloc") { 119 } else { 47 };
 
     /// A text of the program's own.
@@ -101,9 +101,9 @@ impl Text {
     }
 }
 
-/// Characters that format or reorder what is around them, or do not show: Unicode's general
-/// category Cf, its line and paragraph separators, and what it lets a font ignore, such as
-/// variation selectors, whole blocks of which text can be hidden in.
+/// Characters that format or reorder the text around them, or are invisible: Unicode's general
+/// category Cf, its line and paragraph separators, and those that a font may ignore, such as
+/// variation selectors, whole blocks of which can hide text.
 const fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(Text::from_untrusted(b"a\xffb\n").as_str(), "a\u{fffd}b\\n");
     }
 
-    /// What a font may ignore although its category is another, or none yet.
+    /// Characters that a font may ignore although they have another category, or none yet.
     const fn is_ignorable(character: char) -> bool {
         matches!(
             character,

@@ -1,4 +1,4 @@
-//! Foreign time: how much of it one outermost call has used, callbacks in the host left out.
+//! Foreign time: how much of it one outermost call has used, without callbacks in the host.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Timer {
     limit: Option<Duration>,
-    /// Whether there is a limit, which each call asks.
+    /// Whether there is a limit; each call checks this.
     limited: bool,
     /// The limit in ticks.
     ticks: u64,
@@ -22,8 +22,8 @@ impl Timer {
         Self { limit: None, limited: false, ticks: 0, used: 0 }
     }
 
-    /// Limits the call in progress, whose time so far counts where it had a limit already, and
-    /// all later ones.
+    /// Limits the call in progress, whose time so far counts if it had a limit already, and all
+    /// later ones.
     pub(crate) fn set(&mut self, limit: Option<Duration>, ticks_per_second: u64) {
         if !self.limited {
             self.used = 0;
@@ -45,8 +45,8 @@ impl Timer {
         self.limited
     }
 
-    /// How many ticks are left when foreign code has run for `more` ticks that are not counted
-    /// yet; `None` without a limit.
+    /// How many ticks are left if foreign code has run for `more` ticks that are not counted yet;
+    /// `None` without a limit.
     ///
     /// # Errors
     /// [`Error::Timeout`] if none are left.
@@ -60,8 +60,8 @@ impl Timer {
         }
     }
 
-    /// Counts the ticks that foreign code ran: one at least, or many short stretches would take
-    /// no time at all.
+    /// Counts the ticks that foreign code ran: at least one, since many short stretches would
+    /// otherwise take no time at all.
     pub fn add(&mut self, ticks: u64) {
         self.used = self.used.saturating_add(ticks.max(1));
     }
@@ -73,7 +73,7 @@ impl Timer {
     }
 }
 
-/// A duration in ticks, one at least, so that a call can make some progress.
+/// A duration in ticks, at least one, so that a call can make some progress.
 fn ticks(limit: Duration, per_second: u64) -> u64 {
     let whole = limit.as_secs().saturating_mul(per_second);
     let part = u64::from(limit.subsec_nanos()).saturating_mul(per_second) / 1_000_000_000;

@@ -16,9 +16,8 @@ use crate::{Error, Foreign, MAX_BY_VALUE, Result, Runtime, Window};
 
 /// A validated value, borrowed from an instance.
 ///
-/// It borrows the instance, so that no foreign code can run while it lives. Where
-/// foreign memory can change at other times too, it owns a copy; either way,
-/// access is one load.
+/// It borrows the instance, so that no foreign code can run while it lives. If foreign memory can
+/// change at other times, too, it owns a copy; either way, access is one load.
 pub struct View<'a, T: ?Sized> {
     value: NonNull<T>,
     #[cfg(feature = "alloc")]
@@ -26,15 +25,15 @@ pub struct View<'a, T: ?Sized> {
     borrow: PhantomData<&'a T>,
 }
 
-// SAFETY: a view gives shared references to a `T` only: one that borrows the instance (invariant
-// 3), or one of a copy that it owns (invariant 9), whose `T` nobody can move out.
+// SAFETY: a view gives shared references to a `T` only: one that borrows the instance
+// (invariant 3), or one of a copy that it owns (invariant 9), whose `T` cannot be moved out.
 unsafe impl<T: ?Sized + Sync> Send for View<'_, T> {}
 // SAFETY: as for Send (invariants 3, 9).
 unsafe impl<T: ?Sized + Sync> Sync for View<'_, T> {}
 
 impl<'a, T: ?Sized> View<'a, T> {
-    /// Validates `size` bytes at `address`, in place or in a copy. `None` if they
-    /// are no `T`.
+    /// Validates `size` bytes at `address`, in place or in a copy. `None` if they are not a valid
+    /// `T`.
     pub(crate) fn validate(
         runtime: &'a impl Runtime,
         address: usize,
@@ -75,7 +74,7 @@ impl<'a, T: ?Sized> View<'a, T> {
 }
 
 impl<'a, T: Foreign> View<'a, [T]> {
-    /// The same for elements: those of which any bits are valid need not be looked at.
+    /// The same for elements: types of which any bits are valid need no check.
     pub(crate) fn validate_slice(
         runtime: &'a impl Runtime,
         address: usize,
@@ -89,8 +88,8 @@ impl<'a, T: Foreign> View<'a, [T]> {
     }
 }
 
-/// Foreign bytes, for a view of an instance that is borrowed as long; `None` if somebody else
-/// may write them meanwhile.
+/// Foreign bytes, for a view of an instance that is borrowed as long; `None` if foreign code may
+/// write them meanwhile.
 fn bytes_in_place(runtime: &impl Runtime, address: usize, size: usize) -> Result<Option<&[u8]>> {
     if runtime.is_concurrent() {
         return Ok(None);
@@ -104,7 +103,8 @@ fn bytes_in_place(runtime: &impl Runtime, address: usize, size: usize) -> Result
     Ok(Some(bytes))
 }
 
-/// The bytes, or changed ones that are leaked: views may exist that no fault may change.
+/// The bytes, or changed ones that are leaked: there may be views already that no injected fault
+/// may change.
 #[cfg(omniglot_faults)]
 fn changed(bytes: &[u8]) -> Result<&[u8]> {
     const ALIGN: usize = 4096;
@@ -181,7 +181,7 @@ impl<'a> View<'a, [u8]> {
     }
 }
 
-/// Bytes on the heap, aligned for what they are to become.
+/// Bytes on the heap, aligned for the type that they become.
 #[cfg(feature = "alloc")]
 struct Copied {
     start: NonNull<u8>,
@@ -197,10 +197,10 @@ unsafe impl Sync for Copied {}
 
 #[cfg(feature = "alloc")]
 impl Copied {
-    /// Bytes that `fill` is to write, all of them.
+    /// Bytes, all of which `fill` writes.
     ///
     /// # Safety
-    /// Where `fill` succeeds, it has written as many bytes as it was told to.
+    /// If `fill` succeeds, it has written as many bytes as it was given.
     unsafe fn filled(
         size: usize,
         align: usize,
@@ -221,7 +221,7 @@ impl Copied {
 
     /// A copy of foreign bytes.
     fn read(window: &Window, address: usize, size: usize, align: usize) -> Result<Self> {
-        // An address outside of the window is no reason to allocate.
+        // An address outside the window is no reason to allocate.
         window.check(address, size)?;
         // SAFETY: `into` is fresh memory of the host, of `size` bytes (invariant 9).
         let read = |into| unsafe { window.read_to(address, into, size) };
@@ -252,7 +252,7 @@ impl Drop for Copied {
     }
 }
 
-/// Has `fill` write `len` foreign bytes, in place or in a copy.
+/// Lets `fill` write `len` foreign bytes, in place or in a copy.
 pub(crate) fn fill<T>(
     runtime: &mut impl Runtime,
     address: usize,
@@ -291,7 +291,7 @@ fn fill_copy<T>(_: &impl Runtime, _: usize, _: usize, _: impl FnOnce(&mut [u8]) 
     })
 }
 
-/// Has `look` look at foreign bytes, in place or in a copy that is aligned as asked.
+/// Lets `look` read foreign bytes, in place or in a copy that is aligned as requested.
 pub(crate) fn look_at<T>(
     runtime: &impl Runtime,
     address: usize,
@@ -352,7 +352,7 @@ pub(crate) fn read_value<T: Foreign>(window: &Window, address: usize) -> Result<
     }
 }
 
-/// A copy of foreign bytes that are yet to be validated.
+/// A copy of foreign bytes that are not yet validated.
 #[cfg(feature = "alloc")]
 pub struct Unvalidated<T> {
     copy: Copied,

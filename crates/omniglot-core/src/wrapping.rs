@@ -17,10 +17,10 @@ pub fn length_in<T: TryFrom<usize>>(len: usize) -> Result<T> {
     T::try_from(len).map_err(|_| Error::TooLarge { elements: len })
 }
 
-/// How many elements foreign code says that it wrote, where there was room for `max`.
+/// How many elements foreign code claims to have written, into a buffer of `max`.
 ///
 /// # Errors
-/// [`Error::LengthMismatch`] if it says more.
+/// [`Error::LengthMismatch`] if it claims more.
 ///
 /// ```
 /// assert_eq!(omniglot_core::length_out(3_u64, 4), Ok(3));
@@ -39,8 +39,8 @@ pub const fn same_length(expected: usize, actual: usize) -> Result<()> {
     if expected == actual { Ok(()) } else { Err(Error::LengthMismatch { expected, actual }) }
 }
 
-/// The error for a status that means failure, with the library's own message if it has
-/// one. Foreign text: control characters are escaped, what is too long is cut off.
+/// The error for a status that means failure, with the library's own message if it has one. Foreign
+/// text: control characters are escaped, and long text is truncated.
 #[must_use]
 pub fn failed_status<A: Api + ?Sized>(
     api: &A,

@@ -1,4 +1,5 @@
-//! The runtime where there is none yet: the same names, and a start that says so.
+//! Stands in for the runtimes on other targets: the same names, and a start that reports that there
+//! is none.
 
 use std::convert::Infallible;
 
@@ -8,13 +9,13 @@ use omniglot_core::{
 
 use crate::{Options, Request};
 
-/// A foreign library in a process of its own; on this target there is no such thing.
+/// A foreign library in a process of its own; not available on this target.
 #[derive(Debug)]
 pub struct Linux {
     never: Infallible,
 }
 
-/// Nothing is known of this machine, and nothing would help.
+/// Nothing is known of this machine, and there is no remedy.
 pub(crate) fn look() -> crate::Machine {
     crate::Machine::default()
 }

@@ -1,14 +1,13 @@
 //! The runtimes for Linux: an untrusted C library runs in a confined worker process, or in
 //! the host's own process behind a memory protection key.
 //!
-//! [`Linux`] is the one or the other, as [`Options::isolation`] says. [`Process::start`]
-//! loads a library in a fresh process that has no files, no
-//! rights and next to no system calls. All of that process's memory is one
-//! *window*, which the host maps, too, and calls go through a *channel* in that
-//! window: a cache line on which both sides spin for a while and then sleep.
-//! Users meet this crate through the crate `omniglot`.
+//! [`Linux`] is one of the two, as [`Options::isolation`] says. [`Process::start`] loads a library
+//! in a fresh process that has no files, no rights and almost no system calls. All of that
+//! process's memory is one *window*, which the host maps, too. Calls go through a *channel* in that
+//! window: a cache line on which both sides spin for a while and then sleep. Users meet this crate
+//! through the crate `omniglot`.
 //!
-//! # How a worker comes to be
+//! # How a worker starts
 //!
 //! 1. The host makes the window's memory (`mapping`), writes down what the worker
 //!    must know (`layout`), and has one thread that never ends spawn the *stub*
@@ -20,12 +19,13 @@
 //!    everything that was mapped so far.
 //! 4. The loader serves calls until the host kills it.
 //!
-//! Loading is hostile time already, since a library's constructors run in it. What
-//! confines it: Landlock (files, sockets, signals; where the kernel
+//! The library may be hostile while it is loaded, since its constructors run then. What
+//! confines it then: Landlock (files, sockets, signals; if the kernel
 //! has none, or the worker may write to a pipe of the host, the host opens files for
 //! the worker), a seccomp filter (system calls), no
 //! capabilities, no new privileges, no descriptors of the host. After loading a
-//! second filter leaves `futex` (to wait and to wake) and `exit_group`, and what [`Permissions`] name.
+//! second filter leaves `futex` (to wait and to wake), `exit_group` and `rt_sigreturn`, and what
+//! [`Permissions`] name.
 //!
 //! # In the host's process
 //!
@@ -38,7 +38,7 @@
 //! 2. `engine` runs one step of a call to its next event; `gate` (`gate.S`) changes
 //!    between host and foreign code: stack, FS base, system calls on or off, and PKRU.
 //! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
-//!    call or has the thread go on through the gate; `signals` passes on what is the host's.
+//!    call or resumes the thread through the gate; `signals` calls the host's handlers.
 //! 4. `watchdog` ends calls whose time is over.
 //! 5. With keys, `gadgets` looks for instructions that could switch them off. The argument is
 //!    in the project's `docs/protection-keys.md`.

@@ -30,13 +30,12 @@ pub enum Isolation {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a
-    /// process also wait until a time, and read the processor's clock (`RDTSC`).
-    /// Without, a library in a process is told when the outermost call began, to the millisecond,
-    /// whichever way it asks.
+    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a process also
+    /// wait until a time, and read the processor's clock (`RDTSC`). Without it, a library in a
+    /// process is told when the outermost call began, to the millisecond, however it asks.
     Clock,
-    /// Ask the kernel for random bytes: `getrandom`. Without, a library in a process has a
-    /// generator in its own domain, with a key of its own in each life.
+    /// Ask the kernel for random bytes: `getrandom`. Without it, a library in a process has a
+    /// generator in its own domain, with another key in each life.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
     ///
@@ -141,15 +140,15 @@ impl<const N: usize> From<[Permission; N]> for Permissions {
     }
 }
 
-/// What is in a file of the library's domain.
+/// The content of a file in the library's domain.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSource {
     /// These bytes.
     Bytes(Arc<[u8]>),
-    /// What is in this file of the host's.
+    /// The content of this file of the host's.
     Path(PathBuf),
-    /// All files of this directory of the host's, and of those in it; links are followed.
+    /// All files of this directory of the host's, and of its subdirectories; links are followed.
     Directory(PathBuf),
 }
 
@@ -254,15 +253,15 @@ pub struct Options {
     /// What foreign code may do; nothing unless set.
     pub allow: Permissions,
     /// Files that the library finds in its domain, by their absolute paths there; no others exist.
-    /// They are read when the instance is made, and again never. In a process only.
+    /// They are read when the instance is made, and never again. In a process only.
     pub files: Vec<(PathBuf, FileSource)>,
-    /// The library's environment: names and values. Nothing of the host's own is in it.
+    /// The library's environment: names and values. It contains no variable of the host's.
     pub environment: Vec<(String, String)>,
-    /// What clocks say, as the time since 1970, for runs that are to be alike; unless set, when the
+    /// The time that clocks show, since 1970, for reproducible runs; unless set, the time when the
     /// outermost call began. In a process only.
     pub clock: Option<Duration>,
-    /// What the library's random numbers are made of, for runs that are to be alike; unless set,
-    /// something else in each life. In a process only. Addresses differ all the same.
+    /// The seed of the library's random numbers, for reproducible runs; unless set, another one in
+    /// each life. In a process only. Addresses still differ.
     pub seed: Option<[u8; 32]>,
     /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
     /// number for the library. In a process, or as [`Isolation::Sfi`], only.

@@ -14,6 +14,6 @@ pub struct Request {
     pub path: Text,
     /// The error number that was the answer, such as 2 for `ENOENT`.
     pub error: i32,
-    /// How often it was asked.
+    /// How often it was requested.
     pub count: u32,
 }

@@ -1,13 +1,14 @@
 //! The policy for the system calls that foreign code makes.
 
-/// What becomes of a system call in a worker that serves calls, by its filter.
+/// What the filter does with a system call in a worker that serves calls.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyscallPolicy {
-    /// It is carried out.
+    /// The kernel executes it.
     Allowed,
     /// It is answered within the domain, by the system-call server that every worker has, as a
-    /// small machine of the library's own would: see `docs/world.md`. The kernel sees none of it.
+    /// small machine of the library's own would: see `docs/world.md`. The kernel does not execute
+    /// it.
     Answered,
     /// It ends the call with `Error::SyscallDenied`, and poisons the instance.
     Ends,

@@ -1,4 +1,4 @@
-/* What the host and the worker share at the start of the window.
+/* The control structures at the start of the window, shared by the host and the worker.
  *
  * The host's half of this layout is src/enabled/layout.rs and
  * src/enabled/channel.rs; both sides assert the same sizes. */
@@ -152,7 +152,7 @@ enum event {
     EVENT_EXITED = 6,
     EVENT_LOAD_FAILED = 7,
     EVENT_START_FAILED = 8,
-    EVENT_GIVE_BACK = 9, /* memory that nobody uses: `arguments`, of `entry` bytes */
+    EVENT_GIVE_BACK = 9, /* memory that is no longer used: `arguments`, of `entry` bytes */
 };
 
 /* Steps that can fail before the dynamic linker runs; named in src/enabled/report.rs. */
@@ -194,8 +194,8 @@ struct channel {
 };
 _Static_assert(sizeof(struct channel) == 48, "the rest of the cache line is the first frame's");
 
-/* Who sleeps: on a line of its own, which both sides keep in their caches as long
- * as nobody does. On the channel's line each look would fetch it back. */
+/* Which sides sleep: on a line of its own, which both keep in their caches as long
+ * as neither does. On the channel's line each read would fetch it back. */
 struct sleepers {
     uint32_t host;
     uint32_t worker;
@@ -219,7 +219,7 @@ struct world {
     uint64_t time;    /* since 1970, in nanoseconds: when the outermost call began */
     uint64_t tree;    /* the files that the host gives: a struct tree; 0 if there are none */
     uint64_t said;    /* how many bytes the library wrote to its standard output and error */
-    uint64_t is_strict; /* what is not there ends the call */
+    uint64_t is_strict; /* a request for what does not exist ends the call */
     uint8_t seed[32]; /* of the domain's random numbers */
     uint64_t more[24];
     struct request requests[MOST_REQUESTS];

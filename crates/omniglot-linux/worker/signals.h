@@ -45,7 +45,7 @@ static inline int reads_clock(int signal, const siginfo_t *info, const ucontext_
     return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9 ? 3 /* rdtscp */ : 0;
 }
 
-/* Goes on behind an instruction that reads the processor's clock, which then was this. */
+/* Continues after an instruction that reads the processor's clock, with this value. */
 static inline int tells_cycles(uint64_t cycles, int signal, const siginfo_t *info, ucontext_t *context)
 {
     greg_t *registers = context->uc_mcontext.gregs;
@@ -64,7 +64,7 @@ static inline int tells_cycles(uint64_t cycles, int signal, const siginfo_t *inf
  * not know: the call fails, and foreign code goes on when the handler returns. */
 static inline int goes_on(struct report *report, int signal, const siginfo_t *info, ucontext_t *context)
 {
-    /* What reads the clock while loading reads zeros: ld.so does, for its statistics. */
+    /* Reading the clock while loading gives zero: ld.so reads it, for its statistics. */
     if (tells_cycles(0, signal, info, context))
         return 1;
     if (!is_denied(signal, info) || !info->si_errno)
@@ -78,7 +78,7 @@ static inline int goes_on(struct report *report, int signal, const siginfo_t *in
     return 1;
 }
 
-/* Writes down all but the place; returns the event to answer with. */
+/* Records everything except the place; returns the event to answer with. */
 static inline uint32_t write_report(struct report *report, int signal, const siginfo_t *info, const ucontext_t *context)
 {
     const greg_t *registers = context->uc_mcontext.gregs;

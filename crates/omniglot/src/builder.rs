@@ -91,7 +91,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
         self
     }
 
-    /// Gives the library all files of a directory of the host's, and of those in it, as
+    /// Gives the library all files of a directory of the host's, and of its subdirectories, as
     /// [`file`](Self::file) gives one.
     pub fn directory(mut self, path: impl Into<PathBuf>, host: impl Into<PathBuf>) -> Self {
         self.options.files.push((path.into(), FileSource::Directory(host.into())));
@@ -104,24 +104,24 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
         self
     }
 
-    /// Has the library's clocks stand at this time, for runs that are to be alike. Sleeping moves
-    /// them. Unless set they tell when the outermost call began, to the millisecond.
+    /// Sets the library's clocks to this time, for reproducible runs. Sleeping advances them.
+    /// Unless set they show when the outermost call began, to the millisecond.
     pub fn clock(mut self, fixed: SystemTime) -> Self {
-        // Before 1970 there is nothing to be told.
+        // A time before 1970 cannot be shown.
         self.options.clock = Some(fixed.duration_since(UNIX_EPOCH).unwrap_or_default());
         self
     }
 
-    /// Makes the library's random numbers of this, for runs that are to be alike. Unless set they
-    /// are others in each life of an instance.
+    /// Sets the seed of the library's random numbers, for reproducible runs. Unless set it is
+    /// another one in each life of an instance.
     pub fn seed(mut self, seed: [u8; 32]) -> Self {
         self.options.seed = Some(seed);
         self
     }
 
-    /// Has everything that is not provided, such as a file that was not given, end the call with
-    /// [`SyscallDenied`](omniglot_core::Error::SyscallDenied), where the library would get an error
-    /// number otherwise.
+    /// Makes every request for something that is not provided, such as a file that was not given,
+    /// end the call with [`SyscallDenied`](omniglot_core::Error::SyscallDenied), where the library
+    /// would otherwise get an error number.
     pub fn strict(mut self) -> Self {
         self.options.strict = true;
         self

@@ -79,7 +79,7 @@ pub use omniglot_core::{Entries, ForeignBox, Table};
 #[cfg(feature = "alloc")]
 #[doc(inline)]
 pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
-// The rest is for generated code alone, and for what measures and tests it.
+// The rest is for generated code only, and for what measures and tests it.
 #[doc(hidden)]
 pub use omniglot_core::*;
 #[cfg(feature = "std")]

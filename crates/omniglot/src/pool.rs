@@ -10,10 +10,10 @@ use omniglot_core::{Library, Result};
 /// Instances of one library, for more jobs than there are instances.
 ///
 /// An instance is made when a job asks for one and none is idle, up to the pool's size. A job gets
-/// a [`Pooled`] guard, which derefs to the instance and gives it back when it is dropped, also by a
+/// a [`Pooled`] guard, which derefs to the instance and returns it when it is dropped, also by a
 /// panic. It is then *reset*: the next job finds nothing of the one before, and a poisoned instance
-/// is usable again. The job that gives it back pays for that;
-/// [`Builder::spares`](crate::Builder::spares) keeps it cheap. An instance that cannot be reset is
+/// is usable again. The job that returns it takes the time for that;
+/// [`Builder::spares`](crate::Builder::spares) keeps it short. An instance that cannot be reset is
 /// dropped, and made anew when a job needs it. A time limit that a job sets outlives the reset: set
 /// it in the factory, or in every job.
 ///
@@ -54,11 +54,11 @@ pub struct Pool<L: Library> {
 
 struct Inventory<L> {
     idle: Vec<L>,
-    /// How many there are, the ones in use and in the making included.
+    /// How many instances there are, including those in use and those being made.
     count: usize,
 }
 
-/// What a job that asks for an instance does next.
+/// The next step of a job that asks for an instance.
 enum Turn<L> {
     Use(L),
     /// There is room for one more.
@@ -92,9 +92,9 @@ impl<L: Library> Pool<L> {
         }
     }
 
-    /// Resets only poisoned instances: whatever a job leaves in the library's memory, the next
-    /// job's foreign code finds and can use. For jobs that trust each other with their data, *and*
-    /// trust that none of them lets an attacker in: a library that one job's input has taken over
+    /// Resets only poisoned instances: whatever a job leaves in the library's memory is there for
+    /// the next job's foreign code to use. This is for jobs that trust each other with their data,
+    /// *and* that none of them lets an attacker in: a library that one job's input has taken over
     /// remains so for the jobs that follow.
     #[must_use]
     pub fn keep_state_between_trusting_jobs(mut self) -> Self {
@@ -116,7 +116,7 @@ impl<L: Library> Pool<L> {
     /// The factory's errors, if a new instance was to be made.
     pub fn get(&self) -> Result<Pooled<'_, L>> {
         loop {
-            // No wait is as long as that; if one were, it would begin anew.
+            // No wait is as long as that; if one were, it would begin again.
             if let Some(instance) = self.get_timeout(Duration::MAX)? {
                 return Ok(instance);
             }
@@ -131,7 +131,7 @@ impl<L: Library> Pool<L> {
         self.get_timeout(Duration::ZERO)
     }
 
-    /// An instance, if one gets free in time. Making one may take longer.
+    /// An instance, if one becomes free in time. Making one may take longer.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -203,8 +203,8 @@ impl<L: Library> fmt::Debug for Pool<L> {
     }
 }
 
-/// An instance that is out of its pool. Gives instance or room back, also where making
-/// or resetting the instance panics.
+/// An instance that is out of its pool. Returns instance or room, also if making or resetting the
+/// instance panics.
 struct Lease<'pool, L: Library> {
     pool: &'pool Pool<L>,
     instance: Option<L>,
@@ -216,7 +216,7 @@ impl<'pool, L: Library> Lease<'pool, L> {
         Self { pool, instance: None, kept: false }
     }
 
-    /// Hands the instance over; the lease goes on.
+    /// Hands the instance over; the lease continues.
     fn keep(mut self) -> Option<L> {
         self.kept = true;
         self.instance.take()
@@ -231,10 +231,10 @@ impl<L: Library> Drop for Lease<'_, L> {
     }
 }
 
-/// An instance of a [`Pool`]; it goes back when this is dropped.
+/// An instance of a [`Pool`]; it is returned when this is dropped.
 pub struct Pooled<'pool, L: Library> {
     pool: &'pool Pool<L>,
-    /// There until it is dropped.
+    /// Present until it is dropped.
     instance: Option<L>,
 }
 
@@ -249,7 +249,7 @@ impl<L: Library> Drop for Pooled<'_, L> {
     }
 }
 
-/// Of the guard's instance, which only `drop` takes.
+/// The guard's instance, which only `drop` takes.
 const NEVER_EMPTY: &str = "a guard has its instance until it is dropped";
 
 impl<L: Library> Deref for Pooled<'_, L> {

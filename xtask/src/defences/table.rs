@@ -169,7 +169,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         name: "keys are given back after the memory",
         file: "engine.rs",
         text: r"    memory: Memory,
-    /// After the memory that has it.
+    /// Dropped after the memory that has it.
     key: Option<DomainKey>,
 ",
         instead: r"    key: Option<DomainKey>,
@@ -351,8 +351,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "a child in its parent's memory changes nothing that is known of its parent's handlers",
         file: "signals.rs",
-        text: "    if generation::is_in_parents_memory() {\n        // What is known",
-        instead: "    if false {\n        // What is known",
+        text: "    if generation::is_in_parents_memory() {\n        // The records here",
+        instead: "    if false {\n        // The records here",
         is_basic: false,
         test: Test::Thread("a_child_in_its_parents_memory_changes_no_handlers_of_the_parents"),
     },

@@ -1,11 +1,11 @@
-//! Wrappers from what the header itself says: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
+//! Wrappers from the header's own annotations: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
 use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
 use crate::model::{Function, Model, Type, Types};
 use crate::wrapper::{Direction, Length, Wrapper};
 use crate::{Problem, diagnostics};
 
-/// Notes which functions' results must not be dropped unseen.
+/// Records which functions' results must not be ignored.
 pub(super) fn mark(model: &mut Model) {
     for function in &mut model.functions {
         let declared = model.declared.functions.get(&function.c_name);
@@ -61,7 +61,7 @@ fn unused(function: &Function, parameter: &str, reason: &str) -> Problem {
     Problem::new(&function.c_name, diagnostics::annotation_unused(parameter, reason))
 }
 
-/// Adds what is said of one parameter.
+/// Adds what the annotations say about one parameter.
 fn described(
     types: &Types,
     wrapper: Wrapper,
@@ -79,8 +79,8 @@ fn described(
     Ok(if declared.null == Null::Allowed { wrapper.optional(name) } else { wrapper })
 }
 
-/// Where a counted pointer's length is, and which way its elements go: what the function
-/// may write is copied both ways, since it may read it too.
+/// Which parameter has a counted pointer's length, and in which direction its elements are copied:
+/// both ways if the function may write them, since it may read them, too.
 fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Length), String> {
     let Type::Pointer { to, constant } = types.resolve(ty) else {
         return Err(diagnostics::no_data_pointer());

@@ -1,4 +1,4 @@
-//! Integers that the user says are booleans: enums of 0 and 1 from here on.
+//! Integers that the user declares to be booleans: from here on they are enums of 0 and 1.
 
 use crate::Error;
 use crate::model::{ConstantType, Definition, Enum, Model, Type, Variant};
@@ -24,7 +24,7 @@ pub(super) fn bind(model: &mut Model, options: &Options, target: &Target, errors
             synonyms: Vec::new(),
             docs,
         };
-        // A constant of the type is a number all the same.
+        // A constant of the type is still a number.
         for constant in &mut model.constants {
             if matches!(&constant.ty, ConstantType::Value(Type::Named(ty)) if ty == name) {
                 constant.ty = ConstantType::Value(Type::Scalar(repr));

@@ -60,7 +60,7 @@ fn guard(
 fn identifiers(expression: &str) -> impl Iterator<Item = &str> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     expression.split(move |character| !is_word(character)).filter(move |word| {
-        // Each word is a part of the expression, so its start says what stands before.
+        // Each word is a part of the expression, so the text before it can be found from its start.
         let start = word.as_ptr().addr() - expression.as_ptr().addr();
         let before = expression.get(..start).unwrap_or_default().trim_end();
         !word.is_empty() && !before.ends_with('.') && !before.ends_with("->")

@@ -1,4 +1,4 @@
-//! What the C compiler or the linker rejected: it is left out, and everything else stays.
+//! What the C compiler or the linker rejected: those items are left out, and everything else stays.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::{Problem, diagnostics};
 /// Items of the header, each with the reason.
 pub(crate) type LeftOut = BTreeMap<Item, String>;
 
-/// Takes the items out of the model. What needs a type that is only known behind pointers from
-/// here on is found by the checks that follow.
+/// Removes the items from the model. Items that need a type which is now only known behind pointers
+/// are found by the checks that follow.
 pub(super) fn apply(model: &mut Model, left_out: &LeftOut, problems: &mut Vec<Problem>) {
     for (item, reason) in left_out {
         problems.push(match item {

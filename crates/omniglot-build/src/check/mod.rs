@@ -1,4 +1,4 @@
-//! Decides what can be bound, and says of everything else why not.
+//! Decides what can be bound, and gives the reason for everything else.
 
 mod annotations;
 mod booleans;
@@ -66,7 +66,7 @@ pub(crate) fn check(
     Ok(problems)
 }
 
-/// Says where the headers declare what a problem is about.
+/// Adds where the headers declare the item of a problem.
 fn placed(model: &Model, problem: Problem) -> Problem {
     let name = problem.item.rsplit(' ').next().unwrap_or(&problem.item);
     match model.places.get(name) {
@@ -75,7 +75,7 @@ fn placed(model: &Model, problem: Problem) -> Problem {
     }
 }
 
-/// Functions that the headers declare and bindgen does not write, and headers that give nothing.
+/// Functions that the headers declare and bindgen does not write, and headers that declare nothing.
 fn list_unread(model: &Model, options: &Options, problems: &mut Vec<Problem>) -> Result<()> {
     let blocked: Result<Vec<Regex>> = options
         .patterns(Purpose::BlockFunction)
@@ -117,8 +117,8 @@ fn declare_missing_types(model: &mut Model) {
     }
 }
 
-/// A typedef that stands for itself, which only a confusion of names can be, is opaque: nothing
-/// that follows typedefs must follow it for ever.
+/// A typedef of itself, which can only come from a confusion of names, becomes opaque: otherwise
+/// code that follows typedefs would not end.
 fn break_circles(model: &mut Model) {
     let types = &model.types;
     let is_circle = |name: &&str| {
@@ -142,7 +142,7 @@ fn break_circles(model: &mut Model) {
     }
 }
 
-/// Visits every type that something of the model has.
+/// Visits every type in the model.
 fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
     for function in &model.functions {
         function.parameters.iter().for_each(|parameter| visit(&parameter.ty));
@@ -176,7 +176,7 @@ fn collect_names(ty: &Type, names: &mut BTreeSet<String>) {
     }
 }
 
-/// A struct that Rust cannot have field by field becomes bytes of the same size.
+/// A struct that Rust cannot represent field by field becomes bytes of the same size.
 fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
     for (name, definition) in model.types.iter() {
         let Definition::Record(record) = definition else { continue };
@@ -202,8 +202,8 @@ fn check_records(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
     check_structs(model, target, problems);
 }
 
-/// Turns structs into bytes until all others are what Rust can have: bytes have an alignment
-/// of their own, which rules out another struct that holds them.
+/// Turns structs into bytes until Rust can represent all others: bytes have an alignment of their
+/// own, which excludes another struct that contains them.
 fn check_structs(model: &mut Model, target: &Target, problems: &mut Vec<Problem>) {
     loop {
         let layouts = Layouts { types: &model.types, target };
@@ -262,7 +262,7 @@ fn aligned(model: &Model) -> BTreeSet<String> {
     }
 }
 
-/// The named type that a type is, or has elements of.
+/// The named type that a type is, or whose elements it has.
 fn collect_values(types: &Types, ty: &Type, names: &mut BTreeSet<String>) {
     match types.resolve(ty) {
         Type::Array { of, .. } => collect_values(types, of, names),

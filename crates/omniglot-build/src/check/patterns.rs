@@ -1,4 +1,4 @@
-//! Patterns of the user: each must match something that the headers declare.
+//! The user's patterns: each must match something that the headers declare.
 
 use regex::Regex;
 
@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::options::{Options, Purpose, whole_name};
 use crate::{Error, Result};
 
-/// A pattern of the user that matches nothing is a typing error.
+/// A pattern that matches nothing is a typing error.
 pub(super) fn check_patterns(model: &Model, options: &Options, errors: &mut Vec<Error>) {
     let purposes = [Purpose::AllowFunction, Purpose::AllowType, Purpose::AllowVar];
     for purpose in purposes {

@@ -1,4 +1,4 @@
-//! C names that give way to names of generated code.
+//! C names that are changed because generated code uses them.
 
 use std::collections::BTreeSet;
 

@@ -23,7 +23,7 @@ pub(super) fn resolve(model: &mut Model) {
     numbers.functions(own, declared, described::declared_as);
 }
 
-/// The types that there are, and get to be.
+/// The types that exist, and those that are added.
 struct Numbers<'a> {
     types: &'a mut Types,
     signatures: &'a mut [Signature],

@@ -12,8 +12,8 @@ use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
 use crate::{Error, Problem, Result, diagnostics};
 
-/// Gives each described function its wrapper; everything wrong is reported at once.
-/// `found` gets what the header's own annotations say and no wrapper can follow.
+/// Gives each described function its wrapper; all errors are reported together. `found` receives
+/// the header's own annotations that no wrapper can implement.
 pub(super) fn bind(
     model: &mut Model,
     options: &Options,
@@ -47,7 +47,7 @@ fn described(options: &Options, makers: &Makers) -> Vec<Wrapper> {
     wrappers
 }
 
-/// Gives a function its wrapper, or says what is wrong with it.
+/// Gives a function its wrapper, or returns what is wrong with the description.
 fn wrap(
     model: &mut Model,
     wrapper: &Wrapper,
@@ -114,7 +114,7 @@ fn resolve(
 struct Resolution<'a> {
     layouts: Layouts<'a>,
     function: &'a Function,
-    /// What clang says of it.
+    /// The function as clang sees it.
     declared: Option<&'a Declared>,
     roles: Vec<Role>,
     reasons: Reasons,

@@ -26,7 +26,7 @@ pub(crate) struct Memory {
     pub(crate) len: u32,
     pub(crate) stack: u32,
     pub(crate) exchange: u32,
-    /// What the heap has at least; it gets all that is left.
+    /// The minimum size of the heap; it gets all that is left.
     pub(crate) heap: u32,
 }
 
@@ -59,7 +59,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Writes the linker script and says where it is.
+    /// Writes the linker script and returns its path.
     pub(crate) fn write_script(&self, image: &Path) -> Result<PathBuf> {
         let path = image.with_extension("ld");
         output::write(&path, &script::text(self))?;
@@ -67,8 +67,8 @@ impl Memory {
     }
 }
 
-/// Where the C library for machines without an operating system has its headers, as its
-/// settings for GCC say. None if it is not installed: compiling then says so.
+/// The header directory of the C library for machines without an operating system, according to its
+/// settings for GCC; `None` if it is not installed: compiling then reports that.
 pub(crate) fn headers() -> Vec<PathBuf> {
     let output = std::process::Command::new("riscv64-unknown-elf-gcc")
         .args(["-march=rv32imac", "-mabi=ilp32", SPECS, "-E", "-v", "-xc", "/dev/null"])

@@ -122,8 +122,8 @@ impl Rust<'_> {
         }
     }
 
-    /// In a module of their own: a variable of generated code cannot have the name of a
-    /// constant that is in scope, and C's constants have any name.
+    /// In a module of their own: a variable of generated code cannot have the name of a constant
+    /// that is in scope, and C's constants may have any name.
     fn constants(self) -> TokenStream {
         let model = &self.bindings.model;
         if model.constants.is_empty() {

@@ -21,7 +21,7 @@ struct Piece {
     claim: TokenStream,
     /// After a successful call.
     after: TokenStream,
-    /// What of it the wrapper returns: value and type.
+    /// What the wrapper returns of it: value and type.
     result: Option<(TokenStream, TokenStream)>,
 }
 
@@ -144,8 +144,8 @@ impl Rust<'_> {
         Piece { parameter, argument, ..Piece::default() }
     }
 
-    /// A pointer to where the address of a new object goes. The object is owned at once, so
-    /// that it is destroyed too when the status says that the function failed.
+    /// A pointer to where the address of a new object is stored. The object is owned at once, so it
+    /// is also destroyed if the status says that the function failed.
     fn made(self, parameter: &Parameter, place: &Ident, value: &Type) -> Piece {
         let out = self.out(parameter, place, value);
         let made = format_ident!("{place}_value");

@@ -19,13 +19,13 @@ use crate::enabled::look;
 
 /// What the processor offers, and what of it the kernel has switched on.
 ///
-/// By `CPUID` leaf 7 (Intel SDM volume 2A), but for what says otherwise.
+/// By `CPUID` leaf 7 (Intel SDM volume 2A), unless stated otherwise.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processor {
     /// Its brand string; empty if it has none.
     pub name: String,
-    /// Who made it, such as `AuthenticAMD`; empty if it does not say.
+    /// The vendor, such as `AuthenticAMD`; empty if it is unknown.
     pub maker: String,
     /// It has protection keys for user pages (PKU).
     pub pku: bool,
@@ -66,18 +66,18 @@ pub enum MemfdExec {
     Allowed,
     /// Those that are created as executable, as Omniglot does.
     OnRequest,
-    /// None.
+    /// None may.
     Forbidden,
 }
 
 /// The result of trying to allocate a protection key (pkeys(7)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyTrial {
-    /// A key was allocated, and given back.
+    /// A key was allocated, and freed again.
     Allocated,
-    /// All keys of this process are in use, so there are some.
+    /// All keys of this process are in use, so the machine has keys.
     AllInUse,
-    /// The kernel or the processor has none.
+    /// The kernel or the processor has no keys.
     #[default]
     None,
 }
@@ -97,7 +97,7 @@ pub struct Mechanisms {
     /// System calls of parts of a program can be turned into signals (Syscall User Dispatch,
     /// Linux 5.11).
     pub user_dispatch: bool,
-    /// Protection keys, really tried.
+    /// Protection keys, by trying to allocate one.
     pub keys: KeyTrial,
     /// Restartable sequences (rseq(2)), which protection keys interfere with.
     pub rseq: bool,
@@ -116,7 +116,7 @@ pub struct Mechanisms {
     pub sealed_clock: bool,
 }
 
-/// What a machine has.
+/// The capabilities of a machine.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
@@ -131,7 +131,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This machine, as this process sees it; it is looked at only once.
+    /// This machine, as this process sees it; probed only once.
     ///
     /// ```
     /// let machine = omniglot_linux::Machine::this();

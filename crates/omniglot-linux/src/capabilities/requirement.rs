@@ -4,19 +4,19 @@ use omniglot_core::IsolationKind;
 
 use super::{Kernel, KeyTrial, Machine, MemfdExec};
 
-/// Something that a runtime cannot do without.
+/// Something that a runtime needs.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// What is needed.
     pub name: &'static str,
-    /// What to say where it is missing.
+    /// The message if it is missing.
     pub lack: &'static str,
-    /// Whether it is there.
+    /// Whether the machine has it.
     pub is_met: bool,
-    /// What was found.
+    /// What the probe found.
     pub found: String,
-    /// What to do where it is missing.
+    /// What to do if it is missing.
     pub remedy: &'static str,
 }
 
@@ -35,7 +35,7 @@ fn requirement(
 }
 
 impl Machine {
-    /// What the runtime needs, met or not; nothing for runtimes that are not Linux's.
+    /// What the runtime needs, met or not; empty for runtimes that are not Linux's.
     #[must_use]
     pub fn requirements(&self, runtime: IsolationKind) -> Vec<Requirement> {
         match runtime {
@@ -50,7 +50,7 @@ impl Machine {
         }
     }
 
-    /// What is missing for the runtime.
+    /// What is missing for the runtime, if anything.
     #[must_use]
     pub fn missing(&self, runtime: IsolationKind) -> Vec<Requirement> {
         let mut requirements = self.requirements(runtime);
@@ -203,7 +203,7 @@ impl Machine {
             requirement(
                 "a protection key for this process (pkey_alloc)",
                 "the kernel gives this process no protection keys (pkey_alloc)",
-                // Whether a key is left changes from moment to moment.
+                // The number of free keys changes from moment to moment.
                 mechanisms.keys != KeyTrial::None,
                 match mechanisms.keys {
                     KeyTrial::Allocated => "yes, tried",
@@ -246,8 +246,8 @@ impl Machine {
     }
 
     /// A signal handler's rights are not those of the code that it interrupted. Before Linux commit
-    /// ae6012d72fa6 ("x86/pkeys: Ensure updated PKRU value is XRSTOR'd") AMD's processors took what
-    /// the kernel saved for the state after a reset, in which everything is allowed.
+    /// ae6012d72fa6 ("x86/pkeys: Ensure updated PKRU value is XRSTOR'd"), on AMD's processors the
+    /// kernel's saved state counted as the state after a reset, in which everything is allowed.
     fn kernel_with_rights_of_handlers(&self) -> Requirement {
         let Kernel { version, patch, release } = &self.kernel;
         let is_amds = matches!(&*self.processor.maker, "AuthenticAMD" | "HygonGenuine");
@@ -364,7 +364,7 @@ pub(super) mod tests {
         assert_eq!(with("AuthenticAMD", (6, 13), 0), 0);
     }
 
-    /// Keys are freed when a domain is dropped: a start that finds none reports that.
+    /// Keys are freed when a domain is dropped; a start that finds none reports that.
     #[test]
     fn keys_that_are_in_use_are_there() {
         let in_use = |machine: &mut Machine| machine.mechanisms.keys = KeyTrial::AllInUse;

@@ -1,9 +1,9 @@
 //! The host's end of the call channel: one cache line in the window.
 //!
-//! The host writes a request and then its number; the worker writes an event and
-//! then the same number. Whoever waits spins for a while, then announces that it
-//! sleeps, looks a last time, and sleeps on the other's number (`handshake`); nobody makes
-//! a system call for a partner that spins.
+//! The host writes a request and then its number; the worker writes an event and then the same
+//! number. A side that waits spins for a while, then announces that it sleeps, checks once more,
+//! and sleeps on the other's number (`handshake`). Neither side makes a system call for a partner
+//! that spins.
 #![allow(unsafe_code)]
 
 use std::hint::spin_loop;
@@ -51,7 +51,7 @@ pub(super) enum Operation {
     Raise = 3,
 }
 
-/// What the worker says: `enum event`. Nothing in it is checked.
+/// The kinds of the worker's messages: `enum event`. The content is unchecked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message {
     Ready {
@@ -65,16 +65,16 @@ pub(super) enum Message {
         slot: u32,
         arguments: usize,
     },
-    /// In the midst of a call: nobody uses this memory.
+    /// Sent during a call: the library no longer uses this memory.
     GiveBack {
         address: usize,
         len: usize,
     },
-    /// It ends, and left a report.
+    /// The worker ends, and has left a report.
     Ending(Ending),
 }
 
-/// Why a worker says that it ends.
+/// The reason that a worker gives for its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Fault,
@@ -97,15 +97,15 @@ pub(super) struct Channel {
     waits: u32,
 }
 
-/// Every so many waits, spin for the full time: otherwise two sides that once slept would wake each
-/// other with system calls for ever, each giving up spinning before the other has woken up.
+/// Every so many waits, spin for the full time. Otherwise two sides that once slept would wake each
+/// other with system calls for ever, since each would stop spinning before the other has woken up.
 const PROBE: u32 = 32;
 
 // SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
 unsafe impl Send for Channel {}
 
 impl Channel {
-    /// The channel of a fresh window; the first request, to load, is made already.
+    /// The channel of a fresh window, with the first request, to load, already made.
     pub(super) fn new(mapping: Arc<Mapping>, most_spins: u32) -> Self {
         let line = mapping.at(CHANNEL).cast();
         let sleepers = mapping.at(SLEEPERS).cast();
@@ -148,7 +148,7 @@ impl Channel {
         }
     }
 
-    /// Writes down the time for the library: nanoseconds since 1970.
+    /// Stores the time for the library: nanoseconds since 1970.
     #[inline]
     pub(super) fn tell_time(&self, time: u64) {
         let place: NonNull<AtomicU64> = self.mapping.at(WORLD_TIME).cast();
@@ -171,10 +171,10 @@ impl Channel {
         response == self.number && faults::number(response) == self.number
     }
 
-    /// Looks for the answer for a while, the longer the more often that helped.
+    /// Spins for the answer, the longer the more often that succeeded.
     ///
-    /// The pause between two looks leaves the other side time to write its whole
-    /// message while it holds the line; without it a call takes twice as long.
+    /// The pause between two checks gives the other side time to write its whole message while it
+    /// holds the cache line; without it a call takes twice as long.
     #[inline]
     pub(super) fn spin(&mut self) -> bool {
         self.waits = self.waits.wrapping_add(1);
@@ -193,7 +193,7 @@ impl Channel {
         self.is_answered()
     }
 
-    /// Sleeps until the answer is there, somebody wakes, or the time is over.
+    /// Sleeps until the answer is there, the host is woken, or the time is over.
     pub(super) fn sleep(&self, limit: Duration) {
         let (line, own) = (self.line(), &self.sleepers().host);
         let limit = limit.try_into().ok();
@@ -206,7 +206,7 @@ impl Channel {
         handshake::withdraw(own);
     }
 
-    /// What the worker answered, read once.
+    /// The worker's answer, read once.
     #[inline]
     pub(super) fn message(&self) -> Result<Message> {
         let line = self.line();
@@ -229,7 +229,7 @@ impl Channel {
         })
     }
 
-    /// How the worker announced its end, even if it did not answer.
+    /// The end that the worker announced, even if it did not answer.
     pub(super) fn ending(&self) -> Option<Ending> {
         Ending::from_event(faults::number(self.line().event.load(Ordering::Relaxed)))
     }

@@ -36,20 +36,19 @@ pub(super) fn send(files: &[BorrowedFd<'_>; FILES]) -> Result<(OwnedFd, OwnedFd)
 /// How many files the stub sends at most: `MOST_SENT_FDS`.
 const MOST_SHOWN: usize = 3;
 
-/// What the stub shows before any other code runs in the worker.
+/// What the stub sends before any other code runs in the worker.
 #[derive(Debug)]
 pub(super) struct Shown {
     /// How many system call filters the worker inherited.
     inherited: u32,
     /// A descriptor of the worker's `/proc` status, which is always current.
     status: File,
-    /// The worker's memory, and the files that it wants to open; only if the host is to
-    /// open them.
+    /// The worker's memory, and its requests to open files; only if the host opens them.
     pub(super) asks: Option<(File, OwnedFd)>,
 }
 
 impl Shown {
-    /// How many filters the worker has of its own by now.
+    /// How many filters of its own the worker has by now.
     pub(super) fn filters(&self) -> Result<u32> {
         let mut bytes = vec![0; 64 << 10];
         let got = self.status.read_at(&mut bytes, 0).map_err(failed("looking at the worker"))?;
@@ -60,9 +59,9 @@ impl Shown {
     }
 }
 
-/// What the stub sends within that time; `None` if that is nothing, or it ended without.
+/// What the stub sends within that time; `None` if it sends nothing, or ends.
 pub(super) fn receive(ours: &OwnedFd, patience: &Timespec) -> Result<Option<Shown>> {
-    // A failure shows as nothing to receive.
+    // A failure appears as an empty receive.
     let _ = poll(&mut [PollFd::new(ours, PollFlags::IN)], Some(patience));
     let mut number = [0; 4];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SHOWN))];

@@ -1,9 +1,8 @@
 //! Telling a process from its forked children, with one load.
 //!
-//! A page that the kernel wipes in a child (`MADV_WIPEONFORK`, Linux 4.14) holds
-//! the process's generation: one more than its parent's, which ordinary memory
-//! remembers. It also holds the process's number, by which a child of `vfork` is told, since that
-//! has the same memory.
+//! A page that the kernel wipes in a child (`MADV_WIPEONFORK`, Linux 4.14) holds the process's
+//! generation: one more than its parent's, which ordinary memory keeps. It also holds the process's
+//! number. A child of `vfork` is recognised by that, since it shares its parent's memory.
 #![allow(unsafe_code)]
 
 use std::ptr::{NonNull, null_mut};
@@ -16,14 +15,14 @@ use super::system::refused;
 
 const PAGE: usize = 4096;
 
-/// The word on the wiped page, which is never unmapped; null before the first question. The
-/// gate's signal code reads it, too.
+/// The word on the wiped page, which is never unmapped; null before the first query. The gate's
+/// signal code reads it, too.
 pub(super) static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(null_mut());
 
 /// The highest generation of this process or its ancestors.
 static HIGHEST: AtomicU64 = AtomicU64::new(0);
 
-/// This process's generation, made when asked for the first time; never 0.
+/// This process's generation, made at the first query; never 0.
 pub(super) fn current() -> Result<u64> {
     let word = word()?;
     let own = word.load(Ordering::Acquire);
@@ -47,7 +46,7 @@ pub(super) fn check(generation: u64) -> Result<()> {
     }
 }
 
-/// Whether the caller is a child that has this process's memory, as one of `vfork` until it
+/// Whether the caller is a child that shares this process's memory, as one of `vfork` does until it
 /// executes a program: what it does to that memory is done to its parent.
 pub(super) fn is_in_parents_memory() -> bool {
     match process_word().map_or(0, |word| word.load(Ordering::Relaxed)) {
@@ -56,7 +55,7 @@ pub(super) fn is_in_parents_memory() -> bool {
     }
 }
 
-/// The number of the process whose memory this is: its parent's, for a child of `vfork`.
+/// The number of the process that owns this memory: the parent's, for a child of `vfork`.
 pub(super) fn process() -> u32 {
     match process_word().map_or(0, |word| word.load(Ordering::Relaxed)) {
         0 => std::process::id(),
@@ -75,8 +74,8 @@ fn process_word() -> Option<&'static AtomicU32> {
     unsafe { page.wrapping_add(1).cast::<AtomicU32>().as_ref() }
 }
 
-/// Writes down which process this is, and has forked children do the same, before they have
-/// children of their own.
+/// Records which process this is, and makes forked children do the same before they have children
+/// of their own.
 fn note_process() {
     static IS_KEPT: AtomicBool = AtomicBool::new(false);
     extern "C" fn note() {
@@ -86,14 +85,15 @@ fn note_process() {
     }
     note();
     if !IS_KEPT.swap(true, Ordering::Relaxed) {
-        // Without it, for want of memory, children of forked children's `vfork` are not told.
+        // If it fails for want of memory, children of forked children's `vfork` are not recognised.
         // SAFETY: a function without arguments, which stores one atomic word (invariant 12).
         unsafe { libc::pthread_atfork(None, None, Some(note)) };
     }
 }
 
-/// What each process has of its own, though memory is copied when it forks: a forked child makes a
-/// fresh one, since in its parent's copy a lock may be held by a thread that it has not.
+/// State that each process has of its own, although memory is copied when it forks. A forked child
+/// makes a fresh one, since a lock in its parent's copy may be held by a thread that the child does
+/// not have.
 #[derive(Debug)]
 pub(super) struct PerProcess<T: 'static>(AtomicPtr<Own<T>>);
 
@@ -108,7 +108,7 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
         Self(AtomicPtr::new(null_mut()))
     }
 
-    /// This process's, if it has been made. In signal handlers, too.
+    /// This process's state, if it has been made. Usable in signal handlers.
     pub(super) fn known(&self) -> Option<&'static T> {
         // SAFETY: null, or what was made below, which is never given back (invariant 13).
         let own = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
@@ -131,8 +131,8 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
         let own = match stored {
             Ok(_) => fresh,
             Err(other) => {
-                // SAFETY: made above, and nobody else knows it, since another thread was faster
-                // (invariant 13 is of what is stored).
+                // SAFETY: made above; another thread was faster, so nobody else has this pointer
+                // (invariant 13 is about what is stored).
                 drop(unsafe { Box::from_raw(fresh) });
                 other
             }
@@ -144,7 +144,7 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
 }
 
 impl<T: Default + Send + Sync + 'static> PerProcess<T> {
-    /// The same, with a value that is nothing special.
+    /// The same, with the type's default value.
     ///
     /// # Errors
     /// As [`current`].
@@ -198,7 +198,7 @@ mod tests {
         // SAFETY: the child asks and ends (invariant 12).
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // Else a child that waits for ever would be waited for.
+            // Otherwise a child that hangs would be waited for without end.
             // SAFETY: ends the child after a while (invariant 12).
             unsafe { libc::alarm(60) };
             let said = ask();
@@ -231,11 +231,11 @@ mod tests {
         assert!(in_child(|| !is_in_parents_memory() && process() != own));
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         assert!(in_child_with(flags, || is_in_parents_memory() && process() == own));
-        // Also where the parent is a forked child that has not asked for its generation.
+        // Also if the parent is a forked child that has not yet queried its generation.
         assert!(in_child(|| in_child_with(flags, is_in_parents_memory)));
     }
 
-    /// The same in a child that the flags of clone(2) are for.
+    /// The same in a child made with these flags of clone(2).
     fn in_child_with<F: FnOnce() -> bool>(flags: i32, ask: F) -> bool {
         extern "C" fn start<F: FnOnce() -> bool>(ask: *mut libc::c_void) -> i32 {
             // SAFETY: the closure below, which outlives the child and is taken once (invariant 12).
@@ -245,8 +245,8 @@ mod tests {
         let mut stack = vec![0u128; 8192];
         let top = stack.as_mut_ptr_range().end.cast();
         let mut ask = Some(ask);
-        // SAFETY: the child asks, on a stack of its own, and ends, before this goes on
-        // (invariant 12).
+        // SAFETY: the child evaluates the question, on a stack of its own, and ends, before this
+        // returns (invariant 12).
         let child = unsafe { libc::clone(start::<F>, top, flags, (&raw mut ask).cast()) };
         let mut status = -1;
         // SAFETY: waits for the child, and writes to `status` (invariant 12).

@@ -1,10 +1,10 @@
-//! How two sides that share memory wake each other, whatever that memory is.
+//! How two sides that share memory wake each other, independent of where that memory is.
 //!
-//! Each side has a *word*, a number that only it changes, and an *announcement*, that it
-//! sleeps. Who changes a word looks at the other's announcement afterwards; who sleeps
-//! announces it, looks at the other's word a last time, and has the kernel compare it once
-//! more. A full barrier lies between the two on both sides, so at least one sees the other,
-//! and no wake-up is lost: the tests try all orders in which both can run.
+//! Each side has a *word*, a number that only it changes, and an *announcement* that it sleeps. A
+//! side that changes its word reads the other's announcement afterwards. A side that goes to sleep
+//! announces it, reads the other's word once more, and makes the kernel compare it again. A full
+//! barrier lies between the two on both sides, so at least one sees the other, and no wake-up is
+//! lost. The tests try all orders in which both can run.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,8 +39,8 @@ pub(super) fn post<W: Word>(word: &W, number: u32, others_sleep: &W) -> bool {
     others_sleep.load(Ordering::SeqCst) != 0
 }
 
-/// Announces a sleep, and has `wait` sleep for as long as the other's word is what it gets,
-/// unless `is_news` now.
+/// Announces a sleep, and calls `wait` to sleep for as long as the other's word has the value that
+/// it is given, unless `is_news` now.
 pub(super) fn sleep<W: Word>(
     word: &W,
     own_sleep: &W,
@@ -55,7 +55,7 @@ pub(super) fn sleep<W: Word>(
 }
 
 /// Withdraws the announcement. If the other side still sees it, it makes a needless wake-up, which
-/// costs time only.
+/// only costs time.
 pub(super) fn withdraw<W: Word>(own_sleep: &W) {
     own_sleep.store(0, Ordering::Relaxed);
 }

@@ -47,22 +47,22 @@ pub(super) fn executable_memory(name: &CStr) -> Result<OwnedFd> {
     }
 }
 
-/// A file in memory with these bytes for ever.
+/// A sealed file in memory with these bytes.
 fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     let mut file = File::from(executable_memory(name)?);
     file.write_all(bytes).map_err(failed("writing a file in memory"))?;
     seal(file)
 }
 
-/// Keeps a file in memory as it is for ever.
+/// Seals a file in memory against all changes.
 pub(super) fn seal(file: File) -> Result<OwnedFd> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&file, seals).map_err(refused("sealing a file in memory"))?;
     Ok(file.into())
 }
 
-/// The same file with a number that no standard stream has. A host may have closed
-/// those, and a child gets others in their place before it runs this file.
+/// The same file under a number that no standard stream has. A host may have closed those, and a
+/// child gets other files in their place before it runs this one.
 fn beyond_standard(file: &OwnedFd) -> Result<OwnedFd> {
     fcntl_dupfd_cloexec(file, FIRST_BEYOND_STANDARD).map_err(refused("a file in memory"))
 }
@@ -96,8 +96,8 @@ fn interpreter() -> Result<&'static str> {
 
 /// The file with a library's shims, made once for each library.
 ///
-/// A compiler may place copies of one image wherever a program names it, so what is in an
-/// image is what counts, not where it lies.
+/// A compiler may place several copies of one image, wherever a program names it; so images are
+/// compared by content, not by address.
 pub(super) fn shims(image: &'static [u8]) -> Result<Arc<OwnedFd>> {
     type Known = Vec<(&'static [u8], Arc<OwnedFd>)>;
     static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
@@ -119,12 +119,12 @@ pub(super) fn shims(image: &'static [u8]) -> Result<Arc<OwnedFd>> {
     }))
 }
 
-/// Whether two images are the same, at the same address most often.
+/// Whether two images are the same; most often they have the same address.
 pub(super) fn are_same(one: &'static [u8], other: &'static [u8]) -> bool {
     std::ptr::eq(one, other) || one == other
 }
 
-/// Whether a file is an x86-64 ELF shared object, as far as its header says.
+/// Whether a file is an x86-64 ELF shared object, according to its header.
 pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static str> {
     let Ok(parsed) = FileHeader64::<Endianness>::parse(header) else {
         return Err("is no 64-bit ELF file");
@@ -141,7 +141,7 @@ pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static st
     Ok(())
 }
 
-/// A descriptor as a path that the kernel can run or open afresh.
+/// A descriptor as a path that the kernel can execute or open again.
 pub(super) fn path_of(file: impl AsFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())

@@ -26,7 +26,7 @@ use crate::{Options, Permission, Request};
 
 /// A foreign library in a process of its own.
 ///
-/// Dropping it kills the process; nothing of it is left then.
+/// Dropping it kills the process; nothing of it remains.
 pub struct Process {
     started: Started,
     spec: Arc<LoadSpec>,
@@ -54,13 +54,13 @@ impl Process {
     /// `/proc`, and 5.13 with Landlock for the fastest start.
     ///
     /// # Errors
-    /// - [`Error::Load`]: an option is out of its range, a library is not there or
-    ///   cannot be loaded; the text says what the dynamic linker said.
+    /// - [`Error::Load`]: an option is out of its range, a library does not exist or cannot be
+    ///   loaded; the text has the dynamic linker's message.
     /// - [`Error::MissingFunction`]: the library lacks a function of its header.
-    /// - [`Error::Fault`], [`Error::Exited`], [`Error::SyscallDenied`],
-    ///   [`Error::Timeout`]: a constructor of the library did that.
-    /// - [`Error::Unsupported`]: the kernel or its settings lack what confines
-    ///   foreign code; the text says what, and what to do.
+    /// - [`Error::Fault`], [`Error::Exited`], [`Error::SyscallDenied`], [`Error::Timeout`]: a
+    ///   constructor of the library caused it.
+    /// - [`Error::Unsupported`]: the kernel or its settings lack what confines foreign code; the
+    ///   text says what, and what to do.
     /// - [`Error::System`]: the operating system refused something.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
         let spec = LoadSpec::new(description, options)?;
@@ -107,8 +107,8 @@ impl Process {
         Ok(spares)
     }
 
-    /// A worker that never ran a call. The old one ends first if none is ready, so that
-    /// limits of the system on processes count one at a time.
+    /// A worker that has not run a call. If none is ready the old one ends first, so that system
+    /// limits on processes count one at a time.
     fn fresh(&mut self, spares: &Spares) -> Result<Started> {
         if let Some(spare) = spares.take() {
             return Ok(spare);
@@ -117,7 +117,7 @@ impl Process {
         start(&self.spec)
     }
 
-    /// Gives up the worker for one that never ran a call.
+    /// Replaces the worker by one that has not run a call.
     fn replace(&mut self) -> Result<()> {
         generation::check(self.started.generation)?;
         let spares = self.spares()?;
@@ -133,15 +133,16 @@ impl Process {
         Ok(())
     }
 
-    /// How many loaded workers are ready for resets of this instance and others of its
-    /// kind: none before the first reset, unless [`Options::spares`] says otherwise.
+    /// How many loaded workers are ready for resets of this instance and others with the same load
+    /// spec: none before the first reset, unless [`Options::spares`] says otherwise.
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         self.spares.as_ref().map_or(0, |spares| spares.ready())
     }
 
-    /// What the library asked for and was answered with an error, once each, since the instance was
-    /// made or reset: files that are not there, say. The library itself could change that list.
+    /// What the library asked for and was answered with an error, each request once, since the
+    /// instance was made or reset: for example files that do not exist. The library itself could
+    /// change that list.
     ///
     /// # Errors
     /// None today.
@@ -150,8 +151,8 @@ impl Process {
     }
 
     /// The last lines that the library wrote to its standard output and error, 8 KiB at most, with
-    /// control characters escaped; also after a call that failed. Without what went to the host's
-    /// own standard error ([`Permission::Stderr`]).
+    /// control characters escaped; also after a call that failed. Text that went to the host's own
+    /// standard error ([`Permission::Stderr`]) is not included.
     ///
     /// # Errors
     /// None today.
@@ -159,14 +160,14 @@ impl Process {
         requests::output(&self.started.window)
     }
 
-    /// The worker's process id, for looking at it. It may belong to another process
-    /// once the worker has ended.
+    /// The worker's process id, for inspection. It may belong to another process once the worker
+    /// has ended.
     #[must_use]
     pub const fn process_id(&self) -> u32 {
         self.started.worker.id()
     }
 
-    /// Sends a request for the innermost call and waits for what comes of it.
+    /// Sends a request for the innermost call and waits for its outcome.
     #[inline]
     fn request(
         &mut self,
@@ -177,7 +178,8 @@ impl Process {
     ) -> Result<Event> {
         let mut message = self.ask(operation, entry, arguments, calls)?;
         while let Message::GiveBack { address, len } = message {
-            // The library chooses how often, and how much there is to give back: its time.
+            // The library chooses how often this happens, and how much memory it frees; so it
+            // counts as the library's time.
             let since = calls.time.is_limited().then(Instant::now);
             let kept = self.take_back(address, len);
             if let Some(since) = since {
@@ -198,10 +200,10 @@ impl Process {
         calls: &mut Calls,
     ) -> Result<Message> {
         self.interrupts.check(calls.number())?;
-        // The first stretch of an outermost call is not timed while spinning, which takes
-        // microseconds, once: reading the clock would cost half as much as the call. All
-        // others are, since their number is the library's to choose, and so is that of the
-        // calls of one operation.
+        // The first stretch of an outermost call is not timed while the host spins, which takes
+        // microseconds, once: reading the clock would cost half as much as the call. All other
+        // stretches are timed, since the library chooses their number, and so is that of the calls
+        // of one operation.
         let is_first = calls.is_alone() && matches!(operation, Operation::Call);
         let timed = calls.time.is_limited() && !is_first;
         let since = timed.then(Instant::now);
@@ -217,8 +219,8 @@ impl Process {
         self.started.channel.message()
     }
 
-    /// Gives memory that the library does not use any more back to the system. Whether it was
-    /// left to the library, which then clears it.
+    /// Returns memory to the system that the library no longer uses. Returns false if the library
+    /// must clear it itself.
     #[cold]
     fn take_back(&self, address: usize, len: usize) -> bool {
         let range = self.started.layout.returnable(address, len);
@@ -244,7 +246,7 @@ impl Process {
         }
     }
 
-    /// Checks that a message is of the call that runs, at the depth at which it does.
+    /// Checks that a message belongs to the running call, at its depth.
     #[inline]
     fn accept(&mut self, message: Message, innermost: u32) -> Result<Event> {
         match message {
@@ -260,12 +262,12 @@ impl Process {
         }
     }
 
-    /// Ends the worker and says why it ended.
+    /// Ends the worker and returns the reason for its end.
     #[cold]
     fn explain(&mut self, said: Option<Ending>) -> Error {
         let started = &mut self.started;
-        // What it reports of a fault does not depend on how the kernel ends it, which can
-        // outlast the call's time.
+        // Its report of a fault does not depend on how the kernel ends it, which can take longer
+        // than the call may.
         let end = match said {
             Some(Ending::Fault | Ending::Denied) => started.worker.stop(),
             _ => started.worker.end(),

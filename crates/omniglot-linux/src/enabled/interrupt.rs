@@ -9,18 +9,18 @@ use super::channel::wake_host;
 use super::in_process::Interrupter;
 use super::mapping::Mapping;
 
-/// Which call runs, and which was interrupted: calls are counted from 1, over all lives
-/// of an instance, so that an interruption of a call before a reset hits none after it.
+/// Which call runs, and which was interrupted: calls are counted from 1, over all lives of an
+/// instance, so that an interruption of a call before a reset affects none after it.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
     running: AtomicU64,
     interrupted: AtomicU64,
-    /// Where the host waits for the worker that there is now.
+    /// Where the host waits for the current worker.
     mapping: Mutex<Weak<Mapping>>,
 }
 
 impl Interrupts {
-    /// An outermost call begins; says its number.
+    /// An outermost call begins; returns its number.
     #[inline]
     pub(super) fn begin(&self, number: u64) {
         self.running.store(number, Ordering::Release);
@@ -32,14 +32,14 @@ impl Interrupts {
         self.running.store(0, Ordering::Release);
     }
 
-    /// Calls go to the worker of this window from now on; none runs.
+    /// From now on calls go to the worker of this window; none runs.
     pub(super) fn attach(&self, mapping: &Arc<Mapping>) {
         self.end();
         *self.mapping.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(mapping);
     }
 
-    /// Wakes the host where it waits, to look for interruptions. Nothing is lost if that fails:
-    /// another waker does it, or there is no call, and the host looks every few milliseconds
+    /// Wakes the host where it waits, to check for interruptions. Nothing is lost if that fails:
+    /// another thread wakes it, or there is no call, and the host checks every few milliseconds
     /// anyway.
     fn wake(&self) {
         let mapping = self.mapping.try_lock().ok().and_then(|mapping| mapping.upgrade());
@@ -81,10 +81,10 @@ impl InterruptHandle {
     /// Ends the outermost call that runs now with [`Error::Interrupted`]; the
     /// instance is then poisoned.
     ///
-    /// A callback in the host runs to its end first. Where no call runs, or the
-    /// instance is gone, nothing happens: a late interruption never hits a later
-    /// call. The handle stays valid when the instance is reset; an interruption that was
-    /// meant for a call before the reset hits none after it.
+    /// A callback in the host runs to its end first. If no call runs, or the instance is gone,
+    /// nothing happens: a late interruption never affects a later call. The handle stays valid when
+    /// the instance is reset; an interruption that was meant for a call before the reset affects
+    /// none after it.
     pub fn interrupt(&self) {
         match &self.0 {
             Target::Worker(interrupts) => interrupts.interrupt(),

@@ -1,4 +1,4 @@
-//! Where things are in a window, and what the host writes there for the worker.
+//! Where everything lies in a window, and what the host writes there for the worker.
 //!
 //! The worker's half of this is `worker/control.h`.
 
@@ -16,15 +16,15 @@ pub(super) const PAGE: usize = 4096;
 const CONTROL_SIZE: usize = 0x10000;
 pub(super) const REPORT: usize = 0x400;
 pub(super) const HAND_OFF: usize = 0x700;
-/// Room for the registers of a thread that a signal interrupted, for a host that runs the
-/// library itself.
+/// Space for the registers of a thread that a signal interrupted, for a host that runs the library
+/// itself.
 pub(super) const SCRATCH: usize = 0x900;
-/// Room for the registers that foreign code behind a protection key starts with.
+/// Space for the registers that foreign code behind a protection key starts with.
 pub(super) const NEXT: usize = 0xa00;
 pub(super) const SLEEPERS: usize = 0x800;
 pub(super) const CHANNEL: usize = CONTROL_SIZE;
-/// The first frame begins in the channel's own cache line, behind what the channel
-/// uses of it: a small call then moves one line between the two processes, not two.
+/// The first frame begins in the channel's own cache line, behind the part that the channel uses: a
+/// small call then moves one line between the two processes, not two.
 const EXCHANGE: usize = CHANNEL + 48;
 /// `struct world` of `worker/control.h`, and in it the time and the seed.
 pub(super) const WORLD: usize = 0x1000;
@@ -120,9 +120,9 @@ pub(super) struct Orders<'a> {
     pub(super) hands_off: bool,
     /// The time, as nanoseconds since 1970.
     pub(super) time: u64,
-    /// What the domain's random numbers are made of; unless given the kernel's.
+    /// The seed of the domain's random numbers; unless set, from the kernel.
     pub(super) seed: Option<[u8; 32]>,
-    /// Whether what is not there ends the call.
+    /// Whether a request for what does not exist ends the call.
     pub(super) strict: bool,
     /// The size of the files that the host gives; 0 if there are none.
     pub(super) tree_size: usize,
@@ -137,7 +137,7 @@ pub(super) struct Orders<'a> {
 }
 
 impl Layout {
-    /// Divides a window, at a random place.
+    /// Lays out a window, at a random address.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_limits()?;
         let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
@@ -244,8 +244,8 @@ impl Layout {
     }
 }
 
-/// The worker takes all address space, which such limits count; and who writes to a file in
-/// memory that may not be so large gets a signal.
+/// The worker reserves all address space, which such limits count; and a process that writes to a
+/// file in memory beyond the limit on file sizes gets a signal.
 pub(super) fn check_limits() -> Result<()> {
     if getrlimit(Resource::As).current.is_some() {
         return Err(Error::Unsupported {
@@ -282,7 +282,7 @@ struct Area<'a> {
 }
 
 impl Area<'_> {
-    /// Adds bytes, 8-aligned, and says at which offset.
+    /// Adds bytes, 8-aligned, and returns their offset.
     fn add(&mut self, bytes: &[u8]) -> Result<u32> {
         let offset = self.next;
         let end = offset + bytes.len();
@@ -301,7 +301,7 @@ impl Area<'_> {
         Ok(Program { offset: self.add(bytes)?, count: (bytes.len() / 8) as u32 })
     }
 
-    /// Adds strings that contain no NUL, each with one at its end.
+    /// Adds strings that contain no NUL, each terminated by one.
     fn strings(&mut self, strings: &[Vec<u8>]) -> Result<u32> {
         let mut joined = Vec::new();
         for string in strings {

@@ -11,7 +11,7 @@ use omniglot_core::{Error, Result, Text};
 use super::images::is_loadable;
 use crate::Options;
 
-/// How much of a file to look at: its header.
+/// How much of a file to read: its header.
 const HEADER: u64 = 64;
 
 /// The libraries as the worker is to open them, and the files among them.
@@ -89,8 +89,8 @@ fn check_file(library: &Path, file: &Path) -> Result<()> {
     is_loadable(&header).map_err(|why| about(library, why))
 }
 
-/// The dynamic linker splits the variable at colons and semicolons and replaces what
-/// follows a dollar sign, with no way to escape them (ld.so(8)).
+/// The dynamic linker splits the variable at colons and semicolons and expands what follows a
+/// dollar sign; neither can be escaped (ld.so(8)).
 fn search_path(directories: &[PathBuf]) -> Result<Option<Vec<u8>>> {
     if directories.is_empty() {
         return Ok(None);
@@ -112,7 +112,7 @@ fn search_path(directories: &[PathBuf]) -> Result<Option<Vec<u8>>> {
 
 fn about(path: &Path, what: &str) -> Error {
     let mut text = Text::default();
-    // Writing to a Text cannot fail: it cuts.
+    // Writing to a Text cannot fail: it truncates.
     let _ = write!(text, "{}: {what}", path.display());
     Error::Load(Text::from_untrusted(text.as_str().as_bytes()))
 }

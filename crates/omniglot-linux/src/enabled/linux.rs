@@ -161,8 +161,8 @@ unsafe impl Runtime for Linux {
 
     #[inline]
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
-        // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the one
-        // within, which no other reaches.
+        // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the
+        // inner one, which no other session reaches.
         dispatch!(&mut self.0, backend => unsafe { backend.run(step, calls) })
     }
 

@@ -1,4 +1,4 @@
-//! The load spec: what to start, decided once for an instance, and used for each of its lives.
+//! The load spec: what to start, determined once for an instance, and used for each of its lives.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use super::libraries::Libraries;
 use super::tree::Tree;
 use crate::Options;
 
-/// All that a start needs. Paths are absolute and links are followed, so that a reset
-/// finds the same files though the host's working directory may have changed.
+/// All that a start needs. Paths are absolute and links are resolved, so that a reset finds the
+/// same files even if the host's working directory has changed.
 #[derive(Debug)]
 pub(super) struct LoadSpec {
     pub(super) description: Description,
@@ -21,7 +21,7 @@ pub(super) struct LoadSpec {
     pub(super) libraries: Libraries,
     /// What the worker may read.
     pub(super) readable: Vec<PathBuf>,
-    /// The files that the library finds.
+    /// The files that the library finds in its domain.
     pub(super) tree: Option<Tree>,
     /// Its environment: `NAME=value`.
     pub(super) environment: Vec<Vec<u8>>,
@@ -86,7 +86,7 @@ fn are_same_files(one: Option<&Tree>, other: Option<&Tree>) -> bool {
 /// More would not fit where the worker's first stack begins.
 const MOST_VARIABLES: usize = 100;
 
-/// What the user set. What the dynamic linker reads is not theirs to set.
+/// The variables that the user set. Those that the dynamic linker reads cannot be set.
 fn environment(options: &Options) -> Result<Vec<Vec<u8>>> {
     let wrong = |what: &str| Err(Error::Load(Text::from_untrusted(what.as_bytes())));
     if options.environment.len() > MOST_VARIABLES {

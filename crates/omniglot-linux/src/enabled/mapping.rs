@@ -17,7 +17,7 @@ use super::system::refused;
 pub(super) struct Mapping {
     start: NonNull<u8>,
     len: usize,
-    /// The only generation of processes that has the mapping; 0 if children have it, too.
+    /// The only generation of processes that has the mapping; 0 if children inherit it.
     generation: u64,
 }
 
@@ -50,8 +50,8 @@ impl Mapping {
             .ok_or(rustix::io::Errno::NOMEM)
             .map_err(refused("mapping the window"))?;
         let mapping = Self { start, len, generation: 0 };
-        // SAFETY: the range is this mapping's (invariant 1); leaving it out of core dumps changes
-        // no byte. Where the kernel cannot, dumps are larger.
+        // SAFETY: the range is this mapping's (invariant 1); excluding it from core dumps changes
+        // no byte. If the kernel cannot, dumps are larger.
         let _ = unsafe { madvise(mapping.start.as_ptr().cast(), len, Advice::LinuxDontDump) };
         Ok(mapping)
     }
@@ -64,7 +64,7 @@ impl Mapping {
         unsafe { Window::new(self.start, foreign, self.len) }
     }
 
-    /// Leaves the mapping out of forked children.
+    /// Excludes the mapping from forked children.
     pub(super) fn keep_from_children(&mut self, generation: u64) -> Result<()> {
         self.generation = generation;
         // SAFETY: the range is this mapping's (invariant 1); a child just lacks it (invariant 6).
@@ -72,7 +72,7 @@ impl Mapping {
             .map_err(refused("keeping the window from forked children"))
     }
 
-    /// Makes a part read-only, for ever; whole pages.
+    /// Makes a part read-only, permanently; whole pages.
     pub(super) fn forbid_writing(&self, offset: usize, len: usize) -> Result<()> {
         let start = self.at(offset);
         let len = len.min(self.len - offset.min(self.len));
@@ -82,8 +82,8 @@ impl Mapping {
             .map_err(refused("making a part of the window read-only"))
     }
 
-    /// Gives the memory of whole pages back to the system; they are zero for all who map them.
-    /// Whether that could be done.
+    /// Returns the memory of whole pages to the system; they are then zero for every process that
+    /// maps them. Returns whether that succeeded.
     pub(super) fn give_back(&self, range: std::ops::Range<usize>) -> bool {
         let start = self.at(range.start);
         let len = range.len().min(self.len - range.start.min(self.len));
@@ -92,8 +92,8 @@ impl Mapping {
         unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxRemove) }.is_ok()
     }
 
-    /// Shows a sealed file, of that length, in the place of whole pages. What is written there
-    /// changes neither the file nor what foreign code sees.
+    /// Maps a sealed file, of that length, in the place of whole pages. Writes there change neither
+    /// the file nor what foreign code sees.
     pub(super) fn overlay(&self, range: std::ops::Range<usize>, file: &OwnedFd) -> Result<()> {
         let start = self.at(range.start);
         let len = range.len().min(self.len - range.start.min(self.len));
@@ -136,7 +136,7 @@ impl Mapping {
 }
 
 impl Drop for Mapping {
-    /// In a forked child that does not have the mapping, the range may be somebody else's.
+    /// In a forked child that does not have the mapping, the range may belong to another one.
     fn drop(&mut self) {
         if self.generation != 0 && generation::check(self.generation).is_err() {
             return;

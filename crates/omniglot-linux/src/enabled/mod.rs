@@ -1,4 +1,4 @@
-//! The runtime where there is one: x86-64 Linux with glibc.
+//! The runtimes on a target that has them: x86-64 Linux with glibc.
 
 mod channel;
 mod fd_passing;

@@ -1,8 +1,8 @@
 //! Opening files for a worker, where the kernel has no Landlock to confine it.
 //!
-//! Each `openat` of the worker waits; the host reads the path from the worker's
-//! memory, once, opens the file itself if it is a readable library, and hands the
-//! descriptor over. What the worker does to its memory meanwhile changes nothing.
+//! Each `openat` of the worker waits. The host reads the path from the worker's memory, once, opens
+//! the file itself if it is a readable library, and passes the descriptor to the worker. What the
+//! worker does to its memory meanwhile has no effect.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -21,11 +21,11 @@ use super::images::path_of;
 use super::seccomp_notify::{Notification, add_file, answer, is_waiting, receive};
 
 const LONGEST_PATH: usize = 4096;
-/// The worker's paths of the two files that it got from the host.
+/// The worker's paths of the two files that it received from the host.
 const LOADER: &str = "/proc/self/fd/4";
 const SHIMS: &str = "/proc/self/fd/5";
 
-/// Answers for one worker.
+/// Answers the requests of one worker.
 #[derive(Debug)]
 pub(super) struct OpenBroker<'a> {
     pub(super) listener: OwnedFd,
@@ -38,10 +38,10 @@ pub(super) struct OpenBroker<'a> {
 }
 
 impl OpenBroker<'_> {
-    /// Answers what waits now; sleeps for that long if nothing does.
+    /// Answers the requests that wait now; sleeps for that long if there is none.
     pub(super) fn serve(&self, patience: &Timespec) {
         let mut descriptors = [PollFd::new(&self.listener, PollFlags::IN)];
-        // A failure shows as a start that runs out of time, or as the worker's end.
+        // A failure appears as a start that times out, or as the worker's end.
         if matches!(poll(&mut descriptors, Some(patience)), Ok(1..))
             && descriptors.iter().all(|polled| polled.revents().contains(PollFlags::IN))
             && let Ok(notification) = receive(&self.listener)
@@ -77,13 +77,13 @@ impl OpenBroker<'_> {
         Ok(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())).to_owned())
     }
 
-    /// Opens a regular file, if it lies, links resolved, where libraries are.
+    /// Opens a regular file, if, with links resolved, it lies where libraries are.
     ///
-    /// The host looks at no other place: what the worker names lies beneath what may be read, or
-    /// the answer is the same whether it exists or not. From there on links lead wherever their
-    /// creator wanted, except those of `/proc`, which lead into the host. What is looked at is what
-    /// is opened: a file that was found but not opened yet, so that finding a device, say, has no
-    /// effect, and no link can change meanwhile.
+    /// The host looks at no other place: the path that the worker names lies beneath a readable
+    /// directory, or the answer is the same whether it exists or not. From there on links may lead
+    /// anywhere, except those of `/proc`, which lead into the host. The file that is checked is the
+    /// one that is opened: it is first found without being opened, so that finding, for example, a
+    /// device has no effect, and no link can change in between.
     fn open_library(&self, path: &Path) -> Result<File, Errno> {
         let path = without_dots(path).ok_or(Errno::ACCESS)?;
         if !self.readable.iter().any(|readable| path.starts_with(readable)) {
@@ -105,7 +105,7 @@ impl OpenBroker<'_> {
     }
 }
 
-/// An absolute path with `.` and `..` taken as its names read, whatever is a link.
+/// An absolute path with `.` and `..` resolved textually, without following links.
 fn without_dots(path: &Path) -> Option<PathBuf> {
     if !path.is_absolute() {
         return None;
@@ -120,12 +120,12 @@ fn without_dots(path: &Path) -> Option<PathBuf> {
     Some(plain)
 }
 
-/// The same file with a position of its own: workers would else share the host's.
+/// The same file with a position of its own: otherwise workers would share the host's.
 fn reopen(file: BorrowedFd<'_>) -> Result<File, Errno> {
     File::open(path_of(file)).map_err(|_| Errno::ACCESS)
 }
 
-/// Whether flags of openat(2) ask for nothing but reading.
+/// Whether flags of openat(2) ask only for reading.
 fn is_for_reading(flags: u64) -> bool {
     flags & !u64::from(READING.bits()) == 0
 }

@@ -1,4 +1,4 @@
-//! Asking the kernel and the processor what they offer, without changing anything.
+//! Probes what the kernel and the processor offer, without changing anything.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
@@ -104,8 +104,8 @@ fn libc_version() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Whether the kernel's pages with the clock have the flag `sl` (proc_pid_smaps(5)) of what can be
-/// neither unmapped nor changed (mseal(2)).
+/// Whether the kernel's pages with the clock have the flag `sl` (proc_pid_smaps(5)), which means
+/// that they can be neither unmapped nor changed (mseal(2)).
 fn is_clock_sealed() -> bool {
     let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
     is_sealed(&maps, "[vvar]")
@@ -170,7 +170,7 @@ fn has_user_dispatch() -> bool {
     asking.is_ok_and(|thread| thread.join().unwrap_or(false))
 }
 
-/// Allocates a key and gives it back.
+/// Allocates a key and frees it.
 fn try_keys() -> KeyTrial {
     // SAFETY: a new key is attached to no memory; rights to it, all of them, are given to this
     // thread only (pkeys(7); invariant 12).
@@ -180,7 +180,7 @@ fn try_keys() -> KeyTrial {
             let _ = unsafe { syscall!(Sysno::pkey_free, key) };
             KeyTrial::Allocated
         }
-        // Also what a kernel says that has no keys, so the processor has to be asked.
+        // A kernel without keys returns the same error, so the processor has to be asked.
         Err(Errno::ENOSPC) if processor().ospke => KeyTrial::AllInUse,
         Err(_) => KeyTrial::None,
     }

@@ -77,7 +77,7 @@ const STEPS: &[&str] = &[
 
 /// The error for a worker that ended, from what it said and how it ended.
 ///
-/// The report is attacker-controlled, so it is used only where it does not contradict the kernel.
+/// The report is attacker-controlled, so it is used only if it does not contradict the kernel.
 pub(super) fn explain(
     said: Option<Ending>,
     end: End,
@@ -115,8 +115,8 @@ pub(super) fn explain(
 
 /// The error for a worker that ended while it loaded.
 ///
-/// If the dynamic linker gave up because a system call failed, that call is the reason: its own
-/// message goes to standard error, which workers seldom have.
+/// If the dynamic linker gave up because a system call failed, that call is the reason: the
+/// linker's own message goes to standard error, which workers rarely have.
 pub(super) fn explain_loading(
     said: Option<Ending>,
     end: End,
@@ -137,14 +137,14 @@ fn read(window: &Window) -> Result<Report> {
     Report::read_from_bytes(&bytes).map_err(|_| Error::Protocol("a report of another size"))
 }
 
-/// Writes down an instruction whose place is to be found, for the loader's `describe`.
+/// Stores an instruction whose place is to be found, for the loader's `describe`.
 pub(super) fn ask(window: &mut Window, instruction: usize) -> Result<()> {
     let address = window.start() + REPORT;
     window.write(address + offset_of!(Report, instruction), &instruction.to_ne_bytes())?;
     window.write(address + offset_of!(Report, text), &[0; TEXT])
 }
 
-/// The place that a report gives.
+/// The place according to a report.
 pub(super) fn place_in(window: &Window) -> Result<Text> {
     Ok(Text::from_untrusted(text_of(&read(window)?)))
 }
@@ -187,8 +187,8 @@ pub(super) const fn kind_of(signal: i32) -> FaultKind {
     }
 }
 
-/// Steps before the library's code runs fail for want of something of the system's; those
-/// after it for what that code did, unless the system has no memory left.
+/// Steps before the library's code runs fail because the system lacks something; later ones because
+/// of that code, unless the system has no memory left.
 fn start_error(report: &Report, description: &Description) -> Error {
     let step = usize::try_from(report.number).unwrap_or(0);
     let operation = STEPS.get(step).or(STEPS.first()).copied().unwrap_or_default();
@@ -208,7 +208,7 @@ fn load_failed(why: &str) -> Error {
     Error::Load(Text::from_untrusted(why.as_bytes()))
 }
 
-/// The dynamic linker's words, with the library's name in place of a descriptor's.
+/// The dynamic linker's message, with the library's name in place of a descriptor's.
 fn load_error(report: &Report, description: &Description) -> Error {
     let said =
         String::from_utf8_lossy(text_of(report)).replace("/proc/self/fd/5", description.name);
@@ -222,7 +222,7 @@ fn load_error(report: &Report, description: &Description) -> Error {
 }
 
 /// Adds the last system call that no filter knows, since it may be why loading failed; the dynamic
-/// linker's message is shortened for it.
+/// linker's message is shortened to make room.
 fn with_refused(mut said: String, report: &Report) -> String {
     let Some(number) = report.refused.checked_sub(1) else {
         return said;

@@ -1,5 +1,5 @@
 //! What the library asked for and did not get, and what it wrote, as the server in its domain
-//! writes it down. Both are words of a stranger: nothing depends on them.
+//! records them. Both are attacker-controlled: nothing depends on them.
 
 use omniglot_core::{Result, Text, Window};
 use zerocopy::FromBytes;

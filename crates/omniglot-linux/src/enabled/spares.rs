@@ -1,9 +1,9 @@
-//! Warm spares: loaded workers that wait to take the place of one that is given up.
+//! Warm spares: loaded workers that are ready to replace one that is no longer used.
 //!
-//! A reset takes a worker that never served a call, since copying memory back would not expel an
-//! attacker from the registers of a running one. All instances of one library with the same options
-//! share their spares. A thread makes new ones and collects dead ones; it runs only while there is
-//! work, and spares that wait are stopped processes, so that waiting costs nothing whatever the
+//! A reset takes a worker that has never served a call, since copying memory back would not remove
+//! an attacker from the registers of a running one. All instances of one library with the same
+//! options share their spares. A thread makes new ones and reaps dead ones; it runs only while
+//! there is work. Spares that wait are stopped processes, so waiting costs nothing, whatever the
 //! library is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,12 +15,12 @@ use super::generation;
 use super::load_spec::LoadSpec;
 use super::start::{Started, start};
 
-/// How many killed workers may wait for the thread to collect them.
+/// How many killed workers may wait to be reaped by the thread.
 const MOST_DEAD: usize = 2;
-/// How many spares there are from the first reset on, unless the user chose.
+/// How many spares there are from the first reset on, unless the user chose a number.
 const DEFAULT: usize = 1;
 
-/// The spares of one kind of instances; they go with the last one.
+/// The spares of one load spec; dropped with its last instance.
 #[derive(Debug)]
 pub(super) struct Spares {
     spec: Arc<LoadSpec>,
@@ -33,13 +33,13 @@ pub(super) struct Spares {
 #[derive(Debug, Default)]
 struct Stock {
     ready: Vec<Started>,
-    /// Killed, not collected yet.
+    /// Killed, not reaped yet.
     dead: Vec<Started>,
-    /// Whether the thread is there.
+    /// Whether the thread is running.
     tended: bool,
 }
 
-/// What the thread is to do next.
+/// The thread's next task.
 enum Task {
     Bury(Vec<Started>),
     Start,
@@ -49,7 +49,7 @@ enum Task {
 static KINDS: Mutex<Vec<Weak<Spares>>> = Mutex::new(Vec::new());
 
 impl Spares {
-    /// The spares for such a spec in this process.
+    /// The spares for such a load spec in this process.
     pub(super) fn of(spec: &Arc<LoadSpec>) -> Result<Arc<Self>> {
         let generation = generation::current()?;
         // Never locked for long: a forked child finds a lock as it was.
@@ -94,7 +94,7 @@ impl Spares {
         }
     }
 
-    /// Kills a worker at once, and has it collected later.
+    /// Kills a worker at once, and has it reaped later.
     pub(super) fn bury(self: &Arc<Self>, old: Started) {
         old.worker.kill();
         let mut stock = self.stock();
@@ -117,12 +117,12 @@ impl Spares {
         let (spares, spec) = (Arc::downgrade(self), Arc::clone(&self.spec));
         let thread = thread::Builder::new().name("omniglot-spares".to_owned());
         if thread.spawn(move || run(&spares, &spec)).is_err() {
-            // Without a thread resets are slower, nothing else.
+            // Without a thread resets are slower, and otherwise the same.
             self.rest();
         }
     }
 
-    /// The thread is gone; what is dead is collected here.
+    /// The thread is gone; dead workers are reaped here.
     fn rest(&self) {
         let mut stock = self.stock();
         stock.tended = false;
@@ -131,7 +131,7 @@ impl Spares {
         drop(dead);
     }
 
-    /// What to do next. The thread must end if that is nothing.
+    /// The thread's next task. If there is none, the thread must end.
     fn next(&self) -> Task {
         let mut stock = self.stock();
         if !stock.dead.is_empty() {
@@ -145,7 +145,7 @@ impl Spares {
     }
 }
 
-/// The thread. It holds no spares for long, so that they can go with their last user.
+/// The thread. It holds no spares for long, so that they can be dropped with their last user.
 fn run(spares: &Weak<Spares>, spec: &LoadSpec) {
     while let Some(task) = spares.upgrade().map(|spares| spares.next()) {
         match task {
@@ -162,8 +162,8 @@ fn run(spares: &Weak<Spares>, spec: &LoadSpec) {
 
 /// Keeps a worker, unless no instance is left that could use it: then it ends here.
 ///
-/// It is stopped until it is used. One that said in a constructor that it had loaded, without
-/// an end to that, would keep a processor busy for as long as it waits.
+/// It is stopped until it is used. Otherwise a worker that reported in a constructor that it had
+/// loaded, and then loops, would keep a processor busy for as long as it waits.
 fn keep(spares: &Weak<Spares>, fresh: Started) {
     fresh.worker.pause();
     if let Some(spares) = spares.upgrade() {

@@ -72,8 +72,8 @@ fn jobs(generation: u64) -> Result<Sender<Job>> {
         .name("omniglot-spawner".to_owned())
         .spawn(move || run(&work))
         .map_err(failed("starting the thread that spawns workers"))?;
-    // The sender of a parent process is forgotten: its queue belongs to a thread
-    // that does not exist here.
+    // The sender of a parent process is discarded: its queue belongs to a thread that does not
+    // exist here.
     if let Some(inherited) = spawner.replace(Spawner { generation, jobs: jobs.clone() }) {
         std::mem::forget(inherited);
     }
@@ -82,8 +82,8 @@ fn jobs(generation: u64) -> Result<Sender<Job>> {
 
 /// Ends only with the process: `SPAWNER` keeps a sender.
 ///
-/// Workers inherit the processors of this thread: those of the process's main thread,
-/// not of the thread that happened to need a worker first, which may be pinned.
+/// Workers inherit the processors of this thread: those of the process's main thread, not of the
+/// thread that happened to need the first worker, which may be pinned.
 fn run(work: &Receiver<Job>) {
     if let Ok(processors) = processors() {
         // Without it workers run where that thread may.
@@ -91,7 +91,7 @@ fn run(work: &Receiver<Job>) {
     }
     for job in work {
         let spawned = spawn_here(job.program, job.socket, job.keep_stderr);
-        // If the asking thread is gone, nobody receives the worker; its owner is then gone, too,
+        // If the asking thread is gone, nothing receives the worker; its owner is then gone, too,
         // and dropping the descriptor must not leave it running.
         if let Err(unclaimed) = job.reply.send(spawned) {
             drop(unclaimed.0.map(|spawned| super::worker::Worker::of(spawned, 0)));
@@ -120,7 +120,7 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
     watched
 }
 
-/// A host may have closed its standard error; any file of its own may lie there then.
+/// A host may have closed its standard error; then any file of its own may have that number.
 fn is_inherited(file: impl AsFd) -> bool {
     fcntl_getfd(file).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
 }

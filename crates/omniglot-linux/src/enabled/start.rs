@@ -28,18 +28,18 @@ use super::worker::Worker;
 use super::world;
 use crate::{Options, Permission};
 
-/// How often to look for an answer before sleeping, where there are two processors:
-/// about as long as going to sleep and waking up takes.
+/// How often to check for an answer before sleeping, if there are two processors: about as long as
+/// going to sleep and waking up takes.
 const SPINS: u32 = 2000;
 
-/// How long the host sleeps at least and at most before it looks at the worker.
+/// The shortest and the longest sleep of the host between two checks of the worker.
 pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// How long the host waits for a file to open before it looks at the worker.
+/// How long the host waits for a request to open a file before it checks the worker.
 const BROKER_SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
-/// A worker in which a library is loaded; the worker goes first when it is dropped.
+/// A worker in which a library is loaded; the worker is dropped first.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) worker: Worker,
@@ -52,7 +52,7 @@ pub(super) struct Started {
     pub(super) file: Option<OwnedFd>,
 }
 
-/// What a worker does when it has loaded its library.
+/// What a worker does after it has loaded its library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// It serves calls.
@@ -61,7 +61,7 @@ enum Purpose {
     HandOff,
 }
 
-/// Who keeps a worker from files that are none of its business.
+/// What keeps a worker from files that it must not read.
 enum Guard {
     /// The kernel, by these rules.
     Landlock(OwnedFd),
@@ -70,8 +70,8 @@ enum Guard {
 }
 
 impl Guard {
-    /// Landlock, unless the kernel has none or the worker gets a pipe as its standard
-    /// error: Landlock knows no pipes, so the worker could open it anew, for reading.
+    /// Landlock, unless the kernel has none or the worker gets a pipe as its standard error.
+    /// Landlock does not restrict pipes, so the worker could open it again, for reading.
     fn of(options: &Options, readable: &[PathBuf]) -> Result<Self> {
         if options.allow.contains(Permission::Stderr) && is_pipe(std::io::stderr()) {
             return Ok(Self::Host);
@@ -84,7 +84,7 @@ fn is_pipe(file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Fifo)
 }
 
-/// What the host has of a worker that is loading.
+/// The host's handles of a worker that is loading.
 struct Watch<'a> {
     socket: OwnedFd,
     shown: Option<Shown>,
@@ -233,8 +233,8 @@ impl Start<'_> {
         self.channel.mapping().overlay(place, &tree.file)
     }
 
-    /// Whoever says that all is loaded, the filter for calls must be there: the worker can
-    /// have no other filters than those that the stub brought.
+    /// When the worker reports that all is loaded, the filter for calls must be in place: the
+    /// worker can have no other filters than those that the stub brought.
     fn check_filters<'a>(&'a self, guard: &Guard, watch: &mut Watch<'a>) -> Result<()> {
         let wanted = match guard {
             Guard::Landlock(_) => 2,
@@ -266,8 +266,8 @@ impl Start<'_> {
         Ok((Worker::of(spawned, generation), ours))
     }
 
-    /// Takes what the stub shows, if it is there within that time; makes the broker of the
-    /// worker's files, if that is the host.
+    /// Receives what the stub sends, if it arrives within that time; makes the broker of the
+    /// worker's files, if the host opens them.
     fn look<'a>(&'a self, watch: &mut Watch<'a>, patience: &Timespec) -> Result<()> {
         if watch.shown.is_some() {
             return Ok(());
@@ -286,7 +286,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// The address of the image in the window, once it is there.
+    /// The address of the image in the window, once it is known.
     fn wait_until_loaded<'a>(
         &'a self,
         worker: &mut Worker,
@@ -351,7 +351,7 @@ mod tests {
         ))
     }
 
-    /// What comes of a start with this code in the dynamic linker's place.
+    /// The outcome of a start with this code in the dynamic linker's place.
     fn with_linker(code: &str) -> Error {
         let begin = format!("-DBEGIN={code}");
         let linker = compile("linker.c", &["-nostdlib", "-ffreestanding", "-Wl,-e,begin", &begin]);
@@ -480,7 +480,7 @@ mod tests {
         }
     }
 
-    /// More files than a worker may have, on their way from here to here.
+    /// More files than a worker may have, sent to ourselves and not received.
     fn files_on_their_way() -> Vec<(OwnedFd, OwnedFd)> {
         let file = File::open("/dev/null").expect("a file");
         let send = |_| fd_passing::send(&[file.as_fd(); fd_passing::FILES]).expect("sent");

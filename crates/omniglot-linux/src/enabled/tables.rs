@@ -1,4 +1,4 @@
-//! The addresses that an image gives: read from the window once, then remembered.
+//! The addresses in an image's tables: read from the window once, then kept.
 
 use omniglot_core::{Description, Error, Result, Text, Window};
 use zerocopy::FromBytes;
@@ -18,8 +18,8 @@ struct ImageHeader {
 
 const ABI: u32 = 1;
 
-/// Entry addresses in the window. Foreign code gave them and only foreign code uses
-/// them, so they need no check beyond their number.
+/// Entry addresses in the window. Foreign code chose them and only foreign code uses them, so only
+/// their number is checked.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) shims: Vec<usize>,

@@ -6,11 +6,11 @@ use omniglot_core::{Result, Timer};
 
 pub(super) const TICKS_PER_SECOND: u64 = 1_000_000_000;
 
-/// What is left of a call's time if foreign code runs since then, or starts to run now; `None`
-/// for ever.
+/// The remaining time of a call if foreign code has run since then, or starts now; `None` for no
+/// limit.
 ///
 /// # Errors
-/// [`Error::Timeout`](omniglot_core::Error::Timeout) if nothing is.
+/// [`Error::Timeout`](omniglot_core::Error::Timeout) if no time is left.
 pub(super) fn left(time: &Timer, since: Option<Instant>) -> Result<Option<Duration>> {
     let left = time.left_after(since.map_or(0, ticks_since))?;
     Ok(left.map(Duration::from_nanos))

@@ -1,8 +1,8 @@
-//! The files that a library finds in its domain: what the user gives, as one sealed file in
-//! memory that every worker maps read-only.
+//! The files that a library finds in its domain: those that the user provides, as one sealed file
+//! in memory that every worker maps read-only.
 //!
 //! The format is `struct tree` of `worker/control.h`: a count, the files in the order of their
-//! paths, the paths, and then what is in them.
+//! paths, the paths, and then their contents.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,7 +20,7 @@ use super::layout::PAGE;
 use super::system::failed;
 use crate::{FileSource, Options};
 
-/// How deep directories may lie in one another: links may lead in circles.
+/// How deep directories may be nested: links may form circles.
 const DEEPEST: u32 = 32;
 
 /// `struct tree_file`.
@@ -51,7 +51,7 @@ enum Node<'a> {
     File,
 }
 
-/// What there is to be, by path; for files of the host with the path there.
+/// The planned content, by path; for files of the host, the path there.
 type Nodes<'a> = BTreeMap<Vec<u8>, (Node<'a>, PathBuf)>;
 
 impl Tree {
@@ -97,7 +97,7 @@ impl Tree {
     }
 }
 
-/// The path of a file in the domain, absolute and without detours.
+/// The path of a file in the domain, absolute and without `.` and `..`.
 fn inside(path: &Path) -> Result<Vec<u8>> {
     let wrong = |what| Err(about(path, what));
     if !path.is_absolute() {
@@ -139,7 +139,7 @@ fn add_directory(nodes: &mut Nodes<'_>, path: &[u8], place: &Path, deepest: u32)
         inner.extend_from_slice(entry.file_name().as_bytes());
         let status = match fs::metadata(entry.path()) {
             Ok(status) => status,
-            // A link that leads nowhere is no file.
+            // A dangling link is no file.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(about(&entry.path(), &error.to_string())),
         };
@@ -154,7 +154,7 @@ fn add_directory(nodes: &mut Nodes<'_>, path: &[u8], place: &Path, deepest: u32)
     Ok(())
 }
 
-/// The domain's own files (`worker/server/tree.c`) stay what they are.
+/// The domain's own files (`worker/server/tree.c`) cannot be replaced.
 fn is_own(path: &[u8]) -> bool {
     const OWN: [&[u8]; 5] = [b"/dev", b"/dev/null", b"/dev/random", b"/dev/urandom", b"/dev/zero"];
     OWN.contains(&path)

@@ -1,5 +1,5 @@
-//! A worker process: watched, killed and reaped through its process descriptor, so
-//! that nothing ever hits a process that only has the same number.
+//! A worker process: watched, killed and reaped through its pidfd, so that nothing ever affects
+//! another process that only has the same number.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
@@ -14,7 +14,7 @@ use super::spawner::Spawned;
 
 /// How long the host waits for the kernel to end a process that it killed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same where a call's time may be over.
+/// The same if a call's time may be over.
 const SHORT_PATIENCE: Duration = Duration::from_millis(10);
 
 /// How a process ended.
@@ -22,7 +22,7 @@ const SHORT_PATIENCE: Duration = Duration::from_millis(10);
 pub(super) enum End {
     Exited(i32),
     Killed(i32),
-    /// Somebody else took the status: a wait for any child, or an ignored `SIGCHLD`.
+    /// Somebody else took the status: by a wait for any child, or since `SIGCHLD` is ignored.
     Unknown,
 }
 
@@ -51,8 +51,8 @@ impl Worker {
         self.end.is_some() || matches!(poll(&mut descriptors, Some(&Timespec::default())), Ok(1..))
     }
 
-    /// Kills the process without waiting for its end: on another processor it may run on
-    /// until the signal arrives there, some microseconds later.
+    /// Kills the process without waiting for its end: on another processor it may run until the
+    /// signal arrives there, some microseconds later.
     pub(super) fn kill(&self) {
         if self.end.is_none() {
             // A process that has ended already needs no signal.
@@ -65,7 +65,7 @@ impl Worker {
         let _ = pidfd_send_signal(&self.descriptor, Signal::STOP);
     }
 
-    /// Lets a stopped process go on.
+    /// Resumes a stopped process.
     pub(super) fn go_on(&self) {
         let _ = pidfd_send_signal(&self.descriptor, Signal::CONT);
     }
@@ -76,8 +76,8 @@ impl Worker {
         self.end_within(PATIENCE)
     }
 
-    /// Kills the process; for the end of a call, whose time may be over, there is no long
-    /// wait until the kernel has taken everything away. Dropping waits for the rest.
+    /// Kills the process. This is for the end of a call, whose time may be over, so there is no
+    /// long wait until the kernel has freed everything. Dropping waits for the rest.
     pub(super) fn stop(&mut self) -> End {
         self.end_within(SHORT_PATIENCE)
     }
@@ -103,7 +103,7 @@ impl Worker {
             match poll(&mut descriptors, Timespec::try_from(left).ok().as_ref()) {
                 Ok(0) => return false,
                 Err(Errno::INTR) => {}
-                // Where one cannot wait for a time, the wait is for as long as it takes.
+                // If a wait with a time limit is not possible, the wait takes as long as necessary.
                 Ok(_) | Err(_) => return true,
             }
         }
@@ -116,7 +116,7 @@ impl Worker {
             return;
         };
         let thread = thread::Builder::new().name("omniglot-reaper".to_owned());
-        // Without a thread the process's number is taken until the host ends.
+        // Without a thread the process's number stays in use until the host ends.
         let _ = thread.spawn(move || reap(&descriptor));
     }
 }
@@ -137,7 +137,7 @@ fn reap(descriptor: &OwnedFd) -> End {
 }
 
 impl Drop for Worker {
-    /// In a forked child the process belongs to the parent, and stays alone.
+    /// In a forked child the process belongs to the parent, and is left alone.
     fn drop(&mut self) {
         if self.generation == 0 || generation::check(self.generation).is_ok() {
             self.end();
@@ -149,7 +149,7 @@ impl Drop for Worker {
 }
 
 #[cfg(test)]
-// Their owner waits for processes.
+// The owner of these waits for processes.
 #[allow(clippy::expect_used, clippy::zombie_processes)]
 mod tests {
     use std::path::{Path, PathBuf};
@@ -190,7 +190,7 @@ mod tests {
         assert!(!place.exists());
     }
 
-    /// Waits for long: a killed process needs a processor to end, and a thread may collect it.
+    /// Waits for long: a killed process needs a processor to end, and a thread may reap it.
     fn wait_until_gone(place: &Path) {
         let until = Instant::now() + Duration::from_secs(60);
         while place.exists() && Instant::now() < until {

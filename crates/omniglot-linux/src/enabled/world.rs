@@ -1,10 +1,10 @@
-//! What the library is told of the world by the server in its domain (`worker/server`).
+//! What the server in its domain tells the library about the world (`worker/server`).
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Options;
 
-/// What a library that may not ask for the time is told in steps of, in nanoseconds.
+/// The resolution of the time, in nanoseconds, for a library without permission to read the clock.
 const RESOLUTION: u64 = 1_000_000;
 
 /// The time, as nanoseconds since 1970, to the millisecond.

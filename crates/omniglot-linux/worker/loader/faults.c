@@ -1,4 +1,4 @@
-/* Signals become reports: what happened, where, in words where possible. */
+/* Turns signals into reports: what happened, and where, as text if possible. */
 #include "loader.h"
 
 #include "../server/server.h"
@@ -13,7 +13,7 @@ static char signal_stack[128 << 10];
 
 int is_loading = 1;
 
-/* Calls that the server answers go on with its answer. */
+/* Calls that the server answers continue with its answer. */
 static int is_answered(int signal, const siginfo_t *info, ucontext_t *context)
 {
     greg_t *registers = context->uc_mcontext.gregs;

@@ -1,5 +1,5 @@
 /* The foreign side of a domain that runs in the host's process. The worker only loads:
- * it tells where things are and waits to be killed. The host then copies the window
+ * it reports where everything is and waits to be killed. The host then copies the window
  * and runs the code below, and the library, on its own threads. */
 #include "loader.h"
 

@@ -27,7 +27,7 @@ static void close_files(const struct config *config)
     }
 }
 
-/* The host looks whether this was done, whoever says that all is loaded. */
+/* The host checks that this was done, whatever code reports that all is loaded. */
 static void filter_system_calls(void)
 {
     long result = system3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, SERVE_PROGRAM);

@@ -29,7 +29,7 @@ static void add_hexadecimal(struct text *text, uint64_t number)
     add(text, digits);
 }
 
-/* The shims are loaded from a descriptor, which is no name for a human. */
+/* The shims are loaded from a descriptor, whose path means nothing to a reader. */
 static const char *name_of(const char *path)
 {
     if (strncmp(path, "/proc/self/fd/", 14) == 0)

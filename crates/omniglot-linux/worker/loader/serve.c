@@ -63,7 +63,7 @@ static void wait_for_request(void)
     sleep_until_request();
 }
 
-/* Runs shims until the call or the callback at this depth goes on. An entry may be
+/* Runs shims until the call or the callback at this depth is resumed. An entry may be
  * left by longjmp, into the shim of an outer call: then an outer loop answers, with
  * its own depth, and the host sees that. */
 static void serve(uint32_t depth)

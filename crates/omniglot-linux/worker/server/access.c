@@ -1,5 +1,5 @@
-/* Memory that the caller names may not be there, as for the kernel: a copy that faults is one
- * that fails. */
+/* Memory that the caller names may be unmapped, as for the kernel: a copy that faults returns
+ * an error. */
 #include "server.h"
 
 __asm__(".text\n"

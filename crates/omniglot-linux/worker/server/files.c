@@ -1,5 +1,5 @@
 /* Open files: descriptors, and what is read and written through them. Nothing can be written
- * but what the library says to the world: its standard output and error. */
+ * except the library's standard output and error. */
 #define _GNU_SOURCE
 #include "tree.h"
 
@@ -14,7 +14,7 @@
 #define MOST_BYTES 0x7ffff000ul /* in one call: read(2) */
 #define NULL_NUMBER 2           /* /dev/null, in tree.c */
 
-/* What descriptors that were duplicated have in common: open(2). */
+/* The open file description that duplicated descriptors share: open(2). */
 struct description {
     unsigned users;
     long file;
@@ -39,7 +39,7 @@ static struct description *open_file(long descriptor)
     return &descriptions[descriptors[number].description - 1];
 }
 
-/* One that is not open only as a place: O_PATH of open(2). */
+/* A descriptor that was not opened with O_PATH: open(2). */
 static struct description *usable_file(long descriptor)
 {
     struct description *description = open_file(descriptor);
@@ -219,7 +219,7 @@ long serve_dup3(const long *a)
     return duplicate_to(a[0], a[1], ((int)a[2] & O_CLOEXEC) != 0);
 }
 
-/* Locks are had by asking: there is nobody else. */
+/* A lock is always granted: there is no other process. */
 static long lock(const long *a)
 {
     struct flock wanted;
@@ -383,7 +383,7 @@ long serve_preadv(const long *a)
     return a[3] < 0 ? -EINVAL : each_piece(serve_pread, a, a[3]);
 }
 
-/* Into the ring that the host reads; what is overwritten meanwhile was said long ago. */
+/* Appends to the ring that the host reads; the oldest output is overwritten. */
 static long say(const char *from, uint64_t size)
 {
     struct world *world = server.world;

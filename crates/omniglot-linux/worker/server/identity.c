@@ -1,4 +1,4 @@
-/* Who and where: fixed answers, the same on every machine. */
+/* Identity of user, process and machine: fixed answers, the same on every machine. */
 #define _GNU_SOURCE
 #include "server.h"
 
@@ -192,7 +192,7 @@ long serve_umask(const long *a)
     return before;
 }
 
-/* The thread's name, and what nobody has a use for but that asks politely. */
+/* The thread's name, and requests that have no effect here but should succeed. */
 long serve_prctl(const long *a)
 {
     static char name[NAME_SIZE] = "omniglot";

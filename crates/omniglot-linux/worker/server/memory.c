@@ -329,7 +329,7 @@ long serve_madvise(const long *a)
     return 0;
 }
 
-/* All that is mapped is in memory, as far as anybody can tell. */
+/* All that is mapped is reported as resident. */
 long serve_mincore(const long *a)
 {
     static const char in_memory = 1;

@@ -1,5 +1,5 @@
 /* Random numbers: the generator ChaCha20 (RFC 8439), with a key that the host made for this
- * life. The key is replaced with each use, so that who reads the domain's memory later does
+ * life. The key is replaced with each use, so that code which reads the domain's memory later does
  * not know what was drawn before. */
 #include "server.h"
 
@@ -8,7 +8,7 @@
 
 static uint32_t key[8];
 
-/* Takes the seed away from where the host wrote it. */
+/* Takes the seed, and erases it where the host wrote it. */
 void seed_random(uint8_t *seed)
 {
     copy_bytes(key, seed, sizeof key);

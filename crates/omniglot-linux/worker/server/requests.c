@@ -1,5 +1,5 @@
 /* What was asked and answered with an error: a list for the host, each request once, with a
- * count. The host takes it for words of a stranger. */
+ * count. The host treats it as untrusted. */
 #include "server.h"
 
 static int is_same(const struct request *one, uint32_t number, int32_t error, const char *path)

@@ -1,10 +1,10 @@
-/* The system-call server: what foreign code asks the kernel for, after loading, is answered
- * here, inside the domain. The kernel lets nothing of it through: it returns SIGSYS for each
+/* The system-call server: the system calls of foreign code, after loading, are answered
+ * here, inside the domain. The kernel executes none of them: it raises SIGSYS for each
  * call (SECCOMP_RET_TRAP, seccomp(2)), and the loader's handler calls the server.
  *
- * The server is foreign code as all in the domain: it has no right that the library has not,
- * and the host trusts nothing that it says. It runs in a signal handler, in the middle of
- * malloc perhaps, so it uses nothing of libc that locks or allocates. */
+ * The server is foreign code, as everything in the domain is: it has no right that the library lacks,
+ * and the host trusts nothing that it reports. It runs in a signal handler, in the middle of
+ * malloc perhaps, so it uses no function of libc that locks or allocates. */
 #ifndef OMNIGLOT_SERVER_H
 #define OMNIGLOT_SERVER_H
 
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* No result of a call: the library is to end, as if nobody answered. */
+/* Not a result: the call ends the library, as if there were no server. */
 #define DENY (-5000l)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

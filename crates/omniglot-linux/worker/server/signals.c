@@ -1,4 +1,4 @@
-/* Signals: what the library asks for is remembered and told again, but no handler of its own
+/* Signals: handlers and masks are stored, and returned when asked for, but no handler of the library
  * is ever called: a fault ends the call. */
 #include "server.h"
 

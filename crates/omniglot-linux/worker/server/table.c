@@ -1,4 +1,4 @@
-/* Which call is answered by what. What is not in the table ends the call: no library that only
+/* Assigns a handler to each system call. One that is not in the table ends the call: no library that only
  * computes starts processes, talks to the network or to other processes, or changes what the
  * kernel does. */
 #include "server.h"

@@ -1,5 +1,5 @@
-/* Time: what the host wrote when the outermost call began. Sleeping returns at once and moves
- * the clock, so that who waits until a time does not wait for ever. */
+/* Time: the host writes it when the outermost call begins. Sleeping returns at once and advances
+ * the clock, so that code which waits until a time does not wait for ever. */
 #include "server.h"
 
 #include <sys/time.h>
@@ -35,7 +35,7 @@ void pass_time(uint64_t nanoseconds)
     slept = nanoseconds < most && slept + nanoseconds < most ? slept + nanoseconds : most;
 }
 
-/* What the processor's clock says: one of 1 GHz that stands still as the others do, but for one
+/* The value of the processor's clock: one of 1 GHz that stands still as the others do, except for one
  * cycle each time that it is read. */
 uint64_t count_cycles(void)
 {
@@ -53,7 +53,7 @@ static int is_clock(long clock)
     return clock >= 0 && clock <= LAST_CLOCK && clock != 10;
 }
 
-/* What a clock says: the time of day, or the time since the machine, or this process, began. */
+/* The value of a clock: the time of day, or the time since the machine, or this process, started. */
 static uint64_t read_clock(long clock)
 {
     switch (clock) {

@@ -1,4 +1,4 @@
-/* Names: which files there are, and paths. */
+/* The names of files, and paths. */
 #include "tree.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* The files that there are: a few of the server's own and the tree that the host gave. */
+/* The existing files: a few of the server's own, and the tree that the host provides. */
 #ifndef OMNIGLOT_TREE_H
 #define OMNIGLOT_TREE_H
 

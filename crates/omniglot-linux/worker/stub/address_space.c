@@ -1,4 +1,4 @@
-/* The address space: everything but the window is taken, so that whatever the
+/* The address space: everything except the window is reserved, so that whatever the
  * dynamic linker and libc map from now on lands in the window. */
 #include "stub.h"
 
@@ -35,7 +35,7 @@ static uint64_t parse_address(const char **text)
 }
 
 /* The kernel's clock (vdso(7)): its data is the time, for everybody who can read it. The
- * dynamic linker is not told of it anyway. Some kernels let nobody take it away
+ * dynamic linker does not get its address anyway. On some kernels it cannot be unmapped
  * (CONFIG_MSEAL_SYSTEM_MAPPINGS). */
 void drop_clock(void)
 {

@@ -1,4 +1,4 @@
-/* Giving up rights: what remains is what foreign code can use. */
+/* Gives up rights: foreign code can use those that remain. */
 #include "stub.h"
 
 #include <linux/capability.h>
@@ -97,7 +97,7 @@ static void forbid_tracing(void)
     control_process(PR_SET_DUMPABLE, 0, 0);
 }
 
-/* The processor's clock; reading it then is as a fault. What ld.so reads of it while it
+/* The processor's clock: reading it faults from now on. What ld.so reads of it while it
  * starts is zero: see signals.h. */
 static void forbid_clock(void)
 {

@@ -1,4 +1,4 @@
-/* Which files the worker has: those that the host sent, no others. */
+/* The worker's files: those that the host sent, and no others. */
 #include "stub.h"
 
 #include <stddef.h>

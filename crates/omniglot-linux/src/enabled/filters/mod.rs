@@ -1,15 +1,15 @@
 //! Which system calls a worker may make, as BPF programs (seccomp(2)).
 //!
-//! A call is allowed, or fails with an error number, or comes back to the worker as a signal:
-//! then the worker's own server answers it (`worker/server`), or the worker ends with a report
-//! that names it. Another architecture's calls kill it at once.
+//! A call is allowed, fails with an error number, or comes back to the worker as a signal. Then the
+//! worker's own server answers it (`worker/server`), or the worker ends with a report that names
+//! it. A call of another architecture kills the worker at once.
 //!
-//! While a library is loaded, the dynamic linker and libc run, and each version of
-//! theirs makes other calls. So a call that no list here names does not end the worker
-//! then: it fails with `ENOSYS`, which is what a kernel without that call says, and what
-//! every libc that uses a new call is prepared for. It traps all the same, so that the
-//! worker can write down which call it was before it goes on. In calls, all but three come back
-//! to the worker; what its server does not know ends it.
+//! While a library is loaded, the dynamic linker and libc run, and each of their versions makes
+//! other calls. So a call that is in no list here does not end the worker then. It fails with
+//! `ENOSYS`, as on a kernel without that call, for which every libc that uses a new call is
+//! prepared. It traps nevertheless, so that the worker can record which call it was before it
+//! continues. After loading, all calls but three come back to the worker; one that its server does
+//! not know ends it.
 
 mod policy;
 mod range;
@@ -62,8 +62,8 @@ const SET_FS: u64 = 0x1002;
 /// `SECCOMP_SET_MODE_FILTER`.
 const SET_MODE_FILTER: u64 = 1;
 
-/// All that `openat` may be asked for. Truncation is no write to Landlock before
-/// Linux 6.2, and to hold a file without opening it (`O_PATH`) is none of its business.
+/// All flags that `openat` may have. Truncation does not count as writing for Landlock before Linux
+/// 6.2, and Landlock does not check a file that is only held (`O_PATH`).
 pub(super) const READING: OFlags =
     OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::LARGEFILE);
 
@@ -72,9 +72,9 @@ pub(super) const READING: OFlags =
 pub(super) struct Filters {
     /// From the dynamic linker's first instruction on.
     pub(super) load: Vec<u8>,
-    /// From the first call on, in addition.
+    /// From the first call on, in addition to the other.
     pub(super) serve: Vec<u8>,
-    /// Has the host open files; only where Landlock is missing.
+    /// Makes the host open files; only if there is no Landlock.
     pub(super) ask: Vec<u8>,
 }
 
@@ -118,14 +118,14 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     allow_permitted(&mut allowed, allow)?;
     // The window's file is the only one that may be written.
     insert_if_equal(&mut allowed, Sysno::pwrite64, &[(0, WINDOW_FILE)])?;
-    // Limits may be read by the worker, its own only.
+    // A worker may read its own limits only.
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
-    // The loader asks for pages before it copies them.
+    // The loader populates pages before it copies them.
     insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
     // The thread pointer. Other commands map the kernel's clock, among others.
     insert_if_equal(&mut allowed, Sysno::arch_prctl, &[(0, SET_FS)])?;
-    // The only filter to add is the one for calls: another could make the loader's own
-    // calls seem to work.
+    // The only filter that may be added is the one for calls: another could make the loader's own
+    // calls seem to succeed.
     let filter = [(0, SET_MODE_FILTER), (1, 0), (2, SERVE_PROGRAM)];
     insert_if_equal(&mut allowed, Sysno::seccomp, &filter)?;
     let mut program = refuse_uncounted_memory()?;
@@ -158,7 +158,7 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     Ok(bytes_of(&compile(allowed, SeccompAction::Trap, SeccompAction::Allow)?))
 }
 
-/// Opening a file asks the host; everything else is the other filters' business.
+/// Opening a file notifies the host; everything else is left to the other filters.
 ///
 /// The crate has no action for notifications.
 fn ask_filter() -> Outcome<Vec<u8>> {
@@ -189,10 +189,10 @@ fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
     Ok(())
 }
 
-/// Of `futex`, what the channel and locks of one thread need: to wake, and to wait for as
-/// long as it takes. A wait until a time tells at once whether it has come, which is a
-/// clock: such waits are over at once, since there is nobody else who could wake (in calls that
-/// is the server's answer). Other commands are not there.
+/// Permits the commands of `futex` that the channel and locks of one thread need: wake, and wait
+/// without a time limit. A wait with a time limit would reveal whether that time has passed, which
+/// is a clock. Such waits return at once, since no other thread could wake the worker (during calls
+/// the server answers so). Other commands do not exist.
 fn wait_and_wake(allow: Permissions) -> Outcome<BpfProgram> {
     let waits = FUTEX_WAITS
         .map(|command| SeccompRule::new(vec![futex_command(command)?]))
@@ -238,7 +238,7 @@ fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> O
     Ok(())
 }
 
-/// What fails with an error number, except calls with rules of their own.
+/// Calls that fail with an error number, except those with rules of their own.
 fn refuse_all(refusals: &Refusals, except: &Rules) -> Outcome<BpfProgram> {
     let mut program = refuse(refusals.ignored, 0, except)?;
     program.extend(refuse(refusals.no_memory, ENOMEM, except)?);
@@ -261,8 +261,8 @@ fn refuse_uncounted_memory() -> Outcome<BpfProgram> {
     compile_part(rules, SeccompAction::Errno(ENOMEM))
 }
 
-/// Files are opened for reading or not at all; which ones is not decided here, since
-/// filters see no paths.
+/// Files may only be opened for reading. Which files is not decided here, since filters do not see
+/// paths.
 fn open_for_reading() -> Outcome<BpfProgram> {
     let others = u64::from(!READING.bits());
     let none = SeccompCmpOp::MaskedEq(others);
@@ -273,8 +273,8 @@ fn open_for_reading() -> Outcome<BpfProgram> {
     Ok(program)
 }
 
-/// The host's standard error may be a terminal, whose input is not to be read, or a
-/// file, whose beginning is not to be overwritten. Descriptors have 32 bits.
+/// The host's standard error may be a terminal, whose input must not be read, or a file, whose
+/// beginning must not be overwritten. Descriptors have 32 bits.
 fn refuse_more_of_stderr() -> Outcome<BpfProgram> {
     let rule_for = |argument| {
         let length = SeccompCmpArgLen::Dword;
@@ -288,8 +288,8 @@ fn refuse_more_of_stderr() -> Outcome<BpfProgram> {
     compile_part(rules, SeccompAction::Errno(EPERM))
 }
 
-/// The start of a program that refuses these calls, except those with rules of
-/// their own, and goes on with what is appended.
+/// The start of a program that refuses these calls, except those with rules of their own, and then
+/// continues with what is appended.
 fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
     let calls: Vec<Sysno> =
         calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
@@ -304,10 +304,10 @@ fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> Outcome<BpfProgra
     compile_part(rules, SeccompAction::Errno(EPERM))
 }
 
-/// A program that goes on with what is appended to it unless a rule matches.
+/// A program that continues with what is appended to it unless a rule matches.
 ///
-/// The crate returns where no rule of a call matches, and at the end for calls without
-/// rules: those returns become jumps.
+/// The crate returns where no rule of a call matches, and at the end for calls without rules: those
+/// returns become jumps.
 fn compile_part(rules: Rules, matched: SeccompAction) -> Outcome<BpfProgram> {
     let place = u32::from(PLACE);
     let mut program = compile(rules, PLACE, matched)?;

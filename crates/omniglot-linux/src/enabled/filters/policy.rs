@@ -8,9 +8,9 @@ pub(super) const EPERM: u32 = 1;
 pub(super) const ENOMEM: u32 = 12;
 pub(super) const EACCES: u32 = 13;
 
-/// What a call that is not allowed gets instead of the end.
+/// What happens to a call that is refused instead of ending the worker.
 pub(super) struct Refusals {
-    /// Nothing happens, and the caller is told that all went well.
+    /// The call has no effect, and the caller is told that it succeeded.
     pub(super) ignored: &'static [Sysno],
     pub(super) no_memory: &'static [Sysno],
     pub(super) not_permitted: &'static [Sysno],
@@ -44,7 +44,7 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::pread64,
     Sysno::read,
     Sysno::rt_sigaction,
-    // The way back from the handler of a call that only fails.
+    // Returns from the handler of a call that only fails.
     Sysno::rt_sigreturn,
     Sysno::sched_yield,
     Sysno::set_robust_list,
@@ -56,8 +56,8 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::uname,
 ];
 
-/// What initialisation never needs: other processes, the network, changes to files, rights, the
-/// kernel. It ends loading.
+/// Calls that initialisation never needs: other processes, the network, changes to files, rights,
+/// the kernel. They end loading.
 pub(super) const LOAD_ENDS: &[&[Sysno]] = &[PROCESSES, NETWORK, CHANGES, PRIVILEGES, CLOCK];
 
 const PROCESSES: &[Sysno] = &[
@@ -196,17 +196,17 @@ pub(super) const LOAD_REFUSALS: Refusals = Refusals {
         Sysno::rseq,
         Sysno::set_mempolicy,
     ],
-    // Links lead to names of the host's files (in /proc); no libc needs them to load.
+    // Links reveal names of the host's files (in /proc); no libc needs them for loading.
     no_access: &[Sysno::readlink, Sysno::readlinkat],
 };
 
-/// What the kernel does for a worker that serves calls; of `futex` the filter has rules of its
-/// own. All else comes back to the worker as a signal, and is answered in the domain: the way
-/// back from that handler is the last of them.
+/// What the kernel executes for a worker that serves calls; `futex` has rules of its own. Every
+/// other call comes back to the worker as a signal, and is answered in the domain. The last of
+/// these three is the return from that handler.
 pub(super) const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::rt_sigreturn];
 
-/// What the server of the domain answers (`worker/server/table.c`; a test compares). A `clone`
-/// that is to start a thread fails; others would start a process, and end the call.
+/// What the server of the domain answers (`worker/server/table.c`; a test compares the two). A
+/// `clone` that would start a thread fails; one that would start a process ends the call.
 const ANSWERED: &[Sysno] = &[
     Sysno::access,
     Sysno::brk,
@@ -324,7 +324,7 @@ const ANSWERED: &[Sysno] = &[
     Sysno::writev,
 ];
 
-/// What becomes of calls in the host's own process, where nobody answers them.
+/// What happens to calls in the host's own process, which has no server.
 const IN_PROCESS: Refusals = Refusals {
     ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
     no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
@@ -359,8 +359,8 @@ const IN_PROCESS: Refusals = Refusals {
     no_access: &[],
 };
 
-/// What waits for a time, with the permission for clocks; and by which the kernel goes on with a
-/// wait that a stop interrupted (restart_syscall(2)).
+/// Waits with a time limit, with the permission for clocks; and the call by which the kernel
+/// resumes a wait that a stop interrupted (restart_syscall(2)).
 pub(super) const WAITS: &[Sysno] =
     &[Sysno::clock_nanosleep, Sysno::nanosleep, Sysno::restart_syscall];
 pub(super) const CLOCK: &[Sysno] =
@@ -368,7 +368,7 @@ pub(super) const CLOCK: &[Sysno] =
 pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
 pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
-/// What becomes of the system call of this name in a worker that serves calls.
+/// What happens to the system call of this name in a worker that serves calls.
 pub(crate) fn policy_of(name: &str) -> Option<SyscallPolicy> {
     let call = name.parse::<Sysno>().ok()?;
     Some(if SERVE.contains(&call) || call == Sysno::futex {
@@ -385,8 +385,8 @@ pub(in crate::enabled) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
 }
 
-/// The result of a call in the host's own process that fails, or seems to work, without being
-/// made; `None` for one that ends foreign code (or is allowed).
+/// The result of a call in the host's own process that fails, or seems to succeed, without being
+/// executed; `None` for one that ends foreign code (or is allowed).
 pub(in crate::enabled) fn refusal(number: u64) -> Option<i64> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
     let Refusals { ignored, no_memory, not_permitted, no_access } = IN_PROCESS;

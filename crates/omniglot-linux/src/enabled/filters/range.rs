@@ -1,6 +1,6 @@
-//! The part of the filter for loading that keeps changes of the address space within a
-//! range of addresses. `seccompiler` compares arguments with constants; here two of them
-//! are added first, so this is written by hand.
+//! The part of the filter for loading that keeps changes of the address space within a range of
+//! addresses. `seccompiler` compares arguments with constants only; here two arguments are added
+//! first, so this part is written by hand.
 
 use std::ops::Range;
 
@@ -61,9 +61,9 @@ use Goto::{Check, GoOn, Next, Refuse, Skip};
 
 type Step = (u16, u32, Goto, Goto);
 
-/// Which calls are checked: what replaces, protects or removes mappings at an address.
-/// Other calls of `mmap` take free addresses, and only the window has any: with five levels of
-/// page tables there are more beyond 2^47, but only for who names such an address (the kernel's
+/// Which calls are checked: those that replace, protect or remove mappings at an address. Other
+/// calls of `mmap` take free addresses, and only the window has any. With five levels of page
+/// tables there are more above 2^47, but only for a caller that names such an address (the kernel's
 /// Documentation/arch/x86/x86_64/5level-paging.rst).
 const CHOICE: &[Step] = &[
     (LOAD, ARCHITECTURE, Next, Next),
@@ -142,7 +142,7 @@ pub(super) fn refuse_outside(range: &Range<u64>) -> Vec<sock_filter> {
 mod tests {
     use super::*;
 
-    /// What the kernel would do: whether a call goes on.
+    /// What the kernel would do: whether a call continues.
     fn goes_on(program: &[sock_filter], data: [u32; 16]) -> bool {
         let (mut at, mut a, mut x, mut saved) = (0, 0_u32, 0_u32, 0_u32);
         while let Some(step) = program.get(at) {

@@ -11,10 +11,10 @@ use loom::thread;
 
 use super::*;
 
-/// How many calls one run makes: a second one finds what the first one left.
+/// How many calls one run makes: the second one starts from what the first one left.
 const CALLS: u32 = 2;
-/// How often a run may change sides where it need not. Three are enough for each of the
-/// mistakes below, and four for none of them more.
+/// How often a run may switch sides where it need not. Three are enough to find each of the
+/// mistakes below; four find none more.
 const CHANGES: usize = 3;
 
 /// Which barrier is missing.
@@ -29,8 +29,8 @@ enum Mistake {
     Comparison,
 }
 
-/// A word of the model, with the barriers that x86-64 has: stores that are to be sequentially
-/// consistent are followed by one.
+/// A word of the model, with the barriers of x86-64: a sequentially consistent store is followed by
+/// one.
 struct Modelled {
     word: AtomicU32,
     barrier: bool,
@@ -68,8 +68,8 @@ impl Word for Modelled {
     }
 }
 
-/// futex(2): compares and sleeps under one lock, which who wakes takes, too. The kernel's lock
-/// is a full barrier on x86-64; nothing here relies on that.
+/// futex(2): compares and sleeps under one lock, which a waker takes, too. The kernel's lock is a
+/// full barrier on x86-64; nothing here relies on that.
 struct Futex {
     queue: Mutex<()>,
     woken: Condvar,
@@ -128,7 +128,7 @@ impl Direction {
         sleep(&self.word, &self.sleeps, |seen| seen == number, wait);
     }
 
-    /// As the host does: it withdraws its announcement after each sleep. Only here no sleep
+    /// As the host does: it withdraws its announcement after each sleep. In this model no sleep
     /// ends by itself.
     fn receive_as_host(&self, number: u32) {
         while !self.is_there(number) {
@@ -181,7 +181,7 @@ fn no_wake_up_is_lost() {
 }
 
 const MISTAKES: [Mistake; 3] = [Mistake::Announcement, Mistake::Number, Mistake::Comparison];
-/// Says which mistake a copy of this test makes, and on which side.
+/// Tells a copy of this test which mistake to make, and on which side.
 const MADE: &str = "OMNIGLOT_TEST_MISTAKE";
 
 /// Not a test by itself: makes the mistake that the variable names.
@@ -198,7 +198,7 @@ fn helper() {
     }
 }
 
-/// The model ends its process where both sides sleep for ever.
+/// The model ends its process when both sides would sleep for ever.
 #[test]
 fn each_missing_barrier_loses_one() {
     for side in ["request", "response"] {
@@ -215,7 +215,7 @@ fn each_missing_barrier_loses_one() {
     }
 }
 
-/// What the worker does to the shared words, in its order; the model above has the same.
+/// The worker's accesses to the shared words, in its order; the model above has the same.
 #[test]
 fn the_worker_does_what_the_model_does() {
     let sources =

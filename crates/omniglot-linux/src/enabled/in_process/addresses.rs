@@ -1,18 +1,18 @@
-//! A list of addresses that only grows, for signal handlers and forked children, too: it has no
-//! lock that somebody might hold.
+//! A list of addresses that only grows, usable in signal handlers and forked children, too: it has
+//! no lock that another thread might hold.
 #![allow(unsafe_code)]
 
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Addresses of instructions that stay as they are.
+/// Addresses of instructions that are never changed again.
 #[derive(Debug)]
 pub(super) struct Addresses(AtomicPtr<Link>);
 
 #[derive(Debug)]
 struct Link {
     address: usize,
-    /// What was added before; null at the end.
+    /// The previous entry; null at the end.
     next: *const Self,
 }
 
@@ -21,7 +21,7 @@ impl Addresses {
         Self(AtomicPtr::new(null_mut()))
     }
 
-    /// Adds an address, for ever.
+    /// Adds an address, which is never removed.
     pub(super) fn add(&self, address: usize) {
         let link = Box::into_raw(Box::new(Link { address, next: null_mut() }));
         let mut next = self.0.load(Ordering::Acquire);
@@ -35,7 +35,7 @@ impl Addresses {
         }
     }
 
-    /// Whether it was added. In signal handlers, too (invariant 7).
+    /// Whether the address is in the list. Usable in signal handlers (invariant 7).
     pub(super) fn contains(&self, address: usize) -> bool {
         let mut link = self.0.load(Ordering::Acquire).cast_const();
         // SAFETY: null, or a link, which is not changed any more once it is in the list, and never

@@ -1,18 +1,19 @@
-//! The foreign stack: where the calls of a domain that are in progress began, and wait.
+//! The foreign stack: where a domain's calls in progress began, and where their callbacks wait.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::gate::Registers;
 
-/// What the System V ABI gives a program to start with (section 3.2.1 and figure 3.4).
+/// The floating-point control words that the System V ABI gives a program at its start (section
+/// 3.2.1 and figure 3.4).
 const MXCSR: u32 = 0x1f80;
 const X87: u32 = 0x37f;
 
-/// What of a domain's calls is on the foreign stack: each one but the innermost waits in a
-/// callback; that one may, too.
+/// A domain's calls on the foreign stack. Each one but the innermost waits in a callback; the
+/// innermost may, too.
 ///
-/// The innermost is not on the heap, since most calls are the only one. How many there are, the
-/// session knows.
+/// The innermost is not on the heap, since most calls are the only one. The session knows how many
+/// there are.
 #[derive(Debug, Default)]
 pub(super) struct Stacks {
     innermost: Level,
@@ -38,8 +39,8 @@ struct Waiting {
 }
 
 impl Stacks {
-    /// A call begins with that stack pointer, or, if others wait (how many, `depth` says), on top
-    /// of what the innermost has there; says with which.
+    /// Starts a call with that stack pointer, or, if others wait (`depth` of them), above what the
+    /// innermost has on the stack; returns the stack pointer.
     #[inline]
     pub(super) fn begin(&mut self, depth: u32, bottom: u64) -> u64 {
         if depth > 0 {
@@ -59,13 +60,13 @@ impl Stacks {
         began
     }
 
-    /// With which stack pointer the innermost call must return; 0 if there is none.
+    /// The stack pointer with which the innermost call must return; 0 if there is none.
     #[inline]
     pub(super) const fn began(&self) -> u64 {
         self.innermost.began
     }
 
-    /// The innermost call is over, below which so many wait.
+    /// The innermost call has ended; that many wait below it.
     #[inline]
     pub(super) fn end(&mut self, depth: u32) {
         if depth > 0 {
@@ -84,13 +85,13 @@ impl Stacks {
         waits.x87 = left.x87.load(Relaxed);
     }
 
-    /// The innermost call goes on, with these registers.
+    /// The innermost call resumes, with these registers.
     #[inline]
     pub(super) fn go_on(&self, next: &Registers) {
         self.innermost.waits.store(next);
     }
 
-    /// Gives up all calls.
+    /// Abandons all calls.
     pub(super) fn clear(&mut self) {
         self.innermost = Level::default();
         self.outer.clear();

@@ -1,5 +1,5 @@
-//! The runtime in the host's process: foreign code runs on the caller's thread, behind a
-//! protection key or not.
+//! The runtime in the host's process: foreign code runs on the caller's thread, with or without a
+//! protection key.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -84,20 +84,20 @@ pub type ProtectionKeys = InProcess<Key>;
 /// A foreign library in the host's own process, on the caller's thread, **without
 /// isolation**: it can read and write all of the host's memory.
 ///
-/// It is what protection keys would cost nothing with: a baseline for measurements, and
-/// for tests on machines without keys. Nothing selects it but its `unsafe` constructor.
-/// Values are checked as everywhere, and what ends a call by accident is still an error of
-/// that call: faults, endless loops, `exit`, system calls.
+/// It costs what protection keys would cost without their register writes: a baseline for
+/// measurements, and for tests on machines without keys. Nothing selects it but its `unsafe`
+/// constructor. Values are checked as everywhere, and what ends a call by accident is still an
+/// error of that call: faults, endless loops, `exit`, system calls.
 pub type Unprotected = InProcess<Nothing>;
 
 /// A foreign library in the host's process, behind a key or not: see [`ProtectionKeys`] and
 /// [`Unprotected`].
 pub struct InProcess<P: Protection> {
     memory: Memory,
-    /// After the memory that has it.
+    /// Dropped after the memory that has it.
     key: Option<DomainKey>,
     window: Window,
-    /// What a forked child, which does not have the window, sees of it: nothing.
+    /// The window as a forked child, which does not have the memory, sees it: empty.
     nothing: Window,
     layout: Layout,
     tables: Tables,
@@ -113,7 +113,7 @@ pub struct InProcess<P: Protection> {
     protection: PhantomData<fn() -> P>,
 }
 
-/// A domain's place in the table of contexts.
+/// The domain's index in the table of contexts.
 #[derive(Debug)]
 struct Exit(usize);
 
@@ -178,9 +178,9 @@ impl Unprotected {
     /// As [`Linux::start`](crate::Linux::start).
     ///
     /// # Safety
-    /// The library, whatever it is called with, neither reads nor writes memory of the
-    /// process outside its own domain, and jumps nowhere else; what it does to the
-    /// processor's control registers is what C code compiled for this platform does.
+    /// The library, whatever it is called with, must neither read nor write memory of the process
+    /// outside its own domain, nor jump elsewhere, and must treat the processor's control registers
+    /// as C code compiled for this platform does.
     pub unsafe fn start(description: &Description, options: &Options) -> Result<Self> {
         Self::load(description, options)
     }
@@ -233,7 +233,7 @@ impl<P: Protection> InProcess<P> {
         Ok(domain)
     }
 
-    /// Tells the handlers what they must know.
+    /// Stores what the signal handlers need.
     fn prepare(&mut self, options: &Options) -> Result<()> {
         let domain = &self.context.domain;
         domain.base.store(self.layout.base, Relaxed);
@@ -249,7 +249,7 @@ impl<P: Protection> InProcess<P> {
         self.show_exits()
     }
 
-    /// Tells foreign code where its exits are.
+    /// Stores the addresses of the domain's exits where foreign code finds them.
     fn show_exits(&mut self) -> Result<()> {
         let (returns, callbacks) = match &self.key {
             None => gate::exits(self.exit.0),
@@ -263,8 +263,8 @@ impl<P: Protection> InProcess<P> {
         self.window.write(self.hand_off.cells, &cells)
     }
 
-    /// Gives the domain another stack protector's canary, since the last life knew the one it
-    /// had. No frame of before is ever returned to, so nobody remembers that.
+    /// Changes the domain's stack protector canary, since the previous life knew its value. No
+    /// earlier frame is ever returned to, so no frame holds the old value.
     fn renew_canary(&mut self) -> Result<()> {
         /// In the thread's control block: System V ABI for x86-64 as glibc and compilers have it.
         const PLACE: usize = 0x28;
@@ -273,7 +273,8 @@ impl<P: Protection> InProcess<P> {
         if self.check_writable(place, canary.len()).is_err() {
             return Ok(()); // a thread pointer that is none, of a library that uses none
         }
-        // The lowest byte stays 0, so that no string runs over it (glibc's _dl_setup_stack_chk_guard).
+        // The lowest byte stays 0, so that no string overflow can include it (glibc's
+        // _dl_setup_stack_chk_guard).
         getrandom(&mut canary[1..], GetRandomFlags::empty()).map_err(refused("random bytes"))?;
         self.window.write(place, &canary)
     }
@@ -295,13 +296,13 @@ impl<P: Protection> InProcess<P> {
     fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::current(self.generation)?;
         thread.check_outside()?;
-        // Code that calls back was not followed to its end.
+        // Code that calls back was not analysed to its end.
         self.set_thread_pointer(true);
         let next = &self.context.next;
         self.stacks.go_on(next);
         let (target, argument) = match reply {
             Reply::Return => (gate::go_on(), 0),
-            // In the callback's place: it returns to the trampoline, if it returns.
+            // Runs in the callback's place; if it returns, it returns to the trampoline.
             Reply::Raise { entry, arguments } => (entry, arguments),
         };
         next.target.store(target as u64, Relaxed);
@@ -310,7 +311,7 @@ impl<P: Protection> InProcess<P> {
         self.run_foreign_code(thread, calls)
     }
 
-    /// Has the gate give foreign code its own thread pointer, or leave the host's.
+    /// Makes the gate load foreign code's own thread pointer, or leave the host's.
     #[inline(always)]
     fn set_thread_pointer(&self, is_needed: bool) {
         let pointer = if is_needed { self.hand_off.thread_pointer as u64 } else { 0 };
@@ -336,7 +337,7 @@ impl<P: Protection> InProcess<P> {
             match self.cross_prepared(thread, calls) {
                 Ok(event) => event,
                 Err(error) => {
-                    // Before foreign code ran: the call is over, and others may work.
+                    // Foreign code did not run: the call is over, and other threads may continue.
                     self.stacks.end(calls.depth());
                     return Err(error);
                 }
@@ -404,9 +405,9 @@ impl<P: Protection> InProcess<P> {
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
         let context = &*self.context;
-        // From before the rest, which a handler's call would change.
+        // Before everything else, which a call made by a handler would change.
         let event = thread.inside(context, || {
-            // A handler may have forked since the last look; from here on its child has pages for
+            // A handler may have forked since the last check. From here on its child has pages for
             // what is written.
             if generation::check(self.generation).is_err() {
                 return NO_EVENT;
@@ -457,7 +458,8 @@ impl<P: Protection> InProcess<P> {
         }
     }
 
-    /// Checks that an event is the innermost call's, and this still the process that it began in.
+    /// Checks that an event belongs to the innermost call, and that this is still the process in
+    /// which the call began.
     #[inline(always)]
     fn accept(&mut self, event: u32, calls: &mut Calls) -> Result<Event> {
         let left = &self.context.left;
@@ -536,9 +538,9 @@ impl<P: Protection> InProcess<P> {
         }
     }
 
-    /// Asks the domain's own dynamic linker where an instruction is: a hint, within the time
-    /// that the call has left, from a domain that is not used any more. Its calls are lost, so the
-    /// stack is free.
+    /// Asks the domain's own dynamic linker where an instruction is. The answer is a hint. It takes
+    /// no more than the time that the call has left. The domain is not used any more: its calls are
+    /// abandoned, so the stack is free.
     fn describe(&mut self, instruction: usize, calls: &mut Calls) -> Result<Text> {
         if self.window.check(instruction, 1).is_err() {
             return Ok(Text::default());
@@ -553,7 +555,7 @@ impl<P: Protection> InProcess<P> {
         crate::enabled::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
         self.stacks.clear();
-        // A call of its own: what was stopped is the one before.
+        // A call of its own: the one before it was stopped.
         self.begin_call(calls.renumber());
         self.set_thread_pointer(true);
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
@@ -653,7 +655,7 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
         self.end_call();
     }
 
-    /// The domain's registers are the host's between calls, so memory is all that there is.
+    /// Between calls a domain has no registers of its own, so its memory is all its state.
     fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
         generation::check(self.generation)?;
         self.kill();
@@ -677,7 +679,7 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
     fn limit_changed(&mut self, time: &Timer) {
         if time.is_limited() {
-            // If there can be no watchdog now, the next call says so.
+            // If there can be no watchdog now, the next call reports that.
             let _ = self.watched();
         }
     }

@@ -16,12 +16,13 @@ pub(super) const KEEPS_OPERAND: u32 = 16;
 
 /// Tiles and their configuration, in XCR0 and in XINUSE (Intel SDM volume 1, section 13.1).
 pub(super) const TILES: u32 = 0x6_0000;
-/// What the gate clears (x87, SSE, AVX, AVX-512) or sets (PKRU), besides tiles; and the bounds of MPX,
-/// in which there is nothing, since no instruction writes any until the program switches them
-/// on, which the C library and compilers no longer do (SDM volume 1, appendix E).
+/// What the gate clears (x87, SSE, AVX, AVX-512) or sets (PKRU), besides tiles. The bounds
+/// registers of MPX are included because they are empty: no instruction writes them until the
+/// program switches them on, which the C library and compilers no longer do (SDM volume 1, appendix
+/// E).
 const KNOWN: u64 = 0x2e7 | 0x18;
 
-/// What there is to clear. What the kernel does not enable cannot be cleared.
+/// The registers that have to be cleared. What the kernel does not enable cannot be cleared.
 pub(super) fn features() -> u32 {
     let avx = if is_x86_feature_detected!("avx") { AVX } else { 0 };
     let wide = if is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
@@ -30,8 +31,8 @@ pub(super) fn features() -> u32 {
     avx | wide | tiles | operand
 }
 
-/// Whether there are registers of a kind that the gate does not know: what the host has in them
-/// would be foreign code's to read.
+/// Whether there are registers of a kind that the gate does not know: foreign code could read what
+/// the host has in them.
 pub(crate) fn has_unknown_registers() -> bool {
     let tiles = if has_in_use() { u64::from(TILES) } else { 0 };
     enabled() & !(KNOWN | tiles) != 0
@@ -49,7 +50,7 @@ fn has_tiles() -> bool {
     enabled() & tiles == tiles && has_in_use()
 }
 
-/// As the processor says, or as it does: a virtual machine may not pass the bit on.
+/// As the processor reports, or as a test shows: a virtual machine may not pass the bit on.
 fn keeps_operand() -> bool {
     let says_so = __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & 1 << 6 != 0;
     says_so || x87::keeps_operand()

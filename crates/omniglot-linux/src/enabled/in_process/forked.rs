@@ -1,8 +1,8 @@
 //! A forked child that returns from a handler of the host into the middle of a call.
 //!
-//! It has none of the domain's memory, nor the shared page; but between the engine's last look
-//! at the generation of processes and the next, its parent's code writes to both. The child gets
-//! pages of its own there, and the call ends where foreign code would begin, or did.
+//! The child has none of the domain's memory, nor the shared page. But between two of the engine's
+//! checks of the process generation, its parent's code writes to both. The child gets pages of its
+//! own there, and the call ends where foreign code would begin, or where it has ended.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering;
@@ -13,11 +13,11 @@ use super::gate::GateContext;
 use super::keys::{SHARED_ALIAS, SHARED_SIZE};
 use crate::enabled::layout::PAGE;
 
-/// Gives a forked child something to write to where its parent's view of a domain's registers and
-/// the shared page are. In a signal handler: nothing but system calls (invariant 7).
+/// Gives a forked child memory to write to, at the addresses of its parent's view of a domain's
+/// registers and of the shared page. Runs in a signal handler: only system calls (invariant 7).
 pub(super) fn stand_in(context: &GateContext) {
-    // Where foreign code came back already: as no call can have left the stack, so that the
-    // engine looks why.
+    // If foreign code has already returned: a stack pointer that no call can have left, so that the
+    // engine looks for the reason.
     context.left.stack.store(u64::MAX, Ordering::Relaxed);
     if !context.is_keyed() {
         return; // nothing is written
@@ -34,7 +34,7 @@ fn fill(start: usize, len: usize) {
     // SAFETY: fails where anything is mapped. Where nothing is, no Rust object is (invariants 2
     // and 6). A system call, as handlers may make (invariant 7).
     if unsafe { mmap_anonymous(place, len, access, flags) }.is_err() {
-        // The handler mapped something there, which would now be overwritten.
+        // The handler mapped something there, which would be overwritten now.
         std::process::abort();
     }
 }

@@ -1,4 +1,4 @@
-//! What a signal handler gets from the kernel about the thread that it interrupted.
+//! What the kernel tells a signal handler about the thread that it interrupted.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering;
@@ -7,9 +7,9 @@ use libc::{c_int, siginfo_t, stack_t};
 
 use super::keys::RIGHTS_OFFSET;
 
-/// The interrupted thread's registers, with which it goes on, and why it was interrupted.
+/// The interrupted thread's registers, with which it continues, and why it was interrupted.
 ///
-/// The gate's signal code makes one of the kernel's arguments; everything else takes that.
+/// The gate's signal code makes one from the kernel's arguments; everything else takes that.
 pub(super) struct SignalFrame<'a> {
     pub(super) signal: c_int,
     info: &'a mut siginfo_t,
@@ -19,9 +19,9 @@ pub(super) struct SignalFrame<'a> {
 /// The handler's three arguments.
 pub(super) type Arguments = (c_int, *mut siginfo_t, *mut KernelContext);
 
-/// `struct ucontext` of asm-generic/ucontext.h, with the `struct sigcontext` of
-/// asm/sigcontext.h: what the kernel puts on a stack. The C library's `ucontext_t` is longer, for
-/// functions of its own; behind the kernel's lies the siginfo.
+/// `struct ucontext` of asm-generic/ucontext.h, with the `struct sigcontext` of asm/sigcontext.h:
+/// what the kernel puts on a stack. The C library's `ucontext_t` is longer, for functions of its
+/// own; in the frame the siginfo follows the kernel's.
 #[repr(C)]
 pub(super) struct KernelContext {
     flags: u64,
@@ -70,22 +70,22 @@ impl SignalFrame<'_> {
         }
     }
 
-    /// The instruction that runs next.
+    /// The address of the next instruction.
     pub(super) fn place(&self) -> usize {
         self.register(libc::REG_RIP) as usize
     }
 
-    /// `si_code`: why.
+    /// `si_code`: the reason.
     pub(super) const fn code(&self) -> c_int {
         self.info.si_code
     }
 
-    /// Whether somebody sent the signal, rather than an instruction raised it (sigaction(2)).
+    /// Whether the signal was sent, rather than raised by an instruction (sigaction(2)).
     pub(super) const fn is_sent(&self) -> bool {
         self.code() <= 0
     }
 
-    /// The address that a fault is about; some number for other signals.
+    /// The address of a fault; for other signals a meaningless number.
     pub(super) fn address(&self) -> usize {
         // SAFETY: the kernel fills in all of a siginfo (invariant 11).
         unsafe { self.info.si_addr() }.addr()
@@ -100,13 +100,13 @@ impl SignalFrame<'_> {
         unsafe { words.wrapping_add(PLACE).read() }
     }
 
-    /// The signals that are blocked when the thread goes on.
+    /// The signals that are blocked when the thread continues.
     pub(super) const fn mask(&self) -> u64 {
         self.context.mask
     }
 
-    /// Whether the kernel put the frame on the alternate stack, and the thread was on another:
-    /// else what is below its stack pointer is the frame.
+    /// Whether the kernel put the frame on the alternate stack while the thread was on another one.
+    /// Otherwise the frame lies below the thread's stack pointer.
     pub(super) fn switched_stacks(&self) -> bool {
         let alternate = &self.context.stack;
         let holds =
@@ -125,8 +125,8 @@ impl SignalFrame<'_> {
         Some(if holds & HOLDS_RIGHTS == 0 { 0 } else { rights })
     }
 
-    /// Sets PKRU of the interrupted thread. Without a place for it the process cannot go on:
-    /// host code would run with a domain's rights, or foreign code with the host's.
+    /// Sets PKRU of the interrupted thread. Without a place for it the process must end: host code
+    /// would run with a domain's rights, or foreign code with the host's.
     pub(super) fn set_rights(&mut self, rights: u32) {
         let Some((holds, place)) = self.places_of_rights() else {
             std::process::abort();

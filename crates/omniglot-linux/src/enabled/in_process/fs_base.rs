@@ -1,13 +1,12 @@
-//! Which entries into foreign code need the domain's thread pointer.
+//! Analyses which entries into foreign code need the domain's FS base.
 //!
-//! Giving a thread another FS base and its own back takes longer than all else that the
-//! gate does. What does without thread-local variables runs with the host's: the functions
-//! of a small library, and those of a large one that only look something up.
+//! Loading another FS base and restoring the host's takes longer than everything else that the gate
+//! does. Code that uses no thread-local variables runs with the host's: the functions of a small
+//! library, and those of a large one that only look something up.
 //!
-//! Whether a function does is found out from its code when it is first called. For code
-//! that keeps to the ABI the answer is right. Code that does not gains nothing: behind a
-//! key it cannot read what the host's FS base points to, it could always change its FS
-//! base, and the gate brings back the host's whatever it finds.
+//! The first call of a function analyses its code. For code that keeps to the ABI the answer is
+//! right. Other code gains nothing: behind a key it cannot read what the host's FS base points to,
+//! it can change its FS base in any case, and the gate restores the host's.
 
 use std::collections::HashMap;
 
@@ -16,13 +15,14 @@ use omniglot_scan::{LoadedCode, spares_thread_pointer};
 
 use super::memory::Memory;
 
-/// How many answers are at hand without a search.
+/// How many answers are cached for lookup without a search.
 const RECENT: usize = 64;
 
-/// What is known of a domain's entries.
+/// The results for a domain's entries.
 #[derive(Debug)]
 pub(super) struct FsBaseAnalysis {
-    /// By the entry's address: that, and below it, where addresses have room, the answer.
+    /// Indexed by the entry's address: each holds that address and, in the bits above a user
+    /// address, the answer.
     recent: [usize; RECENT],
     known: HashMap<usize, bool>,
 }
@@ -32,7 +32,7 @@ impl FsBaseAnalysis {
         Self { recent: [0; RECENT], known: HashMap::new() }
     }
 
-    /// Whether code that starts there needs the domain's thread pointer.
+    /// Whether code that starts there needs the domain's FS base.
     #[inline]
     pub(super) fn need_thread_pointer(
         &mut self,
@@ -85,7 +85,7 @@ impl LoadedCode for Code<'_> {
 
     fn constant(&self, address: u64) -> Option<u64> {
         let mut word = [0; size_of::<u64>()];
-        // A word of which any byte can be written is none.
+        // A word of which any byte is writable does not count as constant.
         if self.memory.overlaps_writable(address as usize, word.len()) {
             return None;
         }

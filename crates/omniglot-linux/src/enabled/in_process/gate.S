@@ -3,7 +3,7 @@
 # Intel syntax; the names in braces are offsets and symbols that gate.rs fills in.
 # Calling convention: System V ABI for x86-64, section 3.2.
 #
-# What a crossing needs is in a `GateContext`, in host memory. A call into foreign code is
+# What the gate needs of a call is in a `GateContext`, in host memory. A call into foreign code is
 # an ordinary call of `omniglot_enter` as far as the host's compiler knows: it comes
 # back when foreign code returned, called back or was abandoned, and says which. No
 # foreign frame ever lies between two frames of the host.
@@ -14,7 +14,7 @@
 
     .text
 
-# ---------------------------------------------------------------- what both gates do
+# ---------------------------------------------------------------- what both gates share
 #
 # The gate exists twice, for domains without a protection key and, from "protection keys" on,
 # for those behind one. What both do stands here once.
@@ -89,8 +89,8 @@
     jnz \unusual
     .endm
 
-# As many exits, which foreign code jumps to: each puts its number into r11, does `first`, and
-# goes on at `to`.
+# The exits, to which foreign code jumps: each puts its number into r11, executes `first`, and
+# continues at `to`.
     .macro exits count, to, first
     .set omniglot_exit, 0
     .rept \count
@@ -159,7 +159,7 @@ omniglot_enter:
 
 # From here to the jump nothing but rbx is needed, and nothing is changed that is read
 # again. A thread that a signal finds here starts again at the first instruction: so
-# the look at `stop` and the selector hold when foreign code begins.
+# the check of `stop` and the selector hold when foreign code begins.
     .globl omniglot_commit
     .hidden omniglot_commit
 omniglot_commit:
@@ -177,7 +177,7 @@ omniglot_commit:
     .hidden omniglot_commit_end
 omniglot_commit_end:
 
-# A callback goes on by returning to the trampoline that waits on the foreign stack.
+# After a callback, foreign code resumes in the trampoline that waits on the foreign stack.
     .globl omniglot_go_on
     .hidden omniglot_go_on
 omniglot_go_on:
@@ -282,7 +282,7 @@ omniglot_abandoned:
     wrgsbase rcx
     jmp omniglot_back
 
-# ---------------------------------------------------------------- go on after a signal
+# ---------------------------------------------------------------- resume after a signal
 #
 # A signal handler cannot return straight into foreign code: the system call that ends
 # it, rt_sigreturn, must not be dispatched, and so the selector must not say "block"
@@ -401,7 +401,7 @@ omniglot_on_stack:
 #
 # The same gate for domains behind a protection key. PKRU says what a thread may access;
 # five instructions of this file write it, and foreign code can jump to each with any
-# registers. So each is followed by a look at what was written, against memory that only
+# registers. So each is followed by a comparison of the written value with memory that only
 # the host can write, before anything else happens; a mismatch ends in `omniglot_die`.
 #
 # `omniglot_shared` is a page that foreign code can read and not write, followed by the
@@ -409,16 +409,16 @@ omniglot_on_stack:
 # window starts, PKRU of the host thread that runs it, and that thread's number; 0 while none
 # does.
 #
-# Which thread this is, no register says once foreign code could write them. The kernel
+# No register can tell which thread this is, since foreign code could write it. The kernel
 # does: in the processor's table of segment descriptors it keeps one for each thread, whose
-# limit is the thread's number (set_thread_area(2)). LSL reads the limit (SDM volume 2); a
-# system call alone could change it. Where the kernel has none for us, LSL leaves the
+# limit is the thread's number (set_thread_area(2)). LSL reads the limit (SDM volume 2); only a
+# system call could change it. If the kernel provides none, LSL leaves the
 # register as it is, which is every thread's number then, and one thread at a time is here.
 #
-# So with the thread's number in the page, nobody comes in but the thread that the host sends,
-# while the host sends it; else one domain could run another behind the host's back, or gain
-# its rights from it, and use them while the host looks at its memory. And nobody goes out
-# but the thread that came in; else a domain could return onto the stack of another thread.
+# So with the thread's number in the page, only the thread that the host sends can enter,
+# and only then; otherwise one domain could run another without the host, or gain
+# its rights from it, and use them while the host reads its memory. And only the thread
+# that entered can leave; otherwise a domain could return onto the stack of another thread.
     .section .bss.omniglot_shared, "aw", @nobits
     .balign 4096
     .globl omniglot_shared
@@ -443,7 +443,7 @@ omniglot_zero:
     emms
     .endm
 
-# No secret of the host's stays in a register: x87, vector, mask and tile registers are
+# No secret of the host stays in a register: x87, vector, mask and tile registers are
 # cleared. ecx: the processor's features; [rsp + 4]: the x87 control word; changes rax, rcx
 # and rdx.
 #
@@ -596,9 +596,9 @@ omniglot_keyed_stopped:
     mov r10d, {STOPPED}
     jmp omniglot_keyed_left
 
-# The way out: all registers are foreign code's word. Each key has a pair of exits. From
+# The exit: all registers are attacker-controlled. Each key has a pair of exits. From
 # `checked` to the end of the range PKRU decides what this is: with the host's, the gate,
-# since nobody gets there with those but through all checks; with a domain's, foreign code.
+# since code gets there with those only through all checks; with a domain's, foreign code.
     .balign 64
     .globl omniglot_keyed_return_exits
     .hidden omniglot_keyed_return_exits
@@ -631,7 +631,7 @@ omniglot_write_on_exit:
     lea r9, [rip + omniglot_shared]
     cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
     jne omniglot_die
-# If this is the thread that runs the domain of that key now, all that the context says of
+# If this is the thread that runs the domain of that key now, everything in the context about
 # the host is this thread's: one domain at a time runs on a thread.
     mov ecx, {IDENTITY}
     lsl ecx, ecx
@@ -741,7 +741,7 @@ omniglot_clear_registers:
     add rsp, 8
     ret
 
-# omniglot_set_rights(rights: edi), for the host. Who jumps into it must know the cookie.
+# omniglot_set_rights(rights: edi), for the host. Code that jumps into it must know the cookie.
     .balign 64
     .globl omniglot_set_rights
     .hidden omniglot_set_rights

@@ -50,20 +50,21 @@ pub(super) struct Registers {
 pub(super) struct GateContext {
     /// Where the host's registers are saved.
     pub(super) host_stack: AtomicU64,
-    /// The host's FS base, and the domain's; 0 if what runs next does with the host's.
+    /// The host's FS base, and the domain's; 0 if the code that runs next uses the host's.
     pub(super) host_thread: AtomicU64,
     pub(super) foreign_thread: AtomicU64,
     /// The running thread's selector byte.
     pub(super) selector: AtomicPtr<u8>,
     /// The outermost call that runs, counted from 1.
     pub(super) number: AtomicU64,
-    /// The call that must stop: twice its number, and 1 if its time is over.
+    /// The call that must stop: twice its number, plus 1 if its time is over.
     pub(super) stop: AtomicU64,
     pub(super) next: Registers,
     pub(super) left: Registers,
     /// The host's GS base.
     pub(super) host_segment: AtomicU64,
-    /// What the processor has to be cleared of: [`features::AVX`] and so on; and [`BELIEVES`].
+    /// The registers that the processor has to clear: [`features::AVX`] and so on; and
+    /// [`BELIEVES`].
     pub(super) features: AtomicU32,
     /// The domain's protection key; 0 if it has none.
     pub(super) key: AtomicU32,
@@ -78,8 +79,8 @@ pub(super) struct GateContext {
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
     ///
-    /// Whether `saved` is of the stretch that runs: only then a thread can be on its way back
-    /// from a signal.
+    /// Whether `saved` is from the current stretch of foreign code: only then a thread can be
+    /// resuming after a signal.
     pub(super) is_saved: AtomicBool,
     pub(super) outcome: Outcome,
     /// The running thread's id; 0 while none is in foreign code or about to enter it.
@@ -271,9 +272,9 @@ unsafe extern "C" {
 /// Runs foreign code with `context.next` until it returns, calls back or is abandoned.
 ///
 /// # Safety
-/// - The calling thread is registered, and its selector byte and FS base are in the
-///   context, as are the domain's number and memory (invariant 8).
-/// - Nothing but this thread runs the domain.
+/// - The calling thread is registered, and its selector byte and FS base are in the context, as are
+///   the domain's number and memory (invariant 8).
+/// - Only this thread runs the domain.
 #[inline]
 pub(super) unsafe fn enter(context: &GateContext) -> u32 {
     // SAFETY: the caller keeps the context whole (invariant 8). The gate keeps all that the System
@@ -324,7 +325,7 @@ pub(super) fn keyed_exits(key: u32) -> (usize, usize) {
     )
 }
 
-/// The instructions of the gate that write PKRU, and look at what was written.
+/// The instructions of the gate that write PKRU, and check the written value.
 pub(super) fn writes() -> [usize; 5] {
     [
         omniglot_write_on_entry as *const () as usize,
@@ -335,7 +336,7 @@ pub(super) fn writes() -> [usize; 5] {
     ]
 }
 
-/// Where the page that foreign code can read is, and the selectors after it.
+/// The address of the page that foreign code can read, and of the selectors after it.
 pub(super) fn shared() -> usize {
     (&raw const omniglot_shared).addr()
 }
@@ -407,8 +408,8 @@ impl Outcome {
 }
 
 impl GateContext {
-    /// Clears what foreign code left: nothing of it is for a later life. What stays is the
-    /// domain's, and the number of the last call, so that a late interruption hits nothing.
+    /// Clears what foreign code left, so that a later life learns nothing of it. What stays is the
+    /// domain's, and the number of the last call, so that a late interruption has no effect.
     pub(super) fn forget(&self) {
         self.next.clear();
         self.left.clear();
@@ -446,8 +447,8 @@ impl GateContext {
         self.key.load(Ordering::Relaxed) != 0
     }
 
-    /// Writes the registers that foreign code starts with to the domain's memory, from
-    /// where the gate loads them when the host's memory is out of its reach.
+    /// Writes the registers that foreign code starts with to the domain's memory, from which the
+    /// gate loads them when it can no longer access the host's memory.
     pub(super) fn write_next(&self) -> bool {
         let next = &self.next;
         let registers = [
@@ -486,7 +487,7 @@ pub(super) fn go_on() -> usize {
     omniglot_go_on as *const () as usize
 }
 
-/// The gate's parts, as signal handlers need to know them.
+/// The gate's parts, by which signal handlers tell where a thread is.
 pub(super) mod places {
     use std::ops::Range;
 
@@ -495,7 +496,7 @@ pub(super) mod places {
         start as *const () as usize..end as *const () as usize
     }
 
-    /// On the way in, where a thread starts again.
+    /// On entry, where a thread starts again.
     pub(crate) fn commit(is_keyed: bool) -> Range<usize> {
         if is_keyed {
             range(super::omniglot_keyed_commit, super::omniglot_keyed_commit_end)
@@ -504,7 +505,7 @@ pub(super) mod places {
         }
     }
 
-    /// On the way back from a signal, where a thread starts again.
+    /// On resumption after a signal, where a thread starts again.
     pub(crate) fn resume(is_keyed: bool) -> Range<usize> {
         if is_keyed {
             range(super::omniglot_keyed_resume, super::omniglot_keyed_resume_end)
@@ -513,17 +514,17 @@ pub(super) mod places {
         }
     }
 
-    /// On the way out, where a thread starts again: the checks have yet to pass.
+    /// On exit, where a thread starts again: the checks have yet to pass.
     pub(crate) fn unchecked() -> Range<usize> {
         range(super::omniglot_keyed_leave, super::omniglot_keyed_checked)
     }
 
-    /// On the way out behind the last check, where a thread with the host's rights goes on.
+    /// On exit behind the last check, where a thread with the host's rights continues.
     pub(crate) fn checked() -> Range<usize> {
         range(super::omniglot_keyed_checked, super::omniglot_keyed_exit_end)
     }
 
-    /// Where a thread goes whose foreign code is given up.
+    /// Where a thread continues whose foreign code is abandoned.
     pub(crate) fn abandoned(is_keyed: bool) -> usize {
         if is_keyed {
             super::omniglot_keyed_abandoned as *const () as usize

@@ -27,7 +27,7 @@ const USER_DISPATCH: i32 = 2;
 /// `AUDIT_ARCH_X86_64` of linux/audit.h: a call with the numbers of 64-bit programs.
 const NATIVE: u32 = 0xc000_003e;
 
-/// Set in the number of a call that another ABI made: no call of ours has it.
+/// Set in the number of a system call that another ABI made: none of ours has it.
 const OTHER_ABI: u64 = 1 << 32;
 
 /// How long the instruction `syscall` is.
@@ -43,7 +43,7 @@ const SEGMENTS: u64 = 0x33 | 0x2b << 48;
 const CODE_AND_STACK: u64 = 0xffff | 0xffff << 48;
 /// Interrupts on, all else clear.
 const PLAIN_FLAGS: i64 = 0x202;
-/// What the ABI lets a signal handler, or a leaf function, find below the stack pointer.
+/// The space below the stack pointer that the ABI lets a signal handler or a leaf function use.
 const RED_ZONE: u64 = 256;
 
 /// An interrupted thread, in foreign code.
@@ -55,8 +55,8 @@ struct Interrupted<'a> {
 
 /// Called by the gate's signal code, with the host's FS base and system calls allowed.
 ///
-/// `blocked` says whether they were not; `thread` is null on a thread that never entered
-/// foreign code.
+/// `blocked` says whether system calls were dispatched; `thread` is null on a thread that never
+/// entered foreign code.
 ///
 /// # Safety
 /// The first three arguments are as [`SignalFrame::new`] wants them, and `thread` is null or the
@@ -100,8 +100,8 @@ fn is_in_gate(place: usize) -> bool {
         })
 }
 
-/// `WRPKRU` of the C library's `pkey_set`, which was taken out lest foreign code use it.
-/// Here only the host can have come by.
+/// `WRPKRU` of the C library's `pkey_set`, which was replaced so that foreign code cannot use it.
+/// Only the host can have reached this place.
 fn emulate(frame: &mut SignalFrame<'_>) -> u32 {
     let rights = frame.register(libc::REG_RAX) as u32;
     frame.set_rights(rights);
@@ -128,12 +128,12 @@ impl Interrupted<'_> {
         self.frame.register(which)
     }
 
-    /// A kick: the call stops if it is the one that was meant.
+    /// An interruption: the call stops if it is the one that was meant.
     fn look(self) -> u32 {
         if self.must_stop() { self.abandon(STOP) } else { self.of_the_host() }
     }
 
-    /// A signal of the host's, which foreign code does not notice.
+    /// A signal for the host, which foreign code does not notice.
     fn of_the_host(mut self) -> u32 {
         let stack = self.context.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
         signals::pass_on(&mut self.frame, Some(stack as usize));
@@ -145,7 +145,7 @@ impl Interrupted<'_> {
         if self.must_stop() { self.abandon(STOP) } else { self.go_on() }
     }
 
-    /// Waits until all code was looked at, if some is changing.
+    /// Waits until all code has been scanned, if some is changing.
     fn may_go_on(&self) -> bool {
         changes::go_on(self.context.key.load(Ordering::Relaxed), || self.must_stop())
     }
@@ -173,14 +173,14 @@ impl Interrupted<'_> {
         }
     }
 
-    /// Has foreign code make its call again. Signals that came meanwhile come first, as in a
-    /// call of the kernel's that one interrupts.
+    /// Makes foreign code repeat its call. Signals that arrived meanwhile are handled first, as for
+    /// a system call that one interrupts.
     fn repeat(mut self) -> u32 {
         let next = self.register(libc::REG_RIP);
         let (register, value) = if self.context.domain.has_before(next, SYSTEM_CALL_LENGTH) {
             (libc::REG_RIP, next - SYSTEM_CALL_LENGTH)
         } else {
-            // By an instruction of the host's: callers of the kernel know this answer, too.
+            // Made by an instruction of the host's: callers of the kernel handle this answer, too.
             (libc::REG_RAX, (-i64::from(libc::EINTR)).cast_unsigned())
         };
         self.frame.set_register(register, value);
@@ -203,7 +203,7 @@ impl Interrupted<'_> {
         self.abandon(FAULT)
     }
 
-    /// Sends the thread to where the gate comes back to the host.
+    /// Sends the thread to where the gate returns to the host.
     fn abandon(mut self, kind: u32) -> u32 {
         let outcome = &self.context.outcome;
         outcome.kind.store(kind, Ordering::Relaxed);
@@ -242,7 +242,8 @@ impl Interrupted<'_> {
             return AS_IT_WAS;
         }
         if is_keyed && places::unchecked().contains(&place) {
-            // Perhaps with the host's rights, but it has yet to show that it may have them.
+            // Perhaps with the host's rights, but the checks have yet to show that it may have
+            // them.
             self.frame.set_register(libc::REG_RIP, places::unchecked().start as u64);
         }
         if !self.is_on_its_way_back(place) {
@@ -274,7 +275,7 @@ impl Interrupted<'_> {
             && self.context.is_saved.load(Ordering::Relaxed)
     }
 
-    /// The gate's way in, from where it can begin again.
+    /// Restarts the entry of the gate.
     fn start_again(mut self, is_keyed: bool) -> u32 {
         if is_keyed && !self.context.write_next() {
             return self.end(FAULT, 0);
@@ -308,7 +309,7 @@ impl Interrupted<'_> {
         self.frame.rights() == Some(hosts)
     }
 
-    /// Writes all general registers down.
+    /// Saves all general registers.
     fn save(&self) {
         const ORDER: [i32; 15] = [
             libc::REG_RAX,
@@ -334,7 +335,7 @@ impl Interrupted<'_> {
             self.register(libc::REG_EFL),
             self.register(libc::REG_RSP),
             segments >> 48,
-            // Once more, for a gate that uses it up.
+            // Once more, for the gate, which uses it once.
             self.register(libc::REG_RIP),
         ];
         let registers = ORDER.into_iter().map(|which| self.register(which)).chain(frame);
@@ -344,7 +345,7 @@ impl Interrupted<'_> {
         self.context.is_saved.store(true, Ordering::Relaxed);
     }
 
-    /// Has the thread go on in the gate, with the host's rights.
+    /// Makes the thread continue in the gate, with the host's rights.
     fn return_to(&mut self, instruction: usize, stack: u64) {
         let segments = self.register(libc::REG_CSGSFS) & !CODE_AND_STACK | SEGMENTS;
         self.frame.set_register(libc::REG_CSGSFS, segments);

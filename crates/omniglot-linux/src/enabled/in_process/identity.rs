@@ -1,9 +1,9 @@
-//! What tells threads apart whatever is in their registers.
+//! Tells threads apart whatever their registers contain.
 //!
-//! For each thread the kernel keeps a few segment descriptors, and puts them into the
-//! processor's table when the thread runs. Any code can read a descriptor's limit (`LSL`, Intel
-//! SDM volume 2), and nothing but a system call can change it: so the limit is the thread's
-//! number, for the gate to look at.
+//! For each thread the kernel keeps a few segment descriptors, and loads them into the processor's
+//! table when the thread runs. Any code can read a descriptor's limit (`LSL`, Intel SDM volume 2),
+//! and only a system call can change it. So the limit is the thread's number, which the gate
+//! checks.
 //!
 //! The call is one of 32-bit programs (set_thread_area(2)), which kernels can lack and
 //! filters can forbid. There all threads have the same number, and take turns.
@@ -27,9 +27,10 @@ use crate::enabled::system::refused;
 const ENTRY: u32 = 14;
 /// How programs name it: Intel SDM volume 3, section 3.4.2.
 pub(super) const SELECTOR: u32 = ENTRY << 3 | 3;
-/// The number of all threads, where none has a descriptor: the gate's `LSL` leaves it as it is.
+/// The number of all threads if none has a descriptor: the gate's `LSL` leaves the register as it
+/// is.
 const ANYBODY: u32 = SELECTOR;
-/// The number of the first thread; those below are nobody's.
+/// The number of the first thread; lower ones are not used.
 const FIRST: u32 = 0x1_0000;
 
 /// `struct user_desc` of asm/ldt.h.
@@ -41,14 +42,14 @@ struct Descriptor {
     flags: u32,
 }
 
-/// Of 32 bits and read-only: what the kernel insists on, and the least.
+/// 32 bits and read-only: the kernel requires this, and it permits the least.
 const FLAGS: u32 = 1 | 1 << 3;
 
-/// Gives the calling thread a number that no other living thread has, if that can be.
+/// Gives the calling thread a number that no other living thread has, if possible.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if it cannot, and the thread has another's number, from the one that
-/// started it: then there is nothing to tell the two by.
+/// [`Error::Unsupported`] if that is not possible, and the thread has another's number, inherited
+/// from the one that started it: then the two cannot be told apart.
 pub(super) fn give(index: usize) -> Result<u32> {
     let number = FIRST + index as u32;
     if !can_be_given()? {
@@ -79,22 +80,22 @@ fn describe(number: u32) -> Result<i32> {
     let descriptor = Descriptor { entry: ENTRY, base: 0, limit: number, flags: FLAGS };
     // SAFETY: a fresh page, large enough and aligned (invariant 2).
     unsafe { page.cast::<Descriptor>().write(descriptor) };
-    // SAFETY: just written, below 4 GiB; nobody uses the entry, as `can_be_given` looked
+    // SAFETY: just written, below 4 GiB; the entry is unused, as `can_be_given` checked
     // (invariant 12). A child has found out that the call is permitted, or this is that child.
     let outcome = unsafe { gate::set_identity(page.addr() as u32) };
-    // SAFETY: made above, and nobody knows it any more (invariant 2).
+    // SAFETY: made above, and nothing refers to it any more (invariant 2).
     let _ = unsafe { munmap(page, PAGE) };
     Ok(outcome)
 }
 
 /// Whether threads can have numbers. Where the kernel does not have the call, or a filter forbids
-/// it, probing may kill the process, so a child probes. The answer is remembered, for threads that
-/// have as many filters.
+/// it, probing may kill the process, so a child probes. The answer is cached for threads that have
+/// the same number of filters.
 ///
-/// No lock: threads that ask at the same time have a child each, and a process that is forked
-/// meanwhile finds none that is held for ever.
+/// There is no lock: threads that probe at the same time have a child each, and a forked process
+/// finds none that is locked for ever.
 fn can_be_given() -> Result<bool> {
-    /// The answer, and above it how many filters the thread had that asked.
+    /// The answer, and in the upper bits how many filters the probing thread had.
     static FOUND: AtomicU64 = AtomicU64::new(UNKNOWN);
     const UNKNOWN: u64 = 0;
     const YES: u64 = 1;
@@ -113,16 +114,16 @@ fn can_be_given() -> Result<bool> {
     }
 }
 
-/// How many seccomp filters the calling thread has, which can only become more
-/// (`Seccomp_filters`, Linux 5.9); none if that is not known.
+/// How many seccomp filters the calling thread has, which only grows (`Seccomp_filters`, Linux
+/// 5.9); `None` if that is unknown.
 fn filters() -> Option<u64> {
     let status = read_to_string("/proc/thread-self/status").ok()?;
     let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
     count.trim().parse().ok()
 }
 
-/// Whether nobody else has a use for the entry: it is as it was, or one of our numbers, which a
-/// thread has from the one that started it.
+/// Whether nothing else uses the entry: it is unset, or holds one of our numbers, inherited from
+/// the thread that started this one.
 fn is_unused() -> bool {
     let ours = FIRST..FIRST + THREADS as u32;
     let now = gate::identity();
@@ -153,17 +154,18 @@ impl Drop for Answer {
     }
 }
 
-/// The child says on a page that it shares whether the call works, so that its exit status does
-/// not matter, which somebody else might take.
+/// The child reports on a shared page whether the call works, so its exit status, which another
+/// thread might collect, does not matter.
 ///
 /// # Errors
-/// If there is no child: then nothing is known.
+/// If no child can be made: then nothing is known.
 fn works_in_a_child() -> Result<bool> {
-    /// A child whose end no handler hears of, and no ordinary wait (clone(2)).
+    /// The flags of a child whose end is reported to no handler, and to no ordinary wait
+    /// (clone(2)).
     const FLAGS: i64 = 0;
     const NULL: i64 = 0;
     let answer = Answer::new()?;
-    // The child runs no handler of the host's, which would take it for the host.
+    // The child runs no handler of the host's, which would take the child for the host.
     let child = signals::with_all_blocked(|| {
         // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
         // stack, with this thread only, and ends in `try_as_child` (invariant 12).
@@ -186,15 +188,15 @@ fn wait_for(child: libc::pid_t) {
     loop {
         // SAFETY: waits for that child, and writes no status (invariant 12).
         let waited = unsafe { libc::waitpid(child, null_mut(), libc::__WALL) };
-        // A handler of the host may interrupt this. All other errors say that there is no such
-        // child any more: somebody waited for it.
+        // A handler of the host may interrupt this. Any other error means that the child no longer
+        // exists: somebody waited for it.
         if waited >= 0 || last_error() != libc::EINTR {
             return;
         }
     }
 }
 
-/// Nothing but system calls: other threads may have held any lock.
+/// Makes only system calls: other threads may have held any lock.
 fn try_as_child(answer: &Answer) -> ! {
     let no_dump = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a limit of the child's own (invariant 12).
@@ -217,7 +219,7 @@ pub(super) fn forget_turns() {
     LOCK.store(FREE, Ordering::Relaxed);
 }
 
-/// Where threads have no numbers: while it lives, its thread is the only one in foreign code
+/// Used if threads have no numbers: while it lives, its thread is the only one in foreign code
 /// behind a key.
 #[derive(Debug)]
 pub(super) struct Turn(());

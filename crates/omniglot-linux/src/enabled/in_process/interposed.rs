@@ -1,7 +1,8 @@
 //! The functions of the C library that this crate defines for the whole program.
 //!
-//! They are the program's only if the crate is part of the program itself: what is in a library
-//! that is opened later comes after the C library's, and nobody would notice what the host does.
+//! The program uses them only if the crate is part of the program itself. The definitions of a
+//! library that is opened later come after the C library's, and then the host's actions would go
+//! unnoticed.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -17,20 +18,20 @@ fn all() -> impl Iterator<Item = Interposed> {
     signals::interposed().into_iter().chain(threads::interposed()).chain(executable::interposed())
 }
 
-/// Whether the program's functions are ours: those that it finds are in the object that this code
-/// is in. By the functions' own addresses that cannot be told, since in a library these are what the
-/// program finds, too.
+/// Whether the program uses our functions: the ones that it finds are in the object that this code
+/// is in. The functions' own addresses do not tell that, since in a library these resolve to what
+/// the program finds, too.
 pub(crate) fn are_the_programs() -> bool {
     let own_object = object_of(are_the_programs as *const ());
     all().all(|(name, own)| {
         // SAFETY: the name ends with a NUL (invariant 12).
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        // That the function is named here keeps it in the program.
+        // Naming the function here keeps it in the program.
         !own.is_null() && own_object.is_some() && object_of(found.cast()) == own_object
     })
 }
 
-/// Where the program or library begins that has an address.
+/// The start of the program or library that contains an address.
 fn object_of(address: *const ()) -> Option<usize> {
     let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address can be asked about; the place has room for the answer (invariant 12).

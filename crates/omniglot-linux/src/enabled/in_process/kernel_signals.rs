@@ -1,9 +1,9 @@
-//! The C library's own signals (signal(7)), of which its `sigaction` knows nothing: 32, which
-//! `pthread_cancel` sends, and 33, by which `setuid` and its like reach all threads.
+//! The C library's own signals (signal(7)), which its `sigaction` refuses: 32, which
+//! `pthread_cancel` sends, and 33, by which `setuid` and similar functions reach all threads.
 //!
-//! Its handlers for them run on the stack that the thread has, and make system calls. So ours
-//! come first, as for all others, by the system call itself. The C library sets each handler
-//! once, when it first needs one; it is made to do that before.
+//! Its handlers for them run on the thread's current stack, and make system calls. So ours are
+//! called first, as for all other signals; they are installed by the system call itself. The C
+//! library installs each handler once, when it first needs one; it is made to do that before.
 #![allow(unsafe_code)]
 
 use std::os::unix::thread::JoinHandleExt;
@@ -40,18 +40,18 @@ unsafe extern "C" {
 /// `PTHREAD_CANCEL_DISABLE` of pthread.h.
 const DISABLED: c_int = 1;
 
-/// Has the calling thread not be cancelled: its frames, and those of a call into foreign code,
-/// are none that can be given up so. A cancellation waits for ever.
+/// Disables cancellation of the calling thread, since cancellation cannot unwind its frames and
+/// those of a call into foreign code. A cancellation stays pending for ever.
 pub(super) fn forbid_cancellation() {
     // SAFETY: a setting of the calling thread; null for what it was is allowed (invariant 12).
     unsafe { pthread_setcancelstate(DISABLED, null_mut()) };
 }
 
-/// Has the C library set its handlers, unless it has: by starting a thread, and by cancelling that,
-/// which does not let that happen.
+/// Makes the C library install its handlers, unless it has: by starting a thread, and by cancelling
+/// it, which the thread has disabled.
 ///
 /// # Errors
-/// If there can be no thread.
+/// If no thread can be started.
 pub(super) fn have_made() -> Result<()> {
     if !has_unwinder() {
         return Ok(()); // then nobody can cancel a thread: the C library ends the process
@@ -74,8 +74,8 @@ pub(super) fn have_made() -> Result<()> {
     thread.join().map_err(|_| Error::System { operation: "starting a thread", errno: 0 })
 }
 
-/// Whether there is the library that the C library needs for cancelling: it is opened, as the C
-/// library would, and stays.
+/// Whether the library exists that the C library needs for cancelling: it is opened, as the C
+/// library would, and stays loaded.
 fn has_unwinder() -> bool {
     // SAFETY: the name ends with a NUL (invariant 12); the compiler's own library, which most
     // programs have loaded.
@@ -83,15 +83,15 @@ fn has_unwinder() -> bool {
     !handle.is_null()
 }
 
-/// What the kernel does at a signal.
+/// The kernel's action for a signal.
 pub(super) fn ask(signal: c_int) -> Result<KernelAction> {
     let mut action = KernelAction::default();
     exchange(signal, std::ptr::null(), &raw mut action)?;
     Ok(action)
 }
 
-/// Has the kernel call another handler instead, with these flags and all signals blocked. It
-/// returns by the same code of the C library.
+/// Makes the kernel call another handler instead, with these flags and all signals blocked. It
+/// returns through the same code of the C library.
 pub(super) fn put(signal: c_int, before: &KernelAction, handler: usize, flags: u64) -> Result<()> {
     let flags = flags | RESTORER;
     let action = KernelAction { handler, flags, mask: u64::MAX, ..*before };

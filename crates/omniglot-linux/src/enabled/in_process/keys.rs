@@ -1,4 +1,4 @@
-//! Protection keys: what the process has of them, and what the gate must know.
+//! Protection keys: the process's keys and shared page, and what the gate needs of them.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::__cpuid_count;
@@ -41,13 +41,13 @@ const NOTHING: u32 = u32::MAX;
 /// What the kernel gives signal handlers: key 0 alone.
 const DEFAULT: u32 = 0x5555_5554;
 
-/// What a jump into the signal code must know.
+/// The random number that a jump into the signal code must know.
 pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
 /// PKRU for signal handlers; 0 while the process uses no keys.
 pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
 /// The context of each key's domain.
 pub(super) static KEYED: [AtomicPtr<GateContext>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
-/// Where PKRU is in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
+/// The offset of PKRU in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
 pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the host writes the shared page: [`Keys::alias`], for signal handlers.
@@ -55,10 +55,10 @@ pub(super) static SHARED_ALIAS: AtomicUsize = AtomicUsize::new(0);
 
 /// A forked child has keys of its own, and a lock that no thread of its parent's holds.
 static KEYS: PerProcess<Mutex<Option<Keys>>> = PerProcess::new();
-/// The key of the page that foreign code may read, which children have, too; 0 before.
+/// The key of the page that foreign code may read, which children inherit; 0 before there is one.
 static SHARED_KEY: AtomicU32 = AtomicU32::new(0);
 
-/// What the process has, once for each generation of processes.
+/// The process's keys and pages, made once for each generation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keys {
     generation: u64,
@@ -69,7 +69,7 @@ pub(super) struct Keys {
     pub(super) features: u32,
 }
 
-/// Checks that nothing is missing for domains behind keys.
+/// Checks that everything is there for domains behind keys.
 pub(super) fn check_support() -> Result<()> {
     check(IsolationKind::ProtectionKeys)
 }
@@ -100,7 +100,7 @@ pub(super) fn check_segments() -> Result<()> {
 }
 
 impl Keys {
-    /// What this process has, made when asked for the first time.
+    /// This process's keys and pages, made at the first use.
     pub(super) fn open(generation: u64) -> Result<Self> {
         check_support()?;
         let mut keys = KEYS.get()?.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,8 +109,8 @@ impl Keys {
         }
         identity::forget_turns();
         changes::forget();
-        // A forked child has its parent's keys, and not its parent's page. It keeps the cookie,
-        // which a thread of its own may just be looking at.
+        // A forked child has its parent's keys, but not its parent's page. It keeps the cookie,
+        // which a thread of its own may be comparing at this moment.
         let shared_key = match SHARED_KEY.load(Ordering::Acquire) {
             0 => {
                 make_cookie()?;
@@ -135,7 +135,7 @@ impl Keys {
         NOTHING & !opened(key) & !(1 << (2 * self.shared_key))
     }
 
-    /// Tells the gate about a domain.
+    /// Stores a domain's rights and window for the gate.
     fn announce(self, key: u32, window: usize) {
         self.word(SHARED_RIGHTS + 4 * key as usize).store(self.rights(key), Ordering::Release);
         let [low, high] = halves(window);
@@ -150,13 +150,13 @@ impl Keys {
         self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(0, Ordering::Release);
     }
 
-    /// Tells the gate which thread runs a domain: nobody comes in or goes out but that one.
+    /// Stores which thread runs a domain, for the gate: no other thread can enter or leave.
     #[inline]
     fn set_runner(self, key: u32, identity: u32) {
         self.word(SHARED_RUNNERS + 4 * key as usize).store(identity, Ordering::Release);
     }
 
-    /// Tells the gate what the host thread may access that is about to enter.
+    /// Stores for the gate the PKRU of the host thread that is about to enter.
     fn set_host(self, key: u32, rights: u32) {
         self.word(SHARED_HOST + 4 * key as usize).store(rights, Ordering::Release);
     }
@@ -200,7 +200,7 @@ fn make_cookie() -> Result<()> {
     Ok(())
 }
 
-/// Maps the shared page and the selectors twice; says where the host writes them.
+/// Maps the shared page and the selectors twice; returns where the host writes them.
 fn share(key: u32) -> Result<usize> {
     let file = memfd_create(c"omniglot-shared", MemfdFlags::CLOEXEC)
         .map_err(refused("a file in memory"))?;
@@ -225,18 +225,18 @@ fn share(key: u32) -> Result<usize> {
 }
 
 /// # Safety
-/// A mapping of [`SHARED_SIZE`] bytes of the caller's own, which is given up with an error.
+/// A mapping of [`SHARED_SIZE`] bytes of the caller's own, which is abandoned if this fails.
 unsafe fn keep_from_children(start: *mut c_void) -> Result<()> {
     // SAFETY: the caller's own range (invariant 12); a child just lacks it (invariant 6).
     let kept = unsafe { madvise(start, SHARED_SIZE, Advice::LinuxDontFork) };
     kept.map_err(|errno| {
-        // SAFETY: made by the caller, and given up with this error (invariant 12).
+        // SAFETY: made by the caller, and abandoned with this error (invariant 12).
         let _ = unsafe { munmap(start, SHARED_SIZE) };
         refused("keeping the shared page from forked children")(errno)
     })
 }
 
-/// Gives a range of pages a key (pkey_mprotect(2)).
+/// Assigns a key to a range of pages (pkey_mprotect(2)).
 ///
 /// # Safety
 /// The range is of whole pages, in a mapping of the caller's in which no Rust object lies, and
@@ -253,7 +253,7 @@ pub(super) unsafe fn tag(start: usize, len: usize, access: ProtFlags, key: u32) 
     }
 }
 
-/// A fresh key, which the calling thread may not use.
+/// A fresh key, to which the calling thread has no access.
 fn allocate() -> Result<u32> {
     const NO_ACCESS: i64 = 1;
     // SAFETY: allocates a number, which no memory has, and takes from this thread the rights to
@@ -265,8 +265,8 @@ fn allocate() -> Result<u32> {
     })
 }
 
-/// A domain's key. It outlives all pages that have it, so that whoever gets it next finds
-/// none.
+/// A domain's key. It outlives all pages that have it, so that no such page is left when the key is
+/// allocated again.
 #[derive(Debug)]
 pub(super) struct DomainKey {
     pub(super) number: u32,
@@ -279,7 +279,7 @@ impl DomainKey {
         Ok(Self { number: allocate()?, keys })
     }
 
-    /// Tells the gate where the key's domain is, and the context what the gate needs.
+    /// Stores where the key's domain is for the gate, and what the gate needs in the context.
     pub(super) fn announce(&self, context: &Arc<GateContext>, window: usize) {
         self.keys.announce(self.number, window);
         self.set_crossing(Arc::as_ptr(context).cast_mut());
@@ -288,7 +288,7 @@ impl DomainKey {
         context.features.fetch_or(self.keys.features, Ordering::Relaxed);
     }
 
-    /// Tells the gate what the host thread may access that is about to enter.
+    /// Stores for the gate the PKRU of the host thread that is about to enter.
     pub(super) fn set_host(&self, rights: u32) {
         self.keys.set_host(self.number, rights);
     }
@@ -320,7 +320,7 @@ impl Drop for DomainKey {
             self.keys.forget(self.number);
             self.set_crossing(null_mut());
         }
-        // SAFETY: no page has the key any more: those of the domain are gone (invariant 10).
+        // SAFETY: no page has the key any more: the domain's pages are gone (invariant 10).
         unsafe { libc::syscall(libc::SYS_pkey_free, i64::from(self.number)) };
     }
 }
@@ -329,7 +329,7 @@ impl Drop for DomainKey {
 #[derive(Debug)]
 pub(super) struct Runs<'a> {
     key: &'a DomainKey,
-    /// Given back after the gate forgot the thread.
+    /// Released after the gate no longer knows the thread.
     _turn: Option<Turn>,
 }
 

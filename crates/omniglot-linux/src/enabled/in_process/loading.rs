@@ -12,8 +12,8 @@ use crate::enabled::load_spec::LoadSpec;
 use crate::enabled::start::{Started, start_for_hand_off};
 use crate::enabled::tables::Tables;
 
-/// `struct hand_off` of `worker/control.h`. Nothing in it is checked: foreign code gave
-/// the addresses, and only foreign code is harmed by wrong ones.
+/// `struct hand_off` of `worker/control.h`. It is unchecked: foreign code chose the addresses, and
+/// wrong ones harm only foreign code.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes)]
 pub(super) struct HandOff {
@@ -37,10 +37,10 @@ pub(super) struct Loaded {
     pub(super) hand_off: HandOff,
 }
 
-/// Has a confined worker load the library, ends the worker, and takes a copy of its
-/// memory that the worker never had.
+/// Makes a confined worker load the library, ends the worker, and takes a copy of its memory that
+/// the worker never had.
 ///
-/// With a key, its code is scanned, and all of it gets the key.
+/// With a key, the code is scanned, and all of the memory gets the key.
 pub(super) fn load(spec: &LoadSpec, generation: u64, key: Option<u32>) -> Result<Loaded> {
     let (layout, reservation) = Reservation::find(&spec.options, generation)?;
     let Started { mut worker, window, layout, channel, tables, file, .. } =

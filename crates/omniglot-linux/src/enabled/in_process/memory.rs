@@ -1,6 +1,6 @@
-//! A domain's memory in the host's process, mapped twice: at the addresses that foreign
-//! code knows, with the protections that its pages had in the worker, and at a constant
-//! distance for the host, as data.
+//! A domain's memory in the host's process, mapped twice: at the addresses that foreign code uses,
+//! with the protections that its pages had in the worker, and at a constant distance for the host,
+//! as data.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -23,7 +23,7 @@ use crate::enabled::system::refused;
 
 /// How often to try another place for a window.
 const ATTEMPTS: usize = 16;
-/// The most mappings that a domain can have, and the loader lists.
+/// The most mappings that a domain can have, and that the loader lists.
 const MOST_REGIONS: u64 = 4096;
 
 /// `struct region` of `worker/control.h`.
@@ -76,7 +76,7 @@ impl Reservation {
         range.start >= self.start && range.end <= self.start + self.size && range.start < range.end
     }
 
-    /// Maps a part of the file where foreign code finds it.
+    /// Maps a part of the file at the addresses that foreign code uses.
     fn map(&self, range: &Range<usize>, access: ProtFlags, file: &File) -> Result<()> {
         let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
         let offset = (range.start - self.start) as u64;
@@ -88,8 +88,8 @@ impl Reservation {
     }
 }
 
-/// A forked child has no use for foreign code, and must not run it: its system calls would
-/// not be dispatched.
+/// A forked child must not run foreign code, whose system calls would not be dispatched, and so has
+/// no use for the memory.
 fn keep_from_children(range: &Range<usize>) -> Result<()> {
     // SAFETY: the range is in a reservation of ours (invariant 5); a child just lacks it
     // (invariant 6).
@@ -101,10 +101,10 @@ fn keep_from_children(range: &Range<usize>) -> Result<()> {
 }
 
 impl Drop for Reservation {
-    /// In a forked child the range may be somebody else's.
+    /// In a forked child the range may belong to another mapping.
     fn drop(&mut self) {
         if generation::check(self.generation).is_ok() {
-            // SAFETY: the range is ours, and nobody runs in it any more (invariants 5, 8).
+            // SAFETY: the range is ours, and no thread runs in it any more (invariants 5, 8).
             let unmapped = unsafe { munmap(address(self.start), self.size) };
             debug_assert!(unmapped.is_ok(), "a reservation can be unmapped");
         }
@@ -122,9 +122,9 @@ pub(super) struct Memory {
     alias: Mapping,
     copy: File,
     snapshot: Snapshot,
-    /// What foreign code may write, ascending and apart from each other.
+    /// The ranges that foreign code may write, ascending and disjoint.
     writable: Vec<Range<usize>>,
-    /// Goes after the reservation.
+    /// Dropped after the reservation.
     _admitted: Admitted,
 }
 
@@ -146,7 +146,7 @@ impl Memory {
             // SAFETY: the reservation, in which nothing is yet (invariants 2 and 5).
             unsafe { tag(start, size, ProtFlags::empty(), key) }?;
         }
-        // Without a key it is the host's code, to which other domains can jump.
+        // Without a key the code counts as the host's, since other domains can jump there.
         let admitted = if keys::are_in_use() {
             code::disarm(&copy, start, &regions.code())?;
             Admitted::window(start..start + size)?
@@ -160,7 +160,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Brings all that foreign code or the host could write back to what it was.
+    /// Restores everything that foreign code or the host could write.
     pub(super) fn restore(&self) -> Result<()> {
         let start = self.reservation.start;
         let parts = self.writable.iter().map(|range| range.start - start..range.end - start);
@@ -211,7 +211,7 @@ impl Memory {
     }
 }
 
-/// The worker's mappings, as the worker says; checked as far as they matter.
+/// The worker's mappings, as the worker reports them; checked as far as it matters.
 #[derive(Debug)]
 pub(super) struct Regions {
     list: Vec<Mapped>,
@@ -226,8 +226,8 @@ struct Mapped {
 impl Regions {
     /// Reads the list from the worker's window.
     ///
-    /// What the host writes of its own accord, the window's first part up to `own_end`, is
-    /// writable data whatever the worker says: else the host would fault.
+    /// The window's first part up to `own_end`, which the host writes of its own accord, counts as
+    /// writable data whatever the worker reports: otherwise the host would fault.
     pub(super) fn read(window: &Window, own_end: usize, address: u64, count: u64) -> Result<Self> {
         if count > MOST_REGIONS {
             return Err(Error::Protocol("too many mappings"));
@@ -255,7 +255,7 @@ impl Regions {
 }
 
 impl Regions {
-    /// What foreign code can run.
+    /// The parts that foreign code can execute.
     fn code(&self) -> Vec<Range<usize>> {
         let code = self.list.iter().filter(|region| region.access.contains(ProtFlags::EXEC));
         code.map(|region| region.range.clone()).collect()
@@ -263,7 +263,7 @@ impl Regions {
 }
 
 impl Mapped {
-    /// What to map; `None` for what is not accessible or not in the window.
+    /// What to map; `None` for parts that are inaccessible or outside the window.
     fn of(region: &Region, window: &Window) -> Result<Option<Self>> {
         let range = region.start as usize..region.end as usize;
         let inside = range.start >= window.start()

@@ -1,10 +1,10 @@
-//! Foreign code's text for the host's standard error.
+//! Writes foreign code's text to the host's standard error.
 //!
-//! A signal handler writes it, with all signals blocked, so nothing here waits for longer
-//! than a moment, whoever reads on the other side: where there is no room, foreign code makes
-//! its call again, and whatever came for the thread meanwhile comes first. One call takes a
-//! bounded number of bytes. What kind of file standard error is, and whether it is the
-//! host's, is asked each time, since the host may change it at any time.
+//! A signal handler does this, with all signals blocked, so nothing here blocks for longer than a
+//! moment, whatever the reader does. If there is no room, foreign code repeats its call, and
+//! signals for the thread are handled first. One call writes a bounded number of bytes. Which kind
+//! of file standard error is, and whether it is the host's, is checked each time, since the host
+//! may change it at any time.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 use super::threads::last_error;
 
-/// The most bytes and pieces of one call; callers go on with the rest.
+/// The most bytes and pieces of one call; callers repeat with the rest.
 pub(super) const MOST_BYTES: usize = 64 << 10;
 pub(super) const MOST_PIECES: usize = 16;
 /// How long one call waits for room.
@@ -21,11 +21,12 @@ const MOMENT: libc::c_int = 1;
 const STDERR: libc::c_int = 2;
 const OWN: &CStr = c"/proc/self/fd/2";
 
-/// Writes the pieces, all in the domain's memory: the kernel's result, or `None` where there
+/// Writes the pieces, all in the domain's memory; returns the kernel's result, or `None` if there
 /// is no room now.
 pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
     if !is_inherited() {
-        // Any file of the host's may have that number; a worker's text goes nowhere, too.
+        // Any file of the host's may have that number; a worker's text is discarded in that case,
+        // too.
         return Some(pieces.iter().map(|piece| piece.iov_len as i64).sum());
     }
     match kind() {
@@ -35,7 +36,8 @@ pub(super) fn write(pieces: &[libc::iovec]) -> Option<i64> {
     }
 }
 
-/// Returns true if it is what the host was started with, or what it deliberately put there.
+/// Returns true if it is the file that the host was started with, or that it deliberately put
+/// there.
 fn is_inherited() -> bool {
     // SAFETY: only asks (invariants 7, 12).
     let flags = unsafe { libc::fcntl(STDERR, libc::F_GETFD) };
@@ -64,11 +66,10 @@ fn send(pieces: &[libc::iovec]) -> Option<i64> {
     or_wait(STDERR, sent)
 }
 
-/// Writes through a description of our own, which does not wait: that of the host is shared
-/// with others, so its flags are not ours to change, and room that is there now may be
-/// somebody else's a moment later.
+/// Writes through a file description of our own, which does not block. The host's is shared with
+/// others, so its flags must not be changed, and another writer may fill the room at any moment.
 ///
-/// Where the kernel does not let us open it, as a terminal of another user, writing fails.
+/// If the kernel does not let us open it, as for a terminal of another user, writing fails.
 fn write_apart(pieces: &[libc::iovec]) -> Option<i64> {
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: the text ends with a NUL (invariant 12).
@@ -88,7 +89,7 @@ fn write_to(file: libc::c_int, pieces: &[libc::iovec]) -> isize {
     unsafe { libc::writev(file, pieces.as_ptr(), pieces.len() as libc::c_int) }
 }
 
-/// The result; where there was no room, waits a moment for some.
+/// The result; if there was no room, waits a moment for some.
 fn or_wait(file: libc::c_int, result: isize) -> Option<i64> {
     if result >= 0 || last_error() != libc::EAGAIN {
         return outcome(result);
@@ -109,11 +110,10 @@ type Brought = (libc::c_int, libc::c_int);
 
 /// The pipe has no reader.
 const BROKEN_PIPE: Brought = (libc::SIGPIPE, libc::EPIPE);
-/// Where a file would become larger than the process's files may (`RLIMIT_FSIZE`).
+/// A file would become larger than the process's limit (`RLIMIT_FSIZE`).
 const LIMIT: Brought = (libc::SIGXFSZ, libc::EFBIG);
 
-/// Takes back the signal that a write brings: signals are blocked here, so it waits to be
-/// delivered.
+/// Consumes the signal that a write raised: signals are blocked here, so it is pending.
 fn without_signal((signal, error): Brought, write: impl FnOnce() -> isize) -> isize {
     let was_there = is_pending(signal);
     let result = write();

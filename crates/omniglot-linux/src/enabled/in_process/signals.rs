@@ -1,10 +1,10 @@
-//! The process's signal handlers: ours come first, and what is not for us goes on to the
-//! handlers that the host has.
+//! The process's signal handlers: ours run first, and call the host's handlers for what is not for
+//! us.
 //!
-//! A handler of the host that interrupted foreign code would run with a domain's FS base
-//! and without system calls. So every handler is called by ours: those that exist when the
-//! first domain starts, and those that come later, since this module defines `sigaction`
-//! and `signal` for the whole program. The host sees its own handlers, as it set them.
+//! A handler of the host that interrupted foreign code would run with a domain's FS base and
+//! without system calls. So ours calls every handler: those that exist when the first domain
+//! starts, and those that are installed later, since this module defines `sigaction` and `signal`
+//! for the whole program. The host sees its own handlers, as it set them.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -27,17 +27,17 @@ use crate::enabled::generation::{self, PerProcess};
 pub(super) const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
 
-/// Makes a thread look whether its foreign call must stop. Ignored by default, so that one
-/// that comes late does nothing, and hardly ever used for what it was made for.
+/// Makes a thread check whether its foreign call must stop. Ignored by default, so that a late one
+/// has no effect, and rarely used for its original purpose.
 pub(super) const KICK: c_int = libc::SIGURG;
 
 const SIGNALS: usize = 65;
 
-/// Flags of a host's handler that ours takes over.
+/// The flags of a host's handler that ours takes over.
 const KEPT: c_int = libc::SA_RESTART | libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT;
 
-/// What the host wants to happen at a signal. Read in signal handlers, so there is no
-/// lock: who changes a handler while it is called gets the one or the other.
+/// The host's action for a signal. Signal handlers read it, so there is no lock: if a handler is
+/// changed while it is called, the old or the new one runs.
 struct HostAction {
     handler: AtomicUsize,
     flags: AtomicI32,
@@ -54,7 +54,7 @@ const NOT_INSTALLED: u8 = 0;
 const BEING_INSTALLED: u8 = 1;
 const INSTALLED: u8 = 2;
 
-/// How many threads are about to change a handler without us, since they found
+/// How many threads are about to change a handler by themselves, since they found
 /// [`NOT_INSTALLED`].
 static UNAWARE: AtomicUsize = AtomicUsize::new(0);
 
@@ -83,8 +83,8 @@ impl HostAction {
         self.handler.store(handler, Ordering::Release);
     }
 
-    /// The handler that is to be called now: a function, `SIG_DFL` or `SIG_IGN`. One with
-    /// `SA_RESETHAND` is called once (sigaction(2)).
+    /// The handler to call now: a function, `SIG_DFL` or `SIG_IGN`. One with `SA_RESETHAND` is
+    /// called once (sigaction(2)).
     fn take(&self, signal: c_int) -> usize {
         loop {
             let handler = self.handler.load(Ordering::Acquire);
@@ -92,7 +92,7 @@ impl HostAction {
             if !is_for_once || matches!(handler, libc::SIG_DFL | libc::SIG_IGN) {
                 return handler;
             }
-            // Another thread that gets the signal may be as far, or change the handler.
+            // Another thread that gets the signal may be doing the same, or change the handler.
             let taken = self.handler.compare_exchange(
                 handler,
                 libc::SIG_DFL,
@@ -106,7 +106,7 @@ impl HostAction {
         }
     }
 
-    /// Has the kernel do what it does by default, unless there is a handler again.
+    /// Restores the kernel's default action, unless there is a handler again.
     fn forget(&self, signal: c_int) {
         if is_ours(signal) {
             return;
@@ -114,7 +114,7 @@ impl HostAction {
         default_action(signal);
         let now = self.load();
         if is_function(&now) {
-            // As it was; in a handler, there is nobody to tell of an error.
+            // Unchanged otherwise; a handler cannot report an error.
             let _ = handle(signal, &now);
         }
     }
@@ -147,7 +147,7 @@ pub(super) fn install() -> Result<()> {
         return Ok(());
     }
     kernel_signals::have_made()?;
-    // No handler on this thread may wait for it.
+    // No handler on this thread may wait for the installation.
     with_all_blocked(|| {
         STAGE.store(BEING_INSTALLED, Ordering::SeqCst);
         wait_until(|| UNAWARE.load(Ordering::SeqCst) == 0);
@@ -201,9 +201,9 @@ pub(super) fn interposed() -> [Interposed; 4] {
     ]
 }
 
-/// Whether ours are in place, so that `change` would have to know of them; otherwise it is made.
+/// Whether ours are installed, so that `change` must be recorded; otherwise `change` is made.
 fn change_unless_installed(change: impl FnOnce() -> c_int) -> Option<c_int> {
-    // As long as this is counted nobody begins to install.
+    // While this is counted, no thread begins to install.
     UNAWARE.fetch_add(1, Ordering::SeqCst);
     let is_unaware = STAGE.load(Ordering::SeqCst) == NOT_INSTALLED;
     let result = is_unaware.then(change);
@@ -214,8 +214,8 @@ fn change_unless_installed(change: impl FnOnce() -> c_int) -> Option<c_int> {
     result
 }
 
-/// Waits for what another thread does in microseconds; not for ever, since a forked child has
-/// no other thread.
+/// Waits for what another thread does in microseconds; not for ever, since a forked child has no
+/// other thread.
 fn wait_until(is_done: impl Fn() -> bool) {
     const PATIENCE: u32 = 100_000;
     for _ in 0..PATIENCE {
@@ -239,7 +239,7 @@ const fn is_function(action: &libc::sigaction) -> bool {
     action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
 }
 
-/// Has the gate's signal code handle a signal, as the host wants it otherwise.
+/// Makes the gate's signal code handle a signal, with the host's other settings for it.
 fn handle(signal: c_int, wanted: &libc::sigaction) -> Result<()> {
     let mut action = *wanted;
     action.sa_sigaction = places::signal();
@@ -280,7 +280,8 @@ unsafe extern "C" fn sigaction(
         return unaware();
     };
     if generation::is_in_parents_memory() {
-        // What is known here is of the parent's handlers, and the child's are the kernel's alone.
+        // The records here are the parent's; a child in its parent's memory leaves its own handlers
+        // to the kernel.
         return unaware();
     }
     if let Some(result) = change_unless_installed(unaware) {
@@ -314,7 +315,7 @@ fn set(signal: c_int, wanted: &HostAction, new: &libc::sigaction) -> c_int {
         }
         return result;
     }
-    // Before ours is in place, which calls it.
+    // Before ours is installed, which calls it.
     wanted.store(new);
     if handle(signal, new).is_ok() { 0 } else { -1 }
 }
@@ -341,8 +342,9 @@ unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_
     }
 }
 
-/// pthread_sigmask(3), for the whole program: what foreign code can raise, and the kick,
-/// stay unblocked on threads that enter foreign code, since a blocked fault ends the process.
+/// pthread_sigmask(3), for the whole program: the signals that foreign code can raise, and the one
+/// that interrupts it, stay unblocked on threads that enter foreign code, since a blocked fault
+/// ends the process.
 ///
 /// # Safety
 /// As the C library's.
@@ -352,7 +354,7 @@ unsafe extern "C" fn pthread_sigmask(
     new: *const libc::sigset_t,
     old: *mut libc::sigset_t,
 ) -> c_int {
-    /// Two numbers that the C library keeps to itself (signal(7)).
+    /// Two signals that the C library reserves for itself (signal(7)).
     const INTERNAL: u64 = bit(32) | bit(33);
     // SAFETY: null or a set, as the caller promises (invariant 14).
     let new = unsafe { new.as_ref() }.map(first_word);
@@ -374,7 +376,7 @@ unsafe extern "C" fn pthread_sigmask(
     result
 }
 
-/// sigprocmask(2): the same, with its error elsewhere.
+/// sigprocmask(2): the same, but it reports errors in another way.
 ///
 /// # Safety
 /// As the C library's.
@@ -420,7 +422,7 @@ pub(super) fn with_all_blocked<T>(what: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Faults of foreign code must reach us: a blocked one ends the process.
+/// Faults of foreign code must reach our handler: a blocked one ends the process.
 pub(super) fn unblock() -> Result<()> {
     match kernel_mask(libc::SIG_UNBLOCK, Some(&never_blocked()), &mut 0) {
         0 => Ok(()),
@@ -428,10 +430,10 @@ pub(super) fn unblock() -> Result<()> {
     }
 }
 
-/// Sends a thread of this process the signal that has it look whether it must stop; false if there
-/// is no such thread any more.
+/// Sends a thread of this process the signal that makes it check whether it must stop; false if
+/// there is no such thread any more.
 pub(super) fn kick(thread: u32) -> bool {
-    // Also where a child of `vfork` does that to its parent's.
+    // Also if a child of `vfork` does that to its parent's thread.
     let process = i64::from(generation::process());
     // SAFETY: a signal for a thread of this process, which only makes that thread look
     // (invariants 7, 12).
@@ -439,10 +441,10 @@ pub(super) fn kick(thread: u32) -> bool {
     sent == 0 || last_error() != libc::ESRCH
 }
 
-/// Has all threads of the process pass a barrier: what they stored before, the caller sees
-/// afterwards, and what the caller stored before, they see (membarrier(2)).
+/// Makes all threads of the process pass a barrier: the caller then sees what they stored before,
+/// and they see what the caller stored before (membarrier(2)).
 ///
-/// So that threads which enter foreign code, all the time, need none.
+/// With it, threads need no barrier whenever they enter foreign code.
 pub(super) fn barrier() {
     const REGISTER: i64 = 1 << 4;
     const PRIVATE: i64 = 1 << 3;
@@ -453,11 +455,12 @@ pub(super) fn barrier() {
     if ask(PRIVATE) == 0 || ask(REGISTER) == 0 && ask(PRIVATE) == 0 {
         return;
     }
-    // Where the kernel or a filter has none: a store is visible long before that.
+    // If the kernel or a filter has none: a store is visible long before that.
     std::thread::sleep(Duration::from_millis(1));
 }
 
-/// Handles a signal as the host wants. In a signal handler, with the host's FS base.
+/// Handles a signal according to the host's action. Runs in a signal handler, with the host's FS
+/// base.
 ///
 /// `stack` is where a handler runs that wants no alternate stack, if we are on one.
 pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
@@ -478,8 +481,8 @@ pub(super) fn pass_on(frame: &mut SignalFrame<'_>, stack: Option<usize>) {
     }
 }
 
-/// Runs a handler of the host away from the alternate stack, on which the frame lies that
-/// the kernel would otherwise put the next one over. `rt_sigreturn` brings it back.
+/// Runs a handler of the host on another stack than the alternate one, on which the kernel would
+/// put the next frame over the current one. `rt_sigreturn` restores it.
 ///
 /// # Safety
 /// As [`SignalFrame::new`].
@@ -494,7 +497,7 @@ unsafe extern "C" fn run_elsewhere(
     run(&mut unsafe { SignalFrame::new((signal, info, context)) });
 }
 
-/// Handles a signal as the host wants at the moment.
+/// Handles a signal according to the host's current action.
 fn run(frame: &mut SignalFrame<'_>) {
     let Some(wanted) = HostAction::of(frame.signal) else {
         return;
@@ -513,7 +516,7 @@ fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>)
         0 => bit(frame.signal),
         _ => 0,
     };
-    // A kick waits until the handler is done, and is then not lost: it finds the thread in
+    // An interruption waits until the handler returns, and is not lost: it then finds the thread in
     // the gate or in foreign code.
     set_mask(frame.mask() | wanted.mask.load(Ordering::Relaxed) | itself | bit(KICK));
     type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut KernelContext);
@@ -533,7 +536,7 @@ fn set_mask(word: u64) {
     kernel_mask(libc::SIG_SETMASK, Some(&word), &mut 0);
 }
 
-/// What the signal does by default: the end of the process, for all that come here.
+/// The signal's default action: the end of the process, for all signals that reach this.
 fn end_by_default(frame: &SignalFrame<'_>) {
     default_action(frame.signal);
     if frame.is_sent() {
@@ -541,7 +544,7 @@ fn end_by_default(frame: &SignalFrame<'_>) {
         // SAFETY: sends this thread a signal (invariant 12).
         unsafe { libc::raise(frame.signal) };
     }
-    // Else the instruction that raised it runs, and raises it again.
+    // Otherwise the instruction that raised it runs, and raises it again.
 }
 
 fn default_action(signal: c_int) {

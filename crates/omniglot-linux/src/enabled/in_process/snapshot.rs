@@ -1,4 +1,4 @@
-//! A window as its worker left it: what a domain starts from, and goes back to.
+//! A window as its worker left it: the initial state of a domain, and the state after each reset.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -14,27 +14,27 @@ use rustix::io::Errno;
 use crate::enabled::mapping::Mapping;
 use crate::enabled::system::{failed, refused};
 
-/// The most parts that are kept apart. A library that touched every other page would have
-/// many more, and what the host does at each reset would grow with them.
+/// The most parts that are listed. A library that touched every other page would have many more,
+/// and the host's work at each reset would grow with them.
 const MOST_EXTENTS: usize = 4096;
 
-/// The memory of a worker that has ended, so that nobody writes it any more.
+/// The memory of a worker that has ended, so that nothing writes it any more.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     mapping: Arc<Mapping>,
-    /// The parts that have pages, without the host's own part of the window.
+    /// The parts that have pages, except the host's own part of the window.
     extents: Vec<Range<usize>>,
     file: OwnedFd,
     start: usize,
 }
 
 impl Snapshot {
-    /// Takes the memory of a worker that was killed and waited for.
+    /// Takes over the memory of a worker that was killed and reaped.
     pub(super) fn of(mapping: Arc<Mapping>, file: OwnedFd, start: usize) -> Self {
         Self { mapping, extents: Vec::new(), file, start }
     }
 
-    /// Looks for the pages that there are; the rest is zero.
+    /// Finds the pages that exist; the rest is zero.
     pub(super) fn scan(&mut self) -> Result<()> {
         let mut at = self.start as u64;
         while let Some(extent) = next_extent(&self.file, at)? {
@@ -50,7 +50,7 @@ impl Snapshot {
         self.extents.iter().try_for_each(|extent| self.copy_part(copy, extent))
     }
 
-    /// Brings parts of a copy back to what they were; they are ascending and apart.
+    /// Restores parts of a copy; they are ascending and disjoint.
     pub(super) fn restore(&self, copy: &File, parts: &[Range<usize>]) -> Result<()> {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         parts.iter().try_for_each(|part| {
@@ -79,7 +79,7 @@ fn next_extent(file: impl AsFd, from: u64) -> Result<Option<Range<u64>>> {
     Ok(Some(start..end))
 }
 
-/// What two lists of ranges have in common, each ascending and apart: one walk through both.
+/// The intersection of two lists of ranges, each ascending and disjoint: one walk through both.
 fn common<'a>(
     mut ones: &'a [Range<usize>],
     mut others: &'a [Range<usize>],
@@ -100,7 +100,7 @@ fn common<'a>(
     })
 }
 
-/// Joins neighbours until there are `most` at most: those that are nearest to each other.
+/// Joins neighbours until there are at most `most`: those that are nearest to each other first.
 fn join(ranges: &mut Vec<Range<usize>>, most: usize) {
     let gap = |one: &Range<usize>, next: &Range<usize>| next.start - one.end;
     let mut gaps: Vec<_> = ranges

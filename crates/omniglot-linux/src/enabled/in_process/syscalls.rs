@@ -1,12 +1,12 @@
-//! The system calls of foreign code, which the kernel hands to us.
+//! Answers the system calls of foreign code, which the kernel turns into signals.
 //!
-//! None is made for foreign code as it is. Those that libraries make in good faith fail
-//! with the error that they get in a worker process, too; those that the user allows are
-//! made by the host, on memory that was checked.
+//! None is executed as foreign code made it. Those that libraries commonly make fail with the error
+//! that they get in a worker process, too; those that the user allows are made by the host, on
+//! memory that was checked.
 //!
-//! Everything here runs in signal handlers: no allocation, no locks, no panics. All signals
-//! are blocked meanwhile, the one that ends a call among them, so nothing waits for others,
-//! and one call gives or takes a bounded number of bytes.
+//! Everything here runs in signal handlers: no allocation, no locks, no panics. All signals are
+//! blocked meanwhile, including the one that ends a call. So nothing waits for others, and one call
+//! transfers a bounded number of bytes.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -24,13 +24,13 @@ use crate::{Permission, Permissions};
 pub(super) enum Answer {
     /// This result.
     Value(i64),
-    /// The call is to be made again: it cannot be made now.
+    /// The call must be repeated: it cannot be made now.
     Again,
-    /// The end of the call: foreign code aborted.
+    /// The call ends: foreign code aborted.
     Abort,
-    /// The end of the call, as foreign code asked; the status is the first argument.
+    /// The call ends at foreign code's request; the status is the first argument.
     Exit,
-    /// The end of the call: the system call is denied.
+    /// The call ends: the system call is denied.
     Denied,
 }
 
@@ -44,9 +44,9 @@ const FUTEX_COMMAND: u64 = 0x7f;
 const FUTEX_WAKE: u64 = 1;
 /// `UIO_MAXIOV` of linux/uio.h.
 const MOST_VECTORS: u64 = 1024;
-/// The last of the clocks that are no process's or device's: `CLOCK_TAI` of linux/time.h.
+/// The last of the clocks that belong to no process or device: `CLOCK_TAI` of linux/time.h.
 const LAST_CLOCK: u64 = 11;
-/// The most random bytes in one call; callers ask again for more.
+/// The most random bytes in one call; callers repeat for more.
 const MOST_RANDOM: u64 = 64 << 10;
 
 /// The answer to a system call.
@@ -64,14 +64,14 @@ pub(super) fn answer(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -
         Sysno::tgkill if third == abort => Answer::Abort,
         Sysno::tkill if second == abort => Answer::Abort,
         Sysno::kill if second == abort && first == 0 => Answer::Abort,
-        // In a domain with one thread nothing can wait to be woken, and a wait would never end.
+        // A domain with one thread has no other thread to wake, and a wait would never end.
         Sysno::futex if second & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
         Sysno::futex => Answer::Value(-EAGAIN),
         _ => refusal(number).map_or(Answer::Denied, Answer::Value),
     }
 }
 
-/// Makes a call that the user allows, on the library's behalf.
+/// Makes a call that the user allows, for the library.
 fn permitted(domain: &ForeignMemory, call: Sysno, arguments: [u64; 4]) -> Option<Answer> {
     let [first, second, third, _] = arguments;
     let value = match call {
@@ -95,8 +95,8 @@ fn permitted(domain: &ForeignMemory, call: Sysno, arguments: [u64; 4]) -> Option
     Some(Answer::Value(value))
 }
 
-/// Only the system's own clocks: others are those of processes, and of devices, by the
-/// host's descriptors.
+/// Only the system's own clocks: others belong to processes, or to devices through the host's
+/// descriptors.
 fn clock(domain: &ForeignMemory, call: Sysno, id: u64, into: u64) -> i64 {
     if id & u64::from(u32::MAX) > LAST_CLOCK {
         return -EINVAL;
@@ -142,7 +142,7 @@ fn random(domain: &ForeignMemory, into: u64, size: u64, flags: u64) -> i64 {
     let Some(place) = domain.writable(into, size) else {
         return -EFAULT;
     };
-    // Without the flag it would wait, early in the machine's life.
+    // Without the flag it would wait, soon after the machine started.
     let flags = flags | u64::from(libc::GRND_NONBLOCK);
     // SAFETY: checked to be the domain's memory, where no Rust object lies (invariant 2); the
     // kernel fails where it may not write (invariant 12).
@@ -159,7 +159,7 @@ fn write(domain: &ForeignMemory, from: u64, size: u64) -> Answer {
     output::write(&[piece]).map_or(Answer::Again, Answer::Value)
 }
 
-/// What a call of `writev` names, as far as one call goes.
+/// The pieces that a call of `writev` names, as many as one call handles.
 struct Pieces {
     list: [libc::iovec; MOST_PIECES],
     count: usize,
@@ -214,7 +214,7 @@ fn outcome(result: libc::c_long) -> i64 {
 }
 
 impl ForeignMemory {
-    /// Whether an instruction of that length before this address is the domain's.
+    /// Whether the instruction of that length before this address is the domain's.
     pub(super) fn has_before(&self, address: u64, len: u64) -> bool {
         address.checked_sub(len).is_some_and(|start| self.locate(start, len).is_some())
     }
@@ -234,8 +234,8 @@ impl ForeignMemory {
         Some(alias.wrapping_add(offset as usize).cast())
     }
 
-    /// As `locate`, for bytes that the host is to write: its own mapping of constants and
-    /// code is read-only, which the kernel minds, and a handler must not.
+    /// As `locate`, for bytes that the host is to write. The host's mapping of constants and code
+    /// is read-only: the kernel fails there, but a store by a handler must not be tried.
     fn writable(&self, address: u64, len: u64) -> Option<*mut c_void> {
         self.locate(address, len)
     }
@@ -255,8 +255,8 @@ impl ForeignMemory {
         true
     }
 
-    /// Writes words where foreign code says, through the kernel, which fails where a store
-    /// of ours would fault.
+    /// Writes words where foreign code says, through the kernel, which returns an error where a
+    /// store of ours would fault.
     fn write_at(&self, address: u64, words: &[u64]) -> bool {
         let own =
             libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: size_of_val(words) };
@@ -270,7 +270,7 @@ impl ForeignMemory {
         unsafe { self.copy(address, own, libc::SYS_process_vm_readv) }
     }
 
-    /// Has the kernel copy between the host's words and foreign memory.
+    /// Makes the kernel copy between the host's words and foreign memory.
     ///
     /// # Safety
     /// `own` is memory of the host's that the call may read, or write.

@@ -1,9 +1,9 @@
-//! Threads that enter foreign code: each has an alternate signal stack, with its record
-//! above, and system calls that can be switched off.
+//! Threads that enter foreign code: each has an alternate signal stack, with its record above it,
+//! and system calls that can be switched off.
 //!
-//! All alternate stacks lie in one arena, so that the signal code knows from a stack
-//! pointer alone whether, and where, the thread has a record: it may find the FS base,
-//! and with it all thread-local variables, to be a domain's.
+//! All alternate stacks lie in one arena, so that the signal code can find from a stack pointer
+//! alone whether and where the thread has a record: FS base, and with it all thread-local
+//! variables, may be a domain's at that time.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -27,23 +27,23 @@ use super::signals;
 use crate::enabled::generation;
 use crate::enabled::system::refused;
 
-/// What a thread takes of the arena: guard page, alternate stack, record.
+/// What a thread occupies in the arena: guard page, alternate stack, record.
 pub(super) const SLOT: usize = 256 << 10;
-/// The room for the record at the slot's end.
+/// The space for the record at the slot's end.
 pub(super) const RECORD: usize = 256;
-/// How many threads can have entered foreign code and still live.
+/// How many living threads can have entered foreign code.
 pub(super) const THREADS: usize = 4096;
-/// What a handler of ours or of the host can use, besides the kernel's frame.
+/// The space for a handler of ours or the host's, besides the kernel's frame.
 const HANDLER_ROOM: usize = 128 << 10;
 
-/// Where the arena is, or [`NO_ARENA`]: one word, so that a thread whose alternate stack is
-/// there finds it whole.
+/// The arena's address, or [`NO_ARENA`]: one word, so that a thread whose alternate stack is there
+/// reads all of it.
 pub(super) static ARENA_START: AtomicUsize = AtomicUsize::new(NO_ARENA);
 pub(super) const ARENA_SIZE: usize = THREADS * SLOT;
-/// Where no stack is: the address is not canonical (Intel SDM volume 1, section 3.3.7.1).
+/// The address of no stack: it is not canonical (Intel SDM volume 1, section 3.3.7.1).
 const NO_ARENA: usize = 1 << 63;
 
-/// What signal handlers must know of a thread, at the end of its slot.
+/// What signal handlers need to know of a thread, at the end of its slot.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(super) struct Thread {
@@ -51,16 +51,16 @@ pub(super) struct Thread {
     pub(super) pointer: usize,
     /// 1 while every system call of the thread is dispatched.
     pub(super) selector: AtomicPtr<u8>,
-    /// What the thread runs, from before the gate is entered until after it came back, also
-    /// while a handler of the host runs; else null.
+    /// The context of the call that the thread runs, from before the gate is entered until after it
+    /// came back, also while a handler of the host runs; otherwise null.
     pub(super) context: AtomicPtr<GateContext>,
     /// In a forked child: whether it has pages of its own for what its parent's call writes.
     has_pages: AtomicBool,
     id: AtomicU32,
     /// The lowest address of the thread's ordinary stack; 0 if unknown.
     stack_end: usize,
-    /// The selector of a thread without one in the shared page, or of a forked child's, which
-    /// does not have that page.
+    /// The selector of a thread without one in the shared page, or of a forked child's thread,
+    /// which does not have that page.
     pub(super) byte: AtomicU8,
     index: usize,
     /// The generation of processes in which the selector is in the shared page.
@@ -78,14 +78,14 @@ pub(super) struct Thread {
 
 const _: () = assert!(size_of::<Thread>() <= RECORD, "the record fits its place");
 
-/// A bit for each slot that a thread has. Without a lock, since a forked child would find it as it
-/// was; slots of threads that a child has not stay taken there.
+/// A bit for each slot that is in use. There is no lock, since a forked child might find it locked;
+/// slots of threads that a child does not have stay in use there.
 static TAKEN: [AtomicU64; THREADS / 64] = [const { AtomicU64::new(0) }; THREADS / 64];
 
 thread_local! {
     /// The calling thread's record, once it has one.
     static CURRENT: Cell<*const Thread> = const { Cell::new(null_mut()) };
-    /// Gives the record back when the thread ends.
+    /// Frees the record when the thread ends.
     static LEAVING: Cell<Option<Leave>> = const { Cell::new(None) };
 }
 
@@ -93,7 +93,7 @@ thread_local! {
 struct Leave(NonNull<Thread>);
 
 impl Thread {
-    /// A record of the calling thread, without a selector as yet.
+    /// A record of the calling thread, without a selector so far.
     fn of_caller(index: usize, generation: u64) -> Self {
         Self {
             pointer: own_pointer(),
@@ -152,7 +152,7 @@ impl Thread {
     #[inline(always)]
     pub(super) fn inside<T>(&self, context: &GateContext, cross: impl FnOnce() -> T) -> T {
         self.context.store(std::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
-        // For this thread's handlers: in this order.
+        // For this thread's handlers, in this order.
         compiler_fence(Ordering::SeqCst);
         let event = cross();
         compiler_fence(Ordering::SeqCst);
@@ -160,8 +160,8 @@ impl Thread {
         event
     }
 
-    /// What the thread runs, if it is in foreign code or near that. Only for this thread's
-    /// handlers, while which the call does not end.
+    /// The context of the call that the thread runs, if it is in foreign code or near it. Only for
+    /// this thread's handlers, during which the call does not end.
     #[inline]
     pub(super) fn running(&self) -> Option<&GateContext> {
         // SAFETY: null, or the context of a call that has not come back, which its engine
@@ -169,8 +169,8 @@ impl Thread {
         unsafe { self.context.load(Ordering::Relaxed).as_ref() }
     }
 
-    /// Checks that the thread is not in foreign code already: one domain at a time runs on
-    /// a thread, so that who leaves can only be that one.
+    /// Checks that the thread is not in foreign code already: a thread runs one domain at a time,
+    /// so only that one can be leaving.
     ///
     /// # Errors
     /// [`Error::Misuse`] in a signal handler that interrupted foreign code.
@@ -182,8 +182,8 @@ impl Thread {
         Ok(())
     }
 
-    /// For a forked child of a handler, on the thread's way back into the host's part of a
-    /// call: from now on what that writes is there.
+    /// For a forked child of a handler, on the thread's way back into the host's part of a call:
+    /// records that the memory which that part writes exists from now on.
     pub(super) fn stand_in(&self) {
         let Some(context) = self.running() else {
             return; // in no call
@@ -193,7 +193,7 @@ impl Thread {
         }
     }
 
-    /// Gets the calling thread's record ready for domains behind protection keys.
+    /// Prepares the calling thread's record for domains behind protection keys.
     #[inline]
     pub(super) fn admit(&self, keys: Keys) -> Result<()> {
         if self.keyed.load(Ordering::Relaxed) == self.generation.load(Ordering::Relaxed) {
@@ -202,7 +202,8 @@ impl Thread {
         self.move_selector(keys)
     }
 
-    /// From the record, which foreign code could not read, nor the kernel in its name.
+    /// Moves the selector from the record, which neither foreign code nor the kernel on its behalf
+    /// could read.
     #[cold]
     fn move_selector(&self, keys: Keys) -> Result<()> {
         let (seen, written) = keys.selector(self.index);
@@ -225,7 +226,7 @@ impl Thread {
         self.id.load(Ordering::Relaxed)
     }
 
-    /// The number that the gate tells the thread by.
+    /// The number by which the gate identifies the thread.
     #[inline]
     pub(super) fn identity(&self) -> u32 {
         self.identity.load(Ordering::Relaxed)
@@ -236,12 +237,12 @@ impl Thread {
         CURRENT.try_with(|current| !current.get().is_null()).unwrap_or(false)
     }
 
-    /// Whether this is a forked child's copy of the record, which it has not made its own.
+    /// Whether this is a forked child's copy of the record, which the child has not taken over.
     pub(super) fn is_copied(&self) -> bool {
         generation::check(self.generation.load(Ordering::Relaxed)).is_err()
     }
 
-    /// Whether so much is left of the thread's ordinary stack.
+    /// Whether that much is left of the thread's ordinary stack.
     #[inline]
     pub(super) fn has_stack(&self, bytes: usize) -> bool {
         let here = std::ptr::from_ref(&bytes).addr();
@@ -283,8 +284,8 @@ impl Thread {
     /// After a fork the one thread of the child has its record and alternate stack, but
     /// dispatches no system calls (prctl(2)).
     ///
-    /// Not in a handler that forked in the midst of a call: once it returns, the signal code must
-    /// find out that this is a copy.
+    /// Must not be called in a handler that forked during a call: once it returns, the signal code
+    /// must recognise that this is a copy.
     fn renew(&'static self, generation: u64) -> Result<&'static Self> {
         self.check_outside()?;
         self.selector.store(self.byte.as_ptr(), Ordering::Relaxed);
@@ -347,8 +348,8 @@ fn give_back(index: usize) {
     }
 }
 
-/// Gives the calling thread a record, and then the alternate stack below it: a signal that
-/// comes in between finds neither, and one that comes later finds both.
+/// Gives the calling thread a record, and then the alternate stack below it: a signal in between
+/// finds neither, and a later one finds both.
 fn prepare(index: usize, generation: u64) -> Result<Leave> {
     let slot = arena()? + index * SLOT;
     let smallest = minimal_signal_stack() + HANDLER_ROOM;
@@ -380,7 +381,7 @@ fn open_slot(slot: usize) -> Result<()> {
     unsafe { mprotect(start, SLOT - page_size(), access) }.map_err(refused("an alternate stack"))
 }
 
-/// `AT_MINSIGSTKSZ`: what the kernel's frame takes, with all vector registers.
+/// `AT_MINSIGSTKSZ`: the size of the kernel's frame, with all vector registers.
 fn minimal_signal_stack() -> usize {
     // SAFETY: reads the auxiliary vector (invariant 15).
     let size = unsafe { libc::getauxval(51) };
@@ -402,7 +403,7 @@ fn own_pointer() -> usize {
     pointer
 }
 
-/// Where the thread's stack ends, as far as the C library knows.
+/// The end of the thread's stack, as far as the C library knows.
 fn stack_end() -> usize {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: asks for the calling thread (invariant 12).
@@ -420,8 +421,8 @@ fn stack_end() -> usize {
     if found == 0 { start.addr() } else { 0 }
 }
 
-/// `SS_AUTODISARM`: a handler runs without an alternate stack, so that a stack pointer
-/// that foreign code left in it does not mislead the kernel (sigaltstack(2)).
+/// `SS_AUTODISARM`: a handler runs without an alternate stack, so a stack pointer that foreign code
+/// left inside it does not mislead the kernel (sigaltstack(2)).
 const AUTODISARM: i32 = 1 << 31;
 
 fn set_stack(start: usize, size: usize) -> Result<libc::stack_t> {
@@ -468,9 +469,9 @@ pub(super) fn interposed() -> [Interposed; 1] {
     [(c"sigaltstack", sigaltstack as *const ())]
 }
 
-/// sigaltstack(2), for the whole program: threads that enter foreign code keep the stack
-/// that they were given, and the host is told what it wants to hear. Above all the standard
-/// library takes a thread's stack away before its thread-local variables are dropped.
+/// sigaltstack(2), for the whole program: threads that enter foreign code keep their stack, and the
+/// host is told about the one that it set. Most importantly, the standard library removes a
+/// thread's stack before its thread-local variables are dropped.
 ///
 /// # Safety
 /// As the C library's.
@@ -480,7 +481,7 @@ unsafe extern "C" fn sigaltstack(
     old: *mut libc::stack_t,
 ) -> libc::c_int {
     let own = CURRENT.try_with(Cell::get).unwrap_or(std::ptr::null());
-    // A child that has its parent's memory has that thread's record, and a stack of its own.
+    // A child in its parent's memory has that thread's record, and a stack of its own.
     let current = if generation::is_in_parents_memory() { std::ptr::null() } else { own };
     // SAFETY: as in `current` (invariant 9).
     let Some(thread) = (unsafe { current.as_ref() }) else {
@@ -520,8 +521,8 @@ unsafe fn dispatch(selector: Option<*mut u8>) -> Result<()> {
     }
 }
 
-/// The kernel writes a thread's area for restartable sequences with the rights that the
-/// thread has when it is preempted, and ends the process if that fails (rseq(2)).
+/// The kernel writes a thread's area for restartable sequences with the rights that the thread has
+/// when it is preempted, and ends the process if that fails (rseq(2)).
 fn unregister_sequences() -> Result<()> {
     const UNREGISTER: i64 = 1;
     const SIGNATURE: i64 = 0x5305_3053;
@@ -536,7 +537,7 @@ fn unregister_sequences() -> Result<()> {
     let area = own_pointer().wrapping_add_signed(offset);
     // SAFETY: reads the auxiliary vector: AT_RSEQ_FEATURE_SIZE (invariant 15).
     let feature_size = unsafe { libc::getauxval(27) } as usize;
-    // The C library says how much of it is in use, not how much it registered.
+    // The C library tells how much of it is in use, not how much it registered.
     for size in [32, feature_size.next_multiple_of(32).max(32)] {
         // SAFETY: only takes away what the C library registered for this thread (invariants 12,
         // 15).

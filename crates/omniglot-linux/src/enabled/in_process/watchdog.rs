@@ -15,14 +15,14 @@ use super::gate::GateContext;
 use super::signals::{barrier, kick};
 use crate::enabled::generation::PerProcess;
 
-/// How long the watchdog sleeps at least and at most between two looks.
+/// The shortest and the longest sleep of the watchdog between two checks.
 const SHORTEST: Duration = Duration::from_micros(100);
 const LONGEST: Duration = Duration::from_millis(2);
-/// After so many looks without an announcement it sleeps until there is one.
+/// After that many checks without an announcement it sleeps until there is one.
 const IDLE_LOOKS: u32 = 50;
 
-/// A process's watchdog. A forked child gets one of its own: in its parent's, which it has
-/// as that was, the thread may hold the lock.
+/// A process's watchdog. A forked child gets one of its own: in the copy of its parent's, the
+/// thread may hold the lock.
 #[derive(Debug)]
 struct Watchdog {
     epoch: Instant,
@@ -33,18 +33,18 @@ struct Watchdog {
 
 #[derive(Debug, Default)]
 struct WatchList {
-    /// Whether the thread is there.
+    /// Whether the thread is running.
     is_awake: bool,
     watched: Vec<Weak<GateContext>>,
 }
 
-/// What a limited call announces times with.
+/// The clock by which limited calls announce times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     dog: &'static Watchdog,
 }
 
-/// That of the process. A forked child gets one of its own.
+/// The process's clock. A forked child gets one of its own.
 static WATCHDOG: PerProcess<Watchdog> = PerProcess::new();
 
 impl Default for Watchdog {
@@ -84,7 +84,7 @@ impl Clock {
         Ok(Self { dog })
     }
 
-    /// Announces that foreign code must have left in that time.
+    /// Announces that foreign code must have left within that time.
     #[inline]
     pub(super) fn announce(self, context: &GateContext, now: Instant, left: Duration) {
         let end = now.saturating_duration_since(self.dog.epoch).saturating_add(left);
@@ -125,8 +125,8 @@ impl Watchdog {
         }
     }
 
-    /// Sleeps until there is an announcement: `asleep` is set before the last look, and who
-    /// announces looks at it afterwards.
+    /// Sleeps until there is an announcement: `asleep` is set before the last check, and a thread
+    /// that announces reads it afterwards.
     fn sleep(&self) {
         let mut list = self.list();
         self.asleep.store(true, Ordering::Relaxed);
@@ -137,7 +137,7 @@ impl Watchdog {
         self.asleep.store(false, Ordering::Relaxed);
     }
 
-    /// Stops what is late, and says how long it is until something else will be.
+    /// Stops calls that are late, and returns the time until the next one will be.
     fn look(&self) -> Option<Duration> {
         let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let list = self.list();
@@ -161,12 +161,12 @@ fn is_announced(watched: &Weak<GateContext>) -> bool {
     watched.upgrade().is_some_and(|context| context.deadline.load(Ordering::Acquire) != 0)
 }
 
-/// Has a call stop, once and for all: a later call has another number.
+/// Makes a call stop, permanently: a later call has another number.
 pub(super) fn stop(context: &GateContext, number: u64, is_late: bool) {
     context.stop.fetch_max(number << 1 | u64::from(is_late), Ordering::AcqRel);
     let mut thread = context.thread_id.load(Ordering::Acquire);
-    // A thread that enters says so, and then looks whether it must stop: in that order only with
-    // a barrier. The watchdog has no need of one, since it comes again.
+    // A thread that enters stores its number, and then checks whether it must stop. That order
+    // needs a barrier. The watchdog needs none, since it checks again.
     if thread == 0 && !is_late {
         barrier();
         thread = context.thread_id.load(Ordering::Acquire);

@@ -1,20 +1,20 @@
-//! What the gate may take for granted of the x87 unit.
+//! Tests which properties of the x87 unit the gate can rely on.
 #![allow(unsafe_code)]
 
 use std::arch::asm;
 use std::sync::OnceLock;
 
-/// The status word's summary bit: an exception waits to be raised (Intel SDM volume 1,
-/// section 8.1.3.3). Below it the six exceptions' own, of which it is made.
+/// The status word's summary bit: an exception is pending (Intel SDM volume 1, section 8.1.3.3).
+/// Below it are the bits of the six exceptions, from which it is computed.
 const SUMMARY: u16 = 0x80;
 const FORGED: u16 = 0xff;
-/// Exceptions all masked, as programs have them (System V ABI, section 3.2.1).
+/// All exceptions masked, as programs have them (System V ABI, section 3.2.1).
 const ALL_MASKED: u16 = 0x37f;
 
-/// Whether foreign code can have an exception wait though the control word masks all.
+/// Whether foreign code can leave an exception pending though the control word masks all.
 ///
-/// Real processors work the summary out anew from flags and masks whatever they load; QEMU
-/// believes what FLDENV loads.
+/// Real processors compute the summary from flags and masks, whatever they load; QEMU accepts the
+/// value that FLDENV loads.
 pub(super) fn believes_summary() -> bool {
     static BELIEVES: OnceLock<bool> = OnceLock::new();
     *BELIEVES.get_or_init(|| (by_environment() | by_state()) & SUMMARY != 0)
@@ -77,7 +77,7 @@ fn by_state() -> u16 {
 
 /// Whether the address of the last operand stays when another one is loaded.
 pub(super) fn keeps_operand() -> bool {
-    /// Where the address is, in words of 16 bits, and one that nothing has.
+    /// The position of the address, in words of 16 bits, and a value that no operand has.
     const PLACE: usize = 8;
     const MARK: [u16; 4] = [0x1234, 0x5678, 0x0123, 0];
     static ZERO: f32 = 0.0;

@@ -10,7 +10,7 @@ use crate::enabled::mapping::Mapping;
 const NAME: &str = "a library";
 const FUNCTIONS: [&str; 2] = ["deflate", "inflate"];
 
-/// What the dynamic linker says, and what a text may not have in a message.
+/// Messages of the dynamic linker, and characters that must not appear in a message.
 const WORDS: [&str; 14] = [
     "undefined symbol: ",
     "deflate",
@@ -73,7 +73,7 @@ fn report(random: &mut Random, layout: &Layout) -> Vec<u8> {
     bytes
 }
 
-/// What an error may be after a worker that said so.
+/// The errors that are right after a worker that reported this.
 fn is_of(error: &Error, said: Option<Ending>, end: End) -> bool {
     match said {
         Some(Ending::LoadFailed) => match error {
@@ -86,7 +86,7 @@ fn is_of(error: &Error, said: Option<Ending>, end: End) -> bool {
         },
         Some(Ending::Denied) => matches!(error, Error::SyscallDenied { .. }),
         Some(Ending::Fault) => matches!(error, Error::Fault(_)),
-        // What the kernel says takes precedence over what the worker says.
+        // The kernel's report takes precedence over the worker's.
         Some(Ending::Exited) | None => match (end, error) {
             (End::Exited(status), Error::Exited { status: told }) => *told == Some(status),
             (End::Exited(LINKER_FAILED), Error::SyscallDenied { .. }) => said.is_none(),

@@ -1,16 +1,15 @@
 //! What is in the registers after the gate cleared them, as the processor itself saves them.
 //!
-//! Every register that `XRSTOR` loads gets a secret; `XSAVE` then tells what is left of it. So
-//! this covers what the emulator of the other tests lacks, AVX-512 and tiles, on machines that
-//! have them.
+//! Every register that `XRSTOR` loads gets a secret; `XSAVE` then shows what is left of it. So this
+//! covers, on machines that have them, AVX-512 and tiles, which the emulator of the other tests
+//! lacks.
 
 use std::arch::naked_asm;
 
 use super::*;
 use crate::enabled::in_process::gate::omniglot_clear_registers;
 
-/// A byte that nothing but a secret consists of. Six of them and two zeroes are an address that
-/// processors take.
+/// A byte value that only secrets contain. Six of them and two zeroes form a canonical address.
 const SECRET: u8 = 0x5b;
 const SECRET_ADDRESS: [u8; 8] = [SECRET, SECRET, SECRET, SECRET, SECRET, SECRET, 0, 0];
 
@@ -37,7 +36,7 @@ struct Part {
 }
 
 impl Area {
-    /// Restored, it leaves all registers as programs find them when they start.
+    /// Restoring it sets all registers to the values that programs start with.
     fn new() -> Self {
         let size = __cpuid_count(0xd, 0).ebx as usize;
         let mut area = Self(vec![Line([0; 64]); size.div_ceil(64)]);
@@ -73,7 +72,7 @@ impl Area {
         area
     }
 
-    /// The parts that still have a byte of it.
+    /// The state components that still contain a byte of the secret.
     fn secrets(&self, mask: u64) -> Vec<String> {
         let holds = |part: &Part| self.read(part.start, part.size).contains(&SECRET);
         let holds_addresses = |part: &Part| self.read(part.start, part.size) == SECRET_ADDRESS;
@@ -190,15 +189,15 @@ fn no_secret_is_left_in_any_register() {
     assert_eq!(left_in(mask, features()), Vec::<String>::new());
 }
 
-/// What shows that the test above would find something.
+/// Shows that the test above would find a register that is not cleared.
 #[test]
 fn secrets_are_found_where_nothing_is_cleared() {
     let mask = all_registers();
     let all: Vec<String> = parts(mask).into_iter().map(|part| part.name).collect();
     let left = left_in(mask, NOTHING);
     let missing: Vec<&String> = all.iter().filter(|name| !left.contains(name)).collect();
-    // Where tiles are, their configuration is not the secret; AMD's processors save addresses
-    // only while an exception waits (APM volume 2, section 11.4.4).
+    // Where tiles are, their configuration is not the secret. AMD's processors save addresses only
+    // while an exception is pending (APM volume 2, section 11.4.4).
     let configuration = format!("state component {TILE_CONFIGURATION}");
     assert!(
         missing.iter().all(|name| name.starts_with("last") || **name == configuration),

@@ -1,15 +1,15 @@
-//! Changes of what the process can execute, by anybody, at any time.
+//! Changes of the process's executable memory, by any thread, at any time.
 //!
-//! Foreign code behind a key can jump to all code of the process, so what becomes executable
-//! has to be looked at before any of it runs. Who makes memory executable says so before and
-//! after ([`Change`]): the dynamic linker (`linker`), and the host through the C library
-//! (`executable`). In between no thread is in foreign code behind a key. Those that are get a
-//! kick, and wait in its handler; those that want to enter wait in the host. Afterwards the
-//! code is looked at, and who waits goes on; or, if there is something that cannot be
-//! replaced, its call ends.
+//! Foreign code behind a key can jump to all code of the process, so memory that becomes executable
+//! has to be scanned before any of it runs. A thread that makes memory executable announces it
+//! before and after ([`Change`]): the dynamic linker does (`linker`), and the host through the C
+//! library (`executable`). In between no thread is in foreign code behind a key. Threads that are
+//! get a signal, and wait in its handler; threads that want to enter wait in the host. Afterwards
+//! the code is scanned, and the threads continue. If there is something that cannot be replaced,
+//! their calls end.
 //!
-//! A thread that enters says so first, and then looks for changes; who begins a change says so
-//! first, and then looks for threads: so one of the two sees the other.
+//! A thread that enters announces that first, and then checks for changes. A thread that begins a
+//! change announces that first, and then checks for threads. So one of the two sees the other.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -25,27 +25,29 @@ use crate::enabled::in_process::signals::kick;
 
 /// How many changes there are that have begun and not ended.
 static ONGOING: AtomicU32 = AtomicU32::new(0);
-/// Counts beginnings and ends of changes.
+/// Counts the beginnings and ends of changes.
 static EPOCH: AtomicU64 = AtomicU64::new(1);
-/// What that was when all executable memory had been looked at.
+/// The value of that counter when all executable memory had last been scanned.
 static LOOKED: AtomicU64 = AtomicU64::new(0);
 
-/// The event of a crossing that did not happen, since code changed; no number of the gate's.
+/// The event of a call that did not enter the gate, since code changed; the gate uses no such
+/// number.
 pub(crate) const UNSETTLED: u32 = u32::MAX;
 
-/// Between two looks whether a thread has stopped, or a change has ended.
+/// The pause between two checks whether a thread has stopped, or a change has ended.
 const PAUSE: Duration = Duration::from_micros(50);
-/// A change takes no longer, unless something is wrong: then calls are errors, and do not hang.
+/// The longest time that a change may take, unless something is wrong: then calls are errors, and
+/// do not hang.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The thread that runs the domain of a key.
 #[repr(align(64))]
 struct Stretch {
-    /// The thread's number, from before it enters until after it came back; else 0.
+    /// The thread's number, from before it enters until after it came back; otherwise 0.
     thread: AtomicU32,
-    /// Whether it is in a handler of ours meanwhile, which goes on only when that is allowed.
+    /// Whether it is in a handler of ours meanwhile, which continues only when that is permitted.
     rests: AtomicBool,
-    /// The generation of processes that the thread is of.
+    /// The generation of the thread's process.
     generation: AtomicU64,
 }
 
@@ -71,23 +73,23 @@ impl Stretch {
     }
 }
 
-/// Whether all code was looked at since the last change.
+/// Whether all code has been scanned since the last change.
 #[inline]
 pub(crate) fn are_settled() -> bool {
     ONGOING.load(SeqCst) == 0 && EPOCH.load(SeqCst) == LOOKED.load(SeqCst)
 }
 
-/// What [`looked`] has to be told after a look that begins now.
+/// What to pass to [`looked`] after a scan that begins now.
 pub(crate) fn epoch() -> u64 {
     EPOCH.load(SeqCst)
 }
 
-/// All code was looked at that there was at that time.
+/// All code that existed at that time has been scanned.
 pub(crate) fn looked(epoch: u64) {
     LOOKED.fetch_max(epoch, SeqCst);
 }
 
-/// Waits until no change is going on.
+/// Waits until no change is in progress.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the call must stop; [`Error::Unsupported`] if a change goes on for
@@ -110,7 +112,8 @@ pub(crate) fn wait(must_stop: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// A thread is about to enter the domain of a key; false if it must not, since code changed.
+/// A thread is about to enter the domain of a key; returns false if it must not, since code
+/// changed.
 #[inline]
 pub(crate) fn enter(key: u32, thread: u32, generation: u64) -> bool {
     let Some(stretch) = STRETCHES.get(key as usize) else { return false };
@@ -124,7 +127,7 @@ pub(crate) fn enter(key: u32, thread: u32, generation: u64) -> bool {
     may
 }
 
-/// It came back.
+/// The thread came back.
 #[inline]
 pub(crate) fn leave(key: u32) {
     if let Some(stretch) = STRETCHES.get(key as usize) {
@@ -132,18 +135,18 @@ pub(crate) fn leave(key: u32) {
     }
 }
 
-/// The thread that runs the domain is in a signal handler of ours, and does not run foreign code
-/// before [`go_on`] says that it may.
+/// The thread that runs the domain is in a signal handler of ours, and runs no foreign code before
+/// [`go_on`] permits it.
 pub(crate) fn rest(key: u32) {
     if let Some(stretch) = STRETCHES.get(key as usize) {
         stretch.rests.store(true, SeqCst);
     }
 }
 
-/// Waits until that thread may go on; false if it must not, or has no time left.
+/// Waits until that thread may continue; false if it must not, or has no time left.
 pub(crate) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
     let Some(stretch) = STRETCHES.get(key as usize) else { return false };
-    // Pauses, since reading the clock is no handler's business.
+    // Pauses instead of reading the clock, which handlers should not do.
     let mut left = PATIENCE.as_micros() / PAUSE.as_micros();
     loop {
         stretch.rests.store(false, SeqCst);
@@ -151,7 +154,7 @@ pub(crate) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
             return true;
         }
         stretch.rests.store(true, SeqCst);
-        // Who looks has yet to say what there is.
+        // The scan has yet to report its result.
         let is_over = ONGOING.load(SeqCst) == 0 && !code::is_being_looked_at();
         if is_over && !are_settled() || must_stop() || left == 0 {
             return false;
@@ -167,7 +170,7 @@ pub(crate) fn pause() {
     let _ = nanosleep(&time);
 }
 
-/// Forgets changes of the parent process's threads, which are not in this one.
+/// Discards changes of the parent process's threads, which do not exist in this one.
 pub(crate) fn forget() {
     linker::forget();
     ONGOING.store(0, SeqCst);
@@ -187,11 +190,12 @@ pub(crate) fn begin() {
 fn stop_others() {
     let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
     for stretch in &STRETCHES {
-        // A handler that interrupted the host on its way in waits for nobody.
+        // A handler that interrupted the host on its way into foreign code waits for no thread.
         while let Some(thread) = stretch.running().filter(|thread| *thread != own) {
-            // Again and again, since one that was not yet in foreign code did not notice.
+            // Repeatedly, since a thread that was not yet in foreign code did not notice the
+            // signal.
             if !kick(thread) {
-                // It ended in the midst of a call, as a handler of the host's can have it.
+                // It ended during a call, which a handler of the host's can cause.
                 let _ = stretch.thread.compare_exchange(thread, 0, SeqCst, SeqCst);
             }
             pause();
@@ -199,11 +203,12 @@ fn stop_others() {
     }
 }
 
-/// Ends it. Calls that wait go on only after a look; without any the next one looks.
+/// Ends the change. Calls that wait continue only after a scan; if no call waits, the next one
+/// scans.
 pub(crate) fn end() {
     EPOCH.fetch_add(1, SeqCst);
     if keys::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
-        // What is wrong is said by those that find the change unsettled.
+        // An error is reported by the calls that find the change unsettled.
         let _ = code::check_process();
     }
     ONGOING.fetch_sub(1, SeqCst);

@@ -2,14 +2,14 @@
 //! no executable memory may contain an instruction that changes what they allow, at any
 //! byte offset.
 //!
-//! The gate's own are followed by checks. The known ones of the C library and the dynamic
-//! linker are replaced: in a domain's copy by an instruction that faults; in the host by
-//! one that the signal handler carries out for the host, or by a jump to an equivalent that
-//! checks what it did. What only reads as one, such as the distance of a call, is written
-//! in another way. Any other makes domains behind keys unsupported in the process.
+//! The gate's own are followed by checks. The known ones of the C library and the dynamic linker
+//! are replaced: in a domain's copy by an instruction that faults; in the host by one that the
+//! signal handler carries out for the host, or by a jump to an equivalent that checks what it did.
+//! Bytes that only happen to form one, such as the displacement of a call, are encoded differently.
+//! Any other makes domains behind keys unsupported in the process.
 //!
-//! What was looked at is known by its address, and by the file and the place in it that are
-//! mapped there, only until something changes there: `changes` says when to look again.
+//! Scanned code is identified by its address and by the file and offset mapped there. That holds
+//! only until something changes there: `changes` says when to scan again.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -38,10 +38,10 @@ pub(crate) const EMULATED_LENGTH: u64 = 3;
 
 /// Where the handler carries out `WRPKRU` for the host.
 static EMULATED: Addresses = Addresses::new();
-/// Instructions that are followed by a check. Forked children have their parents'.
+/// Instructions that are followed by a check. Forked children inherit them.
 static CHECKED: Addresses = Addresses::new();
 
-/// A forked child has a record of its own: in its parent's, another thread may be looking.
+/// A forked child has a record of its own: its parent's may be in use by a thread that scans.
 static RECORD: PerProcess<Record> = PerProcess::new();
 /// Whether the host ever made memory executable itself.
 static HOSTS_OWN: AtomicBool = AtomicBool::new(false);
@@ -51,7 +51,7 @@ static COUNTED: AtomicU64 = AtomicU64::new(0);
 /// What was looked at.
 #[derive(Debug, Default)]
 struct Record {
-    /// The thread that has `seen`; 0 while none has. That is one word, so that a handler knows
+    /// The thread that uses `seen`; 0 if none does. It is one word, so that a handler can tell
     /// whether it interrupted that thread.
     owner: AtomicU32,
     /// Whether such a handler changed something.
@@ -60,15 +60,16 @@ struct Record {
     seen: Mutex<Seen>,
 }
 
-/// What was looked at, and what may stay there.
+/// The code that was scanned, and what may stay in it.
 #[derive(Debug, Default)]
 struct Seen {
     regions: Vec<Region>,
-    /// Windows of domains, whose code was looked at before it was mapped.
+    /// Windows of domains, whose code was scanned before it was mapped.
     windows: Vec<Range<usize>>,
-    /// Windows of domains without a key: code of the host's, in files of ours that nobody writes.
+    /// Windows of domains without a key: code that counts as the host's, in files of ours that
+    /// nobody writes.
     plain: Vec<Range<usize>>,
-    /// What the dynamic linker had loaded and unloaded.
+    /// The dynamic linker's counts of loads and unloads.
     linked: Linked,
 }
 
@@ -87,11 +88,11 @@ pub(crate) fn is_emulated(place: usize) -> bool {
     EMULATED.contains(place)
 }
 
-/// How often to begin again when code is unmapped while we look.
+/// How often to start again if code is unmapped during a scan.
 const ATTEMPTS: usize = 10;
 
 impl Record {
-    /// This process's, for its owner.
+    /// This process's record, for its owner.
     ///
     /// # Errors
     /// As [`PerProcess::get`].
@@ -115,7 +116,7 @@ impl Record {
     }
 }
 
-/// Has the record, until it goes.
+/// Owns the record until it is dropped.
 struct Owned<'a>(&'a Record);
 
 impl Drop for Owned<'_> {
@@ -128,7 +129,7 @@ fn own_number() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
-/// Whether anybody is looking now. In signal handlers, too (invariant 7).
+/// Whether a scan is in progress. Usable in signal handlers (invariant 7).
 pub(crate) fn is_being_looked_at() -> bool {
     RECORD.known().is_some_and(|record| record.owner.load(SeqCst) != 0)
 }
@@ -163,25 +164,25 @@ impl Drop for Admitted {
     }
 }
 
-/// Whether anybody has begun to look: from then on there is something to forget.
+/// Whether a scan ever began: from then on there are results to discard.
 static LOOKS: AtomicBool = AtomicBool::new(false);
 
-/// Whether anybody looks at code in this program: only those with keys do.
+/// Whether anything in this program scans code: only domains with keys do.
 pub(crate) fn is_watched() -> bool {
     LOOKS.load(SeqCst)
 }
 
-/// The host makes memory executable itself: what it had somewhere, and unmapped, is then not
-/// known by its place when the dynamic linker loads something there.
+/// Records that the host makes memory executable itself. If it unmaps that memory later, what the
+/// dynamic linker loads at the same place cannot be identified by its place.
 pub(crate) fn note_hosts_own() {
     HOSTS_OWN.store(true, SeqCst);
 }
 
-/// Forgets what was seen in a range, where there is, or may be, something else now.
+/// Discards the results for a range whose content has changed, or may have.
 ///
-/// Takes a lock only in programs that have looked, which only those with keys do. Who finds that
-/// nobody has begun is right: a look that begins afterwards finds the change made. So does a look
-/// of this very thread's, which a handler interrupted: it begins again.
+/// Takes a lock only in programs that have scanned, which only those with keys do. Without a lock
+/// it is right that no scan has begun: a scan that begins afterwards sees the change. So does a
+/// scan by this very thread that a handler interrupted: it starts again.
 pub(crate) fn forget(changed: &Range<usize>) {
     if !is_watched() {
         return;
@@ -225,18 +226,19 @@ fn check_once(seen: &mut Seen, is_missed: &AtomicBool) -> Result<()> {
     if is_missed.swap(false, SeqCst) {
         seen.regions.clear();
     }
-    // What took the place of something that was unloaded may lie at its very addresses.
+    // What was loaded after an unload may lie at the same addresses.
     if linked.removals != seen.linked.removals {
         seen.regions.clear();
     }
-    // So may it where the host had something of its own, and unmapped it without a word.
+    // So may what was loaded where the host had a mapping of its own, and unmapped it without an
+    // announcement.
     if linked.additions != seen.linked.additions && HOSTS_OWN.load(SeqCst) {
         seen.regions.clear();
     }
     seen.linked = linked;
     linker::check_relocations()?;
     let executable = executable_regions(seen)?;
-    // What is gone may come back with other content.
+    // What was unmapped may be mapped again with other content.
     seen.regions.retain(|region| executable.contains(region));
     let fresh = not_seen(&executable, seen);
     seen.regions = look_and_replace(executable, &fresh, seen)?;
@@ -253,7 +255,7 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
     window.start <= range.start && range.end <= window.end
 }
 
-/// What is new, and what it touches, since an instruction can begin in one and end in the
+/// The new ranges, and those adjacent to them, since an instruction can begin in one and end in the
 /// other.
 fn not_seen(executable: &[Region], seen: &Seen) -> Vec<Range<usize>> {
     let is_new = |region: &&Region| !seen.regions.contains(region);
@@ -268,8 +270,8 @@ fn ranges<'a>(regions: impl Iterator<Item = &'a Region>) -> Vec<Range<usize>> {
     regions.map(|region| region.range.clone()).collect()
 }
 
-/// Replaces what can be replaced, and looks whether that made anything else visible, in what
-/// was there or in what was made. Says all that was looked at, now or before.
+/// Replaces what can be replaced, and checks whether the replacement uncovered other gadgets, in
+/// old code or new. Returns all ranges scanned so far.
 fn look_and_replace(
     executable: Vec<Region>,
     fresh: &[Range<usize>],
@@ -293,7 +295,7 @@ fn look_and_replace(
     }
 }
 
-/// Looks again if anything has changed that the process can execute, once that is over.
+/// Scans again if the process's executable memory has changed, once the change has ended.
 ///
 /// # Errors
 /// As [`changes::wait`], and if there is code that cannot be replaced.
@@ -306,7 +308,7 @@ pub(crate) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
     check_process()
 }
 
-/// A gadget, and the bytes from seven before it on, as far as they are code.
+/// A gadget, and the bytes from seven before it, as far as they are code.
 struct Site {
     gadget: Gadget,
     known: Option<Known>,
@@ -343,12 +345,12 @@ fn places(code: &[Code<'_>]) -> Vec<Site> {
         .collect()
 }
 
-/// Tells a known gadget by the instructions around it, of which each has to fit.
+/// Recognises a known gadget by the instructions around it, each of which has to match.
 fn recognise(gadget: &Gadget, code: &[Code<'_>]) -> Option<Known> {
     known(gadget, Setting::Unknown, code, None)
 }
 
-/// Replaces what is known in the host, or there by accident.
+/// Replaces the gadgets that are known in the host, or that occur by accident.
 fn handle(memory: &File, places: &[Site]) -> Result<()> {
     for place in places {
         let address = place.gadget.address as usize;
@@ -356,7 +358,7 @@ fn handle(memory: &File, places: &[Site]) -> Result<()> {
             Some(Known::PkeySet) => emulate(address)?,
             Some(Known::Restoring { mask, .. }) => {
                 let announce = |place| CHECKED.add(place);
-                // SAFETY: an instruction of the host's that has this mask, as was recognised
+                // SAFETY: an instruction of the host's that was recognised, with this mask
                 // (invariant 16).
                 unsafe { patch::detour(address, place.gadget.length, mask, announce) }?;
             }
@@ -371,7 +373,7 @@ fn handle(memory: &File, places: &[Site]) -> Result<()> {
 }
 
 fn emulate(address: usize) -> Result<()> {
-    // Before anybody can come by.
+    // Before any thread can execute it.
     EMULATED.add(address);
     // SAFETY: one instruction, by another of its length that the signal handler carries out
     // (invariant 16).
@@ -431,13 +433,13 @@ impl<'a> Line<'a> {
         Some(Self { range: start..end, access, file: (device, inode, offset), name })
     }
 
-    /// Whether it is memory of a file that may be written elsewhere, through another mapping or
-    /// a descriptor.
+    /// Whether it is memory of a file that may be written elsewhere, through another mapping or a
+    /// descriptor.
     fn is_shared(&self) -> bool {
         self.access.contains('s') || self.name.starts_with("/memfd:")
     }
 
-    /// Checks that what is there now stays there.
+    /// Checks that the content of the range cannot change unnoticed.
     fn check_constant(&self, seen: &Seen) -> Result<()> {
         let unsupported = |what| Err(Error::Unsupported { what, remedy: "use Isolation::Process" });
         if self.access.contains('w') {
@@ -450,9 +452,9 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What is executable, without the windows whose code was looked at.
+/// All executable ranges, without the windows whose code was scanned.
 fn executable_regions(seen: &Seen) -> Result<Vec<Region>> {
-    /// Holds three system calls that the kernel emulates, and cannot be read.
+    /// The page of three system calls that the kernel emulates; it cannot be read.
     const VSYSCALL: usize = 0xffff_ffff_ff60_0000;
     let maps =
         read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
@@ -467,7 +469,7 @@ fn executable_regions(seen: &Seen) -> Result<Vec<Region>> {
         .collect()
 }
 
-/// How many objects the dynamic linker ever loaded, and unloaded.
+/// How many objects the dynamic linker has loaded, and unloaded, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Linked {
     additions: u64,

@@ -1,7 +1,8 @@
-//! Memory that the host makes executable: the C library's functions for that, for the whole
-//! program, so that foreign code does not run before what is there was looked at.
+//! Memory that the host makes executable: defines the C library's functions for that for the whole
+//! program, so that foreign code does not run before the new code was scanned.
 //!
-//! Who makes the system calls himself is not noticed: `docs/protection-keys.md` says what follows.
+//! A host that makes the system calls itself is not noticed: `docs/protection-keys.md` describes
+//! the consequences.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -38,7 +39,7 @@ fn change(call: impl FnOnce() -> Result<usize, Errno>, size: usize) -> Result<us
     })
 }
 
-/// The same where the place is known before.
+/// The same if the address is known before.
 fn change_at(
     start: usize,
     size: usize,
@@ -57,7 +58,7 @@ fn pages(start: usize, size: usize) -> Range<usize> {
     start & !(PAGE - 1)..end
 }
 
-/// As the C library's functions say it: an address, or -1 and an error number.
+/// In the form that the C library's functions return: an address, or -1 and an error number.
 fn address(result: Result<usize, Errno>) -> *mut c_void {
     match result {
         Ok(address) => std::ptr::with_exposed_provenance_mut(address),
@@ -147,11 +148,11 @@ unsafe extern "C" fn pkey_mprotect(
     status(if is_executable(access) { change_at(start.addr(), size, call) } else { call() })
 }
 
-/// mremap(2), for the whole program; what it moves may be executable. The last argument is
-/// there for some flags only, and the kernel looks at it for those only.
+/// mremap(2), for the whole program; what it moves may be executable. The last argument exists for
+/// some flags only, and the kernel reads it for those only.
 ///
-/// Allocators move memory under locks of their own, so what is not executable makes nobody wait,
-/// and nobody looks at code for it, which needs an allocator.
+/// Allocators move memory under locks of their own. So moving memory that is not executable makes
+/// no thread wait, and starts no scan, which needs an allocator.
 ///
 /// # Safety
 /// As the C library's.
@@ -178,11 +179,11 @@ unsafe extern "C" fn shmat(segment: c_int, start: *const c_void, flags: c_int) -
     // SAFETY: what the caller promises of the C library's function (invariant 14).
     let call = || unsafe { syscall!(Sysno::shmat, segment, start, flags) };
     let is_executable = flags & libc::SHM_EXEC != 0;
-    // Of a size that the kernel knows: such memory is refused, wherever it is.
+    // The kernel knows its size: such memory is refused, wherever it is.
     address(if is_executable { change(call, PAGE) } else { call() })
 }
 
-/// remap_file_pages(2), for the whole program; what is there may be executable.
+/// remap_file_pages(2), for the whole program; the range may be executable.
 ///
 /// # Safety
 /// As the C library's.
@@ -199,8 +200,8 @@ unsafe extern "C" fn remap_file_pages(
     status(change_at(start.addr(), size, call))
 }
 
-/// Whether there is executable memory in a range, as far as the kernel says (`PROCMAP_QUERY` of
-/// linux/fs.h, Linux 6.11): without a lock, and without memory.
+/// Whether there is executable memory in a range, according to the kernel (`PROCMAP_QUERY` of
+/// linux/fs.h, Linux 6.11): without a lock, and without allocating.
 fn may_be_executable(start: usize, size: usize) -> bool {
     let Ok(maps) = open_maps() else {
         return true;

@@ -1,6 +1,6 @@
-//! Being told by the dynamic linker before it loads or unloads anything, and after: as it tells
-//! debuggers, by a call of a function that does nothing (`r_brk` of link.h). That function is
-//! replaced by one of ours.
+//! Notifications from the dynamic linker before and after it loads or unloads anything. It notifies
+//! debuggers by calling a function that does nothing (`r_brk` of link.h). That function is replaced
+//! by one of ours.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
@@ -41,10 +41,10 @@ static DEBUG: AtomicPtr<Debug> = AtomicPtr::new(std::ptr::null_mut());
 /// Whether a change has begun, and not ended.
 static IS_CHANGING: AtomicBool = AtomicBool::new(false);
 
-/// Finds what the dynamic linker tells debuggers. Takes its lock.
+/// Finds the dynamic linker's record for debuggers. Takes its lock.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if there is nothing that we know.
+/// [`Error::Unsupported`] if there is no record of a known form.
 pub(crate) fn find() -> Result<()> {
     if !DEBUG.load(Ordering::Acquire).is_null() {
         return Ok(());
@@ -64,13 +64,13 @@ pub(crate) fn find() -> Result<()> {
     Ok(())
 }
 
-/// Has the dynamic linker tell us from now on, where it was found.
+/// Makes the dynamic linker notify us from now on, by the record that was found.
 ///
 /// One thread at a time does that. A forked child finds it done, or not begun, since it is one
-/// step; where its parent was in between, the child knows by the function.
+/// step. If its parent was between the two, the child recognises the replaced function.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if its function is not what we know.
+/// [`Error::Unsupported`] if its function has an unknown form.
 pub(crate) fn watch() -> Result<()> {
     /// The function that was, or is being, replaced.
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
@@ -124,7 +124,7 @@ fn is_consistent() -> bool {
     unsafe { namespaces() }.all(|namespace| namespace.state == CONSISTENT)
 }
 
-/// What the dynamic linker tells of each namespace.
+/// The dynamic linker's record of each namespace.
 ///
 /// # Safety
 /// While this is used, a lock of the dynamic linker's is held.
@@ -140,9 +140,9 @@ unsafe fn namespaces() -> impl Iterator<Item = &'static Debug> {
     })
 }
 
-/// Checks that no object has relocations of its code: the dynamic linker makes them after it has
-/// said that loading is done (glibc's `dl_open_worker`), and what code then says is not what was
-/// looked at.
+/// Checks that no object has relocations of its code. The dynamic linker applies them after it has
+/// announced the end of loading (glibc's `dl_open_worker`), so the code then differs from what was
+/// scanned.
 ///
 /// # Errors
 /// [`Error::Load`], with the object's name.
@@ -162,7 +162,7 @@ pub(crate) fn check_relocations() -> Result<()> {
     })
 }
 
-/// Called once, since all objects are looked at then, whatever namespace they are in.
+/// Called once, since it checks all objects, whatever namespace they are in.
 unsafe extern "C" fn look_at_all(
     _: *mut libc::dl_phdr_info,
     _: libc::size_t,

@@ -20,15 +20,15 @@ pub(crate) struct Object {
 /// What to do with an object.
 type Work<'a> = &'a mut dyn FnMut(&Object) -> Result<()>;
 
-/// Asked about each object; the outcome of the first that answers.
+/// Called for each object; the result of the first that answers.
 struct Question<'a> {
     address: usize,
     work: Option<Work<'a>>,
     outcome: Option<Result<()>>,
 }
 
-/// Does something with the object that has the page of `address`, while none is unloaded;
-/// `None` if no object has it.
+/// Runs `work` on the object that has the page of `address`, while none is unloaded; `None` if
+/// no object has it.
 pub(crate) fn with_object(address: usize, work: Work<'_>) -> Option<Result<()>> {
     let mut question = Question { address, work: Some(work), outcome: None };
     // SAFETY: calls `ask` with our question, which outlives the call (invariant 12), while the
@@ -77,8 +77,8 @@ impl Object {
         self.segments.iter().map(pages).any(|pages| pages.contains(&address))
     }
 
-    /// Whether the byte only shares a page with a segment: the file has something else there,
-    /// which nobody looks for in this place.
+    /// Whether the byte only shares a page with a segment: the file has something else there, which
+    /// is never used at this address.
     pub(crate) fn is_slack(&self, address: usize) -> bool {
         self.has_page_of(address) && !self.segments.iter().any(|segment| segment.contains(&address))
     }

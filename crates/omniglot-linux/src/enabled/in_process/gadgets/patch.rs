@@ -1,4 +1,4 @@
-//! Changing the host's own code, page by page, in one step for other threads.
+//! Changes the host's own code, page by page, atomically for other threads.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -25,17 +25,16 @@ pub(crate) const TRAP: u8 = 0xcc;
 /// Replaces bytes of the host's code.
 ///
 /// The pages are copied, changed, and put in the place of the old ones by the kernel, in one
-/// `mremap`: it takes the old ones away on all processors, with an interrupt that ends what
-/// they had fetched, before the new ones are there; and who runs into the gap faults, and waits for
-/// the lock that the kernel holds meanwhile. So another thread executes the old bytes, up to the
-/// end of an instruction, or the new ones, also where they lie in two pages. It stands at
-/// the start of an instruction in between; which of the bytes may begin one is for the caller
-/// to know.
+/// `mremap`. It removes the old pages on all processors, with an interrupt that discards what they
+/// had fetched, before the new ones are there. A thread that runs into the gap faults, and waits
+/// for the lock that the kernel holds meanwhile. So another thread executes the old bytes, up to
+/// the end of an instruction, or the new ones, even if they lie in two pages. In between it is at
+/// the start of an instruction. The caller must know which of the bytes may begin one.
 ///
 /// # Safety
-/// The bytes are code of the host's that can be read, or beside such code; what they become does
-/// the same to whoever runs it, or nobody runs it; and no instruction begins within them but at
-/// the first, before or after.
+/// The bytes are code of the host's that can be read, or beside such code. The new bytes do the
+/// same to whatever thread runs them, or no thread runs them. No instruction begins within them
+/// except at the first byte, before or after.
 pub(crate) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     let start = address & !(PAGE - 1);
     let len = (address + bytes.len()).next_multiple_of(PAGE) - start;
@@ -57,14 +56,14 @@ pub(crate) unsafe fn replace(address: usize, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Has an `XRSTOR` with a mask that its code sets itself run elsewhere, followed by a look
-/// at that mask; says where, before anybody runs it there.
+/// Makes an `XRSTOR` whose code sets its mask run elsewhere, followed by a check of that mask;
+/// returns where, before any thread runs it there.
 ///
-/// Who jumps to it with another mask, to load PKRU, ends in an illegal instruction.
+/// Code that jumps to it with another mask, to load PKRU, ends in an illegal instruction.
 ///
 /// # Safety
-/// An `XRSTOR` of the host's of that length is there, which does not find its memory by its own
-/// place; `eax` is the mask whenever the host runs it, and the flags do not matter afterwards.
+/// An `XRSTOR` of the host's of that length is there, whose operand is not RIP-relative. `eax` is
+/// the mask whenever the host runs it, and the flags are not used afterwards.
 pub(crate) unsafe fn detour(
     address: usize,
     length: usize,
@@ -98,13 +97,13 @@ pub(crate) unsafe fn detour(
     unsafe { replace(address, &bytes) }
 }
 
-/// Has a function that does nothing be another one from now on.
+/// Redirects a function that does nothing to another one.
 ///
-/// What is replaced is its return and what fills the room behind: a thread that stands at the
-/// return runs the one or the other, and none can stand within.
+/// Its return and the padding behind it are replaced. A thread at the return runs the old or the
+/// new instruction, and no thread can be in between.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if it is not a mere return, with nothing behind it that runs.
+/// [`Error::Unsupported`] if it is not a mere return, followed only by padding.
 ///
 /// # Safety
 /// A function begins at `address`, and one at `target` that may be called in its place.
@@ -124,12 +123,12 @@ pub(crate) unsafe fn divert(address: usize, target: usize) -> Result<()> {
     // SAFETY: a fresh page that nobody knows, larger than this (invariant 16).
     unsafe { near.cast::<u8>().copy_from_nonoverlapping(code.as_ptr(), code.len()) };
     seal(near, PAGE)?;
-    // SAFETY: one return, and what nobody runs, by a jump to what the caller wants instead
+    // SAFETY: one return, and bytes that no thread runs, by a jump to what the caller wants instead
     // (invariant 16).
     unsafe { replace(place, &jump_to(place, near.addr())?) }
 }
 
-/// Whether [`divert`] did that with a function already: it returns by a jump.
+/// Whether [`divert`] already redirected a function: it returns by a jump.
 pub(crate) fn is_diverted(address: usize) -> bool {
     let from = std::ptr::with_exposed_provenance::<u8>(address);
     if from.is_null() {
@@ -142,13 +141,14 @@ pub(crate) fn is_diverted(address: usize) -> bool {
     code.first() == Some(&JUMP)
 }
 
-/// What a processor wants at the start of functions that checks where jumps lead (`endbr64`).
+/// The instruction at the start of functions for processors that check where jumps lead
+/// (`endbr64`).
 const MARK: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa];
-/// Compilers align functions so, and fill what is between them.
+/// Compilers align functions so, and fill the space between them.
 const ALIGNMENT: usize = 16;
 
-/// Where the return is of a function that does nothing else, if there is room for a jump in its
-/// place: behind it, up to where the next function can begin, is nothing that runs.
+/// Where the return is of a function that does nothing else, if there is space for a jump in its
+/// place: up to where the next function can begin, there is only padding.
 fn place_of_return(function: &[u8]) -> Option<usize> {
     const RETURN: u8 = 0xc3;
     let place = if function.starts_with(MARK) { MARK.len() } else { 0 };
@@ -157,8 +157,8 @@ fn place_of_return(function: &[u8]) -> Option<usize> {
     is_empty.then_some(place)
 }
 
-/// Whether these are what assemblers fill room between functions with: `int3`, and instructions
-/// that do nothing (Intel SDM volume 2, `NOP`), the last of which may go on behind.
+/// Whether these bytes are padding as assemblers insert it between functions: `int3`, and
+/// no-operations (Intel SDM volume 2, `NOP`), the last of which may extend beyond.
 fn is_filling(mut code: &[u8]) -> bool {
     /// Prefixes of operand size and of segment CS, which make longer ones.
     const PREFIXES: [u8; 2] = [0x66, 0x2e];
@@ -168,7 +168,7 @@ fn is_filling(mut code: &[u8]) -> bool {
         } else {
             let prefixes = code.iter().take_while(|byte| PREFIXES.contains(byte)).count();
             match code.get(prefixes..) {
-                // Room for nothing but the prefixes, or a part of what follows.
+                // Space only for prefixes, or for a part of what follows.
                 Some([] | [0x0f] | [0x0f, 0x1f]) => code.len(),
                 Some([0x90, ..]) => prefixes + 1,
                 Some([0x0f, 0x1f, operand, ..]) => match operand {
@@ -220,8 +220,8 @@ impl Room {
         self.0.addr() + PAGE
     }
 
-    /// Puts code into the first page, which becomes executable, and constants at the start of
-    /// the second, which does not. Neither can be written any more.
+    /// Puts code into the first page, which becomes executable, and constants at the start of the
+    /// second, which does not. Neither can be written afterwards.
     pub(crate) fn fill(self, offset: usize, code: &[u8], data: &[u8]) -> Result<()> {
         if offset > PAGE || code.len() > PAGE - offset || data.len() > PAGE {
             return Err(too_short());
@@ -240,9 +240,9 @@ impl Room {
         seal(self.0, PAGE)
     }
 
-    /// Gives the pages back, of which nothing was used.
+    /// Frees the pages, of which nothing was used.
     pub(crate) fn give_back(self) {
-        // SAFETY: our own pages, which nobody knows (invariant 16).
+        // SAFETY: our own pages, to which nothing else refers (invariant 16).
         let _ = unsafe { munmap(self.0, 2 * PAGE) };
     }
 }

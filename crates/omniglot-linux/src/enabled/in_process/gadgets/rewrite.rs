@@ -1,14 +1,14 @@
-//! Taking accidental gadgets out of the host's own code: in a large program the distance of
-//! some call is bound to read as an instruction that changes what keys allow.
+//! Removes accidental gadgets from the host's own code: in a large program the displacement of some
+//! call is likely to form an instruction that changes what keys allow.
 //!
-//! Pages of code begin and end with bytes of the file that are no code, but its neighbours
-//! there, data that are never looked for in that place: they are just overwritten.
+//! Pages of code begin and end with bytes of the file that are not code but its neighbours there,
+//! data that is never used at this address. Such bytes are overwritten.
 //!
-//! Where the tables for unwinding say which function it is in, and its instructions are
+//! If the unwind tables say which function a gadget is in, and the function's instructions are
 //! certain, one of them is replaced by an equivalent (crate omniglot-scan), while other threads may
-//! run that code: [`patch::replace`] changes it in one step. A thread that was stopped in the
-//! midst of it stands where one instruction ends and another begins, and what is replaced
-//! is a single one, so it finds what it expects; a call returns to where it did.
+//! run that code: [`patch::replace`] changes it in one step. A thread that was interrupted inside
+//! the function is at the boundary of two instructions. Only a single instruction is replaced, so
+//! the thread finds what it expects, and a call returns to where it did.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -25,10 +25,10 @@ use super::patch::{self, Room};
 use crate::enabled::layout::PAGE;
 use crate::enabled::system::failed;
 
-/// A longer function is not looked at: decoding it takes time.
+/// A longer function is not decoded, since that takes time.
 const LONGEST_FUNCTION: u64 = 16 << 20;
-/// How many places in a page are tried for a detour, and how far they are apart. What lies
-/// before the first is no code, so that nothing begins in the page before.
+/// How many places in a page are tried for a detour, and how far they are apart. The bytes before
+/// the first place are not code, so that no instruction begins in the page before.
 const PLACES: usize = 64;
 const DISTANCE: usize = 56;
 const _: () = assert!(
@@ -39,7 +39,7 @@ const _: () = assert!(
 /// Why a gadget stays.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// What can be done about it is in the obstacle.
+    /// The obstacle says what can be done about it.
     Obstacle(Obstacle),
     /// Something failed.
     Error(Error),
@@ -108,7 +108,7 @@ fn remove_from(
     Ok(unsafe { patch::replace(rewrite.address as usize, &rewrite.bytes) }?)
 }
 
-/// The first place in the room that does, and what comes there.
+/// The first suitable place in the room, and the code for it.
 fn place_in(
     room: &Room,
     gadget: &Gadget,
@@ -126,7 +126,7 @@ fn place_in(
     Err(Obstacle::Place)
 }
 
-/// The function that an address lies in, by its object's own tables.
+/// The function that contains an address, by its object's unwind tables.
 fn function_at(object: &Object, memory: &File, address: u64) -> Result<Option<Range<u64>>> {
     let Some(header) = object.unwinding else {
         return Ok(None);
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((&after[..8], after[8], &after[9..]), (&before[..8], 0xcc, &before[9..]));
     }
 
-    /// While other threads run that code all the time.
+    /// Other threads run that code all the time meanwhile.
     #[test]
     fn accidental_gadgets_go_and_the_code_stays_right() {
         let memory = File::open("/proc/self/mem").unwrap();
