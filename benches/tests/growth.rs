@@ -98,7 +98,7 @@ fn a_call_does_not_grow_with_instances() {
 fn calls_and_callbacks_do_not_grow_with_registered_closures() {
     assert_no_growth([1, 64], |registered| {
         let mut library = library()?;
-        let register = |_| library.register::<step_fn>(|_, (value,)| Ok(value.wrapping_add(1)));
+        let register = |_| library.register::<step_fn>(|_, value| Ok(value.wrapping_add(1)));
         let steps = (0..registered).map(register).collect::<omniglot::Result<Vec<_>>>()?;
         let last = steps.last().context("none is registered")?.function();
         Ok(move || {

@@ -29,7 +29,7 @@ fn variant<R: Runtime>(
     mut library: Workloads<R>,
     registered: usize,
 ) -> Result<Variant> {
-    let register = |_| library.register::<step_fn>(|_, (value,)| Ok(value.wrapping_add(1)));
+    let register = |_| library.register::<step_fn>(|_, value| Ok(value.wrapping_add(1)));
     let steps: Vec<Registered<step_fn>> =
         (0..registered).map(register).collect::<Result<_, _>>()?;
     Ok(Variant::new(name, move |count| {

@@ -33,7 +33,7 @@ pub trait Signature: 'static {
     const CALLER: u32;
     /// The library's functions of this type: C name, and the shim that gives the address.
     const FUNCTIONS: &'static [(&'static str, u32)] = &[];
-    /// The arguments, as a tuple.
+    /// The arguments: one as it is, none or several as a tuple.
     type Arguments;
     /// The result; `()` for `void`.
     type Return;

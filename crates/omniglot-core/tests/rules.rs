@@ -27,19 +27,19 @@ impl Signature for Callback {
     const SLOTS: u32 = 70;
     const CALLER: u32 = 3;
     const FUNCTIONS: &'static [(&'static str, u32)] = &[("own_callback", 4)];
-    type Arguments = (u32,);
+    type Arguments = u32;
     type Return = i32;
     type Frame = Frame<24>;
     const RETURN_OFFSET: usize = 12;
     const RETURN_SIZE: usize = 4;
-    fn arguments(frame: &Self::Frame) -> Result<(u32,)> {
-        Ok((frame.get(8)?,))
+    fn arguments(frame: &Self::Frame) -> Result<u32> {
+        frame.get(8)
     }
     fn put_return(frame: &mut Self::Frame, value: &i32) {
         frame.put(12, value);
     }
-    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, arguments: &(u32,)) {
-        frame.put(8, &arguments.0);
+    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, argument: &u32) {
+        frame.put(8, argument);
         frame.put(16, &function);
     }
     fn get_return(frame: &Self::Frame) -> Result<i32> {
@@ -99,10 +99,9 @@ fn a_failed_status_has_the_library_s_message_if_it_can_be_read() {
 #[test]
 fn a_callback_gets_arguments_and_writes_its_result_only() {
     let (mut api, foreign) = scripted([argument(41), Step::Callback(1, FRAME)]);
-    let got = api
-        .with_callback::<Callback, _>(&mut |_, (value,)| Ok(value as i32 + 1), |api, _| {
-            call_shim(api)
-        });
+    let got = api.with_callback::<Callback, _>(&mut |_, value| Ok(value as i32 + 1), |api, _| {
+        call_shim(api)
+    });
     assert_eq!(got.unwrap(), Ok(0));
     assert_eq!(foreign.lock().unwrap().replies, [Reply::Return]);
     let result = api.upgrade(Ptr::<i32>::from_addr(FRAME + 12)).unwrap();

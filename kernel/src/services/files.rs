@@ -236,7 +236,7 @@ fn with_callbacks<T>(
     };
     let mut erase =
         |_: &mut Api<Runtime>, (_, block)| Ok(status(borrow(device, |device| device.erase(block))));
-    let mut sync = |_: &mut Api<Runtime>, (_,)| Ok(status(borrow(device, |device| device.sync())));
+    let mut sync = |_: &mut Api<Runtime>, _| Ok(status(borrow(device, |device| device.sync())));
     api.with_callback::<lfs_config_read_fn, _>(&mut read, |api, read| {
         api.with_callback::<lfs_config_prog_fn, _>(&mut prog, |api, prog| {
             api.with_callback::<lfs_config_erase_fn, _>(&mut erase, |api, erase| {

@@ -1,5 +1,11 @@
 //! What each line of the generated calls becomes.
 
+/// What a signature's closures get: one argument as it is, none or several as a tuple.
+macro_rules! arguments {
+    ($one:tt) => { $one };
+    ($($argument:tt),*) => { ($($argument),*) };
+}
+
 /// A case per signature: Rust calls C.
 macro_rules! plain {
     ($index:literal $name:ident ($($argument:ident: $ty:ty),*) -> $result:ty) => {
@@ -21,7 +27,8 @@ macro_rules! calling {
             let (mut state, mut sent) = (State(seed), Hash($index));
             $(sent.add(&<$ty as Mix>::make(&mut state));)*
             let mut seen = None;
-            let mut closure = |_: &mut lib::Api<R>, ($($argument,)*): ($($ty,)*)| {
+            let mut closure = |_: &mut lib::Api<R>, received: arguments!($($ty),*)| {
+                let arguments!($($argument),*) = received;
                 let mut hash = Hash($index);
                 $(hash.add(&$argument);)*
                 seen = Some(hash);
@@ -43,7 +50,7 @@ macro_rules! pointer {
             $(let $argument: $ty = Mix::make(&mut state);)*
             $(sent.add(&$argument);)*
             let function = api.$name()?;
-            let result: $result = api.call_pointer(function, ($($argument,)*))?;
+            let result: $result = api.call_pointer(function, arguments!($($argument),*))?;
             Ok(mix::check(stringify!($name), sent, api.plain_last()?, &result))
         }
     };

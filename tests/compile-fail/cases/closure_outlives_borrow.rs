@@ -7,7 +7,7 @@ fn main() -> Result<()> {
     let mut demo = Demo::assemble_for_tests()?;
     demo.scope(|scope| {
         let mut seen = 0;
-        scope.callback::<Callback>(|_, (value,)| {
+        scope.callback::<Callback>(|_, value| {
             seen = value;
             Ok(())
         })?;

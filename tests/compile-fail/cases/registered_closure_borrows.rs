@@ -6,7 +6,7 @@ use omniglot_compile_fail::{Callback, Demo};
 fn main() -> Result<()> {
     let mut demo = Demo::assemble_for_tests()?;
     let mut seen = 0;
-    let _registered = demo.register::<Callback>(|_, (value,)| {
+    let _registered = demo.register::<Callback>(|_, value| {
         seen = value;
         Ok(())
     })?;

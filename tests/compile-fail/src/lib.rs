@@ -79,16 +79,16 @@ impl Signature for Callback {
     const FIRST_SLOT: u32 = 0;
     const SLOTS: u32 = 8;
     const CALLER: u32 = 2;
-    type Arguments = (u32,);
+    type Arguments = u32;
     type Return = ();
     type Frame = Frame<24>;
     const RETURN_OFFSET: usize = 0;
     const RETURN_SIZE: usize = 0;
-    fn arguments(frame: &Self::Frame) -> Result<(u32,)> {
-        Ok((frame.get(HEADER_SIZE)?,))
+    fn arguments(frame: &Self::Frame) -> Result<u32> {
+        frame.get(HEADER_SIZE)
     }
     fn put_return(_: &mut Self::Frame, (): &()) {}
-    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, (value,): &(u32,)) {
+    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, value: &u32) {
         frame.put(HEADER_SIZE, value);
         frame.put(16, &function);
     }

@@ -113,7 +113,7 @@ fn what_a_callback_writes_is_seen_by_both<R: Runtime>(api: &mut Api<R>) -> Outco
     api.count_up(numbers, 3, 1)?;
     let last = present(numbers.get(2))?;
     let total = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             // The library reads the last number only after it was changed here.
             let room =
                 if value == 1 { last } else { numbers.get(0).ok_or(Error::WrongInstance)? };

@@ -75,10 +75,10 @@ fn nothing_crosses_in_callbacks_without_arguments<R: Runtime>(api: &mut Api<R>) 
 }
 
 fn bools_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    let result = api.with_callback::<BoolCallback, Result<_>>(
-        &mut |_, (value,)| Ok(!value),
-        |api, function| Ok((api.call_bool(function, true)?, api.call_bool(function, false)?)),
-    )?;
+    let result = api
+        .with_callback::<BoolCallback, Result<_>>(&mut |_, value| Ok(!value), |api, function| {
+            Ok((api.call_bool(function, true)?, api.call_bool(function, false)?))
+        })?;
     equal(result, Ok((false, true)))
 }
 
@@ -89,7 +89,7 @@ fn enums_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
         Colour::BLUE => Colour::RED,
     };
     let result = api.with_callback::<ColourCallback, Result<_>>(
-        &mut |_, (colour,)| Ok(next(colour)),
+        &mut |_, colour| Ok(next(colour)),
         |api, function| {
             Ok((api.call_colour(function, Colour::RED)?, api.call_colour_number(function, 10)?))
         },
@@ -101,7 +101,7 @@ fn structs_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let sent: Sheet = api.sample_sheet()?;
     let seen = Cell::new(None);
     let result = api.with_callback::<SheetCallback, _>(
-        &mut |_, (sheet,)| {
+        &mut |_, sheet| {
             seen.set(Some(sheet));
             let mut changed = sheet;
             changed.corner.side = Side::ABOVE;
@@ -165,7 +165,7 @@ fn wild_pointers_are_refused_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outco
 
 fn results_of_callbacks_reach_the_library<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let result = api.with_callback::<IntCallback, Result<_>>(
-        &mut |_, (value,)| Ok(value.wrapping_mul(10)),
+        &mut |_, value| Ok(value.wrapping_mul(10)),
         |api, function| Ok((api.call_and_add(function, 4)?, api.call_and_add(function, -4)?)),
     )?;
     equal(result, Ok((41, -39)))
@@ -174,7 +174,7 @@ fn results_of_callbacks_reach_the_library<R: Runtime>(api: &mut Api<R>) -> Outco
 fn every_call_of_a_callback_arrives<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let count = Cell::new(0);
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             count.set(count.get() + 1);
             Ok(value)
         },
@@ -192,7 +192,7 @@ fn every_call_of_a_callback_arrives<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ended = Cell::new(false);
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| Ok(value.wrapping_mul(value)),
+        &mut |_, value| Ok(value.wrapping_mul(value)),
         |api, on_value| {
             api.with_callback::<VoidCallback, _>(
                 &mut |_, ()| {
@@ -218,7 +218,7 @@ fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn kept_callbacks_are_called_later<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| Ok(value.wrapping_add(1)),
+        &mut |_, value| Ok(value.wrapping_add(1)),
         |api, function| {
             api.keep_callback(function)?;
             equal(api.kept_callback(), Ok(function))?;
@@ -234,15 +234,15 @@ fn kept_callbacks_are_called_later<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let negation = api.negation()?;
-    equal(api.call_pointer(negation, (5,)), Ok(-5))?;
+    equal(api.call_pointer(negation, 5), Ok(-5))?;
     equal(api.call_int(negation, -6), Ok(6))?;
     // A host's callback through a function of the library through its address.
     let caller = api.kept_caller()?;
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| Ok(value.wrapping_mul(3)),
+        &mut |_, value| Ok(value.wrapping_mul(3)),
         |api, function| {
             api.keep_callback(function)?;
-            api.call_pointer(caller, (7,))
+            api.call_pointer(caller, 7)
         },
     )?;
     equal(result, Ok(21))
@@ -250,10 +250,10 @@ fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) 
 
 fn callbacks_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| Ok(value.wrapping_sub(1)),
+        &mut |_, value| Ok(value.wrapping_sub(1)),
         |api, function| {
             let same = api.function_of_number(function.addr())?;
-            api.call_pointer(same, (10,))
+            api.call_pointer(same, 10)
         },
     )?;
     equal(result, Ok(9))
@@ -265,7 +265,7 @@ fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -
     let result = api.with_fallible_callback::<ColourCallback, Result<_>>(
         &mut |_, arguments| {
             seen.set(Some(arguments));
-            Ok(arguments.map_or(Colour::BLUE, |(colour,)| colour))
+            Ok(arguments.map_or(Colour::BLUE, |colour| colour))
         },
         |api, function| {
             let answered = api.call_colour_number(function, 2)?;
@@ -273,7 +273,7 @@ fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -
             Ok((answered, refused, api.call_colour(function, Colour::GREEN)?))
         },
     )?;
-    equal(seen.get(), Some(Ok((Colour::GREEN,))))?;
+    equal(seen.get(), Some(Ok(Colour::GREEN)))?;
     equal(result, Ok((100, Some(Err(wrong.into())), Colour::GREEN)))
 }
 
@@ -281,7 +281,7 @@ fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>
     let kept = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |api, function| {
         api.keep_callback(function).map(|()| function)
     })??;
-    let outcome = api.with_callback_at(kept, &mut |_, (value,)| Ok(value + 2), |api, again| {
+    let outcome = api.with_callback_at(kept, &mut |_, value| Ok(value + 2), |api, again| {
         equal(again, kept)?;
         equal(api.call_kept(5), Ok(7))?;
         let taken = api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ());
@@ -291,7 +291,7 @@ fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>
     let negation = api.negation()?;
     let own = api.with_callback_at(negation, &mut |_, _| Ok(4), |_, _| ());
     holds(matches!(own, Err(Error::Misuse(_))), "a function of the library is no callback's")?;
-    let any = api.with_callback_at(FnPtr::null(), &mut |_, (value,)| Ok(value), |api, any| {
+    let any = api.with_callback_at(FnPtr::null(), &mut |_, value| Ok(value), |api, any| {
         equal(api.call_int(any, 6), Ok(6))
     })?;
     any?;
@@ -302,7 +302,7 @@ fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>
 fn an_invalid_enum_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ran = Cell::new(false);
     let result = api.with_callback::<ColourCallback, _>(
-        &mut |_, (colour,)| {
+        &mut |_, colour| {
             ran.set(true);
             Ok(colour)
         },
@@ -315,7 +315,7 @@ fn an_invalid_enum_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Out
 fn an_invalid_bool_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let seen = Cell::new(None);
     let result = api.with_callback::<BoolCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             seen.set(Some(value));
             Err(Escape::Abandon)
         },
@@ -332,7 +332,7 @@ fn an_invalid_bool_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Out
 fn an_invalid_struct_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ran = Cell::new(false);
     let result = api.with_callback::<SheetCallback, _>(
-        &mut |_, (sheet,)| {
+        &mut |_, sheet| {
             ran.set(true);
             Ok(sheet)
         },
@@ -357,7 +357,7 @@ fn slots_run_out_and_come_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 /// Takes slots until there are none: how many there were, and the error then.
 fn take_slots<R: Runtime>(api: &mut Api<R>, taken: u32) -> (u32, Error) {
-    let more = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |api, _| {
+    let more = api.with_callback::<IntCallback, _>(&mut |_, value| Ok(value), |api, _| {
         take_slots(api, taken + 1)
     });
     more.unwrap_or_else(|error| (taken, error))
@@ -375,7 +375,7 @@ fn an_address_of_an_earlier_closure_is_no_more_than_there_may_be<R: Runtime>(
 
 /// Whether there can be a closure at an address once there are as many as may be.
 fn beyond_all_slots<R: Runtime>(api: &mut Api<R>, kept: FnPtr<IntCallback>) -> Result<(), Error> {
-    let more = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |api, _| {
+    let more = api.with_callback::<IntCallback, _>(&mut |_, value| Ok(value), |api, _| {
         beyond_all_slots(api, kept)
     });
     more.unwrap_or_else(|_| api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()))

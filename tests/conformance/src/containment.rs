@@ -56,7 +56,7 @@ fn stack_overflow_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
 }
 
 fn a_call_of_a_wild_address_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    fault(api.call_pointer(FnPtr::<IntCallback>::from_addr(8), (1,))).map(drop)
+    fault(api.call_pointer(FnPtr::<IntCallback>::from_addr(8), 1)).map(drop)
 }
 
 fn an_endless_loop_runs_out_of_time<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -92,7 +92,7 @@ fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<
     let bytes = api.upgrade_slice_mut(numbers.as_ptr().cast::<u8>(), 12);
     let filled = bytes.and_then(|bytes| api.write_slice_with(bytes, |bytes| bytes.fill(0)));
     equal(filled, Err(poisoned))?;
-    let registered = api.with_callback::<IntCallback, _>(&mut |_, (value,)| Ok(value), |_, _| ());
+    let registered = api.with_callback::<IntCallback, _>(&mut |_, value| Ok(value), |_, _| ());
     equal(registered, Err(poisoned))?;
     // The memory of a poisoned instance can still be read.
     let sum = |sum: i32, number: &i32| sum.wrapping_add(*number);
@@ -120,7 +120,7 @@ fn the_library_cannot_run_the_hosts_code<R: Runtime>(api: &mut Api<R>) -> Outcom
     let before = RUNS.load(Ordering::Relaxed);
     let own: fn(u32) -> u32 = count_runs;
     let function = FnPtr::<IntCallback>::from_addr(own as usize);
-    fault(api.call_pointer(function, (1,)))?;
+    fault(api.call_pointer(function, 1))?;
     equal(RUNS.load(Ordering::Relaxed), before)
 }
 

@@ -196,7 +196,7 @@ fn scopes_inside_callbacks_give_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
     use crate::conformance::IntCallback;
     let mut addresses = [0; 3];
     let total = api.with_callback::<IntCallback, _>(
-        &mut |api, (place,)| {
+        &mut |api, place| {
             let (address, sum) = api.scope(|scope| {
                 let numbers = scope.copy_in(&[place, 1000])?;
                 Ok((numbers.as_ptr().addr(), scope.sum(numbers, 2)?))

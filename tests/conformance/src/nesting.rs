@@ -28,7 +28,7 @@ impl<R: Runtime> Suite<R> {
 
 fn calls_nest_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let result = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let doubled = api.twice(value)?;
             let sum = api.scope(|scope| {
                 let numbers = scope.copy_in(&[doubled, 1])?;
@@ -44,7 +44,7 @@ fn calls_nest_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
 /// One level of calls and callbacks per step: the sum of all levels.
 fn descend<R: Runtime>(api: &mut Api<R>, levels: i32) -> Result<i32> {
     api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             if levels == 0 {
                 return Ok(value);
             }
@@ -65,12 +65,12 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let order = Cell::new(0u64);
     let note = |digit| order.set(order.get().wrapping_mul(10) + digit);
     let result = api.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             note(1);
             Ok(value)
         },
         |api, one| {
-            let mut other = |api: &mut Api<R>, (value,)| {
+            let mut other = |api: &mut Api<R>, value| {
                 note(2);
                 // The other one is not running now, so it can be called from here.
                 Ok(api.call_int(one, value)?)
@@ -87,7 +87,7 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
 /// Nests until an error; returns the depth and the error.
 fn dive<R: Runtime>(api: &mut Api<R>, depth: u32, end: &Cell<Option<(u32, Error)>>) -> Result<i32> {
     let called = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             if let Err(error) = dive(api, depth + 1, end) {
                 // Only the innermost level sees an error: the others return.
                 end.set(Some((depth, error)));
@@ -119,7 +119,7 @@ fn a_running_callback_is_not_entered_again<R: Runtime>(api: &mut Api<R>) -> Outc
     let inner = Cell::new(Ok(0));
     let runs = Cell::new(0);
     let outer = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             runs.set(runs.get() + 1);
             inner.set(api.call_int(own.get(), value));
             Ok(value)
@@ -137,12 +137,12 @@ fn a_running_callback_is_not_entered_again<R: Runtime>(api: &mut Api<R>) -> Outc
 fn a_callback_through_another_is_not_entered_again<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let other = Cell::new(FnPtr::null());
     let runs = Cell::new(0);
-    let mut one = |api: &mut Api<R>, (value,)| {
+    let mut one = |api: &mut Api<R>, value| {
         runs.set(runs.get() + 1);
         Ok(api.call_int(other.get(), value)?)
     };
     let result = api.with_callback::<IntCallback, _>(&mut one, |api, one| {
-        let mut two = |api: &mut Api<R>, (value,)| {
+        let mut two = |api: &mut Api<R>, value| {
             runs.set(runs.get() + 10);
             Ok(api.call_int(one, value)?)
         };
@@ -161,7 +161,7 @@ fn a_callback_through_another_is_not_entered_again<R: Runtime>(api: &mut Api<R>)
 fn a_fault_in_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let inner = Cell::new(Ok(()));
     let outer = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             inner.set(api.trap());
             Ok(value)
         },
@@ -174,7 +174,7 @@ fn a_fault_in_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn an_abandoned_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let inner = Cell::new(Ok(0));
     let outer = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let abandoned = api.with_callback::<IntCallback, _>(
                 &mut |_, _| Err(Escape::Abandon),
                 |api, function| api.call_int(function, 2),
@@ -191,7 +191,7 @@ fn an_abandoned_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let calls = Cell::new(0);
     let result = api.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             calls.set(calls.get() + 1);
             // The error is ignored here, but no foreign code goes on.
             let _ = api.trap();

@@ -35,7 +35,7 @@ fn a_callback_raises_the_librarys_own_error<R: Runtime>(api: &mut Api<R>) -> Out
     let reader = Cell::new(Ptr::null());
     let failing = Cell::new(true);
     let result = api.with_callback::<ReadCallback, _>(
-        &mut |api, (step,)| {
+        &mut |api, step| {
             if failing.get() && step == 2 {
                 return Err(api.raise_reader_fail(reader.get(), 77)?);
             }
@@ -59,7 +59,7 @@ fn a_raise_ends_only_the_innermost_call<R: Runtime>(api: &mut Api<R>) -> Outcome
     let depth = Cell::new(0);
     let mut raise = |api: &mut Api<R>, _| Err(api.raise_reader_fail(reader.get(), 5)?);
     let result = api.with_callback::<ReadCallback, _>(&mut raise, |api, raising| {
-        let mut nest = |api: &mut Api<R>, (step,)| {
+        let mut nest = |api: &mut Api<R>, step| {
             depth.set(depth.get() + 1);
             // The reader is one: the nested call opens it anew and puts it back.
             reader.set(api.reader_open(raising)?);
@@ -79,7 +79,7 @@ fn nested_guards_leave_outer_ones_in_place<R: Runtime>(api: &mut Api<R>) -> Outc
     let reader = Cell::new(Ptr::null());
     let inner = Cell::new(Ok(0));
     let result = api.with_callback::<ReadCallback, Result<_>>(
-        &mut |api, (step,)| {
+        &mut |api, step| {
             if step == 1 {
                 return Err(api.raise_reader_fail(reader.get(), 9)?);
             }
@@ -107,7 +107,7 @@ fn a_longjmp_out_of_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outc
     let inner = Cell::new(Ok(()));
     let runs = Cell::new(0);
     let outer = api.with_callback::<ReadCallback, _>(
-        &mut |api, (step,)| {
+        &mut |api, step| {
             runs.set(runs.get() + 1);
             inner.set(api.leap(reader.get()));
             Ok(step)

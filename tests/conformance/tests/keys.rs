@@ -107,7 +107,7 @@ fn use_it(library: &mut Conformance, thread: usize, keyed: &AtomicUsize) -> omni
         let right = library.twice(number)? == 2 * number
             && library.count_once()? == 5 + round as i32
             && library.with_callback::<IntCallback, _>(
-                &mut |_, (value,)| Ok(value + 1),
+                &mut |_, value| Ok(value + 1),
                 |library, function| library.call_int(function, number),
             )?? == number + 1;
         if !right {

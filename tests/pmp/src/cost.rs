@@ -55,7 +55,7 @@ fn calls() -> Result<()> {
     say!("  empty call with a time limit: {}", least(|| library.nothing())?);
     library.set_timeout(None);
     let [one, eleven] = [1, 11].map(|times| {
-        let mut answer = |_: &mut _, (value,)| Ok(value);
+        let mut answer = |_: &mut _, value| Ok(value);
         library.with_callback::<Callback, _>(&mut answer, |api, function| {
             least(|| api.call_times(function, times).map(drop))
         })

@@ -93,7 +93,7 @@ fn calls_return(library: &mut Attacker) -> Result<bool> {
 
 fn callbacks_are_answered(library: &mut Attacker) -> Result<bool> {
     let mut calls = 0;
-    let mut answer = |_: &mut _, (value,)| {
+    let mut answer = |_: &mut _, value| {
         calls += 1;
         Ok(value)
     };

@@ -69,7 +69,7 @@ fn scope(library: &mut Conformance) -> Result<()> {
 
 fn callback(library: &mut Conformance) -> Result<()> {
     library.scope(|scope| {
-        let nested = scope.callback::<IntCallback>(|api, (value,)| Ok(api.twice(value)?))?;
+        let nested = scope.callback::<IntCallback>(|api, value| Ok(api.twice(value)?))?;
         expect(scope.call_and_add(nested, 20)? == 41)
     })
 }

@@ -1,7 +1,7 @@
 //! Function pointer types: a marker type each, with its frame's layout.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::{Rust, number};
 use crate::layout::{Frame, MemberUse};
@@ -35,7 +35,8 @@ impl Rust<'_> {
         let docs = self.signature_docs(signature);
         let (slots, addresses) = (self.bindings.options.callback_slots, self.bindings.addresses());
         let size = number(frame.size);
-        let types = parameters.iter().map(|parameter| self.ty(&parameter.ty));
+        let types: Vec<_> = parameters.iter().map(|parameter| self.ty(&parameter.ty)).collect();
+        let arguments = tuple(&types);
         let result = match self.bindings.model.types.resolve(&signature.result) {
             Type::Void => quote! { () },
             _ => self.ty(&signature.result),
@@ -57,7 +58,7 @@ impl Rust<'_> {
                 const ADDRESSES: u32 = #addresses;
                 const CALLER: u32 = #caller;
                 #functions
-                type Arguments = (#(#types,)*);
+                type Arguments = #arguments;
                 type Return = #result;
                 type Frame = ::omniglot::Frame<#size>;
                 const RETURN_OFFSET: usize = #offset;
@@ -108,6 +109,11 @@ impl Rust<'_> {
         let offsets: Vec<_> = arguments.iter().map(|(_, offset)| offset).collect();
         let names: Vec<_> =
             arguments.iter().map(|(index, _)| format_ident!("argument_{index}")).collect();
+        let pattern = tuple(&names);
+        let values = match offsets.as_slice() {
+            [one] => quote! { frame.get(#one) },
+            several => quote! { ::core::result::Result::Ok((#(frame.get(#several)?),*)) },
+        };
         let function = frame.members.iter().find(|member| member.role == MemberUse::Function);
         let function = number(function.map_or(0, |member| member.offset));
         let (put_return, get_return) = match frame.result() {
@@ -120,7 +126,7 @@ impl Rust<'_> {
         let name = ident(&signature.name);
         quote! {
             fn arguments(frame: &Self::Frame) -> ::omniglot::Result<Self::Arguments> {
-                ::core::result::Result::Ok((#(frame.get(#offsets)?,)*))
+                #values
             }
             fn put_return(frame: &mut Self::Frame, value: &Self::Return) {
                 #put_return
@@ -130,7 +136,7 @@ impl Rust<'_> {
                 function: ::omniglot::FnPtr<#name>,
                 arguments: &Self::Arguments,
             ) {
-                let (#(#names,)*) = arguments;
+                let #pattern = arguments;
                 #(frame.put(#offsets, #names);)*
                 frame.put(#function, &function);
             }
@@ -138,5 +144,13 @@ impl Rust<'_> {
                 #get_return
             }
         }
+    }
+}
+
+/// What closures get for a signature's parameters: one as it is, none or several as a tuple.
+fn tuple(parts: &[impl ToTokens]) -> TokenStream {
+    match parts {
+        [one] => quote! { #one },
+        _ => quote! { (#(#parts),*) },
     }
 }

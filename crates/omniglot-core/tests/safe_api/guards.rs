@@ -31,10 +31,10 @@ fn leaked_guards_leak_and_nothing_else() {
     std::mem::forget(api.view_slice(address).unwrap());
     std::mem::forget(api.copy_unvalidated(address.get(0).unwrap()).unwrap());
     let table = Table::<FnPtr<Callback>>::new(&mut *api, |entries| {
-        entries.closure::<Callback>(|_, (value,)| Ok(value))
+        entries.closure::<Callback>(|_, value| Ok(value))
     });
     std::mem::forget(table.unwrap());
-    let registered = api.register::<Callback>(|_, (value,)| Ok(value + 1)).unwrap();
+    let registered = api.register::<Callback>(|_, value| Ok(value + 1)).unwrap();
     let function = registered.function();
     std::mem::forget(registered);
     assert!(!function.is_null());
@@ -48,7 +48,7 @@ fn a_leaked_callback_is_gone_after_a_reset() {
     let (mut api, script) = scripted([]);
     let drops = Arc::new(Mutex::new(0));
     let counted = Counted { drops: Arc::clone(&drops), panics: false };
-    let registered = api.register::<Callback>(move |_, (value,)| {
+    let registered = api.register::<Callback>(move |_, value| {
         let _ = &counted;
         Ok(value)
     });
@@ -67,7 +67,7 @@ fn a_closure_that_drops_its_own_handle_lives_until_it_returns() {
     let (own, counted) =
         (Arc::clone(&handle), Counted { drops: Arc::clone(&drops), panics: false });
     let text = String::from("still here");
-    let registered = api.register::<Callback>(move |api, (value,)| {
+    let registered = api.register::<Callback>(move |api, value| {
         drop(own.lock().unwrap().take());
         // The removal takes place now, while the closure runs.
         run(api)?;
@@ -87,7 +87,7 @@ fn a_closure_that_owns_its_own_handle_is_dropped_with_the_instance() {
     let handle = Arc::new(Mutex::new(None::<Registered<Callback>>));
     let (own, counted) =
         (Arc::clone(&handle), Counted { drops: Arc::clone(&drops), panics: false });
-    let registered = api.register::<Callback>(move |_, (value,)| {
+    let registered = api.register::<Callback>(move |_, value| {
         let _ = (&own, &counted);
         Ok(value)
     });
@@ -103,7 +103,7 @@ fn a_borrowed_closure_is_never_entered_twice() {
     let (mut api, _) = scripted(calls_back(1, 5).into_iter().chain(again));
     let seen = RefCell::new(Vec::new());
     let ended = api.with_callback::<Callback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let mut seen = seen.borrow_mut();
             seen.push(value);
             // Foreign code calls the same slot again, from within.
@@ -124,7 +124,7 @@ fn a_borrowed_closure_is_gone_when_its_borrow_ends() {
     for round in 0..20_u32 {
         let local = Box::new(round);
         let with = api
-            .with_callback::<Callback, _>(&mut |_, (value,)| Ok(value + *local), |_, here| {
+            .with_callback::<Callback, _>(&mut |_, value| Ok(value + *local), |_, here| {
                 function = here
             });
         assert_eq!(with, Ok(()));
@@ -181,7 +181,7 @@ fn what_only_one_thread_may_have_stays_on_it() {
     let shared = Rc::new(Cell::new(0));
     let seen = api.scope(|scope| {
         let shared = Rc::clone(&shared);
-        scope.callback::<Callback>(move |_, (value,)| {
+        scope.callback::<Callback>(move |_, value| {
             shared.set(value);
             Ok(value)
         })?;
@@ -199,7 +199,7 @@ fn instances_are_swapped_between_calls_with_their_closures() {
     let (first, second) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
     let store = |place: &Arc<Mutex<u32>>| {
         let place = Arc::clone(place);
-        move |_: &mut Interface, (value,): (u32,)| -> Answer<Callback> {
+        move |_: &mut Interface, value: u32| -> Answer<Callback> {
             *place.lock().unwrap() = value;
             Ok(value)
         }
@@ -259,7 +259,7 @@ fn a_library_of_ones_own_may_do_with_a_runtime_what_it_likes() {
         Base::<_, Interface, [Unsized; 0]>::new(crate::mock::Mock::<false>::default(), &OTHER);
     let base: &mut Base<_, Interface> = &mut one;
     let boxed = base.alloc(7_u32).unwrap();
-    let registered = base.register::<Callback>(|_, (value,)| Ok(value));
+    let registered = base.register::<Callback>(|_, value| Ok(value));
     assert!(matches!(registered, Err(Error::NoCallbackSlot { .. })));
     std::mem::swap(&mut one, &mut two);
     let base: &Base<_, Interface> = &one;

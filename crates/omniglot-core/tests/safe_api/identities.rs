@@ -62,7 +62,7 @@ thread_local! {
 fn a_handle_smuggled_through_a_thread_local_is_refused() {
     let (mut api, _) = scripted(calls_back(1, 5));
     let smuggled = api.with_callback::<Callback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let inside = api.scope(|scope| scope.value(value))?;
             KEPT.set(Some(inside));
             assert_eq!(api.read(inside), Err(Error::Stale));

@@ -30,19 +30,19 @@ impl Signature for Callback {
     const FIRST_SLOT: u32 = 1;
     const SLOTS: u32 = 8;
     const CALLER: u32 = 3;
-    type Arguments = (u32,);
+    type Arguments = u32;
     type Return = u32;
     type Frame = Frame<24>;
     const RETURN_OFFSET: usize = 12;
     const RETURN_SIZE: usize = 4;
-    fn arguments(frame: &Self::Frame) -> Result<(u32,)> {
-        Ok((frame.get(8)?,))
+    fn arguments(frame: &Self::Frame) -> Result<u32> {
+        frame.get(8)
     }
     fn put_return(frame: &mut Self::Frame, value: &u32) {
         frame.put(12, value);
     }
-    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, arguments: &(u32,)) {
-        frame.put(8, &arguments.0);
+    fn put_call(frame: &mut Self::Frame, function: FnPtr<Self>, argument: &u32) {
+        frame.put(8, argument);
         frame.put(16, &function);
     }
     fn get_return(frame: &Self::Frame) -> Result<u32> {

@@ -176,7 +176,7 @@ impl Object for Thing {
 fn a_capture_that_panics_keeps_no_destructor_waiting() {
     let (mut api, script) = scripted([]);
     let bomb = DropBomb;
-    let registered = api.register::<Callback>(move |_, (value,)| {
+    let registered = api.register::<Callback>(move |_, value| {
         let _ = &bomb;
         Ok(value)
     });
@@ -193,7 +193,7 @@ fn captures_that_panic_at_the_end_of_a_life_end_it_all_the_same() {
     let (mut api, script) = scripted([]);
     for _ in 0..2 {
         let bomb = DropBomb;
-        let registered = api.register::<Callback>(move |_, (value,)| {
+        let registered = api.register::<Callback>(move |_, value| {
             let _ = &bomb;
             Ok(value)
         });
@@ -214,11 +214,11 @@ fn what_fills_bytes_or_tables_may_panic() {
         resume_unwind(Box::new("planned"))
     })));
     assert!(panics(|| Table::<FnPtr<Callback>>::new(&mut *api, |entries| {
-        entries.closure::<Callback>(|_, (value,)| Ok(value))?;
+        entries.closure::<Callback>(|_, value| Ok(value))?;
         resume_unwind(Box::new("planned"))
     })));
     let all: Vec<_> =
-        std::iter::from_fn(|| api.register::<Callback>(|_, (value,)| Ok(value)).ok()).collect();
+        std::iter::from_fn(|| api.register::<Callback>(|_, value| Ok(value)).ok()).collect();
     assert_eq!(all.len(), 8, "the table's closures are gone");
     assert_eq!(run(&mut api), Ok(()));
 }

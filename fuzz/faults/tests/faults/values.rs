@@ -110,7 +110,7 @@ fn callbacks<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     let calls = Cell::new(0);
     let count = || calls.set(calls.get() + 1);
     let bools = api.with_callback::<BoolCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             value.look();
             count();
             Ok(!value)
@@ -118,7 +118,7 @@ fn callbacks<R: Runtime>(api: &mut Api<R>) -> Result<()> {
         |api, function| api.call_bool(function, true),
     );
     let colours = api.with_callback::<ColourCallback, _>(
-        &mut |_, (colour,)| {
+        &mut |_, colour| {
             colour.look();
             count();
             Ok(colour)
@@ -127,7 +127,7 @@ fn callbacks<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     );
     let sheet = api.sample_sheet()?;
     let sheets = api.with_callback::<SheetCallback, _>(
-        &mut |api, (sheet,)| {
+        &mut |api, sheet| {
             sheet.look();
             count();
             // Another call in between.

@@ -154,7 +154,7 @@ fn with_callbacks<R: Runtime, T>(
         Ok(status(disk.borrow_mut().program(block, offset, bytes)))
     };
     let mut erase = |_: &mut Api<R>, (_, block)| Ok(status(disk.borrow_mut().erase(block)));
-    let mut sync = |_: &mut Api<R>, (_,)| Ok(0);
+    let mut sync = |_: &mut Api<R>, _| Ok(0);
     api.with_callback::<lfs_config_read_fn, _>(&mut read, |api, read| {
         api.with_callback::<lfs_config_prog_fn, _>(&mut prog, |api, prog| {
             api.with_callback::<lfs_config_erase_fn, _>(&mut erase, |api, erase| {

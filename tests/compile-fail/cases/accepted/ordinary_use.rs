@@ -11,18 +11,18 @@ fn use_it(mut demo: Demo) -> Result<()> {
     demo.run(&numbers)?;
     let (seen, last) = (Cell::new(u32::from(first)), Cell::new(0));
     demo.scope(|scope| {
-        let one = scope.callback::<Callback>(|_, (value,)| {
+        let one = scope.callback::<Callback>(|_, value| {
             seen.set(seen.get() + value);
             Ok(())
         })?;
-        let other = scope.callback::<Callback>(|api, (value,)| {
+        let other = scope.callback::<Callback>(|api, value| {
             last.set(seen.get());
             api.write_slice(&numbers, &[0, 1])?;
             api.run(Ptr::from_addr(value as usize))?;
             Ok(())
         })?;
-        scope.call_pointer(one, (1,))?;
-        scope.call_pointer(other, (2,))
+        scope.call_pointer(one, 1)?;
+        scope.call_pointer(other, 2)
     })
 }
 

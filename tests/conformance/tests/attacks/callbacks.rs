@@ -23,7 +23,7 @@ fn with_callback<R: Runtime>(
     api: &mut Api<R>,
     body: impl FnOnce(&mut Api<R>, FnPtr<HostCallback>) -> Result<bool>,
 ) -> Result<bool> {
-    api.with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), body)?
+    api.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), body)?
 }
 
 fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
@@ -50,7 +50,7 @@ fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
             let function = victim.function();
             let mut victim = Some(victim);
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     drop(victim.take());
                     Ok(api.call_host(function, value)?)
                 },
@@ -80,9 +80,7 @@ fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
 }
 
 fn with_callback_address<R: Runtime>(api: &mut Api<R>) -> Result<usize> {
-    api.with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), |_, function| {
-        function.addr()
-    })
+    api.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), |_, function| function.addr())
 }
 
 /// The library calls the loader's function in the trampolines' place.
@@ -141,7 +139,7 @@ fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
             let address = room.as_slice().as_ptr().addr();
             let mut seen = Vec::new();
             let called = api.with_callback::<super::hostile::LampCallback, _>(
-                &mut |_, (lamp,)| {
+                &mut |_, lamp| {
                     seen.push(lamp);
                     Ok(lamp)
                 },
@@ -161,7 +159,7 @@ fn endless<R: Runtime>() -> Vec<Attack<R>> {
         attack("callbacks::calls_itself", ABANDONED, |api, _| {
             let own = std::cell::Cell::new(FnPtr::null());
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| Ok(api.call_host(own.get(), value).unwrap_or(value)),
+                &mut |api, value| Ok(api.call_host(own.get(), value).unwrap_or(value)),
                 |api, function| {
                     own.set(function);
                     api.call_host(function, 1)
@@ -172,7 +170,7 @@ fn endless<R: Runtime>() -> Vec<Attack<R>> {
         attack("callbacks::hangs_in_a_nested_call", ANYHOW, |api, _| {
             limit(api);
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     api.loop_forever()?;
                     Ok(value)
                 },
@@ -182,7 +180,7 @@ fn endless<R: Runtime>() -> Vec<Attack<R>> {
         }),
         attack("callbacks::faults_in_a_nested_call", FAULT, |api, _| {
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     api.write_at(0, 1)?;
                     Ok(value)
                 },
@@ -198,7 +196,7 @@ fn left_by_longjmp<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::nested_call_left_by_longjmp", left, |api, _| {
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     api.leave_by_exit()?;
                     Ok(value)
                 },
@@ -212,7 +210,7 @@ fn left_by_longjmp<R: Runtime>() -> Vec<Attack<R>> {
             |api, _| {
                 let called = api.with_callback::<HostCallback, _>(
                     // The host accepts that, and answers a call that has ended.
-                    &mut |api, (value,)| Ok(api.leave_by_exit().map_or(value, |()| value)),
+                    &mut |api, value| Ok(api.leave_by_exit().map_or(value, |()| value)),
                     |api, function| api.open_exit(function),
                 )?;
                 called.map(|_| true)

@@ -107,7 +107,7 @@ fn in_panels<R: Runtime>(place: u32) -> Vec<Attack<R>> {
         attack(named("struct_to_callback"), Must::BeInvalid, move |api, _| {
             let mut ran = false;
             let called = api.with_callback::<PanelCallback, _>(
-                &mut |_, (panel,)| {
+                &mut |_, panel| {
                     ran = true;
                     Ok(panel)
                 },
@@ -174,7 +174,7 @@ fn to_callbacks<R: Runtime>() -> Vec<Attack<R>> {
         attack("values::enum_to_callback", Must::BeInvalid, |api, _| {
             let mut ran = false;
             let called = api.with_callback::<LampCallback, _>(
-                &mut |_, (lamp,)| {
+                &mut |_, lamp| {
                     ran = true;
                     Ok(lamp)
                 },
@@ -185,7 +185,7 @@ fn to_callbacks<R: Runtime>() -> Vec<Attack<R>> {
         attack("values::bool_to_callback", Must::EndSomehow, |api, _| {
             let mut seen = None;
             let called = api.with_callback::<FlagCallback, _>(
-                &mut |_, (flag,)| {
+                &mut |_, flag| {
                     seen = Some(flag);
                     Ok(flag)
                 },

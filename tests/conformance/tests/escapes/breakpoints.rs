@@ -78,10 +78,9 @@ fn odd_segment<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool>
 /// The library's control words are odd when it is called back, and again when it goes on.
 fn odd_in_callback<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let mut odd = |what, value| {
-        library
-            .with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), |api, function| {
-                api.upset(what, value, Then::CALL_BACK, function)
-            })?
+        library.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), |api, function| {
+            api.upset(what, value, Then::CALL_BACK, function)
+        })?
     };
     Ok(odd(Upset::VECTOR_CONTROL, 0x7f80)? == 7 && odd(Upset::FLOAT_CONTROL, 0x0f7f)? == 7)
 }
@@ -104,7 +103,7 @@ fn call_of_odd_host<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Resu
 fn stopped<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let handle = library.interrupt_handle();
     let called = library.with_callback::<HostCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             (home.interrupt)(&handle);
             Ok(value)
         },

@@ -209,7 +209,7 @@ fn in_a_callback<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = home.instance::<Escapes<R>>()?;
     let load = || Loaded::open(wrpkru::DESCRIPTION.image).is_ok();
     let outcome = library.with_callback::<HostCallback, _>(
-        &mut |_, (value,)| Ok(if load() { value } else { -1 }),
+        &mut |_, value| Ok(if load() { value } else { -1 }),
         |library, function| library.call_host(function, 5),
     )?;
     check(outcome, true)

@@ -131,7 +131,7 @@ fn inside_a_callback<R: Runtime>(
     let mut other = home.instance::<Escapes<R>>()?;
     let mut survived = true;
     let called = api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let trap = Trap::set(api)?;
             let outcome = attack(&mut other, bounds(api).start);
             survived = DIES.check(&outcome).is_err();

@@ -20,7 +20,7 @@ pub(super) fn call<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<b
 
 pub(super) fn call_back<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let called = library
-        .with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value + 1), |api, function| {
+        .with_callback::<HostCallback, _>(&mut |_, value| Ok(value + 1), |api, function| {
             api.call_host(function, 41)
         })?;
     Ok(called? == 42)
@@ -28,7 +28,7 @@ pub(super) fn call_back<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Res
 
 pub(super) fn call_back_and_call<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let called = library.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| Ok(api.sound(value, 1)?),
+        &mut |api, value| Ok(api.sound(value, 1)?),
         |api, function| api.call_host(function, 41),
     )?;
     Ok(called? == 42)

@@ -22,7 +22,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         escape("forks::in_a_callback_that_calls", Must::Pass, |api, _| {
             let in_child = Cell::new(false);
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     in_child.set(fork(|| api.sound(value, 3) == Err(Error::Forked)));
                     Ok(api.sound(value, 0)?)
                 },
@@ -40,7 +40,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         escape("forks::in_a_callback_with_an_instance_of_its_own", Must::Pass, move |api, _| {
             let in_child = Cell::new(false);
             let called = api.with_callback::<HostCallback, _>(
-                &mut |_, (value,)| {
+                &mut |_, value| {
                     in_child.set(fork(move || {
                         let own = home.instance::<Escapes<R>>();
                         own.is_ok_and(|mut own| own.sound(4, 5) == Ok(9) && denies(&mut own))
@@ -97,7 +97,7 @@ fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let child = Cell::new(0);
     let before = State::now();
     let called = api.with_callback::<HostCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             // SAFETY: the child makes no calls but async-signal-safe ones, and `_exit`.
             child.set(unsafe { libc::fork() });
             Ok(value)

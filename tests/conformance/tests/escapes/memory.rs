@@ -96,7 +96,7 @@ fn another_domain<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             let mut other = home.instance::<Escapes<R>>()?;
             let heap = targets.heap;
             let called = api.with_callback::<super::library::HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     let own = api.malloc::<u64>(1)?;
                     let stolen = other.peek(own.as_ptr().addr());
                     assert!(stolen.is_err(), "a domain read another's memory");

@@ -65,7 +65,7 @@ fn descend<R: Runtime>(
         return own.upset(Upset::NOTHING, 0, end.then, FnPtr::null());
     }
     let called = own.with_callback::<HostCallback, _>(
-        &mut |own, (value,)| {
+        &mut |own, value| {
             let inner = descend(other, own, level + 1, end);
             if let Some(difference) = end.states.difference() {
                 end.wrong = Some(difference);
@@ -166,7 +166,7 @@ fn on_thread(size: usize, run: impl FnOnce() -> Result<bool> + Send) -> Result<b
 fn dive<R: Runtime>(api: &mut Api<R>, depth: u32) -> Result<u32> {
     let deepest = Cell::new(Ok(depth));
     let called = api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             deepest.set(dive(api, depth + 1));
             Ok(value)
         },
@@ -202,7 +202,7 @@ fn dive_two<R: Runtime>(
 ) -> Result<i32> {
     deepest.set(deepest.get().max(depth));
     let called = own.with_callback::<HostCallback, _>(
-        &mut |own, (value,)| match dive_two(other, own, depth + 1, deepest) {
+        &mut |own, value| match dive_two(other, own, depth + 1, deepest) {
             Err(Error::TooDeep { .. } | Error::NoCallbackSlot { .. }) | Ok(_) => Ok(value),
             Err(error) => Err(error.into()),
         },

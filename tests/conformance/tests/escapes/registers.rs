@@ -151,7 +151,7 @@ fn call_back<R: Runtime>(api: &mut Api<R>, what: Upset, value: u64) -> Result<bo
     let before = State::now();
     let seen = RefCell::new(None);
     let called = api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let inner = api.sound(value, 1);
             *seen.borrow_mut() = before.difference();
             if inner == Ok(value + 1) { Ok(value) } else { Ok(0) }

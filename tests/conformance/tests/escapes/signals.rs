@@ -102,7 +102,7 @@ fn report(wrong: u32) -> bool {
 /// A callback and, in it, a call that holds all registers.
 fn nested<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
     api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| Ok(value + api.hold(1000, false)?),
+        &mut |api, value| Ok(value + api.hold(1000, false)?),
         |api, function| api.call_host(function, value),
     )?
 }
@@ -235,7 +235,7 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
         escape("signals::all_blocked_in_a_callback_then_fault", UNDEFINED, move |api, _| {
             let inner = Cell::new(Ok(0));
             let called = api.with_callback::<HostCallback, _>(
-                &mut |api, (value,)| {
+                &mut |api, value| {
                     block_all();
                     inner.set(fault(api));
                     Ok(value)
@@ -256,7 +256,7 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             let first = runs();
             trap();
             let called = api.with_callback::<HostCallback, _>(
-                &mut |_, (value,)| {
+                &mut |_, value| {
                     trap();
                     Ok(value)
                 },
@@ -307,7 +307,7 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
         escape("signals::raised_in_a_callback", Must::Pass, |api, _| {
             let first = runs();
             let called = api.with_callback::<HostCallback, _>(
-                &mut |_, (value,)| {
+                &mut |_, value| {
                     raise(libc::SIGUSR1);
                     Ok(value)
                 },

@@ -129,7 +129,7 @@ fn some_call<R: Runtime>(api: &mut Api<R>, round: u64) -> Result<bool> {
 /// A callback, and a call in it.
 fn call_back<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
     api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| Ok(api.sound(value, 1)?),
+        &mut |api, value| Ok(api.sound(value, 1)?),
         |api, function| api.call_host(function, value),
     )?
 }

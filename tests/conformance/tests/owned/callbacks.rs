@@ -14,7 +14,7 @@ fn registered_callbacks_are_called_in_later_calls() {
     let mut library = instance();
     let mut total = 0;
     let adder = library
-        .register::<IntCallback>(move |_, (value,)| {
+        .register::<IntCallback>(move |_, value| {
             total += value;
             Ok(total)
         })
@@ -26,7 +26,7 @@ fn registered_callbacks_are_called_in_later_calls() {
 #[test]
 fn a_dropped_callback_is_no_more() {
     let mut library = instance();
-    let callback = library.register::<IntCallback>(|_, (value,)| Ok(value)).unwrap();
+    let callback = library.register::<IntCallback>(|_, value| Ok(value)).unwrap();
     library.keep_callback(callback.function()).unwrap();
     assert_eq!(library.call_kept(1), Ok(1));
     drop(callback);
@@ -42,7 +42,7 @@ fn a_callback_that_is_dropped_by_itself_returns_and_is_freed() {
     let witness = Arc::downgrade(&alive);
     let own = Arc::clone(&handle);
     let callback = library
-        .register::<IntCallback>(move |api, (value,)| {
+        .register::<IntCallback>(move |api, value| {
             drop(own.lock().unwrap().take());
             // Another call runs the removal while this closure runs.
             let doubled = api.twice(value)?;
@@ -62,7 +62,7 @@ fn a_closure_is_dropped_with_its_handle_or_its_instance() {
     let alive = Arc::new(());
     let captured = || {
         let alive = Arc::clone(&alive);
-        move |_: &mut Api, (value,): (i32,)| {
+        move |_: &mut Api, value: i32| {
             let _alive = &alive;
             Ok(value)
         }
@@ -82,7 +82,7 @@ fn a_closure_is_dropped_with_its_handle_or_its_instance() {
 #[test]
 fn a_handle_can_be_dropped_on_another_thread() {
     let mut library = instance();
-    let callback = library.register::<IntCallback>(|_, (value,)| Ok(value)).unwrap();
+    let callback = library.register::<IntCallback>(|_, value| Ok(value)).unwrap();
     library.keep_callback(callback.function()).unwrap();
     std::thread::spawn(move || drop(callback)).join().unwrap();
     assert!(matches!(library.call_kept(1), Err(Error::NoSuchCallback { .. })));
@@ -139,11 +139,11 @@ fn closures_of_a_scope_share_what_they_borrow() {
     let log = RefCell::new(Vec::new());
     let sum = library
         .scope(|scope| {
-            let one = scope.callback::<IntCallback>(|_, (value,)| {
+            let one = scope.callback::<IntCallback>(|_, value| {
                 log.borrow_mut().push(value);
                 Ok(value)
             })?;
-            let two = scope.callback::<IntCallback>(|_, (value,)| {
+            let two = scope.callback::<IntCallback>(|_, value| {
                 log.borrow_mut().push(-value);
                 Ok(value * 10)
             })?;
@@ -159,7 +159,7 @@ fn closures_of_a_scope_end_with_it() {
     let calls = Cell::new(0);
     let function = library
         .scope(|scope| {
-            scope.callback::<IntCallback>(|_, (value,)| {
+            scope.callback::<IntCallback>(|_, value| {
                 calls.set(calls.get() + 1);
                 Ok(value)
             })
@@ -178,7 +178,7 @@ fn calls_nest_exactly_to_the_limit() {
     for level in (0..MAX_DEPTH + 2).rev() {
         let next = below.last().map_or(FnPtr::null(), Registered::function);
         let deepest = Arc::clone(&deepest);
-        let callback = library.register::<IntCallback>(move |api, (value,)| {
+        let callback = library.register::<IntCallback>(move |api, value| {
             deepest.fetch_max(level + 1, Ordering::Relaxed);
             match api.call_int(next, value) {
                 Err(Error::TooDeep { limit }) => Ok(limit as i32),

@@ -61,7 +61,7 @@ fn parts_of_foreign_references_are_refused_too() {
 fn prepared_raise(library: &mut Conformance) -> Escape {
     let mut prepared = None;
     let result = library.with_callback::<ReadCallback, _>(
-        &mut |api, (step,)| {
+        &mut |api, step| {
             prepared = Some(api.raise_reader_fail(omniglot::Ptr::null(), 1)?);
             Ok(step)
         },
@@ -102,10 +102,10 @@ fn instances_keep_their_state_apart() {
 fn calls_of_two_instances_nest_in_each_other() {
     let (mut one, mut two) = (instance(), instance());
     let result = one.with_callback::<IntCallback, _>(
-        &mut |one, (value,)| {
+        &mut |one, value| {
             let inner = two.with_callback::<IntCallback, _>(
                 // From the second library's callback into the first one again.
-                &mut |_, (value,)| Ok(one.twice(value)?),
+                &mut |_, value| Ok(one.twice(value)?),
                 |two, function| two.call_and_add(function, value),
             )?;
             Ok(inner?)

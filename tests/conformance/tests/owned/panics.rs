@@ -31,7 +31,7 @@ fn a_panic_in_a_callback_arrives_in_the_caller() {
 fn a_panic_that_a_callback_catches_ends_only_the_nested_call() {
     let mut library = instance();
     let result = library.with_callback::<IntCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             let caught = catch_unwind(AssertUnwindSafe(|| panic_in_callback(api)));
             assert!(caught.is_err());
             Ok(value)

@@ -108,7 +108,7 @@ pub(super) fn boxes_of_before_give_nothing_back<P: Place>() {
 fn answering<A: ?Sized>(
     alive: Arc<()>,
     answer: i32,
-) -> impl FnMut(&mut A, (i32,)) -> Result<i32, Escape> + Send + 'static {
+) -> impl FnMut(&mut A, i32) -> Result<i32, Escape> + Send + 'static {
     move |_, _| {
         let _alive = &alive;
         Ok(answer)
@@ -288,7 +288,7 @@ pub(super) fn interruptions_of_before_hit_no_call<P: Place>() {
     let mut library = P::conformance();
     let handle = library.interrupt_handle();
     let result = library.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             P::interrupt(&handle);
             Ok(value)
         },

@@ -11,7 +11,7 @@ use super::instance;
 #[test]
 fn an_instance_moves_from_thread_to_thread() {
     let mut library = instance();
-    let callback = library.register::<IntCallback>(|_, (value,)| Ok(value + 1)).unwrap();
+    let callback = library.register::<IntCallback>(|_, value| Ok(value + 1)).unwrap();
     library.keep_callback(callback.function()).unwrap();
     for round in 0..5 {
         library = std::thread::spawn(move || {
@@ -92,7 +92,7 @@ fn an_interrupt_in_a_callback_ends_the_call_it_interrupts() {
     let mut library = instance();
     let handle = library.interrupt_handle();
     let result = library.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             handle.interrupt();
             Ok(value)
         },
@@ -115,7 +115,7 @@ fn time_in_callbacks_does_not_count() {
     let limit = Duration::from_secs(1);
     library.set_timeout(Some(limit));
     let result = library.with_callback::<IntCallback, _>(
-        &mut |_, (value,)| {
+        &mut |_, value| {
             std::thread::sleep(limit + limit / 5);
             Ok(value)
         },

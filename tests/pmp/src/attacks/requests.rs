@@ -40,7 +40,7 @@ fn returns(arena: &mut Arena, tally: &mut Tally) {
     });
     arena.attack(tally, "requests::return_of_an_outer_call", &outer, |api| {
         api.with_callback::<Callback, _>(
-            &mut |api, (value,)| {
+            &mut |api, value| {
                 // The nested call says that the outer one returned.
                 let nested = api.request(RETURN, 0, 0);
                 if nested == Err(Error::NonLocalExit) { Ok(value) } else { Ok(-1) }
@@ -99,7 +99,7 @@ fn floods(arena: &mut Arena, tally: &mut Tally) {
     arena.attack(tally, "requests::flood_of_callbacks", &Must::Harmless, |api| {
         let count = Cell::new(0);
         let total = api.with_callback::<Callback, _>(
-            &mut |_, (value,)| {
+            &mut |_, value| {
                 count.set(count.get() + 1);
                 Ok(value)
             },
@@ -110,7 +110,7 @@ fn floods(arena: &mut Arena, tally: &mut Tally) {
     let timeout = Must::Err("a timeout", |error| matches!(error, Error::Timeout { .. }));
     arena.attack(tally, "requests::endless_flood_of_callbacks", &timeout, |api| {
         api.set_timeout(Some(Duration::from_millis(20)));
-        api.with_callback::<Callback, _>(&mut |_, (value,)| Ok(value), |api, function| {
+        api.with_callback::<Callback, _>(&mut |_, value| Ok(value), |api, function| {
             api.call_forever(function)
         })?
     });

@@ -74,7 +74,7 @@ fn forged_answers() -> Vec<Attack<Linux>> {
 /// Runs `attack` in a nested call, and passes its error on.
 fn in_callback(api: &mut Api, mut attack: impl FnMut(&mut Api) -> Result<()>) -> Result<bool> {
     let called = api.with_callback::<HostCallback, _>(
-        &mut |api, (value,)| {
+        &mut |api, value| {
             attack(api)?;
             Ok(value)
         },
@@ -148,7 +148,7 @@ fn forged_callbacks() -> Vec<Attack<Linux>> {
 
 fn with_echo(api: &mut Api, attack: impl FnOnce(&mut Api) -> Result<()>) -> Result<bool> {
     let called =
-        api.with_callback::<HostCallback, _>(&mut |_, (value,)| Ok(value), |api, _| attack(api))?;
+        api.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), |api, _| attack(api))?;
     called.map(|()| true)
 }
 
