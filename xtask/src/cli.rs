@@ -91,6 +91,14 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Which suites of tests it runs, if not all.
+    pub(crate) fn suites(&self) -> &[String] {
+        match self {
+            Self::Test { only, .. } => only,
+            _ => &[],
+        }
+    }
+
     /// Which task's system packages this command needs.
     pub(crate) fn task(&self) -> Task {
         match self {

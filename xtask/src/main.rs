@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 
 /// Sets up, then does what the command line asks for.
 fn run(cli: Cli) -> Result<ExitCode> {
-    if !setup::prepare(cli.action.task(), cli.install)? {
+    if !setup::prepare_suites(cli.action.task(), cli.action.suites(), cli.install)? {
         return Ok(ExitCode::from(PACKAGES_MISSING));
     }
     match cli.action {

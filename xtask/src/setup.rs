@@ -26,11 +26,16 @@ use crate::riscv;
 ///
 /// Returns whether the task can go on. If not, the user has been told what to do.
 pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
+    prepare_suites(task, &[], asked)
+}
+
+/// The same for a task that runs these suites of tests only, if there are any.
+pub(crate) fn prepare_suites(task: Task, suites: &[String], asked: bool) -> Result<bool> {
     let machine = Machine::this();
-    if lacks_riscv_target(task, &machine) && Way::choose(&machine, asked).is_some() {
+    if lacks_riscv_target(task, suites, &machine) && Way::choose(&machine, asked).is_some() {
         riscv::add_target();
     }
-    let lacking = missing(task, &machine);
+    let lacking = missing(task, suites, &machine);
     if lacking.is_empty() {
         return Ok(true);
     }
@@ -39,7 +44,7 @@ pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
         return Ok(false);
     };
     install(&lacking, way)?;
-    confirm(&missing(task, &machine))?;
+    confirm(&missing(task, suites, &machine))?;
     Ok(true)
 }
 

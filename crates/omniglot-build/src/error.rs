@@ -82,6 +82,11 @@ pub enum Error {
         /// Its name after `-l`.
         library: String,
     },
+    /// The builder names nothing that could define what the headers declare.
+    NothingLinked {
+        /// A function that nothing defines.
+        function: String,
+    },
     /// The shims cannot be linked with the library.
     Link {
         /// The linker's output.
@@ -101,12 +106,14 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
-    /// A pattern matches nothing that the headers declare.
+    /// A pattern, or one of its alternatives, matches nothing that the headers declare.
     MatchesNothing {
         /// The builder's method.
         method: &'static str,
-        /// The pattern.
+        /// The pattern, or the alternative.
         pattern: String,
+        /// Names in the headers that are like it.
+        similar: Vec<String>,
     },
     /// No guarded function has a parameter that the guard's expression uses.
     GuardWithoutParameter {
@@ -257,11 +264,18 @@ impl Error {
             Self::Pattern { method, pattern, message } => {
                 write!(out, ".{method}({pattern:?}): not a regular expression: {message}")
             }
-            Self::MatchesNothing { method, pattern } => write!(
-                out,
-                ".{method}({pattern:?}) matches nothing that the headers declare; patterns must \
-                 match whole names"
-            ),
+            Self::MatchesNothing { method, pattern, similar } => {
+                write!(
+                    out,
+                    ".{method}({pattern:?}) matches nothing that the headers declare; patterns \
+                     must match whole names"
+                )?;
+                if similar.is_empty() {
+                    Ok(())
+                } else {
+                    write!(out, "; like it: {}", similar.join(", "))
+                }
+            }
             Self::GuardWithoutParameter { pattern, buffer } => write!(
                 out,
                 ".setjmp_guard({pattern:?}, {buffer:?}): no function that the pattern matches has \
@@ -353,6 +367,12 @@ impl Error {
                 out,
                 "the linker does not find the library `{library}` (-l{library}); install its \
                  -dev package, or name its directory with .link_search(\"DIR\")"
+            ),
+            Self::NothingLinked { function } => write!(
+                out,
+                "nothing defines `{function}` and the other functions of the headers: name the \
+                 library in build.rs, with .pkg_config(\"NAME\") if it is installed, .link(\"NAME\") \
+                 as for -lNAME, or .source(\"FILE.c\") for your own C"
             ),
             Self::Link { output } => {
                 write!(out, "the shims cannot be linked with the library:\n{}", first_lines(output))

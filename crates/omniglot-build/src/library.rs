@@ -323,6 +323,7 @@ impl Library {
             None => rust::generate(&bindings)?,
         };
         workplace.publish_text(&format!("{name}.rs"), &rust)?;
+        output::tell_place(&directory, name)?;
         self.tell_cargo(&bindings, &reading.parsed.included);
         Ok(())
     }
@@ -476,7 +477,11 @@ fn compile(
         });
         let rejected = match linked? {
             Outcome::Linked => return rust,
-            Outcome::Uncallable(functions) => uncallable(bindings, &functions)?,
+            Outcome::Uncallable(functions) => {
+                let items = uncallable(bindings, &functions)?;
+                check_names_library(bindings, &items)?;
+                items
+            }
             Outcome::Rejected(items) => {
                 let reason = |(item, message): (Item, String)| {
                     let reason = diagnostics::rejected(&item, &message);
@@ -486,6 +491,20 @@ fn compile(
             }
         };
         *bindings = reading.leave_out(rejected)?;
+    }
+}
+
+/// Fails if the user named no library, and no function is left that can do without.
+fn check_names_library(bindings: &Bindings, lacking: &BTreeMap<Item, String>) -> Result<()> {
+    let options = &bindings.options;
+    let named = [options.packages.len(), options.links.len(), options.sources.len()];
+    let names = || bindings.model.functions.iter().map(|function| &function.c_name);
+    let is_defined = |name: &&String| !lacking.contains_key(&Item::Function((*name).clone()));
+    match names().next() {
+        Some(function) if named == [0; 3] && !names().any(|name| is_defined(&name)) => {
+            Err(Error::NothingLinked { function: function.clone() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use crate::{Error, Result};
 
@@ -14,6 +14,15 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf> {
     let directory = out.ok_or(Error::NoOutDir)?.join("omniglot");
     create(&directory)?;
     Ok(directory)
+}
+
+/// Tells cargo where the generated file is, for `omniglot::include_library!`. So that one finds
+/// what this build script generated, and never what an earlier one left behind.
+pub(crate) fn tell_place(directory: &Path, name: &str) -> Result<()> {
+    let file = directory.join(format!("{name}.rs"));
+    let file = path::absolute(&file).map_err(|error| Error::File { path: file, error })?;
+    println!("cargo:rustc-env=OMNIGLOT_LIBRARY_{name}={}", file.display());
+    Ok(())
 }
 
 fn create(directory: &Path) -> Result<()> {

@@ -131,6 +131,7 @@ impl Prebuilt {
             workplace.publish_text(&image, "")?;
         }
         workplace.publish_text(&format!("{name}.rs"), &rust)?;
+        output::tell_place(&directory, name)?;
         self.tell_cargo();
         Ok(())
     }

@@ -165,6 +165,31 @@ fn patterns_that_match_nothing() {
     assert_says(&said, &["no function that the pattern matches has a parameter"]);
 }
 
+#[test]
+fn names_that_are_like_a_misspelt_one_are_told() {
+    let header = "#define PARTS_MOST 5\nint parts_count(void);\nint parts_clear(void);\n";
+    let directory = tempfile::tempdir().unwrap();
+    let parts = || written(directory.path(), header, "");
+    let said = message(parts().allowlist_function("parts_cuont").preview());
+    assert_says(&said, &["\"parts_cuont\"", "; like it: parts_count"]);
+    let said = message(parts().allowlist_function("parts_clear|part_count").preview());
+    assert_says(&said, &["(\"part_count\") matches nothing", "like it: parts_count"]);
+    assert!(!said.contains("parts_clear|"), "{said}");
+    let said = message(parts().allowlist_var("PARTS_MOTS").preview());
+    assert_says(&said, &["like it: PARTS_MOST"]);
+}
+
+#[test]
+fn no_library() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("lib.h"), "int parts_count(void);\n").unwrap();
+    let library = Library::new("lib").header("lib.h").include(directory.path());
+    let said = message(library.out_dir(directory.path()).generate());
+    let ways = [".pkg_config(\"NAME\")", ".link(\"NAME\")", ".source(\"FILE.c\")"];
+    assert_says(&said, &["nothing defines `parts_count`"]);
+    assert_says(&said, &ways);
+}
+
 /// All mistakes of a build script at once.
 #[test]
 fn several_mistakes() {

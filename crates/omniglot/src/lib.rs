@@ -92,9 +92,8 @@ pub use pool::{Pool, Pooled};
 
 /// Includes what `omniglot_build` generated for a library in the build script.
 ///
-/// The name is the one that `Library::new` was given there. If the compiler "couldn't read" a
-/// file in `omniglot/`, either the names differ, or the build script does not end with
-/// `.generate()`.
+/// The name is the one that `Library::new` was given there. Where the build script generated no
+/// library of that name, compiling fails and says so, also where an earlier one had left one.
 ///
 /// ```ignore
 /// mod png {
@@ -104,16 +103,16 @@ pub use pool::{Pool, Pooled};
 #[macro_export]
 macro_rules! include_library {
     ($name:literal) => {
-        include!(concat!(
-            env!(
-                "OUT_DIR",
-                "there is no build script: `build.rs` has to run \
-                 `omniglot_build::Library::new(NAME)...generate()`, with `omniglot-build` in \
+        include!(env!(
+            concat!("OMNIGLOT_LIBRARY_", $name),
+            concat!(
+                "build.rs generated no library `",
+                $name,
+                "`: it has to run `omniglot_build::Library::new(\"",
+                $name,
+                "\")`, with this very name, up to `.generate()`, with `omniglot-build` in \
                  `[build-dependencies]`"
-            ),
-            "/omniglot/",
-            $name,
-            ".rs"
+            )
         ));
     };
 }

@@ -60,7 +60,7 @@ mod tests {
             directory.touch(&format!("usr/bin/{command}"));
         }
         let machine = Machine::at(directory.path());
-        text(&missing(Task::Demo, &machine), &machine)
+        text(&missing(Task::Demo, &[], &machine), &machine)
     }
 
     #[test]

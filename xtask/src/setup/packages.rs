@@ -281,18 +281,69 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
-/// Whether `task` builds for RISC-V and `machine` has no Rust toolchain with that target.
-pub(super) fn lacks_riscv_target(task: Task, machine: &Machine) -> bool {
-    RISCV.contains(&task) && !machine.has_riscv_target()
+/// Whether `task`, of these suites if there are any, builds for RISC-V and `machine` has no Rust
+/// toolchain with that target.
+pub(super) fn lacks_riscv_target(task: Task, suites: &[String], machine: &Machine) -> bool {
+    let builds =
+        suites.is_empty() || suites.iter().any(|suite| [PMP, KERNEL, ATTACKS].contains(&&**suite));
+    RISCV.contains(&task) && builds && !machine.has_riscv_target()
 }
 
-/// The packages that `task` needs and `machine` lacks.
-pub(super) fn missing(task: Task, machine: &Machine) -> Vec<&'static Package> {
+/// Which suites of tests need a package, where not all do.
+const OF_SUITES: &[(&str, &[&str])] = &[
+    (
+        "pkg-config",
+        &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, RELEASES, PMP, KERNEL],
+    ),
+    ("libpng-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, KEYS, RELEASES]),
+    ("zlib1g-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, RELEASES]),
+    ("libsodium-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
+    ("libbrotli-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
+    ("libexpat1-dev", &[HEADERS, EXAMPLES]),
+    ("libsqlite3-dev", &[UNIT, HEADERS, EXAMPLES]),
+    ("libwebp-dev", &[HEADERS]),
+    ("libopenjp2-7-dev", &[HEADERS]),
+    ("libzstd-dev", &[UNIT, HEADERS]),
+    ("liblz4-dev", &[HEADERS]),
+    ("liblwip-dev", &[HEADERS]),
+    ("clang-19", &[GENERATOR, HEADERS]),
+    ("python3-venv", &[KERNEL]),
+    ("gcc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
+    ("picolibc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
+    ("qemu-system-misc", &[PMP, KERNEL, ATTACKS]),
+    ("rustc-web", &[PMP, KERNEL, ATTACKS]),
+    ("cargo-web", &[PMP, KERNEL, ATTACKS]),
+    ("rust-web-src", &[PMP, KERNEL, ATTACKS]),
+    ("lld-19", &[PMP, KERNEL, ATTACKS]),
+];
+
+const UNIT: &str = "unit";
+const GENERATOR: &str = "generator";
+const HEADERS: &str = "headers";
+const FAULTS: &str = "faults";
+const DEMO: &str = "demo";
+const EXAMPLES: &str = "examples";
+const KEYS: &str = "keys";
+const RELEASES: &str = "distributions";
+const PMP: &str = "pmp";
+const KERNEL: &str = "kernel";
+const ATTACKS: &str = "attacks";
+
+/// The packages that `task` needs and `machine` lacks; of tests, what these suites need, or
+/// everything if there are none.
+pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&'static Package> {
     let needed = PACKAGES.iter().filter(|package| package.tasks.contains(&task));
+    let needed = needed.filter(|package| suites.is_empty() || package.is_for(suites));
     needed.filter(|package| !package.is_on(machine)).collect()
 }
 
 impl Package {
+    /// Whether one of these suites needs it.
+    fn is_for(&self, suites: &[String]) -> bool {
+        let known = OF_SUITES.iter().find(|(name, _)| *name == self.name);
+        known.is_none_or(|(_, needing)| suites.iter().any(|suite| needing.contains(&&**suite)))
+    }
+
     fn is_on(&self, machine: &Machine) -> bool {
         self.signs.iter().all(|sign| sign.is_on(machine))
     }
@@ -314,13 +365,13 @@ impl Sign {
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, Task, lacks_riscv_target, missing};
+    use super::{Machine, OF_SUITES, PACKAGES, Task, lacks_riscv_target, missing};
     use crate::riscv::TARGET;
     use crate::testing::TempDir;
 
     fn names(task: Task, directory: &TempDir) -> Vec<&'static str> {
         let machine = Machine::at(directory.path());
-        missing(task, &machine).iter().map(|package| package.name).collect()
+        missing(task, &[], &machine).iter().map(|package| package.name).collect()
     }
 
     #[test]
@@ -360,6 +411,29 @@ mod tests {
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
+    }
+
+    #[test]
+    fn a_suite_needs_only_what_it_uses() {
+        let machine = Machine::at(TempDir::new().path());
+        let names = |suite: &str| -> Vec<&str> {
+            let lacking = missing(Task::Test, &[suite.to_owned()], &machine);
+            lacking.iter().map(|package| package.name).collect()
+        };
+        assert_eq!(names("compile-fail"), ["build-essential", "libclang-dev"]);
+        assert_eq!(names("demo"), names("faults"));
+        assert_eq!(names("unit").len(), 9);
+        assert!(lacks_riscv_target(Task::Test, &["kernel".to_owned()], &machine));
+        assert!(!lacks_riscv_target(Task::Test, &["unit".to_owned()], &machine));
+    }
+
+    #[test]
+    fn what_suites_need_is_said_of_suites_and_packages_that_there_are() {
+        let suites: Vec<&str> = crate::test::suites::all().collect();
+        for (name, needing) in OF_SUITES {
+            assert!(PACKAGES.iter().any(|package| package.name == *name), "{name}");
+            assert!(needing.iter().all(|suite| suites.contains(suite)), "{name}");
+        }
     }
 
     #[test]
@@ -416,11 +490,11 @@ mod tests {
         directory.touch(&format!("toolchain/lib/rustlib/{TARGET}/lib/libcore.rlib"));
         let mut machine = Machine::at(directory.path());
         machine.sysroot = Some(directory.path().join("toolchain"));
-        assert!(!lacks_riscv_target(Task::Test, &machine));
-        let lacking = missing(Task::Emulate, &machine);
+        assert!(!lacks_riscv_target(Task::Test, &[], &machine));
+        let lacking = missing(Task::Emulate, &[], &machine);
         assert!(lacking.iter().all(|package| !package.name.contains("web")), "{lacking:?}");
-        assert!(lacks_riscv_target(Task::Test, &Machine::at(directory.path())));
-        assert!(!lacks_riscv_target(Task::Demo, &Machine::at(directory.path())));
+        assert!(lacks_riscv_target(Task::Test, &[], &Machine::at(directory.path())));
+        assert!(!lacks_riscv_target(Task::Demo, &[], &Machine::at(directory.path())));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Root {
     /// Installs what `task` needs and is not there.
     fn furnish(&self, release: &Release, task: Task, workspace: &Workspace) -> Result<()> {
         let machine = Machine::at(&self.directory);
-        let lacking = missing(task, &machine);
+        let lacking = missing(task, &[], &machine);
         if lacking.is_empty() {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl Root {
         let mut install = self.apt_get();
         install.args(["install", "-y", "--no-install-recommends"]).args(names(&lacking));
         watch::step(&format!("{}: apt-get install", release.name), &mut install, &log)?;
-        let lacking = missing(task, &machine);
+        let lacking = missing(task, &[], &machine);
         if !lacking.is_empty() {
             bail!("these are still not to be found: {}", advice::names(&lacking));
         }
@@ -181,7 +181,7 @@ fn debootstrap(
     workspace: &Workspace,
 ) -> Result<()> {
     let nothing = Machine::at(place);
-    let include = names(&missing(Task::Prebuilt, &nothing)).join(",");
+    let include = names(&missing(Task::Prebuilt, &[], &nothing)).join(",");
     // Whatever it mounts goes with the namespace, even if it is stopped.
     let mut command = way.command("unshare");
     command.args(["--mount", "debootstrap", "--variant=minbase", "--include", &include]);

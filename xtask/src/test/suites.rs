@@ -234,6 +234,12 @@ pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(values)
 }
 
+/// The names of all suites.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    SUITES.iter().map(|suite| suite.name)
+}
+
 /// The suites called `names`; if there are no names, those that a usual run has, or if `all` is set
 /// every one that has tests of its own.
 pub(super) fn named(names: &[String], all: bool) -> impl Iterator<Item = &'static Suite> {

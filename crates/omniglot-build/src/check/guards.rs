@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::patterns;
 use crate::model::{Function, Guard, Model};
 use crate::options::{GuardOption, Options, whole_name};
 use crate::{Error, Problem, Result, diagnostics};
@@ -25,7 +26,8 @@ fn set_guard(model: &mut Model, option: &GuardOption, problems: &mut Vec<Problem
     let mut matching: Vec<&mut Function> =
         functions.filter(|function| regex.is_match(&function.c_name)).collect();
     if matching.is_empty() {
-        return Err(Error::MatchesNothing { method: "setjmp_guard", pattern });
+        let names: Vec<&str> = model.declared.functions.keys().map(String::as_str).collect();
+        return Err(patterns::nothing("setjmp_guard", &pattern, &names));
     }
     // Of the expression's words, those that any matching function has as a parameter.
     let words: BTreeSet<&str> = identifiers(&buffer).collect();
