@@ -404,9 +404,11 @@ impl Sfi {
                 Answer::Again => Ok(-i64::from(libc::EINTR)), // the gate stops the call
                 Answer::Abort => Err(self.aborted()),
                 Answer::Exit => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
-                Answer::Denied if self.is_strict => {
-                    Err(Error::SyscallDenied { name: name_of(number), number })
-                }
+                Answer::Denied if self.is_strict => Err(Error::SyscallDenied {
+                    name: name_of(number),
+                    number,
+                    place: omniglot_core::Text::default(),
+                }),
                 Answer::Denied => Ok(-ENOSYS),
             };
         }
