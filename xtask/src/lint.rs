@@ -26,6 +26,11 @@ const CHECKS: &[Check] = &[
         variables: &[],
     },
     Check {
+        name: "clippy, of what users get who ask for no feature",
+        args: &["clippy", "--locked", "--package", "omniglot", "--", "-D", "warnings"],
+        variables: &[],
+    },
+    Check {
         name: "documentation",
         args: &["doc", "--locked", "--workspace", "--no-deps"],
         variables: &[("RUSTDOCFLAGS", "-D warnings")],

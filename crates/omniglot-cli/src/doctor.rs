@@ -81,6 +81,7 @@ fn report(machine: &Machine) -> Value {
             "proc": mechanisms.proc,
             "low_program": mechanisms.low_program,
             "interposed": mechanisms.interposed,
+            "in_process": mechanisms.in_process,
             "libc": format!("{}.{}", mechanisms.libc.0, mechanisms.libc.1),
             "sealed_clock": mechanisms.sealed_clock,
         },

@@ -43,7 +43,7 @@
 //! 5. With keys, `gadgets` looks for instructions that could switch them off. The argument is
 //!    in the project's `docs/protection-keys.md`.
 //!
-//! This crate defines `sigaction` and `signal` for the whole program, so that handlers of
+//! With the feature `in-process`, which all of these need, this crate defines `sigaction` and `signal` for the whole program, so that handlers of
 //! the host never run with a domain's FS base and without system calls; and `mmap`, `mprotect`,
 //! `pkey_mprotect`, `mremap`, `shmat` and `remap_file_pages`, so that no foreign code behind a
 //! key runs while memory becomes executable, before that was looked at (`gadgets::changes`).
@@ -120,8 +120,17 @@ extern crate self as omniglot_linux;
 mod capabilities;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 mod disabled;
+// Some of it only runtimes in the host's process use.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg_attr(not(feature = "in-process"), allow(dead_code))]
 mod enabled;
+#[cfg(not(all(
+    feature = "in-process",
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu"
+)))]
+mod left_out;
 mod options;
 mod request;
 mod syscall_policy;
@@ -130,9 +139,11 @@ pub use capabilities::{
     Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
 };
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-pub use disabled::{InterruptHandle, Linux, ProtectionKeys, Sfi, Unprotected};
+pub use disabled::{InterruptHandle, Linux};
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Sfi, Unprotected};
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+pub use left_out::{ProtectionKeys, Sfi, Unprotected};
 pub use options::{FileSource, Isolation, LineSink, Options, Permission, Permissions};
 pub use request::Request;
 pub use syscall_policy::SyscallPolicy;

@@ -117,6 +117,7 @@ impl Permissions {
 
     /// One bit for each permission that is not a number.
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    #[cfg_attr(not(feature = "in-process"), allow(dead_code))]
     pub(crate) const fn bits(self) -> u32 {
         self.bits as u32
     }

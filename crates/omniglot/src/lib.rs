@@ -53,7 +53,9 @@
 //!
 //! Without the default feature `std` this crate is `no_std` and has no runtime: a kernel
 //! takes one of its own, such as that of the crate `omniglot-pmp`. `alloc` adds closures that
-//! scopes and instances own.
+//! scopes and instances own. `in-process` adds what runs foreign code in the host's own
+//! process: [`Isolation::ProtectionKeys`], [`Isolation::Sfi`] and [`Unprotected`]; it is not on by default, since it
+//! takes a disassembler, and defines `sigaction`, `mmap` and the like for the whole program.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 

@@ -109,6 +109,9 @@ pub struct Mechanisms {
     /// The program's `sigaction`, `mmap` and so on are this crate's: it is part of the program,
     /// not of a library that was opened later.
     pub interposed: bool,
+    /// The program was compiled with the feature `in-process`, without which nothing runs
+    /// foreign code in the host's process.
+    pub in_process: bool,
     /// The C library's version, such as (2, 36) of glibc; (0, 0) if it is another.
     pub libc: (u32, u32),
     /// The kernel's clock in memory cannot be taken from a worker

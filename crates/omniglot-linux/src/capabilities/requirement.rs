@@ -42,10 +42,13 @@ impl Machine {
             IsolationKind::Process => self.of_process(),
             // A worker loads the library there, too.
             IsolationKind::ProtectionKeys => {
-                [self.of_process(), self.of_this_process(), self.of_keys()].concat()
+                [self.built_in(), self.of_process(), self.of_this_process(), self.of_keys()]
+                    .concat()
             }
-            IsolationKind::Unprotected => [self.of_process(), self.of_this_process()].concat(),
-            IsolationKind::Sfi => self.of_regions(),
+            IsolationKind::Unprotected => {
+                [self.built_in(), self.of_process(), self.of_this_process()].concat()
+            }
+            IsolationKind::Sfi => [self.built_in(), self.of_regions()].concat(),
             _ => Vec::new(),
         }
     }
@@ -107,6 +110,17 @@ impl Machine {
                 "use Linux 5.13 or newer with landlock in its boot parameter lsm=, or 5.9 or newer",
             ),
         ]
+    }
+
+    /// What runs in the host's own process has to be a part of the program.
+    fn built_in(&self) -> Vec<Requirement> {
+        vec![requirement(
+            "a program with the feature `in-process`",
+            "this program was compiled without runtimes in its own process",
+            self.mechanisms.in_process,
+            yes_or_no(self.mechanisms.in_process),
+            "switch the feature on: omniglot = { ..., features = [\"in-process\"] }",
+        )]
     }
 
     /// What verified code needs: no worker, and nothing that keeps it from the kernel.
@@ -300,6 +314,7 @@ pub(super) mod tests {
                 proc: true,
                 low_program: false,
                 interposed: true,
+                in_process: true,
                 libc: (2, 36),
                 sealed_clock: false,
             },

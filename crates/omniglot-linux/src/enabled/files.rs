@@ -1,21 +1,14 @@
 //! Which files a worker can open while it loads: Landlock rules (Linux 5.13).
 
-use std::error::Error as _;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
-};
 use omniglot_core::{Error, Result};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
+use super::landlock::{self, Rules};
 use super::system::refused;
-
-/// The rights that the newest known version has; the crate drops those that the kernel lacks.
-const NEWEST: ABI = ABI::V6;
 
 /// Where the system's dynamic linker finds libraries, and its index of them.
 const SYSTEM: &[&str] = &[
@@ -31,15 +24,14 @@ const SYSTEM: &[&str] = &[
 /// Rules that allow to read these, and nothing else: no other file, no network, no
 /// signals. `None` where the kernel has no Landlock.
 pub(super) fn rules(paths: &[PathBuf]) -> Result<Option<OwnedFd>> {
-    Ok(build(paths).map_err(|error| explain(&error))?.into())
+    let Some(version) = landlock::version() else { return Ok(None) };
+    build(version, paths).map(|rules| Some(rules.into())).map_err(explain)
 }
 
 /// Running out of files or memory does not mean that the kernel lacks Landlock.
-fn explain(error: &RulesetError) -> Error {
-    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let errno = causes.find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
-    match errno.map(Errno::from_raw_os_error) {
-        Some(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+fn explain(errno: Errno) -> Error {
+    match errno {
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM => {
             refused("making the rules that confine foreign code (Landlock)")(errno)
         }
         _ => Error::Unsupported {
@@ -55,19 +47,15 @@ pub(super) fn readable(directories: &[PathBuf], files: &[PathBuf]) -> Vec<PathBu
     system.chain(directories.iter().cloned()).chain(files.iter().cloned()).collect()
 }
 
-fn build(paths: &[PathBuf]) -> core::result::Result<RulesetCreated, RulesetError> {
-    let mut created = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(NEWEST))?
-        .handle_access(AccessNet::from_all(NEWEST))?
-        .scope(Scope::from_all(NEWEST))?
-        .create()?;
+fn build(version: u32, paths: &[PathBuf]) -> core::result::Result<Rules, Errno> {
+    let mut rules = Rules::new(version)?;
     for path in paths {
         // What does not exist needs no rule.
-        if let Ok(opened) = PathFd::new(path) {
-            let access = AccessFs::ReadFile | AccessFs::Execute;
-            created = created.add_rule(PathBeneath::new(opened, access))?;
+        match open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(opened) => rules.allow_reading(opened)?,
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(errno),
+            Err(_) => {}
         }
     }
-    Ok(created)
+    Ok(rules)
 }

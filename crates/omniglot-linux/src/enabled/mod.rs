@@ -7,9 +7,14 @@ mod filters;
 mod generation;
 mod handshake;
 mod images;
+#[cfg(feature = "in-process")]
+mod in_process;
+#[cfg(not(feature = "in-process"))]
+#[path = "in_process_left_out.rs"]
 mod in_process;
 mod instance;
 mod interrupt;
+mod landlock;
 mod layout;
 mod learning;
 mod libraries;

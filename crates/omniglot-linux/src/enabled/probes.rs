@@ -11,6 +11,7 @@ use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
 use super::in_process::{are_the_programs, has_unknown_registers, lies_below_4_gib};
+use super::landlock;
 use crate::capabilities::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
@@ -28,8 +29,6 @@ const TRAP: u32 = 0x0003_0000;
 const ERRNO: u32 = 0x0005_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
 const USER_NOTIFICATION: u32 = 0x7fc0_0000;
-/// `LANDLOCK_CREATE_RULESET_VERSION` of linux/landlock.h.
-const LANDLOCK_VERSION: usize = 1;
 
 /// Looks at this machine.
 pub(crate) fn look() -> Machine {
@@ -41,13 +40,14 @@ pub(crate) fn look() -> Machine {
             memfd_exec: memfd_exec(),
             seccomp: ACTIONS.into_iter().all(has_action),
             user_notification: has_action(USER_NOTIFICATION),
-            landlock: landlock(),
+            landlock: landlock::version(),
             user_dispatch: has_user_dispatch(),
             keys: try_keys(),
             rseq: has_rseq(),
             proc: Path::new("/proc/self/exe").exists(),
             low_program: lies_below_4_gib(),
             interposed: are_the_programs(),
+            in_process: cfg!(feature = "in-process"),
             libc: libc_version(),
             sealed_clock: is_clock_sealed(),
         },
@@ -150,13 +150,6 @@ fn has_action(action: u32) -> bool {
     // SAFETY: the kernel reads four bytes at that address, which are ours, and changes nothing
     // (seccomp(2); invariant 12).
     unsafe { syscall!(Sysno::seccomp, ACTION_AVAILABLE, 0, place) }.is_ok()
-}
-
-fn landlock() -> Option<u32> {
-    // SAFETY: asking for the version takes no memory and makes nothing
-    // (landlock_create_ruleset(2); invariant 12).
-    let version = unsafe { syscall!(Sysno::landlock_create_ruleset, 0, 0, LANDLOCK_VERSION) };
-    version.ok().and_then(|version| u32::try_from(version).ok())
 }
 
 /// Switches the dispatch off where it is off anyway: on a new thread, which inherits none.

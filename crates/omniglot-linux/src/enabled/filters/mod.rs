@@ -26,12 +26,14 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
+pub(super) use self::policy::name_of;
 pub(crate) use self::policy::policy_of;
+#[cfg(feature = "in-process")]
+pub(super) use self::policy::refusal;
 use self::policy::{
     CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
     STDERR_WRITES, WAITS,
 };
-pub(super) use self::policy::{name_of, refusal};
 use crate::{Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
