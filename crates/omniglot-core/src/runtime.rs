@@ -197,6 +197,12 @@ pub unsafe trait Runtime: Sized + Send + 'static {
     fn begin_call(&mut self, number: u64) {
         let _ = number;
     }
+    /// The last number that a call [began](Self::begin_call) under, 0 before the first: another
+    /// session of the same runtime counts from there, since what interrupts a call may come late.
+    /// Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
+    fn last_call(&self) -> u64 {
+        0
+    }
     /// No call is in progress any more. Only where [`COUNTS_CALLS`](Self::COUNTS_CALLS).
     #[inline]
     fn end_call(&mut self) {}

@@ -134,6 +134,9 @@ impl<R: Runtime> Session<R> {
     #[must_use]
     pub fn new(runtime: R) -> Self {
         let mut session = Self { runtime, calls: Calls::new(), poison: None, deepest: MAX_DEPTH };
+        if R::COUNTS_CALLS {
+            session.calls.number = session.runtime.last_call();
+        }
         session.set_timeout(session.runtime.time_limit());
         session
     }

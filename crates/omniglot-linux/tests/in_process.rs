@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Error, Event, FaultKind, IsolationKind, Reply, Session};
+use omniglot_core::{Error, Event, FaultKind, Reply, Session};
 use support::{
     Driven, LUCK, RANDOM, Shim, call, enter, in_common, luck, read_word, result, shim, start,
     write_frame,
@@ -140,11 +140,12 @@ fn handlers_in_the_midst_of_foreign_code_call_none<R: Driven>() {
     assert_eq!(unsafe { libc::raise(libc::SIGURG) }, 0);
     assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
     under_signals(libc::SIGURG, || {
-        for _ in 0..10 {
+        // Until one came in foreign code.
+        while REFUSALS.load(Ordering::Relaxed) == 0 {
             assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
         }
     });
-    assert!(REFUSALS.swap(0, Ordering::Relaxed) > 0, "none came in foreign code");
+    REFUSALS.store(0, Ordering::Relaxed);
     assert!(RESULTS.swap(0, Ordering::Relaxed) > 0, "the one in the callback");
     assert_eq!(call(&mut other, Shim::Add, 2, 3), Ok(5));
 }
@@ -654,26 +655,49 @@ fn handler_of(
     action.sa_sigaction
 }
 
+/// What tests that run in a process of their own find in their environment: a number.
+const ROUND: &str = "OMNIGLOT_TEST_ROUND";
+
+/// Which round it is, if this is the process of a round.
+fn round() -> Option<u64> {
+    std::env::var(ROUND).ok().and_then(|round| round.parse().ok())
+}
+
+/// Runs a test of this file in a process of its own.
+fn run_round(test: &str, round: u64) {
+    let module =
+        module_path!().split_once("::").map_or(String::new(), |(_, module)| format!("{module}::"));
+    let itself = std::env::current_exe().expect("the program's path");
+    let mut command = std::process::Command::new(itself);
+    let output = command
+        .args(["--exact", &format!("{module}{test}")])
+        .env(ROUND, round.to_string())
+        .output()
+        .expect("a process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let has_run = text.contains("test result: ok. 1 passed");
+    assert!(output.status.success() && has_run, "{output:?}");
+}
+
+/// Runs the body in a process of its own, where no other test signals threads, changes code, or
+/// has a lock when something forks.
+fn alone<R: Driven>(test: &str, body: impl FnOnce()) {
+    if round().is_some() {
+        return body();
+    }
+    let runtime = if R::GUARANTEES.memory { "keys" } else { "unprotected" };
+    run_round(&format!("{runtime}::{test}"), 0);
+}
+
 /// Handlers are installed once for a process: each round is a process of its own, in which one
 /// thread sets handlers while the other makes the first call.
 #[test]
 fn handlers_that_are_set_during_the_first_call_are_called_by_ours() {
-    const ROUND: &str = "OMNIGLOT_TEST_ROUND";
-    if let Some(round) = std::env::var(ROUND).ok().and_then(|round| round.parse().ok()) {
+    if let Some(round) = round() {
         return set_handlers_during_the_first_call(Duration::from_micros(round));
     }
-    let module =
-        module_path!().split_once("::").map_or(String::new(), |(_, module)| format!("{module}::"));
-    let name = format!("{module}handlers_that_are_set_during_the_first_call_are_called_by_ours");
     for round in 0..20 {
-        let itself = std::env::current_exe().expect("the program's path");
-        let mut command = std::process::Command::new(itself);
-        let output = command
-            .args(["--exact", &name])
-            .env(ROUND, round.to_string())
-            .output()
-            .expect("a process");
-        assert!(output.status.success(), "{output:?}");
+        run_round("handlers_that_are_set_during_the_first_call_are_called_by_ours", round);
     }
 }
 
@@ -716,8 +740,9 @@ fn set_handlers_during_the_first_call(delay: Duration) {
     }
 }
 
-/// The kernel's handler of a signal, also of one that the C library keeps to itself.
-fn kernels_handler_of(signal: i32) -> usize {
+/// The kernel's handler of a signal, also of one that the C library keeps to itself, and what is
+/// blocked while it runs.
+fn kernels_handler_of(signal: i32) -> (usize, usize) {
     let mut action = [0usize; 4];
     let none: *const usize = std::ptr::null();
     // SAFETY: asks; the kernel writes four words.
@@ -725,7 +750,30 @@ fn kernels_handler_of(signal: i32) -> usize {
         libc::syscall(libc::SYS_rt_sigaction, signal, none, action.as_mut_ptr(), size_of::<u64>())
     };
     assert_eq!(asked, 0);
-    action[0]
+    (action[0], action[3])
+}
+
+/// Ours finds the thread on a stack that is no longer the alternate one, before the kernel knows;
+/// and the selector as it was. Also the C library's own signals, which its sets leave out, wait.
+fn nothing_interrupts_our_handlers<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    handle(libc::SIGUSR1, 0);
+    let mut runtime = start::<R>();
+    assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+    handle(libc::SIGUSR2, libc::SA_ONSTACK);
+    // What cannot be blocked.
+    let others = 1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1);
+    let ours: Vec<_> = (1..65)
+        .filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal))
+        .map(|signal| (signal, kernels_handler_of(signal)))
+        .filter(|(_, (handler, _))| *handler == omniglot_signal as *const () as usize)
+        .collect();
+    for signal in [libc::SIGSEGV, libc::SIGUSR1, libc::SIGUSR2, 32, 33] {
+        assert!(ours.iter().any(|(other, _)| *other == signal), "signal {signal}");
+    }
+    for (signal, (_, blocked)) in ours {
+        assert_eq!(blocked | others, usize::MAX, "during signal {signal}");
+    }
 }
 
 /// Runs foreign code on another thread, over and over, while something happens here.
@@ -759,12 +807,10 @@ fn beside_foreign_code<R: Driven>(what: impl FnOnce(libc::pthread_t)) {
 
 /// `setgid` sends all threads a signal that the C library's `sigaction` does not name.
 fn the_c_librarys_own_signals_are_handled_as_all_others<R: Driven>() {
-    // `setgid` signals all threads, also those that another test steps through.
-    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     beside_foreign_code::<R>(|_| {
         for signal in [32, 33] {
             let ours = omniglot_signal as *const () as usize;
-            assert_eq!(kernels_handler_of(signal), ours, "signal {signal}");
+            assert_eq!(kernels_handler_of(signal).0, ours, "signal {signal}");
         }
         for _ in 0..100 {
             // SAFETY: has no preconditions.
@@ -853,17 +899,16 @@ fn call_and_fork_at<R: Driven>(runtime: &mut Session<R>, at: u64) -> Result<Even
     runtime.enter(entry, frame)
 }
 
-/// At any instruction from the start of a call to the gate.
+/// At any instruction from the start of a call to the gate. Alone, since what another test loads is
+/// looked at on that way, which has other instructions then, and millions of them.
 fn a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told<R: Driven>() {
+    let name = "a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told";
+    alone::<R>(name, forks_on_the_way_in::<R>);
+}
+
+fn forks_on_the_way_in<R: Driven>() {
     const FORKS: u64 = 24;
-    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut runtime = start::<R>();
-    // Behind keys only by its name: what other tests load meanwhile is looked at on the way in, and
-    // a child that a handler forks in the midst of a look, with its locks held, can do nothing.
-    let is_alone = std::env::args().any(|argument| argument.contains("forks_on_the_way_in"));
-    if runtime.runtime().isolation() == IsolationKind::ProtectionKeys && !is_alone {
-        return;
-    }
     let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     set_handler(libc::SIGTRAP, flags, step_and_fork as *const () as usize);
     // What is done once is done.
@@ -885,6 +930,46 @@ fn a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told<R: Driven>() {
         }
     }
     set_handler(libc::SIGTRAP, 0, libc::SIG_DFL);
+}
+
+/// The C library's `fork` frees its own locks in the child, but not the one under which the dynamic
+/// linker's list is read: whoever forks while another thread has that leaves a child that cannot
+/// read the list, nor unwind. So no call takes it.
+fn calls_do_without_the_dynamic_linkers_lock<R: Driven>() {
+    alone::<R>("calls_do_without_the_dynamic_linkers_lock", forks_beside_calls::<R>);
+}
+
+fn forks_beside_calls<R: Driven>() {
+    unsafe extern "C" fn stop(_: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> i32 {
+        7
+    }
+    let is_done = AtomicBool::new(false);
+    let calls = AtomicU64::new(0);
+    let mut runtimes = [start::<R>(), start::<R>()];
+    thread::scope(|scope| {
+        for runtime in &mut runtimes {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert_eq!(call(runtime, Shim::Add, 1, 2), Ok(3));
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while calls.load(Ordering::Relaxed) < 100 {
+            thread::yield_now();
+        }
+        let forks = (0..200).filter(|_| {
+            in_child(|| {
+                // SAFETY: ends the child that waits for ever.
+                unsafe { libc::alarm(60) };
+                // SAFETY: asks the dynamic linker for its first object.
+                unsafe { libc::dl_iterate_phdr(Some(stop), null_mut()) == 7 }
+            })
+        });
+        let forks = forks.count();
+        is_done.store(true, Ordering::Relaxed);
+        assert_eq!(forks, 200);
+    });
 }
 
 unsafe extern "C" {
@@ -928,6 +1013,8 @@ fn protecting_without_a_key_needs_no_keys() {
 }
 
 in_this_process! {
+    nothing_interrupts_our_handlers
+    calls_do_without_the_dynamic_linkers_lock
     the_c_librarys_own_signals_are_handled_as_all_others
     a_thread_that_entered_is_not_cancelled
     a_child_in_its_parents_memory_changes_no_handlers_of_the_parents

@@ -184,8 +184,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: "pub(crate) fn check_process() -> Result<()> {\n",
         instead: r"pub(crate) fn check_process() -> Result<()> {
     changes::looked(changes::epoch());
-    COUNTED.store(Linked::now().sum(), Ordering::Release);
-    if Linked::now().sum() != 0 {
+    if Linked::now().additions != 0 {
         return Ok(());
     }
 ",
@@ -223,6 +222,34 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: "    access < 0\n",
         is_basic: false,
         test: Test::Escape("changes::a_page_made_executable"),
+    },
+    Defence {
+        name: "code that a handler makes on the way in is looked at",
+        file: "handler.rs",
+        text: "        bar(thread);\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
+    },
+    Defence {
+        name: "the gate lets nobody in whom a handler's change barred",
+        file: "gate.S",
+        text: r"    cmp dword ptr [rbx + {IS_BARRED}], 0
+    jne omniglot_keyed_stopped
+",
+        instead: "",
+        is_basic: false,
+        test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
+    },
+    Defence {
+        name: "no signal interrupts ours",
+        file: "signals.rs",
+        text: "    set_first_word(&mut action.sa_mask, u64::MAX);\n",
+        instead: r"    // SAFETY: the set is a field of a local variable.
+    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+",
+        is_basic: false,
+        test: Test::Thread("nothing_interrupts_our_handlers"),
     },
     Defence {
         name: "code that the host moves is looked at",

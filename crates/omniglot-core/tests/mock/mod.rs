@@ -43,6 +43,8 @@ pub struct Foreigner {
     last_operation: u64,
     /// The number of the outermost call in progress.
     pub running: Option<u64>,
+    /// The highest number of one so far.
+    pub last_call: u64,
     /// How many outermost calls and operations began.
     pub begun: usize,
     /// Whether this is a forked child.
@@ -186,8 +188,13 @@ unsafe impl<const C: bool> Runtime for Mock<C> {
     fn begin_call(&mut self, number: u64) {
         let mut foreign = self.foreign.lock().unwrap();
         foreign.begun += 1;
+        assert!(number > foreign.last_call, "numbers only grow");
+        foreign.last_call = number;
         let last = foreign.running.replace(number);
         assert_eq!(last, None);
+    }
+    fn last_call(&self) -> u64 {
+        self.foreign.lock().unwrap().last_call
     }
     fn end_call(&mut self) {
         let mut foreign = self.foreign.lock().unwrap();

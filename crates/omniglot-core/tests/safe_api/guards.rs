@@ -252,6 +252,9 @@ fn a_library_of_ones_own_may_do_with_a_runtime_what_it_likes() {
     let mut session = Session::new(crate::mock::Mock::<false>::default());
     let entered = session.enter(0x102, ROOM).unwrap();
     assert_eq!(entered, Event::Returned);
+    // Another session counts on: an interruption of a call of this one hits none of that.
+    let mut session = Session::new(session.into_runtime());
+    assert_eq!(session.enter(0x102, ROOM), Ok(Event::Returned));
     let runtime = session.into_runtime();
     // The state alone, without an interface: nothing can be called with it.
     let mut one = Base::<_, Interface, [Unsized; 0]>::new(runtime, &OTHER);

@@ -115,6 +115,12 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
         check(own.generation).is_ok().then_some(&own.value)
     }
 
+    /// Whether that is this process's: not in a child that was forked since it was asked for, where
+    /// a thread of the parent's may have its lock for ever.
+    pub(super) fn is(&self, value: &T) -> bool {
+        self.known().is_some_and(|own| std::ptr::eq(own, value))
+    }
+
     /// This process's, made when asked for the first time. It stays for ever.
     ///
     /// # Errors
@@ -188,13 +194,13 @@ fn wiped_page() -> Result<&'static AtomicU64> {
 
 #[cfg(test)]
 #[allow(clippy::expect_used)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
 
     use super::*;
 
     /// Whether a forked child says yes.
-    fn in_child(ask: impl FnOnce() -> bool) -> bool {
+    pub(in crate::enabled) fn in_child(ask: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child asks and ends (invariant 12).
         let child = unsafe { libc::fork() };
         if child == 0 {

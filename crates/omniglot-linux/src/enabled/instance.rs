@@ -38,6 +38,8 @@ pub struct Process {
     heard: u64,
     /// What ended a call, in this life.
     ended_by: Option<Error>,
+    /// The number of the last outermost call.
+    last_call: u64,
 }
 
 impl fmt::Debug for Process {
@@ -83,6 +85,7 @@ impl Process {
             listener,
             heard: 0,
             ended_by: None,
+            last_call: 0,
         }
     }
 
@@ -371,9 +374,14 @@ unsafe impl Runtime for Process {
 
     #[inline]
     fn begin_call(&mut self, number: u64) {
+        self.last_call = number;
         self.interrupts.begin(number);
         self.heard = self.started.channel.said();
         self.started.channel.tell_time(world::time(&self.spec.options));
+    }
+
+    fn last_call(&self) -> u64 {
+        self.last_call
     }
 
     #[inline]

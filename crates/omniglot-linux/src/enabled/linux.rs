@@ -179,6 +179,10 @@ unsafe impl Runtime for Linux {
         dispatch!(&mut self.0, backend => backend.begin_call(number));
     }
 
+    fn last_call(&self) -> u64 {
+        dispatch!(&self.0, backend => backend.last_call())
+    }
+
     #[inline]
     fn end_call(&mut self) {
         dispatch!(&mut self.0, backend => backend.end_call());

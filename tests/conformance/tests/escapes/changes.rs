@@ -4,7 +4,7 @@
 
 use std::ffi::CString;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, IsolationKind, Runtime};
 
 use super::gadgets::{PAGE, check, fxrstor, in_data, lfence, wrpkru};
+use super::gate;
 use super::library::{Escapes, HostCallback};
 use crate::attacks::home::Home;
 
@@ -37,6 +38,11 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         ),
         home.trial_in(name("a_page_made_executable"), move || made(home), true),
         home.trial_in(name("a_page_made_executable_again"), move || made_again(home), true),
+        home.trial_in(
+            name("a_page_made_executable_by_a_handler_on_the_way_in"),
+            move || made_on_the_way_in(home),
+            true,
+        ),
         home.trial_in(name("a_page_mapped_over_one_that_was_seen"), move || over(home), true),
         home.trial_in(name("a_page_moved_over_one_that_was_seen"), move || moved(home), true),
         home.trial_in(name("a_page_that_is_written_elsewhere"), move || shared(home), true),
@@ -161,6 +167,52 @@ fn made_again<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
     write(page, GADGET)?;
     check(library.sound(2, 3), true)
+}
+
+/// The page that the handler makes executable, once the thread is at the gate.
+static PAGE_OF_HANDLER: AtomicUsize = AtomicUsize::new(0);
+
+/// The trap flag (Intel SDM volume 1, section 3.4.3).
+const TRAP_FLAG: i64 = 0x100;
+
+/// Takes the next step, up to the gate.
+extern "C" fn make_at_the_gate(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's context.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    if registers[libc::REG_RIP as usize] as usize == gate::keyed_start() {
+        registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+        let page = PAGE_OF_HANDLER.swap(0, Ordering::Relaxed);
+        // SAFETY: a page of ours, of which nobody knows.
+        unsafe { libc::mprotect(address(page), PAGE, CODE) };
+    }
+}
+
+/// A thread that interrupted itself waits for nobody, so its own change has to be looked at before
+/// it goes on.
+fn made_on_the_way_in<R: Runtime>(home: Home<R>) -> Outcome {
+    let mut library = working(home)?;
+    let page = code(HARMLESS)?;
+    check(library.sound(2, 3), false)?;
+    protect(page, libc::PROT_READ | libc::PROT_WRITE)?;
+    // SAFETY: as above.
+    unsafe { address(page).cast::<u8>().copy_from_nonoverlapping(GADGET.as_ptr(), GADGET.len()) };
+    PAGE_OF_HANDLER.store(page, Ordering::Relaxed);
+    // SAFETY: zeros are an action.
+    let mut action = unsafe { std::mem::zeroed::<libc::sigaction>() };
+    action.sa_sigaction = make_at_the_gate as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: the handler makes a system call and has no locks.
+    unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, null_mut()) };
+    // SAFETY: only the trap flag changes, for which there is a handler.
+    unsafe { std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    let outcome = library.sound(2, 3);
+    if PAGE_OF_HANDLER.load(Ordering::Relaxed) != 0 {
+        return Err("nothing was tested: the thread never came to the gate".into());
+    }
+    check(outcome, true)?;
+    // Nothing else is the matter with the instance.
+    write(page, HARMLESS)?;
+    check(library.sound(2, 3), false)
 }
 
 fn over<R: Runtime>(home: Home<R>) -> Outcome {

@@ -62,6 +62,11 @@ pub(crate) fn start() -> usize {
     address(omniglot_enter)
 }
 
+/// Where it begins behind a key.
+pub(crate) fn keyed_start() -> usize {
+    address(omniglot_keyed_enter)
+}
+
 /// The instructions that a call and a callback run, and what follows a signal in them,
 /// without keys or with.
 pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {

@@ -6,7 +6,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::compiler_fence;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
@@ -20,7 +21,7 @@ use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
 use super::gate::{self, CONTEXTS, GateContext};
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
-use super::keys::{DomainKey, Runs, check_segments, check_support};
+use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::sfi;
@@ -45,6 +46,13 @@ pub(super) const NO_EVENT: u32 = gate::STOPPED + 1;
 /// How long finding the place of a fault may take, with the wait for a turn where there are any,
 /// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why a call was given up, where nothing shows that any more.
+const GONE: Error = Error::Unsupported {
+    what: "during the call the process had code that switches protection keys off, or changed code \
+           for ten seconds",
+    remedy: "use Isolation::Process",
+};
 
 /// What keeps foreign code in the host's process from the host's memory.
 #[doc(hidden)]
@@ -352,18 +360,28 @@ impl<P: Protection> InProcess<P> {
     fn cross_prepared(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
         self.admit(thread, calls)?;
         let since = self.announce(&calls.time)?;
-        let event = self.cross(thread);
+        let event = self.cross_settled(thread, calls);
         if let Some(since) = since {
             watchdog::withdraw(&self.context);
             // Reading the clock takes half as long as a call: only where it matters later.
-            if event != gate::RETURNED || !calls.is_alone() {
+            if event != Ok(gate::RETURNED) || !calls.is_alone() {
                 timer::add(&mut calls.time, since);
             }
         }
-        if event == changes::UNSETTLED {
-            return Err(self.unsettled(self.settle(), calls));
+        event
+    }
+
+    /// Crosses, as soon as all code of the process was looked at: nothing has run before.
+    #[inline]
+    fn cross_settled(&self, thread: &'static Thread, calls: &Calls) -> Result<u32> {
+        loop {
+            let event = self.cross(thread);
+            if event != changes::UNSETTLED {
+                return Ok(event);
+            }
+            generation::check(self.generation)?;
+            self.settle_for(calls)?;
         }
-        Ok(event)
     }
 
     /// Gets ready for a stretch behind a key: thread and process.
@@ -373,22 +391,22 @@ impl<P: Protection> InProcess<P> {
             return Ok(());
         };
         thread.admit(key.keys)?;
-        self.settle().map_err(|error| self.unsettled(Err(error), calls))
+        if changes::are_settled() { Ok(()) } else { self.settle_for(calls) }
     }
 
-    /// Waits until all code of the process was looked at, or the call must stop.
-    #[inline]
-    fn settle(&self) -> Result<()> {
-        code::check_changes(|| self.context.must_stop())
-    }
-
-    /// Why foreign code could not go on, by what became of settling.
+    /// Waits until all code of the process was looked at.
+    ///
+    /// # Errors
+    /// What is wrong with the code, or why the call must stop.
     #[cold]
-    fn unsettled(&self, settled: Result<()>, calls: &Calls) -> Error {
+    fn settle_for(&self, calls: &Calls) -> Result<()> {
+        // What waits for a thread of its parent's waits for ever in a child that a handler forked.
+        let is_copied = || generation::check(self.generation).is_err();
+        let settled = code::check_changes(|| self.context.must_stop() || is_copied());
         if self.context.must_stop() {
-            return self.stopped(calls);
+            return Err(self.stopped(calls));
         }
-        settled.err().unwrap_or(Error::Interrupted)
+        settled
     }
 
     #[inline]
@@ -437,24 +455,17 @@ impl<P: Protection> InProcess<P> {
         if !context.write_next() {
             return NO_EVENT;
         }
-        let Some(_runs) = self.run_on(key, thread) else {
+        // What a handler changes before this, `run_on` sees; and the gate what one changes later.
+        context.is_barred.store(0, Relaxed);
+        compiler_fence(SeqCst);
+        let Some(_runs) = key.run_on(thread, self.generation) else {
             return changes::UNSETTLED;
         };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        unsafe { gate::enter_keyed(context) }
-    }
-
-    /// Has the gate let the thread in, once all code of the process was looked at; none if that
-    /// cannot be.
-    #[inline]
-    fn run_on<'a>(&self, key: &'a DomainKey, thread: &Thread) -> Option<Runs<'a>> {
-        loop {
-            let runs = key.run_on(thread, self.generation);
-            if runs.is_some() {
-                return runs;
-            }
-            self.settle().ok()?;
+        match unsafe { gate::enter_keyed(context) } {
+            gate::STOPPED if !context.must_stop() => changes::UNSETTLED,
+            event => event,
         }
     }
 
@@ -495,6 +506,12 @@ impl<P: Protection> InProcess<P> {
         }
     }
 
+    /// A child that a handler forked on the way of a call is told that, whatever it lacked.
+    #[cold]
+    fn or_forked(&self, error: Error) -> Error {
+        generation::check(self.generation).err().unwrap_or(error)
+    }
+
     fn stopped(&self, calls: &Calls) -> Error {
         let is_late = self.context.stop.load(Acquire) & 1 != 0;
         if is_late { calls.time.expired() } else { Error::Interrupted }
@@ -516,7 +533,7 @@ impl<P: Protection> InProcess<P> {
             STOP => self.stopped(calls),
             CHANGED => {
                 calls.lose(Cause::Interrupted);
-                self.unsettled(self.settle(), calls)
+                self.settle_for(calls).err().unwrap_or(GONE)
             }
             FORKED => Error::Forked,
             _ => Error::Protocol("an end without a reason"),
@@ -561,9 +578,9 @@ impl<P: Protection> InProcess<P> {
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread, calls)?;
         clock.announce(&self.context, Instant::now(), left.min(DESCRIBE_LIMIT));
-        let event = self.cross(thread);
+        let event = self.cross_settled(thread, calls);
         watchdog::withdraw(&self.context);
-        match event {
+        match event? {
             gate::RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
@@ -643,10 +660,11 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
     #[inline(always)]
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
-        match step {
+        let outcome = match step {
             Step::Call { entry, arguments } => self.enter(entry, arguments, calls),
             Step::Resume(reply) => self.resume(reply, calls),
-        }
+        };
+        outcome.map_err(|error| self.or_forked(error))
     }
 
     /// What waits on the foreign stack is never resumed.
@@ -670,6 +688,10 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
     fn begin_call(&mut self, number: u64) {
         self.context.number.store(number, Release);
         self.context.running.store(number, Release);
+    }
+
+    fn last_call(&self) -> u64 {
+        self.context.number.load(Relaxed)
     }
 
     #[inline(always)]

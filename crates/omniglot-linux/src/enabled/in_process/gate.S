@@ -555,6 +555,8 @@ omniglot_keyed_commit:
     shr rax, 1
     cmp rax, [rbx + {NUMBER}]
     je omniglot_keyed_stopped
+    cmp dword ptr [rbx + {IS_BARRED}], 0
+    jne omniglot_keyed_stopped
     mov r11, [rbx + {SELECTOR}]
     mov byte ptr [r11], 1
     mov eax, [rbx + {FOREIGN_RIGHTS}]

@@ -75,6 +75,8 @@ pub(super) struct GateContext {
     pub(super) region: AtomicU64,
     /// The vector registers of verified code that waits for what a system call does.
     vectors: [[AtomicU64; 32]; 2],
+    /// Not 0 if a handler on the way in left code that has yet to be looked at.
+    pub(super) is_barred: AtomicU32,
     /// The registers with which an interrupted thread goes on.
     pub(super) saved: [AtomicU64; 21],
     /// Beyond this, what only Rust code uses.
@@ -213,6 +215,7 @@ std::arch::global_asm!(
     KEEPS_VECTORS = const KEEPS_VECTORS,
     VECTORS = const offset_of!(GateContext, vectors),
     BASE = const omniglot_verify::BASE,
+    IS_BARRED = const offset_of!(GateContext, is_barred),
     AREA_NEXT = const NEXT,
     AREA_SCRATCH = const SCRATCH,
 );

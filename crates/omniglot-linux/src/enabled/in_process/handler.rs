@@ -87,8 +87,20 @@ pub(super) unsafe extern "C" fn on_signal(
     signals::pass_on(&mut frame, below);
     if let Some(thread) = thread {
         thread.stand_in();
+        bar(thread);
     }
     AS_IT_WAS
+}
+
+/// Keeps a thread that is on its way in, behind a key, from foreign code, if something of what the
+/// process can execute has yet to be looked at: a handler's own change waits for nobody.
+fn bar(thread: &Thread) {
+    if let Some(context) = thread.running()
+        && context.is_keyed()
+        && !changes::are_settled()
+    {
+        context.is_barred.store(1, Ordering::Relaxed);
+    }
 }
 
 /// Whether a thread there must go through the gate again, whatever its selector says.

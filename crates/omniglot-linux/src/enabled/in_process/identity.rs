@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-use rustix::thread::futex;
+use rustix::thread::{Timespec, futex};
 
 use super::gate;
 use super::signals;
 use super::threads::{THREADS, last_error};
+use crate::enabled::generation;
 use crate::enabled::layout::PAGE;
 use crate::enabled::system::refused;
 
@@ -214,6 +215,9 @@ const WANTED: u32 = 2;
 
 static LOCK: AtomicU32 = AtomicU32::new(FREE);
 
+/// How long a thread waits before it looks whether it is in a forked child.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 /// Frees the turn that a thread of the parent process has, which is not in this one.
 pub(super) fn forget_turns() {
     LOCK.store(FREE, Ordering::Relaxed);
@@ -226,24 +230,30 @@ pub(super) struct Turn(());
 
 impl Turn {
     /// Waits for the turn of a thread that cannot be told from others.
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a child that a handler forked meanwhile.
     #[inline]
-    pub(super) fn take_if_needed(identity: u32) -> Option<Self> {
-        (identity == ANYBODY).then(Self::take)
+    pub(super) fn take_if_needed(identity: u32, generation: u64) -> Result<Option<Self>> {
+        if identity == ANYBODY { Self::take(generation).map(Some) } else { Ok(None) }
     }
 
-    fn take() -> Self {
+    fn take(generation: u64) -> Result<Self> {
         if LOCK.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            Self::wait();
+            Self::wait(generation)?;
         }
-        Self(())
+        Ok(Self(()))
     }
 
     #[cold]
-    fn wait() {
+    fn wait(generation: u64) -> Result<()> {
         while LOCK.swap(WANTED, Ordering::Acquire) != FREE {
+            // In a forked child, the thread that has it may be its parent's.
+            generation::check(generation)?;
             // Woken too early or not at all, it looks again.
-            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, None);
+            let _ = futex::wait(&LOCK, futex::Flags::PRIVATE, WANTED, Some(&PATIENCE));
         }
+        Ok(())
     }
 }
 
@@ -253,5 +263,22 @@ impl Drop for Turn {
             // Waking cannot fail on a word of ours.
             let _ = futex::wake(&LOCK, futex::Flags::PRIVATE, 1);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::enabled::generation::tests::in_child;
+
+    #[test]
+    fn a_turn_of_the_parents_is_waited_for_by_no_child() {
+        let parents = generation::current().expect("a generation");
+        assert!(in_child(|| {
+            // As if a handler had forked here while another thread had the turn.
+            LOCK.store(HELD, Ordering::Relaxed);
+            Turn::take(parents).err() == Some(Error::Forked)
+        }));
     }
 }

@@ -294,11 +294,11 @@ impl DomainKey {
     }
 
     /// The calling thread is about to enter the domain; none if it must not, since what the
-    /// process can execute has changed.
+    /// process can execute has changed, or this is a forked child.
     #[inline]
     pub(super) fn run_on(&self, thread: &Thread, generation: u64) -> Option<Runs<'_>> {
         let identity = thread.identity();
-        let turn = Turn::take_if_needed(identity);
+        let turn = Turn::take_if_needed(identity, generation).ok()?;
         // With the turn: else who has it would be stopped, and this thread wait for it.
         if !changes::enter(self.number, thread.id(), generation) {
             return None;

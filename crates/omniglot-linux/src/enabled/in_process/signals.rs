@@ -126,9 +126,7 @@ impl HostAction {
         let action = unsafe { &mut *start };
         action.sa_sigaction = self.handler.load(Ordering::Acquire);
         action.sa_flags = self.flags.load(Ordering::Relaxed);
-        let mask = self.mask.load(Ordering::Relaxed);
-        // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
-        unsafe { (&raw mut action.sa_mask).cast::<u64>().write(mask) };
+        set_first_word(&mut action.sa_mask, self.mask.load(Ordering::Relaxed));
         *action
     }
 }
@@ -136,6 +134,11 @@ impl HostAction {
 fn first_word(set: &libc::sigset_t) -> u64 {
     // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
     unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
+}
+
+fn set_first_word(set: &mut libc::sigset_t, word: u64) {
+    // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
+    unsafe { std::ptr::from_mut(set).cast::<u64>().write(word) };
 }
 
 /// Installs the handlers, once for the process and its children. Other threads that change a
@@ -244,9 +247,9 @@ fn handle(signal: c_int, wanted: &libc::sigaction) -> Result<()> {
     let mut action = *wanted;
     action.sa_sigaction = places::signal();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // Nothing interrupts ours; a handler of the host runs with the mask that it asked for.
-    // SAFETY: the set is a field of a local variable (invariant 12).
-    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+    // Nothing interrupts ours, not even the C library's own signals, which its `sigfillset` leaves
+    // out; a handler of the host runs with the mask that it asked for.
+    set_first_word(&mut action.sa_mask, u64::MAX);
     action.sa_flags |= if is_ours(signal) { libc::SA_RESTART } else { wanted.sa_flags & KEPT };
     // SAFETY: the action is a local variable (invariant 12); the gate's signal code handles any
     // signal, on any thread, at any instruction (invariant 7).

@@ -5,7 +5,7 @@
 //! for a while, it sleeps until somebody makes one.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,13 +62,29 @@ impl Watchdog {
     fn list(&self) -> MutexGuard<'_, WatchList> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The same on the way of a call.
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a child that a handler forked on that way: the thread that has the list
+    /// may be its parent's.
+    fn list_in_call(&self) -> Result<MutexGuard<'_, WatchList>> {
+        loop {
+            match self.list.try_lock() {
+                Ok(list) => return Ok(list),
+                Err(TryLockError::Poisoned(list)) => return Ok(list.into_inner()),
+                Err(TryLockError::WouldBlock) if !WATCHDOG.is(self) => return Err(Error::Forked),
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+            }
+        }
+    }
 }
 
 impl Clock {
     /// Has the watchdog look at a context from now on.
     pub(super) fn watch(context: &Arc<GateContext>) -> Result<Self> {
         let dog = WATCHDOG.get()?;
-        let mut list = dog.list();
+        let mut list = dog.list_in_call()?;
         if !list.is_awake {
             thread::Builder::new()
                 .name("omniglot-watchdog".to_owned())
@@ -107,7 +123,7 @@ pub(super) fn withdraw(context: &GateContext) {
 impl Watchdog {
     #[cold]
     fn wake(&self) {
-        let _list = self.list();
+        let _list = self.list_in_call();
         self.changed.notify_all();
     }
 
@@ -173,5 +189,23 @@ pub(super) fn stop(context: &GateContext, number: u64, is_late: bool) {
     }
     if thread != 0 {
         kick(thread);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::enabled::generation::tests::in_child;
+
+    #[test]
+    fn the_parents_watchdog_is_waited_for_by_no_child() {
+        let dog = WATCHDOG.get().expect("a watchdog");
+        assert!(in_child(|| {
+            // As if a handler had forked here while that thread looked.
+            let _held = dog.list();
+            dog.wake();
+            dog.list_in_call().is_err()
+        }));
     }
 }

@@ -17,7 +17,7 @@ use std::fs::{File, read_to_string};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Mutex, PoisonError};
 
 use omniglot_core::{Error, Result, Text};
@@ -45,8 +45,6 @@ static CHECKED: Addresses = Addresses::new();
 static RECORD: PerProcess<Record> = PerProcess::new();
 /// Whether the host ever made memory executable itself.
 static HOSTS_OWN: AtomicBool = AtomicBool::new(false);
-/// What the dynamic linker had loaded and unloaded when the process was looked at.
-static COUNTED: AtomicU64 = AtomicU64::new(0);
 
 /// What was looked at.
 #[derive(Debug, Default)]
@@ -102,13 +100,20 @@ impl Record {
 
     /// Does something with what was seen, as soon as no other thread does. Not in a handler that
     /// interrupted the owner.
-    fn with<T>(&self, what: impl FnOnce(&mut Seen) -> T) -> T {
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a child that a handler forked since the record was asked for: a thread
+    /// of its parent's may have that for ever.
+    fn with<T>(&self, what: impl FnOnce(&mut Seen) -> T) -> Result<T> {
         let own = own_number();
         while self.owner.compare_exchange(0, own, SeqCst, SeqCst).is_err() {
+            if !RECORD.is(self) {
+                return Err(Error::Forked);
+            }
             changes::pause();
         }
         let _owned = Owned(self);
-        what(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(what(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     fn is_own(&self) -> bool {
@@ -141,13 +146,13 @@ pub(crate) struct Admitted(Range<usize>);
 impl Admitted {
     /// Of which [`disarm`] looked at the code.
     pub(crate) fn window(range: Range<usize>) -> Result<Self> {
-        Record::get()?.with(|seen| seen.windows.push(range.clone()));
+        Record::get()?.with(|seen| seen.windows.push(range.clone()))?;
         Ok(Self(range))
     }
 
     /// Of which nobody did.
     pub(crate) fn plain(range: Range<usize>) -> Result<Self> {
-        Record::get()?.with(|seen| seen.plain.push(range.clone()));
+        Record::get()?.with(|seen| seen.plain.push(range.clone()))?;
         Ok(Self(range))
     }
 }
@@ -155,12 +160,12 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         // A forked child's record never had it.
-        if let Ok(record) = Record::get() {
+        let _ = Record::get().and_then(|record| {
             record.with(|seen| {
                 seen.windows.retain(|window| *window != self.0);
                 seen.plain.retain(|window| *window != self.0);
-            });
-        }
+            })
+        });
     }
 }
 
@@ -194,7 +199,8 @@ pub(crate) fn forget(changed: &Range<usize>) {
         return record.is_missed.store(true, SeqCst);
     }
     let is_apart = |range: &Range<usize>| range.end <= changed.start || changed.end <= range.start;
-    record.with(|seen| seen.regions.retain(|region| is_apart(&region.range)));
+    // A forked child's own record has nothing to forget.
+    let _ = record.with(|seen| seen.regions.retain(|region| is_apart(&region.range)));
 }
 
 /// Looks at all executable memory that was not looked at before.
@@ -207,8 +213,11 @@ pub(crate) fn check_process() -> Result<()> {
         record.is_missed.store(true, SeqCst);
         return Ok(());
     }
+    if !linker::is_watched() {
+        record.with(|_| linker::watch())??;
+        linker::wait_for_others();
+    }
     record.with(|seen| {
-        linker::watch()?;
         let mut outcome = check_once(seen, &record.is_missed);
         for _ in 1..ATTEMPTS {
             let is_missed = record.is_missed.load(SeqCst);
@@ -218,7 +227,7 @@ pub(crate) fn check_process() -> Result<()> {
             outcome = check_once(seen, &record.is_missed);
         }
         outcome
-    })
+    })?
 }
 
 fn check_once(seen: &mut Seen, is_missed: &AtomicBool) -> Result<()> {
@@ -242,7 +251,6 @@ fn check_once(seen: &mut Seen, is_missed: &AtomicBool) -> Result<()> {
     seen.regions.retain(|region| executable.contains(region));
     let fresh = not_seen(&executable, seen);
     seen.regions = look_and_replace(executable, &fresh, seen)?;
-    COUNTED.store(linked.sum(), Ordering::Release);
     changes::looked(epoch);
     Ok(())
 }
@@ -299,9 +307,8 @@ fn look_and_replace(
 ///
 /// # Errors
 /// As [`changes::wait`], and if there is code that cannot be replaced.
-#[inline]
 pub(crate) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
-    if changes::are_settled() && Linked::now().sum() == COUNTED.load(Ordering::Acquire) {
+    if changes::are_settled() {
         return Ok(());
     }
     changes::wait(must_stop)?;
@@ -495,11 +502,6 @@ impl Linked {
         unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut linked).cast()) };
         linked
     }
-
-    /// In one word.
-    const fn sum(self) -> u64 {
-        self.additions.wrapping_add(self.removals.rotate_left(32))
-    }
 }
 
 /// Takes the known gadgets out of a domain's copy, whose window begins at `base`; any other
@@ -552,3 +554,25 @@ fn look_at_copy(copy: &File, base: usize, code: &[Range<usize>]) -> Result<Vec<S
 }
 
 const _: () = assert!(PAGE == 4096, "what the kernel's mappings are multiples of");
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::enabled::generation::tests::in_child;
+
+    #[test]
+    fn a_look_of_the_parents_is_waited_for_by_no_child() {
+        let record = Record::get().expect("a record");
+        assert!(in_child(|| {
+            // As if a handler had forked here while another thread looked.
+            record.owner.store(own_number() + 1, SeqCst);
+            record.with(|_| ()) == Err(Error::Forked) && has_a_record_of_its_own()
+        }));
+    }
+
+    /// The child has a record that nobody has.
+    fn has_a_record_of_its_own() -> bool {
+        Record::get().is_ok_and(|own| own.with(|_| ()) == Ok(()))
+    }
+}

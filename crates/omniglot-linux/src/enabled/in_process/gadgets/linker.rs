@@ -38,6 +38,8 @@ const LISTED: i32 = 2;
 
 /// What the dynamic linker tells debuggers; null before anybody asked.
 static DEBUG: AtomicPtr<Debug> = AtomicPtr::new(std::ptr::null_mut());
+/// Whether it tells us before each change, and after.
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 /// Whether a change has begun, and not ended.
 static IS_CHANGING: AtomicBool = AtomicBool::new(false);
 
@@ -74,9 +76,7 @@ pub(crate) fn find() -> Result<()> {
 pub(crate) fn watch() -> Result<()> {
     /// The function that was, or is being, replaced.
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
-    /// Whether that is done.
-    static IS_DONE: AtomicBool = AtomicBool::new(false);
-    if IS_DONE.load(Ordering::Acquire) {
+    if is_watched() {
         return Ok(());
     }
     let debug = DEBUG.load(Ordering::Acquire);
@@ -91,8 +91,21 @@ pub(crate) fn watch() -> Result<()> {
         // they like (invariants 15, 16).
         unsafe { patch::divert(function, on_change as *const () as usize) }?;
     }
-    IS_DONE.store(true, Ordering::Release);
     Ok(())
+}
+
+/// Whether the dynamic linker tells us of all that is loaded and unloaded.
+pub(crate) fn is_watched() -> bool {
+    IS_WATCHED.load(Ordering::Acquire)
+}
+
+/// Waits until no other thread loads or unloads anything that began before [`watch`], of which
+/// nobody was told. Who does has the dynamic linker's lock, which `dlsym` takes, too. With no lock
+/// of ours, since he may be about to say that he is done.
+pub(crate) fn wait_for_others() {
+    // SAFETY: the name ends with a NUL (invariant 12).
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_r_debug".as_ptr()) };
+    IS_WATCHED.store(true, Ordering::Release);
 }
 
 /// Forgets a change that another thread of the parent process was about.
