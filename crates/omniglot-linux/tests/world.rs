@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -386,6 +387,39 @@ fn lines_are_handed_on_after_the_call_that_wrote_them() {
     assert_eq!(said[1].len(), 4096);
     assert!(call(&mut linux, Shim::Say, 2, 1).is_err());
     assert!(lines().last().is_some_and(|line| line.ends_with("of stream 2")));
+}
+
+/// Says that a copy of this test is to ask for things, which the runtime writes to that file.
+const LEARN: &str = "OMNIGLOT_LEARN";
+
+/// Not a test by itself: two lives, the second of which ends by a denied call.
+#[test]
+fn asks_for_things() {
+    if std::env::var_os(LEARN).is_none() {
+        return;
+    }
+    let mut linux = fresh();
+    for _ in 0..3 {
+        assert_eq!(open(&mut linux, "/etc/one\tline\n", 0), failed(libc::ENOENT));
+    }
+    linux.reset().expect("a reset");
+    assert!(call(&mut linux, Shim::Ask, 0, 0).is_err());
+}
+
+#[test]
+fn what_is_asked_for_is_written_down_for_learn() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let copy = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "asks_for_things"])
+        .env(LEARN, file.path())
+        .output()
+        .expect("a copy of this test");
+    assert!(copy.status.success(), "{copy:?}");
+    let said = fs::read_to_string(file.path()).expect("text");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[0], "asked\tworld\topen\t2\t3\t/etc/one\\tline\\n", "{said}");
+    assert!(lines[1].starts_with("denied\tworld\tsocket\t41\t1\tshims asks_for_network+0x"));
+    assert_eq!(lines.len(), 2, "{said}");
 }
 
 /// What a library that is lying says of its output is no reason for the host to fail.

@@ -80,8 +80,7 @@ pub(super) fn output(window: &Window) -> Result<String> {
 /// The last line that has something in it of what was written after the first `heard` bytes.
 pub(super) fn last_line(window: &Window, heard: u64) -> Option<String> {
     let (bytes, ..) = said_since(window, heard).ok()?;
-    let lines = bytes.split(|byte| *byte == b'\n').map(shown);
-    lines.filter(|line| !line.trim().is_empty()).last()
+    bytes.rsplit(|byte| *byte == b'\n').map(shown).find(|line| !line.trim().is_empty())
 }
 
 /// A line as text that can be shown, with its end.

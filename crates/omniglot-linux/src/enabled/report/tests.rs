@@ -117,9 +117,10 @@ fn whatever_a_report_says_it_becomes_an_error() {
         window.write(layout.base + REPORT, &bytes).expect("room");
         let (said, end) = (ending(random), end(random));
         let loading = random.once_in(2);
-        let error = match loading {
-            true => explain_loading(said, end, &window, &layout, &description),
-            false => explain(said, end, &window, &layout, &description, random.below(10_000)),
+        let error = if loading {
+            explain_loading(said, end, &window, &layout, &description)
+        } else {
+            explain(said, end, &window, &layout, &description, random.below(10_000))
         };
         assert!(is_of(&error, said, end), "{said:?}, {end:?}: {error:?}");
         let shown = [error.to_string(), format!("{error:?}")];
