@@ -9,7 +9,7 @@ use crate::check::LeftOut;
 use crate::code::Item;
 use crate::compile::{Compiler, Outcome};
 use crate::link::Link;
-use crate::options::{Described, GuardOption, Options, Pattern, Purpose};
+use crate::options::{Described, GuardOption, Options, Pattern, Purpose, StatusOption};
 use crate::output::Workplace;
 use crate::parse::Parsed;
 use crate::scalar::Target;
@@ -108,7 +108,8 @@ impl Library {
     }
 
     /// Binds the functions that match. Without any allowlist, everything in the headers is
-    /// bound, and in the files beside them and those that they include in quotation marks.
+    /// bound, and in the files beside them, those that they include in quotation marks, and those
+    /// in the directory that [`include`](Self::include) or pkg-config names and a header is in.
     pub fn allowlist_function(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowFunction, pattern)
     }
@@ -168,6 +169,30 @@ impl Library {
     /// plain function gets the suffix `_raw`. See [`Wrapper`].
     pub fn wrap(mut self, wrapper: Wrapper) -> Self {
         self.options.wrappers.push(wrapper);
+        self
+    }
+
+    /// The results of all functions that match are statuses: any but `success` is
+    /// `Err(Error::Status)`, with the text that the library's function `message` gives of it.
+    ///
+    /// It is about those functions whose result has the type that `message` takes, and adds to
+    /// what [`wrap`](Self::wrap) says of one of them, unless that says what its result means.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("curl");
+    /// // CURLcode curl_easy_perform(CURL *curl);
+    /// // const char *curl_easy_strerror(CURLcode);
+    /// library.status("curl_easy_.*", 0, "curl_easy_strerror");
+    /// // gives: fn curl_easy_perform(&mut self, curl: impl AsPtr<CURL>) -> Result<()>
+    /// ```
+    pub fn status(
+        mut self,
+        pattern: impl Into<String>,
+        success: i64,
+        message: impl Into<String>,
+    ) -> Self {
+        let (pattern, message) = (pattern.into(), message.into());
+        self.options.statuses.push(StatusOption { pattern, success, message });
         self
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Model {
 pub(crate) struct Types {
     order: Vec<String>,
     definitions: BTreeMap<String, Definition>,
+    /// Those that have a typedef's name instead of their tag.
+    by_typedef: BTreeSet<String>,
 }
 
 impl Types {
@@ -49,12 +51,57 @@ impl Types {
         }
     }
 
+    /// Gives a type the name of its typedef, which becomes that of an alias in its place.
+    pub(crate) fn exchange(&mut self, tag: &str, typedef: &str) {
+        let docs = match self.definitions.remove(typedef) {
+            Some(Definition::Alias(alias)) => alias.docs,
+            _ => String::new(),
+        };
+        let Some(mut definition) = self.definitions.remove(tag) else { return };
+        let own = definition.docs_mut();
+        if own.trim().is_empty() {
+            *own = docs;
+        }
+        let target = Type::Named(typedef.to_owned());
+        let alias = Alias { target, docs: String::new() };
+        self.definitions.insert(typedef.to_owned(), definition);
+        self.by_typedef.insert(typedef.to_owned());
+        self.definitions.insert(tag.to_owned(), Definition::Alias(alias));
+        // The definition comes where it was.
+        for name in &mut self.order {
+            if name == tag {
+                typedef.clone_into(name);
+            } else if name == typedef {
+                tag.clone_into(name);
+            }
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Definition> {
         self.definitions.get(name)
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Definition> {
         self.definitions.get_mut(name)
+    }
+
+    /// Gives a type another name.
+    pub(crate) fn rename(&mut self, old: &str, new: &str) {
+        if let Some(definition) = self.definitions.remove(old) {
+            self.definitions.insert(new.to_owned(), definition);
+        }
+        for name in self.order.iter_mut().filter(|name| *name == old) {
+            new.clone_into(name);
+        }
+    }
+
+    /// Whether a type has a typedef's name instead of its tag.
+    pub(crate) fn is_by_typedef(&self, name: &str) -> bool {
+        self.by_typedef.contains(name)
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Definition> {
+        self.definitions.values_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Definition)> {
@@ -139,6 +186,18 @@ pub(crate) enum Definition {
     Enum(Enum),
     /// A struct or union that the header only declares.
     Opaque(Opaque),
+}
+
+impl Definition {
+    /// The C comment.
+    fn docs_mut(&mut self) -> &mut String {
+        match self {
+            Self::Alias(alias) => &mut alias.docs,
+            Self::Record(record) => &mut record.docs,
+            Self::Enum(definition) => &mut definition.docs,
+            Self::Opaque(opaque) => &mut opaque.docs,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -96,6 +96,12 @@ pub(crate) fn is_local(name: &str) -> bool {
     LOCALS.contains(&name)
 }
 
+/// What every generated module has, so that the header's types and constants give way.
+pub(crate) fn module_names(instance: &str) -> Vec<String> {
+    let own = ["Api", "DESCRIPTION", "OmniglotLayout", "OmniglotRuntime", "constants", "generated"];
+    [instance, "omniglot"].into_iter().chain(own).map(str::to_owned).collect()
+}
+
 /// What C's compilers take in identifiers, and Rust does not.
 const ODD: [char; 3] = ['$', '@', '?'];
 

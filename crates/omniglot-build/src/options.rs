@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
     pub(crate) wrappers: Vec<Wrapper>,
+    pub(crate) statuses: Vec<StatusOption>,
     pub(crate) handles: Vec<Handle>,
     pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
@@ -92,6 +93,15 @@ pub(crate) struct GuardOption {
     pub(crate) buffer: String,
 }
 
+/// What the results of many functions mean.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusOption {
+    pub(crate) pattern: String,
+    pub(crate) success: i64,
+    /// The C function that explains one.
+    pub(crate) message: String,
+}
+
 /// A function that the headers do not declare with a fixed parameter list, and that the
 /// user describes in C.
 #[derive(Clone, Debug)]
@@ -157,7 +167,8 @@ impl Options {
         let patterns =
             self.patterns.iter().map(|pattern| (pattern.purpose.method(), &pattern.text));
         let guards = self.guards.iter().map(|guard| ("setjmp_guard", &guard.pattern));
-        let wrong = patterns.chain(guards);
+        let statuses = self.statuses.iter().map(|status| ("status", &status.pattern));
+        let wrong = patterns.chain(guards).chain(statuses);
         errors.extend(wrong.filter_map(|(method, pattern)| whole_name(method, pattern).err()));
         errors.extend(self.check_sources().err());
         Error::all(errors)

@@ -11,8 +11,10 @@ use crate::scalar::Target;
 const SYSTEM: [&str; 3] = ["/usr/include", "/usr/local/include", "/usr/include/x86_64-linux-gnu"];
 
 /// Patterns for the headers' own files: the headers, what lies beside them unless that
-/// is the system's common directory, and what they include in quotation marks. Of the C
-/// library's own headers, also their parts in `bits`, which nobody includes directly.
+/// is the system's common directory, what they include in quotation marks, and all of the
+/// directory to search in which one is found, since a library's first header often only includes
+/// the others from there. Of the C library's own headers, also their parts in `bits`, which nobody
+/// includes directly.
 pub(crate) fn patterns(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
     let mut own = Own { directories: vec![paths::package()], ..Own::default() };
     own.directories.extend_from_slice(includes);
@@ -22,6 +24,11 @@ pub(crate) fn patterns(options: &Options, includes: &[PathBuf], target: &Target)
     for header in &options.headers {
         own.patterns.insert(format!("(.*/)?{}", regex::escape(header)));
         if let Some(path) = own.find(Path::new(""), header) {
+            let root = includes.iter().find(|directory| directory.join(header) == path);
+            if let Some(root) = root.filter(|root| !paths::is_system(root)) {
+                let root = root.to_string_lossy();
+                own.patterns.insert(format!("{}/.*", regex::escape(root.trim_end_matches('/'))));
+            }
             own.add(&path);
         }
     }

@@ -17,7 +17,7 @@ use crate::declared::{self, Declarations, Wanted};
 use crate::macros::Selection;
 use crate::options::{Options, Purpose, whole_name};
 use crate::scalar::Target;
-use crate::{Error, Result, described, flat, own, paths};
+use crate::{Error, Result, described, flat, names, own, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -103,7 +103,7 @@ fn builder(options: &Options, reading: &Reading, found: &Rc<RefCell<Found>>) -> 
         .rust_edition(RustEdition::Edition2021)
         .parse_callbacks(Box::new(Callbacks {
             found: Rc::clone(found),
-            reserved: vec![options.instance(), "Api".to_owned(), "DESCRIPTION".to_owned()],
+            reserved: names::module_names(&options.instance()),
         }));
     if let Ok(version) = RustTarget::stable(80, 0) {
         builder = builder.rust_target(version);

@@ -1,7 +1,9 @@
 //! The numbering that Rust and C agree on: shims and callback slots.
 
+use std::collections::BTreeMap;
+
 use crate::code::Item;
-use crate::model::{Callee, Function, Global, Model, Signature, Type};
+use crate::model::{Callee, Function, Global, Model, Parameter, Signature, Type};
 
 /// One shim: what the host can ask the image to run.
 #[derive(Clone, Copy, Debug)]
@@ -77,14 +79,69 @@ pub(crate) fn shims(model: &Model) -> Vec<Shim<'_>> {
 
 /// The functions that some function pointer of the header can point to.
 fn addressable_functions(model: &Model) -> impl Iterator<Item = &Function> {
+    let kinds = Kinds::new(model);
     let own = model.functions.iter().filter(|function| function.callee == Callee::Itself);
-    own.filter(|function| {
-        bound_signatures(model).any(|signature| has_type(model, function, signature))
-    })
+    own.filter(move |function| kinds.of(model, function).next().is_some())
+}
+
+/// Signatures by what their types are without what pointers point to: of thousands, few are
+/// compared with a function.
+struct Kinds<'a>(BTreeMap<String, Vec<&'a Signature>>);
+
+impl<'a> Kinds<'a> {
+    fn new(model: &'a Model) -> Self {
+        let mut kinds: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for signature in bound_signatures(model) {
+            let kind = kind(model, &signature.parameters, &signature.result);
+            kinds.entry(kind).or_default().push(signature);
+        }
+        Self(kinds)
+    }
+
+    /// The signatures that are a function's type.
+    fn of(&self, model: &Model, function: &Function) -> impl Iterator<Item = &'a Signature> {
+        let alike = self.0.get(&kind(model, &function.parameters, &function.result));
+        let alike = alike.into_iter().flatten().copied();
+        alike.filter(move |signature| has_type(model, function, signature))
+    }
+}
+
+fn kind(model: &Model, parameters: &[Parameter], result: &Type) -> String {
+    let types = parameters.iter().map(|parameter| &parameter.ty).chain([result]);
+    let words = types.map(|ty| match model.types.resolve(ty) {
+        Type::Pointer { .. } => "*".to_owned(),
+        Type::Scalar(scalar) => scalar.rust.to_owned(),
+        ty => format!("{ty:?}"),
+    });
+    words.collect::<Vec<_>>().join(",")
+}
+
+/// The functions that pointers of each signature can point to: their names, and the numbers of
+/// the shims that give their addresses.
+#[derive(Debug)]
+pub(crate) struct Pointers(BTreeMap<String, Vec<(String, u32)>>);
+
+impl Pointers {
+    pub(crate) fn new(model: &Model, shims: &[Shim<'_>]) -> Self {
+        let kinds = Kinds::new(model);
+        let mut pointers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (index, shim) in (0..).zip(shims) {
+            let Shim::Function(function) = shim else { continue };
+            for signature in kinds.of(model, function) {
+                let functions = pointers.entry(signature.name.clone()).or_default();
+                functions.push((function.c_name.clone(), index));
+            }
+        }
+        Self(pointers)
+    }
+
+    pub(crate) fn of(&self, signature: &Signature) -> &[(String, u32)] {
+        self.0.get(&signature.name).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Whether a function's type is that of a function pointer.
-pub(crate) fn has_type(model: &Model, function: &Function, signature: &Signature) -> bool {
+fn has_type(model: &Model, function: &Function, signature: &Signature) -> bool {
     let (own, other) = (&function.parameters, &signature.parameters);
     own.len() == other.len()
         && own.iter().zip(other).all(|(own, other)| is_same(model, &own.ty, &other.ty))

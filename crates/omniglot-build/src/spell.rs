@@ -108,6 +108,9 @@ pub(crate) fn prototype(
 
 /// A named type's C spelling: `struct point`, `png_structp`.
 pub(crate) fn name_in_c(model: &Model, name: &str) -> String {
+    if model.types.is_by_typedef(name) {
+        return model.declared.identifiers.in_c(name).to_owned();
+    }
     let spelled = match model.types.get(name) {
         Some(Definition::Record(record)) => record.c_name.clone(),
         Some(Definition::Enum(definition)) => definition.c_name.clone(),

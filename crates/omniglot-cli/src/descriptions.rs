@@ -23,6 +23,8 @@ struct Tables {
     variadic: Vec<Variadic>,
     #[serde(default)]
     function_macro: Vec<FunctionMacro>,
+    #[serde(default)]
+    status: Vec<Status>,
 }
 
 /// A function's wrapper. Slices and arrays are pairs: the pointer, and the parameter with the
@@ -83,6 +85,15 @@ struct FunctionMacro {
     signature: String,
 }
 
+/// What the results of many functions mean.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Status {
+    pattern: String,
+    success: i64,
+    message: String,
+}
+
 /// A file that was read.
 #[derive(Debug)]
 pub(crate) struct Descriptions {
@@ -112,7 +123,7 @@ impl Descriptions {
 
     /// Tells the builder all of it.
     pub(crate) fn describe(&self, mut library: Library) -> Library {
-        let Tables { wrap, handle, variadic, function_macro } = &self.tables;
+        let Tables { wrap, handle, variadic, function_macro, status } = &self.tables;
         library = wrap.iter().map(Wrap::wrapper).fold(library, Library::wrap);
         library = handle.iter().map(HandleOf::handle).fold(library, Library::handle);
         for Variadic { function, named, parameters } in variadic {
@@ -120,6 +131,9 @@ impl Descriptions {
         }
         for FunctionMacro { name, signature } in function_macro {
             library = library.function_macro(name, signature);
+        }
+        for Status { pattern, success, message } in status {
+            library = library.status(pattern, *success, message);
         }
         library
     }

@@ -80,6 +80,7 @@ mod frame;
 mod handle;
 mod heap;
 mod instance;
+mod layouts;
 mod library;
 mod memory;
 mod operations;

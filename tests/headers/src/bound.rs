@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use omniglot_build::{Library, Preview};
-use syn::{ImplItem, Item};
+use syn::{ImplItem, Item, UseTree};
 
 use crate::constants::{self, Constants};
 use crate::corpus::Entry;
@@ -73,6 +73,11 @@ impl Bound {
             Item::Struct(item) => item.ident.to_string(),
             Item::Enum(item) => item.ident.to_string(),
             Item::Type(item) => item.ident.to_string(),
+            // Another name of an enum: `pub use self::color_t as color;`
+            Item::Use(item) => match renamed(&item.tree) {
+                Some(name) => name,
+                None => return,
+            },
             _ => return,
         };
         self.types.insert(types);
@@ -100,5 +105,14 @@ impl Bound {
         spellings
             .iter()
             .any(|keyword| self.c.contains(&format!("_Static_assert(sizeof({keyword}{name}) == ")))
+    }
+}
+
+/// The new name in `self::old as new`.
+fn renamed(tree: &UseTree) -> Option<String> {
+    match tree {
+        UseTree::Path(path) => renamed(&path.tree),
+        UseTree::Rename(rename) => Some(rename.rename.to_string()),
+        _ => None,
     }
 }

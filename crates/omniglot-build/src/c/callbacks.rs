@@ -43,18 +43,22 @@ impl C<'_> {
             "    static {result} omniglot_trampoline_{name}_##slot({parameters}) \\"
         ));
         self.line("    { \\");
-        self.line(format_args!("        struct omniglot_pointer_frame_{name} frame; \\"));
-        self.line("        memset(&frame, 0, sizeof frame); \\");
+        self.line(format_args!("        struct omniglot_pointer_frame_{name} omniglot_frame; \\"));
+        self.line("        memset(&omniglot_frame, 0, sizeof omniglot_frame); \\");
         for parameter in &signature.parameters {
             let argument = argument_name(parameter);
             let ty = self.bindings.model.types.resolve(&parameter.ty);
-            let assign =
-                spell::assign(&self.bindings.model, &format!("frame.{argument}"), ty, &argument);
+            let assign = spell::assign(
+                &self.bindings.model,
+                &format!("omniglot_frame.{argument}"),
+                ty,
+                &argument,
+            );
             self.line(format_args!("        {assign} \\"));
         }
-        self.line(format_args!("        omniglot_callback({first} + slot, &frame); \\"));
+        self.line(format_args!("        omniglot_callback({first} + slot, &omniglot_frame); \\"));
         if result != "void" {
-            self.line("        return frame.result; \\");
+            self.line("        return omniglot_frame.result; \\");
         }
         self.line("    }");
         for slot in 0..self.bindings.addresses() {
@@ -78,18 +82,19 @@ impl C<'_> {
                 MemberUse::Argument(index) => parameters.get(index),
                 MemberUse::Result | MemberUse::Function => None,
             })
-            .map(|parameter| format!("frame->{}", argument_name(parameter)))
+            .map(|parameter| format!("omniglot_frame->{}", argument_name(parameter)))
             .collect();
         let result = self.result_type(signature);
-        let call = format!("(({result} (*)({types}))frame->function)({})", arguments.join(", "));
+        let call =
+            format!("(({result} (*)({types}))omniglot_frame->function)({})", arguments.join(", "));
         let ty = self.bindings.model.types.resolve(&signature.result);
-        let call = spell::assign(&self.bindings.model, "frame->result", ty, &call);
+        let call = spell::assign(&self.bindings.model, "omniglot_frame->result", ty, &call);
         let shim = Shim::Pointer(signature).name();
         self.line(format_args!(
-            "static void {shim}(void *opaque)\n{{\n\
-             \x20   struct omniglot_pointer_frame_{name} *frame = opaque;\n\
+            "static void {shim}(void *omniglot_opaque)\n{{\n\
+             \x20   struct omniglot_pointer_frame_{name} *omniglot_frame = omniglot_opaque;\n\
              \x20   {call}\n\
-             \x20   frame->error_number = errno;\n}}\n"
+             \x20   omniglot_frame->error_number = errno;\n}}\n"
         ));
     }
 

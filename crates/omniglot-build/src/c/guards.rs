@@ -40,12 +40,15 @@ impl C<'_> {
     pub(super) fn guarded(&mut self, shim: &str, plain: &str, function: &Function, buffer: &str) {
         let name = &function.c_name;
         self.line(format_args!(
-            "static jmp_buf *omniglot_buffer_of_{name}(struct omniglot_frame_{name} *frame)\n{{"
+            "static jmp_buf *omniglot_buffer_of_{name}(struct omniglot_frame_{name} *omniglot_frame)\n{{"
         ));
         for parameter in &function.parameters {
             let declaration =
                 spell::declare(&self.bindings.model, &parameter.ty, &parameter.c_name);
-            self.line(format_args!("    {declaration} = frame->{};", argument_name(parameter)));
+            self.line(format_args!(
+                "    {declaration} = omniglot_frame->{};",
+                argument_name(parameter)
+            ));
         }
         let unused: Vec<String> = function
             .parameters
@@ -58,8 +61,8 @@ impl C<'_> {
              \x20   return (jmp_buf *)&({buffer});\n}}\n"
         ));
         self.line(format_args!(
-            "static void {shim}(void *opaque)\n{{\n\
-             \x20   omniglot_guarded(omniglot_buffer_of_{name}(opaque), {plain}, opaque);\n}}\n"
+            "static void {shim}(void *omniglot_opaque)\n{{\n\
+             \x20   omniglot_guarded(omniglot_buffer_of_{name}(omniglot_opaque), {plain}, omniglot_opaque);\n}}\n"
         ));
     }
 }

@@ -38,7 +38,7 @@ impl C<'_> {
         for field in &record.fields {
             if let (Some(field), Some(offset)) = (&field.c_name, field.offset) {
                 self.without_macro(field, |c| {
-                    c.assert(&format!("offsetof({name}, {field})"), offset, name);
+                    c.assert(&format!("__builtin_offsetof({name}, {field})"), offset, name);
                 });
             }
         }

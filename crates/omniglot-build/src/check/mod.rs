@@ -6,7 +6,10 @@ mod guards;
 mod handles;
 mod left_out;
 mod patterns;
+mod pointers;
 mod renames;
+mod statuses;
+mod typedefs;
 mod wide;
 mod wrappers;
 
@@ -41,6 +44,8 @@ pub(crate) fn check(
     booleans::bind(model, options, target, &mut errors);
     declare_missing_types(model);
     break_circles(model);
+    typedefs::prefer(model);
+    pointers::merge(model);
     left_out::apply(model, left_out, &mut problems);
     check_records(model, target, &mut problems);
     check_signatures(model, target, &mut problems);
@@ -159,6 +164,34 @@ fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
             Definition::Record(record) => {
                 record.fields.iter().for_each(|field| visit(&field.ty));
                 record.bit_fields.iter().for_each(|field| visit(&field.ty));
+            }
+            Definition::Enum(_) | Definition::Opaque(_) => {}
+        }
+    }
+}
+
+/// As [`each_type`], to change them.
+fn each_type_mut(model: &mut Model, visit: &mut dyn FnMut(&mut Type)) {
+    for function in &mut model.functions {
+        function.parameters.iter_mut().for_each(|parameter| visit(&mut parameter.ty));
+        visit(&mut function.result);
+    }
+    for signature in &mut model.signatures {
+        signature.parameters.iter_mut().for_each(|parameter| visit(&mut parameter.ty));
+        visit(&mut signature.result);
+    }
+    model.globals.iter_mut().for_each(|global| visit(&mut global.ty));
+    for constant in &mut model.constants {
+        if let ConstantType::Value(ty) = &mut constant.ty {
+            visit(ty);
+        }
+    }
+    for definition in model.types.values_mut() {
+        match definition {
+            Definition::Alias(alias) => visit(&mut alias.target),
+            Definition::Record(record) => {
+                record.fields.iter_mut().for_each(|field| visit(&mut field.ty));
+                record.bit_fields.iter_mut().for_each(|field| visit(&mut field.ty));
             }
             Definition::Enum(_) | Definition::Opaque(_) => {}
         }

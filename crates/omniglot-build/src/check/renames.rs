@@ -41,7 +41,7 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
 /// Constants named as something that every module has, or as a type that is a value too.
 pub(super) fn rename_constants(model: &mut Model, options: &Options, problems: &mut Vec<Problem>) {
     let mut taken = newtypes(model);
-    taken.extend([options.instance(), "Api".to_owned(), "DESCRIPTION".to_owned()]);
+    taken.extend(names::module_names(&options.instance()));
     for constant in &mut model.constants {
         if !taken.contains(&constant.name) {
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::handles::Makers;
-use super::{annotations, handles, placed};
+use super::{annotations, handles, placed, statuses};
 use crate::declared::{Declared, Null};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
@@ -23,7 +23,9 @@ pub(super) fn bind(
     let (makers, mut problems) = handles::bind(model, options, target);
     let mut taken: BTreeSet<String> =
         model.functions.iter().map(|function| function.name.clone()).collect();
-    for wrapper in described(options, &makers) {
+    let mut wrappers = described(options, &makers);
+    statuses::add(model, options, &mut wrappers)?;
+    for wrapper in wrappers {
         problems.extend(wrap(model, &wrapper, &makers, target, &mut taken));
     }
     if !problems.is_empty() {

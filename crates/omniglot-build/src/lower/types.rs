@@ -24,9 +24,11 @@ impl Lowering {
             syn::Type::Tuple(tuple) if tuple.elems.is_empty() => Type::Void,
             syn::Type::Group(group) => self.ty(&group.elem, context),
             syn::Type::Paren(paren) => self.ty(&paren.elem, context),
-            syn::Type::Path(path) => match path.path.segments.last() {
-                Some(segment) => self.segment(segment, context),
-                None => unsupported(ty),
+            // A path of one segment is a name of the header's, whatever else has it elsewhere.
+            syn::Type::Path(path) => match (path.path.segments.last(), path.path.segments.len()) {
+                (Some(segment), 1) if is_foreign_name(segment) => self.own(segment),
+                (Some(segment), _) => self.segment(segment, context),
+                (None, _) => unsupported(ty),
             },
             _ => unsupported(ty),
         }
@@ -66,6 +68,14 @@ impl Lowering {
         }
     }
 
+    fn own(&self, segment: &PathSegment) -> Type {
+        let name = segment.ident.to_string();
+        if self.identifiers.is_ambiguous(&name) {
+            return Type::Unsupported(diagnostics::ambiguous(self.identifiers.in_c(&name)));
+        }
+        Type::Named(name)
+    }
+
     /// The type that a wrapper of bindgen wraps.
     fn generic(
         &mut self,
@@ -101,6 +111,13 @@ impl Lowering {
             }
         }
     }
+}
+
+/// Whether a name without a path is one that bindgen writes with a path when it means Rust's own.
+fn is_foreign_name(segment: &PathSegment) -> bool {
+    let name = segment.ident.to_string();
+    let is_in_core = name.starts_with("c_") || name == "ManuallyDrop";
+    is_in_core && matches!(segment.arguments, PathArguments::None)
 }
 
 /// What makes two function pointers the same type: not the parameters' names.

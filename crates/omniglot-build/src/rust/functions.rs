@@ -9,13 +9,12 @@ use crate::declared::Null;
 use crate::layout::{Frame, Member, MemberUse};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
-use crate::shims::{self, Shim};
+use crate::shims::Shim;
 use crate::spell;
 
 impl Rust<'_> {
     pub(super) fn functions(self) -> TokenStream {
-        let shims = shims::shims(&self.bindings.model);
-        let methods = (0u32..).zip(&shims).map(|(index, shim)| self.shim(index, shim));
+        let methods = (0u32..).zip(self.shims).map(|(index, shim)| self.shim(index, shim));
         quote! {
             impl<OmniglotRuntime: ::omniglot::Runtime> Api<OmniglotRuntime> {
                 #(#methods)*
@@ -41,7 +40,7 @@ impl Rust<'_> {
 
     fn call(self, index: u32, function: &Function) -> TokenStream {
         let Some(parts) = self.parts(function) else { return TokenStream::new() };
-        let Parts { parameters, layout, fill, result, get } = parts;
+        let Parts { parameters, fill, result, get } = parts;
         let docs = self.function_docs(function);
         let name = ident(function.raw_name());
         let must_use = must_use(function);
@@ -49,7 +48,6 @@ impl Rust<'_> {
             #docs
             #must_use
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#result> {
-                #layout
                 #fill
                 ::omniglot::call(self, #index, frame.bytes_mut())?;
                 #get
@@ -60,7 +58,7 @@ impl Rust<'_> {
     /// Prepares the function to run in a callback's place.
     fn raise(self, index: u32, function: &Function) -> TokenStream {
         let Some(parts) = self.parts(function) else { return TokenStream::new() };
-        let Parts { parameters, layout, fill, .. } = parts;
+        let Parts { parameters, fill, .. } = parts;
         let name = format_ident!("raise_{}", ident(&function.name));
         let docs = format!(
             " Has foreign code call `{}` in a callback's place: `return Err(api.{name}(...)?)`.",
@@ -72,7 +70,6 @@ impl Rust<'_> {
             /// # Errors
             /// `OutOfMemory` if the arguments do not fit, `WrongInstance` if one is another's.
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<::omniglot::Escape> {
-                #layout
                 #fill
                 let raise = ::omniglot::Raise::prepare(
                     ::omniglot::Api::base_mut(self),
@@ -157,7 +154,6 @@ impl Rust<'_> {
             None => quote! { ::core::result::Result::Ok(()) },
         };
         Some(Parts {
-            layout: self.layout(parameters, &frame),
             parameters: parameters.iter().map(|parameter| self.parameter(parameter)).collect(),
             fill,
             result: if void {
@@ -192,40 +188,11 @@ impl Rust<'_> {
             None => quote! { frame.put(#offset, &#name); },
         })
     }
-
-    /// Asserts that the frame's numbers are those of Rust's own layout; C asserts them too.
-    pub(super) fn layout(self, parameters: &[Parameter], frame: &Frame) -> TokenStream {
-        let name = |member: &Member| match member.role {
-            MemberUse::Argument(index) => {
-                parameters.get(index).map(|parameter| ident(&parameter.name))
-            }
-            MemberUse::Result => Some(ident("result")),
-            MemberUse::Function => Some(ident("function")),
-        };
-        let fields = frame.members.iter().filter_map(|member| {
-            let (name, ty) = (name(member)?, self.ty(&member.ty));
-            Some(quote! { #name: #ty })
-        });
-        let offsets = frame.members.iter().filter_map(|member| {
-            let (name, offset) = (name(member)?, number(member.offset));
-            Some(quote! { assert!(::core::mem::offset_of!(OmniglotLayout, #name) == #offset); })
-        });
-        let size = number(frame.size);
-        quote! {
-            const _: () = {
-                #[repr(C)]
-                struct OmniglotLayout { header: [u32; 2], #(#fields),* }
-                assert!(::core::mem::size_of::<OmniglotLayout>() == #size);
-                #(#offsets)*
-            };
-        }
-    }
 }
 
 /// The pieces of a method.
 struct Parts {
     parameters: Vec<TokenStream>,
-    layout: TokenStream,
     fill: TokenStream,
     result: TokenStream,
     get: TokenStream,

@@ -7,7 +7,7 @@ use super::{Rust, number};
 use crate::layout::Frame;
 use crate::model::{Owned, Type};
 use crate::names::ident;
-use crate::shims::{self, Shim};
+use crate::shims::Shim;
 use crate::spell;
 
 impl Rust<'_> {
@@ -18,8 +18,7 @@ impl Rust<'_> {
 
     fn handle(self, owned: &Owned) -> Option<TokenStream> {
         let model = &self.bindings.model;
-        let shims = shims::shims(model);
-        let (index, function) = (0u32..).zip(&shims).find_map(|(index, shim)| match shim {
+        let (index, function) = (0u32..).zip(self.shims).find_map(|(index, shim)| match shim {
             Shim::Call(function) if function.c_name == owned.destructor => Some((index, *function)),
             _ => None,
         })?;
@@ -35,7 +34,7 @@ impl Rust<'_> {
         };
         let c_name = spell::name_in_c(model, &owned.ty);
         let docs = format!(
-            " Owns a `{c_name}`, which `{}` destroys: when the handle is dropped, before the next \
+            " Owns an object of type `{c_name}`, which `{}` destroys: when the handle is dropped, before the next \
              call; or at once, by `close`.",
             function.c_name
         );

@@ -47,7 +47,6 @@ impl Rust<'_> {
         let default = self.default(name, record);
         let constants = self.field_constants(name, record);
         let bit_fields = self.bit_fields(name, record);
-        let assertions = self.assertions(name, record);
         let name = ident(name);
         quote! {
             #docs
@@ -59,7 +58,6 @@ impl Rust<'_> {
             #default
             #bit_fields
             #constants
-            #assertions
         }
     }
 
@@ -182,24 +180,6 @@ impl Rust<'_> {
         quote! { impl #owner { #(#constants)* } }
     }
 
-    /// The numbers that the C compiler asserts too.
-    fn assertions(self, name: &str, record: &Record) -> TokenStream {
-        let name = ident(name);
-        let (size, align) = (number(record.size), number(record.align));
-        let is_struct = matches!(record.shape, Shape::Struct { .. });
-        let offsets = record.fields.iter().filter(|_| is_struct).filter_map(|field| {
-            let (offset, field) = (number(field.offset?), ident(&field.name));
-            Some(quote! { assert!(::core::mem::offset_of!(#name, #field) == #offset); })
-        });
-        quote! {
-            const _: () = {
-                assert!(::core::mem::size_of::<#name>() == #size);
-                assert!(::core::mem::align_of::<#name>() == #align);
-                #(#offsets)*
-            };
-        }
-    }
-
     /// A union, or a struct that Rust cannot express: bytes of its size and alignment.
     fn bytes(self, name: &str, record: &Record, is_union: bool) -> TokenStream {
         if record.size == 0 {
@@ -218,7 +198,6 @@ impl Rust<'_> {
         let accessors = if is_union { self.accessors(record) } else { TokenStream::new() };
         let bit_fields = if is_union { self.bit_fields(name, record) } else { TokenStream::new() };
         let constants = self.field_constants(name, record);
-        let assertions = self.assertions(name, record);
         let name = ident(name);
         quote! {
             #docs
@@ -248,7 +227,6 @@ impl Rust<'_> {
             }
             #bit_fields
             #constants
-            #assertions
         }
     }
 

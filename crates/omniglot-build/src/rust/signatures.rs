@@ -7,15 +7,13 @@ use super::{Rust, number};
 use crate::layout::{Frame, MemberUse};
 use crate::model::{Signature, Type};
 use crate::names::ident;
-use crate::shims::{self, Shim};
+use crate::shims::Shim;
 use crate::spell;
 
 impl Rust<'_> {
     pub(super) fn signatures(self) -> Vec<TokenStream> {
-        let model = &self.bindings.model;
         let addresses = self.bindings.addresses();
-        let shims = shims::shims(model);
-        let callers = (0u32..).zip(&shims).filter_map(|(index, shim)| match shim {
+        let callers = (0u32..).zip(self.shims).filter_map(|(index, shim)| match shim {
             Shim::Pointer(signature) => Some((index, *signature)),
             _ => None,
         });
@@ -43,14 +41,12 @@ impl Rust<'_> {
         };
         let (offset, length) = frame.result().map_or((0, 0), |member| (member.offset, member.size));
         let (offset, length) = (number(offset), number(length));
-        let layout = self.layout(parameters, &frame);
         let functions = self.functions_of(signature);
         let methods = self.signature_methods(signature, &frame);
         Some(quote! {
             #docs
             #[derive(Debug)]
             pub enum #name {}
-            #layout
             impl ::omniglot::Signature for #name {
                 const NAME: &'static str = #text;
                 const FIRST_SLOT: u32 = #first;
@@ -70,18 +66,8 @@ impl Rust<'_> {
 
     /// The library's functions that such a pointer can point to.
     fn functions_of(self, signature: &Signature) -> TokenStream {
-        let model = &self.bindings.model;
-        let shims = shims::shims(model);
-        let functions: Vec<_> = (0u32..)
-            .zip(&shims)
-            .filter_map(|(index, shim)| match shim {
-                Shim::Function(function) if shims::has_type(model, function, signature) => {
-                    let name = &function.c_name;
-                    Some(quote! { (#name, #index) })
-                }
-                _ => None,
-            })
-            .collect();
+        let functions = self.pointers.of(signature).iter();
+        let functions: Vec<_> = functions.map(|(name, index)| quote! { (#name, #index) }).collect();
         if functions.is_empty() {
             return TokenStream::new();
         }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Rust, number};
-use crate::model::{Alias, Definition, NAMELESS, Opaque, Type};
+use crate::model::{Alias, Definition, NAMELESS, Opaque, Shape, Type};
 use crate::names::ident;
 use crate::scalar::Scalar;
 
@@ -64,10 +64,25 @@ impl Rust<'_> {
                 _ => TokenStream::new(),
             },
             None if self.is_nameless(name) => TokenStream::new(),
+            // With their values, which an alias would not have.
+            None if self.has_values(&alias.target) => {
+                let target = self.ty(&alias.target);
+                quote! { #docs pub use self::#target as #new; }
+            }
             None => {
                 let target = self.ty(&alias.target);
                 quote! { #docs pub type #new = #target; }
             }
+        }
+    }
+
+    /// Whether a type is, by its own name, an enum or a struct around its integer.
+    fn has_values(self, ty: &Type) -> bool {
+        let Type::Named(name) = ty else { return false };
+        match self.bindings.model.types.get(name) {
+            Some(Definition::Enum(_)) => true,
+            Some(Definition::Record(record)) => matches!(record.shape, Shape::Newtype { .. }),
+            _ => false,
         }
     }
 

@@ -1,32 +1,15 @@
-//! Kinds of C that bindings are often wrong about: each is bound, or left out alone, by name and
-//! with a reason; and whatever is generated compiles, in C and in Rust.
-// Helpers of tests may stop at once, as tests do.
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! Kinds that users of other generators reported.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
+use super::{Kind, PLAIN};
 
-use omniglot_build::{Library, Preview};
-
-/// A header, what defines it, and what must be bound.
-struct Kind {
-    name: &'static str,
-    header: &'static str,
-    source: &'static str,
-    bound: &'static [&'static str],
-    /// Items that are mentioned, each with a part of the reason.
-    said: &'static [(&'static str, &'static str)],
-}
-
-const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "untagged_pointee",
         header: "typedef struct { int a; } *handle_p;\nint use(handle_p h);\n\
                  typedef union { int a; float b; } **twice;\nint use_twice(twice t);\n",
         source: "int use(handle_p h) { return h->a; }\nint use_twice(twice t) { return t != 0; }",
         bound: &["use", "use_twice"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "untagged_result",
@@ -34,6 +17,7 @@ const KINDS: &[Kind] = &[
         source: "int fine(int x) { return x; }",
         bound: &["fine"],
         said: &[("made", "without a name")],
+        ..PLAIN
     },
     Kind {
         name: "untagged_by_macro",
@@ -49,14 +33,14 @@ const KINDS: &[Kind] = &[
                  int fd_of(const struct handle *h) { return h->u.fd; }\n\
                  int value_of(struct named n) { return n.v; }",
         bound: &["make_small", "sum", "fd_of", "value_of"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "only_declared_enum",
         header: "enum forward; int use(enum forward *p); int fine(int x);\n",
         source: "int use(enum forward *p) { return p != 0; } int fine(int x) { return x; }",
         bound: &["use", "fine"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "underscores",
@@ -68,7 +52,7 @@ const KINDS: &[Kind] = &[
                  int type_(int x) { return x; } int fn(int x) { return x; }\n\
                  int loop_(struct match_ *m) { return m->v; }",
         bound: &["make", "type_", "fn", "loop_"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "names_that_are_escaped_alike",
@@ -81,7 +65,7 @@ const KINDS: &[Kind] = &[
                  int on_other(struct use_ *u) { return (int)u->b; }\n\
                  enum word pick(int x) { return x; }",
         bound: &["type", "type_", "on_one", "on_other", "pick"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "dollars",
@@ -90,7 +74,7 @@ const KINDS: &[Kind] = &[
         source: "int with$dollar(int x) { return x; } int take(struct dol$lar x) { return x.a$b; }\n\
                  t$t give(t$t x) { return x; }",
         bound: &["with$dollar", "take", "give"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "tags_and_typedefs",
@@ -104,13 +88,14 @@ const KINDS: &[Kind] = &[
                  int use_tag(tag_only t) { return t != 0; } int fine(int x) { return x; }",
         bound: &["on_b", "on_others", "use_tag", "fine"],
         said: &[("use_en", "the name of two types")],
+        ..PLAIN
     },
     Kind {
         name: "compilers_own",
         header: "#include <stddef.h>\nint aligned(max_align_t *p); int fine(int x);\n",
         source: "int aligned(max_align_t *p) { return p != 0; } int fine(int x) { return x; }",
         bound: &["aligned", "fine"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "macros_of_types_names",
@@ -121,7 +106,7 @@ const KINDS: &[Kind] = &[
                  struct strct sm(int x) { struct strct s = { x }; return s; }\n\
                  int fine(int x) { return x; }",
         bound: &["lt", "sm", "fine"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "layouts_on_which_compilers_disagree",
@@ -135,7 +120,7 @@ const KINDS: &[Kind] = &[
                  void fill(struct holds *h) { h->t = 1; }\n\
                  struct holds by_value(struct holds h) { return h; } int fine(int x) { return x; }",
         bound: &["on_vectors", "fill", "fine"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "packed_and_aligned",
@@ -156,6 +141,7 @@ const KINDS: &[Kind] = &[
                  int on_vector(struct vector *v) { return v->end; }",
         bound: &["make", "end_of", "on_deep", "on_bits", "on_vector"],
         said: &[("struct both", "bound as bytes"), ("struct holds", "bound as bytes")],
+        ..PLAIN
     },
     Kind {
         name: "constant_members",
@@ -170,7 +156,7 @@ const KINDS: &[Kind] = &[
                  struct outer nest(void) { struct outer o = { { { 1, 2 } } }; return o; }\n\
                  struct fixed through(maker m) { return m(make()); }",
         bound: &["make", "sum", "point", "nest", "through"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "calling_conventions",
@@ -183,6 +169,7 @@ const KINDS: &[Kind] = &[
                  int own(int a) { return a; }",
         bound: &["call", "on", "own"],
         said: &[("other", "calling convention"), ("other_fn", "plain addresses")],
+        ..PLAIN
     },
     Kind {
         name: "what_bindgen_drops",
@@ -191,6 +178,7 @@ const KINDS: &[Kind] = &[
         source: "int fine(int x) { return x; }",
         bound: &["fine"],
         said: &[("hidden", "visibility"), ("counted", "cannot express")],
+        ..PLAIN
     },
     Kind {
         name: "undefined",
@@ -198,89 +186,20 @@ const KINDS: &[Kind] = &[
         source: "int fine(int x) { return x; }",
         bound: &["fine"],
         said: &[("nowhere", "the library does not define it"), ("cos", ".link(\"m\")")],
+        ..PLAIN
     },
     Kind {
         name: "flags_and_macros",
-        header: include_str!("headers/macros.h"),
+        header: include_str!("../headers/macros.h"),
         source: "int variable; enum access allowed(enum access a, int f) { return a; }",
         bound: &["allowed"],
-        said: &[],
+        ..PLAIN
     },
     Kind {
         name: "comments",
         header: "/** Hides \u{202e}what follows\u{202c}, rings \u{7}. */\nint fine(int x);\n",
         source: "int fine(int x) { return x; }",
         bound: &["fine"],
-        said: &[],
+        ..PLAIN
     },
 ];
-
-#[test]
-fn each_kind_is_bound_or_left_out_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let modules: Vec<(&str, String)> =
-        KINDS.iter().map(|kind| (kind.name, generate(kind, directory.path()))).collect();
-    compile(directory.path(), &modules);
-}
-
-/// The Rust of a kind, once its C was compiled and linked.
-fn generate(kind: &Kind, directory: &Path) -> String {
-    let directory = directory.join(kind.name);
-    fs::create_dir(&directory).unwrap();
-    let header = format!("{}.h", kind.name);
-    fs::write(directory.join(&header), format!("#pragma once\n{}", kind.header)).unwrap();
-    let source = directory.join("source.c");
-    fs::write(&source, format!("#include \"{header}\"\n{}\n", kind.source)).unwrap();
-    let library = Library::new("kind").header(header).include(&directory).source(source);
-    let preview = library.callback_slots(1).preview_linked(directory.join("out"));
-    let Preview { rust, functions, problems, .. } =
-        preview.unwrap_or_else(|error| panic!("{}: {error}", kind.name));
-    for name in kind.bound {
-        assert!(
-            functions.iter().any(|bound| bound == name),
-            "{}: {name}: {problems:#?}",
-            kind.name
-        );
-    }
-    for (item, part) in kind.said {
-        let said = problems.iter().any(|problem| {
-            problem.item == *item && problem.place.is_some() && problem.reason.contains(part)
-        });
-        assert!(said, "{}: {item}: {problems:#?}", kind.name);
-    }
-    rust
-}
-
-/// Compiles all modules as a user's crate does.
-fn compile(directory: &Path, modules: &[(&str, String)]) {
-    let source = directory.join("src");
-    fs::create_dir(&source).unwrap();
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-    let manifest = format!(
-        "[package]\nname = \"kinds\"\nedition = \"2024\"\n\
-         [dependencies]\nomniglot = {{ path = {:?} }}\n[workspace]\n",
-        root.join("crates/omniglot")
-    );
-    fs::write(directory.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
-    let image = "fn main() {\n\
-        let out = std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"omniglot\");\n\
-        std::fs::create_dir_all(&out).unwrap();\n\
-        std::fs::write(out.join(\"kind.so\"), \"\").unwrap();\n}\n";
-    fs::write(directory.join("build.rs"), image).unwrap();
-    let mut library =
-        "//! All.\n#![forbid(unsafe_code)]\n#![deny(warnings, missing_docs)]\n".to_owned();
-    for (name, rust) in modules {
-        fs::write(source.join(format!("{name}.rs")), rust).unwrap();
-        library.push_str(&format!("/// A kind.\npub mod {name};\n"));
-    }
-    fs::write(source.join("lib.rs"), library).unwrap();
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["check", "--offline", "--quiet"])
-        .current_dir(directory)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
