@@ -125,7 +125,7 @@ fn run(directory: &Path) {
     for Kind { name, run, .. } in kinds() {
         let _ = writeln!(
             program,
-            "/// A kind.\npub mod {name} {{ ::omniglot::include_library!(\"{name}\"); }}"
+            "/// A kind.\npub mod {name} {{ include!(concat!(env!(\"OUT_DIR\"), \"/omniglot/{name}.rs\")); }}"
         );
         if !run.is_empty() {
             let _ = writeln!(
