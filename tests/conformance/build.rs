@@ -85,6 +85,7 @@ fn conformance() -> Result<()> {
         .setjmp_guard("reader_(sum|fail|fail_at)", "reader->escape")
         .raise("reader_fail")
         .callback_slots(SLOTS)
+        .sandboxed()
         // In a kernel: QEMU's board `virt` has RAM there, and a case asks for 4 MiB of heap.
         .region(0x8400_0000, 6 << 20)
         .stack(64 << 10)

@@ -3,6 +3,9 @@
 //! For Linux that is a shared object; for a machine without an operating system it is
 //! everything, the C library included, linked to one region of memory.
 
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -33,6 +36,8 @@ pub(crate) struct Compiler<'a> {
     build: cc::Build,
     tool: cc::Tool,
     directory: PathBuf,
+    #[cfg(feature = "sandbox")]
+    target: String,
     /// The region to which a flat image is linked.
     memory: Option<Memory>,
 }
@@ -60,7 +65,16 @@ impl<'a> Compiler<'a> {
             .warnings(false)
             .pic(memory.is_none());
         let tool = found(&build)?;
-        Ok(Self { options, link, build, tool, directory: directory.to_owned(), memory })
+        Ok(Self {
+            options,
+            link,
+            build,
+            tool,
+            directory: directory.to_owned(),
+            #[cfg(feature = "sandbox")]
+            target: target.triple().to_owned(),
+            memory,
+        })
     }
 
     /// The C++ compiler.

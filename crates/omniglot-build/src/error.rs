@@ -63,6 +63,11 @@ pub enum Error {
         /// The compiler's output.
         output: String,
     },
+    /// There is no image for software fault isolation.
+    Sandbox {
+        /// What is in the way.
+        message: String,
+    },
     /// The generated shims do not compile.
     Shims {
         /// The generated file.
@@ -348,6 +353,9 @@ impl Error {
                  .define:\n{}",
                 first_lines(output)
             ),
+            Self::Sandbox { message } => {
+                write!(out, "there is no sandboxed image of this library (.sandboxed): {message}")
+            }
             Self::Shims { path, output } => write!(
                 out,
                 "the generated C in {} does not compile, which is a defect of omniglot; \

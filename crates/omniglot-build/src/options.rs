@@ -30,6 +30,9 @@ pub(crate) struct Options {
     pub(crate) bool_types: Vec<String>,
     pub(crate) described: Vec<Described>,
     pub(crate) callback_slots: u32,
+    /// Whether there is an image for software fault isolation, too.
+    #[cfg(feature = "sandbox")]
+    pub(crate) is_sandboxed: bool,
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) target: Option<String>,
     /// Where the image of a machine without an operating system is linked to.

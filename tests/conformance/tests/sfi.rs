@@ -1,0 +1,39 @@
+//! The conformance suite over verified code in this process: every case on a fresh region.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use omniglot::{Isolation, Linux};
+use omniglot_conformance::conformance::Conformance;
+use omniglot_conformance::{Case, Suite, Verdict};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let topics = Suite::<Linux>::topics().into_iter();
+    let trials = topics.flat_map(|(topic, cases)| cases.iter().map(move |case| trial(topic, case)));
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// A test per case; one whose guarantee is not claimed is counted as ignored.
+fn trial(topic: &str, case: &'static Case<Linux>) -> Trial {
+    let name = format!("{topic}::{}", case.name);
+    Trial::test(name, || run(case))
+        .with_kind(format!("{:?}", case.guarantee))
+        .with_ignored_flag(!case.is_claimed())
+}
+
+fn run(case: &Case<Linux>) -> Result<(), Failed> {
+    let mut library = Conformance::builder()
+        .isolation(Isolation::Sfi)
+        .memory_limit(64 << 20)
+        // A call that never ends is a failed test, not one that hangs.
+        .timeout(Duration::from_secs(60))
+        .build()?;
+    match case.run(&mut library) {
+        Verdict::Passed | Verdict::Skipped => Ok(()),
+        Verdict::Failed(failure) => Err(failure.to_string().into()),
+    }
+}
