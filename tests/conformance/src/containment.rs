@@ -101,7 +101,7 @@ fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<
 
 /// Where foreign addresses are of 32 bits, a host's address is one of the library's own memory, or
 /// of none: then there need be no fault.
-fn is_harmless<R: Runtime, T>(
+fn is_harmless<R: Runtime, T: core::fmt::Debug>(
     api: &Api<R>,
     outcome: omniglot::Result<T>,
     address: usize,

@@ -2,7 +2,7 @@
 //! state.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use omniglot_core::{Error, Runtime};
@@ -156,12 +156,17 @@ fn a_handler_that_calls_is_refused() {
 }
 
 extern "C" fn fork_here(_: i32) {
-    // SAFETY: the child goes on, as its parent does.
-    if unsafe { libc::fork() } == 0 {
-        IS_CHILD.store(true, Ordering::Relaxed);
+    if IS_CALLING.load(Ordering::Relaxed) {
+        // SAFETY: the child goes on, as its parent does.
+        CHILD.store(unsafe { libc::fork() }, Ordering::Relaxed);
     }
 }
-static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Whether there is a call that the handler may fork in: a child must come back to where it ends.
+static IS_CALLING: AtomicBool = AtomicBool::new(false);
+/// The child's number; 0 in the child, [`NO_CHILD`] where there is none.
+static CHILD: AtomicI32 = AtomicI32::new(NO_CHILD);
+const NO_CHILD: i32 = -1;
 
 /// A handler that forks while verified code runs: the child's call ends, and says why; the parent's
 /// goes on.
@@ -170,7 +175,8 @@ fn a_handler_may_fork() {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     handle(libc::SIGUSR1, fork_here, 0);
     let mut session = start();
-    for _ in 0..20 {
+    let mut forks = 0;
+    while forks < 20 {
         // SAFETY: asks for the calling thread.
         let thread = unsafe { libc::pthread_self() } as usize;
         let sender = std::thread::spawn(move || {
@@ -178,18 +184,24 @@ fn a_handler_may_fork() {
             // SAFETY: the thread waits for this one.
             unsafe { libc::pthread_kill(thread as libc::pthread_t, libc::SIGUSR1) };
         });
+        IS_CALLING.store(true, Ordering::Relaxed);
         let outcome = call(&mut session, Shim::Work, 2_000_000, 0);
-        if IS_CHILD.load(Ordering::Relaxed) {
+        IS_CALLING.store(false, Ordering::Relaxed);
+        let child = CHILD.swap(NO_CHILD, Ordering::Relaxed);
+        if child == 0 {
             let is_told = outcome == Err(Error::Forked) || outcome == Ok(6_000_000);
             // SAFETY: ends the child at once.
             unsafe { libc::_exit(i32::from(!is_told)) };
         }
         assert_eq!(outcome, Ok(6_000_000));
         sender.join().expect("no panic");
+        if child == NO_CHILD {
+            continue; // the signal came behind the call
+        }
+        forks += 1;
         let mut status = -1;
         // SAFETY: waits for the child, and writes to `status`.
-        if unsafe { libc::wait(&raw mut status) } > 0 {
-            assert_eq!(status, 0);
-        }
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
     }
 }
