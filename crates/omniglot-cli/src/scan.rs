@@ -9,8 +9,8 @@ mod verdict;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use self::facts::Facts;
 use self::libraries::Libraries;
+use self::report::Scanned;
 use self::verdict::Verdict;
 use crate::arguments::Scan;
 use crate::failure::Failure;
@@ -19,16 +19,6 @@ use crate::failure::Failure;
 const NOT_LOADABLE: u8 = 3;
 /// It can be loaded, but not behind protection keys.
 const PROCESS_ONLY: u8 = 4;
-
-/// A library, all that it needs, and what follows from that.
-struct Scanned {
-    /// The library itself comes first.
-    libraries: Vec<Facts>,
-    /// Names that no file was found for, each with the name of a library that asks for it.
-    missing: Vec<(String, String)>,
-    denied: Vec<denied::Denied>,
-    verdict: Verdict,
-}
 
 /// Scans a library and what it needs, and prints the findings.
 pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::base::InstanceId;
+use crate::identity::InstanceId;
 use crate::{CHECKED, Error, Foreign, Result};
 
 /// What a `void *` points to: nothing that can be read.

@@ -1,42 +1,36 @@
-//! An instance's state: where it runs, what is allocated, what is registered.
+//! An instance's state (where it runs, what is allocated, what is registered), and the trait
+//! through which the core reaches it.
 
 #[cfg(feature = "alloc")]
 use alloc::sync::Arc;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::domain::Domain;
+use crate::identity::InstanceId;
 #[cfg(feature = "alloc")]
 use crate::queue::{Queue, Waits};
 use crate::session::Session;
 use crate::slots::Slots;
+use crate::stack::Stack;
 use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
-/// Identifies an instance for as long as the process lives; and the scope that memory belongs to,
-/// if any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct InstanceId {
-    life: usize,
-    /// The scope's number; 0 for memory that belongs to no scope.
-    #[cfg(feature = "alloc")]
-    scope: u64,
-}
-
-impl InstanceId {
-    fn next() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
-        Self {
-            life: NEXT.fetch_add(1, Ordering::Relaxed),
-            #[cfg(feature = "alloc")]
-            scope: 0,
-        }
-    }
-
-    /// The identity of memory that belongs to this scope.
-    #[cfg(feature = "alloc")]
-    pub(crate) const fn in_scope(self, scope: u64) -> Self {
-        Self { scope, ..self }
-    }
+/// A library's interface, as generated: unsized, so that two of them cannot be
+/// swapped, and not `Send`, so that a callback cannot send it to another thread.
+///
+/// Implemented by [`define_library!`](crate::define_library).
+///
+/// # Safety
+/// `base` and `base_mut` always return the same [`Base`], a field of `self`, and no other code can
+/// exchange it: `Self` is unsized and not `Send`. Guards rely on finding again what they put there
+/// (invariant 6).
+#[allow(unsafe_code)]
+pub unsafe trait Api: 'static {
+    /// Where the library runs.
+    type Runtime: Runtime;
+    /// The instance's state.
+    fn base(&self) -> &Base<Self::Runtime, Self>;
+    /// The instance's state.
+    fn base_mut(&mut self) -> &mut Base<Self::Runtime, Self>;
 }
 
 /// The tail that makes an interface unsized, and not `Send`.
@@ -57,16 +51,16 @@ pub(crate) struct State<R: Runtime, A: ?Sized + 'static> {
     pub(crate) domain: Domain<R>,
     pub(crate) id: InstanceId,
     #[cfg(feature = "alloc")]
-    pub(crate) scopes: crate::scope::Scopes,
+    pub(crate) scopes: crate::identity::Scopes,
     pub(crate) slots: Slots<A>,
     #[cfg(feature = "alloc")]
     pub(crate) waits: Waits,
     #[cfg(feature = "alloc")]
     pub(crate) deferred: Arc<Queue<crate::slots::SlotId>>,
     #[cfg(feature = "alloc")]
-    pub(crate) destructors: Arc<Queue<crate::handle::Destructor>>,
+    pub(crate) destructors: Arc<Queue<crate::queue::Destructor>>,
     #[cfg(feature = "std")]
-    pub(crate) boxes: crate::boxed::Boxes,
+    pub(crate) boxes: crate::boxes::Boxes,
 }
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
@@ -79,7 +73,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A, [Unsized; 0]> {
             domain,
             id: InstanceId::next(),
             #[cfg(feature = "alloc")]
-            scopes: crate::scope::Scopes::default(),
+            scopes: crate::identity::Scopes::default(),
             slots: Slots::new(description.slots),
             #[cfg(feature = "alloc")]
             deferred: Queue::new(&parts.waits),
@@ -115,7 +109,7 @@ struct Parts {
     #[cfg(feature = "alloc")]
     waits: Waits,
     #[cfg(feature = "std")]
-    boxes: crate::boxed::Boxes,
+    boxes: crate::boxes::Boxes,
 }
 
 impl Parts {
@@ -127,7 +121,7 @@ impl Parts {
         Self {
             stack: Stack::new(start, stack_len),
             #[cfg(feature = "std")]
-            boxes: crate::boxed::Boxes::new(start + stack_len, len - stack_len, &waits),
+            boxes: crate::boxes::Boxes::new(start + stack_len, len - stack_len, &waits),
             #[cfg(feature = "alloc")]
             waits,
         }
@@ -237,71 +231,5 @@ impl<R: Runtime, A: ?Sized + 'static, U: ?Sized> core::fmt::Debug for Base<R, A,
             .field("isolation", &self.state.domain.session.runtime.isolation())
             .field("poisoned", &self.state.domain.session.poisoned())
             .finish_non_exhaustive()
-    }
-}
-
-/// The host's stack of temporary foreign memory: call frames and scopes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stack {
-    top: usize,
-    end: usize,
-}
-
-/// An earlier top of a stack, to return to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark(usize);
-
-impl Stack {
-    /// An empty stack. Its end is a multiple of every frame's alignment, so that a frame's
-    /// address is at most the end.
-    const fn new(start: usize, len: usize) -> Self {
-        let end = (start + len) & !(FrameAddress::ALIGN - 1);
-        Self { top: if start < end { start } else { end }, end }
-    }
-
-    pub(crate) const fn mark(&self) -> Mark {
-        Mark(self.top)
-    }
-
-    pub(crate) const fn release(&mut self, mark: Mark) {
-        self.top = mark.0;
-    }
-
-    /// Allocates `size` bytes at a multiple of `align` (a power of two).
-    pub(crate) fn push(&mut self, size: usize, align: usize) -> Result<usize> {
-        let full = Error::OutOfMemory { requested: size };
-        let start = self.top.checked_next_multiple_of(align).ok_or(full)?;
-        let top = start.checked_add(size).filter(|top| *top <= self.end).ok_or(full)?;
-        self.top = top;
-        Ok(start)
-    }
-
-    /// Finds the place for a frame; [`take`](Self::take) allocates it.
-    #[inline(always)]
-    pub(crate) const fn place(&self, size: usize) -> Option<FrameAddress> {
-        const BELOW: usize = FrameAddress::ALIGN - 1;
-        // The end is a multiple of it, and the top is not beyond the end: nothing wraps.
-        let start = self.top.wrapping_add(BELOW) & !BELOW;
-        if size <= self.end.wrapping_sub(start) { Some(FrameAddress(start)) } else { None }
-    }
-
-    /// Allocates the place of a frame.
-    pub(crate) const fn take(&mut self, place: FrameAddress, size: usize) {
-        self.top = place.0 + size;
-    }
-}
-
-/// The address of a frame: a multiple of 16, which only [`Stack::place`] makes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FrameAddress(usize);
-
-impl FrameAddress {
-    const ALIGN: usize = 16;
-    /// The address of no frame.
-    pub(crate) const NONE: Self = Self(0);
-
-    #[inline(always)]
-    pub(crate) const fn get(self) -> usize {
-        self.0
     }
 }

@@ -5,47 +5,11 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use range_alloc::RangeAllocator;
-
 use crate::address::{AsPtr, size_of_elements};
-use crate::base::InstanceId;
-use crate::queue::{Queue, Waits};
-use crate::{Base, Error, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
+use crate::identity::InstanceId;
+use crate::queue::Queue;
+use crate::{Base, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
 use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, Void};
-
-/// The smallest distance between two boxes, which keeps the book-keeping small.
-const GRANULE: usize = 16;
-
-/// The part of a domain's memory that boxes live in. Which ranges are in use is recorded here, in
-/// host memory, which foreign code cannot reach.
-pub(crate) struct Boxes {
-    free: RangeAllocator<usize>,
-    len: usize,
-    freed: Arc<Queue<Range<usize>>>,
-}
-
-impl Boxes {
-    pub(crate) fn new(start: usize, len: usize, waits: &Waits) -> Self {
-        Self { free: RangeAllocator::new(start..start + len), len, freed: Queue::new(waits) }
-    }
-
-    /// Frees the memory of dropped boxes.
-    pub(crate) fn collect(&mut self) {
-        while let Some(range) = self.freed.pop() {
-            self.free.free_range(range);
-        }
-    }
-
-    fn take(&mut self, size: usize, align: usize) -> Result<Range<usize>> {
-        let full = Error::OutOfMemory { requested: size };
-        let size = size.max(1).checked_next_multiple_of(GRANULE).ok_or(full)?;
-        let align = align.max(GRANULE);
-        if size > self.len {
-            return Err(full);
-        }
-        self.free.allocate_range_aligned(size, align).map_err(|_| full)
-    }
-}
 
 /// Foreign memory that belongs to the host, holding a `T` or, as
 /// `ForeignBox<[T]>`, elements.

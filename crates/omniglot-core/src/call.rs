@@ -1,10 +1,11 @@
 //! One call: frame in, events until it returns, frame out.
 
 use crate::domain::{CalledBack, KeptResult, Resumed, Started};
+#[cfg(feature = "alloc")]
+use crate::queue::{Destructor, MAX_DESTRUCTOR_FRAME, put_address};
 use crate::{Api, Cause, Error, FnPtr, Reply, Result, Signature, Text};
-
-/// How deep calls may nest through callbacks. Each level uses some host stack.
-pub const MAX_DEPTH: u32 = 64;
+#[cfg(feature = "alloc")]
+use crate::{Base, Runtime};
 
 /// Calls a shim with a frame, which then holds what the shim left there after its header.
 ///
@@ -17,14 +18,14 @@ pub const MAX_DEPTH: u32 = 64;
 pub fn call<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     #[cfg(feature = "alloc")]
     if api.base().state.waits.get() {
-        return crate::handle::call_after_waiting(api, shim, frame);
+        return call_after_waiting(api, shim, frame);
     }
     call_now(api, shim, frame)
 }
 
 /// Makes a call, without running destructors first.
 #[inline(always)]
-pub(crate) fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
+fn call_now<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     match api.base_mut().state.domain.start(shim, frame) {
         Ok(Started::Returned) => Ok(()),
         started => go_on(api, frame, started),
@@ -125,5 +126,88 @@ impl<A: Api + ?Sized> Drop for AbandonOnUnwind<'_, A> {
         if self.armed {
             self.api.base_mut().poison(Cause::Abandoned);
         }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
+    /// Returns true if the destructor's object may still exist.
+    fn is_due(&self, destructor: &Destructor) -> bool {
+        destructor.instance == self.state.id && self.check_usable().is_ok()
+    }
+}
+
+/// Runs the queued destructors, and then the call.
+///
+/// Destructors run before an outermost call only: inside a callback the library may be using the
+/// object. If one fails in a way that poisons the instance, the call is refused as `Poisoned`, with
+/// the cause. Only those that are queued now run, whatever further drops they cause; and they share
+/// the call's time.
+#[cfg(feature = "alloc")]
+#[cold]
+#[inline(never)]
+fn call_after_waiting<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
+    let base = api.base_mut();
+    base.state.waits.clear();
+    base.run_deferred();
+    let waiting = base.state.destructors.len();
+    if waiting == 0 {
+        return call_now(api, shim, frame);
+    }
+    if base.state.domain.session.depth() > 0 {
+        base.state.waits.set();
+        return call_now(api, shim, frame);
+    }
+    // In a forked child the domain is not used; the call reports that.
+    if base.check_usable().is_err() {
+        base.state.waits.set();
+        return call_now(api, shim, frame);
+    }
+    let operation = Operation::begin(api);
+    run_destructors(&mut *operation.api, waiting);
+    call_now(&mut *operation.api, shim, frame)
+}
+
+#[cfg(feature = "alloc")]
+fn run_destructors<A: Api + ?Sized>(api: &mut A, count: usize) {
+    for _ in 0..count {
+        let Some(next) = api.base().state.destructors.pop() else { return };
+        if api.base().is_due(&next) {
+            destroy(api, next);
+        }
+    }
+    if !api.base().state.destructors.is_empty() {
+        api.base().state.waits.set();
+    }
+}
+
+/// Several foreign calls that are one operation; it also ends if a callback panics.
+#[cfg(feature = "alloc")]
+struct Operation<'a, A: Api + ?Sized> {
+    api: &'a mut A,
+}
+
+#[cfg(feature = "alloc")]
+impl<'a, A: Api + ?Sized> Operation<'a, A> {
+    fn begin(api: &'a mut A) -> Self {
+        api.base_mut().state.domain.session.begin_operation();
+        Self { api }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<A: Api + ?Sized> Drop for Operation<'_, A> {
+    fn drop(&mut self) {
+        self.api.base_mut().state.domain.session.end_operation();
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[cold]
+fn destroy<A: Api + ?Sized>(api: &mut A, destructor: Destructor) {
+    let mut room = [0; MAX_DESTRUCTOR_FRAME];
+    if let Some(frame) = room.get_mut(..destructor.frame_size) {
+        put_address(frame, destructor.address);
+        let _ = call_now(api, destructor.shim, frame);
     }
 }

@@ -5,8 +5,8 @@ use alloc::{boxed::Box, sync::Arc};
 #[cfg(feature = "alloc")]
 use core::marker::PhantomData;
 
-use crate::base::InstanceId;
 use crate::domain::KeptResult;
+use crate::identity::InstanceId;
 use crate::slots::{Among, Closure, Erased, SlotId};
 use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 

@@ -5,8 +5,8 @@
 //! for each library. The code that a successful call executes is short and straight; everything
 //! else is in functions of its own, out of line.
 
-use crate::base::{FrameAddress, Mark, Stack};
 use crate::session::Session;
+use crate::stack::{FrameAddress, Mark, Stack};
 use crate::{
     Cause, Description, Error, Event, Reply, Result, Runtime, Text, Window, frame::NON_LOCAL_EXIT,
 };

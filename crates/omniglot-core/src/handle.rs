@@ -6,10 +6,9 @@ use core::fmt;
 use core::mem;
 
 use crate::address::AsPtr;
-use crate::base::InstanceId;
-use crate::call::call_now;
-use crate::queue::Queue;
-use crate::{Api, Base, Error, HEADER_SIZE, Ptr, Result, Runtime, Void, call};
+use crate::identity::InstanceId;
+use crate::queue::{Destructor, Queue, put_address};
+use crate::{Api, Error, Ptr, Result, Void, call};
 
 /// A type of foreign object with a destructor, as generated.
 pub trait Object: Sized + 'static {
@@ -20,7 +19,7 @@ pub trait Object: Sized + 'static {
     /// What the destructor returns; `()` for `void`.
     type Closed;
     /// The destructor's frame; the address is behind the header. At most
-    /// [`MAX_DESTRUCTOR_FRAME`] bytes.
+    /// [`MAX_DESTRUCTOR_FRAME`](crate::MAX_DESTRUCTOR_FRAME) bytes.
     type Frame: AsRef<[u8]> + AsMut<[u8]> + Default;
 
     /// Reads what the destructor returned.
@@ -29,9 +28,6 @@ pub trait Object: Sized + 'static {
     /// [`Error::InvalidValue`] if it is no value of its type.
     fn closed(frame: &Self::Frame) -> Result<Self::Closed>;
 }
-
-/// The longest frame of a destructor, in bytes.
-pub const MAX_DESTRUCTOR_FRAME: usize = 64;
 
 /// Owns a foreign object: when it is dropped, the object's destructor runs before the next call of
 /// the instance, unless the instance is poisoned, was reset or is gone. That call and the
@@ -118,97 +114,4 @@ impl<T: Object> fmt::Debug for Handle<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Handle<{}>({:#x})", T::NAME, self.pointer.addr())
     }
-}
-
-/// A queued destructor.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Destructor {
-    shim: u32,
-    frame_size: usize,
-    address: usize,
-    instance: InstanceId,
-}
-
-impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
-    /// Returns true if the destructor's object may still exist.
-    fn is_due(&self, destructor: &Destructor) -> bool {
-        destructor.instance == self.state.id && self.check_usable().is_ok()
-    }
-}
-
-/// Runs the queued destructors, and then the call.
-///
-/// Destructors run before an outermost call only: inside a callback the library may be using the
-/// object. If one fails in a way that poisons the instance, the call is refused as `Poisoned`, with
-/// the cause. Only those that are queued now run, whatever further drops they cause; and they share
-/// the call's time.
-#[cold]
-#[inline(never)]
-pub(crate) fn call_after_waiting<A: Api + ?Sized>(
-    api: &mut A,
-    shim: u32,
-    frame: &mut [u8],
-) -> Result<()> {
-    let base = api.base_mut();
-    base.state.waits.clear();
-    base.run_deferred();
-    let waiting = base.state.destructors.len();
-    if waiting == 0 {
-        return call_now(api, shim, frame);
-    }
-    if base.state.domain.session.depth() > 0 {
-        base.state.waits.set();
-        return call_now(api, shim, frame);
-    }
-    // In a forked child the domain is not used; the call reports that.
-    if base.check_usable().is_err() {
-        base.state.waits.set();
-        return call_now(api, shim, frame);
-    }
-    let operation = Operation::begin(api);
-    run_destructors(&mut *operation.api, waiting);
-    call_now(&mut *operation.api, shim, frame)
-}
-
-fn run_destructors<A: Api + ?Sized>(api: &mut A, count: usize) {
-    for _ in 0..count {
-        let Some(next) = api.base().state.destructors.pop() else { return };
-        if api.base().is_due(&next) {
-            destroy(api, next);
-        }
-    }
-    if !api.base().state.destructors.is_empty() {
-        api.base().state.waits.set();
-    }
-}
-
-/// Several foreign calls that are one operation; it also ends if a callback panics.
-struct Operation<'a, A: Api + ?Sized> {
-    api: &'a mut A,
-}
-
-impl<'a, A: Api + ?Sized> Operation<'a, A> {
-    fn begin(api: &'a mut A) -> Self {
-        api.base_mut().state.domain.session.begin_operation();
-        Self { api }
-    }
-}
-
-impl<A: Api + ?Sized> Drop for Operation<'_, A> {
-    fn drop(&mut self) {
-        self.api.base_mut().state.domain.session.end_operation();
-    }
-}
-
-#[cold]
-fn destroy<A: Api + ?Sized>(api: &mut A, destructor: Destructor) {
-    let mut room = [0; MAX_DESTRUCTOR_FRAME];
-    if let Some(frame) = room.get_mut(..destructor.frame_size) {
-        put_address(frame, destructor.address);
-        let _ = call_now(api, destructor.shim, frame);
-    }
-}
-
-fn put_address(frame: &mut [u8], address: usize) {
-    crate::encode_field(&address, frame, HEADER_SIZE);
 }

@@ -1,27 +1,9 @@
-//! The owned instance, and the trait through which core reaches its state.
+//! The owned instance, and the macro that defines a library's.
 #![allow(unsafe_code)]
 
-use crate::{Base, Result, Runtime};
+use crate::Result;
 
-/// A library's interface, as generated: unsized, so that two of them cannot be
-/// swapped, and not `Send`, so that a callback cannot send it to another thread.
-///
-/// Implemented by [`define_library!`](crate::define_library).
-///
-/// # Safety
-/// `base` and `base_mut` always return the same [`Base`], a field of `self`, and no other code can
-/// exchange it: `Self` is unsized and not `Send`. Guards rely on finding again what they put there
-/// (invariant 6).
-pub unsafe trait Api: 'static {
-    /// Where the library runs.
-    type Runtime: Runtime;
-    /// The instance's state.
-    fn base(&self) -> &Base<Self::Runtime, Self>;
-    /// The instance's state.
-    fn base_mut(&mut self) -> &mut Base<Self::Runtime, Self>;
-}
-
-/// Owns an instance's state `A`: the sized form of an [`Api`].
+/// Owns an instance's state `A`: the sized form of an [`Api`](crate::Api).
 ///
 /// It is `Send`, unlike what it owns.
 #[derive(Debug)]
@@ -89,7 +71,7 @@ impl<A: OwnedApi> Instance<A> {
 /// Marks the sized state that [`define_library!`](crate::define_library) defines.
 ///
 /// # Safety
-/// The type holds a [`Base`] and nothing else.
+/// The type holds a [`Base`](crate::Base) and nothing else.
 #[doc(hidden)]
 pub unsafe trait OwnedApi {
     /// See [`Base::reset`], which only this sized form has.

@@ -65,8 +65,11 @@ mod base;
 mod bits;
 #[cfg(feature = "std")]
 mod boxed;
+#[cfg(feature = "std")]
+mod boxes;
 mod call;
 mod callback;
+mod calls;
 mod chars;
 mod checks;
 mod domain;
@@ -79,6 +82,7 @@ mod frame;
 #[cfg(feature = "alloc")]
 mod handle;
 mod heap;
+mod identity;
 mod instance;
 mod layouts;
 mod library;
@@ -90,6 +94,7 @@ mod runtime;
 mod scope;
 mod session;
 mod slots;
+mod stack;
 mod strings;
 #[cfg(feature = "std")]
 mod table;
@@ -100,15 +105,16 @@ mod wrapping;
 
 pub use address::{AsPtr, Field, FnPtr, Ptr, Ref, RefMut, Slice, SliceMut, Void};
 pub use address::{ToRef, ToRefMut, ToSlice, ToSliceMut};
-pub use base::{Base, Unsized};
+pub use base::{Api, Base, Unsized};
 pub use bits::{get_bits, put_bits};
 #[cfg(feature = "std")]
 pub use boxed::ForeignBox;
-pub use call::{MAX_DEPTH, call, call_pointer, fn_ptr};
+pub use call::{call, call_pointer, fn_ptr};
 #[cfg(feature = "alloc")]
 pub use callback::Registered;
 pub use callback::{Answer, Escape, Raise, Received, Signature};
 pub use callback::{with_callback, with_callback_at, with_fallible_callback};
+pub use calls::{Calls, MAX_DEPTH};
 pub use chars::{Character, Characters, characters};
 pub use checks::CHECKED;
 pub use error::{Cause, Error, Fault, FaultKind, InvalidValue, Result};
@@ -116,18 +122,20 @@ pub use error_slot::ErrorSlot;
 pub use foreign::{Bits, Foreign, MAX_BY_VALUE, encode_field, explain_field};
 pub use frame::{Frame, HEADER_SIZE, decode_field};
 #[cfg(feature = "alloc")]
-pub use handle::{Handle, MAX_DESTRUCTOR_FRAME, Object};
+pub use handle::{Handle, Object};
 pub use heap::{free, malloc};
-pub use instance::{Api, Instance};
+pub use instance::Instance;
 #[doc(hidden)]
 pub use instance::{OwnedApi, UsedByManyThreads};
 #[doc(hidden)]
 pub use library::Aligned;
 pub use library::{BUILTIN_SHIMS, Description, Library, SANDBOXED};
 pub use memory::Window;
+#[cfg(feature = "alloc")]
+pub use queue::MAX_DESTRUCTOR_FRAME;
 pub use runtime::{Event, Guarantees, IsolationKind, Reply, Runtime, Step};
 pub use scope::{Scope, scope, try_scope};
-pub use session::{Calls, Session};
+pub use session::Session;
 #[cfg(feature = "std")]
 pub use table::{Entries, Table};
 pub use text::Text;

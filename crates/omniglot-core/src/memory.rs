@@ -6,7 +6,7 @@
 
 use core::ptr::NonNull;
 
-use crate::base::FrameAddress;
+use crate::stack::FrameAddress;
 use crate::{CHECKED, Error, HEADER_SIZE, Result, faults};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,

@@ -5,6 +5,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::SegQueue;
 
+use crate::foreign::encode_field;
+use crate::frame::HEADER_SIZE;
+use crate::identity::InstanceId;
+
 /// Whether anything may be in any of an instance's queues, so that a call checks one place only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waits(Arc<AtomicBool>);
@@ -57,4 +61,21 @@ impl<T> Queue<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
+}
+
+/// The longest frame of a destructor, in bytes.
+pub const MAX_DESTRUCTOR_FRAME: usize = 64;
+
+/// A queued destructor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destructor {
+    pub(crate) shim: u32,
+    pub(crate) frame_size: usize,
+    pub(crate) address: usize,
+    pub(crate) instance: InstanceId,
+}
+
+/// Writes the object's address into a destructor's frame.
+pub(crate) fn put_address(frame: &mut [u8], address: usize) {
+    encode_field(&address, frame, HEADER_SIZE);
 }

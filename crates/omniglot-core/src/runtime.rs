@@ -4,7 +4,7 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::session::Calls;
+use crate::calls::Calls;
 use crate::timer::Timer;
 use crate::{Error, Result, Window};
 

@@ -6,12 +6,12 @@ use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
-use crate::base::Mark;
 #[cfg(feature = "alloc")]
 use crate::callback::answer_valid;
 use crate::foreign::bytes_of;
 #[cfg(feature = "alloc")]
 use crate::slots::SlotId;
+use crate::stack::Mark;
 #[cfg(feature = "alloc")]
 use crate::{Answer, FnPtr, Received, Signature};
 use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
@@ -30,33 +30,6 @@ pub struct Scope<'scope, 'env, A: Api + ?Sized> {
     #[cfg(feature = "alloc")]
     callbacks: Vec<SlotId>,
     environment: PhantomData<&'env mut &'env ()>,
-}
-
-/// The scopes in progress. They nest, so the innermost one is the last.
-#[cfg(feature = "alloc")]
-#[derive(Debug, Default)]
-pub(crate) struct Scopes {
-    live: Vec<u64>,
-    last: u64,
-}
-
-#[cfg(feature = "alloc")]
-impl Scopes {
-    /// A scope begins; its number is unique.
-    fn begin(&mut self) -> u64 {
-        self.last += 1;
-        self.live.push(self.last);
-        self.last
-    }
-
-    /// The scope ends, and so do those in it.
-    fn end(&mut self, number: u64) {
-        self.live.retain(|live| *live < number);
-    }
-
-    pub(crate) fn is_live(&self, number: u64) -> bool {
-        self.live.iter().rev().any(|live| *live == number)
-    }
 }
 
 /// Runs `body` in a scope.

@@ -9,8 +9,8 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
-use crate::timer::Timer;
-use crate::{Cause, Error, Event, MAX_DEPTH, Reply, Result, Runtime, Step};
+use crate::calls::{Calls, MAX_DEPTH};
+use crate::{Cause, Error, Event, Reply, Result, Runtime, Step};
 
 /// A runtime and the calls in progress.
 ///

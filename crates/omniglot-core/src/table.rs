@@ -6,8 +6,8 @@ use std::fmt;
 use std::vec::Vec;
 
 use crate::address::AsPtr;
-use crate::base::InstanceId;
 use crate::callback::answer_valid;
+use crate::identity::InstanceId;
 use crate::{
     Answer, Api, FnPtr, Foreign, ForeignBox, Ptr, Received, Ref, RefMut, Result, Signature,
 };

@@ -3,13 +3,20 @@
 
 use core::mem::offset_of;
 
-use crate::trap::Trap;
-
 /// `mstatus` while foreign code runs: TW (timeout wait) alone, so that `wfi` traps.
 /// Previous privilege (MPP) is 0, user; previous interrupt enable does not matter, since
 /// interrupts for machine mode are always enabled in user mode (privileged specification,
 /// section 3.1.6.1).
 pub(crate) const FOREIGN_MSTATUS: u32 = 1 << 21;
+
+/// A trap of foreign code, as the gate reports it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trap {
+    /// `mcause` (privileged specification, table 3.6).
+    pub(crate) cause: u32,
+    /// Foreign code's `a7`, which says what an `ecall` is for.
+    pub(crate) request: u32,
+}
 
 /// Foreign code's registers, and the kernel's trap state while foreign code runs.
 #[repr(C)]

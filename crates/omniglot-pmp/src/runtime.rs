@@ -9,11 +9,11 @@ use omniglot_core::{
 };
 
 use crate::csr::{self, Handling};
-use crate::gate::{self, A0, A1, Context, SP, Start, request};
+use crate::gate::{self, A0, A1, Context, SP, Start, Trap, request};
 use crate::image::FlatImage;
 use crate::machine::Machine;
 use crate::protection::PmpEntries;
-use crate::trap::{Trap, TrapKind, call_fault, fault};
+use crate::trap::{TrapKind, call_fault, fault};
 use crate::{After, ForeignRegion, Kernel};
 
 /// How many bytes an uncompressed instruction has, such as `ecall`.

@@ -4,22 +4,13 @@ use core::fmt::Write;
 
 use omniglot_core::{Error, Fault, FaultKind, Text};
 
-use crate::gate::Context;
+use crate::gate::{Context, SP, Trap};
 use crate::image::FlatImage;
 
 /// The highest bit of `mcause`: an interrupt, not an exception.
 const INTERRUPT: u32 = 1 << 31;
 /// `mcause` of an `ecall` from user mode.
 const ECALL: u32 = 8;
-
-/// What the gate says of a trap.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trap {
-    /// `mcause` (privileged specification, table 3.6).
-    pub(crate) cause: u32,
-    /// Foreign code's `a7`, which says what an `ecall` is for.
-    pub(crate) request: u32,
-}
 
 /// Why foreign code stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +82,7 @@ pub(crate) fn call_fault(
 /// stack starts where the RAM does, so that it runs into the code, which is read-only.
 fn is_below_stack(address: usize, context: &Context, image: &FlatImage) -> bool {
     const NEAR: usize = 4096;
-    let stack = context.x.get(crate::gate::SP) as usize;
+    let stack = context.x.get(SP) as usize;
     let below = image.start.max(image.ram.saturating_sub(NEAR));
     (below..image.ram).contains(&address) && stack < image.ram + NEAR && stack >= below
 }

@@ -84,3 +84,22 @@ fn scan(image: &Image<'_>) -> Vec<Found> {
     };
     find(&code, |_: Kind| true).into_iter().map(judge).collect()
 }
+
+/// An instruction with its place, in words.
+pub(super) fn describe(found: &Found) -> String {
+    let place = found.place.as_ref();
+    let place = place.map(|(symbol, offset)| format!(" in {symbol}+{offset:#x}"));
+    let setting = match found.setting {
+        Setting::Intended { .. } => "",
+        Setting::Hidden => ", hidden in other instructions",
+        Setting::Unknown => ", perhaps hidden in other instructions",
+    };
+    let known = found.known.map(|known| format!(", known as {}", known.name()));
+    format!(
+        "{} at {:#x}{}{setting}{}",
+        found.gadget.kind.name(),
+        found.gadget.address,
+        place.unwrap_or_default(),
+        known.unwrap_or_default(),
+    )
+}

@@ -5,29 +5,21 @@ use std::fmt::{Result, Write};
 use omniglot_scan::Setting;
 use serde_json::{Value, json};
 
-use super::Scanned;
-use super::facts::{Facts, Found};
+use super::denied::Denied;
+use super::facts::{Facts, Found, describe};
+use super::verdict::Verdict;
 
 /// How many entries of a list are printed, where `--json` has them all.
 const MOST: usize = 20;
 
-/// An instruction with its place, in words.
-pub(super) fn describe(found: &Found) -> String {
-    let place = found.place.as_ref();
-    let place = place.map(|(symbol, offset)| format!(" in {symbol}+{offset:#x}"));
-    let setting = match found.setting {
-        Setting::Intended { .. } => "",
-        Setting::Hidden => ", hidden in other instructions",
-        Setting::Unknown => ", perhaps hidden in other instructions",
-    };
-    let known = found.known.map(|known| format!(", known as {}", known.name()));
-    format!(
-        "{} at {:#x}{}{setting}{}",
-        found.gadget.kind.name(),
-        found.gadget.address,
-        place.unwrap_or_default(),
-        known.unwrap_or_default(),
-    )
+/// A library, all that it needs, and what follows from that.
+pub(super) struct Scanned {
+    /// The library itself comes first.
+    pub(super) libraries: Vec<Facts>,
+    /// Names that no file was found for, each with the name of a library that asks for it.
+    pub(super) missing: Vec<(String, String)>,
+    pub(super) denied: Vec<Denied>,
+    pub(super) verdict: Verdict,
 }
 
 /// The findings, to be read by people.

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use omniglot_scan::ImageKind;
 
-use super::facts::Facts;
-use super::report::describe;
+use super::facts::{Facts, describe};
 
 /// How many symbols that nothing defines are named.
 const MOST_NAMES: usize = 8;
