@@ -1,5 +1,7 @@
 //! The calls in progress, as a session shows them to its runtime.
 
+use core::time::Duration;
+
 use crate::error::Cause;
 use crate::timer::Timer;
 
@@ -27,6 +29,15 @@ impl Calls {
     #[must_use]
     pub const fn new() -> Self {
         Self { depth: 0, in_operation: false, number: 0, lost: None, time: Timer::new() }
+    }
+
+    /// No calls, and a time limit: for one that a runtime makes of its own.
+    #[must_use]
+    pub fn limited(limit: Duration, ticks_per_second: u64) -> Self {
+        let mut calls = Self::new();
+        calls.time.set(Some(limit), ticks_per_second);
+        calls.time.begin();
+        calls
     }
 
     /// How many calls wait in callbacks below the one that runs.

@@ -418,8 +418,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "what replaces it is carried out for the host alone",
         file: "handler.rs",
-        text: ".filter(|_| blocked != 0 || is_in_gate(place))",
-        instead: ".filter(|_| (blocked != 0 || is_in_gate(place)) && !code::is_emulated(place))",
+        text: "blocked != 0 || is_in_gate(place) || context.is_near_region(place)",
+        instead: "(blocked != 0 || is_in_gate(place)) && !code::is_emulated(place)",
         is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),
     },
@@ -460,8 +460,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "vector registers are cleared",
         file: "gate.S",
-        text: "    vzeroall\n",
-        instead: "    nop\n",
+        text: "    jz 2f\n    vzeroall\n",
+        instead: "    jz 2f\n    nop\n",
         is_basic: false,
         test: Test::Escape("registers::secrets_of_the_host"),
     },
