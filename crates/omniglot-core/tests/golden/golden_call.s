@@ -40,7 +40,7 @@ leaq N(%rsp), %rdi
 movq %rsp, %rcx
 movq %r14, %rsi
 movq %rbx, %rdx
-callq _ZN13omniglot_core6handle18call_after_waiting17hE
+callq _ZN13omniglot_core4call18call_after_waiting17hE
 .LBB_3:
 cmpb $37, N(%rsp)
 je .LBB_5
