@@ -4,6 +4,16 @@
 use std::ffi::{CString, c_void};
 use std::io::{Error, Result};
 use std::path::Path;
+use std::time::Duration;
+
+/// How long this thread has run.
+#[must_use]
+pub fn own_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes the time only.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
+}
 
 /// A loaded library, which stays loaded.
 pub struct Native(*mut c_void);
