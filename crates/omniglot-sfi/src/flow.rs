@@ -44,11 +44,16 @@ pub(crate) struct Liveness {
     fetching: BTreeSet<(Id, usize)>,
     /// Places that indirect jumps lead to, where flags from before these are needed.
     restoring: BTreeSet<(Id, usize)>,
+    /// The same of r11, and the jumps that keep it.
+    restoring_r11: BTreeSet<(Id, usize)>,
+    keeping_r11: BTreeSet<(Id, usize)>,
 }
 
 /// Registers that a return may use, the best first: of those that functions may change, all but
 /// the results'.
 pub(crate) const FOR_RETURNS: [u8; 7] = [R11, 1, 6, 7, 8, 9, 10];
+/// Registers that a jump may load its target into, the best first.
+pub(crate) const FOR_JUMPS: [u8; 15] = [R11, 10, 9, 8, 1, 6, 7, 2, 0, 3, 5, 12, 13, 14, 15];
 /// The register that carries most addresses: the psABI has no other use for it.
 pub(crate) const R11: u8 = 11;
 
@@ -69,12 +74,25 @@ impl Liveness {
     pub(crate) fn restores(&self, id: Id, instruction: usize) -> bool {
         self.restoring.contains(&(id, instruction))
     }
+
+    /// Whether an instruction is where an indirect jump may lead that keeps r11 in memory, since
+    /// it needs a register and none is free.
+    pub(crate) fn restores_r11(&self, id: Id, instruction: usize) -> bool {
+        self.restoring_r11.contains(&(id, instruction))
+    }
+
+    /// Whether an indirect jump is to keep r11 in memory.
+    pub(crate) fn keeps_r11(&self, id: Id, instruction: usize) -> bool {
+        self.keeping_r11.contains(&(id, instruction))
+    }
 }
 
 /// An instruction, as the analysis needs it.
 struct Node {
     way: Way,
     effects: Effects,
+    /// Whether it is a jump to where memory says.
+    loads_target: bool,
     /// Of its function, by number.
     function: usize,
 }
@@ -97,8 +115,11 @@ pub(crate) fn analyse(linked: &Linked, codes: &[Code], labels: &Labels) -> Liven
         sections: BTreeMap::new(),
         fetching: BTreeSet::new(),
         restoring: BTreeSet::new(),
+        restoring_r11: BTreeSet::new(),
+        keeping_r11: BTreeSet::new(),
     };
     let restoring = graph.restoring();
+    let (keeping_r11, restoring_r11) = graph.keeping_r11();
     let mut first = 0;
     for code in codes {
         let nodes = first..first + code.sources.len();
@@ -106,8 +127,12 @@ pub(crate) fn analyse(linked: &Linked, codes: &[Code], labels: &Labels) -> Liven
         let fetching = nodes.clone().filter(|node| graph.fetches(*node));
         let fetching = fetching.map(|node| (code.id, node - nodes.start));
         liveness.fetching.extend(fetching);
-        let own = restoring.range(nodes.clone());
-        liveness.restoring.extend(own.map(|node| (code.id, node - nodes.start)));
+        let own = |all: &BTreeSet<usize>| -> Vec<(Id, usize)> {
+            all.range(nodes.clone()).map(|node| (code.id, node - nodes.start)).collect()
+        };
+        liveness.restoring.extend(own(&restoring));
+        liveness.restoring_r11.extend(own(&restoring_r11));
+        liveness.keeping_r11.extend(own(&keeping_r11));
         liveness.sections.insert(code.id, graph.behind[nodes].to_vec());
     }
     liveness
@@ -148,7 +173,9 @@ impl Graph {
                     graph.inner.resize(graph.inner.len().max(function + 1), Vec::new());
                     graph.inner[function].push(graph.nodes.len());
                 }
-                graph.nodes.push(Node { way, effects, function });
+                let loads_target = source.instruction.flow_control() == FlowControl::IndirectBranch
+                    && source.instruction.op0_kind() == OpKind::Memory;
+                graph.nodes.push(Node { way, effects, loads_target, function });
             }
         }
         graph.inner.resize(functions.0.len(), Vec::new());
@@ -216,6 +243,22 @@ impl Graph {
         let functions: BTreeSet<usize> = jumps.map(|node| node.function).collect();
         let inner = functions.iter().flat_map(|function| &self.inner[*function]);
         inner.copied().filter(|node| self.before(*node).has_flags()).collect()
+    }
+
+    /// In functions where a jump needs a register to load its target into, and none is free: all
+    /// indirect jumps, and the places they may lead to that need r11.
+    fn keeping_r11(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
+        let nodes = || self.nodes.iter().enumerate();
+        let is_full =
+            |node: usize| FOR_JUMPS.iter().all(|register| self.behind[node].has(*register));
+        let full = nodes().filter(|(number, node)| node.loads_target && is_full(*number));
+        let functions: BTreeSet<usize> = full.map(|(_, node)| node.function).collect();
+        let jumps = nodes().filter(|(_, node)| {
+            matches!(node.way, Way::Indirect | Way::Table) && functions.contains(&node.function)
+        });
+        let inner = functions.iter().flat_map(|function| &self.inner[*function]);
+        let restoring = inner.copied().filter(|node| self.before(*node).has(R11)).collect();
+        (jumps.map(|(number, _)| number).collect(), restoring)
     }
 
     fn fetches(&self, node: usize) -> bool {

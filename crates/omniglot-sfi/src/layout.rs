@@ -17,6 +17,7 @@ pub(crate) const NAMES: [(&str, u64); 3] = [
 pub(crate) const THREAD_SIZE: usize = 512;
 /// Of that, where the stack protector's number is (psABI; gcc and clang use no other place).
 pub(crate) const CANARY: usize = 0x28;
-/// And where flags are kept, and RAX meanwhile: behind all that a C library knows of.
+/// And where r11 and flags are kept, and RAX meanwhile: behind all that a C library knows of.
+pub(crate) const KEPT_R11: i64 = 488;
 pub(crate) const KEPT_FLAGS: i64 = 496;
 pub(crate) const KEPT_RAX: i64 = 504;

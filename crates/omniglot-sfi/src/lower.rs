@@ -24,7 +24,7 @@ use iced_x86::{
 use crate::code::{Code, Meaning, Source};
 use crate::effects::Set;
 use crate::error::Problem;
-use crate::flow::Liveness;
+use crate::flow::{FOR_JUMPS, Liveness};
 use crate::item::{Fix, Item, Shape, Value};
 use crate::linked::Linked;
 
@@ -97,11 +97,17 @@ pub(crate) fn lower(
     let mut formatter = IntelFormatter::new();
     for (at, source) in code.sources.iter().enumerate() {
         lower.at = at;
-        if liveness.restores(code.id, at) {
-            // Whoever comes from the instruction before has the flags.
+        let (flags, r11) = (liveness.restores(code.id, at), liveness.restores_r11(code.id, at));
+        if flags || r11 {
+            // Whoever comes from the instruction before has them.
             lower.push_branch(None, at);
             entries.insert(at, lower.items.len());
-            lower.restore_flags();
+            if flags {
+                lower.restore_flags();
+            }
+            if r11 {
+                lower.restore_r11();
+            }
         }
         let first = lower.items.len();
         firsts.push(first);
@@ -233,9 +239,8 @@ impl Lower<'_> {
     /// A register that nothing needs from here on, of those that calls may change anyway; the
     /// operands of the instruction itself are to be excluded by the caller.
     fn spare(&self, excluded: Set) -> Option<u8> {
-        const ORDER: [u8; 15] = [11, 10, 9, 8, 1, 6, 7, 2, 0, 3, 5, 12, 13, 14, 15];
         let taken = self.needed().and(excluded);
-        ORDER.into_iter().find(|register| !taken.has(*register))
+        FOR_JUMPS.into_iter().find(|register| !taken.has(*register))
     }
 
     /// Appends an instruction to an item, with the relocated operands to be filled in.

@@ -284,6 +284,32 @@ PROGRAM(registers)
     return put(put(put(out, a + b), c + d + e), f ^ g ^ h ^ i ^ j) - start;
 }
 
+/* A table of jumps where hardly a register is free. */
+PROGRAM(crowded)
+{
+    uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8;
+    unsigned char *start = out;
+    for (long i = 0; i < length; i++) {
+        uint64_t x = in[i];
+        switch (x) {
+        case 0: a += x + b; break;
+        case 1: b ^= x * c; c++; break;
+        case 2: c -= d + x; a ^= h; break;
+        case 3: d = d * 3 + x; break;
+        case 4: e += f ^ x; g -= a; break;
+        case 5: f = (f << 5 | f >> 59) + x; break;
+        case 6: g += h * x; b += e; break;
+        case 7: h ^= a + x; break;
+        case 8: a -= g; d ^= x; break;
+        case 9: e = e * x + c; break;
+        case 10: f += b - x; h += d; break;
+        case 11: g ^= e; c += x * x; break;
+        default: a += x; h -= x * b; break;
+        }
+    }
+    return put(put(put(out, a + b), c ^ d ^ e), f + g - h) - start;
+}
+
 /* Constructors run before all else. */
 static uint64_t built;
 __attribute__((constructor)) static void build(void) { built = 0x600d; }

@@ -7,7 +7,7 @@ use omniglot_rewritten::native::Native;
 use omniglot_rewritten::region::{ROOM, Region};
 use omniglot_sfi::Rewriter;
 
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "switches",
     "pointers",
     "recursion",
@@ -18,6 +18,7 @@ const PROGRAMS: [&str; 11] = [
     "locals",
     "copies",
     "registers",
+    "crowded",
     "constructed",
 ];
 

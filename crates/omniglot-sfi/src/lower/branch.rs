@@ -159,6 +159,10 @@ impl Lower<'_> {
     fn indirect(&mut self, source: &Source) -> Result<()> {
         let instruction = &source.instruction;
         let is_call = instruction.flow_control() == FlowControl::IndirectCall;
+        let keeps_r11 = self.liveness.keeps_r11(self.code.id, self.at);
+        if keeps_r11 {
+            self.save_r11();
+        }
         let register = match instruction.op0_kind() {
             // Position-independent code calls what it imports so.
             OpKind::Memory if matches!(source.displacement, Some(Meaning::Slot(_))) => {
@@ -200,16 +204,8 @@ impl Lower<'_> {
         if source.instruction.memory_size().size() != 8 {
             return trouble("far jumps and calls lead out of the program", AVOID);
         }
-        let register = if is_call {
-            R11
-        } else {
-            self.spare(Set::NONE).ok_or_else(|| {
-                super::Trouble(
-                    "all registers are needed where it leads, and it needs one".to_owned(),
-                    "compile this function with -fno-jump-tables",
-                )
-            })?
-        };
+        // Where all are needed, r11 was kept.
+        let register = if is_call { R11 } else { self.spare(Set::NONE).unwrap_or(R11) };
         let mut load = *source;
         let from = source.instruction;
         load.instruction = Instruction::default();

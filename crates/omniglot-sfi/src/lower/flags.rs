@@ -4,7 +4,7 @@
 
 use super::{Lower, Result, trouble};
 use crate::item::{Fix, Item, Value};
-use crate::layout::{KEPT_FLAGS, KEPT_RAX};
+use crate::layout::{KEPT_FLAGS, KEPT_R11, KEPT_RAX};
 use crate::linked::Target;
 
 impl Lower<'_> {
@@ -33,6 +33,15 @@ impl Lower<'_> {
         self.push_bytes(&[0x04, 0x7f]); // addb $127, %al overflows if it is 1
         self.push_bytes(&[0x9e]); // sahf
         self.kept(&[0x48, 0x8b, 0x05], KEPT_RAX); // movq kept(%rip), %rax
+    }
+
+    /// Keeps r11, which an indirect jump needs for itself.
+    pub(super) fn save_r11(&mut self) {
+        self.kept(&[0x4c, 0x89, 0x1d], KEPT_R11); // movq %r11, kept(%rip)
+    }
+
+    pub(super) fn restore_r11(&mut self) {
+        self.kept(&[0x4c, 0x8b, 0x1d], KEPT_R11); // movq kept(%rip), %r11
     }
 
     /// An instruction that ends in the distance of one of the places.
