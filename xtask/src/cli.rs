@@ -9,6 +9,7 @@ use crate::defences;
 use crate::fuzz;
 use crate::guest;
 use crate::kernel;
+use crate::libraries;
 use crate::riscv;
 use crate::root;
 use crate::setup::Task;
@@ -71,6 +72,9 @@ pub(crate) enum Action {
     /// Build the kernel and run it in QEMU, with its console here
     Kernel(kernel::Options),
 
+    /// Run real libraries at their main jobs, and write what comes of it to docs/libraries.md
+    Libraries(libraries::Options),
+
     /// Build a package's program for RISC-V and run it in QEMU
     Emulate(riscv::Options),
 
@@ -108,6 +112,7 @@ impl Action {
             Self::Lint => Task::Lint,
             Self::Package { .. } => Task::Demo,
             Self::Kernel(_) => Task::Kernel,
+            Self::Libraries(_) => Task::Libraries,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
             Self::Root(_) => Task::Roots,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{cargo, riscv};
+use crate::{cargo, riscv, setup};
 
 /// One check: a run of cargo that has to succeed.
 struct Check {
@@ -55,7 +55,32 @@ const CHECKS: &[Check] = &[
         ],
         variables: &[],
     },
+    Check {
+        name: "tests/real: formatting",
+        args: &["fmt", "--manifest-path", REAL, "--all", "--check"],
+        variables: &[],
+    },
 ];
+
+/// What takes the packages of the corpus of real libraries.
+const REAL_CHECK: Check = Check {
+    name: "tests/real: clippy",
+    args: &[
+        "clippy",
+        "--locked",
+        "--manifest-path",
+        REAL,
+        "--workspace",
+        "--target-dir",
+        "target",
+        "--",
+        "-D",
+        "warnings",
+    ],
+    variables: &[],
+};
+
+const REAL: &str = "tests/real/Cargo.toml";
 
 /// What users would pick instead, a workspace of its own.
 const PEERS: &str = "benches/peers/Cargo.toml";
@@ -102,7 +127,12 @@ fn checks() -> impl Iterator<Item = &'static Check> {
     if !has_target {
         eprintln!("lint: the kernel is left out, as rustup's toolchain lacks {}", riscv::TARGET);
     }
-    CHECKS.iter().chain(RISCV_CHECKS.iter().filter(move |_| has_target))
+    let has_libraries = setup::has_libraries();
+    if !has_libraries {
+        eprintln!("lint: tests/real is left out; `cargo xtask libraries` says what it needs");
+    }
+    let real = Some(&REAL_CHECK).filter(|_| has_libraries);
+    CHECKS.iter().chain(real).chain(RISCV_CHECKS.iter().filter(move |_| has_target))
 }
 
 /// Runs every check, even after one has failed, and fails if any did.

@@ -14,6 +14,7 @@ mod demo;
 mod fuzz;
 mod guest;
 mod kernel;
+mod libraries;
 mod lint;
 mod log;
 mod package;
@@ -61,6 +62,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Lint => lint::run(),
         Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),
+        Action::Libraries(options) => libraries::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),
         Action::Soak(options) => soak::run(&options),

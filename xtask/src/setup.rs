@@ -59,6 +59,21 @@ pub(crate) fn prepare_roots(asked: bool) -> Result<()> {
     roots::possible(asked)
 }
 
+/// Whether all is there that the corpus of real libraries takes.
+pub(crate) fn has_libraries() -> bool {
+    missing(Task::Libraries, &[], &Machine::this()).is_empty()
+}
+
+/// Makes sure that the corpus of real libraries can be built and run; if not, the error says so.
+///
+/// `asked` is whether the user said `--install`.
+pub(crate) fn prepare_libraries(asked: bool) -> Result<()> {
+    if !prepare(Task::Libraries, asked)? {
+        bail!("the packages named above are not installed");
+    }
+    Ok(())
+}
+
 /// Installs `lacking`, having said what and why.
 fn install(lacking: &[&Package], way: Way) -> Result<()> {
     eprint!("Installing system packages that are missing:\n\n{}\n", advice::reasons(lacking));

@@ -81,7 +81,9 @@ fn select(only: &[String], all: bool, workspace: &Workspace) -> Result<Vec<&'sta
 fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> {
     let guest = suite.needs_guest().then(|| guest::prepare(workspace, asked));
     let root = || suite.needs_root().then(|| setup::prepare_roots(asked));
-    guest.and_then(Result::err).or_else(|| root().and_then(Result::err))
+    let libraries = || suite.needs_libraries().then(|| setup::prepare_libraries(asked));
+    let others = || root().and_then(Result::err).or_else(|| libraries().and_then(Result::err));
+    guest.and_then(Result::err).or_else(others)
 }
 
 /// Runs suites one after the other, but what is for other machines beside what needs a guest:

@@ -1,5 +1,7 @@
 //! The system packages that Omniglot is built and tested with.
 
+mod real;
+
 use super::libclang;
 use super::machine::Machine;
 
@@ -18,6 +20,8 @@ pub(crate) enum Task {
     Emulate,
     /// Run the kernel.
     Kernel,
+    /// Run the corpus of real libraries.
+    Libraries,
     /// Start a virtual machine.
     Guest,
     /// Run programs in other releases of Debian.
@@ -71,8 +75,15 @@ const BUILDS: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 const TESTS: &[Task] = &[Task::Test];
 
 /// The tasks that need a C compiler and libclang.
-const ALL: &[Task] =
-    &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Emulate, Task::Kernel];
+const ALL: &[Task] = &[
+    Task::Demo,
+    Task::Test,
+    Task::Bench,
+    Task::Lint,
+    Task::Emulate,
+    Task::Kernel,
+    Task::Libraries,
+];
 
 /// The tasks that run C libraries of this machine's.
 const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
@@ -332,7 +343,8 @@ const ATTACKS: &str = "attacks";
 /// The packages that `task` needs and `machine` lacks; of tests, what these suites need, or
 /// everything if there are none.
 pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&'static Package> {
-    let needed = PACKAGES.iter().filter(|package| package.tasks.contains(&task));
+    let all = PACKAGES.iter().chain(real::PACKAGES);
+    let needed = all.filter(|package| package.tasks.contains(&task));
     let needed = needed.filter(|package| suites.is_empty() || package.is_for(suites));
     needed.filter(|package| !package.is_on(machine)).collect()
 }

@@ -48,6 +48,8 @@ enum Packages {
     Emulated(&'static [Emulation]),
     /// The kernel, which is not in the workspace either.
     Kernel,
+    /// The corpus of real libraries, a workspace of its own.
+    Libraries,
     /// None of its own: it runs tests of other suites in releases of Debian.
     Releases,
     /// The attacks of other suites once more, for a table of them by runtime.
@@ -154,6 +156,12 @@ const SUITES: &[Suite] = &[
         name: "examples",
         about: "Complete programs over expat, SQLite and zlib",
         packages: Packages::Only(&["example-expat", "example-sqlite", "example-zlib"]),
+        inside: &[],
+    },
+    Suite {
+        name: "real",
+        about: "Real libraries at their main jobs, each result confirmed by another implementation",
+        packages: Packages::Libraries,
         inside: &[],
     },
     Suite {
@@ -270,6 +278,11 @@ impl Suite {
         matches!(self.packages, Packages::Releases)
     }
 
+    /// Whether it needs the packages of the corpus of real libraries.
+    pub(super) fn needs_libraries(&self) -> bool {
+        matches!(self.packages, Packages::Libraries)
+    }
+
     /// Why no checker of undefined behaviour can be had that it needs; that fails nothing, since
     /// the compiler need not come with one.
     pub(super) fn lacks_checker(&self) -> Option<Error> {
@@ -304,6 +317,7 @@ impl Suite {
                 return emulations.iter().map(run).collect();
             }
             Packages::Kernel => return Ok(vec![xtask(&["kernel", "--test"], workspace)?]),
+            Packages::Libraries => return Ok(vec![xtask(&["libraries", "--test"], workspace)?]),
             Packages::Releases => bail!("each release has commands of its own"),
             Packages::Checked(Checker::Sanitizers) => return Ok(sanitize::commands(workspace)),
             Packages::Checked(Checker::Miri) => return Ok(vec![sanitize::miri(workspace)]),
@@ -457,6 +471,7 @@ mod tests {
             "faults",
             "demo",
             "examples",
+            "real",
             "keys",
             "distributions",
             "pmp",

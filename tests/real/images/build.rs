@@ -1,0 +1,75 @@
+//! Generates bindings of the libraries that read pictures and draw text.
+
+use omniglot_build::{Library, Result};
+
+fn main() -> Result<()> {
+    Library::new("jpeg")
+        .header("stdio.h")
+        .header("jpeglib.h")
+        .pkg_config("libjpeg")
+        .allowlist_function("jpeg_(std_error|CreateDecompress|mem_src|read_header)")
+        .allowlist_function("jpeg_(start|finish|destroy)_decompress|jpeg_read_scanlines")
+        .allowlist_var("JPEG_LIB_VERSION")
+        .generate()?;
+    Library::new("tiff")
+        .header("tiffio.h")
+        .pkg_config("libtiff-4")
+        .allowlist_function("TIFFClientOpen|TIFFReadRGBAImageOriented|TIFFClose")
+        .allowlist_var("ORIENTATION_TOPLEFT")
+        .generate()?;
+    Library::new("webp")
+        .header("webp/encode.h")
+        .header("webp/decode.h")
+        .pkg_config("libwebp")
+        .allowlist_function("WebP(EncodeLosslessRGB|DecodeRGB|Free)")
+        .generate()?;
+    Library::new("openjpeg")
+        .header("openjpeg.h")
+        .pkg_config("libopenjp2")
+        .allowlist_function("opj_(create_decompress|set_default_decoder_parameters|setup_decoder)")
+        .allowlist_function("opj_stream_(create|destroy|set_(read|skip|seek)_function)")
+        .allowlist_function("opj_stream_set_user_data(_length)?|opj_(read_header|decode)")
+        .allowlist_function("opj_(destroy_codec|image_destroy)")
+        .generate()?;
+    Library::new("gif")
+        .header("gif_lib.h")
+        .link("gif")
+        .allowlist_function("DGif(Open|Slurp|CloseFile)")
+        .generate()?;
+    Library::new("rsvg")
+        .header("librsvg/rsvg.h")
+        .pkg_config("librsvg-2.0")
+        .allowlist_function("rsvg_handle_(new_from_data|render_document)")
+        .allowlist_function("cairo_(image_surface_(create|get_(data|stride))|create|paint)")
+        .allowlist_function("cairo_(set_source_rgb|surface_flush|destroy|surface_destroy)")
+        .allowlist_function("g_object_unref")
+        .generate()?;
+    Library::new("cairo")
+        .header("cairo-pdf.h")
+        .pkg_config("cairo-pdf")
+        .allowlist_function("cairo_(pdf_surface_create_for_stream|surface_(finish|destroy|status))")
+        .allowlist_function(
+            "cairo_(create|select_font_face|set_font_size|move_to|show_text|destroy)",
+        )
+        .generate()?;
+    Library::new("freetype")
+        .header("ft2build.h")
+        .header("freetype/freetype.h")
+        .pkg_config("freetype2")
+        .allowlist_function("FT_(Init_FreeType|New_Memory_Face|Set_Pixel_Sizes|Load_Char)")
+        .allowlist_var("FT_LOAD_(RENDER|NO_HINTING)")
+        .generate()?;
+    Library::new("harfbuzz")
+        .header("hb.h")
+        .pkg_config("harfbuzz")
+        .allowlist_function("hb_(blob|face|font|buffer)_(create|destroy)")
+        .allowlist_function("hb_buffer_(add_utf8|guess_segment_properties)|hb_shape")
+        .allowlist_function("hb_buffer_get_glyph_(infos|positions)")
+        .generate()?;
+    Library::new("png")
+        .header("png.h")
+        .pkg_config("libpng")
+        .allowlist_function("png_image_(begin_read_from_memory|finish_read)")
+        .allowlist_var("PNG_(IMAGE_VERSION|FORMAT_FLAG_COLOR)")
+        .generate()
+}

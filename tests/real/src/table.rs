@@ -1,0 +1,159 @@
+//! The table of what works, and what it costs.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, ensure};
+use real_subject::Subject;
+
+use crate::measure::{Outcome, Where, apart};
+use crate::subjects;
+
+/// Prints the table of the libraries with these names, or of all with what there is to say of it.
+pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
+    for name in names {
+        let known = subjects().any(|subject| subject.name == name);
+        let all: Vec<&str> = subjects().map(|subject| subject.name).collect();
+        ensure!(known, "there is no {name}; there are {}", all.join(", "));
+    }
+    let wanted = subjects()
+        .filter(|subject| names.is_empty() || names.iter().any(|name| name == subject.name));
+    let rows = wanted.map(Row::make).collect::<Result<Vec<_>>>()?;
+    if names.is_empty() {
+        println!("{}", introduction(&rows));
+    }
+    println!("{HEAD}");
+    for row in &rows {
+        println!("{}", row.line());
+    }
+    let good =
+        rows.iter().all(|row| row.process.failure.is_none() || row.subject.refused.is_some());
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+const HEAD: &str = "\
+| library | version | what it does here | confirmed by | in a process | in this process | start | memory | job | ÷ plain | in this process ÷ plain |
+|---|---|---|---|---|---|---|---|---|---|---|";
+
+/// A library with what came of it in each place.
+struct Row {
+    subject: &'static Subject,
+    version: String,
+    process: Outcome,
+    in_process: Outcome,
+    plain: Outcome,
+}
+
+impl Row {
+    fn make(subject: &'static Subject) -> Result<Self> {
+        eprintln!("{}", subject.name);
+        let in_place = |place| {
+            apart(subject, place).unwrap_or_else(|error| Outcome {
+                failure: Some(format!("{error:#}")),
+                ..Outcome::default()
+            })
+        };
+        Ok(Self {
+            subject,
+            version: version(subject.package)?,
+            process: in_place(Where::Process),
+            in_process: in_place(Where::InProcess),
+            plain: in_place(Where::Plain),
+        })
+    }
+
+    fn line(&self) -> String {
+        let subject = self.subject;
+        let (process, in_process) = (&self.process, &self.in_process);
+        let works = match (&process.failure, subject.builder) {
+            (Some(failure), _) => {
+                format!("refused: {}", subject.refused.unwrap_or_else(|| first_line(failure)))
+            }
+            (None, []) => "works".to_owned(),
+            (None, lines) => {
+                let lines: Vec<String> = lines.iter().map(|line| format!("`{line}`")).collect();
+                format!("works with {}", lines.join(" "))
+            }
+        };
+        let beside = match (&in_process.failure, subject.not_in_process) {
+            (None, _) => "works".to_owned(),
+            (Some(_), Some(reason)) => format!("refused: {reason}"),
+            (Some(failure), None) => format!("fails: {}", first_line(failure)),
+        };
+        let figures = if process.failure.is_some() {
+            "– | – | –".to_owned()
+        } else {
+            let (start, memory) = (process.start * 1e3, process.memory / f64::from(1 << 20));
+            format!("{start:.0} ms | {memory:.1} MiB | {}", time(process.job))
+        };
+        let ratios = [process, in_process].map(|outcome| ratio(outcome, &self.plain)).join(" | ");
+        let Subject { name, does, confirmed, .. } = subject;
+        let version = &self.version;
+        format!(
+            "| {name} | {version} | {does} | {confirmed} | {works} | {beside} | {figures} | {ratios} |"
+        )
+    }
+}
+
+/// How much longer the job takes than with plain calls, where both are known.
+fn ratio(outcome: &Outcome, plain: &Outcome) -> String {
+    let is_known = outcome.failure.is_none() && plain.failure.is_none();
+    if is_known { format!("{:.2}", outcome.job / plain.job) } else { "–".to_owned() }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// A time, with a unit that fits.
+fn time(seconds: f64) -> String {
+    if seconds < 1e-3 {
+        format!("{:.0} µs", seconds * 1e6)
+    } else {
+        format!("{:.1} ms", seconds * 1e3)
+    }
+}
+
+/// The version of a package that is installed.
+fn version(package: &str) -> Result<String> {
+    let query = ["-W", "-f", "${Version}", package];
+    let output = Command::new("dpkg-query").args(query).output();
+    let output = output.context("could not start dpkg-query")?;
+    ensure!(output.status.success(), "the package {package} is not installed");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What there is to say of the whole table.
+fn introduction(rows: &[Row]) -> String {
+    let works = rows.iter().filter(|row| row.process.failure.is_none());
+    let (mut alone, mut two, mut more) = (0, 0, 0);
+    for row in works {
+        match row.subject.builder.len() {
+            0 => alone += 1,
+            1 | 2 => two += 1,
+            _ => more += 1,
+        }
+    }
+    let refused = rows.len() - alone - two - more;
+    let beside = rows.iter().filter(|row| row.in_process.failure.is_none()).count();
+    format!(
+        "# Real libraries, unmodified
+
+Made by `cargo xtask libraries`. Each library is Debian's own, at its main job, in a program that a \
+user could have written ([tests/real](../tests/real)): generated bindings, `forbid(unsafe_code)`. \
+Another implementation confirms each result. `cargo xtask test --only real` runs them all.
+
+Of {count} rows, {alone} work in a process as they are, {two} with one or two lines of the builder, \
+{more} with more; {refused} do not. In the host's own process (`Unprotected`), where files cannot be \
+given, {beside} work.
+
+- *start*: `build()` until the instance is ready, once. *memory*: what the worker held after the job, \
+where what several processes share counts in part. *job*: the shortest of repeated jobs, from the \
+host's values to the host's values.
+- *÷ plain*: the same program where the library is opened by the program itself and its functions are \
+called directly, as plain FFI does, in ratio; what was copied and checked is the same. Where that is \
+missing, the job needs what only a domain has, such as a file of its own. Figures of one run on one \
+machine, which was not idle: look at what differs by much.
+",
+        count = rows.len(),
+    )
+}

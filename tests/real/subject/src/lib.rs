@@ -1,0 +1,106 @@
+//! What a library of the corpus is: its program, how its instance is built, and what confirms the
+//! result. Inputs are made here, and the commands that confirm are run from here.
+
+mod inputs;
+mod plain;
+mod run;
+mod tools;
+
+pub use anyhow;
+pub use inputs::{Picture, prose, tone};
+pub use omniglot;
+pub use plain::{Plain, plain};
+pub use run::{Facts, Running, Started, facts, in_process, process};
+pub use tools::{Scratch, tool};
+
+/// A library at its main job.
+#[derive(Debug)]
+pub struct Subject {
+    /// What it is called here: no spaces.
+    pub name: &'static str,
+    /// The package of Debian that its headers come from, whose version is told.
+    pub package: &'static str,
+    /// What is done with it.
+    pub does: &'static str,
+    /// What confirms the result.
+    pub confirmed: &'static str,
+    /// The lines that it needs of the builder.
+    pub builder: &'static [&'static str],
+    /// Why it does not work in a worker process, if it does not.
+    pub refused: Option<&'static str>,
+    /// Why it cannot be run in the host's own process, if it cannot.
+    pub not_in_process: Option<&'static str>,
+    /// Starts it in a worker process.
+    pub process: fn() -> anyhow::Result<Box<dyn Running>>,
+    /// Starts it in this process, without protection.
+    pub in_process: fn() -> anyhow::Result<Box<dyn Running>>,
+    /// Has this program call it directly.
+    pub plain: fn() -> anyhow::Result<Box<dyn Running>>,
+}
+
+/// Makes a [`Subject`] of a module's `input`, `run` and `confirm`.
+///
+/// ```ignore
+/// real_subject::subject! {
+///     ZLIB: Zlib = "zlib" from "zlib1g-dev",
+///     does: "compresses text",
+///     confirmed: "the command gzip",
+///     builder: |input| [.env("A", "1")],
+/// }
+/// ```
+#[macro_export]
+macro_rules! subject {
+    (
+        $constant:ident: $library:ident = $name:literal from $package:literal,
+        does: $does:literal,
+        confirmed: $confirmed:literal,
+        builder: |$input:ident| [$(.$method:ident($($argument:expr),*)),*],
+        $(refused: $refused:literal,)?
+        $(not_in_process: $reason:literal,)?
+    ) => {
+        /// The library at its main job.
+        pub static $constant: $crate::Subject = $crate::Subject {
+            name: $name,
+            package: $package,
+            does: $does,
+            confirmed: $confirmed,
+            builder: &[$(concat!(
+                ".", stringify!($method), "(", $crate::subject!(@list $($argument),*), ")"
+            )),*],
+            refused: $crate::subject!(@reason $($refused)?),
+            not_in_process: $crate::subject!(@reason $($reason)?),
+            process: || {
+                let given = input()?;
+                let $input = &given;
+                let builder = $crate::process::<$library>()$(.$method($($argument),*))*;
+                Ok($crate::Started::boxed(
+                    move || builder.build(),
+                    given,
+                    run,
+                    confirm,
+                    |library| $crate::facts(library.runtime()),
+                )?)
+            },
+            in_process: || {
+                let given = input()?;
+                let start = $crate::in_process::<$library<$crate::omniglot::Unprotected>>;
+                Ok($crate::Started::boxed(start, given, run, confirm, |_| {
+                    $crate::Facts::default()
+                })?)
+            },
+            plain: || {
+                let given = input()?;
+                let library = $crate::plain::<$library<$crate::Plain>>()?;
+                Ok($crate::Started::boxed(|| Ok(library), given, run, confirm, |_| {
+                    $crate::Facts::default()
+                })?)
+            },
+        };
+    };
+    (@reason) => { None };
+    (@reason $reason:literal) => { Some($reason) };
+    (@list) => { "" };
+    (@list $first:expr $(, $rest:expr)*) => {
+        concat!(stringify!($first) $(, ", ", stringify!($rest))*)
+    };
+}

@@ -1,0 +1,126 @@
+//! Instances that are started, run and asked.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use omniglot::{Builder, Isolation, Library, Linux, Options, Permission, Unprotected};
+
+/// What is known of an instance besides its results.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The worker process, where there is one.
+    pub process: Option<u32>,
+    /// What it asked for that it was not given.
+    pub requests: Vec<String>,
+    /// The last that it wrote to its standard output and error.
+    pub output: String,
+}
+
+/// A library that is started, with its input.
+pub trait Running {
+    /// How long starting it took.
+    fn start_time(&self) -> Duration;
+
+    /// Does the job once.
+    ///
+    /// # Errors
+    /// What ended it.
+    fn run(&mut self) -> omniglot::Result<()>;
+
+    /// Compares the last result with that of another implementation.
+    ///
+    /// # Errors
+    /// What differs.
+    fn confirm(&self) -> Result<()>;
+
+    /// What else is known.
+    fn facts(&self) -> Facts;
+}
+
+/// A library, its input, and what comes of it.
+pub struct Started<L, I, O> {
+    instance: L,
+    input: I,
+    output: Option<O>,
+    start_time: Duration,
+    run: fn(&mut L, &I) -> omniglot::Result<O>,
+    confirm: fn(&I, &O) -> Result<()>,
+    facts: fn(&L) -> Facts,
+}
+
+impl<L, I, O> fmt::Debug for Started<L, I, O> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Started").finish_non_exhaustive()
+    }
+}
+
+impl<L: 'static, I: 'static, O: 'static> Started<L, I, O> {
+    /// Starts a library.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn boxed(
+        start: impl FnOnce() -> omniglot::Result<L>,
+        input: I,
+        run: fn(&mut L, &I) -> omniglot::Result<O>,
+        confirm: fn(&I, &O) -> Result<()>,
+        facts: fn(&L) -> Facts,
+    ) -> omniglot::Result<Box<dyn Running>> {
+        let begun = Instant::now();
+        let instance = start()?;
+        let start_time = begun.elapsed();
+        Ok(Box::new(Self { instance, input, output: None, start_time, run, confirm, facts }))
+    }
+}
+
+impl<L, I, O> Running for Started<L, I, O> {
+    fn start_time(&self) -> Duration {
+        self.start_time
+    }
+
+    fn run(&mut self) -> omniglot::Result<()> {
+        self.output = Some((self.run)(&mut self.instance, &self.input)?);
+        Ok(())
+    }
+
+    fn confirm(&self) -> Result<()> {
+        (self.confirm)(&self.input, self.output.as_ref().context("it was not run")?)
+    }
+
+    fn facts(&self) -> Facts {
+        (self.facts)(&self.instance)
+    }
+}
+
+/// What the runtime of a worker process knows.
+#[must_use]
+pub fn facts(runtime: &Linux) -> Facts {
+    let requests = runtime.requests().unwrap_or_default();
+    Facts {
+        process: Some(runtime.process_id()),
+        requests: requests.iter().map(|request| format!("{request:?}")).collect(),
+        output: runtime.output().unwrap_or_default(),
+    }
+}
+
+/// How an instance in a worker process is built. Busy machines load slowly.
+pub fn process<L: Library<Runtime = Linux>>() -> Builder<L> {
+    Builder::new().isolation(Isolation::Process).start_timeout(Duration::from_secs(300))
+}
+
+/// An instance in this process, without protection. What asks for time and random numbers gets the
+/// kernel's.
+///
+/// # Errors
+/// Why it does not start.
+#[allow(unsafe_code)]
+pub fn in_process<L: Library<Runtime = Unprotected>>() -> omniglot::Result<L> {
+    let mut options = Options::default();
+    options.start_timeout = Duration::from_secs(300);
+    options.allow = [Permission::Clock, Permission::Random].into();
+    // SAFETY: the corpus's libraries, and how they are called, are no attacks: they touch no memory
+    // but their own, and do to the processor what compiled C code does.
+    let runtime = unsafe { Unprotected::start(&L::DESCRIPTION, &options) };
+    Ok(L::assemble(runtime?))
+}

@@ -1,0 +1,3 @@
+//! The C library.
+
+omniglot::include_library!("c");

@@ -1,0 +1,86 @@
+//! Generates bindings of the libraries that parse, match and run text.
+
+use omniglot_build::{Library, Result};
+
+fn main() -> Result<()> {
+    Library::new("xml")
+        .header("libxml/parser.h")
+        .header("libxml/xpath.h")
+        .pkg_config("libxml-2.0")
+        .allowlist_function("xmlReadMemory|xmlFreeDoc|xmlXPath(NewContext|FreeContext|FreeObject)")
+        .allowlist_function("xmlXPath(EvalExpression|CastToNumber|CastToString)")
+        .generate()?;
+    Library::new("xslt")
+        .header("libxml/parser.h")
+        .header("libxslt/transform.h")
+        .header("libxslt/xsltutils.h")
+        .pkg_config("libxslt")
+        .allowlist_function("xmlReadMemory|xmlFreeDoc|xsltSaveResultToString")
+        .allowlist_function("xslt(ParseStylesheetDoc|ApplyStylesheet|FreeStylesheet)")
+        .generate()?;
+    Library::new("expat")
+        .header("expat.h")
+        .pkg_config("expat")
+        .allowlist_function("XML_(ParserCreate|SetElementHandler|Parse|ParserFree)")
+        .allowlist_function("XML_SetCharacterDataHandler")
+        .generate()?;
+    Library::new("yaml")
+        .header("yaml.h")
+        .pkg_config("yaml-0.1")
+        .allowlist_function("yaml_parser_(initialize|set_input_string|parse|delete)")
+        .allowlist_function("yaml_event_delete")
+        .generate()?;
+    Library::new("jansson")
+        .header("jansson.h")
+        .pkg_config("jansson")
+        .allowlist_function("json_(loadb|dumps|delete|object_get|array_(size|get))")
+        .allowlist_function("json_integer_value")
+        .allowlist_var("JSON_(COMPACT|SORT_KEYS)")
+        .generate()?;
+    Library::new("pcre2")
+        .header("pcre2.h")
+        .define("PCRE2_CODE_UNIT_WIDTH", "8")
+        .pkg_config("libpcre2-8")
+        .allowlist_function("pcre2_(compile|jit_compile|match|code_free|match_data_free)_8")
+        .allowlist_function("pcre2_(match_data_create_from_pattern|get_ovector_pointer)_8")
+        .allowlist_var("PCRE2_(UTF|JIT_COMPLETE)")
+        .generate()?;
+    Library::new("onig")
+        .header("oniguruma.h")
+        .pkg_config("oniguruma")
+        .allowlist_function("onig_(initialize|new|search|free|region_(new|free))")
+        .allowlist_var("Onig(EncodingUTF8|SyntaxRuby)")
+        .generate()?;
+    Library::new("lua")
+        .header("lua.h")
+        .header("lualib.h")
+        .header("lauxlib.h")
+        .pkg_config("lua5.4")
+        .allowlist_function("luaL_(newstate|openlibs|loadstring)|lua_(pcallk|close|setglobal)")
+        .allowlist_function("lua_(pushcclosure|pushinteger|tointegerx|tolstring)")
+        .generate()?;
+    Library::new("duktape")
+        .header("duktape.h")
+        .pkg_config("duktape")
+        .allowlist_function("duk_(create_heap|destroy_heap|safe_to_lstring)")
+        .function_macro("duk_peval_string", "int (duk_context *ctx, const char *src)")
+        .generate()?;
+    Library::new("cmark")
+        .header("stdlib.h")
+        .header("cmark.h")
+        .pkg_config("libcmark")
+        .allowlist_function("cmark_markdown_to_html")
+        .allowlist_var("CMARK_OPT_DEFAULT")
+        .generate()?;
+    Library::new("hunspell")
+        .header("hunspell/hunspell.h")
+        .pkg_config("hunspell")
+        .allowlist_function("Hunspell_(create|destroy|spell|suggest|free_list)")
+        .generate()?;
+    Library::new("magic")
+        .header("magic.h")
+        .pkg_config("libmagic")
+        .allowlist_function("magic_(open|load|buffer|close)")
+        .allowlist_var("MAGIC_NONE")
+        .generate()
+}
