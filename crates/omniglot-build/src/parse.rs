@@ -89,6 +89,8 @@ fn builder(options: &Options, reading: &Reading, found: &Rc<RefCell<Found>>) -> 
         // clang reads the first file last.
         .header_contents("omniglot_end.h", "")
         .header_contents("omniglot_headers.h", &include_lines(options))
+        // libclang knows its own headers; those of another clang that is installed do not fit.
+        .detect_include_paths(false)
         .clang_args(&reading.arguments)
         .clang_args(COMMENTS)
         .clang_args(declared::ignoring())
