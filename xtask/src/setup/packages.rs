@@ -310,13 +310,16 @@ const OF_SUITES: &[(&str, &[&str])] = &[
     ("zlib1g-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, RELEASES]),
     ("libsodium-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
     ("libbrotli-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
-    ("libexpat1-dev", &[HEADERS, EXAMPLES]),
+    ("libexpat1-dev", &[UNIT, HEADERS, EXAMPLES]),
     ("libsqlite3-dev", &[UNIT, HEADERS, EXAMPLES]),
-    ("libwebp-dev", &[HEADERS]),
+    ("libwebp-dev", &[UNIT, HEADERS]),
     ("libopenjp2-7-dev", &[HEADERS]),
     ("libzstd-dev", &[UNIT, HEADERS]),
-    ("liblz4-dev", &[HEADERS]),
+    ("liblz4-dev", &[UNIT, HEADERS]),
     ("liblwip-dev", &[HEADERS]),
+    ("libjpeg62-turbo-dev", &[UNIT]),
+    ("liblua5.4-dev", &[UNIT]),
+    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, RELEASES, ATTACKS]),
     ("clang-19", &[GENERATOR, HEADERS]),
     ("python3-venv", &[KERNEL]),
     ("gcc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
@@ -331,6 +334,8 @@ const OF_SUITES: &[(&str, &[&str])] = &[
 const UNIT: &str = "unit";
 const GENERATOR: &str = "generator";
 const HEADERS: &str = "headers";
+const CONFORMANCE: &str = "conformance";
+const SOAK: &str = "soak";
 const FAULTS: &str = "faults";
 const DEMO: &str = "demo";
 const EXAMPLES: &str = "examples";
@@ -433,8 +438,8 @@ mod tests {
             lacking.iter().map(|package| package.name).collect()
         };
         assert_eq!(names("compile-fail"), ["build-essential", "libclang-dev"]);
-        assert_eq!(names("demo"), names("faults"));
-        assert_eq!(names("unit").len(), 9);
+        assert_eq!(names("faults"), [names("demo"), vec!["musl-dev"]].concat());
+        assert_eq!(names("unit").len(), 15);
         assert!(lacks_riscv_target(Task::Test, &["kernel".to_owned()], &machine));
         assert!(!lacks_riscv_target(Task::Test, &["unit".to_owned()], &machine));
     }
