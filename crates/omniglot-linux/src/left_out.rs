@@ -138,12 +138,6 @@ impl Sfi {
     pub const fn check() -> Result<()> {
         Err(THERE_IS_NONE)
     }
-
-    /// Whether a library can be loaded so: none can.
-    #[allow(dead_code, reason = "targets without any runtime do not ask")]
-    pub(crate) const fn suits(_description: &Description, _options: &Options) -> Result<()> {
-        Err(THERE_IS_NONE)
-    }
 }
 
 no_runtime!(Sfi, memory: true);

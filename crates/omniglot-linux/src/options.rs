@@ -9,16 +9,17 @@ use std::time::Duration;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// This process, as [`Sfi`](Self::Sfi), where the library was built for that, and the other
-    /// options and the machine allow it; else a process, also where there are protection keys.
+    /// A process, also where there are protection keys, and where the library was built for
+    /// [`Sfi`](Self::Sfi): the safest that works.
     #[default]
     Auto,
     /// A worker process.
     Process,
-    /// This process, in 4 GiB of memory that the library's machine code was proved to stay in:
-    /// software fault isolation. For libraries that were built for it, on any x86-64 processor
-    /// with FSGSBASE and Linux 5.9. Calls take tens of nanoseconds, an instance tens of
-    /// microseconds. Against what it does not protect, SECURITY.md says.
+    /// **Experimental**: this process, in 4 GiB of memory that the library's machine code was
+    /// proved to stay in: software fault isolation. For libraries that were built for it, on any
+    /// x86-64 processor with FSGSBASE and Linux 5.9. Calls are faster than to a process. The
+    /// attacks of the test suite do not run on it yet, so nothing chooses it but this name.
+    /// Against what it does not protect, SECURITY.md says.
     Sfi,
     /// **Experimental**: this process, behind a memory protection key. Needs x86-64 with PKU
     /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated

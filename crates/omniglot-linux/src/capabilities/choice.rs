@@ -21,9 +21,7 @@ pub struct Choice {
 
 impl Machine {
     /// What `Isolation::Auto` stands for on this machine: a process, also where there is
-    /// everything that protection keys need. For libraries that were built for
-    /// [`Isolation::Sfi`](crate::Isolation::Sfi) it is that, if the machine
-    /// [lacks nothing](Self::missing) for it.
+    /// everything that protection keys, or [`Isolation::Sfi`](crate::Isolation::Sfi), need.
     #[must_use]
     pub fn choice(&self) -> Choice {
         let chosen = |isolation, reason| Choice { isolation, reason };

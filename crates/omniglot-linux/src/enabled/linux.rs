@@ -39,16 +39,13 @@ macro_rules! dispatch {
 impl Linux {
     /// Loads a library.
     ///
-    /// With [`Isolation::Auto`] it runs as [`Sfi`] where it was built for that, and options and
-    /// machine allow it. Else it runs in a process, also where there are protection keys: those
-    /// are experimental, and taken only where [`Isolation::ProtectionKeys`] asks for them.
+    /// With [`Isolation::Auto`] it runs in a process, also where there are protection keys, and
+    /// where it was built for [`Sfi`]: both are experimental, and taken only by their names.
     ///
     /// # Errors
     /// As [`Process::start`], `Sfi::start` or `ProtectionKeys::start`, whichever it is.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
-        let is_sfi = Sfi::suits(description, options).is_ok();
         let backend = match options.isolation {
-            Isolation::Auto if is_sfi => Backend::Sfi(Box::new(Sfi::start(description, options)?)),
             Isolation::Auto | Isolation::Process => {
                 Backend::Process(Box::new(Process::start(description, options)?))
             }

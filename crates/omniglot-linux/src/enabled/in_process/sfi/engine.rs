@@ -16,7 +16,7 @@ use omniglot_verify::layout::GATE_CALL;
 
 use super::heap::{Heap, Request};
 use super::image::{Image, verified};
-use super::memory::{Memory, Plan};
+use super::memory::Memory;
 use super::page::{ABORT, ENTER, GO_ON};
 use super::region::Region;
 use crate::Options;
@@ -118,16 +118,6 @@ impl Sfi {
     /// # Errors
     /// [`Error::Unsupported`].
     pub fn check() -> Result<()> {
-        check_plain()
-    }
-
-    /// Whether the library has an image for it, and machine and options allow it.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start), but for what is found out only then.
-    pub(crate) fn suits(description: &Description, options: &Options) -> Result<()> {
-        sandboxed(description, options)?;
-        Plan::check(options)?;
         check_plain()
     }
 

@@ -63,11 +63,6 @@ impl Plan {
         Ok((size, stack))
     }
 
-    /// Checks the options that it depends on.
-    pub(super) fn check(options: &Options) -> Result<()> {
-        Self::sizes(options).map(drop)
-    }
-
     fn new(image_end: usize, options: &Options) -> Result<Self> {
         let (size, stack) = Self::sizes(options)?;
         let end = (FIRST + size).min(LAST);
