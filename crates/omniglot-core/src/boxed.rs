@@ -126,7 +126,8 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Allocates foreign memory and copies a value into it.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`]; [`Error::ZeroSized`]; [`Error::Poisoned`].
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory);
+    /// [`Error::ZeroSized`](crate::Error::ZeroSized); [`Error::Poisoned`](crate::Error::Poisoned).
     pub fn alloc<T: Foreign>(&mut self, value: T) -> Result<ForeignBox<T>> {
         let place = self.take::<T, T>(1)?;
         self.write(&place, value)?;
@@ -136,7 +137,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Allocates foreign memory and copies elements into it.
     ///
     /// # Errors
-    /// As [`alloc`](Self::alloc), and [`Error::TooLarge`].
+    /// As [`alloc`](Self::alloc), and [`Error::TooLarge`](crate::Error::TooLarge).
     pub fn alloc_slice<T: Foreign>(&mut self, elements: &[T]) -> Result<ForeignBox<[T]>> {
         let place = self.take::<T, [T]>(elements.len())?;
         self.write_slice(&place, elements)?;
@@ -157,7 +158,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Allocates foreign memory and copies a string and a NUL into it.
     ///
     /// # Errors
-    /// [`Error::InteriorNul`]; as [`alloc`](Self::alloc).
+    /// [`Error::InteriorNul`](crate::Error::InteriorNul); as [`alloc`](Self::alloc).
     pub fn alloc_str(&mut self, text: &str) -> Result<ForeignBox<[core::ffi::c_char]>> {
         crate::strings::check_no_nul(text)?;
         let place = self.take::<core::ffi::c_char, _>(text.len().saturating_add(1))?;

@@ -391,8 +391,16 @@ fn source(file: &str) -> String {
     fs::read_to_string(&path).unwrap()
 }
 
-const FILES: [&str; 7] =
-    ["lib.rs", "decode.rs", "forms.rs", "group.rs", "refusal.rs", "region.rs", "verify.rs"];
+const FILES: [&str; 8] = [
+    "lib.rs",
+    "decode.rs",
+    "forms.rs",
+    "group.rs",
+    "layout.rs",
+    "refusal.rs",
+    "region.rs",
+    "verify.rs",
+];
 
 /// Compiles a copy of the crate with a change, and the tests with it; runs them if that works.
 fn try_with(name: &str, change: impl Fn(&str, String) -> String) -> Result<Output, String> {
