@@ -10,6 +10,8 @@ use crate::Random;
 const SEED: &str = "OMNIGLOT_FUZZ_SEED";
 /// How long a session takes, if it does not take a number of runs.
 const MINUTES: &str = "OMNIGLOT_FUZZ_MINUTES";
+/// How many runs a session takes, instead of those of the suite.
+const RUNS: &str = "OMNIGLOT_FUZZ_RUNS";
 /// The only run that there is to be.
 const RUN: &str = "OMNIGLOT_FUZZ_RUN";
 
@@ -20,6 +22,7 @@ pub struct Session {
     seed: u64,
     next: u64,
     end: End,
+    is_long: bool,
     began: Instant,
     /// Whether the last run that began has not ended.
     running: bool,
@@ -42,12 +45,15 @@ impl Session {
     pub fn new(name: &str, runs: u64) -> Self {
         let seed = variable(SEED).unwrap_or(1);
         let minutes: Option<f64> = variable(MINUTES);
+        let wanted: Option<u64> = variable(RUNS);
         let (next, end) = match (variable(RUN), minutes) {
             (Some(run), _) => (run, End::Run(run + 1)),
             (None, Some(minutes)) => (0, End::After(Duration::from_secs_f64(minutes * 60.0))),
-            (None, None) => (0, End::Run(runs)),
+            (None, None) => (0, End::Run(wanted.unwrap_or(runs))),
         };
-        Self { name: name.to_owned(), seed, next, end, began: Instant::now(), running: false }
+        let is_long = matches!(end, End::After(_)) || wanted.is_some();
+        let began = Instant::now();
+        Self { name: name.to_owned(), seed, next, end, is_long, began, running: false }
     }
 
     /// What all its numbers depend on.
@@ -56,10 +62,10 @@ impl Session {
         self.seed
     }
 
-    /// Whether it lasts for a time that somebody chose, rather than for a number of runs.
+    /// Whether it lasts for a time or a number of runs that somebody chose.
     #[must_use]
     pub const fn is_long(&self) -> bool {
-        matches!(self.end, End::After(_))
+        self.is_long
     }
 
     /// The next run's numbers, unless there were enough runs.
@@ -119,7 +125,7 @@ mod tests {
 
     fn session(next: u64, end: u64) -> Session {
         let (name, began) = ("test".to_owned(), Instant::now());
-        Session { name, seed: 3, next, end: End::Run(end), began, running: false }
+        Session { name, seed: 3, next, end: End::Run(end), is_long: false, began, running: false }
     }
 
     #[test]

@@ -11,8 +11,12 @@ use std::process::{Command, Output};
 use omniglot_build::{Library, Preview};
 use omniglot_fuzz::{Random, Session};
 
+/// How many there are in a suite.
+const RUNS: u64 = 12;
 /// How many are compiled in Rust together.
-const BATCH: usize = 8;
+const BATCH: usize = 12;
+/// The same in a session of minutes: most of the time is cargo's.
+const LONG_BATCH: usize = 100;
 
 const SCALARS: [&str; 17] = [
     "_Bool",
@@ -55,7 +59,15 @@ impl Header {
         let types = SCALARS.map(str::to_owned).to_vec();
         let mut header = Self { text, types, functions: Vec::new(), count: 0 };
         for _ in 0..4 + random.below(12) {
-            match random.below(12) {
+            match random.below(20) {
+                12 => header.awkward_structure(random),
+                13 => header.awkward_function(random),
+                14 => header.awkward_type(random),
+                15 => header.awkward_global(random),
+                16 => header.expression(random),
+                17 => header.nested(random),
+                18 => header.opaque(random),
+                19 => header.redeclared(random),
                 0 => header.enumeration(random),
                 1 | 2 => header.structure(random),
                 3 => header.union(random),
@@ -201,6 +213,172 @@ impl Header {
         self.functions.push(name);
     }
 
+    /// Packed, aligned, with bit-fields of any width and type, and with members without a name.
+    fn awkward_structure(&mut self, random: &mut Random) {
+        const ATTRIBUTES: [&str; 6] = [
+            "",
+            "__attribute__((packed))",
+            "__attribute__((aligned(16)))",
+            "__attribute__((packed, aligned(4)))",
+            "__attribute__((packed, aligned(2)))",
+            "__attribute__((may_alias))",
+        ];
+        const MEMBERS: [&str; 16] = [
+            "int : 0;",
+            "unsigned : 3;",
+            "_Bool @ : 1;",
+            "unsigned long @ : 37;",
+            "signed char @ : 5;",
+            "long long @ : 60;",
+            "union { int @; struct { short @_low, @_high; }; };",
+            "struct { char @; double @_more; } @_in[2];",
+            "_Alignas(8) char @;",
+            "const int @;",
+            "volatile short @;",
+            "_Atomic int @;",
+            "long double @;",
+            "__int128 @;",
+            "double _Complex @;",
+            "int (*@)(struct OWN *self, int);",
+        ];
+        let name = self.name("odd", random);
+        let mut members = String::new();
+        for index in 0..1 + random.below(7) {
+            let member = random.pick(&MEMBERS);
+            members += &member.replace('@', &format!("member{index}")).replace("OWN", &name);
+            members.push(' ');
+        }
+        let tail = if random.once_in(5) { "int tail[];" } else { "" };
+        let members = if tail.is_empty() { members } else { format!("int first; {members}") };
+        let attribute = random.pick(&ATTRIBUTES);
+        self.line(&format!("struct {attribute} {name} {{ {members}{tail} }};"));
+        self.line(&format!("int on_{name}(struct {name} *{name});"));
+        self.functions.push(format!("on_{name}"));
+        if tail.is_empty() {
+            self.types.push(format!("struct {name}"));
+        }
+    }
+
+    /// Declarators and attributes that are seldom written.
+    fn awkward_function(&mut self, random: &mut Random) {
+        let name = self.name("rare", random);
+        let (one, other) = (self.of_value(random), self.ty(random));
+        let text = match random.below(14) {
+            0 => format!("{one} (*{name}({other} x))({one}, int);"),
+            1 => format!("int (*(*{name}(void))(int))({one} *);"),
+            2 => format!("void {name}({one} rows[2][3], {other} *restrict to);"),
+            3 => format!("int {name}(int n, {one} list[n]);"),
+            4 => format!("{one} {name}({other} x) __attribute__((deprecated(\"old\"), nothrow));"),
+            5 => format!("_Noreturn void {name}({other});"),
+            6 => format!(
+                "int {name}(const char *format, ...) __attribute__((format(printf, 1, 2)));"
+            ),
+            7 => format!("{one} {name}();"),
+            8 => format!("int {name}({one} first, struct only_here_{name} *second);"),
+            9 => format!("const {one} *const *{name}(const volatile {one} *const x);"),
+            10 => format!("{one} {name}({one} x) __asm__(\"other_{name}\");"),
+            11 => format!("int {name}(int (*compare)(const void *, const void *), {one} (*)[4]);"),
+            12 => format!("__attribute__((weak, visibility(\"default\"))) {one} {name}({one});"),
+            _ => format!("int __attribute__((ms_abi)) {name}({other});"),
+        };
+        self.line(&text);
+        self.functions.push(name);
+    }
+
+    fn awkward_type(&mut self, random: &mut Random) {
+        let name = self.name("form", random);
+        let one = self.of_value(random);
+        let text = match random.below(10) {
+            0 => format!("typedef {one} {name}[3];"),
+            1 => format!("typedef {one} {name} __attribute__((aligned(16)));"),
+            2 => format!("typedef struct {{ {one} only; }} *{name};"),
+            3 => format!("typedef int {name}({one}, int);"),
+            4 => format!("typedef float {name} __attribute__((vector_size(16)));"),
+            5 => format!("typedef const {one} {name};"),
+            6 => format!("enum __attribute__((packed)) {name} {{ {name}_A = -1, {name}_B = 99 }};"),
+            7 => format!("enum {name} {{ {name}_A = 1, {name}_B = 0x123456789aLL }};"),
+            8 => format!(
+                "typedef enum {name}_tag {{ {name}_A = 1, {name}_B = 2, {name}_C = 4 }} {name};"
+            ),
+            _ => format!("union {name} {{ {one} one; char bytes[3]; struct {{ int in; }}; }};"),
+        };
+        self.line(&text);
+        self.line(&format!("int with_{name}({}{name} *x);", keyword(&text)));
+        self.functions.push(format!("with_{name}"));
+    }
+
+    fn awkward_global(&mut self, random: &mut Random) {
+        let name = self.name("thing", random);
+        let one = self.of_value(random);
+        let text = match random.below(7) {
+            0 => format!("extern const {one} {name}[];"),
+            1 => format!("extern __thread {one} {name};"),
+            2 => format!("extern struct {{ {one} only; }} {name};"),
+            3 => format!("extern volatile {one} *const {name}[2][2];"),
+            4 => format!("extern int (*{name}[3])({one});"),
+            5 => format!("static const int {name} = 5;"),
+            _ => format!("extern {one} (*{name})(void);"),
+        };
+        self.line(&text);
+    }
+
+    /// A macro that is an expression, or looks like one.
+    fn expression(&mut self, random: &mut Random) {
+        const OPERANDS: [&str; 14] = [
+            "1",
+            "-1",
+            "0xffffffff",
+            "1u",
+            "2.5",
+            "3L",
+            "0x8000000000000000",
+            "'a'",
+            "sizeof(int)",
+            "(unsigned char)300",
+            "1.0f",
+            "(1 ? 2 : 3u)",
+            "~0ul",
+            "'\\xff'",
+        ];
+        const OPERATORS: [&str; 10] = ["+", "-", "*", "/", "%", "<<", ">>", "&", "==", "&&"];
+        let name = self.name("FORMULA", random);
+        let mut text = (*random.pick(&OPERANDS)).to_owned();
+        for _ in 0..random.below(3) {
+            text = format!("({text} {} {})", random.pick(&OPERATORS), random.pick(&OPERANDS));
+        }
+        self.line(&format!("#define {name} {text}"));
+    }
+
+    /// Types within types.
+    fn nested(&mut self, random: &mut Random) {
+        let name = self.name("outer", random);
+        let (one, other) = (self.of_value(random), self.of_value(random));
+        self.line(&format!(
+            "typedef struct {name} {{ struct {name}_in {{ {one} a; enum {{ {name}_X, {name}_Y }} e; }} in; \
+             union {{ {other} b; struct {name} *up; }} at[2]; }} {name}_t;"
+        ));
+        self.types.push(format!("{name}_t"));
+        self.types.push(format!("struct {name}_in"));
+    }
+
+    fn opaque(&mut self, random: &mut Random) {
+        let name = self.name("hidden", random);
+        let function = self.name("make", random);
+        self.line(&format!(
+            "typedef struct _{name} {name}; {name} *{function}(struct _{name} *old);"
+        ));
+        self.functions.push(function);
+    }
+
+    /// The same function more than once.
+    fn redeclared(&mut self, random: &mut Random) {
+        let name = self.name("again", random);
+        let one = self.of_value(random);
+        self.line(&format!("int {name}({one});\nextern int {name}({one} named);"));
+        self.line(&format!("#define {name} {name}"));
+        self.functions.push(name);
+    }
+
     fn result(&self, random: &mut Random) -> String {
         if random.once_in(4) { "void".to_owned() } else { self.ty(random) }
     }
@@ -221,6 +399,18 @@ impl Header {
     }
 }
 
+/// What C spells a type with that a line declares by its tag.
+fn keyword(declaration: &str) -> &'static str {
+    let starts = |word: &str| declaration.starts_with(word);
+    if starts("enum") {
+        "enum "
+    } else if starts("union") {
+        "union "
+    } else {
+        ""
+    }
+}
+
 fn compiler(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new("cc");
     command.args(["-std=gnu11", "-fsyntax-only"]).args(arguments).current_dir(directory);
@@ -234,7 +424,8 @@ fn generate(directory: &Path, header: &Header) -> Option<Preview> {
         return None;
     }
     let library = Library::new("random").header("random.h").include(directory).callback_slots(2);
-    let preview = library.target("x86_64-unknown-linux-gnu").preview();
+    let library = library.target("x86_64-unknown-linux-gnu");
+    let preview = library.preview_compiled(directory.join("out"));
     let preview = preview.unwrap_or_else(|error| panic!("{error}\n{}", header.text));
     fs::write(directory.join("random.c"), &preview.c).unwrap();
     let output = compiler(directory, &["-Wall", "-Werror", "-I.", "random.c"]);
@@ -298,7 +489,8 @@ impl Crate {
 fn what_a_compiler_accepts_is_bound() {
     let directory = tempfile::tempdir().unwrap();
     let package = Crate::new(&directory.path().join("crate"));
-    let mut session = Session::new("headers", BATCH as u64);
+    let mut session = Session::new("headers", RUNS);
+    let batch = if session.is_long() { LONG_BATCH } else { BATCH };
     let (mut waiting, mut accepted, mut refused) = (Vec::new(), 0_u64, 0_u64);
     while let Some(mut random) = session.next_run() {
         let header = Header::random(&mut random);
@@ -306,13 +498,16 @@ fn what_a_compiler_accepts_is_bound() {
             Some(preview) => waiting.push((header.text, preview)),
             None => refused += 1,
         }
-        if waiting.len() == BATCH {
+        if waiting.len() == batch {
             accepted += waiting.len() as u64;
             package.check(&std::mem::take(&mut waiting));
         }
     }
     accepted += waiting.len() as u64;
     package.check(&waiting);
-    println!("headers: {accepted} bound and compiled, {refused} that the compiler refuses");
+    println!(
+        "headers, seed {}: {accepted} bound and compiled, {refused} that the compiler refuses",
+        session.seed()
+    );
     assert!(accepted > refused, "the grammar is broken");
 }

@@ -8,6 +8,7 @@ use syn::{ImplItem, Item, UseTree};
 
 use crate::constants::{self, Constants};
 use crate::corpus::Entry;
+use crate::processor;
 use crate::sources::Source;
 
 /// Everything that was generated for a header.
@@ -29,6 +30,8 @@ pub struct Bound {
     pub rust: String,
     /// The C shims.
     pub c: String,
+    /// Processor time that generating took, in seconds.
+    pub seconds: f64,
 }
 
 /// Generates for an entry as a build script without any further option would.
@@ -39,10 +42,14 @@ pub fn generate(entry: &Entry, source: &Source) -> Result<Bound> {
     let library = Library::new("corpus").callback_slots(1);
     let library = entry.headers.iter().fold(library, |library, header| library.header(*header));
     let library = source.includes.iter().fold(library, Library::include);
+    let define = |library: Library, (name, value): &(&str, &str)| library.define(*name, *value);
+    let library = entry.defines.iter().fold(library, define);
     let scratch = tempfile::tempdir()?;
+    let before = processor::seconds();
     let preview = library.preview_compiled(scratch.path());
     let preview = preview.with_context(|| format!("no bindings of {}", entry.name))?;
-    Bound::read(preview)
+    let seconds = processor::seconds() - before;
+    Ok(Bound { seconds, ..Bound::read(preview)? })
 }
 
 impl Bound {

@@ -56,6 +56,7 @@ pub fn count(clang: &Clang, entry: &Entry, source: &Source) -> Result<Census> {
         entry.headers.iter().map(|header| format!("#include \"{header}\"\n")).collect();
     let mut arguments = vec!["--target=x86_64-unknown-linux-gnu".to_owned()];
     arguments.extend(source.includes.iter().map(|directory| format!("-I{}", directory.display())));
+    arguments.extend(entry.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
     let parsed = index
         .parser("census.h")
         .arguments(&arguments)
@@ -157,8 +158,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let header = "__attribute__((visibility(\"hidden\"))) int hidden(void);\nint seen(void);\n";
         std::fs::write(directory.path().join("one.h"), header).unwrap();
-        let entry =
-            Entry { name: "one.h", headers: &["one.h"], origin: Origin::Libc, files: "/one.h" };
+        let entry = Entry {
+            name: "one.h",
+            headers: &["one.h"],
+            origin: Origin::Libc,
+            files: "/one.h",
+            defines: &[],
+            everyday: true,
+        };
         let includes = vec![directory.path().to_owned()];
         let source = Source { includes, name: String::new(), version: String::new() };
         let census = count(&Clang::new().unwrap(), &entry, &source).unwrap();

@@ -11,6 +11,10 @@ pub struct Entry {
     pub origin: Origin,
     /// The files whose declarations count: a pattern that matches the end of a path.
     pub files: &'static str,
+    /// Macros that the headers want.
+    pub defines: &'static [(&'static str, &'static str)],
+    /// Whether every run of the tests takes it, and its library is always installed.
+    pub everyday: bool,
 }
 
 /// Where headers come from.
@@ -35,11 +39,21 @@ const fn installed(
     package: &'static str,
     files: &'static str,
 ) -> Entry {
-    Entry { name, headers, origin: Origin::Installed(package), files }
+    Entry { name, headers, origin: Origin::Installed(package), files, defines: &[], everyday: true }
+}
+
+/// One that takes long, or whose library brings many others.
+const fn wide(
+    name: &'static str,
+    headers: &'static [&'static str],
+    package: &'static str,
+    files: &'static str,
+) -> Entry {
+    Entry { everyday: false, ..installed(name, headers, package, files) }
 }
 
 const fn libc(name: &'static str, headers: &'static [&'static str], files: &'static str) -> Entry {
-    Entry { name, headers, origin: Origin::Libc, files }
+    Entry { name, headers, origin: Origin::Libc, files, defines: &[], everyday: true }
 }
 
 const fn pinned(
@@ -49,7 +63,8 @@ const fn pinned(
     directory: &'static str,
     files: &'static str,
 ) -> Entry {
-    Entry { name, headers, origin: Origin::Crate { name: package, directory }, files }
+    let origin = Origin::Crate { name: package, directory };
+    Entry { name, headers, origin, files, defines: &[], everyday: true }
 }
 
 /// The application's part of lwIP: its raw interface, sockets and what they stand on.
@@ -69,6 +84,38 @@ const LWIP: &[&str] = &[
     "lwip/api.h",
     "lwip/sockets.h",
 ];
+
+const GSL: &[&str] = &[
+    "gsl/gsl_blas.h",
+    "gsl/gsl_integration.h",
+    "gsl/gsl_linalg.h",
+    "gsl/gsl_math.h",
+    "gsl/gsl_odeiv2.h",
+    "gsl/gsl_rng.h",
+    "gsl/gsl_sf.h",
+    "gsl/gsl_statistics.h",
+];
+
+const LIBAV: &[&str] =
+    &["libavcodec/avcodec.h", "libavformat/avformat.h", "libavutil/avutil.h", "libavutil/opt.h"];
+
+const SYSTEMD: &[&str] =
+    &["systemd/sd-bus.h", "systemd/sd-daemon.h", "systemd/sd-event.h", "systemd/sd-journal.h"];
+
+const ICU: &[&str] =
+    &["unicode/ucal.h", "unicode/ucnv.h", "unicode/ucol.h", "unicode/udat.h", "unicode/ustring.h"];
+
+/// The headers that `names` chooses: the everyday ones if it is empty, all of them, or those of
+/// names that are separated by commas.
+#[must_use]
+pub fn chosen(names: &str) -> Vec<&'static Entry> {
+    let is_chosen = |entry: &&Entry| match names {
+        "" => entry.everyday,
+        "all" => true,
+        names => names.split(',').any(|name| name == entry.name),
+    };
+    CORPUS.iter().filter(is_chosen).collect()
+}
 
 /// All headers, in the table's order.
 pub const CORPUS: &[Entry] = &[
@@ -97,16 +144,84 @@ pub const CORPUS: &[Entry] = &[
     libc("stdlib.h", &["stdlib.h"], r"/(stdlib|bits/stdlib[^/]*)\.h"),
     libc("math.h", &["math.h"], r"/(math|bits/math[^/]*)\.h"),
     libc("stdio.h", &["stdio.h"], r"/(stdio|bits/stdio[^/]*)\.h"),
+    wide("uv.h", &["uv.h"], "libuv", r"/uv(\.h|/[^/]+\.h)"),
+    wide("sndfile.h", &["sndfile.h"], "sndfile", r"/sndfile\.h"),
+    wide("gsl/*.h", GSL, "gsl", r"/gsl/[^/]+\.h"),
+    wide("X11/Xlib.h", &["X11/Xlib.h"], "x11", r"/X11/X(lib|func.*|osdefs)?\.h"),
+    wide("openssl/ssl.h", &["openssl/ssl.h"], "libssl", r"/openssl/[^/]+\.h"),
+    wide("openssl/evp.h", &["openssl/evp.h"], "libcrypto", r"/openssl/[^/]+\.h"),
+    wide("curl/curl.h", &["curl/curl.h"], "libcurl", r"/curl/[^/]+\.h"),
+    wide("libav*/*.h", LIBAV, "libavformat", r"/libav(codec|format|util)/[^/]+\.h"),
+    wide("glib.h", &["glib.h"], "glib-2.0", r"/glib-2\.0/(include/)?g.+\.h"),
+    wide("gdk-pixbuf.h", &["gdk-pixbuf/gdk-pixbuf.h"], "gdk-pixbuf-2.0", r"/gdk-pixbuf-2\.0/.+\.h"),
+    wide("cairo.h", &["cairo.h"], "cairo", r"/cairo/[^/]+\.h"),
+    wide("pango/pangocairo.h", &["pango/pangocairo.h"], "pangocairo", r"/pango-1\.0/.+\.h"),
+    wide("ft2build.h", &["ft2build.h", "freetype/freetype.h"], "freetype2", r"/freetype2/.+\.h"),
+    wide("hb.h", &["hb.h"], "harfbuzz", r"/harfbuzz/[^/]+\.h"),
+    wide("libxml/parser.h", &["libxml/parser.h"], "libxml-2.0", r"/libxml2/.+\.h"),
+    wide("hdf5.h", &["hdf5.h"], "hdf5", r"/hdf5/serial/[^/]+\.h"),
+    wide("netcdf.h", &["netcdf.h"], "netcdf", r"/netcdf[^/]*\.h"),
+    wide("lapacke.h", &["lapacke.h"], "lapacke", r"/lapacke[^/]*\.h"),
+    wide("ncurses.h", &["ncurses.h"], "ncurses", r"/(ncurses|curses)\.h"),
+    wide(
+        "readline/readline.h",
+        &["stdio.h", "readline/readline.h"],
+        "readline",
+        r"/readline/[^/]+\.h",
+    ),
+    wide("dbus/dbus.h", &["dbus/dbus.h"], "dbus-1", r"/dbus-1\.0/.+\.h"),
+    wide("alsa/asoundlib.h", &["alsa/asoundlib.h"], "alsa", r"/alsa/[^/]+\.h"),
+    wide("pulse/pulseaudio.h", &["pulse/pulseaudio.h"], "libpulse", r"/pulse/[^/]+\.h"),
+    wide("SDL.h", &["SDL.h"], "sdl2", r"/SDL2/[^/]+\.h"),
+    wide("vulkan/vulkan.h", &["vulkan/vulkan.h"], "vulkan", r"/vulkan/[^/]+\.h"),
+    wide("wayland-client.h", &["wayland-client.h"], "wayland-client", r"/wayland-[^/]+\.h"),
+    wide("systemd/*.h", SYSTEMD, "libsystemd", r"/systemd/[^/]+\.h"),
+    wide("selinux/selinux.h", &["selinux/selinux.h"], "libselinux", r"/selinux/selinux\.h"),
+    wide("sys/capability.h", &["sys/capability.h"], "libcap", r"/sys/capability\.h"),
+    wide("krb5.h", &["krb5.h"], "krb5", r"/krb5(/krb5)?\.h"),
+    wide("ldap.h", &["ldap.h"], "ldap", r"/ldap[^/]*\.h"),
+    wide(
+        "libpq-fe.h",
+        &["libpq-fe.h"],
+        "libpq",
+        r"/postgresql/(libpq-fe|postgres_ext|pg_config_ext)\.h",
+    ),
+    wide("mysql.h", &["mysql.h"], "libmariadb", r"/mariadb/.+\.h"),
+    wide("git2.h", &["git2.h"], "libgit2", r"/git2(\.h|/.+\.h)"),
+    wide("libssh2.h", &["libssh2.h"], "libssh2", r"/libssh2\.h"),
+    Entry {
+        defines: &[("PCRE2_CODE_UNIT_WIDTH", "8")],
+        ..wide("pcre2.h", &["pcre2.h"], "libpcre2-8", r"/pcre2\.h")
+    },
+    wide("unicode/*.h", ICU, "icu-i18n", r"/unicode/[^/]+\.h"),
+    wide("lua.h", &["lua.h", "lualib.h", "lauxlib.h"], "lua5.4", r"/lua5\.4/[^/]+\.h"),
+    wide("Python.h", &["Python.h"], "python3", r"/python3\.[0-9]+/.+\.h"),
+    wide("ruby.h", &["ruby.h"], "ruby-3.1", r"/ruby-3[^/]*/.+\.h"),
+    wide("event2/event.h", &["event2/event.h"], "libevent", r"/event2/[^/]+\.h"),
+    wide("libusb.h", &["libusb.h"], "libusb-1.0", r"/libusb\.h"),
+    wide("archive.h", &["archive.h", "archive_entry.h"], "libarchive", r"/archive[^/]*\.h"),
+    wide("tiffio.h", &["tiffio.h"], "libtiff-4", r"/tiff[^/]*\.h"),
+    wide("jpeglib.h", &["stdio.h", "jpeglib.h"], "libjpeg", r"/j(peglib|config|morecfg)\.h"),
+    wide("lmdb.h", &["lmdb.h"], "lmdb", r"/lmdb\.h"),
+    wide("opus.h", &["opus.h"], "opus", r"/opus/[^/]+\.h"),
 ];
 
 #[cfg(test)]
 mod tests {
-    use super::CORPUS;
+    use super::{CORPUS, chosen};
 
     #[test]
     fn patterns_are_patterns() {
         for entry in CORPUS {
             assert!(regex::Regex::new(entry.files).is_ok(), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn headers_are_chosen_by_name() {
+        let names = |names| chosen(names).iter().map(|entry| entry.name).collect::<Vec<_>>();
+        assert_eq!(names("zlib.h,uv.h"), ["zlib.h", "uv.h"]);
+        assert_eq!(names("all").len(), CORPUS.len());
+        assert!(!names("").contains(&"uv.h") && names("").contains(&"png.h"));
     }
 }

@@ -8,7 +8,7 @@ use clang::Clang;
 use crate::bound::{self, Bound};
 use crate::census::{self, Census, Macro};
 use crate::constants::Constants;
-use crate::corpus::{CORPUS, Entry};
+use crate::corpus::Entry;
 use crate::coverage::Coverage;
 use crate::sources;
 
@@ -41,6 +41,12 @@ pub struct Report {
     pub lines: String,
     /// Where the shims' headers are.
     pub includes: Vec<PathBuf>,
+    /// Macros that the headers want, as compilers' arguments.
+    pub defines: Vec<String>,
+    /// Whether every run of the tests takes it.
+    pub everyday: bool,
+    /// Processor time that generating took, in seconds.
+    pub seconds: f64,
 }
 
 impl Report {
@@ -60,12 +66,12 @@ impl Report {
         Ok(Self { reader, ..Self::compare(entry, census, bound, source) })
     }
 
-    /// Reports on the whole corpus.
+    /// Reports on several entries.
     ///
     /// # Errors
     /// If a header is not there, or not readable.
-    pub fn all() -> Result<Vec<Self>> {
-        CORPUS.iter().map(Self::of).collect()
+    pub fn on(entries: &[&Entry]) -> Result<Vec<Self>> {
+        entries.iter().map(|entry| Self::of(entry)).collect()
     }
 
     fn compare(entry: &Entry, census: Census, bound: Bound, source: sources::Source) -> Self {
@@ -91,6 +97,13 @@ impl Report {
             rust: bound.rust,
             c: bound.c,
             includes: source.includes,
+            defines: entry
+                .defines
+                .iter()
+                .map(|(name, value)| format!("-D{name}={value}"))
+                .collect(),
+            everyday: entry.everyday,
+            seconds: bound.seconds,
             ..Self::default()
         }
     }

@@ -5,11 +5,15 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
-use std::{fs, thread};
+use std::{env, fs, thread};
 
-use omniglot_headers::{Report, constants, table};
+use omniglot_headers::{Report, chosen, constants, table};
 
-static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| Report::all().unwrap());
+/// Those that the variable `OMNIGLOT_HEADERS` chooses.
+static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| {
+    let names = env::var("OMNIGLOT_HEADERS").unwrap_or_default();
+    Report::on(&chosen(&names)).unwrap()
+});
 
 /// Every compiler that is here; gcc and a clang have to be.
 fn compilers() -> Vec<&'static str> {
@@ -29,7 +33,8 @@ fn everything_that_can_be_is_bound() {
     for report in REPORTS.iter() {
         assert!(report.functions.total > report.not_counted(), "{} has none", report.name);
     }
-    let missing = REPORTS.iter().map(|report| (report.name, report.missing()));
+    let everyday = REPORTS.iter().filter(|report| report.everyday);
+    let missing = everyday.map(|report| (report.name, report.missing()));
     let missing: Vec<_> = missing.filter(|(_, missing)| !missing.is_empty()).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }
@@ -85,7 +90,8 @@ fn constants_are_what_c_says() {
             compared += 1;
         }
     }
-    assert!(compared > 1000, "{compared}");
+    println!("{compared} constants are what C says");
+    assert!(compared > 0);
 }
 
 /// Compiles and runs a C program, and gives what it printed.
@@ -93,7 +99,7 @@ fn run(program: &str, report: &Report, directory: &Path) -> String {
     let (source, binary) = (directory.join("constants.c"), directory.join("constants"));
     fs::write(&source, program).unwrap();
     let mut command = Command::new("gcc");
-    command.arg("-w");
+    command.arg("-w").args(&report.defines);
     for include in &report.includes {
         command.arg("-I").arg(include);
     }
@@ -156,6 +162,7 @@ fn compile(compiler: &str, report: &Report, directory: &Path) {
     let mut command = Command::new(compiler);
     // The image is optimised, and some warnings need the optimiser.
     command.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-c"]);
+    command.args(&report.defines);
     for include in &report.includes {
         command.arg("-I").arg(include);
     }
