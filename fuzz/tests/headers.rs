@@ -419,16 +419,19 @@ fn compiler(directory: &Path, arguments: &[&str]) -> Output {
 
 /// What is generated, if the C compiler accepts the header.
 fn generate(directory: &Path, header: &Header) -> Option<Preview> {
-    fs::write(directory.join("random.h"), &header.text).unwrap();
-    if !compiler(directory, &["-x", "c", "random.h"]).status.success() {
+    let include = directory.join("include");
+    fs::create_dir_all(&include).unwrap();
+    fs::write(include.join("random.h"), &header.text).unwrap();
+    if !compiler(directory, &["-x", "c", "include/random.h"]).status.success() {
         return None;
     }
-    let library = Library::new("random").header("random.h").include(directory).callback_slots(2);
+    let library = Library::new("random").header("random.h").include(&include).callback_slots(2);
     let library = library.target("x86_64-unknown-linux-gnu");
     let preview = library.preview_compiled(directory.join("out"));
     let preview = preview.unwrap_or_else(|error| panic!("{error}\n{}", header.text));
     fs::write(directory.join("random.c"), &preview.c).unwrap();
-    let output = compiler(directory, &["-Wall", "-Werror", "-I.", "random.c"]);
+    // What the compiler thinks of the header itself is not ours.
+    let output = compiler(directory, &["-Wall", "-Werror", "-isystem", "include", "random.c"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}\n{}\n{}", header.text, preview.c);
     // Each function is bound, or it is said why it is not.
