@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use omniglot::{FileSource, Isolation, Library, Linux, Options, Permission, Runtime};
+use omniglot::{
+    Error, FaultKind, FileSource, FnPtr, Isolation, Library, Linux, Options, Permission, Runtime,
+};
 use omniglot_conformance::conformance::Conformance;
 use omniglot_conformance::{Case, Suite, Verdict};
 use omniglot_demo::{Decoder, Picture};
+use omniglot_verify::layout;
 
 use crate::bare::{self, unprotected};
 use crate::values;
@@ -50,8 +53,10 @@ pub(crate) fn trials() -> Vec<String> {
     let topics = Suite::<Linux>::topics().map(|(topic, _)| topic);
     let cases = ["process", "unprotected"].into_iter();
     let cases = cases.flat_map(|runtime| topics.map(|topic| format!("{runtime}::{topic}")));
+    // All that the host reads of verified code it reads in these.
+    let sfi = ["sfi::abort", "sfi::callbacks", "sfi::containment", "sfi::memory", "sfi::nesting"];
     let others = ["process::values", "unprotected::values", "process::starts", "process::libpng"];
-    cases.chain(others.map(str::to_owned)).collect()
+    cases.chain(sfi.into_iter().chain(others).map(str::to_owned)).collect()
 }
 
 /// What a trial runs.
@@ -63,6 +68,8 @@ pub(crate) fn of(trial: &str) -> Vec<Subject> {
         "process::libpng" => vec![Subject::new("a picture", decode)],
         _ => match trial.split_once("::") {
             Some(("process", topic)) => cases(topic, |timeout| in_process(timeout, false)),
+            Some(("sfi", "abort")) => vec![Subject::new("an abort", abort)],
+            Some(("sfi", topic)) => cases(topic, verified),
             Some((_, topic)) => cases(topic, unprotected),
             None => Vec::new(),
         },
@@ -140,6 +147,20 @@ fn in_process(timeout: Duration, with_files: bool) -> Result<Conformance<Linux>,
             options.allow = options.allow.with(Permission::Stderr);
         }
     })
+}
+
+/// Verified code in this process.
+fn verified(timeout: Duration) -> Result<Conformance<Linux>, String> {
+    start(timeout, |options| options.isolation = Isolation::Sfi)
+}
+
+/// The gate that `abort` leads to is called as if it were a callback.
+fn abort(timeout: Duration) -> Result<(), String> {
+    let gate = FnPtr::from_addr(layout::GATE_ABORT as usize);
+    match verified(timeout)?.call_int(gate, 1) {
+        Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
 }
 
 fn start(
