@@ -166,6 +166,20 @@ fn patterns_that_match_nothing() {
 }
 
 #[test]
+fn constants_of_bound_enums_are_names_that_patterns_match() {
+    let header = "enum mood { MOOD_CALM, MOOD_WILD };\ntypedef enum { ERR_NONE } error;\n";
+    let directory = tempfile::tempdir().unwrap();
+    let moods = || written(directory.path(), header, "");
+    let bound = || moods().allowlist_type("mood|error");
+    let preview = bound().allowlist_var("MOOD_.*|ERR_.*").preview().unwrap();
+    for name in ["MOOD_WILD", "ERR_NONE"] {
+        assert!(preview.rust.contains(name), "{}", preview.rust);
+    }
+    let said = message(bound().allowlist_var("MOOD_.*|ERROR_.*").preview());
+    assert_says(&said, &["(\"ERROR_.*\") matches nothing"]);
+}
+
+#[test]
 fn names_that_are_like_a_misspelt_one_are_told() {
     let header = "#define PARTS_MOST 5\nint parts_count(void);\nint parts_clear(void);\n";
     let directory = tempfile::tempdir().unwrap();

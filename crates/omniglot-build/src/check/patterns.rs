@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use regex::Regex;
 use regex_syntax::ast::{Ast, parse::Parser};
 
-use crate::model::Model;
+use crate::model::{Definition, Model};
 use crate::options::{Options, Purpose, whole_name};
 use crate::{Error, Result};
 
@@ -50,10 +50,20 @@ fn matches_something(model: &Model, purpose: Purpose, regex: &Regex) -> bool {
             .any(|function| matches(&function.c_name) || matches(&function.name)),
         Purpose::AllowVar => {
             let mut constants = model.constants.iter().map(|constant| constant.name.as_str());
-            constants.any(matches) || model.globals.iter().any(|global| matches(&global.c_name))
+            constants.any(matches)
+                || model.globals.iter().any(|global| matches(&global.c_name))
+                // The enum is bound for another reason: its constants are its own, and there.
+                || model.types.iter().any(|(_, definition)| has_constant(definition, regex))
         }
         _ => model.types.iter().any(|(name, _)| matches(name)),
     }
+}
+
+fn has_constant(definition: &Definition, regex: &Regex) -> bool {
+    let Definition::Enum(definition) = definition else { return false };
+    let variants = definition.variants.iter().map(|variant| &variant.name);
+    let synonyms = definition.synonyms.iter().map(|(name, _)| name);
+    variants.chain(synonyms).any(|name| regex.is_match(name))
 }
 
 /// All names of that kind in the headers, whether they are to be bound or not.
