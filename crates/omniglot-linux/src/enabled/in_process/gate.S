@@ -431,6 +431,13 @@ omniglot_shared:
 omniglot_zero:
     .long 0
 
+# What SSE has, where there is no AVX.
+    .macro clear_sse
+    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    xorps xmm\number, xmm\number
+    .endr
+    .endm
+
     .macro clear_multimedia_registers
     pxor mm0, mm0
     pxor mm1, mm1
@@ -496,22 +503,7 @@ omniglot_zero:
     jz 2f
     vzeroall
     jmp 3f
-2:  xorps xmm0, xmm0
-    xorps xmm1, xmm1
-    xorps xmm2, xmm2
-    xorps xmm3, xmm3
-    xorps xmm4, xmm4
-    xorps xmm5, xmm5
-    xorps xmm6, xmm6
-    xorps xmm7, xmm7
-    xorps xmm8, xmm8
-    xorps xmm9, xmm9
-    xorps xmm10, xmm10
-    xorps xmm11, xmm11
-    xorps xmm12, xmm12
-    xorps xmm13, xmm13
-    xorps xmm14, xmm14
-    xorps xmm15, xmm15
+2:  clear_sse
 # Only where tiles are in use: elsewhere the instruction may raise what the kernel takes for
 # a request (SDM volume 2, TILERELEASE; volume 1, section 13.14).
 3:  test ecx, {AMX}
@@ -853,22 +845,7 @@ omniglot_sfi_based:
     jz 3f
     vzeroall
     jmp 5f
-3:  xorps xmm0, xmm0
-    xorps xmm1, xmm1
-    xorps xmm2, xmm2
-    xorps xmm3, xmm3
-    xorps xmm4, xmm4
-    xorps xmm5, xmm5
-    xorps xmm6, xmm6
-    xorps xmm7, xmm7
-    xorps xmm8, xmm8
-    xorps xmm9, xmm9
-    xorps xmm10, xmm10
-    xorps xmm11, xmm11
-    xorps xmm12, xmm12
-    xorps xmm13, xmm13
-    xorps xmm14, xmm14
-    xorps xmm15, xmm15
+3:  clear_sse
 5:  ldmxcsr [rbx + {NEXT} + {MXCSR}]
     test ecx, {KEEPS_VECTORS}
     jnz omniglot_sfi_load_vectors
