@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// The C files in a directory, in the order of their names.
+/// Lists the C files in a directory, sorted by name.
 pub(crate) fn c_files(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {

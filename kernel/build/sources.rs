@@ -1,4 +1,5 @@
-//! Finding the C sources: crates that `sources/Cargo.toml` names and cargo has verified.
+//! Finds the C sources: in crates that `sources/Cargo.toml` names and whose checksums cargo has
+//! verified.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,14 +9,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Where each crate's files are.
+/// The directories of the crates' files.
 pub(crate) struct Sources {
     manifest: PathBuf,
     crates: BTreeMap<String, PathBuf>,
 }
 
 impl Sources {
-    /// Asks cargo, which fetches the crates that `manifest` names if they are not there.
+    /// Asks cargo for the directories. Cargo fetches the crates that `manifest` names if they are
+    /// missing.
     pub(crate) fn find(manifest: &Path) -> Result<Self, Box<dyn Error>> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
@@ -34,7 +36,7 @@ impl Sources {
         Ok(Self { manifest: manifest.to_owned(), crates })
     }
 
-    /// The directory `path` in the crate `name`.
+    /// Returns the directory `path` in the crate `name`.
     pub(crate) fn directory(&self, name: &str, path: &str) -> Result<PathBuf, Box<dyn Error>> {
         let unknown = || format!("{} names no crate {name}", self.manifest.display());
         let root = self.crates.get(name).ok_or_else(unknown)?;
@@ -46,7 +48,7 @@ impl Sources {
     }
 }
 
-/// A package's name and directory.
+/// Returns a package's name and directory.
 fn place(package: &Value) -> Option<(String, PathBuf)> {
     let text = |key| package.get(key)?.as_str();
     let root = Path::new(text("manifest_path")?).parent()?;

@@ -25,7 +25,7 @@ void network_set_time(u32_t milliseconds)
     now = milliseconds;
 }
 
-/* Marsaglia's xorshift, stirred by the time. */
+/* Marsaglia's xorshift. The current time is mixed in. */
 uint32_t network_random(void)
 {
     random_state ^= now ? now : 1;

@@ -1,5 +1,5 @@
-//! Compiles the libraries once more, as they are in their domains, to be linked to this program
-//! and called directly.
+//! Compiles the libraries a second time, with the same settings as in their domains. This program
+//! links them and calls them directly.
 #![forbid(unsafe_code)]
 
 #[path = "../build/files.rs"]
@@ -46,8 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for part in ["core", "core/ipv4"] {
         build.files(c_files(&lwip.join(part))?);
     }
-    // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them. So
-    // are `malloc` and `free` this program's, for zlib (`native.rs`).
+    // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them. This
+    // program defines zlib's `malloc` and `free` (`native.rs`).
     build.try_compile("native")?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Has the linker lay the program out as the kernel.
+//! Links the program as the kernel is linked.
 #![forbid(unsafe_code)]
 
 fn main() {

@@ -10,7 +10,7 @@ use crate::services::network::Address;
 use crate::text::Text;
 use crate::{Kernel, sample, say};
 
-/// A command: its name, its arguments, what it does, and how.
+/// A command: its name, its arguments, a description, and the function that runs it.
 struct Command {
     name: &'static str,
     arguments: &'static str,
@@ -55,7 +55,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "uptime", arguments: "", about: "show how long it runs", run: uptime },
 ];
 
-/// Runs a line; `Break` if that is the end.
+/// Runs a line. Returns `Break` if the console should end.
 pub fn run(kernel: &mut Kernel, line: &str) -> ControlFlow<()> {
     let line = line.trim();
     let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
@@ -95,7 +95,7 @@ fn domains(kernel: &mut Kernel, _: &str) -> Outcome {
     Ok(())
 }
 
-/// Checks that something is there.
+/// Returns an error if the argument is missing.
 fn required(argument: &str) -> Result<&str, Trouble> {
     if argument.is_empty() { Err(Trouble::Usage) } else { Ok(argument) }
 }
@@ -161,7 +161,7 @@ fn list(kernel: &mut Kernel, directory: &str) -> Outcome {
     let (files, device) = kernel.files()?;
     files.list(device, directory, |entry| {
         let kind = if entry.is_directory { "/" } else { "" };
-        // What does not fit is left out.
+        // Lines that do not fit are omitted.
         let _ = writeln!(lines, "{:8} {}{kind}", entry.size, entry.name.escape_ascii());
     })?;
     let _ = kernel.uart.write_str(lines.as_str());
@@ -232,7 +232,7 @@ fn ping(kernel: &mut Kernel, to: &str) -> Outcome {
     Ok(())
 }
 
-/// `10.0.2.2`
+/// Parses an address such as `10.0.2.2`.
 fn address(text: &str) -> Option<Address> {
     text.parse::<core::net::Ipv4Addr>().ok().map(|address| address.octets())
 }
@@ -259,11 +259,11 @@ fn uptime(kernel: &mut Kernel, _: &str) -> Outcome {
     Ok(())
 }
 
-/// Shows bytes by their hexadecimal digits.
+/// Prints bytes as hexadecimal digits.
 fn show(kernel: &mut Kernel, name: &str, bytes: &[u8]) {
     let mut digits = Text::<{ 2 * crate::console::LINE }>::new();
     for byte in bytes {
-        // It fits: nothing that is shown is longer than a line.
+        // The digits fit: nothing that is shown is longer than a line.
         let _ = write!(digits, "{byte:02x}");
     }
     say(&mut kernel.uart, format_args!("{name}: {}", digits.as_str()));

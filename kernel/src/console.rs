@@ -1,4 +1,4 @@
-//! The console's line: what is typed, shown as it is typed.
+//! The console's line editor, which echoes what is typed.
 
 use core::fmt::Write;
 
@@ -6,16 +6,16 @@ use omniglot_kernel_hardware::Uart;
 
 use crate::text::Text;
 
-/// How long a line can be.
+/// The longest line, in bytes.
 pub const LINE: usize = 256;
-/// What the console shows when it waits.
+/// The prompt.
 const PROMPT: &str = "omniglot> ";
 
 const BACKSPACE: u8 = 0x08;
 const END: u8 = 0x04;
 const DELETE: u8 = 0x7f;
 
-/// What is being typed.
+/// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Console {
     line: Text<LINE>,
@@ -23,18 +23,18 @@ pub struct Console {
 }
 
 impl Console {
-    /// Shows that a command can be typed.
+    /// Prints the prompt.
     pub fn prompt(uart: &mut Uart) {
-        // A serial line takes everything.
+        // Writing to a serial line never fails.
         let _ = uart.write_str(PROMPT);
     }
 
-    /// Takes in a byte that was typed; the line, when it ends with that. Ctrl-D on an empty
-    /// line is the command to leave.
+    /// Handles a typed byte. Returns the line once the byte completes it. Ctrl-D on an empty line
+    /// is the command to leave.
     pub fn take(&mut self, uart: &mut Uart, byte: u8) -> Option<Text<LINE>> {
         let last = core::mem::replace(&mut self.last, byte);
         match byte {
-            // The second half of one end of line.
+            // The second half of a CR LF line ending.
             b'\n' if last == b'\r' => None,
             b'\r' | b'\n' => Some(self.end(uart)),
             END if self.line.as_str().is_empty() => {

@@ -1,4 +1,4 @@
-//! A foreign library in a domain of its own: started, run, crashed, started again.
+//! A foreign library in its own domain, which can be restarted after a crash.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,23 +7,23 @@ use omniglot::{Error, Library};
 use omniglot_kernel_hardware::Hart;
 use omniglot_pmp::{ForeignRegion, Pmp};
 
-/// Where the kernel's foreign libraries run.
+/// The runtime of the kernel's foreign libraries.
 pub type Runtime = Pmp<Hart>;
 
-/// How long foreign code may run in one call before it is taken to hang. The longest call
-/// is a signature over a NIST curve, which takes a fraction of a second in QEMU.
+/// The time limit of a call, after which foreign code is taken to hang. The longest call is a
+/// signature over a NIST curve, which takes a fraction of a second in QEMU.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Why a service did not do what it was asked for.
+/// Why a service failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Something was wrong with the foreign library, or with what it was called with.
+    /// The call failed, or was wrong.
     Foreign(Error),
-    /// The library did its work and refused, with its own error number.
+    /// The library returned an error of its own, with this number.
     Refused(i32),
-    /// What was asked for is more than the service can hold.
+    /// The request exceeds what the service can hold.
     TooLarge,
-    /// There is no such device on this board.
+    /// The board has no such device.
     NoDevice,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A foreign library and its health.
+/// A foreign library and its state.
 #[derive(Debug)]
 pub struct ForeignLibrary<L> {
     library: Option<L>,
@@ -52,8 +52,8 @@ pub struct ForeignLibrary<L> {
 }
 
 impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
-    /// Loads the library into its region. A library that does not start is in trouble from
-    /// the beginning.
+    /// Loads the library into its region. A library that does not start is broken from the
+    /// beginning.
     pub fn start(hart: Hart, region: ForeignRegion) -> Self {
         match Pmp::start(hart, region, &L::DESCRIPTION) {
             Ok(runtime) => {
@@ -65,10 +65,10 @@ impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
         }
     }
 
-    /// Works with the library, and records it if that poisons the instance.
+    /// Runs `work` with the library, and records the error if that poisons the instance.
     ///
     /// # Errors
-    /// What `work` returns; why the library did not start, if it did not.
+    /// The error of `work`, or the reason why the library did not start.
     pub fn run<T>(
         &mut self,
         work: impl FnOnce(&mut L) -> Result<T, Failure>,
@@ -84,10 +84,10 @@ impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
         outcome
     }
 
-    /// Starts the library again, as new, in whatever state it is.
+    /// Restarts the library with fresh memory, whatever state it is in.
     ///
     /// # Errors
-    /// If it does not start.
+    /// Fails if the library does not start.
     pub fn restart(&mut self) -> Result<(), Failure> {
         let absent = self.trouble.unwrap_or(Error::Misuse("the library was never started"));
         let library = self.library.as_mut().ok_or(absent)?;
@@ -96,7 +96,7 @@ impl<L: Library<Runtime = Runtime>> ForeignLibrary<L> {
         Ok(())
     }
 
-    /// Why the library cannot be used, if so.
+    /// Returns why the library cannot be used, or `None` if it can.
     #[must_use]
     pub const fn trouble(&self) -> Option<&Error> {
         self.trouble.as_ref()

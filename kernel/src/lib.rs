@@ -1,9 +1,9 @@
 //! A small kernel for QEMU's riscv32 board `virt` that uses foreign C libraries, each in a
 //! domain of its own under physical memory protection.
 //!
-//! It is meant to be read, and to be ported from: `hardware` has the board with all of the
-//! unsafe code, [`domain`] what starts and restarts a library, [`services`] what is done
-//! with each, [`commands`] the console. There is no allocator and nothing panics.
+//! It is meant to be read, and to be ported from. `hardware` has the board with all of the unsafe
+//! code, [`domain`] starts and restarts a library, [`services`] has what is done with each, and
+//! [`commands`] has the console. There is no allocator, and nothing panics.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -29,7 +29,7 @@ use self::services::Services;
 use self::services::blocks::{BlockDevice, RamDisk};
 use self::text::Text;
 
-/// How many blocks of the kernel's memory are a disk, where there is no other.
+/// Number of blocks of the RAM disk, which is used if there is no other disk.
 const RAM_BLOCKS: usize = 64;
 
 static RAM_DISK: ConstStaticCell<RamDisk<RAM_BLOCKS>> = ConstStaticCell::new(RamDisk::new());
@@ -37,11 +37,11 @@ static RAM_DISK: ConstStaticCell<RamDisk<RAM_BLOCKS>> = ConstStaticCell::new(Ram
 /// The kernel: the board and the services.
 #[derive(Debug)]
 pub struct Kernel {
-    /// Where the console is.
+    /// The console's serial line.
     pub uart: Uart,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What the foreign libraries are used for.
+    /// The services, each of which uses a foreign library.
     pub services: Services,
     idle: Idle,
     disk: Option<Disk>,
@@ -50,7 +50,7 @@ pub struct Kernel {
     ram_disk: Option<&'static mut RamDisk<RAM_BLOCKS>>,
 }
 
-/// Runs the kernel with its console until it is told to end.
+/// Runs the kernel with its console until a command ends it.
 pub fn run(board: Board) -> ! {
     let (mut kernel, finisher) = Kernel::new(board);
     say(&mut kernel.uart, format_args!("Omniglot's kernel. `help` lists the commands."));
@@ -90,7 +90,7 @@ impl Kernel {
         (kernel, board.finisher)
     }
 
-    /// Looks at the devices and lets the network work; whether there was anything to do.
+    /// Polls the devices and the network. Returns true if there was anything to do.
     pub fn turn(&mut self) -> bool {
         self.idle.look();
         let Some(card) = &mut self.card else { return false };
@@ -109,7 +109,7 @@ impl Kernel {
         }
     }
 
-    /// Lets the network work until `done`, or for so long.
+    /// Polls the network until `done` returns true, or until `milliseconds` have passed.
     pub fn turn_until(&mut self, milliseconds: u64, done: impl Fn(&Self) -> bool) -> bool {
         let end = self.clock.milliseconds().saturating_add(milliseconds);
         while !done(self) {
@@ -123,7 +123,7 @@ impl Kernel {
         true
     }
 
-    /// The file service with its device: the disk, if there is one.
+    /// Returns the file service with its device: the disk if there is one, otherwise the RAM disk.
     pub fn files(
         &mut self,
     ) -> Result<(&mut services::files::Files, &mut dyn BlockDevice), Failure> {
@@ -138,7 +138,7 @@ impl Kernel {
     /// Fills bytes with random numbers.
     ///
     /// # Errors
-    /// If the board has no source of them.
+    /// Fails if the board has no source of random numbers.
     pub fn random<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
         let mut bytes = [0; N];
         let filled = self.entropy.as_mut().is_some_and(|entropy| entropy.fill(&mut bytes));
@@ -146,10 +146,10 @@ impl Kernel {
     }
 }
 
-/// What the HTTP server shows.
+/// Returns the page that the HTTP server serves.
 fn page(services: &Services) -> Text<1024> {
     let mut page = Text::new();
-    // A page takes as much as fits.
+    // What does not fit is omitted.
     let _ = writeln!(page, "Omniglot's kernel\n");
     services.each(|name, _, trouble| {
         let _ = match trouble {
@@ -160,8 +160,8 @@ fn page(services: &Services) -> Text<1024> {
     page
 }
 
-/// Writes a line on the console.
+/// Prints a line on the console.
 pub(crate) fn say(uart: &mut Uart, line: core::fmt::Arguments<'_>) {
-    // A serial line takes everything.
+    // Writing to a serial line never fails.
     let _ = writeln!(uart, "{line}");
 }

@@ -5,7 +5,8 @@ include!(concat!(env!("OUT_DIR"), "/sample.rs"));
 /// The file, compressed in gzip's format.
 pub const PACKED: &[u8] = &ALIGNED.0;
 
-/// Bytes where words could be, as buffers of devices are: what is not is copied byte by byte.
+/// Bytes at the alignment of words, as in a device's buffers: unaligned bytes are copied one by
+/// one.
 #[repr(C, align(4))]
 struct Aligned<B: ?Sized>(B);
 

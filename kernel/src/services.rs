@@ -1,4 +1,4 @@
-//! What the kernel uses foreign libraries for, as Rust APIs.
+//! Rust APIs for what the kernel uses foreign libraries for.
 //!
 //! Each service has one library, in a domain of its own: a crash of one library does not affect the
 //! others.
@@ -21,7 +21,7 @@ use self::network::Network;
 use self::signatures::Signatures;
 use crate::domain::Failure;
 
-/// An address at which no library may read or write: the serial line's.
+/// An address that no library may access: the serial line's.
 const FORBIDDEN: usize = 0x1000_0000;
 
 /// All the services.
@@ -52,7 +52,7 @@ impl Services {
         }
     }
 
-    /// Hands on each library's name, what it is for, and its trouble if it is in any.
+    /// Passes each library's name, its purpose, and its error if it is broken to `take`.
     pub fn each(&self, mut take: impl FnMut(&str, &str, Option<&Error>)) {
         take("monocypher", "hash, seal, sign", self.cryptography.domain.trouble());
         take("micro-ecc", "ecdsa", self.signatures.domain.trouble());
@@ -61,8 +61,8 @@ impl Services {
         take("zlib", "inflate", self.compression.domain.trouble());
     }
 
-    /// Makes a library follow a wild pointer, as a bug would. `None` if there is no library of that
-    /// name.
+    /// Makes a library follow a wild pointer, as a bug would. Returns `None` if there is no library
+    /// of that name.
     pub fn crash(&mut self, library: &str) -> Option<Result<(), Failure>> {
         Some(match library {
             "monocypher" => self.cryptography.crash(FORBIDDEN),
@@ -74,7 +74,7 @@ impl Services {
         })
     }
 
-    /// Starts a library again. `None` if there is no library of that name.
+    /// Restarts a library. Returns `None` if there is no library of that name.
     pub fn restart(&mut self, library: &str) -> Option<Result<(), Failure>> {
         Some(match library {
             "monocypher" => self.cryptography.domain.restart(),

@@ -1,8 +1,8 @@
-//! Text in a buffer: what would be a `String` where there is an allocator.
+//! Text in a fixed buffer, in place of `String`, which needs an allocator.
 
 use core::fmt;
 
-/// Up to `N` bytes of text; what does not fit is left out.
+/// Up to `N` bytes of text. What does not fit is omitted.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<const N: usize> {
     bytes: [u8; N],
@@ -10,21 +10,21 @@ pub struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    /// No text.
+    /// Returns an empty text.
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: [0; N], len: 0 }
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..self.len).unwrap_or(&[]);
-        // Whole characters only are put in, so this is all of it.
+        // Only whole characters are added, so this never fails.
         core::str::from_utf8(bytes).unwrap_or("")
     }
 
-    /// Adds a character, if there is room.
+    /// Adds a character. Returns `false` if there is no room.
     pub fn push(&mut self, character: char) -> bool {
         let mut encoded = [0; 4];
         let encoded = character.encode_utf8(&mut encoded).as_bytes();
@@ -36,14 +36,14 @@ impl<const N: usize> Text<N> {
         true
     }
 
-    /// Takes the last character away.
+    /// Removes and returns the last character.
     pub fn pop(&mut self) -> Option<char> {
         let last = self.as_str().chars().next_back()?;
         self.len -= last.len_utf8();
         Some(last)
     }
 
-    /// Takes all of it away.
+    /// Removes all of the text.
     pub const fn clear(&mut self) {
         self.len = 0;
     }

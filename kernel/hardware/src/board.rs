@@ -1,4 +1,4 @@
-//! All the devices, once.
+//! All of the board's devices, each made once.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -18,8 +18,8 @@ use crate::network::{Buffers, NetworkCard};
 use crate::storage::Disk;
 use crate::uart::Uart;
 
-/// Where the first of the virtio devices is, how far apart they are, and how many there can
-/// be (`hw/riscv/virt.c`, `VIRT_VIRTIO`).
+/// Address of the first virtio device, the distance between two, and their largest number
+/// (`hw/riscv/virt.c`, `VIRT_VIRTIO`).
 const VIRTIO: usize = 0x1000_1000;
 const VIRTIO_SIZE: usize = 0x1000;
 const VIRTIO_COUNT: usize = 8;
@@ -33,11 +33,11 @@ pub struct Board {
     pub uart: Uart,
     /// The clock.
     pub clock: Clock,
-    /// Sleeping.
+    /// Lets the hart sleep.
     pub idle: Idle,
-    /// Ending the machine.
+    /// Stops the machine.
     pub finisher: Finisher,
-    /// What `omniglot-pmp` needs of the hart.
+    /// What `omniglot-pmp` requires of the hart.
     pub hart: Hart,
     /// The foreign libraries' memory.
     pub regions: Regions,
@@ -50,7 +50,7 @@ pub struct Board {
 }
 
 impl Board {
-    /// The devices, set up, and interrupts on; `None` after the first time.
+    /// Sets the devices up and enables interrupts. Returns `None` from the second call on.
     #[must_use]
     pub fn take() -> Option<Self> {
         let mut buffers = Some(BUFFERS.try_take()?);
@@ -61,7 +61,7 @@ impl Board {
             idle: Idle::new(),
             finisher: Finisher::new(),
             hart: Hart::new(),
-            // SAFETY: once, as the buffers are taken once (invariant 1).
+            // SAFETY: this runs once, since the buffers can be taken only once (invariant 1).
             regions: unsafe { Regions::new() },
             disk: None,
             entropy: None,
@@ -74,12 +74,13 @@ impl Board {
         Some(board)
     }
 
-    /// Adds the virtio device with a number, if there is one.
+    /// Adds the virtio device with this number, if there is one.
     fn add(&mut self, number: usize, buffers: &mut Option<&'static mut Buffers>) {
         let address = VIRTIO + number * VIRTIO_SIZE;
         let header = core::ptr::with_exposed_provenance_mut::<VirtIOHeader>(address);
         let Some(header) = NonNull::new(header) else { return };
-        // SAFETY: a virtio device's registers (invariant 2), used by nobody else (invariant 1).
+        // SAFETY: these are a virtio device's registers (invariant 2), and nothing else uses them
+        // (invariant 1).
         let Ok(transport) = (unsafe { MmioTransport::new(header, VIRTIO_SIZE) }) else { return };
         match transport.device_type() {
             DeviceType::Block => self.disk = Disk::new(transport),

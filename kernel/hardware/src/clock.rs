@@ -3,11 +3,11 @@
 
 use crate::mmio::Register;
 
-/// Where the time is (`hw/riscv/virt.c`, `VIRT_CLINT`; offsets as SiFive's).
+/// Address of the time (`hw/riscv/virt.c`, `VIRT_CLINT`; offsets as SiFive's).
 const TIME: usize = 0x0200_bff8;
-/// Where the first hart's comparison register is.
+/// Address of the first hart's comparison register.
 const COMPARE: usize = 0x0200_4000;
-/// How fast the time counts.
+/// Frequency of the timer, in ticks per second.
 pub const TICKS_PER_SECOND: u64 = 10_000_000;
 
 /// The board's clock.
@@ -22,9 +22,9 @@ impl Clock {
     /// Ticks since the machine was started.
     #[must_use]
     pub fn now(&self) -> u64 {
-        // SAFETY: the lower half of the time (invariant 2); reading has no effect.
+        // SAFETY: this is the lower half of the time (invariant 2). Reading it has no effect.
         let low = unsafe { Register::<u32>::new(TIME) };
-        // SAFETY: its upper half (invariant 2); reading has no effect.
+        // SAFETY: this is its upper half (invariant 2). Reading it has no effect.
         let high = unsafe { Register::<u32>::new(TIME + 4) };
         loop {
             let before = high.read();
@@ -42,23 +42,24 @@ impl Clock {
     }
 }
 
-/// When the timer interrupt comes next. As [`wake_at`].
+/// When the next timer interrupt is due, as [`wake_at`] has set it.
 pub(crate) fn next() -> u64 {
     let [low, high] = compare();
     u64::from(high.read()) << 32 | u64::from(low.read())
 }
 
-/// Has the timer interrupt come at a time. For the interrupt handler, and before interrupts
-/// are on (invariant 1).
+/// Schedules the next timer interrupt. Only the interrupt handler may call this once interrupts are
+/// enabled (invariant 1).
 pub(crate) fn wake_at(time: u64) {
     let [low, high] = compare();
-    // Never a time between the old and the new one (privileged specification, 3.2.1).
+    // In this order, the register never holds a time between the old and the new one (privileged
+    // specification, 3.2.1).
     high.write(u32::MAX);
     low.write(time as u32);
     high.write((time >> 32) as u32);
 }
 
-/// The two halves of the comparison register.
+/// Returns the two halves of the comparison register.
 const fn compare() -> [Register<u32>; 2] {
     // SAFETY: the lower half of the comparison register (invariant 2).
     let low = unsafe { Register::<u32>::new(COMPARE) };

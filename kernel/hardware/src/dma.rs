@@ -1,4 +1,4 @@
-//! Memory for what virtio drivers and devices share.
+//! Memory that virtio drivers and devices share.
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
@@ -7,29 +7,29 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
-/// How many pages there are: three queues take two each.
+/// Number of pages: three queues take two each.
 const PAGES: usize = 16;
 
-/// Pages that are handed out once, in order.
+/// Pages that are allocated once each, in order.
 #[repr(C, align(4096))]
 struct Pool(UnsafeCell<[u8; PAGES * PAGE_SIZE]>);
 
-// SAFETY: its bytes are only reached through the pointers that `dma_alloc` gives, each of
-// which is to pages of its own (invariant 4).
+// SAFETY: the bytes are only reached through the pointers that `dma_alloc` returns, each of which
+// is to pages of its own (invariant 4).
 unsafe impl Sync for Pool {}
 
 static POOL: Pool = Pool(UnsafeCell::new([0; PAGES * PAGE_SIZE]));
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What the virtio drivers ask of the board: addresses are the same for devices.
+/// What the virtio drivers require of the board. Devices use the same addresses as the kernel.
 #[derive(Debug)]
 pub(crate) struct Shared;
 
-// SAFETY: pages are given out once each, and are zero from the start; they are this crate's
-// own, as are the buffers that drivers share (invariant 4). Addresses are physical, as the
-// kernel runs without translation.
+// SAFETY: pages are allocated once each, and are zero from the start. They are this crate's own,
+// and so are the buffers that drivers share (invariant 4). Addresses are physical, since the kernel
+// runs without translation.
 unsafe impl Hal for Shared {
-    /// When there are no pages left, address 0, which the drivers take for an error.
+    /// Returns address 0 when no pages are left, which the drivers treat as an error.
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let first = TAKEN.fetch_add(pages, Ordering::Relaxed);
         if first.saturating_add(pages) > PAGES {
@@ -39,7 +39,7 @@ unsafe impl Hal for Shared {
         (start.addr() as PhysAddr, NonNull::new(start).unwrap_or(NonNull::dangling()))
     }
 
-    /// Drivers live as long as the kernel: pages do not come back.
+    /// Does nothing: drivers live as long as the kernel.
     unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
         0
     }

@@ -6,13 +6,13 @@ use virtio_drivers::transport::mmio::MmioTransport;
 
 use crate::dma::Shared;
 
-/// How many bytes are asked for at a time.
+/// Number of bytes requested at a time.
 const CHUNK: usize = 64;
 
 /// A source of unpredictable random numbers.
 pub struct Entropy {
     device: VirtIORng<Shared, MmioTransport<'static>>,
-    /// What the device writes to (invariant 4).
+    /// The buffer that the device writes to (invariant 4).
     bounce: [u8; CHUNK],
 }
 
@@ -28,12 +28,12 @@ impl Entropy {
         Some(Self { device, bounce: [0; CHUNK] })
     }
 
-    /// Fills bytes with random numbers; `false` if the device has none.
+    /// Fills `bytes` with random numbers. Returns `false` if the device has none.
     pub fn fill(&mut self, bytes: &mut [u8]) -> bool {
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let got = self.device.request_entropy(&mut self.bounce);
-            // Nobody waits for its interrupt.
+            // Nothing waits for this interrupt.
             let _ = self.device.ack_interrupt();
             let Ok(got) = got else { return false };
             let got = got.min(CHUNK).min(rest.len());

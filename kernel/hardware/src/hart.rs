@@ -1,12 +1,12 @@
-//! The kernel's half of `omniglot-pmp`.
+//! The kernel's implementation of `omniglot-pmp`'s `Kernel`.
 #![allow(unsafe_code)]
 
 use omniglot_pmp::{After, Kernel};
 
 use crate::clock::{Clock, TICKS_PER_SECOND};
 
-/// The one hart. Interrupts are on when foreign code is called, so the kernel's own handlers
-/// serve those that come meanwhile; the timer ticks often enough for time limits.
+/// The one hart. Interrupts are enabled when foreign code is called, so the kernel's own handlers
+/// serve those that occur meanwhile. The timer ticks often enough for time limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Hart(());
 
@@ -16,15 +16,15 @@ impl Hart {
     }
 }
 
-// SAFETY: the kernel runs in machine mode on one hart, which QEMU gives user mode and 16
+// SAFETY: the kernel runs in machine mode on one hart, which QEMU gives user mode and 16 PMP
 // entries (invariant 2). This kernel uses the first itself (`guard`), locks it before the first
-// domain starts, and locks no other; those behind the fourth are off, as they are after a reset
-// (privileged specification, section 3.4), since nothing writes them. Smepmp is off, and misa
-// names the hart's extensions. There is nothing in user mode or supervisor mode but foreign
-// code, and nothing here writes mcounteren, medeleg, mideleg or satp. No device is given foreign
-// memory (invariant 4). QEMU's board has no non-maskable interrupt.
+// domain starts, and locks no other. Those behind the fourth are off, as they are after a reset
+// (privileged specification, section 3.4), since nothing writes them. Smepmp is off, and misa lists
+// the hart's extensions. Only foreign code runs in user mode, and nothing runs in supervisor mode.
+// Nothing here writes mcounteren, medeleg, mideleg or satp. No device gets access to foreign memory
+// (invariant 4). QEMU's board has no non-maskable interrupt.
 unsafe impl Kernel for Hart {
-    // One register holds the settings of four: the fewer there are, the cheaper is a call.
+    // One register configures four entries: fewer entries make a call cheaper.
     const ENTRIES: usize = 4;
     const FIRST_ENTRY: usize = 1;
     const EXCLUSIVE: bool = true;

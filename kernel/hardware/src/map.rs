@@ -1,21 +1,21 @@
-//! The memory map of the foreign libraries, for this crate and for build scripts, which have
-//! the libraries linked to these ranges. A library that is linked elsewhere does not start.
+//! The memory map of the foreign libraries, for this crate and for build scripts, which link the
+//! libraries to these ranges. A library that is linked elsewhere does not start.
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     /// The first address.
     pub(crate) start: u32,
-    /// How many bytes there are.
+    /// Its length in bytes.
     pub(crate) len: u32,
 }
 
 /// The end of the kernel's own memory (`memory.x`).
 const FOREIGN: u32 = 0x8200_0000;
-/// The end of the RAM that QEMU is told to give the board: 128 MiB.
+/// The end of the 128 MiB of RAM that QEMU is told to give the board.
 const END: u32 = 0x8800_0000;
 
-/// Hashes, encryption, key exchange, signatures.
+/// Hashes, encryption, key exchange and signatures.
 pub(crate) const MONOCYPHER: Range = Range { start: FOREIGN, len: 256 << 10 };
 /// Signatures over NIST's curves.
 pub(crate) const MICRO_ECC: Range = after(MONOCYPHER, 128 << 10);
@@ -26,7 +26,7 @@ pub(crate) const LWIP: Range = after(LITTLEFS, 1 << 20);
 /// Decompression.
 pub(crate) const ZLIB: Range = after(LWIP, 512 << 10);
 
-/// The range of `len` bytes that follows another: so no two overlap.
+/// Returns the range of `len` bytes directly after another, so that no two overlap.
 const fn after(before: Range, len: u32) -> Range {
     Range { start: before.start + before.len, len }
 }

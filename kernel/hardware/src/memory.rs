@@ -1,4 +1,4 @@
-//! Where in the board's memory everything is. `memory.x` has the kernel's own part for the
+//! The foreign libraries' memory. `memory.x` has the kernel's own part of the memory map, for the
 //! linker.
 #![allow(unsafe_code)]
 
@@ -9,7 +9,7 @@ mod map;
 
 use map::Range;
 
-/// The memory of the foreign libraries: a token for each region, of which there is one.
+/// The memory of the foreign libraries: one token for each region.
 #[derive(Debug)]
 pub struct Regions {
     /// For monocypher.
@@ -25,10 +25,10 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// The tokens.
+    /// Returns the tokens.
     ///
     /// # Safety
-    /// This is called once (invariant 1).
+    /// This is called only once (invariant 1).
     pub(crate) const unsafe fn new() -> Self {
         Self {
             monocypher: token(map::MONOCYPHER),
@@ -40,10 +40,11 @@ impl Regions {
     }
 }
 
-/// The token for a range of the map, each of which [`Regions::new`] names once.
+/// Returns the token for a range of the map. [`Regions::new`] names each range once.
 const fn token(range: Range) -> ForeignRegion {
-    // SAFETY: the range is RAM that nothing else lies in, since the map's ranges do not
-    // overlap (asserted there) and the kernel ends below them (invariant 3). No device is
-    // told its address (invariant 4). Each token is made once (promised to `Regions::new`).
+    // SAFETY: the range is RAM that holds nothing else, since the map's ranges do not overlap
+    // (asserted there) and the kernel ends below them (invariant 3). No device is told its address
+    // (invariant 4). Each token is made once, as `Regions::new` requires of its caller (invariant
+    // 1).
     unsafe { ForeignRegion::new(range.start as usize, range.len as usize) }
 }

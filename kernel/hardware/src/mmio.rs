@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ptr;
 
-/// A register of a device: every access is made, once and as it is written.
+/// A register of a device. Every access is made exactly once, as written.
 #[derive(Debug)]
 pub(crate) struct Register<T> {
     address: usize,
@@ -12,28 +12,28 @@ pub(crate) struct Register<T> {
 }
 
 impl<T: Copy> Register<T> {
-    /// The register at an address.
+    /// Returns the register at an address.
     ///
     /// # Safety
-    /// There is a register of this type at the address, and no access to it, whatever the
-    /// value, affects memory that is a Rust object's.
+    /// There is a register of this type at the address. No access to it, whatever the value,
+    /// affects memory that belongs to a Rust object.
     pub(crate) const unsafe fn new(address: usize) -> Self {
         Self { address, value: PhantomData }
     }
 
-    /// Reads it, with whatever effect that has on the device.
+    /// Reads the register, with any effect that this has on the device.
     #[inline]
     pub(crate) fn read(&self) -> T {
         let register = ptr::with_exposed_provenance::<T>(self.address);
-        // SAFETY: it is a register, as was promised to `new`, aligned for its type (invariant 2).
+        // SAFETY: it is a register, as `new` requires, aligned for its type (invariant 2).
         unsafe { register.read_volatile() }
     }
 
-    /// Writes it, with whatever effect that has on the device.
+    /// Writes the register, with any effect that this has on the device.
     #[inline]
     pub(crate) fn write(&self, value: T) {
         let register = ptr::with_exposed_provenance_mut::<T>(self.address);
-        // SAFETY: it is a register, as was promised to `new`, aligned for its type (invariant 2).
+        // SAFETY: it is a register, as `new` requires, aligned for its type (invariant 2).
         unsafe { register.write_volatile(value) }
     }
 }

@@ -6,23 +6,24 @@ use virtio_drivers::transport::mmio::MmioTransport;
 
 use crate::dma::Shared;
 
-/// How many descriptors each of the device's two queues has.
+/// Number of descriptors in each of the device's two queues.
 const QUEUE: usize = 16;
-/// How many frames can wait to be taken in.
+/// Number of frames that can wait to be received.
 const BUFFERS: usize = 8;
-/// Room for the largest frame and the device's own words before it.
+/// Size of a buffer: room for the largest frame and the device's header.
 const BUFFER: usize = 2048;
-/// The largest frame: 1500 bytes, and 14 for addresses and type.
+/// Size of the largest frame: 1500 bytes, and 14 for addresses and type.
 pub(crate) const FRAME: usize = 1514;
 
-/// A buffer for a frame.
+/// A buffer for a received frame.
 struct Waiting {
-    /// What the device calls it, while the device has it.
+    /// The driver's token for the buffer while the device owns it.
     token: Option<u16>,
     bytes: [u8; BUFFER],
 }
 
-/// What the device writes arriving frames to, and reads departing ones from (invariant 4).
+/// The buffers that the device writes arriving frames to and reads departing frames from
+/// (invariant 4).
 pub(crate) struct Buffers {
     arriving: [Waiting; BUFFERS],
     departing: [u8; FRAME],
@@ -58,8 +59,8 @@ impl NetworkCard {
     ) -> Option<Self> {
         let mut device = VirtIONetRaw::new(transport).ok()?;
         for waiting in &mut buffers.arriving {
-            // SAFETY: the buffer lives for ever and belongs to this card (invariant 1); its bytes
-            // are not touched before the device has given it back in `receive` (invariant 4).
+            // SAFETY: the buffer lives for ever and belongs to this card (invariant 1). Nothing
+            // accesses its bytes until the device has returned it in `receive` (invariant 4).
             let token = unsafe { device.receive_begin(&mut waiting.bytes) };
             waiting.token = Some(token.ok()?);
         }
@@ -72,18 +73,18 @@ impl NetworkCard {
         self.device.mac_address()
     }
 
-    /// Takes note of the device's interrupt. To be called before frames are taken in.
+    /// Acknowledges the device's interrupt. Call this before receiving frames.
     pub fn acknowledge(&mut self) {
         let _ = self.device.ack_interrupt();
     }
 
-    /// Takes in a frame, if one has arrived.
+    /// Passes the next frame that has arrived to `take`. Returns `None` if there is none.
     pub fn receive<T>(&mut self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let token = self.device.poll_receive()?;
         let given = |waiting: &&mut Waiting| waiting.token == Some(token);
         let waiting = self.buffers.arriving.iter_mut().find(given)?;
         waiting.token = None;
-        // SAFETY: it is the buffer that was given to the device with this token (invariant 4).
+        // SAFETY: this buffer was given to the device with this token (invariant 4).
         let lengths = unsafe { self.device.receive_complete(token, &mut waiting.bytes) };
         let (header, frame) = lengths.ok()?;
         let bytes = waiting.bytes.get(header..header.saturating_add(frame));
@@ -96,7 +97,7 @@ impl NetworkCard {
     /// Sends a frame.
     ///
     /// # Errors
-    /// If it is too long, or the device does not take it.
+    /// [`NotSent`] if the frame is too long or the device does not accept it.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), NotSent> {
         let bounce = self.buffers.departing.get_mut(..frame.len()).ok_or(NotSent)?;
         bounce.copy_from_slice(frame);

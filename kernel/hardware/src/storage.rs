@@ -6,17 +6,17 @@ use virtio_drivers::transport::mmio::MmioTransport;
 
 use crate::dma::Shared;
 
-/// How many bytes a sector has.
+/// Size of a sector in bytes.
 pub const SECTOR: usize = virtio_drivers::device::blk::SECTOR_SIZE;
 
-/// A disk of sectors.
+/// A disk.
 pub struct Disk {
     device: VirtIOBlk<Shared, MmioTransport<'static>>,
-    /// What the device reads from and writes to (invariant 4).
+    /// The buffer that the device reads from and writes to (invariant 4).
     bounce: [u8; SECTOR],
 }
 
-/// The disk could not do it, or there is no such sector.
+/// The device failed, or there is no such sector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskError;
 
@@ -32,16 +32,17 @@ impl Disk {
         Some(Self { device, bounce: [0; SECTOR] })
     }
 
-    /// How many sectors it has.
+    /// Returns the number of sectors.
     #[must_use]
     pub fn sectors(&self) -> u64 {
         self.device.capacity()
     }
 
-    /// Reads sectors, as many as `bytes` is long.
+    /// Reads sectors from `sector` on until `bytes` is full.
     ///
     /// # Errors
-    /// If the device says so, there are not that many, or `bytes` ends within one.
+    /// [`DiskError`] if the device fails, the disk ends before, or `bytes` is no whole number of
+    /// sectors.
     pub fn read(&mut self, sector: usize, bytes: &mut [u8]) -> Result<(), DiskError> {
         self.check(sector, bytes.len())?;
         for (number, part) in bytes.chunks_exact_mut(SECTOR).enumerate() {
@@ -53,7 +54,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Writes sectors, as many as `bytes` is long.
+    /// Writes `bytes` to sectors from `sector` on.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -68,17 +69,17 @@ impl Disk {
         Ok(())
     }
 
-    /// Has the device make sure that what was written stays.
+    /// Flushes the device's cache, so that what was written persists.
     ///
     /// # Errors
-    /// If the device says so.
+    /// [`DiskError`] if the device fails.
     pub fn flush(&mut self) -> Result<(), DiskError> {
         let flushed = self.device.flush();
         self.acknowledge();
         flushed.map_err(|_| DiskError)
     }
 
-    /// Takes note of the device's interrupt, which nobody waits for.
+    /// Acknowledges the device's interrupt, which nothing waits for.
     fn acknowledge(&mut self) {
         let _ = self.device.ack_interrupt();
     }

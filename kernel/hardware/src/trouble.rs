@@ -1,4 +1,4 @@
-//! How a kernel ends that cannot go on: with a message and an exit status.
+//! Panics and exceptions of the kernel itself: they print a message and stop the machine.
 #![allow(unsafe_code)]
 
 use core::fmt::Write;
@@ -10,7 +10,7 @@ use riscv_rt::TrapFrame;
 use crate::finisher::{Finisher, Outcome};
 use crate::uart::Uart;
 
-/// The exit status, as that of a Rust program that panics.
+/// The exit status, the same as that of a Rust program that panics.
 const PANIC: u8 = 101;
 
 #[panic_handler]
@@ -20,9 +20,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     Finisher::new().finish(Outcome::Bad(PANIC))
 }
 
-/// An exception of the kernel's own; foreign code's go to the gate.
+/// Handles an exception of the kernel itself. Exceptions of foreign code go to the gate.
 ///
-/// riscv-rt calls the function of this name for every exception that has no handler.
+/// riscv-rt calls the function of this name for every exception that has no handler of its own.
 #[unsafe(export_name = "ExceptionHandler")]
 extern "C" fn exception(_: &TrapFrame) -> ! {
     let (cause, place, value) = (mcause::read().code(), mepc::read(), mtval::read());

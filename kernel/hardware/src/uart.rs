@@ -1,11 +1,11 @@
-//! The serial line: a 16550, at which the console is (data sheet: TI's PC16550D, section 8).
+//! The serial line of the console: a 16550 (data sheet: TI's PC16550D, section 8).
 #![allow(unsafe_code)]
 
 use core::fmt;
 
 use crate::mmio::Register;
 
-/// Where it is (`hw/riscv/virt.c`, `VIRT_UART0`).
+/// Its address (`hw/riscv/virt.c`, `VIRT_UART0`).
 const ADDRESS: usize = 0x1000_0000;
 /// Line status: a byte has arrived.
 const ARRIVED: u8 = 1;
@@ -20,7 +20,7 @@ pub struct Uart {
 }
 
 impl Uart {
-    /// Sets the line up: an interrupt for each byte that arrives.
+    /// Sets the line up, with an interrupt for each byte that arrives.
     pub(crate) fn new() -> Self {
         // SAFETY: the interrupt-enable register of the UART (invariant 2).
         let interrupts = unsafe { Register::<u8>::new(ADDRESS + 1) };
@@ -28,7 +28,8 @@ impl Uart {
         Self::for_output()
     }
 
-    /// The line as it is set up, also for messages of a kernel that cannot go on.
+    /// Returns the line without setting it up, also for the messages of a kernel that cannot
+    /// continue.
     pub(crate) const fn for_output() -> Self {
         // SAFETY: the data register of the UART (invariant 2).
         let data = unsafe { Register::new(ADDRESS) };
@@ -37,12 +38,12 @@ impl Uart {
         Self { data, status }
     }
 
-    /// A byte that has arrived, if one has.
+    /// Returns the next byte that has arrived, if any.
     pub fn receive(&mut self) -> Option<u8> {
         (self.status.read() & ARRIVED != 0).then(|| self.data.read())
     }
 
-    /// Sends a byte, when there is room for it.
+    /// Sends a byte once there is room for it.
     pub fn send(&mut self, byte: u8) {
         while self.status.read() & ROOM == 0 {}
         self.data.write(byte);

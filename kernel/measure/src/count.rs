@@ -4,17 +4,17 @@ use riscv::register::minstret;
 
 use crate::WORKLOADS;
 
-/// A count for each workload.
+/// One count for each workload.
 pub(crate) type Counts = [u64; WORKLOADS.len()];
 
-/// How many bytes are hashed.
+/// Length in bytes of the message that is hashed.
 pub(crate) const SHORT: usize = 64;
-/// How many bytes are hashed in the longer workloads.
+/// Length in bytes of the message in the longer workloads.
 pub(crate) const LONG: usize = 16 << 10;
 
-/// The number of instructions of the second run of `work`: the first finds everything where the
-/// others find it. A timer interrupt in the midst is measured along, so the least of a few runs
-/// is what counts. What reading the counter takes is left out.
+/// Counts the instructions of the second run of `work`, after the first has warmed everything up. A
+/// timer interrupt during the run is counted too, so the least of a few runs is the result. The
+/// cost of reading the counter is subtracted.
 pub(crate) fn count<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<u64, E> {
     work()?;
     let (mut least, mut nothing) = (u64::MAX, u64::MAX);
@@ -28,11 +28,11 @@ pub(crate) fn count<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<u64, E
     Ok(least.saturating_sub(nothing))
 }
 
-/// Bytes to hash, always with the same alignment: it decides half of what copying them costs.
+/// A message to hash. Its alignment is fixed, since that decides half of the cost of copying it.
 #[repr(align(16))]
 pub(crate) struct Message<const N: usize>(pub(crate) [u8; N]);
 
-/// A message.
+/// Returns a message.
 pub(crate) fn message<const N: usize>() -> Message<N> {
     let mut message = Message([0; N]);
     for (byte, position) in message.0.iter_mut().zip(0_u32..) {
@@ -41,7 +41,7 @@ pub(crate) fn message<const N: usize>() -> Message<N> {
     message
 }
 
-/// A valid ECDSA signature over P-256, so that checking it takes all steps.
+/// A valid ECDSA signature over P-256, so that verification takes all steps.
 pub(crate) struct Signed {
     pub(crate) public: [u8; 64],
     pub(crate) digest: [u8; 32],

@@ -1,6 +1,6 @@
-//! A file system at work: littlefs makes one on a device in RAM, writes a file and reads it. The
-//! same calls for the library linked to this program and for the one behind its protection, and
-//! the kernel's own service. The library's structures are words at fixed places.
+//! A file-system workload: littlefs formats a device in RAM, writes a file and reads it. The same
+//! calls are made to the library linked to this program, to the one behind its protection, and
+//! through the kernel's own service. The library's structures are words at fixed places.
 
 mod isolation;
 mod native;
@@ -12,8 +12,8 @@ use omniglot_kernel::services::blocks::{BLOCK, BlockDevice, RamDisk, UNIT};
 pub(crate) use isolation::measure as isolated;
 pub(crate) use native::measure as native;
 
-/// How many bytes the file has, and how many are handed over at a time, as in the kernel's
-/// service.
+/// Length of the file in bytes, a multiple of the chunk that is passed at a time, as in the
+/// kernel's service.
 pub(crate) const LENGTH: usize = 2 * CHUNK;
 const CHUNK: usize = 4096;
 /// Its name.
@@ -23,8 +23,8 @@ pub(crate) const NAME: &str = "file";
 pub(crate) type Device = RamDisk<BLOCKS>;
 const BLOCKS: usize = 32;
 
-/// Where things are in the memory that the library can reach, from the start of a part of it.
-/// Structures have more room than lfs.h gives them.
+/// Offsets in the memory that the library can access, from the start of one part of it. Structures
+/// have more room than lfs.h gives them.
 mod place {
     pub(super) const SYSTEM: usize = 0;
     pub(super) const CONFIG: usize = 512;
@@ -59,23 +59,23 @@ enum Function {
     Read,
 }
 
-/// littlefs, wherever it runs.
+/// littlefs in any of the variants.
 trait Littlefs {
-    /// What can go wrong.
+    /// The variant's error.
     type Error;
-    /// Where a part of the memory is that the library can reach, of [`place::END`] bytes.
+    /// Returns the address of [`place::END`] bytes of memory that the library can access.
     fn base(&self) -> usize;
-    /// The addresses of C functions that read, program, erase and synchronise the device.
+    /// Returns the addresses of C functions that read, program, erase and synchronise the device.
     fn device(&self) -> [usize; 4];
     /// Writes to that memory.
     fn write(&mut self, address: usize, bytes: &[u8]) -> Result<(), Self::Error>;
-    /// Reads from it.
+    /// Reads from that memory.
     fn read(&self, address: usize, bytes: &mut [u8]) -> Result<(), Self::Error>;
-    /// Calls a function, whose answer is negative if it failed.
+    /// Calls a function. A negative result means that it failed.
     fn call(&mut self, function: Function, arguments: &[usize]) -> Result<i32, Self::Error>;
 }
 
-/// Makes a file system, writes the file and reads it; whether all went well.
+/// Formats the device, writes the file and reads it. Returns true if all of it succeeded.
 fn run<L: Littlefs>(library: &mut L, bytes: &[u8; LENGTH]) -> Result<bool, L::Error> {
     let base = library.base();
     let at = |place: usize| base + place;
@@ -159,20 +159,20 @@ fn close<L: Littlefs>(library: &mut L) -> Result<(), L::Error> {
     library.call(Function::Unmount, &[base + place::SYSTEM]).map(|_| ())
 }
 
-/// Writes or reads a chunk: how much that was.
+/// Writes or reads a chunk, and returns the number of bytes.
 fn hand_over<L: Littlefs>(library: &mut L, function: Function) -> Result<i32, L::Error> {
     let base = library.base();
     let (system, file, data) = (base + place::SYSTEM, base + place::FILE, base + place::DATA);
     library.call(function, &[system, file, data, CHUNK])
 }
 
-/// A device behind a trait object, as the kernel's service has it, so that the same code is
-/// measured for each.
+/// Returns the device as a trait object, as the kernel's service uses it, so that each variant
+/// measures the same code.
 fn some(device: &mut Device) -> &mut dyn BlockDevice {
     black_box(device)
 }
 
-/// The device's outcome as littlefs's error number.
+/// Returns littlefs's error number for the device's result.
 fn status<E>(outcome: Result<(), E>) -> i32 {
     const FAILED: i32 = -5;
     if outcome.is_ok() { 0 } else { FAILED }

@@ -1,5 +1,5 @@
-//! The same calls behind the same protection, but with nothing checked: arguments are written to
-//! the domain's memory and the shim is run, as Omniglot does, and the result is used unchecked.
+//! The same calls behind the same protection, but without checks of values: arguments are written
+//! to the domain's memory and the shim is run, as Omniglot does, and the result is used unchecked.
 //! This is the least that a runtime without type safety would do.
 #![allow(unsafe_code)]
 
@@ -16,10 +16,10 @@ use crate::count::{Counts, LONG, SHORT, Signed, count, message};
 use crate::native::signed;
 use crate::{files, inflate, network};
 
-/// Arguments start behind the header, and the result behind them; all are words (the frames'
-/// layout, which generated code asserts).
+/// Offset of the arguments in a frame: they follow the header, and the result follows them. All are
+/// words. Generated code asserts this layout.
 pub(crate) const ARGUMENTS: usize = 2;
-/// Where data is put, from the start of the host's part of the memory.
+/// Offset of the data, from the start of the host's part of the memory.
 const DATA: usize = 64;
 
 /// A library behind its protection.
@@ -38,13 +38,13 @@ impl Calls {
         Ok(Self { runtime, description })
     }
 
-    /// With the kernel's time limit for each call, which is a part of the protection.
+    /// Adds the kernel's time limit for each call, which is a part of the protection.
     pub(crate) fn in_time(mut self) -> Self {
         self.runtime.set_timeout(Some(PATIENCE));
         self
     }
 
-    /// The entry of a function's shim.
+    /// Returns the entry of a function's shim.
     pub(crate) fn function(&self, name: &str) -> Result<usize> {
         let missing = Error::Misuse("no such function is bound");
         let index = self.description.functions.iter().position(|function| *function == name);
@@ -52,7 +52,7 @@ impl Calls {
         self.runtime.shim(index).ok_or(missing)
     }
 
-    /// An address for data.
+    /// Returns an address for data.
     pub(crate) fn data(&self, offset: usize) -> usize {
         self.runtime.exchange().0 + DATA + offset
     }
@@ -67,8 +67,8 @@ impl Calls {
     pub(crate) fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
         self.runtime.window().check(address, bytes.len())?;
         let to = core::ptr::with_exposed_provenance_mut::<u8>(address);
-        // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does
-        // not run, and no view exists, since nothing here makes any.
+        // SAFETY: the address is in the domain's window, which is RAM without Rust objects. Foreign
+        // code does not run, and no reference to the window exists, since nothing here makes any.
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -77,12 +77,12 @@ impl Calls {
         self.runtime.window().read(self.data(offset), bytes)
     }
 
-    /// Bytes of the domain's memory, for a device.
+    /// Returns bytes of the domain's memory, for a device.
     pub(crate) fn bytes(&mut self, address: usize, len: usize) -> Result<&mut [u8]> {
         self.runtime.window().check(address, len)?;
         let start = core::ptr::with_exposed_provenance_mut(address);
-        // SAFETY: in the domain's window, which is RAM without Rust objects; foreign code does
-        // not run while this is borrowed from what runs it, and no view exists.
+        // SAFETY: the address is in the domain's window, which is RAM without Rust objects. Foreign
+        // code does not run while its runtime is borrowed here, and no other reference exists.
         Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
     }
 
@@ -98,7 +98,7 @@ impl Calls {
         unsafe { from.read_volatile() }
     }
 
-    /// Writes a frame with arguments, and says where it is.
+    /// Writes a frame with arguments, and returns its address.
     #[inline(always)]
     fn put_frame(&mut self, arguments: &[usize]) -> usize {
         let frame = self.runtime.exchange().0;
@@ -109,7 +109,7 @@ impl Calls {
         frame
     }
 
-    /// Runs a shim with arguments, and gives the word behind them.
+    /// Runs a shim with arguments, and returns the word after them.
     #[inline]
     fn call<const N: usize>(&mut self, entry: usize, arguments: [usize; N]) -> Result<usize> {
         let frame = self.put_frame(&arguments);
@@ -120,7 +120,7 @@ impl Calls {
         Ok(self.get_word(frame + 4 * (ARGUMENTS + N)))
     }
 
-    /// The same for a function that calls back: `answer` gets the slot and the address of the
+    /// As `call`, for a function that calls back. `answer` gets the slot and the address of the
     /// callback's frame.
     pub(crate) fn call_and_answer(
         &mut self,
@@ -138,8 +138,8 @@ impl Calls {
     }
 }
 
-/// Measures all workloads, and gives the memory back. Each library has a function of its own, as
-/// with Omniglot.
+/// Measures all workloads, and returns the memory. Each library has a function of its own, as with
+/// Omniglot.
 pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)> {
     let ([empty, verified], micro_ecc) = signatures(hart, regions.micro_ecc)?;
     let ([hashed, hashed_long, exchanged], monocypher) = cryptography(hart, regions.monocypher)?;
@@ -208,7 +208,7 @@ fn verify(calls: &mut Calls, curve: usize, signed: &Signed) -> Result<()> {
     }
 }
 
-/// A stream, with input and output behind it.
+/// A stream, followed by its input and output.
 struct Stream<'a> {
     calls: &'a mut Calls,
     version: usize,

@@ -1,8 +1,8 @@
-//! What calls into the kernel's foreign libraries cost, in retired instructions, three ways:
-//! the library linked to the kernel and called directly (native); behind the same protection,
-//! with nothing checked that comes back (isolation); with Omniglot.
+//! Measures calls into the kernel's foreign libraries, in retired instructions, in three variants:
+//! linked to the kernel and called directly (native); behind the same protection, without checks of
+//! returned values (isolation); and with Omniglot.
 //!
-//! Run it with `cargo xtask kernel --measure`, which has QEMU count instructions exactly.
+//! Run it with `cargo xtask kernel --measure`, which makes QEMU count instructions exactly.
 
 #![no_std]
 #![no_main]
@@ -24,10 +24,10 @@ use omniglot_kernel_hardware::{Board, Outcome, Uart};
 
 use count::Counts;
 
-/// The exit status if a library did not do what it was measured at.
+/// The exit status if a workload did not give the expected result.
 const FAILED: u8 = 1;
 
-/// What is measured.
+/// The workloads.
 const WORKLOADS: [&str; 9] = [
     "empty call",
     "monocypher: BLAKE2b of 64 bytes",
@@ -84,7 +84,7 @@ fn rows(native: Counts, isolation: Counts, omniglot: Counts) -> impl Iterator<It
     pairs.map(|((native, isolation), omniglot)| [native, isolation, omniglot])
 }
 
-/// By how much `value` exceeds `base`, in hundredths of a percent.
+/// Prints by how much `value` exceeds `base`, in hundredths of a percent.
 fn percent(uart: &mut Uart, base: u64, value: u64) {
     let (sign, difference) = if value < base { ("-", base - value) } else { ("+", value - base) };
     let hundredths = difference.saturating_mul(10_000) / base.max(1);

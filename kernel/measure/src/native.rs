@@ -69,13 +69,13 @@ fn counted(mut work: impl FnMut()) -> u64 {
 }
 
 fn empty() {
-    // SAFETY: a function without arguments, declared as in uECC.h; it gives a constant address.
+    // SAFETY: declared as in uECC.h; a function without arguments that returns a constant address.
     black_box(unsafe { uECC_secp256r1() });
 }
 
 fn hash(message: &[u8]) {
     let mut hash = [0; 64];
-    // SAFETY: declared as in monocypher.h; both pointers are to as many bytes as is said.
+    // SAFETY: declared as in monocypher.h; the pointers are to as many bytes as the lengths say.
     unsafe { crypto_blake2b(hash.as_mut_ptr(), 64, message.as_ptr(), message.len()) };
     black_box(hash);
 }
@@ -98,7 +98,7 @@ fn verify(signed: &Signed) {
 }
 
 fn checksum(bytes: &[u8]) {
-    // SAFETY: declared as in zlib.h; the pointer is to as many bytes as is said.
+    // SAFETY: declared as in zlib.h; the pointer is to as many bytes as the length says.
     black_box(unsafe { crc32(0, bytes.as_ptr(), bytes.len() as c_uint) });
 }
 
@@ -108,7 +108,7 @@ fn decompress() {
     black_box(matches!(whole, Ok(true)));
 }
 
-/// A stream and where its output goes.
+/// A stream, and the buffer for its output.
 struct Stream {
     words: Words,
     output: [u8; inflate::CHUNK],
@@ -118,10 +118,10 @@ impl inflate::Inflate for Stream {
     type Error = Infallible;
 
     fn start(&mut self) -> Result<(), Infallible> {
-        // SAFETY: declared as in zlib.h; it gives a constant address.
+        // SAFETY: declared as in zlib.h; it returns a constant address.
         let version = unsafe { zlibVersion() };
         let (words, bits) = (&raw mut self.words, inflate::ANY_FORMAT as c_int);
-        // SAFETY: declared as in zlib.h; the stream is zero, as it is to be, and of that size.
+        // SAFETY: declared as in zlib.h; the stream is zero, as required, and has that size.
         unsafe { inflateInit2_(words, bits, version, size_of::<Words>() as c_int) };
         Ok(())
     }
@@ -135,7 +135,8 @@ impl inflate::Inflate for Stream {
     fn step(&mut self) -> Result<(usize, [usize; 2]), Infallible> {
         self.words[inflate::NEXT_OUT] = self.output.as_mut_ptr().expose_provenance();
         self.words[inflate::LEFT_OUT] = inflate::CHUNK;
-        // SAFETY: declared as in zlib.h; input and output are as many bytes as is said.
+        // SAFETY: declared as in zlib.h; the stream names as many bytes of input and output as
+        // there are.
         let status = unsafe { inflate(&raw mut self.words, 0) };
         Ok((status as usize, [self.words[inflate::LEFT_IN], self.words[inflate::LEFT_OUT]]))
     }
@@ -147,19 +148,19 @@ impl inflate::Inflate for Stream {
     }
 }
 
-/// How much zlib may have: its state and its window.
+/// Size of zlib's heap: its state and its window.
 const HEAP: usize = 64 << 10;
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 #[repr(align(16))]
 struct Heap(UnsafeCell<[u8; HEAP]>);
 
-// SAFETY: bytes of it are given to one caller at a time; there is one hart.
+// SAFETY: each byte is given to one caller at a time, and there is one hart.
 unsafe impl Sync for Heap {}
 
 static MEMORY: Heap = Heap(UnsafeCell::new([0; HEAP]));
 
-/// Memory for zlib, one piece after the other.
+/// A bump allocator for zlib.
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut c_void {
     let size = size.next_multiple_of(16);
@@ -170,23 +171,23 @@ extern "C" fn malloc(size: usize) -> *mut c_void {
     MEMORY.0.get().cast::<u8>().wrapping_add(start).cast()
 }
 
-/// Everything is free once zlib frees something: it does so at the end of a stream only.
+/// Frees everything: zlib frees memory only at the end of a stream.
 #[unsafe(no_mangle)]
 extern "C" fn free(_: *mut c_void) {
     TAKEN.store(0, Ordering::Relaxed);
 }
 
-/// Numbers that are good enough to measure with: always the same.
+/// A generator of fixed numbers, which suffice for measurements.
 unsafe extern "C" fn numbers(to: *mut u8, len: c_uint) -> c_int {
     for index in 0..len as usize {
         let place = to.wrapping_add(index);
-        // SAFETY: micro-ecc calls this with a pointer to as many bytes as it says (uECC.h).
+        // SAFETY: micro-ecc passes a pointer to as many bytes as `len` says (uECC.h).
         unsafe { place.write(index as u8 ^ 0x5a) };
     }
     1
 }
 
-/// A key, and a signature with it.
+/// Returns a key and a signature made with it.
 pub(crate) fn signed() -> Signed {
     let (mut public, mut private, digest) = ([0; 64], [0; 32], [3; 32]);
     let mut signature = [0; 64];

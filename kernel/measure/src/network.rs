@@ -1,6 +1,6 @@
-//! TCP/IP at work: a host on a link asks for lwIP's Ethernet address, and then sends echo
-//! requests, which lwIP answers. The same frames for the library linked to this program and for
-//! the one behind its protection, and the kernel's own service.
+//! A network workload: a peer asks for lwIP's Ethernet address, and then sends echo requests, which
+//! lwIP answers. The same frames are sent to the library linked to this program, to the one behind
+//! its protection, and to the kernel's own service.
 
 mod isolation;
 mod native;
@@ -12,19 +12,19 @@ use omniglot_kernel::services::network::{Link, QEMU, checksum};
 pub(crate) use isolation::measure as isolated;
 pub(crate) use native::measure as native;
 
-/// How many echo requests there are, and how much data each one has.
+/// Number of echo requests, and the length of each one's data.
 const REQUESTS: usize = 8;
 const DATA: usize = 1024;
 /// Headers of Ethernet, IP and ICMP.
 const HEADERS: usize = 14 + 20 + 8;
-/// What all frames and answers are at.
+/// The time, in milliseconds, at which all frames and answers occur.
 pub(crate) const NOW: u32 = 1000;
 
 /// Ethernet addresses.
 const PEER: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const OWN: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
-/// The other end of the link: asks, and counts answers.
+/// The other end of the link: it sends requests and counts the answers.
 pub(crate) struct Peer {
     question: [u8; HEADERS],
     request: [u8; HEADERS + DATA],
@@ -37,12 +37,12 @@ impl Peer {
         Self { question: question(), request: request(), asked: 0, answered: 0 }
     }
 
-    /// Asks everything once more.
+    /// Sends all requests once more.
     pub(crate) fn begin(&mut self) {
         (self.asked, self.answered) = (0, 0);
     }
 
-    /// Whether everything was answered.
+    /// Returns true if every request was answered.
     pub(crate) fn is_content(&self) -> bool {
         self.answered == REQUESTS + 1
     }
@@ -71,7 +71,7 @@ impl Link for Peer {
     }
 }
 
-/// Who has lwIP's address (RFC 826)?
+/// An ARP request for lwIP's address (RFC 826).
 fn question() -> [u8; HEADERS] {
     let parts: [&[u8]; 8] = [
         &[0xff; 6],
@@ -97,7 +97,7 @@ fn request() -> [u8; HEADERS + DATA] {
     joined(&[&OWN, &PEER, &[8, 0], &header, &message])
 }
 
-/// What the parts are one after the other.
+/// Concatenates the parts.
 fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut bytes = [0; N];
     for (to, from) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
@@ -106,7 +106,7 @@ fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     bytes
 }
 
-/// The Internet checksum (RFC 1071), of which the place is zero.
+/// Writes the Internet checksum (RFC 1071) to `place`, which must be zero.
 fn set_checksum(bytes: &mut [u8], place: usize) {
     let sum = checksum(bytes).to_be_bytes();
     for (to, from) in bytes.iter_mut().skip(place).zip(sum) {
@@ -114,21 +114,22 @@ fn set_checksum(bytes: &mut [u8], place: usize) {
     }
 }
 
-/// lwIP, wherever it runs.
+/// lwIP in any of the variants.
 trait Lwip {
-    /// What can go wrong.
+    /// The variant's error.
     type Error;
-    /// What is at the other end of the link.
+    /// Returns the other end of the link.
     fn peer(&mut self) -> &mut Peer;
-    /// Says what time it is.
+    /// Sets the time.
     fn set_time(&mut self, milliseconds: u32) -> Result<(), Self::Error>;
-    /// Takes in a frame, if one has arrived.
+    /// Passes one frame that has arrived to lwIP. Returns false if there is none.
     fn receive(&mut self) -> Result<bool, Self::Error>;
-    /// Does what time it is for.
+    /// Handles lwIP's expired timers.
     fn check_timeouts(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Takes in all that the peer sends, as the kernel's service; whether all was answered.
+/// Passes all of the peer's frames to lwIP, as the kernel's service does. Returns true if every
+/// request was answered.
 fn run<L: Lwip>(library: &mut L) -> Result<bool, L::Error> {
     library.peer().begin();
     library.set_time(NOW)?;
@@ -137,8 +138,8 @@ fn run<L: Lwip>(library: &mut L) -> Result<bool, L::Error> {
     Ok(library.peer().is_content())
 }
 
-/// A link behind a trait object, as the kernel's service has it, so that the same code is measured
-/// for each.
+/// Returns a link as a trait object, as the kernel's service uses it, so that each variant measures
+/// the same code.
 fn some(peer: &mut Peer) -> &mut dyn Link {
     black_box(peer)
 }

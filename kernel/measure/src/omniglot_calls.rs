@@ -22,8 +22,8 @@ fn start<L: Library<Runtime = Runtime>>(hart: Hart, region: ForeignRegion) -> Re
     Ok(L::assemble(Pmp::start(hart, region, &L::DESCRIPTION)?))
 }
 
-/// Measures all workloads. Each library has a function of its own, as in a kernel, or the large
-/// stack of all of them together would be measured along.
+/// Measures all workloads. Each library has a function of its own, as in a kernel; otherwise the
+/// measurement would include one large stack frame for all of them.
 pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
     let [empty, verified] = signatures(hart, regions.micro_ecc)?;
     let [hashed, hashed_long, exchanged] = cryptography(hart, regions.monocypher)?;
@@ -52,7 +52,7 @@ fn cryptography(hart: Hart, region: ForeignRegion) -> Result<[u64; 3], Failure> 
     Ok([hashed, hashed_long, exchanged])
 }
 
-/// The kernel's service, which sets a time limit for each call; so do the others.
+/// The kernel's service, which sets a time limit for each call, as the other services do.
 #[inline(never)]
 fn compression(hart: Hart, region: ForeignRegion) -> Result<[u64; 2], Failure> {
     let long = message::<LONG>();
@@ -73,7 +73,7 @@ fn storage(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
 #[inline(never)]
 fn networking(hart: Hart, region: ForeignRegion) -> Result<u64, Failure> {
     let (mut network, mut peer) = (Network::new(hart, region, QEMU), Peer::new());
-    // What lwIP sends when it starts is not an answer.
+    // Discards what lwIP sends when it starts, which is no answer.
     network.poll(&mut peer, network::NOW.into(), "")?;
     count(|| answer(&mut network, &mut peer))
 }

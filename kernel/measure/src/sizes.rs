@@ -1,4 +1,4 @@
-//! How large the foreign images are, by their own headers (`omniglot-pmp`, `image.rs`).
+//! Sizes of the foreign images, from their own headers (`omniglot-pmp`, `image.rs`).
 
 use core::fmt::Write;
 
@@ -14,8 +14,8 @@ const LIBRARIES: [Description; 5] = [
     zlib::DESCRIPTION,
 ];
 
-/// Prints a table. "Code" has the constants and the shims; "variables" have initial values,
-/// which are kept with the code too; the region is all the RAM that is set aside.
+/// Prints a table. "Code" includes the constants and the shims. "Variables" have initial values,
+/// which are stored with the code too. The region is all the RAM that is reserved.
 pub(crate) fn print(uart: &mut Uart) {
     let _ = writeln!(uart, "\n| library | shims | code | variables | image | region |");
     let _ = writeln!(uart, "|---|---:|---:|---:|---:|---:|");

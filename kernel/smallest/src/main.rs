@@ -1,7 +1,7 @@
-//! A program that uses one foreign library, and shows how much code of Omniglot's that takes:
-//! micro-ecc makes keys with random numbers that it calls back for, signs and verifies.
+//! A program that uses one foreign library, to measure the size of Omniglot's code in it. micro-ecc
+//! makes keys with random numbers from a callback, signs and verifies.
 //!
-//! It prints nothing: the machine's exit status says whether the signature was good.
+//! It prints nothing: the machine's exit status says whether the signature was valid.
 
 #![no_std]
 #![no_main]
@@ -30,7 +30,7 @@ fn main() -> ! {
     }
 }
 
-/// Whether a signature of a new key's is good, and no other digest's.
+/// Returns true if a new key's signature is valid for its digest, and invalid for another.
 fn sign_and_verify(signatures: &mut Signatures) -> Result<bool, Failure> {
     let mut state = 1_u8;
     let mut numbers = |bytes: &mut [u8]| {

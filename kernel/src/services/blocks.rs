@@ -1,25 +1,25 @@
-//! What a file system can be on: blocks that are erased as a whole before they are written.
+//! Block devices for file systems: a block is erased as a whole before it is written.
 
 use omniglot_kernel_hardware::{Disk, SECTOR};
 
-/// How many bytes a block has.
+/// Size of a block in bytes.
 pub const BLOCK: usize = 4096;
-/// How many bytes are read and written at the least.
+/// The smallest unit of reading and writing, in bytes.
 pub const UNIT: usize = SECTOR;
 
-/// The device could not do it, or has no such place.
+/// The device failed, or has no such place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockError;
 
-/// A device of blocks. Places and lengths are multiples of [`UNIT`], within one block.
+/// A device of blocks. Offsets and lengths are multiples of [`UNIT`], within one block.
 pub trait BlockDevice {
-    /// How many blocks there are.
+    /// Returns the number of blocks.
     fn blocks(&self) -> u32;
 
     /// Reads from a place in a block.
     ///
     /// # Errors
-    /// If there is no such place, or the device fails.
+    /// [`BlockError`] if there is no such place, or the device fails.
     fn read(&mut self, block: u32, offset: usize, bytes: &mut [u8]) -> Result<(), BlockError>;
 
     /// Writes to a place in a block that has been erased.
@@ -28,16 +28,16 @@ pub trait BlockDevice {
     /// As [`read`](Self::read).
     fn program(&mut self, block: u32, offset: usize, bytes: &[u8]) -> Result<(), BlockError>;
 
-    /// Makes a block ready to be written.
+    /// Erases a block, so that it can be written.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     fn erase(&mut self, block: u32) -> Result<(), BlockError>;
 
-    /// Makes sure that what was written stays.
+    /// Flushes the device's cache, so that what was written persists.
     ///
     /// # Errors
-    /// If the device fails.
+    /// [`BlockError`] if the device fails.
     fn sync(&mut self) -> Result<(), BlockError>;
 }
 
@@ -55,7 +55,7 @@ impl BlockDevice for Disk {
         self.write(sector(block, offset)?, bytes).map_err(|_| BlockError)
     }
 
-    /// A disk needs none: sectors are written over.
+    /// Does nothing: a disk's sectors can be overwritten.
     fn erase(&mut self, block: u32) -> Result<(), BlockError> {
         sector(block, 0).map(|_| ())
     }
@@ -73,14 +73,14 @@ fn sector(block: u32, offset: usize) -> Result<usize, BlockError> {
     first.checked_add(offset / SECTOR).ok_or(BlockError)
 }
 
-/// A device in the kernel's own memory, which forgets everything with the power.
+/// A device in the kernel's own memory, which loses its contents when the power is switched off.
 #[derive(Debug)]
 pub struct RamDisk<const BLOCKS: usize> {
     bytes: [[u8; BLOCK]; BLOCKS],
 }
 
 impl<const BLOCKS: usize> RamDisk<BLOCKS> {
-    /// A device whose blocks are all erased.
+    /// Returns a device whose blocks are all erased.
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: [[0xff; BLOCK]; BLOCKS] }

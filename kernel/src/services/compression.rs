@@ -1,4 +1,4 @@
-//! Decompression of zlib's and gzip's formats (RFC 1950, RFC 1952) by zlib.
+//! Decompression of zlib's and gzip's formats (RFC 1950, RFC 1952), by zlib.
 
 use omniglot::{FnPtr, Ptr, RefMut, Scope, SliceMut};
 use omniglot_kernel_hardware::Hart;
@@ -7,15 +7,15 @@ use omniglot_pmp::ForeignRegion;
 use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::zlib::{Api, Z_NO_FLUSH, Z_OK, Z_STREAM_END, Zlib, z_stream, z_stream_s};
 
-/// How much goes in and comes out at a time.
+/// Size of the input and output buffers, in bytes.
 const CHUNK: usize = 16 << 10;
-/// The largest window, with the format found out from its first bytes (zlib.h, inflateInit2).
+/// The largest window, with automatic detection of the format (zlib.h, inflateInit2).
 const ANY_FORMAT: i32 = 15 + 32;
 
-/// The service.
+/// The decompression service.
 #[derive(Debug)]
 pub struct Compression {
-    /// The library's home.
+    /// zlib in its domain.
     pub domain: ForeignLibrary<Zlib<Runtime>>,
 }
 
@@ -26,10 +26,11 @@ impl Compression {
         Self { domain: ForeignLibrary::start(hart, region) }
     }
 
-    /// Decompresses, hands on what comes out, in order, and says how much that was.
+    /// Decompresses `packed`, passes the output to the closure in order, and returns its length.
     ///
     /// # Errors
-    /// If `packed` is damaged or cut off (zlib's error, or 0); as any call.
+    /// If `packed` is damaged or truncated ([`Failure::Refused`] with zlib's error, or 0), or the
+    /// call fails.
     pub fn inflate(
         &mut self,
         packed: &[u8],
@@ -43,7 +44,7 @@ impl Compression {
         })
     }
 
-    /// Makes the library read where it must not, as a bug would.
+    /// Makes the library read from a forbidden address, as a bug would.
     ///
     /// # Errors
     /// Always: the fault.
@@ -71,7 +72,7 @@ impl Stream {
         Ok(Self { state, input, output })
     }
 
-    /// Everything from the beginning to the end of the stream.
+    /// Decompresses a whole stream.
     fn run(
         &mut self,
         api: &mut Api<Runtime>,
@@ -82,7 +83,7 @@ impl Stream {
         let size = size_of::<z_stream>() as i32;
         expect(Z_OK, api.inflateInit2_(self.state, ANY_FORMAT, version, size)?)?;
         let outcome = self.chunks(api, packed, take);
-        // What the stream holds is on the library's heap, whatever the outcome.
+        // The stream's state is on the library's heap, so it is freed whatever the result.
         let ended = api.inflateEnd(self.state);
         let total = outcome?;
         expect(Z_OK, ended?)?;
@@ -109,7 +110,7 @@ impl Stream {
         Err(Failure::Refused(0))
     }
 
-    /// Takes out all that the input gives; whether the stream has ended.
+    /// Passes on all output that the current input gives. Returns true at the end of the stream.
     fn drain(
         &mut self,
         api: &mut Api<Runtime>,
@@ -141,7 +142,7 @@ fn expect(wanted: i32, status: i32) -> Result<(), Failure> {
     if status == wanted { Ok(()) } else { Err(Failure::Refused(status)) }
 }
 
-/// A stream before it is used: zlib takes its own allocator for null (zlib.h, inflateInit).
+/// A new stream. zlib uses its own allocator if the fields for one are null (zlib.h, inflateInit).
 const EMPTY: z_stream = z_stream_s {
     next_in: Ptr::null(),
     avail_in: 0,

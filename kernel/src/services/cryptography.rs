@@ -1,4 +1,4 @@
-//! Cryptography by monocypher: BLAKE2b, XChaCha20-Poly1305, X25519, Ed25519.
+//! Cryptography: BLAKE2b, XChaCha20-Poly1305, X25519 and Ed25519, by monocypher.
 
 use omniglot::{Ptr, SliceMut};
 use omniglot_kernel_hardware::Hart;
@@ -7,22 +7,22 @@ use omniglot_pmp::ForeignRegion;
 use crate::domain::{Failure, ForeignLibrary, Runtime};
 use crate::foreign::monocypher::{Api, Monocypher};
 
-/// How many bytes a message may have: a part of what the domain has for the host.
+/// The longest message, in bytes: it has to fit in the host's part of the window.
 pub const MESSAGE: usize = 24 << 10;
 
 /// A message authentication code.
 pub type Mac = [u8; 16];
-/// A key for encryption, a secret or a public key.
+/// A key for encryption, or a secret or public key.
 pub type Key = [u8; 32];
 /// A nonce for encryption.
 pub type Nonce = [u8; 24];
-/// A signature of Ed25519.
+/// An Ed25519 signature.
 pub type Signature = [u8; 64];
 
-/// The service.
+/// The cryptography service.
 #[derive(Debug)]
 pub struct Cryptography {
-    /// The library's home.
+    /// monocypher in its domain.
     pub domain: ForeignLibrary<Monocypher<Runtime>>,
 }
 
@@ -33,10 +33,10 @@ impl Cryptography {
         Self { domain: ForeignLibrary::start(hart, region) }
     }
 
-    /// The BLAKE2b hash of a message, as long as `hash` is (1 to 64 bytes).
+    /// Computes the BLAKE2b hash of a message. `hash` has 1 to 64 bytes.
     ///
     /// # Errors
-    /// If the message is longer than [`MESSAGE`]; as any call.
+    /// If the message is longer than [`MESSAGE`], or the call fails.
     pub fn hash(&mut self, message: &[u8], hash: &mut [u8]) -> Result<(), Failure> {
         self.with(message, hash.len(), |api, message, output| {
             api.crypto_blake2b(output, output.len(), message, message.len())?;
@@ -44,11 +44,11 @@ impl Cryptography {
         })
     }
 
-    /// Encrypts a message into `sealed`, which is as long, and authenticates it together
+    /// Encrypts a message into `sealed`, which has the same length, and authenticates it together
     /// with `context`.
     ///
     /// # Errors
-    /// If the message is longer than [`MESSAGE`]; as any call.
+    /// If the message is longer than [`MESSAGE`], or the call fails.
     pub fn seal(
         &mut self,
         (key, nonce): (&Key, &Nonce),
@@ -78,11 +78,11 @@ impl Cryptography {
         })
     }
 
-    /// Decrypts what [`seal`](Self::seal) made into `message`, which is as long. `false` if
-    /// it, its code, key, nonce or context is not what it was then.
+    /// Decrypts the output of [`seal`](Self::seal) into `message`, which has the same length.
+    /// Returns `false` if it, its code, key, nonce or context was changed.
     ///
     /// # Errors
-    /// If it is longer than [`MESSAGE`]; as any call.
+    /// If it is longer than [`MESSAGE`], or the call fails.
     pub fn open(
         &mut self,
         (key, nonce): (&Key, &Nonce),
@@ -114,11 +114,11 @@ impl Cryptography {
         })
     }
 
-    /// X25519: what two parties share, from the secret key of one and the public key of the
-    /// other.
+    /// Computes the secret that two parties share (X25519), from the secret key of one and the
+    /// public key of the other.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn shared_secret(&mut self, secret: &Key, public: &Key) -> Result<Key, Failure> {
         self.with(public, 32, |api, public, output| {
             scope(api, |scope| {
@@ -129,10 +129,10 @@ impl Cryptography {
         })
     }
 
-    /// Whether it is the signature of the message by the owner of the public key, by Ed25519.
+    /// Returns true if this is the Ed25519 signature of the message by the owner of the public key.
     ///
     /// # Errors
-    /// If the message is longer than [`MESSAGE`]; as any call.
+    /// If the message is longer than [`MESSAGE`], or the call fails.
     pub fn is_signature(
         &mut self,
         signature: &Signature,
@@ -148,10 +148,10 @@ impl Cryptography {
         })
     }
 
-    /// The public key and the signature of a message, by Ed25519, from the secret seed.
+    /// Signs a message with Ed25519. Returns the public key and the signature.
     ///
     /// # Errors
-    /// If the message is longer than [`MESSAGE`]; as any call.
+    /// If the message is longer than [`MESSAGE`], or the call fails.
     pub fn sign(&mut self, seed: &Key, message: &[u8]) -> Result<(Key, Signature), Failure> {
         self.with(message, 64, |api, message, signature| {
             scope(api, |scope| {
@@ -164,7 +164,7 @@ impl Cryptography {
         })
     }
 
-    /// Makes the library write where it must not, as a bug would.
+    /// Makes the library write to a forbidden address, as a bug would.
     ///
     /// # Errors
     /// Always: the fault.
@@ -172,7 +172,8 @@ impl Cryptography {
         self.domain.run(|library| Ok(library.crypto_wipe(Ptr::from_addr(address), 4)?))
     }
 
-    /// Works with a copy of `input` in the library's memory, and room for `output` bytes.
+    /// Runs `work` with a copy of `input` in the library's memory, and with room for `output`
+    /// bytes.
     fn with<T>(
         &mut self,
         input: &[u8],
@@ -194,7 +195,7 @@ fn check(bytes: &[u8]) -> Result<(), Failure> {
     if bytes.len() > MESSAGE { Err(Failure::TooLarge) } else { Ok(()) }
 }
 
-/// A scope whose work may fail in more ways than foreign calls do.
+/// Opens a scope for work that may fail in more ways than foreign calls do.
 fn scope<T>(
     api: &mut Api<Runtime>,
     work: impl for<'s> FnOnce(&mut omniglot::Scope<'s, '_, Api<Runtime>>) -> Result<T, Failure>,
@@ -202,7 +203,7 @@ fn scope<T>(
     api.scope(|scope| Ok(work(scope)))?
 }
 
-/// The bytes there.
+/// Copies an array out of the library's memory.
 fn array<const N: usize>(api: &Api<Runtime>, from: SliceMut<u8>) -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     api.read_into(from, &mut bytes)?;

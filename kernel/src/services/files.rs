@@ -1,8 +1,8 @@
-//! A file system by littlefs, on any [`BlockDevice`].
+//! A file system on any [`BlockDevice`], by littlefs.
 //!
-//! Each operation mounts the file system, does its work and unmounts it: nothing of it is in
-//! the library's memory between two operations, so a library that crashed and was started
-//! again goes on from what is on the device, as after a loss of power.
+//! Each operation mounts the file system, does its work and unmounts it. So the library's memory
+//! holds nothing of it between two operations, and a library that is restarted after a crash
+//! continues from what is on the device, as after a loss of power.
 
 use core::cell::RefCell;
 use core::ffi::CStr;
@@ -19,37 +19,37 @@ use crate::foreign::littlefs::{
     lfs_open_flags, lfs_t, lfs_type,
 };
 
-/// How much of a file is handed over at a time.
+/// How many bytes of a file are passed at a time.
 const CHUNK: usize = 4096;
 /// How many bytes littlefs uses to look for free blocks: one bit for each of 512 blocks.
 const LOOKAHEAD: usize = 64;
-/// After how many erasures littlefs moves its own data, for even wear (lfs.h's advice).
+/// After how many erasures littlefs moves its own data, for even wear (as lfs.h advises).
 const CYCLES: i32 = 500;
-/// The longest name of a file, as littlefs has it, with the end of the string.
+/// Size of the longest file name, with its NUL, as littlefs is configured.
 const NAME: usize = 256;
 
-/// What littlefs answers if its device fails.
+/// The error that the device's callbacks return to littlefs.
 const DEVICE_FAILED: i32 = lfs_error::LFS_ERR_IO as i32;
-/// What littlefs answers if there is no such file.
+/// littlefs's error if there is no such file.
 pub const NO_ENTRY: i32 = lfs_error::LFS_ERR_NOENT as i32;
-/// What littlefs answers if there is no file system on the device.
+/// littlefs's error if there is no file system on the device.
 pub const CORRUPT: i32 = lfs_error::LFS_ERR_CORRUPT as i32;
 
-/// The service.
+/// The file service.
 #[derive(Debug)]
 pub struct Files {
-    /// The library's home.
+    /// littlefs in its domain.
     pub domain: ForeignLibrary<Littlefs<Runtime>>,
 }
 
-/// A name in a directory.
+/// An entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// The name, which need not be UTF-8.
     pub name: &'a [u8],
-    /// How many bytes it has, if it is a file.
+    /// The size in bytes, if it is a file.
     pub size: u32,
-    /// Whether it is a directory.
+    /// True for a directory.
     pub is_directory: bool,
 }
 
@@ -62,7 +62,7 @@ struct Callbacks {
     sync: FnPtr<lfs_config_sync_fn>,
 }
 
-/// The device while littlefs works. Each callback borrows it for itself alone.
+/// The device while littlefs runs. Each callback borrows it exclusively.
 type Device<'a> = RefCell<&'a mut dyn BlockDevice>;
 type InScope<'a, 's, 'e> = &'a mut Scope<'s, 'e, Api<Runtime>>;
 
@@ -76,7 +76,7 @@ impl Files {
     /// Puts an empty file system on a device.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn format(&mut self, device: &mut dyn BlockDevice) -> Result<(), Failure> {
         self.on(device, |scope, config| {
             let system = single::<lfs_t>(scope)?;
@@ -84,10 +84,10 @@ impl Files {
         })
     }
 
-    /// Writes a file, in place of what it held.
+    /// Writes a file and replaces its old contents.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn write(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -105,10 +105,10 @@ impl Files {
         })
     }
 
-    /// Reads a file, and hands on what is in it, in order.
+    /// Reads a file, and passes its contents to the closure in order.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn read(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -126,7 +126,7 @@ impl Files {
     /// Removes a file or an empty directory.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn remove(&mut self, device: &mut dyn BlockDevice, path: &str) -> Result<(), Failure> {
         self.mounted(device, |scope, system| {
             let path = scope.str(path)?;
@@ -137,7 +137,7 @@ impl Files {
     /// Makes a directory.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn make_directory(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -149,10 +149,10 @@ impl Files {
         })
     }
 
-    /// Hands on what is in a directory.
+    /// Passes each entry of a directory to the closure.
     ///
     /// # Errors
-    /// littlefs's errors; as any call.
+    /// littlefs's errors, or the call fails.
     pub fn list(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -169,7 +169,7 @@ impl Files {
         })
     }
 
-    /// Makes the library read where it must not, as a bug would.
+    /// Makes the library read from a forbidden address, as a bug would.
     ///
     /// # Errors
     /// Always: the fault.
@@ -180,7 +180,7 @@ impl Files {
         })
     }
 
-    /// Works on the mounted file system.
+    /// Runs `work` on the mounted file system.
     fn mounted<T>(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -197,7 +197,7 @@ impl Files {
         })
     }
 
-    /// Works while the library can reach the device.
+    /// Runs `work` while the library can call the device.
     fn on<T>(
         &mut self,
         device: &mut dyn BlockDevice,
@@ -216,13 +216,13 @@ impl Files {
     }
 }
 
-/// Runs `work` while there are C functions that call the device.
+/// Runs `work` while the C functions that call the device exist.
 fn with_callbacks<T>(
     api: &mut Api<Runtime>,
     device: &Device<'_>,
     work: impl FnOnce(&mut Api<Runtime>, Callbacks) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // The library does not run while its memory is written and looked at where it is.
+    // The library does not run while the device reads or writes its memory in place.
     let mut read = |api: &mut Api<Runtime>, (_, block, offset, to, len)| {
         let to = api.upgrade_slice_mut(Ptr::<u8>::from_addr(Ptr::addr(to)), len as usize)?;
         let read =
@@ -248,7 +248,7 @@ fn with_callbacks<T>(
     })?
 }
 
-/// Uses the device. It is in use already only if one of its own functions calls littlefs.
+/// Borrows the device. It is borrowed already only if one of its own functions calls littlefs.
 fn borrow(
     device: &Device<'_>,
     work: impl FnOnce(&mut dyn BlockDevice) -> Result<(), BlockError>,
@@ -257,12 +257,12 @@ fn borrow(
     work(&mut **device)
 }
 
-/// The device's outcome as littlefs's error number.
+/// Returns littlefs's error number for the device's result.
 fn status(outcome: Result<(), BlockError>) -> i32 {
     outcome.map_or(DEVICE_FAILED, |()| 0)
 }
 
-/// Describes the device to littlefs, and gives it its buffers (lfs.h, `struct lfs_config`).
+/// Describes the device to littlefs, with its buffers (lfs.h, `struct lfs_config`).
 fn configure(
     scope: InScope<'_, '_, '_>,
     callbacks: Callbacks,
@@ -295,7 +295,7 @@ fn configure(
     })
 }
 
-/// A buffer of the library's, aligned for whatever it keeps there.
+/// Allocates a buffer of the library's, aligned for any type.
 fn buffer(scope: InScope<'_, '_, '_>, len: usize) -> omniglot::Result<Ptr<Void>> {
     Ok(scope.reserve::<u64>(len / size_of::<u64>())?.as_ptr().cast())
 }
@@ -340,8 +340,8 @@ impl File {
             if count == 0 {
                 return Ok(());
             }
-            // The number of bytes that it says it read is attacker-controlled: it becomes a part of
-            // the buffer, or an error.
+            // The number of bytes read is attacker-controlled. If it exceeds the buffer, this is an
+            // error.
             let part = self.buffer.range(0, count as usize).ok_or(Failure::TooLarge)?;
             take(&api.view_slice(part)?);
         }
@@ -352,7 +352,7 @@ impl File {
     }
 }
 
-/// Hands on the rest of a directory.
+/// Passes the remaining entries of a directory to the closure.
 fn entries(
     scope: InScope<'_, '_, '_>,
     system: RefMut<lfs_t>,
@@ -373,13 +373,13 @@ fn entries(
     Ok(())
 }
 
-/// Room for one value, which littlefs fills.
+/// Allocates room for one value, which littlefs fills.
 fn single<T: omniglot::Foreign>(scope: InScope<'_, '_, '_>) -> omniglot::Result<RefMut<T>> {
     let room = scope.reserve::<T>(1)?;
     room.get(0).ok_or(omniglot::Error::OutOfRange { address: room.as_ptr().addr(), len: 1 })
 }
 
-/// littlefs's answer, if it is not an error.
+/// Returns littlefs's result, or its error if the result is negative.
 fn done(answer: i32) -> Result<i32, Failure> {
     if answer < 0 { Err(Failure::Refused(answer)) } else { Ok(answer) }
 }

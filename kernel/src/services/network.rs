@@ -1,10 +1,9 @@
 //! TCP/IP by lwIP, with a TCP echo service, a small HTTP server and ICMP echo.
 //!
-//! lwIP runs only while [`Network::poll`] does: it is given the frames that have arrived and
-//! the time, and calls back with frames to send and with what happened on connections. The
-//! callbacks only take notes; what there is to do is done when lwIP has returned. They exist
-//! for the time of one poll, always at the addresses of the first one, so lwIP can remember
-//! them.
+//! lwIP runs only during [`Network::poll`]. It gets the frames that have arrived and the time, and
+//! calls back with frames to send and with events of connections. Callbacks only record events;
+//! they are handled once lwIP has returned. The callbacks exist during one poll only, but always at
+//! the same addresses, so lwIP may keep pointers to them.
 
 mod connection;
 mod http;
@@ -26,28 +25,28 @@ use crate::foreign::lwip::{
     tcp_err_fn, tcp_pcb, tcp_recv_fn,
 };
 
-/// How many connections there can be at a time.
+/// The largest number of connections at a time.
 const CONNECTIONS: usize = 8;
-/// How many connections may wait to be accepted.
+/// The largest number of connections that may wait to be accepted.
 const BACKLOG: u8 = 4;
-/// How many frames are taken in before connections are looked at.
+/// The number of frames that are passed to lwIP before connections are served.
 const BURST: usize = 16;
 /// lwIP's errors as numbers.
 pub(crate) const OK: i8 = err_enum_t::ERR_OK as i8;
 const OUT_OF_MEMORY: i8 = err_enum_t::ERR_MEM as i8;
 const BAD_VALUE: i8 = err_enum_t::ERR_VAL as i8;
 
-/// An address of IP version 4.
+/// An IPv4 address.
 pub type Address = [u8; 4];
 
-/// The addresses that the network card has from the start; DHCP may give it others.
+/// The network card's initial addresses. DHCP may replace them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// Its own.
+    /// The card's own address.
     pub own: Address,
-    /// The mask of its network.
+    /// The network mask.
     pub mask: Address,
-    /// Where everything else is reached.
+    /// The gateway.
     pub gateway: Address,
 }
 
@@ -55,16 +54,16 @@ pub struct Addresses {
 pub const QEMU: Addresses =
     Addresses { own: [10, 0, 2, 15], mask: [255, 255, 255, 0], gateway: [10, 0, 2, 2] };
 
-/// The service.
+/// The network service.
 #[derive(Debug)]
 pub struct Network {
-    /// The library's home.
+    /// lwIP in its domain.
     pub domain: ForeignLibrary<Lwip<Runtime>>,
     state: NetworkState,
     addresses: Addresses,
 }
 
-/// What the kernel keeps between two polls. lwIP has access to none of it.
+/// The state that the kernel keeps between two polls. lwIP cannot access it.
 #[derive(Debug)]
 struct NetworkState {
     started: Cell<Option<Functions>>,
@@ -93,13 +92,13 @@ impl NetworkState {
         }
     }
 
-    /// The connection that lwIP says an event is about.
+    /// Returns the connection that an event of lwIP is about.
     fn connection(&self, argument: Ptr<Void>) -> Option<&Cell<Connection>> {
         self.connections.get(argument.addr().checked_sub(FIRST)?)
     }
 }
 
-/// What the first connection's argument is, so that it is none of a service's.
+/// The argument of the first connection, which differs from those of the services.
 const FIRST: usize = 0x100;
 
 impl Network {
@@ -109,12 +108,12 @@ impl Network {
         Self { domain: ForeignLibrary::start(hart, region), state: NetworkState::new(), addresses }
     }
 
-    /// Takes in frames, does what time it is for, and serves connections. `page` is what the
-    /// HTTP server shows. Whether there was anything to do.
+    /// Passes frames to lwIP, handles its expired timers, and serves connections. `page` is what
+    /// the HTTP server serves. Returns true if there was anything to do.
     ///
     /// # Errors
-    /// As any call. After an error that is the end of the library nothing works but
-    /// [`restart`](Self::restart).
+    /// If the call fails. After an error that poisons the instance only [`restart`](Self::restart)
+    /// works.
     pub fn poll(
         &mut self,
         link: &mut dyn Link,
@@ -134,19 +133,19 @@ impl Network {
         })
     }
 
-    /// Starts the library again, as new. Connections are gone.
+    /// Restarts the library with fresh memory. All connections are lost.
     ///
     /// # Errors
-    /// If it does not start.
+    /// Fails if the library does not start.
     pub fn restart(&mut self) -> Result<(), Failure> {
         self.state = NetworkState::new();
         self.domain.restart()
     }
 
-    /// Asks for an address by DHCP. It arrives some polls later.
+    /// Asks for an address by DHCP. The answer arrives during later polls.
     ///
     /// # Errors
-    /// As any call; lwIP's errors.
+    /// lwIP's errors, or the call fails.
     pub fn start_dhcp(&mut self, link: &mut dyn Link) -> Result<(), Failure> {
         let (link, state) = (RefCell::new(link), &self.state);
         self.domain.run(|library| {
@@ -158,10 +157,10 @@ impl Network {
         })
     }
 
-    /// The card's address, and whether it is from DHCP.
+    /// Returns the card's address, and whether it is from DHCP.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn address(&mut self) -> Result<(Address, bool), Failure> {
         self.domain.run(|library| {
             let address = library.network_address()?.to_ne_bytes();
@@ -169,14 +168,14 @@ impl Network {
         })
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         let connections = self.state.connections.iter();
         connections.filter(|connection| !connection.get().is_free()).count()
     }
 
-    /// Makes the library read where it must not, as a bug would.
+    /// Makes the library read from a forbidden address, as a bug would.
     ///
     /// # Errors
     /// Always: the fault.
@@ -191,13 +190,13 @@ impl Network {
 /// The error for operations before the first poll.
 const NOT_STARTED: Error = Error::Misuse("the network has not been polled yet");
 
-/// lwIP's answer, if it is not an error.
+/// Returns lwIP's error if `answer` is one.
 fn fine(answer: i8) -> Result<(), Failure> {
     if answer == OK { Ok(()) } else { Err(Failure::Refused(answer.into())) }
 }
 
 impl Functions {
-    /// What lwIP has before it starts: any will do.
+    /// Placeholders until lwIP starts.
     const NONE: Self = Self {
         transmit: FnPtr::null(),
         accept: FnPtr::null(),
@@ -207,7 +206,7 @@ impl Functions {
     };
 }
 
-/// Runs `work` while there are C functions that lwIP can call: those that it has.
+/// Runs `work` while lwIP's callbacks exist, at the addresses that lwIP knows.
 fn with_callbacks<T>(
     api: &mut Api<Runtime>,
     state: &NetworkState,
@@ -250,7 +249,7 @@ fn with_callbacks<T>(
     })?
 }
 
-/// Starts lwIP with the card, and has it listen.
+/// Starts lwIP with the card, and opens the listening connections.
 fn start(
     api: &mut Api<Runtime>,
     functions: Functions,
@@ -271,7 +270,7 @@ fn start(
     Ok(())
 }
 
-/// Has lwIP take connections for a service.
+/// Makes lwIP accept connections for a service.
 fn listen(api: &mut Api<Runtime>, functions: Functions, service: Service) -> Result<(), Failure> {
     let pcb = present(api.tcp_new()?)?;
     fine(api.tcp_bind(pcb, Ptr::null(), service.port())?)?;
@@ -281,12 +280,12 @@ fn listen(api: &mut Api<Runtime>, functions: Functions, service: Service) -> Res
     Ok(())
 }
 
-/// A pointer that lwIP gave, unless it is null: then it had no memory.
+/// Returns an error if the pointer is null: then lwIP had no memory.
 fn present<T>(pointer: Ptr<T>) -> Result<Ptr<T>, Failure> {
     if pointer.is_null() { Err(Failure::Refused(OUT_OF_MEMORY.into())) } else { Ok(pointer) }
 }
 
-/// One poll's work.
+/// Does the work of one poll.
 fn work(
     api: &mut Api<Runtime>,
     state: &NetworkState,
@@ -301,7 +300,7 @@ fn work(
     Ok(busy)
 }
 
-/// A new connection: gives it one of the kernel's places.
+/// Accepts a new connection if the kernel has room for it.
 fn accept(
     api: &mut Api<Runtime>,
     state: &NetworkState,
@@ -326,7 +325,7 @@ fn accept(
     Ok(OK)
 }
 
-/// Bytes that arrived on a connection, or its end: takes note.
+/// Records bytes that arrived on a connection, or its end.
 fn receive(
     api: &mut Api<Runtime>,
     state: &NetworkState,

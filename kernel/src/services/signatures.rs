@@ -1,4 +1,4 @@
-//! Signatures over NIST's curve P-256 (ECDSA, FIPS 186-5) by micro-ecc.
+//! Signatures over NIST's curve P-256 (ECDSA, FIPS 186-5), by micro-ecc.
 
 use omniglot::{Answer, Ptr, Result as ForeignResult, SliceMut};
 use omniglot_kernel_hardware::Hart;
@@ -9,20 +9,20 @@ use crate::foreign::micro_ecc::{Api, MicroEcc, uECC_RNG_Function};
 
 /// A secret key.
 pub type SecretKey = [u8; 32];
-/// A public key: both coordinates.
+/// A public key: the point's two coordinates.
 pub type PublicKey = [u8; 64];
-/// A signature: both numbers.
+/// A signature: its two numbers, `r` and `s`.
 pub type Signature = [u8; 64];
-/// The hash of what is signed.
+/// The hash of the message that is signed.
 pub type Digest = [u8; 32];
 
-/// Fills bytes with unpredictable random numbers; `false` if it has none.
+/// Fills bytes with unpredictable random numbers. Returns `false` if it has none.
 pub type Random<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
 
-/// The service.
+/// The signature service.
 #[derive(Debug)]
 pub struct Signatures {
-    /// The library's home.
+    /// micro-ecc in its domain.
     pub domain: ForeignLibrary<MicroEcc<Runtime>>,
 }
 
@@ -33,10 +33,10 @@ impl Signatures {
         Self { domain: ForeignLibrary::start(hart, region) }
     }
 
-    /// A new pair of keys.
+    /// Makes a new pair of keys.
     ///
     /// # Errors
-    /// As any call; if there are no random numbers.
+    /// If there are no random numbers, or the call fails.
     pub fn make_keys(&mut self, random: Random<'_>) -> Result<(SecretKey, PublicKey), Failure> {
         self.with_random(random, |api| {
             api.scope(|scope| {
@@ -52,7 +52,7 @@ impl Signatures {
     /// Signs a digest.
     ///
     /// # Errors
-    /// As any call; if there are no random numbers.
+    /// If there are no random numbers, or the call fails.
     pub fn sign(
         &mut self,
         secret: &SecretKey,
@@ -71,10 +71,10 @@ impl Signatures {
         .and_then(|(status, signature)| good(status, signature))
     }
 
-    /// Whether it is the signature of the digest by the owner of the public key.
+    /// Returns true if this is the digest's signature by the owner of the public key.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn is_signature(
         &mut self,
         signature: &Signature,
@@ -96,7 +96,7 @@ impl Signatures {
         })
     }
 
-    /// Makes the library write where it must not, as a bug would.
+    /// Makes the library write to a forbidden address, as a bug would.
     ///
     /// # Errors
     /// Always: the fault.
@@ -109,7 +109,7 @@ impl Signatures {
         })
     }
 
-    /// Works while the library can get random numbers.
+    /// Runs `work` while the library can call back for random numbers.
     fn with_random<T>(
         &mut self,
         random: Random<'_>,
@@ -127,7 +127,7 @@ impl Signatures {
     }
 }
 
-/// Writes random bytes where the library wants them.
+/// Writes random bytes to the library's buffer.
 fn fill(
     api: &mut Api<Runtime>,
     to: Ptr<u8>,
@@ -138,12 +138,12 @@ fn fill(
     Ok(api.write_slice_with(to, random)?.into())
 }
 
-/// The outcome of a call, which is an error if the library says that it failed.
+/// Returns `value`, or an error if the library's status says that it failed.
 fn good<T>(status: i32, value: T) -> Result<T, Failure> {
     if status == 1 { Ok(value) } else { Err(Failure::Refused(status)) }
 }
 
-/// The bytes there.
+/// Copies an array out of the library's memory.
 fn array<const N: usize>(api: &Api<Runtime>, from: SliceMut<u8>) -> ForeignResult<[u8; N]> {
     let mut bytes = [0; N];
     api.read_into(from, &mut bytes)?;

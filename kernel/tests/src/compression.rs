@@ -1,4 +1,4 @@
-//! zlib on a third party's file, compressed by another implementation.
+//! Tests zlib on a third party's file that another implementation compressed.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use omniglot_kernel::{Kernel, sample};
@@ -12,7 +12,7 @@ const TESTS: &[Test] = &[
     ("zlib::a_damaged_file_is_an_error", damaged),
 ];
 
-/// Room for the compressed file, to damage it in.
+/// Room for a copy of the compressed file that is then damaged.
 const ROOM: usize = 128 << 10;
 static COPY: ConstStaticCell<[u8; ROOM]> = ConstStaticCell::new([0; ROOM]);
 
@@ -20,7 +20,7 @@ pub(crate) fn run(kernel: &mut Kernel, report: &mut Report) {
     report.run(kernel, TESTS);
 }
 
-/// The CRC-32 and the length of what comes out.
+/// Returns the CRC-32 and the length of the output.
 fn inflate(kernel: &mut Kernel, packed: &[u8]) -> Result<(u32, usize), crate::report::Why> {
     let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC);
     let mut digest = crc.digest();
@@ -42,7 +42,7 @@ fn cut_off(kernel: &mut Kernel) -> Outcome {
     whole(kernel)
 }
 
-/// One bit in each of many places: in gzip's header some do not matter.
+/// Flips one bit in each of many places, but none in gzip's header, where some do not matter.
 fn damaged(kernel: &mut Kernel) -> Outcome {
     const HEADER: usize = 10;
     let copy = COPY.try_take().and_then(|copy| copy.get_mut(..sample::PACKED.len()));

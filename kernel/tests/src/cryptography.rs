@@ -1,4 +1,4 @@
-//! monocypher and micro-ecc against third parties' vectors.
+//! Tests monocypher and micro-ecc against third parties' vectors.
 
 use omniglot_kernel::Kernel;
 use omniglot_kernel::services::cryptography::MESSAGE;
@@ -15,8 +15,8 @@ macro_rules! table {
 /// The longest message of a vector.
 const LONGEST: usize = 1024;
 
-/// Vectors for which a library is known to give another answer, and why. One that it comes to
-/// answer rightly fails, so that this list stays true.
+/// Vectors for which a library is known to give another answer, with the reason. The test fails if
+/// the library gives the right answer, so this list stays true.
 const KNOWN: &[(&str, u16, &str)] = &[
     ("ed25519", 151, "monocypher ignores the sign of x where x is 0"),
     ("ecdsa_secp256r1_sha256", 60, "on its way micro-ecc adds a point to its negative, and cannot"),
@@ -40,7 +40,7 @@ pub(crate) fn run(kernel: &mut Kernel, report: &mut Report) {
     vectors(kernel, report, name, table!("ecdsa_secp256r1_sha256_p1363"), ecdsa);
 }
 
-/// Runs every test of a table; there have to be some.
+/// Runs every test of a table. An empty table is a failure.
 fn vectors<const FIELDS: usize>(
     kernel: &mut Kernel,
     report: &mut Report,
@@ -67,7 +67,7 @@ fn vectors<const FIELDS: usize>(
     report.result(&mut kernel.uart, format_args!("wycheproof::{name}::is_whole"), outcome);
 }
 
-/// The field as an array; `None` if it has another length, which our types exclude.
+/// Returns the field as an array, or `None` if it has another length, which our types exclude.
 fn array<const N: usize>(field: &[u8]) -> Option<&[u8; N]> {
     field.try_into().ok()
 }
@@ -155,7 +155,7 @@ fn signs(kernel: &mut Kernel) -> Outcome {
     check(!good, "it is good for another message")
 }
 
-/// Numbers that are good enough to test with.
+/// Returns a generator of fixed numbers, which suffice for tests.
 fn random_numbers() -> impl FnMut(&mut [u8]) -> bool {
     let mut state = 0x2545_f491_u32;
     move |bytes| {

@@ -1,4 +1,4 @@
-//! Crashes: of each library, alone and all together.
+//! Tests crashes of each library, alone and all together.
 
 use omniglot::{Error, FaultKind};
 use omniglot_kernel::domain::Failure;
@@ -7,7 +7,7 @@ use omniglot_kernel_hardware::{TICKS_PER_SECOND, ticks};
 
 use crate::report::{Outcome, Report, Test, because, check, unexpected};
 
-/// The libraries.
+/// The libraries' names.
 const LIBRARIES: [&str; 5] = ["monocypher", "micro-ecc", "littlefs", "lwip", "zlib"];
 
 /// The forbidden address: the serial line's registers.
@@ -40,7 +40,7 @@ fn restart(kernel: &mut Kernel, library: &str) -> Outcome {
     outcome.map_err(unexpected)
 }
 
-/// How many libraries are down.
+/// Counts the libraries that are down.
 fn down(kernel: &Kernel) -> usize {
     let mut count = 0;
     kernel.services.each(|_, _, trouble| count += usize::from(trouble.is_some()));
@@ -69,7 +69,7 @@ fn all(kernel: &mut Kernel) -> Outcome {
     works(kernel)
 }
 
-/// Two libraries whose work is known.
+/// Checks the results of two libraries.
 fn works(kernel: &mut Kernel) -> Outcome {
     let len = kernel.services.compression.inflate(sample::PACKED, |_| {}).map_err(unexpected)?;
     check(len == sample::LENGTH, "it decompresses to something else")?;
@@ -86,7 +86,8 @@ fn many(kernel: &mut Kernel) -> Outcome {
     works(kernel)
 }
 
-/// Signs until a good many ticks must have come. Foreign code is nearly all that runs.
+/// Signs until a good number of timer ticks must have occurred. Foreign code runs nearly all the
+/// time.
 fn timer(kernel: &mut Kernel) -> Outcome {
     let (ticks_before, before) = (ticks(), kernel.clock.now());
     while kernel.clock.now() - before < TICKS_PER_SECOND {

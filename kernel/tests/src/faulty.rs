@@ -1,8 +1,8 @@
-//! A device that fails, from a certain operation on, as one whose power is cut.
+//! A device that fails from some operation on, as if its power were cut.
 
 use omniglot_kernel::services::blocks::{BlockDevice, BlockError};
 
-/// A device that does so many more programs and erasures.
+/// A device that fails after this many programs and erasures.
 pub(crate) struct Failing<'a> {
     pub(crate) device: &'a mut dyn BlockDevice,
     pub(crate) left: u32,

@@ -1,4 +1,4 @@
-//! littlefs on a device in the kernel's memory.
+//! Tests littlefs on a device in the kernel's memory.
 
 use omniglot_kernel::Kernel;
 use omniglot_kernel::domain::Failure;
@@ -9,7 +9,7 @@ use static_cell::ConstStaticCell;
 use crate::faulty::Failing;
 use crate::report::{Outcome, Report, because, check, equal, unexpected};
 
-/// How many blocks the device has.
+/// Number of blocks of the device.
 const BLOCKS: usize = 64;
 static DISK: ConstStaticCell<RamDisk<BLOCKS>> = ConstStaticCell::new(RamDisk::new());
 
@@ -35,7 +35,7 @@ pub(crate) fn run(kernel: &mut Kernel, report: &mut Report) {
     }
 }
 
-/// Whether a file holds so many bytes of a pattern.
+/// Checks that a file holds `len` bytes of a pattern.
 fn holds(files: &mut Files, device: Device<'_>, name: &str, seed: u8, len: usize) -> Outcome {
     let (mut found, mut good) = (0, true);
     let read = files.read(device, name, |bytes| {
@@ -51,7 +51,7 @@ fn pattern(seed: u8, position: usize) -> u8 {
     seed.wrapping_add(position as u8).wrapping_add((position >> 8) as u8)
 }
 
-/// Bytes of a pattern.
+/// Returns bytes of a pattern.
 fn bytes<const N: usize>(seed: u8) -> [u8; N] {
     let mut bytes = [0; N];
     for (position, byte) in bytes.iter_mut().enumerate() {
@@ -96,7 +96,7 @@ fn listed(files: &mut Files, device: Device<'_>) -> Outcome {
         }
     });
     list.map_err(unexpected)?;
-    // With the directory itself and the one above.
+    // The count includes the directory itself and its parent.
     equal(&(names, directories, size), &(6, 3, Some(20_000)))?;
     files.remove(device, "more/one").map_err(unexpected)?;
     files.remove(device, "more").map_err(unexpected)
@@ -114,7 +114,7 @@ fn full(files: &mut Files, device: Device<'_>) -> Outcome {
     check(matches!(outcome, Err(Failure::Refused(_))), format_args!("{outcome:?}"))?;
     holds(files, device, "1", 5, 50_000)?;
     for name in NAMES {
-        // The last ones were never written.
+        // The last files were never written, so errors are ignored.
         let _ = files.remove(device, name);
     }
     files.write(device, "small", &bytes::<100>(6)).map_err(unexpected)?;

@@ -1,5 +1,5 @@
-//! Tests of the kernel's services, on the board. Results are printed as Rust's test harness
-//! prints them.
+//! Tests the kernel's services on the board, and prints results in the format of Rust's test
+//! harness.
 
 #![no_std]
 #![no_main]
@@ -19,7 +19,7 @@ use omniglot_kernel_hardware::{Board, Outcome};
 
 use report::Report;
 
-/// The exit status of a run in which a test failed, as that of Rust's test harness.
+/// The exit status if a test failed, the same as that of Rust's test harness.
 const FAILED: u8 = 101;
 
 #[riscv_rt::entry]

@@ -1,4 +1,4 @@
-//! lwIP on a link that the tests are at the other end of.
+//! Tests lwIP on a link whose other end is the test.
 
 use omniglot_kernel::Kernel;
 use omniglot_kernel::services::network::{FRAME, Link, Network};
@@ -12,10 +12,10 @@ const TESTS: &[Test] = &[
     ("lwip::noise_does_no_harm", noise),
 ];
 
-/// The link's other end, and the kernel's end.
+/// Ethernet addresses of the link's other end and of the kernel.
 const PEER: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const KERNEL: [u8; 6] = [2, 0, 0, 0, 0, 2];
-/// Their addresses.
+/// Their IP addresses.
 const PEER_IP: [u8; 4] = [10, 0, 2, 2];
 const KERNEL_IP: [u8; 4] = [10, 0, 2, 15];
 
@@ -23,7 +23,7 @@ pub(crate) fn run(kernel: &mut Kernel, report: &mut Report) {
     report.run(kernel, TESTS);
 }
 
-/// A link over which one frame comes, and that keeps the last that is sent.
+/// A link that delivers one frame and keeps the last frame that is sent.
 struct Pair {
     coming: Option<([u8; FRAME], usize)>,
     sent: [u8; FRAME],
@@ -50,12 +50,12 @@ impl Link for Pair {
     }
 }
 
-/// Gives lwIP a frame, and gives what it sends, if anything.
+/// Passes a frame to lwIP, and returns the link with lwIP's answer, if any.
 fn exchange(kernel: &mut Kernel, frame: &[u8]) -> Result<Pair, crate::report::Why> {
     let mut pair = Pair { coming: None, sent: [0; FRAME], sent_len: 0 };
     let now = kernel.clock.milliseconds();
     let network: &mut Network = &mut kernel.services.network;
-    // What it says when it starts is none of the answer.
+    // Discards what lwIP sends when it starts.
     network.poll(&mut pair, now, "").map_err(unexpected)?;
     pair.sent_len = 0;
     let mut bytes = [0; FRAME];
@@ -67,7 +67,7 @@ fn exchange(kernel: &mut Kernel, frame: &[u8]) -> Result<Pair, crate::report::Wh
     Ok(pair)
 }
 
-/// A frame of parts.
+/// Concatenates the parts of a frame.
 fn frame<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut frame = [0; N];
     for (to, from) in frame.iter_mut().zip(parts.iter().copied().flatten()) {
@@ -76,7 +76,7 @@ fn frame<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     frame
 }
 
-/// RFC 826: who has the kernel's address?
+/// Asks for the kernel's Ethernet address (RFC 826).
 fn arp(kernel: &mut Kernel) -> Outcome {
     let question: [u8; 42] = frame(&[
         &[0xff; 6],
@@ -102,7 +102,7 @@ fn arp(kernel: &mut Kernel) -> Outcome {
     equal(&pair.sent.get(..42), &Some(&answer[..]))
 }
 
-/// IP's header for 28 bytes of ICMP, with its checksum.
+/// Returns an IP header for 28 bytes of ICMP, with its checksum.
 fn ip_header(from: [u8; 4], to: [u8; 4]) -> [u8; 20] {
     let start: &[u8] = &[0x45, 0, 0, 48, 0, 7, 0, 0, 64, 1, 0, 0];
     let mut header: [u8; 20] = frame(&[start, &from, &to]);
@@ -113,7 +113,7 @@ fn ip_header(from: [u8; 4], to: [u8; 4]) -> [u8; 20] {
     header
 }
 
-/// RFC 1071.
+/// Computes the Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
     let mut sum = 0_u32;
     for pair in bytes.chunks(2) {
@@ -125,7 +125,7 @@ fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// An ICMP message of this type with 20 bytes of data, and its checksum or `wrong` more.
+/// Returns an ICMP message with 20 bytes of data. `wrong` is added to its checksum.
 fn message(kind: u8, wrong: u16) -> [u8; 28] {
     let mut message: [u8; 28] = frame(&[&[kind, 0, 0, 0, 0x12, 0x34, 0, 9], &[0xa5; 20]]);
     let sum = checksum(&message).wrapping_add(wrong).to_be_bytes();
@@ -139,7 +139,7 @@ fn question(wrong: u16) -> [u8; 62] {
     frame(&[&KERNEL, &PEER, &[8, 0], &ip_header(PEER_IP, KERNEL_IP), &message(8, wrong)])
 }
 
-/// The same data come back.
+/// Expects the same data back.
 fn echo(kernel: &mut Kernel) -> Outcome {
     let pair = exchange(kernel, &question(0))?;
     equal(&pair.sent_len, &62)?;
@@ -153,7 +153,7 @@ fn wrong_checksum(kernel: &mut Kernel) -> Outcome {
     equal(&pair.sent_len, &0)
 }
 
-/// Frames without sense, many of which get past the first checks, and then a sensible one.
+/// Sends random frames, many of which pass the first checks, and then a valid one.
 fn noise(kernel: &mut Kernel) -> Outcome {
     let mut state = 0x2545_f491_u32;
     let mut next = move || {
@@ -177,12 +177,12 @@ fn noise(kernel: &mut Kernel) -> Outcome {
         exchange(kernel, &bytes)?;
     }
     check(kernel.services.network.domain.trouble().is_none(), "lwIP is down")?;
-    // By now lwIP has other neighbours than the peer in mind.
+    // By now lwIP may have removed the peer from its ARP table.
     arp(kernel)?;
     echo(kernel)
 }
 
-/// The header that is in a frame, with the right checksum.
+/// Returns the frame's IP header with a correct checksum.
 fn ip_header_of(bytes: &[u8]) -> [u8; 20] {
     let mut header: [u8; 20] =
         frame(&[bytes.get(14..24).unwrap_or(&[]), &[0; 2], bytes.get(26..34).unwrap_or(&[])]);

@@ -1,4 +1,4 @@
-//! Counting and printing results.
+//! Counts and prints results.
 
 use core::fmt::{Arguments, Display, Write};
 
@@ -7,10 +7,10 @@ use omniglot_kernel::domain::Failure;
 use omniglot_kernel::text::Text;
 use omniglot_kernel_hardware::Uart;
 
-/// Why a test failed.
+/// Why a test failed, as text.
 pub(crate) type Why = Text<160>;
 
-/// What a test comes to.
+/// The result of a test.
 pub(crate) type Outcome = Result<(), Why>;
 
 /// A test and its name.
@@ -36,7 +36,7 @@ impl Report {
         *count += 1;
     }
 
-    /// Prints and counts a test whose result is known to be another, and why.
+    /// Prints and counts a test whose wrong result is known, with the reason.
     pub(crate) fn ignored(&mut self, uart: &mut Uart, name: Arguments<'_>, why: &str) {
         let _ = writeln!(uart, "test {name} ... ignored, {why}");
         self.ignored += 1;
@@ -50,7 +50,7 @@ impl Report {
         }
     }
 
-    /// Prints the sum; whether nothing failed.
+    /// Prints the summary. Returns true if nothing failed.
     pub(crate) fn end(self, uart: &mut Uart) -> bool {
         let good = self.failed == 0 && self.passed > 0;
         let word = if good { "ok" } else { "FAILED" };
@@ -61,25 +61,25 @@ impl Report {
     }
 }
 
-/// Why a test failed, in words.
+/// Formats the reason why a test failed.
 pub(crate) fn because(words: Arguments<'_>) -> Why {
     let mut why = Why::new();
-    // What does not fit is left out.
+    // What does not fit is omitted.
     let _ = why.write_fmt(words);
     why
 }
 
-/// An unexpected failure of a service.
+/// Describes an unexpected failure of a service.
 pub(crate) fn unexpected(failure: Failure) -> Why {
     because(format_args!("{failure}"))
 }
 
-/// Checks that two things are equal.
+/// Checks that two values are equal.
 pub(crate) fn equal<T: PartialEq + core::fmt::Debug>(found: &T, wanted: &T) -> Outcome {
     check(found == wanted, format_args!("{found:?} instead of {wanted:?}"))
 }
 
-/// Checks that something is so.
+/// Checks a condition.
 pub(crate) fn check(good: bool, otherwise: impl Display) -> Outcome {
     if good { Ok(()) } else { Err(because(format_args!("{otherwise}"))) }
 }

@@ -1,11 +1,11 @@
-//! Reading the tables that the build script made.
+//! Reads the tables that the build script made.
 
 /// One test of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vector<'a, const FIELDS: usize> {
     /// The test's number in its file.
     pub(crate) number: u16,
-    /// Whether what it describes must succeed.
+    /// True if the operation must succeed.
     pub(crate) is_good: bool,
     /// Its fields.
     pub(crate) fields: [&'a [u8]; FIELDS],

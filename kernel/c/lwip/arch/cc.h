@@ -1,5 +1,6 @@
-/* What lwIP wants to know of the compiler and the machine (lwIP's doc/NO_SYS_SampleCode.c and
- * src/include/lwip/arch.h). Everything else is as that header has it by default. */
+/* What lwIP requires of a port: descriptions of the compiler and the machine (lwIP's
+ * doc/NO_SYS_SampleCode.c and src/include/lwip/arch.h). Everything else has that header's
+ * defaults. */
 #ifndef LWIP_ARCH_CC_H
 #define LWIP_ARCH_CC_H
 
@@ -8,11 +9,12 @@
 
 #define BYTE_ORDER LITTLE_ENDIAN
 
-/* Nobody reads messages in here: a failed assertion ends the call, which the kernel sees. */
+/* Nobody reads lwIP's messages. A failed assertion aborts the call, and the kernel gets an
+ * error. */
 #define LWIP_PLATFORM_DIAG(message) do {} while (0)
 #define LWIP_PLATFORM_ASSERT(message) abort()
 
-/* For transaction numbers of DHCP: not a secret. */
+/* For DHCP's transaction numbers, which are not secret. */
 uint32_t network_random(void);
 #define LWIP_RAND() network_random()
 

@@ -1,4 +1,4 @@
-//! littlefs behind its protection, with nothing checked.
+//! littlefs behind its protection, without any checks of values.
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::littlefs::{
     Littlefs as Library, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
@@ -21,7 +21,7 @@ const NAMES: [(Function, &str); 7] = [
     (Function::Read, "lfs_file_read"),
 ];
 
-/// Measures the workload, and gives the memory back.
+/// Measures the workload, and returns the memory.
 #[inline(never)]
 pub(crate) fn measure(
     hart: Hart,
@@ -82,8 +82,8 @@ impl Littlefs for Isolated<'_> {
     }
 }
 
-/// Answers a callback, whose arguments are words behind the header of its frame, and the result
-/// behind them.
+/// Answers a callback. The arguments are words after the header of its frame, and the result
+/// follows them.
 fn answer(calls: &mut Calls, device: &mut Device, slot: u32, frame: usize) -> Result<()> {
     const LARGEST: usize = 4 * (ARGUMENTS + 6);
     calls.runtime.window().check(frame, LARGEST)?;

@@ -40,7 +40,7 @@ pub(crate) fn measure(bytes: &[u8; LENGTH]) -> u64 {
     }
 }
 
-/// What the library is given, and the device that its callbacks reach.
+/// The memory that the library uses, and the device that its callbacks use.
 #[repr(align(16))]
 struct Shared<T>(UnsafeCell<T>);
 
@@ -70,7 +70,8 @@ impl Littlefs for Native {
 
     fn write(&mut self, address: usize, bytes: &[u8]) -> Result<(), Infallible> {
         let to = core::ptr::with_exposed_provenance_mut::<u8>(address);
-        // SAFETY: in `MEMORY`, as all addresses of `run`; nobody else has it now.
+        // SAFETY: the address is in `MEMORY`, as are all addresses of `run`; nothing else uses it
+        // now.
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -89,8 +90,8 @@ impl Littlefs for Native {
         }
         let [a, b, c, d, e] = words;
         Ok(match function {
-            // SAFETY: declared as in lfs.h; the addresses are of room for what the functions
-            // keep there, in `MEMORY`, and the configuration describes the device.
+            // SAFETY: declared as in lfs.h. The addresses are of sufficient room in `MEMORY`, and
+            // the configuration describes the device.
             Function::Format => unsafe { lfs_format(a, b) },
             // SAFETY: as above.
             Function::Mount => unsafe { lfs_mount(a, b) },
@@ -114,13 +115,13 @@ fn with_device(work: impl FnOnce(&mut dyn BlockDevice) -> i32) -> i32 {
 }
 
 extern "C" fn read(_: usize, block: u32, offset: usize, to: *mut u8, len: usize) -> c_int {
-    // SAFETY: littlefs gives room for as many bytes as it says (lfs.h).
+    // SAFETY: littlefs passes room for as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts_mut(to, len) };
     with_device(|device| status(device.read(block, offset, bytes)))
 }
 
 extern "C" fn program(_: usize, block: u32, offset: usize, from: *const u8, len: usize) -> c_int {
-    // SAFETY: as many bytes as littlefs says (lfs.h).
+    // SAFETY: littlefs passes as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts(from, len) };
     with_device(|device| status(device.program(block, offset, bytes)))
 }
@@ -133,14 +134,15 @@ extern "C" fn synchronise(_: usize) -> c_int {
     with_device(|device| status(device.sync()))
 }
 
-// What littlefs takes of C's library (ISO C, 7.24.5) besides `memcpy` and the like, which are
-// Rust's.
+// The functions of the C library that littlefs uses (ISO C, 7.24.5) besides `memcpy` and the like,
+// which are Rust's.
 
-/// How many bytes from `text` on are in `set`, or are not; both end with a NUL.
+/// Returns the length of the prefix of `text` whose bytes are (or are not) in `set`. Both end with
+/// a NUL.
 fn span(text: *const u8, set: *const u8, is_wanted: bool) -> usize {
     let mut len = 0;
     loop {
-        // SAFETY: up to the NUL, which is in no set.
+        // SAFETY: reads stop at the NUL, which is in no set.
         let byte = unsafe { text.wrapping_add(len).read() };
         let is_in_set = !strchr(set, c_int::from(byte)).is_null();
         if byte == 0 || is_in_set != is_wanted {
@@ -164,7 +166,7 @@ extern "C" fn strcspn(text: *const u8, set: *const u8) -> usize {
 extern "C" fn strchr(text: *const u8, wanted: c_int) -> *const u8 {
     let mut place = text;
     loop {
-        // SAFETY: up to the NUL that ends every string.
+        // SAFETY: reads stop at the NUL that ends every string.
         let byte = unsafe { place.read() };
         if c_int::from(byte) == wanted {
             return place;
@@ -176,7 +178,7 @@ extern "C" fn strchr(text: *const u8, wanted: c_int) -> *const u8 {
     }
 }
 
-/// An assertion of littlefs failed: there is nothing to measure.
+/// Called when an assertion of littlefs fails: then there is nothing to measure.
 #[unsafe(no_mangle)]
 extern "C" fn __assert_func(_: *const u8, _: c_int, _: *const u8, _: *const u8) -> ! {
     loop {

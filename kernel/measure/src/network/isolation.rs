@@ -1,4 +1,4 @@
-//! lwIP behind its protection, with nothing checked.
+//! lwIP behind its protection, without any checks of values.
 
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::lwip::{Lwip as Library, netif_linkoutput_fn};
@@ -10,7 +10,7 @@ use super::{Lwip, OWN, Peer, run, some};
 use crate::count::count;
 use crate::isolation::{ARGUMENTS, Calls};
 
-/// Measures the workload, and gives the memory back.
+/// Measures the workload, and returns the memory.
 #[inline(never)]
 pub(crate) fn measure(hart: Hart, region: ForeignRegion) -> Result<(u64, ForeignRegion)> {
     let calls = Calls::start::<Library<omniglot_kernel::domain::Runtime>>(hart, region)?;
@@ -84,8 +84,8 @@ impl Lwip for Isolated {
     }
 }
 
-/// Sends the frame that lwIP has in buffers (pbuf.h, `struct pbuf`: next, contents, two lengths),
-/// whose address is the second argument.
+/// Sends the frame whose address is the second argument. lwIP has it in a chain of buffers (pbuf.h,
+/// `struct pbuf`: next, contents, two lengths).
 fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> {
     const SUCCESS: usize = 0;
     let first = word(calls, arguments + 4 * (ARGUMENTS + 1))?;
@@ -102,7 +102,7 @@ fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> 
     Ok(())
 }
 
-/// Copies a frame out of its buffers.
+/// Copies a frame from a chain of buffers.
 fn copy_chain(calls: &Calls, mut next: usize, frame: &mut [u8]) -> Result<usize> {
     let mut len = 0;
     while next != 0 {
@@ -118,13 +118,13 @@ fn copy_chain(calls: &Calls, mut next: usize, frame: &mut [u8]) -> Result<usize>
     Ok(len)
 }
 
-/// How long a chain of buffers is, and its first one.
+/// Returns the length of the whole chain, and of its first buffer.
 fn lengths(calls: &Calls, buffer: usize) -> Result<[usize; 2]> {
     let lengths = word(calls, buffer + 8)?;
     Ok([lengths & 0xffff, lengths >> 16])
 }
 
-/// A word of the library's.
+/// Reads a word of the library's memory.
 fn word(calls: &Calls, address: usize) -> Result<usize> {
     calls.runtime.window().check(address, size_of::<usize>())?;
     Ok(calls.get_word(address))

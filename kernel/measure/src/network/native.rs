@@ -11,7 +11,7 @@ use omniglot_kernel::services::network::{FRAME, QEMU};
 use super::{Lwip, OWN, Peer, run, some};
 use crate::count::count;
 
-/// What lwIP keeps frames in (pbuf.h, `struct pbuf`), as far as it is looked at.
+/// The buffers in which lwIP keeps frames (pbuf.h, `struct pbuf`), with the fields that are used.
 #[repr(C)]
 struct Buffer {
     next: *const Self,
@@ -39,8 +39,8 @@ pub(crate) fn measure() -> u64 {
     let [own, mask, gateway] = [QEMU.own, QEMU.mask, QEMU.gateway].map(u32::from_ne_bytes);
     let mut native = Native;
     *native.peer() = Peer::new();
-    // SAFETY: declared as in network.h; six bytes of an address, and a function that lives as
-    // long as the program.
+    // SAFETY: declared as in network.h; the address has six bytes, and the function lives as long
+    // as the program.
     unsafe { network_start(transmit, OWN.as_ptr(), own, mask, gateway) };
     let counted = count(|| {
         let answered = run(&mut native);
@@ -52,7 +52,7 @@ pub(crate) fn measure() -> u64 {
     }
 }
 
-/// What the callback reaches.
+/// The peer that the callback uses.
 struct Shared(UnsafeCell<Option<Peer>>);
 
 // SAFETY: there is one hart, and each access ends before the next one begins.
@@ -66,8 +66,8 @@ impl Lwip for Native {
     type Error = Infallible;
 
     fn peer(&mut self) -> &mut Peer {
-        // SAFETY: used for one thing at a time: lwIP does not run while a frame is taken from
-        // it, and nothing else borrows it while lwIP sends.
+        // SAFETY: there is one user at a time: lwIP does not run while a frame is taken from it,
+        // and nothing else borrows it while lwIP sends.
         unsafe { &mut *PEER.0.get() }.get_or_insert_with(Peer::new)
     }
 
@@ -80,7 +80,7 @@ impl Lwip for Native {
     fn receive(&mut self) -> Result<bool, Infallible> {
         let mut frame = [0; FRAME];
         let Some(len) = some(self.peer()).receive(&mut frame) else { return Ok(false) };
-        // SAFETY: declared as in network.h; as many bytes as is said.
+        // SAFETY: declared as in network.h; the frame has as many bytes as the length says.
         unsafe { network_receive(frame.as_ptr().cast(), len as u16) };
         Ok(true)
     }
@@ -92,23 +92,23 @@ impl Lwip for Native {
     }
 }
 
-/// Sends a frame that is in one buffer, or copies it out of its buffers and sends that.
+/// Sends a frame. One that spans several buffers is copied into one first.
 unsafe extern "C" fn transmit(_: *mut c_void, mut next: *const Buffer) -> i8 {
-    // SAFETY: lwIP hands over a buffer.
+    // SAFETY: lwIP passes a valid buffer.
     let head = unsafe { &*next };
     if head.whole == head.len {
-        // SAFETY: as many bytes as the buffer says.
+        // SAFETY: the buffer has as many bytes as it says.
         let whole = unsafe { core::slice::from_raw_parts(head.payload, head.len.into()) };
         some(Native.peer()).send(whole);
         return 0;
     }
     let mut frame = [0; FRAME];
     let mut len = 0;
-    // SAFETY: lwIP hands over a chain of buffers, the last of which has no next one.
+    // SAFETY: lwIP passes a chain of valid buffers, whose last one has a null `next`.
     while let Some(buffer) = unsafe { next.as_ref() } {
         let end = len + usize::from(buffer.len);
         if let Some(part) = frame.get_mut(len..end) {
-            // SAFETY: as many bytes as the buffer says.
+            // SAFETY: the buffer has as many bytes as it says.
             unsafe { buffer.payload.copy_to_nonoverlapping(part.as_mut_ptr(), part.len()) };
         }
         len = end;
@@ -121,7 +121,7 @@ unsafe extern "C" fn transmit(_: *mut c_void, mut next: *const Buffer) -> i8 {
     0
 }
 
-/// An assertion of lwIP failed: there is nothing to measure.
+/// Called when an assertion of lwIP fails: then there is nothing to measure.
 #[unsafe(no_mangle)]
 extern "C" fn abort() -> ! {
     loop {

@@ -1,4 +1,4 @@
-//! What is done with one connection.
+//! Serving one connection.
 
 use core::cell::Cell;
 
@@ -9,15 +9,15 @@ use super::{OK, OUT_OF_MEMORY};
 use crate::domain::{Failure, Runtime};
 use crate::foreign::lwip::{Api, TCP_WRITE_FLAG_COPY, pbuf, tcp_pcb};
 
-/// How many bytes lwIP is given at a time.
+/// The largest number of bytes that lwIP gets at a time.
 pub(super) const CHUNK: usize = 1460;
 
-/// What a connection is for.
+/// The service that a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
-    /// Sends back what arrives (RFC 862).
+    /// Echoes what arrives (RFC 862).
     Echo = 1,
-    /// Shows pages.
+    /// Serves pages.
     Http = 2,
 }
 
@@ -29,22 +29,22 @@ impl Service {
         }
     }
 
-    /// The service that a listening control block's argument stands for.
+    /// Returns the service that the argument of a listening control block stands for.
     pub(super) fn from_argument(argument: Ptr<Void>) -> Option<Self> {
         [Self::Echo, Self::Http].into_iter().find(|service| *service as usize == argument.addr())
     }
 }
 
-/// A connection, or a place for one.
+/// A connection, or room for one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {
     pcb: Ptr<tcp_pcb>,
     service: Service,
-    /// What has arrived and was not dealt with.
+    /// Data that has arrived and has not been handled.
     pub(super) arrived: Ptr<pbuf>,
-    /// The other side will send no more.
+    /// True once the other side has closed its direction.
     pub(super) ended: bool,
-    /// What the HTTP server is sending.
+    /// The response that the HTTP server is sending.
     response: Option<Response>,
 }
 
@@ -66,7 +66,7 @@ impl Connection {
     }
 }
 
-/// Does what can be done on a connection now; whether that was anything.
+/// Serves a connection as far as is possible now. Returns true if there was anything to do.
 pub(super) fn serve(
     api: &mut Api<Runtime>,
     place: &Cell<Connection>,
@@ -82,7 +82,7 @@ pub(super) fn serve(
     }
 }
 
-/// Sends back what has arrived, as far as there is room.
+/// Echoes what has arrived, as far as lwIP has room.
 fn echo(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<bool, Failure> {
     let mut busy = false;
     loop {
@@ -106,7 +106,7 @@ fn echo(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<bool, Failur
     finish_turn(api, place, busy)
 }
 
-/// Tells lwIP that the first bytes of what arrived were dealt with.
+/// Tells lwIP that the first `len` bytes of what arrived were handled.
 fn take_away(api: &mut Api<Runtime>, place: &Cell<Connection>, len: u16) -> Result<(), Failure> {
     let mut connection = place.get();
     connection.arrived = api.pbuf_free_header(connection.arrived, len)?;
@@ -115,7 +115,7 @@ fn take_away(api: &mut Api<Runtime>, place: &Cell<Connection>, len: u16) -> Resu
     Ok(())
 }
 
-/// Sends what was written, and ends a connection on which nothing more will come.
+/// Sends what was written. Closes a connection once all of its data was handled and no more comes.
 fn finish_turn(
     api: &mut Api<Runtime>,
     place: &Cell<Connection>,
@@ -134,11 +134,11 @@ fn finish_turn(
     Ok(busy)
 }
 
-/// Ends a connection. If lwIP has no memory for that now, it is tried again.
+/// Closes a connection. If lwIP has no memory for that now, a later poll tries again.
 fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure> {
     drop_arrived(api, place)?;
     let connection = place.get();
-    // From here on, events of lwIP's about it are ignored.
+    // From here on, events of lwIP about this connection are ignored.
     api.tcp_arg(connection.pcb, Ptr::null())?;
     if api.tcp_close(connection.pcb)? != OUT_OF_MEMORY {
         place.set(Connection::FREE);
@@ -146,8 +146,8 @@ fn close(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure
     Ok(())
 }
 
-/// Frees what has arrived. lwIP has to know that it was looked at: else it takes closing for a
-/// failure, and tells the other side so before it has got everything.
+/// Frees what has arrived. lwIP is told that it was read: otherwise it treats closing as a failure,
+/// and resets the connection before the other side has received everything.
 fn drop_arrived(api: &mut Api<Runtime>, place: &Cell<Connection>) -> Result<(), Failure> {
     let connection = place.get();
     if connection.arrived.is_null() {
@@ -184,7 +184,7 @@ fn answer(api: &mut Api<Runtime>, place: &Cell<Connection>, page: &str) -> Resul
     finish_turn(api, place, busy)
 }
 
-/// Sends the next part of a response; `None` if there is no room, or nothing left.
+/// Sends the next part of a response. Returns `None` if there is no room, or nothing is left.
 fn send(
     api: &mut Api<Runtime>,
     pcb: Ptr<tcp_pcb>,

@@ -1,4 +1,4 @@
-//! A small HTTP server (RFC 9112): a page about the kernel, and numbers as many as wanted.
+//! A small HTTP server (RFC 9112): it serves a page about the kernel, and any amount of numbers.
 
 use core::fmt::Write;
 
@@ -8,37 +8,37 @@ use crate::domain::{Failure, Runtime};
 use crate::foreign::lwip::{Api, pbuf};
 use crate::text::Text;
 
-/// The longest request that is read.
+/// Size of the longest request, in bytes.
 const REQUEST: usize = 1024;
-/// How many header fields it may have.
+/// The largest number of header fields in a request.
 const FIELDS: usize = 32;
 
-/// What is being sent.
+/// The response that is being sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Response {
     what: Body,
-    /// How many bytes have been sent, of head and body.
+    /// Number of bytes sent so far, of head and body.
     sent: usize,
-    /// How many bytes head and body have.
+    /// Length of head and body, in bytes.
     total: usize,
-    /// How many of them are the head's.
+    /// Length of the head, in bytes.
     head: usize,
 }
 
-/// What the body is.
+/// The body of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// The page, which had so many bytes when it was asked for.
+    /// The page, with its length when it was requested.
     Page(usize),
-    /// So many bytes that are computed from their positions.
+    /// This many bytes, which are computed from their positions.
     Numbers(usize),
-    /// There is no such thing.
+    /// Not found.
     Missing,
-    /// The request was not understood.
+    /// The request was invalid.
     Bad,
 }
 
-/// The response to a request, if all of it is there.
+/// Returns the response to a request, or `None` while the request is incomplete.
 pub(super) fn respond(
     api: &mut Api<Runtime>,
     request: Ptr<pbuf>,
@@ -56,7 +56,7 @@ pub(super) fn respond(
     Ok(wanted(request, page).map(Response::new))
 }
 
-/// What a request asks for; `None` if it goes on.
+/// Returns what a request asks for, or `None` while the request is incomplete.
 fn wanted(request: &[u8], page: &str) -> Option<Body> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
@@ -84,17 +84,17 @@ impl Response {
         Self { what, sent: 0, total: head.saturating_add(what.len()), head }
     }
 
-    /// Whether all of it has been sent.
+    /// Returns true if all of it has been sent.
     pub(super) const fn is_sent(&self) -> bool {
         self.sent >= self.total
     }
 
-    /// Notes that so much more was sent.
+    /// Records that `len` more bytes were sent.
     pub(super) const fn advance(&mut self, len: usize) {
         self.sent = self.sent.saturating_add(len);
     }
 
-    /// Copies what comes next, and says how much that is.
+    /// Copies the next part into the buffer, and returns its length.
     pub(super) fn part(&self, into: &mut [u8], page: &str) -> usize {
         let head = head(self.what);
         let left = self.total.saturating_sub(self.sent).min(into.len());
@@ -108,7 +108,7 @@ impl Response {
     }
 }
 
-/// The head of a response.
+/// Returns the head of a response.
 fn head(what: Body) -> Text<160> {
     let (status, kind) = match what {
         Body::Page(_) => ("200 OK", "text/plain; charset=utf-8"),
@@ -117,7 +117,7 @@ fn head(what: Body) -> Text<160> {
         Body::Bad => ("400 Bad Request", "text/plain"),
     };
     let mut head = Text::new();
-    // It always fits, with the longest status and kind and any number.
+    // It always fits, even with the longest status and type and any number.
     let _ = write!(
         head,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -143,7 +143,7 @@ impl Body {
 
     fn byte(self, position: usize, page: &str) -> u8 {
         match self {
-            // It may have become shorter meanwhile.
+            // The page may have become shorter meanwhile.
             Self::Page(_) => page.as_bytes().get(position).copied().unwrap_or(b' '),
             Self::Numbers(_) => (position ^ position >> 8 ^ position >> 16) as u8,
             Self::Missing | Self::Bad => {

@@ -1,4 +1,4 @@
-//! Asking another host whether it is there: ICMP echo (RFC 792).
+//! ICMP echo ("ping", RFC 792).
 
 use core::cell::{Cell, RefCell};
 
@@ -12,14 +12,15 @@ use crate::foreign::lwip::{Api, pbuf};
 /// Types of ICMP messages.
 const REPLY: u8 = 0;
 const REQUEST: u8 = 8;
-/// What our requests are told from others' by.
+/// The identifier of this kernel's requests.
 const IDENTIFIER: u16 = 0x6f67;
-/// Header, and some bytes to come back.
+/// Length of a request: header and some data.
 const LENGTH: usize = 40;
-/// IP's header, which lwIP leaves before the message (without options, in QEMU's network).
+/// Length of the IP header, which lwIP leaves before the message (in QEMU's network it has no
+/// options).
 const IP_HEADER: usize = 20;
 
-/// How the last question is.
+/// State of the last request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ping {
     sequence: u16,
@@ -31,10 +32,10 @@ impl Ping {
 }
 
 impl Network {
-    /// Sends an echo request. The answer arrives some polls later.
+    /// Sends an echo request. The answer arrives during later polls.
     ///
     /// # Errors
-    /// As any call; lwIP's errors.
+    /// lwIP's errors, or the call fails.
     pub fn ping(&mut self, link: &mut dyn Link, to: Address) -> core::result::Result<(), Failure> {
         let sequence = self.state.ping.get().sequence.wrapping_add(1);
         self.state.ping.set(Ping { sequence, answered: false });
@@ -59,14 +60,14 @@ impl Network {
         Ok(())
     }
 
-    /// Whether the last question was answered.
+    /// Returns true if the last request was answered.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.state.ping.get().answered
     }
 }
 
-/// An echo request.
+/// Returns an echo request.
 fn request(sequence: u16) -> [u8; LENGTH] {
     let mut packet = [0x5a; LENGTH];
     let [id_high, id_low] = IDENTIFIER.to_be_bytes();
@@ -82,7 +83,7 @@ fn request(sequence: u16) -> [u8; LENGTH] {
     packet
 }
 
-/// The Internet checksum (RFC 1071).
+/// Computes the Internet checksum (RFC 1071).
 #[must_use]
 pub fn checksum(packet: &[u8]) -> u16 {
     let words = packet.chunks(2).map(|word| match word {
@@ -97,7 +98,7 @@ pub fn checksum(packet: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// An ICMP packet arrived: returns 1, which consumes it, if it is the awaited answer.
+/// Handles an ICMP packet. Returns 1, which consumes it, if it is the awaited answer.
 pub(super) fn receive(api: &mut Api<Runtime>, ping: &Cell<Ping>, packet: Ptr<pbuf>) -> Result<u8> {
     let head = api.read(api.upgrade(packet)?)?;
     if usize::from(head.len) < IP_HEADER + LENGTH {

@@ -9,19 +9,19 @@ use super::{BAD_VALUE, OK};
 use crate::domain::{Failure, Runtime};
 use crate::foreign::lwip::{Api, pbuf};
 
-/// The largest frame of Ethernet: 1500 bytes, and 14 for addresses and type.
+/// Size of the largest Ethernet frame: 1500 bytes, and 14 for addresses and type.
 pub const FRAME: usize = 1514;
 
-/// What frames are sent and received with.
+/// A network device that sends and receives frames.
 pub trait Link {
-    /// Its Ethernet address.
+    /// Returns its Ethernet address.
     fn address(&self) -> [u8; 6];
 
-    /// Sends a frame; `false` if that was not possible.
+    /// Sends a frame. Returns `false` if that failed.
     fn send(&mut self, frame: &[u8]) -> bool;
 
-    /// Copies the next frame that has arrived, as far as there is room, and says how long that
-    /// is.
+    /// Copies the next frame that has arrived, as much as fits. Returns the number of bytes copied,
+    /// or `None` if there is no frame.
     fn receive(&mut self, into: &mut [u8]) -> Option<usize>;
 }
 
@@ -45,7 +45,7 @@ impl Link for NetworkCard {
     }
 }
 
-/// Sends the frame that lwIP has in a chain of buffers: from where it is, if there is only one.
+/// Sends a frame that lwIP has in a chain of buffers. A single buffer is sent in place.
 pub(super) fn transmit(
     api: &mut Api<Runtime>,
     frame: Ptr<pbuf>,
@@ -63,13 +63,13 @@ pub(super) fn transmit(
     Ok(OK)
 }
 
-/// Sends a frame. One that could not be sent is lost, as on any network.
+/// Sends a frame. If that fails, the frame is lost, as on any network.
 fn send(link: &RefCell<&mut dyn Link>, frame: &[u8]) {
     let _ = link.try_borrow_mut().is_ok_and(|mut link| link.send(frame));
 }
 
-/// Copies a chain of buffers, and says how long it is; `None` if it is longer than `into`,
-/// as one that leads back to itself is.
+/// Copies a chain of buffers, and returns its length. Returns `None` if it is longer than `into`,
+/// as a circular chain is.
 fn copy_chain(api: &Api<Runtime>, mut next: Ptr<pbuf>, into: &mut [u8]) -> Result<Option<usize>> {
     let (mut len, mut links) = (0_usize, 0);
     while !next.is_null() {
@@ -78,7 +78,7 @@ fn copy_chain(api: &Api<Runtime>, mut next: Ptr<pbuf>, into: &mut [u8]) -> Resul
         let Some(part) = into.get_mut(len..end) else { return Ok(None) };
         api.read_into(api.upgrade_slice(buffer.payload.cast::<u8>(), buffer.len.into())?, part)?;
         (len, links) = (end, links + 1);
-        // The last one of a packet, even if another packet follows.
+        // The last buffer of a packet, even if another packet follows.
         if buffer.tot_len == buffer.len || links > into.len() {
             break;
         }
@@ -87,7 +87,7 @@ fn copy_chain(api: &Api<Runtime>, mut next: Ptr<pbuf>, into: &mut [u8]) -> Resul
     Ok(Some(len))
 }
 
-/// Gives lwIP up to `limit` frames that have arrived, and says how many there were.
+/// Passes up to `limit` frames that have arrived to lwIP, and returns their number.
 pub(super) fn take_in(
     api: &mut Api<Runtime>,
     link: &RefCell<&mut dyn Link>,
@@ -98,7 +98,7 @@ pub(super) fn take_in(
             let room = scope.reserve(FRAME)?;
             let receive = |bytes: &mut [u8]| link.try_borrow_mut().ok()?.receive(bytes);
             let Some(len) = scope.write_slice_with(room, receive)? else { return Ok(false) };
-            // What lwIP has no room for is lost, as on any network.
+            // Frames that lwIP has no room for are lost, as on any network.
             scope.network_receive(room.as_ptr().cast(), len as u16)?;
             Ok(true)
         })?;
