@@ -1,6 +1,6 @@
 //! Control and status registers, by number (privileged specification, chapter 2).
 //!
-//! On other processors they all read 0, so that the crate compiles there for its tests.
+//! On other processors they all read 0, so that the crate's tests compile there.
 #![allow(unsafe_code)]
 
 pub(crate) const MSTATUS: u16 = 0x300;
@@ -22,7 +22,7 @@ const INTERRUPTS: u32 = 1 << 3;
 /// Reads a register.
 ///
 /// # Safety
-/// The processor has it, and reading it has no side effect.
+/// The processor has the register, and reading it has no side effect.
 #[inline(always)]
 pub(crate) unsafe fn read<const CSR: u16>() -> u32 {
     #[cfg(target_arch = "riscv32")]
@@ -38,18 +38,18 @@ pub(crate) unsafe fn read<const CSR: u16>() -> u32 {
     0
 }
 
-/// Writes a register and gives what it held.
+/// Writes a register and returns its previous value.
 ///
 /// # Safety
-/// The processor has it, and what the new value allows or forbids is what the caller
-/// means (invariants 2, 3, 4).
+/// The processor has the register, and the caller ensures that what the new value allows or forbids
+/// is intended (invariants 2, 3, 4).
 #[inline(always)]
 pub(crate) unsafe fn swap<const CSR: u16>(value: u32) -> u32 {
     #[cfg(target_arch = "riscv32")]
     {
         let old: u32;
-        // SAFETY: the hart has the register, and the caller means what the value changes
-        // (invariants 2 to 5). Memory is clobbered: what may be accessed changes.
+        // SAFETY: the hart has the register, and the caller intends the change (invariants 2 to 5).
+        // Memory counts as clobbered, since the change may affect what can be accessed.
         unsafe {
             core::arch::asm!(
                 "csrrw {}, {}, {}", out(reg) old, const CSR, in(reg) value, options(nostack)
@@ -64,24 +64,24 @@ pub(crate) unsafe fn swap<const CSR: u16>(value: u32) -> u32 {
     }
 }
 
-/// What a trap handler has in its registers.
+/// Trap registers of a trap handler.
 ///
-/// Where interrupts are on, the next one overwrites `mepc`, `mcause` and `mtval`, so nobody
-/// relies on them. Where they are off, that may be since this is called from a trap handler
-/// that returns by them.
+/// While interrupts are on, the next interrupt overwrites `mepc`, `mcause` and `mtval`, so nobody
+/// relies on them. While interrupts are off, the caller may be a trap handler that still needs them
+/// to return.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Handling {
+pub(crate) struct TrapRegisters {
     pc: u32,
     cause: u32,
     value: u32,
 }
 
-impl Handling {
-    /// Turns interrupts off, and keeps the registers if they are off already. Returns whether
-    /// they were on.
+impl TrapRegisters {
+    /// Turns interrupts off. Saves the trap registers if interrupts were off already. Returns true
+    /// if they were on.
     ///
-    /// The caller keeps the registers, in memory that lasts, so that nothing is copied where they
-    /// do not matter.
+    /// The registers are saved in the caller's long-lived memory, so that nothing is copied where
+    /// they do not matter.
     #[inline(always)]
     pub(crate) fn interrupts_off(&mut self) -> bool {
         let were_on = interrupts_off();
@@ -93,8 +93,8 @@ impl Handling {
 
     /// Restores what [`interrupts_off`](Self::interrupts_off) and foreign code changed.
     #[inline(always)]
-    pub(crate) fn interrupts_back(&self, were_on: bool) {
-        if were_on { interrupts_on() } else { self.put_back() }
+    pub(crate) fn restore_interrupts(&self, were_on: bool) {
+        if were_on { interrupts_on() } else { self.restore() }
     }
 
     #[cold]
@@ -110,7 +110,7 @@ impl Handling {
 
     #[cold]
     #[inline(never)]
-    fn put_back(&self) {
+    fn restore(&self) {
         // SAFETY: the kernel's own value (invariant 4).
         unsafe { swap::<MEPC>(self.pc) };
         // SAFETY: the kernel's own value (invariant 4).
@@ -120,13 +120,13 @@ impl Handling {
     }
 }
 
-/// Turns interrupts off; returns whether they were on.
+/// Turns interrupts off. Returns true if they were on.
 #[inline(always)]
 fn interrupts_off() -> bool {
     #[cfg(target_arch = "riscv32")]
     let status: u32;
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: clears mstatus.MIE and nothing else, until it is put back (invariant 4).
+    // SAFETY: clears mstatus.MIE and nothing else, until it is restored (invariant 4).
     unsafe {
         core::arch::asm!("csrrci {}, mstatus, 8", out(reg) status, options(nostack));
     }
@@ -144,19 +144,19 @@ fn interrupts_on() {
     }
 }
 
-/// Does something with interrupts off.
+/// Runs a closure with interrupts off.
 pub(crate) fn without_interrupts<T>(body: impl FnOnce() -> T) -> T {
-    let mut handling = Handling::default();
-    let were_on = handling.interrupts_off();
+    let mut trap_registers = TrapRegisters::default();
+    let were_on = trap_registers.interrupts_off();
     let result = body();
-    handling.interrupts_back(were_on);
+    trap_registers.restore_interrupts(were_on);
     result
 }
 
 /// Makes instructions that were written visible to instruction fetch on this hart.
 pub(crate) fn fence_i() {
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: a fence changes no state of the kernel's (invariant 4).
+    // SAFETY: a fence changes no kernel state (invariant 4).
     unsafe {
         core::arch::asm!("fence.i", options(nostack));
     }

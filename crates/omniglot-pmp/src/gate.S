@@ -1,35 +1,35 @@
-# The gate: from the kernel into foreign code, and back on the first trap.
+# The gate enters foreign code from the kernel, and returns on the first trap.
 #
 #   uint64_t omniglot_pmp_enter(uint32_t a0, uint32_t a1, struct context *context,
 #                               uint32_t pc, uint32_t sp, uint32_t s1)
-#   uint64_t omniglot_pmp_go_on(struct context *context)
+#   uint64_t omniglot_pmp_resume(struct context *context)
 #
-# Called in machine mode with interrupts off (mstatus.MIE = 0). Both return when a trap, of
-# whatever kind, ends or interrupts foreign code: mcause in the lower half of the result,
-# and foreign code's a7 in the upper.
+# Called in machine mode with interrupts off (mstatus.MIE = 0). Both functions return when a trap of
+# any kind ends or interrupts foreign code. The lower half of the result is mcause, the upper half
+# is foreign code's a7.
 #
-# The first starts foreign code at pc. ra and tp, which are the same for all calls of a
-# domain, come from the context, and every other register becomes 0. The second goes on
-# after an interrupt: pc and all registers are taken from the context.
+# omniglot_pmp_enter starts foreign code at pc. ra and tp, which are the same for all calls of a
+# domain, come from the context, and every other register becomes 0. omniglot_pmp_resume resumes
+# after an interrupt: pc and all registers come from the context.
 #
-# Left in the context: a0 after an ecall that says that a call returns; pc, sp, a0 and a1 after
-# others, which is all that the runtime's own stubs leave behind; pc, mtval and all registers
-# otherwise.
+# What the context then holds depends on the trap. After an ecall that requests a return: a0. After
+# any other ecall: pc, sp, a0 and a1, which is all that the runtime's own stubs leave behind. After
+# any other trap: pc, mtval and all registers.
 #
 # Conventions:
-# - While foreign code runs, mscratch holds the context's address, and mtvec this
-#   gate's own handler. Both are the kernel's again when these functions return, as is
-#   mstatus. mepc, mcause and mtval are not: the caller keeps them where they mean something.
-# - No register ever goes from the kernel to foreign code: each is loaded from what is
-#   meant for it, or zeroed.
-# - Nothing that foreign code leaves in a register is used but as a number to store or
-#   return; the kernel's own are all reloaded from the kernel's stack, which is found through
-#   mscratch, a register that user mode cannot reach.
+# - While foreign code runs, mscratch holds the context's address, and mtvec the address of
+#   this gate's handler. Both, and mstatus, are restored before these functions return.
+#   mepc, mcause and mtval are not: the caller saves them where they matter.
+# - No register passes from the kernel to foreign code: each is loaded with a value meant
+#   for foreign code, or zeroed.
+# - Values that foreign code leaves in registers are only stored or returned. The kernel's
+#   registers are all reloaded from the kernel's stack, which is found through mscratch, a
+#   register that user mode cannot access.
 #
 # The names in braces are byte offsets in `Context` (gate.rs).
 
-    # Puts away what C calls callee-saved, gp and tp, on the kernel's stack, and the
-    # kernel's trap state, in the context. Uses t0.
+    # Saves C's callee-saved registers, gp and tp on the kernel's stack, and the kernel's trap state
+    # in the context. Clobbers t0.
     .macro  omniglot_pmp_leave_kernel context
     addi    sp, sp, -64
     sw      ra, 0(sp)
@@ -99,15 +99,15 @@ omniglot_pmp_enter:
     .size   omniglot_pmp_enter, . - omniglot_pmp_enter
     .popsection
 
-    .pushsection .text.omniglot_pmp_go_on, "ax", @progbits
-    .globl  omniglot_pmp_go_on
-    .type   omniglot_pmp_go_on, @function
+    .pushsection .text.omniglot_pmp_resume, "ax", @progbits
+    .globl  omniglot_pmp_resume
+    .type   omniglot_pmp_resume, @function
     .balign 4
-omniglot_pmp_go_on:
+omniglot_pmp_resume:
     omniglot_pmp_leave_kernel a0
     lw      t0, {PC}(a0)
     csrw    mepc, t0
-    # a0 is the last, since it holds the context.
+    # a0 is the last, since it holds the context's address.
     lw      x1, {X} + 4*1(a0)
     lw      x2, {X} + 4*2(a0)
     lw      x3, {X} + 4*3(a0)
@@ -140,13 +140,13 @@ omniglot_pmp_go_on:
     lw      x31, {X} + 4*31(a0)
     lw      x10, {X} + 4*10(a0)
     mret
-    .size   omniglot_pmp_go_on, . - omniglot_pmp_go_on
+    .size   omniglot_pmp_resume, . - omniglot_pmp_resume
     .popsection
     .purgem omniglot_pmp_leave_kernel
 
-    # Every trap of foreign code comes here: in machine mode, interrupts off, mscratch
-    # the context. mtvec's lowest bits are its mode (0: all traps to one address), and
-    # implementations may ask for more alignment than 4.
+    # Every trap of foreign code enters here: in machine mode, with interrupts off and the context's
+    # address in mscratch. The lowest bits of mtvec are its mode (0: all traps go to one address),
+    # and implementations may require more alignment than 4.
     .pushsection .text.omniglot_pmp_trap, "ax", @progbits
     .globl  omniglot_pmp_trap
     .type   omniglot_pmp_trap, @function
@@ -169,7 +169,7 @@ omniglot_pmp_trap:
 
 2:  mv      a1, a7
 
-    # The kernel's trap state again.
+    # Restores the kernel's trap state.
     lw      t0, {HOST_MTVEC}(sp)
     csrw    mtvec, t0
     lw      t0, {HOST_MSCRATCH}(sp)
@@ -177,7 +177,7 @@ omniglot_pmp_trap:
     lw      t0, {HOST_MSTATUS}(sp)
     csrw    mstatus, t0
 
-    # And its registers.
+    # Restores the kernel's registers.
     lw      sp, {HOST_SP}(sp)
     lw      ra, 0(sp)
     lw      s0, 4(sp)
@@ -197,7 +197,7 @@ omniglot_pmp_trap:
     addi    sp, sp, 64
     ret
 
-    # No ecall: foreign code may go on where it was.
+    # Not an ecall: foreign code may resume where it was.
 3:  csrr    t0, mtval
     sw      t0, {VALUE}(sp)
     sw      x1, {X} + 4*1(sp)

@@ -1,12 +1,11 @@
-//! The Rust side of `gate.S`: the context that it works on.
+//! The Rust side of `gate.S`: the context that the gate saves to and loads from.
 #![allow(unsafe_code)]
 
 use core::mem::offset_of;
 
-/// `mstatus` while foreign code runs: TW (timeout wait) alone, so that `wfi` traps.
-/// Previous privilege (MPP) is 0, user; previous interrupt enable does not matter, since
-/// interrupts for machine mode are always enabled in user mode (privileged specification,
-/// section 3.1.6.1).
+/// `mstatus` while foreign code runs: only TW (timeout wait) is set, so that `wfi` traps. The
+/// previous privilege (MPP) is 0, user mode. The previous interrupt enable does not matter: in user
+/// mode, machine-mode interrupts are always enabled (privileged specification, section 3.1.6.1).
 pub(crate) const FOREIGN_MSTATUS: u32 = 1 << 21;
 
 /// A trap of foreign code, as the gate reports it.
@@ -14,7 +13,7 @@ pub(crate) const FOREIGN_MSTATUS: u32 = 1 << 21;
 pub(crate) struct Trap {
     /// `mcause` (privileged specification, table 3.6).
     pub(crate) cause: u32,
-    /// Foreign code's `a7`, which says what an `ecall` is for.
+    /// Foreign code's `a7`, which says what an `ecall` requests.
     pub(crate) request: u32,
 }
 
@@ -23,11 +22,11 @@ pub(crate) struct Trap {
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     pub(crate) pc: u32,
-    /// `x1` to `x31` at their numbers; `x[0]` is not used.
+    /// `x1` to `x31`, indexed by number. `x[0]` is unused.
     pub(crate) x: Registers,
-    /// `mtval` of the trap, unless it is an `ecall`.
+    /// `mtval` of the trap, unless the trap is an `ecall`.
     pub(crate) value: u32,
-    /// What `ra` and `tp` are whenever foreign code starts.
+    /// Values of `ra` and `tp` whenever foreign code starts.
     return_stub: u32,
     thread_pointer: u32,
     host_sp: u32,
@@ -41,7 +40,7 @@ pub(crate) struct Context {
 #[derive(Debug, Default)]
 pub(crate) struct Registers([u32; 32]);
 
-/// Numbers of the registers that the runtime looks at (RISC-V calling convention).
+/// Numbers of the registers that the runtime reads (RISC-V calling convention).
 pub(crate) const SP: usize = 2;
 pub(crate) const A0: usize = 10;
 pub(crate) const A1: usize = 11;
@@ -55,7 +54,7 @@ impl Registers {
 }
 
 impl Context {
-    /// A context for foreign code whose calls return to a stub.
+    /// Creates a context for foreign code whose calls return to the stub.
     pub(crate) fn new(return_stub: usize, thread_pointer: usize) -> Self {
         Self {
             return_stub: return_stub as u32,
@@ -65,7 +64,7 @@ impl Context {
     }
 }
 
-/// What the image's stubs put into `a7` before their `ecall` (`omniglot-build`,
+/// Requests: the value that the image's stubs put into `a7` before an `ecall` (`omniglot-build`,
 /// `flat/stubs.S`).
 pub(crate) mod request {
     pub(crate) const RETURN: u32 = 0x6f00_0000;
@@ -74,7 +73,7 @@ pub(crate) mod request {
     pub(crate) const ABORT: u32 = 0x6f00_3000;
 }
 
-/// What foreign code starts with, at a function's entry or behind a stub's `ecall`: every
+/// Initial register values of foreign code, at a function's entry or behind a stub's `ecall`. Every
 /// other register is 0, or the same for all calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
@@ -113,31 +112,31 @@ mod enabled {
             sp: u32,
             s1: u32,
         ) -> u64;
-        fn omniglot_pmp_go_on(context: *mut Context) -> u64;
+        fn omniglot_pmp_resume(context: *mut Context) -> u64;
         fn omniglot_pmp_trap();
     }
 
     /// Runs foreign code up to its next trap.
     ///
     /// # Safety
-    /// Interrupts are off, and user mode can reach nothing but the domain (invariants 2, 3).
+    /// Interrupts are off, and user mode can access only the domain (invariants 2, 3).
     #[inline(always)]
     pub(crate) unsafe fn enter(context: &mut Context, start: Start) -> Trap {
         let Start { pc, sp, a0, a1, s1 } = start;
-        // SAFETY: interrupts are off and user mode is confined, as the caller promises; the gate
-        // keeps the C calling convention, and writes nothing but the context and a frame of its
-        // own on the stack (invariants 2, 3).
+        // SAFETY: interrupts are off and user mode is confined, as the caller promises. The gate
+        // follows the C calling convention, and writes only the context and its own frame on the
+        // stack (invariants 2, 3).
         trap(unsafe { omniglot_pmp_enter(a0, a1, context, pc, sp, s1) })
     }
 
-    /// As [`enter`], where an interrupt stopped it.
+    /// As [`enter`], but resumes where an interrupt stopped foreign code.
     ///
     /// # Safety
     /// As [`enter`].
     #[inline(always)]
-    pub(crate) unsafe fn go_on(context: &mut Context) -> Trap {
+    pub(crate) unsafe fn resume(context: &mut Context) -> Trap {
         // SAFETY: as above (invariants 2, 3).
-        trap(unsafe { omniglot_pmp_go_on(context) })
+        trap(unsafe { omniglot_pmp_resume(context) })
     }
 
     #[inline(always)]
@@ -155,7 +154,7 @@ mod enabled {
 mod enabled {
     use super::{Context, FOREIGN_MSTATUS, Start, Trap, offset_of};
 
-    /// There is no foreign code to run here: [`Pmp::start`](crate::Pmp::start) is an error.
+    /// Foreign code cannot run here: [`Pmp::start`](crate::Pmp::start) returns an error.
     ///
     /// # Safety
     /// None needed.
@@ -168,7 +167,7 @@ mod enabled {
     ///
     /// # Safety
     /// None needed.
-    pub(crate) unsafe fn go_on(_: &mut Context) -> Trap {
+    pub(crate) unsafe fn resume(_: &mut Context) -> Trap {
         Trap::NOT_RUN
     }
 
@@ -177,4 +176,4 @@ mod enabled {
     }
 }
 
-pub(crate) use enabled::{enter, go_on, handler};
+pub(crate) use enabled::{enter, handler, resume};

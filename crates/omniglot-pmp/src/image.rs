@@ -1,25 +1,26 @@
 //! A foreign image: a C library with its shims, linked to a domain's memory.
 //!
-//! `omniglot-build` writes it, and it is embedded in the kernel. It begins with a header
-//! of [`WORDS`] little-endian words, then comes the code (with constants), then the
-//! initial values of variables. The header is checked before anything of it is used.
+//! `omniglot-build` writes the image, and the kernel embeds it. It begins with a header of
+//! [`WORDS`] little-endian words. The code (with constants) follows, then the initial values of
+//! variables. The header is checked before any of it is used.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use omniglot_core::zerocopy::FromBytes;
 use omniglot_core::{Error, Result, Text};
 
-/// "OMNI" as the bytes come.
+/// "OMNI" in byte order.
 const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
 /// The version of the header and of the protocol between image and host.
 const VERSION: u32 = 1;
-/// How many words the header has.
+/// The number of words in the header.
 const WORDS: usize = 24;
-/// The checksum covers what starts here: all but magic, version and the checksum itself.
+/// Offset of the first byte that the checksum covers: all but magic, version and the checksum
+/// itself.
 const CHECKED_FROM: usize = 12;
-/// What C's stack pointer is a multiple of (RISC-V calling convention).
+/// Alignment of C's stack pointer (RISC-V calling convention).
 const STACK_ALIGN: usize = 16;
 
-/// What PMP's bounds are multiples of.
+/// Alignment of PMP bounds.
 const PROTECTED_IN: usize = 4;
 
 /// A checked image.
@@ -29,37 +30,38 @@ pub(crate) struct FlatImage<'image> {
     pub(crate) code: &'image [u8],
     /// The initial values of variables.
     pub(crate) data: &'image [u8],
-    /// Where the domain starts, with its code.
+    /// The domain's first address, where its code starts.
     pub(crate) start: usize,
-    /// Where its RAM starts.
+    /// The first address of its RAM.
     pub(crate) ram: usize,
-    /// Where it ends.
+    /// The address behind its end.
     pub(crate) end: usize,
-    /// Where `data` goes.
+    /// The address to which `data` is copied.
     pub(crate) data_start: usize,
-    /// Where the stack ends; it starts with the RAM and grows down.
+    /// The initial stack pointer. The stack starts with the RAM and grows down.
     pub(crate) stack_top: usize,
-    /// Where the host's part starts, which ends with the domain.
+    /// The start of the exchange area, which extends to the domain's end.
     pub(crate) exchange: usize,
-    /// What C's `tp` points to.
+    /// The value of C's `tp`.
     pub(crate) thread_pointer: usize,
-    /// The entry that prepares the library: constructors.
+    /// The entry that runs the library's constructors.
     pub(crate) initialise: usize,
-    /// Where shims return to.
+    /// The stub that shims return to.
     pub(crate) return_stub: usize,
-    /// The variable for the address of [`call_back_stub`](Self::call_back_stub).
+    /// The address of the variable that holds [`call_back_stub`](Self::call_back_stub).
     pub(crate) callback_variable: usize,
-    /// What trampolines call.
+    /// The stub that trampolines call.
     pub(crate) call_back_stub: usize,
     /// Tables of addresses in the code.
     shims: &'image [u32],
     trampolines: &'image [u32],
 }
 
-/// What is wrong with an image. Becomes an error in one place, since those are large.
+/// A check's result, with what is wrong as text. It becomes an [`Error`] in one place, since errors
+/// are large.
 type Checked<T> = core::result::Result<T, &'static str>;
 
-/// The checksum of an image: CRC-32 as in zlib, since it finds every burst of errors.
+/// The checksum of an image: CRC-32 as in zlib, which finds every burst of errors up to 32 bits.
 fn checksum(bytes: &[u8]) -> u32 {
     Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(bytes)
 }
@@ -68,7 +70,7 @@ impl<'image> FlatImage<'image> {
     /// Checks an image.
     ///
     /// # Errors
-    /// [`Error::Load`] with what is wrong with it.
+    /// [`Error::Load`] says what is wrong with the image.
     pub(crate) fn new(bytes: &'image [u8]) -> Result<Self> {
         let image = header(bytes).and_then(|(header, behind)| {
             let image = Self::read(header, behind).ok_or("its sizes do not fit together")?;
@@ -81,7 +83,7 @@ impl<'image> FlatImage<'image> {
         image.map_err(|what| Error::Load(Text::fixed(what)))
     }
 
-    /// What the header says, and what is behind it.
+    /// Reads the fields of the header, and splits what follows it.
     fn read(header: &[u32; WORDS], behind: &'image [u8]) -> Option<Self> {
         // The last three words are reserved.
         let [
@@ -135,8 +137,8 @@ impl<'image> FlatImage<'image> {
         })
     }
 
-    /// Checks that every part is in its range. The tool that made the image ensured that, and the
-    /// checksum shows that nothing changed since. A wrong address here could not harm the host
+    /// Returns true if every part lies in its range. The tool that made the image ensured that, and
+    /// the checksum shows that nothing has changed since. A wrong address could not harm the host
     /// either: foreign code is confined from its first instruction on.
     fn is_in_its_region(&self) -> bool {
         let in_ram = |start: usize, len: usize| {
@@ -166,7 +168,7 @@ impl<'image> FlatImage<'image> {
         address(self.trampolines, slot)
     }
 
-    /// How many shims and callback slots there are.
+    /// The numbers of shims and of callback slots.
     pub(crate) const fn counts(&self) -> (usize, usize) {
         (self.shims.len(), self.trampolines.len())
     }
@@ -177,7 +179,7 @@ fn address(table: &[u32], index: u32) -> Option<usize> {
     table.get(index as usize).map(|address| u32::from_le(*address) as usize)
 }
 
-/// The header and what is behind it, if the bytes are an image from first to last.
+/// Splits the bytes into header and body, and checks that they are one complete image.
 fn header(bytes: &[u8]) -> Checked<(&[u32; WORDS], &[u8])> {
     if bytes.is_empty() {
         return Err("nothing was built for this target: name a .region(...) in build.rs");
@@ -341,7 +343,7 @@ mod tests {
         assert!(text.as_str().contains("another version"), "{text}");
     }
 
-    /// Where header words come from: places near the image's own, and anything.
+    /// A random header word: a place near one of the image's own, or any number.
     fn word(random: &mut Random) -> u32 {
         match random.below(5) {
             0 => random.edge() as u32,
@@ -361,7 +363,7 @@ mod tests {
             if is_damaged {
                 random.mutate(&mut bytes);
             }
-            // At an address that is a multiple of four.
+            // Copied to an address that is a multiple of four.
             let mut room = std::vec![0_u32; bytes.len().div_ceil(4)];
             let (aligned, _) = room.as_mut_bytes().split_at_mut(bytes.len());
             aligned.copy_from_slice(&bytes);
@@ -380,7 +382,7 @@ mod tests {
         std::println!("images: {taken} taken, {refused} refused");
     }
 
-    /// What holds of an image that was taken, by the words of its header, in 64 bits.
+    /// Asserts what must hold of an accepted image, computing with its header's words in 64 bits.
     fn check(image: &FlatImage<'_>, bytes: &[u8]) {
         let word = |index: usize| {
             let word = bytes[index * 4..].first_chunk().copied().unwrap();
@@ -394,7 +396,7 @@ mod tests {
         assert!([word(10), word(11)].iter().all(|place| (ram..=end).contains(place)), "{}", told());
         assert!(ram <= word(16) && word(16) + 4 <= end, "{}", told());
         assert_eq!((image.code.len() as u64, image.data.len() as u64), (code_len, data_len));
-        // Tables lie in the code, and all that they have can be asked for.
+        // The tables lie in the code, and every entry can be looked up.
         for (table, count) in [(17, 18), (19, 20)].map(|(table, count)| (word(table), word(count)))
         {
             let is_inside = start <= table && table + 4 * count <= start + code_len;

@@ -1,4 +1,4 @@
-//! What else of the hart's state user mode depends on.
+//! Other hart state that user mode depends on.
 #![allow(unsafe_code)]
 
 use omniglot_core::{Error, Result};
@@ -6,20 +6,20 @@ use omniglot_core::{Error, Result};
 use crate::csr::{self, MCOUNTEREN, MEDELEG, MIDELEG, MISA, MSTATUS, MTVEC, SATP};
 use crate::gate;
 
-/// What the hart has, found out once.
+/// Features of the hart, probed once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     /// Supervisor mode: traps can be delegated to it, and it can translate addresses.
     supervisor: bool,
-    /// The interrupts that `mideleg` can delegate. Those of a hypervisor are always delegated
-    /// (privileged specification, section 8.4.2), and do not come where it is off.
+    /// The interrupts that `mideleg` can delegate. A hypervisor's interrupts are always delegated
+    /// (privileged specification, section 8.4.2). They do not occur where it is off.
     delegable: u32,
 }
 
-/// What the kernel had in the registers that must be 0 while foreign code runs. Most kernels have
-/// 0 there: then nothing needs writing.
+/// The kernel's values of the registers that must be 0 while foreign code runs. They are 0 in most
+/// kernels, and then nothing needs to be written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KernelRegisters {
     counters: u32,
     exceptions: u32,
     interrupts: u32,
@@ -27,33 +27,34 @@ pub(crate) struct Kept {
 }
 
 impl Machine {
-    /// Inspects the hart, and checks that it holds what the gate writes. In an exclusive kernel,
-    /// what user mode could use of the hart is closed for good.
+    /// Probes the hart, and checks that it keeps the values that the gate writes. In an exclusive
+    /// kernel the registers that could give user mode more rights are set to 0 permanently.
     pub(crate) fn new(exclusive: bool) -> Result<Self> {
         let has = |misa: u32, letter: u8| misa & 1 << (letter - b'A') != 0;
         // SAFETY: every hart has misa (invariant 5).
         let misa = unsafe { csr::read::<MISA>() };
-        // A hart may leave misa 0; the kernel promises user mode, and no supervisor mode then.
+        // `misa` may read 0. The kernel then promises that there is user mode and no supervisor
+        // mode.
         if misa != 0 && !has(misa, b'U') {
             return Err(Error::Unsupported {
                 what: "user mode, which this hart lacks",
                 remedy: "run foreign code on a hart with machine and user mode",
             });
         }
-        Self::try_out()?;
+        Self::check_accepted()?;
         let mut machine = Self { supervisor: has(misa, b'S'), delegable: u32::MAX };
         csr::without_interrupts(|| {
-            let kept = machine.swap(Kept::NOTHING);
+            let kept = machine.swap(KernelRegisters::NOTHING);
             machine.delegable = !machine.swap(kept).interrupts;
             if exclusive {
-                machine.swap(Kept::NOTHING);
+                machine.swap(KernelRegisters::NOTHING);
             }
         });
         Ok(machine)
     }
 
-    /// Whether the trap vector and the status that the gate writes stay as written.
-    fn try_out() -> Result<()> {
+    /// Checks that the hart keeps the trap vector and the status that the gate writes.
+    fn check_accepted() -> Result<()> {
         let (held, taken) = csr::without_interrupts(|| {
             // SAFETY: interrupts are off, and nothing traps until the old value is back (invariant 4).
             let vector = unsafe { csr::swap::<MTVEC>(gate::handler()) };
@@ -75,22 +76,22 @@ impl Machine {
         })
     }
 
-    /// Takes counters, delegation and translation from user mode, and returns what the kernel
-    /// had there, if anything. Interrupts are off.
+    /// Denies counters, delegation and translation to user mode. Returns the kernel's values if any
+    /// was not 0. Interrupts must be off.
     #[inline(always)]
-    pub(crate) fn close_up(self) -> Option<Kept> {
-        if self.is_open() { Some(self.swap(Kept::NOTHING)) } else { None }
+    pub(crate) fn restrict(self) -> Option<KernelRegisters> {
+        if self.is_open() { Some(self.swap(KernelRegisters::NOTHING)) } else { None }
     }
 
-    /// Gives back what [`close_up`](Self::close_up) took.
+    /// Restores the values that [`restrict`](Self::restrict) returned.
     #[inline(always)]
-    pub(crate) fn put_back(self, kept: Option<Kept>) {
+    pub(crate) fn restore(self, kept: Option<KernelRegisters>) {
         if let Some(kept) = kept {
             self.swap(kept);
         }
     }
 
-    /// Whether anything is open to user mode.
+    /// Returns true if user mode has access to any of these.
     #[inline(always)]
     fn is_open(self) -> bool {
         // SAFETY: harts with user mode have it (invariant 5).
@@ -108,8 +109,8 @@ impl Machine {
 
     #[cold]
     #[inline(never)]
-    fn swap(self, new: Kept) -> Kept {
-        let mut old = Kept::NOTHING;
+    fn swap(self, new: KernelRegisters) -> KernelRegisters {
+        let mut old = KernelRegisters::NOTHING;
         // SAFETY: harts with user mode have it (invariant 5); 0 allows user mode no counter
         // (invariant 3), and any other value is the kernel's own (invariant 4).
         old.counters = unsafe { csr::swap::<MCOUNTEREN>(new.counters) };
@@ -127,6 +128,6 @@ impl Machine {
     }
 }
 
-impl Kept {
+impl KernelRegisters {
     const NOTHING: Self = Self { counters: 0, exceptions: 0, interrupts: 0, translation: 0 };
 }

@@ -1,15 +1,16 @@
 //! The PMP entries that foreign code runs under (privileged specification, section 3.7).
 //!
-//! A domain is one range of memory, code first and then RAM, so three entries do: their
-//! addresses are the range's start, the end of its code and its own end, and the last two
-//! match from the address before to their own (TOR). Two entries of power-of-two size
-//! (NAPOT) would be one less, and would make every domain's code and RAM a power of two
-//! each, aligned to its size: more RAM lost than a domain often has.
+//! A domain is one contiguous range of memory, code first and then RAM. Three entries describe it.
+//! Their addresses are the start of the range, the end of its code and the end of the range. The
+//! last two entries match from the previous entry's address up to their own (TOR). Two power-of-two
+//! entries (NAPOT) would save one entry, but would force every domain's code and RAM to a
+//! power-of-two size, aligned to that size. That often wastes more RAM than the domain uses.
 //!
-//! They are on from [`PmpEntries::open`] to [`PmpEntries::put_back`]. Where machine-mode
-//! lockdown is on (Smepmp specification, table 1), such entries shut machine mode out, so the
-//! kernel touches nothing of the domain in between. Elsewhere, in a kernel that has nothing
-//! else in user mode ([`Kernel::EXCLUSIVE`]), they are not put back, and stay on between calls.
+//! The entries are active from [`PmpEntries::activate`] to [`PmpEntries::restore`]. Under
+//! machine-mode lockdown (Smepmp specification, table 1), user-mode entries exclude machine mode,
+//! so the kernel accesses nothing of the domain while they are active. Without lockdown, a kernel
+//! that runs nothing else in user mode ([`Kernel::EXCLUSIVE`]) does not restore the old entries,
+//! and these stay active between calls.
 #![allow(unsafe_code)]
 
 use omniglot_core::{Error, Result};
@@ -17,16 +18,16 @@ use omniglot_core::{Error, Result};
 use crate::Kernel;
 use crate::csr::{MSECCFG, read, swap, without_interrupts};
 
-/// How many entries a domain takes.
+/// The number of entries that a domain takes.
 const ENTRIES: usize = 3;
-/// How many entries one `pmpcfg` register describes on RV32.
+/// The number of entries that one `pmpcfg` register describes on RV32.
 const PER_REGISTER: usize = 4;
-/// How many `pmpcfg` registers there can be for 16 entries.
+/// The number of `pmpcfg` registers for 16 entries.
 const REGISTERS: usize = 4;
-/// How far addresses in `pmpaddr` are shifted.
+/// The number of bits by which addresses in `pmpaddr` are shifted right.
 const SHIFT: u32 = 2;
 
-/// Bits of an entry's settings.
+/// Bits of an entry's configuration byte.
 const READ: u8 = 1;
 const WRITE: u8 = 1 << 1;
 const EXECUTE: u8 = 1 << 2;
@@ -37,15 +38,15 @@ const LOCKED: u8 = 1 << 7;
 /// `mseccfg.MML`: machine-mode lockdown.
 const LOCKDOWN: u32 = 1;
 
-/// The entries' values, for each register.
+/// Register values that activate a domain's entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PmpEntries {
     addresses: [u32; ENTRIES],
     settings: [u32; REGISTERS],
 }
 
-/// Runs an expression for each of the hart's registers of settings, in straight code whatever the
-/// compiler optimises for: a register's number is part of an instruction.
+/// Expands an expression once for each of the hart's configuration registers. The code is
+/// straight-line at every optimisation level, since a register's number is part of the instruction.
 macro_rules! each_register {
     ($kernel:ident; |$register:ident| $body:expr) => {{
         each_register!(@ $kernel, $register, $body; 0 1 2 3);
@@ -61,7 +62,8 @@ macro_rules! each_register {
 }
 
 impl PmpEntries {
-    /// Computes what the registers hold while foreign code runs, and checks that the hart takes it.
+    /// Computes the register values for running foreign code, and checks that the hart accepts
+    /// them.
     pub(crate) fn new<K: Kernel>(start: usize, code_end: usize, end: usize) -> Result<Self> {
         if K::ENTRIES > PER_REGISTER * REGISTERS
             || !K::ENTRIES.is_multiple_of(PER_REGISTER)
@@ -75,17 +77,17 @@ impl PmpEntries {
         let addresses = [start, code_end, end].map(|address| (address as u32) >> SHIFT);
         let settings = settings::<K>(current::<K>())?;
         let protection = Self { addresses, settings };
-        protection.try_out::<K>()?;
+        protection.check_accepted::<K>()?;
         Ok(protection)
     }
 
-    /// Whether the hart takes the values as they are: fields may be read-only, and
-    /// addresses may be kept in coarser steps than 4 bytes.
-    fn try_out<K: Kernel>(&self) -> Result<()> {
+    /// Checks that the hart keeps the values as written. Fields may be read-only, and the address
+    /// granularity may be coarser than 4 bytes.
+    fn check_accepted<K: Kernel>(&self) -> Result<()> {
         let holds = without_interrupts(|| {
-            let before = self.open::<K>();
+            let before = self.activate::<K>();
             let holds = self.holds::<K>() && self.holds_addresses::<K>();
-            before.put_back::<K>();
+            before.restore::<K>();
             holds
         });
         if holds {
@@ -98,9 +100,9 @@ impl PmpEntries {
         })
     }
 
-    /// Makes these the hart's entries, and gives what they were. Interrupts are off.
+    /// Activates these entries, and returns the previous values. Interrupts must be off.
     #[inline(always)]
-    pub(crate) fn open<K: Kernel>(&self) -> Self {
+    pub(crate) fn activate<K: Kernel>(&self) -> Self {
         let [one, two, three] = self.addresses;
         let addresses = [
             swap_address(K::FIRST_ENTRY, one),
@@ -110,10 +112,11 @@ impl PmpEntries {
         Self { addresses, settings: self.swap_settings::<K>() }
     }
 
-    /// Puts back what [`open`](Self::open) found.
+    /// Restores the values that [`activate`](Self::activate) returned.
     #[inline(always)]
-    pub(crate) fn put_back<K: Kernel>(&self) {
-        // The settings first: an entry is never on with another's address.
+    pub(crate) fn restore<K: Kernel>(&self) {
+        // The configuration comes first, so that no entry is ever active with another entry's
+        // address.
         self.swap_settings::<K>();
         let [one, two, three] = self.addresses;
         swap_address(K::FIRST_ENTRY, one);
@@ -121,11 +124,11 @@ impl PmpEntries {
         swap_address(K::FIRST_ENTRY + 2, three);
     }
 
-    /// Whether the settings are in force, read back from the hart.
-    ///
-    /// Then the addresses are, too: the hart took just these once
-    /// ([`try_out`](Self::try_out)), and what could have kept it from it since is a lock, on
-    /// one of the entries or on a range (TOR) that begins where they end. Locks are settings.
+    /// Returns true if the configuration, read back from the hart, is in force.
+    /// The addresses are then in force, too. The hart accepted exactly these addresses once
+    /// ([`check_accepted`](Self::check_accepted)). Only a lock could have prevented that since: on
+    /// one of the entries, or on a range (TOR) that begins where they end. Locks are part of the
+    /// configuration.
     #[inline(always)]
     pub(crate) fn holds<K: Kernel>(&self) -> bool {
         let mut differing = 0;
@@ -150,14 +153,15 @@ impl PmpEntries {
     }
 }
 
-/// What the settings are now.
+/// Reads the current configuration.
 fn current<K: Kernel>() -> [u32; REGISTERS] {
     let mut settings = [0; REGISTERS];
     each_register!(K; |REGISTER| settings[REGISTER] = read_settings(REGISTER));
     settings
 }
 
-/// The settings for foreign code: its own entries, what is locked, and nothing else.
+/// The configuration for foreign code: the domain's entries and locked entries are kept, all others
+/// are off.
 fn settings<K: Kernel>(current: [u32; REGISTERS]) -> Result<[u32; REGISTERS]> {
     let mut settings = current.map(u32::to_le_bytes);
     for (entry, setting) in settings.as_flattened_mut().iter_mut().enumerate().take(K::ENTRIES) {
@@ -171,7 +175,7 @@ fn settings<K: Kernel>(current: [u32; REGISTERS]) -> Result<[u32; REGISTERS]> {
     Ok(settings.map(u32::from_le_bytes))
 }
 
-/// The setting of an entry that is not the domain's.
+/// The configuration byte of an entry that is not the domain's.
 fn other_entry(setting: u8, lockdown: bool) -> Result<u8> {
     if setting & LOCKED == 0 {
         return Ok(0);
@@ -186,18 +190,19 @@ fn other_entry(setting: u8, lockdown: bool) -> Result<u8> {
     })
 }
 
-/// Whether a locked entry gives user mode anything.
+/// Returns true if a locked entry gives user mode any access.
 fn opens(setting: u8, lockdown: bool) -> bool {
     const SHARED_DATA: u8 = READ | WRITE | EXECUTE;
     match setting & SHARED_DATA {
         0 => false,
         _ if !lockdown => true,
-        // What was reserved, writing without reading, is code that both modes run.
+        // The reserved encoding, write without read, is code that both modes may execute.
         permissions => permissions == SHARED_DATA || permissions & (READ | WRITE) == WRITE,
     }
 }
 
-/// Whether lockdown is what the kernel says. Only harts that have the register are asked.
+/// Checks that lockdown is as the kernel claims. The register is read only if the kernel claims
+/// lockdown, since not every hart has it.
 fn check_lockdown<K: Kernel>() -> Result<()> {
     if !K::LOCKDOWN {
         return Ok(());
@@ -214,9 +219,9 @@ macro_rules! numbered {
     ($index:expr; $first:literal: $($offset:literal)*; $access:ident $arguments:tt) => {
         match $index {
             // SAFETY: the hart has the entry, as `Kernel` promises (invariant 5). Interrupts are
-            // off where values change (invariant 4). What they allow is for user mode only, which
-            // does not run now; what they take from machine mode in lockdown, the kernel does not
-            // access (invariant 2).
+            // off where values change (invariant 4). The permissions apply to user mode, which is
+            // not running. What lockdown then denies to machine mode, the kernel does not access
+            // (invariant 2).
             $($offset => unsafe { $access::<{ $first + $offset }> $arguments },)*
             _ => 0,
         }
@@ -250,7 +255,8 @@ mod tests {
 
     struct Board;
 
-    // SAFETY: there is no hart here, and no call is made, so nothing is promised (invariant 3).
+    // SAFETY: there is no hart here, and no call is made, so there is nothing to uphold (invariant
+    // 3).
     unsafe impl Kernel for Board {
         const FIRST_ENTRY: usize = 3;
         const TICKS_PER_SECOND: u64 = 1;
@@ -279,7 +285,7 @@ mod tests {
 
     #[test]
     fn in_lockdown_only_shared_entries_are_refused() {
-        // In the order of the bits: execute, write, read (Smepmp specification, table 1).
+        // Bits in the order execute, write, read (Smepmp specification, table 1).
         let shared = [0b010, 0b110, 0b111];
         for permissions in 0..8 {
             let setting = LOCKED | 0b11_000 | permissions;

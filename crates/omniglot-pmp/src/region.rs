@@ -1,4 +1,4 @@
-//! The memory of a domain, as a token.
+//! The memory of a domain, as an ownership token.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -7,8 +7,9 @@ use omniglot_core::{Error, Result, Text, Window};
 
 /// Memory that belongs to one domain and to nobody else.
 ///
-/// Not `Clone`: whoever has it has the memory. [`Pmp::start`](crate::Pmp::start) takes it,
-/// and [`Pmp::into_region`](crate::Pmp::into_region) gives it back.
+/// The token is not `Clone`, and owning it means owning the memory.
+/// [`Pmp::start`](crate::Pmp::start) takes it, and [`Pmp::into_region`](crate::Pmp::into_region)
+/// returns it.
 #[derive(Debug)]
 pub struct ForeignRegion {
     start: usize,
@@ -16,14 +17,14 @@ pub struct ForeignRegion {
 }
 
 impl ForeignRegion {
-    /// Names the memory of a domain.
+    /// Creates the token for a domain's memory.
     ///
     /// # Safety
-    /// Who calls this proves, for as long as the program runs (usually once, in the
-    /// kernel's memory map, from its linker script):
-    /// - the range is RAM that the hart reads, writes and executes;
-    /// - no Rust object, no stack and no other region lies in it, and no device writes it;
-    /// - as long as the token exists, in a domain too, there is no other for any part of it.
+    /// The caller guarantees for the rest of the program (usually once, in the kernel's memory map,
+    /// from its linker script):
+    /// - the range is RAM that the hart can read, write and execute;
+    /// - no Rust object, no stack and no other region lies in it, and no device writes to it;
+    /// - no other token covers any part of it while this one exists, including inside a domain.
     #[must_use]
     pub const unsafe fn new(start: usize, len: usize) -> Self {
         Self { start, len }
@@ -41,7 +42,7 @@ impl ForeignRegion {
         self.len
     }
 
-    /// Whether it has no bytes.
+    /// Returns true if the region has no bytes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -50,7 +51,7 @@ impl ForeignRegion {
     /// The window over the part of the region that an image is linked to.
     ///
     /// # Errors
-    /// [`Error::Load`] unless all of that lies in the region.
+    /// [`Error::Load`] if that part does not lie entirely in the region.
     pub(crate) fn window(&self, start: usize, len: usize) -> Result<Window> {
         let offset = start.wrapping_sub(self.start);
         let outside =
@@ -60,8 +61,8 @@ impl ForeignRegion {
         }
         let host =
             NonNull::new(core::ptr::with_exposed_provenance_mut(start)).ok_or_else(outside)?;
-        // SAFETY: the range is in the region, which is RAM without Rust objects for good
-        // (invariant 1), has one address for both sides, and does not wrap.
+        // SAFETY: the range lies in the region, which permanently is RAM without Rust objects
+        // (invariant 1). Host and foreign code use the same addresses, and the range does not wrap.
         Ok(unsafe { Window::new(host, start, len) })
     }
 
@@ -72,8 +73,8 @@ impl ForeignRegion {
             return;
         }
         let bytes = core::ptr::with_exposed_provenance_mut::<u8>(start);
-        // SAFETY: in the region (invariant 1), which is borrowed by `&mut`, as its domain is, so
-        // that no view lives.
+        // SAFETY: the range lies in the region (invariant 1). The region and its domain are
+        // borrowed by `&mut`, so no view is alive.
         unsafe { bytes.write_bytes(0, len) };
     }
 }

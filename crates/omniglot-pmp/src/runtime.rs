@@ -1,4 +1,4 @@
-//! The runtime: a domain's state, and where its calls wait.
+//! The runtime: a domain's state, and where its waiting calls resume.
 
 use core::fmt;
 use core::sync::atomic::{Ordering, compiler_fence};
@@ -8,7 +8,7 @@ use omniglot_core::{
     Reply, Result, Runtime, Step, Text, Window,
 };
 
-use crate::csr::{self, Handling};
+use crate::csr::{self, TrapRegisters};
 use crate::gate::{self, A0, A1, Context, SP, Start, Trap, request};
 use crate::image::FlatImage;
 use crate::machine::Machine;
@@ -16,7 +16,7 @@ use crate::protection::PmpEntries;
 use crate::trap::{TrapKind, call_fault, fault};
 use crate::{After, ForeignRegion, Kernel};
 
-/// How many bytes an uncompressed instruction has, such as `ecall`.
+/// The size in bytes of an uncompressed instruction such as `ecall`.
 const ECALL_SIZE: u32 = 4;
 
 /// A foreign library in user mode, behind physical memory protection.
@@ -29,20 +29,20 @@ pub struct Pmp<K: Kernel> {
     protection: PmpEntries,
     machine: Machine,
     context: Context,
-    /// Where the calls wait that do, by their depth.
+    /// Resume points of the calls that wait in a callback, indexed by depth.
     waiting: [Waiting; MAX_DEPTH as usize],
-    /// What a trap handler that calls has in its registers.
-    handling: Handling,
+    /// Trap registers of the trap handler that makes calls, if one does.
+    trap_registers: TrapRegisters,
 }
 
-/// Where foreign code goes on after a callback. Its other registers are on its own stack.
+/// Where foreign code resumes after a callback. Its other registers are on its own stack.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
     pc: u32,
     sp: u32,
 }
 
-/// Empty: calls are only interrupted by [`Kernel::interrupt`].
+/// Carries nothing: only [`Kernel::interrupt`] can interrupt a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InterruptHandle(());
 
@@ -59,9 +59,9 @@ impl<K: Kernel> Pmp<K> {
     /// Copies a library's image into its region, and runs its constructors.
     ///
     /// # Errors
-    /// - [`Error::Load`]: the image is damaged, or not for this region.
-    /// - [`Error::Unsupported`]: the hart cannot confine foreign code.
-    /// - [`Error::Fault`] and others: a constructor of the library did that.
+    /// - [`Error::Load`] if the image is damaged, or linked to another region.
+    /// - [`Error::Unsupported`] if the hart cannot confine foreign code.
+    /// - [`Error::Fault`] and others if a constructor of the library causes them.
     pub fn start(kernel: K, region: ForeignRegion, description: &Description) -> Result<Self> {
         if !cfg!(target_arch = "riscv32") {
             return Err(Error::Unsupported {
@@ -85,26 +85,25 @@ impl<K: Kernel> Pmp<K> {
             library: description.name,
             context: Context::new(image.return_stub, image.thread_pointer),
             waiting: [Waiting::default(); MAX_DEPTH as usize],
-            handling: Handling::default(),
+            trap_registers: TrapRegisters::default(),
         };
         pmp.load(&mut Calls::new())?;
         Ok(pmp)
     }
 
-    /// Ends the domain and gives its memory back, for another one.
+    /// Ends the domain and returns its region, which can then hold another domain.
     #[must_use]
     pub fn into_region(self) -> ForeignRegion {
         self.region
     }
 
-    /// The kernel's half.
+    /// The kernel's implementation of [`Kernel`].
     #[must_use]
     pub const fn kernel(&self) -> &K {
         &self.kernel
     }
 
-    /// Puts the domain's memory into the state in which the library starts, whatever was
-    /// there before.
+    /// Writes the domain's memory as the library expects it at start, whatever it held before.
     #[inline(never)]
     fn load(&mut self, calls: &mut Calls) -> Result<()> {
         let image = self.image;
@@ -120,8 +119,8 @@ impl<K: Kernel> Pmp<K> {
         }
     }
 
-    /// Runs foreign code up to its next trap; the words of [`Start`] by themselves, or they
-    /// would be put into memory for calls without a limit, too.
+    /// Runs foreign code up to its next trap. The fields of [`Start`] are passed one by one.
+    /// Otherwise the compiler would put them into memory for calls without a time limit, too.
     #[inline(never)]
     fn start_in_time(
         &mut self,
@@ -135,7 +134,7 @@ impl<K: Kernel> Pmp<K> {
         self.cross_in_time(Some(Start { pc, sp, a0, a1, s1 }), calls)
     }
 
-    /// Starts a call whose time is limited.
+    /// Starts a call with a time limit.
     #[inline(never)]
     fn enter_in_time(
         &mut self,
@@ -148,7 +147,7 @@ impl<K: Kernel> Pmp<K> {
         self.outcome(trap, calls)
     }
 
-    /// Answers the innermost callback.
+    /// Answers the innermost callback and resumes foreign code.
     #[inline(never)]
     fn answer(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
         let Waiting { pc, sp } = self.waiting_at(calls.depth());
@@ -160,19 +159,20 @@ impl<K: Kernel> Pmp<K> {
         self.outcome(trap, calls)
     }
 
-    /// Where the call at that depth waits.
+    /// The resume point of the call at this depth.
     fn waiting_at(&self, depth: u32) -> Waiting {
         self.waiting.get(depth as usize).copied().unwrap_or_default()
     }
 
-    /// Where the stack of a nested call starts: below what the innermost one has there.
+    /// The initial stack pointer of a nested call: below what the innermost waiting call has on the
+    /// stack.
     #[cold]
     fn nested_stack(&self, depth: u32) -> u32 {
         const ALIGN: u32 = 16;
         self.waiting_at(depth - 1).sp & !(ALIGN - 1)
     }
 
-    /// Where a call starts, and with what.
+    /// The entry point and register values of a call.
     #[inline(always)]
     fn start_of(&self, entry: usize, arguments: usize, depth: u32) -> Start {
         let sp = if depth == 0 { self.image.stack_top as u32 } else { self.nested_stack(depth) };
@@ -181,32 +181,32 @@ impl<K: Kernel> Pmp<K> {
 
     #[inline(always)]
     fn start_now(&mut self, start: Start) -> Trap {
-        let were_on = self.handling.interrupts_off();
+        let were_on = self.trap_registers.interrupts_off();
         let trap = self.cross(Some(start));
-        self.handling.interrupts_back(were_on);
+        self.trap_registers.restore_interrupts(were_on);
         trap
     }
 
-    /// The event or error that a trap of foreign code means, after serving interrupts.
+    /// Translates a trap of foreign code into an event or error, after serving interrupts.
     #[inline(always)]
     fn outcome(&mut self, trap: Trap, calls: &mut Calls) -> Result<Event> {
         if trap.is_call(request::RETURN) && self.is_innermost(calls) {
             return Ok(Event::Returned);
         }
-        self.go_on(trap, calls)
+        self.handle_trap(trap, calls)
     }
 
     /// Handles a trap that is not a plain return: a callback, an interrupt or an error.
     #[inline(never)]
-    fn go_on(&mut self, mut trap: Trap, calls: &mut Calls) -> Result<Event> {
+    fn handle_trap(&mut self, mut trap: Trap, calls: &mut Calls) -> Result<Event> {
         loop {
-            // Whatever the error, the call cannot go on.
+            // The call cannot continue, whatever the error is.
             let error = match trap.kind() {
                 TrapKind::Call(request::CALL_BACK) => match self.called_back(calls.depth()) {
                     Some(event) => return Ok(event),
                     None => Error::TooDeep { limit: MAX_DEPTH },
                 },
-                // After interrupts, or wrongly.
+                // A return after interrupts, or of the wrong call.
                 TrapKind::Call(request::RETURN) if self.is_innermost(calls) => {
                     return Ok(Event::Returned);
                 }
@@ -226,7 +226,7 @@ impl<K: Kernel> Pmp<K> {
         }
     }
 
-    /// Whether the call that foreign code says returns is the one that runs.
+    /// Returns true if the call that foreign code returns from is the one that runs.
     #[inline(always)]
     fn is_innermost(&self, calls: &Calls) -> bool {
         self.context.x.get(A0) == calls.depth()
@@ -234,21 +234,21 @@ impl<K: Kernel> Pmp<K> {
 
     /// Runs foreign code up to its next trap, and counts the time if it is limited.
     ///
-    /// Interrupts are off from before the timer is set until foreign code runs, so that no
-    /// handler that makes calls of its own comes between and sets the timer otherwise.
+    /// Interrupts are off from before the timer is set until foreign code runs. Otherwise an
+    /// interrupt handler that makes calls of its own could set the timer to another time in
+    /// between.
     fn cross_in_time(&mut self, start: Option<Start>, calls: &mut Calls) -> Trap {
-        let were_on = self.handling.interrupts_off();
+        let were_on = self.trap_registers.interrupts_off();
         let mut trap = Trap::NOT_RUN;
         if let Some(began) = self.begin_stretch(calls) {
             trap = self.cross(start);
             self.end_stretch(began, calls);
         }
-        self.handling.interrupts_back(were_on);
+        self.trap_registers.restore_interrupts(were_on);
         trap
     }
 
-    /// Sets the timer, so that foreign code is interrupted when its time is up; returns the time of
-    /// the start.
+    /// Sets the timer so that it interrupts foreign code at the deadline. Returns the current time.
     fn begin_stretch(&mut self, calls: &Calls) -> Option<u64> {
         let Some(left) = calls.time.left_after(0).ok()? else {
             return Some(0);
@@ -265,11 +265,11 @@ impl<K: Kernel> Pmp<K> {
         }
     }
 
-    /// Runs foreign code up to its next trap, if it can be confined: at a start, or where an
-    /// interrupt stopped it. Interrupts are off.
+    /// Runs foreign code up to its next trap, from a start or from where an interrupt stopped it.
+    /// Does not run it if it cannot be confined. Interrupts must be off.
     #[inline(always)]
     fn cross(&mut self, start: Option<Start>) -> Trap {
-        if !Self::STAYS {
+        if !Self::ENTRIES_STAY {
             return self.cross_confined(start);
         }
         if self.protection.holds_addresses::<K>() && self.protection.holds::<K>() {
@@ -281,10 +281,10 @@ impl<K: Kernel> Pmp<K> {
         }
     }
 
-    /// Whether a domain's entries may stay in force.
-    const STAYS: bool = K::EXCLUSIVE && !K::LOCKDOWN;
+    /// True if a domain's entries may stay in force between calls.
+    const ENTRIES_STAY: bool = K::EXCLUSIVE && !K::LOCKDOWN;
 
-    /// The same where another domain was before.
+    /// As [`cross`](Self::cross), where the entries in force are not this domain's.
     #[cold]
     #[inline(never)]
     fn cross_elsewhere(&mut self, pc: u32, sp: u32, a0: u32, a1: u32, s1: u32) -> Trap {
@@ -293,40 +293,40 @@ impl<K: Kernel> Pmp<K> {
 
     #[inline(always)]
     fn cross_confined(&mut self, start: Option<Start>) -> Trap {
-        let kept = if K::EXCLUSIVE { None } else { self.machine.close_up() };
-        let before = self.protection.open::<K>();
+        let kept = if K::EXCLUSIVE { None } else { self.machine.restrict() };
+        let before = self.protection.activate::<K>();
         let confined = self.protection.holds::<K>();
         let trap = if confined { self.pass_gate(start) } else { Trap::NOT_RUN };
-        if !Self::STAYS {
-            before.put_back::<K>();
+        if !Self::ENTRIES_STAY {
+            before.restore::<K>();
         }
-        self.machine.put_back(kept);
+        self.machine.restore(kept);
         trap
     }
 
-    /// Through the gate and back. Interrupts are off, and the PMP entries were read back.
+    /// Passes the gate in both directions. Interrupts are off, and the PMP entries were read back.
     #[allow(unsafe_code)]
     #[inline(always)]
     fn pass_gate(&mut self, start: Option<Start>) -> Trap {
         let trap = match start {
-            // SAFETY: interrupts are off; the PMP entries, read back, allow user mode this
-            // domain and nothing else, and it has no other rights (invariants 2, 3).
+            // SAFETY: interrupts are off. The PMP entries, read back, allow user mode this domain
+            // and nothing else, and it has no other rights (invariants 2, 3).
             Some(start) => unsafe { gate::enter(&mut self.context, start) },
             // SAFETY: as above (invariants 2, 3).
-            None => unsafe { gate::go_on(&mut self.context) },
+            None => unsafe { gate::resume(&mut self.context) },
         };
-        // What is compared then is loaded again: a register that kept it would have to be saved
-        // by every call, which takes longer.
+        // Forces the value that is compared next to be loaded again. Every call would have to save
+        // a register that kept it, which takes longer.
         compiler_fence(Ordering::SeqCst);
         trap
     }
 
-    /// Why foreign code did not run.
+    /// The reason why foreign code did not run.
     fn not_run(calls: &Calls) -> Error {
         calls.time.left_after(0).err().unwrap_or(CHANGED)
     }
 
-    /// The error for what an `ecall` asks for that is neither a return nor a callback.
+    /// The error for an `ecall` that requests neither a return nor a callback.
     #[cold]
     fn refuse(&self, request: u32, depth: u32) -> Error {
         let a0 = self.context.x.get(A0);
@@ -343,7 +343,7 @@ impl<K: Kernel> Pmp<K> {
         call_fault(kind, &self.context, &self.image, self.library)
     }
 
-    /// Marks the running call as waiting in a callback; `None` if too many wait.
+    /// Marks the running call as waiting in a callback. Returns `None` if too many calls wait.
     #[inline(always)]
     fn called_back(&mut self, depth: u32) -> Option<Event> {
         let pc = self.context.pc.wrapping_add(ECALL_SIZE);
@@ -356,16 +356,16 @@ impl<K: Kernel> Pmp<K> {
     }
 }
 
-/// The PMP entries do not hold what was written: nothing of the domain can run again.
+/// The PMP entries no longer hold what was written, so the domain cannot run again.
 const CHANGED: Error = Error::Unsupported {
     what: "PMP entries that hold what is written: some were locked since the domain started",
     remedy: "lock entries before the first domain starts",
 };
 
-// SAFETY: the window is the region's, which the runtime keeps (invariant 1). Foreign code
-// runs in user mode only, inside `run` and `reload`, with the region's code and RAM as all that it
-// can reach (invariants 2, 3), while the host waits: so nothing is concurrent. What
-// `check_writable` accepts is RAM of the domain.
+// SAFETY: the window lies in the region, which the runtime owns (invariant 1). Foreign code runs in
+// user mode only, inside `run` and `reload`, and can reach only the region's code and RAM
+// (invariants 2, 3). The host waits meanwhile, so nothing is concurrent. What `check_writable`
+// accepts is RAM of the domain.
 #[allow(unsafe_code)]
 unsafe impl<K: Kernel> Runtime for Pmp<K> {
     const GUARANTEES: Guarantees =
@@ -426,11 +426,11 @@ unsafe impl<K: Kernel> Runtime for Pmp<K> {
         }
     }
 
-    /// Foreign code runs only inside `run`: there is nothing to stop.
+    /// Does nothing: foreign code runs only inside `run`.
     fn kill(&mut self) {}
 
-    /// The region is cleared and filled from the image again. Nothing of what ran before is
-    /// kept: registers of calls that were open are forgotten, and the gate gives none on.
+    /// Clears the region and fills it from the image again. No earlier state survives: registers of
+    /// open calls are discarded, and the gate passes none on.
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
         self.waiting = [Waiting::default(); MAX_DEPTH as usize];
         self.load(calls)

@@ -1,4 +1,4 @@
-//! What a trap of foreign code means.
+//! Translates traps of foreign code.
 
 use core::fmt::Write;
 
@@ -15,21 +15,21 @@ const ECALL: u32 = 8;
 /// Why foreign code stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TrapKind {
-    /// It asks for something.
+    /// It made an `ecall` with this request.
     Call(u32),
-    /// An interrupt, with its number, that is not its doing.
+    /// An interrupt with this number occurred, which foreign code did not cause.
     Interrupt(u32),
-    /// A fault, with its number.
+    /// It caused an exception with this number.
     Exception(u32),
     /// It did not run.
     NotRun,
 }
 
 impl Trap {
-    /// No trap: foreign code did not run. No `mcause` has all bits set.
+    /// Foreign code did not run, so there was no trap. No `mcause` has all bits set.
     pub(crate) const NOT_RUN: Self = Self { cause: u32::MAX, request: 0 };
 
-    /// Whether foreign code asks for just this.
+    /// Returns true if the trap is an `ecall` with this request.
     #[inline(always)]
     pub(crate) const fn is_call(self, request: u32) -> bool {
         self.cause == ECALL && self.request == request
@@ -58,15 +58,15 @@ pub(crate) fn fault(code: u32, context: &Context, image: &FlatImage, library: &s
         2 => (FaultKind::IllegalInstruction, pc),
         3 => (FaultKind::Trap, pc),
         7 if is_below_stack(value, context, image) => (FaultKind::StackOverflow, value),
-        // Access faults of fetch, load and store; page faults cannot be, since user mode
-        // has no translation here, and would be the same to the user.
+        // Access faults of fetch, load and store. Page faults cannot occur, since user mode has no
+        // address translation here; they would mean the same to the user.
         1 | 5 | 7 | 12 | 13 | 15 => (FaultKind::Access, value),
         _ => (FaultKind::IllegalInstruction, pc),
     };
     Error::Fault(Fault { kind, address, place: place(pc, image, library) })
 }
 
-/// The error for what foreign code did by calling the environment.
+/// The error for a fault that foreign code reports by an `ecall`.
 #[cold]
 pub(crate) fn call_fault(
     kind: FaultKind,
@@ -78,8 +78,8 @@ pub(crate) fn call_fault(
     Error::Fault(Fault { kind, address: pc, place: place(pc, image, library) })
 }
 
-/// Whether a store went to the code just below the stack, with the stack pointer near: the
-/// stack starts where the RAM does, so that it runs into the code, which is read-only.
+/// Returns true if a store hit the code just below the stack, with the stack pointer near. The
+/// stack starts where the RAM does, so an overflow runs into the code, which is read-only.
 fn is_below_stack(address: usize, context: &Context, image: &FlatImage) -> bool {
     const NEAR: usize = 4096;
     let stack = context.x.get(SP) as usize;
@@ -87,10 +87,10 @@ fn is_below_stack(address: usize, context: &Context, image: &FlatImage) -> bool 
     (below..image.ram).contains(&address) && stack < image.ram + NEAR && stack >= below
 }
 
-/// Library and offset, which `addr2line` understands with the ELF file beside the image.
+/// Library and offset, which `addr2line` understands with the ELF file next to the image.
 fn place(pc: usize, image: &FlatImage, library: &str) -> Text {
     let mut place = Text::default();
-    // A text takes as much as fits, and never fails.
+    // Writing to a `Text` truncates, and never fails.
     let _ = if (image.start..image.ram).contains(&pc) {
         write!(place, "{library}+{:#x}", pc - image.start)
     } else {
