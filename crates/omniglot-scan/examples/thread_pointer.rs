@@ -1,12 +1,12 @@
-//! How many of a library's exported functions need no thread pointer of their own. For these the
-//! gate into a domain in the host's process writes no FS base.
+//! Counts a library's exported functions that never use the FS base. For these the gate into a
+//! domain in the host's process does not write the FS base.
 //!
 //! ```console
 //! $ cargo run --release -p omniglot-scan --example thread_pointer -- /lib/x86_64-linux-gnu/libz.so.1
 //! ```
 //!
-//! What a function calls in other libraries is not followed here, since a file does not say
-//! where that is; in a domain it is, if the library was linked with `-z relro -z now`.
+//! Calls into other libraries are not followed here, since a file does not say where they lead. In
+//! a domain they are followed if the library was linked with `-z relro -z now`.
 #![forbid(unsafe_code)]
 
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use std::error::Error;
 
 use omniglot_scan::{Code, Image, LoadedCode, spares_thread_pointer};
 
-/// A file's code, as if it were loaded at address zero.
+/// A file's code at the addresses that it has when loaded at address zero.
 struct File<'a>(Vec<Code<'a>>);
 
 impl LoadedCode for File<'_> {

@@ -1,4 +1,4 @@
-//! Looking at every byte of executable memory.
+//! Searches executable memory at every byte offset.
 
 use std::borrow::Cow;
 
@@ -7,23 +7,23 @@ use memchr::memchr3_iter;
 use crate::Kind;
 use crate::pattern::{self, ESCAPE, INTERRUPT, LONGEST, REX2};
 
-/// A range of executable memory, or what will become one.
+/// A range of memory that is executable, or will be.
 #[derive(Clone, Copy, Debug)]
 pub struct Code<'a> {
-    /// Where it begins.
+    /// The address of its first byte.
     pub address: u64,
-    /// What is there.
+    /// Its contents.
     pub bytes: &'a [u8],
 }
 
 impl<'a> Code<'a> {
-    /// The address behind its last byte; wraps as addresses do.
+    /// The address behind the last byte. It wraps around at 2^64.
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.address.wrapping_add(self.bytes.len() as u64)
     }
 
-    /// What is there from `address` on, if it lies in this range.
+    /// The bytes from `address` to the end of the range, or `None` if `address` lies outside.
     #[must_use]
     pub fn from(&self, address: u64) -> Option<&'a [u8]> {
         let offset = usize::try_from(address.checked_sub(self.address)?).ok()?;
@@ -31,21 +31,22 @@ impl<'a> Code<'a> {
     }
 }
 
-/// An instruction that somebody could jump to, whether or not it was meant to be one.
+/// An instruction that code could jump to, intended by a compiler or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gadget {
-    /// Where its first byte is that matters; prefixes may precede it.
+    /// The address of the opcode's first byte. Prefixes may precede it.
     pub address: u64,
-    /// How many bytes it has from there; fewer than the processor wants if the code ends before.
+    /// The length in bytes from there. It is shorter than the processor needs if the code ends
+    /// early.
     pub length: usize,
-    /// What it does.
+    /// What kind of instruction it is.
     pub kind: Kind,
 }
 
-/// Finds every instruction of a wanted kind, at every byte offset, in order of addresses.
+/// Finds every instruction of the wanted kinds, at every byte offset, in order of addresses.
 ///
-/// Ranges that touch are looked at as one, as the processor does: what begins in one and ends in
-/// the next is found too. They may be given in any order, but must not overlap.
+/// Adjacent ranges are searched as one, as the processor executes them: an instruction that begins
+/// in one and ends in the next is found, too. The ranges may be in any order, but must not overlap.
 ///
 /// ```
 /// use omniglot_scan::{Code, Kind, find};
@@ -57,7 +58,7 @@ pub struct Gadget {
 #[must_use]
 pub fn find(code: &[Code<'_>], wanted: impl Fn(Kind) -> bool) -> Vec<Gadget> {
     let mut code = code.to_vec();
-    // An empty one would seem to be a gap.
+    // An empty range would look like a gap.
     code.retain(|range| !range.bytes.is_empty());
     code.sort_by_key(|range| range.address);
     let mut gadgets = Vec::new();
@@ -74,7 +75,7 @@ pub fn find(code: &[Code<'_>], wanted: impl Fn(Kind) -> bool) -> Vec<Gadget> {
     gadgets
 }
 
-/// The bytes that the processor would fetch for an instruction, as far as they are code.
+/// The bytes that the processor would fetch for an instruction, up to the end of the code.
 fn fetched<'a>(range: &Code<'a>, offset: usize, following: &[Code<'_>]) -> Cow<'a, [u8]> {
     let rest = range.bytes.get(offset..).unwrap_or_default();
     match rest.get(..LONGEST) {
@@ -83,7 +84,7 @@ fn fetched<'a>(range: &Code<'a>, offset: usize, following: &[Code<'_>]) -> Cow<'
     }
 }
 
-/// `rest`, and what follows it without a gap, up to the length of the longest instruction.
+/// `rest` and the bytes that follow it without a gap, up to the length of the longest instruction.
 fn continued(mut end: u64, rest: &[u8], following: &[Code<'_>]) -> Vec<u8> {
     let mut bytes = rest.to_vec();
     for next in following {
@@ -126,7 +127,7 @@ mod tests {
                     address: 0x5000 + from as u64,
                     bytes: &bytes[from..to],
                 };
-                // In the wrong order, too.
+                // The order of the ranges does not matter.
                 let parts = [part(second, bytes.len()), part(first, second), part(0, first)];
                 assert_eq!(found(&parts), [(0x5001, Kind::Xrstor, 5)], "{first} {second}");
             }

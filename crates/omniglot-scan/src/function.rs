@@ -1,4 +1,4 @@
-//! Where a function begins and ends, and where its instructions do.
+//! Finds the boundaries of functions and of their instructions.
 
 use std::ops::Range;
 
@@ -7,10 +7,11 @@ use iced_x86::{Decoder, DecoderOptions, Instruction};
 
 use crate::Code;
 
-/// The function that `address` lies in, by the tables for unwinding of a loaded image.
+/// Finds the function that contains `address` in the unwind tables of a loaded image.
 ///
-/// `segment` is the memory in which the tables lie, and `header` where it has `.eh_frame_hdr`
-/// (Linux Standard Base): both as the program headers say. `None` if the tables do not know.
+/// `segment` is the memory that contains the tables, and `header` is the address of `.eh_frame_hdr`
+/// in it (Linux Standard Base). Both come from the program headers. Returns `None` if the tables do
+/// not cover `address`.
 ///
 /// ```
 /// use omniglot_scan::{Code, function};
@@ -32,11 +33,11 @@ pub fn function(segment: &Code<'_>, header: u64, address: u64) -> Option<Range<u
     range.contains(&address).then_some(range)
 }
 
-/// The instructions of a whole function, or nothing if their boundaries are not certain.
+/// Decodes all instructions of a function. Returns `None` if their boundaries are not certain.
 ///
-/// Decoding from its first byte must end with its last, meet nothing invalid, and every jump
-/// within the function must lead to an instruction that was met: so constants among the
-/// instructions, which would shift those that follow, do not go unnoticed.
+/// Decoding from the first byte must end at the last, without an invalid instruction. Every jump
+/// within the function must lead to the beginning of a decoded instruction. So a constant among the
+/// instructions, which would shift the boundaries behind it, is noticed.
 pub(crate) fn instructions(function: &Code<'_>) -> Option<Vec<Instruction>> {
     let decoder = Decoder::with_ip(64, function.bytes, function.address, DecoderOptions::NONE);
     let instructions: Vec<_> = decoder.into_iter().collect();
@@ -47,7 +48,7 @@ pub(crate) fn instructions(function: &Code<'_>) -> Option<Vec<Instruction>> {
         !inside.contains(&target)
             || instructions.binary_search_by_key(&target, Instruction::ip).is_ok()
     };
-    // 0 if it is not a near branch.
+    // The target is 0 for anything but a near branch.
     let all_agree = instructions.iter().all(|instruction| agrees(instruction.near_branch_target()));
     (ends && valid && all_agree).then_some(instructions)
 }

@@ -1,4 +1,4 @@
-//! An ELF file as far as loading and scanning go (System V ABI, AMD64 supplement, gABI).
+//! Reads what loading and scanning need of an ELF file (System V ABI, AMD64 supplement, gABI).
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use object::read::elf::{DynamicTable, ElfFile64, FileHeader, ProgramHeader};
 use crate::symbols::Symbols;
 use crate::{Code, Import, Place};
 
-/// Why a file cannot be loaded by any runtime.
+/// Why no runtime can load a file.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAnImage {
-    /// It is not a 64-bit ELF file, or contradicts itself; the text says how.
+    /// The file is not 64-bit ELF, or is inconsistent. The text says how.
     Malformed(String),
-    /// It is for another processor: its `e_machine`.
+    /// The file is for another processor. The number is its `e_machine`.
     OtherMachine(u16),
-    /// It is neither a program nor a shared library, but, say, an object file.
+    /// The file is neither a program nor a shared library, but an object file, for example.
     OtherType,
 }
 
@@ -45,23 +45,24 @@ impl fmt::Display for NotAnImage {
 
 impl std::error::Error for NotAnImage {}
 
-/// What an image is.
+/// The kind of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageKind {
     /// A shared library.
     SharedLibrary,
-    /// A program, which the dynamic linker refuses to load into another.
+    /// A program. The dynamic linker refuses to load a program into another.
     Program,
 }
 
-/// Data of which each thread has its own copy.
+/// Thread-local data, of which each thread has its own copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadLocals {
-    /// How many bytes each thread needs.
+    /// The size in bytes for each thread.
     pub size: u64,
-    /// What their address must be a multiple of.
+    /// The alignment in bytes.
     pub alignment: u64,
-    /// Whether the code needs them beside those of the program (`DF_STATIC_TLS`).
+    /// True if the code needs the data in the static TLS block, next to the program's
+    /// (`DF_STATIC_TLS`).
     pub is_static: bool,
 }
 
@@ -79,7 +80,7 @@ impl<'data> Image<'data> {
     /// Parses a file's bytes.
     ///
     /// # Errors
-    /// [`NotAnImage`], if there is nothing in it that could be loaded on x86-64.
+    /// [`NotAnImage`] if the file is nothing that could be loaded on x86-64.
     pub fn parse(data: &'data [u8]) -> Result<Self, NotAnImage> {
         let malformed = |error: object::Error| NotAnImage::Malformed(error.to_string());
         let file = ElfFile64::<Endianness>::parse(data).map_err(malformed)?;
@@ -97,7 +98,7 @@ impl<'data> Image<'data> {
         Ok(Self { file, dynamic, table, symbols, data })
     }
 
-    /// Whether it is a library or a program.
+    /// The image's kind.
     #[must_use]
     pub fn kind(&self) -> ImageKind {
         let is_program = self.value(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_PIE.0 != 0)
@@ -106,7 +107,7 @@ impl<'data> Image<'data> {
         if is_program { ImageKind::Program } else { ImageKind::SharedLibrary }
     }
 
-    /// What will be executable, at the addresses that the file gives.
+    /// The executable segments, at the addresses in the file.
     #[must_use]
     pub fn code(&self) -> Vec<Code<'data>> {
         let endian = self.file.endian();
@@ -119,8 +120,8 @@ impl<'data> Image<'data> {
         code.collect()
     }
 
-    /// Whether memory is to be writable and executable at once, or code is to be changed at load
-    /// time.
+    /// Returns true if the image has memory that is writable and executable at once, or code that
+    /// is changed at load time.
     #[must_use]
     pub fn has_writable_code(&self) -> bool {
         let endian = self.file.endian();
@@ -131,7 +132,7 @@ impl<'data> Image<'data> {
         both || self.value(DT_TEXTREL).is_some() || self.has_flag(DF_TEXTREL.0)
     }
 
-    /// Whether it asks for executable stacks.
+    /// Returns true if the image requests an executable stack.
     #[must_use]
     pub fn has_executable_stack(&self) -> bool {
         let endian = self.file.endian();
@@ -140,7 +141,7 @@ impl<'data> Image<'data> {
         })
     }
 
-    /// Its thread-local data, if there are any.
+    /// The image's thread-local data, or `None` if it has none.
     #[must_use]
     pub fn thread_locals(&self) -> Option<ThreadLocals> {
         let endian = self.file.endian();
@@ -152,7 +153,7 @@ impl<'data> Image<'data> {
         })
     }
 
-    /// The name by which other files need it (`DT_SONAME`).
+    /// The name by which other files request the library (`DT_SONAME`).
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.texts(DT_SONAME).into_iter().next()
@@ -164,7 +165,7 @@ impl<'data> Image<'data> {
         self.texts(DT_NEEDED)
     }
 
-    /// Where its libraries are searched for; `$ORIGIN` stands for its own directory.
+    /// The directories to search for needed libraries. `$ORIGIN` stands for the image's directory.
     #[must_use]
     pub fn search_path(&self) -> Vec<String> {
         let paths = match self.texts(DT_RUNPATH) {
@@ -187,19 +188,19 @@ impl<'data> Image<'data> {
         &self.symbols.exports
     }
 
-    /// The names of functions that are chosen at load time (IFUNC).
+    /// The names of functions whose implementation is chosen at load time (IFUNC).
     #[must_use]
     pub fn indirect_functions(&self) -> &[String] {
         &self.symbols.indirect
     }
 
-    /// Where functions begin, in rising order: by the symbols and by the tables for unwinding.
+    /// The addresses of functions, in ascending order, from symbols and unwind tables.
     #[must_use]
     pub fn function_starts(&self) -> &[u64] {
         &self.symbols.starts
     }
 
-    /// The function that `address` lies in, if it has a name.
+    /// The named function that contains `address`, or `None` if there is none.
     #[must_use]
     pub fn place(&self, address: u64) -> Option<Place<'_>> {
         self.symbols.place(address)

@@ -1,18 +1,18 @@
-//! The kinds of instructions that are looked for.
+//! The kinds of instructions that are searched for.
 
-/// What an instruction can do.
+/// A kind of instruction that affects isolation.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// `WRPKRU`: writes the register that says what protection keys allow.
+    /// `WRPKRU`: writes PKRU, the register that holds the rights of protection keys.
     Wrpkru,
-    /// `XRSTOR`, `XRSTOR64`: loads registers from memory, that one included.
+    /// `XRSTOR`, `XRSTOR64`: loads registers from memory, PKRU included.
     Xrstor,
-    /// `XRSTORS`, `XRSTORS64`: the same for kernels; faults in user mode.
+    /// `XRSTORS`, `XRSTORS64`: the same for kernels. Faults in user mode.
     Xrstors,
-    /// `WRFSBASE`: writes the address of the thread's own data.
+    /// `WRFSBASE`: writes the FS base, the thread pointer.
     Wrfsbase,
-    /// `WRGSBASE`: writes the address that no compiled code uses.
+    /// `WRGSBASE`: writes the GS base, which compiled code does not use.
     Wrgsbase,
     /// `SYSCALL`: calls the kernel.
     Syscall,
@@ -35,7 +35,7 @@ impl Kind {
         Self::Int80,
     ];
 
-    /// Whether user code that reaches the instruction can change what protection keys allow.
+    /// Returns true if the instruction can change PKRU when user code executes it.
     ///
     /// `XRSTORS` cannot: it raises `#GP` outside the kernel (Intel SDM volume 2).
     #[must_use]
@@ -43,7 +43,7 @@ impl Kind {
         matches!(self, Self::Wrpkru | Self::Xrstor)
     }
 
-    /// Whether the instruction calls the kernel.
+    /// Returns true if the instruction calls the kernel.
     #[must_use]
     pub const fn calls_kernel(self) -> bool {
         matches!(self, Self::Syscall | Self::Sysenter | Self::Int80)

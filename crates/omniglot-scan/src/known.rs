@@ -1,8 +1,9 @@
-//! Gadgets of the C library and the dynamic linker, which every program has.
+//! Known gadgets of the C library and the dynamic linker, which every program contains.
 //!
-//! They are recognised by the instructions around them, since distributions strip the names, and
-//! each version of the dynamic linker has them at other places, or more of them. Whoever loads code
-//! can replace them by equivalents that check what they do: [`Setting::Intended`] says which bytes.
+//! They are recognised by the surrounding instructions, since distributions strip the symbols, and
+//! since their number and places differ between versions of the dynamic linker. A loader can
+//! replace them by equivalents that check their effect. [`Setting::Intended`] gives the bytes to
+//! replace.
 
 use std::ops::RangeInclusive;
 
@@ -10,33 +11,32 @@ use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, R
 
 use crate::{Code, Gadget, Kind, Setting};
 
-/// The bit of `XCR0` and of masks for `XRSTOR` that stands for the keys' register (Intel SDM
-/// volume 1, chapter 13).
+/// PKRU's bit in `XCR0` and in the masks of `XRSTOR` (Intel SDM volume 1, chapter 13).
 const KEYS: u64 = 1 << 9;
 
-/// How long the two instructions can be that set the mask, in front of the restoring one.
+/// The possible lengths in bytes of the two instructions that set the mask, before `XRSTOR`.
 const MASK_LENGTHS: RangeInclusive<u64> = 7..=10;
 
-/// A gadget that is known, and what can be done about it.
+/// A known gadget, with what a replacement needs.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// `WRPKRU` in the C library's `pkey_set`, followed by `xor eax, eax; ret`.
     PkeySet,
-    /// `XRSTOR` with a constant mask that leaves the keys' register out, from the function's own
-    /// stack frame: `mov eax, MASK; xor edx, edx; xrstor [rsp + DISPLACEMENT]`. So the dynamic
-    /// linker puts back what it saved before a first call of a function, or a first use of a
-    /// thread-local variable (`_dl_runtime_resolve_xsavec`, `_dl_tlsdesc_dynamic_xsavec`).
+    /// `XRSTOR` from the function's own stack frame, with a constant mask that excludes PKRU: `mov
+    /// eax, MASK; xor edx, edx; xrstor [rsp + DISPLACEMENT]`. The dynamic linker restores registers
+    /// this way after the first call of a function or the first use of a thread-local variable
+    /// (`_dl_runtime_resolve_xsavec`, `_dl_tlsdesc_dynamic_xsavec`).
     Restoring {
-        /// Which registers it restores; the keys' is not among them.
+        /// The registers that it restores. PKRU is not among them.
         mask: u32,
-        /// Where the registers were saved, counted from the stack pointer.
+        /// The address of the saved registers, relative to the stack pointer.
         displacement: u32,
     },
 }
 
 impl Known {
-    /// What it is, in a few words.
+    /// A short description.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,11 +46,12 @@ impl Known {
     }
 }
 
-/// Tells whether a gadget is a known one; `symbol` is the name of the function it is in, if known.
-/// A function called `pkey_set` elsewhere is the C library's only if it has that name.
+/// Returns the known gadget that `gadget` is, if it is one. `symbol` is the name of the function
+/// that contains it, if known. A `pkey_set` in another library counts only if the function has that
+/// name.
 ///
-/// Where the setting is [`Setting::Unknown`], as in memory of which there is no file, the
-/// instructions around it decide alone: several in a row are hardly there by accident.
+/// If the setting is [`Setting::Unknown`], as in memory without a file, the surrounding
+/// instructions alone decide. A sequence of several is unlikely to occur by accident.
 #[must_use]
 pub fn known(
     gadget: &Gadget,
@@ -93,8 +94,8 @@ fn restoring(start: u64, code: &[Code<'_>]) -> Option<Known> {
     fits.then_some(Known::Restoring { mask, displacement })
 }
 
-/// What the two instructions set `edx:eax` to that have so many bytes and end at `start`, if
-/// `edx` becomes 0.
+/// The value of `eax` after the two instructions of this total length that end at `start`. Returns
+/// `None` unless they set `edx` to 0.
 fn mask_before(start: u64, length: u64, code: &[Code<'_>]) -> Option<u32> {
     let [first, second] = instructions(start.checked_sub(length)?, code)?;
     let is_clear = |it: &Instruction| {
@@ -116,7 +117,7 @@ fn mask_before(start: u64, length: u64, code: &[Code<'_>]) -> Option<u32> {
     mask.filter(|_| second.next_ip() == start)
 }
 
-/// As many instructions as asked for, from `start` on.
+/// Decodes `COUNT` instructions from `start` on.
 fn instructions<const COUNT: usize>(start: u64, code: &[Code<'_>]) -> Option<[Instruction; COUNT]> {
     let bytes = code.iter().find_map(|range| range.from(start))?;
     let mut decoder = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE);
@@ -130,7 +131,7 @@ mod tests {
     use super::{Known, known};
     use crate::{Code, Kind, find, setting};
 
-    /// How the only gadget in these bytes is classified.
+    /// Classifies the only gadget in these bytes.
     fn judged(bytes: &[u8], symbol: Option<&str>) -> Option<Known> {
         let code = [Code { address: 0x1000, bytes }];
         let gadgets = find(&code, Kind::changes_keys);
@@ -157,11 +158,11 @@ mod tests {
     #[test]
     fn restoring_is_known_by_what_it_does() {
         let expected = |mask| Some(Known::Restoring { mask, displacement: 0x40 });
-        // As in `_dl_tlsdesc_dynamic_xsavec` of glibc 2.41: mov rax, rcx comes next.
+        // As in `_dl_tlsdesc_dynamic_xsavec` of glibc 2.41, where `mov rax, rcx` comes next.
         let mut other = restoring([0xef, 0, 0x0e, 0]);
         other.splice(12.., [0x48, 0x89, 0xc8]);
         assert_eq!(judged(&other, None), expected(0xe_00ef));
-        // xor edx, edx; mov eax, 0xee, and mov edx, 0 in its place.
+        // `xor edx, edx; mov eax, 0xee`, and with `mov edx, 0` instead.
         let end = [0x0f, 0xae, 0x6c, 0x24, 0x40];
         let swapped = [&[0x31, 0xd2, 0xb8, 0xee, 0, 0, 0][..], &end].concat();
         assert_eq!(judged(&swapped, None), expected(0xee));
@@ -178,9 +179,9 @@ mod tests {
     fn similar_ones_are_not() {
         assert_eq!(judged(&[0x0f, 0x01, 0xef, 0x90, 0x90, 0xc3], Some("pkey_set")), None);
         assert_eq!(judged(&[0x0f, 0x01, 0xef, 0x31, 0xc0, 0xc3], Some("mine")), None);
-        // The mask that restores the keys.
+        // A mask that includes PKRU.
         assert_eq!(judged(&restoring([0xee, 2, 0, 0]), None), None);
-        // Through another register than the stack's.
+        // The saved registers are addressed through a register other than RSP.
         let mut other = restoring([0xee, 0, 0, 0]);
         other.splice(7..12, [0x0f, 0xae, 0x6b, 0x40]);
         assert_eq!(judged(&other, None), None);

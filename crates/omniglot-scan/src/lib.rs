@@ -1,15 +1,14 @@
-//! Finds instructions in x86-64 code that could switch memory protection off.
+//! Finds instructions in x86-64 code that could switch off protection keys.
 //!
-//! Protection keys restrict what code may read and write, by a register that any user code can
-//! write: with `WRPKRU`, or with `XRSTOR`. Untrusted code must therefore contain neither, *at any
-//! byte offset*, since it can jump into the middle of an instruction; nor may any other executable
-//! memory of the process, since keys do not restrict where it may jump.
+//! Protection keys restrict which memory code may read and write. The rights are in a register,
+//! PKRU, which any user code can write with `WRPKRU` or `XRSTOR`. Untrusted code must therefore
+//! contain neither, *at any byte offset*, since it can jump into the middle of an instruction. The
+//! same holds for all other executable memory of the process, since keys do not restrict jumps.
 //!
-//! [`find`] looks at memory, wherever that is; [`Image`] reads ELF files, and [`setting`] and
-//! [`known`] say more about what was found. What is there by accident, [`rewrite`] replaces.
-//! [`spares_thread_pointer`] tells whether loaded code does without thread-local variables.
-//! Nothing here executes or loads anything, and no file
-//! makes it panic.
+//! [`find`] searches memory, and [`Image`] reads ELF files. [`setting`] and [`known`] classify what
+//! was found. [`rewrite`] replaces what is there by accident. [`spares_thread_pointer`] tells
+//! whether loaded code works with any thread pointer. Nothing here executes or loads anything, and
+//! no file can cause a panic.
 //!
 //! ```
 //! # let libc = std::fs::read("/lib/x86_64-linux-gnu/libc.so.6");

@@ -1,31 +1,33 @@
-//! Recognising an instruction by the bytes that the processor would fetch.
+//! Recognises an instruction by the bytes that the processor would fetch.
 //!
-//! Prefixes that change nothing are left out: whoever wants to execute the instruction can jump
-//! behind them. Facts are from the Intel SDM, volume 2, and volume 3 for what needs privilege.
+//! Prefixes that change nothing are not part of a pattern: an attacker can jump behind them.
+//! Encodings are from the Intel SDM, volume 2. What needs privilege is from volume 3.
 
 use iced_x86::{Decoder, DecoderOptions};
 
 use crate::Kind;
 
-/// The most bytes that one instruction has.
+/// The maximum length of an instruction in bytes.
 pub(crate) const LONGEST: usize = 15;
 
-/// The first bytes of what is looked for.
+/// The first byte of most patterns.
 pub(crate) const ESCAPE: u8 = 0x0f;
 /// `INT imm8`.
 pub(crate) const INTERRUPT: u8 = 0xcd;
-/// The two-byte prefix REX2 (Intel APX), which can stand in place of the escape byte.
+/// The two-byte prefix REX2 (Intel APX), which can replace the escape byte.
 pub(crate) const REX2: u8 = 0xd5;
 
-/// The instruction that begins at the first of `bytes`, and how many bytes it has.
+/// Returns the instruction that begins at the first of `bytes`, and its length.
 ///
-/// One that is cut off counts, if what there is decides: the rest may be anything.
+/// A truncated instruction counts if the available bytes identify it: the remaining bytes may be
+/// anything.
 pub(crate) fn at(bytes: &[u8]) -> Option<(Kind, usize)> {
     match *bytes {
         [ESCAPE, 0x01, 0xef, ..] => Some((Kind::Wrpkru, 3)),
-        // With its top bit set, the prefix's second byte selects the same opcodes as the escape.
+        // If its top bit is set, the prefix's second byte selects the same opcodes as the escape
+        // byte.
         [REX2, payload, 0x01, 0xef, ..] if payload & 0x80 != 0 => Some((Kind::Wrpkru, 4)),
-        // XRSTOR faults with that prefix, so it needs no second pattern.
+        // `XRSTOR` faults with that prefix, so it needs no second pattern.
         [ESCAPE, 0xae, operand, ..] if is_memory(operand) && field(operand) == 5 => {
             Some((Kind::Xrstor, length(bytes)))
         }
@@ -45,7 +47,7 @@ pub(crate) fn at(bytes: &[u8]) -> Option<(Kind, usize)> {
     }
 }
 
-/// Whether a ModRM byte names an operand in memory.
+/// Returns true if a ModRM byte names an operand in memory.
 const fn is_memory(operand: u8) -> bool {
     operand >> 6 != 3
 }
@@ -55,7 +57,7 @@ const fn field(operand: u8) -> u8 {
     operand >> 3 & 7
 }
 
-/// How many bytes the instruction has, or as many as there are of it.
+/// The length of the instruction, at most the number of available bytes.
 fn length(bytes: &[u8]) -> usize {
     let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
     let instruction = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE).decode();

@@ -1,8 +1,8 @@
-//! Replacing code that contains an instruction by accident.
+//! Replaces code that contains a gadget by accident.
 //!
-//! In a large program the distance of some call, or a constant, is bound to contain such bytes
-//! occasionally. Where the instructions around them are known, one of them can be replaced by an
-//! equivalent of the same length: most by a jump to what does the same elsewhere.
+//! In a large program, the distance of some call or a constant occasionally contains such bytes. If
+//! the surrounding instructions are known, one of them can be replaced by an equivalent of the same
+//! length, in most cases by a jump to equivalent code elsewhere.
 
 use std::ops::Range;
 
@@ -13,25 +13,25 @@ use iced_x86::{
 use crate::function::instructions;
 use crate::{Code, Gadget, Kind, find};
 
-/// Another instruction in the place of one, and what it needs elsewhere.
+/// The replacement of one instruction, with the code and data that it needs elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewrite {
-    /// Where the instruction is.
+    /// The instruction's address.
     pub address: u64,
-    /// What comes in its place, of the same length.
+    /// The replacement, of the same length.
     pub bytes: Vec<u8>,
-    /// Code for [`Elsewhere::code`]; may be empty.
+    /// Code to put at [`Elsewhere::code`]. May be empty.
     pub code: Vec<u8>,
-    /// Constants for [`Elsewhere::data`], which must not be executable; may be empty.
+    /// Constants to put at [`Elsewhere::data`], which must not be executable. May be empty.
     pub data: Vec<u8>,
 }
 
-/// Where a [`Rewrite`] may put what it needs: within reach of near jumps.
+/// Addresses for the code and data of a [`Rewrite`], within reach of near jumps.
 #[derive(Clone, Copy, Debug)]
 pub struct Elsewhere {
-    /// Where code goes.
+    /// The address for code.
     pub code: u64,
-    /// Where constants go.
+    /// The address for constants.
     pub data: u64,
 }
 
@@ -39,45 +39,46 @@ pub struct Elsewhere {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Where instructions begin there is not certain.
+    /// The instruction boundaries there are not certain.
     Unclear,
     /// No instruction there has a known equivalent.
     Needed,
-    /// Code at that place would contain such bytes again, or is out of reach: another place may do.
+    /// Code at that address would contain a gadget again, or is out of reach. Another address may
+    /// do.
     Place,
 }
 
-/// The longest equivalent that is made.
+/// The maximum length of code elsewhere, in bytes.
 pub const LONGEST_DETOUR: usize = 32;
-/// A jump with a distance of 32 bits, and a call.
+/// Opcodes of a jump and a call with a 32-bit distance.
 const JUMP: u8 = 0xe9;
 const CALL: u8 = 0xe8;
 const JUMP_LENGTH: usize = 5;
 const NOP: u8 = 0x90;
-/// How many bytes around a change are scanned.
+/// The number of bytes on each side of a change that are scanned again.
 const AROUND: u64 = 16;
 
-/// Replaces an instruction that `gadget` lies in, or begins or ends in, so that it is gone.
+/// Replaces an instruction that contains or overlaps `gadget`, so that the gadget is gone.
 ///
-/// `function` is the whole function that it is in ([`function`](crate::function())), `image` the
-/// memory of the file that it comes from: what the instruction refers to must lie in it. Nobody
-/// may jump into the midst of an instruction of that function, as no compiled code does.
+/// `function` is the whole function that contains it ([`function`](crate::function())). `image` is
+/// the memory of its file, which must contain whatever the instruction refers to. No code may jump
+/// into the middle of an instruction of that function; compiled code never does.
 ///
 /// ```
 /// use omniglot_scan::{Code, Elsewhere, Kind, find, rewrite};
-/// // A call that leads 0x28ae0f bytes on, and a return.
+/// A call with a distance of 0x28ae0f bytes, and a return.
 /// let bytes = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
 /// let function = Code { address: 0x1000_0000, bytes: &bytes };
 /// let gadget = find(&[function], Kind::changes_keys)[0];
 /// let elsewhere = Elsewhere { code: 0x1100_0040, data: 0x1100_1000 };
 /// let rewritten = rewrite(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
-/// // It still is a call, of a jump to where it led.
+/// It is still a call, now of a jump to the old target.
 /// assert_eq!((rewritten.bytes[0], rewritten.code[0]), (0xe8, 0xe9));
 /// # Ok::<(), omniglot_scan::Obstacle>(())
 /// ```
 ///
 /// # Errors
-/// [`Obstacle`] says why not; after [`Obstacle::Place`] another place is worth a try.
+/// [`Obstacle`] says why not. After [`Obstacle::Place`] another address may work.
 pub fn rewrite(
     gadget: &Gadget,
     function: &Code<'_>,
@@ -106,7 +107,7 @@ fn original<'a>(function: &Code<'a>, instruction: &Instruction) -> Option<&'a [u
     function.from(instruction.ip())?.get(..instruction.len())
 }
 
-/// Returns true if no gadget touches the change or is in what goes elsewhere.
+/// Returns true if no gadget overlaps the change or lies in the code elsewhere.
 fn is_clean(rewrite: &Rewrite, function: &Code<'_>) -> bool {
     let end = rewrite.address.wrapping_add(rewrite.bytes.len() as u64);
     let start = rewrite.address.saturating_sub(AROUND).max(function.address);
@@ -121,7 +122,7 @@ fn is_clean(rewrite: &Rewrite, function: &Code<'_>) -> bool {
     !here.iter().any(touches) && there.is_empty()
 }
 
-/// An equivalent, whatever bytes it has.
+/// An equivalent, which may itself contain a gadget.
 fn equivalent(
     instruction: &Instruction,
     original: &[u8],
@@ -148,8 +149,8 @@ fn equivalent(
     constant(instruction, original, elsewhere)
 }
 
-/// `OP r/m, r` as `OP r, r/m`, or the other way round, for two registers and without prefix
-/// (Intel SDM volume 2, appendix A): `add edi, ebp`, for one.
+/// Converts between the two encodings `OP r/m, r` and `OP r, r/m` of an instruction on two
+/// registers without a prefix (Intel SDM volume 2, appendix A), such as `add edi, ebp`.
 fn swapped(original: &[u8]) -> Option<Vec<u8>> {
     let [opcode, operands] = *original else {
         return None;
@@ -160,12 +161,13 @@ fn swapped(original: &[u8]) -> Option<Vec<u8>> {
     (has_both && registers).then(|| vec![opcode ^ 2, exchanged])
 }
 
-/// Whether it is a call or jump to a fixed place, with a distance of 32 bits at its end.
+/// Returns true for a direct call or jump that ends in a 32-bit distance.
 fn is_near(instruction: &Instruction) -> bool {
     instruction.is_call_near() || instruction.is_jmp_near() || instruction.is_jcc_near()
 }
 
-/// The same call or jump to a jump to its target: so a call returns to where it did.
+/// Redirects a call or jump to a jump elsewhere that leads to its target. A call still returns to
+/// the same address.
 fn branch(
     instruction: &Instruction,
     original: &[u8],
@@ -184,7 +186,8 @@ fn branch(
     Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
-/// An instruction that finds memory by its own place is moved, with another distance.
+/// Moves an instruction with a RIP-relative operand elsewhere, which changes the operand's
+/// distance.
 fn relative(
     instruction: &Instruction,
     original: &[u8],
@@ -198,7 +201,7 @@ fn relative(
     match instruction.flow_control() {
         FlowControl::Next => return moved_away(instruction, &moved, original, elsewhere),
         FlowControl::IndirectBranch => {}
-        // The call stays, so that it returns to where it did; the jump is elsewhere.
+        // The call stays, so that its return address stays the same. Only the jump is elsewhere.
         FlowControl::IndirectCall if instruction.code() == Opcode::Call_rm64 => {
             moved.set_code(Opcode::Jmp_rm64);
         }
@@ -213,7 +216,7 @@ fn relative(
     Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
-/// A jump to `moved`, which is followed by a jump back.
+/// Replaces an instruction by a jump to `moved`, which is followed by a jump back.
 fn moved_away(
     instruction: &Instruction,
     moved: &Instruction,
@@ -229,7 +232,7 @@ fn moved_away(
     Ok(Rewrite { address: instruction.ip(), bytes, code, data: Vec::new() })
 }
 
-/// An instruction with a constant is moved, and takes it from memory.
+/// Moves an instruction with an immediate elsewhere, and makes it load the value from memory.
 fn constant(
     instruction: &Instruction,
     original: &[u8],
@@ -258,8 +261,8 @@ fn constant(
     Ok(rewrite)
 }
 
-/// The opcode that takes from memory what another has as a constant, with the same effect on
-/// registers and flags.
+/// The opcode with a memory operand in place of an immediate, and the same effect on registers and
+/// flags.
 const fn with_memory(mnemonic: Mnemonic, is_wide: bool) -> Option<Opcode> {
     Some(match (mnemonic, is_wide) {
         (Mnemonic::Mov, false) => Opcode::Mov_r32_rm32,
@@ -284,12 +287,12 @@ const fn with_memory(mnemonic: Mnemonic, is_wide: bool) -> Option<Opcode> {
 
 fn encoded(instruction: &Instruction, at: u64) -> Result<Vec<u8>, Obstacle> {
     let mut encoder = Encoder::new(64);
-    // The one thing that can fail is the distance.
+    // Only the distance can be out of range.
     encoder.encode(instruction, at).map_err(|_| Obstacle::Place)?;
     Ok(encoder.take_buffer())
 }
 
-/// Appends a jump to code that lies elsewhere.
+/// Appends a jump to `target` to code that lies elsewhere.
 fn jump(code: &mut Vec<u8>, elsewhere: Elsewhere, target: u64) -> Result<(), Obstacle> {
     let after = elsewhere.code.wrapping_add((code.len() + JUMP_LENGTH) as u64);
     code.push(JUMP);
@@ -329,7 +332,7 @@ mod tests {
         all.join("; ")
     }
 
-    /// What a function's first instruction becomes, here and elsewhere.
+    /// Disassembles the replacement of a function's first instruction, and its code elsewhere.
     fn first(bytes: &[u8]) -> (String, String) {
         let rewrite = rewritten(bytes).unwrap();
         assert_eq!(rewrite.address, START);
@@ -343,7 +346,7 @@ mod tests {
 
     #[test]
     fn calls_and_jumps_go_by_another_jump() {
-        // Of a distance of 2.6 MiB, and of one of 1.1 MiB backwards.
+        // Distances of 2.6 MiB, and of 1.1 MiB backwards.
         let call = first(&[0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3]);
         assert_eq!(call, ("call 0000000071000040h".into(), "jmp 000000007028AE14h".into()));
         let jump = first(&[0xe9, 0x0f, 0x01, 0xef, 0xff]);
@@ -357,7 +360,7 @@ mod tests {
         let (here, there) = first(&[0x48, 0x8d, 0x05, 0x0f, 0xae, 0x2f, 0x00, 0xc3]);
         assert_eq!(here, "jmp 0000000071000040h; nop; nop");
         assert_eq!(there, "lea rax,[702FAE16h]; jmp 0000000070000007h");
-        // With a constant behind the distance.
+        // An immediate follows the distance.
         let (here, there) = first(&[0xc7, 0x05, 0x0f, 0xae, 0x2f, 0x00, 7, 0, 0, 0, 0xc3]);
         assert_eq!(here, "jmp 0000000071000040h; nop; nop; nop; nop; nop");
         assert_eq!(there, "mov dword ptr [702FAE19h],7; jmp 000000007000000Ah");
@@ -377,7 +380,7 @@ mod tests {
         let bytes = [0x48, 0xb8, 1, 2, 0x0f, 0x01, 0xef, 0, 0, 0, 0xc3];
         assert_eq!(first(&bytes).1, "mov rax,[71001000h]; jmp 000000007000000Ah");
         assert_eq!(rewritten(&bytes).unwrap().data, bytes[2..10]);
-        // Extended by its sign.
+        // The immediate is sign-extended.
         let bytes = [0x48, 0x81, 0xff, 0x0f, 0x01, 0xef, 0xff, 0xc3];
         assert_eq!(first(&bytes).1, "cmp rdi,[71001000h]; jmp 0000000070000007h");
         assert_eq!(
@@ -410,19 +413,19 @@ mod tests {
     #[test]
     fn what_is_not_certain_stays() {
         let call = [0xe8, 0x0f, 0xae, 0x28, 0x00];
-        // Not an instruction of 64-bit code; one that is cut off; a jump into another.
+        // An invalid instruction in 64-bit code, a truncated one, and a jump into another.
         for around in [(&[0x06][..], &[0xc3][..]), (&[], &[0xe8, 1]), (&[0xeb, 0x01], &[0xc3])] {
             let bytes = [around.0, &call, around.1].concat();
             assert_eq!(rewritten(&bytes), Err(Obstacle::Unclear), "{bytes:02x?}");
         }
-        // To nothing that is known.
+        // The target lies outside the image.
         let far = rewritten(&[0xe8, 0x0f, 0xae, 0x28, 0x30, 0xc3]);
         assert_eq!(far, Err(Obstacle::Needed));
     }
 
     #[test]
     fn another_place_may_do() {
-        // The distance of the jump back, or there, is no better.
+        // The distance of the jump back, or there, contains a gadget again.
         let call = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
         let bad = Elsewhere { code: START + 5 + 0x0068_ae0f, ..ELSEWHERE };
         assert_eq!(mended_at(&call, bad), Err(Obstacle::Place));

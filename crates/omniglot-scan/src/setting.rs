@@ -1,4 +1,4 @@
-//! Distinguishing instructions that a compiler meant from bytes that only look like one.
+//! Distinguishes intended instructions from bytes that only look like one.
 
 use std::cmp::Ordering;
 
@@ -6,28 +6,28 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 
 use crate::{Code, Gadget, Kind};
 
-/// How far behind the last known start of a function decoding is still trusted.
+/// The maximum distance in bytes from the last known function start at which decoding is trusted.
 const FARTHEST: u64 = 1 << 20;
 
-/// Where a gadget stands among the instructions of its function.
+/// How a gadget relates to the instructions of its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// It is an instruction, or the end of one that begins with prefixes.
+    /// It is an intended instruction, or the end of one that begins with prefixes.
     Intended {
-        /// Where the instruction begins, prefixes included.
+        /// The instruction's address, prefixes included.
         start: u64,
-        /// How many bytes it has from there.
+        /// The instruction's length in bytes.
         length: usize,
     },
-    /// It lies within an instruction, or begins in one and ends in another.
+    /// It lies within an intended instruction, or spans two.
     Hidden,
-    /// Where the surrounding instructions begin is not known.
+    /// The instruction boundaries there are not known.
     Unknown,
 }
 
-/// Where `gadget` stands in `code`, by decoding from the last of `starts` at or before it.
+/// Determines the setting of `gadget` by decoding `code` from the last of `starts` at or before it.
 ///
-/// `starts` are addresses of functions in rising order, as [`Image`](crate::Image) finds them.
+/// `starts` are addresses of functions in ascending order, as [`Image`](crate::Image) finds them.
 #[must_use]
 pub fn setting(gadget: &Gadget, code: &[Code<'_>], starts: &[u64]) -> Setting {
     let before = starts.partition_point(|&start| start <= gadget.address);
@@ -52,7 +52,7 @@ pub fn setting(gadget: &Gadget, code: &[Code<'_>], starts: &[u64]) -> Setting {
     Setting::Unknown
 }
 
-/// The gadget's setting, given the `instruction` whose bytes include its first.
+/// The gadget's setting, given the decoded `instruction` that contains its first byte.
 fn judge(gadget: &Gadget, instruction: &Instruction) -> Setting {
     let end = gadget.address.wrapping_add(gadget.length as u64);
     let ends_with_it = instruction.next_ip().cmp(&end) == Ordering::Equal;
@@ -111,7 +111,7 @@ mod tests {
         for starts in [&[][..], &[0x1001], &[0x900]] {
             assert_eq!(settings(&[0x0f, 0x01, 0xef], starts), [Setting::Unknown]);
         }
-        // 0x06 is not an instruction of 64-bit code, so what follows it may begin anywhere.
+        // 0x06 is invalid in 64-bit code, so the instruction behind it may begin anywhere.
         assert_eq!(settings(&[0x06, 0x0f, 0x01, 0xef], &[0x1000]), [Setting::Unknown]);
     }
 }

@@ -1,4 +1,4 @@
-//! The names in an ELF file, and where its functions begin.
+//! Reads the symbols of an ELF file, and the start addresses of its functions.
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 use object::Endianness;
@@ -14,16 +14,16 @@ type Table<'data> = SymbolTable<'data, FileHeader64<Endianness>>;
 pub struct Import {
     /// Its name, without a version.
     pub name: String,
-    /// Whether the image can do without it.
+    /// True if the image works without it (a weak symbol).
     pub is_weak: bool,
 }
 
-/// A place in a function that has a name.
+/// A position in a named function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The function's name.
     pub symbol: &'a str,
-    /// How many bytes behind its beginning.
+    /// The offset in bytes from the function's start.
     pub offset: u64,
 }
 
@@ -58,7 +58,7 @@ impl Symbols {
         named.for_each(|(symbol, name)| symbols.linked(endian, symbol, name));
         symbols.functions.sort_by_key(|function| function.start);
         symbols.starts = symbols.functions.iter().map(|function| function.start).collect();
-        symbols.starts.extend(unwound(file, data));
+        symbols.starts.extend(unwind_starts(file, data));
         symbols.starts.sort_unstable();
         symbols.starts.dedup();
         symbols.indirect.sort_unstable();
@@ -93,7 +93,7 @@ impl Symbols {
     pub(crate) fn place(&self, address: u64) -> Option<Place<'_>> {
         let before = self.functions.partition_point(|function| function.start <= address);
         let candidates = self.functions.get(..before)?.iter().rev();
-        // Of several names for one function any will do.
+        // If a function has several names, any of them will do.
         let function =
             candidates.take(8).find(|function| address - function.start < function.size)?;
         Some(Place { symbol: &function.name, offset: address - function.start })
@@ -105,8 +105,8 @@ fn name(table: &Table<'_>, endian: Endianness, symbol: &Sym64<Endianness>) -> Op
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-/// The functions' starts by `.eh_frame_hdr` (Linux Standard Base), which no `strip` removes.
-fn unwound(file: &ElfFile64<'_, Endianness>, data: &[u8]) -> Vec<u64> {
+/// Function starts from `.eh_frame_hdr` (Linux Standard Base), which `strip` does not remove.
+fn unwind_starts(file: &ElfFile64<'_, Endianness>, data: &[u8]) -> Vec<u64> {
     let endian = file.endian();
     let mut segments = file.elf_program_headers().iter();
     let segment = segments.find(|segment| segment.p_type(endian) == PT_GNU_EH_FRAME);

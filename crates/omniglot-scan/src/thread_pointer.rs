@@ -1,7 +1,7 @@
-//! Whether code can do without a thread pointer of its own.
+//! Determines whether code runs correctly with any thread pointer.
 //!
-//! Thread-local variables, the C library's `errno` and the stack protector's canary among them, are
-//! found through the FS base (ELF TLS for x86-64; System V ABI, section 3.4.2). Code that uses none
+//! Code finds thread-local variables through the FS base, including the C library's `errno` and the
+//! stack protector's canary (ELF TLS for x86-64; System V ABI, section 3.4.2). Code that uses none
 //! of them runs correctly with any FS base.
 
 use std::collections::HashSet;
@@ -10,27 +10,27 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register,
 };
 
-/// The longest instruction (Intel SDM volume 2, section 2.3.11).
+/// The maximum length of an instruction in bytes (Intel SDM volume 2, section 2.3.11).
 const LONGEST: usize = 15;
-/// So many instructions are looked at: code that can run more gains little.
-const MOST: usize = 1024;
+/// The maximum number of instructions to analyse. Longer code gains little.
+const MAX_INSTRUCTIONS: usize = 1024;
 
-/// Code that is loaded and relocated, ready to run.
+/// Code that is loaded, relocated and ready to run.
 pub trait LoadedCode {
-    /// Copies bytes at an address; returns how many there are, up to the length of `into`.
+    /// Copies bytes at an address. Returns how many were available, up to the length of `into`.
     fn read(&self, address: u64, into: &mut [u8]) -> usize;
 
-    /// The word at an address, if it is where the code itself cannot write: an entry of the
-    /// global offset table, which the linker makes read-only (`-z relro`, `-z now`).
+    /// Reads the word at an address if the code cannot write to it, such as an entry of the global
+    /// offset table that the linker makes read-only (`-z relro`, `-z now`).
     fn constant(&self, address: u64) -> Option<u64>;
 }
 
 /// Returns true if nothing that can run from `entry` until it returns uses the FS base.
 ///
-/// Follows jumps and calls, through constant words of memory as well. What goes elsewhere through a
-/// register or a variable may do anything, and so may a system call and code of more than about a
-/// thousand instructions: then the answer is no. The answer is about code that keeps to the ABI,
-/// and says nothing about code that returns elsewhere.
+/// Follows jumps and calls, also through constant words of memory. Returns false if the code makes
+/// a system call, jumps through a register or a variable, or has more than about a thousand
+/// instructions. The answer holds for code that follows the ABI, not for code that returns to
+/// another address.
 ///
 /// ```
 /// use omniglot_scan::{LoadedCode, spares_thread_pointer};
@@ -65,7 +65,7 @@ pub fn spares_thread_pointer(code: &impl LoadedCode, entry: u64) -> bool {
             return false;
         };
         waiting.extend(next.into_iter().flatten().filter(|next| seen.insert(*next)));
-        if seen.len() > MOST {
+        if seen.len() > MAX_INSTRUCTIONS {
             return false;
         }
     }
@@ -80,13 +80,14 @@ fn decode(code: &impl LoadedCode, address: u64) -> Option<Instruction> {
     (!instruction.is_invalid()).then_some(instruction)
 }
 
-/// Where execution goes from an instruction; `None` if that is not known, or it uses FS.
+/// The possible next addresses after an instruction. Returns `None` if they are not known, or if
+/// the instruction uses FS.
 fn successors(code: &impl LoadedCode, instruction: &Instruction) -> Option<[Option<u64>; 2]> {
     if uses_segment(instruction) || changes_stacks(instruction) {
         return None;
     }
     let next = Some(instruction.next_ip());
-    if puts_return_address(instruction) && returns(code, instruction.next_ip()) {
+    if writes_return_address(instruction) && returns(code, instruction.next_ip()) {
         return None;
     }
     match instruction.flow_control() {
@@ -110,8 +111,8 @@ fn uses_segment(instruction: &Instruction) -> bool {
         || matches!(instruction.mnemonic(), Mnemonic::Rdfsbase | Mnemonic::Wrfsbase | Mnemonic::Lfs)
 }
 
-/// Whether the stack pointer may be replaced, as in coroutines: a return from the new stack leads
-/// to code that was not looked at.
+/// Returns true if the instruction may replace the stack pointer, as in coroutines. A return from
+/// the new stack leads to code that was not analysed.
 fn changes_stacks(instruction: &Instruction) -> bool {
     let own = [Register::RSP, Register::RBP];
     instruction.op0_register() == Register::RSP
@@ -125,9 +126,9 @@ fn changes_stacks(instruction: &Instruction) -> bool {
         || instruction.mnemonic() == Mnemonic::Xchg && instruction.op1_register() == Register::RSP
 }
 
-/// Whether the instruction writes where a return takes its address from: followed by one, it
-/// is a jump in disguise (retpolines).
-fn puts_return_address(instruction: &Instruction) -> bool {
+/// Returns true if the instruction writes to where a return takes its address from. Followed by a
+/// return, it is a disguised jump (retpoline).
+fn writes_return_address(instruction: &Instruction) -> bool {
     instruction.mnemonic() == Mnemonic::Push
         || instruction.op0_kind() == OpKind::Memory
             && instruction.memory_base() == Register::RSP
@@ -138,13 +139,13 @@ fn returns(code: &impl LoadedCode, address: u64) -> bool {
     decode(code, address).is_some_and(|next| next.flow_control() == FlowControl::Return)
 }
 
-/// A jump's or call's own target. A system call counts as a call, and has none.
+/// The target of a direct jump or call. A system call counts as a call without a target.
 fn near_target(instruction: &Instruction) -> Option<Option<u64>> {
     let target = instruction.near_branch_target();
     (target != 0).then_some(Some(target))
 }
 
-/// What is at the constant address that a jump or call names.
+/// The word at the constant address that an indirect jump or call reads.
 fn constant_target(code: &impl LoadedCode, instruction: &Instruction) -> Option<Option<u64>> {
     if !instruction.is_ip_rel_memory_operand() {
         return None;
@@ -160,7 +161,7 @@ fn is_plain_return(instruction: &Instruction) -> bool {
 mod tests {
     use super::*;
 
-    /// Code at address 0x1000, and words that it cannot write.
+    /// Code at address 0x1000, and words that the code cannot write.
     struct Memory {
         code: Vec<u8>,
         constants: Vec<(u64, u64)>,
@@ -195,7 +196,7 @@ mod tests {
         assert!(spares(&[0x85, 0xff, 0x74, 0x01, 0xc3, 0xc3]));
         let other = [0x64, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0xc3];
         assert!(!spares(&[[0x85, 0xff, 0x74, 0x01, 0xc3].as_slice(), &other].concat()));
-        // jne the other way round: the use falls through
+        // With jne, the use is on the path that falls through.
         assert!(!spares(&[[0x85, 0xff, 0x75, 0x09].as_slice(), &other, &[0xc3]].concat()));
     }
 
@@ -251,7 +252,7 @@ mod tests {
 
     #[test]
     fn code_without_end_is_refused() {
-        let mut code = vec![0x90; MOST + 10];
+        let mut code = vec![0x90; MAX_INSTRUCTIONS + 10];
         assert!(!spares(&code));
         code[100] = 0xc3;
         assert!(spares(&code));

@@ -1,5 +1,5 @@
-//! Scanning files: Debian's libraries, and files with gadgets that were made for it.
-// Helpers of tests may stop at once, as tests do.
+//! Scans Debian's libraries, and files with gadgets that were made for these tests.
+// Helper functions of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn library(name: &str) -> Vec<u8> {
     found.unwrap_or_else(|| panic!("{name} is not installed"))
 }
 
-/// What changes keys in an image, with what is known about it.
+/// The instructions of an image that change keys, with their classification.
 fn key_changers(image: &Image<'_>) -> Vec<(Gadget, Setting, Option<Known>)> {
     let code = image.code();
     let judge = |gadget: Gadget| {
@@ -73,8 +73,8 @@ fn the_dynamic_linker_puts_registers_back_and_it_is_known() {
     }
 }
 
-/// Resolvers as glibc 2.41 and newer have them, for functions and thread-local variables: each
-/// saves all registers in its own frame, calls, and puts them back.
+/// Resolvers as in glibc 2.41 and newer, for functions and thread-local variables. Each saves all
+/// registers in its own frame, calls a function, and restores them.
 fn resolvers(masks: &[u32]) -> String {
     let body = |(number, mask): (usize, &u32)| {
         let save = ["xsave", "xsavec"][number % 2];
@@ -99,7 +99,7 @@ fn any_number_of_resolvers_is_known_in_any_file() {
     let found: Vec<_> = all.iter().map(|(_, _, known)| *known).collect();
     let right = masks.map(|mask| Some(Known::Restoring { mask, displacement: 0x40 }));
     assert_eq!(found, right);
-    // One that puts the keys' register back, too, is not.
+    // A resolver that restores PKRU is not a known gadget.
     let bytes = link(directory.path(), &resolvers(&[0xee, 0x2ee]), &[]);
     let all = key_changers(&Image::parse(&bytes).unwrap());
     let known: Vec<bool> = all.iter().map(|(_, _, known)| known.is_some()).collect();
@@ -183,7 +183,7 @@ fn a_gadget_across_two_pages_is_found() {
     let image = Image::parse(&bytes).unwrap();
     let (gadget, ..) = key_changers(&image)[0];
     assert_eq!(gadget.address % 4096, 4094);
-    // The same, as two mappings that touch.
+    // The same code as two adjacent mappings.
     let code = image.code();
     let range = code.iter().find(|range| range.from(gadget.address).is_some()).unwrap();
     let split = usize::try_from(gadget.address + 2 - range.address).unwrap();
@@ -223,7 +223,8 @@ fn what_is_no_image_is_refused_with_a_reason() {
     assert_eq!(Image::parse(&object).unwrap_err(), NotAnImage::OtherType);
 }
 
-/// No file makes the scanner panic: a library cut off, and with bytes changed, everywhere.
+/// No file makes the scanner panic: neither a truncated library nor one with changed bytes
+/// anywhere.
 #[test]
 fn damaged_files_do_no_harm() {
     let whole = library("libz.so.1");
@@ -235,7 +236,7 @@ fn damaged_files_do_no_harm() {
         let mut damaged = whole.clone();
         for _ in 0..8 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            // Most of it among the headers.
+            // Most changes are among the headers.
             let place = usize::try_from(state >> 33).unwrap() % 4096.min(whole.len());
             damaged[place] = (state >> 25) as u8;
         }
