@@ -1,4 +1,4 @@
-//! How fast texts are looked at: `cargo run --release -p omniglot-verify --example speed`.
+//! Measures how fast texts are verified: `cargo run --release -p omniglot-verify --example speed`.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
@@ -8,7 +8,7 @@ use omniglot_verify::{BASE, TEXT_MIN, Text, verify};
 const LENGTH: usize = 16 << 20;
 const ROUNDS: usize = 10;
 
-/// Four lines as compilers and a rewriter make them: 25 instructions and groups.
+/// Four lines as compilers and the rewriter produce them: 25 instructions and groups.
 fn lines() -> Vec<u8> {
     let [a, b, c, d] = BASE.to_le_bytes();
     let lines: [&[u8]; 4] = [

@@ -1,77 +1,78 @@
-//! One instruction, read strictly.
+//! Decodes one instruction, strictly.
 //!
-//! This is no disassembler: it knows the opcode forms of [`forms`](crate::forms) and nothing
-//! else, and each of them in one spelling. Prefixes may stand in any order, each at most once,
-//! and only where the form gives them a meaning; REX is last, and each of its bits means
-//! something; a VEX prefix is the shorter one that does. So nothing depends on what processors do
-//! with bytes that compilers do not write, about which they have been found to disagree.
+//! This is no disassembler. It knows the opcode forms of [`forms`](crate::forms) and nothing else,
+//! and each form in one encoding only. Prefixes may be in any order, each at most once, and only
+//! where the form gives them a meaning. REX comes last, and each of its bits must have a meaning. A
+//! VEX prefix must be the shortest possible. So nothing depends on encodings that compilers do not
+//! emit, on which processors have been found to disagree.
 
 use crate::forms::{self, FORMS, Form, GROUPS, Kind};
 use crate::refusal::Rule;
 
-/// Bytes that may be one instruction: the longest has 15.
+/// Bytes that may begin with an instruction. The longest instruction has 15 bytes.
 pub(crate) type Window = [u8; 16];
 
-/// The prefixes of an instruction, a bit each.
+/// Prefixes of an instruction, one bit each.
 pub(crate) const GS: u8 = 1;
-/// Operand size.
+/// The operand size prefix.
 pub(crate) const O16: u8 = 2;
-/// Address size.
+/// The address size prefix.
 pub(crate) const A32: u8 = 4;
 pub(crate) const LOCK: u8 = 8;
 pub(crate) const REPNE: u8 = 16;
 pub(crate) const REP: u8 = 32;
 
-/// RSP and its parts, as instructions number registers.
+/// The register number of RSP and its parts.
 pub(crate) const SP: u8 = 4;
 
-/// Where a memory operand is.
+/// The kind of a memory operand's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// There is none.
+    /// There is no memory operand.
     None,
-    /// At a distance from the next instruction.
+    /// Relative to the next instruction.
     Relative,
-    /// At the displacement, with 32 bits of it.
+    /// The displacement alone, of 32 bits.
     Absolute,
-    /// At RSP (or ESP) and a displacement.
+    /// RSP (or ESP) plus a displacement.
     Stack,
-    /// Whatever else: some registers and a displacement.
+    /// Anything else: other registers plus a displacement.
     Registers,
 }
 
-/// An instruction.
+/// A decoded instruction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instruction {
     pub(crate) length: u8,
     pub(crate) form: Form,
-    /// The opcode's map, as [`FORMS`] numbers them, and its last byte.
+    /// The opcode map, numbered as in [`FORMS`], and the opcode's last byte.
     pub(crate) map: u8,
     pub(crate) opcode: u8,
-    /// The register or digit in the middle of the ModRM byte.
+    /// The middle field of the ModRM byte: a register or a digit of the opcode.
     pub(crate) digit: u8,
     pub(crate) prefixes: u8,
     pub(crate) is_wide: bool,
     pub(crate) memory: Memory,
     pub(crate) displacement: i32,
     pub(crate) immediate: i32,
-    /// Whether RSP or a part of it is a register that it writes explicitly.
+    /// True if it explicitly writes RSP or a part of it.
     pub(crate) writes_sp: bool,
 }
 
-/// What has been read of an instruction, and what is allowed of it.
+/// The state while an instruction is decoded.
 struct Reader<'a> {
     window: &'a Window,
-    /// What was found so far.
+    /// The result so far.
     into: &'a mut Instruction,
     at: usize,
     prefixes: u8,
-    /// REX's bits, or VEX's of the same names: W, R, X, B from the highest.
+    /// The bits of REX, or VEX's bits of the same names: W, R, X, B from the highest.
     rex: u8,
     has_rex: bool,
-    /// Which of them mean something.
+    /// Those of the bits in `rex` that have a meaning for this instruction.
     meant: u8,
-    /// The register in place of memory, without REX's bit; 0 for memory.
+    /// The register in ModRM's register-or-memory field, without REX's bit. 0 if the operand is
+    /// memory.
     in_place: u8,
 }
 
@@ -81,7 +82,7 @@ const REX_R: u8 = 4;
 const REX_W: u8 = 8;
 
 impl Instruction {
-    /// Room for one.
+    /// Initial contents for [`decode`].
     pub(crate) const EMPTY: Self = Self {
         length: 0,
         form: forms::REFUSED,
@@ -97,11 +98,11 @@ impl Instruction {
     };
 }
 
-/// Reads an instruction into the room for one, which saves copying it.
+/// Decodes an instruction into `into`, which avoids a copy.
 ///
 /// # Errors
-/// The rule that it breaks: it is no allowed form, or not spelt in the one way. That it fits into
-/// what is left of the text is for the caller to see.
+/// The rule that it breaks: it is no allowed form, or not in the form's one encoding. The caller
+/// checks that the instruction fits into the rest of the text.
 #[inline]
 pub(crate) fn decode(window: &Window, into: &mut Instruction) -> Result<(), Rule> {
     *into = Instruction::EMPTY;
@@ -122,7 +123,7 @@ impl Reader<'_> {
         byte
     }
 
-    /// A number of so many bytes, none, one, two or four, with its sign.
+    /// Reads a sign-extended number of zero, one, two or four bytes.
     #[inline]
     fn number(&mut self, size: usize) -> i32 {
         match size {
@@ -137,12 +138,12 @@ impl Reader<'_> {
         self.prefixes & prefix != 0
     }
 
-    /// Reads prefixes and REX; what comes behind is the opcode.
+    /// Reads prefixes and REX, and returns the opcode byte that follows.
     #[inline]
     fn prefixes(&mut self) -> Result<u8, Rule> {
         loop {
             let byte = self.byte();
-            // Of the last three, which mean each other's contrary, one at most.
+            // Of the last three, which exclude each other, at most one is allowed.
             let (prefix, excluded) = match byte {
                 0x65 => (GS, GS),
                 0x66 => (O16, O16),
@@ -188,14 +189,14 @@ impl Reader<'_> {
         self.check_rex()
     }
 
-    /// Operand size prefix and REX.W are there only where they mean something.
+    /// Checks that operand size prefix and REX.W are there only if they have a meaning.
     #[inline]
     fn check_sizes(&self) -> Result<(), Rule> {
         let Instruction { form, map, is_wide, .. } = *self.into;
         let is_mandatory =
             map as usize != forms::ONE && !form.has(forms::O16) && !self.has(REP | REPNE);
         let is_size = self.has(O16) && !is_mandatory;
-        // String instructions are read byte by byte by the rule for their group.
+        // The rule for string groups reads string instructions byte by byte.
         let is_string = form.kind == Kind::String;
         if is_size && !is_string && (!form.has(forms::O16) || is_wide) {
             return Err(Rule::Prefix);
@@ -206,7 +207,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Each bit of REX means something; without any it is for a byte register that needs it.
+    /// Checks that each bit of REX has a meaning. REX without any bit is for a byte register that
+    /// needs it.
     #[inline]
     fn check_rex(&self) -> Result<(), Rule> {
         if !self.has_rex {
@@ -216,7 +218,7 @@ impl Reader<'_> {
         let needs = |flag, number: u8| form.has(flag) && (4..8).contains(&number);
         let in_reg = if form.has(forms::OP) { opcode & 7 } else { digit };
         let is_for_byte = needs(forms::BYTE_REG, in_reg) || needs(forms::BYTE_RM, self.in_place);
-        // That it is for W was checked before.
+        // `check_sizes` has already checked W.
         let meant = self.meant | REX_W;
         if self.rex & !meant != 0 || self.rex == 0 && !is_for_byte {
             return Err(Rule::Rex);
@@ -232,7 +234,7 @@ impl Reader<'_> {
         let one = self.byte();
         let (map, last) =
             if first == 0xc5 { (1, one) } else { (usize::from(one & 31), self.byte()) };
-        // All but W, L and the prefix are inverted.
+        // All fields but W, L and the prefix are stored inverted.
         self.rex = if first == 0xc5 { (!one >> 7) << 2 } else { (last >> 7) << 3 | !one >> 5 };
         let is_short = self.rex & (REX_W | REX_X | REX_B) == 0 && map == 1;
         if first == 0xc4 && is_short {
@@ -251,7 +253,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Each field of VEX means something, or is as if it were not there.
+    /// Checks that each field of VEX has a meaning, or has its neutral value.
     fn check_vex(&self, last: u8) -> Result<(), Rule> {
         let Instruction { form, map, opcode, immediate, is_wide, memory, .. } = *self.into;
         let (is_long, vvvv) = (last & 4 != 0, !last >> 3 & 15);
@@ -268,7 +270,7 @@ impl Reader<'_> {
         if is_right { Ok(()) } else { Err(Rule::Vex) }
     }
 
-    /// Reads ModRM byte, displacement and immediate.
+    /// Reads the ModRM byte, the displacement and the immediate.
     #[inline]
     fn operands(&mut self, map: usize, opcode: u8, form: Form) -> Result<(), Rule> {
         self.into.form = form;
@@ -337,7 +339,7 @@ impl Reader<'_> {
         if self.into.memory == Memory::None { Err(Rule::Spelling) } else { Ok(()) }
     }
 
-    /// There is a register in place of memory.
+    /// Handles a register in ModRM's register-or-memory field.
     #[inline]
     fn register(&mut self, modrm: u8) -> Result<(), Rule> {
         let form = self.into.form;
@@ -356,13 +358,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Whether a register is RSP or a part of it. As a byte it is so with REX only: without, its
-    /// number is that of AH.
+    /// Returns true if a register is RSP or a part of it. A byte register is so only with REX:
+    /// without it, the number is AH's.
     const fn is_sp(&self, register: u8, byte: u32, form: Form) -> bool {
         register == SP && (self.has_rex || !form.has(byte))
     }
 
-    /// Reads SIB byte and displacement; leaves no memory where the spelling is not the one.
+    /// Reads the SIB byte and the displacement. Leaves `Memory::None` if the encoding is not the
+    /// one that is allowed.
     #[inline]
     fn memory(&mut self, modrm: u8) {
         let (form, base) = (modrm >> 6, modrm & 7);
@@ -384,7 +387,7 @@ impl Reader<'_> {
     fn sib(&mut self, form: u8, size: usize) {
         let sib = self.byte();
         let (scale, base) = (sib >> 6, sib & 7);
-        // Number 4 is no index; with REX.X it is r12.
+        // Number 4 means no index, but with REX.X it is r12.
         let index = sib >> 3 & 7 | (self.rex & REX_X) << 2;
         let has_index = index != 4;
         let has_base = !(base == 5 && form == 0);
@@ -392,11 +395,11 @@ impl Reader<'_> {
         self.into.displacement = self.number(if has_base { size } else { 4 });
         self.into.memory = match (has_base, has_index) {
             (_, true) => Memory::Registers,
-            // A scale of no index means nothing.
+            // A scale without an index has no meaning.
             (_, false) if scale != 0 => Memory::None,
             (false, false) => Memory::Absolute,
             (true, false) if base == SP && self.rex & REX_B == 0 => Memory::Stack,
-            // Only r12 needs this byte as well.
+            // Otherwise only r12 needs this byte.
             (true, false) if base == SP => Memory::Registers,
             (true, false) => Memory::None,
         };

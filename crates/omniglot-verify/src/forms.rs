@@ -1,10 +1,10 @@
-//! The opcode forms that are allowed. What is not here is refused.
+//! The opcode forms that are allowed. All others are refused.
 //!
 //! A *form* is an opcode with its map, its mandatory prefix and, where the opcode is a group, the
-//! digit in the ModRM byte's middle field: never a mnemonic, under which the manuals put forms
-//! with quite different operands (`movs`, say). Each row says what the rules must know of it:
-//! how long it is, which of its operands are general registers that it writes, and whether it
-//! surely accesses its memory operand.
+//! digit in the middle field of the ModRM byte. It is never a mnemonic: the manuals list forms with
+//! very different operands under one mnemonic (`movs`, for example). Each row contains what the
+//! rules need: the form's length, which of its operands are general registers that it writes, and
+//! whether it always accesses its memory operand.
 //!
 //! Opcodes and their operands are those of the Intel SDM, volume 2, appendix A.
 //!
@@ -17,45 +17,46 @@
 //! - `bt`, `bts`, `btr`, `btc` of memory with a register: its bits reach 2^60 bytes away (the
 //!   forms with registers only, and with an immediate, are here);
 //! - `xlat`, `maskmovdqu`, gathers, `movdir64b`, `enqcmd`, `monitor`, `clzero`, `xsave`, `fnsave`,
-//!   `enter`, moves with an address in the opcode (`A0` to `A3`): access memory in ways of
-//!   their own;
-//! - `leave`, `loop`, `jrcxz`, `pop %rsp`: not worth a rule;
-//! - `rdtsc`, `rdpid`, `cpuid`, `xgetbv`, `rdrand`, `rdfsbase`, `sgdt` and their like, `fnstenv`:
-//!   tell of the host or the machine; `wrpkru`, `umwait`, `clflush`: change or delay it;
-//! - `ud0`, `ud1`: processors disagree about their length; `loop` and branches with an operand
-//!   size prefix: processors disagree about what these do;
-//! - MMX, 3DNow!, XOP, EVEX, APX: nobody needed them yet.
+//!   `enter`, moves with an address in the opcode (`A0` to `A3`): address memory in ways of their
+//!   own;
+//! - `leave`, `loop`, `jrcxz`, `pop %rsp`: need rules of their own, and gain too little;
+//! - `rdtsc`, `rdpid`, `cpuid`, `xgetbv`, `rdrand`, `rdfsbase`, `sgdt` and similar ones, `fnstenv`:
+//!   reveal facts about the host or the machine; `wrpkru`, `umwait`, `clflush`: change its state or
+//!   timing;
+//! - `ud0`, `ud1`: processors disagree on their length; `loop` and branches with an operand size
+//!   prefix: processors disagree on their effect;
+//! - MMX, 3DNow!, XOP, EVEX, APX: not needed so far.
 
-/// What kind of instruction a form is, as the rules see it.
+/// The kind of a form, as the rules distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// None that is allowed.
+    /// Not allowed.
     Refused,
-    /// An indirect jump or call, which is allowed in a group only.
+    /// An indirect jump or call, allowed only in a group.
     Indirect,
-    /// A return, which is allowed in a group only.
+    /// A return, allowed only in a group.
     Return,
-    /// A string instruction, which is allowed in a group only.
+    /// A string instruction, allowed only in a group.
     String,
     /// Only its operands matter.
     Plain,
-    /// Computes an address, and accesses nothing.
+    /// Computes an address, without a memory access.
     Lea,
-    /// One of a few exact byte strings.
+    /// A no-operation, allowed only as one of a few exact byte strings.
     Nop,
-    /// `push`: a write at RSP - 8, which becomes RSP.
+    /// `push`: writes at RSP - 8, which becomes RSP.
     Push,
-    /// `pop`: a read at RSP, which is increased by 8.
+    /// `pop`: reads at RSP, then adds 8 to it.
     Pop,
     /// A conditional jump.
     Branch,
     /// A jump.
     Jump,
-    /// A call: a push, and a jump.
+    /// A call: a push and a jump.
     Call,
-    /// Never goes on to the next instruction.
+    /// Never continues with the next instruction.
     Stop,
-    /// The form depends on the ModRM byte's digit: see [`GROUPS`].
+    /// The form depends on the digit in the ModRM byte: see [`GROUPS`].
     Group,
     /// An x87 instruction: see [`x87`].
     X87,
@@ -65,26 +66,26 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     pub(crate) kind: Kind,
-    /// Which digits of the ModRM byte are allowed, a bit each; of a group, its number.
+    /// The allowed digits of the ModRM byte, one bit each. For a group, its number in [`GROUPS`].
     pub(crate) digits: u8,
     pub(crate) flags: u32,
 }
 
 /// There is a ModRM byte.
 pub(crate) const MODRM: u32 = 1;
-/// Its middle field is a register; else it is a digit of the opcode.
+/// The middle field of the ModRM byte is a register. Otherwise it is a digit of the opcode.
 pub(crate) const REG: u32 = 1 << 1 | MODRM;
-/// That is a general register and is written.
+/// That register is a general register, and is written.
 pub(crate) const REG_W: u32 = 1 << 2 | REG;
-/// A register in place of memory is a general register and is written.
+/// A register in the register-or-memory field is a general register, and is written.
 pub(crate) const RM_W: u32 = 1 << 3 | MODRM;
-/// The opcode's low bits are a register.
+/// The low bits of the opcode are a register.
 pub(crate) const OP: u32 = 1 << 4;
-/// And that is written.
+/// That register is written.
 pub(crate) const OP_W: u32 = 1 << 5 | OP;
-/// The register in the middle field, or in the opcode, is one of eight bits.
+/// The register in the middle field or in the opcode has eight bits.
 pub(crate) const BYTE_REG: u32 = 1 << 6;
-/// The register in place of memory is one of eight bits.
+/// The register in the register-or-memory field has eight bits.
 pub(crate) const BYTE_RM: u32 = 1 << 7;
 /// The operand must be memory.
 pub(crate) const MEMORY: u32 = 1 << 8 | MODRM;
@@ -94,7 +95,7 @@ pub(crate) const REGISTER: u32 = 1 << 9 | MODRM;
 pub(crate) const O16: u32 = 1 << 10;
 /// REX.W (or VEX.W) makes the operands 64 bits wide.
 pub(crate) const W: u32 = 1 << 11;
-/// And must be there.
+/// REX.W (or VEX.W) must be set.
 pub(crate) const ALWAYS_W: u32 = 1 << 12 | W;
 /// An immediate of one byte.
 pub(crate) const IMM8: u32 = 1 << 13;
@@ -106,11 +107,11 @@ pub(crate) const IMMZ: u32 = 1 << 15;
 pub(crate) const IMMV: u32 = 1 << 16;
 /// May have a lock prefix, if it has memory.
 pub(crate) const LOCK: u32 = 1 << 17;
-/// Surely accesses its memory operand. Not so: shifts (by 0), masked moves, hints.
+/// Always accesses its memory operand. Not so: shifts (by 0), masked moves, hints.
 pub(crate) const TOUCH: u32 = 1 << 18;
-/// VEX.vvvv is an operand; else it must be unused.
+/// VEX.vvvv is an operand. Otherwise it must be unused.
 pub(crate) const VVVV: u32 = 1 << 19;
-/// And a general register that is written.
+/// VEX.vvvv is a general register, and is written.
 pub(crate) const VVVV_W: u32 = 1 << 20 | VVVV;
 /// VEX.L may be set.
 pub(crate) const L1: u32 = 1 << 21;
@@ -122,15 +123,15 @@ pub(crate) const FIXED: u32 = 1 << 23 | REGISTER;
 pub(crate) const X87: u32 = 1 << 24;
 /// Loads or stores MXCSR.
 pub(crate) const MXCSR: u32 = 1 << 25;
-/// The immediate is a register, in its upper four bits; the others must be clear.
+/// The immediate holds a register in its upper four bits. The lower four must be 0.
 pub(crate) const IMM_REG: u32 = 1 << 26 | IMM8;
-/// VEX.vvvv is an operand where there is no memory.
+/// VEX.vvvv is an operand if there is no memory operand.
 pub(crate) const VVVV_REGISTERS: u32 = 1 << 27;
 /// 16, 32 or 64 bits.
 const SIZED: u32 = O16 | W;
 
-/// Whether all of `flags` hold.
 impl Form {
+    /// Returns true if all of `flags` hold.
     pub(crate) const fn has(self, flags: u32) -> bool {
         self.flags & flags == flags
     }
@@ -155,16 +156,16 @@ const fn group(number: u8) -> Form {
     Form { kind: Kind::Group, digits: number, flags: MODRM }
 }
 
-/// The opcode maps.
+/// Opcode maps.
 pub(crate) const ONE: usize = 0;
 pub(crate) const TWO: usize = 1;
 pub(crate) const THREE_38: usize = 2;
 pub(crate) const THREE_3A: usize = 3;
-/// What maps 1 to 3 have with VEX comes behind.
+/// The number of a map with VEX, less the number of the map without.
 pub(crate) const VEX: usize = 3;
 const MAPS: usize = 7;
 
-/// The mandatory prefixes, as VEX numbers them.
+/// Mandatory prefixes, numbered as in VEX.
 pub(crate) const NP: usize = 0;
 pub(crate) const P66: usize = 1;
 pub(crate) const PF3: usize = 2;
@@ -172,11 +173,11 @@ pub(crate) const PF2: usize = 3;
 
 type Map = [[Form; 256]; 4];
 
-/// All forms, by map, mandatory prefix and opcode.
+/// All forms, indexed by map, mandatory prefix and opcode.
 pub(crate) static FORMS: [Map; MAPS] =
     [one_byte(), legacy(TWO), legacy(THREE_38), legacy(THREE_3A), vex(1), vex(2), vex(3)];
 
-/// A row: the prefixes it has, its opcodes, what it is.
+/// A row of the tables: its prefixes, its first and last opcode, and their form.
 struct Row(&'static [usize], u8, u8, Form);
 
 const fn fill(mut map: Map, rows: &[Row]) -> Map {
@@ -199,12 +200,12 @@ const fn fill(mut map: Map, rows: &[Row]) -> Map {
     map
 }
 
-/// With or without the operand size prefix.
+/// With and without the operand size prefix.
 const SIZES: &[usize] = &[NP, P66];
 const NONE: &[usize] = &[NP];
 
-// How operands are written, as in the SDM's opcode maps: E is the register or memory, G the
-// register; b is eight bits, v sixteen to sixty-four. The first is the one that is written.
+// Operands are named as in the SDM's opcode maps: E is the register or memory, G the register. b
+// means 8 bits, v 16 to 64. The first one is written.
 const EB_GB: u32 = REG | RM_W | BYTE_REG | BYTE_RM | TOUCH;
 const EV_GV: u32 = REG | RM_W | SIZED | TOUCH;
 const GB_EB: u32 = REG_W | BYTE_REG | BYTE_RM | TOUCH;
@@ -214,7 +215,7 @@ const EV: u32 = RM_W | SIZED;
 
 const fn one_byte() -> Map {
     let mut map = fill([[REFUSED; 256]; 4], ONE_BYTE);
-    // ADD, OR, ADC, SBB, AND, SUB, XOR, CMP: the last writes nothing.
+    // ADD, OR, ADC, SBB, AND, SUB, XOR, CMP: all but the last write their first operand.
     let mut operation = 0;
     while operation < 8 {
         let at = operation * 8;
@@ -303,7 +304,7 @@ const GC7: u8 = 7;
 const GAE: u8 = 8;
 const GAE_F3: u8 = 9;
 
-/// Seven operations that write, and CMP.
+/// Seven operations that write their operand, and CMP.
 const fn arithmetic(flags: u32) -> [Form; 8] {
     let write = plain(flags | LOCK | TOUCH);
     let compare = plain(flags & !RM_W | MODRM | TOUCH);
@@ -318,7 +319,7 @@ const fn unary(flags: u32, immediate: u32) -> [Form; 8] {
     [test, REFUSED, write, write, read, read, read, read]
 }
 
-/// The forms of groups, by digit.
+/// The forms of groups, indexed by group and digit.
 pub(crate) static GROUPS: [[Form; 8]; 10] = [
     arithmetic(EB | IMM8),
     arithmetic(EV | IMMZ),
@@ -332,7 +333,7 @@ pub(crate) static GROUPS: [[Form; 8]; 10] = [
         let push = form(Kind::Push, MEMORY);
         [count, count, indirect, REFUSED, indirect, REFUSED, push, REFUSED]
     },
-    // 0F BA: BT, BTS, BTR, BTC with an immediate, which stays within the operand.
+    // 0F BA: BT, BTS, BTR, BTC with an immediate, which addresses bits within the operand only.
     {
         let test = plain(MODRM | SIZED | IMM8 | TOUCH);
         let change = plain(EV | IMM8 | LOCK | TOUCH);
@@ -349,13 +350,13 @@ pub(crate) static GROUPS: [[Form; 8]; 10] = [
         let fence = plain(FIXED);
         [REFUSED, REFUSED, control, control, REFUSED, fence, fence, fence]
     },
-    // F3 0F AE: nothing (RDFSBASE, WRGSBASE, INCSSP, PTWRITE).
+    // F3 0F AE: none (RDFSBASE, WRGSBASE, INCSSP, PTWRITE).
     [REFUSED; 8],
 ];
 
-// Vector registers: V is the register, W the register or memory.
-// None of them counts as an access to the stack, but for plain moves: what manuals do not say is
-// whether an operation whose immediate selects nothing of an operand reads that.
+// Vector registers: V is the register, W the register or memory. Only plain moves count as accesses
+// to the stack. The manuals do not say whether an operation reads an operand of which its immediate
+// selects nothing.
 const V_W: u32 = REG;
 const V_MOVE: u32 = REG | TOUCH;
 const V_M: u32 = REG | MEMORY;
@@ -493,7 +494,7 @@ const MAP_3A: &[Row] = &[
     Row(&[P66], 0xdf, 0xdf, plain(V_W | IMM8)), // AES
 ];
 
-// With VEX: a third operand, and 256 bits.
+// With VEX: a third operand, and 256-bit registers.
 const V_W256: u32 = V_W | L1;
 const V_H_W: u32 = V_W | VVVV;
 const V_H_W256: u32 = V_H_W | L1;
@@ -607,11 +608,11 @@ const VEX_2: &[Row] = &[
     Row(ALL, 0xf7, 0xf7, plain(REG_W | VVVV | W)),  // BEXTR, SHLX, SARX, SHRX
 ];
 
-/// Packed forms may have 256 bits, scalar ones ignore VEX.L: there it must be clear, which the
-/// decoder sees to by [`is_scalar_fma`].
+/// Packed forms may have 256 bits. Scalar forms ignore VEX.L, so it must be 0 there: the decoder
+/// checks that with [`is_scalar_fma`].
 const V_FMA: u32 = V_H_W256 | W;
 
-/// Whether an opcode of the rows for FMA is a scalar one.
+/// Returns true if an opcode in the rows for FMA is scalar.
 pub(crate) const fn is_scalar_fma(map: usize, opcode: u8) -> bool {
     map == VEX + 2 && matches!(opcode >> 4, 9..=0xb) && opcode & 0xf >= 9 && opcode & 1 == 1
 }
@@ -645,11 +646,11 @@ const VEX_3: &[Row] = &[
     Row(&[PF2], 0xf0, 0xf0, plain(REG_W | W | IMM8)), // RORX
 ];
 
-/// Of the opcodes D8 to DF, the digits that are allowed with memory: not FLDENV, FNSTENV, FRSTOR
-/// and FNSAVE, which tell and change more than registers.
+/// For the opcodes D8 to DF, the digits that are allowed with memory. FLDENV, FNSTENV, FRSTOR and
+/// FNSAVE are not: they read or write more than registers.
 const X87_MEMORY: [u8; 8] = [0xff, 0b1010_1101, 0xff, 0b1010_1111, 0xff, 0b1000_1111, 0xff, 0xff];
 
-/// And the ModRM bytes from C0 on without memory, a bit each.
+/// The allowed ModRM bytes from C0 on, which name no memory, one bit each.
 const X87_REGISTERS: [u64; 8] = [
     !0,
     // FLD, FXCH, FNOP, FCHS, FABS, FTST, FXAM, constants, functions.
@@ -668,7 +669,7 @@ const X87_REGISTERS: [u64; 8] = [
     0x00ff_ff01_0000_0000,
 ];
 
-/// Whether an x87 instruction is allowed, by its opcode (D8 to DF) and ModRM byte.
+/// Returns true if an x87 instruction is allowed, given its opcode (D8 to DF) and ModRM byte.
 pub(crate) fn is_x87_allowed(opcode: u8, modrm: u8) -> bool {
     let row = usize::from(opcode & 7);
     match modrm.checked_sub(0xc0) {

@@ -1,43 +1,44 @@
-//! Why code is refused, and what to do about it.
+//! Reasons for refusing code, and their remedies.
 
 use core::fmt;
 
-/// A rule that code broke. `docs/sfi.md` has them as a table.
+/// A rule that code can break. `docs/sfi.md` lists them in a table.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
-    /// The text has no place, or no length, that a text may have.
+    /// The text does not have an allowed address or length.
     Layout,
-    /// The opcode form is not in the list of those that are allowed.
+    /// The opcode form is not in the list of allowed forms.
     Opcode,
-    /// The form is allowed with a register, and this is memory, or the other way round.
+    /// The form is allowed with a register only, and this operand is memory, or the other way
+    /// round.
     Operand,
-    /// A prefix is there twice, contradicts another, or means nothing for the instruction.
+    /// A prefix occurs twice, contradicts another, or has no meaning for the instruction.
     Prefix,
-    /// A bit of REX means nothing for the instruction, or one that it needs is missing.
+    /// A bit of REX has no meaning for the instruction, or a bit that it needs is missing.
     Rex,
-    /// A field of VEX means nothing for the instruction, or a shorter prefix says the same.
+    /// A field of VEX has no meaning for the instruction, or a shorter prefix is equivalent.
     Vex,
-    /// The same operand can be said in fewer bytes, or with others of no meaning.
+    /// The operand has a shorter encoding, or one without redundant fields.
     Spelling,
     /// A no-operation that is not one of the few exact byte strings.
     Nop,
-    /// An instruction goes on behind the end of the text.
+    /// An instruction extends beyond the end of the text.
     Truncated,
-    /// An instruction or a group lies in two lines.
+    /// An instruction or a group crosses the boundary of a line.
     Line,
-    /// A memory operand is none of the confined ones.
+    /// A memory operand is not of a confined kind.
     Memory,
-    /// An operand at `%gs:` and 32 bits lies in their upper half, which is negative.
+    /// The 32-bit displacement of a `%gs:` operand is in the upper half, and would be negative.
     Absolute,
-    /// An operand beside the code lies outside the region.
+    /// A RIP-relative operand lies outside the region.
     Relative,
-    /// An operand on the stack is too far from RSP.
+    /// The displacement of an operand on the stack is too large.
     StackOffset,
-    /// RSP is written in another way than by small steps and in groups.
+    /// RSP is written other than by small steps and in groups.
     StackWrite,
-    /// A step of RSP is not followed by an access to the stack: first came another change, a
-    /// branch or the end of a function.
+    /// No access to the stack follows a step of RSP before another change, a branch or the end of a
+    /// function.
     StackStep,
     /// A string instruction outside its group.
     String,
@@ -45,11 +46,11 @@ pub enum Rule {
     Indirect,
     /// A return outside its group.
     Return,
-    /// A branch leads to no beginning of an instruction, or into a group.
+    /// A branch leads into an instruction or a group.
     Target,
-    /// A branch leads out of the text, and to none of the gates.
+    /// A branch leads out of the text, but not to a gate.
     Outside,
-    /// The last instruction may go on behind the end of the text.
+    /// The last instruction may continue behind the end of the text.
     End,
 }
 
@@ -80,36 +81,36 @@ impl Rule {
         Self::End,
     ];
 
-    /// What is wrong, in a line.
+    /// A description of the problem, in one line.
     #[must_use]
     pub const fn wrong(self) -> &'static str {
         match self {
             Self::Layout => "the text or the gates do not lie where they may",
             Self::Opcode => "this instruction is not in the list of those that are allowed",
             Self::Operand => "this instruction is allowed with the other kind of operand only",
-            Self::Prefix => "a prefix is repeated, contradicts another, or means nothing here",
-            Self::Rex => "a bit of REX means nothing here, or one is missing",
-            Self::Vex => "a field of VEX means nothing here, or a shorter VEX prefix would do",
+            Self::Prefix => "a prefix is repeated, contradicts another, or has no meaning here",
+            Self::Rex => "a bit of REX has no meaning here, or one is missing",
+            Self::Vex => "a field of VEX has no meaning here, or a shorter VEX prefix would do",
             Self::Spelling => "there is another, usual way to encode this operand",
             Self::Nop => "this no-operation is none of the usual byte strings",
             Self::Truncated => "the text ends within this instruction",
             Self::Line => "this crosses from one line of 32 bytes into the next",
             Self::Memory => "this memory operand may lie outside the region",
-            Self::Absolute => "this address behind %gs: is negative",
-            Self::Relative => "this operand beside the code lies outside the region",
+            Self::Absolute => "this %gs: displacement is negative",
+            Self::Relative => "this operand relative to RIP lies outside the region",
             Self::StackOffset => "this operand is too far from the stack pointer",
             Self::StackWrite => "this writes the stack pointer in a way that is not allowed",
-            Self::StackStep => "the stack pointer was moved, and the stack not accessed since",
+            Self::StackStep => "no access to the stack follows this step of the stack pointer",
             Self::String => "this string instruction is not in its group",
             Self::Indirect => "this indirect jump or call is not in its group",
             Self::Return => "this return is not in its group",
             Self::Target => "this branch leads into an instruction or a group",
-            Self::Outside => "this branch leads out of the text, and to no gate",
-            Self::End => "the text may be left behind its last instruction",
+            Self::Outside => "this branch leads out of the text, but not to a gate",
+            Self::End => "control may leave the text behind its last instruction",
         }
     }
 
-    /// What to do about it, for whoever made the code.
+    /// The remedy, for whoever made the code.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
@@ -164,14 +165,14 @@ impl Rule {
     }
 }
 
-/// What is wrong with code, and where.
+/// A problem in the code, and its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The rule that it broke.
+    /// The rule that is broken.
     pub rule: Rule,
-    /// Where, in bytes from the region's base.
+    /// The offset from the region's base, in bytes.
     pub at: u64,
-    /// The bytes there; behind the text's end, zeros.
+    /// The bytes there. Zeros stand for bytes behind the end of the text.
     pub bytes: [u8; 16],
 }
 

@@ -1,4 +1,4 @@
-//! The sweep over a text, and the rules about operands, the stack pointer and branches.
+//! The sweep over a text, with the rules about operands, the stack pointer and branches.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,24 +9,23 @@ use crate::group::{self, Group};
 use crate::refusal::{Refusal, Rule};
 use crate::region::{LARGEST, LINE, REGION, STACK_REACH, Text};
 
-/// What a text that was proved uses, which its host has to know.
+/// What a verified text uses, as far as its host needs to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
-    /// The x87 unit: its registers and control word are not as they were.
+    /// The x87 unit: its registers and control word may have changed.
     pub x87: bool,
-    /// The control register of SSE, MXCSR: is not as it was.
+    /// MXCSR, the control register of SSE, may have changed.
     pub mxcsr: bool,
-    /// Registers of 256 bits: their upper halves are not as they were.
+    /// 256-bit registers: their upper halves may have changed.
     pub avx: bool,
-    /// How many instructions there are; groups count as one.
+    /// The number of instructions. A group counts as one.
     pub instructions: u64,
 }
 
 /// Proves that a text stays in its region, whatever it does there.
 ///
-/// The bytes must be those that will run: sealed memory, not a file that somebody can write or
-/// that is read once more. What the proof says, and what it asks of the host, is said at the top
-/// of this crate.
+/// The bytes must be those that will run: sealed memory, not a file that somebody can write or that
+/// is read again. The crate's documentation says what is proved, and what the host must ensure.
 ///
 /// ```
 /// use omniglot_verify::{Rule, TEXT_MIN, Text, verify};
@@ -45,7 +44,7 @@ pub struct Uses {
 /// ```
 ///
 /// # Errors
-/// The first place that breaks a rule, and which; branches are looked at after all else.
+/// The first place that breaks a rule. Branch targets are checked after everything else.
 pub fn verify(text: &Text<'_>) -> Result<Uses, Refusal> {
     let mut sweep = Sweep::new(text);
     match sweep.run() {
@@ -59,7 +58,7 @@ fn refusal(text: &Text<'_>, rule: Rule, offset: usize) -> Refusal {
     Refusal { rule, at, bytes: window(text.bytes, offset) }
 }
 
-/// The bytes from a place on, with zeros behind the end.
+/// The bytes from an offset on, padded with zeros behind the end.
 #[inline]
 fn window(bytes: &[u8], offset: usize) -> Window {
     let rest = bytes.get(offset..).unwrap_or_default();
@@ -71,7 +70,7 @@ fn window(bytes: &[u8], offset: usize) -> Window {
     window
 }
 
-/// A bit for each byte of the text.
+/// A set of offsets into the text, one bit for each byte.
 struct Places(Vec<u64>);
 
 impl Places {
@@ -104,32 +103,32 @@ pub(crate) struct Sweep<'a> {
     uses: Uses,
 }
 
-/// An instruction or a group.
+/// A decoded instruction or group.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) length: usize,
-    /// Whether control does not go on behind it.
+    /// True if control does not continue behind it.
     pub(crate) jumps: bool,
-    /// What it does to the stack pointer.
+    /// Its effect on the stack pointer.
     pub(crate) stack: Stack,
-    /// How far behind its end a branch leads.
+    /// The distance of a branch from the item's end.
     pub(crate) distance: Option<i32>,
 }
 
-/// What something means for the invariant that RSP is in the region.
+/// The effect of an item on the invariant that RSP is in the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stack {
-    /// Leaves RSP alone, and may access no memory at it.
+    /// Does not change RSP, and may not access memory relative to it.
     Unchanged,
-    /// Accesses memory less than 64 KiB from RSP, so that it faults where RSP has left the region.
+    /// Accesses memory less than 64 KiB from RSP, and so faults if RSP has left the region.
     Access,
     /// Moves RSP by less than 64 KiB.
     Step,
-    /// Sets RSP to somewhere in the region.
+    /// Sets RSP to an address in the region.
     Set,
 }
 
-/// The rule that was broken, and where in the text.
+/// The broken rule, and the offset in the text.
 type Broken = (Rule, usize);
 
 impl<'a> Sweep<'a> {
@@ -143,13 +142,13 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Looks at one instruction after the other, from the first to the last byte.
+    /// Decodes one instruction after another, from the first to the last byte.
     fn run(&mut self) -> Result<(), Broken> {
         if !self.text.is_well_placed() {
             return Err((Rule::Layout, 0));
         }
         let mut offset = 0;
-        // Where RSP was moved, and the stack not accessed since.
+        // The offset of a step of RSP that no access to the stack has followed yet.
         let mut step = None;
         while offset < self.text.bytes.len() {
             self.starts.add(offset);
@@ -167,13 +166,13 @@ impl<'a> Sweep<'a> {
         if self.targets.is_within(&self.starts) { Ok(()) } else { Err(self.wrong_target()) }
     }
 
-    /// The instruction or group at a place, all of whose rules hold that need nothing else.
+    /// Decodes the instruction or group at an offset, and checks all rules that concern it alone.
     #[inline]
     pub(crate) fn item(&mut self, offset: usize) -> Result<Item, Rule> {
         let bytes = self.text.bytes;
         let window = window(bytes, offset);
         let in_line = offset % LINE as usize;
-        // The text is whole pages, so its last line is whole.
+        // The text consists of whole pages, so its last line is complete.
         let line = bytes.get(offset..offset - in_line + LINE as usize).unwrap_or_default();
         if let Some(group) = group_at(&window, line) {
             let stack = if group.pushes { Stack::Access } else { Stack::Unchanged };
@@ -225,22 +224,22 @@ impl<'a> Sweep<'a> {
         self.uses.avx |= usize::from(instruction.map) > forms::VEX;
     }
 
-    /// Memory operands: where each may lie.
+    /// Checks that a memory operand is of a confined kind.
     #[inline]
     fn operand(&self, instruction: &Instruction, end: usize) -> Result<(), Rule> {
         let segment = instruction.prefixes & (GS | A32);
         let displacement = instruction.displacement;
         match (instruction.form.kind, instruction.memory) {
             (_, Memory::None) => return Ok(()),
-            // Accesses nothing, so it may compute anything. Prefixes would mean nothing.
+            // There is no access, so any address may be computed. Prefixes would have no meaning.
             (Kind::Lea | Kind::Nop, _) => {
                 return if segment == 0 { Ok(()) } else { Err(Rule::Prefix) };
             }
             _ => {}
         }
         match (segment, instruction.memory) {
-            // From the next instruction, whose place includes an immediate of this one. As 64
-            // bits with a sign: modulo 2^32 what lies before the region would seem to be in it.
+            // Relative to the next instruction, so an immediate of this one counts. Computed in 64
+            // bits with sign: modulo 2^32, an address before the region would seem to be in it.
             (0, Memory::Relative) => {
                 let target = self.text.at.cast_signed() + end as i64 + i64::from(displacement);
                 let is_inside = 0 <= target && target <= REGION.cast_signed() - LARGEST;
@@ -250,7 +249,7 @@ impl<'a> Sweep<'a> {
                 let is_near = -STACK_REACH < displacement && displacement < STACK_REACH;
                 if is_near { Ok(()) } else { Err(Rule::StackOffset) }
             }
-            // 32 bits of displacement have a sign, unless the address has 32 bits, too.
+            // A 32-bit displacement is sign-extended, unless the address has 32 bits, too.
             (GS, Memory::Absolute) => {
                 if displacement >= 0 {
                     Ok(())
@@ -258,14 +257,14 @@ impl<'a> Sweep<'a> {
                     Err(Rule::Absolute)
                 }
             }
-            // The address is computed in 32 bits, and the base added to it. With EIP for a
-            // register, that would depend on the text's place in the host.
+            // The address is computed in 32 bits, and the base is added. With EIP as a register the
+            // address would depend on the text's address in the host.
             (GS_A32, Memory::Absolute | Memory::Stack | Memory::Registers) => Ok(()),
             _ => Err(Rule::Memory),
         }
     }
 
-    /// An instruction that writes RSP, a part of it, or ESP: which is allowed in two ways.
+    /// Checks an instruction that writes RSP or a part of it, ESP included. Two ways are allowed.
     fn stack_write(
         &self,
         instruction: &Instruction,
@@ -286,7 +285,7 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Notes where a branch leads, `distance` bytes behind `end`.
+    /// Records the target of a branch, `distance` bytes behind `end`.
     #[inline]
     fn branch(&mut self, end: usize, distance: i32) -> Result<(), Rule> {
         let offset = end as i64 + i64::from(distance);
@@ -302,8 +301,8 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// The first branch that leads to where nothing begins: all is looked at once more, since
-    /// it is known of targets only that they are.
+    /// Finds the first branch to a wrong target by a second sweep, since the first one records only
+    /// the targets and not the branches.
     fn wrong_target(&mut self) -> Broken {
         let mut offset = 0;
         while let Ok(item) = self.item(offset) {
@@ -319,10 +318,10 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// `%gs:` and addresses of 32 bits.
+/// `%gs:` with a 32-bit address.
 const GS_A32: u8 = GS | A32;
 
-/// The group that begins here, if one does: most instructions do not look like the first of one.
+/// Returns the group that begins here, if there is one. Most instructions cannot begin a group.
 #[inline]
 fn group_at(window: &Window, line: &[u8]) -> Option<Group> {
     match window {
@@ -332,12 +331,12 @@ fn group_at(window: &Window, line: &[u8]) -> Option<Group> {
     }
 }
 
-/// What holds of the stack pointer behind an item, if `step` held before: where it was moved
-/// without an access to the stack since.
+/// The state of the stack pointer behind an item, given the state `step` before it: the offset of a
+/// step that no access to the stack has followed yet.
 ///
-/// So the stack pointer is in the region at every branch, and strays by one step at most. That an
-/// instruction between a step and the access is also entered from elsewhere does no harm, since
-/// whoever comes from there has RSP in the region.
+/// So the stack pointer is in the region at every branch, and leaves it by one step at most. An
+/// instruction between a step and the access may also be reached from elsewhere. That does no harm,
+/// since RSP is then in the region.
 #[inline]
 fn after(step: Option<usize>, item: &Item, offset: usize) -> Result<Option<usize>, Broken> {
     let Some(at) = step else {
@@ -351,8 +350,8 @@ fn after(step: Option<usize>, item: &Item, offset: usize) -> Result<Option<usize
     }
 }
 
-/// `addq`, `subq`, `leaq` with a constant of less than 64 KiB; `andq` with one from -4096 to -1,
-/// which moves down by less.
+/// Returns true for `addq`, `subq` and `leaq` with a constant of less than 64 KiB, and for `andq`
+/// with one from -4096 to -1, which moves RSP down by less.
 fn is_small_step(bytes: &[u8]) -> bool {
     let is_small = |number: i32| -STACK_REACH < number && number < STACK_REACH;
     match *bytes {
@@ -366,9 +365,9 @@ fn is_small_step(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether an instruction that writes RSP writes ESP for certain, and so clears RSP's upper half:
-/// MOV, LEA, ADD, SUB, AND of 32 bits. Others may leave it, as BSF does of zero, or write two
-/// registers, as XADD does.
+/// Returns true if an instruction that writes RSP always writes ESP, and so clears the upper half
+/// of RSP: MOV, LEA, ADD, SUB, AND of 32 bits. Other instructions may leave it unchanged, as BSF
+/// does for zero, or write two registers, as XADD does.
 fn clears_upper_half(instruction: &Instruction) -> bool {
     let is_one = usize::from(instruction.map) == forms::ONE;
     let is_32_bits = !instruction.is_wide && instruction.prefixes & decode::O16 == 0;
@@ -381,7 +380,7 @@ fn clears_upper_half(instruction: &Instruction) -> bool {
     is_one && is_32_bits && is_right
 }
 
-/// The no-operations of the Intel SDM (volume 2, NOP), and ENDBR64.
+/// Returns true for the no-operations of the Intel SDM (volume 2, NOP), and ENDBR64.
 fn is_usual_nop(bytes: &[u8]) -> bool {
     matches!(
         bytes,

@@ -1,9 +1,9 @@
-//! What is accepted is what another decoder says it is: for every form, with every prefix and
-//! every operand, and for random bytes.
+//! Compares what is accepted with another decoder: for every form, with every prefix and every
+//! operand, and for random bytes.
 //!
-//! The other decoder, iced-x86, knows for each instruction which registers it writes, which
-//! memory it accesses and how, which flags it changes, and how it would be encoded. So the claims
-//! that the proof rests on are compared with those of somebody else.
+//! The other decoder, iced-x86, knows for each instruction which registers it writes, which memory
+//! it accesses and how, which flags it changes, and how it would be encoded. So an independent
+//! implementation confirms the claims that the proof rests on.
 
 use iced_x86::{
     Code, Decoder, DecoderOptions, Encoder, EncodingKind, FlowControl, InstructionInfoFactory,
@@ -15,11 +15,11 @@ use crate::decode::{Instruction, decode};
 use crate::region::{LINE, REGION, TEXT_MIN, Text};
 use crate::verify::{Item, Stack, Sweep};
 
-/// Looks at accepted items as the other decoder sees them.
+/// Compares accepted items with the other decoder.
 struct Judge {
     info: InstructionInfoFactory,
     encoder: Encoder,
-    /// How often each form was accepted.
+    /// The number of times that each form was accepted.
     seen: Vec<u64>,
     accepted: u64,
     tried: u64,
@@ -34,7 +34,7 @@ impl Judge {
         Self { info, encoder, seen, accepted: 0, tried: 0 }
     }
 
-    /// Has the verifier look at the item that these bytes begin with, at the beginning of a line.
+    /// Verifies the item that these bytes begin with, at the beginning of a line.
     fn look(&mut self, bytes: &[u8]) {
         let mut line = [HLT; LINE as usize];
         line.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
@@ -45,7 +45,7 @@ impl Judge {
         self.judge(&line, &item);
     }
 
-    /// How many forms were accepted.
+    /// The number of forms that were accepted.
     fn forms(&self) -> usize {
         self.seen.iter().filter(|seen| **seen > 0).count()
     }
@@ -66,8 +66,8 @@ impl Judge {
         if item.stack == Stack::Set {
             self.sets_esp(&first, item, &told);
         }
-        // Groups are exact strings of bytes but for that. Here only that they end where one of
-        // their instructions does.
+        // Groups are exact byte strings apart from the register. So this checks only that they end
+        // where one of their instructions does.
         let mut end = first.len();
         while end < item.length {
             end += decoder.decode().len();
@@ -113,7 +113,8 @@ impl Judge {
         self.accesses(instruction, item, told);
     }
 
-    /// The first half of a group that sets RSP writes ESP, whatever it reads, and nothing else.
+    /// Checks that the first instruction of a group that sets RSP writes ESP, whatever it reads,
+    /// and nothing else.
     fn sets_esp(&mut self, instruction: &iced_x86::Instruction, item: &Item, told: &str) {
         assert_eq!(instruction.op0_register(), Register::ESP, "{told}");
         let info = self.info.info(instruction);
@@ -127,7 +128,7 @@ impl Judge {
         self.accesses(instruction, item, told);
     }
 
-    /// It is encoded as the other encoder does, but for the order of prefixes.
+    /// Checks that the encoding is the other encoder's, apart from the order of prefixes.
     fn spelling(&mut self, instruction: &iced_x86::Instruction, bytes: &[u8], told: &str) {
         let encoded = self.encoder.encode(instruction, instruction.ip());
         assert!(encoded.is_ok(), "{told}: {encoded:?}");
@@ -172,7 +173,7 @@ impl Judge {
         assert!(!instruction.is_privileged() || may_fault && item.jumps, "privileged: {told}");
     }
 
-    /// Every access to memory is a confined one, by what the other decoder says of it.
+    /// Checks that every memory access is a confined one, according to the other decoder.
     fn accesses(&mut self, instruction: &iced_x86::Instruction, item: &Item, told: &str) {
         let info = self.info.info(instruction);
         let is_no_access = |access| access == OpAccess::NoMemAccess;
@@ -189,7 +190,7 @@ impl Judge {
                     assert!((0..limit).contains(&displacement), "{told}");
                 }
                 Register::GS => assert!(registers.into_iter().all(is_32_bits), "{told}"),
-                // By the decoder's account: relative operands have their address as displacement.
+                // The decoder reports the address of a relative operand as its displacement.
                 _ if registers == [Register::None; 2] => {
                     assert!(instruction.is_ip_rel_memory_operand(), "{told}");
                     assert_eq!(instruction.memory_base(), Register::RIP, "{told}");
@@ -214,14 +215,14 @@ impl Judge {
     }
 }
 
-/// What comes behind an opcode: a ModRM byte, for those that have one, then SIB byte,
-/// displacement and immediate.
+/// The bytes behind an opcode: a ModRM byte, for forms that have one, then SIB byte, displacement
+/// and immediate.
 fn tails() -> impl Iterator<Item = [u8; 11]> {
     let behind = [0x10, 0, 0, 0, 0x11, 0, 0, 0, 0];
     let tail = move |modrm, sib| {
         let mut tail = [0; 11];
         tail[0] = modrm;
-        // Without a SIB byte it is part of the displacement.
+        // Without a SIB byte this is part of the displacement.
         tail[1] = sib;
         tail[2..].copy_from_slice(&behind);
         tail
@@ -233,8 +234,8 @@ fn tails() -> impl Iterator<Item = [u8; 11]> {
     })
 }
 
-/// All instructions of some prefixes and an opcode, with each ModRM byte. Where none of every
-/// digit, with memory and registers, is one, none is.
+/// Verifies all instructions with these prefixes and this opcode, with each ModRM byte. If no digit
+/// is accepted, with memory and with registers, no other ModRM byte is.
 fn look_at_opcode(judge: &mut Judge, start: &[u8], tails: &[[u8; 11]]) {
     let mut bytes = [0; 32];
     bytes[..start.len()].copy_from_slice(start);
@@ -297,7 +298,8 @@ fn every_form_is_what_another_decoder_says() {
 fn every_form_with_vex_is_what_another_decoder_says() {
     let mut judge = Judge::new();
     let tails: Vec<_> = tails().collect();
-    // All but VEX.vvvv, which is a register like others: none, RSP, RAX and its neighbour.
+    // VEX.vvvv takes only some values, since it is a register like others: none, RSP, RAX and the
+    // one next to it.
     let registers = [0b1111, !4 & 15, 0, 0b1110];
     for (segment, opcode) in [&[][..], &[0x65, 0x67]]
         .iter()

@@ -1,8 +1,8 @@
-//! Each rule is needed: with one taken out of the crate's sources, a test of `rules.rs` fails.
+//! Shows that each rule is needed: without it in the crate's sources, a test of `rules.rs` fails.
 //!
-//! The crate depends on nothing, so a spoilt copy of it, and those tests with it, are compiled by
-//! the compiler alone, without cargo. To add a rule, add what it is in the sources, and what is
-//! there without it. `OMNIGLOT_MUTANT=access` tries only those with `access` in their names.
+//! The crate has no dependencies, so the compiler alone, without cargo, compiles a mutated copy of
+//! it together with those tests. To add a rule, add its text in the sources and a replacement.
+//! `OMNIGLOT_MUTANT=access` runs only the mutants with `access` in their names.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::thread;
 
-/// What the rule is, the file that it is in, its text there, and what is there without it.
+/// The rule's name, its file, its text there, and the replacement.
 struct Mutant(&'static str, &'static str, &'static str, &'static str);
 
 const MUTANTS: &[Mutant] = &[
@@ -381,7 +381,7 @@ const MUTANTS: &[Mutant] = &[
     ),
 ];
 
-/// The copies' directory, of one test run.
+/// The directory for the copies of one test run.
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants")
 }
@@ -402,7 +402,8 @@ const FILES: [&str; 8] = [
     "verify.rs",
 ];
 
-/// Compiles a copy of the crate with a change, and the tests with it; runs them if that works.
+/// Compiles a copy of the crate with a change, together with the tests. Runs the tests if that
+/// works.
 fn try_with(name: &str, change: impl Fn(&str, String) -> String) -> Result<Output, String> {
     let directory = directory().join(name);
     fs::create_dir_all(&directory).unwrap();
@@ -448,7 +449,7 @@ fn every_rule_is_where_the_table_says() {
     }
 }
 
-/// Says what is wrong, if taking this out is not noticed.
+/// Returns a message if no test notices the mutation.
 fn unnoticed(index: usize, Mutant(name, file, text, instead): &Mutant) -> Option<String> {
     let change = |of: &str, source: String| match of == *file {
         true => source.replacen(text, instead, 1),

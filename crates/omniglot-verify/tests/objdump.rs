@@ -1,4 +1,5 @@
-//! What is accepted is, for the disassembler of binutils, one instruction of the same length.
+//! Checks that binutils' disassembler takes what is accepted for one instruction of the same
+//! length.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -13,11 +14,11 @@ use omniglot_verify::{LINE, TEXT_MIN, Text, verify};
 const SIZE: usize = LINE as usize;
 const NOP: u8 = 0x90;
 const HLT: u8 = 0xf4;
-/// How many instructions are compared.
+/// The number of instructions to compare.
 const COUNT: usize = 10_000;
 
-/// A page that does nothing, in as few instructions as can be, but for its first line, which has
-/// as many as can be.
+/// A page of no-operations, as few instructions as possible. Only its first line has as many as
+/// possible.
 fn idle() -> Vec<u8> {
     let long = [0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0];
     let line = [&long[..], &long, &long, &[0x0f, 0x1f, 0x44, 0, 0]].concat();
@@ -32,8 +33,8 @@ fn instructions(page: &[u8]) -> Option<u64> {
     verify(&text).ok().map(|uses| uses.instructions)
 }
 
-/// Whether bytes are one instruction that is accepted: it takes the place of so many
-/// no-operations of one byte, of `all` instructions.
+/// Returns true if bytes are accepted as one instruction: it replaces as many one-byte
+/// no-operations, of `all` instructions in total.
 fn is_one(bytes: &[u8], page: &mut [u8], all: u64) -> bool {
     page[..bytes.len()].copy_from_slice(bytes);
     let found = instructions(page);

@@ -1,15 +1,15 @@
-//! Each rule accepts what is right and refuses what is not: code by code, with the rule that it
-//! breaks. It uses nothing but the crate, so that a spoilt crate can be tried with it
-//! (`mutants.rs`).
+//! Checks that each rule accepts what is right and refuses what is not: code by code, with the rule
+//! that it breaks. The file uses nothing but the crate, so that it can be compiled with a mutated
+//! crate (`mutants.rs`).
 //!
-//! The code was written in the assembler's language, which is beside it; where an assembler would
-//! not write it so, only the bytes are right.
+//! The code was written in assembly language, which is in the comments. Where an assembler would
+//! choose another encoding, the bytes count.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
 use omniglot_verify::{BASE, LINE, Refusal, Rule, TEXT_MAX, TEXT_MIN, Text, Uses, verify};
 
-/// What it is, the bytes, and what must come of it.
+/// The name of a case, its bytes, and the expected result.
 type Case = (&'static str, &'static [u8], Result<(), Rule>);
 
 const PAGE: usize = 4096;
@@ -17,7 +17,7 @@ const HLT: u8 = 0xf4;
 /// `addq %gs:BASE, %rax`.
 const ADD_BASE: [u8; 9] = [0x65, 0x48, 0x03, 0x04, 0x25, 0x00, 0xf0, 0x03, 0x00];
 
-/// A page of code that stands at some places, and else is hlt.
+/// A page with code at some offsets, and hlt everywhere else.
 fn page(parts: &[(usize, &[u8])]) -> Vec<u8> {
     let mut page = vec![HLT; PAGE];
     for (at, bytes) in parts {
@@ -84,7 +84,7 @@ const JUMP: [u8; 14] =
 
 #[test]
 fn nothing_lies_across_a_line() {
-    // As far as the end of the line, and one byte more.
+    // Up to the end of the line, and one byte more.
     assert_eq!(rule(check(&[(0, &[0x90; 28]), (28, NOP_4)])), Ok(()));
     assert_eq!(rule(check(&[(0, &[0x90; 29]), (29, NOP_4)])), Err(Rule::Line));
     let line = LINE as usize;
@@ -93,7 +93,7 @@ fn nothing_lies_across_a_line() {
         let found = rule(check(&[(0, &[0x90; 32][..at]), (at, &JUMP)]));
         assert_eq!(found.map_err(drop), expected, "a group at {at}");
     }
-    // A group whose second half would begin the next line.
+    // A group whose second half would begin in the next line.
     let stack =
         [&[0x89, 0xec][..], &[0x65, 0x48, 0x03, 0x24, 0x25, 0x00, 0xf0, 0x03, 0x00]].concat();
     assert_eq!(rule(check(&[(0, &[0x90; 21]), (21, &stack)])), Ok(()));
@@ -104,7 +104,7 @@ fn nothing_lies_across_a_line() {
     assert_eq!(rule(check(&[(0, &[0x90; 21]), (21, &string)])), Err(Rule::String));
 }
 
-/// `jmp` or another branch of 32 bits from the text's beginning to an offset.
+/// `jmp` or another 32-bit branch from one offset of the text to another.
 fn branch(opcode: &[u8], from: usize, to: i64) -> Vec<u8> {
     let distance = to - (from + opcode.len() + 4) as i64;
     [opcode, &(distance as i32).to_le_bytes()].concat()
@@ -128,7 +128,7 @@ fn branches_lead_to_beginnings() {
             (Err(Rule::Target), Err(Rule::Target), Err(Rule::Outside))
         );
         assert_eq!((to(4096), to(-4096)), (Err(Rule::Outside), Err(Rule::Outside)));
-        // Backwards and forwards over a whole lap of 32 bits.
+        // Backwards and forwards by a whole 2^32.
         assert_eq!(to(i64::from(i32::MAX)), Err(Rule::Outside));
         assert_eq!(to(i64::from(i32::MIN) + 70), Err(Rule::Outside));
     }
@@ -192,7 +192,7 @@ fn the_text_lies_where_it_may() {
 #[test]
 fn the_end_is_one() {
     let last = |bytes: &[u8]| {
-        // No-operations of 4 bytes, so that these are the last.
+        // No-operations of 4 bytes, so that these instructions are the last.
         let mut page: Vec<u8> = NOP_4.repeat(PAGE / 4);
         let start = PAGE - bytes.len();
         page[start / 4 * 4..start].fill(0x90);
@@ -281,7 +281,7 @@ fn refusals_say_where_what_and_what_to_do() {
     }
 }
 
-/// Memory operands: where each may lie.
+/// Memory operands, confined and not.
 const MEMORY: &[Case] = &[
     ("movl %gs:(%edi), %eax", b"\x65\x67\x8b\x07", Ok(())),
     (
