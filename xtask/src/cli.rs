@@ -14,7 +14,7 @@ use crate::riscv;
 use crate::root;
 use crate::setup::Task;
 use crate::soak;
-use crate::test::suites;
+use crate::test::{chosen, suites};
 
 /// The commands for working on Omniglot.
 #[derive(Debug, Parser)]
@@ -92,6 +92,10 @@ pub(crate) enum Action {
 
     /// Run a program in another release of Debian
     Root(root::Options),
+
+    /// Run a test program if it belongs to a suite
+    #[command(hide = true)]
+    Chosen(chosen::Options),
 }
 
 impl Action {
@@ -103,9 +107,9 @@ impl Action {
         }
     }
 
-    /// Which task's system packages this command needs.
-    pub(crate) fn task(&self) -> Task {
-        match self {
+    /// Which task's system packages this command needs, if it needs some.
+    pub(crate) fn task(&self) -> Option<Task> {
+        Some(match self {
             Self::Demo { .. } => Task::Demo,
             Self::Test { .. } | Self::Defences(_) | Self::Fuzz(_) | Self::Soak(_) => Task::Test,
             Self::Bench(_) => Task::Bench,
@@ -116,7 +120,8 @@ impl Action {
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
             Self::Root(_) => Task::Roots,
-        }
+            Self::Chosen(_) => return None,
+        })
     }
 }
 

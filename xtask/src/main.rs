@@ -52,7 +52,9 @@ fn main() -> ExitCode {
 
 /// Sets up, then does what the command line asks for.
 fn run(cli: Cli) -> Result<ExitCode> {
-    if !setup::prepare_suites(cli.action.task(), cli.action.suites(), cli.install)? {
+    if let Some(task) = cli.action.task()
+        && !setup::prepare_suites(task, cli.action.suites(), cli.install)?
+    {
         return Ok(ExitCode::from(PACKAGES_MISSING));
     }
     match cli.action {
@@ -69,5 +71,6 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Fuzz(options) => fuzz::run(&options),
         Action::Guest(arguments) => Ok(arguments.run()),
         Action::Root(options) => Ok(root::run(&options, cli.install)),
+        Action::Chosen(options) => test::chosen::run(&options),
     }
 }

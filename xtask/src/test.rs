@@ -1,5 +1,6 @@
 //! `cargo xtask test`: runs the suites of tests and counts.
 
+pub(crate) mod chosen;
 mod distributions;
 mod matrix;
 mod outcome;
@@ -7,8 +8,10 @@ mod report;
 mod results;
 pub(crate) mod suites;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ use crate::workspace::Workspace;
 struct Extent {
     /// Whether also what takes long and is asked for on purpose.
     thorough: bool,
+    /// Whether all suites are run, none by name.
+    together: bool,
     /// Whether the user said `--install`.
     asked: bool,
 }
@@ -40,7 +45,7 @@ struct Extent {
 /// said `--install`.
 pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let extent = Extent { thorough: all || !only.is_empty(), asked };
+    let extent = Extent { thorough: all || !only.is_empty(), together: only.is_empty(), asked };
     let (mut possible, mut skipped, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for suite in select(only, all, &workspace)? {
         if let Some(reason) = suite.lacks_checker() {
@@ -86,39 +91,52 @@ fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> 
     guest.and_then(Result::err).or_else(others)
 }
 
-/// Runs suites one after the other, but what is for other machines beside what needs a guest:
-/// each of the two mostly waits for an emulator that keeps one processor busy.
+/// Runs suites, two at a time: the one takes them from the front, the other from the back.
+///
+/// At the back are those that run in emulators, which mostly keep one processor busy, and in front
+/// those that compile much. Side by side they use what two processors have.
 fn run_all(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) -> Result<Tally> {
-    let (emulated, ours): (Vec<&'static Suite>, Vec<&'static Suite>) =
-        suites.iter().copied().partition(|suite| suite.is_emulated());
-    let guests = ours.iter().position(|suite| suite.needs_guest()).unwrap_or(ours.len());
-    let (first, last) = ours.split_at(guests);
-    let mut total = run_each(first, extent, workspace)?;
+    let waiting = Mutex::new(VecDeque::from(suites.to_vec()));
     thread::scope(|scope| {
-        let beside = scope.spawn(|| run_each(&emulated, extent, workspace));
-        let here = run_each(last, extent, workspace);
-        let beside = beside.join().map_err(|_| anyhow!("the emulated suites' thread panicked"));
-        total += here?;
+        let beside = scope.spawn(|| run_from(&waiting, VecDeque::pop_back, extent, workspace));
+        let here = run_from(&waiting, VecDeque::pop_front, extent, workspace);
+        let beside = beside.join().map_err(|_| anyhow!("the thread of half the suites panicked"));
+        let mut total = here?;
         total += beside??;
         Ok(total)
     })
 }
 
-fn run_each(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) -> Result<Tally> {
+/// The suites that have yet to be run.
+type Waiting = VecDeque<&'static Suite>;
+
+/// Runs one suite after the other, as long as `take` finds one in `waiting`.
+fn run_from(
+    waiting: &Mutex<Waiting>,
+    take: fn(&mut Waiting) -> Option<&'static Suite>,
+    extent: Extent,
+    workspace: &Workspace,
+) -> Result<Tally> {
+    let next = || take(&mut waiting.lock().unwrap_or_else(PoisonError::into_inner));
     let mut total = Tally::default();
-    for suite in suites {
-        if suite.needs_root() {
-            total += run_releases(suite, extent, workspace)?;
-        } else {
-            let (outcome, took, log) = watch(suite.name, suite.commands(workspace)?, workspace);
-            if suite.is_table() {
-                report::table(&Matrix::read(&log::whole(&log)))?;
-            }
-            report::suite(suite.name, &outcome, took, &log)?;
-            total += outcome.tally;
-        }
+    while let Some(suite) = next() {
+        total += run_suite(suite, extent, workspace)?;
     }
     Ok(total)
+}
+
+/// Runs a suite, and reports on it.
+fn run_suite(suite: &'static Suite, extent: Extent, workspace: &Workspace) -> Result<Tally> {
+    if suite.needs_root() {
+        return run_releases(suite, extent, workspace);
+    }
+    let (outcome, took, log) =
+        watch(suite.name, suite.commands(extent.together, workspace)?, workspace);
+    if suite.is_table() {
+        report::table(&Matrix::read(&log::whole(&log)))?;
+    }
+    report::suite(suite.name, &outcome, took, &log)?;
+    Ok(outcome.tally)
 }
 
 /// Runs a suite once for each release of Debian, and reports on each.

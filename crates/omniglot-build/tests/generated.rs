@@ -43,8 +43,8 @@ fn cargo(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new(cargo)
         .args(arguments)
         .arg("--offline")
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/nested/config.toml")])
         .current_dir(directory)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated"))
         .env("RUSTDOCFLAGS", "-D warnings")
         .output()
         .unwrap();

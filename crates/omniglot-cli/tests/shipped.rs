@@ -76,12 +76,12 @@ fn cargo(directory: &Path, tools: &Path, arguments: &[&str]) -> String {
     let output = Command::new(cargo)
         .args(arguments)
         .arg("--offline")
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/nested/config.toml")])
         .current_dir(directory)
         .env("PATH", tools)
         .env("LIBCLANG_PATH", empty(directory))
         .env_remove("CLANG_PATH")
         .env_remove("LLVM_CONFIG_PATH")
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped"))
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -66,13 +66,13 @@ const AROUND: u64 = 16;
 ///
 /// ```
 /// use omniglot_scan::{Code, Elsewhere, Kind, find, rewrite};
-/// A call with a distance of 0x28ae0f bytes, and a return.
+/// // A call with a distance of 0x28ae0f bytes, and a return.
 /// let bytes = [0xe8, 0x0f, 0xae, 0x28, 0x00, 0xc3];
 /// let function = Code { address: 0x1000_0000, bytes: &bytes };
 /// let gadget = find(&[function], Kind::changes_keys)[0];
 /// let elsewhere = Elsewhere { code: 0x1100_0040, data: 0x1100_1000 };
 /// let rewritten = rewrite(&gadget, &function, &(0x1000_0000..0x1200_0000), elsewhere)?;
-/// It is still a call, now of a jump to the old target.
+/// // It is still a call, now of a jump to the old target.
 /// assert_eq!((rewritten.bytes[0], rewritten.code[0]), (0xe8, 0xe9));
 /// # Ok::<(), omniglot_scan::Obstacle>(())
 /// ```

@@ -72,16 +72,15 @@ fn local(text: &str, workspace: &Path) -> String {
 
 /// Builds the crate. All crates share what they depend on, which is compiled once.
 fn build(directory: &Path, name: &str) -> Result<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crates");
     let status = Command::new(env!("CARGO"))
         .args(["build", "--offline"])
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../nested/config.toml")])
         .current_dir(directory)
-        .env("CARGO_TARGET_DIR", &target)
         .env_remove("RUSTFLAGS")
         .status()?;
     ensure!(status.success(), "the example does not build");
     // Another crate of the same name may come next.
-    let built = target.join("debug").join(name);
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join(name);
     let kept = directory.join("built");
     fs::copy(built, &kept)?;
     Ok(kept)

@@ -1,5 +1,6 @@
 //! Installing packages with apt-get.
 
+use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -61,11 +62,29 @@ pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
         ask_for_password()?;
     }
     let workspace = Workspace::load()?;
+    if was_interrupted(&Machine::this()) {
+        let mut finish = way.command("dpkg");
+        finish.args(["--configure", "-a"]);
+        watch::step("dpkg --configure -a", &mut finish, &workspace.log("dpkg-configure"))?;
+    }
     update(way, &workspace)?;
     let mut install = way.apt_get();
     install.args(["install", "-y", "--no-install-recommends"]);
     install.args(packages.iter().map(|package| package.name));
     watch::step("apt-get install", &mut install, &workspace.log("apt-install"))
+}
+
+/// Returns true if an earlier dpkg was killed before it had installed everything.
+///
+/// apt-get installs nothing then, until `dpkg --configure -a` was run: its test is the same, files
+/// with numbers for names in dpkg's directory of changes that are yet to be written down
+/// (`debSystem::CheckUpdates` in apt's sources).
+fn was_interrupted(machine: &Machine) -> bool {
+    let Ok(updates) = fs::read_dir(machine.path("var/lib/dpkg/updates")) else {
+        return false;
+    };
+    let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    updates.flatten().any(|update| update.file_name().to_str().is_some_and(is_number))
 }
 
 /// Has apt-get read the lists of packages.
@@ -86,7 +105,7 @@ fn ask_for_password() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, Way};
+    use super::{Machine, Way, was_interrupted};
     use crate::testing::TempDir;
 
     /// A machine with the given commands, and a user who is not root.
@@ -129,5 +148,16 @@ mod tests {
         let mut machine = machine(&directory, &["sudo"]);
         machine.is_root = true;
         assert_eq!(Way::choose(&machine, true), None);
+    }
+
+    #[test]
+    fn an_installation_that_was_killed_is_noticed() {
+        let directory = TempDir::new();
+        let machine = machine(&directory, &["apt-get"]);
+        assert!(!was_interrupted(&machine));
+        directory.touch("var/lib/dpkg/updates/tmp.i");
+        assert!(!was_interrupted(&machine));
+        directory.touch("var/lib/dpkg/updates/0003");
+        assert!(was_interrupted(&machine));
     }
 }

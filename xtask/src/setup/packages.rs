@@ -319,7 +319,7 @@ const OF_SUITES: &[(&str, &[&str])] = &[
     ("liblwip-dev", &[HEADERS]),
     ("libjpeg62-turbo-dev", &[UNIT]),
     ("liblua5.4-dev", &[UNIT]),
-    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, RELEASES, ATTACKS]),
+    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, ESCAPES, RELEASES, ATTACKS]),
     ("clang-19", &[GENERATOR, HEADERS]),
     ("python3-venv", &[KERNEL]),
     ("gcc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
@@ -340,6 +340,7 @@ const FAULTS: &str = "faults";
 const DEMO: &str = "demo";
 const EXAMPLES: &str = "examples";
 const KEYS: &str = "keys";
+const ESCAPES: &str = "escapes";
 const RELEASES: &str = "distributions";
 const PMP: &str = "pmp";
 const KERNEL: &str = "kernel";

@@ -170,7 +170,6 @@ const SUITES: &[Suite] = &[
         packages: Packages::Only(&["omniglot-guest"]),
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
-            Inside { package: "omniglot-conformance", target: "escapes", files: &[] },
             Inside { package: "omniglot-abi", target: "keys", files: &[] },
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
@@ -191,6 +190,12 @@ const SUITES: &[Suite] = &[
             Inside { package: "omniglot-guest", target: "inside", files: &[] },
             Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
         ],
+    },
+    Suite {
+        name: "escapes",
+        about: "Attempts to break out of domains behind protection keys, in a virtual machine",
+        packages: Packages::Only(&[]),
+        inside: &[Inside { package: "omniglot-conformance", target: "escapes", files: &[] }],
     },
     Suite {
         name: "distributions",
@@ -293,11 +298,6 @@ impl Suite {
         }
     }
 
-    /// Whether its tests are compiled for another machine, and run in an emulator of that.
-    pub(super) fn is_emulated(&self) -> bool {
-        matches!(self.packages, Packages::Emulated(_) | Packages::Kernel)
-    }
-
     /// Returns true if a usual run leaves it out: Miri interprets, and takes ten minutes.
     fn is_slow(&self) -> bool {
         matches!(self.packages, Packages::Checked(Checker::Miri))
@@ -310,7 +310,9 @@ impl Suite {
     }
 
     /// The commands that run this suite, even after some of its tests have failed.
-    pub(super) fn commands(&self, workspace: &Workspace) -> Result<Vec<Command>> {
+    ///
+    /// If `together`, other suites are run as well, and what is built is built for all of them.
+    pub(super) fn commands(&self, together: bool, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
             Packages::Emulated(emulations) => {
                 let run = |emulation: &Emulation| emulation.command(workspace);
@@ -329,12 +331,36 @@ impl Suite {
             Packages::Attacks => return self.attacks(workspace),
             Packages::Only(_) | Packages::Others => {}
         }
+        let mut commands = Vec::new();
+        if !self.selection().is_empty() {
+            commands.extend(self.here(together, workspace)?);
+        }
+        if !self.inside.is_empty() {
+            commands.push(self.inside(together, workspace)?);
+        }
+        Ok(commands)
+    }
+
+    /// The commands that run this suite's tests on this machine.
+    fn here(&self, together: bool, workspace: &Workspace) -> Result<Vec<Command>> {
         let mut here = test_command(workspace);
-        here.args(self.selection());
-        if self.inside.is_empty() {
+        if !together {
+            here.args(self.selection());
             return Ok(vec![here]);
         }
-        Ok(vec![here, self.inside(workspace)?])
+        here.args(whole_workspace()).arg("--tests");
+        let mut words = vec!["chosen"];
+        let Packages::Only(packages) = self.packages else {
+            let taken = SUITES.iter().flat_map(Self::packages);
+            words.extend(repeat("--but", taken));
+            here.arg("--config").arg(runner(&words)?);
+            let mut documentation = test_command(workspace);
+            documentation.args(whole_workspace()).arg("--doc");
+            return Ok(vec![here, documentation]);
+        };
+        words.extend(repeat("--of", packages));
+        here.arg("--config").arg(runner(&words)?);
+        Ok(vec![here])
     }
 
     /// The attacks on each runtime in turn: in a process, without protection, behind protection
@@ -348,17 +374,30 @@ impl Suite {
         let mut unprotected = conformance("escapes");
         unprotected.args(["--", "unprotected::"]);
         let kernel = Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] };
-        let (keys, pmp) = (self.inside(workspace)?, kernel.command(workspace)?);
+        let (keys, pmp) = (self.inside(false, workspace)?, kernel.command(workspace)?);
         Ok(vec![conformance("attacks"), unprotected, keys, pmp])
     }
 
     /// The command that runs this suite's tests in guests.
-    fn inside(&self, workspace: &Workspace) -> Result<Command> {
+    fn inside(&self, together: bool, workspace: &Workspace) -> Result<Command> {
         let mut inside = test_command(workspace);
-        inside.arg("--config").arg(guest_runner(self.inside, workspace)?);
-        for test in self.inside {
-            inside.args(["--package", test.package, "--test", test.target]);
+        let guest = guest_words(self.inside, workspace);
+        let guest: Vec<&str> = guest.iter().map(String::as_str).collect();
+        let chosen: Vec<String> = self
+            .inside
+            .iter()
+            .map(|test| format!("--of={}:{}", test.package, test.target))
+            .collect();
+        if together {
+            let mut words = vec!["chosen"];
+            words.extend(chosen.iter().map(String::as_str));
+            words.extend(guest.iter().flat_map(|word| ["--by", word]));
+            inside.args(whole_workspace()).arg("--config").arg(runner(&words)?);
+        } else {
+            inside.arg("--config").arg(runner(&guest)?);
+            inside.args(self.inside.iter().flat_map(|test| ["--package", test.package]));
         }
+        inside.args(self.inside.iter().flat_map(|test| ["--test", test.target]));
         Ok(inside)
     }
 
@@ -408,14 +447,20 @@ fn tests_by(mut command: Command, workspace: &Workspace) -> Command {
     command
 }
 
-/// Cargo's setting that has tests run by this program, in guests that have the files of `tests`.
-fn guest_runner(tests: &[Inside], workspace: &Workspace) -> Result<String> {
+/// The words of the command that runs a program in a guest that has the files of `tests`.
+fn guest_words(tests: &[Inside], workspace: &Workspace) -> Vec<String> {
     let files = tests.iter().flat_map(|test| test.files);
-    let files: Vec<String> =
-        files.map(|file| workspace.place(file).display().to_string()).collect();
-    let mut words = vec!["guest", "--timeout", INSIDE_TIMEOUT];
-    words.extend(files.iter().flat_map(|file| ["--file", file]));
-    runner(&words)
+    let files = files.map(|file| format!("--file={}", workspace.place(file).display()));
+    ["guest", "--timeout", INSIDE_TIMEOUT].map(str::to_owned).into_iter().chain(files).collect()
+}
+
+/// The arguments with which cargo selects all packages but those that are built in another way.
+fn whole_workspace() -> Vec<&'static str> {
+    let is_other = |suite: &&Suite| matches!(suite.packages, Packages::Faulty(_));
+    let others = SUITES.iter().filter(is_other).flat_map(Suite::packages);
+    let mut arguments = vec!["--workspace"];
+    arguments.extend(repeat("--exclude", others));
+    arguments
 }
 
 /// Cargo's setting that has tests run by this program's command `words`.
@@ -438,8 +483,9 @@ fn repeat(
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::ffi::OsStr;
 
-    use super::{SUITES, Suite, named};
+    use super::{SUITES, Suite, Workspace, named};
 
     fn find(name: &str) -> &'static Suite {
         named(&[name.to_owned()], false).next().unwrap()
@@ -473,6 +519,7 @@ mod tests {
             "examples",
             "real",
             "keys",
+            "escapes",
             "distributions",
             "pmp",
             "kernel",
@@ -502,5 +549,33 @@ mod tests {
                 assert!(excluded, "{package}");
             }
         }
+    }
+
+    /// The arguments of a suite's commands, when all suites are run.
+    fn together(name: &str) -> Vec<Vec<String>> {
+        let commands = find(name).commands(true, &Workspace::load().unwrap()).unwrap();
+        let text = |argument: &OsStr| argument.to_str().unwrap().to_owned();
+        commands.iter().map(|command| command.get_args().map(text).collect()).collect()
+    }
+
+    #[test]
+    fn together_all_suites_select_the_same_packages() {
+        for name in ["unit", "demo", "conformance", "keys", "escapes"] {
+            for arguments in together(name) {
+                assert!(arguments.contains(&"--workspace".to_owned()), "{arguments:?}");
+                assert!(arguments.contains(&"omniglot-faults".to_owned()), "{arguments:?}");
+                assert!(!arguments.contains(&"--package".to_owned()), "{arguments:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn together_each_suite_has_its_own_programs_run() {
+        let runner =
+            |name| together(name).concat().into_iter().find(|word| word.contains("runner="));
+        assert!(runner("demo").unwrap().contains(r#""chosen","--of","omniglot-demo","--""#));
+        assert!(runner("unit").unwrap().contains(r#""--but","omniglot-demo""#));
+        let escapes = runner("escapes").unwrap();
+        assert!(escapes.contains(r#""chosen","--of=omniglot-conformance:escapes","--by","guest""#));
     }
 }

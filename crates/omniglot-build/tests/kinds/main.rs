@@ -146,8 +146,8 @@ fn run(directory: &Path) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["run", "--offline", "--quiet"])
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/nested/config.toml")])
         .current_dir(directory)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated"))
         .output()
         .unwrap();
     let said =
