@@ -51,7 +51,8 @@ pub(crate) enum Action {
         #[arg(long, value_name = "SUITE", value_parser = suites::names(), value_delimiter = ',')]
         only: Vec<String>,
 
-        /// Run also what takes long: builds in every release of Debian
+        /// Run also what takes long: builds in every release of Debian, and all of what is
+        /// usually sampled; suites that are named do so, too
         #[arg(long, conflicts_with = "only")]
         all: bool,
     },

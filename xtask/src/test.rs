@@ -39,6 +39,9 @@ struct Extent {
     asked: bool,
 }
 
+/// The variable of the environment that has tests do all of what they usually do a part of.
+const WHOLE: &str = "OMNIGLOT_WHOLE";
+
 /// Runs the suites named in `only`, or all of them, and prints how many tests passed and failed.
 ///
 /// What takes long is run of a suite that is named, or if `all` is set; `asked` is whether the user
@@ -130,8 +133,13 @@ fn run_suite(suite: &'static Suite, extent: Extent, workspace: &Workspace) -> Re
     if suite.needs_root() {
         return run_releases(suite, extent, workspace);
     }
-    let (outcome, took, log) =
-        watch(suite.name, suite.commands(extent.together, workspace)?, workspace);
+    let mut commands = suite.commands(extent.together, workspace)?;
+    if extent.thorough {
+        for command in &mut commands {
+            command.env(WHOLE, "1");
+        }
+    }
+    let (outcome, took, log) = watch(suite.name, commands, workspace);
     if suite.is_table() {
         report::table(&Matrix::read(&log::whole(&log)))?;
     }
