@@ -6,10 +6,11 @@
 mod attacks;
 mod calls;
 mod ends;
+mod layouts;
 mod lives;
 mod signals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -41,14 +42,24 @@ enum Shim {
     Work,
     Base,
     CallBackForever,
+    AskInConstants,
 }
 
-const SHIMS: u32 = Shim::CallBackForever as u32 + 1;
+const SHIMS: u32 = Shim::AskInConstants as u32 + 1;
 const FRAME: usize = 96;
+
+/// A file beside this one.
+fn beside(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sfi").join(name)
+}
 
 /// The image of a source in the assembler's language, for ever.
 fn image_of(source: &Path) -> &'static [u8] {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sfi");
+    image_with(source, &beside("image.ld"))
+}
+
+/// The same, laid out as a linker script says.
+fn image_with(source: &Path, script: &Path) -> &'static [u8] {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let image = directory.path().join("image");
     let target = "x86_64-unknown-linux-gnu";
@@ -68,7 +79,7 @@ fn image_of(source: &Path) -> &'static [u8] {
             "-no-pie",
             "-Wl,--build-id=none,-z,max-page-size=4096",
         ])
-        .arg(format!("-Wl,-T,{}", root.join("image.ld").display()))
+        .arg(format!("-Wl,-T,{}", script.display()))
         .arg("-o")
         .arg(&image)
         .arg(source)
@@ -88,9 +99,7 @@ fn sandboxed(mut image: Vec<u8>) -> &'static [u8] {
 
 fn sample() -> Description {
     static IMAGE: OnceLock<&[u8]> = OnceLock::new();
-    let image = IMAGE.get_or_init(|| {
-        image_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sfi/sample.S"))
-    });
+    let image = IMAGE.get_or_init(|| image_of(&beside("sample.S")));
     described(image)
 }
 

@@ -240,8 +240,17 @@ SHIM call_back_forever
     CALL_EAX
     jmp call_back_forever
 
+# A request for `brk` that is no stack's, but a constant.
+SHIM ask_in_constants
+    movl $request, %esi
+    movl $-1, %edi
+    LINE
+    jmp gate_ask
+
     .section .rodata
     .balign 16
+request:
+    .quad 12, 0, 0, 0, 0, 0, 0, 0
     .globl omniglot_image
 omniglot_image:
     .long 1, (shims_end - shims) / 8, 1, 0
@@ -249,7 +258,7 @@ omniglot_image:
 shims:
     .quad add, call_back, load, store, loop, push_forever, step_forever, system_call, give_up
     .quad registers, disturb, jump, set_stack, count, divide, illegal, leave_outer
-    .quad stack_pointer, work, base, call_back_forever
+    .quad stack_pointer, work, base, call_back_forever, ask_in_constants
 shims_end:
 trampolines:
     .quad call_back

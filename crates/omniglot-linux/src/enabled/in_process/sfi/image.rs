@@ -21,6 +21,9 @@ use crate::enabled::layout::PAGE;
 use crate::enabled::system::failed;
 use crate::enabled::tables::Tables;
 
+/// Each segment is a mapping of each instance, and the kernel counts those of a process.
+const MOST_SEGMENTS: usize = 16;
+
 /// An image that was verified: what each instance maps.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -187,6 +190,9 @@ fn loaded_segments<'a>(
     };
     if !loaded.windows(2).all(apart) {
         return Err(load_error("segments of the sandboxed image overlap"));
+    }
+    if loaded.len() > MOST_SEGMENTS {
+        return Err(load_error("the sandboxed image has too many segments"));
     }
     let texts = loaded.iter().filter(|segment| segment.access.contains(ProtFlags::EXEC));
     if texts.count() != 1 {

@@ -7,6 +7,7 @@
 //! | `IMAGE_MIN` | the image: its code, executable; constants, read-only; data |
 //! | behind the image | a guard, read-only, that the stack runs into; the stack; the exchange area; the heap |
 //!
+//! What lies between these is read-only, and zero: nobody can leave anything there for a later life.
 //! All instances of an image share its pages; what one writes is its own.
 #![allow(unsafe_code)]
 
@@ -89,53 +90,52 @@ impl Plan {
 pub(super) struct Memory {
     region: Region,
     pub(super) plan: Plan,
-    /// What foreign code may write, ascending and apart from each other.
-    writable: [Range<usize>; 2],
+    /// What foreign code may write, ascending and apart from each other: mapped so from this list,
+    /// and all else read-only, so that host and pages agree.
+    writable: Vec<Range<usize>>,
 }
 
 impl Memory {
     /// Maps an image in a region.
     pub(super) fn map(region: Region, image: &Arc<Image>, options: &Options) -> Result<Self> {
         let plan = Plan::new(image.end(), options)?;
-        let data = image.segments.iter().find(|segment| is_writable(segment));
-        let data = data.map_or(plan.guard.start, |segment| segment.range.start);
-        let writable = [data..plan.guard.start, plan.stack.start..plan.heap.end];
+        let mut writable = writable_parts(&image.segments);
+        writable.push(plan.stack.start..plan.heap.end);
         let memory = Self { region, plan, writable };
         memory.fill(image)?;
         Ok(memory)
     }
 
     fn fill(&self, image: &Image) -> Result<()> {
-        let anonymous = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
-        let all = ProtFlags::READ | ProtFlags::WRITE;
         let whole = FIRST..self.plan.heap.end;
-        // SAFETY: in a region of this value's alone, in which nothing is yet (invariants 2, 5).
-        unsafe { mmap_anonymous(self.at(whole.start), whole.len(), all, anonymous) }
-            .map_err(refused("mapping a region"))?;
+        self.map_zeros(&whole, ProtFlags::READ)?;
+        let data = ProtFlags::READ | ProtFlags::WRITE;
+        self.writable.iter().try_for_each(|range| self.map_zeros(range, data))?;
         let code = ProtFlags::READ | ProtFlags::EXEC;
         self.map_file(&(FIRST..FIRST + PAGE), code, gates()?, 0)?;
         for segment in &image.segments {
             let range = segment.range.start..segment.range.start + segment.in_file.len();
             self.map_file(&range, segment.access, &image.file, segment.in_file.start)?;
-            if !is_writable(segment) && range.end < segment.range.end {
-                self.protect(&(range.end..segment.range.end))?; // zeros that are constants
-            }
         }
-        self.protect(&self.plan.guard)?;
         self.write_base()
+    }
+
+    fn map_zeros(&self, range: &Range<usize>, access: ProtFlags) -> Result<()> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: in a region of this value's alone, in which nobody runs yet (invariants 2, 5).
+        unsafe { mmap_anonymous(self.at(range.start), range.len(), access, flags) }
+            .map(drop)
+            .map_err(refused("mapping a region"))
     }
 
     /// The page from which foreign code knows its base (V2).
     fn write_base(&self) -> Result<()> {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        let page = self.at(BASE as usize);
-        // SAFETY: as in `fill` (invariants 2, 5).
-        unsafe { mmap_anonymous(page, PAGE, access, flags) }
-            .map_err(refused("mapping a region"))?;
+        let place = BASE as usize..BASE as usize + PAGE;
+        self.map_zeros(&place, ProtFlags::READ | ProtFlags::WRITE)?;
+        let page = self.at(place.start);
         // SAFETY: the page was just mapped, and nobody runs in the region yet (invariants 4, 5).
         unsafe { page.cast::<u64>().write_volatile(self.region.start() as u64) };
-        self.protect(&(BASE as usize..BASE as usize + PAGE))
+        self.protect(&place)
     }
 
     fn map_file(
@@ -149,7 +149,7 @@ impl Memory {
             return Ok(()); // zeros only
         }
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
-        // SAFETY: as in `fill`, over memory that nobody uses yet (invariants 2, 5).
+        // SAFETY: as in `map_zeros`, over memory that nobody uses yet (invariants 2, 5).
         unsafe { mmap(self.at(range.start), range.len(), access, flags, file, offset as u64) }
             .map(drop)
             .map_err(refused("mapping an image"))
@@ -187,11 +187,12 @@ impl Memory {
     /// Checks that foreign code may write these bytes.
     #[inline]
     pub(super) fn check_writable(&self, address: usize, len: usize) -> Result<()> {
-        let is_in = |range: &&Range<usize>| range.start <= address && address <= range.end;
-        // An empty range at the end of one is in that, too.
-        match self.writable.iter().find(|range| is_in(range) && len <= range.end - address) {
-            Some(_) => Ok(()),
-            None => Err(Error::ReadOnly { address, len }),
+        let after = self.writable.partition_point(|range| range.start <= address);
+        let range = after.checked_sub(1).and_then(|index| self.writable.get(index));
+        match range {
+            // An empty range at the end of one is in that, too.
+            Some(range) if address <= range.end && len <= range.end - address => Ok(()),
+            _ => Err(Error::ReadOnly { address, len }),
         }
     }
 
@@ -223,6 +224,15 @@ impl Memory {
     }
 }
 
-const fn is_writable(segment: &Segment) -> bool {
-    segment.access.contains(ProtFlags::WRITE)
+/// What foreign code may write of an image, neighbours joined.
+fn writable_parts(segments: &[Segment]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let is_writable = |segment: &&Segment| segment.access.contains(ProtFlags::WRITE);
+    for segment in segments.iter().filter(is_writable) {
+        match parts.last_mut() {
+            Some(last) if last.end == segment.range.start => last.end = segment.range.end,
+            _ => parts.push(segment.range.clone()),
+        }
+    }
+    parts
 }
