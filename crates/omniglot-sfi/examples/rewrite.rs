@@ -1,6 +1,6 @@
-//! Makes an image of objects and archives:
+//! Rewrites objects and archives into an image:
 //! `cargo run -p omniglot-sfi --example rewrite -- IMAGE [--trap] [--all] FILES…`.
-//! With `--all` everything is exported that the archives before it define.
+//! With `--all`, everything that the preceding archives define is exported.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Archives of objects, of which those are taken that something asks for.
+//! Archives of objects. Only the members that define a requested symbol are loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use object::read::archive::ArchiveFile;
 use crate::error::Problem;
 use crate::objects::{At, Binding, Object, read};
 
-/// Which member of an archive defines what.
+/// An archive and its index.
 pub(crate) struct Archive {
     name: String,
     members: Vec<(String, Vec<u8>)>,
-    /// By symbol, the member's number.
+    /// The number of the member that defines a symbol.
     index: BTreeMap<String, usize>,
     taken: BTreeSet<usize>,
 }
@@ -21,7 +21,7 @@ const AR: &str = "give an archive that ar made with a symbol index (ranlib makes
 impl Archive {
     pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Self, Problem> {
         let broken = |error: object::Error| {
-            Problem::of_object(name, format!("is no archive that can be read ({error})"), AR)
+            Problem::of_object(name, format!("is not a readable archive ({error})"), AR)
         };
         let file = ArchiveFile::parse(bytes).map_err(broken)?;
         if file.is_thin() {
@@ -50,12 +50,12 @@ impl Archive {
             }
         }
         if archive.index.is_empty() && !archive.members.is_empty() {
-            return Err(Problem::of_object(name, "has no index of symbols", AR));
+            return Err(Problem::of_object(name, "has no symbol index", AR));
         }
         Ok(archive)
     }
 
-    /// The member that defines a symbol, the first time that it is asked for.
+    /// Returns the member that defines a symbol, the first time that it is requested.
     fn take(&mut self, symbol: &str) -> Option<Result<Object, Problem>> {
         let member = *self.index.get(symbol)?;
         if !self.taken.insert(member) {
@@ -65,13 +65,13 @@ impl Archive {
         Some(read(&format!("{}({name})", self.name), bytes))
     }
 
-    /// All names that it defines.
+    /// The names that the archive defines.
     pub(crate) fn symbols(&self) -> impl Iterator<Item = &str> {
         self.index.keys().map(String::as_str)
     }
 }
 
-/// What is defined, and what is asked for, among some objects.
+/// The names that some objects define and request.
 #[derive(Default)]
 struct Names {
     defined: BTreeSet<String>,
@@ -94,9 +94,9 @@ impl Names {
     }
 }
 
-/// Adds the members that the objects ask for, and those that these ask for: as a linker does,
-/// but that the archives may ask for each other in any order. Of two that define a name, the
-/// archive that was given first counts.
+/// Adds the members that define what the objects request, and in turn what those request. This is
+/// as in a linker, except that archives may depend on each other in any order. If two archives
+/// define a name, the first one counts.
 pub(crate) fn load(
     objects: &mut Vec<Object>,
     archives: &mut [Archive],
@@ -111,7 +111,7 @@ pub(crate) fn load(
         let missing: Vec<String> = names.wanted.difference(&names.defined).cloned().collect();
         let mut is_more = false;
         for name in missing {
-            // A member that was taken meanwhile may define it.
+            // A member that was loaded meanwhile may define it.
             if names.defined.contains(&name) {
                 continue;
             }

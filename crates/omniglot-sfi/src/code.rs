@@ -1,4 +1,4 @@
-//! A section of code as instructions, with what their operands refer to.
+//! Decodes a section of code into instructions, and resolves what their operands refer to.
 
 use iced_x86::{Decoder, DecoderOptions, Instruction};
 use object::elf;
@@ -7,28 +7,29 @@ use crate::error::Problem;
 use crate::linked::{Id, Linked, Target};
 use crate::objects::Relocation;
 
-/// An instruction as it was in the object. Its address is its offset in the section.
+/// An instruction of the object. Its address is its offset in the section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source {
     pub(crate) instruction: Instruction,
-    /// What its displacement is, where a relocation says it.
+    /// The meaning of its displacement, if that has a relocation.
     pub(crate) displacement: Option<Meaning>,
-    /// The same of its immediate, or of a branch's distance.
+    /// The meaning of its immediate or branch distance, if that has a relocation.
     pub(crate) immediate: Option<Meaning>,
 }
 
-/// What a relocated operand means.
+/// The meaning of a relocated operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// An address.
     Address(Target),
-    /// Memory that holds an address.
+    /// A memory word that holds an address.
     Slot(Target),
-    /// The distance of thread-local data from the thread pointer.
+    /// The offset of thread-local data from the thread pointer.
     ThreadOffset(Target),
-    /// Memory that holds such a distance.
+    /// A memory word that holds such an offset.
     ThreadSlot(Target),
-    /// What `__tls_get_addr` takes to find thread-local data, or all that an object has.
+    /// The argument by which `__tls_get_addr` finds thread-local data, of one variable or a whole
+    /// object.
     ThreadCall(Target),
 }
 
@@ -39,13 +40,13 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    /// The number of the instruction that begins at an offset.
+    /// The index of the instruction that begins at an offset.
     pub(crate) fn index_of(&self, offset: u64) -> Option<usize> {
         self.sources.binary_search_by_key(&offset, |source| source.instruction.ip()).ok()
     }
 }
 
-/// Reads a section. Bytes that are no instructions are told as problems.
+/// Decodes a section. Invalid instructions are added to `problems`.
 pub(crate) fn read(linked: &Linked, id: Id, problems: &mut Vec<Problem>) -> Code {
     let section = linked.section(id);
     let mut decoder = Decoder::with_ip(64, &section.bytes, 0, DecoderOptions::NONE);
@@ -102,7 +103,7 @@ pub(crate) fn read(linked: &Linked, id: Id, problems: &mut Vec<Problem>) -> Code
     Code { id, sources }
 }
 
-/// What a relocation of an operand says (x86-64 psABI, 4.4).
+/// Determines what the relocation of an operand means (x86-64 psABI, 4.4).
 fn meaning(
     linked: &Linked,
     object: usize,
@@ -116,7 +117,7 @@ fn meaning(
         return Err(format!("nobody defines {}", name()));
     };
     let absolute = symbol.plus(relocation.addend);
-    // Distances are counted from the instruction's end, which lies behind the field.
+    // Distances count from the end of the instruction, which lies behind the field.
     let relative = absolute.plus((end - relocation.offset).cast_signed());
     let meaning = match relocation.kind {
         elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 | elf::R_X86_64_PC64 => Meaning::Address(relative),
@@ -135,11 +136,11 @@ fn meaning(
         elf::R_X86_64_GOTTPOFF => Meaning::ThreadSlot(relative),
         elf::R_X86_64_TLSGD => Meaning::ThreadCall(relative),
         elf::R_X86_64_TLSLD => Meaning::ThreadCall(Target::Section(linked.thread, 0)),
-        kind => return Err(format!("relocation {} of {} is not known", kind.0, name())),
+        kind => return Err(format!("relocation {} of {} is not supported", kind.0, name())),
     };
     Ok(meaning)
 }
 
-/// The function that finds thread-local data in shared libraries. Here all is in one place, so it
-/// is never called.
+/// The function that finds thread-local data in shared libraries. An image is linked statically, so
+/// the call is never made.
 pub(crate) const THREAD_CALL: &str = "__tls_get_addr";

@@ -1,18 +1,17 @@
-//! What an instruction reads and writes, of what the rewriter may need: general registers and
-//! the arithmetic flags.
+//! Determines which general registers and arithmetic flags an instruction reads and writes.
 
 use iced_x86::{
     Instruction, InstructionInfoFactory, InstructionInfoOptions, Mnemonic, OpAccess, OpKind,
     Register, RflagsBits,
 };
 
-/// A set of registers and flags: registers by their numbers, flags from bit 16 on.
+/// A set of registers and flags: registers at the bits of their numbers, flags from bit 16 on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Set(u32);
 
 impl Set {
     pub(crate) const NONE: Self = Self(0);
-    /// All six flags.
+    /// All six arithmetic flags.
     pub(crate) const FLAGS: Self = Self(0x3f << 16);
 
     pub(crate) const fn of(registers: &[u8]) -> Self {
@@ -25,7 +24,7 @@ impl Set {
         Self(bits)
     }
 
-    /// iced's bits for CF, PF, AF, ZF, SF, OF are the lowest six.
+    /// Converts iced's bits for CF, PF, AF, ZF, SF and OF, which are the lowest six.
     fn flags(bits: u32) -> Self {
         const SIX: u32 = RflagsBits::CF
             | RflagsBits::PF
@@ -40,7 +39,7 @@ impl Set {
         self.0 >> register & 1 != 0
     }
 
-    pub(crate) const fn and(self, other: Self) -> Self {
+    pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -48,7 +47,7 @@ impl Set {
         Self(self.0 & !other.0)
     }
 
-    pub(crate) const fn common(self, other: Self) -> Self {
+    pub(crate) const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
@@ -56,21 +55,21 @@ impl Set {
         self.0 == 0
     }
 
-    /// Whether any flag is among them.
+    /// Returns true if the set contains any flag.
     pub(crate) const fn has_flags(self) -> bool {
-        !self.common(Self::FLAGS).is_empty()
+        !self.intersection(Self::FLAGS).is_empty()
     }
 }
 
-/// What one instruction does to registers and flags.
+/// The effects of one instruction on registers and flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     pub(crate) reads: Set,
-    /// Surely and wholly written, so that what was there before does not matter.
+    /// Always written completely, so that the previous value is dead.
     pub(crate) kills: Set,
 }
 
-// As the psABI names them (x86-64 psABI, 3.2.3).
+// Registers by their role in a call (x86-64 psABI, 3.2.3).
 pub(crate) const ARGUMENTS: Set = Set::of(&[0, 1, 2, 6, 7, 8, 9, 10]);
 pub(crate) const CALLER_SAVED: Set = Set::of(&[0, 1, 2, 6, 7, 8, 9, 10, 11]);
 pub(crate) const CALLEE_SAVED: Set = Set::of(&[3, 4, 5, 12, 13, 14, 15]);
@@ -82,15 +81,15 @@ pub(crate) fn number(register: Register) -> Option<u8> {
     (full.is_gpr64()).then(|| full.number() as u8)
 }
 
-/// Tells effects; keeps the room that it needs for that.
-pub(crate) struct Teller(InstructionInfoFactory);
+/// Determines effects, and reuses the buffers that this takes.
+pub(crate) struct EffectsReader(InstructionInfoFactory);
 
-impl Teller {
+impl EffectsReader {
     pub(crate) fn new() -> Self {
         Self(InstructionInfoFactory::new())
     }
 
-    /// What an instruction reads and kills, apart from what a call or a return means.
+    /// What an instruction reads and kills, apart from the convention of a call or a return.
     pub(crate) fn effects(&mut self, instruction: &Instruction) -> Effects {
         let mut effects = Effects::default();
         let info = self.0.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
@@ -99,28 +98,28 @@ impl Teller {
             let register = Set::of(&[number]);
             let is_whole = used.register().is_gpr32() || used.register().is_gpr64();
             match used.access() {
-                OpAccess::Write if is_whole => effects.kills = effects.kills.and(register),
+                OpAccess::Write if is_whole => effects.kills = effects.kills.union(register),
                 OpAccess::Write | OpAccess::CondWrite | OpAccess::NoMemAccess => {}
                 OpAccess::ReadWrite => {
-                    effects.reads = effects.reads.and(register);
+                    effects.reads = effects.reads.union(register);
                     if is_whole {
-                        effects.kills = effects.kills.and(register);
+                        effects.kills = effects.kills.union(register);
                     }
                 }
-                _ => effects.reads = effects.reads.and(register),
+                _ => effects.reads = effects.reads.union(register),
             }
         }
-        effects.reads = effects.reads.and(Set::flags(instruction.rflags_read()));
+        effects.reads = effects.reads.union(Set::flags(instruction.rflags_read()));
         if !may_leave_flags(instruction) {
-            effects.kills = effects.kills.and(Set::flags(instruction.rflags_modified()));
+            effects.kills = effects.kills.union(Set::flags(instruction.rflags_modified()));
         }
-        // What is both written and read, as by XCHG, is needed before.
+        // What is both read and written, as by XCHG, is live before the instruction.
         effects
     }
 }
 
-/// Whether an instruction that writes flags may leave them as they were: shifts by a number in a
-/// register, which may be 0, and comparisons that are repeated, maybe no time.
+/// Returns true if an instruction that writes flags may leave them unchanged: shifts by a number in
+/// a register, which may be 0, and repeated comparisons, which may run zero times.
 fn may_leave_flags(instruction: &Instruction) -> bool {
     let is_repeated = instruction.has_rep_prefix() || instruction.has_repne_prefix();
     match instruction.mnemonic() {

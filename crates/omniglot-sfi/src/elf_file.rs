@@ -1,4 +1,4 @@
-//! The image as a file: ELF, since tools read that.
+//! Writes the image as an ELF file, since tools read that format.
 
 use object::elf;
 use object::endian::{LittleEndian as LE, U16, U32, U64};
@@ -7,17 +7,17 @@ use omniglot_verify::layout::IMAGE_MIN;
 
 use crate::layout::PAGE;
 
-/// What is mapped with one protection: whole pages.
+/// A range of whole pages with one protection.
 pub(crate) struct Part {
     pub(crate) start: u64,
-    /// Where it ends in the file; what is behind is zero.
+    /// The end of its contents in the file. The rest is zero.
     pub(crate) file_end: u64,
     pub(crate) end: u64,
     pub(crate) may_write: bool,
     pub(crate) may_execute: bool,
 }
 
-/// A name that others may look up.
+/// A symbol that others may look up.
 #[derive(Clone, Debug)]
 pub(crate) struct Export {
     pub(crate) name: String,
@@ -27,14 +27,14 @@ pub(crate) struct Export {
 }
 
 pub(crate) struct File<'a> {
-    /// All parts' bytes, from where an image begins.
+    /// The bytes of all parts, from the image's start.
     pub(crate) memory: &'a [u8],
     pub(crate) parts: Vec<Part>,
     pub(crate) symbols: Vec<Export>,
     pub(crate) entry: u64,
 }
 
-/// Names of the sections that there are besides symbols.
+/// The names of the sections.
 const SECTIONS: &[u8] = b"\0.symtab\0.strtab\0.shstrtab\0";
 const SYMTAB_NAME: u32 = 1;
 const STRTAB_NAME: u32 = 9;
@@ -45,7 +45,7 @@ const fn size<T>() -> u64 {
 }
 
 impl File<'_> {
-    /// The file's bytes: headers in the first page, then the memory as it is, then symbols.
+    /// The bytes of the file: headers in the first page, then the memory, then symbols.
     pub(crate) fn write(&self) -> Vec<u8> {
         let (symbols, names) = self.symbols();
         let symbols_at = PAGE + self.memory.len() as u64;
@@ -103,7 +103,7 @@ impl File<'_> {
         }
     }
 
-    /// The table of symbols, and their names.
+    /// The symbol table and its string table.
     fn symbols(&self) -> (Vec<u8>, Vec<u8>) {
         let mut names = vec![0];
         let mut table = vec![0; size_of::<elf::Sym64<LE>>()];

@@ -1,28 +1,28 @@
-//! What cannot be rewritten, and where.
+//! Errors: what cannot be rewritten, and where it is.
 
 use std::fmt;
 
-/// Something in an object that the rewriter does not do, or that is wrong with it.
+/// Something in an object that the rewriter does not support, or that is wrong with the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The object: a file's name, and behind it in parentheses a member's.
+    /// The object: a file name, followed by the name of an archive member in parentheses.
     pub object: String,
-    /// The section, where it is about one.
+    /// The section, if the problem concerns one.
     pub section: Option<String>,
-    /// The function or variable, where the object has a symbol there.
+    /// The function or variable there, if the object has a symbol for it.
     pub symbol: Option<String>,
-    /// How many bytes into the section.
+    /// The offset in the section, in bytes.
     pub offset: u64,
-    /// The instruction, in Intel's syntax.
+    /// The instruction, in Intel syntax.
     pub instruction: Option<String>,
-    /// What is wrong.
+    /// A description of the problem.
     pub what: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: &'static str,
 }
 
 impl Problem {
-    /// About an object as a whole.
+    /// A problem of an object as a whole.
     pub(crate) fn of_object(object: &str, what: impl Into<String>, remedy: &'static str) -> Self {
         Self {
             object: object.to_owned(),
@@ -52,10 +52,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why there is no image: all problems that were found.
+/// The reason why there is no image: all problems that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// At least one.
+    /// The problems, at least one.
     pub problems: Vec<Problem>,
 }
 
@@ -65,17 +65,17 @@ impl From<Problem> for Error {
     }
 }
 
-/// How many problems are told one by one.
-const TOLD: usize = 20;
+/// The maximum number of problems that are printed.
+const MAX_PRINTED: usize = 20;
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "these objects cannot be rewritten ({} problems)", self.problems.len())?;
-        for problem in self.problems.iter().take(TOLD) {
+        for problem in self.problems.iter().take(MAX_PRINTED) {
             write!(formatter, "\n  {problem}")?;
         }
-        if self.problems.len() > TOLD {
-            write!(formatter, "\n  and {} more", self.problems.len() - TOLD)?;
+        if self.problems.len() > MAX_PRINTED {
+            write!(formatter, "\n  and {} more", self.problems.len() - MAX_PRINTED)?;
         }
         Ok(())
     }

@@ -1,34 +1,35 @@
-//! Where control goes in an object, and which registers and flags are still needed where.
+//! Control flow and liveness: which registers and flags are live after each instruction of an
+//! object.
 //!
-//! All code of an object is one graph: gcc moves rarely executed parts of a function to another
-//! section, with whatever is in registers on the way.
+//! All code of an object forms one graph, since gcc moves rarely executed parts of a function to
+//! another section, and keeps values in registers across the jump.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{FlowControl, Mnemonic, OpKind, Register};
 
 use crate::code::{Code, Meaning, Source};
-use crate::effects::{ARGUMENTS, CALLEE_SAVED, CALLER_SAVED, Effects, RESULTS, Set, Teller};
+use crate::effects::{ARGUMENTS, CALLEE_SAVED, CALLER_SAVED, Effects, EffectsReader, RESULTS, Set};
 use crate::labels::{Labels, branch_target};
 use crate::linked::{Id, Linked, Target};
 use crate::objects::At;
 
-/// How control leaves an instruction; nodes are instructions, numbered through an object.
+/// How control leaves an instruction. Nodes are instructions, numbered through the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Transfer {
     Next,
-    /// Also to the next one.
+    /// To this node, or to the next one.
     Branch(usize),
     Jump(usize),
-    /// To code of another object, whose registers are those of a call's beginning.
+    /// To code of another object, where registers hold what they hold at the start of a call.
     Leave,
-    /// A conditional one of these.
+    /// To code of another object, or to the next instruction.
     BranchAway,
-    /// To whatever a register or memory says: places in the same function, or another function.
+    /// To an address in a register or memory: a place in the same function, or another function.
     Indirect,
-    /// To an entry of a table: places in the same function.
+    /// To an entry of a jump table: a place in the same function.
     Table,
-    /// Of a function of this object, of which the compiler may know which registers it changes.
+    /// Call of a function of this object. The compiler may know which registers it changes.
     CallOwn(usize),
     Call,
     SystemCall,
@@ -36,75 +37,76 @@ enum Way {
     Stop,
 }
 
-/// What is needed behind each instruction of an object.
+/// The registers and flags that are live after each instruction of an object.
 pub(crate) struct Liveness {
-    /// By section: one for each instruction.
+    /// One set for each instruction, by section.
     sections: BTreeMap<Id, Vec<Set>>,
-    /// Calls behind which r11 is to be fetched from where the function put it.
+    /// Calls after which r11 is loaded from where the called function stored it.
     fetching: BTreeSet<(Id, usize)>,
-    /// Places that indirect jumps lead to, where flags from before these are needed.
+    /// Targets of indirect jumps where flags from before the jumps are live.
     restoring: BTreeSet<(Id, usize)>,
-    /// The same of r11, and the jumps that keep it.
+    /// Targets of indirect jumps where r11 from before the jumps is live, and the jumps that save
+    /// it.
     restoring_r11: BTreeSet<(Id, usize)>,
     keeping_r11: BTreeSet<(Id, usize)>,
 }
 
-/// Registers that a return may use, the best first: of those that functions may change, all but
-/// the results'.
+/// Registers that a return may use, in order of preference: the caller-saved ones, except for those
+/// of results.
 pub(crate) const FOR_RETURNS: [u8; 7] = [R11, 1, 6, 7, 8, 9, 10];
-/// Registers that a jump may load its target into, the best first.
+/// Registers that a jump may load its target into, in order of preference.
 pub(crate) const FOR_JUMPS: [u8; 15] = [R11, 10, 9, 8, 1, 6, 7, 2, 0, 3, 5, 12, 13, 14, 15];
-/// The register that carries most addresses: the psABI has no other use for it.
+/// The register that most sequences use for addresses: the psABI has no other use for it.
 pub(crate) const R11: u8 = 11;
 
 impl Liveness {
-    /// What is needed behind each instruction of a section.
-    pub(crate) fn behind(&self, id: Id) -> &[Set] {
+    /// The registers and flags that are live after each instruction of a section.
+    pub(crate) fn live_after(&self, id: Id) -> &[Set] {
         self.sections.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a call is of a function whose callers need all registers that a return could use,
-    /// r11 among them. Such a function leaves r11 below the stack.
+    /// Returns true if a call is to a function whose callers need all registers that a return could
+    /// use, r11 included. Such a function stores r11 below the stack pointer.
     pub(crate) fn fetches(&self, id: Id, instruction: usize) -> bool {
         self.fetching.contains(&(id, instruction))
     }
 
-    /// Whether an instruction is where an indirect jump may lead that keeps flags, which are
-    /// needed there.
+    /// Returns true if an instruction is a target of an indirect jump, and flags are live there.
     pub(crate) fn restores(&self, id: Id, instruction: usize) -> bool {
         self.restoring.contains(&(id, instruction))
     }
 
-    /// Whether an instruction is where an indirect jump may lead that keeps r11 in memory, since
-    /// it needs a register and none is free.
+    /// Returns true if an instruction is a target of an indirect jump that saves r11 in memory,
+    /// because it needs a register and none is free.
     pub(crate) fn restores_r11(&self, id: Id, instruction: usize) -> bool {
         self.restoring_r11.contains(&(id, instruction))
     }
 
-    /// Whether an indirect jump is to keep r11 in memory.
+    /// Returns true if an indirect jump must save r11 in memory.
     pub(crate) fn keeps_r11(&self, id: Id, instruction: usize) -> bool {
         self.keeping_r11.contains(&(id, instruction))
     }
 }
 
-/// An instruction, as the analysis needs it.
+/// An instruction in the graph.
 struct Node {
-    way: Way,
+    transfer: Transfer,
     effects: Effects,
-    /// Whether it is a jump to where memory says.
+    /// True if it is a jump that loads its target from memory.
     loads_target: bool,
-    /// Of its function, by number.
+    /// The number of its function.
     function: usize,
 }
 
 struct Graph {
     nodes: Vec<Node>,
-    /// By function: the places in it that are reached by their address, its beginning aside.
+    /// By function: the places in it whose address is taken, except for its start.
     inner: Vec<Vec<usize>>,
-    /// By function: the registers that its callers expect back although the psABI says nothing of
-    /// the kind. gcc relies on what it knows of a function that it compiled itself (-fipa-ra).
+    /// By function: the registers that its callers expect to be preserved, although the psABI does
+    /// not require it. gcc relies on what it knows of a function that it compiled itself
+    /// (-fipa-ra).
     expected: Vec<Set>,
-    behind: Vec<Set>,
+    live_after: Vec<Set>,
 }
 
 /// Analyses one object.
@@ -133,7 +135,7 @@ pub(crate) fn analyse(linked: &Linked, codes: &[Code], labels: &Labels) -> Liven
         liveness.restoring.extend(own(&restoring));
         liveness.restoring_r11.extend(own(&restoring_r11));
         liveness.keeping_r11.extend(own(&keeping_r11));
-        liveness.sections.insert(code.id, graph.behind[nodes].to_vec());
+        liveness.sections.insert(code.id, graph.live_after[nodes].to_vec());
     }
     liveness
 }
@@ -152,9 +154,13 @@ impl Graph {
             Some(first + code.index_of(u64::try_from(offset).ok()?)?)
         };
         let mut functions = Functions::default();
-        let mut teller = Teller::new();
-        let mut graph =
-            Self { nodes: Vec::new(), inner: Vec::new(), expected: Vec::new(), behind: Vec::new() };
+        let mut reader = EffectsReader::new();
+        let mut graph = Self {
+            nodes: Vec::new(),
+            inner: Vec::new(),
+            expected: Vec::new(),
+            live_after: Vec::new(),
+        };
         for code in codes {
             let starts = functions.starts(linked, code.id);
             let mut starts = starts.into_iter().peekable();
@@ -167,33 +173,33 @@ impl Graph {
                     function = next;
                     is_start = true;
                 }
-                let way = way(code.id, source, node_of);
-                let effects = teller.effects(&source.instruction);
+                let transfer = transfer(code.id, source, node_of);
+                let effects = reader.effects(&source.instruction);
                 if taken.is_some_and(|taken| taken.contains(&ip)) && !is_start {
                     graph.inner.resize(graph.inner.len().max(function + 1), Vec::new());
                     graph.inner[function].push(graph.nodes.len());
                 }
                 let loads_target = source.instruction.flow_control() == FlowControl::IndirectBranch
                     && source.instruction.op0_kind() == OpKind::Memory;
-                graph.nodes.push(Node { way, effects, loads_target, function });
+                graph.nodes.push(Node { transfer, effects, loads_target, function });
             }
         }
         graph.inner.resize(functions.0.len(), Vec::new());
         graph.expected.resize(functions.0.len(), Set::NONE);
-        graph.behind.resize(graph.nodes.len(), Set::NONE);
+        graph.live_after.resize(graph.nodes.len(), Set::NONE);
         graph
     }
 
-    /// Goes backwards through all, until nothing more is found to be needed.
+    /// Iterates backwards over all nodes until nothing changes.
     fn solve(&mut self) {
         loop {
             let mut is_more = false;
             let indirect: Vec<Set> =
-                self.inner.iter().map(|places| self.before_all(places)).collect();
+                self.inner.iter().map(|places| self.live_before_all(places)).collect();
             for node in (0..self.nodes.len()).rev() {
-                let behind = self.behind_node(node, &indirect);
-                is_more |= self.behind[node] != behind;
-                self.behind[node] = behind;
+                let live_after = self.live_after_node(node, &indirect);
+                is_more |= self.live_after[node] != live_after;
+                self.live_after[node] = live_after;
                 is_more |= self.expect(node);
             }
             if !is_more {
@@ -202,91 +208,99 @@ impl Graph {
         }
     }
 
-    fn before_all(&self, nodes: &[usize]) -> Set {
-        nodes.iter().fold(Set::NONE, |set, node| set.and(self.before(*node)))
+    fn live_before_all(&self, nodes: &[usize]) -> Set {
+        nodes.iter().fold(Set::NONE, |set, node| set.union(self.live_before(*node)))
     }
 
-    /// What is needed before a node. Behind the last one nothing comes.
-    fn before(&self, node: usize) -> Set {
+    /// The live set before a node. Nothing is live after the last node.
+    fn live_before(&self, node: usize) -> Set {
         const SYSTEM_CALL: Set = Set::of(&[0, 2, 6, 7, 8, 9, 10]);
-        let Some(Node { way, effects, .. }) = self.nodes.get(node) else { return Set::NONE };
-        let behind = self.behind[node];
-        let kept = match way {
-            Way::Call => behind.without(CALLER_SAVED).without(Set::FLAGS).and(ARGUMENTS),
-            Way::CallOwn(_) => behind.without(RESULTS).without(Set::FLAGS).and(ARGUMENTS),
-            Way::SystemCall => behind.without(Set::of(&[1, 11])).and(SYSTEM_CALL),
-            _ => behind.without(effects.kills),
+        let Some(Node { transfer, effects, .. }) = self.nodes.get(node) else { return Set::NONE };
+        let live_after = self.live_after[node];
+        let kept = match transfer {
+            Transfer::Call => live_after.without(CALLER_SAVED).without(Set::FLAGS).union(ARGUMENTS),
+            Transfer::CallOwn(_) => {
+                live_after.without(RESULTS).without(Set::FLAGS).union(ARGUMENTS)
+            }
+            Transfer::SystemCall => live_after.without(Set::of(&[1, 11])).union(SYSTEM_CALL),
+            _ => live_after.without(effects.kills),
         };
-        kept.and(effects.reads)
+        kept.union(effects.reads)
     }
 
-    fn behind_node(&self, node: usize, indirect: &[Set]) -> Set {
-        const AWAY: Set = ARGUMENTS.and(CALLEE_SAVED);
-        let Node { way, function, .. } = self.nodes[node];
+    fn live_after_node(&self, node: usize, indirect: &[Set]) -> Set {
+        const AWAY: Set = ARGUMENTS.union(CALLEE_SAVED);
+        let Node { transfer, function, .. } = self.nodes[node];
         let expected = self.expected[function];
-        match way {
-            Way::Next | Way::Call | Way::CallOwn(_) | Way::SystemCall => self.before(node + 1),
-            Way::Branch(to) => self.before(node + 1).and(self.before(to)),
-            Way::Jump(to) => self.before(to),
-            Way::Leave => AWAY,
-            Way::BranchAway => self.before(node + 1).and(AWAY),
-            Way::Indirect => indirect[function].and(AWAY).and(expected),
-            Way::Table => indirect[function],
-            Way::Return => RESULTS.and(CALLEE_SAVED).and(expected),
-            Way::Stop => Set::NONE,
+        match transfer {
+            Transfer::Next | Transfer::Call | Transfer::CallOwn(_) | Transfer::SystemCall => {
+                self.live_before(node + 1)
+            }
+            Transfer::Branch(to) => self.live_before(node + 1).union(self.live_before(to)),
+            Transfer::Jump(to) => self.live_before(to),
+            Transfer::Leave => AWAY,
+            Transfer::BranchAway => self.live_before(node + 1).union(AWAY),
+            Transfer::Indirect => indirect[function].union(AWAY).union(expected),
+            Transfer::Table => indirect[function],
+            Transfer::Return => RESULTS.union(CALLEE_SAVED).union(expected),
+            Transfer::Stop => Set::NONE,
         }
     }
 
-    /// Places in functions with indirect jumps, reached by their address, that need flags.
+    /// Places with live flags whose address is taken, in functions with indirect jumps.
     fn restoring(&self) -> BTreeSet<usize> {
-        let jumps = self.nodes.iter().filter(|node| matches!(node.way, Way::Indirect | Way::Table));
+        let jumps = self
+            .nodes
+            .iter()
+            .filter(|node| matches!(node.transfer, Transfer::Indirect | Transfer::Table));
         let functions: BTreeSet<usize> = jumps.map(|node| node.function).collect();
         let inner = functions.iter().flat_map(|function| &self.inner[*function]);
-        inner.copied().filter(|node| self.before(*node).has_flags()).collect()
+        inner.copied().filter(|node| self.live_before(*node).has_flags()).collect()
     }
 
-    /// In functions where a jump needs a register to load its target into, and none is free: all
-    /// indirect jumps, and the places they may lead to that need r11.
+    /// Finds the functions in which a jump must load its target into a register, and none is free.
+    /// Returns all their indirect jumps, and the possible targets where r11 is live.
     fn keeping_r11(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let nodes = || self.nodes.iter().enumerate();
         let is_full =
-            |node: usize| FOR_JUMPS.iter().all(|register| self.behind[node].has(*register));
+            |node: usize| FOR_JUMPS.iter().all(|register| self.live_after[node].has(*register));
         let full = nodes().filter(|(number, node)| node.loads_target && is_full(*number));
         let functions: BTreeSet<usize> = full.map(|(_, node)| node.function).collect();
         let jumps = nodes().filter(|(_, node)| {
-            matches!(node.way, Way::Indirect | Way::Table) && functions.contains(&node.function)
+            matches!(node.transfer, Transfer::Indirect | Transfer::Table)
+                && functions.contains(&node.function)
         });
         let inner = functions.iter().flat_map(|function| &self.inner[*function]);
-        let restoring = inner.copied().filter(|node| self.before(*node).has(R11)).collect();
+        let restoring = inner.copied().filter(|node| self.live_before(*node).has(R11)).collect();
         (jumps.map(|(number, _)| number).collect(), restoring)
     }
 
     fn fetches(&self, node: usize) -> bool {
-        let Way::CallOwn(to) = self.nodes[node].way else { return false };
+        let Transfer::CallOwn(to) = self.nodes[node].transfer else { return false };
         let expected = self.expected[self.nodes[to].function];
-        FOR_RETURNS.iter().all(|register| expected.has(*register)) && self.behind[node].has(R11)
+        FOR_RETURNS.iter().all(|register| expected.has(*register)) && self.live_after[node].has(R11)
     }
 
-    /// Notes what a call or a jump expects back of another function.
+    /// Records which registers a call or a jump expects another function to preserve.
     fn expect(&mut self, node: usize) -> bool {
-        let Node { way, function, .. } = self.nodes[node];
-        let (to, set) = match way {
-            Way::CallOwn(to) => {
+        let Node { transfer, function, .. } = self.nodes[node];
+        let (to, set) = match transfer {
+            Transfer::CallOwn(to) => {
                 let scratch = CALLER_SAVED.without(RESULTS);
-                (to, self.behind[node].common(scratch))
+                (to, self.live_after[node].intersection(scratch))
             }
-            Way::Jump(to) | Way::Branch(to) => (to, self.expected[function]),
+            Transfer::Jump(to) | Transfer::Branch(to) => (to, self.expected[function]),
             _ => return false,
         };
         let expected = &mut self.expected[self.nodes[to].function];
-        let more = expected.and(set);
+        let more = expected.union(set);
         let is_more = *expected != more;
         *expected = more;
         is_more
     }
 }
 
-/// Functions of an object by name: the parts of one are one.
+/// The functions of an object by name. All parts of a function count as one.
 #[derive(Default)]
 struct Functions(BTreeMap<String, usize>);
 
@@ -296,7 +310,7 @@ impl Functions {
         *self.0.entry(name.to_owned()).or_insert(next)
     }
 
-    /// Where functions begin in a section, in order, and their numbers.
+    /// The starts of functions in a section, in ascending order, with their numbers.
     fn starts(&mut self, linked: &Linked, id: Id) -> Vec<(u64, usize)> {
         let symbols = linked.objects[id.object].symbols.iter();
         let own = symbols.filter_map(|symbol| match symbol.at {
@@ -312,21 +326,23 @@ impl Functions {
     }
 }
 
-fn way(id: Id, source: &Source, node_of: impl Fn(Target) -> Option<usize>) -> Way {
+fn transfer(id: Id, source: &Source, node_of: impl Fn(Target) -> Option<usize>) -> Transfer {
     let to = branch_target(id, source).and_then(node_of);
     match source.instruction.flow_control() {
-        FlowControl::Next => Way::Next,
-        FlowControl::UnconditionalBranch => to.map_or(Way::Leave, Way::Jump),
-        FlowControl::ConditionalBranch => to.map_or(Way::BranchAway, Way::Branch),
-        FlowControl::IndirectBranch if is_table(source) => Way::Table,
-        FlowControl::IndirectBranch => Way::Indirect,
-        FlowControl::Call if source.instruction.mnemonic() == Mnemonic::Syscall => Way::SystemCall,
-        FlowControl::Call => to.map_or(Way::Call, Way::CallOwn),
-        FlowControl::IndirectCall => Way::Call,
-        FlowControl::Return => Way::Return,
-        // HLT is Next; INT3 and UD2 end.
+        FlowControl::Next => Transfer::Next,
+        FlowControl::UnconditionalBranch => to.map_or(Transfer::Leave, Transfer::Jump),
+        FlowControl::ConditionalBranch => to.map_or(Transfer::BranchAway, Transfer::Branch),
+        FlowControl::IndirectBranch if is_table(source) => Transfer::Table,
+        FlowControl::IndirectBranch => Transfer::Indirect,
+        FlowControl::Call if source.instruction.mnemonic() == Mnemonic::Syscall => {
+            Transfer::SystemCall
+        }
+        FlowControl::Call => to.map_or(Transfer::Call, Transfer::CallOwn),
+        FlowControl::IndirectCall => Transfer::Call,
+        FlowControl::Return => Transfer::Return,
+        // HLT has `FlowControl::Next`. INT3 and UD2 end here.
         FlowControl::Interrupt | FlowControl::Exception | FlowControl::XbeginXabortXend => {
-            Way::Stop
+            Transfer::Stop
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Gives all sections their addresses, fills numbers in, and writes the image.
+//! Assigns addresses to all sections, applies relocations, and writes the image.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,16 +25,16 @@ pub(crate) struct Rewritten {
     pub(crate) placed: Placed,
 }
 
-/// All of an image, before its numbers are known.
+/// An image whose layout is known, but whose fields are not filled in yet.
 pub(crate) struct Layout<'a> {
     linked: &'a Linked,
     texts: &'a [Rewritten],
-    /// Where each section begins.
+    /// The start of each section.
     at: BTreeMap<Id, u64>,
     text_of: BTreeMap<Id, usize>,
-    /// Words that hold addresses, and where.
+    /// The words that hold addresses, with their own addresses.
     slots: BTreeMap<(bool, Target), u64>,
-    /// Ends, rounded up to pages: of text, constants, data in the file, and all.
+    /// The ends of text, constants, data in the file, and everything, rounded up to pages.
     text_end: u64,
     constants_end: u64,
     data_end: u64,
@@ -71,7 +71,7 @@ impl<'a> Layout<'a> {
             layout.text_of.insert(text.code.id, number);
             at += text.placed.bytes.len() as u64;
         }
-        // At least one byte, so that the last instruction is one that does not go on.
+        // At least one byte is added, so that the last instruction is one that does not continue.
         layout.text_end = page_up(at + 1);
         at = layout.text_end;
         at = layout.sections(reached, Kind::Constructors, at);
@@ -91,7 +91,7 @@ impl<'a> Layout<'a> {
         Ok(layout)
     }
 
-    /// Places all sections of a kind.
+    /// Assigns addresses to all sections of a kind.
     fn sections(&mut self, reached: &BTreeSet<Id>, kind: Kind, mut at: u64) -> u64 {
         for &id in reached {
             let section = self.linked.section(id);
@@ -104,7 +104,7 @@ impl<'a> Layout<'a> {
         at
     }
 
-    /// Places the words that instructions load addresses from.
+    /// Assigns addresses to the words that instructions load addresses from.
     fn slots(&mut self, at: u64) -> u64 {
         let mut at = at.next_multiple_of(8);
         for (_, fix) in self.texts.iter().flat_map(|text| &text.placed.fixes) {
@@ -125,12 +125,12 @@ impl<'a> Layout<'a> {
         self.at.get(&self.linked.thread).copied().unwrap_or_default()
     }
 
-    /// The address that stands for a target.
+    /// The value of a target as an address.
     fn address(&self, target: Target) -> Result<i64, &'static str> {
         self.address_of(target, false)
     }
 
-    /// The address that a target is at; for a direct branch or for whatever else.
+    /// The address of a target, for a direct branch or for any other use.
     fn address_of(&self, target: Target, is_direct: bool) -> Result<i64, &'static str> {
         let (id, offset) = match target {
             Target::Absolute(number) => return Ok(number),
@@ -175,7 +175,7 @@ impl<'a> Layout<'a> {
         self.slots.get(&(is_thread, target)).copied().unwrap_or_default().cast_signed()
     }
 
-    /// Writes everything.
+    /// Writes the image.
     pub(crate) fn write(
         &self,
         labels: &Labels,
@@ -296,13 +296,13 @@ impl<'a> Layout<'a> {
         let (value, size) = match relocation.kind {
             elf::R_X86_64_64 => (self.address(target)?, 8),
             elf::R_X86_64_32 | elf::R_X86_64_32S => (self.address(target)?, 4),
-            // Tables of jumps are written by themselves.
+            // Jump tables are written separately.
             elf::R_X86_64_PC32 | elf::R_X86_64_PC64 if is_code => return Ok(()),
             elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 => {
                 (self.address(target)?.wrapping_sub(place.cast_signed()), 4)
             }
             elf::R_X86_64_PC64 => (self.address(target)?.wrapping_sub(place.cast_signed()), 8),
-            kind => return Err(format!("relocation {} of {} is not known", kind.0, name())),
+            kind => return Err(format!("relocation {} of {} is not supported", kind.0, name())),
         };
         put(memory, place - IMAGE_MIN, &value.to_le_bytes()[..size]);
         Ok(())
@@ -326,7 +326,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// What the verifier refused, in the words of the object that it came from.
+    /// Converts the verifier's refusal into an error that names the place in the original object.
     fn refused(&self, refusal: &omniglot_verify::Refusal) -> Error {
         let text = self
             .texts
@@ -342,14 +342,14 @@ impl<'a> Layout<'a> {
         let source = text.placed.origins.get(number.saturating_sub(1)).map_or(0, |origin| origin.1);
         let instruction = text.code.sources.get(source).map(|source| source.instruction);
         let at = instruction.map_or(0, |instruction| instruction.ip());
-        let what = format!("what it was rewritten to is refused {refusal}");
+        let what = format!("the verifier refuses the rewritten code {refusal}");
         let mut problem = self.linked.problem(text.code.id, at, what, refusal.rule.remedy());
         problem.instruction = instruction.map(|instruction| instruction.to_string());
         problem.into()
     }
 }
 
-/// Copies bytes to a place, if they have room there.
+/// Copies bytes to an address, if they fit.
 fn put(memory: &mut [u8], at: u64, bytes: &[u8]) {
     if let Some(place) = memory.get_mut(at as usize..at as usize + bytes.len()) {
         place.copy_from_slice(bytes);

@@ -1,70 +1,70 @@
-//! What a rewritten instruction consists of.
+//! The building blocks of rewritten code.
 
 use crate::linked::Target;
 
-/// A number that is known once all places are.
+/// A value that is known only once the layout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// An address.
     Address(Target),
-    /// An address as seen from the thread pointer.
+    /// An address relative to the thread pointer.
     FromThread(Target),
-    /// A word of memory that holds an address; and one that holds a distance from the thread
+    /// The address of a word that holds an address, and of one that holds an offset from the thread
     /// pointer.
     Slot(Target),
     ThreadSlot(Target),
 }
 
-/// Where in an item a number is to be filled in.
+/// A field in an item that is filled in later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fix {
-    /// Where in the item the field is.
+    /// The offset of the field in the item.
     pub(crate) at: u8,
-    /// 4 or 8 bytes.
+    /// The size in bytes: 4 or 8.
     pub(crate) size: u8,
-    /// For a distance: where in the item the instruction ends.
+    /// For a distance: the offset of the instruction's end in the item.
     pub(crate) end: Option<u8>,
     pub(crate) value: Value,
 }
 
-/// What an item means for the stack pointer, as the verifier sees it.
+/// The effect of an item on the stack pointer, as the verifier sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stack {
-    /// Leaves it alone, and may access no memory at it.
+    /// Does not change it, and may not access memory relative to it.
     Unchanged,
-    /// Surely accesses memory close to it.
+    /// Always accesses memory close to it.
     Access,
     /// Moves it by a small constant.
     Step,
-    /// Sets it, as a group.
+    /// Sets it, in a group.
     Set,
 }
 
-/// Where an item may lie, and how long it is.
+/// Placement constraints and length of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Within a line.
     Plain,
-    /// At a line's end: calls, so that they return to a line.
+    /// At the end of a line: a call, so that it returns to the beginning of a line.
     EndsLine,
-    /// A branch within the section, to an instruction by its number; if it depends, the low four
-    /// bits of its opcode. Its bytes are chosen when it is known how far it leads.
+    /// A branch to an instruction of the section, given by index. A conditional branch has the low
+    /// four bits of its opcode. The encoding is chosen when the distance is known.
     Branch(Option<u8>, usize),
 }
 
-/// The longest item is a line.
+/// The maximum length of an item.
 const LINE: usize = omniglot_verify::LINE as usize;
 
-/// An instruction, or a group of them, that lies within one line.
+/// An instruction, or a group of instructions, within one line.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     bytes: [u8; LINE],
     length: u8,
     pub(crate) shape: Shape,
     pub(crate) stack: Stack,
-    /// Whether control may leave it for elsewhere than the next.
+    /// True if control may leave it for anything but the next item.
     pub(crate) branches: bool,
-    /// The instruction that it was made of, by its number in the section.
+    /// The index of the instruction that it was made from.
     pub(crate) source: usize,
     pub(crate) fixes: [Option<Fix>; 2],
 }
@@ -86,7 +86,7 @@ impl Item {
         &self.bytes[..usize::from(self.length)]
     }
 
-    /// Adds bytes; none where they have no room, which no group needs.
+    /// Appends bytes. Drops them if they do not fit, which no group does.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let start = usize::from(self.length);
         if let Some(room) = self.bytes.get_mut(start..start + bytes.len()) {

@@ -1,5 +1,5 @@
-//! Which places in code are reached other than by a direct branch, and the tables of jumps that
-//! are counted from their own beginning.
+//! Finds places in code that are reached other than by a direct branch, and jump tables whose
+//! entries are relative to the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,33 +11,33 @@ use crate::error::Problem;
 use crate::linked::{Id, Linked, Target};
 use crate::objects::{At, Kind};
 
-/// An entry of a table of jumps in position-independent code: the distance of its target from the
-/// table's beginning.
+/// An entry of a jump table in position-independent code: the distance from the table to the
+/// target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// The table's section, and the entry's offset there.
+    /// The section of the table, and the entry's offset in it.
     pub(crate) section: Id,
     pub(crate) offset: u64,
-    /// Where the table begins, in the same section.
+    /// The table's offset in the same section.
     pub(crate) table: i64,
-    /// Where it leads.
+    /// The target of the jump.
     pub(crate) target: Target,
 }
 
-/// Places in code that are reached by their address.
+/// Places in code whose address is taken.
 #[derive(Default)]
 pub(crate) struct Labels {
-    /// Offsets, by section: functions, and what data or operands name.
+    /// Offsets by section: functions, and what data or operands refer to.
     pub(crate) taken: BTreeMap<Id, BTreeSet<u64>>,
     pub(crate) entries: Vec<Entry>,
 }
 
-/// Whether an instruction's one operand is where it branches to.
+/// Returns true if an instruction's only operand is a branch target.
 pub(crate) fn is_near_branch(instruction: &Instruction) -> bool {
     instruction.op_count() > 0 && instruction.op0_kind() == OpKind::NearBranch64
 }
 
-/// Where a direct branch leads, by its section's or a relocation's word.
+/// The target of a direct branch, within the section or by a relocation.
 pub(crate) fn branch_target(id: Id, source: &Source) -> Option<Target> {
     if !is_near_branch(&source.instruction) {
         return None;
@@ -52,7 +52,7 @@ pub(crate) fn branch_target(id: Id, source: &Source) -> Option<Target> {
     }
 }
 
-/// What an operand other than a branch's refers to: its displacement, relocated or not.
+/// The target of an operand other than a branch target: its displacement, relocated or not.
 pub(crate) fn operand_target(id: Id, source: &Source) -> Option<Target> {
     match source.displacement {
         Some(Meaning::Address(target) | Meaning::Slot(target)) => Some(target),
@@ -65,7 +65,7 @@ pub(crate) fn operand_target(id: Id, source: &Source) -> Option<Target> {
     }
 }
 
-/// Collects them.
+/// Collects the labels.
 pub(crate) fn collect(
     linked: &Linked,
     reached: &BTreeSet<Id>,
@@ -103,7 +103,7 @@ pub(crate) fn collect(
     labels
 }
 
-/// Functions are reached from wherever their names are known.
+/// Adds functions, which can be reached from anywhere by name.
 fn functions(linked: &Linked, reached: &BTreeSet<Id>, labels: &mut Labels) {
     for (object, contents) in linked.objects.iter().enumerate() {
         for symbol in contents.symbols.iter().filter(|symbol| symbol.is_function) {
@@ -117,7 +117,7 @@ fn functions(linked: &Linked, reached: &BTreeSet<Id>, labels: &mut Labels) {
     }
 }
 
-/// Addresses of code in data.
+/// Adds addresses of code in data.
 fn in_data(
     linked: &Linked,
     id: Id,
@@ -134,7 +134,8 @@ fn in_data(
         }
         let is_relative = matches!(relocation.kind, elf::R_X86_64_PC32 | elf::R_X86_64_PC64);
         let target = if is_relative {
-            // The assembler wrote the distance from the table's beginning as one from the entry.
+            // The assembler made the distance relative to the entry. It is meant relative to the
+            // table.
             let offset = relocation.offset.cast_signed();
             let table = referred.get(&id).and_then(|places| places.range(..=offset).next_back());
             let Some(&table) = table else {
@@ -158,7 +159,7 @@ fn in_data(
 
 const TABLE: &str = "compile with -fno-pic -fno-pie, or with -fno-jump-tables";
 
-/// Says which labels are not at the beginning of an instruction.
+/// Reports labels that are not at the beginning of an instruction.
 pub(crate) fn check(linked: &Linked, codes: &[Code], labels: &Labels, problems: &mut Vec<Problem>) {
     for code in codes {
         let length = linked.section(code.id).size;

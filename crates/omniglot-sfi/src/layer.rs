@@ -1,17 +1,17 @@
-//! C code that images need: compile it, and add the objects before others.
+//! C code that images need. Compile it, and add the objects before all others.
 
-/// What images begin with: constructors are called, a smashed stack ends the library. Every image
-/// that has constructors needs it.
+/// Start-up code: it calls constructors, and ends the library if its stack protector fails. Every
+/// image with constructors needs it.
 pub const START: &str = include_str!("../layer/start.c");
 
-/// `memcpy` and its like, which compilers call without being told to.
+/// `memcpy` and similar functions, which compilers call implicitly.
 pub const MEMORY: &str = include_str!("../layer/memory.c");
 
-/// What musl's `libc.a` needs to run in a region, and names that objects ask for which were
-/// compiled with glibc's headers: `__memcpy_chk` and its like. Only with that archive.
+/// What musl's `libc.a` needs to run in a region, and the names that objects use which were
+/// compiled with glibc's headers (`__memcpy_chk` and similar ones). Use it only with that archive.
 pub const LIBC: &str = include_str!("../layer/libc.c");
 
-/// Flags that these three are compiled with, by gcc or clang.
+/// Flags for compiling these three with gcc or clang.
 pub const FLAGS: [&str; 10] = [
     "-O2",
     "-ffreestanding",
@@ -25,8 +25,8 @@ pub const FLAGS: [&str; 10] = [
     "-w",
 ];
 
-/// Flags that make code smaller and faster once it is rewritten. Without them it is rewritten,
-/// too, if it has no table of jumps that cannot be understood.
+/// Flags that make rewritten code smaller and faster. Code without them is rewritten, too, unless
+/// it has a jump table that is not understood.
 pub const BEST_FLAGS: [&str; 6] = [
     "-fno-pic",
     "-fno-pie",

@@ -1,9 +1,9 @@
-//! Rewrites what a C compiler made, so that it stays in 4 GiB of memory, whatever it does there:
-//! relocatable objects and static archives go in, and out comes an *image*, a program that
-//! [`omniglot_verify`] has proved.
+//! Rewrites compiled C code so that it stays in 4 GiB of memory, whatever it does there. The input
+//! is relocatable objects and static archives. The output is an *image*, a program that
+//! [`omniglot_verify`] has verified.
 //!
-//! Nothing of this is trusted. Should the rewriter be wrong, the verifier refuses the image, or
-//! the library in it does not work; it does not get out.
+//! The rewriter is not trusted. If it has a bug, the verifier refuses the image, or the library in
+//! it does not work. The library cannot escape.
 //!
 //! ```no_run
 //! use omniglot_sfi::Rewriter;
@@ -17,7 +17,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `docs/sfi.md` says what is done to each kind of instruction.
+//! `docs/sfi.md` describes how each kind of instruction is rewritten.
 #![forbid(unsafe_code)]
 
 mod archives;
@@ -48,7 +48,7 @@ use objects::{Kind, Object};
 pub use error::{Error, Problem};
 pub use omniglot_verify::Uses;
 
-/// Collects objects and archives, and makes an image of them.
+/// Collects objects and archives, and rewrites them into an image.
 #[derive(Default)]
 pub struct Rewriter {
     objects: Vec<Object>,
@@ -57,76 +57,77 @@ pub struct Rewriter {
     traps: bool,
 }
 
-/// What [`Rewriter::rewrite`] makes.
+/// The result of [`Rewriter::rewrite`].
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// An ELF program that is linked at a fixed place of a region: segments of whole pages, no
-    /// relocations, and a table of symbols.
+    /// An ELF program linked to fixed addresses in a region: segments of whole pages, no
+    /// relocations, and a symbol table.
     pub bytes: Vec<u8>,
-    /// What the verifier says that the code uses.
+    /// What the code uses, as reported by the verifier.
     pub uses: Uses,
-    /// How many bytes of code there were in the objects that are in it, and are now.
+    /// The size of the code in bytes, in the original objects and in the image.
     pub code: (u64, u64),
-    /// What was replaced by an instruction that stops the library
+    /// The instructions that were replaced by one that stops the library
     /// ([`Rewriter::trap_unsupported`]).
     pub trapped: Vec<Problem>,
 }
 
-/// The function that an image begins with, if it is there: it takes nothing.
+/// The optional start function of an image, which takes no arguments.
 const START: &str = "omniglot_sfi_start";
 
 impl Rewriter {
-    /// Nothing yet.
+    /// Creates a rewriter without any objects.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an object. All of its global names are exported.
+    /// Adds an object, and exports all of its global symbols.
     ///
     /// # Errors
-    /// It is no relocatable x86-64 ELF object.
+    /// The file is not a relocatable x86-64 ELF object.
     pub fn object(&mut self, name: &str, bytes: &[u8]) -> Result<&mut Self, Error> {
         self.objects.push(objects::read(name, bytes)?);
         Ok(self)
     }
 
-    /// Adds an archive, of which those members are taken that something asks for.
+    /// Adds an archive, of which only the members that define a requested symbol are loaded.
     ///
     /// # Errors
-    /// It is no archive, or has no index.
+    /// The file is not an archive, or has no index.
     pub fn archive(&mut self, name: &str, bytes: &[u8]) -> Result<&mut Self, Error> {
         self.archives.push(Archive::read(name, bytes)?);
         Ok(self)
     }
 
-    /// Exports a name that a member of an archive defines.
+    /// Exports a symbol that a member of an archive defines.
     pub fn export(&mut self, name: &str) -> &mut Self {
         self.exports.push(name.to_owned());
         self
     }
 
-    /// Exports all that the archives define that were added so far.
+    /// Exports all symbols that the archives added so far define.
     pub fn export_archives(&mut self) -> &mut Self {
         let names = self.archives.iter().flat_map(Archive::symbols);
         self.exports.extend(names.map(str::to_owned));
         self
     }
 
-    /// Has instructions that cannot be rewritten replaced by one that stops the library, in place
-    /// of refusing all. They are told in [`Image::trapped`].
+    /// Replaces instructions that cannot be rewritten by one that stops the library, instead of
+    /// reporting an error. They are listed in [`Image::trapped`].
     ///
-    /// For libraries that look at the processor before they use an extension: they find none.
+    /// This is for libraries that check the processor's features before using an extension: `cpuid`
+    /// reports none.
     pub fn trap_unsupported(&mut self) -> &mut Self {
         self.traps = true;
         self
     }
 
-    /// Makes the image.
+    /// Creates the image.
     ///
     /// # Errors
-    /// Names that nobody defines or that are defined twice; instructions that cannot be rewritten,
-    /// each with its place; what the verifier refuses.
+    /// Symbols that nobody defines or that are defined twice; instructions that cannot be
+    /// rewritten, each with its place; and what the verifier refuses.
     pub fn rewrite(mut self) -> Result<Image, Error> {
         let given = layout::NAMES.map(|(name, _)| name);
         let own = self.objects.len();
@@ -141,7 +142,7 @@ impl Rewriter {
         self.make(&linked, &reached, &exports, entry)
     }
 
-    /// What is exported and where it begins.
+    /// The exported symbols, with their addresses.
     #[expect(clippy::type_complexity, reason = "it is used once")]
     fn exported(
         &self,
@@ -154,7 +155,7 @@ impl Rewriter {
         let mut problems = Vec::new();
         for name in names {
             let Some((target, symbol)) = linked.find(name) else {
-                let what = format!("{name} is to be exported, and nobody defines it");
+                let what = format!("{name} must be exported, but nobody defines it");
                 problems.push(Problem::of_object("the image", what, "add what defines it"));
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Which symbol is where, among all objects, and which sections are needed.
+//! Resolves symbols among all objects, and determines which sections are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use crate::error::{Error, Problem};
 use crate::layout::{CANARY, THREAD_SIZE};
 use crate::objects::{At, Binding, Kind, Object, Relocation, Section, Symbol};
 
-/// A section of an object.
+/// Identifies a section of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id {
     pub(crate) object: usize,
     pub(crate) section: usize,
 }
 
-/// An address: known only once all sections have theirs.
+/// An address, known only once the layout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Target {
-    /// So many bytes behind a section's beginning, as the object counts them.
+    /// An offset from a section's start, as in the object.
     Section(Id, i64),
-    /// A number.
+    /// A fixed number.
     Absolute(i64),
-    /// Behind the beginning of the table of constructors, and behind its end.
+    /// Offsets from the start and from the end of the table of constructors.
     Constructors(i64),
     ConstructorsEnd(i64),
 }
@@ -36,16 +36,16 @@ impl Target {
     }
 }
 
-/// All objects, with their names resolved.
+/// All objects, with their symbols resolved.
 pub(crate) struct Linked {
     pub(crate) objects: Vec<Object>,
-    /// Global names, and the object and symbol that count.
+    /// Global symbols, each with the object and symbol that define it.
     names: BTreeMap<String, (usize, usize)>,
-    /// Names that this crate defines.
+    /// Symbols that this crate defines.
     given: BTreeMap<String, Target>,
-    /// Sections of groups of which another object's was kept.
+    /// Sections of groups of which another object's copy was kept.
     dropped: BTreeSet<Id>,
-    /// What this crate adds.
+    /// The section that this crate adds for the thread control block.
     pub(crate) thread: Id,
 }
 
@@ -74,8 +74,8 @@ impl Linked {
         Ok(linked)
     }
 
-    /// Of each global name, the definition that counts: not weak before common before weak, and
-    /// the first of two.
+    /// Determines the definition of each global symbol: a strong one before a common one before a
+    /// weak one, and the first of two equal ones.
     fn resolve_names(&mut self) -> Result<(), Error> {
         let rank = |symbol: &Symbol| match (symbol.at, symbol.binding) {
             (At::Common { .. }, _) => 1,
@@ -118,7 +118,8 @@ impl Linked {
             }
         }
         for (o, s, offset) in places {
-            // Seen from its own object it is elsewhere, so it is reached by its name only.
+            // Within its own object the symbol is undefined, so only its name leads to the
+            // definition.
             let name = self.objects[o].symbols[s].name.clone();
             let size = self.objects[o].symbols[s].size;
             let symbols = &mut self.objects[made].symbols;
@@ -147,7 +148,7 @@ impl Linked {
         })
     }
 
-    /// Where a global name is.
+    /// The definition of a global symbol.
     pub(crate) fn find(&self, name: &str) -> Option<(Target, &Symbol)> {
         let (object, symbol) = *self.names.get(name)?;
         let symbol = &self.objects[object].symbols[symbol];
@@ -161,7 +162,7 @@ impl Linked {
         Some((target, symbol))
     }
 
-    /// All global names that an object defines.
+    /// The global symbols that an object defines.
     pub(crate) fn global_names(&self, object: usize) -> impl Iterator<Item = &str> {
         let symbols = self.objects[object].symbols.iter();
         let global =
@@ -169,7 +170,7 @@ impl Linked {
         global.map(|symbol| symbol.name.as_str())
     }
 
-    /// Where a symbol that an object names is; none where nobody defines it.
+    /// The target of a symbol that an object refers to, or `None` if nobody defines it.
     pub(crate) fn resolve(&self, object: usize, symbol: usize) -> Option<Target> {
         let symbol = self.objects[object].symbols.get(symbol)?;
         if symbol.binding == Binding::Local {
@@ -190,7 +191,7 @@ impl Linked {
         (symbol.binding == Binding::Weak).then_some(Target::Absolute(0))
     }
 
-    /// The name of what is at a place: the nearest function or variable at or before it.
+    /// The name of the nearest function or variable at or before an offset.
     pub(crate) fn symbol_at(&self, id: Id, offset: u64) -> Option<&str> {
         let symbols = self.objects[id.object].symbols.iter();
         let before = symbols.filter_map(|symbol| match symbol.at {
@@ -204,7 +205,7 @@ impl Linked {
         before.filter(|(_, _, name)| !name.is_empty()).max().map(|(_, _, name)| name)
     }
 
-    /// A problem with a place.
+    /// A problem at a place in a section.
     pub(crate) fn problem(
         &self,
         id: Id,
@@ -223,10 +224,10 @@ impl Linked {
         }
     }
 
-    /// The sections that can be reached from some targets, and from constructors.
+    /// The sections that are reachable from some targets and from constructors.
     ///
     /// # Errors
-    /// Names that they ask for and nobody defines.
+    /// Symbols that reachable sections use and nobody defines.
     pub(crate) fn reach(&self, roots: &[Target]) -> Result<BTreeSet<Id>, Error> {
         let mut reached = BTreeSet::new();
         let mut waiting: Vec<Id> = vec![self.thread];
@@ -247,14 +248,14 @@ impl Linked {
                     None => {
                         let name = self.name_of(id.object, relocation);
                         missing.entry(name).or_insert_with(|| {
-                            let what = format!("asks for {name}, which no object defines");
+                            let what = format!("uses {name}, which no object defines");
                             self.problem(id, relocation.offset, what, MISSING)
                         });
                     }
                 }
             }
         }
-        // Called without being named, so that it is there only where it is used.
+        // Some relocations call it implicitly. It is an error only where it is used.
         missing.remove("__tls_get_addr");
         missing.remove("_GLOBAL_OFFSET_TABLE_");
         let problems: Vec<Problem> = missing.into_values().collect();
@@ -269,7 +270,7 @@ impl Linked {
 
 const MISSING: &str = "add an object or an archive that defines it";
 
-/// The sections of groups of which an earlier object has one already.
+/// The sections of groups that an earlier object already contains.
 fn drop_groups(objects: &[Object]) -> BTreeSet<Id> {
     let mut seen = BTreeSet::new();
     let mut dropped = BTreeSet::new();
@@ -283,8 +284,8 @@ fn drop_groups(objects: &[Object]) -> BTreeSet<Id> {
     dropped
 }
 
-/// What this crate adds: what the C library and the compiler expect at `%fs:0`, and room for
-/// common symbols.
+/// The object that this crate adds: the thread control block at `%fs:0`, which the C library and
+/// the compiler expect, and memory for common symbols.
 fn made_object(made: usize) -> Object {
     let mut bytes = vec![0; THREAD_SIZE];
     bytes[CANARY..CANARY + 8].copy_from_slice(&0x5a1e_c0de_0ff5_e700_u64.to_le_bytes());

@@ -1,15 +1,15 @@
-//! Rewrites instructions, one after the other, into what the verifier allows.
+//! Rewrites instructions one by one into what the verifier allows.
 //!
-//! Two rules make the result right, not only safe. *Pointers are low*: what foreign code holds in
-//! registers and memory is the distance from the region's base, so that addresses have 32 bits;
-//! only RSP, and what `call` pushes, carry the base. And *a register is used only if nothing needs
-//! it*: what is needed is known from [`Liveness`](crate::flow::Liveness).
+//! Two rules make the result correct, not only safe. *Pointers are low*: foreign code's registers
+//! and memory hold offsets from the region's base, so addresses have 32 bits. Only RSP and return
+//! addresses contain the base. And *only dead registers are used*:
+//! [`Liveness`](crate::flow::Liveness) says which are live.
 
 mod branch;
 mod flags;
 mod lea;
 mod memory;
-mod odd;
+mod special;
 mod stack;
 mod string;
 mod touch;
@@ -30,24 +30,24 @@ use crate::linked::Linked;
 
 pub(crate) use memory::Use;
 
-/// Why an instruction cannot be rewritten, and what to do.
-pub(crate) struct Trouble(String, &'static str);
+/// Why an instruction cannot be rewritten, and the remedy.
+pub(crate) struct Unsupported(String, &'static str);
 
-type Result<T> = std::result::Result<T, Trouble>;
+type Result<T> = std::result::Result<T, Unsupported>;
 
-fn trouble<T>(what: impl Into<String>, remedy: &'static str) -> Result<T> {
-    Err(Trouble(what.into(), remedy))
+fn unsupported<T>(what: impl Into<String>, remedy: &'static str) -> Result<T> {
+    Err(Unsupported(what.into(), remedy))
 }
 
 const AVOID: &str = "compile without what it comes from: an extension of the processor, an \
                      intrinsic, or inline assembly";
 
-/// What becomes of instructions for which there is no way.
+/// What to do about instructions that cannot be rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unknown {
-    /// The whole is refused.
+    /// Report an error.
     Refuse,
-    /// It is replaced by one that stops the library, and told.
+    /// Replace the instruction by one that stops the library, and list it.
     Trap,
 }
 
@@ -56,25 +56,25 @@ pub(crate) struct Lower<'a> {
     linked: &'a Linked,
     code: &'a Code,
     liveness: &'a Liveness,
-    /// What is needed behind each instruction.
-    behind: &'a [Set],
+    /// The registers and flags that are live after each instruction.
+    live_after: &'a [Set],
     encoder: Encoder,
     items: Vec<Item>,
-    /// The instruction that is being rewritten.
+    /// The index of the instruction that is being rewritten.
     at: usize,
-    /// Whether the next instruction is a call that is not needed.
+    /// True if the next instruction is a call that is not needed.
     skips_call: bool,
 }
 
-/// A section's items, and the first one of each instruction.
+/// The items of a section, and the first item of each instruction.
 pub(crate) struct Lowered {
     pub(crate) items: Vec<Item>,
     pub(crate) firsts: Vec<usize>,
-    /// Of instructions that indirect jumps do not reach at their first item: where instead.
+    /// For instructions where indirect jumps enter at another item than the first: that item.
     pub(crate) entries: BTreeMap<usize, usize>,
 }
 
-/// Rewrites a section; instructions that cannot be are told.
+/// Rewrites a section. Instructions that cannot be rewritten are added to `problems`.
 pub(crate) fn lower(
     linked: &Linked,
     code: &Code,
@@ -86,7 +86,7 @@ pub(crate) fn lower(
         linked,
         code,
         liveness,
-        behind: liveness.behind(code.id),
+        live_after: liveness.live_after(code.id),
         encoder: Encoder::new(64),
         items: Vec::with_capacity(code.sources.len()),
         at: 0,
@@ -99,7 +99,7 @@ pub(crate) fn lower(
         lower.at = at;
         let (flags, r11) = (liveness.restores(code.id, at), liveness.restores_r11(code.id, at));
         if flags || r11 {
-            // Whoever comes from the instruction before has them.
+            // Control from the previous instruction already has them, and skips the restoring.
             lower.push_branch(None, at);
             entries.insert(at, lower.items.len());
             if flags {
@@ -111,7 +111,7 @@ pub(crate) fn lower(
         }
         let first = lower.items.len();
         firsts.push(first);
-        if let Err(Trouble(what, remedy)) = lower.one(source) {
+        if let Err(Unsupported(what, remedy)) = lower.one(source) {
             let offset = source.instruction.ip();
             let mut problem = linked.problem(code.id, offset, what, remedy);
             let mut text = String::new();
@@ -124,7 +124,8 @@ pub(crate) fn lower(
             }
         }
     }
-    // A section that control could leave at its end does not go on with another's code.
+    // Ends the section with a stop if control could leave it there, so that it does not enter other
+    // code.
     lower.at = code.sources.len();
     firsts.push(lower.items.len());
     lower.stop();
@@ -148,7 +149,7 @@ fn with_base(register: u8, opcode: u8) -> [u8; 9] {
     [0x65, 0x48 | (register >> 3) << 2, opcode, 0x04 | (register & 7) << 3, 0x25, a, b, c, d]
 }
 
-/// The 32 lower bits of a general register of 64.
+/// The 32-bit part of a 64-bit general register.
 fn low(register: Register) -> Register {
     match register.number() {
         number if register.is_gpr64() => Register::EAX + number as u32,
@@ -181,7 +182,7 @@ const fn register32(number: u8) -> Register {
 const STOP: [u8; 2] = [0x0f, 0x0b];
 
 impl Lower<'_> {
-    /// Rewrites an instruction.
+    /// Rewrites one instruction.
     fn one(&mut self, source: &Source) -> Result<()> {
         let instruction = &source.instruction;
         let skips_call = std::mem::take(&mut self.skips_call);
@@ -190,10 +191,10 @@ impl Lower<'_> {
         {
             return Ok(());
         }
-        if odd::is_nothing(instruction) {
+        if special::is_nothing(instruction) {
             return Ok(());
         }
-        if let Some(result) = self.odd(source) {
+        if let Some(result) = self.special(source) {
             return result;
         }
         match instruction.flow_control() {
@@ -216,7 +217,7 @@ impl Lower<'_> {
         self.plain(source)
     }
 
-    /// An instruction of which only the operands matter.
+    /// Rewrites an instruction of which only the operands matter.
     fn plain(&mut self, source: &Source) -> Result<()> {
         let mut item = self.item();
         let mut instruction = source.instruction;
@@ -231,19 +232,19 @@ impl Lower<'_> {
         Item::new(self.at)
     }
 
-    /// What is needed behind the instruction.
+    /// The registers and flags that are live after the instruction.
     fn needed(&self) -> Set {
-        self.behind.get(self.at).copied().unwrap_or(Set::FLAGS)
+        self.live_after.get(self.at).copied().unwrap_or(Set::FLAGS)
     }
 
-    /// A register that nothing needs from here on, of those that calls may change anyway; the
-    /// operands of the instruction itself are to be excluded by the caller.
+    /// Returns a caller-saved register that is dead after the instruction. The caller excludes the
+    /// operands of the instruction itself.
     fn spare(&self, excluded: Set) -> Option<u8> {
-        let taken = self.needed().and(excluded);
+        let taken = self.needed().union(excluded);
         FOR_JUMPS.into_iter().find(|register| !taken.has(*register))
     }
 
-    /// Appends an instruction to an item, with the relocated operands to be filled in.
+    /// Appends an instruction to an item. Relocated operands become fields to be filled in.
     fn encode(
         &mut self,
         item: &mut Item,
@@ -255,7 +256,7 @@ impl Lower<'_> {
         let (bytes, offsets) = self.bytes_of(instruction)?;
         item.push(&bytes);
         if item.bytes().len() != start + bytes.len() {
-            return trouble("it is too long for a line", AVOID);
+            return unsupported("it is too long for a line", AVOID);
         }
         let end = (start + bytes.len()) as u8;
         if let Use::Absolute(value) | Use::Relative(value) = displacement {
@@ -267,11 +268,11 @@ impl Lower<'_> {
             let value = match meaning {
                 Meaning::Address(target) => Value::Address(target),
                 Meaning::ThreadOffset(target) => Value::FromThread(target),
-                _ => return trouble("its immediate is of a kind that is not known", AVOID),
+                _ => return unsupported("its immediate has an unsupported relocation", AVOID),
             };
             let size = offsets.immediate_size() as u8;
             if size < 4 {
-                return trouble("an address does not fit into its immediate", AVOID);
+                return unsupported("an address does not fit into its immediate", AVOID);
             }
             item.fix(Fix {
                 at: (start + offsets.immediate_offset()) as u8,
@@ -286,13 +287,13 @@ impl Lower<'_> {
     fn bytes_of(&mut self, instruction: &Instruction) -> Result<(Vec<u8>, ConstantOffsets)> {
         if let Err(error) = self.encoder.encode(instruction, 0) {
             let _ = self.encoder.take_buffer();
-            return trouble(format!("it cannot be encoded ({error})"), AVOID);
+            return unsupported(format!("it cannot be encoded ({error})"), AVOID);
         }
         let offsets = self.encoder.get_constant_offsets();
         Ok((self.encoder.take_buffer(), offsets))
     }
 
-    /// A branch to an instruction of the same section, which may depend on a condition.
+    /// Appends a branch to an instruction of the same section, conditional or not.
     fn push_branch(&mut self, condition: Option<u8>, to: usize) {
         let mut item = self.item();
         item.shape = Shape::Branch(condition, to);
@@ -300,7 +301,7 @@ impl Lower<'_> {
         self.items.push(item);
     }
 
-    /// An item of just these bytes.
+    /// Appends an item of exactly these bytes.
     fn push_bytes(&mut self, bytes: &[u8]) {
         let mut item = self.item();
         item.push(bytes);
@@ -320,7 +321,7 @@ impl Lower<'_> {
         self.items.push(item);
     }
 
-    /// An instruction that stops the library.
+    /// Appends an instruction that stops the library.
     fn stop(&mut self) {
         let mut item = self.item();
         item.push(&STOP);

@@ -1,4 +1,4 @@
-//! Relocatable objects as the rest of the crate sees them.
+//! Relocatable objects as the rest of the crate uses them.
 
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader as _};
@@ -9,29 +9,29 @@ use object::{
 
 use crate::error::Problem;
 
-/// An object.
+/// A parsed object.
 #[derive(Debug)]
 pub(crate) struct Object {
-    /// The file, and the archive's member in parentheses.
+    /// The file name, with the archive member in parentheses.
     pub(crate) name: String,
-    /// By their numbers in the file.
+    /// Indexed as in the file.
     pub(crate) sections: Vec<Section>,
-    /// By their numbers in the file.
+    /// Indexed as in the file.
     pub(crate) symbols: Vec<Symbol>,
-    /// Groups of which one is kept among all objects (C++): signature and members.
+    /// Section groups of which one copy is kept among all objects (C++): signature and members.
     pub(crate) groups: Vec<(String, Vec<usize>)>,
 }
 
-/// What a section holds.
+/// The kind of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Code,
     ReadOnly,
     Data,
     Zero,
-    /// Addresses of functions to run first.
+    /// Addresses of functions to run at start.
     Constructors,
-    /// Nothing that an image needs.
+    /// Contents that an image does not need.
     Ignored,
 }
 
@@ -39,11 +39,11 @@ pub(crate) enum Kind {
 pub(crate) struct Section {
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    /// Empty where all is zero.
+    /// Empty if all bytes are zero.
     pub(crate) bytes: Vec<u8>,
     pub(crate) size: u64,
     pub(crate) align: u64,
-    /// By offset.
+    /// In ascending order of offsets.
     pub(crate) relocations: Vec<Relocation>,
 }
 
@@ -58,28 +58,28 @@ impl Section {
     };
 }
 
-/// A place to be filled in.
+/// A field to be filled in with an address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relocation {
     pub(crate) offset: u64,
-    /// As the x86-64 psABI numbers them.
+    /// The type as in the x86-64 psABI.
     pub(crate) kind: elf::RelocationType,
-    /// Of the same object.
+    /// The index of the symbol in the same object.
     pub(crate) symbol: usize,
     pub(crate) addend: i64,
 }
 
-/// Where a symbol is.
+/// Where a symbol is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum At {
     Undefined,
     Absolute(u64),
-    /// Zeros to be allocated where nobody defines it.
+    /// Zeroed memory, allocated if nobody defines the symbol.
     Common {
         size: u64,
         align: u64,
     },
-    /// A section of the same object, and an offset.
+    /// An offset in a section of the same object.
     Section(usize, u64),
 }
 
@@ -97,22 +97,22 @@ pub(crate) struct Symbol {
     pub(crate) size: u64,
     pub(crate) binding: Binding,
     pub(crate) is_function: bool,
-    /// Whether it names a section.
+    /// True if it stands for a section.
     pub(crate) is_section: bool,
 }
 
 const COMPILE: &str = "compile it for x86-64 Linux, as a relocatable object, without LTO";
 
-/// Reads an object.
+/// Parses an object.
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Object, Problem> {
     let broken = |error: object::Error| {
-        Problem::of_object(name, format!("is no ELF object ({error})"), COMPILE)
+        Problem::of_object(name, format!("is not an ELF object ({error})"), COMPILE)
     };
     let file = ElfFile64::<Endianness>::parse(bytes).map_err(broken)?;
     let header = file.elf_header();
     let endian = file.endian();
     if header.e_type(endian) != elf::ET_REL || header.e_machine(endian) != elf::EM_X86_64 {
-        return Err(Problem::of_object(name, "is no relocatable x86-64 object", COMPILE));
+        return Err(Problem::of_object(name, "is not a relocatable x86-64 object", COMPILE));
     }
     let mut object = Object {
         name: name.to_owned(),
@@ -134,10 +134,10 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Object, Problem> {
     Ok(object)
 }
 
-/// No section is larger: nothing in an image is.
+/// The maximum size of a section, since no image is larger.
 const LARGEST: u64 = 1 << 30;
 
-/// Whether numbers of sections, symbols and offsets are those of some, and sizes possible.
+/// Checks that section and symbol indices, offsets and sizes are valid.
 fn check(object: &Object) -> Result<(), Problem> {
     let wrong = |what: String| Err(Problem::of_object(&object.name, what, COMPILE));
     for section in &object.sections {
@@ -148,7 +148,10 @@ fn check(object: &Object) -> Result<(), Problem> {
         }
         for relocation in &section.relocations {
             if relocation.offset >= section.size || relocation.symbol >= object.symbols.len() {
-                return wrong(format!("a relocation of {} is for nothing in it", section.name));
+                return wrong(format!(
+                    "a relocation of {} is for a place outside of it",
+                    section.name
+                ));
             }
         }
     }
@@ -160,7 +163,7 @@ fn check(object: &Object) -> Result<(), Problem> {
             At::Undefined | At::Absolute(_) => true,
         };
         if !is_right {
-            return wrong(format!("the symbol {} is nowhere", symbol.name));
+            return wrong(format!("the symbol {} has no valid section", symbol.name));
         }
     }
     if !object.groups.iter().all(|(_, members)| members.iter().all(|member| is_section(*member))) {
@@ -169,7 +172,7 @@ fn check(object: &Object) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Puts it at its number, and nothing at those that have none.
+/// Stores a section at its index, and fills gaps with empty sections.
 fn put(sections: &mut Vec<Section>, at: usize, section: Section) {
     sections.resize_with(sections.len().max(at + 1), || Section::NONE);
     if let Some(place) = sections.get_mut(at) {
@@ -226,7 +229,7 @@ fn read_section(object: &str, section: &ElfSection<'_, '_>) -> Result<Section, P
     if !align.is_power_of_two() || align > 4096 {
         return Err(Problem::of_object(
             object,
-            format!("{name} is to be aligned to {align} bytes"),
+            format!("{name} must be aligned to {align} bytes"),
             "the most is 4096",
         ));
     }
@@ -241,7 +244,7 @@ fn kind(name: &str, kind: elf::SectionType, flags: elf::SectionFlags) -> Kind {
         }
         elf::SHT_NOBITS => Kind::Zero,
         elf::SHT_INIT_ARRAY => Kind::Constructors,
-        // What runs at the end: a region is given up instead. Tables of unwinders.
+        // Functions to run at exit: a region is discarded instead. Unwind tables.
         elf::SHT_FINI_ARRAY | elf::SHT_X86_64_UNWIND => Kind::Ignored,
         _ if has(elf::SHF_EXECINSTR) => Kind::Code,
         _ if name.starts_with(".ctors") => Kind::Constructors,
@@ -258,13 +261,13 @@ fn read_symbol(object: &str, symbol: &ElfSymbol<'_, '_>) -> Result<Symbol, Probl
     };
     let name = symbol.name().map_err(broken)?.to_owned();
     let SymbolFlags::Elf { st_info, .. } = symbol.flags() else {
-        return Err(Problem::of_object(object, "is no ELF object", COMPILE));
+        return Err(Problem::of_object(object, "is not an ELF object", COMPILE));
     };
     let kind = st_info.st_type();
     if kind == elf::STT_GNU_IFUNC {
         return Err(Problem::of_object(
             object,
-            format!("{name} is chosen when it is loaded (IFUNC)"),
+            format!("the implementation of {name} is chosen at load time (IFUNC)"),
             "build the library without such functions",
         ));
     }

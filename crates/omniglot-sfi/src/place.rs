@@ -1,8 +1,8 @@
-//! Puts a section's items into lines of 32 bytes.
+//! Places the items of a section in lines of 32 bytes.
 //!
-//! Indirect branches lead to lines' beginnings, so what is reached by its address begins one;
-//! nothing lies across two; calls end one, so that they return to the next. All places in a
-//! section depend on the section alone, since it begins a line.
+//! Indirect branches lead to the beginnings of lines, so a place whose address is taken begins a
+//! line. No item crosses lines. Calls end a line, so that they return to the next. All offsets
+//! depend on the section alone, since it begins a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +12,20 @@ use crate::lower::Lowered;
 
 const LINE: usize = omniglot_verify::LINE as usize;
 
-/// A section as it will be, but for the numbers that depend on others.
+/// A placed section, complete except for fields that depend on other sections.
 pub(crate) struct Placed {
     pub(crate) bytes: Vec<u8>,
-    /// Where each instruction of the object is now; one more, for the end.
+    /// The new offset of each instruction of the object, with one more for the end.
     pub(crate) starts: Vec<usize>,
-    /// Where indirect jumps are to lead, if not there.
+    /// The targets of indirect jumps, where these differ from `starts`.
     pub(crate) entries: BTreeMap<usize, usize>,
-    /// Numbers to be filled in: where in the section the item begins, and which.
+    /// Fields to be filled in, each with the offset of its item in the section.
     pub(crate) fixes: Vec<(usize, Fix)>,
-    /// Where each item is, and the instruction that it was made of.
+    /// The offset of each item, and the instruction that it was made from.
     pub(crate) origins: Vec<(usize, usize)>,
 }
 
-/// Places a section's items.
+/// Places the items of a section.
 pub(crate) fn place(code: &Code, lowered: &Lowered, taken: Option<&BTreeSet<u64>>) -> Placed {
     let Lowered { items, firsts, entries } = lowered;
     let mut is_taken = vec![false; items.len() + 1];
@@ -34,7 +34,7 @@ pub(crate) fn place(code: &Code, lowered: &Lowered, taken: Option<&BTreeSet<u64>
             is_taken[*entries.get(&number).unwrap_or(&firsts[number])] = true;
         }
     }
-    // Branches are short until it is seen that one leads too far; then it is long for good.
+    // Branches start short. A branch that turns out too far becomes long, and stays so.
     let mut is_long = vec![false; items.len()];
     let places = loop {
         let places = positions(items, &is_taken, &is_long);
@@ -45,8 +45,8 @@ pub(crate) fn place(code: &Code, lowered: &Lowered, taken: Option<&BTreeSet<u64>
     write(lowered, &is_taken, &is_long, &places)
 }
 
-/// Where an item begins, and where control goes that leads to it: before what fills its line up,
-/// if it is reached by its address.
+/// The start of an item, and the address of control that leads to it. The latter comes before any
+/// padding if the item's address is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Position {
     item: usize,
@@ -62,7 +62,7 @@ fn length(item: &Item, is_long: bool) -> usize {
     }
 }
 
-/// Goes through all items once; the last position is the end.
+/// Computes the positions of all items. The last position is the end.
 fn positions(items: &[Item], is_taken: &[bool], is_long: &[bool]) -> Vec<Position> {
     let mut at = 0_usize;
     let mut positions = Vec::with_capacity(items.len() + 1);
@@ -85,7 +85,7 @@ fn positions(items: &[Item], is_taken: &[bool], is_long: &[bool]) -> Vec<Positio
     positions
 }
 
-/// Makes those branches long that lead too far; whether there were any.
+/// Makes branches long whose targets are too far. Returns true if there were any.
 fn lengthen(items: &[Item], firsts: &[usize], places: &[Position], is_long: &mut [bool]) -> bool {
     let mut is_more = false;
     for (number, item) in items.iter().enumerate() {
@@ -160,7 +160,7 @@ const NOTHING: [&[u8]; 10] = [
     &[0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
 ];
 
-/// Fills up with no-operations, none of which lies across lines.
+/// Pads with no-operations that do not cross lines.
 fn fill(bytes: &mut Vec<u8>, end: usize) {
     while bytes.len() < end {
         let in_line = LINE - bytes.len() % LINE;

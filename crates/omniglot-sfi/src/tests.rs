@@ -1,4 +1,4 @@
-//! What is needed where, and where things come to lie: on code that is written out here.
+//! Tests of liveness and placement, on code that is written out here.
 
 mod liveness;
 mod placing;
@@ -16,7 +16,7 @@ use crate::lower::{Lowered, Unknown, lower};
 use crate::objects::{At, Binding, Kind, Object, Relocation, Section, Symbol};
 use crate::place::{Placed, place};
 
-/// An object with one section of code, functions in it, and a table of addresses of code.
+/// An object with one code section, functions in it, and a table of code addresses.
 pub(super) struct Sample {
     linked: Linked,
     codes: Vec<Code>,
@@ -38,7 +38,7 @@ fn symbol(name: &str, at: At, is_function: bool) -> Symbol {
 }
 
 impl Sample {
-    /// Functions by where they begin, and a table of places in the code.
+    /// Creates an object with functions at these offsets, and a table of places in the code.
     pub(super) fn new(code: &[u8], functions: &[u64], table: &[i64]) -> Self {
         let mut symbols =
             vec![symbol("", At::Absolute(0), false), symbol("", At::Section(1, 0), false)];
@@ -80,10 +80,10 @@ impl Sample {
         Self { linked, codes, labels, liveness }
     }
 
-    /// What is needed behind the instruction at an offset.
-    pub(super) fn behind(&self, offset: u64) -> Set {
+    /// The registers and flags that are live after the instruction at an offset.
+    pub(super) fn live_after(&self, offset: u64) -> Set {
         let number = self.codes[0].index_of(offset).expect("an instruction begins there");
-        self.liveness.behind(TEXT)[number]
+        self.liveness.live_after(TEXT)[number]
     }
 
     pub(super) fn number(&self, offset: u64) -> usize {

@@ -1,5 +1,5 @@
-//! What cannot be rewritten is refused by name and place; what can be is an image that the
-//! verifier accepts.
+//! Checks that what cannot be rewritten is refused with name and place, and that the verifier
+//! accepts what is rewritten.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 
@@ -8,12 +8,12 @@ use std::process::Command;
 
 use omniglot_sfi::{Error, Image, Problem, Rewriter};
 
-/// An object of some assembly, in the text of a function `f`.
+/// Assembles an object with this code in a function `f`.
 fn object(code: &str) -> Vec<u8> {
     source(".s", &format!(".globl f\n.type f, @function\nf:\n{code}\n.size f, .-f\n"), &[])
 }
 
-/// An object of a source.
+/// Compiles a source into an object.
 fn source(suffix: &str, text: &str, flags: &[&str]) -> Vec<u8> {
     let directory = tempfile::tempdir().expect("there is room for files");
     let (input, output) =
@@ -75,7 +75,7 @@ fn all_problems_are_told_at_once() {
 
 #[test]
 fn instructions_that_the_verifier_alone_refuses_are_named_too() {
-    // It is in no list of the rewriter's.
+    // No list of the rewriter contains it.
     let problems = refused("nop\nxorl %eax, %eax\nserialize\nret");
     let [problem] = problems.as_slice() else { panic!("{problems:?}") };
     assert_eq!((problem.symbol.as_deref(), problem.offset), (Some("f"), 3));
@@ -98,10 +98,10 @@ fn names_that_nobody_defines_are_told_with_who_asks_for_them() {
     let problems = refused("call elsewhere\nret");
     let [problem] = problems.as_slice() else { panic!("{problems:?}") };
     assert!(problem.what.contains("elsewhere") && problem.symbol.as_deref() == Some("f"));
-    // Who defines it may come later.
+    // A definition may be added later.
     let other = source(".s", ".globl elsewhere\nelsewhere: ret\n", &[]);
     assert!(rewrite(&[&object("call elsewhere\nret"), &other]).is_ok());
-    // A weak name may be missing.
+    // A weak symbol may be undefined.
     let weak = object("cmpq $0, maybe@GOTPCREL(%rip)\nje 1f\ncall maybe\n1: ret\n.weak maybe");
     assert!(rewrite(&[&weak]).is_ok());
 }
@@ -124,7 +124,7 @@ fn what_is_no_object_is_refused() {
     }
     let own = fs::read("/proc/self/exe").expect("this program is a file");
     let error = Rewriter::new().object("x", &own).map(drop).expect_err("it is no object");
-    assert!(error.to_string().contains("no relocatable x86-64 object"), "{error}");
+    assert!(error.to_string().contains("not a relocatable x86-64 object"), "{error}");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn data_among_code_are_refused_where_they_are_no_instructions() {
     assert!(problems[0].what.contains("no instruction"), "{problems:?}");
 }
 
-/// Damaged objects are refused or rewritten; nothing else comes of them.
+/// Damaged objects are refused or rewritten, without a panic.
 #[test]
 fn damaged_objects_do_no_harm() {
     let text = "static int t[9]; int g(int); int f(int a) { switch (a) { case 0: return g(1); \

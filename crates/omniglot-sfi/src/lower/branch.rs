@@ -1,8 +1,8 @@
-//! Jumps, calls and returns.
+//! Rewrites jumps, calls and returns.
 
 use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, add_base, low, register32, trouble};
+use super::{AVOID, Lower, Result, add_base, low, register32, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::{Set, number};
 use crate::flow::{FOR_RETURNS, R11};
@@ -16,23 +16,23 @@ impl Lower<'_> {
     pub(super) fn branch(&mut self, source: &Source) -> Result<()> {
         let instruction = &source.instruction;
         match instruction.flow_control() {
-            FlowControl::Return => self.give_back(instruction),
+            FlowControl::Return => self.return_to_caller(instruction),
             FlowControl::IndirectCall | FlowControl::IndirectBranch => self.indirect(source),
             FlowControl::Call
             | FlowControl::UnconditionalBranch
             | FlowControl::ConditionalBranch => {
                 let Some(target) = branch_target(self.code.id, source) else {
-                    return trouble("it leads to where is not known", AVOID);
+                    return unsupported("its target is not known", AVOID);
                 };
                 self.direct(instruction, target)
             }
-            _ => trouble("it leaves the program", AVOID),
+            _ => unsupported("it leaves the program", AVOID),
         }
     }
 
     fn direct(&mut self, instruction: &Instruction, target: Target) -> Result<()> {
         if target == Target::Absolute(0) {
-            // A weak name that nobody defines, which the program does not call.
+            // A weak symbol that nobody defines. The program does not call it.
             self.stop();
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl Lower<'_> {
         {
             let offset = u64::try_from(offset).ok();
             let Some(to) = offset.and_then(|offset| self.code.index_of(offset)) else {
-                return trouble("it leads into another instruction", AVOID);
+                return unsupported("it leads into another instruction", AVOID);
             };
             self.push_branch(condition, to);
             return Ok(());
@@ -69,7 +69,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// The condition that decides, as opcodes have it; what is not there by itself is computed.
+    /// The condition code of a conditional branch. Code is added to compute conditions on RCX.
     fn condition(&mut self, instruction: &Instruction) -> Result<u8> {
         const EQUAL: u8 = 4;
         const NOT_EQUAL: u8 = 5;
@@ -94,7 +94,7 @@ impl Lower<'_> {
                 self.push_bytes(&[0x48, 0xff, 0xc9]);
                 Ok(NOT_EQUAL)
             }
-            _ => trouble("this kind of branch is not supported", AVOID),
+            _ => unsupported("this kind of branch is not supported", AVOID),
         }
     }
 
@@ -108,23 +108,23 @@ impl Lower<'_> {
         self.items.push(item);
     }
 
-    /// The four bytes of a distance, at an item's end.
+    /// Appends a four-byte distance to an item.
     fn distance(&self, item: &mut Item, target: Target) {
         let at = item.bytes().len() as u8;
         item.push(&[0; 4]);
         item.fix(Fix { at, size: 4, end: Some(at + 4), value: Value::Address(target) });
     }
 
-    fn give_back(&mut self, instruction: &Instruction) -> Result<()> {
+    fn return_to_caller(&mut self, instruction: &Instruction) -> Result<()> {
         if instruction.op_count() > 0 || instruction.code() != Code::Retnq {
-            return trouble("it takes arguments off the stack", AVOID);
+            return unsupported("it takes arguments off the stack", AVOID);
         }
         let needed = self.needed();
         let free = FOR_RETURNS.into_iter().find(|register| !needed.has(*register));
         let register = free.unwrap_or(R11);
         if free.is_none() {
-            // movq %r11, -24(%rsp): its callers fetch it from there. Nothing writes below the
-            // stack meanwhile but the group's push, 8 bytes below the address.
+            // movq %r11, -24(%rsp): the callers load it from there. Until then, only the group's
+            // push writes below the stack pointer, 8 bytes below the address.
             self.push_bytes(&[0x4c, 0x89, 0x5c, 0x24, 0xe8]);
         }
         let mut item = self.item();
@@ -145,7 +145,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// The beginning of a group: the register is cut to a line's beginning, and the base added.
+    /// Begins a group: rounds the register down to the beginning of a line, and adds the base.
     fn masked(&self, register: u8) -> Item {
         let mut item = self.item();
         if register >= 8 {
@@ -164,16 +164,16 @@ impl Lower<'_> {
             self.save_r11();
         }
         let register = match instruction.op0_kind() {
-            // Position-independent code calls what it imports so.
+            // Position-independent code calls imported functions this way.
             OpKind::Memory if matches!(source.displacement, Some(Meaning::Slot(_))) => {
                 return self.imported(source, is_call);
             }
             OpKind::Memory => self.load_target(source, is_call)?,
             OpKind::Register => self.move_target(instruction.op0_register(), is_call)?,
-            _ => return trouble("far jumps and calls lead out of the program", AVOID),
+            _ => return unsupported("far jumps and calls lead out of the program", AVOID),
         };
         if !is_call {
-            // Where it leads they are as they were: see `Liveness::restores`.
+            // The target restores the flags: see `Liveness::restores`.
             self.keep_flags();
         }
         let mut item = self.masked(register);
@@ -199,12 +199,12 @@ impl Lower<'_> {
         self.direct(&direct, target)
     }
 
-    /// Loads where to go into a register.
+    /// Loads the target of a jump or call into a register.
     fn load_target(&mut self, source: &Source, is_call: bool) -> Result<u8> {
         if source.instruction.memory_size().size() != 8 {
-            return trouble("far jumps and calls lead out of the program", AVOID);
+            return unsupported("far jumps and calls lead out of the program", AVOID);
         }
-        // Where all are needed, r11 was kept.
+        // If all registers are live, r11 was saved.
         let register = if is_call { R11 } else { self.spare(Set::NONE).unwrap_or(R11) };
         let mut load = *source;
         let from = source.instruction;
@@ -223,18 +223,20 @@ impl Lower<'_> {
         Ok(register)
     }
 
-    /// Where to go is in a register: in which the group may have it.
+    /// Returns a register that holds the target, which the group may change. Copies it if
+    /// necessary.
     fn move_target(&mut self, register: Register, is_call: bool) -> Result<u8> {
         let Some(number) = number(register).filter(|number| *number != RSP) else {
-            return trouble("it goes to where the stack pointer is", AVOID);
+            return unsupported("its target is the stack pointer", AVOID);
         };
-        // No argument is in these two; R10's is, for nested functions, another than the target.
+        // RAX and r11 hold no argument. R10 does for nested functions, but then it is not the
+        // target.
         let is_free = matches!(number, 0 | 10 | R11) || !is_call && !self.needed().has(number);
         if is_free || !is_call && self.needed().has(R11) {
             return Ok(number);
         }
         let copy = Instruction::with2(Code::Mov_r32_rm32, Register::R11D, low(register));
-        let Ok(copy) = copy else { return trouble("it cannot be copied", AVOID) };
+        let Ok(copy) = copy else { return unsupported("it cannot be copied", AVOID) };
         let (bytes, _) = self.bytes_of(&copy)?;
         self.push_bytes(&bytes);
         Ok(R11)

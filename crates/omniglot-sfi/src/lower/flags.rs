@@ -1,14 +1,14 @@
-//! Flags that are needed behind a sequence that changes them are kept in memory meanwhile.
+//! Saves flags in memory around sequences that change them, if they are live afterwards.
 //!
-//! Nothing runs in between that could use the same place: one thread runs in a region.
+//! One thread runs in a region, so nothing in between can use the same memory.
 
-use super::{Lower, Result, trouble};
+use super::{Lower, Result, unsupported};
 use crate::item::{Fix, Item, Value};
 use crate::layout::{KEPT_FLAGS, KEPT_R11, KEPT_RAX};
 use crate::linked::Target;
 
 impl Lower<'_> {
-    /// Keeps the flags, if they are needed behind the instruction; whether they are.
+    /// Saves the flags if they are live after the instruction. Returns true if it did.
     pub(super) fn keep_flags(&mut self) -> bool {
         let is_needed = self.needed().has_flags();
         if is_needed {
@@ -17,7 +17,7 @@ impl Lower<'_> {
         is_needed
     }
 
-    /// LAHF has all but the overflow flag.
+    /// LAHF saves all flags but the overflow flag.
     fn save_flags(&mut self) {
         self.kept(&[0x48, 0x89, 0x05], KEPT_RAX); // movq %rax, kept(%rip)
         self.push_bytes(&[0x9f]); // lahf
@@ -26,7 +26,7 @@ impl Lower<'_> {
         self.kept(&[0x48, 0x8b, 0x05], KEPT_RAX); // movq kept(%rip), %rax
     }
 
-    /// Has the flags as they were kept.
+    /// Restores the saved flags.
     pub(super) fn restore_flags(&mut self) {
         self.kept(&[0x48, 0x89, 0x05], KEPT_RAX); // movq %rax, kept(%rip)
         self.kept(&[0x8b, 0x05], KEPT_FLAGS); // movl kept(%rip), %eax
@@ -35,7 +35,7 @@ impl Lower<'_> {
         self.kept(&[0x48, 0x8b, 0x05], KEPT_RAX); // movq kept(%rip), %rax
     }
 
-    /// Keeps r11, which an indirect jump needs for itself.
+    /// Saves r11, which an indirect jump needs.
     pub(super) fn save_r11(&mut self) {
         self.kept(&[0x4c, 0x89, 0x1d], KEPT_R11); // movq %r11, kept(%rip)
     }
@@ -44,7 +44,7 @@ impl Lower<'_> {
         self.kept(&[0x4c, 0x8b, 0x1d], KEPT_R11); // movq kept(%rip), %r11
     }
 
-    /// An instruction that ends in the distance of one of the places.
+    /// Appends an instruction that ends in the distance to one of the places.
     fn kept(&mut self, bytes: &[u8], place: i64) {
         let mut item = self.item();
         self.push_kept(&mut item, bytes, place);
@@ -59,11 +59,11 @@ impl Lower<'_> {
         item.fix(Fix { at, size: 4, end: Some(at + 4), value });
     }
 
-    /// Refuses where a sequence would change flags that are still needed.
+    /// Fails if a sequence would change flags that are live.
     pub(super) fn flags_are_free(&self) -> Result<()> {
         if self.needed().has_flags() {
-            return trouble(
-                "the flags are needed behind it, and rewriting it changes them",
+            return unsupported(
+                "the flags are needed after it, and its replacement changes them",
                 "write the code so that the flags are not needed across it",
             );
         }

@@ -1,8 +1,8 @@
-//! `LEA`, which computes addresses, and other loads of addresses.
+//! Rewrites `LEA`, which computes addresses, and other loads of addresses.
 
 use iced_x86::{Code, Instruction, Register};
 
-use super::{AVOID, Lower, Result, Use, low, memory, trouble};
+use super::{AVOID, Lower, Result, Use, low, memory, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::number;
 use crate::item::Value;
@@ -20,7 +20,7 @@ impl Lower<'_> {
             return self.narrow_lea(source);
         };
         if let Some(Meaning::ThreadCall(target)) = source.displacement {
-            // What the call behind it would return.
+            // The result that the call behind it would have.
             self.skips_call = true;
             self.push_address(0, Value::Address(target));
             return Ok(());
@@ -30,7 +30,7 @@ impl Lower<'_> {
         if is_alone || instruction.is_ip_rel_memory_operand() {
             return self.load_address(source, into);
         }
-        // Addresses on the stack are low, too; those of 32 bits have always been.
+        // Addresses on the stack become low, too. 32-bit ones are low already.
         let names_sp = [base, index].contains(&Register::RSP);
         if names_sp || base.is_gpr32() || index.is_gpr32() {
             instruction.set_code(Code::Lea_r32_m);
@@ -43,12 +43,12 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// `lea place(%rip), %register`, and without registers.
+    /// Rewrites `lea place(%rip), %register`, and `lea` without registers.
     fn load_address(&mut self, source: &Source, into: u8) -> Result<()> {
         let value = match source.displacement {
             Some(Meaning::Address(target)) => Value::Address(target),
             Some(Meaning::ThreadOffset(target)) => Value::FromThread(target),
-            Some(_) => return trouble("its address is of a kind that is not known", AVOID),
+            Some(_) => return unsupported("its address has an unsupported relocation", AVOID),
             None if source.instruction.is_ip_rel_memory_operand() => {
                 let offset = source.instruction.ip_rel_memory_address().cast_signed();
                 Value::Address(Target::Section(self.code.id, offset))
@@ -62,7 +62,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// Makes an address of 64 bits, so that it has no prefix, and gives its displacement.
+    /// Makes the address 64 bits wide, so that it has no prefix, and returns its displacement.
     pub(super) fn computed(&self, instruction: &mut Instruction, source: &Source) -> Result<Use> {
         instruction.set_segment_prefix(Register::None);
         instruction.set_memory_base(wide(instruction.memory_base()));
@@ -74,18 +74,18 @@ impl Lower<'_> {
             }
             Some(Meaning::Address(target)) => Value::Address(target),
             Some(Meaning::ThreadOffset(target)) => Value::FromThread(target),
-            Some(_) => return trouble("its address is of a kind that is not known", AVOID),
+            Some(_) => return unsupported("its address has an unsupported relocation", AVOID),
         };
         instruction.set_memory_displ_size(8);
         instruction.set_memory_displacement64(0);
         Ok(Use::Absolute(value))
     }
 
-    /// `lea` into 16 bits.
+    /// Rewrites `lea` into a 16-bit register.
     fn narrow_lea(&mut self, source: &Source) -> Result<()> {
         let mut instruction = source.instruction;
         if instruction.is_ip_rel_memory_operand() {
-            return trouble("it takes 16 bits of an address", AVOID);
+            return unsupported("it takes 16 bits of an address", AVOID);
         }
         let using = self.computed(&mut instruction, source)?;
         let mut item = self.item();
@@ -95,7 +95,7 @@ impl Lower<'_> {
     }
 }
 
-/// The whole register that a part of 32 bits belongs to.
+/// The 64-bit register that contains a 32-bit one.
 fn wide(register: Register) -> Register {
     if register.is_gpr32() { register.full_register() } else { register }
 }

@@ -1,32 +1,33 @@
-//! Memory operands: `%gs:disp(base32, index32, scale)`, or beside the code, or on the stack.
+//! Rewrites memory operands into `%gs:disp(base32, index32, scale)`, RIP-relative or stack
+//! operands.
 
 use iced_x86::{Instruction, OpKind, Register};
 
-use super::{AVOID, Lower, Result, low, trouble};
+use super::{AVOID, Lower, Result, low, unsupported};
 use crate::code::{Meaning, Source};
 use crate::item::Value;
 use crate::linked::Target;
 
-/// What an instruction's displacement is.
+/// How the displacement of an instruction is filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// A number that is in the instruction already, or none.
+    /// It is complete, or absent.
     Number,
-    /// To be filled in, as an address.
+    /// It becomes an address.
     Absolute(Value),
-    /// To be filled in, as the distance from the instruction's end.
+    /// It becomes the distance from the instruction's end.
     Relative(Value),
 }
 
-/// Operands on the stack are nearer than this.
+/// The exclusive limit of displacements from the stack pointer.
 const REACH: i64 = omniglot_verify::STACK_REACH as i64;
 
-/// Whether an operand is an explicit one in memory.
+/// Returns true if the instruction has an explicit memory operand.
 pub(super) fn has_memory(instruction: &Instruction) -> bool {
     (0..instruction.op_count()).any(|operand| instruction.op_kind(operand) == OpKind::Memory)
 }
 
-/// Gives a displacement the size that it needs.
+/// Sets the size that a displacement needs.
 pub(super) fn fit(instruction: &mut Instruction, size: u32) {
     let displacement = instruction.memory_displacement64().cast_signed() as i32;
     let needed = match displacement {
@@ -37,7 +38,7 @@ pub(super) fn fit(instruction: &mut Instruction, size: u32) {
     instruction.set_memory_displ_size(needed);
 }
 
-/// Lets an operand refer to something beside the code.
+/// Makes an operand RIP-relative.
 fn beside(instruction: &mut Instruction) {
     instruction.set_segment_prefix(Register::None);
     instruction.set_memory_base(Register::RIP);
@@ -51,16 +52,16 @@ impl Lower<'_> {
     /// Confines an instruction's memory operand, if it has one.
     pub(super) fn confine(&self, instruction: &mut Instruction, source: &Source) -> Result<Use> {
         if !has_memory(instruction) {
-            // No operand, no meaning: of a shift, say.
+            // A segment prefix has no meaning without a memory operand.
             instruction.set_segment_prefix(Register::None);
             return Ok(Use::Number);
         }
         if instruction.is_vsib() {
-            return trouble("it gathers from many addresses at once", AVOID);
+            return unsupported("it gathers from many addresses at once", AVOID);
         }
         let is_thread = match instruction.segment_prefix() {
             Register::FS => true,
-            Register::GS => return trouble("it uses the segment %gs:", AVOID),
+            Register::GS => return unsupported("it uses the segment %gs:", AVOID),
             _ => false,
         };
         if instruction.is_ip_rel_memory_operand() {
@@ -76,7 +77,7 @@ impl Lower<'_> {
                     Use::Relative(value)
                 }
                 None => {
-                    // A fixed number of the program's: it is as invalid in the region.
+                    // A fixed address chosen by the program. It is invalid in the region, too.
                     instruction.set_segment_prefix(Register::GS);
                     instruction.set_memory_displ_size(4);
                     Use::Number
@@ -102,21 +103,21 @@ impl Lower<'_> {
         Ok(Use::Absolute(value))
     }
 
-    /// What the displacement of an operand with registers, or with nothing else, stands for.
+    /// The value of the displacement of an operand that is not RIP-relative.
     fn displacement(&self, source: &Source, number: i64, is_thread: bool) -> Result<Option<Value>> {
         let thread = Target::Section(self.linked.thread, 0);
         Ok(match (source.displacement, is_thread) {
             (None, false) => None,
-            // What is added to the thread pointer is at its address plus as much.
+            // The offset from the thread pointer, added to its address.
             (None, true) => Some(Value::Address(thread.plus(number))),
             (Some(Meaning::Address(target)), false) => Some(Value::Address(target)),
             (Some(Meaning::ThreadOffset(target)), true) => Some(Value::Address(target)),
             (Some(Meaning::ThreadOffset(target)), false) => Some(Value::FromThread(target)),
-            _ => return trouble("its address is of a kind that is not known", AVOID),
+            _ => return unsupported("its address has an unsupported relocation", AVOID),
         })
     }
 
-    /// An operand beside the code stays one.
+    /// Keeps a RIP-relative operand.
     fn beside_code(
         &self,
         instruction: &mut Instruction,
@@ -131,10 +132,10 @@ impl Lower<'_> {
                 let offset = instruction.ip_rel_memory_address().cast_signed();
                 Value::Address(Target::Section(self.code.id, offset))
             }
-            Some(_) => return trouble("its address is of a kind that is not known", AVOID),
+            Some(_) => return unsupported("its address has an unsupported relocation", AVOID),
         };
         if is_thread {
-            return trouble("it uses %fs: with an address beside the code", AVOID);
+            return unsupported("it uses %fs: with an address relative to RIP", AVOID);
         }
         beside(instruction);
         Ok(Use::Relative(value))

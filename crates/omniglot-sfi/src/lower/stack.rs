@@ -1,8 +1,9 @@
-//! The stack pointer: it carries the region's base, what is computed from it does not.
+//! Rewrites uses of the stack pointer. It contains the region's base; what is computed from it does
+//! not.
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, Use, add_base, low, memory, subtract_base, trouble};
+use super::{AVOID, Lower, Result, Use, add_base, low, memory, subtract_base, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::{Set, number};
 use crate::item::{Item, Stack};
@@ -11,7 +12,7 @@ use crate::linked::Target;
 const REACH: i64 = omniglot_verify::STACK_REACH as i64;
 const RSP: u8 = 4;
 
-/// Whether an operand is RSP or a part of it, not as the base of an address.
+/// Returns true if RSP or a part of it is an operand, other than as the base of an address.
 pub(super) fn names_sp(instruction: &Instruction) -> bool {
     let mut operands = 0..instruction.op_count();
     operands.any(|operand| {
@@ -20,8 +21,8 @@ pub(super) fn names_sp(instruction: &Instruction) -> bool {
     })
 }
 
-/// What an instruction that does not write RSP means for it: whether it surely accesses memory
-/// close to it, or whether it pushes or pops.
+/// The effect on RSP of an instruction that does not write it explicitly: it always accesses memory
+/// close to it, pushes or pops, or does none of these.
 pub(super) fn effect(instruction: &Instruction) -> Stack {
     use Mnemonic as M;
     let mnemonic = instruction.mnemonic();
@@ -69,7 +70,7 @@ pub(super) fn effect(instruction: &Instruction) -> Stack {
 }
 
 impl Lower<'_> {
-    /// An instruction that has RSP for an operand.
+    /// Rewrites an instruction with RSP as an operand.
     pub(super) fn stack(&mut self, source: &Source) -> Result<()> {
         let instruction = &source.instruction;
         let is_first = instruction.op0_kind() == OpKind::Register
@@ -84,13 +85,13 @@ impl Lower<'_> {
             Mnemonic::Cmp | Mnemonic::Test if is_whole => self.compare(source),
             Mnemonic::Cmp | Mnemonic::Test => self.plain(source),
             _ if is_first && is_whole => self.write_sp(source),
-            _ if is_first => trouble("it writes a part of the stack pointer", AVOID),
+            _ if is_first => unsupported("it writes a part of the stack pointer", AVOID),
             _ if is_whole => self.read_sp(source),
             _ => self.plain(source),
         }
     }
 
-    /// `pushq %rsp`, and the copy made low.
+    /// Rewrites `pushq %rsp`, and makes the copy low.
     fn push_sp(&mut self) -> Result<()> {
         let mut item = self.item();
         item.push(&[0x54]);
@@ -101,7 +102,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// `movl (%rsp), %esp`, as a group.
+    /// Appends `movl (%rsp), %esp`, as a group.
     fn pop_sp(&mut self) -> Result<()> {
         let is_kept = self.keep_flags();
         let mut item = self.item();
@@ -123,7 +124,7 @@ impl Lower<'_> {
     fn compare(&mut self, source: &Source) -> Result<()> {
         let mut narrow = *source;
         let Some(code) = narrowed(source.instruction.code()) else {
-            return trouble("it compares the stack pointer in a way that is not known", AVOID);
+            return unsupported("it compares the stack pointer in an unsupported way", AVOID);
         };
         narrow.instruction.set_code(code);
         lower_registers(&mut narrow.instruction);
@@ -149,7 +150,7 @@ impl Lower<'_> {
             && number(instruction.op1_register()) == Some(RSP);
         let code = match narrowed(instruction.code()) {
             Some(code) if !is_read_only => code,
-            _ => return trouble("it writes the stack pointer in a way that is not known", AVOID),
+            _ => return unsupported("it writes the stack pointer in an unsupported way", AVOID),
         };
         let is_move = matches!(instruction.mnemonic(), Mnemonic::Mov | Mnemonic::Lea);
         if !is_move {
@@ -193,11 +194,11 @@ impl Lower<'_> {
                 self.push_bytes(&if is_sum { subtract_base(register) } else { add_base(register) });
                 Ok(())
             }
-            _ => trouble("it uses the stack pointer in a way that is not known", AVOID),
+            _ => unsupported("it uses the stack pointer in an unsupported way", AVOID),
         }
     }
 
-    /// `movl %esp, place; movl $0, place + 4`.
+    /// Appends `movl %esp, place; movl $0, place + 4`.
     fn store_sp(&mut self, source: &Source) -> Result<()> {
         let mut first = *source;
         first.instruction.set_code(Code::Mov_rm32_r32);
@@ -211,7 +212,7 @@ impl Lower<'_> {
             Some(Meaning::Address(target) | Meaning::ThreadOffset(target)) => {
                 *target = target.plus(4);
             }
-            Some(_) => return trouble("its address is of a kind that is not known", AVOID),
+            Some(_) => return unsupported("its address has an unsupported relocation", AVOID),
             None if second.instruction.is_ip_rel_memory_operand() => {
                 let offset = second.instruction.ip_rel_memory_address().cast_signed();
                 let target = Target::Section(self.code.id, offset + 4);
@@ -225,7 +226,7 @@ impl Lower<'_> {
         self.plain(&second)
     }
 
-    /// `leave`.
+    /// Rewrites `leave`.
     pub(super) fn leave(&mut self) -> Result<()> {
         let is_kept = self.keep_flags();
         let mut item = self.item();
@@ -242,8 +243,8 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// `syscall`, which becomes a call of the host's gate. That pushes an address, so it keeps
-    /// clear of the red zone: the 128 bytes below RSP that a function may use.
+    /// Rewrites `syscall` into a call of the host's gate. The call pushes an address, so it first
+    /// skips the red zone: the 128 bytes below RSP that a function may use.
     pub(super) fn system_call(&mut self) -> Result<()> {
         let mut item = self.item();
         // leaq -128(%rsp), %rsp
@@ -257,7 +258,7 @@ impl Lower<'_> {
         item.stack = Stack::Step;
         self.items.push(item);
         let mut item = self.item();
-        // movl (%rsp), %ecx: an access; a system call changes RCX anyway.
+        // movl (%rsp), %ecx: an access. A system call changes RCX anyway.
         item.push(&[0x8b, 0x0c, 0x24]);
         item.stack = Stack::Access;
         self.items.push(item);
@@ -265,7 +266,7 @@ impl Lower<'_> {
     }
 }
 
-/// An access of the stack, behind a step: by a comparison, which changes flags, or by a load.
+/// An access to the stack that follows a step: a comparison, which changes flags, or a load.
 pub(super) fn touch(needed: Set, spare: Option<u8>) -> Option<Vec<u8>> {
     if !needed.has_flags() {
         // testl %eax, (%rsp)
@@ -277,7 +278,7 @@ pub(super) fn touch(needed: Set, spare: Option<u8>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// `lea (%rsp), %rsp`.
+/// Returns true for `lea (%rsp), %rsp`.
 fn is_nothing(instruction: &Instruction) -> bool {
     instruction.mnemonic() == Mnemonic::Lea
         && instruction.memory_base() == Register::RSP
@@ -285,7 +286,7 @@ fn is_nothing(instruction: &Instruction) -> bool {
         && instruction.memory_displacement64() == 0
 }
 
-/// What the verifier takes for a small step.
+/// Returns true if the verifier accepts the instruction as a small step.
 fn is_small_step(source: &Source) -> bool {
     let instruction = &source.instruction;
     let is_small = |number: i64| -REACH < number && number < REACH;
@@ -306,7 +307,7 @@ fn is_small_step(source: &Source) -> bool {
         }
 }
 
-/// The same instruction with 32 bits, of those that may have RSP for an operand.
+/// The 32-bit form of instructions that may have RSP as an operand.
 fn narrowed(code: Code) -> Option<Code> {
     Some(match code {
         Code::Mov_r64_rm64 | Code::Mov_rm64_r64 => Code::Mov_r32_rm32,
@@ -330,7 +331,7 @@ fn narrowed(code: Code) -> Option<Code> {
     })
 }
 
-/// Turns operands of 64 bits into those of 32, immediates among them.
+/// Converts 64-bit operands into 32-bit ones, immediates included.
 fn lower_registers(instruction: &mut Instruction) {
     for operand in 0..instruction.op_count() {
         match instruction.op_kind(operand) {

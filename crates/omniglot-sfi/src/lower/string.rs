@@ -1,13 +1,13 @@
-//! String instructions: their registers are made addresses in the region for as long.
+//! Rewrites string instructions: their registers temporarily become addresses in the region.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, add_base, trouble};
+use super::{AVOID, Lower, Result, add_base, unsupported};
 use crate::code::Source;
 
 const RDI: u8 = 7;
 const RSI: u8 = 6;
-/// How far back it is looked for what sets RCX.
+/// How many instructions back to search for one that sets RCX.
 const BACK: usize = 16;
 
 impl Lower<'_> {
@@ -16,20 +16,20 @@ impl Lower<'_> {
         let has = |kind| (0..instruction.op_count()).any(|o| instruction.op_kind(o) == kind);
         let (has_rdi, has_rsi) = (has(OpKind::MemoryESRDI), has(OpKind::MemorySegRSI));
         if !has_rdi && !has_rsi {
-            return trouble("it uses addresses of 32 bits, or a port", AVOID);
+            return unsupported("it uses addresses of 32 bits, or a port", AVOID);
         }
         if matches!(instruction.segment_prefix(), Register::FS | Register::GS) {
-            return trouble("it uses a segment", AVOID);
+            return unsupported("it uses a segment", AVOID);
         }
         let Some((opcode, width)) = opcode(instruction.mnemonic()) else {
-            return trouble("this string instruction is not supported", AVOID);
+            return unsupported("this string instruction is not supported", AVOID);
         };
         let is_repeated = instruction.has_rep_prefix() || instruction.has_repne_prefix();
         let is_comparison = matches!(opcode, 0xa6 | 0xae);
         let may_keep = is_comparison && is_repeated && !self.surely_repeats();
         if may_keep && self.needed().has_flags() {
-            return trouble(
-                "it compares, maybe nothing, and flags from before are then needed",
+            return unsupported(
+                "it may compare zero bytes, and the flags from before it are then needed",
                 "compile with -O2 rather than -Os, or compare with memcmp",
             );
         }
@@ -65,8 +65,8 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// Whether RCX was set to a constant that is not 0 shortly before, with nothing that branches
-    /// in between.
+    /// Returns true if a nearby earlier instruction set RCX to a constant other than 0, and nothing
+    /// branches in between.
     fn surely_repeats(&self) -> bool {
         let before = &self.code.sources[self.at.saturating_sub(BACK)..self.at];
         for source in before.iter().rev() {
@@ -95,7 +95,7 @@ impl Lower<'_> {
     }
 }
 
-/// The opcode with one byte, and how many bytes it is about.
+/// The opcode of the byte form, and the operand size in bytes.
 fn opcode(mnemonic: Mnemonic) -> Option<(u8, u8)> {
     use Mnemonic as M;
     Some(match mnemonic {

@@ -1,11 +1,11 @@
-//! Accesses to the stack behind steps that nothing follows soon enough.
+//! Adds accesses to the stack after steps that no access follows soon enough.
 
 use super::{Lower, Lowered, stack};
 use crate::effects::Set;
 use crate::error::Problem;
 use crate::item::{Item, Stack};
 
-/// Adds an access behind each step that needs one, and moves the numbers of first items along.
+/// Adds an access after each step that needs one, and adjusts the indices of first items.
 pub(super) fn add(lower: &mut Lower<'_>, lowered: &mut Lowered, problems: &mut Vec<Problem>) {
     let items = std::mem::take(&mut lower.items);
     let mut kept = Vec::with_capacity(items.len());
@@ -43,8 +43,8 @@ pub(super) fn add(lower: &mut Lower<'_>, lowered: &mut Lowered, problems: &mut V
     lowered.items = kept;
 }
 
-/// Whether the stack is surely accessed, or the pointer set anew, before it is moved again or
-/// control goes elsewhere: what the verifier asks for.
+/// Returns true if the stack is always accessed, or its pointer set anew, before the pointer is
+/// moved again or control goes elsewhere. This is the verifier's rule.
 fn is_followed(items: &[Item]) -> bool {
     for item in items {
         match item.stack {

@@ -12,12 +12,16 @@ const BRANCH: &[u8] = &[
 #[test]
 fn a_register_is_needed_until_it_is_written_on_each_way() {
     let sample = Sample::new(BRANCH, &[0], &[]);
-    assert!(sample.behind(0).has(R11), "one way leads to where it is read");
-    assert!(sample.behind(6).has(R11) && sample.behind(6).has_flags());
-    assert!(sample.behind(9).has(R11) && !sample.behind(9).has_flags(), "{:?}", sample.behind(9));
-    assert!(!sample.behind(17).has(R11), "nothing reads it behind");
-    // RDI is an argument, and not needed once it was compared; RBX belongs to the caller.
-    assert!(!sample.behind(6).has(7) && sample.behind(6).has(3));
+    assert!(sample.live_after(0).has(R11), "one path leads to where it is read");
+    assert!(sample.live_after(6).has(R11) && sample.live_after(6).has_flags());
+    assert!(
+        sample.live_after(9).has(R11) && !sample.live_after(9).has_flags(),
+        "{:?}",
+        sample.live_after(9)
+    );
+    assert!(!sample.live_after(17).has(R11), "nothing reads it later");
+    // RDI is an argument, and dead after the comparison. RBX belongs to the caller.
+    assert!(!sample.live_after(6).has(7) && sample.live_after(6).has(3));
 }
 
 /// `movl $5, %r10d; movl $6, %r11d; call 1f; movl %r10d, %eax; ret; 1: leal 1(%rdi), %eax; ret`
@@ -29,12 +33,12 @@ const KNOWN: &[u8] = &[
 #[test]
 fn what_callers_expect_of_a_function_that_they_know_is_needed_at_its_return() {
     let sample = Sample::new(KNOWN, &[0, 21], &[]);
-    assert!(sample.behind(24).has(R10), "the caller reads it behind the call");
-    assert!(!sample.behind(24).has(R11), "nobody reads it");
-    assert!(!sample.behind(20).has(R10), "that return is the outer one");
+    assert!(sample.live_after(24).has(R10), "the caller reads it after the call");
+    assert!(!sample.live_after(24).has(R11), "nobody reads it");
+    assert!(!sample.live_after(20).has(R10), "that return is the outer one");
 }
 
-/// As before, with all registers needed that a return could use: `movl` of rcx, rsi, rdi, r8 to
+/// The same, where all registers that a return could use are live: `movl` of rcx, rsi, rdi, r8 to
 /// r11; `call 1f; addl` of each to EAX; `ret; 1: movl $1, %eax; ret`
 fn all_are_expected() -> (Vec<u8>, u64) {
     let mut code = Vec::new();
@@ -66,7 +70,7 @@ fn where_all_are_expected_one_is_left_below_the_stack() {
     let items = sample.items();
     let at = |bytes: &[u8]| items.iter().filter(|item| item.bytes() == bytes).count();
     assert_eq!((at(&LEAVES), at(&FETCHES)), (1, 1));
-    // In the other sample, one is free, so nothing is left there.
+    // In the other sample one register is free, so nothing is stored below the stack.
     let sample = Sample::new(KNOWN, &[0, 21], &[]);
     assert!(sample.items().iter().all(|item| item.bytes() != LEAVES && item.bytes() != FETCHES));
 }
@@ -77,17 +81,17 @@ const FILL: &[u8] = &[0x83, 0xfe, 1, 0x48, 0x89, 0xff, 0xf3, 0x48, 0xab, 0x74, 1
 #[test]
 fn flags_that_are_needed_across_a_string_instruction_are_kept() {
     let sample = Sample::new(FILL, &[0], &[]);
-    assert!(sample.behind(6).has_flags());
+    assert!(sample.live_after(6).has_flags());
     let lahf =
         |sample: &Sample| sample.items().iter().filter(|item| item.bytes() == [0x9f]).count();
     assert_eq!(lahf(&sample), 1);
-    // Without the branch nobody needs them.
+    // Without the branch the flags are dead.
     let sample = Sample::new(&[&FILL[..9], &[0xc3]].concat(), &[0], &[]);
     assert_eq!(lahf(&sample), 0);
 }
 
-/// `movl $7, %r11d; jmp *0(,%rax,8)`, then two places: `movl %r11d, %eax; ret` and
-/// `movl %ecx, %eax; ret`. The displacement has no relocation, so it is any indirect jump.
+/// `movl $7, %r11d; jmp *0(,%rax,8)`, then two places: `movl %r11d, %eax; ret` and `movl %ecx,
+/// %eax; ret`. The displacement has no relocation, so this may be any indirect jump.
 const TABLE: &[u8] = &[
     0x41, 0xbb, 7, 0, 0, 0, 0xff, 0x24, 0xc5, 0, 0, 0, 0, 0x44, 0x89, 0xd8, 0xc3, 0x89, 0xc8, 0xc3,
 ];
@@ -95,9 +99,9 @@ const TABLE: &[u8] = &[
 #[test]
 fn an_indirect_jump_needs_what_its_targets_need() {
     let sample = Sample::new(TABLE, &[0], &[13, 17]);
-    assert!(sample.behind(6).has(R11) && sample.behind(6).has(RCX));
-    // All others are, too, since it may lead to another function: r11 is kept in memory, also
-    // for the place that needs it, and for no other.
+    assert!(sample.live_after(6).has(R11) && sample.live_after(6).has(RCX));
+    // All other registers are live, too, since the jump may lead to another function. So r11 is
+    // saved in memory, and restored at the place that needs it, and nowhere else.
     let number = |offset| sample.number(offset);
     assert!(sample.liveness.keeps_r11(TEXT, number(6)));
     assert!(sample.liveness.restores_r11(TEXT, number(13)));
@@ -109,9 +113,9 @@ fn an_indirect_jump_needs_what_its_targets_need() {
     let into_r11 =
         items.iter().position(|item| item.bytes().starts_with(&[0x65, 0x67, 0x44, 0x8b]));
     assert!(at(KEEPS).is_some() && at(KEEPS) < into_r11 && into_r11 < at(RESTORES), "{items:?}");
-    // Without places whose address is taken, nothing of this function comes behind.
+    // Without places whose address is taken, the jump leads to no code of this function.
     let sample = Sample::new(TABLE, &[0], &[]);
-    assert!(!sample.behind(6).has(R11));
+    assert!(!sample.live_after(6).has(R11));
 }
 
 /// `testl %esi, %esi; jmp *%rdx`, then a place that reads flags: `je 1f; nop; 1: ret`.

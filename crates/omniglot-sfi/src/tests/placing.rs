@@ -8,7 +8,7 @@ fn instructions(bytes: &[u8]) -> Vec<Instruction> {
     Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE).into_iter().collect()
 }
 
-/// A load, of 9 bytes once it is rewritten.
+/// A load that takes 9 bytes when rewritten.
 const LOAD: [u8; 7] = [0x48, 0x8b, 0x87, 0x11, 0x22, 0x33, 0x04];
 
 #[test]
@@ -25,7 +25,7 @@ fn nothing_lies_across_lines() {
 
 #[test]
 fn calls_end_lines() {
-    // call of the section's beginning, with loads of some bytes in between.
+    // call of the section's start, after some bytes of loads.
     let mut code = Vec::new();
     for count in 0..12 {
         code.extend(LOAD.repeat(count % 5));
@@ -50,16 +50,16 @@ fn what_is_reached_by_its_address_begins_a_line_also_if_it_is_a_call() {
     let placed = sample.placed();
     let start = placed.starts[sample.number(2)];
     assert_eq!(start % LINE as usize, 0);
-    // There it is filled up, so that the call ends a line.
+    // There it is padded, so that the call ends a line.
     let first = instructions(&placed.bytes).into_iter().find(|at| at.ip() == start as u64);
     assert_eq!(first.map(|first| first.mnemonic()), Some(iced_x86::Mnemonic::Nop));
-    // Else its label is the call itself.
+    // Otherwise its label is the call itself.
     let sample = Sample::new(&code, &[0], &[]);
     let placed = sample.placed();
     assert_eq!(placed.starts[sample.number(2)] % LINE as usize, LINE as usize - 5);
 }
 
-/// `1: movq …; …; jne 1b`, with so many loads in between, and the same forwards.
+/// `1: movq …; …; jne 1b`, with this many loads in between, and the same forwards.
 fn branches(count: usize) -> (Vec<u8>, u64) {
     let mut code = LOAD.repeat(count);
     let distance = -(code.len() as i32 + 6);

@@ -1,15 +1,15 @@
-//! Instructions that become something else, and those for which there is no way.
+//! Instructions that are replaced by others, and those that cannot be rewritten.
 
 use iced_x86::{Code, EncodingKind, Instruction, Mnemonic, OpKind};
 
-use super::{AVOID, Lower, Result, memory, trouble};
+use super::{AVOID, Lower, Result, memory, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::number;
 use crate::item::Value;
 use crate::objects::Kind;
 
-/// Instructions that do nothing here: no-operations, landing pads, `cld` (the direction flag is
-/// always clear).
+/// Returns true for instructions that have no effect here: no-operations, landing pads, and `cld`
+/// (the direction flag is always clear).
 pub(super) fn is_nothing(instruction: &Instruction) -> bool {
     matches!(
         instruction.mnemonic(),
@@ -21,17 +21,17 @@ pub(super) fn is_nothing(instruction: &Instruction) -> bool {
     )
 }
 
-/// Of leaf 1, EDX: the x87 unit, CMPXCHG8B, CMOV, FXSAVE, SSE, SSE2 (Intel SDM, volume 2, CPUID).
+/// EDX of CPUID leaf 1: x87 unit, CMPXCHG8B, CMOV, FXSAVE, SSE, SSE2 (Intel SDM, volume 2, CPUID).
 const FEATURES: u32 = 1 | 1 << 8 | 1 << 15 | 1 << 24 | 1 << 25 | 1 << 26;
 
 impl Lower<'_> {
-    /// An instruction that has a way of its own; none for all others.
-    pub(super) fn odd(&mut self, source: &Source) -> Option<Result<()>> {
+    /// Rewrites an instruction that needs special treatment. Returns `None` for all others.
+    pub(super) fn special(&mut self, source: &Source) -> Option<Result<()>> {
         let instruction = &source.instruction;
         let result = match instruction.mnemonic() {
             Mnemonic::Leave => self.leave(),
             Mnemonic::Syscall => self.system_call(),
-            Mnemonic::Cpuid => self.processor(),
+            Mnemonic::Cpuid => self.cpuid(),
             Mnemonic::Xgetbv => self.zeros(&[0, 2]),
             Mnemonic::Rdrand | Mnemonic::Rdseed => self.no_random(instruction),
             Mnemonic::Hlt => self.stop_here(),
@@ -39,16 +39,17 @@ impl Lower<'_> {
             Mnemonic::Mov if is_address_slot(source) => self.address_slot(source),
             Mnemonic::Mov if self.is_thread_pointer(source) => self.thread_pointer(source),
             _ => match refused(instruction) {
-                Some(what) => trouble(what, AVOID),
+                Some(what) => unsupported(what, AVOID),
                 None => return None,
             },
         };
         Some(result)
     }
 
-    /// `cpuid`: leaves 0 and 1 of a processor that has what all of x86-64 have. Where an image will
-    /// run is not known, and libraries then take code that runs everywhere.
-    fn processor(&mut self) -> Result<()> {
+    /// Rewrites `cpuid` to report leaves 0 and 1 of a processor with only the baseline of x86-64.
+    /// The processor that will run the image is not known. Libraries then choose code that runs
+    /// everywhere.
+    fn cpuid(&mut self) -> Result<()> {
         let is_kept = self.keep_flags();
         // cmpl $1, %eax; sete %dl; movzbl %dl, %edx; negl %edx; andl $features, %edx
         self.push_bytes(&[0x83, 0xf8, 0x01]);
@@ -56,7 +57,7 @@ impl Lower<'_> {
         self.push_bytes(&[0x0f, 0xb6, 0xd2]);
         self.push_bytes(&[0xf7, 0xda]);
         self.push_bytes(&[&[0x81, 0xe2][..], &FEATURES.to_le_bytes()].concat());
-        // testl %eax, %eax; sete %al; movzbl %al, %eax: the last leaf is 1.
+        // testl %eax, %eax; sete %al; movzbl %al, %eax: the highest leaf is 1.
         self.push_bytes(&[0x85, 0xc0]);
         self.push_bytes(&[0x0f, 0x94, 0xc0]);
         self.push_bytes(&[0x0f, 0xb6, 0xc0]);
@@ -66,7 +67,7 @@ impl Lower<'_> {
         self.zeros(&[3, 1])
     }
 
-    /// `movl $0, %r32` of each.
+    /// Appends `movl $0, %r32` for each register.
     fn zeros(&mut self, registers: &[u8]) -> Result<()> {
         for register in registers {
             self.push_bytes(&[0xb8 | register, 0, 0, 0, 0]);
@@ -74,10 +75,10 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// There is no random number now, as the carry flag says.
+    /// Rewrites `rdrand` to report failure in the carry flag: no random number is available.
     fn no_random(&mut self, instruction: &Instruction) -> Result<()> {
         let Some(register) = number(instruction.op0_register()) else {
-            return trouble("it has no register", AVOID);
+            return unsupported("it has no register", AVOID);
         };
         let prefix: &[u8] = if register >= 8 { &[0x41] } else { &[] };
         self.push_bytes(&[prefix, &[0xb8 | register & 7, 0, 0, 0, 0]].concat());
@@ -86,14 +87,14 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// `mov place@gottpoff(%rip), %reg` and `add`: the distance is known.
+    /// Rewrites `mov place@gottpoff(%rip), %reg` and `add`: the offset is a constant here.
     fn thread_slot(&mut self, source: &Source) -> Result<()> {
         let Some(Meaning::ThreadSlot(target)) = source.displacement else { return Ok(()) };
         let mut known = *source;
         let code = match source.instruction.code() {
             Code::Mov_r64_rm64 => Code::Mov_rm64_imm32,
             Code::Add_r64_rm64 => Code::Add_rm64_imm32,
-            _ => return trouble("it loads thread-local data in a way that is not known", AVOID),
+            _ => return unsupported("it loads thread-local data in an unsupported way", AVOID),
         };
         known.instruction.set_code(code);
         known.instruction.set_op1_kind(OpKind::Immediate32to64);
@@ -103,7 +104,7 @@ impl Lower<'_> {
         self.plain(&known)
     }
 
-    /// `mov name@gotpcrel(%rip), %reg`: the address is known.
+    /// Rewrites `mov name@gotpcrel(%rip), %reg`: the address is a constant here.
     fn address_slot(&mut self, source: &Source) -> Result<()> {
         let Some(Meaning::Slot(target)) = source.displacement else { return Ok(()) };
         let Some(register) = number(source.instruction.op0_register()) else { return Ok(()) };
@@ -122,7 +123,7 @@ impl Lower<'_> {
             && source.displacement.is_none()
     }
 
-    /// `mov %fs:0, %reg`.
+    /// Rewrites `mov %fs:0, %reg`.
     fn thread_pointer(&mut self, source: &Source) -> Result<()> {
         let Some(register) = number(source.instruction.op0_register()) else { return Ok(()) };
         let thread = crate::linked::Target::Section(self.linked.thread, 0);
@@ -142,14 +143,14 @@ fn is_address_slot(source: &Source) -> bool {
         && source.instruction.code() == Code::Mov_r64_rm64
 }
 
-/// Why an instruction has no way, as far as its name says it; what else the verifier does not
-/// allow, it refuses.
+/// The reason why an instruction cannot be rewritten, if its mnemonic decides that. The verifier
+/// refuses whatever else is not allowed.
 fn refused(instruction: &Instruction) -> Option<&'static str> {
     use Mnemonic as M;
     match instruction.code().encoding() {
         EncodingKind::Legacy | EncodingKind::VEX => {}
         EncodingKind::EVEX => return Some("AVX-512 is not supported"),
-        _ => return Some("an extension that only some processors had is not supported"),
+        _ => return Some("an instruction set extension that is not supported"),
     }
     let has_mmx = (0..instruction.op_count()).any(|operand| {
         instruction.op_kind(operand) == OpKind::Register && instruction.op_register(operand).is_mm()
@@ -161,18 +162,18 @@ fn refused(instruction: &Instruction) -> Option<&'static str> {
         && memory::has_memory(instruction)
         && instruction.op1_kind() == OpKind::Register;
     if is_bit_string {
-        return Some("a bit number in a register may lead far away from its operand");
+        return Some("a bit number in a register may address bits far from the operand");
     }
     Some(match instruction.mnemonic() {
         M::Std | M::Popf | M::Popfd | M::Popfq | M::Pushf | M::Pushfd | M::Pushfq => {
-            "it sets or tells flags of the host's"
+            "it reads or writes flags that belong to the host"
         }
         M::Rdtsc | M::Rdtscp | M::Rdpmc => "it reads a clock",
         M::Sysenter | M::Int | M::Int1 | M::In | M::Out | M::Iretq | M::Xbegin | M::Sysretq => {
             "it leaves the program"
         }
         M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase | M::Swapgs | M::Rdpid => {
-            "it tells or changes what the host needs"
+            "it reads or changes state that belongs to the host"
         }
         M::Fnstenv
         | M::Fldenv
@@ -188,10 +189,10 @@ fn refused(instruction: &Instruction) -> Option<&'static str> {
         | M::Xrstor64
         | M::Ffreep => "it saves or loads the state of the floating point unit as a whole",
         M::Xlatb | M::Maskmovq | M::Maskmovdqu | M::Vmaskmovdqu | M::Enter => {
-            "it accesses memory in a way of its own"
+            "its memory operand is implicit"
         }
         M::Clflush | M::Clflushopt | M::Clwb | M::Monitor | M::Mwait | M::Clzero => {
-            "it changes caches, or waits"
+            "it changes caches or waits"
         }
         _ => return None,
     })
