@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "omniglot", version)]
 pub(crate) struct Arguments {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub(crate) action: Action,
 }
@@ -20,17 +20,17 @@ pub(crate) enum Action {
     /// Generate Rust bindings and C shims from headers
     Bindings(Box<Bindings>),
 
-    /// Say which ways of isolation this machine has, and what is missing for the others
+    /// Report which runtimes this machine supports, and what is missing for the others
     Doctor(Doctor),
 
-    /// Run a program, and say which builder lines its libraries needed
+    /// Run a program, and report which builder lines its libraries needed
     Learn(Learn),
 
-    /// Say what a library asks for, and whether it can be loaded
+    /// Report what a library needs, and whether it can be loaded
     Scan(Scan),
 }
 
-/// What `omniglot doctor` is told.
+/// The arguments of `omniglot doctor`.
 #[derive(Args, Debug)]
 #[command(after_help = DOCTOR_HELP)]
 pub(crate) struct Doctor {
@@ -39,7 +39,7 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
-/// What `omniglot learn` is told.
+/// The arguments of `omniglot learn`.
 #[derive(Args, Debug)]
 #[command(after_help = LEARN_HELP)]
 pub(crate) struct Learn {
@@ -48,13 +48,13 @@ pub(crate) struct Learn {
     pub(crate) command: Vec<OsString>,
 }
 
-/// What `omniglot learn` does, and its exit status.
+/// Help text: what `omniglot learn` does, and its exit status.
 const LEARN_HELP: &str = "\
-The program runs as always: its libraries get what they are given, and no more. What they asked for
-beyond that is listed for each, least first, as lines for its builder. The exit status is the
-program's. For example: omniglot learn -- cargo test";
+The program runs as always: its libraries get what their builders grant, and no more. What each
+library requested beyond that is listed as lines for its builder, the smallest grant first. The exit
+status is the program's. For example: omniglot learn -- cargo test";
 
-/// What `omniglot scan` is told.
+/// The arguments of `omniglot scan`.
 #[derive(Args, Debug)]
 #[command(after_help = SCAN_HELP)]
 pub(crate) struct Scan {
@@ -62,7 +62,8 @@ pub(crate) struct Scan {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
-    /// Search a directory for the libraries that it needs, before the system's (may be repeated)
+    /// Search this directory for needed libraries, before the system's directories (may be
+    /// repeated)
     #[arg(long, value_name = "DIR")]
     pub(crate) library_directory: Vec<PathBuf>,
 
@@ -71,27 +72,27 @@ pub(crate) struct Scan {
     pub(crate) json: bool,
 }
 
-/// The exit statuses of `omniglot doctor`.
+/// Help text: the exit statuses of `omniglot doctor`.
 const DOCTOR_HELP: &str = "\
-The exit status is 0 if foreign code can be run on this machine, and 1 if it cannot.";
+The exit status is 0 if foreign code can be run on this machine, and 1 otherwise.";
 
-/// The exit statuses of `omniglot scan`.
+/// Help text: the exit statuses of `omniglot scan`.
 const SCAN_HELP: &str = "\
-Nothing of the file is executed. The exit status is
-  0  it can be loaded, in a process and behind protection keys
-  1  it could not be read, or is no library for x86-64
+The file is not executed. The exit status is
+  0  the library can be loaded, in a process and behind protection keys
+  1  the file cannot be read, or is not a library for x86-64
   2  the command line is wrong
-  3  it cannot be loaded
-  4  it can be loaded in a process, but not behind protection keys";
+  3  the library cannot be loaded
+  4  the library can be loaded in a process, but not behind protection keys";
 
-/// What `omniglot bindings` is told: the same as a build script tells `Library`.
+/// The arguments of `omniglot bindings`, which correspond to the methods of `Library`.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "omniglot bindings [OPTIONS] <HEADER>... [-- <CLANG_ARGS>...]",
     after_help = BINDINGS_HELP
 )]
 pub(crate) struct Bindings {
-    /// The headers, as C includes them: relative to here or to an include directory
+    /// The headers, as in a C include: relative to the current directory or an include directory
     #[arg(required = true, value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
 
@@ -99,15 +100,15 @@ pub(crate) struct Bindings {
     #[arg(last = true, value_name = "CLANG_ARGS")]
     pub(crate) clang_args: Vec<String>,
 
-    /// Write NAME.rs and NAME_shims.c to this directory, instead of printing the Rust
+    /// Write NAME.rs and NAME_shims.c to this directory, instead of printing the Rust code
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,
 
-    /// What `include_library!` calls the library [default: the first header's name]
+    /// The library's name for `include_library!` [default: the first header's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// What the instance type is called [default: the name in upper camel case]
+    /// The name of the instance type [default: the library's name in upper camel case]
     #[arg(long, value_name = "TYPE")]
     pub(crate) instance_name: Option<String>,
 
@@ -121,11 +122,11 @@ pub(crate) struct Bindings {
     pub(crate) behaviour: Behaviour,
 }
 
-/// Where headers and the library are.
+/// Where to find headers and the library.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Where the library is")]
 pub(crate) struct Library {
-    /// Link a library that pkg-config knows, and use its include directories
+    /// Link a library by its pkg-config name, and use its include directories
     #[arg(long, value_name = "PACKAGE")]
     pub(crate) pkg_config: Vec<String>,
 
@@ -154,15 +155,15 @@ pub(crate) struct Library {
     pub(crate) target: Option<String>,
 }
 
-/// What is bound, and as what.
+/// What to bind, and how.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is bound (regular expressions that match whole names)")]
 pub(crate) struct Selection {
-    /// Bind these functions, and what they need, instead of everything in the headers
+    /// Bind these functions and what they need, instead of everything in the headers
     #[arg(long, value_name = "REGEX")]
     pub(crate) allowlist_function: Vec<String>,
 
-    /// Bind these types, and what they need
+    /// Bind these types and what they need
     #[arg(long, value_name = "REGEX")]
     pub(crate) allowlist_type: Vec<String>,
 
@@ -174,15 +175,15 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "REGEX")]
     pub(crate) blocklist_function: Vec<String>,
 
-    /// Leave these types out; where they are used, they are opaque
+    /// Leave these types out; uses of them become opaque
     #[arg(long, value_name = "REGEX")]
     pub(crate) blocklist_type: Vec<String>,
 
-    /// Bind these enums as structs around an integer, of which any is valid
+    /// Bind these enums as structs around an integer, of which any value is valid
     #[arg(long, value_name = "REGEX")]
     pub(crate) newtype_enum: Vec<String>,
 
-    /// The same, with `|` and `&`: for flags
+    /// Bind these enums in the same way, with `|` and `&`: for flags
     #[arg(long, value_name = "REGEX")]
     pub(crate) bitfield_enum: Vec<String>,
 
@@ -199,16 +200,16 @@ pub(crate) struct Selection {
     pub(crate) bool_type: Vec<String>,
 }
 
-/// What calls and callbacks can do.
+/// How calls and callbacks behave.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Calls and callbacks")]
 pub(crate) struct Behaviour {
-    /// Functions that leave by longjmp on errors, and a C expression over their parameters' names
-    /// for the jmp_buf
+    /// Functions that use longjmp on errors, each with a C expression over its parameters for the
+    /// jmp_buf
     #[arg(long, value_name = "REGEX=EXPR", value_parser = pair)]
     pub(crate) setjmp_guard: Vec<(String, String)>,
 
-    /// Let callbacks leave through this function of the library
+    /// Allow callbacks to exit through this function of the library
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) raise: Vec<String>,
 
@@ -216,16 +217,16 @@ pub(crate) struct Behaviour {
     #[arg(long, value_name = "FILE")]
     pub(crate) describe: Option<PathBuf>,
 
-    /// How many callbacks of each type there can be at a time [default: 8]
+    /// The maximum number of callbacks of each type at a time [default: 8]
     #[arg(long, value_name = "COUNT")]
     pub(crate) callback_slots: Option<u32>,
 }
 
-/// What to do with the output, shown below the options.
+/// Help text about the output, shown below the options.
 const BINDINGS_HELP: &str = r#"What is not bound is listed on standard error, with the reason. If a library or a source is named,
 the shims are also compiled and linked, so that functions which it lacks are left out.
 
-What --describe reads; its tables and keys are the builder's methods, and have its documentation:
+The file for --describe. Tables and keys are named like the builder's methods, which document them:
   [[wrap]]                          # .wrap(Wrapper::function("uncompress")…)
   function = "uncompress"
   out_slice = { dest = "destLen" }  # in_slice, in_out_slice; in_array and out_array = { key = 32 }
@@ -254,7 +255,7 @@ To ship the output, so that a crate's users need no libclang, see omniglot_build
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((left, right)) if !left.is_empty() => Ok((left.to_owned(), right.to_owned())),
-        _ => Err("there must be a `=` after something".to_owned()),
+        _ => Err("there must be a `=` after a name".to_owned()),
     }
 }
 

@@ -6,11 +6,11 @@ use std::{env, fs};
 
 use omniglot_build::{Library, Preview};
 
-use crate::arguments::{Behaviour, Bindings, Library as Place, Selection};
+use crate::arguments::{Behaviour, Bindings, Library as LibraryOptions, Selection};
 use crate::descriptions::Descriptions;
 use crate::failure::Failure;
 
-/// Generates, says what is not bound, and prints or writes the rest.
+/// Generates bindings, lists what is not bound, and prints or writes the result.
 pub(crate) fn run(arguments: &Bindings) -> Result<(), Failure> {
     let name = arguments.name.clone().unwrap_or_else(|| default_name(&arguments.headers));
     let preview = generate(arguments, &name)?;
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &Bindings) -> Result<(), Failure> {
     }
 }
 
-/// The first header's name without its ending, as an identifier.
+/// The first header's name without its extension, as an identifier.
 fn default_name(headers: &[String]) -> String {
     let first = headers.first().map(Path::new).and_then(Path::file_stem);
     let stem = first.unwrap_or_default().to_string_lossy();
@@ -42,16 +42,19 @@ fn generate(arguments: &Bindings, name: &str) -> Result<Preview, Failure> {
     })
 }
 
-fn preview(library: &Library, place: &Place) -> Result<omniglot_build::Result<Preview>, Failure> {
+fn preview(
+    library: &Library,
+    place: &LibraryOptions,
+) -> Result<omniglot_build::Result<Preview>, Failure> {
     if place.pkg_config.is_empty() && place.link.is_empty() && place.source.is_empty() {
-        // There is no library yet that could lack anything.
+        // No library is given, so nothing can be missing from it.
         return Ok(library.preview());
     }
     let scratch = tempfile::tempdir().map_err(|error| Failure::File(env::temp_dir(), error))?;
     Ok(library.preview_linked(scratch.path()))
 }
 
-/// The builder as a build script would fill it.
+/// Configures the builder as a build script would.
 fn library(arguments: &Bindings, name: &str) -> Result<Library, Failure> {
     let mut library = arguments.headers.iter().fold(Library::new(name), Library::header);
     if let Some(name) = &arguments.instance_name {
@@ -63,8 +66,12 @@ fn library(arguments: &Bindings, name: &str) -> Result<Library, Failure> {
     Ok(arguments.clang_args.iter().fold(library, Library::clang_arg))
 }
 
-fn find(mut library: Library, headers: &[String], place: &Place) -> Result<Library, Failure> {
-    // The builder's paths are relative to a package, which there need not be here.
+fn find(
+    mut library: Library,
+    headers: &[String],
+    place: &LibraryOptions,
+) -> Result<Library, Failure> {
+    // The builder's paths are relative to a package, but the command may run outside of one.
     let here = env::current_dir().map_err(|error| Failure::File(PathBuf::from("."), error))?;
     let from_here = |path: &PathBuf| here.join(path);
     if headers.iter().any(|header| here.join(header).is_file()) {
@@ -78,7 +85,7 @@ fn find(mut library: Library, headers: &[String], place: &Place) -> Result<Libra
     for (name, value) in &place.define {
         library = library.define(name, value);
     }
-    // Reproducible: no variable of a surrounding build changes the output.
+    // The output must be reproducible, so no variable of a surrounding build changes it.
     Ok(library.target(place.target.as_deref().unwrap_or("x86_64-unknown-linux-gnu")))
 }
 
@@ -105,7 +112,7 @@ fn behave(mut library: Library, behaviour: &Behaviour) -> Library {
     behaviour.raise.iter().fold(library, Library::raise)
 }
 
-/// Writes what a crate ships, named as `omniglot_build::Prebuilt` expects it.
+/// Writes the files that a crate ships, with the names that `omniglot_build::Prebuilt` expects.
 fn write(directory: &Path, name: &str, preview: &Preview) -> Result<(), Failure> {
     fs::create_dir_all(directory).map_err(|error| Failure::File(directory.to_owned(), error))?;
     let files = [(format!("{name}.rs"), &preview.rust), (format!("{name}_shims.c"), &preview.c)];

@@ -1,5 +1,5 @@
-//! What a build script says in calls of the builder with several parts, as a TOML file: wrappers,
-//! handles, variadic functions and macros. Tables and keys are named like the builder's methods.
+//! Reads builder calls with several parts from a TOML file: wrappers, handles, variadic functions
+//! and macros. Tables and keys are named like the builder's methods.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use crate::failure::Failure;
 
-/// The file's tables.
+/// The tables of the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tables {
@@ -27,8 +27,8 @@ struct Tables {
     status: Vec<Status>,
 }
 
-/// A function's wrapper. Slices and arrays are pairs: the pointer, and the parameter with the
-/// length or the length itself.
+/// The wrapper of a function. Slices and arrays are pairs: the pointer, and the length or the
+/// parameter with the length.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wrap {
@@ -57,7 +57,7 @@ struct Wrap {
     returns_str: Option<u64>,
 }
 
-/// A type whose objects have owners in Rust.
+/// An opaque type whose objects have an owner in Rust.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HandleOf {
@@ -68,7 +68,7 @@ struct HandleOf {
     named: Option<String>,
 }
 
-/// A variadic function with certain parameters.
+/// A variadic function with fixed parameter types.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Variadic {
@@ -77,7 +77,7 @@ struct Variadic {
     parameters: String,
 }
 
-/// A macro that is used as a function.
+/// A macro to be bound as a function.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FunctionMacro {
@@ -85,7 +85,7 @@ struct FunctionMacro {
     signature: String,
 }
 
-/// What the results of many functions mean.
+/// The meaning of the results of a set of functions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Status {
@@ -94,17 +94,17 @@ struct Status {
     message: String,
 }
 
-/// A file that was read.
+/// A parsed file.
 #[derive(Debug)]
 pub(crate) struct Descriptions {
     path: PathBuf,
     tables: Tables,
-    /// The lines on which C names are described.
+    /// For each C name, the line that describes it.
     lines: BTreeMap<String, usize>,
 }
 
 impl Descriptions {
-    /// Reads a file.
+    /// Parses a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let failed = |error| Failure::File(path.to_owned(), error);
         let text = fs::read_to_string(path).map_err(failed)?;
@@ -121,7 +121,7 @@ impl Descriptions {
         Ok(Self { path: path.to_owned(), lines: lines.collect(), tables })
     }
 
-    /// Tells the builder all of it.
+    /// Applies all descriptions to the builder.
     pub(crate) fn describe(&self, mut library: Library) -> Library {
         let Tables { wrap, handle, variadic, function_macro, status } = &self.tables;
         library = wrap.iter().map(Wrap::wrapper).fold(library, Library::wrap);
@@ -138,8 +138,8 @@ impl Descriptions {
         library
     }
 
-    /// An error's message, in which every problem begins with the line that describes what it is
-    /// about.
+    /// Formats an error message in which each problem begins with the line of the description that
+    /// it concerns.
     pub(crate) fn locate(&self, error: &Error, message: String) -> String {
         let mut message = message;
         for problem in problems(error) {
@@ -152,7 +152,7 @@ impl Descriptions {
     }
 }
 
-/// The problems that an error consists of.
+/// The individual problems of an error.
 fn problems(error: &Error) -> Vec<&Problem> {
     match error {
         Error::Wrappers { problems } => problems.iter().collect(),
@@ -162,7 +162,7 @@ fn problems(error: &Error) -> Vec<&Problem> {
 }
 
 impl Tables {
-    /// The C names that problems can be about, the more telling places last.
+    /// The C names that problems may concern, the more specific ones last.
     fn names(&self) -> impl Iterator<Item = &Spanned<String>> {
         let handles = self
             .handle
@@ -198,7 +198,7 @@ impl Wrap {
     }
 }
 
-/// Tells a wrapper of each pointer and its length.
+/// Applies each pair of pointer and length to a wrapper.
 fn pairs<'a, L>(
     wrapper: Wrapper,
     pairs: &'a BTreeMap<String, L>,
@@ -216,7 +216,7 @@ impl HandleOf {
     }
 }
 
-/// The line that a place in a text is on; the first one if there is no place.
+/// The line of a span in a text, or 1 if there is no span.
 fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     before.matches('\n').count() + 1

@@ -1,4 +1,5 @@
-//! `omniglot doctor`: what this machine has, what would be chosen, and what is missing.
+//! `omniglot doctor`: reports what this machine supports, which runtime is chosen, and what is
+//! missing.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::arguments::Doctor;
 use crate::failure::Failure;
 
-/// The runtimes for Linux, with their names here.
+/// The runtimes for Linux, with their names in JSON and in text.
 const RUNTIMES: [(IsolationKind, &str, &str); 3] = [
     (IsolationKind::Process, "process", "isolation by process"),
     (IsolationKind::Sfi, "sfi", "software fault isolation, for libraries that were built for it"),
@@ -22,7 +23,7 @@ const RUNTIMES: [(IsolationKind, &str, &str); 3] = [
     ),
 ];
 
-/// Looks at this machine and prints what it finds.
+/// Inspects this machine and prints the result.
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode, Failure> {
     let machine = Machine::this();
     let text = if arguments.json { format!("{:#}\n", report(machine)) } else { describe(machine) };
@@ -106,7 +107,7 @@ fn describe(machine: &Machine) -> String {
     let choice = machine.choice();
     let chosen = match choice.isolation {
         Some(IsolationKind::Process) => "a process",
-        _ => "nothing, for there is no way",
+        _ => "nothing, since no runtime works here",
     };
     let _ = writeln!(text, "\nIsolation::Auto chooses {chosen}:\n  {}", choice.reason);
     for (runtime, _, title) in RUNTIMES {
@@ -121,7 +122,7 @@ fn write_facts(text: &mut String, machine: &Machine) -> std::fmt::Result {
     fact(text, "protection keys (PKU)", yes_or_no(processor.pku))?;
     fact(text, "switched on by the kernel (OSPKE)", yes_or_no(processor.ospke))?;
     fact(text, "FSGSBASE", yes_or_no(processor.fsgsbase))?;
-    fact(text, "usable by programs", yes_or_no(processor.fsgsbase_enabled))?;
+    fact(text, "enabled for programs", yes_or_no(processor.fsgsbase_enabled))?;
     fact(text, "shadow stacks (CET)", yes_or_no(processor.shadow_stack))?;
     fact(text, "active in this process", yes_or_no(processor.shadow_stack_active))?;
     fact(text, "branch tracking (CET)", yes_or_no(processor.branch_tracking))?;
@@ -148,7 +149,7 @@ fn write_facts(text: &mut String, machine: &Machine) -> std::fmt::Result {
         false => "yes",
         true => "no (CONFIG_MSEAL_SYSTEM_MAPPINGS): libraries can tell the time in calls",
     };
-    fact(text, "clock can be taken from workers", clock)?;
+    fact(text, "workers can be denied the clock", clock)?;
     fact(text, "/proc", yes_or_no(mechanisms.proc))
 }
 

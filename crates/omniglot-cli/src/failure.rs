@@ -1,4 +1,4 @@
-//! Why a command failed, and what it exits with.
+//! Reasons why a command fails, and its exit statuses.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use crate::wording;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing could be generated.
+    /// No bindings could be generated.
     Generation(omniglot_build::Error),
-    /// The same, with a message that says more.
+    /// No bindings could be generated. The message locates the problems in the description file.
     Described(omniglot_build::Error, String),
-    /// A file of descriptions cannot be read.
+    /// A description file cannot be parsed.
     Description { path: PathBuf, line: usize, message: String },
-    /// A file is nothing that could be scanned.
+    /// A file cannot be scanned.
     Image(PathBuf, omniglot_scan::NotAnImage),
-    /// A file or directory is not accessible.
+    /// A file or directory cannot be accessed.
     File(PathBuf, io::Error),
-    /// Standard output is not writable.
+    /// Standard output cannot be written.
     Output(io::Error),
 }
 
@@ -30,10 +30,10 @@ impl From<omniglot_build::Error> for Failure {
 }
 
 impl Failure {
-    /// Prints what is wrong, and returns the exit status: 2 for a wrong command line, else 1.
+    /// Prints the error, and returns the exit status: 2 for a wrong command line, 1 otherwise.
     pub(crate) fn report(self) -> ExitCode {
         match self {
-            // The reader has closed the pipe, as `| head` does.
+            // The reader has closed the pipe, as `head` does.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => failed(&format!("standard output: {error}"), 1),
             Self::File(path, error) => failed(&format!("{}: {error}", path.display()), 1),

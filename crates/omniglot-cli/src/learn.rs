@@ -1,4 +1,4 @@
-//! `omniglot learn`: runs a program and says which lines its builders needed.
+//! `omniglot learn`: runs a program and reports which builder lines its libraries needed.
 
 mod asked;
 mod lines;
@@ -11,10 +11,10 @@ use self::asked::Asked;
 use crate::arguments::Learn;
 use crate::failure::Failure;
 
-/// Names the file to which the runtime adds what libraries ask for.
+/// The environment variable with the file to which the runtime appends the requests of libraries.
 const FILE: &str = "OMNIGLOT_LEARN";
 
-/// Runs the program, with its own output, and prints what its libraries asked for.
+/// Runs the program with its own output, and prints the requests of its libraries.
 pub(crate) fn run(arguments: &Learn) -> Result<ExitCode, Failure> {
     let file = tempfile::NamedTempFile::new().map_err(Failure::Output)?;
     let [program, rest @ ..] = &arguments.command[..] else {

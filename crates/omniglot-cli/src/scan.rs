@@ -1,4 +1,4 @@
-//! `omniglot scan`: what a library asks for, and whether it can be loaded.
+//! `omniglot scan`: reports what a library needs, and whether it can be loaded.
 
 mod denied;
 mod facts;
@@ -15,12 +15,12 @@ use self::verdict::Verdict;
 use crate::arguments::Scan;
 use crate::failure::Failure;
 
-/// It cannot be loaded.
+/// Exit status: the library cannot be loaded.
 const NOT_LOADABLE: u8 = 3;
-/// It can be loaded, but not behind protection keys.
+/// Exit status: the library can be loaded, but not behind protection keys.
 const PROCESS_ONLY: u8 = 4;
 
-/// Scans a library and what it needs, and prints the findings.
+/// Scans a library and its dependencies, and prints the report.
 pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
     let Libraries { found, missing } = Libraries::of(arguments)?;
     let denied = denied::imports(&found);

@@ -1,5 +1,5 @@
-//! The generator's messages name methods of its builder; here they name options, or tables and
-//! keys of what `--describe` reads.
+//! Translates the generator's messages: where they name methods of the builder, the command names
+//! options, or tables and keys of the `--describe` file.
 
 /// The builder's methods that are options of the command.
 const METHODS: [&str; 21] = [
@@ -26,13 +26,13 @@ const METHODS: [&str; 21] = [
     "target",
 ];
 
-/// Those that are tables of a file.
+/// The builder's methods that are tables of the file.
 const TABLES: [&str; 4] = ["function_macro", "handle", "variadic", "wrap"];
 
-/// Methods of what is given to those, which are keys.
+/// Methods of the values of those tables, which are keys.
 const KEYS: [&str; 5] = ["constructor", "destructor", "named", "status_at_least", "status_ok"];
 
-/// Writes `.pkg_config("NAME")` as `--pkg-config "NAME"`, `.wrap` as `[[wrap]]`, and so on.
+/// Rewrites `.pkg_config("NAME")` as `--pkg-config "NAME"`, `.wrap` as `[[wrap]]`, and so on.
 pub(crate) fn as_options(message: &str) -> String {
     let mut text = String::new();
     let mut rest = message;
@@ -53,7 +53,7 @@ pub(crate) fn as_options(message: &str) -> String {
     text + rest
 }
 
-/// The method that a text starts with, after its dot, and the rest.
+/// Splits off the method call at the start of a text, without its dot.
 fn method(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix('.')?;
     let is_word = |character: char| character.is_ascii_lowercase() || character == '_';
@@ -63,7 +63,7 @@ fn method(text: &str) -> Option<(&str, &str)> {
     all.into_iter().any(|known| *known == name).then_some((name, rest))
 }
 
-/// What a method is called here.
+/// The spelling of a method for the command's user.
 fn written(method: &str) -> String {
     if TABLES.contains(&method) {
         format!("[[{method}]]")
@@ -74,7 +74,7 @@ fn written(method: &str) -> String {
     }
 }
 
-/// Appends a call's arguments, if there are any, and gives what follows them.
+/// Appends the arguments of a call, if there are any, and returns the rest of the message.
 fn call<'a>(text: &mut String, rest: &'a str) -> &'a str {
     let Some(inner) = rest.strip_prefix('(') else { return rest };
     let Some(end) = closing(inner) else { return rest };
@@ -83,7 +83,7 @@ fn call<'a>(text: &mut String, rest: &'a str) -> &'a str {
     &inner[end + 1..]
 }
 
-/// Where the parenthesis closes, which is in no string literal.
+/// The position of the closing parenthesis outside of string literals.
 fn closing(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().find_map(|(place, character)| {

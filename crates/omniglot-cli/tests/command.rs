@@ -1,5 +1,5 @@
-//! The command from the outside: what it prints, writes, says and exits with.
-// Helpers of tests may stop at once, as tests do.
+//! Tests the command from outside: what it prints and writes, and its exit status.
+// Helper functions of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What it says when it fails, which is with that status and without output.
+/// Returns the error message. Checks the exit status, and that there is no output.
 #[track_caller]
 fn failure(directory: &Path, arguments: &[&str], status: i32) -> String {
     let output = bindings(directory, arguments);
@@ -88,7 +88,7 @@ fn paths_are_relative_to_where_it_runs() {
     assert_eq!(text(&linked.stderr), gone);
 }
 
-/// A file that describes what options cannot.
+/// A file with what options cannot describe.
 const DESCRIPTIONS: &str = r#"
 [[wrap]]
 function = "uncompress"
@@ -156,7 +156,7 @@ fn integers_can_be_booleans() {
     assert!(boolean.contains("pub enum flag_t {"), "{boolean}");
 }
 
-/// Mistakes in a file name its line; those that only the header shows name both lines.
+/// Checks that mistakes in a file name its line. Those that concern the header name both lines.
 #[test]
 fn wrong_descriptions_are_located() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! `omniglot doctor`, here and in a guest, where it must find what the guest is known to have.
+//! Tests `omniglot doctor` here and in a guest with known features.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
-// Helpers of tests may stop at once, as tests do.
+// Helper functions of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// A test panics if it fails.
+/// Runs a test, which panics if it fails.
 fn passed(test: Test) -> Result<(), Failed> {
     test();
     Ok(())
@@ -94,7 +94,7 @@ fn in_a_guest_nothing_is_missing_for_keys() {
     assert_eq!(report["mechanisms"]["user_dispatch"], true);
     assert_eq!(report["mechanisms"]["rseq"], true);
     assert_eq!(report["processor"]["fsgsbase_enabled"], true);
-    // Keys are there, and are still not chosen unless they are asked for.
+    // Keys are available, but are chosen only on request.
     assert_eq!(report["auto"]["isolation"], "process");
     assert!(report["auto"]["reason"].as_str().unwrap().contains("experimental"), "{report:#}");
 }

@@ -1,5 +1,5 @@
-//! `omniglot scan`: Debian's libraries, and files that were made for it.
-// Helpers of tests may stop at once, as tests do.
+//! Tests `omniglot scan` on Debian's libraries, and on files that were made for it.
+// Helper functions of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ const UNREADABLE: i32 = 1;
 const NOT_LOADABLE: i32 = 3;
 const PROCESS_ONLY: i32 = 4;
 
-/// Where Debian has a library, whose name may go on with a version: which one differs from
-/// release to release.
+/// The path of a library on Debian. Its name may continue with a version, which differs between
+/// releases.
 fn library(name: &str) -> PathBuf {
     let places = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64"];
     let entries = places.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
@@ -24,8 +24,9 @@ fn library(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not installed"))
 }
 
-/// Whether a file is called `name`, if that has a number at its end, or else `name` with one: the
-/// name without it is for linkers, and there only if a development package is.
+/// Returns true if a file is called `name` and ends in a number, or if it is `name` followed by a
+/// number. A name without a number is for linkers, and exists only if a development package is
+/// installed.
 fn is_version_of(name: &str, path: &Path) -> bool {
     let file = path.file_name().unwrap().to_string_lossy();
     let number = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
@@ -45,7 +46,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What is said about a file, in both forms, with the same exit status.
+/// Scans a file in both formats, and checks that both have this exit status.
 #[track_caller]
 fn report(file: &Path, status: i32) -> (String, Value) {
     let (plain, json) = (scan(file, &[]), scan(file, &["--json"]));
@@ -66,7 +67,7 @@ fn link(directory: &Path, source: &str, options: &[&str]) -> PathBuf {
     to
 }
 
-/// The functions that are denied, each with its system call.
+/// The functions whose system calls are denied, each with its system call.
 fn denied(report: &Value) -> Vec<(&str, &str)> {
     let denied = report["denied"].as_array().unwrap().iter();
     denied
@@ -113,7 +114,7 @@ fn the_c_librarys_own_gadgets_are_known() {
     assert_eq!((&wrpkru["kind"], &wrpkru["symbol"]), (&"wrpkru".into(), &"pkey_set".into()));
     assert_eq!(changers.next(), None);
     assert!(plain.contains("in pkey_set+"), "{plain}");
-    assert!(plain.contains("known as the dynamic linker's way to put registers back"), "{plain}");
+    assert!(plain.contains("known as the dynamic linker's restoring of registers"), "{plain}");
     assert!(instructions.iter().filter(|it| it["kind"] == "syscall").count() > 300);
     assert!(json["libraries"][0]["thread_locals"]["size"].as_u64().unwrap() > 0);
     let indirect = json["libraries"][0]["indirect_functions"].as_array().unwrap();
@@ -179,9 +180,9 @@ fn what_is_missing_is_named() {
     let source = "int g(void);\nint f(void) { return g(); }";
     let made = link(directory.path(), source, &[needed.to_str().unwrap()]);
     let (plain, json) = report(&made, NOT_LOADABLE);
-    assert!(plain.contains("libgone.so.7, which libmade.so needs, is not to be found"), "{plain}");
+    assert!(plain.contains("libgone.so.7, which libmade.so needs, cannot be found"), "{plain}");
     assert_eq!(json["missing"][0]["name"], "libgone.so.7");
-    // There it is.
+    // Now the library is there.
     fs::rename(needed, other.join("libgone.so.7")).unwrap();
     let found = scan(&made, &["--library-directory", other.to_str().unwrap()]);
     assert_eq!(found.status.code(), Some(LOADABLE), "{}", text(&found.stdout));
@@ -205,7 +206,7 @@ fn a_symbol_that_nothing_defines_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let made = link(directory.path(), "int gone(void);\nint f(void) { return gone(); }", &[]);
     let (plain, _) = report(&made, NOT_LOADABLE);
-    assert!(plain.contains("nothing that it needs defines gone"), "{plain}");
+    assert!(plain.contains("no needed library defines gone"), "{plain}");
     let weak = "int gone(void) __attribute__((weak));\nint f(void) { return gone ? gone() : 0; }";
     report(&link(directory.path(), weak, &[]), LOADABLE);
 }
@@ -215,10 +216,10 @@ fn an_executable_stack_is_refused_and_writable_code_leaves_only_a_process() {
     let directory = tempfile::tempdir().unwrap();
     let source = "int f(void) { return 1; }";
     let (plain, _) = report(&link(directory.path(), source, &["-Wl,-z,execstack"]), NOT_LOADABLE);
-    assert!(plain.contains("asks for an executable stack"), "{plain}");
+    assert!(plain.contains("requests an executable stack"), "{plain}");
     let writable = r#"__asm__(".section .both,\"awx\",@progbits\n.byte 0xc3\n.text");"#;
     let (plain, _) = report(&link(directory.path(), writable, &[]), PROCESS_ONLY);
-    assert!(plain.contains("has code that can be written"), "{plain}");
+    assert!(plain.contains("has writable code"), "{plain}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A crate that ships generated Rust and C is built and run where there is no libclang.
-// Helpers of tests may stop at once, as tests do.
+//! Builds and runs a crate that ships generated Rust and C code where there is no libclang.
+// Helper functions of tests may panic, as tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// What builds a crate that ships its bindings.
+/// The tools that build a crate with shipped bindings.
 const TOOLS: [&str; 8] = ["ar", "as", "cargo", "cc", "ld", "pkg-config", "rustc", "rustup"];
 
 /// Generates the bindings as the crate's author does.
@@ -21,7 +21,7 @@ fn generate(directory: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Generating where there is no libclang fails, so it is well hidden from the crate too.
+/// Checks that generating fails without libclang, so that it is hidden from the crate, too.
 fn check_that_libclang_is_hidden(directory: &Path, tools: &Path) {
     let output = Command::new(env!("CARGO_BIN_EXE_omniglot"))
         .args(["bindings", "zlib.h"])
@@ -34,14 +34,14 @@ fn check_that_libclang_is_hidden(directory: &Path, tools: &Path) {
     assert!(errors.starts_with("error: omniglot needs libclang"), "{errors}");
 }
 
-/// An empty directory, for where libclang should be.
+/// An empty directory, in place of libclang's.
 fn empty(directory: &Path) -> PathBuf {
     let empty = directory.join("empty");
     fs::create_dir_all(&empty).unwrap();
     empty
 }
 
-/// Copies the crate, with this checkout in place of the published crates.
+/// Copies the crate, and replaces the published crates by this checkout.
 fn copy(to: &Path) {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let (from, crates) = (manifest.join("tests/shipped"), manifest.parent().unwrap());
@@ -55,7 +55,7 @@ fn copy(to: &Path) {
     fs::copy(crates.parent().unwrap().join("Cargo.lock"), to.join("Cargo.lock")).unwrap();
 }
 
-/// A directory with nothing but the tools; in particular no clang and no llvm-config.
+/// A directory with only the tools, and in particular without clang and llvm-config.
 fn tools(directory: &Path) -> PathBuf {
     let tools = directory.join("tools");
     fs::create_dir(&tools).unwrap();
@@ -70,7 +70,7 @@ fn tools(directory: &Path) -> PathBuf {
     tools
 }
 
-/// Runs cargo in the crate without libclang, and gives what it printed.
+/// Runs cargo in the crate without libclang, and returns its output.
 fn cargo(directory: &Path, tools: &Path, arguments: &[&str]) -> String {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let output = Command::new(cargo)

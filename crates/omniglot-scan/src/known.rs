@@ -41,7 +41,7 @@ impl Known {
     pub const fn name(self) -> &'static str {
         match self {
             Self::PkeySet => "the C library's pkey_set",
-            Self::Restoring { .. } => "the dynamic linker's way to put registers back",
+            Self::Restoring { .. } => "the dynamic linker's restoring of registers",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Files that describe anything.
+//! Random description files.
 
 use std::fmt::Write;
 use std::fs;
@@ -8,7 +8,7 @@ use omniglot_fuzz::{Random, fuzz};
 
 use super::Descriptions;
 
-/// What the names in a file may mean, and what they cannot.
+/// A header with names that descriptions can use, and names that they cannot.
 const HEADER: &str = "
 #include <stddef.h>
 typedef struct codec codec;
@@ -70,7 +70,7 @@ const WRAP: [&str; 13] = [
 const HANDLE: [&str; 2] = ["constructor", "named"];
 const ANY: [&str; 7] = ["function", "of", "name", "parameters", "unknown", "\"\"", "a.b"];
 
-/// A file of the right form, as a rule.
+/// A random file, in most cases of the right structure.
 fn file(random: &mut Random) -> String {
     let mut text = String::new();
     for _ in 0..random.below(4) {
@@ -79,7 +79,7 @@ fn file(random: &mut Random) -> String {
             0 => writeln!(text, "[{}]", TABLES[table]),
             _ => writeln!(text, "[[{}]]", TABLES[table]),
         };
-        // Mostly what the table needs, and what it knows.
+        // Usually the keys that the table requires and knows.
         for key in needed(table) {
             if !random.once_in(30) {
                 let _ = writeln!(text, "{key} = {:?}", random.pick(&NAMES));
@@ -143,7 +143,7 @@ fn any_file_is_understood_or_refused() {
         understood += 1;
         let library = Library::new("fuzz").header("fuzz.h").include(directory.path());
         let library = descriptions.describe(library.target("x86_64-unknown-linux-gnu"));
-        // Asking clang takes a hundred times as long as all else.
+        // Running clang takes a hundred times as long as everything else.
         if random.once_in(20) {
             match library.preview() {
                 Ok(_) => generated += 1,

@@ -1,24 +1,24 @@
-//! What libraries asked for, as the runtime wrote it down.
+//! Parses the requests of libraries that the runtime recorded.
 
 use std::collections::BTreeMap;
 
-/// Something that a library asked for and did not get.
+/// A request of a library that was not granted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Request {
-    /// Whether it ended the call, rather than fail with an error number.
+    /// True if the request ended the call. Otherwise it failed with an error number.
     pub(super) is_denied: bool,
     pub(super) system_call: String,
     pub(super) error: i64,
-    /// A path, or, of a call that was denied, who asked; perhaps empty.
+    /// A path or, for a request that ended the call, the place that made it. May be empty.
     pub(super) text: String,
 }
 
-/// The requests of each library, with how often each was made.
+/// The requests of each library, with the number of times that each was made.
 #[derive(Debug, Default)]
 pub(super) struct Asked(pub(super) BTreeMap<String, BTreeMap<Request, u64>>);
 
 impl Asked {
-    /// Reads lines of the runtime's; those that are none are left out.
+    /// Parses the lines that the runtime recorded, and ignores invalid ones.
     pub(super) fn read(text: &str) -> Self {
         let mut asked = Self::default();
         for line in text.lines() {

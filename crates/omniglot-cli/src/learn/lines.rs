@@ -1,4 +1,4 @@
-//! From what a library asked for to lines of its builder.
+//! Converts requests of libraries into lines for their builders.
 
 use std::collections::BTreeMap;
 use std::fmt::{Result, Write};
@@ -12,7 +12,7 @@ const NOT_THERE: i64 = 2;
 const NOT_NOW: i64 = 11;
 const NO_ACCESS: i64 = 13;
 
-/// What would have answered a request, from the least to the most.
+/// What would satisfy a request, in ascending order of the rights that it grants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Remedy {
     File(String),
@@ -21,7 +21,7 @@ enum Remedy {
     Tmp,
     Permission(&'static str),
     Threads,
-    /// It is not there in the host either.
+    /// The host does not have it either.
     Absent(String),
     Nothing(String),
 }
@@ -40,7 +40,7 @@ impl Remedy {
         }
     }
 
-    /// By the name of the call alone, since what a denied call says is who made it.
+    /// Only the name of the system call counts, since the text of such a request says who made it.
     fn of_denied(request: &Request) -> Self {
         match request.system_call.as_str() {
             "clock_gettime" | "clock_getres" | "gettimeofday" | "time" | "nanosleep"
@@ -61,7 +61,7 @@ impl Remedy {
         }
     }
 
-    /// The builder's line; none where there is none.
+    /// The line for the builder, or `None` if there is none.
     fn line(&self) -> Option<String> {
         Some(match self {
             Self::File(path) => format!(".file({path:?}, PathBuf::from({path:?}))"),
@@ -74,11 +74,11 @@ impl Remedy {
         })
     }
 
-    /// What it was that cannot be given.
+    /// A description of what cannot be granted.
     fn missing(&self) -> Option<String> {
         match self {
             Self::Absent(path) => Some(format!("{path}: not on this machine either")),
-            Self::Nothing(what) => Some(format!("{what}: nothing gives it")),
+            Self::Nothing(what) => Some(format!("{what}: cannot be granted")),
             _ => None,
         }
     }
@@ -97,7 +97,7 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// The findings, to be read by people, and copied.
+/// The report as text, with lines to copy.
 pub(super) fn report(asked: &Asked, succeeded: bool) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -107,7 +107,7 @@ pub(super) fn report(asked: &Asked, succeeded: bool) -> String {
 
 fn write_all(text: &mut String, asked: &Asked, succeeded: bool) -> Result {
     if asked.0.is_empty() {
-        return writeln!(text, "No library asked for anything that it did not get.");
+        return writeln!(text, "No library made a request that was not granted.");
     }
     for (library, requests) in &asked.0 {
         let mut remedies = BTreeMap::<Remedy, u64>::new();
@@ -127,7 +127,7 @@ fn write_all(text: &mut String, asked: &Asked, succeeded: bool) -> Result {
         }
     }
     if succeeded {
-        writeln!(text, "The program succeeded all the same; perhaps none of it is needed.")?;
+        writeln!(text, "The program succeeded anyway, so perhaps none of these is needed.")?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ mod tests {
             "    .tmp(64 << 20) // once".to_owned(),
             "    .allow(Permission::Threads(4)) // 2 times".to_owned(),
             "    // /not/there: not on this machine either, once".to_owned(),
-            "    // socket in libz.so.1 f+0x1, which ended the call: nothing gives it, once"
+            "    // socket in libz.so.1 f+0x1, which ended the call: cannot be granted, once"
                 .to_owned(),
         ];
         assert_eq!(lines, expected);

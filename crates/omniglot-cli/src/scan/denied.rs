@@ -1,11 +1,12 @@
-//! Which of a library's imports make system calls that the kernel does not see.
+//! Determines which imports of a library make system calls that a domain does not pass to the
+//! kernel.
 
 use omniglot_linux::SyscallPolicy;
 
 use super::facts::Facts;
 
-/// Functions of the C library, by the system call that they cannot do without, where that has
-/// another name. What is called like a system call needs no entry.
+/// Functions of the C library, listed by the system call that they cannot work without. Functions
+/// that are named like their system call need no entry.
 const CALLS: &[(&str, &[&str])] = &[
     (
         "openat",
@@ -90,13 +91,13 @@ const CALLS: &[(&str, &[&str])] = &[
     ("readlink", &["realpath"]),
 ];
 
-/// Functions that are called like a system call, but make another, which is allowed.
+/// Functions that are named like a system call but make another one, which is allowed.
 const HARMLESS: [&str; 2] = ["_exit", "exit"];
 
-/// An import that fails in a domain.
+/// An imported function whose system call is not passed to the kernel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Denied {
-    /// The library that imports it.
+    /// The library that imports the function.
     pub(super) library: String,
     pub(super) function: String,
     pub(super) system_call: String,
@@ -104,7 +105,7 @@ pub(super) struct Denied {
 }
 
 impl Denied {
-    /// What calling it does.
+    /// The effect of calling it.
     pub(super) fn consequence(&self) -> &'static str {
         match self.policy {
             SyscallPolicy::Answered => {
@@ -115,8 +116,8 @@ impl Denied {
     }
 }
 
-/// The functions that the libraries import from the C library and that a domain is denied. What the
-/// C library calls itself is left out: it calls everything.
+/// The functions that the libraries import from the C library and whose system calls are not passed
+/// to the kernel. Imports of the C library itself are ignored, since it has all system calls.
 pub(super) fn imports(libraries: &[Facts]) -> Vec<Denied> {
     let own =
         |name: &str| libraries.iter().find(|facts| !is_c_library(facts) && exports(facts, name));
@@ -139,19 +140,19 @@ fn exports(facts: &Facts, name: &str) -> bool {
     facts.exports.iter().any(|export| export == name)
 }
 
-/// Whether the library is a part of glibc.
+/// Returns true if the library is a part of glibc.
 fn is_c_library(facts: &Facts) -> bool {
     let parts = ["libc.so", "ld-linux", "libpthread.so", "libdl.so", "librt.so", "libresolv.so"];
     parts.iter().any(|part| facts.name.starts_with(part))
 }
 
-/// The system call that a function makes, and what the policy does with it unless it carries it out.
+/// The system call that a function makes, and its policy. Returns `None` if the call is allowed.
 fn denied_import(function: &str) -> Option<(String, SyscallPolicy)> {
     if HARMLESS.contains(&function) {
         return None;
     }
     let call = CALLS.iter().find(|(_, functions)| functions.contains(&function));
-    // Fortified functions are called like `__read_chk`.
+    // Fortified functions have names such as `__read_chk`.
     let plain = function.strip_prefix("__").and_then(|name| name.strip_suffix("_chk"));
     let name = call.map_or(plain.unwrap_or(function), |(call, _)| call);
     let policy = SyscallPolicy::of(name).filter(|policy| *policy != SyscallPolicy::Allowed)?;

@@ -1,4 +1,4 @@
-//! What was found in one file.
+//! The findings about one file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use omniglot_scan::{
 
 use crate::failure::Failure;
 
-/// An instruction that was looked for.
+/// An instruction that was found.
 pub(super) struct Found {
     pub(super) gadget: Gadget,
     pub(super) setting: Setting,
     pub(super) known: Option<Known>,
-    /// The function that it is in and how far, if that has a name.
+    /// The function that contains it, and the offset there, if the function has a name.
     pub(super) place: Option<(String, u64)>,
 }
 
-/// What one file has and asks for.
+/// Contents and requirements of one file.
 pub(super) struct Facts {
     pub(super) name: String,
     pub(super) path: PathBuf,
@@ -61,12 +61,12 @@ impl Facts {
         })
     }
 
-    /// What can change what protection keys allow.
+    /// The instructions that can change the rights of protection keys.
     pub(super) fn key_changers(&self) -> impl Iterator<Item = &Found> {
         self.found.iter().filter(|found| found.gadget.kind.changes_keys())
     }
 
-    /// The system call instructions that a compiler meant as such.
+    /// The system call instructions that the compiler intended as such.
     pub(super) fn system_calls(&self) -> impl Iterator<Item = &Found> {
         let calls = self.found.iter().filter(|found| found.gadget.kind.calls_kernel());
         calls.filter(|found| matches!(found.setting, Setting::Intended { .. }))
@@ -85,7 +85,7 @@ fn scan(image: &Image<'_>) -> Vec<Found> {
     find(&code, |_: Kind| true).into_iter().map(judge).collect()
 }
 
-/// An instruction with its place, in words.
+/// Describes an instruction and its place.
 pub(super) fn describe(found: &Found) -> String {
     let place = found.place.as_ref();
     let place = place.map(|(symbol, offset)| format!(" in {symbol}+{offset:#x}"));

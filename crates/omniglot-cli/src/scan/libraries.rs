@@ -1,4 +1,4 @@
-//! The libraries that a library needs, found as the dynamic linker finds them (ld.so(8)).
+//! Finds a library's dependencies as the dynamic linker does (ld.so(8)).
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::facts::Facts;
 use crate::arguments::Scan;
 use crate::failure::Failure;
 
-/// What the worker's loader is linked to, whatever the library needs.
+/// The dependency of the worker's loader, which every library gets.
 const ALWAYS: &str = "libc.so.6";
 
 /// The directories that the dynamic linker searches last.
@@ -21,16 +21,16 @@ const DIRECTORIES: [&str; 6] = [
     "/usr/lib",
 ];
 
-/// A library and what it needs, directly and indirectly.
+/// A library and its direct and indirect dependencies.
 pub(super) struct Libraries {
-    /// The library itself comes first.
+    /// The library itself is the first element.
     pub(super) found: Vec<Facts>,
-    /// Names without a file, each with the name of a library that asks for it.
+    /// Names for which no file was found, each with the name of a library that needs it.
     pub(super) missing: Vec<(String, String)>,
 }
 
 impl Libraries {
-    /// Reads the library and all that it needs.
+    /// Reads the library and all its dependencies.
     pub(super) fn of(arguments: &Scan) -> Result<Self, Failure> {
         let first = Facts::read(&arguments.file)?;
         let mut seen = HashSet::from([first.name.clone()]);
@@ -52,7 +52,7 @@ impl Libraries {
     }
 }
 
-/// The libraries of these names, and the names for which no file was found.
+/// Finds the libraries with these names. Also returns the names for which no file was found.
 fn resolve(
     names: &[String],
     asking: &Facts,
@@ -69,15 +69,15 @@ fn resolve(
     (found, missing)
 }
 
-/// Where to search.
+/// Where to search for libraries.
 struct Search<'a> {
     directories: &'a [PathBuf],
-    /// Names and places of the system's libraries.
+    /// The names and paths of the system's libraries.
     index: Vec<(String, PathBuf)>,
 }
 
 impl Search<'_> {
-    /// The files that could be meant by `name`, first choice first.
+    /// The files that `name` may refer to, in order of preference.
     fn candidates(&self, name: &str, asking: &Facts) -> Vec<PathBuf> {
         if name.contains('/') {
             return vec![PathBuf::from(name)];
@@ -97,9 +97,9 @@ fn expand(place: &str, own: &Path) -> PathBuf {
     PathBuf::from(place.replace("${ORIGIN}", &own).replace("$ORIGIN", &own))
 }
 
-/// What `ldconfig` knows; nothing if it cannot be asked.
+/// The libraries in `ldconfig`'s cache. Empty if `ldconfig` cannot be run.
 fn index() -> Vec<(String, PathBuf)> {
-    // Not on the search path of ordinary users.
+    // `ldconfig` is not on the search path of ordinary users.
     let mut commands = ["ldconfig", "/sbin/ldconfig"].iter();
     let listing = commands.find_map(|command| Command::new(command).arg("-p").output().ok());
     let text = listing.map(|listing| listing.stdout).unwrap_or_default();

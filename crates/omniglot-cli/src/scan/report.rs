@@ -1,4 +1,4 @@
-//! Printing what was found.
+//! Formats the report.
 
 use std::fmt::{Result, Write};
 
@@ -9,20 +9,20 @@ use super::denied::Denied;
 use super::facts::{Facts, Found, describe};
 use super::verdict::Verdict;
 
-/// How many entries of a list are printed, where `--json` has them all.
-const MOST: usize = 20;
+/// The maximum number of entries of a list in the text. `--json` prints all of them.
+const MAX_ENTRIES: usize = 20;
 
-/// A library, all that it needs, and what follows from that.
+/// A library, its dependencies, and the conclusions.
 pub(super) struct Scanned {
-    /// The library itself comes first.
+    /// The library itself is the first element.
     pub(super) libraries: Vec<Facts>,
-    /// Names that no file was found for, each with the name of a library that asks for it.
+    /// Names for which no file was found, each with the name of a library that needs it.
     pub(super) missing: Vec<(String, String)>,
     pub(super) denied: Vec<Denied>,
     pub(super) verdict: Verdict,
 }
 
-/// The findings, to be read by people.
+/// The report as text.
 pub(super) fn text(scanned: &Scanned) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -54,16 +54,20 @@ fn write_all(text: &mut String, scanned: &Scanned) -> Result {
             denied.system_call
         )
     });
-    list(text, "imported functions whose system calls the kernel does not see", denied)?;
+    list(text, "imported functions whose system calls do not reach the kernel", denied)?;
     let locals = first.thread_locals.iter().map(|locals| {
-        let kind = if locals.is_static { ", beside the program's" } else { "" };
+        let kind = if locals.is_static { ", in the static TLS block" } else { "" };
         format!("{} bytes, aligned to {}{kind}", locals.size, locals.alignment)
     });
     list(text, "thread-local data", locals)?;
-    list(text, "functions chosen while it is loaded (IFUNC)", first.indirect.iter().cloned())
+    list(
+        text,
+        "functions whose implementation is chosen at load time (IFUNC)",
+        first.indirect.iter().cloned(),
+    )
 }
 
-/// A line without control characters: names in files are untrusted.
+/// Escapes control characters, since names in files are untrusted.
 fn clean(line: &str) -> String {
     let is_plain = |character: char| matches!(character, ' '..='~') || character.is_alphanumeric();
     let mut cleaned = String::new();
@@ -95,14 +99,14 @@ fn list(text: &mut String, title: &str, entries: impl Iterator<Item = String>) -
         return writeln!(text, "{title}: none");
     }
     writeln!(text, "{title}:")?;
-    entries.iter().take(MOST).try_for_each(|entry| writeln!(text, "  {}", clean(entry)))?;
-    match entries.len().saturating_sub(MOST) {
+    entries.iter().take(MAX_ENTRIES).try_for_each(|entry| writeln!(text, "  {}", clean(entry)))?;
+    match entries.len().saturating_sub(MAX_ENTRIES) {
         0 => Ok(()),
         more => writeln!(text, "  and {more} more, which --json lists"),
     }
 }
 
-/// The findings, to be read by programs.
+/// The report as JSON.
 pub(super) fn json(scanned: &Scanned) -> Value {
     let missing =
         scanned.missing.iter().map(|(name, asking)| json!({ "name": name, "needed_by": asking }));

@@ -1,4 +1,4 @@
-//! Whether a library can be loaded.
+//! Determines whether a library can be loaded.
 
 use std::collections::HashSet;
 
@@ -6,27 +6,27 @@ use omniglot_scan::ImageKind;
 
 use super::facts::{Facts, describe};
 
-/// How many symbols that nothing defines are named.
+/// The maximum number of undefined symbols that are listed.
 const MOST_NAMES: usize = 8;
 
-/// Why a library cannot be loaded; empty where it can.
+/// The reasons why a library cannot be loaded. Empty if it can.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// In a process.
+    /// Reasons against loading in a process.
     pub(super) process: Vec<String>,
-    /// Behind protection keys.
+    /// Reasons against loading behind protection keys.
     pub(super) keys: Vec<String>,
 }
 
 impl Verdict {
-    /// Judges a library, the first, with what it needs.
+    /// Judges a library, the first element, together with its dependencies.
     pub(super) fn new(libraries: &[Facts], missing: &[(String, String)]) -> Self {
         let mut process = Vec::new();
         process.extend(libraries.iter().filter_map(not_a_library));
         process.extend(libraries.iter().filter_map(executable_stack));
         process.extend(missing.iter().map(|(name, asking)| {
             format!(
-                "{name}, which {asking} needs, is not to be found; install it, or name its \
+                "{name}, which {asking} needs, cannot be found; install it, or name its \
                  directory with --library-directory"
             )
         }));
@@ -43,7 +43,7 @@ impl Verdict {
 fn not_a_library(facts: &Facts) -> Option<String> {
     let is_program = facts.kind == ImageKind::Program;
     is_program.then(|| {
-        format!("{} is a program, or has nothing to load it by; give a shared library", facts.name)
+        format!("{} is a program, or has no dynamic section; give a shared library", facts.name)
     })
 }
 
@@ -51,14 +51,14 @@ fn not_a_library(facts: &Facts) -> Option<String> {
 fn executable_stack(facts: &Facts) -> Option<String> {
     facts.has_executable_stack.then(|| {
         format!(
-            "{} asks for an executable stack, which domains do not have; link it with \
+            "{} requests an executable stack, which domains do not have; link it with \
              `-z noexecstack`",
             facts.name
         )
     })
 }
 
-/// Symbols that some library cannot do without and none defines.
+/// Symbols that some library requires and none defines.
 fn undefined(libraries: &[Facts]) -> Option<String> {
     let defined: HashSet<&str> =
         libraries.iter().flat_map(|facts| &facts.exports).map(String::as_str).collect();
@@ -71,10 +71,10 @@ fn undefined(libraries: &[Facts]) -> Option<String> {
     let shown = names.get(..MOST_NAMES).unwrap_or(&names).join(", ");
     let rest = names.len().saturating_sub(MOST_NAMES);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    Some(format!("nothing that it needs defines {shown}{more}"))
+    Some(format!("no needed library defines {shown}{more}"))
 }
 
-/// What in one file rules out protection keys.
+/// The reasons against protection keys in one file.
 fn against_keys(facts: &Facts) -> Vec<String> {
     let name = &facts.name;
     let unknown = facts.key_changers().filter(|found| found.known.is_none());
@@ -82,7 +82,7 @@ fn against_keys(facts: &Facts) -> Vec<String> {
         .map(|found| format!("{name} could switch the keys off: {}", describe(found)))
         .collect();
     if facts.has_writable_code {
-        reasons.push(format!("{name} has code that can be written"));
+        reasons.push(format!("{name} has writable code"));
     }
     reasons
 }

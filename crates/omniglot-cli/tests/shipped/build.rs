@@ -1,4 +1,4 @@
-//! Compiles what was generated ahead: no header is read by anything but the C compiler.
+//! Compiles code that was generated ahead. Only the C compiler reads a header.
 
 fn main() -> omniglot_build::Result<()> {
     omniglot_build::Prebuilt::new("zlib").pkg_config("zlib").compile()

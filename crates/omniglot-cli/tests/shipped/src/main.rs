@@ -1,4 +1,4 @@
-//! Calls a library through bindings that were shipped with the crate.
+//! Calls a library through bindings that the crate ships.
 #![forbid(unsafe_code)]
 
 mod zlib {
