@@ -1,5 +1,5 @@
-/* What musl's C library needs to run in a region, and names that objects ask for which were
-   compiled with the headers of glibc. */
+/* Functions that musl's C library needs to run in a region, and functions that objects use which
+   were compiled with glibc's headers. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,15 +13,15 @@ extern int __init_tp(void *thread);
 
 static const uint64_t seed[2] = {0x243f6a8885a308d3, 0x13198a2e03707344};
 
-/* There is one thread, whose record lies at a place of its own. */
+/* There is one thread. The rewriter reserves memory for its thread control block. */
 void __init_tls(size_t *auxiliary)
 {
     void *thread;
     (void)auxiliary;
     __asm__("mov %%fs:0, %0" : "=r"(thread));
     __init_tp(thread);
-    /* Its number, behind six words (musl 1.2, struct pthread): recursive locks compare it. No
-       system call may have told one. */
+    /* The thread's id, behind six words (musl 1.2, struct pthread), which recursive locks compare.
+       The system call that sets it may have failed. */
     int *number = (int *)thread + 12;
     if (*number <= 0)
         *number = 1;
@@ -30,12 +30,12 @@ void __init_tls(size_t *auxiliary)
 int __set_thread_area(void *thread)
 {
     (void)thread;
-    return 1; /* The thread pointer is set, and there will be no threads. */
+    return 1; /* The thread pointer is already set, and there will be no other threads. */
 }
 
 void omniglot_sfi_start_libc(void)
 {
-    /* No environment; then the auxiliary vector: AT_PAGESZ, AT_RANDOM. */
+    /* An empty environment, followed by the auxiliary vector: AT_PAGESZ, AT_RANDOM. */
     static const void *vector[] = {0, (void *)6, (void *)4096, (void *)25, seed, 0, 0};
     __init_libc((char **)vector, "library");
 }
@@ -52,7 +52,7 @@ void _Exit(int status)
     abort();
 }
 
-/* Fortified functions: whoever would write behind an object ends. */
+/* Fortified functions abort instead of writing behind an object. */
 static void check(size_t length, size_t room)
 {
     if (length > room)

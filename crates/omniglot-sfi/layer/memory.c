@@ -1,9 +1,9 @@
-/* Copies and comparisons of memory, for images with and without a C library. The C library's own
-   are written in assembly that runs backwards, which nothing in an image may. */
+/* Copies and compares memory, for images with and without a C library. The C library's own
+   functions set the direction flag in assembly, which is not allowed in an image. */
 #include <stddef.h>
 #include <stdint.h>
 
-/* Vectors and words at any address, whatever else is there. */
+/* Unaligned vectors and words that may alias other types. */
 typedef long long vector __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint64_t word8 __attribute__((aligned(1), may_alias));
 typedef uint32_t word4 __attribute__((aligned(1), may_alias));
@@ -12,10 +12,10 @@ typedef uint16_t word2 __attribute__((aligned(1), may_alias));
 #define GET(type, at) (*(const type *)(at))
 #define PUT(type, at, value) (*(type *)(at) = (value))
 
-/* From how many bytes on the processor's own instruction is faster. */
+/* The size in bytes from which the processor's string instruction is faster. */
 enum { LONG = 1536 };
 
-/* Up to 64 bytes: all is read before anything is written, so they may overlap. */
+/* Copies up to 64 bytes. All reads come before all writes, so the ranges may overlap. */
 static void copy_short(unsigned char *to, const unsigned char *from, size_t length)
 {
     unsigned char *to_end = to + length;

@@ -1,4 +1,4 @@
-/* What an image begins with, and what a compiler may call without being told to. */
+/* The start function of an image, and functions that compilers call implicitly. */
 typedef void (*constructor)(void);
 extern constructor const __init_array_start[], __init_array_end[];
 extern void omniglot_sfi_gate_abort(void);
