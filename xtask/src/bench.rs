@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the benchmarks in all the ways that take turns, and runs them.
+//! `cargo xtask bench`: builds all variants of the benchmarks, and runs them in turns.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -9,22 +9,22 @@ use crate::cargo;
 use crate::test::suites::TARGET;
 use crate::workspace::Workspace;
 
-/// What to measure, and where to write it.
+/// The options of the benchmarks, and of their output.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Run only this benchmark (may be repeated, or name several with commas)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Measure little, to see that everything works
+    /// Measure briefly, to check that everything works
     #[arg(long)]
     quick: bool,
 
-    /// Measure in so many batches each
+    /// The number of batches to measure for each variant
     #[arg(long, value_name = "COUNT")]
     runs: Option<usize>,
 
-    /// Write the figures to this file as well, as JSON
+    /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
@@ -32,41 +32,41 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 
-    /// Write the tables and the figures in docs/ anew
+    /// Rewrite the tables and figures in docs/
     #[arg(long)]
     docs: bool,
 
-    /// Measure nothing: take the figures of this file, which `--json` wrote
+    /// Measure nothing, and use the figures in this file, which `--json` wrote
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 
-    /// Decode the PNG files in this directory instead of pictures of our own
+    /// Decode the PNG files in this directory instead of generated pictures
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// Compress this text instead of one of our own
+    /// Compress this text instead of a generated one
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
 
-    /// Leave out what needs another build: the variants without checks, and those of others
+    /// Leave out variants that need another build: without checks, and alternatives by others
     #[arg(long)]
     alone: bool,
 }
 
-/// The flag that leaves out all checks of foreign addresses and values.
+/// The flag that compiles out all checks of foreign addresses and values.
 const UNCHECKED: &str = "--cfg omniglot_unchecked";
 
-/// What users would pick instead, in a workspace of its own.
+/// The alternatives to Omniglot that users have, in a workspace of their own.
 const PEERS: &str = "benches/peers";
 
-/// Builds and runs the benchmarks, and passes the exit status on.
+/// Builds and runs the benchmarks, and returns their exit status.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     build(ours(cargo::command()), &workspace)?;
     let target = workspace.target_directory();
     let mut command = Command::new(target.join("release/omniglot-bench"));
     if !options.alone && options.from.is_none() {
-        // Where the target is named, cargo makes a directory for it.
+        // If the target is named, cargo uses a separate directory for it.
         build(ours(unchecked_cargo()), &workspace)?;
         let unchecked = target.join(TARGET).join("release/omniglot-bench");
         command.arg("--unchecked").arg(unchecked);
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 impl Options {
-    /// Gives the benchmarks what is for them.
+    /// Passes on the options for the benchmarks.
     fn pass_on(&self, command: &mut Command, workspace: &Workspace) {
         for name in &self.only {
             command.args(["--only", name]);
@@ -110,10 +110,10 @@ impl Options {
     }
 }
 
-/// A cargo that builds without checks, to measure what those cost.
+/// A cargo command that builds without checks, to measure what they cost.
 ///
-/// Since the target is named, the flag is none of build scripts and macros, so that they, and all
-/// that they need, are not compiled once more.
+/// Naming the target keeps the flag away from build scripts and macros. So these and their
+/// dependencies are not compiled again.
 fn unchecked_cargo() -> Command {
     let mut command = cargo::command();
     let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
@@ -129,7 +129,7 @@ fn ours(mut cargo: Command) -> Command {
     cargo
 }
 
-/// Builds what users would pick instead.
+/// Builds the alternatives.
 fn peers(workspace: &Workspace) -> Command {
     let mut cargo = cargo::command();
     let manifest = workspace.root().join(PEERS).join("Cargo.toml");

@@ -1,16 +1,16 @@
-//! Starting cargo from within `cargo xtask`.
+//! Runs cargo from within `cargo xtask`.
 
 use std::env;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use std::os::unix::process::ExitStatusExt;
 
-/// The cargo that started xtask, so that sub-runs use the same toolchain.
+/// The cargo that started xtask, so that nested runs use the same toolchain.
 pub(crate) fn command() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The exit code which passes `status` on, with a shell's code for a death by signal.
+/// Converts an exit status into an exit code, with a shell's code for death by a signal.
 pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(status_byte(status))
 }

@@ -1,8 +1,8 @@
-//! Telling whether a continuous-integration service runs us.
+//! Detects continuous-integration services.
 
 use std::env;
 
-/// Whether this is a job of a continuous-integration service, with nobody at the keyboard.
+/// Returns true if this is a job of a continuous-integration service, without a user at a terminal.
 pub(crate) fn is_job() -> bool {
     env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
 }

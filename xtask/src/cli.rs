@@ -24,35 +24,35 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) install: bool,
 
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub(crate) action: Action,
 }
 
-/// How set-up behaves, shown below the list of commands.
+/// Help text about set-up, shown below the list of commands.
 const SETUP_HELP: &str = "\
-Each command first looks for the system packages it needs. As root, with CI=true, or when given
---install, it installs those which are missing with apt-get. Otherwise it says what to install and
-why, and exits with status 3.";
+Each command first checks for the system packages that it needs. As root, with CI=true or with
+--install, it installs missing ones with apt-get. Otherwise it prints what to install and why, and
+exits with status 3.";
 
 /// One command with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Build the demo and run it
     Demo {
-        /// Passed on to the demo
+        /// Arguments for the demo
         #[arg(value_names = ["FILE.png", "OUT"], num_args = 0..)]
         args: Vec<OsString>,
     },
 
-    /// Run the tests and count them
+    /// Run the tests, and count the results
     Test {
         /// Run only this suite (may be repeated, or name several with commas)
         #[arg(long, value_name = "SUITE", value_parser = suites::names(), value_delimiter = ',')]
         only: Vec<String>,
 
-        /// Run also what takes long: builds in every release of Debian, and all of what is
-        /// usually sampled; suites that are named do so, too
+        /// Also run what takes long: builds in every release of Debian, and everything that is
+        /// usually only sampled; suites that are named do that anyway
         #[arg(long, conflicts_with = "only")]
         all: bool,
     },
@@ -60,35 +60,36 @@ pub(crate) enum Action {
     /// Run the benchmarks
     Bench(Box<bench::Options>),
 
-    /// Check formatting, clippy's lints, the documentation, and what SAFETY comments argue from
+    /// Check formatting, clippy's lints, the documentation, and the invariants that SAFETY comments
+    /// cite
     Lint,
 
-    /// Make the archives that crates.io would get, and build each of them
+    /// Build the archives for crates.io, and each crate from its archive
     Package {
-        /// Also with changes that are not committed
+        /// Include changes that are not committed
         #[arg(long)]
         allow_dirty: bool,
     },
 
-    /// Build the kernel and run it in QEMU, with its console here
+    /// Build the kernel, and run it in QEMU with its console on this terminal
     Kernel(kernel::Options),
 
-    /// Run real libraries at their main jobs, and write what comes of it to docs/libraries.md
+    /// Run real libraries at their main jobs, and write the results to docs/libraries.md
     Libraries(libraries::Options),
 
-    /// Build a package's program for RISC-V and run it in QEMU
+    /// Build a package's program for RISC-V, and run it in QEMU
     Emulate(riscv::Options),
 
-    /// Take out each defence of protection keys in turn, and see that a test fails
+    /// Remove each defence of protection keys in turn, and check that a test fails
     Defences(defences::Options),
 
-    /// Kill workers and hosts, and use up what the system has, for a long time
+    /// Kill workers and hosts and exhaust system resources, for a long time
     Soak(soak::Options),
 
-    /// Run a test on random input for minutes
+    /// Run a test on random input for some minutes
     Fuzz(fuzz::Options),
 
-    /// Run a program of this machine in a virtual one that has protection keys
+    /// Run a program of this machine in a virtual machine with protection keys
     Guest(Box<guest::Arguments>),
 
     /// Run a program in another release of Debian
@@ -100,7 +101,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Which suites of tests it runs, if not all.
+    /// The test suites to run. Empty means all.
     pub(crate) fn suites(&self) -> &[String] {
         match self {
             Self::Test { only, .. } => only,
@@ -108,7 +109,7 @@ impl Action {
         }
     }
 
-    /// Which task's system packages this command needs, if it needs some.
+    /// The task whose system packages this command needs, if it needs any.
     pub(crate) fn task(&self) -> Option<Task> {
         Some(match self {
             Self::Demo { .. } => Task::Demo,

@@ -1,8 +1,7 @@
 //! `cargo xtask defences`: shows that a test fails without each defence of protection keys.
 //!
-//! Each defence is taken out of a copy of the sources, while the others stay. Then the one test
-//! that must notice runs in a guest, and has to fail. All that this builds is under
-//! `target/defences`.
+//! Each defence is removed from a copy of the sources, while all others stay. Then the one test
+//! that must notice runs in a guest, and has to fail. Everything is built under `target/defences`.
 
 mod scratch;
 mod table;
@@ -24,32 +23,32 @@ use self::verdict::{END, Verdict};
 use crate::guest::{self, Accelerator, Guest, Stream};
 use crate::workspace::Workspace;
 
-/// What `cargo xtask defences` is told.
+/// The options of `cargo xtask defences`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Try only defences whose name has this in it (may be repeated)
+    /// Try only defences whose names contain this text (may be repeated)
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 
-    /// Only check that each defence is where the table says, once
+    /// Only check that the text of each defence occurs once in its file
     #[arg(long)]
     check: bool,
 
-    /// Take out up to so many at once that have nothing to do with each other: faster, less exact
+    /// Remove up to this many unrelated defences at once, which is faster and less exact
     #[arg(long, value_name = "N", default_value_t = 1)]
     together: usize,
 
-    /// Leave out the run with all defences in place, in which all the tests have to pass
+    /// Skip the run with all defences in place, in which all tests have to pass
     #[arg(long)]
     no_baseline: bool,
 }
 
-/// How long one test may take in a guest, on a machine that is busy.
+/// The time limit for one test in a guest, on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Tries the defences, and fails if one can be taken out without a test that fails.
+/// Tries the defences, and fails if no test notices that one is missing.
 ///
-/// `asked` is whether the user said `--install`.
+/// `asked` is true if the user passed `--install`.
 pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let chosen = choose(&options.only)?;
@@ -77,8 +76,8 @@ pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
     Ok(if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Groups of so many that are not next to each other in the table, and so do other things;
-/// those without which nothing works are by themselves.
+/// Groups of at most `size` defences that are not neighbours in the table, and so are unrelated. A
+/// defence without which nothing works is in a group of its own.
 fn groups<'a>(chosen: &[&'a Defence], size: usize) -> Vec<Vec<&'a Defence>> {
     let (basic, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|defence| defence.is_basic);
     let count = others.len().div_ceil(size.max(1));
@@ -97,7 +96,7 @@ fn choose(only: &[String]) -> Result<Vec<&'static Defence>> {
     Ok(chosen)
 }
 
-/// Beneath the directory of all sources.
+/// The path of a defence's file, relative to the root of the sources.
 fn file_of(defence: &Defence) -> PathBuf {
     Path::new(table::SOURCES).join(defence.file)
 }
@@ -107,7 +106,7 @@ fn read(root: &Path, defence: &Defence) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
 }
 
-/// The text of its file without the defence; an error if that is not in it exactly once.
+/// The file's text without the defence. An error if the defence does not occur exactly once in it.
 fn weakened(source: &str, defence: &Defence) -> Result<String> {
     match source.matches(defence.text).count() {
         1 => Ok(source.replacen(defence.text, defence.instead, 1)),
@@ -120,7 +119,7 @@ fn weakened(source: &str, defence: &Defence) -> Result<String> {
     }
 }
 
-/// With everything in place the tests pass, so that their failing means something.
+/// Checks that the tests pass with all defences in place. Otherwise their failing means nothing.
 fn baseline(workspace: &Workspace, scratch: &Scratch, chosen: &[&Defence]) -> Result<()> {
     for program in Test::PROGRAMS {
         let names = names_of(chosen, program);
@@ -143,14 +142,14 @@ fn names_of(defences: &[&Defence], program: Program) -> BTreeSet<String> {
     tests.filter(|test| test.program() == program).map(Test::name).collect()
 }
 
-/// How the tests go without these defences, none of which depends on another: if there are several,
-/// some tests of everything else must pass.
+/// Runs the tests without these defences, none of which depends on another. If there are several,
+/// the control tests must pass.
 fn try_without(
     workspace: &Workspace,
     scratch: &Scratch,
     group: &[&Defence],
 ) -> Result<Vec<Verdict>> {
-    // The copy's own texts, since the sources may be worked on meanwhile.
+    // The copy's text is used, since the sources may change meanwhile.
     let mut originals = BTreeMap::new();
     for defence in group {
         let before = read(scratch.sources(), defence)?;
@@ -169,7 +168,9 @@ fn try_without(
         verdicts.extend(in_guest(workspace, &built, &names)?);
         let broken =
             controls.iter().find(|test| verdicts.get(&test.name()) != Some(&Verdict::Passed));
-        broken.map_or(Ok(()), |test| Err(anyhow!("{test} fails: they cannot go together")))
+        broken.map_or(Ok(()), |test| {
+            Err(anyhow!("{test} fails: these defences cannot be removed together"))
+        })
     });
     originals.iter().try_for_each(|(file, text)| scratch.put(file, text))?;
     let all = group.iter().map(|defence| match &outcome {
@@ -179,7 +180,7 @@ fn try_without(
     Ok(all.collect())
 }
 
-/// Runs tests one by one in a guest that has their program.
+/// Runs tests one by one in a guest that contains their program.
 fn in_guest(
     workspace: &Workspace,
     program: &Path,
@@ -213,7 +214,7 @@ fn in_guest(
         Ok(())
     });
     let verdicts = verdict::all(&String::from_utf8_lossy(&output));
-    // Tests that ran before a machine broke down count.
+    // Tests that ran before the machine failed count.
     ended.map(drop).or_else(|error| if verdicts.is_empty() { Err(error) } else { Ok(()) })?;
     Ok(verdicts)
 }

@@ -10,10 +10,10 @@ use crate::{cargo, watch};
 
 const PACKAGE: &str = "omniglot-demo";
 
-/// Builds the demo, runs it with `args` and passes its exit status on.
+/// Builds the demo, runs it with `args`, and returns its exit status.
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     build()?;
-    // It runs where the user is, for that is where the files named in `args` are.
+    // The demo runs in the user's directory, since the file names in `args` are relative to it.
     let status = cargo::command()
         .args(["run", "--locked", "--release", "--quiet", "--package", PACKAGE, "--"])
         .args(args)
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     Ok(cargo::exit_code(status))
 }
 
-/// Builds the demo on its own: `cargo run --quiet` would be silent for all of a first build.
+/// Builds the demo first, since `cargo run --quiet` would be silent during a whole first build.
 fn build() -> Result<()> {
     let mut command = cargo::command();
     command.args(["build", "--locked", "--release", "--package", PACKAGE]);

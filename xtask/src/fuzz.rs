@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: tests on random input, for as long as one likes.
+//! `cargo xtask fuzz`: runs tests on random input for a given time.
 //!
-//! A target is a test like others, which the suites run for some seconds. Here it runs for
-//! minutes, from another seed each time unless one is given. To add one, add it to [`TARGETS`].
+//! A target is a test like others, which the suites run for some seconds. Here it runs for minutes,
+//! with a new seed each time unless one is given. To add a target, add it to [`TARGETS`].
 
 use std::process::{Command, ExitCode};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,28 +14,28 @@ use crate::cargo;
 use crate::test::suites;
 use crate::workspace::Workspace;
 
-/// What `cargo xtask fuzz` is told.
+/// The options of `cargo xtask fuzz`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// What to fuzz
+    /// The target to fuzz
     #[arg(value_name = "TARGET", value_parser = names())]
     target: String,
 
-    /// How long, in minutes
+    /// The duration in minutes
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     minutes: f64,
 
-    /// What all random numbers depend on; the time if none is given
+    /// The seed of all random numbers [default: the time]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
 
-/// Something to fuzz.
+/// A fuzz target.
 #[derive(Debug)]
 struct Target {
     name: &'static str,
     about: &'static str,
-    /// Where the test is: arguments of `cargo test`.
+    /// Arguments of `cargo test` that select the test.
     test: &'static [&'static str],
     /// The arguments of the test program itself.
     filter: &'static [&'static str],
@@ -45,9 +45,9 @@ struct Target {
 /// How a target is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Build {
-    /// As all tests are.
+    /// Built like all tests.
     Plain,
-    /// So that loads of foreign memory can be changed.
+    /// Built so that loads of foreign memory can be changed.
     Faults,
 }
 
@@ -55,49 +55,49 @@ enum Build {
 const TARGETS: &[Target] = &[
     Target {
         name: "faults",
-        about: "Every load of foreign memory brings something else",
+        about: "Changed results of every load of foreign memory",
         test: &["--package", "omniglot-faults", "--test", "faults"],
         filter: &[],
         build: Build::Faults,
     },
     Target {
         name: "validate",
-        about: "Which bytes are values, against the types' definitions",
+        about: "Validity of bytes, compared with the types' definitions",
         test: &["--package", "omniglot-fuzz", "--test", "validate"],
         filter: &[],
         build: Build::Plain,
     },
     Target {
         name: "scan",
-        about: "What is found in code, and what comes in its place, against a decoder; ELF files",
+        about: "Gadgets found in code and their replacements, compared with a decoder; ELF files",
         test: &["--package", "omniglot-fuzz", "--test", "scan"],
         filter: &[],
         build: Build::Plain,
     },
     Target {
         name: "verify",
-        about: "Machine code that the verifier accepts, against a decoder",
+        about: "Machine code that the verifier accepts, compared with a decoder",
         test: &["--release", "--package", "omniglot-verify", "--lib"],
         filter: &["whatever_is_accepted"],
         build: Build::Plain,
     },
     Target {
         name: "confined",
-        about: "Machine code that the verifier accepts is run: it stays in its region",
+        about: "Machine code that the verifier accepts, executed: it must stay in its region",
         test: &["--release", "--package", "omniglot-confined", "--test", "fuzz"],
         filter: &[],
         build: Build::Plain,
     },
     Target {
         name: "server",
-        about: "The domain's system-call server against the kernel",
+        about: "The domain's system-call server, compared with the kernel",
         test: &["--package", "omniglot-linux", "--test", "differential"],
         filter: &[],
         build: Build::Plain,
     },
     Target {
         name: "reports",
-        about: "What a worker says of its end",
+        about: "Workers' reports of how they ended",
         test: &["--package", "omniglot-linux", "--lib"],
         filter: &["whatever_a_report_says"],
         build: Build::Plain,
@@ -111,14 +111,14 @@ const TARGETS: &[Target] = &[
     },
     Target {
         name: "describe",
-        about: "Files for --describe, and what is generated from them",
+        about: "Files for --describe, and the bindings generated from them",
         test: &["--package", "omniglot-cli", "--bin", "omniglot"],
         filter: &["any_file_is_understood"],
         build: Build::Plain,
     },
     Target {
         name: "channel",
-        about: "A worker that speaks the call channel itself and does with it what it likes",
+        about: "A hostile worker that implements the call channel's protocol",
         test: &["--release", "--package", "omniglot-conformance", "--test", "rampage"],
         filter: &[],
         build: Build::Plain,
@@ -132,19 +132,19 @@ const TARGETS: &[Target] = &[
     },
 ];
 
-/// The targets' names, for the command line.
+/// The names of the targets, for the command line.
 fn names() -> PossibleValuesParser {
     let values = TARGETS.iter().map(|target| PossibleValue::new(target.name).help(target.about));
     PossibleValuesParser::new(values)
 }
 
-/// Fuzzes one target; its last lines are a summary.
+/// Fuzzes one target. The last lines of its output are a summary.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let Some(target) = TARGETS.iter().find(|target| target.name == options.target) else {
         bail!("there is no target {}", options.target);
     };
     if !options.minutes.is_finite() || options.minutes < 0.0 {
-        bail!("--minutes must be a number from 0");
+        bail!("--minutes must be a number of at least 0");
     }
     let seed = options.seed.map_or_else(now, Ok)?;
     let mut command = target.command(&Workspace::load()?);
@@ -172,10 +172,10 @@ impl Target {
     }
 }
 
-/// A cargo that builds so that loads of foreign memory can be changed.
+/// A cargo command that builds so that loads of foreign memory can be changed.
 ///
-/// Since the target is named, the flag is none of build scripts and macros, so that they, and all
-/// that they need, are not compiled once more.
+/// Naming the target keeps the flag away from build scripts and macros. So these and their
+/// dependencies are not compiled again.
 pub(crate) fn faulty_cargo() -> Command {
     let mut command = cargo::command();
     command.env("CARGO_BUILD_TARGET", suites::TARGET);

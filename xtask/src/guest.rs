@@ -1,10 +1,10 @@
-//! A virtual machine with protection keys, in which one program of this machine runs.
+//! A virtual machine with protection keys that runs one program of this machine.
 //!
-//! Few machines that Omniglot is developed and tested on have the processor's protection keys, so
-//! what needs them runs in QEMU, whose emulated processor has. A [`Guest`] is a kernel from Debian
-//! and an archive of files made for the occasion: the program, the libraries that it needs,
-//! busybox, and what the user names. Nothing of this machine can be changed from inside, and no
-//! disk, network or privilege is needed. What runs inside finds [`MARK`] in its environment.
+//! Few machines that Omniglot is developed and tested on have protection keys. What needs them runs
+//! in QEMU, whose emulated processor has them. A [`Guest`] consists of a kernel from Debian and an
+//! archive with the program, its libraries, busybox, and the files that the user names. The guest
+//! cannot change anything on this machine, and needs no disk, network or privileges. Programs in it
+//! find [`MARK`] in their environment.
 
 mod archive;
 pub(crate) mod command;
@@ -29,51 +29,51 @@ pub(crate) use self::relay::Stream;
 use crate::setup::{self, Task};
 use crate::workspace::Workspace;
 
-/// The environment variable by which a program can tell that it runs in a guest.
+/// The environment variable by which a program can detect that it runs in a guest.
 const MARK: &str = "OMNIGLOT_GUEST";
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Accelerator {
-    /// QEMU's emulation, which has protection keys whatever the machine has
+    /// QEMU's emulation, which has protection keys on every machine
     #[default]
     Tcg,
-    /// The same, but interrupts can come between any two instructions, and not only where a
-    /// block of them ends; several times slower
+    /// The same, with interrupts between any two instructions instead of only at the end of a
+    /// block; several times slower
     TcgSteps,
-    /// The machine's processor, which may lack them
+    /// This machine's processor, which may lack protection keys
     Kvm,
 }
 
-/// A program to be run, and the machine to run it in.
+/// A program, and the machine that it runs in.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    /// The kernel's image; Debian's unless given.
+    /// The kernel's image. `None` stands for Debian's.
     pub(crate) kernel: Option<PathBuf>,
-    /// How many processors there are.
+    /// The number of processors.
     pub(crate) cpus: u32,
-    /// How much memory there is, in MiB.
+    /// The size of memory in MiB.
     pub(crate) memory: u32,
     pub(crate) accelerator: Accelerator,
-    /// How long all of it may take.
+    /// The time limit for the whole run.
     pub(crate) timeout: Duration,
-    /// The root directory of the system whose libraries it gets: `/` for this machine's.
+    /// The root directory of the system that provides the libraries: `/` for this machine's.
     pub(crate) root: PathBuf,
-    /// Files and directories, or names of shared libraries, that are to be there too.
+    /// Additional files and directories, or names of shared libraries.
     pub(crate) files: Vec<PathBuf>,
-    /// The program's environment, beside what every guest has.
+    /// The program's environment, in addition to that of every guest.
     pub(crate) variables: Vec<(OsString, OsString)>,
-    /// What the program reads from its standard input.
+    /// The program's standard input.
     pub(crate) input: Vec<u8>,
-    /// The program: a path, or a name to be searched for as a shell does.
+    /// The program: a path, or a name to search for as a shell does.
     pub(crate) program: OsString,
     pub(crate) arguments: Vec<OsString>,
 }
 
 impl Guest {
-    /// Runs the program and hands on what it prints; returns its exit status, as a shell gives it.
+    /// Runs the program and passes on its output. Returns its exit status, as a shell does.
     ///
-    /// An error says that the machine, not the program, failed.
+    /// An error means that the machine failed, not the program.
     pub(crate) fn run(
         &self,
         workspace: &Workspace,
@@ -87,9 +87,9 @@ impl Guest {
     }
 }
 
-/// Makes sure that there can be guests; if not, the error says what is missing.
+/// Checks that guests can run here. If not, the error says what is missing.
 ///
-/// `asked` is whether the user said `--install`.
+/// `asked` is true if the user passed `--install`.
 pub(crate) fn prepare(workspace: &Workspace, asked: bool) -> Result<()> {
     if !setup::prepare(Task::Guest, asked)? {
         anyhow::bail!("the packages named above are not installed");

@@ -1,4 +1,4 @@
-//! `cargo xtask kernel`: builds the kernel and runs it in QEMU, with its console here.
+//! `cargo xtask kernel`: builds the kernel, and runs it in QEMU with its console on this terminal.
 
 mod files;
 mod measure;
@@ -17,33 +17,33 @@ use crate::cargo;
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
-/// The package of the kernel, and that of its tests.
+/// The packages of the kernel and of its tests.
 const KERNEL: &str = "kernel";
 const TESTS: &str = "kernel/tests";
-/// The package of a program that uses one library, and nothing else.
+/// The package of a program that uses a single library.
 const SMALLEST: &str = "kernel/smallest";
-/// How large a new disk is. littlefs-python is told the same.
+/// The size of a new disk in bytes. The script for littlefs-python uses the same size.
 const DISK: u64 = 1 << 20;
-/// The ports of the kernel's services, in the machine.
+/// The ports of the kernel's services in the machine.
 const ECHO: u16 = 7;
 const HTTP: u16 = 80;
 
-/// How to run it.
+/// The options of `cargo xtask kernel`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The machine's disk; made if it isn't there
+    /// The machine's disk image; created if it does not exist
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
 
-    /// Where the kernel's HTTP server is reached on this machine
+    /// The port of this machine for the kernel's HTTP server
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     http: u16,
 
-    /// Where the kernel's echo service is reached on this machine
+    /// The port of this machine for the kernel's echo service
     #[arg(long, value_name = "PORT", default_value_t = 7007)]
     echo: u16,
 
-    /// Instead, count what calls of foreign libraries cost, and show sizes
+    /// Count the instructions of calls to foreign libraries, and print sizes, instead of running it
     #[arg(long)]
     measure: bool,
 
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     test: bool,
 }
 
-/// Runs the kernel with this terminal as its console, or its tests.
+/// Runs the kernel with this terminal as its console, or runs its tests.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     if options.test {
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(cargo::exit_code(status))
 }
 
-/// Makes the file of an empty disk, unless it is there.
+/// Creates an empty disk image, unless the file exists.
 fn make_disk(path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
@@ -94,7 +94,7 @@ fn make_disk(path: &Path) -> Result<()> {
     file.set_len(DISK).with_context(|| format!("could not fill {}", path.display()))
 }
 
-/// Fails if somebody listens on a port already: QEMU's own words would not say what to do.
+/// Fails if a port is already in use, since QEMU's own message would not say what to do.
 fn check_free(port: u16) -> Result<()> {
     match TcpListener::bind(("127.0.0.1", port)) {
         Ok(_) => Ok(()),
@@ -104,7 +104,7 @@ fn check_free(port: u16) -> Result<()> {
     }
 }
 
-/// The tests in the machine, then those from outside.
+/// Runs the tests in the machine, then those from outside.
 fn test(workspace: &Workspace) -> Result<ExitCode> {
     let inside = riscv::test(workspace, Path::new(TESTS))?;
     let program = riscv::build(workspace, Path::new(KERNEL))?;

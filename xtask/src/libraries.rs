@@ -8,25 +8,25 @@ use anyhow::{Context, Result};
 use crate::cargo;
 use crate::workspace::Workspace;
 
-/// Which libraries, and what for.
+/// The options of `cargo xtask libraries`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Run only this library (may be repeated, or name several with commas), and write no file
+    /// Run only this library, and write no file (may be repeated, or name several with commas)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Run them as tests
+    /// Run the libraries as tests
     #[arg(long)]
     test: bool,
 }
 
-/// The corpus, in a workspace of its own.
+/// The manifest of the corpus, which is a workspace of its own.
 const CORPUS: &str = "tests/real/Cargo.toml";
 
-/// Where the table belongs.
+/// The file with the table.
 const TABLE: &str = "docs/libraries.md";
 
-/// Runs the corpus, and passes the exit status on.
+/// Runs the corpus, and returns its exit status.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut corpus = corpus(&workspace);
@@ -45,8 +45,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(cargo::exit_code(output.status))
 }
 
-/// The command that builds the corpus where all else is built, so that what both depend on is
-/// compiled once, and runs it.
+/// The command that builds and runs the corpus. It uses the common target directory, so that shared
+/// dependencies are compiled once.
 fn corpus(workspace: &Workspace) -> Command {
     let mut cargo = cargo::command();
     cargo.args(["run", "--locked", "--manifest-path"]).arg(workspace.root().join(CORPUS));

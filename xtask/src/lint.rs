@@ -1,5 +1,5 @@
-//! `cargo xtask lint`: formatting, clippy's lints, the documentation, and what SAFETY comments
-//! argue from.
+//! `cargo xtask lint`: checks formatting, clippy's lints, the documentation, and the invariants
+//! that SAFETY comments cite.
 
 mod safety;
 
@@ -26,7 +26,7 @@ const CHECKS: &[Check] = &[
         variables: &[],
     },
     Check {
-        name: "clippy, of what users get who ask for no feature",
+        name: "clippy, with default features only",
         args: &["clippy", "--locked", "--package", "omniglot", "--", "-D", "warnings"],
         variables: &[],
     },
@@ -62,7 +62,7 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// What takes the packages of the corpus of real libraries.
+/// The check of the corpus of real libraries, which needs the libraries' packages.
 const REAL_CHECK: Check = Check {
     name: "tests/real: clippy",
     args: &[
@@ -82,11 +82,11 @@ const REAL_CHECK: Check = Check {
 
 const REAL: &str = "tests/real/Cargo.toml";
 
-/// What users would pick instead, a workspace of its own.
+/// The manifest of the alternatives to Omniglot, a workspace of their own.
 const PEERS: &str = "benches/peers/Cargo.toml";
 
-/// The checks of what runs on another machine, and is in workspaces of its own. Debian's
-/// compiler for that machine comes without clippy, so they need rustup's.
+/// The checks of workspaces for RISC-V. They need rustup's toolchain, since Debian's compiler for
+/// RISC-V comes without clippy.
 const RISCV_CHECKS: &[Check] = &[
     riscv_check("the kernel: formatting", &["fmt", "--manifest-path", KERNEL, "--all", "--check"]),
     riscv_check("the kernel: clippy", &riscv_clippy(KERNEL)),
@@ -104,7 +104,7 @@ const fn riscv_check(name: &'static str, args: &'static [&'static str]) -> Check
     Check { name, args, variables: &[] }
 }
 
-/// The arguments with which clippy checks a workspace for RISC-V.
+/// The clippy arguments for a workspace for RISC-V.
 const fn riscv_clippy(manifest: &'static str) -> [&'static str; 11] {
     [
         "clippy",
@@ -121,21 +121,21 @@ const fn riscv_clippy(manifest: &'static str) -> [&'static str; 11] {
     ]
 }
 
-/// All the checks that can be made here.
+/// The checks that can run on this machine.
 fn checks() -> impl Iterator<Item = &'static Check> {
     let has_target = riscv::sysroot().is_some_and(|sysroot| riscv::has_target(&sysroot));
     if !has_target {
-        eprintln!("lint: the kernel is left out, as rustup's toolchain lacks {}", riscv::TARGET);
+        eprintln!("lint: skipped the kernel, since rustup's toolchain lacks {}", riscv::TARGET);
     }
     let has_libraries = setup::has_libraries();
     if !has_libraries {
-        eprintln!("lint: tests/real is left out; `cargo xtask libraries` says what it needs");
+        eprintln!("lint: skipped tests/real; `cargo xtask libraries` says what it needs");
     }
     let real = Some(&REAL_CHECK).filter(|_| has_libraries);
     CHECKS.iter().chain(real).chain(RISCV_CHECKS.iter().filter(move |_| has_target))
 }
 
-/// Runs every check, even after one has failed, and fails if any did.
+/// Runs every check, even after one has failed. Fails if any did.
 pub(crate) fn run() -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut failed = Vec::new();
@@ -148,14 +148,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         failed.push("SAFETY comments");
     }
     if failed.is_empty() {
-        eprintln!("lint: nothing to complain about");
+        eprintln!("lint: no problems found");
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("lint: failed: {}", failed.join(", "));
     Ok(ExitCode::FAILURE)
 }
 
-/// Whether every SAFETY comment names an invariant; says which do not.
+/// Returns true if every SAFETY comment cites an invariant. Prints those that do not.
 fn arguments_are_cited(workspace: &Workspace) -> Result<bool> {
     eprintln!("== SAFETY comments");
     let complaints = safety::complaints(workspace.root())?;
@@ -166,7 +166,7 @@ fn arguments_are_cited(workspace: &Workspace) -> Result<bool> {
 }
 
 impl Check {
-    /// Runs the check with its output on the terminal.
+    /// Runs the check with its output on the terminal. Returns true if it succeeded.
     fn passes(&self, workspace: &Workspace) -> Result<bool> {
         eprintln!("== {}: cargo {}", self.name, self.args.join(" "));
         let status = cargo::command()

@@ -1,4 +1,4 @@
-//! Logs of the commands that xtask runs: writing them, and reading them while they grow.
+//! Writes logs of the commands that xtask runs, and reads them while they grow.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// How many of a log's last lines are shown when something fails.
+/// The number of a log's last lines that are shown when something fails.
 const TAIL_LINES: usize = 60;
 
-/// Creates the log at `path`, empty, with the directory that it belongs in.
+/// Creates an empty log at `path`, with its directory.
 pub(crate) fn create(path: &Path) -> Result<File> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
@@ -18,12 +18,12 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("could not create {}", path.display()))
 }
 
-/// The end of the log at `path`, framed by where it comes from.
+/// The end of the log at `path`, with a frame that names the file.
 pub(crate) fn tail(path: &Path) -> String {
     excerpt(path, TAIL_LINES)
 }
 
-/// The whole of the log at `path`, framed by where it comes from.
+/// The whole log at `path`, with a frame that names the file.
 pub(crate) fn whole(path: &Path) -> String {
     excerpt(path, usize::MAX)
 }
@@ -41,22 +41,22 @@ fn excerpt(path: &Path, count: usize) -> String {
     format!("---- {part} of {shown} ----\n{}\n----", lines[skipped..].join("\n"))
 }
 
-/// Reads a log line by line while something else writes to it.
+/// Reads a log line by line while another process writes to it.
 pub(crate) struct Follower {
     file: File,
-    /// The start of a line whose end has not been written yet.
+    /// The beginning of a line that is not complete yet.
     unfinished: Vec<u8>,
 }
 
 impl Follower {
-    /// Starts at the beginning of the log at `path`.
+    /// Opens the log at `path`, and starts at its beginning.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file =
             File::open(path).with_context(|| format!("could not open {}", path.display()))?;
         Ok(Self { file, unfinished: Vec::new() })
     }
 
-    /// Hands on each line that was completed since the last call.
+    /// Passes on each line that was completed since the last call.
     pub(crate) fn read(&mut self, mut each_line: impl FnMut(&str)) -> Result<()> {
         self.file.read_to_end(&mut self.unfinished).context("could not read a log")?;
         let Some(last) = self.unfinished.iter().rposition(|&byte| byte == b'\n') else {
@@ -68,7 +68,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Hands on what follows the last end of line.
+    /// Passes on what follows the last line break.
     pub(crate) fn finish(self, mut each_line: impl FnMut(&str)) {
         if !self.unfinished.is_empty() {
             each_line(&String::from_utf8_lossy(&self.unfinished));

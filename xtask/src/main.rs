@@ -1,7 +1,7 @@
 //! `cargo xtask`: the commands for working on Omniglot.
 //!
-//! Every command first makes sure that the system packages it needs are there (see [`setup`]), so
-//! that a fresh Debian or Ubuntu with nothing but Rust is enough to start from.
+//! Every command first checks that the system packages it needs are installed (see [`setup`]). So a
+//! fresh Debian or Ubuntu with only Rust is enough to start from.
 
 #![forbid(unsafe_code)]
 
@@ -37,7 +37,7 @@ use clap::Parser;
 
 use crate::cli::{Action, Cli};
 
-/// The exit status which says that system packages are missing and were not installed.
+/// The exit status if system packages are missing and were not installed.
 const PACKAGES_MISSING: u8 = 3;
 
 fn main() -> ExitCode {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Sets up, then does what the command line asks for.
+/// Sets up, then runs the command.
 fn run(cli: Cli) -> Result<ExitCode> {
     if let Some(task) = cli.action.task()
         && !setup::prepare_suites(task, cli.action.suites(), cli.install)?

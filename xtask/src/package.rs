@@ -1,7 +1,8 @@
-//! `cargo xtask package`: the archives that crates.io would get, each of them built.
+//! `cargo xtask package`: creates the archives for crates.io, and builds each of them.
 //!
-//! Cargo builds each crate from its archive, with the archives of the crates that it depends on in
-//! a registry of its own, so that what is forgotten in one, and the order, shows here.
+//! Cargo builds each crate from its archive. The crates that it depends on come from their
+//! archives, too, in a local registry. So a file that is missing from an archive or a wrong order
+//! is an error here.
 
 use std::process::ExitCode;
 
@@ -10,10 +11,10 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 use crate::workspace::{Package, Workspace};
 
-/// What every archive has to hold.
+/// Files that every archive must contain.
 const FILES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// Looks at what each published crate says of itself, packs all of them, and builds the archives.
+/// Checks the metadata of each published crate, packs all of them, and builds the archives.
 pub(crate) fn run(allow_dirty: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut problems = Vec::new();
@@ -36,7 +37,7 @@ pub(crate) fn run(allow_dirty: bool) -> Result<ExitCode> {
     Ok(cargo::exit_code(status))
 }
 
-/// The files that a crate's archive would hold.
+/// The files that a crate's archive would contain.
 fn files(workspace: &Workspace, package: &str) -> Result<String> {
     let output = cargo::command()
         .args(["package", "--list", "--allow-dirty", "--package", package])
@@ -53,7 +54,7 @@ fn missing_files(files: &str) -> Vec<&'static str> {
     FILES.into_iter().filter(|file| files.lines().all(|line| line != *file)).collect()
 }
 
-/// What crates.io and docs.rs show, and is not there.
+/// The fields that crates.io and docs.rs show and that are missing.
 fn missing_facts(package: &Package) -> Vec<&'static str> {
     let facts = [
         ("description", package.description.is_some()),

@@ -1,24 +1,24 @@
-//! Showing that a long step is still going, on standard error.
+//! Shows on standard error that a long step is still running.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-/// How often a step's latest line is shown where there is no terminal to redraw it on.
+/// The interval at which the latest line is printed if standard error is not a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How often it is redrawn on a terminal.
+/// The interval at which the latest line is redrawn on a terminal.
 const DRAWN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How much of a line is drawn, so that it stays one line on a terminal.
+/// The number of characters of a line that are drawn, so that it stays one line on a terminal.
 const COLUMNS: usize = 78;
 
-/// Clears the line that the cursor is in, and goes to its beginning (console_codes(4)).
+/// Clears the current line, and moves the cursor to its beginning (console_codes(4)).
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// A step that is under way.
+/// A running step.
 ///
-/// On a terminal the step's latest line of output is drawn over the one before; elsewhere, such as
-/// in the log of a CI job, it is printed now and then.
+/// On a terminal, the latest line of the step's output replaces the previous one. Elsewhere, such
+/// as in the log of a CI job, it is printed at intervals.
 pub(crate) struct Progress {
     name: String,
     started: Instant,
@@ -27,7 +27,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Shows that the step called `name` begins.
+    /// Shows that the step `name` has started.
     pub(crate) fn start(name: &str) -> Self {
         let now = Instant::now();
         let is_drawn = stderr().is_terminal();
@@ -39,7 +39,7 @@ impl Progress {
         Self { name: name.to_owned(), started: now, shown: now, is_drawn }
     }
 
-    /// Shows `line` as the latest that the step has printed.
+    /// Shows `line` as the latest output of the step.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
         let interval = if self.is_drawn { DRAWN_INTERVAL } else { PLAIN_INTERVAL };
@@ -55,7 +55,7 @@ impl Progress {
         }
     }
 
-    /// Takes the line away and says how long the step took.
+    /// Removes the line, and returns the time that the step took.
     pub(crate) fn finish(self) -> Duration {
         if self.is_drawn {
             eprint!("{CLEAR_LINE}");

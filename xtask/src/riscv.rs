@@ -1,5 +1,4 @@
-//! RISC-V: building programs for a 32-bit machine without an operating system, and running them in
-//! QEMU.
+//! Builds programs for a 32-bit RISC-V machine without an operating system, and runs them in QEMU.
 
 mod emulator;
 mod toolchain;
@@ -16,47 +15,46 @@ use self::toolchain::Toolchain;
 pub(crate) use self::toolchain::{TARGET, add_target, has_target, sysroot};
 use crate::workspace::Workspace;
 
-/// What to run, and in which machine.
+/// The options of `cargo xtask emulate`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The package's directory, such as tests/pmp
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
 
-    /// End it after this many seconds
+    /// Stop the machine after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = TIME_LIMIT.as_secs())]
     time_limit: u64,
 
-    /// Give the machine this file as its disk
+    /// Use this file as the machine's disk
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
 
-    /// Give the machine a network card
+    /// Add a network card
     #[arg(long)]
     network: bool,
 
-    /// Give the machine Smepmp, and tell the program that it is to turn on lockdown
+    /// Add Smepmp, and tell the program to turn on lockdown
     #[arg(long)]
     lockdown: bool,
 
-    /// Passed on to QEMU, such as -icount shift=0
+    /// Further arguments for QEMU, such as -icount shift=0
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
 }
 
-/// How long a program full of tests may run unless the command line says otherwise.
+/// The default time limit of a test program.
 ///
-/// It is there to end what hangs, so it is far more than anything needs.
+/// It only ends what hangs, so it is far longer than any program needs.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(900);
 
-/// Builds the program of a package, runs it in QEMU, and passes its output and its
-/// exit status on.
+/// Builds a package's program, runs it in QEMU, and passes on its output and exit status.
 ///
-/// The package's program has the package's name. It ends the machine through its test finisher.
+/// The program has the package's name. It ends the machine through the test finisher.
 pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let program = build(&workspace, &options.directory)?;
-    // The reader of test results goes by this line: a program that falls silent is then missed.
+    // The reader of test results relies on this line to notice a program that prints no result.
     println!("     Running {} (in QEMU)", program.display());
     let mut emulator = Emulator::new(&program).arguments(&options.arguments);
     if let Some(image) = &options.disk {
@@ -73,8 +71,8 @@ pub(crate) fn emulate(options: &Options) -> Result<ExitCode> {
     ended.report(limit)
 }
 
-/// Runs the tests of the package in `directory`, with all devices, and passes their output on;
-/// whether they passed.
+/// Runs the tests of the package in `directory` with all devices, and passes on their output.
+/// Returns true if they passed.
 pub(crate) fn test(workspace: &Workspace, directory: &Path) -> Result<bool> {
     let program = build(workspace, directory)?;
     println!("     Running {} (in QEMU)", program.display());
@@ -82,7 +80,7 @@ pub(crate) fn test(workspace: &Workspace, directory: &Path) -> Result<bool> {
     Ok(ended.report(TIME_LIMIT)? == ExitCode::SUCCESS)
 }
 
-/// Builds the program of the package in `directory` and says where it is.
+/// Builds the program of the package in `directory`, and returns its path.
 pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
     Toolchain::find()?.build(workspace, directory)
 }

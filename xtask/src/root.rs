@@ -1,9 +1,9 @@
 //! `cargo xtask root`: runs a program in the root directory of another release of Debian.
 //!
-//! The program sees that release's C library, compiler and other files, and beside them this
-//! workspace, what was built of it, and the Rust toolchain with all crates that were downloaded, at
-//! the same places as here. So a program that was built here runs there as it is, and cargo, which
-//! is kept off the network, can also build there.
+//! The program sees that release's C library, compiler and other files. It also sees this workspace
+//! with its build outputs, and the Rust toolchain with all downloaded crates, at the same paths as
+//! here. So a program that was built here runs there unchanged. cargo, which has no network access
+//! there, can build there, too.
 
 use std::env;
 use std::ffi::OsString;
@@ -18,10 +18,10 @@ use crate::setup::{RELEASES, Release, Root, SEARCH_PATH, Task};
 use crate::workspace::Workspace;
 use crate::{cargo, riscv};
 
-/// The exit status if there is no root, or it cannot be entered.
+/// The exit status if there is no root directory, or it cannot be entered.
 const ROOT_FAILED: u8 = 125;
 
-/// What `cargo xtask root` is told.
+/// The options of `cargo xtask root`.
 #[derive(Args, Debug)]
 #[command(override_usage = "cargo xtask root [OPTIONS] RELEASE -- PROGRAM [ARGS]...")]
 pub(crate) struct Options {
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     #[arg(value_name = "RELEASE", value_parser = codenames())]
     release: String,
 
-    /// Install a C compiler and libclang there, and have cargo build for it
+    /// Install a C compiler and libclang there, and let cargo build for that release
     #[arg(long)]
     build: bool,
 
@@ -45,7 +45,7 @@ fn codenames() -> PossibleValuesParser {
     )
 }
 
-/// Runs the program, and passes its output and its exit status on.
+/// Runs the program, and passes on its output and exit status.
 pub(crate) fn run(options: &Options, asked: bool) -> ExitCode {
     let status = command(options, asked)
         .and_then(|mut command| command.status().context("could not start unshare"));
@@ -72,11 +72,10 @@ fn command(options: &Options, asked: bool) -> Result<Command> {
     Ok(command)
 }
 
-/// A command in `root` that only lacks the program, before which variables can be added.
+/// A command in `root` that lacks only the program. Variables can be added before it.
 fn inside(root: &Root, workspace: &Workspace) -> Result<Command> {
-    let here = env::current_dir().context("could not tell the current directory")?;
-    let toolchain =
-        riscv::sysroot().context("only cargo starts xtask rightly: CARGO is not set")?;
+    let here = env::current_dir().context("could not determine the current directory")?;
+    let toolchain = riscv::sysroot().context("CARGO is not set: start xtask through cargo")?;
     let crates = cargo_home().context("neither CARGO_HOME nor HOME is set")?;
     let shared = [workspace.root(), workspace.target_directory(), &toolchain, &crates];
     let mut command = root.command(&shared, &here);
@@ -86,7 +85,7 @@ fn inside(root: &Root, workspace: &Workspace) -> Result<Command> {
     Ok(command)
 }
 
-/// Where cargo keeps the crates that it downloaded.
+/// The directory in which cargo keeps downloaded crates.
 fn cargo_home() -> Option<PathBuf> {
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home)
@@ -98,7 +97,7 @@ fn assignment(name: &str, value: &Path) -> OsString {
     text
 }
 
-/// The version of the C library of a release's root, such as `2.41`.
+/// The version of the C library in the root of a release, such as `2.41`.
 pub(crate) fn libc_version(
     release: &Release,
     workspace: &Workspace,

@@ -1,7 +1,7 @@
-//! Runs the core's tests where undefined behaviour shows: under the compiler's sanitizers, and
-//! in Miri.
+//! Runs the core's tests under the compiler's sanitizers and in Miri, which detect undefined
+//! behaviour.
 //!
-//! The core's tests run on a runtime in memory, and so without foreign code.
+//! The core's tests use a runtime in memory, so no foreign code runs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,8 @@ use crate::cargo;
 use crate::test::suites::TARGET;
 use crate::workspace::Workspace;
 
-/// What is run, and what is not: a test that looks at every character takes minutes here.
+/// The selected tests. One that iterates over all characters is left out, since it takes minutes
+/// here.
 const TESTS: [&str; 7] = [
     "--package=omniglot-core",
     "--lib",
@@ -24,7 +25,7 @@ const TESTS: [&str; 7] = [
     "what_does_not_show_is_what_unicode_says",
 ];
 
-/// A sanitizer: what its runtime is called, the compiler's flags, and its own settings.
+/// A sanitizer: the name of its runtime, the compiler's flags, and its environment variable.
 struct Sanitizer {
     name: &'static str,
     runtime: &'static str,
@@ -32,7 +33,7 @@ struct Sanitizer {
     settings: (&'static str, &'static str),
 }
 
-/// Tests leak on purpose. The layout of structs is another in each build, as far as Rust permits.
+/// Tests leak on purpose. The layout of Rust structs is randomised in each build.
 const ADDRESS: Sanitizer = Sanitizer {
     name: "address",
     runtime: "_rt.asan.a",
@@ -40,7 +41,7 @@ const ADDRESS: Sanitizer = Sanitizer {
     settings: ("ASAN_OPTIONS", "detect_leaks=0"),
 };
 
-/// The standard library is not compiled with it: what it inlines here is looked at.
+/// The standard library is not instrumented. What is inlined from it here is.
 const THREAD: Sanitizer = Sanitizer {
     name: "thread",
     runtime: "_rt.tsan.a",
@@ -48,13 +49,12 @@ const THREAD: Sanitizer = Sanitizer {
     settings: ("TSAN_OPTIONS", "suppressions=xtask/sanitizers/thread.supp"),
 };
 
-/// Addresses come from where pointers do, and are aligned by what is known of them only.
+/// Strict provenance, and alignment that counts only if it is guaranteed.
 const MIRI_FLAGS: &str =
     "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check -Zmiri-ignore-leaks";
 
 impl Sanitizer {
-    /// The tests, compiled with it by the compiler that there is, whose unstable options are
-    /// switched on.
+    /// The tests, compiled with the sanitizer. The stable compiler's unstable options are enabled.
     fn command(&self, workspace: &Workspace) -> Command {
         let mut command = cargo::command();
         command.arg("test").arg("--locked").args(["--target", TARGET]).args(TESTS);
@@ -66,7 +66,7 @@ impl Sanitizer {
     }
 }
 
-/// A command whose output is to be read by us, with a directory of its own to build in.
+/// A command whose output is parsed, with its own build directory.
 fn ready(mut command: Command, workspace: &Workspace, name: &str) -> Command {
     command.env("CARGO_TARGET_DIR", workspace.root().join("target/checked").join(name));
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
@@ -74,12 +74,12 @@ fn ready(mut command: Command, workspace: &Workspace, name: &str) -> Command {
     command
 }
 
-/// The tests under each sanitizer.
+/// The commands that run the tests under each sanitizer.
 pub(crate) fn commands(workspace: &Workspace) -> Vec<Command> {
     [ADDRESS, THREAD].iter().map(|sanitizer| sanitizer.command(workspace)).collect()
 }
 
-/// Why the compiler has no sanitizers, if it has none.
+/// The reason why the compiler has no sanitizers, if it has none.
 pub(crate) fn obstacle() -> Option<Error> {
     find_runtimes().err()
 }
@@ -87,10 +87,10 @@ pub(crate) fn obstacle() -> Option<Error> {
 fn find_runtimes() -> Result<()> {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "target-libdir", "--target", TARGET]).output();
-    let output = output.context("could not ask rustc where its libraries are")?;
+    let output = output.context("could not ask rustc for its library directory")?;
     let directory = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let files: Vec<_> = fs::read_dir(&directory)
-        .with_context(|| format!("could not look into {}", directory.display()))?
+        .with_context(|| format!("could not read {}", directory.display()))?
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .collect();
     for Sanitizer { name, runtime, .. } in [ADDRESS, THREAD] {
@@ -100,14 +100,14 @@ fn find_runtimes() -> Result<()> {
     Ok(())
 }
 
-/// The tests in Miri.
+/// The command that runs the tests in Miri.
 pub(crate) fn miri(workspace: &Workspace) -> Command {
     let mut command = nightly_miri();
     command.arg("test").args(TESTS).env("MIRIFLAGS", MIRI_FLAGS);
     ready(command, workspace, "miri")
 }
 
-/// Why there is no Miri, if there is none.
+/// The reason why Miri is not available, if it is not.
 pub(crate) fn obstacle_to_miri() -> Option<Error> {
     find_miri().err()
 }
@@ -118,11 +118,11 @@ fn find_miri() -> Result<()> {
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        _ => bail!("the nightly toolchain has no Miri; `{INSTALL}` gets it"),
+        _ => bail!("the nightly toolchain has no Miri; `{INSTALL}` installs it"),
     }
 }
 
-/// Only the nightly toolchain has it, so the variables that name this process's toolchain are
+/// Only the nightly toolchain has Miri, so the variables that select the current toolchain are
 /// removed.
 fn nightly_miri() -> Command {
     let mut command = Command::new("rustup");

@@ -1,6 +1,6 @@
-//! Set-up: the system packages that a command needs are there before it starts.
+//! Set-up: checks before a command starts that the system packages it needs are installed.
 //!
-//! When nothing is missing this says nothing, uses no network, and costs a few looks at the disk.
+//! If nothing is missing, this prints nothing, uses no network, and only checks some files.
 
 mod advice;
 mod apt;
@@ -14,7 +14,7 @@ mod vmlinux;
 
 use anyhow::{Result, bail};
 
-use self::apt::Way;
+use self::apt::Privilege;
 pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;
@@ -22,36 +22,36 @@ use self::packages::{Package, lacks_riscv_target, missing};
 pub(crate) use self::roots::{RELEASES, Release, Root, SEARCH_PATH};
 use crate::riscv;
 
-/// Makes sure that what `task` needs is installed; `asked` is whether the user said `--install`.
+/// Installs what `task` needs, if it may. `asked` is true if the user passed `--install`.
 ///
-/// Returns whether the task can go on. If not, the user has been told what to do.
+/// Returns true if the task can continue. If not, the user has been told what to do.
 pub(crate) fn prepare(task: Task, asked: bool) -> Result<bool> {
     prepare_suites(task, &[], asked)
 }
 
-/// The same for a task that runs these suites of tests only, if there are any.
+/// The same for a task that runs only these suites of tests, or all of them if the list is empty.
 pub(crate) fn prepare_suites(task: Task, suites: &[String], asked: bool) -> Result<bool> {
     let machine = Machine::this();
-    if lacks_riscv_target(task, suites, &machine) && Way::choose(&machine, asked).is_some() {
+    if lacks_riscv_target(task, suites, &machine) && Privilege::choose(&machine, asked).is_some() {
         riscv::add_target();
     }
     let lacking = missing(task, suites, &machine);
     if lacking.is_empty() {
         return Ok(true);
     }
-    let Some(way) = Way::choose(&machine, asked) else {
+    let Some(privilege) = Privilege::choose(&machine, asked) else {
         eprint!("{}", advice::text(&lacking, &machine));
         return Ok(false);
     };
-    install(&lacking, way)?;
+    install(&lacking, privilege)?;
     confirm(&missing(task, suites, &machine))?;
     Ok(true)
 }
 
-/// Makes sure that there can be root directories of other systems; if not, the error says what is
+/// Checks that root directories of other systems can be created. If not, the error says what is
 /// missing.
 ///
-/// `asked` is whether the user said `--install`.
+/// `asked` is true if the user passed `--install`.
 pub(crate) fn prepare_roots(asked: bool) -> Result<()> {
     if !prepare(Task::Roots, asked)? {
         bail!("the packages named above are not installed");
@@ -59,14 +59,14 @@ pub(crate) fn prepare_roots(asked: bool) -> Result<()> {
     roots::possible(asked)
 }
 
-/// Whether all is there that the corpus of real libraries takes.
+/// Returns true if everything for the corpus of real libraries is installed.
 pub(crate) fn has_libraries() -> bool {
     missing(Task::Libraries, &[], &Machine::this()).is_empty()
 }
 
-/// Makes sure that the corpus of real libraries can be built and run; if not, the error says so.
+/// Checks that the corpus of real libraries can be built and run. If not, the error says so.
 ///
-/// `asked` is whether the user said `--install`.
+/// `asked` is true if the user passed `--install`.
 pub(crate) fn prepare_libraries(asked: bool) -> Result<()> {
     if !prepare(Task::Libraries, asked)? {
         bail!("the packages named above are not installed");
@@ -74,10 +74,10 @@ pub(crate) fn prepare_libraries(asked: bool) -> Result<()> {
     Ok(())
 }
 
-/// Installs `lacking`, having said what and why.
-fn install(lacking: &[&Package], way: Way) -> Result<()> {
+/// Installs the packages in `lacking`, after printing which and why.
+fn install(lacking: &[&Package], privilege: Privilege) -> Result<()> {
     eprint!("Installing system packages that are missing:\n\n{}\n", advice::reasons(lacking));
-    apt::install(lacking, way)
+    apt::install(lacking, privilege)
 }
 
 /// Fails if packages are still missing, so that they are not installed again on every run.
@@ -85,5 +85,5 @@ fn confirm(lacking: &[&Package]) -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    bail!("apt-get succeeded, but these are still not to be found: {}", advice::names(lacking));
+    bail!("apt-get succeeded, but these are still missing: {}", advice::names(lacking));
 }

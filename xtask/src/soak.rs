@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: long runs while workers and hosts are killed and the system runs out of
-//! things.
+//! `cargo xtask soak`: long runs during which workers and hosts are killed, and system resources
+//! are exhausted.
 
 use std::process::ExitCode;
 
@@ -9,28 +9,28 @@ use clap::Args;
 use crate::cargo;
 use crate::workspace::Workspace;
 
-/// How long, and from which seed.
+/// The options of `cargo xtask soak`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How many minutes workers are killed, stopped and continued at random
+    /// The number of minutes in which workers are killed, stopped and continued at random
     #[arg(long, value_name = "N", default_value_t = 10)]
     minutes: u64,
 
-    /// How many instances are made, used and dropped one after the other
+    /// The number of instances that are created, used and dropped one after another
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     lives: u64,
 
-    /// How many hosts are killed while they start workers
+    /// The number of hosts that are killed while they start workers
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     hosts: u32,
 
-    /// Where random choices start, to make a run again; without it each run is another
+    /// The seed of random choices, to repeat a run; by default each run differs
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
 impl Options {
-    /// The scenarios, each as the arguments of a process of its own.
+    /// The scenarios, each as the arguments of a separate process.
     fn scenarios(&self) -> Vec<Vec<String>> {
         let (seconds, lives, hosts) =
             ((60 * self.minutes).to_string(), self.lives.to_string(), self.hosts.to_string());
@@ -47,15 +47,15 @@ impl Options {
     }
 }
 
-/// Runs the scenarios one after the other, also after one has failed, and passes the last
-/// failure's exit status on. Each prints its figures and its seed.
+/// Runs the scenarios one after another, even after one has failed. Returns the last failure's exit
+/// status. Each scenario prints its figures and its seed.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut code = ExitCode::SUCCESS;
     for scenario in options.scenarios() {
         let mut command = cargo::command();
         command.args(["run", "--quiet", "--package", "omniglot-soak", "--"]).args(&scenario);
-        // A panic for want of memory has none for a trace either.
+        // A panic caused by lack of memory has no memory for a backtrace either.
         command.env("RUST_BACKTRACE", "0").current_dir(workspace.root());
         let status = command.status().context("could not start cargo")?;
         if !status.success() {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: runs the suites of tests and counts.
+//! `cargo xtask test`: runs the suites of tests, and counts results.
 
 pub(crate) mod chosen;
 mod distributions;
@@ -28,24 +28,24 @@ use crate::setup;
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// How much is to be run, and with which rights.
+/// The scope of the run, and the user's consent to installing packages.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
-    /// Whether also what takes long and is asked for on purpose.
+    /// True if tests that take long were requested.
     thorough: bool,
-    /// Whether all suites are run, none by name.
+    /// True if all suites run, because none was named.
     together: bool,
-    /// Whether the user said `--install`.
+    /// True if the user passed `--install`.
     asked: bool,
 }
 
-/// The variable of the environment that has tests do all of what they usually do a part of.
+/// The environment variable that makes tests run everything that they usually only sample.
 const WHOLE: &str = "OMNIGLOT_WHOLE";
 
 /// Runs the suites named in `only`, or all of them, and prints how many tests passed and failed.
 ///
-/// What takes long is run of a suite that is named, or if `all` is set; `asked` is whether the user
-/// said `--install`.
+/// Tests that take long run only if their suite is named, or if `all` is set. `asked` is true if
+/// the user passed `--install`.
 pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let extent = Extent { thorough: all || !only.is_empty(), together: only.is_empty(), asked };
@@ -72,7 +72,7 @@ pub(crate) fn run(only: &[String], all: bool, asked: bool) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The suites to run; one that was asked for by name has to be there.
+/// The suites to run. A suite that is requested by name must exist.
 fn select(only: &[String], all: bool, workspace: &Workspace) -> Result<Vec<&'static Suite>> {
     let mut selected = Vec::new();
     for suite in suites::named(only, all) {
@@ -85,7 +85,7 @@ fn select(only: &[String], all: bool, workspace: &Workspace) -> Result<Vec<&'sta
     Ok(selected)
 }
 
-/// Why the suite cannot be run on this machine, if it cannot.
+/// The reason why the suite cannot run on this machine, if it cannot.
 fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> {
     let guest = suite.needs_guest().then(|| guest::prepare(workspace, asked));
     let root = || suite.needs_root().then(|| setup::prepare_roots(asked));
@@ -94,26 +94,27 @@ fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> 
     guest.and_then(Result::err).or_else(others)
 }
 
-/// Runs suites, two at a time: the one takes them from the front, the other from the back.
+/// Runs two suites at a time: one thread takes suites from the front, the other from the back.
 ///
-/// At the back are those that run in emulators, which mostly keep one processor busy, and in front
-/// those that compile much. Side by side they use what two processors have.
+/// Suites at the back run in emulators, which mostly keep one processor busy. Those in front
+/// compile much. In parallel they use two processors well.
 fn run_all(suites: &[&'static Suite], extent: Extent, workspace: &Workspace) -> Result<Tally> {
     let waiting = Mutex::new(VecDeque::from(suites.to_vec()));
     thread::scope(|scope| {
         let beside = scope.spawn(|| run_from(&waiting, VecDeque::pop_back, extent, workspace));
         let here = run_from(&waiting, VecDeque::pop_front, extent, workspace);
-        let beside = beside.join().map_err(|_| anyhow!("the thread of half the suites panicked"));
+        let beside =
+            beside.join().map_err(|_| anyhow!("the thread that ran half of the suites panicked"));
         let mut total = here?;
         total += beside??;
         Ok(total)
     })
 }
 
-/// The suites that have yet to be run.
+/// The suites that have not run yet.
 type Waiting = VecDeque<&'static Suite>;
 
-/// Runs one suite after the other, as long as `take` finds one in `waiting`.
+/// Runs suites one after another, until `take` finds none in `waiting`.
 fn run_from(
     waiting: &Mutex<Waiting>,
     take: fn(&mut Waiting) -> Option<&'static Suite>,
@@ -128,7 +129,7 @@ fn run_from(
     Ok(total)
 }
 
-/// Runs a suite, and reports on it.
+/// Runs a suite, and reports its result.
 fn run_suite(suite: &'static Suite, extent: Extent, workspace: &Workspace) -> Result<Tally> {
     if suite.needs_root() {
         return run_releases(suite, extent, workspace);
@@ -147,7 +148,7 @@ fn run_suite(suite: &'static Suite, extent: Extent, workspace: &Workspace) -> Re
     Ok(outcome.tally)
 }
 
-/// Runs a suite once for each release of Debian, and reports on each.
+/// Runs a suite once for each Debian release, and reports each result.
 fn run_releases(suite: &Suite, extent: Extent, workspace: &Workspace) -> Result<Tally> {
     let mut total = Tally::default();
     for release in distributions::releases(extent.thorough) {
@@ -167,7 +168,7 @@ fn run_releases(suite: &Suite, extent: Extent, workspace: &Workspace) -> Result<
     Ok(total)
 }
 
-/// Runs commands whose output is that of tests, and judges it.
+/// Runs commands that print test results, and judges these.
 fn watch(
     name: &str,
     mut commands: Vec<Command>,

@@ -1,4 +1,4 @@
-//! What several of xtask's own unit tests need.
+//! Helpers of xtask's unit tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,12 +17,12 @@ impl TempDir {
         Self(path)
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Creates the empty file `name` in it, with the directories on the way there.
+    /// Creates the empty file `name` in it, with its parent directories.
     pub(crate) fn touch(&self, name: &str) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -32,7 +32,7 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // A directory left behind in /tmp is no reason to fail a test.
+        // A directory that stays behind in /tmp is no reason to fail a test.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

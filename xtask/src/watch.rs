@@ -1,7 +1,7 @@
-//! Running a command with its output in a log, and reading along while it runs.
+//! Runs a command with its output in a log, and reads the log meanwhile.
 //!
-//! The log is a file and not a pipe because a file can always be read to its end: a process that
-//! the command leaves behind could hold a pipe open for ever.
+//! The log is a file and not a pipe, since a file can always be read to its end. A process that the
+//! command leaves behind could keep a pipe open for ever.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,10 +14,10 @@ use anyhow::{Context, Result, bail};
 use crate::log::{self, Follower};
 use crate::progress::Progress;
 
-/// How long to wait before looking at the log again.
+/// The interval at which the log is polled.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs `command` with no input, writes all it prints to the file `log`, and hands on each line.
+/// Runs `command` without input, writes its output to the file `log`, and passes on each line.
 pub(crate) fn run(
     command: &mut Command,
     log: &Path,
@@ -26,8 +26,8 @@ pub(crate) fn run(
     run_all(std::slice::from_mut(command), log, each_line)
 }
 
-/// Runs one command after the other, as [`run`] does, with one log for all, and returns the exit
-/// status of the first that failed, or of the last.
+/// Runs commands one after another as [`run`] does, with one log for all. Returns the exit status
+/// of the first that failed, or else of the last.
 pub(crate) fn run_all(
     commands: &mut [Command],
     log: &Path,
@@ -56,7 +56,8 @@ fn run_one(
         .spawn()
         .with_context(|| format!("could not start {}", command.get_program().display()))?;
     loop {
-        // First this, then the log: whatever was written before the end is then still read.
+        // The order matters: checking for the end before reading means that all earlier output is
+        // read.
         let ended = child.try_wait().context("could not wait for a command to end")?;
         follower.read(&mut each_line)?;
         if let Some(status) = ended {
@@ -66,7 +67,8 @@ fn run_one(
     }
 }
 
-/// Runs a step that has to succeed, showing its progress; says why in full if it does not.
+/// Runs a step that has to succeed, and shows its progress. If it fails, the error includes the
+/// log.
 pub(crate) fn step(name: &str, command: &mut Command, log: &Path) -> Result<()> {
     let mut progress = Progress::start(name);
     let ended = run(command, log, |line| progress.line(line));

@@ -1,4 +1,4 @@
-//! What cargo knows about this workspace.
+//! Information about this workspace from cargo.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cargo;
 
-/// The workspace that xtask was started in.
+/// The workspace in which xtask was started.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     workspace_root: PathBuf,
@@ -25,12 +25,12 @@ pub(crate) struct Package {
     pub(crate) rust_version: Option<String>,
     pub(crate) keywords: Vec<String>,
     pub(crate) categories: Vec<String>,
-    /// The registries that it may be published in; without a list, all.
+    /// The registries in which it may be published. `None` means all.
     pub(crate) publish: Option<Vec<String>>,
 }
 
 impl Workspace {
-    /// Asks cargo. This neither builds anything nor uses the network.
+    /// Asks cargo for the metadata. This builds nothing, and uses no network.
     pub(crate) fn load() -> Result<Self> {
         let output = cargo::command()
             .args(["metadata", "--no-deps", "--format-version=1"])
@@ -40,27 +40,28 @@ impl Workspace {
             let message = String::from_utf8_lossy(&output.stderr);
             bail!("`cargo metadata` failed:\n{}", message.trim_end());
         }
-        serde_json::from_slice(&output.stdout).context("could not read what `cargo metadata` says")
+        serde_json::from_slice(&output.stdout)
+            .context("could not parse the output of `cargo metadata`")
     }
 
-    /// The directory that holds the workspace's `Cargo.toml`.
+    /// The directory with the workspace's `Cargo.toml`.
     pub(crate) fn root(&self) -> &Path {
         &self.workspace_root
     }
 
-    /// Where what is built under `name`, apart from the ordinary builds, belongs.
+    /// The directory for build outputs under `name`, apart from the ordinary ones.
     pub(crate) fn target(&self, name: &str) -> PathBuf {
         self.target_directory.join(name)
     }
 
-    /// Where the log called `name` belongs.
+    /// The path of the log called `name`.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.target_directory.join("xtask").join(format!("{name}.log"))
     }
 
-    /// Where `file` is, which begins with `target/` if it is something that was built for tests.
+    /// The path of `file`, which starts with `target/` if it was built for tests.
     ///
-    /// The name of a shared library, which is no path, is left as it is.
+    /// The name of a shared library, which is not a path, is returned unchanged.
     pub(crate) fn place(&self, file: &str) -> PathBuf {
         match file.strip_prefix("target/") {
             Some(built) => self.target_directory.join("debug").join(built),
@@ -69,17 +70,17 @@ impl Workspace {
         }
     }
 
-    /// Where what virtual machines need is kept.
+    /// The directory for files of virtual machines.
     pub(crate) fn guest_directory(&self) -> PathBuf {
         self.target_directory.join("xtask").join("guest")
     }
 
-    /// Where the root directories of other systems are kept.
+    /// The directory for root directories of other systems.
     pub(crate) fn roots_directory(&self) -> PathBuf {
         self.target_directory.join("xtask").join("roots")
     }
 
-    /// Where everything is that is built.
+    /// The directory for all build outputs.
     pub(crate) fn target_directory(&self) -> &Path {
         &self.target_directory
     }
@@ -91,7 +92,7 @@ impl Workspace {
             .filter(|package| package.publish.as_ref().is_none_or(|list| !list.is_empty()))
     }
 
-    /// Whether the workspace has a member called `package`.
+    /// Returns true if the workspace has a member called `package`.
     pub(crate) fn has(&self, package: &str) -> bool {
         self.packages.iter().any(|member| member.name == package)
     }

@@ -1,4 +1,4 @@
-//! A copy of the workspace's sources that can be spoilt, and what is built from it.
+//! A copy of the workspace's sources that can be mutated, and its build directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::table::Program;
 use crate::workspace::Workspace;
 use crate::{cargo, watch};
 
-/// Sources, and a directory to build them in, which are kept from one time to the next.
+/// The copied sources, and a directory to build them in. Both are kept between runs.
 #[derive(Debug)]
 pub(super) struct Scratch {
     sources: PathBuf,
@@ -18,7 +18,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Brings the copy up to date.
+    /// Updates the copy.
     pub(super) fn prepare(workspace: &Workspace) -> Result<Self> {
         let directory = workspace.target("defences");
         let scratch = Self {
@@ -30,17 +30,17 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Where the copy is.
+    /// The directory of the copy.
     pub(super) fn sources(&self) -> &Path {
         &self.sources
     }
 
-    /// Puts a text in the place of a file.
+    /// Replaces the contents of a file.
     pub(super) fn put(&self, file: &Path, text: &str) -> Result<()> {
         write_if_new(&self.sources.join(file), text.as_bytes())
     }
 
-    /// Builds a test program, and says where it is.
+    /// Builds a test program, and returns its path.
     pub(super) fn build(&self, program: Program) -> Result<PathBuf> {
         let mut command = cargo::command();
         command.current_dir(&self.sources).env("CARGO_TARGET_DIR", &self.target);
@@ -54,12 +54,12 @@ impl Scratch {
     }
 }
 
-/// The path in a line like `  Executable tests/escapes.rs (target/debug/deps/escapes-1)`.
+/// The path in a line such as `  Executable tests/escapes.rs (target/debug/deps/escapes-1)`.
 fn executable(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("Executable ")?.split_once('(')?.1.strip_suffix(')')
 }
 
-/// Copies a tree of sources without what is built, and without what git keeps for itself.
+/// Copies a source tree without build outputs and git's own files.
 fn copy_all(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("could not create {}", to.display()))?;
     let entries =
@@ -82,7 +82,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Leaves a file alone that is as it should be, since cargo goes by its time.
+/// Writes a file only if its contents change, since cargo compares modification times.
 fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|before| before == bytes) {
         return Ok(());

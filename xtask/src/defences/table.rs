@@ -1,36 +1,36 @@
-//! The defences: each with the text that it is in the sources, what is there without it, and
-//! the test that then fails.
+//! The defences: each with its text in the sources, the replacement text, and the test that then
+//! fails.
 
 use std::fmt;
 
-/// Where the files of the table are.
+/// The directory of the files in the table.
 pub(super) const SOURCES: &str = "crates/omniglot-linux/src/enabled/in_process";
 
-/// Something without which foreign code could do harm.
+/// A measure without which foreign code could do harm.
 #[derive(Debug)]
 pub(super) struct Defence {
-    /// What it does.
+    /// A description of what it does.
     pub(super) name: &'static str,
-    /// The file that it is in.
+    /// The file that contains it.
     pub(super) file: &'static str,
-    /// The text that it is, which is in the file once.
+    /// Its text, which occurs once in the file.
     pub(super) text: &'static str,
-    /// What is there without it.
+    /// The text that replaces it.
     pub(super) instead: &'static str,
-    /// Whether other things fail, too, without it.
+    /// True if other things also fail without it.
     pub(super) is_basic: bool,
-    /// What then fails.
+    /// The test that fails without it.
     pub(super) test: Test,
 }
 
-/// A test, by its name.
+/// A test, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Test {
-    /// Of the escapes, without `keys::`.
+    /// A test of the escapes, named without `keys::`.
     Escape(&'static str),
-    /// Of the runtime's own `keys.rs`.
+    /// A test in the runtime's `keys.rs`.
     Runtime(&'static str),
-    /// Of its `in_process.rs`, without `keys::`.
+    /// A test in the runtime's `in_process.rs`, named without `keys::`.
     Thread(&'static str),
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Test {
 pub(super) struct Program {
     pub(super) package: &'static str,
     pub(super) target: &'static str,
-    /// Tests that pass as long as a domain works at all.
+    /// Control tests, which pass as long as a domain works at all.
     pub(super) controls: &'static [Test],
 }
 
@@ -75,7 +75,7 @@ impl Test {
         }
     }
 
-    /// What its program calls it.
+    /// The test's name in its program.
     pub(super) fn name(self) -> String {
         match self {
             Self::Escape(name) => format!("keys::{name}"),
@@ -98,7 +98,7 @@ impl fmt::Display for Program {
     }
 }
 
-/// All of them.
+/// All defences.
 pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the worker is dead before its memory is copied",
@@ -117,7 +117,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gadgets::wrpkru"),
     },
     Defence {
-        name: "all of the window has the key, also where nothing is",
+        name: "the whole window has the key, unused pages included",
         file: "memory.rs",
         text: "            unsafe { tag(start, size, ProtFlags::empty(), key) }?;\n",
         instead: "",
@@ -125,7 +125,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
-        name: "what is mapped in the window has the key",
+        name: "mappings in the window have the key",
         file: "memory.rs",
         text: "            unsafe { tag(region.range.start, region.range.len(), region.access, key) }?;\n",
         instead: "",
@@ -158,7 +158,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
-        name: "the host is refused to write code and constants",
+        name: "the host cannot write code and constants through its view",
         file: "memory.rs",
         text: "            _ => Err(Error::ReadOnly { address, len }),",
         instead: "            _ => Ok(()),",
@@ -166,7 +166,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("views::the_host_writes_code_for_it"),
     },
     Defence {
-        name: "keys are given back after the memory",
+        name: "keys are freed after the memory that has them",
         file: "engine.rs",
         text: r"    memory: Memory,
     /// Dropped after the memory that has it.
@@ -200,7 +200,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gadgets::loaded_by_the_host_later"),
     },
     Defence {
-        name: "what was seen is forgotten when something was unloaded",
+        name: "scan results are discarded after an unload",
         file: "gadgets/code.rs",
         text: "    if linked.removals != seen.linked.removals {\n",
         instead: "    if false {\n",
@@ -208,7 +208,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_library_in_anothers_place"),
     },
     Defence {
-        name: "what was seen is forgotten where the host changed it",
+        name: "scan results are discarded where the host changed code",
         file: "gadgets/code.rs",
         text: "    let _ = record.with(|seen| seen.regions.retain(|region| is_apart(&region.range)));\n",
         instead: "    let _ = is_apart;\n",
@@ -216,7 +216,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable_again"),
     },
     Defence {
-        name: "code that the host makes is looked at",
+        name: "code that the host maps is scanned",
         file: "gadgets/executable.rs",
         text: "    access & libc::PROT_EXEC != 0\n",
         instead: "    access < 0\n",
@@ -224,7 +224,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable"),
     },
     Defence {
-        name: "code that a handler makes on the way in is looked at",
+        name: "code that a signal handler maps during entry is scanned",
         file: "handler.rs",
         text: "        bar(thread);\n",
         instead: "",
@@ -232,7 +232,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
     },
     Defence {
-        name: "the gate lets nobody in whom a handler's change barred",
+        name: "the gate refuses entry after a handler changed code",
         file: "gate.S",
         text: r"    cmp dword ptr [rbx + {IS_BARRED}], 0
     jne omniglot_keyed_stopped
@@ -242,7 +242,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
     },
     Defence {
-        name: "no signal interrupts ours",
+        name: "signals are blocked in the runtime's own handler",
         file: "signals.rs",
         text: "    set_first_word(&mut action.sa_mask, u64::MAX);\n",
         instead: r"    // SAFETY: the set is a field of a local variable.
@@ -252,7 +252,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("nothing_interrupts_our_handlers"),
     },
     Defence {
-        name: "code that the host moves is looked at",
+        name: "code that the host moves is scanned",
         file: "gadgets/executable.rs",
         text: "    address(if changes_code { change(call, new_size) } else { call() })\n",
         instead: "    let _ = (changes_code, new_size);\n    address(call())\n",
@@ -260,7 +260,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_moved_over_one_that_was_seen"),
     },
     Defence {
-        name: "executable memory is not written elsewhere",
+        name: "executable memory is not writable at another address",
         file: "gadgets/code.rs",
         text: "        self.access.contains('s') || self.name.starts_with(\"/memfd:\")\n",
         instead: "        self.access.is_empty()\n",
@@ -268,7 +268,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_that_is_written_elsewhere"),
     },
     Defence {
-        name: "the dynamic linker says what it does",
+        name: "the dynamic linker reports what it loads",
         file: "gadgets/linker.rs",
         text: "        unsafe { patch::divert(function, on_change as *const () as usize) }?;\n",
         instead: "",
@@ -288,7 +288,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable_during_a_call"),
     },
     Defence {
-        name: "what was seen is forgotten when something is loaded where the host had code",
+        name: "scan results are discarded when code is loaded where the host had other code",
         file: "gadgets/code.rs",
         text: "    if linked.additions != seen.linked.additions && HOSTS_OWN.load(SeqCst) {\n",
         instead: "    if false {\n",
@@ -296,7 +296,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_library_where_a_page_was"),
     },
     Defence {
-        name: "what was seen is known by its file, too",
+        name: "scan results are keyed by file, too",
         file: "gadgets/code.rs",
         text: "            Ok(Region { range: line.range, file: line.file })\n",
         instead: "            let _ = line.file;\n            Ok(Region { range: line.range, file: (0, 0, 0) })\n",
@@ -312,7 +312,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_library_whose_code_is_relocated_during_a_call"),
     },
     Defence {
-        name: "a handler's change is noticed by the look that it interrupted, and waits for nobody",
+        name: "a scan notices a change by a handler that interrupts it, which does not wait",
         file: "gadgets/code.rs",
         text: "    if record.is_own() {\n        return record.is_missed.store(true, SeqCst);\n    }\n",
         instead: "",
@@ -320,7 +320,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_handler_makes_memory_executable_during_a_look"),
     },
     Defence {
-        name: "moving data looks at no code",
+        name: "moving data scans no code",
         file: "gadgets/executable.rs",
         text: "!code::is_watched() || may_be_executable(start.addr(), size);\n",
         instead: "size != usize::MAX;\n",
@@ -336,7 +336,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_child_that_is_forked_during_a_look_can_make_memory_executable"),
     },
     Defence {
-        name: "a fork on the way in is noticed where its child has pages",
+        name: "a fork during entry is noticed where the child has the pages",
         file: "engine.rs",
         text: "            if generation::check(self.generation).is_err() {\n                return NO_EVENT;\n            }\n",
         instead: "",
@@ -344,7 +344,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told"),
     },
     Defence {
-        name: "the child that tries is asked again when there is another filter",
+        name: "probing children are asked again after a filter changes",
         file: "identity.rs",
         text: "        YES if filters == Some(found >> 2) => Ok(true),\n",
         instead: "        YES => Ok(true),\n",
@@ -352,7 +352,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_filter_that_comes_after_the_first_call_is_asked_again"),
     },
     Defence {
-        name: "the child that tries runs no handler of the host's",
+        name: "probing children run no signal handler of the host",
         file: "identity.rs",
         text: "    let child = signals::with_all_blocked(|| {\n",
         instead: "    let child = (|try_it: &dyn Fn() -> i64| try_it())(&|| {\n",
@@ -360,7 +360,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_trial_runs_no_handler_of_the_hosts"),
     },
     Defence {
-        name: "the C library's own handlers are called by ours",
+        name: "the runtime's handler calls the C library's own handlers",
         file: "signals.rs",
         text: "    kernel_signals::put(signal, &action, places::signal(), u64::from(flags.cast_unsigned()))\n",
         instead: "    let _ = flags;\n    Ok(())\n",
@@ -376,7 +376,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("a_thread_that_entered_is_not_cancelled"),
     },
     Defence {
-        name: "a child in its parent's memory changes nothing that is known of its parent's handlers",
+        name: "a child in its parent's memory does not change the parent's handler records",
         file: "signals.rs",
         text: "    if generation::is_in_parents_memory() {\n        // The records here",
         instead: "    if false {\n        // The records here",
@@ -384,7 +384,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("a_child_in_its_parents_memory_changes_no_handlers_of_the_parents"),
     },
     Defence {
-        name: "what is new is scanned together with what it touches",
+        name: "new code is scanned together with adjacent code",
         file: "gadgets/code.rs",
         text: "    ranges(executable.iter().filter(touches))\n",
         instead: "    let _ = touches;\n    fresh\n",
@@ -400,7 +400,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gadgets::writable_code_of_the_host"),
     },
     Defence {
-        name: "the dynamic linker's XRSTOR is followed by a look at its mask",
+        name: "the mask of the dynamic linker's XRSTOR is checked after it",
         file: "gadgets/patch.rs",
         text: "code.extend_from_slice(&[0x75, JUMP_LENGTH as u8]);",
         instead: "code.extend_from_slice(&[0x75, 0]);",
@@ -416,7 +416,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
-        name: "what replaces it is carried out for the host alone",
+        name: "the replacement of WRPKRU works for the host only",
         file: "handler.rs",
         text: "blocked != 0 || is_in_gate(place) || context.is_near_region(place)",
         instead: "(blocked != 0 || is_in_gate(place)) && !code::is_emulated(place)",
@@ -424,7 +424,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::by_the_c_library"),
     },
     Defence {
-        name: "on the way in: the key's number has four bits",
+        name: "entry: the key's number has four bits",
         file: "gate.S",
         text: r"omniglot_write_on_entry:
     wrpkru
@@ -438,7 +438,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gate::write_on_entry_with_a_key_that_leads_home"),
     },
     Defence {
-        name: "on the way in: the rights are the key's",
+        name: "entry: the rights are the key's",
         file: "gate.S",
         text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
@@ -448,7 +448,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::enter_oneself_with_all_open"),
     },
     Defence {
-        name: "on the way in: the thread is the one that runs the domain",
+        name: "entry: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
@@ -479,7 +479,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::secrets_of_the_host"),
     },
     Defence {
-        name: "domains have their own key and the shared page to read",
+        name: "domains can access only their own key and read the shared page",
         file: "keys.rs",
         text: "!(1 << (2 * self.shared_key))",
         instead: "!(3 << (2 * self.shared_key))",
@@ -495,7 +495,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("every_page_has_its_key"),
     },
     Defence {
-        name: "on the way out: the key's number has four bits",
+        name: "exit: the key's number has four bits",
         file: "gate.S",
         text: r"omniglot_write_on_exit:
     wrpkru
@@ -509,7 +509,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::leave_by_a_record_of_ones_own"),
     },
     Defence {
-        name: "on the way out: the rights are the host thread's",
+        name: "exit: the rights are the host thread's",
         file: "gate.S",
         text: r"    cmp eax, [r9 + r11 * 4 + {SHARED_HOST}]
     jne omniglot_die
@@ -519,7 +519,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::leave_with_all_open"),
     },
     Defence {
-        name: "on the way out: the thread is the one that runs the domain",
+        name: "exit: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r11 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
@@ -529,7 +529,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("colluding::out_on_two_threads"),
     },
     Defence {
-        name: "on the way out: before the last look a signal finds foreign code, whatever PKRU is",
+        name: "exit: before the last check a signal finds foreign code, whatever PKRU is",
         file: "handler.rs",
         text: "        if is_keyed && places::unchecked().contains(&place) {\n",
         instead: r"        if is_keyed && places::unchecked().contains(&place) && self.has_hosts_rights() {
@@ -541,7 +541,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("ambushes::signal_behind_each_jump_without_a_signal_stack"),
     },
     Defence {
-        name: "on the way out: behind the last look a signal finds the host only with its rights",
+        name: "exit: after the last check a signal finds the host only with its rights",
         file: "handler.rs",
         text: "places::checked().contains(&place) && self.has_hosts_rights() {\n",
         instead: "places::checked().contains(&place) {\n",
@@ -549,7 +549,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("ambushes::signal_behind_each_jump_without_a_signal_stack"),
     },
     Defence {
-        name: "nobody runs a domain that is not in a call",
+        name: "a domain outside of a call has no running thread",
         file: "keys.rs",
         text: "        self.key.keys.set_runner(self.key.number, NOBODY);\n",
         instead: "",
@@ -557,7 +557,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("colluding::out_by_an_idle_ones_way"),
     },
     Defence {
-        name: "FS base is the host's",
+        name: "exit restores the host's FS base",
         file: "gate.S",
         text: r"    mov rax, [r11 + {HOST_THREAD}]
     wrfsbase rax
@@ -568,7 +568,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::nothing_at_return"),
     },
     Defence {
-        name: "GS base is the host's",
+        name: "exit restores the host's GS base",
         file: "gate.S",
         text: r"    mov rcx, [r11 + {HOST_SEGMENT}]
     wrgsbase rcx
@@ -579,7 +579,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::gs_base_at_return"),
     },
     Defence {
-        name: "flags are the host's",
+        name: "exit restores the host's flags",
         file: "gate.S",
         text: r"    popfq
 3:  ldmxcsr [rsp]
@@ -593,7 +593,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::direction_flag_at_return"),
     },
     Defence {
-        name: "x87 registers are empty",
+        name: "exit empties the x87 registers",
         file: "gate.S",
         text: r"    emms
     jmp omniglot_back
@@ -607,7 +607,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::float_stack_at_return"),
     },
     Defence {
-        name: "the x87 control word is the host's",
+        name: "exit restores the host's x87 control word",
         file: "gate.S",
         text: r"4:  fninit
     fldcw [rsp + 4]
@@ -618,7 +618,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::float_rounding_at_return"),
     },
     Defence {
-        name: "MXCSR is the host's",
+        name: "exit restores the host's MXCSR",
         file: "gate.S",
         text: r"3:  ldmxcsr [rsp]
     fnstcw [rsp + 6]
@@ -628,7 +628,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::rounding_at_return"),
     },
     Defence {
-        name: "in the signal code: the cookie",
+        name: "the write of the rights for signal code checks the cookie",
         file: "gate.S",
         text: r"    cmp r10, [rip + {COOKIE}]
     jne omniglot_die
@@ -640,7 +640,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::come_back_from_the_signal_code"),
     },
     Defence {
-        name: "for the host: the cookie",
+        name: "the write of the rights for the host checks the cookie",
         file: "gate.S",
         text: r"    cmp r10, [rip + {COOKIE}]
     jne omniglot_die
@@ -652,7 +652,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gate::write_for_host_all_open"),
     },
     Defence {
-        name: "back from a signal: the key's number has four bits",
+        name: "return from a signal: the key's number has four bits",
         file: "gate.S",
         text: r"omniglot_write_on_resume:
     wrpkru
@@ -666,7 +666,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("gate::write_on_resume_with_a_key_that_leads_home"),
     },
     Defence {
-        name: "back from a signal: the rights are the key's",
+        name: "return from a signal: the rights are the key's",
         file: "gate.S",
         text: r"    cmp eax, [r9 + r10 * 4 + {SHARED_RIGHTS}]
     jne omniglot_die
@@ -677,7 +677,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::go_on_with_all_open"),
     },
     Defence {
-        name: "back from a signal: the thread is the one that runs the domain",
+        name: "return from a signal: the thread is the one that runs the domain",
         file: "gate.S",
         text: r"    cmp ecx, [r9 + r10 * 4 + {SHARED_RUNNERS}]
     jne omniglot_die
@@ -687,7 +687,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("rights::go_on_as_another"),
     },
     Defence {
-        name: "back from a signal: system calls are switched off",
+        name: "return from a signal: system calls are switched off",
         file: "gate.S",
         text: r"omniglot_keyed_resume:
     mov byte ptr [rdi], 1
@@ -697,7 +697,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::a_system_call_after_handlers"),
     },
     Defence {
-        name: "back from a signal: the registers are of the same stretch",
+        name: "return from a signal: the registers are of the same run",
         file: "handler.rs",
         text: "            && self.context.is_saved.load(Ordering::Relaxed)\n",
         instead: "",
@@ -705,7 +705,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::of_an_earlier_life"),
     },
     Defence {
-        name: "a reset gives the domain another canary",
+        name: "a reset changes the domain's canary",
         file: "engine.rs",
         text: "        self.renew_canary()?;\n",
         instead: "",
@@ -713,7 +713,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("lives_share_only_what_is_stated"),
     },
     Defence {
-        name: "who is not in foreign code is not interrupted",
+        name: "threads outside of foreign code are not interrupted",
         file: "engine.rs",
         text: "        context.thread_id.store(0, Release);\n",
         instead: "",
@@ -721,7 +721,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("who_is_not_in_foreign_code_gets_no_signal"),
     },
     Defence {
-        name: "a thread that gets its number keeps its FS base",
+        name: "assigning a thread number preserves the FS base",
         file: "gate.S",
         text: "    wrfsbase r12\n    wrgsbase r13\n",
         instead: "",
@@ -729,7 +729,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("forks::with_the_threads_descriptor_in_fs"),
     },
     Defence {
-        name: "no child is waited for that is not ours",
+        name: "only the runtime's own children are reaped",
         file: "identity.rs",
         text: "        ..0 => Err(Error::System { operation: \"a child that tries\", errno: last_error() }),\n",
         instead: "",
@@ -737,7 +737,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_trial_that_cannot_be_made_touches_no_child_of_the_hosts"),
     },
     Defence {
-        name: "an interruption is no answer about thread numbers",
+        name: "EINTR does not count as lack of thread numbers",
         file: "identity.rs",
         text: "        if waited >= 0 || last_error() != libc::EINTR {\n",
         instead: "        if waited >= 0 || last_error() != 0 {\n",
@@ -745,7 +745,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_trial_that_is_interrupted_is_waited_for"),
     },
     Defence {
-        name: "a handler's forked child has pages for what its parent's call writes",
+        name: "a handler's forked child has pages for the writes of its parent's call",
         file: "handler.rs",
         text: "        thread.stand_in();\n        bar(thread);\n",
         instead: "        bar(thread);\n",
@@ -753,7 +753,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("births::a_fork_at_every_instruction"),
     },
     Defence {
-        name: "where threads have no numbers, one at a time is in foreign code",
+        name: "without thread numbers, one thread at a time runs foreign code",
         file: "identity.rs",
         text: "        if identity == ANYBODY {",
         instead: "        if identity == FREE {",
@@ -761,7 +761,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("domains_take_turns_where_threads_have_no_numbers"),
     },
     Defence {
-        name: "system calls are switched off on the way in",
+        name: "entry switches system calls off",
         file: "gate.S",
         text: r"    mov byte ptr [r11], 1
     mov eax, [rbx + {FOREIGN_RIGHTS}]
@@ -771,7 +771,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("jumps::to_the_hosts_system_call_for_fork"),
     },
     Defence {
-        name: "the kernel looks at the selector that the gate writes, in forked children, too",
+        name: "the kernel reads the selector that the gate writes, in forked children, too",
         file: "threads.rs",
         text: "        if self.keyed.load(Ordering::Relaxed) == self.generation.load(Ordering::Relaxed) {\n",
         instead: "        if self.keyed.load(Ordering::Relaxed) != 0 {\n",
@@ -788,7 +788,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("the_first_call_of_a_thread_and_its_end_can_be_interrupted_anywhere"),
     },
     Defence {
-        name: "in handlers: a forked child's selector is one that it has",
+        name: "handlers: a forked child's selector is in memory that it has",
         file: "gate.S",
         text: "    cmove r13, [rbx + {THREAD_SELECTOR}]\n",
         instead: "    mov r13, [rbx + {THREAD_SELECTOR}]\n",
@@ -796,7 +796,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("handlers_of_the_host_run_in_a_forked_child"),
     },
     Defence {
-        name: "a handler's forked child does not go on with foreign code",
+        name: "a handler's forked child does not resume foreign code",
         file: "handler.rs",
         text: "        if self.thread.is_copied() {\n            // The handler forked",
         instead: "        if false {\n            // The handler forked",
@@ -804,7 +804,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
     },
     Defence {
-        name: "a handler's forked child leaves the shared page alone",
+        name: "a handler's forked child does not touch the shared page",
         file: "handler.rs",
         text: "            self.thread.stand_in();\n",
         instead: "",
@@ -844,7 +844,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::all_blocked_then_fault"),
     },
     Defence {
-        name: "handlers that were there are called by ours",
+        name: "the runtime's handler calls earlier handlers",
         file: "signals.rs",
         text: "        if is_ours(signal) || is_function(&action) {\n",
         instead: "        if is_ours(signal) {\n",
@@ -852,7 +852,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
-        name: "handlers that come later are called by ours",
+        name: "the runtime's handler calls handlers that were installed later",
         file: "signals.rs",
         text: "    if handle(signal, new).is_ok() { 0 } else { -1 }\n",
         instead: r"    // SAFETY: as the caller promises.
@@ -862,7 +862,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::later_handler_that_makes_system_calls"),
     },
     Defence {
-        name: "signals that were sent are not the library's faults",
+        name: "sent signals do not count as faults of the library",
         file: "handler.rs",
         text: "            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),\n",
         instead: "            signal if signals::FAULTS.contains(&signal) => self.fault(signal),\n",
@@ -870,7 +870,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::sent_ones_are_the_hosts"),
     },
     Defence {
-        name: "in handlers: FS base is the host's",
+        name: "handlers run with the host's FS base",
         file: "gate.S",
         text: r"    mov rax, [rbx + {THREAD_POINTER}]
     wrfsbase rax
@@ -880,7 +880,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("registers::fs_base_null_at_a_fault"),
     },
     Defence {
-        name: "in handlers: system calls are switched on",
+        name: "handlers run with system calls switched on",
         file: "gate.S",
         text: "    mov byte ptr [r13], 0\n",
         instead: "",
@@ -888,7 +888,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::earlier_handler_that_makes_system_calls"),
     },
     Defence {
-        name: "in handlers: the nested task flag is clear",
+        name: "handlers run with a clear nested task flag",
         file: "gate.S",
         text: "    and dword ptr [rsp], ~0x44000       # alignment check, nested task\n",
         instead: "",
@@ -896,7 +896,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::while_nested_task_flag"),
     },
     Defence {
-        name: "after a fault: the rights are the host's",
+        name: "the host has its own rights after a fault",
         file: "handler.rs",
         text: r"            self.frame.set_rights(rights);
         }
@@ -918,7 +918,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("signals::preempted"),
     },
     Defence {
-        name: "forked children do not call their parent's domains",
+        name: "forked children cannot call their parent's domains",
         file: "../generation.rs",
         text: "        Some(word) if word.load(Ordering::Relaxed) == generation => Ok(()),\n",
         instead: "        Some(_) => Ok(()),\n",

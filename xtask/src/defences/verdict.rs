@@ -1,23 +1,23 @@
-//! Judging how a test went without a defence.
+//! Judges a test run without a defence.
 
 use std::collections::BTreeMap;
 
-/// What a line begins with that ends the output of a test: then come status and name.
+/// The marker of the line that ends a test's output. Status and name follow it.
 pub(super) const END: &str = "@@ended";
 
-/// How a test went without a defence.
+/// The result of a test without a defence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It failed, as it has to, and said this.
+    /// The test failed, as it has to, with this message.
     Failed(String),
-    /// It passed: nothing shows that the defence is needed.
+    /// The test passed, so nothing shows that the defence is needed.
     Passed,
-    /// It cannot be told, for this reason.
+    /// The result is not known, for this reason.
     Unclear(String),
 }
 
 impl Verdict {
-    /// Judges by a test program's exit status and output.
+    /// Judges the exit status and output of a test program.
     pub(super) fn of(status: u8, output: &str) -> Self {
         let has = |words: &str| output.lines().any(|line| line.contains(words));
         if status == 0 && has("test result: ok. 1 passed") {
@@ -32,16 +32,16 @@ impl Verdict {
         }
     }
 
-    /// There was no result.
+    /// The test has no result.
     pub(super) fn missing() -> Self {
-        Self::Unclear("the machine broke down before".to_owned())
+        Self::Unclear("the machine failed before it ran".to_owned())
     }
 
     pub(super) const fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_))
     }
 
-    /// In a line, for a user.
+    /// A one-line description for the user.
     pub(super) fn about(&self, test: &str) -> String {
         match self {
             Self::Failed(reason) => format!("{test} failed without it: {reason}"),
@@ -51,7 +51,7 @@ impl Verdict {
     }
 }
 
-/// Judges several tests, of which each ends with a line that says so.
+/// Judges several tests, each of which ends with a marker line.
 pub(super) fn all(output: &str) -> BTreeMap<String, Verdict> {
     let mut verdicts = BTreeMap::new();
     let mut own = String::new();
@@ -68,7 +68,7 @@ pub(super) fn all(output: &str) -> BTreeMap<String, Verdict> {
     verdicts
 }
 
-/// The first thing that a failed test says for itself, behind its name and the place.
+/// The first line of a failed test's message, after the line with its name and place.
 fn reason(output: &str) -> Option<&str> {
     let own = output.lines().skip_while(|line| !line.starts_with("---- ")).skip(1);
     own.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("thread '"))

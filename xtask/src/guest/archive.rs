@@ -1,4 +1,4 @@
-//! Writing a tree of files as the archive that a kernel unpacks when it starts (cpio, "newc").
+//! Writes a tree of files as the archive that a kernel unpacks when it starts (cpio, "newc").
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -31,7 +31,7 @@ fn entry(out: &mut impl Write, number: u32, path: &Path, node: &Node) -> Result<
     if name.is_empty() {
         return Ok(()); // the root is there already
     }
-    // Files of the same number would be one file.
+    // Files with the same inode number would become one file.
     let builder = Builder::new(name).ino(number).nlink(1);
     match node {
         Node::Directory => {
@@ -63,7 +63,7 @@ fn copy(builder: Builder, out: &mut impl Write, source: &Path) -> Result<()> {
     let file = File::open(source)?;
     let size = file.metadata()?.len();
     let mut writer = builder.write(out, u32::try_from(size).context("it is too large")?);
-    // A file that grows meanwhile is cut off; one that shrinks is an error.
+    // A file that grows meanwhile is truncated. One that shrinks is an error.
     let copied = io::copy(&mut file.take(size), &mut writer)?;
     anyhow::ensure!(copied == size, "it became smaller while it was read");
     writer.finish()?;

@@ -15,20 +15,21 @@ use super::{Accelerator, Guest, Stream};
 use crate::setup;
 use crate::workspace::Workspace;
 
-/// The exit status which says that the machine failed, not the program in it.
+/// The exit status if the machine failed, not the program in it.
 const MACHINE_FAILED: u8 = 125;
 
-/// What a guest can be told, shown below the options.
+/// Help text about guests, shown below the options.
 const HELP: &str = "\
 The program gets the libraries that it needs, busybox, /proc, /sys, /dev and /tmp, but no other
-files of this machine, unless they are named. It runs as root, in an empty directory called like
-this one. It has no input, unless --stdin is given, and none of this machine's environment; that
-it runs in a guest it can tell by the variable OMNIGLOT_GUEST.
+files of this machine unless they are named. It runs as root, in an empty directory with the path of
+the current one. Without --stdin it has no input. It gets none of this machine's environment, and
+can detect the guest by the variable OMNIGLOT_GUEST.
 
-Its output and its exit status are passed on, 128 and the signal's number if a signal ended it.
+Its output and exit status are passed on. If a signal ended it, the status is 128 plus the signal's
+number.
 The exit status is 125 if the machine failed.";
 
-/// What `cargo xtask guest` is told.
+/// The options of `cargo xtask guest`.
 #[derive(Args, Debug)]
 #[command(after_help = HELP, override_usage = "cargo xtask guest [OPTIONS] -- PROGRAM [ARGS]...")]
 pub(crate) struct Arguments {
@@ -36,39 +37,39 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
 
-    /// How many processors the machine has
+    /// The number of processors
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
 
-    /// How much memory it has
+    /// The size of memory
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(128..))]
     memory: u32,
 
-    /// What executes its instructions
+    /// What executes the guest's instructions
     #[arg(long, value_enum, default_value_t)]
     accel: Accelerator,
 
-    /// Stop it after so long
+    /// Stop the guest after this time
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
 
-    /// Take libraries, and what else the system has, from this root directory of one
+    /// Take libraries and other system files from this root directory
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 
-    /// A file or directory to be there, or a shared library's name (may be repeated)
+    /// An additional file or directory, or a shared library's name (may be repeated)
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
 
-    /// An environment variable; a name alone takes this machine's value (may be repeated)
+    /// An environment variable; a name without a value takes this machine's value (may be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<OsString>,
 
-    /// Read the standard input to its end and give it to the program
+    /// Read all of standard input and pass it to the program
     #[arg(long)]
     stdin: bool,
 
-    /// Only check that guests can run here, and set up what they need
+    /// Only check that guests can run here, and install what they need
     #[arg(long, conflicts_with = "command")]
     check: bool,
 
@@ -78,7 +79,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs the program and passes its output and its exit status on.
+    /// Runs the program, and passes on its output and exit status.
     pub(crate) fn run(self) -> ExitCode {
         match self.run_guest() {
             Ok(code) => ExitCode::from(code),
@@ -121,7 +122,7 @@ impl Arguments {
     }
 }
 
-/// The name and value that `NAME=VALUE`, or `NAME`, stands for.
+/// The name and value in `NAME=VALUE`, or the value of `NAME` on this machine.
 fn variable(text: &OsStr) -> Result<(OsString, OsString)> {
     let bytes = text.as_bytes();
     let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {

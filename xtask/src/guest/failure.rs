@@ -1,4 +1,4 @@
-//! Explaining why a guest failed.
+//! Explains why a guest failed.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Error, anyhow};
 
 use crate::log;
 
-/// QEMU ended, and the program's exit status is not known.
+/// The error if QEMU ended and the program's exit status is not known.
 pub(super) fn ended(qemu: ExitStatus, log: &Path, console: &Path) -> Error {
     if let Some(line) = panic(console) {
         return anyhow!("the guest's kernel panicked: {line}\n{}", log::tail(console));
@@ -27,7 +27,7 @@ pub(super) fn ended(qemu: ExitStatus, log: &Path, console: &Path) -> Error {
     )
 }
 
-/// The program ran for too long.
+/// The error if the program exceeded the time limit.
 pub(super) fn timed_out(limit: Duration, console: &Path) -> Error {
     anyhow!(
         "the guest did not end within {} s and was stopped; --timeout allows more\n{}",
@@ -36,12 +36,12 @@ pub(super) fn timed_out(limit: Duration, console: &Path) -> Error {
     )
 }
 
-/// What the kernel said when it gave up, if it did.
+/// The message with which the kernel panicked, if it did.
 pub(super) fn panic(console: &Path) -> Option<String> {
     line_with(console, "Kernel panic")
 }
 
-/// The part of a line of the file `console` that begins with `words`.
+/// The rest of a line in the file `console` from `words` on.
 fn line_with(console: &Path, words: &str) -> Option<String> {
     let printed = fs::read(console).unwrap_or_default();
     let printed = String::from_utf8_lossy(&printed);

@@ -1,4 +1,4 @@
-//! Which files of this machine a guest gets.
+//! Chooses the files that a guest contains.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use super::init;
 use super::libraries::{self, System};
 use super::tree::{Node, Tree, below};
 
-/// Directories that many systems have as links, which programs take for granted.
+/// Directories that are symbolic links on many systems, and that programs rely on.
 const CUSTOMARY: [&str; 4] = ["/bin", "/lib", "/lib64", "/sbin"];
 
-/// Small files by which the C library finds libraries and users.
+/// Configuration files that the C library needs to find libraries and users.
 const CONFIGURATION: [&str; 4] =
     ["/etc/ld.so.cache", "/etc/group", "/etc/nsswitch.conf", "/etc/passwd"];
 
-/// Directories that have to be there, if only to mount something on.
+/// Directories that must exist, some as mount points only.
 const EMPTY: [&str; 6] = ["/dev", "/proc", "/root", "/run", "/sys", "/tmp"];
 
-/// Where busybox is in a guest.
+/// The path of busybox in a guest.
 const BUSYBOX: &str = "/omniglot/busybox";
 
-/// A file that a guest is to have.
+/// A file for a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted<'a> {
-    /// The root directory beneath which it is.
+    /// The root directory of the system that contains it.
     pub(super) root: &'a Path,
-    /// Where it is for programs that have this root directory.
+    /// Its path for programs with this root directory.
     pub(super) path: PathBuf,
 }
 
@@ -38,14 +38,14 @@ impl<'a> Wanted<'a> {
         Self { root: Path::new("/"), path }
     }
 
-    /// A file of the system at `root`, if there is one, and otherwise of this machine.
+    /// A file of the system at `root` if it exists there, and of this machine otherwise.
     pub(super) fn first(root: &'a Path, path: PathBuf) -> Self {
         if below(root, &path).exists() { Self { root, path } } else { Self::here(path) }
     }
 }
 
-/// The tree of a guest with the libraries of the system at `root` that runs `program` and has
-/// `files`, and `input` to read, in `here`.
+/// Collects the tree of a guest that runs `program` with the libraries of the system at `root`, the
+/// additional `files`, and `input`. Relative paths start at `here`.
 pub(super) fn collect(
     root: &Path,
     program: &Wanted<'_>,
@@ -71,7 +71,7 @@ pub(super) fn collect(
     Ok(tree)
 }
 
-/// Where a file is that the user names: a path, or the name of a shared library.
+/// Locates a file that the user names: a path, or the name of a shared library.
 fn locate<'a>(root: &'a Path, file: &Path, here: &Path) -> Wanted<'a> {
     let path = here.join(file);
     let is_name = file.components().count() == 1;
@@ -84,7 +84,7 @@ fn locate<'a>(root: &'a Path, file: &Path, here: &Path) -> Wanted<'a> {
     }
 }
 
-/// Adds a file with what it needs to be run or loaded, which comes from the system at `root`.
+/// Adds a file with everything that running or loading it requires from the system at `root`.
 fn add_program(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
     let (place, is_new) = tree.add_from(wanted.root, &wanted.path)?;
     if !is_new {
@@ -95,18 +95,18 @@ fn add_program(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> 
         tree.add_from(root, &library)?;
     }
     match libraries::interpreter_of(&source)? {
-        // Without it the script cannot be run, but perhaps it is only to be read.
+        // Without the interpreter the script cannot run, but it may be there only to be read.
         Some(path) if exists(root, &path) => add_program(tree, root, &Wanted { root, path }),
         _ => Ok(()),
     }
 }
 
-/// Whether programs whose root directory is `root` find something at `path`.
+/// Returns true if programs whose root directory is `root` find a file at `path`.
 fn exists(root: &Path, path: &Path) -> bool {
     Tree::default().add_from(root, path).is_ok()
 }
 
-/// Adds a file, or a directory with all that is in it.
+/// Adds a file, or a directory with all its contents.
 fn add_all(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
     let path = below(wanted.root, &wanted.path);
     if !path.is_dir() {
@@ -116,7 +116,7 @@ fn add_all(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
     let unreadable = || format!("could not read {}", path.display());
     for entry in fs::read_dir(&path).with_context(unreadable)? {
         let entry = entry.with_context(unreadable)?;
-        // A link in a directory may lead nowhere, or into a circle.
+        // A link in a directory may lead nowhere, or form a cycle.
         if entry.path().is_symlink() && (!entry.path().exists() || entry.path().is_dir()) {
             continue;
         }
@@ -126,7 +126,7 @@ fn add_all(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Adds busybox, with a link for each of its tools at whose place nothing is yet.
+/// Adds busybox, with a link for each of its tools whose path is still free.
 fn add_busybox(tree: &mut Tree, root: &Path) -> Result<()> {
     let busybox = busybox()?;
     tree.put(Path::new(BUSYBOX), Node::Copy(busybox.clone()));

@@ -1,4 +1,4 @@
-//! What a guest does from its kernel's start to its end: the shell script `init.sh`.
+//! What runs in a guest from the kernel's start to its end: the shell script `init.sh`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,7 +11,7 @@ use super::tree::{Node, Tree};
 /// The first process, run by busybox's shell.
 const SCRIPT: &str = include_str!("init.sh");
 
-/// The environment of every program in a guest; later entries win.
+/// The environment of every program in a guest. Later entries win.
 const VARIABLES: [(&str, &str); 4] = [
     ("HOME", "/root"),
     ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
@@ -19,7 +19,7 @@ const VARIABLES: [(&str, &str); 4] = [
     (MARK, "1"),
 ];
 
-/// What the guest is to start once it is up.
+/// What to start in the guest.
 #[derive(Debug)]
 pub(super) struct Start<'a> {
     pub(super) program: &'a Path,
@@ -27,11 +27,11 @@ pub(super) struct Start<'a> {
     pub(super) variables: &'a [(OsString, OsString)],
     pub(super) directory: &'a Path,
     pub(super) input: &'a [u8],
-    /// When the guest ends by itself, if nobody outside ended it.
+    /// The time after which the guest ends by itself, if nothing outside has ended it.
     pub(super) timeout: Duration,
 }
 
-/// Adds the first process, and what it is to start.
+/// Adds the first process, and what it starts.
 pub(super) fn add(tree: &mut Tree, start: &Start<'_>) {
     let mut put = |path: &str, bytes: Vec<u8>, executable| {
         tree.put(Path::new(path), Node::Made { bytes, executable });
@@ -42,7 +42,7 @@ pub(super) fn add(tree: &mut Tree, start: &Start<'_>) {
     put("/omniglot/timeout", start.timeout.as_secs().to_string().into_bytes(), false);
 }
 
-/// A script that becomes the program.
+/// A script that executes the program in its place.
 fn command(start: &Start<'_>) -> Vec<u8> {
     let mut words = vec![OsString::from("exec"), "/omniglot/busybox".into()];
     words.extend(["env".into(), "-i".into()]);
@@ -65,7 +65,7 @@ fn quote_pair(name: &OsStr, value: &OsStr) -> OsString {
     quote(&pair)
 }
 
-/// A word of which a shell changes nothing: in single quotes only these are special.
+/// Quotes a word for a shell: in single quotes, only single quotes are special.
 fn quote(word: &OsStr) -> OsString {
     let mut quoted = vec![b'\''];
     for byte in word.as_bytes() {

@@ -1,4 +1,4 @@
-//! Which shared libraries a program needs, and where they are.
+//! Finds the shared libraries that a program needs.
 
 use std::env;
 use std::ffi::OsStr;
@@ -11,17 +11,17 @@ use anyhow::{Context, Result, bail};
 
 use super::tree::{Tree, below};
 
-/// What an ELF file begins with.
+/// The magic number of ELF files.
 const ELF: &[u8] = b"\x7fELF";
 
-/// Where the dynamic linker of every system for this processor is.
+/// The path of the dynamic linker on every system for this processor.
 const LINKER: &str = "/lib64/ld-linux-x86-64.so.2";
 
-/// Where systems have their libraries.
+/// The directories that contain libraries.
 const DIRECTORIES: [&str; 4] =
     ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"];
 
-/// The system that libraries are taken from, by its root directory: this machine's is `/`.
+/// The system that provides libraries, given by its root directory: `/` for this machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct System<'a>(pub(super) &'a Path);
 
@@ -30,37 +30,36 @@ impl System<'_> {
         self.0 == Path::new("/")
     }
 
-    /// The files that this system's dynamic linker would map for `file` of this machine, which
-    /// need not be an ELF file, as programs in that system see them; the dynamic linker is among
-    /// them.
+    /// The files that this system's dynamic linker would map for `file` of this machine, as paths
+    /// in that system. The dynamic linker itself is among them. `file` need not be an ELF file.
     pub(super) fn needed_by(self, file: &Path) -> Result<Vec<PathBuf>> {
         if !begins_with(file, ELF)? {
             return Ok(Vec::new());
         }
         let text = if self.is_this() { self::list(file)? } else { self.list(file)? };
         if let Some(name) = text.lines().find_map(missing) {
-            bail!("{} needs {name}, which is not to be found", file.display());
+            bail!("{} needs {name}, which cannot be found", file.display());
         }
-        // Whatever is linked statically is no program to ldd, and needs nothing.
+        // ldd does not recognise statically linked files, which need nothing.
         let places = text.lines().filter_map(found).map(Path::new);
         let mut needed: Vec<PathBuf> =
             places.map(|place| self.seen_from_inside(place, file)).collect::<Result<_>>()?;
-        // Programs name it by this path, whatever it calls itself when it is asked by another.
+        // Programs name the linker by this path, whatever path it reports when run by another one.
         if !needed.is_empty() && !self.is_this() {
             needed.push(PathBuf::from(LINKER));
         }
         Ok(needed)
     }
 
-    /// What `ldd` would say of `file` in this system. Its dynamic linker can be asked from
-    /// outside, where all paths are other ones.
+    /// What `ldd` would print for `file` in this system. Its dynamic linker is run from outside of
+    /// that system, where all paths are different.
     fn list(self, file: &Path) -> Result<String> {
         let (linker, _) = Tree::default().add_from(self.0, Path::new(LINKER))?;
         let linker = below(self.0, &linker);
         let directories = DIRECTORIES.map(|directory| below(self.0, Path::new(directory)));
         let directories = env::join_paths(directories).context("its name has a colon")?;
         let mut command = Command::new(&linker);
-        // The cache that it would read is this machine's.
+        // The linker would otherwise read this machine's cache.
         command.arg("--inhibit-cache").arg("--library-path").arg(directories);
         let output = command.arg("--list").arg(file).env_remove("LD_LIBRARY_PATH").output();
         let output = output.with_context(|| format!("could not start {}", linker.display()))?;
@@ -79,9 +78,9 @@ impl System<'_> {
         Ok(Path::new("/").join(inside))
     }
 
-    /// Where this system's dynamic linker finds the library called `name`.
+    /// The path at which this system's dynamic linker finds the library `name`.
     pub(super) fn find(self, name: &OsStr) -> Option<PathBuf> {
-        // Not on the search path of ordinary users.
+        // The tool is not on the search path of ordinary users.
         let cache = below(self.0, Path::new("/etc/ld.so.cache"));
         let list = |command: &&str| Command::new(command).arg("-C").arg(&cache).arg("-p").output();
         let listing =
@@ -95,13 +94,13 @@ impl System<'_> {
     }
 }
 
-/// What `ldd` says of `file`.
+/// The output of `ldd` for `file`.
 fn list(file: &Path) -> Result<String> {
     let output = Command::new("ldd").arg(file).output().context("could not start ldd")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The program that a script is run by, if `file` is a script.
+/// The interpreter of a script, or `None` if `file` is not a script.
 pub(super) fn interpreter_of(file: &Path) -> Result<Option<PathBuf>> {
     if !begins_with(file, b"#!")? {
         return Ok(None);
@@ -121,7 +120,7 @@ fn begins_with(file: &Path, sign: &[u8]) -> Result<bool> {
     Ok(start == sign)
 }
 
-/// The file in a line like `libz.so.1 => /lib/libz.so.1 (0x7f00)` or `/lib/ld.so (0x7f00)`.
+/// The path in a line such as `libz.so.1 => /lib/libz.so.1 (0x7f00)` or `/lib/ld.so (0x7f00)`.
 fn found(line: &str) -> Option<&str> {
     let line = line.trim();
     let place = line.split_once(" => ").map_or(line, |(_, place)| place);
@@ -129,7 +128,7 @@ fn found(line: &str) -> Option<&str> {
     place.starts_with('/').then_some(place)
 }
 
-/// The name in a line like `libgone.so.1 => not found`.
+/// The name in a line such as `libgone.so.1 => not found`.
 fn missing(line: &str) -> Option<&str> {
     line.trim().strip_suffix(" => not found")
 }
@@ -179,7 +178,7 @@ mod tests {
         let directory = TempDir::new();
         let program = env::current_exe().unwrap();
         let system = System(directory.path());
-        // As on Debian, the dynamic linker is beside the other libraries.
+        // As on Debian, the dynamic linker lies next to the other libraries.
         let linker = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
         directory.touch(linker);
         fs::copy(LINKER, directory.path().join(linker)).unwrap();

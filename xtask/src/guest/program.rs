@@ -1,4 +1,4 @@
-//! Finding the program that is to run.
+//! Finds the program to run.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,11 +9,11 @@ use anyhow::{Result, bail};
 use super::files::Wanted;
 use super::tree::{below, is_executable};
 
-/// Where programs are on any system.
+/// The directories that contain programs on any system.
 const USUAL: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Where `program` is: a path relative to `here`, or a name on the search path. A program of the
+/// Locates `program`: a path relative to `here`, or a name on the search path. A program of the
 /// system at `root` takes precedence over this machine's.
 pub(super) fn find<'a>(root: &'a Path, program: &OsStr, here: &Path) -> Result<Wanted<'a>> {
     let path = Path::new(program);
@@ -48,7 +48,7 @@ pub(super) fn on_search_path(name: &OsStr) -> Option<PathBuf> {
     env::split_paths(&path).map(|place| place.join(name)).find(|path| is_executable(path))
 }
 
-/// Whether this is a path, such as `./program`, though of one component only.
+/// Returns true if `program` is a path, even one with a single component such as `./program`.
 fn has_slash(program: &OsStr) -> bool {
     program.as_encoded_bytes().contains(&b'/')
 }

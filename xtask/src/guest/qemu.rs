@@ -1,4 +1,4 @@
-//! Starting QEMU, and watching it until it ends.
+//! Starts QEMU, and watches it until it ends.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use super::relay::{Relay, Stream};
 use super::{Accelerator, Guest, archive, failure, files, program};
 use crate::workspace::Workspace;
 
-/// How long to wait before looking at the guest again.
+/// The interval at which the guest is polled.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How much later than from the outside the guest is ended from within.
+/// The time by which the guest ends itself later than it is ended from outside.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The kernel's parameters: little output; one processor, to which `init.sh` adds the others; no
@@ -26,16 +26,16 @@ const PARAMETERS: &str =
     "console=ttyS0 quiet maxcpus=1 tsc=reliable lpj=10000000 cryptomgr.notests oops=panic panic=-1";
 
 /// How often to start a machine whose kernel panics before it runs anything. QEMU's emulation of
-/// several processors at once is not perfect, and it suffers if the machine is busy.
+/// several processors is not perfect, and gets worse on a busy machine.
 const MOST_STARTS: u32 = 3;
 
-/// The ports through which things come out of the guest, and the files they are written to.
+/// The ports for output of the guest, and the names of the files that it is written to.
 const PORTS: [&str; 3] = [OUT, ERR, STATUS];
 const OUT: &str = "out";
 const ERR: &str = "err";
 const STATUS: &str = "status";
 
-/// A guest that is ready to start, in a directory of its own that goes when it goes.
+/// A guest that is ready to start, in a directory of its own that is removed with it.
 pub(super) struct Run {
     directory: PathBuf,
     qemu: Command,
@@ -45,7 +45,7 @@ pub(super) struct Run {
 impl Run {
     /// Packs what the guest needs.
     pub(super) fn prepare(guest: &Guest, workspace: &Workspace, kernel: &Path) -> Result<Self> {
-        let here = env::current_dir().context("could not tell the current directory")?;
+        let here = env::current_dir().context("could not determine the current directory")?;
         let kernel = here.join(kernel);
         File::open(&kernel).with_context(|| format!("could not open {}", kernel.display()))?;
         let program = program::find(&guest.root, &guest.program, &here)?;
@@ -65,7 +65,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Runs the guest to its end and returns the program's exit status.
+    /// Runs the guest to its end, and returns the program's exit status.
     pub(super) fn run(mut self, mut print: impl FnMut(Stream, &[u8]) -> Result<()>) -> Result<u8> {
         let mut starts = 1;
         loop {
@@ -96,7 +96,7 @@ impl Run {
         })
     }
 
-    /// Waits until the machine ends, unless it runs for too long.
+    /// Waits until the machine ends, or its time is up.
     fn watch(
         &self,
         machine: &mut Machine,
@@ -104,7 +104,8 @@ impl Run {
     ) -> Result<Option<ExitStatus>> {
         let started = Instant::now();
         loop {
-            // First this, then the output: all that was printed before the end is then read.
+            // The order matters: checking for the end before reading means that all earlier output
+            // is read.
             let ended = machine.0.try_wait().context("could not wait for QEMU to end")?;
             relay()?;
             if ended.is_some() || started.elapsed() > self.timeout {
@@ -114,13 +115,13 @@ impl Run {
         }
     }
 
-    /// The exit status that came out of the guest, if it came.
+    /// The exit status that the guest reported, if it did.
     fn status(&self) -> Option<u8> {
         let said = fs::read_to_string(self.path(STATUS)).ok()?;
         said.strip_prefix("started\nended ")?.strip_suffix('\n')?.parse().ok()
     }
 
-    /// Whether the kernel gave up before the program was started.
+    /// Returns true if the kernel panicked before the program was started.
     fn panicked_early(&self) -> bool {
         let said = fs::read(self.path(STATUS)).unwrap_or_default();
         said.is_empty() && failure::panic(&self.path("console")).is_some()
@@ -133,25 +134,25 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // What is left behind goes when the target directory is cleaned.
+        // Anything left behind is removed when the target directory is cleaned.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// How a start of the machine ended.
+/// How a run of the machine ended.
 enum End {
-    /// With the program's exit status.
+    /// The program ended with this exit status.
     Status(u8),
-    /// Without, for this reason.
+    /// There is no exit status, for this reason.
     Failure(Error),
 }
 
-/// A running QEMU, which never outlives this.
+/// A running QEMU process, which is killed and reaped on drop.
 struct Machine(Child);
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Both fail if it has ended, as it should have.
+        // Both calls fail if it has already ended, as it should.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -169,22 +170,22 @@ fn new_directory(workspace: &Workspace) -> Result<PathBuf> {
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// Whether QEMU calls one instruction at a time a property of its emulation: it does since
-/// version 8.1, and has no option of its own for it since 9.1.
+/// Returns true if QEMU has the property `one-insn-per-tb`. It exists since version 8.1, and
+/// replaced the separate option in 9.1.
 fn has_blocks() -> bool {
     let said = Command::new(QEMU).arg("--version").output().map(|output| output.stdout);
     let said = String::from_utf8(said.unwrap_or_default()).unwrap_or_default();
     version(&said).is_none_or(|version| version >= (8, 1))
 }
 
-/// The version in a line like `QEMU emulator version 7.2.22 (Debian …)`.
+/// The version in a line such as `QEMU emulator version 7.2.22 (Debian …)`.
 fn version(said: &str) -> Option<(u32, u32)> {
     let mut numbers = said.split_once("version ")?.1.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// QEMU with its arguments. It runs in `directory`, so that it needs no paths but the kernel's,
-/// since in most of its arguments a comma would have to be written twice.
+/// The QEMU command with its arguments. It runs in `directory`, so that only the kernel's path is
+/// needed: in most arguments, a comma in a path would have to be doubled.
 fn command(guest: &Guest, directory: &Path, kernel: &Path) -> Command {
     let (accelerator, processor) = match guest.accelerator {
         Accelerator::Tcg => ("tcg,thread=multi", "max"),

@@ -1,6 +1,6 @@
-//! Handing on what a program in a guest prints, while it prints it.
+//! Passes on the output of a program in a guest while it runs.
 //!
-//! QEMU writes it to files, which can always be read to their ends.
+//! QEMU writes the output to files, which can always be read to their ends.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Where a program printed something.
+/// The output stream of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Out,
     Err,
 }
 
-/// A file that grows.
+/// A growing file.
 pub(super) struct Relay {
     stream: Stream,
     path: PathBuf,
@@ -23,12 +23,12 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Follows the file at `path`, which need not be there yet.
+    /// Follows the file at `path`, which need not exist yet.
     pub(super) fn new(stream: Stream, path: &Path) -> Self {
         Self { stream, path: path.to_owned(), file: None }
     }
 
-    /// Hands on what was written since the last time.
+    /// Passes on what was written since the last call.
     pub(super) fn run(&mut self, mut print: impl FnMut(Stream, &[u8]) -> Result<()>) -> Result<()> {
         let unreadable = || format!("could not read {}", self.path.display());
         if self.file.is_none() {

@@ -8,62 +8,62 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// How many symbolic links one path may lead through, as in the kernel.
+/// The maximum number of symbolic links on one path, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// What lies at a path.
+/// A node of the tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Directory,
-    /// A symbolic link and what it says.
+    /// A symbolic link with this target.
     Link(PathBuf),
     /// A copy of this file of this machine.
     Copy(PathBuf),
-    /// A file made for the guest.
+    /// A file that is made for the guest.
     Made {
         bytes: Vec<u8>,
         executable: bool,
     },
 }
 
-/// Files by their absolute paths, which lead through no symbolic link.
+/// Files by absolute paths without symbolic links.
 ///
-/// Files of this machine keep their places: each link on the way to one is reproduced.
+/// Files of this machine keep their paths: every link on the way to a file is reproduced.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     nodes: BTreeMap<PathBuf, Node>,
 }
 
 impl Tree {
-    /// All that is there; directories come before what is in them.
+    /// All nodes. Directories come before their contents.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Path, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_path(), node))
     }
 
-    /// Whether there is something at `path`, at the end of all links.
+    /// Returns true if `path` exists, after following all links.
     #[cfg(test)]
     pub(super) fn has(&self, path: &Path) -> bool {
         self.resolve(path).is_some_and(|place| self.nodes.contains_key(&place))
     }
 
-    /// Adds the file or directory at `path` of this machine, but not what is in a directory.
+    /// Adds the file or directory at `path` of this machine, without the contents of a directory.
     ///
-    /// Returns where it lies without any links, and whether it was not there yet.
+    /// Returns its path without links, and true if it was not there before.
     pub(super) fn add(&mut self, path: &Path) -> Result<(PathBuf, bool)> {
         self.add_from(Path::new("/"), path)
     }
 
-    /// The same for the file that is at `path` for programs whose root directory is `root`.
+    /// The same for the file that programs with the root directory `root` find at `path`.
     pub(super) fn add_from(&mut self, root: &Path, path: &Path) -> Result<(PathBuf, bool)> {
-        let mut way = Way::start(path);
+        let mut walk = Walk::start(path);
         let mut is_new = false;
-        while let Some(next) = way.next() {
+        while let Some(next) = walk.next() {
             let source = below(root, &next);
             let status = fs::symlink_metadata(&source)
                 .with_context(|| format!("could not find {}", source.display()))?;
             let node = if status.is_symlink() {
                 let target = fs::read_link(&source)?;
-                way.follow(&next, &target)?;
+                walk.follow(&next, &target)?;
                 Node::Link(target)
             } else if status.is_dir() {
                 Node::Directory
@@ -77,11 +77,10 @@ impl Tree {
                 self.nodes.insert(next, node);
             }
         }
-        Ok((way.place, is_new))
+        Ok((walk.place, is_new))
     }
 
-    /// Puts something made for the guest at `path`, which leads through known links, if there is
-    /// nothing yet.
+    /// Adds a node at `path`, unless there already is one. All links on the path must be known.
     pub(super) fn put(&mut self, path: &Path, node: Node) {
         let Some(place) = self.resolve(path) else {
             return;
@@ -93,31 +92,31 @@ impl Tree {
         self.nodes.entry(place).or_insert(node);
     }
 
-    /// Where `path` leads in this tree, whether or not there is anything.
+    /// Resolves the links of `path` in this tree. The result need not exist.
     fn resolve(&self, path: &Path) -> Option<PathBuf> {
-        let mut way = Way::start(path);
-        while let Some(next) = way.next() {
+        let mut walk = Walk::start(path);
+        while let Some(next) = walk.next() {
             if let Some(Node::Link(target)) = self.nodes.get(&next) {
-                way.follow(&next, target).ok()?;
+                walk.follow(&next, target).ok()?;
             }
         }
-        Some(way.place)
+        Some(walk.place)
     }
 }
 
 /// A walk along a path and the links in it.
-struct Way {
+struct Walk {
     place: PathBuf,
-    /// The names still to go, last one first.
+    /// The remaining names, last one first.
     ahead: Vec<OsString>,
     links: usize,
 }
 
-impl Way {
+impl Walk {
     fn start(path: &Path) -> Self {
-        let mut way = Self { place: PathBuf::from("/"), ahead: Vec::new(), links: 0 };
-        way.push(path);
-        way
+        let mut walk = Self { place: PathBuf::from("/"), ahead: Vec::new(), links: 0 };
+        walk.push(path);
+        walk
     }
 
     fn push(&mut self, path: &Path) {
@@ -130,7 +129,7 @@ impl Way {
         }
     }
 
-    /// Goes one step, and says where that leads.
+    /// Takes one step, and returns the resulting path.
     fn next(&mut self) -> Option<PathBuf> {
         loop {
             let name = self.ahead.pop()?;
@@ -142,7 +141,7 @@ impl Way {
         }
     }
 
-    /// Goes on along the link at `place`, where the last step led.
+    /// Continues with the target of the link at `place`, the result of the last step.
     fn follow(&mut self, place: &Path, target: &Path) -> Result<()> {
         self.links += 1;
         if self.links > MOST_LINKS {
@@ -157,13 +156,13 @@ impl Way {
     }
 }
 
-/// Where the file is that is at `path` for programs whose root directory is `root`, if no link
+/// The path of the file that programs with the root directory `root` find at `path`, if no link
 /// leads elsewhere.
 pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// Whether the file may be executed by somebody.
+/// Returns true if anyone may execute the file.
 pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|status| status.is_file() && status.mode() & 0o111 != 0)
 }

@@ -1,5 +1,5 @@
-//! The disk's file system, read and written by another implementation's tools: the Python
-//! package littlefs-python, in an environment of its own.
+//! Accesses the disk's file system through another implementation: the Python package
+//! littlefs-python, in a virtual environment of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// The package, pinned.
+/// The package, with a pinned version.
 const PACKAGE: &str = "littlefs-python==0.19.0";
 
-/// Opens the image that is the first argument: a device of 4096-byte blocks.
+/// Opens the image in the first argument: a device of 4096-byte blocks.
 const OPEN: &str = "
 import sys
 from littlefs import LittleFS, UserContext
@@ -25,13 +25,13 @@ system = LittleFS(context=context, block_size=4096, block_count=len(content) // 
                   read_size=512, prog_size=512, cache_size=512, mount=True)
 ";
 
-/// Writes a file of the file system to standard output.
+/// Writes the contents of a file on the image to standard output.
 const READ: &str = "
 with system.open(name, 'rb') as file:
     sys.stdout.buffer.write(file.read())
 ";
 
-/// Writes a file of the file system, with what is the third argument.
+/// Writes the third argument to a file on the image.
 const WRITE: &str = "
 with system.open(name, 'wb') as file:
     file.write(sys.argv[3].encode())
@@ -40,11 +40,11 @@ with open(image, 'wb') as file:
     file.write(content)
 ";
 
-/// A Python that has the package.
+/// A Python interpreter that has the package.
 pub(super) struct Python(PathBuf);
 
 impl Python {
-    /// Makes the environment, unless it is there.
+    /// Creates the virtual environment, unless it exists.
     pub(super) fn set_up(workspace: &Workspace) -> Result<Self> {
         let directory = workspace.target("kernel").join("python");
         let python = directory.join("bin/python");
@@ -59,7 +59,7 @@ impl Python {
         Ok(Self(python))
     }
 
-    /// What a file on the image holds.
+    /// Reads a file on the image.
     pub(super) fn read(&self, image: &Path, name: &str) -> Result<Vec<u8>> {
         self.run(READ, image, &[name])
     }
@@ -80,7 +80,7 @@ impl Python {
     }
 }
 
-/// Whether this Python has the package.
+/// Returns true if this Python interpreter has the package.
 fn imports(python: &Path) -> bool {
     let mut command = Command::new(python);
     command.args(["-c", "import littlefs"]);

@@ -1,4 +1,4 @@
-//! `cargo xtask kernel --measure`: what calls cost, in instructions, and how large things are.
+//! `cargo xtask kernel --measure`: counts the instructions of calls, and prints sizes of code.
 
 mod origins;
 
@@ -12,20 +12,20 @@ use super::{KERNEL, SMALLEST, TESTS};
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
-/// The package of the program that measures.
+/// The package of the measuring program.
 const MEASURE: &str = "kernel/measure";
-/// Has QEMU count instructions one by one: without it the counter wavers by a third.
+/// Makes QEMU count single instructions. Otherwise the counter varies by a third.
 const EXACT: [&str; 2] = ["-icount", "shift=0"];
-/// Lists the symbols of a program for RISC-V.
+/// Lists the symbols of a RISC-V program.
 const SYMBOLS: &str = "riscv64-unknown-elf-nm";
-/// The crates whose code is summed up, and where their sources are.
+/// The crates whose code sizes are added up, with the directories of their sources.
 const CRATES: [(&str, &str); 3] = [
     ("omniglot_core", "crates/omniglot-core"),
     ("omniglot_pmp", "crates/omniglot-pmp"),
     ("omniglot_kernel_hardware", "kernel/hardware"),
 ];
 
-/// Measures and prints tables.
+/// Measures, and prints the tables.
 pub(super) fn run(workspace: &Workspace) -> Result<ExitCode> {
     let program = riscv::build(workspace, Path::new(MEASURE))?;
     let ended = Emulator::new(&program)
@@ -33,8 +33,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<ExitCode> {
         .run(riscv::TIME_LIMIT, |line| println!("{line}"))?;
     let code = ended.report(riscv::TIME_LIMIT)?;
     println!(
-        "\nBytes of code: of functions of a crate; and of all that comes from it, with what the \
-         compiler made part of its users' functions.\n"
+        "\nBytes of code: in a crate's own functions, and in all code from the crate, including \
+         what was inlined elsewhere.\n"
     );
     println!("| program | {} |\n|---|---:|---:|---:|", CRATES.map(|(name, _)| name).join(" | "));
     for package in [SMALLEST, MEASURE, KERNEL, TESTS] {
@@ -49,11 +49,11 @@ pub(super) fn run(workspace: &Workspace) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Sizes by the crates' names.
+/// Sizes in bytes, by crate.
 type Sizes = BTreeMap<&'static str, u64>;
 
-/// How many bytes the functions of each crate have in a program, generic ones included that were
-/// compiled for a user of it.
+/// The size of each crate's functions in a program, including generic ones that were compiled for a
+/// user of the crate.
 fn sizes(program: &Path) -> Result<Sizes> {
     let mut sizes = Sizes::new();
     for Function { size, name, .. } in functions(program)? {
@@ -64,7 +64,7 @@ fn sizes(program: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// A function in a program.
+/// A function in a program, with its address and size.
 #[derive(Debug, PartialEq, Eq)]
 struct Function {
     start: u64,
@@ -78,7 +78,7 @@ fn functions(program: &Path) -> Result<Vec<Function>> {
     Ok(output.lines().filter_map(function).collect())
 }
 
-/// What a command printed.
+/// The output of a command.
 fn output(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_owned();
     let output = command.output().with_context(|| format!("could not start {name:?}"))?;
@@ -88,7 +88,7 @@ fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The function of a line such as `80000000 00000010 t some::function`.
+/// Parses a line such as `80000000 00000010 t some::function`.
 fn function(line: &str) -> Option<Function> {
     let mut words = line.splitn(4, ' ');
     let (start, size) = (words.next()?, words.next()?);

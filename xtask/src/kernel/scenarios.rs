@@ -1,6 +1,6 @@
-//! Tests of the kernel from outside: at its console, over its network, on its disk.
+//! Tests the kernel from outside: at its console, over its network, on its disk.
 //!
-//! Their results are printed as Rust's test harness prints them, for whoever counts.
+//! Results are printed as Rust's test harness does, so that the same reader counts them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,13 +18,13 @@ use super::{SMALLEST, make_disk};
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
-/// How many bytes go each way.
+/// The number of bytes sent in each direction.
 const MANY: usize = 10_000_000;
-/// BLAKE2b of "abc" (RFC 7693, appendix A), as far as a line shows well.
+/// The beginning of BLAKE2b of "abc" (RFC 7693, appendix A), as one line shows it.
 const HASH: &str = "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1";
-/// How long one read or write on a connection may wait. It is there to end what hangs.
+/// The time limit for one read or write on a connection. It only ends what hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The libraries, with a command that needs each, and what its answer begins with.
+/// The libraries, each with a command that uses it, and the beginning of the answer.
 const LIBRARIES: [(&str, &str, &str); 5] = [
     ("monocypher", "hash abc", "BLAKE2b: "),
     ("micro-ecc", "ecdsa abc", "public key: "),
@@ -36,7 +36,7 @@ const LIBRARIES: [(&str, &str, &str); 5] = [
 /// What a test needs.
 struct Stage {
     program: PathBuf,
-    /// The program that uses one library.
+    /// The program that uses a single library.
     smallest: PathBuf,
     disk: PathBuf,
     python: Python,
@@ -60,7 +60,7 @@ const TESTS: &[Test] = &[
     ("smallest::a_signature_is_made_and_checked", smallest),
 ];
 
-/// Runs all of them, and prints the results; whether all passed.
+/// Runs all tests and prints their results. Returns true if all passed.
 pub(super) fn run(workspace: &Workspace, program: &Path) -> Result<bool> {
     let disk = workspace.target("kernel").join("test.img");
     let smallest = riscv::build(workspace, Path::new(SMALLEST))?;
@@ -86,7 +86,7 @@ impl Stage {
         Session::start(&self.program, &self.disk)
     }
 
-    /// An empty disk, whatever the test before did.
+    /// Creates an empty disk, whatever the previous test did.
     fn new_disk(&self) -> Result<()> {
         if self.disk.exists() {
             fs::remove_file(&self.disk).context("could not remove the disk")?;
@@ -95,14 +95,14 @@ impl Stage {
     }
 }
 
-/// Has the kernel do something, and checks what it answers.
+/// Runs a command in the kernel, and checks its answer.
 fn expect(kernel: &mut Session, command: &str, answer: &str) -> Result<()> {
     let found = kernel.command(command)?;
     ensure!(found == answer, "`{command}`: {found:?} instead of {answer:?}");
     Ok(())
 }
 
-/// As `expect`, for the beginning of the answer.
+/// As `expect`, for the beginning of the answer only.
 fn expect_start(kernel: &mut Session, command: &str, answer: &str) -> Result<()> {
     let found = kernel.command(command)?;
     ensure!(found.starts_with(answer), "`{command}`: {found:?} does not start with {answer:?}");
@@ -209,7 +209,7 @@ fn network_again(stage: &Stage) -> Result<()> {
     kernel.exit()
 }
 
-/// A connection to a port of this machine's.
+/// Connects to a port of this machine.
 fn connect(port: u16) -> Result<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).context("could not connect")?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -217,7 +217,7 @@ fn connect(port: u16) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Sends bytes, and checks that the same come back, and then the end.
+/// Sends bytes, and checks that the same bytes come back, and then the end of the stream.
 fn echo_bytes(port: u16, count: usize) -> Result<()> {
     let mut stream = connect(port)?;
     let mut back = stream.try_clone()?;
@@ -258,7 +258,7 @@ fn numbers(stage: &Stage) -> Result<()> {
     kernel.exit()
 }
 
-/// Head and body of what a server answers.
+/// The header and body of a server's response.
 fn get(port: u16, path: &str) -> Result<(String, Vec<u8>)> {
     let mut stream = connect(port)?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: kernel\r\n\r\n")?;
@@ -269,7 +269,7 @@ fn get(port: u16, path: &str) -> Result<(String, Vec<u8>)> {
     Ok((String::from_utf8_lossy(&answer).into_owned(), body))
 }
 
-/// Says where two runs of bytes differ.
+/// Reports where two byte strings differ.
 fn compare(expected: &[u8], found: &[u8]) -> Result<()> {
     let (wanted, got) = (expected.len(), found.len());
     ensure!(wanted == got, "{got} bytes instead of {wanted}");
@@ -279,7 +279,7 @@ fn compare(expected: &[u8], found: &[u8]) -> Result<()> {
     }
 }
 
-/// Bytes without a pattern: Marsaglia's xorshift.
+/// Pseudo-random bytes: Marsaglia's xorshift.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_u32;
     let mut next = || {
@@ -291,7 +291,8 @@ fn noise(count: usize) -> Vec<u8> {
     (0..count).map(|_| next()).collect()
 }
 
-/// It prints nothing, and ends the machine with its outcome as the exit status.
+/// Checks that the smallest program prints nothing, and ends the machine with its result as exit
+/// status.
 fn smallest(stage: &Stage) -> Result<()> {
     let mut said = String::new();
     let ended = Emulator::new(&stage.smallest).run(PATIENCE, |line| said.push_str(line))?;

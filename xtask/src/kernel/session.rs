@@ -1,4 +1,4 @@
-//! A running kernel, and its console.
+//! A running kernel with its console.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -13,26 +13,26 @@ use anyhow::{Context, Result, bail};
 use super::{ECHO, HTTP};
 use crate::riscv::Emulator;
 
-/// What the kernel shows when it waits for a command.
+/// The prompt that the kernel prints when it waits for a command.
 const PROMPT: &str = "omniglot> ";
-/// How long the kernel may take for a command. It is there to end what hangs.
+/// The time limit for one command. It only ends what hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A machine with the kernel in it. It ends with this value.
+/// A machine that runs the kernel. Dropping it ends the machine.
 pub(super) struct Session {
     machine: Child,
     keyboard: ChildStdin,
     screen: Receiver<Vec<u8>>,
-    /// What the kernel wrote since the last prompt.
+    /// The kernel's output since the last prompt.
     written: String,
-    /// Where its HTTP server is reached.
+    /// The port of this machine for the kernel's HTTP server.
     pub(super) http: u16,
-    /// Where its echo service is reached.
+    /// The port of this machine for the kernel's echo service.
     pub(super) echo: u16,
 }
 
 impl Session {
-    /// Starts the kernel, and waits until it can be told what to do.
+    /// Starts the kernel, and waits for its first prompt.
     pub(super) fn start(program: &Path, disk: &Path) -> Result<Self> {
         let (http, echo) = free_ports()?;
         let emulator = Emulator::new(program).disk(disk).network(&[(http, HTTP), (echo, ECHO)]);
@@ -44,15 +44,15 @@ impl Session {
         Ok(session)
     }
 
-    /// Types a command, and gives what the kernel wrote.
+    /// Types a command, and returns the kernel's output.
     pub(super) fn command(&mut self, line: &str) -> Result<String> {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).context("the kernel is gone")?;
         let written = self.until_prompt()?;
-        // What was typed comes back first.
+        // The kernel echoes the command first.
         Ok(written.strip_prefix(line).unwrap_or(&written).trim().to_owned())
     }
 
-    /// Has the kernel end, and checks that it says that all is well.
+    /// Shuts the kernel down, and checks that it reports success.
     pub(super) fn exit(mut self) -> Result<()> {
         self.keyboard.write_all(b"exit\r").context("the kernel is gone")?;
         let deadline = Instant::now() + PATIENCE;
@@ -86,13 +86,13 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The machine may already have ended by itself.
         let _ = self.machine.kill();
         let _ = self.machine.wait();
     }
 }
 
-/// What arrives, read by a thread so that waiting can be given up.
+/// Reads arriving data in a thread, so that a receiver can stop waiting.
 fn chunks(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -107,7 +107,7 @@ fn chunks(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Two ports that nobody uses just now.
+/// Two ports that are currently free.
 fn free_ports() -> Result<(u16, u16)> {
     let one = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
     let two = TcpListener::bind("127.0.0.1:0").context("no port is free")?;

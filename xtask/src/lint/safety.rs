@@ -1,8 +1,8 @@
-//! Whether each SAFETY comment names the invariant that it argues from.
+//! Checks that each SAFETY comment cites the invariant that it argues from.
 //!
 //! A crate with unsafe code numbers its invariants in the documentation of its root module. A
-//! comment that names none argues from nothing that a reader could look up, and an invariant that
-//! no comment names is not what the code rests on.
+//! comment that cites none argues from nothing that a reader could look up. The code does not rest
+//! on an invariant that no comment cites.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,11 +19,11 @@ const CRATES: &[&str] =
 struct Argument {
     /// The number of its first line.
     line: usize,
-    /// The invariants that it names.
+    /// The invariants that it cites.
     invariants: BTreeSet<u32>,
 }
 
-/// All that is wrong in all the crates, in one line each.
+/// The problems in all crates, one line each.
 pub(super) fn complaints(root: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for directory in CRATES {
@@ -60,7 +60,7 @@ fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
 }
 
-/// The files of Rust code in a directory and those below.
+/// The Rust files in a directory and its subdirectories.
 fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let listing = fs::read_dir(directory)
         .with_context(|| format!("could not list {}", directory.display()))?;
@@ -77,7 +77,7 @@ fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The numbers of the invariants that a root module's documentation states.
+/// The numbers of the invariants in a root module's documentation.
 fn numbered(text: &str) -> BTreeSet<u32> {
     text.lines()
         .skip_while(|line| {
@@ -89,7 +89,7 @@ fn numbered(text: &str) -> BTreeSet<u32> {
         .collect()
 }
 
-/// The SAFETY comments of a file.
+/// The SAFETY comments in a file.
 fn arguments(text: &str) -> Vec<Argument> {
     let mut lines = text.lines().enumerate().peekable();
     let mut arguments = Vec::new();
@@ -107,12 +107,12 @@ fn arguments(text: &str) -> Vec<Argument> {
     arguments
 }
 
-/// The numbers behind the words "invariant" and "invariants", such as "invariants 1, 2 and 3".
+/// The numbers that follow the words "invariant" or "invariants", such as "invariants 1, 2 and 3".
 fn named(comment: &str) -> BTreeSet<u32> {
     comment.split(['(', ')', ';', ':', '.']).flat_map(listed).collect()
 }
 
-/// Those in a part of a sentence: the numbers that follow such a word, up to any other word.
+/// The numbers at the start of a part of a sentence, up to any other word.
 fn listed(part: &str) -> Vec<u32> {
     let words = part.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let mut numbers = Vec::new();
@@ -135,7 +135,7 @@ mod tests {
 
     use super::{Argument, arguments, complaints, named, numbered};
 
-    /// So that a run of all tests notices, too.
+    /// Run as a test, too, so that a run of all tests notices.
     #[test]
     fn every_argument_names_its_invariant() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

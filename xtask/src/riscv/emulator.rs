@@ -1,8 +1,8 @@
 //! QEMU's 32-bit RISC-V board `virt`, which runs a program without firmware.
 //!
-//! The board's devices and the test finisher at 0x100000, by which a program ends the machine with
-//! an exit status, are described in QEMU's documentation, "RISC-V virt board", and in its source,
-//! `hw/riscv/virt.c` and `hw/misc/sifive_test.c`.
+//! QEMU's documentation ("RISC-V virt board") and its sources (`hw/riscv/virt.c`,
+//! `hw/misc/sifive_test.c`) describe the board's devices. A program ends the machine with an exit
+//! status through the test finisher at 0x100000.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
@@ -19,10 +19,10 @@ use crate::cargo;
 /// Debian's name of the emulator, package qemu-system-misc.
 const QEMU: &str = "qemu-system-riscv32";
 
-/// What every run is started with: the machine with random numbers, and none of QEMU's own
-/// windows and prompts.
+/// The arguments of every run: the machine with random numbers, without QEMU's windows and monitor.
 ///
-/// The virtio devices speak the current version of their specification, not the one before 1.0.
+/// The virtio devices implement the current version of their specification, not the legacy one
+/// before 1.0.
 const MACHINE: &[&str] = &[
     "-machine",
     "virt",
@@ -41,34 +41,34 @@ const MACHINE: &[&str] = &[
     "virtio-rng-device",
 ];
 
-/// A machine that is to be started with a program.
+/// A machine and the program that it will run.
 pub(crate) struct Emulator {
     program: PathBuf,
     arguments: Vec<OsString>,
 }
 
-/// How a machine came to its end.
+/// How a machine ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// By itself, with this status: the one that the program gave the test finisher.
+    /// By itself, with the status that the program passed to the test finisher.
     Itself(ExitStatus),
-    /// By us, since it ran for longer than it may.
+    /// By us, when its time was up.
     Stopped,
 }
 
 impl Emulator {
-    /// A machine that starts `program`, an ELF file.
+    /// Creates a machine that runs `program`, an ELF file.
     pub(crate) fn new(program: &Path) -> Self {
         Self { program: program.to_owned(), arguments: Vec::new() }
     }
 
-    /// The same with further `arguments` for QEMU.
+    /// Adds `arguments` for QEMU.
     pub(crate) fn arguments<I: IntoIterator<Item: Into<OsString>>>(mut self, arguments: I) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
-    /// The same with the file `image` as its virtio disk.
+    /// Adds the file `image` as a virtio disk.
     pub(crate) fn disk(self, image: &Path) -> Self {
         let mut drive = OsString::from("if=none,id=disk,format=raw,file=");
         drive.push(image);
@@ -76,10 +76,10 @@ impl Emulator {
         self.arguments([OsStr::new("-drive"), &drive, OsStr::new("-device"), device])
     }
 
-    /// The same with a virtio network card in QEMU's own network, 10.0.2.0/24.
+    /// Adds a virtio network card in QEMU's own network, 10.0.2.0/24.
     ///
-    /// Each pair of `forwarded` ports has connections to the first, on this machine's loopback
-    /// interface, arrive at the second, on the guest's address 10.0.2.15.
+    /// For each pair in `forwarded`, connections to the first port on this machine's loopback
+    /// interface are forwarded to the second port on the guest's address, 10.0.2.15.
     pub(crate) fn network(self, forwarded: &[(u16, u16)]) -> Self {
         let mut backend = "user,id=network,restrict=on".to_owned();
         for (host, guest) in forwarded {
@@ -88,12 +88,12 @@ impl Emulator {
         self.arguments(["-netdev", &backend, "-device", "virtio-net-device,netdev=network"])
     }
 
-    /// The same with Smepmp, and a word in memory that says that it is to be used: it can only be
-    /// looked for by a program that survives if it isn't there.
+    /// Adds Smepmp, and a word in memory that tells the program to use it. A program cannot probe
+    /// for Smepmp unless it survives the probe on a hart without it.
     ///
     /// # Errors
     ///
-    /// If QEMU cannot be asked for its version.
+    /// QEMU cannot be asked for its version.
     pub(crate) fn lockdown(self) -> Result<Self> {
         let output = Command::new(QEMU).arg("--version").output();
         let output = output.with_context(|| format!("could not start {QEMU}"))?;
@@ -111,11 +111,11 @@ impl Emulator {
         command
     }
 
-    /// Runs the machine without input and hands on each line of its serial line as it comes.
+    /// Runs the machine without input, and passes on each line of its serial output as it arrives.
     ///
     /// # Errors
     ///
-    /// If QEMU cannot be started.
+    /// QEMU cannot be started.
     pub(crate) fn run(&self, limit: Duration, each_line: impl FnMut(&str)) -> Result<Ended> {
         let mut child = self.start(Stdio::null())?;
         let Some(output) = child.stdout.take() else { bail!("QEMU has no output") };
@@ -123,7 +123,7 @@ impl Emulator {
         end(&mut child, ended)
     }
 
-    /// Starts the machine with `input` as what is typed, and its serial line to be read.
+    /// Starts the machine with `input` as its serial input, and a pipe for its serial output.
     pub(crate) fn start(&self, input: Stdio) -> Result<Child> {
         let mut command = self.command();
         command.stdin(input).stdout(Stdio::piped());
@@ -131,8 +131,8 @@ impl Emulator {
     }
 }
 
-/// The processor, by what a QEMU of some version calls the extension: it had a name of its own
-/// before the specification was ratified.
+/// The processor model, which depends on QEMU's version: the extension had another name before its
+/// specification was ratified.
 fn processor_with_smepmp(version: &str) -> &'static str {
     let numbers = version.split(|character: char| !character.is_ascii_digit());
     match numbers.filter_map(|number| number.parse::<u32>().ok()).next() {
@@ -141,7 +141,7 @@ fn processor_with_smepmp(version: &str) -> &'static str {
     }
 }
 
-/// Hands on lines until there are no more, which is `true`, or time is up.
+/// Passes on lines. Returns true at their end, and false if time is up.
 fn follow(lines: &Receiver<String>, limit: Duration, mut each_line: impl FnMut(&str)) -> bool {
     let deadline = Instant::now() + limit;
     loop {
@@ -153,7 +153,7 @@ fn follow(lines: &Receiver<String>, limit: Duration, mut each_line: impl FnMut(&
     }
 }
 
-/// The lines that arrive on `output`, read by a thread so that waiting for one can be given up.
+/// Reads the lines of `output` in a thread, so that a receiver can stop waiting.
 pub(crate) fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -181,11 +181,11 @@ pub(crate) fn end(child: &mut Child, closed: bool) -> Result<Ended> {
 }
 
 impl Ended {
-    /// The exit code that passes this on.
+    /// The exit code for this result.
     ///
     /// # Errors
     ///
-    /// If the machine had to be stopped after `limit`.
+    /// The machine had to be stopped after `limit`.
     pub(crate) fn report(&self, limit: Duration) -> Result<ExitCode> {
         match self {
             Self::Itself(status) => Ok(cargo::exit_code(*status)),

@@ -1,8 +1,8 @@
 //! The Rust toolchain that builds for RISC-V.
 //!
-//! rustup's is used if it has the target. Where it hasn't, and cannot fetch it, Debian's newest Rust
-//! compiler builds the standard library's `core` from source: its packages hold no target but the
-//! machine's own.
+//! rustup's toolchain is used if it has the target or can download it. Otherwise Debian's newest
+//! Rust compiler builds the standard library's `core` from source, since its packages contain only
+//! the machine's own target.
 
 use std::env;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// The target's name: 32 bits, with multiplication, atomics and compressed instructions.
 pub(crate) const TARGET: &str = "riscv32imac-unknown-none-elf";
 
-/// Names the toolchain to use, where both are there: `rustup` or `debian`.
+/// The environment variable that chooses the toolchain if both are available: `rustup` or `debian`.
 const CHOICE: &str = "OMNIGLOT_RISCV_TOOLCHAIN";
 
 /// Debian's Rust compiler, package rustc-web.
@@ -29,17 +29,17 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 /// Debian's linker for programs of any architecture, package lld-19.
 const DEBIAN_LINKER: &str = "ld.lld-19";
 
-/// A way to build for RISC-V.
+/// A toolchain that builds for RISC-V.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Toolchain {
     /// The toolchain that xtask was started with, which has the target.
     Rustup,
-    /// Debian's, with a standard library that is built along.
+    /// Debian's toolchain, which also builds the standard library.
     Debian,
 }
 
 impl Toolchain {
-    /// The toolchain to use here. Set-up has made sure that there is one.
+    /// Chooses the toolchain. Set-up has checked that there is one.
     pub(crate) fn find() -> Result<Self> {
         match env::var(CHOICE).as_deref() {
             Ok("rustup") => Ok(Self::Rustup),
@@ -50,7 +50,7 @@ impl Toolchain {
         }
     }
 
-    /// Builds the program of the package in `directory`, optimised, and says where it is.
+    /// Builds the program of the package in `directory` in release mode, and returns its path.
     pub(crate) fn build(self, workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
         let manifest = workspace.root().join(directory).join("Cargo.toml");
         let name = package_name(&manifest)?;
@@ -61,7 +61,7 @@ impl Toolchain {
         Ok(self.output(workspace).join(TARGET).join("release").join(name))
     }
 
-    /// A cargo that does `what` for the target, in a directory of its own for what is built.
+    /// A cargo command that does `what` for the target, with its own output directory.
     pub(crate) fn cargo(self, workspace: &Workspace, what: &str) -> Command {
         let mut command = match self {
             Self::Rustup => cargo::command(),
@@ -73,13 +73,14 @@ impl Toolchain {
             command.arg("-Zbuild-std-features=compiler-builtins-mem");
         }
         command.arg("--target-dir").arg(self.output(workspace));
-        // Flags that are meant for the ordinary build, such as those of a coverage run.
+        // Removes flags for the ordinary build, such as those of a coverage run.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         command.current_dir(workspace.root());
         command
     }
 
-    /// Where what is built goes. The two toolchains would only throw away each other's work.
+    /// The output directory. The toolchains have different ones, since each would discard the
+    /// other's work.
     fn output(self, workspace: &Workspace) -> PathBuf {
         workspace.target(match self {
             Self::Rustup => "riscv",
@@ -88,7 +89,7 @@ impl Toolchain {
     }
 }
 
-/// Debian's cargo with Debian's compiler, whatever rustup has put into the environment.
+/// Debian's cargo with Debian's compiler, whatever rustup has set in the environment.
 fn debian_cargo() -> Command {
     let mut command = Command::new(DEBIAN_CARGO);
     command.env("RUSTC", DEBIAN_RUSTC).env("RUSTDOC", "/usr/bin/rustdoc");
@@ -101,21 +102,21 @@ fn debian_cargo() -> Command {
     command
 }
 
-/// Where the toolchain that runs us keeps its targets' libraries.
+/// The directory in which the current toolchain keeps the libraries of its targets.
 pub(crate) fn sysroot() -> Option<PathBuf> {
     let cargo = PathBuf::from(env::var_os("CARGO")?);
     cargo.parent()?.parent().map(Path::to_owned)
 }
 
-/// Whether the toolchain in `sysroot` has the target.
+/// Returns true if the toolchain in `sysroot` has the target.
 pub(crate) fn has_target(sysroot: &Path) -> bool {
     let library = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     fs::read_dir(library).is_ok_and(|mut files| files.next().is_some())
 }
 
-/// Has rustup fetch the target for the toolchain that runs us, if it isn't there and can be had.
+/// Makes rustup download the target for the current toolchain, unless it is installed.
 ///
-/// Failure is an answer: there may be no rustup, no network, or no such target where it looks.
+/// A failure is no error: there may be no rustup, no network, or no such target to download.
 pub(crate) fn add_target() {
     let wanted = sysroot().is_some_and(|sysroot| !has_target(&sysroot));
     if !wanted || env::var(CHOICE).as_deref() == Ok("debian") {
@@ -126,7 +127,7 @@ pub(crate) fn add_target() {
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
-/// The name of the package that `manifest` describes.
+/// The name of the package with this manifest.
 fn package_name(manifest: &Path) -> Result<String> {
     #[derive(Deserialize)]
     struct Metadata {

@@ -1,9 +1,9 @@
-//! What the user is told about packages that are missing.
+//! Messages for the user about missing packages.
 
 use super::machine::Machine;
 use super::packages::Package;
 
-/// What to say when set-up does not install `lacking` on `machine` itself.
+/// The message if set-up does not install `lacking` on `machine` itself.
 pub(super) fn text(lacking: &[&Package], machine: &Machine) -> String {
     let reasons = reasons(lacking);
     let remedy = remedy(&names(lacking), machine);
@@ -12,12 +12,12 @@ pub(super) fn text(lacking: &[&Package], machine: &Machine) -> String {
     )
 }
 
-/// How the user can install the packages called `names`.
+/// Instructions for installing the packages `names`.
 fn remedy(names: &str, machine: &Machine) -> String {
     let install = format!("apt-get install -y --no-install-recommends {names}");
     if !machine.has_command("apt-get") {
-        "There is no apt-get here: please install what your system has in their place.\n\
-         If libclang is in a place of its own, set LIBCLANG_PATH to the directory that holds it."
+        "There is no apt-get here: please install your system's equivalents.\n\
+         If libclang is in another directory, set LIBCLANG_PATH to that directory."
             .to_owned()
     } else if machine.has_command("sudo") {
         format!(
@@ -29,7 +29,7 @@ fn remedy(names: &str, machine: &Machine) -> String {
     }
 }
 
-/// One line for each package: its name and why it is needed.
+/// One line for each package, with its name and the reason why it is needed.
 pub(super) fn reasons(packages: &[&Package]) -> String {
     let width = packages.iter().map(|package| package.name.len()).max().unwrap_or(0);
     packages
@@ -38,7 +38,7 @@ pub(super) fn reasons(packages: &[&Package]) -> String {
         .collect()
 }
 
-/// The packages' names, as they are written in a command.
+/// The names of the packages, as in a command line.
 pub(super) fn names(packages: &[&Package]) -> String {
     let names: Vec<&str> = packages.iter().map(|package| package.name).collect();
     names.join(" ")
@@ -50,7 +50,7 @@ mod tests {
     use crate::setup::packages::{Task, missing};
     use crate::testing::TempDir;
 
-    /// What is said on a machine with `commands` that only lacks libclang and libpng.
+    /// The message on a machine with `commands` that lacks only libclang and libpng.
     fn advice(commands: &[&str]) -> String {
         let directory = TempDir::new();
         for file in ["bin/cc", "bin/pkg-config", "include/stdio.h", "include/zlib.h"] {

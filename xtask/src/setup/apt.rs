@@ -1,4 +1,4 @@
-//! Installing packages with apt-get.
+//! Installs packages with apt-get.
 
 use std::fs;
 use std::process::Command;
@@ -10,19 +10,19 @@ use super::packages::Package;
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// How to run apt-get with the rights it needs.
+/// How to run apt-get with the necessary rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// As the root user we are.
+pub(super) enum Privilege {
+    /// The user is root.
     Root,
-    /// With a sudo that must not ask for a password, since there is nobody to give one.
+    /// With sudo, which must not ask for a password, since there is no user to give one.
     SilentSudo,
-    /// With a sudo that may ask.
+    /// With sudo, which may ask for a password.
     AskingSudo,
 }
 
-impl Way {
-    /// How to install packages on `machine`, if we may do it at all.
+impl Privilege {
+    /// Chooses how to install packages on `machine`, or `None` if they must not be installed.
     pub(super) fn choose(machine: &Machine, asked: bool) -> Option<Self> {
         if !machine.has_command("apt-get") {
             return None;
@@ -34,7 +34,7 @@ impl Way {
         ((machine.is_ci || asked) && machine.has_command("sudo")).then_some(sudo)
     }
 
-    /// `program` with root's rights.
+    /// A command that runs `program` as root.
     pub(super) fn command(self, program: &str) -> Command {
         let words: &[&str] = match self {
             Self::Root => &["env"],
@@ -43,12 +43,12 @@ impl Way {
         };
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        // By way of env, because sudo does not hand the environment on.
+        // env sets the variable, since sudo does not pass on the environment.
         command.arg("DEBIAN_FRONTEND=noninteractive").arg(program);
         command
     }
 
-    /// An apt-get that asks no questions and waits for another one to end.
+    /// An apt-get command that asks no questions, and waits for other instances to end.
     fn apt_get(self) -> Command {
         let mut command = self.command("apt-get");
         command.args(["-o", "DPkg::Lock::Timeout=120"]);
@@ -57,18 +57,18 @@ impl Way {
 }
 
 /// Installs `packages`.
-pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
-    if way == Way::AskingSudo {
+pub(super) fn install(packages: &[&Package], privilege: Privilege) -> Result<()> {
+    if privilege == Privilege::AskingSudo {
         ask_for_password()?;
     }
     let workspace = Workspace::load()?;
     if was_interrupted(&Machine::this()) {
-        let mut finish = way.command("dpkg");
+        let mut finish = privilege.command("dpkg");
         finish.args(["--configure", "-a"]);
         watch::step("dpkg --configure -a", &mut finish, &workspace.log("dpkg-configure"))?;
     }
-    update(way, &workspace)?;
-    let mut install = way.apt_get();
+    update(privilege, &workspace)?;
+    let mut install = privilege.apt_get();
     install.args(["install", "-y", "--no-install-recommends"]);
     install.args(packages.iter().map(|package| package.name));
     watch::step("apt-get install", &mut install, &workspace.log("apt-install"))
@@ -76,8 +76,8 @@ pub(super) fn install(packages: &[&Package], way: Way) -> Result<()> {
 
 /// Returns true if an earlier dpkg was killed before it had installed everything.
 ///
-/// apt-get installs nothing then, until `dpkg --configure -a` was run: its test is the same, files
-/// with numbers for names in dpkg's directory of changes that are yet to be written down
+/// apt-get then refuses to install anything until `dpkg --configure -a` is run. It uses the same
+/// test: dpkg's directory of pending status updates has files whose names are numbers
 /// (`debSystem::CheckUpdates` in apt's sources).
 fn was_interrupted(machine: &Machine) -> bool {
     let Ok(updates) = fs::read_dir(machine.path("var/lib/dpkg/updates")) else {
@@ -87,14 +87,14 @@ fn was_interrupted(machine: &Machine) -> bool {
     updates.flatten().any(|update| update.file_name().to_str().is_some_and(is_number))
 }
 
-/// Has apt-get read the lists of packages.
-pub(super) fn update(way: Way, workspace: &Workspace) -> Result<()> {
-    let mut update = way.apt_get();
+/// Updates the lists of packages.
+pub(super) fn update(privilege: Privilege, workspace: &Workspace) -> Result<()> {
+    let mut update = privilege.apt_get();
     update.arg("update");
     watch::step("apt-get update", &mut update, &workspace.log("apt-update"))
 }
 
-/// Has sudo ask for the password now, before the display of progress would cover the question.
+/// Makes sudo ask for the password now, before the progress display would cover the question.
 fn ask_for_password() -> Result<()> {
     let status = Command::new("sudo").arg("-v").status().context("could not start sudo")?;
     if !status.success() {
@@ -105,10 +105,10 @@ fn ask_for_password() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, Way, was_interrupted};
+    use super::{Machine, Privilege, was_interrupted};
     use crate::testing::TempDir;
 
-    /// A machine with the given commands, and a user who is not root.
+    /// A machine with these commands, and a user who is not root.
     fn machine(directory: &TempDir, commands: &[&str]) -> Machine {
         for command in commands {
             directory.touch(&format!("usr/bin/{command}"));
@@ -120,8 +120,8 @@ mod tests {
     fn an_ordinary_user_has_to_ask() {
         let directory = TempDir::new();
         let machine = machine(&directory, &["apt-get", "sudo"]);
-        assert_eq!(Way::choose(&machine, false), None);
-        assert_eq!(Way::choose(&machine, true), Some(Way::AskingSudo));
+        assert_eq!(Privilege::choose(&machine, false), None);
+        assert_eq!(Privilege::choose(&machine, true), Some(Privilege::AskingSudo));
     }
 
     #[test]
@@ -129,17 +129,17 @@ mod tests {
         let directory = TempDir::new();
         let mut machine = machine(&directory, &["apt-get", "sudo"]);
         machine.is_ci = true;
-        assert_eq!(Way::choose(&machine, false), Some(Way::SilentSudo));
-        assert_eq!(Way::choose(&machine, true), Some(Way::SilentSudo));
+        assert_eq!(Privilege::choose(&machine, false), Some(Privilege::SilentSudo));
+        assert_eq!(Privilege::choose(&machine, true), Some(Privilege::SilentSudo));
     }
 
     #[test]
     fn root_needs_no_sudo() {
         let directory = TempDir::new();
         let mut machine = machine(&directory, &["apt-get"]);
-        assert_eq!(Way::choose(&machine, true), None);
+        assert_eq!(Privilege::choose(&machine, true), None);
         machine.is_root = true;
-        assert_eq!(Way::choose(&machine, false), Some(Way::Root));
+        assert_eq!(Privilege::choose(&machine, false), Some(Privilege::Root));
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
         let directory = TempDir::new();
         let mut machine = machine(&directory, &["sudo"]);
         machine.is_root = true;
-        assert_eq!(Way::choose(&machine, true), None);
+        assert_eq!(Privilege::choose(&machine, true), None);
     }
 
     #[test]

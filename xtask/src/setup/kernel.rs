@@ -1,4 +1,4 @@
-//! The kernel that virtual machines start: Debian's for clouds, unpacked and not installed.
+//! Provides the kernel for virtual machines: Debian's for clouds, unpacked but not installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,31 +6,31 @@ use std::process::{self, Command};
 
 use anyhow::{Context, Result};
 
-use super::apt::{self, Way};
+use super::apt::{self, Privilege};
 use super::machine::{Machine, list};
 use super::vmlinux;
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// How the packages' names begin and end; between is the kernel's version. Those for clouds have
-/// all drivers that a virtual machine needs built in.
+/// The beginning and end of the packages' names, with the kernel's version in between. Kernels for
+/// clouds have all drivers for virtual machines built in.
 const PACKAGE: (&str, &str) = ("linux-image-", "-cloud-amd64-unsigned");
 
-/// The series of kernels to take where Debian has it, and otherwise a later one: it is the first
-/// that delivers signals to code which may not touch its own stack.
+/// The preferred series of kernels. If Debian does not have it, a later one is used. It is the
+/// first series that delivers signals to code that may not access its own stack.
 const SERIES: [u64; 2] = [6, 12];
 
-/// The name of the file that is kept of a package.
+/// The name of the kept file in its directory.
 const IMAGE: &str = "kernel";
 
 /// The error if no package's name matches.
-const NOT_KNOWN: &str = "apt knows no kernel for clouds from Linux 6.12 on";
+const NOT_KNOWN: &str = "apt has no kernel for clouds of Linux 6.12 or newer";
 
-/// What to do where Debian's kernel cannot be had.
+/// What to do if Debian's kernel is not available.
 const REMEDY: &str = "give a kernel with `cargo xtask guest --kernel FILE`: Linux 6.12 or newer for \
                       x86-64, with virtio's PCI, console and protection key support built in";
 
-/// The kernel's image; it is fetched if that has not been done yet.
+/// The path of the kernel's image, which is downloaded first if necessary.
 pub(crate) fn kernel(workspace: &Workspace) -> Result<PathBuf> {
     let kernels = workspace.guest_directory().join("kernels");
     match latest(&kernels) {
@@ -45,13 +45,13 @@ fn latest(kernels: &Path) -> Option<PathBuf> {
     names.max_by_key(|name| version(name)).map(|name| kernels.join(name).join(IMAGE))
 }
 
-/// The numbers in a package's name, which order the packages.
+/// The numbers in a package's name, by which packages are compared.
 fn version(package: &str) -> Vec<u64> {
     let digits = |character: char| !character.is_ascii_digit();
     package.split(digits).filter_map(|number| number.parse().ok()).collect()
 }
 
-/// The package to take of those called `names`: the newest of the [`SERIES`], or else the newest.
+/// Chooses a package from `names`: the newest of the [`SERIES`], or else the newest of all.
 fn best<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let is_kernel = |name: &&str| name.starts_with(PACKAGE.0) && name.ends_with(PACKAGE.1);
     let kernels = names.filter(is_kernel).filter(|name| version(name).as_slice() >= &SERIES[..]);
@@ -61,31 +61,32 @@ fn best<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     })
 }
 
-/// Has `kernels` hold the newest package's kernel, and says where it is.
+/// Downloads the newest package's kernel to `kernels`, and returns its path.
 ///
-/// A mirror drops a package when a newer one replaces it. The lists of packages that this machine
-/// has may be older than that, so they are read again before this is given up.
+/// A mirror removes a package when a newer one replaces it. This machine's lists of packages may be
+/// out of date, so they are updated before this fails.
 fn fetch(kernels: &Path, workspace: &Workspace) -> Result<PathBuf> {
     let known = newest_known()?.context(NOT_KNOWN);
     let fetched = known.and_then(|package| fetch_package(&package, kernels, workspace));
-    let (Err(error), Some(way)) = (&fetched, Way::choose(&Machine::this(), false)) else {
+    let (Err(error), Some(privilege)) = (&fetched, Privilege::choose(&Machine::this(), false))
+    else {
         return fetched.context("`apt-get update` may help");
     };
-    eprintln!("{error:#}: reading the lists of packages anew");
-    apt::update(way, workspace)?;
+    eprintln!("{error:#}: updating the lists of packages");
+    apt::update(privilege, workspace)?;
     fetch_package(&newest_known()?.context(NOT_KNOWN)?, kernels, workspace)
 }
 
-/// Downloads a package and keeps what is needed of it.
+/// Downloads a package, and keeps only the kernel.
 fn fetch_package(package: &str, kernels: &Path, workspace: &Workspace) -> Result<PathBuf> {
-    // A run that is stopped half-way leaves nothing that looks complete.
+    // An interrupted run must leave nothing that looks complete.
     let scratch = kernels.with_extension(process::id().to_string());
     fs::create_dir_all(&scratch)
         .with_context(|| format!("could not create {}", scratch.display()))?;
     let outcome = unpack(package, &scratch, workspace)
         .and_then(|image| Ok(vmlinux::unpack(&image, workspace)?.unwrap_or(image)))
         .and_then(|kernel| keep(&kernel, &kernels.join(package)));
-    // What is left of it goes when the target directory is cleaned.
+    // Anything left is removed when the target directory is cleaned.
     let _ = fs::remove_dir_all(&scratch);
     outcome
 }
@@ -99,7 +100,7 @@ fn newest_known() -> Result<Option<String>> {
     Ok(best(names.lines()).map(str::to_owned))
 }
 
-/// Downloads a package and unpacks it in `scratch`; returns where its kernel is.
+/// Downloads a package and unpacks it in `scratch`. Returns the path of its kernel.
 fn unpack(package: &str, scratch: &Path, workspace: &Workspace) -> Result<PathBuf> {
     let mut download = Command::new("apt-get");
     download.args(["download", package]).current_dir(scratch);
@@ -114,7 +115,7 @@ fn unpack(package: &str, scratch: &Path, workspace: &Workspace) -> Result<PathBu
 fn find(directory: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
     let name = list(directory).into_iter().find(|name| fits(name));
     let name =
-        name.with_context(|| format!("what was expected is not in {}", directory.display()))?;
+        name.with_context(|| format!("the expected file is not in {}", directory.display()))?;
     Ok(directory.join(name))
 }
 

@@ -1,16 +1,16 @@
-//! Finding a libclang that bindgen can use.
+//! Finds a libclang that bindgen can use.
 //!
-//! Two things have to be there: the library, which bindgen loads while it runs, and clang's own
-//! headers such as `stddef.h`, without which it can read no other header. Distributions split the
-//! two, and install a `libclang-cpp` that is a different library along with LLVM.
+//! Two things are needed: the library, which bindgen loads at run time, and clang's own headers
+//! such as `stddef.h`, without which it cannot read any other header. Distributions put them into
+//! separate packages, and install `libclang-cpp`, a different library, together with LLVM.
 
 use std::path::{Path, PathBuf};
 
 use super::machine::{Machine, list, multiarch};
 
-/// Whether `machine` has a usable libclang.
+/// Returns true if `machine` has a usable libclang.
 pub(super) fn is_on(machine: &Machine) -> bool {
-    // A user who says where the library is has it set up in a way that is not for us to judge.
+    // A user who names the library's path is trusted to have set it up correctly.
     is_where_the_user_says(machine) || (has_library(machine) && has_headers(machine))
 }
 
@@ -30,7 +30,7 @@ fn has_headers(machine: &Machine) -> bool {
         || llvm_libraries(machine).iter().any(|place| holds_headers(place))
 }
 
-/// The library directories of the versions of LLVM that are installed side by side.
+/// The library directories of the installed LLVM versions.
 fn llvm_libraries(machine: &Machine) -> Vec<PathBuf> {
     let parent = machine.path("usr/lib");
     let names = list(&parent).into_iter().filter(|name| name.starts_with("llvm-"));
@@ -47,7 +47,8 @@ fn holds_headers(directory: &Path) -> bool {
     headers.any(|version| version.join("include/stddef.h").is_file())
 }
 
-/// Whether `name` is a file name of libclang, such as `libclang.so.1` or `libclang-14.so.13`.
+/// Returns true if `name` is a file name of libclang, such as `libclang.so.1` or
+/// `libclang-14.so.13`.
 fn is_library(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("libclang") else {
         return false;

@@ -1,4 +1,4 @@
-//! The machine that xtask runs on, as far as looking for packages goes.
+//! The machine that xtask runs on, as far as searching for packages needs it.
 
 use std::env;
 use std::fs;
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::ci;
 use crate::riscv;
 
-/// Where to look for things. Tests look in a directory of their own making.
+/// Where to search. Tests use a directory of their own.
 pub(super) struct Machine {
     root: PathBuf,
     search_path: Vec<PathBuf>,
-    /// What the user says about where libclang is.
+    /// The path of libclang, if the user has set it.
     pub(super) libclang_path: Option<PathBuf>,
-    /// Where the Rust toolchain that runs us is.
+    /// The sysroot of the current Rust toolchain.
     pub(super) sysroot: Option<PathBuf>,
-    /// Whether this is a job of a continuous-integration service.
+    /// True if this is a job of a continuous-integration service.
     pub(super) is_ci: bool,
-    /// Whether the user is root.
+    /// True if the user is root.
     pub(super) is_root: bool,
 }
 
@@ -32,31 +32,31 @@ impl Machine {
             libclang_path: env::var_os("LIBCLANG_PATH").map(PathBuf::from),
             sysroot: riscv::sysroot(),
             is_ci: ci::is_job(),
-            // A process's directory in /proc belongs to the user it runs as.
+            // The directory of a process in /proc belongs to the user of the process.
             is_root: fs::metadata("/proc/self").is_ok_and(|directory| directory.uid() == 0),
         }
     }
 
-    /// Whether there is a command called `name` on the search path.
+    /// Returns true if the search path has a command called `name`.
     pub(super) fn has_command(&self, name: &str) -> bool {
         self.search_path.iter().any(|directory| directory.join(name).is_file())
     }
 
-    /// Whether a C compiler would find the header `name`.
+    /// Returns true if a C compiler would find the header `name`.
     pub(super) fn has_header(&self, name: &str) -> bool {
         let directories = ["usr/include", "usr/local/include", &multiarch("usr/include")];
         directories.iter().any(|directory| self.path(directory).join(name).is_file())
     }
 
-    /// Whether `pkg-config` would find a description of the library `name`.
+    /// Returns true if `pkg-config` would find the library `name`.
     pub(super) fn has_description(&self, name: &str) -> bool {
         let directories = ["usr/lib", "usr/share", "usr/local/lib", &multiarch("usr/lib")];
         let file = format!("pkgconfig/{name}.pc");
         directories.iter().any(|directory| self.path(directory).join(&file).is_file())
     }
 
-    /// Whether Python can make environments with pip in them: Debian keeps what it needs for
-    /// that in a package of its own; a Python from elsewhere has it.
+    /// Returns true if Python can create virtual environments with pip. Debian has what that needs
+    /// in a separate package. A Python from elsewhere includes it.
     pub(super) fn has_python_environments(&self) -> bool {
         let first = self.search_path.iter().find(|directory| directory.join("python3").is_file());
         let debian = first.is_some_and(|directory| *directory == self.path("usr/bin"));
@@ -66,23 +66,23 @@ impl Machine {
         !debian || list(&libraries).iter().any(has_module)
     }
 
-    /// Whether the Rust toolchain that runs us builds for RISC-V.
+    /// Returns true if the current Rust toolchain builds for RISC-V.
     pub(super) fn has_riscv_target(&self) -> bool {
         self.sysroot.as_deref().is_some_and(riscv::has_target)
     }
 
-    /// Where `path`, given relative to the root directory, is.
+    /// Converts `path`, relative to the root directory, into an actual path.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 }
 
-/// The subdirectory of `directory` where Debian keeps what is only for this kind of processor.
+/// The subdirectory of `directory` for this processor architecture on Debian.
 pub(super) fn multiarch(directory: &str) -> String {
     format!("{directory}/{}-linux-gnu", env::consts::ARCH)
 }
 
-/// The names in `directory`, or none if it cannot be read.
+/// The names in `directory`. Empty if it cannot be read.
 pub(super) fn list(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn list(directory: &Path) -> Vec<String> {
 }
 
 impl Machine {
-    /// A machine whose root directory is `root`, with an ordinary user at it.
+    /// A machine with this root directory, and an ordinary user.
     pub(super) fn at(root: &Path) -> Self {
         Self {
             root: root.to_owned(),

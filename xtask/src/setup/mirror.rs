@@ -1,27 +1,27 @@
-//! Where this machine gets Debian's packages from.
+//! Finds the mirror from which this machine gets Debian's packages.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::apt::{self, Way};
+use super::apt::{self, Privilege};
 use crate::workspace::Workspace;
 
-/// What apt is to tell about each list of packages that it has.
+/// The format of apt's output for each list of packages.
 const FORMAT: &str = "$(LABEL) $(REPO_URI)";
 
-/// The address of the mirror of Debian that this machine's apt is set up with.
+/// The address of the Debian mirror in this machine's apt configuration.
 ///
 /// It has all releases, whichever is installed here.
-pub(super) fn of_debian(way: Way, workspace: &Workspace) -> Result<String> {
+pub(super) fn of_debian(privilege: Privilege, workspace: &Workspace) -> Result<String> {
     if let Some(mirror) = known()? {
         return Ok(mirror);
     }
-    // apt knows what a mirror has only once it has read the lists.
-    apt::update(way, workspace)?;
+    // apt knows the contents of a mirror only after reading its lists.
+    apt::update(privilege, workspace)?;
     match known()? {
         Some(mirror) => Ok(mirror),
-        None => bail!("this machine's apt gets no packages from Debian"),
+        None => bail!("this machine's apt is not configured for Debian's packages"),
     }
 }
 
@@ -33,8 +33,8 @@ fn known() -> Result<Option<String>> {
     Ok(first(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The first of the mirrors in lines like `Debian http://mirror/debian/` that has Debian itself,
-/// rather than its security updates or another vendor's packages.
+/// The first mirror in lines such as `Debian http://mirror/debian/` that has Debian itself, and not
+/// its security updates or another vendor's packages.
 fn first(lines: &str) -> Option<String> {
     lines.lines().find_map(|line| line.strip_prefix("Debian ")).map(str::to_owned)
 }

@@ -1,11 +1,11 @@
-//! The system packages that Omniglot is built and tested with.
+//! The system packages for building and testing Omniglot.
 
 mod real;
 
 use super::libclang;
 use super::machine::Machine;
 
-/// What a command is about to do, as far as system packages are concerned.
+/// What a command will do, as far as system packages are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Run the demo.
@@ -14,7 +14,7 @@ pub(crate) enum Task {
     Test,
     /// Run the benchmarks.
     Bench,
-    /// Check the sources, for which all of them are compiled.
+    /// Check the sources, which compiles all of them.
     Lint,
     /// Build programs for RISC-V and run them.
     Emulate,
@@ -26,55 +26,55 @@ pub(crate) enum Task {
     Guest,
     /// Run programs in other releases of Debian.
     Roots,
-    /// Run the tests in such a release that were built outside of it.
+    /// Run tests in such a release that were built outside of it.
     Prebuilt,
 }
 
-/// A Debian package, and how to tell that what it holds is there.
+/// A Debian package, and how to detect that its contents are installed.
 ///
-/// The signs are looked for rather than the package, because what counts is the library or the
-/// command, however it was installed.
+/// The contents are checked rather than the package, since a library or command may have been
+/// installed in another way.
 #[derive(Debug)]
 pub(super) struct Package {
     /// Its name in Debian and Ubuntu.
     pub(super) name: &'static str,
-    /// Why it is needed, for the user to read.
+    /// The reason why it is needed, for the user.
     pub(super) reason: &'static str,
-    /// It is there if all of these are.
+    /// The package counts as installed if all of these are found.
     signs: &'static [Sign],
     /// The tasks that need it.
     tasks: &'static [Task],
 }
 
-/// Something to look for on the machine.
+/// Something to search for on the machine.
 #[derive(Debug)]
 enum Sign {
     /// A command on the search path.
     Command(&'static str),
-    /// A C header in one of the directories that compilers look in.
+    /// A C header in a directory that compilers search.
     Header(&'static str),
-    /// A library that pkg-config knows, by the name of its description.
+    /// A library that pkg-config knows, by its pkg-config name.
     PkgConfig(&'static str),
-    /// A file, by its path without the first slash.
+    /// A file, by its path without the leading slash.
     File(&'static str),
     /// A libclang that bindgen can use.
     Libclang,
-    /// A Python that makes environments with pip in them.
+    /// A Python that can create virtual environments with pip.
     PythonEnvironments,
-    /// A Rust toolchain that has the RISC-V target already, or else this.
+    /// A Rust toolchain with the RISC-V target, or this.
     RiscvTargetOr(&'static Self),
 }
 
-/// The tasks that build or run everything.
+/// Tasks that build or run everything.
 const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
 
-/// The tasks that build everything, but need not what everything runs with.
+/// Tasks that build everything, without what only running needs.
 const BUILDS: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 
-/// The tests alone: nothing is built with these.
+/// Tests only. Nothing is built with these packages.
 const TESTS: &[Task] = &[Task::Test];
 
-/// The tasks that need a C compiler and libclang.
+/// Tasks that need a C compiler and libclang.
 const ALL: &[Task] = &[
     Task::Demo,
     Task::Test,
@@ -85,33 +85,33 @@ const ALL: &[Task] = &[
     Task::Libraries,
 ];
 
-/// The tasks that run C libraries of this machine's.
+/// Tasks that run C libraries of this machine.
 const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
 
-/// The tasks that build and run programs for RISC-V.
+/// Tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
 
-/// The tasks that build C libraries for RISC-V.
+/// Tasks that build C libraries for RISC-V.
 const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
 
-/// Virtual machines alone.
+/// Virtual machines only.
 const GUESTS: &[Task] = &[Task::Guest];
 
-/// Other releases of Debian alone.
+/// Root directories of other Debian releases only.
 const ROOTS: &[Task] = &[Task::Roots];
 
-/// All the packages.
+/// All packages.
 const PACKAGES: &[Package] = &[
     Package {
         name: "build-essential",
         reason: "its C compiler builds the shims and links Rust programs",
-        // Without its C library's headers, which are a package of their own, gcc is of no use.
+        // gcc is useless without the C library's headers, which are in a separate package.
         signs: &[Sign::Command("cc"), Sign::Header("stdio.h")],
         tasks: ALL,
     },
     Package {
         name: "pkg-config",
-        reason: "finds the C libraries that are installed",
+        reason: "finds installed C libraries",
         signs: &[Sign::Command("pkg-config")],
         tasks: ALL,
     },
@@ -129,7 +129,7 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "zlib1g-dev",
-        reason: "a C library that libpng builds on",
+        reason: "a C library that libpng needs",
         signs: &[Sign::Header("zlib.h")],
         tasks: NATIVE,
     },
@@ -147,38 +147,38 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "libexpat1-dev",
-        reason: "the C library that an example reads XML with",
+        reason: "the C library with which an example reads XML",
         signs: &[Sign::Header("expat.h")],
         tasks: BUILDS,
     },
     Package {
         name: "libsqlite3-dev",
-        reason: "the C library that an example keeps a database with",
+        reason: "the C library with which an example stores a database",
         signs: &[Sign::Header("sqlite3.h")],
         tasks: BUILDS,
     },
     Package {
         name: "libwebp-dev",
-        reason: "headers that have to be bound whole",
+        reason: "headers that must be bound completely",
         signs: &[Sign::Header("webp/decode.h"), Sign::Header("webp/encode.h")],
         tasks: TESTS,
     },
     Package {
         name: "libopenjp2-7-dev",
-        reason: "a header that has to be bound whole",
-        // Its directory is named after its version.
+        reason: "a header that must be bound completely",
+        // Its directory name contains its version.
         signs: &[Sign::PkgConfig("libopenjp2")],
         tasks: TESTS,
     },
     Package {
         name: "libzstd-dev",
-        reason: "a header that has to be bound whole",
+        reason: "a header that must be bound completely",
         signs: &[Sign::Header("zstd.h")],
         tasks: TESTS,
     },
     Package {
         name: "liblz4-dev",
-        reason: "a header that has to be bound whole",
+        reason: "a header that must be bound completely",
         signs: &[Sign::Header("lz4.h")],
         tasks: TESTS,
     },
@@ -202,19 +202,19 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "liblwip-dev",
-        reason: "headers that have to be bound whole",
+        reason: "headers that must be bound completely",
         signs: &[Sign::PkgConfig("lwip")],
         tasks: TESTS,
     },
     Package {
         name: "clang-19",
-        reason: "a second C compiler, whose warnings the shims have to pass too",
+        reason: "a second C compiler, which must not warn about the shims",
         signs: &[Sign::Command("clang-19")],
         tasks: TESTS,
     },
     Package {
         name: "python3-venv",
-        reason: "brings another implementation of littlefs, to read the kernel's disk with",
+        reason: "provides another implementation of littlefs, which reads the kernel's disk",
         signs: &[Sign::Command("python3"), Sign::PythonEnvironments],
         tasks: TESTS,
     },
@@ -226,7 +226,7 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "picolibc-riscv64-unknown-elf",
-        reason: "the C library of what runs on the RISC-V board",
+        reason: "the C library for programs on the RISC-V board",
         signs: &[Sign::File("usr/lib/picolibc/riscv64-unknown-elf/include/stdio.h")],
         tasks: RISCV_C,
     },
@@ -244,63 +244,63 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "cargo-web",
-        reason: "starts that compiler",
+        reason: "runs that compiler",
         signs: &[Sign::RiscvTargetOr(&Sign::File("usr/share/doc/cargo-web/copyright"))],
         tasks: RISCV,
     },
     Package {
         name: "rust-web-src",
-        reason: "Rust's own library, to be built for RISC-V",
+        reason: "the sources of Rust's standard library, to build it for RISC-V",
         signs: &[Sign::RiscvTargetOr(&Sign::File("usr/share/doc/rust-web-src/copyright"))],
         tasks: RISCV,
     },
     Package {
         name: "lld-19",
-        reason: "links for RISC-V what that compiler makes",
+        reason: "links that compiler's output for RISC-V",
         signs: &[Sign::RiscvTargetOr(&Sign::Command("ld.lld-19"))],
         tasks: RISCV,
     },
     Package {
         name: "qemu-system-x86",
-        reason: "the machine with protection keys that tests run in",
+        reason: "the virtual machine with protection keys for tests",
         signs: &[Sign::Command("qemu-system-x86_64")],
         tasks: GUESTS,
     },
     Package {
         name: "busybox-static",
-        reason: "the shell and the tools in that machine",
+        reason: "the shell and tools in that virtual machine",
         signs: &[Sign::Command("busybox")],
         tasks: GUESTS,
     },
     Package {
         name: "zstd",
-        reason: "unpacks that machine's kernel",
+        reason: "unpacks that virtual machine's kernel",
         signs: &[Sign::Command("zstd")],
         tasks: GUESTS,
     },
     Package {
         name: "debootstrap",
-        reason: "installs other releases of Debian in directories, to run tests in",
+        reason: "installs other Debian releases in directories, for tests",
         signs: &[Sign::File("usr/sbin/debootstrap")],
         tasks: ROOTS,
     },
     Package {
         name: "debian-archive-keyring",
-        reason: "tells that their packages are Debian's",
+        reason: "verifies that their packages are Debian's",
         signs: &[Sign::File("usr/share/keyrings/debian-archive-keyring.gpg")],
         tasks: ROOTS,
     },
 ];
 
-/// Whether `task`, of these suites if there are any, builds for RISC-V and `machine` has no Rust
-/// toolchain with that target.
+/// Returns true if `task`, restricted to these suites unless the list is empty, builds for RISC-V
+/// and `machine` has no Rust toolchain with that target.
 pub(super) fn lacks_riscv_target(task: Task, suites: &[String], machine: &Machine) -> bool {
     let builds =
         suites.is_empty() || suites.iter().any(|suite| [PMP, KERNEL, ATTACKS].contains(&&**suite));
     RISCV.contains(&task) && builds && !machine.has_riscv_target()
 }
 
-/// Which suites of tests need a package, where not all do.
+/// For packages that only some suites of tests need, those suites.
 const OF_SUITES: &[(&str, &[&str])] = &[
     (
         "pkg-config",
@@ -346,8 +346,8 @@ const PMP: &str = "pmp";
 const KERNEL: &str = "kernel";
 const ATTACKS: &str = "attacks";
 
-/// The packages that `task` needs and `machine` lacks; of tests, what these suites need, or
-/// everything if there are none.
+/// The packages that `task` needs and `machine` lacks. For tests, only these suites count, or all
+/// if the list is empty.
 pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&'static Package> {
     let all = PACKAGES.iter().chain(real::PACKAGES);
     let needed = all.filter(|package| package.tasks.contains(&task));
@@ -356,7 +356,7 @@ pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&
 }
 
 impl Package {
-    /// Whether one of these suites needs it.
+    /// Returns true if one of these suites needs the package.
     fn is_for(&self, suites: &[String]) -> bool {
         let known = OF_SUITES.iter().find(|(name, _)| *name == self.name);
         known.is_none_or(|(_, needing)| suites.iter().any(|suite| needing.contains(&&**suite)))

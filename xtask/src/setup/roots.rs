@@ -1,8 +1,8 @@
-//! Root directories of other releases of Debian, to run programs in.
+//! Root directories of other Debian releases, in which programs run.
 //!
-//! They are made once, with debootstrap, and then reused; what a task needs in one is installed
-//! when it is needed. A root holds nothing of this machine: what programs find of it there is
-//! mounted for each run, in a namespace that ends with it.
+//! They are created once with debootstrap, and then reused. What a task needs in one is installed
+//! on demand. A root directory contains nothing of this machine. What programs share with this
+//! machine is mounted for each run, in a mount namespace that ends with it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::{self, Command};
 use anyhow::{Context, Result, bail};
 
 use super::advice;
-use super::apt::Way;
+use super::apt::Privilege;
 use super::machine::Machine;
 use super::mirror;
 use super::packages::{Package, Task, missing};
@@ -21,78 +21,78 @@ use crate::workspace::Workspace;
 /// A release of Debian.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Release {
-    /// What its mirrors call it.
+    /// Its codename, as on mirrors.
     pub(crate) codename: &'static str,
-    /// What people call it.
+    /// Its name for people.
     pub(crate) name: &'static str,
-    /// Whether its packages change from day to day.
+    /// True if its packages change from day to day.
     pub(crate) moves: bool,
 }
 
 impl Release {
-    /// Where its root is, if it was made.
+    /// The path of its root directory, which need not exist.
     pub(crate) fn root(&self, workspace: &Workspace) -> PathBuf {
         workspace.roots_directory().join(self.codename)
     }
 
-    /// Where is what was built in its root.
+    /// The directory for what is built in its root.
     pub(crate) fn target(&self, workspace: &Workspace) -> PathBuf {
         workspace.roots_directory().join(format!("{}.target", self.codename))
     }
 }
 
-/// The releases that there can be roots of, oldest first.
+/// The supported releases, oldest first.
 pub(crate) const RELEASES: &[Release] = &[
     Release { codename: "bookworm", name: "Debian 12", moves: false },
     Release { codename: "trixie", name: "Debian 13", moves: false },
     Release { codename: "sid", name: "Debian sid", moves: true },
 ];
 
-/// What programs find of this machine in a root, besides the directories that are named.
+/// Directories of this machine that every program in a root sees.
 const SHARED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// The script that enters a root.
 const ENTER: &str = include_str!("enter.sh");
 
-/// The environment's variables that reach programs in a root, by how their names begin.
+/// Prefixes of the environment variables that are passed to programs in a root.
 const VARIABLES: [&str; 5] = ["CARGO", "OMNIGLOT", "RUST", "TERM", "http"];
 
-/// Where programs are in a root.
+/// The search path in a root.
 pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The root directory of a release.
 #[derive(Debug)]
 pub(crate) struct Root {
     directory: PathBuf,
-    way: Way,
+    privilege: Privilege,
 }
 
 impl Root {
-    /// The root of a release, with what `task` needs; it is made if that has not been done yet.
+    /// The root directory of a release, with what `task` needs. It is created if it does not exist.
     ///
-    /// `asked` is whether the user said `--install`.
+    /// `asked` is true if the user passed `--install`.
     pub(crate) fn of(
         release: &Release,
         task: Task,
         workspace: &Workspace,
         asked: bool,
     ) -> Result<Self> {
-        let way = way(asked)?;
+        let privilege = privilege(asked)?;
         let directory = release.root(workspace);
         if !directory.is_dir() {
-            make(release, &directory, way, workspace)
+            make(release, &directory, privilege, workspace)
                 .with_context(|| format!("could not make a root of {}", release.name))?;
         }
-        let root = Self { directory, way };
+        let root = Self { directory, privilege };
         root.furnish(release, task, workspace)
             .with_context(|| format!("could not install what is missing in {}", release.name))?;
         Ok(root)
     }
 
-    /// A command that runs in the root, in the directory `here`, and finds the directories
-    /// `shared` of this machine there.
+    /// A command that runs in the root, in the directory `here`, with the directories `shared` of
+    /// this machine.
     pub(crate) fn command(&self, shared: &[&Path], here: &Path) -> Command {
-        let mut command = self.way.command("unshare");
+        let mut command = self.privilege.command("unshare");
         command.args(["--mount", "sh", "-c", ENTER, "enter.sh"]).arg(&self.directory).arg(here);
         command.args(SHARED).args(shared).args(["--", "env", "-i"]);
         let ours = std::env::vars_os().filter(|(name, _)| is_passed_on(&name.to_string_lossy()));
@@ -105,7 +105,7 @@ impl Root {
         command
     }
 
-    /// Installs what `task` needs and is not there.
+    /// Installs what `task` needs and is missing.
     fn furnish(&self, release: &Release, task: Task, workspace: &Workspace) -> Result<()> {
         let machine = Machine::at(&self.directory);
         let lacking = missing(task, &[], &machine);
@@ -121,7 +121,7 @@ impl Root {
         watch::step(&format!("{}: apt-get install", release.name), &mut install, &log)?;
         let lacking = missing(task, &[], &machine);
         if !lacking.is_empty() {
-            bail!("these are still not to be found: {}", advice::names(&lacking));
+            bail!("these are still missing: {}", advice::names(&lacking));
         }
         Ok(())
     }
@@ -129,46 +129,54 @@ impl Root {
     fn apt_get(&self) -> Command {
         let mut command = self.command(&[], Path::new("/"));
         command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-        // A mirror that lags behind is as good for tests, and debootstrap takes it, too.
+        // An outdated mirror is good enough for tests, and debootstrap accepts it, too.
         command.args(["-o", "Acquire::Check-Valid-Until=false"]);
         command
     }
 }
 
-/// Makes sure that roots can be had on this machine, without making one; if not, the error says
-/// what is missing.
+/// Checks that root directories can be created on this machine, without creating one. If not, the
+/// error says what is missing.
 ///
-/// `asked` is whether the user said `--install`.
+/// `asked` is true if the user passed `--install`.
 pub(super) fn possible(asked: bool) -> Result<()> {
-    let mut unshare = way(asked)?.command("unshare");
+    let mut unshare = privilege(asked)?.command("unshare");
     let output = unshare.args(["--mount", "chroot", "/", "true"]).output();
     let output = output.context("could not start unshare")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("this machine lets nobody mount or change the root directory: {}", said.trim());
+        bail!(
+            "this machine does not allow mounting or changing the root directory: {}",
+            said.trim()
+        );
     }
     Ok(())
 }
 
-/// How to get the rights that making a root and running programs in it takes.
-fn way(asked: bool) -> Result<Way> {
-    Way::choose(&Machine::this(), asked).context(
-        "root directories of other systems are made and entered as root: run this as root, or \
+/// How to get the rights for creating a root directory and running programs in it.
+fn privilege(asked: bool) -> Result<Privilege> {
+    Privilege::choose(&Machine::this(), asked).context(
+        "only root can create and enter root directories of other systems: run this as root, or \
          with --install",
     )
 }
 
-fn make(release: &Release, directory: &Path, way: Way, workspace: &Workspace) -> Result<()> {
-    let mirror = mirror::of_debian(way, workspace)?;
+fn make(
+    release: &Release,
+    directory: &Path,
+    privilege: Privilege,
+    workspace: &Workspace,
+) -> Result<()> {
+    let mirror = mirror::of_debian(privilege, workspace)?;
     let roots = workspace.roots_directory();
     fs::create_dir_all(&roots).with_context(|| format!("could not create {}", roots.display()))?;
-    // A run that is stopped half-way leaves nothing that looks complete.
+    // An interrupted run must leave nothing that looks complete.
     let scratch = directory.with_extension(process::id().to_string());
-    let outcome = debootstrap(release, &scratch, &mirror, way, workspace).and_then(|()| {
+    let outcome = debootstrap(release, &scratch, &mirror, privilege, workspace).and_then(|()| {
         fs::rename(&scratch, directory)
             .with_context(|| format!("could not create {}", directory.display()))
     });
-    // What is left of it goes when the target directory is cleaned.
+    // Anything left is removed when the target directory is cleaned.
     let _ = fs::remove_dir_all(&scratch);
     outcome
 }
@@ -177,13 +185,13 @@ fn debootstrap(
     release: &Release,
     place: &Path,
     mirror: &str,
-    way: Way,
+    privilege: Privilege,
     workspace: &Workspace,
 ) -> Result<()> {
     let nothing = Machine::at(place);
     let include = names(&missing(Task::Prebuilt, &[], &nothing)).join(",");
-    // Whatever it mounts goes with the namespace, even if it is stopped.
-    let mut command = way.command("unshare");
+    // Whatever it mounts disappears with the namespace, even if it is interrupted.
+    let mut command = privilege.command("unshare");
     command.args(["--mount", "debootstrap", "--variant=minbase", "--include", &include]);
     command.arg(release.codename).arg(place).arg(mirror);
     let log = workspace.log(&format!("root-{}", release.codename));

@@ -1,7 +1,7 @@
-//! Taking the kernel proper out of the image that a boot loader starts.
+//! Extracts the kernel proper from the image that a boot loader starts.
 //!
-//! That image unpacks itself, which takes an emulated processor longer than all the rest of its
-//! start. QEMU can start what is in it as well.
+//! That image unpacks itself, which takes an emulated processor longer than the rest of its start.
+//! QEMU can start the kernel proper as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,14 @@ use anyhow::{Context, Result};
 use crate::watch;
 use crate::workspace::Workspace;
 
-/// What data compressed with zstd begin with.
+/// The magic number of data compressed with zstd.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What follows the compressed kernel: its size, for whoever unpacks it.
+/// The length in bytes of the uncompressed size that follows the compressed kernel.
 const SIZE_LENGTH: usize = 4;
 
-/// Unpacks the kernel in `image` beside it; `None` if the image is of another kind.
+/// Unpacks the kernel in `image` to a file next to it. Returns `None` if the image has another
+/// format.
 pub(super) fn unpack(image: &Path, workspace: &Workspace) -> Result<Option<PathBuf>> {
     let bytes = fs::read(image).with_context(|| format!("could not read {}", image.display()))?;
     let Some(packed) = payload(&bytes).filter(|packed| packed.starts_with(&ZSTD)) else {
@@ -33,7 +34,7 @@ pub(super) fn unpack(image: &Path, workspace: &Workspace) -> Result<Option<PathB
     Ok(Some(target))
 }
 
-/// The compressed kernel, by the header that the kernel's Documentation/arch/x86/boot.rst
+/// The compressed kernel, located by the header that the kernel's Documentation/arch/x86/boot.rst
 /// describes (since version 2.08 of the boot protocol).
 fn payload(image: &[u8]) -> Option<&[u8]> {
     if image.get(0x202..0x206)? != b"HdrS" {
@@ -53,7 +54,7 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::payload;
 
-    /// An image with three sectors of set-up and ten bytes of code before the payload.
+    /// An image with three sectors of set-up code and ten bytes of other code before the payload.
     fn image(sign: &[u8; 4], length: u32) -> Vec<u8> {
         let mut image = vec![0; 4 * 512 + 10];
         image[0x1f1] = 3;

@@ -1,8 +1,8 @@
 //! `cargo xtask chosen`: runs a test program if it belongs to a suite. Cargo starts it, not a user.
 //!
-//! When all suites are run, each has cargo select the whole workspace: cargo chooses the features of
-//! dependencies by the packages that are selected, and would otherwise compile much of the
-//! workspace anew for each suite. The programs that are not of the suite are then passed over here.
+//! When all suites run, each of them selects the whole workspace. The features of dependencies
+//! depend on the selected packages, so cargo would otherwise compile much of the workspace again
+//! for each suite. Programs that do not belong to the suite are skipped here.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,18 +13,18 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use clap::Args;
 
-/// What `cargo xtask chosen` is told.
+/// The options of `cargo xtask chosen`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// A package whose test programs are run; if `PACKAGE:NAME`, only its program of that name
+    /// A package whose test programs run; PACKAGE:NAME stands for its program of that name only
     #[arg(long = "of", value_name = "PACKAGE")]
     chosen: Vec<String>,
 
-    /// A package whose test programs are not run, if all others' are
+    /// A package whose test programs do not run, while those of all others do
     #[arg(long = "but", value_name = "PACKAGE", conflicts_with = "chosen")]
     refused: Vec<String>,
 
-    /// The words of the xtask command that runs the program; without, it is started directly
+    /// The words of the xtask command that runs the program [default: it is started directly]
     #[arg(long = "by", value_name = "WORD", allow_hyphen_values = true)]
     by: Vec<String>,
 
@@ -36,10 +36,10 @@ pub(crate) struct Options {
     arguments: Vec<OsString>,
 }
 
-/// What those who read the output find of a program that was passed over.
+/// The output for a skipped program, as readers of test results expect it.
 const PASSED_OVER: &str = "test result: ok. 0 passed; 0 failed; 0 ignored; not of this suite";
 
-/// Runs the program, unless it is not one of those that are chosen.
+/// Runs the program if it is chosen.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let package = env::var("CARGO_PKG_NAME").context("cargo has to start this")?;
     if !options.is_chosen(&package) {
@@ -54,13 +54,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         xtask.args(&options.by).arg("--").arg(&options.program);
         xtask
     };
-    // It returns only if it fails.
+    // exec returns only on failure.
     let error = command.args(&options.arguments).exec();
     Err(error).with_context(|| format!("could not start {}", command.get_program().display()))
 }
 
 impl Options {
-    /// Returns true if the program, of this package, is to be run.
+    /// Returns true if the program, which belongs to `package`, is chosen.
     fn is_chosen(&self, package: &str) -> bool {
         if self.chosen.is_empty() {
             return !self.refused.iter().any(|refused| refused == package);
@@ -71,7 +71,7 @@ impl Options {
         })
     }
 
-    /// The name of the program's target: cargo adds a hyphen and a hash to it.
+    /// The name of the program's target, to which cargo appends a hyphen and a hash.
     fn name(&self) -> &str {
         let file = Path::new(&self.program).file_name().and_then(|name| name.to_str());
         file.and_then(|file| file.rsplit_once('-')).map_or("", |(name, _)| name)

@@ -1,15 +1,15 @@
-//! The suite `distributions`: the same with other C libraries, linkers, compilers and libclangs.
+//! The suite `distributions`: runs tests with other C libraries, linkers, compilers and libclangs.
 //!
-//! A release of Debian takes part in two ways. The cheap one runs there, in a root directory and
-//! with its C library, what was built here: nothing is compiled, and making the root takes less
-//! than a minute. It finds what a newer dynamic linker or C library does otherwise, such as a system
-//! call or an instruction of its own, and so every run of all tests has it for the newest stable
-//! release. The other way also
-//! builds there, with that release's compiler and libclang. That takes minutes for each release, so
-//! it is done, for all releases, only when the suite is asked for by name or everything by `--all`.
+//! A Debian release is tested in two ways. The cheap way runs what was built here in a root
+//! directory with that release's C library. Nothing is compiled, and creating the root takes less
+//! than a minute. This finds differences in a newer dynamic linker or C library, such as a new
+//! system call or instruction. So every run of all tests includes it, for the newest stable
+//! release. The other way also builds there, with that release's compiler and libclang. That takes
+//! minutes for each release. So it runs, for all releases, only when the suite is requested by name
+//! or everything by `--all`.
 //!
-//! A release that changes from day to day warns, and breaks nothing: what fails in it is reported
-//! as skipped.
+//! A release that changes from day to day only causes warnings: its failures are reported as
+//! skipped.
 
 use std::fs;
 use std::process::Command;
@@ -22,18 +22,18 @@ use crate::root;
 use crate::setup::{RELEASES, Release};
 use crate::workspace::Workspace;
 
-/// The release that every run of all tests has.
+/// The release in every run of all tests.
 const USUAL: &str = "trixie";
 
-/// How long the tests in a guest may take, in seconds: its processors are slow.
+/// The time limit in seconds for tests in a guest, whose processors are slow.
 const GUEST_TIMEOUT: &str = "1800";
 
-/// Tests that run where the C library is that of the release.
+/// Tests that run with the release's C library.
 struct Tests {
-    /// What cargo is told. The packages are those that their own suites select together, since
-    /// cargo would otherwise build them anew, with other features.
+    /// Arguments for cargo. They select the same packages as those packages' own suites. Otherwise
+    /// cargo would build them again, with other features.
     selection: &'static [&'static str],
-    /// Those whose names contain one of these, or all.
+    /// Only tests whose names contain one of these. Empty means all.
     names: &'static [&'static str],
 }
 
@@ -46,7 +46,7 @@ const IN_ROOT: [Tests; 3] = [
     Tests { selection: &["-p", "omniglot-conformance", "--test", "process"], names: &[] },
     Tests {
         selection: &["-p", "omniglot-build", "-p", "omniglot-cli", "--test", "scan"],
-        // The others need a C compiler, and libraries of their own making.
+        // The other tests need a C compiler, and libraries that they build.
         names: &["debians_libraries_can_be_loaded", "what_libpng_needs", "c_librarys_own_gadgets"],
     },
 ];
@@ -61,14 +61,15 @@ const WITH_LIBRARIES: Tests = Tests {
     names: &[],
 };
 
-/// The unmodified libraries of a release that are run behind protection keys.
+/// Unmodified libraries of the release that run behind protection keys.
 const LIBRARIES: [&str; 5] =
     ["libpng16.so.16", "libz.so.1", "libsodium.so.23", "libbrotlienc.so.1", "libbrotlidec.so.1"];
 
-/// The manifests of what programs in a root need crates of: the workspace, and the demo's pictures.
+/// The manifests whose dependencies programs in a root need: the workspace, and the demo's
+/// pictures.
 const FETCHED: [&str; 2] = ["Cargo.toml", "demo/data/Cargo.toml"];
 
-/// What is built in the root directory, and run there.
+/// The tests that are built and run in the root directory.
 const BUILT: &[&str] = &[
     "-p",
     "omniglot-demo",
@@ -82,21 +83,21 @@ const BUILT: &[&str] = &[
     "process",
 ];
 
-/// The releases that take part.
+/// The releases to test with.
 pub(super) fn releases(thorough: bool) -> impl Iterator<Item = &'static Release> {
     RELEASES.iter().filter(move |release| thorough || release.codename == USUAL)
 }
 
-/// What runs the tests with a release.
+/// The commands that run the tests with a release.
 pub(super) struct Run {
-    /// The version of its C library.
+    /// The version of the release's C library.
     pub(super) libc: String,
     pub(super) commands: Vec<Command>,
 }
 
-/// What runs the tests with a release, whose root is made if that has not been done.
+/// Prepares the tests with a release. Its root directory is created if it does not exist.
 ///
-/// An error says why there can be no such tests.
+/// An error says why the tests cannot run.
 pub(super) fn run(
     release: &Release,
     thorough: bool,
@@ -107,14 +108,14 @@ pub(super) fn run(
     let readme = fs::read_to_string(workspace.root().join("README.md"))?;
     ensure!(
         release.moves || is_named(release, &libc, &readme),
-        "README.md does not say that {} was run with glibc {libc}",
+        "README.md does not list {} with glibc {libc}",
         release.name
     );
     let here = root::libc_version_here()?;
     let is_enough = numbers(&libc) >= numbers(&here);
     ensure!(
         is_enough || thorough,
-        "what is built here needs glibc {here}, and {} has glibc {libc}",
+        "programs built here need glibc {here}, but {} has glibc {libc}",
         release.name
     );
     let mut commands: Vec<Command> = FETCHED.iter().map(|place| fetch(place, workspace)).collect();
@@ -127,7 +128,7 @@ pub(super) fn run(
     Ok(Run { libc, commands })
 }
 
-/// Runs with `release` what was built here.
+/// The commands that run with `release` what was built here.
 fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
     let root = suites::runner(&["root", release.codename])?;
     let directory = release.root(workspace).display().to_string();
@@ -135,7 +136,7 @@ fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
     let mut commands: Vec<Command> =
         IN_ROOT.iter().map(|tests| tests.command(&root, workspace)).collect();
     commands.push(IN_GUEST.command(&suites::runner(&guest)?, workspace));
-    // A release that moves may have newer libraries, of other names than these.
+    // The libraries of a changing release may have other names than these.
     if !release.moves {
         let files: Vec<&str> = LIBRARIES.iter().flat_map(|library| ["--file", library]).collect();
         let guest = suites::runner(&[&guest[..], &files].concat())?;
@@ -144,14 +145,14 @@ fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
     Ok(commands)
 }
 
-/// Downloads the crates that a lock file names, unless they are here: a root has no network.
+/// Downloads the crates in a lock file, unless they are here: there is no network in a root.
 fn fetch(manifest: &str, workspace: &Workspace) -> Command {
     let mut command = cargo::command();
     command.args(["fetch", "--locked", "--manifest-path"]).arg(workspace.root().join(manifest));
     command
 }
 
-/// Builds with `release`, and runs what was built.
+/// The command that builds the tests with `release`, and runs them.
 fn built(release: &Release, workspace: &Workspace) -> Result<Command> {
     let words = ["root", release.codename, "--build", "--", "cargo", "test", "--no-fail-fast"];
     suites::xtask(&[&words[..], &["--locked"], BUILT].concat(), workspace)
@@ -165,12 +166,12 @@ impl Tests {
     }
 }
 
-/// Whether the README's table of systems has a release, with the C library that it has.
+/// Returns true if the README's table of systems contains the release with its C library.
 fn is_named(release: &Release, libc: &str, readme: &str) -> bool {
     readme.contains(&format!("{} (glibc {libc})", release.name))
 }
 
-/// The numbers of a version, which order versions.
+/// The numbers in a version, by which versions are compared.
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').filter_map(|number| number.parse().ok()).collect()
 }

@@ -1,9 +1,9 @@
-//! The table of attacks by runtimes, read from what test programs print.
+//! The table of attacks by runtime, read from the output of test programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A runtime that is attacked, as a column of the table.
+/// A runtime under attack, which is a column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Runtime {
     Process,
@@ -16,38 +16,38 @@ enum Runtime {
 const RUNTIMES: [Runtime; 4] =
     [Runtime::Process, Runtime::Unprotected, Runtime::Keys, Runtime::Pmp];
 
-/// What the names of tests begin with, by runtime. The process runtime's have no prefix, so it
-/// comes from the program that prints them.
+/// The prefixes of test names, by runtime. Those of the process runtime have no prefix, so the
+/// program that prints them decides.
 const PREFIXES: [(&str, Runtime); 3] = [
     ("unprotected::", Runtime::Unprotected),
     ("keys::", Runtime::Keys),
     ("attacks::", Runtime::Pmp),
 ];
 
-/// The program whose tests are attacks on the process runtime.
+/// The program whose tests attack the process runtime.
 const PROCESS_PROGRAM: &str = "tests/attacks.rs";
 
-/// How an attack went.
+/// The result of an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The runtime stopped it, or it did no harm.
+    /// The runtime stopped the attack, or it did no harm.
     Held,
-    /// It did harm, or ended otherwise than it must.
+    /// The attack did harm, or had another result than it must.
     Failed,
-    /// The runtime does not claim to stop it, or this machine cannot try it.
+    /// The runtime does not claim to stop it, or this machine cannot run it.
     Skipped,
 }
 
-/// Attacks, and how each went on each runtime.
+/// Attacks, with the result on each runtime.
 #[derive(Debug, Default)]
 pub(super) struct Matrix {
     rows: BTreeMap<String, BTreeMap<Runtime, Verdict>>,
-    /// Whether the program that prints now is [`PROCESS_PROGRAM`].
+    /// True if the output being read is from [`PROCESS_PROGRAM`].
     in_process_program: bool,
 }
 
 impl Matrix {
-    /// Reads all that cargo and test programs printed.
+    /// Parses the output of cargo and test programs.
     pub(super) fn read(output: &str) -> Self {
         let mut matrix = Self::default();
         output.lines().for_each(|line| matrix.line(line));
@@ -64,7 +64,7 @@ impl Matrix {
         }
     }
 
-    /// Whose attack the test called `name` is, and what the attack is called.
+    /// The runtime and the name of the attack for the test called `name`.
     fn place<'name>(&self, name: &'name str) -> Option<(Runtime, &'name str)> {
         let prefixed =
             |(prefix, runtime): (&str, Runtime)| Some((runtime, name.strip_prefix(prefix)?));
@@ -77,8 +77,8 @@ impl Matrix {
     }
 }
 
-/// The name and verdict in a line like `test memory::wild_write ... ok`. A kind in brackets may
-/// stand between the two words.
+/// The name and verdict in a line such as `test memory::wild_write ... ok`. A kind in brackets may
+/// be between name and dots.
 fn result(line: &str) -> Option<(&str, Verdict)> {
     let (name, verdict) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let name = name.split_once("] ").map_or(name, |(_, name)| name).trim();
@@ -92,7 +92,7 @@ fn result(line: &str) -> Option<(&str, Verdict)> {
 }
 
 impl fmt::Display for Matrix {
-    /// A line for each attack, then a line for each verdict with its totals.
+    /// Prints a line for each attack, then a line with totals for each verdict.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.rows.keys().map(String::len).max().unwrap_or(0).max("attack".len());
         line(out, width, "attack", RUNTIMES.map(|runtime| runtime.to_string()))?;

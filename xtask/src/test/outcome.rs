@@ -1,4 +1,4 @@
-//! Judging how the run of a suite went.
+//! Judges the run of a suite.
 
 use std::process::ExitStatus;
 
@@ -6,23 +6,23 @@ use anyhow::Result;
 
 use super::results::{Results, Tally};
 
-/// How the run of a suite went.
+/// The result of a suite's run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// How many tests ended in which way, where whatever else went wrong counts as failed.
+    /// The number of tests by result. Each other problem counts as a failure.
     pub(super) tally: Tally,
-    /// What went wrong, in one line each.
+    /// The problems, one line each.
     pub(super) problems: Vec<String>,
 }
 
 impl Outcome {
-    /// Judges by the `results` that cargo printed and how it `ended`.
+    /// Judges the `results` that cargo printed, and how it `ended`.
     pub(super) fn new(results: Results, ended: Result<ExitStatus>) -> Self {
         let mut problems = Vec::new();
         let succeeded = matches!(&ended, Ok(status) if status.success());
         if !succeeded {
-            // A test program need not use Rust's harness, so a lack of results alone is not a
-            // failure.
+            // A test program may use another harness than Rust's, so a lack of results alone is not
+            // a failure.
             problems.extend(results.silent.iter().map(|name| format!("no result from: {name}")));
         }
         let nothing_failed = results.tally.failed == 0 && problems.is_empty();
@@ -35,7 +35,7 @@ impl Outcome {
         Self { tally, problems }
     }
 
-    /// The same as a warning: what failed counts as skipped, and is still named.
+    /// The same as a warning: failures count as skipped, and are still listed.
     pub(super) fn as_warning(&self) -> Self {
         let Tally { passed, failed, skipped } = self.tally;
         let tally = Tally { passed, failed: 0, skipped: skipped + failed };
@@ -46,7 +46,7 @@ impl Outcome {
     }
 }
 
-/// Why a run in which no test failed is not a success, if it is not.
+/// The reason why a run without failed tests is not a success, if it is not.
 fn unexplained(results: &Results, ended: Result<ExitStatus>) -> Option<String> {
     match ended {
         Err(error) => Some(format!("{error:#}")),
@@ -54,7 +54,7 @@ fn unexplained(results: &Results, ended: Result<ExitStatus>) -> Option<String> {
             let error = results.error.as_deref().unwrap_or("it gave no reason");
             Some(format!("cargo test failed ({status}): {error}"))
         }
-        Ok(_) if results.tally == Tally::default() => Some("there are no tests in it".to_owned()),
+        Ok(_) if results.tally == Tally::default() => Some("it contains no tests".to_owned()),
         Ok(_) => None,
     }
 }

@@ -1,9 +1,9 @@
-//! Reading the results of tests from what `cargo test` prints.
+//! Parses test results from the output of `cargo test`.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// How many tests ended in which way.
+/// The number of tests by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) passed: usize,
@@ -29,29 +29,29 @@ impl fmt::Display for Tally {
     }
 }
 
-/// All that a run of `cargo test` says about its tests.
+/// The results in the output of `cargo test`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Results {
-    /// The sum of all that its test programs counted.
+    /// The sum over all test programs.
     pub(super) tally: Tally,
-    /// The names of the tests that failed.
+    /// The names of the failed tests.
     pub(super) failed: Vec<String>,
     /// The test programs that ended without a result.
     pub(super) silent: Vec<String>,
-    /// The first error that cargo or the compiler reported.
+    /// The first error of cargo or the compiler.
     pub(super) error: Option<String>,
 }
 
-/// Takes in the output of `cargo test` line by line.
+/// Parses the output of `cargo test` line by line.
 #[derive(Default)]
 pub(super) struct Reader {
     results: Results,
-    /// The test program that is running, if it has not given a result yet.
+    /// The running test program, unless it has already printed a result.
     running: Option<String>,
 }
 
 impl Reader {
-    /// Takes in the next line.
+    /// Processes the next line.
     pub(super) fn line(&mut self, line: &str) {
         if let Some(tally) = result(line) {
             self.results.tally += tally;
@@ -66,7 +66,7 @@ impl Reader {
         }
     }
 
-    /// Says what there was in all the lines.
+    /// Returns the results in all lines so far.
     pub(super) fn finish(mut self) -> Results {
         self.end_program();
         self.results
@@ -77,9 +77,10 @@ impl Reader {
     }
 }
 
-/// The counts in a line like `test result: ok. 4 passed; 0 failed; 1 ignored; ...`.
+/// The counts in a line such as `test result: ok. 4 passed; 0 failed; 1 ignored; ...`.
 ///
-/// It need not begin the line: a C library may have printed something there without ending it.
+/// The text need not be at the beginning of the line: a C library may have printed something there
+/// without a line break.
 fn result(line: &str) -> Option<Tally> {
     let (_, counts) = line.split_once("test result: ")?.1.split_once(". ")?;
     let count = |what: &str| {
@@ -90,19 +91,19 @@ fn result(line: &str) -> Option<Tally> {
     Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
 }
 
-/// The test program that cargo says it is starting.
+/// The test program that cargo is starting, according to the line.
 fn program(line: &str) -> Option<&str> {
     let announcement = line.strip_prefix("  ")?.trim_start();
     let is_program = announcement.starts_with("Running ") && announcement.ends_with(')');
     (is_program || announcement.starts_with("Doc-tests ")).then_some(announcement)
 }
 
-/// The name of the test that a line like `test a::b ... FAILED` is about.
+/// The name of the test in a line such as `test a::b ... FAILED`.
 fn failed_test(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
-/// Whether `line` is an error of cargo's or the compiler's.
+/// Returns true if `line` is an error of cargo or the compiler.
 fn is_error(line: &str) -> bool {
     line.starts_with("error: ") || line.starts_with("error[")
 }

@@ -11,38 +11,38 @@ use crate::fuzz;
 use crate::sanitize;
 use crate::workspace::Workspace;
 
-/// Tests that are run and reported on together.
+/// Tests that run together and are reported together.
 #[derive(Debug)]
 pub(crate) struct Suite {
-    /// What `--only` calls it.
+    /// The name for `--only`.
     pub(crate) name: &'static str,
-    /// What it tests, for `--help`.
+    /// A description of what it tests, for `--help`.
     about: &'static str,
-    /// The packages whose tests it runs. A package belongs to one suite.
+    /// The packages whose tests it runs. A package belongs to one suite only.
     packages: Packages,
-    /// The tests that it runs in a guest, whatever package they belong to.
+    /// The tests that it runs in a guest, whichever package contains them.
     inside: &'static [Inside],
 }
 
-/// A test program that runs in a guest. Its package should say `test = false` of it, unless it is to
-/// run elsewhere, too.
+/// A test program that runs in a guest. Its package should set `test = false` for it, unless it
+/// also runs elsewhere.
 #[derive(Debug)]
 struct Inside {
     package: &'static str,
     target: &'static str,
-    /// What it needs besides itself: libraries by their names, paths beneath the workspace's root,
-    /// or, if they begin with `target/`, beneath the directory that programs are built in.
+    /// The files that it needs besides itself: names of libraries, or paths relative to the
+    /// workspace's root. Paths that start with `target/` are relative to the build directory.
     files: &'static [&'static str],
 }
 
-/// Some of the workspace's packages.
+/// A selection of the workspace's packages.
 #[derive(Debug)]
 enum Packages {
-    /// These.
+    /// These packages.
     Only(&'static [&'static str]),
-    /// Those that belong to no other suite.
+    /// Packages that belong to no other suite.
     Others,
-    /// These, built so that loads of foreign memory can be changed.
+    /// These packages, built so that loads of foreign memory can be changed.
     Faulty(&'static [&'static str]),
     /// Packages outside the workspace, whose programs run in QEMU.
     Emulated(&'static [Emulation]),
@@ -50,15 +50,15 @@ enum Packages {
     Kernel,
     /// The corpus of real libraries, a workspace of its own.
     Libraries,
-    /// None of its own: it runs tests of other suites in releases of Debian.
+    /// No packages of its own: it runs tests of other suites in Debian releases.
     Releases,
-    /// The attacks of other suites once more, for a table of them by runtime.
+    /// No packages of its own: it runs the attacks of other suites again, for a table by runtime.
     Attacks,
-    /// None of its own: it runs the core's tests where undefined behaviour shows.
+    /// No packages of its own: it runs the core's tests under a checker.
     Checked(Checker),
 }
 
-/// What shows undefined behaviour.
+/// A tool that detects undefined behaviour.
 #[derive(Clone, Copy, Debug)]
 enum Checker {
     /// The compiler's sanitizers.
@@ -72,7 +72,7 @@ enum Checker {
 struct Emulation {
     /// The package's directory.
     directory: &'static str,
-    /// What else `xtask emulate` is told.
+    /// Further arguments for `xtask emulate`.
     arguments: &'static [&'static str],
 }
 
@@ -84,11 +84,11 @@ impl Emulation {
     }
 }
 
-/// All the suites, in the order in which they run.
+/// All suites, in the order in which they run.
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
-        about: "What each crate does by itself, and the examples in the documentation",
+        about: "Unit tests of all crates, and the examples in the documentation",
         packages: Packages::Others,
         inside: &[],
     },
@@ -100,19 +100,19 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "miri",
-        about: "By name or with --all: the core in Miri, if there is a nightly toolchain that has it",
+        about: "Only by name or with --all: the core in Miri, if a nightly toolchain has it",
         packages: Packages::Checked(Checker::Miri),
         inside: &[],
     },
     Suite {
         name: "generator",
-        about: "What is generated from C headers, in build scripts and ahead of time",
+        about: "Bindings generated from C headers, in build scripts and ahead of time",
         packages: Packages::Only(&["omniglot-build", "omniglot-cli"]),
         inside: &[],
     },
     Suite {
         name: "headers",
-        about: "How much of real libraries' headers is bound",
+        about: "The share of real libraries' headers that is bound",
         packages: Packages::Only(&["omniglot-headers"]),
         inside: &[],
     },
@@ -124,7 +124,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "compile-fail",
-        about: "Programs that the compiler has to refuse",
+        about: "Programs that the compiler must reject",
         packages: Packages::Only(&["omniglot-compile-fail"]),
         inside: &[],
     },
@@ -136,19 +136,19 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "soak",
-        about: "Workers and hosts are killed, and the system has nothing left to give",
+        about: "Workers and hosts are killed, and system resources are exhausted",
         packages: Packages::Only(&["omniglot-soak"]),
         inside: &[],
     },
     Suite {
         name: "faults",
-        about: "The conformance suite while every load of foreign memory brings something else",
+        about: "The conformance suite while loads of foreign memory return changed values",
         packages: Packages::Faulty(&["omniglot-faults"]),
         inside: &[],
     },
     Suite {
         name: "demo",
-        about: "The demo, from the outside",
+        about: "The demo, tested from outside",
         packages: Packages::Only(&["omniglot-demo"]),
         inside: &[],
     },
@@ -166,7 +166,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "keys",
-        about: "What needs protection keys, in a virtual machine",
+        about: "Tests that need protection keys, in a virtual machine",
         packages: Packages::Only(&["omniglot-guest"]),
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
@@ -207,8 +207,8 @@ const SUITES: &[Suite] = &[
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated(&[
-            // Counting instructions makes its time independent of ours: on a busy machine time
-            // limits would pass too early, or interrupts come too seldom.
+            // Counted instructions make the program's time independent of real time. On a busy
+            // machine, time limits would otherwise expire too early, or interrupts come too rarely.
             Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] },
             Emulation { directory: "tests/pmp", arguments: &["--lockdown"] },
             Emulation { directory: "tests/abi-pmp", arguments: &[] },
@@ -217,7 +217,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "kernel",
-        about: "The kernel and its foreign libraries, in QEMU, from inside and outside",
+        about: "The kernel and its foreign libraries in QEMU, tested from inside and outside",
         packages: Packages::Kernel,
         inside: &[],
     },
@@ -229,19 +229,19 @@ const SUITES: &[Suite] = &[
     },
 ];
 
-/// The suite of attacks, which prints a table.
+/// The name of the suite of attacks, which prints a table.
 const ATTACKS: &str = "attacks";
 
-/// One instruction takes a nanosecond of the emulated machine's time, and waiting none of ours.
+/// Each instruction takes a nanosecond of virtual time. Waiting takes no real time.
 const COUNTED: &str = "shift=0,sleep=off";
 
-/// What tests in a guest are compiled for.
+/// The target for which tests in a guest are compiled.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// How long the tests in a guest may take, in seconds: its processors are slow.
+/// The time limit in seconds for tests in a guest, whose processors are slow.
 const INSIDE_TIMEOUT: &str = "1800";
 
-/// The values that `--only` takes.
+/// The possible values of `--only`.
 pub(crate) fn names() -> PossibleValuesParser {
     let values = SUITES.iter().map(|suite| PossibleValue::new(suite.name).help(suite.about));
     PossibleValuesParser::new(values)
@@ -253,8 +253,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
     SUITES.iter().map(|suite| suite.name)
 }
 
-/// The suites called `names`; if there are no names, those that a usual run has, or if `all` is set
-/// every one that has tests of its own.
+/// The suites called `names`. Without names, the suites of a usual run, or if `all` is set, every
+/// suite that has tests of its own.
 pub(super) fn named(names: &[String], all: bool) -> impl Iterator<Item = &'static Suite> {
     let wanted = move |suite: &&Suite| match names {
         [] => !suite.is_table() && (all || !suite.is_slow()),
@@ -264,7 +264,7 @@ pub(super) fn named(names: &[String], all: bool) -> impl Iterator<Item = &'stati
 }
 
 impl Suite {
-    /// A package of this suite's which the workspace does not have.
+    /// A package of this suite that the workspace lacks.
     pub(super) fn absent_package(&self, workspace: &Workspace) -> Option<&'static str> {
         if let Packages::Emulated(emulations) = self.packages {
             let mut directories = emulations.iter().map(|emulation| emulation.directory);
@@ -273,23 +273,23 @@ impl Suite {
         self.packages().iter().copied().find(|package| !workspace.has(package))
     }
 
-    /// Whether some of its tests need a guest.
+    /// Returns true if some of its tests need a guest.
     pub(super) fn needs_guest(&self) -> bool {
         !self.inside.is_empty() || self.needs_root()
     }
 
-    /// Whether its tests run in root directories of releases of Debian.
+    /// Returns true if its tests run in root directories of Debian releases.
     pub(super) fn needs_root(&self) -> bool {
         matches!(self.packages, Packages::Releases)
     }
 
-    /// Whether it needs the packages of the corpus of real libraries.
+    /// Returns true if it needs the packages of the corpus of real libraries.
     pub(super) fn needs_libraries(&self) -> bool {
         matches!(self.packages, Packages::Libraries)
     }
 
-    /// Why no checker of undefined behaviour can be had that it needs; that fails nothing, since
-    /// the compiler need not come with one.
+    /// The reason why its checker of undefined behaviour is not available, if it is not. That is no
+    /// failure, since the compiler need not come with one.
     pub(super) fn lacks_checker(&self) -> Option<Error> {
         match self.packages {
             Packages::Checked(Checker::Sanitizers) => sanitize::obstacle(),
@@ -298,20 +298,20 @@ impl Suite {
         }
     }
 
-    /// Returns true if a usual run leaves it out: Miri interprets, and takes ten minutes.
+    /// Returns true if a usual run leaves the suite out: Miri interprets, and takes ten minutes.
     fn is_slow(&self) -> bool {
         matches!(self.packages, Packages::Checked(Checker::Miri))
     }
 
-    /// Returns true if its results are to be printed as a table of attacks by runtimes. All its tests
-    /// are in other suites, too.
+    /// Returns true if its results are printed as a table of attacks by runtime. All its tests are
+    /// in other suites, too.
     pub(super) fn is_table(&self) -> bool {
         matches!(self.packages, Packages::Attacks)
     }
 
-    /// The commands that run this suite, even after some of its tests have failed.
+    /// The commands that run this suite. They continue after a test has failed.
     ///
-    /// If `together`, other suites are run as well, and what is built is built for all of them.
+    /// `together` is true if other suites run as well. Builds are then shared by all of them.
     pub(super) fn commands(&self, together: bool, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
             Packages::Emulated(emulations) => {
@@ -363,8 +363,8 @@ impl Suite {
         Ok(vec![here])
     }
 
-    /// The attacks on each runtime in turn: in a process, without protection, behind protection
-    /// keys, behind physical memory protection.
+    /// The commands that run the attacks on each runtime in turn: in a process, without protection,
+    /// behind protection keys, behind physical memory protection.
     fn attacks(&self, workspace: &Workspace) -> Result<Vec<Command>> {
         let conformance = |target| {
             let mut command = test_command(workspace);
@@ -401,7 +401,7 @@ impl Suite {
         Ok(inside)
     }
 
-    /// The arguments with which cargo selects this suite's packages.
+    /// The cargo arguments that select this suite's packages.
     fn selection(&self) -> Vec<&'static str> {
         match self.packages {
             Packages::Only(packages) | Packages::Faulty(packages) => repeat("--package", packages),
@@ -415,7 +415,7 @@ impl Suite {
         }
     }
 
-    /// The packages this suite names.
+    /// The packages that this suite names.
     fn packages(&self) -> &'static [&'static str] {
         match self.packages {
             Packages::Only(packages) | Packages::Faulty(packages) => packages,
@@ -424,7 +424,7 @@ impl Suite {
     }
 }
 
-/// xtask itself once more, to do something else.
+/// A command that runs xtask itself for another purpose.
 pub(super) fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("could not find xtask itself")?);
     command.args(arguments);
@@ -433,13 +433,13 @@ pub(super) fn xtask(arguments: &[&str], workspace: &Workspace) -> Result<Command
     Ok(command)
 }
 
-/// A `cargo test` whose output is to be read by us: without colours, and with the names of what it
-/// runs.
+/// A `cargo test` command whose output is parsed: without colours, and with the names of test
+/// programs.
 pub(super) fn test_command(workspace: &Workspace) -> Command {
     tests_by(cargo::command(), workspace)
 }
 
-/// The same by a cargo that may build otherwise.
+/// The same for another cargo command.
 fn tests_by(mut command: Command, workspace: &Workspace) -> Command {
     command.args(["test", "--locked", "--no-fail-fast"]);
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
@@ -447,14 +447,14 @@ fn tests_by(mut command: Command, workspace: &Workspace) -> Command {
     command
 }
 
-/// The words of the command that runs a program in a guest that has the files of `tests`.
+/// The words of the xtask command that runs a program in a guest with the files of `tests`.
 fn guest_words(tests: &[Inside], workspace: &Workspace) -> Vec<String> {
     let files = tests.iter().flat_map(|test| test.files);
     let files = files.map(|file| format!("--file={}", workspace.place(file).display()));
     ["guest", "--timeout", INSIDE_TIMEOUT].map(str::to_owned).into_iter().chain(files).collect()
 }
 
-/// The arguments with which cargo selects all packages but those that are built in another way.
+/// The cargo arguments that select all packages, except for those that need another build.
 fn whole_workspace() -> Vec<&'static str> {
     let is_other = |suite: &&Suite| matches!(suite.packages, Packages::Faulty(_));
     let others = SUITES.iter().filter(is_other).flat_map(Suite::packages);
@@ -463,16 +463,16 @@ fn whole_workspace() -> Vec<&'static str> {
     arguments
 }
 
-/// Cargo's setting that has tests run by this program's command `words`.
+/// The cargo setting by which this program's command `words` runs tests.
 pub(super) fn runner(words: &[&str]) -> Result<String> {
     let this = env::current_exe().context("could not tell where xtask is")?;
     let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
-    // A list of strings is written in TOML as it is in JSON.
+    // A list of strings has the same syntax in TOML and JSON.
     let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
     Ok(format!("target.{TARGET}.runner={words}"))
 }
 
-/// `option` before each of `values`.
+/// Puts `option` before each of `values`.
 fn repeat(
     option: &'static str,
     values: impl IntoIterator<Item = &'static &'static str>,
@@ -551,7 +551,7 @@ mod tests {
         }
     }
 
-    /// The arguments of a suite's commands, when all suites are run.
+    /// The arguments of a suite's commands in a run of all suites.
     fn together(name: &str) -> Vec<Vec<String>> {
         let commands = find(name).commands(true, &Workspace::load().unwrap()).unwrap();
         let text = |argument: &OsStr| argument.to_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! Where a program's code comes from, by its debug information: a function is made of its own
-//! code and of that of functions which the compiler put in place of calls.
+//! Attributes a program's code to crates by its debug information. A function consists of its own
+//! code and of inlined code of other functions.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 use super::{CRATES, Sizes, functions, output};
 use crate::workspace::Workspace;
 
-/// Says of which lines an address's code is made.
+/// Prints the source lines of an address, inlined functions included.
 const LINES: &str = "riscv64-unknown-elf-addr2line";
-/// Every instruction starts at a multiple of this (RISC-V unprivileged specification, extension
-/// C), and has as many bytes or twice as many.
+/// The alignment of instructions (RISC-V unprivileged specification, extension C). An instruction
+/// has this many bytes or twice as many.
 const STEP: usize = 2;
 
-/// How many bytes of a program come from each crate.
+/// The number of bytes of a program from each crate.
 pub(super) fn sizes(workspace: &Workspace, program: &Path) -> Result<Sizes> {
     let mut addresses = String::new();
     for function in functions(program)? {
@@ -37,7 +37,7 @@ pub(super) fn sizes(workspace: &Workspace, program: &Path) -> Result<Sizes> {
     Ok(sum(&lines, &workspace.root().to_string_lossy()))
 }
 
-/// Sums up lines: an address, followed by the places that its code is of, innermost first.
+/// Adds up lines of output: an address, followed by its source locations, innermost first.
 fn sum(lines: &str, root: &str) -> Sizes {
     let mut sizes = Sizes::new();
     let mut is_known = true;
@@ -55,8 +55,8 @@ fn sum(lines: &str, root: &str) -> Sizes {
     sizes
 }
 
-/// Whether a place is in this workspace, or in what it generates, not in the standard library or
-/// another crate, whose code counts as its caller's.
+/// Returns true if a source location is in this workspace or in generated code. Code of the
+/// standard library and other crates counts as its caller's.
 fn is_ours(place: &str, root: &str) -> bool {
     place.starts_with(root)
 }

@@ -1,5 +1,5 @@
-//! The packages of the corpus of real libraries: what runs in it, and the commands and data that
-//! make its inputs and confirm its results.
+//! The packages of the corpus of real libraries: the libraries, and commands and data that produce
+//! their inputs and confirm their results.
 
 use super::{Package, Sign, Task};
 
@@ -10,7 +10,7 @@ const fn library(name: &'static str, signs: &'static [Sign]) -> Package {
     Package { name, reason: "a library that tests/real runs", signs, tasks: LIBRARIES }
 }
 
-/// A command that makes inputs or confirms results.
+/// A command that produces inputs or confirms results.
 const fn command(name: &'static str, signs: &'static [Sign]) -> Package {
     Package { name, reason: "a command that tests/real compares with", signs, tasks: LIBRARIES }
 }
@@ -20,7 +20,7 @@ const fn data(name: &'static str, reason: &'static str, signs: &'static [Sign]) 
     Package { name, reason, signs, tasks: LIBRARIES }
 }
 
-/// All of them.
+/// All packages of the corpus.
 pub(super) const PACKAGES: &[Package] = &[
     library("libjpeg62-turbo-dev", &[Sign::PkgConfig("libjpeg")]),
     library("libtiff-dev", &[Sign::PkgConfig("libtiff-4")]),
