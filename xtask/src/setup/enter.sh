@@ -1,7 +1,7 @@
 # enter.sh ROOT HERE DIRECTORY... -- PROGRAM ARGUMENT...
 #
-# Mounts each DIRECTORY at the same place in the root directory ROOT, and runs PROGRAM there in
-# the directory HERE. It is to run in a mount namespace of its own, with which all of that ends.
+# Mounts each DIRECTORY at the same path in the root directory ROOT, and runs PROGRAM there in the
+# directory HERE. The caller provides a mount namespace, so the mounts end with it.
 set -eu
 root=$1
 here=$2
