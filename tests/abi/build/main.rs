@@ -26,10 +26,17 @@ const SEED: u64 = 0x0419_1982;
 /// The variable with another seed.
 const VARIABLE: &str = "OMNIGLOT_ABI_SEED";
 
+/// How many signatures a library has: compiling them is most of what these tests cost.
+const SIGNATURES: usize = 128;
+
+/// The variable that asks for twice as many.
+const WHOLE: &str = "OMNIGLOT_WHOLE";
+
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome {
     println!("cargo:rerun-if-env-changed={VARIABLE}");
+    println!("cargo:rerun-if-env-changed={WHOLE}");
     println!("cargo:rerun-if-changed=build");
     let seed = match env::var(VARIABLE) {
         Ok(text) => text.parse()?,
@@ -37,11 +44,15 @@ fn main() -> Outcome {
     };
     let directory = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(directory.join("seed.rs"), seed.to_string())?;
+    let signatures = SIGNATURES << u32::from(env::var_os(WHOLE).is_some());
+    // Some are also callbacks, and called by their addresses.
+    let cases = signatures + 2 * signatures.div_ceil(random::CALLBACK);
+    fs::write(directory.join("cases.rs"), cases.to_string())?;
     let wide = probe::wide(&directory)?;
     let known: Vec<&str> = wide.iter().flatten().map(|scalar| scalar.c).collect();
     fs::write(directory.join("wide.rs"), format!("&{known:?}"))?;
     // Generation runs on one processor, and is half of what this suite costs.
-    let plan = &Plan { directory, seed, wide };
+    let plan = &Plan { directory, seed, signatures, wide };
     thread::scope(|scope| {
         let odd = scope.spawn(|| libraries(plan, (1..LIBRARIES).step_by(2)));
         libraries(plan, (0..LIBRARIES).step_by(2))?;
@@ -53,6 +64,7 @@ fn main() -> Outcome {
 struct Plan {
     directory: PathBuf,
     seed: u64,
+    signatures: usize,
     wide: Vec<Option<Scalar>>,
 }
 
@@ -60,9 +72,9 @@ fn libraries(plan: &Plan, mut indices: impl Iterator<Item = u64>) -> Outcome {
     indices.try_for_each(|index| library(plan, index))
 }
 
-fn library(Plan { directory, seed, wide }: &Plan, index: u64) -> Outcome {
+fn library(Plan { directory, seed, signatures, wide }: &Plan, index: u64) -> Outcome {
     let name = format!("abi{index}");
-    let world = World::random(seed.wrapping_add(index), wide);
+    let world = World::random(seed.wrapping_add(index), *signatures, wide);
     let header = directory.join(format!("{name}.h"));
     let source = directory.join(format!("{name}.c"));
     fs::write(&header, c::header(&world))?;

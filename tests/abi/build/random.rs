@@ -5,9 +5,8 @@ use fastrand::Rng;
 use crate::world::{DOUBLE, Kind, SCALARS, Scalar, Signature, Struct, Type, Union, World};
 
 const STRUCTS: usize = 24;
-const SIGNATURES: usize = 256;
 /// Every so many signatures are also callbacks.
-const CALLBACK: usize = 4;
+pub(crate) const CALLBACK: usize = 4;
 /// Bytes that a struct may have: some are passed in registers, others in memory.
 const LARGEST: usize = 160;
 
@@ -22,8 +21,9 @@ const UNIONS: [(&[&str], usize); 5] = [
 
 impl World {
     /// The same seed gives the same world, but for the numbers that are not there: `wide` has
-    /// all of these, or `None` in their places.
-    pub(crate) fn random(seed: u64, wide: &[Option<Scalar>]) -> Self {
+    /// all of these, or `None` in their places. The first signatures are the same however many
+    /// there are to be.
+    pub(crate) fn random(seed: u64, signatures: usize, wide: &[Option<Scalar>]) -> Self {
         let mut random = Random { rng: Rng::with_seed(seed), sizes: Vec::new(), wide };
         let enums = vec![
             vec![0, 1, 2],
@@ -33,7 +33,7 @@ impl World {
         ];
         let unions = UNIONS.iter().map(|&(members, size)| Union { members, size }).collect();
         let structs = (0..STRUCTS).map(|_| random.structure()).collect();
-        let signatures = (0..SIGNATURES).map(|index| random.signature(index)).collect();
+        let signatures = (0..signatures).map(|index| random.signature(index)).collect();
         let is_opaque = |scalar: &Scalar| matches!(scalar.kind, Kind::Bytes { .. });
         let opaque = wide.iter().copied().flatten().filter(is_opaque).collect();
         Self { opaque, enums, unions, structs, signatures }
