@@ -1,13 +1,13 @@
 //! How calls end that do not return: faults, limits, interruptions, system calls.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use omniglot_core::{Error, Fault, FaultKind, Runtime};
-use omniglot_linux::Permission;
+use omniglot_core::{Error, Event, Fault, FaultKind, Reply, Runtime, Session};
+use omniglot_linux::{Permission, Sfi};
 
-use super::{Shim, call, frame_at, options, put, start, start_with, word};
+use super::{Shim, call, enter, frame_at, options, put, start, start_with, word};
 
 fn fault(outcome: omniglot_core::Result<u64>) -> Fault {
     match outcome {
@@ -104,17 +104,23 @@ fn giving_up_is_an_abort() {
     assert!(fault.place.to_string().starts_with("give_up+0x"), "{fault:?}");
 }
 
-/// A system call with what it is asked with behind the result.
-fn ask(
-    session: &mut omniglot_core::Session<omniglot_linux::Sfi>,
-    number: i64,
-    arguments: [u64; 4],
-) -> omniglot_core::Result<i64> {
+/// A system call: number and arguments as in a frame.
+fn put_request(session: &mut Session<Sfi>, number: i64, arguments: [u64; 4]) {
     let frame = frame_at(session, 0);
     let [first, rest @ ..] = arguments;
     session.write(frame, &[0; super::FRAME]).expect("in the window");
     put(session, frame + 8, &[number as u64, first, 0]);
     put(session, frame + 32, &rest);
+}
+
+/// Asks for a system call, and returns the answer.
+pub(super) fn ask(
+    session: &mut Session<Sfi>,
+    number: i64,
+    arguments: [u64; 4],
+) -> omniglot_core::Result<i64> {
+    put_request(session, number, arguments);
+    let frame = frame_at(session, 0);
     let entry = session.shim(Shim::SystemCall as u32).expect("a shim");
     session.enter(entry, frame)?;
     assert_eq!(word(session, frame + 56), number as u64, "XMM5 stays");
@@ -184,4 +190,86 @@ fn exits_and_strictness_end_the_call() {
     let denied = ask(&mut session, libc::SYS_fork, [0; 4]);
     assert!(matches!(denied, Err(Error::SyscallDenied { name: "fork", .. })), "{denied:?}");
     assert!(session.poisoned().is_some());
+}
+
+/// Interrupts a call that has taken much too long, so that it fails instead of going on.
+fn with_rescue<T>(session: &mut Session<Sfi>, call: impl FnOnce(&mut Session<Sfi>) -> T) -> T {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let handle = session.interrupt_handle();
+    let (done, is_done) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut patience = PATIENCE;
+            while is_done.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                handle.interrupt();
+                patience = Duration::from_millis(1);
+            }
+        });
+        let outcome = call(session);
+        drop(done);
+        outcome
+    })
+}
+
+/// Foreign code decides how long the host works for it: what takes the host a hundred times longer
+/// than the question took foreign code ends with the call's time.
+#[test]
+fn the_time_of_answers_counts() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let mut allowed = options();
+    allowed.allow = Permission::Random.into();
+    let mut session = start_with(&allowed);
+    let (into, _) = session.exchange();
+    session.set_timeout(Some(LIMIT));
+    let much = [into as u64 + 4096, 64 << 10, 0, 0];
+    put_request(&mut session, libc::SYS_getrandom, much);
+    let entry = session.shim(Shim::AskForever as u32).expect("a shim");
+    let outcome = with_rescue(&mut session, |session| {
+        let frame = frame_at(session, 0);
+        session.enter(entry, frame)
+    });
+    assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
+    session.reset().expect("a reset");
+    assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+}
+
+/// The time between callbacks counts, however short; that in the host does not.
+#[test]
+fn the_time_between_callbacks_counts() {
+    let mut session = start();
+    session.set_timeout(Some(Duration::from_millis(20)));
+    let outcome = with_rescue(&mut session, |session| {
+        let mut event = enter(session, Shim::CallBackForever, 0, 0, 0);
+        while let Ok(Event::Callback { .. }) = event {
+            event = session.resume(Reply::Return);
+        }
+        event
+    });
+    assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
+}
+
+/// Mappings with many gaps among them cost no more than the kernel's would: there is a limit.
+#[test]
+fn gaps_among_mappings_are_bounded() {
+    const PAGES: u64 = 2 * 5000;
+    let mut session = start();
+    let len = PAGES * 4096;
+    let start = ask(&mut session, libc::SYS_mmap, [0, len, 3, ANONYMOUS]).expect("an answer");
+    assert!(start > 0, "{start}");
+    let mut refused = 0;
+    for gap in 0..PAGES / 2 {
+        let place = start as u64 + (2 * gap + 1) * 4096;
+        match ask(&mut session, libc::SYS_munmap, [place, 4096, 0, 0]) {
+            Ok(0) => assert_eq!(refused, 0),
+            Ok(answer) => {
+                assert_eq!(answer, -i64::from(libc::ENOMEM));
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 5000 - 4096);
+    assert_eq!(ask(&mut session, libc::SYS_munmap, [start as u64, len, 0, 0]), Ok(0));
+    let again = ask(&mut session, libc::SYS_mmap, [0, len, 3, ANONYMOUS]);
+    assert_eq!(again, Ok(start));
 }

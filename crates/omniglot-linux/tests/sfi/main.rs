@@ -8,6 +8,7 @@ mod calls;
 mod ends;
 mod layouts;
 mod lives;
+mod output;
 mod signals;
 
 use std::path::{Path, PathBuf};
@@ -43,9 +44,10 @@ enum Shim {
     Base,
     CallBackForever,
     AskInConstants,
+    AskForever,
 }
 
-const SHIMS: u32 = Shim::AskInConstants as u32 + 1;
+const SHIMS: u32 = Shim::AskForever as u32 + 1;
 const FRAME: usize = 96;
 
 /// A file beside this one.

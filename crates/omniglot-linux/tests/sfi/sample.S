@@ -247,6 +247,20 @@ SHIM ask_in_constants
     LINE
     jmp gate_ask
 
+# Asks for the system call `a` with `b` and what follows the result, for ever.
+SHIM ask_forever
+    movl %edi, %ebx
+ask_again:
+    LINE
+    movq %gs:8(%ebx), %rax
+    movq %gs:32(%ebx), %rsi
+    movq %gs:40(%ebx), %rdx
+    LINE
+    movq %gs:48(%ebx), %r10
+    movq %gs:16(%ebx), %rdi
+    CALL_LINE gate_system_call
+    jmp ask_again
+
     .section .rodata
     .balign 16
 request:
@@ -258,7 +272,7 @@ omniglot_image:
 shims:
     .quad add, call_back, load, store, loop, push_forever, step_forever, system_call, give_up
     .quad registers, disturb, jump, set_stack, count, divide, illegal, leave_outer
-    .quad stack_pointer, work, base, call_back_forever, ask_in_constants
+    .quad stack_pointer, work, base, call_back_forever, ask_in_constants, ask_forever
 shims_end:
 trampolines:
     .quad call_back

@@ -28,6 +28,7 @@ use crate::enabled::in_process::features;
 use crate::enabled::in_process::gate::{self, GateContext, KEEPS_VECTORS};
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
 use crate::enabled::in_process::keys::check_plain;
+use crate::enabled::in_process::signals::with_all_blocked;
 use crate::enabled::in_process::syscalls::{Answer, answer};
 use crate::enabled::in_process::threads::Thread;
 use crate::enabled::in_process::watchdog::{self, Clock};
@@ -355,7 +356,7 @@ impl Sfi {
             if slot == ABORT {
                 return Err(self.aborted());
             }
-            self.answer(arguments)?;
+            self.answer(arguments, calls)?;
             self.stacks.go_on(&self.context.next);
             self.context.next.target.store(self.base() + GO_ON, Relaxed);
             self.context.next.argument.store(0, Relaxed);
@@ -371,36 +372,63 @@ impl Sfi {
         }
     }
 
-    /// Answers a request in its own place.
-    fn answer(&mut self, place: usize) -> Result<()> {
+    /// Answers a request. The time counts, since foreign code decides how much there is to do.
+    ///
+    /// What cannot be done now is tried again here, for as long as foreign code could try it: until
+    /// the call's time is over, or it is interrupted.
+    fn answer(&mut self, place: usize, calls: &mut Calls) -> Result<()> {
+        loop {
+            let since = calls.time.is_limited().then(Instant::now);
+            let is_answered = self.try_to_answer(place);
+            if let Some(since) = since {
+                timer::add(&mut calls.time, since);
+            }
+            if is_answered? {
+                return Ok(());
+            }
+            // A handler may have forked, or interrupted the call.
+            generation::check(self.generation)?;
+            if self.context.must_stop() {
+                return Err(self.stopped(calls));
+            }
+            timer::left(&calls.time, None)?;
+        }
+    }
+
+    /// Answers a request in its own place; false if that cannot be done now.
+    fn try_to_answer(&mut self, place: usize) -> Result<bool> {
         let wrong = |_| Error::Protocol("a request that is not on the stack");
         let request = Request::read(&self.window, place).map_err(wrong)?;
         let value = match self.heap.answer(&request, &self.memory) {
-            Some(value) => value,
+            Some(value) => Some(value),
             None => self.ask_host(&request)?,
         };
+        let Some(value) = value else { return Ok(false) };
         self.check_writable(place, size_of::<u64>()).map_err(wrong)?;
-        self.window.write(place, &value.to_ne_bytes())
+        self.window.write(place, &value.to_ne_bytes())?;
+        Ok(true)
     }
 
     /// What the user allows is done by the host; all else is an error number, or the call's end.
-    fn ask_host(&self, request: &Request) -> Result<i64> {
+    /// `None` if it cannot be done now.
+    fn ask_host(&self, request: &Request) -> Result<Option<i64>> {
         let [first, second, third, fourth, ..] = request.arguments;
         let number = request.number;
-        loop {
-            return match answer(&self.context.domain, number, [first, second, third, fourth]) {
-                Answer::Value(value) => Ok(value),
-                Answer::Again if !self.context.must_stop() => continue,
-                Answer::Again => Ok(-i64::from(libc::EINTR)), // the gate stops the call
-                Answer::Abort => Err(self.aborted()),
-                Answer::Exit => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
-                Answer::Denied if self.is_strict => Err(Error::SyscallDenied {
-                    name: name_of(number),
-                    number,
-                    place: omniglot_core::Text::default(),
-                }),
-                Answer::Denied => Ok(-ENOSYS),
-            };
+        // As in a handler, which this is written for: a signal that a write raises is taken back.
+        let answered = with_all_blocked(|| {
+            answer(&self.context.domain, number, [first, second, third, fourth])
+        });
+        match answered {
+            Answer::Value(value) => Ok(Some(value)),
+            Answer::Again => Ok(None),
+            Answer::Abort => Err(self.aborted()),
+            Answer::Exit => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
+            Answer::Denied if self.is_strict => Err(Error::SyscallDenied {
+                name: name_of(number),
+                number,
+                place: omniglot_core::Text::default(),
+            }),
+            Answer::Denied => Ok(Some(-ENOSYS)),
         }
     }
 

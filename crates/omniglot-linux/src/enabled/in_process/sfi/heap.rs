@@ -43,6 +43,10 @@ const EINVAL: i64 = -22;
 const ENODEV: i64 = -19;
 const EACCES: i64 = -13;
 
+/// How many gaps there can be among mappings: the kernel, too, has a limit for a process's
+/// mappings. It bounds what a request takes.
+const MOST_FREE: usize = 4096;
+
 /// A region's heap.
 #[derive(Debug)]
 pub(super) struct Heap {
@@ -128,28 +132,37 @@ impl Heap {
         let Some(range) = request.range().filter(|range| self.is_mapped(range)) else {
             return EINVAL;
         };
-        if memory.discard(&range).is_err() {
+        if !self.has_place_for(&range) || memory.discard(&range).is_err() {
             return ENOMEM;
         }
         self.give_back(range);
         0
     }
 
-    fn give_back(&mut self, range: Range<usize>) {
-        let after = self.free.partition_point(|free| free.start < range.start);
-        self.free.insert(after, range);
-        // What overlaps or touches is one: foreign code may give back anything twice.
-        let mut joined: Vec<Range<usize>> = Vec::with_capacity(self.free.len());
-        for range in self.free.drain(..) {
-            match joined.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => joined.push(range),
-            }
+    /// Which parts that are not used overlap or touch a range: with it they are one. Foreign code
+    /// may give back anything twice.
+    fn neighbours(&self, range: &Range<usize>) -> Range<usize> {
+        let first = self.free.partition_point(|free| free.end < range.start);
+        first..self.free.partition_point(|free| free.start <= range.end)
+    }
+
+    /// Whether the list of what is not used can have a range, too.
+    fn has_place_for(&self, range: &Range<usize>) -> bool {
+        self.free.len() < MOST_FREE
+            || range.start == self.mapped
+            || !self.neighbours(range).is_empty()
+    }
+
+    fn give_back(&mut self, mut range: Range<usize>) {
+        let joined = self.neighbours(&range);
+        for free in self.free.drain(joined.clone()) {
+            range = range.start.min(free.start)..range.end.max(free.end);
         }
-        if joined.first().is_some_and(|first| first.start == self.mapped) {
-            self.mapped = joined.remove(0).end;
+        if range.start == self.mapped {
+            self.mapped = range.end;
+        } else {
+            self.free.insert(joined.start, range);
         }
-        self.free = joined;
     }
 
     fn is_mapped(&self, range: &Range<usize>) -> bool {
@@ -182,6 +195,7 @@ impl Heap {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
@@ -204,5 +218,65 @@ mod tests {
         assert_eq!((heap.mapped, heap.free.len()), (page(185), 1));
         heap.give_back(page(185)..page(200));
         assert_eq!((heap.mapped, heap.free.len()), (page(200), 0));
+    }
+
+    #[test]
+    fn gaps_are_bounded_and_the_rest_can_still_be_given_back() {
+        let page = |number: usize| number * PAGE;
+        let mut heap = Heap::new(page(0)..page(3 * MOST_FREE));
+        let start = heap.take(page(3 * MOST_FREE)).expect("all of it");
+        assert_eq!(start, 0);
+        for gap in 0..MOST_FREE {
+            let range = page(2 * gap + 1)..page(2 * gap + 2);
+            assert!(heap.has_place_for(&range));
+            heap.give_back(range);
+        }
+        assert_eq!(heap.free.len(), MOST_FREE);
+        assert!(!heap.has_place_for(&(page(2 * MOST_FREE + 1)..page(2 * MOST_FREE + 2))));
+        // Beside a gap, over several of them, and at the beginning.
+        for range in [page(2)..page(3), page(10)..page(20), page(0)..page(1)] {
+            assert!(heap.has_place_for(&range));
+            heap.give_back(range);
+        }
+        assert_eq!(heap.mapped, page(4));
+        assert!(heap.free.len() < MOST_FREE);
+    }
+
+    /// Against a list of pages.
+    #[test]
+    fn what_is_taken_and_given_back_is_what_a_list_of_pages_says() {
+        const PAGES: usize = 64;
+        let mut used = [false; PAGES];
+        let mut heap = Heap::new(0..PAGES * PAGE);
+        let mut random = 1u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (random >> 33) as usize % below
+        };
+        for _ in 0..20_000 {
+            if next(2) == 0 {
+                let len = 1 + next(6);
+                let Some(start) = heap.take(len * PAGE) else { continue };
+                for page in &mut used[start / PAGE..start / PAGE + len] {
+                    assert!(!*page, "a page is given twice");
+                    *page = true;
+                }
+            } else {
+                let first = heap.mapped / PAGE;
+                if first == PAGES {
+                    continue;
+                }
+                let start = first + next(PAGES - first);
+                let end = start + 1 + next(PAGES - start);
+                heap.give_back(start * PAGE..end * PAGE);
+                used[start..end].fill(false);
+            }
+            let is_used = |page: usize| {
+                page >= heap.mapped && !heap.free.iter().any(|free| free.contains(&page))
+            };
+            assert!((0..PAGES).all(|page| is_used(page * PAGE) == used[page]));
+            let apart = |pair: &[Range<usize>]| pair[0].end < pair[1].start;
+            assert!(heap.free.windows(2).all(apart), "{:?}", heap.free);
+        }
     }
 }
