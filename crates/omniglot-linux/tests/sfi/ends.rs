@@ -7,7 +7,10 @@ use std::time::Duration;
 use omniglot_core::{Error, Event, Fault, FaultKind, Reply, Runtime, Session};
 use omniglot_linux::{Permission, Sfi};
 
-use super::{Shim, call, enter, frame_at, options, put, start, start_with, word};
+use super::{
+    Shim, call, described, enter, frame_at, in_child, options, put, sample, sandboxed, start,
+    start_with, word,
+};
 
 fn fault(outcome: omniglot_core::Result<u64>) -> Fault {
     match outcome {
@@ -190,6 +193,40 @@ fn exits_and_strictness_end_the_call() {
     let denied = ask(&mut session, libc::SYS_fork, [0; 4]);
     assert!(matches!(denied, Err(Error::SyscallDenied { name: "fork", .. })), "{denied:?}");
     assert!(session.poisoned().is_some());
+}
+
+/// What a library calls its functions is shown, and is nothing that a terminal would obey.
+#[test]
+fn names_in_errors_are_harmless() {
+    let mut image = sample().sandboxed().expect("an image").to_vec();
+    let (name, other) = (b"\0illegal\0", b"\0i\x1b[2Jl\0");
+    let at = image.windows(name.len()).position(|bytes| bytes == name).expect("its name");
+    image[at..at + other.len()].copy_from_slice(other);
+    let runtime = Sfi::start(&described(sandboxed(image)), &options());
+    let mut session = Session::new(runtime.expect("the image is mapped"));
+    let place = fault(call(&mut session, Shim::Illegal, 0, 0)).place.to_string();
+    assert!(!place.contains(char::is_control), "{place:?}");
+    assert!(place.starts_with("i\\u{1b}[2Jl+0x0"), "{place:?}");
+}
+
+/// A runtime that was taken out of its session: the next one's calls are other calls, which limits
+/// and interruptions reach. A child is ended if they do not.
+#[test]
+fn limits_reach_the_calls_of_another_session() {
+    assert!(in_child(|| {
+        let mut session = start();
+        for number in 0..10 {
+            assert_eq!(call(&mut session, Shim::Add, number, 1), Ok(number + 1));
+        }
+        session.set_timeout(Some(Duration::from_millis(10)));
+        let first = call(&mut session, Shim::Loop, 0, 0);
+        session.reset().expect("a reset");
+        let mut session = Session::new(session.into_runtime());
+        assert_eq!(call(&mut session, Shim::Add, 1, 1), Ok(2));
+        session.set_timeout(Some(Duration::from_millis(10)));
+        let second = call(&mut session, Shim::Loop, 0, 0);
+        [first, second].iter().all(|outcome| matches!(outcome, Err(Error::Timeout { .. })))
+    }));
 }
 
 /// Interrupts a call that has taken much too long, so that it fails instead of going on.

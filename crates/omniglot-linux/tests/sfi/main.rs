@@ -11,6 +11,7 @@ mod lives;
 mod output;
 mod signals;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -122,6 +123,24 @@ fn start() -> Session<Sfi> {
 
 fn start_with(options: &Options) -> Session<Sfi> {
     Session::new(Sfi::start(&sample(), options).expect("the sample library is mapped"))
+}
+
+/// Whether it is so in a forked child.
+fn in_child(holds: impl FnOnce() -> bool) -> bool {
+    let _made = sample();
+    // SAFETY: the child makes instances of its own, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: ends the child where it hangs.
+        unsafe { libc::alarm(60) };
+        let outcome = catch_unwind(AssertUnwindSafe(holds));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(i32::from(!outcome.unwrap_or(false))) };
+    }
+    let mut status = -1;
+    // SAFETY: waits for the child, and writes to `status`.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    status == 0
 }
 
 /// The frame at a depth of nesting.

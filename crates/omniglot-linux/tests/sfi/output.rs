@@ -5,7 +5,6 @@
 
 use std::io::pipe;
 use std::os::fd::{AsFd, AsRawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,28 +13,10 @@ use omniglot_core::{Error, Runtime, Session};
 use omniglot_linux::{Permission, Sfi};
 
 use super::ends::ask;
-use super::{options, sample, start_with};
+use super::{in_child, options, start_with};
 
 /// More than a pipe holds.
 const MUCH: usize = 1 << 20;
-
-/// Whether it is so in a forked child.
-fn in_child(holds: impl FnOnce() -> bool) -> bool {
-    let _made = sample();
-    // SAFETY: the child makes instances of its own, and ends.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        // SAFETY: ends the child where it hangs.
-        unsafe { libc::alarm(60) };
-        let outcome = catch_unwind(AssertUnwindSafe(holds));
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(i32::from(!outcome.unwrap_or(false))) };
-    }
-    let mut status = -1;
-    // SAFETY: waits for the child, and writes to `status`.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    status == 0
-}
 
 fn start(timeout: Option<Duration>) -> Session<Sfi> {
     let mut options = options();

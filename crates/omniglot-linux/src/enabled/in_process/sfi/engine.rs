@@ -568,6 +568,10 @@ unsafe impl Runtime for Sfi {
         self.context.running.store(number, Release);
     }
 
+    fn last_call(&self) -> u64 {
+        self.context.number.load(Relaxed)
+    }
+
     #[inline(always)]
     fn end_call(&mut self) {
         self.context.running.store(0, Release);

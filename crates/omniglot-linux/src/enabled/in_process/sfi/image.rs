@@ -146,14 +146,13 @@ impl Image {
 
     /// Where an instruction is, as "png_read_row+0x1c".
     pub(super) fn describe(&self, address: usize) -> Text {
-        let mut text = Text::default();
         let header = FileHeader64::<LE>::parse(self.bytes);
         let symbols = header.ok().and_then(|header| Symbols::of(header, self.bytes).ok());
-        if let Some((name, offset)) = symbols.and_then(|symbols| symbols.function_at(address)) {
-            text.push(&name);
-            text.push(&format!("+{offset:#x}"));
+        match symbols.and_then(|symbols| symbols.function_at(address)) {
+            // The library's names may be anything.
+            Some((name, offset)) => Text::from_untrusted(format!("{name}+{offset:#x}").as_bytes()),
+            None => Text::default(),
         }
-        text
     }
 }
 
