@@ -478,7 +478,7 @@ impl Crate {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["check", "--offline", "--quiet"])
-            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("random"))
+            .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/nested/config.toml")])
             .current_dir(&self.directory)
             .output()
             .unwrap();

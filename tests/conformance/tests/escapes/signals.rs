@@ -25,6 +25,14 @@ const ENDED: Must = Must::Fail(|error| matches!(error, Error::Timeout { .. } | E
 /// Often, but not so often that nothing else happens.
 const OFTEN: Duration = Duration::from_micros(50);
 
+/// The time between two signals, longer on an emulated processor.
+///
+/// A handler takes longer there than it is to the next signal: foreign code would hardly run, and
+/// handlers that can be interrupted would pile up on the signal stack.
+fn slowly(interval: Duration) -> Duration {
+    if is_emulated() { 20 * interval } else { interval }
+}
+
 /// Handlers, by what is odd about them.
 const HANDLERS: [(&str, Handler, i32); 5] = [
     ("handler", Handler::Looks, libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART),
@@ -57,9 +65,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 
 /// Calls of every kind while a timer ticks: whether anything went wrong.
 fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
-    // Handlers that can be interrupted would pile up on the signal stack, where they take
-    // longer than it is to the next signal.
-    let mut often = if is_emulated() { 20 * OFTEN } else { OFTEN };
+    let mut often = slowly(OFTEN);
     watch(bounds(api));
     let (first, timer) = (runs_inside(), Timer::of(libc::SIGUSR1));
     let mut wrong = 0;
@@ -75,12 +81,12 @@ fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
 
 /// How many calls went wrong while so many handlers ran.
 fn wrong_calls<R: Runtime>(api: &mut Api<R>) -> Result<u32> {
-    const ROUNDS: u64 = 100_000;
+    let rounds = if is_emulated() { 20_000 } else { 100_000 };
     let enough = if is_emulated() { 40 } else { 200 };
     let wide = std::arch::is_x86_feature_detected!("avx");
     let (first, mut wrong) = (runs(), 0);
     while runs() < first + enough {
-        wrong += u32::from(api.hold(ROUNDS, wide)? != 0);
+        wrong += u32::from(api.hold(rounds, wide)? != 0);
         wrong += u32::from(api.sound(2, 3)? != 5);
         wrong += u32::from(nested(api, 3)? != 3);
     }
@@ -115,7 +121,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
         let _timers: Vec<_> = SIGNALS[1..]
             .iter()
             .zip(timers)
-            .map(|(signal, interval)| Timer::start(*signal, interval))
+            .map(|(signal, interval)| Timer::start(*signal, slowly(interval)))
             .collect();
         busy(api)
     };
@@ -139,7 +145,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
         ),
         // Foreign code goes on after a handler, and still makes no system calls.
         escape("signals::a_system_call_after_handlers", Must::Deny("fork"), |api, _| {
-            let (first, timer) = (runs(), Timer::start(libc::SIGUSR1, OFTEN));
+            let (first, timer) = (runs(), Timer::start(libc::SIGUSR1, slowly(OFTEN)));
             let outcome = api.wait_and_fork(5_000_000);
             drop(timer);
             if runs() == first { Ok(true) } else { outcome.map(|_| true) }
@@ -147,7 +153,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
         .preceded_by(move || install(libc::SIGUSR1, Handler::Looks, flags)),
         // What has calls stop is a signal, too: it must not get lost among others.
         escape("signals::timeout_among_others", Must::TimeOut, |api, _| {
-            let _timer = Timer::start(libc::SIGUSR1, OFTEN);
+            let _timer = Timer::start(libc::SIGUSR1, slowly(OFTEN));
             limit(api);
             api.upset(Upset::NOTHING, 0, Then::WAIT, FnPtr::null()).map(|_| true)
         })
@@ -199,7 +205,7 @@ fn odd<R: Runtime>(
     call: impl FnOnce(&mut Api<R>) -> Result<i32>,
 ) -> Result<bool> {
     let first = runs();
-    let timer = Timer::start(libc::SIGUSR1, OFTEN);
+    let timer = Timer::start(libc::SIGUSR1, slowly(OFTEN));
     limit(api);
     let outcome = call(api);
     drop(timer);
