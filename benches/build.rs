@@ -1,12 +1,12 @@
-//! Builds the small workloads twice, linked for plain FFI and as a library for Omniglot, and binds
-//! the distribution's libraries.
+//! Builds the small workloads twice, for plain FFI and as a library for Omniglot, and binds the
+//! distribution's libraries.
 
 use std::env;
 use std::process::Command;
 
 use omniglot_build::{Library, Result};
 
-/// More than the most callbacks that are registered at a time.
+/// Number of callback slots: more than are ever registered at a time.
 const SLOTS: u32 = 80;
 
 fn main() -> Result<()> {
@@ -39,12 +39,12 @@ fn main() -> Result<()> {
         .allowlist_function("png_set_read_fn|png_read_(info|image)")
         .allowlist_function("png_get_(image_height|rowbytes)")
         .allowlist_var("PNG_LIBPNG_VER_STRING")
-        // libpng leaves a call that fails by longjmp; here that becomes an error.
+        // libpng reports errors by longjmp; with this guard, that becomes an error of the call.
         .setjmp_guard("png_read_.*", "png_jmpbuf(png_ptr)")
         .generate()
 }
 
-/// The compiler's version, for the report.
+/// Returns the compiler's version, for the report.
 fn compiler() -> String {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output();

@@ -1,4 +1,4 @@
-//! Links the C code that peers call by plain FFI.
+//! Links the C code that the peers call by plain FFI.
 
 fn main() {
     cc::Build::new().file("../c/workloads.c").compile("workloads");

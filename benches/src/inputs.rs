@@ -1,4 +1,4 @@
-//! What the workloads work on: the same bytes in every run and every process.
+//! The inputs of the workloads: the same bytes in every run and every process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use png::{BitDepth, ColorType};
 
-/// The picture that the paper scales has this many pixels.
+/// The size in pixels of the picture that the paper scales.
 const WHOLE: [f64; 2] = [7216.0, 5412.0];
-/// The paper's sizes: 0.1 % of the sides, 0.4 %, and so on.
+/// Number of the paper's sizes: 0.1 % of the sides, 0.4 %, and so on.
 pub(crate) const SIZES: usize = 34;
 
-/// Where pictures and text come from.
+/// The sources of pictures and text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inputs {
-    /// A directory of PNG files to take instead of our own, the smallest first.
+    /// A directory of PNG files to use instead of generated pictures, the smallest first.
     pub(crate) images: Option<PathBuf>,
-    /// A text to take instead of our own.
+    /// A text to use instead of a generated one.
     pub(crate) text: Option<PathBuf>,
 }
 
 impl Inputs {
-    /// `len` bytes of English, or of what looks like it.
+    /// Returns `len` bytes of English text, or of text with similar statistics.
     pub(crate) fn text(&self, len: usize) -> Result<String> {
         let Some(file) = &self.text else {
             return Ok(prose(len));
@@ -34,7 +34,7 @@ impl Inputs {
         Ok(text.to_owned())
     }
 
-    /// Picture `index` of [`SIZES`], or of those in the directory that was named.
+    /// Returns picture `index` of the generated [`SIZES`], or of those in the user's directory.
     pub(crate) fn picture(&self, index: usize) -> Result<Picture> {
         let Some(directory) = &self.images else {
             return Picture::drawn(index);
@@ -46,7 +46,7 @@ impl Inputs {
         Picture::read(file)
     }
 
-    /// How many pictures there are.
+    /// Returns the number of pictures.
     pub(crate) fn pictures(&self) -> Result<usize> {
         match &self.images {
             Some(directory) => Ok(pictures_in(directory)?.len()),
@@ -55,7 +55,7 @@ impl Inputs {
     }
 }
 
-/// The PNG files in a directory, by their names.
+/// Lists the PNG files in a directory, sorted by name.
 fn pictures_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = directory.read_dir();
     let entries = entries.with_context(|| format!("reading {}", directory.display()))?;
@@ -66,12 +66,12 @@ fn pictures_in(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A PNG file, and what it decodes to.
+/// A PNG file, and its decoded pixels.
 pub(crate) struct Picture {
     pub(crate) file: Vec<u8>,
     pub(crate) height: u32,
     pub(crate) row_size: usize,
-    /// As the crate `png` decodes it, which shares no code with libpng.
+    /// The pixels, decoded by the crate `png`, which shares no code with libpng.
     pub(crate) pixels: Vec<u8>,
 }
 
@@ -81,7 +81,7 @@ impl Picture {
         Self::decoded(bytes).with_context(|| format!("decoding {}", file.display()))
     }
 
-    /// A picture of our own in the dimensions and the depth of the paper's.
+    /// Generates a picture with the dimensions and the depth of the paper's.
     fn drawn(index: usize) -> Result<Self> {
         let share = (1 + 3 * index) as f64 / 1000.0;
         let [width, height] = WHOLE.map(|side| (side * share).round() as u32);
@@ -105,10 +105,10 @@ impl Picture {
     }
 }
 
-/// Shades with an edge now and then, and the noise of a camera with 16 bits: about as little of it
-/// can be compressed as of the paper's picture.
+/// Draws shades with an occasional edge, and the noise of a 16-bit camera. It can be compressed
+/// about as little as the paper's picture.
 fn draw(width: u32, height: u32) -> Vec<u8> {
-    /// How much of a sample is noise, in bits.
+    /// Number of noisy bits in a sample.
     const NOISE: u32 = 12;
     let mut random = Random::new(7);
     let mut samples = Vec::new();
@@ -125,20 +125,20 @@ fn draw(width: u32, height: u32) -> Vec<u8> {
     samples
 }
 
-/// Random Unicode scalar values, about four bytes each.
+/// Returns random Unicode scalar values, about four bytes each.
 pub(crate) fn random_characters(count: usize) -> String {
     let mut random = Random::new(3);
     let scalars = std::iter::repeat_with(|| char::from_u32((random.next() >> 43) as u32));
     scalars.flatten().filter(|scalar| *scalar != '\0').take(count).collect()
 }
 
-/// Random bytes.
+/// Returns random bytes.
 pub(crate) fn random_bytes(count: usize) -> Vec<u8> {
     let mut random = Random::new(1);
     std::iter::repeat_with(|| random.next() as u8).take(count).collect()
 }
 
-/// Words that English uses most, the most frequent first.
+/// The most frequent words of English, in order of frequency.
 const WORDS: [&str; 96] = [
     "the", "of", "and", "to", "a", "in", "that", "he", "was", "it", "his", "is", "with", "as",
     "had", "for", "at", "by", "on", "not", "be", "from", "but", "which", "or", "have", "an",
@@ -150,7 +150,7 @@ const WORDS: [&str; 96] = [
     "through", "back", "years", "where", "much", "your", "way", "well", "down",
 ];
 
-/// Sentences of such words, by Zipf's law, and of names that are made up.
+/// Returns sentences of such words, with frequencies by Zipf's law, and of random names.
 fn prose(len: usize) -> String {
     let mut random = Random::new(5);
     let mut text = String::new();
@@ -175,7 +175,7 @@ fn capitalised(word: &str) -> String {
     first.to_uppercase() + rest
 }
 
-/// The generator `SplitMix64`.
+/// The random number generator `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -190,12 +190,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// A word of two or three syllables.
+    /// Returns a random word of two or three syllables.
     fn name(&mut self) -> String {
         const SYLLABLES: [&str; 12] =
             ["ba", "con", "der", "el", "fi", "gar", "hol", "in", "ment", "or", "ter", "vin"];

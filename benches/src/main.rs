@@ -1,8 +1,7 @@
 //! Times workloads in several variants and writes one record per measurement.
 //!
-//! Variants of a workload take turns, batch by batch, so that a machine whose
-//! speed drifts slows all of them alike; ratios within one run can be trusted
-//! more than any single figure.
+//! Variants of a workload take turns, batch by batch. So a machine whose speed drifts slows all of
+//! them alike, and ratios within one run are more reliable than any single figure.
 
 mod inputs;
 mod native;
@@ -33,28 +32,28 @@ use crate::workloads::{Entry, Measure};
 /// Measures what calls cost.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Run this workload only; may be given several times, or with commas.
+    /// Run only this workload; may be given several times, or with commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Measure this variant of the workloads only; may be given several times, or with commas.
+    /// Measure only this variant of the workloads; may be given several times, or with commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     variant: Vec<String>,
-    /// Measure little: to see that everything works, not what it costs.
+    /// Measure only a little, to check that everything works.
     #[arg(long)]
     quick: bool,
     /// Batches per variant: 60 unless set, and 3 with --quick.
     #[arg(long)]
     runs: Option<usize>,
-    /// Decode the PNG files in this directory instead of pictures of our own.
+    /// Decode the PNG files in this directory instead of generated pictures.
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// Compress this text instead of one of our own.
+    /// Compress this text instead of a generated one.
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
-    /// Take turns with this build of the same program without checks.
+    /// Also measure this program, the same one built without checks.
     #[arg(long, value_name = "PROGRAM")]
     unchecked: Option<PathBuf>,
-    /// Take turns with this program, which does the same in other ways.
+    /// Also measure this program, which has the alternatives to Omniglot.
     #[arg(long, value_name = "PROGRAM")]
     peers: Option<PathBuf>,
     /// Write one JSON record per measurement to this file.
@@ -63,16 +62,16 @@ struct Arguments {
     /// Write a page with plots and tables to this directory.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// Write the tables into this document, between its marks.
+    /// Write the tables into this document, between its markers.
     #[arg(long, value_name = "FILE")]
     tables: Option<PathBuf>,
-    /// Write the plot that stands for all to this file, as SVG.
+    /// Write the summary plot to this file, as SVG.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Measure nothing: take the records of this file.
+    /// Measure nothing; read the records from this file.
     #[arg(long, value_name = "JSON")]
     from: Option<PathBuf>,
-    /// Lend variants to the process at the other end of standard input and output.
+    /// Run variants for the process at the other end of standard input and output.
     #[arg(long, hide = true)]
     serve: bool,
 }
@@ -112,7 +111,7 @@ impl Arguments {
         Settings { runs, batch: Duration::from_millis(batch) }
     }
 
-    /// Starts a program that lends variants of the same inputs.
+    /// Starts a program that runs variants with the same inputs.
     fn start(&self, program: &PathBuf) -> Result<Remote> {
         let mut command = Command::new(program);
         command.arg("--serve");
@@ -126,7 +125,7 @@ impl Arguments {
     }
 }
 
-/// Other processes that take turns.
+/// Other processes whose variants take turns with ours.
 struct Others {
     unchecked: Option<Remote>,
     peers: Option<Remote>,
@@ -150,7 +149,8 @@ impl Others {
         Ok(Self { unchecked, peers })
     }
 
-    /// Adds their variants: those without checks each before the one with checks, others last.
+    /// Adds their variants. One without checks goes before the same variant with checks; the others
+    /// go last.
     fn join(&self, name: &str, size: usize, variants: &mut Vec<Variant>) -> Result<()> {
         if let Some(unchecked) = &self.unchecked {
             for other in unchecked.variants(name, size)? {
@@ -171,17 +171,17 @@ impl Others {
 
 /// The workload that tells whether a build has checks.
 const SELF_TEST: &str = "self-test";
-/// Its variant in a build that has none.
+/// The variant that it has only in a build without checks.
 const IS_UNCHECKED: &str = "unchecked";
 
-/// Lends variants until nobody asks any more.
+/// Serves variants until standard input is closed.
 fn lend(inputs: &Inputs) -> Result<()> {
     serve(io::stdin().lock(), io::stdout(), |name, size| {
         if name == SELF_TEST { self_test().map(Some) } else { workloads::find(inputs, name, size) }
     })
 }
 
-/// Tries whether an address outside of all foreign memory is refused.
+/// Tries whether an address outside all foreign memory is refused.
 fn self_test() -> Result<Workload> {
     let library = runtimes::unprotected::<Workloads<Unprotected>>()?;
     let accepts = |library: Workloads<_>| library.upgrade(Ptr::<u8>::from_addr(1)).is_ok();
@@ -196,7 +196,7 @@ fn measure_all(arguments: &Arguments) -> Result<Vec<Record>> {
     let others = Others::start(arguments)?;
     let mut records = Vec::new();
     for entry in workloads::selected(&arguments.only)? {
-        // A build of all of png.h is nothing quick.
+        // Building all of png.h takes too long for a quick run.
         if arguments.quick && arguments.only.is_empty() && entry.name == "build_time" {
             continue;
         }

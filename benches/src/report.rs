@@ -1,4 +1,4 @@
-//! What people read of the results: lines while it runs, a page, the tables of a document.
+//! The output for people: lines during the run, a page, and the tables of a document.
 
 mod figures;
 mod goals;
@@ -16,7 +16,8 @@ use crate::results::Results;
 
 pub(crate) use figures::{amount, factor};
 
-/// Prints one workload's records, each with its ratio to plain FFI, or else to the last one.
+/// Prints one workload's records, each with its ratio to plain FFI, or to the last one if there is
+/// no plain FFI.
 pub(crate) fn print(title: &str, records: &[Record]) {
     println!("{title}");
     let native = records.iter().find(|record| record.variant == "native");
@@ -35,7 +36,7 @@ pub(crate) fn print(title: &str, records: &[Record]) {
     }
 }
 
-/// Writes the page, which needs no other file, to a directory that is made.
+/// Writes the page, which needs no other file, to a directory, which is created.
 pub(crate) fn write_page(results: &Results, directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     results.write(&directory.join("results.json"))?;
@@ -46,7 +47,7 @@ pub(crate) fn write_page(results: &Results, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the tables into a document, between its marks.
+/// Writes the tables into a document, between its markers.
 pub(crate) fn write_tables(results: &Results, file: &Path) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let text = tables::insert(&text, results)
@@ -54,7 +55,7 @@ pub(crate) fn write_tables(results: &Results, file: &Path) -> Result<()> {
     fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 
-/// Writes the plot that stands for all, as SVG.
+/// Writes the summary plot, as SVG.
 pub(crate) fn write_plot(results: &Results, file: &Path) -> Result<()> {
     fs::write(file, plots::overhead(results)?)
         .with_context(|| format!("writing {}", file.display()))

@@ -1,4 +1,4 @@
-//! All records of a run, and where they were measured.
+//! All records of a run, and the machine that they were measured on.
 
 use std::fs;
 use std::path::Path;
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 use crate::native;
 use crate::workloads::{KEY_WRITES, Published};
 
-/// What the file for programs holds.
+/// The contents of the JSON file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) records: Vec<Record>,
-    /// Figures of others.
+    /// Published figures.
     #[serde(skip_deserializing)]
     published: Vec<Published>,
 }
 
-/// Where and when it was measured, and with what.
+/// The machine, the date and the versions of libraries and tools.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) processors: usize,
     pub(crate) system: String,
-    /// How many programs wanted to run meanwhile, over the last one, five and fifteen minutes.
+    /// The load average over the last one, five and fifteen minutes.
     pub(crate) load: String,
     pub(crate) date: String,
     pub(crate) commit: String,
@@ -56,12 +56,12 @@ impl Results {
         Ok(())
     }
 
-    /// The records of a workload.
+    /// Returns the records of a workload.
     pub(crate) fn of_workload(&self, workload: &str) -> impl Iterator<Item = &Record> {
         self.records.iter().filter(move |record| record.workload == workload)
     }
 
-    /// The sizes in which a workload was measured, in order.
+    /// Returns the sizes in which a workload was measured, in order.
     pub(crate) fn sizes(&self, workload: &str) -> Vec<usize> {
         let mut sizes: Vec<usize> = self.of_workload(workload).map(|record| record.size).collect();
         sizes.sort_unstable();
@@ -69,7 +69,7 @@ impl Results {
         sizes
     }
 
-    /// The names of a workload's variants, in the order in which they were measured.
+    /// Returns the names of a workload's variants, in the order in which they were measured.
     pub(crate) fn variants(&self, workload: &str) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for record in self.of_workload(workload) {
@@ -80,13 +80,13 @@ impl Results {
         names
     }
 
-    /// The median of one measurement.
+    /// Returns the median of one measurement.
     pub(crate) fn median(&self, workload: &str, size: usize, variant: &str) -> Option<f64> {
         let is_it = |record: &&Record| record.size == size && record.variant == variant;
         self.of_workload(workload).find(is_it).map(|record| record.median)
     }
 
-    /// How much longer one variant takes than another.
+    /// Returns the ratio of one variant's median to another's.
     pub(crate) fn ratio(
         &self,
         workload: &str,
@@ -99,8 +99,8 @@ impl Results {
 }
 
 impl Machine {
-    /// Whether more programs wanted to run than there are processors. Those of the benchmarks
-    /// count as well, of which two run at a time.
+    /// Returns true if the load exceeded the number of processors. The load includes the
+    /// benchmarks, which run two processes at a time.
     pub(crate) fn is_busy(&self) -> bool {
         let first = self.load.split(',').next().and_then(|load| load.trim().parse::<f64>().ok());
         first.is_some_and(|load| load > self.processors as f64 + 0.5)
@@ -132,7 +132,7 @@ impl Machine {
     }
 }
 
-/// What a command prints, or that it is not known.
+/// Returns a command's output, or "unknown" if it failed.
 fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let good = output.ok().filter(|output| output.status.success());

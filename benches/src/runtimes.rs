@@ -1,30 +1,30 @@
-//! Instances of a library on each runtime that the machine has.
+//! Instances of a library on each runtime that the machine supports.
 #![allow(unsafe_code)]
 
 use anyhow::Result;
 use omniglot::{Builder, Error, Isolation, Library, Linux, Options, Unprotected};
 
-/// The names of the variants that run on a runtime.
+/// The names of the variants that use a runtime.
 pub(crate) const RUNTIMES: [&str; 3] = ["unprotected", "keys", "process"];
 
-/// What a figure's name ends with if the program that it is of has no checks.
+/// The suffix of a variant's name if it is from the program without checks.
 pub(crate) const UNCHECKED: &str = "-unchecked";
 
-/// In this process without protection: the call gate alone. `None` where the machine lacks
-/// something.
+/// Starts an instance in this process without protection, which measures the call gate alone.
+/// Returns `None` if the machine does not support that.
 pub(crate) fn unprotected<L: Library<Runtime = Unprotected>>() -> Result<Option<L>> {
-    // SAFETY: the libraries measured here, and how they are called, are no attacks: they touch no
-    // memory but their own, and do to the processor what compiled C code does.
+    // SAFETY: the libraries measured here are no attacks: they access no memory but their own, and
+    // change only those registers that compiled C code changes.
     let started = unsafe { Unprotected::start(&L::DESCRIPTION, &Options::default()) };
     Ok(available(started)?.map(L::assemble))
 }
 
-/// In this process behind a protection key, where there are such.
+/// Starts an instance in this process behind a protection key, if the machine supports that.
 pub(crate) fn keys<L: Library<Runtime = Linux>>() -> Result<Option<L>> {
     available(Builder::new().isolation(Isolation::ProtectionKeys).build())
 }
 
-/// In a process of its own.
+/// Starts an instance in a worker process.
 pub(crate) fn process<L: Library<Runtime = Linux>>() -> Result<L> {
     Ok(Builder::new().isolation(Isolation::Process).build()?)
 }
@@ -36,7 +36,7 @@ fn available<T>(started: omniglot::Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// A list of the same variant on each runtime that the machine has.
+/// Makes a list of the same variant on each runtime that the machine supports.
 macro_rules! on_each_runtime {
     ($library:ident, |$name:ident, $instance:ident| $variant:expr) => {{
         let mut variants = Vec::new();

@@ -1,4 +1,4 @@
-//! The small workloads of `c/workloads.h` through Omniglot, as generated.
+//! The bindings of the small workloads in `c/workloads.h`, as generated.
 
 #![forbid(unsafe_code)]
 

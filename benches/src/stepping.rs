@@ -1,5 +1,5 @@
-//! Counts the instructions of an operation: a debugger (ptrace(2)) steps through it. Unlike
-//! nanoseconds they are the same on a busy machine.
+//! Counts the instructions of an operation by single-stepping it with ptrace(2). Unlike
+//! nanoseconds, the counts do not depend on the machine's load.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -8,25 +8,25 @@ use std::ptr::null_mut;
 use anyhow::{Context, Result, bail, ensure};
 
 unsafe extern "C" {
-    /// The gate's way in, and its way out.
+    /// The gate's entry, and its exit.
     fn omniglot_enter();
     fn omniglot_commit_end();
     fn omniglot_return_exits();
     fn omniglot_way_out_end();
 }
 
-/// More than any operation takes.
+/// A limit on instructions, larger than any operation needs.
 const MOST: usize = 1_000_000;
-/// Operations before the one that counts, for all that is found out once.
+/// Number of operations before the one that is counted, so that one-time work is done.
 const WARM_UP: u32 = 3;
 
-/// What was executed, by where the instructions are.
+/// The executed instructions, by the code that they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     pub(crate) all: u64,
-    /// In the gate.
+    /// Instructions in the gate.
     pub(crate) gate: u64,
-    /// In foreign memory.
+    /// Instructions in foreign memory.
     pub(crate) foreign: u64,
 }
 
@@ -41,19 +41,19 @@ impl Steps {
     }
 }
 
-/// Steps through one operation, in a child of this process that sets it up: `set_up` says also
-/// where foreign memory is.
+/// Steps through one operation in a child process. `set_up` runs in the child, and returns the
+/// operation and the range of foreign memory.
 pub(crate) fn step_through<O: FnMut() -> Result<()>>(
     set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
 ) -> Result<Steps> {
-    // SAFETY: the child makes instances of its own, does the operation, and ends.
+    // SAFETY: the child makes instances of its own, does the operation, and exits.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let outcome = be_stepped(set_up);
         if let Err(error) = &outcome {
             eprintln!("{error:#}");
         }
-        // SAFETY: ends the child.
+        // SAFETY: this ends the child.
         unsafe { libc::_exit(i32::from(outcome.is_err())) };
     }
     ensure!(child > 0, "fork: {}", std::io::Error::last_os_error());
@@ -65,7 +65,7 @@ pub(crate) fn step_through<O: FnMut() -> Result<()>>(
     Ok(operation)
 }
 
-/// The child: marks where nothing happens, and where the operation does.
+/// The child's side: calls the marker functions once around nothing, and once around the operation.
 fn be_stepped<O: FnMut() -> Result<()>>(
     set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
 ) -> Result<()> {
@@ -73,9 +73,9 @@ fn be_stepped<O: FnMut() -> Result<()>>(
     for _ in 0..WARM_UP {
         operation()?;
     }
-    // SAFETY: lets the parent debug this process.
+    // SAFETY: this lets the parent debug this process.
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
-    // SAFETY: stops for the debugger.
+    // SAFETY: this stops the process for the debugger.
     unsafe { libc::raise(libc::SIGSTOP) };
     begin_mark(window.start, window.end);
     end_mark();
@@ -95,11 +95,11 @@ extern "C" fn end_mark() {
     std::hint::black_box(());
 }
 
-/// A process that is debugged.
+/// A process that is being debugged.
 struct Stepped(libc::pid_t);
 
 impl Stepped {
-    /// What it executes from the next mark to the one after it.
+    /// Counts the instructions from the next begin mark to the next end mark.
     fn between_marks(&self) -> Result<Steps> {
         let begin = self.step_to(begin_mark as *const () as usize, |_| {})?;
         let window = begin.rdi as usize..begin.rsi as usize;
@@ -122,33 +122,34 @@ impl Stepped {
         bail!("no end after {MOST} instructions")
     }
 
-    /// Until it stops.
+    /// Waits until the process stops.
     fn wait(&self) -> Result<()> {
         let mut status = 0;
-        // SAFETY: writes to `status`.
+        // SAFETY: this writes to `status` only.
         let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
         ensure!(waited == self.0 && libc::WIFSTOPPED(status), "it ended early: {status:#x}");
         Ok(())
     }
 
     fn registers(&self) -> libc::user_regs_struct {
-        // SAFETY: zeros are a value of the type.
+        // SAFETY: all zeros are a valid value of the type.
         let mut registers = unsafe { std::mem::zeroed::<libc::user_regs_struct>() };
         self.request(libc::PTRACE_GETREGS, (&raw mut registers).cast());
         registers
     }
 
     fn request(&self, what: libc::c_uint, data: *mut u8) {
-        // SAFETY: a child that stopped; `data` is where the request puts what it gets, or null.
+        // SAFETY: the process is a stopped child, and `data` is null or room for the request's
+        // result.
         unsafe { libc::ptrace(what, self.0, null_mut::<u8>(), data) };
     }
 }
 
 impl Drop for Stepped {
     fn drop(&mut self) {
-        // SAFETY: a child of ours, not yet waited for.
+        // SAFETY: this is our own child, which was not waited for yet.
         unsafe { libc::kill(self.0, libc::SIGKILL) };
-        // SAFETY: as above.
+        // SAFETY: this is our own child, which was not waited for yet.
         unsafe { libc::waitpid(self.0, null_mut(), 0) };
     }
 }

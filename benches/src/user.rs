@@ -1,4 +1,5 @@
-//! The libraries as a user would use them: generated bindings, no unsafe code, any runtime.
+//! The libraries as a user would use them: with generated bindings, without unsafe code, on any
+//! runtime.
 
 #![forbid(unsafe_code)]
 

@@ -29,36 +29,36 @@ pub(crate) use published::{KEY_WRITES, PAPER, Paper, Published};
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    /// What one operation does, for the report.
+    /// A description of one operation, for the report.
     pub(crate) about: &'static str,
     sizes: Sizes,
     pub(crate) measure: Measure,
 }
 
-/// In which sizes work is done.
+/// The sizes of a workload.
 #[derive(Clone, Copy)]
 enum Sizes {
     /// These.
     Of(&'static [usize]),
-    /// All pictures, by their numbers.
+    /// All pictures, by their indices.
     Pictures,
 }
 
 /// How a workload is measured.
 #[derive(Clone, Copy)]
 pub(crate) enum Measure {
-    /// In batches of operations.
+    /// By running batches of operations.
     Batches(fn(&Inputs, usize) -> Result<Workload>),
-    /// The same, and its runtimes' variants also in a build without checks, and in what users
-    /// would pick instead.
+    /// As batches. The variants on a runtime also run in a build without checks, and the
+    /// alternatives to Omniglot run too.
     Compared(fn(&Inputs, usize) -> Result<Workload>),
-    /// In its own way.
+    /// By a function of its own.
     Own(fn(Settings) -> Result<Vec<Record>>),
-    /// By those who published it.
+    /// Not measured here: published figures.
     Published,
 }
 
-/// No size.
+/// The size of workloads that have none.
 const ONE: Sizes = Sizes::Of(&[0]);
 
 /// All workloads, in the order in which they are measured.
@@ -210,7 +210,8 @@ pub(crate) const ENTRIES: &[Entry] = &[
 ];
 
 impl Entry {
-    /// The sizes to measure; if `few` is set at most three, the smallest and the largest with them.
+    /// Returns the sizes to measure. If `few` is set, these are at most three, including the
+    /// smallest and the largest.
     pub(crate) fn sizes(&self, inputs: &Inputs, few: bool) -> Result<Vec<usize>> {
         let all = match self.sizes {
             Sizes::Of(sizes) => sizes.to_vec(),
@@ -224,7 +225,7 @@ impl Entry {
     }
 }
 
-/// The workloads of these names, or all.
+/// Returns the workloads with these names, or all if there are no names.
 pub(crate) fn selected(only: &[String]) -> Result<Vec<Entry>> {
     for name in only {
         if !ENTRIES.iter().any(|entry| entry.name == name) {

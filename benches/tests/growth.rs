@@ -1,5 +1,5 @@
-//! What an operation costs does not depend on how much else there is: by counting instructions,
-//! which are the same on a busy machine.
+//! The cost of an operation does not depend on how much else there is. The tests count
+//! instructions, which do not depend on the machine's load.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used)]
 
 #[path = "../src/runtimes.rs"]
@@ -21,21 +21,21 @@ use omniglot::{Library, Options, Ptr, Unprotected};
 use small::{Workloads, step_fn};
 use stepping::step_through;
 
-/// As many more instructions as the larger of two operations may take: what depends on where
-/// memory happens to lie.
+/// The largest acceptable ratio of the two counts. It allows for instructions that depend on the
+/// alignment of memory.
 const MOST_GROWTH: f64 = 1.02;
 
 type Small = Workloads<Unprotected>;
 
-/// One process is stepped through at a time.
+/// Only one process is stepped through at a time.
 static STEPPING: Mutex<()> = Mutex::new(());
 
 fn library() -> Result<Small> {
     runtimes::unprotected()?.context("no runtime without protection")
 }
 
-/// Compares an operation's instructions with little and with much around it. Machines that lack
-/// something for the runtime have nothing to count.
+/// Compares an operation's instruction counts with little and with much around it. A machine that
+/// does not support the runtime has nothing to count.
 fn assert_no_growth<O: FnMut() -> Result<()>>(
     [few, many]: [usize; 2],
     set_up: impl Fn(usize) -> Result<O>,
@@ -51,7 +51,7 @@ fn assert_no_growth<O: FnMut() -> Result<()>>(
     assert!(much as f64 <= little as f64 * MOST_GROWTH, "{few}: {little}, {many}: {much}");
 }
 
-/// The same `work` with the last of 1 and of 4,096 living allocations of 64 bytes.
+/// Compares the same `work` with the last of 1 and of 4,096 living allocations of 64 bytes.
 fn assert_no_growth_with_allocations(work: impl Fn(&mut Small, Ptr<u8>) -> Result<()>) {
     assert_no_growth([1, 4096], |living| {
         let mut library = library()?;
@@ -114,7 +114,7 @@ fn a_reset_does_not_grow_with_the_memory_limit() {
     assert_no_growth([64, 8192], |mebibytes| {
         let mut options = Options::default();
         options.memory_limit = mebibytes << 20;
-        // SAFETY: the library touches no memory but its own.
+        // SAFETY: the library accesses no memory but its own.
         let runtime = unsafe { Unprotected::start(&Small::DESCRIPTION, &options) }?;
         let mut library = Small::from_runtime(runtime);
         Ok(move || Ok(library.reset()?))

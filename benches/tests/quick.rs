@@ -1,4 +1,4 @@
-//! All workloads once: they can be set up, come to the right results, and are reported.
+//! Runs all workloads once: they can be set up, give the right results, and are reported.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_omniglot-bench");
-/// What `process_start` starts; naming it has it built.
+/// The program that `process_start` runs. Naming it makes cargo build it.
 const STARTED: &str = env!("CARGO_BIN_EXE_start-once");
 
-/// The largest sizes, which take minutes in a build that is not optimised, are left to the
-/// command that measures.
+/// The workloads that run in a build without optimisation. The largest sizes would take minutes
+/// there, so only the measuring command runs them.
 const WORKLOADS: &str = "empty_call,instructions,clearing,key_writes,six_arguments,upgrade,callback,\
      validate_u8,validate_str,validate_bool,validate_enum,validate_struct,libsodium,brotli,\
      brotli_q5,brotli_q1,brotli_decompress,libpng,start,start_libpng,process_start,reset,memory";

@@ -1,9 +1,9 @@
-//! Tests on random input: so many runs in the test suite, or minutes of them by
+//! Tests with random input: a fixed number of runs in the test suite, or minutes of runs with
 //! `cargo xtask fuzz`.
 //!
-//! A target is a test that hands [`fuzz`] a closure, which makes its input of the random numbers
-//! that it gets and panics if something is wrong. Each run's numbers depend on the seed and on the
-//! run's number alone, so that one that failed can be repeated by itself.
+//! A target is a test that passes a closure to [`fuzz`]. The closure makes its input from the
+//! random numbers that it gets, and panics if something is wrong. Each run's numbers depend only on
+//! the seed and on the run's number, so a run that failed can be repeated by itself.
 //!
 //! ```
 //! omniglot_fuzz::fuzz("sums", 100, |random| {

@@ -1,11 +1,11 @@
-//! Random numbers, and input that is made of them.
+//! Random numbers, and random input.
 
 /// A source of random numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
 /// number generators").
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
-/// Numbers at the ends of ranges.
+/// Numbers at the ends of common ranges.
 const EDGES: [u64; 16] = [
     0,
     1,
@@ -26,13 +26,13 @@ const EDGES: [u64; 16] = [
 ];
 
 impl Random {
-    /// The numbers of a seed.
+    /// Makes a source with this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number, any of 64 bits.
+    /// Returns the next number, any of 64 bits.
     pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -40,32 +40,32 @@ impl Random {
         mixed ^ mixed >> 31
     }
 
-    /// A number below `limit`; 0 if that is 0.
+    /// Returns a number below `limit`, or 0 if `limit` is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.number().checked_rem(limit).unwrap_or(0)
     }
 
-    /// A place in something that has so many.
+    /// Returns an index into something with `len` elements.
     pub fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize
     }
 
-    /// Whether something happens that does once in so many times.
+    /// Returns true once in `times` on average.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// A byte.
+    /// Returns a random byte.
     pub const fn byte(&mut self) -> u8 {
         self.number() as u8
     }
 
-    /// So many bytes.
+    /// Returns `len` random bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.byte()).collect()
     }
 
-    /// One of several; the first if there is but one.
+    /// Returns one of the choices.
     ///
     /// # Panics
     /// If there are none.
@@ -73,7 +73,7 @@ impl Random {
         &choices[self.index(choices.len())]
     }
 
-    /// A number that is often at the end of a range, or near one.
+    /// Returns a number that is often at or near the end of a range.
     pub fn edge(&mut self) -> u64 {
         match self.below(4) {
             0 => self.number(),
@@ -83,8 +83,8 @@ impl Random {
         }
     }
 
-    /// Bytes that often begin with an x86-64 instruction: prefixes, an opcode of some map, and
-    /// something behind; at most 20.
+    /// Returns at most 20 bytes that often begin with an x86-64 instruction: prefixes, an opcode of
+    /// some map, and more bytes.
     pub fn instruction(&mut self) -> Vec<u8> {
         const PREFIXES: [u8; 6] = [0x66, 0xf2, 0xf3, 0xf0, 0x65, 0x67];
         const MAPS: [&[u8]; 6] = [&[], &[], &[0x0f], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a]];
@@ -109,7 +109,7 @@ impl Random {
         bytes
     }
 
-    /// Changes bytes here and there: most are as they were.
+    /// Changes some of the bytes. Most stay the same.
     pub fn mutate(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {
             self.mutate_once(bytes);
@@ -129,7 +129,7 @@ impl Random {
         }
     }
 
-    /// Writes a number of some size over what is there.
+    /// Overwrites bytes with a number of some size.
     fn put_edge(&mut self, bytes: &mut [u8], at: usize) {
         let size = *self.pick(&[1, 2, 4, 8]);
         let number = self.edge().to_le_bytes();

@@ -1,4 +1,4 @@
-//! How many runs there are, and what is said about them.
+//! Sessions: how many runs there are, and the report.
 
 use std::env;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::Random;
 
-/// What all numbers of a session depend on.
+/// The seed that determines all random numbers of a session.
 const SEED: &str = "OMNIGLOT_FUZZ_SEED";
-/// How long a session takes, if it does not take a number of runs.
+/// The duration of a session in minutes, instead of a number of runs.
 const MINUTES: &str = "OMNIGLOT_FUZZ_MINUTES";
-/// How many runs a session takes, instead of those of the suite.
+/// The number of runs of a session, instead of the suite's.
 const RUNS: &str = "OMNIGLOT_FUZZ_RUNS";
-/// The only run that there is to be.
+/// The number of the only run to make.
 const RUN: &str = "OMNIGLOT_FUZZ_RUN";
 
 /// The runs of one target.
@@ -24,23 +24,23 @@ pub struct Session {
     end: End,
     is_long: bool,
     began: Instant,
-    /// Whether the last run that began has not ended.
+    /// True while a run has begun and not ended.
     running: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// Before the run with this number.
+    /// Ends before the run with this number.
     Run(u64),
-    /// After this time.
+    /// Ends after this time.
     After(Duration),
 }
 
 impl Session {
-    /// A session of `runs` runs, unless the environment says otherwise.
+    /// Makes a session of `runs` runs, unless the environment specifies otherwise.
     ///
     /// # Panics
-    /// If a variable of the environment is no number.
+    /// If an environment variable is not a number.
     #[must_use]
     pub fn new(name: &str, runs: u64) -> Self {
         let seed = variable(SEED).unwrap_or(1);
@@ -56,19 +56,19 @@ impl Session {
         Self { name: name.to_owned(), seed, next, end, is_long, began, running: false }
     }
 
-    /// What all its numbers depend on.
+    /// Returns the seed.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Whether it lasts for a time or a number of runs that somebody chose.
+    /// Returns true if the environment sets a duration or a number of runs.
     #[must_use]
     pub const fn is_long(&self) -> bool {
         self.is_long
     }
 
-    /// The next run's numbers, unless there were enough runs.
+    /// Returns the random numbers of the next run, or `None` if the session is over.
     pub fn next_run(&mut self) -> Option<Random> {
         self.running = false;
         let goes_on = match self.end {
@@ -107,11 +107,11 @@ fn variable<T: FromStr>(name: &str) -> Option<T> {
     }
 }
 
-/// Has `target` try so many runs, or what the environment says: `OMNIGLOT_FUZZ_SEED`, and
-/// `OMNIGLOT_FUZZ_MINUTES` or `OMNIGLOT_FUZZ_RUN`.
+/// Runs `target` `runs` times, or as the environment specifies: `OMNIGLOT_FUZZ_SEED`, and
+/// `OMNIGLOT_FUZZ_MINUTES`, `OMNIGLOT_FUZZ_RUNS` or `OMNIGLOT_FUZZ_RUN`.
 ///
 /// # Panics
-/// If a run does, after saying which; if a variable of the environment is no number.
+/// If a run panics, after printing its number; or if an environment variable is not a number.
 pub fn fuzz(name: &str, runs: u64, mut target: impl FnMut(&mut Random)) {
     let mut session = Session::new(name, runs);
     while let Some(mut random) = session.next_run() {

@@ -1,5 +1,5 @@
-//! Random C headers: what the C compiler accepts is bound, or it is said why not; shims compile
-//! without a warning, and what is generated compiles in Rust.
+//! Random C headers. What the C compiler accepts is bound, or the generator reports why not. Shims
+//! compile without warnings, and the generated Rust compiles.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
 
@@ -11,11 +11,11 @@ use std::process::{Command, Output};
 use omniglot_build::{Library, Preview};
 use omniglot_fuzz::{Random, Session};
 
-/// How many there are in a suite.
+/// Number of headers in the test suite.
 const RUNS: u64 = 12;
-/// How many are compiled in Rust together.
+/// Number of headers that are compiled in one Rust crate.
 const BATCH: usize = 12;
-/// The same in a session of minutes: most of the time is cargo's.
+/// The same in a long session, in which most of the time would be cargo's.
 const LONG_BATCH: usize = 100;
 
 const SCALARS: [&str; 17] = [
@@ -37,14 +37,14 @@ const SCALARS: [&str; 17] = [
     "int32_t",
     "uint64_t",
 ];
-/// Names that mean something in Rust, in what is generated, or in C alone.
+/// Names that have a meaning in Rust, in generated code, or only in C.
 const NAMES: [&str; 24] = [
     "type", "match", "fn", "self", "Self", "crate", "super", "async", "dyn", "move", "ref", "mut",
     "impl", "loop", "frame", "api", "base", "Ptr", "Result", "Frame", "value", "bytes", "encode",
     "args",
 ];
 
-/// A header that is being written.
+/// A header under construction.
 struct Header {
     text: String,
     /// Types that can be passed by value.
@@ -82,7 +82,7 @@ impl Header {
         header
     }
 
-    /// A new name, seldom one that is a word of Rust's.
+    /// Returns a new name. It is rarely a keyword of Rust.
     fn name(&mut self, prefix: &str, random: &mut Random) -> String {
         self.count += 1;
         match random.below(6) {
@@ -97,12 +97,12 @@ impl Header {
     }
 
     fn of_value(&self, random: &mut Random) -> String {
-        // Half of them newer ones.
+        // Half of the time, one of the newer types.
         let from = if random.once_in(2) { SCALARS.len().min(self.types.len() - 1) } else { 0 };
         self.types[from + random.index(self.types.len() - from)].clone()
     }
 
-    /// A value, or a pointer to one.
+    /// Returns a type, or a pointer to one.
     fn ty(&self, random: &mut Random) -> String {
         let value = self.of_value(random);
         match random.below(6) {
@@ -127,7 +127,7 @@ impl Header {
         self.types.push(name);
     }
 
-    /// Fields with names of their own; some are arrays, some bits of a number.
+    /// Returns fields with distinct names. Some are arrays, some are bit-fields.
     fn fields(&self, random: &mut Random) -> String {
         let mut fields = String::new();
         for index in 0..1 + random.below(6) {
@@ -213,7 +213,8 @@ impl Header {
         self.functions.push(name);
     }
 
-    /// Packed, aligned, with bit-fields of any width and type, and with members without a name.
+    /// Writes a struct that may be packed, aligned, with bit-fields of any width and type, and with
+    /// unnamed members.
     fn awkward_structure(&mut self, random: &mut Random) {
         const ATTRIBUTES: [&str; 6] = [
             "",
@@ -259,7 +260,7 @@ impl Header {
         }
     }
 
-    /// Declarators and attributes that are seldom written.
+    /// Writes a function with unusual declarators and attributes.
     fn awkward_function(&mut self, random: &mut Random) {
         let name = self.name("rare", random);
         let (one, other) = (self.of_value(random), self.ty(random));
@@ -322,7 +323,7 @@ impl Header {
         self.line(&text);
     }
 
-    /// A macro that is an expression, or looks like one.
+    /// Writes a macro that is an expression, or looks like one.
     fn expression(&mut self, random: &mut Random) {
         const OPERANDS: [&str; 14] = [
             "1",
@@ -349,7 +350,7 @@ impl Header {
         self.line(&format!("#define {name} {text}"));
     }
 
-    /// Types within types.
+    /// Writes nested types.
     fn nested(&mut self, random: &mut Random) {
         let name = self.name("outer", random);
         let (one, other) = (self.of_value(random), self.of_value(random));
@@ -370,7 +371,7 @@ impl Header {
         self.functions.push(function);
     }
 
-    /// The same function more than once.
+    /// Declares the same function more than once.
     fn redeclared(&mut self, random: &mut Random) {
         let name = self.name("again", random);
         let one = self.of_value(random);
@@ -399,7 +400,7 @@ impl Header {
     }
 }
 
-/// What C spells a type with that a line declares by its tag.
+/// Returns the keyword in C for a type that a line declares by its tag.
 fn keyword(declaration: &str) -> &'static str {
     let starts = |word: &str| declaration.starts_with(word);
     if starts("enum") {
@@ -417,7 +418,7 @@ fn compiler(directory: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// What is generated, if the C compiler accepts the header.
+/// Returns the generated code, or `None` if the C compiler rejects the header.
 fn generate(directory: &Path, header: &Header) -> Option<Preview> {
     let include = directory.join("include");
     fs::create_dir_all(&include).unwrap();
@@ -430,11 +431,11 @@ fn generate(directory: &Path, header: &Header) -> Option<Preview> {
     let preview = library.preview_compiled(directory.join("out"));
     let preview = preview.unwrap_or_else(|error| panic!("{error}\n{}", header.text));
     fs::write(directory.join("random.c"), &preview.c).unwrap();
-    // What the compiler thinks of the header itself is not ours.
+    // The header's own warnings do not matter here: `-isystem` silences them.
     let output = compiler(directory, &["-Wall", "-Werror", "-isystem", "include", "random.c"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}\n{}\n{}", header.text, preview.c);
-    // Each function is bound, or it is said why it is not.
+    // Each function is bound, or the generator reports why not.
     for function in &header.functions {
         let is_bound = preview.functions.contains(function);
         let is_told = preview.problems.iter().any(|problem| problem.item == *function);
@@ -443,7 +444,7 @@ fn generate(directory: &Path, header: &Header) -> Option<Preview> {
     Some(preview)
 }
 
-/// A crate that has modules with what was generated.
+/// A crate whose modules are generated code.
 struct Crate {
     directory: PathBuf,
 }
@@ -456,7 +457,7 @@ impl Crate {
              [dependencies]\nomniglot = {{ path = {:?} }}\n\n[workspace]\n",
             root.join("crates/omniglot")
         );
-        // Images are not linked; modules only embed them.
+        // Images are not linked, since modules only embed them.
         let script = "fn main() {\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
                       std::fs::create_dir_all(format!(\"{out}/omniglot\")).unwrap();\n    \
                       std::fs::write(format!(\"{out}/omniglot/random.so\"), []).unwrap();\n}\n";

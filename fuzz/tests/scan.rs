@@ -1,5 +1,5 @@
-//! Instructions that change protection keys: what is found, and what replaces them, checked with
-//! another decoder.
+//! Instructions that change protection keys: the gadgets that are found and the code that replaces
+//! them are checked with another decoder.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -15,9 +15,9 @@ use omniglot_scan::{
 };
 
 const START: u64 = 0x7000_0000;
-/// The longest instruction.
+/// Length of the longest instruction.
 const LONGEST: usize = 15;
-/// Bytes that make what is looked for, and what stands before it.
+/// Bytes of the instructions that are searched for, and of their prefixes.
 const LIKELY: [u8; 20] = [
     0x0f, 0x01, 0xef, 0xae, 0x28, 0x6c, 0xc7, 0x1f, 0xd0, 0xd8, 0x05, 0x34, 0xcd, 0x80, 0xd5, 0x66,
     0xf2, 0xf3, 0x48, 0x2e,
@@ -27,7 +27,7 @@ fn decode(bytes: &[u8], address: u64) -> Instruction {
     Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).decode()
 }
 
-/// The kind of an instruction, by its name in the other decoder.
+/// Returns the kind of an instruction, from its name in the other decoder.
 fn kind_of(instruction: &Instruction) -> Option<Kind> {
     Some(match instruction.mnemonic() {
         Mnemonic::Wrpkru => Kind::Wrpkru,
@@ -50,7 +50,7 @@ fn likely(random: &mut Random, len: usize) -> Vec<u8> {
     (0..len).map(|_| byte(random)).collect()
 }
 
-/// The same bytes as ranges that touch, in any order.
+/// Returns the same bytes as adjacent ranges, in any order.
 fn split<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<Code<'a>> {
     let mut cuts: Vec<usize> =
         (0..random.below(4)).map(|_| random.index(bytes.len() + 1)).collect();
@@ -74,7 +74,7 @@ fn all_that_a_decoder_sees_is_found() {
         for offset in 0..bytes.len() {
             let instruction = decode(&bytes[offset..], START + offset as u64);
             let Some(kind) = kind_of(&instruction) else { continue };
-            // Prefixes may precede what is found.
+            // The gadget may have prefixes.
             let is_found = gadgets.iter().any(|gadget| {
                 gadget.kind == kind
                     && gadget.address >= instruction.ip()
@@ -88,8 +88,8 @@ fn all_that_a_decoder_sees_is_found() {
     });
 }
 
-/// What was found is what it says, unless it is cut off or of an extension that the decoder
-/// does not know.
+/// Checks that a gadget is what it claims to be, unless it is cut off or is from an extension that
+/// the decoder does not know.
 fn check_gadget(gadget: &Gadget, bytes: &[u8]) {
     let at = &bytes[(gadget.address - START) as usize..];
     assert!(gadget.length <= at.len() && gadget.length <= LONGEST, "{gadget:?} of {bytes:02x?}");
@@ -101,19 +101,19 @@ fn check_gadget(gadget: &Gadget, bytes: &[u8]) {
     assert!(!is_known || kind_of(&instruction) == Some(gadget.kind), "{gadget:?} of {bytes:02x?}");
 }
 
-/// A function of whole instructions, some with numbers that hide what is looked for.
+/// Returns a function of whole instructions, some of which have constants that contain a gadget.
 fn some_function(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..1 + random.below(8) {
         match random.below(10) {
             0 => bytes.extend([[0xe8, 0xe9][random.index(2)]].iter().chain(&hiding(random))),
             1 => bytes.extend([0x0f, 0x80 | random.byte() & 15].iter().chain(&hiding(random))),
-            // An operation on memory beside the code, with or without a constant.
+            // An operation on memory next to the code, with or without a constant.
             2 => relative(&mut bytes, random),
             3 => constant(&mut bytes, random),
-            // The end of one instruction and the beginning of the next.
+            // The end of one instruction and the beginning of the next form a gadget.
             4 => bytes.extend([0x83, 0xe0, 0x0f, 0x01, 0xef]),
-            // By an address in memory: a call, a jump, a far one.
+            // An indirect call or jump through memory, or a far one.
             5 => {
                 let operand = *random.pick(&[0x15, 0x25, 0x25, 0x2d]);
                 bytes.extend([0xff, operand].iter().chain(&hiding(random)));
@@ -125,7 +125,7 @@ fn some_function(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// A number of 32 bits, most of which hide something and lead to somewhere near.
+/// Returns 32 bits that mostly contain a gadget and, as an offset, lead to nearby code.
 fn hiding(random: &mut Random) -> [u8; 4] {
     let hidden = *random.pick(&[[0x0f, 0x01, 0xef], [0x0f, 0xae, 0x28], [0x0f, 0xae, 0x6c]]);
     match random.below(4) {
@@ -160,13 +160,14 @@ fn constant(bytes: &mut Vec<u8>, random: &mut Random) {
         _ => bytes.extend([0xf7, 0xc0 | operand & 7]),
     }
     bytes.extend(hiding(random));
-    // `MOV` takes eight bytes with REX.W; anything else goes on with what these are.
+    // `MOV` with REX.W has an immediate of eight bytes. After other opcodes, these bytes are further
+    // instructions.
     if prefix.iter().any(|byte| byte & 8 != 0) {
         bytes.extend(hiding(random));
     }
 }
 
-/// Some valid instruction, found by trying.
+/// Appends some valid instruction, found by trial and error.
 fn any_instruction(bytes: &mut Vec<u8>, random: &mut Random) {
     loop {
         let candidate = likely(random, LONGEST);
@@ -209,7 +210,7 @@ fn check_rewrite(gadget: &Gadget, bytes: &[u8], rewrite: &Rewrite, elsewhere: El
     assert!(rewrite.code.len() <= LONGEST_DETOUR, "{}", told());
     let mut whole = bytes.to_vec();
     whole[offset..offset + rewrite.bytes.len()].copy_from_slice(&rewrite.bytes);
-    // It is gone, and nothing new appeared.
+    // The gadget is gone, and no new one appeared.
     let found = |bytes| find(&[Code { address: START, bytes }], Kind::changes_keys);
     let places = |found: Vec<Gadget>| -> BTreeSet<u64> {
         found.iter().map(|gadget| gadget.address).collect()
@@ -220,32 +221,32 @@ fn check_rewrite(gadget: &Gadget, bytes: &[u8], rewrite: &Rewrite, elsewhere: El
     assert!(is_same(&before, rewrite, elsewhere), "{}", told());
 }
 
-/// All instructions in some bytes, but for those that do nothing.
+/// Returns all instructions in the bytes, except those without effect.
 fn all(bytes: &[u8], address: u64) -> Vec<Instruction> {
     let decoded = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE).into_iter();
     decoded.filter(|instruction| instruction.mnemonic() != Mnemonic::Nop).collect()
 }
 
-/// Whether the instructions that came do what the one before did.
+/// Returns true if the new instructions do the same as the old one.
 fn is_same(before: &Instruction, rewrite: &Rewrite, elsewhere: Elsewhere) -> bool {
     let here = all(&rewrite.bytes, rewrite.address);
     let there = all(&rewrite.code, elsewhere.code);
     match (&*here, &*there) {
-        // The two registers in the other form.
+        // The two registers in the instruction's other encoding.
         ([one], []) => {
             one.mnemonic() == before.mnemonic()
                 && (one.op0_register(), one.op1_register())
                     == (before.op0_register(), before.op1_register())
                 && one.op_count() == before.op_count()
         }
-        // The same branch, to a jump to where it led.
+        // The same branch, to a jump to the original target.
         ([one], [jump]) if before.near_branch_target() != 0 => {
             one.mnemonic() == before.mnemonic()
                 && one.near_branch_target() == elsewhere.code
                 && one.next_ip() == before.next_ip()
                 && is_jump(jump, before.near_branch_target())
         }
-        // By the address that lies in memory: a call returns to where it did.
+        // An indirect branch through memory. A call returns to the same address.
         ([one], [jump]) => {
             one.near_branch_target() == elsewhere.code
                 && jump.is_ip_rel_memory_operand()
@@ -256,11 +257,11 @@ fn is_same(before: &Instruction, rewrite: &Rewrite, elsewhere: Elsewhere) -> boo
                             && one.mnemonic() == Mnemonic::Call
                             && one.next_ip() == before.next_ip()
                     }
-                    // A far jump, too, which leaves no trace of where it came from.
+                    // A far jump is allowed too, since it leaves no return address.
                     code => jump.code() == code && one.mnemonic() == Mnemonic::Jmp,
                 }
         }
-        // Moved, and back.
+        // Moved away, and back.
         ([one], [moved, back]) => {
             is_jump(one, elsewhere.code)
                 && is_jump(back, before.next_ip())
@@ -274,7 +275,8 @@ fn is_jump(instruction: &Instruction, target: u64) -> bool {
     instruction.mnemonic() == Mnemonic::Jmp && instruction.near_branch_target() == target
 }
 
-/// The same operation, on the same memory or with the same constant out of memory.
+/// Returns true if it is the same operation, on the same memory or with the same constant read from
+/// memory.
 fn is_moved(
     before: &Instruction,
     moved: &Instruction,
@@ -285,7 +287,7 @@ fn is_moved(
         return false;
     }
     if rewrite.data.is_empty() {
-        // Equal but for where they lie: iced's equality leaves that out.
+        // Equal except for their addresses, which iced's equality ignores.
         return moved.ip_rel_memory_address() == before.ip_rel_memory_address()
             && moved.code() == before.code()
             && (0..before.op_count()).all(|operand| same_operand(before, moved, operand));
@@ -316,7 +318,7 @@ fn same_operand(before: &Instruction, moved: &Instruction, operand: u32) -> bool
     }
 }
 
-/// Code that is loaded somewhere, and nothing around it.
+/// Code at some address, and nothing around it.
 struct Bytes(Vec<u8>);
 
 impl LoadedCode for Bytes {
@@ -342,7 +344,7 @@ fn any_code_is_looked_through_for_thread_locals() {
         let uses_it =
             |instruction: Instruction| instruction.segment_prefix() == iced_x86::Register::FS;
         let spares = spares_thread_pointer(&Bytes(bytes.clone()), entry);
-        // What runs first is certain to run.
+        // The first instruction is certain to run.
         let first = decode(bytes.get((entry - START) as usize..).unwrap_or_default(), entry);
         assert!(!spares || !uses_it(first), "{first} of {bytes:02x?}");
     });
@@ -358,7 +360,7 @@ fn no_file_makes_the_reader_panic() {
     fuzz("elf", 2_000, |random| {
         let mut bytes = original.clone();
         for _ in 0..=random.below(6) {
-            // Half of them where a little changes much.
+            // Half of the time among the headers, where small changes matter most.
             let end = if random.once_in(2) { headers } else { bytes.len() };
             let at = random.index(end);
             let number = random.edge().to_le_bytes();
@@ -376,7 +378,7 @@ fn no_file_makes_the_reader_panic() {
     println!("elf: {parsed} parsed, {refused} refused");
 }
 
-/// Asks a file for all that it can tell.
+/// Reads everything that the scanner can read from a file.
 fn look(bytes: &[u8]) -> bool {
     let Ok(image) = Image::parse(bytes) else { return false };
     let code = image.code();

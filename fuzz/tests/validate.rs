@@ -1,4 +1,4 @@
-//! Which bytes are values: the answer of the bindings, and that of the types' definitions in C.
+//! Compares the bindings' answer to which bytes are valid values with the types' definitions in C.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -10,20 +10,20 @@ use omniglot_conformance::conformance::{
 };
 use omniglot_fuzz::{Random, fuzz};
 
-/// A type as its definition in C says.
+/// A type, with the valid values of its definition in C.
 #[derive(Clone, Debug)]
 enum Oracle {
     /// Any bits are valid.
     Any { size: usize },
-    /// 0 and 1 are.
+    /// Only 0 and 1 are valid.
     Bool,
-    /// The numbers of Unicode's scalar values are, in four bytes.
+    /// Only Unicode scalar values are valid, in four bytes.
     Char,
-    /// These numbers are, in four bytes.
+    /// Only these numbers are valid, in four bytes.
     Enum(&'static [i128]),
-    /// So many of the same.
+    /// This many elements of one type.
     Array(Box<Self>, usize),
-    /// Fields at their offsets, and a size.
+    /// Fields at their offsets, and the size.
     Struct(Vec<(usize, Self)>, usize),
 }
 
@@ -42,7 +42,7 @@ fn mark() -> Oracle {
     Oracle::Struct(vec![(0, COLOUR), (4, Oracle::Bool)], 8)
 }
 
-/// Offsets are those of x86-64's ABI, worked out by hand from `conformance.h`.
+/// The offsets are those of x86-64's ABI, computed by hand from `conformance.h`.
 fn sheet() -> Oracle {
     let corner = Oracle::Struct(vec![(0, any(1)), (4, SIDE)], 8);
     let fields =
@@ -60,7 +60,7 @@ impl Oracle {
         }
     }
 
-    /// The invalid numbers, in the order of their places: those that a message may name.
+    /// Returns the invalid numbers in the order of their offsets: those that a message may name.
     fn wrong(&self, bytes: &[u8]) -> Vec<i128> {
         match self {
             Self::Any { .. } => Vec::new(),
@@ -87,7 +87,7 @@ impl Oracle {
         }
     }
 
-    /// Bytes most of which are valid, so that invalid ones are rare, and can be anywhere.
+    /// Returns bytes most of which are valid, so that invalid ones are rare and can be anywhere.
     fn bytes(&self, random: &mut Random) -> Vec<u8> {
         let mut bytes = random.bytes(self.size());
         self.make_likely(&mut bytes, random);
@@ -129,7 +129,7 @@ fn word(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-/// Compares the answers about one type, in every way that bytes become a value.
+/// Compares the answers for one type, in every way that bytes become a value.
 fn compare<T: Foreign>(oracle: &Oracle, random: &mut Random) {
     assert_eq!(oracle.size(), size_of::<T>(), "{}", T::NAME);
     let bytes = oracle.bytes(random);
@@ -148,7 +148,7 @@ fn compare<T: Foreign>(oracle: &Oracle, random: &mut Random) {
     in_slice::<T>(oracle, &bytes, is_valid, random);
 }
 
-/// A value encodes to bytes that are it, whatever was in its padding.
+/// Checks that a value encodes to its own bytes, whatever was in its padding.
 fn round_trip<T: Foreign>(oracle: &Oracle, value: &T, bytes: &[u8]) {
     let mut encoded = vec![0; bytes.len()];
     value.encode(&mut encoded);
@@ -160,7 +160,7 @@ fn round_trip<T: Foreign>(oracle: &Oracle, value: &T, bytes: &[u8]) {
     assert_eq!(encoded, again, "{}: of {bytes:02x?}", T::NAME);
 }
 
-/// As the result of a call, at an offset that need not be aligned.
+/// Reads the bytes as the result of a call, at an offset that need not be aligned.
 fn in_frame<T: Foreign>(bytes: &[u8], is_valid: bool, random: &mut Random) {
     let mut frame = Frame::<96>::new();
     let offset = HEADER_SIZE + random.index(frame.bytes().len() - HEADER_SIZE - bytes.len() + 1);
@@ -173,13 +173,13 @@ fn in_frame<T: Foreign>(bytes: &[u8], is_valid: bool, random: &mut Random) {
     }
 }
 
-/// Among others, all of which have to be valid.
+/// Reads the bytes as one of several elements, all of which have to be valid.
 fn in_slice<T: Foreign>(oracle: &Oracle, bytes: &[u8], is_valid: bool, random: &mut Random) {
     let others: Vec<Vec<u8>> = (0..random.below(4)).map(|_| oracle.bytes(random)).collect();
     let all_valid = is_valid && others.iter().all(|bytes| oracle.wrong(bytes).is_empty());
     let mut whole = others.concat();
     whole.extend(bytes);
-    // At a boundary of an address that suits all types.
+    // At an alignment that suits all types.
     let mut room = vec![0_u128; whole.len().div_ceil(16)];
     let room = omniglot::zerocopy::IntoBytes::as_mut_bytes(room.as_mut_slice());
     room[..whole.len()].copy_from_slice(&whole);

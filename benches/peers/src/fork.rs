@@ -1,5 +1,5 @@
-//! A process for each call, by the crate mem-isolate: the child has the host's memory as it is, and
-//! sends back what came of the call.
+//! A forked process for each call, by the crate mem-isolate. The child has a copy of the host's
+//! memory, and sends the result back.
 
 use anyhow::{Result, ensure};
 use mem_isolate::execute_in_isolated_process;

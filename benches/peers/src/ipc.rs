@@ -1,7 +1,8 @@
-//! A worker process that gets serialised requests over a Unix socket: one round trip a job.
+//! A worker process that receives serialised requests over a Unix socket: one round trip for each
+//! job.
 //!
-//! It is what a careful user builds: one write and few reads for a message, whose length goes
-//! first, bytes serialised as bytes, and buffers that are kept.
+//! This is what a careful user would build: one write and few reads for each message, which starts
+//! with its length; bytes that are serialised as bytes; and buffers that are reused.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -18,7 +19,7 @@ use crate::jobs::{Answer, Job};
 /// The argument that makes this program the worker.
 pub(crate) const WORKER: &str = "--ipc-worker";
 
-/// The bytes of a message's length.
+/// Size of a message's length field, in bytes.
 const LENGTH: usize = 4;
 
 /// One end of the socket.
@@ -37,7 +38,7 @@ impl End {
         Ok(self.socket.write_all(&self.buffer)?)
     }
 
-    /// The next message; `None` if the other end is gone.
+    /// Receives the next message. Returns `None` if the other end has closed the socket.
     fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         let mut len = [0; LENGTH];
         if self.socket.read_exact(&mut len).is_err() {
@@ -49,7 +50,7 @@ impl End {
     }
 }
 
-/// The worker's side: jobs until there are no more.
+/// The worker's side: handles jobs until the socket is closed.
 pub(crate) fn work() -> Result<()> {
     use std::os::fd::AsFd;
     let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
@@ -60,7 +61,7 @@ pub(crate) fn work() -> Result<()> {
     Ok(())
 }
 
-/// The worker, which ends with this.
+/// The worker process, which exits when this is dropped.
 struct Worker {
     end: Option<End>,
     child: Child,
@@ -85,7 +86,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end = None;
-        // Nothing to do about a failure: it ends when the socket does.
+        // An error needs no handling: the worker exits when the socket is closed.
         let _ = self.child.wait();
     }
 }

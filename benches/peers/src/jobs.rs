@@ -1,4 +1,4 @@
-//! The work, as requests and answers.
+//! The jobs, as requests and answers that can be serialised.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -10,21 +10,21 @@ use crate::native;
 /// One operation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
-    /// Nothing.
+    /// Does nothing.
     Empty,
-    /// The sum of six integers.
+    /// Adds six integers.
     AddSix([i64; 6]),
-    /// The hash of a message.
+    /// Hashes a message.
     Hash(ByteBuf),
-    /// Text compressed with a quality, and decompressed again.
+    /// Compresses text with this quality, and decompresses it again.
     RoundTrip(String, i32),
-    /// Bytes decompressed, of which there are so many then.
+    /// Decompresses bytes to this many.
     Decompress(ByteBuf, usize),
-    /// A picture decoded, whose height and row size are these.
+    /// Decodes a picture with this height and row size.
     Decode(ByteBuf, u32, usize),
 }
 
-/// What came of it.
+/// The answer to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// Nothing.
@@ -33,12 +33,12 @@ pub(crate) enum Answer {
     Number(i64),
     /// Bytes.
     Bytes(ByteBuf),
-    /// It failed.
+    /// The job failed.
     Failed(String),
 }
 
 impl Job {
-    /// A workload's job, and what plain FFI answers.
+    /// Returns a workload's job, and the answer by plain FFI.
     pub(crate) fn find(inputs: &Inputs, name: &str, size: usize) -> Result<Option<(Self, Answer)>> {
         let round_trip = |quality| Ok(Self::RoundTrip(inputs.text(size)?, quality));
         let job: Result<Self> = match name {
@@ -62,7 +62,7 @@ impl Job {
         Ok(Some((job, answer)))
     }
 
-    /// Does it by plain FFI.
+    /// Does the job by plain FFI.
     pub(crate) fn run(&self) -> Answer {
         self.try_run().unwrap_or_else(|error| Answer::Failed(format!("{error:#}")))
     }

@@ -1,6 +1,6 @@
 //! The benchmarks' work as users would do it without Omniglot.
 //!
-//! This program only lends its variants to the benchmarks, which start it and take turns with it.
+//! The benchmark program starts this program, which runs its variants when it is their turn.
 
 mod fork;
 #[path = "../../src/inputs.rs"]
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     serve(io::stdin().lock(), io::stdout(), |name, size| find(&inputs, name, size))
 }
 
-/// The peers' variants of a workload; `None` where none of them can do it.
+/// Returns the peers' variants of a workload, or `None` if none of them can do it.
 fn find(inputs: &Inputs, name: &str, size: usize) -> Result<Option<Workload>> {
     let Some((job, expected)) = Job::find(inputs, name, size)? else { return Ok(None) };
     let mut variants =

@@ -1,4 +1,4 @@
-//! No C at all: implementations in Rust.
+//! Implementations in Rust, without any C.
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -10,12 +10,12 @@ use serde_bytes::ByteBuf;
 
 use crate::jobs::{Answer, Job};
 
-/// A hash's size in bytes.
+/// Size of a hash in bytes.
 const HASH: usize = 32;
-/// The window's size in bits.
+/// log2 of the window's size.
 const WINDOW: i32 = 22;
 
-/// `None` where there is nothing to implement.
+/// Returns the variant, or `None` if there is nothing to implement.
 pub(crate) fn variant(job: &Job, expected: &Answer) -> Result<Option<Variant>> {
     let job = job.clone();
     match job {

@@ -1,5 +1,5 @@
-//! Makes one instance of a small library, calls a function that does nothing, and exits: what a
-//! program pays that is run again and again. The argument says which runtime.
+//! Makes one instance of a small library, calls a function that does nothing, and exits. This
+//! measures the cost of Omniglot in a short-lived program. The argument names the runtime.
 
 use std::process::ExitCode;
 
@@ -33,6 +33,6 @@ fn plain() {
     unsafe extern "C" {
         fn empty();
     }
-    // SAFETY: linked from c/workloads.c with this signature; does nothing.
+    // SAFETY: linked from c/workloads.c with this signature; it does nothing.
     unsafe { empty() };
 }

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use anyhow::{Result, ensure};
 
-/// The window's size in bits.
+/// log2 of the window's size.
 const WINDOW: c_int = 22;
 /// `BROTLI_MODE_GENERIC`.
 const GENERIC: c_int = 0;
@@ -32,18 +32,18 @@ unsafe extern "C" {
     fn BrotliDecoderVersion() -> u32;
 }
 
-/// The library's version.
+/// Returns the library's version.
 pub(crate) fn version() -> String {
-    // SAFETY: takes nothing.
+    // SAFETY: takes no arguments.
     let version = unsafe { BrotliDecoderVersion() };
     format!("{}.{}.{}", version >> 24, version >> 12 & 0xfff, version & 0xfff)
 }
 
-/// Compresses bytes into `room`, and says how many there are then.
+/// Compresses bytes into `room`, and returns the length of the output.
 pub(crate) fn compress(bytes: &[u8], quality: i32, room: &mut [u8]) -> Result<usize> {
     let mut len = room.len();
     let (from, into) = (bytes.as_ptr(), room.as_mut_ptr());
-    // SAFETY: both are as long as is said.
+    // SAFETY: both buffers have the lengths that are passed.
     let done = unsafe {
         BrotliEncoderCompress(quality, WINDOW, GENERIC, bytes.len(), from, &raw mut len, into)
     };
@@ -51,18 +51,18 @@ pub(crate) fn compress(bytes: &[u8], quality: i32, room: &mut [u8]) -> Result<us
     Ok(len)
 }
 
-/// Decompresses bytes into `room`, and says how many there are then.
+/// Decompresses bytes into `room`, and returns the length of the output.
 pub(crate) fn decompress(packed: &[u8], room: &mut [u8]) -> Result<usize> {
     let mut len = room.len();
     let (from, into) = (packed.as_ptr(), room.as_mut_ptr());
-    // SAFETY: both are as long as is said.
+    // SAFETY: both buffers have the lengths that are passed.
     let done = unsafe { BrotliDecoderDecompress(packed.len(), from, &raw mut len, into) };
     ensure!(done == SUCCESS && len <= room.len(), "brotli refused to decompress");
     Ok(len)
 }
 
-/// Compresses text, decompresses what came of it, and compares: the paper's iteration. `rooms`
-/// have twice the text's size each.
+/// Compresses text, decompresses the result, and compares: the paper's iteration. Each of `rooms`
+/// has twice the text's size.
 pub(crate) fn round_trip(text: &str, quality: i32, rooms: &mut [Vec<u8>; 2]) -> Result<()> {
     let [packed, unpacked] = rooms;
     let len = compress(text.as_bytes(), quality, packed)?;

@@ -1,4 +1,4 @@
-//! The workloads through plain, unsafe FFI: what isolation and checks are compared with.
+//! The workloads through plain, unsafe FFI, with which isolation and checks are compared.
 #![allow(unsafe_code)]
 
 pub(crate) mod brotli;
@@ -18,7 +18,7 @@ extern "C" fn step(value: i32) -> i32 {
 }
 
 pub(crate) fn empty() {
-    // SAFETY: linked from c/workloads.c with this signature; does nothing.
+    // SAFETY: linked from c/workloads.c with this signature; it does nothing.
     unsafe { c::empty() };
 }
 

@@ -1,6 +1,6 @@
 //! libpng, from a picture in memory to rows in memory.
 //!
-//! It is for files that are known to be good: an error of libpng's ends the process, since
+//! This is for files that are known to be valid. An error of libpng ends the process, since
 //! `longjmp` must not cross Rust frames.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -8,13 +8,13 @@ use std::ptr;
 
 use anyhow::{Result, ensure};
 
-/// `png_struct`, which only libpng looks into.
+/// `png_struct`, which is opaque.
 #[repr(C)]
 struct PngStruct {
     opaque: [u8; 0],
 }
 
-/// `png_info`, which only libpng looks into.
+/// `png_info`, which is opaque.
 #[repr(C)]
 struct PngInfo {
     opaque: [u8; 0],
@@ -45,7 +45,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// What is left of the file.
+/// The rest of the file.
 struct Input<'a> {
     rest: &'a [u8],
 }
@@ -53,29 +53,29 @@ struct Input<'a> {
 unsafe extern "C" fn read(png: *mut PngStruct, into: *mut u8, len: usize) {
     // SAFETY: libpng passes the struct that it was called with.
     let input = unsafe { png_get_io_ptr(png) }.cast::<Input<'_>>();
-    // SAFETY: `decode` set the pointer to its Input, which outlives every call of libpng's.
+    // SAFETY: `decode` set the pointer to its Input, which outlives every call of libpng.
     let input = unsafe { &mut *input };
     let Some((bytes, rest)) = input.rest.split_at_checked(len) else {
         std::process::abort();
     };
     input.rest = rest;
-    // SAFETY: libpng has room for the `len` bytes that it asks for.
+    // SAFETY: libpng passes room for the `len` bytes that it requests.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), into, len) };
 }
 
-/// The library's own version, a string constant.
+/// Returns the library's own version, a string constant.
 fn own_version() -> *const c_char {
-    // SAFETY: any pointer will do, null too: it is not looked at.
+    // SAFETY: libpng does not use the pointer, so null is allowed.
     unsafe { png_get_libpng_ver(ptr::null()) }
 }
 
-/// The library's version.
+/// Returns the library's version.
 pub(crate) fn version() -> String {
-    // SAFETY: a string constant of the library's.
+    // SAFETY: this is a string constant of the library.
     unsafe { CStr::from_ptr(own_version()) }.to_string_lossy().into_owned()
 }
 
-/// Decodes pictures of one size, again and again, into memory that it allocates once.
+/// Decodes pictures of one size, repeatedly, into memory that it allocates once.
 pub(crate) struct Decoder {
     height: u32,
     row_size: usize,
@@ -90,44 +90,44 @@ impl Decoder {
         Self { height, row_size, pixels, rows }
     }
 
-    /// Decodes a file that is known to be good.
+    /// Decodes a file that is known to be valid.
     pub(crate) fn decode(&mut self, file: &[u8]) -> Result<()> {
         let mut input = Input { rest: file };
-        // SAFETY: the version is libpng's own string; without functions it takes its own.
+        // SAFETY: the version is libpng's own string; without functions libpng uses its own.
         let mut png = unsafe { png_create_read_struct(own_version(), ptr::null_mut(), None, None) };
-        // SAFETY: libpng made the struct, or returned null, which it takes.
+        // SAFETY: libpng made the struct, or returned null, which it accepts here.
         let mut info = unsafe { png_create_info_struct(png) };
         ensure!(!info.is_null(), "libpng made no structs to decode with");
-        // SAFETY: `input` outlives the struct, and is used through this pointer only.
+        // SAFETY: `input` outlives the struct, and is only used through this pointer.
         unsafe { png_set_read_fn(png, (&raw mut input).cast(), read) };
-        // SAFETY: both structs are libpng's, and reading was set up.
+        // SAFETY: libpng made both structs, and the read function is set.
         let fits = unsafe { self.read_rows(png, info) };
-        // SAFETY: both are freed here and not used again; libpng takes null for the third.
+        // SAFETY: both are freed here and not used again; libpng accepts null for the third.
         unsafe { png_destroy_read_struct(&raw mut png, &raw mut info, ptr::null_mut()) };
         ensure!(fits, "the picture is not as large as its header says");
         Ok(())
     }
 
-    /// Whether the picture was as large as expected, and was read.
+    /// Reads the picture. Returns false if its size is not the expected one.
     ///
     /// # Safety
-    /// Both pointers are libpng's own, and a read function was set.
+    /// Both pointers are libpng's own, and a read function is set.
     unsafe fn read_rows(&mut self, png: *mut PngStruct, info: *mut PngInfo) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         unsafe { png_read_info(png, info) };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         let height = unsafe { png_get_image_height(png, info) };
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         let row_size = unsafe { png_get_rowbytes(png, info) };
         if (height, row_size) != (self.height, self.row_size) {
             return false;
         }
-        // SAFETY: there are as many rows as libpng said, of the size that it said.
+        // SAFETY: there are as many rows as libpng reported, of the size that it reported.
         unsafe { png_read_image(png, self.rows.as_mut_ptr()) };
         true
     }
 
-    /// The pixels of the last picture.
+    /// Returns the pixels of the last picture.
     pub(crate) fn pixels(&self) -> &[u8] {
         &self.pixels
     }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int};
 
 use anyhow::{Result, ensure};
 
-/// A hash's size in bytes.
+/// Size of a hash in bytes.
 const HASH: usize = 32;
 
 unsafe extern "C" {
@@ -19,19 +19,20 @@ unsafe extern "C" {
     fn sodium_version_string() -> *const c_char;
 }
 
-/// The library's version.
+/// Returns the library's version.
 pub(crate) fn version() -> String {
-    // SAFETY: takes nothing.
+    // SAFETY: takes no arguments.
     let text = unsafe { sodium_version_string() };
-    // SAFETY: a string constant of the library's.
+    // SAFETY: this is a string constant of the library.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// The hash of a message.
+/// Returns the hash of a message.
 pub(crate) fn hash(message: &[u8]) -> Result<[u8; HASH]> {
     let mut hash = [0; HASH];
     let (room, from) = (hash.as_mut_ptr(), message.as_ptr());
-    // SAFETY: both are as long as is said; no key is a null pointer of length 0.
+    // SAFETY: both buffers have the lengths that are passed; without a key, it is null with length
+    // 0.
     let status =
         unsafe { crypto_generichash(room, HASH, from, message.len() as u64, std::ptr::null(), 0) };
     ensure!(status == 0, "libsodium refused to hash");

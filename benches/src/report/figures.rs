@@ -1,8 +1,8 @@
-//! Figures as people read them.
+//! Formats figures for people.
 
 use omniglot_turns::Unit;
 
-/// A number with three digits that count, and its unit.
+/// Formats a number with three significant digits and its unit.
 pub(crate) fn amount(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Ns => scaled(value, 1000.0, &["ns", "µs", "ms", "s"]),
@@ -25,7 +25,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     format!("{} {unit}", digits(value))
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 fn digits(value: f64) -> String {
     let places = if value.abs() >= 100.0 {
         0
@@ -37,7 +37,7 @@ fn digits(value: f64) -> String {
     format!("{value:.places$}")
 }
 
-/// A ratio: as a factor, or where it is near one as an overhead in percent.
+/// Formats a ratio: as a factor, or as an overhead in percent if it is near one.
 pub(crate) fn factor(ratio: f64) -> String {
     if (0.5..1.5).contains(&ratio) {
         format!("{:+.2} %", (ratio - 1.0) * 100.0)

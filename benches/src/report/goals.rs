@@ -1,4 +1,4 @@
-//! What the figures should be, and what they are.
+//! The performance goals, and the figures that were reached.
 
 use omniglot_turns::Unit;
 
@@ -6,19 +6,19 @@ use super::{amount, factor};
 use crate::results::Results;
 use crate::runtimes::{RUNTIMES, UNCHECKED};
 
-/// The workloads of the paper that are whole pieces of a library's work.
+/// The paper's workloads that use a real library.
 const LIBRARIES: [&str; 3] = ["libsodium", "brotli", "libpng"];
 
-/// A goal, and how it was met.
+/// A goal, and the figure that was reached.
 pub(crate) struct Goal {
     pub(crate) what: String,
-    /// The most that it should be.
+    /// The largest acceptable figure.
     pub(crate) limit: f64,
-    /// What it is; `None` where that was not measured.
+    /// The figure that was reached, or `None` if it was not measured.
     pub(crate) value: Option<f64>,
-    /// What the figures are; a ratio if there is none.
+    /// The unit of both figures, or `None` for a ratio.
     unit: Option<Unit>,
-    /// What that means to a user.
+    /// What the goal means for a user.
     pub(crate) meaning: &'static str,
 }
 
@@ -41,12 +41,12 @@ impl Goal {
         Self { what: what.to_owned(), limit, value, unit: Some(unit), meaning }
     }
 
-    /// The limit for people.
+    /// Formats the limit.
     pub(crate) fn limit_text(&self) -> String {
         self.text(self.limit)
     }
 
-    /// The figure for people.
+    /// Formats the figure.
     pub(crate) fn value_text(&self) -> String {
         self.value.map_or_else(|| "not measured".to_owned(), |value| self.text(value))
     }
@@ -55,13 +55,13 @@ impl Goal {
         self.unit.map_or_else(|| factor(value), |unit| amount(value, unit))
     }
 
-    /// Whether it was met; `None` where that was not measured.
+    /// Returns whether the goal was met, or `None` if it was not measured.
     pub(crate) fn is_met(&self) -> Option<bool> {
         self.value.map(|value| value <= self.limit)
     }
 }
 
-/// All goals.
+/// Returns all goals.
 pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     let mut goals = checks(results);
     goals.extend(isolation(results));
@@ -71,12 +71,12 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     goals
 }
 
-/// The largest of ratios; `None` if there are none.
+/// Returns the largest of the ratios, or `None` if there are none.
 fn worst(ratios: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     ratios.into_iter().flatten().reduce(f64::max)
 }
 
-/// What upgrade and validation cost beside isolation alone.
+/// The cost of upgrades and validation, relative to isolation alone.
 fn checks(results: &Results) -> Vec<Goal> {
     let mut goals = Vec::new();
     for runtime in RUNTIMES {
@@ -95,7 +95,7 @@ fn checks(results: &Results) -> Vec<Goal> {
     goals
 }
 
-/// What isolation costs beside plain FFI.
+/// The cost of isolation, relative to plain FFI.
 fn isolation(results: &Results) -> Vec<Goal> {
     let at = |workload, size, runtime| results.ratio(workload, size, runtime, "native");
     let from = |workload, least: usize, runtime| {
@@ -130,7 +130,7 @@ fn isolation(results: &Results) -> Vec<Goal> {
     ]
 }
 
-/// What must not grow.
+/// Costs that must not grow with the number of other things.
 fn growth(results: &Results) -> Vec<Goal> {
     let growth = |workload, most| {
         let each = |runtime: &str| {
@@ -155,7 +155,7 @@ fn growth(results: &Results) -> Vec<Goal> {
     ]
 }
 
-/// What looking at values costs beside copying them.
+/// The cost of validating values, relative to copying them.
 fn validation(results: &Results) -> Vec<Goal> {
     let over = |workload, runtime| results.ratio(workload, 1 << 20, runtime, "memcpy");
     let mut goals = Vec::new();
@@ -177,7 +177,7 @@ fn validation(results: &Results) -> Vec<Goal> {
     goals
 }
 
-/// What a process of its own costs.
+/// The cost of a process for each instance.
 fn process(results: &Results) -> Vec<Goal> {
     let median = |workload, variant| results.median(workload, 0, variant);
     let started = "How long a user waits for a library that has just been asked for.";

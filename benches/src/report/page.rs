@@ -1,4 +1,4 @@
-//! One page with all plots and tables, which needs no other file.
+//! A page with all plots and tables, which needs no other file.
 
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ const COMMANDS: &str = "<code>cargo xtask bench --report DIR</code> measures all
 <code>--only NAME</code> one workload; <code>--images DIR</code> and <code>--text FILE</code> take \
 other pictures and another text than those that the program makes itself.";
 
-/// The page.
+/// Returns the page as HTML.
 pub(super) fn page(results: &Results) -> Result<String> {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \

@@ -18,7 +18,7 @@ struct Line {
 }
 
 impl Line {
-    /// A variant's ratio to plain FFI, by sizes.
+    /// Returns a variant's ratios to plain FFI, by size.
     fn ratios(results: &Results, workload: &str, variant: &str) -> Self {
         let point =
             |size: usize| Some((size as f64, results.ratio(workload, size, variant, "native")?));
@@ -26,14 +26,14 @@ impl Line {
         Self { name: variant.to_owned(), points }
     }
 
-    /// A variant's times, by sizes.
+    /// Returns a variant's times, by size.
     fn times(results: &Results, workload: &str, variant: &str) -> Self {
         let point = |size: usize| Some((size as f64, results.median(workload, size, variant)?));
         let points = results.sizes(workload).into_iter().filter_map(point).collect();
         Self { name: variant.to_owned(), points }
     }
 
-    /// The paper's ratio to plain FFI, by sizes.
+    /// Returns the paper's ratios to plain FFI, by size.
     fn paper(workload: &str) -> Self {
         let figures = PAPER.iter().filter(|figures| figures.workload == workload);
         let point = |plain, size, omniglot: f64| (size as f64, omniglot / plain);
@@ -43,12 +43,12 @@ impl Line {
     }
 }
 
-/// The plot that stands for all: what libpng costs over plain FFI, by the size of the picture.
+/// The summary plot: the overhead of libpng over plain FFI, by the size of the picture.
 pub(super) fn overhead(results: &Results) -> Result<String> {
     over_plain(results, "libpng")
 }
 
-/// What a workload costs over plain FFI, by its size, in all variants and in the paper.
+/// Plots a workload's overhead over plain FFI, by size, in all variants and in the paper.
 pub(super) fn over_plain(results: &Results, workload: &str) -> Result<String> {
     let variants = results.variants(workload).into_iter().filter(|name| *name != "native");
     let mut lines: Vec<Line> =
@@ -58,20 +58,20 @@ pub(super) fn over_plain(results: &Results, workload: &str) -> Result<String> {
     plot(&title, lines, &|ratio| format!("{ratio:.2} ×"))
 }
 
-/// What an operation takes, by a number that it should not depend on.
+/// Plots the time of an operation by a number that it should not depend on.
 pub(super) fn by_number(results: &Results, workload: &str, what: &str) -> Result<String> {
     let variants = results.variants(workload).into_iter();
     let lines = variants.map(|variant| Line::times(results, workload, variant)).collect();
     plot(&format!("{workload}, by {what}"), lines, &|ns| amount(ns, Unit::Ns))
 }
 
-/// Smallest and largest, with some room around; `None` if there are none.
+/// Returns the smallest and the largest value with a margin, or `None` if there are none.
 fn range(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     let (low, high) = (values.clone().reduce(f64::min)?, values.reduce(f64::max)?);
     Some((low / 1.1, high * 1.1))
 }
 
-/// Lines on two logarithmic axes.
+/// Plots lines on two logarithmic axes.
 fn plot(title: &str, lines: Vec<Line>, label: &dyn Fn(f64) -> String) -> Result<String> {
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let (Some(across), Some(up)) =
@@ -133,7 +133,7 @@ fn draw(
     Ok(())
 }
 
-/// What the variants of a workload take, as bars on a logarithmic axis.
+/// Plots the times of a workload's variants as bars on a logarithmic axis.
 pub(super) fn bars(results: &Results, workload: &str, title: &str) -> Result<String> {
     let records: Vec<_> = results.of_workload(workload).collect();
     let Some((low, high)) = range(records.iter().map(|record| record.median)) else {

@@ -12,7 +12,7 @@ use crate::workloads::{ENTRIES, Entry, PAPER, Paper};
 const BEGIN: &str = "<!-- The tables below are generated: `cargo xtask bench --docs`. -->";
 const END: &str = "<!-- The tables above are generated. -->";
 
-/// A table with a heading, and a sentence about it.
+/// A table with a heading and a sentence of explanation.
 pub(super) struct Section {
     pub(super) title: String,
     pub(super) about: String,
@@ -20,7 +20,7 @@ pub(super) struct Section {
     pub(super) rows: Vec<Vec<String>>,
 }
 
-/// The document with new tables; `None` if it lacks the marks.
+/// Returns the document with new tables, or `None` if it lacks the markers.
 pub(super) fn insert(document: &str, results: &Results) -> Option<String> {
     let (before, rest) = document.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -37,14 +37,14 @@ pub(super) fn insert(document: &str, results: &Results) -> Option<String> {
     Some(format!("{text}\n{END}{after}"))
 }
 
-/// All tables.
+/// Returns all tables.
 pub(super) fn sections(results: &Results) -> Vec<Section> {
     let mut sections = vec![against_goals(results), against_paper(results)];
     sections.extend(ENTRIES.iter().filter_map(|entry| workload(results, entry)));
     sections
 }
 
-/// Where it was measured.
+/// Describes the machine.
 pub(super) fn machine(machine: &Machine) -> String {
     let busy = if machine.is_busy() {
         " **Other programs kept the processors busy meanwhile: these figures say that everything \
@@ -79,7 +79,7 @@ fn against_goals(results: &Results) -> Section {
     }
 }
 
-/// The paper's ratios with ours beside them. Times of different machines say nothing.
+/// Compares the paper's ratios with ours. Absolute times of different machines cannot be compared.
 fn against_paper(results: &Results) -> Section {
     let head = [
         "work",
@@ -128,7 +128,8 @@ fn paper_row(results: &Results, paper: &Paper) -> [Option<f64>; 9] {
     ]
 }
 
-/// All medians of a workload: a line a size, a column a variant; `None` if it was not measured.
+/// Tabulates all medians of a workload, with a line for each size and a column for each variant.
+/// Returns `None` if it was not measured.
 fn workload(results: &Results, entry: &Entry) -> Option<Section> {
     let variants = results.variants(entry.name);
     let unit = results.of_workload(entry.name).next()?.unit;
@@ -147,7 +148,7 @@ fn workload(results: &Results, entry: &Entry) -> Option<Section> {
     })
 }
 
-/// A median, and what it is over plain FFI.
+/// Formats a median and its ratio to plain FFI.
 fn cell(results: &Results, entry: &Entry, size: usize, variant: &str, unit: Unit) -> String {
     let Some(median) = results.median(entry.name, size, variant) else {
         return "cannot".to_owned();

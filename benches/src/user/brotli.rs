@@ -4,13 +4,13 @@ use omniglot::{Error, Result, Runtime};
 
 omniglot::include_library!("brotli");
 
-/// The window's size in bits.
+/// log2 of the window's size.
 const WINDOW: i32 = 22;
 
 const REFUSED: Error = Error::Misuse("brotli refused");
 
-/// Compresses text, decompresses what came of it, and compares: the paper's iteration. Says how
-/// many bytes the compressed text has.
+/// Compresses text, decompresses the result, and compares: the paper's iteration. Returns the
+/// length of the compressed text.
 pub(crate) fn round_trip<R: Runtime>(
     brotli: &mut Brotli<R>,
     text: &str,
@@ -42,7 +42,7 @@ pub(crate) fn round_trip<R: Runtime>(
     })
 }
 
-/// Decompresses what has `size` bytes then, and copies it out.
+/// Decompresses to `size` bytes, and copies them to the host.
 pub(crate) fn decompress<R: Runtime>(
     brotli: &mut Brotli<R>,
     packed: &[u8],

@@ -6,7 +6,7 @@ omniglot::include_library!("png");
 
 const NOT_AS_EXPECTED: Error = Error::Misuse("the picture is not as large as its header says");
 
-/// Decodes pictures of one size, again and again, into memory that it allocates once.
+/// Decodes pictures of one size, repeatedly, into memory that it allocates once.
 pub(crate) struct Decoder<R: Runtime> {
     png: Png<R>,
     height: u32,
@@ -26,7 +26,7 @@ impl<R: Runtime> Decoder<R> {
         Ok(Self { png, height, row_size, pixels, rows })
     }
 
-    /// Decodes a file; the pixels stay in foreign memory.
+    /// Decodes a file. The pixels stay in foreign memory.
     pub(crate) fn decode(&mut self, file: &[u8]) -> Result<()> {
         let (height, row_size, rows) = (self.height, self.row_size, &self.rows);
         self.png.scope(|scope| {
@@ -56,7 +56,7 @@ impl<R: Runtime> Decoder<R> {
         })
     }
 
-    /// The pixels of the last picture.
+    /// Returns the pixels of the last picture.
     pub(crate) fn pixels(&self) -> Result<Vec<u8>> {
         let mut pixels = vec![0; self.row_size * self.height as usize];
         self.png.read_into(&self.pixels, &mut pixels)?;

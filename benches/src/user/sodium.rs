@@ -4,10 +4,10 @@ use omniglot::{Error, Ptr, Result, Runtime};
 
 omniglot::include_library!("sodium");
 
-/// A hash's size in bytes.
+/// Size of a hash in bytes.
 pub(crate) const HASH: usize = 32;
 
-/// The hash of a message, which is copied into the library's memory.
+/// Returns the hash of a message, which is copied into the library's memory.
 pub(crate) fn hash<R: Runtime>(sodium: &mut Sodium<R>, message: &[u8]) -> Result<[u8; HASH]> {
     sodium.scope(|sodium| {
         let source = sodium.copy_in(message)?;

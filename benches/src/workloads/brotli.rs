@@ -1,4 +1,4 @@
-//! Brotli, over the distribution's libraries.
+//! Brotli, with the distribution's libraries.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -12,17 +12,17 @@ use crate::native;
 use crate::runtimes::on_each_runtime;
 use crate::user::brotli::{Brotli, decompress, round_trip};
 
-/// There and back with quality 11, as in the paper.
+/// A round trip with quality 11, as in the paper.
 pub(crate) fn best(inputs: &Inputs, size: usize) -> Result<Workload> {
     there_and_back(inputs, size, 11)
 }
 
-/// The same with quality 5.
+/// A round trip with quality 5.
 pub(crate) fn middle(inputs: &Inputs, size: usize) -> Result<Workload> {
     there_and_back(inputs, size, 5)
 }
 
-/// The same with quality 1.
+/// A round trip with quality 1.
 pub(crate) fn fast(inputs: &Inputs, size: usize) -> Result<Workload> {
     there_and_back(inputs, size, 1)
 }
@@ -44,7 +44,7 @@ fn there_and_back(inputs: &Inputs, size: usize, quality: i32) -> Result<Workload
     Ok(Workload { size, variants })
 }
 
-/// The text compressed by plain FFI, which a decoder by another hand must understand.
+/// Returns the text compressed by plain FFI, after an independent decoder has checked it.
 fn packed(text: &str, quality: i32) -> Result<Vec<u8>> {
     let mut packed = vec![0; 2 * text.len()];
     let len = native::brotli::compress(text.as_bytes(), quality, &mut packed)?;
@@ -72,7 +72,7 @@ fn compression<R: Runtime>(
     }))
 }
 
-/// One operation decompresses what becomes text of `size` bytes.
+/// One operation decompresses text of `size` bytes.
 pub(crate) fn decompression(inputs: &Inputs, size: usize) -> Result<Workload> {
     let text = inputs.text(size)?;
     let packed: Rc<[u8]> = packed(&text, 5)?.into();

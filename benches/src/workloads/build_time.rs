@@ -1,5 +1,5 @@
-//! What bindings cost a user's build: a crate that binds all of png.h, in the dev profile,
-//! its dependencies built already.
+//! The cost of bindings in a user's build: a crate that binds all of png.h, in the dev profile,
+//! with its dependencies built already.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use omniglot_turns::{Record, Settings, Unit, summarise};
 
-/// Each run takes seconds, so there are fewer than of calls.
+/// Each run takes seconds, so there are fewer runs than for calls.
 const MOST_RUNS: usize = 9;
 
 const BUILD_SCRIPT: &str = r#"
@@ -35,8 +35,8 @@ fn main() -> omniglot::Result<()> {
 }
 "#;
 
-/// Times the build script's generation, compiling the crate after a change of its own, and
-/// a build where nothing changed.
+/// Times the generation in the build script, compiling the crate after a change to it, and a build
+/// without any change.
 pub(crate) fn build_time(settings: Settings) -> Result<Vec<Record>> {
     let project = Project::create()?;
     // The first build compiles the dependencies.
@@ -57,7 +57,7 @@ pub(crate) fn build_time(settings: Settings) -> Result<Vec<Record>> {
     ])
 }
 
-/// A user's crate, in a directory of its own.
+/// A user's crate in its own directory.
 struct Project {
     directory: PathBuf,
     took: PathBuf,
@@ -85,8 +85,8 @@ impl Project {
         Ok(Self { took: directory.join("took"), directory, cargo })
     }
 
-    /// Builds, and gives the nanoseconds that it took. The build script runs again when
-    /// `run` is another than last time.
+    /// Builds the crate, and returns the time in nanoseconds. The build script runs again if `run`
+    /// differs from the last time.
     fn build(&self, run: &str) -> Result<f64> {
         let mut command = Command::new(&self.cargo);
         command.args(["build", "--quiet", "--offline"]).current_dir(&self.directory);
@@ -101,7 +101,7 @@ impl Project {
         Ok(took.as_nanos() as f64)
     }
 
-    /// What the build script wrote of its last run.
+    /// Returns the time that the build script recorded in its last run.
     fn generation(&self) -> Result<f64> {
         let took = fs::read_to_string(&self.took).context("the build script did not run")?;
         took.parse().context("the build script wrote no number")

@@ -1,4 +1,4 @@
-//! A callback: out of the library, through a Rust closure, and back.
+//! A callback: from the library to a Rust closure, and back.
 
 use anyhow::{Result, ensure};
 use omniglot::{Registered, Runtime};
@@ -10,8 +10,8 @@ use crate::native;
 use crate::runtimes::on_each_runtime;
 use crate::small::{Workloads, step_fn};
 
-/// One operation is one callback while `registered` closures are; the call around a batch is
-/// spread over it.
+/// One operation is one callback, while `registered` closures exist. The cost of the surrounding
+/// call is spread over the batch.
 pub(crate) fn callback(_: &Inputs, registered: usize) -> Result<Workload> {
     let mut variants = vec![Variant::new("native", |count| {
         native::repeat(i32::try_from(count)?);

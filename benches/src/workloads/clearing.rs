@@ -1,5 +1,5 @@
-//! What the gate does for a domain behind a key besides what it does on `Unprotected`, but for
-//! the two writes of PKRU: it clears all registers of the x87 and vector units.
+//! The gate's additional work for a domain behind a key, compared with `Unprotected`, except the
+//! two writes of PKRU: it clears all registers of the x87 and vector units.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::__cpuid_count;
@@ -9,17 +9,17 @@ use omniglot_turns::{Variant, Workload};
 
 use crate::inputs::Inputs;
 
-/// Bits of the features that the gate knows.
+/// Bits of the CPU features that the gate distinguishes.
 const AVX: u32 = 1;
 const AVX512: u32 = 2;
 const KEEPS_OPERAND: u32 = 16;
 
 unsafe extern "C" {
-    /// That part of the gate.
+    /// The part of the gate that clears the registers.
     fn omniglot_clear_registers(features: u32);
 }
 
-/// One operation is what one way in does; the way out does nothing of the kind.
+/// One operation is the work of one entry. The exit does nothing similar.
 pub(crate) fn clearing(_: &Inputs, size: usize) -> Result<Workload> {
     let avx = if std::arch::is_x86_feature_detected!("avx") { AVX } else { 0 };
     let wide = if std::arch::is_x86_feature_detected!("avx512f") { AVX512 } else { 0 };
@@ -29,8 +29,8 @@ pub(crate) fn clearing(_: &Inputs, size: usize) -> Result<Workload> {
     let features = avx | wide | operand;
     let gate = Variant::new("gate", move |count| {
         for _ in 0..count {
-            // SAFETY: changes registers only, none of which a callee has to keep (System V ABI,
-            // section 3.2.1), and of the features those that this machine has.
+            // SAFETY: this only changes registers that a callee need not preserve (System V ABI,
+            // section 3.2.1), and `features` has only those that this machine supports.
             unsafe { omniglot_clear_registers(features) };
         }
         Ok(())

@@ -40,7 +40,7 @@ fn empty_calls<R: Runtime>(name: &str, mut library: Workloads<R>) -> Variant {
     })
 }
 
-/// A function with a thread-local variable, for which the gate must write the FS base.
+/// Calls a function with a thread-local variable, for which the gate must write the FS base.
 fn thread_local(mut library: Workloads<Unprotected>) -> Variant {
     Variant::new("unprotected-tls", move |count| {
         for _ in 0..count {
@@ -50,7 +50,7 @@ fn thread_local(mut library: Workloads<Unprotected>) -> Variant {
     })
 }
 
-/// Six 64-bit integers in, one out.
+/// Six 64-bit integers as arguments, one as result.
 pub(crate) fn six_arguments(_: &Inputs, size: usize) -> Result<Workload> {
     let mut variants = vec![Variant::new("native", |count| {
         for number in 0..count {

@@ -1,4 +1,4 @@
-//! How many instructions a call takes.
+//! Counts the instructions of a call.
 
 use anyhow::{Context, Result};
 use omniglot::{Runtime, Unprotected};
@@ -8,8 +8,8 @@ use crate::runtimes;
 use crate::small::Workloads;
 use crate::stepping::step_through;
 
-/// An empty call on `Unprotected`, and what of it is the gate's, foreign code's, and the
-/// runtime's and the bindings'.
+/// Counts the instructions of an empty call on `Unprotected`: those of the gate, of foreign code,
+/// and of the runtime and the bindings.
 pub(crate) fn instructions(_: Settings) -> Result<Vec<Record>> {
     let library = runtimes::unprotected::<Workloads<Unprotected>>;
     if library()?.is_none() {

@@ -1,4 +1,4 @@
-//! libpng, over the distribution's library.
+//! libpng, the distribution's library.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::native;
 use crate::runtimes::on_each_runtime;
 use crate::user::png::{Decoder, Png};
 
-/// One operation decodes picture `index`; its size is that of its pixels.
+/// One operation decodes picture `index`. The size is that of its pixels, in bytes.
 pub(crate) fn libpng(inputs: &Inputs, index: usize) -> Result<Workload> {
     let picture = Rc::new(inputs.picture(index)?);
     let mut variants = vec![plain(Rc::clone(&picture))?];

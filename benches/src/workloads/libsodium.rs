@@ -1,4 +1,4 @@
-//! libsodium's hash, over the distribution's library.
+//! libsodium's hash, with the distribution's library.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use crate::native;
 use crate::runtimes::on_each_runtime;
 use crate::user::sodium::{HASH, Sodium, hash};
 
-/// One operation is the hash of a message of `size` bytes, whose copy into the library's memory
-/// counts. BLAKE2b by another hand says what it must be.
+/// One operation hashes a message of `size` bytes, including the copy into the library's memory. An
+/// independent implementation of BLAKE2b gives the expected result.
 pub(crate) fn libsodium(_: &Inputs, size: usize) -> Result<Workload> {
     let message: Rc<[u8]> = random_bytes(size).into();
     let expected = blake2b_simd::Params::new().hash_length(HASH).hash(&message);

@@ -1,4 +1,4 @@
-//! What instances take of the machine's memory while they wait.
+//! The memory that idle instances use.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::runtimes;
 use crate::small::Workloads;
 use crate::user::png::Png;
 
-/// How many instances are added to the first.
+/// Number of instances that are added to the first.
 const FURTHER: usize = 8;
 
-/// The bytes of one further instance, of a small library and of libpng.
+/// Returns the bytes of each further instance, of a small library and of libpng.
 pub(crate) fn memory(_: Settings) -> Result<Vec<Record>> {
     let mut records = vec![
         further("process", runtimes::process::<Workloads>)?,
@@ -40,17 +40,17 @@ fn further<L>(name: &str, start: impl Fn() -> Result<L>) -> Result<Record> {
     Ok(summarise("memory", 0, name, Unit::Bytes, vec![each]))
 }
 
-/// The memory of this process and of all below it, where what several share counts once.
+/// Returns the memory of this process and of its descendants. Shared memory counts once.
 fn held() -> Result<f64> {
     let mut held = share(Path::new("/proc/self"))?;
     for child in below(std::process::id())? {
-        // One that ended meanwhile holds nothing.
+        // A process that has exited meanwhile uses none.
         held += share(&Path::new("/proc").join(child.to_string())).unwrap_or(0.0);
     }
     Ok(held)
 }
 
-/// A process's proportional share of what it maps, in bytes: proc(5), `smaps_rollup`.
+/// Returns a process's proportional set size in bytes (proc(5), `smaps_rollup`).
 fn share(process: &Path) -> Result<f64> {
     let rollup = fs::read_to_string(process.join("smaps_rollup"))?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
@@ -58,7 +58,7 @@ fn share(process: &Path) -> Result<f64> {
     Ok(kilobytes.parse::<f64>()? * 1024.0)
 }
 
-/// All processes whose ancestor `process` is.
+/// Lists all descendants of a process.
 fn below(process: u32) -> Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -77,10 +77,10 @@ fn below(process: u32) -> Result<Vec<u32>> {
     Ok(found)
 }
 
-/// The parent of a process, unless that ended.
+/// Returns the parent of a process, unless it has exited.
 fn parent(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in brackets, may hold anything.
+    // The name, in brackets, may contain anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(1)?.parse().ok()
 }

@@ -1,5 +1,5 @@
-//! What the machine itself allows: two processes spinning on two cache lines,
-//! with no system call. Nothing that crosses to another process can be faster.
+//! The machine's own limit: two processes that spin on two cache lines, without system calls. No
+//! call into another process can be faster.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -17,14 +17,14 @@ use rustix::mm::{MapFlags, ProtFlags, mmap};
 
 /// The hidden argument that makes this program the partner.
 const PARTNER: &str = "--pingpong-partner";
-/// What ends the partner.
+/// The message that ends the partner.
 const STOP: u32 = u32::MAX;
-/// What lets it sleep between looks, so that other variants have its core.
+/// The message that lets the partner sleep between polls, so that other variants have its core.
 const REST: u32 = u32::MAX - 1;
-/// How long it then sleeps.
+/// How long the partner sleeps then.
 const NAP: Duration = Duration::from_micros(200);
 const SIZE: usize = 4096;
-/// The answer's word is a few cache lines away from the question's.
+/// Offset of the answer's word, a few cache lines from the question's.
 const ANSWER: usize = 64;
 
 /// Two words in memory that both processes map.
@@ -32,13 +32,13 @@ struct Table {
     start: NonNull<u8>,
 }
 
-// SAFETY: only atomics are accessed through it.
+// SAFETY: only atomics are accessed through the pointer.
 unsafe impl Send for Table {}
 
 impl Table {
     fn map(file: impl AsFd) -> Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice, never unmapped.
+        // SAFETY: a new mapping at an address that the kernel chooses, never unmapped.
         let start =
             unsafe { mmap(std::ptr::null_mut(), SIZE, protection, MapFlags::SHARED, file, 0) }?;
         let start = NonNull::new(start.cast()).context("a mapping at address 0")?;
@@ -48,7 +48,7 @@ impl Table {
     fn word(&self, word: usize) -> &AtomicU32 {
         // SAFETY: both words lie in the mapping, which is never unmapped.
         let place = unsafe { self.start.add(word * size_of::<u32>()) };
-        // SAFETY: aligned, zeroed at first, and only accessed as an atomic.
+        // SAFETY: the word is aligned, initially zero, and only accessed as an atomic.
         unsafe { place.cast::<AtomicU32>().as_ref() }
     }
 
@@ -61,7 +61,7 @@ impl Table {
     }
 }
 
-/// Ends the partner when the variant goes.
+/// The partner process, which exits when this is dropped.
 struct Partner {
     table: Table,
     child: Child,
@@ -97,12 +97,12 @@ impl Partner {
 impl Drop for Partner {
     fn drop(&mut self) {
         self.table.question().store(STOP, Ordering::Release);
-        // Nothing to do about a failure: the partner ends with its parent too.
+        // An error needs no handling: the partner exits with its parent in any case.
         let _ = self.child.wait();
     }
 }
 
-/// One operation is one round trip. Between batches the partner rests.
+/// One operation is one round trip. The partner sleeps between batches.
 pub(crate) fn variant() -> Result<Variant> {
     let partner = Rc::new(RefCell::new(Partner::start()?));
     let woken = Rc::clone(&partner);
@@ -117,12 +117,12 @@ pub(crate) fn variant() -> Result<Variant> {
     Ok(variant.waking(move || woken.borrow_mut().round_trip()))
 }
 
-/// Whether this process was started as the partner.
+/// Returns true if this process was started as the partner.
 pub(crate) fn is_partner() -> bool {
     std::env::args().nth(1).is_some_and(|argument| argument == PARTNER)
 }
 
-/// Answers every question until told to stop, or until the other process is gone.
+/// Answers every question until it gets the message to stop, or the other process has exited.
 pub(crate) fn answer() -> Result<()> {
     let parent = rustix::process::getppid();
     let table = Table::map(std::io::stdin())?;

@@ -1,4 +1,4 @@
-//! A whole program: spawned, makes an instance, calls an empty function, exits.
+//! A whole program: it is spawned, makes an instance, calls an empty function, and exits.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use crate::inputs::Inputs;
 use crate::runtimes;
 use crate::small::Workloads;
 
-/// The program, which lies beside this one.
+/// The program, in the same directory as this one.
 const PROGRAM: &str = "start-once";
 
 /// One operation is one run of the program.

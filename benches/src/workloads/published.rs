@@ -1,10 +1,10 @@
-//! Published figures, for what cannot be measured here, and the paper's.
+//! Published figures: the paper's, and those for what cannot be measured here.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A figure as its source gives it, in cycles.
+/// A figure in cycles, as in its source.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Published {
     workload: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Published {
     measured: bool,
 }
 
-/// `WRPKRU`, of which a call behind a key executes two more than one on `Unprotected`.
+/// `WRPKRU`: a call behind a key executes two more of them than one on `Unprotected`.
 pub(crate) const KEY_WRITES: [Published; 2] = [
     wrpkru(23.3, 23.3, "Park et al., libmpk, USENIX ATC 2019, table 1"),
     wrpkru(11.0, 260.0, "Vahldiek-Oberwagner et al., ERIM, USENIX Security 2019"),
@@ -35,13 +35,13 @@ impl fmt::Display for Published {
     }
 }
 
-/// The paper's figures for one workload and size, in nanoseconds, on its machines. They come from
-/// the outputs that were published with its artifact; the printed paper may round otherwise.
+/// The paper's figures for one workload and size, in nanoseconds, on its machines. They are from
+/// the outputs that were published with its artifact; the printed paper may round them differently.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paper {
-    /// As the workload is called here.
+    /// The name of the workload here.
     pub(crate) workload: &'static str,
-    /// As here; pictures by the bytes of their pixels.
+    /// The size as here; for pictures, the bytes of their pixels.
     pub(crate) size: usize,
     /// Plain FFI.
     pub(crate) plain: Option<f64>,
@@ -53,7 +53,7 @@ pub(crate) struct Paper {
     pub(crate) ipc: Option<f64>,
 }
 
-/// All of the paper's figures for what is measured here.
+/// All of the paper's figures for the workloads that are measured here.
 pub(crate) const PAPER: &[Paper] = &[
     paper("process_start", 0, [1.580e6, NONE, 4.150e6, 1.872e6]),
     paper("empty_call", 0, [13.74, NONE, 104.5, 10_722.0]),
@@ -83,7 +83,7 @@ pub(crate) const PAPER: &[Paper] = &[
     paper("libpng", 2_343_612, [29.69e6, 29.81e6, 29.81e6, 70.1e6]),
 ];
 
-/// No figure.
+/// Stands for a missing figure.
 const NONE: f64 = f64::NAN;
 
 const fn paper(workload: &'static str, size: usize, figures: [f64; 4]) -> Paper {

@@ -1,4 +1,4 @@
-//! Bringing an instance back to the state after loading.
+//! Resetting an instance to the state after loading.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,11 +12,11 @@ use omniglot_turns::{Variant, Workload};
 use crate::inputs::Inputs;
 use crate::small::Workloads;
 
-/// Between looks for a spare.
+/// How long to sleep between polls for a spare.
 const NAP: Duration = Duration::from_micros(100);
 
-/// `process`: with a spare that is ready, which is made before the clock starts.
-/// `process-cold`: with none, so that the library is loaded anew.
+/// `process` resets with a warm spare, which is made before the clock starts. `process-cold` has no
+/// spare, so the library is loaded anew.
 pub(crate) fn reset(_: &Inputs, size: usize) -> Result<Workload> {
     Ok(Workload { size, variants: vec![warm()?, cold()?] })
 }

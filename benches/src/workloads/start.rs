@@ -1,4 +1,4 @@
-//! Making an instance, loaded and ready, and dropping it.
+//! Making an instance, which loads the library, and dropping it.
 
 use anyhow::Result;
 use omniglot::{Library, Linux, Unprotected};
@@ -9,12 +9,12 @@ use crate::runtimes;
 use crate::small::Workloads;
 use crate::user::png::Png;
 
-/// A small library of its own.
+/// A small library.
 pub(crate) fn small(_: &Inputs, size: usize) -> Result<Workload> {
     starts::<Workloads<Unprotected>, Workloads>(size)
 }
 
-/// The system's libpng, and the libraries that it needs.
+/// The system's libpng with its dependencies.
 pub(crate) fn libpng(_: &Inputs, size: usize) -> Result<Workload> {
     starts::<Png<Unprotected>, Png>(size)
 }

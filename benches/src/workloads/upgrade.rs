@@ -1,4 +1,4 @@
-//! The check that turns an address into one that can be read.
+//! The check that turns a foreign address into a readable reference.
 
 use std::hint::black_box;
 
@@ -10,10 +10,11 @@ use crate::inputs::Inputs;
 use crate::runtimes::on_each_runtime;
 use crate::small::Workloads;
 
-/// As large as the paper's.
+/// Size of an allocation in bytes, the same as the paper's.
 const ALLOCATION: usize = 64;
 
-/// One operation is the upgrade of the last of `living` allocations. Plain FFI has none.
+/// One operation upgrades the pointer to the last of `living` allocations. Plain FFI has no such
+/// operation.
 pub(crate) fn upgrade(_: &Inputs, living: usize) -> Result<Workload> {
     let variants = on_each_runtime!(Workloads, |name, library| variant(name, library, living)?);
     Ok(Workload { size: living, variants })

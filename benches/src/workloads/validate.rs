@@ -1,7 +1,7 @@
-//! Views of what lies in foreign memory already.
+//! Views of data that is in foreign memory already.
 //!
-//! The variant `memcpy` copies as many bytes within the host's memory: the least that anybody who
-//! keeps a copy pays. `native` looks at the host's own bytes as Rust's library does.
+//! The variant `memcpy` copies as many bytes within the host's memory, which is the least that a
+//! host that keeps a copy pays. `native` validates the host's own bytes with Rust's library.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ pub(crate) fn enums(_: &Inputs, size: usize) -> Result<Workload> {
     elements(size, &colours(size))
 }
 
-/// A view of so many structs that they take `size` bytes.
+/// A view of structs that take `size` bytes together.
 pub(crate) fn structs(_: &Inputs, size: usize) -> Result<Workload> {
     let count = size / size_of::<sample>();
     let make = |(index, colour)| sample {

@@ -1,9 +1,9 @@
 //! Measures several ways to do the same work, which take turns.
 //!
 //! A machine's speed drifts: with its load, its heat, its neighbours. So a *workload* has several
-//! *variants*, each of which does a batch of operations when it is its turn, and their ratios can be
-//! trusted more than any figure alone. A variant may also be in another process, one that was built
-//! otherwise or that needs other crates: [`serve()`] is its side, [`Remote`] ours.
+//! *variants*, which take turns to do a batch of operations each. Their ratios are more reliable
+//! than any single figure. A variant may also be in another process, which was built differently or
+//! needs other crates: [`serve()`] is that process's side, [`Remote`] ours.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Batches that take turns.
+//! Runs batches in turns.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use anyhow::{Context, Result};
 
 use crate::{Record, Unit, Variant, Workload, summarise};
 
-/// How often to measure.
+/// How much to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Batches per variant.
     pub runs: usize,
-    /// How long a batch should take: long enough for the clock, short enough to take turns.
+    /// Duration of a batch: long enough for the clock, short enough to take turns.
     pub batch: Duration,
 }
 
-/// Measures a workload's variants by turns.
+/// Measures a workload's variants in turns.
 ///
 /// # Errors
-/// The first that a variant's work comes to.
+/// The first error of a variant's work.
 pub fn measure(name: &str, workload: Workload, settings: Settings) -> Result<Vec<Record>> {
     let mut variants = workload.variants;
     let mut counts = Vec::new();
@@ -37,11 +37,11 @@ pub fn measure(name: &str, workload: Workload, settings: Settings) -> Result<Vec
     Ok(records.collect())
 }
 
-/// How many operations fill a batch; warms up as well.
+/// Returns how many operations fill a batch. This also warms the variant up.
 fn calibrate(variant: &mut Variant, batch: Duration) -> Result<u32> {
     let mut count = 1;
     loop {
-        // The fastest of a few, since a busy machine can stretch any one of them.
+        // The minimum of a few runs, since a busy machine can stretch any one of them.
         let each = time(variant, count)?.min(time(variant, count)?).min(time(variant, count)?);
         let total = each * f64::from(count);
         if total >= batch.as_nanos() as f64 / 2.0 || count >= variant.most() {
@@ -52,7 +52,7 @@ fn calibrate(variant: &mut Variant, batch: Duration) -> Result<u32> {
     }
 }
 
-/// Nanoseconds per operation in one batch.
+/// Returns the nanoseconds per operation in one batch.
 fn time(variant: &mut Variant, count: u32) -> Result<f64> {
     let took = variant.turn(count).with_context(|| format!("the variant {}", variant.name()))?;
     Ok(took.as_nanos() as f64 / f64::from(count))

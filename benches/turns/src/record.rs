@@ -1,14 +1,14 @@
-//! What came of measuring.
+//! The results of measurements.
 
 use serde::{Deserialize, Serialize};
 
-/// What a record counts.
+/// The unit of a record's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// Nanoseconds for one operation.
+    /// Nanoseconds per operation.
     Ns,
-    /// Instructions for one operation.
+    /// Instructions per operation.
     Instructions,
     /// Bytes of memory.
     Bytes,
@@ -17,25 +17,25 @@ pub enum Unit {
 /// One measurement of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Which work.
+    /// The name of the workload.
     pub workload: String,
-    /// Bytes or elements that one operation handles; 0 where that means nothing.
+    /// Bytes or elements that one operation handles, or 0 if the workload has no size.
     pub size: usize,
-    /// Which way to do it.
+    /// The name of the variant.
     pub variant: String,
-    /// What the figures count.
+    /// The unit of the figures.
     pub unit: Unit,
-    /// Half of the runs took less.
+    /// The median of all runs.
     pub median: f64,
-    /// A tenth of the runs took less.
+    /// The 10th percentile of all runs.
     pub p10: f64,
-    /// A tenth of the runs took more.
+    /// The 90th percentile of all runs.
     pub p90: f64,
-    /// How many runs there were.
+    /// The number of runs.
     pub runs: usize,
 }
 
-/// Median and the like of all runs.
+/// Returns the statistics of all runs.
 #[must_use]
 pub fn summarise(
     workload: &str,

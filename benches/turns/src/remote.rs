@@ -1,4 +1,4 @@
-//! Our side of a process that lends its variants.
+//! Our side of the protocol with a process that runs variants.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::Variant;
 
-/// A process that [serves](crate::serve()) variants; it ends when this and all variants are
+/// A process that [serves](crate::serve()) variants. It exits when this and all of its variants are
 /// dropped.
 #[derive(Debug, Clone)]
 pub struct Remote(Rc<RefCell<Connection>>);
@@ -18,16 +18,16 @@ pub struct Remote(Rc<RefCell<Connection>>);
 #[derive(Debug)]
 struct Connection {
     child: Child,
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
 impl Remote {
-    /// Starts it.
+    /// Starts the process.
     ///
     /// # Errors
-    /// If that is not possible.
+    /// If the process cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = piped
@@ -38,10 +38,10 @@ impl Remote {
         Ok(Self(Rc::new(RefCell::new(Connection { child, questions, answers }))))
     }
 
-    /// Its variants of a workload, which lives until the next is asked for.
+    /// Returns the process's variants of a workload. They are valid until the next call.
     ///
     /// # Errors
-    /// If the process is gone, or cannot set the workload up.
+    /// If the process has exited, or cannot set the workload up.
     pub fn variants(&self, workload: &str, size: usize) -> Result<Vec<Variant>> {
         let answer = self.ask(&format!("workload {workload} {size}"), "variants")?;
         let variants = answer.split_whitespace().enumerate().map(|(index, variant)| {
@@ -58,7 +58,7 @@ impl Remote {
         Ok(Duration::from_nanos(took.trim().parse().context("not a time")?))
     }
 
-    /// What the answer says after `expected`.
+    /// Sends a question, and returns the rest of the answer after `expected`.
     fn ask(&self, question: &str, expected: &str) -> Result<String> {
         let mut connection = self.0.borrow_mut();
         let questions = connection.questions.as_mut().context("the process is being dropped")?;
@@ -76,7 +76,7 @@ impl Remote {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.questions = None;
-        // Nothing to do about a failure: it has no more to read, so it ends.
+        // An error needs no handling: without questions, the process exits.
         let _ = self.child.wait();
     }
 }

@@ -1,13 +1,14 @@
-//! The side of the process that lends its variants.
+//! The side of the process that runs variants.
 //!
-//! One line asks, one line answers:
+//! Each question is one line, and each answer is one line:
 //!
 //! | question | answer |
 //! |---|---|
-//! | `workload NAME SIZE` | `variants NAME:MOST …`, of the workload that is set up now; none if there is no such |
+//! | `workload NAME SIZE` | `variants NAME:MOST …` of the workload, which is now set up; no names
+//! if there is none |
 //! | `turn INDEX COUNT` | `took NANOSECONDS` |
 //!
-//! or `error WHAT`. The end of the questions is the end.
+//! An answer may also be `error WHAT`. The process exits at the end of the questions.
 
 use std::io::{BufRead, Write};
 
@@ -15,11 +16,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{Variant, Workload};
 
-/// Answers questions until there are no more. `find` sets up a workload, or has none of that name
-/// and size.
+/// Answers questions until there are no more. `find` sets a workload up; it returns `None` if there
+/// is none of that name and size.
 ///
 /// # Errors
-/// If questions cannot be read or answers not be written. What goes wrong in a workload is an
+/// If questions cannot be read or answers cannot be written. An error of a workload is sent as an
 /// answer.
 pub fn serve(
     questions: impl BufRead,
@@ -46,7 +47,7 @@ fn answer(
     let words: Vec<&str> = question.split(' ').collect();
     match words[..] {
         ["workload", name, size] => {
-            // What was there goes first: it may hold processes and memory.
+            // The old variants are dropped first, since they may hold processes and memory.
             variants.clear();
             *variants = find(name, size.parse()?)?.map_or_else(Vec::new, |found| found.variants);
             let each = |variant: &Variant| format!(" {}:{}", variant.name(), variant.most());

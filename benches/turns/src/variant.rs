@@ -1,14 +1,14 @@
-//! One way to do a workload.
+//! One variant of a workload.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// The most operations in a batch.
+/// The largest number of operations in a batch.
 const MOST: u32 = 1_000_000;
 
-/// One way to do a workload.
+/// One way to do a workload's operation.
 pub struct Variant {
     name: String,
     wake: Box<dyn FnMut() -> Result<()>>,
@@ -17,9 +17,9 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// A variant that does as many operations as it is told.
+    /// Makes a variant from a function that does as many operations as its argument says.
     ///
-    /// Its name has no spaces.
+    /// The name must not contain spaces.
     pub fn new(
         name: impl Into<String>,
         mut batch: impl FnMut(u32) -> Result<()> + 'static,
@@ -31,7 +31,7 @@ impl Variant {
         })
     }
 
-    /// The same, for one that says itself how long that took.
+    /// Makes a variant from a function that measures the time itself.
     pub fn timed(
         name: impl Into<String>,
         batch: impl FnMut(u32) -> Result<Duration> + 'static,
@@ -40,43 +40,43 @@ impl Variant {
         Self { name: name.into(), wake, batch, most: MOST }
     }
 
-    /// Has something to do before each batch that is not measured.
+    /// Adds work that is done before each batch and is not measured.
     #[must_use]
     pub fn waking(mut self, wake: impl FnMut() -> Result<()> + 'static) -> Self {
         self.wake = Box::new(wake);
         self
     }
 
-    /// Takes so few operations at a time, for those that need something to be ready.
+    /// Limits the operations in a batch, for variants that need something to be prepared.
     #[must_use]
     pub fn at_most(mut self, count: u32) -> Self {
         self.most = count;
         self
     }
 
-    /// The same under another name.
+    /// Returns the same variant with another name.
     #[must_use]
     pub fn renamed(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// What tables call it.
+    /// Returns the variant's name in tables.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The most operations in a batch.
+    /// Returns the largest number of operations in a batch.
     #[must_use]
     pub const fn most(&self) -> u32 {
         self.most
     }
 
-    /// Takes its turn: does `count` operations, and says how long they took.
+    /// Does `count` operations, and returns how long they took.
     ///
     /// # Errors
-    /// Whatever the work came to, such as a wrong result.
+    /// Any error of the operations, such as a wrong result.
     pub fn turn(&mut self, count: u32) -> Result<Duration> {
         (self.wake)()?;
         (self.batch)(count)
@@ -89,17 +89,17 @@ impl fmt::Debug for Variant {
     }
 }
 
-/// What is compared in one run.
+/// A workload: variants that are compared in one run.
 #[derive(Debug)]
 pub struct Workload {
-    /// Bytes or elements that one operation handles; 0 where that means nothing.
+    /// Bytes or elements that one operation handles, or 0 if the workload has no size.
     pub size: usize,
-    /// The ways to do it.
+    /// The variants.
     pub variants: Vec<Variant>,
 }
 
 impl Workload {
-    /// Keeps the variants of these names, or all if there are no names.
+    /// Keeps only the variants with these names, or all if there are no names.
     pub fn keep(&mut self, names: &[String]) {
         self.variants.retain(|variant| names.is_empty() || names.contains(&variant.name));
     }

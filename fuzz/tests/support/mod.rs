@@ -1,10 +1,10 @@
-//! What tests share.
+//! Helpers that several tests use.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::Command;
 
-/// A shared library of a few functions, as the C compiler makes it.
+/// Returns a small shared library, built by the C compiler.
 pub(crate) fn small_library(directory: &Path) -> Vec<u8> {
     let source = directory.join("small.c");
     let library = directory.join("small.so");

@@ -17,9 +17,9 @@ pub(crate) fn options(timeout: Duration) -> Options {
 
 pub(crate) fn unprotected(timeout: Duration) -> Result<Conformance<Unprotected>, String> {
     let description = &Conformance::<Unprotected>::DESCRIPTION;
-    // SAFETY: the suite's library writes no memory but its own in the cases that are run. Where
-    // a value was changed it may be led astray, within its window or to addresses that are not
-    // mapped: nothing changes a pointer into one to the host's memory but by a rare accident.
+    // SAFETY: in these cases the library writes only its own memory. A changed value may make it
+    // write elsewhere in its window, or to addresses that are not mapped. Only by a rare accident
+    // does a changed pointer lead to the host's memory.
     let runtime = unsafe { Unprotected::start(description, &options(timeout)) }.map_err(text)?;
     Ok(Conformance::from_runtime(runtime))
 }

@@ -1,4 +1,4 @@
-//! One trial, in a process of its own.
+//! The child's side: one trial, in its own process.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,19 +13,20 @@ use omniglot_fuzz::{Random, Session};
 use crate::parent::{AT, PLACE, RUNS};
 use crate::subjects::{self, Subject};
 
-/// How many loads of a conformance case are changed one by one, at most; of more, some.
+/// The largest number of loads of a conformance case that are changed one by one. If there are
+/// more, random ones are picked.
 const MOST: u64 = 40;
-/// How often many are changed at a time.
+/// Number of runs in which many loads are changed together.
 const TIMES: u64 = 4;
-/// How long a run may take at most: it waits for nothing but calls, which end sooner.
+/// The time limit of a trial's run, which waits only for calls with shorter limits.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// At each place, the subjects that reached it, by number, and how many loads they made there.
+/// For each place, the indices of the subjects that reached it, and how many loads each made there.
 type Reached = BTreeMap<SourceLine, Vec<(usize, u64)>>;
 
 static RUN: AtomicU64 = AtomicU64::new(0);
 
-/// Runs a trial's subjects; a panic or a crash ends the process, and the parent sees it.
+/// Runs a trial's subjects. A panic or a crash ends the process, and the parent reports it.
 pub(crate) fn run(trial: &str) -> ExitCode {
     thread::spawn(watch);
     let mut session = Session::new(trial, 0);
@@ -50,7 +51,7 @@ pub(crate) fn run(trial: &str) -> ExitCode {
     if session.is_long() {
         run_long(&mut session, &subjects, &loads);
     } else {
-        // Subjects that were written for this test are tried at every load.
+        // For subjects that were written for this test, every load is changed.
         let is_ours = trial.ends_with("::values") || trial.ends_with("::starts");
         let most = if is_ours { u64::MAX } else { MOST };
         let mut random = Random::new(session.seed());
@@ -63,7 +64,7 @@ pub(crate) fn run(trial: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Changes every load by itself, then many at a time.
+/// Changes every load by itself, then many together.
 fn run_each(random: &mut Random, subject: &Subject, loads: u64, most: u64) {
     let step = loads.div_ceil(most).max(1);
     for first in (0..loads).step_by(step as usize) {
@@ -74,8 +75,8 @@ fn run_each(random: &mut Random, subject: &Subject, loads: u64, most: u64) {
     }
 }
 
-/// Changes something at each place that was reached. How often a host looks for an answer depends
-/// on the time, so a load's number alone would miss places that are reached seldom.
+/// Changes a load at each place that was reached. How often a host polls for an answer depends on
+/// timing, so changing loads by their number alone would miss places that are rarely reached.
 fn run_places(random: &mut Random, subjects: &[Subject], reached: &Reached) {
     for (place, by) in reached {
         for _ in 0..TIMES {
@@ -106,7 +107,7 @@ fn try_out(subject: &Subject, plan: Plan, seed: u64) {
     faults::with(plan, seed, || subject.try_out());
 }
 
-/// Ends a process that hangs.
+/// Aborts the process if a run exceeds the time limit.
 fn watch() {
     let mut seen = u64::MAX;
     loop {
@@ -126,7 +127,7 @@ fn report() {
     }
 }
 
-/// Writes a line to the parent, which may have ended.
+/// Writes a line to the parent. Errors are ignored, since the parent may have exited.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,8 +1,8 @@
-//! Every load of foreign memory is changed in turn: each run must end in values or errors.
+//! Changes every load of foreign memory in turn. Each run must end with values or errors.
 //!
-//! It needs a build with `--cfg omniglot_faults`, which `cargo xtask test --only faults` makes;
-//! others have no such tests. Each trial runs in a process of its own, so that one that crashes is
-//! a failure like a panic.
+//! The tests exist only in a build with `--cfg omniglot_faults`, which `cargo xtask test --only
+//! faults` makes. Each trial runs in its own process, so that a crash is reported as a failure,
+//! like a panic.
 #![allow(missing_docs)]
 
 #[cfg(omniglot_faults)]

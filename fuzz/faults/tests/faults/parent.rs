@@ -1,4 +1,4 @@
-//! Starts a process for each trial, and adds up their reports.
+//! The parent's side: starts a process for each trial, and adds up the reports.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,7 +13,8 @@ use crate::{places, subjects};
 
 /// The environment variable that makes a process run a trial.
 pub(crate) const TRIAL: &str = "OMNIGLOT_FAULTS_TRIAL";
-/// How lines begin that say what is run, how many runs there were, and what was loaded where.
+/// Prefixes of the child's lines: the current subject, the number of runs, and the loads at a
+/// place.
 pub(crate) const AT: &str = "at: ";
 pub(crate) const RUNS: &str = "runs: ";
 pub(crate) const PLACE: &str = "place: ";
@@ -27,7 +28,7 @@ struct Sum {
     places: BTreeMap<String, Counts>,
 }
 
-/// How many loads there were at a place, and how many were changed.
+/// The number of loads at a place, and how many of them were changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) loads: u64,
@@ -53,7 +54,7 @@ pub(crate) fn run() -> ExitCode {
     if places::check(&sum.places) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A trial's part of the time that all of them may take, on as many processors as there are.
+/// Returns the time for each trial, in minutes: its share of the total, on all processors.
 fn minutes_each(trials: usize) -> Option<f64> {
     let minutes: f64 = env::var(MINUTES).ok()?.parse().ok()?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
@@ -81,7 +82,7 @@ fn run_trial(trial: &str, minutes: Option<f64>, sum: &Mutex<Sum>) -> Result<(), 
     if status.success() { Ok(()) } else { Err(format!("{last}: {status}\n{errors}").into()) }
 }
 
-/// Reads what the child says of errors, so that it never waits for us.
+/// Reads the child's standard error in a thread, so that the child never blocks on a full pipe.
 fn errors_of(child: &mut Child) -> Option<thread::JoinHandle<String>> {
     let mut errors = child.stderr.take()?;
     Some(thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Where foreign memory is loaded, as the sources say: each place was reached, and changed.
+//! Finds the loads of foreign memory in the sources, and checks that each was reached and changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::parent::Counts;
 
-/// The sources that load foreign memory, beneath the project's root.
+/// The source directories that load foreign memory, relative to the project's root.
 const SOURCES: [&str; 2] = ["crates/omniglot-core/src", "crates/omniglot-linux/src"];
-/// What a line has where something is loaded.
+/// Text that marks a line as a load.
 const LOADS: [&str; 5] =
     ["faults::bytes(", "faults::number(", "window().read(", "window.read(", ".read_frame("];
-/// Functions that pass on their callers' places, and so are none themselves.
+/// Files whose functions report their caller's location, and are therefore no places themselves.
 const INNER: [&str; 2] =
     ["crates/omniglot-core/src/memory.rs", "crates/omniglot-core/src/faults.rs"];
 
-/// Prints what was loaded and changed at each place, and tells whether none is missing.
+/// Prints what was loaded and changed at each place. Returns true if no place is missing.
 pub(crate) fn check(places: &BTreeMap<String, Counts>) -> bool {
     for (place, Counts { loads, changed }) in places {
         println!("{loads:>9} loads, {changed:>6} changed: {place}");
@@ -52,7 +52,7 @@ fn add_directory(root: &Path, directory: &Path, places: &mut BTreeSet<String>) {
     }
 }
 
-/// The lines that load something, before a file's tests.
+/// Returns the numbers of lines with a load, up to the file's tests.
 fn lines_of(text: &str) -> impl Iterator<Item = usize> {
     let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").enumerate();
     let loads = lines.filter(|(_, line)| {

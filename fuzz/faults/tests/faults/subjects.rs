@@ -1,4 +1,4 @@
-//! What is run while loads are changed.
+//! The subjects: what runs while loads are changed.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use omniglot_verify::layout;
 use crate::bare::{self, unprotected};
 use crate::values;
 
-/// The time limit of calls that a changed value may make endless.
+/// The time limit of a call that may not return because a value was changed.
 const TIMEOUT: Duration = Duration::from_millis(200);
-/// The time limit of calls where nothing was changed.
+/// The time limit of a call when nothing is changed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Cases that call without a time limit: a lost answer or wake-up would make them endless.
+/// Cases that call without a time limit. They would hang if an answer or a wake-up were lost.
 const UNLIMITED: [&str; 1] = ["time_limits_can_be_lifted"];
 
-/// Something that is run again and again.
+/// Something that can be run repeatedly.
 pub(crate) struct Subject {
     pub(crate) name: String,
-    /// Runs it on a fresh instance; `Err` says what was not as it should be, which only
-    /// matters where nothing was changed.
+    /// Runs it on a fresh instance. `Err` describes an unexpected result, which only matters if
+    /// nothing was changed.
     pub(crate) run: Box<dyn Fn(Duration) -> Result<(), String>>,
 }
 
@@ -37,29 +37,29 @@ impl Subject {
         Self { name: name.into(), run: Box::new(run) }
     }
 
-    /// As it is without faults.
+    /// Runs it without faults.
     pub(crate) fn check(&self) -> Result<(), String> {
         (self.run)(PATIENCE)
     }
 
-    /// With what the thread's plan changes.
+    /// Runs it with the faults of the thread's current plan.
     pub(crate) fn try_out(&self) {
         let _ = (self.run)(TIMEOUT);
     }
 }
 
-/// The trials, by name.
+/// Lists the names of the trials.
 pub(crate) fn trials() -> Vec<String> {
     let topics = Suite::<Linux>::topics().map(|(topic, _)| topic);
     let cases = ["process", "unprotected"].into_iter();
     let cases = cases.flat_map(|runtime| topics.map(|topic| format!("{runtime}::{topic}")));
-    // All that the host reads of verified code it reads in these.
+    // These cases include every read of verified code's memory by the host.
     let sfi = ["sfi::abort", "sfi::callbacks", "sfi::containment", "sfi::memory", "sfi::nesting"];
     let others = ["process::values", "unprotected::values", "process::starts", "process::libpng"];
     cases.chain(sfi.into_iter().chain(others).map(str::to_owned)).collect()
 }
 
-/// What a trial runs.
+/// Returns the subjects of a trial.
 pub(crate) fn of(trial: &str) -> Vec<Subject> {
     match trial {
         "process::values" => values(|timeout| in_process(timeout, false)),
@@ -101,8 +101,8 @@ fn values<R: Runtime>(
     values::ways().into_iter().map(subject).collect()
 }
 
-/// Starts that fail, resets, files that the host opens for a worker, and what its server asks and
-/// says.
+/// Failing starts, resets, files that the host opens for a worker, and the requests and messages of
+/// the worker's system-call server.
 fn starts() -> Vec<Subject> {
     let call = |library: &mut Conformance<Linux>| library.negate(true).map(drop);
     let reset = move |timeout| {
@@ -140,7 +140,8 @@ fn starts() -> Vec<Subject> {
     ]
 }
 
-/// With the permission for standard error, a pipe here, the host opens the worker's files.
+/// Starts the library in a worker. `with_files` permits standard error, here a pipe, and makes the
+/// host open the worker's files.
 fn in_process(timeout: Duration, with_files: bool) -> Result<Conformance<Linux>, String> {
     start(timeout, |options| {
         if with_files {
@@ -149,12 +150,12 @@ fn in_process(timeout: Duration, with_files: bool) -> Result<Conformance<Linux>,
     })
 }
 
-/// Verified code in this process.
+/// Starts verified code in this process.
 fn verified(timeout: Duration) -> Result<Conformance<Linux>, String> {
     start(timeout, |options| options.isolation = Isolation::Sfi)
 }
 
-/// The gate that `abort` leads to is called as if it were a callback.
+/// Calls the gate for `abort` as if it were a callback.
 fn abort(timeout: Duration) -> Result<(), String> {
     let gate = FnPtr::from_addr(layout::GATE_ABORT as usize);
     match verified(timeout)?.call_int(gate, 1) {

@@ -1,7 +1,8 @@
-//! Every way to read a value whose type forbids some bits, and a check of the bits that arrive.
+//! Reads values whose types forbid some bit patterns, in every way, and checks the bits that
+//! arrive.
 //!
-//! A `bool` of 2 would be undefined behaviour already, so the bits are looked at through
-//! references and conversions that an unoptimised build does as they are written.
+//! A `bool` of 2 would already be undefined behaviour. So the bits are inspected through references
+//! and conversions that an unoptimised build executes as written.
 
 use std::cell::Cell;
 
@@ -11,14 +12,14 @@ use omniglot_conformance::conformance::{
     Api, BoolCallback, Colour, ColourCallback, Mark, Sheet, SheetCallback, Side,
 };
 
-/// How many elements are read at a time.
+/// Number of elements that are read at a time.
 const MANY: usize = 5;
-/// The longest string that is read.
+/// Length of the longest string that is read.
 const LONGEST: usize = 2000;
 
-/// A value whose bits can be looked at.
+/// A value whose bits can be inspected.
 trait Look {
-    /// Panics if the bits are no value's.
+    /// Panics if the bits are invalid for the type.
     fn look(&self);
 }
 
@@ -76,10 +77,10 @@ fn encoded<T: Foreign>(value: &T) -> [u8; 4] {
     bytes
 }
 
-/// A way to read values.
+/// A function that reads values in some way.
 pub(crate) type Way<R> = fn(&mut Api<R>) -> Result<()>;
 
-/// Every way, by name; errors are told only if good values do not bring them.
+/// Returns every way, by name. Errors matter only if nothing was changed.
 pub(crate) fn ways<R: Runtime>() -> [(&'static str, Way<R>); 7] {
     [
         ("results", results),
@@ -130,7 +131,7 @@ fn callbacks<R: Runtime>(api: &mut Api<R>) -> Result<()> {
         &mut |api, sheet| {
             sheet.look();
             count();
-            // Another call in between.
+            // Makes another call in between.
             api.negate(sheet.flags[0])?.look();
             Ok(sheet)
         },
@@ -143,12 +144,12 @@ fn callbacks<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     Ok(())
 }
 
-/// What C wrote through pointers of the host's.
+/// Reads values that C wrote through the host's pointers.
 fn pointees<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     let sheet = api.sample_sheet()?;
     api.scope(|scope| {
         let room = scope.value(sheet)?;
-        // Place 10 is the side, and -1 is one.
+        // Field 10 is the side, for which -1 is a valid value.
         scope.spoil_sheet(room, 10, -1)?;
         look_in_all_ways(scope, room)
     })
@@ -160,7 +161,8 @@ fn look_in_all_ways<R: Runtime, T: Foreign + Look>(
 ) -> Result<()> {
     let read = api.read(from).map(|value| value.look());
     let viewed = api.view(from).map(|value| value.look());
-    // Several times, since how often the host sleeps moves a load's number from run to run.
+    // Several copies, since the number of a load varies between runs with how often the host
+    // sleeps.
     let copy = |_| {
         api.copy_unvalidated(from).and_then(|copy| {
             let first = copy.validate();
@@ -187,7 +189,7 @@ fn elements<R: Runtime>(api: &mut Api<R>) -> Result<()> {
             scope.view_slice(&letters).map(|values| values.look()),
             scope.view_slice(&colours).map(|values| values.look()),
         ];
-        // After an error, too: what was not copied is as it was.
+        // This also holds after an error: what was not copied is unchanged.
         copies.0.look();
         copies.1.look();
         copies.2.look();
@@ -211,7 +213,7 @@ fn strings<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     Ok(())
 }
 
-/// Pointers that C gives, and what they lead to.
+/// Reads pointers that C returns, and what they point to.
 fn references<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     let mut node = api.sample_list()?;
     for _ in 0..MANY {
@@ -226,7 +228,7 @@ fn references<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     api.write(counter, 7)
 }
 
-/// Bytes that the host writes where they are to be.
+/// Fills foreign memory in place.
 fn filled<R: Runtime>(api: &mut Api<R>) -> Result<()> {
     api.scope(|scope| {
         let room = scope.alloc_slice(&[7_u8; MANY])?;
