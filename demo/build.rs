@@ -8,7 +8,7 @@ fn main() -> Result<()> {
     hostile()
 }
 
-/// The article's example, compiled from source.
+/// The article's example, which is compiled from source.
 fn article() -> Result<()> {
     Library::new("article")
         .header("async_print.h")
@@ -18,16 +18,16 @@ fn article() -> Result<()> {
         .generate()
 }
 
-/// The system's libpng, as it was installed.
+/// The system's libpng.
 fn libpng() -> Result<()> {
     Library::new("png")
         .header("png.h")
         .pkg_config("libpng")
         .allowlist_function("png_.*")
         .allowlist_var("PNG_.*")
-        // libpng leaves a call that fails by longjmp; here that becomes an error.
+        // libpng reports errors by longjmp; with this guard, that becomes an error of the call.
         .setjmp_guard("png_(read|set)_.*", "png_jmpbuf(png_ptr)")
-        // What a callback may do instead of returning: fail as libpng does.
+        // Lets a callback fail as libpng does, instead of returning.
         .raise("png_error")
         .raise("png_longjmp")
         .generate()

@@ -1,4 +1,4 @@
-/* The article's listing 1, and two functions that make its point repeatable. */
+/* The article's listing 1, and two functions that show its point reproducibly. */
 #ifndef ASYNC_PRINT_H
 #define ASYNC_PRINT_H
 
@@ -11,13 +11,13 @@ typedef enum {
     PENDING = 2,
 } async_res_t;
 
-/* Listing 1: returns what rand() gives, which C allows. */
+/* Listing 1: returns the value of rand(), which C allows. */
 async_res_t async_print(const uint8_t *msg, size_t size);
 
-/* Returns 3, the first value that is no async_res_t. */
+/* Returns 3, the first value that is not an async_res_t. */
 async_res_t async_print_three(const uint8_t *msg, size_t size);
 
-/* Keeps to its contract: pending twice, then success. */
+/* Follows its contract: pending twice, then success. */
 async_res_t async_print_honest(const uint8_t *msg, size_t size);
 
 #endif

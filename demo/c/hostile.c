@@ -1,4 +1,4 @@
-/* Does not include its header: hostile_bool is not what the header says. */
+/* This does not include its header, since hostile_bool differs from its declaration there. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ const char *hostile_string(void) {
     return text;
 }
 
-/* The header says bool. */
+/* The header declares bool. */
 int hostile_bool(void) {
     return 2;
 }

@@ -1,1 +1,1 @@
-//! Empty: this package only pins where the demo's pictures come from.
+//! Empty: this package only pins the sources of the demo's pictures.

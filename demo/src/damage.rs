@@ -1,27 +1,27 @@
-//! Broken copies of a good PNG file.
+//! Damaged copies of a valid PNG file.
 
 use std::ops::Range;
 
-/// Where the signature ends and the first chunk starts.
+/// Length of the signature; the first chunk follows it.
 const SIGNATURE: usize = 8;
 
-/// Length and type of a chunk; its checksum is four bytes more, after the data.
+/// Length of a chunk's header: length and type. A checksum of four bytes follows the data.
 const CHUNK_HEADER: usize = 8;
 
-/// A copy whose first image data no longer match their checksum.
+/// Returns a copy whose first image data do not match their checksum.
 #[must_use]
 pub fn with_wrong_checksum(file: &[u8]) -> Option<Vec<u8>> {
     flipped(file, first_data(file)?.end)
 }
 
-/// A copy with a byte changed in the midst of the first image data.
+/// Returns a copy with a changed byte within the first image data.
 #[must_use]
 pub fn with_changed_data(file: &[u8]) -> Option<Vec<u8>> {
     let data = first_data(file)?;
     flipped(file, data.start + data.len() / 2)
 }
 
-/// A copy that ends in the midst of the first image data.
+/// Returns a copy that ends within the first image data.
 #[must_use]
 pub fn cut_short(file: &[u8]) -> Option<Vec<u8>> {
     let data = first_data(file)?;
@@ -34,7 +34,7 @@ fn flipped(file: &[u8], position: usize) -> Option<Vec<u8>> {
     Some(copy)
 }
 
-/// Where the first image data (`IDAT`) of a file are.
+/// Returns the range of a file's first image data (`IDAT`).
 fn first_data(file: &[u8]) -> Option<Range<usize>> {
     let mut start = SIGNATURE;
     loop {

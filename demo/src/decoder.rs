@@ -1,8 +1,8 @@
-//! A PNG decoder over the system's libpng, which it does not trust.
+//! A PNG decoder that uses the system's libpng without trusting it.
 //!
-//! It uses libpng as a C program does: callbacks for errors, warnings and input, row
-//! pointers for the output. libpng runs in a worker process; whatever it does there,
-//! a broken or malicious picture costs no more than an error.
+//! It uses libpng as a C program does: callbacks for errors, warnings and input, row pointers for
+//! the output. libpng runs in a worker process. Whatever it does there, the worst result of a
+//! damaged or malicious picture is an error.
 
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -21,28 +21,28 @@ mod libpng {
 
 type Result<T, E = DecodeError> = std::result::Result<T, E>;
 
-/// The longest message that is taken from libpng, in bytes.
+/// Length of the longest message from libpng, in bytes.
 const MESSAGE: usize = 256;
 
-/// The most memory that libpng and the picture may take together, in bytes. A file of
-/// a few bytes can have libpng ask for gigabytes.
+/// The most memory that libpng and the picture may take together, in bytes. A file of a few bytes
+/// can make libpng allocate gigabytes.
 const MEMORY: usize = 2 << 30;
 
-/// The longest that one call of libpng's may take.
+/// The time limit of a call.
 const TIME: Duration = Duration::from_secs(10);
 
-/// How many bytes of image data libpng asks for at a time.
+/// Number of bytes of image data that libpng requests at a time.
 pub const PIECE: usize = 64 << 10;
 
-/// How many warnings are kept for one picture: a library can warn without end.
+/// The largest number of warnings to keep for one picture: a library could warn without end.
 const WARNINGS: usize = 16;
 
-/// Why there is no picture.
+/// Why a picture was not decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// libpng found an error; this is its message. The decoder is good for the next file.
+    /// libpng found an error; this is its message. The decoder can then decode the next file.
     Libpng(String),
-    /// libpng said something impossible about the picture.
+    /// libpng returned something impossible about the picture.
     Nonsense(&'static str),
     /// libpng crashed, ran too long or made a forbidden system call.
     Foreign(Error),
@@ -77,22 +77,22 @@ impl Decoder {
     /// Starts a worker.
     ///
     /// # Errors
-    /// What [`omniglot::Builder::build`] says.
+    /// The errors of [`omniglot::Builder::build`].
     pub fn new() -> omniglot::Result<Self> {
         let png = Png::builder().memory_limit(MEMORY).timeout(TIME).build()?;
         Ok(Self { png, warnings: Vec::new() })
     }
 
-    /// The version of the libpng that runs in the worker.
+    /// Returns the version of the libpng in the worker.
     ///
     /// # Errors
-    /// Whatever ends the call.
+    /// Fails if the call fails.
     pub fn version(&mut self) -> omniglot::Result<String> {
         let version = self.png.png_get_libpng_ver(Ptr::null())?;
         Ok(self.png.read_str(version, MESSAGE)?.to_owned())
     }
 
-    /// What libpng warned of when it decoded the last file.
+    /// Returns libpng's warnings about the last file.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -101,7 +101,7 @@ impl Decoder {
     /// Decodes a file's bytes.
     ///
     /// # Errors
-    /// [`DecodeError::Libpng`] if libpng refuses the file.
+    /// [`DecodeError::Libpng`] if libpng rejects the file.
     pub fn decode(&mut self, file: &[u8]) -> Result<Picture> {
         let messages = Messages::default();
         let decoded = self.png.scope(|scope| Ok(decode(scope, file, &messages)))?;
@@ -116,7 +116,7 @@ impl Decoder {
     }
 }
 
-/// What libpng said.
+/// libpng's messages.
 #[derive(Debug, Default)]
 struct Messages {
     error: RefCell<Option<String>>,
@@ -132,7 +132,7 @@ impl Messages {
     }
 }
 
-/// A message of libpng's. It may quote the file, so control characters are escaped.
+/// Reads a message of libpng. It may quote the file, so control characters are escaped.
 fn message(api: &Api, text: Ptr<c_char>) -> omniglot::Result<String> {
     let text = api.read_cstr(text, MESSAGE)?;
     Ok(Text::from_untrusted(text.to_bytes()).to_string())
@@ -151,7 +151,7 @@ fn decode<'env>(
     Ok(picture)
 }
 
-/// libpng's two structs for one file. They stay opaque: only libpng looks into them.
+/// libpng's two structs for one file. They are opaque to the host.
 #[derive(Clone, Copy)]
 struct Reader {
     png: Ptr<png_struct>,
@@ -186,7 +186,7 @@ impl Reader {
         self.read_rows(scope)
     }
 
-    /// Has libpng ask for the file piece by piece, during all calls that follow.
+    /// Makes libpng request the file piece by piece during all following calls.
     fn read_from<'env>(self, scope: &mut Scope<'_, 'env, Api>, file: &'env [u8]) -> Result<()> {
         let too_short = scope.c_str(c"the file ends too early")?;
         let mut rest = file;
@@ -200,11 +200,11 @@ impl Reader {
             Ok(())
         })?;
         scope.png_set_read_fn(self.png, Ptr::null(), read)?;
-        // Each piece is a crossing to the host and back: libpng's own 4096 bytes are few.
+        // Each piece is a round trip to the host, so pieces are larger than libpng's 4096 bytes.
         Ok(scope.png_set_compression_buffer_size(self.png, PIECE)?)
     }
 
-    /// Rows are always eight bits of red, green, blue and alpha, whatever the file's format.
+    /// Makes libpng return eight bits of red, green, blue and alpha, whatever the file's format.
     fn ask_for_rgba(self, scope: &mut Scope<'_, '_, Api>) -> Result<()> {
         scope.png_set_expand(self.png)?;
         scope.png_set_strip_16(self.png)?;

@@ -1,7 +1,7 @@
-//! What the demo is made of, for its tests and for readers.
+//! The demo's parts, for its tests and for readers.
 //!
-//! [`Decoder`] is the showcase: a safe decoder over the system's libpng, without a
-//! line of unsafe code and without trust in libpng.
+//! [`Decoder`] is the central example: a safe decoder that uses the system's libpng, without unsafe
+//! code and without trusting libpng.
 #![forbid(unsafe_code)]
 
 pub mod damage;

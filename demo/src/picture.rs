@@ -1,4 +1,4 @@
-//! A decoded picture, and the Rust decoder that the demo's results are compared with.
+//! A decoded picture, and a decoder in Rust for comparison.
 
 use std::io::{Cursor, Write};
 
@@ -7,11 +7,11 @@ use png::{ColorType, DecodingError, EncodingError, Limits, OutputInfo, Transform
 /// A decoded picture: eight bits each of red, green, blue and alpha.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// In pixels.
+    /// The width in pixels.
     pub width: u32,
-    /// In pixels.
+    /// The height in pixels.
     pub height: u32,
-    /// Row by row, without gaps.
+    /// The pixels, row by row, without gaps.
     pub rgba: Vec<u8>,
 }
 
@@ -19,7 +19,7 @@ impl Picture {
     /// Decodes with the crate `png`, which shares no code with libpng.
     ///
     /// # Errors
-    /// If the file is no PNG, or broken.
+    /// If the file is damaged or not a PNG file.
     pub fn reference(file: &[u8]) -> Result<Self, DecodingError> {
         let limits = Limits { bytes: usize::MAX };
         let mut decoder = png::Decoder::new_with_limits(Cursor::new(file), limits);

@@ -1,7 +1,7 @@
 //! Third parties' pictures, from crates that serve as pinned archives.
 //!
-//! `data/Cargo.toml` names the crates and `data/Cargo.lock` their checksums, which
-//! cargo verifies. Nothing of them is compiled, or kept in this repository.
+//! `data/Cargo.toml` names the crates, and `data/Cargo.lock` has their checksums, which cargo
+//! verifies. None of their code is compiled, and none of their files is in this repository.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// Where the crates are named.
+/// The manifest that names the crates.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/Cargo.toml");
 
-/// A file of a crate.
+/// A file in a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The crate's name and version.
@@ -24,7 +24,7 @@ pub struct Sample {
     pub path: PathBuf,
 }
 
-/// The demo's picture: a screenshot of 1500 × 939 pixels, much of it a photograph.
+/// Returns the demo's picture: a screenshot of 1500 × 939 pixels, much of it a photograph.
 ///
 /// # Errors
 /// If cargo cannot get the crate.
@@ -33,7 +33,7 @@ pub fn default_picture() -> Result<Sample> {
     Package::find("basis-universal-sys")?.sample(Path::new(name))
 }
 
-/// The PngSuite: a picture for every colour type, depth and interlacing.
+/// Returns the PngSuite: a picture for every colour type, depth and interlacing.
 ///
 /// # Errors
 /// If cargo cannot get the crate.
@@ -44,7 +44,7 @@ pub fn png_suite() -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Files that once crashed programs that decode PNG.
+/// Returns files that once crashed PNG decoders.
 ///
 /// # Errors
 /// If cargo cannot get the crate.
@@ -80,7 +80,7 @@ impl Package {
         Ok(Sample { origin: self.origin.clone(), name: name.to_owned(), path })
     }
 
-    /// The PNG files in one directory, by name.
+    /// Lists the PNG files in one directory, sorted by name.
     fn pictures_in(&self, directory: &Path) -> Result<Vec<Sample>> {
         let path = self.root.join(directory);
         let entries = path.read_dir().with_context(|| format!("cannot read {}", path.display()))?;
@@ -94,7 +94,7 @@ impl Package {
     }
 }
 
-/// What cargo knows of the crates, which it downloads unless it has them.
+/// Returns cargo's metadata of the crates. Cargo downloads them if they are missing.
 fn metadata() -> Result<Value> {
     if !Path::new(MANIFEST).is_file() {
         bail!("{MANIFEST} is gone; run the demo from its source tree, or name a PNG file");

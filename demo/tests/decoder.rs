@@ -1,4 +1,4 @@
-//! The decoder, in one instance, on many files, good and broken.
+//! Tests one instance of the decoder on many files, valid and damaged.
 
 #![allow(clippy::unwrap_used)]
 
@@ -84,7 +84,7 @@ fn warnings_are_kept_for_the_last_file() {
     assert!(decoder.warnings().is_empty());
 }
 
-/// A copy with one more chunk, which libpng ignores as its checksum is wrong.
+/// Returns a copy with an additional chunk, which libpng ignores because its checksum is wrong.
 fn with_broken_gamma(file: &[u8]) -> Vec<u8> {
     let after_header = 33;
     let (start, rest) = file.split_at(after_header);

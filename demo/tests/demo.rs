@@ -1,4 +1,4 @@
-//! The demo's program, run as a user runs it.
+//! Runs the demo's program as a user does.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use omniglot_demo::{Picture, damage, samples};
 use tempfile::TempDir;
 
-/// What a run gave.
+/// The output and status of a run.
 struct Run {
     status: Option<i32>,
     lines: Vec<String>,
@@ -25,7 +25,7 @@ impl Run {
         Self { status: status.code(), lines, errors: String::from_utf8(stderr).unwrap() }
     }
 
-    /// Some line starts and goes on so.
+    /// Asserts that some line starts with `start` and continues with `rest`.
     fn says(&self, start: &str, rest: &str) {
         let found = self.lines.iter().any(|line| line.starts_with(start) && line.contains(rest));
         assert!(found, "no line {start:?} … {rest:?} in\n{}", self.lines.join("\n"));
@@ -38,7 +38,7 @@ impl Run {
         assert_eq!(self.errors, "");
     }
 
-    /// One line of error, which starts and ends so.
+    /// Asserts that there is one line of error, which starts and ends like this.
     fn fails(&self, start: &str, end: &str) {
         assert_eq!(self.status, Some(1));
         let line = self.errors.trim_end();

@@ -13,8 +13,8 @@ fn main() -> omniglot_build::Result<()> {
         .generate()
 }
 
-/// zlib's functions from a whole slice to a whole slice: the length of what they wrote, or
-/// an error in zlib's words.
+/// Describes zlib's functions from a whole slice to a whole slice. They return the length of the
+/// output, or zlib's error message.
 fn slices(function: &str) -> Wrapper {
     Wrapper::function(function)
         .out_slice("dest", "destLen")

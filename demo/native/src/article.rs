@@ -1,10 +1,9 @@
-//! The article's listings 1 and 2 as they are written, unsound as they are.
+//! The article's listings 1 and 2 as they are written, unsoundness included.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
 
-/// What listing 1 makes of C's `async_res_t`: Rust takes for granted that there is
-/// no fourth value.
+/// Listing 1's declaration of C's `async_res_t`. Rust assumes that there is no fourth value.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub enum AsyncRes {
@@ -20,7 +19,7 @@ unsafe extern "C" {
     fn async_print_three(msg: *const u8, size: usize) -> AsyncRes;
 }
 
-/// Listing 2's `PrintResult`, to the letter.
+/// Listing 2's `PrintResult`, exactly as written.
 #[derive(Debug)]
 pub enum Literal {
     /// Printed in the background.
@@ -29,8 +28,8 @@ pub enum Literal {
     Sync(CString),
 }
 
-/// The same with a number between, so that 64-bit machines have no padding for the
-/// tag either: as in the article, the tag moves into the unused values of `AsyncRes`.
+/// The same with a number in between, so that there is no padding for the tag on 64-bit machines
+/// either. As in the article, the tag then occupies the unused values of `AsyncRes`.
 #[derive(Debug)]
 pub enum Packed {
     /// Printed in the background, with a sequence number.
@@ -42,9 +41,9 @@ pub enum Packed {
 /// Polls as listing 2 does.
 fn poll(msg: &'static [u8]) -> AsyncRes {
     loop {
-        // SAFETY: there is none. The function takes what it is given, but it returns 3,
-        // which is no `AsyncRes`: undefined behaviour. That is what this module is for,
-        // and why the demo runs it in a child process only.
+        // SAFETY: this is unsound. The function accepts the arguments, but it returns 3, which is
+        // no `AsyncRes`: undefined behaviour. This module exists to show that, so the demo runs it
+        // only in a child process.
         let result = unsafe { async_print_three(msg.as_ptr(), msg.len()) };
         if !matches!(result, AsyncRes::Pending) {
             return result;
@@ -52,13 +51,13 @@ fn poll(msg: &'static [u8]) -> AsyncRes {
     }
 }
 
-/// Listing 2's `print`. Undefined behaviour, whenever it is called.
+/// Listing 2's `print`. Calling it is always undefined behaviour.
 #[must_use]
 pub fn print_literal(msg: &'static [u8]) -> Literal {
     Literal::Async(poll(msg), msg)
 }
 
-/// The same for [`Packed`]. Undefined behaviour, whenever it is called.
+/// The same for [`Packed`]. Calling it is always undefined behaviour.
 #[must_use]
 pub fn print_packed(msg: &'static [u8]) -> Packed {
     Packed::Async(poll(msg), 7, msg)

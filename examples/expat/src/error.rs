@@ -1,22 +1,22 @@
-//! What can go wrong.
+//! The error type.
 
 use std::fmt;
 
-/// Why there is no document.
+/// Why a document could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The text is not XML, in expat's words.
+    /// The text is not well-formed XML, according to expat.
     Xml {
-        /// What is wrong.
+        /// expat's message.
         message: String,
-        /// In which line, counted from 1.
+        /// The line, counted from 1.
         line: u64,
-        /// In which column, counted from 1.
+        /// The column, counted from 1.
         column: u64,
     },
-    /// Elements are nested deeper than this.
+    /// Elements are nested more deeply than this.
     TooDeep(usize),
-    /// expat reports something impossible.
+    /// expat returned something impossible.
     Nonsense(&'static str),
     /// expat crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),

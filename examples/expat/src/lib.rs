@@ -1,7 +1,8 @@
-//! XML documents as trees, read by expat, over bindings that check everything.
+//! Reads XML documents into trees with expat, through bindings that check everything.
 //!
-//! expat runs in a worker process and calls three closures, for the start and the end of
-//! an element and for text. They share one tree that grows, as plain Rust borrows.
+//! expat runs in a worker process and calls three closures: for the start of an element, for its
+//! end, and for text. They share one tree under construction, which they borrow as ordinary Rust
+//! closures.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +14,7 @@ pub use error::Error;
 pub use reader::Reader;
 pub use tree::{Element, Node};
 
-/// What was generated from `expat.h`.
+/// The bindings that are generated from `expat.h`.
 mod expat {
     omniglot::include_library!("expat");
 }

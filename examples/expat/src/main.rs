@@ -29,7 +29,7 @@ fn run(path: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Prints an element and what is in it, each level further to the right.
+/// Prints an element and its contents, indented by depth.
 fn print(out: &mut impl Write, element: &Element, depth: usize) -> io::Result<()> {
     let indent = "  ".repeat(depth);
     write!(out, "{indent}{}", element.name)?;

@@ -1,4 +1,4 @@
-//! Reading a document: expat calls closures, which let a tree grow.
+//! Reads a document: expat calls closures that build a tree.
 
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -20,16 +20,16 @@ const MEMORY: usize = 256 << 20;
 /// The longest that expat may take for one piece.
 const TIME: Duration = Duration::from_secs(10);
 
-/// How much of a document is given to expat at a time, in bytes.
+/// Size of the pieces in which expat gets a document, in bytes.
 const PIECE: usize = 64 << 10;
 
-/// The longest name, value or message that is taken from expat, in bytes.
+/// Length of the longest name, value or message from expat, in bytes.
 const STRING: usize = 1 << 20;
 
-/// How many attributes an element may have.
+/// The largest number of attributes of an element.
 const ATTRIBUTES: usize = 1024;
 
-/// Reads XML documents, one after another, with expat in a worker.
+/// Reads XML documents one after another, with expat in a worker.
 #[derive(Debug)]
 pub struct Reader {
     expat: Expat,
@@ -39,19 +39,19 @@ impl Reader {
     /// Starts a worker.
     ///
     /// # Errors
-    /// What [`omniglot::Builder::build`] says.
+    /// The errors of [`omniglot::Builder::build`].
     pub fn new() -> Result<Self> {
         Ok(Self { expat: Expat::builder().memory_limit(MEMORY).timeout(TIME).build()? })
     }
 
-    /// Reads a document, and gives its root element.
+    /// Reads a document, and returns its root element.
     ///
     /// # Errors
-    /// [`Error::Xml`] if it is not XML; the reader is good for the next document.
+    /// [`Error::Xml`] if it is not XML. The reader can then read the next document.
     pub fn read(&mut self, document: &[u8]) -> Result<Element> {
         let shared = RefCell::new(Shared::default());
         self.expat.scope(|scope| {
-            // Dropped at the end, it is freed by the next document's first call.
+            // When this is dropped, the parser is queued; the next document's first call frees it.
             let parser = open(scope)?;
             listen(scope, parser.as_ptr(), &shared)?;
             Ok(parse(scope, parser.as_ptr(), document, &shared))
@@ -60,23 +60,23 @@ impl Reader {
     }
 }
 
-/// What the closures share.
+/// The state that the closures share.
 #[derive(Debug, Default)]
 struct Shared {
     tree: Growing,
-    /// Why a closure had expat stop.
+    /// The error for which a closure stopped expat.
     error: Option<Error>,
 }
 
 fn open(scope: &mut Scope<'_, '_, Api>) -> omniglot::Result<Parser> {
     let parser = scope.XML_ParserCreate(Ptr::null())?;
-    // expat's hash tables need a secret, and in its worker there are no random numbers.
+    // expat's hash tables need a secret, and its worker has no random numbers.
     let secret = RandomState::new().hash_one("expat") | 1;
     scope.XML_SetHashSalt(&parser, secret)?;
     Ok(parser)
 }
 
-/// Tells expat what to call: closures that borrow the same tree.
+/// Registers closures that borrow the same tree with expat.
 fn listen<'env>(
     scope: &mut Scope<'_, 'env, Api>,
     parser: Ptr<XML_ParserStruct>,
@@ -98,7 +98,7 @@ fn listen<'env>(
     scope.XML_SetCharacterDataHandler(parser, text)
 }
 
-/// Lets the tree grow. If it must not, expat is asked to stop, from inside its callback.
+/// Passes an event to the tree. On an error, expat is stopped from inside its callback.
 fn note<S: Signature<Return = ()>>(
     api: &mut Api,
     parser: Ptr<XML_ParserStruct>,
@@ -107,7 +107,7 @@ fn note<S: Signature<Return = ()>>(
 ) -> Answer<S> {
     let mut shared = shared.borrow_mut();
     if shared.error.is_some() {
-        return Ok(()); // expat may finish what it has begun, after it was asked to stop
+        return Ok(()); // expat may report more events after it was stopped
     }
     if let Err(error) = grow(&mut shared.tree) {
         shared.error = Some(error);
@@ -118,7 +118,7 @@ fn note<S: Signature<Return = ()>>(
     Ok(())
 }
 
-/// Gives the document to expat piece by piece.
+/// Passes the document to expat in pieces.
 fn parse(
     scope: &mut Scope<'_, '_, Api>,
     parser: Ptr<XML_ParserStruct>,
@@ -147,7 +147,7 @@ fn parse(
     }
 }
 
-/// What expat says is wrong with the document.
+/// Returns expat's description of the document's error.
 fn failure(api: &mut Api, parser: Ptr<XML_ParserStruct>) -> Result<Error> {
     let code = api.XML_GetErrorCode(parser)?;
     let message = api.XML_ErrorString(code)?;
@@ -161,7 +161,7 @@ fn string(api: &Api, text: Ptr<c_char>) -> omniglot::Result<String> {
     Ok(api.read_str(text, STRING)?.to_owned())
 }
 
-/// Names and values in turn, ended by a null pointer.
+/// Reads names and values, which alternate up to a null pointer.
 fn pairs(api: &Api, list: Ptr<Ptr<c_char>>) -> omniglot::Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     for index in 0..ATTRIBUTES as isize {
@@ -175,7 +175,7 @@ fn pairs(api: &Api, list: Ptr<Ptr<c_char>>) -> omniglot::Result<Vec<(String, Str
     Err(omniglot::Error::TooLarge { elements: ATTRIBUTES })
 }
 
-/// Text that has a length and no end mark.
+/// Reads text that has a length and no terminator.
 fn text_of(api: &Api, text: Ptr<c_char>, len: i32) -> omniglot::Result<String> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     let bytes = api.view_slice(api.upgrade_slice(text.cast::<u8>(), len)?)?;

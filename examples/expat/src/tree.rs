@@ -1,39 +1,39 @@
-//! The document, and how it grows.
+//! The document tree, and how it is built.
 
 use crate::{Error, Result};
 
-/// How deep elements may be nested: dropping a tree goes as deep into the stack.
+/// The largest nesting depth of elements: dropping a tree recurses as deeply.
 const DEPTH: usize = 256;
 
-/// An element with all that it contains.
+/// An element with its contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
-    /// The name, with its prefix.
+    /// The name, including its prefix.
     pub name: String,
-    /// Names and values, in the order of the document.
+    /// Names and values, in document order.
     pub attributes: Vec<(String, String)>,
-    /// What is between its tags.
+    /// The nodes between its tags.
     pub children: Vec<Node>,
 }
 
-/// Something between tags.
+/// A node between tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     /// An element.
     Element(Element),
-    /// Text, with entities replaced; never next to other text.
+    /// Text, with entities replaced. No two text nodes are adjacent.
     Text(String),
 }
 
 impl Element {
-    /// The value of an attribute.
+    /// Returns the value of an attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The elements directly in this one.
+    /// Returns the elements directly in this one.
     pub fn elements(&self) -> impl Iterator<Item = &Self> {
         self.children.iter().filter_map(|child| match child {
             Node::Element(element) => Some(element),
@@ -41,13 +41,13 @@ impl Element {
         })
     }
 
-    /// The first element of this name directly in this one.
+    /// Returns the first element with this name directly in this one.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.elements().find(|element| element.name == name)
     }
 
-    /// All text in this element and in those within.
+    /// Returns all text in this element and in its descendants.
     #[must_use]
     pub fn text(&self) -> String {
         self.children.iter().map(Node::text).collect()
@@ -63,10 +63,10 @@ impl Node {
     }
 }
 
-/// A tree that grows as a document is read; what the closures share.
+/// A tree under construction, which the closures share.
 #[derive(Debug, Default)]
 pub(crate) struct Growing {
-    /// The elements whose end was not yet read, each in the one before it.
+    /// The elements whose end was not read yet. Each is inside the previous one.
     open: Vec<Element>,
     root: Option<Element>,
 }
@@ -95,7 +95,7 @@ impl Growing {
         let Some(element) = self.open.last_mut() else {
             return Err(Error::Nonsense("there is text outside of all elements"));
         };
-        // expat gives text in pieces, at the least one for each line.
+        // expat passes text in pieces, at least one for each line.
         match element.children.last_mut() {
             Some(Node::Text(text)) => text.push_str(more),
             _ => element.children.push(Node::Text(more.to_owned())),

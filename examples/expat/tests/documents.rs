@@ -1,4 +1,4 @@
-//! Documents good and bad.
+//! Reads valid and invalid documents.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! The program, on a feed.
+//! Runs the program on a feed.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A database, in an instance of its own.
+//! A database in its own instance of SQLite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ const MEMORY: usize = 1 << 30;
 /// The longest that SQLite may take for one row.
 const TIME: Duration = Duration::from_secs(10);
 
-/// The longest message that is taken from SQLite, in bytes.
+/// Length of the longest message from SQLite, in bytes.
 const MESSAGE: usize = 1 << 10;
 
 const OK: i32 = sqlite::SQLITE_OK;
 
-/// A database in memory, which SQLite keeps in a worker.
+/// A database in memory, in SQLite's worker.
 #[derive(Debug)]
 pub struct Database {
     sqlite: Sqlite,
     handle: Ptr<sqlite3>,
     deferred: Arc<Deferred>,
-    /// The closures that SQLite can call for as long as the database exists.
+    /// The closures that SQLite may call while the database exists.
     functions: Vec<Registered<Scalar>>,
     _system: System,
 }
@@ -38,9 +38,9 @@ impl Database {
     /// Starts a worker with an empty database.
     ///
     /// # Errors
-    /// What [`omniglot::Builder::build`] and SQLite say.
+    /// The errors of [`omniglot::Builder::build`] and of SQLite.
     pub fn open() -> Result<Self> {
-        // SQL may ask what time it is.
+        // SQL may ask for the time.
         let allow = Permissions::default().with(Permission::Clock);
         let builder = Sqlite::builder().memory_limit(MEMORY).timeout(TIME).allow(allow);
         let mut sqlite = builder.build()?;
@@ -50,15 +50,15 @@ impl Database {
         let functions = Vec::new();
         let mut database = Self { sqlite, handle, deferred, functions, _system: system };
         database.check(status)?;
-        // Large sorts would go to temporary files, which there are not.
+        // Large sorts would use temporary files, which the worker does not have.
         database.execute("PRAGMA temp_store = MEMORY")?;
         Ok(database)
     }
 
-    /// Runs SQL that gives no rows; several statements are separated by semicolons.
+    /// Runs SQL that returns no rows. Semicolons separate several statements.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] if there is an error in it.
+    /// [`Error::Sqlite`] if the SQL fails.
     pub fn execute(&mut self, sql: &str) -> Result<()> {
         let handle = self.handle;
         let status = self.api()?.scope(|sqlite| {
@@ -68,10 +68,10 @@ impl Database {
         self.check(status)
     }
 
-    /// Compiles the first statement of some SQL.
+    /// Compiles the first statement in `sql`.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] if there is an error in it.
+    /// [`Error::Sqlite`] if the SQL is invalid.
     pub fn prepare(&mut self, sql: &str) -> Result<Statement> {
         let handle = self.handle;
         let len = i32::try_from(sql.len()).map_err(|_| Error::TooLong)?;
@@ -86,11 +86,11 @@ impl Database {
         Ok(statement)
     }
 
-    /// Runs a statement with these parameters, and gives its rows.
+    /// Runs a statement with these parameters, and returns its rows.
     ///
     /// # Errors
-    /// [`Error::Parameters`] unless the statement has as many;
-    /// [`Error::OtherDatabase`].
+    /// [`Error::Parameters`] if the number of parameters is wrong; [`Error::OtherDatabase`] if
+    /// another database prepared the statement.
     pub fn query<'d>(
         &'d mut self,
         statement: &'d Statement,
@@ -101,20 +101,20 @@ impl Database {
         Ok(Rows::new(self, statement))
     }
 
-    /// How many rows the last statement inserted, changed or deleted.
+    /// Returns how many rows the last statement inserted, changed or deleted.
     ///
     /// # Errors
-    /// Whatever ends the call.
+    /// Fails if the call fails.
     pub fn changes(&mut self) -> Result<i64> {
         let handle = self.handle;
         Ok(self.api()?.sqlite3_changes64(handle)?)
     }
 
-    /// Lets SQL call a closure as a function that gives the same value for the same
-    /// arguments. An `Err` has the query fail with this message.
+    /// Registers a closure as an SQL function. It must return the same value for the same
+    /// arguments. Its `Err` becomes the message of the query's error.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] if the name or the number of arguments cannot be;
+    /// [`Error::Sqlite`] if the name or the number of arguments is invalid;
     /// [`omniglot::Error::NoCallbackSlot`] if there are too many functions.
     pub fn create_function(
         &mut self,
@@ -146,24 +146,24 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database. Dropping it does as well, with the worker it is in; this reports
-    /// SQLite's error, if any.
+    /// Closes the database and reports SQLite's error, if any. Dropping the database closes it too,
+    /// together with its worker.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] if there are statements that were neither closed nor dropped.
+    /// [`Error::Sqlite`] if some statements were neither closed nor dropped.
     pub fn close(mut self) -> Result<()> {
         let handle = self.handle;
         let status = self.api()?.sqlite3_close(handle)?;
         self.check(status)
     }
 
-    /// SQLite, after what was put off is done.
+    /// Returns SQLite, after doing all deferred work.
     fn api(&mut self) -> Result<&mut Api> {
         self.deferred.run(&mut self.sqlite)?;
         Ok(&mut self.sqlite)
     }
 
-    /// As [`api`](Self::api), for a statement, which must be this database's.
+    /// As [`api`](Self::api), for a statement, which must belong to this database.
     pub(crate) fn api_for(&mut self, statement: &Statement) -> Result<&mut Api> {
         if statement.belongs_to(&self.deferred) { self.api() } else { Err(Error::OtherDatabase) }
     }
@@ -176,7 +176,7 @@ impl Database {
         if status == OK { Ok(()) } else { Err(self.failure(status)?) }
     }
 
-    /// What SQLite says about its last error.
+    /// Returns SQLite's description of its last error.
     pub(crate) fn failure(&mut self, code: i32) -> Result<Error> {
         let message = self.sqlite.sqlite3_errmsg(self.handle)?;
         let message = self.sqlite.read_cstr(message, MESSAGE)?;
@@ -185,7 +185,7 @@ impl Database {
     }
 }
 
-/// Opens a database in memory: SQLite's status, and its handle.
+/// Opens a database in memory. Returns SQLite's status and the handle.
 fn open(sqlite: &mut Sqlite) -> omniglot::Result<(i32, Ptr<sqlite3>)> {
     let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
     sqlite.scope(|sqlite| {

@@ -1,4 +1,4 @@
-//! What is put off because it is a call of SQLite's, and a `Drop` has no instance.
+//! Deferred work: it needs calls to SQLite, and a `Drop` has no access to the instance.
 
 use std::mem;
 use std::sync::{Mutex, PoisonError};
@@ -7,16 +7,16 @@ use omniglot::Ptr;
 
 use crate::sqlite::{Api, sqlite3_stmt};
 
-/// Something to do with a statement.
+/// Deferred work on a statement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Later {
-    /// Its rows are no longer read.
+    /// Reset the statement, since its rows are no longer read.
     Reset(Ptr<sqlite3_stmt>),
-    /// It is no longer used.
+    /// Finalize the statement, since it is no longer used.
     Finalize(Ptr<sqlite3_stmt>),
 }
 
-/// What is to be done before the database's next operation.
+/// The work to do before the database's next operation.
 #[derive(Debug, Default)]
 pub(crate) struct Deferred(Mutex<Vec<Later>>);
 
@@ -25,8 +25,8 @@ impl Deferred {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(later);
     }
 
-    /// Does it all. Both repeat the error of the statement's last step as their status,
-    /// which is known already.
+    /// Does all deferred work. The status of both functions only repeats the error of the
+    /// statement's last step, which was reported already.
     pub(crate) fn run(&self, api: &mut Api) -> omniglot::Result<()> {
         let all = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for later in all {

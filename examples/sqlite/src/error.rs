@@ -1,29 +1,29 @@
-//! What can go wrong.
+//! The error type.
 
 use std::fmt;
 
-/// Why something was not done.
+/// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// SQLite reports an error, with its code and message.
     Sqlite {
         /// One of SQLite's codes, such as 1 for an error in SQL.
         code: i32,
-        /// What it says.
+        /// SQLite's message.
         message: String,
     },
     /// A statement was used with a database that did not prepare it.
     OtherDatabase,
-    /// A statement has another number of parameters than were given.
+    /// The number of parameters is wrong.
     Parameters {
-        /// How many it has.
+        /// How many the statement has.
         expected: usize,
         /// How many were given.
         given: usize,
     },
     /// A name, text or SQL has more bytes than SQLite can count.
     TooLong,
-    /// SQLite says something impossible.
+    /// SQLite returned something impossible.
     Nonsense(&'static str),
     /// SQLite crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),

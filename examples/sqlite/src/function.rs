@@ -1,4 +1,4 @@
-//! SQL functions that are written in Rust.
+//! SQL functions written in Rust.
 
 use omniglot::{Answer, Escape, Ptr, Registered};
 
@@ -9,13 +9,13 @@ use crate::sqlite::{
 use crate::statement::transient;
 use crate::{Error, Result, Value};
 
-/// The type of C function that SQLite calls.
+/// The signature of the C function that SQLite calls.
 pub(crate) type Scalar = sqlite3_create_function_v2_xFunc_fn;
 
-/// The most arguments that SQLite can be built for.
+/// The largest number of arguments that SQLite supports in any build.
 pub(crate) const ARGUMENTS: i32 = 127;
 
-/// Makes a C function of a closure that gives a value, or says what is wrong.
+/// Makes a C function from a closure that returns a value or an error message.
 pub(crate) fn register(
     sqlite: &mut Sqlite,
     mut closure: impl FnMut(&[Value]) -> Result<Value, String> + Send + 'static,
@@ -41,7 +41,7 @@ fn arguments(api: &mut Api, count: i32, values: Ptr<Ptr<sqlite3_value>>) -> Resu
     values.into_iter().map(|value| Place::Argument(value).read(api)).collect()
 }
 
-/// Hands a function's value to SQLite.
+/// Passes a function's value to SQLite.
 fn answer(api: &mut Api, context: Ptr<sqlite3_context>, value: &Value) -> omniglot::Result<()> {
     match value {
         Value::Null => api.sqlite3_result_null(context),
@@ -59,7 +59,7 @@ fn answer(api: &mut Api, context: Ptr<sqlite3_context>, value: &Value) -> omnigl
     }
 }
 
-/// Has the query that called the function fail with this message.
+/// Makes the query that called the function fail with this message.
 fn refuse(api: &mut Api, context: Ptr<sqlite3_context>, message: &str) -> Answer<Scalar> {
     api.scope(|api| {
         let place = api.copy_in(message.as_bytes())?.as_ptr().cast();

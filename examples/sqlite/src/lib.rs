@@ -1,7 +1,7 @@
-//! SQLite over bindings that check everything: statements, rows, and SQL functions in Rust.
+//! SQLite through bindings that check everything: statements, rows, and SQL functions in Rust.
 //!
-//! SQLite runs in a worker process without files, so databases are in memory. Whatever
-//! it does there, with whatever SQL, costs no more than an error.
+//! SQLite runs in a worker process without files, so databases are in memory. Whatever SQLite does,
+//! with whatever SQL, the worst result is an error.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ pub use rows::Rows;
 pub use statement::Statement;
 pub use value::Value;
 
-/// What was generated from `sqlite3.h`.
+/// The bindings that are generated from `sqlite3.h`.
 mod sqlite {
     omniglot::include_library!("sqlite");
 }

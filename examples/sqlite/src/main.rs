@@ -1,7 +1,7 @@
-//! `example-sqlite FILE.csv CITY`: which cities are nearest to one?
+//! `example-sqlite FILE.csv CITY`: prints the cities nearest to one.
 //!
-//! The file has a name, a latitude and a longitude per line. SQL does the looking up and
-//! the sorting; Rust knows how far apart two places on the globe are.
+//! Each line of the file has a name, a latitude and a longitude. SQL finds and sorts the cities; a
+//! Rust function computes the distance of two places.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use example_sqlite::{Database, Value};
 
-/// The five that are nearest, without the city itself.
+/// Selects the five nearest cities, without the city itself.
 const NEAREST: &str = "
     SELECT other.name, distance(city.latitude, city.longitude, other.latitude, other.longitude)
     FROM city JOIN city AS other ON other.name != city.name
@@ -66,7 +66,7 @@ fn load(database: &mut Database, table: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The distance between two places on the globe, in kilometres.
+/// Returns the great-circle distance of two places, in kilometres.
 fn distance(arguments: &[Value]) -> Result<Value, String> {
     const EARTH_RADIUS: f64 = 6371.0;
     let degrees: Option<Vec<f64>> = arguments.iter().map(Value::as_number).collect();

@@ -1,11 +1,11 @@
-//! Where SQLite has a value for us: in a row's column, or as an argument of a function.
+//! Where SQLite holds a value for the host: in a column of a row, or as an argument of a function.
 
 use omniglot::Ptr;
 
 use crate::sqlite::{self, Api, sqlite3_stmt, sqlite3_value};
 use crate::{Error, Result, Value};
 
-/// A place to read a value from.
+/// A place from which a value can be read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
     Column(Ptr<sqlite3_stmt>, i32),
@@ -13,7 +13,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Copies the value out.
+    /// Copies the value to the host.
     pub(crate) fn read(self, api: &mut Api) -> Result<Value> {
         match self.kind(api)? {
             sqlite::SQLITE_NULL => Ok(Value::Null),
@@ -67,7 +67,7 @@ impl Place {
         self.bytes(api, blob.cast())
     }
 
-    /// As many bytes from there on as SQLite says that there are.
+    /// Copies as many bytes as SQLite says that the value has.
     fn bytes(self, api: &mut Api, start: Ptr<u8>) -> Result<Vec<u8>> {
         let len = match self {
             Self::Column(row, column) => api.sqlite3_column_bytes(row, column)?,

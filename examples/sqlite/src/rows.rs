@@ -1,13 +1,13 @@
-//! The rows that a statement gives.
+//! The rows of a query.
 
 use crate::deferred::Later;
 use crate::place::Place;
 use crate::sqlite;
 use crate::{Database, Error, Result, Statement, Value};
 
-/// The rows of a query, each computed when it is asked for.
+/// The rows of a query. Each row is computed when it is requested.
 ///
-/// It borrows the database: its rows are of one moment, and nothing changes meanwhile.
+/// This borrows the database, so the data cannot change while the rows are read.
 #[derive(Debug)]
 pub struct Rows<'d> {
     database: &'d mut Database,
@@ -20,7 +20,7 @@ impl<'d> Rows<'d> {
         Self { database, statement, done: false }
     }
 
-    /// The next row, or nothing after the last.
+    /// Returns the next row, or `None` after the last.
     fn step(&mut self) -> Result<Option<Vec<Value>>> {
         const ROW: i32 = sqlite::SQLITE_ROW;
         const DONE: i32 = sqlite::SQLITE_DONE;
@@ -33,7 +33,7 @@ impl<'d> Rows<'d> {
     }
 
     fn row(&mut self) -> Result<Vec<Value>> {
-        /// The most columns that SQLite can be built for.
+        /// The largest number of columns that SQLite supports in any build.
         const COLUMNS: i32 = 32767;
         let statement = self.statement.pointer();
         let api = self.database.api_for(self.statement)?;

@@ -9,10 +9,10 @@ use crate::deferred::{Deferred, Later};
 use crate::sqlite::{self, Api, sqlite3_stmt};
 use crate::{Database, Error, Result, Value};
 
-/// A prepared statement: SQL that is compiled, and can be run any number of times.
+/// A prepared statement: compiled SQL that can be run any number of times.
 ///
-/// When it is dropped, SQLite gives it up at the database's next operation; when the
-/// database is gone, so is the statement. [`close`](Self::close) does it at once.
+/// When it is dropped, SQLite frees it at the database's next operation, or together with the
+/// database. [`close`](Self::close) frees it at once.
 #[derive(Debug)]
 #[must_use]
 pub struct Statement {
@@ -29,19 +29,19 @@ impl Statement {
         self.pointer
     }
 
-    /// Whether this queue's database prepared it.
+    /// Returns true if this queue's database prepared the statement.
     pub(crate) fn belongs_to(&self, deferred: &Arc<Deferred>) -> bool {
         Arc::ptr_eq(&self.deferred, deferred)
     }
 
-    /// Has SQLite give the statement up now.
+    /// Frees the statement now.
     ///
     /// # Errors
-    /// [`Error::OtherDatabase`]; whatever ends the call.
+    /// [`Error::OtherDatabase`] if another database prepared it; or the call fails.
     pub fn close(mut self, database: &mut Database) -> Result<()> {
         let api = database.api_for(&self)?;
         let pointer = mem::take(&mut self.pointer);
-        // Its status repeats that of the last step, which is known already.
+        // The status repeats the error of the last step, which was reported already.
         api.sqlite3_finalize(pointer)?;
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Drop for Statement {
     }
 }
 
-/// Gives a statement its parameters; the answer is SQLite's status.
+/// Binds a statement's parameters. Returns SQLite's status.
 pub(crate) fn bind(
     api: &mut Api,
     statement: Ptr<sqlite3_stmt>,
@@ -97,7 +97,7 @@ fn bind_one(
     }
 }
 
-/// `SQLITE_TRANSIENT`: in place of a destructor, it has SQLite copy what it is given.
+/// `SQLITE_TRANSIENT`: passed in place of a destructor, it makes SQLite copy the data.
 pub(crate) fn transient<S>() -> FnPtr<S> {
     FnPtr::from_addr(usize::MAX)
 }

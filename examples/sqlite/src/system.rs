@@ -1,5 +1,5 @@
-//! What SQLite asks of the operating system. In its worker there are no files and no random
-//! numbers, so closures answer instead.
+//! SQLite's requests to the operating system. Its worker has no files and no random numbers, so
+//! closures answer the requests.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 const CANNOT_OPEN: i32 = SQLITE_CANTOPEN;
 
-/// The closures that SQLite keeps in its table of system functions.
+/// The closures in SQLite's table of system functions.
 #[derive(Debug)]
 pub(crate) struct System {
     _path: Registered<sqlite3_vfs_xFullPathname_fn>,
@@ -22,14 +22,14 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// Puts the closures into the table that SQLite uses.
+    /// Writes the closures into the table that SQLite uses.
     pub(crate) fn install(sqlite: &mut Sqlite) -> Result<Self> {
         let table = sqlite.sqlite3_vfs_find(Ptr::null())?;
         if table.is_null() {
             return Err(Error::Nonsense("it knows no system"));
         }
         let table = sqlite.upgrade_mut(table)?;
-        // No name of a file has a path, so nothing is looked for in the system.
+        // No file name has a full path, so SQLite looks for no file.
         let path = sqlite.register::<sqlite3_vfs_xFullPathname_fn>(|_, _| Ok(CANNOT_OPEN))?;
         let open = sqlite
             .register::<sqlite3_vfs_xOpen_fn>(|api, (_, _, file, _, _)| refuse_file(api, file))?;
@@ -43,16 +43,17 @@ impl System {
     }
 }
 
-/// Even a temporary file cannot be. Without methods, SQLite does not close it either.
+/// Refuses even temporary files. SQLite does not close a file that has no methods.
 fn refuse_file(api: &mut Api, file: Ptr<sqlite3_file>) -> Answer<sqlite3_vfs_xOpen_fn> {
     let file = api.upgrade_mut(file)?;
     api.write(file.field(sqlite3_file::P_METHODS), Ptr::null())?;
     Ok(CANNOT_OPEN)
 }
 
-/// Unpredictable bytes, which is enough here: SQLite does not disclose its seeds.
+/// Returns random bytes that are hard to predict, which suffices: SQLite does not disclose its
+/// seeds.
 fn randomize(api: &mut Api, into: Ptr<u8>, len: i32) -> Answer<sqlite3_vfs_xRandomness_fn> {
-    /// More than SQLite ever asks for.
+    /// More than SQLite ever requests, in bytes.
     const MOST: i32 = 4096;
     let len = len.clamp(0, MOST);
     let secret = RandomState::new();

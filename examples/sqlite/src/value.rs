@@ -1,16 +1,16 @@
-//! Values, as SQLite knows them.
+//! SQL values.
 
 use std::fmt;
 
-/// One of SQLite's values.
+/// An SQL value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// NULL.
     #[default]
     Null,
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Real(f64),
     /// Text.
     Text(String),
@@ -19,7 +19,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The number, be it whole or not.
+    /// Returns the number, whether it is an integer or not.
     #[must_use]
     pub fn as_number(&self) -> Option<f64> {
         match self {

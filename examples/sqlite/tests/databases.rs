@@ -1,4 +1,4 @@
-//! Statements, rows and functions, and what goes wrong with them.
+//! Tests statements, rows and functions, and their errors.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! The program, on real cities.
+//! Runs the program on real cities.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,17 +1,17 @@
-//! What can go wrong.
+//! The error type.
 
 use std::{fmt, io};
 
 /// Why data was not compressed or decompressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The compressed data is damaged; zlib's words for it.
+    /// The compressed data is damaged, with zlib's message.
     Data(String),
-    /// What comes out is longer than the room for it.
+    /// The output does not fit in the buffer.
     TooLong,
-    /// zlib answers a status for which this crate gives no cause.
+    /// zlib returned a status that this crate does not explain.
     Status(i32),
-    /// zlib says something impossible.
+    /// zlib returned something impossible.
     Nonsense(&'static str),
     /// zlib crashed, ran too long or made a forbidden system call.
     Foreign(omniglot::Error),

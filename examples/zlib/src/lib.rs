@@ -1,7 +1,7 @@
-//! zlib as `std::io::Read` and `std::io::Write`, over bindings that check everything.
+//! zlib as `std::io::Read` and `std::io::Write`, through bindings that check everything.
 //!
-//! zlib runs in a worker process. Whatever it does there, with whatever data, costs no more than an
-//! error: an impossible count is refused, and a crash ends one instance.
+//! zlib runs in a worker process. Whatever zlib does, with whatever data, the worst result is an
+//! error: an impossible count is refused, and a crash only affects one instance.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,7 @@ pub use slices::{compress, uncompress};
 pub use write::{Compressor, Format};
 pub use zlib::Zlib;
 
-/// What was generated from `zlib.h`.
+/// The bindings that are generated from `zlib.h`.
 mod zlib {
     omniglot::include_library!("zlib");
 }
@@ -30,13 +30,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The most memory that zlib and its data may take together, in bytes.
 const MEMORY: usize = 1 << 30;
 
-/// The longest that one call may take; each gets little to do.
+/// The longest that one call may take; each call has little work.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Starts a worker with zlib in it.
+/// Starts a worker with zlib.
 ///
 /// # Errors
-/// What [`omniglot::Builder::build`] says.
+/// The errors of [`omniglot::Builder::build`].
 pub fn start() -> Result<Zlib> {
     Ok(Zlib::builder().memory_limit(MEMORY).timeout(TIME).build()?)
 }

@@ -1,4 +1,4 @@
-//! `example-zlib compress|decompress`: a filter like gzip.
+//! `example-zlib compress|decompress`: a filter, like gzip.
 
 #![forbid(unsafe_code)]
 

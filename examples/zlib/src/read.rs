@@ -6,31 +6,31 @@ use crate::session::{BUFFER, Direction, Session};
 use crate::zlib::{self, Zlib};
 use crate::{Error, Result};
 
-/// The largest window, and zlib's sign for either format, whichever the data has.
+/// The largest window; adding 32 makes zlib detect the format.
 const WINDOW_BITS: i32 = 15 + 32;
 
-/// Reads compressed data from a source, in either format, and gives what was compressed.
+/// Decompresses data from a source while it is read. zlib detects the format.
 ///
-/// As with the command gzip, several streams after one another are one text.
+/// As with the command gzip, the outputs of consecutive streams are concatenated.
 #[derive(Debug)]
 pub struct Decompressor<'z, R> {
     session: Session<'z>,
     source: BufReader<R>,
-    /// Whether the last stream is complete.
+    /// True once the last stream is complete.
     ended: bool,
 }
 
 impl<'z, R: Read> Decompressor<'z, R> {
-    /// Decompresses what the source holds.
+    /// Decompresses the data of `source`.
     ///
     /// # Errors
-    /// What zlib says.
+    /// zlib's errors.
     pub fn new(zlib: &'z mut Zlib, source: R) -> Result<Self> {
         let session = Session::open(zlib, Direction::Inflate { window_bits: WINDOW_BITS })?;
         Ok(Self { session, source: BufReader::with_capacity(BUFFER, source), ended: false })
     }
 
-    /// Goes on to the stream behind the one that has ended; false if there is none.
+    /// Continues with the stream after the one that has ended. Returns false if there is none.
     fn next_stream(&mut self) -> io::Result<bool> {
         if self.source.fill_buf()?.is_empty() {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! One stream of zlib's: its struct and a buffer for each side, in zlib's memory.
+//! One zlib stream: its struct, and buffers for input and output, in zlib's memory.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use omniglot::{ForeignBox, Ptr, Text};
 use crate::zlib::{self, Api, Zlib, z_stream, z_stream_s};
 use crate::{Error, Result};
 
-/// How many bytes go in, and come out, in one call.
+/// Size of the input and output buffers, in bytes.
 pub(crate) const BUFFER: usize = 64 << 10;
 
-/// The longest message that is taken from zlib, in bytes.
+/// Length of the longest message from zlib, in bytes.
 const MESSAGE: usize = 256;
 
-/// Which way data goes, with what that takes.
+/// The direction of a stream, with its parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Direction {
     /// Compress at this level.
@@ -22,19 +22,18 @@ pub(crate) enum Direction {
     Inflate { window_bits: i32 },
 }
 
-/// What one call did.
+/// The result of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// How many bytes of the input it took.
+    /// Number of input bytes that were consumed.
     pub(crate) consumed: usize,
-    /// How many bytes of output there are.
+    /// Number of output bytes that were produced.
     pub(crate) produced: usize,
-    /// Whether that was the stream's end.
+    /// True if the stream has ended.
     pub(crate) ended: bool,
 }
 
-/// A stream that is open. It is closed when it is dropped, which needs the instance, so
-/// it borrows that.
+/// An open stream. It borrows the instance, which dropping it needs in order to close it.
 pub(crate) struct Session<'z> {
     zlib: &'z mut Zlib,
     direction: Direction,
@@ -52,8 +51,8 @@ impl<'z> Session<'z> {
         Ok(Self { zlib, direction, stream, input, output })
     }
 
-    /// Has zlib work on as much of the input as it can, with as much output as there
-    /// is room for. `flush` is zlib's.
+    /// Makes zlib process as much input as it can, with the output that there is room for. `flush`
+    /// is one of zlib's constants.
     pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8], flush: i32) -> Result<Step> {
         let (given, room) = (input.len().min(BUFFER), output.len().min(BUFFER));
         self.prepare(input, given, room)?;
@@ -72,7 +71,7 @@ impl<'z> Session<'z> {
         Ok(Step { consumed, produced, ended })
     }
 
-    /// Starts anew behind the end of a compressed stream, for the one that follows.
+    /// Resets a stream that has ended, for the one that follows.
     pub(crate) fn reset(&mut self) -> Result<()> {
         let status = match self.direction {
             Direction::Deflate { .. } => self.zlib.deflateReset(&self.stream)?,
@@ -81,7 +80,7 @@ impl<'z> Session<'z> {
         if status == zlib::Z_OK { Ok(()) } else { Err(Error::Status(status)) }
     }
 
-    /// Tells zlib where input and output are. Its own fields stay as they are.
+    /// Sets the input and output of zlib's struct. Its other fields stay as they are.
     fn prepare(&mut self, input: &[u8], given: usize, room: usize) -> Result<()> {
         let (source, target) = (self.input.as_slice_mut(), self.output.as_slice_mut());
         if let Some(place) = source.range(0, given) {
@@ -95,14 +94,14 @@ impl<'z> Session<'z> {
         Ok(())
     }
 
-    /// Calls zlib, and says whether the stream has ended.
+    /// Calls zlib. Returns true if the stream has ended.
     fn call(&mut self, flush: i32) -> Result<bool> {
         let status = match self.direction {
             Direction::Deflate { .. } => self.zlib.deflate(&self.stream, flush)?,
             Direction::Inflate { .. } => self.zlib.inflate(&self.stream, flush)?,
         };
         match status {
-            // Nothing could be done: it wants more input or more room.
+            // No progress was possible: zlib needs more input or more room.
             zlib::Z_OK | zlib::Z_BUF_ERROR => Ok(false),
             zlib::Z_STREAM_END => Ok(true),
             zlib::Z_DATA_ERROR => Err(Error::Data(self.message()?)),
@@ -110,7 +109,7 @@ impl<'z> Session<'z> {
         }
     }
 
-    /// What zlib says about its last error.
+    /// Returns zlib's message for its last error.
     fn message(&self) -> Result<String> {
         let message: Ptr<_> = self.zlib.read(&self.stream)?.msg;
         if message.is_null() {
@@ -149,7 +148,7 @@ fn init(zlib: &mut Api, stream: &ForeignBox<z_stream>, direction: Direction) -> 
 }
 
 impl Drop for Session<'_> {
-    /// Frees what zlib holds. A failure does not matter: if the instance is lost, so is its memory.
+    /// Frees zlib's memory. An error does not matter: if the instance is lost, so is its memory.
     fn drop(&mut self) {
         let _ = match self.direction {
             Direction::Deflate { .. } => self.zlib.deflateEnd(&self.stream),

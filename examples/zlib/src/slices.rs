@@ -1,4 +1,4 @@
-//! Whole slices at once, by the wrappers that build.rs describes.
+//! Compresses and decompresses whole slices, with the wrappers that build.rs describes.
 
 use crate::zlib::{self, Zlib};
 use crate::{Error, Result};
@@ -6,10 +6,11 @@ use crate::{Error, Result};
 /// Compresses in zlib's format, at a level from 0 (fast) to 9 (small).
 ///
 /// # Errors
-/// [`Error::Status`] for another level.
+/// [`Error::Status`] if there is no such level.
 pub fn compress(zlib: &mut Zlib, source: &[u8], level: i32) -> Result<Vec<u8>> {
     let bound = zlib.compressBound(source.len() as u64)?;
-    // Attacker-controlled: room that is not needed is given back, and too little is refused.
+    // The bound is attacker-controlled: a larger buffer than needed is shrunk, and a smaller one is
+    // an error.
     let mut packed = Vec::new();
     let room = usize::try_from(bound).map_err(|_| Error::TooLong)?;
     packed.try_reserve_exact(room).map_err(|_| Error::TooLong)?;
@@ -19,7 +20,7 @@ pub fn compress(zlib: &mut Zlib, source: &[u8], level: i32) -> Result<Vec<u8>> {
     Ok(packed)
 }
 
-/// Decompresses from zlib's format into `dest`, and gives the length.
+/// Decompresses data in zlib's format into `dest`, and returns its length.
 ///
 /// # Errors
 /// [`Error::TooLong`] if it does not fit; [`Error::Data`] if the source is damaged.
@@ -30,7 +31,8 @@ pub fn uncompress(zlib: &mut Zlib, dest: &mut [u8], source: &[u8]) -> Result<usi
     zlib.uncompress(dest, source).map_err(failure)
 }
 
-/// zlib accepts one byte of output without room as a success, so it gets room for one.
+/// Decompresses into an empty slice. zlib would accept one byte of output as a success if it has no
+/// room at all, so it gets room for one.
 fn nothing(zlib: &mut Zlib, source: &[u8]) -> Result<usize> {
     match zlib.uncompress(&mut [0], source).map_err(failure)? {
         0 => Ok(0),
@@ -38,7 +40,7 @@ fn nothing(zlib: &mut Zlib, source: &[u8]) -> Result<usize> {
     }
 }
 
-/// What zlib's status means.
+/// Translates zlib's status.
 fn failure(error: omniglot::Error) -> Error {
     let omniglot::Error::Status { code, .. } = error else { return error.into() };
     match i32::try_from(code) {

@@ -6,17 +6,17 @@ use crate::session::{BUFFER, Direction, Session};
 use crate::zlib::{self, Zlib};
 use crate::{Error, Result};
 
-/// What is around the compressed data.
+/// The format of the compressed data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// zlib's own two bytes and a checksum.
+    /// zlib's: a header of two bytes and a checksum.
     Zlib,
-    /// What the command gzip writes.
+    /// gzip's.
     Gzip,
 }
 
 impl Format {
-    /// The largest window, and zlib's sign for the format.
+    /// Returns the largest window, encoded with the format.
     fn window_bits(self) -> i32 {
         match self {
             Self::Zlib => 15,
@@ -25,7 +25,7 @@ impl Format {
     }
 }
 
-/// Compresses what is written to it and writes that to a sink.
+/// Compresses the data that is written to it, and writes the result to a sink.
 ///
 /// Only [`finish`](Self::finish) writes the end of the data.
 #[derive(Debug)]
@@ -39,23 +39,23 @@ impl<'z, W: Write> Compressor<'z, W> {
     /// Starts a stream of compressed data, at a level from 0 (fast) to 9 (small).
     ///
     /// # Errors
-    /// [`Error::Status`] for another level.
+    /// [`Error::Status`] if there is no such level.
     pub fn new(zlib: &'z mut Zlib, sink: W, format: Format, level: i32) -> Result<Self> {
         let direction = Direction::Deflate { level, window_bits: format.window_bits() };
         let session = Session::open(zlib, direction)?;
         Ok(Self { session, sink, buffer: vec![0; BUFFER].into() })
     }
 
-    /// Writes the end of the data, and gives the sink back.
+    /// Writes the end of the data, and returns the sink.
     ///
     /// # Errors
-    /// What zlib or the sink says.
+    /// The errors of zlib and of the sink.
     pub fn finish(mut self) -> io::Result<W> {
         self.drain(zlib::Z_FINISH)?;
         Ok(self.sink)
     }
 
-    /// Has everything written that zlib still holds.
+    /// Writes all output that zlib still holds.
     fn drain(&mut self, flush: i32) -> io::Result<()> {
         loop {
             let step = self.session.step(&[], &mut self.buffer, flush)?;
@@ -64,7 +64,8 @@ impl<'z, W: Write> Compressor<'z, W> {
                 return Ok(());
             }
             if step.produced < self.buffer.len() {
-                // Room was left, so that was all: an end, if one was asked for.
+                // The buffer was not filled, so that was all of the output. With Z_FINISH it
+                // includes the end.
                 let ended = flush != zlib::Z_FINISH;
                 return if ended { Ok(()) } else { Err(Error::Nonsense("it does not end").into()) };
             }

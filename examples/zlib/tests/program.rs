@@ -1,4 +1,4 @@
-//! The program as a filter, together with the command gzip's format.
+//! Tests the program as a filter, and with the format of the command gzip.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ fn filter(argument: &str, input: &[u8]) -> Output {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     thread::scope(|scope| {
-        // A program that refuses its input need not read it to the end.
+        // The program need not read all of its input if it rejects it.
         scope.spawn(move || stdin.write_all(input).ok());
         child.wait_with_output().unwrap()
     })

@@ -1,4 +1,4 @@
-//! Both ways and both formats, checked against another implementation.
+//! Tests both directions and both formats against an independent implementation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use example_zlib::{Compressor, Decompressor, Error, Format, compress, start, uncompress};
 
-/// A real text and a real binary: this project's overview, and the test itself.
+/// Returns a real text and a real binary: this project's overview, and the test itself.
 fn samples() -> Vec<Vec<u8>> {
     let overview = include_bytes!("../../../ARCHITECTURE.md").to_vec();
     let mut program = Vec::new();
@@ -66,7 +66,7 @@ fn after_a_flush_everything_written_can_be_read() {
     packed.write_all(b"so far").unwrap();
     packed.flush().unwrap();
     let complete = packed.finish().unwrap();
-    // The end mark and the checksum are all that came after the flush.
+    // After the flush, only the end mark and the checksum follow.
     let flushed = &complete[..complete.len() - 6];
     let mut text = [0; 6];
     Decompressor::new(&mut reading, flushed).unwrap().read_exact(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! Lays the board out as layout.ld says, and tells it where the foreign libraries are.
+//! Links the board as layout.ld says, and passes it the places of the foreign libraries.
 #![forbid(unsafe_code)]
 
 #[path = "../memory.rs"]

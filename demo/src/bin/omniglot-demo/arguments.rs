@@ -1,4 +1,4 @@
-//! What the user asked for.
+//! The command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ Usage: cargo xtask demo [FILE.png [OUT.png]]
   OUT.png   where to write the decoded picture; by default beside the demo's program
 ";
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
     Demo(Arguments),
-    /// For the demo's own child processes.
+    /// Used by the demo for its own child processes.
     PlainFfi(Kind),
 }
 

@@ -15,8 +15,8 @@ mod bindings {
     omniglot::include_library!("article");
 }
 
-/// Listing 2's type with the generated enum, without padding: its tag is in the
-/// unused values of `async_res_t`, which is sound, as no such value ever gets here.
+/// Listing 2's type with the generated enum, without padding: its tag is in the unused values of
+/// `async_res_t`. That is sound here, since no such value ever gets here.
 #[derive(Debug)]
 #[expect(dead_code, reason = "as in the article: only printed, and never Sync")]
 enum PrintResult {
@@ -24,7 +24,7 @@ enum PrintResult {
     Sync(CString),
 }
 
-/// Which of the library's functions to poll.
+/// A function of the library to poll.
 type AsyncPrint = fn(&mut Api, &[u8]) -> omniglot::Result<async_res_t>;
 
 pub(crate) fn show(report: &mut Report) -> Result<()> {
@@ -33,7 +33,7 @@ pub(crate) fn show(report: &mut Report) -> Result<()> {
     show_omniglot(report)
 }
 
-/// Nothing is checked here: undefined behaviour may show in any way.
+/// Shows the example without any checks: its undefined behaviour may appear in any way.
 fn show_plain_ffi(report: &mut Report) -> Result<()> {
     let result = size_of::<native::AsyncRes>();
     let slice = size_of::<&[u8]>();
@@ -117,7 +117,7 @@ fn async_print_honest(api: &mut Api, message: &[u8]) -> omniglot::Result<async_r
     api.async_print_honest(&copy, message.len())
 }
 
-/// The value that was refused, if the error is the right one.
+/// Returns the rejected value if the error is the expected one.
 fn refused(result: &omniglot::Result<PrintResult>) -> Option<i128> {
     match result {
         Err(Error::InvalidValue(InvalidValue { type_name: "async_res_t", value, valid })) => {

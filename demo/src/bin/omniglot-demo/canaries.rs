@@ -1,4 +1,4 @@
-//! Numbers in the host's memory that must not change.
+//! Canaries: numbers in the host's memory that must not change.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ const VALUE: u64 = 0x0ca9_a21e_5ca9_a21e;
 
 static IN_STATIC_DATA: AtomicU64 = AtomicU64::new(VALUE);
 
-/// One canary in each kind of memory. Atomics, so that each look is a real read.
+/// One canary in each kind of memory. They are atomics, so that every check is a real read.
 #[derive(Debug)]
 pub(crate) struct Canaries {
     on_stack: AtomicU64,
@@ -14,7 +14,7 @@ pub(crate) struct Canaries {
 }
 
 impl Canaries {
-    /// The one on the stack is there if the caller keeps the value in a variable.
+    /// Makes canaries. The caller has to keep the value in a variable, so that one is on the stack.
     pub(crate) fn new() -> Self {
         Self { on_stack: AtomicU64::new(VALUE), on_heap: Box::new(AtomicU64::new(VALUE)) }
     }
@@ -23,7 +23,7 @@ impl Canaries {
         [("stack", &self.on_stack), ("heap", &self.on_heap), ("static data", &IN_STATIC_DATA)]
     }
 
-    /// Where they are: what a host should never tell a library.
+    /// Returns their addresses, which a host should never tell a library.
     pub(crate) fn addresses(&self) -> [(&'static str, usize); 3] {
         self.all().map(|(place, canary)| (place, std::ptr::from_ref(canary).addr()))
     }

@@ -1,4 +1,4 @@
-//! Part 3: a library that does what it can to harm its host.
+//! Part 3: a library that tries to harm its host in many ways.
 
 mod attacks;
 
@@ -26,7 +26,7 @@ pub(crate) fn show(report: &mut Report, input: &Input) -> Result<()> {
     show_fresh_instance(report, input)
 }
 
-/// A listening socket of the host's.
+/// Opens a listening socket of the host.
 fn listen() -> Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .context("cannot listen on this machine's own address")?;
@@ -60,7 +60,7 @@ fn show_attack(report: &mut Report, attack: &Attack) -> Result<()> {
     Ok(())
 }
 
-/// The instance's state, and whether it fits the error.
+/// Returns the instance's state, and whether it matches the error.
 fn state(outcome: &Outcome, afterwards: &omniglot::Result<u32>) -> (String, bool) {
     let poisons = outcome.as_ref().err().and_then(Error::poisons);
     match afterwards {

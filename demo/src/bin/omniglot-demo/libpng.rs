@@ -1,4 +1,4 @@
-//! Part 2: the system's libpng decodes a real picture, good and broken.
+//! Part 2: the system's libpng decodes a real picture, valid and damaged.
 
 mod files;
 
@@ -10,7 +10,7 @@ pub(crate) use files::{Input, Output};
 use crate::report::{Report, words};
 use crate::timing::{self, Times};
 
-/// The ratio to native time that is aimed at.
+/// The goal for the ratio to native time.
 const GOAL: f64 = 1.3;
 
 pub(crate) fn show(report: &mut Report, input: &Input, output: Output) -> Result<()> {
@@ -97,7 +97,7 @@ fn show_times(report: &mut Report, decoder: &mut Decoder, input: &Input) -> Resu
     Ok(())
 }
 
-/// Broken copies are errors of libpng's own; the instance then decodes the good file.
+/// Damaged copies give errors of libpng's own. The same instance then decodes the valid file.
 fn show_broken(
     report: &mut Report,
     decoder: &mut Decoder,

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(passed) => ExitCode::from(u8::from(!passed)),
         Err(error) => {
-            // If this fails, too, there is no other way to report it.
+            // If this fails too, there is no other way to report it.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
@@ -55,7 +55,7 @@ fn demo(arguments: &Arguments) -> Result<bool> {
     Ok(report.finish())
 }
 
-/// As `print!`, but a closed pipe is no panic.
+/// As `print!`, but a closed pipe does not panic.
 fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

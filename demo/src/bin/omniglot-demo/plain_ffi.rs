@@ -8,16 +8,16 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result, bail};
 use omniglot_demo_native::article;
 
-/// Has the demo's program do [`run`] and nothing else.
+/// The flag that makes the demo's program do only [`run`].
 pub(crate) const FLAG: &str = "--plain-ffi-child";
 
-/// The most that is shown of what a child printed, in characters.
+/// The largest number of characters that are shown of a child's output.
 const SHOWN: usize = 100;
 
-/// Which `PrintResult`.
+/// A variant of `PrintResult`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// To the letter of listing 2.
+    /// Exactly as in listing 2.
     Literal,
     /// Without padding.
     Packed,
@@ -49,7 +49,7 @@ pub(crate) fn run(kind: Kind) {
     }
 }
 
-/// Runs the example in a child process; in words, what it printed and how it ended.
+/// Runs the example in a child process. Returns a description of its output and of how it ended.
 pub(crate) fn watch(kind: Kind) -> Result<String> {
     let program = std::env::current_exe().context("cannot find the demo's own program")?;
     let output = Command::new(program)
@@ -60,10 +60,10 @@ pub(crate) fn watch(kind: Kind) -> Result<String> {
     Ok(format!("printed {printed} and {}", ending(output.status)))
 }
 
-/// Output that may be anything, on one line.
+/// Formats arbitrary output on one line.
 fn printed(output: &[u8]) -> String {
     let text: String = output.trim_ascii_end().escape_ascii().map(char::from).collect();
-    // What `escape_ascii` adds for quotes makes text hard to read.
+    // `escape_ascii` escapes quotes, which makes text hard to read.
     let text = text.replace("\\\"", "\"");
     match text.char_indices().nth(SHOWN) {
         None if text.is_empty() => "nothing".to_owned(),

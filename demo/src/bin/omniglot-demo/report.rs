@@ -1,10 +1,10 @@
-//! The demo's lines: what was done, its outcome, and whether that is right.
+//! The demo's report: what was done, its outcome, and whether that is as expected.
 
 use std::fmt::Display;
 
 use crate::print;
 
-/// Prints lines and counts expectations.
+/// Prints lines and counts checks.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     passed: usize,
@@ -52,7 +52,7 @@ impl Report {
     }
 }
 
-/// A result in words.
+/// Formats a result.
 pub(crate) fn words<T: Display, E: Display>(result: &Result<T, E>) -> String {
     match result {
         Ok(value) => value.to_string(),

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use omniglot_demo::{DecodeError, Decoder};
 
-/// Runs of each, interleaved, so that both see the same machine. Odd: there is a median.
+/// Number of runs of each, interleaved, so that both see the same machine. It is odd, so there is a
+/// median.
 pub(crate) const RUNS: usize = 21;
 
-/// Worker starts that are timed.
+/// Number of worker starts that are timed.
 const STARTS: usize = 5;
 
 /// Medians.
@@ -18,14 +19,14 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// How many times the native time the sandboxed one is.
+    /// Returns the ratio of sandboxed to native time.
     pub(crate) fn ratio(self) -> f64 {
         self.sandboxed.as_secs_f64() / self.native.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }
 
-/// Times a file that is known to decode. The sandboxed time includes every copy into
-/// and out of the worker's memory.
+/// Times the decoding of a valid file. The sandboxed time includes every copy into and out of the
+/// worker's memory.
 pub(crate) fn decode(decoder: &mut Decoder, file: &[u8]) -> Result<Times, DecodeError> {
     let (mut native, mut sandboxed) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
@@ -37,7 +38,7 @@ pub(crate) fn decode(decoder: &mut Decoder, file: &[u8]) -> Result<Times, Decode
     Ok(Times { native: median(native), sandboxed: median(sandboxed) })
 }
 
-/// How long a worker takes to start, with libpng loaded.
+/// Returns how long a worker with libpng takes to start.
 pub(crate) fn start() -> omniglot::Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..STARTS {

@@ -1,15 +1,14 @@
-//! What `omniglot-pmp` asks of a kernel, answered by Tock on an RV32 hart with Smepmp.
+//! Implements `omniglot-pmp`'s `Kernel` for Tock, on an RV32 hart with Smepmp.
 //!
-//! Tock serves an interrupt in two steps: the trap handler only notes it, and its main loop
-//! calls the driver. Foreign code is called from capsules, so from the main loop, with
-//! interrupts on. When one arrives in foreign code, the gate goes back to the kernel, where
-//! Tock's own handler takes and notes it, and foreign code goes on; the driver has its turn
-//! when the capsule has returned. So there is nothing to do here when an interrupt comes.
+//! Tock serves an interrupt in two steps: the trap handler only records it, and the main loop calls
+//! the driver. Foreign code is called from capsules, that is, from the main loop, with interrupts
+//! enabled. If an interrupt arrives in foreign code, the gate returns to the kernel, Tock's own
+//! handler records it, and foreign code continues. The driver runs after the capsule has returned.
+//! So there is nothing to do here when an interrupt arrives.
 //!
-//! A time limit needs an interrupt of its own, and the hart has one timer, on which all of
-//! Tock's alarms are. While foreign code runs none of them can be served anyway, so the
-//! timer is set to the limit then, and set back afterwards: an alarm that fell due
-//! meanwhile goes off at once.
+//! A time limit needs a timer interrupt of its own, but the hart has only one timer, which serves
+//! all of Tock's alarms. None of them can be served while foreign code runs, so the timer is set to
+//! the limit meanwhile, and restored afterwards. An alarm that became due in between fires at once.
 #![no_std]
 
 use core::fmt;
@@ -22,18 +21,18 @@ use rv32i::support::with_interrupts_disabled;
 
 /// The hart that Tock runs on.
 ///
-/// `A` is Tock's driver of the hart's machine timer, which counts `HERTZ` ticks a second.
+/// `A` is Tock's driver of the hart's machine timer, which counts `HERTZ` ticks per second.
 pub struct TockHart<A, const HERTZ: u64> {
     timer: fn() -> A,
     set_aside: Option<Alarmed>,
 }
 
-/// What the timer was set to.
+/// The timer's former setting.
 #[derive(Clone, Copy, Debug)]
 struct Alarmed {
-    /// When it is to go off, if at all.
+    /// The time of the next interrupt, if one is set.
     at: Option<u64>,
-    /// Whether the hart takes its interrupt.
+    /// True if the hart's timer interrupt is enabled.
     is_enabled: bool,
 }
 
@@ -44,18 +43,18 @@ impl<A, const HERTZ: u64> fmt::Debug for TockHart<A, HERTZ> {
 }
 
 impl<A: Alarm<'static, Ticks = Ticks64>, const HERTZ: u64> TockHart<A, HERTZ> {
-    /// Lends the hart to a foreign library. `timer` makes a driver of the machine timer, of
-    /// its own and without a client.
+    /// Makes the hart available to a foreign library. `timer` makes another driver of the machine
+    /// timer, without a client.
     ///
-    /// `None` if the timer's frequency is not `HERTZ`.
+    /// Returns `None` if the timer's frequency is not `HERTZ`.
     ///
     /// # Safety
-    /// - Tock protects itself with `KernelProtectionMMLEPMP`, set up before this call, with
-    ///   16 entries and at least two regions for processes: entries 2 to 4 are theirs, and
-    ///   are not on while a capsule runs.
-    /// - Foreign libraries are called from Tock's main loop only, so from capsules: neither
-    ///   by a trap handler nor by a process.
-    /// - No device copies to or from a library's region by itself.
+    /// - Tock protects itself with `KernelProtectionMMLEPMP`, set up before this call, with 16
+    ///   entries and at least two regions for processes: entries 2 to 4 belong to those, and are
+    ///   off while a capsule runs.
+    /// - Foreign libraries are called only from Tock's main loop, that is, from capsules: not by a
+    ///   trap handler, and not by a process.
+    /// - No device accesses a library's region by DMA.
     #[allow(unsafe_code)]
     #[must_use]
     pub unsafe fn new(timer: fn() -> A) -> Option<Self> {
@@ -64,10 +63,10 @@ impl<A: Alarm<'static, Ticks = Ticks64>, const HERTZ: u64> TockHart<A, HERTZ> {
     }
 }
 
-// SAFETY: Tock runs in machine mode on one hart. Its main loop never runs with entries of
-// processes on, and it locks its own entries before any capsule exists; with lockdown those
-// are for machine mode alone. That they hold is `new`'s promise, as is that nobody else uses
-// the regions.
+// SAFETY: Tock runs in machine mode on one hart. Its main loop never runs while entries of
+// processes are on, and it locks its own entries before any capsule exists; with lockdown those are
+// for machine mode alone. The caller of `new` guarantees this, and that nothing else uses the
+// regions.
 #[allow(unsafe_code)]
 unsafe impl<A, const HERTZ: u64> Kernel for TockHart<A, HERTZ>
 where
@@ -112,9 +111,9 @@ impl Alarmed {
     fn write<A: Alarm<'static, Ticks = Ticks64>>(self, timer: &A) {
         let now = timer.now();
         match self.at {
-            // What is in the past goes off at once.
+            // An alarm in the past fires at once.
             Some(at) => timer.set_alarm(now, Ticks64::from(at.saturating_sub(now.into_u64()))),
-            // The machine timer can always be turned off.
+            // Turning the machine timer off cannot fail.
             None => {
                 let _ = timer.disarm();
             }

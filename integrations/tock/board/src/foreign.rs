@@ -1,4 +1,4 @@
-//! The foreign libraries: where they are, and who uses them.
+//! Starts the foreign libraries in their regions.
 #![allow(unsafe_code)]
 
 use omniglot::{Error, Library, Result};
@@ -12,7 +12,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 #[path = "../../memory.rs"]
 mod memory;
 
-/// How fast the machine timer counts.
+/// Frequency of the machine timer.
 const HERTZ: u64 = 10_000_000;
 
 type Runtime = Pmp<TockHart<QemuRv32VirtClint<'static>, HERTZ>>;
@@ -24,18 +24,18 @@ static FORBIDDEN: StaticCell<[Place; 4]> = StaticCell::new();
 /// Starts the libraries, and makes the capsule that uses them.
 ///
 /// # Safety
-/// Called once, after Tock has set up its protection.
+/// This is called only once, after Tock has set up its protection.
 pub(crate) unsafe fn start() -> Result<&'static Demonstration<Runtime>> {
-    // SAFETY: the caller's promise; each region is given out here and only here.
+    // SAFETY: the caller guarantees this; this region is used only here.
     let monocypher = unsafe { library(memory::MONOCYPHER) }?;
-    // SAFETY: as above.
+    // SAFETY: the caller guarantees this; this region is used only here.
     let littlefs = unsafe { library(memory::LITTLEFS) }?;
     let forbidden = FORBIDDEN.init(forbidden());
     let demonstration = Demonstration::new(monocypher, littlefs, DISK.take(), forbidden);
     Ok(DEMONSTRATION.init(demonstration))
 }
 
-/// What no library must reach. Tock itself can.
+/// Returns addresses that no library may access. Tock itself can.
 fn forbidden() -> [Place; 4] {
     [
         Place { name: "the kernel's code", address: (start as *const ()).addr() },
@@ -48,13 +48,13 @@ fn forbidden() -> [Place; 4] {
 /// Starts a library in its region.
 ///
 /// # Safety
-/// As [`start`]; the region was never given out before.
+/// As for [`start`]; in addition, the region was not used before.
 unsafe fn library<L: Library<Runtime = Runtime>>(range: memory::Range) -> Result<L> {
-    // SAFETY: layout.ld keeps Tock and its programs out of these; the caller has this one
-    // for itself. No device of this board is told of them.
+    // SAFETY: layout.ld keeps Tock and its programs out of these regions, and the caller has this
+    // one to itself. No device of this board is told their addresses.
     let region = unsafe { ForeignRegion::new(range.start as usize, range.len as usize) };
-    // SAFETY: the board's start-up code set up that protection before, with 16 entries and
-    // five regions for processes; only the capsule calls the libraries, from deferred calls.
+    // SAFETY: the board's start-up code has set up that protection, with 16 entries and five
+    // regions for processes. Only the capsule calls the libraries, from deferred calls.
     let hart = unsafe { TockHart::new(|| QemuRv32VirtClint::new(&CLINT_BASE)) };
     let hart = hart.ok_or(Error::Misuse("HERTZ is not the frequency of the machine timer"))?;
     Ok(L::assemble(Pmp::start(hart, region, &L::DESCRIPTION)?))

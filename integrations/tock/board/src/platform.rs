@@ -1,11 +1,11 @@
-//! Tock's platform for this board, and one system call driver more.
+//! Tock's platform for this board, with one additional system call driver.
 
 use kernel::platform::{KernelResources, SyscallDriverLookup};
 use kernel::syscall::SyscallDriver;
 use omniglot_tock_capsule::DRIVER;
 use qemu_rv32_virt_lib::{ChipHw, QemuRv32VirtPlatform};
 
-/// Everything as in `base`, but for programs' calls of the driver number [`DRIVER`].
+/// The same as `base`, except for programs' calls to driver number [`DRIVER`].
 pub(crate) struct Platform {
     pub(crate) base: QemuRv32VirtPlatform,
     pub(crate) foreign: Option<&'static dyn SyscallDriver>,
@@ -23,7 +23,7 @@ impl SyscallDriverLookup for Platform {
     }
 }
 
-/// Takes a resource from the platform below.
+/// Returns a resource of the underlying platform.
 macro_rules! from_base {
     ($($resource:ident by $method:ident,)*) => {
         $(type $resource = <QemuRv32VirtPlatform as KernelResources<ChipHw>>::$resource;)*

@@ -1,4 +1,4 @@
-//! Tock's own programs, of which there need not be any.
+//! Tock's own programs, if there are any.
 #![allow(unsafe_code)]
 
 use core::ptr::slice_from_raw_parts;
@@ -9,7 +9,7 @@ use kernel::process::{FaultAction, Process, ProcessFaultPolicy};
 use kernel::{Kernel, create_capability, debug};
 use qemu_rv32_virt_lib::ChipHw;
 
-// Tock's linker script defines them: flash and RAM for programs.
+// Tock's linker script defines these: the flash and the RAM for programs.
 unsafe extern "C" {
     static _sapps: u8;
     static _eapps: u8;
@@ -17,7 +17,7 @@ unsafe extern "C" {
     static _eappmem: u8;
 }
 
-/// A program that faults is stopped, and the others go on.
+/// Stops a program that faults. The others continue.
 struct Stop;
 
 impl ProcessFaultPolicy for Stop {
@@ -26,18 +26,18 @@ impl ProcessFaultPolicy for Stop {
     }
 }
 
-/// Loads what is in the flash for programs.
+/// Loads the programs in flash.
 ///
 /// # Safety
-/// Called once, and the linker script is this board's.
+/// This is called only once, and the linker script is this board's.
 pub(crate) unsafe fn load(kernel: &'static Kernel, chip: &'static ChipHw) {
     let flash_start = &raw const _sapps;
     let flash_len = (&raw const _eapps).addr() - flash_start.addr();
     let memory_start = &raw mut _sappmem;
     let memory_len = (&raw const _eappmem).addr() - memory_start.addr();
-    // SAFETY: flash that nobody writes while the kernel runs.
+    // SAFETY: this is flash, which nothing writes while the kernel runs.
     let flash = unsafe { &*slice_from_raw_parts(flash_start, flash_len) };
-    // SAFETY: RAM behind all of the kernel's own, given out here only.
+    // SAFETY: this is RAM after all of the kernel's own, and only used here.
     let memory = unsafe { &mut *slice_from_raw_parts_mut(memory_start, memory_len) };
     let capability = create_capability!(ProcessManagementCapability);
     if let Err(error) =

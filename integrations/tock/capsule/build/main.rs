@@ -1,4 +1,4 @@
-//! Binds the C libraries that the capsule uses, each linked to its part of the memory map.
+//! Binds the C libraries that the capsule uses, and links each to its range of the memory map.
 #![forbid(unsafe_code)]
 
 #[path = "../../memory.rs"]
@@ -13,7 +13,7 @@ use memory::Range;
 use omniglot_build::Library;
 use sources::Sources;
 
-/// The C sources are pinned by the same manifest as those of this project's own kernel.
+/// The manifest that pins the C sources, the same as for this project's own kernel.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../kernel/sources/Cargo.toml");
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -32,7 +32,7 @@ fn library(name: &str, region: Range) -> Library {
     Library::new(name).region(region.start, region.len)
 }
 
-/// Hashes and signatures. It needs nothing but memory.
+/// Hashes and signatures. It needs only memory.
 fn monocypher(sources: &Sources) -> Outcome {
     let directory = sources.directory("monocypher-sys", "Monocypher/src")?;
     let optional = directory.join("optional");
@@ -50,8 +50,7 @@ fn monocypher(sources: &Sources) -> Outcome {
     Ok(())
 }
 
-/// A file system. Its device is made of callbacks, and all of its memory is the capsule's
-/// to give.
+/// A file system. Callbacks implement its device, and the capsule provides all of its memory.
 fn littlefs(sources: &Sources) -> Outcome {
     let directory = sources.directory("littlefs2-sys", "littlefs")?;
     let quiet = ["LFS_NO_MALLOC", "LFS_NO_DEBUG", "LFS_NO_WARN", "LFS_NO_ERROR"];

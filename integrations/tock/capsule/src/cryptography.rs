@@ -1,17 +1,17 @@
-//! Hashes and signatures by monocypher.
+//! Hashes and signatures, by monocypher.
 
 use omniglot::{Result, Runtime};
 
 use crate::foreign::monocypher::{Api, Monocypher};
 
-/// A signature, and the public key that it is checked with.
+/// A signature, and the public key for verifying it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signed {
     pub(crate) public: [u8; 32],
     pub(crate) signature: [u8; 64],
 }
 
-/// The BLAKE2b hash of a message.
+/// Returns the BLAKE2b hash of a message.
 pub(crate) fn hash<R: Runtime>(library: &mut Monocypher<R>, message: &[u8]) -> Result<[u8; 64]> {
     library.scope(|scope| {
         let (hash, message) = (scope.zeroed::<u8>(64)?, scope.copy_in(message)?);
@@ -20,7 +20,7 @@ pub(crate) fn hash<R: Runtime>(library: &mut Monocypher<R>, message: &[u8]) -> R
     })
 }
 
-/// Signs a message with Ed25519. The key comes from the seed.
+/// Signs a message with Ed25519. The key is derived from the seed.
 pub(crate) fn sign<R: Runtime>(
     library: &mut Monocypher<R>,
     seed: &[u8; 32],
@@ -36,7 +36,7 @@ pub(crate) fn sign<R: Runtime>(
     })
 }
 
-/// Whether the signature is one of this message.
+/// Returns true if this is a valid signature of the message.
 pub(crate) fn is_signature<R: Runtime>(
     library: &mut Monocypher<R>,
     signed: &Signed,
@@ -50,7 +50,7 @@ pub(crate) fn is_signature<R: Runtime>(
     })
 }
 
-/// The bytes there.
+/// Copies an array out of the library's memory.
 fn array<R: Runtime, const N: usize>(
     api: &Api<R>,
     from: omniglot::SliceMut<u8>,

@@ -1,8 +1,8 @@
-//! The device that files are on: memory that behaves like flash.
+//! The block device for files: memory that behaves like flash.
 
-/// How many bytes are erased together.
+/// Size of a block in bytes.
 pub(crate) const BLOCK: usize = 512;
-/// How many blocks there are.
+/// Number of blocks.
 pub(crate) const BLOCKS: usize = 32;
 
 /// The device has no such place.
@@ -16,13 +16,13 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A device that holds nothing of use.
+    /// Returns a device without a file system.
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: [[0; BLOCK]; BLOCKS] }
     }
 
-    /// The bytes from a place in a block on, which can be written once after an erasure.
+    /// Returns the bytes from an offset in a block on, which can be written once after an erasure.
     pub(crate) fn place(
         &mut self,
         block: u32,
@@ -34,13 +34,13 @@ impl Disk {
         rest.get_mut(..len).ok_or(NoSuchPlace)
     }
 
-    /// Makes a block ready to be written.
+    /// Erases a block, so that it can be written.
     pub(crate) fn erase(&mut self, block: u32) -> Result<(), NoSuchPlace> {
         self.place(block, 0, BLOCK)?.fill(0xff);
         Ok(())
     }
 
-    /// Writes to a place. As in flash memory, this can only clear bits.
+    /// Writes to a block. As in flash memory, this can only clear bits.
     pub(crate) fn program(
         &mut self,
         block: u32,

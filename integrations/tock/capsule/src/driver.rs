@@ -1,4 +1,4 @@
-//! What programs ask for by system calls.
+//! The system call driver for programs.
 
 use kernel::ErrorCode;
 use kernel::process::{self, ProcessId};
@@ -7,12 +7,12 @@ use omniglot::Runtime;
 
 use crate::Demonstration;
 
-/// The number by which programs call this driver: one that Tock does not use.
+/// The driver's number, which Tock does not use otherwise.
 pub const DRIVER: usize = 0xb_0000;
 
-/// Command 0 says that the driver is there. Command 1 hashes its first argument, as four
-/// bytes, and gives the first four bytes of the hash: enough for a program to see that the
-/// library works, without a buffer.
+/// Command 0 reports that the driver exists. Command 1 hashes its first argument, as four bytes,
+/// and returns the first four bytes of the hash. So a program can check, without a buffer, that the
+/// library works.
 impl<R: Runtime> SyscallDriver for Demonstration<R> {
     fn command(&self, number: usize, word: usize, _: usize, _: ProcessId) -> CommandReturn {
         match number {
@@ -25,7 +25,7 @@ impl<R: Runtime> SyscallDriver for Demonstration<R> {
         }
     }
 
-    /// Nothing is kept for a program.
+    /// The driver keeps no state for a program.
     fn allocate_grant(&self, _: ProcessId) -> Result<(), process::Error> {
         Ok(())
     }

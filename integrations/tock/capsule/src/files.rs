@@ -1,4 +1,4 @@
-//! Files by littlefs, on the capsule's [`Disk`].
+//! Files on the capsule's [`Disk`], by littlefs.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -11,28 +11,28 @@ use crate::foreign::littlefs::{
     lfs_config_sync_fn, lfs_error, lfs_file_config, lfs_file_t, lfs_open_flags, lfs_t,
 };
 
-/// How many bytes are read and written at the least, and cached.
+/// The smallest unit of reading, writing and caching, in bytes.
 const UNIT: usize = 64;
 /// How many bytes littlefs uses to look for free blocks: one bit for each.
 const LOOKAHEAD: usize = 8;
-/// After how many erasures littlefs moves its own data, for even wear (lfs.h's advice).
+/// After how many erasures littlefs moves its own data, for even wear (as lfs.h advises).
 const CYCLES: i32 = 500;
-/// What littlefs answers if its device fails.
+/// The error that the device's callbacks return to littlefs.
 const DEVICE_FAILED: i32 = lfs_error::LFS_ERR_IO as i32;
 
-/// Why something was not done.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
-    /// Something was wrong with the library, or with what it was called with.
+    /// The call failed, or was wrong.
     Foreign(Error),
-    /// littlefs did its work and refused, with this error number of its own.
+    /// littlefs returned an error of its own, with this number.
     Refused(i32),
 }
 
-/// What littlefs did.
+/// The result of an operation.
 pub(crate) type Outcome<T> = core::result::Result<T, Failure>;
 type InScope<'a, 's, 'e, R> = &'a mut Scope<'s, 'e, Api<R>>;
-/// The device while littlefs works. Each callback borrows it for itself alone.
+/// The device while littlefs runs. Each callback borrows it exclusively.
 type Device<'a> = RefCell<&'a mut Disk>;
 
 /// The foreign functions that call the device.
@@ -81,8 +81,9 @@ pub(crate) fn write<R: Runtime>(
     })
 }
 
-/// Mounts the file system, reads a file and unmounts it. Gives how many bytes littlefs says
-/// it read: the rest of `bytes` is of no use, and it may be more than there are.
+/// Mounts the file system, reads a file and unmounts it. Returns the number of bytes that littlefs
+/// reports. That number is attacker-controlled and may exceed the length of `bytes`; the rest of
+/// `bytes` is undefined.
 pub(crate) fn read<R: Runtime>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
@@ -99,7 +100,7 @@ pub(crate) fn read<R: Runtime>(
     })
 }
 
-/// Works with one file of the mounted file system.
+/// Runs `work` on one file of the mounted file system.
 fn on_file<R: Runtime, T>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
@@ -118,7 +119,7 @@ fn on_file<R: Runtime, T>(
     })
 }
 
-/// Works while the library can reach the disk.
+/// Runs `work` while the library can call the disk.
 fn on<R: Runtime, T>(
     library: &mut Littlefs<R>,
     disk: &mut Disk,
@@ -133,7 +134,7 @@ fn on<R: Runtime, T>(
     })?
 }
 
-/// Runs `work` while there are C functions that call the disk.
+/// Runs `work` while the C functions that call the disk exist.
 fn with_callbacks<R: Runtime, T>(
     api: &mut Api<R>,
     disk: &Device<'_>,
@@ -166,12 +167,12 @@ fn with_callbacks<R: Runtime, T>(
     })?
 }
 
-/// What littlefs is told of how the disk did.
+/// Returns littlefs's error number for the disk's result.
 fn status(outcome: core::result::Result<(), NoSuchPlace>) -> i32 {
     outcome.map_or(DEVICE_FAILED, |()| 0)
 }
 
-/// Describes the disk to littlefs, and gives it its buffers (lfs.h, `struct lfs_config`).
+/// Describes the disk to littlefs, with its buffers (lfs.h, `struct lfs_config`).
 fn configure<R: Runtime>(
     scope: InScope<'_, '_, '_, R>,
     callbacks: Callbacks,
@@ -203,24 +204,24 @@ fn configure<R: Runtime>(
     })
 }
 
-/// A file's own buffer.
+/// Allocates a file's own buffer.
 fn file_settings<R: Runtime>(scope: InScope<'_, '_, '_, R>) -> Result<RefMut<lfs_file_config>> {
     let buffer = buffer(scope, UNIT)?;
     scope.value(lfs_file_config { buffer, attrs: Ptr::null(), attr_count: 0 })
 }
 
-/// A buffer of the library's, aligned for whatever it keeps there.
+/// Allocates a buffer of the library's, aligned for any type.
 fn buffer<R: Runtime>(scope: InScope<'_, '_, '_, R>, len: usize) -> Result<Ptr<Void>> {
     Ok(scope.zeroed::<u64>(len / size_of::<u64>())?.as_ptr().cast())
 }
 
-/// Room for one value, zero.
+/// Allocates room for one value, which is zero.
 fn single<T: Foreign, R: Runtime>(scope: InScope<'_, '_, '_, R>) -> Result<RefMut<T>> {
     let room = scope.zeroed::<T>(1)?;
     room.get(0).ok_or(Error::OutOfRange { address: room.as_ptr().addr(), len: 1 })
 }
 
-/// littlefs's answer, if it is not an error.
+/// Returns littlefs's result, or its error if the result is negative.
 fn done(answer: i32) -> Outcome<usize> {
     usize::try_from(answer).map_err(|_| Failure::Refused(answer))
 }

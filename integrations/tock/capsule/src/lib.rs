@@ -1,8 +1,8 @@
-//! A Tock capsule that uses C libraries which it does not trust.
+//! A Tock capsule that uses C libraries without trusting them.
 //!
-//! It shows what other capsules can do: hash and sign with monocypher, keep files with
-//! littlefs on a device that the capsule itself provides through callbacks, and go on when a
-//! library does what it must not. There is no unsafe code, here or in the bindings.
+//! It shows what other capsules can do: hash and sign with monocypher, keep files with littlefs on
+//! a device that the capsule provides through callbacks, and continue after a library misbehaves.
+//! There is no unsafe code, here or in the bindings.
 //!
 //! The capsule is the same for every runtime `R`; the board chooses one.
 #![no_std]

@@ -1,4 +1,4 @@
-//! The demonstration, one step at a time.
+//! The demonstration, step by step.
 
 use core::cell::Cell;
 use core::fmt::{self, Display};
@@ -16,19 +16,19 @@ use crate::{cryptography, files};
 
 const MESSAGE: &[u8] = b"Memory safety is merely table stakes";
 const FILE: &str = "article.txt";
-/// What BLAKE2b gives for "abc" (RFC 7693, appendix A), its first eight bytes.
+/// The first eight bytes of BLAKE2b's hash of "abc" (RFC 7693, appendix A).
 const HASH_OF_ABC: [u8; 8] = [0xba, 0x80, 0xa5, 0x3f, 0x98, 0x1c, 0x4d, 0x0d];
-/// The secret key of a test of Ed25519 and the public key for it, its first eight bytes
-/// (RFC 8032, section 7.1, test 2).
+/// A secret key for Ed25519, and the first eight bytes of its public key (RFC 8032, section 7.1,
+/// test 2).
 const SEED: [u8; 32] = [
     0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda, 0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f,
     0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24, 0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb,
 ];
 const PUBLIC: [u8; 8] = [0x3d, 0x40, 0x17, 0xc3, 0xe8, 0x43, 0x89, 0x5a];
-/// Too short for a signature, at least in QEMU.
+/// A time limit that is too short for a signature, at least in QEMU.
 const IMPATIENCE: Duration = Duration::from_micros(100);
 
-/// A capsule that shows what foreign libraries do, and says so on Tock's console.
+/// A capsule that demonstrates foreign libraries, and reports on Tock's console.
 ///
 /// Each step is a deferred call, so that Tock serves everything else in between.
 pub struct Demonstration<R: Runtime> {
@@ -40,10 +40,10 @@ pub struct Demonstration<R: Runtime> {
     forbidden: &'static [Place],
 }
 
-/// Something that no library can reach.
+/// An address that no library can access.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// What is there.
+    /// What is at the address.
     pub name: &'static str,
     /// Its address.
     pub address: usize,
@@ -64,12 +64,12 @@ impl<R: Runtime> Demonstration<R> {
         Self::misbehave,
         Self::trespass,
         Self::hash,
-        // The library was started again, and the disk is the capsule's.
+        // The library was restarted, but the disk belongs to the capsule.
         Self::read,
         Self::hang,
     ];
 
-    /// Takes two libraries and a disk, and places that are not theirs.
+    /// Takes two libraries and a disk, and addresses outside the libraries' memory.
     pub fn new(
         monocypher: Monocypher<R>,
         littlefs: Littlefs<R>,
@@ -86,7 +86,7 @@ impl<R: Runtime> Demonstration<R> {
         }
     }
 
-    /// Asks for the first step. For the board, before Tock's main loop.
+    /// Schedules the first step. The board calls this before Tock's main loop.
     pub fn start(&'static self) {
         self.register();
         self.call.set();
@@ -131,7 +131,7 @@ impl<R: Runtime> Demonstration<R> {
         });
     }
 
-    /// Has one library read what is Tock's, and the other write there.
+    /// Makes one library read Tock's memory, and the other write to it.
     fn misbehave(&self) {
         for Place { name, address } in self.forbidden {
             let place = Ptr::from_addr(*address);
@@ -144,7 +144,7 @@ impl<R: Runtime> Demonstration<R> {
         }
     }
 
-    /// Has a library read what the other one keeps.
+    /// Makes a library read the other library's memory.
     fn trespass(&self) {
         let address = self
             .monocypher
@@ -156,7 +156,7 @@ impl<R: Runtime> Demonstration<R> {
         self.littlefs.map(Littlefs::reset);
     }
 
-    /// Has a library take longer than it may.
+    /// Makes a library exceed its time limit.
     fn hang(&self) {
         self.with_monocypher("a signature in 100 us", |monocypher| {
             monocypher.set_timeout(Some(IMPATIENCE));
@@ -171,7 +171,7 @@ impl<R: Runtime> Demonstration<R> {
         });
     }
 
-    /// The first four bytes of the hash of a number. A library that fails is started again.
+    /// Returns the first four bytes of the hash of a number. A library that fails is restarted.
     pub(crate) fn hash_word(&self, word: u32) -> Option<u32> {
         let hash = self.monocypher.map(|monocypher| {
             let hash = cryptography::hash(monocypher, &word.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The attacks, one by one, and the error that each must end in.
+//! The attacks, and the error that each must end with.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ mod bindings {
     omniglot::include_library!("hostile");
 }
 
-/// How long a call may take: ample, for busy machines.
+/// The time limit of a call, which is ample even for busy machines.
 const AMPLE: Duration = Duration::from_secs(5);
 
-/// How long the endless call may take.
+/// The time limit of the endless call.
 const LIMIT: Duration = Duration::from_millis(200);
 
-/// The exit status that the library chooses.
+/// The exit status that the library uses.
 const STATUS: i32 = 7;
 
-/// What the attack achieved, in words, or the error that it ended in.
+/// A description of what the attack achieved, or the error that it ended with.
 pub(super) type Outcome = omniglot::Result<String>;
 
 /// One attack.
@@ -43,11 +43,11 @@ fn attack(
 
 /// Starts the library.
 pub(super) fn start() -> omniglot::Result<Hostile> {
-    // Strict, so that asking for a file that is not there is an error here, too.
+    // Strict, so that requesting a missing file is an error here too.
     Hostile::builder().timeout(AMPLE).strict().build()
 }
 
-/// All attacks, on a host with these canaries and something that listens on `port`.
+/// Returns all attacks, for a host with these canaries and a listener on `port`.
 pub(super) fn all(canaries: &Canaries, port: u16) -> Vec<Attack> {
     let mut attacks = on_memory(canaries);
     attacks.extend(with_values());
@@ -185,7 +185,7 @@ fn is_fault(error: &Error, kind: FaultKind) -> bool {
     matches!(error, Error::Fault(fault) if fault.kind == kind)
 }
 
-/// For functions that should not have come back.
+/// The outcome of a function that should not have returned.
 fn returned(result: omniglot::Result<()>) -> Outcome {
     result.map(|()| "it came back".to_owned())
 }

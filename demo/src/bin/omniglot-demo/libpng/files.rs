@@ -1,4 +1,4 @@
-//! The picture that comes in and the one that goes out.
+//! The input and output pictures.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -8,13 +8,13 @@ use anyhow::{Context, Result, bail};
 use omniglot_demo::{Picture, samples};
 use sha2::{Digest, Sha256};
 
-/// What every PNG file starts with.
+/// The signature of every PNG file.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The file to decode.
 #[derive(Debug)]
 pub(crate) struct Input {
-    /// Where it is from, for the reader.
+    /// The file's origin, for the reader.
     pub(crate) origin: String,
     pub(crate) path: PathBuf,
     pub(crate) bytes: Vec<u8>,
@@ -48,24 +48,24 @@ impl Input {
         Ok(Self { origin, path: path.to_owned(), bytes })
     }
 
-    /// The SHA-256 of the file, in hexadecimal.
+    /// Returns the SHA-256 of the file, in hexadecimal.
     pub(crate) fn digest(&self) -> String {
         Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Where the decoded picture goes.
+/// The file for the decoded picture.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: PathBuf,
     file: File,
-    /// Whether it is empty and was not there before.
+    /// True if the file is empty and did not exist before.
     is_new: bool,
 }
 
 impl Output {
-    /// Opens the user's file or the default one, so that it is known early whether it
-    /// can be written. What is in it stays until there is a picture.
+    /// Opens the user's file or the default one early, to find out whether it can be written. Its
+    /// contents stay until there is a picture.
     pub(crate) fn open(path: Option<&Path>, input: &Input) -> Result<Self> {
         let path = match path {
             Some(path) => path.to_owned(),
@@ -85,7 +85,7 @@ impl Output {
         Ok(Self { path, file, is_new })
     }
 
-    /// Beside the demo's program, which is in cargo's target directory.
+    /// Returns a path next to the demo's program, in cargo's target directory.
     fn default_path() -> Result<PathBuf> {
         let program = std::env::current_exe().context("cannot find the demo's own program")?;
         Ok(program.with_file_name("omniglot-demo.png"))
@@ -95,7 +95,7 @@ impl Output {
         &self.path
     }
 
-    /// Writes the picture; what the file then holds.
+    /// Writes the picture. Returns the file's contents.
     pub(crate) fn write(&mut self, picture: &Picture) -> Result<Vec<u8>> {
         let name = self.path.display();
         let mut encoded = Vec::new();
@@ -110,10 +110,10 @@ impl Output {
 }
 
 impl Drop for Output {
-    /// No empty file is left where there was none.
+    /// Removes the file if it is empty and did not exist before.
     fn drop(&mut self) {
         if self.is_new {
-            // If it cannot be removed, an empty file is left, which does no harm.
+            // If this fails, an empty file remains, which does no harm.
             let _ = fs::remove_file(&self.path);
         }
     }
