@@ -1,14 +1,14 @@
-//! Binds the C libraries that the tests call and are attacked by.
+//! Binds the C libraries that the tests call, hostile ones included.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 
 use omniglot_build::{Handle, Library, Result};
 
-/// One for each level that calls may nest, and some to spare.
+/// One slot for each level of nested calls, and a few more.
 const SLOTS: u32 = 72;
 
-/// Ways to attack while loading: `enum attack` in `c/constructor.c`.
+/// Attacks during loading: `enum attack` in `c/constructor.c`.
 const CONSTRUCTORS: [&str; 29] = [
     "crash",
     "loop",
@@ -41,7 +41,7 @@ const CONSTRUCTORS: [&str; 29] = [
     "keep_loading",
 ];
 
-/// Instructions that one library each carries: `enum gadget` in `c/gadget.h`.
+/// Instructions, each of which one library contains: `enum gadget` in `c/gadget.h`.
 const GADGETS: [&str; 11] = [
     "wrpkru",
     "xrstor",
@@ -58,8 +58,8 @@ const GADGETS: [&str; 11] = [
 
 fn main() -> Result<()> {
     conformance()?;
-    // The attacks of this package are on the worker process; tests/pmp has its own, and where
-    // loads are changed there are none.
+    // The attacks in this package are on Linux; tests/pmp has its own, and tests that change loads
+    // have none.
     let has_no_system = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "none");
     if has_no_system || std::env::var_os("CARGO_CFG_OMNIGLOT_FAULTS").is_some() {
         return Ok(());
@@ -124,7 +124,7 @@ fn escapes() -> Result<()> {
         .generate()
 }
 
-/// A library of the host's whose code has relocations; a test says so if there is none.
+/// A library for the host whose code has relocations. The test that uses it fails if it has none.
 fn relocated() {
     println!("cargo::rerun-if-changed=c/relocated.S");
     let directory = std::env::var_os("OUT_DIR").unwrap_or_default();

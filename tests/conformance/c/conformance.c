@@ -144,7 +144,7 @@ void next_padded_at(Padded *padded)
     padded->third++;
 }
 
-/* Which bytes of a Padded belong to no field. */
+/* Returns whether this byte of a Padded belongs to no field. */
 static bool is_padding(size_t offset)
 {
     bool in_first = offset < offsetof(Padded, first) + sizeof(uint8_t);
@@ -236,7 +236,7 @@ bool sheets_equal(const Sheet *one, const Sheet *other)
     return equal;
 }
 
-/* A bool's byte: C itself could only store 0 or 1 through a bool. */
+/* Writes a bool's byte: C itself could only store 0 or 1 through a bool. */
 static void spoil_bool(bool *place, int number)
 {
     memset(place, number, sizeof *place);
@@ -268,7 +268,7 @@ Mark mark_of_bits(int colour, uint8_t set)
     return mark;
 }
 
-/* Each argument has its own weight, so that two that were swapped show. */
+/* Each argument has its own weight, so that swapped arguments change the sum. */
 int64_t weigh_integers(int8_t a, uint16_t b, int32_t c, uint64_t d, int8_t e, uint16_t f, int32_t g, int64_t h,
                        uint8_t i, int16_t j)
 {
@@ -625,7 +625,7 @@ void trap(void)
 }
 
 static uint32_t fill(volatile uint8_t *outer);
-/* Where the compiler cannot see the recursion, it does not warn of it. */
+/* A volatile pointer hides the recursion from the compiler, which would warn of it. */
 static uint32_t (*volatile fill_more)(volatile uint8_t *outer) = fill;
 
 static uint32_t fill(volatile uint8_t *outer)
@@ -659,7 +659,7 @@ static uint8_t *remembered_in_heap;
 
 void remember(const uint8_t *secret, size_t size)
 {
-    volatile uint8_t on_stack[2048 + LONGEST_SECRET]; /* deep enough that later calls leave it */
+    volatile uint8_t on_stack[2048 + LONGEST_SECRET]; /* deep enough to survive later calls */
     size = size < LONGEST_SECRET ? size : LONGEST_SECRET;
     memcpy(remembered, secret, size);
     remembered_in_heap = malloc(size);

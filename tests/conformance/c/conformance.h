@@ -1,8 +1,7 @@
-/* What the conformance suite calls: a library that behaves well, and some
- * functions that do not keep what this header says.
+/* The library that the conformance suite calls. It behaves well, except for some functions that
+ * violate this header on purpose.
  *
- * It needs nothing but a C compiler and a small libc, so that it also runs where
- * there is no operating system. */
+ * It needs only a C compiler and a small libc, so it also runs without an operating system. */
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
@@ -11,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Numbers. `which_*` says which end of the range a value is: -1 the least, 1 the
- * greatest, 0 neither; `end_*` returns the least or the greatest. */
+/* Numbers. `which_*` returns which end of the range a value is: -1 for the least, 1 for the
+ * greatest, 0 for neither. `end_*` returns the least or the greatest. */
 
 #define NUMBER(name, type)         \
     type echo_##name(type value);  \
@@ -49,14 +48,14 @@ uint64_t double_bits(double value);
 double double_of_bits(uint64_t bits);
 
 bool negate(bool value);
-/* Returns whatever bits it is given. */
+/* Returns a bool with these bits. */
 bool bool_of_bits(uint8_t bits);
 
 /* Enums. */
 
 typedef enum { SUCCESS = 0, FAILURE = 1, PENDING = 2 } async_res_t;
 
-/* Returns rand(). */
+/* Returns the value of rand(). */
 async_res_t async_print(const uint8_t *msg, size_t size);
 async_res_t async_print_returns(int value);
 
@@ -65,7 +64,7 @@ typedef enum { RED = 1, GREEN = 10, BLUE = 100 } Colour;
 Colour echo_colour(Colour colour);
 int colour_number(Colour colour);
 Colour colour_of_number(int number);
-/* Writes any number to where a Colour is expected. */
+/* Writes any number to the place of a Colour. */
 void colour_into(Colour *into, int number);
 
 typedef enum { BELOW = -1, LEVEL = 0, ABOVE = 1 } Side;
@@ -83,7 +82,7 @@ typedef struct {
     uint32_t large;
 } Pair;
 
-Pair swap_pair(Pair pair); /* each value where the other was, cut to its size */
+Pair swap_pair(Pair pair); /* swaps the two values, each cut to its new size */
 Pair make_pair(uint8_t small, uint32_t large);
 
 typedef struct {
@@ -92,10 +91,10 @@ typedef struct {
     uint16_t third;
 } Padded;
 
-Padded next_padded(Padded padded); /* every field plus one */
+Padded next_padded(Padded padded); /* adds one to every field */
 void next_padded_at(Padded *padded);
 bool padding_is_zero(const Padded *padded, size_t count);
-void fill_with_ones(Padded *padded, size_t count); /* padding, too */
+void fill_with_ones(Padded *padded, size_t count); /* including padding */
 
 typedef struct {
     uint64_t words[32];
@@ -159,7 +158,7 @@ typedef struct {
 Sheet sample_sheet(void);
 Sheet echo_sheet(Sheet sheet);
 bool sheets_equal(const Sheet *one, const Sheet *other);
-/* A valid sheet but for the byte (or number) at one place. */
+/* A valid sheet, except for the byte (or number) at one place. */
 #define SHEET_PLACES 11 /* three colours, their flags, four flags, a side */
 void spoil_sheet(Sheet *sheet, uint32_t place, int number);
 Sheet spoiled_sheet(uint32_t place, int number);
@@ -185,7 +184,7 @@ int32_t *pointer_of_number(uintptr_t number);
 void divide_into(int32_t a, int32_t b, int32_t *quotient, int32_t *remainder);
 int64_t sum(const int32_t *numbers, size_t count);
 void count_up(int32_t *numbers, size_t count, int32_t first);
-void write_through(int32_t **pointer, int32_t value); /* writes through both */
+void write_through(int32_t **pointer, int32_t value); /* writes through both pointers */
 int32_t *dangling(void);
 int32_t *static_numbers(size_t *count); /* 1, 2, 3, ... */
 size_t count_bytes(const uint8_t *from, size_t size, uint8_t byte);
@@ -215,7 +214,7 @@ int32_t count_once(void);
 int32_t fail_with(int error_number); /* sets errno */
 /* Copies a secret of at most 64 bytes to the heap, the stack and a global. */
 void remember(const uint8_t *secret, size_t size);
-uint8_t recall(size_t index); /* a byte of it, the same in heap and global; else 0 */
+uint8_t recall(size_t index); /* a byte of it if heap and global agree, else 0 */
 
 #define CONFORMANCE_ANSWER 42
 #define CONFORMANCE_NAME "conformance"
@@ -246,9 +245,9 @@ int call_colour_number(ColourCallback callback, int number);
 Sheet call_sheet(SheetCallback callback, Sheet sheet);
 void call_spoiled_sheet(SheetCallback callback, uint32_t place, int number);
 int32_t *call_pointer_with(PointerCallback callback, int32_t *pointer, const char *text);
-/* What the callback returns, in the hands of C, and one more. */
+/* Returns the callback's result, as C sees it, plus one. */
 int32_t call_and_add(IntCallback callback, int32_t value);
-/* one(two(one(two(...value)))), `levels` calls deep. */
+/* one(two(one(two(...value)))), with `levels` calls nested. */
 int32_t call_in_turn(IntCallback one, IntCallback two, int32_t value);
 
 typedef struct {
@@ -265,11 +264,11 @@ int32_t call_kept(int32_t value);
 
 IntCallback negation(void);
 IntCallback function_of_number(uintptr_t number);
-/* A function of the library that itself calls what keep_callback kept. */
+/* Returns a function of the library that calls the kept callback. */
 IntCallback kept_caller(void);
 
-/* Objects with a destructor, of which every address is one. It works for a while, and calls
- * back, as it was told last. */
+/* Objects with a destructor. Each address is an object. The destructor works for a while, and
+ * calls back, as was last configured. */
 
 typedef struct Thing Thing;
 
@@ -292,10 +291,10 @@ int32_t reader_sum(Reader *reader, int32_t steps);
 void reader_fail(Reader *reader, int32_t failure);
 int32_t reader_failure(const Reader *reader);
 int32_t reader_fail_at(Reader *reader, int32_t step);
-/* Fails as reader_fail, but has no guard of its own: see build.rs. */
+/* Fails as reader_fail does, but without a guard of its own: see build.rs. */
 void leap(Reader *reader);
 
-/* Misbehaviour that must stay in the library. */
+/* Misbehaviour that must not affect the host. */
 
 void trap(void);
 void overflow_stack(void);

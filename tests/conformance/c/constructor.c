@@ -1,10 +1,10 @@
-/* A library that attacks while it is loaded. ATTACK names the attack; each ends the
- * process by abort() where it was stopped and returns where it was not, so that
- * loading succeeds only if the attack did. */
+/* A library that attacks while it is loaded. ATTACK names the attack. Each attack ends the
+ * process by abort() if it was stopped, and returns otherwise, so loading succeeds only if the
+ * attack did. */
 #define _GNU_SOURCE
 #include "constructor.h"
 
-/* The host's own layout, so that the attacks follow its changes. */
+/* The host's own layout, so that the attacks stay up to date. */
 #include "post.h"
 
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static void *idle(void *argument)
 }
 
 static int recurse(volatile char *outer);
-/* Where the compiler cannot see the recursion, it does not warn of it. */
+/* A volatile pointer hides the recursion from the compiler, which would warn of it. */
 static int (*volatile recurse_more)(volatile char *outer) = recurse;
 
 static int recurse(volatile char *outer)
@@ -93,7 +93,7 @@ static long limit_host(const struct config *config)
     return syscall(SYS_prlimit64, config->host, 7 /* RLIMIT_NOFILE */, limits, NULL);
 }
 
-/* Says in the loader's place that something happened, and stays. */
+/* Reports an event in the loader's place, and never returns. */
 __attribute__((noreturn)) static void forge(void *control, uint32_t event, uint64_t arguments)
 {
     struct channel *channel = channel_of(control);
@@ -108,14 +108,14 @@ static long add_filter(const struct sock_fprog *program)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
 }
 
-/* The same with the filter for calls, without which the host looks no further. */
+/* The same with the filter for calls installed, without which the host looks no further. */
 __attribute__((noreturn)) static void forge_filtered(void *control, uint64_t image)
 {
     add_filter((const struct sock_fprog *)SERVE_PROGRAM);
     forge(control, EVENT_READY, image);
 }
 
-/* The host sees the stack already, other memory only once all is loaded. */
+/* Before loading is complete the host sees only the stack, so the arguments are there. */
 __attribute__((noreturn)) static void forge_noise_image(void *control)
 {
     uint8_t noise[4096];
@@ -124,7 +124,7 @@ __attribute__((noreturn)) static void forge_noise_image(void *control)
     forge_filtered(control, (uint64_t)noise);
 }
 
-/* The shims' table, which the loader reports when all went well. */
+/* The shims' table, which the loader reports after it has loaded everything. */
 struct image {
     uint32_t abi, shim_count, slot_count, reserved;
     const uint64_t *shims, *trampolines;
@@ -132,7 +132,7 @@ struct image {
 };
 extern const struct image omniglot_image;
 
-/* A copy of the table with addresses of anything. */
+/* A copy of the table with arbitrary addresses. */
 __attribute__((noreturn)) static void forge_image(void *control)
 {
     uint64_t addresses[1024];
@@ -151,8 +151,8 @@ __attribute__((noreturn)) static void forge_report(void *control)
     forge(control, EVENT_LOAD_FAILED, 0);
 }
 
-/* Says so as the loader would, with the filter for calls, and then tries what only
- * loading may. */
+/* Reports the end of loading as the loader would, with the filter for calls installed, and then
+ * tries what is only allowed while loading. */
 __attribute__((noreturn)) static void forge_in_time(void *control)
 {
     struct channel *channel = channel_of(control);
@@ -168,7 +168,7 @@ __attribute__((noreturn)) static void forge_in_time(void *control)
         __asm__ volatile("pause");
 }
 
-/* Makes the loader's calls that end loading seem to work without being made. */
+/* Makes the loader's calls that end loading seem to succeed without being executed. */
 static int keep_loading(void)
 {
     struct sock_filter filter[] = {
@@ -182,7 +182,7 @@ static int keep_loading(void)
     return add_filter(&program) == 0;
 }
 
-/* Whether the attack succeeded. */
+/* Returns whether the attack succeeded. */
 static int attack(enum attack which, void *control)
 {
     const struct config *config = control;
@@ -255,8 +255,8 @@ static int attack(enum attack which, void *control)
 
 __attribute__((constructor)) static void load(int count, char **arguments)
 {
-    /* The loader's argument is the window's first byte. Without it no attack is tried,
-     * loading succeeds, and the test fails. */
+    /* The loader's argument is the window's first byte. Without it no attack is tried, loading
+     * succeeds, and the test fails. */
     if (count == 2 && !attack(ATTACK, arguments[1]))
         abort();
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Reached only where the attack was not stopped. */
+/* Reached only if the attack was not stopped. */
 int32_t loaded(void);
 
 #endif

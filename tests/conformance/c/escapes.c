@@ -35,10 +35,10 @@ void poke(uintptr_t address, uint64_t value)
 
 #define SLIDE_WORDS 512
 
-/* A return from anywhere in it lands. */
+/* Return addresses: a return anywhere in this page leads to LANDING. */
 __attribute__((aligned(4096))) static uintptr_t slide[SLIDE_WORDS];
 
-/* As data these bytes are harmless. */
+/* These bytes are harmless as data. */
 static const uint8_t constant_gadget[] = {0x31, 0xc0, 0x31, 0xc9, 0x31, 0xd2, 0x0f, 0x01, 0xef, 0xc3};
 static uint8_t variable_gadget[] = {0x31, 0xc0, 0x31, 0xc9, 0x31, 0xd2, 0x0f, 0x01, 0xef, 0xc3};
 
@@ -177,7 +177,7 @@ int32_t leap_with_words(uintptr_t address, const Registers *registers, uintptr_t
     return leap(address, registers, target);
 }
 
-/* What the kernel expects at the stack pointer: the rest of struct rt_sigframe. */
+/* The rest of struct rt_sigframe, which the kernel expects at the stack pointer. */
 int32_t forge_signal_return(uintptr_t target)
 {
     static ucontext_t context;
@@ -218,7 +218,7 @@ __asm__(".hidden set_flags, upset_float_stack, upset_float_pending\n"
         "    fld1\n"
         "    .endr\n"
         "    ret\n"
-        /* Divides one by zero, with that exception armed. */
+        /* Divides one by zero, with that exception unmasked. */
         "upset_float_pending:\n"
         "    fninit\n"
         "    movl $0x37b, -8(%rsp)\n"
@@ -321,7 +321,7 @@ _Static_assert(offsetof(struct held, vectors) == 352, "the layout that the assem
 struct held held_before, held_after;
 void hold_registers(uint64_t rounds, bool wide);
 
-/* All but rcx, which counts, and rsp. The waiting changes no flag. */
+/* All registers except rcx, which counts, and rsp. The loop does not change the flags. */
 __asm__(".hidden held_before, held_after, hold_registers\n"
         "hold_registers:\n"
         "    push %rbx\n"
@@ -451,7 +451,7 @@ static void prepare_held(bool wide)
     __asm__ volatile("fldlg2\n\tfstpt %0" : "=m"(held_before.floats[0]));
     __asm__ volatile("fldl2e\n\tfstpt %0" : "=m"(held_before.floats[1]));
     __asm__ volatile("fldpi\n\tfstpt %0" : "=m"(held_before.floats[2]));
-    /* rcx counts, and rsp is where it is */
+    /* rcx counts, and rsp must not change */
     held_before.general[2] = held_before.general[7] = 0;
 }
 

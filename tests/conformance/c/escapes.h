@@ -1,6 +1,6 @@
-/* A library that tries to get out of the host's process, in which it runs: out of its
- * memory, its registers, its stack, its signals. Addresses and other secrets that a real
- * attacker would have to guess are simply given to it.
+/* A library in the host's own process that tries to escape: from its memory, its registers, its
+ * stack, its signals. The host tells it the addresses and other secrets that a real attacker
+ * would have to guess.
  *
  * Linux on x86-64 only. */
 #ifndef ESCAPES_H
@@ -12,7 +12,7 @@
 
 typedef int32_t (*HostCallback)(int32_t value);
 
-/* The functions that do no harm: they show that an instance works. */
+/* Functions that do no harm: they show that an instance works. */
 int32_t sound(int32_t a, int32_t b);
 int32_t call_host(HostCallback callback, int32_t value);
 double third(double of);
@@ -30,9 +30,9 @@ typedef struct {
     uint64_t flags;
 } Registers;
 
-/* Places of the library to jump to. */
+/* Places in the library to jump to. */
 typedef enum {
-    LANDING,      /* goes on where the last leap began */
+    LANDING,      /* continues after the last leap */
     UNDEFINED,    /* an undefined instruction */
     BREAKPOINT,   /* int3 */
     DIVISION,     /* a division by zero */
@@ -41,35 +41,35 @@ typedef enum {
     SYSENTER,     /* the same with sysenter */
     SPIN,         /* an endless loop */
     PUSH,         /* a push, then an undefined instruction */
-    SLIDE,        /* the middle of a page of addresses of LANDING */
+    SLIDE,        /* the middle of a page of LANDING's addresses */
     CONSTANT,     /* wrpkru among constants */
     VARIABLE,     /* wrpkru among variables */
 } Place;
 
 uintptr_t place_of(Place place);
 
-/* Jumps to an address with these registers. If that ends at LANDING, writes a word at
- * `target` in the host, unless that is 0, and returns 1. */
+/* Jumps to an address with these registers. If that leads to LANDING, writes a word to `target`
+ * in the host, unless that is 0, and returns 1. */
 int32_t leap(uintptr_t address, const Registers *registers, uintptr_t target);
-/* The same, with these words at `area` of the library's own memory. */
+/* The same, with these words at `area` in the library's own memory. */
 int32_t leap_with_words(uintptr_t address, const Registers *registers, uintptr_t area,
                         const uint64_t *words, size_t count, uintptr_t target);
-/* Frames of signals that never were, for rt_sigreturn: with the rights that a processor
- * starts with. */
+/* Returns from a signal that never was, by rt_sigreturn with a forged frame. Its rights are
+ * those after a reset of the processor. */
 int32_t forge_signal_return(uintptr_t target);
-/* Every key is opened, as far as the C library lets it; then as `poke`. */
+/* Opens every key, as far as the C library allows it; then as `poke`. */
 void open_keys(uintptr_t target);
 
 /* Registers. */
 
-/* What to leave changed. */
+/* The state to leave changed. */
 typedef enum {
     NOTHING,
-    FLAGS,          /* sets these flags */
+    FLAGS,          /* these flags are set */
     VECTOR_CONTROL, /* MXCSR */
     FLOAT_CONTROL,  /* the x87 control word */
     FLOAT_STACK,    /* the x87 stack is full */
-    FLOAT_PENDING,  /* an x87 exception waits for the next x87 instruction */
+    FLOAT_PENDING,  /* an unmasked x87 exception is pending */
     MULTIMEDIA,     /* the x87 registers are MMX registers */
     FS_BASE,
     GS_BASE,
@@ -78,27 +78,27 @@ typedef enum {
     DATA_SELECTORS, /* DS and ES */
 } Upset;
 
-/* And then. */
+/* How the call then ends. */
 typedef enum { RETURN, CALL_BACK, FAULT, DENIED_CALL, WAIT } Then;
 
 int32_t upset(Upset what, uint64_t value, Then then, HostCallback callback);
 
-/* PKRU, as RDPKRU tells it. */
+/* Returns PKRU, as RDPKRU reads it. */
 uint32_t own_rights(void);
 
-/* Fills all registers and the red zone, waits for so many rounds, and looks: how many
- * words have changed. `wide`: with 32 bytes of each vector register. */
+/* Fills all registers and the red zone, waits for `rounds` rounds, and returns how many words
+ * have changed. `wide` includes 32 bytes of each vector register. */
 int32_t hold(uint64_t rounds, bool wide);
 
 #define SNOOPED 1024
-/* Writes down what all registers hold. */
+/* Stores the contents of all registers. */
 void snoop(uint8_t *into, bool wide);
 
 /* Signals. */
 
-/* Waits until `*flag` is not 0, or for so many rounds. */
+/* Waits until `*flag` is not 0, or for `rounds` rounds. */
 uint64_t wait_for(const uint32_t *flag, uint64_t rounds);
-/* Waits for so many rounds, and then makes a system call. */
+/* Waits for `rounds` rounds, and then makes a system call. */
 int64_t wait_and_fork(uint64_t rounds);
 
 #endif

@@ -5,7 +5,7 @@ int32_t sound(int32_t a, int32_t b)
     return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
-/* Nobody runs it. */
+/* Never executed. */
 __attribute__((used)) static void carry(void)
 {
 #define IS(which) (GADGET == which)

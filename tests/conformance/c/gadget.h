@@ -1,5 +1,5 @@
-/* A library with one instruction, or the bytes of one, that only some runtimes can have.
- * GADGET says which. Linux on x86-64 only. */
+/* A library with one instruction, or its bytes, that only some runtimes allow. GADGET selects
+ * it. Linux on x86-64 only. */
 #ifndef GADGET_H
 #define GADGET_H
 

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The compiler must not see that an attack is undefined behaviour. */
+/* Hides from the compiler that an attack is undefined behaviour. */
 #define OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
 int32_t add(int32_t a, int32_t b)
@@ -116,7 +116,7 @@ void smash_stack(size_t size)
 }
 
 static uint32_t descend(volatile uint8_t *outer);
-/* Where the compiler cannot see the recursion, it does not warn of it. */
+/* A volatile pointer hides the recursion from the compiler, which would warn of it. */
 static uint32_t (*volatile descend_more)(volatile uint8_t *outer) = descend;
 
 static uint32_t descend(volatile uint8_t *outer)
@@ -218,7 +218,7 @@ void panels_into(Panel *into, size_t count, uint32_t place, int32_t bits)
         spoil(&into[count - 1], place, bits);
 }
 
-/* A linear congruential generator: Knuth's constants. */
+/* A linear congruential generator with Knuth's constants. */
 static uint8_t noise(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -297,7 +297,7 @@ void call_for_ever(HostCallback callback)
         callback(0);
 }
 
-/* The part of the shims' table that the loader fills in: its way to call the host. */
+/* The start of the shims' table, which the loader fills in: the function that calls the host. */
 struct image_start {
     uint32_t abi, shim_count, slot_count, reserved;
     void (*const *shims)(void *frame);
@@ -325,8 +325,7 @@ void leave_by_exit(void)
     longjmp(exit_of_outer, 1);
 }
 
-/* The call channel. The host's own layout is included, so that the attacks follow
- * its changes. */
+/* The call channel. This includes the host's own layout, so that the attacks stay up to date. */
 #include "post.h"
 
 static struct channel *channel_at(uintptr_t window)
@@ -381,7 +380,7 @@ static void answer_returned(uintptr_t window)
     post((void *)window, channel->request, EVENT_RETURNED);
 }
 
-/* Long enough for the host to see what was written last. */
+/* Waits long enough for the host to see the last write. */
 static void rest(void)
 {
     for (int i = 0; i < 100; i++)
@@ -407,7 +406,7 @@ void write_after_answer(uintptr_t window, uint64_t *words, size_t count)
             ((volatile uint64_t *)words)[i] = value;
 }
 
-/* Where the host puts the frame of a call it says itself. */
+/* Answers one request with noise, in the call's frame: the host gives its address. */
 static void answer_one(uintptr_t window, uint64_t *state)
 {
     struct channel *channel = channel_at(window);
@@ -486,7 +485,7 @@ static void divide(void)
 
 static void vsyscall(void)
 {
-    uintptr_t entry = 0xffffffffff600400u; /* time(2) in the legacy page */
+    uintptr_t entry = 0xffffffffff600400u; /* time(2) in the vsyscall page */
     OPAQUE(entry);
     ((long (*)(long *))entry)(NULL);
 }
@@ -528,7 +527,7 @@ void execute(Instruction instruction)
         misaligned_with_alignment_check();
         break;
     case INTERRUPT_80:
-        /* getpid of 32-bit programs; write would be 4 */
+        /* getpid of 32-bit programs; number 4 would be write */
         __asm__ volatile("int $0x80" : : "a"(20) : "memory");
         break;
     case SYSENTER:
@@ -542,8 +541,8 @@ void execute(Instruction instruction)
 
 void upset_registers(void)
 {
-    uint32_t vector_control = 0x6000; /* round towards zero, all traps armed */
-    uint16_t float_control = 0x0c00;  /* likewise */
+    uint32_t vector_control = 0x6000; /* round towards zero, all exceptions unmasked */
+    uint16_t float_control = 0x0c00;  /* the same for the x87 unit */
     __asm__ volatile("ldmxcsr %0\n\t"
                      "fldcw %1\n\t"
                      "fld1\n\tfld1\n\tfld1\n\tfld1\n\tfld1\n\tfld1\n\tfld1\n\tfld1\n\t"
@@ -660,7 +659,7 @@ int32_t try_sleep(void)
     return usleep(1);
 }
 
-/* Memory that can be written and executed: the start of code of its own. */
+/* Returns the start of generated code, if memory can be both written and executed. */
 int32_t try_executable(void)
 {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -682,7 +681,7 @@ void serve_from_register(uintptr_t window, uint64_t secret)
         if (request == answered)
             continue;
         answered = request;
-        ((uint64_t *)channel->arguments)[2] = secret; /* the result, behind header and argument */
+        ((uint64_t *)channel->arguments)[2] = secret; /* the result, after header and argument */
         answer_returned(window);
     }
 }

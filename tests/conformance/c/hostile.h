@@ -1,5 +1,5 @@
-/* A library whose every function attacks its host. Addresses and other secrets
- * that a real attacker would have to guess are simply given to it.
+/* A library whose every function attacks its host. The host tells it the addresses and other
+ * secrets that a real attacker would have to guess.
  *
  * Linux on x86-64 only. */
 #ifndef HOSTILE_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The one function that does no harm: shows that an instance works. */
+/* The only function that does no harm: it shows that an instance works. */
 int32_t add(int32_t a, int32_t b);
 
 /* Memory. */
@@ -22,13 +22,13 @@ void jump_to(uintptr_t address);
 void free_at(uintptr_t address);
 void free_twice(void);
 void overrun_heap(void);
-/* Allocates until malloc gives nothing; returns how many blocks that were. */
+/* Allocates until malloc fails. Returns the number of blocks. */
 size_t exhaust_memory(size_t block, bool touch);
 void smash_stack(size_t size);
 void recurse(void);
 void jump_to_dead_frame(void);
 
-/* Values: each function returns or writes whatever bits it is asked for. */
+/* Values: each function returns or writes the bits that it is given. */
 
 typedef enum { OFF = 0, ON = 1, BLINKING = 2 } Lamp;
 
@@ -82,25 +82,26 @@ int32_t call_kept(int32_t value);
 int32_t call_address(uintptr_t address, int32_t value);
 int32_t call_host(HostCallback callback, int32_t value);
 void call_for_ever(HostCallback callback);
-/* Calls the host past its trampolines: any slot, any arguments. */
+/* Calls the host without a trampoline, with any slot and any arguments. */
 void call_slot(uint32_t slot, uintptr_t arguments);
 /* A function that a nested call leaves by longjmp. */
 int32_t open_exit(HostCallback callback);
 void leave_by_exit(void);
 
-/* The call channel. `window` is where the domain's memory starts. */
+/* The call channel. `window` is the start of the domain's memory. */
 
-/* Answers the host in the loader's place, then returns or runs on. */
+/* Answers the host in the loader's place, then returns or never does. */
 void forge_answer(uintptr_t window, uint32_t event, uint32_t depth, int32_t ahead, bool stay);
 void forge_callback(uintptr_t window, uint32_t slot, uintptr_t arguments, bool stay);
 void forge_report(uintptr_t window, uint32_t event, uint32_t signal, uint64_t number, uint8_t text);
-/* Says that it is done, and goes on writing. */
+/* Reports that the call is done, and continues to write. */
 void write_after_answer(uintptr_t window, uint64_t *words, size_t count);
-/* Likewise, with one byte and another in turn. */
+/* The same, alternating between two bytes. */
 void flip_after_answer(uintptr_t window, uint8_t *bytes, size_t size, uint8_t one, uint8_t other);
-/* Says that it is done, and answers all later requests with noise. */
+/* Reports that the call is done, and answers all later requests with noise. */
 void answer_noise(uintptr_t window, uint32_t seed);
-/* Says that it is done, and answers all later requests with a secret that it keeps in a register. */
+/* Reports that the call is done, and answers all later requests with a secret that it keeps in a
+ * register. */
 void serve_from_register(uintptr_t window, uint64_t secret);
 void overwrite_control(uintptr_t window, uint8_t byte, bool stay);
 void flip_sleep_flags(uintptr_t window, uint32_t rounds);
@@ -127,7 +128,8 @@ typedef enum {
 } Instruction;
 
 void execute(Instruction instruction);
-/* Returns with the direction flag set, other rounding, and every float trap armed. */
+/* Returns with the direction flag set, another rounding mode, and all floating-point exceptions
+ * unmasked. */
 void upset_registers(void);
 /* Vector registers, which nothing else uses between two calls. */
 void hide_in_registers(uint64_t secret);

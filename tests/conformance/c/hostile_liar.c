@@ -1,5 +1,5 @@
-/* Functions whose types are not those of hostile.h: C links them all the same.
- * They show bits that C itself could not put into a bool. */
+/* Functions whose types differ from those in hostile.h, which C links anyway. They produce bits
+ * that C itself could not store in a bool. */
 #include <stdint.h>
 
 typedef uint8_t (*Callback)(uint32_t flag);

@@ -10,7 +10,7 @@
 #define SMALLEST_FRAME 24
 #define MOST_LEVELS 256
 
-/* Places that change under the host's eyes; named in tests/rampage.rs. */
+/* Places that change while the host reads them. tests/rampage.rs names them. */
 enum place {
     REQUEST,
     RESPONSE,
@@ -47,8 +47,8 @@ static uint8_t *frames[MOST_LEVELS];
 static uint8_t callback_frame[FRAME_SIZE];
 static uint32_t first_slot;
 static uint32_t open_callbacks;
-static int burrows;  /* calls back whatever the host does */
-static int reckless; /* since the last answer */
+static int burrows;  /* 1 while it calls back as often as it can */
+static int reckless; /* after this answer, changes even what spoils it */
 
 Record *records(void)
 {
@@ -79,7 +79,7 @@ static int one_in(uint64_t many)
     return noise() % many == 0;
 }
 
-/* Small numbers, edges of the window, addresses of the host, sizes that wrap. */
+/* Returns small numbers, edges of the window, addresses of the host, sizes that overflow. */
 static uint64_t word(void)
 {
     switch (noise() % 10) {
@@ -123,7 +123,7 @@ static int is_in_window(const void *place, size_t size)
     return offset < window_size && size <= window_size - offset;
 }
 
-/* Changes a word of the request only while it is not the next one, which would be lost. */
+/* Changes a word of the request, unless it is the next request, which would be lost. */
 static void change_request(void)
 {
     uint32_t seen = __atomic_load_n(&line->request, __ATOMIC_RELAXED);
@@ -166,7 +166,7 @@ static void change_control(enum place place)
         word_of_sleepers[0] = (uint32_t)word();
         break;
     case WORKER_SLEEPS:
-        word_of_sleepers[1] = 1; /* else nobody wakes a worker that does sleep */
+        word_of_sleepers[1] = 1; /* otherwise nobody wakes a worker that sleeps */
         break;
     case REPORT:
         fill((uint8_t *)report_of((void *)window), noise() % 64 * 8, sizeof(struct report));
@@ -185,7 +185,7 @@ static void change_data(enum place place)
             *(volatile uint32_t *)frame = (uint32_t)(noise() % 4);
         break;
     case FRAME:
-        if (is_in_window(frame, FRAME_SIZE)) /* of an outer call; the next one's begins behind it */
+        if (is_in_window(frame, FRAME_SIZE)) /* an outer call's frame; the next one follows it */
             frame[8 + noise() % (SMALLEST_FRAME - 8)] = (uint8_t)noise();
         break;
     case CALLBACK_FRAME:
@@ -199,7 +199,7 @@ static void change_data(enum place place)
     }
 }
 
-/* Changes one place, between an answer and the next request: while the host reads. */
+/* Changes one place between an answer and the next request, that is, while the host reads. */
 static void change(enum place place)
 {
     if (place == REQUEST)
@@ -214,12 +214,12 @@ static void change(enum place place)
         changed[place]++;
 }
 
-/* What spoils an answer that the host has not read yet. */
+/* Returns whether a change of this place spoils an answer that the host has not read yet. */
 static int spoils(enum place place)
 {
     switch (place) {
     case RESPONSE:
-    case OPERATION: /* else this program would not know what it is asked */
+    case OPERATION: /* otherwise this program would not know the request */
     case EVENT:
     case ARGUMENTS:
     case SLOT:
@@ -232,7 +232,7 @@ static int spoils(enum place place)
     }
 }
 
-/* Few answers are spoiled, since the host then gives up the worker. */
+/* Spoils only few answers, since the host then abandons the worker. */
 static void change_something(void)
 {
     enum place place = (enum place)(one_in(8) ? noise() % PLACES : IN_RECORDS + noise() % 2);
@@ -245,7 +245,7 @@ static void wait_for_request(void)
     uint32_t looks = 0;
     while (__atomic_load_n(&line->request, __ATOMIC_ACQUIRE) != next) {
         change_something();
-        /* Where both share a processor, the host needs it. */
+        /* If both share a processor, the host needs it. */
         if (++looks % 4096 == 0) {
             __atomic_store_n(&sleepers_of((void *)window)->worker, 1, __ATOMIC_SEQ_CST);
             uint32_t seen = __atomic_load_n(&line->request, __ATOMIC_SEQ_CST);
@@ -266,7 +266,7 @@ static void say_returned(void)
 {
     uint8_t *frame = frame_now();
     if (is_in_window(frame, FRAME_SIZE))
-        /* Behind an inner frame lies that of an outer call. */
+        /* The frame of an outer call follows the inner one. */
         fill(frame, one_in(2000) ? 0 : 8, level_now > 1 ? SMALLEST_FRAME : FRAME_SIZE);
     if (level_now)
         level_now--;
@@ -280,7 +280,7 @@ static void say_callback(void)
     line->arguments = one_in(200) ? word() : (uint64_t)callback_frame;
     open_callbacks++;
     line->depth = level_now - 1;
-    memset(callback_frame, 0, FRAME_SIZE); /* values, mostly */
+    memset(callback_frame, 0, FRAME_SIZE); /* mostly valid values */
     if (one_in(8))
         fill(callback_frame, 0, FRAME_SIZE);
     say(EVENT_CALLBACK);
@@ -325,7 +325,7 @@ static void never(void)
         change((enum place)(noise() % PLACES));
 }
 
-/* Twice, or before the question. */
+/* Answers twice, or before the request. */
 static void say_too_much(void)
 {
     say_returned();
@@ -387,7 +387,7 @@ void rampage(uintptr_t start, size_t size, uintptr_t of_host, uint32_t slot, uin
     }
 }
 
-/* Never called: the worker answers in their place. */
+/* Never called: the worker answers without calling it. */
 uint64_t sum(uint64_t a, uint64_t b)
 {
     return a + b;

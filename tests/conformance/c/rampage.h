@@ -1,4 +1,4 @@
-/* A worker that speaks the call channel itself, and does with it what it likes.
+/* A worker that speaks the call channel's protocol itself, and breaks it in every way.
  *
  * Linux on x86-64 only. */
 #ifndef RAMPAGE_H
@@ -31,12 +31,12 @@ typedef int32_t (*HostCall)(int32_t value, Level level, bool flag);
 /* What the worker changes while the host reads, in the order of its counters. */
 #define PLACES 17
 
-/* Where things are, before the rampage. */
+/* Returns the addresses of things, before the rampage. */
 Record *records(void);
 const char *text(void);
 const uint64_t *counters(void);
 
-/* From here on nothing is what it says. */
+/* Starts the rampage: from here on nothing can be trusted. */
 void rampage(uintptr_t window, size_t size, uintptr_t host, uint32_t slot, uint64_t seed);
 
 uint64_t sum(uint64_t a, uint64_t b);

@@ -1,4 +1,4 @@
-/* Code that the dynamic linker changes when it has loaded it: then it is `wrpkru; ret`. */
+/* Code that the dynamic linker changes after loading it: it becomes `wrpkru; ret`. */
     .text
     .balign 16
     .globl relocated_code

@@ -1,4 +1,4 @@
-/* What is too large for the stack of a host. */
+/* Values that are too large for the host's stack. */
 #ifndef VAST_H
 #define VAST_H
 
@@ -18,10 +18,10 @@ typedef struct {
 } Vast;
 
 void vast_fill(Vast *vast, int number);
-/* Writes a byte that is no bool to the end of each. */
+/* Writes an invalid bool to the end of each. */
 void vast_spoil(Vast *vast);
 
-/* These cannot be called. */
+/* These cannot be called from Rust. */
 Vast vast_pass(Vast vast);
 typedef int (*VastCallback)(Vast vast);
 int vast_call(VastCallback callback);

@@ -1,7 +1,7 @@
-//! Overlaps, and values that stay what they were when they were read.
+//! Overlapping memory, and copies that stay unchanged.
 //!
-//! That no view lives while foreign code runs is checked at compile time: see
-//! `tests/compile-fail`. Here is what can only be seen at run time.
+//! That no view exists while foreign code runs is checked at compile time: see
+//! `tests/compile-fail`. The cases here check what is only visible at run time.
 
 use core::hint::black_box;
 
@@ -26,7 +26,7 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// More than is moved at a time.
+/// More elements than are moved at a time.
 const MANY: usize = 5000;
 
 fn overlapping_copies_stay_whole<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -114,7 +114,7 @@ fn what_a_callback_writes_is_seen_by_both<R: Runtime>(api: &mut Api<R>) -> Outco
     let last = present(numbers.get(2))?;
     let total = api.with_callback::<IntCallback, _>(
         &mut |api, value| {
-            // The library reads the last number only after it was changed here.
+            // The library reads the last number only after the host has changed it here.
             let room =
                 if value == 1 { last } else { numbers.get(0).ok_or(Error::WrongInstance)? };
             api.write(room, value.wrapping_mul(100))?;

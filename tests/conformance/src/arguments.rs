@@ -1,4 +1,4 @@
-//! Many arguments: more than registers hold, in every mixture.
+//! Many arguments: more than fit in registers, in every mixture.
 
 use omniglot::Runtime;
 
@@ -43,7 +43,7 @@ fn ten_integers_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(found, Ok(weight))
 }
 
-/// Powers of two, so that sums are exact and each bit shows one argument's place.
+/// The values are powers of two, so that sums are exact and each bit identifies an argument.
 fn ten_doubles_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let values: [f64; 10] = [1.0, 16.0, 256.0, 4096.0, -0.5, 0.25, 65536.0, -2.0, 1048576.0, 8.0];
     let weight: f64 =

@@ -1,4 +1,4 @@
-//! Callbacks: what crosses in them, which ones exist, and how they end a call.
+//! Callbacks: their arguments and results, which ones exist, and how they end a call.
 
 use core::cell::Cell;
 
@@ -236,7 +236,7 @@ fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) 
     let negation = api.negation()?;
     equal(api.call_pointer(negation, 5), Ok(-5))?;
     equal(api.call_int(negation, -6), Ok(6))?;
-    // A host's callback through a function of the library through its address.
+    // The host's callback runs inside a function of the library that is called through its address.
     let caller = api.kept_caller()?;
     let result = api.with_callback::<IntCallback, _>(
         &mut |_, value| Ok(value.wrapping_mul(3)),
@@ -324,7 +324,7 @@ fn an_invalid_bool_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Out
     let wrong = InvalidValue { type_name: "bool", value: 7, valid: &[0, 1] };
     match seen.get() {
         None => equal(result, Err(wrong.into())),
-        // A C compiler may cut what the trampoline got to its lowest bit.
+        // A C compiler may reduce what the trampoline received to its lowest bit.
         Some(value) => holds(value, "seven is cut to true"),
     }
 }
@@ -355,7 +355,7 @@ fn slots_run_out_and_come_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
     Ok(())
 }
 
-/// Takes slots until there are none: how many there were, and the error then.
+/// Takes slots until there are none. Returns their number, and the error.
 fn take_slots<R: Runtime>(api: &mut Api<R>, taken: u32) -> (u32, Error) {
     let more = api.with_callback::<IntCallback, _>(&mut |_, value| Ok(value), |api, _| {
         take_slots(api, taken + 1)
@@ -363,8 +363,8 @@ fn take_slots<R: Runtime>(api: &mut Api<R>, taken: u32) -> (u32, Error) {
     more.unwrap_or_else(|error| (taken, error))
 }
 
-/// There are more addresses than closures at a time: who asks for one that is free gets it only while
-/// another closure may be.
+/// There are more addresses than closures at a time. Requesting a free address therefore succeeds
+/// only if another closure may exist.
 fn an_address_of_an_earlier_closure_is_no_more_than_there_may_be<R: Runtime>(
     api: &mut Api<R>,
 ) -> Outcome {
@@ -373,7 +373,7 @@ fn an_address_of_an_earlier_closure_is_no_more_than_there_may_be<R: Runtime>(
     equal(api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()), Ok(()))
 }
 
-/// Whether there can be a closure at an address once there are as many as may be.
+/// Tries to place a closure at an address when as many closures exist as may.
 fn beyond_all_slots<R: Runtime>(api: &mut Api<R>, kept: FnPtr<IntCallback>) -> Result<(), Error> {
     let more = api.with_callback::<IntCallback, _>(&mut |_, value| Ok(value), |api, _| {
         beyond_all_slots(api, kept)
@@ -394,14 +394,14 @@ fn removed_callbacks_are_no_more<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(api.poisoned(), Some(Cause::Abandoned))
 }
 
-/// Foreign code kept the pointer of one closure, and calls it while there is another.
+/// Foreign code keeps the pointer of one closure, and calls it while another closure exists.
 fn a_removed_callback_is_not_the_next_one<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let ran = Cell::new(0);
     let function = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(0), |api, function| {
         api.keep_callback(function)?;
         equal(api.call_kept(0), Ok(0)).map(|()| function)
     })??;
-    // A kernel without an allocator remembers so many.
+    // A kernel without an allocator remembers this many freed slots.
     for _ in 1..16 {
         let other = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |_, other| other)?;
         holds(function != other, "the address rests")?;

@@ -1,4 +1,4 @@
-//! What a case is, and how it is run.
+//! Test cases, and how they are run.
 
 use core::marker::PhantomData;
 
@@ -8,46 +8,46 @@ use crate::conformance::Conformance;
 use crate::failure::{Failure, Outcome, equal, holds};
 use crate::{Api, state};
 
-/// What a case shows that the runtime gives.
+/// The guarantee that a case checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarantee {
     /// Foreign code can neither write nor read host memory.
     Memory,
-    /// No invalid value becomes a Rust value, and valid ones arrive as they are.
+    /// No invalid value becomes a Rust value, and valid ones arrive unchanged.
     Types,
-    /// No reference into foreign memory lives while foreign code can run.
+    /// No reference into foreign memory exists while foreign code can run.
     Aliasing,
-    /// Faults, hangs and broken rules end the call, not the host.
+    /// Faults, hangs and protocol violations end the call, not the host.
     Containment,
 }
 
-/// How a case leaves its instance.
+/// The state in which a case leaves its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
     /// It still works.
     Usable,
-    /// It is poisoned, and says so.
+    /// It is poisoned, and reports that.
     Poisoned,
-    /// The one or the other: its memory may be damaged.
+    /// Either of the two: its memory may be damaged.
     Either,
 }
 
 /// A test of one guarantee.
 #[derive(Debug)]
 pub struct Case<R: Runtime> {
-    /// A sentence about what holds.
+    /// A sentence that states the expected property.
     pub name: &'static str,
-    /// What it checks.
+    /// The guarantee that it checks.
     pub guarantee: Guarantee,
-    /// How it leaves its instance.
+    /// The state in which it leaves its instance.
     pub leaves: Leaves,
     body: fn(&mut Api<R>) -> Outcome,
 }
 
-/// How a run of a case went.
+/// The result of running a case.
 #[derive(Debug)]
 pub enum Verdict {
-    /// All was as it should be.
+    /// Everything was as expected.
     Passed,
     /// The runtime does not claim the guarantee.
     Skipped,
@@ -69,7 +69,7 @@ impl<R: Runtime> Case<R> {
         Self { name, guarantee, leaves, body }
     }
 
-    /// Whether the runtime claims what this case checks.
+    /// Returns true if the runtime claims the guarantee that this case checks.
     #[must_use]
     pub const fn is_claimed(&self) -> bool {
         match self.guarantee {
@@ -102,8 +102,8 @@ impl<R: Runtime> Case<R> {
     }
 }
 
-/// Lists cases under their functions' names, by what they check and what they leave:
-/// `cases![Types, Usable: one, two; Memory, Poisoned: three]`.
+/// Lists cases by their functions' names, with the guarantee that they check and the state that
+/// they leave: `cases![Types, Usable: one, two; Memory, Poisoned: three]`.
 macro_rules! cases {
     ($($guarantee:ident, $leaves:ident: $($name:ident),+ $(,)?);+ $(;)?) => {
         &[$($($crate::Case::new(

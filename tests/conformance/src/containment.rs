@@ -1,4 +1,4 @@
-//! Crashes and hangs end the call, and only the call.
+//! Crashes and hangs end only the call.
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -71,7 +71,7 @@ fn an_endless_loop_runs_out_of_time<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn time_limits_can_be_lifted<R: Runtime>(api: &mut Api<R>) -> Outcome {
     api.set_timeout(Some(Duration::from_nanos(1)));
     api.set_timeout(None);
-    // Long enough for a limit of a nanosecond to be noticed, were it still there.
+    // This takes long enough to exceed a limit of a nanosecond, if that were still in force.
     let numbers = api.malloc::<i32>(1 << 20)?;
     api.count_up(numbers, numbers.len(), 0)?;
     equal(api.sum(numbers, 3), Ok(3))
@@ -99,8 +99,8 @@ fn a_poisoned_instance_refuses_everything_but_reading<R: Runtime>(api: &mut Api<
     equal(api.view_slice(numbers).map(|view| view.iter().fold(0, sum)), Ok(6))
 }
 
-/// Where foreign addresses are of 32 bits, a host's address is one of the library's own memory, or
-/// of none: then there need be no fault.
+/// If foreign addresses have 32 bits, a host address denotes the library's own memory, or nothing.
+/// Then no fault is required.
 fn is_harmless<R: Runtime, T: core::fmt::Debug>(
     api: &Api<R>,
     outcome: omniglot::Result<T>,
@@ -129,15 +129,15 @@ fn the_library_cannot_write_the_hosts_memory<R: Runtime>(api: &mut Api<R>) -> Ou
     is_harmless(api, outcome, address)
 }
 
-/// Code of the host's that accesses the host's memory. Protection keys do not restrict what is
-/// executed, only what it can access.
+/// Runs code of the host that accesses the host's memory. Protection keys do not restrict which
+/// code runs, only what it can access.
 fn the_library_cannot_run_the_hosts_code<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let before = RUNS.load(Ordering::Relaxed);
     let own: fn(u32) -> u32 = count_runs;
     let function = FnPtr::<IntCallback>::from_addr(own as usize);
     let outcome = api.call_pointer(function, 1);
     equal(RUNS.load(Ordering::Relaxed), before)?;
-    // Another function of the library's, where its addresses are of 32 bits.
+    // With 32-bit foreign addresses, this runs another function of the library.
     if api.isolation() == IsolationKind::Sfi { Ok(()) } else { fault(outcome).map(drop) }
 }
 

@@ -1,4 +1,4 @@
-//! Enums: only what the header names is a value.
+//! Enums: only the values that the header names are valid.
 
 use omniglot::{Error, InvalidValue, Ptr, Runtime};
 
@@ -25,7 +25,7 @@ fn not_async_res(value: i128) -> Error {
     InvalidValue { type_name: "async_res_t", value, valid: &[0, 1, 2] }.into()
 }
 
-/// The example of the article: `async_print` returns `rand()`.
+/// The article's example: `async_print` returns `rand()`.
 fn a_random_result_is_a_value_or_an_error<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let mut refused = 0;
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! Why a case failed, without an allocator.
+//! Descriptions of failures, without an allocator.
 
 use core::fmt::{self, Debug, Write};
 use core::panic::Location;
@@ -6,13 +6,13 @@ use core::panic::Location;
 use arrayvec::ArrayString;
 use omniglot::{Error, Fault};
 
-/// How a case ends.
+/// The result of a case.
 pub type Outcome = Result<(), Failure>;
 
-/// A message, as far as it fits.
+/// A message, truncated to fit.
 pub(crate) type Message = ArrayString<104>;
 
-/// What was wrong, and where the case found it.
+/// What was wrong, and the place in the case that found it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure {
     place: &'static Location<'static>,
@@ -20,11 +20,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure at the caller.
+    /// Makes a failure located at the caller.
     #[track_caller]
     fn new(what: fmt::Arguments<'_>) -> Self {
         let mut text = Message::new();
-        // What does not fit is left out.
+        // What does not fit is omitted.
         let _ = text.write_fmt(what);
         Self { place: Location::caller(), what: text }
     }
@@ -59,7 +59,7 @@ pub(crate) fn holds(truth: bool, what: &str) -> Outcome {
     if truth { Ok(()) } else { Err(Failure::new(format_args!("it does not hold that {what}"))) }
 }
 
-/// The fault that a call ended with; anything else is a failure.
+/// Returns the fault that a call ended with. Anything else is a failure.
 #[track_caller]
 pub(crate) fn fault<T: Debug>(result: omniglot::Result<T>) -> Result<Fault, Failure> {
     match result {
@@ -68,7 +68,7 @@ pub(crate) fn fault<T: Debug>(result: omniglot::Result<T>) -> Result<Fault, Fail
     }
 }
 
-/// Fails unless there is a value.
+/// Returns the value. Fails if there is none.
 #[track_caller]
 pub(crate) fn present<T>(value: Option<T>) -> Result<T, Failure> {
     value.ok_or_else(|| Failure::new(format_args!("nothing where there should be something")))

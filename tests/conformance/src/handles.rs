@@ -1,4 +1,4 @@
-//! Objects that the host owns: when their destructors run, and for how long.
+//! Handles, by which the host owns objects: when their destructors run, and under which time limit.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -48,7 +48,7 @@ fn what_a_destructor_drops_waits_for_the_next_call<R: Runtime>(api: &mut Api<R>)
     equal(ended.get(), 4)
 }
 
-/// Each destructor stays far below the limit, all of them are far above it.
+/// Each destructor stays far below the limit; all of them together exceed it by far.
 fn waiting_destructors_and_the_call_have_one_time_limit<R: Runtime>(api: &mut Api<R>) -> Outcome {
     const LIMIT: Duration = Duration::from_millis(200);
     let rounds = rounds_in(api, LIMIT / 32)?;
@@ -60,7 +60,7 @@ fn waiting_destructors_and_the_call_have_one_time_limit<R: Runtime>(api: &mut Ap
     equal(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Timeout }))
 }
 
-/// How many rounds of work take at least this long, also when nobody interrupts them.
+/// Returns how many rounds of work take at least this long, even if nothing preempts them.
 fn rounds_in<R: Runtime>(api: &mut Api<R>, time: Duration) -> Result<u32> {
     let mut rounds = 1 << 10;
     while rounds < 1 << 30 && shortest(api, rounds)? < time {
@@ -69,7 +69,7 @@ fn rounds_in<R: Runtime>(api: &mut Api<R>, time: Duration) -> Result<u32> {
     Ok(rounds)
 }
 
-/// How long so many rounds take, of some tries.
+/// Returns the shortest time of a few tries for this many rounds.
 fn shortest<R: Runtime>(api: &mut Api<R>, rounds: u32) -> Result<Duration> {
     let mut shortest = Duration::MAX;
     for _ in 0..5 {

@@ -1,9 +1,9 @@
 //! One set of tests for every runtime.
 //!
-//! Each [`Case`] calls the C library of `c/conformance.h` in some way and checks one
-//! of the guarantees. Cases need nothing but omniglot's core without an allocator, so
-//! that they run on any runtime and in a kernel, but for the few on owned objects, which are
-//! there with the feature `std`. A test program makes the instances and calls [`Case::run`] for each of [`Suite::topics`].
+//! Each [`Case`] calls the C library of `c/conformance.h` and checks one of the guarantees. Cases
+//! need only omniglot's core without an allocator, so they run on any runtime and in a kernel. The
+//! exceptions are a few cases on owned objects, which need the feature `std`. A test program makes
+//! the instances and calls [`Case::run`] for each case of [`Suite::topics`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -39,11 +39,11 @@ pub use failure::{Failure, Outcome};
 
 const TOPICS: usize = if cfg!(feature = "std") { 15 } else { 14 };
 
-/// The library's interface, as cases get it.
+/// The library's interface, as the cases get it.
 type Api<R> = conformance::Api<R>;
 
 impl<R: omniglot::Runtime> Suite<R> {
-    /// All cases, by topic.
+    /// Returns all cases, by topic.
     #[must_use]
     pub fn topics() -> [(&'static str, &'static [Case<R>]); TOPICS] {
         [

@@ -1,4 +1,4 @@
-//! What the host puts into the library's memory, and what must not get there.
+//! What the host writes to the library's memory, and what it must not leak there.
 
 use core::hint::black_box;
 
@@ -32,17 +32,17 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// What the host's stack is painted with.
+/// The byte with which the host's stack is filled.
 const PAINT: u8 = 0xa5;
 
-/// Leaves paint on the host's stack, where later calls of the same depth find it.
+/// Fills the host's stack, where later calls at the same depth would find the bytes.
 #[inline(never)]
 fn paint_stack() {
     let mut paint = [PAINT; 16 << 10];
     black_box(&mut paint);
 }
 
-/// Structs whose padding the host's compiler may leave as it finds it.
+/// Structs whose padding the host's compiler may leave uninitialised.
 #[inline(never)]
 fn padded(first: u8) -> [Padded; 3] {
     black_box([Padded { first, second: 0, third: 0 }; 3])
@@ -79,7 +79,8 @@ fn the_hosts_stack_does_not_leak_into_frames<R: Runtime>(api: &mut Api<R>) -> Ou
         api.next_padded(one)?;
     }
     let longest = api.longest_run(Ptr::from_addr(start), area, PAINT)?;
-    // Arguments and addresses may have such a byte by chance, padding has three and more.
+    // Arguments and addresses may contain such a byte by chance; leaked padding has three or more
+    // in a row.
     holds(longest < 3, "no padding carries the host's stack into foreign memory")
 }
 
@@ -112,7 +113,7 @@ fn what_the_host_fills_in_place_the_library_reads<R: Runtime>(api: &mut Api<R>) 
     let found = api.scope(|scope| {
         let bytes = scope.reserve::<u8>(300)?;
         scope.scribble(bytes, 300, 7)?;
-        // What the library left there is there, and what stays as it is stays.
+        // The closure sees what the library left, and unwritten bytes keep their values.
         let sevens = scope.write_slice_with(bytes, |bytes| {
             let sevens = bytes.iter().filter(|byte| **byte == 7).count();
             bytes.iter_mut().skip(100).for_each(|byte| *byte = 9);

@@ -41,7 +41,7 @@ fn calls_nest_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(result, Ok(42))
 }
 
-/// One level of calls and callbacks per step: the sum of all levels.
+/// Makes one call and one callback per level. Returns the sum of all levels.
 fn descend<R: Runtime>(api: &mut Api<R>, levels: i32) -> Result<i32> {
     api.with_callback::<IntCallback, _>(
         &mut |api, value| {
@@ -72,7 +72,7 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
         |api, one| {
             let mut other = |api: &mut Api<R>, value| {
                 note(2);
-                // The other one is not running now, so it can be called from here.
+                // The other callback is not running now, so it can be called here.
                 Ok(api.call_int(one, value)?)
             };
             api.with_callback::<IntCallback, _>(&mut other, |api, two| {
@@ -84,12 +84,12 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(order.get(), 121_121)
 }
 
-/// Nests until an error; returns the depth and the error.
+/// Nests calls until an error. Returns the depth and the error.
 fn dive<R: Runtime>(api: &mut Api<R>, depth: u32, end: &Cell<Option<(u32, Error)>>) -> Result<i32> {
     let called = api.with_callback::<IntCallback, _>(
         &mut |api, value| {
             if let Err(error) = dive(api, depth + 1, end) {
-                // Only the innermost level sees an error: the others return.
+                // Only the innermost level sees an error: the outer levels return.
                 end.set(Some((depth, error)));
             }
             Ok(value)
@@ -104,7 +104,7 @@ fn calls_nest_up_to_a_limit<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let end = Cell::new(None);
         equal(dive(api, 1, &end), Ok(1))?;
         match end.get() {
-            // Each level takes a slot; where there is no allocator there are fewer.
+            // Each level takes a slot; without an allocator there are fewer.
             Some((depth, Error::NoCallbackSlot { .. })) => {
                 holds(depth > 8, "some levels have slots")?
             }
@@ -193,7 +193,7 @@ fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome 
     let result = api.with_callback::<IntCallback, _>(
         &mut |api, value| {
             calls.set(calls.get() + 1);
-            // The error is ignored here, but no foreign code goes on.
+            // The error is ignored here, but no foreign code continues.
             let _ = api.trap();
             equal(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Fault }))
                 .map_err(|_| Escape::Abandon)?;

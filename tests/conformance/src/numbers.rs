@@ -1,4 +1,4 @@
-//! Numbers cross as they are: every width, sign and bit pattern.
+//! Numbers are passed unchanged: every width, sign and bit pattern.
 
 use core::ffi::{
     c_char, c_int, c_long, c_longlong, c_schar, c_short, c_uchar, c_uint, c_ulong, c_ulonglong,
@@ -27,7 +27,8 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// Both ends of a type's range cross in both directions, and C agrees on which is which.
+/// Passes both ends of a type's range in both directions, and checks that C agrees on which is
+/// which.
 macro_rules! ends_cross {
     ($api:ident; $($number:ty: $echo:ident, $which:ident, $end:ident);+ $(;)?) => {$({
         let (least, greatest) = (<$number>::MIN, <$number>::MAX);
@@ -139,7 +140,7 @@ fn doubles_keep_their_bits<R: Runtime>(api: &mut Api<R>) -> Outcome {
 }
 
 fn not_a_number_keeps_its_payload<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    // Quiet ones: a processor may change the others when it only moves them.
+    // Only quiet NaNs: a processor may change signalling ones when it moves them.
     for bits in [0x7fc0_0000, 0xffc1_2345, 0x7fff_ffff] {
         equal(api.echo_float(f32::from_bits(bits)).map(f32::to_bits), Ok(bits))?;
         equal(api.float_of_bits(bits).map(f32::to_bits), Ok(bits))?;
@@ -163,7 +164,7 @@ fn a_returned_bool_with_other_bits_is_no_bool<R: Runtime>(api: &mut Api<R>) -> O
         let wrong = InvalidValue { type_name: "bool", value: i128::from(bits), valid: &[0, 1] };
         match api.bool_of_bits(bits) {
             Err(Error::InvalidValue(invalid)) => equal(invalid, wrong)?,
-            // A C compiler may cut what the shim got to its lowest bit.
+            // A C compiler may reduce what the shim received to its lowest bit.
             other => equal(other, Ok(bits & 1 == 1))?,
         }
     }

@@ -1,4 +1,4 @@
-//! Pointers: into the library's memory, beside it, and at its very ends.
+//! Pointers into the library's memory, next to it, and at its ends.
 
 use omniglot::{Error, Ptr, Ref, Runtime, SliceMut, Void};
 
@@ -33,7 +33,7 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// The first and the last address of the library's memory.
+/// Returns the first and the last address of the library's memory.
 fn ends<R: Runtime>(api: &Api<R>) -> (usize, usize) {
     let window = api.runtime().window();
     (window.start(), window.start() + (window.len() - 1))
@@ -144,7 +144,7 @@ fn lists_are_followed_one_pointer_at_a_time<R: Runtime>(api: &mut Api<R>) -> Out
         next = node.next;
     }
     equal(next, Ptr::null())?;
-    // The host gives up on a string without an end.
+    // The host gives up on an unterminated string.
     let first = api.endless_list()?;
     let node = api.read(api.upgrade(first)?)?;
     equal((node.value, node.next), (5, first))
@@ -198,7 +198,7 @@ fn the_ends_of_the_window_are_exact<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let (start, last) = ends(api);
     for address in [start, last - 3] {
         let reference = api.upgrade(Ptr::<u32>::from_addr(address))?;
-        // Whatever is there can be read without a fault.
+        // Reading does not fault, whatever is there.
         api.read(reference)?;
     }
     equal(check_word(api, start - 4), outside(start - 4, 4))?;
@@ -217,7 +217,7 @@ fn the_ends_of_the_window_are_exact<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn ranges_that_wrap_are_refused<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let (start, last) = ends(api);
-    // From high up, past the end of the address space, into the window.
+    // A range from the top of the address space, which wraps around into the window.
     let from = usize::MAX - 7;
     equal(api.upgrade(Ptr::<u64>::from_addr(from)).map(drop), outside(from, 8))?;
     let len = start.wrapping_sub(from).min(isize::MAX as usize);
@@ -259,7 +259,7 @@ fn nothing_is_read_for_an_empty_slice<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn dangling_pointers_do_no_harm<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let pointer = api.dangling()?;
-    // It is in the library's memory still, so there are some bits or other.
+    // The address is still in the library's memory, so reading returns some bits.
     let reference = api.upgrade(pointer)?;
     let found = api.read(reference)?;
     equal(api.read(reference), Ok(found))

@@ -1,4 +1,4 @@
-//! `longjmp`: errors of the library's own kind, and jumps that go too far.
+//! `longjmp`: the library's own errors, and jumps across too many frames.
 
 use core::cell::Cell;
 
@@ -61,7 +61,7 @@ fn a_raise_ends_only_the_innermost_call<R: Runtime>(api: &mut Api<R>) -> Outcome
     let result = api.with_callback::<ReadCallback, _>(&mut raise, |api, raising| {
         let mut nest = |api: &mut Api<R>, step| {
             depth.set(depth.get() + 1);
-            // The reader is one: the nested call opens it anew and puts it back.
+            // There is only one reader: the nested call reopens it and restores it.
             reader.set(api.reader_open(raising)?);
             inner.set(api.reader_sum(reader.get(), 1));
             Ok(step)

@@ -24,7 +24,7 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// No value of a `Colour`, a `Side` or a `bool`.
+/// Numbers that are invalid for `Colour`, `Side` and `bool`.
 const NUMBERS: [i32; 5] = [-2, 2, 3, 7, 255];
 
 fn sample() -> Sheet {
@@ -37,7 +37,7 @@ fn sample() -> Sheet {
     }
 }
 
-/// What is wrong with a sheet that was spoiled: see `spoil_sheet` in C.
+/// Returns the expected error for a spoiled sheet: see `spoil_sheet` in C.
 fn wrong(place: u32, number: i32) -> Error {
     let unsigned = i128::from(number.cast_unsigned());
     let byte = i128::from(number as u8);
@@ -49,7 +49,7 @@ fn wrong(place: u32, number: i32) -> Error {
     invalid.into()
 }
 
-/// Every place with every invalid number.
+/// Iterates over every place with every invalid number.
 fn spoilings() -> impl Iterator<Item = (u32, i32)> {
     (0..SHEET_PLACES.cast_unsigned()).flat_map(|place| NUMBERS.map(|number| (place, number)))
 }
@@ -79,7 +79,7 @@ fn results_are_validated_at_every_place<R: Runtime>(api: &mut Api<R>) -> Outcome
     Ok(())
 }
 
-/// Runs `check` with three sheets of which the middle one was spoiled.
+/// Runs `check` with three sheets, of which the middle one is spoiled.
 fn with_each_spoiled<R: Runtime>(
     api: &mut Api<R>,
     mut check: impl FnMut(&Api<R>, SliceMut<Sheet>, Error) -> Outcome,
@@ -154,7 +154,7 @@ fn zeroed_memory_is_validated<R: Runtime>(api: &mut Api<R>) -> Outcome {
         found = sheets.get(1).ok_or(Error::WrongInstance).and_then(|sheet| scope.read(sheet));
         Ok(())
     })?;
-    // A Colour of 0.
+    // The invalid Colour 0.
     equal(found, Err(wrong(0, 0)))
 }
 

@@ -1,4 +1,4 @@
-//! What an instance keeps from call to call.
+//! State that an instance keeps from call to call.
 
 use omniglot::{Error, Runtime};
 
@@ -17,7 +17,7 @@ impl<R: Runtime> Suite<R> {
     ];
 }
 
-/// Returns true if an instance that a case left usable works.
+/// Checks that an instance that a case left usable still works.
 pub(crate) fn still_works<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(api.echo_i32(12345), Ok(12345))?;
     let sum = api.scope(|scope| {
@@ -27,7 +27,7 @@ pub(crate) fn still_works<R: Runtime>(api: &mut Api<R>) -> Outcome {
     equal(sum, Ok(6))
 }
 
-/// Whether an instance that a case left poisoned runs no more foreign code.
+/// Checks that an instance that a case left poisoned runs no more foreign code.
 pub(crate) fn refuses_calls<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let refused =
         matches!(api.echo_i32(12345), Err(Error::Poisoned { by }) if Some(by) == api.poisoned());

@@ -80,7 +80,7 @@ fn strings_without_end_stop_at_the_end_of_memory<R: Runtime>(api: &mut Api<R>) -
     let byte = api.read(api.upgrade(text.cast::<u8>())?)?;
     let expected = if byte == 0 { Ok(0) } else { Err(unterminated) };
     equal(api.read_cstr(text, 64).map(|text| text.to_bytes().len()), expected)?;
-    // Where the host may write there, it can fill the memory so that the string has no end.
+    // If the host may write there, it fills the memory so that the string has no end.
     let Ok(place) = api.upgrade_mut(text.cast::<u8>()) else { return Ok(()) };
     api.write(place, b'x')?;
     let found = api.read_cstr(text, 64).map(drop);

@@ -1,9 +1,8 @@
-//! A library whose every function attacks its host: each attack is an error or
-//! harmless, the host's memory stays as it was byte for byte, and afterwards a
-//! fresh instance works.
+//! A library whose every function attacks its host. Each attack ends with an error or is harmless,
+//! the host's memory stays unchanged, and afterwards a fresh instance works.
 //!
-//! Each attack is one entry of a table: its name, what must come of it, and how
-//! the host walks into it. Here the library runs in a worker process.
+//! Each attack is one entry of a table: its name, the required outcome, and the host's calls that
+//! trigger it. Here the library runs in a worker process.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 

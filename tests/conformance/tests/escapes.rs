@@ -1,10 +1,10 @@
-//! Libraries that run in the host's own process and try to get out: the attacks that
-//! every runtime stops, and escapes that only make sense there.
+//! Libraries in the host's own process that try to escape. They include the attacks that every
+//! runtime stops, and escapes that only apply in the host's process.
 //!
-//! Each escape is one entry of a table: its name, what must come of it, and how the
-//! host walks into it. Each has a host of its own, since one that succeeds may end it.
-//! `unprotected::` are those that a runtime without protection stops, too; `keys::`
-//! are all of them, on a machine with protection keys.
+//! Each escape is one entry of a table: its name, the required outcome, and the host's calls that
+//! trigger it. Each has its own host process, since one that succeeds may crash it. `unprotected::`
+//! has those that a runtime without protection stops too; `keys::` has all of them, on a machine
+//! with protection keys.
 #![allow(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -21,7 +21,7 @@ use libtest_mimic::{Arguments, Trial};
 use omniglot::{ProtectionKeys, Runtime};
 
 fn main() -> ExitCode {
-    // A guest is for what needs keys; the rest runs natively.
+    // The guest is for tests that need keys; the others run natively.
     let mut trials = if attacks::home::is_emulated() { Vec::new() } else { all(UNPROTECTED) };
     let keys = all(KEYS);
     if attacks::isolated::is_serving() {

@@ -1,7 +1,7 @@
-//! The conformance suite over protection keys: every case on a fresh domain.
+//! Runs the conformance suite with protection keys: every case on a fresh domain.
 //!
-//! On a machine without keys every case is ignored; `cargo xtask guest` runs this program
-//! on one that has them.
+//! On a machine without keys every case is ignored; `cargo xtask guest` runs this program on an
+//! emulated one with keys.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -16,7 +16,7 @@ use omniglot::{Isolation, IsolationKind, Library, Linux, Options, Pool, Protecti
 use omniglot_conformance::conformance::{Conformance, IntCallback};
 use omniglot_conformance::{Case, Suite, Verdict};
 
-/// Held for writing by tests that need all keys.
+/// Locked for writing by tests that need all keys.
 static KEYS: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
@@ -44,17 +44,17 @@ fn trial(topic: &str, case: &'static Case<ProtectionKeys>, is_missing: bool) -> 
 fn options() -> Options {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
-    // A virtual machine may be a hundred times slower than this one.
+    // A virtual machine may be a hundred times slower than a real one.
     options.start_timeout = Duration::from_secs(300);
-    // A call that never ends is a failed test, not one that hangs.
+    // A call that never ends then fails the test instead of hanging it.
     options.timeout = Some(Duration::from_secs(60));
     options
 }
 
-/// The keys are for so many domains.
+/// Number of domains that keys suffice for.
 const KEYED: usize = 14;
 
-/// What a program can do that wants keys and more domains than those are for.
+/// Uses keys, or a process once there are no more keys.
 fn keys_else_a_process(mut options: Options) -> omniglot::Result<Conformance> {
     let description = &Conformance::<Linux>::DESCRIPTION;
     options.isolation = Isolation::ProtectionKeys;
@@ -68,10 +68,10 @@ fn keys_else_a_process(mut options: Options) -> omniglot::Result<Conformance> {
     runtime.map(Conformance::from_runtime)
 }
 
-/// A pool from which sixteen threads have an instance each, all at the same time.
+/// A pool from which sixteen threads each take an instance at the same time.
 fn sixteen_threads() -> Result<(), Failed> {
     const THREADS: usize = 16;
-    // The cases that run at the same time use keys, too.
+    // Other cases that run at the same time use keys too.
     let _alone = KEYS.write().unwrap_or_else(PoisonError::into_inner);
     let pool = Pool::new(THREADS, || keys_else_a_process(options()));
     let (all_there, keyed) = (Barrier::new(THREADS), AtomicUsize::new(0));
@@ -98,7 +98,7 @@ fn sixteen_threads() -> Result<(), Failed> {
     }
 }
 
-/// Calls, callbacks and an instance's own state.
+/// Tests calls, callbacks and an instance's own state.
 fn use_it(library: &mut Conformance, thread: usize, keyed: &AtomicUsize) -> omniglot::Result<()> {
     let is_keyed = library.runtime().isolation() == IsolationKind::ProtectionKeys;
     keyed.fetch_add(usize::from(is_keyed), Ordering::Relaxed);

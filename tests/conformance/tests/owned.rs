@@ -1,6 +1,5 @@
-//! What needs an allocator and threads: owned callbacks, owned memory, panics,
-//! several instances. In the process runtime, as every runtime under std shares
-//! this code.
+//! Tests that need an allocator and threads: owned callbacks, owned memory, panics, several
+//! instances. They use the process runtime, since all runtimes under std share this code.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,7 +21,7 @@ mod owned {
     use self::hostile::Hostile;
     use self::resets::Place;
 
-    /// The library that attacks.
+    /// The hostile library.
     #[allow(unreachable_pub, dead_code)]
     mod hostile {
         omniglot::include_library!("hostile");
@@ -30,7 +29,7 @@ mod owned {
 
     type Api = conformance::Api<Linux>;
 
-    /// A fresh instance.
+    /// Makes a fresh instance.
     fn instance() -> Conformance {
         Conformance::builder().isolation(Isolation::Process).memory_limit(64 << 20).build().unwrap()
     }
@@ -39,7 +38,7 @@ mod owned {
         Hostile::builder().isolation(Isolation::Process).memory_limit(64 << 20).build().unwrap()
     }
 
-    /// In a worker process.
+    /// Instances in worker processes.
     struct Process;
 
     impl Place for Process {

@@ -1,9 +1,9 @@
-//! A worker whose library controls it wholly: it answers twice, early, never, forges callbacks and
-//! reports, nests without end, and changes every field while the host reads it.
+//! A worker that its library controls completely. It answers twice, early or never, forges
+//! callbacks and reports, nests without end, and changes every field while the host reads it.
 //!
 //! Each operation of the host must return a valid value or an error, within the time limit, and the
-//! host's memory must not change. The suite runs it for some seconds; `cargo xtask fuzz channel`
-//! for as long as one likes.
+//! host's memory must not change. The suite runs this for some seconds; `cargo xtask fuzz channel`
+//! for any time.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 
@@ -24,14 +24,14 @@ use canaries::{Targets, with_canaries};
 use omniglot::{Error, Escape, Isolation, Linux, Ptr, Result, Runtime, Signature};
 use rampage::{HostCall, Level, Rampage, Record};
 
-/// How long a run takes unless `OMNIGLOT_FUZZ_MINUTES` says, and what it depends on unless
-/// `OMNIGLOT_FUZZ_SEED` does.
+/// The default duration of a run and the default seed; `OMNIGLOT_FUZZ_MINUTES` and
+/// `OMNIGLOT_FUZZ_SEED` override them.
 const USUAL: Duration = Duration::from_secs(20);
-/// How long a call may take in foreign code.
+/// The time limit of foreign code in a call.
 const LIMIT: Duration = Duration::from_millis(25);
-/// What a busy machine may add to that.
+/// The additional time that a busy machine may need.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How many rounds of calls and callbacks lead to each other.
+/// The largest number of rounds of calls and callbacks that may follow from one another.
 const MOST_CALLS: u32 = 150;
 const READS: usize = 64;
 const RECORDS: usize = 64;
@@ -60,7 +60,7 @@ const PLACES: [&str; 17] = [
 
 type Api = rampage::Api<Linux>;
 
-/// Numbers that look random: splitmix64 (Steele, Lea and Flood, 2014).
+/// A pseudo-random generator: splitmix64 (Steele, Lea and Flood, 2014).
 struct Noise(u64);
 
 impl Noise {
@@ -75,18 +75,18 @@ impl Noise {
 /// The counts of a run.
 struct Tally {
     end: Instant,
-    /// How many rounds of calls one callback may still lead to.
+    /// Number of further rounds of calls that one callback may lead to.
     left: u32,
     operations: u64,
     callbacks: u64,
     deepest: u32,
     lives: u64,
     longest: Duration,
-    /// How often two looks at one place saw different bytes.
+    /// How often two reads of one place returned different bytes.
     torn: u64,
     changed: [u64; PLACES.len()],
     outcomes: BTreeMap<&'static str, u64>,
-    /// The errors that lives ended with.
+    /// The errors with which workers ended, with counts.
     ends: BTreeMap<&'static str, u64>,
 }
 
@@ -111,7 +111,8 @@ impl Tally {
         Instant::now() >= self.end
     }
 
-    /// A round of calls at that depth; not too many, since time in the host is unlimited.
+    /// Begins a round of calls at this depth. Their number is limited, since time in the host is
+    /// not.
     fn begin(&mut self, depth: u32) -> Result<()> {
         self.deepest = self.deepest.max(depth);
         self.left = self.left.checked_sub(1).ok_or(Error::Abandoned)?;
@@ -175,7 +176,7 @@ fn is_record(record: &Record) -> bool {
     flags.iter().all(|flag| *flag as u8 <= 1) && levels.into_iter().all(is_level)
 }
 
-/// One instance, and where its things are.
+/// An instance, and the addresses of what it uses.
 struct Victim {
     library: Rampage<Linux>,
     records: Ptr<Record>,
@@ -213,7 +214,7 @@ impl Victim {
         Ok(())
     }
 
-    /// Adds up what the worker counted in this life.
+    /// Adds what the worker has counted in this life.
     fn collect(&self, tally: &mut Tally) {
         let mut bytes = [0; 8 * PLACES.len()];
         let read = self.library.runtime().window().read(self.counters, &mut bytes);
@@ -225,7 +226,7 @@ impl Victim {
     }
 }
 
-/// Calls of every kind. What they return is noise.
+/// Makes calls of every kind. Their results are random.
 fn call_all(api: &mut Api, number: u32, tally: &RefCell<Tally>) -> Result<()> {
     // A callback may run in each call, so nothing is borrowed meanwhile.
     let sum = api.sum(1, 2);
@@ -246,7 +247,7 @@ fn call_all(api: &mut Api, number: u32, tally: &RefCell<Tally>) -> Result<()> {
     tally.take(blob, |_| true)
 }
 
-/// Calls, with a callback that makes such calls, too, as deep as the worker wants it.
+/// Makes calls with a callback that makes such calls too, as deep as the worker chooses.
 fn call_back(
     api: &mut Api,
     depth: u32,
@@ -273,7 +274,7 @@ fn call_back(
     )?
 }
 
-/// Reads what the worker writes meanwhile.
+/// Reads memory while the worker writes it.
 fn read_all(
     api: &Api,
     victim: (Ptr<Record>, Ptr<core::ffi::c_char>),
@@ -298,7 +299,7 @@ fn read_all(
     Ok(())
 }
 
-/// One life of a worker: until it is given up.
+/// Uses one worker until it is abandoned.
 fn live(victim: &mut Victim, noise: &RefCell<Noise>, tally: &RefCell<Tally>) -> Result<()> {
     let things = (victim.records, victim.text);
     loop {
@@ -312,7 +313,7 @@ fn live(victim: &mut Victim, noise: &RefCell<Noise>, tally: &RefCell<Tally>) -> 
         if api.poisoned().is_some() {
             return result;
         }
-        // Even of a worker that is dead.
+        // Reads even the memory of a dead worker.
         read_all(api, things, &mut tally)?;
         if tally.is_over() {
             return Ok(());
@@ -366,7 +367,7 @@ fn a_worker_that_does_what_it_likes() {
             victim.collect(&mut tally.borrow_mut());
             victim.library.reset().expect("a fresh worker");
         }
-        // It keeps no limit that a busy machine could miss.
+        // Without a limit, which a busy machine might exceed.
         victim.library.set_timeout(None);
         assert_eq!(victim.library.sum(2, 3), Ok(5), "a fresh worker is a good one");
     })

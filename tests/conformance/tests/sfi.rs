@@ -1,4 +1,4 @@
-//! The conformance suite over verified code in this process: every case on a fresh region.
+//! Runs the conformance suite with verified code in this process: every case in a fresh region.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// A test per case; one whose guarantee is not claimed is counted as ignored.
+/// Makes a test of a case. It is ignored if the runtime does not claim its guarantee.
 fn trial(topic: &str, case: &'static Case<Linux>) -> Trial {
     let name = format!("{topic}::{}", case.name);
     Trial::test(name, || run(case))
@@ -29,7 +29,7 @@ fn run(case: &Case<Linux>) -> Result<(), Failed> {
     let mut library = Conformance::builder()
         .isolation(Isolation::Sfi)
         .memory_limit(64 << 20)
-        // A call that never ends is a failed test, not one that hangs.
+        // A call that never ends then fails the test instead of hanging it.
         .timeout(Duration::from_secs(60))
         .build()?;
     match case.run(&mut library) {

@@ -1,6 +1,6 @@
-//! The conformance suite over the unprotected runtime: every case on a fresh domain.
+//! Runs the conformance suite with the unprotected runtime: every case on a fresh domain.
 //!
-//! Cases of the guarantee that it does not claim, memory, are counted as ignored.
+//! It does not claim the guarantee of memory, so the cases of that one are ignored.
 #![allow(missing_docs, unsafe_code)]
 
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// A test per case; one whose guarantee is not claimed is counted as ignored.
+/// Makes a test of a case. It is ignored if the runtime does not claim its guarantee.
 fn trial(topic: &str, case: &'static Case<Unprotected>) -> Trial {
     let name = format!("{topic}::{}", case.name);
     Trial::test(name, || run(case))
@@ -29,9 +29,9 @@ fn trial(topic: &str, case: &'static Case<Unprotected>) -> Trial {
 fn run(case: &Case<Unprotected>) -> Result<(), Failed> {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
-    // A call that never ends is a failed test, not one that hangs.
+    // A call that never ends then fails the test instead of hanging it.
     options.timeout = Some(Duration::from_secs(60));
-    // SAFETY: the suite's library writes no memory but its own in the cases that are run.
+    // SAFETY: in these cases the suite's library writes only its own memory.
     let runtime =
         unsafe { Unprotected::start(&Conformance::<Unprotected>::DESCRIPTION, &options) }?;
     let mut library = Conformance::from_runtime(runtime);

@@ -1,4 +1,4 @@
-//! What an attack is, and how one is run.
+//! The description of an attack, and how it is run.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::kept::Kept;
 
 pub(crate) type Api<R> = hostile::Api<R>;
 
-/// The host's side of an attack: whether it did harm.
+/// The host's side of an attack. Returns true if it did harm.
 type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
 
 /// One entry of a table.
@@ -25,34 +25,34 @@ pub(crate) struct Attack<R: Runtime> {
     body: Body<R>,
 }
 
-/// What must come of an attack. That it does no harm is understood.
+/// The required outcome of an attack. In addition, it must do no harm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Must {
     /// A fault of one of these kinds.
     Fault(&'static [FaultKind]),
-    /// A denied system call of this name.
+    /// The denied system call with this name.
     Deny(&'static str),
-    /// The library's process ends by itself, with this status.
+    /// The library's process exits by itself, with this status.
     Exit(i32),
-    /// The call runs out of time.
+    /// The call exceeds its time limit.
     TimeOut,
     /// An invalid value.
     BeInvalid,
     /// An address outside the library's memory.
     BeOutside,
-    /// Some error, one that this accepts.
+    /// An error that this function accepts.
     Fail(fn(&Error) -> bool),
     /// A result that does no harm.
     Pass,
-    /// An error or a result that does no harm: both are right.
+    /// An error or a harmless result: both are acceptable.
     EndSomehow,
-    /// Anything: what it does needs no right that it does not have.
+    /// Anything: the attack needs no right that the library does not have.
     Run,
 }
 
-/// Any error at all.
+/// Any error.
 pub(crate) const ANYHOW: Must = Must::Fail(|_| true);
-/// A forbidden access.
+/// A forbidden memory access.
 pub(crate) const ACCESS: Must = Must::Fault(&[FaultKind::Access]);
 /// A fault of any kind.
 pub(crate) const FAULT: Must = Must::Fail(|error| matches!(error, Error::Fault(_)));
@@ -73,46 +73,47 @@ pub(crate) fn attack<R: Runtime>(
     }
 }
 
-/// Where the call channel is in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
+/// The offset of the call channel in the window: `CHANNEL_OFFSET` of the worker's `control.h`.
 pub(crate) const CHANNEL: usize = 0x1_0000;
 
-/// Where the library's memory starts.
+/// Returns the start of the library's memory.
 pub(crate) fn window<R: Runtime>(api: &Api<R>) -> usize {
     api.runtime().window().start()
 }
 
-/// Where the library's memory starts and ends.
+/// Returns the range of the library's memory.
 pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
     let window = api.runtime().window();
     window.start()..window.start() + window.len()
 }
 
-/// Limits calls that are known to run on for ever.
+/// Limits the time of calls that never return.
 pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
     api.set_timeout(Some(short_limit()));
 }
 
 impl<R: Runtime> Attack<R> {
-    /// What must come of it where the library runs in the host's own process, on the
-    /// host's own thread.
+    /// Sets the required outcome if the library runs in the host's own process, on the host's own
+    /// thread.
     pub(crate) fn in_process(mut self, must: Must) -> Self {
         self.must_in_process = Some(must);
         self
     }
 
-    /// It touches the host's memory, so it is only for runtimes that claim to keep that.
+    /// Marks an attack on the host's memory, which is only run on runtimes that claim to protect
+    /// it.
     pub(crate) fn at_the_host(mut self) -> Self {
         self.at_the_host = true;
         self
     }
 
-    /// Emulated processors do not do what it is about.
+    /// Marks an attack that needs a real processor, since emulated ones behave differently.
     pub(crate) fn needs_processor(mut self, needs: bool) -> Self {
         self.needs_processor = needs;
         self
     }
 
-    /// A test of it; one that the runtime does not claim to stop is counted as ignored.
+    /// Makes a test of the attack. It is ignored if the runtime does not claim to stop it.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
         let skipped =
             self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
@@ -154,8 +155,8 @@ impl Must {
     }
 }
 
-/// After an error that poisons, no foreign code runs; otherwise each call ends, whatever the
-/// library does.
+/// After an error that poisons the instance, no foreign code may run. Otherwise each call must end,
+/// whatever the library does.
 fn check_aftermath<R: Runtime>(
     mut library: Kept<Hostile<R>>,
     error: Option<Error>,

@@ -1,4 +1,4 @@
-//! Callbacks that are gone, forged, endless, or left in the wrong way.
+//! Callbacks that are removed, forged, endless, or left in the wrong way.
 
 use omniglot::{Cause, Error, FnPtr, Result, Runtime, Signature};
 
@@ -17,8 +17,7 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     all
 }
 
-/// Runs `body` with a callback; `true` from it, or an unexpected run of the
-/// callback, is harm.
+/// Runs `body` with a callback. A `true` from it, or an unexpected run of the callback, is harm.
 fn with_callback<R: Runtime>(
     api: &mut Api<R>,
     body: impl FnOnce(&mut Api<R>, FnPtr<HostCallback>) -> Result<bool>,
@@ -59,7 +58,7 @@ fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
             called.map(|_| true)
         }),
         attack("callbacks::called_before_registering", NO_SUCH, |api, _| {
-            // Any slot's trampoline can be found by counting from another's.
+            // Any slot's trampoline can be found from another's by arithmetic.
             let function = with_callback_address(api)?;
             api.call_address(function, 1).map(|_| true)
         }),
@@ -69,7 +68,7 @@ fn after_the_end<R: Runtime>() -> Vec<Attack<R>> {
         attack("callbacks::called_wild", ACCESS, |api, targets| {
             api.call_address(targets.code, 1).map(|_| true)
         })
-        // Keys do not keep code from being run, with the rights of whoever runs it.
+        // Keys do not prevent code from running; it runs with its caller's rights.
         .in_process(Must::Run),
         attack("callbacks::called_data", ACCESS, |api, _| {
             let data = api.alloc(1u64)?;
@@ -83,7 +82,7 @@ fn with_callback_address<R: Runtime>(api: &mut Api<R>) -> Result<usize> {
     api.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), |_, function| function.addr())
 }
 
-/// The library calls the loader's function in the trampolines' place.
+/// The library calls the loader's function directly, without a trampoline.
 fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::slot_out_of_range", NO_SUCH, |api, _| {
@@ -120,7 +119,7 @@ fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
                 api.call_slot(HostCallback::FIRST_SLOT, usize::MAX - 7).map(|()| true)
             })
         }),
-        // The host writes its result there: into the library's own memory, whatever it is.
+        // The host writes its result there: into the library's own memory, whatever that holds.
         attack("callbacks::arguments_in_the_channel", Must::EndSomehow, |api, _| {
             limit(api);
             with_callback(api, |api, _| {

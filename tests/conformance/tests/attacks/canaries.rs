@@ -1,4 +1,4 @@
-//! Host memory that an attack must leave as it is.
+//! Canaries: host memory that an attack must not change.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,16 +8,16 @@ use libtest_mimic::Failed;
 const SIZE: usize = 4096;
 const PATTERN: u8 = 0xc3;
 
-/// In the host's data, and writable.
+/// Writable data of the host.
 static DATA: [AtomicU8; SIZE] = [const { AtomicU8::new(PATTERN) }; SIZE];
 
-/// Bytes on the host's heap and stack and in its data, all with one pattern.
+/// Bytes on the host's heap, on its stack and in its data, all with one pattern.
 pub(crate) struct Canaries<'a> {
     heap: Vec<u8>,
     stack: &'a mut [u8; SIZE],
 }
 
-/// Addresses of the host's, for attacks to aim at.
+/// Addresses in the host that attacks target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Targets {
     pub(crate) heap: usize,
@@ -29,13 +29,13 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// Every target in memory, by name.
+    /// Returns every target in memory, with its name.
     pub(crate) fn named(&self) -> [(&'static str, usize); 4] {
         [("heap", self.heap), ("stack", self.stack), ("data", self.data), ("code", self.code)]
     }
 }
 
-/// Runs `attack` with canaries in place.
+/// Runs `attack` with canaries in place, and checks them afterwards.
 pub(crate) fn with_canaries<T>(attack: impl FnOnce(&Canaries<'_>) -> T) -> Result<T, Failed> {
     let mut stack = [PATTERN; SIZE];
     let canaries = Canaries { heap: vec![PATTERN; SIZE], stack: black_box(&mut stack) };
@@ -56,7 +56,7 @@ impl Canaries<'_> {
         }
     }
 
-    /// Looks at every byte.
+    /// Checks every byte.
     fn check(&self) -> Result<(), Failed> {
         let intact = |bytes: &[u8]| black_box(bytes).iter().all(|byte| *byte == PATTERN);
         let data = black_box(&DATA).iter().all(|byte| byte.load(Ordering::Relaxed) == PATTERN);

@@ -1,4 +1,4 @@
-//! Ways to end a process, and ways never to end a call.
+//! Ways to end the process, and ways to never end a call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) fn attacks<R: Runtime>(home: Home<R>) -> Vec<Attack<R>> {
             let done = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    // One that comes before the call begins has no effect, so it is repeated.
+                    // An interruption before the call has begun has no effect, so it is repeated.
                     while !done.load(Ordering::Relaxed) {
                         (home.interrupt)(&handle);
                         std::thread::sleep(Duration::from_millis(1));
@@ -49,7 +49,7 @@ pub(crate) fn attacks<R: Runtime>(home: Home<R>) -> Vec<Attack<R>> {
             })
         },
     ));
-    // Blocked in the one system call that may block.
+    // The library blocks in the only system call that may block.
     all.push(
         attack("endings::sleeps_for_ever", Must::TimeOut, |api, _| {
             limit(api);
@@ -58,7 +58,7 @@ pub(crate) fn attacks<R: Runtime>(home: Home<R>) -> Vec<Attack<R>> {
             const FUTEX: i64 = 202;
             api.system_call(FUTEX, address, 0, 0, 0, 0, 0).map(|_| false)
         })
-        // Nobody can wake the host's own thread, so it does not sleep.
+        // Nobody could wake the host's own thread, so it does not sleep.
         .in_process(Must::Pass),
     );
     all

@@ -11,9 +11,9 @@ use super::kept::Kept;
 
 /// A runtime under attack.
 pub(crate) struct Home<R: Runtime> {
-    /// What the names of its tests begin with.
+    /// The prefix of its tests' names.
     pub(crate) prefix: &'static str,
-    /// How it isolates.
+    /// The kind of isolation.
     pub(crate) isolation: IsolationKind,
     /// Loads a library in a fresh domain.
     pub(crate) start: fn(&Description) -> Result<R>,
@@ -29,37 +29,37 @@ impl<R: Runtime> Clone for Home<R> {
 
 impl<R: Runtime> Copy for Home<R> {}
 
-/// How instances are made.
+/// Returns the options of all instances.
 pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
-    // A call that never ends is a failed test, not one that hangs.
+    // A call that never ends then fails the test instead of hanging it.
     options.timeout = Some(Duration::from_secs(30));
     options.start_timeout = Duration::from_secs(120);
     options
 }
 
 impl<R: Runtime> Home<R> {
-    /// A fresh instance of any library.
+    /// Makes a fresh instance of any library.
     pub(crate) fn instance<L: Library<Runtime = R>>(self) -> Result<L> {
         Ok(L::assemble((self.start)(&L::DESCRIPTION)?))
     }
 
-    /// An instance of the library that attacks.
+    /// Makes an instance of the hostile library.
     pub(crate) fn hostile(self) -> Result<Kept<Hostile<R>>> {
         let mut library = self.kept::<Hostile<R>>()?;
         library.set_timeout(options().timeout);
         Ok(library)
     }
 
-    /// A fresh instance, or one that was reset where starting takes long: what needs
-    /// protection keys usually runs in an emulated machine.
+    /// Makes a fresh instance, or reuses a reset one if starting takes long: tests that need
+    /// protection keys usually run in an emulated machine.
     pub(crate) fn kept<L: Library<Runtime = R> + Send + 'static>(self) -> Result<Kept<L>> {
         Kept::get(self.isolation == IsolationKind::ProtectionKeys, || self.instance())
     }
 
-    /// A test. In the host's own process an attack that succeeds may end everything, so
-    /// there it runs in another one.
+    /// Makes a test. An attack in the host's own process may crash it if it succeeds, so there the
+    /// test runs in another process.
     pub(crate) fn trial(
         self,
         name: String,
@@ -68,7 +68,7 @@ impl<R: Runtime> Home<R> {
         self.trial_in(name, run, false)
     }
 
-    /// The same; `alone` if its process must be a fresh one.
+    /// The same. With `alone`, the other process is a fresh one.
     pub(crate) fn trial_in(
         self,
         name: String,
@@ -83,13 +83,13 @@ impl<R: Runtime> Home<R> {
     }
 }
 
-/// How long calls may take that never end by themselves; others may be slow, too, in an
+/// Returns the time limit of calls that never end by themselves. Others may be slow too in an
 /// emulated machine.
 pub(crate) fn short_limit() -> Duration {
     Duration::from_millis(if is_emulated() { 1000 } else { 50 })
 }
 
-/// Whether this is the guest of `cargo xtask guest`, whose processor is a program.
+/// Returns true in the guest of `cargo xtask guest`, whose processor is emulated.
 pub(crate) fn is_emulated() -> bool {
     std::env::var_os("OMNIGLOT_GUEST").is_some()
 }

@@ -1,4 +1,4 @@
-//! Instructions that no library should run.
+//! Instructions that no library should execute.
 
 use std::hint::black_box;
 
@@ -22,11 +22,11 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
         ("write_control_register", ACCESS, Instruction::WRITE_CONTROL_REGISTER),
         ("non_canonical", ACCESS, Instruction::NON_CANONICAL),
         ("misaligned", Must::Fault(&[FaultKind::Bus]), Instruction::ALIGNMENT_CHECK),
-        // The system call instructions of 32-bit programs, and the vsyscall page. What is behind
-        // them depends on the processor and the kernel; none of them must work.
+        // The system call instructions of 32-bit programs, and the vsyscall page. Their effects
+        // depend on the processor and the kernel; none of them may succeed.
         ("interrupt_80", ANYHOW, Instruction::INTERRUPT_80),
         ("sysenter", ANYHOW, Instruction::SYSENTER),
-        // Comes back to the domain as other calls do, and its server answers.
+        // This is redirected to the domain's server, as other calls are.
         ("vsyscall", Must::Run, Instruction::VSYSCALL),
     ]
     .into_iter()
@@ -35,7 +35,7 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
             api.execute(instruction).map(|()| true)
         })
         .in_process(must_in_process(instruction, must))
-        // QEMU has neither alignment checks nor int1.
+        // QEMU implements neither alignment checks nor int1.
         .needs_processor(matches!(
             instruction,
             Instruction::ALIGNMENT_CHECK | Instruction::DEBUG_TRAP
@@ -45,7 +45,7 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     all.push(attack("instructions::upset_registers", Must::EndSomehow, |api, _| {
         limit(api);
         let outcome = api.upset_registers();
-        // The host's own registers: rounding, traps, direction of copies.
+        // Checks the host's own registers: rounding, exceptions, direction flag.
         let third = black_box(1.0f64) / black_box(3.0);
         let copied = black_box([1u64; 64]).to_vec();
         if third.to_bits() != 0x3fd5_5555_5555_5555 || copied != [1; 64] {
@@ -60,8 +60,9 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     all
 }
 
-/// The vsyscall page tells the time without a system call: the kernel stops it for filters
-/// (seccomp), not for Syscall User Dispatch. It writes with the rights of its caller, and the time
+/// The vsyscall page returns the time without a system call. Seccomp filters stop it, Syscall User
+/// Dispatch does not. It writes with its caller's rights, and the time stamp counter is readable
+/// anyway.
 /// stamp counter tells the time anyway.
 const fn must_in_process(instruction: Instruction, must: Must) -> Must {
     if matches!(instruction, Instruction::VSYSCALL) { Must::Run } else { must }

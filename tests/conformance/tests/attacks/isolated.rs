@@ -1,6 +1,6 @@
-//! Tests that run in other processes: this program, started to serve tests by name.
+//! Tests that run in other processes. These are this same program, started to serve tests by name.
 //!
-//! An attack that succeeds may end the process that runs it; the client notices, and asks another
+//! An attack that succeeds may crash its process. The client then reports that, and uses another
 //! process for the next test.
 
 use std::collections::HashMap;
@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
-/// Says that this process serves.
+/// The environment variable that makes this process a server.
 const SERVING: &str = "OMNIGLOT_SERVES_TESTS";
-/// When a test hangs: long after any of them would be done, even in an emulator.
+/// The time after which a test has hung: much longer than any of them takes, even in an emulator.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Another number of seconds, for tests that do more than usual.
+/// The environment variable with another number of seconds, for tests that do more than usual.
 const WAITED: &str = "OMNIGLOT_PATIENCE";
 
-/// What a test does.
+/// The code of a test.
 pub(crate) type Body = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
 
 /// The tests that this process can serve.
@@ -29,12 +29,12 @@ static BODIES: LazyLock<Mutex<HashMap<String, Body>>> = LazyLock::new(Mutex::def
 /// Servers that wait for the next test.
 static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
-/// Whether this process was started to serve tests.
+/// Returns true if this process was started to serve tests.
 pub(crate) fn is_serving() -> bool {
     env::var_os(SERVING).is_some()
 }
 
-/// A test that runs in a server, alone if its process must be a fresh one.
+/// Makes a test that runs in a server. With `alone`, the server is a fresh process.
 pub(crate) fn isolated(name: &str, body: Body, alone: bool) -> Body {
     if is_serving() {
         locked(&BODIES).insert(name.to_owned(), body);
@@ -87,7 +87,7 @@ impl Server {
         Ok(Self { process, orders, answers: read_lines(output) })
     }
 
-    /// A test's outcome; the outer error if the process did not report one.
+    /// Runs a test. The outer error means that the process did not report an outcome.
     fn run(&mut self, name: &str) -> Result<Result<(), String>, &'static str> {
         writeln!(self.orders, "{name}").map_err(|_| "nobody took the test")?;
         let answer = self.answers.recv_timeout(patience()).map_err(|error| match error {
@@ -100,7 +100,7 @@ impl Server {
         }
     }
 
-    /// Ends it, and says how it had ended.
+    /// Ends the process, and returns how it had ended.
     fn end(&mut self) -> String {
         use std::os::unix::process::ExitStatusExt;
         thread::sleep(Duration::from_millis(50));
@@ -134,7 +134,7 @@ fn read_lines(output: ChildStdout) -> mpsc::Receiver<String> {
     lines
 }
 
-/// Runs the tests that the other process names, until it ends.
+/// Runs the tests that the other process names, until it exits.
 pub(crate) fn serve() -> ExitCode {
     for name in stdin().lines().map_while(Result::ok) {
         let body = locked(&BODIES).remove(&name);
@@ -151,7 +151,7 @@ pub(crate) fn serve() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// On a thread of its own, as tests are elsewhere.
+/// Runs a test on its own thread, as the test harness does.
 fn run(body: Body) -> Result<(), String> {
     let thread = thread::spawn(|| catch_unwind(AssertUnwindSafe(body)));
     match thread.join() {

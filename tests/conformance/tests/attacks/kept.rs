@@ -1,4 +1,4 @@
-//! Instances that are used again.
+//! Instances that are reused.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -15,16 +15,16 @@ fn idle() -> MutexGuard<'static, Idle> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An instance, which the next test gets if it can be reset then.
+/// An instance that the next test reuses if it can be reset.
 #[derive(Debug)]
 pub(crate) struct Kept<L: Library + Send + 'static> {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     library: Option<L>,
     is_kept: bool,
 }
 
 impl<L: Library + Send + 'static> Kept<L> {
-    /// One that was used before, reset, or else a fresh one.
+    /// Returns a reset instance if there is one, otherwise a fresh one.
     pub(crate) fn get(is_kept: bool, fresh: impl FnOnce() -> Result<L>) -> Result<Self> {
         let used = idle().get_mut(&TypeId::of::<L>()).and_then(Vec::pop);
         let used = used.and_then(|used| used.downcast::<L>().ok());

@@ -5,11 +5,11 @@ use omniglot::{FaultKind, Ptr, Runtime};
 use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, bounds, window};
 use super::canaries::Targets;
 
-/// The addresses that attacks aim at, besides the host's own.
+/// Addresses that attacks target, besides the host's own.
 const WILD: [(&str, usize); 4] =
     [("null", 0), ("low", 0x1000), ("kernel", 0xffff_8000_0000_0000), ("top", usize::MAX - 7)];
 
-/// Places in the host, by name: each attack is run with the address of its turn.
+/// Places in the host, by name. Each attack is run with each of their addresses.
 const PLACES: [&str; 4] = ["heap", "stack", "data", "code"];
 
 fn address(targets: &Targets, place: &str) -> usize {
@@ -70,7 +70,7 @@ fn at_wild<R: Runtime>(name: &'static str, address: usize) -> [Attack<R>; 3] {
     ]
 }
 
-/// It may ruin its own memory, but only where it may write.
+/// The library may damage its own memory, but only where it may write.
 fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("memory::read_before_the_window", ACCESS, |api, _| {
@@ -86,7 +86,7 @@ fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
             api.fill_at(window.start, window.len(), 0xee).map(|()| false)
         }),
         attack("memory::run_what_the_host_allocated", ACCESS, |api, _| {
-            // A return instruction, if only it were executable.
+            // A return instruction, in memory that is not executable.
             let code = api.alloc_slice(&[0xc3u8; 16])?;
             api.jump_to(code.as_slice().as_ptr().addr()).map(|()| true)
         }),
@@ -104,7 +104,7 @@ fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::overflow_the_stack", Must::Fault(&[FaultKind::StackOverflow]), |api, _| {
             api.recurse().map(|()| true)
         }),
-        // What a dead frame holds by then is unspecified.
+        // The contents of the dead frame are unspecified.
         attack("memory::jump_to_a_dead_frame", Must::EndSomehow, |api, _| {
             api.jump_to_dead_frame().map(|()| false)
         }),
@@ -116,7 +116,7 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::free_what_the_host_allocated", FAULT, |api, _| {
             let numbers = api.alloc_slice(&[1u64; 64])?;
             let outcome = api.free_at(numbers.as_slice().as_ptr().addr() + 16);
-            // The host's book-keeping lies elsewhere: the box is unaffected.
+            // The host's book-keeping is elsewhere, so the box is unaffected.
             let intact = *api.view_slice(&numbers)? == [1; 64];
             outcome.map(|()| !intact)
         }),
@@ -126,7 +126,7 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::free_twice", Must::Fault(&[FaultKind::Abort]), |api, _| {
             api.free_twice().map(|()| true)
         }),
-        // malloc may notice, or not, or not yet.
+        // malloc may notice, now or later, or not at all.
         attack("memory::overrun_the_heap", Must::EndSomehow, |api, _| {
             api.overrun_heap().map(|()| false)
         }),
@@ -141,7 +141,7 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
         }),
         attack("memory::exhaust_what_the_host_allocates", Must::Pass, |api, _| {
             api.exhaust_memory(1 << 20, true)?;
-            // The host's part is apart from the library's.
+            // The host's part is separate from the library's.
             let mine = api.alloc_zeroed::<u8>(1 << 20)?;
             Ok(api.peek_at(mine.as_slice().as_ptr().addr())? != 0)
         }),

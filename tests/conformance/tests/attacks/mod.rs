@@ -1,4 +1,4 @@
-//! The attacks that make sense on every runtime.
+//! The attacks that apply to every runtime.
 
 pub(crate) mod attack;
 pub(crate) mod callbacks;
@@ -14,7 +14,7 @@ pub(crate) mod processes;
 pub(crate) mod system_calls;
 pub(crate) mod values;
 
-/// The library that attacks.
+/// The hostile library.
 #[allow(unreachable_pub)]
 pub(crate) mod hostile {
     omniglot::include_library!("hostile");
@@ -24,7 +24,7 @@ use home::Home;
 use libtest_mimic::Trial;
 use omniglot::Runtime;
 
-/// All of them, as tests of one runtime.
+/// Returns all attacks as tests of one runtime.
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
         memory::attacks(),

@@ -1,4 +1,4 @@
-//! Addresses that are no addresses, for the host to walk into.
+//! Invalid addresses, which the host then uses.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use omniglot::{Error, Ptr, Result, Runtime};
 use super::attack::{Api, Attack, Must, attack, bounds};
 use super::canaries::Targets;
 
-/// What a struct of address and length claims, and what is wrong with it.
+/// The address and length that a struct claims, in relation to the library's memory.
 type Claim = fn(Range<usize>, &Targets) -> (usize, usize);
 
-/// Claims that start outside.
+/// Ranges that start outside.
 const OUTSIDE: [(&str, Claim); 10] = [
     ("null", |_, _| (0, 16)),
     ("host_heap", |_, targets| (targets.heap, 16)),
@@ -24,7 +24,7 @@ const OUTSIDE: [(&str, Claim); 10] = [
     ("wrapping", |_, _| (usize::MAX - 7, 16)),
 ];
 
-/// Claims that start inside and leave.
+/// Ranges that start inside and end outside.
 const LEAVING: [(&str, Claim); 2] = [
     ("across_the_end", |window, _| (window.end - 15, 16)),
     ("around_everything", |window, _| (window.end - 1, isize::MAX as usize)),
@@ -85,7 +85,7 @@ fn inside<R: Runtime>() -> Vec<Attack<R>> {
             },
         ),
         attack("pointers::everything_inside_can_be_read", Must::Pass, |api, _| {
-            // Holes, guard pages and code: the host reads them all without a fault.
+            // Holes, guard pages and code: the host reads all of them without a fault.
             let mut at = bounds(api).start;
             while at < bounds(api).end {
                 api.read(api.upgrade(Ptr::<u8>::from_addr(at))?)?;

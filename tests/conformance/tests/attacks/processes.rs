@@ -1,14 +1,14 @@
-//! Other processes and the outside world: all out of reach.
+//! Attempts to reach other processes and the outside world.
 
 use omniglot::{Result, Runtime};
 
 use super::attack::{Api, Attack, Must, attack};
 use super::canaries::Targets;
 
-/// Tries something; what it returns says whether it worked.
+/// Tries something. Returns true if it worked.
 type Attempt<R> = fn(&mut Api<R>, &Targets) -> Result<bool>;
 
-/// Attacks that the kernel stops for good, with the system call that it names.
+/// Attacks that the kernel stops, with the name of the denied system call.
 fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 12] {
     [
         ("fork", "clone", |api, _| Ok(api.try_fork()? >= 0)),
@@ -35,8 +35,8 @@ fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 12] {
     ]
 }
 
-/// Attacks that find nothing in a domain that has a server: no such file is there, and all that
-/// passes is the server's own time. In the host's process nobody answers.
+/// Attacks that achieve nothing in a domain with a server: the file does not exist, and the time is
+/// only the server's own. In the host's process nothing answers.
 fn absent<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 4] {
     [
         ("open_host_memory", "openat", |api, targets| {
@@ -48,8 +48,8 @@ fn absent<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 4] {
     ]
 }
 
-/// What a domain's server answers itself, though it means nothing outside: what is written goes
-/// to the domain's own memory, and no handler is ever called.
+/// Requests that a domain's server answers itself, without an effect outside: output goes to the
+/// domain's own memory, and no handler is ever called.
 fn pretended<R: Runtime>() -> [(&'static str, Attempt<R>); 3] {
     [
         ("own_signal_handler", |api, _| Ok(api.try_handler()? == 0)),

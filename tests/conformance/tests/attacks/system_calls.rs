@@ -1,4 +1,4 @@
-//! Every system call, by its number.
+//! Every system call, by number.
 
 use libtest_mimic::{Failed, Trial};
 use omniglot::{Error, FaultKind, IsolationKind, Runtime, SyscallPolicy};
@@ -10,29 +10,31 @@ use super::canaries::{Targets, with_canaries};
 use super::home::Home;
 use super::hostile::Hostile;
 
-/// The last numbers that Linux has given out are below this.
+/// An upper bound of the numbers that Linux has assigned.
 const NUMBERS: i64 = 500;
 /// Numbers per test.
 const STEP: i64 = 25;
 
-/// Marks the numbers of the x32 ABI.
+/// The bit that marks numbers of the x32 ABI.
 const X32: i64 = 0x4000_0000;
-/// Calls with numbers of their own there: `execve`, `ptrace`, `process_vm_writev` and so on.
+/// Calls with separate numbers there: `execve`, `ptrace`, `process_vm_writev` and so on.
 const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
 
-/// Calls that do their work and concern nobody else: wait and wake, and two that
-/// pretend to have done something.
+/// Calls that succeed without affecting anybody else: wait, wake, and two that only pretend to have
+/// an effect.
 const HARMLESS: [i64; 3] =
     [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
-/// One ends a thread, the other a process: of either the library has but one.
+/// One ends a thread, the other a process. The library has only one of either.
 const EXITS: [i64; 2] = [60 /* exit */, 231 /* exit_group */];
-/// The kernel's own, for probes that a debugger sets; from anywhere else they fail,
-/// and since Linux 6.14 no filter sees them.
+/// The kernel's own calls, for probes that a debugger sets. Called from elsewhere they fail, and
+/// since Linux 6.14 no filter sees them.
 const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
 
-/// The way back from a handler: the kernel lets a worker have it, since its server answers in one.
+/// The return from a handler. The kernel allows it in a worker, since its server answers in a
+/// handler.
 const SIGNAL_RETURN: i64 = 15;
-/// A thread more: there are none to be had. Anything else would be a process, and ends the call.
+/// A request for another thread, which fails. Any other use would start a process, and ends the
+/// call.
 const CLONE: i64 = 56;
 
 const EPERM: i64 = 1;
@@ -56,7 +58,7 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     trials
 }
 
-/// Numbers that no table holds, and `execve` behind bits that the kernel may drop.
+/// Numbers that no table contains, and `execve` with high bits that the kernel may drop.
 fn large_numbers() -> Vec<i64> {
     const EXECVE: i64 = 59;
     vec![
@@ -83,7 +85,7 @@ fn trial<R: Runtime>(home: Home<R>, name: String, numbers: Vec<i64>) -> Trial {
     })
 }
 
-/// Makes each call twice: with nothing, and with arguments that mean the host.
+/// Makes each call twice: without arguments, and with arguments that target the host.
 fn try_all<R: Runtime>(home: Home<R>, numbers: &[i64], targets: &Targets) -> Result<(), Failed> {
     let host = i64::from(targets.process);
     let heap = targets.heap as i64;
@@ -129,15 +131,15 @@ fn try_one<R: Runtime>(
     }
 }
 
-/// Whether the domain's own server answers, so that nothing happens but in the domain: the kernel
-/// lets no worker make such a call (`confinement.rs` of omniglot-linux).
+/// Returns true if the domain's own server answers the call. Then it has no effect outside the
+/// domain: the kernel executes no such call for a worker (`confinement.rs` of omniglot-linux).
 fn is_answered(number: i64) -> bool {
-    // The kernel looks at 32 bits.
+    // The kernel uses 32 bits.
     let name = Sysno::new(number as u32 as usize).map(|call| call.name());
     name.and_then(SyscallPolicy::of) == Some(SyscallPolicy::Answered)
 }
 
-/// Whether a report's number is the call's: the kernel looks at 32 bits.
+/// Returns true if a report's number is the call's. The kernel uses 32 bits.
 const fn names(number: i64, said: u64) -> bool {
     number as u32 == said as u32
 }

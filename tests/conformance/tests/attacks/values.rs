@@ -1,4 +1,4 @@
-//! Invalid enums and bools at every place where a value can stand.
+//! Invalid enums and bools at every place where a value can be.
 
 use omniglot::{Error, Result, Runtime};
 
@@ -7,7 +7,7 @@ use super::hostile::{
     FlagCallback, Lamp, LampCallback, PANEL_PLACES, Panel, PanelCallback, Socket,
 };
 
-/// No value of a `Lamp` or a `bool`.
+/// Bits that are invalid for `Lamp` and `bool`.
 const BITS: [i32; 4] = [3, -1, 0x100_0003, i32::MIN | 2];
 
 pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
@@ -33,7 +33,7 @@ fn good_panel() -> Panel {
     }
 }
 
-/// Runs an attack with each of the bits; all must end in the same way.
+/// Runs an attack with each of the bits. All must end in the same way.
 fn each(mut attempt: impl FnMut(i32) -> Result<bool>) -> Result<bool> {
     let mut last = Ok(true);
     for bits in BITS {
@@ -45,7 +45,7 @@ fn each(mut attempt: impl FnMut(i32) -> Result<bool>) -> Result<bool> {
     last
 }
 
-/// A byte that is no bool, whatever the number.
+/// Returns a byte that is an invalid bool, whatever the number.
 const fn no_bool(bits: i32) -> i32 {
     bits | 2
 }
@@ -56,7 +56,7 @@ fn results<R: Runtime>() -> Vec<Attack<R>> {
             each(|bits| api.lamp_of_bits(bits).map(|_| true))
         }),
         attack("values::bool_result", Must::EndSomehow, |api, _| {
-            // A C compiler may cut the bits to one; what arrives is true or false.
+            // A C compiler may reduce the bits to one; the host gets true or false.
             for bits in 0..=u8::MAX {
                 match api.flag_of_bits(bits) {
                     Ok(flag) if u8::from(flag) == bits & 1 => {}
@@ -71,7 +71,8 @@ fn results<R: Runtime>() -> Vec<Attack<R>> {
     ]
 }
 
-/// One place in a struct: as a result, read, viewed, in a slice, copied, to a callback.
+/// Attacks on one place in a struct: as a result, read, viewed, in a slice, copied, passed to a
+/// callback.
 fn in_panels<R: Runtime>(place: u32) -> Vec<Attack<R>> {
     let named = |way: &str| format!("values::{way}_with_place_{place}");
     let spoil =
@@ -191,13 +192,13 @@ fn to_callbacks<R: Runtime>() -> Vec<Attack<R>> {
                 },
                 |api, function| api.call_with_flag(function, 3),
             )?;
-            // A C compiler may cut the bits to one.
+            // A C compiler may reduce the bits to one.
             called.map(|()| seen != Some(true))
         }),
     ]
 }
 
-/// Structs of random bytes: nearly none is valid, and what is was checked.
+/// Structs of random bytes: nearly all are invalid, and valid ones were checked.
 fn noise<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("values::noise_results", Must::Pass, |api, _| {
@@ -227,7 +228,7 @@ fn noise<R: Runtime>() -> Vec<Attack<R>> {
     ]
 }
 
-/// Uses every value as Rust may: an enum or a bool with other bits would be seen.
+/// Uses every value as Rust may. An enum or a bool with other bits would be noticed.
 fn touch(panel: &Panel) {
     let lamps =
         [panel.lamp, panel.row[0], panel.row[1], panel.sockets[0].lamp, panel.sockets[1].lamp];

@@ -1,6 +1,6 @@
 //! Foreign code jumps to an instruction of the gate, with registers of its choice, and the host
-//! gets a signal at that instruction or at one soon after it: what the gate has yet to check
-//! must not be believed by the code that handles signals either.
+//! gets a signal at that instruction or soon after it. The signal handling code must not trust what
+//! the gate has not yet checked.
 
 use omniglot::{Error, IsolationKind, Ptr, Result, Runtime};
 
@@ -14,11 +14,11 @@ use super::sample::sample;
 use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, is_emulated, short_limit};
 
-/// How many ambushes are tried in an emulated processor: of those on the way out, and of the
+/// Number of ambushes that are tried on an emulated processor: on the exit path, and elsewhere.
 /// others.
 const ON_THE_WAY_OUT: usize = 400;
 const ELSEWHERE: usize = 250;
-/// How far behind the jump a signal comes at most, in instructions of the file or of the path.
+/// The largest distance of the signal from the jump, in instructions of the file or of the path.
 const REACH: usize = 12;
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
@@ -26,34 +26,34 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         escape(format!("ambushes::{name}"), Must::Pass, move |_, _| Ok(!all(home))).preceded_by(
             move || {
                 install(libc::SIGUSR1, Handler::Calls, flags);
-                // Run only if a fault of foreign code is taken for one of the host's, and then
-                // on its stack pointer.
+                // Runs only if a fault of foreign code is mistaken for one of the host's; it would
+                // then use foreign code's stack pointer.
                 install(libc::SIGILL, Handler::Ends, libc::SA_SIGINFO);
                 install(libc::SIGSEGV, Handler::Ends, libc::SA_SIGINFO);
             },
         )
     };
     vec![
-        // Starting twice takes minutes in an emulator, and this is no other way.
+        // Starting twice takes minutes in an emulator, and this covers no other path.
         all("signal_behind_each_jump", libc::SA_SIGINFO | libc::SA_ONSTACK).needs_processor(),
         all("signal_behind_each_jump_without_a_signal_stack", libc::SA_SIGINFO),
     ]
 }
 
-/// A jump, and where the signal comes.
+/// A jump, and the place of the signal.
 #[derive(Clone, Copy, Debug)]
 struct Ambush {
     entry: usize,
-    /// How many instructions behind.
+    /// Number of instructions between the jump and the signal.
     distance: usize,
-    /// Where that is, as long as none of them jumps.
+    /// The address of the signal, if none of these instructions jumps.
     place: usize,
     state: State,
 }
 
 impl Ambush {
-    /// Those that are always tried: at the write of PKRU on the way out, with the host's rights;
-    /// and behind it, with a record that leads to a stack of the library's own.
+    /// Returns true for those that are always tried: at the write of PKRU on the exit path, with
+    /// the host's rights; and after it, with a record that leads to a stack of the library's own.
     fn is_decisive(&self) -> bool {
         let State { value, shape } = self.state;
         if self.entry == gate::writes()[1].1 {
@@ -71,39 +71,39 @@ struct State {
     shape: Shape,
 }
 
-/// What is in all registers that the shape leaves alone, the stack pointer among them.
+/// The value of all registers that the shape does not set, including the stack pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value {
     Null,
-    /// Not canonical: Intel SDM volume 1, section 3.3.7.1.
+    /// A non-canonical address (Intel SDM volume 1, section 3.3.7.1).
     Uncanonical,
-    /// So near the end of the address space that offsets lead to its start.
+    /// So near the end of the address space that offsets wrap around to its start.
     Wrapping,
-    /// Memory of the host's.
+    /// An address in the host's memory.
     Host,
-    /// A stack of its own, full of return addresses.
+    /// A stack of the library's own, full of return addresses.
     Slide,
-    /// A record of a context that it made itself, all of whose fields lead to such a stack.
+    /// A forged context record, all of whose fields point to such a stack.
     Record,
 }
 
-/// Which registers hold what the gate looks for.
+/// Registers that the gate checks, and their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Plain,
-    /// The host's rights and the key of this domain: the way out.
+    /// The host's rights and the key of this domain: the exit path.
     Leaving,
-    /// The same with a key that it does not have.
+    /// The same with a key that this domain does not have.
     LeavingByAnother,
-    /// Its own rights and key: the ways in.
+    /// This domain's own rights and key: the entry paths.
     Entering,
-    /// All rights, and its own key.
+    /// All rights, and this domain's own key.
     Open,
-    /// Without keys: as plain, but for the number of a domain, which leads to no other's.
+    /// Without keys: as plain, except for the domain's number, which is not another domain's.
     Unkeyed,
 }
 
-/// Nor does it, times eight, lead to an address.
+/// Multiplied by eight, this number is not an address either.
 const NO_DOMAIN: u64 = 1 << 59;
 
 const VALUES: [Value; 6] =
@@ -112,7 +112,7 @@ const SHAPES: [Shape; 5] =
     [Shape::Plain, Shape::Leaving, Shape::LeavingByAnother, Shape::Entering, Shape::Open];
 
 impl State {
-    /// Without keys the library can write what it can address, and only what it cannot is tried.
+    /// Without keys the library can write whatever it can address, so only other values are tried.
     fn all(is_keyed: bool) -> Vec<Self> {
         let (values, shapes) = if is_keyed {
             (&VALUES[..], &SHAPES[..])
@@ -123,7 +123,7 @@ impl State {
         pairs.map(|(value, shape)| Self { value: *value, shape: *shape }).collect()
     }
 
-    /// As a number, and back.
+    /// Encodes the state as a number.
     fn number(self) -> u64 {
         (self.value as u64) << 8 | self.shape as u64
     }
@@ -134,7 +134,8 @@ impl State {
     }
 }
 
-/// Every jump to one of these with every state, and a signal at each instruction up to so many
+/// Returns every jump to one of the entries with every state, and a signal at each of the next
+/// `reach` instructions.
 /// behind it.
 fn among(entries: &[usize], reach: usize, is_keyed: bool) -> Vec<Ambush> {
     let states = State::all(is_keyed);
@@ -149,7 +150,7 @@ fn among(entries: &[usize], reach: usize, is_keyed: bool) -> Vec<Ambush> {
     signals.collect()
 }
 
-/// Those that are tried.
+/// Returns the ambushes that are tried.
 fn ambushes(is_keyed: bool) -> Vec<Ambush> {
     if !is_keyed {
         return among(&gate::all_instructions(false), REACH, false);
@@ -163,7 +164,7 @@ fn ambushes(is_keyed: bool) -> Vec<Ambush> {
     all
 }
 
-/// Returns true if all ended as they must.
+/// Returns true if all ended as required.
 fn all<R: Runtime>(home: Home<R>) -> bool {
     let is_keyed = home.isolation == IsolationKind::ProtectionKeys;
     let shared = shared();
@@ -172,7 +173,7 @@ fn all<R: Runtime>(home: Home<R>) -> bool {
     let mut is_right = tracee.wait_for(libc::SIGSTOP);
     let (mut met, all) = (0, ambushes(is_keyed));
     let total = all.len();
-    // Where single steps end early, longer ones would, too.
+    // If single-stepping ended early at one distance, larger distances would end there too.
     let mut ended = None;
     for ambush in all {
         if ended == Some((ambush.entry, ambush.state)) {
@@ -193,7 +194,7 @@ fn all<R: Runtime>(home: Home<R>) -> bool {
     is_right && met > total / 8
 }
 
-/// One jump: whether the signal was sent; `None` if the process ended.
+/// Tries one jump. Returns whether the signal was sent, or `None` if the process ended.
 fn try_out(tracee: &Tracee, ambush: Ambush, jump: usize) -> Option<bool> {
     tracee.shared.order([ambush.entry as u64, ambush.state.number()]);
     tracee.go_on(0);
@@ -204,7 +205,7 @@ fn try_out(tracee: &Tracee, ambush: Ambush, jump: usize) -> Option<bool> {
     if is_emulated() { at_breakpoint(tracee, ambush.place) } else { by_steps(tracee, ambush) }
 }
 
-/// In QEMU, which reports some single steps late.
+/// Uses a breakpoint, since QEMU reports some single steps late.
 fn at_breakpoint(tracee: &Tracee, place: usize) -> Option<bool> {
     let came_by = tracee.until_at(place)?;
     if came_by {
@@ -214,7 +215,7 @@ fn at_breakpoint(tracee: &Tracee, place: usize) -> Option<bool> {
     Some(false)
 }
 
-/// Step by step, whichever way the gate goes.
+/// Steps along the path that the gate takes.
 fn by_steps(tracee: &Tracee, ambush: Ambush) -> Option<bool> {
     if !tracee.until_at(ambush.entry)? {
         return Some(false);
@@ -222,7 +223,7 @@ fn by_steps(tracee: &Tracee, ambush: Ambush) -> Option<bool> {
     for _ in 0..ambush.distance {
         match tracee.step()? {
             libc::SIGTRAP => {}
-            // The jump has ended in a fault, or the call has reached the next one.
+            // The jump has ended with a fault, or the call has reached the next stop.
             other => {
                 if other != libc::SIGSTOP {
                     tracee.go_on(other);
@@ -239,7 +240,7 @@ fn by_steps(tracee: &Tracee, ambush: Ambush) -> Option<bool> {
 const WORDS: usize = 512;
 const CANARY: u64 = 0x5ec2_e75e_c2e7_5ec2;
 
-/// In the process that is debugged: jumps as it is told. Whether no harm was done.
+/// In the process that is debugged: jumps as it is ordered. Returns true if no harm was done.
 fn leap<R: Runtime>(library: &mut Escapes<R>, shared: &Shared) -> Result<bool> {
     let [entry, number] = shared.orders();
     let Some(state) = State::of(number) else {
@@ -264,7 +265,7 @@ fn leap<R: Runtime>(library: &mut Escapes<R>, shared: &Shared) -> Result<bool> {
     Ok(!has_called && is_whole && library.sound(20, 22)? == 42)
 }
 
-/// Of the instruction, behind which there is one that is not defined.
+/// Length of the system call instruction, which an undefined instruction follows.
 const SYSTEM_CALL_LENGTH: usize = 2;
 
 fn registers<R: Runtime>(library: &mut Escapes<R>, state: State, host: usize) -> Result<Registers> {
@@ -296,7 +297,7 @@ fn registers<R: Runtime>(library: &mut Escapes<R>, state: State, host: usize) ->
     Ok(Registers { rax, rcx: 0, rdx: 0, r10: key, r11: r11(state, key, value), ..filled })
 }
 
-/// The key, or on the last part of the way out the record.
+/// Returns the key, or the record for the last part of the exit path.
 fn r11(state: State, key: u64, value: u64) -> u64 {
     if state.value == Value::Record && state.shape == Shape::Open { value } else { key }
 }
@@ -323,11 +324,11 @@ fn filled(value: u64) -> Registers {
     }
 }
 
-/// From the middle of the stack in front of it.
+/// Distance from the middle of the stack to the record after it.
 const STACK_TO_RECORD: u64 = 4 * WORDS as u64;
 
-/// A record in the library's memory, and in front of it a stack: at its end the host's control
-/// words, as the gate expects them, and return addresses of a system call.
+/// Allocates a record in the library's memory, and a stack in front of it. The stack has the host's
+/// control words in the middle, as the gate expects them, and return addresses of a system call.
 fn record<R: Runtime>(library: &mut Escapes<R>) -> Result<u64> {
     const CONTROL: u64 = 0x037f_0000_1f80;
     let target = library.place_of(Place::INTERRUPT_80)? as u64;

@@ -1,5 +1,5 @@
-//! A handler of the host forks while its thread is anywhere in the gate, and comes back in the
-//! child, too: to a call of a domain of which the child has nothing.
+//! A handler of the host forks while its thread is anywhere in the gate, and returns in the child
+//! too: into a call of a domain whose memory the child does not have.
 #![allow(unsafe_code)]
 
 use omniglot::{Error, IsolationKind, Result, Runtime};
@@ -15,7 +15,7 @@ use super::sample::sample;
 use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
 
-/// At how many instructions in an emulated processor.
+/// Number of instructions that are tried on an emulated processor.
 const FORKS: usize = 80;
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
@@ -25,13 +25,13 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     };
     vec![
         at_every("a_fork_at_every_instruction", libc::SA_SIGINFO | libc::SA_ONSTACK),
-        // Starting twice takes minutes in an emulator, and this is no other way.
+        // Starting twice takes minutes in an emulator, and this covers no other path.
         at_every("a_fork_at_every_instruction_without_a_signal_stack", libc::SA_SIGINFO)
             .needs_processor(),
     ]
 }
 
-/// Whether parent and child did what they must, wherever there was a fork.
+/// Returns true if parent and child did what they must, wherever the fork was.
 fn everywhere<R: Runtime>(home: Home<R>) -> bool {
     let mut places = gate::instructions(home.isolation == IsolationKind::ProtectionKeys);
     let others = for_other_processors(&places);
@@ -59,7 +59,7 @@ fn everywhere<R: Runtime>(home: Home<R>) -> bool {
     is_right && forks > total / 4
 }
 
-/// In the child the call fails, and nothing else happens.
+/// In the child the call must fail, without any other effect.
 fn call_and_be_born<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let outcome = call_back_and_call(home, library);
     match forked() {
@@ -69,7 +69,7 @@ fn call_and_be_born<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Resu
             if !is_right {
                 eprintln!("in the child: {outcome:?}");
             }
-            // SAFETY: ends the child.
+            // SAFETY: this ends the child.
             unsafe { libc::_exit(i32::from(!is_right)) }
         }
         Some(child) => Ok(has_succeeded(child) && outcome?),

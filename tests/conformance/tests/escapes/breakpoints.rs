@@ -1,5 +1,5 @@
-//! A signal at every instruction of the gate: a debugger stops there. Unlike single steps this
-//! works in QEMU, too.
+//! A signal at every instruction of the gate, where a debugger's breakpoint stops. Unlike single
+//! steps this also works in QEMU.
 
 use std::collections::BTreeSet;
 
@@ -23,20 +23,20 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     let without = "signal_at_every_instruction_without_a_signal_stack";
     vec![
         every("signal_at_every_instruction", libc::SA_SIGINFO | libc::SA_ONSTACK),
-        // Takes minutes in an emulator, and is no other way through the gate.
+        // This takes minutes in an emulator, and covers no other path through the gate.
         every(without, libc::SA_SIGINFO).needs_processor(),
     ]
 }
 
-/// A way through the gate.
+/// A path through the gate.
 struct Way<R: Runtime> {
     name: &'static str,
     call: Call<R>,
-    /// How often the thread has to come by before it gets the signal.
+    /// How often the thread has to reach the place before it gets the signal.
     visit: u32,
-    /// Whether another signal is to find it in foreign code first.
+    /// True if another signal interrupts foreign code first.
     is_interrupted: bool,
-    /// Only for places where no way before this came by.
+    /// True if only places that no earlier path reached are tried.
     is_for_the_rest: bool,
 }
 
@@ -75,7 +75,7 @@ fn odd_segment<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool>
     odd(library, Upset::GS_BASE, 0x1234_5678)
 }
 
-/// The library's control words are odd when it is called back, and again when it goes on.
+/// The library changes its control words before it calls back, and again when it continues.
 fn odd_in_callback<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let mut odd = |what, value| {
         library.with_callback::<HostCallback, _>(&mut |_, value| Ok(value), |api, function| {
@@ -85,7 +85,7 @@ fn odd_in_callback<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<b
     Ok(odd(Upset::VECTOR_CONTROL, 0x7f80)? == 7 && odd(Upset::FLOAT_CONTROL, 0x0f7f)? == 7)
 }
 
-/// The host has a GS base, and rounds in another way.
+/// The host has a GS base and another rounding mode.
 fn call_of_odd_host<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     const SEGMENT: u64 = 0x1234_5000;
     const ROUNDING: u16 = 0x0f7f;
@@ -99,7 +99,7 @@ fn call_of_odd_host<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Resu
     outcome.map(|is_right| is_right && is_kept)
 }
 
-/// The instance is used up, as by a fault.
+/// An interruption ends the call, and a new instance replaces the poisoned one.
 fn stopped<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     let handle = library.interrupt_handle();
     let called = library.with_callback::<HostCallback, _>(
@@ -115,7 +115,8 @@ fn stopped<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> 
     Ok(is_right)
 }
 
-/// Whether all went well, and every instruction that this processor has to run was met.
+/// Returns true if no call went wrong, and every instruction that this processor should execute was
+/// reached.
 fn every<R: Runtime>(home: Home<R>) -> bool {
     let is_keyed = home.isolation == IsolationKind::ProtectionKeys;
     let mut left = gate::instructions(is_keyed);
@@ -137,9 +138,9 @@ fn every<R: Runtime>(home: Home<R>) -> bool {
     left.is_empty()
 }
 
-/// What this processor does not run: the clearing of registers that it has not, or that it
-/// clears with fewer instructions, or that are not in use; and, in QEMU, the quick way out
-/// for processors that do not believe a forged status word.
+/// Returns the instructions that this processor does not execute. They clear registers that it does
+/// not have, that it clears with fewer instructions, or that are not in use. In QEMU, they include
+/// the fast path for processors that do not trust a forged status word.
 pub(super) fn for_other_processors(places: &[usize]) -> BTreeSet<usize> {
     let codes: Vec<_> = places.iter().map(|place| gate::code(*place).mnemonic()).collect();
     let is_followed_by_jump = |index: usize| codes.get(index + 1) == Some(&Mnemonic::Jmp);
@@ -148,7 +149,7 @@ pub(super) fn for_other_processors(places: &[usize]) -> BTreeSet<usize> {
             Some(index..index + 1)
         }
         Mnemonic::Xorps if is_x86_feature_detected!("avx") => Some(index..index + 1),
-        // From before it to the release of tiles.
+        // From the instruction before it to the release of the tiles.
         Mnemonic::Xgetbv => Some(index.saturating_sub(1)..index + 4),
         Mnemonic::Emms if is_emulated() && is_followed_by_jump(index) => Some(index..index + 2),
         _ => None,
@@ -156,7 +157,7 @@ pub(super) fn for_other_processors(places: &[usize]) -> BTreeSet<usize> {
     ranges.filter_map(|range| places.get(range)).flatten().copied().collect()
 }
 
-/// Where the way came by and got a signal; `None` if something went wrong.
+/// Returns the places that the path reached with a signal, or `None` if something went wrong.
 fn along<R: Runtime>(home: Home<R>, way: &Way<R>, places: &[usize]) -> Option<BTreeSet<usize>> {
     let tracee = Tracee::start(home, way.call);
     let mut met = BTreeSet::new();
@@ -176,7 +177,7 @@ fn along<R: Runtime>(home: Home<R>, way: &Way<R>, places: &[usize]) -> Option<BT
     is_alive.then_some(met)
 }
 
-/// One call: whether it came by; `None` if the process ended.
+/// Makes one call. Returns whether it reached the place, or `None` if the process ended.
 fn signal_at<R: Runtime>(
     tracee: &Tracee,
     way: &Way<R>,
@@ -209,7 +210,7 @@ fn signal_at<R: Runtime>(
                 tracee.take_out(place, original);
                 return Some(false);
             }
-            // A step that is reported late, in an emulated machine.
+            // A single step that an emulated machine reports late.
             libc::SIGTRAP => tracee.go_on(0),
             other => tracee.go_on(other),
         }
@@ -218,7 +219,7 @@ fn signal_at<R: Runtime>(
     tracee.wait_for(libc::SIGSTOP).then_some(true)
 }
 
-/// To the first instruction of foreign code, or one soon after it.
+/// Continues to the first instruction of foreign code, or one soon after it.
 pub(super) fn to_foreign_code(tracee: &Tracee, jump: usize) -> Option<()> {
     let original = tracee.put(jump);
     if !tracee.until(libc::SIGTRAP) {

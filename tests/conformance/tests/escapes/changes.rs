@@ -1,5 +1,5 @@
-//! What the host's process can execute changes: between calls, in callbacks, and on another
-//! thread during a call. Nobody may run what was not looked at.
+//! The host's executable memory changes: between calls, in callbacks, and on another thread during
+//! a call. Foreign code must not run until the new code has been scanned.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -18,11 +18,11 @@ use crate::attacks::home::Home;
 
 type Outcome = std::result::Result<(), Failed>;
 
-/// `wrpkru; ret`, and the same without the instruction that matters.
+/// `wrpkru; ret`, and a harmless variant.
 const GADGET: &[u8] = &[0x0f, 0x01, 0xef, 0xc3];
 const HARMLESS: &[u8] = &[0x90, 0x90, 0x90, 0xc3];
 
-/// A library whose code is harmless until it has been relocated.
+/// A library whose code is harmless until it is relocated.
 const RELOCATED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/relocated.so"));
 
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
@@ -62,14 +62,14 @@ fn name(of: &str) -> String {
     format!("changes::{of}")
 }
 
-/// An instance that works, of a library that does nothing else.
+/// Makes an instance of a harmless library, and checks that it works.
 fn working<R: Runtime>(home: Home<R>) -> std::result::Result<lfence::GadgetLfence<R>, Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
     check(library.sound(2, 3), false)?;
     Ok(library)
 }
 
-/// A library of the host's, until it is closed.
+/// A library in the host, until it is closed.
 struct Loaded {
     handle: *mut libc::c_void,
     start: usize,
@@ -89,28 +89,27 @@ impl Loaded {
         if handle.is_null() {
             return Err("the host cannot load the library".into());
         }
-        // SAFETY: a name in an object that is open.
+        // SAFETY: the object is open.
         let start = unsafe { libc::dlsym(handle, c"gadget_constants".as_ptr()) }.addr();
         Ok(Self { handle, start })
     }
 
-    /// Where it begins.
+    /// Returns the address at which it is loaded.
     fn base(&self) -> std::result::Result<usize, Failed> {
-        // SAFETY: zeros are room for the answer.
+        // SAFETY: all zeros are valid for this type.
         let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
-        // SAFETY: asks about an address in an object that is open.
+        // SAFETY: this queries an address in an object that is open.
         let known = unsafe { libc::dladdr(address(self.start), &raw mut found) };
         if known == 0 { Err("no such object".into()) } else { Ok(found.dli_fbase.addr()) }
     }
 
     fn close(self) {
-        // SAFETY: nobody uses anything of it.
+        // SAFETY: nothing of the object is in use.
         unsafe { libc::dlclose(self.handle) };
     }
 }
 
-/// A library's file, which is written again in its place when nobody has it loaded, as a compiler
-/// does.
+/// A library's file. It is replaced while no process has it loaded, as a compiler does.
 struct Plugin(std::path::PathBuf);
 
 impl Plugin {
@@ -130,15 +129,15 @@ impl Drop for Plugin {
     }
 }
 
-/// As a program does that loads another version of a plugin. Where that comes to lie is the
-/// dynamic linker's choice, nearly always the same place: else it is tried again.
+/// Loads another version of a plugin, as programs do. The dynamic linker chooses its address.
+/// Nearly always that is the same as before; otherwise this is repeated.
 fn reloaded<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
     let file = Plugin::new();
     for _ in 0..16 {
         file.write(fxrstor::DESCRIPTION.image)?;
         let first = Loaded::of(&file)?;
-        // It is looked at, and fine.
+        // The plugin is scanned and accepted.
         check(library.sound(2, 3), false)?;
         let place = first.start;
         first.close();
@@ -152,7 +151,7 @@ fn reloaded<R: Runtime>(home: Home<R>) -> Outcome {
     Err("nothing was tested: it never lay where the other one was".into())
 }
 
-/// As a compiler at run time does.
+/// Generates code, as a compiler at run time does.
 fn made<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
     code(HARMLESS)?;
@@ -161,7 +160,7 @@ fn made<R: Runtime>(home: Home<R>) -> Outcome {
     check(library.sound(2, 3), true)
 }
 
-/// As one does that changes code it has made.
+/// Changes code that it has generated before.
 fn made_again<R: Runtime>(home: Home<R>) -> Outcome {
     let page = code(HARMLESS)?;
     let mut library = working(home)?;
@@ -169,48 +168,48 @@ fn made_again<R: Runtime>(home: Home<R>) -> Outcome {
     check(library.sound(2, 3), true)
 }
 
-/// The page that the handler makes executable, once the thread is at the gate.
+/// The page that the handler makes executable once the thread is at the gate.
 static PAGE_OF_HANDLER: AtomicUsize = AtomicUsize::new(0);
 
 /// The trap flag (Intel SDM volume 1, section 3.4.3).
 const TRAP_FLAG: i64 = 0x100;
 
-/// Takes the next step, up to the gate.
+/// Continues single-stepping up to the gate.
 extern "C" fn make_at_the_gate(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
-    // SAFETY: the kernel's context.
+    // SAFETY: this is the kernel's context.
     let registers = unsafe { &mut (*context).uc_mcontext.gregs };
     if registers[libc::REG_RIP as usize] as usize == gate::keyed_start() {
         registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
         let page = PAGE_OF_HANDLER.swap(0, Ordering::Relaxed);
-        // SAFETY: a page of ours, of which nobody knows.
+        // SAFETY: the page is ours, and nothing else uses it.
         unsafe { libc::mprotect(address(page), PAGE, CODE) };
     }
 }
 
-/// A thread that interrupted itself waits for nobody, so its own change has to be looked at before
-/// it goes on.
+/// A thread that interrupted itself does not wait for any other, so its own change has to be
+/// scanned before it continues.
 fn made_on_the_way_in<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
     let page = code(HARMLESS)?;
     check(library.sound(2, 3), false)?;
     protect(page, libc::PROT_READ | libc::PROT_WRITE)?;
-    // SAFETY: as above.
+    // SAFETY: the page is ours, and nothing else uses it.
     unsafe { address(page).cast::<u8>().copy_from_nonoverlapping(GADGET.as_ptr(), GADGET.len()) };
     PAGE_OF_HANDLER.store(page, Ordering::Relaxed);
-    // SAFETY: zeros are an action.
+    // SAFETY: all zeros are valid for this type.
     let mut action = unsafe { std::mem::zeroed::<libc::sigaction>() };
     action.sa_sigaction = make_at_the_gate as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    // SAFETY: the handler makes a system call and has no locks.
+    // SAFETY: the handler makes only a system call, and takes no locks.
     unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, null_mut()) };
-    // SAFETY: only the trap flag changes, for which there is a handler.
+    // SAFETY: this changes only the trap flag, for which there is a handler.
     unsafe { std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
     let outcome = library.sound(2, 3);
     if PAGE_OF_HANDLER.load(Ordering::Relaxed) != 0 {
         return Err("nothing was tested: the thread never came to the gate".into());
     }
     check(outcome, true)?;
-    // Nothing else is the matter with the instance.
+    // Otherwise the instance is fine.
     write(page, HARMLESS)?;
     check(library.sound(2, 3), false)
 }
@@ -228,12 +227,12 @@ fn over<R: Runtime>(home: Home<R>) -> Outcome {
     check(library.sound(2, 3), true)
 }
 
-/// What is moved there was made executable when no library ran: it is looked at with the rest.
+/// Moves memory that was made executable while no library ran. It is scanned with everything else.
 fn moved<R: Runtime>(home: Home<R>) -> Outcome {
     let (page, other) = (code(HARMLESS)?, code(HARMLESS)?);
     let mut library = working(home)?;
     write(other, GADGET)?;
-    // SAFETY: two pages of ours, of which nobody knows.
+    // SAFETY: the two pages are ours, and nothing else uses them.
     let moved = unsafe {
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         libc::mremap(address(other), PAGE, PAGE, flags, address(page))
@@ -244,12 +243,12 @@ fn moved<R: Runtime>(home: Home<R>) -> Outcome {
     check(library.sound(2, 3), true)
 }
 
-/// Two views of the same memory, of which one is written and one is executed.
+/// Maps the same memory twice, once writable and once executable.
 fn shared<R: Runtime>(home: Home<R>) -> Outcome {
     let mut library = working(home)?;
-    // SAFETY: makes a file in memory.
+    // SAFETY: this makes a file in memory.
     let file = unsafe { libc::memfd_create(c"code".as_ptr(), libc::MFD_CLOEXEC) };
-    // SAFETY: a descriptor of ours.
+    // SAFETY: the descriptor is ours.
     if unsafe { libc::ftruncate(file, PAGE as i64) } != 0 {
         return Err("a file in memory".into());
     }
@@ -267,8 +266,8 @@ fn in_a_callback<R: Runtime>(home: Home<R>) -> Outcome {
     check(outcome, true)
 }
 
-/// The outcome of an endless call while something happens in the host; it is interrupted after a
-/// while.
+/// Returns the outcome of an endless call while something happens in the host. The call is
+/// interrupted after a while.
 fn beside<R: Runtime>(
     home: Home<R>,
     what: impl FnOnce() -> Outcome,
@@ -285,7 +284,7 @@ fn beside<R: Runtime>(
         while !is_in.load(Ordering::Acquire) {
             thread::yield_now();
         }
-        // Long enough to be in foreign code, on any machine that is not overwhelmed.
+        // Long enough for the call to be in foreign code, unless the machine is overloaded.
         thread::sleep(Duration::from_millis(300));
         let happened = what();
         thread::sleep(Duration::from_millis(300));
@@ -306,7 +305,7 @@ fn made_during<R: Runtime>(home: Home<R>) -> Outcome {
     check(beside(home, || code(GADGET).map(|_| ()))?, true)
 }
 
-/// The call goes on afterwards.
+/// The call must continue afterwards.
 fn harmless_during<R: Runtime>(home: Home<R>) -> Outcome {
     let load_and_make = || {
         Loaded::open(in_data::DESCRIPTION.image)?.close();
@@ -322,7 +321,7 @@ const fn address(place: usize) -> *mut libc::c_void {
     std::ptr::with_exposed_provenance_mut(place)
 }
 
-/// A page of code that the host makes: a mapping of its own, whatever is beside it.
+/// Makes a page of code in the host, which is a mapping of its own whatever is next to it.
 fn code(bytes: &[u8]) -> std::result::Result<usize, Failed> {
     let room = map(0, 3 * PAGE, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
     let page = room + PAGE;
@@ -333,13 +332,13 @@ fn code(bytes: &[u8]) -> std::result::Result<usize, Failed> {
 /// Changes such a page.
 fn write(page: usize, bytes: &[u8]) -> Outcome {
     protect(page, libc::PROT_READ | libc::PROT_WRITE)?;
-    // SAFETY: a page of ours, of which nobody knows.
+    // SAFETY: the page is ours, and nothing else uses it.
     unsafe { address(page).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     protect(page, libc::PROT_READ | libc::PROT_EXEC)
 }
 
 fn protect(page: usize, access: i32) -> Outcome {
-    // SAFETY: as above.
+    // SAFETY: the page is ours, and nothing else uses it.
     match unsafe { libc::mprotect(address(page), PAGE, access) } {
         0 => Ok(()),
         _ => Err("a page's protection".into()),
@@ -354,12 +353,12 @@ fn map(
     file: i32,
 ) -> std::result::Result<usize, Failed> {
     let at = if at == 0 { null_mut() } else { address(at) };
-    // SAFETY: a range that nothing else uses, or a page of ours of which nobody knows.
+    // SAFETY: the range is unused, or it is a page of ours that nothing else uses.
     let page = unsafe { libc::mmap(at, size, access, flags, file, 0) };
     if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(page.addr()) }
 }
 
-/// Executable memory, and which part of its file it is.
+/// An executable mapping, with its offset in its file.
 #[derive(PartialEq)]
 struct Code {
     start: usize,
@@ -367,7 +366,7 @@ struct Code {
     offset: usize,
 }
 
-/// The executable mapping that holds an address, or comes after it.
+/// Returns the executable mapping at an address or after it.
 fn code_from(address: usize) -> std::result::Result<Code, Failed> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let mut code = maps.lines().filter_map(|line| {
@@ -382,36 +381,36 @@ fn code_from(address: usize) -> std::result::Result<Code, Failed> {
     code.next().ok_or_else(|| "no code there".into())
 }
 
-/// How the host has code of its own at a place: of a file, or of none.
+/// Maps code of the host at an address, from a file or anonymously.
 type Map = fn(&Code, &Plugin) -> Outcome;
 
 const CODE: i32 = libc::PROT_READ | libc::PROT_EXEC;
 const PLACE: i32 = libc::MAP_PRIVATE | libc::MAP_FIXED_NOREPLACE;
 
-/// Of that very file, as it was then.
+/// Maps the plugin's own file, with its contents at that time.
 fn after_own<R: Runtime>(home: Home<R>) -> Outcome {
     in_its_place(home, |at, file| {
         let file = std::fs::File::open(&file.0)?;
         let (file, offset) = (std::os::fd::AsRawFd::as_raw_fd(&file), at.offset as i64);
-        // SAFETY: a range that nothing else uses.
+        // SAFETY: nothing else uses the range.
         let page = unsafe { libc::mmap(address(at.start), at.size, CODE, PLACE, file, offset) };
         if page == libc::MAP_FAILED { Err("a page of code".into()) } else { Ok(()) }
     })
 }
 
-/// By the system call, of which the runtime is not told.
+/// Maps code by the raw system call, of which the runtime is not informed.
 fn after_raw<R: Runtime>(home: Home<R>) -> Outcome {
     in_its_place(home, |at, _| {
         let flags = PLACE | libc::MAP_ANONYMOUS;
-        // SAFETY: a range that nothing else uses.
+        // SAFETY: nothing else uses the range.
         let page = unsafe { libc::syscall(libc::SYS_mmap, at.start, at.size, CODE, flags, -1, 0) };
         if page < 0 { Err("a page of code".into()) } else { Ok(()) }
     })
 }
 
-/// The host has code of its own somewhere, which is looked at, and gives the place back: to a
-/// library, which is another thing. Where that comes to lie is the dynamic linker's choice, nearly
-/// always the same place: else it is tried again.
+/// The host maps code somewhere, which is scanned, and unmaps it again. Then a library is loaded,
+/// whose code differs. The dynamic linker chooses its address. Nearly always that is the same as
+/// before; otherwise this is repeated.
 fn in_its_place<R: Runtime>(home: Home<R>, map: Map) -> Outcome {
     let mut library = working(home)?;
     let file = Plugin::new();
@@ -421,9 +420,9 @@ fn in_its_place<R: Runtime>(home: Home<R>, map: Map) -> Outcome {
         let code = code_from(first.base()?)?;
         first.close();
         map(&code, &file)?;
-        // It is looked at, and fine.
+        // The page is scanned and accepted.
         check(library.sound(2, 3), false)?;
-        // SAFETY: a mapping of ours, which nobody uses.
+        // SAFETY: the mapping is ours, and nothing else uses it.
         unsafe { libc::munmap(address(code.start), code.size) };
         file.write(wrpkru::DESCRIPTION.image)?;
         let second = Loaded::of(&file)?;
@@ -435,7 +434,7 @@ fn in_its_place<R: Runtime>(home: Home<R>, map: Map) -> Outcome {
     Err("nothing was tested: it never lay where the page was".into())
 }
 
-/// The dynamic linker says that it has loaded such a library, and then changes its code.
+/// The dynamic linker reports that it has loaded the library, and changes its code afterwards.
 fn relocated<R: Runtime>(home: Home<R>) -> Outcome {
     check(beside(home, || Loaded::open(RELOCATED).map(|_| ()))?, true)
 }

@@ -1,6 +1,6 @@
-//! Two domains that work together, on one thread and on two, to leave by each other's way
-//! out, or to come in by each other's way in and so get each other's memory. They are given
-//! what they could tell each other through the host.
+//! Two domains, on one thread or two, that cooperate: to leave by each other's exit path, or to
+//! enter by each other's entry path and so access each other's memory. They know whatever they
+//! could tell each other through the host.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,7 +22,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             other.sound(1, 1)?;
             leave_as(api, bounds(&other).start, targets.heap).map(|_| true)
         }),
-        // The outer one waits: it has no way out that is open.
+        // The outer domain waits: its exit path is closed.
         escape("colluding::out_inside_a_callback", Must::Pass, move |api, targets| {
             let heap = targets.heap;
             inside_a_callback(home, api, |api, window| leave_as(api, window, heap).map(|_| true))
@@ -43,7 +43,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
         }),
         escape("colluding::in_on_two_threads", DIES, move |api, _| {
             beside(home, api, |api, window, trap| {
-                // It ran: now its own code has changed with what it goes on.
+                // That domain has run since, so it could have changed its own trap again.
                 trap.spring_again();
                 enter_as(api, window).map(|_| true)
             })
@@ -53,12 +53,13 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all.into_iter().map(Escape::at_the_host).collect()
 }
 
-/// What a domain leaves where the gate finds the registers to start it with: an instruction
-/// that writes to its memory, which is that domain's doing if somebody else comes in.
+/// Registers that a domain leaves where the gate takes them from to start it. They lead to an
+/// instruction that writes to the domain's own memory, which shows whether another domain has
+/// entered.
 #[derive(Clone, Copy)]
 struct Trap {
     word: omniglot::Ref<u64>,
-    /// Where the host sees the registers.
+    /// The address of the registers in the host's mapping.
     registers: usize,
     values: [u64; 9],
 }
@@ -80,7 +81,7 @@ impl Trap {
         Ok(Self { word: other.upgrade(Ptr::from_addr(word.as_ptr().addr()))?, registers, values })
     }
 
-    /// As the domain itself could while it runs.
+    /// Sets the registers again, as the domain itself could while it runs.
     fn spring_again(&self) {
         for (index, value) in self.values.iter().enumerate() {
             gate::put_at(self.registers + 8 * index, *value);
@@ -92,7 +93,7 @@ impl Trap {
     }
 }
 
-/// Jumps to the gate's write of PKRU of this number.
+/// Jumps to the gate's write of PKRU with this number.
 fn jump<R: Runtime>(
     api: &mut Api<R>,
     to: usize,
@@ -105,7 +106,7 @@ fn jump<R: Runtime>(
     api.leap(address, registers, target)
 }
 
-/// Leaves by the way of the domain at `window`.
+/// Leaves by the exit path of the domain at `window`.
 fn leave_as<R: Runtime>(api: &mut Api<R>, window: usize, target: usize) -> Result<i32> {
     let rsp = api.place_of(Place::SLIDE)? as u64;
     let shared = gate::shared(window)?;
@@ -113,7 +114,7 @@ fn leave_as<R: Runtime>(api: &mut Api<R>, window: usize, target: usize) -> Resul
     jump(api, 1, Registers { rax, r11, rsp, flags: 0x202, ..Registers::default() }, target)
 }
 
-/// Comes in as the domain at `window`.
+/// Enters as the domain at `window`.
 fn enter_as<R: Runtime>(api: &mut Api<R>, window: usize) -> Result<i32> {
     let rsp = api.place_of(Place::SLIDE)? as u64;
     let shared = gate::shared(window)?;
@@ -121,8 +122,8 @@ fn enter_as<R: Runtime>(api: &mut Api<R>, window: usize) -> Result<i32> {
     jump(api, 0, Registers { rax, r10, rsp, flags: 0x202, ..Registers::default() }, 0)
 }
 
-/// Another domain attacks in a callback of this one, whose memory must stay as it is; says
-/// whether it did not die of that.
+/// Another domain attacks in a callback of this one, whose memory must not change. Returns true if
+/// the attacker survived.
 fn inside_a_callback<R: Runtime>(
     home: Home<R>,
     api: &mut Api<R>,
@@ -143,8 +144,8 @@ fn inside_a_callback<R: Runtime>(
     called.map(|_| survived)
 }
 
-/// Another domain waits on another thread, and this one attacks it; the other one must
-/// notice nothing.
+/// Another domain waits on another thread while this one attacks it. The other one must not be
+/// affected.
 fn beside<R: Runtime>(
     home: Home<R>,
     api: &mut Api<R>,
@@ -175,7 +176,7 @@ fn beside<R: Runtime>(
     if waited && trap.is_untouched(&other)? { outcome } else { Ok(true) }
 }
 
-/// The distance from a foreign address to where the host sees it.
+/// Returns the distance from a foreign address to the host's mapping of it.
 fn alias_of<R: Runtime>(api: &Api<R>, word: omniglot::SliceMut<u64>) -> Result<usize> {
     let view = api.view_slice(word)?;
     Ok(view.as_ptr().addr().wrapping_sub(word.as_ptr().addr()))

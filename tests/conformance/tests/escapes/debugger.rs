@@ -1,4 +1,4 @@
-//! Calls in a process that a debugger stops in the midst of the gate.
+//! Calls in a process that a debugger stops within the gate.
 #![allow(unsafe_code)]
 
 use std::ptr::null_mut;
@@ -11,7 +11,7 @@ use super::library::{Escapes, HostCallback};
 use super::state::State;
 use crate::attacks::home::Home;
 
-/// One call: whether all is right.
+/// Makes one call. Returns true if everything was right.
 pub(super) type Call<R> = fn(Home<R>, &mut Escapes<R>) -> Result<bool>;
 
 pub(super) fn call<R: Runtime>(_: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
@@ -34,7 +34,7 @@ pub(super) fn call_back_and_call<R: Runtime>(_: Home<R>, library: &mut Escapes<R
     Ok(called? == 42)
 }
 
-/// The instance is used up, and the next one is made before the next step.
+/// Uses the instance up with a fault, and resets it before the next step.
 pub(super) fn fault<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     use super::library::{Then, Upset};
     let outcome = library.upset(Upset::NOTHING, 0, Then::FAULT, omniglot::FnPtr::null());
@@ -47,30 +47,31 @@ pub(super) fn fault<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Resu
 /// What a stepped process and its debugger tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Signals that the debugger let through so far.
+    /// The number of signals that the debugger has delivered.
     sent: AtomicU64,
-    /// Calls that went wrong.
+    /// The number of calls that went wrong.
     wrong: AtomicU64,
-    /// The process itself could not go on.
+    /// Nonzero if the process itself could not continue.
     failed: AtomicU64,
-    /// What the next call is to do, where the debugger says.
+    /// Orders of the debugger for the next call.
     orders: [AtomicU64; 2],
 }
 
 impl Shared {
-    /// Says what the next call is to do.
+    /// Sets the orders for the next call.
     pub(super) fn order(&self, orders: [u64; 2]) {
         self.orders.iter().zip(orders).for_each(|(place, order)| {
             place.store(order, Ordering::Relaxed);
         });
     }
 
-    /// What this call is to do.
+    /// Returns the orders for this call.
     pub(super) fn orders(&self) -> [u64; 2] {
         self.orders.each_ref().map(|order| order.load(Ordering::Relaxed))
     }
 
-    /// How many signals there were so far, and something else, at a moment without any.
+    /// Returns the number of signals so far with another value, at a moment without signals in
+    /// between.
     fn sent_and<T>(&self, other: impl Fn() -> T) -> (u64, T) {
         loop {
             let sent = self.sent.load(Ordering::SeqCst);
@@ -81,7 +82,7 @@ impl Shared {
         }
     }
 
-    /// What went wrong so far, if anything.
+    /// Describes what went wrong so far, if anything.
     pub(super) fn trouble(&self) -> Option<String> {
         let (wrong, failed) =
             (self.wrong.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed));
@@ -89,24 +90,24 @@ impl Shared {
     }
 }
 
-/// Memory that a forked child shares.
+/// Returns memory that a forked child shares.
 pub(super) fn shared() -> &'static Shared {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-    // SAFETY: new memory, of which zeros are a `Shared`, and which stays.
+    // SAFETY: the memory is new and is never unmapped, and all zeros are a valid `Shared`.
     let memory = unsafe { libc::mmap(null_mut(), 4096, access, flags, -1, 0) };
     assert_ne!(memory, libc::MAP_FAILED, "shared memory");
-    // SAFETY: as above.
+    // SAFETY: the memory is new and is never unmapped, and all zeros are a valid `Shared`.
     unsafe { &*memory.cast::<Shared>() }
 }
 
-/// The child: stops before each call, for the debugger to find.
+/// The child: stops before each call for the debugger.
 fn make_calls<R: Runtime>(
     home: Home<R>,
     call: impl Fn(Home<R>, &mut Escapes<R>) -> Result<bool>,
     shared: &Shared,
 ) {
-    // SAFETY: lets the parent debug this process.
+    // SAFETY: this lets the parent debug this process.
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
     let Ok(mut library) = home.instance::<Escapes<R>>() else {
         shared.failed.store(1, Ordering::Relaxed);
@@ -128,7 +129,7 @@ fn make_calls<R: Runtime>(
     }
 }
 
-/// A process that is debugged.
+/// A process that is being debugged.
 #[derive(Debug)]
 pub(super) struct Tracee {
     child: i32,
@@ -136,70 +137,69 @@ pub(super) struct Tracee {
 }
 
 impl Tracee {
-    /// A process that makes the call again and again, and stops before each.
+    /// Starts a process that makes the call repeatedly, and stops before each.
     pub(super) fn start<R: Runtime>(home: Home<R>, call: Call<R>) -> Self {
         Self::start_with(home, call, shared())
     }
 
-    /// The same, with memory that the call knows, too.
+    /// The same, with shared memory that the call also uses.
     pub(super) fn start_with<R: Runtime>(
         home: Home<R>,
         call: impl Fn(Home<R>, &mut Escapes<R>) -> Result<bool>,
         shared: &'static Shared,
     ) -> Self {
-        // SAFETY: the child runs this test and ends.
+        // SAFETY: the child runs this test and exits.
         let child = unsafe { libc::fork() };
         if child == 0 {
             make_calls(home, call, shared);
-            // SAFETY: ends the child.
+            // SAFETY: this ends the child.
             unsafe { libc::_exit(1) };
         }
         Self { child, shared }
     }
 
-    /// Stops it where it is to stop, by putting a breakpoint there. Gives the word that was
-    /// there, for [`Tracee::take_out`].
+    /// Sets a breakpoint. Returns the word that was there, for [`Tracee::take_out`].
     pub(super) fn put(&self, place: usize) -> usize {
         let original = self.peek(place);
         self.poke(place, original & !0xff | 0xcc);
         original
     }
 
-    /// Takes a breakpoint out.
+    /// Removes a breakpoint.
     pub(super) fn take_out(&self, place: usize, original: usize) {
         self.poke(place, original);
     }
 
-    /// Has it do one instruction. The signal with which it stopped; `None` if it ended.
+    /// Executes one instruction. Returns the signal that stopped it, or `None` if it ended.
     pub(super) fn step(&self) -> Option<i32> {
         self.request(libc::PTRACE_SINGLESTEP, 0, 0);
         self.wait()
     }
 
-    /// Lets it go on with a signal.
+    /// Continues the process with a signal.
     pub(super) fn interrupt(&self) {
         self.shared.sent.fetch_add(1, Ordering::SeqCst);
         self.request(libc::PTRACE_CONT, 0, libc::SIGUSR1 as usize);
     }
 
-    /// Lets it go on, with a signal of its own unless that is 0.
+    /// Continues the process, with a signal unless that is 0.
     pub(super) fn go_on(&self, signal: i32) {
         self.request(libc::PTRACE_CONT, 0, signal as usize);
     }
 
-    /// Whether it ran into the breakpoint there.
+    /// Returns true if it stopped at the breakpoint there.
     pub(super) fn is_past(&self, place: usize) -> bool {
         self.registers().rip == place as u64 + 1
     }
 
     fn registers(&self) -> libc::user_regs_struct {
-        // SAFETY: zeros are a value of the type.
+        // SAFETY: all zeros are valid for this type.
         let mut registers = unsafe { std::mem::zeroed::<libc::user_regs_struct>() };
         self.request(libc::PTRACE_GETREGS, 0, (&raw mut registers).addr());
         registers
     }
 
-    /// Lets it go on until it stops with that signal.
+    /// Continues until this signal stops the process.
     pub(super) fn until(&self, signal: i32) -> bool {
         if signal == libc::SIGSTOP {
             return self.wait_for(signal);
@@ -208,8 +208,8 @@ impl Tracee {
         self.wait_for(signal)
     }
 
-    /// Lets it go on until it comes by a place, or else until its next stop: whether it came by.
-    /// `None` if it ended.
+    /// Continues until the process reaches a place or its next stop. Returns whether it reached the
+    /// place, or `None` if it ended.
     pub(super) fn until_at(&self, place: usize) -> Option<bool> {
         let original = self.put(place);
         self.go_on(0);
@@ -224,7 +224,7 @@ impl Tracee {
                     self.take_out(place, original);
                     return Some(false);
                 }
-                // A step that is reported late, in an emulated machine.
+                // A single step that an emulated machine reports late.
                 libc::SIGTRAP => self.go_on(0),
                 other => self.go_on(other),
             }
@@ -235,19 +235,19 @@ impl Tracee {
         loop {
             match self.wait() {
                 Some(stopped) if stopped == signal => return true,
-                // A step that is reported late, in an emulated machine.
+                // A single step that an emulated machine reports late.
                 Some(libc::SIGTRAP) => self.request(libc::PTRACE_CONT, 0, 0),
-                // A signal of the process's own.
+                // The process's own signal.
                 Some(other) => self.request(libc::PTRACE_CONT, 0, other as usize),
                 None => return false,
             }
         }
     }
 
-    /// The signal with which it stopped; `None` if it ended.
+    /// Returns the signal that stopped the process, or `None` if it ended.
     pub(super) fn wait(&self) -> Option<i32> {
         let mut status = 0;
-        // SAFETY: writes to `status`.
+        // SAFETY: this writes to `status` only.
         let waited = unsafe { libc::waitpid(self.child, &raw mut status, 0) };
         let stopped = waited == self.child && libc::WIFSTOPPED(status);
         if !stopped {
@@ -257,12 +257,12 @@ impl Tracee {
     }
 
     fn request(&self, what: libc::c_uint, address: usize, data: usize) {
-        // SAFETY: a child that stopped; changes that one only.
+        // SAFETY: the child is stopped, and only the child changes.
         unsafe { libc::ptrace(what, self.child, address, data) };
     }
 
     fn peek(&self, address: usize) -> usize {
-        // SAFETY: as above.
+        // SAFETY: the child is stopped, and only the child changes.
         let word =
             unsafe { libc::ptrace(libc::PTRACE_PEEKTEXT, self.child, address, null_mut::<u8>()) };
         word as usize
@@ -272,7 +272,7 @@ impl Tracee {
         self.request(libc::PTRACE_POKETEXT, address, word);
     }
 
-    /// Over the breakpoint that it ran into.
+    /// Moves the instruction pointer back to the breakpoint that was hit.
     pub(super) fn step_back(&self) {
         let mut registers = self.registers();
         registers.rip -= 1;
@@ -280,9 +280,9 @@ impl Tracee {
     }
 
     pub(super) fn kill(&self) {
-        // SAFETY: a child of ours, not yet waited for.
+        // SAFETY: this is our own child, which was not waited for yet.
         unsafe { libc::kill(self.child, libc::SIGKILL) };
-        // SAFETY: as above.
+        // SAFETY: this is our own child, which was not waited for yet.
         unsafe { libc::waitpid(self.child, null_mut(), 0) };
     }
 }

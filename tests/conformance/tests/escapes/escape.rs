@@ -1,4 +1,4 @@
-//! What an escape is, and how one is tried.
+//! The description of an escape, and how it is tried.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::attacks::kept::Kept;
 
 pub(crate) type Api<R> = library::Api<R>;
 
-/// The host's side of an escape: whether it did harm.
+/// The host's side of an escape. Returns true if it did harm.
 type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
 
 /// One entry of a table.
@@ -46,43 +46,44 @@ pub(crate) fn escape<R: Runtime>(
     }
 }
 
-/// Where the library's memory starts and ends.
+/// Returns the range of the library's memory.
 pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
     let window = api.runtime().window();
     window.start()..window.start() + window.len()
 }
 
-/// Limits calls that are known to run on for ever.
+/// Limits the time of calls that never return.
 pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
     api.set_timeout(Some(short_limit()));
 }
 
 impl<R: Runtime> Escape<R> {
-    /// It touches the host's memory, so it is only for runtimes that claim to keep that.
+    /// Marks an escape that targets the host's memory, which is only run on runtimes that claim to
+    /// protect it.
     pub(crate) fn at_the_host(mut self) -> Self {
         self.at_the_host = true;
         self
     }
 
-    /// It leaves its process in another state.
+    /// Marks an escape that changes the state of its process for good.
     pub(crate) fn alone(mut self) -> Self {
         self.alone = true;
         self
     }
 
-    /// Emulated processors do not do what it is about.
+    /// Marks an escape that needs a real processor, since emulated ones behave differently.
     pub(crate) fn needs_processor(mut self) -> Self {
         self.needs_processor = true;
         self
     }
 
-    /// What the host does before it has any instance.
+    /// Adds something that the host does before it has any instance.
     pub(crate) fn preceded_by(mut self, before: impl FnOnce() + Send + 'static) -> Self {
         self.before = Some(Box::new(before));
         self
     }
 
-    /// A test of it; one that the runtime does not claim to stop is counted as ignored.
+    /// Makes a test of the escape. It is ignored if the runtime does not claim to stop it.
     pub(crate) fn into_trial(self, home: Home<R>) -> Trial {
         let skipped =
             self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
@@ -96,7 +97,7 @@ impl<R: Runtime> Escape<R> {
         }
         with_canaries(|canaries| {
             let mut library = victim(home)?;
-            // The first call makes the thread one that runs foreign code.
+            // The first call prepares the thread for running foreign code.
             library.sound(2, 3)?;
             let before = State::now();
             let outcome = (self.body)(&mut library, &canaries.targets());
@@ -115,12 +116,13 @@ fn victim<R: Runtime>(home: Home<R>) -> Result<Kept<Escapes<R>>> {
     Ok(library)
 }
 
-/// Fails if the host's state is not as it was.
+/// Fails if the host's state has changed.
 fn unchanged(before: &State) -> std::result::Result<(), Failed> {
     before.difference().map_or(Ok(()), |difference| Err(difference.into()))
 }
 
-/// After an error that poisons, no foreign code runs; otherwise the library works.
+/// After an error that poisons the instance, no foreign code may run. Otherwise the library must
+/// work.
 fn check_aftermath<R: Runtime>(
     mut library: Kept<Escapes<R>>,
     error: Option<Error>,

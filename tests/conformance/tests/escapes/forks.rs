@@ -1,4 +1,4 @@
-//! Forked children: no foreign code of their parent's runs in them.
+//! Forked children: they run none of their parent's foreign code.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -51,7 +51,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             )?;
             Ok(!in_child.get() || called != Ok(4))
         }),
-        // The kernel loads the descriptor again when it is given to the child's thread, and with it
+        // The kernel reloads the descriptor when it is copied to the child's thread, and with it
         // the base of a selector that names it.
         escape("forks::with_the_threads_descriptor_in_fs", Must::Pass, move |api, _| {
             let in_foreign = api.upset(Upset::FS_SELECTOR, DESCRIPTOR, Then::FAULT, FnPtr::null());
@@ -62,7 +62,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             Ok(!in_child || in_foreign.is_ok())
         })
         .at_the_host(),
-        // Reading is no business of the child's either; it must fail, not crash.
+        // The child must not read the memory either; that fails without a crash.
         escape("forks::reading_the_parents_memory", Must::Pass, |api, _| {
             let number = api.alloc(77u64)?;
             let address = Ptr::<u64>::from_addr(number.as_ref().as_ptr().addr());
@@ -88,7 +88,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     ]
 }
 
-/// The selector of the descriptor that tells threads apart: `SELECTOR` of the runtime's
+/// The selector of the descriptor that identifies threads: `SELECTOR` of the runtime's
 /// `identity.rs`.
 const DESCRIPTOR: u64 = 14 << 3 | 3;
 
@@ -98,7 +98,7 @@ fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let before = State::now();
     let called = api.with_callback::<HostCallback, _>(
         &mut |_, value| {
-            // SAFETY: the child makes no calls but async-signal-safe ones, and `_exit`.
+            // SAFETY: the child only makes async-signal-safe calls, and `_exit`.
             child.set(unsafe { libc::fork() });
             Ok(value)
         },
@@ -106,19 +106,19 @@ fn in_a_callback<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     )?;
     if child.get() == 0 {
         let right = called == Err(Error::Forked) && before.difference().is_none();
-        // SAFETY: ends the child.
+        // SAFETY: this ends the child.
         unsafe { libc::_exit(i32::from(!right)) };
     }
     Ok(!has_succeeded(child.get()) || called != Ok(4))
 }
 
-/// The library's system calls are still denied.
+/// Returns true if the library's system calls are still denied.
 fn denies<R: Runtime>(api: &mut Api<R>) -> bool {
     let outcome = api.upset(Upset::NOTHING, 0, Then::DENIED_CALL, FnPtr::null());
     outcome.is_err() && api.sound(1, 1).is_err()
 }
 
-/// One thread is in foreign code while another forks.
+/// One thread runs foreign code while another forks.
 fn other_thread<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let flag = api.alloc(0u32)?;
     let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
@@ -133,7 +133,7 @@ fn mappings() -> String {
     std::fs::read_to_string("/proc/self/maps").unwrap_or_default()
 }
 
-/// Whether the process has anything mapped there.
+/// Returns true if the process has anything mapped there.
 fn holds_memory_of(range: &Range<usize>) -> bool {
     let number = |text| usize::from_str_radix(text, 16).unwrap_or(0);
     mappings().lines().filter_map(|line| line.split_once(' ')?.0.split_once('-')).any(
@@ -144,23 +144,23 @@ fn holds_memory_of(range: &Range<usize>) -> bool {
     )
 }
 
-/// Whether `run` is true in a forked child.
+/// Returns true if `run` returns true in a forked child.
 fn fork(run: impl FnOnce() -> bool) -> bool {
-    // SAFETY: these tests' hosts have no other threads that hold locks for long; a child
-    // that hangs is a failed test.
+    // SAFETY: no other thread of these tests' hosts holds locks for long. A child that hangs is a
+    // failed test.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let right = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(false);
-        // SAFETY: ends the child.
+        // SAFETY: this ends the child.
         unsafe { libc::_exit(i32::from(!right)) };
     }
     has_succeeded(child)
 }
 
-/// Waits for a child: whether it exited with status 0.
+/// Waits for a child. Returns true if its exit status is 0.
 pub(super) fn has_succeeded(child: i32) -> bool {
     let mut status = 0;
-    // SAFETY: writes to `status`.
+    // SAFETY: this writes to `status` only.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     if status != 0 {
         eprintln!("the child ended with {status:#x}");

@@ -1,4 +1,4 @@
-//! Libraries, and code of the host's, with instructions that switch keys off.
+//! Libraries and code of the host with instructions that can change protection keys.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -9,7 +9,7 @@ use omniglot::{Error, IsolationKind, Result, Runtime};
 
 use crate::attacks::home::Home;
 
-/// A module and a test for each library.
+/// Declares a module and a test for each library.
 macro_rules! gadgets {
     ($($name:ident, $library:literal, $instance:ident, $is_refused:expr;)+) => {
         $(
@@ -43,7 +43,7 @@ gadgets! {
     in_data, "gadget_in_data", GadgetInData, false;
 }
 
-/// Refused libraries say why; harmless ones work.
+/// Checks that a refused library's error says why, or that a harmless library works.
 pub(super) fn check(outcome: Result<i32>, is_refused: bool) -> std::result::Result<(), Failed> {
     match (outcome, is_refused) {
         (Ok(5), false) | (Err(Error::Load(_) | Error::Unsupported { .. }), true) => Ok(()),
@@ -69,14 +69,14 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     libraries(home).into_iter().chain(late).collect()
 }
 
-/// The host itself has such an instruction from the start.
+/// The host has such an instruction before any domain exists.
 fn before<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     load(wrpkru::DESCRIPTION.image)?;
     let outcome = home.instance::<lfence::GadgetLfence<R>>();
     check(outcome.and_then(|mut library| library.sound(2, 3)), true)
 }
 
-/// It loads one while there are domains: none of them runs any more.
+/// The host loads such an instruction while there are domains: none of them may run any more.
 fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
     check(library.sound(2, 3), false)?;
@@ -85,7 +85,7 @@ fn later<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(home.instance::<fxrstor::GadgetFxrstor<R>>().map(|_| 5), true)
 }
 
-/// What else it loads is looked at, and fine.
+/// The host loads harmless code, which is scanned and accepted.
 fn harmless<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
     check(library.sound(2, 3), false)?;
@@ -93,7 +93,7 @@ fn harmless<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(library.sound(2, 3), false)
 }
 
-/// What is there by accident is replaced.
+/// A gadget that occurs by accident is rewritten.
 fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     load(hidden::DESCRIPTION.image)?;
     let mut library = home.instance::<lfence::GadgetLfence<R>>()?;
@@ -109,7 +109,7 @@ fn accidental<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     Ok(())
 }
 
-/// One half is there before, the other one comes with the next library.
+/// One half of a gadget exists already; the other half comes with the next library.
 fn halves<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     let (mut first, mut second) = ([0x90; PAGE], [0x90; PAGE]);
     first[PAGE - 2..].copy_from_slice(&[0x0f, 0x01]);
@@ -122,7 +122,7 @@ fn halves<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     check(library.sound(2, 3), true)
 }
 
-/// What can become any instruction at any time.
+/// Memory that is both writable and executable can contain any instruction at any time.
 fn writable<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
     map(None, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, None)?;
     let outcome = home.instance::<lfence::GadgetLfence<R>>();
@@ -131,7 +131,7 @@ fn writable<R: Runtime>(home: Home<R>) -> std::result::Result<(), Failed> {
 
 pub(super) const PAGE: usize = 4096;
 
-/// A page of the host's code, from a file of its own, so that it is a mapping of its own.
+/// Maps a page of code of the host, from its own file, so that it is a mapping of its own.
 fn map_code(at: Option<usize>, bytes: &[u8]) -> std::result::Result<usize, Failed> {
     let name = format!("omniglot-half-{}-{}", std::process::id(), at.is_some());
     let path = std::env::temp_dir().join(name);
@@ -141,7 +141,7 @@ fn map_code(at: Option<usize>, bytes: &[u8]) -> std::result::Result<usize, Faile
     map(at, libc::PROT_READ | libc::PROT_EXEC, Some(&file))
 }
 
-/// New memory, which stays; with room behind it if it may be anywhere.
+/// Maps memory that is never unmapped. If any address will do, there is room after it.
 fn map(
     at: Option<usize>,
     access: i32,
@@ -149,12 +149,12 @@ fn map(
 ) -> std::result::Result<usize, Failed> {
     use std::os::fd::AsRawFd;
     let private = libc::MAP_PRIVATE;
-    // SAFETY: the kernel chooses a range that nothing else uses.
+    // SAFETY: the kernel chooses an unused range.
     let room = unsafe { libc::mmap(null_mut(), 2 * PAGE, 0, private | libc::MAP_ANONYMOUS, -1, 0) };
     let place = at.map_or(room, std::ptr::with_exposed_provenance_mut);
     let flags = if file.is_some() { 0 } else { libc::MAP_ANONYMOUS };
     let descriptor = file.map_or(-1, AsRawFd::as_raw_fd);
-    // SAFETY: in such a range, of which nobody knows.
+    // SAFETY: the page is in such a range, and nothing else uses it.
     let page = unsafe {
         libc::mmap(place, PAGE, access, private | flags | libc::MAP_FIXED, descriptor, 0)
     };

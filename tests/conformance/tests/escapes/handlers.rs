@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use super::{gate, state};
 
-/// How often handlers ran.
+/// The number of handler runs.
 static RUNS: AtomicU64 = AtomicU64::new(0);
-/// Where the last frame was: what `rt_sigreturn` would find there.
+/// The address of the last signal frame, which `rt_sigreturn` uses.
 static FRAME: AtomicUsize = AtomicUsize::new(0);
-/// What a handler found that no handler should find: bits.
+/// Bits for violations that handlers found.
 static BROKEN: AtomicU64 = AtomicU64::new(0);
 
-/// A library's memory, and how often handlers found their thread in it.
+/// The range of a library's memory, and the number of handler runs that interrupted it.
 static START: AtomicUsize = AtomicUsize::new(0);
 static SIZE: AtomicUsize = AtomicUsize::new(0);
 static INSIDE: AtomicU64 = AtomicU64::new(0);
-/// Where in the gate threads were interrupted: a bit for each byte.
+/// Where in the gate threads were interrupted: one bit for each byte.
 static MARKED: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
 
 const ITS_VARIABLES: u64 = 1;
@@ -34,22 +34,22 @@ const ITS_KEYS: u64 = 16;
 const VALUE: u64 = 0x1bad_b002_5eed_cafe;
 
 thread_local! {
-    /// Reached through the FS base.
+    /// A variable that is accessed through the FS base.
     static VARIABLE: Cell<u64> = const { Cell::new(VALUE) };
 }
 
 /// What a handler does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Handler {
-    /// Looks whether all is as a handler expects.
+    /// Checks the state that a handler may expect.
     Looks,
     /// The same, and makes system calls.
     Calls,
-    /// The same, and sends its own thread another signal.
+    /// The same, and sends another signal to its own thread.
     Raises,
-    /// Ends the process: nothing of the host's raises this signal.
+    /// Ends the process: the host never raises this signal itself.
     Ends,
-    /// The same as the first, and forks; see [`forked`].
+    /// As `Looks`, and forks; see [`forked`].
     Forks,
 }
 
@@ -60,14 +60,14 @@ extern "C" fn looks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void)
 }
 
 extern "C" fn calls(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // Handlers that did not ask for more than the number get no more.
+    // Handlers without SA_SIGINFO get only the number.
     if !info.is_null() {
         mark(context);
     }
     look();
-    // SAFETY: asks for a number that the host may ask for.
+    // SAFETY: this asks for a number, which the host may do.
     let own = unsafe { libc::syscall(libc::SYS_getpid) };
-    // SAFETY: as above.
+    // SAFETY: this asks for a number, which the host may do.
     let parent = unsafe { libc::getppid() };
     let right = own == i64::from(std::process::id()) && parent > 0;
     note(!right, ITS_CALLS);
@@ -77,31 +77,31 @@ extern "C" fn raises(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::c
     mark(context);
     look();
     if signal == libc::SIGUSR1 {
-        // SAFETY: a signal that has a handler, or is ignored.
+        // SAFETY: the signal has a handler, or is ignored.
         unsafe { libc::raise(libc::SIGUSR2) };
     }
 }
 
-/// The child of the last handler that forked, 0 in that child; -1 if there is none.
+/// The child of the last handler that forked, 0 in that child, or -1 if there is none.
 static CHILD: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn forks(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     mark(context);
     look();
-    // A fork, of which no code of the C library knows (clone(2)).
-    // SAFETY: the child comes back from here, and ends soon.
+    // A fork that the C library does not know of (clone(2)).
+    // SAFETY: the child returns from here, and exits soon.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     CHILD.store(child as i32, Ordering::Relaxed);
 }
 
-/// The child of a handler that forked since the last time that this was asked, 0 in that child.
+/// Returns the child of a handler that has forked since the last call, or 0 in that child.
 pub(crate) fn forked() -> Option<i32> {
     let child = CHILD.swap(-1, Ordering::Relaxed);
     (child >= 0).then_some(child)
 }
 
 extern "C" fn ends(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: ends the process.
+    // SAFETY: this ends the process.
     unsafe { libc::_exit(9) }
 }
 
@@ -113,10 +113,10 @@ fn look() {
     note(state::keys().is_some_and(|keys| keys & 3 != 0), ITS_KEYS);
 }
 
-/// Notes where the thread was interrupted: in the library, or where in the gate.
+/// Records where the thread was interrupted: in the library, or where in the gate.
 fn mark(context: *mut libc::c_void) {
     let context = context.cast::<libc::ucontext_t>();
-    // SAFETY: handlers of signals get one.
+    // SAFETY: handlers of signals get a context.
     let place = unsafe { (*context).uc_mcontext.gregs }[libc::REG_RIP as usize] as usize;
     let is_inside =
         place.wrapping_sub(START.load(Ordering::Relaxed)) < SIZE.load(Ordering::Relaxed);
@@ -127,7 +127,8 @@ fn mark(context: *mut libc::c_void) {
     }
 }
 
-/// Whether a thread was ever interrupted before the instruction at this address of the gate.
+/// Returns true if a thread was ever interrupted before the instruction at this address of the
+/// gate.
 pub(crate) fn was_interrupted_at(place: usize) -> bool {
     let offset = place.wrapping_sub(gate::start());
     let word = MARKED.get(offset / 64).map_or(0, |word| word.load(Ordering::Relaxed));
@@ -140,27 +141,28 @@ fn note(broken: bool, what: u64) {
     }
 }
 
-/// How often handlers ran so far.
+/// Returns the number of handler runs so far.
 pub(crate) fn runs() -> u64 {
     RUNS.load(Ordering::Relaxed)
 }
 
-/// Counts what interrupts code in this memory.
+/// Counts signals that interrupt code in this memory.
 pub(crate) fn watch(memory: Range<usize>) {
     START.store(memory.start, Ordering::Relaxed);
     SIZE.store(memory.len(), Ordering::Relaxed);
 }
 
-/// How often handlers found their thread there.
+/// Returns how often handlers interrupted their thread there.
 pub(crate) fn runs_inside() -> u64 {
     INSIDE.load(Ordering::Relaxed)
 }
 
-/// Whether there is a handler, to whoever asks the C library or the kernel (proc(5), `SigCgt`).
+/// Returns true if there is a handler, according to the C library and the kernel (proc(5),
+/// `SigCgt`).
 pub(crate) fn is_handled(signal: i32) -> bool {
-    // SAFETY: zeros are valid.
+    // SAFETY: all zeros are valid for this type.
     let mut action = unsafe { std::mem::zeroed::<libc::sigaction>() };
-    // SAFETY: asks only.
+    // SAFETY: this only queries.
     unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
@@ -168,22 +170,21 @@ pub(crate) fn is_handled(signal: i32) -> bool {
     action.sa_sigaction != libc::SIG_DFL || caught.is_none_or(|word| word >> (signal - 1) & 1 == 1)
 }
 
-/// How often the kernel took the processor from this thread though it would have gone on
-/// (getrusage(2)).
+/// Returns the number of involuntary context switches of this thread (getrusage(2)).
 pub(crate) fn preemptions() -> i64 {
-    // SAFETY: zeros are valid.
+    // SAFETY: all zeros are valid for this type.
     let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
-    // SAFETY: asks only.
+    // SAFETY: this only queries.
     unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
     usage.ru_nivcsw
 }
 
-/// The stack pointer with which the last handler's `rt_sigreturn` was made.
+/// Returns the stack pointer at the last handler's `rt_sigreturn`.
 pub(crate) fn last_frame() -> usize {
     FRAME.load(Ordering::Relaxed)
 }
 
-/// What handlers found that they should not; empty if nothing.
+/// Describes the violations that handlers found. Empty if there were none.
 pub(crate) fn broken() -> Vec<&'static str> {
     let broken = BROKEN.load(Ordering::Relaxed);
     [
@@ -200,7 +201,7 @@ pub(crate) fn broken() -> Vec<&'static str> {
 
 /// Installs a handler.
 pub(crate) fn install(signal: i32, handler: Handler, flags: i32) {
-    // SAFETY: zeros are a value of the type.
+    // SAFETY: all zeros are valid for this type.
     let mut action = unsafe { zeroed::<libc::sigaction>() };
     let function: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = match handler {
         Handler::Looks => looks,
@@ -216,40 +217,40 @@ pub(crate) fn install(signal: i32, handler: Handler, flags: i32) {
     assert_eq!(result, 0, "a handler for signal {signal}");
 }
 
-/// Sends the calling thread a signal again and again, until it is dropped.
+/// Sends signals to the calling thread repeatedly, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Timer(libc::timer_t);
 
 impl Timer {
-    /// Sends one every so often.
+    /// Starts a timer with this interval.
     pub(crate) fn start(signal: i32, interval: Duration) -> Self {
         let this = Self::of(signal);
         this.repeat(interval);
         this
     }
 
-    /// Sends one every so often from now on.
+    /// Sends a signal at this interval from now on.
     pub(crate) fn repeat(&self, interval: Duration) {
         self.set(interval, interval);
     }
 
-    /// Sends none until [`Timer::shoot`] or [`Timer::repeat`].
+    /// Makes a timer that sends nothing until [`Timer::shoot`] or [`Timer::repeat`].
     pub(crate) fn of(signal: i32) -> Self {
-        // SAFETY: zeros are a value of the type.
+        // SAFETY: all zeros are valid for this type.
         let mut event = unsafe { zeroed::<libc::sigevent>() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
         event.sigev_signo = signal;
-        // SAFETY: asks for a number.
+        // SAFETY: this asks for a number.
         event.sigev_notify_thread_id = unsafe { libc::gettid() };
         let mut timer = null_mut();
-        // SAFETY: fills in `timer`.
+        // SAFETY: this fills in `timer`.
         let made =
             unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
         assert_eq!(made, 0, "a timer");
         Self(timer)
     }
 
-    /// Sends one after this time.
+    /// Sends one signal after this time.
     pub(crate) fn shoot(&self, after: Duration) {
         self.set(after, Duration::ZERO);
     }
@@ -260,7 +261,7 @@ impl Timer {
             tv_nsec: i64::from(duration.subsec_nanos()),
         };
         let setting = libc::itimerspec { it_interval: time(interval), it_value: time(first) };
-        // SAFETY: a timer of ours.
+        // SAFETY: the timer is ours.
         let set = unsafe { libc::timer_settime(self.0, 0, &raw const setting, null_mut()) };
         assert_eq!(set, 0, "a timer's interval");
     }
@@ -268,7 +269,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // SAFETY: a timer of ours.
+        // SAFETY: the timer is ours.
         unsafe { libc::timer_delete(self.0) };
     }
 }
@@ -284,11 +285,11 @@ pub(crate) fn unblock_all() {
 }
 
 fn set_mask(how: i32) {
-    // SAFETY: zeros are an empty set.
+    // SAFETY: all zeros are valid for this type.
     let mut set = unsafe { zeroed::<libc::sigset_t>() };
-    // SAFETY: fills in the set.
+    // SAFETY: this fills in the set.
     unsafe { libc::sigfillset(&raw mut set) };
-    // SAFETY: changes this thread's mask.
+    // SAFETY: this changes this thread's mask.
     unsafe { libc::pthread_sigmask(how, &raw const set, null_mut()) };
 }
 
@@ -298,9 +299,9 @@ pub(crate) fn raise(signal: i32) {
     unsafe { libc::raise(signal) };
 }
 
-/// The calling thread, for [`send`].
+/// Returns the calling thread's number, for [`send`].
 pub(crate) fn this_thread() -> i32 {
-    // SAFETY: asks for a number.
+    // SAFETY: this asks for a number.
     unsafe { libc::gettid() }
 }
 
@@ -311,8 +312,8 @@ pub(crate) fn send(thread: i32, signal: i32) {
     unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), i64::from(signal)) };
 }
 
-/// A breakpoint of the host's own, which its handler steps over.
+/// Executes a breakpoint of the host's own, which its handler steps over.
 pub(crate) fn trap() {
-    // SAFETY: the instruction pointer is after it already when the handler runs.
+    // SAFETY: the instruction pointer is already after it when the handler runs.
     unsafe { asm!("int3", options(nostack)) };
 }

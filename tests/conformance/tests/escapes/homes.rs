@@ -14,7 +14,7 @@ pub(crate) const UNPROTECTED: Home<Unprotected> = Home {
 };
 
 fn start_unprotected(description: &Description) -> Result<Unprotected> {
-    // SAFETY: attacks that touch memory of the host are not run on this runtime.
+    // SAFETY: attacks that access the host's memory are not run on this runtime.
     unsafe { Unprotected::start(description, &options()) }
 }
 

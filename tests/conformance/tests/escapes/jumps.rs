@@ -1,5 +1,5 @@
-//! Jumps to where no library should go: into the gate, at every byte of it, into the
-//! host's code, and to bytes that are no code.
+//! Forbidden jumps: into the gate at every byte, into the host's code, and to bytes that are not
+//! code.
 
 use omniglot::{Error, FaultKind, Ptr, Result, Runtime};
 
@@ -12,18 +12,18 @@ use crate::attacks::attack::{ACCESS, Must};
 use crate::attacks::canaries::Targets;
 use crate::attacks::home::{Home, is_emulated, options, short_limit};
 
-/// Registers to jump with, from what an attacker may know: a page of its own that leads
-/// back to it, and an address of the host's.
+/// Registers to jump with, from what an attacker may know: a page of its own from which a return
+/// leads back to it, and an address in the host.
 type Fill = fn(slide: u64, host: u64) -> Registers;
 
 const FILLS: [(&str, Fill); 3] = [
-    // All keys open, should that write be reached.
+    // Opens all keys if that write is reached.
     ("zeros", |slide, _| Registers { rsp: slide, flags: 0x202, ..Registers::default() }),
     ("own_memory", |slide, _| filled(slide, slide)),
     ("host_memory", |slide, host| filled(slide, host)),
 ];
 
-/// `rax`, `rcx` and `rdx` as the instruction that writes PKRU needs them.
+/// Sets `rax`, `rcx` and `rdx` as the instruction that writes PKRU requires.
 fn filled(slide: u64, value: u64) -> Registers {
     Registers {
         rax: 0,
@@ -67,7 +67,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all
 }
 
-/// Jumps, and if that leads back, writes to the host's heap.
+/// Jumps. If that leads back, writes to the host's heap.
 fn jump<R: Runtime>(
     api: &mut Api<R>,
     targets: &Targets,
@@ -92,10 +92,10 @@ fn leap<R: Runtime>(
     api.leap(address, registers, target)
 }
 
-/// How many of the gate's bytes are tried in an emulated processor, in each way.
+/// Number of the gate's bytes that are tried on an emulated processor, with each set of registers.
 const BYTES: usize = 150;
 
-/// One instance after the other, since most of these end one.
+/// Uses one instance after the other, since most of these jumps end one.
 fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Result<bool> {
     let before = State::now();
     let mut places: Vec<_> = gate::ranges().into_iter().flatten().collect();
@@ -118,9 +118,10 @@ fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Resul
     Ok(total < 500)
 }
 
-/// The instructions that write PKRU, with all that a look at the code can teach.
+/// Jumps to the instructions that write PKRU, with everything that the gate's code reveals.
 fn at_writes<R: Runtime>() -> Vec<Escape<R>> {
-    // Opens everything; opens key 0; what signal handlers and the host have; closes all.
+    // Rights that open everything; that open key 0; that signal handlers and the host have; that
+    // close everything.
     const RIGHTS: [(&str, u64); 6] = [
         ("all_open", 0),
         ("key_0_open", 0xffff_fffc),
@@ -139,7 +140,7 @@ fn at_writes<R: Runtime>() -> Vec<Escape<R>> {
         }
     }
     for (place, address) in [gate::writes()[0], gate::writes()[2]] {
-        // The number of a key is looked up in a table: no other bits may take part.
+        // The number of a key is looked up in a table: other bits must have no effect.
         for (name, key) in [
             ("key_16", 16),
             ("key_of_33_bits", 1 << 32 | 3),
@@ -176,14 +177,14 @@ fn jump_to_write<R: Runtime>(
     leap(api, address, registers, targets.heap)
 }
 
-/// The upper half of a number of a key that would have a table near the gate's data end
-/// in the library's own memory.
+/// Returns the upper half of a key's number with which a table near the gate's data would end in
+/// the library's own memory.
 fn key_that_leads_home<R: Runtime>(api: &Api<R>, gate: usize) -> u64 {
     let distance = bounds(api).start.wrapping_sub(gate) as u64;
     (distance >> 34 << 32) | 3
 }
 
-/// Bytes that are no code, and code of the host's.
+/// Jumps to bytes that are not code, and to code of the host.
 fn elsewhere<R: Runtime>() -> Vec<Escape<R>> {
     let to = |name: &str, place| {
         escape(format!("jumps::to_wrpkru_among_{name}"), ACCESS, move |api: &mut Api<R>, _| {

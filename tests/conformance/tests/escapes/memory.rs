@@ -1,4 +1,4 @@
-//! Memory of the host's and of another domain's that only keys protect.
+//! Memory of the host and of other domains that only keys protect.
 
 use omniglot::{IsolationKind, Ptr, Result, Runtime};
 
@@ -9,17 +9,17 @@ use crate::attacks::attack::{ACCESS, Must};
 use crate::attacks::canaries::Targets;
 use crate::attacks::home::Home;
 
-/// A place in the host.
+/// An address in the host.
 type HostPlace = fn(&Targets) -> usize;
 
-/// Places that no library has anything to do with.
+/// Places that no library may access.
 const PLACES: [(&str, HostPlace); 6] = [
     ("heap", |targets| targets.heap),
     ("stack", |targets| targets.stack),
     ("data", |targets| targets.data),
     ("thread_local_variables", |_| fs_base() as usize),
     ("signal_stack", |_| alternate_stack().0 + alternate_stack().1 / 2),
-    // Where the signal code's record of the thread begins.
+    // The start of the signal handling code's record of the thread.
     ("signal_record", |_| alternate_stack().0 + alternate_stack().1),
 ];
 
@@ -42,7 +42,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 
 const FAULT: Must = Must::Fail(|error| matches!(error, omniglot::Error::Fault(_)));
 
-/// Runs an escape at memory of another domain, which must be as it was.
+/// Runs an escape that targets the memory of another domain, which must not change.
 fn at_other<R: Runtime>(
     home: Home<R>,
     api: &mut Api<R>,
@@ -75,8 +75,8 @@ fn another_domain<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
                 api.leap(push, registers, 0).map(|_| true)
             })
         }),
-        // Its code may be run, with the rights of whoever runs it: it faults where it
-        // touches its own memory.
+        // Another domain's code may be executed, with its caller's rights: it faults when it
+        // accesses its own memory.
         escape("another_domain::code", Must::Run, move |api, _| {
             let mut other = home.instance::<Escapes<R>>()?;
             let landing = other.place_of(Place::LANDING)?;
@@ -92,7 +92,7 @@ fn another_domain<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             api.upgrade(Ptr::<u64>::from_addr(address)).map(|_| true)
         }),
         escape("another_domain::callback_inside", ACCESS, move |api, targets| {
-            // The other one runs in this one's callback, on the same thread.
+            // The other domain runs in this one's callback, on the same thread.
             let mut other = home.instance::<Escapes<R>>()?;
             let heap = targets.heap;
             let called = api.with_callback::<super::library::HostCallback, _>(

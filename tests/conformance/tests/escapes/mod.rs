@@ -1,4 +1,4 @@
-//! The escapes, by what they try.
+//! The escapes, by topic.
 
 mod ambushes;
 mod births;
@@ -29,7 +29,7 @@ mod steps;
 mod timers;
 mod views;
 
-/// The library that tries to get out.
+/// The library that tries to escape.
 #[allow(unreachable_pub)]
 pub(crate) mod library {
     omniglot::include_library!("escapes");
@@ -40,7 +40,7 @@ use omniglot::Runtime;
 
 use crate::attacks::home::Home;
 
-/// All of them, as tests of one runtime.
+/// Returns all escapes as tests of one runtime.
 pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
         memory::escapes(home),

@@ -1,4 +1,4 @@
-//! Calls in callbacks in calls, of one domain and of two, with a fault at each level.
+//! Nested calls and callbacks, of one domain and of two, with a fault at each level.
 
 use std::cell::Cell;
 use std::thread;
@@ -11,16 +11,16 @@ use super::state::State;
 use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
 
-/// Whether an error is the one that is due.
+/// Returns true if the error is the expected one.
 type Accepts = fn(&Error) -> bool;
 
-/// How a level ends that must not.
+/// How the innermost level ends.
 const ENDINGS: [(&str, Then, Accepts); 3] = [
     ("fault", Then::FAULT, |error| matches!(error, Error::Fault(_))),
     ("timeout", Then::WAIT, |error| matches!(error, Error::Timeout { .. })),
     ("return", Then::RETURN, |_| false),
 ];
-/// Levels of A→B→A→B→A.
+/// Number of levels in A→B→A→B→A.
 const LEVELS: u32 = 5;
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
@@ -45,7 +45,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all
 }
 
-/// What ends the descent, and what was wrong on the way.
+/// Which level ends the descent, and what went wrong on the way.
 struct End {
     level: u32,
     then: Then,
@@ -70,7 +70,7 @@ fn descend<R: Runtime>(
             if let Some(difference) = end.states.difference() {
                 end.wrong = Some(difference);
             }
-            // This domain's call can go on, in whatever state the other domain is.
+            // This domain's call can continue, whatever the state of the other domain.
             match inner {
                 Ok(inner) => Ok(inner + value),
                 Err(_) => Ok(-1000),
@@ -82,7 +82,8 @@ fn descend<R: Runtime>(
 }
 
 impl End {
-    /// The domain whose call failed is poisoned, with all its calls; the other one is not.
+    /// The domain whose call failed must be poisoned, with all its calls; the other one must not
+    /// be.
     fn is_wrong<R: Runtime>(&self, outcome: &Result<i32>, a: &Api<R>, b: &Api<R>) -> bool {
         if let Some(wrong) = &self.wrong {
             eprintln!("{wrong}");
@@ -104,7 +105,7 @@ impl End {
         !right
     }
 
-    /// The other domain is good as long as it was not the one that was given up.
+    /// The other domain must be usable unless its own call was abandoned.
     fn intact_is_right<R: Runtime>(&self, outcome: &Result<i32>, intact: &Api<R>) -> bool {
         let outermost = match outcome {
             Err(error) if self.level == 1 => (self.accepts)(error),
@@ -119,7 +120,7 @@ impl End {
     }
 }
 
-/// The depth that is reached, and the error there.
+/// Tests the depth that is reached, and the error there.
 fn depths<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     const STACKS: [(&str, usize); 5] = [
         ("192_kib", 192 << 10),
@@ -153,7 +154,7 @@ fn depths<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     on_stacks.collect()
 }
 
-/// Runs on a thread with a stack of that size.
+/// Runs a closure on a thread with a stack of this size.
 fn on_thread(size: usize, run: impl FnOnce() -> Result<bool> + Send) -> Result<bool> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(size).spawn_scoped(scope, run);
@@ -162,7 +163,7 @@ fn on_thread(size: usize, run: impl FnOnce() -> Result<bool> + Send) -> Result<b
     })
 }
 
-/// Nests until an error stops it: the depth then.
+/// Nests calls until an error. Returns the depth.
 fn dive<R: Runtime>(api: &mut Api<R>, depth: u32) -> Result<u32> {
     let deepest = Cell::new(Ok(depth));
     let called = api.with_callback::<HostCallback, _>(
@@ -179,7 +180,8 @@ fn dive<R: Runtime>(api: &mut Api<R>, depth: u32) -> Result<u32> {
     }
 }
 
-/// A large stack reaches the limit, a small one ends earlier; both go on.
+/// A large stack must reach the depth limit, and a small one must end earlier. The instance works
+/// afterwards.
 fn ends_well<R: Runtime>(reached: &Result<u32>, api: &mut Api<R>, size: usize) -> bool {
     let deep_enough = match reached {
         Ok(depth) if size >= 16 << 20 => *depth == MAX_DEPTH + 1,

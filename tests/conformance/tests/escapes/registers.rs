@@ -1,4 +1,4 @@
-//! Registers that foreign code leaves changed, however it leaves.
+//! Registers that foreign code leaves changed, in every way of leaving.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::state::{State, fs_base};
 use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, short_limit};
 
-/// What is changed, to what, and how a call ends that then returns.
+/// The state to change, its new value, and the required outcome of a call that then returns.
 const CHANGES: [(&str, Upset, u64, Must); 25] = [
     ("nothing", Upset::NOTHING, 0, Must::Pass),
     ("direction_flag", Upset::FLAGS, 0x400, Must::Pass),
@@ -35,7 +35,7 @@ const CHANGES: [(&str, Upset, u64, Must); 25] = [
     ("multimedia_registers", Upset::MULTIMEDIA, 0xffff_ffff_ffff_ffff, Must::Pass),
     ("gs_base", Upset::GS_BASE, 0x1234_5678, Must::Pass),
     ("gs_base_at_the_top", Upset::GS_BASE, 0x7fff_ffff_f000, Must::Pass),
-    // The library's own thread-local variables are then elsewhere.
+    // The library's own thread-local variables are then at another address.
     ("fs_base_null", Upset::FS_BASE, 0, Must::EndSomehow),
     ("fs_base_at_the_top", Upset::FS_BASE, 0x7fff_ffff_f000, Must::EndSomehow),
     ("fs_selector", Upset::FS_SELECTOR, 0x2b, Must::EndSomehow),
@@ -60,11 +60,13 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all
 }
 
-/// Signals interrupt a call whose registers hold something, so that they are written down. After
-/// a reset the library jumps to the jump that ends the gate's way back from a signal, which leads
-/// to itself: signals then find the thread on that way, where it never was.
+/// Signals interrupt a call with filled registers, so the gate saves them in the domain's memory.
+/// After a reset the library jumps to the jump that ends the gate's return from a signal, which
+/// then leads to itself. So signals find the thread on that path, although it never came from a
+/// signal.
 fn earlier_life<R: Runtime>(home: Home<R>) -> Result<bool> {
-    /// Of the library's stack, in words, and how far below it the gate looks for the place.
+    /// The middle of the library's stack, in words, and how far below the stack pointer the gate
+    /// reads the target.
     const MIDDLE: usize = 256;
     const BELOW: usize = 17;
     let mut library = home.instance::<Escapes<R>>()?;
@@ -90,10 +92,10 @@ fn earlier_life<R: Runtime>(home: Home<R>) -> Result<bool> {
     Ok(!matches!(outcome, Err(Error::Timeout { .. })) || before == 0 || signals == 0)
 }
 
-/// So that signals come, also in an emulated processor.
+/// Enough rounds for signals to occur, even on an emulated processor.
 const ROUNDS: u64 = 20_000_000;
 
-/// How many signals interrupted foreign code meanwhile.
+/// Returns how many signals interrupted foreign code during the call.
 fn runs_inside_after<R: Runtime>(
     library: &mut Escapes<R>,
     call: impl FnOnce(&mut Escapes<R>) -> Result<i32>,
@@ -104,7 +106,7 @@ fn runs_inside_after<R: Runtime>(
     Ok(runs_inside() - before)
 }
 
-/// A call changes something and leaves in each of the ways that there are.
+/// A call changes something, and leaves in each of the possible ways.
 fn change<R: Runtime>((name, what, value, must): (&str, Upset, u64, Must)) -> [Escape<R>; 5] {
     let trapped = matches!(must, Must::Fault(_));
     let unless_trapped = |other| if trapped { TRAP } else { other };
@@ -146,7 +148,7 @@ fn leave<R: Runtime>(name: String, what: Upset, value: u64, then: Then, must: Mu
     })
 }
 
-/// The host, in a callback, must find its state as it was before the call.
+/// In a callback, the host must find its state as it was before the call.
 fn call_back<R: Runtime>(api: &mut Api<R>, what: Upset, value: u64) -> Result<bool> {
     let before = State::now();
     let seen = RefCell::new(None);
@@ -165,7 +167,7 @@ fn call_back<R: Runtime>(api: &mut Api<R>, what: Upset, value: u64) -> Result<bo
     called.map(|result| result != 7)
 }
 
-/// FS bases that lead somewhere: into the library, and to the host's own variables.
+/// FS bases with valid targets: the library, and the host's own variables.
 fn thread_pointers<R: Runtime>() -> Vec<Escape<R>> {
     vec![
         escape("registers::fs_base_in_the_window", Must::EndSomehow, |api, _| {
@@ -195,7 +197,7 @@ fn thread_pointers<R: Runtime>() -> Vec<Escape<R>> {
     ]
 }
 
-/// Foreign code finds nothing of the host's in registers.
+/// Foreign code must find none of the host's data in registers.
 fn snooped<R: Runtime>() -> Escape<R> {
     escape("registers::secrets_of_the_host", Must::Pass, |api, _| {
         let wide = std::arch::is_x86_feature_detected!("avx");

@@ -1,6 +1,6 @@
-//! Each of the gate's looks at what was written to PKRU, and at what else it relies on, met
-//! by an attack in which all but one thing is in order; and the host's other instructions
-//! that write PKRU.
+//! Tests each of the gate's checks of what was written to PKRU, and of whatever else it relies on,
+//! with an attack in which everything except one thing is valid. Also tests the host's other
+//! instructions that write PKRU.
 
 use omniglot::{Error, FaultKind, Ptr, Result, Runtime};
 
@@ -13,8 +13,8 @@ use crate::attacks::home::Home;
 
 const DIES: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
 
-/// A way in: which write of PKRU, where the gate takes registers from, and what is to be
-/// there so that it comes out at a place with a stack.
+/// An entry path: its write of PKRU, where the gate takes registers from, and their values for
+/// arriving at a place with a stack.
 #[derive(Clone, Copy)]
 struct WayIn {
     write: usize,
@@ -74,28 +74,28 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all.into_iter().map(Escape::at_the_host).collect()
 }
 
-/// The test's own error.
+/// This test's own error.
 const NOT_THERE: Error = Error::Misuse("what is to be attacked is not there");
 
 fn placed<R: Runtime>(api: &mut Api<R>, registers: Registers) -> Result<Ptr<Registers>> {
     Ok(Ptr::from_addr(api.alloc(registers)?.as_ref().as_ptr().addr()))
 }
 
-/// Memory of the library's that holds these.
+/// Allocates library memory with these words.
 fn array<R: Runtime>(api: &mut Api<R>, words: &[u64]) -> Result<Ptr<u64>> {
     let memory = api.malloc::<u64>(words.len())?;
     api.write_slice(memory, words)?;
     Ok(Ptr::from_addr(memory.as_ptr().addr()))
 }
 
-/// Its own key and alone: any other closed, but for the page that all may read.
+/// Returns true if the rights open only this domain's key, and reading the page that all may read.
 fn are_a_domains(rights: u64, key: usize) -> bool {
     let others = !rights & 0xffff_ffff & !(3 << (2 * key));
     let (bits, first) = (others.count_ones(), others.trailing_zeros());
     bits == 1 && first % 2 == 0 && first != 0 && rights & 3 << (2 * key) == 0
 }
 
-/// Goes to a place of the library's, through the gate's way in.
+/// Goes to a place in the library through the gate's entry path.
 fn through<R: Runtime>(
     api: &mut Api<R>,
     way: WayIn,
@@ -113,7 +113,7 @@ fn through<R: Runtime>(
     api.leap_with_words(address, registers, own + way.area, words, count, target)
 }
 
-/// The registers that a way in looks at.
+/// Returns the registers that an entry path checks.
 fn for_way_in(shared: Shared, rights: u64) -> Registers {
     Registers { rax: rights, r10: shared.key as u64, ..Registers::default() }
 }
@@ -125,7 +125,7 @@ fn into_oneself<R: Runtime>(api: &mut Api<R>, targets: &Targets, way: WayIn) -> 
     through(api, way, Place::LANDING, jump, targets.heap).map(|_| true)
 }
 
-/// The other domain would come out at a breakpoint: it wants to be run.
+/// The other domain would arrive at a breakpoint, since it cooperates.
 fn into_another<R: Runtime>(home: Home<R>, api: &mut Api<R>, way: WayIn) -> Result<bool> {
     let mut other = home.instance::<Escapes<R>>()?;
     let landing = other.place_of(Place::LANDING)?;
@@ -137,9 +137,9 @@ fn into_another<R: Runtime>(home: Home<R>, api: &mut Api<R>, way: WayIn) -> Resu
     api.leap(gate::writes()[way.write].1, registers, 0).map(|_| true)
 }
 
-/// The way out takes its record of the domain from a table: an index that leads out of
-/// that, to a record in the library's own memory. All of its fields are the address of a
-/// stack, which opens key 0 if it is taken for rights, as any even address does.
+/// The exit path takes its record of the domain from a table. Here the index leads out of the
+/// table, to a record in the library's own memory. All of its fields are the address of a stack.
+/// Taken as rights, that opens key 0, as any even number does.
 fn forged_context<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<bool> {
     const PAGE: usize = 4096;
     const CONTROL: u64 = 0x037f_0000_1f80;
@@ -154,7 +154,7 @@ fn forged_context<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<boo
     words.splice(from..from + stack.len(), stack);
     let record = vec![(start) as u64; PAGE / 8];
     words.splice(from + stack.len()..from + 2 * stack.len(), record);
-    // After the record, a word that leads to it, which the index has to lead to.
+    // After the record there is a pointer to it, which the index has to lead to.
     let pointer = start + PAGE / 2 + PAGE;
     words[from + 2 * stack.len()] = (start + PAGE / 2) as u64;
     api.write_slice(memory, &words)?;
@@ -172,8 +172,8 @@ fn forged_context<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<boo
     api.leap(gate::writes()[1].1, registers, targets.heap).map(|_| true)
 }
 
-/// The code that handles signals, told of one that the host ignores, comes back to whoever
-/// called it, with the rights of a handler.
+/// The signal handling code, called for a signal that the host ignores, returns to its caller with
+/// a handler's rights.
 fn from_the_signal_code<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<bool> {
     const STACK: usize = 256 << 10;
     let rights = gate::shared(bounds(api).start)?.host;
@@ -194,7 +194,7 @@ fn from_the_signal_code<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Resu
     api.leap(gate::writes()[3].1, registers, targets.heap).map(|_| true)
 }
 
-/// It loads PKRU, and nothing else, from zeros: all keys open.
+/// The instruction loads PKRU, and nothing else, from zeros, which opens all keys.
 fn by_the_dynamic_linker<R: Runtime>(api: &mut Api<R>, targets: &Targets) -> Result<bool> {
     const RIGHTS: u64 = 1 << 9;
     let places = gate::loads_of_registers();

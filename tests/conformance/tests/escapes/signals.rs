@@ -20,20 +20,20 @@ use crate::attacks::home::{Home, is_emulated};
 
 const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
 const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
-/// The gate's way back from a signal uses what is below the red zone of the library's stack.
+/// The gate's return from a signal uses memory below the red zone of the library's stack.
 const ENDED: Must = Must::Fail(|error| matches!(error, Error::Timeout { .. } | Error::Fault(_)));
-/// Often, but not so often that nothing else happens.
+/// Frequent, but with time for something else in between.
 const OFTEN: Duration = Duration::from_micros(50);
 
-/// The time between two signals, longer on an emulated processor.
+/// Returns the time between two signals, which is longer on an emulated processor.
 ///
-/// A handler takes longer there than it is to the next signal: foreign code would hardly run, and
-/// handlers that can be interrupted would pile up on the signal stack.
+/// There a handler takes longer than `interval`: foreign code would hardly run, and handlers that can
+/// be interrupted would pile up on the signal stack.
 fn slowly(interval: Duration) -> Duration {
     if is_emulated() { 20 * interval } else { interval }
 }
 
-/// Handlers, by what is odd about them.
+/// Handlers, by what is unusual about them.
 const HANDLERS: [(&str, Handler, i32); 5] = [
     ("handler", Handler::Looks, libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART),
     ("handler_without_a_stack_of_its_own", Handler::Looks, libc::SA_SIGINFO),
@@ -63,13 +63,13 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     all
 }
 
-/// Calls of every kind while a timer ticks: whether anything went wrong.
+/// Makes calls of every kind while a timer ticks. Returns true if anything went wrong.
 fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let mut often = slowly(OFTEN);
     watch(bounds(api));
     let (first, timer) = (runs_inside(), Timer::of(libc::SIGUSR1));
     let mut wrong = 0;
-    // On a slow machine the next signal may be there before foreign code goes on.
+    // On a slow machine the next signal may come before foreign code continues.
     while runs_inside() < first + 3 && wrong == 0 {
         timer.repeat(often);
         wrong += wrong_calls(api)?;
@@ -79,7 +79,7 @@ fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     Ok(report(wrong))
 }
 
-/// How many calls went wrong while so many handlers ran.
+/// Returns how many calls went wrong during a number of handler runs.
 fn wrong_calls<R: Runtime>(api: &mut Api<R>) -> Result<u32> {
     let rounds = if is_emulated() { 20_000 } else { 100_000 };
     let enough = if is_emulated() { 40 } else { 200 };
@@ -93,7 +93,7 @@ fn wrong_calls<R: Runtime>(api: &mut Api<R>) -> Result<u32> {
     Ok(wrong)
 }
 
-/// Whether there was something wrong; says what.
+/// Returns true if anything went wrong, and prints it.
 fn report(wrong: u32) -> bool {
     let found = broken();
     if !found.is_empty() {
@@ -105,7 +105,7 @@ fn report(wrong: u32) -> bool {
     wrong > 0 || !found.is_empty()
 }
 
-/// A callback and, in it, a call that holds all registers.
+/// Makes a callback and, in it, a call that fills all registers.
 fn nested<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
     api.with_callback::<HostCallback, _>(
         &mut |api, value| Ok(value + api.hold(1000, false)?),
@@ -143,7 +143,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
                 install(libc::SIGUSR2, Handler::Calls, flags);
             },
         ),
-        // Foreign code goes on after a handler, and still makes no system calls.
+        // Foreign code continues after a handler, and still cannot make system calls.
         escape("signals::a_system_call_after_handlers", Must::Deny("fork"), |api, _| {
             let (first, timer) = (runs(), Timer::start(libc::SIGUSR1, slowly(OFTEN)));
             let outcome = api.wait_and_fork(5_000_000);
@@ -151,7 +151,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
             if runs() == first { Ok(true) } else { outcome.map(|_| true) }
         })
         .preceded_by(move || install(libc::SIGUSR1, Handler::Looks, flags)),
-        // What has calls stop is a signal, too: it must not get lost among others.
+        // Calls are also stopped by a signal, which must not get lost among others.
         escape("signals::timeout_among_others", Must::TimeOut, |api, _| {
             let _timer = Timer::start(libc::SIGUSR1, slowly(OFTEN));
             limit(api);
@@ -161,7 +161,7 @@ fn several_signals<R: Runtime>() -> Vec<Escape<R>> {
     ]
 }
 
-/// Signals while foreign code has its registers in odd states.
+/// Signals while foreign code has unusual register contents.
 fn odd_moments<R: Runtime>() -> Vec<Escape<R>> {
     const STATES: [(&str, Upset, u64); 9] = [
         ("direction_flag", Upset::FLAGS, 0x400),
@@ -199,7 +199,7 @@ fn odd_moments<R: Runtime>() -> Vec<Escape<R>> {
     all.into_iter().map(|escape| escape.preceded_by(install)).collect()
 }
 
-/// A call that never ends, and ticks.
+/// An endless call during which a timer ticks.
 fn odd<R: Runtime>(
     api: &mut Api<R>,
     call: impl FnOnce(&mut Api<R>) -> Result<i32>,
@@ -215,7 +215,7 @@ fn odd<R: Runtime>(
         .or_else(|error| if report(u32::from(!ticked)) { Ok(true) } else { Err(error) })
 }
 
-/// The host blocks signals when it likes.
+/// The host blocks and unblocks signals.
 fn masks<R: Runtime>() -> Vec<Escape<R>> {
     let fault = |api: &mut Api<R>| api.upset(Upset::NOTHING, 0, Then::FAULT, FnPtr::null());
     let blocked = |name: &str, must, then| {
@@ -254,7 +254,7 @@ fn masks<R: Runtime>() -> Vec<Escape<R>> {
     ]
 }
 
-/// Signals that mean the host and not the library.
+/// Signals for the host rather than the library.
 fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
     let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     vec![
@@ -282,14 +282,14 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
         })
         .preceded_by(move || install(libc::SIGTRAP, Handler::Looks, flags)),
         escape("signals::sent_ones_are_the_hosts", Must::Pass, |api, _| {
-            // As another process would: what was sent is no fault of the library.
+            // Sent as another process would: a signal that was sent is not a fault of the library.
             let thread = this_thread();
             let first = runs();
             let flag = api.alloc(0u32)?;
             let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
             watch(bounds(api));
             let sender = thread::spawn(move || {
-                // Until enough of them were in the midst of foreign code.
+                // Until enough of them have interrupted foreign code.
                 for _ in 0..1000 {
                     for signal in [libc::SIGTRAP, libc::SIGURG, libc::SIGSEGV] {
                         thread::sleep(Duration::from_micros(500));
@@ -337,7 +337,7 @@ fn install_for_once() {
     install(libc::SIGUSR1, Handler::Calls, flags);
 }
 
-/// A handler that wants to be called once is, and is then no handler any more.
+/// A one-shot handler is called once, and is then no longer installed.
 fn interrupted_once<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let (first, thread) = (runs(), this_thread());
     let flag = api.alloc(0u32)?;
@@ -352,8 +352,8 @@ fn interrupted_once<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     Ok(report(u32::from(runs() != first + 1 || is_handled(libc::SIGUSR1))))
 }
 
-/// Other threads get the processor in the midst of foreign code, whose rights the kernel then
-/// has if it writes to the thread's memory.
+/// Other threads preempt foreign code. If the kernel then writes to the thread's memory, it has
+/// foreign code's rights.
 fn preempted<R: Runtime>() -> Escape<R> {
     escape("signals::preempted", Must::Pass, |api, _| {
         const ENOUGH: i64 = 20;
@@ -378,7 +378,7 @@ fn preempted<R: Runtime>() -> Escape<R> {
 }
 
 thread_local! {
-    /// Dropped when its thread ends.
+    /// Dropped when its thread exits.
     static LAST: RefCell<Option<Box<dyn FnOnceOnDrop>>> = const { RefCell::new(None) };
 }
 
@@ -395,13 +395,13 @@ impl<R: Runtime> FnOnceOnDrop for FaultsInTheEnd<R> {}
 impl<R: Runtime> Drop for FaultsInTheEnd<R> {
     fn drop(&mut self) {
         let outcome = self.library.upset(Upset::NOTHING, 0, Then::FAULT, FnPtr::null());
-        // A call that cannot be made there is right, too; what counts is how it ends.
+        // The call may also be refused there; what matters is how it ends.
         let _ = self.tell.send(outcome);
     }
 }
 
-/// A thread that ends runs foreign code when all else of it is gone: before or after what
-/// the runtime keeps for the thread, which goes in the opposite order of its making.
+/// A thread that exits runs foreign code in a destructor: before or after the runtime's own data of
+/// the thread is dropped. Destructors run in reverse order of initialisation.
 fn destructors<R: Runtime>(home: Home<R>) -> [Escape<R>; 2] {
     [("first", true), ("last", false)].map(|(name, made_late)| {
         let name = format!("signals::fault_in_a_thread_local_that_is_dropped_{name}");

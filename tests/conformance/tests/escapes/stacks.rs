@@ -1,4 +1,4 @@
-//! Stack pointers that lead nowhere good, and then a fault, a system call, a signal.
+//! Invalid stack pointers, followed by a fault, a system call, or a signal.
 
 use omniglot::{FaultKind, Ptr, Result, Runtime};
 
@@ -12,7 +12,7 @@ use crate::attacks::canaries::Targets;
 const FORK: u64 = 57;
 const UNDEFINED: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
 
-/// A stack pointer, in a domain and a host.
+/// A stack pointer, from a domain's memory and the host's addresses.
 type Pointer = fn(std::ops::Range<usize>, &Targets) -> usize;
 
 const POINTERS: [(&str, Pointer); 16] = [
@@ -32,7 +32,7 @@ const POINTERS: [(&str, Pointer); 16] = [
         let (start, size) = alternate_stack();
         start + size
     }),
-    // Too little is left there for a frame.
+    // Too little space is left there for a signal frame.
     ("near_the_bottom_of_the_signal_stack", |_, _| alternate_stack().0 + 512),
     ("below_the_signal_stack", |_, _| alternate_stack().0),
     ("on_the_hosts_stack", |_, targets| targets.stack + 2048),
@@ -41,7 +41,7 @@ const POINTERS: [(&str, Pointer); 16] = [
     ("at_the_hosts_variables", |_, _| fs_base() as usize),
 ];
 
-/// What foreign code does there, and what must come of it.
+/// What foreign code does with that stack, and the required outcome.
 const DEEDS: [(&str, Place, Must); 5] = [
     ("undefined", Place::UNDEFINED, UNDEFINED),
     ("breakpoint", Place::BREAKPOINT, Must::Fault(&[FaultKind::Trap])),
@@ -60,7 +60,7 @@ pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
                 stand(api, place, pointer(bounds(api), targets)).map(|_| true)
             }));
         }
-        // It writes there, so most of these are harm without protection.
+        // The push writes there, so without protection most of these do harm.
         let push = escape(
             format!("stacks::{pointer_name}_then_push"),
             Must::Fail(|error| matches!(error, omniglot::Error::Fault(_))),
@@ -76,7 +76,7 @@ pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
     all
 }
 
-/// Goes to a place of the library's with that stack pointer.
+/// Goes to a place in the library with that stack pointer.
 fn stand<R: Runtime>(api: &mut Api<R>, place: Place, stack: usize) -> Result<i32> {
     let address = api.place_of(place)?;
     let registers =

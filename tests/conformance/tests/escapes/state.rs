@@ -4,19 +4,19 @@
 use std::arch::asm;
 use std::sync::LazyLock;
 
-/// What a thread of the host finds in the processor, and its signal mask.
+/// The processor state of a thread of the host, and its signal mask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State(Vec<(&'static str, u64)>);
 
-/// Trap, direction, nested task and alignment check flags.
+/// The trap, direction, nested task and alignment check flags.
 pub(crate) const FLAGS: u64 = 0x100 | 0x400 | 0x4000 | 0x4_0000;
-/// The flags in MXCSR for exceptions that happened.
+/// The flags in MXCSR for exceptions that have occurred.
 pub(crate) const HAPPENED: u32 = 0x3f;
-/// An x87 exception waits for the next x87 instruction: a bit of the status word.
+/// The bit of the x87 status word for a pending unmasked exception.
 const PENDING: u16 = 0x80;
 
 impl State {
-    /// What there is now.
+    /// Returns the current state.
     pub(crate) fn now() -> Self {
         let (float_control, float_status, float_tags) = floats();
         let (stack, stack_size) = alternate_stack();
@@ -35,7 +35,7 @@ impl State {
         ])
     }
 
-    /// What differs now from what it was.
+    /// Describes what has changed, or returns `None`.
     pub(crate) fn difference(&self) -> Option<String> {
         let now = Self::now();
         let pairs = self.0.iter().zip(&now.0).filter(|(one, other)| one != other);
@@ -46,50 +46,50 @@ impl State {
     }
 }
 
-/// The address of the thread's own variables.
+/// Returns the FS base, through which the thread's own variables are accessed.
 pub(crate) fn fs_base() -> u64 {
     let value: u64;
-    // SAFETY: reads a register; these runtimes need FSGSBASE.
+    // SAFETY: this reads a register; these runtimes need FSGSBASE.
     unsafe { asm!("rdfsbase {}", out(reg) value, options(nomem, nostack, preserves_flags)) };
     value
 }
 
 pub(crate) fn gs_base() -> u64 {
     let value: u64;
-    // SAFETY: as above.
+    // SAFETY: this reads a register; these runtimes need FSGSBASE.
     unsafe { asm!("rdgsbase {}", out(reg) value, options(nomem, nostack, preserves_flags)) };
     value
 }
 
-/// Changes what no program of ours has in use.
+/// Sets the GS base, which none of our programs uses.
 pub(crate) fn set_gs_base(value: u64) {
-    // SAFETY: nothing is found by GS on x86-64 Linux; these runtimes need FSGSBASE.
+    // SAFETY: nothing is accessed through GS on x86-64 Linux; these runtimes need FSGSBASE.
     unsafe { asm!("wrgsbase {}", in(reg) value, options(nomem, nostack, preserves_flags)) };
 }
 
-/// The x87 control word: rounding and masked exceptions.
+/// Returns the x87 control word: rounding and masked exceptions.
 pub(crate) fn float_control() -> u16 {
     floats().0
 }
 
-/// As a host does that computes with another rounding.
+/// Sets the x87 control word, as a host does that needs another rounding mode.
 pub(crate) fn set_float_control(value: u16) {
-    // SAFETY: reads `value`. What changes is how x87 instructions round, of which there are
-    // none before the caller puts it back.
+    // SAFETY: this reads `value`. It changes how x87 instructions round; none are executed before
+    // the caller restores it.
     unsafe { asm!("fldcw [{}]", in(reg) &raw const value, options(readonly, nostack)) };
 }
 
 pub(crate) fn vector_control() -> u32 {
     let mut value = 0u32;
-    // SAFETY: writes to `value`.
+    // SAFETY: this writes to `value`.
     unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut value, options(nostack, preserves_flags)) };
     value
 }
 
-/// The x87 control, status and tag words (SDM volume 1, section 8.1.10).
+/// Returns the x87 control, status and tag words (SDM volume 1, section 8.1.10).
 fn floats() -> (u16, u16, u16) {
     let mut environment = [0u32; 7];
-    // SAFETY: writes 28 bytes to `environment`, and puts back what that changes.
+    // SAFETY: this writes 28 bytes to `environment`, and restores what it changes.
     unsafe {
         asm!("fnstenv [{0}]", "fldenv [{0}]", in(reg) &raw mut environment, options(nostack, preserves_flags));
     }
@@ -99,52 +99,52 @@ fn floats() -> (u16, u16, u16) {
 
 pub(crate) fn flags() -> u64 {
     let value: u64;
-    // SAFETY: reads a register through the stack.
+    // SAFETY: this reads a register through the stack.
     unsafe { asm!("pushfq", "pop {}", out(reg) value, options(preserves_flags)) };
     value
 }
 
-/// PKRU, where the kernel lets programs use protection keys.
+/// Returns PKRU, or `None` if the kernel does not enable protection keys.
 pub(crate) fn keys() -> Option<u32> {
     if !*HAS_KEYS {
         return None;
     }
     let value: u32;
-    // SAFETY: the processor has the instruction, and the kernel lets us use it.
+    // SAFETY: the processor has the instruction, and the kernel has enabled it.
     unsafe { asm!("rdpkru", in("ecx") 0, out("eax") value, out("edx") _, options(nomem, nostack)) };
     Some(value)
 }
 
-/// Bit 4 of `ecx` of leaf 7 (SDM volume 2, CPUID), which takes long in a virtual machine.
+/// Bit 4 of `ecx` of CPUID leaf 7 (SDM volume 2). CPUID is slow in a virtual machine.
 static HAS_KEYS: LazyLock<bool> =
     LazyLock::new(|| std::arch::x86_64::__cpuid_count(7, 0).ecx & 1 << 4 != 0);
 
-/// Blocked signals, as bits.
+/// Returns the blocked signals as bits.
 fn mask() -> u64 {
-    // SAFETY: zeros are an empty set.
+    // SAFETY: all zeros are an empty set.
     let mut set = unsafe { std::mem::zeroed::<libc::sigset_t>() };
-    // SAFETY: asks only.
+    // SAFETY: this only queries.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut set) };
     // SAFETY: the set was filled in.
     let is_blocked = |signal| unsafe { libc::sigismember(&raw const set, signal) } == 1;
     (1..64).filter(|signal| is_blocked(*signal)).fold(0, |bits, signal| bits | 1 << signal)
 }
 
-/// Where the alternate signal stack starts that the kernel knows of, and its size.
+/// Returns the address and size of the alternate signal stack that the kernel uses.
 pub(crate) fn alternate_stack() -> (usize, usize) {
     let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
     let nothing = std::ptr::null::<libc::stack_t>();
-    // SAFETY: asks only.
+    // SAFETY: this only queries.
     unsafe { libc::syscall(libc::SYS_sigaltstack, nothing, &raw mut stack) };
     (stack.ss_sp.addr(), stack.ss_size)
 }
 
-/// The secret: the bytes that [`fill_registers`] leaves.
+/// The secret that [`fill_registers`] leaves in registers.
 static SECRET: u64 = 0x5ec2_e75e_c2e7_5ec2;
 
 /// Leaves a secret in all vector registers, and in the x87 registers that are empty.
 pub(crate) fn fill_registers(wide: bool) {
-    // SAFETY: changes registers that are declared, and pops what it pushes.
+    // SAFETY: this changes declared registers only, and pops what it pushes.
     unsafe {
         asm!(
             "movq mm0, [{0}]", "movq mm1, mm0", "movq mm2, mm0", "movq mm3, mm0",
@@ -163,15 +163,15 @@ pub(crate) fn fill_registers(wide: bool) {
         );
     }
     if wide {
-        // SAFETY: the caller saw that there are such registers.
+        // SAFETY: the caller has checked that the registers exist.
         unsafe { fill_wide() };
     }
 }
 
-/// The upper halves, too.
+/// Fills the upper halves too.
 #[target_feature(enable = "avx")]
 fn fill_wide() {
-    // SAFETY: changes registers that are declared.
+    // SAFETY: this changes declared registers only.
     unsafe {
         asm!(
             "vbroadcastsd ymm15, [{0}]",
@@ -185,7 +185,7 @@ fn fill_wide() {
     }
 }
 
-/// Whether the secret, or half of it, is in there.
+/// Returns true if the bytes contain the secret, or half of it.
 pub(crate) fn holds_secret(bytes: &[u8]) -> bool {
     let secret = SECRET.to_ne_bytes();
     bytes.windows(4).any(|window| secret.windows(4).any(|part| part == window))

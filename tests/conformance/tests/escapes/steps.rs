@@ -1,4 +1,4 @@
-//! A signal at every single instruction of the gate: a debugger steps through it.
+//! A signal at every single instruction of the gate, through which a debugger steps.
 #![allow(unsafe_code)]
 
 use omniglot::{IsolationKind, Runtime};
@@ -10,12 +10,12 @@ use crate::attacks::attack::Must;
 use crate::attacks::home::Home;
 
 unsafe extern "C" {
-    /// Where the gate begins, without keys and with.
+    /// The start of the gate, without keys and with.
     fn omniglot_enter();
     fn omniglot_keyed_enter();
 }
 
-/// More than a call has between the gate's first and last instruction.
+/// More steps than there are between the gate's first and last instruction in a call.
 const STEPS: u64 = 360;
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
@@ -24,7 +24,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             Ok(!step_through(home, call, crossing))
         })
         .preceded_by(move || install(libc::SIGUSR1, Handler::Calls, flags))
-        // QEMU reports some steps late, as traps of the process's own.
+        // QEMU reports some steps late, as traps of the process itself.
         .needs_processor()
     };
     let own_stack = libc::SA_SIGINFO | libc::SA_ONSTACK;
@@ -38,8 +38,8 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     ]
 }
 
-/// Steps a process through the gate, to another instruction each time, and sends it a
-/// signal there; `crossing` says which of a call's ways into foreign code is meant.
+/// Steps a process through the gate, each time to another instruction, and sends it a signal there.
+/// `crossing` selects one of the call's entries into foreign code.
 fn step_through<R: Runtime>(home: Home<R>, call: Call<R>, crossing: u32) -> bool {
     let gate = match home.isolation {
         IsolationKind::ProtectionKeys => omniglot_keyed_enter as *const () as usize,
@@ -60,7 +60,7 @@ fn step_through<R: Runtime>(home: Home<R>, call: Call<R>, crossing: u32) -> bool
     alive && trouble.is_none()
 }
 
-/// From before a call to before the next one. Whether it lives.
+/// Runs from before one call to before the next. Returns true if the process lives.
 fn one_round(tracee: &Tracee, gate: usize, crossing: u32, steps: u64) -> bool {
     let original = tracee.put(gate);
     for index in 0..crossing {
@@ -70,7 +70,7 @@ fn one_round(tracee: &Tracee, gate: usize, crossing: u32, steps: u64) -> bool {
         tracee.take_out(gate, original);
         tracee.step_back();
         if index + 1 < crossing {
-            // Over the gate's first instruction, and to the gate again.
+            // Steps over the gate's first instruction, and continues to the gate again.
             if tracee.step() != Some(libc::SIGTRAP) {
                 return false;
             }

@@ -1,4 +1,4 @@
-//! Signals at any moment of many calls, and interruptions.
+//! Signals at random moments of many calls, and interruptions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,7 +14,7 @@ use super::state::State;
 use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, is_emulated};
 
-/// Names another number of calls to interrupt.
+/// The environment variable with another number of calls to interrupt.
 const WANTED: &str = "OMNIGLOT_INTERRUPTED_CALLS";
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
@@ -34,15 +34,15 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     ]
 }
 
-/// Each takes about ten microseconds on a processor, and a hundred times that in an
-/// emulated one.
+/// Each takes about ten microseconds on a real processor, and a hundred times that on an emulated
+/// one.
 fn interrupted_calls(isolation: IsolationKind) -> u64 {
     let usual = if isolation == IsolationKind::Unprotected { 100_000 } else { 2_000 };
     let named = std::env::var(WANTED).ok().and_then(|number| number.parse().ok());
     named.unwrap_or(usual)
 }
 
-/// Calls until so many of them had a signal in their midst: whether one went wrong.
+/// Makes calls until a signal has interrupted `wanted` of them. Returns true if one went wrong.
 fn interrupted<R: Runtime>(api: &mut Api<R>, wanted: u64) -> Result<bool> {
     let timer = Timer::of(libc::SIGUSR1);
     let before = State::now();
@@ -65,22 +65,22 @@ fn interrupted<R: Runtime>(api: &mut Api<R>, wanted: u64) -> Result<bool> {
     Ok(counts.wrong > 0 || !found.is_empty() || difference.is_some())
 }
 
-/// Says how much of the gate was interrupted at all. No test asks for all of it: an
-/// emulated processor interrupts between blocks of instructions only, unless it is told
-/// otherwise, and the gate has code for processors that this is not.
+/// Prints how much of the gate was interrupted at all. No test requires all of it: by default an
+/// emulated processor handles interrupts only between blocks of instructions, and the gate has code
+/// for other processors.
 fn tell_where(isolation: IsolationKind) {
     let all = gate::instructions(isolation == IsolationKind::ProtectionKeys);
     let interrupted = all.iter().filter(|place| was_interrupted_at(**place)).count();
     eprintln!("{interrupted} of the gate's {} instructions were interrupted", all.len());
 }
 
-/// When to have a timer go off, so that it is in the midst of a call, anywhere in it.
+/// Chooses when a timer fires, so that it interrupts a call at a random moment.
 #[derive(Debug, Default)]
 struct Aim {
     noise: u64,
-    /// How long a call takes without a signal, on average, in nanoseconds.
+    /// The average duration of a call without a signal, in nanoseconds.
     call: f64,
-    /// How long it is until a call begins.
+    /// The time until a call begins, in nanoseconds.
     start: f64,
 }
 
@@ -95,7 +95,7 @@ impl Aim {
         Duration::from_nanos((self.start + self.call * part) as u64 + 1)
     }
 
-    /// As many are to be early as are late.
+    /// Adjusts the estimates, so that as many signals are early as are late.
     fn learn(&mut self, was_early: bool, was_hit: bool, took: Duration) {
         const STEP: f64 = 20.0;
         if was_early {
@@ -107,7 +107,7 @@ impl Aim {
     }
 }
 
-/// How many calls there were, how many had a signal in their midst, how many went wrong.
+/// The number of calls, of those with a signal, and of those that went wrong.
 #[derive(Debug, Default)]
 struct Counts {
     calls: u64,
@@ -115,7 +115,7 @@ struct Counts {
     wrong: u64,
 }
 
-/// One call of several kinds: whether its result is right.
+/// Makes one of several kinds of calls. Returns true if its result is right.
 fn some_call<R: Runtime>(api: &mut Api<R>, round: u64) -> Result<bool> {
     let number = (round % 1_000_000) as i32;
     Ok(match round % 16 {
@@ -126,7 +126,7 @@ fn some_call<R: Runtime>(api: &mut Api<R>, round: u64) -> Result<bool> {
     })
 }
 
-/// A callback, and a call in it.
+/// Makes a callback, and a call in it.
 fn call_back<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
     api.with_callback::<HostCallback, _>(
         &mut |api, value| Ok(api.sound(value, 1)?),
@@ -134,9 +134,9 @@ fn call_back<R: Runtime>(api: &mut Api<R>, value: i32) -> Result<i32> {
     )?
 }
 
-/// Another thread interrupts whatever runs: each call ends well, or interrupted.
+/// Another thread interrupts whatever runs: each call must succeed, or return the interruption.
 fn interruptions<R: Runtime>(home: Home<R>) -> Result<bool> {
-    // Each takes seconds to start in an emulated processor, and calls take longer there.
+    // On an emulated processor each instance takes seconds to start, and calls take longer.
     let (instances, step) = if is_emulated() { (12, 350) } else { (60, 7) };
     let mut wrong = 0;
     for pause in 0..instances {
@@ -166,7 +166,7 @@ fn until_interrupted<R: Runtime>(api: &mut Api<R>) -> bool {
         match outcome {
             Ok(sum) if sum == number + 1 => {}
             Err(Error::Interrupted) => return true,
-            // The innermost call was interrupted, the callback passed that on.
+            // The innermost call was interrupted, and the callback passed that on.
             other => {
                 eprintln!("{other:?}");
                 return false;

@@ -1,5 +1,4 @@
-//! What the host reads in place: on other threads, in system calls, and never as
-//! something to write.
+//! What the host reads in place: on other threads and in system calls, and never writably.
 
 use std::io::{Read, Write};
 use std::sync::mpsc;
@@ -67,7 +66,7 @@ pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
     ]
 }
 
-/// Memory of the library's with something in it.
+/// Allocates library memory with known contents.
 fn filled<R: Runtime>(api: &mut Api<R>) -> Result<omniglot::SliceMut<u8>> {
     let bytes = api.malloc::<u8>(SIZE)?;
     let pattern: Vec<u8> = (0..SIZE).map(|index| (index * 7 % 251) as u8).collect();
@@ -75,13 +74,13 @@ fn filled<R: Runtime>(api: &mut Api<R>) -> Result<omniglot::SliceMut<u8>> {
     Ok(bytes)
 }
 
-/// What comes out of a pipe into which the kernel copies these bytes.
+/// Returns what a pipe delivers if the kernel copies these bytes into it.
 fn through_a_pipe(bytes: &[u8]) -> Vec<u8> {
     let Ok((mut reader, mut writer)) = std::io::pipe() else {
         return Vec::new();
     };
     let mut read = vec![0; bytes.len()];
-    // Less than what a pipe holds, so that this does not block.
+    // Less than a pipe's capacity, so this does not block.
     let written = writer.write(bytes).unwrap_or(0);
     drop(writer);
     let length = reader.read(&mut read).unwrap_or(0);
@@ -93,7 +92,7 @@ thread_local! {
     static OLDER: std::cell::RefCell<Older> = std::cell::RefCell::new(Older::start());
 }
 
-/// A thread that was there before any domain.
+/// A thread that was started before any domain.
 struct Older {
     orders: mpsc::Sender<&'static [u8]>,
     results: mpsc::Receiver<Vec<u8>>,
@@ -111,10 +110,11 @@ impl Older {
         Self { orders, results }
     }
 
-    /// Has it write bytes, and waits.
+    /// Makes the thread write bytes, and waits.
     #[allow(unsafe_code)]
     fn write(&self, bytes: &[u8]) -> Vec<u8> {
-        // SAFETY: the other thread uses them before it answers, and this waits for that.
+        // SAFETY: the other thread uses the bytes before it answers, and this function waits for
+        // the answer.
         let bytes = unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
         let _ = self.orders.send(bytes);
         self.results.recv().unwrap_or_default()

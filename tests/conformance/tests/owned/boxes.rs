@@ -1,4 +1,4 @@
-//! Memory of the library's that the host owns.
+//! Memory in the library that the host owns.
 
 use omniglot::{Error, ForeignBox, InvalidValue};
 use omniglot_conformance::conformance::{Colour, Mark, Padded};
@@ -92,7 +92,7 @@ fn a_box_outlives_its_instance_harmlessly() {
     assert_eq!(second.poisoned(), None);
 }
 
-/// What the documentation of `memory_limit` says, less some kilobytes for book-keeping.
+/// Checks the documentation of `memory_limit`, minus some kilobytes for book-keeping.
 #[test]
 fn boxes_and_scopes_have_an_eighth_each() {
     const EIGHTH: usize = (64 << 20) / 8;

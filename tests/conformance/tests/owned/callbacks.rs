@@ -44,7 +44,7 @@ fn a_callback_that_is_dropped_by_itself_returns_and_is_freed() {
     let callback = library
         .register::<IntCallback>(move |api, value| {
             drop(own.lock().unwrap().take());
-            // Another call runs the removal while this closure runs.
+            // Another call performs the removal while this closure runs.
             let doubled = api.twice(value)?;
             let _still = &alive;
             Ok(doubled)
@@ -98,7 +98,7 @@ fn a_withdrawn_pointer_calls_nobody_else() {
     for _ in 0..IntCallback::SLOTS {
         let next = library.register::<IntCallback>(|_, _| Ok(2)).unwrap();
         assert_ne!(next.function(), withdrawn, "it rests");
-        // The oldest goes, so that all of them have come after it in the end.
+        // The oldest is dropped, so that in the end all of them were made after it.
         living.push(next);
         drop(living.remove(0));
     }
@@ -106,7 +106,7 @@ fn a_withdrawn_pointer_calls_nobody_else() {
     assert!(matches!(result, Err(Error::NoSuchCallback { .. })), "{result:?}");
 }
 
-/// There are only so many C functions, so in the end one is used again.
+/// There are only so many C functions, so one is eventually reused.
 #[test]
 fn addresses_are_used_in_turn() {
     let mut library = instance();
@@ -169,7 +169,7 @@ fn closures_of_a_scope_end_with_it() {
     assert_eq!(calls.get(), 0);
 }
 
-/// A tower of callbacks over registered closures, each calling the next.
+/// Nests callbacks through registered closures, each of which calls the next.
 #[test]
 fn calls_nest_exactly_to_the_limit() {
     let mut library = instance();

@@ -1,4 +1,4 @@
-//! Several instances: what belongs to one is refused by the others.
+//! Several instances: each refuses what belongs to another.
 
 use omniglot::{Error, Escape};
 use omniglot_conformance::conformance::{Conformance, IntCallback, Padded, ReadCallback};
@@ -57,7 +57,7 @@ fn parts_of_foreign_references_are_refused_too() {
     );
 }
 
-/// A raise that `library` prepared for a callback of its own.
+/// Returns a raise that `library` prepared for a callback of its own.
 fn prepared_raise(library: &mut Conformance) -> Escape {
     let mut prepared = None;
     let result = library.with_callback::<ReadCallback, _>(
@@ -104,7 +104,7 @@ fn calls_of_two_instances_nest_in_each_other() {
     let result = one.with_callback::<IntCallback, _>(
         &mut |one, value| {
             let inner = two.with_callback::<IntCallback, _>(
-                // From the second library's callback into the first one again.
+                // From the second library's callback into the first library again.
                 &mut |_, value| Ok(one.twice(value)?),
                 |two, function| two.call_and_add(function, value),
             )?;

@@ -1,4 +1,4 @@
-//! Panics in callbacks continue in the caller, past the library.
+//! Panics in callbacks continue in the caller, past the library's frames.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -7,7 +7,7 @@ use omniglot_conformance::conformance::IntCallback;
 
 use super::{Api, instance};
 
-/// A panic without the message that a real one prints.
+/// Panics without printing a message.
 fn quiet_panic() -> ! {
     resume_unwind(Box::new("on purpose"))
 }

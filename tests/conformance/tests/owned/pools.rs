@@ -13,7 +13,7 @@ fn pool(size: usize) -> Pool<Conformance> {
     Pool::new(size, || Ok(instance()))
 }
 
-/// A job that finds the library as it is after loading, and leaves it otherwise.
+/// A job that must find the library in the state after loading, and changes that state.
 fn job(library: &mut Pooled<'_, Conformance>, number: usize) {
     assert_eq!(library.count_once(), Ok(5), "job {number} finds another's state");
     assert_eq!(library.twice(4), Ok(8));

@@ -1,5 +1,5 @@
-//! Resetting an instance: nothing of the life before is left. For every runtime: give
-//! [`Place`] a type of yours, and write `reset_cases!(module, Type);`.
+//! Resetting an instance: no earlier data remains. The cases work for every runtime: implement
+//! [`Place`] for a type, and write `reset_cases!(module, Type);`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use omniglot_conformance::conformance::{Api, Conformance, IntCallback};
 
 use super::hostile::{self, Hostile, Way};
 
-/// Where instances are made.
+/// Makes instances of a runtime.
 pub(super) trait Place {
     type Runtime: Runtime;
     fn conformance() -> Conformance<Self::Runtime>;
@@ -104,7 +104,7 @@ pub(super) fn boxes_of_before_give_nothing_back<P: Place>() {
     drop(more);
 }
 
-/// A closure that holds on to `alive`.
+/// Returns a closure that holds a reference to `alive`.
 fn answering<A: ?Sized>(
     alive: Arc<()>,
     answer: i32,
@@ -136,7 +136,7 @@ pub(super) fn handles_of_before_remove_nothing<P: Place>() {
     assert_eq!(library.call_int(new.function(), 0), Ok(2));
 }
 
-/// For calls that are known to fail.
+/// Ignores the error of a call that must fail.
 fn ignore<T>(failed: Result<T>) {
     assert!(failed.is_err());
 }
@@ -207,7 +207,7 @@ pub(super) fn what_ends_the_process_is_cleared<P: Place>() {
 
 const SECRET: &[u8; 30] = b"\x91the secret of the job before\x92";
 
-/// How often the bytes are in the library's memory, all of it looked through.
+/// Counts how often the bytes occur in all of the library's memory.
 pub(super) fn count_in_window<R: Runtime>(library: &Conformance<R>, what: &[u8]) -> usize {
     const CHUNK: usize = 1 << 20;
     let window = library.runtime().window();
@@ -269,7 +269,7 @@ pub(super) fn interrupt_handles_stay_valid<P: Place>() {
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
-            // One that comes before the call begins has no effect, so it is repeated.
+            // An interruption before the call has begun has no effect, so it is repeated.
             while !done.load(Ordering::Relaxed) {
                 P::interrupt(&handle);
                 std::thread::sleep(Duration::from_millis(1));

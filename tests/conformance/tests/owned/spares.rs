@@ -1,4 +1,4 @@
-//! Resetting in worker processes: another process takes over.
+//! Resetting in worker processes: a spare process takes over.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn registers_keep_nothing() {
     assert_eq!(library.find_in_registers(), Ok(0));
 }
 
-/// A library that took over the serving of calls and never leaves it.
+/// A library that has taken over the serving of calls and never gives it back.
 #[test]
 fn a_worker_that_ignores_everything_is_replaced() {
     let mut library = hostile();
@@ -54,7 +54,7 @@ fn a_worker_that_ignores_everything_is_replaced() {
     }
 }
 
-/// It writes all the time to where the host's next frames and boxes would be.
+/// It writes continuously to where the host's next frames and boxes would be.
 #[test]
 fn a_worker_that_goes_on_writing_is_replaced() {
     let mut library = hostile();
@@ -73,7 +73,7 @@ fn permissions_stay_as_they_were() {
         let builder = Hostile::builder().isolation(Isolation::Process).memory_limit(64 << 20);
         builder.allow(allow).build().unwrap()
     };
-    // The nanoseconds of the time of day, by clock_gettime.
+    // The nanoseconds of the current time, by clock_gettime.
     let fraction = |library: &mut Hostile| -> Result<i64> {
         let into = library.malloc::<i64>(2)?;
         let address = into.as_ptr().addr() as i64;
@@ -83,7 +83,8 @@ fn permissions_stay_as_they_were() {
     let mut with = build(Permissions::default().with(Permission::Clock));
     let mut without = build(Permissions::default());
     for _ in 0..2 {
-        // To the millisecond, unless it may read the clock: a hundred looks see more than one.
+        // Only whole milliseconds, unless it may read the clock: a hundred reads return more than
+        // one.
         assert!((0..100).any(|_| fraction(&mut with).unwrap() % 1_000_000 != 0));
         assert!((0..100).all(|_| fraction(&mut without).unwrap() % 1_000_000 == 0));
         with.reset().unwrap();

@@ -1,4 +1,4 @@
-//! Instances on several threads, one at a time each.
+//! Instances that several threads use, one thread at a time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn another_thread_interrupts_a_call() {
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
-            // One that comes before the call begins has no effect, so it is repeated.
+            // An interruption before the call has begun has no effect, so it is repeated.
             while !done.load(Ordering::Relaxed) {
                 handle.interrupt();
                 std::thread::sleep(Duration::from_millis(1));

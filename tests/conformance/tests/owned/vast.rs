@@ -1,10 +1,10 @@
-//! What is larger than a thread's stack: it is viewed, and the host's stack holds none of it.
+//! Values larger than a thread's stack: they are viewed, and never copied to the host's stack.
 
 use omniglot::{Error, InvalidValue, Isolation};
 
 use self::library::{VAST_SIZE, Vast};
 
-/// The library whose variables are large.
+/// The library with large variables.
 #[allow(unreachable_pub, dead_code)]
 mod library {
     omniglot::include_library!("vast");

@@ -1,13 +1,13 @@
-//! Forged traffic on the channel between host and worker.
+//! Forged messages on the channel between host and worker.
 
 use omniglot::{Error, FaultKind, Linux, Result, Signature};
 
 use crate::attacks::attack::{self, ANYHOW, Attack, CHANNEL, Must, attack, bounds, limit, window};
 use crate::attacks::hostile::HostCallback;
 
-/// A broken protocol.
+/// A protocol violation.
 const PROTOCOL: Must = Must::Fail(|error| matches!(error, Error::Protocol(_)));
-/// A place for a callback's arguments, in memory that the host allocates from later.
+/// Room for a callback's arguments, in memory that the host allocates from later.
 const ROOM: usize = CHANNEL + 0x1000;
 
 type Api = attack::Api<Linux>;
@@ -44,7 +44,7 @@ fn forged(name: &str, must: Must, event: u32, depth: u32, ahead: i32) -> Attack<
 
 fn forged_answers() -> Vec<Attack<Linux>> {
     vec![
-        // It reports that it is done before it is, which it may.
+        // It reports the end of the call early, which it may.
         forged("answer_too_early", Must::Pass, RETURNED, 0, 0),
         forged("answer_of_another_depth", PROTOCOL, RETURNED, 1, 0),
         forged("answer_of_depth_minus_one", PROTOCOL, RETURNED, u32::MAX, 0),
@@ -53,7 +53,7 @@ fn forged_answers() -> Vec<Attack<Linux>> {
         forged("answer_to_a_far_request", Must::TimeOut, RETURNED, 0, i32::MIN),
         forged("event_none", PROTOCOL, 0, 0, 0),
         forged("event_unknown", PROTOCOL, GIVE_BACK + 1, 0, 0),
-        // The host says that it was not done, and waits for the answer to the call.
+        // The host ignores that report, and waits for the answer to the call.
         forged("memory_that_is_not_there_given_back", Must::TimeOut, GIVE_BACK, 0, 0),
         forged("event_minus_one", PROTOCOL, u32::MAX, 0, 0),
         forged("ready_in_a_call", PROTOCOL, READY, 0, 0),
@@ -83,8 +83,8 @@ fn in_callback(api: &mut Api, mut attack: impl FnMut(&mut Api) -> Result<()>) ->
     called.map(|_| true)
 }
 
-/// Both the attacker and the loader answer: the second answer can only be taken for that of the
-/// next request, after which nothing matches any more.
+/// Both the attacker and the loader answer. The second answer can only be mistaken for that of the
+/// next request; after that the numbers no longer match.
 fn double_answers() -> Vec<Attack<Linux>> {
     vec![
         attack("channel::answer_twice", Must::EndSomehow, |api, _| {
@@ -163,7 +163,7 @@ fn report(name: &str, must: Must, event: u32, signal: u32, number: u64, text: u8
     })
 }
 
-/// A library may lie about how it ended, but it ends.
+/// A library may misreport how it ended, but it ends.
 fn forged_reports() -> Vec<Attack<Linux>> {
     let denied = Must::Fail(|error| matches!(error, Error::SyscallDenied { .. }));
     let exited = Must::Fail(|error| matches!(error, Error::Exited { .. }));
@@ -229,7 +229,7 @@ fn scribbles() -> Vec<Attack<Linux>> {
     ]
 }
 
-/// The library may write to the frame that holds a call's arguments and result.
+/// The library writes to the frame that holds a call's arguments and result.
 fn spoiled_frames() -> Vec<Attack<Linux>> {
     let spoil = |name: &str, must, offset, word, stay| {
         attack(format!("channel::{name}"), must, move |api, _| {

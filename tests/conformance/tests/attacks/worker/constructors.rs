@@ -9,7 +9,7 @@ use super::HOME;
 use crate::attacks::attack::check_fresh_instance;
 use crate::attacks::canaries::with_canaries;
 
-/// A module, a table entry and its expectation for each library.
+/// Declares a module, a table entry and the expectation for each library.
 macro_rules! constructors {
     ($($name:ident, $library:literal, $instance:ident, $accepts:expr;)+) => {
         $(
@@ -30,7 +30,7 @@ macro_rules! constructors {
 type Accepts = fn(&Error) -> bool;
 
 const FAULT: Accepts = |error| matches!(error, Error::Fault(_));
-/// The constructor itself says that it was stopped.
+/// The constructor itself reports that it was stopped.
 const STOPPED: Accepts =
     |error| matches!(error, Error::Fault(fault) if fault.kind == FaultKind::Abort);
 const DENIED: Accepts = |error| matches!(error, Error::SyscallDenied { .. });
@@ -99,8 +99,8 @@ fn build<L: Library<Runtime = Linux>>(name: &str, accepts: Accepts) -> Result<()
     }
 }
 
-/// A constructor that never returns can say that all is loaded, but only with the rights of
-/// a library that was loaded: what only loading may do ends it.
+/// A constructor that never returns can report the end of loading, but then it has only the rights
+/// of a loaded library: using the rights of loading ends it.
 fn the_loader_is_replaced() -> Result<(), Failed> {
     let mut library: forge_in_time::ConstructorForgeInTime =
         builder().timeout(Duration::from_secs(20)).build()?;

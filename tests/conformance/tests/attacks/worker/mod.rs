@@ -1,5 +1,5 @@
-//! The attacks that only make sense on a worker process: its call channel, what it
-//! writes while the host runs, and constructors while it loads.
+//! The attacks that only apply to a worker process: on its call channel, by writing while the host
+//! runs, and by constructors during loading.
 
 mod channel;
 mod constructors;

@@ -1,4 +1,4 @@
-//! A library that says that it is done, and goes on: what the host holds stays as
+//! A library that reports the end of a call, and continues to run. What the host holds must stay as
 //! it was validated.
 
 use std::hint::black_box;
@@ -12,14 +12,14 @@ use crate::attacks::hostile::Lamp;
 
 type Api = attack::Api<Linux>;
 
-/// How much is written all the time.
+/// The number of bytes that are written all the time.
 const SIZE: usize = 512;
-/// So few that they are often all in one state, although the writer never rests.
+/// So few bytes that they often all have the same state, although the writer never pauses.
 const FEW: usize = 8;
-/// How often the host looks at most, and how often it must see each state.
+/// The largest number of looks by the host, and how often it must see each state.
 const LOOKS: u32 = 10_000;
 const ENOUGH: u32 = 20;
-/// How often the host sleeps to let a writer run that does not write.
+/// How often the host sleeps to let the writer run before it gives up.
 const PATIENCE: u32 = 100_000;
 
 pub(crate) fn attacks() -> Vec<Attack<Linux>> {
@@ -46,19 +46,19 @@ pub(crate) fn attacks() -> Vec<Attack<Linux>> {
     ]
 }
 
-/// What the host saw when it looked, and looked again.
+/// What the host saw in two looks.
 enum Seen {
-    /// What it held changed.
+    /// The value that it held changed.
     Broken,
-    /// It got something, in a state of which there are two.
+    /// It got a value in one of two states.
     Held(bool),
 }
 
 /// Looks once at the memory that is being written.
 type Look = fn(&Api, SliceMut<u8>) -> Result<Seen>;
 
-/// Looks until each state was seen often, so that the writer was at work. After that no call can
-/// succeed.
+/// Looks until each state was seen often, which shows that the writer was at work. After that no
+/// call can succeed.
 fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
     let mut counts = [0; 2];
     for _ in 0..LOOKS {
@@ -74,7 +74,7 @@ fn watch(api: &mut Api, bytes: SliceMut<u8>, look: Look) -> Result<bool> {
     Err(Error::Misuse("nobody wrote"))
 }
 
-/// Waits until the memory is not as it was, so that what is held had time to change.
+/// Waits until the memory has changed, so that what is held could have changed too.
 fn wait_for_writer(api: &Api, bytes: SliceMut<u8>) -> Result<()> {
     let first = bytes.get(0).ok_or(Error::WrongInstance)?;
     let before = api.read(first)?;
@@ -82,18 +82,18 @@ fn wait_for_writer(api: &Api, bytes: SliceMut<u8>) -> Result<()> {
         if api.read(first)? != before {
             return Ok(());
         }
-        // Yielding is not enough where both share a processor.
+        // Yielding is not enough if both share a processor.
         std::thread::sleep(Duration::from_micros(100));
     }
     Err(Error::Misuse("nobody writes"))
 }
 
-/// `Broken` unless what is held is sound.
+/// Returns `Broken` if what is held is invalid.
 fn held(sound: bool, state: bool) -> Seen {
     if sound { Seen::Held(state) } else { Seen::Broken }
 }
 
-/// Nothing is held; every look waits once, so that the next one sees the other state.
+/// Nothing is held. Every look waits once, so that the next one sees the other state.
 fn refused(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     wait_for_writer(api, bytes)?;
     Ok(Seen::Held(false))
@@ -138,7 +138,7 @@ fn view_lamps(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     Ok(held(black_box(&*view).iter().all(|lamp| *lamp as u32 <= 2), true))
 }
 
-/// A string that ended when it was read still ends, and where it did.
+/// A string that was terminated when it was read still ends at the same place.
 fn view_text(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     let text = match api.read_cstr(bytes.as_ptr().cast(), SIZE) {
         Ok(text) => text,
@@ -150,7 +150,7 @@ fn view_text(api: &Api, bytes: SliceMut<u8>) -> Result<Seen> {
     Ok(held(black_box(&*text).to_bytes_with_nul() == seen, true))
 }
 
-/// How many made-up answers were valid, and how many were not.
+/// The numbers of forged answers that were valid and invalid.
 #[derive(Default)]
 struct Counts {
     valid: u32,
@@ -171,7 +171,7 @@ impl Counts {
     }
 }
 
-/// Every answer is made up: what is valid of it arrives, the rest is an error.
+/// Every answer is forged: valid ones arrive, the others are errors.
 fn noisy_calls(api: &mut Api, seed: u32) -> Result<bool> {
     const ROUNDS: u32 = 300;
     api.answer_noise(window(api), seed)?;
@@ -183,6 +183,6 @@ fn noisy_calls(api: &mut Api, seed: u32) -> Result<bool> {
         counts.add(api.spoiled_panel(0, 1), |panel| panel.lamp as u32 <= 2)?;
         counts.add(api.blob_of(0, 0), |_| true)?;
     }
-    // Nearly all enums and bools of noise are none.
+    // Nearly all random enums and bools are invalid.
     Ok(counts.valid < 2 * ROUNDS || counts.invalid < 2 * ROUNDS)
 }
