@@ -1,4 +1,4 @@
-//! Has the linker lay the kernel out as memory.x says.
+//! Links the kernel as memory.x says.
 
 fn main() {
     println!("cargo:rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Generates bindings to the library that the guide's chapters are about.
+//! Generates bindings to the library that the guide's chapters use.
 
 use omniglot_build::{Handle, Library, Wrapper};
 

@@ -1,11 +1,11 @@
-//! Compiles the libraries of omniglot-linux's tests, since a guest has no compiler.
+//! Compiles the libraries of omniglot-linux's tests, since the guest has no compiler.
 #![forbid(unsafe_code)]
 
 use std::env;
 use std::error::Error;
 use std::path::PathBuf;
 
-/// Sources, and what they are linked with.
+/// Sources, and the options with which they are linked.
 const IMAGES: [(&str, &[&str]); 2] =
     [("sample.c", &[]), ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"])];
 

@@ -1,13 +1,13 @@
 #!/bin/bash
-# What a new user does, in empty directories: the README's example, then the guide's own C file,
-# then a distribution's library, each written as the document says. Prints the processor seconds
-# (user and system, of all that was started) that each took until it printed what it should.
+# Does what a new user does, in empty directories: the README's example, then the guide's own C
+# file, then a distribution's library, each written as the document says. Prints the processor
+# seconds (user and system, of all processes) that each took until it printed the expected text.
 #
 #     tests/newcomer/run.sh                                              # on this machine
 #     cargo xtask root trixie --build -- "$PWD/tests/newcomer/run.sh"    # in a bare Debian
 #
 # Everything is compiled anew, into a directory that is deleted at the end. The second and the third
-# crate share with the first what they depend on, as crates of one workspace do.
+# crate share the compiled dependencies of the first, as crates of one workspace do.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 export CARGO_TARGET_DIR=$work/target
 unset RUSTFLAGS
 
-# Writes the files of a document: a line "`name`:", then a block of code.
+# Writes the files of a document: each is a line "`name`:", followed by a block of code.
 write_files() { # document directory
     awk -v directory="$2" '
         in_block && /^```$/ { in_block = 0; close(file); file = ""; next }
@@ -27,12 +27,12 @@ write_files() { # document directory
             parent = file; sub("/[^/]*$", "", parent); system("mkdir -p " parent)
         }
     ' "$1"
-    # The published crates are those of this checkout.
+    # The published crates are replaced with those of this checkout.
     sed -i "s#^\(omniglot[a-z-]*\) = \"0.1\"#\1 = { path = \"$checkout/crates/\1\" }#" "$2/Cargo.toml"
     cp "$checkout/Cargo.lock" "$2/"
 }
 
-# Builds and runs a document's crate; what it prints must hold a text.
+# Builds and runs a document's crate, whose output must contain a text.
 step() { # name document expected
     local directory=$work/$1 before after output
     mkdir "$directory"
@@ -53,8 +53,8 @@ step() { # name document expected
         'BEGIN { printf "%-26s %6.1f processor seconds\n", name, after - before }'
 }
 
-# What children that have ended took until now (times(1p)), in seconds. It sets a variable, since in
-# a subshell there would be other children.
+# The processor time of exited children until now (times(1p)). It sets a variable, since a subshell
+# would have other children.
 seconds=0
 look_at_clock() {
     times > "$work/times"

@@ -1,4 +1,4 @@
-//! Has the linker lay the kernel out as memory.x says, and binds the hostile library.
+//! Links the kernel as memory.x says, and binds the hostile library.
 
 use omniglot_build::{Library, Result};
 
@@ -18,7 +18,7 @@ fn main() -> Result<()> {
         .generate()
 }
 
-/// The article's function, as part of the kernel.
+/// Compiles the article's function as part of the kernel.
 fn without_omniglot() {
     println!("cargo:rerun-if-changed=c/article.c");
     cc::Build::new().file("c/article.c").flag("--specs=picolibc.specs").compile("article");

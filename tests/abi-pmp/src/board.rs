@@ -1,5 +1,5 @@
-//! QEMU's board `virt`, as far as this kernel needs it: its serial line, its timer, the device
-//! that ends the machine, and what omniglot-pmp asks of a kernel.
+//! The parts of QEMU's board `virt` that this kernel needs: its serial line, its timer, the device
+//! that stops the machine, and what omniglot-pmp requires of a kernel.
 #![allow(unsafe_code)]
 
 #[path = "../../pmp/src/devices.rs"]
@@ -11,18 +11,18 @@ use riscv::interrupt::Interrupt;
 pub(crate) use devices::finish;
 use devices::{TICKS_PER_SECOND, now, set_timer};
 
-/// The time has come: once is enough.
+/// Handles the timer interrupt, which is needed only once.
 #[riscv_rt::core_interrupt(Interrupt::MachineTimer)]
 fn timer() {
     set_timer(u64::MAX);
 }
 
-/// Turns on the timer interrupt, and interrupts.
+/// Enables the timer interrupt, and interrupts.
 pub(crate) fn interrupts_on() {
     set_timer(u64::MAX);
-    // SAFETY: the handler above is ready for it.
+    // SAFETY: this interrupt has a handler, above.
     unsafe { riscv::register::mie::set_mtimer() };
-    // SAFETY: no critical section is left by this.
+    // SAFETY: no critical section is open.
     unsafe { riscv::interrupt::enable() };
 }
 
@@ -30,8 +30,8 @@ pub(crate) fn interrupts_on() {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Board;
 
-// SAFETY: one hart in machine mode, with 16 PMP entries and without Smepmp; none is locked. No
-// device uses DMA.
+// SAFETY: the board has one hart in machine mode, with 16 PMP entries, none of which is locked, and
+// without Smepmp. No device uses DMA.
 unsafe impl Kernel for Board {
     const FIRST_ENTRY: usize = 1;
     const TICKS_PER_SECOND: u64 = TICKS_PER_SECOND;
@@ -49,11 +49,11 @@ unsafe impl Kernel for Board {
     }
 }
 
-/// The memory of the one domain that there is at a time (`tests/abi/build/main.rs`).
+/// Returns the memory of the only domain (`tests/abi/build/main.rs`).
 ///
 /// # Safety
 /// There is no domain in it now.
 pub(crate) unsafe fn region() -> ForeignRegion {
-    // SAFETY: memory.x keeps the kernel out of it; the caller keeps other domains out.
+    // SAFETY: memory.x keeps the kernel out of it, and the caller keeps other domains out.
     unsafe { ForeignRegion::new(0x8600_0000, 8 << 20) }
 }

@@ -29,19 +29,19 @@ fn main() -> ! {
 
 macro_rules! libraries {
     ($($module:ident)*) => {
-        /// The libraries, which run one after another, in the one region that there is.
+        /// The libraries, which run one after another in the only region.
         const LIBRARIES: &[(&str, fn(&mut Cases) -> Result<()>)] =
             &[$((stringify!($module), $module)),*];
         $(
-        /// Every case of one library, in a fresh domain.
+        /// Runs every case of one library in a fresh domain.
         #[allow(unsafe_code)]
         fn $module(cases: &mut Cases) -> Result<()> {
             type Library = libraries::$module::Library<Pmp<Board>>;
-            // SAFETY: the domain that was made of it before has ended.
+            // SAFETY: the domain that used the region before has ended.
             let region = unsafe { board::region() };
             let pmp = Pmp::start(Board, region, &Library::DESCRIPTION)?;
             let mut library = Library::from_runtime(pmp);
-            // A call that never ends is a failed test, not one that hangs.
+            // A call that never ends then fails the test instead of hanging it.
             library.set_timeout(Some(Duration::from_secs(60)));
             libraries::$module::run(&mut library, |outcome| cases.judge(outcome))
         }
@@ -50,7 +50,7 @@ macro_rules! libraries {
 }
 libraries!(abi0 abi1 abi2 abi3 abi4 abi5 abi6 abi7);
 
-/// How many cases of a library ended in which way.
+/// The number of a library's cases that passed and failed.
 #[derive(Debug, Default)]
 struct Cases {
     ran: usize,
@@ -67,7 +67,7 @@ impl Cases {
     }
 }
 
-/// How many libraries passed and failed.
+/// The number of libraries that passed and failed.
 #[derive(Debug, Default)]
 struct Tally {
     passed: usize,
@@ -75,7 +75,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Reports and counts a library, in the words of Rust's own test programs.
+    /// Reports and counts a library, in the format of Rust's own test programs.
     fn library(&mut self, name: &str, cases: &Cases, end: Result<()>) {
         say!("  {name}: {} cases, {} failed", cases.ran, cases.failed);
         if let Err(error) = &end {
@@ -94,7 +94,7 @@ impl Tally {
         self.failed == 0 && self.passed > 0
     }
 
-    /// The last line.
+    /// Prints the last line.
     fn report(&self) {
         let Self { passed, failed } = self;
         let verdict = if self.is_good() { "ok" } else { "FAILED" };
@@ -111,7 +111,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     board::finish(false)
 }
 
-/// A trap of the kernel's own that nothing handles.
+/// Handles a trap of the kernel itself for which there is no other handler.
 #[unsafe(export_name = "ExceptionHandler")]
 #[allow(unsafe_code)]
 fn exception(_: &riscv_rt::TrapFrame) -> ! {

@@ -1,10 +1,11 @@
-//! The C: every function folds its arguments into a checksum, of which it makes its result.
+//! The C half: every function folds its arguments into a checksum, and derives its result from
+//! that.
 
 use std::fmt::Write as _;
 
 use crate::world::{Kind, Signature, Type, World};
 
-/// What both languages do with numbers; `src/mix.rs` is its other half.
+/// The C version of the operations on numbers; `src/mix.rs` is the Rust version.
 const PROLOGUE: &str = "
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -55,7 +56,7 @@ static unsigned __int128 wide_of(uint64_t *state)
 }
 #endif
 
-/* Of every `unit` bytes, `used` are a number's; the others are padding. */
+/* In every `unit` bytes, the first `used` belong to a number; the others are padding. */
 static uint64_t fold_bytes(uint64_t hash, const void *value, size_t size, size_t unit, size_t used)
 {
     const unsigned char *bytes = value;
@@ -72,7 +73,7 @@ static void make_bytes(uint64_t *state, void *value, size_t size, size_t unit, s
         bytes[i] = i % unit < used ? (unsigned char)next(state) : 0;
 }
 
-/* The checksum of the latest call's arguments. */
+/* The checksum of the last call's arguments. */
 static uint64_t last_hash;
 
 uint64_t plain_last(void)
@@ -81,7 +82,7 @@ uint64_t plain_last(void)
 }
 ";
 
-/// Types and prototypes.
+/// Writes the types and prototypes.
 pub(crate) fn header(world: &World) -> String {
     let mut out = String::from("#include <stddef.h>\n#include <stdint.h>\n\n");
     line(&mut out, "uint64_t plain_last(void);");
@@ -112,7 +113,7 @@ pub(crate) fn header(world: &World) -> String {
     out
 }
 
-/// Everything behind the header.
+/// Writes everything that follows the header.
 pub(crate) fn source(world: &World, name: &str) -> String {
     let mut out = format!("#include <string.h>\n#include \"{name}.h\"\n{PROLOGUE}\n");
     for (index, values) in world.enums.iter().enumerate() {
@@ -148,7 +149,7 @@ pub(crate) fn source(world: &World, name: &str) -> String {
     out
 }
 
-/// The function that Rust calls.
+/// Writes the function that Rust calls.
 fn plain(out: &mut String, index: usize, signature: &Signature) {
     let folds = list(&signature.parameters, "a", |ty, place| fold(ty, &place, 0));
     let name = prototype(signature, &format!("plain_{index}"));
@@ -170,7 +171,7 @@ fn plain(out: &mut String, index: usize, signature: &Signature) {
     line(out, "}\n");
 }
 
-/// The function that calls Rust.
+/// Writes the function that calls Rust.
 fn caller(out: &mut String, index: usize, signature: &Signature) {
     let declarations =
         list(&signature.parameters, "a", |ty, name| format!("    {};\n", declare(ty, &name)));
@@ -227,7 +228,7 @@ fn declare(ty: &Type, name: &str) -> String {
     }
 }
 
-/// A statement that folds the value at a place into `hash`.
+/// Returns a statement that folds the value at a place into `hash`.
 fn fold(ty: &Type, place: &str, depth: usize) -> String {
     let value = match ty {
         Type::Struct(index) => return format!("    hash = fold_s{index}(hash, &{place});\n"),
@@ -256,7 +257,7 @@ fn fold(ty: &Type, place: &str, depth: usize) -> String {
     format!("    hash = mix(hash, {value});\n")
 }
 
-/// A statement that makes a value at a place from `state`.
+/// Returns a statement that derives a value at a place from `state`.
 fn make(ty: &Type, place: &str, depth: usize) -> String {
     let value = match ty {
         Type::Struct(index) => return format!("    make_s{index}(state, &{place});\n"),
@@ -287,7 +288,7 @@ fn make(ty: &Type, place: &str, depth: usize) -> String {
     format!("    {place} = {value};\n")
 }
 
-/// Does something with every byte of a place.
+/// Returns code that applies `act` to every byte of a place.
 fn bytes(place: &str, act: impl Fn(&str) -> String) -> String {
     let act = act("byte");
     format!(
@@ -301,7 +302,7 @@ fn each(len: usize, depth: usize, body: impl Fn(&str) -> String) -> String {
     format!("    for (size_t {index} = 0; {index} < {len}; {index}++) {{\n{}    }}\n", body(&index))
 }
 
-/// Something for each type, with numbered names.
+/// Formats each type with a numbered name.
 fn list(types: &[Type], prefix: &str, item: impl Fn(&Type, String) -> String) -> Vec<String> {
     let numbered = types.iter().enumerate();
     numbered.map(|(index, ty)| item(ty, format!("{prefix}{index}"))).collect()

@@ -1,5 +1,5 @@
-//! Makes up C libraries with random signatures, binds them, and writes the Rust that
-//! calls them.
+//! Generates C libraries with random signatures, binds them, and writes the Rust code that calls
+//! them.
 
 #![forbid(unsafe_code)]
 
@@ -16,20 +16,20 @@ use std::{env, fs, thread};
 use omniglot_build::Library;
 use world::{Scalar, World};
 
-/// How many libraries there are, each with shapes and signatures of its own. The Rust
-/// half has a module for each (`src/libraries.rs`).
+/// Number of libraries, each with its own types and signatures. The Rust half has a module for each
+/// (`src/libraries.rs`).
 const LIBRARIES: u64 = 8;
 
-/// Used unless the environment says otherwise.
+/// The default seed.
 const SEED: u64 = 0x0419_1982;
 
-/// The variable with another seed.
+/// The environment variable with another seed.
 const VARIABLE: &str = "OMNIGLOT_ABI_SEED";
 
-/// How many signatures a library has: compiling them is most of what these tests cost.
+/// Number of signatures in a library. Compiling them takes most of these tests' time.
 const SIGNATURES: usize = 128;
 
-/// The variable that asks for twice as many.
+/// The environment variable that doubles that number.
 const WHOLE: &str = "OMNIGLOT_WHOLE";
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -51,7 +51,8 @@ fn main() -> Outcome {
     let wide = probe::wide(&directory)?;
     let known: Vec<&str> = wide.iter().flatten().map(|scalar| scalar.c).collect();
     fs::write(directory.join("wide.rs"), format!("&{known:?}"))?;
-    // Generation runs on one processor, and is half of what this suite costs.
+    // Each generation runs on one processor, and takes half of this suite's time, so they run in
+    // parallel.
     let plan = &Plan { directory, seed, signatures, wide };
     thread::scope(|scope| {
         let odd = scope.spawn(|| libraries(plan, (1..LIBRARIES).step_by(2)));
@@ -90,7 +91,7 @@ fn library(Plan { directory, seed, signatures, wide }: &Plan, index: u64) -> Out
     Ok(())
 }
 
-/// In a kernel, the libraries take turns in one region of the RAM of QEMU's board `virt`.
+/// In a kernel, the libraries take turns in one region in the RAM of QEMU's board `virt`.
 fn in_a_kernel(library: Library) -> Library {
     library.region(0x8600_0000, 8 << 20).stack(64 << 10).exchange(64 << 10)
 }

@@ -1,4 +1,4 @@
-//! Which numbers clang and the C compiler both know here.
+//! Finds out which number types both clang and the C compiler support here.
 
 use std::path::Path;
 use std::{env, fs};
@@ -7,15 +7,15 @@ use omniglot_build::{Error, Library, Result};
 
 use crate::world::{self, Scalar};
 
-/// All numbers that not every compiler has, `None` in the places of those that are missing.
+/// Returns all number types that not every compiler supports, with `None` for unsupported ones.
 pub(crate) fn wide(directory: &Path) -> Result<Vec<Option<Scalar>>> {
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     let all = world::wide(&architecture).into_iter();
     all.map(|scalar| Ok(is_known(&scalar, directory)?.then_some(scalar))).collect()
 }
 
-/// Whether a function of this type can be declared and compiled. Whether it can be bound is
-/// for the tests to find out.
+/// Returns true if a function of this type can be declared and compiled. Whether it can be bound is
+/// up to the tests.
 fn is_known(scalar: &Scalar, directory: &Path) -> Result<bool> {
     let (header, source) = (directory.join("probe.h"), directory.join("probe.c"));
     let write = |path: &Path, text: String| {

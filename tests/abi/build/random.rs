@@ -5,12 +5,12 @@ use fastrand::Rng;
 use crate::world::{DOUBLE, Kind, SCALARS, Scalar, Signature, Struct, Type, Union, World};
 
 const STRUCTS: usize = 24;
-/// Every so many signatures are also callbacks.
+/// One in this many signatures is also that of a callback.
 pub(crate) const CALLBACK: usize = 4;
-/// Bytes that a struct may have: some are passed in registers, others in memory.
+/// The largest size of a struct in bytes: some structs are passed in registers, others in memory.
 const LARGEST: usize = 160;
 
-/// C decides by a union's members where it is passed.
+/// Unions with the sizes of their members, which determine how C passes them.
 const UNIONS: [(&[&str], usize); 5] = [
     (&["int i", "float f", "unsigned char bytes[4]"], 4),
     (&["double d", "float f[2]"], 8),
@@ -20,9 +20,9 @@ const UNIONS: [(&[&str], usize); 5] = [
 ];
 
 impl World {
-    /// The same seed gives the same world, but for the numbers that are not there: `wide` has
-    /// all of these, or `None` in their places. The first signatures are the same however many
-    /// there are to be.
+    /// Makes a world from a seed. The same seed gives the same world, except for unsupported number
+    /// types: `wide` has all of these, or `None` in their places. The first signatures do not depend
+    /// on the number of signatures.
     pub(crate) fn random(seed: u64, signatures: usize, wide: &[Option<Scalar>]) -> Self {
         let mut random = Random { rng: Rng::with_seed(seed), sizes: Vec::new(), wide };
         let enums = vec![
@@ -42,14 +42,14 @@ impl World {
 
 struct Random<'a> {
     rng: Rng,
-    /// About how large each struct is that there is so far.
+    /// The approximate size of each struct so far.
     sizes: Vec<usize>,
     wide: &'a [Option<Scalar>],
 }
 
 impl Random<'_> {
     fn structure(&mut self) -> Struct {
-        // Rust cannot have aligned types in packed ones, so those hold scalars only.
+        // Rust does not allow aligned types in packed ones, so packed structs have only scalars.
         let packed = self.rng.u8(..8) == 0;
         let (mut fields, mut size) = (Vec::new(), 0);
         for _ in 0..self.rng.usize(1..=6) {
@@ -80,7 +80,7 @@ impl Random<'_> {
         }
     }
 
-    /// Anything that can be passed by value.
+    /// Returns any type that can be passed by value.
     fn value(&mut self) -> Type {
         match self.rng.u8(..20) {
             0..2 => Type::Enum(self.rng.usize(..4)),
@@ -98,7 +98,7 @@ impl Random<'_> {
         })
     }
 
-    /// A scalar that is a scalar in Rust, too.
+    /// Returns a scalar type that is also a scalar in Rust.
     fn unaligned(&mut self) -> Type {
         match self.scalar() {
             Type::Scalar(Scalar { kind: Kind::Bytes { .. }, .. }) => Type::Scalar(DOUBLE),
@@ -112,7 +112,7 @@ impl Random<'_> {
         Signature { parameters, result, callback: index.is_multiple_of(CALLBACK) }
     }
 
-    /// Roughly: alignment is counted as if everything were aligned to 8.
+    /// Estimates a type's size, as if everything were aligned to 8.
     fn size(&self, ty: &Type) -> usize {
         match ty {
             Type::Scalar(scalar) => scalar.size(),

@@ -1,11 +1,11 @@
-//! The Rust that calls the C: one line per type and signature, for the macros of
+//! Writes the Rust code that calls the C code: one line per type and signature, for the macros of
 //! `src/macros.rs`.
 
 use std::fmt::Write as _;
 
 use crate::world::{Kind, Signature, Type, World};
 
-/// What a library's module includes.
+/// Writes the code that a library's module includes.
 pub(crate) fn calls(world: &World) -> String {
     let mut out = String::new();
     for (index, values) in world.enums.iter().enumerate() {
@@ -46,7 +46,7 @@ pub(crate) fn calls(world: &World) -> String {
     out
 }
 
-/// `(a0: i32, a1: lib::s3) -> f32`
+/// Formats a signature, such as `(a0: i32, a1: lib::s3) -> f32`.
 fn types(signature: &Signature) -> String {
     let parameters: Vec<String> = (0..)
         .zip(&signature.parameters)

@@ -1,4 +1,4 @@
-//! Types and signatures, as both languages have them.
+//! Types and signatures that both languages share.
 
 /// A number or pointer type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
 }
 
-/// How a scalar is made of 64 random bits, and the other way round.
+/// How a scalar is made from 64 random bits, and folded back into bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Integer,
@@ -18,8 +18,8 @@ pub(crate) enum Kind {
     Pointer,
     /// An integer of 128 bits.
     Wide,
-    /// A number that only C can calculate with: its size, and of every `unit` bytes how many
-    /// C uses. The others are padding, which nobody promises to pass on.
+    /// A number with which only C can compute: its size, and how many of every `unit` bytes C uses.
+    /// The others are padding, which need not be preserved.
     Bytes {
         size: usize,
         unit: usize,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 impl Scalar {
-    /// About how many bytes it has.
+    /// Returns the approximate size in bytes.
     pub(crate) const fn size(&self) -> usize {
         match self.kind {
             Kind::Wide => 16,
@@ -42,7 +42,7 @@ const fn scalar(c: &'static str, rust: &'static str, kind: Kind) -> Scalar {
     Scalar { c, rust, kind }
 }
 
-/// All scalars; floats twice, since most of what can go wrong is in mixing them with others.
+/// All scalars. Floats occur twice, since most errors are likely where they are mixed with others.
 pub(crate) static SCALARS: &[Scalar] = &[
     scalar("_Bool", "bool", Kind::Bool),
     scalar("char", "core::ffi::c_char", Kind::Integer),
@@ -69,14 +69,14 @@ pub(crate) static SCALARS: &[Scalar] = &[
     scalar("const char *", "Ptr<core::ffi::c_char>", Kind::Pointer),
 ];
 
-/// Takes the place of what is not there.
+/// Replaces unsupported types.
 pub(crate) static DOUBLE: Scalar = scalar("double", "f64", Kind::Double);
 
 const fn bytes(c: &'static str, rust: &'static str, size: usize, unit: usize) -> Scalar {
     Scalar { c, rust, kind: Kind::Bytes { size, unit, used: unit } }
 }
 
-/// The numbers that not every compiler has for every machine.
+/// Number types that not every compiler supports on every machine.
 const WIDE: [Scalar; 8] = [
     scalar("__int128", "i128", Kind::Wide),
     scalar("unsigned __int128", "u128", Kind::Wide),
@@ -88,10 +88,10 @@ const WIDE: [Scalar; 8] = [
     bytes("__float128", "lib::c_float128", 16, 16),
 ];
 
-/// The numbers that there may be on an architecture.
+/// Returns the number types that an architecture may support.
 pub(crate) fn wide(architecture: &str) -> [Scalar; 8] {
     WIDE.map(|scalar| match scalar.kind {
-        // The x87's format: System V ABI for x86-64, 3.1.2.
+        // The x87 format: System V ABI for x86-64, 3.1.2.
         Kind::Bytes { size, unit, .. }
             if architecture == "x86_64" && scalar.c.starts_with("long double") =>
         {
@@ -101,7 +101,7 @@ pub(crate) fn wide(architecture: &str) -> [Scalar; 8] {
     })
 }
 
-/// A type; numbers are places in the [`World`].
+/// A type. Numbers are indices into the [`World`].
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
     Scalar(Scalar),
@@ -117,7 +117,7 @@ pub(crate) struct Struct {
     pub(crate) packed: bool,
 }
 
-/// A union all of whose members are as large.
+/// A union whose members all have the same size.
 #[derive(Debug)]
 pub(crate) struct Union {
     pub(crate) members: &'static [&'static str],
@@ -127,18 +127,18 @@ pub(crate) struct Union {
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) parameters: Vec<Type>,
-    /// `None` is `void`.
+    /// The result's type; `None` for `void`.
     pub(crate) result: Option<Type>,
-    /// Whether it is also the signature of a callback.
+    /// True if it is also the signature of a callback.
     pub(crate) callback: bool,
 }
 
-/// Everything in one library.
+/// The contents of one library.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// Numbers that only C can calculate with.
+    /// Number types with which only C can compute.
     pub(crate) opaque: Vec<Scalar>,
-    /// The values of each.
+    /// The values of each enum.
     pub(crate) enums: Vec<Vec<i64>>,
     pub(crate) unions: Vec<Union>,
     pub(crate) structs: Vec<Struct>,

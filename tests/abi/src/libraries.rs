@@ -1,4 +1,4 @@
-//! The libraries that the build script made up.
+//! The libraries that the build script generated.
 
 macro_rules! library {
     ($module:ident, $instance:ident, $name:literal) => {
@@ -16,7 +16,7 @@ macro_rules! library {
 
             include!(concat!(env!("OUT_DIR"), "/", $name, "_calls.rs"));
 
-            /// Runs every case and hands each one's outcome on.
+            /// Runs every case, and passes each outcome to `judge`.
             ///
             /// # Errors
             /// If a call fails.

@@ -1,12 +1,12 @@
-//! What each line of the generated calls becomes.
+//! The macros that the generated lines invoke.
 
-/// What a signature's closures get: one argument as it is, none or several as a tuple.
+/// The arguments of a signature's closures: a single one as it is, none or several as a tuple.
 macro_rules! arguments {
     ($one:tt) => { $one };
     ($($argument:tt),*) => { ($($argument),*) };
 }
 
-/// A case per signature: Rust calls C.
+/// One case per signature, in which Rust calls C.
 macro_rules! plain {
     ($index:literal $name:ident ($($argument:ident: $ty:ty),*) -> $result:ty) => {
         fn $name<R: Runtime>(api: &mut lib::Api<R>, seed: u64) -> Result<Outcome> {
@@ -19,7 +19,7 @@ macro_rules! plain {
     };
 }
 
-/// C calls Rust.
+/// Cases in which C calls Rust.
 macro_rules! calling {
     ($index:literal $name:ident $callback:ident
      ($($argument:ident: $ty:ty),*) -> $result:ty) => {
@@ -42,7 +42,7 @@ macro_rules! calling {
     };
 }
 
-/// Rust calls C by its address.
+/// Cases in which Rust calls C through a function's address.
 macro_rules! pointer {
     ($index:literal $name:ident ($($argument:ident: $ty:ty),*) -> $result:ty) => {
         fn $name<R: Runtime>(api: &mut lib::Api<R>, seed: u64) -> Result<Outcome> {
@@ -59,7 +59,7 @@ macro_rules! pointer {
 /// The table of a library's cases.
 macro_rules! cases {
     ($($case:expr),*) => {
-        /// Every case, in the order of the signatures.
+        /// Returns every case, in the order of the signatures.
         fn cases<R: Runtime>() -> [fn(&mut lib::Api<R>, u64) -> Result<Outcome>; crate::CASES] {
             [$($case),*]
         }
@@ -73,7 +73,7 @@ macro_rules! mix_struct {
                 Self { $($field: Mix::make(state)),* }
             }
             fn fold(&self, hash: &mut Hash) {
-                // Copied, since packed fields have no address.
+                // Copied, since a packed field cannot be referenced.
                 $(let field = self.$field; hash.add(&field);)*
             }
         }
@@ -93,7 +93,7 @@ macro_rules! mix_union {
     };
 }
 
-/// A number that only C can calculate with. Of every `$unit` bytes, C uses the first `$used`.
+/// A number with which only C can compute. In every `$unit` bytes, C uses the first `$used`.
 macro_rules! mix_bytes {
     ($name:ident: $size:literal, $unit:literal, $used:literal) => {
         impl Mix for lib::$name {

@@ -1,10 +1,10 @@
-//! Checksums of values, and values from numbers. `build/c.rs` is the other half.
+//! Checksums of values, and values derived from numbers. `build/c.rs` has the C version.
 
 use omniglot::Ptr;
 
 use crate::{Failure, Outcome};
 
-/// An odd number with no pattern in it: 2⁶⁴ divided by the golden ratio.
+/// 2⁶⁴ divided by the golden ratio: an odd number without a pattern in its bits.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A checksum.
@@ -12,12 +12,12 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Hash(pub u64);
 
 impl Hash {
-    /// Folds a value in.
+    /// Folds a value into the checksum.
     pub fn add(&mut self, value: &impl Mix) {
         value.fold(self);
     }
 
-    /// Makes the value that a function with these arguments returns.
+    /// Derives the value that a function with these arguments returns.
     pub fn make<T: Mix>(self) -> T {
         T::make(&mut State(self.0))
     }
@@ -28,12 +28,12 @@ impl Hash {
     }
 }
 
-/// Where numbers come from.
+/// A source of numbers.
 #[derive(Debug)]
 pub struct State(pub u64);
 
 impl State {
-    /// The next number.
+    /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         let mut hash = Hash(0xab_cdef);
@@ -44,7 +44,7 @@ impl State {
 
 /// A type that both halves can make and fold.
 pub trait Mix: Sized {
-    /// Makes a value.
+    /// Makes a value from numbers.
     fn make(state: &mut State) -> Self;
     /// Folds the value into a checksum.
     fn fold(&self, hash: &mut Hash);
@@ -57,7 +57,7 @@ macro_rules! integers {
             fn make(state: &mut State) -> Self {
                 state.draw() as $integer
             }
-            // As C converts: negative numbers extend their sign.
+            // Negative numbers are sign-extended, as C converts them.
             #[allow(clippy::cast_sign_loss, clippy::cast_lossless)]
             fn fold(&self, hash: &mut Hash) {
                 hash.mix(*self as u64);
@@ -135,10 +135,10 @@ impl<T: Mix, const N: usize> Mix for [T; N] {
     }
 }
 
-/// Compares what the C half saw and returned with what it should have.
+/// Compares what the C half received and returned with the expected values.
 ///
 /// # Errors
-/// What differs. Results are compared by their checksums, since a float may be no number.
+/// The difference. Results are compared by their checksums, since a float may be NaN.
 pub fn check<T: Mix>(name: &'static str, sent: Hash, seen: u64, result: &T) -> Outcome {
     if seen != sent.0 {
         return failed(name, "the arguments did not arrive as they were sent");
@@ -160,10 +160,10 @@ fn same_result<T: Mix>(name: &'static str, sent: Hash, result: &T) -> Outcome {
     Ok(())
 }
 
-/// Compares what a callback saw, and how C folded its answer.
+/// Compares what a callback received, and how C folded its answer, with the expected values.
 ///
 /// # Errors
-/// What differs.
+/// The difference.
 pub fn check_callback<T: Mix>(
     name: &'static str,
     sent: Hash,

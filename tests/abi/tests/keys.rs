@@ -1,5 +1,5 @@
-//! Every signature behind a protection key, in the guest.
-// Helpers of tests may stop at once, as tests do.
+//! Calls every signature behind a protection key, in the guest.
+// Test helpers may panic, like tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod judge;
@@ -25,7 +25,7 @@ macro_rules! libraries {
 
 libraries!(abi0 abi1 abi2 abi3 abi4 abi5 abi6 abi7);
 
-/// A virtual machine may be a hundred times slower than this one.
+/// A virtual machine may be a hundred times slower than a real one.
 fn options() -> Options {
     let mut options = Options::default();
     options.memory_limit = 64 << 20;

@@ -1,5 +1,5 @@
-//! Every signature in a worker process.
-// Helpers of tests may stop at once, as tests do.
+//! Calls every signature in a worker process.
+// Test helpers may panic, like tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod judge;

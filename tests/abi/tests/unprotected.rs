@@ -1,5 +1,5 @@
-//! Every signature in the host's own process, without protection.
-// Helpers of tests may stop at once, as tests do.
+//! Calls every signature in the host's own process, without protection.
+// Test helpers may panic, like tests.
 #![allow(clippy::unwrap_used, clippy::panic, unsafe_code)]
 
 mod judge;
@@ -14,7 +14,7 @@ macro_rules! libraries {
         #[test]
         fn $module() {
             type Library = libraries::$module::Library<Unprotected>;
-            // SAFETY: the generated library writes no memory but its own.
+            // SAFETY: the generated library writes only its own memory.
             let runtime = unsafe { Unprotected::start(&Library::DESCRIPTION, &Options::default()) };
             let mut library = Library::from_runtime(runtime.unwrap());
             judge(|judge| libraries::$module::run(&mut library, judge));

@@ -1,4 +1,4 @@
-//! An atomic is no foreign data: a view of it beside a view of a bool could change the bool.
+//! Atomics cannot be foreign data: writing one could change a bool in an overlapping view.
 #![forbid(unsafe_code)]
 use std::sync::atomic::AtomicU8;
 

@@ -1,4 +1,4 @@
-//! A box of one type is none of another, and no host memory.
+//! A box cannot be used as a box of another type, or as host memory.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

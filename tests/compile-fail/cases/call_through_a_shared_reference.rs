@@ -1,4 +1,4 @@
-//! A foreign call needs the instance to itself.
+//! A foreign call needs exclusive access to the instance.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! What fills bytes in place cannot call foreign code, which might write there, too.
+//! A closure that fills bytes in place cannot call foreign code, which might write there too.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! The instance itself is out of reach inside its own callback.
+//! An instance cannot be used inside its own callback, which gets its interface instead.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::{Callback, Demo};

@@ -1,4 +1,4 @@
-//! Data that can be changed through a shared reference is no foreign data.
+//! Types with interior mutability cannot be foreign data.
 #![forbid(unsafe_code)]
 use omniglot::zerocopy::{Immutable, KnownLayout, TryFromBytes};
 

@@ -1,4 +1,4 @@
-//! Which bits are valid cannot be implemented by hand.
+//! The check of valid bits cannot be implemented by hand.
 #![forbid(unsafe_code)]
 use omniglot::zerocopy::TryFromBytes;
 

@@ -1,4 +1,4 @@
-//! A closure of a scope does not outlive what it borrows.
+//! A closure of a scope cannot outlive what it borrows.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::{Callback, Demo};

@@ -1,4 +1,4 @@
-//! Foreign data has no destructor, which foreign bits would run.
+//! Foreign data cannot have a destructor, which would run on untrusted bits.
 #![forbid(unsafe_code)]
 use omniglot::Foreign;
 use omniglot::zerocopy::{Immutable, KnownLayout, TryFromBytes};

@@ -1,4 +1,4 @@
-//! Foreign data says which bits are valid, by a derive and not by hand.
+//! Foreign data needs a check of valid bits, which a derive generates.
 #![forbid(unsafe_code)]
 use omniglot::Foreign;
 

@@ -1,4 +1,4 @@
-//! What fills a table cannot be kept.
+//! The argument of a closure that fills a table cannot be kept.
 #![forbid(unsafe_code)]
 use omniglot::{Result, Table};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! Two tables that are filled cannot exchange their closures' instances.
+//! Two tables under construction cannot exchange the instances of their closures.
 #![forbid(unsafe_code)]
 use omniglot::{Result, Table};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A field lies in its struct, aligned.
+//! A field must lie in its struct, and be aligned.
 #![forbid(unsafe_code)]
 use omniglot::Field;
 

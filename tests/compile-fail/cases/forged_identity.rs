@@ -1,4 +1,4 @@
-//! Nobody can say that an address belongs to an instance: the identity has no name.
+//! An address cannot be claimed to belong to an instance: the identity's type has no public name.
 #![forbid(unsafe_code)]
 use omniglot::{AsPtr, Ptr};
 

@@ -1,4 +1,4 @@
-//! A prepared call for a raise is made by preparing it.
+//! A prepared raise can only be made by preparing one.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 

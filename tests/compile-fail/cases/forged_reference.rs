@@ -1,4 +1,4 @@
-//! A checked reference is made by a check only.
+//! A checked reference can only be made by a check.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 

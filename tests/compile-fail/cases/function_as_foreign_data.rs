@@ -1,4 +1,4 @@
-//! A host function, pointer or reference is no foreign data.
+//! Host functions, pointers and references cannot be foreign data.
 #![forbid(unsafe_code)]
 use omniglot::{Foreign, Result};
 

@@ -1,4 +1,4 @@
-//! What owns foreign things owns them alone.
+//! Owners of foreign resources cannot be cloned.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::{Callback, Demo};

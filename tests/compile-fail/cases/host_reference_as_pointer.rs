@@ -1,4 +1,4 @@
-//! A host reference is no foreign pointer.
+//! A host reference cannot be passed as a foreign pointer.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

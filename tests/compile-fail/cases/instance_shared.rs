@@ -1,4 +1,4 @@
-//! An instance may be sent to another thread, and not be shared with it.
+//! An instance can be sent to another thread, but not shared with it.
 #![forbid(unsafe_code)]
 use omniglot_compile_fail::{Api, Demo};
 

@@ -1,4 +1,4 @@
-//! An interface is promised to be unsized and unswappable: only unsafe code can do that.
+//! An interface must be unsized and unswappable, which only unsafe code can promise.
 #![forbid(unsafe_code)]
 use omniglot::{Base, Linux, Unsized};
 

@@ -1,4 +1,4 @@
-//! Under `forbid(unsafe_code)` an interface cannot be promised to be sound at all.
+//! Code under `forbid(unsafe_code)` cannot promise that an interface is sound.
 #![forbid(unsafe_code)]
 use omniglot::{Base, Linux};
 

@@ -1,4 +1,4 @@
-//! What is unsized can be neither replaced nor taken.
+//! An interface is unsized, so it can be neither replaced nor taken.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::{Api, Demo};

@@ -1,4 +1,4 @@
-//! An instance and its interface are two types.
+//! An instance and its interface must be two types.
 #![forbid(unsafe_code)]
 use omniglot::Description;
 

@@ -1,4 +1,4 @@
-//! An instance is one: attributes of a definition cannot make it two.
+//! An instance cannot be cloned, even if its definition derives `Clone`.
 #![forbid(unsafe_code)]
 use omniglot::Description;
 

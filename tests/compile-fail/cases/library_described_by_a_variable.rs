@@ -1,4 +1,4 @@
-//! A description never changes: a variable is none.
+//! A description must be a constant, since it may never change.
 #![forbid(unsafe_code)]
 use omniglot::Description;
 

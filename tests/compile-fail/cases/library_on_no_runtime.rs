@@ -1,4 +1,4 @@
-//! A library runs on a runtime.
+//! A library needs a runtime.
 #![forbid(unsafe_code)]
 use omniglot::Description;
 

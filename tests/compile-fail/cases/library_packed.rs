@@ -1,4 +1,4 @@
-//! An instance lies where references to it can.
+//! An instance cannot be packed, since references to it must be aligned.
 #![forbid(unsafe_code)]
 use omniglot::Description;
 

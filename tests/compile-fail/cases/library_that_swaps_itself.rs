@@ -1,4 +1,4 @@
-//! Not even the module that defines a library can swap what a callback gets.
+//! Not even the module that defines a library can swap a callback's interface.
 #![forbid(unsafe_code)]
 use omniglot::{Description, OwnedApi};
 

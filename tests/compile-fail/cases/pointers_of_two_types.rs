@@ -1,4 +1,4 @@
-//! Opaque types are distinct: the address of one is not that of another.
+//! Opaque types are distinct: a pointer to one is not accepted for another.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::Demo;

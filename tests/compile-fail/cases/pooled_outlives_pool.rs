@@ -1,4 +1,4 @@
-//! An instance of a pool does not outlive the pool.
+//! An instance of a pool cannot outlive the pool.
 #![forbid(unsafe_code)]
 use omniglot::{Pool, Result};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A struct with a reference is no foreign data.
+//! A struct with a reference cannot be foreign data.
 #![forbid(unsafe_code)]
 use omniglot::zerocopy::{Immutable, KnownLayout, TryFromBytes};
 

@@ -1,4 +1,4 @@
-//! A registered closure borrows nothing.
+//! A registered closure cannot borrow anything.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::{Callback, Demo};

@@ -1,4 +1,4 @@
-//! A registered closure moves with its instance, so it is Send.
+//! A registered closure moves with its instance, so it must be Send.
 #![forbid(unsafe_code)]
 use std::rc::Rc;
 

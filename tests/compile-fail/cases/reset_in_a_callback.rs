@@ -1,4 +1,4 @@
-//! A callback cannot reset the instance under the call that runs it.
+//! A callback cannot reset the instance during the call that runs it.
 #![forbid(unsafe_code)]
 use omniglot::{Escape, Result};
 use omniglot_compile_fail::{Callback, Demo};

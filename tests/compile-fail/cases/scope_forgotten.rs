@@ -1,4 +1,4 @@
-//! A scope cannot be moved out of its place, and so not be forgotten.
+//! A scope cannot be moved, and therefore not forgotten.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A scope's environment cannot be made shorter, so that a closure borrowed less long.
+//! A scope's environment lifetime cannot be shortened to let a closure borrow for less time.
 #![forbid(unsafe_code)]
 use omniglot::Scope;
 use omniglot_compile_fail::Api;

@@ -1,4 +1,4 @@
-//! A scope stays on its thread.
+//! A scope cannot be sent to another thread.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A scope cannot be taken: there is none to leave in its place.
+//! A scope cannot be taken: there is no other scope to leave in its place.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A signature borrows nothing: closures of it are kept.
+//! A signature's types cannot borrow, since closures of it are kept.
 #![forbid(unsafe_code)]
 use omniglot::{FnPtr, Frame, Result, Signature};
 

@@ -1,4 +1,4 @@
-//! What is owned and may be sent is what the macro defines.
+//! Only the macro can define the types that are owned and can be sent.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 

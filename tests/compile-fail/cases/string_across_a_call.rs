@@ -1,4 +1,4 @@
-//! A string in foreign memory does not live across a call.
+//! A view of a foreign string cannot be used across a call.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! What an interface derefs to cannot be swapped either.
+//! The base that an interface derefs to cannot be swapped either.
 #![forbid(unsafe_code)]
 use omniglot::{Api as _, Result};
 use omniglot_compile_fail::{Callback, Demo};

@@ -1,4 +1,4 @@
-//! An instance is not used from two threads.
+//! An instance cannot be used by two threads.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A view does not live across a foreign call.
+//! A view cannot be used across a foreign call.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result};
 use omniglot_compile_fail::Demo;

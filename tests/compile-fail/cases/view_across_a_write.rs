@@ -1,4 +1,4 @@
-//! A view does not live across a write to foreign memory.
+//! A view cannot be used across a write to foreign memory.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

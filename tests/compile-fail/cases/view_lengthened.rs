@@ -1,4 +1,4 @@
-//! A view's borrow cannot be made longer.
+//! A view's lifetime cannot be extended.
 #![forbid(unsafe_code)]
 use omniglot::View;
 

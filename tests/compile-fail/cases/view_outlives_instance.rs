@@ -1,4 +1,4 @@
-//! A view does not outlive its instance.
+//! A view cannot outlive its instance.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A view does not leave the scope that it was made in.
+//! A view cannot leave the scope in which it was made.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

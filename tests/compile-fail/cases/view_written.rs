@@ -1,4 +1,4 @@
-//! A view is for reading.
+//! A view is read-only.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

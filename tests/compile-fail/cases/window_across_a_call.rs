@@ -1,4 +1,4 @@
-//! What the runtime shows is borrowed from the instance.
+//! The runtime's window is borrowed from the instance.
 #![forbid(unsafe_code)]
 use omniglot::{Ptr, Result, Runtime};
 use omniglot_compile_fail::Demo;

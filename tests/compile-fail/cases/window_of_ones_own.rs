@@ -1,4 +1,4 @@
-//! Memory is called a window by unsafe code only.
+//! Only unsafe code can make a window.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 

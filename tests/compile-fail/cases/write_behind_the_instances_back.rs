@@ -1,4 +1,4 @@
-//! The runtime shows itself, and can't be changed, nor its window.
+//! The runtime is accessible read-only: neither it nor its window can be changed.
 #![forbid(unsafe_code)]
 use omniglot::{Result, Runtime};
 use omniglot_compile_fail::Demo;

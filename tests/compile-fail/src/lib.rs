@@ -1,4 +1,4 @@
-//! A library as generation would make it, for programs that must not compile.
+//! A library as the generator would define it, for programs that must not compile.
 #![forbid(unsafe_code)]
 
 use omniglot::{Description, Escape, FnPtr, Frame, HEADER_SIZE, Ptr, Result, Signature};
@@ -20,7 +20,7 @@ impl Api {
     /// A foreign function.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn run(&mut self, pointer: impl omniglot::AsPtr<u8>) -> Result<Ptr<u8>> {
         let pointer = self.address(pointer)?;
         let mut frame = Frame::<24>::new();
@@ -34,7 +34,7 @@ impl Api {
     /// C: `int put(const char *text)`.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn put(&mut self, text: impl omniglot::AsPtr<std::ffi::c_char>) -> Result<i32> {
         let text = self.address(text)?;
         let mut frame = Frame::<24>::new();
@@ -46,7 +46,7 @@ impl Api {
     /// C: `int sum(const uint32_t *numbers, uint64_t count)`.
     ///
     /// # Errors
-    /// As any call.
+    /// If the call fails.
     pub fn sum(&mut self, numbers: impl omniglot::AsPtr<u32>, count: u64) -> Result<i32> {
         let numbers = self.address(numbers)?;
         let mut frame = Frame::<32>::new();
@@ -61,7 +61,7 @@ impl Demo {
     /// An instance, for programs that only need to be compiled.
     ///
     /// # Errors
-    /// Always, when run: there is no such library.
+    /// Always, when it is run: there is no such library.
     pub fn assemble_for_tests() -> Result<Self> {
         omniglot::Builder::new().build()
     }

@@ -1,4 +1,4 @@
-//! Each program in `cases` breaks one rule, and the compiler says so.
+//! Each program in `cases` breaks one rule, and the compiler's message says which.
 //!
 //! After a change of wording: `TRYBUILD=overwrite cargo test -p omniglot-compile-fail`,
 //! then review the difference.
@@ -10,7 +10,7 @@ fn programs_that_break_a_rule_do_not_compile() {
     cases.compile_fail("cases/*.rs");
 }
 
-/// What beginners write. The message says what to write instead.
+/// Common mistakes of beginners. The message says what to write instead.
 #[test]
 fn what_beginners_write_is_answered_with_what_to_write() {
     let cases = trybuild::TestCases::new();

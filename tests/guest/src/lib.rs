@@ -1,2 +1,2 @@
-//! Nothing but tests of `cargo xtask guest`: from the `outside`, and from the `inside`.
+//! Only tests of `cargo xtask guest`: from the `outside`, and from the `inside`.
 #![forbid(unsafe_code)]

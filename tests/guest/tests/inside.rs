@@ -1,5 +1,5 @@
-//! What the tests that run in a guest rely on; this one runs there, too:
-//! `cargo xtask test --only keys`.
+//! Checks what the tests in a guest rely on. This test runs there too: `cargo xtask test --only
+//! keys`.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 

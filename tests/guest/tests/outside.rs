@@ -1,7 +1,7 @@
-//! What comes out of a guest: output, exit status, and what is said when things go wrong.
+//! Tests a guest's output, its exit status, and the messages when something goes wrong.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
-// Helpers of tests may stop at once, as tests do.
+// Test helpers may panic, like tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::env;
@@ -11,7 +11,7 @@ use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The exit status that says that the machine failed.
+/// The exit status if the machine failed.
 const MACHINE_FAILED: i32 = 125;
 
 type Test = fn();
@@ -57,7 +57,7 @@ fn guests_can_be_had() -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(said) }
 }
 
-/// `cargo xtask guest` with these arguments.
+/// Returns the command `cargo xtask guest` with these arguments.
 fn xtask(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
@@ -74,7 +74,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Checks that the machine fails, and returns what is said about it.
+/// Checks that the machine fails, and returns the message.
 #[track_caller]
 fn failure(arguments: &[&str]) -> String {
     let output = guest(arguments);
@@ -126,7 +126,8 @@ fn files_that_were_named_are_there() {
 }
 
 fn a_signal_ends_the_program() {
-    // What is left behind holds the program's output open, and must not keep the machine running.
+    // The background process keeps the program's output open, which must not keep the machine
+    // running.
     let script = "echo before; sleep 100000 & kill -SEGV $$";
     let output = guest(&["--", "/bin/sh", "-c", script]);
     assert_eq!(output.status.code(), Some(128 + 11), "{}", text(&output.stderr));

@@ -1,4 +1,4 @@
-/* The library that the guide's chapters are about. */
+/* The library that the guide's chapters use. */
 #ifndef PARTS_H
 #define PARTS_H
 
@@ -48,7 +48,7 @@ struct parts_parser {
 };
 int parts_parse(struct parts_parser *parser, const char *text);
 
-/* What goes wrong. */
+/* Misbehaviour. */
 void parts_crash(void);
 void parts_loop(void);
 int64_t parts_clock(void);

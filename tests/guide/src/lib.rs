@@ -1,6 +1,6 @@
-//! The library that the guide's chapters are about, and the chapters as tests: every block of
-//! Rust in them is compiled and run. Chapters that are crates of their own are built by the
-//! package `omniglot-readme`.
+//! The library that the guide's chapters use, and the chapters as tests: every block of Rust code
+//! in them is compiled and run. The package `omniglot-readme` builds the chapters that are whole
+//! crates.
 #![forbid(unsafe_code)]
 
 /// Bindings to `c/parts.h`.

@@ -1,5 +1,5 @@
-//! The guide hangs together: every chapter is in its table of contents and is tested, and every
-//! link leads somewhere.
+//! The guide is consistent: every chapter is in the table of contents and is tested, and every link
+//! has a target.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ fn chapters() -> BTreeSet<String> {
     names.filter(|name| name != "SUMMARY.md").collect()
 }
 
-/// What is in parentheses behind a link's text, outside of code.
+/// Returns the targets of a text's links, ignoring code.
 fn links(text: &str) -> Vec<String> {
     let mut links = Vec::new();
     let mut is_code = false;
@@ -31,7 +31,7 @@ fn links(text: &str) -> Vec<String> {
         if is_code {
             continue;
         }
-        // Code in a line is every other part between backticks.
+        // In a line, every other part between backticks is code.
         let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("code");
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
         links.extend(targets.map(|(target, _)| target.to_owned()));
@@ -39,7 +39,7 @@ fn links(text: &str) -> Vec<String> {
     links
 }
 
-/// A heading as the anchor that mdBook and GitHub make of it.
+/// Returns the anchor that mdBook and GitHub make from a heading.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text.chars().filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-' || *c == '_');
@@ -50,7 +50,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     text.lines().filter(|line| line.starts_with('#')).map(anchor).collect()
 }
 
-/// What is wrong with a link of this document.
+/// Returns what is wrong with a link of this document, if anything.
 fn wrong(document: &Path, link: &str) -> Option<String> {
     if link.contains("://") {
         return None;
@@ -95,7 +95,7 @@ fn every_chapter_is_in_the_table_of_contents() {
     assert_eq!(listed, chapters());
 }
 
-/// Chapters that are crates of their own, built by `tests/readme`.
+/// Chapters that are whole crates, which `tests/readme` builds.
 const CRATES: [&str; 2] = ["five-minutes.md", "own-c-file.md"];
 
 #[test]

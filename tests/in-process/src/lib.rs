@@ -1,4 +1,4 @@
-//! Nothing but tests: those of omniglot-linux that concern runtimes in the host's process,
-//! built with their library inside, so that they run in a virtual machine with protection
-//! keys, where there is no compiler.
+//! Only tests: omniglot-linux's tests of runtimes in the host's process. They are built with their
+//! libraries inside, so that they can run in a virtual machine with protection keys, which has no
+//! compiler.
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-/* The article's listing 1, as a kernel links it without Omniglot: `rand()` gave 3. */
+/* The article's listing 1, which the kernel links without Omniglot: `rand()` returned 3. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -17,7 +17,7 @@ uint32_t atomic_add(uintptr_t address, uint32_t value);
 uint32_t load_reserved(uintptr_t address);
 uint32_t store_conditional(uintptr_t address, uint32_t value);
 void copy(uintptr_t into, uintptr_t from, size_t size);
-/* Code in data, and data over code. */
+/* Code in data, and data written over code. */
 void run_data(void);
 uintptr_t own_code(void);
 uintptr_t own_data(void);
@@ -27,14 +27,14 @@ uintptr_t own_data(void);
 uint32_t read_csr(uint32_t number);
 void write_csr(uint32_t number, uint32_t value);
 
-/* Instructions that are not for user mode, or that there are not. */
+/* Instructions that are not allowed in user mode, or do not exist. */
 
 #define INSTRUCTIONS 15
 void run_instruction(uint32_t index);
-/* Those that are for everybody. */
+/* Instructions that are allowed everywhere. */
 void fence(void);
 
-/* Requests to the host, as the stubs make them and as they do not. */
+/* Requests to the host, valid as the stubs make them, and invalid. */
 
 typedef int32_t (*Callback)(int32_t value);
 typedef void (*Entry)(void *frame);
@@ -49,18 +49,18 @@ void break_point(void);
 
 /* Stacks and registers. */
 
-/* Uses the stack that it finds. */
+/* Uses the current stack. */
 uint32_t push(uint32_t value);
 void push_at(uintptr_t stack);
 void request_at(uintptr_t stack, uint32_t number, uint32_t a0, uint32_t a1);
 void spin_at(uintptr_t stack);
-/* Returns to the host with every register but the level full of garbage. */
+/* Returns to the host with garbage in every register except the level. */
 void return_garbage(uint32_t level);
-/* Calls the host back so; what comes back is lost. */
+/* Calls the host back in the same way; the answer is lost. */
 void call_back_garbage(uint32_t slot, uintptr_t arguments);
-/* Stores x1 to x31 as they are when the host enters; not to be called through a shim. */
+/* Stores x1 to x31 as they are on entry; this must not be called through a shim. */
 void entry_registers(void *frame);
-/* Fills the registers, spins, and says whether all are what they were. */
+/* Fills the registers, spins, and returns whether all have kept their values. */
 bool registers_stay(uint32_t rounds);
 /* FNV-1a over the numbers 0, 1, 2, ... */
 uint32_t hash(uint32_t rounds);

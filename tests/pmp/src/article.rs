@@ -1,4 +1,4 @@
-//! The article's listings 1 and 2, on the 32-bit machine that it has in mind.
+//! The article's listings 1 and 2, on a 32-bit machine, for which the article describes them.
 #![allow(unsafe_code)]
 
 use alloc::ffi::CString;
@@ -35,8 +35,8 @@ unsafe extern "C" {
 #[inline(never)]
 fn print(msg: &'static [u8]) -> PrintResult {
     loop {
-        // SAFETY: there is none, which is the point: it returns 3 (c/article.c), which is no
-        // `AsyncRes`. What comes of that undefined behaviour is only looked at, never used.
+        // SAFETY: this is unsound, which is the point: the function returns 3 (c/article.c), which
+        // is no `AsyncRes`. The result of that undefined behaviour is only inspected, never used.
         let result = unsafe { async_print(msg.as_ptr(), msg.len()) };
         if let AsyncRes::Pending = result {
             continue;
@@ -58,9 +58,9 @@ fn check(truth: bool) -> Result<(), &'static str> {
     if truth { Ok(()) } else { Err("it is not so") }
 }
 
-/// Whether the unsound kernel takes the slice's address for a string on the heap.
+/// Returns true if the unsound kernel mistakes the slice's address for a string on the heap.
 fn is_sync() -> bool {
-    // Never dropped: that would free memory that was never allocated.
+    // Never dropped, since that would free memory that was never allocated.
     let result = ManuallyDrop::new(black_box(print(b"Hello World!")));
     matches!(*black_box(&*result), PrintResult::Sync(_))
 }

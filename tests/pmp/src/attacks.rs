@@ -1,9 +1,9 @@
-//! Attacks: a library whose every function attacks, and what must come of it.
+//! Attacks: a library whose every function attacks, and the required outcomes.
 //!
-//! Around every attack: the kernel's memory is full of patterns, whose addresses the attack
-//! may use; afterwards every byte of them is looked at, a neighbour (another domain) still
-//! has what it had and works, the instance that was attacked from refuses calls if it is
-//! poisoned, it can be reset, and a fresh one works.
+//! Around every attack, the kernel's memory is full of patterns, whose addresses the attack may
+//! use. Afterwards every byte of them is checked. A neighbour (another domain) must have kept its
+//! data and work. The attacking instance must refuse calls if it is poisoned, a reset must succeed,
+//! and a fresh instance must work.
 
 mod instructions;
 mod memory;
@@ -37,7 +37,7 @@ pub(crate) fn run(tally: &mut Tally) {
     registers::run(&mut arena, tally);
 }
 
-/// Where attacks take place.
+/// The environment of the attacks.
 pub(crate) struct Arena {
     neighbour: Neighbour,
     patterns: SliceMut<u8>,
@@ -47,21 +47,21 @@ pub(crate) struct Arena {
 /// What was wrong with an attack's outcome.
 #[derive(Debug)]
 pub(crate) enum Wrong {
-    /// It should have ended otherwise.
+    /// The call should have ended differently.
     Ended(&'static str, Result<()>),
     /// The kernel's memory changed.
     KernelMemory,
     /// The kernel's code or constants changed.
     KernelCode,
-    /// The neighbour's memory changed, or it does not work any more.
+    /// The neighbour's memory changed, or it no longer works.
     Neighbour,
-    /// The hart's PMP entries are not the kernel's again.
+    /// The kernel's PMP entries were not restored.
     Protection,
     /// A poisoned instance still runs foreign code.
     StillRuns,
     /// A fresh instance does not work.
     DoesNotStart,
-    /// Something failed around the attack.
+    /// An operation around the attack failed.
     Around(Error),
 }
 
@@ -82,13 +82,13 @@ impl From<Error> for Wrong {
     }
 }
 
-/// What must come of an attack.
+/// The required outcome of an attack.
 pub(crate) enum Must {
     /// A fault of this kind.
     Fault(FaultKind),
     /// A fault of this kind, at one of the eight bytes at this address.
     FaultAt(FaultKind, usize),
-    /// An error that satisfies this.
+    /// An error that this function accepts.
     Err(&'static str, fn(&Error) -> bool),
     /// Success.
     Harmless,
@@ -123,12 +123,12 @@ impl Arena {
         Ok(Self { neighbour, patterns, code: canaries::code_checksum() })
     }
 
-    /// An address in the neighbour's RAM.
+    /// Returns an address in the neighbour's RAM.
     pub(crate) fn neighbour(&self) -> usize {
         self.patterns.as_ptr().addr()
     }
 
-    /// Runs one attack. What it changed still shows when the patterns are looked at later.
+    /// Runs one attack. Its changes remain visible when the patterns are checked later.
     pub(crate) fn attempt(
         &mut self,
         must: &Must,
@@ -137,7 +137,7 @@ impl Arena {
         attempt(&mut fresh()?, must, attack)
     }
 
-    /// Runs an attack with each number below `count`, and looks at everything at the end.
+    /// Runs an attack with each number below `count`, and checks everything at the end.
     pub(crate) fn sweep(
         &mut self,
         count: u32,
@@ -163,7 +163,7 @@ impl Arena {
         tally.result(format_args!("attacks::{name}"), result);
     }
 
-    /// Looks at every byte of the patterns, and whether others still work.
+    /// Checks every byte of the patterns, and that the others still work.
     fn check(&mut self) -> Result<(), Wrong> {
         if !canaries::are_whole() {
             return Err(Wrong::KernelMemory);
@@ -175,7 +175,7 @@ impl Arena {
         Ok(())
     }
 
-    /// The same, and the kernel's code, and whether others still work.
+    /// The same, and also checks the kernel's code.
     pub(crate) fn check_thoroughly(&mut self) -> Result<(), Wrong> {
         self.check()?;
         if canaries::code_checksum() != self.code {
@@ -189,7 +189,7 @@ impl Arena {
     }
 }
 
-/// Runs one attack from a domain, which is as new afterwards.
+/// Runs one attack from a domain, which is reset afterwards.
 fn attempt(
     attacker: &mut Attacker,
     must: &Must,
@@ -208,17 +208,17 @@ fn attempt(
     Ok(())
 }
 
-/// A fresh domain of the hostile library.
+/// Makes a fresh domain of the hostile library.
 pub(crate) fn fresh() -> Result<Attacker> {
     let mut attacker = Hostile::from_runtime(fresh_runtime()?);
     attacker.set_timeout(Some(Duration::from_secs(60)));
     Ok(attacker)
 }
 
-/// The same without the core's instance around it.
+/// The same without the core's instance.
 #[allow(unsafe_code)]
 pub(crate) fn fresh_runtime() -> Result<Pmp<Board>> {
-    // SAFETY: the callers drop the domain before they ask for another.
+    // SAFETY: the callers drop the domain before they request another.
     let region = unsafe { hostile_region() };
     Pmp::start(Board, region, &Attacker::DESCRIPTION)
 }

@@ -1,4 +1,4 @@
-//! Patterns in the kernel's memory, to see whether anything changes there.
+//! Patterns in the kernel's memory that show changes.
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -6,15 +6,16 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use crate::attacks::Wrong;
 use crate::board;
 
-/// How many bytes each pattern has.
+/// Size of each pattern in bytes.
 const SIZE: usize = 4096;
 
-/// In `.data`, being initialised.
+/// In `.data`, since it has an initial value.
 static INITIALISED: [AtomicU8; SIZE] = [const { AtomicU8::new(1) }; SIZE];
 /// In `.bss`.
 static ZEROED: [AtomicU8; SIZE] = [const { AtomicU8::new(0) }; SIZE];
 
-/// No two neighbours are alike, and every 251st byte is.
+/// Returns the pattern's byte at an index. Adjacent bytes differ, and the pattern repeats after
+/// 251.
 #[inline(never)]
 pub(crate) fn pattern() -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
@@ -33,19 +34,19 @@ pub(crate) fn fill() {
     }
 }
 
-/// Whether every byte is as it was filled.
+/// Returns true if every byte has its initial value.
 pub(crate) fn are_whole() -> bool {
     [&INITIALISED, &ZEROED].iter().all(|area| {
         area.iter().zip(pattern()).all(|(byte, value)| byte.load(Ordering::Relaxed) == value)
     })
 }
 
-/// Addresses in the kernel's variables.
+/// Returns addresses in the kernel's variables.
 pub(crate) fn addresses() -> [usize; 2] {
     [&INITIALISED, &ZEROED].map(|area| core::ptr::from_ref(area).addr() + SIZE / 2)
 }
 
-/// Runs something with a pattern on the kernel's stack below and above it.
+/// Runs `body` with a pattern on the kernel's stack below and above it.
 pub(crate) fn around_stack<T>(body: impl FnOnce() -> T) -> Result<T, Wrong> {
     let on_stack = black_box(pattern());
     STACK.store(core::ptr::from_ref(&on_stack).addr());
@@ -56,7 +57,7 @@ pub(crate) fn around_stack<T>(body: impl FnOnce() -> T) -> Result<T, Wrong> {
     Ok(result)
 }
 
-/// Where the pattern on the stack is.
+/// The address of the pattern on the stack.
 struct Place(core::sync::atomic::AtomicUsize);
 
 impl Place {
@@ -67,12 +68,12 @@ impl Place {
 
 static STACK: Place = Place(core::sync::atomic::AtomicUsize::new(0));
 
-/// An address in the pattern on the stack, while an attack runs.
+/// Returns an address in the pattern on the stack, during an attack.
 pub(crate) fn on_stack() -> usize {
     STACK.0.load(Ordering::Relaxed) + SIZE / 2
 }
 
-/// A checksum of the kernel's code and constants.
+/// Returns a checksum of the kernel's code and constants.
 pub(crate) fn code_checksum() -> u32 {
     board::code().iter().fold(1, |sum: u32, word| sum.rotate_left(5).wrapping_add(*word) ^ 0x9e37)
 }

@@ -1,4 +1,4 @@
-//! The conformance suite over the PMP runtime: every case on a fresh domain.
+//! Runs the conformance suite with the PMP runtime: every case on a fresh domain.
 #![allow(unsafe_code)]
 
 use core::time::Duration;
@@ -31,9 +31,9 @@ fn run_case(case: &Case<Pmp<Board>>) -> Result<Verdict> {
     Ok(case.run(&mut library))
 }
 
-/// A fresh domain of the conformance library.
+/// Makes a fresh domain of the conformance library.
 pub(crate) fn fresh() -> Result<Conformance<Pmp<Board>>> {
-    // SAFETY: the callers drop the domain before they ask for another.
+    // SAFETY: the callers drop the domain before they request another.
     let region = unsafe { conformance_region() };
     let pmp = Pmp::start(Board, region, &Conformance::<Pmp<Board>>::DESCRIPTION)?;
     let mut library = Conformance::from_runtime(pmp);

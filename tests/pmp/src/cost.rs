@@ -1,7 +1,7 @@
-//! What calls cost, in retired instructions of kernel and foreign code together.
+//! The cost of calls, in retired instructions of kernel and foreign code together.
 //!
-//! Exact where QEMU counts instructions: `cargo xtask emulate tests/pmp -- -icount shift=0`.
-//! Otherwise the figures waver by a third.
+//! The figures are exact if QEMU counts instructions: `cargo xtask emulate tests/pmp -- -icount
+//! shift=0`. Otherwise they vary by a third.
 
 use core::hint::black_box;
 use core::time::Duration;
@@ -15,10 +15,10 @@ use crate::attacks::Neighbour;
 use crate::hostile::Callback;
 use crate::{attacks, board, conformance, say};
 
-/// How often each thing is done; the least is what it costs, the others had interrupts.
+/// Number of repetitions. The minimum is the cost; the other runs included interrupts.
 const TIMES: usize = 50;
 
-/// The least number of instructions that something takes, without the measuring itself.
+/// Returns the least number of instructions that `body` takes, without the cost of measuring.
 fn least(mut body: impl FnMut() -> Result<()>) -> Result<usize> {
     let mut least = usize::MAX;
     let mut nothing = usize::MAX;
@@ -33,7 +33,7 @@ fn least(mut body: impl FnMut() -> Result<()>) -> Result<usize> {
     Ok(least.saturating_sub(nothing))
 }
 
-/// Makes the compiler compute a value that is not used.
+/// Prevents the compiler from removing the computation of an unused value.
 fn keep<T>(value: &T) {
     black_box(value);
 }
@@ -76,8 +76,8 @@ fn memory() -> Result<()> {
     Ok(())
 }
 
-/// The cost of reading values of each kind: natively, in the kernel's own memory; behind the
-/// protection, copied and not checked; with Omniglot, validated.
+/// Compares reading values of each kind: natively, in the kernel's own memory; behind the
+/// protection, copied without checks; and with Omniglot, validated.
 fn validation() -> Result<()> {
     let mut library = conformance::fresh()?;
     let sheet = library.sample_sheet()?;
@@ -92,7 +92,7 @@ fn validation() -> Result<()> {
     strings(&mut library)
 }
 
-/// The most bytes that are looked at.
+/// The largest number of bytes that are read.
 const MOST: usize = 2048;
 
 fn validate<T: Foreign, const N: usize>(
@@ -114,14 +114,15 @@ fn validate<T: Foreign, const N: usize>(
     library.free(place)
 }
 
-/// Copies bytes, and takes them as they are.
+/// Copies bytes without checking them.
 fn unvalidated(library: &Neighbour, address: usize, bytes: &mut [u8]) -> Result<()> {
     library.runtime().window().read(black_box(address), bytes)?;
     keep(&bytes);
     Ok(())
 }
 
-/// A string of 64 bytes, of which 6 are no ASCII: its end is found, and that it is UTF-8.
+/// Reads a string of 64 bytes, 6 of which are not ASCII: this finds its end and checks that it is
+/// UTF-8.
 fn strings(library: &mut Neighbour) -> Result<()> {
     const TEXT: &str = "Omniglot: Z\u{fc}rich, K\u{f8}benhavn, \u{141}\u{f3}d\u{17a} \u{2014} seven words of two or three b";
     let place = library.malloc::<u8>(TEXT.len() + 1)?;

@@ -1,15 +1,15 @@
-//! The devices of QEMU's board `virt` that test programs use: its serial line, its timer, and
-//! the one that ends the machine.
+//! The devices of QEMU's board `virt` that test programs use: its serial line, its timer, and the
+//! device that stops the machine.
 
 use core::fmt;
 
-/// The registers of the devices (QEMU, `hw/riscv/virt.c`).
+/// The addresses of the devices' registers (QEMU, `hw/riscv/virt.c`).
 pub(crate) mod address {
-    /// Writing here ends the machine (`hw/misc/sifive_test.c`).
+    /// Writing here stops the machine (`hw/misc/sifive_test.c`).
     pub(crate) const FINISHER: usize = 0x10_0000;
     /// The timer and inter-processor interrupts.
     pub(crate) const CLINT: usize = 0x200_0000;
-    /// When the timer interrupt comes.
+    /// The time of the next timer interrupt.
     pub(crate) const TIMER_COMPARE: usize = CLINT + 0x4000;
     /// The time.
     pub(crate) const TIMER: usize = CLINT + 0xbff8;
@@ -17,20 +17,20 @@ pub(crate) mod address {
     pub(crate) const SERIAL: usize = 0x1000_0000;
 }
 
-/// Ticks of the timer in a second.
+/// Frequency of the timer.
 pub(crate) const TICKS_PER_SECOND: u64 = 10_000_000;
 
 fn write32(address: usize, value: u32) {
-    // SAFETY: the addresses above are registers that accept any word.
+    // SAFETY: the addresses above are those of registers that accept any word.
     unsafe { core::ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(value) };
 }
 
 pub(crate) fn read32(address: usize) -> u32 {
-    // SAFETY: the addresses above are registers; reading these has no side effect.
+    // SAFETY: the addresses above are those of registers; reading these has no side effect.
     unsafe { core::ptr::with_exposed_provenance::<u32>(address).read_volatile() }
 }
 
-/// The serial line, to write to.
+/// The serial line, for writing.
 #[derive(Debug)]
 pub(crate) struct Serial;
 
@@ -38,7 +38,7 @@ impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             let register = core::ptr::with_exposed_provenance_mut::<u8>(address::SERIAL);
-            // SAFETY: the transmit register of a device that QEMU always has ready.
+            // SAFETY: this is the transmit register of a device that is always ready in QEMU.
             unsafe { register.write_volatile(byte) };
         }
         Ok(())
@@ -56,7 +56,7 @@ macro_rules! say {
     }};
 }
 
-/// Ends the machine.
+/// Stops the machine.
 pub(crate) fn finish(success: bool) -> ! {
     write32(address::FINISHER, if success { 0x5555 } else { 1 << 16 | 0x3333 });
     loop {
@@ -64,7 +64,7 @@ pub(crate) fn finish(success: bool) -> ! {
     }
 }
 
-/// The time in ticks since the machine started.
+/// Returns the time in ticks since the machine started.
 pub(crate) fn now() -> u64 {
     loop {
         let high = read32(address::TIMER + 4);
@@ -75,9 +75,9 @@ pub(crate) fn now() -> u64 {
     }
 }
 
-/// Has the timer interrupt come at a time.
+/// Sets the time of the next timer interrupt.
 pub(crate) fn set_timer(time: u64) {
-    // The low half at its highest meanwhile: no half-written time is in the past.
+    // The low half is at its maximum meanwhile, so no half-written time is in the past.
     write32(address::TIMER_COMPARE, u32::MAX);
     write32(address::TIMER_COMPARE + 4, (time >> 32) as u32);
     write32(address::TIMER_COMPARE, time as u32);

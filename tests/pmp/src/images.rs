@@ -1,4 +1,4 @@
-//! Images that are not what they should be, and regions that do not fit.
+//! Invalid images, and regions that do not fit.
 #![allow(unsafe_code)]
 
 use omniglot::{Description, Error, Library, Result};
@@ -20,15 +20,15 @@ pub(crate) fn run(tally: &mut Tally) {
     tally.result("images::without_its_start", is_refused(&Description { image, ..GOOD }));
     let shims = GOOD.shims + 1;
     tally.result("images::of_other_bindings", is_refused(&Description { shims, ..GOOD }));
-    // SAFETY: there is no domain now, and the token is gone when the next is made.
+    // SAFETY: there is no domain now, and the token no longer exists when the next is made.
     let small = unsafe { ForeignRegion::new(0x8600_0000, 64 << 10) };
     tally.result("images::beyond_the_region", is_an_error(Pmp::start(Board, small, &GOOD)));
-    // SAFETY: as above.
+    // SAFETY: there is no domain now, and the previous token no longer exists.
     let elsewhere = unsafe { ForeignRegion::new(0x8700_0000, 128 << 10) };
     tally.result("images::in_another_region", is_an_error(Pmp::start(Board, elsewhere, &GOOD)));
 }
 
-/// The last test: an entry that is locked open stays so.
+/// The last test: an open entry that is locked stays open.
 pub(crate) fn locked(tally: &mut Tally) {
     let good = fresh();
     board::lock_open_entry();

@@ -11,9 +11,9 @@ use crate::board::{self, Clocked};
 use crate::conformance;
 use crate::tally::Tally;
 
-/// Ticks of the kernel's clock in these tests: 50 microseconds.
+/// Period of the kernel's clock in these tests: 50 microseconds.
 const PERIOD: u32 = 500;
-/// How many interrupts there have to be.
+/// The number of interrupts that are required.
 const MANY: u32 = 10_000;
 
 /// A domain that the timer's handler calls.
@@ -39,7 +39,7 @@ fn checked(test: fn() -> Result<&'static str>) -> Result<(), &'static str> {
     }
 }
 
-/// Called by the handler of the timer, for each tick of the kernel's clock.
+/// Called by the timer's handler, for each tick of the kernel's clock.
 pub(crate) fn tick() {
     critical_section::with(|section| {
         let Ok(mut called) = CALLED.borrow(section).try_borrow_mut() else { return };
@@ -53,15 +53,15 @@ pub(crate) fn tick() {
     });
 }
 
-/// What `hash` computes, in Rust.
+/// The same hash as the library's `hash`.
 fn hash(rounds: u32) -> u32 {
     (0..rounds)
         .flat_map(u32::to_le_bytes)
         .fold(2_166_136_261, |state, byte| (state ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 
-/// Hashes with the clock running, for longer and longer, until there were many interrupts
-/// during one call.
+/// Hashes for longer and longer with the clock running, until there were enough interrupts during
+/// one call.
 fn hash_with_clock() -> Result<(bool, Clocked)> {
     let mut library = attacks::fresh()?;
     library.set_timeout(None);
@@ -84,7 +84,7 @@ fn many_during_one_call() -> Result<&'static str> {
     Ok(match clocked {
         _ if !same => "the digest is another one",
         Clocked { in_foreign_code, .. } if in_foreign_code < MANY => "too few interrupts",
-        // One is still to come when the clock is stopped.
+        // One tick is still outstanding when the clock is stopped.
         Clocked { served, armed, .. } if armed != served + 1 => "ticks were lost",
         Clocked { served, in_foreign_code, .. } if served < in_foreign_code => {
             "an interrupt of foreign code was not served"

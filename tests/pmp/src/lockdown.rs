@@ -1,8 +1,8 @@
-//! Under machine-mode lockdown (Smepmp): entries that user mode may use shut machine mode out, so
-//! that the kernel is bound by the entries, too.
+//! Machine-mode lockdown (Smepmp): machine mode cannot use entries for user mode, so entries
+//! restrict the kernel too.
 //!
-//! These tests run instead of the others, on a hart that has it:
-//! `cargo xtask emulate --lockdown tests/pmp`.
+//! These tests run instead of the others, on a hart with Smepmp: `cargo xtask emulate --lockdown
+//! tests/pmp`.
 #![allow(unsafe_code)]
 
 use core::time::Duration;
@@ -18,8 +18,8 @@ use crate::tally::Tally;
 #[derive(Clone, Copy, Debug)]
 struct Locked;
 
-// SAFETY: as for `Board`, but that lockdown is on before any domain starts, by `lock_down`,
-// whose locked entries are machine mode's alone.
+// SAFETY: as for `Board`, except that lockdown is enabled before any domain starts, by `lock_down`,
+// whose locked entries are for machine mode only.
 unsafe impl Kernel for Locked {
     const FIRST_ENTRY: usize = 1;
     const LOCKDOWN: bool = true;
@@ -51,7 +51,7 @@ const TESTS: [(&str, Test); 7] = [
     ("hangs_end", hangs_end),
 ];
 
-/// Runs all of them.
+/// Runs all of these tests.
 pub(crate) fn run(tally: &mut Tally) {
     board::lock_down();
     tally.result("lockdown::it_is_on", right(Ok(board::is_locked_down())));
@@ -74,7 +74,7 @@ fn right(outcome: Result<bool>) -> Result<(), Error> {
 }
 
 fn region() -> ForeignRegion {
-    // SAFETY: each test's domain is gone when the next one starts.
+    // SAFETY: each test's domain no longer exists when the next one starts.
     unsafe { hostile_region() }
 }
 
@@ -111,8 +111,8 @@ fn memory(library: &mut Attacker) -> Result<bool> {
     })
 }
 
-/// What does not belong to the library: the kernel's code and stack, devices, and addresses where
-/// nothing is.
+/// Returns addresses that do not belong to the library: the kernel's code and stack, devices, and
+/// addresses without memory.
 fn outside() -> [usize; 8] {
     [
         board::code_range().0,
@@ -163,7 +163,7 @@ fn hangs_end(library: &mut Attacker) -> Result<bool> {
     Ok(matches!(ended, Err(Error::Timeout { .. })))
 }
 
-/// A kernel that does not declare the lockdown finds its domains refused or confined; the locked
+/// A kernel that does not declare the lockdown: its domains are refused or confined. The locked
 /// entries are closed to them in any case.
 fn unaware() -> Result<bool> {
     let started = Pmp::start(Board, region(), &Attacker::DESCRIPTION);

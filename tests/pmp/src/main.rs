@@ -1,4 +1,4 @@
-//! A kernel that only runs foreign code and checks the outcome: the conformance suite, and attacks,
+//! A kernel that only runs foreign code and checks the results: the conformance suite and attacks,
 //! under RISC-V physical memory protection.
 #![no_std]
 #![no_main]
@@ -16,7 +16,7 @@ mod interrupts;
 mod lockdown;
 mod tally;
 
-/// The hostile library, as the kernel sees it.
+/// The hostile library's bindings.
 mod hostile {
     omniglot::include_library!("hostile");
 }
@@ -53,7 +53,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     board::finish(false)
 }
 
-/// A trap of the kernel's own that nothing handles.
+/// Handles a trap of the kernel itself for which there is no other handler.
 #[unsafe(export_name = "ExceptionHandler")]
 #[allow(unsafe_code)]
 fn exception(_: &riscv_rt::TrapFrame) -> ! {

@@ -1,10 +1,10 @@
-//! Counting and reporting results, in the words of Rust's own test programs.
+//! Counts and reports results, in the format of Rust's own test programs.
 
 use core::fmt::Display;
 
 use crate::say;
 
-/// How many tests ended in which way.
+/// The number of tests that passed, failed, and were ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     passed: u32,
@@ -28,18 +28,18 @@ impl Tally {
         }
     }
 
-    /// Reports and counts a test that says nothing about this runtime.
+    /// Reports and counts a test that does not apply to this runtime.
     pub(crate) fn ignored(&mut self, name: impl Display) {
         say!("test {name} ... ignored");
         self.ignored += 1;
     }
 
-    /// Whether there were tests, and none failed.
+    /// Returns true if there were tests and none failed.
     pub(crate) fn is_good(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }
 
-    /// The last line.
+    /// Prints the last line.
     pub(crate) fn report(&self) {
         let Self { passed, failed, ignored } = self;
         let verdict = if self.is_good() { "ok" } else { "FAILED" };

@@ -1,4 +1,4 @@
-//! What the rules allow compiles.
+//! Ordinary code that the rules allow compiles.
 #![forbid(unsafe_code)]
 use std::cell::Cell;
 

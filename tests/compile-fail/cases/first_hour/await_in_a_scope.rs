@@ -1,4 +1,4 @@
-//! A scope ends before its function returns, so it cannot wait: await before or behind it.
+//! A scope's closure is not async: use `.await` before or after the scope.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A C string of the host's: `scope.c_str`.
+//! A C string in host memory: use `scope.c_str`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! What is registered outlives the function, so it cannot borrow from it: `scope.callback`.
+//! A registered closure outlives the function, so it cannot borrow: use `scope.callback`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Callback;

@@ -1,4 +1,4 @@
-//! Rust's lengths are `usize`, C's often are not.
+//! Rust's lengths are `usize`; C's often are not.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A place of the host's for the result: `scope.out`.
+//! Host memory for a result: use `scope.out`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! An optional reference: `scope.value`.
+//! An optional reference: use `scope.value`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! An address of another type: `cast`.
+//! A pointer to another type: use `cast`.
 #![forbid(unsafe_code)]
 use omniglot::Ptr;
 use omniglot::Result;

@@ -1,4 +1,4 @@
-//! A raw pointer of the host's.
+//! A raw pointer to host memory.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! One instance for many tasks, which may run on many threads: a `Pool`, or one each.
+//! One instance for many tasks on several threads: use a `Pool`, or one instance per task.
 #![forbid(unsafe_code)]
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One instance for many threads: a `Pool`.
+//! One instance for many threads: use a `Pool`.
 #![forbid(unsafe_code)]
 use std::sync::Arc;
 

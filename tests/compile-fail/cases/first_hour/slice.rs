@@ -1,4 +1,4 @@
-//! A slice: `scope.copy_in`.
+//! A slice: use `scope.copy_in`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

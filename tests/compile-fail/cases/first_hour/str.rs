@@ -1,4 +1,4 @@
-//! A host string where C takes characters: `scope.str`.
+//! A host string where C takes characters: use `scope.str`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

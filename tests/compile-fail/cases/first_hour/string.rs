@@ -1,4 +1,4 @@
-//! An owned string: `scope.str`.
+//! An owned string: use `scope.str`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! Text is no foreign data: `scope.str`.
+//! Text is not foreign data: use `scope.str`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! An address that was not checked: `read_at`.
+//! Reading an unchecked pointer: use `read_at`.
 #![forbid(unsafe_code)]
 use omniglot::Ptr;
 use omniglot::Result;

@@ -1,4 +1,4 @@
-//! An address without a length: `upgrade_slice`, `read_vec`.
+//! Viewing an unchecked pointer without a length: use `upgrade_slice` or `read_vec`.
 #![forbid(unsafe_code)]
 use omniglot::Ptr;
 use omniglot::Result;

@@ -1,4 +1,4 @@
-//! An address that was not checked: `upgrade_mut`.
+//! Writing to an unchecked pointer: use `upgrade_mut`.
 #![forbid(unsafe_code)]
 use omniglot::Ptr;
 use omniglot::Result;

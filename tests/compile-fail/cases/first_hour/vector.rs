@@ -1,4 +1,4 @@
-//! A vector: `scope.copy_in`.
+//! A vector: use `scope.copy_in`.
 #![forbid(unsafe_code)]
 use omniglot::Result;
 use omniglot_compile_fail::Demo;

@@ -1,4 +1,4 @@
-//! A view is gone before the next call: copy what is needed longer.
+//! A view cannot be used after the next call: copy the data that is needed longer.
 #![forbid(unsafe_code)]
 use omniglot::Ptr;
 use omniglot::Result;

@@ -34,7 +34,7 @@ pub(super) fn call_back_and_call<R: Runtime>(_: Home<R>, library: &mut Escapes<R
     Ok(called? == 42)
 }
 
-/// Uses the instance up with a fault, and resets it before the next step.
+/// A fault uses the instance up; a new one is made before the next step.
 pub(super) fn fault<R: Runtime>(home: Home<R>, library: &mut Escapes<R>) -> Result<bool> {
     use super::library::{Then, Upset};
     let outcome = library.upset(Upset::NOTHING, 0, Then::FAULT, omniglot::FnPtr::null());

@@ -1,4 +1,4 @@
-//! Control and status registers, and instructions that are not for user mode.
+//! Control and status registers, and instructions that are not allowed in user mode.
 
 use omniglot::FaultKind;
 
@@ -20,7 +20,7 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
     });
 }
 
-/// All 4096 of them; most there are not.
+/// Tries all 4096 registers, most of which do not exist.
 fn every_csr(arena: &mut Arena, write: bool) -> Result<(), Wrong> {
     let illegal = |_| Must::Fault(FaultKind::IllegalInstruction);
     arena.sweep(4096, illegal, |api, number| {

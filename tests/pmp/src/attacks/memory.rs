@@ -1,4 +1,4 @@
-//! Every address outside the domain, for load, store and fetch.
+//! Every address outside the domain, with loads, stores and fetches.
 
 use omniglot::FaultKind;
 
@@ -12,7 +12,7 @@ use crate::tally::Tally;
 const START: usize = 0x8600_0000;
 const END: usize = START + (128 << 10);
 
-/// How memory is reached.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug)]
 enum Access {
     Load,
@@ -20,7 +20,7 @@ enum Access {
     Fetch,
 }
 
-/// Tries an access, with every width where there are several.
+/// Tries an access, with every width if there are several.
 fn access(arena: &mut Arena, kind: Access, address: usize) -> Result<(), Wrong> {
     let widths = [width::BYTE, width::HALF, width::WORD, width::DOUBLE];
     let must = Must::FaultAt(FaultKind::Access, address);
@@ -75,12 +75,12 @@ pub(crate) fn run(arena: &mut Arena, tally: &mut Tally) {
     }
 }
 
-/// An address in the kernel's stack.
+/// Returns an address in the kernel's stack.
 fn stack_address() -> usize {
     canaries::on_stack() & !7
 }
 
-/// One address in every 16 MiB of the whole address space.
+/// Tries one address in every 16 MiB of the whole address space.
 fn sweep(arena: &mut Arena, kind: Access) -> Result<(), Wrong> {
     let address = |step: u32| (step as usize) << 24 | 0x30_0000;
     let must = |step| Must::FaultAt(FaultKind::Access, address(step));
@@ -92,7 +92,7 @@ fn sweep(arena: &mut Arena, kind: Access) -> Result<(), Wrong> {
     })
 }
 
-/// What belongs to the domain, but not for this.
+/// Tries the domain's own memory with accesses that are not allowed there.
 fn own(arena: &mut Arena, tally: &mut Tally) {
     let access = Must::Fault(FaultKind::Access);
     arena.attack(tally, "memory::store_to_own_code", &access, |api| {
@@ -107,7 +107,7 @@ fn own(arena: &mut Arena, tally: &mut Tally) {
     });
 }
 
-/// Misaligned accesses over an edge, those that wrap, and atomic ones.
+/// Tries misaligned accesses across a boundary, accesses that wrap around, and atomic ones.
 fn edges(arena: &mut Arena, tally: &mut Tally) {
     let any = Must::Err("a fault", |error| matches!(error, omniglot::Error::Fault(_)));
     let word = width::WORD as u32;
@@ -131,7 +131,7 @@ fn edges(arena: &mut Arena, tally: &mut Tally) {
     arena.attack(tally, "memory::store_conditional", &any, |api| {
         let own = api.own_data()?;
         api.load_reserved(own)?;
-        // Without a reservation it fails, or faults; a success would show in the canaries.
+        // Without a reservation it fails or faults; a success would change the canaries.
         api.store_conditional(data, 0)?;
         api.store(data, word, 0)
     });

@@ -1,4 +1,4 @@
-//! Stack pointers into other memory, and registers full of garbage.
+//! Stack pointers to other memory, and registers full of garbage.
 
 use core::time::Duration;
 
@@ -55,8 +55,8 @@ fn stacks(arena: &mut Arena, tally: &mut Tally) {
     }
 }
 
-/// A callback from a stack elsewhere, in which the host calls again: on that stack. The code after
-/// the callback makes an unknown request, should it ever run.
+/// A callback from a stack elsewhere, in which the host calls again, on that stack. If the code
+/// after the callback ever ran, it would make an unknown request.
 fn nested(arena: &mut Arena, tally: &mut Tally, name: &str, stack: usize) {
     let is_own = name == "odd";
     let kind = if is_own { FaultKind::EnvironmentCall } else { FaultKind::Access };
@@ -100,7 +100,7 @@ fn garbage(arena: &mut Arena, tally: &mut Tally) {
     );
 }
 
-/// What foreign code finds in its registers at first.
+/// Checks the registers that foreign code finds on entry.
 fn entry_registers() -> Result<(), Wrong> {
     let entry = fresh()?.fn_ptr::<Entry>("entry_registers")?.addr();
     let mut runtime = Session::new(fresh_runtime()?);
@@ -114,7 +114,7 @@ fn entry_registers() -> Result<(), Wrong> {
     let registers = bytes
         .chunks_exact(4)
         .map(|word| word.iter().rev().fold(0, |sum: u32, byte| sum << 8 | u32::from(*byte)));
-    // ra, sp, tp and a0 lie in the domain; s1 is the level, 0.
+    // ra, sp, tp and a0 are addresses in the domain; s1 is the level, 0.
     let allowed = [1, 2, 4, 10];
     let inside = |value: u32| (0x8600_0000..=0x8602_0000).contains(&value);
     let good = (1..)

@@ -1,4 +1,4 @@
-//! Forged and flooded requests: what foreign code says to the host by `ecall`.
+//! Forged and flooded requests: the `ecall`s of foreign code to the host.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -31,7 +31,7 @@ fn returns(arena: &mut Arena, tally: &mut Tally) {
             api.request(RETURN, level, 0).map(drop)
         });
     }
-    // A proper return but for its place: the host reads the frame, as always.
+    // A valid return from the wrong place: the host reads the frame, as always.
     arena.attack(tally, "requests::return_from_elsewhere", &Must::Harmless, |api| {
         api.request(RETURN, 0, 0).map(drop)
     });
@@ -41,7 +41,7 @@ fn returns(arena: &mut Arena, tally: &mut Tally) {
     arena.attack(tally, "requests::return_of_an_outer_call", &outer, |api| {
         api.with_callback::<Callback, _>(
             &mut |api, value| {
-                // The nested call says that the outer one returned.
+                // The nested call reports that the outer one returned.
                 let nested = api.request(RETURN, 0, 0);
                 if nested == Err(Error::NonLocalExit) { Ok(value) } else { Ok(-1) }
             },

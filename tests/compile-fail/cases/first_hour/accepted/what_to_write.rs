@@ -1,4 +1,4 @@
-//! What the messages tell beginners to write instead compiles.
+//! The code that the messages recommend to beginners compiles.
 #![forbid(unsafe_code)]
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ fn spawn(_: impl Future<Output = Result<()>> + Send + 'static) {}
 async fn later() {}
 
 fn main() {
-    // Only compiled: there is no such library.
+    // These are only compiled: there is no such library.
     let _ = [strings, elements, values, unchecked, threads, tasks];
 }
 
@@ -79,7 +79,7 @@ fn threads(_: &mut Demo) -> Result<()> {
 fn tasks(_: &mut Demo) -> Result<()> {
     let mut demo = Demo::assemble_for_tests()?;
     spawn(async move {
-        // A task that owns an instance may wait while it has a view of its memory.
+        // A task that owns an instance may await while it holds a view of its memory.
         let text = demo.read_str(Ptr::null(), 64)?;
         later().await;
         println!("{text}");
