@@ -1,4 +1,4 @@
-//! Whether what was seen of a run is allowed, by another decoder's account of where it was.
+//! Judges whether what was observed of a run is allowed, with the help of another decoder.
 
 use iced_x86::{
     Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register,
@@ -7,18 +7,18 @@ use omniglot_verify::{GUARD, REGION, TEXT_MIN};
 
 use crate::region::{FLAGS, GATES, RIP, RSP, Registers, STEPS, Stop, TEXT};
 
-/// How far RSP may stray, and an operand from there.
+/// How far RSP may leave the region, and an operand relative to it.
 const STRAY: u64 = 1 << 16;
 const DIRECTION: u64 = 1 << 10;
 const ALIGNMENT: u64 = 1 << 18;
-/// The kernel's code for a general protection fault, which has no address.
+/// The kernel's signal code for a general protection fault, which has no address.
 const PROTECTION: i32 = 128;
 
 /// Judges the runs of one region.
 pub(crate) struct Judge {
     base: u64,
     info: InstructionInfoFactory,
-    /// Where instructions of the text begin, read from its first byte on.
+    /// Where instructions of the text begin, decoding from its first byte.
     starts: Box<[bool; TEXT]>,
 }
 
@@ -28,7 +28,7 @@ impl Judge {
         Self { base, info: InstructionInfoFactory::new(), starts }
     }
 
-    /// Takes note of another text.
+    /// Decodes another text.
     pub(crate) fn read(&mut self, text: &[u8; TEXT]) {
         self.starts.fill(false);
         let mut at = 0;
@@ -38,10 +38,10 @@ impl Judge {
         }
     }
 
-    /// Looks at all that was seen of a run of a text.
+    /// Checks everything that was observed of a run of a text.
     ///
     /// # Errors
-    /// What is not allowed.
+    /// A description of what is not allowed.
     pub(crate) fn judge(&mut self, text: &[u8; TEXT], stops: &[Stop]) -> Result<(), String> {
         let Some(last) = stops.last() else { return Err("nothing was seen".to_owned()) };
         if last.signal == libc::SIGTRAP && stops.len() < STEPS {
@@ -65,10 +65,10 @@ impl Judge {
         }
         let offset = at.wrapping_sub(TEXT_MIN) as usize;
         if offset >= TEXT {
-            // A jump into a gate, which stops, or to where nothing is executable.
+            // It jumped into a gate, which stops, or to an address that is not executable.
             let is_gate = (GATES..GATES + 4096).contains(&at);
             let is_jump = stop.signal == libc::SIGSEGV && stop.address == stop.registers[RIP];
-            // Or it was about to, when it was looked at.
+            // Or it was interrupted before the instruction.
             let is_before = matches!(stop.signal, libc::SIGTRAP | libc::SIGVTALRM);
             return if is_gate || is_jump || is_before {
                 Ok(())
@@ -81,7 +81,7 @@ impl Judge {
         }
         let ip = stop.registers[RIP];
         let instruction = Decoder::with_ip(64, &text[offset..], ip, DecoderOptions::NONE).decode();
-        // Within a group RSP may be low for one instruction, which adds the base.
+        // Within a group RSP may be below 4 GiB for one instruction, which adds the base.
         let is_adding = instruction.mnemonic() == Mnemonic::Add
             && instruction.op0_register() == Register::RSP
             && instruction.memory_segment() == Register::GS;
@@ -98,7 +98,8 @@ impl Judge {
         address.wrapping_sub(self.base - around) < REGION + 2 * around
     }
 
-    /// Whatever memory it accesses next is in the region or its guard pages.
+    /// Checks that all memory that the next instruction accesses is in the region or its guard
+    /// pages.
     fn accesses(&mut self, instruction: &Instruction, registers: &Registers) -> Result<(), String> {
         let base = self.base;
         let value = |register: Register, _, _| {

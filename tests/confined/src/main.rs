@@ -1,16 +1,15 @@
-//! Runs code that the verifier accepted, and looks whether it stays in its region.
+//! Runs code that the verifier accepted, and checks that it stays in its region.
 //!
-//! Texts are made of random and mutated bytes. Whatever of them the verifier accepts runs in a
-//! region, with registers full of what an attacker would like: addresses of the host's memory, of
-//! neighbouring regions, and of the ends of its own. Some run one instruction after the other, and
-//! before each it is looked where control and the stack pointer are, and which memory the
-//! instruction would access by another decoder's account. Others run freely. Whatever stops them
-//! must have been a fault in the region or its guard pages, and patterns in the host's memory, in
-//! the neighbours and the base page must be as they were.
+//! Texts are made of random and mutated bytes. Whatever the verifier accepts runs in a region, with
+//! registers full of addresses that would interest an attacker: in the host's memory, in
+//! neighbouring regions, and at the ends of the region itself. Some texts run instruction by
+//! instruction. Before each, this program checks where control and the stack pointer are, and which
+//! memory the instruction would access according to another decoder. Others run freely. Each run
+//! must stop with a fault in the region or its guard pages, and patterns in the host's memory, in
+//! the neighbours and in the base page must be unchanged.
 //!
-//! It is a process of its own, since it replaces the handlers of signals, and since code that the
-//! verifier should not have accepted may do anything. `cargo xtask fuzz confined` runs it for
-//! minutes.
+//! This is a separate process, since it replaces signal handlers, and since code that the verifier
+//! should not have accepted may do anything. `cargo xtask fuzz confined` runs it for minutes.
 
 mod judge;
 mod region;
@@ -27,7 +26,7 @@ use crate::judge::Judge;
 use crate::region::{RSP, Region, Registers, STACK, TEXT};
 use crate::texts::Texts;
 
-/// What was done, for the last lines.
+/// Statistics for the last lines of the output.
 #[derive(Default)]
 struct Count {
     runs: u64,
@@ -37,7 +36,7 @@ struct Count {
     signals: BTreeMap<i32, u64>,
 }
 
-/// Sequences of bytes in each run of a session.
+/// Number of byte sequences in each run of a session.
 const SEQUENCES: u32 = 10_000;
 
 fn main() -> ExitCode {
@@ -72,7 +71,7 @@ fn main() -> ExitCode {
     if is_enough { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Some sequences by themselves, then texts of many.
+/// Runs some sequences by themselves, then texts made of many.
 fn round(
     random: &mut Random,
     region: &mut Region,
@@ -99,7 +98,7 @@ fn round(
     Ok(())
 }
 
-/// Runs a text from a place, and judges what was seen.
+/// Runs a text from a place, and judges the result.
 fn try_text(
     random: &mut Random,
     region: &mut Region,
@@ -133,7 +132,7 @@ fn try_text(
     Ok(())
 }
 
-/// Registers that an attacker might choose; RSP as the verifier's proof asks for it.
+/// Returns registers that an attacker might choose. RSP is as the verifier's proof requires.
 fn registers(random: &mut Random, region: &Region) -> Registers {
     let base = region.base();
     let forbidden: Vec<u64> = region.forbidden().collect();
@@ -152,7 +151,7 @@ fn registers(random: &mut Random, region: &Region) -> Registers {
             _ => random.edge(),
         };
     }
-    // Counts of repeated string instructions: most end.
+    // Counts of repeated string instructions. Most are small enough to end.
     if random.once_in(2) {
         registers[1] = random.below(100);
     }

@@ -1,13 +1,13 @@
 //! A region, and running code in it.
 //!
-//! All unsafe code of this program is here. It argues from these:
+//! All unsafe code of this program is here. It argues from these invariants:
 //!
 //! - **C1** There is one region, made once by the one thread of this process, and never unmapped.
-//! - **C2** What runs in it was accepted by the verifier. Should that be wrong, which is what this
-//!   program looks for, anything may happen; most likely it is seen, since nearly all of the
-//!   address space is unmapped, and the process ends either way.
-//! - **C3** Signal handlers run on a stack of their own, and only copy numbers to [`LOG`]. Nothing
-//!   else uses it while foreign code runs.
+//! - **C2** The verifier accepted the code that runs in it. If the verifier was wrong, which is
+//!   what this program looks for, anything may happen. Most likely that is noticed, since nearly
+//!   all of the address space is unmapped, and the process ends in any case.
+//! - **C3** Signal handlers run on their own stack, and only copy numbers to [`LOG`]. Nothing else
+//!   uses it while foreign code runs.
 #![allow(unsafe_code)]
 
 use std::arch::global_asm;
@@ -23,27 +23,27 @@ use omniglot_verify::{BASE, GUARD, REGION, TEXT_MAX, TEXT_MIN};
 
 /// Length of the text: one page.
 pub(crate) const TEXT: usize = 4096;
-/// Where its data is, in bytes from the base; 64 KiB each: behind text and gates, in the middle,
-/// across 2 GiB, and at the end.
+/// Offsets of its data from the base, 64 KiB each: after text and gates, in the middle, across 2
+/// GiB, and at the end.
 const DATA: [u64; 4] = [TEXT_MIN + 0x20000, 0x4000_0000, (1 << 31) - 0x8000, TEXT_MAX - PIECE];
 const PIECE: u64 = 0x10000;
-/// Where its stack ends: in the middle of data, so that steps of either direction find some.
+/// The end of its stack: in the middle of data, so that steps in either direction find data.
 pub(crate) const STACK: u64 = 0x4000_0000 + PIECE / 2;
-/// How long a canary is.
+/// Size of a canary in bytes.
 const CANARY: usize = 4096;
-/// What canaries are made of.
+/// The byte that canaries consist of.
 const PATTERN: u8 = 0xa7;
 
-/// Registers, by the numbers that instructions give them, and RIP and the flags.
+/// The registers by their numbers in instructions, followed by RIP and the flags.
 pub(crate) type Registers = [u64; 18];
-/// Of [`Registers`].
+/// The index of RSP in [`Registers`].
 pub(crate) const RSP: usize = 4;
-/// Of [`Registers`].
+/// The index of RIP in [`Registers`].
 pub(crate) const RIP: usize = 16;
-/// Of [`Registers`].
+/// The index of the flags in [`Registers`].
 pub(crate) const FLAGS: usize = 17;
 
-/// As the kernel has them, by the numbers that instructions give them.
+/// The kernel's index of each of [`Registers`].
 const GREGS: [c_int; 18] = [
     libc::REG_RAX,
     libc::REG_RCX,
@@ -65,7 +65,7 @@ const GREGS: [c_int; 18] = [
     libc::REG_EFL,
 ];
 
-/// How a run ended, or where a step of it was.
+/// The state at the end of a run, or before one of its steps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
     pub(crate) signal: c_int,
@@ -74,10 +74,10 @@ pub(crate) struct Stop {
     pub(crate) registers: Registers,
 }
 
-/// How many steps are looked at before a run is given up.
+/// The largest number of steps that are observed before a run is stopped.
 pub(crate) const STEPS: usize = 400;
 
-/// Whether foreign code runs.
+/// True while foreign code runs.
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// The region's base.
@@ -88,24 +88,24 @@ struct Log(UnsafeCell<Vec<Stop>>);
 // SAFETY: there is one thread (C1).
 unsafe impl Sync for Log {}
 
-/// What the handler saw.
+/// What the handler has observed.
 static LOG: Log = Log(UnsafeCell::new(Vec::new()));
 
-/// The region, and what is around it.
+/// The region and its surroundings.
 pub(crate) struct Region {
     base: u64,
-    /// The text's page once more, to be written.
+    /// The address of a second, writable mapping of the text's page.
     text: u64,
-    /// Pages of the host's in which foreign code has no business.
+    /// Pages of the host that foreign code must not access.
     canaries: Vec<u64>,
-    /// A page of the host's that cannot even be read.
+    /// A page of the host that is not even readable.
     closed: u64,
 }
 
 global_asm!(
     ".pushsection .text",
-    // Enters foreign code with the registers at RDI, of which the last two are where, and whether
-    // each instruction is to trap.
+    // Enters foreign code with the registers at RDI. The last two of these are the address, and
+    // whether each instruction is to trap.
     "omniglot_confined_enter:",
     "push rbx",
     "push rbp",
@@ -137,7 +137,7 @@ global_asm!(
     "mov r15, [rdi + 120]",
     "mov rdi, [rdi + 56]",
     "jmp [rip + omniglot_confined_target]",
-    // Where the handler has control go on.
+    // The handler makes control continue here.
     "omniglot_confined_leave:",
     "mov rsp, [rip + omniglot_confined_stack]",
     "cld",
@@ -164,14 +164,14 @@ unsafe extern "C" {
     fn omniglot_confined_enter(registers: *const Registers);
 }
 
-/// Maps so much, exactly there or anywhere.
+/// Maps memory, at a fixed address or anywhere.
 fn map(at: Option<u64>, length: u64, protection: c_int, file: Option<c_int>) -> Result<u64> {
     let kind =
         if file.is_some() { libc::MAP_SHARED } else { libc::MAP_PRIVATE | libc::MAP_ANONYMOUS };
     let fixed = if at.is_some() { libc::MAP_FIXED } else { 0 };
     let hint = ptr::with_exposed_provenance_mut(at.unwrap_or_default() as usize);
     let flags = kind | fixed | libc::MAP_NORESERVE;
-    // SAFETY: what is fixed lies in what this program has reserved for the region (C1).
+    // SAFETY: a fixed address is in what this program has reserved for the region (C1).
     let mapped =
         unsafe { libc::mmap(hint, length as usize, protection, flags, file.unwrap_or(-1), 0) };
     if mapped == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(mapped.addr() as u64) }
@@ -180,14 +180,14 @@ fn map(at: Option<u64>, length: u64, protection: c_int, file: Option<c_int>) -> 
 const READ_WRITE: c_int = libc::PROT_READ | libc::PROT_WRITE;
 
 impl Region {
-    /// Makes the region: once.
+    /// Makes the region. It is called once.
     pub(crate) fn new() -> Result<Self> {
-        // A neighbour on either side, and what aligning takes.
+        // Room for a neighbour on either side, and for alignment.
         let reserved = map(None, 4 * REGION, libc::PROT_NONE, None)?;
         let base = reserved.next_multiple_of(REGION) + REGION;
         // SAFETY: the name is a C string.
         let file = unsafe { libc::memfd_create(c"text".as_ptr(), libc::MFD_CLOEXEC) };
-        // SAFETY: it concerns a file only.
+        // SAFETY: this affects a file only.
         if file < 0 || unsafe { libc::ftruncate(file, TEXT as libc::off_t) } != 0 {
             return Err(Error::last_os_error());
         }
@@ -217,7 +217,7 @@ impl Region {
         protect(page, 4096, libc::PROT_READ)
     }
 
-    /// A page of gates, which only stop.
+    /// Maps a page of gates, each of which only stops.
     fn gates(&self) -> Result<()> {
         let page = map(Some(self.base + GATES), 4096, READ_WRITE, None)?;
         write(page, &[HLT; 4096]);
@@ -251,24 +251,24 @@ impl Region {
             libc::SIGVTALRM,
         ];
         for signal in signals {
-            // SAFETY: all zeros is a value of it.
+            // SAFETY: all zeros are valid for this type.
             let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
             action.sa_sigaction = handler as *const () as usize;
-            // SAFETY: it writes to what the pointer is to.
+            // SAFETY: this writes to the set only.
             unsafe { libc::sigfillset(&raw mut action.sa_mask) };
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-            // SAFETY: the handler keeps C3.
+            // SAFETY: the handler keeps to C3.
             if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } != 0 {
                 return Err(Error::last_os_error());
             }
         }
-        // SAFETY: the base of GS is nobody else's on Linux.
+        // SAFETY: on Linux nothing else uses the GS base.
         if unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, self.base) } != 0 {
             return Err(Error::last_os_error());
         }
         let tick = libc::timeval { tv_sec: 0, tv_usec: 4000 };
         let timer = libc::itimerval { it_interval: tick, it_value: tick };
-        // SAFETY: it reads what the pointer is to.
+        // SAFETY: this reads the timer's settings only.
         if unsafe { libc::setitimer(libc::ITIMER_VIRTUAL, &raw const timer, ptr::null_mut()) } != 0
         {
             return Err(Error::last_os_error());
@@ -279,29 +279,30 @@ impl Region {
         Ok(())
     }
 
-    /// The region's base.
+    /// Returns the region's base.
     pub(crate) const fn base(&self) -> u64 {
         self.base
     }
 
-    /// Addresses of the host's that would be worth a visit: in canaries and in a closed page.
+    /// Returns addresses in the host that must not be accessed: in canaries and in an unreadable
+    /// page.
     pub(crate) fn forbidden(&self) -> impl Iterator<Item = u64> {
         let middle = self.canaries.iter().map(|canary| canary + CANARY as u64 / 2);
         middle.chain([self.closed + PIECE / 2])
     }
 
-    /// Places in the region where there is data, from its base.
+    /// Returns the offsets of data in the region.
     pub(crate) fn data() -> [u64; 4] {
         DATA.map(|data| data + PIECE / 2)
     }
 
-    /// Puts a text in its place.
+    /// Writes a text to its place.
     pub(crate) fn put(&mut self, text: &[u8; TEXT]) {
         write(self.text, text);
     }
 
-    /// Runs the text from a place, with these registers, until it stops; with `steps`, one
-    /// instruction after the other, all of which are told, at most [`STEPS`].
+    /// Runs the text from a place with these registers, until it stops. With `steps`, it runs
+    /// instruction by instruction, and returns the state before each, at most [`STEPS`].
     pub(crate) fn run(&mut self, registers: &Registers, start: u64, steps: bool) -> &[Stop] {
         const TRAP: u64 = 0x100;
         let mut registers = *registers;
@@ -310,54 +311,54 @@ impl Region {
         // SAFETY: no foreign code runs (C3).
         unsafe { &mut *LOG.0.get() }.clear();
         IS_RUNNING.store(true, Relaxed);
-        // SAFETY: what is there was accepted (C2); all registers that the host expects back are
-        // given back, in whatever way it stops.
+        // SAFETY: the verifier accepted the code (C2). All registers that the host needs are
+        // restored, however it stops.
         unsafe { omniglot_confined_enter(&raw const registers) };
         IS_RUNNING.store(false, Relaxed);
         // SAFETY: no foreign code runs (C3), and none will while this is borrowed.
         unsafe { &*LOG.0.get() }
     }
 
-    /// The first canary that is not as it was made, by its address.
+    /// Returns the address of the first canary that was changed, if any.
     pub(crate) fn broken(&self) -> Option<u64> {
         let canaries = self.canaries.iter();
         let mut broken = canaries.filter(|canary| {
             let at = ptr::with_exposed_provenance(**canary as usize);
-            // SAFETY: it is mapped for good, and no foreign code runs.
+            // SAFETY: the page is never unmapped, and no foreign code runs.
             let bytes: &[u8] = unsafe { slice::from_raw_parts(at, CANARY) };
             bytes.as_chunks::<16>().0.iter().any(|word| *word != [PATTERN; 16])
         });
         broken.next().copied()
     }
 
-    /// Whether the base of `%gs:`, and the number that code adds, are as they were.
+    /// Returns true if the base of `%gs:`, and the number in the base page, are unchanged.
     pub(crate) fn has_its_base(&self) -> bool {
         let mut found = 0_u64;
-        // SAFETY: it writes the number only.
+        // SAFETY: this writes the number only.
         let answer = unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_GET_GS, &raw mut found) };
         let place = ptr::with_exposed_provenance::<u64>((self.base + u64::from(BASE)) as usize);
-        // SAFETY: the page is mapped for good, and aligned.
+        // SAFETY: the page is never unmapped, and the address is aligned.
         let number = unsafe { place.read_volatile() };
         answer == 0 && found == self.base && number == self.base
     }
 }
 
-/// Of `arch_prctl` (asm/prctl.h).
+/// Code for `arch_prctl` (asm/prctl.h).
 const ARCH_SET_GS: c_int = 0x1001;
 const ARCH_GET_GS: c_int = 0x1004;
-/// Where the gates are: not beside the text, and within reach.
+/// The offset of the gates: not next to the text, but within reach of its branches.
 pub(crate) const GATES: u64 = TEXT_MIN + GUARD;
 const HLT: u8 = 0xf4;
 
 fn write(at: u64, bytes: &[u8]) {
     let at = ptr::with_exposed_provenance_mut(at as usize);
-    // SAFETY: callers give places that they mapped writable, and that are as long.
+    // SAFETY: callers pass places that they mapped writable, and that are long enough.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
 }
 
 fn protect(at: u64, length: usize, protection: c_int) -> Result<()> {
     let at = ptr::with_exposed_provenance_mut(at as usize);
-    // SAFETY: callers give places that they mapped.
+    // SAFETY: callers pass places that they mapped.
     if unsafe { libc::mprotect(at, length, protection) } == 0 {
         Ok(())
     } else {
@@ -365,29 +366,29 @@ fn protect(at: u64, length: usize, protection: c_int) -> Result<()> {
     }
 }
 
-/// Notes where foreign code is, and has it go on only if that was a step.
+/// Records the state of foreign code. Lets it continue only if this was a step.
 extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel gives both.
+    // SAFETY: the kernel passes valid pointers to both.
     let info = unsafe { &*info };
-    // SAFETY: as before.
+    // SAFETY: the kernel passes valid pointers to both.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let gregs = &mut context.uc_mcontext.gregs;
     let registers = GREGS.map(|register| gregs[register as usize].cast_unsigned());
     // SAFETY: a fault's information has an address.
     let address = unsafe { info.si_addr() }.addr() as u64;
-    // SAFETY: this is the one that uses it while foreign code runs (C3); it was given room.
+    // SAFETY: only this handler uses it while foreign code runs (C3). Room was reserved before.
     let log = unsafe { &mut *LOG.0.get() };
     let is_entering = is_on_the_way_in(registers[RIP]);
     if signal == libc::SIGVTALRM && registers[RIP] >> 32 != BASE_IS.load(Relaxed) >> 32 {
-        // Time passed in the host.
+        // The timer expired in the host.
         return;
     }
     if !IS_RUNNING.load(Relaxed) || is_entering {
         match signal {
-            // Step by step on the way in.
+            // A step on the way into foreign code.
             libc::SIGTRAP => return,
             // A fault of this program itself.
-            // SAFETY: it ends the process, and does nothing else.
+            // SAFETY: this only ends the process.
             _ => unsafe { libc::_exit(99) },
         }
     }
@@ -400,7 +401,7 @@ extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     }
 }
 
-/// Whether foreign code is about to be entered there.
+/// Returns true if this is the code that enters foreign code.
 fn is_on_the_way_in(address: u64) -> bool {
     let from = omniglot_confined_enter as *const () as u64;
     let to = omniglot_confined_leave as *const () as u64;

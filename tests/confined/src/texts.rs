@@ -5,24 +5,24 @@ use omniglot_verify::{BASE, GUARD, LINE, Rule, TEXT_MIN, Text, verify};
 
 use crate::region::{GATES, TEXT};
 
-/// The longest no-operation.
+/// The longest no-op instruction.
 const NOP: [u8; 9] = [0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0];
 const HLT: u8 = 0xf4;
 const SIZE: usize = LINE as usize;
 
-/// Code that was accepted by itself, and what was tried.
+/// Pieces of code that were accepted by themselves, and statistics.
 pub(crate) struct Texts {
-    /// A text whose first line is tried; the rest does nothing.
+    /// A text whose first line is tried. The rest has no effect.
     alone: Box<[u8; TEXT]>,
-    /// Pieces that were accepted, to be put together.
+    /// Pieces that were accepted, for making larger texts.
     pieces: Vec<Vec<u8>>,
     pub(crate) tried: u64,
     pub(crate) accepted: u64,
-    /// How many of these were put together of many.
+    /// The number of texts made of many pieces.
     pub(crate) whole: u64,
 }
 
-/// How many pieces are kept.
+/// The largest number of pieces to keep.
 const PIECES: usize = 8192;
 
 fn idle() -> [u8; SIZE] {
@@ -42,20 +42,20 @@ fn is_accepted(text: &[u8; TEXT]) -> Result<(), (Rule, u64)> {
 impl Texts {
     pub(crate) fn new() -> Self {
         let mut alone = Box::new([HLT; TEXT]);
-        // Behind the first line it stops; the others are as fast to look at as can be.
+        // It stops after the first line. The other lines are as cheap to verify as possible.
         for line in alone[2 * SIZE..TEXT - SIZE].chunks_exact_mut(SIZE) {
             line.copy_from_slice(&idle());
         }
         Self { alone, pieces: Vec::new(), tried: 0, accepted: 0, whole: 0 }
     }
 
-    /// One more sequence of bytes; the text that begins with it, if it is accepted.
+    /// Makes another byte sequence. Returns the text that begins with it, if it is accepted.
     pub(crate) fn single(&mut self, random: &mut Random) -> Option<&[u8; TEXT]> {
         let piece = self.candidate(random);
         let mut line = idle();
         let length = piece.len().min(SIZE);
         line[..length].copy_from_slice(&piece[..length]);
-        // What is behind is no-operations of one byte, so that each length fits.
+        // One-byte no-ops follow, so that a sequence of any length fits.
         line[length..].fill(0x90);
         self.alone[..SIZE].copy_from_slice(&line);
         self.tried += 1;
@@ -70,7 +70,8 @@ impl Texts {
         Some(&self.alone)
     }
 
-    /// Bytes that may be an instruction or a few: made up, or an accepted piece that was changed.
+    /// Returns bytes that may be an instruction or a few: random ones, or a mutated piece that was
+    /// accepted.
     fn candidate(&self, random: &mut Random) -> Vec<u8> {
         match random.below(16) {
             0 => {
@@ -87,7 +88,8 @@ impl Texts {
         }
     }
 
-    /// A text of many accepted pieces, some changed; lines that do not fit in are emptied.
+    /// Returns a text of many accepted pieces, some of them mutated. Lines that are not accepted
+    /// are cleared.
     pub(crate) fn whole(&mut self, random: &mut Random) -> Option<[u8; TEXT]> {
         if self.pieces.is_empty() {
             return None;
@@ -115,7 +117,7 @@ impl Texts {
         None
     }
 
-    /// Fills some lines with pieces; some of them go on into the next line, if there is one.
+    /// Fills lines with pieces, some of which extend into the next line, if there is one.
     fn line(&self, random: &mut Random, line: &mut [u8]) {
         let mut at = 0;
         while at < line.len() && !random.once_in(8) {
@@ -137,7 +139,7 @@ impl Texts {
     }
 }
 
-/// A branch by some lines, or to a gate.
+/// Returns a branch across some lines, or to a gate.
 fn branch(random: &mut Random) -> Vec<u8> {
     let distance = if random.once_in(8) {
         (GUARD as i32) + random.below(64) as i32 - 32
@@ -148,12 +150,12 @@ fn branch(random: &mut Random) -> Vec<u8> {
     [opcode, &distance.to_le_bytes()].concat()
 }
 
-/// One of some strings of bytes.
+/// Returns one of the byte strings.
 fn one<'a>(random: &mut Random, choices: &[&'a [u8]]) -> &'a [u8] {
     choices[random.index(choices.len())]
 }
 
-/// Something like a group.
+/// Returns something similar to a group.
 fn group(random: &mut Random) -> Vec<u8> {
     let register = random.byte() & 15;
     let (high, low) = (register >> 3, register & 7);
@@ -188,7 +190,7 @@ fn group(random: &mut Random) -> Vec<u8> {
             [&start, prefix, &[opcode]].concat()
         }
         _ => {
-            // Steps of the stack pointer, and often an access.
+            // Steps of the stack pointer, often followed by an access.
             let mut steps = Vec::new();
             for _ in 0..=random.below(3) {
                 let step = [0x48, *random.pick(&[0x81, 0x83]), *random.pick(&[0xc4, 0xec, 0xe4])];
@@ -210,7 +212,7 @@ fn group(random: &mut Random) -> Vec<u8> {
     };
     match random.below(4) {
         0 => random.mutate(&mut group),
-        // Another byte in the place of one.
+        // Replaces a byte.
         1 => {
             let at = random.index(group.len());
             group[at] = random.byte();

@@ -1,11 +1,11 @@
-//! A function that does something, as a rewriter would make it, is accepted and does it.
+//! A useful function, as a rewriter would generate it, is accepted and works.
 
 use omniglot_verify::{TEXT_MIN, Text, verify};
 
 use crate::region::{GATES, RIP, RSP, Region, STACK, TEXT};
 
 const HLT: u8 = 0xf4;
-/// Each is a line of the text; the rest of it is filled.
+/// Each is a line of the text, padded to its full length.
 const LINES: [&[u8]; 4] = [
     // subq $24, %rsp; movq %rdi, 8(%rsp); xorl %eax, %eax; movl $0x04030201, %gs:(%edi);
     // nopl (%rax); jmp the next line
@@ -28,10 +28,10 @@ const LINES: [&[u8]; 4] = [
     ],
 ];
 
-/// Adds four bytes, has another function double that and add one, and comes back.
+/// Calls code that adds four bytes, and lets another function double the sum and add one.
 ///
 /// # Errors
-/// What it did instead.
+/// A description of what happened instead.
 pub(crate) fn works(region: &mut Region) -> Result<(), String> {
     const SUM: u64 = 2 * (1 + 2 + 3 + 4) + 1;
     const RAX: usize = 0;

@@ -1,4 +1,4 @@
-//! What was accepted stays in its region: in a process of its own.
+//! Runs the program in its own process: accepted code must stay in its region.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 

@@ -1,1 +1,1 @@
-//! Empty: this package only pins where these headers come from.
+//! Empty: this package only pins the sources of headers.

@@ -11,20 +11,20 @@ use crate::corpus::Entry;
 use crate::processor;
 use crate::sources::Source;
 
-/// Everything that was generated for a header.
+/// The code that was generated for a header.
 #[derive(Clone, Debug, Default)]
 pub struct Bound {
-    /// Functions, by their C names.
+    /// The functions, by their C names.
     pub functions: BTreeSet<String>,
-    /// Types of the Rust module.
+    /// The types in the Rust module.
     pub types: BTreeSet<String>,
-    /// Constants of the Rust module.
+    /// The constants in the Rust module.
     pub constants: BTreeSet<String>,
-    /// The values of those that C can print.
+    /// The values of those constants that C can print.
     pub values: Constants,
-    /// Globals that have an address.
+    /// The globals that have an address.
     pub globals: BTreeSet<String>,
-    /// What is said about an item.
+    /// The generator's message about each item that is not bound.
     pub problems: BTreeMap<String, String>,
     /// The Rust module.
     pub rust: String,
@@ -34,7 +34,7 @@ pub struct Bound {
     pub seconds: f64,
 }
 
-/// Generates for an entry as a build script without any further option would.
+/// Generates code for an entry as a build script without further options would.
 ///
 /// # Errors
 /// If generation fails.
@@ -99,13 +99,13 @@ impl Bound {
         }
     }
 
-    /// Whether the Rust module has a type for the C name; keywords get an underscore.
+    /// Returns true if the Rust module has a type for the C name. Keywords get an underscore.
     #[must_use]
     pub fn has_type(&self, name: &str) -> bool {
         self.types.contains(name) || self.types.contains(&format!("{name}_"))
     }
 
-    /// Whether the C shims assert the size of a type.
+    /// Returns true if the C shims assert the size of a type.
     #[must_use]
     pub fn asserts(&self, name: &str) -> bool {
         let spellings = ["struct ", "union ", "enum ", ""];
@@ -115,7 +115,7 @@ impl Bound {
     }
 }
 
-/// The new name in `self::old as new`.
+/// Returns the new name in `self::old as new`.
 fn renamed(tree: &UseTree) -> Option<String> {
     match tree {
         UseTree::Path(path) => renamed(&path.tree),

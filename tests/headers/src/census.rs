@@ -1,4 +1,4 @@
-//! What a header declares, as libclang sees it, independently of the generator.
+//! What a header declares according to libclang, independently of the generator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,26 +16,26 @@ use crate::sources::Source;
 pub struct Census {
     /// Functions.
     pub functions: BTreeSet<String>,
-    /// Structs, unions, enums and typedefs that have a name.
+    /// Named structs, unions, enums and typedefs.
     pub types: BTreeSet<String>,
-    /// Those of them that have members of their own, and so a layout.
+    /// Those types that have members of their own, and therefore a layout.
     pub laid_out: BTreeSet<String>,
     /// Variables.
     pub globals: BTreeSet<String>,
     /// Macros.
     pub macros: BTreeMap<String, Macro>,
-    /// The files that declare all of them.
+    /// The files that contain all these declarations.
     pub files: BTreeSet<PathBuf>,
 }
 
-/// What a macro stands for.
+/// What a macro expands to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Macro {
     /// It takes arguments.
     FunctionLike,
-    /// Nothing any more: its file undefines it.
+    /// It is undefined again in the same file.
     Undefined,
-    /// Nothing.
+    /// It is empty.
     Empty,
     /// One other name.
     Name,
@@ -45,7 +45,7 @@ pub enum Macro {
     Expression,
 }
 
-/// Counts what an entry's own files declare.
+/// Lists what an entry's own files declare.
 ///
 /// # Errors
 /// If libclang is missing or cannot read the header.
@@ -76,7 +76,7 @@ pub fn count(clang: &Clang, entry: &Entry, source: &Source) -> Result<Census> {
     Ok(census)
 }
 
-/// The file where something is declared, or where the macro stands that declares it.
+/// Returns the file in which something is declared, or that has the macro which declares it.
 fn file_of(entity: &Entity<'_>) -> Option<PathBuf> {
     Some(entity.get_location()?.get_file_location().file?.get_path())
 }
@@ -85,7 +85,7 @@ impl Census {
     fn add(&mut self, entity: &Entity<'_>, file: &Path) {
         let Some(name) = entity.get_name().filter(|name| is_word(name)) else { return };
         match entity.get_kind() {
-            // It is `static` in a source file: nobody else can call it.
+            // It is `static` in a source file, so nothing else can call it.
             EntityKind::FunctionDecl if entity.get_visibility() == Some(Visibility::Hidden) => {}
             EntityKind::FunctionDecl => {
                 self.functions.insert(name);
@@ -112,12 +112,12 @@ impl Census {
     }
 }
 
-/// Newer versions of libclang give types without a name a description for a name.
+/// Newer versions of libclang return a description as the name of an unnamed type.
 fn is_word(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Whether the last that a file says of a macro is that it is none.
+/// Returns true if the file's last directive about a macro undefines it.
 fn is_undefined(name: &str, file: &Path) -> bool {
     let text = std::fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,14 +1,14 @@
-//! The constants of a Rust module, in words that a C program can print as well.
+//! The constants of a Rust module, in a format that a C program can also print.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use syn::{Expr, ExprLit, Item, ItemConst, Lit, Type, UnOp};
 
-/// Constants by their names in C, each as `KIND SIZE VALUE`.
+/// Constants by their C names, each as `KIND SIZE VALUE`.
 pub type Constants = BTreeMap<String, String>;
 
-/// Reads the constants of a generated module; those of types that C cannot print are left out.
+/// Reads the constants of a generated module, except those whose type C cannot print.
 #[must_use]
 pub fn read(file: &syn::File) -> Constants {
     let mut types = BTreeMap::new();
@@ -29,7 +29,7 @@ pub fn read(file: &syn::File) -> Constants {
     shown.collect()
 }
 
-/// The C name, which the documentation tells.
+/// Returns the C name, which the documentation states.
 fn c_name(item: &ItemConst) -> Option<String> {
     item.attrs.iter().find_map(|attribute| {
         let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
@@ -51,7 +51,7 @@ fn show(item: &ItemConst, types: &BTreeMap<String, Type>) -> Option<String> {
     })
 }
 
-/// The last segment of a type's path, its aliases looked through.
+/// Returns the last segment of a type's path, after resolving aliases.
 fn resolved(ty: &Type, types: &BTreeMap<String, Type>) -> Option<String> {
     let mut ty = ty;
     for _ in 0..32 {
@@ -65,7 +65,7 @@ fn resolved(ty: &Type, types: &BTreeMap<String, Type>) -> Option<String> {
     None
 }
 
-/// Whether a number is signed, unsigned, a float or a truth value, and its size on x86-64.
+/// Returns whether a number is signed, unsigned, a float or a boolean, and its size on x86-64.
 fn kind(name: &str) -> Option<(char, usize)> {
     Some(match name {
         "bool" => ('b', 1),
@@ -93,7 +93,7 @@ fn integer(value: &Expr) -> Option<i128> {
     }
 }
 
-/// The bits of a float as one of 64 bits.
+/// Returns the bits of a float as a 64-bit float.
 fn float(value: &Expr) -> Option<String> {
     let number = match value {
         Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse::<f64>().ok()?,
@@ -121,7 +121,7 @@ fn is_true(value: &Expr) -> Option<bool> {
     }
 }
 
-/// A string's elements, with its terminator.
+/// Returns a string's elements, including its terminator.
 fn text(ty: &Type, value: &Expr, types: &BTreeMap<String, Type>) -> Option<String> {
     let (size, elements): (usize, Vec<i128>) = match value {
         Expr::Lit(ExprLit { lit: Lit::CStr(text), .. }) => {
@@ -145,7 +145,8 @@ fn text(ty: &Type, value: &Expr, types: &BTreeMap<String, Type>) -> Option<Strin
     Some(shown)
 }
 
-/// A C program that prints the same lines, after the lines that include the headers.
+/// Returns a C program that prints the same lines. It begins with the lines that include the
+/// headers.
 #[must_use]
 pub fn program(includes: &str, constants: &Constants) -> String {
     let mut program = format!("{includes}{PROLOGUE}");
@@ -158,7 +159,7 @@ pub fn program(includes: &str, constants: &Constants) -> String {
     program
 }
 
-/// A number's kind comes from its type, and its value is printed as that of the widest type.
+/// A number's kind follows from its type. Its value is converted to the widest type.
 const PROLOGUE: &str = r#"
 #undef printf
 #include <stdint.h>

@@ -1,34 +1,34 @@
-//! The headers, and where each comes from.
+//! The headers that are tested, and where they come from.
 
-/// One row of the table: a header, or a few that are used together.
+/// One row of the table: a header, or several that are used together.
 #[derive(Debug)]
 pub struct Entry {
-    /// What the table calls it.
+    /// The name in the table.
     pub name: &'static str,
-    /// What a build script would pass to `.header`.
+    /// The arguments of `.header` in a build script.
     pub headers: &'static [&'static str],
-    /// Where it comes from.
+    /// The header's origin.
     pub origin: Origin,
-    /// The files whose declarations count: a pattern that matches the end of a path.
+    /// The files whose declarations count: a pattern for the end of their paths.
     pub files: &'static str,
-    /// Macros that the headers want.
+    /// Macros that the headers require.
     pub defines: &'static [(&'static str, &'static str)],
-    /// Whether every run of the tests takes it, and its library is always installed.
+    /// True if every run of the tests includes it, and its library is always installed.
     pub everyday: bool,
 }
 
 /// Where headers come from.
 #[derive(Debug)]
 pub enum Origin {
-    /// An installed library, which pkg-config knows by this name.
+    /// An installed library with this name in pkg-config.
     Installed(&'static str),
     /// The C library itself.
     Libc,
-    /// A directory of a crate that `data/Cargo.toml` pins.
+    /// A directory in a crate that `data/Cargo.toml` pins.
     Crate {
         /// The crate's name.
         name: &'static str,
-        /// The headers' directory in it.
+        /// The headers' directory in the crate.
         directory: &'static str,
     },
 }
@@ -42,7 +42,7 @@ const fn installed(
     Entry { name, headers, origin: Origin::Installed(package), files, defines: &[], everyday: true }
 }
 
-/// One that takes long, or whose library brings many others.
+/// An entry that takes long, or whose library has many dependencies.
 const fn wide(
     name: &'static str,
     headers: &'static [&'static str],
@@ -67,7 +67,7 @@ const fn pinned(
     Entry { name, headers, origin, files, defines: &[], everyday: true }
 }
 
-/// The application's part of lwIP: its raw interface, sockets and what they stand on.
+/// The API of lwIP for applications: its raw interface, its sockets, and what they depend on.
 const LWIP: &[&str] = &[
     "lwip/init.h",
     "lwip/tcp.h",
@@ -105,8 +105,8 @@ const SYSTEMD: &[&str] =
 const ICU: &[&str] =
     &["unicode/ucal.h", "unicode/ucnv.h", "unicode/ucol.h", "unicode/udat.h", "unicode/ustring.h"];
 
-/// The headers that `names` chooses: the everyday ones if it is empty, all of them, or those of
-/// names that are separated by commas.
+/// Returns the headers that `names` selects: the everyday ones if it is empty, all of them, or
+/// those with the comma-separated names.
 #[must_use]
 pub fn chosen(names: &str) -> Vec<&'static Entry> {
     let is_chosen = |entry: &&Entry| match names {
@@ -117,7 +117,7 @@ pub fn chosen(names: &str) -> Vec<&'static Entry> {
     CORPUS.iter().filter(is_chosen).collect()
 }
 
-/// All headers, in the table's order.
+/// All headers, in the order of the table.
 pub const CORPUS: &[Entry] = &[
     installed("png.h", &["png.h"], "libpng", r"/(png|pngconf|pnglibconf)\.h"),
     installed("zlib.h", &["zlib.h"], "zlib", r"/(zlib|zconf)\.h"),

@@ -1,20 +1,20 @@
-//! How many names of one kind are bound, and why not the others.
+//! How many names of one kind are bound, and why the others are not.
 
 use std::collections::BTreeMap;
 
 /// The names of one kind, such as a header's functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// How many there are.
+    /// The number of names.
     pub total: usize,
-    /// How many are bound.
+    /// The number of bound names.
     pub bound: usize,
-    /// The others, by reason.
+    /// The names that are not bound, by reason.
     pub left_out: BTreeMap<String, Vec<String>>,
 }
 
 impl Coverage {
-    /// Sorts names: `why_not` gives the reason for one that is not bound.
+    /// Sorts names. `why_not` returns the reason for a name that is not bound.
     pub fn of<'a>(
         names: impl IntoIterator<Item = &'a String>,
         why_not: impl Fn(&str) -> Option<String>,
@@ -30,7 +30,7 @@ impl Coverage {
         coverage
     }
 
-    /// How many are left out for a reason that is accepted.
+    /// Returns how many names are left out for an accepted reason.
     #[must_use]
     pub fn excused(&self, is_accepted: impl Fn(&str) -> bool) -> usize {
         let accepted = self.left_out.iter().filter(|(reason, _)| is_accepted(reason));

@@ -1,11 +1,11 @@
-//! How much of real libraries' headers the generator binds, and why not the rest.
+//! How much of real libraries' headers the generator binds, and why the rest is not bound.
 //!
-//! Two independent readers look at each header of the [`corpus`]: libclang counts what
-//! it declares ([`census`]), and the generator's output says what is bound ([`bound`]).
-//! A [`Report`] compares the two, and [`table`] makes `docs/headers.md` of all of them.
-//! `cargo run -p omniglot-headers` writes what that file says of the headers that every run of the
-//! tests takes; with `all`, or names of headers, of those. The tests fail when it is stale; they
-//! take the headers that the variable `OMNIGLOT_HEADERS` names in the same way.
+//! Two independent readers process each header of the [`corpus`]. libclang lists what it declares
+//! ([`census`]), and the generator's output shows what is bound ([`bound`]). A [`Report`] compares
+//! the two, and [`table`] writes `docs/headers.md` from all reports. `cargo run -p
+//! omniglot-headers` updates that file for the headers that every run of the tests includes; with
+//! `all`, or with names of headers, it updates those. The tests fail if the file is stale. The
+//! variable `OMNIGLOT_HEADERS` selects their headers in the same way.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Writes `docs/headers.md`: what it says of the headers that are named, of all (`all`), or of
-//! those that every run of the tests takes.
+//! Updates `docs/headers.md` for the headers that are named, for all (`all`), or for those that
+//! every run of the tests includes.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ fn main() -> Result<()> {
     let names: Vec<String> = std::env::args().skip(1).collect();
     let mut file = std::fs::read_to_string(table::PATH).unwrap_or_default();
     for entry in chosen(&names.join(",")) {
-        // One that fails does not take the others with it.
+        // A header that fails does not affect the others.
         match Report::of(entry) {
             Ok(report) => {
                 eprintln!("{}: {:.1} s", report.name, report.seconds);

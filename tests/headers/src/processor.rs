@@ -1,10 +1,10 @@
-//! How much processor time this process and the compilers that it started have used.
+//! The processor time of this process and of the compilers that it has started.
 
 use std::fs;
 
-/// Seconds; 0 where the kernel does not say.
+/// Returns the time in seconds, or 0 if it is unknown.
 pub(crate) fn seconds() -> f64 {
-    // proc_pid_stat(5): fields 14 to 17, in hundredths of seconds, behind the name in brackets.
+    // proc_pid_stat(5): fields 14 to 17, in hundredths of seconds, after the name in brackets.
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u32 = fields.skip(11).take(4).filter_map(|field| field.parse::<u32>().ok()).sum();

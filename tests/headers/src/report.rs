@@ -1,4 +1,4 @@
-//! What there is in a header, compared with what is bound.
+//! Compares what a header declares with what is bound.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use crate::corpus::Entry;
 use crate::coverage::Coverage;
 use crate::sources;
 
-/// A header's row and its reasons.
+/// The row of a header, with the reasons for what is not bound.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What the table calls the header.
+    /// The header's name in the table.
     pub name: &'static str,
     /// The library and the version of its headers.
     pub version: String,
-    /// The libclang that read the header.
+    /// The libclang that parsed the header.
     pub reader: String,
     /// Functions.
     pub functions: Coverage,
@@ -35,15 +35,15 @@ pub struct Report {
     pub rust: String,
     /// The C shims.
     pub c: String,
-    /// What the header's own macros are in Rust.
+    /// The constants in Rust from the header's own macros.
     pub constants: Constants,
     /// The lines that include the headers.
     pub lines: String,
-    /// Where the shims' headers are.
+    /// The directories of the shims' headers.
     pub includes: Vec<PathBuf>,
-    /// Macros that the headers want, as compilers' arguments.
+    /// Macros that the headers require, as compiler arguments.
     pub defines: Vec<String>,
-    /// Whether every run of the tests takes it.
+    /// True if every run of the tests includes the header.
     pub everyday: bool,
     /// Processor time that generating took, in seconds.
     pub seconds: f64,
@@ -53,11 +53,11 @@ impl Report {
     /// Reports on one entry.
     ///
     /// # Errors
-    /// If its header is not there, or not readable.
+    /// If its header is missing or unreadable.
     pub fn of(entry: &Entry) -> Result<Self> {
         let source = sources::find(entry)?;
         let (census, reader) = {
-            // The generator needs libclang too, which lets one in at a time.
+            // The generator needs libclang too, which only one user at a time may load.
             let clang = Clang::new().map_err(|message| anyhow!("{message}"))?;
             (census::count(&clang, entry, &source)?, clang::get_version())
         };
@@ -69,7 +69,7 @@ impl Report {
     /// Reports on several entries.
     ///
     /// # Errors
-    /// If a header is not there, or not readable.
+    /// If a header is missing or unreadable.
     pub fn on(entries: &[&Entry]) -> Result<Vec<Self>> {
         entries.iter().map(|entry| Self::of(entry)).collect()
     }
@@ -108,14 +108,14 @@ impl Report {
         }
     }
 
-    /// How many functions are not counted: those that no fixed C signature can pass.
+    /// Returns how many functions are not counted: those that no fixed C signature can pass.
     #[must_use]
     pub fn not_counted(&self) -> usize {
         self.functions.excused(is_accepted)
     }
 
-    /// What should be bound and is not, whatever the header's version: every function, type,
-    /// layout and global but those that no fixed C signature can pass, and every literal.
+    /// Returns what should be bound but is not, whatever the header's version: every function,
+    /// type, layout and global, except those that no fixed C signature can pass, and every literal.
     #[must_use]
     pub fn missing(&self) -> Vec<(&str, &[String])> {
         let items = [&self.functions, &self.types, &self.layouts, &self.globals];
@@ -126,10 +126,10 @@ impl Report {
     }
 }
 
-/// Why a macro that stands for a literal is not bound: for no good reason.
+/// The reason for a literal macro that is not bound, which is not accepted.
 const LITERAL: &str = "a literal that is not bound";
 
-/// Reasons that are in the C, not in the generator.
+/// Returns true for a reason that lies in C itself, not in the generator.
 fn is_accepted(reason: &str) -> bool {
     ["variadic", "va_list"].iter().any(|word| reason.contains(word))
 }
@@ -145,7 +145,7 @@ fn why_no_type(bound: &Bound, name: &str) -> Option<String> {
     if bound.has_type(name) {
         return None;
     }
-    // Rust has these itself.
+    // Rust has its own versions of these.
     if matches!(name, "size_t" | "ssize_t") {
         return None;
     }
@@ -165,7 +165,7 @@ fn why_no_global(bound: &Bound, name: &str) -> Option<String> {
 }
 
 fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
-    // A macro may be the name of a function, such as one that is renamed.
+    // A macro may be the name of a function, for example of one that is renamed.
     if bound.constants.contains(name) || bound.functions.contains(name) {
         return None;
     }
@@ -180,7 +180,7 @@ fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
     Some(said(bound, name).unwrap_or_else(|| otherwise.to_owned()))
 }
 
-/// The generator's message about an item.
+/// Returns the generator's message about an item.
 fn said(bound: &Bound, name: &str) -> Option<String> {
     let reason = bound.problems.get(name)?;
     Some(reason.strip_prefix("not bound: ").unwrap_or(reason).to_owned())
@@ -191,7 +191,7 @@ mod tests {
     use super::{Bound, Macro, Report, why_no_function, why_no_macro};
     use crate::coverage::Coverage;
 
-    /// A report on functions and macros of which nothing is bound.
+    /// A report on functions and macros, none of which are bound.
     fn unbound(functions: &[&str], macros: &[&str], kind: Macro, bound: &Bound) -> Report {
         let owned = |names: &[&str]| names.iter().copied().map(str::to_owned).collect::<Vec<_>>();
         Report {

@@ -1,4 +1,4 @@
-//! Finds a header's directories and its version.
+//! Finds a header's directories and version.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use crate::corpus::{Entry, Origin};
 /// The manifest that pins the crates.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/Cargo.toml");
 
-/// Where a header is on this machine.
+/// The place of a header on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The directories to search for headers.
     pub includes: Vec<PathBuf>,
-    /// The library's name, as the table shows it.
+    /// The library's name in the table.
     pub name: String,
-    /// The version that the library says it has.
+    /// The version that the library declares.
     pub version: String,
 }
 
 impl Source {
-    /// The library, and the version of exactly the headers in `files`, as the table shows them.
+    /// Returns the library with the version of exactly the headers in `files`, for the table.
     ///
-    /// Distributions change headers without a change of the library's own version, so the version
-    /// is that of the package which installed the files, where a package did.
+    /// Distributions change headers without changing the library's own version. So this is the
+    /// version of the package that installed the files, if a package did.
     #[must_use]
     pub fn edition<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) -> String {
         let packaged = files.into_iter().next().and_then(|file| packaged_version(file));
@@ -35,7 +35,7 @@ impl Source {
     }
 }
 
-/// The version of the Debian package that installed `file`, if one did.
+/// Returns the version of the Debian package that installed `file`, if any.
 fn packaged_version(file: &Path) -> Option<String> {
     let file = file.canonicalize().ok()?;
     let owners = output(Command::new("dpkg-query").arg("--search").arg(file)).ok()?;
@@ -87,7 +87,7 @@ fn pinned(name: &str, directory: &str) -> Result<Source> {
     found.with_context(|| format!("{MANIFEST} does not name the crate {name}"))
 }
 
-/// What cargo knows of the pinned crates, which it downloads unless it has them.
+/// Returns cargo's metadata of the pinned crates. Cargo downloads them if they are missing.
 fn metadata() -> Result<Value> {
     let arguments = ["metadata", "--format-version", "1", "--offline", "--locked"];
     let json = match cargo(&arguments) {

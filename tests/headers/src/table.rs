@@ -1,4 +1,4 @@
-//! `docs/headers.md`.
+//! Writes `docs/headers.md`.
 
 use std::fmt::Write as _;
 
@@ -6,22 +6,22 @@ use crate::corpus::CORPUS;
 use crate::coverage::Coverage;
 use crate::report::Report;
 
-/// The file.
+/// The path of the file.
 pub const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/headers.md");
 
-/// Longer lists of names are cut, with their number.
+/// The longest list of names. Longer ones are cut, and show their length.
 const LISTED: usize = 40;
-/// The same of macros, most of which are nothing that Rust could have.
+/// The same for macros, most of which have no equivalent in Rust.
 const LISTED_MACROS: usize = 10;
 
-/// The whole file.
+/// Returns the text of the whole file.
 #[must_use]
 pub fn render(reports: &[Report]) -> String {
     updated("", reports, true)
 }
 
-/// The file's text with what there is now of some headers; what generating them costs differs from
-/// run to run, and may stay as it is.
+/// Returns the file's text with new reports on some headers. The costs of generation vary from run
+/// to run, so old ones may stay.
 #[must_use]
 pub fn updated(file: &str, reports: &[Report], with_costs: bool) -> String {
     let mut page = Page::read(file);
@@ -35,7 +35,7 @@ pub fn updated(file: &str, reports: &[Report], with_costs: bool) -> String {
     page.text(&reader(reports))
 }
 
-/// The parts of the file that are about one header each, by its name.
+/// The file's parts that describe one header each, by its name.
 #[derive(Default)]
 struct Page {
     rows: Vec<(String, String)>,
@@ -92,12 +92,12 @@ for the shims; and how many lines there are, of which the Rust has a table of la
 ";
 const SECTIONS: &str = "\n# What is not bound, and why\n";
 
-/// Where a header comes in the tables.
+/// Returns a header's position in the tables.
 fn place(name: &str) -> usize {
     CORPUS.iter().position(|entry| entry.name == name).unwrap_or(CORPUS.len())
 }
 
-/// Puts a header's part in the place of what was there of it.
+/// Replaces a header's part.
 fn put(parts: &mut Vec<(String, String)>, name: &str, text: String) {
     match parts.iter_mut().find(|(known, _)| known == name) {
         Some((_, part)) => *part = text,
@@ -105,7 +105,7 @@ fn put(parts: &mut Vec<(String, String)>, name: &str, text: String) {
     }
 }
 
-/// What generating a header takes.
+/// Formats the costs of generating a header.
 fn costs(report: &Report) -> String {
     let lines = |text: &str| text.lines().count();
     let (rust, c) = (lines(&report.rust), lines(&report.c));
@@ -133,16 +133,17 @@ fn introduction(reader: &str) -> String {
     )
 }
 
-/// The sentence about libclang: if the file has it, the same one read the headers.
+/// Returns the sentence about libclang. If the file contains it, the same libclang parsed the
+/// headers.
 fn reader(reports: &[Report]) -> String {
     let reader = reports.first().map_or("none", |report| &report.reader);
     format!("Here libclang was: {reader}.")
 }
 
-/// What is wrong with the file's text if `reports` are what there is.
+/// Returns what is wrong with the file's text, compared with `reports`.
 ///
-/// Rows about other versions of the headers, or made with another libclang, say nothing about
-/// these. They only have to be there.
+/// Rows for other versions of the headers, or made with another libclang, cannot be compared. They
+/// only have to exist.
 #[must_use]
 pub fn stale(file: &str, reports: &[Report]) -> Vec<String> {
     let mut wrong: Vec<String> = reports.iter().flat_map(|report| absent(file, report)).collect();
@@ -160,7 +161,7 @@ pub fn stale(file: &str, reports: &[Report]) -> Vec<String> {
     wrong
 }
 
-/// The reports that are about what the file's rows are about.
+/// Returns the reports for the same versions as the file's rows.
 #[must_use]
 pub fn comparable<'a>(file: &str, reports: &'a [Report]) -> Vec<&'a Report> {
     let same_reader = file.contains(&reader(reports));
@@ -168,7 +169,7 @@ pub fn comparable<'a>(file: &str, reports: &'a [Report]) -> Vec<&'a Report> {
     reports.iter().filter(is_listed).collect()
 }
 
-/// What the file lacks of a header, whatever its version.
+/// Returns what the file lacks about a header, whatever its version.
 fn absent(file: &str, report: &Report) -> Vec<String> {
     let row = format!("\n| `{}` | {} ", report.name, library(report));
     let starts = [row, format!("\n## {}\n", report.name)];
@@ -176,12 +177,12 @@ fn absent(file: &str, report: &Report) -> Vec<String> {
     absent.map(|start| format!("not there exactly once: {}", start.trim())).collect()
 }
 
-/// The library of a row, without the version.
+/// Returns the library of a row, without its version.
 fn library(report: &Report) -> &str {
     report.version.split(' ').next().unwrap_or_default()
 }
 
-/// A header's row.
+/// Returns a header's row.
 fn row(report: &Report) -> String {
     format!(
         "{}{} | {} | {} | {} | {} | {} |\n",
@@ -195,7 +196,7 @@ fn row(report: &Report) -> String {
     )
 }
 
-/// The start of a header's row: if the file has it, it is about the same version.
+/// Returns the start of a header's row. If the file contains it, the row is for the same version.
 fn row_start(report: &Report) -> String {
     format!("| `{}` | {} | ", report.name, report.version)
 }
@@ -207,7 +208,7 @@ fn share(coverage: &Coverage) -> String {
     format!("{} / {}", coverage.bound, coverage.total)
 }
 
-/// Everything that a header has and that is not bound.
+/// Returns the list of everything in a header that is not bound.
 fn section(report: &Report) -> String {
     let kinds = [
         ("Functions", &report.functions),
@@ -240,7 +241,7 @@ mod tests {
     use crate::coverage::Coverage;
     use crate::report::Report;
 
-    /// Two headers, of which the first has `functions`.
+    /// Returns reports on two headers, the first of which has `functions`.
     fn reports(functions: &[&str]) -> Vec<Report> {
         let names: Vec<String> = functions.iter().copied().map(str::to_owned).collect();
         let a_functions =
@@ -269,7 +270,7 @@ mod tests {
     fn another_number_or_reason_for_the_same_version_is_stale() {
         let file = render(&reports(&["f", "odd"]));
         assert_eq!(stale(&file, &reports(&["f", "g", "odd"])).len(), 1); // the row
-        assert_eq!(stale(&file, &reports(&["f", "odd", "odd"])).len(), 2); // the reasons, too
+        assert_eq!(stale(&file, &reports(&["f", "odd", "odd"])).len(), 2); // the reasons too
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
         updated[0].version = "liba 1.0-1+deb12u1".to_owned();
         assert_eq!(stale(&file, &updated), [""; 0]);
         assert_eq!(comparable(&file, &updated).len(), 1);
-        // The other header's version is still the same.
+        // The other header's version is unchanged.
         updated[1].functions = reports(&["h"])[0].functions.clone();
         assert_eq!(stale(&file, &updated).len(), 1);
     }

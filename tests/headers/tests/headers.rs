@@ -1,5 +1,5 @@
-//! The generator takes real headers whole.
-// Helpers of tests may stop at once, as tests do.
+//! The generator binds whole real headers.
+// Test helpers may panic, like tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
@@ -9,13 +9,13 @@ use std::{env, fs, thread};
 
 use omniglot_headers::{Report, chosen, constants, table};
 
-/// Those that the variable `OMNIGLOT_HEADERS` chooses.
+/// The reports on the headers that the variable `OMNIGLOT_HEADERS` selects.
 static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| {
     let names = env::var("OMNIGLOT_HEADERS").unwrap_or_default();
     Report::on(&chosen(&names)).unwrap()
 });
 
-/// Every compiler that is here; gcc and a clang have to be.
+/// Returns every installed compiler. gcc and a clang are required.
 fn compilers() -> Vec<&'static str> {
     let known = ["gcc", "clang", "clang-19"];
     let found: Vec<&str> = known.into_iter().filter(|name| runs(name)).collect();
@@ -27,7 +27,7 @@ fn runs(compiler: &str) -> bool {
     Command::new(compiler).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Whatever version of a header is installed: no number is expected that a new one changes.
+/// This holds for any version of a header: no number is expected that a new version would change.
 #[test]
 fn everything_that_can_be_is_bound() {
     for report in REPORTS.iter() {
@@ -39,8 +39,8 @@ fn everything_that_can_be_is_bound() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Also fails when coverage changes in either direction. A row about another version of
-/// a header than the installed one says nothing about this one, and is left alone.
+/// Also fails if coverage changes in either direction. A row for another version than the installed
+/// one cannot be compared, and is ignored.
 #[test]
 fn the_table_is_fresh() {
     let file = fs::read_to_string(table::PATH).unwrap();
@@ -60,7 +60,7 @@ fn the_table_is_fresh() {
     }
 }
 
-/// The C asserts every layout, so this also shows that types are laid out as C does.
+/// The C code asserts every layout, so this also shows that layouts match C's.
 #[test]
 fn shims_compile_without_a_warning() {
     let directory = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ fn constants_are_what_c_says() {
     assert!(compared > 0);
 }
 
-/// Compiles and runs a C program, and gives what it printed.
+/// Compiles and runs a C program, and returns its output.
 fn run(program: &str, report: &Report, directory: &Path) -> String {
     let (source, binary) = (directory.join("constants.c"), directory.join("constants"));
     fs::write(&source, program).unwrap();
@@ -119,8 +119,8 @@ fn main() {
 }
 "#;
 
-/// All modules in one crate, as a user's crate includes them. Rust asserts the same layouts
-/// as the C.
+/// Compiles all modules in one crate, as a user's crate includes them. The Rust code asserts the
+/// same layouts as the C code.
 #[test]
 fn modules_compile_without_unsafe_code_or_a_warning() {
     let directory = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn compile(compiler: &str, report: &Report, directory: &Path) {
     let source = directory.join("shims.c");
     fs::write(&source, &report.c).unwrap();
     let mut command = Command::new(compiler);
-    // The image is optimised, and some warnings need the optimiser.
+    // The image is built with optimisation, and some warnings need it.
     command.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-c"]);
     command.args(&report.defines);
     for include in &report.includes {

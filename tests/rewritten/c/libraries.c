@@ -1,4 +1,4 @@
-/* Uses of libraries, and of the C library. */
+/* Programs that use libraries and the C library. */
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void read_some(png_structp png, png_bytep data, png_size_t length)
     memcpy(data, from->at, length);
     from->at += length;
 }
-/* Writes a picture, reads it back, and then a spoilt one, which ends in longjmp. */
+/* Writes a picture and reads it back. Then reads a damaged one, which ends with longjmp. */
 PROGRAM(pictures)
 {
     enum { SIDE = 64 };
@@ -364,7 +364,7 @@ static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
-/* Of the C library: memory, text, numbers, sorting, jumps. */
+/* The C library: memory, text, numbers, sorting, jumps. */
 PROGRAM(library)
 {
     unsigned char *start = out;

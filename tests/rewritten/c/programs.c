@@ -14,7 +14,7 @@ static unsigned char *put(unsigned char *out, uint64_t number)
     return out;
 }
 
-/* Tables of jumps, dense and sparse, with values that live across them. */
+/* Jump tables, dense and sparse, with values that live across the jumps. */
 __attribute__((noinline)) static uint64_t step(uint64_t state, int operation, uint64_t a, uint64_t b,
                                                uint64_t c, uint64_t d)
 {
@@ -79,7 +79,7 @@ PROGRAM(pointers)
     return 2 * half;
 }
 
-/* Recursion, deep and with frames of some size. */
+/* Recursion, deep and with large frames. */
 __attribute__((noinline)) static long fibonacci(long n)
 {
     return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
@@ -102,7 +102,7 @@ PROGRAM(recursion)
     return put(out, frames(in, length > 256 ? 200 : 1)) - start;
 }
 
-/* Frames whose size is known only when they run, and large ones. */
+/* Frames whose size is only known at run time, and large ones. */
 __attribute__((noinline)) static uint64_t variable(const unsigned char *in, long length)
 {
     unsigned char copy[length];
@@ -143,7 +143,7 @@ PROGRAM(stacks)
     return put(out, aligned(in)) - start;
 }
 
-/* Variable arguments, whose registers are saved; structures by value. */
+/* Variadic functions, which save argument registers, and structures by value. */
 struct pair { uint64_t a; double b; };
 struct big { uint64_t words[9]; };
 __attribute__((noinline)) static uint64_t many(int count, ...)
@@ -186,7 +186,7 @@ PROGRAM(arguments)
     return out - start;
 }
 
-/* Floating point, with the x87 unit, and 128 bits. */
+/* Floating point, with the x87 unit, and 128-bit integers. */
 PROGRAM(numbers)
 {
     unsigned char *start = out;
@@ -245,7 +245,7 @@ PROGRAM(locals)
     return put(out, shared_counter) - start;
 }
 
-/* Copies and fills: of constant and variable length, also by the processor's string instructions. */
+/* Copies and fills of constant and variable length, also by the processor's string instructions. */
 struct blob { unsigned char bytes[777]; };
 PROGRAM(copies)
 {
@@ -271,7 +271,7 @@ PROGRAM(copies)
     return to - out;
 }
 
-/* Locals across calls of small functions of this file, whose registers gcc knows. */
+/* Locals that live across calls of small functions in this file, whose register use gcc knows. */
 __attribute__((noinline)) static uint64_t leaf(uint64_t a, uint64_t b) { return a * 5 + b; }
 PROGRAM(registers)
 {
@@ -284,7 +284,7 @@ PROGRAM(registers)
     return put(put(put(out, a + b), c + d + e), f ^ g ^ h ^ i ^ j) - start;
 }
 
-/* A table of jumps where hardly a register is free. */
+/* A jump table where almost no register is free. */
 PROGRAM(crowded)
 {
     uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8;
@@ -310,7 +310,7 @@ PROGRAM(crowded)
     return put(put(put(out, a + b), c ^ d ^ e), f + g - h) - start;
 }
 
-/* Constructors run before all else. */
+/* Constructors, which run before everything else. */
 static uint64_t built;
 __attribute__((constructor)) static void build(void) { built = 0x600d; }
 PROGRAM(constructed)

@@ -1,5 +1,5 @@
-//! How long rewritten libraries take, over the same ones as they are, in turns:
-//! `cargo run --release -p omniglot-rewritten --example ratios`.
+//! Compares the run times of rewritten libraries with those of the same libraries as they are, in
+//! turns: `cargo run --release -p omniglot-rewritten --example ratios`.
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -30,7 +30,7 @@ fn main() {
     println!("geometric mean {:.3}", mean.exp());
 }
 
-/// The least time of each, over several rounds.
+/// Returns the ratio of the minimal times over several rounds.
 fn ratio(
     library: &Library,
     name: &str,

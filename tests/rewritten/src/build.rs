@@ -1,11 +1,11 @@
-//! Compiles C for an image, and for this process.
+//! Compiles C code for an image, and for this process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use omniglot_sfi::{Rewriter, layer};
 
-/// Runs a compiler, and says what it says if it does not do it.
+/// Runs a compiler. Panics with its messages if it fails.
 pub fn compile(compiler: &str, arguments: &[&str], output: &Path) {
     let run = Command::new(compiler).args(arguments).arg("-o").arg(output).output();
     let run = run.unwrap_or_else(|error| panic!("{compiler}: {error}"));
@@ -13,13 +13,13 @@ pub fn compile(compiler: &str, arguments: &[&str], output: &Path) {
     assert!(run.status.success(), "{compiler} {arguments:?}: {said}");
 }
 
-/// Where the C sources are.
+/// Returns the directory of the C sources.
 #[must_use]
 pub fn source(name: &str) -> String {
     format!("{}/c/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Adds an object that is made of a source.
+/// Compiles a source, and adds the object.
 pub fn add(rewriter: &mut Rewriter, directory: &Path, compiler: &str, flags: &[&str], name: &str) {
     let output = directory.join("object.o");
     compile(compiler, &[flags, &["-c", name]].concat(), &output);
@@ -27,7 +27,7 @@ pub fn add(rewriter: &mut Rewriter, directory: &Path, compiler: &str, flags: &[&
     rewriter.object(name, &bytes).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Adds what every image needs.
+/// Adds the objects that every image needs.
 pub fn add_layer(rewriter: &mut Rewriter, directory: &Path, compiler: &str, has_libc: bool) {
     let mut parts = vec![("start.c", layer::START), ("memory.c", layer::MEMORY)];
     if has_libc {
@@ -38,18 +38,18 @@ pub fn add_layer(rewriter: &mut Rewriter, directory: &Path, compiler: &str, has_
         std::fs::write(&source, text).expect("the directory is there");
         add(rewriter, directory, compiler, &layer::FLAGS, &source.to_string_lossy());
     }
-    // What compilers call for operations that processors do not have, such as division of 128 bits.
+    // Compilers call libgcc for operations that processors lack, such as 128-bit division.
     let run = Command::new("gcc").arg("-print-libgcc-file-name").output().expect("gcc is there");
     add_archive(rewriter, String::from_utf8_lossy(&run.stdout).trim());
 }
 
-/// Adds an archive of the system's.
+/// Adds an installed archive.
 pub fn add_archive(rewriter: &mut Rewriter, path: &str) {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     rewriter.archive(path, &bytes).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Some input that is neither all alike nor all different.
+/// Returns input that is neither uniform nor random.
 #[must_use]
 pub fn input(length: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
@@ -63,19 +63,19 @@ pub fn input(length: usize) -> Vec<u8> {
     (0..length).map(next).collect()
 }
 
-/// A directory for one test.
+/// Makes a directory for one test.
 #[must_use]
 pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir().expect("there is room for files")
 }
 
-/// Of several compilers, those that there are.
+/// Returns those of several compilers that are installed.
 pub fn compilers() -> impl Iterator<Item = &'static str> {
     let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
     ["gcc", "clang", "clang-19", "clang-14"].into_iter().filter(is_there)
 }
 
-/// Where the image of a test is kept for a look, if `OMNIGLOT_KEEP` names a directory.
+/// Saves the image of a test for inspection, if `OMNIGLOT_KEEP` names a directory.
 pub fn keep(name: &str, image: &[u8]) {
     if let Some(directory) = std::env::var_os("OMNIGLOT_KEEP") {
         let path = PathBuf::from(directory).join(name);

@@ -1,4 +1,4 @@
-//! Into a region and out of it.
+//! Assembly for entering and leaving a region.
 #![allow(unsafe_code)]
 
 use std::arch::global_asm;
@@ -7,8 +7,8 @@ use omniglot_verify::BASE;
 
 global_asm!(
     ".pushsection .text",
-    // Enters at RDI with the stack at RSI and the arguments at RDX, six of them; what it returns
-    // is what the function returned.
+    // Enters at RDI with the stack at RSI and the six arguments at RDX. Returns the function's
+    // result.
     ".globl omniglot_rewritten_enter",
     ".hidden omniglot_rewritten_enter",
     "omniglot_rewritten_enter:",
@@ -37,7 +37,7 @@ global_asm!(
     "xor r14d, r14d",
     "xor r15d, r15d",
     "jmp r11",
-    // Where the gate of the outermost return leads.
+    // The gate of the outermost return leads here.
     ".globl omniglot_rewritten_leave",
     ".hidden omniglot_rewritten_leave",
     "omniglot_rewritten_leave:",
@@ -50,7 +50,7 @@ global_asm!(
     "pop rbp",
     "pop rbx",
     "ret",
-    // Where the gate for system calls leads: as the kernel, it changes RAX, RCX and R11 only.
+    // The gate for system calls leads here. Like the kernel, it changes only RAX, RCX and R11.
     ".globl omniglot_rewritten_system_call",
     ".hidden omniglot_rewritten_system_call",
     "omniglot_rewritten_system_call:",

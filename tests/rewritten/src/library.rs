@@ -1,4 +1,4 @@
-//! Libraries of the distribution, and what uses them.
+//! The distribution's libraries, and programs that use them.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ use crate::native::Native;
 const SYSTEM: &str = "/usr/lib/x86_64-linux-gnu";
 const MUSL: &str = "/usr/lib/x86_64-linux-musl/libc.a";
 
-/// A library: what turns its programs on, what natively to link, its archives, its programs.
+/// A library: the macro that selects its programs, what to link natively, its archives, its
+/// programs.
 pub struct Library {
     pub define: &'static str,
     flags: &'static [&'static str],
@@ -48,7 +49,7 @@ pub const LIBRARIES: &[Library] = &[
 ];
 
 impl Library {
-    /// Its programs, natively, with the distribution's shared library.
+    /// Returns its programs as native code, with the distribution's shared library.
     pub fn native(&self, directory: &Path) -> Native {
         let shared = directory.join(format!("{}.so", self.define));
         let (define, file) = (format!("-D{}", self.define), source("libraries.c"));
@@ -57,7 +58,7 @@ impl Library {
         Native::load(&shared).expect("it was just built")
     }
 
-    /// The image of the same.
+    /// Returns the image of its programs and archives.
     pub fn image(&self, directory: &Path) -> Vec<u8> {
         let mut rewriter = Rewriter::new();
         let define = format!("-D{}", self.define);

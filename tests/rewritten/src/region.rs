@@ -1,4 +1,4 @@
-//! A region with an image in it.
+//! A region that holds an image.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -17,27 +17,27 @@ use crate::enter::{
     omniglot_rewritten_enter, omniglot_rewritten_leave, omniglot_rewritten_system_call,
 };
 
-/// Where its heap is, and how long.
+/// Offset of its heap, and its size.
 const HEAP: u64 = 0x4000_0000;
 const HEAP_LENGTH: u64 = 0x2000_0000;
-/// Room that tests use themselves.
+/// Offset of memory for the tests' own use.
 pub const ROOM: u64 = 0x8000_0000;
 const ROOM_LENGTH: u64 = 0x1000_0000;
-/// Where its stack ends.
+/// Offset of the end of its stack.
 const STACK: u64 = 0xf000_0000;
 const STACK_LENGTH: u64 = 0x80_0000;
 const PAGE: u64 = 4096;
 const LINE: usize = 32;
 
 static LOCK: Mutex<()> = Mutex::new(());
-/// Where the break of the region is in which something runs (R2).
+/// The program break of the region in which something runs (R2).
 static BREAK: AtomicU64 = AtomicU64::new(0);
-/// And what of its heap's end was mapped.
+/// The start of what was mapped at the end of its heap.
 static MAPPED: AtomicU64 = AtomicU64::new(0);
 
-/// And what it gave back.
+/// The memory that it has unmapped.
 static FREED: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
-/// And that region's base.
+/// That region's base.
 static BASE_IS: AtomicU64 = AtomicU64::new(0);
 
 pub struct Region {
@@ -52,14 +52,14 @@ fn map(at: Option<u64>, length: u64, protection: c_int) -> Result<u64> {
     let fixed = if at.is_some() { libc::MAP_FIXED } else { 0 };
     let hint = ptr::with_exposed_provenance_mut(at.unwrap_or_default() as usize);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | fixed;
-    // SAFETY: what is fixed lies in what was reserved for the region, and nobody else uses (R3).
+    // SAFETY: a fixed address is in what was reserved for the region, which nothing else uses (R3).
     let mapped = unsafe { libc::mmap(hint, length as usize, protection, flags, -1, 0) };
     if mapped == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(mapped.addr() as u64) }
 }
 
 fn protect(at: u64, length: u64, protection: c_int) -> Result<()> {
     let at = ptr::with_exposed_provenance_mut(at as usize);
-    // SAFETY: callers give places that they mapped.
+    // SAFETY: callers pass places that they mapped.
     if unsafe { libc::mprotect(at, length as usize, protection) } == 0 {
         Ok(())
     } else {
@@ -70,7 +70,7 @@ fn protect(at: u64, length: u64, protection: c_int) -> Result<()> {
 const READ_WRITE: c_int = libc::PROT_READ | libc::PROT_WRITE;
 
 impl Region {
-    /// Loads an image, and runs what it begins with.
+    /// Loads an image, and runs its start function.
     pub fn load(image: &[u8]) -> Result<Self> {
         let file = ElfFile64::<Endianness>::parse(image).map_err(Error::other)?;
         let reserved = map(None, 3 * REGION, libc::PROT_NONE)?;
@@ -125,7 +125,7 @@ impl Region {
         protect(self.base + at, length, protection)
     }
 
-    /// The host's page: lines that lead to its own code.
+    /// Maps the page of gates: lines that lead to the host's code.
     fn gates(&self) -> Result<()> {
         map(Some(self.base + TEXT_MIN), PAGE, READ_WRITE)?;
         let mut page = vec![0xf4; PAGE as usize];
@@ -140,7 +140,7 @@ impl Region {
         protect(self.base + TEXT_MIN, PAGE, libc::PROT_READ | libc::PROT_EXEC)
     }
 
-    /// Where something is that the image exports.
+    /// Returns the address of a symbol that the image exports.
     pub fn symbol(&self, name: &str) -> u64 {
         *self.symbols.get(name).unwrap_or_else(|| panic!("the image exports no {name}"))
     }
@@ -154,16 +154,16 @@ impl Region {
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         let mut registers = [0; 6];
         registers[..arguments.len()].copy_from_slice(arguments);
-        // SAFETY: nobody else uses the base of GS on Linux.
+        // SAFETY: on Linux nothing else uses the GS base.
         unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, self.base) };
         BASE_IS.store(self.base, Relaxed);
         BREAK.store(self.heap_break, Relaxed);
         MAPPED.store(self.mapped, Relaxed);
         *FREED.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.freed);
-        // It returns to the first gate, as from a call: RSP is 8 above a multiple of 16.
+        // It returns to the first gate. As after a call, RSP is 8 above a multiple of 16.
         let stack = STACK - 4096 - 8;
         self.write(stack, &TEXT_MIN.to_le_bytes());
-        // SAFETY: what is there was accepted (R1), and nothing else runs in a region (R2).
+        // SAFETY: the verifier accepted the code (R1), and nothing else runs in a region (R2).
         let result = unsafe {
             omniglot_rewritten_enter(self.base + entry, self.base + stack, &raw const registers)
         };
@@ -177,35 +177,35 @@ impl Region {
     /// Copies bytes into the region.
     pub fn write(&self, at: u64, bytes: &[u8]) {
         let at = ptr::with_exposed_provenance_mut((self.base + at) as usize);
-        // SAFETY: callers give places in what was mapped (R3).
+        // SAFETY: callers pass places in mapped memory (R3).
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
     }
 
-    /// Copies bytes out of it.
+    /// Copies bytes out of the region.
     pub fn read(&self, at: u64, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         let at = ptr::with_exposed_provenance::<u8>((self.base + at) as usize);
-        // SAFETY: as for writing (R3).
+        // SAFETY: callers pass places in mapped memory (R3).
         unsafe { ptr::copy_nonoverlapping(at, bytes.as_mut_ptr(), length) };
         bytes
     }
 }
 
-/// Of `arch_prctl` (asm/prctl.h).
+/// Code for `arch_prctl` (asm/prctl.h).
 const ARCH_SET_GS: c_int = 0x1001;
 
-/// Memory of the region that was given back, as long as what is wanted, and zero.
+/// Returns unmapped memory of the region that has the wanted length, filled with zeros.
 fn reuse(length: u64) -> Option<u64> {
     let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
     let found = freed.iter().position(|(_, freed)| *freed == length)?;
     let (at, _) = freed.swap_remove(found);
     let memory = ptr::with_exposed_provenance_mut::<u8>((BASE_IS.load(Relaxed) + at) as usize);
-    // SAFETY: it is mapped (R3), and the region's code gave it back.
+    // SAFETY: it is mapped (R3), and the region's code no longer uses it.
     unsafe { ptr::write_bytes(memory, 0, length as usize) };
     Some(at)
 }
 
-/// Answers what would be a system call, for memory only.
+/// Answers system calls, most of which are for memory.
 pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u64) -> i64 {
     let number = i64::try_from(number).unwrap_or(-1);
     let heap_break = BREAK.load(Relaxed);
@@ -236,11 +236,11 @@ pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u6
         }
         libc::SYS_madvise => 0,
         libc::SYS_getrandom => {
-            // The same ones each time, so that a test can be repeated.
+            // The same bytes each time, so that a test is reproducible.
             let to = ptr::with_exposed_provenance_mut::<u8>(
                 (BASE_IS.load(Relaxed) + (first & 0xffff_ffff)) as usize,
             );
-            // SAFETY: the tests' libraries give room of their own for it (R3).
+            // SAFETY: the tests' libraries pass their own memory for it (R3).
             unsafe { ptr::write_bytes(to, 0x5a, second as usize) };
             second.cast_signed()
         }

@@ -1,5 +1,5 @@
-//! Static libraries as the distribution has them, with musl's C library, do in a region what the
-//! same libraries do natively.
+//! The distribution's static libraries, with musl's C library, behave in a region as they do
+//! natively.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 

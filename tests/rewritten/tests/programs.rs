@@ -1,4 +1,4 @@
-//! Small programs, by each compiler and with many flags, do in a region what they do natively.
+//! Small programs, by each compiler and with many flags, behave in a region as they do natively.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 

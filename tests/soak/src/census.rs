@@ -1,4 +1,4 @@
-//! Counts what a process holds, before and after.
+//! Counts a process's resources, before and after.
 
 use std::fs;
 use std::thread;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::Pid;
 
-/// How long released resources may take to go. Only a defect takes so long.
+/// The longest time in which released resources may still exist. Only a defect takes that long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Descriptors, mappings of windows, threads and children of this process.
+/// The numbers of descriptors, window mappings, threads and children of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Census {
     descriptors: usize,
@@ -30,7 +30,7 @@ impl Census {
         })
     }
 
-    /// Counts once what ends by itself has ended.
+    /// Counts after everything that ends by itself has ended.
     pub(crate) fn settled() -> Result<Self> {
         loop {
             let now = Self::take()?;
@@ -41,7 +41,7 @@ impl Census {
         }
     }
 
-    /// Waits until the counts are what they were before.
+    /// Waits until the counts are the same as before.
     pub(crate) fn wait_for_return(self) -> Result<()> {
         let begin = Instant::now();
         loop {
@@ -59,14 +59,14 @@ fn count(directory: &str) -> Result<usize> {
     Ok(fs::read_dir(directory).with_context(|| directory.to_owned())?.count())
 }
 
-/// The children of all threads of a process; none of one that is gone.
+/// Lists the children of all threads of a process. There are none if it has exited.
 pub(crate) fn children_of(process: &str) -> Result<Vec<Pid>> {
     let mut children = Vec::new();
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
         return Ok(children);
     };
     for task in tasks {
-        // A thread may end meanwhile.
+        // A thread may exit meanwhile.
         let Ok(task) = task else { continue };
         let list = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for word in list.split_whitespace() {
@@ -77,17 +77,17 @@ pub(crate) fn children_of(process: &str) -> Result<Vec<Pid>> {
     Ok(children)
 }
 
-/// The kibibytes of this process that are in memory.
+/// Returns this process's resident memory, in KiB.
 pub(crate) fn resident_kib() -> Result<u64> {
     status_kib("VmRSS:")
 }
 
-/// The kibibytes of address space that this process has.
+/// Returns the size of this process's address space, in KiB.
 pub(crate) fn address_space_kib() -> Result<u64> {
     status_kib("VmSize:")
 }
 
-/// The kibibytes of private memory that this process may write.
+/// Returns this process's private writable memory, in KiB.
 pub(crate) fn data_kib() -> Result<u64> {
     Ok(status_kib("VmData:")? + status_kib("VmStk:")?)
 }

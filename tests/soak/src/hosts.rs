@@ -1,4 +1,4 @@
-//! Hosts are killed while they start workers; nothing of them may be left.
+//! Kills hosts while they start workers, and checks that nothing of them remains.
 
 use std::env;
 use std::fs;
@@ -16,21 +16,22 @@ use crate::census::children_of;
 use crate::judge::Tally;
 use crate::work::{Job, builder};
 
-/// How long what a dead host leaves may take to end. Only a defect takes so long.
+/// The longest time in which a dead host's processes may still exist. Only a defect takes that
+/// long.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many starts are timed, to know what the stages of one are.
+/// Number of starts that are timed, to find out how long one takes.
 const TIMED: u32 = 5;
 
-/// Kills `rounds` hosts, each a little later into a start than the one before.
+/// Kills `rounds` hosts, each a little later in its start than the previous one.
 pub(crate) fn run(seed: u64, rounds: u32) -> Result<()> {
     let mut random = Rng::with_seed(seed);
-    // Processes that dead hosts leave become our children, so that they can be seen and waited for.
+    // Orphans of dead hosts become our children, so that they can be observed and waited for.
     set_child_subreaper(Some(getpid()))?;
     let files = Files::new()?;
     let one_start = time_of_a_start()?;
     let mut tally = Tally::default();
     for round in 0..rounds {
-        // Two starts are looked at: one of an instance, and one of a spare beside it.
+        // This covers two starts: of an instance, and of a spare.
         let slice = one_start * 2 / rounds.max(1);
         let delay = slice * round + slice.mul_f64(random.f64());
         kill_one(&files.0, delay, &mut tally).with_context(|| format!("after {delay:?}"))?;
@@ -42,7 +43,7 @@ pub(crate) fn run(seed: u64, rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// A directory for what hosts might leave as files.
+/// A directory for files that hosts might leave behind.
 struct Files(std::path::PathBuf);
 
 impl Files {
@@ -61,7 +62,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // What is left is reported already.
+        // What remains was reported already.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -75,7 +76,7 @@ fn time_of_a_start() -> Result<Duration> {
     Ok(begin.elapsed() / TIMED)
 }
 
-/// The host to be killed: makes instances, with spares and without, and uses them.
+/// The host that will be killed: it makes instances, with spares and without, and uses them.
 pub(crate) fn be_killed() -> Result<()> {
     println!("here");
     loop {
@@ -108,7 +109,7 @@ fn wait_for_word(host: &mut Child) -> Result<()> {
     host.stdout.take().context("its output")?.read_exact(&mut word).context("its first word")
 }
 
-/// Collects orphans until there is none left. All of them must end by themselves.
+/// Waits for orphans until there are none. All of them must exit by themselves.
 fn wait_for_the_end() -> Result<()> {
     let begin = Instant::now();
     loop {

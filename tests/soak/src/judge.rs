@@ -1,4 +1,4 @@
-//! Which errors sabotage may cause, and whether their texts help.
+//! Checks which errors the sabotage may cause, and that their messages help.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use omniglot::Error;
 
-/// Checks that trouble with the worker or the system explains an error, and returns what happened.
+/// Checks that a failure of the worker or the system explains an error, and returns its kind.
 pub(crate) fn check(error: &Error) -> Result<()> {
     let is_trouble = matches!(
         error,
@@ -28,11 +28,11 @@ pub(crate) fn check(error: &Error) -> Result<()> {
     Ok(())
 }
 
-/// How often what happened.
+/// Counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     counts: BTreeMap<String, u64>,
-    /// What the longest operation took.
+    /// The duration of the longest operation.
     longest: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Tally {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
-    /// Counts an error by its kind, once it is checked.
+    /// Checks an error, and counts its kind.
     pub(crate) fn error(&mut self, error: &Error) -> Result<()> {
         check(error)?;
         let name = format!("{error:?}");

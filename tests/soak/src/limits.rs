@@ -1,5 +1,5 @@
-//! The system runs out of resources: every operation returns a value, or an error that says what is
-//! missing, and works again once there is room.
+//! Exhausts the system's resources. Every operation must return a value, or an error that names
+//! what is missing, and must work again once there is room.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::census::{Census, address_space_kib, children_of, data_kib};
 use crate::judge::Tally;
 use crate::work::{Job, builder};
 
-/// What runs out.
+/// The resource that is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Limit {
     /// Open descriptors
@@ -44,14 +44,14 @@ impl Limit {
         Self::Stack,
     ];
 
-    /// How much room there is to be, from next to nothing to enough.
+    /// Returns the amounts of room to test, from next to nothing to enough.
     fn rooms(self) -> Vec<u64> {
         match self {
             Self::Descriptors => (0..24).collect(),
             Self::Processes => (0..6).collect(),
             Self::AddressSpace => vec![1 << 10, 4 << 10, 16 << 10, 64 << 10, 66 << 10, 1 << 20],
-            // With 2 to 8 MiB a thread of the standard library gets its stack, but sometimes not
-            // its signal stack for overflows, and panics before any code of this project runs.
+            // With 2 to 8 MiB, a thread of the standard library gets its stack, but sometimes not
+            // its signal stack for overflows. It then panics before any code of this project runs.
             Self::Data => vec![1 << 10, 16 << 10, 64 << 10, 1 << 20],
             Self::FileSize => vec![0, 4, 64, 1 << 10, 65_535, 1 << 20],
             Self::Stack => vec![16, 128, 256, 1 << 10],
@@ -69,7 +69,7 @@ impl Limit {
         }
     }
 
-    /// The limit that leaves so much room.
+    /// Returns the limit that leaves this much room.
     fn with_room(self, room: u64) -> Result<u64> {
         Ok(match self {
             Self::Descriptors => count("/proc/self/fd")? + room,
@@ -85,7 +85,7 @@ fn count(directory: &str) -> Result<u64> {
     Ok(fs::read_dir(directory)?.count() as u64)
 }
 
-/// A limit that holds until this is dropped.
+/// A lowered limit, which is restored when this is dropped.
 struct Lowered {
     resource: Resource,
     before: Rlimit,
@@ -103,12 +103,12 @@ impl Lowered {
 
 impl Drop for Lowered {
     fn drop(&mut self) {
-        // The soft limit may always go up to the hard one again.
+        // A process may always raise its soft limit to the hard one.
         let _ = setrlimit(self.resource, self.before);
     }
 }
 
-/// Runs one limit with one room here, or all of them in processes of their own.
+/// Tests one limit with one amount of room here, or all of them in their own processes.
 pub(crate) fn run(only: Option<Limit>, room: Option<u64>) -> Result<()> {
     match (only, room) {
         (Some(limit), Some(room)) => run_here(limit, room),
@@ -117,7 +117,7 @@ pub(crate) fn run(only: Option<Limit>, room: Option<u64>) -> Result<()> {
     }
 }
 
-/// A limit with each room, each in a process where nothing was made before.
+/// Tests a limit with each amount of room, each in a new process without any instance.
 fn run_rooms(limit: Limit) -> Result<()> {
     let copy = Copy::for_everybody()?;
     for room in limit.rooms() {
@@ -133,7 +133,7 @@ fn run_rooms(limit: Limit) -> Result<()> {
     Ok(())
 }
 
-/// This program where any user may run it.
+/// A copy of this program in a place where every user may run it.
 struct Copy(PathBuf);
 
 impl Copy {
@@ -150,8 +150,8 @@ impl Copy {
         self.0.join("soak")
     }
 
-    /// Limits on processes hold for ordinary users only, for all processes of one together: so
-    /// for one that nobody else is.
+    /// Limits on processes apply only to ordinary users, and count all processes of a user. So this
+    /// uses one that nobody else uses.
     fn command(&self, limit: Limit) -> Result<Command> {
         let mut command = Command::new(self.program());
         if limit == Limit::Processes && geteuid().is_root() {
@@ -167,14 +167,14 @@ impl Copy {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // A directory left in the temporary one is no reason to fail.
+        // A directory left in the temporary directory is no reason to fail.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 fn run_here(limit: Limit, room: u64) -> Result<()> {
     let mut tally = Tally::default();
-    // Before the first instance: what is made once must not stay half made.
+    // Before the first instance: a failed one-time initialisation must not have lasting effects.
     let lowered = Lowered::to_room(limit, room)?;
     let cold = builder().build();
     drop(lowered);
@@ -219,7 +219,7 @@ fn check(library: &mut Conformance) -> Result<()> {
     Ok(())
 }
 
-/// A view of memory that another process may write is a copy: of megabytes here.
+/// A view of memory that another process may write is a copy, here of megabytes.
 fn large_view(library: &mut Conformance) -> omniglot::Result<()> {
     let Ok(large) = library.alloc_zeroed::<u8>(4 << 20) else {
         return Ok(()); // the instance is poisoned by a reset that failed

@@ -1,4 +1,4 @@
-//! Very many instances, one after the other.
+//! Makes very many instances, one after another.
 
 use std::time::Instant;
 
@@ -9,9 +9,9 @@ use crate::census::{Census, resident_kib};
 use crate::judge::Tally;
 use crate::work::{Job, builder};
 
-/// Lives before the first count: threads and files that are made once are there then.
+/// Number of lives before the first count, so that one-time threads and files exist already.
 const WARM_UP: u64 = 30;
-/// How much more may be in memory at the end: allocators keep some of what was freed.
+/// How much resident memory may grow, in KiB: allocators keep some of what was freed.
 const MOST_GROWTH: u64 = 8 << 10;
 
 /// Makes, uses and drops `lives` instances.
@@ -35,7 +35,7 @@ pub(crate) fn run(seed: u64, lives: u64) -> Result<()> {
     Ok(())
 }
 
-/// One life, of some work and some resets.
+/// One life, with some work and some resets.
 fn live(random: &mut Rng, tally: &mut Tally) -> Result<()> {
     let spares = [0, 0, 1, 2][random.usize(..4)];
     let mut library = builder().spares(spares).build()?;

@@ -16,24 +16,24 @@ use crate::judge::Tally;
 use crate::work::{self, Job};
 
 const INSTANCES: u64 = 24;
-/// Between two acts of sabotage, in milliseconds: long enough for a start in between.
+/// The time between two acts of sabotage, in milliseconds. It suffices for a start.
 const PAUSE: std::ops::Range<u64> = 1..40;
-/// The limit on the foreign time of a call: only a stopped worker takes so long, or a busy machine,
-/// whose timeout is then an accepted error.
+/// The limit on the foreign time of a call. Only a stopped worker or a busy machine takes longer;
+/// then the timeout is an accepted error.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The most time that loading may take, likewise.
+/// The limit on loading, for the same reason.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that an operation can be meant to take (a reset may wait for a spare that is
-/// stopped, and then start a worker that is, too), and as much again for a busy machine.
+/// The longest time that an operation may take. A reset may wait for a stopped spare, and then
+/// start a worker that is stopped too. A busy machine may need as much again.
 const LONGEST: Duration =
     Duration::from_secs(2 * (TIMEOUT.as_secs() + 3 * START_TIMEOUT.as_secs()) + 60);
 
-/// Settings of an instance that does not wait for a stopped worker for long.
+/// Builds an instance that does not wait long for a stopped worker.
 fn builder() -> Builder<Conformance> {
     work::builder().timeout(TIMEOUT).start_timeout(START_TIMEOUT)
 }
 
-/// Uses 24 instances for a time, sabotages their workers meanwhile, and checks that all recover.
+/// Uses 24 instances for some time, sabotages their workers meanwhile, and checks that all recover.
 pub(crate) fn run(seed: u64, time: Duration) -> Result<()> {
     drop(builder().spares(1).build()?);
     let before = Census::settled()?;
@@ -61,7 +61,7 @@ pub(crate) fn run(seed: u64, time: Duration) -> Result<()> {
             .chain([sabotaged, continued])
             .collect::<Result<Vec<()>>>()
     })?;
-    // One spare that is being made may be left, and goes.
+    // A spare that is being made may remain for a moment.
     before.wait_for_return()?;
     let total = total.into_inner().map_err(|_| anyhow!("a lock is poisoned"))?;
     println!("sabotage: {INSTANCES} instances, {time:?}; {total}; seed {seed}");
@@ -71,7 +71,7 @@ pub(crate) fn run(seed: u64, time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Uses an instance, and others after it, until time is over; the last one works.
+/// Uses an instance, and its replacements, until time is over. The last one must work.
 fn use_one(mut random: Rng, over: &AtomicBool) -> Result<Tally> {
     let mut user = User::default();
     while !over.load(Ordering::SeqCst) {
@@ -81,7 +81,7 @@ fn use_one(mut random: Rng, over: &AtomicBool) -> Result<Tally> {
     Ok(user.tally)
 }
 
-/// Who uses an instance, if there is one.
+/// The user of an instance, if there is one.
 #[derive(Default)]
 struct User {
     instance: Option<Conformance>,
@@ -120,8 +120,8 @@ impl User {
         Ok(())
     }
 
-    /// Checks that the instance recovers once the sabotage has ended. A spare that was hit before
-    /// may still show up, once for each that there was.
+    /// Checks that the instance recovers after the sabotage. Spares that were hit before may still
+    /// cause one error each.
     fn recover(&mut self) -> Result<()> {
         let mut library = match self.instance.take() {
             Some(library) => library,
@@ -143,7 +143,7 @@ impl User {
     }
 }
 
-/// Hits workers at random, loading ones and spares, too.
+/// Sends signals to random workers, including loading ones and spares.
 fn sabotage(mut random: Rng, time: Duration) -> Result<Tally> {
     let begin = Instant::now();
     let mut tally = Tally::default();
@@ -163,7 +163,7 @@ fn sabotage(mut random: Rng, time: Duration) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Has every worker go on that was stopped.
+/// Continues every worker that was stopped.
 fn continue_all() -> Result<()> {
     for worker in children_of("self")? {
         send(worker, Signal::CONT)?;
@@ -171,8 +171,8 @@ fn continue_all() -> Result<()> {
     Ok(())
 }
 
-/// Sends a signal to a child. Its process id may be another's by now, so what the descriptor
-/// means is looked at before anything is sent: whether it is a child.
+/// Sends a signal to a child. Its process id may have been reused, so this first checks through its
+/// descriptor that it is still a child.
 fn send(child: Pid, signal: Signal) -> Result<bool> {
     let Ok(descriptor) = pidfd_open(child, PidfdFlags::empty()) else {
         return Ok(false);

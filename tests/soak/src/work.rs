@@ -1,4 +1,4 @@
-//! What instances are used for.
+//! The work that instances do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use omniglot::{Builder, Error, Isolation, Result};
 use omniglot_conformance::conformance::{Conformance, IntCallback};
 
-/// The most time of a call, and of loading: what takes longer hangs, however busy the machine is.
+/// The limit on a call and on loading. Whatever takes longer hangs, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Settings of an instance in a process of its own.
+/// Builds an instance in a worker process.
 pub(crate) fn builder() -> Builder<Conformance> {
     Conformance::builder()
         .isolation(Isolation::Process)
@@ -18,7 +18,7 @@ pub(crate) fn builder() -> Builder<Conformance> {
         .start_timeout(PATIENCE)
 }
 
-/// What work is done on an instance.
+/// The kinds of work on an instance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Job {
     Call,
@@ -30,7 +30,7 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    /// Mostly work that succeeds.
+    /// Returns a random kind, mostly one that succeeds.
     pub(crate) fn any(random: &mut fastrand::Rng) -> Self {
         match random.u8(..20) {
             0..8 => Self::Call,
@@ -42,7 +42,7 @@ impl Job {
         }
     }
 
-    /// Does it. A wrong value is [`Error::Misuse`], which no sabotage explains.
+    /// Does the work. A wrong value is [`Error::Misuse`], which no sabotage explains.
     pub(crate) fn on(self, library: &mut Conformance) -> Result<()> {
         match self {
             Self::Call => expect(library.twice(21)? == 42),
@@ -81,7 +81,7 @@ fn boxed(library: &mut Conformance) -> Result<()> {
     expect(library.view_slice(&numbers)?[..] == [5, 6, 7])
 }
 
-/// A fault of the library's own; what follows in this life is refused.
+/// A fault in the library. Later calls in this life are refused.
 fn fault(library: &mut Conformance) -> Result<()> {
     match library.trap() {
         Err(_) => expect(library.poisoned().is_some()),
@@ -98,7 +98,7 @@ fn panic(library: &mut Conformance) -> Result<()> {
         })
     };
     match catch_unwind(AssertUnwindSafe(run)) {
-        // The worker ended first.
+        // The worker exited first.
         Ok(Err(error)) => Err(error),
         Ok(Ok(_)) => expect(false),
         Err(_) => expect(library.poisoned().is_some()),

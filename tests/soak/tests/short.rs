@@ -1,14 +1,14 @@
-//! The scenarios of the long runs, for seconds each.
+//! Runs the scenarios of the long runs for seconds each.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used)]
 
 use std::process::Command;
 
-/// Runs a scenario in a process of its own, whose limits and children are its own.
+/// Runs a scenario in its own process, with its own limits and children.
 fn scenario(arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_soak"))
         .args(arguments)
-        // A panic for want of memory has none for a trace either.
+        // A panic for lack of memory has no memory for a backtrace.
         .env("RUST_BACKTRACE", "0")
         .output()
         .expect("the program of the long runs");
