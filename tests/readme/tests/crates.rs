@@ -1,5 +1,5 @@
-//! Documents that hold a whole crate: it is built and run as written, outside the workspace, and
-//! its binary still runs after it was moved away and everything else deleted.
+//! Documents that contain a whole crate. It is built and run as written, outside the workspace, and
+//! its binary must still run after it was moved and everything else was deleted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn the_guides_five_minutes_do() -> Result<()> {
     check("docs/guide/src/five-minutes.md", "five-minutes", &parts)
 }
 
-/// What the gadgets print.
+/// The expected output of the gadget example.
 const GADGET: &[&str] = &[
     "bolt GADGET_RED 2.5\n",
     "\"nut pink 1\": invalid value: 3 is no value of enum gadget_colour; valid: 1, 2, 4\n",
@@ -44,7 +44,7 @@ fn check(document: &str, name: &str, parts: &[&str]) -> Result<()> {
     check_output(&run(&program)?, parts)
 }
 
-/// Writes the document's files, with this checkout in place of the published crates.
+/// Writes the document's files. This checkout replaces the published crates.
 fn write_files(workspace: &Path, document: &str, directory: &Path) -> Result<()> {
     let text = fs::read_to_string(workspace.join(document))?;
     let files = omniglot_readme::files(&text);
@@ -70,7 +70,7 @@ fn local(text: &str, workspace: &Path) -> String {
         .replace("omniglot-build = \"0.1\"", &path("omniglot-build"))
 }
 
-/// Builds the crate. All crates share what they depend on, which is compiled once.
+/// Builds the crate. All crates share compiled dependencies.
 fn build(directory: &Path, name: &str) -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--offline"])
@@ -79,7 +79,7 @@ fn build(directory: &Path, name: &str) -> Result<PathBuf> {
         .env_remove("RUSTFLAGS")
         .status()?;
     ensure!(status.success(), "the example does not build");
-    // Another crate of the same name may come next.
+    // Another crate of the same name may be built next.
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join(name);
     let kept = directory.join("built");
     fs::copy(built, &kept)?;

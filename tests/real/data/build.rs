@@ -1,4 +1,4 @@
-//! Generates bindings of the libraries that pack, keep and protect data.
+//! Generates bindings of the libraries that compress, store and protect data.
 
 use omniglot_build::{Library, Result};
 

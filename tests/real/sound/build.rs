@@ -1,4 +1,4 @@
-//! Generates bindings of the libraries that decode sound and pictures that move.
+//! Generates bindings of the libraries that decode sound and video.
 
 use omniglot_build::{Library, Result};
 

@@ -1,7 +1,7 @@
 //! Runs the corpus: as tests, or to make a table of what works and what it costs.
 //!
-//! Each library runs in a program of its own, this one again, so that none disturbs another's
-//! figures or, without protection, its life.
+//! Each library runs in its own process, which is this same program, so that it neither affects
+//! another's figures nor, without protection, crashes it.
 #![forbid(unsafe_code)]
 
 mod measure;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use real_subject::Subject;
 
-/// All libraries, in the order of the table.
+/// Returns all libraries, in the order of the table.
 fn subjects() -> impl Iterator<Item = &'static Subject> {
     let topics = [
         real_images::SUBJECTS,

@@ -1,4 +1,4 @@
-//! One library at its job, once to see that it works, and again to see what it takes.
+//! Runs one library's job: once to check the result, and again to measure its cost.
 
 use std::env;
 use std::fmt;
@@ -12,10 +12,10 @@ use anyhow::{Context as _, Error, Result, bail};
 use real_subject::{Running, Subject};
 use serde::{Deserialize, Serialize};
 
-/// How long a job is repeated, to see how long one takes.
+/// How long a job is repeated to measure it.
 const REPEAT: Duration = Duration::from_millis(300);
 
-/// How long a library may take for all that it does here: a hundred times of what it takes.
+/// The time limit of a library for everything here, a hundred times what it needs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where a library runs.
@@ -25,7 +25,7 @@ pub(crate) enum Where {
     Process,
     /// In the program's own process, through the gate, without protection.
     InProcess,
-    /// Called directly.
+    /// Called directly, by plain FFI.
     Plain,
 }
 
@@ -48,20 +48,20 @@ impl FromStr for Where {
     }
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Outcome {
-    /// Why it did not work, and what the library asked for and wrote.
+    /// Why it failed, with the library's requests and output.
     pub(crate) failure: Option<String>,
-    /// How long starting it took, in seconds.
+    /// The time of starting it, in seconds.
     pub(crate) start: f64,
-    /// What its worker held after the job, in bytes.
+    /// The memory of its worker after the job, in bytes.
     pub(crate) memory: f64,
-    /// How long the job took, in seconds: the shortest of several.
+    /// The shortest time of the job in several runs, in seconds.
     pub(crate) job: f64,
 }
 
-/// Runs it in this program.
+/// Runs it in this process.
 pub(crate) fn here(subject: &Subject, place: Where) -> Outcome {
     let start = match place {
         Where::Process => subject.process,
@@ -90,8 +90,8 @@ fn failed(error: &Error, more: &str) -> Outcome {
     Outcome { failure: Some(format!("{error:#}{more}")), ..Outcome::default() }
 }
 
-/// The job's time: the shortest of as many runs as fit, since others use the machine, too. The first
-/// that counts is the second of all: what is done once is over.
+/// Returns the job's shortest time in as many runs as fit, since others use the machine too. The
+/// first run does one-time work and does not count.
 fn shortest(running: &mut dyn Running) -> Option<f64> {
     let begun = Instant::now();
     let mut times = Vec::new();
@@ -103,14 +103,14 @@ fn shortest(running: &mut dyn Running) -> Option<f64> {
     times.into_iter().min_by(f64::total_cmp)
 }
 
-/// A process's proportional share of what it maps, in bytes: proc(5), `smaps_rollup`.
+/// Returns a process's proportional set size in bytes (proc(5), `smaps_rollup`).
 fn memory(process: u32) -> Option<f64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? * 1024.0)
 }
 
-/// Runs it in a program of its own, which is given so much time.
+/// Runs it in its own process, with a time limit.
 pub(crate) fn apart(subject: &Subject, place: Where) -> Result<Outcome> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["one", subject.name, &place.to_string()]);

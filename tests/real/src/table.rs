@@ -8,7 +8,7 @@ use real_subject::Subject;
 use crate::measure::{Outcome, Where, apart};
 use crate::subjects;
 
-/// Prints the table of the libraries with these names, or of all with what there is to say of it.
+/// Prints the table of the libraries with these names, or of all with an introduction.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     for name in names {
         let known = subjects().any(|subject| subject.name == name);
@@ -34,7 +34,7 @@ const HEAD: &str = "\
 | library | version | what it does here | confirmed by | in a process | in this process | start | memory | job | ÷ plain | in this process ÷ plain |
 |---|---|---|---|---|---|---|---|---|---|---|";
 
-/// A library with what came of it in each place.
+/// A library with its result in each place.
 struct Row {
     subject: &'static Subject,
     version: String,
@@ -94,7 +94,7 @@ impl Row {
     }
 }
 
-/// How much longer the job takes than with plain calls, where both are known.
+/// Formats the ratio of the job's time to that of plain calls, if both are known.
 fn ratio(outcome: &Outcome, plain: &Outcome) -> String {
     let is_known = outcome.failure.is_none() && plain.failure.is_none();
     if is_known { format!("{:.2}", outcome.job / plain.job) } else { "–".to_owned() }
@@ -104,7 +104,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// A time, with a unit that fits.
+/// Formats a time with a suitable unit.
 fn time(seconds: f64) -> String {
     if seconds < 1e-3 {
         format!("{:.0} µs", seconds * 1e6)
@@ -113,7 +113,7 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// The version of a package that is installed.
+/// Returns the version of an installed package.
 fn version(package: &str) -> Result<String> {
     let query = ["-W", "-f", "${Version}", package];
     let output = Command::new("dpkg-query").args(query).output();
@@ -122,7 +122,7 @@ fn version(package: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What there is to say of the whole table.
+/// Returns the introduction to the whole table.
 fn introduction(rows: &[Row]) -> String {
     let works = rows.iter().filter(|row| row.process.failure.is_none());
     let (mut alone, mut two, mut more) = (0, 0, 0);

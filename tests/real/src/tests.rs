@@ -20,7 +20,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// What is said not to work is to fail, so that what is said stays true.
+/// A library that is listed as not working must fail, so that the list stays true.
 fn test(subject: &Subject, place: Where) -> Result<(), Failed> {
     let outcome = apart(subject, place)?;
     let refused = match place {

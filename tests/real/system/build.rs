@@ -1,4 +1,4 @@
-//! Generates bindings of libraries that want data files, and of the C library.
+//! Generates bindings of libraries that need data files, and of the C library.
 
 use omniglot_build::{Library, Result};
 

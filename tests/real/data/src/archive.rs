@@ -1,4 +1,4 @@
-//! libarchive lists and unpacks an archive.
+//! libarchive lists and extracts an archive.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};

@@ -36,7 +36,7 @@ struct Output {
     subject: String,
 }
 
-/// Test case 3 of the specification of GCM: key, nonce, text, encrypted text, tag.
+/// Test case 3 of the specification of GCM: key, nonce, plaintext, ciphertext, tag.
 const GCM: [&str; 5] = [
     "feffe9928665731c6d6a8f9467308308",
     "cafebabefacedbaddecaf888",

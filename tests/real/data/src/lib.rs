@@ -1,6 +1,6 @@
-//! Libraries that pack, keep and protect data.
+//! Libraries that compress, store and protect data.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod archive;
@@ -15,7 +15,7 @@ mod zstd;
 
 use real_subject::Subject;
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[
     &sqlite::SQLITE,
     &sqlite_file::SQLITE_FILE,
@@ -29,12 +29,12 @@ pub static SUBJECTS: &[&Subject] = &[
     &nettle::NETTLE,
 ];
 
-/// Bytes as text in hexadecimal digits.
+/// Formats bytes as hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes from text in hexadecimal digits.
+/// Parses hexadecimal digits.
 fn from_hex(text: &str) -> Vec<u8> {
     let digit = |digit: u8| (digit as char).to_digit(16).unwrap_or(0) as u8;
     text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()

@@ -24,7 +24,7 @@ fn input() -> Result<Vec<u8>> {
     Ok(from_hex(SEED))
 }
 
-/// The key, the signature, and whether it is right and a changed one is not.
+/// The key, the signature, and whether it is valid while a changed one is not.
 type Output = (String, String, bool);
 
 fn run<R: Runtime>(sodium: &mut Sodium<R>, seed: &Vec<u8>) -> omniglot::Result<Output> {

@@ -16,13 +16,13 @@ subject! {
     not_in_process: "it opens /dev/urandom",
 }
 
-/// What makes the database.
+/// The statements that make the database.
 pub(crate) const MAKE: &str = "create table squares (n integer primary key, square integer);
     with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)
     insert into squares select i, i * i from n;
     create index by_square on squares (square);";
 
-/// What it is asked.
+/// The query.
 pub(crate) const ASK: &str =
     "select n % 7, count(*), sum(square), group_concat(n, ' ') from squares
     where square between 10000 and 90000 group by n % 7 order by 3 desc;";
@@ -36,7 +36,7 @@ fn run<R: Runtime>(sqlite: &mut Sqlite<R>, make: &&'static str) -> omniglot::Res
     query(sqlite, ":memory:", flags, &[make, ASK])
 }
 
-/// Opens a database and runs SQL: the rows, as the command writes them.
+/// Opens a database and runs SQL. Returns the rows as the command sqlite3 prints them.
 pub(crate) fn query<R: Runtime>(
     sqlite: &mut Sqlite<R>,
     name: &str,

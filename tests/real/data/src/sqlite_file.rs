@@ -1,4 +1,4 @@
-//! SQLite reads a database from a file, in its own way.
+//! SQLite reads a database from a file through its own file layer.
 
 use anyhow::{Result, ensure};
 use omniglot::Runtime;

@@ -1,4 +1,4 @@
-//! Zstandard compresses text, on one thread or on as many as it is given.
+//! Zstandard compresses text, on one thread or on several.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Runtime};
@@ -25,7 +25,7 @@ mod one {
     }
 }
 
-/// Asked to take two threads more, of which there are none: it does with the caller's.
+/// Requests two more threads, which are not available, and then uses only the caller's.
 mod several {
     use super::*;
 
@@ -36,7 +36,8 @@ mod several {
         builder: |_input| [],
     }
 
-    /// A context that cannot have its threads refuses to work; then one without does it.
+    /// A context that cannot get its threads returns an error; a context without threads then
+    /// works.
     fn run<R: Runtime>(zstd: &mut Zstd<R>, text: &String) -> omniglot::Result<Output> {
         round_trip(zstd, text, 2).or_else(|_| round_trip(zstd, text, 0))
     }
@@ -46,7 +47,7 @@ fn input() -> Result<String> {
     Ok(prose(2 << 20))
 }
 
-/// What it was compressed to, and that decompressed.
+/// The compressed text, and the result of decompressing it.
 type Output = (Vec<u8>, Vec<u8>);
 
 fn round_trip<R: Runtime>(

@@ -1,4 +1,4 @@
-//! cairo writes text to a document, with a font that it looks for.
+//! cairo writes text to a document, with a font that it finds itself.
 
 use std::cell::RefCell;
 

@@ -22,7 +22,7 @@ fn input() -> Result<Vec<u8>> {
     Ok(std::fs::read(FONT)?)
 }
 
-/// Width, height and ink of each letter.
+/// The width, height and total darkness of each letter.
 type Output = Vec<(u32, u32, u64)>;
 
 fn run<R: Runtime>(freetype: &mut Freetype<R>, font: &Vec<u8>) -> omniglot::Result<Output> {

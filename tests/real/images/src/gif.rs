@@ -33,7 +33,7 @@ fn input() -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Pixels as numbers of colours, and the colours.
+/// The pixels as indices into the palette, and the palette.
 type Output = (Vec<u8>, Vec<[u8; 3]>);
 
 fn run<R: Runtime>(gif: &mut Gif<R>, file: &Vec<u8>) -> omniglot::Result<Output> {

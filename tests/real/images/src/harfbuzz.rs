@@ -21,7 +21,7 @@ fn input() -> Result<Vec<u8>> {
     Ok(std::fs::read(FONT)?)
 }
 
-/// Number, place in the text, advance and offset of each glyph.
+/// The number, position in the text, advance and offset of each glyph.
 type Glyph = (i64, i64, [i64; 3]);
 
 fn run<R: Runtime>(hb: &mut Harfbuzz<R>, font: &Vec<u8>) -> omniglot::Result<Vec<Vec<Glyph>>> {

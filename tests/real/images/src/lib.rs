@@ -1,6 +1,6 @@
 //! Libraries that read pictures and draw text.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod cairo;
@@ -16,10 +16,10 @@ mod webp;
 
 use real_subject::Subject;
 
-/// A font that Debian has, by its file.
+/// The file of a font that Debian has.
 const FONT: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[
     &jpeg::JPEG,
     &tiff::TIFF,

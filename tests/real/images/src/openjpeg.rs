@@ -1,4 +1,4 @@
-//! OpenJPEG decodes a picture in JPEG 2000, through callbacks.
+//! OpenJPEG decodes a JPEG 2000 picture, through callbacks.
 
 use std::cell::Cell;
 

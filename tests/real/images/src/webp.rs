@@ -1,4 +1,4 @@
-//! libwebp packs a picture without loss, and unpacks it.
+//! libwebp compresses a picture losslessly, and decompresses it.
 
 use std::io::Cursor;
 
@@ -19,7 +19,7 @@ fn input() -> Result<Picture> {
     Ok(Picture::new(160, 100))
 }
 
-/// The packed picture, and what it is unpacked to.
+/// The compressed picture, and the result of decompressing it.
 type Output = (Vec<u8>, Vec<u8>);
 
 fn run<R: Runtime>(webp: &mut Webp<R>, picture: &Picture) -> omniglot::Result<Output> {

@@ -14,7 +14,7 @@ subject! {
     builder: |_input| [],
 }
 
-/// The largest known prime before computers.
+/// The largest prime that was known before there were computers.
 const PRIME: &str = "170141183460469231731687303715884105727";
 
 fn input() -> Result<u64> {

@@ -1,4 +1,4 @@
-//! GSL integrates a function that is a closure.
+//! GSL integrates a function that is a Rust closure.
 
 use std::cell::Cell;
 
@@ -19,7 +19,7 @@ fn input() -> Result<()> {
     Ok(())
 }
 
-/// The integral, the Bessel function, and how often the closure was called.
+/// The integral, the Bessel function, and the number of calls of the closure.
 type Output = (f64, f64, u32);
 
 fn run<R: Runtime>(gsl: &mut Gsl<R>, (): &()) -> omniglot::Result<Output> {

@@ -1,6 +1,6 @@
 //! Libraries that compute.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod fftw;
@@ -10,5 +10,5 @@ mod openblas;
 
 use real_subject::Subject;
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[&gmp::GMP, &fftw::FFTW, &gsl::GSL, &openblas::OPENBLAS];

@@ -1,4 +1,4 @@
-//! libavcodec decodes a film in H.264.
+//! libavcodec decodes an H.264 video.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
@@ -27,7 +27,7 @@ fn input() -> Result<Vec<u8>> {
 }
 
 fn run<R: Runtime>(av: &mut Avcodec<R>, film: &Vec<u8>) -> omniglot::Result<Vec<u8>> {
-    /// `AV_INPUT_BUFFER_PADDING_SIZE`: decoders read so far beyond what they are given.
+    /// `AV_INPUT_BUFFER_PADDING_SIZE`: decoders may read this far beyond their input.
     const PADDING: usize = 64;
     let mut pictures = Vec::new();
     av.scope(|av| {
@@ -44,7 +44,7 @@ fn run<R: Runtime>(av: &mut Avcodec<R>, film: &Vec<u8>) -> omniglot::Result<Vec<
         let mut rest = film.len() as i32;
         let none = i64::MIN;
         while rest >= 0 {
-            // The last time there is nothing left, which the parser takes for the end.
+            // The last call has no input, which the parser takes as the end.
             let used =
                 av.av_parser_parse2(parser, context, data, size, place, rest, none, none, 0)?;
             (place, rest) = (place.offset(used as isize), if rest == 0 { -1 } else { rest - used });
@@ -65,7 +65,7 @@ fn run<R: Runtime>(av: &mut Avcodec<R>, film: &Vec<u8>) -> omniglot::Result<Vec<
     Ok(pictures)
 }
 
-/// Takes the pictures that are decoded.
+/// Collects the decoded pictures.
 fn take<R: Runtime>(
     av: &mut Api<R>,
     context: Ptr<AVCodecContext>,

@@ -1,4 +1,4 @@
-//! eSpeak NG knows how text is pronounced.
+//! eSpeak NG converts text to phonemes.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
@@ -23,7 +23,8 @@ fn input() -> Result<String> {
 
 fn run<R: Runtime>(espeak: &mut Espeak<R>, text: &String) -> omniglot::Result<String> {
     espeak.scope(|espeak| {
-        // In the caller's thread; otherwise it starts others, and stops if it cannot.
+        // Synchronous output uses the caller's thread; other modes start threads, and fail if they
+        // cannot.
         let output = espeak_AUDIO_OUTPUT::AUDIO_OUTPUT_SYNCHRONOUS;
         let voice = espeak.str("en")?;
         let started = espeak.espeak_Initialize(output, 0, Ptr::null(), 0)?;

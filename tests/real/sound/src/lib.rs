@@ -1,6 +1,6 @@
-//! Libraries that decode sound and pictures that move.
+//! Libraries that decode sound and video.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod avcodec;
@@ -14,7 +14,7 @@ mod vorbis;
 use anyhow::Result;
 use real_subject::{Subject, tone, tool};
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[
     &opus::OPUS,
     &vorbis::VORBIS,
@@ -25,33 +25,33 @@ pub static SUBJECTS: &[&Subject] = &[
     &espeak::ESPEAK,
 ];
 
-/// Samples each second.
+/// Samples per second.
 const RATE: u32 = 48_000;
 
-/// A second of sound: two channels.
+/// Returns one second of sound with two channels.
 fn sound() -> Vec<i16> {
     tone(RATE as usize, RATE)
 }
 
-/// That sound in a file, as ffmpeg makes it.
+/// Returns that sound in a file, encoded by ffmpeg.
 fn encoded(codec: &str, format: &str) -> Result<Vec<u8>> {
     let from = ["-v", "error", "-f", "s16le", "-ar", "48000", "-ac", "2", "-i", "-"];
-    // No line of the version of ffmpeg, so that the file is the same everywhere.
+    // `-bitexact` omits ffmpeg's version, so that the file is the same everywhere.
     let into = ["-c:a", codec, "-bitexact", "-f", format, "-"];
     tool("ffmpeg", &[&from[..], &into].concat(), &bytes(&sound()))
 }
 
-/// Samples as bytes.
+/// Converts samples to bytes.
 fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// Bytes as samples.
+/// Converts bytes to samples.
 fn samples(bytes: &[u8]) -> Vec<i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-/// How much louder the sound is than its difference from another, in decibels.
+/// Returns the signal-to-noise ratio of one sound relative to another, in decibels.
 fn nearness(one: &[i16], other: &[i16]) -> f64 {
     let power = |sum: f64, value: f64| sum + value * value;
     let signal = one.iter().map(|sample| f64::from(*sample)).fold(0.0, power);

@@ -30,7 +30,7 @@ fn input() -> Result<Input> {
     while let Some(packet) = reader.read_packet()? {
         packets.push(packet.data);
     }
-    // Two headers come first; RFC 7845 has the number of samples to leave out in the first.
+    // The first two packets are headers. The first has the number of samples to skip (RFC 7845).
     let skip = packets.first().context("no packets")?.get(10..12).context("no header")?;
     let skip = usize::from(u16::from_le_bytes([skip[0], skip[1]]));
     packets.drain(..2);

@@ -1,4 +1,4 @@
-//! libsamplerate makes more samples of fewer.
+//! libsamplerate converts sound to a higher sampling rate.
 
 use std::f64::consts::TAU;
 
@@ -45,7 +45,7 @@ fn run<R: Runtime>(src: &mut Samplerate<R>, sound: &Vec<f32>) -> omniglot::Resul
 fn confirm(_: &Vec<f32>, sound: &Vec<f32>) -> Result<()> {
     let expected = tone(48_000, 48_000.0);
     ensure!(sound.len() > 47_000, "{} samples", sound.len());
-    // At both ends there is silence beside the tone, which does not end at once.
+    // At both ends the silence next to the tone affects some samples.
     let pairs = sound.iter().zip(&expected).skip(2000).take(43_000);
     let off = pairs.map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
     ensure!(off < 1e-5, "{off}");

@@ -23,7 +23,7 @@ fn run<R: Runtime>(vorbis: &mut Vorbis<R>, file: &Vec<u8>) -> omniglot::Result<V
     const NO: Error = Error::Misuse("libvorbisfile says no");
     let mut sound = Vec::new();
     vorbis.scope(|vorbis| {
-        // All of the file is handed over at once; there is no more to be read.
+        // The whole file is passed at once, so there is nothing more to read.
         let end = vorbis.callback::<ov_callbacks_read_func_fn>(|_, _| Ok(0))?;
         let callbacks = ov_callbacks { read_func: end, ..ov_callbacks::default() };
         let (bytes, len) = (vorbis.copy_in(file)?, file.len() as i64);

@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 /// A picture with three bytes for each pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Pixels in a row.
+    /// Number of pixels in a row.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
     /// Red, green and blue, pixel by pixel.
     pub pixels: Vec<u8>,
 }
 
 impl Picture {
-    /// A picture with slopes, edges and some noise.
+    /// Generates a picture with gradients, edges and some noise.
     #[must_use]
     pub fn new(width: usize, height: usize) -> Self {
         let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
@@ -28,7 +28,7 @@ impl Picture {
         Self { width, height, pixels: pixels.collect() }
     }
 
-    /// The picture as a file in the format PPM.
+    /// Returns the picture as a PPM file.
     #[must_use]
     pub fn ppm(&self) -> Vec<u8> {
         let header = format!("P6\n{} {}\n255\n", self.width, self.height);
@@ -36,7 +36,7 @@ impl Picture {
     }
 }
 
-/// Two channels of 16-bit samples: a tone that rises, and one that stays.
+/// Generates two channels of 16-bit samples: a rising tone and a constant one.
 #[must_use]
 pub fn tone(frames: usize, rate: u32) -> Vec<i16> {
     let at = |frame: usize| frame as f64 / f64::from(rate);
@@ -48,7 +48,7 @@ pub fn tone(frames: usize, rate: u32) -> Vec<i16> {
     samples.collect()
 }
 
-/// About so many bytes of text that can be compressed, but not to nothing.
+/// Generates about `len` bytes of text that can be compressed, but not to almost nothing.
 #[must_use]
 pub fn prose(len: usize) -> String {
     let words = ["table", "stakes", "memory", "safety", "foreign", "library", "merely", "bridge"];

@@ -1,5 +1,6 @@
-//! What a library of the corpus is: its program, how its instance is built, and what confirms the
-//! result. Inputs are made here, and the commands that confirm are run from here.
+//! The description of a library in the corpus: its job, how its instance is built, and what
+//! confirms the result. This crate also generates the inputs, and runs the commands that confirm
+//! results.
 
 mod inputs;
 mod plain;
@@ -16,29 +17,29 @@ pub use tools::{Scratch, tool};
 /// A library at its main job.
 #[derive(Debug)]
 pub struct Subject {
-    /// What it is called here: no spaces.
+    /// Its name here, without spaces.
     pub name: &'static str,
-    /// The package of Debian that its headers come from, whose version is told.
+    /// The Debian package with its headers, whose version is reported.
     pub package: &'static str,
-    /// What is done with it.
+    /// Its job.
     pub does: &'static str,
     /// What confirms the result.
     pub confirmed: &'static str,
-    /// The lines that it needs of the builder.
+    /// The builder lines that it needs.
     pub builder: &'static [&'static str],
-    /// Why it does not work in a worker process, if it does not.
+    /// The reason if it does not work in a worker process.
     pub refused: Option<&'static str>,
-    /// Why it cannot be run in the host's own process, if it cannot.
+    /// The reason if it cannot run in the host's own process.
     pub not_in_process: Option<&'static str>,
     /// Starts it in a worker process.
     pub process: fn() -> anyhow::Result<Box<dyn Running>>,
     /// Starts it in this process, without protection.
     pub in_process: fn() -> anyhow::Result<Box<dyn Running>>,
-    /// Has this program call it directly.
+    /// Loads it into this program, to be called directly.
     pub plain: fn() -> anyhow::Result<Box<dyn Running>>,
 }
 
-/// Makes a [`Subject`] of a module's `input`, `run` and `confirm`.
+/// Makes a [`Subject`] from a module's `input`, `run` and `confirm`.
 ///
 /// ```ignore
 /// real_subject::subject! {

@@ -1,8 +1,8 @@
-//! The same program with the library called directly: what plain FFI takes.
+//! The same jobs with the library called directly, for the cost of plain FFI.
 //!
-//! The image is opened as any library, in this program, and its functions are called as C would call
-//! them. A callback suspends the foreign call, which runs on a stack of its own where the library
-//! can call back at all.
+//! The image is opened in this process like any library, and its functions are called as C would
+//! call them. If a library can call back, the foreign call runs on its own stack, and a callback
+//! suspends it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -18,16 +18,16 @@ use omniglot::{Calls, Event, Guarantees, IsolationKind, Library, Reply, Runtime,
 
 use crate::Scratch;
 
-/// What is allocated for scopes and boxes, in bytes. Untouched memory costs nothing.
+/// The memory for scopes and boxes, in bytes. Untouched memory costs nothing.
 const EXCHANGE: usize = 256 << 20;
 
-/// The largest address of a program, and one page less.
+/// The highest address of a program, minus one page.
 const TOP: usize = (1 << 47) - 4096;
 
 /// A shim or a trampoline.
 type Entry = unsafe extern "C" fn(*mut c_void);
 
-/// What generated C says of itself.
+/// The description that the generated C code contains.
 #[repr(C)]
 struct Image {
     abi: u32,
@@ -40,7 +40,7 @@ struct Image {
 }
 
 thread_local! {
-    /// What suspends the foreign code that runs.
+    /// Suspends the running foreign code.
     static RUNNING: Cell<*const Yielder<Reply, Event>> = const { Cell::new(ptr::null()) };
 }
 
@@ -59,37 +59,37 @@ impl fmt::Debug for Plain {
     }
 }
 
-/// Opens a library in this program.
+/// Opens a library in this process.
 ///
 /// # Errors
 /// Why it cannot be opened.
 pub fn plain<L: Library<Runtime = Plain>>() -> Result<L> {
     let scratch = Scratch::new()?;
     let path = scratch.write("image.so", L::DESCRIPTION.image)?;
-    // SAFETY: the corpus's libraries do in their constructors what they do in any program.
+    // SAFETY: the corpus's libraries do nothing unusual in their constructors.
     let opened = unsafe { Opened::open(Some(path), RTLD_NOW | RTLD_GLOBAL)? };
-    // SAFETY: generated C defines a constant of this name and type.
+    // SAFETY: the generated C code defines a constant with this name and type.
     let image = unsafe { opened.get::<*const Image>(b"omniglot_image\0")? };
     let image = (*image).cast::<Image>();
     std::mem::forget(opened);
     // SAFETY: the library is never closed.
     let image = unsafe { image.as_ref() }.context("an image that is null")?;
     ensure!(image.abi == 1, "an image of another version");
-    // SAFETY: it is the address of the image's variable for this function.
+    // SAFETY: this is the address of the image's variable for this function.
     unsafe { *image.callback = Some(call_back) };
     let bottom = NonNull::new(ptr::without_provenance_mut(4096)).context("null")?;
-    // SAFETY: nothing makes the host look where the library does not say that there is something,
-    // and these libraries say the truth: that is what plain FFI trusts in.
+    // SAFETY: the host only accesses memory to which these libraries give it valid pointers, which
+    // plain FFI trusts.
     let window = unsafe { Window::new(bottom, 4096, TOP - 4096) };
     let exchange = vec![0; EXCHANGE / size_of::<u128>()];
     let (waiting, stacks) = (Vec::new(), Vec::new());
     Ok(L::assemble(Plain { window, exchange, image, waiting, stacks }))
 }
 
-/// What trampolines call.
+/// The function that trampolines call.
 unsafe extern "C" fn call_back(slot: u32, frame: *mut c_void) {
     let me = RUNNING.get();
-    // SAFETY: foreign code runs only below `Plain::run`, which has it suspended here.
+    // SAFETY: foreign code runs only below `Plain::run`, which set this up for suspending it.
     let yielder = unsafe { &*me };
     let reply = yielder.suspend(Event::Callback { slot, arguments: frame.addr() });
     RUNNING.set(me);
@@ -101,9 +101,9 @@ unsafe extern "C" fn call_back(slot: u32, frame: *mut c_void) {
 /// Runs a shim.
 fn enter(entry: usize, arguments: usize) {
     let entry: *const () = ptr::with_exposed_provenance(entry);
-    // SAFETY: the core passes what `shim` gave it.
+    // SAFETY: the core passes an address that `shim` returned.
     let entry = unsafe { std::mem::transmute::<*const (), Entry>(entry) };
-    // SAFETY: it is a shim, and this its frame, as the core promises.
+    // SAFETY: this is a shim with its frame, as the core guarantees.
     unsafe { entry(ptr::with_exposed_provenance_mut(arguments)) };
 }
 
@@ -147,17 +147,17 @@ impl Plain {
         }
         // SAFETY: the list has more entries than that.
         let entry = unsafe { list.add(index as usize) };
-        // SAFETY: as above; they are constants.
+        // SAFETY: the list has more entries than that, and they are constants.
         Some(unsafe { entry.read() } as usize)
     }
 }
 
-// SAFETY: the image's constants belong to no thread, and a library of the corpus is used by the
-// thread that started it.
+// SAFETY: the image's constants do not depend on a thread, and only the thread that started a
+// library uses it.
 unsafe impl Send for Plain {}
 
-// SAFETY: foreign code runs inside `run` only, and these libraries write no memory but what C's
-// rules give them, which no Rust object has.
+// SAFETY: foreign code runs only inside `run`. These libraries write only memory that C's rules
+// give them, which holds no Rust objects.
 unsafe impl Runtime for Plain {
     const GUARANTEES: Guarantees =
         Guarantees { memory: false, types: true, aliasing: true, containment: false };

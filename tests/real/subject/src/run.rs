@@ -1,4 +1,4 @@
-//! Instances that are started, run and asked.
+//! Starts instances, runs their jobs, and queries them.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,39 +6,39 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use omniglot::{Builder, Isolation, Library, Linux, Options, Permission, Unprotected};
 
-/// What is known of an instance besides its results.
+/// Information about an instance besides its results.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The worker process, where there is one.
+    /// The worker process, if there is one.
     pub process: Option<u32>,
-    /// What it asked for that it was not given.
+    /// Requests of the library that were refused.
     pub requests: Vec<String>,
-    /// The last that it wrote to its standard output and error.
+    /// The end of its standard output and error.
     pub output: String,
 }
 
-/// A library that is started, with its input.
+/// A library that was started, with its input.
 pub trait Running {
-    /// How long starting it took.
+    /// Returns how long starting it took.
     fn start_time(&self) -> Duration;
 
     /// Does the job once.
     ///
     /// # Errors
-    /// What ended it.
+    /// The error that ended it.
     fn run(&mut self) -> omniglot::Result<()>;
 
     /// Compares the last result with that of another implementation.
     ///
     /// # Errors
-    /// What differs.
+    /// The difference.
     fn confirm(&self) -> Result<()>;
 
-    /// What else is known.
+    /// Returns further information.
     fn facts(&self) -> Facts;
 }
 
-/// A library, its input, and what comes of it.
+/// A library, its input, and its result.
 pub struct Started<L, I, O> {
     instance: L,
     input: I,
@@ -93,7 +93,7 @@ impl<L, I, O> Running for Started<L, I, O> {
     }
 }
 
-/// What the runtime of a worker process knows.
+/// Queries the runtime of a worker process.
 #[must_use]
 pub fn facts(runtime: &Linux) -> Facts {
     let requests = runtime.requests().unwrap_or_default();
@@ -104,13 +104,14 @@ pub fn facts(runtime: &Linux) -> Facts {
     }
 }
 
-/// How an instance in a worker process is built. Busy machines load slowly.
+/// Returns the builder of an instance in a worker process. Busy machines need more time for
+/// loading.
 pub fn process<L: Library<Runtime = Linux>>() -> Builder<L> {
     Builder::new().isolation(Isolation::Process).start_timeout(Duration::from_secs(300))
 }
 
-/// An instance in this process, without protection. What asks for time and random numbers gets the
-/// kernel's.
+/// Starts an instance in this process, without protection. Requests for the time and random numbers
+/// go to the kernel.
 ///
 /// # Errors
 /// Why it does not start.
@@ -119,8 +120,8 @@ pub fn in_process<L: Library<Runtime = Unprotected>>() -> omniglot::Result<L> {
     let mut options = Options::default();
     options.start_timeout = Duration::from_secs(300);
     options.allow = [Permission::Clock, Permission::Random].into();
-    // SAFETY: the corpus's libraries, and how they are called, are no attacks: they touch no memory
-    // but their own, and do to the processor what compiled C code does.
+    // SAFETY: the corpus's libraries are no attacks: they access no memory but their own, and
+    // change only those registers that compiled C code changes.
     let runtime = unsafe { Unprotected::start(&L::DESCRIPTION, &options) };
     Ok(L::assemble(runtime?))
 }

@@ -1,4 +1,4 @@
-//! Commands that are run on the machine itself.
+//! Runs commands on this machine.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Runs a command with these bytes as its standard input: its standard output.
+/// Runs a command with these bytes as its standard input. Returns its standard output.
 ///
 /// # Errors
-/// If it is not there or fails, with what it said.
+/// If it is missing or fails, with its error messages.
 pub fn tool(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
     let mut child = Command::new(program)
         .args(arguments)
@@ -21,7 +21,7 @@ pub fn tool(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> 
         .with_context(|| format!("could not start {program}"))?;
     let mut to = child.stdin.take().context("it has no standard input")?;
     let output = thread::scope(|scope| {
-        // A command that has seen enough closes its input.
+        // A command may close its input early.
         scope.spawn(move || drop(to.write_all(input)));
         child.wait_with_output()
     })?;
@@ -31,26 +31,26 @@ pub fn tool(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> 
     Ok(output.stdout)
 }
 
-/// A directory for commands that want files; it goes when this is dropped.
+/// A directory for commands that need files. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    /// An empty one.
+    /// Makes an empty directory.
     ///
     /// # Errors
-    /// If there can be none.
+    /// If that fails.
     pub fn new() -> Result<Self> {
         Ok(Self(tempfile::tempdir()?))
     }
 
-    /// Where a file of this name is, or would be.
+    /// Returns the path of a file with this name.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Writes a file, and says where it is.
+    /// Writes a file, and returns its path.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -59,7 +59,7 @@ impl Scratch {
         self.text(name)
     }
 
-    /// What is in a file.
+    /// Returns the contents of a file.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -67,7 +67,7 @@ impl Scratch {
         std::fs::read(self.path(name)).with_context(|| format!("no file {name}"))
     }
 
-    /// The path of a file as text.
+    /// Returns the path of a file as text.
     ///
     /// # Errors
     /// If it is not UTF-8.

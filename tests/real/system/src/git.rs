@@ -21,7 +21,7 @@ fn input() -> Result<String> {
     Ok(prose(5000))
 }
 
-/// The names of the file, the tree and the commit.
+/// Returns the hashes of the file, the tree and the commit.
 fn run<R: Runtime>(git: &mut Git<R>, text: &String) -> omniglot::Result<[String; 3]> {
     const NO: Error = Error::Misuse("libgit2 says no");
     git.scope(|git| {

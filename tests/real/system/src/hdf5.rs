@@ -1,4 +1,4 @@
-//! HDF5 keeps a file in memory.
+//! HDF5 writes and reads a file in memory.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
@@ -18,7 +18,7 @@ fn input() -> Result<Vec<f64>> {
     Ok((0..1000).map(|number| f64::from(number * number) / 8.0).collect())
 }
 
-/// The numbers as they are read again, and the file.
+/// The numbers that were read back, and the file.
 type Output = (Vec<f64>, Vec<u8>);
 
 fn run<R: Runtime>(hdf5: &mut Hdf5<R>, numbers: &Vec<f64>) -> omniglot::Result<Output> {

@@ -1,6 +1,6 @@
-//! Libraries that want data files, and what the C library does with its own.
+//! Libraries that need data files, and the C library with its own.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod c;
@@ -13,7 +13,7 @@ mod setlocale;
 
 use real_subject::Subject;
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[
     &proj::PROJ,
     &git::GIT,

@@ -1,4 +1,4 @@
-//! The C library tells the time of a zone.
+//! The C library converts a time to a time zone.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Poppler reads the text of a document.
+//! Poppler extracts the text of a document.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
@@ -14,7 +14,7 @@ subject! {
     not_in_process: "it looks for fonts",
 }
 
-/// A page of text, made by another library from a drawing.
+/// Returns a page of text, which another library made from a drawing.
 fn input() -> Result<Vec<u8>> {
     let lines = (1..=12).map(|line| {
         let place = 30 * line;

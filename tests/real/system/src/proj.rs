@@ -1,4 +1,4 @@
-//! PROJ converts places, by what its database says of systems of coordinates.
+//! PROJ converts coordinates, with the coordinate systems in its database.
 
 use std::path::PathBuf;
 

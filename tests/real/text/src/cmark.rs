@@ -1,4 +1,4 @@
-//! cmark makes HTML of Markdown.
+//! cmark converts Markdown to HTML.
 
 use anyhow::{Result, ensure};
 use omniglot::Runtime;

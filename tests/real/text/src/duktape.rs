@@ -1,4 +1,4 @@
-//! Duktape runs a program in ECMAScript.
+//! Duktape runs an ECMAScript program.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, FnPtr, Ptr, Runtime};

@@ -20,7 +20,7 @@ fn input() -> Result<String> {
     Ok(crate::goods())
 }
 
-/// How many elements there are, and all text.
+/// The number of elements, and all text.
 type Output = (usize, String);
 
 fn run<R: Runtime>(expat: &mut Expat<R>, document: &String) -> omniglot::Result<Output> {

@@ -1,4 +1,4 @@
-//! Hunspell knows how words are written.
+//! Hunspell checks the spelling of words.
 
 use anyhow::{Context as _, Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
@@ -46,7 +46,7 @@ fn run<R: Runtime>(hunspell: &mut Hunspell<R>, (): &()) -> omniglot::Result<Vec<
     })
 }
 
-/// The command writes a line for each word: `*`, or `& word count place: proposals`.
+/// The command prints a line for each word: `*`, or `& word count place: proposals`.
 fn confirm((): &(), proposals: &Vec<Vec<String>>) -> Result<()> {
     let words = WORDS.join("\n");
     let output = tool("hunspell", &["-a", "-i", "utf-8", "-d", "en_US"], words.as_bytes())?;

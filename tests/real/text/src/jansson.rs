@@ -1,4 +1,4 @@
-//! jansson reads JSON, is asked for its parts, and writes it again.
+//! jansson parses JSON, returns its parts, and writes it again.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Runtime};
@@ -20,7 +20,7 @@ fn input() -> Result<String> {
     Ok(value.to_string())
 }
 
-/// The sum of the numbers, and all of it written anew.
+/// The sum of the numbers, and the document as it was written again.
 type Output = (i64, String);
 
 fn run<R: Runtime>(jansson: &mut Jansson<R>, text: &String) -> omniglot::Result<Output> {

@@ -1,6 +1,6 @@
 //! Libraries that parse, match and run text.
 #![forbid(unsafe_code)]
-// What `input` makes is what the other functions get a reference to.
+// The other functions take a reference to exactly what `input` returns.
 #![allow(clippy::ptr_arg)]
 
 mod cmark;
@@ -18,7 +18,7 @@ mod yaml;
 
 use real_subject::Subject;
 
-/// All of them.
+/// All of these libraries.
 pub static SUBJECTS: &[&Subject] = &[
     &xml::XML,
     &xslt::XSLT,
@@ -34,7 +34,7 @@ pub static SUBJECTS: &[&Subject] = &[
     &magic::MAGIC,
 ];
 
-/// A list of goods in XML.
+/// Returns a list of goods in XML.
 fn goods() -> String {
     let goods = (1..=200).map(|number| {
         format!(

@@ -1,4 +1,4 @@
-//! libmagic tells what a file is.
+//! libmagic identifies a file's type.
 
 use std::path::PathBuf;
 

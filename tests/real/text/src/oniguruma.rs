@@ -1,4 +1,4 @@
-//! Oniguruma finds a pattern.
+//! Oniguruma matches a pattern.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};

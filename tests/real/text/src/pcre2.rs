@@ -1,4 +1,4 @@
-//! PCRE2 finds a pattern, also where it would like to compile it to machine code.
+//! PCRE2 matches a pattern, with and without its compiler to machine code.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime, Slice};
@@ -19,10 +19,10 @@ fn input() -> Result<String> {
     Ok(prose(20_000))
 }
 
-/// Where the number in a match begins and ends.
+/// The start and end of the number in each match.
 type Places = Vec<(usize, usize)>;
 
-/// What the compiler to machine code said, and the places without and with it.
+/// The result of the compiler to machine code, and the matches without and with it.
 type Output = (i32, Places, Places);
 
 fn run<R: Runtime>(pcre: &mut Pcre2<R>, text: &String) -> omniglot::Result<Output> {
@@ -43,7 +43,7 @@ fn run<R: Runtime>(pcre: &mut Pcre2<R>, text: &String) -> omniglot::Result<Outpu
     })
 }
 
-/// All places of a pattern.
+/// Finds all matches of a pattern.
 fn find<R: Runtime>(
     pcre: &mut Api<R>,
     code: Ptr<pcre2_real_code_8>,
@@ -62,7 +62,7 @@ fn find<R: Runtime>(
 }
 
 fn confirm(text: &String, (compiled, without, with): &Output) -> Result<()> {
-    /// `PCRE2_ERROR_NOMEMORY`: no memory may be executed.
+    /// `PCRE2_ERROR_NOMEMORY`: no executable memory is available.
     const NO_MEMORY: i32 = -48;
     let pattern = regex::Regex::new(PATTERN)?;
     let places = pattern.captures_iter(text).filter_map(|found| found.get(1));

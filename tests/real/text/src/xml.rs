@@ -1,4 +1,4 @@
-//! libxml2 answers questions in XPath.
+//! libxml2 evaluates XPath expressions.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};

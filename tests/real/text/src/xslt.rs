@@ -1,4 +1,4 @@
-//! libxslt turns XML into something else.
+//! libxslt transforms an XML document.
 
 use anyhow::{Result, ensure};
 use omniglot::{Error, Ptr, Runtime};
