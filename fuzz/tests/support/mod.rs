@@ -1,4 +1,4 @@
-//! Helpers that several tests use.
+//! What several tests need.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

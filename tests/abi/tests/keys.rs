@@ -1,5 +1,5 @@
 //! Calls every signature behind a protection key, in the guest.
-// Test helpers may panic, like tests.
+// Functions that tests share may panic, as tests may.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod judge;

@@ -1,5 +1,5 @@
 //! Calls every signature in a worker process.
-// Test helpers may panic, like tests.
+// Functions that tests share may panic, as tests may.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod judge;

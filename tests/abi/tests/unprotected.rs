@@ -1,5 +1,5 @@
 //! Calls every signature in the host's own process, without protection.
-// Test helpers may panic, like tests.
+// Functions that tests share may panic, as tests may.
 #![allow(clippy::unwrap_used, clippy::panic, unsafe_code)]
 
 mod judge;

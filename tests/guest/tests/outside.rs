@@ -1,7 +1,7 @@
 //! Tests a guest's output, its exit status, and the messages when something goes wrong.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
-// Test helpers may panic, like tests.
+// Functions that tests share may panic, as tests may.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::env;

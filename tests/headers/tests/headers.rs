@@ -1,5 +1,5 @@
 //! The generator binds whole real headers.
-// Test helpers may panic, like tests.
+// Functions that tests share may panic, as tests may.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
