@@ -4,8 +4,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | `workload NAME SIZE` | `variants NAME:MOST …` of the workload, which is now set up; no names
-//! if there is none |
+//! | `workload NAME SIZE` | `variants NAME:MOST …` of the workload, which is now set up; no names if there is none |
 //! | `turn INDEX COUNT` | `took NANOSECONDS` |
 //!
 //! An answer may also be `error WHAT`. The process exits at the end of the questions.

@@ -63,7 +63,6 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
 /// The vsyscall page returns the time without a system call. Seccomp filters stop it, Syscall User
 /// Dispatch does not. It writes with its caller's rights, and the time stamp counter is readable
 /// anyway.
-/// stamp counter tells the time anyway.
 const fn must_in_process(instruction: Instruction, must: Must) -> Must {
     if matches!(instruction, Instruction::VSYSCALL) { Must::Run } else { must }
 }

@@ -15,7 +15,6 @@ use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, is_emulated, short_limit};
 
 /// Number of ambushes that are tried on an emulated processor: on the exit path, and elsewhere.
-/// others.
 const ON_THE_WAY_OUT: usize = 400;
 const ELSEWHERE: usize = 250;
 /// The largest distance of the signal from the jump, in instructions of the file or of the path.
@@ -136,7 +135,6 @@ impl State {
 
 /// Returns every jump to one of the entries with every state, and a signal at each of the next
 /// `reach` instructions.
-/// behind it.
 fn among(entries: &[usize], reach: usize, is_keyed: bool) -> Vec<Ambush> {
     let states = State::all(is_keyed);
     let jumps = entries
