@@ -1,4 +1,4 @@
-# The attacks that C cannot spell.
+# The attacks that cannot be written in C.
 
 # uint32_t read_csr(uint32_t number): one `csrrs a0, number, x0; ret` for each number.
     .text
@@ -47,7 +47,7 @@ instructions:
     .endr
 # In order: mret, sret, uret, wfi, sfence.vma, dret, mnret, sinval.vma, sfence.w.inval,
 # hfence.vvma, hfence.gvma, no instruction (zeros), no instruction (ones), a custom one,
-# fadd.s (floating point is off, where there is any).
+# fadd.s (floating point is disabled, if it exists).
     .option pop
 
 # uint32_t request(uint32_t number, uint32_t a0, uint32_t a1)
@@ -131,7 +131,7 @@ call_back_garbage:
     ecall
     unimp
 
-# void entry_registers(void *frame): 31 words behind the frame's header.
+# void entry_registers(void *frame): 31 words after the frame's header.
     .globl  entry_registers
 entry_registers:
     .irp    n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
@@ -139,7 +139,7 @@ entry_registers:
     .endr
     ret
 
-# bool registers_stay(uint32_t rounds): x5 counts, x10 finds mistakes.
+# bool registers_stay(uint32_t rounds): x5 counts and collects differences, x10 is the expected value.
     .globl  registers_stay
 registers_stay:
     addi    sp, sp, -64
