@@ -134,7 +134,7 @@ fn run_suite(suite: &'static Suite, extent: Extent, workspace: &Workspace) -> Re
     if suite.needs_root() {
         return run_releases(suite, extent, workspace);
     }
-    let mut commands = suite.commands(extent.together, workspace)?;
+    let mut commands = suite.commands(extent, workspace)?;
     if extent.thorough {
         for command in &mut commands {
             command.env(WHOLE, "1");

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Error, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::Extent;
 use crate::cargo;
 use crate::fuzz;
 use crate::sanitize;
@@ -238,6 +239,9 @@ const COUNTED: &str = "shift=0,sleep=off";
 /// The target for which tests in a guest are compiled.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// The variable by which the tests of escapes in a guest run all of them, and not a third.
+const ALL_ESCAPES: &str = "OMNIGLOT_ESCAPES=all";
+
 /// The time limit in seconds for tests in a guest, whose processors are slow.
 const INSIDE_TIMEOUT: &str = "1800";
 
@@ -311,8 +315,8 @@ impl Suite {
 
     /// The commands that run this suite. They continue after a test has failed.
     ///
-    /// `together` is true if other suites run as well. Builds are then shared by all of them.
-    pub(super) fn commands(&self, together: bool, workspace: &Workspace) -> Result<Vec<Command>> {
+    /// If all suites run, they share one build.
+    pub(super) fn commands(&self, extent: Extent, workspace: &Workspace) -> Result<Vec<Command>> {
         match self.packages {
             Packages::Emulated(emulations) => {
                 let run = |emulation: &Emulation| emulation.command(workspace);
@@ -328,15 +332,15 @@ impl Suite {
                 faulty.args(self.selection());
                 return Ok(vec![faulty]);
             }
-            Packages::Attacks => return self.attacks(workspace),
+            Packages::Attacks => return self.attacks(extent, workspace),
             Packages::Only(_) | Packages::Others => {}
         }
         let mut commands = Vec::new();
         if !self.selection().is_empty() {
-            commands.extend(self.here(together, workspace)?);
+            commands.extend(self.here(extent.together, workspace)?);
         }
         if !self.inside.is_empty() {
-            commands.push(self.inside(together, workspace)?);
+            commands.push(self.inside(extent, workspace)?);
         }
         Ok(commands)
     }
@@ -365,7 +369,7 @@ impl Suite {
 
     /// The commands that run the attacks on each runtime in turn: in a process, without protection,
     /// behind protection keys, behind physical memory protection.
-    fn attacks(&self, workspace: &Workspace) -> Result<Vec<Command>> {
+    fn attacks(&self, extent: Extent, workspace: &Workspace) -> Result<Vec<Command>> {
         let conformance = |target| {
             let mut command = test_command(workspace);
             command.args(["--package", "omniglot-conformance", "--test", target]);
@@ -374,21 +378,24 @@ impl Suite {
         let mut unprotected = conformance("escapes");
         unprotected.args(["--", "unprotected::"]);
         let kernel = Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] };
-        let (keys, pmp) = (self.inside(false, workspace)?, kernel.command(workspace)?);
+        let (keys, pmp) = (self.inside(extent, workspace)?, kernel.command(workspace)?);
         Ok(vec![conformance("attacks"), unprotected, keys, pmp])
     }
 
     /// The command that runs this suite's tests in guests.
-    fn inside(&self, together: bool, workspace: &Workspace) -> Result<Command> {
+    fn inside(&self, extent: Extent, workspace: &Workspace) -> Result<Command> {
         let mut inside = test_command(workspace);
-        let guest = guest_words(self.inside, workspace);
+        let mut guest = guest_words(self.inside, workspace);
+        if extent.thorough {
+            guest.push(format!("--env={ALL_ESCAPES}"));
+        }
         let guest: Vec<&str> = guest.iter().map(String::as_str).collect();
         let chosen: Vec<String> = self
             .inside
             .iter()
             .map(|test| format!("--of={}:{}", test.package, test.target))
             .collect();
-        if together {
+        if extent.together {
             let mut words = vec!["chosen"];
             words.extend(chosen.iter().map(String::as_str));
             words.extend(guest.iter().flat_map(|word| ["--by", word]));
@@ -398,6 +405,8 @@ impl Suite {
             inside.args(self.inside.iter().flat_map(|test| ["--package", test.package]));
         }
         inside.args(self.inside.iter().flat_map(|test| ["--test", test.target]));
+        // What needs no keys runs on this machine, and there faster.
+        inside.args(["--", "--skip", "unprotected::"]);
         Ok(inside)
     }
 
@@ -485,7 +494,7 @@ mod tests {
     use std::collections::HashSet;
     use std::ffi::OsStr;
 
-    use super::{SUITES, Suite, Workspace, named};
+    use super::{Extent, SUITES, Suite, Workspace, named};
 
     fn find(name: &str) -> &'static Suite {
         named(&[name.to_owned()], false).next().unwrap()
@@ -551,9 +560,11 @@ mod tests {
         }
     }
 
+    const EXTENT: Extent = Extent { thorough: false, together: true, asked: false };
+
     /// The arguments of a suite's commands in a run of all suites.
     fn together(name: &str) -> Vec<Vec<String>> {
-        let commands = find(name).commands(true, &Workspace::load().unwrap()).unwrap();
+        let commands = find(name).commands(EXTENT, &Workspace::load().unwrap()).unwrap();
         let text = |argument: &OsStr| argument.to_str().unwrap().to_owned();
         commands.iter().map(|command| command.get_args().map(text).collect()).collect()
     }
