@@ -9,7 +9,7 @@ mod support;
 use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -222,6 +222,62 @@ fn the_first_call_of_a_thread_and_its_end_can_be_interrupted_anywhere<R: Driven>
         }
     }
     set_handler(libc::SIGTRAP, 0, libc::SIG_DFL);
+}
+
+/// How many threads have come to the gate, and the pages that they make executable there.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+static PAGES: [AtomicPtr<c_void>; 2] = [const { AtomicPtr::new(null_mut()) }; 2];
+
+/// Takes the next step, up to the gate; there it makes a page executable, once both threads are
+/// there.
+extern "C" fn change_at_the_gate(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's context.
+    let registers = unsafe { &mut (*context).uc_mcontext.gregs };
+    let gates = [omniglot_enter as *const (), omniglot_keyed_enter as *const ()];
+    let place = registers[libc::REG_RIP as usize] as usize;
+    if !gates.into_iter().any(|gate| place == gate.addr()) {
+        return;
+    }
+    registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+    let index = ARRIVED.fetch_add(1, Ordering::SeqCst);
+    while ARRIVED.load(Ordering::SeqCst) < PAGES.len() {
+        thread::yield_now();
+    }
+    let page = PAGES[index].load(Ordering::SeqCst);
+    // SAFETY: a page of the test's, of which nobody else knows.
+    unsafe { libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_EXEC) };
+}
+
+/// Both change what is executable, which waits for all others in foreign code: they are not, and
+/// each other's change has ended, or is waited for behind the handler. A child is ended if they
+/// wait for ever.
+fn two_handlers_on_the_way_in_that_change_code_wait_for_neither<R: Driven>() {
+    let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(in_child(|| {
+        for page in &PAGES {
+            let (access, flags) =
+                (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            // SAFETY: a fresh page.
+            let fresh = unsafe { libc::mmap(null_mut(), 4096, access, flags, -1, 0) };
+            page.store(fresh, Ordering::SeqCst);
+        }
+        let handler = change_at_the_gate as *const () as usize;
+        set_handler(libc::SIGTRAP, libc::SA_SIGINFO | libc::SA_ONSTACK, handler);
+        let runtimes = [start::<R>(), start::<R>()];
+        // SAFETY: ends the child where it hangs.
+        unsafe { libc::alarm(120) };
+        let threads = runtimes.map(|mut runtime| {
+            thread::spawn(move || {
+                // What the function's code needs is found out once.
+                assert_eq!(call(&mut runtime, Shim::Add, 1, 2), Ok(3));
+                set_stepping(true);
+                let sum = call(&mut runtime, Shim::Add, 1, 2);
+                sum == Ok(3) && call(&mut runtime, Shim::Add, 2, 2) == Ok(4)
+            })
+        });
+        threads.map(|thread| thread.join().unwrap_or(false)) == [true; 2]
+    }));
+    assert!(ARRIVED.load(Ordering::SeqCst) == 0, "only the child's threads step");
 }
 
 fn the_host_sees_its_own_handlers<R: Driven>() {
@@ -1022,6 +1078,7 @@ in_this_process! {
     what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer
     handlers_of_the_host_run_in_the_midst_of_foreign_code
     handlers_in_the_midst_of_foreign_code_call_none
+    two_handlers_on_the_way_in_that_change_code_wait_for_neither
     the_host_sees_its_own_handlers
     the_processors_state_comes_back
     many_threads_run_many_domains

@@ -226,10 +226,21 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "code that a signal handler maps during entry is scanned",
         file: "handler.rs",
-        text: "        bar(thread);\n",
-        instead: "",
+        text: "    let held = thread.and_then(hold_back);\n",
+        instead: "    let held: Option<&GateContext> = None;\n",
         is_basic: false,
         test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
+    },
+    Defence {
+        name: "of two handlers during entry that map code, none waits for the other",
+        file: "handler.rs",
+        text: r"    if changes::rest(context.key.load(Ordering::Relaxed)) {
+        return None;
+    }
+",
+        instead: "",
+        is_basic: false,
+        test: Test::Thread("two_handlers_on_the_way_in_that_change_code_wait_for_neither"),
     },
     Defence {
         name: "the gate refuses entry after a handler changed code",
@@ -747,8 +758,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "a handler's forked child has pages for the writes of its parent's call",
         file: "handler.rs",
-        text: "        thread.stand_in();\n        bar(thread);\n",
-        instead: "        bar(thread);\n",
+        text: "        thread.stand_in();\n",
+        instead: "        let _ = thread;\n",
         is_basic: false,
         test: Test::Escape("births::a_fork_at_every_instruction"),
     },

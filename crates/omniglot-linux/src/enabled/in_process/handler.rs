@@ -84,22 +84,34 @@ pub(super) unsafe extern "C" fn on_signal(
     }
     let below = frame.register(libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
     let below = frame.switched_stacks().then_some(below as usize);
+    let held = thread.and_then(hold_back);
     signals::pass_on(&mut frame, below);
     if let Some(thread) = thread {
         thread.stand_in();
-        bar(thread);
+    }
+    if let Some(context) = held {
+        let_in(context);
     }
     AS_IT_WAS
 }
 
-/// Keeps a thread that is on its way in, behind a key, from foreign code, if something of what the
-/// process can execute has yet to be looked at: a handler's own change waits for nobody.
-fn bar(thread: &Thread) {
-    if let Some(context) = thread.running()
-        && context.is_keyed()
-        && !changes::are_settled()
-    {
-        context.is_barred.store(1, Ordering::Relaxed);
+/// Keeps a thread that is on its way in, behind a key, from foreign code while a handler of the
+/// host runs: who changes code need not wait for it. `None` if an earlier handler does that, which
+/// this one interrupted.
+fn hold_back(thread: &Thread) -> Option<&GateContext> {
+    let context = thread.running().filter(|context| context.is_keyed())?;
+    if changes::rest(context.key.load(Ordering::Relaxed)) {
+        return None;
+    }
+    context.is_barred.store(1, Ordering::Relaxed);
+    Some(context)
+}
+
+/// Lets it in, unless something of what the process can execute has yet to be looked at: a
+/// handler's own change waits for nobody.
+fn let_in(context: &GateContext) {
+    if changes::may_go_on(context.key.load(Ordering::Relaxed)) {
+        context.is_barred.store(0, Ordering::Relaxed);
     }
 }
 

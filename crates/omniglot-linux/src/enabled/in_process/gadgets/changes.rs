@@ -136,24 +136,30 @@ pub(crate) fn leave(key: u32) {
 }
 
 /// The thread that runs the domain is in a signal handler of ours, and runs no foreign code before
-/// [`go_on`] permits it.
-pub(crate) fn rest(key: u32) {
-    if let Some(stretch) = STRETCHES.get(key as usize) {
+/// [`go_on`] or [`may_go_on`] permits it. Returns whether it was so already.
+pub(crate) fn rest(key: u32) -> bool {
+    STRETCHES.get(key as usize).is_some_and(|stretch| stretch.rests.swap(true, SeqCst))
+}
+
+/// Whether that thread may continue now; if not, it rests on.
+pub(crate) fn may_go_on(key: u32) -> bool {
+    let Some(stretch) = STRETCHES.get(key as usize) else { return false };
+    stretch.rests.store(false, SeqCst);
+    let may = are_settled();
+    if !may {
         stretch.rests.store(true, SeqCst);
     }
+    may
 }
 
 /// Waits until that thread may continue; false if it must not, or has no time left.
 pub(crate) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
-    let Some(stretch) = STRETCHES.get(key as usize) else { return false };
     // Pauses instead of reading the clock, which handlers should not do.
     let mut left = PATIENCE.as_micros() / PAUSE.as_micros();
     loop {
-        stretch.rests.store(false, SeqCst);
-        if are_settled() {
+        if may_go_on(key) {
             return true;
         }
-        stretch.rests.store(true, SeqCst);
         // The scan has yet to report its result.
         let is_over = ONGOING.load(SeqCst) == 0 && !code::is_being_looked_at();
         if is_over && !are_settled() || must_stop() || left == 0 {
@@ -190,7 +196,8 @@ pub(crate) fn begin() {
 fn stop_others() {
     let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
     for stretch in &STRETCHES {
-        // A handler that interrupted the host on its way into foreign code waits for no thread.
+        // A thread in a handler rests, also on its way into foreign code: of two that do this, none
+        // waits for the other.
         while let Some(thread) = stretch.running().filter(|thread| *thread != own) {
             // Repeatedly, since a thread that was not yet in foreign code did not notice the
             // signal.
@@ -246,6 +253,34 @@ mod tests {
         let outcome = is_done.recv_timeout(Duration::from_secs(60));
         stretch.thread.store(0, SeqCst);
         assert_eq!(outcome, Ok(()));
+    }
+
+    /// As two handlers do that interrupted their threads on the way into foreign code.
+    #[test]
+    fn two_that_rest_wait_for_neither() {
+        const KEYS: [usize; 2] = [13, 14];
+        let (done, is_done) = std::sync::mpsc::channel();
+        let both = std::sync::Arc::new(std::sync::Barrier::new(KEYS.len()));
+        for key in KEYS {
+            let (done, both) = (done.clone(), std::sync::Arc::clone(&both));
+            std::thread::spawn(move || {
+                let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+                let stretch = &STRETCHES[key];
+                stretch.generation.store(generation::current().expect("a generation"), SeqCst);
+                stretch.thread.store(own, SeqCst);
+                assert!(!rest(key as u32));
+                both.wait();
+                stop_others();
+                both.wait();
+                assert!(rest(key as u32), "a handler of a handler leaves it so");
+                stretch.rests.store(false, SeqCst);
+                leave(key as u32);
+                let _ = done.send(());
+            });
+        }
+        for _ in KEYS {
+            assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(()));
+        }
     }
 
     #[test]
