@@ -76,7 +76,7 @@
 //! 5. **Reservations.** A domain's addresses in the host's process are reserved before its
 //!    worker starts, and nothing but its own pages is mapped there until it is dropped.
 //! 6. **Children have nothing.** Domains' memory in the host's process is left out of forked
-//!    children; whoever uses it checks the generation of processes first.
+//!    children, where regions are copies; whoever uses it checks the generation of processes first.
 //! 7. **Handlers.** What signal handlers use is atomic or the kernel's own; they take no
 //!    lock, allocate nothing and do not panic.
 //! 8. **Gate contexts.** While a thread is in foreign code, its context says where the host's

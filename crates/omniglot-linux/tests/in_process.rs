@@ -127,26 +127,42 @@ fn under_signals<T>(signal: i32, run: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Two domains on one thread could otherwise leave by each other's way.
-fn handlers_in_the_midst_of_foreign_code_call_none<R: Driven>() {
+/// Two domains on one thread could otherwise leave by each other's way. And while a handler runs,
+/// wherever it came, there is no alternate stack for the next signal.
+fn handlers_call_no_foreign_code<R: Driven>() {
     let _lock = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut runtime, mut other) = (start::<R>(), start::<R>());
+    assert_eq!(call(&mut other, Shim::Add, 2, 3), Ok(5));
     OTHER.store((&raw mut other).cast(), Ordering::Release);
-    set_handler(libc::SIGURG, 0, call_other::<R> as *const () as usize);
-    // In a callback it may.
-    let event = enter(&mut runtime, Shim::CallBack, 0, 1, 0);
-    assert!(matches!(event, Ok(Event::Callback { .. })), "{event:?}");
-    // SAFETY: sends this thread a signal.
-    assert_eq!(unsafe { libc::raise(libc::SIGURG) }, 0);
-    assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
-    under_signals(libc::SIGURG, || {
-        // Until one came in foreign code.
-        while REFUSALS.load(Ordering::Relaxed) == 0 {
-            assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
-        }
-    });
+    for flags in [0, libc::SA_ONSTACK] {
+        set_handler(libc::SIGURG, flags, call_other::<R> as *const () as usize);
+        let refused_in = |run: &mut dyn FnMut()| {
+            let before = REFUSALS.load(Ordering::Relaxed);
+            run();
+            REFUSALS.load(Ordering::Relaxed) > before
+        };
+        // SAFETY: sends this thread a signal.
+        let mut raise = || assert_eq!(unsafe { libc::raise(libc::SIGURG) }, 0);
+        assert!(refused_in(&mut raise), "between calls");
+        // SAFETY: as above.
+        let on_another = &mut || thread::scope(|scope| drop(scope.spawn(raise).join()));
+        // The alternate stack that it has from the standard library is too small for a call.
+        assert!(flags != 0 || refused_in(on_another), "on a thread that has called nothing");
+        let event = enter(&mut runtime, Shim::CallBack, 0, 1, 0);
+        assert!(matches!(event, Ok(Event::Callback { .. })), "{event:?}");
+        assert!(refused_in(&mut raise), "in a callback");
+        assert_eq!(runtime.resume(Reply::Return), Ok(Event::Returned));
+        let before = REFUSALS.load(Ordering::Relaxed);
+        under_signals(libc::SIGURG, || {
+            // Until one came in foreign code.
+            while REFUSALS.load(Ordering::Relaxed) == before {
+                assert_eq!(call(&mut runtime, Shim::Work, 3, 0).map(drop), Ok(()));
+            }
+        });
+    }
+    set_handler(libc::SIGURG, 0, libc::SIG_DFL);
     REFUSALS.store(0, Ordering::Relaxed);
-    assert!(RESULTS.swap(0, Ordering::Relaxed) > 0, "the one in the callback");
+    assert_eq!(RESULTS.load(Ordering::Relaxed), 0);
     assert_eq!(call(&mut other, Shim::Add, 2, 3), Ok(5));
 }
 
@@ -1077,7 +1093,7 @@ in_this_process! {
     a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told
     what_uses_no_thread_local_variable_keeps_the_hosts_thread_pointer
     handlers_of_the_host_run_in_the_midst_of_foreign_code
-    handlers_in_the_midst_of_foreign_code_call_none
+    handlers_call_no_foreign_code
     two_handlers_on_the_way_in_that_change_code_wait_for_neither
     the_host_sees_its_own_handlers
     the_processors_state_comes_back

@@ -232,6 +232,14 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
     },
     Defence {
+        name: "signal handlers call no foreign code",
+        file: "threads.rs",
+        text: "        let handlers = self.handlers.load(Ordering::Relaxed);\n",
+        instead: "        let handlers = 0;\n",
+        is_basic: false,
+        test: Test::Thread("handlers_call_no_foreign_code"),
+    },
+    Defence {
         name: "of two handlers during entry that map code, none waits for the other",
         file: "handler.rs",
         text: r"    if changes::rest(context.key.load(Ordering::Relaxed)) {

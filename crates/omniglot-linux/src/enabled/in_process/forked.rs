@@ -3,6 +3,8 @@
 //! The child has none of the domain's memory, nor the shared page. But between two of the engine's
 //! checks of the process generation, its parent's code writes to both. The child gets pages of its
 //! own there, and the call ends where foreign code would begin, or where it has ended.
+//!
+//! Of verified code the child has all memory, and no watchdog: there the gate is told to stop.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering;
@@ -19,6 +21,10 @@ pub(super) fn stand_in(context: &GateContext) {
     // If foreign code has already returned: a stack pointer that no call can have left, so that the
     // engine looks for the reason.
     context.left.stack.store(u64::MAX, Ordering::Relaxed);
+    if context.is_sfi() {
+        let number = context.number.load(Ordering::Relaxed);
+        context.stop.store(number << 1, Ordering::Relaxed);
+    }
     if !context.is_keyed() {
         return; // nothing is written
     }

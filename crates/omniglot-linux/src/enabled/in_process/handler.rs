@@ -3,6 +3,7 @@
 //! Everything here runs in signal handlers: no allocation, no locks, no panics.
 #![allow(unsafe_code)]
 
+use std::arch::asm;
 use std::sync::atomic::Ordering;
 
 use super::frame::{KernelContext, SignalFrame};
@@ -69,9 +70,22 @@ pub(super) unsafe extern "C" fn on_signal(
     blocked: u32,
 ) -> u32 {
     // SAFETY: the caller's promise (invariant 11).
-    let mut frame = unsafe { SignalFrame::new((signal, info, context)) };
+    let frame = unsafe { SignalFrame::new((signal, info, context)) };
     // SAFETY: null, or the record of this thread (invariant 9).
     let thread = unsafe { thread.as_ref() };
+    let base =
+        thread.and_then(Thread::running).filter(|context| context.is_sfi()).map(|_| base_of_gs());
+    let what = handle(frame, thread, blocked);
+    if let Some(before) = base
+        && base_of_gs() != before
+    {
+        set_base_of_gs(before);
+    }
+    what
+}
+
+/// Handles a signal, of the host's or of foreign code.
+fn handle(mut frame: SignalFrame<'_>, thread: Option<&Thread>, blocked: u32) -> u32 {
     let place = frame.place();
     let running = thread.and_then(|thread| Some((thread, thread.running()?)));
     let inside = running
@@ -79,13 +93,13 @@ pub(super) unsafe extern "C" fn on_signal(
     if let Some((thread, context)) = inside {
         return Interrupted { frame, thread, context }.handle();
     }
-    if signal == libc::SIGILL && code::is_emulated(place) {
+    if frame.signal == libc::SIGILL && code::is_emulated(place) {
         return emulate(&mut frame);
     }
     let below = frame.register(libc::REG_RSP).wrapping_sub(RED_ZONE) & !15;
     let below = frame.switched_stacks().then_some(below as usize);
     let held = thread.and_then(hold_back);
-    signals::pass_on(&mut frame, below);
+    Thread::in_handler(thread, || signals::pass_on(&mut frame, below));
     if let Some(thread) = thread {
         thread.stand_in();
     }
@@ -93,6 +107,21 @@ pub(super) unsafe extern "C" fn on_signal(
         let_in(context);
     }
     AS_IT_WAS
+}
+
+/// The base of `%gs:`, by which verified code finds its region: the kernel gives handlers the one
+/// of the thread that they interrupted, and leaves what they make of it.
+fn base_of_gs() -> u64 {
+    let base;
+    // SAFETY: reads a base; the processor and kernel allow it, since there is verified code
+    // (invariant 17).
+    unsafe { asm!("rdgsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
+}
+
+fn set_base_of_gs(base: u64) {
+    // SAFETY: what the interrupted thread had; Rust code does not use it (invariants 17, 18).
+    unsafe { asm!("wrgsbase {}", in(reg) base, options(nomem, nostack, preserves_flags)) };
 }
 
 /// Keeps a thread that is on its way in, behind a key, from foreign code while a handler of the
@@ -160,7 +189,8 @@ impl Interrupted<'_> {
     /// A signal for the host, which foreign code does not notice.
     fn of_the_host(mut self) -> u32 {
         let stack = self.context.host_stack.load(Ordering::Relaxed).wrapping_sub(RED_ZONE) & !15;
-        signals::pass_on(&mut self.frame, Some(stack as usize));
+        let frame = &mut self.frame;
+        Thread::in_handler(Some(self.thread), || signals::pass_on(frame, Some(stack as usize)));
         if self.thread.is_copied() {
             // The handler forked, and this is the child, which has none of the domain's memory.
             self.thread.stand_in();

@@ -20,6 +20,7 @@ mod output;
 mod sfi;
 mod signals;
 mod snapshot;
+mod strangers;
 mod syscalls;
 mod threads;
 mod watchdog;

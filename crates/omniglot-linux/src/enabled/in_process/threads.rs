@@ -24,6 +24,7 @@ use super::interposed::Interposed;
 use super::kernel_signals;
 use super::keys::Keys;
 use super::signals;
+use super::strangers::{STRANGERS, base_of_fs};
 use crate::enabled::generation;
 use crate::enabled::system::refused;
 
@@ -54,6 +55,8 @@ pub(super) struct Thread {
     /// The context of the call that the thread runs, from before the gate is entered until after it
     /// came back, also while a handler of the host runs; otherwise null.
     pub(super) context: AtomicPtr<GateContext>,
+    /// How many handlers of the host's the thread is in, so far as ours called them.
+    handlers: AtomicU32,
     /// In a forked child: whether it has pages of its own for what its parent's call writes.
     has_pages: AtomicBool,
     id: AtomicU32,
@@ -78,6 +81,8 @@ pub(super) struct Thread {
 
 const _: () = assert!(size_of::<Thread>() <= RECORD, "the record fits its place");
 
+const IN_HANDLER: Error = Error::Misuse("a signal handler calls foreign code");
+
 /// A bit for each slot that is in use. There is no lock, since a forked child might find it locked;
 /// slots of threads that a child does not have stay in use there.
 static TAKEN: [AtomicU64; THREADS / 64] = [const { AtomicU64::new(0) }; THREADS / 64];
@@ -99,6 +104,7 @@ impl Thread {
             pointer: own_pointer(),
             selector: AtomicPtr::new(null_mut()),
             context: AtomicPtr::new(null_mut()),
+            handlers: AtomicU32::new(0),
             has_pages: AtomicBool::new(false),
             id: AtomicU32::new(own_number()),
             stack_end: stack_end(),
@@ -169,17 +175,35 @@ impl Thread {
         unsafe { self.context.load(Ordering::Relaxed).as_ref() }
     }
 
-    /// Checks that the thread is not in foreign code already: a thread runs one domain at a time,
-    /// so only that one can be leaving.
+    /// Checks that the thread is not in foreign code already, and in no signal handler. A thread runs
+    /// one domain at a time, so only that one can be leaving. While a handler runs, the thread's
+    /// alternate stack is disarmed: the next signal would use the foreign stack.
     ///
     /// # Errors
-    /// [`Error::Misuse`] in a signal handler that interrupted foreign code.
+    /// [`Error::Misuse`] in a signal handler.
     #[inline]
     pub(super) fn check_outside(&self) -> Result<()> {
-        if !self.context.load(Ordering::Relaxed).is_null() {
-            return Err(Error::Misuse("a signal handler that interrupted foreign code calls some"));
+        let handlers = self.handlers.load(Ordering::Relaxed);
+        if !self.context.load(Ordering::Relaxed).is_null() || handlers != 0 {
+            return Err(IN_HANDLER);
         }
         Ok(())
+    }
+
+    /// Runs a handler of the host's on the calling thread, which has this record, or none that its
+    /// stack pointer leads to.
+    pub(super) fn in_handler(thread: Option<&Self>, handler: impl FnOnce()) {
+        if generation::is_in_parents_memory() {
+            return handler(); // it may never come back, and it calls no foreign code
+        }
+        match thread {
+            Some(thread) => {
+                thread.handlers.fetch_add(1, Ordering::Relaxed);
+                handler();
+                thread.handlers.fetch_sub(1, Ordering::Relaxed);
+            }
+            None => STRANGERS.in_handler(base_of_fs(), own_number(), handler),
+        }
     }
 
     /// For a forked child of a handler, on the thread's way back into the host's part of a call:
@@ -257,6 +281,10 @@ impl Thread {
                 return Ok(known);
             }
             return known.renew(generation);
+        }
+        if STRANGERS.have(base_of_fs(), own_number()) {
+            // The end of the handler would bring back the alternate stack that it found.
+            return Err(IN_HANDLER);
         }
         signals::install()?;
         let index = take_slot()?;

@@ -146,6 +146,9 @@ impl Image {
 
     /// Where an instruction is, as "png_read_row+0x1c".
     pub(super) fn describe(&self, address: usize) -> Text {
+        if address >= self.end() {
+            return Text::default(); // of the host's gate, or none
+        }
         let header = FileHeader64::<LE>::parse(self.bytes);
         let symbols = header.ok().and_then(|header| Symbols::of(header, self.bytes).ok());
         match symbols.and_then(|symbols| symbols.function_at(address)) {
