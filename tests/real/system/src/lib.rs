@@ -6,6 +6,7 @@
 mod c;
 mod git;
 mod hdf5;
+mod iconv;
 mod localtime;
 mod poppler;
 mod proj;
@@ -21,4 +22,5 @@ pub static SUBJECTS: &[&Subject] = &[
     &poppler::POPPLER,
     &localtime::LOCALTIME,
     &setlocale::SETLOCALE,
+    &iconv::ICONV,
 ];

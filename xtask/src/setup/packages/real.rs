@@ -100,5 +100,10 @@ pub(super) const PACKAGES: &[Package] = &[
         &[Sign::File("usr/share/hunspell/en_US.dic")],
     ),
     data("tzdata", "the rules of time zones", &[Sign::File("usr/share/zoneinfo/Europe/Zurich")]),
+    data(
+        "libc6",
+        "the C library's converters between encodings",
+        &[Sign::File("usr/lib/x86_64-linux-gnu/gconv/UTF-16.so")],
+    ),
     data("libc-bin", "the locale C.UTF-8", &[Sign::File("usr/lib/locale/C.utf8/LC_CTYPE")]),
 ];
