@@ -26,6 +26,7 @@ pub static SUBJECTS: &[&Subject] = &[
     &yaml::YAML,
     &jansson::JANSSON,
     &pcre2::PCRE2,
+    &pcre2::PCRE2_JIT,
     &oniguruma::ONIGURUMA,
     &lua::LUA,
     &duktape::DUKTAPE,

@@ -1,16 +1,47 @@
 //! PCRE2 matches a pattern, with and without its compiler to machine code.
 
 use anyhow::{Result, ensure};
-use omniglot::{Error, Ptr, Runtime, Slice};
+use omniglot::{Error, Permission, Ptr, Runtime, Slice};
 use real_subject::{prose, subject};
 
 omniglot::include_library!("pcre2");
 
-subject! {
-    PCRE2: Pcre2 = "pcre2" from "libpcre2-dev",
-    does: "finds a pattern, with and without asking for its compiler (which is refused)",
-    confirmed: "the crate regex, equal",
-    builder: |_input| [],
+pub(crate) use compiled::PCRE2_JIT;
+pub(crate) use interpreted::PCRE2;
+
+/// Without memory for code, so that the compiler fails and the pattern is interpreted.
+mod interpreted {
+    use super::*;
+
+    subject! {
+        PCRE2: Pcre2 = "pcre2" from "libpcre2-dev",
+        does: "finds a pattern, with and without asking for its compiler (which is refused)",
+        confirmed: "the crate regex, equal",
+        builder: |_input| [],
+    }
+
+    fn confirm(text: &String, output: &Output) -> Result<()> {
+        /// `PCRE2_ERROR_NOMEMORY`: no executable memory is available.
+        const NO_MEMORY: i32 = -48;
+        compare(text, output, NO_MEMORY)
+    }
+}
+
+/// With memory for code.
+mod compiled {
+    use super::*;
+
+    subject! {
+        PCRE2_JIT: Pcre2 = "pcre2-jit" from "libpcre2-dev",
+        does: "finds a pattern, with and without its compiler to machine code",
+        confirmed: "the crate regex, equal",
+        builder: |_input| [.allow(Permission::ExecutableMemory)],
+        not_in_process: "it needs memory for code",
+    }
+
+    fn confirm(text: &String, output: &Output) -> Result<()> {
+        compare(text, output, 0)
+    }
 }
 
 const PATTERN: &str = r"(?:table|stakes) (\d{1,3})\b";
@@ -61,13 +92,12 @@ fn find<R: Runtime>(
     Ok(places)
 }
 
-fn confirm(text: &String, (compiled, without, with): &Output) -> Result<()> {
-    /// `PCRE2_ERROR_NOMEMORY`: no executable memory is available.
-    const NO_MEMORY: i32 = -48;
+/// Compares the matches with those of another implementation, and the compiler's result.
+fn compare(text: &str, (compiled, without, with): &Output, result: i32) -> Result<()> {
     let pattern = regex::Regex::new(PATTERN)?;
     let places = pattern.captures_iter(text).filter_map(|found| found.get(1));
     let expected: Places = places.map(|number| (number.start(), number.end())).collect();
     ensure!(without == &expected && with == &expected && expected.len() > 5, "the places differ");
-    ensure!(*compiled == NO_MEMORY, "the compiler said {compiled}");
+    ensure!(*compiled == result, "the compiler said {compiled}");
     Ok(())
 }
