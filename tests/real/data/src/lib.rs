@@ -22,6 +22,7 @@ pub static SUBJECTS: &[&Subject] = &[
     &archive::ARCHIVE,
     &zstd::ZSTD,
     &zstd::ZSTD_THREADS,
+    &zstd::ZSTD_NO_THREADS,
     &lzma::LZMA,
     &bzip2::BZIP2,
     &crypto::CRYPTO,

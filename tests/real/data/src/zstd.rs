@@ -1,11 +1,12 @@
 //! Zstandard compresses text, on one thread or on several.
 
 use anyhow::{Result, ensure};
-use omniglot::{Error, Runtime};
+use omniglot::{Error, Permission, Runtime};
 use real_subject::{prose, subject, tool};
 
 omniglot::include_library!("zstd");
 
+pub(crate) use none::ZSTD_NO_THREADS;
 pub(crate) use one::ZSTD;
 pub(crate) use several::ZSTD_THREADS;
 
@@ -25,12 +26,38 @@ mod one {
     }
 }
 
-/// Requests two more threads, which are not available, and then uses only the caller's.
+/// With two more threads.
 mod several {
     use super::*;
 
     subject! {
         ZSTD_THREADS: Zstd = "zstd-threads" from "libzstd-dev",
+        does: "compresses 2 MB of text on two more threads and decompresses it",
+        confirmed: "the command `zstd`, on two threads, compresses it to the same",
+        builder: |_input| [.allow(Permission::Threads(2))],
+        not_in_process: "it starts threads",
+    }
+
+    fn run<R: Runtime>(zstd: &mut Zstd<R>, text: &String) -> omniglot::Result<Output> {
+        round_trip(zstd, text, 2)
+    }
+
+    /// Zstandard compresses each part of the text by itself if it uses threads, with a result that
+    /// differs from that without.
+    fn confirm(text: &String, output: &Output) -> Result<()> {
+        let size = format!("--stream-size={}", text.len());
+        let options = ["-q", "-3", "-T2", "-B524288", "--no-check", &size, "-c"];
+        ensure!(tool("zstd", &options, text.as_bytes())? == output.0, "the command's differs");
+        super::confirm(text, output)
+    }
+}
+
+/// Requests two more threads, which are not available, and then uses only the caller's.
+mod none {
+    use super::*;
+
+    subject! {
+        ZSTD_NO_THREADS: Zstd = "zstd-no-threads" from "libzstd-dev",
         does: "compresses 2 MB of text, asked to use two threads (it does without)",
         confirmed: "the command `zstd` decompresses it, equal",
         builder: |_input| [],
@@ -50,6 +77,9 @@ fn input() -> Result<String> {
 /// The compressed text, and the result of decompressing it.
 type Output = (Vec<u8>, Vec<u8>);
 
+/// The bytes that a thread compresses at a time.
+const JOB: i32 = 1 << 19;
+
 fn round_trip<R: Runtime>(
     zstd: &mut Zstd<R>,
     text: &str,
@@ -63,6 +93,7 @@ fn round_trip<R: Runtime>(
         let context = zstd.ZSTD_createCCtx()?;
         let workers = ZSTD_cParameter::ZSTD_c_nbWorkers;
         zstd.ZSTD_CCtx_setParameter(context, workers, threads)?;
+        zstd.ZSTD_CCtx_setParameter(context, ZSTD_cParameter::ZSTD_c_jobSize, JOB)?;
         let len = zstd.ZSTD_compress2(context, packed, room, source, text.len())?;
         zstd.ZSTD_freeCCtx(context)?;
         let packed = packed.range(0, len).ok_or(NO)?;
