@@ -54,5 +54,16 @@ fn main() -> Result<()> {
         .pkg_config("nettle")
         .allowlist_function("nettle_sha3_256_(init|update|digest)")
         .allowlist_function("nettle_hmac_sha256_(set_key|update|digest)")
+        .generate()?;
+    Library::new("gnutls")
+        .header("gnutls/gnutls.h")
+        .pkg_config("gnutls")
+        .allowlist_function("gnutls_(init|deinit|bye|handshake|credentials_set)")
+        .allowlist_function("gnutls_(set_default_priority|session_set_verify_cert)")
+        .allowlist_function("gnutls_(record_(send|recv)|protocol_get_version)")
+        .allowlist_function("gnutls_certificate_(allocate|free)_credentials")
+        .allowlist_function("gnutls_certificate_set_x509_trust_mem")
+        .allowlist_function("gnutls_transport_set_(push|pull)_function")
+        .allowlist_var("GNUTLS_(CLIENT|E_AGAIN)")
         .generate()
 }

@@ -6,6 +6,7 @@
 mod archive;
 mod bzip2;
 mod crypto;
+mod gnutls;
 mod lzma;
 mod nettle;
 mod sodium;
@@ -28,6 +29,7 @@ pub static SUBJECTS: &[&Subject] = &[
     &crypto::CRYPTO,
     &sodium::SODIUM,
     &nettle::NETTLE,
+    &gnutls::GNUTLS,
 ];
 
 /// Formats bytes as hexadecimal digits.

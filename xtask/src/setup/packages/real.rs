@@ -52,6 +52,7 @@ pub(super) const PACKAGES: &[Package] = &[
     library("libssl-dev", &[Sign::PkgConfig("libcrypto")]),
     library("libsodium-dev", &[Sign::PkgConfig("libsodium")]),
     library("nettle-dev", &[Sign::PkgConfig("nettle")]),
+    library("libgnutls28-dev", &[Sign::PkgConfig("gnutls")]),
     library("libgmp-dev", &[Sign::PkgConfig("gmp")]),
     library("libfftw3-dev", &[Sign::PkgConfig("fftw3")]),
     library("libgsl-dev", &[Sign::PkgConfig("gsl")]),
