@@ -104,6 +104,7 @@ fn hostile() -> Result<()> {
         .source("c/hostile_liar.c")
         .include("../../crates/omniglot-linux/worker")
         .callback_slots(SLOTS)
+        .sandboxed()
         .generate()
 }
 

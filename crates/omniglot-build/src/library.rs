@@ -281,6 +281,9 @@ impl Library {
     /// memory, with musl's C library (Debian's package `musl-dev`). Whoever loads the image
     /// verifies it. For x86-64 Linux; for other targets nothing is done.
     ///
+    /// Meanwhile the macro `OMNIGLOT_SANDBOXED` is defined as 1, for sources that contain
+    /// instructions that the verifier refuses.
+    ///
     /// With the feature `sandbox`.
     #[cfg(feature = "sandbox")]
     pub fn sandboxed(mut self) -> Self {

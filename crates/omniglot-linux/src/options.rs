@@ -266,7 +266,8 @@ pub struct Options {
     /// each life. In a process only. Addresses still differ.
     pub seed: Option<[u8; 32]>,
     /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
-    /// number for the library. In a process, or as [`Isolation::Sfi`], only.
+    /// number for the library. In a process, or as [`Isolation::Sfi`], only; there not while
+    /// constructors run.
     pub strict: bool,
     /// How many bytes of files the library may have in a `/tmp` of its own, in the domain's memory;
     /// 0 unless set: then it can write no file. In a process only.

@@ -46,9 +46,10 @@ void abort(void)
         omniglot_sfi_gate_abort();
 }
 
+/* Ends the call, with a status that the host sees: exit_group(2). */
 void _Exit(int status)
 {
-    (void)status;
+    __asm__ volatile("syscall" : : "a"(231), "D"(status) : "rcx", "r11", "memory");
     abort();
 }
 

@@ -1,20 +1,43 @@
-//! Runs the conformance suite with verified code in this process: every case in a fresh region.
+//! Runs the conformance suite with verified code in this process, every case in a fresh region; and
+//! a library whose every function attacks its host.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
+
+#[path = "attacks/mod.rs"]
+mod attacks;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use attacks::home::{Home, options};
 use libtest_mimic::{Arguments, Failed, Trial};
-use omniglot::{Isolation, Linux};
+use omniglot::{Description, InterruptHandle, Isolation, IsolationKind, Linux, Sfi};
 use omniglot_conformance::conformance::Conformance;
 use omniglot_conformance::{Case, Suite, Verdict};
 
+/// Verified code, under attack. Denied system calls end the call, as in the other runtimes.
+const UNDER_ATTACK: Home<Sfi> = Home {
+    prefix: "sfi::",
+    isolation: IsolationKind::Sfi,
+    start: start_under_attack,
+    interrupt: InterruptHandle::interrupt,
+};
+
+fn start_under_attack(description: &Description) -> omniglot::Result<Sfi> {
+    let mut options = options();
+    options.strict = true;
+    Sfi::start(description, &options)
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let attacks = attacks::trials(UNDER_ATTACK);
+    if attacks::isolated::is_serving() {
+        return attacks::isolated::serve();
+    }
     let topics = Suite::<Linux>::topics().into_iter();
-    let trials = topics.flat_map(|(topic, cases)| cases.iter().map(move |case| trial(topic, case)));
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let cases = topics.flat_map(|(topic, cases)| cases.iter().map(move |case| trial(topic, case)));
+    let trials = cases.chain(attacks).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// Makes a test of a case. It is ignored if the runtime does not claim its guarantee.

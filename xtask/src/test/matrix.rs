@@ -9,18 +9,20 @@ enum Runtime {
     Process,
     Unprotected,
     Keys,
+    Sfi,
     Pmp,
 }
 
 /// All columns, in order.
-const RUNTIMES: [Runtime; 4] =
-    [Runtime::Process, Runtime::Unprotected, Runtime::Keys, Runtime::Pmp];
+const RUNTIMES: [Runtime; 5] =
+    [Runtime::Process, Runtime::Unprotected, Runtime::Keys, Runtime::Sfi, Runtime::Pmp];
 
 /// The prefixes of test names, by runtime. Those of the process runtime have no prefix, so the
 /// program that prints them decides.
-const PREFIXES: [(&str, Runtime); 3] = [
+const PREFIXES: [(&str, Runtime); 4] = [
     ("unprotected::", Runtime::Unprotected),
     ("keys::", Runtime::Keys),
+    ("sfi::", Runtime::Sfi),
     ("attacks::", Runtime::Pmp),
 ];
 
@@ -113,7 +115,7 @@ fn line(
     out: &mut fmt::Formatter<'_>,
     width: usize,
     first: &str,
-    cells: [String; 4],
+    cells: [String; RUNTIMES.len()],
 ) -> fmt::Result {
     write!(out, "{first:<width$}")?;
     for cell in cells {
@@ -128,6 +130,7 @@ impl fmt::Display for Runtime {
             Self::Process => "process",
             Self::Unprotected => "unprotected",
             Self::Keys => "keys",
+            Self::Sfi => "sfi",
             Self::Pmp => "pmp",
         })
     }
@@ -153,6 +156,7 @@ mod tests {
         \x20    Running tests/escapes.rs (target/debug/deps/escapes-1)\n\
         test unprotected::memory::wild_write ... ignored\n\
         test keys::memory::wild_write ... ok\n\
+        test sfi::memory::wild_write ... ok\n\
         test attacks::requests::unknown_0x1 ... ok\n\
         test conformance::other ... ok\n";
 
@@ -161,9 +165,9 @@ mod tests {
         let table = Matrix::read(OUTPUT).to_string();
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let lines: Vec<Vec<String>> = table.lines().map(words).collect();
-        assert_eq!(lines[0], ["attack", "process", "unprotected", "keys", "pmp"]);
+        assert_eq!(lines[0], ["attack", "process", "unprotected", "keys", "sfi", "pmp"]);
         assert_eq!(lines[1], ["channel::twice", "FAILED"]);
-        assert_eq!(lines[2], ["memory::wild_write", "held", "not", "claimed", "held"]);
+        assert_eq!(lines[2], ["memory::wild_write", "held", "not", "claimed", "held", "held"]);
         assert_eq!(lines[3], ["requests::unknown_0x1", "held"]);
         assert_eq!(lines.len(), 8, "{table}");
     }
@@ -175,9 +179,9 @@ mod tests {
             let line = table.lines().find(|line| line.starts_with(verdict)).unwrap_or_default();
             line[verdict.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(total("total held"), ["1", "0", "1", "1"]);
-        assert_eq!(total("total FAILED"), ["1", "0", "0", "0"]);
-        assert_eq!(total("total not claimed"), ["0", "1", "0", "0"]);
+        assert_eq!(total("total held"), ["1", "0", "1", "1", "1"]);
+        assert_eq!(total("total FAILED"), ["1", "0", "0", "0", "0"]);
+        assert_eq!(total("total not claimed"), ["0", "1", "0", "0", "0"]);
     }
 
     #[test]

@@ -368,7 +368,7 @@ impl Suite {
     }
 
     /// The commands that run the attacks on each runtime in turn: in a process, without protection,
-    /// behind protection keys, behind physical memory protection.
+    /// as verified code, behind protection keys, behind physical memory protection.
     fn attacks(&self, extent: Extent, workspace: &Workspace) -> Result<Vec<Command>> {
         let conformance = |target| {
             let mut command = test_command(workspace);
@@ -377,9 +377,11 @@ impl Suite {
         };
         let mut unprotected = conformance("escapes");
         unprotected.args(["--", "unprotected::"]);
+        let mut verified = conformance("sfi");
+        verified.args(["--", "sfi::"]);
         let kernel = Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] };
         let (keys, pmp) = (self.inside(extent, workspace)?, kernel.command(workspace)?);
-        Ok(vec![conformance("attacks"), unprotected, keys, pmp])
+        Ok(vec![conformance("attacks"), unprotected, verified, keys, pmp])
     }
 
     /// The command that runs this suite's tests in guests.

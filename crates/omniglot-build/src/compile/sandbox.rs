@@ -14,6 +14,9 @@ use crate::{Error, Result, output, paths};
 /// What ends an image that a sandboxed one is part of, as `omniglot_core::SANDBOXED`.
 const MARK: [u8; 8] = *b"omni-sfi";
 
+/// Tells sources that they are compiled for that image.
+const DEFINED: &str = "-DOMNIGLOT_SANDBOXED=1";
+
 /// Where Debian's musl-dev has the C library.
 const LIBC: &str = "/usr/lib/x86_64-linux-musl/libc.a";
 
@@ -73,7 +76,7 @@ impl Compiler<'_> {
         let stem = source.file_stem().unwrap_or_default().to_string_lossy();
         let object = self.directory.join(format!("sandboxed_{stem}.o"));
         let mut compile = self.compile(&self.tool, source, &object);
-        compile.args(flags);
+        compile.args(flags).arg(DEFINED);
         let output = self.run(compile)?;
         if !output.status.success() {
             return Err(Error::Source { output: text(&output) });

@@ -20,6 +20,7 @@ pub(crate) struct Attack<R: Runtime> {
     name: String,
     must: Must,
     must_in_process: Option<Must>,
+    must_in_region: Option<Must>,
     at_the_host: bool,
     needs_processor: bool,
     body: Body<R>,
@@ -67,6 +68,7 @@ pub(crate) fn attack<R: Runtime>(
         name: name.into(),
         must,
         must_in_process: None,
+        must_in_region: None,
         at_the_host: false,
         needs_processor: false,
         body: Box::new(body),
@@ -100,6 +102,13 @@ impl<R: Runtime> Attack<R> {
         self
     }
 
+    /// Sets the required outcome if the library's code was verified. Its addresses are cut to 32 bits,
+    /// and lead into its own memory, whatever else they are.
+    pub(crate) fn in_region(mut self, must: Must) -> Self {
+        self.must_in_region = Some(must);
+        self
+    }
+
     /// Marks an attack on the host's memory, which is only run on runtimes that claim to protect
     /// it.
     pub(crate) fn at_the_host(mut self) -> Self {
@@ -121,9 +130,11 @@ impl<R: Runtime> Attack<R> {
     }
 
     fn run(self, home: Home<R>) -> Result<(), Failed> {
+        let in_process = self.must_in_process.unwrap_or(self.must);
         let must = match home.isolation {
             IsolationKind::Process => self.must,
-            _ => self.must_in_process.unwrap_or(self.must),
+            IsolationKind::Sfi => self.must_in_region.unwrap_or(in_process),
+            _ => in_process,
         };
         with_canaries(|canaries| {
             let mut library = home.hostile()?;

@@ -87,7 +87,9 @@ fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
     vec![
         attack("callbacks::slot_out_of_range", NO_SUCH, |api, _| {
             api.call_slot(u32::MAX, 0).map(|()| true)
-        }),
+        })
+        // A request for what a system call does, at an address that has none.
+        .in_region(Must::Fail(|error| matches!(error, Error::Protocol(_)))),
         attack("callbacks::slot_one_too_many", NO_SUCH, |api, _| {
             api.call_slot(DESCRIPTION.slots, window(api)).map(|()| true)
         }),
@@ -102,13 +104,17 @@ fn past_the_trampolines<R: Runtime>() -> Vec<Attack<R>> {
             with_callback(api, |api, _| {
                 api.call_slot(HostCallback::FIRST_SLOT, address).map(|()| true)
             })
-        }),
+        })
+        // Cut to 32 bits, these are its own, or nobody's.
+        .in_region(Must::Run),
         attack("callbacks::arguments_on_the_hosts_stack", Must::BeOutside, |api, targets| {
             let address = targets.stack;
             with_callback(api, |api, _| {
                 api.call_slot(HostCallback::FIRST_SLOT, address).map(|()| true)
             })
-        }),
+        })
+        // Cut to 32 bits, these are its own, or nobody's.
+        .in_region(Must::Run),
         attack("callbacks::arguments_across_the_start", Must::BeOutside, |api, _| {
             with_callback(api, |api, _| {
                 api.call_slot(HostCallback::FIRST_SLOT, window(api) - 4).map(|()| true)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use libtest_mimic::Failed;
 
 const SIZE: usize = 4096;
-const PATTERN: u8 = 0xc3;
+pub(crate) const PATTERN: u8 = 0xc3;
 
 /// Writable data of the host.
 static DATA: [AtomicU8; SIZE] = [const { AtomicU8::new(PATTERN) }; SIZE];

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use omniglot::{Error, FaultKind, Runtime};
 
-use super::attack::{ACCESS, ANYHOW, Attack, Must, attack, limit};
+use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, limit};
 use super::hostile::Instruction;
 
 const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
@@ -35,6 +35,8 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
             api.execute(instruction).map(|()| true)
         })
         .in_process(must_in_process(instruction, must))
+        // Most are not in an image: others that fault are in their places.
+        .in_region(FAULT)
         // QEMU implements neither alignment checks nor int1.
         .needs_processor(matches!(
             instruction,

@@ -3,7 +3,7 @@
 use omniglot::{FaultKind, Ptr, Runtime};
 
 use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, bounds, window};
-use super::canaries::Targets;
+use super::canaries::{PATTERN, Targets};
 
 /// Addresses that attacks target, besides the host's own.
 const WILD: [(&str, usize); 4] =
@@ -30,28 +30,37 @@ pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
     all
 }
 
+/// Where addresses are cut to 32 bits these lead into the library's own memory, or to nothing: so
+/// what is read must not be what is there, and what is written must be there still.
 fn at_host<R: Runtime>(place: &'static str) -> [Attack<R>; 5] {
     [
         attack(format!("memory::read_host_{place}"), ACCESS, move |api, targets| {
-            api.peek_at(address(targets, place)).map(|_| true)
+            let found = api.peek_at(address(targets, place))?;
+            Ok(found.to_ne_bytes() == [PATTERN; 8])
         })
+        .in_region(Must::EndSomehow)
         .at_the_host(),
         attack(format!("memory::write_host_{place}"), ACCESS, move |api, targets| {
             api.write_at(address(targets, place), 0).map(|()| true)
         })
+        .in_region(Must::Run)
         .at_the_host(),
         attack(format!("memory::copy_host_{place}"), ACCESS, move |api, targets| {
             let room = api.malloc::<u8>(64)?;
-            api.steal(address(targets, place), room, 64).map(|()| true)
+            api.steal(address(targets, place), room, 64)?;
+            Ok(api.view_slice(room)?.iter().all(|byte| *byte == PATTERN))
         })
+        .in_region(Must::EndSomehow)
         .at_the_host(),
         attack(format!("memory::jump_to_host_{place}"), FAULT, move |api, targets| {
             api.jump_to(address(targets, place)).map(|()| true)
         })
-        .in_process(if place == "code" { Must::Run } else { FAULT }),
+        .in_process(if place == "code" { Must::Run } else { FAULT })
+        .in_region(Must::Run),
         attack(format!("memory::free_host_{place}"), FAULT, move |api, targets| {
             api.free_at(address(targets, place)).map(|()| true)
         })
+        .in_region(Must::Run)
         .at_the_host(),
     ]
 }
@@ -76,6 +85,8 @@ fn on_its_own_memory<R: Runtime>() -> Vec<Attack<R>> {
         attack("memory::read_before_the_window", ACCESS, |api, _| {
             api.peek_at(window(api) - 8).map(|_| true)
         })
+        // Its region's base is there, which it may read.
+        .in_region(Must::Run)
         .at_the_host(),
         attack("memory::read_after_the_window", ACCESS, |api, _| {
             api.peek_at(bounds(api).end).map(|_| true)
@@ -125,7 +136,8 @@ fn on_the_heap<R: Runtime>() -> Vec<Attack<R>> {
         }),
         attack("memory::free_twice", Must::Fault(&[FaultKind::Abort]), |api, _| {
             api.free_twice().map(|()| true)
-        }),
+        })
+        .in_region(FAULT),
         // malloc may notice, now or later, or not at all.
         attack("memory::overrun_the_heap", Must::EndSomehow, |api, _| {
             api.overrun_heap().map(|()| false)

@@ -24,6 +24,15 @@ const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
 /// an effect.
 const HARMLESS: [i64; 3] =
     [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
+/// Calls that manage memory, which verified code has of its region.
+const OF_A_REGION: [i64; 6] = [
+    9,  /* mmap */
+    10, /* mprotect */
+    11, /* munmap */
+    12, /* brk */
+    25, /* mremap */
+    28, /* madvise */
+];
 /// One ends a thread, the other a process. The library has only one of either.
 const EXITS: [i64; 2] = [60 /* exit */, 231 /* exit_group */];
 /// The kernel's own calls, for probes that a debugger sets. Called from elsewhere they fail, and
@@ -116,6 +125,7 @@ fn try_one<R: Runtime>(
         }
         Ok(result) if number == CLONE && result == -EAGAIN => true,
         Ok(_) if isolation == IsolationKind::Process && is_answered(number) => true,
+        Ok(_) if isolation == IsolationKind::Sfi && OF_A_REGION.contains(&number) => true,
         Err(Error::Fault(_)) if isolation == IsolationKind::Process => number == SIGNAL_RETURN,
         Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
         Err(Error::SyscallDenied { number: said, name, .. }) => {
