@@ -10,6 +10,7 @@ mod layouts;
 mod lives;
 mod output;
 mod signals;
+mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -46,9 +47,10 @@ enum Shim {
     CallBackForever,
     AskInConstants,
     AskForever,
+    OtherStack,
 }
 
-const SHIMS: u32 = Shim::AskForever as u32 + 1;
+const SHIMS: u32 = Shim::OtherStack as u32 + 1;
 const FRAME: usize = 96;
 
 /// A file beside this one.

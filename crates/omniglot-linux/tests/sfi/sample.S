@@ -261,6 +261,24 @@ ask_again:
     CALL_LINE gate_system_call
     jmp ask_again
 
+# Goes to a stack at `a` and back; its result is what it pushed there.
+SHIM other_stack
+    pushq %rbx
+    leal 0(%rsp), %ebx
+    movq $42, %rcx
+    LINE
+    movl %gs:8(%edi), %esp
+    addq %gs:BASE, %rsp
+    pushq %rcx
+    LINE
+    popq %rax
+    movq %rax, %gs:24(%edi)
+    LINE
+    movl %ebx, %esp
+    addq %gs:BASE, %rsp
+    popq %rbx
+    GO_BACK
+
     .section .rodata
     .balign 16
 request:
@@ -273,6 +291,7 @@ shims:
     .quad add, call_back, load, store, loop, push_forever, step_forever, system_call, give_up
     .quad registers, disturb, jump, set_stack, count, divide, illegal, leave_outer
     .quad stack_pointer, work, base, call_back_forever, ask_in_constants, ask_forever
+    .quad other_stack
 shims_end:
 trampolines:
     .quad call_back
