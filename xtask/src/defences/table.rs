@@ -256,7 +256,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: r"    cmp dword ptr [rbx + {IS_BARRED}], 0
     jne omniglot_keyed_stopped
 ",
-        instead: "",
+        instead: "    cmp dword ptr [rbx + {IS_BARRED}], 0\n",
         is_basic: false,
         test: Test::Escape("changes::a_page_made_executable_by_a_handler_on_the_way_in"),
     },
