@@ -450,7 +450,7 @@ fn on_file(sides: &mut Sides, random: &mut Random) {
     let file = if random.index(12) == 0 { both(9999) } else { sides.files[index] };
     let room = if random.index(10) == 0 { both(16) } else { sides.at(0) };
     let size = pick(random, &[0, 1, 10, 100, 3000, 4096]);
-    match random.index(11) {
+    match random.index(12) {
         0 => {
             if file.kernel != 9999 {
                 sides.files.swap_remove(index);
@@ -516,6 +516,10 @@ fn on_file(sides: &mut Sides, random: &mut Random) {
             let at = sides.at(4096);
             sides.put(0, &[0; 4096]);
             sides.ask(Sysno::readv, &[file, at, count], Compare::Bytes(4096));
+        }
+        10 => {
+            let call = pick(random, &[Sysno::getpeername, Sysno::getsockname, Sysno::getsockopt]);
+            sides.ask(call, &[file, room, room, room, room], Compare::Results);
         }
         _ => map_file(sides, random, file),
     }
@@ -591,7 +595,7 @@ fn on_signals(sides: &mut Sides, random: &mut Random) {
 fn on_others(sides: &mut Sides, random: &mut Random) {
     let room = pick(random, &[sides.at(0), sides.at(0), both(0), both(16)]);
     let wild = pick(random, &[0, 1, 2, 7, 10, 12, 99, u64::from(u32::MAX)]);
-    match random.index(11) {
+    match random.index(12) {
         0 => drop(sides.ask(Sysno::clock_gettime, &[both(wild.min(99)), room], Compare::Errors)),
         1 => drop(sides.ask(Sysno::clock_getres, &[both(wild.min(99)), room], Compare::Errors)),
         2 => {
@@ -614,6 +618,11 @@ fn on_others(sides: &mut Sides, random: &mut Random) {
             Compare::Errors,
         )),
         9 => drop(sides.ask(Sysno::gettimeofday, &[sides.at(0), both(0)], Compare::Results)),
+        10 => {
+            // The kernel would make a pipe with flags that are right.
+            let flags = both(pick(random, &[1, libc::O_APPEND as u64, libc::O_TRUNC as u64]));
+            sides.ask(Sysno::pipe2, &[sides.at(0), flags], Compare::Results);
+        }
         _ => drop(sides.ask(Sysno::sysinfo, &[room], Compare::Errors)),
     }
 }

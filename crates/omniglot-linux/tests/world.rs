@@ -215,6 +215,18 @@ fn nobody_can_start_a_thread_but_may_try() {
 }
 
 #[test]
+fn there_are_no_pipes_and_no_file_is_a_socket() {
+    let mut linux = fresh();
+    let pair = room(&linux) as u64;
+    assert_eq!(ask(&mut linux, Sysno::pipe, &[pair]), Ok(failed(libc::ENFILE)));
+    assert_eq!(ask(&mut linux, Sysno::pipe2, &[pair, 0]), Ok(failed(libc::ENFILE)));
+    for call in [Sysno::getpeername, Sysno::getsockname, Sysno::getsockopt] {
+        assert_eq!(ask(&mut linux, call, &[0]), Ok(failed(libc::ENOTSOCK)), "{call}");
+        assert_eq!(ask(&mut linux, call, &[77]), Ok(failed(libc::EBADF)), "{call}");
+    }
+}
+
+#[test]
 fn a_denied_call_says_who_asked_and_for_what() {
     let mut linux = fresh();
     match call(&mut linux, Shim::Ask, 0, 0) {

@@ -219,6 +219,27 @@ long serve_dup3(const long *a)
     return duplicate_to(a[0], a[1], ((int)a[2] & O_CLOEXEC) != 0);
 }
 
+/* There are no pipes, since nobody is at the other end: as on a system that has no memory for more
+ * of them (pipe(2)), which libraries expect. */
+long serve_pipe(const long *a)
+{
+    (void)a;
+    return -ENFILE;
+}
+
+long serve_pipe2(const long *a)
+{
+    int known = O_CLOEXEC | O_DIRECT | O_NONBLOCK | O_EXCL;
+    return (int)a[1] & ~known ? -EINVAL : -ENFILE;
+}
+
+/* Queries of a socket, which no open file is. */
+long serve_socket_query(const long *a)
+{
+    const struct description *description = open_file(a[0]);
+    return description && !(description->flags & O_PATH) ? -ENOTSOCK : -EBADF;
+}
+
 /* A lock is always granted: there is no other process. */
 static long lock(const long *a)
 {
@@ -346,11 +367,15 @@ long serve_pread(const long *a)
     return read_at(description, (uint64_t)a[3], (char *)a[1], (uint64_t)a[2]);
 }
 
-/* One call for each piece, until one is not done whole. */
-static long each_piece(long (*serve)(const long *), const long *a, long position)
+/* One call for each piece, until one is not done whole; none if the file was opened in the mode
+ * that does not permit them, which the kernel sees before it looks at the pieces. */
+static long each_piece(long (*serve)(const long *), const long *a, long position, int without)
 {
     long done = 0;
-    if (!usable_file(a[0]))
+    const struct description *description = usable_file(a[0]);
+    if (description && position >= 0 && description->file == OUTPUT_NUMBER)
+        return -ESPIPE;
+    if (!description || (description->flags & O_ACCMODE) == without)
         return -EBADF;
     if ((uint64_t)a[2] > MOST_VECTORS)
         return -EINVAL;
@@ -375,12 +400,12 @@ static long each_piece(long (*serve)(const long *), const long *a, long position
 
 long serve_readv(const long *a)
 {
-    return each_piece(serve_read, a, -1);
+    return each_piece(serve_read, a, -1, O_WRONLY);
 }
 
 long serve_preadv(const long *a)
 {
-    return a[3] < 0 ? -EINVAL : each_piece(serve_pread, a, a[3]);
+    return a[3] < 0 ? -EINVAL : each_piece(serve_pread, a, a[3], O_WRONLY);
 }
 
 /* Appends to the ring that the host reads; the oldest output is overwritten. */
@@ -442,12 +467,12 @@ long serve_pwrite(const long *a)
 
 long serve_writev(const long *a)
 {
-    return each_piece(serve_write, a, -1);
+    return each_piece(serve_write, a, -1, O_RDONLY);
 }
 
 long serve_pwritev(const long *a)
 {
-    return a[3] < 0 ? -EINVAL : each_piece(serve_pwrite, a, a[3]);
+    return a[3] < 0 ? -EINVAL : each_piece(serve_pwrite, a, a[3], O_RDONLY);
 }
 
 long serve_lseek(const long *a)

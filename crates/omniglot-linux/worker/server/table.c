@@ -106,10 +106,15 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_fsync] = {serve_fsync, 0, 0},
     [__NR_ftruncate] = {serve_ftruncate, 0, 0},
     [__NR_getdents64] = {serve_getdents, 0, 0},
+    [__NR_getpeername] = {serve_socket_query, 0, 0},
+    [__NR_getsockname] = {serve_socket_query, 0, 0},
+    [__NR_getsockopt] = {serve_socket_query, 0, 0},
     [__NR_ioctl] = {serve_ioctl, 0, 0},
     [__NR_lseek] = {serve_lseek, 0, 0},
     [__NR_open] = {serve_open, 0, 1},
     [__NR_openat] = {serve_openat, 0, 2},
+    [__NR_pipe] = {serve_pipe, 1, 0},
+    [__NR_pipe2] = {serve_pipe2, 1, 0},
     [__NR_pread64] = {serve_pread, 0, 0},
     [__NR_preadv] = {serve_preadv, 0, 0},
     [__NR_pwrite64] = {serve_pwrite, 0, 0},
@@ -170,7 +175,7 @@ static void note(uint32_t number, const long *arguments, long result)
 /* What is not provided, as opposed to what was asked wrongly. */
 static int is_absence(long result)
 {
-    return result == -ENOENT || result == -EACCES || result == -EPERM || result == -ENOSYS || result == -EAGAIN;
+    return result == -ENOENT || result == -EACCES || result == -EPERM || result == -ENOSYS || result == -EAGAIN || result == -ENFILE;
 }
 
 long answer_call(uint32_t number, const long *arguments, int is_loading)
