@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     Library::new("espeak")
         .header("espeak-ng/speak_lib.h")
         .pkg_config("espeak-ng")
-        .allowlist_function("espeak_(Initialize|SetVoiceByName|TextToPhonemes|Terminate)")
+        .allowlist_function("espeak_(Initialize|SetVoiceByName|TextToPhonemes|GetCurrentVoice)")
         .allowlist_var("espeakCHARS_UTF8")
         .generate()
 }
