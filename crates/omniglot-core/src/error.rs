@@ -359,20 +359,41 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What the user can do about a system call that was denied.
-fn remedy(name: &str) -> &'static str {
+/// What the user can do about a system call that was denied. A path at the end of `place` is what
+/// foreign code asked for.
+fn remedy(name: &str, place: &str) -> &'static str {
     match name {
         "clock_gettime" | "clock_getres" | "gettimeofday" | "time" | "clock_nanosleep"
         | "nanosleep" => "; `.allow(Permission::Clock)` permits it",
         "getrandom" => "; `.allow(Permission::Random)` permits it",
         "write" | "writev" => "; `.allow(Permission::Stderr)` permits it for standard error",
+        "clone" | "clone3" => {
+            "; `.allow(Permission::Threads(n))` permits n threads in a worker process, and nothing \
+             permits another process"
+        }
+        "mmap" | "mprotect" => {
+            "; `.allow(Permission::ExecutableMemory)` permits memory for code, and \
+             `.plugin_directory(..)` gives the library what it loads with `dlopen`"
+        }
+        "mkdir" | "mkdirat" | "rename" | "renameat" | "renameat2" | "rmdir" | "truncate"
+        | "unlink" | "unlinkat" | "chmod" | "fchmodat" | "utimensat" => TMP,
         "open" | "openat" | "access" | "faccessat" | "faccessat2" | "stat" | "lstat"
         | "newfstatat" | "statx" | "readlink" | "readlinkat" | "statfs" => {
-            "; `.file(..)` or `.directory(..)` gives the library what it looks for, and without \
-             `.strict()` it is told that there is no such file"
+            if is_for_tmp(place) {
+                TMP
+            } else {
+                "; `.file(..)` or `.directory(..)` gives the library what it looks for, and \
+                 without `.strict()` it is told that there is no such file"
+            }
         }
         _ => "; nothing permits it",
     }
+}
+
+const TMP: &str = "; `.tmp(bytes)` gives the library a `/tmp` of its own, where it can make files";
+
+fn is_for_tmp(place: &str) -> bool {
+    place.rsplit_once(" for \"").is_some_and(|(_, path)| path.starts_with("/tmp"))
 }
 
 /// What an error number of Linux means, and a remedy that does not depend on the operation.
@@ -447,7 +468,7 @@ impl fmt::Display for Error {
             Self::SyscallDenied { name, number, place } => {
                 write!(out, "foreign code made a denied system call: {name} ({number})")?;
                 write_place(out, place)?;
-                out.write_str(if cfg!(feature = "std") { remedy(name) } else { "" })
+                out.write_str(if cfg!(feature = "std") { remedy(name, place.as_str()) } else { "" })
             }
             Self::Timeout { limit } => write!(out, "foreign code ran longer than {limit:?}"),
             Self::Interrupted => out.write_str("the call was interrupted from another thread"),

@@ -248,6 +248,12 @@ fn a_denied_call_says_who_asked_and_for_what() {
         }
         other => panic!("the call should be denied, but {other:?}"),
     }
+    linux.reset().expect("a reset");
+    let name = text(&mut linux, "/tmp/strange");
+    match call(&mut linux, Shim::Ask, name, 0) {
+        Err(error) => assert!(error.to_string().contains("`.tmp(bytes)`"), "{error}"),
+        other => panic!("the call should be denied, but {other:?}"),
+    }
 }
 
 fn with_threads(threads: u16) -> Session<Process> {

@@ -32,6 +32,8 @@ impl Remedy {
         match (request.system_call.as_str(), request.error) {
             _ if request.is_denied => Self::of_denied(request),
             ("clone" | "clone3", NOT_NOW) => Self::Threads,
+            // Mostly memory for code of a compiler.
+            ("mmap" | "mprotect", NO_ACCESS) => Self::Permission("ExecutableMemory"),
             (_, NO_ACCESS | NOT_PERMITTED | NOT_THERE) if Path::new(path).starts_with("/tmp") => {
                 Self::Tmp
             }
@@ -145,6 +147,7 @@ mod tests {
              asked\tz\topenat\t2\t1\t{own}\n\
              asked\tz\tstat\t2\t3\t{own}\n\
              asked\tz\topenat\t13\t1\t/tmp/x\n\
+             asked\tz\tmmap\t13\t1\t\n\
              asked\tz\topenat\t2\t1\t{parent}\n\
              asked\tz\topenat\t2\t1\t/not/there\n\
              denied\tz\tsocket\t41\t1\tlibz.so.1 f+0x1\n\
@@ -161,6 +164,7 @@ mod tests {
             format!("    .file({own:?}, PathBuf::from({own:?})) // 4 times"),
             format!("    .directory({parent:?}, {parent:?}) // once"),
             "    .tmp(64 << 20) // once".to_owned(),
+            "    .allow(Permission::ExecutableMemory) // once".to_owned(),
             "    .allow(Permission::Threads(4)) // 2 times".to_owned(),
             "    // /not/there: not on this machine either, once".to_owned(),
             "    // socket in libz.so.1 f+0x1, which ended the call: cannot be granted, once"

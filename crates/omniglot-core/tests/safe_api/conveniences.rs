@@ -153,3 +153,18 @@ fn errors_say_in_debug_what_they_say_in_display() {
         "clock_gettime (228) in libz.so.1 deflate+0x12; `.allow(Permission::Clock)` permits it";
     assert!(denied.to_string().ends_with(said), "{denied}");
 }
+
+#[test]
+fn a_denied_call_comes_with_a_remedy_where_there_is_one() {
+    for (name, place, remedy) in [
+        ("clone3", "libx.so.1 f+0x1", "Permission::Threads(n)"),
+        ("mprotect", "libx.so.1 f+0x1", "Permission::ExecutableMemory"),
+        ("openat", "libx.so.1 f+0x1 for \"/tmp/x\"", ".tmp(bytes)"),
+        ("openat", "libx.so.1 f+0x1 for \"/etc/x\"", ".file(..)"),
+        ("mkdir", "libx.so.1 f+0x1 for \"/var/x\"", ".tmp(bytes)"),
+        ("socket", "libx.so.1 f+0x1", "nothing permits it"),
+    ] {
+        let denied = Error::SyscallDenied { number: 1, name, place: Text::new(place) };
+        assert!(denied.to_string().contains(remedy), "{denied}");
+    }
+}
