@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options, asked: bool) -> Result<ExitCode> {
     }
     let mut unnoticed = 0;
     for group in groups(&chosen, options.together) {
-        let verdicts = try_without(&workspace, &scratch, &group)?;
+        let verdicts = try_group(&workspace, &scratch, &group)?;
         for (defence, verdict) in group.iter().zip(verdicts) {
             unnoticed += usize::from(!verdict.is_failure());
             say(&format!("{}: {}", defence.name, verdict.about(&defence.test.to_string())))?;
@@ -140,6 +140,20 @@ fn baseline(workspace: &Workspace, scratch: &Scratch, chosen: &[&Defence]) -> Re
 fn names_of(defences: &[&Defence], program: Program) -> BTreeSet<String> {
     let tests = defences.iter().map(|defence| defence.test);
     tests.filter(|test| test.program() == program).map(Test::name).collect()
+}
+
+/// Runs the tests without these defences. If they cannot all be removed together, removes each half
+/// of them.
+fn try_group(workspace: &Workspace, scratch: &Scratch, group: &[&Defence]) -> Result<Vec<Verdict>> {
+    let verdicts = try_without(workspace, scratch, group)?;
+    let is_unclear = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Unclear(_)));
+    if !is_unclear || group.len() == 1 {
+        return Ok(verdicts);
+    }
+    let (first, second) = group.split_at(group.len() / 2);
+    let mut verdicts = try_group(workspace, scratch, first)?;
+    verdicts.extend(try_group(workspace, scratch, second)?);
+    Ok(verdicts)
 }
 
 /// Runs the tests without these defences, none of which depends on another. If there are several,
