@@ -122,6 +122,7 @@ fn escapes() -> Result<()> {
         .header("c/escapes.h")
         .source("c/escapes.c")
         .callback_slots(SLOTS)
+        .sandboxed()
         .generate()
 }
 

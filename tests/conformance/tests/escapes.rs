@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use attacks::home::Home;
-use escapes::homes::{KEYS, UNPROTECTED};
+use escapes::homes::{KEYS, UNPROTECTED, VERIFIED};
 use libtest_mimic::{Arguments, Trial};
 use omniglot::{ProtectionKeys, Runtime};
 
@@ -26,6 +26,9 @@ fn main() -> ExitCode {
     // The guest is for tests that need keys; the others run natively.
     let mut trials = if attacks::home::is_emulated() { Vec::new() } else { all(UNPROTECTED) };
     let keys = all(KEYS);
+    if !attacks::home::is_emulated() {
+        trials.extend(escapes::trials_of_verified_code(VERIFIED));
+    }
     if attacks::isolated::is_serving() {
         return attacks::isolated::serve();
     }

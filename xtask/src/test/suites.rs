@@ -377,11 +377,15 @@ impl Suite {
         };
         let mut unprotected = conformance("escapes");
         unprotected.args(["--", "unprotected::"]);
-        let mut verified = conformance("sfi");
-        verified.args(["--", "sfi::"]);
+        let verified = ["sfi", "escapes"].map(|target| {
+            let mut command = conformance(target);
+            command.args(["--", "sfi::"]);
+            command
+        });
         let kernel = Emulation { directory: "tests/pmp", arguments: &["--", "-icount", COUNTED] };
         let (keys, pmp) = (self.inside(extent, workspace)?, kernel.command(workspace)?);
-        Ok(vec![conformance("attacks"), unprotected, verified, keys, pmp])
+        let [verified, escaping] = verified;
+        Ok(vec![conformance("attacks"), unprotected, verified, escaping, keys, pmp])
     }
 
     /// The command that runs this suite's tests in guests.

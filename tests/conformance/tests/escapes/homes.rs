@@ -1,7 +1,9 @@
 //! The runtimes that run libraries in the host's own process.
 #![allow(unsafe_code)]
 
-use omniglot::{Description, InterruptHandle, IsolationKind, ProtectionKeys, Result, Unprotected};
+use omniglot::{
+    Description, InterruptHandle, IsolationKind, ProtectionKeys, Result, Sfi, Unprotected,
+};
 
 use crate::attacks::home::{Home, options};
 
@@ -28,4 +30,18 @@ pub(crate) const KEYS: Home<ProtectionKeys> = Home {
 
 fn start_behind_keys(description: &Description) -> Result<ProtectionKeys> {
     ProtectionKeys::start(description, &options())
+}
+
+/// The runtime of verified code. Denied system calls end the call, as in the others.
+pub(crate) const VERIFIED: Home<Sfi> = Home {
+    prefix: "sfi::",
+    isolation: IsolationKind::Sfi,
+    start: start_verified,
+    interrupt: InterruptHandle::interrupt,
+};
+
+fn start_verified(description: &Description) -> Result<Sfi> {
+    let mut options = options();
+    options.strict = true;
+    Sfi::start(description, &options)
 }

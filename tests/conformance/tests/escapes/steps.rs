@@ -13,6 +13,7 @@ unsafe extern "C" {
     /// The start of the gate, without keys and with.
     fn omniglot_enter();
     fn omniglot_keyed_enter();
+    fn omniglot_sfi_enter();
 }
 
 /// More steps than there are between the gate's first and last instruction in a call.
@@ -43,6 +44,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 fn step_through<R: Runtime>(home: Home<R>, call: Call<R>, crossing: u32) -> bool {
     let gate = match home.isolation {
         IsolationKind::ProtectionKeys => omniglot_keyed_enter as *const () as usize,
+        IsolationKind::Sfi => omniglot_sfi_enter as *const () as usize,
         _ => omniglot_enter as *const () as usize,
     };
     let tracee = Tracee::start(home, call);
