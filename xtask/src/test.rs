@@ -153,7 +153,7 @@ fn run_releases(suite: &Suite, extent: Extent, workspace: &Workspace) -> Result<
     let mut total = Tally::default();
     for release in distributions::releases(extent.thorough) {
         let name = format!("{}, {}", suite.name, release.name);
-        total += match distributions::run(release, extent.thorough, extent.asked, workspace) {
+        total += match distributions::run(release, extent, workspace) {
             Err(reason) if release.moves => report::passed_over(&name, &reason)?,
             Err(reason) => report::skipped(&name, &reason)?,
             Ok(run) => {

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::suites;
+use super::{Extent, suites};
 use crate::cargo;
 use crate::root;
 use crate::setup::{RELEASES, Release};
@@ -30,9 +30,11 @@ const GUEST_TIMEOUT: &str = "1800";
 
 /// Tests that run with the release's C library.
 struct Tests {
-    /// Arguments for cargo. They select the same packages as those packages' own suites. Otherwise
-    /// cargo would build them again, with other features.
-    selection: &'static [&'static str],
+    /// The test programs, each with its package.
+    programs: &'static [(&'static str, &'static str)],
+    /// Packages that are selected too, if this suite runs alone. They are those of the programs' own
+    /// suites. Otherwise cargo would build them again, with other features.
+    beside: &'static [&'static str],
     /// Only tests whose names contain one of these. Empty means all.
     names: &'static [&'static str],
 }
@@ -40,12 +42,14 @@ struct Tests {
 /// The tests in the root directory.
 const IN_ROOT: [Tests; 3] = [
     Tests {
-        selection: &["-p", "omniglot-demo", "--test", "demo", "--test", "decoder"],
+        programs: &[("omniglot-demo", "demo"), ("omniglot-demo", "decoder")],
+        beside: &[],
         names: &[],
     },
-    Tests { selection: &["-p", "omniglot-conformance", "--test", "process"], names: &[] },
+    Tests { programs: &[("omniglot-conformance", "process")], beside: &[], names: &[] },
     Tests {
-        selection: &["-p", "omniglot-build", "-p", "omniglot-cli", "--test", "scan"],
+        programs: &[("omniglot-cli", "scan")],
+        beside: &["omniglot-build"],
         // The other tests need a C compiler, and libraries that they build.
         names: &["debians_libraries_can_be_loaded", "what_libpng_needs", "c_librarys_own_gadgets"],
     },
@@ -53,11 +57,12 @@ const IN_ROOT: [Tests; 3] = [
 
 /// The tests in a guest.
 const IN_GUEST: Tests =
-    Tests { selection: &["-p", "omniglot-conformance", "--test", "keys"], names: &[] };
+    Tests { programs: &[("omniglot-conformance", "keys")], beside: &[], names: &[] };
 
 /// The tests in a guest that has [`LIBRARIES`].
 const WITH_LIBRARIES: Tests = Tests {
-    selection: &["-p", "omniglot-conformance", "-p", "omniglot-in-process", "--test", "real"],
+    programs: &[("omniglot-in-process", "real")],
+    beside: &["omniglot-conformance"],
     names: &[],
 };
 
@@ -98,12 +103,8 @@ pub(super) struct Run {
 /// Prepares the tests with a release. Its root directory is created if it does not exist.
 ///
 /// An error says why the tests cannot run.
-pub(super) fn run(
-    release: &Release,
-    thorough: bool,
-    asked: bool,
-    workspace: &Workspace,
-) -> Result<Run> {
+pub(super) fn run(release: &Release, extent: Extent, workspace: &Workspace) -> Result<Run> {
+    let Extent { thorough, together, asked } = extent;
     let libc = root::libc_version(release, workspace, asked)?;
     let readme = fs::read_to_string(workspace.root().join("README.md"))?;
     ensure!(
@@ -120,7 +121,7 @@ pub(super) fn run(
     );
     let mut commands: Vec<Command> = FETCHED.iter().map(|place| fetch(place, workspace)).collect();
     if is_enough {
-        commands.extend(prebuilt(release, workspace)?);
+        commands.extend(prebuilt(release, together, workspace)?);
     }
     if thorough {
         commands.push(built(release, workspace)?);
@@ -129,18 +130,20 @@ pub(super) fn run(
 }
 
 /// The commands that run with `release` what was built here.
-fn prebuilt(release: &Release, workspace: &Workspace) -> Result<Vec<Command>> {
-    let root = suites::runner(&["root", release.codename])?;
+fn prebuilt(release: &Release, together: bool, workspace: &Workspace) -> Result<Vec<Command>> {
+    let root = ["root", release.codename];
     let directory = release.root(workspace).display().to_string();
     let guest = ["guest", "--root", &directory, "--timeout", GUEST_TIMEOUT];
-    let mut commands: Vec<Command> =
-        IN_ROOT.iter().map(|tests| tests.command(&root, workspace)).collect();
-    commands.push(IN_GUEST.command(&suites::runner(&guest)?, workspace));
+    let mut commands = IN_ROOT
+        .iter()
+        .map(|tests| tests.command(&root, together, workspace))
+        .collect::<Result<Vec<_>>>()?;
+    commands.push(IN_GUEST.command(&guest, together, workspace)?);
     // The libraries of a changing release may have other names than these.
     if !release.moves {
         let files: Vec<&str> = LIBRARIES.iter().flat_map(|library| ["--file", library]).collect();
-        let guest = suites::runner(&[&guest[..], &files].concat())?;
-        commands.push(WITH_LIBRARIES.command(&guest, workspace));
+        let guest = [&guest[..], &files].concat();
+        commands.push(WITH_LIBRARIES.command(&guest, together, workspace)?);
     }
     Ok(commands)
 }
@@ -159,10 +162,21 @@ fn built(release: &Release, workspace: &Workspace) -> Result<Command> {
 }
 
 impl Tests {
-    fn command(&self, runner: &str, workspace: &Workspace) -> Command {
+    /// The command that has xtask's command `words` run the programs. If all suites run, they share
+    /// one build.
+    fn command(&self, words: &[&str], together: bool, workspace: &Workspace) -> Result<Command> {
         let mut command = suites::test_command(workspace);
-        command.args(["--config", runner]).args(self.selection).arg("--").args(self.names);
-        command
+        if together {
+            command.args(suites::whole_workspace());
+            command.arg("--config").arg(suites::chosen_runner(self.programs, words)?);
+        } else {
+            let packages = self.programs.iter().map(|(package, _)| package).chain(self.beside);
+            command.args(packages.flat_map(|package| ["--package", package]));
+            command.arg("--config").arg(suites::runner(words)?);
+        }
+        command.args(self.programs.iter().flat_map(|(_, name)| ["--test", name]));
+        command.arg("--").args(self.names);
+        Ok(command)
     }
 }
 

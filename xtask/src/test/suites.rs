@@ -396,16 +396,11 @@ impl Suite {
             guest.push(format!("--env={ALL_ESCAPES}"));
         }
         let guest: Vec<&str> = guest.iter().map(String::as_str).collect();
-        let chosen: Vec<String> = self
-            .inside
-            .iter()
-            .map(|test| format!("--of={}:{}", test.package, test.target))
-            .collect();
         if extent.together {
-            let mut words = vec!["chosen"];
-            words.extend(chosen.iter().map(String::as_str));
-            words.extend(guest.iter().flat_map(|word| ["--by", word]));
-            inside.args(whole_workspace()).arg("--config").arg(runner(&words)?);
+            let programs: Vec<_> =
+                self.inside.iter().map(|test| (test.package, test.target)).collect();
+            inside.args(whole_workspace());
+            inside.arg("--config").arg(chosen_runner(&programs, &guest)?);
         } else {
             inside.arg("--config").arg(runner(&guest)?);
             inside.args(self.inside.iter().flat_map(|test| ["--package", test.package]));
@@ -469,8 +464,19 @@ fn guest_words(tests: &[Inside], workspace: &Workspace) -> Vec<String> {
     ["guest", "--timeout", INSIDE_TIMEOUT].map(str::to_owned).into_iter().chain(files).collect()
 }
 
+/// Cargo's setting that has xtask's command `words` run these programs, each given with its package,
+/// and passes over all others.
+pub(super) fn chosen_runner(programs: &[(&str, &str)], words: &[&str]) -> Result<String> {
+    let programs = programs.iter().map(|(package, name)| format!("--of={package}:{name}"));
+    let programs: Vec<String> = programs.collect();
+    let mut all = vec!["chosen"];
+    all.extend(programs.iter().map(String::as_str));
+    all.extend(words.iter().flat_map(|word| ["--by", word]));
+    runner(&all)
+}
+
 /// The cargo arguments that select all packages, except for those that need another build.
-fn whole_workspace() -> Vec<&'static str> {
+pub(super) fn whole_workspace() -> Vec<&'static str> {
     let is_other = |suite: &&Suite| matches!(suite.packages, Packages::Faulty(_));
     let others = SUITES.iter().filter(is_other).flat_map(Suite::packages);
     let mut arguments = vec!["--workspace"];
