@@ -304,12 +304,15 @@ pub(super) fn lacks_riscv_target(task: Task, suites: &[String], machine: &Machin
 const OF_SUITES: &[(&str, &[&str])] = &[
     (
         "pkg-config",
-        &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, RELEASES, PMP, KERNEL],
+        &[
+            UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, IN_PROCESS, RELEASES, PMP,
+            KERNEL,
+        ],
     ),
-    ("libpng-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, KEYS, RELEASES]),
-    ("zlib1g-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, RELEASES]),
-    ("libsodium-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
-    ("libbrotli-dev", &[UNIT, GENERATOR, HEADERS, KEYS, RELEASES]),
+    ("libpng-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, KEYS, IN_PROCESS, RELEASES]),
+    ("zlib1g-dev", &[UNIT, GENERATOR, HEADERS, FAULTS, DEMO, EXAMPLES, KEYS, IN_PROCESS, RELEASES]),
+    ("libsodium-dev", &[UNIT, GENERATOR, HEADERS, KEYS, IN_PROCESS, RELEASES]),
+    ("libbrotli-dev", &[UNIT, GENERATOR, HEADERS, KEYS, IN_PROCESS, RELEASES]),
     ("libexpat1-dev", &[UNIT, HEADERS, EXAMPLES]),
     ("libsqlite3-dev", &[UNIT, HEADERS, EXAMPLES]),
     ("libwebp-dev", &[UNIT, HEADERS]),
@@ -319,7 +322,7 @@ const OF_SUITES: &[(&str, &[&str])] = &[
     ("liblwip-dev", &[HEADERS]),
     ("libjpeg62-turbo-dev", &[UNIT]),
     ("liblua5.4-dev", &[UNIT]),
-    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, ESCAPES, RELEASES, ATTACKS]),
+    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, IN_PROCESS, ESCAPES, RELEASES, ATTACKS]),
     ("clang-19", &[GENERATOR, HEADERS]),
     ("python3-venv", &[KERNEL]),
     ("gcc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
@@ -340,6 +343,7 @@ const FAULTS: &str = "faults";
 const DEMO: &str = "demo";
 const EXAMPLES: &str = "examples";
 const KEYS: &str = "keys";
+const IN_PROCESS: &str = "in-process";
 const ESCAPES: &str = "escapes";
 const RELEASES: &str = "distributions";
 const PMP: &str = "pmp";

@@ -172,6 +172,15 @@ const SUITES: &[Suite] = &[
         inside: &[
             Inside { package: "omniglot-conformance", target: "keys", files: &[] },
             Inside { package: "omniglot-abi", target: "keys", files: &[] },
+            Inside { package: "omniglot-guest", target: "inside", files: &[] },
+            Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
+        ],
+    },
+    Suite {
+        name: "in-process",
+        about: "The runtimes in the host's process behind protection keys, in a virtual machine",
+        packages: Packages::Only(&[]),
+        inside: &[
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
             Inside { package: "omniglot-in-process", target: "output", files: &[] },
@@ -188,8 +197,6 @@ const SUITES: &[Suite] = &[
                     "libbrotlidec.so.1",
                 ],
             },
-            Inside { package: "omniglot-guest", target: "inside", files: &[] },
-            Inside { package: "omniglot-cli", target: "doctor", files: &["target/omniglot"] },
         ],
     },
     Suite {
@@ -540,6 +547,7 @@ mod tests {
             "examples",
             "real",
             "keys",
+            "in-process",
             "escapes",
             "distributions",
             "pmp",
