@@ -29,7 +29,7 @@ const TABLE: &str = "docs/libraries.md";
 /// Runs the corpus, and returns its exit status.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let mut corpus = corpus(&workspace);
+    let mut corpus = corpus(!options.test, &workspace);
     if options.test || !options.only.is_empty() {
         corpus.arg(if options.test { "test" } else { "table" }).args(&options.only);
         let status = corpus.status().context("could not start cargo")?;
@@ -46,10 +46,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// The command that builds and runs the corpus. It uses the common target directory, so that shared
-/// dependencies are compiled once.
-fn corpus(workspace: &Workspace) -> Command {
+/// dependencies are compiled once. What is `measured` is optimised, as what users ship.
+fn corpus(measured: bool, workspace: &Workspace) -> Command {
     let mut cargo = cargo::command();
     cargo.args(["run", "--locked", "--manifest-path"]).arg(workspace.root().join(CORPUS));
+    if measured {
+        cargo.arg("--release");
+    }
     cargo.arg("--target-dir").arg(workspace.target_directory()).arg("--");
     cargo.current_dir(workspace.root());
     cargo
