@@ -151,8 +151,8 @@ where what several processes share counts in part. *job*: the shortest of repeat
 host's values to the host's values.
 - *÷ plain*: the same program where the library is opened by the program itself and its functions are \
 called directly, as plain FFI does, in ratio; what was copied and checked is the same. Where that is \
-missing, the job needs what only a domain has, such as a file of its own. Figures of one run on one \
-machine, which was not idle: look at what differs by much.
+missing, the job needs what only a domain has, such as a file of its own. Optimised builds; figures \
+of one run on one machine with two processors: look at what differs by much.
 ",
         count = rows.len(),
     )
