@@ -24,9 +24,9 @@
 //!   `long double`, complex numbers and the like, with which only C can calculate, pass
 //!   through as bytes (`c_long_double`). `noreturn` functions are bound as returning.
 //! - Enums as Rust enums: a value that the header does not name is an error, never a
-//!   Rust value. Enums of which each value is a bit of its own, or several of these bits, and
-//!   that are written as flags are (`Library::plain_enum` says how), are structs around an
-//!   integer, with `|` and `&`.
+//!   Rust value. Enums that are written as flags (`Library::plain_enum` says how), each value
+//!   a bit of its own or several of these bits, are structs around an integer, with `|` and
+//!   `&`.
 //! - Structs field by field, with a constant for each by which an address or a checked
 //!   reference is projected to the field (`Ptr::field`, `Ref::field`); bit-fields by a method
 //!   that reads each and one that writes it; unions by an accessor per field. `Debug` shows

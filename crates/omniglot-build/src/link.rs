@@ -85,8 +85,8 @@ fn with_similar(package: &str, said: &str) -> String {
     format!("{said}\nIt knows names like it: {similar}")
 }
 
-/// The first few names of a list, one a line, of which one contains the other but for what
-/// libraries put around theirs: `lib`, and versions.
+/// Returns the first few names in a list, one a line, that contain the package's name or are
+/// contained in it. The prefix `lib` and versions do not count.
 fn similar(package: &str, list: &str) -> Vec<String> {
     const MOST: usize = 5;
     const SHORTEST: usize = 2;

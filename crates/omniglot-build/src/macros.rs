@@ -291,7 +291,7 @@ impl Probes<'_> {
         })
     }
 
-    /// Reads variables of one prefix and their numbers, of which each has so many lines.
+    /// Reads the variables with one prefix, by their numbers. Each has `each` lines.
     fn read(&self, probes: &str, prefix: &str, each: usize) -> Result<BTreeMap<usize, Probe>> {
         // Declarations of a header that happen to have such names are ignored.
         let start = format!("{}#undef extern\n#undef static\n#undef const\n", self.lines);

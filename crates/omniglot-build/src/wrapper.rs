@@ -152,8 +152,8 @@ impl Wrapper {
         self
     }
 
-    /// The result is a status of which only this value is success: any other is
-    /// `Err(Error::Status)`, and the wrapper does not return it.
+    /// The result is a status, and only this value is success. Any other is
+    /// `Err(Error::Status)`. The wrapper does not return the status.
     pub const fn status_ok(mut self, value: i64) -> Self {
         self.success = Some(Success::Equal(value));
         self

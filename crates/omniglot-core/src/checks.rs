@@ -60,7 +60,8 @@ impl<T: Foreign> Shape for [T] {
         if !is_number::<T>() && !bytes.chunks(BLOCK * size_of::<T>()).all(all_valid::<T>) {
             return None;
         }
-        // SAFETY: whole elements, aligned, each of which was found valid (invariant 5).
+        // SAFETY: whole elements, aligned, each of which was found valid, or is a number, of which
+        // all bits are (invariant 5).
         Some(unsafe { Self::assume(bytes) })
     }
 
@@ -72,7 +73,7 @@ impl<T: Foreign> Shape for [T] {
     }
 }
 
-/// Returns true if `T` is a primitive number, which any bits are a value of.
+/// Returns true if `T` is a primitive number: any bits are a value of it.
 ///
 /// With optimisation nothing is left of the check of such elements anyway. Without, it takes tens of
 /// nanoseconds for each, which for large buffers is many times what the library does with them.

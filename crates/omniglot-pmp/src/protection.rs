@@ -255,8 +255,7 @@ mod tests {
 
     struct Board;
 
-    // SAFETY: there is no hart here, and no call is made, so there is nothing to uphold (invariant
-    // 3).
+    // SAFETY: there is no hart here, and no call is made: nothing to uphold (invariant 3).
     unsafe impl Kernel for Board {
         const FIRST_ENTRY: usize = 3;
         const TICKS_PER_SECOND: u64 = 1;

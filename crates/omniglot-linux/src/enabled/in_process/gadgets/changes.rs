@@ -136,12 +136,12 @@ pub(crate) fn leave(key: u32) {
 }
 
 /// The thread that runs the domain is in a signal handler of ours, and runs no foreign code before
-/// [`go_on`] or [`may_go_on`] permits it. Returns whether it was so already.
+/// [`go_on`] or [`may_go_on`] permits it. Returns true if it was there already.
 pub(crate) fn rest(key: u32) -> bool {
     STRETCHES.get(key as usize).is_some_and(|stretch| stretch.rests.swap(true, SeqCst))
 }
 
-/// Whether that thread may continue now; if not, it rests on.
+/// Returns true if that thread may continue now. Otherwise it stays as [`rest`] left it.
 pub(crate) fn may_go_on(key: u32) -> bool {
     let Some(stretch) = STRETCHES.get(key as usize) else { return false };
     stretch.rests.store(false, SeqCst);
