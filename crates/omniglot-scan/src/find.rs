@@ -56,7 +56,7 @@ pub struct Gadget {
 /// assert_eq!((gadgets[0].address, gadgets[0].kind), (0x1001, Kind::Wrpkru));
 /// ```
 #[must_use]
-pub fn find(code: &[Code<'_>], wanted: impl Fn(Kind) -> bool) -> Vec<Gadget> {
+pub fn find(code: &[Code<'_>], wanted: fn(Kind) -> bool) -> Vec<Gadget> {
     let mut code = code.to_vec();
     // An empty range would look like a gap.
     code.retain(|range| !range.bytes.is_empty());
