@@ -8,6 +8,7 @@ use crate::bench;
 use crate::defences;
 use crate::fuzz;
 use crate::guest;
+use crate::headers;
 use crate::kernel;
 use crate::libraries;
 use crate::riscv;
@@ -77,6 +78,9 @@ pub(crate) enum Action {
     /// Run real libraries at their main jobs, and write the results to docs/libraries.md
     Libraries(libraries::Options),
 
+    /// Bind real libraries' headers, and write what is bound to docs/headers.md
+    Headers(headers::Options),
+
     /// Build a package's program for RISC-V, and run it in QEMU
     Emulate(riscv::Options),
 
@@ -119,6 +123,7 @@ impl Action {
             Self::Package { .. } => Task::Demo,
             Self::Kernel(_) => Task::Kernel,
             Self::Libraries(_) => Task::Libraries,
+            Self::Headers(_) => Task::Headers,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(_) => Task::Guest,
             Self::Root(_) => Task::Roots,

@@ -13,6 +13,7 @@ mod defences;
 mod demo;
 mod fuzz;
 mod guest;
+mod headers;
 mod kernel;
 mod libraries;
 mod lint;
@@ -64,6 +65,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Lint => lint::run(),
         Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),
+        Action::Headers(options) => headers::run(&options),
         Action::Libraries(options) => libraries::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),

@@ -115,7 +115,7 @@ fn costs(report: &Report) -> String {
 fn introduction(reader: &str) -> String {
     format!(
         "# How much of real headers is bound\n\n\
-         Made by `cargo run -p omniglot-headers all`. Each header was given to the \
+         Made by `cargo xtask headers`, which installs the libraries. Each header was given to the \
          generator alone, without any option but the macros that it wants. What there is was counted by libclang, apart from the generator. The \
          goal is every function, type and global of every header; *not counted* are those functions \
          that are variadic or take a `va_list`; a `long double` or a complex number passes through \
@@ -124,7 +124,7 @@ fn introduction(reader: &str) -> String {
          the first rows, up to `stdio.h`, and when a row or its reasons are stale. A row is compared only with headers \
          of exactly the version that it names, read by the same libclang: distributions add functions \
          to a header in security updates. The other headers are tested by name, or all of them: \
-         `OMNIGLOT_HEADERS=all cargo test -p omniglot-headers`. {reader}\n\n\
+         `cargo xtask headers --test`. {reader}\n\n\
          - *bound / there are* for functions, types, globals and macros;\n\
          - *layouts*: structs, unions and enums whose size the C compiler asserts, of those that \
          have members and a tag.\n\n\

@@ -47,7 +47,7 @@ fn the_table_is_fresh() {
     let stale = table::stale(&file, &REPORTS);
     assert!(
         stale.is_empty(),
-        "docs/headers.md is stale: `cargo run -p omniglot-headers` updates it; now:\n{}",
+        "docs/headers.md is stale: `cargo xtask headers` updates it; now:\n{}",
         stale.join("\n")
     );
     let compared: Vec<&str> =

@@ -828,7 +828,7 @@ pub(super) const DEFENCES: &[Defence] = &[
         text: "            self.thread.stand_in();\n",
         instead: "",
         is_basic: false,
-        test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
+        test: Test::Escape("births::a_fork_at_every_instruction"),
     },
     Defence {
         name: "signal stacks disarm themselves",

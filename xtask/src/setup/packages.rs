@@ -1,5 +1,6 @@
 //! The system packages for building and testing Omniglot.
 
+mod headers;
 mod real;
 
 use super::libclang;
@@ -22,6 +23,8 @@ pub(crate) enum Task {
     Kernel,
     /// Run the corpus of real libraries.
     Libraries,
+    /// Bind the corpus of headers.
+    Headers,
     /// Start a virtual machine.
     Guest,
     /// Run programs in other releases of Debian.
@@ -83,6 +86,7 @@ const ALL: &[Task] = &[
     Task::Emulate,
     Task::Kernel,
     Task::Libraries,
+    Task::Headers,
 ];
 
 /// Tasks that run C libraries of this machine.
@@ -353,7 +357,7 @@ const ATTACKS: &str = "attacks";
 /// The packages that `task` needs and `machine` lacks. For tests, only these suites count, or all
 /// if the list is empty.
 pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&'static Package> {
-    let all = PACKAGES.iter().chain(real::PACKAGES);
+    let all = PACKAGES.iter().chain(real::PACKAGES).chain(headers::PACKAGES);
     let needed = all.filter(|package| package.tasks.contains(&task));
     let needed = needed.filter(|package| suites.is_empty() || package.is_for(suites));
     needed.filter(|package| !package.is_on(machine)).collect()
