@@ -1,4 +1,4 @@
-//! Error numbers of the operating system as errors of the runtime.
+//! The operating system's error numbers as errors of the runtime, and its number of a thread.
 
 use omniglot_core::Error;
 use rustix::io::Errno;
@@ -11,4 +11,14 @@ pub(super) fn refused(operation: &'static str) -> impl Fn(Errno) -> Error {
 /// The same for errors of the standard library.
 pub(super) fn failed(operation: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::System { operation, errno: error.raw_os_error().unwrap_or(0) }
+}
+
+/// The error number of the calling thread's last call of the C library that failed.
+pub(super) fn last_error() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// The kernel's number of the calling thread.
+pub(super) fn own_number() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }

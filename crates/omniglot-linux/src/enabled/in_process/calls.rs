@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::gate::Registers;
+use super::context::Registers;
 
 /// The floating-point control words that the System V ABI gives a program at its start (section
 /// 3.2.1 and figure 3.4).

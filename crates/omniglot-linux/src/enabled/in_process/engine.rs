@@ -17,13 +17,15 @@ use omniglot_core::{
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::calls::{Stacks, store_fresh};
+use super::context::{ABANDONED, BELIEVES, CALLED_BACK, CONTEXTS, GateContext, RETURNED, STOPPED};
 use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
-use super::gate::{self, CONTEXTS, GateContext};
+use super::gate;
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
+use super::places;
 use super::sfi;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
@@ -42,7 +44,7 @@ use crate::enabled::timer;
 /// What the host needs of its own stack for one level of calls and callbacks.
 pub(super) const HOST_STACK: usize = 128 << 10;
 /// What a crossing that did not happen gives: no number of the gate's.
-pub(super) const NO_EVENT: u32 = gate::STOPPED + 1;
+pub(super) const NO_EVENT: u32 = STOPPED + 1;
 /// How long finding the place of a fault may take, with the wait for a turn where there are any,
 /// unless the call has less time left.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
@@ -249,7 +251,7 @@ impl<P: Protection> InProcess<P> {
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         if x87::believes_summary() {
-            self.context.features.store(gate::BELIEVES, Relaxed);
+            self.context.features.store(BELIEVES, Relaxed);
         }
         if let Some(key) = &self.key {
             key.announce(&self.context, self.layout.base);
@@ -260,8 +262,8 @@ impl<P: Protection> InProcess<P> {
     /// Stores the addresses of the domain's exits where foreign code finds them.
     fn show_exits(&mut self) -> Result<()> {
         let (returns, callbacks) = match &self.key {
-            None => gate::exits(self.exit.0),
-            Some(key) => gate::keyed_exits(key.number),
+            None => places::exits(self.exit.0),
+            Some(key) => places::keyed_exits(key.number),
         };
         let mut cells = [0; 16];
         for (cell, value) in cells.chunks_exact_mut(8).zip([returns, callbacks]) {
@@ -309,7 +311,7 @@ impl<P: Protection> InProcess<P> {
         let next = &self.context.next;
         self.stacks.go_on(next);
         let (target, argument) = match reply {
-            Reply::Return => (gate::go_on(), 0),
+            Reply::Return => (places::go_on(), 0),
             // Runs in the callback's place; if it returns, it returns to the trampoline.
             Reply::Raise { entry, arguments } => (entry, arguments),
         };
@@ -364,7 +366,7 @@ impl<P: Protection> InProcess<P> {
         if let Some(since) = since {
             watchdog::withdraw(&self.context);
             // Reading the clock takes half as long as a call: only where it matters later.
-            if event != Ok(gate::RETURNED) || !calls.is_alone() {
+            if event != Ok(RETURNED) || !calls.is_alone() {
                 timer::add(&mut calls.time, since);
             }
         }
@@ -390,7 +392,7 @@ impl<P: Protection> InProcess<P> {
         let Some(key) = &self.key else {
             return Ok(());
         };
-        thread.admit(key.keys)?;
+        thread.admit(key.page)?;
         if changes::are_settled() { Ok(()) } else { self.settle_for(calls) }
     }
 
@@ -449,7 +451,7 @@ impl<P: Protection> InProcess<P> {
     fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
         let context = &self.context;
         // SAFETY: the processor has keys, since the domain has one (invariant 17).
-        let rights = unsafe { gate::rights() };
+        let rights = unsafe { places::rights() };
         context.host_rights.store(rights, Relaxed);
         key.set_host(rights);
         if !context.write_next() {
@@ -464,7 +466,7 @@ impl<P: Protection> InProcess<P> {
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
         match unsafe { gate::enter_keyed(context) } {
-            gate::STOPPED if !context.must_stop() => changes::UNSETTLED,
+            STOPPED if !context.must_stop() => changes::UNSETTLED,
             event => event,
         }
     }
@@ -477,11 +479,11 @@ impl<P: Protection> InProcess<P> {
         let stack = faults::number(left.stack.load(Relaxed));
         let began = self.stacks.began();
         if generation::check(self.generation).is_ok() {
-            if event == gate::RETURNED && stack == began {
+            if event == RETURNED && stack == began {
                 self.stacks.end(calls.depth());
                 return Ok(Event::Returned);
             }
-            if event == gate::CALLED_BACK && stack < began {
+            if event == CALLED_BACK && stack < began {
                 self.stacks.wait(left);
                 let slot = faults::number(left.entry.load(Relaxed)) as u32;
                 let arguments = faults::number(left.argument.load(Relaxed)) as usize;
@@ -499,9 +501,9 @@ impl<P: Protection> InProcess<P> {
         }
         match event {
             // The stack grows down: what is above belongs to an outer call.
-            gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,
-            gate::ABANDONED => self.explain(calls),
-            gate::STOPPED => self.stopped(calls),
+            RETURNED | CALLED_BACK if is_above => Error::NonLocalExit,
+            ABANDONED => self.explain(calls),
+            STOPPED => self.stopped(calls),
             _ => Error::Protocol("an event that fits no call"),
         }
     }
@@ -581,7 +583,7 @@ impl<P: Protection> InProcess<P> {
         let event = self.cross_settled(thread, calls);
         watchdog::withdraw(&self.context);
         match event? {
-            gate::RETURNED => Ok(()),
+            RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
     }

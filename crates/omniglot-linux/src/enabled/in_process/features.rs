@@ -4,9 +4,9 @@
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
-use super::{gate, x87};
+use super::x87;
 
-/// Bits of `GateContext::features`; [`gate::BELIEVES`](super::gate::BELIEVES) is 4.
+/// Bits of `GateContext::features`; [`BELIEVES`](super::context::BELIEVES) is 4.
 pub(super) const AVX: u32 = 1;
 pub(super) const AVX512: u32 = 2;
 pub(super) const AMX: u32 = 8;
@@ -36,11 +36,6 @@ pub(super) fn features() -> u32 {
 pub(crate) fn has_unknown_registers() -> bool {
     let tiles = if has_in_use() { u64::from(TILES) } else { 0 };
     enabled() & !(KNOWN | tiles) != 0
-}
-
-/// Whether the program, and with it the gate, is within reach of 32-bit code.
-pub(crate) fn lies_below_4_gib() -> bool {
-    gate::shared() >> 32 == 0
 }
 
 /// Both kinds of state, and `XGETBV` with ECX = 1, which says whether they are in use

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-use super::gate::GateContext;
-use super::keys::{SHARED_ALIAS, SHARED_SIZE};
+use super::context::GateContext;
+use super::shared_page::{SHARED_ALIAS, SHARED_SIZE};
 use crate::enabled::layout::PAGE;
 
 /// Gives a forked child memory to write to, at the addresses of its parent's view of a domain's

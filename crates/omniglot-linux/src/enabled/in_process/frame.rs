@@ -1,11 +1,12 @@
 //! What the kernel tells a signal handler about the thread that it interrupted.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{c_int, siginfo_t, stack_t};
 
-use super::keys::RIGHTS_OFFSET;
+/// The offset of PKRU in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
+pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
 /// The interrupted thread's registers, with which it continues, and why it was interrupted.
 ///
@@ -163,8 +164,6 @@ impl SignalFrame<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     /// Where the kernel put what it tells a handler.

@@ -6,10 +6,13 @@
 use std::arch::asm;
 use std::sync::atomic::Ordering;
 
+use super::context::GateContext;
 use super::frame::{KernelContext, SignalFrame};
 use super::gadgets::{changes, code};
-use super::gate::{GateContext, places};
-use super::signals::{self, KICK};
+use super::kick::KICK;
+use super::masks::FAULTS;
+use super::places;
+use super::signals;
 use super::syscalls::{self, Answer};
 use super::threads::Thread;
 use crate::enabled::layout::SCRATCH;
@@ -89,7 +92,7 @@ fn handle(mut frame: SignalFrame<'_>, thread: Option<&Thread>, blocked: u32) -> 
     let place = frame.place();
     let running = thread.and_then(|thread| Some((thread, thread.running()?)));
     let inside = running
-        .filter(|(_, context)| blocked != 0 || is_in_gate(place) || context.is_near_region(place));
+        .filter(|(_, context)| blocked != 0 || is_in_gate(place) || is_near_region(context, place));
     if let Some((thread, context)) = inside {
         return Interrupted { frame, thread, context }.handle();
     }
@@ -153,6 +156,17 @@ fn is_in_gate(place: usize) -> bool {
         })
 }
 
+/// Whether an instruction is in the domain's region, or of the gate while the stack is still
+/// there, or about to be.
+fn is_near_region(context: &GateContext, place: usize) -> bool {
+    let region = context.region.load(Ordering::Relaxed);
+    let is_inside = (place as u64 ^ region) >> 32 == 0;
+    region != 0
+        && (is_inside
+            || places::sfi_commit().contains(&place)
+            || places::sfi_exit().contains(&place))
+}
+
 /// `WRPKRU` of the C library's `pkey_set`, which was replaced so that foreign code cannot use it.
 /// Only the host can have reached this place.
 fn emulate(frame: &mut SignalFrame<'_>) -> u32 {
@@ -172,7 +186,7 @@ impl Interrupted<'_> {
         match self.frame.signal {
             KICK if sent => self.look(),
             libc::SIGSYS if self.frame.code() == USER_DISPATCH => self.system_call(),
-            signal if signals::FAULTS.contains(&signal) && !sent => self.fault(signal),
+            signal if FAULTS.contains(&signal) && !sent => self.fault(signal),
             _ => self.of_the_host(),
         }
     }

@@ -17,12 +17,12 @@ use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::thread::{Timespec, futex};
 
-use super::gate;
-use super::signals;
-use super::threads::{THREADS, last_error};
+use super::masks;
+use super::places;
+use super::shared_page::THREADS;
 use crate::enabled::generation;
 use crate::enabled::layout::PAGE;
-use crate::enabled::system::refused;
+use crate::enabled::system::{last_error, refused};
 
 /// The last of the descriptors that threads have: `GDT_ENTRY_TLS_MAX` of asm/segment.h.
 const ENTRY: u32 = 14;
@@ -54,10 +54,10 @@ const FLAGS: u32 = 1 | 1 << 3;
 pub(super) fn give(index: usize) -> Result<u32> {
     let number = FIRST + index as u32;
     if !can_be_given()? {
-        return if gate::identity() == ANYBODY { Ok(ANYBODY) } else { Err(not_told_apart()) };
+        return if places::identity() == ANYBODY { Ok(ANYBODY) } else { Err(not_told_apart()) };
     }
     match describe(number)? {
-        0 if gate::identity() == number => Ok(number),
+        0 if places::identity() == number => Ok(number),
         error => Err(Error::System { operation: "a number for the thread", errno: -error }),
     }
 }
@@ -83,7 +83,7 @@ fn describe(number: u32) -> Result<i32> {
     unsafe { page.cast::<Descriptor>().write(descriptor) };
     // SAFETY: just written, below 4 GiB; the entry is unused, as `can_be_given` checked
     // (invariant 12). A child has found out that the call is permitted, or this is that child.
-    let outcome = unsafe { gate::set_identity(page.addr() as u32) };
+    let outcome = unsafe { places::set_identity(page.addr() as u32) };
     // SAFETY: made above, and nothing refers to it any more (invariant 2).
     let _ = unsafe { munmap(page, PAGE) };
     Ok(outcome)
@@ -127,7 +127,7 @@ fn filters() -> Option<u64> {
 /// the thread that started this one.
 fn is_unused() -> bool {
     let ours = FIRST..FIRST + THREADS as u32;
-    let now = gate::identity();
+    let now = places::identity();
     now == ANYBODY || ours.contains(&now)
 }
 
@@ -167,7 +167,7 @@ fn works_in_a_child() -> Result<bool> {
     const NULL: i64 = 0;
     let answer = Answer::new()?;
     // The child runs no handler of the host's, which would take the child for the host.
-    let child = signals::with_all_blocked(|| {
+    let child = masks::with_all_blocked(|| {
         // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
         // stack, with this thread only, and ends in `try_as_child` (invariant 12).
         match unsafe { libc::syscall(libc::SYS_clone, FLAGS, NULL, NULL, NULL, NULL) } {
@@ -202,7 +202,7 @@ fn try_as_child(answer: &Answer) -> ! {
     let no_dump = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a limit of the child's own (invariant 12).
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_dump) };
-    if matches!(describe(FIRST), Ok(0)) && gate::identity() == FIRST {
+    if matches!(describe(FIRST), Ok(0)) && places::identity() == FIRST {
         answer.0.store(Answer::WORKS, Ordering::Release);
     }
     // SAFETY: ends the child at once (invariant 12).

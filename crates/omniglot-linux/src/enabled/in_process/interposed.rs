@@ -9,13 +9,12 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use super::gadgets::executable;
-use super::{signals, threads};
+use super::{sigmask, signals, threads};
 
-/// A function, by its name.
-pub(super) type Interposed = (&'static CStr, *const ());
-
-fn all() -> impl Iterator<Item = Interposed> {
-    signals::interposed().into_iter().chain(threads::interposed()).chain(executable::interposed())
+/// Their names and places.
+fn all() -> impl Iterator<Item = (&'static CStr, *const ())> {
+    let signals = signals::interposed().into_iter().chain(sigmask::interposed());
+    signals.chain(threads::interposed()).chain(executable::interposed())
 }
 
 /// Whether the program uses our functions: the ones that it finds are in the object that this code
@@ -50,6 +49,7 @@ mod tests {
     fn defined() -> BTreeSet<String> {
         let sources = [
             include_str!("signals.rs"),
+            include_str!("sigmask.rs"),
             include_str!("threads.rs"),
             include_str!("gadgets/executable.rs"),
         ];

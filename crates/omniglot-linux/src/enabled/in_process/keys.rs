@@ -1,10 +1,10 @@
-//! Protection keys: the process's keys and shared page, and what the gate needs of them.
+//! Protection keys: makes the process's shared page, and the key of each domain.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::__cpuid_count;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use omniglot_core::{Error, IsolationKind, Result};
@@ -12,62 +12,27 @@ use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use super::context::GateContext;
 use super::features;
+use super::frame::RIGHTS_OFFSET;
 use super::gadgets::changes;
-use super::gate::{self, GateContext};
 use super::identity::{self, Turn};
-use super::threads::{Thread, last_error};
+use super::places;
+use super::shared_page::{
+    COOKIE, KEYED, NOBODY, SHARED_ALIAS, SHARED_SIZE, SIGNAL_RIGHTS, SharedPage, opened,
+};
+use super::threads::Thread;
 use crate::Machine;
 use crate::enabled::generation::PerProcess;
-use crate::enabled::layout::PAGE;
-use crate::enabled::system::refused;
+use crate::enabled::system::{last_error, refused};
 
-/// The page of tables, and a cache line for each thread's selector.
-pub(super) const SHARED_SIZE: usize = PAGE + SELECTOR * super::threads::THREADS;
-const SELECTOR: usize = 64;
-/// Offsets in the page: PKRU of each key's domain, each window's start, and PKRU of each
-/// host thread that runs one.
-pub(super) const SHARED_RIGHTS: usize = 0;
-pub(super) const SHARED_WINDOWS: usize = 64;
-pub(super) const SHARED_HOST: usize = 192;
-/// And that thread's number, or [`NOBODY`].
-pub(super) const SHARED_RUNNERS: usize = 256;
-/// No thread has this number.
-const NOBODY: u32 = 0;
-
-/// PKRU has two bits for each key: no access, no writing (Intel SDM volume 3, section
-/// 5.6.2). Everything forbidden:
-const NOTHING: u32 = u32::MAX;
 /// What the kernel gives signal handlers: key 0 alone.
 const DEFAULT: u32 = 0x5555_5554;
 
-/// The random number that a jump into the signal code must know.
-pub(super) static COOKIE: AtomicU64 = AtomicU64::new(0);
-/// PKRU for signal handlers; 0 while the process uses no keys.
-pub(super) static SIGNAL_RIGHTS: AtomicU32 = AtomicU32::new(0);
-/// The context of each key's domain.
-pub(super) static KEYED: [AtomicPtr<GateContext>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
-/// The offset of PKRU in the kernel's frames: CPUID leaf 0DH, sub-leaf 9.
-pub(super) static RIGHTS_OFFSET: AtomicUsize = AtomicUsize::new(0);
-
-/// Where the host writes the shared page: [`Keys::alias`], for signal handlers.
-pub(super) static SHARED_ALIAS: AtomicUsize = AtomicUsize::new(0);
-
-/// A forked child has keys of its own, and a lock that no thread of its parent's holds.
-static KEYS: PerProcess<Mutex<Option<Keys>>> = PerProcess::new();
+/// A forked child has a page of its own, and a lock that no thread of its parent's holds.
+static SHARED_PAGE: PerProcess<Mutex<Option<SharedPage>>> = PerProcess::new();
 /// The key of the page that foreign code may read, which children inherit; 0 before there is one.
 static SHARED_KEY: AtomicU32 = AtomicU32::new(0);
-
-/// The process's keys and pages, made once for each generation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
-    generation: u64,
-    /// The key of the page that foreign code may read.
-    shared_key: u32,
-    /// Where the host writes that page.
-    alias: usize,
-    pub(super) features: u32,
-}
 
 /// Checks that everything is there for domains behind keys.
 pub(super) fn check_support() -> Result<()> {
@@ -84,11 +49,6 @@ fn check(runtime: IsolationKind) -> Result<()> {
     }
 }
 
-/// Whether the process has, or had, a domain behind a key.
-pub(super) fn are_in_use() -> bool {
-    SIGNAL_RIGHTS.load(Ordering::Acquire) != 0
-}
-
 /// Checks that nothing is missing for verified code in this process.
 pub(super) fn check_plain() -> Result<()> {
     check(IsolationKind::Sfi)
@@ -99,98 +59,34 @@ pub(super) fn check_segments() -> Result<()> {
     check(IsolationKind::Unprotected)
 }
 
-impl Keys {
-    /// This process's keys and pages, made at the first use.
-    pub(super) fn open(generation: u64) -> Result<Self> {
-        check_support()?;
-        let mut keys = KEYS.get()?.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = *keys {
-            return Ok(keys);
+/// This process's shared page, made at the first use.
+fn open(generation: u64) -> Result<SharedPage> {
+    check_support()?;
+    let mut page = SHARED_PAGE.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(page) = *page {
+        return Ok(page);
+    }
+    identity::forget_turns();
+    changes::forget();
+    // A forked child has its parent's keys, but not its parent's page. It keeps the cookie,
+    // which a thread of its own may be comparing at this moment.
+    let key = match SHARED_KEY.load(Ordering::Acquire) {
+        0 => {
+            make_cookie()?;
+            let fresh = allocate()?;
+            SHARED_KEY.store(fresh, Ordering::Release);
+            fresh
         }
-        identity::forget_turns();
-        changes::forget();
-        // A forked child has its parent's keys, but not its parent's page. It keeps the cookie,
-        // which a thread of its own may be comparing at this moment.
-        let shared_key = match SHARED_KEY.load(Ordering::Acquire) {
-            0 => {
-                make_cookie()?;
-                let fresh = allocate()?;
-                SHARED_KEY.store(fresh, Ordering::Release);
-                fresh
-            }
-            before => before,
-        };
-        let alias = share(shared_key)?;
-        let fresh = Self { generation, shared_key, alias, features: features::features() };
-        (0..16).for_each(|key| fresh.forget(key));
-        SHARED_ALIAS.store(alias, Ordering::Relaxed);
-        RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);
-        SIGNAL_RIGHTS.store(DEFAULT & !opened(shared_key), Ordering::Release);
-        *keys = Some(fresh);
-        Ok(fresh)
-    }
-
-    /// PKRU for a domain: its own key, and the shared page to read.
-    const fn rights(self, key: u32) -> u32 {
-        NOTHING & !opened(key) & !(1 << (2 * self.shared_key))
-    }
-
-    /// Stores a domain's rights and window for the gate.
-    fn announce(self, key: u32, window: usize) {
-        self.word(SHARED_RIGHTS + 4 * key as usize).store(self.rights(key), Ordering::Release);
-        let [low, high] = halves(window);
-        self.word(SHARED_WINDOWS + 8 * key as usize).store(low, Ordering::Release);
-        self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(high, Ordering::Release);
-    }
-
-    fn forget(self, key: u32) {
-        self.set_runner(key, NOBODY);
-        self.word(SHARED_RIGHTS + 4 * key as usize).store(NOTHING, Ordering::Release);
-        self.word(SHARED_WINDOWS + 8 * key as usize).store(0, Ordering::Release);
-        self.word(SHARED_WINDOWS + 8 * key as usize + 4).store(0, Ordering::Release);
-    }
-
-    /// Stores which thread runs a domain, for the gate: no other thread can enter or leave.
-    #[inline]
-    fn set_runner(self, key: u32, identity: u32) {
-        self.word(SHARED_RUNNERS + 4 * key as usize).store(identity, Ordering::Release);
-    }
-
-    /// Stores for the gate the PKRU of the host thread that is about to enter.
-    fn set_host(self, key: u32, rights: u32) {
-        self.word(SHARED_HOST + 4 * key as usize).store(rights, Ordering::Release);
-    }
-
-    fn word(self, offset: usize) -> &'static AtomicU32 {
-        let word = std::ptr::with_exposed_provenance::<AtomicU32>(self.alias + offset);
-        // SAFETY: the alias is mapped for as long as its process lives, page-aligned, and
-        // holds nothing but such words; `offset` is one of those above (invariant 13).
-        unsafe { &*word }
-    }
-
-    /// A thread's selector: where the kernel and foreign code read it, and where the host
-    /// writes it.
-    pub(super) fn selector(self, index: usize) -> (*mut u8, *mut u8) {
-        let offset = PAGE + SELECTOR * index;
-        let at = |start: usize| std::ptr::with_exposed_provenance_mut(start + offset);
-        (at(gate::shared()), at(self.alias))
-    }
-
-    /// Lets the calling thread read the shared page: the kernel reads its selector there.
-    pub(super) fn admit(self) {
-        // SAFETY: the processor has keys, as `open` checked (invariant 17).
-        let rights = unsafe { gate::rights() };
-        // SAFETY: opens a key, and closes none (invariant 17).
-        unsafe { gate::set_rights(rights & !opened(self.shared_key)) };
-    }
-}
-
-const fn opened(key: u32) -> u32 {
-    3 << (2 * key)
-}
-
-const fn halves(number: usize) -> [u32; 2] {
-    [number as u32, (number >> 32) as u32]
+        before => before,
+    };
+    let alias = share(key)?;
+    let fresh = SharedPage { generation, key, alias };
+    (0..16).for_each(|key| fresh.forget(key));
+    SHARED_ALIAS.store(alias, Ordering::Relaxed);
+    RIGHTS_OFFSET.store(__cpuid_count(0xd, 9).ebx as usize, Ordering::Relaxed);
+    SIGNAL_RIGHTS.store(DEFAULT & !opened(key), Ordering::Release);
+    *page = Some(fresh);
+    Ok(fresh)
 }
 
 fn make_cookie() -> Result<()> {
@@ -211,7 +107,7 @@ fn share(key: u32) -> Result<usize> {
         .map_err(refused("mapping the shared page"))?;
     // SAFETY: just mapped, and nobody knows it (invariant 2).
     unsafe { keep_from_children(alias) }?;
-    let place = std::ptr::with_exposed_provenance_mut::<c_void>(gate::shared());
+    let place = std::ptr::with_exposed_provenance_mut::<c_void>(places::shared());
     let flags = MapFlags::SHARED | MapFlags::FIXED;
     // SAFETY: the place is the gate's `omniglot_shared`, which is there for this and holds no
     // Rust object (invariant 13).
@@ -220,7 +116,7 @@ fn share(key: u32) -> Result<usize> {
     // SAFETY: as above (invariant 13).
     unsafe { keep_from_children(place) }?;
     // SAFETY: the range that was just mapped, with that access (invariant 13).
-    unsafe { tag(gate::shared(), SHARED_SIZE, ProtFlags::READ, key) }?;
+    unsafe { tag(places::shared(), SHARED_SIZE, ProtFlags::READ, key) }?;
     Ok(alias.expose_provenance())
 }
 
@@ -270,27 +166,27 @@ fn allocate() -> Result<u32> {
 #[derive(Debug)]
 pub(super) struct DomainKey {
     pub(super) number: u32,
-    pub(super) keys: Keys,
+    pub(super) page: SharedPage,
 }
 
 impl DomainKey {
     pub(super) fn allocate(generation: u64) -> Result<Self> {
-        let keys = Keys::open(generation)?;
-        Ok(Self { number: allocate()?, keys })
+        let page = open(generation)?;
+        Ok(Self { number: allocate()?, page })
     }
 
     /// Stores where the key's domain is for the gate, and what the gate needs in the context.
     pub(super) fn announce(&self, context: &Arc<GateContext>, window: usize) {
-        self.keys.announce(self.number, window);
+        self.page.announce(self.number, window);
         self.set_crossing(Arc::as_ptr(context).cast_mut());
         context.key.store(self.number, Ordering::Relaxed);
-        context.foreign_rights.store(self.keys.rights(self.number), Ordering::Relaxed);
-        context.features.fetch_or(self.keys.features, Ordering::Relaxed);
+        context.foreign_rights.store(self.page.rights(self.number), Ordering::Relaxed);
+        context.features.fetch_or(features::features(), Ordering::Relaxed);
     }
 
     /// Stores for the gate the PKRU of the host thread that is about to enter.
     pub(super) fn set_host(&self, rights: u32) {
-        self.keys.set_host(self.number, rights);
+        self.page.set_host(self.number, rights);
     }
 
     /// The calling thread is about to enter the domain; none if it must not, since what the
@@ -303,7 +199,7 @@ impl DomainKey {
         if !changes::enter(self.number, thread.id(), generation) {
             return None;
         }
-        self.keys.set_runner(self.number, identity);
+        self.page.set_runner(self.number, identity);
         Some(Runs { key: self, _turn: turn })
     }
 
@@ -316,8 +212,8 @@ impl DomainKey {
 
 impl Drop for DomainKey {
     fn drop(&mut self) {
-        if crate::enabled::generation::check(self.keys.generation).is_ok() {
-            self.keys.forget(self.number);
+        if crate::enabled::generation::check(self.page.generation).is_ok() {
+            self.page.forget(self.number);
             self.set_crossing(null_mut());
         }
         // SAFETY: no page has the key any more: the domain's pages are gone (invariant 10).
@@ -336,7 +232,7 @@ pub(super) struct Runs<'a> {
 impl Drop for Runs<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.key.keys.set_runner(self.key.number, NOBODY);
+        self.key.page.set_runner(self.key.number, NOBODY);
         changes::leave(self.key.number);
     }
 }

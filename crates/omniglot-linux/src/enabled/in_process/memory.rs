@@ -13,7 +13,8 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mun
 use zerocopy::FromBytes;
 
 use super::gadgets::code::{self, Admitted};
-use super::keys::{self, tag};
+use super::keys::tag;
+use super::shared_page;
 use super::snapshot::Snapshot;
 use crate::Options;
 use crate::enabled::generation;
@@ -147,7 +148,7 @@ impl Memory {
             unsafe { tag(start, size, ProtFlags::empty(), key) }?;
         }
         // Without a key the code counts as the host's, since other domains can jump there.
-        let admitted = if keys::are_in_use() {
+        let admitted = if shared_page::are_in_use() {
             code::disarm(&copy, start, &regions.code())?;
             Admitted::window(start..start + size)?
         } else {

@@ -1,7 +1,9 @@
 //! Foreign code in the host's process, on the caller's thread.
 
 mod addresses;
+mod alternate_stack;
 mod calls;
+mod context;
 mod engine;
 mod features;
 mod forked;
@@ -14,10 +16,15 @@ mod identity;
 mod interposed;
 mod kernel_signals;
 mod keys;
+mod kick;
 mod loading;
+mod masks;
 mod memory;
 mod output;
+mod places;
 mod sfi;
+mod shared_page;
+mod sigmask;
 mod signals;
 mod snapshot;
 mod strangers;
@@ -28,6 +35,7 @@ mod x87;
 
 pub(super) use engine::Interrupter;
 pub use engine::{ProtectionKeys, Unprotected};
-pub(super) use features::{has_unknown_registers, lies_below_4_gib};
+pub(super) use features::has_unknown_registers;
 pub(super) use interposed::are_the_programs;
+pub(super) use places::lies_below_4_gib;
 pub use sfi::Sfi;

@@ -10,7 +10,7 @@
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
-use super::threads::last_error;
+use crate::enabled::system::last_error;
 
 /// The most bytes and pieces of one call; callers repeat with the rest.
 pub(super) const MOST_BYTES: usize = 64 << 10;

@@ -7,29 +7,23 @@
 //! for the whole program. The host sees its own handlers, as it set them.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use libc::{c_int, sighandler_t};
 use omniglot_core::{Error, Result};
 
+use super::alternate_stack;
 use super::frame::{KernelContext, SignalFrame};
-use super::gate::{omniglot_on_stack, places};
-use super::interposed::Interposed;
 use super::kernel_signals;
-use super::threads::{Thread, disarm_stack, last_error};
+use super::kick::KICK;
+use super::masks::{FAULTS, bit, first_word, set_first_word, set_mask, with_all_blocked};
+use super::places::{self, omniglot_on_stack};
 use crate::enabled::generation::{self, PerProcess};
-
-/// The signals that foreign code can raise.
-pub(super) const FAULTS: [c_int; 6] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS];
-
-/// Makes a thread check whether its foreign call must stop. Ignored by default, so that a late one
-/// has no effect, and rarely used for its original purpose.
-pub(super) const KICK: c_int = libc::SIGURG;
+use crate::enabled::system::last_error;
 
 const SIGNALS: usize = 65;
 
@@ -131,16 +125,6 @@ impl HostAction {
     }
 }
 
-fn first_word(set: &libc::sigset_t) -> u64 {
-    // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
-    unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
-}
-
-fn set_first_word(set: &mut libc::sigset_t, word: u64) {
-    // SAFETY: a set starts with the word of the kernel's 64 signals (invariant 12).
-    unsafe { std::ptr::from_mut(set).cast::<u64>().write(word) };
-}
-
 /// Installs the handlers, once for the process and its children. Other threads that change a
 /// handler meanwhile wait, so that none is lost, or stays without ours before it.
 pub(super) fn install() -> Result<()> {
@@ -195,13 +179,8 @@ fn install_internal(signal: c_int) -> Result<()> {
 }
 
 /// The functions that this module defines for the program.
-pub(super) fn interposed() -> [Interposed; 4] {
-    [
-        (c"sigaction", sigaction as *const ()),
-        (c"signal", signal as *const ()),
-        (c"pthread_sigmask", pthread_sigmask as *const ()),
-        (c"sigprocmask", sigprocmask as *const ()),
-    ]
+pub(super) fn interposed() -> [(&'static CStr, *const ()); 2] {
+    [(c"sigaction", sigaction as *const ()), (c"signal", signal as *const ())]
 }
 
 /// Whether ours are installed, so that `change` must be recorded; otherwise `change` is made.
@@ -345,123 +324,6 @@ unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_
     }
 }
 
-/// pthread_sigmask(3), for the whole program: the signals that foreign code can raise, and the one
-/// that interrupts it, stay unblocked on threads that enter foreign code, since a blocked fault
-/// ends the process.
-///
-/// # Safety
-/// As the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_sigmask(
-    how: c_int,
-    new: *const libc::sigset_t,
-    old: *mut libc::sigset_t,
-) -> c_int {
-    /// Two signals that the C library reserves for itself (signal(7)).
-    const INTERNAL: u64 = bit(32) | bit(33);
-    // SAFETY: null or a set, as the caller promises (invariant 14).
-    let new = unsafe { new.as_ref() }.map(first_word);
-    let is_own = Thread::is_known() && !generation::is_in_parents_memory();
-    let kept = if is_own { never_blocked() } else { 0 };
-    let word = new.map(|word| match how {
-        libc::SIG_UNBLOCK => word,
-        _ => word & !(INTERNAL | kept),
-    });
-    let mut before = 0;
-    let result = kernel_mask(how, word.as_ref(), &mut before);
-    if result == 0 && !old.is_null() {
-        // SAFETY: room for a set, as the caller promises, which starts with the kernel's word
-        // (invariant 14).
-        unsafe { libc::sigemptyset(old) };
-        // SAFETY: as above (invariant 14).
-        unsafe { old.cast::<u64>().write(before) };
-    }
-    result
-}
-
-/// sigprocmask(2): the same, but it reports errors in another way.
-///
-/// # Safety
-/// As the C library's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn sigprocmask(
-    how: c_int,
-    new: *const libc::sigset_t,
-    old: *mut libc::sigset_t,
-) -> c_int {
-    // SAFETY: what the caller promises of the C library's function (invariant 14).
-    let error = unsafe { pthread_sigmask(how, new, old) };
-    if error == 0 {
-        return 0;
-    }
-    // SAFETY: asks where this thread's error number is (invariant 15).
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: this thread's own error number (invariant 15).
-    unsafe { place.write(error) };
-    -1
-}
-
-fn never_blocked() -> u64 {
-    FAULTS.into_iter().chain([KICK]).fold(0, |word, signal| word | bit(signal))
-}
-
-/// The system call: the error number, or 0.
-fn kernel_mask(how: c_int, new: Option<&u64>, old: &mut u64) -> c_int {
-    let number = libc::SYS_rt_sigprocmask;
-    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: null or a word to read, and one to write, of the kernel's size (invariant 12).
-    match unsafe { libc::syscall(number, how, new, std::ptr::from_mut(old), size_of::<u64>()) } {
-        0 => 0,
-        _ => last_error(),
-    }
-}
-
-/// Does something while no handler can run on the calling thread.
-pub(super) fn with_all_blocked<T>(what: impl FnOnce() -> T) -> T {
-    let mut before = 0;
-    kernel_mask(libc::SIG_SETMASK, Some(&u64::MAX), &mut before);
-    let result = what();
-    set_mask(before);
-    result
-}
-
-/// Faults of foreign code must reach our handler: a blocked one ends the process.
-pub(super) fn unblock() -> Result<()> {
-    match kernel_mask(libc::SIG_UNBLOCK, Some(&never_blocked()), &mut 0) {
-        0 => Ok(()),
-        errno => Err(Error::System { operation: "unblocking signals", errno }),
-    }
-}
-
-/// Sends a thread of this process the signal that makes it check whether it must stop; false if
-/// there is no such thread any more.
-pub(super) fn kick(thread: u32) -> bool {
-    // Also if a child of `vfork` does that to its parent's thread.
-    let process = i64::from(generation::process());
-    // SAFETY: a signal for a thread of this process, which only makes that thread look
-    // (invariants 7, 12).
-    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, i64::from(thread), KICK) };
-    sent == 0 || last_error() != libc::ESRCH
-}
-
-/// Makes all threads of the process pass a barrier: the caller then sees what they stored before,
-/// and they see what the caller stored before (membarrier(2)).
-///
-/// With it, threads need no barrier whenever they enter foreign code.
-pub(super) fn barrier() {
-    const REGISTER: i64 = 1 << 4;
-    const PRIVATE: i64 = 1 << 3;
-    let (flags, processor) = (0i64, 0i64);
-    // SAFETY: a barrier, or the permission to ask for one (invariant 12).
-    let ask =
-        |command: i64| unsafe { libc::syscall(libc::SYS_membarrier, command, flags, processor) };
-    if ask(PRIVATE) == 0 || ask(REGISTER) == 0 && ask(PRIVATE) == 0 {
-        return;
-    }
-    // If the kernel or a filter has none: a store is visible long before that.
-    std::thread::sleep(Duration::from_millis(1));
-}
-
 /// Handles a signal according to the host's action. Runs in a signal handler, with the host's FS
 /// base.
 ///
@@ -494,7 +356,7 @@ unsafe extern "C" fn run_elsewhere(
     info: *mut libc::siginfo_t,
     context: *mut KernelContext,
 ) {
-    disarm_stack();
+    alternate_stack::disarm();
     // SAFETY: the kernel's arguments, which `pass_on` passes on, and does not use meanwhile
     // (invariant 11).
     run(&mut unsafe { SignalFrame::new((signal, info, context)) });
@@ -529,14 +391,6 @@ fn run_handler(handler: usize, wanted: &HostAction, frame: &mut SignalFrame<'_>)
     let (signal, info, context) = frame.arguments();
     handler(signal, info, context);
     set_mask(u64::MAX);
-}
-
-const fn bit(signal: c_int) -> u64 {
-    1 << (signal - 1)
-}
-
-fn set_mask(word: u64) {
-    kernel_mask(libc::SIG_SETMASK, Some(&word), &mut 0);
 }
 
 /// The signal's default action: the end of the process, for all signals that reach this.

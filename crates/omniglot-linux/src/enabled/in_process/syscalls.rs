@@ -14,10 +14,10 @@ use std::sync::atomic::Ordering;
 
 use syscalls::Sysno;
 
-use super::gate::ForeignMemory;
+use super::context::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
-use super::threads::last_error;
 use crate::enabled::filters::refusal;
+use crate::enabled::system::last_error;
 use crate::{Permission, Permissions};
 
 /// What a system call of foreign code gets.

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence,
@@ -17,23 +17,22 @@ use omniglot_core::{Error, Result};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use rustix::param::page_size;
 
+use super::alternate_stack;
+use super::context::GateContext;
 use super::forked;
-use super::gate::GateContext;
 use super::identity;
-use super::interposed::Interposed;
 use super::kernel_signals;
-use super::keys::Keys;
+use super::masks;
+use super::shared_page::{SharedPage, THREADS};
 use super::signals;
 use super::strangers::{STRANGERS, base_of_fs};
 use crate::enabled::generation;
-use crate::enabled::system::refused;
+use crate::enabled::system::{own_number, refused};
 
 /// What a thread occupies in the arena: guard page, alternate stack, record.
 pub(super) const SLOT: usize = 256 << 10;
 /// The space for the record at the slot's end.
 pub(super) const RECORD: usize = 256;
-/// How many living threads can have entered foreign code.
-pub(super) const THREADS: usize = 4096;
 /// The space for a handler of ours or the host's, besides the kernel's frame.
 const HANDLER_ROOM: usize = 128 << 10;
 
@@ -73,7 +72,7 @@ pub(super) struct Thread {
     /// The generation of processes that `id` and `selector` are of.
     pub(super) generation: AtomicU64,
     /// The number that the gate tells the thread by, once it has entered a domain behind a
-    /// key; not [`NOBODY`](super::keys).
+    /// key; not [`NOBODY`](super::shared_page::NOBODY).
     identity: AtomicU32,
     /// The alternate stack that the host has set for the thread.
     previous: Cell<libc::stack_t>,
@@ -114,7 +113,7 @@ impl Thread {
             identity: AtomicU32::new(0),
             dispatching: AtomicU64::new(0),
             generation: AtomicU64::new(generation),
-            previous: Cell::new(no_stack()),
+            previous: Cell::new(alternate_stack::none()),
         }
     }
 
@@ -219,21 +218,21 @@ impl Thread {
 
     /// Prepares the calling thread's record for domains behind protection keys.
     #[inline]
-    pub(super) fn admit(&self, keys: Keys) -> Result<()> {
+    pub(super) fn admit(&self, page: SharedPage) -> Result<()> {
         if self.keyed.load(Ordering::Relaxed) == self.generation.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.move_selector(keys)
+        self.move_selector(page)
     }
 
     /// Moves the selector from the record, which neither foreign code nor the kernel on its behalf
     /// could read.
     #[cold]
-    fn move_selector(&self, keys: Keys) -> Result<()> {
-        let (seen, written) = keys.selector(self.index);
+    fn move_selector(&self, page: SharedPage) -> Result<()> {
+        let (seen, written) = page.selector(self.index);
         // SAFETY: a byte of the shared page that is this thread's alone (invariant 13).
         unsafe { written.write_volatile(0) };
-        keys.admit();
+        page.admit();
         self.identity.store(identity::give(self.index)?, Ordering::Relaxed);
         unregister_sequences()?;
         // SAFETY: a byte of the shared page, which is never unmapped (invariant 13); `admit` opened
@@ -289,7 +288,7 @@ impl Thread {
         signals::install()?;
         let index = take_slot()?;
         let leave = prepare(index, generation).inspect_err(|_| give_back(index))?;
-        signals::unblock()?;
+        masks::unblock()?;
         // SAFETY: the thread's own record, as in `current` (invariant 9).
         let thread: &'static Self = unsafe { leave.0.as_ref() };
         kernel_signals::forbid_cancellation();
@@ -334,7 +333,7 @@ impl Drop for Leave {
         // SAFETY: this thread's own record (invariant 9), of which no reference is left: no call is
         // in progress on a thread that ends.
         let thread = unsafe { self.0.as_ref() };
-        restore_stack(thread);
+        alternate_stack::restore(&thread.previous.get());
         give_back(thread.index);
     }
 }
@@ -380,7 +379,7 @@ fn give_back(index: usize) {
 /// finds neither, and a later one finds both.
 fn prepare(index: usize, generation: u64) -> Result<Leave> {
     let slot = arena()? + index * SLOT;
-    let smallest = minimal_signal_stack() + HANDLER_ROOM;
+    let smallest = alternate_stack::minimal_size() + HANDLER_ROOM;
     if smallest > SLOT - RECORD - page_size() {
         return Err(Error::Unsupported {
             what: "the processor's registers do not fit the signal stacks",
@@ -398,7 +397,7 @@ fn prepare(index: usize, generation: u64) -> Result<Leave> {
     record.selector.store(record.byte.as_ptr(), Ordering::Relaxed);
     // For this thread's handlers: in this order.
     compiler_fence(Ordering::SeqCst);
-    record.previous.set(set_stack(slot + page_size(), SLOT - RECORD - page_size())?);
+    record.previous.set(alternate_stack::set(slot + page_size(), SLOT - RECORD - page_size())?);
     Ok(Leave(thread))
 }
 
@@ -407,18 +406,6 @@ fn open_slot(slot: usize) -> Result<()> {
     let access = MprotectFlags::READ | MprotectFlags::WRITE;
     // SAFETY: the slot is in the arena and this thread's alone (invariant 9).
     unsafe { mprotect(start, SLOT - page_size(), access) }.map_err(refused("an alternate stack"))
-}
-
-/// `AT_MINSIGSTKSZ`: the size of the kernel's frame, with all vector registers.
-fn minimal_signal_stack() -> usize {
-    // SAFETY: reads the auxiliary vector (invariant 15).
-    let size = unsafe { libc::getauxval(51) };
-    (size as usize).max(2048)
-}
-
-/// The calling thread's number.
-fn own_number() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 /// The thread's FS base, from its first word: ELF TLS for x86-64, variant II.
@@ -449,51 +436,8 @@ fn stack_end() -> usize {
     if found == 0 { start.addr() } else { 0 }
 }
 
-/// `SS_AUTODISARM`: a handler runs without an alternate stack, so a stack pointer that foreign code
-/// left inside it does not mislead the kernel (sigaltstack(2)).
-const AUTODISARM: i32 = 1 << 31;
-
-fn set_stack(start: usize, size: usize) -> Result<libc::stack_t> {
-    let stack = libc::stack_t {
-        ss_sp: std::ptr::with_exposed_provenance_mut(start),
-        ss_flags: AUTODISARM,
-        ss_size: size,
-    };
-    let mut previous = stack;
-    match kernel_stack(Some(&stack), &mut previous) {
-        0 => Ok(previous),
-        errno => Err(Error::System { operation: "an alternate stack", errno }),
-    }
-}
-
-/// Sets the alternate stack back to the host's.
-fn restore_stack(thread: &Thread) {
-    let previous = thread.previous.get();
-    kernel_stack(Some(&previous), &mut thread.previous.get());
-}
-
-/// The system call: the error number, or 0.
-fn kernel_stack(new: Option<&libc::stack_t>, old: &mut libc::stack_t) -> i32 {
-    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: null or a stack to read, and one to write (invariant 12). Callers give the thread's
-    // own stack (invariant 9), none, or what it was before.
-    match unsafe { libc::syscall(libc::SYS_sigaltstack, new, std::ptr::from_mut(old)) } {
-        0 => 0,
-        _ => last_error(),
-    }
-}
-
-/// Handlers run without an alternate stack until `rt_sigreturn` brings it back.
-pub(super) fn disarm_stack() {
-    kernel_stack(Some(&no_stack()), &mut no_stack());
-}
-
-const fn no_stack() -> libc::stack_t {
-    libc::stack_t { ss_sp: null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 }
-}
-
 /// The functions that this module defines for the program.
-pub(super) fn interposed() -> [Interposed; 1] {
+pub(super) fn interposed() -> [(&'static CStr, *const ()); 1] {
     [(c"sigaltstack", sigaltstack as *const ())]
 }
 
@@ -588,13 +532,9 @@ fn unregister_sequences() -> Result<()> {
 }
 
 /// A variable of the C library, if it has it.
-fn symbol<T: Copy>(name: &std::ffi::CStr) -> Option<T> {
+fn symbol<T: Copy>(name: &CStr) -> Option<T> {
     // SAFETY: the name ends with a NUL (invariant 12).
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     // SAFETY: null, or the variable, whose type the C library documents (invariant 15).
     unsafe { address.cast::<T>().as_ref() }.copied()
-}
-
-pub(super) fn last_error() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }

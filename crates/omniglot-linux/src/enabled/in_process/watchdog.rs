@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result};
 
-use super::gate::GateContext;
-use super::signals::{barrier, kick};
+use super::context::GateContext;
+use super::kick::{barrier, kick};
 use crate::enabled::generation::PerProcess;
 
 /// The shortest and the longest sleep of the watchdog between two checks.

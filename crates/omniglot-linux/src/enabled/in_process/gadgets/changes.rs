@@ -20,8 +20,8 @@ use rustix::thread::{Timespec, nanosleep};
 
 use super::{code, linker};
 use crate::enabled::generation;
-use crate::enabled::in_process::keys;
-use crate::enabled::in_process::signals::kick;
+use crate::enabled::in_process::kick::kick;
+use crate::enabled::in_process::shared_page;
 
 /// How many changes there are that have begun and not ended.
 static ONGOING: AtomicU32 = AtomicU32::new(0);
@@ -186,7 +186,7 @@ pub(crate) fn forget() {
 pub(crate) fn begin() {
     ONGOING.fetch_add(1, SeqCst);
     EPOCH.fetch_add(1, SeqCst);
-    if !keys::are_in_use() {
+    if !shared_page::are_in_use() {
         return;
     }
     stop_others();
@@ -214,7 +214,7 @@ fn stop_others() {
 /// scans.
 pub(crate) fn end() {
     EPOCH.fetch_add(1, SeqCst);
-    if keys::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
+    if shared_page::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
         // An error is reported by the calls that find the change unsettled.
         let _ = code::check_process();
     }

@@ -27,9 +27,9 @@ use super::rewrite::{self, Refusal};
 use super::{changes, linker, patch};
 use crate::enabled::generation::PerProcess;
 use crate::enabled::in_process::addresses::Addresses;
-use crate::enabled::in_process::gate;
+use crate::enabled::in_process::places;
 use crate::enabled::layout::PAGE;
-use crate::enabled::system::failed;
+use crate::enabled::system::{failed, own_number};
 
 /// `ud2; nop`, in the place of `WRPKRU`.
 const STOP: [u8; 3] = [0x0f, 0x0b, 0x90];
@@ -128,10 +128,6 @@ impl Drop for Owned<'_> {
     fn drop(&mut self) {
         self.0.owner.store(0, SeqCst);
     }
-}
-
-fn own_number() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 /// Whether a scan is in progress. Usable in signal handlers (invariant 7).
@@ -323,7 +319,7 @@ struct Site {
 
 fn is_allowed(place: &Site) -> bool {
     let address = place.gadget.address as usize;
-    CHECKED.contains(address) || gate::writes().contains(&address)
+    CHECKED.contains(address) || places::writes().contains(&address)
 }
 
 fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Site>> {
@@ -342,10 +338,10 @@ fn look(memory: &File, ranges: &[Range<usize>]) -> Result<Vec<Site>> {
         .zip(&contents)
         .map(|(range, bytes)| Code { address: range.start as u64, bytes })
         .collect();
-    Ok(places(&code))
+    Ok(sites(&code))
 }
 
-fn places(code: &[Code<'_>]) -> Vec<Site> {
+fn sites(code: &[Code<'_>]) -> Vec<Site> {
     find(code, Kind::changes_keys)
         .into_iter()
         .map(|gadget| Site { known: recognise(&gadget, code), gadget })
@@ -550,7 +546,7 @@ fn look_at_copy(copy: &File, base: usize, code: &[Range<usize>]) -> Result<Vec<S
         .zip(&contents)
         .map(|(range, bytes)| Code { address: range.start as u64, bytes })
         .collect();
-    Ok(places(&code))
+    Ok(sites(&code))
 }
 
 const _: () = assert!(PAGE == 4096, "what the kernel's mappings are multiples of");

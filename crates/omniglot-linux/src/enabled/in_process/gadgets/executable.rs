@@ -5,17 +5,17 @@
 //! the consequences.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::ops::Range;
 
 use libc::{c_int, c_void, off_t, size_t};
 use syscalls::{Errno, Sysno, syscall};
 
 use super::{changes, code};
-use crate::enabled::in_process::interposed::Interposed;
 use crate::enabled::layout::PAGE;
 
 /// The functions that this module defines for the program.
-pub(crate) fn interposed() -> [Interposed; 7] {
+pub(crate) fn interposed() -> [(&'static CStr, *const ()); 7] {
     [
         (c"mmap", mmap as *const ()),
         (c"mmap64", mmap64 as *const ()),
@@ -216,7 +216,7 @@ fn may_be_executable(start: usize, size: usize) -> bool {
 }
 
 fn open_maps() -> Result<usize, Errno> {
-    const NAME: &std::ffi::CStr = c"/proc/self/maps";
+    const NAME: &CStr = c"/proc/self/maps";
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
     // SAFETY: a text that ends with a NUL (invariant 12).
     unsafe { syscall!(Sysno::openat, libc::AT_FDCWD, NAME.as_ptr(), flags) }

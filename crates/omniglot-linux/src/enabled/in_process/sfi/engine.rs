@@ -23,12 +23,15 @@ use crate::Options;
 use crate::enabled::filters::name_of;
 use crate::enabled::generation;
 use crate::enabled::in_process::calls::{Stacks, store_fresh};
+use crate::enabled::in_process::context::{
+    ABANDONED, BELIEVES, CALLED_BACK, GateContext, KEEPS_VECTORS, RETURNED, STOPPED,
+};
 use crate::enabled::in_process::engine::{HOST_STACK, Interrupter, NO_EVENT};
 use crate::enabled::in_process::features;
-use crate::enabled::in_process::gate::{self, GateContext, KEEPS_VECTORS};
+use crate::enabled::in_process::gate;
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
 use crate::enabled::in_process::keys::check_plain;
-use crate::enabled::in_process::signals::with_all_blocked;
+use crate::enabled::in_process::masks::with_all_blocked;
 use crate::enabled::in_process::syscalls::{Answer, answer};
 use crate::enabled::in_process::threads::Thread;
 use crate::enabled::in_process::watchdog::{self, Clock};
@@ -132,7 +135,7 @@ impl Sfi {
         domain.size.store(self.window.len(), Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
-        let believes = if x87::believes_summary() { gate::BELIEVES } else { 0 };
+        let believes = if x87::believes_summary() { BELIEVES } else { 0 };
         let vectors = if is_x86_feature_detected!("avx") { features::AVX } else { 0 };
         self.context.features.store(vectors | believes | self.image.features(), Relaxed);
         self.context.region.store(self.base(), Relaxed);
@@ -252,7 +255,7 @@ impl Sfi {
         let event = self.cross(thread);
         watchdog::withdraw(&self.context);
         // Reading the clock takes half as long as a call: only where it matters later.
-        if event != gate::RETURNED || !calls.is_alone() {
+        if event != RETURNED || !calls.is_alone() {
             timer::add(&mut calls.time, since);
         }
         Ok(event)
@@ -284,11 +287,11 @@ impl Sfi {
         let stack = faults::number(left.stack.load(Relaxed));
         let began = self.stacks.began();
         if generation::check(self.generation).is_ok() {
-            if event == gate::RETURNED && stack == began {
+            if event == RETURNED && stack == began {
                 self.stacks.end(calls.depth());
                 return Ok(Event::Returned);
             }
-            if event == gate::CALLED_BACK && stack < began {
+            if event == CALLED_BACK && stack < began {
                 self.stacks.wait(left);
                 let slot = faults::number(left.entry.load(Relaxed)) as u32;
                 // Low, or with the region's base.
@@ -307,9 +310,9 @@ impl Sfi {
         }
         match event {
             // The stack grows down: what is above belongs to an outer call.
-            gate::RETURNED | gate::CALLED_BACK if is_above => Error::NonLocalExit,
-            gate::ABANDONED => self.explain(calls),
-            gate::STOPPED => self.stopped(calls),
+            RETURNED | CALLED_BACK if is_above => Error::NonLocalExit,
+            ABANDONED => self.explain(calls),
+            STOPPED => self.stopped(calls),
             _ => Error::Protocol("an event that fits no call"),
         }
     }

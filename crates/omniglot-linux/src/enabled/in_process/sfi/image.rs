@@ -16,7 +16,7 @@ use omniglot_verify::{LINE, Uses, verify};
 use rustix::mm::ProtFlags;
 
 use crate::enabled::images::{are_same, executable_memory, seal};
-use crate::enabled::in_process::gate;
+use crate::enabled::in_process::context::{USES_AVX, USES_X87};
 use crate::enabled::layout::PAGE;
 use crate::enabled::system::failed;
 use crate::enabled::tables::Tables;
@@ -130,8 +130,8 @@ impl Image {
 
     /// What the gate has to know of the processor's registers.
     pub(super) fn features(&self) -> u32 {
-        let x87 = if self.uses.x87 { gate::USES_X87 } else { 0 };
-        let avx = if self.uses.avx { gate::USES_AVX } else { 0 };
+        let x87 = if self.uses.x87 { USES_X87 } else { 0 };
+        let avx = if self.uses.avx { USES_AVX } else { 0 };
         x87 | avx
     }
 

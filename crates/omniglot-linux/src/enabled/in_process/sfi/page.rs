@@ -17,7 +17,7 @@ use omniglot_verify::layout::{
 use omniglot_verify::{BASE, LINE};
 
 use crate::enabled::images::{executable_memory, seal};
-use crate::enabled::in_process::gate;
+use crate::enabled::in_process::places;
 use crate::enabled::layout::PAGE;
 use crate::enabled::system::failed;
 
@@ -121,7 +121,7 @@ pub(super) fn gates() -> Result<&'static OwnedFd> {
         return Ok(gates);
     }
     let mut file = File::from(executable_memory(c"omniglot-gates")?);
-    file.write_all(&code(gate::sfi_exits())).map_err(failed("writing a file in memory"))?;
+    file.write_all(&code(places::sfi_exits())).map_err(failed("writing a file in memory"))?;
     let fresh = seal(file)?;
     Ok(GATES.get_or_init(|| fresh))
 }

@@ -15,8 +15,8 @@ use omniglot_verify::{GUARD, REGION};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use crate::enabled::generation::{self, PerProcess};
-use crate::enabled::in_process::gate::{GateContext, NO_DOMAIN, REGION_TABLE};
-use crate::enabled::in_process::keys;
+use crate::enabled::in_process::context::{GateContext, NO_DOMAIN, REGION_TABLE};
+use crate::enabled::in_process::shared_page;
 use crate::enabled::layout::check_limits;
 use crate::enabled::system::refused;
 
@@ -62,7 +62,7 @@ impl Region {
     pub(super) fn take(generation: u64) -> Result<Self> {
         // In this order: who starts a domain behind a key does it the other way round.
         EXIST.store(true, Ordering::SeqCst);
-        if keys::are_in_use() {
+        if shared_page::are_in_use() {
             return Err(Error::Unsupported {
                 what: "the process has domains behind protection keys",
                 remedy: "use one of the two in a process, or Isolation::Process",
