@@ -5,7 +5,8 @@ use std::convert::Infallible;
 
 use omniglot_core::{Description, Error, Result};
 
-use crate::{Options, Request};
+use crate::capabilities::machine::Machine;
+use crate::{Options, Request, SyscallPolicy};
 
 /// A foreign library in a process of its own; not available on this target.
 #[derive(Debug)]
@@ -14,8 +15,16 @@ pub struct Linux {
 }
 
 /// Nothing is known of this machine, and there is no remedy.
-pub(crate) fn look() -> crate::Machine {
-    crate::Machine::default()
+pub(crate) fn look() -> Machine {
+    Machine::default()
+}
+
+impl SyscallPolicy {
+    /// None: this target has no workers.
+    #[must_use]
+    pub const fn of(_: &str) -> Option<Self> {
+        None
+    }
 }
 
 /// Interrupts the call that an instance is running, from any thread.

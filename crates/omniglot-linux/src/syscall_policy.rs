@@ -13,24 +13,3 @@ pub enum SyscallPolicy {
     /// It ends the call with `Error::SyscallDenied`, and poisons the instance.
     Ends,
 }
-
-impl SyscallPolicy {
-    /// What the policy does with the system call of this name, such as `openat`; `None` if there is none of
-    /// that name, or this target has no workers.
-    ///
-    /// ```
-    /// # if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
-    /// use omniglot_linux::{SyscallPolicy, Permission};
-    /// assert_eq!(SyscallPolicy::of("socket"), Some(SyscallPolicy::Ends));
-    /// assert_eq!(SyscallPolicy::of("munmap"), Some(SyscallPolicy::Answered));
-    /// assert_eq!(SyscallPolicy::of("futex"), Some(SyscallPolicy::Allowed));
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-        return crate::enabled::policy_of(name);
-        #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-        return None.filter(|_: &Self| name.is_empty());
-    }
-}

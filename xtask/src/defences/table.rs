@@ -289,7 +289,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the dynamic linker reports what it loads",
         file: "gadgets/linker.rs",
-        text: "        unsafe { patch::divert(function, on_change as *const () as usize) }?;\n",
+        text: "        unsafe { patch::divert(function, on_change as *const () as usize, unknown()) }?;\n",
         instead: "",
         is_basic: false,
         test: Test::Escape("changes::a_library_loaded_during_a_call"),
@@ -437,7 +437,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "the replacement of WRPKRU works for the host only",
         file: "handler.rs",
-        text: "blocked != 0 || is_in_gate(place) || context.is_near_region(place)",
+        text: "blocked != 0 || is_in_gate(place) || is_near_region(context, place)",
         instead: "(blocked != 0 || is_in_gate(place)) && !code::is_emulated(place)",
         is_basic: false,
         test: Test::Escape("rights::by_the_c_library"),

@@ -37,7 +37,6 @@ mod tree;
 mod worker;
 mod world;
 
-pub(crate) use filters::policy_of;
 pub use in_process::{ProtectionKeys, Sfi, Unprotected};
 pub use instance::Process;
 pub use interrupt::InterruptHandle;

@@ -12,7 +12,7 @@ use syscalls::{Errno, Sysno, syscall};
 
 use super::in_process::{are_the_programs, has_unknown_registers, lies_below_4_gib};
 use super::landlock;
-use crate::capabilities::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
+use crate::capabilities::machine::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 
 /// `HWCAP2_FSGSBASE` of asm/hwcap2.h.
 const HWCAP2_FSGSBASE: usize = 1 << 1;

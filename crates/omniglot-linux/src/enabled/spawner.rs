@@ -18,13 +18,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::images::path_of;
 use super::system::{failed, refused};
-
-/// A process that was just spawned.
-#[derive(Debug)]
-pub(super) struct Spawned {
-    pub(super) id: u32,
-    pub(super) descriptor: OwnedFd,
-}
+use super::worker::{Spawned, Worker};
 
 /// What to spawn: the stub, with a socket as its input.
 #[derive(Debug)]
@@ -94,7 +88,7 @@ fn run(work: &Receiver<Job>) {
         // If the asking thread is gone, nothing receives the worker; its owner is then gone, too,
         // and dropping the descriptor must not leave it running.
         if let Err(unclaimed) = job.reply.send(spawned) {
-            drop(unclaimed.0.map(|spawned| super::worker::Worker::of(spawned, 0)));
+            drop(unclaimed.0.map(|spawned| Worker::of(spawned, 0)));
         }
     }
 }

@@ -10,7 +10,6 @@ use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use super::generation;
-use super::spawner::Spawned;
 
 /// How long the host waits for the kernel to end a process that it killed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,6 +32,13 @@ pub(super) struct Worker {
     descriptor: OwnedFd,
     generation: u64,
     end: Option<End>,
+}
+
+/// A process that was just spawned.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) id: u32,
+    pub(super) descriptor: OwnedFd,
 }
 
 impl Worker {

@@ -27,7 +27,6 @@ use seccompiler::{
 use syscalls::Sysno;
 
 pub(super) use self::policy::name_of;
-pub(crate) use self::policy::policy_of;
 #[cfg(feature = "in-process")]
 pub(super) use self::policy::refusal;
 use self::policy::{

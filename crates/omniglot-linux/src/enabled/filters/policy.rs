@@ -373,16 +373,29 @@ pub(super) const CLOCK: &[Sysno] =
 pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
 pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
-/// What happens to the system call of this name in a worker that serves calls.
-pub(crate) fn policy_of(name: &str) -> Option<SyscallPolicy> {
-    let call = name.parse::<Sysno>().ok()?;
-    Some(if SERVE.contains(&call) || call == Sysno::futex {
-        SyscallPolicy::Allowed
-    } else if ANSWERED.contains(&call) {
-        SyscallPolicy::Answered
-    } else {
-        SyscallPolicy::Ends
-    })
+impl SyscallPolicy {
+    /// What the policy does with the system call of this name, such as `openat`; `None` if there
+    /// is none of that name, or this target has no workers.
+    ///
+    /// ```
+    /// # if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+    /// use omniglot_linux::{SyscallPolicy, Permission};
+    /// assert_eq!(SyscallPolicy::of("socket"), Some(SyscallPolicy::Ends));
+    /// assert_eq!(SyscallPolicy::of("munmap"), Some(SyscallPolicy::Answered));
+    /// assert_eq!(SyscallPolicy::of("futex"), Some(SyscallPolicy::Allowed));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        let call = name.parse::<Sysno>().ok()?;
+        Some(if SERVE.contains(&call) || call == Sysno::futex {
+            Self::Allowed
+        } else if ANSWERED.contains(&call) {
+            Self::Answered
+        } else {
+            Self::Ends
+        })
+    }
 }
 
 /// The name of a system call, for messages.

@@ -22,6 +22,7 @@ use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
 use super::gate;
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
+use super::interrupter::Interrupter;
 use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
@@ -705,26 +706,6 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
         if time.is_limited() {
             // If there can be no watchdog now, the next call reports that.
             let _ = self.watched();
-        }
-    }
-}
-
-/// Interrupts the call that a domain is running, from any thread.
-#[derive(Clone, Debug)]
-pub(crate) struct Interrupter {
-    context: Arc<GateContext>,
-    generation: u64,
-}
-
-impl Interrupter {
-    pub(super) const fn new(context: Arc<GateContext>, generation: u64) -> Self {
-        Self { context, generation }
-    }
-
-    pub(crate) fn interrupt(&self) {
-        let running = self.context.running.load(Acquire);
-        if running != 0 && generation::check(self.generation).is_ok() {
-            watchdog::stop(&self.context, running, false);
         }
     }
 }

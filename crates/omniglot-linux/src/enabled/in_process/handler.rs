@@ -215,7 +215,8 @@ impl Interrupted<'_> {
 
     /// Waits until all code has been scanned, if some is changing.
     fn may_go_on(&self) -> bool {
-        changes::go_on(self.context.key.load(Ordering::Relaxed), || self.must_stop())
+        let key = self.context.key.load(Ordering::Relaxed);
+        changes::go_on(key, code::is_being_looked_at, || self.must_stop())
     }
 
     fn must_stop(&self) -> bool {

@@ -15,7 +15,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use super::context::GateContext;
 use super::features;
 use super::frame::RIGHTS_OFFSET;
-use super::gadgets::changes;
+use super::gadgets::{changes, linker};
 use super::identity::{self, Turn};
 use super::places;
 use super::shared_page::{
@@ -67,6 +67,7 @@ fn open(generation: u64) -> Result<SharedPage> {
         return Ok(page);
     }
     identity::forget_turns();
+    linker::forget();
     changes::forget();
     // A forked child has its parent's keys, but not its parent's page. It keeps the cookie,
     // which a thread of its own may be comparing at this moment.

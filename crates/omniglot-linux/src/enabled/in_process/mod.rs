@@ -14,6 +14,7 @@ mod gate;
 mod handler;
 mod identity;
 mod interposed;
+mod interrupter;
 mod kernel_signals;
 mod keys;
 mod kick;
@@ -33,9 +34,9 @@ mod threads;
 mod watchdog;
 mod x87;
 
-pub(super) use engine::Interrupter;
 pub use engine::{ProtectionKeys, Unprotected};
 pub(super) use features::has_unknown_registers;
 pub(super) use interposed::are_the_programs;
+pub(super) use interrupter::Interrupter;
 pub(super) use places::lies_below_4_gib;
 pub use sfi::Sfi;

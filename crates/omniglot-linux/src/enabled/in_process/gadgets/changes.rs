@@ -2,7 +2,7 @@
 //!
 //! Foreign code behind a key can jump to all code of the process, so memory that becomes executable
 //! has to be scanned before any of it runs. A thread that makes memory executable announces it
-//! before and after ([`Change`]): the dynamic linker does (`linker`), and the host through the C
+//! before and after ([`during`]): the dynamic linker does (`linker`), and the host through the C
 //! library (`executable`). In between no thread is in foreign code behind a key. Threads that are
 //! get a signal, and wait in its handler; threads that want to enter wait in the host. Afterwards
 //! the code is scanned, and the threads continue. If there is something that cannot be replaced,
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use omniglot_core::{Error, Result};
 use rustix::thread::{Timespec, nanosleep};
 
-use super::{code, linker};
 use crate::enabled::generation;
 use crate::enabled::in_process::kick::kick;
 use crate::enabled::in_process::shared_page;
+use crate::enabled::system::own_number;
 
 /// How many changes there are that have begun and not ended.
 static ONGOING: AtomicU32 = AtomicU32::new(0);
@@ -153,15 +153,20 @@ pub(crate) fn may_go_on(key: u32) -> bool {
 }
 
 /// Waits until that thread may continue; false if it must not, or has no time left.
-pub(crate) fn go_on(key: u32, must_stop: impl Fn() -> bool) -> bool {
+///
+/// `is_looked_at` says whether a scan is in progress, which has yet to report its result.
+pub(crate) fn go_on(
+    key: u32,
+    is_looked_at: impl Fn() -> bool,
+    must_stop: impl Fn() -> bool,
+) -> bool {
     // Pauses instead of reading the clock, which handlers should not do.
     let mut left = PATIENCE.as_micros() / PAUSE.as_micros();
     loop {
         if may_go_on(key) {
             return true;
         }
-        // The scan has yet to report its result.
-        let is_over = ONGOING.load(SeqCst) == 0 && !code::is_being_looked_at();
+        let is_over = ONGOING.load(SeqCst) == 0 && !is_looked_at();
         if is_over && !are_settled() || must_stop() || left == 0 {
             return false;
         }
@@ -178,7 +183,6 @@ pub(crate) fn pause() {
 
 /// Discards changes of the parent process's threads, which do not exist in this one.
 pub(crate) fn forget() {
-    linker::forget();
     ONGOING.store(0, SeqCst);
 }
 
@@ -194,7 +198,7 @@ pub(crate) fn begin() {
 
 /// Waits until no other thread runs foreign code behind a key.
 fn stop_others() {
-    let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+    let own = own_number();
     for stretch in &STRETCHES {
         // A thread in a handler rests, also on its way into foreign code: of two that do this, none
         // waits for the other.
@@ -210,22 +214,22 @@ fn stop_others() {
     }
 }
 
-/// Ends the change. Calls that wait continue only after a scan; if no call waits, the next one
-/// scans.
-pub(crate) fn end() {
+/// Ends the change. Calls that wait continue only after a scan, which `look` is; if no call waits,
+/// the next one scans.
+pub(crate) fn end(look: impl FnOnce() -> Result<()>) {
     EPOCH.fetch_add(1, SeqCst);
     if shared_page::are_in_use() && STRETCHES.iter().any(|stretch| stretch.inside().is_some()) {
         // An error is reported by the calls that find the change unsettled.
-        let _ = code::check_process();
+        let _ = look();
     }
     ONGOING.fetch_sub(1, SeqCst);
 }
 
-/// Does something that changes what is executable.
-pub(crate) fn during<T>(change: impl FnOnce() -> T) -> T {
+/// Does something that changes what is executable; `look` scans it, as for [`end`].
+pub(crate) fn during<T>(change: impl FnOnce() -> T, look: impl FnOnce() -> Result<()>) -> T {
     begin();
     let result = change();
-    end();
+    end(look);
     result
 }
 
@@ -239,9 +243,7 @@ mod tests {
 
     #[test]
     fn who_is_gone_is_waited_for_by_nobody() {
-        let thread =
-            std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs());
-        let thread = thread.join().expect("a number");
+        let thread = std::thread::spawn(own_number).join().expect("a number");
         let stretch = &STRETCHES[KEY];
         stretch.generation.store(generation::current().expect("a generation"), SeqCst);
         stretch.thread.store(thread, SeqCst);
@@ -264,7 +266,7 @@ mod tests {
         for key in KEYS {
             let (done, both) = (done.clone(), std::sync::Arc::clone(&both));
             std::thread::spawn(move || {
-                let own = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+                let own = own_number();
                 let stretch = &STRETCHES[key];
                 stretch.generation.store(generation::current().expect("a generation"), SeqCst);
                 stretch.thread.store(own, SeqCst);

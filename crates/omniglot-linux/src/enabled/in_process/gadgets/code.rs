@@ -23,8 +23,9 @@ use std::sync::{Mutex, PoisonError};
 use omniglot_core::{Error, Result, Text};
 use omniglot_scan::{Code, Gadget, Kind, Known, Obstacle, Setting, find, known};
 
+use super::linker::{self, Notice};
 use super::rewrite::{self, Refusal};
-use super::{changes, linker, patch};
+use super::{changes, patch};
 use crate::enabled::generation::PerProcess;
 use crate::enabled::in_process::addresses::Addresses;
 use crate::enabled::in_process::places;
@@ -210,7 +211,7 @@ pub(crate) fn check_process() -> Result<()> {
         return Ok(());
     }
     if !linker::is_watched() {
-        record.with(|_| linker::watch())??;
+        record.with(|_| linker::watch(on_change))??;
         linker::wait_for_others();
     }
     record.with(|seen| {
@@ -309,6 +310,15 @@ pub(crate) fn check_changes(must_stop: impl Fn() -> bool) -> Result<()> {
     }
     changes::wait(must_stop)?;
     check_process()
+}
+
+/// Called by the dynamic linker before and after it loads or unloads anything.
+extern "C" fn on_change() {
+    match linker::noticed() {
+        Some(Notice::Begins) => changes::begin(),
+        Some(Notice::Ends) => changes::end(check_process),
+        None => {}
+    }
 }
 
 /// A gadget, and the bytes from seven before it, as far as they are code.

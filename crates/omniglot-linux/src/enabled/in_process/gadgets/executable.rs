@@ -30,13 +30,14 @@ pub(crate) fn interposed() -> [(&'static CStr, *const ()); 7] {
 /// Makes a system call that may make memory executable, of that size.
 fn change(call: impl FnOnce() -> Result<usize, Errno>, size: usize) -> Result<usize, Errno> {
     code::note_hosts_own();
-    changes::during(|| {
+    let change = || {
         let result = call();
         if let Ok(start) = result {
             code::forget(&pages(start, size));
         }
         result
-    })
+    };
+    changes::during(change, code::check_process)
 }
 
 /// The same if the address is known before.
@@ -46,11 +47,12 @@ fn change_at(
     call: impl FnOnce() -> Result<usize, Errno>,
 ) -> Result<usize, Errno> {
     code::note_hosts_own();
-    changes::during(|| {
+    let change = || {
         let result = call();
         code::forget(&pages(start, size));
         result
-    })
+    };
+    changes::during(change, code::check_process)
 }
 
 fn pages(start: usize, size: usize) -> Range<usize> {

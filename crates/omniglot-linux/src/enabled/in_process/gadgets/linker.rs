@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use omniglot_core::{Error, Result, Text};
 
-use super::{changes, patch};
+use super::patch;
 
 /// `struct r_debug_extended` of link.h: one for each namespace, from glibc 2.35 on in a list.
 #[repr(C)]
@@ -66,14 +66,15 @@ pub(crate) fn find() -> Result<()> {
     Ok(())
 }
 
-/// Makes the dynamic linker notify us from now on, by the record that was found.
+/// Makes the dynamic linker call a function from now on, by the record that was found: before each
+/// change and after it, with its lock held. What has happened [`noticed`] says.
 ///
 /// One thread at a time does that. A forked child finds it done, or not begun, since it is one
 /// step. If its parent was between the two, the child recognises the replaced function.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if its function has an unknown form.
-pub(crate) fn watch() -> Result<()> {
+pub(crate) fn watch(on_change: extern "C" fn()) -> Result<()> {
     /// The function that was, or is being, replaced.
     static WATCHED: AtomicUsize = AtomicUsize::new(0);
     if is_watched() {
@@ -89,7 +90,7 @@ pub(crate) fn watch() -> Result<()> {
     if WATCHED.swap(function, Ordering::AcqRel) != function || !patch::is_diverted(function) {
         // SAFETY: the function of link.h, which does nothing, and in whose place debuggers run what
         // they like (invariants 15, 16).
-        unsafe { patch::divert(function, on_change as *const () as usize) }?;
+        unsafe { patch::divert(function, on_change as *const () as usize, unknown()) }?;
     }
     Ok(())
 }
@@ -113,21 +114,26 @@ pub(crate) fn forget() {
     IS_CHANGING.store(false, Ordering::Release);
 }
 
-pub(crate) const fn unknown() -> Error {
+const fn unknown() -> Error {
     Error::Unsupported {
         what: "the dynamic linker does not say in a known way when it loads code",
         remedy: "use Isolation::Process",
     }
 }
 
-/// Called by the dynamic linker, with its lock held, before a change and after it.
-extern "C" fn on_change() {
+/// A begin or an end of what the dynamic linker does.
+pub(crate) enum Notice {
+    Begins,
+    Ends,
+}
+
+/// For the function that [`watch`] named, while the dynamic linker calls it: what that means, if it
+/// is news.
+pub(crate) fn noticed() -> Option<Notice> {
     if is_consistent() {
-        if IS_CHANGING.swap(false, Ordering::AcqRel) {
-            changes::end();
-        }
-    } else if !IS_CHANGING.swap(true, Ordering::AcqRel) {
-        changes::begin();
+        IS_CHANGING.swap(false, Ordering::AcqRel).then_some(Notice::Ends)
+    } else {
+        (!IS_CHANGING.swap(true, Ordering::AcqRel)).then_some(Notice::Begins)
     }
 }
 

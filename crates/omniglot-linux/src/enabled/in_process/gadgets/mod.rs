@@ -11,7 +11,7 @@
 pub(crate) mod changes;
 pub(crate) mod code;
 pub(crate) mod executable;
-mod linker;
+pub(crate) mod linker;
 mod objects;
 mod patch;
 mod rewrite;

@@ -103,21 +103,21 @@ pub(crate) unsafe fn detour(
 /// new instruction, and no thread can be in between.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if it is not a mere return, followed only by padding.
+/// `unknown` if it is not a mere return, followed only by padding.
 ///
 /// # Safety
 /// A function begins at `address`, and one at `target` that may be called in its place.
-pub(crate) unsafe fn divert(address: usize, target: usize) -> Result<()> {
+pub(crate) unsafe fn divert(address: usize, target: usize, unknown: Error) -> Result<()> {
     /// `jmp [rip]`: to the address that follows.
     const FAR_JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
     if !address.is_multiple_of(ALIGNMENT) {
-        return Err(super::linker::unknown());
+        return Err(unknown);
     }
     let from = std::ptr::with_exposed_provenance::<u8>(address);
     // SAFETY: the caller's function, with what fills its place, in the same page
     // (invariant 16).
     let function = unsafe { std::slice::from_raw_parts(from, ALIGNMENT) };
-    let place = address + place_of_return(function).ok_or(super::linker::unknown())?;
+    let place = address + place_of_return(function).ok_or(unknown)?;
     let near = pages_near(address, PAGE)?;
     let code = [&FAR_JUMP[..], &target.to_le_bytes()].concat();
     // SAFETY: a fresh page that nobody knows, larger than this (invariant 16).
@@ -295,6 +295,8 @@ mod tests {
 
     use super::*;
 
+    const UNKNOWN: Error = Error::Misuse("a function of an unknown form");
+
     static CALLS: AtomicU32 = AtomicU32::new(0);
 
     extern "C" fn count() {
@@ -335,7 +337,7 @@ mod tests {
             }
             let before = CALLS.load(Ordering::Relaxed);
             // SAFETY: a function of ours, and one that can be called like it (invariant 16).
-            unsafe { divert(address, count as *const () as usize) }.expect("a diversion");
+            unsafe { divert(address, count as *const () as usize, UNKNOWN) }.expect("a diversion");
             for (index, place) in places.iter().enumerate() {
                 run(address + place);
                 assert_eq!(CALLS.load(Ordering::Relaxed) - before, index as u32 + 1);
@@ -357,8 +359,8 @@ mod tests {
         for bytes in refused {
             let address = code(&bytes);
             // SAFETY: as above (invariant 16).
-            let outcome = unsafe { divert(address, count as *const () as usize) };
-            assert!(matches!(outcome, Err(Error::Unsupported { .. })), "{bytes:x?}");
+            let outcome = unsafe { divert(address, count as *const () as usize, UNKNOWN) };
+            assert_eq!(outcome, Err(UNKNOWN), "{bytes:x?}");
         }
     }
 }

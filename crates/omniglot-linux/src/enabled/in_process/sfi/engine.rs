@@ -26,10 +26,11 @@ use crate::enabled::in_process::calls::{Stacks, store_fresh};
 use crate::enabled::in_process::context::{
     ABANDONED, BELIEVES, CALLED_BACK, GateContext, KEEPS_VECTORS, RETURNED, STOPPED,
 };
-use crate::enabled::in_process::engine::{HOST_STACK, Interrupter, NO_EVENT};
+use crate::enabled::in_process::engine::{HOST_STACK, NO_EVENT};
 use crate::enabled::in_process::features;
 use crate::enabled::in_process::gate;
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
+use crate::enabled::in_process::interrupter::Interrupter;
 use crate::enabled::in_process::keys::check_plain;
 use crate::enabled::in_process::masks::with_all_blocked;
 use crate::enabled::in_process::syscalls::{Answer, answer};
