@@ -1,5 +1,6 @@
 //! The catalogue of messages: what can go wrong, and what to do about it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -434,6 +435,15 @@ impl Problem {
 
     pub(crate) fn at(self, place: Option<&String>) -> Self {
         Self { place: place.cloned(), ..self }
+    }
+
+    /// Adds where the headers declare the item: `places` has that of each name.
+    pub(crate) fn placed(self, places: &BTreeMap<String, String>) -> Self {
+        let name = self.item.rsplit(' ').next().unwrap_or(&self.item);
+        match places.get(name) {
+            Some(place) => self.at(Some(place)),
+            None => self,
+        }
     }
 }
 

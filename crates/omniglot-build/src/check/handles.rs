@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::placed;
 use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Opaque, Owned, Shape, Type};
 use crate::options::Options;
@@ -54,14 +53,14 @@ pub(super) fn check(model: &Model) -> Result<()> {
     let problems: Vec<Problem> = missing
         .map(|owned| {
             let reason = diagnostics::destructor_missing(&owned.name);
-            placed(model, Problem::new(&owned.destructor, reason))
+            Problem::new(&owned.destructor, reason).placed(&model.places)
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::Wrappers { problems }) }
 }
 
 fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Problem> {
-    let problem = |reason: String| placed(model, Problem::new(&handle.ty, reason));
+    let problem = |reason: String| Problem::new(&handle.ty, reason).placed(&model.places);
     let ty = object(model, &handle.ty).map_err(problem)?;
     let name = handle.rust_name();
     if model.handles.iter().any(|other| other.ty == ty || other.name == name) {
@@ -81,7 +80,7 @@ fn resolve(model: &Model, handle: &Handle, target: &Target) -> Result<Owned, Pro
                 None => diagnostics::no_function(),
                 Some(_) => diagnostics::no_destructor(&handle.ty),
             };
-            Err(placed(model, Problem::new(destructor, reason)))
+            Err(Problem::new(destructor, reason).placed(&model.places))
         }
     }
 }

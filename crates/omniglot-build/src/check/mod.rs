@@ -10,6 +10,7 @@ mod pointers;
 mod renames;
 mod statuses;
 mod typedefs;
+mod walk;
 mod wide;
 mod wrappers;
 
@@ -27,6 +28,7 @@ use crate::scalar::{Scalar, Target};
 use crate::{Error, Problem, Result, described, diagnostics};
 
 pub(crate) use left_out::LeftOut;
+use walk::each_type;
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(
@@ -65,19 +67,10 @@ pub(crate) fn check(
     errors.extend(raises_unknown(model, options));
     Error::all(errors)?;
     let mut problems: Vec<Problem> =
-        problems.into_iter().map(|problem| placed(model, problem)).collect();
+        problems.into_iter().map(|problem| problem.placed(&model.places)).collect();
     problems.sort();
     problems.dedup();
     Ok(problems)
-}
-
-/// Adds where the headers declare the item of a problem.
-fn placed(model: &Model, problem: Problem) -> Problem {
-    let name = problem.item.rsplit(' ').next().unwrap_or(&problem.item);
-    match model.places.get(name) {
-        Some(place) => problem.at(Some(place)),
-        None => problem,
-    }
 }
 
 /// Functions that the headers declare and bindgen does not write, and headers that declare nothing.
@@ -144,57 +137,6 @@ fn break_circles(model: &mut Model) {
     for name in circles {
         let opaque = Opaque { c_name: name.clone(), docs: String::new() };
         model.types.insert(name, Definition::Opaque(opaque));
-    }
-}
-
-/// Visits every type in the model.
-fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
-    for function in &model.functions {
-        function.parameters.iter().for_each(|parameter| visit(&parameter.ty));
-        visit(&function.result);
-    }
-    for signature in &model.signatures {
-        signature.parameters.iter().for_each(|parameter| visit(&parameter.ty));
-        visit(&signature.result);
-    }
-    model.globals.iter().for_each(|global| visit(&global.ty));
-    for (_, definition) in model.types.iter() {
-        match definition {
-            Definition::Alias(alias) => visit(&alias.target),
-            Definition::Record(record) => {
-                record.fields.iter().for_each(|field| visit(&field.ty));
-                record.bit_fields.iter().for_each(|field| visit(&field.ty));
-            }
-            Definition::Enum(_) | Definition::Opaque(_) => {}
-        }
-    }
-}
-
-/// As [`each_type`], to change them.
-fn each_type_mut(model: &mut Model, visit: &mut dyn FnMut(&mut Type)) {
-    for function in &mut model.functions {
-        function.parameters.iter_mut().for_each(|parameter| visit(&mut parameter.ty));
-        visit(&mut function.result);
-    }
-    for signature in &mut model.signatures {
-        signature.parameters.iter_mut().for_each(|parameter| visit(&mut parameter.ty));
-        visit(&mut signature.result);
-    }
-    model.globals.iter_mut().for_each(|global| visit(&mut global.ty));
-    for constant in &mut model.constants {
-        if let ConstantType::Value(ty) = &mut constant.ty {
-            visit(ty);
-        }
-    }
-    for definition in model.types.values_mut() {
-        match definition {
-            Definition::Alias(alias) => visit(&mut alias.target),
-            Definition::Record(record) => {
-                record.fields.iter_mut().for_each(|field| visit(&mut field.ty));
-                record.bit_fields.iter_mut().for_each(|field| visit(&mut field.ty));
-            }
-            Definition::Enum(_) | Definition::Opaque(_) => {}
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::walk::each_type_mut;
 use crate::model::{Alias, Definition, Model, Signature, Type, Types};
 
 /// Merges signatures of the same type: the first typedef's name stays, or else the first one that
@@ -14,7 +15,7 @@ pub(super) fn merge(model: &mut Model) {
             return;
         }
         model.signatures.retain(|signature| !merged.contains_key(&signature.name));
-        super::each_type_mut(model, &mut |ty| rename(ty, &merged));
+        each_type_mut(model, &mut |ty| rename(ty, &merged));
         for (name, kept) in merged {
             let docs = match model.types.get(&name) {
                 Some(Definition::Alias(alias)) => alias.docs.clone(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::walk::each_type_mut;
 use crate::model::{Alias, Definition, Model, Record, Shape, Type};
 use crate::names;
 
@@ -20,7 +21,7 @@ pub(super) fn prefer(model: &mut Model) {
     let mut tags = within_nameless(model);
     tags.retain(|old, _| !names.contains_key(old));
     let all = names.clone().into_iter().chain(tags.clone()).collect();
-    super::each_type_mut(model, &mut |ty| rename(ty, &all));
+    each_type_mut(model, &mut |ty| rename(ty, &all));
     for (tag, typedef) in &names {
         model.types.exchange(tag, typedef);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::handles::Makers;
-use super::{annotations, handles, placed, statuses};
+use super::{annotations, handles, statuses};
 use crate::declared::{Declared, Null};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
@@ -65,7 +65,7 @@ fn wrap(
             Vec::new()
         }
         Err(reasons) => {
-            let problem = |reason| placed(model, Problem::new(&wrapper.function, reason));
+            let problem = |reason| Problem::new(&wrapper.function, reason).placed(&model.places);
             reasons.into_iter().map(problem).collect()
         }
     }

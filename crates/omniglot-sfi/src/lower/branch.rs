@@ -2,7 +2,7 @@
 
 use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, add_base, low, register32, unsupported};
+use super::state::{AVOID, Lower, Result, add_base, low, register32, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::{Set, number};
 use crate::flow::{FOR_RETURNS, R11};

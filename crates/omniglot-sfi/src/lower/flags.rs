@@ -2,7 +2,7 @@
 //!
 //! One thread runs in a region, so nothing in between can use the same memory.
 
-use super::{Lower, Result, unsupported};
+use super::state::{Lower, Result, unsupported};
 use crate::item::{Fix, Item, Value};
 use crate::layout::{KEPT_FLAGS, KEPT_R11, KEPT_RAX};
 use crate::linked::Target;

@@ -2,7 +2,8 @@
 
 use iced_x86::{Code, Instruction, Register};
 
-use super::{AVOID, Lower, Result, Use, low, memory, unsupported};
+use super::memory;
+use super::state::{AVOID, Lower, Result, Use, low, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::number;
 use crate::item::Value;

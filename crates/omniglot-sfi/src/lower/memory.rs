@@ -3,21 +3,10 @@
 
 use iced_x86::{Instruction, OpKind, Register};
 
-use super::{AVOID, Lower, Result, low, unsupported};
+use super::state::{AVOID, Lower, Result, Use, low, unsupported};
 use crate::code::{Meaning, Source};
 use crate::item::Value;
 use crate::linked::Target;
-
-/// How the displacement of an instruction is filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// It is complete, or absent.
-    Number,
-    /// It becomes an address.
-    Absolute(Value),
-    /// It becomes the distance from the instruction's end.
-    Relative(Value),
-}
 
 /// The exclusive limit of displacements from the stack pointer.
 const REACH: i64 = omniglot_verify::STACK_REACH as i64;

@@ -2,7 +2,8 @@
 
 use iced_x86::{Code, EncodingKind, Instruction, Mnemonic, OpKind};
 
-use super::{AVOID, Lower, Result, memory, unsupported};
+use super::memory;
+use super::state::{AVOID, Lower, Result, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::number;
 use crate::item::Value;

@@ -3,7 +3,8 @@
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, Use, add_base, low, memory, subtract_base, unsupported};
+use super::memory;
+use super::state::{AVOID, Lower, Result, Use, add_base, low, subtract_base, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::{Set, number};
 use crate::item::{Item, Stack};

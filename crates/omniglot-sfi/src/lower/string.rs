@@ -2,7 +2,7 @@
 
 use iced_x86::{Mnemonic, OpKind, Register};
 
-use super::{AVOID, Lower, Result, add_base, unsupported};
+use super::state::{AVOID, Lower, Result, add_base, unsupported};
 use crate::code::Source;
 
 const RDI: u8 = 7;

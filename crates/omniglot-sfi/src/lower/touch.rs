@@ -1,6 +1,7 @@
 //! Adds accesses to the stack after steps that no access follows soon enough.
 
-use super::{Lower, Lowered, stack};
+use super::stack;
+use super::state::{Lower, Lowered};
 use crate::effects::Set;
 use crate::error::Problem;
 use crate::item::{Item, Stack};
