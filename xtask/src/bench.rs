@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::cargo;
-use crate::test::suites::TARGET;
+use crate::cargo::HOST_TARGET;
 use crate::workspace::Workspace;
 
 /// The options of the benchmarks, and of their output.
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if !options.alone && options.from.is_none() {
         // If the target is named, cargo uses a separate directory for it.
         build(ours(unchecked_cargo()), &workspace)?;
-        let unchecked = target.join(TARGET).join("release/omniglot-bench");
+        let unchecked = target.join(HOST_TARGET).join("release/omniglot-bench");
         command.arg("--unchecked").arg(unchecked);
         build(peers(&workspace), &workspace)?;
         let peers = workspace.target("peers").join("release/omniglot-peers");
@@ -119,7 +119,7 @@ fn unchecked_cargo() -> Command {
     let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     flags.push(' ');
     flags.push_str(UNCHECKED);
-    command.env("RUSTFLAGS", flags).env("CARGO_BUILD_TARGET", TARGET);
+    command.env("RUSTFLAGS", flags).env("CARGO_BUILD_TARGET", HOST_TARGET);
     command
 }
 

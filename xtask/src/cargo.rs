@@ -5,6 +5,9 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use std::os::unix::process::ExitStatusExt;
 
+/// The target that everything here runs on. Naming it keeps flags away from build scripts.
+pub(crate) const HOST_TARGET: &str = "x86_64-unknown-linux-gnu";
+
 /// The cargo that started xtask, so that nested runs use the same toolchain.
 pub(crate) fn command() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

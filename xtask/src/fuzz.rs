@@ -11,7 +11,6 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::cargo;
-use crate::test::suites;
 use crate::workspace::Workspace;
 
 /// The options of `cargo xtask fuzz`.
@@ -178,7 +177,7 @@ impl Target {
 /// dependencies are not compiled again.
 pub(crate) fn faulty_cargo() -> Command {
     let mut command = cargo::command();
-    command.env("CARGO_BUILD_TARGET", suites::TARGET);
+    command.env("CARGO_BUILD_TARGET", cargo::HOST_TARGET);
     let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     flags.push_str(" --cfg omniglot_faults");
     command.env("RUSTFLAGS", flags);

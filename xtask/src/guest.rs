@@ -4,7 +4,7 @@
 //! in QEMU, whose emulated processor has them. A [`Guest`] consists of a kernel from Debian and an
 //! archive with the program, its libraries, busybox, and the files that the user names. The guest
 //! cannot change anything on this machine, and needs no disk, network or privileges. Programs in it
-//! find [`MARK`] in their environment.
+//! find [`MARK`](init::MARK) in their environment.
 
 mod archive;
 pub(crate) mod command;
@@ -12,63 +12,21 @@ mod failure;
 mod files;
 mod init;
 mod libraries;
+mod machine;
 mod program;
 mod qemu;
 mod relay;
 mod tree;
-
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
+mod wanted;
 
 use anyhow::Result;
 
 pub(crate) use self::command::Arguments;
+pub(crate) use self::machine::{Accelerator, Guest};
 use self::qemu::Run;
 pub(crate) use self::relay::Stream;
 use crate::setup::{self, Task};
 use crate::workspace::Workspace;
-
-/// The environment variable by which a program can detect that it runs in a guest.
-const MARK: &str = "OMNIGLOT_GUEST";
-
-/// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Accelerator {
-    /// QEMU's emulation, which has protection keys on every machine
-    #[default]
-    Tcg,
-    /// The same, with interrupts between any two instructions instead of only at the end of a
-    /// block; several times slower
-    TcgSteps,
-    /// This machine's processor, which may lack protection keys
-    Kvm,
-}
-
-/// A program, and the machine that it runs in.
-#[derive(Debug)]
-pub(crate) struct Guest {
-    /// The kernel's image. `None` stands for Debian's.
-    pub(crate) kernel: Option<PathBuf>,
-    /// The number of processors.
-    pub(crate) cpus: u32,
-    /// The size of memory in MiB.
-    pub(crate) memory: u32,
-    pub(crate) accelerator: Accelerator,
-    /// The time limit for the whole run.
-    pub(crate) timeout: Duration,
-    /// The root directory of the system that provides the libraries: `/` for this machine's.
-    pub(crate) root: PathBuf,
-    /// Additional files and directories, or names of shared libraries.
-    pub(crate) files: Vec<PathBuf>,
-    /// The program's environment, in addition to that of every guest.
-    pub(crate) variables: Vec<(OsString, OsString)>,
-    /// The program's standard input.
-    pub(crate) input: Vec<u8>,
-    /// The program: a path, or a name to search for as a shell does.
-    pub(crate) program: OsString,
-    pub(crate) arguments: Vec<OsString>,
-}
 
 impl Guest {
     /// Runs the program and passes on its output. Returns its exit status, as a shell does.

@@ -1,11 +1,11 @@
 //! `cargo xtask kernel`: builds the kernel, and runs it in QEMU with its console on this terminal.
 
 mod files;
+mod machine;
 mod measure;
 mod scenarios;
 mod session;
 
-use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,20 +13,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use self::machine::{ECHO, HTTP, KERNEL, TESTS, make_disk};
 use crate::cargo;
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
-
-/// The packages of the kernel and of its tests.
-const KERNEL: &str = "kernel";
-const TESTS: &str = "kernel/tests";
-/// The package of a program that uses a single library.
-const SMALLEST: &str = "kernel/smallest";
-/// The size of a new disk in bytes. The script for littlefs-python uses the same size.
-const DISK: u64 = 1 << 20;
-/// The ports of the kernel's services in the machine.
-const ECHO: u16 = 7;
-const HTTP: u16 = 80;
 
 /// The options of `cargo xtask kernel`.
 #[derive(Debug, Args)]
@@ -78,20 +68,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         Emulator::new(&program).disk(&disk).network(&[(options.http, HTTP), (options.echo, ECHO)]);
     let status = emulator.command().status().context("could not start QEMU")?;
     Ok(cargo::exit_code(status))
-}
-
-/// Creates an empty disk image, unless the file exists.
-fn make_disk(path: &Path) -> Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("could not create {}", directory.display()))?;
-    }
-    let file =
-        File::create(path).with_context(|| format!("could not create {}", path.display()))?;
-    file.set_len(DISK).with_context(|| format!("could not fill {}", path.display()))
 }
 
 /// Fails if a port is already in use, since QEMU's own message would not say what to do.

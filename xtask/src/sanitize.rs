@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::cargo;
-use crate::test::suites::TARGET;
+use crate::cargo::HOST_TARGET;
 use crate::workspace::Workspace;
 
 /// The selected tests. One that iterates over all characters is left out, since it takes minutes
@@ -57,7 +57,7 @@ impl Sanitizer {
     /// The tests, compiled with the sanitizer. The stable compiler's unstable options are enabled.
     fn command(&self, workspace: &Workspace) -> Command {
         let mut command = cargo::command();
-        command.arg("test").arg("--locked").args(["--target", TARGET]).args(TESTS);
+        command.arg("test").arg("--locked").args(["--target", HOST_TARGET]).args(TESTS);
         command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", self.flags);
         let (variable, value) = self.settings;
         let root = format!("suppressions={}/", workspace.root().display());
@@ -86,7 +86,7 @@ pub(crate) fn obstacle() -> Option<Error> {
 
 fn find_runtimes() -> Result<()> {
     let mut rustc = Command::new("rustc");
-    let output = rustc.args(["--print", "target-libdir", "--target", TARGET]).output();
+    let output = rustc.args(["--print", "target-libdir", "--target", HOST_TARGET]).output();
     let output = output.context("could not ask rustc for its library directory")?;
     let directory = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     let files: Vec<_> = fs::read_dir(&directory)

@@ -2,6 +2,7 @@
 
 pub(crate) mod chosen;
 mod distributions;
+mod extent;
 mod matrix;
 mod outcome;
 mod report;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow, bail};
 
+use self::extent::Extent;
 use self::matrix::Matrix;
 use self::outcome::Outcome;
 use self::results::Tally;
@@ -27,17 +29,6 @@ use crate::progress::Progress;
 use crate::setup;
 use crate::watch;
 use crate::workspace::Workspace;
-
-/// The scope of the run, and the user's consent to installing packages.
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    /// True if tests that take long were requested.
-    thorough: bool,
-    /// True if all suites run, because none was named.
-    together: bool,
-    /// True if the user passed `--install`.
-    asked: bool,
-}
 
 /// The environment variable that makes tests run everything that they usually only sample.
 const WHOLE: &str = "OMNIGLOT_WHOLE";

@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::{Accelerator, Guest, Stream};
+use super::machine::{Accelerator, Guest};
+use super::relay::Stream;
 use crate::setup;
 use crate::workspace::Workspace;
 

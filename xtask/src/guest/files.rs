@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 
 use super::init;
 use super::libraries::{self, System};
+use super::program::on_search_path;
 use super::tree::{Node, Tree, below};
+use super::wanted::Wanted;
 
 /// Directories that are symbolic links on many systems, and that programs rely on.
 const CUSTOMARY: [&str; 4] = ["/bin", "/lib", "/lib64", "/sbin"];
@@ -22,27 +24,6 @@ const EMPTY: [&str; 6] = ["/dev", "/proc", "/root", "/run", "/sys", "/tmp"];
 
 /// The path of busybox in a guest.
 const BUSYBOX: &str = "/omniglot/busybox";
-
-/// A file for a guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted<'a> {
-    /// The root directory of the system that contains it.
-    pub(super) root: &'a Path,
-    /// Its path for programs with this root directory.
-    pub(super) path: PathBuf,
-}
-
-impl<'a> Wanted<'a> {
-    /// A file of this machine.
-    pub(super) fn here(path: PathBuf) -> Self {
-        Self { root: Path::new("/"), path }
-    }
-
-    /// A file of the system at `root` if it exists there, and of this machine otherwise.
-    pub(super) fn first(root: &'a Path, path: PathBuf) -> Self {
-        if below(root, &path).exists() { Self { root, path } } else { Self::here(path) }
-    }
-}
 
 /// Collects the tree of a guest that runs `program` with the libraries of the system at `root`, the
 /// additional `files`, and `input`. Relative paths start at `here`.
@@ -144,7 +125,7 @@ fn add_busybox(tree: &mut Tree, root: &Path) -> Result<()> {
 }
 
 fn busybox() -> Result<PathBuf> {
-    super::program::on_search_path("busybox".as_ref())
+    on_search_path("busybox".as_ref())
         .context("there is no busybox here; Debian's package is called busybox-static")
 }
 

@@ -5,8 +5,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::Duration;
 
-use super::MARK;
 use super::tree::{Node, Tree};
+
+/// The environment variable by which a program can detect that it runs in a guest.
+pub(super) const MARK: &str = "OMNIGLOT_GUEST";
 
 /// The first process, run by busybox's shell.
 const SCRIPT: &str = include_str!("init.sh");

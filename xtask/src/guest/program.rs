@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::files::Wanted;
 use super::tree::{below, is_executable};
+use super::wanted::Wanted;
 
 /// The directories that contain programs on any system.
 const USUAL: [&str; 6] =

@@ -10,8 +10,9 @@ use std::{env, process, thread};
 use anyhow::{Context, Error, Result};
 
 use super::init::Start;
+use super::machine::{Accelerator, Guest};
 use super::relay::{Relay, Stream};
-use super::{Accelerator, Guest, archive, failure, files, program};
+use super::{archive, failure, files, program};
 use crate::workspace::Workspace;
 
 /// The interval at which the guest is polled.

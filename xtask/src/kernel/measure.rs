@@ -1,14 +1,15 @@
 //! `cargo xtask kernel --measure`: counts the instructions of calls, and prints sizes of code.
 
 mod origins;
+mod symbols;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use super::{KERNEL, SMALLEST, TESTS};
+use self::symbols::{CRATES, Function, Sizes, functions};
+use super::machine::{KERNEL, SMALLEST, TESTS};
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 
@@ -16,15 +17,6 @@ use crate::workspace::Workspace;
 const MEASURE: &str = "kernel/measure";
 /// Makes QEMU count single instructions. Otherwise the counter varies by a third.
 const EXACT: [&str; 2] = ["-icount", "shift=0"];
-/// Lists the symbols of a RISC-V program.
-const SYMBOLS: &str = "riscv64-unknown-elf-nm";
-/// The crates whose code sizes are added up, with the directories of their sources.
-const CRATES: [(&str, &str); 3] = [
-    ("omniglot_core", "crates/omniglot-core"),
-    ("omniglot_pmp", "crates/omniglot-pmp"),
-    ("omniglot_kernel_hardware", "kernel/hardware"),
-];
-
 /// Measures, and prints the tables.
 pub(super) fn run(workspace: &Workspace) -> Result<ExitCode> {
     let program = riscv::build(workspace, Path::new(MEASURE))?;
@@ -49,9 +41,6 @@ pub(super) fn run(workspace: &Workspace) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Sizes in bytes, by crate.
-type Sizes = BTreeMap<&'static str, u64>;
-
 /// The size of each crate's functions in a program, including generic ones that were compiled for a
 /// user of the crate.
 fn sizes(program: &Path) -> Result<Sizes> {
@@ -62,53 +51,4 @@ fn sizes(program: &Path) -> Result<Sizes> {
         }
     }
     Ok(sizes)
-}
-
-/// A function in a program, with its address and size.
-#[derive(Debug, PartialEq, Eq)]
-struct Function {
-    start: u64,
-    size: u64,
-    name: String,
-}
-
-/// All functions of a program.
-fn functions(program: &Path) -> Result<Vec<Function>> {
-    let output = output(Command::new(SYMBOLS).args(["--print-size", "--demangle"]).arg(program))?;
-    Ok(output.lines().filter_map(function).collect())
-}
-
-/// The output of a command.
-fn output(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_owned();
-    let output = command.output().with_context(|| format!("could not start {name:?}"))?;
-    if !output.status.success() {
-        bail!("{name:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Parses a line such as `80000000 00000010 t some::function`.
-fn function(line: &str) -> Option<Function> {
-    let mut words = line.splitn(4, ' ');
-    let (start, size) = (words.next()?, words.next()?);
-    let (kind, name) = (words.next()?, words.next()?);
-    let number = |digits| u64::from_str_radix(digits, 16).ok();
-    let function = Function { start: number(start)?, size: number(size)?, name: name.to_owned() };
-    kind.eq_ignore_ascii_case("t").then_some(function)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Function, function};
-
-    #[test]
-    fn functions_are_told_from_other_symbols() {
-        let line = "80000000 00000010 t <A as omniglot_core::B>::c";
-        let name = "<A as omniglot_core::B>::c".to_owned();
-        assert_eq!(function(line), Some(Function { start: 0x8000_0000, size: 16, name }));
-        assert_eq!(function("80000000 00000010 d data"), None);
-        assert_eq!(function("80000000 T label"), None);
-        assert_eq!(function(""), None);
-    }
 }

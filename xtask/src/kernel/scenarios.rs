@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::files::Python;
+use super::machine::{SMALLEST, make_disk};
 use super::session::Session;
-use super::{SMALLEST, make_disk};
 use crate::riscv::{self, Emulator};
 use crate::workspace::Workspace;
 

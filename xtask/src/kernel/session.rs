@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{ECHO, HTTP};
+use super::machine::{ECHO, HTTP};
 use crate::riscv::Emulator;
 
 /// The prompt that the kernel prints when it waits for a command.

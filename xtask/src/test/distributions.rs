@@ -16,7 +16,8 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::{Extent, suites};
+use super::extent::Extent;
+use super::suites;
 use crate::cargo;
 use crate::root;
 use crate::setup::{RELEASES, Release};

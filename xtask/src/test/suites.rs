@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Error, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::Extent;
-use crate::cargo;
+use super::extent::Extent;
+use crate::cargo::{self, HOST_TARGET};
 use crate::fuzz;
 use crate::sanitize;
 use crate::workspace::Workspace;
@@ -242,9 +242,6 @@ const ATTACKS: &str = "attacks";
 
 /// Each instruction takes a nanosecond of virtual time. Waiting takes no real time.
 const COUNTED: &str = "shift=0,sleep=off";
-
-/// The target for which tests in a guest are compiled.
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// The variable by which the tests of escapes in a guest run all of them, and not a third.
 const ALL_ESCAPES: &str = "OMNIGLOT_ESCAPES=all";
@@ -497,7 +494,7 @@ pub(super) fn runner(words: &[&str]) -> Result<String> {
     let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
     // A list of strings has the same syntax in TOML and JSON.
     let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
-    Ok(format!("target.{TARGET}.runner={words}"))
+    Ok(format!("target.{HOST_TARGET}.runner={words}"))
 }
 
 /// Puts `option` before each of `values`.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{CRATES, Sizes, functions, output};
+use super::symbols::{CRATES, Sizes, functions, output};
 use crate::workspace::Workspace;
 
 /// Prints the source lines of an address, inlined functions included.
