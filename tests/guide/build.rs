@@ -17,6 +17,9 @@ fn main() -> omniglot_build::Result<()> {
                 .out("most")
                 .status_ok(0),
         )
+        .wrap(Wrapper::function("parts_load").in_str("path"))
+        .wrap(Wrapper::function("parts_save").in_str("path").in_str("text").status_ok(0))
+        .wrap(Wrapper::function("parts_setting").in_str("name"))
         .handle(
             Handle::of("parts_box")
                 .constructor("parts_box_new")

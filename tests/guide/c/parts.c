@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -168,6 +169,41 @@ int64_t parts_clock(void)
 {
     struct timespec now;
     return clock_gettime(CLOCK_REALTIME, &now) == 0 ? now.tv_sec : -1;
+}
+
+uint32_t parts_draw(void)
+{
+    uint32_t number = 0;
+    return getrandom(&number, sizeof number, 0) == sizeof number ? number : 0;
+}
+
+int parts_load(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fprintf(stderr, "cannot read %s\n", path);
+        return -1;
+    }
+    int count = 0;
+    while (fgetc(file) != EOF)
+        count++;
+    fclose(file);
+    return count;
+}
+
+int parts_save(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return -1;
+    int written = fputs(text, file);
+    return fclose(file) == 0 && written >= 0 ? 0 : -1;
+}
+
+int parts_setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? atoi(value) : -1;
 }
 
 int parts_connect(void)

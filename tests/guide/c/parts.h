@@ -51,7 +51,13 @@ int parts_parse(struct parts_parser *parser, const char *text);
 /* Misbehaviour. */
 void parts_crash(void);
 void parts_loop(void);
+
+/* The outside world. */
 int64_t parts_clock(void);
+uint32_t parts_draw(void);
+int parts_load(const char *path);
+int parts_save(const char *path, const char *text);
+int parts_setting(const char *name);
 int parts_connect(void);
 
 #endif
