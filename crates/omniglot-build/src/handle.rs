@@ -32,11 +32,37 @@ pub struct Handle {
 impl Handle {
     /// Describes the C type of this name: a struct's tag, or a typedef of a struct or of
     /// `void`. The latter then is a type of its own, whose addresses do not mix with others'.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; struct shop *shop_open(void); void shop_close(struct shop *shop);");
+    /// # use omniglot_build::Handle;
+    /// // shop.h: struct shop *shop_open(void); void shop_close(struct shop *);
+    /// let library = library.handle(Handle::of("shop").constructor("shop_open").destructor("shop_close"));
+    /// // gives: fn shop_open(&mut self) -> Result<shopHandle>
+    /// # assert!(generates(&library, "fn shop_open(&mut self) -> Result<shopHandle>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn of(ty: impl Into<String>) -> Self {
         Self { ty: ty.into(), destructor: None, constructors: Vec::new(), name: None }
     }
 
     /// The function that destroys an object: its one parameter is the object's address.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; struct shop *shop_open(void); int shop_close(struct shop *shop);");
+    /// # use omniglot_build::Handle;
+    /// // shop.h: struct shop *shop_open(void); int shop_close(struct shop *);
+    /// let library = library.handle(Handle::of("shop").constructor("shop_open").destructor("shop_close"));
+    /// // `open.close(&mut *shop)?` returns what `shop_close` returned.
+    /// # assert!(generates(&library, "type Closed = c_int"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn destructor(mut self, function: impl Into<String>) -> Self {
         self.destructor = Some(function.into());
         self
@@ -46,12 +72,43 @@ impl Handle {
     /// parameter. It gets a wrapper that returns the handle; where it needs more of one,
     /// describe it with [`Wrapper`](crate::Wrapper) too. An object that comes with a
     /// status that means failure is destroyed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; int shop_open(struct shop **shop); struct shop *shop_copy(struct shop *shop); void shop_close(struct shop *shop);");
+    /// # use omniglot_build::Handle;
+    /// // shop.h: int shop_open(struct shop **shop); struct shop *shop_copy(struct shop *);
+    /// let library = library.handle(
+    ///     Handle::of("shop")
+    ///         .constructor("shop_open") // stores the address
+    ///         .constructor("shop_copy") // returns it
+    ///         .destructor("shop_close"),
+    /// );
+    /// # assert!(generates(&library, "-> Result<shopHandle>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn constructor(mut self, function: impl Into<String>) -> Self {
         self.constructors.push(function.into());
         self
     }
 
     /// The Rust type's name; the C type's with `Handle` behind it unless set.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; struct shop *shop_open(void); void shop_close(struct shop *shop);");
+    /// # use omniglot_build::Handle;
+    /// let library = library.handle(
+    ///     Handle::of("shop").constructor("shop_open").destructor("shop_close").named("OpenShop"),
+    /// );
+    /// // gives: type OpenShop = Handle<shop>
+    /// # assert!(generates(&library, "OpenShop"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self

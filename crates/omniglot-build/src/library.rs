@@ -45,30 +45,74 @@ pub struct Preview {
 impl Library {
     /// A library whose module is included by `omniglot::include_library!(name)`. Its
     /// instance type is the name in upper camel case: `png` gives `Png`.
+    ///
+    /// ```
+    /// use omniglot_build::Library;
+    ///
+    /// let library = Library::new("png").header("png.h").pkg_config("libpng");
+    /// // In the crate: `mod png { omniglot::include_library!("png"); }`, which has the type `Png`.
+    /// # drop(library);
+    /// ```
     pub fn new(name: impl Into<String>) -> Self {
         let options = Options { name: name.into(), callback_slots: 8, ..Options::default() };
         Self { options }
     }
 
     /// Names the instance type otherwise.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void);");
+    /// let library = library.instance_name("Store");
+    /// // `shop::Store::builder()` instead of `shop::Shop::builder()`
+    /// # assert!(generates(&library, "pub struct Store"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn instance_name(mut self, name: impl Into<String>) -> Self {
         self.options.instance_name = Some(name.into());
         self
     }
 
     /// Binds what a header declares. It is found as C finds `#include "header"`.
+    ///
+    /// ```
+    /// // One library may have several headers.
+    /// let library = omniglot_build::Library::new("archive").header("archive.h").header("archive_entry.h");
+    /// # drop(library);
+    /// ```
     pub fn header(mut self, header: impl Into<String>) -> Self {
         self.options.headers.push(header.into());
         self
     }
 
     /// Searches a directory for headers.
+    ///
+    /// ```
+    /// let library = omniglot_build::Library::new("mine")
+    ///     .include("c/include") // in the package
+    ///     .header("mine/parse.h") // c/include/mine/parse.h
+    ///     .source("c/parse.c");
+    /// # drop(library);
+    /// ```
     pub fn include(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.includes.push(directory.into());
         self
     }
 
     /// Defines a macro for the headers, the sources and the shims.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("#ifdef SHOP_OPENS\nint shop_open(void);\n#endif\n");
+    /// // shop.h: #ifdef SHOP_OPENS ... int shop_open(void); ... #endif
+    /// let library = library.define("SHOP_OPENS", "1");
+    /// assert_eq!(library.preview()?.functions, ["shop_open"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn define(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.defines.push((name.into(), value.into()));
         self
@@ -76,24 +120,55 @@ impl Library {
 
     /// Passes an argument to clang, which reads the headers; the C compiler does not
     /// get it. Prefer [`define`](Self::define) and [`include`](Self::include).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void);");
+    /// let library = library.clang_arg("-Wno-everything");
+    /// # assert_eq!(library.preview()?.functions, ["shop_open"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn clang_arg(mut self, argument: impl Into<String>) -> Self {
         self.options.clang_args.push(argument.into());
         self
     }
 
     /// Links a library that `pkg-config` knows, and uses its include directories.
+    ///
+    /// ```
+    /// let library = omniglot_build::Library::new("sodium").header("sodium.h").pkg_config("libsodium");
+    /// # drop(library);
+    /// ```
     pub fn pkg_config(mut self, package: impl Into<String>) -> Self {
         self.options.packages.push(package.into());
         self
     }
 
     /// Links a library, as `-lname` does.
+    ///
+    /// ```
+    /// // For a library that pkg-config does not know: `-lbz2`.
+    /// let library = omniglot_build::Library::new("bzip2").header("bzlib.h").link("bz2");
+    /// # drop(library);
+    /// ```
     pub fn link(mut self, name: impl Into<String>) -> Self {
         self.options.links.push(name.into());
         self
     }
 
     /// Searches a directory for libraries, now and when the image is loaded.
+    ///
+    /// ```
+    /// let prefix = "/opt/mine";
+    /// let library = omniglot_build::Library::new("mine")
+    ///     .header("mine.h")
+    ///     .include(format!("{prefix}/include"))
+    ///     .link_search(format!("{prefix}/lib"))
+    ///     .link("mine");
+    /// # drop(library);
+    /// ```
     pub fn link_search(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.link_searches.push(directory.into());
         self
@@ -102,6 +177,15 @@ impl Library {
     /// Compiles a C source into the image, or a C++ source (`.cc`, `.cpp`, `.cxx`) with a C
     /// interface. A header for both declares its functions as `extern "C"` under
     /// `#ifdef __cplusplus`.
+    ///
+    /// ```
+    /// let library = omniglot_build::Library::new("mine")
+    ///     .header("mine.h")
+    ///     .include("c")
+    ///     .source("c/mine.c")
+    ///     .source("c/tables.c");
+    /// # drop(library);
+    /// ```
     pub fn source(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.sources.push(file.into());
         self
@@ -110,41 +194,135 @@ impl Library {
     /// Binds the functions that match. Without any allowlist, everything in the headers is
     /// bound, and in the files beside them, those that they include in quotation marks, and those
     /// in the directory that [`include`](Self::include) or pkg-config names and a header is in.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void); int shop_close(void); int bakery_open(void);");
+    /// // shop.h: int shop_open(void); int shop_close(void); int bakery_open(void);
+    /// let library = library.allowlist_function("shop_.*");
+    /// assert_eq!(library.preview()?.functions, ["shop_open", "shop_close"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn allowlist_function(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowFunction, pattern)
     }
 
     /// Binds the types that match, and what they need.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct item { int price; }; int shop_open(void);");
+    /// // shop.h: struct item { int price; }; int shop_open(void);
+    /// let library = library.allowlist_type("item"); // for a struct that only a `void *` leads to
+    /// assert!(library.preview()?.functions.is_empty());
+    /// # assert!(generates(&library, "pub struct item"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn allowlist_type(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowType, pattern)
     }
 
     /// Binds the constants, macros and globals that match.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("#define SHOP_MOST 64\nextern int shop_verbosity;");
+    /// // shop.h: #define SHOP_MOST 64 ... extern int shop_verbosity;
+    /// let library = library.allowlist_var("SHOP_.*|shop_verbosity");
+    /// // gives: the constant SHOP_MOST, and fn read_shop_verbosity(&mut self) -> Result<c_int>
+    /// # assert!(generates(&library, "pub const SHOP_MOST"));
+    /// # assert!(generates(&library, "pub fn read_shop_verbosity"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn allowlist_var(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::AllowVar, pattern)
     }
 
     /// Leaves the functions out that match.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void); int shop_debug(void);");
+    /// // shop.h: int shop_open(void); int shop_debug(void);
+    /// let library = library.blocklist_function(".*_debug");
+    /// assert_eq!(library.preview()?.functions, ["shop_open"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn blocklist_function(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::BlockFunction, pattern)
     }
 
     /// Leaves the types out that match; where they are used, they are opaque.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop { int inner[4]; }; int shop_open(struct shop *shop);");
+    /// // shop.h: struct shop { int inner[4]; }; int shop_open(struct shop *);
+    /// let library = library.blocklist_type("shop");
+    /// # assert!(!generates(&library, "pub inner"));
+    /// assert_eq!(library.preview()?.functions, ["shop_open"]); // over addresses, as before
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn blocklist_type(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::BlockType, pattern)
     }
 
     /// Binds enums that match as structs around an integer, of which any is valid.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("enum state { OPEN, CLOSED }; enum state shop_state(void);");
+    /// // shop.h: enum state { OPEN, CLOSED }; enum state shop_state(void);
+    /// let library = library.newtype_enum("state"); // it also returns values without a name
+    /// # assert!(generates(&library, "pub struct state("));
+    /// # assert!(!generates(&library, "pub enum state"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn newtype_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::NewtypeEnum, pattern)
     }
 
     /// As [`newtype_enum`](Self::newtype_enum), with `|` and `&`: for flags.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("enum days { MON = 1, TUE = 2 }; int shop_opens(enum days days);");
+    /// // shop.h: enum days { MON = 1, TUE = 2 }; int shop_opens(enum days days);
+    /// let library = library.bitfield_enum("days"); // so that `MON | TUE` is a value, too
+    /// # assert!(generates(&library, "impl BitOr<days> for days"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bitfield_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::BitfieldEnum, pattern)
     }
 
     /// Binds enums that match as an integer type with constants.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("enum state { OPEN, CLOSED }; enum state shop_state(void);");
+    /// // shop.h: enum state { OPEN, CLOSED }; enum state shop_state(void);
+    /// let library = library.constified_enum("state");
+    /// // gives: type state = c_uint, and the constants OPEN and CLOSED
+    /// # assert!(generates(&library, "pub type state"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn constified_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::ConstifiedEnum, pattern)
     }
@@ -153,6 +331,17 @@ impl Library {
     /// whose values are bits of their own, or several of these bits, is bound as
     /// [`bitfield_enum`](Self::bitfield_enum) does, if it is also written as flags are: with
     /// shifts, unions or hexadecimal numbers, with a name that says so, or with many bits.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("enum slot_flag { FIRST = 1 << 0, SECOND = 1 << 1 }; enum slot_flag shop_slot(void);");
+    /// // shop.h: enum slot_flag { FIRST = 1 << 0, SECOND = 1 << 1 }; enum slot_flag shop_slot(void);
+    /// let library = library.plain_enum("slot_flag"); // one of the two, never both
+    /// # assert!(generates(&library, "pub enum slot_flag"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn plain_enum(self, pattern: impl Into<String>) -> Self {
         self.pattern(Purpose::PlainEnum, pattern)
     }
@@ -160,6 +349,18 @@ impl Library {
     /// Binds a typedef of an integer that holds 0 or 1, such as GLib's `gboolean`, as a
     /// boolean of its size: any other number is an error. `true.into()` makes one, and
     /// `.into()` makes a `bool` of it.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("typedef int shop_bool; shop_bool shop_is_open(void);");
+    /// // shop.h: typedef int shop_bool; shop_bool shop_is_open(void);
+    /// let library = library.bool_type("shop_bool");
+    /// // if shop.shop_is_open()?.into() { ... }
+    /// # assert!(generates(&library, "fn shop_is_open(&mut self) -> Result<shop_bool>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bool_type(mut self, name: impl Into<String>) -> Self {
         self.options.bool_types.push(name.into());
         self
@@ -167,6 +368,22 @@ impl Library {
 
     /// Generates a wrapper around a function with a signature that reads like Rust; the
     /// plain function gets the suffix `_raw`. See [`Wrapper`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_total(const unsigned *prices, unsigned long count, double *total);");
+    /// use omniglot_build::Wrapper;
+    ///
+    /// // shop.h: int shop_total(const unsigned *prices, unsigned long count, double *total);
+    /// let library = library.wrap(
+    ///     Wrapper::function("shop_total").in_slice("prices", "count").out("total").status_ok(0),
+    /// );
+    /// // gives: fn shop_total(&mut self, prices: &[c_uint]) -> Result<f64>
+    /// # assert!(generates(&library, "fn shop_total(&mut self, prices: &[c_uint]) -> Result<f64>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wrap(mut self, wrapper: Wrapper) -> Self {
         self.options.wrappers.push(wrapper);
         self
@@ -198,6 +415,22 @@ impl Library {
 
     /// Gives the library's objects of one type an owner in Rust, which destroys them. See
     /// [`Handle`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; struct shop *shop_open(void); void shop_close(struct shop *shop);");
+    /// use omniglot_build::Handle;
+    ///
+    /// // shop.h: struct shop *shop_open(void); void shop_close(struct shop *);
+    /// let library = library.handle(
+    ///     Handle::of("shop").constructor("shop_open").destructor("shop_close").named("OpenShop"),
+    /// );
+    /// // gives: fn shop_open(&mut self) -> Result<OpenShop>
+    /// # assert!(generates(&library, "fn shop_open(&mut self) -> Result<OpenShop>"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn handle(mut self, handle: Handle) -> Self {
         self.options.handles.push(handle);
         self
@@ -222,6 +455,18 @@ impl Library {
 
     /// Lets callbacks leave through a function of the library, such as `png_error`:
     /// generates `raise_png_error`, whose result a callback returns as its error.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; void shop_error(struct shop *shop, int code);");
+    /// // shop.h: void shop_error(struct shop *shop, int code); // leaves by longjmp
+    /// let library = library.raise("shop_error");
+    /// // In a callback: `Err(api.raise_shop_error(shop, 7)?)`
+    /// # assert!(generates(&library, "fn raise_shop_error"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn raise(mut self, function: impl Into<String>) -> Self {
         self.options.raises.push(function.into());
         self
@@ -271,6 +516,17 @@ impl Library {
     /// There are twice as many C functions to call them, used in turn. So a library that calls
     /// a function pointer after it was withdrawn gets an error, until at least so many others
     /// of its type were made.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("typedef void hear_fn(int price); void shop_on_sale(hear_fn *hear);");
+    /// // shop.h: typedef void hear_fn(int price); void shop_on_sale(hear_fn *hear);
+    /// let library = library.callback_slots(64); // one for each customer
+    /// # assert!(generates(&library, "SLOTS: u32 = 64"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn callback_slots(mut self, slots: u32) -> Self {
         self.options.callback_slots = slots;
         self
@@ -285,6 +541,12 @@ impl Library {
     /// instructions that the verifier refuses.
     ///
     /// With the feature `sandbox`.
+    ///
+    /// ```
+    /// let library = omniglot_build::Library::new("mine").header("mine.h").source("c/mine.c").sandboxed();
+    /// // At run time: `Mine::builder().isolation(Isolation::Sfi).build()?`
+    /// # drop(library);
+    /// ```
     #[cfg(feature = "sandbox")]
     pub fn sandboxed(mut self) -> Self {
         self.options.is_sandboxed = true;
@@ -292,12 +554,32 @@ impl Library {
     }
 
     /// Writes to another directory than cargo's `OUT_DIR`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("static inline int shop_open(void) { return 1; }");
+    /// library.out_dir(here.path().join("out")).generate()?;
+    /// assert!(here.path().join("out/omniglot/shop.rs").is_file());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.out_dir = Some(directory.into());
         self
     }
 
     /// Generates for another target than cargo's.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void);");
+    /// let library = library.target("riscv32imc-unknown-none-elf");
+    /// assert_eq!(library.preview()?.functions, ["shop_open"]); // with that target's sizes
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn target(mut self, triple: impl Into<String>) -> Self {
         self.options.target = Some(triple.into());
         self
@@ -320,6 +602,12 @@ impl Library {
     }
 
     /// How large the stack in a [`region`](Self::region) is; 8 KiB unless set.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("monocypher");
+    /// // Code with large arrays in functions needs more than 8 KiB.
+    /// library.region(0x8400_0000, 256 << 10).stack(32 << 10);
+    /// ```
     pub fn stack(mut self, bytes: u32) -> Self {
         self.options.memory.stack = bytes;
         self
@@ -327,6 +615,12 @@ impl Library {
 
     /// How much of a [`region`](Self::region) is the host's, for arguments and what scopes
     /// allocate; 8 KiB unless set.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("monocypher");
+    /// // A scope copies messages of up to 32 KiB in.
+    /// library.region(0x8400_0000, 256 << 10).exchange(40 << 10);
+    /// ```
     pub fn exchange(mut self, bytes: u32) -> Self {
         self.options.memory.exchange = bytes;
         self
@@ -334,6 +628,12 @@ impl Library {
 
     /// How much of a [`region`](Self::region) the C library's heap has at the least, or the
     /// build fails. It gets whatever is left.
+    ///
+    /// ```
+    /// # let library = omniglot_build::Library::new("zlib");
+    /// // zlib's `inflate` takes about 40 KiB from `malloc`.
+    /// library.region(0x8400_0000, 256 << 10).heap(48 << 10);
+    /// ```
     pub fn heap(mut self, bytes: u32) -> Self {
         self.options.memory.heap = bytes;
         self
@@ -346,6 +646,16 @@ impl Library {
 
     /// Writes `omniglot/NAME.rs` and the image beside it to the output directory, and
     /// tells cargo what it depends on and what is not bound.
+    ///
+    /// ```no_run
+    /// fn main() -> omniglot_build::Result<()> {
+    ///     omniglot_build::Library::new("zlib")
+    ///         .header("zlib.h")
+    ///         .pkg_config("zlib")
+    ///         .allowlist_function("compress.*|uncompress.*")
+    ///         .generate()
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Whatever prevents it, with what to do about it.
@@ -370,6 +680,21 @@ impl Library {
 
     /// Generates without compiling, linking or writing anything.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("int shop_open(void); int shop_say(const char *format, ...);");
+    /// // shop.h: int shop_open(void); int shop_say(const char *format, ...);
+    /// let preview = library.preview()?;
+    /// assert_eq!(preview.functions, ["shop_open"]);
+    /// for problem in &preview.problems {
+    ///     println!("not bound: {}: {}", problem.item, problem.reason); // shop_say, and what to do
+    /// }
+    /// # assert_eq!(preview.problems.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`generate`](Self::generate), short of what compiling and linking find.
     pub fn preview(&self) -> Result<Preview> {
@@ -379,6 +704,17 @@ impl Library {
 
     /// As [`preview`](Self::preview), but leaves out what [`generate`](Self::generate)
     /// finds missing when it compiles and links, which this does in `scratch`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("static inline int shop_open(void) { return 1; } int shop_lost(void);");
+    /// // shop.h: static int shop_open(void) { … } int shop_lost(void);
+    /// let preview = library.preview_linked(here.path())?;
+    /// assert_eq!(preview.functions, ["shop_open"]); // nothing defines `shop_lost`
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
@@ -393,6 +729,17 @@ impl Library {
 
     /// As [`preview_linked`](Self::preview_linked), but without linking: what the C compiler
     /// rejects is left out, and what the library does not define is not known.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("static inline int shop_open(void) { return 1; } int shop_lost(void);");
+    /// // shop.h: static int shop_open(void) { … } int shop_lost(void);
+    /// let preview = library.preview_compiled(here.path())?;
+    /// assert_eq!(preview.functions, ["shop_open", "shop_lost"]); // whether it is defined is not known
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`generate`](Self::generate), short of what linking finds.

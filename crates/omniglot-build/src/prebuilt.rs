@@ -38,6 +38,12 @@ pub struct Prebuilt {
 
 impl Prebuilt {
     /// The library of this name, from `generated/NAME.rs` and `generated/NAME_shims.c`.
+    ///
+    /// ```
+    /// // generated/zlib.rs and generated/zlib_shims.c
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").pkg_config("zlib");
+    /// # drop(prebuilt);
+    /// ```
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let directory = Path::new("generated");
@@ -47,60 +53,127 @@ impl Prebuilt {
     }
 
     /// The generated Rust is in another file.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").rust("src/zlib_generated.rs").pkg_config("zlib");
+    /// # drop(prebuilt);
+    /// ```
     pub fn rust(mut self, file: impl Into<PathBuf>) -> Self {
         self.rust = file.into();
         self
     }
 
     /// The generated C is in another file.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").c("c/zlib_shims.c").pkg_config("zlib");
+    /// # drop(prebuilt);
+    /// ```
     pub fn c(mut self, file: impl Into<PathBuf>) -> Self {
         self.c = file.into();
         self
     }
 
     /// Searches a directory for headers.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").include("vendor/zlib").link_search("vendor/zlib").link("z");
+    /// # drop(prebuilt);
+    /// ```
     pub fn include(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.includes.push(directory.into());
         self
     }
 
     /// Defines a macro for the headers and the sources.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").define("Z_PREFIX", "1").pkg_config("zlib");
+    /// # drop(prebuilt);
+    /// ```
     pub fn define(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.defines.push((name.into(), value.into()));
         self
     }
 
     /// Links a library that `pkg-config` knows, and uses its include directories.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").pkg_config("zlib");
+    /// # drop(prebuilt);
+    /// ```
     pub fn pkg_config(mut self, package: impl Into<String>) -> Self {
         self.options.packages.push(package.into());
         self
     }
 
     /// Links a library, as `-lname` does.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").link("z");
+    /// # drop(prebuilt);
+    /// ```
     pub fn link(mut self, name: impl Into<String>) -> Self {
         self.options.links.push(name.into());
         self
     }
 
     /// Searches a directory for libraries, now and when the image is loaded.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").link_search("/opt/zlib/lib").link("z");
+    /// # drop(prebuilt);
+    /// ```
     pub fn link_search(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.link_searches.push(directory.into());
         self
     }
 
     /// Compiles a C source into the image.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").include("vendor/zlib").source("vendor/zlib/adler32.c");
+    /// # drop(prebuilt);
+    /// ```
     pub fn source(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.sources.push(file.into());
         self
     }
 
     /// Writes to another directory than cargo's `OUT_DIR`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("static inline int shop_open(void) { return 1; }");
+    /// # let preview = library.preview()?;
+    /// # let file = |name: &str, text: &str| {
+    /// #     let path = here.path().join(name);
+    /// #     std::fs::write(&path, text).map(|()| path).expect("it can be written")
+    /// # };
+    /// # let (rust, c) = (file("shop.rs", &preview.rust), file("shop_shims.c", &preview.c));
+    /// // `rust` and `c` are the files that were generated ahead.
+    /// omniglot_build::Prebuilt::new("shop")
+    ///     .rust(rust)
+    ///     .c(c)
+    ///     .include(here.path())
+    ///     .out_dir(here.path().join("out"))
+    ///     .compile()?;
+    /// assert!(here.path().join("out/omniglot/shop.so").is_file());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.out_dir = Some(directory.into());
         self
     }
 
     /// Compiles for another target than cargo's.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("zlib").rust("generated/zlib_riscv.rs").target("riscv32imc-unknown-none-elf");
+    /// # drop(prebuilt);
+    /// ```
     pub fn target(mut self, triple: impl Into<String>) -> Self {
         self.options.target = Some(triple.into());
         self
@@ -111,6 +184,12 @@ impl Prebuilt {
     ///
     /// For targets that nothing can be run on yet the image is empty: everything
     /// compiles, and making an instance is an error.
+    ///
+    /// ```no_run
+    /// fn main() -> omniglot_build::Result<()> {
+    ///     omniglot_build::Prebuilt::new("zlib").pkg_config("zlib").compile()
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Outdated`] if the C does not fit the library that is installed;
