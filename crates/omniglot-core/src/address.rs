@@ -23,6 +23,7 @@ pub enum Void {}
 /// use omniglot_core::Ptr;
 /// let pointer = Ptr::<u32>::from_addr(0x1000);
 /// assert_eq!(pointer.offset(2).addr(), 0x1008);
+/// assert_eq!(pointer.cast::<u8>().offset(-1).addr(), 0xfff);
 /// assert!(Ptr::<u8>::null().is_null());
 /// ```
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -42,6 +43,8 @@ pub struct Ptr<T: ?Sized> {
 /// # enum sqlite3_destructor_type {}
 /// // C: #define SQLITE_TRANSIENT ((sqlite3_destructor_type)-1)
 /// const SQLITE_TRANSIENT: FnPtr<sqlite3_destructor_type> = FnPtr::from_addr(usize::MAX);
+/// assert_eq!(SQLITE_TRANSIENT.addr(), usize::MAX);
+/// assert!(FnPtr::<sqlite3_destructor_type>::null().is_null()); // "no function"
 /// ```
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(transparent)]
@@ -140,7 +143,16 @@ impl<T> Ptr<T> {
         Self::from_addr(self.address.wrapping_add_signed(distance))
     }
 
-    /// The address of a field; arithmetic only.
+    /// The address of a field. This is arithmetic only: nothing is checked until it is used.
+    ///
+    /// ```
+    /// # use omniglot_core::{Field, Ptr};
+    /// # type pair = [u32; 2];
+    /// # const RIGHT: Field<pair, u32> = Field::new(4);
+    /// // C: struct pair { uint32_t left, right; };
+    /// let pointer = Ptr::<pair>::from_addr(0x1000);
+    /// assert_eq!(pointer.field(RIGHT).addr(), 0x1004); // generated as `pair::RIGHT`
+    /// ```
     #[must_use]
     pub const fn field<F>(self, field: Field<T, F>) -> Ptr<F> {
         Ptr::from_addr(self.address.wrapping_add(field.offset))
@@ -233,10 +245,36 @@ macro_rules! checked {
 
 checked!(
     /// A checked address of a `T` that can be read: in the domain's memory and aligned.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::Field;
+    /// # type pair = [u32; 2];
+    /// # const RIGHT: Field<pair, u32> = Field::new(4);
+    /// # let numbers = library.alloc([7_u32, 8])?;
+    /// # let pointer = numbers.as_ref().as_ptr();
+    /// // C: struct pair { uint32_t left, right; };
+    /// let checked = library.upgrade(pointer)?; // a `Ref`, which is `Copy`
+    /// assert_eq!(library.read(checked.field(RIGHT))?, 8); // generated as `pair::RIGHT`
+    /// assert_eq!(checked.as_ptr(), pointer); // unchecked again
+    /// # Ok(())
+    /// # });
+    /// ```
     Ref
 );
 checked!(
     /// A checked address of a `T` that can be written.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let number = library.alloc(7_u32)?;
+    /// # let pointer = number.as_ref().as_ptr();
+    /// let checked = library.upgrade_mut(pointer)?;
+    /// library.write(checked, 8)?;
+    /// assert_eq!(library.read(checked)?, 8); // what can be written can be read
+    /// # Ok(())
+    /// # });
+    /// ```
     RefMut
 );
 
@@ -324,11 +362,43 @@ macro_rules! checked_slice {
 
 checked_slice!(
     /// A checked address of elements that can be read.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let numbers = library.alloc_slice(&[1_u32, 2, 3])?;
+    /// # let pointer = numbers.as_slice().as_ptr();
+    /// let numbers = library.upgrade_slice(pointer, 3)?;
+    /// assert_eq!((numbers.len(), numbers.is_empty()), (3, false));
+    /// assert_eq!(numbers.as_ptr(), pointer);
+    /// assert_eq!(library.read(numbers.get(1).expect("it has 3"))?, 2);
+    /// assert!(numbers.get(3).is_none());
+    /// let end = numbers.range(1, 2).expect("it has 3");
+    /// assert_eq!(&*library.view_slice(end)?, [2, 3]);
+    /// assert!(numbers.range(2, 2).is_none());
+    /// for number in numbers.iter().rev() {
+    ///     library.read(number)?;
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     Slice,
     Ref
 );
 checked_slice!(
     /// A checked address of elements that can be written.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let numbers = library.alloc_zeroed::<u32>(3)?;
+    /// let numbers = numbers.as_slice_mut();
+    /// for (number, value) in numbers.iter().zip(1..) {
+    ///     library.write(number, value)?;
+    /// }
+    /// let end = numbers.range(1, 2).expect("it has 3");
+    /// assert_eq!(&*library.view_slice(end)?, [2, 3]);
+    /// # Ok(())
+    /// # });
+    /// ```
     SliceMut,
     RefMut
 );

@@ -157,17 +157,48 @@ type Closures<A> = core::marker::PhantomData<fn(&A)>;
 
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// How the instance is isolated.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// use omniglot_core::IsolationKind;
+    ///
+    /// if library.isolation() == IsolationKind::Unprotected {
+    ///     eprintln!("the library is not isolated");
+    /// }
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn isolation(&self) -> IsolationKind {
         self.state.domain.session.runtime.isolation()
     }
 
     /// The C library's `errno` after the last call.
+    ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::returns(4, 2_i32), |library| {
+    /// # omniglot_mock::run(library)?;
+    /// // after a call whose result means failure:
+    /// assert_eq!(library.errno(), 2); // ENOENT
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn errno(&self) -> i32 {
         self.state.domain.error_number
     }
 
     /// Limits the time in foreign code of each outermost call, together with the destructors of
     /// dropped handles that run before it; callbacks in the host do not count. `None` is no limit.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// use std::time::Duration;
+    ///
+    /// library.set_timeout(Some(Duration::from_millis(50))); // for input from a stranger
+    /// // ... calls
+    /// library.set_timeout(None);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn set_timeout(&mut self, limit: Option<core::time::Duration>) {
         self.state.domain.session.set_timeout(limit);
     }
@@ -178,6 +209,19 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Why the instance is unusable; `None` if it is usable.
+    ///
+    /// ```
+    /// # omniglot_mock::example([omniglot_mock::Step::Fail(omniglot_core::Error::Interrupted)], |library| {
+    /// use omniglot_core::{Cause, Error};
+    ///
+    /// # use omniglot_mock::run as decode;
+    /// assert_eq!(decode(library), Err(Error::Interrupted));
+    /// assert_eq!(library.poisoned(), Some(Cause::Interrupted));
+    /// library.reset()?;
+    /// assert_eq!(library.poisoned(), None);
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn poisoned(&self) -> Option<Cause> {
         self.state.domain.session.poisoned()
     }

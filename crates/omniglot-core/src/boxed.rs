@@ -40,12 +40,30 @@ impl<T: ?Sized> fmt::Debug for ForeignBox<T> {
 
 impl<T: Foreign> ForeignBox<T> {
     /// The address, to read.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let number = library.alloc(7_u32)?;
+    /// let from_library = number.as_ref().as_ptr(); // a `Ptr`, as C functions return it
+    /// assert_eq!(library.read_at(from_library)?, 7);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_ref(&self) -> Ref<T> {
         Ref::checked(self.address, self.instance)
     }
 
     /// The address, to write.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let number = library.alloc(7_u32)?;
+    /// library.write(number.as_mut(), 8)?; // `&number` does, too
+    /// assert_eq!(library.read(number.as_ref())?, 8);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_mut(&self) -> RefMut<T> {
         RefMut::checked(self.address, self.instance)
@@ -54,18 +72,46 @@ impl<T: Foreign> ForeignBox<T> {
 
 impl<T: Foreign> ForeignBox<[T]> {
     /// The elements' address, to read.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let numbers = library.alloc_slice(&[1_u32, 2, 3])?;
+    /// let second = numbers.as_slice().get(1).expect("it has 3");
+    /// assert_eq!(library.read(second)?, 2);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_slice(&self) -> Slice<T> {
         Slice::checked(self.address, self.len, self.instance)
     }
 
     /// The elements' address, to write.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let numbers = library.alloc_slice(&[1_u32, 2, 3])?;
+    /// let end = numbers.as_slice_mut().range(1, 2).expect("it has 3");
+    /// library.write_slice(end, &[5, 6])?;
+    /// assert_eq!(&*library.view_slice(&numbers)?, [1, 5, 6]);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_slice_mut(&self) -> SliceMut<T> {
         SliceMut::checked(self.address, self.len, self.instance)
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let numbers = library.alloc_zeroed::<u32>(3)?;
+    /// assert_eq!(numbers.len(), 3); // what to pass as the length in C
+    /// assert!(!numbers.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
@@ -125,6 +171,15 @@ boxed_bytes!(u8, ForeignBox<[i8]>);
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Allocates foreign memory and copies a value into it.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let settings = library.alloc([3_u32, 4])?; // kept until it is dropped
+    /// assert_eq!(library.read(&settings)?, [3, 4]);
+    /// // ... calls that get `&settings` where C takes a pointer
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory);
     /// [`Error::ZeroSized`](crate::Error::ZeroSized); [`Error::Poisoned`](crate::Error::Poisoned).
@@ -135,6 +190,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Allocates foreign memory and copies elements into it.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let data = library.alloc_slice(b"some bytes")?;
+    /// assert_eq!(data.len(), 10);
+    /// assert_eq!(&*library.view_slice(&data)?, b"some bytes");
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`alloc`](Self::alloc), and [`Error::TooLarge`](crate::Error::TooLarge).
@@ -147,6 +211,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Allocates zeroed foreign memory for `len` elements. Zeros need not be a valid `T`; reading
     /// validates.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let histogram = library.alloc_zeroed::<u32>(256)?;
+    /// // ... calls that count in it
+    /// assert_eq!(library.view_slice(&histogram)?.iter().sum::<u32>(), 0);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// As [`alloc_slice`](Self::alloc_slice).
     pub fn alloc_zeroed<T: Foreign>(&mut self, len: usize) -> Result<ForeignBox<[T]>> {
@@ -156,6 +229,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Allocates foreign memory and copies a string and a NUL into it.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let name = library.alloc_str("main.db")?; // for a library that keeps the address
+    /// assert_eq!(library.read_string(name.as_slice().as_ptr(), 16)?, "main.db");
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::InteriorNul`](crate::Error::InteriorNul); as [`alloc`](Self::alloc).

@@ -64,6 +64,19 @@ fn answer_all<A: Api + ?Sized>(
 
 /// Calls a foreign function by its address.
 ///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::returns(12, 6_u32), |library| {
+/// use omniglot_core::{FnPtr, call_pointer};
+///
+/// # use omniglot_mock::Callback as price_fn;
+/// # let library = &mut **library;
+/// # let price = FnPtr::<price_fn>::from_addr(0x1234);
+/// // C: typedef uint32_t price_fn(uint32_t count); `price` came from the library.
+/// assert_eq!(call_pointer(library, price, 3)?, 6);
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 /// As [`call()`]; an address that is not a function of this type makes foreign code crash, which is
 /// an error too.

@@ -167,6 +167,23 @@ impl<A: Api + ?Sized> Drop for Borrowed<'_, A> {
 /// without an allocator, after sixteen other closures at the earliest, of whatever type, if the
 /// signature has that many [`ADDRESSES`](Signature::ADDRESSES) to spare.
 ///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+/// # use omniglot_core::{FnPtr, Result, with_callback};
+/// # use omniglot_mock::{Callback as visit_fn, Interface};
+/// # fn for_each(library: &mut Interface, _: FnPtr<visit_fn>) -> Result<()> { omniglot_mock::run(library) }
+/// # let library = &mut **library;
+/// let mut sum = 0;
+/// let mut visit = |_: &mut Interface, value: u32| {
+///     sum += value;
+///     Ok(0)
+/// };
+/// with_callback::<visit_fn, _, _>(library, &mut visit, |library, visit| for_each(library, visit))??;
+/// assert_eq!(sum, 7);
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
 /// [`Error::Poisoned`] if the instance is unusable.
@@ -183,6 +200,22 @@ pub fn with_callback<S: Signature, A: Api + ?Sized, T>(
 
 /// As [`with_callback`], at the address that an earlier closure had, for a library that keeps
 /// it. A null pointer stands for any address.
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// # use omniglot_core::{FnPtr, with_callback, with_callback_at};
+/// # use omniglot_mock::{Callback as visit_fn, Interface};
+/// # let library = &mut **library;
+/// let mut visit = |_: &mut Interface, value: u32| Ok(value);
+/// // The library keeps the address that it gets here ...
+/// let kept = with_callback::<visit_fn, _, _>(library, &mut visit, |_, visit| visit)?;
+/// // ... and calls it during a later call.
+/// with_callback_at::<visit_fn, _, _>(library, kept, &mut visit, |_, visit| {
+///     assert_eq!(visit, kept);
+/// })?;
+/// # Ok(())
+/// # });
+/// ```
 ///
 /// # Errors
 /// As [`with_callback`]; [`Error::NoCallbackSlot`] if another closure has the address now;
@@ -201,6 +234,20 @@ pub fn with_callback_at<S: Signature, A: Api + ?Sized, T>(
 
 /// As [`with_callback`], for a closure that decides itself what to do if arguments are not valid
 /// values of their types; the instance is not poisoned.
+///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+/// # use omniglot_core::{FnPtr, Received, Result, with_fallible_callback};
+/// # use omniglot_mock::{Callback as visit_fn, Interface};
+/// # fn for_each(library: &mut Interface, _: FnPtr<visit_fn>) -> Result<()> { omniglot_mock::run(library) }
+/// # let library = &mut **library;
+/// let mut visit = |_: &mut Interface, value: Received<visit_fn>| Ok(value.unwrap_or(0));
+/// with_fallible_callback::<visit_fn, _, _>(library, &mut visit, |library, visit| {
+///     for_each(library, visit)
+/// })??;
+/// # Ok(())
+/// # });
+/// ```
 ///
 /// # Errors
 /// As [`with_callback`].
@@ -291,6 +338,16 @@ pub struct Registered<S: Signature> {
 #[cfg(feature = "alloc")]
 impl<S: Signature> Registered<S> {
     /// The function pointer to hand to the library.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_mock::Callback as price_fn;
+    /// let price = library.register::<price_fn>(|_, count| Ok(count * 2))?;
+    /// let pointer = price.function(); // what the C function that keeps it gets
+    /// assert!(!pointer.is_null());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn function(&self) -> FnPtr<S> {
         self.function
@@ -317,6 +374,23 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     /// dropped. It does not run on arguments that are not valid values of their types; see
     /// [`with_callback`] for what happens then, and [`register_fallible`](Self::register_fallible).
     ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+    /// # use omniglot_mock::{Callback as price_fn, run as change};
+    /// let (send, received) = std::sync::mpsc::channel();
+    /// let price = library.register::<price_fn>(move |_, count| {
+    ///     let _ = send.send(count);
+    ///     Ok(count * 2)
+    /// })?;
+    /// // ... a call that gives `price.function()` to the library, which keeps it
+    /// change(library)?; // a later call, during which the library calls the closure
+    /// assert_eq!(received.recv(), Ok(7));
+    /// drop(price); // from here on the closure is not called
+    /// assert!(received.try_recv().is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoCallbackSlot`] if every slot of the signature is in use;
     /// [`Error::Poisoned`] if the instance is unusable.
@@ -330,6 +404,20 @@ impl<R: Runtime, A: Api<Runtime = R> + ?Sized> Base<R, A> {
     /// As [`register`](Self::register), for a closure that decides itself what to do if arguments
     /// are not valid values of their types: it can return a value that means failure to the
     /// library, and the instance stays usable.
+    ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+    /// # use omniglot_mock::{Callback as price_fn, run as change};
+    /// const UNKNOWN: u32 = u32::MAX; // what means failure in C
+    /// let price = library.register_fallible::<price_fn>(|_, count| {
+    ///     let Ok(count) = count else { return Ok(UNKNOWN) };
+    ///     Ok(count * 2)
+    /// })?;
+    /// change(library)?;
+    /// # drop(price);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`register`](Self::register).

@@ -272,6 +272,13 @@ impl Error {
     ///
     /// `None` if the error does not tell: after [`NonLocalExit`](Self::NonLocalExit), and after an
     /// error with which a closure left its callback, see [`Base::poisoned`](crate::Base::poisoned).
+    ///
+    /// ```
+    /// use omniglot_core::{Cause, Error};
+    ///
+    /// assert_eq!(Error::Interrupted.poisons(), Some(Cause::Interrupted)); // reset the instance
+    /// assert_eq!(Error::Unterminated { address: 8, max: 64 }.poisons(), None); // go on
+    /// ```
     #[must_use]
     pub fn poisons(&self) -> Option<Cause> {
         Some(match self {

@@ -46,6 +46,29 @@ impl<T: Object> Handle<T> {
     /// Takes ownership of an object that the library made. Only the library knows whether there is
     /// one at this address, and whether it has another owner, too.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use core::ffi::c_int;
+    /// # use omniglot_core::{Frame, Handle, Object, Ptr, Result};
+    /// # enum shop {}
+    /// # impl Object for shop {
+    /// #     const NAME: &'static str = "shop";
+    /// #     const DESTRUCTOR: u32 = 2;
+    /// #     type Closed = c_int;
+    /// #     type Frame = Frame<24>;
+    /// #     fn closed(frame: &Self::Frame) -> Result<c_int> { frame.get(16) }
+    /// # }
+    /// # let pointer = Ptr::<shop>::from_addr(omniglot_mock::ROOM);
+    ///
+    /// // C: struct shop *shop_open(void); int shop_close(struct shop *);
+    /// // `pointer` came from a function that the build script does not name as a constructor.
+    /// let open = Handle::adopt(&**library, pointer)?; // closed when it is dropped
+    /// assert!(Handle::adopt(&**library, Ptr::<shop>::null()).is_err());
+    /// # drop(open);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Null`] if the pointer is null.
     pub fn adopt<A: Api + ?Sized>(api: &A, pointer: Ptr<T>) -> Result<Self> {
@@ -57,18 +80,82 @@ impl<T: Object> Handle<T> {
     }
 
     /// The object's address.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use core::ffi::c_int;
+    /// # use omniglot_core::{Frame, Handle, Object, Ptr, Result};
+    /// # enum shop {}
+    /// # impl Object for shop {
+    /// #     const NAME: &'static str = "shop";
+    /// #     const DESTRUCTOR: u32 = 2;
+    /// #     type Closed = c_int;
+    /// #     type Frame = Frame<24>;
+    /// #     fn closed(frame: &Self::Frame) -> Result<c_int> { frame.get(16) }
+    /// # }
+    /// # let pointer = Ptr::<shop>::from_addr(omniglot_mock::ROOM);
+    ///
+    /// # let open = Handle::adopt(&**library, pointer)?;
+    /// // To compare it with addresses that the library passes to a callback.
+    /// assert_eq!(open.as_ptr(), pointer);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_ptr(&self) -> Ptr<T> {
         self.pointer
     }
 
     /// Gives up ownership, for a function that takes it.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use core::ffi::c_int;
+    /// # use omniglot_core::{Frame, Handle, Object, Ptr, Result};
+    /// # enum shop {}
+    /// # impl Object for shop {
+    /// #     const NAME: &'static str = "shop";
+    /// #     const DESTRUCTOR: u32 = 2;
+    /// #     type Closed = c_int;
+    /// #     type Frame = Frame<24>;
+    /// #     fn closed(frame: &Self::Frame) -> Result<c_int> { frame.get(16) }
+    /// # }
+    /// # let pointer = Ptr::<shop>::from_addr(omniglot_mock::ROOM);
+    ///
+    /// # let open = Handle::adopt(&**library, pointer)?;
+    /// // C: void mall_take(struct shop *shop); closes the shop itself
+    /// let given = open.into_ptr();
+    /// # assert_eq!(given, pointer);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use = "nobody else destroys the object"]
     pub fn into_ptr(mut self) -> Ptr<T> {
         mem::take(&mut self.pointer)
     }
 
     /// Destroys the object now, and returns the destructor's result.
+    ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::returns(16, 0_i32), |library| {
+    /// # use core::ffi::c_int;
+    /// # use omniglot_core::{Frame, Handle, Object, Ptr, Result};
+    /// # enum shop {}
+    /// # impl Object for shop {
+    /// #     const NAME: &'static str = "shop";
+    /// #     const DESTRUCTOR: u32 = 2;
+    /// #     type Closed = c_int;
+    /// #     type Frame = Frame<24>;
+    /// #     fn closed(frame: &Self::Frame) -> Result<c_int> { frame.get(16) }
+    /// # }
+    /// # let pointer = Ptr::<shop>::from_addr(omniglot_mock::ROOM);
+    ///
+    /// # let open = Handle::adopt(&**library, pointer)?;
+    /// // C: int shop_close(struct shop *); returns -1 if something was not written
+    /// assert_eq!(open.close(&mut **library)?, 0);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::WrongInstance`] if it belongs to another instance, or to this one before

@@ -14,6 +14,18 @@ const FRAME_SIZE: usize = RESULT + size_of::<usize>();
 
 /// Memory for `len` elements from the library's `malloc`.
 ///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::returns(16, omniglot_mock::ROOM), |library| {
+/// use omniglot_core::{free, malloc};
+///
+/// # let library = &mut **library;
+/// let text = malloc::<u8, _>(library, 6)?; // for a function that frees what it gets
+/// library.write_slice(text, b"hello\0")?;
+/// free(library, text)?; // or do it yourself
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 /// [`Error::OutOfMemory`] if it gives none; [`Error::OutOfRange`] if what it gives
 /// is not in the domain; as any call.
@@ -30,6 +42,20 @@ pub fn malloc<T: Foreign, A: Api + ?Sized>(api: &mut A, len: usize) -> Result<Sl
 }
 
 /// Frees memory with the library's `free`.
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::{Ptr, free};
+///
+/// # let library = &mut **library;
+/// # let returned = Ptr::<u8>::from_addr(omniglot_mock::ROOM);
+/// // C: char *describe(void); the caller frees the result
+/// let text = library.read_string(returned.cast(), 256)?;
+/// free(library, returned.cast())?;
+/// # assert_eq!(text, "");
+/// # Ok(())
+/// # });
+/// ```
 ///
 /// # Errors
 /// As any call; a pointer that is not from `malloc` corrupts the library's heap, or makes it fault.

@@ -60,6 +60,17 @@ impl<A: OwnedApi> Instance<A> {
     /// dropping their handles has no effect. Time limit, permissions and interrupt handles stay
     /// valid.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// use omniglot_core::{Error, Ref};
+    ///
+    /// let box_of_before = library.alloc(7_u32)?;
+    /// library.reset()?; // the next user's data shall not meet this one's
+    /// assert_eq!(library.read(&box_of_before), Err(Error::WrongInstance));
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// The runtime's error, such as a limit of the system. The instance is poisoned then, and can
     /// be reset again.

@@ -32,6 +32,18 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// The address to pass for an argument; what was checked must be this instance's.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::Ptr;
+    /// let number = library.alloc(7_u32)?;
+    /// let pointer: Ptr<u32> = library.address(&number)?; // as a C function gets it
+    /// assert!(!pointer.is_null());
+    /// // `None` is C's null pointer.
+    /// assert_eq!(library.address(None::<Ptr<u32>>)?, Ptr::null());
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::WrongInstance`].
     #[inline]
@@ -64,6 +76,20 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Checks that a `T` can be read at `pointer`.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::Ptr;
+    /// # let number = library.alloc(7_u32)?;
+    /// # let pointer = number.as_ref().as_ptr();
+    /// let checked = library.upgrade(pointer)?; // `pointer` came from the library
+    /// assert_eq!(library.read(checked)?, 7); // as often as needed, without a second check
+    ///
+    /// assert!(library.upgrade(Ptr::<u32>::null()).is_err());
+    /// assert!(library.upgrade(pointer.cast::<u8>().offset(1).cast::<u32>()).is_err()); // misaligned
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::Misaligned`] or [`Error::ZeroSized`].
     pub fn upgrade<T: Foreign>(&self, pointer: Ptr<T>) -> Result<Ref<T>> {
@@ -72,6 +98,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Checks that a `T` can be written at `pointer`.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let number = library.alloc(7_u32)?;
+    /// # let pointer = number.as_ref().as_ptr();
+    /// let checked = library.upgrade_mut(pointer)?;
+    /// library.write(checked, 8)?;
+    /// assert_eq!(library.read(checked)?, 8);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`upgrade`](Self::upgrade), and [`Error::ReadOnly`] where not even the library
@@ -83,6 +120,19 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Checks that `len` elements can be read at `pointer`.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let numbers = library.alloc_slice(&[1_u32, 2, 3])?;
+    /// # let pointer = numbers.as_slice().as_ptr();
+    /// let checked = library.upgrade_slice(pointer, 3)?;
+    /// assert_eq!(&*library.view_slice(checked)?, [1, 2, 3]);
+    ///
+    /// // A length from the library may be any number.
+    /// assert!(library.upgrade_slice(pointer, usize::MAX).is_err());
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// As [`upgrade`](Self::upgrade), and [`Error::TooLarge`].
     pub fn upgrade_slice<T: Foreign>(&self, pointer: Ptr<T>, len: usize) -> Result<Slice<T>> {
@@ -91,6 +141,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Checks that `len` elements can be written at `pointer`.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let room = library.alloc_slice(&[0_u32; 3])?;
+    /// # let pointer = room.as_slice().as_ptr();
+    /// let room = library.upgrade_slice_mut(pointer, 3)?; // such as a buffer that a callback is to fill
+    /// library.write_slice(room, &[1, 2, 3])?;
+    /// # assert_eq!(library.read_vec(pointer, 3)?, [1, 2, 3]);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`upgrade_slice`](Self::upgrade_slice), and [`Error::ReadOnly`] where not even
@@ -120,6 +181,24 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Reads and validates a value of at most [`MAX_BY_VALUE`](crate::MAX_BY_VALUE) bytes; a
     /// program that reads a larger one does not compile.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// use omniglot_core::Error;
+    ///
+    /// library.scope(|library| {
+    ///     let flag = library.out::<bool>()?;
+    ///     // ... a call that stores a `bool` there
+    ///     assert_eq!(library.read(flag), Ok(false));
+    ///
+    ///     let byte = library.value(3_u8)?;
+    ///     let flag = library.upgrade(byte.as_ptr().cast::<bool>())?;
+    ///     assert!(matches!(library.read(flag), Err(Error::InvalidValue(_)))); // 3 is no `bool`
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidValue`]; [`Error::WrongInstance`].
@@ -194,6 +273,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Copies a value's bytes, to be validated later.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let byte = library.alloc(3_u8)?;
+    /// # let flag = library.upgrade(byte.as_ref().as_ptr().cast::<bool>())?;
+    /// let copy = library.copy_unvalidated(flag)?;
+    /// assert_eq!(copy.as_bytes(), [3]); // for a message, say
+    /// assert!(copy.validate().is_err()); // 3 is no `bool`
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::WrongInstance`].
     #[cfg(feature = "alloc")]
@@ -203,6 +293,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// A validated value, borrowed until the next foreign call.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let matrix = library.alloc([1.0_f64; 16])?;
+    /// let view = library.view(&matrix)?; // no copy, where the library cannot run meanwhile
+    /// assert_eq!(view.iter().sum::<f64>(), 16.0);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -214,6 +313,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Validated elements, borrowed until the next foreign call.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let data = library.alloc_slice(b"some bytes")?;
+    /// let longest = library.view_slice(&data)?.split(|byte| *byte == b' ').map(<[u8]>::len).max();
+    /// assert_eq!(longest, Some(5));
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read), for the first invalid element.
@@ -245,6 +353,16 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Copies validated elements out. After an error it is unspecified which were copied.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let samples = library.alloc_slice(&[1_i16, -1])?;
+    /// let mut buffer = [0_i16; 2]; // the same one for many reads
+    /// library.read_into(&samples, &mut buffer)?;
+    /// assert_eq!(buffer, [1, -1]);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless both have as many; as [`read`](Self::read).
@@ -287,6 +405,15 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Writes a value: its fields, and zeros for its padding.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let number = library.alloc(7_u32)?;
+    /// library.write(&number, 8)?;
+    /// assert_eq!(library.read(&number)?, 8);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::WrongInstance`]; [`Error::Poisoned`].
     pub fn write<T: Foreign>(&mut self, into: impl ToRefMut<T>, value: T) -> Result<()> {
@@ -295,6 +422,21 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Writes elements, as [`write`](Self::write).
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let room = library.reserve::<u8>(1 << 10)?;
+    ///     for piece in [b"first ", b"second"] {
+    ///         let part = room.range(0, piece.len()).expect("room for 1024");
+    ///         library.write_slice(part, piece)?;
+    ///         // ... a call that takes in a piece
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless both have as many; as [`write`](Self::write).
@@ -398,6 +540,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// Copies elements within foreign memory; the ranges may overlap. They are not
     /// validated: they stay foreign.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let line = library.alloc_slice(b"abcdef")?;
+    /// let line = line.as_slice_mut();
+    /// let (from, into) = (line.range(0, 4).expect("it has 6"), line.range(2, 4).expect("it has 6"));
+    /// library.copy_within(from, into)?;
+    /// assert_eq!(&*library.view_slice(line)?, b"ababcd");
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless both have as many; [`Error::WrongInstance`];

@@ -34,6 +34,25 @@ pub struct Scope<'scope, 'env, A: Api + ?Sized> {
 
 /// Runs `body` in a scope.
 ///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::{Error, scope};
+///
+/// # let library = &mut **library;
+/// let mut kept = None;
+/// let sum = scope(library, |library| {
+///     let numbers = library.copy_in(&[1_u32, 2, 3])?;
+///     kept = Some(numbers);
+///     // ... a call that gets `numbers`
+///     Ok(library.view_slice(numbers)?.iter().sum::<u32>())
+/// })?;
+/// assert_eq!(sum, 6);
+/// // The memory went with the scope.
+/// assert_eq!(library.view_slice(kept.expect("it ran")).map(drop), Err(Error::Stale));
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 /// What `body` returns; [`Error::Poisoned`](crate::Error::Poisoned) if the instance is unusable.
 pub fn scope<'env, A: Api + ?Sized, T>(
@@ -94,6 +113,18 @@ pub fn try_scope<'env, A: Api + ?Sized, T, E: From<Error>>(
 impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// Copies elements into temporary foreign memory.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let numbers = library.copy_in(&[1_u32, 2, 3])?;
+    ///     // ... a call that changes them
+    ///     assert_eq!(&*library.view_slice(numbers)?, [1, 2, 3]); // what is there now
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
     pub fn copy_in<T: Foreign>(&mut self, elements: &[T]) -> Result<SliceMut<T>> {
@@ -108,6 +139,18 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// Zeroed temporary foreign memory for `len` elements. Zeros need not be a
     /// valid `T`; reading validates.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let room = library.zeroed::<u8>(64)?;
+    ///     // ... a call that writes a string there
+    ///     assert_eq!(library.read_string(room.as_ptr().cast(), room.len())?, "");
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
     pub fn zeroed<T: Foreign>(&mut self, len: usize) -> Result<SliceMut<T>> {
@@ -118,6 +161,18 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     }
 
     /// Copies one value into temporary foreign memory.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let len = library.value(64_u64)?; // in: how much room there is
+    ///     // ... a call that stores how much it used
+    ///     assert!(library.read(len)? <= 64);
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
@@ -152,6 +207,18 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 
     /// Copies a C string into temporary foreign memory.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let path = library.c_str(c"/tmp/\xff")?; // need not be UTF-8
+    ///     // ... a call that gets `path`
+    ///     assert_eq!(&*library.read_cstr(path, 64)?, c"/tmp/\xff");
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if it does not fit.
     pub fn c_str(&mut self, text: &CStr) -> Result<Ptr<c_char>> {
@@ -159,6 +226,19 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     }
 
     /// Copies a string and a NUL into temporary foreign memory.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let name = library.str("bolt")?;
+    ///     // ... a call that gets `name`
+    ///     assert_eq!(&*library.read_str(name, 64)?, "bolt");
+    ///     assert!(library.str("bo\0lt").is_err()); // C would see the end there
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::InteriorNul`](crate::Error::InteriorNul) if it has a NUL;
@@ -175,6 +255,19 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// Temporary foreign memory for `len` elements, uninitialised: it holds what the library or the
     /// host left there. For memory that the library is to write; [`zeroed`](Self::zeroed) takes
     /// some time for each byte.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// library.scope(|library| {
+    ///     let pixels = library.reserve::<u32>(1 << 10)?;
+    ///     // ... a call that decodes an image into `pixels`, and says how many it wrote
+    ///     let written = pixels.range(0, 0).expect("none fit in any case");
+    ///     assert!(library.view_slice(written)?.is_empty());
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if they do not fit.
@@ -198,6 +291,25 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// removed at the scope's end. It does not run on arguments that are not valid values of their
     /// types; see [`with_callback`](crate::with_callback) for what happens then.
     ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+    /// # use omniglot_core::{FnPtr, Result};
+    /// # use omniglot_mock::{Callback as visit_fn, Interface};
+    /// # fn for_each(library: &mut Interface, _: FnPtr<visit_fn>) -> Result<()> { omniglot_mock::run(library) }
+    /// // C: typedef uint32_t visit_fn(uint32_t value); void for_each(visit_fn *visit);
+    /// let mut seen = Vec::new();
+    /// library.scope(|library| {
+    ///     let visit = library.callback::<visit_fn>(|_, value| {
+    ///         seen.push(value); // it may borrow
+    ///         Ok(0)
+    ///     })?;
+    ///     for_each(library, visit)
+    /// })?;
+    /// assert_eq!(seen, [7]);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoCallbackSlot`](crate::Error::NoCallbackSlot) if every slot of the
     /// signature is in use.
@@ -210,6 +322,23 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 
     /// As [`callback`](Self::callback), for a closure that decides itself what to do if arguments
     /// are not valid values of their types.
+    ///
+    /// ```
+    /// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+    /// # use omniglot_core::{FnPtr, Result};
+    /// # use omniglot_mock::{Callback as visit_fn, Interface};
+    /// # fn for_each(library: &mut Interface, _: FnPtr<visit_fn>) -> Result<()> { omniglot_mock::run(library) }
+    /// const SKIP: u32 = 1; // what the library takes for "go on with the next one"
+    /// library.scope(|library| {
+    ///     let visit = library.fallible_callback::<visit_fn>(|_, value| match value {
+    ///         Ok(value) => Ok(value % 2),
+    ///         Err(_) => Ok(SKIP), // the library passed what is no value of the type
+    ///     })?;
+    ///     for_each(library, visit)
+    /// })?;
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`callback`](Self::callback).

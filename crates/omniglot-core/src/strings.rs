@@ -20,6 +20,16 @@ pub(crate) fn check_no_nul(text: &str) -> Result<()> {
 impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// The C string at `pointer`, if it ends within `max` bytes, the NUL included.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let text = library.alloc_str("caf\u{e9}")?;
+    /// # let pointer = text.as_slice().as_ptr();
+    /// let text = library.read_cstr(pointer, 64)?; // need not be UTF-8
+    /// assert_eq!(text.to_bytes().len(), 5);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Unterminated`] if it does not; [`Error::OutOfRange`] if the pointer
     /// or all up to the end of the domain's memory is not in it.
@@ -35,6 +45,16 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 
     /// The UTF-8 string at `pointer`, if it ends within `max` bytes, the NUL included.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let text = library.alloc_str("some text")?;
+    /// # let pointer = text.as_slice().as_ptr();
+    /// assert_eq!(&*library.read_str(pointer, 64)?, "some text");
+    /// assert!(library.read_str(pointer, 4).is_err()); // does not end within 4 bytes
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidUtf8`]; as [`read_cstr`](Self::read_cstr).
     pub fn read_str(&self, pointer: Ptr<c_char>, max: usize) -> Result<View<'_, str>> {
@@ -46,6 +66,17 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// The UTF-8 text of known length in `from`, which may have NULs in it.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let room = library.alloc_slice(b"some text????")?;
+    /// # let room = room.as_slice();
+    /// let len = 9; // from the library, as is the text
+    /// let text = room.range(0, len).ok_or(omniglot_core::Error::OutOfRange { address: 0, len })?;
+    /// assert_eq!(&*library.view_str(text)?, "some text");
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidUtf8`]; as [`view_slice`](Self::view_slice).

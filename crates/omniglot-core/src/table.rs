@@ -18,16 +18,28 @@ use crate::{ToRef, ToRefMut, Void};
 /// The library may keep its address and call the closures during any later call, until the
 /// table is dropped.
 ///
-/// ```ignore
-/// let driver = Table::new(&mut fs, |table| {
-///     Ok(lfs_config {
-///         read: table.closure::<lfs_config_read_fn>(move |fs, (_, block, ..)| { ... })?,
-///         sync: table.closure::<lfs_config_sync_fn>(|_, _| Ok(0))?,
-///         block_size: 512,
-///         ..Default::default()
-///     })
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::Table;
+/// # let library = &mut **library; // the library's interface: `&mut *instance`
+/// # use omniglot_core::FnPtr;
+/// # use omniglot_mock::Callback as driver_read_fn;
+/// # fn driver(block_size: u32, read: FnPtr<driver_read_fn>) -> [usize; 2] {
+/// #     [block_size as usize, read.addr()]
+/// # }
+///
+/// // C: struct driver { uint32_t block_size; uint32_t (*read)(uint32_t block); };
+/// let mut blocks = vec![0_u32; 8];
+/// let driver = Table::new(library, |table| {
+///     let read = table.closure::<driver_read_fn>(move |_, block| {
+///         Ok(blocks.get_mut(block as usize).map_or(0, |block| *block))
+///     })?;
+///     Ok(driver(512, read)) // a generated struct: `driver { block_size: 512, read, .. }`
 /// })?;
-/// fs.lfs_mount(&lfs, &driver)?;
+/// // ... a call that gets `&driver` and keeps it, and later calls that use it
+/// assert_eq!(library.read(&driver)?[0], 512);
+/// # Ok(())
+/// # });
 /// ```
 #[must_use = "the closures are gone when the table is dropped"]
 pub struct Table<T: Foreign> {
@@ -37,6 +49,19 @@ pub struct Table<T: Foreign> {
 
 impl<T: Foreign> Table<T> {
     /// Makes the struct with `fill`, and puts it into foreign memory.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{FnPtr, Table};
+    /// # use omniglot_mock::Callback as driver_read_fn;
+    /// # let library = &mut **library;
+    ///
+    /// // C: struct driver { uint32_t (*read)(uint32_t block); };
+    /// let driver = Table::new(library, |table| table.closure::<driver_read_fn>(|_, block| Ok(block)))?;
+    /// assert!(!library.read(&driver)?.is_null());
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// What `fill` returns; [`Error::OutOfMemory`](crate::Error::OutOfMemory) if the struct
@@ -52,12 +77,38 @@ impl<T: Foreign> Table<T> {
     }
 
     /// The struct's address, to read.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{FnPtr, Table};
+    /// # use omniglot_mock::Callback as driver_read_fn;
+    /// # let library = &mut **library;
+    ///
+    /// # let driver = Table::new(library, |table| table.closure::<driver_read_fn>(|_, block| Ok(block)))?;
+    /// let address = driver.as_ref().as_ptr(); // to compare with what the library passes to a callback
+    /// assert_eq!(library.read_at(address)?, library.read(&driver)?);
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_ref(&self) -> Ref<T> {
         self.place.as_ref()
     }
 
     /// The struct's address, to write.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{FnPtr, Table};
+    /// # use omniglot_mock::Callback as driver_read_fn;
+    /// # let library = &mut **library;
+    ///
+    /// # let driver = Table::new(library, |table| table.closure::<driver_read_fn>(|_, block| Ok(block)))?;
+    /// library.write(driver.as_mut(), FnPtr::null())?; // from now on the library finds no function
+    /// assert!(library.read(&driver)?.is_null());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn as_mut(&self) -> RefMut<T> {
         self.place.as_mut()
@@ -73,6 +124,24 @@ pub struct Entries<'a, A: Api + ?Sized> {
 impl<A: Api + ?Sized> Entries<'_, A> {
     /// A function pointer that calls `closure` for as long as the table lives.
     ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{FnPtr, Table};
+    /// # use omniglot_mock::Callback as driver_read_fn;
+    /// # let library = &mut **library;
+    ///
+    /// let mut reads = 0;
+    /// let driver = Table::new(library, |table| {
+    ///     table.closure::<driver_read_fn>(move |_, _block| {
+    ///         reads += 1; // it owns what it uses
+    ///         Ok(reads)
+    ///     })
+    /// })?;
+    /// # drop(driver);
+    /// # Ok(())
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoCallbackSlot`](crate::Error::NoCallbackSlot) if every slot of the
     /// signature is in use.
@@ -85,6 +154,21 @@ impl<A: Api + ?Sized> Entries<'_, A> {
 
     /// As [`closure`](Self::closure), for one that decides itself what to do if arguments are not
     /// valid values of their types.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{FnPtr, Table};
+    /// # use omniglot_mock::Callback as driver_read_fn;
+    /// # let library = &mut **library;
+    ///
+    /// const FAILED: u32 = u32::MAX; // what the library takes for a failure
+    /// let driver = Table::new(library, |table| {
+    ///     table.fallible_closure::<driver_read_fn>(|_, block| Ok(block.unwrap_or(FAILED)))
+    /// })?;
+    /// # drop(driver);
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`closure`](Self::closure).
@@ -99,6 +183,21 @@ impl<A: Api + ?Sized> Entries<'_, A> {
     }
 
     /// The instance, for whatever else the struct points to.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{Ptr, Table};
+    /// # let library = &mut **library;
+    /// // C: struct driver { const char *name; };
+    /// let name = library.alloc_str("disk")?;
+    /// let driver = Table::new(library, |table| {
+    ///     let name: Ptr<core::ffi::c_char> = table.api().address(&name)?;
+    ///     Ok(name)
+    /// })?;
+    /// assert_eq!(library.read_string(library.read(&driver)?, 16)?, "disk");
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn api(&mut self) -> &mut A {
         self.api
     }

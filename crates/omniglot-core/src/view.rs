@@ -368,12 +368,31 @@ impl<T: Foreign> Unvalidated<T> {
     }
 
     /// The bytes.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let number = library.alloc(0x0102_u16)?;
+    /// let copy = library.copy_unvalidated(&number)?;
+    /// assert_eq!(copy.as_bytes(), 0x0102_u16.to_ne_bytes());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.copy.bytes()
     }
 
     /// The value, if the bytes are one.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # let number = library.alloc(1_u8)?;
+    /// # let flag = library.upgrade(number.as_ref().as_ptr().cast::<bool>())?;
+    /// let copy = library.copy_unvalidated(flag)?;
+    /// assert_eq!(copy.validate(), Ok(true)); // later, without the instance
+    /// # Ok(())
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if they are not; the bytes remain.

@@ -1,12 +1,10 @@
 //! Handles of foreign objects: when destructors run, and when they do not.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-mod mock;
-
 use std::sync::{Arc, Mutex};
 
-use mock::{EXCHANGE, Foreigner, Mock, Step};
 use omniglot_core::*;
+use omniglot_mock::{EXCHANGE, Foreigner, Mock, Step};
 
 define_library! {
     /// A library that does what its script says.

@@ -1,13 +1,11 @@
 //! What a reset leaves of the life before: nothing.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-mod mock;
-
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-use mock::{BASE, Foreigner, Mock, SIZE, Step};
 use omniglot_core::*;
+use omniglot_mock::{BASE, Foreigner, Mock, SIZE, Step};
 
 define_library! {
     /// A library that does what its script says.

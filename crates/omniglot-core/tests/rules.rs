@@ -1,15 +1,13 @@
 //! Core's rules, on a runtime whose foreign code is a script.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-mod mock;
-
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use mock::{BASE, EXCHANGE, Foreigner, Mock, READ_ONLY_END, SIZE, Step};
 use omniglot_core::zerocopy::{Immutable, KnownLayout, TryFromBytes};
 use omniglot_core::*;
+use omniglot_mock::{BASE, EXCHANGE, Foreigner, Mock, READ_ONLY_END, SIZE, Step};
 
 define_library! {
     /// A library that does what its script says.

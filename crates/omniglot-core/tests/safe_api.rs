@@ -4,7 +4,6 @@
 //! sanitizers say whether there was more to it (`cargo xtask test --only sanitizers`).
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
-mod mock;
 mod safe_api {
     #![forbid(unsafe_code)]
 
@@ -12,7 +11,6 @@ mod safe_api {
     mod foreign;
     mod guards;
     mod identities;
-    mod library;
     mod objects;
     mod panics;
     mod signatures;

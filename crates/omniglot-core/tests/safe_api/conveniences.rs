@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use omniglot_core::*;
 
-use super::library::*;
+use omniglot_mock::*;
 
 /// `struct node { struct node *next; uint32_t value; };`
 #[derive(Debug)]

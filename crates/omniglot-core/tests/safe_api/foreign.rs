@@ -5,8 +5,7 @@ use std::cell::Cell;
 use omniglot_core::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 use omniglot_core::*;
 
-use super::library::{ROOM, bytes_at, instance, panics, run, scripted};
-use crate::mock::Step;
+use omniglot_mock::{ROOM, Step, bytes_at, instance, panics, run, scripted};
 
 /// How the type lies; each test has a thread, and so a value, of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

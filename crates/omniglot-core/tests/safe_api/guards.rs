@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use omniglot_core::*;
 
-use super::library::*;
-use crate::mock::{BASE, Step};
+use omniglot_mock::{Step, *};
 
 /// Counts drops, and may panic in one.
 struct Counted {
@@ -249,7 +248,7 @@ fn another_instance_is_used_while_bytes_are_filled() {
 fn a_library_of_ones_own_may_do_with_a_runtime_what_it_likes() {
     let (api, _) = scripted([]);
     drop(api);
-    let mut session = Session::new(crate::mock::Mock::<false>::default());
+    let mut session = Session::new(omniglot_mock::Mock::<false>::default());
     let entered = session.enter(0x102, ROOM).unwrap();
     assert_eq!(entered, Event::Returned);
     // Another session counts on: an interruption of a call of this one hits none of that.
@@ -259,7 +258,7 @@ fn a_library_of_ones_own_may_do_with_a_runtime_what_it_likes() {
     // The state alone, without an interface: nothing can be called with it.
     let mut one = Base::<_, Interface, [Unsized; 0]>::new(runtime, &OTHER);
     let mut two =
-        Base::<_, Interface, [Unsized; 0]>::new(crate::mock::Mock::<false>::default(), &OTHER);
+        Base::<_, Interface, [Unsized; 0]>::new(omniglot_mock::Mock::<false>::default(), &OTHER);
     let base: &mut Base<_, Interface> = &mut one;
     let boxed = base.alloc(7_u32).unwrap();
     let registered = base.register::<Callback>(|_, value| Ok(value));

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use omniglot_core::*;
 
-use super::library::*;
+use omniglot_mock::*;
 
 /// Every operation on memory with something that is another instance's is refused, and nothing
 /// is read or written.

@@ -4,8 +4,7 @@ use std::cell::Cell;
 
 use omniglot_core::*;
 
-use super::library::{instance, panics, run, scripted};
-use crate::mock::{BASE, Step};
+use omniglot_mock::{BASE, Step, instance, panics, run, scripted};
 
 thread_local! {
     /// How long the destructor's frame is.
@@ -54,7 +53,7 @@ macro_rules! object {
 object!(Thing: 5);
 object!(Orphan: u32::MAX);
 
-fn entered(script: &super::library::Script) -> Vec<usize> {
+fn entered(script: &omniglot_mock::Script) -> Vec<usize> {
     script.lock().unwrap().entered.clone()
 }
 

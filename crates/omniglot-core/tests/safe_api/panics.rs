@@ -4,8 +4,7 @@ use std::panic::resume_unwind;
 
 use omniglot_core::*;
 
-use super::library::*;
-use crate::mock::BASE;
+use omniglot_mock::*;
 
 /// Where a program panics, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

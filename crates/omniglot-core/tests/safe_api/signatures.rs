@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use omniglot_core::*;
 
-use super::library::{FRAME, bytes_at, calls_back, instance, panics, run, scripted, then};
-use crate::mock::{BASE, SIZE};
+use omniglot_mock::{
+    BASE, FRAME, SIZE, bytes_at, calls_back, instance, panics, run, scripted, then,
+};
 
 /// Bytes that are another number of bytes each time they are asked for.
 #[derive(Debug)]

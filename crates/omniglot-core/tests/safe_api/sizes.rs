@@ -2,8 +2,7 @@
 
 use omniglot_core::*;
 
-use super::library::*;
-use crate::mock::{BASE, EXCHANGE, SIZE, Step};
+use omniglot_mock::{Step, *};
 
 /// Lengths that wrap, as bytes or as elements of eight.
 const HUGE: [usize; 7] = [

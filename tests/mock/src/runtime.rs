@@ -1,6 +1,5 @@
-//! A runtime without foreign code: a script says what "foreign code" does, so that
-//! core's own rules can be tested, and under Miri too.
-#![allow(unsafe_code, missing_docs, unreachable_pub, dead_code, clippy::unwrap_used)]
+//! The runtime.
+#![allow(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::ptr::NonNull;

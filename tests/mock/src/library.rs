@@ -1,11 +1,11 @@
-//! The library that the programs use, whose foreign code is a script.
+//! A library on that runtime, and what tests and examples do with it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use omniglot_core::*;
 
-use crate::mock::{BASE, Foreigner, Mock, Step};
+use crate::{BASE, Foreigner, Mock, Step};
 
 define_library! {
     /// A library that does what its script says.
@@ -93,4 +93,19 @@ pub fn panics<T>(program: impl FnOnce() -> T) -> bool {
 pub fn bytes_at(api: &Interface, address: usize, len: usize) -> Vec<u8> {
     let slice = api.upgrade_slice(Ptr::<u8>::from_addr(address), len).unwrap();
     api.view_slice(slice).unwrap().to_vec()
+}
+
+/// Runs an example of the documentation with an instance whose foreign code takes these steps.
+pub fn example(
+    steps: impl IntoIterator<Item = Step>,
+    body: impl FnOnce(&mut Scripted) -> Result<()>,
+) {
+    body(&mut scripted(steps).0).unwrap();
+}
+
+/// The steps of a call that stores a value at an offset of its frame, and returns.
+pub fn returns(offset: usize, value: impl Foreign) -> [Step; 2] {
+    let mut bytes = vec![0; size_of_val(&value)];
+    value.encode(&mut bytes);
+    [Step::Result(offset, bytes), Step::Return]
 }
