@@ -17,9 +17,8 @@ pub enum Isolation {
     Process,
     /// **Experimental**: this process, in 4 GiB of memory that the library's machine code was
     /// proved to stay in: software fault isolation. For libraries that were built for it, on any
-    /// x86-64 processor with FSGSBASE and Linux 5.9. Calls are faster than to a process. The
-    /// attacks of the test suite do not run on it yet, so nothing chooses it but this name.
-    /// Against what it does not protect, SECURITY.md says.
+    /// x86-64 processor with FSGSBASE and Linux 5.9. Calls are faster than to a process.
+    /// Nothing chooses it but this name. SECURITY.md says against what it does not protect.
     Sfi,
     /// **Experimental**: this process, behind a memory protection key. Needs x86-64 with PKU
     /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated
@@ -85,6 +84,13 @@ pub struct Permissions {
 
 impl Permissions {
     /// This set and one more.
+    ///
+    /// ```
+    /// use omniglot_linux::{Permission, Permissions};
+    ///
+    /// let allow = Permissions::default().with(Permission::Clock).with(Permission::Threads(4));
+    /// assert_eq!(allow.threads(), 4);
+    /// ```
     #[must_use]
     pub const fn with(self, permission: Permission) -> Self {
         let threads = match permission {
@@ -95,6 +101,13 @@ impl Permissions {
     }
 
     /// All that is in this set or the other.
+    ///
+    /// ```
+    /// use omniglot_linux::{Permission, Permissions};
+    ///
+    /// let (one, other) = (Permission::Clock.into(), Permissions::from([Permission::Random]));
+    /// assert_eq!(other.and(one), Permissions::from([Permission::Clock, Permission::Random]));
+    /// ```
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         let threads = if other.threads > self.threads { other.threads } else { self.threads };
@@ -102,6 +115,14 @@ impl Permissions {
     }
 
     /// Whether the set has the permission; for threads, whether so many are permitted.
+    ///
+    /// ```
+    /// use omniglot_linux::{Permission, Permissions};
+    ///
+    /// let allow = Permissions::from([Permission::Clock, Permission::Threads(4)]);
+    /// assert!(allow.contains(Permission::Clock) && !allow.contains(Permission::Random));
+    /// assert!(allow.contains(Permission::Threads(2)) && !allow.contains(Permission::Threads(5)));
+    /// ```
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
         match permission {
@@ -111,6 +132,13 @@ impl Permissions {
     }
 
     /// How many threads are permitted besides the one that calls run on.
+    ///
+    /// ```
+    /// use omniglot_linux::{Permission, Permissions};
+    ///
+    /// assert_eq!(Permissions::from(Permission::Threads(4)).threads(), 4);
+    /// assert_eq!(Permissions::default().threads(), 0);
+    /// ```
     #[must_use]
     pub const fn threads(self) -> u16 {
         self.threads
@@ -198,6 +226,11 @@ pub struct LineSink(Arc<dyn Fn(&str) + Send + Sync>);
 impl LineSink {
     /// Has this closure called for each line: without its end, with control characters escaped,
     /// and of 4 KiB at most; what is longer comes in parts.
+    ///
+    /// ```
+    /// let mut options = omniglot_linux::Options::default();
+    /// options.output = Some(omniglot_linux::LineSink::new(|line| eprintln!("{line}")));
+    /// ```
     pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hear))
     }

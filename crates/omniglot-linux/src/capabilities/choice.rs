@@ -22,6 +22,13 @@ pub struct Choice {
 impl Machine {
     /// What `Isolation::Auto` stands for on this machine: a process, also where there is
     /// everything that protection keys, or [`Isolation::Sfi`](crate::Isolation::Sfi), need.
+    ///
+    /// ```
+    /// let choice = omniglot_linux::Machine::this().choice();
+    /// if choice.isolation.is_none() {
+    ///     eprintln!("libraries cannot be isolated here: {}", choice.reason);
+    /// }
+    /// ```
     #[must_use]
     pub fn choice(&self) -> Choice {
         let chosen = |isolation, reason| Choice { isolation, reason };

@@ -36,6 +36,15 @@ fn requirement(
 
 impl Machine {
     /// What the runtime needs, met or not; empty for runtimes that are not Linux's.
+    ///
+    /// ```
+    /// use omniglot_core::IsolationKind;
+    /// use omniglot_linux::Machine;
+    ///
+    /// for requirement in Machine::this().requirements(IsolationKind::Process) {
+    ///     println!("{}: {}", requirement.name, if requirement.is_met { "yes" } else { "no" });
+    /// }
+    /// ```
     #[must_use]
     pub fn requirements(&self, runtime: IsolationKind) -> Vec<Requirement> {
         match runtime {
@@ -54,6 +63,15 @@ impl Machine {
     }
 
     /// What is missing for the runtime, if anything.
+    ///
+    /// ```
+    /// use omniglot_core::IsolationKind;
+    /// use omniglot_linux::Machine;
+    ///
+    /// for requirement in Machine::this().missing(IsolationKind::ProtectionKeys) {
+    ///     println!("{} is missing: {}", requirement.name, requirement.remedy);
+    /// }
+    /// ```
     #[must_use]
     pub fn missing(&self, runtime: IsolationKind) -> Vec<Requirement> {
         let mut requirements = self.requirements(runtime);

@@ -138,6 +138,17 @@ impl Process {
 
     /// How many loaded workers are ready for resets of this instance and others with the same load
     /// spec: none before the first reset, unless [`Options::spares`] says otherwise.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Process) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// if runtime.warm_spares() == 0 {
+    ///     eprintln!("the next reset loads the library again");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         self.spares.as_ref().map_or(0, |spares| spares.ready())
@@ -146,6 +157,17 @@ impl Process {
     /// What the library asked for and was answered with an error, each request once, since the
     /// instance was made or reset: for example files that do not exist. The library itself could
     /// change that list.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Process) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for request in runtime.requests()? {
+    ///     eprintln!("{} {} failed with {}", request.system_call, request.path, request.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None today.
@@ -157,6 +179,17 @@ impl Process {
     /// control characters escaped; also after a call that failed. Text that went to the host's own
     /// standard error ([`Permission::Stderr`]) is not included.
     ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Process) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for line in runtime.output()?.lines() {
+    ///     eprintln!("the library says: {line}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None today.
     pub fn output(&self) -> Result<String> {
@@ -165,6 +198,15 @@ impl Process {
 
     /// The worker's process id, for inspection. It may belong to another process once the worker
     /// has ended.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Process) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`. For `top -p`, say:
+    /// eprintln!("the library runs in process {}", runtime.process_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn process_id(&self) -> u32 {
         self.started.worker.id()

@@ -85,6 +85,18 @@ impl InterruptHandle {
     /// nothing happens: a late interruption never affects a later call. The handle stays valid when
     /// the instance is reset; an interruption that was meant for a call before the reset affects
     /// none after it.
+    ///
+    /// ```
+    /// # use omniglot_linux::InterruptHandle;
+    /// # fn example(handle: InterruptHandle, cancelled: std::sync::mpsc::Receiver<()>) {
+    /// // `handle` is `instance.interrupt_handle()`.
+    /// std::thread::spawn(move || {
+    ///     while cancelled.recv().is_ok() {
+    ///         handle.interrupt(); // the call in progress, if there is one
+    ///     }
+    /// });
+    /// # }
+    /// ```
     pub fn interrupt(&self) {
         match &self.0 {
             Target::Worker(interrupts) => interrupts.interrupt(),

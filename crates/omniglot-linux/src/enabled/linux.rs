@@ -60,6 +60,17 @@ impl Linux {
     /// How many loaded workers are ready for resets of this instance and others of its
     /// kind: none before the first reset, unless [`Options::spares`] says otherwise; always
     /// none in this process, where resets need none.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Linux) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// if runtime.warm_spares() == 0 {
+    ///     eprintln!("the next reset loads the library again");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn warm_spares(&self) -> usize {
         match &self.0 {
@@ -70,6 +81,17 @@ impl Linux {
 
     /// What the library asked for and was answered with an error: see [`Process::requests`]. In
     /// this process nobody writes it down.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Linux) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for request in runtime.requests()? {
+    ///     eprintln!("{} {} failed with {}", request.system_call, request.path, request.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// None today.
@@ -83,6 +105,17 @@ impl Linux {
     /// The last lines that the library wrote: see [`Process::output`]. In this process nobody
     /// keeps them.
     ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Linux) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for line in runtime.output()?.lines() {
+    ///     eprintln!("the library says: {line}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// None today.
     pub fn output(&self) -> Result<String> {
@@ -94,6 +127,15 @@ impl Linux {
 
     /// The id of the process that foreign code runs in, for looking at it: this one, where it
     /// does not run in a process of its own. A worker's may belong to another process once the worker has ended.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Linux) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`. For `top -p`, say:
+    /// eprintln!("the library runs in process {}", runtime.process_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn process_id(&self) -> u32 {
         match &self.0 {
