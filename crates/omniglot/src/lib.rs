@@ -1,61 +1,79 @@
 //! Call C libraries that you do not trust, with memory safety *and* type safety.
 //!
-//! A build script turns a C header and an installed library (or C sources) into a
-//! Rust type; its methods run the library in a confined worker process. Whatever
-//! the library does, safe Rust stays safe: foreign code cannot touch the host's
-//! memory, no invalid value becomes a Rust value, no reference into foreign memory
-//! is alive while foreign code runs, and a crash, hang or forbidden system call is
-//! an [`Error`] of that call.
+//! A build script names a C header and a library, or C sources. It generates a Rust type, whose
+//! methods are the C functions. They run in a confined worker process. Whatever the library does,
+//! safe Rust stays safe:
+//!
+//! - It cannot read or write the host's memory.
+//! - No invalid value becomes a Rust value.
+//! - No reference into its memory is alive while it runs.
+//! - A crash, an endless loop or a forbidden system call is an [`Error`] of that call.
+//!
+//! In `build.rs`, which this documentation cannot run:
 //!
 //! ```ignore
-//! // build.rs
 //! fn main() -> omniglot_build::Result<()> {
-//!     omniglot_build::Library::new("zlib")
-//!         .header("zlib.h")
-//!         .pkg_config("zlib")
-//!         .allowlist_function("zlibVersion|crc32")
+//!     omniglot_build::Library::new("parts")
+//!         .header("parts.h")
+//!         .include("c")
+//!         .source("c/parts.c") // or `.pkg_config("parts")`, for a library that is installed
 //!         .generate()
 //! }
-//!
-//! // main.rs
-//! mod zlib {
-//!     omniglot::include_library!("zlib");
-//! }
-//!
-//! let mut zlib = zlib::Zlib::builder().build()?;
-//! let data = zlib.alloc_slice(b"hello")?;
-//! let sum = zlib.crc32(0, &data, 5)?;
-//! let version = zlib.zlibVersion()?; // an address, not yet trusted
-//! println!("{sum:08x} {}", zlib.read_str(version, 64)?);
 //! ```
 //!
-//! The example is `ignore`d here because it needs a build script. The guide, `docs/guide` in the
-//! repository, explains one topic a page, over code that is built and run.
+//! In `src/main.rs`:
+//!
+//! ```
+//! # /*
+//! mod parts {
+//!     omniglot::include_library!("parts");
+//! }
+//! # */
+//! # use omniglot_guide::parts;
+//!
+//! # fn main() -> omniglot::Result<()> {
+//! let mut parts = parts::Parts::builder().build()?;
+//! let counts = parts.alloc_slice(&[3, 4])?; // a copy in the library's memory
+//! assert_eq!(parts.parts_total(&counts, 2)?, 7);
+//!
+//! let title = parts.parts_title()?; // an address, not yet trusted
+//! assert_eq!(&*parts.read_str(title, 64)?, "parts & co.");
+//!
+//! let error = parts.parts_crash().unwrap_err(); // the library crashed, and this program did not
+//! println!("{error}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The guide, `docs/guide` in the repository, explains one topic on each page, over the same library
+//! `parts`. In the examples of other items, `library` is an instance of some library.
 //!
 //! # What is here
 //!
 //! | for | see |
 //! |---|---|
 //! | making an instance | [`include_library!`], [`Builder`], [`Isolation`], [`Permission`] |
-//! | an instance's methods | the generated functions; [`Base`], which every instance derefs to: `read_at`, `read_str`, `read_vec`, `view`, `write`, `alloc`, `register`, `errno`, `poisoned`, `set_timeout`; `reset`, `scope`, `try_scope`, `malloc`, `free`, `call_pointer` and `fn_ptr` of the generated type itself |
+//! | an instance's methods: the generated functions | `cargo doc --open` in your crate |
+//! | an instance's methods: memory, callbacks, state | [`Base`], to which every instance derefs: `read_at`, `read_str`, `read_vec`, `view`, `write`, `alloc`, `register`, `errno`, `poisoned`, `set_timeout` |
+//! | an instance's methods: the rest | of the generated type itself: `reset`, `scope`, `try_scope`, `malloc`, `free`, `call_pointer`, `fn_ptr` |
 //! | temporary memory and closures | [`Scope`]: `copy_in`, `value`, `out`, `zeroed`, `str`, `callback` |
-//! | addresses | [`Ptr`], unchecked; [`Ref`], [`Slice`] and their `Mut`, checked; what can be passed as a pointer: [`AsPtr`] |
-//! | memory that lasts | [`ForeignBox`], [`Table`] of callbacks, [`Handle`] of an object of the library's |
-//! | values | [`Foreign`] types, a [`View`] of one, text in arrays: [`Characters`], [`characters`] |
+//! | addresses | [`Ptr`] is unchecked; [`Ref`], [`RefMut`], [`Slice`] and [`SliceMut`] are checked; [`AsPtr`] lists what can be passed where C takes a pointer |
+//! | memory that lasts | [`ForeignBox`]; [`Table`], a struct of callbacks; [`Handle`], which owns an object that the library made |
+//! | values | [`Foreign`] types; a [`View`], which borrows one; text in arrays: [`Characters`], [`characters`] |
 //! | callbacks | [`Signature`] and [`FnPtr`]; [`Registered`]; how to leave one: [`Escape`], [`ErrorSlot`] |
 //! | what goes wrong | [`Error`], [`Fault`], [`Cause`] |
 //! | threads | [`Pool`]; [`InterruptHandle`] |
 //! | a runtime of your own | [`Runtime`], [`Window`], [`Step`], [`Event`], [`Reply`]; [`Session`], which runs it |
 //!
-//! What only generated code needs is not listed.
+//! The list leaves out what only generated code needs.
 //!
 //! # Features
 //!
-//! Without the default feature `std` this crate is `no_std` and has no runtime: a kernel
-//! takes one of its own, such as that of the crate `omniglot-pmp`. `alloc` adds closures that
-//! scopes and instances own. `in-process` adds what runs foreign code in the host's own
-//! process: [`Isolation::ProtectionKeys`], [`Isolation::Sfi`] and [`Unprotected`]; it is not on by default, since it
-//! takes a disassembler, and defines `sigaction`, `mmap` and the like for the whole program.
+//! | feature | what it adds |
+//! |---|---|
+//! | `std`, on by default | the runtimes for Linux. Without it this crate is `no_std` and has no runtime: a kernel takes one of its own, such as that of the crate `omniglot-pmp` |
+//! | `alloc`, part of `std` | closures that scopes and instances own |
+//! | `in-process` | runtimes in the host's own process: [`Isolation::ProtectionKeys`], [`Isolation::Sfi`] and [`Unprotected`]. It compiles a disassembler, and defines `sigaction`, `mmap` and similar functions for the whole program. So it is not on by default |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
@@ -81,7 +99,7 @@ pub use omniglot_core::{Entries, ForeignBox, Table};
 #[cfg(feature = "alloc")]
 #[doc(inline)]
 pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
-// The rest is for generated code only, and for what measures and tests it.
+// The rest is for generated code, and for tests and measurements of it.
 #[doc(hidden)]
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
@@ -92,10 +110,10 @@ pub use omniglot_linux::{
 #[cfg(feature = "std")]
 pub use pool::{Pool, Pooled};
 
-/// Includes what `omniglot_build` generated for a library in the build script.
+/// Includes the module that the build script generated for a library.
 ///
-/// The name is the one that `Library::new` was given there. Where the build script generated no
-/// library of that name, compiling fails and says so, also where an earlier one had left one.
+/// The name is that of `omniglot_build::Library::new`. If the build script generated no library of
+/// that name, compiling fails and says so.
 ///
 /// ```ignore
 /// mod png {

@@ -9,40 +9,42 @@ use omniglot_core::{Library, Result};
 
 /// Instances of one library, for more jobs than there are instances.
 ///
-/// An instance is made when a job asks for one and none is idle, up to the pool's size. A job gets
-/// a [`Pooled`] guard, which derefs to the instance and returns it when it is dropped, also by a
-/// panic. It is then *reset*: the next job finds nothing of the one before, and a poisoned instance
-/// is usable again. The job that returns it takes the time for that;
-/// [`Builder::spares`](crate::Builder::spares) keeps it short. An instance that cannot be reset is
-/// dropped, and made anew when a job needs it. A time limit that a job sets outlives the reset: set
-/// it in the factory, or in every job.
+/// A job that asks for an instance gets a [`Pooled`] guard, which derefs to the instance. The pool
+/// makes an instance if none is idle and there are fewer than its size.
 ///
-/// Works with every runtime.
+/// When the guard is dropped, also by a panic, the instance is *reset* and goes back. So the next
+/// job finds no data of the one before, and a poisoned instance is usable again. The job that gives
+/// the instance back waits for the reset. [`Builder::spares`](crate::Builder::spares) keeps that
+/// time short. If a reset fails, the instance is dropped, and the pool makes another when a job
+/// needs it.
+///
+/// A reset does not change the time limit. So set it where the pool makes instances, or in every
+/// job.
+///
+/// A pool works with every runtime.
 ///
 /// ```
-/// use omniglot::{Library, Pool, Result};
+/// # use omniglot_guide::parts::Parts;
+/// # fn main() -> omniglot::Result<()> {
+/// use omniglot::{Pool, Result};
 ///
-/// /// `build` is, say, `|| Png::builder().build()`.
-/// fn work<L: Library>(build: impl Fn() -> Result<L> + Send + Sync + 'static) -> Result<()> {
-///     let pool = Pool::new(4, build);
-///     std::thread::scope(|scope| {
-///         let jobs: Vec<_> = (0..16)
-///             .map(|_| {
-///                 scope.spawn(|| -> Result<()> {
-///                     let mut library = pool.get()?; // waits until one is free
-///                     one_job(&mut *library)
-///                 })
+/// let pool = Pool::new(2, || Parts::builder().build());
+/// let totals = std::thread::scope(|threads| {
+///     let jobs: Vec<_> = (0..8)
+///         .map(|job| {
+///             let pool = &pool;
+///             threads.spawn(move || {
+///                 let mut parts = pool.get()?; // waits until one is free
+///                 let counts = parts.alloc_slice(&[job, job])?;
+///                 parts.parts_total(&counts, 2)
 ///             })
-///             .collect();
-///         jobs.into_iter().try_for_each(|job| job.join().expect("a job panicked"))
-///     })
-/// }
-///
-/// fn one_job<L: Library>(library: &mut L) -> Result<()> {
-///     // calls of the library's functions
-/// #   assert_eq!(library.poisoned(), None);
-///     Ok(())
-/// }
+///         })
+///         .collect();
+///     jobs.into_iter().map(|job| job.join().expect("a job panicked")).collect::<Result<Vec<_>>>()
+/// })?;
+/// assert_eq!(totals, [0, 2, 4, 6, 8, 10, 12, 14]);
+/// # Ok(())
+/// # }
 /// ```
 pub struct Pool<L: Library> {
     factory: Box<dyn Fn() -> Result<L> + Send + Sync>,
@@ -80,8 +82,22 @@ impl<L> Inventory<L> {
 }
 
 impl<L: Library> Pool<L> {
-    /// A pool of at most `size` instances (at least 1), which `factory` makes when they
-    /// are needed.
+    /// Makes a pool of at most `size` instances. A size of 0 counts as 1. The pool calls `factory`
+    /// when it needs an instance.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use omniglot::Pool;
+    ///
+    /// let limit = Duration::from_secs(1);
+    /// let pool = Pool::new(4, move || Parts::builder().timeout(limit).build());
+    /// assert!(pool.get()?.parts_clock()? > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(size: usize, factory: impl Fn() -> Result<L> + Send + Sync + 'static) -> Self {
         Self {
             factory: Box::new(factory),
@@ -92,25 +108,62 @@ impl<L: Library> Pool<L> {
         }
     }
 
-    /// Resets only poisoned instances: whatever a job leaves in the library's memory is there for
-    /// the next job's foreign code to use. This is for jobs that trust each other with their data,
-    /// *and* that none of them lets an attacker in: a library that one job's input has taken over
-    /// remains so for the jobs that follow.
+    /// Resets poisoned instances only. So the library's memory keeps what a job left there, and the
+    /// next job's calls can find it.
+    ///
+    /// Use this only if the jobs may see each other's data, *and* if no job's input can come from an
+    /// attacker. Input that takes over the library in one job keeps control of it in the next.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use omniglot::Pool;
+    ///
+    /// let pool = Pool::new(1, || Parts::builder().build()).keep_state_between_trusting_jobs();
+    /// pool.get()?.write_parts_verbosity(2)?;
+    /// assert_eq!(pool.get()?.read_parts_verbosity()?, 2); // as the job before left it
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn keep_state_between_trusting_jobs(mut self) -> Self {
         self.keeps_state = true;
         self
     }
 
-    /// The most instances that there are at a time.
+    /// The most instances that exist at a time.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use omniglot::Pool;
+    ///
+    /// let pool = Pool::new(4, || Parts::builder().build());
+    /// assert_eq!(pool.size(), 4); // as many threads as it is worth to start
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
-    /// An instance; waits until one is free.
+    /// Gives an instance. Waits until one is free.
     ///
-    /// A job that asks for a second one while it has one can wait for itself.
+    /// A job should not ask for a second instance while it has one: if the pool has no other, the
+    /// job waits for ever.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use omniglot::Pool;
+    ///
+    /// let pool = Pool::new(1, || Parts::builder().build());
+    /// pool.get()?.write_parts_verbosity(2)?; // goes back and is reset
+    /// assert_eq!(pool.get()?.read_parts_verbosity()?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The factory's errors, if a new instance was to be made.
@@ -123,7 +176,21 @@ impl<L: Library> Pool<L> {
         }
     }
 
-    /// An instance, if one is free now or can be made.
+    /// Gives an instance if one is free now or can be made, and `None` otherwise. Does not wait.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use omniglot::Pool;
+    ///
+    /// let pool = Pool::new(1, || Parts::builder().build());
+    /// let busy = pool.get()?;
+    /// assert!(pool.try_get()?.is_none()); // such as "503 Service Unavailable"
+    /// drop(busy);
+    /// assert!(pool.try_get()?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -131,7 +198,23 @@ impl<L: Library> Pool<L> {
         self.get_timeout(Duration::ZERO)
     }
 
-    /// An instance, if one becomes free in time. Making one may take longer.
+    /// Gives an instance if one becomes free within this time, and `None` otherwise. The limit is for
+    /// waiting only: making an instance may take longer.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use omniglot::Pool;
+    ///
+    /// let pool = Pool::new(1, || Parts::builder().build());
+    /// let busy = pool.get()?;
+    /// assert!(pool.get_timeout(Duration::from_millis(10))?.is_none());
+    /// # drop(busy);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).
