@@ -160,6 +160,16 @@ impl<T> Ptr<T> {
 }
 
 /// A field of a foreign struct: its offset and type. Generated code has one for each.
+///
+/// ```
+/// use omniglot_core::{Field, Ptr};
+///
+/// // C: struct pair { uint32_t left, right; };
+/// # type pair = [u32; 2];
+/// const RIGHT: Field<pair, u32> = Field::new(4); // generated as `pair::RIGHT`
+/// assert_eq!(RIGHT.offset(), 4);
+/// assert_eq!(Ptr::<pair>::from_addr(0x1000).field(RIGHT).addr(), 0x1004);
+/// ```
 pub struct Field<T, F> {
     offset: usize,
     types: PhantomData<fn() -> (*const T, *const F)>,

@@ -227,6 +227,16 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// The runtime, for what is specific to it.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// use omniglot_core::Runtime;
+    ///
+    /// let (start, len) = library.runtime().exchange(); // where scopes and boxes are
+    /// assert!(library.runtime().window().check(start, len).is_ok());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn runtime(&self) -> &R {
         &self.state.domain.session.runtime
     }

@@ -118,6 +118,14 @@ impl<T: Foreign> ForeignBox<[T]> {
     }
 
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// let none = library.alloc_slice::<u32>(&[])?; // has an address all the same
+    /// assert!(none.is_empty());
+    /// # Ok(())
+    /// # });
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0

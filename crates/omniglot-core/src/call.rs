@@ -93,6 +93,20 @@ pub fn call_pointer<S: Signature, A: Api + ?Sized>(
 
 /// The address of one of the library's own functions, to be passed where C takes a pointer to it.
 ///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::returns(8, 0x1234_usize), |library| {
+/// use omniglot_core::{FnPtr, fn_ptr};
+///
+/// # use omniglot_mock::Callback as price_fn;
+/// # let library = &mut **library;
+/// // C: uint32_t list_price(uint32_t count); void shop_use(price_fn *price);
+/// let price: FnPtr<price_fn> = fn_ptr(library, "list_price")?; // for `shop_use`
+/// assert!(!price.is_null());
+/// assert!(fn_ptr::<price_fn, _>(library, "no_such_function").is_err());
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 /// [`Error::NoSuchFunction`] unless the bindings have a function of that name whose
 /// type is `S`, up to the types behind data pointers; as [`call()`].

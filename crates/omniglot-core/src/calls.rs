@@ -9,6 +9,25 @@ use crate::timer::Timer;
 pub const MAX_DEPTH: u32 = 64;
 
 /// The calls in progress, as a session shows them to its runtime.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use omniglot_core::{Calls, Error};
+///
+/// // A runtime that runs the library's constructors while it loads, for 10 ms at most:
+/// let mut calls = Calls::limited(Duration::from_millis(10), 1_000);
+/// assert!(calls.is_alone() && !calls.is_in_operation());
+/// assert_eq!((calls.depth(), calls.number()), (0, 0));
+/// assert_eq!(calls.renumber(), 1);
+///
+/// // `time` is in ticks of the runtime's clock, here a thousandth of a second.
+/// assert!(calls.time.is_limited());
+/// calls.time.add(4);
+/// assert_eq!(calls.time.left_after(5)?, Some(1));
+/// assert!(matches!(calls.time.left_after(6), Err(Error::Timeout { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Calls {
     /// How many calls wait in callbacks.

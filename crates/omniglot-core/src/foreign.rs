@@ -12,6 +12,18 @@ use crate::InvalidValue;
 /// `TryFromBytes` says which bits are valid, `Immutable` and `Copy` rule out interior mutability
 /// and `Drop`, `'static` rules out references to the host. So the trait itself is safe to
 /// implement: a wrong implementation only writes or reports wrong values.
+///
+/// ```
+/// use omniglot_core::{Base, Foreign, Ptr, Result, Runtime};
+///
+/// /// Reads a value of any type of a header, or a default if the pointer is null.
+/// fn read_or_default<R: Runtime, A, T: Foreign + Default>(
+///     library: &Base<R, A>,
+///     pointer: Ptr<T>,
+/// ) -> Result<T> {
+///     if pointer.is_null() { Ok(T::default()) } else { library.read_at(pointer) }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type whose values can lie in the library's memory",
     label = "no `Foreign` type",

@@ -57,6 +57,27 @@ impl Description {
 pub struct Aligned<B: ?Sized>(pub B);
 
 /// A generated instance type.
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use std::time::Duration;
+///
+/// use omniglot_core::{Library, Result};
+///
+/// /// Runs one user's job, on an instance of any library.
+/// fn one_job<L: Library>(library: &mut L, job: impl FnOnce(&mut L) -> Result<()>) -> Result<()> {
+///     library.set_timeout(Some(Duration::from_secs(1)));
+///     let outcome = job(library);
+///     if let Some(cause) = library.poisoned() {
+///         eprintln!("{}: {cause:?}", L::DESCRIPTION.name);
+///     }
+///     library.reset()?; // the next user's job finds nothing of this one
+///     outcome
+/// }
+/// one_job(library, |library| library.alloc(7_u32).map(drop))?;
+/// # Ok(())
+/// # });
+/// ```
 pub trait Library: Sized + Send {
     /// The runtime that the instance runs on.
     type Runtime: Runtime;

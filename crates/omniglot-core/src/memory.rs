@@ -11,6 +11,31 @@ use crate::{CHECKED, Error, HEADER_SIZE, Result, faults};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.
+///
+/// ```
+/// use core::ptr::NonNull;
+///
+/// use omniglot_core::Window;
+///
+/// #[repr(align(4096))]
+/// struct Page([u8; 4096]);
+///
+/// # fn main() -> omniglot_core::Result<()> {
+/// let mut page = Box::new(Page([7; 4096]));
+/// let host = NonNull::from(&mut page.0).cast();
+/// // SAFETY: the page outlives the window, and nobody refers to it meanwhile. Its address and 0x10000
+/// // are both multiples of 4096.
+/// let window = unsafe { Window::new(host, 0x10000, 4096) };
+/// assert_eq!((window.start(), window.len(), window.is_empty()), (0x10000, 4096, false));
+///
+/// assert!(window.check(0x10000, 4096).is_ok());
+/// assert!(window.check(0x10001, 4096).is_err());
+/// let mut bytes = [0; 2];
+/// window.read(0x10ffe, &mut bytes)?;
+/// assert_eq!(bytes, [7, 7]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Window {
     host: NonNull<u8>,

@@ -5,6 +5,18 @@ use core::time::Duration;
 use crate::{Error, Result};
 
 /// The time limit of a domain's calls, in ticks of its runtime's clock.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use omniglot_core::Calls;
+///
+/// // A session gives a runtime the time of the calls in progress.
+/// let calls = Calls::limited(Duration::from_millis(10), 1_000_000);
+/// assert_eq!(calls.time.left_after(2_000)?, Some(8_000)); // 8 ms
+/// assert_eq!(Calls::new().time.left_after(2_000)?, None); // no limit
+/// # Ok::<(), omniglot_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Timer {
     limit: Option<Duration>,

@@ -30,6 +30,7 @@ impl Signature for Callback {
     const FIRST_SLOT: u32 = 1;
     const SLOTS: u32 = 8;
     const CALLER: u32 = 3;
+    const FUNCTIONS: &'static [(&'static str, u32)] = &[("list_price", 4)];
     type Arguments = u32;
     type Return = u32;
     type Frame = Frame<24>;

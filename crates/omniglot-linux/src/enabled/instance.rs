@@ -55,6 +55,20 @@ impl Process {
     /// Loads a library in a fresh worker process: Linux 5.9 or later with seccomp and
     /// `/proc`, and 5.13 with Landlock for the fastest start.
     ///
+    /// ```
+    /// use omniglot_core::Description;
+    /// use omniglot_linux::{Process, Options};
+    ///
+    /// # fn example(description: &'static Description) -> omniglot_core::Result<()> {
+    /// let mut options = Options::default();
+    /// options.memory_limit = 256 << 20;
+    /// // `description` is `Parts::<Process>::DESCRIPTION`, of a generated type.
+    /// let runtime = Process::start(description, &options)?;
+    /// // let mut parts = Parts::from_runtime(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// - [`Error::Load`]: an option is out of its range, a library does not exist or cannot be
     ///   loaded; the text has the dynamic linker's message.

@@ -42,6 +42,20 @@ impl Linux {
     /// With [`Isolation::Auto`] it runs in a process, also where there are protection keys, and
     /// where it was built for [`Sfi`]: both are experimental, and taken only by their names.
     ///
+    /// ```
+    /// use omniglot_core::Description;
+    /// use omniglot_linux::{Linux, Options};
+    ///
+    /// # fn example(description: &'static Description) -> omniglot_core::Result<()> {
+    /// let mut options = Options::default();
+    /// options.memory_limit = 256 << 20;
+    /// // `description` is `Parts::<Linux>::DESCRIPTION`, of a generated type.
+    /// let runtime = Linux::start(description, &options)?;
+    /// // let mut parts = Parts::from_runtime(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Process::start`], `Sfi::start` or `ProtectionKeys::start`, whichever it is.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {

@@ -164,6 +164,20 @@ impl ProtectionKeys {
     /// Loads a library in a confined worker process, and moves it into this one, behind
     /// a key.
     ///
+    /// ```
+    /// use omniglot_core::Description;
+    /// use omniglot_linux::{ProtectionKeys, Options};
+    ///
+    /// # fn example(description: &'static Description) -> omniglot_core::Result<()> {
+    /// let mut options = Options::default();
+    /// options.memory_limit = 256 << 20;
+    /// // `description` is `Parts::<ProtectionKeys>::DESCRIPTION`, of a generated type.
+    /// let runtime = ProtectionKeys::start(description, &options)?;
+    /// // let mut parts = Parts::from_runtime(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Linux::start`](crate::Linux::start); [`Error::NoKeyLeft`] if all keys are in
     /// use; [`Error::Unsupported`] if processor, kernel or the process's own code do not
@@ -173,6 +187,13 @@ impl ProtectionKeys {
     }
 
     /// What this machine lacks for it, if anything.
+    ///
+    /// ```
+    /// match omniglot_linux::ProtectionKeys::check() {
+    ///     Ok(()) => println!("protection keys can be used"),
+    ///     Err(error) => println!("{error}"), // says what is missing
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Unsupported`].
@@ -184,6 +205,18 @@ impl ProtectionKeys {
 impl Unprotected {
     /// Loads a library in a confined worker process, and moves it into this one: Linux
     /// 5.11 or later, on a processor with FSGSBASE.
+    ///
+    /// ```
+    /// use omniglot_core::Description;
+    /// use omniglot_linux::{Options, Unprotected};
+    ///
+    /// # fn example(description: &'static Description) -> omniglot_core::Result<()> {
+    /// // SAFETY: to debug it, the library is trusted with this process.
+    /// let runtime = unsafe { Unprotected::start(description, &Options::default())? };
+    /// // let mut parts = Parts::from_runtime(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Linux::start`](crate::Linux::start).

@@ -80,6 +80,20 @@ impl Sfi {
     /// Maps the library's sandboxed image into a region of its own, and verifies it, once in a
     /// process.
     ///
+    /// ```
+    /// use omniglot_core::Description;
+    /// use omniglot_linux::{Sfi, Options};
+    ///
+    /// # fn example(description: &'static Description) -> omniglot_core::Result<()> {
+    /// let mut options = Options::default();
+    /// options.memory_limit = 256 << 20;
+    /// // `description` is `Parts::<Sfi>::DESCRIPTION`, of a generated type.
+    /// let runtime = Sfi::start(description, &options)?;
+    /// // let mut parts = Parts::from_runtime(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Load`] where there is no such image, it is refused, or an option is out of its
     /// range or for other runtimes; [`Error::Unsupported`] where the machine lacks something;
@@ -122,6 +136,13 @@ impl Sfi {
     }
 
     /// What this machine lacks for it, if anything.
+    ///
+    /// ```
+    /// match omniglot_linux::Sfi::check() {
+    ///     Ok(()) => println!("verified code can be run"),
+    ///     Err(error) => println!("{error}"), // says what is missing
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Unsupported`].
