@@ -146,38 +146,12 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Loads this file as well, before the library itself. It can be a build of the library that
     /// is not installed.
-    ///
-    /// ```
-    /// # use omniglot_guide::parts::Parts;
-    /// # fn main() -> omniglot::Result<()> {
-    /// use omniglot::Error;
-    ///
-    /// let built = Parts::builder().library("/opt/parts/lib/libparts.so.2").build();
-    /// # assert!(matches!(built, Err(Error::Load { .. })), "{built:?}");
-    /// if let Err(error @ Error::Load { .. }) = &built {
-    ///     eprintln!("{error}"); // says which file is missing
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn library(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.libraries.push(file.into());
         self
     }
 
     /// Lets the loader look for libraries in this directory too.
-    ///
-    /// ```
-    /// # use omniglot_guide::parts::Parts;
-    /// # fn main() -> omniglot::Result<()> {
-    /// // The directory beside the program, for libraries that are shipped with it.
-    /// let program = std::env::current_exe().expect("a program has a file");
-    /// let directory = program.parent().expect("a file is in a directory");
-    /// let parts = Parts::builder().library_directory(directory).build()?;
-    /// # drop(parts);
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn library_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.library_directories.push(directory.into());
         self
