@@ -15,7 +15,8 @@
 //!
 //! The crate then includes the module with
 //! `mod png { omniglot::include_library!("png"); }`. Nothing of the library is linked
-//! into the program: the shims are an image that a runtime loads where it isolates.
+//! into the program. The shims are a shared library of their own, the image, which a runtime
+//! loads into the domain.
 //!
 //! # What is bound
 //!

@@ -116,7 +116,8 @@ impl Wrapper {
     }
 
     /// A pointer to elements that the function reads, and the parameter with their
-    /// number: `&[T]`. Several slices can share one length; then they must be equally long.
+    /// number: `&[T]`. Several slices can share one length. The wrapper then returns an error unless
+    /// they are equally long.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
@@ -302,7 +303,8 @@ impl Wrapper {
         self
     }
 
-    /// The result is a failure when it is less than this value, and else a result.
+    /// A result that is less than this value means failure, and is `Err(Error::Status)`. Any other
+    /// is returned.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));

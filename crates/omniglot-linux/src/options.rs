@@ -9,51 +9,53 @@ use std::time::Duration;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// A process, also where there are protection keys, and where the library was built for
-    /// [`Sfi`](Self::Sfi): the safest that works.
+    /// The safest that works. Today that is always a process, even if the machine has protection
+    /// keys, or the library was built for [`Sfi`](Self::Sfi).
     #[default]
     Auto,
     /// A worker process.
     Process,
-    /// **Experimental**: this process, in 4 GiB of memory that the library's machine code was
-    /// proved to stay in: software fault isolation. For libraries that were built for it, on any
-    /// x86-64 processor with FSGSBASE and Linux 5.9. Calls are faster than to a process.
+    /// **Experimental**: this process, with software fault isolation. The library's machine code was
+    /// proved to stay in 4 GiB of memory. It needs a library that was built for it, an x86-64
+    /// processor with FSGSBASE, and Linux 5.9. Calls are faster than to a process.
     /// Nothing chooses it but this name. SECURITY.md says against what it does not protect.
     Sfi,
-    /// **Experimental**: this process, behind a memory protection key. Needs x86-64 with PKU
-    /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated
-    /// processors only, so nothing chooses it but this name.
+    /// **Experimental**: this process, behind a memory protection key. It needs x86-64 with PKU,
+    /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated processors
+    /// only, so nothing chooses it but this name.
     ProtectionKeys,
 }
 
-/// Something that foreign code may do although it concerns the outside world.
+/// Something of the outside world that foreign code may use.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`; in a process also
-    /// wait until a time, and read the processor's clock (`RDTSC`). Without it, a library in a
-    /// process is told when the outermost call began, to the millisecond, however it asks.
+    /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`. In a process it may
+    /// also wait until a time, and read the processor's clock (`RDTSC`).
+    ///
+    /// Without this permission, a library in a process is told when the outermost call began, to
+    /// the millisecond, however it asks.
     Clock,
-    /// Ask the kernel for random bytes: `getrandom`. Without it, a library in a process has a
-    /// generator in its own domain, with another key in each life.
+    /// Ask the kernel for random bytes: `getrandom`. Without this permission, a library in a process
+    /// has a generator in its own domain, with a new key after each start and each reset.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
     ///
-    /// A library in the host's own process writes at most 64 KiB at a time, and to a pipe or
-    /// terminal only if the host's user may open that, which is so unless another user's
-    /// program made it: then such calls fail.
+    /// A library in the host's own process writes at most 64 KiB at a time. If standard error is a
+    /// pipe or a terminal, the host's user must be allowed to open it, or such calls fail. That is
+    /// so unless another user's program made it.
     Stderr,
-    /// Have so many threads at a time besides the one that calls run on, at most 64: for a library
-    /// in a process only, and on processors with FSGSBASE. Without, starting one fails with
-    /// `EAGAIN`, and libraries do with one.
+    /// Have this many threads at a time, at most 64, in addition to the one that calls run on. This
+    /// works in a process only, on processors with FSGSBASE. Without this permission, starting a
+    /// thread fails with `EAGAIN`, and most libraries then use one thread.
     ///
-    /// They are made before the library is loaded, and have the rights that it has in calls. They
-    /// can do what they like between calls, too, such as compute; and with a thread that counts, a
-    /// library can measure time. While a library is loaded there is none to be had.
+    /// The threads are made before the library is loaded, and have the rights that it has in calls.
+    /// They can also run between calls. A library with a thread that counts can measure time. No
+    /// thread can be started while the library is loaded.
     Threads(u16),
-    /// Have memory that is code: for compilers at run time, in a process only. The kernel then does
-    /// `mprotect` for the library, in its own memory. Without, libraries are told that there is
-    /// no such memory (`EACCES`), and many interpret instead.
+    /// Make its own memory executable, for compilers at run time. This works in a process only, by
+    /// the kernel's `mprotect`. Without this permission, libraries get `EACCES`, and many interpret
+    /// instead.
     ExecutableMemory,
 }
 
@@ -212,8 +214,8 @@ impl From<&Path> for FileSource {
     }
 }
 
-/// Who gets a library's lines: a closure, which may be called on any thread that calls the library
-/// or drops an instance.
+/// A closure that gets the lines that a library writes. It is called on a thread that calls the
+/// library, or that drops an instance.
 ///
 /// ```
 /// use omniglot_linux::LineSink;
@@ -224,8 +226,8 @@ impl From<&Path> for FileSource {
 pub struct LineSink(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl LineSink {
-    /// Has this closure called for each line: without its end, with control characters escaped,
-    /// and of 4 KiB at most; what is longer comes in parts.
+    /// Makes one of a closure, which is called for each line. The line has no line break at its end,
+    /// and control characters in it are escaped. A line of more than 4 KiB comes in parts.
     ///
     /// ```
     /// let mut options = omniglot_linux::Options::default();

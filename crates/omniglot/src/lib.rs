@@ -53,7 +53,7 @@
 //! | for | see |
 //! |---|---|
 //! | making an instance | [`include_library!`], [`Builder`], [`Isolation`], [`Permission`] |
-//! | an instance's methods: the generated functions | `cargo doc --open` in your crate |
+//! | an instance's methods: the generated functions | `cargo doc --no-deps --open` in your crate |
 //! | an instance's methods: memory, callbacks, state | [`Base`], to which every instance derefs: `read_at`, `read_str`, `read_vec`, `view`, `write`, `alloc`, `register`, `errno`, `poisoned`, `set_timeout` |
 //! | an instance's methods: the rest | of the generated type itself: `reset`, `scope`, `try_scope`, `malloc`, `free`, `call_pointer`, `fn_ptr` |
 //! | temporary memory and closures | [`Scope`]: `copy_in`, `value`, `out`, `zeroed`, `str`, `callback` |
