@@ -355,14 +355,6 @@ pub(super) const DEFENCES: &[Defence] = &[
         test: Test::Runtime("a_child_that_is_forked_during_a_look_can_make_memory_executable"),
     },
     Defence {
-        name: "a fork during entry is noticed where the child has the pages",
-        file: "engine.rs",
-        text: "            if generation::check(self.generation).is_err() {\n                return NO_EVENT;\n            }\n",
-        instead: "",
-        is_basic: false,
-        test: Test::Thread("a_handler_that_forks_on_the_way_in_leaves_a_child_that_is_told"),
-    },
-    Defence {
         name: "probing children are asked again after a filter changes",
         file: "identity.rs",
         text: "        YES if filters == Some(found >> 2) => Ok(true),\n",
@@ -821,14 +813,6 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: "        if false {\n            // The handler forked",
         is_basic: false,
         test: Test::Thread("a_handler_in_the_midst_of_foreign_code_forks"),
-    },
-    Defence {
-        name: "a handler's forked child does not touch the shared page",
-        file: "handler.rs",
-        text: "            self.thread.stand_in();\n",
-        instead: "",
-        is_basic: false,
-        test: Test::Escape("births::a_fork_at_every_instruction"),
     },
     Defence {
         name: "signal stacks disarm themselves",
