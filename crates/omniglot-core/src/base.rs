@@ -204,6 +204,19 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// A handle to interrupt calls from other threads.
+    ///
+    /// ```
+    /// # omniglot_mock::example([], |library| {
+    /// # trait Interrupt { fn interrupt(&self); }
+    /// # impl Interrupt for () { fn interrupt(&self) {} }
+    /// let handle = library.interrupt_handle();
+    /// let watchdog = std::thread::spawn(move || {
+    ///     handle.interrupt(); // ends the call that runs at this time, if there is one
+    /// });
+    /// # drop(watchdog.join());
+    /// # Ok(())
+    /// # });
+    /// ```
     pub fn interrupt_handle(&self) -> R::InterruptHandle {
         self.state.domain.session.runtime.interrupt_handle()
     }

@@ -14,15 +14,20 @@ use crate::InvalidValue;
 /// implement: a wrong implementation only writes or reports wrong values.
 ///
 /// ```
-/// use omniglot_core::{Base, Foreign, Ptr, Result, Runtime};
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::{Api, Foreign, Ptr, Result};
 ///
 /// /// Reads a value of any type of a header, or a default if the pointer is null.
-/// fn read_or_default<R: Runtime, A, T: Foreign + Default>(
-///     library: &Base<R, A>,
-///     pointer: Ptr<T>,
-/// ) -> Result<T> {
-///     if pointer.is_null() { Ok(T::default()) } else { library.read_at(pointer) }
+/// fn read_or_default<A, T>(library: &A, pointer: Ptr<T>) -> Result<T>
+/// where
+///     A: Api + ?Sized,
+///     T: Foreign + Default,
+/// {
+///     if pointer.is_null() { Ok(T::default()) } else { library.base().read_at(pointer) }
 /// }
+/// assert_eq!(read_or_default(&**library, Ptr::<u32>::null())?, 0);
+/// # Ok(())
+/// # });
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no type whose values can lie in the library's memory",

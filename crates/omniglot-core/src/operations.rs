@@ -212,10 +212,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// [`upgrade`](Self::upgrade) and [`read`](Self::read) in one.
     ///
     /// ```
-    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
-    /// fn twice<R: Runtime, A>(library: &Base<R, A>, number: Ptr<u32>) -> Result<u32> {
-    ///     Ok(library.read_at(number)?.wrapping_mul(2))
-    /// }
+    /// # omniglot_mock::example([], |library| {
+    /// # let number = library.alloc(7_u32)?;
+    /// # let pointer = number.as_ref().as_ptr();
+    /// let value = library.read_at(pointer)?; // `pointer` came from the library
+    /// assert_eq!(value, 7);
+    /// assert!(library.read_at(omniglot_core::Ptr::<u32>::from_addr(42)).is_err());
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors
@@ -229,17 +233,19 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// rest of the struct may hold any bytes. A chain of pointers is followed step by step:
     ///
     /// ```
-    /// # use omniglot_core::{Base, Field, Ptr, Result, Runtime};
-    /// # #[derive(Clone, Copy)] #[repr(C)] struct node { next: Ptr<node>, value: u32 }
-    /// # impl node {
-    /// #     const NEXT: Field<Self, Ptr<node>> = Field::new(0);
-    /// #     const VALUE: Field<Self, u32> = Field::new(8);
-    /// # }
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{Field, Ptr};
+    /// # type node = [usize; 2];
+    /// # const NEXT: Field<node, Ptr<node>> = Field::new(0);
+    /// # const VALUE: Field<node, u32> = Field::new(size_of::<usize>());
+    /// # let last = library.alloc([0_usize, 7])?;
+    /// # let first = library.alloc([last.as_ref().as_ptr().addr(), 5])?;
+    /// # let list = first.as_ref().as_ptr();
     /// // C: struct node { struct node *next; uint32_t value; };
-    /// fn second<R: Runtime, A>(library: &Base<R, A>, list: Ptr<node>) -> Result<u32> {
-    ///     let next = library.follow(list, node::NEXT)?;
-    ///     library.follow(next, node::VALUE)
-    /// }
+    /// let second = library.follow(list, NEXT)?; // generated as `node::NEXT`
+    /// assert_eq!(library.follow(second, VALUE)?, 7);
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors
@@ -252,10 +258,13 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Checks `len` elements at an unchecked address, and copies them out, validated.
     ///
     /// ```
-    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
-    /// fn sum<R: Runtime, A>(library: &Base<R, A>, numbers: Ptr<u32>, len: usize) -> Result<u64> {
-    ///     Ok(library.read_vec(numbers, len)?.into_iter().map(u64::from).sum())
-    /// }
+    /// # omniglot_mock::example([], |library| {
+    /// # let numbers = library.alloc_slice(&[1_u32, 2, 3])?;
+    /// # let (pointer, len) = (numbers.as_slice().as_ptr(), 3);
+    /// let copy: Vec<u32> = library.read_vec(pointer, len)?; // both came from the library
+    /// assert_eq!(copy, [1, 2, 3]);
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors
@@ -513,11 +522,19 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// gets a copy, which is then written back.
     ///
     /// ```
-    /// # use omniglot_core::{Base, Result, Runtime, SliceMut};
-    /// # fn receive(_: &mut [u8]) -> usize { 0 }
-    /// fn take_in<R: Runtime, A>(base: &mut Base<R, A>, room: SliceMut<u8>) -> Result<usize> {
-    ///     base.write_slice_with(room, |bytes| receive(bytes))
-    /// }
+    /// # omniglot_mock::example([], |library| {
+    /// use std::io::Read;
+    ///
+    /// # let mut socket: &[u8] = b"some bytes";
+    /// library.scope(|library| {
+    ///     let room = library.reserve::<u8>(1 << 10)?;
+    ///     // No buffer in between: the socket's bytes are read to where the library finds them.
+    ///     let len = library.write_slice_with(room, |bytes| socket.read(bytes))?;
+    ///     assert_eq!(len.ok(), Some(10));
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors

@@ -85,6 +85,11 @@ pub fn scope<'env, A: Api + ?Sized, T>(
 ///         Ok(())
 ///     })
 /// }
+/// # omniglot_mock::example([], |library| {
+/// assert!(put(&mut **library, "7").is_ok());
+/// assert!(matches!(put(&mut **library, "x"), Err(Failure::NoNumber(_))));
+/// # Ok(())
+/// # });
 /// ```
 ///
 /// # Errors
@@ -187,15 +192,18 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
     /// out-parameter. Zeros need not be a valid `T`; reading validates.
     ///
     /// ```
-    /// # use omniglot_core::{Api, AsPtr, Result, scope};
-    /// # fn size_of_file<A: Api + ?Sized>(_: &mut A, _: impl AsPtr<u64>) -> Result<i32> { Ok(0) }
-    /// fn size<A: Api + ?Sized>(library: &mut A) -> Result<u64> {
-    ///     scope(library, |library| {
-    ///         let size = library.out::<u64>()?;
-    ///         size_of_file(&mut **library, size)?; // C: int size_of_file(uint64_t *size)
-    ///         library.base().read(size)
-    ///     })
-    /// }
+    /// # omniglot_mock::example([], |library| {
+    /// # use omniglot_core::{AsPtr, Result};
+    /// # use omniglot_mock::Interface;
+    /// # fn size_of_file(_: &mut Interface, _: impl AsPtr<u64>) -> Result<i32> { Ok(0) }
+    /// let size = library.scope(|library| {
+    ///     let size = library.out::<u64>()?;
+    ///     size_of_file(library, size)?; // C: int size_of_file(uint64_t *size)
+    ///     library.read(size)
+    /// })?;
+    /// assert_eq!(size, 0);
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors

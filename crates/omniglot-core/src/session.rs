@@ -30,6 +30,29 @@ use crate::{Cause, Error, Event, Reply, Result, Runtime, Step};
 ///     }
 ///     Ok(())
 /// }
+///
+/// # use std::time::Duration;
+/// # use omniglot_core::Cause;
+/// # fn main() -> Result<()> {
+/// # let runtime = omniglot_mock::Mock::<false>::default();
+/// # let shim = 2;
+/// let mut session = Session::new(runtime); // the library is loaded
+/// session.set_timeout(Some(Duration::from_secs(1)));
+/// run(&mut session, shim, &[0; 16])?;
+///
+/// session.begin_operation(); // two calls that share one time limit
+/// run(&mut session, shim, &[0; 16])?;
+/// run(&mut session, shim, &[0; 16])?;
+/// session.end_operation();
+/// assert_eq!(session.depth(), 0);
+///
+/// session.poison(Cause::Abandoned);
+/// assert!(run(&mut session, shim, &[0; 16]).is_err());
+/// session.reset()?;
+/// assert_eq!(session.poisoned(), None);
+/// # drop(session.into_runtime());
+/// # Ok(())
+/// # }
 /// ```
 // The runtime is first, so that its address is the session's, and no register is needed for it
 // beside that: four instructions of a kernel's call.

@@ -92,11 +92,14 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// It borrows nothing, so foreign calls can follow.
     ///
     /// ```
-    /// # use core::ffi::c_char;
-    /// # use omniglot_core::{Base, Ptr, Result, Runtime};
-    /// fn name<R: Runtime, A>(library: &Base<R, A>, name: Ptr<c_char>) -> Result<String> {
-    ///     library.read_string(name, 256)
-    /// }
+    /// # omniglot_mock::example([], |library| {
+    /// # let text = library.alloc_str("some text")?;
+    /// # let pointer = text.as_slice().as_ptr();
+    /// let name: String = library.read_string(pointer, 256)?;
+    /// // ... calls, which a view would not outlive
+    /// assert_eq!(name, "some text");
+    /// # Ok(())
+    /// # });
     /// ```
     ///
     /// # Errors
