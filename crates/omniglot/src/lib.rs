@@ -103,6 +103,7 @@ pub use omniglot_core::{Handle, Object, Registered, Unvalidated};
 #[doc(hidden)]
 pub use omniglot_core::*;
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use omniglot_linux::{
     FileSource, InterruptHandle, Isolation, LineSink, Linux, Options, Permission, Permissions,
     ProtectionKeys, Request, Sfi, SyscallPolicy, Unprotected,
