@@ -102,6 +102,13 @@ const TARGETS: &[Target] = &[
         build: Build::Plain,
     },
     Target {
+        name: "debug_info",
+        about: "Names and lines in the files of libraries",
+        test: &["--package", "omniglot-linux", "--lib"],
+        filter: &["whatever_a_file_has"],
+        build: Build::Plain,
+    },
+    Target {
         name: "images",
         about: "Flat images for kernels",
         test: &["--package", "omniglot-pmp", "--lib"],

@@ -89,7 +89,12 @@ impl<'a> Compiler<'a> {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let object = self.directory.join(format!("{index}_{stem}.o"));
             let tool = if is_cpp(source) { &self.cpp()? } else { &self.tool };
-            let output = self.run(self.compile(tool, &paths::in_package(source), &object))?;
+            let mut compile = self.compile(tool, &paths::in_package(source), &object);
+            if self.memory.is_none() && wants_lines() {
+                // Lines and functions, for errors that name them; not variables and types.
+                compile.arg("-g1");
+            }
+            let output = self.run(compile)?;
             if !output.status.success() {
                 return Err(Error::Source { output: text(&output) });
             }
@@ -263,6 +268,12 @@ impl<'a> Compiler<'a> {
             message: format!("{}: {error}", self.tool.path().display()),
         })
     }
+}
+
+/// Whether cargo's profile has debug information. Outside of build scripts nobody wants any.
+fn wants_lines() -> bool {
+    let debug = std::env::var("DEBUG").unwrap_or_default();
+    !["", "false", "0", "none"].contains(&debug.as_str())
 }
 
 fn found(build: &cc::Build) -> Result<cc::Tool> {

@@ -52,8 +52,10 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The accessed address, or that of the instruction if there is none.
     pub address: usize,
-    /// Library, symbol and offset, such as `libpng16.so.16 png_read_row+0x1c`; empty if unknown. If
-    /// a library in a process ended itself, also the last line that it wrote.
+    /// Library, function, and the source's line, if the library has debug information, such as
+    /// `gadget: gadget_parse (gadget.c:42)`; else the offset: `libpng16.so.16: png_read_row+0x1c`.
+    /// Empty if unknown. Of a library in a process also who had called the C library, if it was
+    /// there, and the last line that the library wrote before it ended itself.
     pub place: Text,
 }
 
@@ -160,7 +162,7 @@ pub enum Error {
         /// Its number; [`HIDDEN_NUMBER`](Self::HIDDEN_NUMBER) if foreign code prevented it from
         /// being recorded.
         number: u64,
-        /// Who asked, as library, symbol and offset, such as `libmagic.so.1 magic_load+0x5`, and
+        /// Who asked, as for a fault, such as `libmagic.so.1: magic_load+0x5`, and
         /// for which path, if the call names one. It is what the domain said, as in [`Fault`]:
         /// a hint, not evidence; empty if unknown.
         place: Text,

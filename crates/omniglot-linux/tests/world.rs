@@ -231,7 +231,7 @@ fn a_denied_call_says_who_asked_and_for_what() {
     let mut linux = fresh();
     match call(&mut linux, Shim::Ask, 0, 0) {
         Err(error @ Error::SyscallDenied { name: "socket", place, .. }) => {
-            assert!(place.as_str().starts_with("shims asks_for_network+0x"), "{place}");
+            assert!(place.as_str().starts_with("world: asks_for_network+0x"), "{place}");
             assert!(error.to_string().ends_with("; nothing permits it"), "{error}");
         }
         other => panic!("the call should be denied, but {other:?}"),
@@ -242,7 +242,7 @@ fn a_denied_call_says_who_asked_and_for_what() {
     let name = text(&mut linux, "/etc/strange\x1b.conf");
     match call(&mut linux, Shim::Ask, name, 0) {
         Err(error @ Error::SyscallDenied { name: "openat", place, .. }) => {
-            assert!(place.as_str().starts_with("shims asks_for_file+0x"), "{place}");
+            assert!(place.as_str().starts_with("world: asks_for_file+0x"), "{place}");
             assert!(place.as_str().ends_with(" for \"/etc/strange\\u{1b}.conf\""), "{place}");
             assert!(error.to_string().contains("`.file(..)`"), "{error}");
         }
@@ -436,7 +436,7 @@ fn what_is_asked_for_is_written_down_for_learn() {
     let said = fs::read_to_string(file.path()).expect("text");
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines[0], "asked\tworld\topen\t2\t3\t/etc/one\\tline\\n", "{said}");
-    assert!(lines[1].starts_with("denied\tworld\tsocket\t41\t1\tshims asks_for_network+0x"));
+    assert!(lines[1].starts_with("denied\tworld\tsocket\t41\t1\tworld: asks_for_network+0x"));
     assert_eq!(lines.len(), 2, "{said}");
 }
 

@@ -15,6 +15,7 @@
 #define HAND_OFF_OFFSET 0x700
 #define SLEEPERS_OFFSET 0x800
 #define WORLD_OFFSET 0x1000
+#define PLACES_OFFSET 0x4d00
 #define CHANNEL_OFFSET CONTROL_SIZE
 
 #define PAGE_SIZE 4096ul
@@ -108,6 +109,25 @@ struct report {
 };
 _Static_assert(sizeof(struct report) == 560, "the layout that the host reads");
 
+#define PLACE_OBJECT 240
+#define PLACE_FUNCTION 128
+
+/* Where an instruction is, as far as the dynamic linker knows; a hint, as all of the report. */
+struct code_place {
+    uint64_t offset;               /* from where the object's file is loaded */
+    uint64_t in_function;          /* from the function's start */
+    char object[PLACE_OBJECT];     /* the file's path, or its name if that is too long */
+    char function[PLACE_FUNCTION]; /* empty if no function that others can call is there */
+};
+_Static_assert(sizeof(struct code_place) == 384, "the layout that the host reads");
+
+/* Of a fault: where it was, and who had called the C library, if it was there. Of a system call
+ * that is denied: who asked, and nothing. */
+struct code_places {
+    struct code_place here;
+    struct code_place caller;
+};
+
 /* What a worker that hands the library off tells the host, which then runs the library itself:
  * addresses of what the host needs, in the window. */
 struct hand_off {
@@ -115,7 +135,7 @@ struct hand_off {
     uint64_t thread_pointer; /* the FS base of the thread that loaded */
     uint64_t call;           /* runs the entry in rax, and then leaves */
     uint64_t cells;          /* struct cells */
-    uint64_t describe;       /* an entry: completes the report with a place */
+    uint64_t describe;       /* an entry: says where the report's instruction is */
     uint64_t regions;        /* the mappings: struct region[] */
     uint64_t region_count;
 };
@@ -244,6 +264,11 @@ _Static_assert(sizeof(struct tree_file) == 32, "the layout that the host writes"
 static inline struct report *report_of(const void *control)
 {
     return (struct report *)((char *)control + REPORT_OFFSET);
+}
+
+static inline struct code_places *places_of(const void *control)
+{
+    return (struct code_places *)((char *)control + PLACES_OFFSET);
 }
 
 static inline struct hand_off *hand_off_of(const void *control)

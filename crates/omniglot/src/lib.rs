@@ -73,6 +73,7 @@
 //! |---|---|
 //! | `std`, on by default | the runtimes for Linux. Without it this crate is `no_std` and has no runtime: a kernel takes one of its own, such as that of the crate `omniglot-pmp` |
 //! | `alloc`, part of `std` | closures that scopes and instances own |
+//! | `symbols`, on by default | the source's line where a library faulted, if it has debug information ([`Fault::place`]) |
 //! | `in-process` | runtimes in the host's own process: [`Isolation::ProtectionKeys`], [`Isolation::Sfi`] and [`Unprotected`]. It compiles a disassembler, and defines `sigaction`, `mmap` and similar functions for the whole program. So it is not on by default |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

@@ -150,7 +150,7 @@ mod tests {
              asked\tz\tmmap\t13\t1\t\n\
              asked\tz\topenat\t2\t1\t{parent}\n\
              asked\tz\topenat\t2\t1\t/not/there\n\
-             denied\tz\tsocket\t41\t1\tlibz.so.1 f+0x1\n\
+             denied\tz\tsocket\t41\t1\tlibz.so.1: f+0x1\n\
              denied\ty\tgetrandom\t318\t1\t\n\
              nonsense\n"
         );
@@ -167,7 +167,7 @@ mod tests {
             "    .allow(Permission::ExecutableMemory) // once".to_owned(),
             "    .allow(Permission::Threads(4)) // 2 times".to_owned(),
             "    // /not/there: not on this machine either, once".to_owned(),
-            "    // socket in libz.so.1 f+0x1, which ended the call: cannot be granted, once"
+            "    // socket in libz.so.1: f+0x1, which ended the call: cannot be granted, once"
                 .to_owned(),
         ];
         assert_eq!(lines, expected);

@@ -18,6 +18,9 @@ use super::system::{failed, refused};
 static STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stub"));
 static LOADER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/loader"));
 
+/// The worker's path of the file with the shims, which it received from the host.
+pub(super) const SHIMS: &str = "/proc/self/fd/5";
+
 /// Standard input, output and error are 0 to 2.
 const FIRST_BEYOND_STANDARD: i32 = 3;
 

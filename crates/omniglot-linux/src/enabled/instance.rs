@@ -246,7 +246,7 @@ impl Process {
             }
             message = self.ask(Operation::Resume, 0, usize::from(kept), calls)?;
         }
-        self.accept(message, calls.depth())
+        self.accept(message, calls)
     }
 
     /// The answer to one request.
@@ -299,7 +299,8 @@ impl Process {
                 return Ok(());
             }
             if self.started.worker.has_ended() && !self.started.channel.is_answered() {
-                return Err(self.explain(self.started.channel.ending()));
+                let left = timer::left(&calls.time, Some(since));
+                return Err(self.explain(self.started.channel.ending(), left));
             }
             patience = (patience * 2).min(LONGEST_SLEEP);
         }
@@ -307,7 +308,8 @@ impl Process {
 
     /// Checks that a message belongs to the running call, at its depth.
     #[inline]
-    fn accept(&mut self, message: Message, innermost: u32) -> Result<Event> {
+    fn accept(&mut self, message: Message, calls: &Calls) -> Result<Event> {
+        let innermost = calls.depth();
         match message {
             Message::Returned { depth } if depth == innermost => Ok(Event::Returned),
             Message::Callback { depth, slot, arguments } if depth == innermost => {
@@ -316,14 +318,16 @@ impl Process {
             Message::Returned { depth } | Message::Callback { depth, .. } if depth < innermost => {
                 Err(Error::NonLocalExit)
             }
-            Message::Ending(ending) => Err(self.explain(Some(ending))),
+            Message::Ending(ending) => {
+                Err(self.explain(Some(ending), timer::left(&calls.time, None)))
+            }
             _ => Err(Error::Protocol("an answer that fits no call")),
         }
     }
 
-    /// Ends the worker and returns the reason for its end.
+    /// Ends the worker and returns the reason for its end, in the time that the call has left.
     #[cold]
-    fn explain(&mut self, said: Option<Ending>) -> Error {
+    fn explain(&mut self, said: Option<Ending>, left: Result<Option<Duration>>) -> Error {
         let started = &mut self.started;
         // Its report of a fault does not depend on how the kernel ends it, which can take longer
         // than the call may.
@@ -331,8 +335,9 @@ impl Process {
             Some(Ending::Fault | Ending::Denied) => started.worker.stop(),
             _ => started.worker.end(),
         };
-        let description = &self.spec.description;
-        let error = explain(said, end, &started.window, &started.layout, description, self.heard);
+        let left = left.map_or(Duration::ZERO, |left| left.unwrap_or(Duration::MAX));
+        let names = self.spec.names(left);
+        let error = explain(said, end, &started.window, &started.layout, &names, self.heard);
         self.ended_by = Some(match error {
             Error::Load(_) | Error::System { .. } | Error::MissingFunction(_) => {
                 Error::Protocol("a report about loading during a call")

@@ -35,6 +35,8 @@ const WORLD_STRICT: usize = WORLD + 24;
 const WORLD_SEED: usize = WORLD + 32;
 pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
 pub(super) const WORLD_OUTPUT: usize = WORLD + 0x1d00;
+/// `struct code_places` of `worker/control.h`.
+pub(super) const PLACES: usize = 0x4d00;
 /// Where strings and filters start in the control area.
 const FREE: usize = 0x5000;
 const GUARD: usize = 64 * PAGE;

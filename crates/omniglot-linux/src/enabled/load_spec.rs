@@ -1,10 +1,12 @@
 //! The load spec: what to start, determined once for an instance, and used for each of its lives.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use omniglot_core::{Description, Error, Result, Text};
 use rustix::param::linux_hwcap;
 
+use super::code_places::{LIMIT, Names};
 use super::files;
 use super::images;
 use super::layout::check_limits;
@@ -46,6 +48,12 @@ impl LoadSpec {
             libraries,
             readable,
         })
+    }
+
+    /// What names places in the library, within that time.
+    pub(super) fn names(&self, limit: Duration) -> Names<'_> {
+        let until = Instant::now() + limit.min(LIMIT);
+        Names { description: &self.description, readable: &self.readable, until }
     }
 
     /// Returns true if workers of the two are interchangeable.

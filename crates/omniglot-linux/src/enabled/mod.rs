@@ -1,6 +1,8 @@
 //! The runtimes on a target that has them: x86-64 Linux with glibc.
 
 mod channel;
+mod code_places;
+mod debug_info;
 mod fd_passing;
 mod files;
 mod filters;
@@ -18,11 +20,13 @@ mod landlock;
 mod layout;
 mod learning;
 mod libraries;
+mod library_files;
 mod linux;
 mod listener;
 mod load_spec;
 mod mapping;
 mod open_broker;
+
 mod probes;
 mod report;
 mod requests;

@@ -6,7 +6,9 @@ use omniglot_core::{Description, Error, Fault, FaultKind, Result, Text, Window};
 use zerocopy::FromBytes;
 
 use super::channel::Ending;
+use super::code_places::{self, Names};
 use super::filters::name_of;
+use super::images::SHIMS;
 use super::layout::{Layout, REPORT};
 use super::requests;
 use super::worker::End;
@@ -83,9 +85,10 @@ pub(super) fn explain(
     end: End,
     window: &Window,
     layout: &Layout,
-    description: &Description,
+    names: &Names<'_>,
     heard: u64,
 ) -> Error {
+    let description = names.description;
     let report = match read(window) {
         Ok(report) => report,
         Err(error) => return error,
@@ -93,9 +96,16 @@ pub(super) fn explain(
     match (said, end) {
         (Some(Ending::LoadFailed), _) => load_error(&report, description),
         (Some(Ending::StartFailed), _) => start_error(&report, description),
-        (Some(Ending::Denied), _) => denied(report.number, Text::from_untrusted(text_of(&report))),
+        (Some(Ending::Denied), _) => {
+            let asked = names.here(window).unwrap_or_default();
+            denied(report.number, with_path(asked, text_of(&report)))
+        }
         (Some(Ending::Fault), _) => {
-            Error::Fault(with_last_words(fault(&report, layout), window, heard))
+            let place = match text_of(&report) {
+                [] => names.of_fault(window).unwrap_or_default(),
+                reason => Text::from_untrusted(reason),
+            };
+            Error::Fault(with_last_words(fault(&report, layout, place), window, heard))
         }
         (Some(Ending::Exited), End::Unknown | End::Killed(_)) => {
             Error::Exited { status: Some((report.number & 0xff) as i32) }
@@ -122,12 +132,12 @@ pub(super) fn explain_loading(
     end: End,
     window: &Window,
     layout: &Layout,
-    description: &Description,
+    names: &Names<'_>,
 ) -> Error {
     let refused = read(window).ok().and_then(|report| report.refused.checked_sub(1));
     match (said, end, refused) {
         (None, End::Exited(LINKER_FAILED), Some(number)) => denied(number, Text::default()),
-        _ => explain(said, end, window, layout, description, 0),
+        _ => explain(said, end, window, layout, names, 0),
     }
 }
 
@@ -141,19 +151,25 @@ fn read(window: &Window) -> Result<Report> {
 pub(super) fn ask(window: &mut Window, instruction: usize) -> Result<()> {
     let address = window.start() + REPORT;
     window.write(address + offset_of!(Report, instruction), &instruction.to_ne_bytes())?;
-    window.write(address + offset_of!(Report, text), &[0; TEXT])
-}
-
-/// The place according to a report.
-pub(super) fn place_in(window: &Window) -> Result<Text> {
-    Ok(Text::from_untrusted(text_of(&read(window)?)))
+    code_places::clear(window)
 }
 
 fn denied(number: u64, place: Text) -> Error {
     Error::SyscallDenied { name: name_of(number), number, place }
 }
 
-fn fault(report: &Report, layout: &Layout) -> Fault {
+/// Who asked, and for which file.
+fn with_path(mut asked: Text, path: &[u8]) -> Text {
+    if path.is_empty() {
+        return asked;
+    }
+    asked.push(if asked.as_str().is_empty() { "for \"" } else { " for \"" });
+    asked.push(Text::from_untrusted(path).as_str());
+    asked.push("\"");
+    asked
+}
+
+fn fault(report: &Report, layout: &Layout, place: Text) -> Fault {
     let kind = kind_of(report.signal as i32);
     let overflow = kind == FaultKind::Access
         && layout.is_stack_overflow(report.address as usize, report.stack as usize);
@@ -162,7 +178,7 @@ fn fault(report: &Report, layout: &Layout) -> Fault {
     Fault {
         kind: if overflow { FaultKind::StackOverflow } else { kind },
         address: address as usize,
-        place: Text::from_untrusted(text_of(report)),
+        place,
     }
 }
 
@@ -210,8 +226,7 @@ fn load_failed(why: &str) -> Error {
 
 /// The dynamic linker's message, with the library's name in place of a descriptor's.
 fn load_error(report: &Report, description: &Description) -> Error {
-    let said =
-        String::from_utf8_lossy(text_of(report)).replace("/proc/self/fd/5", description.name);
+    let said = String::from_utf8_lossy(text_of(report)).replace(SHIMS, description.name);
     if let Some((_, symbol)) = said.split_once("undefined symbol: ") {
         let symbol = symbol.split([',', ' ']).next().unwrap_or(symbol);
         if description.functions.contains(&symbol) {

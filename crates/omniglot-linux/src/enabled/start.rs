@@ -318,9 +318,9 @@ impl Start<'_> {
 
     fn explain(&self, worker: &mut Worker) -> Error {
         let said = self.channel.ending();
-        let description = &self.spec.description;
-        let error = explain_loading(said, worker.end(), &self.window, &self.layout, description);
-        learning::note(description.name, &self.window, Some(&error));
+        let names = self.spec.names(self.spec.options.start_timeout);
+        let error = explain_loading(said, worker.end(), &self.window, &self.layout, &names);
+        learning::note(names.description.name, &self.window, Some(&error));
         if let Some(sink) = &self.spec.options.output {
             Listener::new(sink.clone()).hear(&self.window, true);
         }

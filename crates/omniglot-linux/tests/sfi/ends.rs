@@ -36,7 +36,10 @@ fn faults_end_the_call_and_say_where() {
         let mut session = start();
         let fault = fault(call(&mut session, shim, a, 0));
         assert_eq!(fault.kind, kind, "{shim:?} {a:#x}: {fault:?}");
-        assert!(fault.place.to_string().starts_with(place), "{shim:?}: {fault:?}");
+        assert!(
+            fault.place.to_string().starts_with(&format!("sample: {place}")),
+            "{shim:?}: {fault:?}"
+        );
         if kind == FaultKind::Access {
             assert_eq!(fault.address, address, "{shim:?} {a:#x}");
         }
@@ -104,7 +107,7 @@ fn giving_up_is_an_abort() {
     let mut session = start();
     let fault = fault(call(&mut session, Shim::GiveUp, 0, 0));
     assert_eq!(fault.kind, FaultKind::Abort);
-    assert!(fault.place.to_string().starts_with("give_up+0x"), "{fault:?}");
+    assert!(fault.place.to_string().starts_with("sample: give_up+0x"), "{fault:?}");
 }
 
 /// A system call: number and arguments as in a frame.
@@ -206,7 +209,7 @@ fn names_in_errors_are_harmless() {
     let mut session = Session::new(runtime.expect("the image is mapped"));
     let place = fault(call(&mut session, Shim::Illegal, 0, 0)).place.to_string();
     assert!(!place.contains(char::is_control), "{place:?}");
-    assert!(place.starts_with("i\\u{1b}[2Jl+0x0"), "{place:?}");
+    assert!(place.starts_with("sample: i\\u{1b}[2Jl+0x0"), "{place:?}");
 }
 
 /// A runtime that was taken out of its session: the next one's calls are other calls, which limits

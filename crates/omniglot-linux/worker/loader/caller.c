@@ -1,5 +1,5 @@
-/* Who made a system call: not the C library, by whose function it was made, but who called that.
- * The compiler's own unwinder knows, which is linked in. */
+/* Who made a system call, or caused a fault: not the C library, in whose function it was, but who
+ * called that. The compiler's own unwinder knows, which is linked in. */
 #include "loader.h"
 
 #include "../server/server.h"
@@ -14,7 +14,7 @@
 #define MOST_WORDS 256
 
 struct search {
-    uint64_t instruction; /* that made the call; frames before it are the handler's */
+    uint64_t instruction; /* where the signal came; frames before it are the handler's */
     int is_past;
     int frames;
     uint64_t found;
@@ -27,7 +27,7 @@ static const void *object_of(uint64_t instruction)
 }
 
 /* The C library, the dynamic linker, which calls constructors, and this program. */
-static int is_system(uint64_t instruction)
+int is_system(uint64_t instruction)
 {
     const void *object = object_of(instruction);
     return !object || object == object_of((uint64_t)exit) || object == object_of((uint64_t)_r_debug.r_ldbase)
@@ -60,8 +60,8 @@ static int follows_call(uint64_t address)
         || (code[4] == 0xff && (code[5] & 0x38) == 0x10);
 }
 
-/* Some functions of the C library cannot be unwound, such as `clone`: then the first word on the
- * stack that can be where the library goes on. */
+/* Some functions of the C library cannot be unwound, such as `clone`, and nothing can where there
+ * is no code: then the first word on the stack that can be where the library goes on. */
 static uint64_t guess_caller(uint64_t stack)
 {
     uint64_t word;
@@ -74,7 +74,9 @@ static uint64_t guess_caller(uint64_t stack)
 uint64_t find_caller(uint64_t instruction, uint64_t stack)
 {
     struct search search = {.instruction = instruction};
-    _Unwind_Backtrace(look, &search);
+    /* The unwinder reads the code of a frame that it does not know: there must be some. */
+    if (object_of(instruction))
+        _Unwind_Backtrace(look, &search);
     uint64_t found = search.found ? search.found : guess_caller(stack);
     return found ? found : instruction;
 }

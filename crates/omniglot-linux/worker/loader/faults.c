@@ -4,8 +4,6 @@
 #include "../server/server.h"
 #include "../signals.h"
 
-#include <stdio.h>
-#include <string.h>
 
 /* Room for frames with all vector registers (AT_MINSIGSTKSZ, at most 11 KiB today; two, if
  * a call names memory that is not there), for the server, and for dladdr. It lies in the window as the loader's other data. */
@@ -44,16 +42,24 @@ static int is_copy(int signal, ucontext_t *context)
 }
 
 /* Who asked for a call that is denied, and for what. */
-static void describe_request(const struct report *report, const greg_t *registers, char *text)
+static void describe_request(struct report *report, const greg_t *registers)
 {
     const long arguments[] = {registers[REG_RDI], registers[REG_RSI]};
-    char path[REQUEST_PATH] = "";
-    describe_place(find_caller(report->instruction, report->stack), text, REPORT_TEXT);
-    path_of_call((uint32_t)report->number, arguments, path);
-    if (!*path)
+    find_place(find_caller(report->instruction, report->stack), &places_of(control)->here);
+    path_of_call((uint32_t)report->number, arguments, report->text);
+}
+
+/* Where it was, and if that says little to the library's user, who called that. The stack may be
+ * anything by now: what is found first stays if looking at it ends the process. */
+static void describe_fault(const struct report *report)
+{
+    struct code_places *places = places_of(control);
+    find_place(report->instruction, &places->here);
+    if (!is_system(report->instruction))
         return;
-    size_t end = strlen(text);
-    snprintf(text + end, REPORT_TEXT - end, "%sfor \"%s\"", end ? " " : "", path);
+    uint64_t caller = find_caller(report->instruction, report->stack);
+    if (caller != report->instruction)
+        find_place(caller, &places->caller);
 }
 
 /* Never returns into the code that faulted, but from what is answered or merely fails. What is
@@ -74,9 +80,9 @@ static void report_fault(int signal, siginfo_t *info, void *context)
     uint32_t event = write_report(report, signal, info, context);
     channel_of(control)->event = event;
     if (event == EVENT_DENIED)
-        describe_request(report, ((ucontext_t *)context)->uc_mcontext.gregs, report->text);
+        describe_request(report, ((ucontext_t *)context)->uc_mcontext.gregs);
     else
-        describe_place(report->instruction, report->text, REPORT_TEXT);
+        describe_fault(report);
     answer(event);
     exit_process(128 + signal);
 }

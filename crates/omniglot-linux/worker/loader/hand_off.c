@@ -34,8 +34,7 @@ extern void omniglot_call(void);
 static void describe(void *unused)
 {
     (void)unused;
-    struct report *report = report_of(control);
-    describe_place(report->instruction, report->text, REPORT_TEXT);
+    find_place(report_of(control)->instruction, &places_of(control)->here);
 }
 
 /* The list lies in memory that is the host's to fill later. */

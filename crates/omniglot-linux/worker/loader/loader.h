@@ -31,11 +31,13 @@ const struct omniglot_image *load(const struct config *config);
  * only fail. */
 void catch_faults(void);
 extern int is_loading;
-/* place.c: names an instruction's place. */
-void describe_place(uint64_t instruction, char *text, size_t size);
-/* caller.c: in a handler of signals, who asked for the system call that this instruction made, with
- * that stack pointer. */
+/* place.c: says where an instruction is; returns 0 if it is in no file. */
+int find_place(uint64_t instruction, struct code_place *place);
+/* caller.c: in a handler of signals, who called the system's code in which this instruction is, with
+ * that stack pointer; the instruction itself if that is not known. */
 uint64_t find_caller(uint64_t instruction, uint64_t stack);
+/* Whether an instruction is in the system's code, or in none. */
+int is_system(uint64_t instruction);
 /* maps.c: the window's mappings, in ascending order. */
 size_t read_maps(struct region *regions, size_t most);
 /* heap.c: gives libc's malloc, or the server, all memory that is left. */

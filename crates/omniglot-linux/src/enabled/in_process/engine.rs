@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -32,12 +33,13 @@ use super::threads::Thread;
 use super::watchdog::{self, Clock};
 use super::x87;
 use crate::Options;
+use crate::enabled::code_places::{self, Names};
 use crate::enabled::filters::name_of;
 use crate::enabled::generation;
 use crate::enabled::interrupt::InterruptHandle;
 use crate::enabled::layout::Layout;
 use crate::enabled::load_spec::LoadSpec;
-use crate::enabled::report::{kind_of, place_in};
+use crate::enabled::report::kind_of;
 use crate::enabled::system::refused;
 use crate::enabled::tables::Tables;
 use crate::enabled::timer;
@@ -46,9 +48,6 @@ use crate::enabled::timer;
 pub(super) const HOST_STACK: usize = 128 << 10;
 /// What a crossing that did not happen gives: no number of the gate's.
 pub(super) const NO_EVENT: u32 = STOPPED + 1;
-/// How long finding the place of a fault may take, with the wait for a turn where there are any,
-/// unless the call has less time left.
-const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why a call was given up, where nothing shows that any more.
 const GONE: Error = Error::Unsupported {
@@ -114,6 +113,8 @@ pub struct InProcess<P: Protection> {
     tables: Tables,
     hand_off: HandOff,
     description: Description,
+    /// Where its libraries may be.
+    readable: Vec<PathBuf>,
     context: Arc<GateContext>,
     exit: Exit,
     stacks: Stacks,
@@ -264,6 +265,7 @@ impl<P: Protection> InProcess<P> {
             tables,
             hand_off,
             description: *description,
+            readable: spec.readable,
             context,
             exit,
             stacks: Stacks::default(),
@@ -592,19 +594,23 @@ impl<P: Protection> InProcess<P> {
     }
 
     /// Asks the domain's own dynamic linker where an instruction is. The answer is a hint. It takes
-    /// no more than the time that the call has left. The domain is not used any more: its calls are
+    /// no more than the time that the call has left, with the wait for a turn where there are any,
+    /// and with looking up names and lines. The domain is not used any more: its calls are
     /// abandoned, so the stack is free.
     fn describe(&mut self, instruction: usize, calls: &mut Calls) -> Result<Text> {
         if self.window.check(instruction, 1).is_err() {
             return Ok(Text::default());
         }
-        self.ask(instruction, calls)?;
-        place_in(&self.window)
+        let left =
+            timer::left(&calls.time, None)?.unwrap_or(code_places::LIMIT).min(code_places::LIMIT);
+        let until = Instant::now() + left;
+        self.ask(instruction, left, calls)?;
+        let names = Names { description: &self.description, readable: &self.readable, until };
+        names.here(&self.window)
     }
 
-    fn ask(&mut self, instruction: usize, calls: &mut Calls) -> Result<()> {
+    fn ask(&mut self, instruction: usize, left: Duration, calls: &mut Calls) -> Result<()> {
         let thread = Thread::current(self.generation)?;
-        let left = timer::left(&calls.time, None)?.unwrap_or(DESCRIBE_LIMIT);
         crate::enabled::report::ask(&mut self.window, instruction)?;
         let clock = self.watched()?;
         self.stacks.clear();
@@ -613,7 +619,7 @@ impl<P: Protection> InProcess<P> {
         self.set_thread_pointer(true);
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread, calls)?;
-        clock.announce(&self.context, Instant::now(), left.min(DESCRIBE_LIMIT));
+        clock.announce(&self.context, Instant::now(), left);
         let event = self.cross_settled(thread, calls);
         watchdog::withdraw(&self.context);
         match event? {

@@ -1,17 +1,23 @@
 //! Reports with arbitrary content.
 
-use omniglot_core::{BUILTIN_SHIMS, Error};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use omniglot_core::{BUILTIN_SHIMS, Description, Error};
 use omniglot_fuzz::{Random, fuzz};
 
 use super::*;
 use crate::Options;
+use crate::enabled::layout::PLACES;
 use crate::enabled::mapping::Mapping;
 
 const NAME: &str = "a library";
 const FUNCTIONS: [&str; 2] = ["deflate", "inflate"];
 
 /// Messages of the dynamic linker, and characters that must not appear in a message.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 16] = [
+    "/usr/lib/x86_64-linux-gnu/libc.so.6",
+    "/dev/",
     "undefined symbol: ",
     "deflate",
     "inflate",
@@ -73,6 +79,27 @@ fn report(random: &mut Random, layout: &Layout) -> Vec<u8> {
     bytes
 }
 
+/// What a worker may say of places: objects and functions of any names, the shims among them.
+fn places(random: &mut Random) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..2 {
+        let start = bytes.len();
+        bytes.extend(random.below(0x2000).to_ne_bytes());
+        bytes.extend(random.edge().to_ne_bytes());
+        for end in [256, 384] {
+            for _ in 0..random.below(12) {
+                bytes.extend(random.pick(&WORDS).bytes());
+            }
+            bytes.resize(start + end, 0);
+        }
+    }
+    if random.once_in(3) {
+        random.mutate(&mut bytes);
+    }
+    bytes.resize(768, 0);
+    bytes
+}
+
 /// The errors that are right after a worker that reported this.
 fn is_of(error: &Error, said: Option<Ending>, end: End) -> bool {
     match said {
@@ -112,15 +139,19 @@ fn whatever_a_report_says_it_becomes_an_error() {
         slots: 0,
         functions: &FUNCTIONS,
     };
+    let readable = [PathBuf::from("/usr/lib"), PathBuf::from("/lib")];
     fuzz("reports", 20_000, |random| {
         let bytes = report(random, &layout);
         window.write(layout.base + REPORT, &bytes).expect("room");
+        window.write(layout.base + PLACES, &places(random)).expect("room");
+        let until = Instant::now() + Duration::from_secs(1);
+        let names = Names { description: &description, readable: &readable, until };
         let (said, end) = (ending(random), end(random));
         let loading = random.once_in(2);
         let error = if loading {
-            explain_loading(said, end, &window, &layout, &description)
+            explain_loading(said, end, &window, &layout, &names)
         } else {
-            explain(said, end, &window, &layout, &description, random.below(10_000))
+            explain(said, end, &window, &layout, &names, random.below(10_000))
         };
         assert!(is_of(&error, said, end), "{said:?}, {end:?}: {error:?}");
         let shown = [error.to_string(), format!("{error:?}")];
@@ -130,7 +161,7 @@ fn whatever_a_report_says_it_becomes_an_error() {
             };
             assert!(!text.contains(is_bad) && text.len() < 2000, "{text:?}");
         }
-        let place = place_in(&window).expect("a text");
+        let place = names.of_fault(&window).expect("a text");
         assert!(!place.as_str().contains(char::is_control), "{place:?}");
     });
 }

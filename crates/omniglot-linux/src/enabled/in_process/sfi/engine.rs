@@ -368,7 +368,7 @@ impl Sfi {
         Fault {
             kind: if overflow { FaultKind::StackOverflow } else { kind },
             address: if has_address { accessed } else { instruction },
-            place: self.image.describe(instruction),
+            place: self.image.describe(self.description.name, instruction),
         }
     }
 
@@ -471,7 +471,7 @@ impl Sfi {
         Error::Fault(Fault {
             kind: FaultKind::Abort,
             address: caller,
-            place: self.image.describe(caller),
+            place: self.image.describe(self.description.name, caller),
         })
     }
 

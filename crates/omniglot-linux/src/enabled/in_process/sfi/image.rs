@@ -144,8 +144,9 @@ impl Image {
         Err(load_error("the sandboxed image does not fit the bindings; generate both again"))
     }
 
-    /// Where an instruction is, as "png_read_row+0x1c".
-    pub(super) fn describe(&self, address: usize) -> Text {
+    /// Where an instruction is, as "libpng: png_read_row+0x1c". The code was rewritten, so lines of
+    /// the sources are not known.
+    pub(super) fn describe(&self, library: &str, address: usize) -> Text {
         if address >= self.end() {
             return Text::default(); // of the host's gate, or none
         }
@@ -153,7 +154,9 @@ impl Image {
         let symbols = header.ok().and_then(|header| Symbols::of(header, self.bytes).ok());
         match symbols.and_then(|symbols| symbols.function_at(address)) {
             // The library's names may be anything.
-            Some((name, offset)) => Text::from_untrusted(format!("{name}+{offset:#x}").as_bytes()),
+            Some((name, offset)) => {
+                Text::from_untrusted(format!("{library}: {name}+{offset:#x}").as_bytes())
+            }
             None => Text::default(),
         }
     }
