@@ -437,6 +437,26 @@ impl<T> From<SliceMut<T>> for Slice<T> {
 /// | `&T`, `&mut T` | [`scope.value(value)?`](crate::Scope::value), then [`read`](crate::Base::read) it |
 /// | nothing yet: the library writes it | [`scope.out::<T>()?`](crate::Scope::out), [`scope.zeroed::<T>(len)?`](crate::Scope::zeroed) |
 /// | a [`Ptr`] to another type | [`pointer.cast()`](Ptr::cast) |
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// # use omniglot_core::{AsPtr, Ptr, Result};
+/// # use omniglot_mock::Interface;
+/// # fn checksum(library: &mut Interface, bytes: impl AsPtr<u8>, len: usize) -> Result<()> {
+/// #     library.address(bytes).map(drop)
+/// # }
+/// // C: void checksum(const uint8_t *bytes, size_t len);
+/// let kept = library.alloc_slice(b"abc")?;
+/// library.scope(|library| {
+///     let copy = library.copy_in(b"abc")?;
+///     checksum(library, copy, 3)?; // memory of the scope
+///     checksum(library, &kept, 3)?; // memory that lasts
+///     checksum(library, Ptr::null(), 0)?; // any address, unchecked
+///     checksum(library, None::<Ptr<u8>>, 0) // null again
+/// })?;
+/// # Ok(())
+/// # });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where C takes a pointer to `{T}`",
     label = "no address of a `{T}` in the library's memory",

@@ -19,6 +19,21 @@ use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 ///
 /// Implemented by [`define_library!`](crate::define_library).
 ///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::{Api, Ptr, Result};
+///
+/// /// Reads a pair of any library that has such pairs, in and outside of scopes and callbacks.
+/// fn read_pair<A: Api + ?Sized>(library: &A, pair: Ptr<[u32; 2]>) -> Result<(u32, u32)> {
+///     let [left, right] = library.base().read_at(pair)?;
+///     Ok((left, right))
+/// }
+/// # let pair = library.alloc([3_u32, 4])?;
+/// assert_eq!(read_pair(&**library, pair.as_ref().as_ptr())?, (3, 4));
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Safety
 /// `base` and `base_mut` always return the same [`Base`], a field of `self`, and no other code can
 /// exchange it: `Self` is unsized and not `Send`. Guards rely on finding again what they put there

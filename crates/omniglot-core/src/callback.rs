@@ -68,6 +68,24 @@ pub type Answer<S> = core::result::Result<<S as Signature>::Return, Escape>;
 pub type Received<S> = Result<<S as Signature>::Arguments>;
 
 /// How a callback leaves the foreign call instead of returning to it.
+///
+/// ```
+/// # omniglot_mock::example(omniglot_mock::calls_back(1, 7), |library| {
+/// use omniglot_core::{Error, Escape};
+///
+/// # use omniglot_mock::{Callback as visit_fn, run as for_each};
+/// let outcome = library.scope(|library| {
+///     library.callback::<visit_fn>(|_, value| match value {
+///         0 => Ok(1),                              // return to C, with a result
+///         7 => Err(Escape::Abandon),               // the call of C ends here
+///         _ => Err(Error::Misuse("large").into()), // as does this, with an error
+///     })?;
+///     for_each(library)
+/// });
+/// assert_eq!(outcome, Err(Error::Abandoned));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
     /// Abandon the foreign call: it returns [`Error::Abandoned`] and the instance is poisoned.

@@ -11,6 +11,19 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// Bits that are not a valid value of the Rust type that was read.
 ///
 /// The paper's type safety guarantee: such bits never become a Rust value.
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// use omniglot_core::Error;
+///
+/// # let byte = library.alloc(3_u8)?;
+/// # let flag = library.upgrade(byte.as_ref().as_ptr().cast::<bool>())?;
+/// let read = library.read(flag); // the library wrote 3 where its header has a `bool`
+/// let Err(Error::InvalidValue(invalid)) = read else { panic!("{read:?}") };
+/// assert_eq!((invalid.type_name, invalid.value, invalid.valid), ("bool", 3, &[0, 1][..]));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidValue {
     /// The type as named in the C header or in Rust.
@@ -46,6 +59,27 @@ pub enum FaultKind {
 }
 
 /// A fault in foreign code. `place` is what the faulting domain reported: a hint, not evidence.
+///
+/// ```
+/// # omniglot_mock::example([omniglot_mock::Step::Fail(omniglot_core::Error::Fault(omniglot_core::Fault {
+/// #     kind: omniglot_core::FaultKind::Abort,
+/// #     address: 0x1234,
+/// #     place: omniglot_core::Text::new("libparts.so parts_check+0x8"),
+/// # }))], |library| {
+/// # use omniglot_mock::run as decode;
+/// use omniglot_core::{Error, FaultKind};
+///
+/// match decode(library) {
+///     Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort => {
+///         eprintln!("an assertion of the library failed: {}", fault.place); // a bug report
+///     }
+///     Err(Error::Fault(fault)) => eprintln!("{:#x} in {}", fault.address, fault.place),
+///     outcome => outcome?,
+/// }
+/// # assert_eq!(library.poisoned(), Some(omniglot_core::Cause::Fault));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What happened.
@@ -86,6 +120,26 @@ pub enum Cause {
 /// Everything that can go wrong between a host and a foreign library.
 ///
 /// `Debug` prints the same text as `Display`, so that a `main` that returns it says what to do.
+///
+/// ```
+/// # omniglot_mock::example([omniglot_mock::Step::Fail(omniglot_core::Error::Interrupted)], |library| {
+/// # use omniglot_mock::run as decode;
+/// use omniglot_core::Error;
+///
+/// // Most programs pass errors on. Some can do better with a few of them:
+/// match decode(library) {
+///     Ok(()) => {}
+///     Err(Error::Timeout { .. }) => eprintln!("the image is too complex"),
+///     Err(error) if error.poisons().is_some() => {
+///         eprintln!("{error}"); // a damaged or hostile image
+///         library.reset()?;
+///     }
+///     Err(error) => return Err(error),
+/// }
+/// # library.alloc(7_u32)?;
+/// # Ok(())
+/// # });
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Error {

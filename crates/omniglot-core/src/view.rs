@@ -18,6 +18,19 @@ use crate::{Error, Foreign, MAX_BY_VALUE, Result, Runtime, Window};
 ///
 /// It borrows the instance, so that no foreign code can run while it lives. If foreign memory can
 /// change at other times, too, it owns a copy; either way, access is one load.
+///
+/// ```
+/// # omniglot_mock::example([], |library| {
+/// # let pair = library.alloc([3_u32, 4])?;
+/// let view = library.view(&pair)?; // derefs to the value
+/// assert_eq!(view[1], 4);
+/// let kept = *view; // a copy, for the time after the next call
+/// # drop(view);
+/// library.write(&pair, [5, 6])?; // would not compile if `view` were used below
+/// assert_eq!(kept, [3, 4]);
+/// # Ok(())
+/// # });
+/// ```
 pub struct View<'a, T: ?Sized> {
     value: NonNull<T>,
     #[cfg(feature = "alloc")]
