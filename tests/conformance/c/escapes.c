@@ -9,10 +9,12 @@
 /* What the verifier refuses wherever it is: a sandboxed image does without. */
 #ifdef OMNIGLOT_SANDBOXED
 #define REFUSED(text) ""
+#define REFUSED_OR(text, instead) instead
 #define REFUSED_STATEMENT(...) __asm__ volatile("ud2")
 #define pkey_set(key, rights) (void)key
 #else
 #define REFUSED(text) text
+#define REFUSED_OR(text, instead) text
 #define REFUSED_STATEMENT(...) __asm__ volatile(__VA_ARGS__)
 #endif
 
@@ -218,9 +220,10 @@ void open_keys(uintptr_t target)
 
 __asm__(".hidden set_flags, upset_float_stack, upset_float_pending\n"
         "set_flags:\n"
-        REFUSED("    pushfq\n"
-                "    or %rdi, (%rsp)\n"
-                "    popfq\n")
+        REFUSED_OR("    pushfq\n"
+                   "    or %rdi, (%rsp)\n"
+                   "    popfq\n",
+                   "    ud2\n")
         "    ret\n"
         "upset_float_stack:\n"
         "    fninit\n"
@@ -478,10 +481,19 @@ int32_t hold(uint64_t rounds, bool wide)
     return changed;
 }
 
+/* Where no instruction stores all of them: the numbers on the x87 stack, and the vector registers. */
+#define STORE_EACH                                                                                 \
+    "    .irp n,0,1,2,3,4,5,6,7\n"                                                                 \
+    "    fstpt 32 + 16 * \\n(%rdi)\n"                                                              \
+    "    .endr\n"                                                                                  \
+    "    .irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"                                           \
+    "    movups %xmm\\n, 160 + 16 * \\n(%rdi)\n"                                                   \
+    "    .endr\n"
+
 __asm__(".globl snoop\n"
         ".type snoop, @function\n"
         "snoop:\n"
-        REFUSED("    fxsave64 (%rdi)\n")
+        REFUSED_OR("    fxsave64 (%rdi)\n", STORE_EACH)
         "    mov %rax, 512(%rdi)\n"
         "    mov %rbx, 520(%rdi)\n"
         "    mov %rcx, 528(%rdi)\n"

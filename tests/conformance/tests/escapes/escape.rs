@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use libtest_mimic::{Failed, Trial};
-use omniglot::{Error, Result, Runtime};
+use omniglot::{Error, IsolationKind, Ptr, Result, Runtime};
 
 use super::library::{self, Escapes};
 use super::state::State;
@@ -21,6 +21,8 @@ type Body<R> = Box<dyn FnOnce(&mut Api<R>, &Targets) -> Result<bool> + Send>;
 pub(crate) struct Escape<R: Runtime> {
     name: String,
     must: Must,
+    must_in_region: Option<Must>,
+    beside_the_point: Option<&'static str>,
     at_the_host: bool,
     before: Option<Box<dyn FnOnce() + Send>>,
     alone: bool,
@@ -38,6 +40,8 @@ pub(crate) fn escape<R: Runtime>(
     Escape {
         name: name.into(),
         must,
+        must_in_region: None,
+        beside_the_point: None,
         at_the_host,
         before,
         alone,
@@ -52,6 +56,28 @@ pub(crate) fn bounds<R: Runtime>(api: &Api<R>) -> Range<usize> {
     window.start()..window.start() + window.len()
 }
 
+/// Returns the host's address of a place in a library's memory.
+pub(crate) fn host_address<R: Runtime>(api: &Api<R>, place: usize) -> Result<usize> {
+    let byte = api.upgrade_slice(Ptr::<u8>::from_addr(place), 1)?;
+    Ok(api.view_slice(byte)?.as_ptr().addr())
+}
+
+/// Returns the address that the processor uses when the library runs: in a region that is not the
+/// one that the library knows, but the host's.
+pub(crate) fn real_address<R: Runtime>(api: &Api<R>, place: usize) -> Result<usize> {
+    match api.runtime().isolation() {
+        IsolationKind::Sfi => host_address(api, place),
+        _ => Ok(place),
+    }
+}
+
+/// The same of all of the library's memory.
+pub(crate) fn real_bounds<R: Runtime>(api: &Api<R>) -> Result<Range<usize>> {
+    let known = bounds(api);
+    let start = real_address(api, known.start)?;
+    Ok(start..start + known.len())
+}
+
 /// Limits the time of calls that never return.
 pub(crate) fn limit<R: Runtime>(api: &mut Api<R>) {
     api.set_timeout(Some(short_limit()));
@@ -62,6 +88,20 @@ impl<R: Runtime> Escape<R> {
     /// protect it.
     pub(crate) fn at_the_host(mut self) -> Self {
         self.at_the_host = true;
+        self
+    }
+
+    /// Sets the required outcome if the library's code was verified: its addresses are cut to 32
+    /// bits, and instructions that the verifier refuses are undefined ones in its image.
+    pub(crate) fn in_region(mut self, must: Must) -> Self {
+        self.must_in_region = Some(must);
+        self
+    }
+
+    /// Marks an escape that says nothing about verified code, and why: as the kind of the test, which
+    /// is ignored there.
+    pub(crate) fn not_in_region(mut self, because: &'static str) -> Self {
+        self.beside_the_point = Some(because);
         self
     }
 
@@ -88,10 +128,19 @@ impl<R: Runtime> Escape<R> {
         let skipped =
             self.at_the_host && !R::GUARANTEES.memory || self.needs_processor && is_emulated();
         let alone = self.before.is_some() || self.alone;
-        home.trial_in(self.name.clone(), move || self.run(home), alone).with_ignored_flag(skipped)
+        let because = self.beside_the_point.filter(|_| home.isolation == IsolationKind::Sfi);
+        let trial = home.trial_in(self.name.clone(), move || self.run(home), alone);
+        match because {
+            Some(because) => trial.with_kind(because).with_ignored_flag(true),
+            None => trial.with_ignored_flag(skipped),
+        }
     }
 
     fn run(self, home: Home<R>) -> std::result::Result<(), Failed> {
+        let must = match home.isolation {
+            IsolationKind::Sfi => self.must_in_region.unwrap_or(self.must),
+            _ => self.must,
+        };
         if let Some(before) = self.before {
             before();
         }
@@ -102,7 +151,7 @@ impl<R: Runtime> Escape<R> {
             let before = State::now();
             let outcome = (self.body)(&mut library, &canaries.targets());
             unchanged(&before)?;
-            self.must.check(&outcome)?;
+            must.check(&outcome)?;
             check_aftermath(library, outcome.err())?;
             unchanged(&before)
         })??;

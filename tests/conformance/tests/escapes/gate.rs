@@ -33,6 +33,12 @@ unsafe extern "C" {
     fn omniglot_write_on_resume();
     fn omniglot_write_in_signal();
     fn omniglot_write_for_host();
+    fn omniglot_sfi_enter();
+    fn omniglot_sfi_commit();
+    fn omniglot_sfi_asked();
+    fn omniglot_sfi_called_back();
+    fn omniglot_sfi_returned();
+    fn omniglot_sfi_abandoned();
     static omniglot_shared: [u64; 32];
 }
 
@@ -160,6 +166,26 @@ pub(crate) fn entries() -> [(&'static str, usize); 13] {
         ("set_rights", address(omniglot_set_rights)),
         ("rights", address(omniglot_rights)),
     ]
+}
+
+/// Returns the gate's entries for regions.
+pub(crate) fn entries_for_regions() -> [(&'static str, usize); 6] {
+    [
+        ("enter", address(omniglot_sfi_enter)),
+        ("commit", address(omniglot_sfi_commit)),
+        ("asked", address(omniglot_sfi_asked)),
+        ("called_back", address(omniglot_sfi_called_back)),
+        ("returned", address(omniglot_sfi_returned)),
+        ("abandoned", address(omniglot_sfi_abandoned)),
+    ]
+}
+
+/// Returns where foreign code can enter the page of gates in its region: at each line, in its own
+/// addresses (`GATES` and `LINE` of omniglot-verify).
+pub(crate) fn lines() -> impl Iterator<Item = usize> {
+    const GATES: usize = 1 << 18;
+    const LINE: usize = 32;
+    (GATES..GATES + 4096).step_by(LINE)
 }
 
 /// Returns the instructions that write PKRU.

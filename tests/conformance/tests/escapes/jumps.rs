@@ -1,14 +1,14 @@
 //! Forbidden jumps: into the gate at every byte, into the host's code, and to bytes that are not
 //! code.
 
-use omniglot::{Error, FaultKind, Ptr, Result, Runtime};
+use omniglot::{Error, FaultKind, IsolationKind, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape};
 use super::gate;
 use super::library::{Place, Registers};
 use super::sample::sample;
 use super::state::State;
-use crate::attacks::attack::{ACCESS, Must};
+use crate::attacks::attack::{ACCESS, ANYHOW, Must};
 use crate::attacks::canaries::Targets;
 use crate::attacks::home::{Home, is_emulated, options, short_limit};
 
@@ -49,6 +49,12 @@ fn filled(slide: u64, value: u64) -> Registers {
 const DIES: Must = Must::Fault(&[FaultKind::IllegalInstruction]);
 
 pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
+    let at_gate =
+        if home.isolation == IsolationKind::Sfi { out_of_region(home) } else { at_gate(home) };
+    at_gate.into_iter().map(Escape::at_the_host).chain(elsewhere()).collect()
+}
+
+fn at_gate<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
     let mut all = at_writes();
     for (name, fill) in FILLS {
         for (entry, address) in gate::entries() {
@@ -62,8 +68,26 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             every_byte(home, targets, fill)
         }));
     }
-    let mut all: Vec<_> = all.into_iter().map(Escape::at_the_host).collect();
-    all.extend(elsewhere());
+    all
+}
+
+/// Verified code comes to the gate at the lines of a page in its region only. An address in the gate
+/// itself is cut to 32 bits and a line, and leads elsewhere.
+fn out_of_region<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
+    let mut all = Vec::new();
+    for (name, fill) in FILLS {
+        for (entry, address) in gate::entries_for_regions() {
+            all.push(escape(
+                format!("gate::{entry}_with_{name}"),
+                Must::EndSomehow,
+                move |api, targets| jump(api, targets, address, fill).map(|_| false),
+            ));
+        }
+        all.push(escape(format!("gate::every_line_with_{name}"), Must::Pass, move |_, targets| {
+            let lines: Vec<_> = gate::lines().collect();
+            Ok(lines.len() != 128 || at_each(home, targets, fill, lines)?)
+        }));
+    }
     all
 }
 
@@ -95,13 +119,23 @@ fn leap<R: Runtime>(
 /// Number of the gate's bytes that are tried on an emulated processor, with each set of registers.
 const BYTES: usize = 150;
 
-/// Uses one instance after the other, since most of these jumps end one.
 fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Result<bool> {
-    let before = State::now();
     let mut places: Vec<_> = gate::ranges().into_iter().flatten().collect();
     places.retain(|place| !is_emulated() || !gate::is_fatal_to_the_emulator(*place));
     let total = places.len();
     let places = sample(places, "bytes of the gate", BYTES);
+    Ok(at_each(home, targets, fill, places)? || total < 500)
+}
+
+/// Jumps to each place. Uses one instance after the other, since most of these jumps end one. Returns
+/// true if one did harm.
+fn at_each<R: Runtime>(
+    home: Home<R>,
+    targets: &Targets,
+    fill: Fill,
+    places: Vec<usize>,
+) -> Result<bool> {
+    let before = State::now();
     for address in places {
         let mut library = home.kept::<super::library::Escapes<R>>()?;
         library.set_timeout(options().timeout);
@@ -115,7 +149,7 @@ fn every_byte<R: Runtime>(home: Home<R>, targets: &Targets, fill: Fill) -> Resul
             return Ok(true);
         }
     }
-    Ok(total < 500)
+    Ok(false)
 }
 
 /// Jumps to the instructions that write PKRU, with everything that the gate's code reveals.
@@ -184,6 +218,11 @@ fn key_that_leads_home<R: Runtime>(api: &Api<R>, gate: usize) -> u64 {
     (distance >> 34 << 32) | 3
 }
 
+/// Returns the child processes of this thread (proc(5)).
+fn children() -> String {
+    std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default()
+}
+
 /// Jumps to bytes that are not code, and to code of the host.
 fn elsewhere<R: Runtime>() -> Vec<Escape<R>> {
     let to = |name: &str, place| {
@@ -200,9 +239,14 @@ fn elsewhere<R: Runtime>() -> Vec<Escape<R>> {
             move |api: &mut Api<R>, targets: &Targets| {
                 let slide = api.place_of(Place::SLIDE)? as u64;
                 let registers = Registers { rdi: number, ..filled(slide, targets.heap as u64) };
-                leap(api, gate::system_call_of_the_host(), registers, 0).map(|_| true)
+                let before = children();
+                let outcome = leap(api, gate::system_call_of_the_host(), registers, 0);
+                let is_cut = api.runtime().isolation() == IsolationKind::Sfi;
+                outcome.map(|_| !is_cut || children() != before)
             },
         )
+        // What the address is cut to is elsewhere.
+        .in_region(Must::EndSomehow)
     };
     vec![
         to("constants", Place::CONSTANT),
@@ -219,6 +263,8 @@ fn elsewhere<R: Runtime>() -> Vec<Escape<R>> {
             let registers = Registers { rax: 15, rsp: frame as u64, ..Registers::default() };
             leap(api, address, registers, 0).map(|_| true)
         })
+        // The frame's address is cut to 32 bits: that of no memory, or of the library's own.
+        .in_region(ANYHOW)
         .preceded_by(|| {
             let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             super::handlers::install(libc::SIGUSR1, super::handlers::Handler::Looks, flags);

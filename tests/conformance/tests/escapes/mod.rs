@@ -63,10 +63,15 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     escapes.chain(gadgets::trials(home)).chain(changes::trials(home)).collect()
 }
 
-/// Returns those that apply to verified code. What the other tables do the verifier refuses, or the
-/// runtime's own tests do (`tests/sfi` of omniglot-linux).
+/// Returns those that apply to verified code. The other tables are about protection keys: what they
+/// write to PKRU, or load into a process with a domain behind a key, the verifier refuses.
 pub(crate) fn trials_of_verified_code<R: Runtime>(home: Home<R>) -> Vec<Trial> {
     let tables = [
+        memory::escapes(home),
+        jumps::escapes(home),
+        registers::escapes(home),
+        stacks::escapes(),
+        signals::escapes(home),
         nesting::escapes(home),
         forks::escapes(home),
         views::escapes(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use omniglot::{Error, FaultKind, FnPtr, IsolationKind, Ptr, Result, Runtime};
 
-use super::escape::{Api, Escape, bounds, escape, limit};
+use super::escape::{Api, Escape, bounds, escape, limit, real_bounds};
 use super::gate;
 use super::handlers::{Handler, Timer, install, runs, runs_inside, watch};
 use super::library::{Escapes, HostCallback, Registers, SNOOPED, Then, Upset};
@@ -55,7 +55,8 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             .preceded_by(|| {
                 let flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
                 install(libc::SIGUSR1, Handler::Looks, flags);
-            }),
+            })
+            .not_in_region("the gate has no way back from signals"),
     );
     all
 }
@@ -100,7 +101,7 @@ fn runs_inside_after<R: Runtime>(
     library: &mut Escapes<R>,
     call: impl FnOnce(&mut Escapes<R>) -> Result<i32>,
 ) -> Result<u64> {
-    watch(bounds(library));
+    watch(real_bounds(library)?);
     let before = runs_inside();
     call(library)?;
     Ok(runs_inside() - before)
@@ -133,19 +134,40 @@ fn change<R: Runtime>((name, what, value, must): (&str, Upset, u64, Must)) -> [E
             Then::WAIT,
             unless_trapped(Must::TimeOut),
         ),
-        escape(format!("registers::{name}_at_a_callback"), must, move |api, _| {
-            call_back(api, what, value)
-        }),
+        unless_refused(
+            what,
+            escape(format!("registers::{name}_at_a_callback"), must, move |api, _| {
+                call_back(api, what, value)
+            }),
+        ),
     ]
 }
 
 fn leave<R: Runtime>(name: String, what: Upset, value: u64, then: Then, must: Must) -> Escape<R> {
-    escape(name, must, move |api, _| {
+    let left = escape(name, must, move |api: &mut Api<R>, _| {
         if matches!(then, Then::WAIT) {
             limit(api);
         }
         api.upset(what, value, then, FnPtr::null()).map(|result| result != 7)
-    })
+    });
+    unless_refused(what, left)
+}
+
+/// Returns true if the verifier refuses all instructions that change this: flags, segments and their
+/// bases, and MMX's registers. In its image the library has an undefined instruction there.
+pub(crate) fn is_refused(what: Upset) -> bool {
+    !matches!(
+        what,
+        Upset::NOTHING
+            | Upset::VECTOR_CONTROL
+            | Upset::FLOAT_CONTROL
+            | Upset::FLOAT_STACK
+            | Upset::FLOAT_PENDING
+    )
+}
+
+fn unless_refused<R: Runtime>(what: Upset, escape: Escape<R>) -> Escape<R> {
+    if is_refused(what) { escape.in_region(UNDEFINED) } else { escape }
 }
 
 /// In a callback, the host must find its state as it was before the call.
@@ -169,7 +191,7 @@ fn call_back<R: Runtime>(api: &mut Api<R>, what: Upset, value: u64) -> Result<bo
 
 /// FS bases with valid targets: the library, and the host's own variables.
 fn thread_pointers<R: Runtime>() -> Vec<Escape<R>> {
-    vec![
+    let all = vec![
         escape("registers::fs_base_in_the_window", Must::EndSomehow, |api, _| {
             let room = api.alloc_zeroed::<u8>(4096)?;
             let value = room.as_slice().as_ptr().addr() as u64 + 2048;
@@ -194,7 +216,8 @@ fn thread_pointers<R: Runtime>() -> Vec<Escape<R>> {
             let value = bounds(api).start as u64;
             api.upset(Upset::GS_BASE, value, Then::RETURN, FnPtr::null()).map(|value| value != 7)
         }),
-    ]
+    ];
+    all.into_iter().map(|escape| unless_refused(Upset::FS_BASE, escape)).collect()
 }
 
 /// Foreign code must find none of the host's data in registers.

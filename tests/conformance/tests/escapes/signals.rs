@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use omniglot::{Error, FaultKind, FnPtr, Ptr, Result, Runtime};
 
-use super::escape::{Api, Escape, bounds, escape, limit};
+use super::escape::{Api, Escape, escape, limit, real_bounds};
 use super::handlers::{
     Handler, Timer, block_all, broken, install, is_handled, preemptions, raise, runs, runs_inside,
     send, this_thread, trap, unblock_all, watch,
 };
 use super::library::{Escapes, HostCallback, Place, Registers, Then, Upset};
+use super::registers::is_refused;
 use crate::attacks::attack::Must;
 use crate::attacks::home::{Home, is_emulated};
 
@@ -66,7 +67,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 /// Makes calls of every kind while a timer ticks. Returns true if anything went wrong.
 fn busy<R: Runtime>(api: &mut Api<R>) -> Result<bool> {
     let mut often = slowly(OFTEN);
-    watch(bounds(api));
+    watch(real_bounds(api)?);
     let (first, timer) = (runs_inside(), Timer::of(libc::SIGUSR1));
     let mut wrong = 0;
     // On a slow machine the next signal may come before foreign code continues.
@@ -181,9 +182,10 @@ fn odd_moments<R: Runtime>() -> Vec<Escape<R>> {
         ("kernel", 0xffff_8880_0000_1000),
     ];
     let states = STATES.into_iter().map(|(name, what, value)| {
-        escape(format!("signals::while_{name}"), Must::TimeOut, move |api, _| {
+        let odd = escape(format!("signals::while_{name}"), Must::TimeOut, move |api, _| {
             odd(api, |api| api.upset(what, value, Then::WAIT, FnPtr::null()))
-        })
+        });
+        if is_refused(what) { odd.not_in_region("no instruction does that") } else { odd }
     });
     let stacks = STACKS.into_iter().map(|(name, rsp)| {
         escape(format!("signals::while_stack_is_{name}"), ENDED, move |api, _| {
@@ -280,6 +282,8 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             let outcome = api.leap(address, registers, 0);
             if runs() == first { outcome.map(|_| true) } else { Ok(true) }
         })
+        // The rewriter has an undefined instruction for each breakpoint.
+        .in_region(UNDEFINED)
         .preceded_by(move || install(libc::SIGTRAP, Handler::Looks, flags)),
         escape("signals::sent_ones_are_the_hosts", Must::Pass, |api, _| {
             // Sent as another process would: a signal that was sent is not a fault of the library.
@@ -287,7 +291,7 @@ fn the_hosts_own<R: Runtime>() -> Vec<Escape<R>> {
             let first = runs();
             let flag = api.alloc(0u32)?;
             let flag = Ptr::from_addr(flag.as_ref().as_ptr().addr());
-            watch(bounds(api));
+            watch(real_bounds(api)?);
             let sender = thread::spawn(move || {
                 // Until enough of them have interrupted foreign code.
                 for _ in 0..1000 {

@@ -1,6 +1,6 @@
 //! Invalid stack pointers, followed by a fault, a system call, or a signal.
 
-use omniglot::{FaultKind, Ptr, Result, Runtime};
+use omniglot::{Error, FaultKind, Ptr, Result, Runtime};
 
 use super::escape::{Api, Escape, bounds, escape, limit};
 use super::library::{Place, Registers};
@@ -42,28 +42,36 @@ const POINTERS: [(&str, Pointer); 16] = [
 ];
 
 /// What foreign code does with that stack, and the required outcome.
-const DEEDS: [(&str, Place, Must); 5] = [
-    ("undefined", Place::UNDEFINED, UNDEFINED),
-    ("breakpoint", Place::BREAKPOINT, Must::Fault(&[FaultKind::Trap])),
-    ("division", Place::DIVISION, Must::Fault(&[FaultKind::Arithmetic])),
-    ("system_call", Place::SYSTEM_CALL, Must::Deny("fork")),
-    ("timeout", Place::SPIN, Must::TimeOut),
+const DEEDS: [(&str, Place, Must, Option<Must>); 5] = [
+    ("undefined", Place::UNDEFINED, UNDEFINED, None),
+    // The rewriter has an undefined instruction for each breakpoint.
+    ("breakpoint", Place::BREAKPOINT, Must::Fault(&[FaultKind::Trap]), Some(UNDEFINED)),
+    ("division", Place::DIVISION, Must::Fault(&[FaultKind::Arithmetic]), None),
+    ("system_call", Place::SYSTEM_CALL, Must::Deny("fork"), Some(ASKED)),
+    ("timeout", Place::SPIN, Must::TimeOut, None),
 ];
+
+/// A request is pushed. The stack pointer, cut to 32 bits, may lead to no memory, or above the
+/// stack of the call.
+const ASKED: Must = Must::Fail(|error| {
+    matches!(error, Error::Fault(_) | Error::NonLocalExit | Error::SyscallDenied { .. })
+});
 
 pub(crate) fn escapes<R: Runtime>() -> Vec<Escape<R>> {
     let mut all = Vec::new();
     for (pointer_name, pointer) in POINTERS {
-        for (deed, place, must) in DEEDS {
+        for (deed, place, must, in_region) in DEEDS {
             let name = format!("stacks::{pointer_name}_then_{deed}");
-            all.push(escape(name, must, move |api, targets| {
+            let standing = escape(name, must, move |api, targets| {
                 limit(api);
                 stand(api, place, pointer(bounds(api), targets)).map(|_| true)
-            }));
+            });
+            all.push(standing.in_region(in_region.unwrap_or(must)));
         }
         // The push writes there, so without protection most of these do harm.
         let push = escape(
             format!("stacks::{pointer_name}_then_push"),
-            Must::Fail(|error| matches!(error, omniglot::Error::Fault(_))),
+            Must::Fail(|error| matches!(error, Error::Fault(_))),
             move |api, targets| {
                 stand(api, Place::PUSH, pointer(bounds(api), targets)).map(|_| true)
             },

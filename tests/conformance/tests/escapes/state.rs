@@ -46,6 +46,13 @@ impl State {
     }
 }
 
+/// Returns a word of the host's own memory.
+pub(crate) fn word_at(address: usize) -> u64 {
+    let word = std::ptr::with_exposed_provenance::<u64>(address);
+    // SAFETY: the callers' addresses are those of memory that this thread has mapped.
+    unsafe { word.read_unaligned() }
+}
+
 /// Returns the FS base, through which the thread's own variables are accessed.
 pub(crate) fn fs_base() -> u64 {
     let value: u64;
