@@ -149,9 +149,11 @@ fn among(entries: &[usize], reach: usize, is_keyed: bool) -> Vec<Ambush> {
 }
 
 /// Returns the ambushes that are tried.
-fn ambushes(is_keyed: bool) -> Vec<Ambush> {
-    if !is_keyed {
-        return among(&gate::all_instructions(false), REACH, false);
+fn ambushes(isolation: IsolationKind) -> Vec<Ambush> {
+    match isolation {
+        IsolationKind::ProtectionKeys => {}
+        IsolationKind::Sfi => return out_of_region(),
+        _ => return among(&gate::all_instructions(false), REACH, false),
     }
     let (mut all, out): (Vec<_>, Vec<_>) =
         among(&gate::way_out(), REACH, true).into_iter().partition(Ambush::is_decisive);
@@ -162,14 +164,29 @@ fn ambushes(is_keyed: bool) -> Vec<Ambush> {
     all
 }
 
+/// Returns jumps to the lines of a region's page of gates that are not all faults, and to two that
+/// are. Verified code comes to no other place of the gate. Steps lead on through the gate, into the
+/// host.
+fn out_of_region() -> Vec<Ambush> {
+    const LINES: usize = 11;
+    const STEPS: usize = 48;
+    let ambushes = gate::lines().take(LINES).flat_map(|line| {
+        VALUES.into_iter().flat_map(move |value| {
+            let state = State { value, shape: Shape::Plain };
+            (0..STEPS).map(move |distance| Ambush { entry: line, distance, place: line, state })
+        })
+    });
+    ambushes.collect()
+}
+
 /// Returns true if all ended as required.
 fn all<R: Runtime>(home: Home<R>) -> bool {
-    let is_keyed = home.isolation == IsolationKind::ProtectionKeys;
+    let is_in_region = home.isolation == IsolationKind::Sfi;
     let shared = shared();
     let tracee = Tracee::start_with(home, move |_, library| leap(library, shared), shared);
-    let jump = gate::jump(is_keyed);
+    let jump = gate::jump(home.isolation);
     let mut is_right = tracee.wait_for(libc::SIGSTOP);
-    let (mut met, all) = (0, ambushes(is_keyed));
+    let (mut met, all) = (0, ambushes(home.isolation));
     let total = all.len();
     // If single-stepping ended early at one distance, larger distances would end there too.
     let mut ended = None;
@@ -177,7 +194,7 @@ fn all<R: Runtime>(home: Home<R>) -> bool {
         if ended == Some((ambush.entry, ambush.state)) {
             continue;
         }
-        let came_by = try_out(&tracee, ambush, jump);
+        let came_by = try_out(&tracee, ambush, jump, is_in_region);
         let trouble = shared.trouble();
         if came_by.is_none() || trouble.is_some() {
             eprintln!("{ambush:x?}: {came_by:?}, {trouble:?}");
@@ -193,13 +210,18 @@ fn all<R: Runtime>(home: Home<R>) -> bool {
 }
 
 /// Tries one jump. Returns whether the signal was sent, or `None` if the process ended.
-fn try_out(tracee: &Tracee, ambush: Ambush, jump: usize) -> Option<bool> {
+fn try_out(tracee: &Tracee, mut ambush: Ambush, jump: usize, is_in_region: bool) -> Option<bool> {
+    const REGION: u64 = 1 << 32;
     tracee.shared.order([ambush.entry as u64, ambush.state.number()]);
     tracee.go_on(0);
     if !tracee.wait_for(libc::SIGSTOP) {
         return None;
     }
     to_foreign_code(tracee, jump)?;
+    if is_in_region {
+        let instruction = tracee.registers().rip;
+        ambush.entry += (instruction - instruction % REGION) as usize;
+    }
     if is_emulated() { at_breakpoint(tracee, ambush.place) } else { by_steps(tracee, ambush) }
 }
 

@@ -2,7 +2,7 @@
 //! too: into a call of a domain whose memory the child does not have.
 #![allow(unsafe_code)]
 
-use omniglot::{Error, IsolationKind, Result, Runtime};
+use omniglot::{Error, Result, Runtime};
 
 use super::breakpoints::for_other_processors;
 use super::debugger::{Tracee, call_back_and_call};
@@ -33,7 +33,7 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
 
 /// Returns true if parent and child did what they must, wherever the fork was.
 fn everywhere<R: Runtime>(home: Home<R>) -> bool {
-    let mut places = gate::instructions(home.isolation == IsolationKind::ProtectionKeys);
+    let mut places = gate::instructions(home.isolation);
     let others = for_other_processors(&places);
     places.retain(|place| !others.contains(place));
     let tracee = Tracee::start(home, call_and_be_born);

@@ -192,7 +192,7 @@ impl Tracee {
         self.registers().rip == place as u64 + 1
     }
 
-    fn registers(&self) -> libc::user_regs_struct {
+    pub(super) fn registers(&self) -> libc::user_regs_struct {
         // SAFETY: all zeros are valid for this type.
         let mut registers = unsafe { std::mem::zeroed::<libc::user_regs_struct>() };
         self.request(libc::PTRACE_GETREGS, 0, (&raw mut registers).addr());

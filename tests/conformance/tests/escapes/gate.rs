@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Mnemonic};
+use omniglot::IsolationKind;
 
 use super::emulated::{self, LONGEST};
 
@@ -35,10 +36,12 @@ unsafe extern "C" {
     fn omniglot_write_for_host();
     fn omniglot_sfi_enter();
     fn omniglot_sfi_commit();
+    fn omniglot_sfi_commit_end();
     fn omniglot_sfi_asked();
     fn omniglot_sfi_called_back();
     fn omniglot_sfi_returned();
     fn omniglot_sfi_abandoned();
+    fn omniglot_sfi_abandoned_end();
     static omniglot_shared: [u64; 32];
 }
 
@@ -74,9 +77,12 @@ pub(crate) fn keyed_start() -> usize {
 }
 
 /// Returns the instructions that a call and a callback execute, and those of the return from a
-/// signal, with or without keys.
-pub(crate) fn instructions(is_keyed: bool) -> Vec<usize> {
-    if !is_keyed {
+/// signal, with keys, without, or for regions.
+pub(crate) fn instructions(isolation: IsolationKind) -> Vec<usize> {
+    if isolation == IsolationKind::Sfi {
+        return decoded(address(omniglot_sfi_enter)..address(omniglot_sfi_abandoned_end));
+    }
+    if isolation != IsolationKind::ProtectionKeys {
         let after = address(omniglot_callback_exits) + 1024 * 16;
         let resume = address(omniglot_resume);
         let ranges = [
@@ -140,11 +146,13 @@ pub(crate) fn code(place: usize) -> Code {
 }
 
 /// Returns the gate's jump into foreign code, which ends the entry path.
-pub(crate) fn jump(is_keyed: bool) -> usize {
-    let part = if is_keyed {
-        address(omniglot_keyed_commit)..address(omniglot_keyed_commit_end)
-    } else {
-        address(omniglot_enter)..address(omniglot_commit_end)
+pub(crate) fn jump(isolation: IsolationKind) -> usize {
+    let part = match isolation {
+        IsolationKind::ProtectionKeys => {
+            address(omniglot_keyed_commit)..address(omniglot_keyed_commit_end)
+        }
+        IsolationKind::Sfi => address(omniglot_sfi_commit)..address(omniglot_sfi_commit_end),
+        _ => address(omniglot_enter)..address(omniglot_commit_end),
     };
     decoded(part.clone()).pop().unwrap_or(part.end)
 }

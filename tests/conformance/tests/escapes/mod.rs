@@ -77,6 +77,9 @@ pub(crate) fn trials_of_verified_code<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         views::escapes(),
         timers::escapes(home),
         steps::escapes(home),
+        breakpoints::escapes(home),
+        ambushes::escapes(home),
+        births::escapes(home),
     ];
     let mut trials: Vec<_> =
         tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect();

@@ -69,7 +69,7 @@ fn interrupted<R: Runtime>(api: &mut Api<R>, wanted: u64) -> Result<bool> {
 /// emulated processor handles interrupts only between blocks of instructions, and the gate has code
 /// for other processors.
 fn tell_where(isolation: IsolationKind) {
-    let all = gate::instructions(isolation == IsolationKind::ProtectionKeys);
+    let all = gate::instructions(isolation);
     let interrupted = all.iter().filter(|place| was_interrupted_at(**place)).count();
     eprintln!("{interrupted} of the gate's {} instructions were interrupted", all.len());
 }

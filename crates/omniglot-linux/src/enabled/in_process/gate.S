@@ -1000,3 +1000,6 @@ omniglot_sfi_abandoned:
 2:  ldmxcsr [rsp]
     mov eax, {ABANDONED}
     jmp omniglot_sfi_back
+    .globl omniglot_sfi_abandoned_end
+    .hidden omniglot_sfi_abandoned_end
+omniglot_sfi_abandoned_end:
