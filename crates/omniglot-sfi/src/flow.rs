@@ -277,22 +277,36 @@ impl Graph {
 
     fn fetches(&self, node: usize) -> bool {
         let Transfer::CallOwn(to) = self.nodes[node].transfer else { return false };
-        let expected = self.expected[self.nodes[to].function];
-        FOR_RETURNS.iter().all(|register| expected.has(*register)) && self.live_after[node].has(R11)
+        self.stores_r11(self.nodes[to].function) && self.live_after[node].has(R11)
+    }
+
+    /// Returns true if a function's returns have no register to use, and so store r11.
+    fn stores_r11(&self, function: usize) -> bool {
+        FOR_RETURNS.iter().all(|register| self.expected[function].has(*register))
     }
 
     /// Records which registers a call or a jump expects another function to preserve.
     fn expect(&mut self, node: usize) -> bool {
         let Node { transfer, function, .. } = self.nodes[node];
-        let (to, set) = match transfer {
+        match transfer {
             Transfer::CallOwn(to) => {
                 let scratch = CALLER_SAVED.without(RESULTS);
-                (to, self.live_after[node].intersection(scratch))
+                self.add(self.nodes[to].function, self.live_after[node].intersection(scratch))
             }
-            Transfer::Jump(to) | Transfer::Branch(to) => (to, self.expected[function]),
-            _ => return false,
-        };
-        let expected = &mut self.expected[self.nodes[to].function];
+            Transfer::Jump(to) | Transfer::Branch(to) => {
+                let to = self.nodes[to].function;
+                let is_more = self.add(to, self.expected[function]);
+                // A call of this function may return from that one. So its callers load r11, and its
+                // own returns must store it, too.
+                let all = if self.stores_r11(to) { Set::of(&FOR_RETURNS) } else { Set::NONE };
+                self.add(function, all) || is_more
+            }
+            _ => false,
+        }
+    }
+
+    fn add(&mut self, function: usize, set: Set) -> bool {
+        let expected = &mut self.expected[function];
         let more = expected.union(set);
         let is_more = *expected != more;
         *expected = more;

@@ -87,6 +87,7 @@ fn library(Plan { directory, seed, signatures, wide }: &Plan, index: u64) -> Out
         .source(source)
         .allowlist_function("(plain|calling|pointer)_.*")
         .callback_slots(1)
+        .sandboxed()
         .generate()?;
     Ok(())
 }

@@ -119,7 +119,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "abi",
-        about: "Thousands of signatures, called in worker processes and without protection",
+        about: "Thousands of signatures, called in worker processes, as verified code, unprotected",
         packages: Packages::Only(&["omniglot-abi"]),
         inside: &[],
     },

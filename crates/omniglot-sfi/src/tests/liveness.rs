@@ -75,6 +75,35 @@ fn where_all_are_expected_one_is_left_below_the_stack() {
     assert!(sample.items().iter().all(|item| item.bytes() != LEAVES && item.bytes() != FETCHES));
 }
 
+/// Before that code: `movl $6, %r11d; call 1f; movl %r11d, %eax; ret; 1: testl %edi, %edi; je` to its
+/// last function; `movl $2, %eax; ret`
+const BY_ANOTHER: &[u8] = &[
+    0x41, 0xbb, 6, 0, 0, 0, 0xe8, 4, 0, 0, 0, 0x44, 0x89, 0xd8, 0xc3, 0x85, 0xff, 0x74, 6, 0xb8, 2,
+    0, 0, 0, 0xc3,
+];
+
+#[test]
+fn who_may_return_by_another_function_leaves_the_same_below_the_stack() {
+    let (all, _) = all_are_expected();
+    let middle = 15;
+    let last = BY_ANOTHER.len() + all.len() - 6;
+    let mut code = [BY_ANOTHER, &all].concat();
+    code[18] = (last - 19) as u8;
+    let functions = [0, middle, BY_ANOTHER.len() as u64, last as u64];
+    let sample = Sample::new(&code, &functions, &[]);
+    let at = |offset| sample.number(offset);
+    assert!(sample.liveness.fetches(TEXT, at(6)), "it may return from the last function");
+    let (own, of_last) = (BY_ANOTHER.len() as u64 - 1, code.len() as u64 - 1);
+    for place in [own, of_last] {
+        assert!(
+            [1, 6, 7, 8, 9, 10, 11].iter().all(|register| sample.live_after(place).has(*register))
+        );
+    }
+    const LEAVES: [u8; 5] = [0x4c, 0x89, 0x5c, 0x24, 0xe8];
+    let leaving = sample.items().iter().filter(|item| item.bytes() == LEAVES).count();
+    assert_eq!(leaving, 2, "both returns");
+}
+
 /// `cmpl $1, %esi; movq %rdi, %rdi; rep stosq; je 1f; nop; 1: ret`
 const FILL: &[u8] = &[0x83, 0xfe, 1, 0x48, 0x89, 0xff, 0xf3, 0x48, 0xab, 0x74, 1, 0x90, 0xc3];
 
