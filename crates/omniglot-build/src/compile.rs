@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::code::{AHEAD, Code, Item};
+use crate::error::{Error, Result};
 use crate::flat::{self, Memory, SPECS};
 use crate::link::Link;
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Result, definers, diagnostics, output, paths};
+use crate::{definers, diagnostics, output, paths};
 
 /// The outcome of linking.
 #[derive(Debug)]

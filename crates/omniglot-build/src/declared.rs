@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use clang::{Clang, Entity, EntityKind, Index, Nullability, Type, TypeKind, Unsaved, Visibility};
 
+use crate::error::{Error, Result};
 use crate::identifiers::{Identifiers, name_of};
 use crate::macros::{self, Selection};
-use crate::{Error, Result};
 
 /// Everything that the headers declare, as clang sees it.
 #[derive(Clone, Debug, Default)]

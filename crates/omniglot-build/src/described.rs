@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::{Error, Result};
 use crate::model::{Callee, Function, Model, Parameter};
 use crate::options::{Described, Options};
-use crate::{Error, Result};
 
 /// What the declarations' names start with, so that they are found again.
 const PREFIX: &str = "omniglot_described_";

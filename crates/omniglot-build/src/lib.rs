@@ -86,6 +86,8 @@
 #![cfg_attr(not(feature = "bindgen"), allow(dead_code))]
 
 #[cfg(feature = "bindgen")]
+mod bindings;
+#[cfg(feature = "bindgen")]
 mod c;
 #[cfg(feature = "bindgen")]
 mod check;
@@ -140,48 +142,3 @@ pub use handle::Handle;
 pub use library::{Library, Preview};
 pub use prebuilt::Prebuilt;
 pub use wrapper::Wrapper;
-
-#[cfg(feature = "bindgen")]
-use layout::Layouts;
-#[cfg(feature = "bindgen")]
-use model::Model;
-#[cfg(feature = "bindgen")]
-use options::Options;
-#[cfg(feature = "bindgen")]
-use scalar::Target;
-
-/// A checked model, with what generation of Rust and C needs to know.
-#[cfg(feature = "bindgen")]
-#[derive(Debug)]
-struct Bindings {
-    options: Options,
-    target: Target,
-    model: Model,
-    problems: Vec<Problem>,
-}
-
-#[cfg(feature = "bindgen")]
-impl Bindings {
-    fn layouts(&self) -> Layouts<'_> {
-        Layouts { types: &self.model.types, target: &self.target }
-    }
-
-    /// The name of the image's file; `None` where none is made.
-    fn image(&self) -> Option<String> {
-        let is_flat = self.target.is_bare() && self.options.region().is_some();
-        let ending = if is_flat { "image" } else { "so" };
-        (is_flat || self.target.is_compiled()).then(|| format!("{}.{ending}", self.options.name))
-    }
-
-    /// How many callback slots the image has.
-    fn slot_count(&self) -> u32 {
-        let signatures = shims::bound_signatures(&self.model).count();
-        u32::try_from(signatures).unwrap_or(0).saturating_mul(self.addresses())
-    }
-
-    /// How many slots each signature has: as many again as closures can exist, so that the
-    /// address of one that is gone is not the next one's.
-    fn addresses(&self) -> u32 {
-        self.options.callback_slots.saturating_mul(2)
-    }
-}

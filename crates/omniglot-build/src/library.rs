@@ -5,19 +5,20 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::{env, thread};
 
-use crate::check::LeftOut;
+use crate::bindings::Bindings;
+use crate::check::left_out::LeftOut;
 use crate::code::Item;
 use crate::compile::{Compiler, Outcome};
+use crate::error::{Error, Problem, Result};
+use crate::handle::Handle;
 use crate::link::Link;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose, StatusOption};
 use crate::output::Workplace;
 use crate::parse::Parsed;
 use crate::scalar::Target;
 use crate::shims::Shim;
-use crate::{
-    Bindings, Error, Handle, Problem, Result, Wrapper, c, check, diagnostics, lower, output, parse,
-    paths, rust,
-};
+use crate::wrapper::Wrapper;
+use crate::{c, check, diagnostics, lower, output, parse, paths, rust};
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
 ///

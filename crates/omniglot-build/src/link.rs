@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::error::{Error, Result};
 use crate::options::Options;
-use crate::{Error, Result, paths};
+use crate::paths;
 
 /// Directories and libraries, from the builder and from pkg-config.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,8 @@ use clang::{
 };
 use regex::{Regex, RegexSet};
 
-use crate::{Error, Result, diagnostics};
+use crate::diagnostics;
+use crate::error::{Error, Result};
 
 /// Which macros, or functions, are wanted.
 #[derive(Debug)]

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 #[cfg(feature = "bindgen")]
 use regex::Regex;
 
+use crate::error::{Error, Result};
 use crate::flat::Memory;
-use crate::{Error, Handle, Result, Wrapper};
+use crate::handle::Handle;
+use crate::wrapper::Wrapper;
 
 /// Everything that the builder collects.
 #[derive(Clone, Debug, Default)]

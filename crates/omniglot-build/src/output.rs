@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{self, Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The directory for output: in the one that the user named, or in cargo's.
 pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf> {

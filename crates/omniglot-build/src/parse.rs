@@ -14,10 +14,11 @@ use bindgen::{BindgenError, Builder, EnumVariation, Formatter, RustEdition, Rust
 use regex::{Regex, RegexSet};
 
 use crate::declared::{self, Declarations, Wanted};
+use crate::error::{Error, Result};
 use crate::macros::Selection;
 use crate::options::{Options, Purpose, whole_name};
 use crate::scalar::Target;
-use crate::{Error, Result, described, flat, names, own, paths};
+use crate::{described, flat, names, own, paths};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::compile::{Compiler, Outcome};
+use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::options::Options;
 use crate::output::Workplace;
 use crate::scalar::Target;
-use crate::{Error, Result, output, paths};
+use crate::{output, paths};
 
 /// Compiles bindings that were generated ahead; for use in `build.rs`.
 ///

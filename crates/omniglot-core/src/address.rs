@@ -10,8 +10,10 @@ use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::checks::CHECKED;
+use crate::error::{Error, Result};
+use crate::foreign::Foreign;
 use crate::identity::InstanceId;
-use crate::{CHECKED, Error, Foreign, Result};
 
 /// What a `void *` points to: nothing that can be read.
 #[derive(Debug)]

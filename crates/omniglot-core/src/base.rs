@@ -5,14 +5,17 @@
 use alloc::sync::Arc;
 use core::marker::PhantomData;
 
+use crate::checks::CHECKED;
 use crate::domain::Domain;
+use crate::error::{Cause, Error, Result};
 use crate::identity::InstanceId;
+use crate::library::Description;
 #[cfg(feature = "alloc")]
 use crate::queue::{Queue, Waits};
+use crate::runtime::{IsolationKind, Runtime};
 use crate::session::Session;
 use crate::slots::Slots;
 use crate::stack::Stack;
-use crate::{CHECKED, Cause, Description, Error, IsolationKind, Result, Runtime};
 
 /// A library's interface, as generated: unsized, so that two of them cannot be
 /// swapped, and not `Send`, so that a callback cannot send it to another thread.

@@ -1,6 +1,6 @@
 //! C's bit-fields: numbers of any width, packed into bytes; for generated code.
 
-use crate::{InvalidValue, Result};
+use crate::error::{InvalidValue, Result};
 
 /// Reads the bit-field of `width` bits that starts `offset` bits into its storage.
 ///

@@ -5,11 +5,16 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::address::{AsPtr, size_of_elements};
+use crate::address::{
+    AsPtr, Ptr, Ref, RefMut, Slice, SliceMut, ToRef, ToRefMut, ToSlice, ToSliceMut, Void,
+    size_of_elements,
+};
+use crate::base::Base;
+use crate::error::Result;
+use crate::foreign::Foreign;
 use crate::identity::InstanceId;
 use crate::queue::Queue;
-use crate::{Base, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
-use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, Void};
+use crate::runtime::Runtime;
 
 /// Foreign memory that belongs to the host, holding a `T` or, as
 /// `ForeignBox<[T]>`, elements.

@@ -1,11 +1,18 @@
 //! One call: frame in, events until it returns, frame out.
 
+use crate::address::FnPtr;
+use crate::base::Api;
+#[cfg(feature = "alloc")]
+use crate::base::Base;
+use crate::callback::Signature;
 use crate::domain::{CalledBack, KeptResult, Resumed, Started};
+use crate::error::{Cause, Error, Result};
 #[cfg(feature = "alloc")]
 use crate::queue::{Destructor, MAX_DESTRUCTOR_FRAME, put_address};
-use crate::{Api, Cause, Error, FnPtr, Reply, Result, Signature, Text};
+use crate::runtime::Reply;
 #[cfg(feature = "alloc")]
-use crate::{Base, Runtime};
+use crate::runtime::Runtime;
+use crate::text::Text;
 
 /// Calls a shim with a frame, which then holds what the shim left there after its header.
 ///
@@ -111,11 +118,11 @@ pub fn call_pointer<S: Signature, A: Api + ?Sized>(
 /// [`Error::NoSuchFunction`] unless the bindings have a function of that name whose
 /// type is `S`, up to the types behind data pointers; as [`call()`].
 pub fn fn_ptr<S: Signature, A: Api + ?Sized>(api: &mut A, name: &str) -> Result<FnPtr<S>> {
-    const ADDRESS: usize = crate::HEADER_SIZE;
+    const ADDRESS: usize = crate::frame::HEADER_SIZE;
     let none = || Error::NoSuchFunction { name: Text::new(name), signature: S::NAME };
     let known = S::FUNCTIONS.iter().find(|(function, _)| *function == name);
     let (_, shim) = known.ok_or_else(none)?;
-    let mut frame = crate::Frame::<{ ADDRESS + size_of::<usize>() }>::new();
+    let mut frame = crate::frame::Frame::<{ ADDRESS + size_of::<usize>() }>::new();
     call(api, *shim, frame.bytes_mut())?;
     frame.get(ADDRESS)
 }

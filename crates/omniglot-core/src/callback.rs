@@ -5,10 +5,13 @@ use alloc::{boxed::Box, sync::Arc};
 #[cfg(feature = "alloc")]
 use core::marker::PhantomData;
 
+use crate::address::FnPtr;
+use crate::base::{Api, Base};
 use crate::domain::KeptResult;
+use crate::error::{Error, Result};
 use crate::identity::InstanceId;
+use crate::runtime::{Reply, Runtime};
 use crate::slots::{Among, Closure, Erased, SlotId};
-use crate::{Api, Base, Error, FnPtr, Reply, Result, Runtime};
 
 /// A C function-pointer type, as generated.
 ///

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use zerocopy::IntoBytes;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A C array of characters that was copied out, as text: what precedes the first NUL, or all of it,
 /// since many libraries omit the NUL if the text just fits.

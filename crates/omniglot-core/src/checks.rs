@@ -16,7 +16,7 @@ use core::str::Utf8Error;
 
 use zerocopy::TryFromBytes;
 
-use crate::Foreign;
+use crate::foreign::Foreign;
 
 /// Whether this build checks what foreign code gives it: true except in builds for measurements.
 pub const CHECKED: bool = !cfg!(omniglot_unchecked);

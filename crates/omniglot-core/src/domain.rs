@@ -5,11 +5,14 @@
 //! for each library. The code that a successful call executes is short and straight; everything
 //! else is in functions of its own, out of line.
 
+use crate::error::{Cause, Error, Result};
+use crate::frame::NON_LOCAL_EXIT;
+use crate::library::Description;
+use crate::memory::Window;
+use crate::runtime::{Event, Reply, Runtime};
 use crate::session::Session;
 use crate::stack::{FrameAddress, Mark, Stack};
-use crate::{
-    Cause, Description, Error, Event, Reply, Result, Runtime, Text, Window, frame::NON_LOCAL_EXIT,
-};
+use crate::text::Text;
 
 /// A session, with frames: what is copied to foreign code and back.
 // As in `Session`: all three have one address.

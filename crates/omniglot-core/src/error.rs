@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::Text;
+use crate::text::Text;
 
 /// Shorthand for results of foreign operations.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

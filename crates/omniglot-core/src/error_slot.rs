@@ -3,7 +3,8 @@
 use core::cell::Cell;
 use core::fmt;
 
-use crate::{Cause, Error, Escape, Result};
+use crate::callback::Escape;
+use crate::error::{Cause, Error, Result};
 
 /// Carries an error of the program's own out of a callback, past the foreign call in between.
 ///

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-use crate::InvalidValue;
+use crate::error::InvalidValue;
 
 /// A type whose values can be written to foreign memory, and read from it after their bits were
 /// checked.

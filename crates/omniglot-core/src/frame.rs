@@ -1,6 +1,8 @@
 //! A call's arguments and result, as the shim's C struct lays them out.
 
-use crate::{Error, Foreign, Result, checks};
+use crate::checks;
+use crate::error::{Error, Result};
+use crate::foreign::Foreign;
 
 /// Bytes at the start of every frame: `uint32_t status; int32_t error_number;`.
 pub const HEADER_SIZE: usize = 8;
@@ -35,7 +37,7 @@ impl<const SIZE: usize> Frame<SIZE> {
     /// are checked when they are compiled.
     #[inline]
     pub fn put<T: Foreign>(&mut self, offset: usize, value: &T) {
-        crate::encode_field(value, &mut self.bytes, offset);
+        crate::foreign::encode_field(value, &mut self.bytes, offset);
     }
 
     /// Reads and validates a field.

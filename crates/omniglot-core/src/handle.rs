@@ -5,10 +5,12 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::mem;
 
-use crate::address::AsPtr;
+use crate::address::{AsPtr, Ptr, Void};
+use crate::base::Api;
+use crate::call;
+use crate::error::{Error, Result};
 use crate::identity::InstanceId;
 use crate::queue::{Destructor, Queue, put_address};
-use crate::{Api, Error, Ptr, Result, Void, call};
 
 /// A type of foreign object with a destructor, as generated.
 pub trait Object: Sized + 'static {

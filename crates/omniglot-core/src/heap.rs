@@ -1,7 +1,11 @@
 //! The library's own heap: memory that C will free, or that C allocated.
 
-use crate::address::size_of_elements;
-use crate::{Api, Error, Foreign, Frame, HEADER_SIZE, Ptr, Result, SliceMut, Void, call};
+use crate::address::{Ptr, SliceMut, Void, size_of_elements};
+use crate::base::Api;
+use crate::call;
+use crate::error::{Error, Result};
+use crate::foreign::Foreign;
+use crate::frame::{Frame, HEADER_SIZE};
 
 /// Shim 0: `void *malloc(size_t)`.
 const SHIM_MALLOC: u32 = 0;
@@ -59,7 +63,7 @@ pub fn malloc<T: Foreign, A: Api + ?Sized>(api: &mut A, len: usize) -> Result<Sl
 ///
 /// # Errors
 /// As any call; a pointer that is not from `malloc` corrupts the library's heap, or makes it fault.
-pub fn free<A: Api + ?Sized>(api: &mut A, pointer: impl crate::AsPtr<Void>) -> Result<()> {
+pub fn free<A: Api + ?Sized>(api: &mut A, pointer: impl crate::address::AsPtr<Void>) -> Result<()> {
     let pointer = api.base().address(pointer)?;
     let mut frame = Frame::<FRAME_SIZE>::new();
     frame.put(HEADER_SIZE, &pointer);

@@ -1,7 +1,7 @@
 //! The owned instance, and the macro that defines a library's.
 #![allow(unsafe_code)]
 
-use crate::Result;
+use crate::error::Result;
 
 /// Owns an instance's state `A`: the sized form of an [`Api`](crate::Api).
 ///

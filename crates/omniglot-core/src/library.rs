@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::{Cause, Result, Runtime};
+use crate::error::{Cause, Result};
+use crate::runtime::Runtime;
 
 /// How many shims every image starts with: `malloc` and `free` of the library's own libc.
 pub const BUILTIN_SHIMS: u32 = 2;

@@ -6,8 +6,11 @@
 
 use core::ptr::NonNull;
 
+use crate::checks::CHECKED;
+use crate::error::{Error, Result};
+use crate::faults;
+use crate::frame::HEADER_SIZE;
 use crate::stack::FrameAddress;
-use crate::{CHECKED, Error, HEADER_SIZE, Result, faults};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.

@@ -4,14 +4,17 @@
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-#[cfg(feature = "alloc")]
-use crate::Unvalidated;
-use crate::address::{check_alignment, size_of_elements};
+use crate::address::{Field, Ptr, check_alignment, size_of_elements};
+use crate::address::{Ref, RefMut, Slice, SliceMut, ToRef, ToRefMut, ToSlice, ToSliceMut};
+use crate::base::Base;
 use crate::checks;
-use crate::foreign::{bytes_of, bytes_of_mut};
-use crate::view::{look_at, read_value};
-use crate::{Base, Error, Field, Foreign, Ptr, Ref, RefMut, Result, Runtime, Slice, SliceMut};
-use crate::{ToRef, ToRefMut, ToSlice, ToSliceMut, View, Window};
+use crate::error::{Error, Result};
+use crate::foreign::{Foreign, bytes_of, bytes_of_mut};
+use crate::memory::Window;
+use crate::runtime::Runtime;
+#[cfg(feature = "alloc")]
+use crate::view::Unvalidated;
+use crate::view::{View, look_at, read_value};
 
 /// In how many elements of a slice the first invalid one is searched for, to describe it.
 const MOST_EXPLAINED: usize = 1 << 20;
@@ -47,7 +50,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// # Errors
     /// [`Error::WrongInstance`].
     #[inline]
-    pub fn address<T: ?Sized>(&self, argument: impl crate::AsPtr<T>) -> Result<Ptr<T>> {
+    pub fn address<T: ?Sized>(&self, argument: impl crate::address::AsPtr<T>) -> Result<Ptr<T>> {
         let (address, instance) = argument.as_ptr_of();
         if let Some(instance) = instance {
             self.check_instance(instance)?;
@@ -352,13 +355,13 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         let invalid = |index| {
             let address = address + index * size;
-            let explain = |bytes: &[u8]| crate::explain_field::<T>(bytes, 0);
+            let explain = |bytes: &[u8]| crate::foreign::explain_field::<T>(bytes, 0);
             look_at(&self.state.domain.session.runtime, address, size, align, explain)
                 .ok()
                 .flatten()
         };
         let first = (0..len.min(MOST_EXPLAINED)).find_map(invalid);
-        first.unwrap_or_else(|| crate::Bits::of(&[]).invalid::<T>(&[])).into()
+        first.unwrap_or_else(|| crate::foreign::Bits::of(&[]).invalid::<T>(&[])).into()
     }
 
     /// Copies validated elements out. After an error it is unspecified which were copied.
@@ -488,7 +491,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
                 chunk.0.fill(0);
             }
             for (place, element) in part.iter().enumerate() {
-                crate::encode_field(element, &mut chunk.0, place * size_of::<T>());
+                crate::foreign::encode_field(element, &mut chunk.0, place * size_of::<T>());
             }
             let bytes = chunk.0.get(..size_of_val(part)).unwrap_or(&[]);
             self.runtime_window().copy_in(address, bytes)?;
@@ -618,6 +621,6 @@ fn copy_valid<T: Foreign>(bytes: &[u8], into: &mut [T]) -> Result<()> {
 fn first_invalid<T: Foreign>(bytes: &[u8]) -> Error {
     let invalid = bytes
         .chunks_exact(size_of::<T>())
-        .find_map(|element| crate::explain_field::<T>(element, 0));
+        .find_map(|element| crate::foreign::explain_field::<T>(element, 0));
     invalid.unwrap_or_else(|| T::explain(bytes)).into()
 }

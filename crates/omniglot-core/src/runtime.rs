@@ -5,8 +5,9 @@ use core::fmt::Debug;
 use core::time::Duration;
 
 use crate::calls::Calls;
+use crate::error::{Error, Result};
+use crate::memory::Window;
 use crate::timer::Timer;
-use crate::{Error, Result, Window};
 
 /// Which of the four guarantees a runtime gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

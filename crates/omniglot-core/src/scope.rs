@@ -7,14 +7,19 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 #[cfg(feature = "alloc")]
+use crate::address::FnPtr;
+use crate::address::{Ptr, RefMut, SliceMut};
+use crate::base::Api;
+#[cfg(feature = "alloc")]
 use crate::callback::answer_valid;
-use crate::foreign::bytes_of;
+#[cfg(feature = "alloc")]
+use crate::callback::{Answer, Received, Signature};
+use crate::error::{Error, Result};
+use crate::foreign::{Foreign, bytes_of};
+use crate::runtime::Runtime;
 #[cfg(feature = "alloc")]
 use crate::slots::SlotId;
 use crate::stack::Mark;
-#[cfg(feature = "alloc")]
-use crate::{Answer, FnPtr, Received, Signature};
-use crate::{Api, Error, Foreign, Ptr, RefMut, Result, Runtime, SliceMut};
 
 /// An instance, borrowed for a while, with temporary memory of the library's.
 ///

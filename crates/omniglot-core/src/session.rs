@@ -10,7 +10,8 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::calls::{Calls, MAX_DEPTH};
-use crate::{Cause, Error, Event, Reply, Result, Runtime, Step};
+use crate::error::{Cause, Error, Result};
+use crate::runtime::{Event, Reply, Runtime, Step};
 
 /// A runtime and the calls in progress.
 ///

@@ -19,7 +19,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::ptr::NonNull;
 
 use crate::domain::KeptResult;
-use crate::{Error, Reply, Result};
+use crate::error::{Error, Result};
+use crate::runtime::Reply;
 
 /// The type of every closure in the table: it gets the address of the callback's frame and answers
 /// the callback.

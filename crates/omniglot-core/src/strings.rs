@@ -4,7 +4,12 @@
 use alloc::string::String;
 use core::ffi::{CStr, c_char};
 
-use crate::{Base, Error, Ptr, Result, Runtime, ToSlice, View, checks};
+use crate::address::{Ptr, ToSlice};
+use crate::base::Base;
+use crate::checks;
+use crate::error::{Error, Result};
+use crate::runtime::Runtime;
+use crate::view::View;
 
 /// How much is copied at a time to look for the NUL.
 const CHUNK: usize = 256;

@@ -5,13 +5,13 @@ use std::boxed::Box;
 use std::fmt;
 use std::vec::Vec;
 
-use crate::address::AsPtr;
-use crate::callback::answer_valid;
+use crate::address::{AsPtr, FnPtr, Ptr, Ref, RefMut, ToRef, ToRefMut, Void};
+use crate::base::Api;
+use crate::boxed::ForeignBox;
+use crate::callback::{Answer, Received, Signature, answer_valid};
+use crate::error::Result;
+use crate::foreign::Foreign;
 use crate::identity::InstanceId;
-use crate::{
-    Answer, Api, FnPtr, Foreign, ForeignBox, Ptr, Received, Ref, RefMut, Result, Signature,
-};
-use crate::{ToRef, ToRefMut, Void};
 
 /// A struct in foreign memory, together with the closures that its function pointers call.
 ///

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The time limit of a domain's calls, in ticks of its runtime's clock.
 ///

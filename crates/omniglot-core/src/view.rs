@@ -11,8 +11,10 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 
 use crate::checks::{self, Shape};
-use crate::foreign::TOO_LARGE;
-use crate::{Error, Foreign, MAX_BY_VALUE, Result, Runtime, Window};
+use crate::error::{Error, Result};
+use crate::foreign::{Foreign, MAX_BY_VALUE, TOO_LARGE};
+use crate::memory::Window;
+use crate::runtime::Runtime;
 
 /// A validated value, borrowed from an instance.
 ///

@@ -2,7 +2,10 @@
 
 use core::ffi::c_char;
 
-use crate::{Api, Error, Ptr, Result, Text};
+use crate::address::Ptr;
+use crate::base::Api;
+use crate::error::{Error, Result};
+use crate::text::Text;
 
 /// A Rust length as the C integer of a length parameter.
 ///

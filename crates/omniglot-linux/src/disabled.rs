@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use omniglot_core::{Description, Error, Result};
 
 use crate::capabilities::machine::Machine;
-use crate::{Options, Request, SyscallPolicy};
+use crate::options::Options;
+use crate::request::Request;
+use crate::syscall_policy::SyscallPolicy;
 
 /// A foreign library in a process of its own; not available on this target.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use omniglot_core::{Description, Error, Result};
 
-use crate::Options;
+use crate::options::Options;
 
 const THERE_IS_NONE: Error = if cfg!(feature = "in-process") {
     Error::Unsupported {

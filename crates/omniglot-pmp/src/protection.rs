@@ -15,8 +15,8 @@
 
 use omniglot_core::{Error, Result};
 
-use crate::Kernel;
 use crate::csr::{MSECCFG, read, swap, without_interrupts};
+use crate::kernel::Kernel;
 
 /// The number of entries that a domain takes.
 const ENTRIES: usize = 3;
@@ -251,7 +251,7 @@ fn read_settings(register: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{LOCKED, other_entry, settings};
-    use crate::{After, Kernel};
+    use crate::kernel::{After, Kernel};
 
     struct Board;
 

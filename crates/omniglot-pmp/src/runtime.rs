@@ -11,10 +11,11 @@ use omniglot_core::{
 use crate::csr::{self, TrapRegisters};
 use crate::gate::{self, A0, A1, Context, SP, Start, Trap, request};
 use crate::image::FlatImage;
+use crate::kernel::{After, Kernel};
 use crate::machine::Machine;
 use crate::protection::PmpEntries;
+use crate::region::ForeignRegion;
 use crate::trap::{TrapKind, call_fault, fault};
-use crate::{After, ForeignRegion, Kernel};
 
 /// The size in bytes of an uncompressed instruction such as `ecall`.
 const ECALL_SIZE: u32 = 4;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memchr3_iter;
 
-use crate::Kind;
+use crate::kind::Kind;
 use crate::pattern::{self, ESCAPE, INTERRUPT, LONGEST, REX2};
 
 /// A range of memory that is executable, or will be.
@@ -101,7 +101,7 @@ fn continued(mut end: u64, rest: &[u8], following: &[Code<'_>]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::{Code, Gadget, find};
-    use crate::Kind;
+    use crate::kind::Kind;
 
     fn found(code: &[Code<'_>]) -> Vec<(u64, Kind, usize)> {
         let tuple = |gadget: Gadget| (gadget.address, gadget.kind, gadget.length);

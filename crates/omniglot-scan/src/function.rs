@@ -5,7 +5,7 @@ use std::ops::Range;
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, Pointer, UnwindSection};
 use iced_x86::{Decoder, DecoderOptions, Instruction};
 
-use crate::Code;
+use crate::find::Code;
 
 /// Finds the function that contains `address` in the unwind tables of a loaded image.
 ///

@@ -10,8 +10,8 @@ use object::elf::{
 };
 use object::read::elf::{DynamicTable, ElfFile64, FileHeader, ProgramHeader};
 
-use crate::symbols::Symbols;
-use crate::{Code, Import, Place};
+use crate::find::Code;
+use crate::symbols::{Import, Place, Symbols};
 
 /// Why no runtime can load a file.
 #[non_exhaustive]

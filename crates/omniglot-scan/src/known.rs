@@ -9,7 +9,9 @@ use std::ops::RangeInclusive;
 
 use iced_x86::{Code as Opcode, Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
-use crate::{Code, Gadget, Kind, Setting};
+use crate::find::{Code, Gadget};
+use crate::kind::Kind;
+use crate::setting::Setting;
 
 /// PKRU's bit in `XCR0` and in the masks of `XRSTOR` (Intel SDM volume 1, chapter 13).
 const KEYS: u64 = 1 << 9;
@@ -129,7 +131,9 @@ fn instructions<const COUNT: usize>(start: u64, code: &[Code<'_>]) -> Option<[In
 #[cfg(test)]
 mod tests {
     use super::{Known, known};
-    use crate::{Code, Kind, find, setting};
+    use crate::find::Code;
+    use crate::kind::Kind;
+    use crate::{find, setting};
 
     /// Classifies the only gadget in these bytes.
     fn judged(bytes: &[u8], symbol: Option<&str>) -> Option<Known> {

@@ -5,7 +5,7 @@
 
 use iced_x86::{Decoder, DecoderOptions};
 
-use crate::Kind;
+use crate::kind::Kind;
 
 /// The maximum length of an instruction in bytes.
 pub(crate) const LONGEST: usize = 15;

@@ -10,8 +10,10 @@ use iced_x86::{
     Code as Opcode, Encoder, FlowControl, Instruction, MemoryOperand, Mnemonic, OpKind, Register,
 };
 
+use crate::find;
+use crate::find::{Code, Gadget};
 use crate::function::instructions;
-use crate::{Code, Gadget, Kind, find};
+use crate::kind::Kind;
 
 /// The replacement of one instruction, with the code and data that it needs elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -310,7 +312,9 @@ mod tests {
     use iced_x86::{Decoder, DecoderOptions};
 
     use super::{Elsewhere, LONGEST_DETOUR, Obstacle, Rewrite, rewrite};
-    use crate::{Code, Kind, find};
+    use crate::find;
+    use crate::find::Code;
+    use crate::kind::Kind;
 
     const START: u64 = 0x7000_0000;
     const ELSEWHERE: Elsewhere = Elsewhere { code: 0x7100_0040, data: 0x7100_1000 };

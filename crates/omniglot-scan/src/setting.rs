@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 
-use crate::{Code, Gadget, Kind};
+use crate::find::{Code, Gadget};
+use crate::kind::Kind;
 
 /// The maximum distance in bytes from the last known function start at which decoding is trusted.
 const FARTHEST: u64 = 1 << 20;
@@ -78,7 +79,8 @@ const fn mnemonics(kind: Kind) -> &'static [Mnemonic] {
 #[cfg(test)]
 mod tests {
     use super::{Setting, setting};
-    use crate::{Code, find};
+    use crate::find;
+    use crate::find::Code;
 
     fn settings(bytes: &[u8], starts: &[u64]) -> Vec<Setting> {
         let code = [Code { address: 0x1000, bytes }];

@@ -7,11 +7,12 @@ mod layouts;
 
 use std::fmt::Write as _;
 
+use crate::bindings::Bindings;
 use crate::code::{Code, Item, Unit};
 use crate::layout::{Frame, HEADER_SIZE, Member, MemberUse};
 use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
-use crate::{Bindings, parse, spell};
+use crate::{parse, spell};
 
 /// Names in the generated C that a header could have a macro for.
 const OWN_NAMES: [&str; 12] = [

@@ -1,9 +1,10 @@
 //! Wrappers from the header's own annotations: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
 use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
+use crate::diagnostics;
+use crate::error::Problem;
 use crate::model::{Function, Model, Type, Types};
 use crate::wrapper::{Direction, Length, Wrapper};
-use crate::{Problem, diagnostics};
 
 /// Records which functions' results must not be ignored.
 pub(super) fn mark(model: &mut Model) {

@@ -1,6 +1,6 @@
 //! Integers that the user declares to be booleans: from here on they are enums of 0 and 1.
 
-use crate::Error;
+use crate::error::Error;
 use crate::model::{ConstantType, Definition, Enum, Model, Type, Variant};
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::patterns;
+use crate::diagnostics;
+use crate::error::{Error, Problem, Result};
 use crate::model::{Function, Guard, Model};
 use crate::options::{GuardOption, Options, whole_name};
-use crate::{Error, Problem, Result, diagnostics};
 
 /// Guards the functions that the user's patterns match.
 pub(super) fn set_guards(

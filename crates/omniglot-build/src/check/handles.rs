@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostics;
+use crate::error::{Error, Problem, Result};
+use crate::handle::Handle;
 use crate::layout::{Frame, Layouts};
 use crate::model::{Definition, Function, Model, Opaque, Owned, Shape, Type};
 use crate::options::Options;
 use crate::scalar::Target;
-use crate::{Error, Handle, Problem, Result, diagnostics};
 
 /// Functions that make objects, and the types of these.
 pub(super) type Makers = BTreeMap<String, String>;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::code::Item;
+use crate::diagnostics;
+use crate::error::Problem;
 use crate::model::{Definition, Model, Opaque};
-use crate::{Problem, diagnostics};
 
 /// Items of the header, each with the reason.
 pub(crate) type LeftOut = BTreeMap<Item, String>;

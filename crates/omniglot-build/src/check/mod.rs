@@ -4,7 +4,7 @@ mod annotations;
 mod booleans;
 mod guards;
 mod handles;
-mod left_out;
+pub(crate) mod left_out;
 mod patterns;
 mod pointers;
 mod renames;
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
+use crate::error::{Error, Problem, Result};
 use crate::layout::{Frame, Layouts};
 use crate::model::{
     Constant, ConstantType, Definition, Function, Model, NAMELESS, Opaque, Record, Shape,
@@ -25,7 +26,7 @@ use crate::model::{
 };
 use crate::options::{Options, Purpose, whole_name};
 use crate::scalar::{Scalar, Target};
-use crate::{Error, Problem, Result, described, diagnostics};
+use crate::{described, diagnostics};
 
 pub(crate) use left_out::LeftOut;
 use walk::each_type;

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use regex::Regex;
 use regex_syntax::ast::{Ast, parse::Parser};
 
+use crate::error::{Error, Result};
 use crate::model::{Definition, Model};
 use crate::options::{Options, Purpose, whole_name};
-use crate::{Error, Result};
 
 /// A pattern that matches nothing is a typing error, and so is a branch of one.
 pub(super) fn check_patterns(model: &Model, options: &Options, errors: &mut Vec<Error>) {

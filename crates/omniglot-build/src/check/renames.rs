@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::Problem;
 use crate::model::{Definition, Model, Record, Shape};
 use crate::options::Options;
-use crate::{Problem, diagnostics, names};
+use crate::{diagnostics, names};
 
 /// Types and constants named as something that every module has.
 pub(super) fn list_renamed(model: &Model, problems: &mut Vec<Problem>) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::patterns;
+use crate::diagnostics;
+use crate::error::{Error, Problem, Result};
 use crate::model::{Model, Type};
 use crate::options::{Options, StatusOption, whole_name};
 use crate::wrapper::Wrapper;
-use crate::{Error, Problem, Result, diagnostics};
 
 /// Adds to the wrappers what their functions' results mean, and a wrapper for each other function
 /// whose result means something.

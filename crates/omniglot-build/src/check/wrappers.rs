@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::handles::Makers;
 use super::{annotations, handles, statuses};
 use crate::declared::{Declared, Null};
+use crate::diagnostics;
+use crate::error::{Error, Problem, Result};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
 use crate::options::Options;
 use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
-use crate::{Error, Problem, Result, diagnostics};
 
 /// Gives each described function its wrapper; all errors are reported together. `found` receives
 /// the header's own annotations that no wrapper can implement.

@@ -9,7 +9,8 @@ use std::process::Command;
 use omniglot_sfi::{Rewriter, layer};
 
 use super::{Compiler, is_cpp, text};
-use crate::{Error, Result, output, paths};
+use crate::error::{Error, Result};
+use crate::{output, paths};
 
 /// What ends an image that a sandboxed one is part of, as `omniglot_core::SANDBOXED`.
 const MARK: [u8; 8] = *b"omni-sfi";

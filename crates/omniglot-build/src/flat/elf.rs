@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use object::read::elf::ElfFile32;
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, elf};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A linked image.
 pub(crate) struct Linked {

@@ -3,7 +3,7 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 use super::elf::Linked;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"OMNI");
 /// Changes with the header and with the protocol between image and host.

@@ -13,8 +13,8 @@ mod script;
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
 use crate::output;
-use crate::{Error, Result};
 
 /// The C library for machines without an operating system: picolibc's settings for GCC.
 pub(crate) const SPECS: &str = "--specs=picolibc.specs";

@@ -14,10 +14,12 @@ mod wrappers;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use crate::bindings::Bindings;
+use crate::docs;
+use crate::error::{Error, Result};
 use crate::model::{Constant, ConstantType, Definition};
 use crate::names::ident;
 use crate::shims::{self, Pointers, Shim};
-use crate::{Bindings, Error, Result, docs};
 
 /// The Rust source of the module.
 pub(crate) fn generate(bindings: &Bindings) -> Result<String> {

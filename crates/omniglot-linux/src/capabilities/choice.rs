@@ -2,7 +2,7 @@
 
 use omniglot_core::IsolationKind;
 
-use super::Machine;
+use super::machine::Machine;
 
 /// Why protection keys are only used if they are asked for by name.
 const EXPERIMENTAL: &str = "protection keys are experimental, since they were tested on emulated \

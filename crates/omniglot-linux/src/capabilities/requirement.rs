@@ -2,7 +2,7 @@
 
 use omniglot_core::IsolationKind;
 
-use super::{Kernel, KeyTrial, Machine, MemfdExec};
+use super::machine::{Kernel, KeyTrial, Machine, MemfdExec};
 
 /// Something that a runtime needs.
 #[non_exhaustive]
@@ -307,7 +307,7 @@ impl Machine {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::capabilities::{Mechanisms, Processor};
+    use crate::capabilities::machine::{Mechanisms, Processor};
 
     /// A machine that has everything.
     pub(crate) fn full() -> Machine {

@@ -22,7 +22,8 @@ use super::spares::Spares;
 use super::start::{LONGEST_SLEEP, SHORTEST_SLEEP, Started, start};
 use super::timer;
 use super::world;
-use crate::{Options, Permission, Request};
+use crate::options::{Options, Permission};
+use crate::request::Request;
 
 /// A foreign library in a process of its own.
 ///

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use omniglot_core::{Error, Result};
 
 use super::channel::wake_host;
-use super::in_process::Interrupter;
+use super::in_process::interrupter::Interrupter;
 use super::mapping::Mapping;
 
 /// Which call runs, and which was interrupted: calls are counted from 1, over all lives of an

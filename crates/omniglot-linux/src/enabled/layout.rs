@@ -10,7 +10,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::system::refused;
-use crate::Options;
+use crate::options::Options;
 
 pub(super) const PAGE: usize = 4096;
 const CONTROL_SIZE: usize = 0x10000;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use omniglot_core::{Error, Result, Text};
 
 use super::images::is_loadable;
-use crate::Options;
+use crate::options::Options;
 
 /// How much of a file to read: its header.
 const HEADER: u64 = 64;

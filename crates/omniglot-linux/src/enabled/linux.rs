@@ -11,7 +11,8 @@ use super::in_process::{ProtectionKeys, Sfi};
 use super::instance::Process;
 use super::interrupt::InterruptHandle;
 use super::timer::TICKS_PER_SECOND;
-use crate::{Isolation, Options, Request};
+use crate::options::{Isolation, Options};
+use crate::request::Request;
 
 /// A foreign library, isolated as [`Options::isolation`] says.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use omniglot_core::Window;
 
 use super::requests::{said_since, shown};
-use crate::LineSink;
+use crate::options::LineSink;
 
 /// The longest line, in bytes; what is longer comes in parts.
 const LONGEST: usize = 4096;

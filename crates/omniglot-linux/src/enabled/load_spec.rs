@@ -12,7 +12,7 @@ use super::images;
 use super::layout::check_limits;
 use super::libraries::Libraries;
 use super::tree::Tree;
-use crate::Options;
+use crate::options::Options;
 
 /// All that a start needs. Paths are absolute and links are resolved, so that a reset finds the
 /// same files even if the host's working directory has changed.

@@ -10,7 +10,9 @@ use std::thread;
 use rustix::param::linux_hwcap;
 use syscalls::{Errno, Sysno, syscall};
 
-use super::in_process::{are_the_programs, has_unknown_registers, lies_below_4_gib};
+use super::in_process::features::has_unknown_registers;
+use super::in_process::interposed::are_the_programs;
+use super::in_process::places::lies_below_4_gib;
 use super::landlock;
 use crate::capabilities::machine::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 

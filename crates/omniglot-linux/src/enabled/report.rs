@@ -7,7 +7,7 @@ use zerocopy::FromBytes;
 
 use super::channel::Ending;
 use super::code_places::{self, Names};
-use super::filters::name_of;
+use super::filters::policy::name_of;
 use super::images::SHIMS;
 use super::layout::{Layout, REPORT};
 use super::requests;

@@ -4,9 +4,9 @@
 use omniglot_core::{Result, Text, Window};
 use zerocopy::FromBytes;
 
-use super::filters::name_of;
+use super::filters::policy::name_of;
 use super::layout::{WORLD_OUTPUT, WORLD_REQUESTS, WORLD_SAID};
-use crate::Request;
+use crate::request::Request;
 
 /// `MOST_REQUESTS` and `OUTPUT_SIZE` of `worker/control.h`.
 const MOST: usize = 56;

@@ -26,7 +26,7 @@ use super::spawner;
 use super::tables::Tables;
 use super::worker::Worker;
 use super::world;
-use crate::{Options, Permission};
+use crate::options::{Options, Permission};
 
 /// How often to check for an answer before sleeping, if there are two processors: about as long as
 /// going to sleep and waking up takes.

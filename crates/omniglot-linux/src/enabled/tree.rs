@@ -18,7 +18,7 @@ use zerocopy::{Immutable, IntoBytes};
 use super::images::{executable_memory, seal};
 use super::layout::PAGE;
 use super::system::failed;
-use crate::{FileSource, Options};
+use crate::options::{FileSource, Options};
 
 /// How deep directories may be nested: links may form circles.
 const DEEPEST: u32 = 32;

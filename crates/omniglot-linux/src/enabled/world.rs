@@ -2,7 +2,7 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::Options;
+use crate::options::Options;
 
 /// The resolution of the time, in nanoseconds, for a library without permission to read the clock.
 const RESOLUTION: u64 = 1_000_000;

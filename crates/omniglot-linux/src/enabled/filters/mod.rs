@@ -11,7 +11,7 @@
 //! continues. After loading, all calls but three come back to the worker; one that its server does
 //! not know ends it.
 
-mod policy;
+pub(super) mod policy;
 mod range;
 
 use std::collections::BTreeMap;
@@ -26,14 +26,11 @@ use seccompiler::{
 };
 use syscalls::Sysno;
 
-pub(super) use self::policy::name_of;
-#[cfg(feature = "in-process")]
-pub(super) use self::policy::refusal;
 use self::policy::{
     CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
     STDERR_WRITES, WAITS,
 };
-use crate::{Permission, Permissions};
+use crate::options::{Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Outcome<T> = core::result::Result<T, BackendError>;

@@ -2,7 +2,7 @@
 
 use syscalls::Sysno;
 
-use crate::SyscallPolicy;
+use crate::syscall_policy::SyscallPolicy;
 
 pub(super) const EPERM: u32 = 1;
 pub(super) const ENOMEM: u32 = 12;

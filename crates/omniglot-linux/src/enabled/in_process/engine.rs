@@ -28,13 +28,12 @@ use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::places;
-use super::sfi;
+use super::sfi::region;
 use super::threads::Thread;
 use super::watchdog::{self, Clock};
 use super::x87;
-use crate::Options;
 use crate::enabled::code_places::{self, Names};
-use crate::enabled::filters::name_of;
+use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::interrupt::InterruptHandle;
 use crate::enabled::layout::Layout;
@@ -43,6 +42,7 @@ use crate::enabled::report::kind_of;
 use crate::enabled::system::refused;
 use crate::enabled::tables::Tables;
 use crate::enabled::timer;
+use crate::options::Options;
 
 /// What the host needs of its own stack for one level of calls and callbacks.
 pub(super) const HOST_STACK: usize = 128 << 10;
@@ -237,7 +237,7 @@ impl<P: Protection> InProcess<P> {
         let generation = generation::current()?;
         check_segments()?;
         let key = if P::IS_KEY { Some(DomainKey::allocate(generation)?) } else { None };
-        if P::IS_KEY && sfi::exist() {
+        if P::IS_KEY && region::exist() {
             return Err(Error::Unsupported {
                 what: "the process has verified code, which was not looked at for keys' sake",
                 remedy: "use one of the two in a process, or Isolation::Process",

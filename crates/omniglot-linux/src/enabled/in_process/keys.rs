@@ -22,7 +22,7 @@ use super::shared_page::{
     COOKIE, KEYED, NOBODY, SHARED_ALIAS, SHARED_SIZE, SIGNAL_RIGHTS, SharedPage, opened,
 };
 use super::threads::Thread;
-use crate::Machine;
+use crate::capabilities::machine::Machine;
 use crate::enabled::generation::PerProcess;
 use crate::enabled::system::{last_error, refused};
 

@@ -16,11 +16,11 @@ use super::gadgets::code::{self, Admitted};
 use super::keys::tag;
 use super::shared_page;
 use super::snapshot::Snapshot;
-use crate::Options;
 use crate::enabled::generation;
 use crate::enabled::layout::{Layout, PAGE};
 use crate::enabled::mapping::Mapping;
 use crate::enabled::system::refused;
+use crate::options::Options;
 
 /// How often to try another place for a window.
 const ATTEMPTS: usize = 16;

@@ -16,9 +16,9 @@ use syscalls::Sysno;
 
 use super::context::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
-use crate::enabled::filters::refusal;
+use crate::enabled::filters::policy::refusal;
 use crate::enabled::system::last_error;
-use crate::{Permission, Permissions};
+use crate::options::{Permission, Permissions};
 
 /// What a system call of foreign code gets.
 pub(super) enum Answer {

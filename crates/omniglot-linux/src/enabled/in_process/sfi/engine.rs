@@ -19,8 +19,7 @@ use super::image::{Image, verified};
 use super::memory::Memory;
 use super::page::{ABORT, ENTER, GO_ON};
 use super::region::Region;
-use crate::Options;
-use crate::enabled::filters::name_of;
+use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::in_process::calls::{Stacks, store_fresh};
 use crate::enabled::in_process::context::{
@@ -40,6 +39,7 @@ use crate::enabled::in_process::x87;
 use crate::enabled::interrupt::InterruptHandle;
 use crate::enabled::report::kind_of;
 use crate::enabled::timer;
+use crate::options::Options;
 
 const ENOSYS: i64 = 38;
 

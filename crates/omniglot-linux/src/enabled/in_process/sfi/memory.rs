@@ -27,9 +27,9 @@ use rustix::mm::{
 use super::image::{Image, Segment};
 use super::page::gates;
 use super::region::Region;
-use crate::Options;
 use crate::enabled::layout::PAGE;
 use crate::enabled::system::refused;
+use crate::options::Options;
 
 const SMALLEST: usize = 32 << 20;
 const SMALLEST_STACK: usize = 1 << 20;

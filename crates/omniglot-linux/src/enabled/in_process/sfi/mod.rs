@@ -16,7 +16,6 @@ mod heap;
 mod image;
 mod memory;
 mod page;
-mod region;
+pub(super) mod region;
 
 pub use engine::Sfi;
-pub(super) use region::exist;
