@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
+#[macro_use]
 mod support;
 
 use std::fs;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use omniglot_core::{Description, Error, Fault, Runtime, Session};
 use omniglot_linux::{Options, Process};
-use support::{compile, write_frame};
+use support::{Driven, compile, write_frame};
 
 /// The shims of `images/places.c`, after the two that every image has.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +29,14 @@ fn description(flags: &[&str]) -> Description {
     Description { name: "gadget", image, shims: 7, slots: 0, functions: &["malloc", "free"] }
 }
 
-fn start(description: &Description) -> Session<Process> {
-    Session::new(Process::start(description, &Options::default()).expect("the library loads"))
+fn start<R: Driven>(description: &Description) -> Session<R> {
+    let mut options = Options::default();
+    // A virtual machine may be a hundred times slower than this one.
+    options.start_timeout = Duration::from_secs(300);
+    Session::new(R::load(description, &options).expect("the library loads"))
 }
 
-fn fault(linux: &mut Session<Process>, shim: Shim, a: u64) -> Fault {
+fn fault<R: Driven>(linux: &mut Session<R>, shim: Shim, a: u64) -> Fault {
     let frame = write_frame(linux, 0, a, 0);
     let entry = linux.shim(shim as u32).expect("a shim");
     match linux.enter(entry, frame) {
@@ -50,16 +54,15 @@ fn line(source: &str, comment: &str) -> usize {
 }
 
 /// "gadget: wild (places.c:9)"; without debug information the offset.
-#[test]
-fn a_fault_names_library_function_and_line() {
-    let mut linux = start(&description(&["-g1"]));
+fn a_fault_names_library_function_and_line<R: Driven>() {
+    let mut linux = start::<R>(&description(&["-g1"]));
     let place = fault(&mut linux, Shim::Wild, 8).place;
     let line = line("places.c", "wild");
     assert_eq!(place.as_str(), format!("gadget: wild (places.c:{line})"));
-    let mut linux = start(&description(&["-g0"]));
+    let mut linux = start::<R>(&description(&["-g0"]));
     let place = fault(&mut linux, Shim::Wild, 8).place;
     assert!(place.as_str().starts_with("gadget: wild+0x"), "{place}");
-    let mut linux = start(&description(&["-g0", "-s"]));
+    let mut linux = start::<R>(&description(&["-g0", "-s"]));
     let place = fault(&mut linux, Shim::Wild, 8).place;
     assert!(place.as_str().starts_with("gadget+0x"), "{place}");
 }
@@ -67,7 +70,7 @@ fn a_fault_names_library_function_and_line() {
 #[test]
 fn every_version_of_the_format_is_read() {
     for version in ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5", "-g3"] {
-        let mut linux = start(&description(&["-g1", version]));
+        let mut linux = start::<Process>(&description(&["-g1", version]));
         let place = fault(&mut linux, Shim::Wild, 8).place;
         let expected = format!("gadget: wild (places.c:{})", line("places.c", "wild"));
         assert_eq!(place.as_str(), expected, "{version}");
@@ -77,7 +80,7 @@ fn every_version_of_the_format_is_read() {
 /// A fault in the C library says who called it: where the mistake is, most often.
 #[test]
 fn a_fault_in_the_c_library_names_the_caller() {
-    let mut linux = start(&description(&["-g1"]));
+    let mut linux = start::<Process>(&description(&["-g1"]));
     for (shim, argument, comment) in [(Shim::Measure, 1, "measure"), (Shim::GiveUp, 1, "give_up")] {
         let place = fault(&mut linux, shim, argument).place;
         let caller =
@@ -90,7 +93,7 @@ fn a_fault_in_the_c_library_names_the_caller() {
 
 #[test]
 fn a_jump_to_nowhere_names_where_from() {
-    let mut linux = start(&description(&["-g1"]));
+    let mut linux = start::<Process>(&description(&["-g1"]));
     for address in [0, 0x10_0000] {
         let place = fault(&mut linux, Shim::Leave, address).place;
         let expected =
@@ -103,7 +106,7 @@ fn a_jump_to_nowhere_names_where_from() {
 /// Whatever the stack is by then, it is a fault, with what was found first.
 #[test]
 fn a_stack_that_leads_nowhere_costs_the_caller_only() {
-    let mut linux = start(&description(&["-g1"]));
+    let mut linux = start::<Process>(&description(&["-g1"]));
     let (start, _) = linux.exchange();
     for stack in [start as u64 + 0x8000, start as u64 + 0x8001, 0, 8, !7] {
         let place = fault(&mut linux, Shim::LoseStack, stack).place;
@@ -130,7 +133,7 @@ fn a_library_in_a_file_has_lines_too() {
 /// There is no time to look lines up, and the error is the same but for them.
 #[test]
 fn a_call_without_time_left_has_no_lines() {
-    let mut linux = start(&description(&["-g1"]));
+    let mut linux = start::<Process>(&description(&["-g1"]));
     linux.set_timeout(Some(Duration::ZERO));
     let frame = write_frame(&mut linux, 0, 8, 0);
     let entry = linux.shim(Shim::Wild as u32).expect("a shim");
@@ -141,4 +144,8 @@ fn a_call_without_time_left_has_no_lines() {
         Err(Error::Timeout { .. }) => {}
         other => panic!("{other:?}"),
     }
+}
+
+on_every_runtime! {
+    a_fault_names_library_function_and_line
 }
