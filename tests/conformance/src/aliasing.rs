@@ -60,8 +60,8 @@ fn values_stay_as_they_were_read<R: Runtime>(api: &mut Api<R>) -> Outcome {
         scope.next_padded_at(place)?;
         Ok((black_box(before), scope.read(place)?))
     })?;
-    equal((before.first, after.first), (1, 2))?;
-    equal((before.third, after.third), (3, 4))
+    equal!((before.first, after.first), (1, 2))?;
+    equal!((before.third, after.third), (3, 4))
 }
 
 fn each_view_shows_its_moment<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -74,7 +74,7 @@ fn each_view_shows_its_moment<R: Runtime>(api: &mut Api<R>) -> Outcome {
             "the view shows the last write",
         )?;
         let again = api.view_slice(numbers)?;
-        equal(&*view, &*again)?;
+        equal!(&*view, &*again)?;
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ fn overlapping_views_agree<R: Runtime>(api: &mut Api<R>) -> Outcome {
     api.count_up(numbers, 10, 100)?;
     let left = api.view_slice(present(numbers.range(0, 6))?)?;
     let right = api.view_slice(present(numbers.range(4, 6))?)?;
-    equal(left.get(4..), right.get(..2))
+    equal!(left.get(4..), right.get(..2))
 }
 
 fn a_field_and_its_struct_agree<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -94,18 +94,18 @@ fn a_field_and_its_struct_agree<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let field = scope.view(place.field(Padded::SECOND))?;
         Ok(whole.second == *field)
     });
-    equal(same, Ok(true))
+    equal!(same, Ok(true))
 }
 
 fn references_kept_by_the_library_see_the_same_memory<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let address = api.address_of_counter()?;
     let counter = api.upgrade_mut(address)?;
-    equal(api.read(counter), Ok(5))?;
-    equal(api.count_once(), Ok(5))?;
-    equal(api.read(counter), Ok(6))?;
+    equal!(api.read(counter), Ok(5))?;
+    equal!(api.count_once(), Ok(5))?;
+    equal!(api.read(counter), Ok(6))?;
     api.write(counter, -1)?;
-    equal(api.count_once(), Ok(-1))?;
-    equal(api.read(counter), Ok(0))
+    equal!(api.count_once(), Ok(-1))?;
+    equal!(api.read(counter), Ok(0))
 }
 
 fn what_a_callback_writes_is_seen_by_both<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -122,6 +122,6 @@ fn what_a_callback_writes_is_seen_by_both<R: Runtime>(api: &mut Api<R>) -> Outco
         },
         |api, function| api.call_each(function, numbers, 3),
     )?;
-    equal(total, Ok(1 + 2 + 100))?;
-    equal(api.sum(numbers, 3), Ok(10_000 + 2 + 100))
+    equal!(total, Ok(1 + 2 + 100))?;
+    equal!(api.sum(numbers, 3), Ok(10_000 + 2 + 100))
 }

@@ -40,7 +40,7 @@ fn ten_integers_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outcome {
         255,
         -32768,
     );
-    equal(found, Ok(weight))
+    equal!(found, Ok(weight))
 }
 
 /// The values are powers of two, so that sums are exact and each bit identifies an argument.
@@ -49,7 +49,7 @@ fn ten_doubles_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let weight: f64 =
         values.iter().zip(1u32..).map(|(value, place)| value * f64::from(place)).sum();
     let [a, b, c, d, e, f, g, h, i, j] = values;
-    equal(api.weigh_doubles(a, b, c, d, e, f, g, h, i, j), Ok(weight))
+    equal!(api.weigh_doubles(a, b, c, d, e, f, g, h, i, j), Ok(weight))
 }
 
 fn sixteen_mixed_arguments_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -77,7 +77,7 @@ fn sixteen_mixed_arguments_arrive_in_order<R: Runtime>(api: &mut Api<R>) -> Outc
         -15,
         16.75,
     );
-    equal(found, Ok(weight))
+    equal!(found, Ok(weight))
 }
 
 fn structs_among_arguments_arrive<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -98,5 +98,8 @@ fn structs_among_arguments_arrive<R: Runtime>(api: &mut Api<R>) -> Outcome {
         + 8.0 * 90.0
         + 9.0 * 5.0
         + 10.0 * 6.0;
-    equal(api.weigh_structs(pair(3, 4), mixed, floats, large, both, padded, pair(5, 6)), Ok(weight))
+    equal!(
+        api.weigh_structs(pair(3, 4), mixed, floats, large, both, padded, pair(5, 6)),
+        Ok(weight)
+    )
 }

@@ -55,8 +55,8 @@ fn numbers_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
         },
         |api, function| api.call_float(function),
     )?;
-    equal(result, Ok(-0.125))?;
-    equal(seen.get(), Some((1.5, -2.25, -3, u64::MAX)))
+    equal!(result, Ok(-0.125))?;
+    equal!(seen.get(), Some((1.5, -2.25, -3, u64::MAX)))
 }
 
 fn nothing_crosses_in_callbacks_without_arguments<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -71,7 +71,7 @@ fn nothing_crosses_in_callbacks_without_arguments<R: Runtime>(api: &mut Api<R>) 
             api.call_void(function)
         },
     )?;
-    equal((result, count.get()), (Ok(()), 2))
+    equal!((result, count.get()), (Ok(()), 2))
 }
 
 fn bools_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -79,7 +79,7 @@ fn bools_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
         .with_callback::<BoolCallback, Result<_>>(&mut |_, value| Ok(!value), |api, function| {
             Ok((api.call_bool(function, true)?, api.call_bool(function, false)?))
         })?;
-    equal(result, Ok((false, true)))
+    equal!(result, Ok((false, true)))
 }
 
 fn enums_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -94,7 +94,7 @@ fn enums_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
             Ok((api.call_colour(function, Colour::RED)?, api.call_colour_number(function, 10)?))
         },
     )?;
-    equal(result, Ok((Colour::GREEN, 100)))
+    equal!(result, Ok((Colour::GREEN, 100)))
 }
 
 fn structs_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -111,8 +111,8 @@ fn structs_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
     )?;
     let mut expected = sent;
     expected.corner.side = Side::ABOVE;
-    equal(seen.get(), Some(sent))?;
-    equal(result, Ok(expected))
+    equal!(seen.get(), Some(sent))?;
+    equal!(result, Ok(expected))
 }
 
 fn pointers_and_strings_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -136,7 +136,7 @@ fn pointers_and_strings_cross_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outc
             })
         },
     )?;
-    equal(found, Ok((42, 41)))
+    equal!(found, Ok((42, 41)))
 }
 
 fn wild_pointers_are_refused_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -158,9 +158,9 @@ fn wild_pointers_are_refused_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outco
                 api.call_pointer_with(function, Ptr::from_addr(address), Ptr::from_addr(address))
             },
         )?;
-        equal(result, Ok(Ptr::from_addr(address)))?;
+        equal!(result, Ok(Ptr::from_addr(address)))?;
     }
-    equal(refused.get(), 16)
+    equal!(refused.get(), 16)
 }
 
 fn results_of_callbacks_reach_the_library<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -168,7 +168,7 @@ fn results_of_callbacks_reach_the_library<R: Runtime>(api: &mut Api<R>) -> Outco
         &mut |_, value| Ok(value.wrapping_mul(10)),
         |api, function| Ok((api.call_and_add(function, 4)?, api.call_and_add(function, -4)?)),
     )?;
-    equal(result, Ok((41, -39)))
+    equal!(result, Ok((41, -39)))
 }
 
 fn every_call_of_a_callback_arrives<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -186,7 +186,7 @@ fn every_call_of_a_callback_arrives<R: Runtime>(api: &mut Api<R>) -> Outcome {
             })
         },
     )?;
-    equal((result, count.get()), (Ok(125_250), 500))
+    equal!((result, count.get()), (Ok(125_250), 500))
 }
 
 fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -213,7 +213,7 @@ fn callbacks_are_found_in_structs<R: Runtime>(api: &mut Api<R>) -> Outcome {
             )
         },
     )?;
-    equal((result, ended.get()), (Ok(Ok((29, 1))), true))
+    equal!((result, ended.get()), (Ok(Ok((29, 1))), true))
 }
 
 fn kept_callbacks_are_called_later<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -221,21 +221,21 @@ fn kept_callbacks_are_called_later<R: Runtime>(api: &mut Api<R>) -> Outcome {
         &mut |_, value| Ok(value.wrapping_add(1)),
         |api, function| {
             api.keep_callback(function)?;
-            equal(api.kept_callback(), Ok(function))?;
-            equal(api.call_kept(1), Ok(2))?;
-            equal(api.echo_i32(0), Ok(0))?;
-            equal(api.call_kept(7), Ok(8))
+            equal!(api.kept_callback(), Ok(function))?;
+            equal!(api.call_kept(1), Ok(2))?;
+            equal!(api.echo_i32(0), Ok(0))?;
+            equal!(api.call_kept(7), Ok(8))
         },
     )?;
     result?;
     api.keep_callback(FnPtr::null())?;
-    equal(api.kept_callback(), Ok(FnPtr::null()))
+    equal!(api.kept_callback(), Ok(FnPtr::null()))
 }
 
 fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let negation = api.negation()?;
-    equal(api.call_pointer(negation, 5), Ok(-5))?;
-    equal(api.call_int(negation, -6), Ok(6))?;
+    equal!(api.call_pointer(negation, 5), Ok(-5))?;
+    equal!(api.call_int(negation, -6), Ok(6))?;
     // The host's callback runs inside a function of the library that is called through its address.
     let caller = api.kept_caller()?;
     let result = api.with_callback::<IntCallback, _>(
@@ -245,7 +245,7 @@ fn functions_of_the_library_are_called_by_address<R: Runtime>(api: &mut Api<R>) 
             api.call_pointer(caller, 7)
         },
     )?;
-    equal(result, Ok(21))
+    equal!(result, Ok(21))
 }
 
 fn callbacks_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -256,7 +256,7 @@ fn callbacks_are_called_by_address<R: Runtime>(api: &mut Api<R>) -> Outcome {
             api.call_pointer(same, 10)
         },
     )?;
-    equal(result, Ok(9))
+    equal!(result, Ok(9))
 }
 
 fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -273,8 +273,8 @@ fn a_fallible_callback_answers_invalid_arguments<R: Runtime>(api: &mut Api<R>) -
             Ok((answered, refused, api.call_colour(function, Colour::GREEN)?))
         },
     )?;
-    equal(seen.get(), Some(Ok(Colour::GREEN)))?;
-    equal(result, Ok((100, Some(Err(wrong.into())), Colour::GREEN)))
+    equal!(seen.get(), Some(Ok(Colour::GREEN)))?;
+    equal!(result, Ok((100, Some(Err(wrong.into())), Colour::GREEN)))
 }
 
 fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -282,17 +282,17 @@ fn a_closure_can_have_the_address_of_an_earlier_one<R: Runtime>(api: &mut Api<R>
         api.keep_callback(function).map(|()| function)
     })??;
     let outcome = api.with_callback_at(kept, &mut |_, value| Ok(value + 2), |api, again| {
-        equal(again, kept)?;
-        equal(api.call_kept(5), Ok(7))?;
+        equal!(again, kept)?;
+        equal!(api.call_kept(5), Ok(7))?;
         let taken = api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ());
-        equal(taken, Err(Error::NoCallbackSlot { signature: "IntCallback" }))
+        equal!(taken, Err(Error::NoCallbackSlot { signature: "IntCallback" }))
     })?;
     outcome?;
     let negation = api.negation()?;
     let own = api.with_callback_at(negation, &mut |_, _| Ok(4), |_, _| ());
     holds(matches!(own, Err(Error::Misuse(_))), "a function of the library is no callback's")?;
     let any = api.with_callback_at(FnPtr::null(), &mut |_, value| Ok(value), |api, any| {
-        equal(api.call_int(any, 6), Ok(6))
+        equal!(api.call_int(any, 6), Ok(6))
     })?;
     any?;
     api.keep_callback(FnPtr::null())?;
@@ -309,7 +309,7 @@ fn an_invalid_enum_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Out
         |api, function| api.call_colour_number(function, 2),
     )?;
     let wrong = InvalidValue { type_name: "Colour", value: 2, valid: &[1, 10, 100] };
-    equal((result, ran.get()), (Err(wrong.into()), false))
+    equal!((result, ran.get()), (Err(wrong.into()), false))
 }
 
 fn an_invalid_bool_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -323,7 +323,7 @@ fn an_invalid_bool_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> Out
     )?;
     let wrong = InvalidValue { type_name: "bool", value: 7, valid: &[0, 1] };
     match seen.get() {
-        None => equal(result, Err(wrong.into())),
+        None => equal!(result, Err(wrong.into())),
         // A C compiler may reduce what the trampoline received to its lowest bit.
         Some(value) => holds(value, "seven is cut to true"),
     }
@@ -339,14 +339,14 @@ fn an_invalid_struct_never_reaches_a_callback<R: Runtime>(api: &mut Api<R>) -> O
         |api, function| api.call_spoiled_sheet(function, 9, 4),
     )?;
     let wrong = InvalidValue { type_name: "bool", value: 4, valid: &[0, 1] };
-    equal((result, ran.get()), (Err(wrong.into()), false))
+    equal!((result, ran.get()), (Err(wrong.into()), false))
 }
 
 fn slots_run_out_and_come_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let none = Error::NoCallbackSlot { signature: "IntCallback" };
     for _ in 0..2 {
         let (taken, error) = take_slots(api, 0);
-        equal(error, none)?;
+        equal!(error, none)?;
         holds(
             taken > 0 && taken <= IntCallback::SLOTS,
             "there are as many slots as were asked for",
@@ -369,8 +369,8 @@ fn an_address_of_an_earlier_closure_is_no_more_than_there_may_be<R: Runtime>(
     api: &mut Api<R>,
 ) -> Outcome {
     let kept = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(1), |_, function| function)?;
-    equal(beyond_all_slots(api, kept), Err(Error::NoCallbackSlot { signature: "IntCallback" }))?;
-    equal(api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()), Ok(()))
+    equal!(beyond_all_slots(api, kept), Err(Error::NoCallbackSlot { signature: "IntCallback" }))?;
+    equal!(api.with_callback_at(kept, &mut |_, _| Ok(3), |_, _| ()), Ok(()))
 }
 
 /// Tries to place a closure at an address when as many closures exist as may.
@@ -386,12 +386,12 @@ fn removed_callbacks_are_no_more<R: Runtime>(api: &mut Api<R>) -> Outcome {
         api.keep_callback(function)?;
         api.call_kept(0)
     })?;
-    equal(removed, Ok(1))?;
+    equal!(removed, Ok(1))?;
     holds(
         matches!(api.call_kept(0), Err(Error::NoSuchCallback { slot }) if slot < IntCallback::FIRST_SLOT + IntCallback::ADDRESSES),
         "a removed callback is an error of the call",
     )?;
-    equal(api.poisoned(), Some(Cause::Abandoned))
+    equal!(api.poisoned(), Some(Cause::Abandoned))
 }
 
 /// Foreign code keeps the pointer of one closure, and calls it while another closure exists.
@@ -399,7 +399,7 @@ fn a_removed_callback_is_not_the_next_one<R: Runtime>(api: &mut Api<R>) -> Outco
     let ran = Cell::new(0);
     let function = api.with_callback::<IntCallback, _>(&mut |_, _| Ok(0), |api, function| {
         api.keep_callback(function)?;
-        equal(api.call_kept(0), Ok(0)).map(|()| function)
+        equal!(api.call_kept(0), Ok(0)).map(|()| function)
     })??;
     // A kernel without an allocator remembers this many freed slots.
     for _ in 1..16 {
@@ -414,7 +414,7 @@ fn a_removed_callback_is_not_the_next_one<R: Runtime>(api: &mut Api<R>) -> Outco
         |api, _| api.call_kept(0),
     )?;
     holds(matches!(result, Err(Error::NoSuchCallback { .. })), "nobody is called")?;
-    equal(ran.get(), 0)
+    equal!(ran.get(), 0)
 }
 
 fn an_abandoned_call_ends<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -423,7 +423,7 @@ fn an_abandoned_call_ends<R: Runtime>(api: &mut Api<R>) -> Outcome {
             let result = api.call_int(function, 1);
             (result, api.echo_i32(1))
         })?;
-    equal(result, (Err(Error::Abandoned), Err(Error::Poisoned { by: Cause::Abandoned })))
+    equal!(result, (Err(Error::Abandoned), Err(Error::Poisoned { by: Cause::Abandoned })))
 }
 
 fn an_error_of_a_callback_ends_the_call<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -432,8 +432,8 @@ fn an_error_of_a_callback_ends_the_call<R: Runtime>(api: &mut Api<R>) -> Outcome
         .with_callback::<IntCallback, _>(&mut |_, _| Err(error.into()), |api, function| {
             api.call_int(function, 1)
         })?;
-    equal(result, Err(error))?;
-    equal(api.poisoned(), Some(Cause::Abandoned))
+    equal!(result, Err(error))?;
+    equal!(api.poisoned(), Some(Cause::Abandoned))
 }
 
 fn calling_null_is_a_fault<R: Runtime>(api: &mut Api<R>) -> Outcome {

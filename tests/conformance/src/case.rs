@@ -94,7 +94,7 @@ impl<R: Runtime> Case<R> {
     fn check_what_is_left(&self, library: &mut Conformance<R>) -> Outcome {
         match (self.leaves, library.poisoned()) {
             (Leaves::Usable, None) => state::still_works(library),
-            (Leaves::Usable, cause) => equal(cause, None),
+            (Leaves::Usable, cause) => equal!(cause, None),
             (Leaves::Poisoned, None) => holds(false, "the instance is poisoned"),
             (Leaves::Either, None) => Ok(()),
             (Leaves::Poisoned | Leaves::Either, Some(_)) => state::refuses_calls(library),

@@ -32,7 +32,7 @@ fn a_random_result_is_a_value_or_an_error<R: Runtime>(api: &mut Api<R>) -> Outco
         match api.async_print(Ptr::null(), 0) {
             Ok(AsyncRes::SUCCESS | AsyncRes::FAILURE | AsyncRes::PENDING) => {}
             Err(Error::InvalidValue(invalid)) => {
-                equal(Error::from(invalid), not_async_res(invalid.value))?;
+                equal!(Error::from(invalid), not_async_res(invalid.value))?;
                 holds(!(0..=2).contains(&invalid.value), "only invalid values are refused")?;
                 refused += 1;
             }
@@ -50,10 +50,10 @@ fn three_is_no_async_res<R: Runtime>(api: &mut Api<R>) -> Outcome {
         }
         Ok(())
     })?;
-    equal(api.async_print_returns(0), Ok(AsyncRes::SUCCESS))?;
-    equal(api.async_print_returns(1), Ok(AsyncRes::FAILURE))?;
-    equal(api.async_print_returns(2), Ok(AsyncRes::PENDING))?;
-    equal(api.async_print_returns(3), Err(not_async_res(3)))
+    equal!(api.async_print_returns(0), Ok(AsyncRes::SUCCESS))?;
+    equal!(api.async_print_returns(1), Ok(AsyncRes::FAILURE))?;
+    equal!(api.async_print_returns(2), Ok(AsyncRes::PENDING))?;
+    equal!(api.async_print_returns(3), Err(not_async_res(3)))
 }
 
 fn only_invalid(error: Error) -> omniglot::Result<()> {
@@ -62,9 +62,9 @@ fn only_invalid(error: Error) -> omniglot::Result<()> {
 
 fn named_values_cross<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for (colour, number) in [(Colour::RED, 1), (Colour::GREEN, 10), (Colour::BLUE, 100)] {
-        equal(api.echo_colour(colour), Ok(colour))?;
-        equal(api.colour_number(colour), Ok(number))?;
-        equal(api.colour_of_number(number), Ok(colour))?;
+        equal!(api.echo_colour(colour), Ok(colour))?;
+        equal!(api.colour_number(colour), Ok(number))?;
+        equal!(api.colour_of_number(number), Ok(colour))?;
     }
     Ok(())
 }
@@ -76,30 +76,30 @@ fn every_other_number_is_refused<R: Runtime>(api: &mut Api<R>) -> Outcome {
         }
         let value = i128::from(number.cast_unsigned());
         let wrong = InvalidValue { type_name: "Colour", value, valid: &[1, 10, 100] };
-        equal(api.colour_of_number(number), Err(wrong.into()))?;
+        equal!(api.colour_of_number(number), Err(wrong.into()))?;
     }
     Ok(())
 }
 
 fn negative_numbers_keep_their_sign_in_errors<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for (side, number) in [(Side::BELOW, -1), (Side::LEVEL, 0), (Side::ABOVE, 1)] {
-        equal(api.side_of_number(number), Ok(side))?;
+        equal!(api.side_of_number(number), Ok(side))?;
     }
     for number in [-2, 2, 255, i32::MIN, i32::MAX] {
         let wrong =
             InvalidValue { type_name: "Side", value: i128::from(number), valid: &[-1, 0, 1] };
-        equal(api.side_of_number(number), Err(wrong.into()))?;
+        equal!(api.side_of_number(number), Err(wrong.into()))?;
     }
     Ok(())
 }
 
 fn unsigned_enums_reach_to_their_end<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.wide_of_number(0), Ok(Wide::LOW))?;
-    equal(api.wide_of_number(u32::MAX), Ok(Wide::HIGH))?;
+    equal!(api.wide_of_number(0), Ok(Wide::LOW))?;
+    equal!(api.wide_of_number(u32::MAX), Ok(Wide::HIGH))?;
     for number in [1, u32::MAX - 1, 1 << 31] {
         let valid = &[0, 0xffff_ffff];
         let wrong = InvalidValue { type_name: "Wide", value: i128::from(number), valid };
-        equal(api.wide_of_number(number), Err(wrong.into()))?;
+        equal!(api.wide_of_number(number), Err(wrong.into()))?;
     }
     Ok(())
 }
@@ -114,9 +114,9 @@ fn enums_written_through_pointers_are_checked_when_read<R: Runtime>(api: &mut Ap
         found.1 = scope.read(place);
         Ok(())
     })?;
-    equal(found.0, Ok(Colour::BLUE))?;
+    equal!(found.0, Ok(Colour::BLUE))?;
     let wrong = InvalidValue { type_name: "Colour", value: 99, valid: &[1, 10, 100] };
-    equal(found.1, Err(wrong.into()))
+    equal!(found.1, Err(wrong.into()))
 }
 
 fn errors_name_type_value_and_what_is_valid<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -125,5 +125,5 @@ fn errors_name_type_value_and_what_is_valid<R: Runtime>(api: &mut Api<R>) -> Out
     if let Err(error) = api.async_print_returns(3) {
         let _ = write!(text, "{error}");
     }
-    equal(text.as_str(), "invalid value: 3 is no value of async_res_t; valid: 0, 1, 2")
+    equal!(text.as_str(), "invalid value: 3 is no value of async_res_t; valid: 0, 1, 2")
 }

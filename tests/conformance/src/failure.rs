@@ -16,6 +16,8 @@ pub(crate) type Message = ArrayString<104>;
 #[derive(Clone, Copy, Debug)]
 pub struct Failure {
     place: &'static Location<'static>,
+    /// The expression that has another value than it should; empty if there is none.
+    expression: &'static str,
     what: Message,
 }
 
@@ -26,13 +28,17 @@ impl Failure {
         let mut text = Message::new();
         // What does not fit is omitted.
         let _ = text.write_fmt(what);
-        Self { place: Location::caller(), what: text }
+        Self { place: Location::caller(), expression: "", what: text }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.place, self.what)
+        write!(out, "{}: ", self.place)?;
+        if !self.expression.is_empty() {
+            write!(out, "`{}` is ", self.expression)?;
+        }
+        write!(out, "{}", self.what)
     }
 }
 
@@ -44,13 +50,26 @@ impl From<Error> for Failure {
     }
 }
 
-/// Fails unless both are equal.
+/// Fails unless both are equal, with the first expression and both values.
+macro_rules! equal {
+    ($found:expr, $wanted:expr $(,)?) => {
+        $crate::failure::compare(stringify!($found), $found, $wanted)
+    };
+}
+pub(crate) use equal;
+
+/// As [`equal`], which passes the expression.
 #[track_caller]
-pub(crate) fn equal<T: PartialEq + Debug>(found: T, wanted: T) -> Outcome {
+pub(crate) fn compare<T: PartialEq + Debug>(
+    expression: &'static str,
+    found: T,
+    wanted: T,
+) -> Outcome {
     if found == wanted {
         return Ok(());
     }
-    Err(Failure::new(format_args!("{found:?} where it should be {wanted:?}")))
+    let failure = Failure::new(format_args!("{found:?} where it should be {wanted:?}"));
+    Err(Failure { expression, ..failure })
 }
 
 /// Fails unless `truth` is true.
@@ -72,4 +91,17 @@ pub(crate) fn fault<T: Debug>(result: omniglot::Result<T>) -> Result<Fault, Fail
 #[track_caller]
 pub(crate) fn present<T>(value: Option<T>) -> Result<T, Failure> {
     value.ok_or_else(|| Failure::new(format_args!("nothing where there should be something")))
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use std::string::ToString;
+
+    #[test]
+    fn a_failure_names_the_place_and_the_expression() {
+        let failure = equal!(1 + 1, 3).err().map(|failure| failure.to_string());
+        let text = failure.unwrap_or_default();
+        assert!(text.starts_with("tests/conformance/src/failure.rs:"), "{text}");
+        assert!(text.ends_with(": `1 + 1` is 2 where it should be 3"), "{text}");
+    }
 }

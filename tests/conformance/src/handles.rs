@@ -34,18 +34,18 @@ fn what_a_destructor_drops_waits_for_the_next_call<R: Runtime>(api: &mut Api<R>)
         |api, function| {
             api.things_end_with(function, 0)?;
             drop_a_thing(api)?;
-            equal(ended.get(), 0)?;
+            equal!(ended.get(), 0)?;
             for calls in 1..4 {
-                equal(api.echo_i32(calls), Ok(calls))?;
-                equal(ended.get(), calls)?;
+                equal!(api.echo_i32(calls), Ok(calls))?;
+                equal!(ended.get(), calls)?;
             }
             api.things_end_with(FnPtr::null(), 0)?;
-            equal(ended.get(), 4)
+            equal!(ended.get(), 4)
         },
     )?;
     outcome?;
-    equal(api.echo_i32(1), Ok(1))?;
-    equal(ended.get(), 4)
+    equal!(api.echo_i32(1), Ok(1))?;
+    equal!(ended.get(), 4)
 }
 
 /// Each destructor stays far below the limit; all of them together exceed it by far.
@@ -57,7 +57,7 @@ fn waiting_destructors_and_the_call_have_one_time_limit<R: Runtime>(api: &mut Ap
         drop_a_thing(api)?;
     }
     api.set_timeout(Some(LIMIT));
-    equal(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Timeout }))
+    equal!(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Timeout }))
 }
 
 /// Returns how many rounds of work take at least this long, even if nothing preempts them.

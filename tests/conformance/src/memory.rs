@@ -54,7 +54,7 @@ fn padding_is_zero_in_what_is_written<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let structs = scope.copy_in(&padded(9))?;
         scope.padding_is_zero(structs, structs.len())
     });
-    equal(clean, Ok(true))
+    equal!(clean, Ok(true))
 }
 
 fn padding_is_zero_in_what_is_overwritten<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -65,7 +65,7 @@ fn padding_is_zero_in_what_is_overwritten<R: Runtime>(api: &mut Api<R>) -> Outco
         scope.write_slice(structs, &padded(1))?;
         Ok((before, scope.padding_is_zero(structs, 3)?))
     });
-    equal(clean, Ok((false, true)))
+    equal!(clean, Ok((false, true)))
 }
 
 fn the_hosts_stack_does_not_leak_into_frames<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -95,7 +95,7 @@ fn temporary_memory_can_be_zeroed<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let again = scope.zeroed::<u8>(size)?;
         Ok((bytes.as_ptr() == again.as_ptr(), scope.count_bytes(again, size, 0)?))
     });
-    equal(found, Ok((true, size)))
+    equal!(found, Ok((true, size)))
 }
 
 fn what_the_host_writes_the_library_reads<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -106,7 +106,7 @@ fn what_the_host_writes_the_library_reads<R: Runtime>(api: &mut Api<R>) -> Outco
         scope.write(numbers.get(0).ok_or(Error::WrongInstance)?, -10)?;
         Ok((before, scope.sum(numbers, 3)?))
     });
-    equal(sums, Ok((6, 40)))
+    equal!(sums, Ok((6, 40)))
 }
 
 fn what_the_host_fills_in_place_the_library_reads<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -123,7 +123,7 @@ fn what_the_host_fills_in_place_the_library_reads<R: Runtime>(api: &mut Api<R>) 
         let none = scope.write_slice_with(nothing, |bytes| bytes.len())?;
         Ok((sevens, none, scope.count_bytes(bytes, 300, 7)?, scope.count_bytes(bytes, 300, 9)?))
     });
-    equal(found, Ok((300, 0, 100, 200)))
+    equal!(found, Ok((300, 0, 100, 200)))
 }
 
 fn what_the_library_writes_the_host_reads<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -134,7 +134,7 @@ fn what_the_library_writes_the_host_reads<R: Runtime>(api: &mut Api<R>) -> Outco
         scope.read_into(numbers, &mut copied)?;
         Ok(scope.view_slice(numbers)?.iter().map(|number| i64::from(*number)).sum::<i64>())
     });
-    equal((viewed, copied), (Ok(27), [8, 9, 10]))
+    equal!((viewed, copied), (Ok(27), [8, 9, 10]))
 }
 
 fn lengths_must_agree<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -149,7 +149,7 @@ fn lengths_must_agree<R: Runtime>(api: &mut Api<R>) -> Outcome {
             scope.copy_within(numbers, part),
         ])
     })?;
-    equal(outcomes, [differs(3, 2), differs(3, 4), differs(3, 4), differs(2, 3)])
+    equal!(outcomes, [differs(3, 2), differs(3, 4), differs(3, 4), differs(2, 3)])
 }
 
 fn temporary_memory_is_aligned<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -171,8 +171,8 @@ fn temporary_memory_is_aligned<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn the_librarys_heap_serves_the_host<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let numbers = api.malloc::<i32>(1000)?;
     api.count_up(numbers, 1000, 1)?;
-    equal(api.sum(numbers, 1000), Ok(500_500))?;
-    equal(api.view_slice(numbers).map(|view| view.len()), Ok(1000))?;
+    equal!(api.sum(numbers, 1000), Ok(500_500))?;
+    equal!(api.view_slice(numbers).map(|view| view.len()), Ok(1000))?;
     api.free(numbers)?;
     api.free(Ptr::null())?;
     Ok(())
@@ -187,10 +187,10 @@ fn scopes_nest_and_give_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let sum = outer.count_bytes(first, 100, 1)?;
         Ok((first.addr() < inner.addr(), inner == again, sum))
     });
-    equal(found, Ok((true, true, 100)))?;
+    equal!(found, Ok((true, true, 100)))?;
     let first = api.scope(|scope| Ok(scope.value(1u8)?.as_ptr()))?;
     let second = api.scope(|scope| Ok(scope.value(2u8)?.as_ptr()))?;
-    equal(first, second)
+    equal!(first, second)
 }
 
 fn scopes_inside_callbacks_give_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -214,7 +214,7 @@ fn scopes_inside_callbacks_give_back<R: Runtime>(api: &mut Api<R>) -> Outcome {
             })
         },
     )?;
-    equal(total, Ok(3003))?;
+    equal!(total, Ok(3003))?;
     let [first, second, third] = addresses;
     holds(first == second && second == third, "each callback found the same memory free")
 }
@@ -225,26 +225,26 @@ fn scopes_give_back_after_errors<R: Runtime>(api: &mut Api<R>) -> Outcome {
         first = scope.value(1u8)?.as_ptr().addr();
         Err(Error::WrongInstance)
     });
-    equal(failed, Err(Error::WrongInstance))?;
-    equal(api.scope(|scope| Ok(scope.value(1u8)?.as_ptr().addr())), Ok(first))
+    equal!(failed, Err(Error::WrongInstance))?;
+    equal!(api.scope(|scope| Ok(scope.value(1u8)?.as_ptr().addr())), Ok(first))
 }
 
 fn memory_that_does_not_fit_is_refused<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let (_, len) = api.runtime().exchange();
     let requested = len + 1;
     let refused = api.scope(|scope| scope.zeroed::<u8>(requested).map(drop));
-    equal(refused, Err(Error::OutOfMemory { requested }))?;
+    equal!(refused, Err(Error::OutOfMemory { requested }))?;
     let most = isize::MAX as usize;
     let refused = api.scope(|scope| scope.zeroed::<u8>(most).map(drop));
-    equal(refused, Err(Error::OutOfMemory { requested: most }))?;
+    equal!(refused, Err(Error::OutOfMemory { requested: most }))?;
     let fits = api.scope(|scope| Ok(scope.zeroed::<u8>(len / 4)?.len()));
-    equal(fits, Ok(len / 4))
+    equal!(fits, Ok(len / 4))
 }
 
 fn the_librarys_heap_refuses_what_it_has_not<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for requested in [api.runtime().window().len(), isize::MAX as usize] {
-        equal(api.malloc::<u8>(requested).map(drop), Err(Error::OutOfMemory { requested }))?;
+        equal!(api.malloc::<u8>(requested).map(drop), Err(Error::OutOfMemory { requested }))?;
     }
     let elements = usize::MAX;
-    equal(api.malloc::<u8>(elements).map(drop), Err(Error::TooLarge { elements }))
+    equal!(api.malloc::<u8>(elements).map(drop), Err(Error::TooLarge { elements }))
 }

@@ -38,7 +38,7 @@ fn calls_nest_in_callbacks<R: Runtime>(api: &mut Api<R>) -> Outcome {
         },
         |api, function| api.call_and_add(function, 20),
     )?;
-    equal(result, Ok(42))
+    equal!(result, Ok(42))
 }
 
 /// Makes one call and one callback per level. Returns the sum of all levels.
@@ -56,7 +56,7 @@ fn descend<R: Runtime>(api: &mut Api<R>, levels: i32) -> Result<i32> {
 
 fn results_of_nested_calls_stay_apart<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for levels in [0, 1, 2, 10] {
-        equal(descend(api, levels), Ok(levels * (levels + 1) / 2))?;
+        equal!(descend(api, levels), Ok(levels * (levels + 1) / 2))?;
     }
     Ok(())
 }
@@ -80,8 +80,8 @@ fn two_callbacks_take_turns<R: Runtime>(api: &mut Api<R>) -> Outcome {
             })
         },
     )?;
-    equal(result, Ok(Ok(4 + 3 + 2 + 1)))?;
-    equal(order.get(), 121_121)
+    equal!(result, Ok(Ok(4 + 3 + 2 + 1)))?;
+    equal!(order.get(), 121_121)
 }
 
 /// Nests calls until an error. Returns the depth and the error.
@@ -102,13 +102,13 @@ fn dive<R: Runtime>(api: &mut Api<R>, depth: u32, end: &Cell<Option<(u32, Error)
 fn calls_nest_up_to_a_limit<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for _ in 0..2 {
         let end = Cell::new(None);
-        equal(dive(api, 1, &end), Ok(1))?;
+        equal!(dive(api, 1, &end), Ok(1))?;
         match end.get() {
             // Each level takes a slot; without an allocator there are fewer.
             Some((depth, Error::NoCallbackSlot { .. })) => {
                 holds(depth > 8, "some levels have slots")?
             }
-            other => equal(other, Some((MAX_DEPTH, Error::TooDeep { limit: MAX_DEPTH })))?,
+            other => equal!(other, Some((MAX_DEPTH, Error::TooDeep { limit: MAX_DEPTH })))?,
         }
     }
     Ok(())
@@ -129,9 +129,9 @@ fn a_running_callback_is_not_entered_again<R: Runtime>(api: &mut Api<R>) -> Outc
             api.call_int(function, 1)
         },
     )?;
-    equal(inner.get(), Err(Error::CallbackBusy))?;
-    equal(outer, Err(Error::Poisoned { by: Cause::Abandoned }))?;
-    equal(runs.get(), 1)
+    equal!(inner.get(), Err(Error::CallbackBusy))?;
+    equal!(outer, Err(Error::Poisoned { by: Cause::Abandoned }))?;
+    equal!(runs.get(), 1)
 }
 
 fn a_callback_through_another_is_not_entered_again<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -155,7 +155,7 @@ fn a_callback_through_another_is_not_entered_again<R: Runtime>(api: &mut Api<R>)
         matches!(result, Ok(Err(Error::CallbackBusy | Error::Poisoned { .. }))),
         "the call ends with an error",
     )?;
-    equal(runs.get(), 11)
+    equal!(runs.get(), 11)
 }
 
 fn a_fault_in_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -168,7 +168,7 @@ fn a_fault_in_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
         |api, function| api.call_int(function, 1),
     )?;
     holds(matches!(inner.get(), Err(Error::Fault(_))), "the nested call faults")?;
-    equal(outer, Err(Error::Poisoned { by: Cause::Fault }))
+    equal!(outer, Err(Error::Poisoned { by: Cause::Fault }))
 }
 
 fn an_abandoned_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -184,8 +184,8 @@ fn an_abandoned_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outcome {
         },
         |api, function| api.call_int(function, 1),
     )?;
-    equal(inner.get(), Err(Error::Abandoned))?;
-    equal(outer, Err(Error::Poisoned { by: Cause::Abandoned }))
+    equal!(inner.get(), Err(Error::Abandoned))?;
+    equal!(outer, Err(Error::Poisoned { by: Cause::Abandoned }))
 }
 
 fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -195,7 +195,7 @@ fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome 
             calls.set(calls.get() + 1);
             // The error is ignored here, but no foreign code continues.
             let _ = api.trap();
-            equal(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Fault }))
+            equal!(api.echo_i32(1), Err(Error::Poisoned { by: Cause::Fault }))
                 .map_err(|_| Escape::Abandon)?;
             Ok(value)
         },
@@ -206,5 +206,5 @@ fn an_answer_after_the_end_is_not_sent<R: Runtime>(api: &mut Api<R>) -> Outcome 
             })
         },
     )?;
-    equal((result, calls.get()), (Err(Error::Poisoned { by: Cause::Fault }), 1))
+    equal!((result, calls.get()), (Err(Error::Poisoned { by: Cause::Fault }), 1))
 }

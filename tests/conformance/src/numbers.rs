@@ -33,13 +33,13 @@ macro_rules! ends_cross {
     ($api:ident; $($number:ty: $echo:ident, $which:ident, $end:ident);+ $(;)?) => {$({
         let (least, greatest) = (<$number>::MIN, <$number>::MAX);
         for value in [least, greatest, 1, greatest / 2] {
-            equal($api.$echo(value), Ok(value))?;
+            equal!($api.$echo(value), Ok(value))?;
         }
-        equal($api.$which(least), Ok(-1))?;
-        equal($api.$which(greatest), Ok(1))?;
-        equal($api.$which(1), Ok(0))?;
-        equal($api.$end(false), Ok(least))?;
-        equal($api.$end(true), Ok(greatest))?;
+        equal!($api.$which(least), Ok(-1))?;
+        equal!($api.$which(greatest), Ok(1))?;
+        equal!($api.$which(1), Ok(0))?;
+        equal!($api.$end(false), Ok(least))?;
+        equal!($api.$end(true), Ok(greatest))?;
     })+};
 }
 
@@ -51,7 +51,7 @@ fn signed_integers_cross_at_their_ends<R: Runtime>(api: &mut Api<R>) -> Outcome 
         i32: echo_i32, which_i32, end_i32;
         i64: echo_i64, which_i64, end_i64;
     }
-    equal(api.echo_i64(-1), Ok(-1))
+    equal!(api.echo_i64(-1), Ok(-1))
 }
 
 fn unsigned_integers_cross_at_their_ends<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -112,9 +112,9 @@ fn floats_keep_their_bits<R: Runtime>(api: &mut Api<R>) -> Outcome {
         f32::NEG_INFINITY,
         smallest,
     ] {
-        equal(api.echo_float(value).map(f32::to_bits), Ok(value.to_bits()))?;
-        equal(api.float_bits(value), Ok(value.to_bits()))?;
-        equal(api.float_of_bits(value.to_bits()).map(f32::to_bits), Ok(value.to_bits()))?;
+        equal!(api.echo_float(value).map(f32::to_bits), Ok(value.to_bits()))?;
+        equal!(api.float_bits(value), Ok(value.to_bits()))?;
+        equal!(api.float_of_bits(value.to_bits()).map(f32::to_bits), Ok(value.to_bits()))?;
     }
     Ok(())
 }
@@ -132,9 +132,9 @@ fn doubles_keep_their_bits<R: Runtime>(api: &mut Api<R>) -> Outcome {
         f64::NEG_INFINITY,
         smallest,
     ] {
-        equal(api.echo_double(value).map(f64::to_bits), Ok(value.to_bits()))?;
-        equal(api.double_bits(value), Ok(value.to_bits()))?;
-        equal(api.double_of_bits(value.to_bits()).map(f64::to_bits), Ok(value.to_bits()))?;
+        equal!(api.echo_double(value).map(f64::to_bits), Ok(value.to_bits()))?;
+        equal!(api.double_bits(value), Ok(value.to_bits()))?;
+        equal!(api.double_of_bits(value.to_bits()).map(f64::to_bits), Ok(value.to_bits()))?;
     }
     Ok(())
 }
@@ -142,30 +142,30 @@ fn doubles_keep_their_bits<R: Runtime>(api: &mut Api<R>) -> Outcome {
 fn not_a_number_keeps_its_payload<R: Runtime>(api: &mut Api<R>) -> Outcome {
     // Only quiet NaNs: a processor may change signalling ones when it moves them.
     for bits in [0x7fc0_0000, 0xffc1_2345, 0x7fff_ffff] {
-        equal(api.echo_float(f32::from_bits(bits)).map(f32::to_bits), Ok(bits))?;
-        equal(api.float_of_bits(bits).map(f32::to_bits), Ok(bits))?;
+        equal!(api.echo_float(f32::from_bits(bits)).map(f32::to_bits), Ok(bits))?;
+        equal!(api.float_of_bits(bits).map(f32::to_bits), Ok(bits))?;
     }
     for bits in [0x7ff8_0000_0000_0000, 0xfff8_1234_5678_9abc, u64::MAX] {
-        equal(api.echo_double(f64::from_bits(bits)).map(f64::to_bits), Ok(bits))?;
-        equal(api.double_of_bits(bits).map(f64::to_bits), Ok(bits))?;
+        equal!(api.echo_double(f64::from_bits(bits)).map(f64::to_bits), Ok(bits))?;
+        equal!(api.double_of_bits(bits).map(f64::to_bits), Ok(bits))?;
     }
     Ok(())
 }
 
 fn bools_are_true_or_false<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.negate(true), Ok(false))?;
-    equal(api.negate(false), Ok(true))?;
-    equal(api.bool_of_bits(0), Ok(false))?;
-    equal(api.bool_of_bits(1), Ok(true))
+    equal!(api.negate(true), Ok(false))?;
+    equal!(api.negate(false), Ok(true))?;
+    equal!(api.bool_of_bits(0), Ok(false))?;
+    equal!(api.bool_of_bits(1), Ok(true))
 }
 
 fn a_returned_bool_with_other_bits_is_no_bool<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for bits in 2..=u8::MAX {
         let wrong = InvalidValue { type_name: "bool", value: i128::from(bits), valid: &[0, 1] };
         match api.bool_of_bits(bits) {
-            Err(Error::InvalidValue(invalid)) => equal(invalid, wrong)?,
+            Err(Error::InvalidValue(invalid)) => equal!(invalid, wrong)?,
             // A C compiler may reduce what the shim received to its lowest bit.
-            other => equal(other, Ok(bits & 1 == 1))?,
+            other => equal!(other, Ok(bits & 1 == 1))?,
         }
     }
     holds(api.poisoned().is_none(), "an invalid value is no reason to give the instance up")

@@ -25,10 +25,10 @@ impl<R: Runtime> Suite<R> {
 fn a_longjmp_ends_the_guarded_call_only<R: Runtime>(api: &mut Api<R>) -> Outcome {
     let reader = api.reader_open(FnPtr::null())?;
     for step in [3, 8] {
-        equal(api.reader_fail_at(reader, step), Err(Error::NonLocalExit))?;
-        equal(api.reader_failure(reader), Ok(step))?;
+        equal!(api.reader_fail_at(reader, step), Err(Error::NonLocalExit))?;
+        equal!(api.reader_failure(reader), Ok(step))?;
     }
-    equal(api.poisoned(), None)
+    equal!(api.poisoned(), None)
 }
 
 fn a_callback_raises_the_librarys_own_error<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -43,14 +43,14 @@ fn a_callback_raises_the_librarys_own_error<R: Runtime>(api: &mut Api<R>) -> Out
         },
         |api, read| {
             reader.set(api.reader_open(read)?);
-            equal(api.reader_sum(reader.get(), 5), Err(Error::NonLocalExit))?;
-            equal(api.reader_failure(reader.get()), Ok(77))?;
+            equal!(api.reader_sum(reader.get(), 5), Err(Error::NonLocalExit))?;
+            equal!(api.reader_failure(reader.get()), Ok(77))?;
             failing.set(false);
-            equal(api.reader_sum(reader.get(), 5), Ok(10))
+            equal!(api.reader_sum(reader.get(), 5), Ok(10))
         },
     )?;
     result?;
-    equal(api.poisoned(), None)
+    equal!(api.poisoned(), None)
 }
 
 fn a_raise_ends_only_the_innermost_call<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -71,8 +71,8 @@ fn a_raise_ends_only_the_innermost_call<R: Runtime>(api: &mut Api<R>) -> Outcome
             api.reader_sum(outer, 1)
         })
     })?;
-    equal(inner.get(), Err(Error::NonLocalExit))?;
-    equal((result, depth.get()), (Ok(Ok(0)), 1))
+    equal!(inner.get(), Err(Error::NonLocalExit))?;
+    equal!((result, depth.get()), (Ok(Ok(0)), 1))
 }
 
 fn nested_guards_leave_outer_ones_in_place<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -92,8 +92,8 @@ fn nested_guards_leave_outer_ones_in_place<R: Runtime>(api: &mut Api<R>) -> Outc
             Ok((outer, api.reader_failure(reader.get())?))
         },
     )?;
-    equal(inner.get(), Err(Error::NonLocalExit))?;
-    equal(result, Ok((Err(Error::NonLocalExit), 9)))
+    equal!(inner.get(), Err(Error::NonLocalExit))?;
+    equal!(result, Ok((Err(Error::NonLocalExit), 9)))
 }
 
 fn a_raise_needs_a_callback<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -117,7 +117,7 @@ fn a_longjmp_out_of_a_nested_call_ends_all<R: Runtime>(api: &mut Api<R>) -> Outc
             api.reader_sum(reader.get(), 3)
         },
     )?;
-    equal(inner.get(), Err(Error::NonLocalExit))?;
-    equal(outer, Err(Error::Poisoned { by: Cause::NonLocalExit }))?;
+    equal!(inner.get(), Err(Error::NonLocalExit))?;
+    equal!(outer, Err(Error::Poisoned { by: Cause::NonLocalExit }))?;
     holds(runs.get() == 1, "nothing ran on")
 }

@@ -55,11 +55,11 @@ fn spoilings() -> impl Iterator<Item = (u32, i32)> {
 }
 
 fn nested_structs_cross_by_value<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.sample_sheet(), Ok(sample()))?;
+    equal!(api.sample_sheet(), Ok(sample()))?;
     let mut other = sample();
     other.marks[1] = Mark { colour: Colour::BLUE, set: true };
     other.corner.side = Side::ABOVE;
-    equal(api.echo_sheet(other), Ok(other))
+    equal!(api.echo_sheet(other), Ok(other))
 }
 
 fn nested_structs_cross_by_pointer<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -69,12 +69,12 @@ fn nested_structs_cross_by_pointer<R: Runtime>(api: &mut Api<R>) -> Outcome {
         let theirs = scope.value(theirs)?;
         scope.sheets_equal(mine, theirs)
     });
-    equal(same, Ok(true))
+    equal!(same, Ok(true))
 }
 
 fn results_are_validated_at_every_place<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for (place, number) in spoilings() {
-        equal(api.spoiled_sheet(place, number), Err(wrong(place, number)))?;
+        equal!(api.spoiled_sheet(place, number), Err(wrong(place, number)))?;
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ fn reading_validates_every_place<R: Runtime>(api: &mut Api<R>) -> Outcome {
         sheets
             .iter()
             .zip(expected)
-            .try_for_each(|(sheet, expected)| equal(api.read(sheet), expected))
+            .try_for_each(|(sheet, expected)| equal!(api.read(sheet), expected))
     })
 }
 
@@ -112,23 +112,23 @@ fn views_validate_every_place<R: Runtime>(api: &mut Api<R>) -> Outcome {
     with_each_spoiled(api, |api, sheets, wrong| {
         let expected = [Ok(sample()), Err(wrong), Ok(sample())];
         let mut pairs = sheets.iter().zip(expected);
-        pairs.try_for_each(|(sheet, expected)| equal(api.view(sheet).map(|view| *view), expected))
+        pairs.try_for_each(|(sheet, expected)| equal!(api.view(sheet).map(|view| *view), expected))
     })
 }
 
 fn slices_are_validated_in_every_element<R: Runtime>(api: &mut Api<R>) -> Outcome {
     with_each_spoiled(api, |api, sheets, wrong| {
-        equal(api.view_slice(sheets).map(|view| view.len()), Err(wrong))?;
+        equal!(api.view_slice(sheets).map(|view| view.len()), Err(wrong))?;
         let first = sheets.range(0, 1).unwrap_or(sheets);
-        equal(api.view_slice(first).map(|view| view.len()), Ok(1))
+        equal!(api.view_slice(first).map(|view| view.len()), Ok(1))
     })
 }
 
 fn copies_out_are_validated_in_every_element<R: Runtime>(api: &mut Api<R>) -> Outcome {
     with_each_spoiled(api, |api, sheets, wrong| {
-        equal(api.read_into(sheets, &mut [sample(); 3]), Err(wrong))?;
+        equal!(api.read_into(sheets, &mut [sample(); 3]), Err(wrong))?;
         let last = sheets.range(2, 1).unwrap_or(sheets);
-        equal(api.read_into(last, &mut [sample()]), Ok(()))
+        equal!(api.read_into(last, &mut [sample()]), Ok(()))
     })
 }
 
@@ -144,7 +144,7 @@ fn only_the_invalid_field_is_refused<R: Runtime>(api: &mut Api<R>) -> Outcome {
         found = Some((whole, marks, filler, scope.read(corner.field(Corner::SIDE))));
         Ok(())
     })?;
-    equal(found, Some((Err(wrong(10, 5)), Ok(sample().marks), Ok(255), Err(wrong(10, 5)))))
+    equal!(found, Some((Err(wrong(10, 5)), Ok(sample().marks), Ok(255), Err(wrong(10, 5)))))
 }
 
 fn zeroed_memory_is_validated<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -155,7 +155,7 @@ fn zeroed_memory_is_validated<R: Runtime>(api: &mut Api<R>) -> Outcome {
         Ok(())
     })?;
     // The invalid Colour 0.
-    equal(found, Err(wrong(0, 0)))
+    equal!(found, Err(wrong(0, 0)))
 }
 
 fn moved_elements_stay_unvalidated<R: Runtime>(api: &mut Api<R>) -> Outcome {
@@ -168,13 +168,13 @@ fn moved_elements_stay_unvalidated<R: Runtime>(api: &mut Api<R>) -> Outcome {
         found = into.get(0).map(|sheet| scope.read(sheet));
         Ok(())
     })?;
-    equal(found, Some(Err(wrong(4, 9))))
+    equal!(found, Some(Err(wrong(4, 9))))
 }
 
 fn small_structs_are_validated_in_registers<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.mark_of_bits(10, 1), Ok(Mark { colour: Colour::GREEN, set: true }))?;
-    equal(api.mark_of_bits(11, 1), Err(wrong(0, 11)))?;
-    equal(api.mark_of_bits(10, 2), Err(wrong(3, 2)))?;
+    equal!(api.mark_of_bits(10, 1), Ok(Mark { colour: Colour::GREEN, set: true }))?;
+    equal!(api.mark_of_bits(11, 1), Err(wrong(0, 11)))?;
+    equal!(api.mark_of_bits(10, 2), Err(wrong(3, 2)))?;
     let both: Result<Mark, Failure> = api.mark_of_bits(11, 2).map_err(Failure::from);
     holds(both.is_err(), "two wrong fields are wrong")
 }

@@ -19,12 +19,12 @@ impl<R: Runtime> Suite<R> {
 
 /// Checks that an instance that a case left usable still works.
 pub(crate) fn still_works<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.echo_i32(12345), Ok(12345))?;
+    equal!(api.echo_i32(12345), Ok(12345))?;
     let sum = api.scope(|scope| {
         let numbers = scope.copy_in(&[1, 2, 3])?;
         scope.sum(numbers, 3)
     });
-    equal(sum, Ok(6))
+    equal!(sum, Ok(6))
 }
 
 /// Checks that an instance that a case left poisoned runs no more foreign code.
@@ -36,29 +36,29 @@ pub(crate) fn refuses_calls<R: Runtime>(api: &mut Api<R>) -> Outcome {
 
 fn globals_keep_their_values<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for expected in 5..8 {
-        equal(api.count_once(), Ok(expected))?;
+        equal!(api.count_once(), Ok(expected))?;
     }
     let address = api.address_of_counter()?;
-    equal(api.read(api.upgrade(address)?), Ok(8))
+    equal!(api.read(api.upgrade(address)?), Ok(8))
 }
 
 fn the_error_number_is_the_last_calls<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for number in [33, 34, 2] {
-        equal(api.fail_with(number), Ok(-1))?;
-        equal(api.errno(), number)?;
+        equal!(api.fail_with(number), Ok(-1))?;
+        equal!(api.errno(), number)?;
     }
     Ok(())
 }
 
 fn inline_functions_and_macros_are_bound<R: Runtime>(api: &mut Api<R>) -> Outcome {
-    equal(api.twice(21), Ok(42))?;
-    equal(CONFORMANCE_ANSWER, 42)?;
-    equal(CONFORMANCE_NAME, c"conformance")
+    equal!(api.twice(21), Ok(42))?;
+    equal!(CONFORMANCE_ANSWER, 42)?;
+    equal!(CONFORMANCE_NAME, c"conformance")
 }
 
 fn instances_work_after_thousands_of_calls<R: Runtime>(api: &mut Api<R>) -> Outcome {
     for expected in 5..5005 {
-        equal(api.count_once(), Ok(expected))?;
+        equal!(api.count_once(), Ok(expected))?;
     }
     Ok(())
 }
