@@ -104,18 +104,3 @@ impl Tally {
         );
     }
 }
-
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    say!("the kernel panicked: {info}");
-    board::finish(false)
-}
-
-/// Handles a trap of the kernel itself for which there is no other handler.
-#[unsafe(export_name = "ExceptionHandler")]
-#[allow(unsafe_code)]
-fn exception(_: &riscv_rt::TrapFrame) -> ! {
-    let (cause, address) = (riscv::register::mcause::read(), riscv::register::mepc::read());
-    say!("the kernel faulted: {cause:?} at {address:#x}, {:#x}", riscv::register::mtval::read());
-    board::finish(false)
-}

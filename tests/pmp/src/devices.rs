@@ -1,5 +1,5 @@
 //! The devices of QEMU's board `virt` that test programs use: its serial line, its timer, and the
-//! device that stops the machine.
+//! device that stops the machine, also when the test program itself fails.
 
 use core::fmt;
 
@@ -81,4 +81,19 @@ pub(crate) fn set_timer(time: u64) {
     write32(address::TIMER_COMPARE, u32::MAX);
     write32(address::TIMER_COMPARE + 4, (time >> 32) as u32);
     write32(address::TIMER_COMPARE, time as u32);
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    say!("the kernel panicked: {info}");
+    finish(false)
+}
+
+/// Handles a trap of the kernel itself for which there is no other handler.
+#[unsafe(export_name = "ExceptionHandler")]
+#[allow(unsafe_code)]
+fn exception(_: &riscv_rt::TrapFrame) -> ! {
+    let (cause, address) = (riscv::register::mcause::read(), riscv::register::mepc::read());
+    say!("the kernel faulted: {cause:?} at {address:#x}, {:#x}", riscv::register::mtval::read());
+    finish(false)
 }
