@@ -3,8 +3,8 @@
 //!
 //! Each escape is one entry of a table: its name, the required outcome, and the host's calls that
 //! trigger it. Each has its own host process, since one that succeeds may crash it. `unprotected::`
-//! has those that a runtime without protection stops too; `keys::` has all of them, on a machine
-//! with protection keys.
+//! has those that a runtime without protection stops too; `sfi::` has those that say something about
+//! verified code; `keys::` has all of them, on a machine with protection keys.
 #![allow(missing_docs)]
 #![deny(unsafe_code)]
 

@@ -81,7 +81,8 @@ pub(crate) fn escapes<R: Runtime>(home: Home<R>) -> Vec<Escape<R>> {
             let here = is_there() && (shared() || !R::GUARANTEES.memory);
             let in_child = fork(|| !is_there() && !shared());
             Ok(!here || !in_child)
-        }),
+        })
+        .not_in_region("the child has a copy, and calls nothing"),
         escape("forks::while_another_thread_runs_foreign_code", Must::Pass, |api, _| {
             other_thread(api)
         }),

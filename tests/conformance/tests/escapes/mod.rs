@@ -81,9 +81,5 @@ pub(crate) fn trials_of_verified_code<R: Runtime>(home: Home<R>) -> Vec<Trial> {
         ambushes::escapes(home),
         births::escapes(home),
     ];
-    let mut trials: Vec<_> =
-        tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect();
-    // It has a copy, and calls nothing.
-    trials.retain(|trial| !trial.name().ends_with("::the_child_has_none_of_the_memory"));
-    trials
+    tables.into_iter().flatten().map(|escape| escape.into_trial(home)).collect()
 }
