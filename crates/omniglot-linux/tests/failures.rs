@@ -28,7 +28,10 @@ fn fault<R: Driven>(which: Shim) -> omniglot_core::Fault {
 fn a_wild_access_is_reported_with_its_place<R: Driven>() {
     let fault = fault::<R>(Shim::Null);
     assert_eq!((fault.kind, fault.address), (FaultKind::Access, 8));
-    assert!(fault.place.as_str().starts_with("sample: shim_null+0x"), "{:?}", fault.place);
+    let place = fault.place.as_str();
+    // As it is compiled with debug information, or without.
+    let is_told = |rest: &str| rest.starts_with(" (sample.c:") || rest.starts_with("+0x");
+    assert!(place.strip_prefix("sample: shim_null").is_some_and(is_told), "{place:?}");
 }
 
 fn faults_are_told_apart<R: Driven>() {
