@@ -124,6 +124,16 @@ fn starts() -> Vec<Subject> {
         let mut library = in_process(timeout, false)?;
         library.malloc::<u8>(16 << 20).and_then(|block| library.free(block)).map_err(text)
     };
+    // The C library writes why it aborts.
+    let last_words = |timeout| {
+        let mut library = in_process(timeout, false)?;
+        let block = library.malloc::<u8>(24).map_err(text)?;
+        let twice = library.free(&block).and_then(|()| library.free(&block));
+        match twice {
+            Err(Error::Fault(fault)) if fault.kind == FaultKind::Abort => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    };
     let world = |timeout| {
         let files = vec![("/etc/small.conf".into(), FileSource::from(b"a = 1\n"))];
         let library = start(timeout, |options| options.files = files)?;
@@ -133,6 +143,7 @@ fn starts() -> Vec<Subject> {
     vec![
         Subject::new("memory that is given back", give_back),
         Subject::new("what was asked for and said", world),
+        Subject::new("what was said before an abort", last_words),
         Subject::new("a reset", reset),
         Subject::new("files that the host opens", with_files),
         Subject::new("a report of a fault", trap),
