@@ -1,7 +1,7 @@
 //! What an ELF file says of an instruction: the function, and the line of the source.
 //!
-//! The file is untrusted. So nothing is read whose size is out of bounds, each byte is looked at
-//! once, and looking ends when there is no time left.
+//! The file is untrusted. So no section is read that is too large, none is read as often as it says
+//! itself, and looking ends when there is no time left.
 
 #[cfg(feature = "symbols")]
 mod lines;
