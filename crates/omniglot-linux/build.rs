@@ -30,6 +30,7 @@ impl From<env::VarError> for Failure {
 
 /// The stub runs before there is a libc, or anything at a known address.
 const STUB_FLAGS: &[&str] = &[
+    "-DSTUB",
     "-ffreestanding",
     "-fno-stack-protector",
     "-fno-pic",
@@ -42,27 +43,47 @@ const STUB_FLAGS: &[&str] = &[
 /// The loader is an ordinary program, which has the compiler's unwinder in it.
 const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl", "-static-libgcc"];
 
+/// The architecture on which hosts can run a library themselves.
+const IN_PROCESS: &str = "x86_64";
+
 fn main() -> Result<(), Failure> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=worker");
     // Set where the tests are built with their library inside.
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
-    if !has_worker()? {
+    println!("cargo:rustc-check-cfg=cfg(worker_processes)");
+    println!("cargo:rustc-check-cfg=cfg(in_process)");
+    let Some(machine) = machine()? else {
         return Ok(());
+    };
+    println!("cargo:rustc-cfg=worker_processes");
+    if env::var("CARGO_CFG_TARGET_ARCH")? == IN_PROCESS
+        && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some()
+    {
+        println!("cargo:rustc-cfg=in_process");
     }
-    compile("stub", &["stub"], STUB_FLAGS)?;
-    compile("loader", &["loader", "server"], LOADER_FLAGS)
+    compile("stub", &["stub"], &machine, STUB_FLAGS)?;
+    compile("loader", &["loader", "server"], &machine, LOADER_FLAGS)
 }
 
-fn has_worker() -> Result<bool, Failure> {
-    Ok(env::var("CARGO_CFG_TARGET_OS")? == "linux"
-        && env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64"
-        && env::var("CARGO_CFG_TARGET_ENV")? == "gnu")
+/// The assembly file for the target, if there are worker processes.
+fn machine() -> Result<Option<PathBuf>, Failure> {
+    let has_system = env::var("CARGO_CFG_TARGET_OS")? == "linux"
+        && env::var("CARGO_CFG_TARGET_ENV")? == "gnu"
+        && env::var("CARGO_CFG_TARGET_ENDIAN")? == "little"
+        && env::var("CARGO_CFG_TARGET_POINTER_WIDTH")? == "64";
+    let name = format!("worker/machine/{}.S", env::var("CARGO_CFG_TARGET_ARCH")?);
+    Ok(Some(PathBuf::from(name)).filter(|file| has_system && file.exists()))
 }
 
 /// Compiles the sources of these directories to one program.
-fn compile(name: &str, directories: &[&str], flags: &[&str]) -> Result<(), Failure> {
-    let mut sources = Vec::new();
+fn compile(
+    name: &str,
+    directories: &[&str],
+    machine: &Path,
+    flags: &[&str],
+) -> Result<(), Failure> {
+    let mut sources = vec![machine.to_owned()];
     for directory in directories {
         sources.extend(sources_in(&Path::new("worker").join(directory))?);
     }
@@ -72,6 +93,9 @@ fn compile(name: &str, directories: &[&str], flags: &[&str]) -> Result<(), Failu
         .cargo_warnings(false)
         .opt_level(2)
         .debug(false)
+        // Atomic operations as instructions: AArch64's functions for them are in a library that the
+        // stub does not have, and ask libc for the processor's features.
+        .flag_if_supported("-mno-outline-atomics")
         .try_get_compiler()
         .map_err(|error| missing_compiler(&error.to_string()))?;
     let output = compiler
@@ -101,10 +125,17 @@ fn sources_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn missing_compiler(what_happened: &str) -> Failure {
+    let target = env::var("TARGET").unwrap_or_default();
+    let (packages, variable) = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("aarch64") if env::var("HOST").is_ok_and(|host| host != target) => {
+            ("gcc-aarch64-linux-gnu libc6-dev-arm64-cross", "CC_aarch64_unknown_linux_gnu")
+        }
+        _ => ("gcc libc6-dev", "CC"),
+    };
     Failure(format!(
-        "omniglot-linux needs a C compiler with the headers of glibc and of the kernel, to build \
-         the program that runs foreign libraries. On Debian and Ubuntu: apt install gcc libc6-dev; \
-         on Fedora: dnf install gcc glibc-devel; the variable CC names another compiler. What \
-         happened: {what_happened}"
+        "omniglot-linux needs a C compiler for {target} with the headers of glibc and of the \
+         kernel, to build the program that runs foreign libraries. On Debian and Ubuntu: apt \
+         install {packages}; on Fedora: dnf install gcc glibc-devel; the variable {variable} names \
+         another compiler. What happened: {what_happened}"
     ))
 }

@@ -12,6 +12,13 @@ const IMAGES: [(&str, &[&str]); 2] =
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
     println!("cargo:rustc-cfg=embedded_sample");
+    // As in omniglot-linux, whose build script says it of that crate's tests.
+    for name in ["worker_processes", "in_process"] {
+        println!("cargo:rustc-check-cfg=cfg({name})");
+        if env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64" {
+            println!("cargo:rustc-cfg={name}");
+        }
+    }
     println!("cargo:rerun-if-changed=../../crates/omniglot-linux/tests/images/image.h");
     IMAGES.iter().try_for_each(|(name, flags)| compile(name, flags))
 }

@@ -49,8 +49,8 @@ impl Linux {
     /// [`Error::Unsupported`] on this target.
     pub fn start(_description: &Description, _options: &Options) -> Result<Self> {
         Err(Error::Unsupported {
-            what: "worker processes exist only on x86-64 Linux with glibc",
-            remedy: "compile for x86_64-unknown-linux-gnu",
+            what: "worker processes exist only on Linux with glibc, on x86-64 and AArch64",
+            remedy: "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
         })
     }
 

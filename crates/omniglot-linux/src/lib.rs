@@ -118,18 +118,13 @@
 extern crate self as omniglot_linux;
 
 mod capabilities;
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+#[cfg(not(worker_processes))]
 mod disabled;
 // Some of it only runtimes in the host's process use.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-#[cfg_attr(not(feature = "in-process"), allow(dead_code))]
+#[cfg(worker_processes)]
+#[cfg_attr(not(in_process), allow(dead_code))]
 mod enabled;
-#[cfg(not(all(
-    feature = "in-process",
-    target_os = "linux",
-    target_arch = "x86_64",
-    target_env = "gnu"
-)))]
+#[cfg(not(in_process))]
 mod left_out;
 mod options;
 mod request;
@@ -138,11 +133,11 @@ mod syscall_policy;
 pub use capabilities::{
     Choice, Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor, Requirement,
 };
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+#[cfg(not(worker_processes))]
 pub use disabled::{InterruptHandle, Linux};
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(worker_processes)]
 pub use enabled::{InterruptHandle, Linux, Process, ProtectionKeys, Sfi, Unprotected};
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+#[cfg(not(worker_processes))]
 pub use left_out::{ProtectionKeys, Sfi, Unprotected};
 pub use options::{FileSource, Isolation, LineSink, Options, Permission, Permissions};
 pub use request::Request;

@@ -147,8 +147,8 @@ impl Permissions {
     }
 
     /// One bit for each permission that is not a number.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-    #[cfg_attr(not(feature = "in-process"), allow(dead_code))]
+    #[cfg(worker_processes)]
+    #[cfg_attr(not(in_process), allow(dead_code))]
     pub(crate) const fn bits(self) -> u32 {
         self.bits as u32
     }
@@ -237,7 +237,7 @@ impl LineSink {
         Self(Arc::new(hear))
     }
 
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    #[cfg(worker_processes)]
     pub(crate) fn hear(&self, line: &str) {
         (self.0)(line);
     }

@@ -1,6 +1,6 @@
 //! Calls, callbacks, nested calls and non-local exits.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 #[macro_use]
 mod support;

@@ -1,6 +1,6 @@
 //! What a worker has left: system calls, rights, files, memory.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 mod support;
 

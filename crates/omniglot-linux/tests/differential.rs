@@ -4,7 +4,7 @@
 //! Addresses and descriptors differ, so each is known by its place in a list. What differs on
 //! purpose (docs/world.md) is not asked: protections that would have to be enforced, times, who and where.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! Libraries of the distribution, unmodified, at what they could not do without a world of their
 //! own: a database in a file, a time zone, a locale, threads that are not to be had.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 mod support;
 

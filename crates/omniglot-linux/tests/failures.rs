@@ -1,6 +1,6 @@
 //! Everything that ends foreign code is an error of the call.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 #[macro_use]
 mod support;

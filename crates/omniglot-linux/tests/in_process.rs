@@ -1,7 +1,7 @@
 //! What concerns only runtimes that run foreign code on the caller's thread: signals of
 //! the host, the processor's state, threads, fork.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(in_process)]
 
 #[macro_use]
 mod support;

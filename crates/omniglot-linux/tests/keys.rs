@@ -1,7 +1,7 @@
 //! Attacks on protection keys. They run where the machine has keys, and else say that they
 //! did not.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(in_process)]
 
 #[path = "support/emulated.rs"]
 mod emulated;

@@ -1,6 +1,6 @@
 //! Beginnings and ends: of instances, threads, workers and hosts.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 #![allow(unsafe_code)]
 
 mod support;

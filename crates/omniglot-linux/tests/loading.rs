@@ -1,6 +1,6 @@
 //! What can go wrong while a library is loaded, and what hostile constructors get.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! What foreign code writes to the host's standard error, whoever reads it or does not.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 #[macro_use]
 mod support;

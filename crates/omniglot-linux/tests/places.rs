@@ -1,6 +1,6 @@
 //! What an error says of the place where foreign code faulted.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 #[macro_use]
 mod support;

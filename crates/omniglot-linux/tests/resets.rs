@@ -1,6 +1,6 @@
 //! Resets and warm spares: what takes over, what is left, what can be in the way.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 #![allow(unsafe_code)]
 
 mod support;

@@ -1,7 +1,7 @@
 //! What the system-call server in a worker's domain answers: the small world that a library
 //! finds itself in.
 #![allow(clippy::expect_used, clippy::panic)]
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(worker_processes)]
 
 mod support;
 

@@ -5,6 +5,8 @@
 #ifndef OMNIGLOT_CONTROL_H
 #define OMNIGLOT_CONTROL_H
 
+#include "machine/machine.h"
+
 #include <stdint.h>
 
 /* Offsets from the start of the window, in bytes. The first bytes that the host
@@ -18,7 +20,8 @@
 #define PLACES_OFFSET 0x4d00
 #define CHANNEL_OFFSET CONTROL_SIZE
 
-#define PAGE_SIZE 4096ul
+/* Control area and channel, in whole pages of any size. */
+#define SHARED_START 0x20000
 
 /* Where a worker has its filter for calls: outside the window, where the filter for
  * loading lets nothing be changed. */
@@ -70,8 +73,9 @@ struct config {
     uint32_t plugin_count;
     uint32_t is_executable; /* memory may be code */
     uint64_t scratch; /* how many bytes the library may have in /tmp */
+    uint64_t page_size;
 };
-_Static_assert(sizeof(struct config) == 144, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 152, "the layout that the host writes");
 
 /* A thread that waits for something to run, at the start of its area; the rest is for its
  * signals. The server in the domain fills it in. */
@@ -82,11 +86,8 @@ struct thread {
     uint32_t is_ready; /* it has its filter */
     uint64_t leave;    /* the stub's code for its end */
     uint64_t clear;    /* the word that is cleared then; 0 if there is none */
-    uint64_t pointer;  /* its FS base */
-    uint64_t registers[14]; /* rip rsp rbp rbx rdi rsi rdx r8 r9 r10 r12 r13 r14 r15 */
-    uint32_t mxcsr;
-    uint16_t x87;
-    uint16_t unused;
+    uint64_t pointer;  /* where its thread-local variables are */
+    struct thread_registers registers;
 };
 
 static inline struct thread *thread_of(const struct config *config, uint32_t index)
@@ -132,7 +133,7 @@ struct code_places {
  * addresses of what the host needs, in the window. */
 struct hand_off {
     uint64_t stack;          /* what lies above is in use */
-    uint64_t thread_pointer; /* the FS base of the thread that loaded */
+    uint64_t thread_pointer; /* of the thread that loaded */
     uint64_t call;           /* runs the entry in rax, and then leaves */
     uint64_t cells;          /* struct cells */
     uint64_t describe;       /* an entry: says where the report's instruction is */

@@ -6,8 +6,9 @@
 #include "control.h"
 #include "system.h"
 
+#include "machine/context.h"
+
 #include <signal.h>
-#include <ucontext.h>
 
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
@@ -15,19 +16,47 @@
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
 
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+
+/* What rt_sigaction takes, as the kernel has it: sigaction(2), under "C library/kernel
+ * differences". */
+struct handler {
+    void (*handle)(int signal, siginfo_t *info, void *context);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+/* machine/: where handlers return to. */
+void return_from_handler(void);
+
+/* Not by libc: some leave the return to the kernel, whose code for that is not there any more. */
+static inline long handle_fatal_signals(void (*handle)(int, siginfo_t *, void *))
+{
+    struct handler handler = {handle, SA_SIGINFO | SA_ONSTACK | SA_RESTORER, return_from_handler, 0};
+    for (unsigned i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++) {
+        long set = system6(__NR_rt_sigaction, fatal_signals[i], (long)&handler, 0, sizeof handler.mask, 0, 0);
+        if (failed(set))
+            return set;
+    }
+    return 0;
+}
+
 static inline int is_denied(int signal, const siginfo_t *info)
 {
     return signal == SIGSYS && info->si_code == SYS_SECCOMP;
 }
 
 /* abort() and raise() end in tgkill, which no filter allows. */
-static inline int is_abort(const siginfo_t *info, const greg_t *registers)
+static inline int is_abort(const siginfo_t *info, const ucontext_t *context)
 {
     switch (info->si_syscall) {
     case __NR_tgkill:
-        return registers[REG_RDX] == SIGABRT;
+        return argument_of(context, 2) == SIGABRT;
     case __NR_tkill:
-        return registers[REG_RSI] == SIGABRT;
+        return argument_of(context, 1) == SIGABRT;
     default:
         return 0;
     }
@@ -37,27 +66,19 @@ static inline int is_abort(const siginfo_t *info, const greg_t *registers)
  * (PR_SET_TSC, prctl(2)); else 0. */
 static inline int reads_clock(int signal, const siginfo_t *info, const ucontext_t *context)
 {
-    const uint8_t *code = (const uint8_t *)context->uc_mcontext.gregs[REG_RIP];
-    if (signal != SIGSEGV || info->si_code != SI_KERNEL || (uint64_t)code >> 47)
+    const uint8_t *code = (const uint8_t *)instruction_of(context);
+    if (signal != SIGSEGV || info->si_code != SI_KERNEL || (uint64_t)code >> ADDRESS_BITS)
         return 0;
-    if (code[0] == 0x0f && code[1] == 0x31)
-        return 2; /* rdtsc */
-    return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9 ? 3 /* rdtscp */ : 0;
+    return length_of_clock_read(code);
 }
 
 /* Continues after an instruction that reads the processor's clock, with this value. */
 static inline int tells_cycles(uint64_t cycles, int signal, const siginfo_t *info, ucontext_t *context)
 {
-    greg_t *registers = context->uc_mcontext.gregs;
     int length = reads_clock(signal, info, context);
-    if (!length)
-        return 0;
-    registers[REG_RAX] = (greg_t)(cycles & 0xffffffff);
-    registers[REG_RDX] = (greg_t)(cycles >> 32);
-    if (length == 3)
-        registers[REG_RCX] = 0;
-    registers[REG_RIP] += length;
-    return 1;
+    if (length)
+        give_cycles(context, cycles, length);
+    return length != 0;
 }
 
 /* The filter for loading puts an error number into the signal for a call that it does
@@ -70,25 +91,24 @@ static inline int goes_on(struct report *report, int signal, const siginfo_t *in
     if (!is_denied(signal, info) || !info->si_errno)
         return 0;
     if (info->si_syscall == __NR_write || info->si_syscall == __NR_writev) {
-        context->uc_mcontext.gregs[REG_RAX] = -1; /* EPERM: the dynamic linker's words have no listener */
+        set_result(context, -1); /* EPERM: the dynamic linker's words have no listener */
         return 1;
     }
     report->refused = 1 + (uint64_t)(uint32_t)info->si_syscall;
-    context->uc_mcontext.gregs[REG_RAX] = -info->si_errno;
+    set_result(context, -info->si_errno);
     return 1;
 }
 
 /* Records everything except the place; returns the event to answer with. */
 static inline uint32_t write_report(struct report *report, int signal, const siginfo_t *info, const ucontext_t *context)
 {
-    const greg_t *registers = context->uc_mcontext.gregs;
-    report->instruction = (uint64_t)registers[REG_RIP];
-    report->stack = (uint64_t)registers[REG_RSP];
+    report->instruction = instruction_of(context);
+    report->stack = stack_of(context);
     report->address = (uint64_t)info->si_addr;
     report->signal = (uint32_t)(reads_clock(signal, info, context) ? SIGILL : signal);
     if (!is_denied(signal, info))
         return EVENT_FAULT;
-    if (is_abort(info, registers)) {
+    if (is_abort(info, context)) {
         report->signal = SIGABRT;
         return EVENT_FAULT;
     }

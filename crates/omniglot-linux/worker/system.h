@@ -1,9 +1,10 @@
 /* Raw system calls: no errno, no libc state, so that they also work where libc's
- * memory is being replaced. See syscall(2) for the calling convention. */
+ * memory is being replaced. */
 #ifndef OMNIGLOT_SYSTEM_H
 #define OMNIGLOT_SYSTEM_H
 
-#include <asm/unistd.h>
+#include "machine/machine.h"
+
 #include <stdint.h>
 
 /* For kernel headers older than the calls. */
@@ -13,19 +14,6 @@
 #ifndef __NR_landlock_restrict_self
 #define __NR_landlock_restrict_self 446
 #endif
-
-static inline long system6(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
 
 static inline long system3(long number, long a, long b, long c)
 {

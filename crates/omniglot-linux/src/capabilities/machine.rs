@@ -2,7 +2,8 @@
 
 /// What the processor offers, and what of it the kernel has switched on.
 ///
-/// By `CPUID` leaf 7 (Intel SDM volume 2A), unless stated otherwise.
+/// By `CPUID` leaf 7 (Intel SDM volume 2A), unless stated otherwise. On other architectures than
+/// x86-64 only the name is known.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processor {
@@ -106,7 +107,8 @@ pub struct Mechanisms {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Whether this program was compiled for a target that has runtimes: x86-64 Linux with glibc.
+    /// Whether this program was compiled for a target that has runtimes: Linux with glibc, on x86-64
+    /// or AArch64.
     pub supported_target: bool,
     /// The processor.
     pub processor: Processor,

@@ -14,9 +14,9 @@ pub use requirement::Requirement;
 
 use std::sync::OnceLock;
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+#[cfg(not(worker_processes))]
 use crate::disabled::look;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(worker_processes)]
 use crate::enabled::look;
 
 impl Machine {

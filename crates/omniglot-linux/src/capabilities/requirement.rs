@@ -92,7 +92,7 @@ impl Machine {
                 "the program was compiled for a target without worker processes",
                 self.supported_target,
                 yes_or_no(self.supported_target),
-                "compile for x86_64-unknown-linux-gnu",
+                "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
             ),
             self.kernel_since("Linux 5.4 or newer", "the kernel is older than Linux 5.4", (5, 4)),
             requirement(
@@ -133,8 +133,9 @@ impl Machine {
     /// What runs in the host's own process has to be a part of the program.
     fn built_in(&self) -> Vec<Requirement> {
         vec![requirement(
-            "a program with the feature `in-process`",
-            "this program was compiled without runtimes in its own process",
+            "an x86-64 program with the feature `in-process`",
+            "this program was compiled without runtimes in its own process, for which it would \
+             have to be one for x86-64",
             self.mechanisms.in_process,
             yes_or_no(self.mechanisms.in_process),
             "switch the feature on: omniglot = { ..., features = [\"in-process\"] }",

@@ -16,11 +16,12 @@ use object::elf::{
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadRef};
 
+use super::layout::page_size;
+
 /// The largest section that is read; those of lines and of symbols are rarely as large as a tenth.
 const LARGEST: u64 = 16 << 20;
 /// How many symbols are looked at between two looks at the clock.
 const STRETCH: usize = 4096;
-const PAGE: u64 = 4096;
 
 /// What is known of an instruction.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl<'a, R: ReadRef<'a>> Elf<'a, R> {
     fn first_page(&self) -> Option<u64> {
         let segments = self.header.program_headers(LE, self.data).ok()?;
         let loaded = segments.iter().filter(|segment| segment.p_type(LE) == PT_LOAD);
-        Some(loaded.map(|segment| segment.p_vaddr(LE)).min()? & !(PAGE - 1))
+        Some(loaded.map(|segment| segment.p_vaddr(LE)).min()? & !(page_size() as u64 - 1))
     }
 
     fn is_late(&self) -> bool {

@@ -13,6 +13,7 @@ use omniglot_core::{Error, Result, Text};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
+use super::machine;
 use super::system::{failed, refused};
 
 static STUB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stub"));
@@ -127,7 +128,7 @@ pub(super) fn are_same(one: &'static [u8], other: &'static [u8]) -> bool {
     std::ptr::eq(one, other) || one == other
 }
 
-/// Whether a file is an x86-64 ELF shared object, according to its header.
+/// Whether a file is an ELF shared object for this architecture, according to its header.
 pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static str> {
     let Ok(parsed) = FileHeader64::<Endianness>::parse(header) else {
         return Err("is no 64-bit ELF file");
@@ -135,8 +136,8 @@ pub(super) fn is_loadable(header: &[u8]) -> core::result::Result<(), &'static st
     let Ok(endian) = parsed.endian() else {
         return Err("is no valid ELF file");
     };
-    if parsed.e_machine(endian) != object::elf::EM_X86_64 {
-        return Err("is for another processor than x86-64");
+    if parsed.e_machine(endian) != machine::ELF {
+        return Err(machine::OTHER_PROCESSOR);
     }
     if parsed.e_type(endian) != object::elf::ET_DYN {
         return Err("is no shared library");

@@ -9,9 +9,11 @@ use rustix::process::{Resource, getrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
 use zerocopy::{Immutable, IntoBytes};
 
+use super::machine;
 use super::system::refused;
 use crate::options::Options;
 
+/// A page of x86-64, and the smallest of any architecture. What matters is [`page_size`].
 pub(super) const PAGE: usize = 4096;
 const CONTROL_SIZE: usize = 0x10000;
 pub(super) const REPORT: usize = 0x400;
@@ -48,10 +50,6 @@ const THREAD_AREA: usize = 0x20000;
 const MOST_THREADS: usize = 64;
 const SMALLEST_STACK: usize = 1 << 20;
 
-/// Where windows may lie in a worker: far from everything that the kernel maps there
-/// (at a third of the address space, near its end and its start).
-const LOWEST: usize = 0x3000_0000_0000;
-const HIGHEST: usize = 0x6000_0000_0000;
 const ALIGNMENT: usize = 2 << 20;
 
 /// A BPF program in the control area: `struct program`.
@@ -91,9 +89,10 @@ struct Config {
     plugin_count: u32,
     is_executable: u32,
     scratch: u64,
+    page_size: u64,
 }
 
-const _: () = assert!(size_of::<Config>() == 144, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 152, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -142,8 +141,8 @@ impl Layout {
     /// Lays out a window, at a random address.
     pub(super) fn new(options: &Options) -> Result<Self> {
         check_limits()?;
-        let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
-        let stack = options.stack_size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
+        let size = options.memory_limit.checked_next_multiple_of(page_size()).unwrap_or(usize::MAX);
+        let stack = options.stack_size.checked_next_multiple_of(page_size()).unwrap_or(usize::MAX);
         if !(SMALLEST_WINDOW..=LARGEST_WINDOW).contains(&size) {
             return Err(Error::Load(Text::new("memory_limit must be from 32 MiB to 16 TiB")));
         }
@@ -158,7 +157,7 @@ impl Layout {
                 "Permission::Threads permits at most 64 threads, and one for each MiB of memory_limit",
             )));
         }
-        let exchange_end = (size / 4).next_multiple_of(PAGE);
+        let exchange_end = (size / 4).next_multiple_of(page_size());
         let stack_start = exchange_end + GUARD;
         let stack_end = stack_start + stack;
         Ok(Self {
@@ -187,7 +186,7 @@ impl Layout {
     pub(super) fn returnable(&self, address: usize, len: usize) -> Option<Range<usize>> {
         let start = address.checked_sub(self.base)?;
         let end = start.checked_add(len)?;
-        let whole = start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && len > 0;
+        let whole = start.is_multiple_of(page_size()) && len.is_multiple_of(page_size()) && len > 0;
         (whole && start >= self.threads_end && end <= self.size).then_some(start..end)
     }
 
@@ -237,6 +236,7 @@ impl Layout {
             plugin_count: orders.plugins.len() as u32,
             is_executable: u32::from(orders.is_executable),
             scratch: orders.scratch as u64,
+            page_size: page_size() as u64,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
         let seed = orders.seed.map_or_else(random::<32>, Ok)?;
@@ -264,6 +264,11 @@ pub(super) fn check_limits() -> Result<()> {
     Ok(())
 }
 
+/// The size of a page, which the kernel decides where the architecture knows several.
+pub(super) fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
 fn random<const LEN: usize>() -> Result<[u8; LEN]> {
     let mut bytes = [0; LEN];
     getrandom(&mut bytes, GetRandomFlags::empty()).map_err(refused("random bytes"))?;
@@ -272,8 +277,19 @@ fn random<const LEN: usize>() -> Result<[u8; LEN]> {
 
 fn random_base(size: usize) -> Result<usize> {
     let bytes = random::<8>()?;
-    let places = (HIGHEST - LOWEST - size) / ALIGNMENT;
-    Ok(LOWEST + usize::from_ne_bytes(bytes) % places * ALIGNMENT)
+    let range = places();
+    let places = range.len().saturating_sub(size) / ALIGNMENT;
+    let place = usize::from_ne_bytes(bytes).checked_rem(places).ok_or(Error::Load(Text::new(
+        "memory_limit is larger than what this machine's addresses have room for",
+    )))?;
+    Ok(range.start + place * ALIGNMENT)
+}
+
+/// Where windows may lie in a worker: far from everything that the kernel maps there (near the end
+/// and the start of the address space, and at a third of it).
+fn places() -> Range<usize> {
+    let eighth = machine::address_space() / 8;
+    3 * eighth..6 * eighth
 }
 
 /// The free part of the control area.

@@ -1,4 +1,4 @@
-//! The runtimes on a target that has them: x86-64 Linux with glibc.
+//! The runtimes on a target that has them: Linux with glibc, on an architecture of `machine`.
 
 mod channel;
 mod code_places;
@@ -9,9 +9,9 @@ mod filters;
 mod generation;
 mod handshake;
 mod images;
-#[cfg(feature = "in-process")]
+#[cfg(in_process)]
 mod in_process;
-#[cfg(not(feature = "in-process"))]
+#[cfg(not(in_process))]
 #[path = "in_process_left_out.rs"]
 mod in_process;
 mod instance;
@@ -24,6 +24,7 @@ mod library_files;
 mod linux;
 mod listener;
 mod load_spec;
+mod machine;
 mod mapping;
 mod open_broker;
 

@@ -34,7 +34,7 @@ struct Report {
 
 const _: () = assert!(size_of::<Report>() == 560, "the layout that the worker writes");
 
-/// Signal numbers of x86-64 Linux, signal(7).
+/// Signal numbers of Linux on the architectures that have workers, signal(7).
 mod signals {
     pub(super) const ILL: i32 = 4;
     pub(super) const TRAP: i32 = 5;

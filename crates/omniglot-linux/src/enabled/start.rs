@@ -147,7 +147,7 @@ fn start_programs(
     if spec.description.image.is_empty() {
         return Err(Error::Unsupported {
             what: "the bindings have no C shims for this target",
-            remedy: "generate them with omniglot-build for x86_64-unknown-linux-gnu",
+            remedy: "generate them with omniglot-build for the target of the program",
         });
     }
     let generation = generation::current()?;

@@ -16,7 +16,7 @@ use omniglot_core::{Error, Result, Text};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::images::{executable_memory, seal};
-use super::layout::PAGE;
+use super::layout::page_size;
 use super::system::failed;
 use crate::options::{FileSource, Options};
 
@@ -167,7 +167,7 @@ fn write(nodes: &Nodes<'_>) -> Result<Tree> {
     let mut head = (nodes.len() as u64).to_ne_bytes().to_vec();
     let mut next_path = head.len() + nodes.len() * size_of::<Entry>();
     let paths: Vec<u8> = nodes.iter().flat_map(|(path, _)| path.iter().copied()).collect();
-    let mut next_data = (next_path + paths.len()).next_multiple_of(PAGE);
+    let mut next_data = (next_path + paths.len()).next_multiple_of(page_size());
     for (path, (node, place)) in nodes {
         let read;
         let bytes: &[u8] = match node {
@@ -188,7 +188,7 @@ fn write(nodes: &Nodes<'_>) -> Result<Tree> {
         };
         head.extend_from_slice(entry.as_bytes());
         next_path += path.len();
-        next_data = (next_data + bytes.len()).next_multiple_of(PAGE);
+        next_data = (next_data + bytes.len()).next_multiple_of(page_size());
     }
     head.extend_from_slice(&paths);
     file.write_all_at(&head, 0).map_err(&wrong)?;

@@ -1,6 +1,6 @@
 //! Verified code in the host's process: calls, callbacks, ends of all kinds, attacks, resets, on a
 //! library that is written in the form that a rewriter gives to others.
-#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![cfg(in_process)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used, unsafe_code)]
 
 mod attacks;

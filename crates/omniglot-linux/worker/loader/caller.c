@@ -50,33 +50,38 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *frame, void *given)
     return _URC_END_OF_STACK;
 }
 
-/* Of `call`, the near forms. */
 static int follows_call(uint64_t address)
 {
-    uint8_t code[6];
-    if (copy_bytes(code, (void *)(address - sizeof code), sizeof code))
-        return 0;
-    return code[1] == 0xe8 || (code[0] == 0xff && code[1] == 0x15) || (code[3] == 0xff && (code[4] & 0x38) == 0x10)
-        || (code[4] == 0xff && (code[5] & 0x38) == 0x10);
+    uint8_t code[8];
+    return !copy_bytes(code, (void *)(address - sizeof code), sizeof code) && is_call(code);
+}
+
+/* Whether a word can be where the library goes on after a call. */
+static int is_return(uint64_t word)
+{
+    return follows_call(word) && !is_system(word - 1);
 }
 
 /* Some functions of the C library cannot be unwound, such as `clone`, and nothing can where there
  * is no code: then the first word on the stack that can be where the library goes on. */
-static uint64_t guess_caller(uint64_t stack)
+static uint64_t guess_caller(uint64_t stack, uint64_t link)
 {
     uint64_t word;
+    link = plain_address(link);
+    if (link && is_return(link))
+        return link - 1;
     for (int i = 0; i < MOST_WORDS && !copy_bytes(&word, (void *)(stack + 8 * (uint64_t)i), sizeof word); i++)
-        if (follows_call(word) && !is_system(word - 1))
-            return word - 1;
+        if (is_return(plain_address(word)))
+            return plain_address(word) - 1;
     return 0;
 }
 
-uint64_t find_caller(uint64_t instruction, uint64_t stack)
+uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link)
 {
     struct search search = {.instruction = instruction};
     /* The unwinder reads the code of a frame that it does not know: there must be some. */
     if (object_of(instruction))
         _Unwind_Backtrace(look, &search);
-    uint64_t found = search.found ? search.found : guess_caller(stack);
+    uint64_t found = search.found ? search.found : guess_caller(stack, link);
     return found ? found : instruction;
 }

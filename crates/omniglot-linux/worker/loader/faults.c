@@ -1,4 +1,5 @@
 /* Turns signals into reports: what happened, and where, as text if possible. */
+#define _GNU_SOURCE /* for the names of registers */
 #include "loader.h"
 
 #include "../server/server.h"
@@ -14,11 +15,11 @@ int is_loading = 1;
 /* Calls that the server answers continue with its answer. */
 static int is_answered(int signal, const siginfo_t *info, ucontext_t *context)
 {
-    greg_t *registers = context->uc_mcontext.gregs;
     if (!is_denied(signal, info))
         return 0;
-    const long arguments[] = {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
-                              registers[REG_R10], registers[REG_R8],  registers[REG_R9]};
+    long arguments[6];
+    for (unsigned i = 0; i < COUNT(arguments); i++)
+        arguments[i] = argument_of(context, i);
     uint32_t number = (uint32_t)info->si_syscall;
     if (end_thread(number, context))
         return 1;
@@ -27,37 +28,37 @@ static int is_answered(int signal, const siginfo_t *info, ucontext_t *context)
         result = answer_call(number, arguments, is_loading);
     if (result == DENY)
         return 0;
-    registers[REG_RAX] = result;
+    set_result(context, result);
     return 1;
 }
 
 /* The server was asked to read or write memory that is not there. */
 static int is_copy(int signal, ucontext_t *context)
 {
-    greg_t *instruction = &context->uc_mcontext.gregs[REG_RIP];
-    if ((signal != SIGSEGV && signal != SIGBUS) || *instruction != (greg_t)copy_access)
+    uint64_t instruction = instruction_of(context);
+    if ((signal != SIGSEGV && signal != SIGBUS) || instruction < (uint64_t)copy_access || instruction >= (uint64_t)copy_access_end)
         return 0;
-    *instruction = (greg_t)copy_failed;
+    set_instruction(context, (uint64_t)copy_failed);
     return 1;
 }
 
 /* Who asked for a call that is denied, and for what. */
-static void describe_request(struct report *report, const greg_t *registers)
+static void describe_request(struct report *report, const ucontext_t *context)
 {
-    const long arguments[] = {registers[REG_RDI], registers[REG_RSI]};
-    find_place(find_caller(report->instruction, report->stack), &places_of(control)->here);
+    const long arguments[] = {argument_of(context, 0), argument_of(context, 1)};
+    find_place(find_caller(report->instruction, report->stack, link_of(context)), &places_of(control)->here);
     path_of_call((uint32_t)report->number, arguments, report->text);
 }
 
 /* Where it was, and if that says little to the library's user, who called that. The stack may be
  * anything by now: what is found first stays if looking at it ends the process. */
-static void describe_fault(const struct report *report)
+static void describe_fault(const struct report *report, const ucontext_t *context)
 {
     struct code_places *places = places_of(control);
     find_place(report->instruction, &places->here);
     if (!is_system(report->instruction))
         return;
-    uint64_t caller = find_caller(report->instruction, report->stack);
+    uint64_t caller = find_caller(report->instruction, report->stack, link_of(context));
     if (caller != report->instruction)
         find_place(caller, &places->caller);
 }
@@ -80,9 +81,9 @@ static void report_fault(int signal, siginfo_t *info, void *context)
     uint32_t event = write_report(report, signal, info, context);
     channel_of(control)->event = event;
     if (event == EVENT_DENIED)
-        describe_request(report, ((ucontext_t *)context)->uc_mcontext.gregs);
+        describe_request(report, context);
     else
-        describe_fault(report);
+        describe_fault(report, context);
     answer(event);
     exit_process(128 + signal);
 }
@@ -91,7 +92,5 @@ void catch_faults(void)
 {
     stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof signal_stack};
     sigaltstack(&stack, NULL);
-    struct sigaction action = {.sa_sigaction = report_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    for (size_t i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++)
-        sigaction(fatal_signals[i], &action, NULL);
+    handle_fatal_signals(report_fault);
 }

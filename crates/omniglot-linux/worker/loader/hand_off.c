@@ -3,31 +3,32 @@
  * and runs the code below, and the library, on its own threads. */
 #include "loader.h"
 
+#include "../server/server.h"
+
+#ifndef HANDS_OFF
+
+/* No host on this architecture asks for that. */
+void leave_to_host(uint32_t slot, void *arguments)
+{
+    (void)slot;
+    (void)arguments;
+}
+
+void wait_to_be_copied(const struct omniglot_image *image)
+{
+    (void)image;
+    start_failed(control, STEP_SHARE, -38 /* ENOSYS */);
+}
+
+#else
+
 #define MAX_REGIONS 4096
 #define RED_ZONE 128
 
 /* Written by the host, in its copy. */
 struct cells omniglot_cells;
 
-/* Both ways out of foreign code jump to a gate of the host. Entering, the gate jumps to
- * omniglot_call with the entry in rax, its argument in rdi and the stack aligned.
- * leave_to_host is what trampolines call for callbacks: slot and arguments are in edi and
- * rsi, and the gate returns to the trampoline. */
-__asm__(".text\n"
-        ".globl omniglot_call\n"
-        ".hidden omniglot_call\n"
-        ".type omniglot_call, @function\n"
-        "omniglot_call:\n"
-        "    call *%rax\n"
-        "    jmp *omniglot_cells(%rip)\n"
-        ".size omniglot_call, . - omniglot_call\n"
-        ".globl leave_to_host\n"
-        ".hidden leave_to_host\n"
-        ".type leave_to_host, @function\n"
-        "leave_to_host:\n"
-        "    jmp *omniglot_cells+8(%rip)\n"
-        ".size leave_to_host, . - leave_to_host\n");
-
+/* machine/: an entry, as its comment says. */
 extern void omniglot_call(void);
 
 /* An entry for the host, after a fault: what dladdr knows of the instruction. */
@@ -40,7 +41,7 @@ static void describe(void *unused)
 /* The list lies in memory that is the host's to fill later. */
 void wait_to_be_copied(const struct omniglot_image *image)
 {
-    struct region *regions = (struct region *)((char *)control + CONTROL_SIZE + PAGE_SIZE);
+    struct region *regions = (struct region *)((char *)control + SHARED_START);
     struct hand_off *hand_off = hand_off_of(control);
 
     hand_off->region_count = read_maps(regions, MAX_REGIONS);
@@ -57,3 +58,5 @@ void wait_to_be_copied(const struct omniglot_image *image)
     for (;;)
         futex_wait(&channel_of(control)->request, channel_of(control)->request);
 }
+
+#endif

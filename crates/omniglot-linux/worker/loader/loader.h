@@ -34,8 +34,9 @@ extern int is_loading;
 /* place.c: says where an instruction is; returns 0 if it is in no file. */
 int find_place(uint64_t instruction, struct code_place *place);
 /* caller.c: in a handler of signals, who called the system's code in which this instruction is, with
- * that stack pointer; the instruction itself if that is not known. */
-uint64_t find_caller(uint64_t instruction, uint64_t stack);
+ * that stack pointer and, where the processor has one, that register for where it returns to; the
+ * instruction itself if that is not known. */
+uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link);
 /* Whether an instruction is in the system's code, or in none. */
 int is_system(uint64_t instruction);
 /* maps.c: the window's mappings, in ascending order. */
@@ -53,14 +54,6 @@ __attribute__((noreturn)) void serve_host(const struct config *config, const str
 /* hand_off.c: waits to be copied by the host, which then runs the library itself. */
 void leave_to_host(uint32_t slot, void *arguments);
 __attribute__((noreturn)) void wait_to_be_copied(const struct omniglot_image *image);
-
-/* The running thread's FS base. */
-static inline uint64_t thread_pointer(void)
-{
-    uint64_t pointer;
-    __asm__ volatile("mov %%fs:0, %0" : "=r"(pointer)); /* it points to itself: ELF TLS for x86-64 */
-    return pointer;
-}
 
 /* post.h's answer to the request that is being worked on. */
 void answer(uint32_t event);

@@ -32,8 +32,7 @@ static int spin(uint32_t limit)
     for (uint32_t i = 0; i < limit; i++) {
         if (has_request())
             return 1;
-        /* Else the line would be fetched from the host while it writes its message. */
-        __builtin_ia32_pause();
+        relax();
     }
     return 0;
 }

@@ -3,6 +3,8 @@
  * stack, which is shared already, is written meanwhile. */
 #include "loader.h"
 
+#include "../server/server.h"
+
 #include <sys/mman.h>
 
 #define MAX_REGIONS 4096

@@ -274,7 +274,7 @@ long serve_fcntl(const long *a)
         return 0;
     case F_GETFL:
         /* The kernel adds O_LARGEFILE. */
-        return description->flags | (description->flags & O_PATH ? 0 : 0100000);
+        return description->flags | (description->flags & O_PATH ? 0 : LARGE_FILE);
     case F_SETFL:
         description->flags = (description->flags & ~(O_APPEND | O_NONBLOCK)) | ((int)a[2] & (O_APPEND | O_NONBLOCK));
         return 0;

@@ -69,7 +69,7 @@ long serve_getgroups(const long *a)
 
 long serve_uname(const long *a)
 {
-    static const struct utsname name = {"Linux", "omniglot", "6.1.0", "#1 SMP", "x86_64", "(none)"};
+    static const struct utsname name = {"Linux", "omniglot", "6.1.0", "#1 SMP", MACHINE_NAME, "(none)"};
     return STORE(a[0], name);
 }
 

@@ -240,7 +240,7 @@ long serve_mmap(const long *a)
 long serve_munmap(const long *a)
 {
     uint64_t start = (uint64_t)a[0], size = page_up((uint64_t)a[1]);
-    if (start & (PAGE_SIZE - 1) || !size || size > (1ul << 47) || start > (1ul << 47) - size)
+    if (start & (PAGE_SIZE - 1) || !size || size > (1ul << ADDRESS_BITS) || start > (1ul << ADDRESS_BITS) - size)
         return -EINVAL;
     return release(start, start + size) ? 0 : -ENOMEM;
 }
@@ -270,7 +270,7 @@ long serve_mremap(const long *a)
         return -EINVAL;
     if (!old_size)
         return -EINVAL; /* a second mapping of shared memory */
-    if (old_size > (1ul << 47) || !is_mapped(from, from + old_size))
+    if (old_size > (1ul << ADDRESS_BITS) || !is_mapped(from, from + old_size))
         return -EFAULT;
     if (flags & MREMAP_FIXED) {
         long place = place_fixed(to, new_size, 0);

@@ -31,8 +31,10 @@ struct server {
     uint32_t thread_count; /* besides the one that serves calls; 0 while a library is loaded */
     long thread;           /* the number of that one for the kernel, which libc knows */
     int is_over; /* the host waits for no answer any more */
+    uint64_t page_size;
 };
 extern struct server server;
+#define PAGE_SIZE (server.page_size)
 
 /* table.c: the result of a call, or DENY. While a library is loaded only what needs no memory
  * or files is answered. */
@@ -41,10 +43,11 @@ long answer_call(uint32_t number, const long *arguments, int is_loading);
 void path_of_call(uint32_t number, const long *arguments, char *path);
 void start_server(void *control, const struct config *config);
 
-/* access.S: copies; -EFAULT where memory is not there or must not be written. The handler of
- * faults sends a fault at `copy_access` on at `copy_failed`. */
+/* machine/: copies; -EFAULT where memory is not there or must not be written. The handler of
+ * faults sends a fault from `copy_access` up to `copy_access_end` on at `copy_failed`. */
 long copy_bytes(void *into, const void *from, size_t size);
 extern char copy_access[];
+extern char copy_access_end[];
 extern char copy_failed[];
 /* Copies a string, and says how long it is; -EFAULT, or -ENAMETOOLONG with its end missing. */
 long copy_string(char *into, const char *from, size_t room);
@@ -53,6 +56,7 @@ long copy_string(char *into, const char *from, size_t room);
 #define STORE(address, value) copy_bytes((void *)(address), &(value), sizeof(value))
 #define FETCH(value, address) copy_bytes(&(value), (const void *)(address), sizeof(value))
 
+/* machine/: as memset. */
 void fill_bytes(void *into, int byte, size_t size);
 
 /* requests.c: writes down what was answered with an error, for the host to read. */

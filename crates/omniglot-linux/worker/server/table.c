@@ -39,7 +39,6 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_getrusage] = {serve_getrusage, 1, 0},
     [__NR_gettimeofday] = {serve_gettimeofday, 1, 0},
     [__NR_nanosleep] = {serve_nanosleep, 1, 0},
-    [__NR_time] = {serve_time, 1, 0},
     [__NR_times] = {serve_times, 1, 0},
     [__NR_sched_yield] = {serve_zero, 1, 0},
 
@@ -54,7 +53,6 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_getgid] = {serve_user, 0, 0},
     [__NR_getgroups] = {serve_getgroups, 1, 0},
     [__NR_getpgid] = {serve_process, 1, 0},
-    [__NR_getpgrp] = {serve_process, 1, 0},
     [__NR_getpid] = {serve_process, 0, 0},
     [__NR_getppid] = {serve_parent, 1, 0},
     [__NR_getpriority] = {serve_not_permitted, 1, 0},
@@ -94,7 +92,6 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_close] = {serve_close, 0, 0},
     [__NR_close_range] = {serve_close_range, 0, 0},
     [__NR_dup] = {serve_dup, 0, 0},
-    [__NR_dup2] = {serve_dup2, 0, 0},
     [__NR_dup3] = {serve_dup3, 0, 0},
     [__NR_fadvise64] = {serve_fadvise, 0, 0},
     [__NR_fcntl] = {serve_fcntl, 0, 0},
@@ -111,9 +108,7 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_getsockopt] = {serve_socket_query, 0, 0},
     [__NR_ioctl] = {serve_ioctl, 0, 0},
     [__NR_lseek] = {serve_lseek, 0, 0},
-    [__NR_open] = {serve_open, 0, 1},
     [__NR_openat] = {serve_openat, 0, 2},
-    [__NR_pipe] = {serve_pipe, 1, 0},
     [__NR_pipe2] = {serve_pipe2, 1, 0},
     [__NR_pread64] = {serve_pread, 0, 0},
     [__NR_preadv] = {serve_preadv, 0, 0},
@@ -125,9 +120,7 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_writev] = {serve_writev, 1, 0},
 
     /* names */
-    [__NR_access] = {serve_access, 0, 1},
     [__NR_chdir] = {serve_chdir, 0, 1},
-    [__NR_chmod] = {serve_change, 0, 1},
     [__NR_fchmodat] = {serve_changeat, 0, 2},
     [__NR_utimensat] = {serve_changeat, 0, 2},
     [__NR_faccessat] = {serve_faccessat, 0, 2},
@@ -135,22 +128,32 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_fstat] = {serve_fstat, 0, 0},
     [__NR_fstatfs] = {serve_fstatfs, 0, 0},
     [__NR_getcwd] = {serve_getcwd, 0, 0},
-    [__NR_lstat] = {serve_lstat, 0, 1},
-    [__NR_mkdir] = {serve_mkdir, 0, 1},
     [__NR_newfstatat] = {serve_newfstatat, 0, 2},
-    [__NR_readlink] = {serve_readlink, 0, 1},
     [__NR_readlinkat] = {serve_readlinkat, 0, 2},
-    [__NR_rename] = {serve_rename, 0, 1},
-    [__NR_rmdir] = {serve_rmdir, 0, 1},
-    [__NR_stat] = {serve_stat, 0, 1},
     [__NR_statfs] = {serve_statfs, 1, 1},
     [__NR_statx] = {serve_statx, 0, 2},
     [__NR_truncate] = {serve_truncate, 0, 1},
-    [__NR_unlink] = {serve_unlink, 0, 1},
     [__NR_unlinkat] = {serve_unlinkat, 0, 2},
     [__NR_mkdirat] = {serve_mkdirat, 0, 2},
     [__NR_renameat] = {serve_renameat, 0, 2},
     [__NR_renameat2] = {serve_renameat2, 0, 2},
+
+#ifdef __NR_open /* calls of which newer architectures have another form only */
+    [__NR_access] = {serve_access, 0, 1},
+    [__NR_chmod] = {serve_change, 0, 1},
+    [__NR_dup2] = {serve_dup2, 0, 0},
+    [__NR_getpgrp] = {serve_process, 1, 0},
+    [__NR_lstat] = {serve_lstat, 0, 1},
+    [__NR_mkdir] = {serve_mkdir, 0, 1},
+    [__NR_open] = {serve_open, 0, 1},
+    [__NR_pipe] = {serve_pipe, 1, 0},
+    [__NR_readlink] = {serve_readlink, 0, 1},
+    [__NR_rename] = {serve_rename, 0, 1},
+    [__NR_rmdir] = {serve_rmdir, 0, 1},
+    [__NR_stat] = {serve_stat, 0, 1},
+    [__NR_time] = {serve_time, 1, 0},
+    [__NR_unlink] = {serve_unlink, 0, 1},
+#endif
 };
 
 struct server server;
@@ -198,6 +201,7 @@ void start_server(void *control, const struct config *config)
 {
     server.control = control;
     server.config = config;
+    server.page_size = config->page_size;
     server.window_start = config->base;
     server.window_end = config->base + config->size;
     server.stack_size = config->stack_end - config->stack_start;

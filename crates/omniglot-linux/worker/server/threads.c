@@ -4,9 +4,10 @@
 #define _GNU_SOURCE
 #include "server.h"
 
+#include "../machine/context.h"
+
 #include <linux/sched.h>
 #include <signal.h>
-#include <ucontext.h>
 
 #define FIRST_NUMBER ((1 << 22) + 1) /* more than any process of the kernel's has: proc(5) */
 #define OLDEST_ARGUMENTS 64          /* the size of the oldest struct clone_args: clone(2) */
@@ -41,16 +42,17 @@ static struct thread *take_thread(uint32_t *index)
 }
 
 /* The arguments of the older call, whichever was made; 0 if they are not of a thread. */
-static int arguments_of(uint32_t number, const greg_t *registers, struct clone_args *arguments)
+static int arguments_of(uint32_t number, const ucontext_t *context, struct clone_args *arguments)
 {
     *arguments = (struct clone_args){0};
     if (number == __NR_clone) {
-        arguments->flags = (uint64_t)registers[REG_RDI];
-        arguments->stack = (uint64_t)registers[REG_RSI];
-        arguments->parent_tid = (uint64_t)registers[REG_RDX];
-        arguments->child_tid = (uint64_t)registers[REG_R10];
-        arguments->tls = (uint64_t)registers[REG_R8];
-    } else if (registers[REG_RSI] < OLDEST_ARGUMENTS || copy_bytes(arguments, (void *)registers[REG_RDI], OLDEST_ARGUMENTS)) {
+        struct clone_registers given = clone_registers(context);
+        arguments->flags = given.flags;
+        arguments->stack = given.stack;
+        arguments->parent_tid = given.parent;
+        arguments->child_tid = given.child;
+        arguments->tls = given.pointer;
+    } else if (argument_of(context, 1) < OLDEST_ARGUMENTS || copy_bytes(arguments, (void *)argument_of(context, 0), OLDEST_ARGUMENTS)) {
         return 0;
     } else {
         arguments->stack += arguments->stack_size;
@@ -61,15 +63,9 @@ static int arguments_of(uint32_t number, const greg_t *registers, struct clone_a
 
 static void fill(struct thread *thread, const struct clone_args *arguments, const ucontext_t *context)
 {
-    static const int order[] = {REG_RIP, REG_RSP, REG_RBP, REG_RBX, REG_RDI, REG_RSI, REG_RDX,
-                                REG_R8,  REG_R9,  REG_R10, REG_R12, REG_R13, REG_R14, REG_R15};
-    for (size_t i = 0; i < COUNT(order); i++)
-        thread->registers[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
-    thread->registers[1] = arguments->stack;
+    copy_registers(&thread->registers, context, arguments->stack);
     thread->pointer = arguments->tls;
     thread->clear = arguments->flags & CLONE_CHILD_CLEARTID ? arguments->child_tid : 0;
-    thread->mxcsr = context->uc_mcontext.fpregs->mxcsr;
-    thread->x87 = context->uc_mcontext.fpregs->cwd;
 }
 
 static int store_number(uint64_t flags, uint64_t flag, uint64_t place, int number)
@@ -82,7 +78,7 @@ long start_thread(uint32_t number, const void *given)
     const ucontext_t *context = given;
     struct clone_args arguments;
     uint32_t index;
-    if ((number != __NR_clone && number != __NR_clone3) || !arguments_of(number, context->uc_mcontext.gregs, &arguments))
+    if ((number != __NR_clone && number != __NR_clone3) || !arguments_of(number, context, &arguments))
         return DENY;
     struct thread *thread = take_thread(&index);
     if (!thread)
@@ -115,9 +111,7 @@ int end_thread(uint32_t number, void *given)
     if (number != __NR_exit || index < 0)
         return 0;
     struct thread *thread = thread_of(server.config, (uint32_t)index);
-    context->uc_mcontext.gregs[REG_RBX] = (greg_t)thread;
-    context->uc_mcontext.gregs[REG_RDI] = (greg_t)thread->clear;
-    context->uc_mcontext.gregs[REG_RIP] = (greg_t)thread->leave;
+    leave_by(context, thread->leave, (uint64_t)thread, thread->clear);
     return 1;
 }
 

@@ -61,7 +61,7 @@ void occupy_address_space(void *control, const struct config *config)
     require(control, STEP_RESERVE, window);
     if ((uint64_t)window != config->base)
         start_failed(control, STEP_RESERVE, -1);
-    for (uint64_t size = 1ul << 46; size >= PAGE_SIZE; size /= 2)
+    for (uint64_t size = 1ul << 46; size >= config->page_size; size /= 2)
         while (!failed(map(0, size, PROT_NONE, RESERVED, -1, 0)))
             ;
 }

@@ -2,13 +2,12 @@
 #include "stub.h"
 
 #include <linux/capability.h>
-#include <linux/fcntl.h>
 #include <linux/filter.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
-#include <linux/resource.h>
 #include <linux/seccomp.h>
-#include <linux/signal.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #define MOST_FILES 64
 #define STATUS_SIZE (64 << 10) /* a process may be in many groups, which come first */
@@ -22,8 +21,8 @@ static long control_process(long option, long a, long b)
  * the machine's memory each page lies (Documentation/admin-guide/mm/pagemap.rst). */
 static void open_own_maps(void *control)
 {
-    long maps = system3(__NR_open, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-    long pagemap = system3(__NR_open, (long)"/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    long maps = open_unasked("/proc/self/maps");
+    long pagemap = open_unasked("/proc/self/pagemap");
     require(control, STEP_OPEN_MAPS, maps);
     require(control, STEP_OPEN_MAPS, pagemap);
     if (maps != MAPS_FD || pagemap != PAGEMAP_FD)
@@ -46,8 +45,8 @@ static void drop_capabilities(void *control)
 
 static void limit(int resource, uint64_t most)
 {
-    struct rlimit64 limits = {most, most};
-    system6(__NR_prlimit64, 0, resource, (long)&limits, 0, 0, 0);
+    const uint64_t limits[] = {most, most}; /* struct rlimit64 */
+    system6(__NR_prlimit64, 0, resource, (long)limits, 0, 0, 0);
 }
 
 /* Until the loader has put the window's file in the place of all memory, constructors
@@ -175,7 +174,7 @@ static int ask_host_for_files(void *control, struct program filter)
 
 static int open_own(void *control, const char *path)
 {
-    long file = system3(__NR_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
+    long file = open_unasked(path);
     require(control, STEP_OPEN_MAPS, file);
     return (int)file;
 }

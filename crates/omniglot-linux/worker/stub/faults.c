@@ -6,23 +6,6 @@
 #include "../signals.h"
 
 #define SIGNAL_STACK (64ul << 10) /* room for all registers, as in loader/faults.c */
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
-#endif
-
-/* What rt_sigaction takes, as the kernel has it. */
-struct action {
-    void (*handler)(int signal, siginfo_t *info, void *context);
-    unsigned long flags;
-    void (*restorer)(void);
-    uint64_t mask;
-};
-
-__asm__("return_from_handler:\n"
-        "    mov $15, %eax\n" /* rt_sigreturn */
-        "    syscall\n"
-        "    ud2\n");
-void return_from_handler(void);
 
 /* The lowest word of the handlers' stack says where the control area is: the stub has
  * no memory of its own that may be written. */
@@ -41,12 +24,8 @@ void catch_faults(void *control, const struct config *config)
 {
     void **lowest = (void **)(config->base + config->stack_start);
     stack_t stack = {.ss_sp = lowest, .ss_size = SIGNAL_STACK};
-    struct action action = {report_fault, SA_SIGINFO | SA_ONSTACK | SA_RESTORER, return_from_handler, 0};
 
     *lowest = control;
     require(control, STEP_CATCH_FAULTS, system3(__NR_sigaltstack, (long)&stack, 0, 0));
-    for (unsigned i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++) {
-        long set = system6(__NR_rt_sigaction, fatal_signals[i], (long)&action, 0, sizeof action.mask, 0, 0);
-        require(control, STEP_CATCH_FAULTS, set);
-    }
+    require(control, STEP_CATCH_FAULTS, handle_fatal_signals(report_fault));
 }

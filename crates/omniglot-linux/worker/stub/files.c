@@ -67,5 +67,5 @@ long send_files(uint32_t number, const int *files, unsigned count)
 
 void close_socket(void)
 {
-    system3(__NR_dup2, 1, SOCKET_FD, 0);
+    system3(__NR_dup3, 1, SOCKET_FD, 0);
 }

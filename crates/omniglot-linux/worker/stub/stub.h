@@ -10,8 +10,16 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* machine/: as in libc, which is not there. */
 void *memcpy(void *into, const void *from, unsigned long size);
 void *memset(void *into, int byte, unsigned long size);
+/* machine/: goes on at an address, with that stack. */
+__attribute__((noreturn)) void enter(uint64_t entry, uint64_t stack);
+/* machine/: a thread that begins with begin_thread(*stack); clone(2). */
+long make_thread(uint64_t flags, void *stack);
+/* machine/: what a thread does that waits for something to run, and where it ends. */
+__attribute__((noreturn)) void wait_for_work(struct thread *thread);
+void leave_thread(void);
 
 /* Ends the worker with a report if a step failed. */
 static inline void require(void *control, enum step step, long result)

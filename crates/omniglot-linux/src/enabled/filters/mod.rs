@@ -22,7 +22,7 @@ use omniglot_core::{Error, Result};
 use rustix::fs::OFlags;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch,
+    SeccompFilter, SeccompRule,
 };
 use syscalls::Sysno;
 
@@ -30,6 +30,7 @@ use self::policy::{
     CLOCK, EACCES, ENOMEM, EPERM, LOAD, LOAD_ENDS, LOAD_REFUSALS, RANDOM, Refusals, SERVE,
     STDERR_WRITES, WAITS,
 };
+use super::machine;
 use crate::options::{Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -55,8 +56,6 @@ const POPULATE_READ: u64 = 22;
 /// `WINDOW_FD` and `SERVE_PROGRAM` of `worker/control.h`.
 const WINDOW_FILE: u64 = 3;
 const SERVE_PROGRAM: u64 = 0x2000_0000;
-/// `ARCH_SET_FS` of asm/prctl.h.
-const SET_FS: u64 = 0x1002;
 /// `SECCOMP_SET_MODE_FILTER`.
 const SET_MODE_FILTER: u64 = 1;
 
@@ -112,7 +111,7 @@ fn build(allow: Permissions) -> Result<Filters> {
 }
 
 fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
-    let mut allowed = unconditional(LOAD);
+    let mut allowed = unconditional(&LOAD.concat());
     allow_permitted(&mut allowed, allow)?;
     // The window's file is the only one that may be written.
     insert_if_equal(&mut allowed, Sysno::pwrite64, &[(0, WINDOW_FILE)])?;
@@ -120,15 +119,19 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     insert_if_equal(&mut allowed, Sysno::prlimit64, &[(0, 0), (2, 0)])?;
     // The loader populates pages before it copies them.
     insert_if_equal(&mut allowed, Sysno::madvise, &[(2, POPULATE_READ)])?;
-    // The thread pointer. Other commands map the kernel's clock, among others.
-    insert_if_equal(&mut allowed, Sysno::arch_prctl, &[(0, SET_FS)])?;
+    // Other commands map the kernel's clock, among others.
+    if let Some((call, command)) = machine::SET_THREAD_POINTER {
+        insert_if_equal(&mut allowed, call, &[(0, command)])?;
+    }
     // The only filter that may be added is the one for calls: another could make the loader's own
     // calls seem to succeed.
     let filter = [(0, SET_MODE_FILTER), (1, 0), (2, SERVE_PROGRAM)];
     insert_if_equal(&mut allowed, Sysno::seccomp, &filter)?;
     let mut program = refuse_uncounted_memory()?;
     program.extend(refuse_unless(&[Sysno::madvise], 2, POPULATE_READ)?);
-    program.extend(refuse_unless(&[Sysno::arch_prctl], 0, SET_FS)?);
+    if let Some((call, command)) = machine::SET_THREAD_POINTER {
+        program.extend(refuse_unless(&[call], 0, command)?);
+    }
     program.extend(open_for_reading()?);
     if allow.contains(Permission::Stderr) {
         program.extend(refuse_more_of_stderr()?);
@@ -319,7 +322,7 @@ fn compile_part(rules: Rules, matched: SeccompAction) -> Outcome<BpfProgram> {
 }
 
 fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Outcome<BpfProgram> {
-    SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?.try_into()
+    SeccompFilter::new(rules, otherwise, matched, machine::TARGET)?.try_into()
 }
 
 /// An instruction that ends a program with this answer, whatever was called.

@@ -1,7 +1,9 @@
-//! The policy: which system calls are allowed, refused, or end the worker, in lists.
+//! The policy: which system calls are allowed, refused, or end the worker, in lists. Those that
+//! not every architecture has are in `machine`.
 
 use syscalls::Sysno;
 
+use crate::enabled::machine;
 use crate::syscall_policy::SyscallPolicy;
 
 pub(super) const EPERM: u32 = 1;
@@ -18,8 +20,9 @@ pub(super) struct Refusals {
 }
 
 /// What the dynamic linker, libc and constructors need.
-pub(super) const LOAD: &[Sysno] = &[
-    Sysno::access,
+pub(super) const LOAD: &[&[Sysno]] = &[LOAD_EVERYWHERE, machine::LOAD];
+
+const LOAD_EVERYWHERE: &[Sysno] = &[
     Sysno::close,
     Sysno::close_range,
     Sysno::exit_group,
@@ -36,11 +39,10 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::gettid,
     Sysno::getuid,
     Sysno::lseek,
-    Sysno::lstat,
     Sysno::mmap,
     Sysno::mprotect,
     Sysno::munmap,
-    Sysno::newfstatat,
+    machine::STAT_AT,
     Sysno::pread64,
     Sysno::read,
     Sysno::rt_sigaction,
@@ -50,7 +52,6 @@ pub(super) const LOAD: &[Sysno] = &[
     Sysno::set_robust_list,
     Sysno::set_tid_address,
     Sysno::sigaltstack,
-    Sysno::stat,
     Sysno::statx,
     Sysno::sysinfo,
     Sysno::uname,
@@ -58,14 +59,14 @@ pub(super) const LOAD: &[Sysno] = &[
 
 /// Calls that initialisation never needs: other processes, the network, changes to files, rights,
 /// the kernel. They end loading.
-pub(super) const LOAD_ENDS: &[&[Sysno]] = &[PROCESSES, NETWORK, CHANGES, PRIVILEGES, CLOCK];
+pub(super) const LOAD_ENDS: &[&[Sysno]] =
+    &[PROCESSES, NETWORK, CHANGES, PRIVILEGES, machine::LOAD_ENDS, CLOCK];
 
 const PROCESSES: &[Sysno] = &[
     Sysno::clone,
     Sysno::clone3,
     Sysno::execve,
     Sysno::execveat,
-    Sysno::fork,
     Sysno::kcmp,
     Sysno::kill,
     Sysno::pidfd_getfd,
@@ -85,7 +86,6 @@ const PROCESSES: &[Sysno] = &[
     Sysno::setsid,
     Sysno::tgkill,
     Sysno::tkill,
-    Sysno::vfork,
 ];
 
 const NETWORK: &[Sysno] = &[
@@ -108,30 +108,19 @@ const NETWORK: &[Sysno] = &[
 ];
 
 const CHANGES: &[Sysno] = &[
-    Sysno::chmod,
-    Sysno::chown,
-    Sysno::creat,
     Sysno::fchmod,
     Sysno::fchmodat,
     Sysno::fchown,
     Sysno::fchownat,
     Sysno::ftruncate,
-    Sysno::lchown,
-    Sysno::link,
     Sysno::linkat,
-    Sysno::mkdir,
     Sysno::mkdirat,
-    Sysno::mknod,
     Sysno::mknodat,
     Sysno::pwrite64,
-    Sysno::rename,
     Sysno::renameat,
     Sysno::renameat2,
-    Sysno::rmdir,
-    Sysno::symlink,
     Sysno::symlinkat,
     Sysno::truncate,
-    Sysno::unlink,
     Sysno::unlinkat,
 ];
 
@@ -147,8 +136,6 @@ const PRIVILEGES: &[Sysno] = &[
     Sysno::finit_module,
     Sysno::fsmount,
     Sysno::init_module,
-    Sysno::ioperm,
-    Sysno::iopl,
     Sysno::kexec_file_load,
     Sysno::kexec_load,
     Sysno::keyctl,
@@ -197,7 +184,7 @@ pub(super) const LOAD_REFUSALS: Refusals = Refusals {
         Sysno::set_mempolicy,
     ],
     // Links reveal names of the host's files (in /proc); no libc needs them for loading.
-    no_access: &[Sysno::readlink, Sysno::readlinkat],
+    no_access: machine::LINKS,
 };
 
 /// What the kernel executes for a worker that serves calls; `futex` has rules of its own. Every
@@ -208,10 +195,8 @@ pub(super) const SERVE: &[Sysno] = &[Sysno::exit_group, Sysno::rt_sigreturn];
 /// What the server of the domain answers (`worker/server/table.c`; a test compares the two). A
 /// `clone` that would start a thread fails; one that would start a process ends the call.
 const ANSWERED: &[Sysno] = &[
-    Sysno::access,
     Sysno::brk,
     Sysno::chdir,
-    Sysno::chmod,
     Sysno::clock_getres,
     Sysno::clock_gettime,
     Sysno::clock_nanosleep,
@@ -219,7 +204,6 @@ const ANSWERED: &[Sysno] = &[
     Sysno::close,
     Sysno::close_range,
     Sysno::dup,
-    Sysno::dup2,
     Sysno::dup3,
     Sysno::faccessat,
     Sysno::faccessat2,
@@ -245,7 +229,6 @@ const ANSWERED: &[Sysno] = &[
     Sysno::getgroups,
     Sysno::getpeername,
     Sysno::getpgid,
-    Sysno::getpgrp,
     Sysno::getpid,
     Sysno::getppid,
     Sysno::getpriority,
@@ -262,13 +245,11 @@ const ANSWERED: &[Sysno] = &[
     Sysno::getuid,
     Sysno::ioctl,
     Sysno::lseek,
-    Sysno::lstat,
     Sysno::madvise,
     Sysno::mbind,
     Sysno::membarrier,
     Sysno::memfd_create,
     Sysno::mincore,
-    Sysno::mkdir,
     Sysno::mkdirat,
     Sysno::mlock,
     Sysno::mlockall,
@@ -279,10 +260,8 @@ const ANSWERED: &[Sysno] = &[
     Sysno::munlock,
     Sysno::munmap,
     Sysno::nanosleep,
-    Sysno::newfstatat,
-    Sysno::open,
+    machine::STAT_AT,
     Sysno::openat,
-    Sysno::pipe,
     Sysno::pipe2,
     Sysno::pkey_alloc,
     Sysno::prctl,
@@ -292,13 +271,10 @@ const ANSWERED: &[Sysno] = &[
     Sysno::pwrite64,
     Sysno::pwritev,
     Sysno::read,
-    Sysno::readlink,
     Sysno::readlinkat,
     Sysno::readv,
-    Sysno::rename,
     Sysno::renameat,
     Sysno::renameat2,
-    Sysno::rmdir,
     Sysno::rseq,
     Sysno::rt_sigaction,
     Sysno::rt_sigprocmask,
@@ -313,16 +289,13 @@ const ANSWERED: &[Sysno] = &[
     Sysno::set_mempolicy,
     Sysno::set_robust_list,
     Sysno::sigaltstack,
-    Sysno::stat,
     Sysno::statfs,
     Sysno::statx,
     Sysno::sysinfo,
-    Sysno::time,
     Sysno::times,
     Sysno::truncate,
     Sysno::umask,
     Sysno::uname,
-    Sysno::unlink,
     Sysno::unlinkat,
     Sysno::utimensat,
     Sysno::write,
@@ -350,7 +323,7 @@ const IN_PROCESS: Refusals = Refusals {
         Sysno::mincore,
         Sysno::mlock,
         Sysno::munmap,
-        Sysno::newfstatat,
+        machine::STAT_AT,
         Sysno::prctl,
         Sysno::read,
         Sysno::rt_sigaction,
@@ -368,8 +341,7 @@ const IN_PROCESS: Refusals = Refusals {
 /// resumes a wait that a stop interrupted (restart_syscall(2)).
 pub(super) const WAITS: &[Sysno] =
     &[Sysno::clock_nanosleep, Sysno::nanosleep, Sysno::restart_syscall];
-pub(super) const CLOCK: &[Sysno] =
-    &[Sysno::clock_getres, Sysno::clock_gettime, Sysno::gettimeofday, Sysno::time];
+pub(super) const CLOCK: &[Sysno] = machine::CLOCK;
 pub(super) const RANDOM: &[Sysno] = &[Sysno::getrandom];
 pub(super) const STDERR_WRITES: &[Sysno] = &[Sysno::write, Sysno::writev];
 
@@ -378,7 +350,7 @@ impl SyscallPolicy {
     /// is none of that name, or this target has no workers.
     ///
     /// ```
-    /// # if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+    /// # if cfg!(worker_processes) {
     /// use omniglot_linux::{SyscallPolicy, Permission};
     /// assert_eq!(SyscallPolicy::of("socket"), Some(SyscallPolicy::Ends));
     /// assert_eq!(SyscallPolicy::of("munmap"), Some(SyscallPolicy::Answered));
@@ -390,7 +362,7 @@ impl SyscallPolicy {
         let call = name.parse::<Sysno>().ok()?;
         Some(if SERVE.contains(&call) || call == Sysno::futex {
             Self::Allowed
-        } else if ANSWERED.contains(&call) {
+        } else if ANSWERED.contains(&call) || machine::ANSWERED.contains(&call) {
             Self::Answered
         } else {
             Self::Ends

@@ -8,6 +8,7 @@ use seccompiler::sock_filter;
 use syscalls::Sysno;
 
 use super::policy::ENOMEM;
+use crate::enabled::machine;
 
 // Codes of linux/bpf_common.h.
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -32,16 +33,15 @@ const FLAGS: u32 = 40;
 /// The upper half of an argument follows the lower one.
 const UPPER: u32 = 4;
 
-/// `AUDIT_ARCH_X86_64`, `SECCOMP_RET_ERRNO`, and the flags with which `mmap` maps where
-/// it is told to: `MAP_FIXED`, `MAP_FIXED_NOREPLACE`.
-const X86_64: u32 = 0xc000_003e;
+/// `SECCOMP_RET_ERRNO`, and the flags with which `mmap` maps where it is told to: `MAP_FIXED`,
+/// `MAP_FIXED_NOREPLACE`.
 const ERRNO: u32 = 0x0005_0000;
 const FIXED: u32 = 0x10_0010;
 /// No address of a process has more than 48 bits, so no sum of two such overflows.
 const MOST_UPPER: u32 = 0xffff;
 
-/// The upper half of the last addresses below 2^47 that `mmap` may be asked for.
-const MOST_NAMED: u32 = 0x7ffe;
+/// The upper half of the last addresses that `mmap` may be asked for.
+const MOST_NAMED: u32 = (machine::MOST_NAMED >> 32) as u32;
 
 /// Where a jump goes.
 #[derive(Clone, Copy)]
@@ -62,12 +62,11 @@ use Goto::{Check, GoOn, Next, Refuse, Skip};
 type Step = (u16, u32, Goto, Goto);
 
 /// Which calls are checked: those that replace, protect or remove mappings at an address. Other
-/// calls of `mmap` take free addresses, and only the window has any. With five levels of page
-/// tables there are more above 2^47, but only for a caller that names such an address (the kernel's
-/// Documentation/arch/x86/x86_64/5level-paging.rst).
+/// calls of `mmap` take free addresses, and only the window has any. Some processors have more, but
+/// only for a caller that names such an address ([`machine::MOST_NAMED`]).
 const CHOICE: &[Step] = &[
     (LOAD, ARCHITECTURE, Next, Next),
-    (IF_EQUAL, X86_64, Next, GoOn),
+    (IF_EQUAL, machine::AUDIT, Next, GoOn),
     (LOAD, NUMBER, Next, Next),
     (IF_EQUAL, Sysno::mprotect as u32, Check, Next),
     (IF_EQUAL, Sysno::munmap as u32, Check, Next),
@@ -170,7 +169,7 @@ mod tests {
     fn call(number: Sysno, address: u64, length: u64, flags: u32) -> [u32; 16] {
         let mut data = [0; 16];
         data[0] = number as u32;
-        data[1] = X86_64;
+        data[1] = machine::AUDIT;
         (data[4], data[5]) = (address as u32, (address >> 32) as u32);
         (data[6], data[7]) = (length as u32, (length >> 32) as u32);
         data[10] = flags;
@@ -199,7 +198,7 @@ mod tests {
                         (Sysno::madvise, 0, true),
                         (Sysno::mmap, 0x32, true),
                         (Sysno::mmap, 0x10_0022, true),
-                        (Sysno::mmap, 0x22, address >> 32 > 0x7ffe),
+                        (Sysno::mmap, 0x22, address >> 32 > u64::from(MOST_NAMED)),
                         (Sysno::read, 0x32, false),
                     ] {
                         let went = goes_on(&program, call(number, address, length, flags));
