@@ -67,6 +67,20 @@ impl Window {
         Self { host, foreign, len }
     }
 
+    /// A window without any memory, for example that of a forked child, which has none of its
+    /// parent's domains.
+    ///
+    /// ```
+    /// let window = omniglot_core::Window::empty();
+    /// assert!(window.is_empty());
+    /// assert!(window.check(window.start(), 1).is_err());
+    /// ```
+    #[must_use]
+    pub const fn empty() -> Self {
+        // Both addresses are 1, so they are equal modulo 4096.
+        Self { host: NonNull::dangling(), foreign: 1, len: 0 }
+    }
+
     /// A second description of the same window. It must not be used after the first is gone or the
     /// memory has moved.
     pub(crate) const fn share(&self) -> Self {

@@ -35,8 +35,10 @@
 //!
 //! 1. `loading` and `memory` copy the window and map it twice: at the addresses that
 //!    foreign code knows, and at a constant distance for the host, as data.
-//! 2. `engine` runs one step of a call to its next event; `gate` (`gate.S`) changes
-//!    between host and foreign code: stack, FS base, system calls on or off, and PKRU.
+//! 2. `engine` runs one step of a call to its next event, and `execution` keeps what all these
+//!    runtimes have alike: calls in progress, time limits, what foreign code left. `gate`
+//!    (`gate.S`) changes between host and foreign code: stack, FS base, system calls on or off,
+//!    and PKRU.
 //! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
 //!    call or resumes the thread through the gate; `signals` calls the host's handlers.
 //! 4. `watchdog` ends calls whose time is over.

@@ -20,6 +20,8 @@ use super::layout::page_size;
 
 /// The largest section that is read; those of lines and of symbols are rarely as large as a tenth.
 const LARGEST: u64 = 16 << 20;
+/// The most sections in a file that is read. The name of each is read twice, and may be long.
+const MOST_SECTIONS: u16 = 1024;
 /// How many symbols are looked at between two looks at the clock.
 const STRETCH: usize = 4096;
 
@@ -59,8 +61,8 @@ struct Elf<'a, R: ReadRef<'a>> {
 impl<'a, R: ReadRef<'a>> Elf<'a, R> {
     fn parse(data: R, until: Instant) -> Option<Self> {
         let header = FileHeader64::<LE>::parse(data).ok()?;
-        // More than 65,280 sections are counted elsewhere, and could be as large as the file.
-        if header.e_shnum(LE) == 0 {
+        // More than 65,280 sections have a count elsewhere, and 0 here.
+        if !(1..=MOST_SECTIONS).contains(&header.e_shnum(LE)) {
             return None;
         }
         let sections = header.sections(LE, data).ok()?;

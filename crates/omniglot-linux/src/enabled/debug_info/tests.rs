@@ -80,6 +80,25 @@ fn without_time_nothing_is_found() {
     assert_eq!(look_up(&bytes, at, Instant::now()), Details::default());
 }
 
+/// The name of each section could be as long as what is read at once of a string.
+#[test]
+fn files_with_too_many_sections_are_not_read() {
+    /// Where the header counts sections, and how long it and each section's header are: figures 4-3
+    /// and 4-8 of the gABI for 64 bits.
+    const COUNT: usize = 60;
+    const SECTIONS: usize = 40;
+    const HEADER: usize = 64;
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut bytes = fs::read(compile(directory.path(), &["-g1"])).expect("readable");
+    let at = address(&bytes, "one");
+    let headers = u64::from_le_bytes(bytes[SECTIONS..][..8].try_into().expect("8 bytes")) as usize;
+    for (count, is_read) in [(MOST_SECTIONS, true), (MOST_SECTIONS + 1, false)] {
+        bytes.resize(headers + usize::from(count) * HEADER, 0);
+        bytes[COUNT..][..2].copy_from_slice(&count.to_le_bytes());
+        assert_eq!(look_up(&bytes, at, soon()).function.is_some(), is_read, "{count}");
+    }
+}
+
 /// Where the file has the parts that are read.
 fn interesting(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let elf = Elf::parse(bytes, soon()).expect("a file");

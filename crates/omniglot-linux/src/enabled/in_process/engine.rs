@@ -5,32 +5,31 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::sync::atomic::compiler_fence;
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
-    Calls, Cause, Description, Error, Event, Fault, FaultKind, Guarantees, IsolationKind, Reply,
-    Result, Runtime, Step, Text, Timer, Window, faults,
+    Calls, Cause, Description, Error, Event, Fault, Guarantees, IsolationKind, Reply, Result,
+    Runtime, Step, Text, Timer, Window,
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::calls::{Stacks, store_fresh};
-use super::context::{ABANDONED, BELIEVES, CALLED_BACK, CONTEXTS, GateContext, RETURNED, STOPPED};
+use super::context::{BELIEVES, CONTEXTS, GateContext, RETURNED, STOPPED};
+use super::execution::{Execution, HOST_STACK, NO_EVENT};
 use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
 use super::gate;
 use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
-use super::interrupter::Interrupter;
 use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::places;
 use super::sfi::region;
 use super::threads::Thread;
-use super::watchdog::{self, Clock};
+use super::watchdog;
 use super::x87;
 use crate::enabled::code_places::{self, Names};
 use crate::enabled::filters::policy::name_of;
@@ -38,16 +37,10 @@ use crate::enabled::generation;
 use crate::enabled::interrupt::InterruptHandle;
 use crate::enabled::layout::Layout;
 use crate::enabled::load_spec::LoadSpec;
-use crate::enabled::report::kind_of;
 use crate::enabled::system::refused;
 use crate::enabled::tables::Tables;
 use crate::enabled::timer;
 use crate::options::Options;
-
-/// What the host needs of its own stack for one level of calls and callbacks.
-pub(super) const HOST_STACK: usize = 128 << 10;
-/// What a crossing that did not happen gives: no number of the gate's.
-pub(super) const NO_EVENT: u32 = STOPPED + 1;
 
 /// Why a call was given up, where nothing shows that any more.
 const GONE: Error = Error::Unsupported {
@@ -107,21 +100,16 @@ pub struct InProcess<P: Protection> {
     /// Dropped after the memory that has it.
     key: Option<DomainKey>,
     window: Window,
-    /// The window as a forked child, which does not have the memory, sees it: empty.
-    nothing: Window,
     layout: Layout,
     tables: Tables,
     hand_off: HandOff,
     description: Description,
     /// Where its libraries may be.
     readable: Vec<PathBuf>,
-    context: Arc<GateContext>,
+    /// Dropped before the context that it makes known.
     exit: Exit,
-    stacks: Stacks,
+    execution: Execution,
     fs_base: FsBaseAnalysis,
-    clock: Option<Clock>,
-    time_limit: Option<Duration>,
-    generation: u64,
     protection: PhantomData<fn() -> P>,
 }
 
@@ -250,29 +238,20 @@ impl<P: Protection> InProcess<P> {
             code::check_process()?;
         }
         let window = memory.window();
-        let nowhere = NonNull::<u8>::dangling();
-        // SAFETY: no bytes at all, so nothing has to be mapped (invariant 1); and one address for
-        // both sides.
-        let nothing = unsafe { Window::new(nowhere, nowhere.addr().get(), 0) };
-        let context = Arc::new(GateContext::default());
-        let exit = Exit::open(&context)?;
+        let execution = Execution::new(options.timeout, generation);
+        let exit = Exit::open(&execution.context)?;
         let mut domain = Self {
             memory,
             key,
             window,
-            nothing,
             layout,
             tables,
             hand_off,
             description: *description,
             readable: spec.readable,
-            context,
+            execution,
             exit,
-            stacks: Stacks::default(),
             fs_base: FsBaseAnalysis::new(),
-            clock: None,
-            time_limit: options.timeout,
-            generation,
             protection: PhantomData,
         };
         domain.prepare(options)?;
@@ -281,16 +260,16 @@ impl<P: Protection> InProcess<P> {
 
     /// Stores what the signal handlers need.
     fn prepare(&mut self, options: &Options) -> Result<()> {
-        let domain = &self.context.domain;
+        let domain = &self.execution.context.domain;
         domain.base.store(self.layout.base, Relaxed);
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         if x87::believes_summary() {
-            self.context.features.store(BELIEVES, Relaxed);
+            self.execution.context.features.store(BELIEVES, Relaxed);
         }
         if let Some(key) = &self.key {
-            key.announce(&self.context, self.layout.base);
+            key.announce(&self.execution.context, self.layout.base);
         }
         self.show_exits()
     }
@@ -327,7 +306,7 @@ impl<P: Protection> InProcess<P> {
 
     /// Starts a call at that depth.
     fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
-        let thread = Thread::current(self.generation)?;
+        let thread = Thread::current(self.execution.generation())?;
         thread.check_outside()?;
         if !thread.has_stack(HOST_STACK) {
             return Err(Error::TooDeep { limit: calls.depth() });
@@ -340,20 +319,17 @@ impl<P: Protection> InProcess<P> {
 
     /// Answers the innermost callback.
     fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
-        let thread = Thread::current(self.generation)?;
+        let thread = Thread::current(self.execution.generation())?;
         thread.check_outside()?;
         // Code that calls back was not analysed to its end.
         self.set_thread_pointer(true);
-        let next = &self.context.next;
-        self.stacks.go_on(next);
+        self.execution.go_on();
         let (target, argument) = match reply {
             Reply::Return => (places::go_on(), 0),
             // Runs in the callback's place; if it returns, it returns to the trampoline.
             Reply::Raise { entry, arguments } => (entry, arguments),
         };
-        next.target.store(target as u64, Relaxed);
-        next.entry.store(0, Relaxed);
-        next.argument.store(argument as u64, Relaxed);
+        self.execution.aim(target as u64, 0, argument as u64);
         self.run_foreign_code(thread, calls)
     }
 
@@ -361,17 +337,14 @@ impl<P: Protection> InProcess<P> {
     #[inline(always)]
     fn set_thread_pointer(&self, is_needed: bool) {
         let pointer = if is_needed { self.hand_off.thread_pointer as u64 } else { 0 };
-        self.context.foreign_thread.store(pointer, Relaxed);
+        self.execution.context.foreign_thread.store(pointer, Relaxed);
     }
 
     /// A call begins: at `target`, which calls `entry`.
     #[inline(always)]
     fn begin(&mut self, depth: u32, target: usize, entry: usize, arguments: usize) {
-        let next = &self.context.next;
-        store_fresh(self.stacks.begin(depth, self.hand_off.stack as u64), next);
-        next.target.store(target as u64, Relaxed);
-        next.entry.store(entry as u64, Relaxed);
-        next.argument.store(arguments as u64, Relaxed);
+        self.execution.begin(depth, self.hand_off.stack as u64);
+        self.execution.aim(target as u64, entry as u64, arguments as u64);
     }
 
     /// Runs foreign code until the next event.
@@ -384,12 +357,15 @@ impl<P: Protection> InProcess<P> {
                 Ok(event) => event,
                 Err(error) => {
                     // Foreign code did not run: the call is over, and other threads may continue.
-                    self.stacks.end(calls.depth());
+                    self.execution.end(calls.depth());
                     return Err(error);
                 }
             }
         };
-        self.accept(event, calls)
+        match self.execution.accept(event, calls) {
+            Ok(event) => Ok(event),
+            Err(error) => Err(error.unwrap_or_else(|| self.explain(calls))),
+        }
     }
 
     /// The same with a key, or with a time limit. Not inlined, so that other calls save no
@@ -397,15 +373,9 @@ impl<P: Protection> InProcess<P> {
     #[inline(never)]
     fn cross_prepared(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
         self.admit(thread, calls)?;
-        let since = self.announce(&calls.time)?;
+        let since = self.execution.announce(&calls.time)?;
         let event = self.cross_settled(thread, calls);
-        if let Some(since) = since {
-            watchdog::withdraw(&self.context);
-            // Reading the clock takes half as long as a call: only where it matters later.
-            if event != Ok(RETURNED) || !calls.is_alone() {
-                timer::add(&mut calls.time, since);
-            }
-        }
+        self.execution.withdraw(since, event == Ok(RETURNED), calls);
         event
     }
 
@@ -417,7 +387,7 @@ impl<P: Protection> InProcess<P> {
             if event != changes::UNSETTLED {
                 return Ok(event);
             }
-            generation::check(self.generation)?;
+            self.execution.check_process()?;
             self.settle_for(calls)?;
         }
     }
@@ -439,33 +409,22 @@ impl<P: Protection> InProcess<P> {
     #[cold]
     fn settle_for(&self, calls: &Calls) -> Result<()> {
         // What waits for a thread of its parent's waits for ever in a child that a handler forked.
-        let is_copied = || generation::check(self.generation).is_err();
-        let settled = code::check_changes(|| self.context.must_stop() || is_copied());
-        if self.context.must_stop() {
-            return Err(self.stopped(calls));
+        let is_copied = || self.execution.check_process().is_err();
+        let settled = code::check_changes(|| self.execution.context.must_stop() || is_copied());
+        if self.execution.context.must_stop() {
+            return Err(self.execution.stopped(calls));
         }
         settled
     }
 
-    #[inline]
-    fn announce(&mut self, time: &Timer) -> Result<Option<Instant>> {
-        let Some(left) = timer::left(time, None)? else {
-            return Ok(None);
-        };
-        let clock = self.watched()?;
-        let now = Instant::now();
-        clock.announce(&self.context, now, left);
-        Ok(Some(now))
-    }
-
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
-        let context = &*self.context;
+        let context = &*self.execution.context;
         // Before everything else, which a call made by a handler would change.
         let event = thread.inside(context, || {
             // A handler may have forked since the last check. From here on its child has pages for
             // what is written.
-            if generation::check(self.generation).is_err() {
+            if self.execution.check_process().is_err() {
                 return NO_EVENT;
             }
             context.host_thread.store(thread.pointer as u64, Relaxed);
@@ -485,7 +444,7 @@ impl<P: Protection> InProcess<P> {
 
     /// The same behind a key.
     fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
-        let context = &self.context;
+        let context = &self.execution.context;
         // SAFETY: the processor has keys, since the domain has one (invariant 17).
         let rights = unsafe { places::rights() };
         context.host_rights.store(rights, Relaxed);
@@ -496,7 +455,7 @@ impl<P: Protection> InProcess<P> {
         // What a handler changes before this, `run_on` sees; and the gate what one changes later.
         context.is_barred.store(0, Relaxed);
         compiler_fence(SeqCst);
-        let Some(_runs) = key.run_on(thread, self.generation) else {
+        let Some(_runs) = key.run_on(thread, self.execution.generation()) else {
             return changes::UNSETTLED;
         };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
@@ -507,58 +466,16 @@ impl<P: Protection> InProcess<P> {
         }
     }
 
-    /// Checks that an event belongs to the innermost call, and that this is still the process in
-    /// which the call began.
-    #[inline(always)]
-    fn accept(&mut self, event: u32, calls: &mut Calls) -> Result<Event> {
-        let left = &self.context.left;
-        let stack = faults::number(left.stack.load(Relaxed));
-        let began = self.stacks.began();
-        if generation::check(self.generation).is_ok() {
-            if event == RETURNED && stack == began {
-                self.stacks.end(calls.depth());
-                return Ok(Event::Returned);
-            }
-            if event == CALLED_BACK && stack < began {
-                self.stacks.wait(left);
-                let slot = faults::number(left.entry.load(Relaxed)) as u32;
-                let arguments = faults::number(left.argument.load(Relaxed)) as usize;
-                return Ok(Event::Callback { slot, arguments });
-            }
-        }
-        Err(self.refuse(event, stack > began, calls))
-    }
-
-    /// What is wrong with an event.
-    #[cold]
-    fn refuse(&mut self, event: u32, is_above: bool, calls: &mut Calls) -> Error {
-        if let Err(forked) = generation::check(self.generation) {
-            return forked;
-        }
-        match event {
-            // The stack grows down: what is above belongs to an outer call.
-            RETURNED | CALLED_BACK if is_above => Error::NonLocalExit,
-            ABANDONED => self.explain(calls),
-            STOPPED => self.stopped(calls),
-            _ => Error::Protocol("an event that fits no call"),
-        }
-    }
-
     /// A child that a handler forked on the way of a call is told that, whatever it lacked.
     #[cold]
     fn or_forked(&self, error: Error) -> Error {
-        generation::check(self.generation).err().unwrap_or(error)
-    }
-
-    fn stopped(&self, calls: &Calls) -> Error {
-        let is_late = self.context.stop.load(Acquire) & 1 != 0;
-        if is_late { calls.time.expired() } else { Error::Interrupted }
+        self.execution.check_process().err().unwrap_or(error)
     }
 
     /// Why foreign code was abandoned.
     #[cold]
     fn explain(&mut self, calls: &mut Calls) -> Error {
-        let outcome = &self.context.outcome;
+        let outcome = &self.execution.context.outcome;
         let number = outcome.number.load(Relaxed);
         match outcome.kind.load(Relaxed) {
             FAULT => Error::Fault(self.fault(calls)),
@@ -568,7 +485,7 @@ impl<P: Protection> InProcess<P> {
                 Error::SyscallDenied { name: name_of(number), number, place }
             }
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
-            STOP => self.stopped(calls),
+            STOP => self.execution.stopped(calls),
             CHANGED => {
                 calls.lose(Cause::Interrupted);
                 self.settle_for(calls).err().unwrap_or(GONE)
@@ -579,18 +496,9 @@ impl<P: Protection> InProcess<P> {
     }
 
     fn fault(&mut self, calls: &mut Calls) -> Fault {
-        let outcome = &self.context.outcome;
-        let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
-        let accessed = outcome.address.load(Relaxed) as usize;
-        let instruction = outcome.instruction.load(Relaxed) as usize;
-        let stack = outcome.stack.load(Relaxed) as usize;
-        let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
-        let overflow = kind == FaultKind::Access && self.layout.is_stack_overflow(accessed, stack);
-        Fault {
-            kind: if overflow { FaultKind::StackOverflow } else { kind },
-            address: if has_address { accessed } else { instruction },
-            place: self.describe(instruction, calls).unwrap_or_default(),
-        }
+        let is_overflow = |accessed, stack| self.layout.is_stack_overflow(accessed, stack);
+        let (fault, instruction) = self.execution.fault(|address| address as usize, is_overflow);
+        Fault { place: self.describe(instruction, calls).unwrap_or_default(), ..fault }
     }
 
     /// Asks the domain's own dynamic linker where an instruction is. The answer is a hint. It takes
@@ -610,31 +518,21 @@ impl<P: Protection> InProcess<P> {
     }
 
     fn ask(&mut self, instruction: usize, left: Duration, calls: &mut Calls) -> Result<()> {
-        let thread = Thread::current(self.generation)?;
+        let thread = Thread::current(self.execution.generation())?;
         crate::enabled::report::ask(&mut self.window, instruction)?;
-        let clock = self.watched()?;
-        self.stacks.clear();
+        self.execution.clear();
         // A call of its own: the one before it was stopped.
         self.begin_call(calls.renumber());
         self.set_thread_pointer(true);
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread, calls)?;
-        clock.announce(&self.context, Instant::now(), left);
+        self.execution.announce_for(left)?;
         let event = self.cross_settled(thread, calls);
-        watchdog::withdraw(&self.context);
+        watchdog::withdraw(&self.execution.context);
         match event? {
             RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
-    }
-
-    fn watched(&mut self) -> Result<Clock> {
-        if let Some(clock) = self.clock {
-            return Ok(clock);
-        }
-        let clock = Clock::watch(&self.context)?;
-        self.clock = Some(clock);
-        Ok(clock)
     }
 }
 
@@ -652,15 +550,12 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
     #[inline]
     fn window(&self) -> &Window {
-        match generation::check(self.generation) {
-            Ok(()) => &self.window,
-            Err(_) => &self.nothing,
-        }
+        self.execution.window(&self.window)
     }
 
     #[inline]
     fn check_alive(&self) -> Result<()> {
-        generation::check(self.generation)
+        self.execution.check_process()
     }
 
     fn is_concurrent(&self) -> bool {
@@ -692,12 +587,11 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {
-        let context = Arc::clone(&self.context);
-        InterruptHandle::of(Interrupter::new(context, self.generation))
+        self.execution.interrupt_handle()
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        self.time_limit
+        self.execution.time_limit()
     }
 
     #[inline(always)]
@@ -709,17 +603,15 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
         outcome.map_err(|error| self.or_forked(error))
     }
 
-    /// What waits on the foreign stack is never resumed.
     fn kill(&mut self) {
-        self.stacks.clear();
-        self.end_call();
+        self.execution.kill();
     }
 
     /// Between calls a domain has no registers of its own, so its memory is all its state.
     fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
-        generation::check(self.generation)?;
+        self.execution.check_process()?;
         self.kill();
-        self.context.forget();
+        self.execution.context.forget();
         self.memory.restore()?;
         self.show_exits()?;
         self.renew_canary()?;
@@ -728,23 +620,19 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
 
     #[inline(always)]
     fn begin_call(&mut self, number: u64) {
-        self.context.number.store(number, Release);
-        self.context.running.store(number, Release);
+        self.execution.begin_call(number);
     }
 
     fn last_call(&self) -> u64 {
-        self.context.number.load(Relaxed)
+        self.execution.last_call()
     }
 
     #[inline(always)]
     fn end_call(&mut self) {
-        self.context.running.store(0, Release);
+        self.execution.end_call();
     }
 
     fn limit_changed(&mut self, time: &Timer) {
-        if time.is_limited() {
-            // If there can be no watchdog now, the next call reports that.
-            let _ = self.watched();
-        }
+        self.execution.limit_changed(time);
     }
 }

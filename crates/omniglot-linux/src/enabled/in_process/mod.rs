@@ -5,6 +5,7 @@ mod alternate_stack;
 mod calls;
 mod context;
 mod engine;
+mod execution;
 pub(super) mod features;
 mod forked;
 mod frame;

@@ -2,14 +2,13 @@
 #![allow(unsafe_code)]
 
 use std::fmt;
-use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use omniglot_core::{
     Calls, Description, Error, Event, Fault, FaultKind, Guarantees, IsolationKind, Reply, Result,
-    Runtime, Step, Timer, Window, faults,
+    Runtime, Step, Timer, Window,
 };
 use omniglot_verify::LINE;
 use omniglot_verify::layout::GATE_CALL;
@@ -21,23 +20,17 @@ use super::page::{ABORT, ENTER, GO_ON};
 use super::region::Region;
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
-use crate::enabled::in_process::calls::{Stacks, store_fresh};
-use crate::enabled::in_process::context::{
-    ABANDONED, BELIEVES, CALLED_BACK, GateContext, KEEPS_VECTORS, RETURNED, STOPPED,
-};
-use crate::enabled::in_process::engine::{HOST_STACK, NO_EVENT};
+use crate::enabled::in_process::context::{BELIEVES, KEEPS_VECTORS, RETURNED};
+use crate::enabled::in_process::execution::{Execution, HOST_STACK, NO_EVENT};
 use crate::enabled::in_process::features;
 use crate::enabled::in_process::gate;
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
-use crate::enabled::in_process::interrupter::Interrupter;
 use crate::enabled::in_process::keys::check_plain;
 use crate::enabled::in_process::masks::with_all_blocked;
 use crate::enabled::in_process::syscalls::{Answer, answer};
 use crate::enabled::in_process::threads::Thread;
-use crate::enabled::in_process::watchdog::{self, Clock};
 use crate::enabled::in_process::x87;
 use crate::enabled::interrupt::InterruptHandle;
-use crate::enabled::report::kind_of;
 use crate::enabled::timer;
 use crate::options::Options;
 
@@ -54,20 +47,14 @@ pub struct Sfi {
     /// After the window that is of it.
     memory: Memory,
     window: Window,
-    /// What a forked child sees of the window: nothing.
-    nothing: Window,
     image: Arc<Image>,
     heap: Heap,
     description: Description,
-    context: Arc<GateContext>,
-    stacks: Stacks,
-    clock: Option<Clock>,
-    time_limit: Option<Duration>,
+    execution: Execution,
     start_timeout: Duration,
     is_strict: bool,
     /// While its constructors run: a C library asks for things then that nobody needs later.
     is_loading: bool,
-    generation: u64,
 }
 
 impl fmt::Debug for Sfi {
@@ -105,33 +92,26 @@ impl Sfi {
         image.check(description)?;
         let memory = Memory::map(Region::take(generation)?, &image, options)?;
         let window = memory.window()?;
-        // SAFETY: no bytes at all, so nothing has to be mapped (invariant 1); and one address for
-        // both sides.
-        let nothing = unsafe { Window::new(NonNull::<u8>::dangling(), 1, 0) };
         let heap = Heap::new(memory.plan.heap.clone());
-        let context = Arc::new(GateContext::default());
         let mut domain = Self {
             memory,
             window,
-            nothing,
             image,
             heap,
             description: *description,
-            context,
-            stacks: Stacks::default(),
-            clock: None,
-            time_limit: options.timeout,
+            execution: Execution::new(options.timeout, generation),
             start_timeout: options.start_timeout,
             is_strict: options.strict,
             is_loading: false,
-            generation,
         };
         domain.prepare(options);
         domain.begin_life(Calls::new().renumber())?;
         // What was to stop the constructors, and comes late, stops no call.
-        domain.context = Arc::new(GateContext::default());
-        domain.clock = None;
+        // The old context stays until handlers no longer find it.
+        let loading =
+            std::mem::replace(&mut domain.execution, Execution::new(options.timeout, generation));
         domain.prepare(options);
+        drop(loading);
         Ok(domain)
     }
 
@@ -152,16 +132,16 @@ impl Sfi {
 
     /// Tells gate and handlers what they must know.
     fn prepare(&self, options: &Options) {
-        let domain = &self.context.domain;
+        let domain = &self.execution.context.domain;
         domain.base.store(self.window.start(), Relaxed);
         domain.size.store(self.window.len(), Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         let believes = if x87::believes_summary() { BELIEVES } else { 0 };
         let vectors = if is_x86_feature_detected!("avx") { features::AVX } else { 0 };
-        self.context.features.store(vectors | believes | self.image.features(), Relaxed);
-        self.context.region.store(self.base(), Relaxed);
-        self.memory.region().announce(&self.context);
+        self.execution.context.features.store(vectors | believes | self.image.features(), Relaxed);
+        self.execution.context.region.store(self.base(), Relaxed);
+        self.memory.region().announce(&self.execution.context);
     }
 
     /// Fills in the words that the host sets, and runs the constructors, as a call of that number.
@@ -198,35 +178,29 @@ impl Sfi {
 
     /// Starts a call at that depth.
     fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
-        let thread = Thread::plain(self.generation)?;
+        let thread = Thread::plain(self.execution.generation())?;
         thread.check_outside()?;
         if !thread.has_stack(HOST_STACK) {
             return Err(Error::TooDeep { limit: calls.depth() });
         }
-        let next = &self.context.next;
         let bottom = self.base() + self.memory.plan.stack.end as u64;
-        store_fresh(self.stacks.begin(calls.depth(), bottom), next);
-        next.target.store(self.base() + ENTER, Relaxed);
-        // The gate calls what it is masked to: a line of the region.
-        next.entry.store(entry as u64, Relaxed);
-        next.argument.store(arguments as u64, Relaxed);
+        self.execution.begin(calls.depth(), bottom);
+        // The gate calls what the entry is masked to: a line of the region.
+        self.execution.aim(self.base() + ENTER, entry as u64, arguments as u64);
         self.run_foreign_code(thread, calls)
     }
 
     /// Answers the innermost callback.
     fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
-        let thread = Thread::plain(self.generation)?;
+        let thread = Thread::plain(self.execution.generation())?;
         thread.check_outside()?;
-        let next = &self.context.next;
-        self.stacks.go_on(next);
+        self.execution.go_on();
         let (target, argument) = match reply {
             Reply::Return => (GO_ON, 0),
             // In the callback's place: it returns to the trampoline, if it returns.
             Reply::Raise { entry, arguments } => (self.line(entry), arguments),
         };
-        next.target.store(self.base() + target, Relaxed);
-        next.entry.store(0, Relaxed);
-        next.argument.store(argument as u64, Relaxed);
+        self.execution.aim(self.base() + target, 0, argument as u64);
         self.run_foreign_code(thread, calls)
     }
 
@@ -255,41 +229,39 @@ impl Sfi {
                 Ok(event) => event,
                 Err(error) => {
                     // Before foreign code ran: the call is over, and others may work.
-                    self.stacks.end(calls.depth());
+                    self.execution.end(calls.depth());
                     return Err(error);
                 }
             }
         } else {
             self.cross(thread)
         };
-        self.accept(event, calls)
+        match self.execution.accept(event, calls) {
+            // Low, or with the region's base.
+            Ok(Event::Callback { slot, arguments }) => {
+                Ok(Event::Callback { slot, arguments: arguments as u32 as usize })
+            }
+            Ok(event) => Ok(event),
+            Err(error) => Err(error.unwrap_or_else(|| self.explain(calls))),
+        }
     }
 
     /// With a time limit. Not inlined, so that other calls save no registers for it.
     #[inline(never)]
     fn cross_limited(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
-        let Some(left) = timer::left(&calls.time, None)? else {
-            return Ok(self.cross(thread));
-        };
-        let clock = self.watched()?;
-        let since = Instant::now();
-        clock.announce(&self.context, since, left);
+        let since = self.execution.announce(&calls.time)?;
         let event = self.cross(thread);
-        watchdog::withdraw(&self.context);
-        // Reading the clock takes half as long as a call: only where it matters later.
-        if event != RETURNED || !calls.is_alone() {
-            timer::add(&mut calls.time, since);
-        }
+        self.execution.withdraw(since, event == RETURNED, calls);
         Ok(event)
     }
 
     #[inline(always)]
     fn cross(&self, thread: &'static Thread) -> u32 {
-        let context = &*self.context;
+        let context = &*self.execution.context;
         // From before the rest, which a handler's call would change.
         let event = thread.inside(context, || {
             // A handler may have forked since the last look.
-            if generation::check(self.generation).is_err() {
+            if self.execution.check_process().is_err() {
                 return NO_EVENT;
             }
             context.thread_id.store(thread.id(), Release);
@@ -302,74 +274,23 @@ impl Sfi {
         event
     }
 
-    /// Checks that an event is the innermost call's, and this still the process that it began in.
-    #[inline(always)]
-    fn accept(&mut self, event: u32, calls: &mut Calls) -> Result<Event> {
-        let left = &self.context.left;
-        let stack = faults::number(left.stack.load(Relaxed));
-        let began = self.stacks.began();
-        if generation::check(self.generation).is_ok() {
-            if event == RETURNED && stack == began {
-                self.stacks.end(calls.depth());
-                return Ok(Event::Returned);
-            }
-            if event == CALLED_BACK && stack < began {
-                self.stacks.wait(left);
-                let slot = faults::number(left.entry.load(Relaxed)) as u32;
-                // Low, or with the region's base.
-                let arguments = faults::number(left.argument.load(Relaxed)) as u32 as usize;
-                return Ok(Event::Callback { slot, arguments });
-            }
-        }
-        Err(self.refuse(event, stack > began, calls))
-    }
-
-    /// What is wrong with an event.
-    #[cold]
-    fn refuse(&mut self, event: u32, is_above: bool, calls: &Calls) -> Error {
-        if let Err(forked) = generation::check(self.generation) {
-            return forked;
-        }
-        match event {
-            // The stack grows down: what is above belongs to an outer call.
-            RETURNED | CALLED_BACK if is_above => Error::NonLocalExit,
-            ABANDONED => self.explain(calls),
-            STOPPED => self.stopped(calls),
-            _ => Error::Protocol("an event that fits no call"),
-        }
-    }
-
-    fn stopped(&self, calls: &Calls) -> Error {
-        let is_late = self.context.stop.load(Acquire) & 1 != 0;
-        if is_late { calls.time.expired() } else { Error::Interrupted }
-    }
-
     /// Why foreign code was abandoned.
     fn explain(&self, calls: &Calls) -> Error {
-        match self.context.outcome.kind.load(Relaxed) {
+        match self.execution.context.outcome.kind.load(Relaxed) {
             FAULT => Error::Fault(self.fault()),
-            STOP => self.stopped(calls),
+            STOP => self.execution.stopped(calls),
             FORKED => Error::Forked,
             _ => Error::Protocol("an end without a reason"),
         }
     }
 
     fn fault(&self) -> Fault {
-        let outcome = &self.context.outcome;
-        let kind = kind_of(outcome.signal.load(Relaxed).cast_signed());
         // As foreign code knows addresses; what is beside the region stays as it is.
         let low = |address: u64| address.checked_sub(self.base()).unwrap_or(address) as usize;
-        let accessed = low(outcome.address.load(Relaxed));
-        let instruction = low(outcome.instruction.load(Relaxed));
-        let stack = low(outcome.stack.load(Relaxed));
-        let has_address = matches!(kind, FaultKind::Access | FaultKind::Bus);
-        let overflow =
-            kind == FaultKind::Access && self.memory.plan.is_stack_overflow(accessed, stack);
-        Fault {
-            kind: if overflow { FaultKind::StackOverflow } else { kind },
-            address: if has_address { accessed } else { instruction },
-            place: self.image.describe(self.description.name, instruction),
-        }
+        let plan = &self.memory.plan;
+        let is_overflow = |accessed, stack| plan.is_stack_overflow(accessed, stack);
+        let (fault, instruction) = self.execution.fault(low, is_overflow);
+        Fault { place: self.image.describe(self.description.name, instruction), ..fault }
     }
 
     /// Does what stands for system calls, until foreign code does something else.
@@ -387,12 +308,11 @@ impl Sfi {
                 return Err(self.aborted());
             }
             self.answer(arguments, calls)?;
-            self.stacks.go_on(&self.context.next);
-            self.context.next.target.store(self.base() + GO_ON, Relaxed);
-            self.context.next.argument.store(0, Relaxed);
-            self.context.features.fetch_or(KEEPS_VECTORS, Relaxed);
+            self.execution.go_on();
+            self.execution.aim(self.base() + GO_ON, 0, 0);
+            self.execution.context.features.fetch_or(KEEPS_VECTORS, Relaxed);
             let event = self.run_stretch(thread, calls);
-            self.context.features.fetch_and(!KEEPS_VECTORS, Relaxed);
+            self.execution.context.features.fetch_and(!KEEPS_VECTORS, Relaxed);
             match event? {
                 Event::Callback { slot: other, arguments: others } if other >= ABORT => {
                     (slot, arguments) = (other, others);
@@ -417,9 +337,9 @@ impl Sfi {
                 return Ok(());
             }
             // A handler may have forked, or interrupted the call.
-            generation::check(self.generation)?;
-            if self.context.must_stop() {
-                return Err(self.stopped(calls));
+            self.execution.check_process()?;
+            if self.execution.context.must_stop() {
+                return Err(self.execution.stopped(calls));
             }
             timer::left(&calls.time, None)?;
         }
@@ -446,7 +366,7 @@ impl Sfi {
         let number = request.number;
         // As in a handler, which this is written for: a signal that a write raises is taken back.
         let answered = with_all_blocked(|| {
-            answer(&self.context.domain, number, [first, second, third, fourth])
+            answer(&self.execution.context.domain, number, [first, second, third, fourth])
         });
         match answered {
             Answer::Value(value) => Ok(Some(value)),
@@ -464,7 +384,7 @@ impl Sfi {
 
     /// Foreign code gave up, at the return address that it left.
     fn aborted(&self) -> Error {
-        let stack = self.context.left.stack.load(Relaxed) as u32 as usize;
+        let stack = self.execution.context.left.stack.load(Relaxed) as u32 as usize;
         let mut word = [0; size_of::<u32>()];
         let found = self.window.read(stack, &mut word);
         let caller = found.map_or(0, |()| u32::from_ne_bytes(word) as usize);
@@ -473,15 +393,6 @@ impl Sfi {
             address: caller,
             place: self.image.describe(self.description.name, caller),
         })
-    }
-
-    fn watched(&mut self) -> Result<Clock> {
-        if let Some(clock) = self.clock {
-            return Ok(clock);
-        }
-        let clock = Clock::watch(&self.context)?;
-        self.clock = Some(clock);
-        Ok(clock)
     }
 }
 
@@ -521,15 +432,12 @@ unsafe impl Runtime for Sfi {
 
     #[inline]
     fn window(&self) -> &Window {
-        match generation::check(self.generation) {
-            Ok(()) => &self.window,
-            Err(_) => &self.nothing,
-        }
+        self.execution.window(&self.window)
     }
 
     #[inline]
     fn check_alive(&self) -> Result<()> {
-        generation::check(self.generation)
+        self.execution.check_process()
     }
 
     fn is_concurrent(&self) -> bool {
@@ -561,11 +469,11 @@ unsafe impl Runtime for Sfi {
     }
 
     fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle::of(Interrupter::new(Arc::clone(&self.context), self.generation))
+        self.execution.interrupt_handle()
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        self.time_limit
+        self.execution.time_limit()
     }
 
     #[inline(always)]
@@ -576,17 +484,15 @@ unsafe impl Runtime for Sfi {
         }
     }
 
-    /// What waits on the foreign stack is never resumed.
     fn kill(&mut self) {
-        self.stacks.clear();
-        self.end_call();
+        self.execution.kill();
     }
 
     /// The domain's registers are the host's between calls, so memory is all that there is.
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
-        generation::check(self.generation)?;
+        self.execution.check_process()?;
         self.kill();
-        self.context.forget();
+        self.execution.context.forget();
         self.memory.restore()?;
         self.heap = Heap::new(self.memory.plan.heap.clone());
         self.begin_life(calls.renumber())
@@ -594,23 +500,19 @@ unsafe impl Runtime for Sfi {
 
     #[inline(always)]
     fn begin_call(&mut self, number: u64) {
-        self.context.number.store(number, Release);
-        self.context.running.store(number, Release);
+        self.execution.begin_call(number);
     }
 
     fn last_call(&self) -> u64 {
-        self.context.number.load(Relaxed)
+        self.execution.last_call()
     }
 
     #[inline(always)]
     fn end_call(&mut self) {
-        self.context.running.store(0, Release);
+        self.execution.end_call();
     }
 
     fn limit_changed(&mut self, time: &Timer) {
-        if time.is_limited() {
-            // If there can be no watchdog now, the next call says so.
-            let _ = self.watched();
-        }
+        self.execution.limit_changed(time);
     }
 }
