@@ -19,6 +19,7 @@ fn main() -> Result<()> {
         .header("c/workloads.h")
         .source("c/workloads.c")
         .callback_slots(SLOTS)
+        .batch("add_six")
         .generate()?;
     Library::new("sodium")
         .header("sodium.h")

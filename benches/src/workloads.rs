@@ -94,6 +94,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         measure: Measure::Compared(empty_call::six_arguments),
     },
     Entry {
+        name: "batch",
+        about: "one of several such calls in one crossing, by how many there are",
+        sizes: Sizes::Of(&[10, 1000]),
+        measure: Measure::Compared(empty_call::batches),
+    },
+    Entry {
         name: "upgrade",
         about: "the check of an address, by how many allocations live",
         sizes: Sizes::Of(&[1, 8, 64, 4096]),

@@ -94,7 +94,10 @@ fn conformance() -> Result<()> {
     // Handles need an allocator.
     let has_handles = std::env::var_os("CARGO_FEATURE_STD").is_some();
     let handle = || Handle::of("Thing").destructor("thing_end");
-    if has_handles { library.handle(handle()) } else { library }.generate()
+    // So do batches.
+    let batched = "echo_i32|echo_pointer|twice|weigh_mixture|reverse_large|colour_of_number|\
+                   count_once|call_int|reader_fail_at|fail_with|read_int|work";
+    if has_handles { library.handle(handle()).batch(batched) } else { library }.generate()
 }
 
 fn hostile() -> Result<()> {

@@ -27,6 +27,7 @@ fn main() -> omniglot_build::Result<()> {
                 .named("PartsBox"),
         )
         .variadic("parts_format", "parts_format_number", "int number")
+        .batch("parts_measure|parts_change")
         .setjmp_guard("parts_parse", "parser->failed")
         .generate()
 }

@@ -1,4 +1,4 @@
-//! A call that does nothing, and one with six arguments and a result.
+//! A call that does nothing, and one with six arguments and a result, alone and in batches.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -61,6 +61,35 @@ pub(crate) fn six_arguments(_: &Inputs, size: usize) -> Result<Workload> {
     variants.extend(on_each_runtime!(Workloads, |name, library| sums(name, library)));
     variants.push(pingpong::variant()?);
     Ok(Workload { size, variants })
+}
+
+/// As [`six_arguments`], so many calls in one crossing.
+pub(crate) fn batches(_: &Inputs, size: usize) -> Result<Workload> {
+    let mut variants = vec![Variant::new("native", |count| {
+        for number in 0..count {
+            black_box(native::add_six([i64::from(number), 1, 2, 3, 4, 5]));
+        }
+        Ok(())
+    })];
+    let most = size as i64;
+    variants
+        .extend(on_each_runtime!(Workloads, |name, library| sums_in_batches(name, library, most)));
+    variants.push(pingpong::variant()?);
+    Ok(Workload { size, variants })
+}
+
+fn sums_in_batches<R: Runtime>(name: &str, mut library: Workloads<R>, most: i64) -> Variant {
+    Variant::new(name, move |count| {
+        let count = i64::from(count);
+        for first in (0..count).step_by(most as usize) {
+            let numbers = first..count.min(first + most);
+            let sums =
+                library.add_six_batch(numbers.clone().map(|number| (number, 1, 2, 3, 4, 5)))?;
+            let expected = numbers.map(|number| number + 15);
+            ensure!(sums.into_iter().eq(expected), "a wrong sum");
+        }
+        Ok(())
+    })
 }
 
 fn sums<R: Runtime>(name: &str, mut library: Workloads<R>) -> Variant {

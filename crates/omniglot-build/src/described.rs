@@ -122,6 +122,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         callee,
         guard: None,
         raises: false,
+        is_batched: false,
         must_use: false,
         wrapping: None,
         docs: String::new(),

@@ -67,6 +67,7 @@
 //! | as which types | [`newtype_enum`](Library::newtype_enum), [`bitfield_enum`](Library::bitfield_enum), [`constified_enum`](Library::constified_enum), [`plain_enum`](Library::plain_enum), [`bool_type`](Library::bool_type) |
 //! | what C cannot say | [`variadic`](Library::variadic), [`function_macro`](Library::function_macro) |
 //! | how it reads | [`wrap`](Library::wrap) with a [`Wrapper`]: slices, strings, results; [`handle`](Library::handle) with a [`Handle`]: objects with an owner |
+//! | many calls in one crossing | [`batch`](Library::batch) |
 //! | errors by `longjmp` | [`setjmp_guard`](Library::setjmp_guard), [`raise`](Library::raise) |
 //! | size and place | [`callback_slots`](Library::callback_slots), [`out_dir`](Library::out_dir), [`target`](Library::target) |
 //! | an image for a machine without a system | [`region`](Library::region), [`stack`](Library::stack), [`exchange`](Library::exchange), [`heap`](Library::heap) |

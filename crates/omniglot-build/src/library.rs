@@ -473,6 +473,32 @@ impl Library {
         self
     }
 
+    /// Gives each function that matches a second method, whose name ends in `_batch`: it makes many
+    /// calls in one crossing. It takes an iterator of what the function takes (the argument, a tuple
+    /// of several, or the number of calls if there are none), and returns a `Vec` of the results, or
+    /// nothing if the function does.
+    ///
+    /// A call of a library in a process costs some hundred nanoseconds on an idle machine, and
+    /// microseconds on a busy one. So batches pay where a library is called thousands of times for
+    /// little work each. All calls share one time limit. If one ends with an error, that is the
+    /// batch's, and those after it are not made.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/declares.rs"));
+    /// # fn main() -> omniglot_build::Result<()> {
+    /// # let (here, library) = declares("struct shop; int shop_price(struct shop *shop, int item);");
+    /// // shop.h: int shop_price(struct shop *shop, int item);
+    /// let library = library.batch("shop_price");
+    /// // gives: fn shop_price_batch(...), for `api.shop_price_batch((0..1000).map(|item| (shop, item)))?`
+    /// # assert!(generates(&library, "fn shop_price_batch"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batch(mut self, pattern: impl Into<String>) -> Self {
+        self.options.batches.push(pattern.into());
+        self
+    }
+
     /// Binds a variadic function with certain parameters after the fixed ones, given as
     /// types in C, as a method of another name.
     ///

@@ -306,6 +306,8 @@ pub(crate) struct Function {
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,
+    /// Whether there is a method for many calls of it.
+    pub(crate) is_batched: bool,
     /// Whether the header says that the result must not be dropped unseen.
     pub(crate) must_use: bool,
     /// The wrapper that takes the function's name.

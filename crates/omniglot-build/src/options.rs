@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,
+    /// Patterns for the functions that many calls are made of at once.
+    pub(crate) batches: Vec<String>,
     pub(crate) wrappers: Vec<Wrapper>,
     pub(crate) statuses: Vec<StatusOption>,
     pub(crate) handles: Vec<Handle>,
@@ -173,7 +175,8 @@ impl Options {
             self.patterns.iter().map(|pattern| (pattern.purpose.method(), &pattern.text));
         let guards = self.guards.iter().map(|guard| ("setjmp_guard", &guard.pattern));
         let statuses = self.statuses.iter().map(|status| ("status", &status.pattern));
-        let wrong = patterns.chain(guards).chain(statuses);
+        let batches = self.batches.iter().map(|pattern| ("batch", pattern));
+        let wrong = patterns.chain(guards).chain(statuses).chain(batches);
         errors.extend(wrong.filter_map(|(method, pattern)| whole_name(method, pattern).err()));
         errors.extend(self.check_sources().err());
         Error::all(errors)

@@ -17,6 +17,8 @@ pub(crate) enum Shim<'a> {
     /// Calls a function in a callback's place: never guarded, since its `longjmp` is
     /// for the guard of the call that called back.
     Raise(&'a Function),
+    /// Calls another shim many times.
+    Batch,
     /// Gives the address of a global.
     Address(&'a Global),
     /// Gives the address of a function.
@@ -31,6 +33,7 @@ impl Shim<'_> {
         match self {
             Self::Malloc => "malloc",
             Self::Free => "free",
+            Self::Batch => "batch",
             Self::Call(function) | Self::Raise(function) | Self::Function(function) => {
                 &function.c_name
             }
@@ -42,7 +45,7 @@ impl Shim<'_> {
     /// What of the header it is about.
     pub(crate) fn item(&self) -> Option<Item> {
         match self {
-            Self::Malloc | Self::Free => None,
+            Self::Malloc | Self::Free | Self::Batch => None,
             Self::Call(function) | Self::Raise(function) | Self::Function(function) => {
                 Some(Item::Function(function.c_name.clone()))
             }
@@ -56,6 +59,7 @@ impl Shim<'_> {
         match self {
             Self::Malloc => "omniglot_builtin_malloc".to_owned(),
             Self::Free => "omniglot_builtin_free".to_owned(),
+            Self::Batch => "omniglot_builtin_batch".to_owned(),
             Self::Call(function) => format!("omniglot_call_{}", function.c_name),
             Self::Raise(function) => format!("omniglot_raise_{}", function.c_name),
             Self::Address(global) => format!("omniglot_address_{}", global.c_name),
@@ -74,6 +78,9 @@ pub(crate) fn shims(model: &Model) -> Vec<Shim<'_>> {
     shims.extend(model.globals.iter().map(Shim::Address));
     shims.extend(addressable_functions(model).map(Shim::Function));
     shims.extend(bound_signatures(model).map(Shim::Pointer));
+    if model.functions.iter().any(|function| function.is_batched) {
+        shims.push(Shim::Batch);
+    }
     shims
 }
 

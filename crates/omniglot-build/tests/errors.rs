@@ -149,6 +149,7 @@ fn patterns_that_are_none() {
         library("enums").allowlist_function("("),
         library("enums").blocklist_type("["),
         library("enums").setjmp_guard("*", "x"),
+        library("enums").batch("*"),
     ] {
         assert_says(&message(library.preview()), &["not a regular expression"]);
     }
@@ -158,6 +159,8 @@ fn patterns_that_are_none() {
 fn patterns_that_match_nothing() {
     let said = message(library("enums").allowlist_function("async_prin").preview());
     assert_says(&said, &[".allowlist_function(\"async_prin\")", "matches nothing", "whole names"]);
+    let said = message(library("guards").batch("reader_op").preview());
+    assert_says(&said, &[".batch(\"reader_op\")", "matches nothing", "reader_peek"]);
     let said = message(library("guards").setjmp_guard("writer_.*", "x").preview());
     assert_says(&said, &[".setjmp_guard(\"writer_.*\")", "matches nothing"]);
     let said =

@@ -213,6 +213,10 @@ pub(crate) struct Behaviour {
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) raise: Vec<String>,
 
+    /// Functions that also get a method for many calls in one crossing
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) batch: Vec<String>,
+
     /// Read wrappers, handles, variadic functions and macros from this TOML file, as shown below
     #[arg(long, value_name = "FILE")]
     pub(crate) describe: Option<PathBuf>,

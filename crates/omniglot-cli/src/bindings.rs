@@ -106,6 +106,7 @@ fn behave(mut library: Library, behaviour: &Behaviour) -> Library {
     for (pattern, buffer) in &behaviour.setjmp_guard {
         library = library.setjmp_guard(pattern, buffer);
     }
+    library = behaviour.batch.iter().fold(library, Library::batch);
     if let Some(slots) = behaviour.callback_slots {
         library = library.callback_slots(slots);
     }

@@ -2,11 +2,12 @@
 //! options, or tables and keys of the `--describe` file.
 
 /// The builder's methods that are options of the command.
-const METHODS: [&str; 21] = [
+const METHODS: [&str; 22] = [
     "allowlist_function",
     "allowlist_type",
     "allowlist_var",
     "bitfield_enum",
+    "batch",
     "blocklist_function",
     "blocklist_type",
     "bool_type",

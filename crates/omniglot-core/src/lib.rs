@@ -62,6 +62,8 @@ extern crate std;
 
 mod address;
 mod base;
+#[cfg(feature = "alloc")]
+mod batch;
 mod bits;
 #[cfg(feature = "std")]
 mod boxed;
@@ -105,7 +107,13 @@ mod wrapping;
 
 pub use address::{AsPtr, Field, FnPtr, Ptr, Ref, RefMut, Slice, SliceMut, Void};
 pub use address::{ToRef, ToRefMut, ToSlice, ToSliceMut};
+/// For generated code, where there may be no standard library.
+#[cfg(feature = "alloc")]
+#[doc(hidden)]
+pub use alloc::vec::Vec;
 pub use base::{Api, Base, Unsized};
+#[cfg(feature = "alloc")]
+pub use batch::Batch;
 pub use bits::{get_bits, put_bits};
 #[cfg(feature = "std")]
 pub use boxed::ForeignBox;

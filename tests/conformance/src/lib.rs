@@ -12,6 +12,8 @@ extern crate std;
 
 mod aliasing;
 mod arguments;
+#[cfg(feature = "std")]
+mod batches;
 mod callbacks;
 mod case;
 mod containment;
@@ -37,7 +39,7 @@ pub mod conformance {
 pub use case::{Case, Guarantee, Leaves, Suite, Verdict};
 pub use failure::{Failure, Outcome};
 
-const TOPICS: usize = if cfg!(feature = "std") { 15 } else { 14 };
+const TOPICS: usize = if cfg!(feature = "std") { 16 } else { 14 };
 
 /// The library's interface, as the cases get it.
 type Api<R> = conformance::Api<R>;
@@ -63,6 +65,8 @@ impl<R: omniglot::Runtime> Suite<R> {
             ("state", Self::STATE),
             #[cfg(feature = "std")]
             ("handles", Self::HANDLES),
+            #[cfg(feature = "std")]
+            ("batches", Self::BATCHES),
         ]
     }
 }

@@ -72,6 +72,24 @@ __attribute__((constructor)) static void omniglot_find_errno(void) { omniglot_er
 #endif
 ";
 
+/// Calls another shim with one frame after another, as `omniglot_core::Batch` places them. It stops
+/// after one that did not return.
+const BATCH: &str = "\
+struct omniglot_batch { uint32_t status; int32_t error_number; uint32_t omniglot_shim, omniglot_stride, omniglot_count; };
+static void omniglot_builtin_batch(void *omniglot_opaque)
+{
+    struct omniglot_batch *omniglot_frame = omniglot_opaque;
+    unsigned char *omniglot_next = (unsigned char *)omniglot_opaque + 32;
+    uint32_t omniglot_left = omniglot_frame->omniglot_count;
+    while (omniglot_left-- > 0 && omniglot_frame->status == 0) {
+        omniglot_shims[omniglot_frame->omniglot_shim](omniglot_next);
+        omniglot_frame->status = *(uint32_t *)(void *)omniglot_next;
+        omniglot_next += omniglot_frame->omniglot_stride;
+    }
+    omniglot_frame->error_number = errno;
+}
+";
+
 /// The C source while it grows.
 struct C<'a> {
     bindings: &'a Bindings,
@@ -132,6 +150,8 @@ impl C<'_> {
                  \x20   free(omniglot_frame->pointer);\n\
                  \x20   omniglot_frame->error_number = errno;\n}\n",
             ),
+            // Its body needs the table of all shims, and follows that.
+            Shim::Batch => self.line("static void omniglot_builtin_batch(void *omniglot_opaque);\n"),
             Shim::Call(function) => self.call(function),
             Shim::Raise(function) => {
                 let call = call_text(function);
@@ -234,6 +254,9 @@ impl C<'_> {
         self.line("static void (*const omniglot_shims[])(void *) = {");
         shims.iter().for_each(|shim| self.line(format_args!("    {},", shim.name())));
         self.line("};\n");
+        if shims.iter().any(|shim| matches!(shim, Shim::Batch)) {
+            self.line(BATCH);
+        }
         let slots = self.bindings.slot_count();
         self.line(format_args!(
             "struct omniglot_image {{\n\

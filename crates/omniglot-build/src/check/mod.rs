@@ -58,6 +58,7 @@ pub(crate) fn check(
     for function in &mut model.functions {
         function.raises = options.raises.contains(&function.c_name);
     }
+    errors.extend(mark_batches(model, options).err());
     renames::list_renamed(model, &mut problems);
     renames::rename_constants(model, options, &mut problems);
     renames::rename_methods(model, &mut problems);
@@ -394,6 +395,25 @@ fn as_in_c(constant: &mut Constant) {
 pub(crate) fn check_needed(model: &Model, options: &Options) -> Result<()> {
     let errors = raises_unknown(model, options).chain(handles::check(model).err());
     Error::all(errors.collect())
+}
+
+/// Marks the functions that many calls are made of at once.
+fn mark_batches(model: &mut Model, options: &Options) -> Result<()> {
+    for pattern in &options.batches {
+        let regex = whole_name("batch", pattern)?;
+        let mut is_used = false;
+        for function in &mut model.functions {
+            if regex.is_match(&function.c_name) {
+                function.is_batched = true;
+                is_used = true;
+            }
+        }
+        if !is_used {
+            let names: Vec<&str> = model.declared.functions.keys().map(String::as_str).collect();
+            return Err(patterns::nothing("batch", pattern, &names));
+        }
+    }
+    Ok(())
 }
 
 /// The functions that callbacks may raise and that are not bound.

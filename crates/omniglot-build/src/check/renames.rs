@@ -23,10 +23,12 @@ pub(super) fn rename_methods(model: &mut Model, problems: &mut Vec<Problem>) {
     let taken: BTreeSet<String> = names.collect();
     let raised = model.functions.iter().filter(|function| function.raises);
     let raises = raised.map(|function| format!("raise_{}", function.name));
+    let batched = model.functions.iter().filter(|function| function.is_batched);
+    let batches = batched.map(|function| format!("{}_batch", function.name));
     let of_globals = model.globals.iter().flat_map(|global| {
         ["address_of", "read", "write", "view"].map(|prefix| format!("{prefix}_{}", global.name))
     });
-    let generated: BTreeSet<String> = raises.chain(of_globals).collect();
+    let generated: BTreeSet<String> = raises.chain(batches).chain(of_globals).collect();
     let is_method = |name: &String| names::is_method(name) || generated.contains(name);
     for function in &mut model.functions {
         if is_method(&function.name) {

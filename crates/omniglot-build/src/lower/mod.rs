@@ -100,6 +100,7 @@ impl Lowering {
             callee: Callee::Itself,
             guard: None,
             raises: false,
+            is_batched: false,
             must_use: false,
             wrapping: None,
             docs: docs(&item.attrs),

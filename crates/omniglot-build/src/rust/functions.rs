@@ -1,8 +1,9 @@
 //! A method of the interface per function.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
+use super::signatures::tuple;
 use super::wrappers::must_use;
 use super::{Rust, number};
 use crate::declared::Null;
@@ -30,17 +31,20 @@ impl Rust<'_> {
                 let raise = (function.raises && function.guard.is_none())
                     .then(|| self.raise(index, function));
                 let wrapper = self.wrapper(function);
-                quote! { #call #wrapper #raise }
+                let batch = function.is_batched.then(|| self.batch(index, function));
+                quote! { #call #wrapper #raise #batch }
             }
             Shim::Raise(function) => self.raise(index, function),
             Shim::Address(global) => self.global(index, global),
-            Shim::Malloc | Shim::Free | Shim::Function(_) | Shim::Pointer(_) => TokenStream::new(),
+            Shim::Malloc | Shim::Free | Shim::Batch | Shim::Function(_) | Shim::Pointer(_) => {
+                TokenStream::new()
+            }
         }
     }
 
     fn call(self, index: u32, function: &Function) -> TokenStream {
         let Some(parts) = self.parts(function) else { return TokenStream::new() };
-        let Parts { parameters, fill, result, get } = parts;
+        let Parts { parameters, fill, result, get, .. } = parts;
         let docs = self.function_docs(function);
         let name = ident(function.raw_name());
         let must_use = must_use(function);
@@ -50,6 +54,51 @@ impl Rust<'_> {
             pub fn #name(&mut self, #(#parameters),*) -> ::omniglot::Result<#result> {
                 #fill
                 ::omniglot::call(self, #index, frame.bytes_mut())?;
+                #get
+            }
+        }
+    }
+
+    /// Calls the function many times in one crossing.
+    fn batch(self, index: u32, function: &Function) -> TokenStream {
+        let shims = (0u32..).zip(self.shims);
+        let batch = shims.filter(|(_, shim)| matches!(shim, Shim::Batch)).map(|(index, _)| index);
+        let (Some(parts), Some(batch)) = (self.parts(function), batch.last()) else {
+            return TokenStream::new();
+        };
+        let Parts { fill, result, result_at, size, .. } = parts;
+        let name = format_ident!("{}_batch", ident(&function.name));
+        let names: Vec<_> =
+            function.parameters.iter().map(|parameter| ident(&parameter.name)).collect();
+        let types: Vec<_> =
+            function.parameters.iter().map(|parameter| self.parameter_type(parameter)).collect();
+        let (names, types) = (tuple(&names), tuple(&types));
+        let (calls, push) = if function.parameters.is_empty() {
+            let push =
+                quote! { for _ in 0..calls { omniglot_batch.push(&::omniglot::Frame::new()); } };
+            (quote! { calls: usize }, push)
+        } else {
+            let calls = quote! { calls: impl ::core::iter::IntoIterator<Item = #types> };
+            (calls, quote! { for #names in calls { #fill omniglot_batch.push(&frame); } })
+        };
+        let (results, get) = match result_at {
+            Some(offset) => {
+                (quote! { ::omniglot::Vec<#result> }, quote! { omniglot_batch.results(#offset) })
+            }
+            None => (quote! { () }, quote! { ::core::result::Result::Ok(()) }),
+        };
+        let docs = format!(" Calls `{}` many times in one crossing.", function.c_name);
+        quote! {
+            #[doc = #docs]
+            ///
+            /// # Errors
+            /// As one call. Those before the one that failed were made, those after it were not;
+            /// all were if a result is an `InvalidValue`. `OutOfMemory` if the frames of all calls
+            /// do not fit in a quarter of the memory limit.
+            pub fn #name(&mut self, #calls) -> ::omniglot::Result<#results> {
+                let mut omniglot_batch = ::omniglot::Batch::<#size>::new(#index);
+                #push
+                omniglot_batch.call(self, #batch)?;
                 #get
             }
         }
@@ -146,11 +195,9 @@ impl Rust<'_> {
             #(#puts)*
         };
         let void = self.bindings.model.types.resolve(result) == &Type::Void;
-        let get = match frame.result() {
-            Some(member) => {
-                let offset = number(member.offset);
-                quote! { frame.get(#offset) }
-            }
+        let result_at = frame.result().map(|member| number(member.offset));
+        let get = match &result_at {
+            Some(offset) => quote! { frame.get(#offset) },
             None => quote! { ::core::result::Result::Ok(()) },
         };
         Some(Parts {
@@ -162,17 +209,21 @@ impl Rust<'_> {
                 self.ty(result)
             },
             get,
+            result_at,
+            size,
         })
     }
 
     pub(super) fn parameter(self, parameter: &Parameter) -> TokenStream {
-        let name = ident(&parameter.name);
+        let (name, ty) = (ident(&parameter.name), self.parameter_type(parameter));
+        quote! { #name: #ty }
+    }
+
+    /// What a method takes for a parameter.
+    fn parameter_type(self, parameter: &Parameter) -> TokenStream {
         match self.pointee(&parameter.ty) {
-            Some(pointee) => quote! { #name: impl ::omniglot::AsPtr<#pointee> },
-            None => {
-                let ty = self.ty(&parameter.ty);
-                quote! { #name: #ty }
-            }
+            Some(pointee) => quote! { impl ::omniglot::AsPtr<#pointee> },
+            None => self.ty(&parameter.ty),
         }
     }
 
@@ -196,4 +247,8 @@ struct Parts {
     fill: TokenStream,
     result: TokenStream,
     get: TokenStream,
+    /// The offset of the result; `None` if there is none.
+    result_at: Option<Literal>,
+    /// The frame's size.
+    size: Literal,
 }

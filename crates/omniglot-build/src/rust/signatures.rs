@@ -134,7 +134,7 @@ impl Rust<'_> {
 }
 
 /// What closures get for a signature's parameters: one as it is, none or several as a tuple.
-fn tuple(parts: &[impl ToTokens]) -> TokenStream {
+pub(super) fn tuple(parts: &[impl ToTokens]) -> TokenStream {
     match parts {
         [one] => quote! { #one },
         _ => quote! { (#(#parts),*) },

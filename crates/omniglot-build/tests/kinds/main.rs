@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use omniglot_build::{Library, Preview};
+use omniglot_build::{Error, Library, Preview};
 
 /// A header, what defines it, and what must be bound.
 struct Kind {
@@ -66,7 +66,15 @@ fn generate(kind: &Kind, root: &Path) -> Result<(), String> {
     let source = directory.join("source.c");
     fs::write(&source, format!("#include \"{header}\"\n{}\n", kind.source)).unwrap();
     let library = Library::new(name).header(header).include(&directory).source(source);
-    let preview = library.callback_slots(1).preview_linked(directory.join("out"));
+    let library = library.callback_slots(1);
+    // Whatever can be called can be called many times.
+    let batched = library.clone().batch(".*").preview_linked(directory.join("out"));
+    let preview = match batched {
+        Err(Error::MatchesNothing { method: "batch", .. }) => {
+            library.preview_linked(directory.join("out"))
+        }
+        batched => batched,
+    };
     let Preview { functions, problems, rust, c } =
         preview.map_err(|error| format!("{name}: {error}"))?;
     let is_bound = |name: &&str| functions.iter().any(|bound| bound == name);
