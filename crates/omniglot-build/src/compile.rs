@@ -37,8 +37,7 @@ pub(crate) struct Compiler<'a> {
     build: cc::Build,
     tool: cc::Tool,
     directory: PathBuf,
-    #[cfg(feature = "sandbox")]
-    target: String,
+    target: Target,
     /// The region to which a flat image is linked.
     memory: Option<Memory>,
 }
@@ -72,8 +71,7 @@ impl<'a> Compiler<'a> {
             build,
             tool,
             directory: directory.to_owned(),
-            #[cfg(feature = "sandbox")]
-            target: target.triple().to_owned(),
+            target: target.clone(),
             memory,
         })
     }
@@ -155,7 +153,7 @@ impl<'a> Compiler<'a> {
         if output.status.success() {
             return Ok(Outcome::Linked);
         }
-        judge(&text(&output), &self.link.searches)
+        judge(&text(&output), &self.link.searches, &self.target)
     }
 
     /// Finds what the C compiler rejects if its messages do not tell: the first item without which
@@ -300,7 +298,7 @@ fn text(output: &Output) -> String {
 }
 
 /// What a failed link means.
-fn judge(output: &str, searches: &[PathBuf]) -> Result<Outcome> {
+fn judge(output: &str, searches: &[PathBuf], target: &Target) -> Result<Outcome> {
     if let Some(library) = missing_library(output) {
         return Err(Error::LibraryMissing { library });
     }
@@ -309,7 +307,7 @@ fn judge(output: &str, searches: &[PathBuf]) -> Result<Outcome> {
         return Err(Error::Link { output: output.to_owned() });
     }
     let symbols = missing.iter().map(|(_, symbol)| symbol.as_str()).collect();
-    let definers = definers::find(&symbols, searches);
+    let definers = definers::find(&symbols, searches, target);
     let uncallable = missing.iter().map(|(function, symbol)| {
         let own = function.ends_with(&format!("_{symbol}"));
         let definer = definers.get(symbol).map(String::as_str);

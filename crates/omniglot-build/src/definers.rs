@@ -6,13 +6,24 @@ use std::path::{Path, PathBuf};
 
 use object::{Object as _, ObjectSymbol as _, ReadCache};
 
+use crate::scalar::Target;
+
 /// Where linkers look for libraries without being told.
-const SYSTEM: [&str; 4] = ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"];
+fn system(target: &Target) -> Vec<PathBuf> {
+    let multiarch = target.multiarch().unwrap_or_default();
+    let own = [format!("/usr/lib/{multiarch}"), format!("/usr/{multiarch}/lib")];
+    let common = ["/usr/lib64", "/usr/lib", "/usr/local/lib"].map(str::to_owned);
+    own.into_iter().chain(common).map(PathBuf::from).collect()
+}
 
 /// The names after `-l` of the libraries that define each symbol: those that can be linked, since
 /// their development packages are installed. Libraries that cannot be read define nothing.
-pub(crate) fn find(symbols: &BTreeSet<&str>, searches: &[PathBuf]) -> BTreeMap<String, String> {
-    let directories = searches.iter().cloned().chain(SYSTEM.map(PathBuf::from));
+pub(crate) fn find(
+    symbols: &BTreeSet<&str>,
+    searches: &[PathBuf],
+    target: &Target,
+) -> BTreeMap<String, String> {
+    let directories = searches.iter().cloned().chain(system(target));
     let mut found = BTreeMap::new();
     for directory in directories {
         for (name, path) in libraries(&directory) {
@@ -67,7 +78,7 @@ mod tests {
     #[test]
     fn the_library_of_a_symbol_is_found() {
         let symbols = BTreeSet::from(["cos", "no_library_has_this"]);
-        let found = super::find(&symbols, &[]);
+        let found = super::find(&symbols, &[], &super::Target::default());
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found.contains_key("cos"));
     }

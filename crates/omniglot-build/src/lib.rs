@@ -135,6 +135,7 @@ mod scalar;
 mod shims;
 #[cfg(feature = "bindgen")]
 mod spell;
+mod sysroot;
 mod wrapper;
 
 pub use error::{Error, Problem, Result};

@@ -805,7 +805,10 @@ impl Library {
         for file in sources.chain(headers).filter(|file| !paths::is_output(file)) {
             println!("cargo:rerun-if-changed={}", file.display());
         }
-        for variable in ["CC", "CFLAGS", "LIBCLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"] {
+        let target = bindings.target.triple();
+        let names = ["CC", "CFLAGS", "BINDGEN_EXTRA_CLANG_ARGS"];
+        let variables = names.iter().flat_map(|name| output::variables(name, target));
+        for variable in variables.chain(["LIBCLANG_PATH".to_owned()]) {
             println!("cargo:rerun-if-env-changed={variable}");
         }
         for line in summary(&bindings.problems) {

@@ -53,6 +53,8 @@ pub(crate) struct Number {
     pub(crate) named: Option<String>,
     /// Whether C's type is that of the same name, and not an enum.
     pub(crate) is_exact: bool,
+    /// It is `char` without a sign.
+    is_plain_unsigned: bool,
 }
 
 /// What a probe's names start with.
@@ -383,6 +385,7 @@ fn narrow(bits: u64, number: &Number) -> i128 {
     let low = bits.to_le_bytes();
     let [a, b, c, d, ..] = low;
     match number.rust {
+        "c_char" if number.is_plain_unsigned => a.into(),
         "c_char" | "c_schar" => i8::from_le_bytes([a]).into(),
         "c_uchar" | "u8" => a.into(),
         "c_short" => i16::from_le_bytes([a, b]).into(),
@@ -444,7 +447,8 @@ fn number(ty: Type<'_>) -> Option<Number> {
         }
         _ => return None,
     };
-    Some(Number { rust, named: None, is_exact: true })
+    let is_plain_unsigned = ty.get_kind() == TypeKind::CharU;
+    Some(Number { rust, named: None, is_exact: true, is_plain_unsigned })
 }
 
 /// The name of a typedef, if a type is one.

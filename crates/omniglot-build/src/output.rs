@@ -25,6 +25,18 @@ pub(crate) fn tell_place(directory: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The variables by which users set something for a target: `CC` and those that the crate `cc`
+/// prefers to it.
+pub(crate) fn variables(name: &str, target: &str) -> [String; 4] {
+    let word = target.replace('-', "_");
+    [
+        format!("{name}_{target}"),
+        format!("{name}_{word}"),
+        format!("TARGET_{name}"),
+        name.to_owned(),
+    ]
+}
+
 fn create(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).map_err(|error| Error::File { path: directory.to_owned(), error })
 }

@@ -7,8 +7,17 @@ use crate::options::Options;
 use crate::paths;
 use crate::scalar::Target;
 
-/// Where the host's compiler finds headers without being told.
-const SYSTEM: [&str; 3] = ["/usr/include", "/usr/local/include", "/usr/include/x86_64-linux-gnu"];
+/// Where compilers for a target find headers without being told; those for another machine than
+/// this have directories of their own.
+fn system(multiarch: &str) -> [PathBuf; 4] {
+    [
+        format!("/usr/{multiarch}/include"),
+        "/usr/include".to_owned(),
+        "/usr/local/include".to_owned(),
+        format!("/usr/include/{multiarch}"),
+    ]
+    .map(PathBuf::from)
+}
 
 /// Patterns for the headers' own files: the headers, what lies beside them unless that
 /// is the system's common directory, what they include in quotation marks, and all of the
@@ -18,8 +27,8 @@ const SYSTEM: [&str; 3] = ["/usr/include", "/usr/local/include", "/usr/include/x
 pub(crate) fn patterns(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
     let mut own = Own { directories: vec![paths::package()], ..Own::default() };
     own.directories.extend_from_slice(includes);
-    if target.is_compiled() {
-        own.directories.extend(SYSTEM.map(PathBuf::from));
+    if let Some(multiarch) = target.multiarch() {
+        own.directories.extend(system(&multiarch));
     }
     for header in &options.headers {
         own.patterns.insert(format!("(.*/)?{}", regex::escape(header)));

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::macros::Selection;
 use crate::options::{Options, Purpose, whole_name};
 use crate::scalar::Target;
-use crate::{described, flat, names, own, paths};
+use crate::{described, flat, names, own, paths, sysroot};
 
 /// A header as bindgen sees it.
 pub(crate) struct Parsed {
@@ -202,6 +202,9 @@ fn clang_args(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<S
         format!("--target={}", target.clang()),
         format!("-iquote{}", paths::package().display()),
     ];
+    if let Some(sysroot) = sysroot::of(target).filter(|_| target.is_compiled()) {
+        arguments.push(format!("--sysroot={}", sysroot.display()));
+    }
     if target.is_bare() {
         let directories = flat::headers();
         arguments.extend(directories.iter().map(|path| format!("-isystem{}", path.display())));

@@ -23,13 +23,22 @@ pub(crate) fn is_system(directory: &Path) -> bool {
     system.iter().any(|system| directory == Path::new(system))
         || (is_triplet(last) && system.iter().any(|system| parent == Path::new(system)))
         || directory == Path::new("/usr/lib64")
+        // Of a compiler for another machine.
+        || (["include", "lib"].contains(&last) && is_of_another_machine(parent))
+}
+
+/// Whether a directory is where Debian has another machine's headers and libraries.
+fn is_of_another_machine(directory: &Path) -> bool {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    directory.parent() == Some(Path::new("/usr")) && name.contains("-linux-")
 }
 
 /// Whether a header is the system's, which no build changes.
 pub(crate) fn is_system_header(header: &Path) -> bool {
-    ["/usr/include", "/usr/local/include", "/usr/lib"]
-        .iter()
-        .any(|system| header.starts_with(system))
+    let header = &header.canonicalize().unwrap_or_else(|_| header.to_owned());
+    let system = ["/usr/include", "/usr/local/include", "/usr/lib"];
+    system.iter().any(|system| header.starts_with(system))
+        || header.ancestors().any(is_of_another_machine)
 }
 
 /// Whether the build script wrote the file itself: it is newer than the script's start, so cargo
@@ -48,5 +57,9 @@ mod tests {
         assert!(super::is_system(Path::new("/usr/lib/x86_64-linux-gnu")));
         assert!(!super::is_system(Path::new("/usr/include/libpng16")));
         assert!(!super::is_system(Path::new("/opt/lib")));
+        assert!(super::is_system(Path::new("/usr/aarch64-linux-gnu/include")));
+        assert!(!super::is_system(Path::new("/usr/aarch64-linux-gnu/share")));
+        let header = "/usr/aarch64-linux-gnu/include/bits/types.h";
+        assert!(super::is_system_header(Path::new(header)));
     }
 }

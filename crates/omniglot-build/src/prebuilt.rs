@@ -241,7 +241,9 @@ impl Prebuilt {
         for file in [&self.rust, &self.c].into_iter().chain(&self.options.sources) {
             println!("cargo:rerun-if-changed={}", paths::in_package(file).display());
         }
-        for variable in ["CC", "CFLAGS"] {
+        let target = self.target_of_build();
+        let names = ["CC", "CFLAGS"];
+        for variable in names.iter().flat_map(|name| output::variables(name, target.triple())) {
             println!("cargo:rerun-if-env-changed={variable}");
         }
     }

@@ -8,7 +8,7 @@ pub(crate) struct Scalar {
     /// The C spelling.
     pub(crate) c: &'static str,
     width: Width,
-    pub(crate) signed: bool,
+    signed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,11 @@ impl Scalar {
         }
     }
 
+    /// Whether it has a sign; of `char` the target decides.
+    pub(crate) fn is_signed(&self, target: &Target) -> bool {
+        if self.rust == "c_char" { target.has_signed_char() } else { self.signed }
+    }
+
     /// The alignment in bytes.
     pub(crate) fn align(&self, target: &Target) -> u64 {
         match self.size(target) {
@@ -90,8 +95,8 @@ pub(crate) struct Target {
     max_align: u64,
 }
 
-/// The target whose shims this crate compiles.
-const COMPILED: &str = "x86_64-unknown-linux-gnu";
+/// The targets whose shims this crate compiles: those with worker processes.
+const COMPILED: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
 impl Target {
     /// Knows a target from its triple.
@@ -109,12 +114,26 @@ impl Target {
 
     /// Whether shims are compiled for it, and not only Rust generated.
     pub(crate) fn is_compiled(&self) -> bool {
-        self.triple == COMPILED
+        COMPILED.contains(&&*self.triple)
     }
 
     /// Whether it is a machine without an operating system, for which images are flat.
     pub(crate) fn is_bare(&self) -> bool {
         self.triple.starts_with("riscv32") && self.triple.ends_with("-none-elf")
+    }
+
+    /// The name of the target in the paths of its libraries and headers; `None` if none are known.
+    pub(crate) fn multiarch(&self) -> Option<String> {
+        let architecture = self.triple.split('-').next()?;
+        self.is_compiled().then(|| format!("{architecture}-linux-gnu"))
+    }
+
+    /// Whether `char` has a sign, by the platforms' calling conventions; core's `c_char` is the
+    /// same.
+    fn has_signed_char(&self) -> bool {
+        const UNSIGNED: [&str; 6] = ["aarch64", "arm", "hexagon", "powerpc", "riscv", "s390x"];
+        let is_other = ["apple", "windows"].iter().any(|system| self.triple.contains(system));
+        is_other || !UNSIGNED.iter().any(|architecture| self.triple.starts_with(architecture))
     }
 
     /// The name that clang has for it.
@@ -135,13 +154,28 @@ impl Target {
 
 impl Default for Target {
     fn default() -> Self {
-        Self::new(COMPILED)
+        Self::new(COMPILED[0])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Scalar, Target};
+
+    #[test]
+    fn a_character_has_a_sign_where_the_platform_says_so() {
+        let signed = |triple: &str| {
+            let scalar = Scalar::named("c_char").unwrap();
+            scalar.is_signed(&Target::new(triple))
+        };
+        for triple in ["x86_64-unknown-linux-gnu", "aarch64-apple-darwin", "i686-unknown-linux-gnu"]
+        {
+            assert!(signed(triple), "{triple}");
+        }
+        for triple in ["aarch64-unknown-linux-gnu", "riscv32imac-unknown-none-elf"] {
+            assert!(!signed(triple), "{triple}");
+        }
+    }
 
     #[test]
     fn sizes_follow_the_target() {
@@ -153,6 +187,7 @@ mod tests {
             })
         };
         assert_eq!(sizes("x86_64-unknown-linux-gnu"), [(8, 8), (8, 8), (8, 8)]);
+        assert_eq!(sizes("aarch64-unknown-linux-gnu"), [(8, 8), (8, 8), (8, 8)]);
         assert_eq!(sizes("riscv32imac-unknown-none-elf"), [(4, 4), (4, 4), (8, 8)]);
         assert_eq!(sizes("i686-unknown-linux-gnu"), [(4, 4), (4, 4), (8, 4)]);
         assert_eq!(sizes("thumbv7em-none-eabihf"), [(4, 4), (4, 4), (8, 8)]);

@@ -43,7 +43,7 @@ fn integer(model: &Model, name: &str, target: &Target) -> Option<&'static Scalar
     let Some(Definition::Alias(alias)) = model.types.get(name) else { return None };
     let Type::Scalar(scalar) = model.types.resolve(&alias.target) else { return None };
     let is_integer = !matches!(scalar.rust, "bool" | "f32" | "f64" | "c_float");
-    let sign = if scalar.signed { 'i' } else { 'u' };
+    let sign = if scalar.is_signed(target) { 'i' } else { 'u' };
     let bits = 8 * scalar.size(target);
     is_integer.then(|| Scalar::named(&format!("{sign}{bits}")))?
 }

@@ -25,7 +25,7 @@ impl Compiler<'_> {
     /// Compiles sources and shims once more, rewrites them, and appends what comes of it to the
     /// shared object.
     pub(crate) fn append_sandboxed(&self, shims: &Path, image: &Path) -> Result<()> {
-        if self.memory.is_some() || !self.target.starts_with("x86_64-") {
+        if self.memory.is_some() || !self.target.triple().starts_with("x86_64-") {
             return Ok(()); // there is no such runtime
         }
         let sandboxed = self.sandboxed(shims)?;

@@ -10,7 +10,7 @@ use super::types::path_of;
 use super::{Rust, number};
 use crate::model::{BitField, Definition, Record, Shape, Type};
 use crate::names::ident;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, Target};
 use crate::spell;
 
 /// How a bit-field's number becomes a Rust value.
@@ -73,7 +73,7 @@ impl Rust<'_> {
         let (name, ty) = (ident(getter), self.ty(&field.ty));
         let docs = format!(" The bit-field `{}`.", self.declare_bits(field));
         let (offset, width) = (number(field.offset), number(field.width));
-        let signed = kind.signed();
+        let signed = kind.is_signed(&self.bindings.target);
         let bits = quote! { ::omniglot::get_bits(&self.#storage, #offset, #width, #signed) };
         let (result, body, errors) = match kind {
             Conversion::Bool => (ty, quote! { #bits != 0 }, TokenStream::new()),
@@ -116,7 +116,7 @@ impl Rust<'_> {
         let (offset, width) = (number(field.offset), number(field.width));
         let declared = spell::declare(&self.bindings.model, &field.ty, "");
         let type_name = format!("{declared} : {}", field.width);
-        let signed = kind.signed();
+        let signed = kind.is_signed(&self.bindings.target);
         let value = match kind {
             Conversion::Newtype(_) => quote! { value.0 },
             Conversion::Bool | Conversion::Number(_) | Conversion::Enum(_) => quote! { value },
@@ -160,10 +160,12 @@ impl Rust<'_> {
 }
 
 impl Conversion<'_> {
-    fn signed(&self) -> bool {
+    fn is_signed(&self, target: &Target) -> bool {
         match self {
             Self::Bool => false,
-            Self::Number(scalar) | Self::Enum(scalar) | Self::Newtype(scalar) => scalar.signed,
+            Self::Number(scalar) | Self::Enum(scalar) | Self::Newtype(scalar) => {
+                scalar.is_signed(target)
+            }
         }
     }
 }
