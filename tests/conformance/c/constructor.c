@@ -100,7 +100,7 @@ __attribute__((noreturn)) static void forge(void *control, uint32_t event, uint6
     channel->arguments = arguments;
     post(control, channel->request, event);
     for (;;)
-        __asm__ volatile("pause");
+        relax();
 }
 
 static long add_filter(const struct sock_fprog *program)
@@ -162,10 +162,10 @@ __attribute__((noreturn)) static void forge_in_time(void *control)
     channel->arguments = (uint64_t)&image;
     post(control, channel->request, EVENT_READY);
     while (channel->request == channel->response)
-        __asm__ volatile("pause" : : : "memory");
+        relax();
     syscall(SYS_openat, AT_FDCWD, "/etc/ld.so.cache", O_RDONLY);
     for (;;)
-        __asm__ volatile("pause");
+        relax();
 }
 
 /* Makes the loader's calls that end loading seem to succeed without being executed. */
@@ -216,7 +216,11 @@ static int attack(enum attack which, void *control)
     case FORK:
         return fork() >= 0;
     case RAW_FORK:
+#ifdef SYS_fork
         return syscall(SYS_fork) >= 0;
+#else
+        return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) >= 0;
+#endif
     case EXECUTE:
         return execl("/bin/sh", "sh", "-c", "exit", (char *)NULL) == 0;
     case THREAD:

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use omniglot::{Error, FaultKind, Runtime};
+use syscalls::Sysno;
 
 use super::attack::{Attack, Must, attack, limit};
 use super::home::Home;
@@ -59,8 +60,8 @@ pub(crate) fn attacks<R: Runtime>(home: Home<R>) -> Vec<Attack<R>> {
             limit(api);
             let word = api.alloc(0u32)?;
             let address = word.as_ref().as_ptr().addr() as i64;
-            const FUTEX: i64 = 202;
-            api.system_call(FUTEX, address, 0, 0, 0, 0, 0).map(|_| false)
+            let futex = Sysno::futex as i64;
+            api.system_call(futex, address, 0, 0, 0, 0, 0).map(|_| false)
         })
         // Nobody could wake the host's own thread, so it does not sleep.
         .in_process(Must::Pass),

@@ -2,48 +2,29 @@
 
 use std::hint::black_box;
 
-use omniglot::{Error, FaultKind, Runtime};
+use omniglot::{Error, Runtime};
 
-use super::attack::{ACCESS, ANYHOW, Attack, FAULT, Must, attack, limit};
+use super::attack::{Attack, FAULT, Must, attack, limit};
 use super::hostile::Instruction;
-
-const TRAP: Must = Must::Fault(&[FaultKind::Trap]);
+use super::machine::INSTRUCTIONS;
 
 pub(crate) fn attacks<R: Runtime>() -> Vec<Attack<R>> {
-    let mut all: Vec<_> = [
-        ("divide_by_zero", Must::Fault(&[FaultKind::Arithmetic]), Instruction::DIVIDE_BY_ZERO),
-        ("undefined", Must::Fault(&[FaultKind::IllegalInstruction]), Instruction::UNDEFINED),
-        ("breakpoint", TRAP, Instruction::BREAKPOINT),
-        ("debug_trap", TRAP, Instruction::DEBUG_TRAP),
-        ("trap_flag", TRAP, Instruction::TRAP_FLAG),
-        ("halt", ACCESS, Instruction::HALT),
-        ("disable_interrupts", ACCESS, Instruction::DISABLE_INTERRUPTS),
-        ("read_port", ACCESS, Instruction::READ_PORT),
-        ("write_control_register", ACCESS, Instruction::WRITE_CONTROL_REGISTER),
-        ("non_canonical", ACCESS, Instruction::NON_CANONICAL),
-        ("misaligned", Must::Fault(&[FaultKind::Bus]), Instruction::ALIGNMENT_CHECK),
-        // The system call instructions of 32-bit programs, and the vsyscall page. Their effects
-        // depend on the processor and the kernel; none of them may succeed.
-        ("interrupt_80", ANYHOW, Instruction::INTERRUPT_80),
-        ("sysenter", ANYHOW, Instruction::SYSENTER),
-        // This is redirected to the domain's server, as other calls are.
-        ("vsyscall", Must::Run, Instruction::VSYSCALL),
-    ]
-    .into_iter()
-    .map(|(name, must, instruction)| {
-        attack(format!("instructions::{name}"), must, move |api, _| {
-            api.execute(instruction).map(|()| true)
+    let mut all: Vec<_> = INSTRUCTIONS
+        .iter()
+        .map(|&(name, must, instruction)| {
+            attack(format!("instructions::{name}"), must, move |api, _| {
+                api.execute(instruction).map(|()| true)
+            })
+            .in_process(must_in_process(instruction, must))
+            // Most are not in an image: others that fault are in their places.
+            .in_region(FAULT)
+            // QEMU implements neither alignment checks nor int1.
+            .needs_processor(matches!(
+                instruction,
+                Instruction::ALIGNMENT_CHECK | Instruction::DEBUG_TRAP
+            ))
         })
-        .in_process(must_in_process(instruction, must))
-        // Most are not in an image: others that fault are in their places.
-        .in_region(FAULT)
-        // QEMU implements neither alignment checks nor int1.
-        .needs_processor(matches!(
-            instruction,
-            Instruction::ALIGNMENT_CHECK | Instruction::DEBUG_TRAP
-        ))
-    })
-    .collect();
+        .collect();
     all.push(attack("instructions::upset_registers", Must::EndSomehow, |api, _| {
         limit(api);
         let outcome = api.upset_registers();

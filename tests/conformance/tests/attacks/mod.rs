@@ -8,6 +8,7 @@ pub(crate) mod home;
 pub(crate) mod instructions;
 pub(crate) mod isolated;
 pub(crate) mod kept;
+pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod pointers;
 pub(crate) mod processes;

@@ -4,6 +4,7 @@ use omniglot::{Result, Runtime};
 
 use super::attack::{Api, Attack, Must, attack};
 use super::canaries::Targets;
+use super::machine::VFORK;
 
 /// Tries something. Returns true if it worked.
 type Attempt<R> = fn(&mut Api<R>, &Targets) -> Result<bool>;
@@ -12,7 +13,7 @@ type Attempt<R> = fn(&mut Api<R>, &Targets) -> Result<bool>;
 fn denied<R: Runtime>() -> [(&'static str, &'static str, Attempt<R>); 12] {
     [
         ("fork", "clone", |api, _| Ok(api.try_fork()? >= 0)),
-        ("vfork", "vfork", |api, _| Ok(api.try_vfork()? >= 0)),
+        ("vfork", VFORK, |api, _| Ok(api.try_vfork()? >= 0)),
         ("execute", "execve", |api, _| {
             with_path(api, "/bin/sh", |api, path| Ok(api.try_exec(path)? == 0))
         }),
@@ -106,7 +107,7 @@ fn write_process<R: Runtime>(api: &mut Api<R>, targets: &Targets, address: usize
 }
 
 fn write_to<R: Runtime>(api: &mut Api<R>, descriptor: i64) -> Result<bool> {
-    const WRITE: i64 = 1;
+    const WRITE: i64 = syscalls::Sysno::write as i64;
     let text = api.alloc_str("written by an attacker\n")?;
     let address = text.as_slice().as_ptr().addr() as i64;
     Ok(api.system_call(WRITE, descriptor, address, text.len() as i64, 0, 0, 0)? >= 0)

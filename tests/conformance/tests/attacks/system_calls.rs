@@ -9,42 +9,34 @@ use super::attack::check_fresh_instance;
 use super::canaries::{Targets, with_canaries};
 use super::home::Home;
 use super::hostile::Hostile;
+use super::machine::{PROBES, numbers_of_other_abis};
 
 /// An upper bound of the numbers that Linux has assigned.
 const NUMBERS: i64 = 500;
 /// Numbers per test.
 const STEP: i64 = 25;
 
-/// The bit that marks numbers of the x32 ABI.
-const X32: i64 = 0x4000_0000;
-/// Calls with separate numbers there: `execve`, `ptrace`, `process_vm_writev` and so on.
-const X32_ONLY: std::ops::RangeInclusive<i64> = 512..=547;
-
 /// Calls that succeed without affecting anybody else: wait, wake, and two that only pretend to have
 /// an effect.
 const HARMLESS: [i64; 3] =
-    [202 /* futex */, 14 /* rt_sigprocmask */, 24 /* sched_yield */];
+    [Sysno::futex as i64, Sysno::rt_sigprocmask as i64, Sysno::sched_yield as i64];
 /// Calls that manage memory, which verified code has of its region.
 const OF_A_REGION: [i64; 6] = [
-    9,  /* mmap */
-    10, /* mprotect */
-    11, /* munmap */
-    12, /* brk */
-    25, /* mremap */
-    28, /* madvise */
+    Sysno::mmap as i64,
+    Sysno::mprotect as i64,
+    Sysno::munmap as i64,
+    Sysno::brk as i64,
+    Sysno::mremap as i64,
+    Sysno::madvise as i64,
 ];
 /// One ends a thread, the other a process. The library has only one of either.
-const EXITS: [i64; 2] = [60 /* exit */, 231 /* exit_group */];
-/// The kernel's own calls, for probes that a debugger sets. Called from elsewhere they fail, and
-/// since Linux 6.14 no filter sees them.
-const PROBES: [i64; 2] = [335 /* uretprobe */, 336 /* uprobe */];
-
+const EXITS: [i64; 2] = [Sysno::exit as i64, Sysno::exit_group as i64];
 /// The return from a handler. The kernel allows it in a worker, since its server answers in a
 /// handler.
-const SIGNAL_RETURN: i64 = 15;
+const SIGNAL_RETURN: i64 = Sysno::rt_sigreturn as i64;
 /// A request for another thread, which fails. Any other use would start a process, and ends the
 /// call.
-const CLONE: i64 = 56;
+const CLONE: i64 = Sysno::clone as i64;
 
 const EPERM: i64 = 1;
 const EAGAIN: i64 = 11;
@@ -58,18 +50,14 @@ pub(crate) fn trials<R: Runtime>(home: Home<R>) -> Vec<Trial> {
             trial(home, format!("numbers_{first}_to_{last}"), (first..=last).collect())
         })
         .collect();
-    trials.push(trial(
-        home,
-        "numbers_of_x32".into(),
-        (0..16).chain(X32_ONLY).map(|number| X32 + number).collect(),
-    ));
+    trials.push(trial(home, "numbers_of_other_abis".into(), numbers_of_other_abis()));
     trials.push(trial(home, "large_numbers".into(), large_numbers()));
     trials
 }
 
 /// Numbers that no table contains, and `execve` with high bits that the kernel may drop.
 fn large_numbers() -> Vec<i64> {
-    const EXECVE: i64 = 59;
+    const EXECVE: i64 = Sysno::execve as i64;
     vec![
         NUMBERS + 1,
         1000,

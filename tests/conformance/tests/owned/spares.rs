@@ -32,7 +32,9 @@ fn registers_keep_nothing() {
     library.hide_in_registers(SECRET).unwrap();
     assert_eq!(library.find_in_registers(), Ok(SECRET), "within a life they do");
     library.reset().unwrap();
-    assert_eq!(library.find_in_registers(), Ok(0));
+    // The C library may have used them since.
+    let found = library.find_in_registers().unwrap();
+    assert_ne!(found & SECRET, SECRET, "{found:#x}");
 }
 
 /// A library that has taken over the serving of calls and never gives it back.
@@ -77,7 +79,8 @@ fn permissions_stay_as_they_were() {
     let fraction = |library: &mut Hostile| -> Result<i64> {
         let into = library.malloc::<i64>(2)?;
         let address = into.as_ptr().addr() as i64;
-        assert_eq!(library.system_call(228, 0, address, 0, 0, 0, 0), Ok(0));
+        let clock_gettime = syscalls::Sysno::clock_gettime as i64;
+        assert_eq!(library.system_call(clock_gettime, 0, address, 0, 0, 0, 0), Ok(0));
         library.read(into.get(1).unwrap())
     };
     let mut with = build(Permissions::default().with(Permission::Clock));

@@ -205,7 +205,7 @@ fn scribbles() -> Vec<Attack<Linux>> {
         }),
         // Locks, requeues and robust owners on the words that both sides wait on.
         attack("channel::futex_operations_on_its_words", Must::EndSomehow, |api, _| {
-            const FUTEX: i64 = 202;
+            const FUTEX: i64 = syscalls::Sysno::futex as i64;
             limit(api);
             let (request, response) = (window(api) + CHANNEL, window(api) + CHANNEL + 4);
             for operation in 1..=13 {
