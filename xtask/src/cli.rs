@@ -125,7 +125,7 @@ impl Action {
             Self::Libraries(_) => Task::Libraries,
             Self::Headers(_) => Task::Headers,
             Self::Emulate(_) => Task::Emulate,
-            Self::Guest(_) => Task::Guest,
+            Self::Guest(arguments) => arguments.task(),
             Self::Root(_) => Task::Roots,
             Self::Chosen(_) => return None,
         })

@@ -20,7 +20,7 @@ use clap::Args;
 use self::scratch::Scratch;
 use self::table::{DEFENCES, Defence, Program, Test};
 use self::verdict::{END, Verdict};
-use crate::guest::{self, Accelerator, Guest, Stream};
+use crate::guest::{self, Accelerator, Arch, Guest, Stream};
 use crate::workspace::Workspace;
 
 /// The options of `cargo xtask defences`.
@@ -208,6 +208,7 @@ fn in_guest(
     });
     let script = runs.collect::<Vec<_>>().join("\n");
     let guest = Guest {
+        arch: Arch::X86_64,
         kernel: None,
         cpus: 2,
         memory: 2048,

@@ -6,6 +6,7 @@
 //! cannot change anything on this machine, and needs no disk, network or privileges. Programs in it
 //! find [`MARK`](init::MARK) in their environment.
 
+mod arch;
 mod archive;
 pub(crate) mod command;
 mod failure;
@@ -21,6 +22,7 @@ mod wanted;
 
 use anyhow::Result;
 
+pub(crate) use self::arch::Arch;
 pub(crate) use self::command::Arguments;
 pub(crate) use self::machine::{Accelerator, Guest};
 use self::qemu::Run;
@@ -39,7 +41,7 @@ impl Guest {
     ) -> Result<u8> {
         let kernel = match &self.kernel {
             Some(kernel) => kernel.clone(),
-            None => setup::kernel(workspace)?,
+            None => setup::kernel(workspace, self.arch)?,
         };
         Run::prepare(self, workspace, &kernel)?.run(print)
     }
@@ -52,5 +54,15 @@ pub(crate) fn prepare(workspace: &Workspace, asked: bool) -> Result<()> {
     if !setup::prepare(Task::Guest, asked)? {
         anyhow::bail!("the packages named above are not installed");
     }
-    setup::kernel(workspace).map(drop)
+    setup::kernel(workspace, Arch::X86_64).map(drop)
+}
+
+/// The same for guests of 64-bit Arm, and programs that are built for it.
+pub(crate) fn prepare_arm64(workspace: &Workspace, asked: bool) -> Result<()> {
+    if !setup::prepare(Task::Arm64, asked)? {
+        anyhow::bail!("the packages named above are not installed");
+    }
+    setup::prepare_arm64_target()?;
+    setup::arm64_root(workspace)?;
+    setup::kernel(workspace, Arch::Aarch64).map(drop)
 }

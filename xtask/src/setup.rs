@@ -4,6 +4,7 @@
 
 mod advice;
 mod apt;
+mod arm64;
 mod kernel;
 mod libclang;
 mod machine;
@@ -15,6 +16,9 @@ mod vmlinux;
 use anyhow::{Result, bail};
 
 use self::apt::Privilege;
+pub(crate) use self::arm64::{
+    TARGET as ARM64_TARGET, prepare_target as prepare_arm64_target, root as arm64_root,
+};
 pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;

@@ -11,9 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::arch::Arch;
 use super::machine::{Accelerator, Guest};
 use super::relay::Stream;
-use crate::setup;
+use crate::setup::{self, Task};
 use crate::workspace::Workspace;
 
 /// The exit status if the machine failed, not the program in it.
@@ -34,6 +35,10 @@ The exit status is 125 if the machine failed.";
 #[derive(Args, Debug)]
 #[command(after_help = HELP, override_usage = "cargo xtask guest [OPTIONS] -- PROGRAM [ARGS]...")]
 pub(crate) struct Arguments {
+    /// The machine's architecture
+    #[arg(long, value_enum, default_value_t)]
+    arch: Arch,
+
     /// Start this kernel [default: Debian's 6.12 for clouds]
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
@@ -55,7 +60,7 @@ pub(crate) struct Arguments {
     timeout: u64,
 
     /// Take libraries and other system files from this root directory
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", conflicts_with = "arch")]
     root: PathBuf,
 
     /// An additional file or directory, or a shared library's name (may be repeated)
@@ -80,6 +85,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// What has to be installed.
+    pub(crate) fn task(&self) -> Task {
+        if self.arch.is_this() { Task::Guest } else { Task::Arm64 }
+    }
+
     /// Runs the program, and passes on its output and exit status.
     pub(crate) fn run(self) -> ExitCode {
         match self.run_guest() {
@@ -94,12 +104,12 @@ impl Arguments {
     fn run_guest(self) -> Result<u8> {
         let workspace = Workspace::load()?;
         if self.check {
-            return setup::kernel(&workspace).map(|_| 0);
+            return setup::kernel(&workspace, self.arch).map(|_| 0);
         }
-        self.guest()?.run(&workspace, pass_on)
+        self.guest(&workspace)?.run(&workspace, pass_on)
     }
 
-    fn guest(self) -> Result<Guest> {
+    fn guest(self, workspace: &Workspace) -> Result<Guest> {
         let mut input = Vec::new();
         if self.stdin {
             io::stdin().read_to_end(&mut input).context("could not read the standard input")?;
@@ -113,7 +123,13 @@ impl Arguments {
             memory: self.memory,
             accelerator: self.accel,
             timeout: Duration::from_secs(self.timeout),
-            root: self.root.canonicalize().context("--root: there is no such directory")?,
+            root: match self.arch {
+                Arch::X86_64 => {
+                    self.root.canonicalize().context("--root: there is no such directory")?
+                }
+                Arch::Aarch64 | Arch::Aarch64Pages16k => setup::arm64_root(workspace)?,
+            },
+            arch: self.arch,
             files: self.file,
             variables,
             input,

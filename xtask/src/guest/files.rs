@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::init;
 use super::libraries::{self, System};
+use super::machine::Guest;
 use super::program::on_search_path;
 use super::tree::{Node, Tree, below};
 use super::wanted::Wanted;
@@ -28,12 +29,15 @@ const BUSYBOX: &str = "/omniglot/busybox";
 /// Collects the tree of a guest that runs `program` with the libraries of the system at `root`, the
 /// additional `files`, and `input`. Relative paths start at `here`.
 pub(super) fn collect(
-    root: &Path,
+    guest: &Guest,
     program: &Wanted<'_>,
-    files: &[PathBuf],
     here: &Path,
     start: &init::Start<'_>,
 ) -> Result<Tree> {
+    if !guest.arch.is_this() {
+        return collect_whole(guest, program, here, start);
+    }
+    let (root, files) = (guest.root.as_path(), &guest.files);
     let mut tree = Tree::default();
     let usual = CUSTOMARY.iter().chain(&CONFIGURATION).map(Path::new);
     for path in usual.filter(|path| exists(root, path)) {
@@ -50,6 +54,48 @@ pub(super) fn collect(
     add_busybox(&mut tree, root)?;
     init::add(&mut tree, start);
     Ok(tree)
+}
+
+/// The same for another architecture: the system is small, and is taken whole. Nobody here can run
+/// its dynamic linker, which would tell what a program needs.
+fn collect_whole(
+    guest: &Guest,
+    program: &Wanted<'_>,
+    here: &Path,
+    start: &init::Start<'_>,
+) -> Result<Tree> {
+    let mut tree = Tree::default();
+    for path in EMPTY {
+        tree.put(Path::new(path), Node::Directory);
+    }
+    copy_all(&mut tree, &guest.root, Path::new("/"))?;
+    tree.add(here)?;
+    tree.add_from(program.root, &program.path)?;
+    for file in &guest.files {
+        copy_all(&mut tree, Path::new("/"), &here.join(file))?;
+    }
+    let busybox = below(&guest.root, Path::new("/usr/bin/busybox"));
+    add_tools(&mut tree, &busybox, &self::busybox()?)?;
+    init::add(&mut tree, start);
+    Ok(tree)
+}
+
+/// Adds a file, or a directory with all that it contains, as it is.
+fn copy_all(tree: &mut Tree, root: &Path, path: &Path) -> Result<()> {
+    tree.add_from(root, path)?;
+    let source = below(root, path);
+    if source.is_symlink() || !source.is_dir() {
+        return Ok(());
+    }
+    let unreadable = || format!("could not read {}", source.display());
+    for entry in fs::read_dir(&source).with_context(unreadable)? {
+        let entry = entry.with_context(unreadable)?;
+        // A link may lead nowhere.
+        if entry.path().exists() || !entry.path().is_symlink() {
+            copy_all(tree, root, &path.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Locates a file that the user names: a path, or the name of a shared library.
@@ -110,14 +156,19 @@ fn add_all(tree: &mut Tree, root: &Path, wanted: &Wanted<'_>) -> Result<()> {
 /// Adds busybox, with a link for each of its tools whose path is still free.
 fn add_busybox(tree: &mut Tree, root: &Path) -> Result<()> {
     let busybox = busybox()?;
-    tree.put(Path::new(BUSYBOX), Node::Copy(busybox.clone()));
     for library in System(root).needed_by(&busybox)? {
         tree.add_from(root, &library)?;
     }
-    let listing = Command::new(&busybox)
+    add_tools(tree, &busybox, &busybox)
+}
+
+/// Adds busybox, with a link for each tool that `lister`, a busybox of this machine, has.
+fn add_tools(tree: &mut Tree, busybox: &Path, lister: &Path) -> Result<()> {
+    tree.put(Path::new(BUSYBOX), Node::Copy(busybox.to_owned()));
+    let listing = Command::new(lister)
         .arg("--list-full")
         .output()
-        .with_context(|| format!("could not start {}", busybox.display()))?;
+        .with_context(|| format!("could not start {}", lister.display()))?;
     for tool in String::from_utf8_lossy(&listing.stdout).lines() {
         tree.put(&Path::new("/").join(tool), Node::Link(PathBuf::from(BUSYBOX)));
     }

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::arch::Arch;
+
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Accelerator {
@@ -20,6 +22,7 @@ pub(crate) enum Accelerator {
 /// A program, and the machine that it runs in.
 #[derive(Debug)]
 pub(crate) struct Guest {
+    pub(crate) arch: Arch,
     /// The kernel's image. `None` stands for Debian's.
     pub(crate) kernel: Option<PathBuf>,
     /// The number of processors.
@@ -29,7 +32,8 @@ pub(crate) struct Guest {
     pub(crate) accelerator: Accelerator,
     /// The time limit for the whole run.
     pub(crate) timeout: Duration,
-    /// The root directory of the system that provides the libraries: `/` for this machine's.
+    /// The root directory of the system that provides the libraries: `/` for this machine's. Of
+    /// another architecture's all libraries are taken, since nobody here can tell which.
     pub(crate) root: PathBuf,
     /// Additional files and directories, or names of shared libraries.
     pub(crate) files: Vec<PathBuf>,

@@ -21,11 +21,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The time by which the guest ends itself later than it is ended from outside.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// The kernel's parameters: little output; one processor, to which `init.sh` adds the others; no
-/// checks of clocks and ciphers, which take time; an unforeseen event ends the machine.
-const PARAMETERS: &str =
-    "console=ttyS0 quiet maxcpus=1 tsc=reliable lpj=10000000 cryptomgr.notests oops=panic panic=-1";
-
 /// How often to start a machine whose kernel panics before it runs anything. QEMU's emulation of
 /// several processors is not perfect, and gets worse on a busy machine.
 const MOST_STARTS: u32 = 3;
@@ -58,7 +53,7 @@ impl Run {
             input: &guest.input,
             timeout: guest.timeout + GRACE,
         };
-        let tree = files::collect(&guest.root, &program, &guest.files, &here, &start)?;
+        let tree = files::collect(guest, &program, &here, &start)?;
         let directory = new_directory(workspace)?;
         let qemu = command(guest, &directory, &kernel);
         let run = Self { directory, qemu, timeout: guest.timeout };
@@ -81,7 +76,7 @@ impl Run {
     fn start(&mut self, print: &mut impl FnMut(Stream, &[u8]) -> Result<()>) -> Result<End> {
         let log = File::create(self.path("log")).context("could not create a log")?;
         self.qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let child = self.qemu.spawn().context("could not start qemu-system-x86_64")?;
+        let child = self.qemu.spawn().context("could not start QEMU")?;
         let mut machine = Machine(child);
         let mut relays =
             [Relay::new(Stream::Out, &self.path(OUT)), Relay::new(Stream::Err, &self.path(ERR))];
@@ -169,12 +164,10 @@ fn new_directory(workspace: &Workspace) -> Result<PathBuf> {
     Ok(directory)
 }
 
-const QEMU: &str = "qemu-system-x86_64";
-
 /// Returns true if QEMU has the property `one-insn-per-tb`. It exists since version 8.1, and
 /// replaced the separate option in 9.1.
-fn has_blocks() -> bool {
-    let said = Command::new(QEMU).arg("--version").output().map(|output| output.stdout);
+fn has_blocks(qemu: &str) -> bool {
+    let said = Command::new(qemu).arg("--version").output().map(|output| output.stdout);
     let said = String::from_utf8(said.unwrap_or_default()).unwrap_or_default();
     version(&said).is_none_or(|version| version >= (8, 1))
 }
@@ -188,22 +181,23 @@ fn version(said: &str) -> Option<(u32, u32)> {
 /// The QEMU command with its arguments. It runs in `directory`, so that only the kernel's path is
 /// needed: in most arguments, a comma in a path would have to be doubled.
 fn command(guest: &Guest, directory: &Path, kernel: &Path) -> Command {
-    let (accelerator, processor) = match guest.accelerator {
-        Accelerator::Tcg => ("tcg,thread=multi", "max"),
-        Accelerator::TcgSteps if has_blocks() => ("tcg,thread=multi,one-insn-per-tb=on", "max"),
-        Accelerator::TcgSteps => ("tcg,thread=multi", "max"),
-        Accelerator::Kvm => ("kvm", "host"),
+    let qemu = guest.arch.qemu();
+    let accelerator = match guest.accelerator {
+        Accelerator::TcgSteps if has_blocks(qemu) => "tcg,thread=multi,one-insn-per-tb=on",
+        Accelerator::Tcg | Accelerator::TcgSteps => "tcg,thread=multi",
+        Accelerator::Kvm => "kvm",
     };
-    let mut command = Command::new(QEMU);
-    command.current_dir(directory);
+    let processor = guest.arch.processor(guest.accelerator);
+    let mut command = Command::new(qemu);
+    command.current_dir(directory).args(guest.arch.board());
     command.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
-    if guest.accelerator == Accelerator::TcgSteps && !has_blocks() {
+    if guest.accelerator == Accelerator::TcgSteps && !has_blocks(qemu) {
         command.arg("-singlestep");
     }
     command.args(["-accel", accelerator, "-cpu", processor]);
     command.args(["-smp", &guest.cpus.to_string(), "-m", &guest.memory.to_string()]);
     command.arg("-kernel").arg(kernel);
-    command.args(["-initrd", "initramfs", "-append", PARAMETERS]);
+    command.args(["-initrd", "initramfs", "-append", &guest.arch.parameters()]);
     command.args(["-serial", "file:console", "-device", "virtio-serial-pci"]);
     for port in PORTS {
         command.args(["-chardev", &format!("file,id={port},path={port}")]);

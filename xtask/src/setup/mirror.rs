@@ -25,7 +25,7 @@ pub(super) fn of_debian(privilege: Privilege, workspace: &Workspace) -> Result<S
     }
 }
 
-fn known() -> Result<Option<String>> {
+pub(super) fn known() -> Result<Option<String>> {
     let output = Command::new("apt-get")
         .args(["indextargets", "--format", FORMAT, "Created-By: Packages"])
         .output()

@@ -27,6 +27,8 @@ pub(crate) enum Task {
     Headers,
     /// Start a virtual machine.
     Guest,
+    /// Build programs for 64-bit Arm, and run them in a virtual machine.
+    Arm64,
     /// Run programs in other releases of Debian.
     Roots,
     /// Run tests in such a release that were built outside of it.
@@ -100,6 +102,12 @@ const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
 
 /// Virtual machines only.
 const GUESTS: &[Task] = &[Task::Guest];
+
+/// Virtual machines of either architecture.
+const ALL_GUESTS: &[Task] = &[Task::Guest, Task::Arm64];
+
+/// Programs for 64-bit Arm only.
+const ARM64: &[Task] = &[Task::Arm64];
 
 /// Root directories of other Debian releases only.
 const ROOTS: &[Task] = &[Task::Roots];
@@ -274,13 +282,31 @@ const PACKAGES: &[Package] = &[
         name: "busybox-static",
         reason: "the shell and tools in that virtual machine",
         signs: &[Sign::Command("busybox")],
-        tasks: GUESTS,
+        tasks: ALL_GUESTS,
     },
     Package {
         name: "zstd",
         reason: "unpacks that virtual machine's kernel",
         signs: &[Sign::Command("zstd")],
         tasks: GUESTS,
+    },
+    Package {
+        name: "gcc-aarch64-linux-gnu",
+        reason: "compiles C libraries and workers for 64-bit Arm",
+        signs: &[Sign::Command("aarch64-linux-gnu-gcc")],
+        tasks: ARM64,
+    },
+    Package {
+        name: "libc6-dev-arm64-cross",
+        reason: "the C library for programs for 64-bit Arm",
+        signs: &[Sign::File("usr/aarch64-linux-gnu/include/stdio.h")],
+        tasks: ARM64,
+    },
+    Package {
+        name: "qemu-system-arm",
+        reason: "the virtual machine for 64-bit Arm",
+        signs: &[Sign::Command("qemu-system-aarch64")],
+        tasks: ARM64,
     },
     Package {
         name: "debootstrap",
@@ -435,6 +461,9 @@ mod tests {
         assert_eq!(names(Task::Demo, &bare), all[..5]);
         assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[19..]].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
+        let arm64 =
+            ["busybox-static", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-system-arm"];
+        assert_eq!(names(Task::Arm64, &bare), arm64);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
     }
@@ -472,6 +501,9 @@ mod tests {
             "usr/bin/cc",
             "usr/bin/pkg-config",
             "usr/bin/qemu-system-x86_64",
+            "usr/bin/qemu-system-aarch64",
+            "usr/bin/aarch64-linux-gnu-gcc",
+            "usr/aarch64-linux-gnu/include/stdio.h",
             "usr/bin/zstd",
             "usr/include/stdio.h",
             "usr/include/png.h",
@@ -507,6 +539,7 @@ mod tests {
         }
         assert_eq!(names(Task::Test, &full), [""; 0]);
         assert_eq!(names(Task::Guest, &full), [""; 0]);
+        assert_eq!(names(Task::Arm64, &full), [""; 0]);
         assert_eq!(names(Task::Roots, &full), [""; 0]);
     }
 

@@ -10,6 +10,7 @@ use super::extent::Extent;
 use crate::cargo::{self, HOST_TARGET};
 use crate::fuzz;
 use crate::sanitize;
+use crate::setup;
 use crate::workspace::Workspace;
 
 /// Tests that run together and are reported together.
@@ -36,6 +37,15 @@ struct Inside {
     files: &'static [&'static str],
 }
 
+/// A test program that is built for 64-bit Arm.
+#[derive(Debug)]
+struct Arm64 {
+    package: &'static str,
+    target: &'static str,
+    /// Whether it also runs where its suite is not named.
+    always: bool,
+}
+
 /// A selection of the workspace's packages.
 #[derive(Debug)]
 enum Packages {
@@ -51,6 +61,8 @@ enum Packages {
     Kernel,
     /// The corpus of real libraries, a workspace of its own.
     Libraries,
+    /// No packages of its own: it runs these tests of other suites on 64-bit Arm, in a guest.
+    Arm64(&'static [Arm64]),
     /// No packages of its own: it runs tests of other suites in Debian releases.
     Releases,
     /// No packages of its own: it runs the attacks of other suites again, for a table by runtime.
@@ -212,6 +224,17 @@ const SUITES: &[Suite] = &[
         inside: &[],
     },
     Suite {
+        name: "aarch64",
+        about: "The conformance suite for 64-bit Arm in a virtual machine; by name the attacks, too",
+        packages: Packages::Arm64(&[
+            Arm64 { package: "omniglot-conformance", target: "process", always: true },
+            Arm64 { package: "omniglot-conformance", target: "attacks", always: false },
+            Arm64 { package: "omniglot-conformance", target: "owned", always: false },
+            Arm64 { package: "omniglot-abi", target: "process", always: false },
+        ]),
+        inside: &[],
+    },
+    Suite {
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated(&[
@@ -291,6 +314,11 @@ impl Suite {
         matches!(self.packages, Packages::Releases)
     }
 
+    /// Returns true if its tests run on 64-bit Arm.
+    pub(super) fn needs_arm64(&self) -> bool {
+        matches!(self.packages, Packages::Arm64(_))
+    }
+
     /// Returns true if it needs the packages of the corpus of real libraries.
     pub(super) fn needs_libraries(&self) -> bool {
         matches!(self.packages, Packages::Libraries)
@@ -337,6 +365,7 @@ impl Suite {
                 return Ok(vec![faulty]);
             }
             Packages::Attacks => return self.attacks(extent, workspace),
+            Packages::Arm64(tests) => return arm64_commands(tests, extent, workspace),
             Packages::Only(_) | Packages::Others => {}
         }
         let mut commands = Vec::new();
@@ -490,11 +519,34 @@ pub(super) fn whole_workspace() -> Vec<&'static str> {
 
 /// The cargo setting by which this program's command `words` runs tests.
 pub(super) fn runner(words: &[&str]) -> Result<String> {
+    runner_of(HOST_TARGET, words)
+}
+
+/// The same for tests that are built for `target`.
+fn runner_of(target: &str, words: &[&str]) -> Result<String> {
     let this = env::current_exe().context("could not tell where xtask is")?;
     let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
     // A list of strings has the same syntax in TOML and JSON.
     let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
-    Ok(format!("target.{HOST_TARGET}.runner={words}"))
+    Ok(format!("target.{target}.runner={words}"))
+}
+
+/// The commands that build tests for 64-bit Arm, and run them in a guest: one for each package,
+/// since cargo looks for a test's name in all packages of a command.
+fn arm64_commands(tests: &[Arm64], extent: Extent, workspace: &Workspace) -> Result<Vec<Command>> {
+    let wanted: Vec<&Arm64> = tests.iter().filter(|test| test.always || extent.thorough).collect();
+    let guest = ["guest", "--arch", "aarch64", "--timeout", INSIDE_TIMEOUT];
+    let runner = runner_of(setup::ARM64_TARGET, &guest)?;
+    let packages = wanted.chunk_by(|one, other| one.package == other.package);
+    let commands = packages.map(|tests| {
+        let mut command = test_command(workspace);
+        command.args(["--target", setup::ARM64_TARGET, "--config", &runner]);
+        command.args(tests.iter().take(1).flat_map(|test| ["--package", test.package]));
+        command.args(tests.iter().flat_map(|test| ["--test", test.target]));
+        command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+        command
+    });
+    Ok(commands.collect())
 }
 
 /// Puts `option` before each of `values`.
@@ -547,6 +599,7 @@ mod tests {
             "in-process",
             "escapes",
             "distributions",
+            "aarch64",
             "pmp",
             "kernel",
         ];
