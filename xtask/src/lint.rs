@@ -1,6 +1,7 @@
-//! `cargo xtask lint`: checks formatting, clippy's lints, the documentation, and the invariants
-//! that SAFETY comments cite.
+//! `cargo xtask lint`: checks formatting, clippy's lints, the documentation, the invariants that
+//! SAFETY comments cite, and where conditions on the architecture stand.
 
+mod machines;
 mod safety;
 
 use std::process::ExitCode;
@@ -144,8 +145,11 @@ pub(crate) fn run() -> Result<ExitCode> {
             failed.push(check.name);
         }
     }
-    if !arguments_are_cited(&workspace)? {
+    if !is_free_of("SAFETY comments", &safety::complaints(workspace.root())?) {
         failed.push("SAFETY comments");
+    }
+    if !is_free_of("architectures", &machines::complaints(workspace.root())?) {
+        failed.push("architectures");
     }
     if failed.is_empty() {
         eprintln!("lint: no problems found");
@@ -155,14 +159,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Returns true if every SAFETY comment cites an invariant. Prints those that do not.
-fn arguments_are_cited(workspace: &Workspace) -> Result<bool> {
-    eprintln!("== SAFETY comments");
-    let complaints = safety::complaints(workspace.root())?;
-    for complaint in &complaints {
+/// Returns true if there are no complaints. Prints them.
+fn is_free_of(name: &str, complaints: &[String]) -> bool {
+    eprintln!("== {name}");
+    for complaint in complaints {
         eprintln!("{complaint}");
     }
-    Ok(complaints.is_empty())
+    complaints.is_empty()
 }
 
 impl Check {

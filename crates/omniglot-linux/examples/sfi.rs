@@ -5,19 +5,19 @@
 //! take turns; quote ratios.
 #![allow(unsafe_code, missing_docs)]
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(in_process)]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(in_process)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure::all()
 }
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+#[cfg(not(in_process))]
 fn main() {}
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(in_process)]
 mod measure {
     use std::error::Error;
     use std::hint::black_box;

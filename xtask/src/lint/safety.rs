@@ -56,12 +56,12 @@ fn complaints_about(root: &Path, source: &Path) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-fn read(file: &Path) -> Result<String> {
+pub(super) fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
 }
 
 /// The Rust files in a directory and its subdirectories.
-fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let listing = fs::read_dir(directory)
         .with_context(|| format!("could not list {}", directory.display()))?;
     let mut files = Vec::new();
