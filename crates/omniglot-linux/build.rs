@@ -43,6 +43,10 @@ const STUB_FLAGS: &[&str] = &[
 /// The loader is an ordinary program, which has the compiler's unwinder in it.
 const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl", "-static-libgcc"];
 
+/// In the host's process its server saves general registers only (`serve_interrupted`), so it uses no
+/// others; and no canary of a thread that may have none.
+const SERVER_FLAGS: &[&str] = &["-mgeneral-regs-only", "-fno-stack-protector"];
+
 /// The architecture on which hosts can run a library themselves.
 const IN_PROCESS: &str = "x86_64";
 
@@ -57,13 +61,13 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     };
     println!("cargo:rustc-cfg=worker_processes");
-    if env::var("CARGO_CFG_TARGET_ARCH")? == IN_PROCESS
-        && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some()
-    {
+    let hands_off = env::var("CARGO_CFG_TARGET_ARCH")? == IN_PROCESS;
+    if hands_off && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some() {
         println!("cargo:rustc-cfg=in_process");
     }
     compile("stub", &["stub"], &machine, STUB_FLAGS)?;
-    compile("loader", &["loader", "server"], &machine, LOADER_FLAGS)
+    let more = if hands_off { SERVER_FLAGS } else { &[] };
+    compile("loader", &["loader", "server"], &machine, &[LOADER_FLAGS, more].concat())
 }
 
 /// The assembly file for the target, if there are worker processes.

@@ -6,8 +6,13 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// Sources, and the options with which they are linked.
-const IMAGES: [(&str, &[&str]); 2] =
-    [("sample.c", &[]), ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"])];
+const IMAGES: [(&str, &[&str]); 5] = [
+    ("sample.c", &[]),
+    ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"]),
+    ("world.c", &[]),
+    ("born.c", &[]),
+    ("extra.c", &[]),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");

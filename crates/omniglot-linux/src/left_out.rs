@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use omniglot_core::{Description, Error, Result};
 
 use crate::options::Options;
+use crate::request::Request;
 
 const THERE_IS_NONE: Error = if cfg!(feature = "in-process") {
     Error::Unsupported {
@@ -140,6 +141,31 @@ impl Sfi {
     }
 }
 
+/// What a library with a system-call server in its domain asked for and wrote.
+macro_rules! no_world {
+    ($name:ident) => {
+        impl $name {
+            /// What the library asked for and was answered with an error.
+            ///
+            /// # Errors
+            /// None: there is no value to ask.
+            pub const fn requests(&self) -> Result<Vec<Request>> {
+                match self.never {}
+            }
+
+            /// The last lines that the library wrote to its standard output and error.
+            ///
+            /// # Errors
+            /// None: there is no value to ask.
+            pub const fn output(&self) -> Result<String> {
+                match self.never {}
+            }
+        }
+    };
+}
+
+no_world!(Unprotected);
+no_world!(ProtectionKeys);
 no_runtime!(Sfi, memory: true);
 no_runtime!(Unprotected, memory: false);
 no_runtime!(ProtectionKeys, memory: true);

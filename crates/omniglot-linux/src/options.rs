@@ -33,11 +33,11 @@ pub enum Permission {
     /// Ask for the time: `clock_gettime`, `clock_getres`, `gettimeofday`, `time`. In a process it may
     /// also wait until a time, and read the processor's clock (`RDTSC`).
     ///
-    /// Without this permission, a library in a process is told when the outermost call began, to
-    /// the millisecond, however it asks.
+    /// Without this permission, a library is told when the outermost call began, to the millisecond,
+    /// however it asks; in this process, when it first asked in that call.
     Clock,
-    /// Ask the kernel for random bytes: `getrandom`. Without this permission, a library in a process
-    /// has a generator in its own domain, with a new key after each start and each reset.
+    /// Ask the kernel for random bytes: `getrandom`. Without this permission, a library has a generator
+    /// in its own domain, with a new key after each start and each reset.
     Random,
     /// Write to the host's standard error: `write` and `writev` to descriptor 2.
     ///
@@ -290,28 +290,28 @@ pub struct Options {
     /// What foreign code may do; nothing unless set.
     pub allow: Permissions,
     /// Files that the library finds in its domain, by their absolute paths there; no others exist.
-    /// They are read when the instance is made, and never again. In a process only.
+    /// They are read when the instance is made, and never again. Not with [`Isolation::Sfi`].
     pub files: Vec<(PathBuf, FileSource)>,
     /// The library's environment: names and values. It contains no variable of the host's.
     pub environment: Vec<(String, String)>,
     /// The time that clocks show, since 1970, for reproducible runs; unless set, the time when the
-    /// outermost call began. In a process only.
+    /// outermost call began. Not with [`Isolation::Sfi`].
     pub clock: Option<Duration>,
     /// The seed of the library's random numbers, for reproducible runs; unless set, another one in
-    /// each life. In a process only. Addresses still differ.
+    /// each life. Not with [`Isolation::Sfi`]. Addresses still differ.
     pub seed: Option<[u8; 32]>,
     /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
-    /// number for the library. In a process, or as [`Isolation::Sfi`], only; there not while
-    /// constructors run.
+    /// number for the library; with [`Isolation::Sfi`] not while constructors run.
     pub strict: bool,
     /// How many bytes of files the library may have in a `/tmp` of its own, in the domain's memory;
-    /// 0 unless set: then it can write no file. In a process only.
+    /// 0 unless set: then it can write no file. Not with [`Isolation::Sfi`].
     pub tmp: usize,
     /// Directories of libraries that the library may load in a call (`dlopen`): plugins, converters
     /// of iconv. They are loaded before the first call, where they can be, and all that is in
-    /// the directories is given to the library under the same paths. In a process only.
+    /// the directories is given to the library under the same paths. Not with [`Isolation::Sfi`].
     pub plugin_directories: Vec<PathBuf>,
-    /// Gets the lines that the library writes to its standard output and error. In a process only.
+    /// Gets the lines that the library writes to its standard output and error. Not with
+    /// [`Isolation::Sfi`].
     pub output: Option<LineSink>,
     /// How many loaded workers to keep ready for resets, shared by all instances of one
     /// library with the same options. Unless set: none before the first reset, then one.

@@ -1,24 +1,26 @@
 //! The domain's system-call server against the kernel: random sequences of the same calls, made by
-//! a library in a worker, where the server answers, and by this process, where the kernel does.
+//! a library in a worker or in this process, where the server answers, and by the test itself,
+//! where the kernel does.
 //!
 //! Addresses and descriptors differ, so each is known by its place in a list. What differs on
 //! purpose (docs/world.md) is not asked: protections that would have to be enforced, times, who and where.
 #![allow(clippy::expect_used, clippy::panic, unsafe_code)]
 #![cfg(worker_processes)]
 
+#[macro_use]
 mod support;
 
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use omniglot_core::{Description, Event, Runtime, Session};
+use omniglot_core::{Description, Event, Session};
 use omniglot_fuzz::{Random, fuzz};
-use omniglot_linux::{FileSource, Options, Process};
-use support::{image, read_word, write_frame};
+use omniglot_linux::{FileSource, Options};
+use support::{World, image, read_word, write_frame};
 use syscalls::Sysno;
 
 const PAGE: usize = 4096;
@@ -32,7 +34,7 @@ fn description() -> Description {
     *WORLD.get_or_init(|| Description {
         name: "world",
         image: image("world.c", &[]),
-        shims: 19,
+        shims: 20,
         slots: 0,
         functions: &["malloc", "free"],
     })
@@ -81,8 +83,8 @@ enum Compare {
 }
 
 /// Both sides, and what they have at the moment.
-struct Sides {
-    worker: Session<Process>,
+struct Sides<R: World> {
+    library: Session<R>,
     buffer: Box<[u8; BUFFER]>,
     pages: Vec<Pages>,
     files: Vec<Both>,
@@ -92,13 +94,13 @@ struct Sides {
     said: Vec<String>,
 }
 
-impl Sides {
+impl<R: World> Sides<R> {
     fn new(directory: &std::path::Path, scratch: &std::path::Path) -> Self {
         let mut options = Options::default();
         options.tmp = 64 << 20;
         options.start_timeout = Duration::from_secs(300);
         options.files = vec![(directory.into(), FileSource::Directory(directory.into()))];
-        let worker = Process::start(&description(), &options).expect("the library loads");
+        let library = R::load(&description(), &options).expect("the library loads");
         let paths = [
             "small",
             "large",
@@ -112,7 +114,7 @@ impl Sides {
         ]
         .map(|name| directory.join(name));
         Self {
-            worker: Session::new(worker),
+            library: Session::new(library),
             buffer: Box::new([0; BUFFER]),
             pages: Vec::new(),
             files: Vec::new(),
@@ -123,7 +125,7 @@ impl Sides {
     }
 
     fn words(&self) -> usize {
-        self.worker.exchange().0 + 4096
+        self.library.exchange().0 + 4096
     }
 
     fn at(&self, offset: usize) -> Both {
@@ -137,7 +139,7 @@ impl Sides {
     fn put(&mut self, offset: usize, bytes: &[u8]) {
         self.buffer[offset..offset + bytes.len()].copy_from_slice(bytes);
         let place = self.at(offset).server as usize;
-        self.worker.write(place, bytes).expect("there is room");
+        self.library.write(place, bytes).expect("there is room");
     }
 
     fn server(&mut self, call: Sysno, arguments: &[Both]) -> i64 {
@@ -146,12 +148,12 @@ impl Sides {
             bytes.extend(arguments.get(index).map_or(0, |both| both.server).to_ne_bytes());
         }
         let at = self.words();
-        self.worker.write(at, &bytes).expect("there is room");
-        let frame = write_frame(&mut self.worker, 0, at as u64, 1);
-        let entry = self.worker.shim(2).expect("a shim");
-        let outcome = self.worker.enter(entry, frame);
+        self.library.write(at, &bytes).expect("there is room");
+        let frame = write_frame(&mut self.library, 0, at as u64, 1);
+        let entry = self.library.shim(2).expect("a shim");
+        let outcome = self.library.enter(entry, frame);
         assert_eq!(outcome, Ok(Event::Returned), "{call} {arguments:?} after {:#?}", self.said);
-        read_word(&self.worker, at + 56).cast_signed()
+        read_word(&self.library, at + 56).cast_signed()
     }
 
     /// Makes a call on both sides, compares, and gives the results.
@@ -167,7 +169,7 @@ impl Sides {
         assert!(good, "they differ: {:#?}", self.said);
         if let Compare::Bytes(len) = compare {
             let mut seen = vec![0; len];
-            self.worker
+            self.library
                 .window()
                 .read(self.at(0).server as usize, &mut seen)
                 .expect("in the window");
@@ -178,7 +180,7 @@ impl Sides {
 
     fn check_pages(&mut self, pages: Pages) {
         let mut seen = vec![0; pages.len];
-        self.worker.window().read(pages.start.server as usize, &mut seen).expect("in the window");
+        self.library.window().read(pages.start.server as usize, &mut seen).expect("in the window");
         // SAFETY: mapped by `map` and not unmapped since; nobody else knows of these pages.
         let own = unsafe {
             std::slice::from_raw_parts(
@@ -191,7 +193,7 @@ impl Sides {
 
     fn fill_pages(&mut self, pages: Pages, byte: u8) {
         let bytes = vec![byte; pages.len];
-        self.worker.write(pages.start.server as usize, &bytes).expect("in the window");
+        self.library.write(pages.start.server as usize, &bytes).expect("in the window");
         // SAFETY: as in `check_pages`; mapped to be written.
         unsafe {
             let start: *mut u8 = std::ptr::with_exposed_provenance_mut(pages.start.kernel as usize);
@@ -223,7 +225,7 @@ const PRIVATE: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
 const NONE: Both = both(u64::MAX);
 
 /// Maps pages, or tries with arguments that may be wrong.
-fn map(sides: &mut Sides, random: &mut Random) {
+fn map<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let len = pick(random, &[0, 1, PAGE, PAGE + 1, 3 * PAGE, 16 * PAGE, 300 * PAGE]);
     let offset = pick(random, &[0, 0, 0, 1, PAGE as u64]);
     let kind = pick(random, &[PRIVATE, PRIVATE, PRIVATE, libc::MAP_ANONYMOUS as u64]);
@@ -232,7 +234,7 @@ fn map(sides: &mut Sides, random: &mut Random) {
     keep(sides, kernel, server, len);
 }
 
-fn keep(sides: &mut Sides, kernel: i64, server: i64, len: usize) {
+fn keep<R: World>(sides: &mut Sides<R>, kernel: i64, server: i64, len: usize) {
     if kernel > 0 {
         let start = Both { kernel: kernel.cast_unsigned(), server: server.cast_unsigned() };
         let pages = Pages { start, len: len.next_multiple_of(PAGE), whole: true };
@@ -241,7 +243,7 @@ fn keep(sides: &mut Sides, kernel: i64, server: i64, len: usize) {
     }
 }
 
-fn on_pages(sides: &mut Sides, random: &mut Random) {
+fn on_pages<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let Some(last) = sides.pages.len().checked_sub(1) else {
         return map(sides, random);
     };
@@ -291,7 +293,7 @@ fn on_pages(sides: &mut Sides, random: &mut Random) {
 }
 
 /// What is left of the pages are two pieces, one piece, or none.
-fn unmap(sides: &mut Sides, index: usize, from: usize, len: usize) {
+fn unmap<R: World>(sides: &mut Sides<R>, index: usize, from: usize, len: usize) {
     let pages = sides.pages.swap_remove(index);
     let part = pages.part(from, len);
     sides.ask(Sysno::munmap, &[part.start, both(part.len as u64 - 7)], Compare::Results);
@@ -303,7 +305,7 @@ fn unmap(sides: &mut Sides, index: usize, from: usize, len: usize) {
     }
 }
 
-fn remap(sides: &mut Sides, random: &mut Random, index: usize) {
+fn remap<R: World>(sides: &mut Sides<R>, random: &mut Random, index: usize) {
     let pages = sides.pages[index];
     if !pages.whole {
         return;
@@ -318,7 +320,7 @@ fn remap(sides: &mut Sides, random: &mut Random, index: usize) {
     }
 }
 
-fn open(sides: &mut Sides, random: &mut Random) {
+fn open<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let path = sides.paths[random.index(sides.paths.len())].clone();
     let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
     sides.said.push(format!("with {path:?}"));
@@ -336,12 +338,12 @@ fn open(sides: &mut Sides, random: &mut Random) {
 const NAMES: [&str; 6] = ["a", "b", "d", "d/x", "d/y", "d/e"];
 
 /// Writes a name of one of those where the calls find it, and says where.
-fn put_name(sides: &mut Sides, random: &mut Random, offset: usize) -> Both {
+fn put_name<R: World>(sides: &mut Sides<R>, random: &mut Random, offset: usize) -> Both {
     let path = sides.scratch.join(pick(random, &NAMES));
     put_path(sides, &path, offset)
 }
 
-fn put_path(sides: &mut Sides, path: &std::path::Path, offset: usize) -> Both {
+fn put_path<R: World>(sides: &mut Sides<R>, path: &std::path::Path, offset: usize) -> Both {
     let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
     sides.said.push(format!("with {path:?}"));
     sides.put(offset, path.as_bytes_with_nul());
@@ -349,7 +351,7 @@ fn put_path(sides: &mut Sides, path: &std::path::Path, offset: usize) -> Both {
 }
 
 /// Files that are made, written, renamed and removed.
-fn on_scratch(sides: &mut Sides, random: &mut Random) {
+fn on_scratch<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let name = put_name(sides, random, BUFFER / 2);
     let len = both(pick(random, &[0, 1, 100, 5000, 70_000, u64::MAX]));
     match random.index(8) {
@@ -392,7 +394,7 @@ fn on_scratch(sides: &mut Sides, random: &mut Random) {
 }
 
 /// Writing to whatever is open.
-fn write(sides: &mut Sides, random: &mut Random) {
+fn write<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let Some(last) = sides.files.len().checked_sub(1) else {
         return on_scratch(sides, random);
     };
@@ -415,7 +417,7 @@ fn write(sides: &mut Sides, random: &mut Random) {
     }
 }
 
-fn on_path(sides: &mut Sides, random: &mut Random) {
+fn on_path<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let path = sides.paths[random.index(sides.paths.len())].clone();
     let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
     sides.said.push(format!("with {path:?}"));
@@ -442,7 +444,7 @@ fn on_path(sides: &mut Sides, random: &mut Random) {
     }
 }
 
-fn on_file(sides: &mut Sides, random: &mut Random) {
+fn on_file<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     if sides.files.is_empty() || random.index(8) == 0 {
         return open(sides, random);
     }
@@ -502,10 +504,10 @@ fn on_file(sides: &mut Sides, random: &mut Random) {
             }
             let (own, theirs) = (sides.buffer[24..28].to_vec(), sides.buffer[48..56].to_vec());
             let at = sides.at(0).server as usize;
-            let mode = read_word(&sides.worker, at + 24) as u32 & libc::S_IFMT;
+            let mode = read_word(&sides.library, at + 24) as u32 & libc::S_IFMT;
             let expected = u32::from_ne_bytes([own[0], own[1], own[2], own[3]]) & libc::S_IFMT;
             assert_eq!(mode, expected, "{:#?}", sides.said);
-            let size = read_word(&sides.worker, at + 48);
+            let size = read_word(&sides.library, at + 48);
             if mode == libc::S_IFREG {
                 assert_eq!(size.to_ne_bytes().as_slice(), theirs, "{:#?}", sides.said);
             }
@@ -526,7 +528,7 @@ fn on_file(sides: &mut Sides, random: &mut Random) {
 }
 
 /// Two `struct iovec`s into the start of the buffer, on each side its own.
-fn put_vectors(sides: &mut Sides, size: u64) {
+fn put_vectors<R: World>(sides: &mut Sides<R>, size: u64) {
     let room = sides.at(0);
     let pieces = |start: u64| [start, size.min(1000), start + 2000, size.min(1500)];
     let bytes =
@@ -545,7 +547,7 @@ fn is_directory(file: Both) -> bool {
 }
 
 /// What is in a file, copied or mapped as it lies.
-fn map_file(sides: &mut Sides, random: &mut Random, file: Both) {
+fn map_file<R: World>(sides: &mut Sides<R>, random: &mut Random, file: Both) {
     let offset = pick(random, &[0, 0, PAGE as u64, 1]);
     let access = both(pick(random, &[ACCESS, libc::PROT_READ as u64]));
     let len = both(PAGE as u64);
@@ -564,7 +566,7 @@ fn map_file(sides: &mut Sides, random: &mut Random, file: Both) {
     sides.ask(Sysno::munmap, &[start, len], Compare::Results);
 }
 
-fn on_signals(sides: &mut Sides, random: &mut Random) {
+fn on_signals<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let set = pick(random, &[0, 1 << 11, 1 << 16 | 1 << 8, 1 << 55]);
     match random.index(3) {
         0 => {
@@ -592,7 +594,7 @@ fn on_signals(sides: &mut Sides, random: &mut Random) {
 }
 
 /// Calls whose errors can be compared, if not what they say.
-fn on_others(sides: &mut Sides, random: &mut Random) {
+fn on_others<R: World>(sides: &mut Sides<R>, random: &mut Random) {
     let room = pick(random, &[sides.at(0), sides.at(0), both(0), both(16)]);
     let wild = pick(random, &[0, 1, 2, 7, 10, 12, 99, u64::from(u32::MAX)]);
     match random.index(12) {
@@ -628,7 +630,7 @@ fn on_others(sides: &mut Sides, random: &mut Random) {
 }
 
 /// Gives back all that a sequence left.
-fn finish(sides: &mut Sides) {
+fn finish<R: World>(sides: &mut Sides<R>) {
     for pages in std::mem::take(&mut sides.pages) {
         sides.check_pages(pages);
         sides.ask(Sysno::munmap, &[pages.start, both(pages.len as u64)], Compare::Results);
@@ -652,8 +654,11 @@ fn finish(sides: &mut Sides) {
     sides.said.clear();
 }
 
-#[test]
-fn the_server_answers_as_the_kernel_does() {
+/// The kernel's side has the process's handlers of signals, for one at a time.
+static ONLY: Mutex<()> = Mutex::new(());
+
+fn the_server_answers_as_the_kernel_does<R: World>() {
+    let _only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let scratch = tempfile::tempdir_in("/tmp").expect("a directory");
     let bytes = |len: usize| (0..len).map(|index| (index * index / 7) as u8).collect::<Vec<_>>();
@@ -661,7 +666,7 @@ fn the_server_answers_as_the_kernel_does() {
     for (name, len) in [("small", 100), ("large", 10_000), ("empty", 0), ("inner/file", 4096)] {
         fs::write(directory.path().join(name), bytes(len)).expect("written");
     }
-    let mut sides = Sides::new(directory.path(), scratch.path());
+    let mut sides = Sides::<R>::new(directory.path(), scratch.path());
     let name = put_path(&mut sides, scratch.path(), BUFFER / 2);
     assert_eq!(sides.server(Sysno::mkdir, &[name, both(0o700)]), 0);
     // Whatever the test's thread blocks already.
@@ -681,4 +686,8 @@ fn the_server_answers_as_the_kernel_does() {
         }
         finish(&mut sides);
     });
+}
+
+on_every_runtime! {
+    the_server_answers_as_the_kernel_does
 }

@@ -1,16 +1,18 @@
 //! Libraries of the distribution, unmodified, at what they could not do without a world of their
-//! own: a database in a file, a time zone, a locale, threads that are not to be had.
+//! own: a database in a file, a time zone, a locale, threads that are not to be had. In a worker, and
+//! in this process.
 #![allow(clippy::expect_used, clippy::panic)]
 #![cfg(worker_processes)]
 
+#[macro_use]
 mod support;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use omniglot_core::{Description, Event, Runtime, Session};
-use omniglot_linux::{FileSource, Options, Process};
-use support::{image, read_word, result, write_frame};
+use omniglot_core::{Description, Event, Session};
+use omniglot_linux::{FileSource, Options};
+use support::{World, image, read_word, result, write_frame};
 
 #[derive(Clone, Copy)]
 enum Shim {
@@ -22,7 +24,7 @@ enum Shim {
     Convert,
 }
 
-fn start(options: &Options) -> Session<Process> {
+fn start<R: World>(options: &Options) -> Session<R> {
     static EVERYDAY: OnceLock<Description> = OnceLock::new();
     let description = *EVERYDAY.get_or_init(|| Description {
         name: "everyday",
@@ -33,20 +35,20 @@ fn start(options: &Options) -> Session<Process> {
     });
     let mut options = options.clone();
     options.start_timeout = Duration::from_secs(300);
-    Session::new(Process::start(&description, &options).expect("the libraries load"))
+    Session::new(R::load(&description, &options).expect("the libraries load"))
 }
 
-fn call(library: &mut Session<Process>, shim: Shim, a: u64, b: u64) -> u64 {
+fn call<R: World>(library: &mut Session<R>, shim: Shim, a: u64, b: u64) -> u64 {
     let frame = write_frame(library, 0, a, b);
     let entry = library.shim(shim as u32).expect("a shim");
-    let requests = |library: &Session<Process>| format!("{:?}", library.requests());
+    let requests = |library: &Session<R>| format!("{:?}", library.requests());
     let outcome = library.enter(entry, frame);
     assert_eq!(outcome, Ok(Event::Returned), "asked: {}", requests(library));
     result(library, 0)
 }
 
 /// Writes a string for the library.
-fn text(library: &mut Session<Process>, text: &str) -> u64 {
+fn text<R: World>(library: &mut Session<R>, text: &str) -> u64 {
     let at = library.exchange().0 + 4096;
     library.write(at, text.as_bytes()).expect("there is room");
     library.write(at + text.len(), &[0]).expect("there is room");
@@ -54,8 +56,8 @@ fn text(library: &mut Session<Process>, text: &str) -> u64 {
 }
 
 /// A database as SQLite itself makes it.
-fn database() -> Vec<u8> {
-    let mut library = start(&Options::default());
+fn database<R: World>() -> Vec<u8> {
+    let mut library = start::<R>(&Options::default());
     let place = library.exchange().0 + 4096;
     let size = call(&mut library, Shim::Make, place as u64, 0);
     let mut bytes = vec![0; size as usize];
@@ -66,14 +68,13 @@ fn database() -> Vec<u8> {
 }
 
 /// With SQLite's own way to files, also where it first tries to open them to be written.
-#[test]
-fn sqlite_reads_a_database_from_a_file() {
+fn sqlite_reads_a_database_from_a_file<R: World>() {
     const SUM: u64 = 1000 * 1001 * 2001 / 6;
     const READ_ONLY: u64 = 1;
     const READ_WRITE_CREATE: u64 = 6;
     let mut options = Options::default();
-    options.files = vec![("/data/squares.db".into(), FileSource::from(database()))];
-    let mut library = start(&options);
+    options.files = vec![("/data/squares.db".into(), FileSource::from(database::<R>()))];
+    let mut library = start::<R>(&options);
     for _ in 0..2 {
         for how in [READ_ONLY, READ_WRITE_CREATE] {
             let name = text(&mut library, "/data/squares.db");
@@ -97,45 +98,53 @@ fn zone(offset: i32) -> Vec<u8> {
     file
 }
 
-#[test]
-fn a_time_zone_is_read_from_its_file() {
+fn a_time_zone_is_read_from_its_file<R: World>() {
     let mut options = Options::default();
     options.environment = vec![("TZ".into(), "Some/Where".into())];
-    assert_eq!(call(&mut start(&options), Shim::Hour, 86_400, 0), 0, "no file: the time of UTC");
+    assert_eq!(
+        call(&mut start::<R>(&options), Shim::Hour, 86_400, 0),
+        0,
+        "no file: the time of UTC"
+    );
     options.files =
         vec![("/usr/share/zoneinfo/Some/Where".into(), FileSource::from(zone(5 * 3600)))];
-    assert_eq!(call(&mut start(&options), Shim::Hour, 86_400, 0), 5);
+    assert_eq!(call(&mut start::<R>(&options), Shim::Hour, 86_400, 0), 5);
 }
 
 /// The locale's files are those of the system (libc-bin has them everywhere).
-#[test]
-fn characters_of_utf8_are_counted() {
+fn characters_of_utf8_are_counted<R: World>() {
     const LOCALE: &str = "/usr/lib/locale/C.utf8";
     let mut options = Options::default();
     options.files = vec![(LOCALE.into(), FileSource::Directory(LOCALE.into()))];
-    let mut library = start(&options);
+    let mut library = start::<R>(&options);
     let at = text(&mut library, "zwölf Boxkämpfer €𝄞");
     let counted = call(&mut library, Shim::Characters, at, 0);
     assert_eq!(counted, 19, "{:?}", library.requests());
 }
 
 /// By a converter that the C library loads when it is asked for.
-#[test]
-fn text_is_converted_to_utf16() {
+fn text_is_converted_to_utf16<R: World>() {
     const CONVERTERS: &str = "/usr/lib/x86_64-linux-gnu/gconv";
     let mut options = Options::default();
-    let mut library = start(&options);
+    let mut library = start::<R>(&options);
     let at = text(&mut library, "zwölf €𝄞");
     assert_eq!(call(&mut library, Shim::Convert, at, 0), 0, "no converter");
     options.plugin_directories = vec![CONVERTERS.into()];
-    let mut library = start(&options);
+    let mut library = start::<R>(&options);
     let at = text(&mut library, "zwölf €𝄞");
     let sum: u64 = "zwölf €𝄞".encode_utf16().map(u64::from).sum();
     assert_eq!(call(&mut library, Shim::Convert, at, 0), sum, "{:?}", library.requests());
 }
 
-#[test]
-fn zstd_does_without_threads_that_are_not_to_be_had() {
-    let mut library = start(&Options::default());
+fn zstd_does_without_threads_that_are_not_to_be_had<R: World>() {
+    let mut library = start::<R>(&Options::default());
     assert_eq!(call(&mut library, Shim::Zstd, 8 << 20, 0), 3);
+}
+
+on_every_runtime! {
+    sqlite_reads_a_database_from_a_file
+    a_time_zone_is_read_from_its_file
+    characters_of_utf8_are_counted
+    text_is_converted_to_utf16
+    zstd_does_without_threads_that_are_not_to_be_had
 }

@@ -139,8 +139,22 @@ struct hand_off {
     uint64_t describe;       /* an entry: says where the report's instruction is */
     uint64_t regions;        /* the mappings: struct region[] */
     uint64_t region_count;
+    uint64_t serve;          /* answers a system call: server/entry.c */
+    uint64_t serve_stack;    /* the stack that it wants */
+    uint64_t tree;           /* where it looks for the host's files; 0 if there are none */
+    uint64_t pool_start;     /* the memory that it gives out */
+    uint64_t pool_end;
 };
-_Static_assert(sizeof(struct hand_off) == 56, "the layout that the host reads");
+_Static_assert(sizeof(struct hand_off) == 96, "the layout that the host reads");
+
+/* What the server asks a host for that runs the library itself, by system calls that no kernel
+ * has. Any code of the domain can ask, too. */
+enum ask {
+    /* The call ends, since a system call is denied: its number, the instruction, the stack. */
+    ASK_DENY = 0x0f000001,
+    /* Memory that is no longer used becomes zero: start and size. How much of it did, in bytes. */
+    ASK_TAKE_BACK = 0x0f000002,
+};
 
 /* Where foreign code leaves to the host; written by the host. */
 struct cells {
@@ -242,7 +256,8 @@ struct world {
     uint64_t said;    /* how many bytes the library wrote to its standard output and error */
     uint64_t is_strict; /* a request for what does not exist ends the call */
     uint8_t seed[32]; /* of the domain's random numbers */
-    uint64_t more[24];
+    uint64_t is_fresh; /* that the seed was not used yet */
+    uint64_t more[23];
     struct request requests[MOST_REQUESTS];
     char output[OUTPUT_SIZE]; /* the last bytes that it wrote: a ring */
 };

@@ -182,8 +182,8 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// a file of the host's, which is read when the instance is built. Other files do not exist
     /// for the library.
     ///
-    /// This works in a process only, as do [`directory`](Self::directory), [`clock`](Self::clock)
-    /// and [`seed`](Self::seed).
+    /// With [`Isolation::Sfi`] it is refused, as are [`directory`](Self::directory),
+    /// [`clock`](Self::clock) and [`seed`](Self::seed).
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -273,8 +273,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Ends the call if the library asks for something that is not provided, such as another file.
     /// The call's error is then [`SyscallDenied`](omniglot_core::Error::SyscallDenied). Otherwise
-    /// the library gets an error number, and goes on. In a process, or with [`Isolation::Sfi`],
-    /// only.
+    /// the library gets an error number, and goes on.
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -294,7 +293,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Lets the library write files in `/tmp`, of at most this many bytes altogether. They are in
     /// its domain's memory, and are gone when the instance is reset or dropped. By default it can
-    /// write no file. In a process only.
+    /// write no file. Not with [`Isolation::Sfi`].
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -314,7 +313,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Lets the library load the libraries of this directory by `dlopen`, such as plugins or
     /// iconv's converters. It can also read all files of the directory. The plugins are loaded
-    /// together with the library, since nothing can be loaded later. In a process only.
+    /// together with the library, since nothing can be loaded later. Not with [`Isolation::Sfi`].
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -336,7 +335,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// Control characters are escaped.
     ///
     /// Without a closure, [`Linux::output`] still has the last 8 KiB, and the error of a call that
-    /// faulted has the last line. In a process only.
+    /// faulted has the last line. Not with [`Isolation::Sfi`].
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -379,6 +378,18 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     pub fn spares(mut self, count: usize) -> Self {
         self.options.spares = Some(count);
         self
+    }
+
+    /// The settings, for a runtime that no builder starts, such as `Unprotected`.
+    ///
+    /// ```
+    /// # use omniglot_guide::parts::Parts;
+    /// let builder = Parts::builder().tmp(1 << 20);
+    /// assert_eq!(builder.options().tmp, 1 << 20);
+    /// // unsafe { Unprotected::start(&Parts::<Unprotected>::DESCRIPTION, builder.options())? }
+    /// ```
+    pub const fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Starts a new domain and loads the library into it.

@@ -143,8 +143,8 @@ user could have written ([tests/real](../tests/real)): generated bindings, `forb
 Another implementation confirms each result. `cargo xtask test --only real` runs them all.
 
 Of {count} rows, {alone} work in a process as they are, {two} with one or two lines of the builder, \
-{more} with more; {refused} do not. In the host's own process (`Unprotected`), where files cannot be \
-given, {beside} work.
+{more} with more; {refused} do not. In the host's own process (`Unprotected`), where there are no \
+threads and no memory for code, {beside} work with the same lines.
 
 - *start*: `build()` until the instance is ready, once. *memory*: what the worker held after the job, \
 where what several processes share counts in part. *job*: the shortest of repeated jobs, from the \

@@ -196,6 +196,7 @@ const SUITES: &[Suite] = &[
             Inside { package: "omniglot-in-process", target: "calls", files: &[] },
             Inside { package: "omniglot-in-process", target: "failures", files: &[] },
             Inside { package: "omniglot-in-process", target: "output", files: &[] },
+            Inside { package: "omniglot-in-process", target: "world", files: &[] },
             Inside { package: "omniglot-in-process", target: "in_process", files: &[] },
             Inside { package: "omniglot-in-process", target: "keys", files: &[] },
             Inside {

@@ -35,8 +35,10 @@ pub(super) const WORLD_TREE: usize = WORLD + 8;
 pub(super) const WORLD_SAID: usize = WORLD + 16;
 const WORLD_STRICT: usize = WORLD + 24;
 const WORLD_SEED: usize = WORLD + 32;
+const WORLD_FRESH: usize = WORLD + 64;
 pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
 pub(super) const WORLD_OUTPUT: usize = WORLD + 0x1d00;
+const WORLD_SIZE: usize = 0x3d00;
 /// `struct code_places` of `worker/control.h`.
 pub(super) const PLACES: usize = 0x4d00;
 /// Where strings and filters start in the control area.
@@ -137,6 +139,17 @@ pub(super) struct Orders<'a> {
     pub(super) is_executable: bool,
 }
 
+/// What a life begins with, beside memory as loading left it.
+pub(super) struct Life<'a> {
+    pub(super) options: &'a Options,
+    /// `NAME=value`, without NUL: where [`Layout::write`] put the same.
+    pub(super) environment: &'a [Vec<u8>],
+    /// What was asked for and written while the library was loaded: [`Layout::world`].
+    pub(super) world: &'a [u8],
+    /// The address of the host's files.
+    pub(super) tree: Option<usize>,
+}
+
 impl Layout {
     /// Lays out a window, at a random address.
     pub(super) fn new(options: &Options) -> Result<Self> {
@@ -200,11 +213,12 @@ impl Layout {
     /// Writes all that the worker must know.
     pub(super) fn write(&self, window: &mut Window, orders: &Orders<'_>) -> Result<()> {
         let mut area = Area { window: &mut *window, base: self.base, next: FREE };
+        // First of all, so that `begin_life` finds its place.
+        let environment = area.strings(orders.environment)?;
         let load_filter = area.program(orders.load_filter)?;
         let serve_filter = area.program(orders.serve_filter)?;
         let ask_filter = area.program(orders.ask_filter)?;
         let libraries = area.strings(orders.libraries)?;
-        let environment = area.strings(orders.environment)?;
         let plugins = area.strings(orders.plugins)?;
         let search_path = match &orders.search_path {
             Some(path) => area.strings(std::slice::from_ref(path))?,
@@ -239,10 +253,35 @@ impl Layout {
             page_size: page_size() as u64,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
-        let seed = orders.seed.map_or_else(random::<32>, Ok)?;
-        window.write(self.base + WORLD_SEED, &seed)?;
+        self.sow(window, orders.seed)?;
         window.write(self.base + WORLD_STRICT, &u64::from(orders.strict).to_ne_bytes())?;
         window.write(self.base, config.as_bytes())
+    }
+
+    /// Writes a seed for the domain's random numbers; unless it is set, from the kernel.
+    fn sow(&self, window: &mut Window, seed: Option<[u8; 32]>) -> Result<()> {
+        let seed = seed.map_or_else(random::<32>, Ok)?;
+        window.write(self.base + WORLD_SEED, &seed)?;
+        window.write(self.base + WORLD_FRESH, &1_u64.to_ne_bytes())
+    }
+
+    /// What the server in the domain keeps for the host: `struct world` of `worker/control.h`.
+    pub(super) fn world(&self, window: &Window) -> Result<Vec<u8>> {
+        let mut world = vec![0; WORLD_SIZE];
+        window.read(self.base + WORLD, &mut world)?;
+        Ok(world)
+    }
+
+    /// Writes what the domain must know where the host runs the library itself. There each life begins
+    /// with the memory as loading left it but for the control area, which is zero.
+    ///
+    /// A seed that the user set was used while the library was loaded: the numbers go on from there.
+    pub(super) fn begin_life(&self, window: &mut Window, life: &Life<'_>) -> Result<()> {
+        Area { window: &mut *window, base: self.base, next: FREE }.strings(life.environment)?;
+        window.write(self.base + WORLD, life.world)?;
+        window.write(self.base + WORLD_TREE, &(life.tree.unwrap_or(0) as u64).to_ne_bytes())?;
+        window.write(self.base + WORLD_STRICT, &u64::from(life.options.strict).to_ne_bytes())?;
+        if life.options.seed.is_some() { Ok(()) } else { self.sow(window, None) }
     }
 }
 

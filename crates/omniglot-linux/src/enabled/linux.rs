@@ -94,8 +94,8 @@ impl Linux {
         }
     }
 
-    /// What the library asked for and was answered with an error: see [`Process::requests`]. In
-    /// this process nobody writes it down.
+    /// What the library asked for and was answered with an error: see [`Process::requests`]. Of
+    /// verified code nobody writes it down.
     ///
     /// ```
     /// # use omniglot_linux::*;
@@ -109,16 +109,17 @@ impl Linux {
     /// ```
     ///
     /// # Errors
-    /// None today.
+    /// [`Error::Forked`](omniglot_core::Error::Forked) in a forked child, behind a key.
     pub fn requests(&self) -> Result<Vec<Request>> {
         match &self.0 {
             Backend::Process(process) => process.requests(),
-            Backend::Keys(_) | Backend::Sfi(_) => Ok(Vec::new()),
+            Backend::Keys(keys) => keys.requests(),
+            Backend::Sfi(_) => Ok(Vec::new()),
         }
     }
 
-    /// The last lines that the library wrote: see [`Process::output`]. In this process nobody
-    /// keeps them.
+    /// The last lines that the library wrote: see [`Process::output`]. Those of verified code nobody
+    /// keeps.
     ///
     /// ```
     /// # use omniglot_linux::*;
@@ -132,11 +133,12 @@ impl Linux {
     /// ```
     ///
     /// # Errors
-    /// None today.
+    /// [`Error::Forked`](omniglot_core::Error::Forked) in a forked child, behind a key.
     pub fn output(&self) -> Result<String> {
         match &self.0 {
             Backend::Process(process) => process.output(),
-            Backend::Keys(_) | Backend::Sfi(_) => Ok(String::new()),
+            Backend::Keys(keys) => keys.output(),
+            Backend::Sfi(_) => Ok(String::new()),
         }
     }
 

@@ -147,11 +147,18 @@ fn read(window: &Window) -> Result<Report> {
     Report::read_from_bytes(&bytes).map_err(|_| Error::Protocol("a report of another size"))
 }
 
-/// Stores an instruction whose place is to be found, for the loader's `describe`.
-pub(super) fn ask(window: &mut Window, instruction: usize) -> Result<()> {
+/// Stores an instruction whose place is to be found, for the loader's `describe`: or the place of
+/// who called the system's code that it is in, if a stack is given.
+pub(super) fn ask(window: &mut Window, instruction: usize, stack: Option<u64>) -> Result<()> {
     let address = window.start() + REPORT;
     window.write(address + offset_of!(Report, instruction), &instruction.to_ne_bytes())?;
+    window.write(address + offset_of!(Report, stack), &stack.unwrap_or(0).to_ne_bytes())?;
     code_places::clear(window)
+}
+
+/// Adds the path that a denied system call named to who made it.
+pub(super) fn for_what(asked: Text, window: &Window) -> Text {
+    read(window).map_or(asked, |report| with_path(asked, text_of(&report)))
 }
 
 fn denied(number: u64, place: Text) -> Error {
@@ -183,7 +190,7 @@ fn fault(report: &Report, layout: &Layout, place: Text) -> Fault {
 }
 
 /// Who goes down has often written why, in the same call: an assertion, `malloc`, a sanitizer.
-fn with_last_words(mut fault: Fault, window: &Window, heard: u64) -> Fault {
+pub(super) fn with_last_words(mut fault: Fault, window: &Window, heard: u64) -> Fault {
     if let Some(line) = requests::last_line(window, heard) {
         fault.place.push(" after it wrote: ");
         fault.place.push(&line);

@@ -46,7 +46,7 @@ pub(super) fn read(window: &Window) -> Result<Vec<Request>> {
 }
 
 /// How many bytes the library wrote in this life.
-fn said(window: &Window) -> Result<u64> {
+pub(super) fn said(window: &Window) -> Result<u64> {
     let mut said = [0; 8];
     window.read(window.start() + WORLD_SAID, &mut said)?;
     Ok(u64::from_ne_bytes(said))

@@ -110,16 +110,10 @@ pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
 pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
-    let options = &spec.options;
-    let has_files = spec.tree.is_some() || options.tmp > 0 || options.output.is_some();
-    let has_world = has_files || options.clock.is_some() || options.seed.is_some();
-    let has_rights =
-        options.allow.threads() > 0 || options.allow.contains(Permission::ExecutableMemory);
-    if has_world || options.strict || has_rights {
+    let allow = spec.options.allow;
+    if allow.threads() > 0 || allow.contains(Permission::ExecutableMemory) {
         return Err(Error::Unsupported {
-            what: "files, an ear for output, a fixed clock, a seed, strictness, threads and memory \
-                   for code need a \
-                   process of the library's own",
+            what: "threads and memory for code need a process of the library's own",
             remedy: "set Isolation::Process, or do without them",
         });
     }

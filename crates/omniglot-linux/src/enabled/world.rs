@@ -16,6 +16,12 @@ pub(super) fn time(options: &Options) -> u64 {
     if let Some(fixed) = options.clock {
         return u64::try_from(fixed.as_nanos()).unwrap_or(u64::MAX / 2);
     }
+    now()
+}
+
+/// The same where the time does not stand. It may be asked for in a signal handler.
+#[inline]
+pub(super) fn now() -> u64 {
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);

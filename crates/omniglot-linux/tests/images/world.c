@@ -40,41 +40,84 @@ static void shim_calls(void *f)
         words[7] = (uint64_t)raw(words);
 }
 
-/* Whether a system call leaves all registers but two as they are: a bit for each that it changed. */
+/* Makes a system call with registers full of patterns, and stores what they are afterwards: rbx r12
+ * r13 r14 rbp rdi rsi rdx r10 r8 r9 r15, what lies below the stack pointer, and the vector registers. */
+void call_with(const uint64_t *words, const void *lanes, void *lanes_after, uint64_t *after) __attribute__((visibility("hidden")));
+
+__asm__(".text\n"
+        ".hidden call_with\n"
+        "call_with:\n"
+        "    push %rbx\n"
+        "    push %rbp\n"
+        "    push %r12\n"
+        "    push %r13\n"
+        "    push %r14\n"
+        "    push %r15\n"
+        "    push %rdx\n"
+        "    push %rcx\n"
+        "    mov %rdi, %r15\n"
+        "    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "    movupd 16 * \\number(%rsi), %xmm\\number\n"
+        "    .endr\n"
+        "    movl $0x12345678, -4(%rsp)\n"
+        "    mov $0x1111, %ebx\n"
+        "    mov $0x2222, %r12d\n"
+        "    mov $0x3333, %r13d\n"
+        "    mov $0x4444, %r14d\n"
+        "    mov $0x5555, %ebp\n"
+        "    mov (%r15), %rax\n"
+        "    mov 8(%r15), %rdi\n"
+        "    mov 16(%r15), %rsi\n"
+        "    mov 24(%r15), %rdx\n"
+        "    mov 32(%r15), %r10\n"
+        "    mov 40(%r15), %r8\n"
+        "    mov 48(%r15), %r9\n"
+        "    syscall\n"
+        "    mov (%rsp), %rcx\n"
+        "    mov %rbx, (%rcx)\n"
+        "    mov %r12, 8(%rcx)\n"
+        "    mov %r13, 16(%rcx)\n"
+        "    mov %r14, 24(%rcx)\n"
+        "    mov %rbp, 32(%rcx)\n"
+        "    mov %rdi, 40(%rcx)\n"
+        "    mov %rsi, 48(%rcx)\n"
+        "    mov %rdx, 56(%rcx)\n"
+        "    mov %r10, 64(%rcx)\n"
+        "    mov %r8, 72(%rcx)\n"
+        "    mov %r9, 80(%rcx)\n"
+        "    mov %r15, 88(%rcx)\n"
+        "    movslq -4(%rsp), %rax\n"
+        "    mov %rax, 96(%rcx)\n"
+        "    mov 8(%rsp), %rcx\n"
+        "    .irp number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "    movupd %xmm\\number, 16 * \\number(%rcx)\n"
+        "    .endr\n"
+        "    add $16, %rsp\n"
+        "    pop %r15\n"
+        "    pop %r14\n"
+        "    pop %r13\n"
+        "    pop %r12\n"
+        "    pop %rbp\n"
+        "    pop %rbx\n"
+        "    ret\n");
+
+/* Whether the system call at a, its number and six arguments, leaves all registers but three as they
+ * are: a bit for each that it changed. */
 static void shim_registers(void *f)
 {
-    uint64_t changed = 0;
-    double lanes[4] = {1.5, 2.5, 3.5, 4.5}, after[4];
-    uint64_t kept[6];
-    __asm__ volatile("movupd (%[lanes]), %%xmm7\n"
-                     "movupd 16(%[lanes]), %%xmm15\n"
-                     "mov $0x1111, %%rbx\n"
-                     "mov $0x2222, %%r12\n"
-                     "mov $0x3333, %%r13\n"
-                     "mov $0x4444, %%r14\n"
-                     "mov $0x5555, %%r8\n"
-                     "mov $0x6666, %%rdx\n"
-                     "mov $0x7777, %%rsi\n"
-                     "movl $0x12345678, -4(%%rsp)\n"
-                     "mov $39, %%eax\n" /* getpid */
-                     "syscall\n"
-                     "mov %%rbx, (%[kept])\n"
-                     "mov %%r12, 8(%[kept])\n"
-                     "mov %%r13, 16(%[kept])\n"
-                     "mov %%r14, 24(%[kept])\n"
-                     "mov %%r8, 32(%[kept])\n"
-                     "mov %%rdx, 40(%[kept])\n"
-                     "movupd %%xmm7, (%[after])\n"
-                     "movupd %%xmm15, 16(%[after])\n"
-                     "cmpl $0x12345678, -4(%%rsp)\n"
-                     "setne %b[changed]\n"
-                     : [changed] "+r"(changed)
-                     : [lanes] "r"(lanes), [kept] "r"(kept), [after] "r"(after)
-                     : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r11", "r12", "r13", "r14", "xmm7", "xmm15", "memory", "cc");
-    for (int i = 0; i < 6; i++)
-        changed |= (uint64_t)(kept[i] != 0x1111ul * (unsigned)(i + 1)) << (i + 1);
-    changed |= (uint64_t)(memcmp(lanes, after, sizeof lanes) != 0) << 8;
-    ((struct frame *)f)->result = changed;
+    struct frame *frame = f;
+    const uint64_t *words = (const uint64_t *)frame->a;
+    const uint64_t before[] = {0x1111, 0x2222, 0x3333, 0x4444, 0x5555, words[1], words[2], words[3],
+                               words[4], words[5], words[6], frame->a, 0x12345678};
+    unsigned char lanes[256], lanes_after[256];
+    uint64_t after[13], changed = 0;
+    for (int i = 0; i < 256; i++)
+        lanes[i] = (unsigned char)(i + 1);
+    call_with(words, lanes, lanes_after, after);
+    for (int i = 0; i < 13; i++)
+        changed |= (uint64_t)(before[i] != after[i]) << i;
+    changed |= (uint64_t)(memcmp(lanes, lanes_after, sizeof lanes) != 0) << 13;
+    frame->result = changed;
 }
 
 static void *nothing(void *unused)
@@ -382,10 +425,17 @@ static void shim_execute(void *f)
     munmap(memory, 65536);
 }
 
+/* Makes the system call at a for ever. */
+static void shim_again(void *f)
+{
+    for (;;)
+        raw((const uint64_t *)((struct frame *)f)->a);
+}
+
 static void (*const shims[])(void *) = {
     shim_malloc, shim_free, shim_calls, shim_registers, shim_thread, shim_churn, shim_zeros, shim_handler,
     shim_say, shim_sum, shim_environment, shim_ask, shim_stray, shim_threads, shim_wait, shim_elsewhere,
-    shim_scratch, shim_load, shim_execute,
+    shim_scratch, shim_load, shim_execute, shim_again,
 };
 
 IMAGE(0, NULL);

@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use omniglot_core::{Description, Event, Result, Runtime, Session};
-use omniglot_linux::{InterruptHandle, Linux, Options, Process, ProtectionKeys, Unprotected};
+use omniglot_linux::{
+    InterruptHandle, Linux, Options, Process, ProtectionKeys, Request, Unprotected,
+};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +89,9 @@ pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
 const EMBEDDED: &[(&str, &[u8])] = &[
     ("sample.c", include_bytes!(concat!(env!("OUT_DIR"), "/sample.c.so"))),
     ("real.c", include_bytes!(concat!(env!("OUT_DIR"), "/real.c.so"))),
+    ("world.c", include_bytes!(concat!(env!("OUT_DIR"), "/world.c.so"))),
+    ("born.c", include_bytes!(concat!(env!("OUT_DIR"), "/born.c.so"))),
+    ("extra.c", include_bytes!(concat!(env!("OUT_DIR"), "/extra.c.so"))),
 ];
 #[cfg(not(embedded_sample))]
 const EMBEDDED: &[(&str, &[u8])] = &[];
@@ -107,6 +112,14 @@ pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
     let bytes = std::fs::read(&object).expect("the compiled image");
     std::fs::remove_dir_all(object.parent().expect("its directory")).expect("removed");
     bytes.leak()
+}
+
+/// A compiled file by itself in a directory.
+pub fn library(source: &str) -> PathBuf {
+    let directory = tempfile::tempdir().expect("a temporary directory").keep();
+    let path = directory.join("library.so");
+    std::fs::write(&path, image(source, &[])).expect("written");
+    path
 }
 
 /// A description of the sample library, built with flags.
@@ -131,6 +144,58 @@ pub trait Driven: Runtime<InterruptHandle = InterruptHandle> {
     /// Loads a library.
     fn load(description: &Description, options: &Options) -> Result<Self>;
 }
+
+/// A runtime whose foreign code has a system-call server in its domain.
+pub trait World: Driven + std::fmt::Debug {
+    /// Whether foreign code runs in this process.
+    const IS_HERE: bool;
+    /// What the library asked for and did not get.
+    fn requests(&self) -> Result<Vec<Request>>;
+    /// What it wrote.
+    fn output(&self) -> Result<String>;
+    /// The process that it runs in.
+    fn process(&self) -> u32;
+}
+
+impl World for Process {
+    const IS_HERE: bool = false;
+
+    fn requests(&self) -> Result<Vec<Request>> {
+        Self::requests(self)
+    }
+
+    fn output(&self) -> Result<String> {
+        Self::output(self)
+    }
+
+    fn process(&self) -> u32 {
+        self.process_id()
+    }
+}
+
+/// The two runtimes in this process have the same.
+macro_rules! world_here {
+    ($name:ident) => {
+        impl World for $name {
+            const IS_HERE: bool = true;
+
+            fn requests(&self) -> Result<Vec<Request>> {
+                Self::requests(self)
+            }
+
+            fn output(&self) -> Result<String> {
+                Self::output(self)
+            }
+
+            fn process(&self) -> u32 {
+                std::process::id()
+            }
+        }
+    };
+}
+
+world_here!(Unprotected);
+world_here!(ProtectionKeys);
 
 impl Driven for Linux {
     fn load(description: &Description, options: &Options) -> Result<Self> {

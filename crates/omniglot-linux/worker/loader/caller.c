@@ -64,7 +64,7 @@ static int is_return(uint64_t word)
 
 /* Some functions of the C library cannot be unwound, such as `clone`, and nothing can where there
  * is no code: then the first word on the stack that can be where the library goes on. */
-static uint64_t guess_caller(uint64_t stack, uint64_t link)
+uint64_t guess_caller(uint64_t stack, uint64_t link, uint64_t otherwise)
 {
     uint64_t word;
     link = plain_address(link);
@@ -73,7 +73,7 @@ static uint64_t guess_caller(uint64_t stack, uint64_t link)
     for (int i = 0; i < MOST_WORDS && !copy_bytes(&word, (void *)(stack + 8 * (uint64_t)i), sizeof word); i++)
         if (is_return(plain_address(word)))
             return plain_address(word) - 1;
-    return 0;
+    return otherwise;
 }
 
 uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link)
@@ -82,6 +82,5 @@ uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link)
     /* The unwinder reads the code of a frame that it does not know: there must be some. */
     if (object_of(instruction))
         _Unwind_Backtrace(look, &search);
-    uint64_t found = search.found ? search.found : guess_caller(stack, link);
-    return found ? found : instruction;
+    return search.found ? search.found : guess_caller(stack, link, instruction);
 }

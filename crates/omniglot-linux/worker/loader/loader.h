@@ -37,14 +37,17 @@ int find_place(uint64_t instruction, struct code_place *place);
  * that stack pointer and, where the processor has one, that register for where it returns to; the
  * instruction itself if that is not known. */
 uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link);
+/* The same by that register and the words on the stack alone. */
+uint64_t guess_caller(uint64_t stack, uint64_t link, uint64_t otherwise);
 /* Whether an instruction is in the system's code, or in none. */
 int is_system(uint64_t instruction);
 /* maps.c: the window's mappings, in ascending order. */
 size_t read_maps(struct region *regions, size_t most);
-/* heap.c: gives libc's malloc, or the server, all memory that is left. */
-void make_heap(const struct config *config);
+/* heap.c: gives the server all memory that is left, and puts the host's files behind it. */
 void make_pool(const struct config *config);
 void place_tree(const struct config *config);
+/* Where they are to be put; 0 if there are none. */
+uint64_t place_of_tree(const struct config *config);
 /* share.c: makes all of the window's memory the host's, too. */
 void share_window(const struct config *config);
 /* serve.c: answers requests for ever. */
@@ -53,7 +56,7 @@ __attribute__((noreturn)) void serve_host(const struct config *config, const str
 
 /* hand_off.c: waits to be copied by the host, which then runs the library itself. */
 void leave_to_host(uint32_t slot, void *arguments);
-__attribute__((noreturn)) void wait_to_be_copied(const struct omniglot_image *image);
+__attribute__((noreturn)) void wait_to_be_copied(const struct config *config, const struct omniglot_image *image);
 
 /* post.h's answer to the request that is being worked on. */
 void answer(uint32_t event);

@@ -46,13 +46,10 @@ int main(int count, char **arguments)
     on_exit(report_exit, NULL);
     const struct omniglot_image *image = load(&config);
     *image->callback = config.hands_off ? leave_to_host : callback;
-    if (config.hands_off)
-        make_heap(&config);
-    else
-        make_pool(&config);
+    make_pool(&config);
     share_window(&config);
     if (config.hands_off)
-        wait_to_be_copied(image);
+        wait_to_be_copied(&config, image);
     place_tree(&config);
     close_files(&config);
     is_loading = 0;

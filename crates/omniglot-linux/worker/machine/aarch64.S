@@ -136,10 +136,10 @@ wait_for_work:
 #else
 
 /* See server/access.c and server/server.h. */
-    .globl copy_bytes
-    .hidden copy_bytes
-    .type copy_bytes, %function
-copy_bytes:
+    .globl copy_or_fail
+    .hidden copy_or_fail
+    .type copy_or_fail, %function
+copy_or_fail:
     .globl copy_access
     .hidden copy_access
 copy_access:
@@ -164,7 +164,7 @@ copy_access_end:
 copy_failed:
     mov x0, #-14 /* -EFAULT */
     ret
-    .size copy_bytes, . - copy_bytes
+    .size copy_or_fail, . - copy_or_fail
 
     .globl fill_bytes
     .hidden fill_bytes

@@ -122,10 +122,10 @@ wait_for_work:
 #else
 
 /* See server/access.c and server/server.h. */
-    .globl copy_bytes
-    .hidden copy_bytes
-    .type copy_bytes, @function
-copy_bytes:
+    .globl copy_or_fail
+    .hidden copy_or_fail
+    .type copy_or_fail, @function
+copy_or_fail:
     mov %rdx, %rcx
     cld
     .globl copy_access
@@ -142,7 +142,7 @@ copy_access_end:
 copy_failed:
     mov $-14, %rax /* -EFAULT */
     ret
-    .size copy_bytes, . - copy_bytes
+    .size copy_or_fail, . - copy_or_fail
 
     .globl fill_bytes
     .hidden fill_bytes
@@ -154,6 +154,51 @@ fill_bytes:
     rep stosb
     ret
     .size fill_bytes, . - fill_bytes
+
+/* In the place of memcpy and memmove, memset and strlen in the server: general registers only. */
+    .globl server_move
+    .hidden server_move
+    .type server_move, @function
+server_move:
+    mov %rdi, %rax
+    mov %rdx, %rcx
+    mov %rdi, %r8
+    sub %rsi, %r8
+    cmp %rdx, %r8
+    jb 1f
+    rep movsb
+    ret
+1:  lea -1(%rdi, %rdx), %rdi /* from the end: the start of the one lies in the other */
+    lea -1(%rsi, %rdx), %rsi
+    std
+    rep movsb
+    cld
+    ret
+    .size server_move, . - server_move
+
+    .globl server_fill
+    .hidden server_fill
+    .type server_fill, @function
+server_fill:
+    mov %rdi, %r8
+    mov %esi, %eax
+    mov %rdx, %rcx
+    rep stosb
+    mov %r8, %rax
+    ret
+    .size server_fill, . - server_fill
+
+    .globl server_length
+    .hidden server_length
+    .type server_length, @function
+server_length:
+    xor %eax, %eax
+1:  cmpb $0, (%rdi, %rax)
+    je 2f
+    inc %rax
+    jmp 1b
+2:  ret
+    .size server_length, . - server_length
 
 /* For hosts that run the library themselves: see loader/hand_off.c. Both ways out of foreign code
  * jump to a gate of the host. Entering, the gate jumps to omniglot_call with the entry in rax, its
@@ -172,6 +217,58 @@ omniglot_call:
 leave_to_host:
     jmp *omniglot_cells+8(%rip)
     .size leave_to_host, . - leave_to_host
+
+/* The host's handler of SIGSYS sends a thread here that made a system call. All registers are the
+ * caller's, but that rcx holds where it goes on, r11 its stack pointer, and rsp the end of
+ * serve_stack. Callers expect rax, rcx and r11 to change, so nothing is written to their stack, and
+ * no frame of a signal is needed to go back. The server uses general registers only (build.rs), so
+ * no others are saved. What is pushed here is `struct caller` of server/entry.c. */
+    .globl serve_interrupted
+    .hidden serve_interrupted
+    .type serve_interrupted, @function
+serve_interrupted:
+    pushfq
+    sub $8, %rsp
+    push %r11
+    push %rcx
+    push %r9
+    push %r8
+    push %r10
+    push %rdx
+    push %rsi
+    push %rdi
+    push $0x202 /* no direction, alignment check or steps of the caller's */
+    popfq
+    mov %eax, %edi
+    mov %rsp, %rsi
+    call serve_call
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %r10
+    pop %r8
+    pop %r9
+    pop %rcx
+    pop %r11
+    add $8, %rsp
+    popfq
+    mov %r11, %rsp
+    jmp *%rcx
+    .size serve_interrupted, . - serve_interrupted
+
+/* Runs `describe` on the end of serve_stack. */
+    .globl omniglot_describe
+    .hidden omniglot_describe
+    .type omniglot_describe, @function
+omniglot_describe:
+    push %rbx
+    mov %rsp, %rbx
+    lea serve_stack + 65536(%rip), %rsp /* SERVE_STACK */
+    call describe
+    mov %rbx, %rsp
+    pop %rbx
+    ret
+    .size omniglot_describe, . - omniglot_describe
 
 #endif
 

@@ -39,6 +39,16 @@ void give_memory(uint64_t start, uint64_t end)
     memory.brk = start;
 }
 
+uint64_t pool_start(void)
+{
+    return memory.pool.start;
+}
+
+uint64_t pool_end(void)
+{
+    return memory.pool.end;
+}
+
 static uint64_t page_up(uint64_t size)
 {
     return (size + PAGE_SIZE - 1) & -PAGE_SIZE;

@@ -8,11 +8,16 @@
 
 static uint32_t key[8];
 
-/* Takes the seed, and erases it where the host wrote it. */
-void seed_random(uint8_t *seed)
+/* Takes a seed that is new, and erases it where the host wrote it: at the start, and where the host
+ * runs the library itself, in each life. */
+void take_seed(void)
 {
-    copy_bytes(key, seed, sizeof key);
-    fill_bytes(seed, 0, sizeof key);
+    struct world *world = server.world;
+    if (!world->is_fresh)
+        return;
+    copy_bytes(key, world->seed, sizeof key);
+    fill_bytes(world->seed, 0, sizeof key);
+    world->is_fresh = 0;
 }
 
 static uint32_t rotate(uint32_t value, int by)
@@ -52,6 +57,7 @@ static long draw(char *into, size_t size)
 {
     uint32_t used[8], out[16];
     long error = 0;
+    take_seed();
     copy_bytes(used, key, sizeof key);
     block(out, used, 0);
     copy_bytes(key, out, sizeof key);

@@ -32,6 +32,7 @@ struct server {
     long thread;           /* the number of that one for the kernel, which libc knows */
     int is_over; /* the host waits for no answer any more */
     uint64_t page_size;
+    int is_in_process; /* the host runs the library itself: entry.c */
 };
 extern struct server server;
 #define PAGE_SIZE (server.page_size)
@@ -43,12 +44,23 @@ long answer_call(uint32_t number, const long *arguments, int is_loading);
 void path_of_call(uint32_t number, const long *arguments, char *path);
 void start_server(void *control, const struct config *config);
 
-/* machine/: copies; -EFAULT where memory is not there or must not be written. The handler of
- * faults sends a fault from `copy_access` up to `copy_access_end` on at `copy_failed`. */
+/* entry.c, machine/: how a host that runs the library itself sends a thread to the server, with a
+ * stack that ends there. */
+#define SERVE_STACK 65536
+extern char serve_stack[];
+extern char serve_interrupted[];
+
+/* access.c: copies; -EFAULT where memory is not there or must not be written. */
 long copy_bytes(void *into, const void *from, size_t size);
+/* machine/: the same in a worker, whose handler of faults sends a fault from `copy_access` up to
+ * `copy_access_end` on at `copy_failed`. */
+long copy_or_fail(void *into, const void *from, size_t size);
 extern char copy_access[];
 extern char copy_access_end[];
 extern char copy_failed[];
+/* ranges.c: what is mapped where the host runs the library itself, which changes no more. */
+void note_range(uint64_t start, uint64_t end, int protection);
+int can_access(uint64_t start, uint64_t size, int protection);
 /* Copies a string, and says how long it is; -EFAULT, or -ENAMETOOLONG with its end missing. */
 long copy_string(char *into, const char *from, size_t room);
 
@@ -59,11 +71,22 @@ long copy_string(char *into, const char *from, size_t room);
 /* machine/: as memset. */
 void fill_bytes(void *into, int byte, size_t size);
 
+#ifdef HANDS_OFF
+/* machine/: what compilers call by themselves, for assignments and loops. libc's functions of
+ * these names use vector registers. */
+__asm__("memcpy = server_move\n"
+        "memmove = server_move\n"
+        "memset = server_fill\n"
+        "strlen = server_length\n");
+#endif
+
 /* requests.c: writes down what was answered with an error, for the host to read. */
 void note_request(uint32_t number, long result, const char *path);
 
 /* memory.c */
 void give_memory(uint64_t start, uint64_t end);
+uint64_t pool_start(void);
+uint64_t pool_end(void);
 uint64_t take_pages(uint64_t size);
 void return_pages(uint64_t start, uint64_t size);
 long serve_mmap(const long *a);
@@ -92,7 +115,7 @@ long serve_clock_nanosleep(const long *a);
 long serve_futex(const long *a);
 
 /* random.c */
-void seed_random(uint8_t *seed);
+void take_seed(void);
 void random_bytes(void *into, size_t size);
 long serve_getrandom(const long *a);
 

@@ -209,5 +209,5 @@ void start_server(void *control, const struct config *config)
     server.world = world_of(control);
     start_clock();
     start_scratch(config->scratch);
-    seed_random(server.world->seed);
+    take_seed();
 }

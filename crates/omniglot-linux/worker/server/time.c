@@ -171,18 +171,23 @@ static long wait_beside_others(const long *a, uint64_t left)
     return result;
 }
 
-/* The filter lets waking through, and waits for as long as it takes; where there are other
- * threads, also for a time. Where there is nobody else who could wake, waits for a time are over
- * at once, and so are those until a time that has come. */
+/* The filter of a worker lets waking through, and waits for as long as it takes; where there are
+ * other threads, also for a time. Where there is nobody else who could wake, waits for a time are
+ * over at once, and so are those until a time that has come. In the host's process nobody else is
+ * there to be woken, and a wait for as long as it takes ends as one that came too late. */
 long serve_futex(const long *a)
 {
-    enum { WAIT = 0, WAIT_BITSET = 9, REALTIME = 256 };
+    enum { WAIT = 0, WAKE = 1, WAIT_BITSET = 9, WAKE_BITSET = 10, REALTIME = 256 };
     int command = (int)a[1] & 0x7f;
     struct timespec time;
     uint32_t word;
 
+    if (server.is_in_process && (command == WAKE || command == WAKE_BITSET))
+        return 0;
     if (command != WAIT && command != WAIT_BITSET)
         return -ENOSYS;
+    if (server.is_in_process && !a[3])
+        return -EAGAIN;
     if (FETCH(time, a[3]) || FETCH(word, a[0]))
         return -EFAULT;
     if (!is_time(&time))

@@ -112,7 +112,7 @@ fn try_one<R: Runtime>(
             fault.kind == FaultKind::IllegalInstruction
         }
         Ok(result) if number == CLONE && result == -EAGAIN => true,
-        Ok(_) if isolation == IsolationKind::Process && is_answered(number) => true,
+        Ok(_) if isolation != IsolationKind::Sfi && is_answered(number) => true,
         Ok(_) if isolation == IsolationKind::Sfi && OF_A_REGION.contains(&number) => true,
         Err(Error::Fault(_)) if isolation == IsolationKind::Process => number == SIGNAL_RETURN,
         Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),

@@ -13,7 +13,6 @@ subject! {
     does: "SHA-256, AES-GCM, an X.509 certificate and its RSA signature",
     confirmed: "NIST's vectors; the command `openssl` made the certificate",
     builder: |_input| [],
-    not_in_process: "it opens its configuration",
 }
 
 const SUBJECT: &str = "/CN=stakes.example/O=Table";

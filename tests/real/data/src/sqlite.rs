@@ -13,7 +13,6 @@ subject! {
     does: "makes a database in memory and asks it, rows to a closure",
     confirmed: "the command `sqlite3`, equal",
     builder: |_input| [],
-    not_in_process: "it opens /dev/urandom",
 }
 
 /// The statements that make the database.

@@ -16,7 +16,6 @@ subject! {
         .directory("/etc/fonts", "/etc/fonts"),
         .directory("/usr/share/fonts", "/usr/share/fonts")
     ],
-    not_in_process: "it looks for fonts",
 }
 
 const LINES: [&str; 3] = ["Memory safety", "is merely", "table stakes, № 7 €"];

@@ -19,7 +19,7 @@ subject! {
         ),
         .allow(Permission::Threads(1))
     ],
-    not_in_process: "it reads its data",
+    not_in_process: "it starts a thread",
 }
 
 fn input() -> Result<String> {

@@ -84,10 +84,16 @@ macro_rules! subject {
             },
             in_process: || {
                 let given = input()?;
+                let $input = &given;
+                let builder = $crate::process::<$library>()$(.$method($($argument),*))*;
                 let start = $crate::in_process::<$library<$crate::omniglot::Unprotected>>;
-                Ok($crate::Started::boxed(start, given, run, confirm, |_| {
-                    $crate::Facts::default()
-                })?)
+                Ok($crate::Started::boxed(
+                    move || start(builder.options()),
+                    given,
+                    run,
+                    confirm,
+                    |_| $crate::Facts::default(),
+                )?)
             },
             plain: || {
                 let given = input()?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use omniglot::{Builder, Isolation, Library, Linux, Options, Permission, Unprotected};
+use omniglot::{Builder, Isolation, Library, Linux, Options, Unprotected};
 
 /// Information about an instance besides its results.
 #[derive(Clone, Debug, Default)]
@@ -110,18 +110,14 @@ pub fn process<L: Library<Runtime = Linux>>() -> Builder<L> {
     Builder::new().isolation(Isolation::Process).start_timeout(Duration::from_secs(300))
 }
 
-/// Starts an instance in this process, without protection. Requests for the time and random numbers
-/// go to the kernel.
+/// Starts an instance in this process, without protection, with the settings that it has in a worker.
 ///
 /// # Errors
 /// Why it does not start.
 #[allow(unsafe_code)]
-pub fn in_process<L: Library<Runtime = Unprotected>>() -> omniglot::Result<L> {
-    let mut options = Options::default();
-    options.start_timeout = Duration::from_secs(300);
-    options.allow = [Permission::Clock, Permission::Random].into();
+pub fn in_process<L: Library<Runtime = Unprotected>>(options: &Options) -> omniglot::Result<L> {
     // SAFETY: the corpus's libraries are no attacks: they access no memory but their own, and
     // change only those registers that compiled C code changes.
-    let runtime = unsafe { Unprotected::start(&L::DESCRIPTION, &options) };
+    let runtime = unsafe { Unprotected::start(&L::DESCRIPTION, options) };
     Ok(L::assemble(runtime?))
 }

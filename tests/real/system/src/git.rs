@@ -11,7 +11,6 @@ subject! {
     does: "makes a file, a tree and a commit in a repository in memory",
     confirmed: "the command `git`, equal",
     builder: |_input| [],
-    not_in_process: "it looks for its configuration",
 }
 
 const MESSAGE: &str = "Stakes\n";

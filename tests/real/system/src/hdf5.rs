@@ -11,7 +11,6 @@ subject! {
     does: "writes 1000 numbers to a file in memory, and reads them",
     confirmed: "the command `h5dump` reads the file, equal",
     builder: |_input| [],
-    not_in_process: "it opens /dev/urandom",
 }
 
 fn input() -> Result<Vec<f64>> {

@@ -11,7 +11,6 @@ subject! {
     does: "converts text to UTF-16 and back, with a converter that it loads",
     confirmed: "the command `iconv` and Rust's own UTF-16, equal",
     builder: |_input| [.plugin_directory("/usr/lib/x86_64-linux-gnu/gconv")],
-    not_in_process: "it loads a converter",
 }
 
 fn input() -> Result<String> {

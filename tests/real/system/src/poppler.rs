@@ -11,7 +11,6 @@ subject! {
     does: "reads the text of a document in PDF",
     confirmed: "the command `pdftotext`, equal but for spaces",
     builder: |_input| [],
-    not_in_process: "it looks for fonts",
 }
 
 /// Returns a page of text, which another library made from a drawing.

@@ -15,7 +15,6 @@ subject! {
     builder: |_input| [
         .file("/usr/share/proj/proj.db", PathBuf::from("/usr/share/proj/proj.db"))
     ],
-    not_in_process: "it reads its database",
 }
 
 /// Latitude and longitude.

@@ -11,7 +11,6 @@ subject! {
     does: "checks words and proposes others, with its dictionary",
     confirmed: "the command `hunspell`, equal",
     builder: |_input| [.directory("/usr/share/hunspell", "/usr/share/hunspell")],
-    not_in_process: "it reads its dictionary",
 }
 
 const WORDS: [&str; 5] = ["bridge", "recieve", "langauge", "safety", "sentense"];

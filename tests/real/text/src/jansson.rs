@@ -11,7 +11,6 @@ subject! {
     does: "reads JSON, is asked for a thousand numbers one by one, and writes it again",
     confirmed: "the crate serde_json, equal",
     builder: |_input| [],
-    not_in_process: "it opens /dev/urandom",
 }
 
 fn input() -> Result<String> {

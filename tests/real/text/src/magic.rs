@@ -15,7 +15,6 @@ subject! {
     builder: |_input| [
         .file("/usr/share/misc/magic.mgc", PathBuf::from("/usr/share/misc/magic.mgc"))
     ],
-    not_in_process: "it reads its database",
 }
 
 fn input() -> Result<Vec<Vec<u8>>> {

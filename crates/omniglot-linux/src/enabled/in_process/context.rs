@@ -109,6 +109,16 @@ pub(super) struct ForeignMemory {
     pub(super) alias: AtomicPtr<u8>,
     /// The permissions' bits.
     pub(super) allow: AtomicU32,
+    /// Where the server in the domain answers system calls, and its stack; 0 if there is none.
+    pub(super) serve: AtomicU64,
+    pub(super) serve_stack: AtomicU64,
+    /// The memory that the server gives out, as offsets from the window's start.
+    pub(super) pool_start: AtomicUsize,
+    pub(super) pool_end: AtomicUsize,
+    /// The time that clocks show, in nanoseconds since 1970, if it stands; else 0.
+    pub(super) clock: AtomicU64,
+    /// The last outermost call for which the server was told the time.
+    pub(super) told: AtomicU64,
 }
 
 /// A bit of `GateContext::features`: the x87 unit believes a status word that says that an

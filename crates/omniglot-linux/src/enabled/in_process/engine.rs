@@ -35,12 +35,18 @@ use crate::enabled::code_places::{self, Names};
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::interrupt::InterruptHandle;
-use crate::enabled::layout::Layout;
+use crate::enabled::layout::{Layout, Life};
+use crate::enabled::learning;
+use crate::enabled::listener::Listener;
 use crate::enabled::load_spec::LoadSpec;
+use crate::enabled::report::{for_what, with_last_words};
+use crate::enabled::requests;
 use crate::enabled::system::refused;
 use crate::enabled::tables::Tables;
 use crate::enabled::timer;
+use crate::enabled::world;
 use crate::options::Options;
+use crate::request::Request;
 
 /// Why a call was given up, where nothing shows that any more.
 const GONE: Error = Error::Unsupported {
@@ -104,8 +110,20 @@ pub struct InProcess<P: Protection> {
     tables: Tables,
     hand_off: HandOff,
     description: Description,
+    options: Options,
+    /// Its environment.
+    environment: Vec<Vec<u8>>,
+    /// The address of the host's files in the domain.
+    tree: Option<usize>,
+    /// What its server noted while the library was loaded.
+    world: Vec<u8>,
     /// Where its libraries may be.
     readable: Vec<PathBuf>,
+    listener: Option<Listener>,
+    /// How much the library had written when the last outermost call ended.
+    heard: u64,
+    /// What ended a call, in this life.
+    ended_by: Option<Error>,
     /// Dropped before the context that it makes known.
     exit: Exit,
     execution: Execution,
@@ -233,7 +251,8 @@ impl<P: Protection> InProcess<P> {
         }
         let spec = LoadSpec::new(description, options)?;
         let number = key.as_ref().map(|key| key.number);
-        let Loaded { memory, layout, tables, hand_off } = load(&spec, generation, number)?;
+        let Loaded { memory, layout, tables, hand_off, tree, world } =
+            load(&spec, generation, number)?;
         if key.is_some() {
             code::check_process()?;
         }
@@ -248,30 +267,108 @@ impl<P: Protection> InProcess<P> {
             tables,
             hand_off,
             description: *description,
+            tree,
+            world,
             readable: spec.readable,
+            listener: spec.options.output.clone().map(Listener::new),
+            heard: 0,
+            ended_by: None,
+            environment: spec.environment,
+            options: spec.options,
             execution,
             exit,
             fs_base: FsBaseAnalysis::new(),
             protection: PhantomData,
         };
-        domain.prepare(options)?;
+        domain.prepare()?;
         Ok(domain)
     }
 
     /// Stores what the signal handlers need.
-    fn prepare(&mut self, options: &Options) -> Result<()> {
+    fn prepare(&mut self) -> Result<()> {
         let domain = &self.execution.context.domain;
         domain.base.store(self.layout.base, Relaxed);
         domain.size.store(self.layout.size, Relaxed);
         domain.alias.store(self.memory.start(), Relaxed);
-        domain.allow.store(options.allow.bits(), Relaxed);
+        domain.allow.store(self.options.allow.bits(), Relaxed);
+        domain.serve.store(self.hand_off.serve as u64, Relaxed);
+        domain.serve_stack.store(self.hand_off.serve_stack as u64, Relaxed);
+        let pool = self.hand_off.pool(&self.layout, &self.memory);
+        domain.pool_start.store(pool.start, Relaxed);
+        domain.pool_end.store(pool.end, Relaxed);
+        // Asked for here, too, so that no handler is the first who looks for the kernel's clock.
+        let time = world::time(&self.options);
+        let stands = self.options.clock.map_or(0, |_| time.saturating_add(1));
+        domain.clock.store(stands, Relaxed);
         if x87::believes_summary() {
             self.execution.context.features.store(BELIEVES, Relaxed);
         }
         if let Some(key) = &self.key {
             key.announce(&self.execution.context, self.layout.base);
         }
+        self.begin_life()
+    }
+
+    /// Writes what foreign code, and the server among it, must know of the host.
+    fn begin_life(&mut self) -> Result<()> {
+        let Self { options, environment, world, tree, .. } = self;
+        let life = Life { options, environment, world, tree: *tree };
+        self.layout.begin_life(&mut self.window, &life)?;
+        self.heard = requests::said(&self.window)?;
         self.show_exits()
+    }
+
+    /// Takes what the library has to say before its memory goes.
+    fn end_life(&mut self) {
+        if self.check_alive().is_err() {
+            return;
+        }
+        if let Some(listener) = &mut self.listener {
+            listener.hear(&self.window, true);
+        }
+        learning::note(self.description.name, &self.window, self.ended_by.take().as_ref());
+    }
+
+    /// What the library asked for and was answered with an error: see
+    /// [`Process::requests`](crate::Process::requests).
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &ProtectionKeys) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for request in runtime.requests()? {
+    ///     eprintln!("{} {} failed with {}", request.system_call, request.path, request.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a forked child.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        self.check_alive()?;
+        requests::read(&self.window)
+    }
+
+    /// The last lines that the library wrote to its standard output and error: see
+    /// [`Process::output`](crate::Process::output).
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &ProtectionKeys) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for line in runtime.output()?.lines() {
+    ///     eprintln!("the library says: {line}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a forked child.
+    pub fn output(&self) -> Result<String> {
+        self.check_alive()?;
+        requests::output(&self.window)
     }
 
     /// Stores the addresses of the domain's exits where foreign code finds them.
@@ -466,10 +563,32 @@ impl<P: Protection> InProcess<P> {
         }
     }
 
-    /// A child that a handler forked on the way of a call is told that, whatever it lacked.
+    /// A call ended with an error. A child that a handler forked on the way of a call is told that,
+    /// whatever it lacked.
     #[cold]
-    fn or_forked(&self, error: Error) -> Error {
-        self.execution.check_process().err().unwrap_or(error)
+    fn end(&mut self, error: Error) -> Error {
+        let error = self.execution.check_process().err().unwrap_or(error);
+        self.ended_by = Some(error);
+        self.listen();
+        error
+    }
+
+    /// Whether the library asked the server for anything in the outermost call.
+    #[inline]
+    fn has_asked(&self) -> bool {
+        self.execution.context.domain.has_been_asked(self.execution.last_call())
+    }
+
+    /// Notes how much the library has written, and hands it on.
+    #[cold]
+    fn listen(&mut self) {
+        if self.check_alive().is_err() {
+            return;
+        }
+        if let Some(listener) = &mut self.listener {
+            listener.hear(&self.window, false);
+        }
+        self.heard = requests::said(&self.window).unwrap_or(self.heard);
     }
 
     /// Why foreign code was abandoned.
@@ -481,7 +600,9 @@ impl<P: Protection> InProcess<P> {
             FAULT => Error::Fault(self.fault(calls)),
             DENIED => {
                 let instruction = outcome.instruction.load(Relaxed) as usize;
-                let place = self.describe(instruction, calls).unwrap_or_default();
+                let stack = outcome.stack.load(Relaxed);
+                let asked = self.describe(instruction, Some(stack), calls).unwrap_or_default();
+                let place = for_what(asked, &self.window);
                 Error::SyscallDenied { name: name_of(number), number, place }
             }
             EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
@@ -498,28 +619,42 @@ impl<P: Protection> InProcess<P> {
     fn fault(&mut self, calls: &mut Calls) -> Fault {
         let is_overflow = |accessed, stack| self.layout.is_stack_overflow(accessed, stack);
         let (fault, instruction) = self.execution.fault(|address| address as usize, is_overflow);
-        Fault { place: self.describe(instruction, calls).unwrap_or_default(), ..fault }
+        let has_spoken = self.has_asked();
+        let place = self.describe(instruction, None, calls).unwrap_or_default();
+        let fault = Fault { place, ..fault };
+        if has_spoken { with_last_words(fault, &self.window, self.heard) } else { fault }
     }
 
-    /// Asks the domain's own dynamic linker where an instruction is. The answer is a hint. It takes
-    /// no more than the time that the call has left, with the wait for a turn where there are any,
+    /// Asks the domain's own dynamic linker where an instruction is, or, if a stack is given, who
+    /// called the system's code that it is in. The answer is a hint. It takes no more than the time that the call has left, with the wait for a turn where there are any,
     /// and with looking up names and lines. The domain is not used any more: its calls are
     /// abandoned, so the stack is free.
-    fn describe(&mut self, instruction: usize, calls: &mut Calls) -> Result<Text> {
+    fn describe(
+        &mut self,
+        instruction: usize,
+        stack: Option<u64>,
+        calls: &mut Calls,
+    ) -> Result<Text> {
         if self.window.check(instruction, 1).is_err() {
             return Ok(Text::default());
         }
         let left =
             timer::left(&calls.time, None)?.unwrap_or(code_places::LIMIT).min(code_places::LIMIT);
         let until = Instant::now() + left;
-        self.ask(instruction, left, calls)?;
+        self.ask(instruction, stack, left, calls)?;
         let names = Names { description: &self.description, readable: &self.readable, until };
         names.here(&self.window)
     }
 
-    fn ask(&mut self, instruction: usize, left: Duration, calls: &mut Calls) -> Result<()> {
+    fn ask(
+        &mut self,
+        instruction: usize,
+        stack: Option<u64>,
+        left: Duration,
+        calls: &mut Calls,
+    ) -> Result<()> {
         let thread = Thread::current(self.execution.generation())?;
-        crate::enabled::report::ask(&mut self.window, instruction)?;
+        crate::enabled::report::ask(&mut self.window, instruction, stack)?;
         self.execution.clear();
         // A call of its own: the one before it was stopped.
         self.begin_call(calls.renumber());
@@ -533,6 +668,12 @@ impl<P: Protection> InProcess<P> {
             RETURNED => Ok(()),
             _ => Err(Error::Protocol("no answer about a fault")),
         }
+    }
+}
+
+impl<P: Protection> Drop for InProcess<P> {
+    fn drop(&mut self) {
+        self.end_life();
     }
 }
 
@@ -600,7 +741,7 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
             Step::Call { entry, arguments } => self.enter(entry, arguments, calls),
             Step::Resume(reply) => self.resume(reply, calls),
         };
-        outcome.map_err(|error| self.or_forked(error))
+        outcome.map_err(|error| self.end(error))
     }
 
     fn kill(&mut self) {
@@ -611,9 +752,10 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
     fn reload(&mut self, _calls: &mut Calls) -> Result<()> {
         self.execution.check_process()?;
         self.kill();
+        self.end_life();
         self.execution.context.forget();
         self.memory.restore()?;
-        self.show_exits()?;
+        self.begin_life()?;
         self.renew_canary()?;
         Ok(())
     }
@@ -630,6 +772,9 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
     #[inline(always)]
     fn end_call(&mut self) {
         self.execution.end_call();
+        if self.has_asked() {
+            self.listen();
+        }
     }
 
     fn limit_changed(&mut self, time: &Timer) {

@@ -13,7 +13,7 @@ use super::kick::KICK;
 use super::masks::FAULTS;
 use super::places;
 use super::signals;
-use super::syscalls::{self, Answer};
+use super::syscalls::{self, Answer, Answered};
 use super::threads::Thread;
 use crate::enabled::layout::SCRATCH;
 
@@ -230,7 +230,16 @@ impl Interrupted<'_> {
         }
         let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10]
             .map(|register| self.register(register));
-        match syscalls::answer(&self.context.domain, number, arguments) {
+        let answer = match syscalls::answer_or_send(&self.context.domain, number, arguments) {
+            Answered::ByHost(answer) => answer,
+            Answered::ByServer => return self.serve(),
+            Answered::DeniedAt { number, instruction, stack } => {
+                self.frame.set_register(libc::REG_RIP, instruction);
+                self.frame.set_register(libc::REG_RSP, stack);
+                return self.end(DENIED, number);
+            }
+        };
+        match answer {
             Answer::Value(value) => {
                 self.frame.set_register(libc::REG_RAX, value.cast_unsigned());
                 self.go_on()
@@ -240,6 +249,22 @@ impl Interrupted<'_> {
             Answer::Exit => self.end(EXITED, arguments[0] & 0xff),
             Answer::Denied => self.end(DENIED, number),
         }
+    }
+
+    /// Sends the thread to the server in the domain, with the domain's rights, as the processor sends
+    /// one to the kernel: what is lost are RCX and R11, which callers expect. The server returns to
+    /// the caller by itself, so its stack is not touched, and nothing has to be restored here.
+    fn serve(mut self) -> u32 {
+        let domain = &self.context.domain;
+        domain.tell(self.context.number.load(Ordering::Relaxed));
+        let server = domain.serve.load(Ordering::Relaxed);
+        let stack = domain.serve_stack.load(Ordering::Relaxed);
+        let (next, callers) = (self.register(libc::REG_RIP), self.register(libc::REG_RSP));
+        self.frame.set_register(libc::REG_RCX, next);
+        self.frame.set_register(libc::REG_R11, callers);
+        self.frame.set_register(libc::REG_RIP, server);
+        self.frame.set_register(libc::REG_RSP, stack);
+        self.go_on()
     }
 
     /// Makes foreign code repeat its call. Signals that arrived meanwhile are handled first, as for

@@ -6,6 +6,7 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
+use std::os::fd::AsFd;
 
 use omniglot_core::{Error, Result, Text, Window};
 use rustix::io::Errno;
@@ -20,6 +21,7 @@ use crate::enabled::generation;
 use crate::enabled::layout::{Layout, PAGE};
 use crate::enabled::mapping::Mapping;
 use crate::enabled::system::refused;
+use crate::enabled::tree::Tree;
 use crate::options::Options;
 
 /// How often to try another place for a window.
@@ -77,13 +79,18 @@ impl Reservation {
         range.start >= self.start && range.end <= self.start + self.size && range.start < range.end
     }
 
-    /// Maps a part of the file at the addresses that foreign code uses.
-    fn map(&self, range: &Range<usize>, access: ProtFlags, file: &File) -> Result<()> {
+    /// Maps a part of a file at the addresses that foreign code uses.
+    fn map(
+        &self,
+        range: &Range<usize>,
+        access: ProtFlags,
+        file: impl AsFd,
+        offset: usize,
+    ) -> Result<()> {
         let flags = MapFlags::SHARED | MapFlags::NORESERVE | MapFlags::FIXED;
-        let offset = (range.start - self.start) as u64;
         // SAFETY: replaces a part of this reservation, as the caller checked, in which no Rust
         // object lies (invariants 2, 5).
-        unsafe { mmap(address(range.start), range.len(), access, flags, file, offset) }
+        unsafe { mmap(address(range.start), range.len(), access, flags, file, offset as u64) }
             .map_err(refused("mapping the window"))?;
         keep_from_children(range) // again, since these are other mappings
     }
@@ -136,6 +143,7 @@ impl Memory {
         layout: &Layout,
         mut snapshot: Snapshot,
         regions: &Regions,
+        tree: Option<(&Tree, Range<usize>)>,
         key: Option<u32>,
     ) -> Result<Self> {
         let (mut alias, copy) = Mapping::create(layout.size)?;
@@ -156,9 +164,37 @@ impl Memory {
         };
         alias.keep_from_children(reservation.generation)?;
         let writable = merged(&regions.list);
-        let memory = Self { reservation, alias, copy, snapshot, writable, _admitted: admitted };
+        let mut memory = Self { reservation, alias, copy, snapshot, writable, _admitted: admitted };
         regions.list.iter().try_for_each(|region| memory.map(region, key))?;
+        if let Some((tree, place)) = tree {
+            memory.show(tree, &place, regions, key)?;
+        }
         Ok(memory)
+    }
+
+    /// Maps the host's files where foreign code looks for them, to be read only.
+    fn show(
+        &mut self,
+        tree: &Tree,
+        place: &Range<usize>,
+        regions: &Regions,
+        key: Option<u32>,
+    ) -> Result<()> {
+        let start = self.reservation.start;
+        let range = start + place.start..start + place.end;
+        let overlaps =
+            |mapped: &Mapped| mapped.range.start < range.end && range.start < mapped.range.end;
+        if !self.reservation.contains(&range) || regions.list.iter().any(overlaps) {
+            return Err(Error::Protocol("the domain's files lie in other memory"));
+        }
+        self.reservation.map(&range, ProtFlags::READ, &tree.file, 0)?;
+        if let Some(key) = key {
+            // SAFETY: just mapped in the reservation, to be read (invariants 2 and 5).
+            unsafe { tag(range.start, range.len(), ProtFlags::READ, key) }?;
+        }
+        self.alias.overlay(place.clone(), &tree.file)?;
+        self.alias.forbid_writing(place.start, place.len())?;
+        self.alias.keep_from_children(self.reservation.generation) // the new mapping, too
     }
 
     /// Restores everything that foreign code or the host could write.
@@ -172,14 +208,14 @@ impl Memory {
         if !self.reservation.contains(&region.range) {
             return Err(Error::Protocol("a mapping outside the window"));
         }
-        self.reservation.map(&region.range, region.access, &self.copy)?;
+        let offset = region.range.start - self.reservation.start;
+        self.reservation.map(&region.range, region.access, &self.copy, offset)?;
         if let Some(key) = key {
             // SAFETY: just mapped in the reservation, with that access (invariants 2 and 5).
             unsafe { tag(region.range.start, region.range.len(), region.access, key) }?;
         }
         if !region.access.contains(ProtFlags::WRITE) {
-            self.alias
-                .forbid_writing(region.range.start - self.reservation.start, region.range.len())?;
+            self.alias.forbid_writing(offset, region.range.len())?;
         }
         Ok(())
     }

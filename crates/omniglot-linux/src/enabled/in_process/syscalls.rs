@@ -1,8 +1,10 @@
 //! Answers the system calls of foreign code, which the kernel turns into signals.
 //!
-//! None is executed as foreign code made it. Those that libraries commonly make fail with the error
-//! that they get in a worker process, too; those that the user allows are made by the host, on
-//! memory that was checked.
+//! None is executed as foreign code made it. Those that the user allows are made by the host, on
+//! memory that was checked; those that end foreign code end the call. All others the server in the
+//! domain answers (`worker/server`), to which the handler sends the thread; what it in turn asks the
+//! host for changes nothing but the domain's own memory, or ends the call. Verified code has no
+//! server: there, calls that libraries commonly make fail with an error number.
 //!
 //! Everything here runs in signal handlers: no allocation, no locks, no panics. All signals are
 //! blocked meanwhile, including the one that ends a call. So nothing waits for others, and one call
@@ -17,7 +19,9 @@ use syscalls::Sysno;
 use super::context::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
 use crate::enabled::filters::policy::refusal;
+use crate::enabled::layout::{PAGE, WORLD_TIME};
 use crate::enabled::system::last_error;
+use crate::enabled::world;
 use crate::options::{Permission, Permissions};
 
 /// What a system call of foreign code gets.
@@ -34,9 +38,25 @@ pub(super) enum Answer {
     Denied,
 }
 
+/// Who answers a system call of code with a server in its domain.
+pub(super) enum Answered {
+    /// The host.
+    ByHost(Answer),
+    /// The server, in the domain.
+    ByServer,
+    /// Nobody: the call ends, as the server in the domain says, with the number and where it was made.
+    DeniedAt {
+        /// Its number.
+        number: u64,
+        /// The instruction after it.
+        instruction: u64,
+        /// The stack pointer then.
+        stack: u64,
+    },
+}
+
 const EAGAIN: i64 = 11;
 const EFAULT: i64 = 14;
-const EPERM: i64 = 1;
 const EINVAL: i64 = 22;
 const STDERR: u64 = 2;
 /// `FUTEX_WAKE`; the other bits are flags.
@@ -49,25 +69,57 @@ const LAST_CLOCK: u64 = 11;
 /// The most random bytes in one call; callers repeat for more.
 const MOST_RANDOM: u64 = 64 << 10;
 
-/// The answer to a system call.
+/// `enum ask` of `worker/control.h`: calls that no kernel has.
+const ASK_DENY: u64 = 0x0f00_0001;
+const ASK_TAKE_BACK: u64 = 0x0f00_0002;
+/// The most bytes that one call takes back; the server repeats for more.
+const MOST_TAKEN_BACK: u64 = 64 << 20;
+
+/// The answer to a system call of code with a server in its domain.
+pub(super) fn answer_or_send(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -> Answered {
+    let [first, second, third, _] = arguments;
+    match number {
+        ASK_DENY => Answered::DeniedAt {
+            number: first & u64::from(u32::MAX),
+            instruction: second,
+            stack: third,
+        },
+        ASK_TAKE_BACK => Answered::ByHost(Answer::Value(domain.take_back(first, second))),
+        _ => {
+            by_host(domain, call_of(number), arguments).map_or(Answered::ByServer, Answered::ByHost)
+        }
+    }
+}
+
+/// The answer to what verified code asks for in a system call's place.
 pub(super) fn answer(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -> Answer {
-    let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
-        return Answer::Denied;
-    };
-    if let Some(answer) = permitted(domain, call, arguments) {
+    let call = call_of(number);
+    if let Some(answer) = by_host(domain, call, arguments) {
         return answer;
     }
+    match call {
+        // A domain with one thread has no other thread to wake, and a wait would never end.
+        Some(Sysno::futex) if arguments[1] & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
+        Some(Sysno::futex) => Answer::Value(-EAGAIN),
+        _ => refusal(number).map_or(Answer::Denied, Answer::Value),
+    }
+}
+
+fn call_of(number: u64) -> Option<Sysno> {
+    usize::try_from(number).ok().and_then(Sysno::new)
+}
+
+/// What the host itself does about a call: it makes it, if the user allows that, or ends foreign
+/// code that wants to end.
+fn by_host(domain: &ForeignMemory, call: Option<Sysno>, arguments: [u64; 4]) -> Option<Answer> {
     let [first, second, third, _] = arguments;
     let abort = libc::SIGABRT as u64;
-    match call {
-        Sysno::exit | Sysno::exit_group => Answer::Exit,
-        Sysno::tgkill if third == abort => Answer::Abort,
-        Sysno::tkill if second == abort => Answer::Abort,
-        Sysno::kill if second == abort && first == 0 => Answer::Abort,
-        // A domain with one thread has no other thread to wake, and a wait would never end.
-        Sysno::futex if second & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
-        Sysno::futex => Answer::Value(-EAGAIN),
-        _ => refusal(number).map_or(Answer::Denied, Answer::Value),
+    match call? {
+        Sysno::exit | Sysno::exit_group => Some(Answer::Exit),
+        Sysno::tgkill if third == abort => Some(Answer::Abort),
+        Sysno::tkill if second == abort => Some(Answer::Abort),
+        Sysno::kill if second == abort && first == 0 => Some(Answer::Abort),
+        call => permitted(domain, call, arguments),
     }
 }
 
@@ -83,12 +135,11 @@ fn permitted(domain: &ForeignMemory, call: Sysno, arguments: [u64; 4]) -> Option
         Sysno::getrandom if domain.allows(Permission::Random) => {
             random(domain, first, second, third)
         }
-        Sysno::write | Sysno::writev if domain.allows(Permission::Stderr) => {
-            return Some(match (first == STDERR, call) {
-                (false, _) => Answer::Value(-EPERM),
-                (true, Sysno::write) => write(domain, second, third),
-                (true, _) => write_vector(domain, second, third),
-            });
+        Sysno::write if first == STDERR && domain.allows(Permission::Stderr) => {
+            return Some(write(domain, second, third));
+        }
+        Sysno::writev if first == STDERR && domain.allows(Permission::Stderr) => {
+            return Some(write_vector(domain, second, third));
         }
         _ => return None,
     };
@@ -238,6 +289,45 @@ impl ForeignMemory {
     /// is read-only: the kernel fails there, but a store by a handler must not be tried.
     fn writable(&self, address: u64, len: u64) -> Option<*mut c_void> {
         self.locate(address, len)
+    }
+
+    /// Makes memory zero that the server in the domain gives out, and returns it to the system: how
+    /// many bytes, or an error number. Foreign code could have cleared that memory itself.
+    fn take_back(&self, address: u64, len: u64) -> i64 {
+        let offset = address.wrapping_sub(self.base.load(Ordering::Relaxed) as u64);
+        let start = self.pool_start.load(Ordering::Relaxed) as u64;
+        let end = self.pool_end.load(Ordering::Relaxed) as u64;
+        let is_whole = (offset | len).is_multiple_of(PAGE as u64) && len > 0;
+        if !is_whole || offset < start || offset > end || len > end - offset {
+            return -EINVAL;
+        }
+        let len = len.min(MOST_TAKEN_BACK);
+        let Some(place) = self.locate(address, len) else {
+            return -EINVAL;
+        };
+        // SAFETY: whole pages of the domain's memory, where no Rust object lies, and no code or
+        // constant; they stay mapped (invariants 1, 2).
+        match unsafe { libc::madvise(place, len as usize, libc::MADV_REMOVE) } {
+            0 => len as i64,
+            _ => -i64::from(last_error()),
+        }
+    }
+
+    /// Tells the server what time it is, once in each outermost call.
+    pub(super) fn tell(&self, number: u64) {
+        if self.told.swap(number, Ordering::Relaxed) == number {
+            return;
+        }
+        let time = match self.clock.load(Ordering::Relaxed) {
+            0 => world::now(),
+            stands => stands - 1,
+        };
+        self.write(WORLD_TIME, &[time]);
+    }
+
+    /// Whether the server was asked for something in that outermost call.
+    pub(super) fn has_been_asked(&self, number: u64) -> bool {
+        self.told.load(Ordering::Relaxed) == number
     }
 
     /// Writes words at an offset of the window that the host keeps writable.
