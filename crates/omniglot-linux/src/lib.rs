@@ -40,7 +40,8 @@
 //!    (`gate.S`) changes between host and foreign code: stack, FS base, system calls on or off,
 //!    and PKRU.
 //! 3. System calls of foreign code and its faults arrive as signals: `handler` ends the
-//!    call or resumes the thread through the gate; `signals` calls the host's handlers.
+//!    call or resumes the thread through the gate, after a system call in the domain's own server
+//!    (`worker/server`); `signals` calls the host's handlers.
 //! 4. `watchdog` ends calls whose time is over.
 //! 5. With keys, `gadgets` looks for instructions that could switch them off. The argument is
 //!    in the project's `docs/protection-keys.md`.

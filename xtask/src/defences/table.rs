@@ -32,6 +32,9 @@ pub(super) enum Test {
     Runtime(&'static str),
     /// A test in the runtime's `in_process.rs`, named without `keys::`.
     Thread(&'static str),
+    /// A test in the runtime's `world.rs` of what anyone can ask the host for, named without
+    /// `here::keys::`.
+    Ask(&'static str),
 }
 
 /// A test program.
@@ -64,14 +67,21 @@ const THREADS: Program = Program {
     controls: &[Test::Thread("many_threads_run_many_domains")],
 };
 
+const WORLD: Program = Program {
+    package: "omniglot-in-process",
+    target: "world",
+    controls: &[Test::Ask("a_child_has_no_requests")],
+};
+
 impl Test {
-    pub(super) const PROGRAMS: [Program; 3] = [ESCAPES, RUNTIME, THREADS];
+    pub(super) const PROGRAMS: [Program; 4] = [ESCAPES, RUNTIME, THREADS, WORLD];
 
     pub(super) const fn program(self) -> Program {
         match self {
             Self::Escape(_) => ESCAPES,
             Self::Runtime(_) => RUNTIME,
             Self::Thread(_) => THREADS,
+            Self::Ask(_) => WORLD,
         }
     }
 
@@ -81,13 +91,15 @@ impl Test {
             Self::Escape(name) => format!("keys::{name}"),
             Self::Runtime(name) => format!("tests::{name}"),
             Self::Thread(name) => format!("tests::keys::{name}"),
+            Self::Ask(name) => format!("tests::here::keys::{name}"),
         }
     }
 }
 
 impl fmt::Display for Test {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Escape(name) | Self::Runtime(name) | Self::Thread(name)) = self;
+        let (Self::Escape(name) | Self::Runtime(name) | Self::Thread(name) | Self::Ask(name)) =
+            self;
         formatter.write_str(name)
     }
 }
@@ -951,6 +963,14 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: "",
         is_basic: false,
         test: Test::Escape("forks::the_child_has_none_of_the_memory"),
+    },
+    Defence {
+        name: "pages are emptied for the server only where foreign code can write all of them",
+        file: "syscalls.rs",
+        text: "        if !is_whole || offset < start || offset > end || len > end - offset {\n",
+        instead: "        if !is_whole {\n            let _ = (start, end);\n",
+        is_basic: false,
+        test: Test::Ask("only_memory_that_is_given_out_is_taken_back"),
     },
     Defence {
         name: "calls nest only as deep as the host's stack allows",

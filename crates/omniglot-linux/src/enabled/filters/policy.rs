@@ -302,8 +302,8 @@ const ANSWERED: &[Sysno] = &[
     Sysno::writev,
 ];
 
-/// What happens to calls in the host's own process, which has no server.
-const IN_PROCESS: Refusals = Refusals {
+/// What happens to the calls of verified code, which has no server.
+const OF_VERIFIED_CODE: Refusals = Refusals {
     ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
     no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
     not_permitted: &[
@@ -375,11 +375,11 @@ pub(in crate::enabled) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
 }
 
-/// The result of a call in the host's own process that fails, or seems to succeed, without being
+/// The result of a call of verified code that fails, or seems to succeed, without being
 /// executed; `None` for one that ends foreign code (or is allowed).
 pub(in crate::enabled) fn refusal(number: u64) -> Option<i64> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
-    let Refusals { ignored, no_memory, not_permitted, no_access } = IN_PROCESS;
+    let Refusals { ignored, no_memory, not_permitted, no_access } = OF_VERIFIED_CODE;
     if ignored.contains(&call) {
         return Some(0);
     }
