@@ -3,10 +3,12 @@
 //! For Linux that is a shared object; for a machine without an operating system it is
 //! everything, the C library included, linked to one region of memory.
 
+mod archives;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -28,6 +30,15 @@ pub(crate) enum Outcome {
     Uncallable(BTreeSet<(String, String)>),
     /// The C compiler rejects the code generated for these items; with its message.
     Rejected(BTreeMap<Item, String>),
+}
+
+/// What is in an image besides the user's sources.
+#[derive(Debug, Default)]
+pub(crate) struct Embedded {
+    /// The static archives.
+    pub(crate) archives: Vec<PathBuf>,
+    /// What its user has to know.
+    pub(crate) warning: Option<String>,
 }
 
 /// The C compiler with the options of one library.
@@ -194,8 +205,20 @@ impl<'a> Compiler<'a> {
         // follow them.
         link.args(["-Wl,-z,relro", "-Wl,-z,now", "-o"]);
         link.arg(image);
-        link.arg(object).args(sources).args(self.link.linker_arguments());
+        link.arg(object).args(sources).args(self.libraries()?);
         self.run(link)
+    }
+
+    /// The linker's arguments for libraries. It takes from archives what nothing else defines, and
+    /// they may need the libraries in turn.
+    fn libraries(&self) -> Result<Vec<OsString>> {
+        let libraries = self.link.linker_arguments().into_iter().map(OsString::from);
+        let archives = self.archives()?.into_iter().map(OsString::from);
+        Ok(if archives.len() == 0 {
+            libraries.collect()
+        } else {
+            libraries.clone().chain(archives).chain(libraries).collect()
+        })
     }
 
     /// Links to the region, and keeps the ELF file for looking up addresses.
@@ -210,7 +233,7 @@ impl<'a> Compiler<'a> {
         let mut link = self.linker()?;
         link.args([SPECS, "-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--no-relax"]);
         link.arg("-T").arg(script).arg("-o").arg(&elf);
-        link.arg(object).args(sources).args(self.system()?).args(self.link.linker_arguments());
+        link.arg(object).args(sources).args(self.system()?).args(self.libraries()?);
         let output = self.run(link)?;
         if output.status.success() {
             flat::write_image(&elf, image)?;

@@ -54,6 +54,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A static archive of the builder does not exist.
+    ArchiveMissing {
+        /// The file.
+        path: PathBuf,
+    },
     /// A C source of the builder does not compile.
     Source {
         /// The compiler's output.
@@ -344,6 +349,13 @@ impl Error {
             Self::SourceMissing { path } => {
                 write!(out, "the C source {} does not exist", path.display())
             }
+            Self::ArchiveMissing { path } => write!(
+                out,
+                "the static archive {} does not exist, neither in the package nor, if it is a bare \
+                 name, where linkers search; install the package that has it (Debian, Ubuntu: \
+                 usually the -dev package; Fedora: usually the -static package)",
+                path.display()
+            ),
             Self::Source { output } => {
                 write!(out, "a C source does not compile:\n{}", first_lines(output))
             }

@@ -62,7 +62,7 @@
 //! | what | methods of [`Library`] |
 //! |---|---|
 //! | the library | [`new`](Library::new), [`instance_name`](Library::instance_name), [`header`](Library::header), [`include`](Library::include), [`define`](Library::define), [`clang_arg`](Library::clang_arg) |
-//! | what is linked | [`pkg_config`](Library::pkg_config), [`link`](Library::link), [`link_search`](Library::link_search), [`source`](Library::source) (C, or C++ with a C interface) |
+//! | what is linked | [`pkg_config`](Library::pkg_config), [`link`](Library::link), [`link_search`](Library::link_search), [`source`](Library::source) (C, or C++ with a C interface), [`archive`](Library::archive) |
 //! | what is bound | [`allowlist_function`](Library::allowlist_function), [`allowlist_type`](Library::allowlist_type), [`allowlist_var`](Library::allowlist_var), [`blocklist_function`](Library::blocklist_function), [`blocklist_type`](Library::blocklist_type) |
 //! | as which types | [`newtype_enum`](Library::newtype_enum), [`bitfield_enum`](Library::bitfield_enum), [`constified_enum`](Library::constified_enum), [`plain_enum`](Library::plain_enum), [`bool_type`](Library::bool_type) |
 //! | what C cannot say | [`variadic`](Library::variadic), [`function_macro`](Library::function_macro) |
@@ -71,6 +71,7 @@
 //! | errors by `longjmp` | [`setjmp_guard`](Library::setjmp_guard), [`raise`](Library::raise) |
 //! | size and place | [`callback_slots`](Library::callback_slots), [`out_dir`](Library::out_dir), [`target`](Library::target) |
 //! | an image for a machine without a system | [`region`](Library::region), [`stack`](Library::stack), [`exchange`](Library::exchange), [`heap`](Library::heap) |
+//! | an image for software fault isolation, with the feature `sandbox` | `sandboxed` |
 //! | at last | [`generate`](Library::generate); [`preview`](Library::preview), [`preview_compiled`](Library::preview_compiled) and [`preview_linked`](Library::preview_linked), which leave nothing behind |
 //!
 //! What cannot be bound (`va_list`, vectors by value, …) is listed with its line and the

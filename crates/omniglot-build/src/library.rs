@@ -8,7 +8,7 @@ use std::{env, thread};
 use crate::bindings::Bindings;
 use crate::check::left_out::LeftOut;
 use crate::code::Item;
-use crate::compile::{Compiler, Outcome};
+use crate::compile::{Compiler, Embedded, Outcome};
 use crate::error::{Error, Problem, Result};
 use crate::handle::Handle;
 use crate::link::Link;
@@ -189,6 +189,20 @@ impl Library {
     /// ```
     pub fn source(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.sources.push(file.into());
+        self
+    }
+
+    /// Links a static archive into the image: a file of the package, or the bare name of one where
+    /// linkers search. The linker takes from it what nothing else defines, so the archive of a
+    /// library that is [linked](Self::link), too, is for [the image for software fault
+    /// isolation](Self::sandboxed) only. Otherwise its code must be position-independent (`-fPIC`).
+    ///
+    /// ```
+    /// let library = omniglot_build::Library::new("mine").header("mine.h").archive("vendor/libmine.a");
+    /// # drop(library);
+    /// ```
+    pub fn archive(mut self, file: impl Into<PathBuf>) -> Self {
+        self.options.archives.push(file.into());
         self
     }
 
@@ -559,19 +573,24 @@ impl Library {
         self
     }
 
-    /// Makes the image for software fault isolation (`Isolation::Sfi`), too: the library's
-    /// [sources](Self::source) are compiled once more, and rewritten so that they stay in 4 GiB of
-    /// memory, with musl's C library (Debian's package `musl-dev`). Whoever loads the image
-    /// verifies it. For x86-64 Linux; for other targets nothing is done.
+    /// Makes the image for software fault isolation (`Isolation::Sfi`), too: the library's code is
+    /// rewritten so that it stays in 4 GiB of memory, with musl's C library (Debian's package
+    /// `musl-dev`). Whoever loads the image verifies it. For x86-64 Linux; for other targets nothing
+    /// is done.
     ///
-    /// Meanwhile the macro `OMNIGLOT_SANDBOXED` is defined as 1, for sources that contain
-    /// instructions that the verifier refuses.
+    /// - [Sources](Self::source) are compiled once more. Meanwhile the macro `OMNIGLOT_SANDBOXED`
+    ///   is defined as 1, for sources that contain instructions that cannot be rewritten.
+    /// - Of installed libraries ([`pkg_config`](Self::pkg_config), [`link`](Self::link)) the static
+    ///   archives are taken, as the distribution compiled them, and those of the libraries that
+    ///   they need, which `pkg-config --static` lists. [`archive`](Self::archive) names others.
+    ///   If a call executes one of their instructions that cannot be rewritten, it ends; a warning
+    ///   of cargo says whether there are any. `omniglot scan libfoo.a` lists them.
     ///
     /// With the feature `sandbox`.
     ///
     /// ```
-    /// let library = omniglot_build::Library::new("mine").header("mine.h").source("c/mine.c").sandboxed();
-    /// // At run time: `Mine::builder().isolation(Isolation::Sfi).build()?`
+    /// let library = omniglot_build::Library::new("zlib").header("zlib.h").pkg_config("zlib").sandboxed();
+    /// // At run time: `Zlib::builder().isolation(Isolation::Sfi).build()?`
     /// # drop(library);
     /// ```
     #[cfg(feature = "sandbox")]
@@ -691,17 +710,17 @@ impl Library {
         let (mut reading, mut bindings) = self.read(true)?;
         let name = &self.options.name;
         let workplace = Workplace::new(&directory, name)?;
-        let rust = match bindings.image() {
+        let (rust, embedded) = match bindings.image() {
             Some(image) => {
-                let rust = compile(&mut reading, &mut bindings, &workplace, Some(&image))?;
+                let compiled = compile(&mut reading, &mut bindings, &workplace, Some(&image))?;
                 workplace.publish(&image)?;
-                rust
+                compiled
             }
-            None => rust::generate(&bindings)?,
+            None => (rust::generate(&bindings)?, Embedded::default()),
         };
         workplace.publish_text(&format!("{name}.rs"), &rust)?;
         output::tell_place(&directory, name)?;
-        self.tell_cargo(&bindings, &reading.parsed.included);
+        self.tell_cargo(&bindings, &reading.parsed.included, &embedded);
         Ok(())
     }
 
@@ -799,10 +818,12 @@ impl Library {
 
     /// Tells cargo when to run again, and what is not bound. When the build script itself changes,
     /// cargo runs it again without being told.
-    fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>) {
+    fn tell_cargo(&self, bindings: &Bindings, included: &BTreeSet<PathBuf>, embedded: &Embedded) {
         let sources = self.options.sources.iter().map(|source| paths::in_package(source));
         let headers = included.iter().filter(|header| !paths::is_system_header(header)).cloned();
-        for file in sources.chain(headers).filter(|file| !paths::is_output(file)) {
+        // Archives are copied into the image, so the system's updates must reach it.
+        let files = sources.chain(headers).chain(embedded.archives.iter().cloned());
+        for file in files.filter(|file| !paths::is_output(file)) {
             println!("cargo:rerun-if-changed={}", file.display());
         }
         let target = bindings.target.triple();
@@ -811,7 +832,8 @@ impl Library {
         for variable in variables.chain(["LIBCLANG_PATH".to_owned()]) {
             println!("cargo:rerun-if-env-changed={variable}");
         }
-        for line in summary(&bindings.problems) {
+        let lines = summary(&bindings.problems).into_iter().chain(embedded.warning.clone());
+        for line in lines {
             println!("cargo:warning={}: {line}", self.options.name);
         }
     }
@@ -878,7 +900,7 @@ fn compile(
     bindings: &mut Bindings,
     workplace: &Workplace,
     image: Option<&str>,
-) -> Result<String> {
+) -> Result<(String, Embedded)> {
     let (options, link) = (reading.options.clone(), reading.link.clone());
     let compiler = Compiler::new(&options, &link, &bindings.target, workplace.directory())?;
     let sources = image.map_or(Ok(Vec::new()), |_| compiler.sources())?;
@@ -896,9 +918,10 @@ fn compile(
             Outcome::Linked => {
                 #[cfg(feature = "sandbox")]
                 if let Some(image) = image.as_deref().filter(|_| options.is_sandboxed) {
-                    compiler.append_sandboxed(&shims, image)?;
+                    return Ok((rust?, compiler.append_sandboxed(&shims, image)?));
                 }
-                return rust;
+                let embedded = Embedded { archives: compiler.archives()?, warning: None };
+                return Ok((rust?, embedded));
             }
             Outcome::Uncallable(functions) => {
                 let items = uncallable(bindings, &functions)?;
@@ -920,11 +943,14 @@ fn compile(
 /// Fails if the user named no library, and no function is left that can do without.
 fn check_names_library(bindings: &Bindings, lacking: &BTreeMap<Item, String>) -> Result<()> {
     let options = &bindings.options;
-    let named = [options.packages.len(), options.links.len(), options.sources.len()];
+    let named = [&options.packages, &options.links].map(Vec::len);
+    let files = [&options.sources, &options.archives].map(Vec::len);
     let names = || bindings.model.functions.iter().map(|function| &function.c_name);
     let is_defined = |name: &&String| !lacking.contains_key(&Item::Function((*name).clone()));
     match names().next() {
-        Some(function) if named == [0; 3] && !names().any(|name| is_defined(&name)) => {
+        Some(function)
+            if named == [0; 2] && files == [0; 2] && !names().any(|name| is_defined(&name)) =>
+        {
             Err(Error::NothingLinked { function: function.clone() })
         }
         _ => Ok(()),

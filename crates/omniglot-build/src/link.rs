@@ -20,6 +20,19 @@ impl Link {
     /// Asks pkg-config for the packages and adds what the user named. Cargo is told which
     /// variables that depends on if it listens.
     pub(crate) fn new(options: &Options, cargo_listens: bool) -> Result<Self> {
+        Self::of(options, |package| probe(package, cargo_listens, Way::Shared))
+    }
+
+    /// The same for static archives, which do not say which others they need; pkg-config does.
+    /// Where it does not know all of those, they may not be needed.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn of_archives(options: &Options) -> Result<Self> {
+        Self::of(options, |package| {
+            probe(package, false, Way::Static).or_else(|_| probe(package, false, Way::Shared))
+        })
+    }
+
+    fn of(options: &Options, probe: impl Fn(&str) -> Result<pkg_config::Library>) -> Result<Self> {
         let mut link = Self {
             includes: options.includes.iter().map(|path| paths::in_package(path)).collect(),
             defines: options.defines.clone(),
@@ -28,7 +41,7 @@ impl Link {
             arguments: Vec::new(),
         };
         for package in &options.packages {
-            link.add(probe(package, cargo_listens)?);
+            link.add(probe(package)?);
         }
         Ok(link)
     }
@@ -57,10 +70,18 @@ impl Link {
     }
 }
 
+/// How a library is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Shared,
+    #[cfg(feature = "sandbox")]
+    Static,
+}
+
 /// Asks pkg-config for one package, without telling cargo to link it.
-fn probe(package: &str, cargo_listens: bool) -> Result<pkg_config::Library> {
+fn probe(package: &str, cargo_listens: bool, way: Way) -> Result<pkg_config::Library> {
     let mut config = pkg_config::Config::new();
-    config.cargo_metadata(false).env_metadata(cargo_listens);
+    config.cargo_metadata(false).env_metadata(cargo_listens).statik(way != Way::Shared);
     config.probe(package).map_err(|error| match error {
         pkg_config::Error::Command { command, cause } => {
             Error::PkgConfigMissing { message: format!("{command}: {cause}") }

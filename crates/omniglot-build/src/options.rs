@@ -23,6 +23,7 @@ pub(crate) struct Options {
     pub(crate) links: Vec<String>,
     pub(crate) link_searches: Vec<PathBuf>,
     pub(crate) sources: Vec<PathBuf>,
+    pub(crate) archives: Vec<PathBuf>,
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) guards: Vec<GuardOption>,
     pub(crate) raises: Vec<String>,

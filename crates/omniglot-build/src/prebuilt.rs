@@ -141,6 +141,18 @@ impl Prebuilt {
         self
     }
 
+    /// Links a static archive into the image. [`Library::archive`](crate::Library::archive) has the
+    /// details.
+    ///
+    /// ```
+    /// let prebuilt = omniglot_build::Prebuilt::new("mine").archive("vendor/libmine.a");
+    /// # drop(prebuilt);
+    /// ```
+    pub fn archive(mut self, file: impl Into<PathBuf>) -> Self {
+        self.options.archives.push(file.into());
+        self
+    }
+
     /// Writes to another directory than cargo's `OUT_DIR`.
     ///
     /// ```
@@ -238,7 +250,8 @@ impl Prebuilt {
 
     fn tell_cargo(&self) {
         println!("cargo:rerun-if-changed=build.rs");
-        for file in [&self.rust, &self.c].into_iter().chain(&self.options.sources) {
+        let given = self.options.sources.iter().chain(&self.options.archives);
+        for file in [&self.rust, &self.c].into_iter().chain(given) {
             println!("cargo:rerun-if-changed={}", paths::in_package(file).display());
         }
         let target = self.target_of_build();

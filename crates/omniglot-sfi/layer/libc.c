@@ -1,11 +1,13 @@
 /* Functions that musl's C library needs to run in a region, and functions that objects use which
    were compiled with glibc's headers. */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern void omniglot_sfi_gate_abort(void);
 extern void __init_libc(char **environment, char *name);
@@ -203,6 +205,69 @@ size_t __fread_chk(void *to, size_t room, size_t size, size_t count, FILE *file)
     return fread(to, size, count, file);
 }
 
+ssize_t __read_chk(int file, void *to, size_t length, size_t room)
+{
+    check(length, room);
+    return read(file, to, length);
+}
+
+ssize_t __pread_chk(int file, void *to, size_t length, off_t at, size_t room)
+{
+    check(length, room);
+    return pread(file, to, length, at);
+}
+
+ssize_t __pread64_chk(int file, void *to, size_t length, off_t at, size_t room)
+{
+    return __pread_chk(file, to, length, at, room);
+}
+
+ssize_t __readlink_chk(const char *path, char *to, size_t length, size_t room)
+{
+    check(length, room);
+    return readlink(path, to, length);
+}
+
+char *__realpath_chk(const char *path, char *to, size_t room)
+{
+    check(4096, room); /* PATH_MAX */
+    return realpath(path, to);
+}
+
+char *__getcwd_chk(char *to, size_t length, size_t room)
+{
+    check(length, room);
+    return getcwd(to, length);
+}
+
+int __vasprintf_chk(char **to, int flag, const char *format, va_list list)
+{
+    extern int vasprintf(char **, const char *, va_list);
+    (void)flag;
+    return vasprintf(to, format, list);
+}
+
+int __asprintf_chk(char **to, int flag, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int result = __vasprintf_chk(to, flag, format, list);
+    va_end(list);
+    return result;
+}
+
+/* The index of a file in an fd_set of 1024 bits, in words. */
+long __fdelt_chk(long file)
+{
+    if (file < 0 || file >= 1024)
+        abort();
+    return file / 64;
+}
+
+/* Calls of open() that create no file. */
+int __open_2(const char *path, int flags) { return open(path, flags); }
+int __open64_2(const char *path, int flags) { return open(path, flags); }
+
 void __longjmp_chk(void *buffer, int value)
 {
     extern void longjmp(void *, int);
@@ -216,6 +281,36 @@ unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return 
 unsigned long long __isoc23_strtoull(const char *text, char **end, int base)
 {
     return strtoull(text, end, base);
+}
+
+long long strtoll_l(const char *text, char **end, int base, void *locale)
+{
+    (void)locale; /* numbers are written in the same way in all of musl's locales */
+    return strtoll(text, end, base);
+}
+
+unsigned long long strtoull_l(const char *text, char **end, int base, void *locale)
+{
+    (void)locale;
+    return strtoull(text, end, base);
+}
+
+/* Numbers of devices: 12 bits of the major one from bit 8, and 20 from bit 32; of the minor one 8
+   from bit 0, and 24 from bit 12. */
+unsigned gnu_dev_major(unsigned long device)
+{
+    return (unsigned)(device >> 8 & 0xfff) | (unsigned)(device >> 32 & 0xfffff000);
+}
+
+unsigned gnu_dev_minor(unsigned long device)
+{
+    return (unsigned)(device & 0xff) | (unsigned)(device >> 12 & 0xffffff00);
+}
+
+unsigned long gnu_dev_makedev(unsigned major, unsigned minor)
+{
+    return (major & 0xfffUL) << 8 | (major & 0xfffff000UL) << 32 | (minor & 0xffUL)
+           | (minor & 0xffffff00UL) << 12;
 }
 
 int __isoc23_sscanf(const char *text, const char *format, ...)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object::read::archive::ArchiveFile;
 
-use crate::error::Problem;
+use crate::error::{Error, Problem};
 use crate::objects::{At, Binding, Object, read};
 
 /// An archive and its index.
@@ -97,12 +97,16 @@ impl Names {
 /// Adds the members that define what the objects request, and in turn what those request. This is
 /// as in a linker, except that archives may depend on each other in any order. If two archives
 /// define a name, the first one counts.
+///
+/// # Errors
+/// Members that cannot be read.
 pub(crate) fn load(
     objects: &mut Vec<Object>,
     archives: &mut [Archive],
     also: &[String],
     given: &[&str],
-) -> Result<(), Problem> {
+) -> Result<(), Error> {
+    let mut problems = Vec::new();
     let mut names = Names::default();
     names.wanted.extend(also.iter().cloned());
     names.defined.extend(given.iter().map(|&name| name.to_owned()));
@@ -116,15 +120,18 @@ pub(crate) fn load(
                 continue;
             }
             let found = archives.iter_mut().find_map(|archive| archive.take(&name));
-            if let Some(object) = found {
-                let object = object?;
-                names.note(&object);
-                objects.push(object);
-                is_more = true;
+            match found {
+                Some(Ok(object)) => {
+                    names.note(&object);
+                    objects.push(object);
+                    is_more = true;
+                }
+                Some(Err(problem)) => problems.push(problem),
+                None => {}
             }
         }
         if !is_more {
-            return Ok(());
+            return if problems.is_empty() { Ok(()) } else { Err(Error { problems }) };
         }
     }
 }

@@ -131,7 +131,12 @@ fn may_leave_flags(instruction: &Instruction) -> bool {
         | Mnemonic::Shr
         | Mnemonic::Sar
         | Mnemonic::Sal => {
-            instruction.op1_kind() == OpKind::Register || instruction.immediate8() & 0x1f == 0
+            // The processor uses 5 bits of the number, and 6 for 64-bit operands.
+            let is_wide = instruction.op0_register().is_gpr64()
+                || instruction.op0_kind() == OpKind::Memory
+                    && instruction.memory_size().size() == 8;
+            let bits = if is_wide { 0x3f } else { 0x1f };
+            instruction.op1_kind() == OpKind::Register || instruction.immediate8() & bits == 0
         }
         Mnemonic::Shld | Mnemonic::Shrd => true,
         _ => instruction.is_string_instruction() && is_repeated,

@@ -55,6 +55,7 @@ pub struct Rewriter {
     archives: Vec<Archive>,
     exports: Vec<String>,
     traps: bool,
+    stubs: bool,
 }
 
 /// The result of [`Rewriter::rewrite`].
@@ -70,6 +71,8 @@ pub struct Image {
     /// The instructions that were replaced by one that stops the library
     /// ([`Rewriter::trap_unsupported`]).
     pub trapped: Vec<Problem>,
+    /// The names that nobody defines ([`Rewriter::stub_missing`]).
+    pub missing: Vec<String>,
 }
 
 /// The optional start function of an image, which takes no arguments.
@@ -123,6 +126,15 @@ impl Rewriter {
         self
     }
 
+    /// Defines the names that nobody defines, by an instruction that stops the library, instead of
+    /// reporting an error. They are listed in [`Image::missing`]. Names of C++ remain errors.
+    ///
+    /// This is for examining an archive without those that it needs.
+    pub fn stub_missing(&mut self) -> &mut Self {
+        self.stubs = true;
+        self
+    }
+
     /// Creates the image.
     ///
     /// # Errors
@@ -134,7 +146,10 @@ impl Rewriter {
         let mut wanted = self.exports.clone();
         wanted.push(START.to_owned());
         archives::load(&mut self.objects, &mut self.archives, &wanted, &given)?;
-        let linked = Linked::new(std::mem::take(&mut self.objects), &layout::NAMES)?;
+        let mut linked = Linked::new(std::mem::take(&mut self.objects), &layout::NAMES)?;
+        if self.stubs {
+            linked.stub_missing();
+        }
         let (exports, entry) = self.exported(&linked, own)?;
         let mut roots: Vec<Target> = exports.iter().map(|(_, target)| *target).collect();
         roots.extend(entry);
@@ -205,7 +220,8 @@ impl Rewriter {
         let after = texts.iter().map(|text| text.placed.bytes.len() as u64).sum();
         let layout = Layout::new(linked, reached, &texts)?;
         let (bytes, uses) = layout.write(&labels, exports, entry)?;
-        Ok(Image { bytes, uses, code: (before, after), trapped: problems })
+        let missing = linked.stubs_of(reached);
+        Ok(Image { bytes, uses, code: (before, after), trapped: problems, missing })
     }
 }
 

@@ -51,11 +51,12 @@ pub(crate) struct Linked {
 
 const THREAD: usize = 1;
 const COMMONS: usize = 2;
+const STUBS: usize = 3;
 
 impl Linked {
     pub(crate) fn new(mut objects: Vec<Object>, given: &[(&str, u64)]) -> Result<Self, Error> {
         let made = objects.len();
-        objects.push(made_object(made));
+        objects.push(made_object());
         let dropped = drop_groups(&objects);
         let given = given.iter().map(|(name, at)| (*name, Target::Absolute(at.cast_signed())));
         let constructors = [
@@ -224,6 +225,49 @@ impl Linked {
         }
     }
 
+    /// Defines what objects refer to and nobody defines, all at an instruction that stops the
+    /// library; not what only the runtime library of C++ could define.
+    pub(crate) fn stub_missing(&mut self) {
+        let made = self.thread.object;
+        let symbols = self.objects.iter().flat_map(|object| &object.symbols);
+        let missing = symbols.filter(|symbol| {
+            symbol.binding == Binding::Global
+                && symbol.at == At::Undefined
+                && !IMPLICIT.contains(&symbol.name.as_str())
+                && !is_cpp(&symbol.name)
+                && !self.names.contains_key(&symbol.name)
+                && !self.given.contains_key(&symbol.name)
+        });
+        let missing: BTreeSet<String> = missing.map(|symbol| symbol.name.clone()).collect();
+        for name in missing {
+            let symbols = &mut self.objects[made].symbols;
+            self.names.insert(name.clone(), (made, symbols.len()));
+            symbols.push(Symbol {
+                name,
+                at: At::Section(STUBS, 0),
+                size: 0,
+                binding: Binding::Global,
+                is_function: true,
+                is_section: false,
+            });
+        }
+    }
+
+    /// The names that some sections refer to and [`stub_missing`](Self::stub_missing) defined.
+    pub(crate) fn stubs_of(&self, sections: &BTreeSet<Id>) -> Vec<String> {
+        let stub = Id { object: self.thread.object, section: STUBS };
+        let mut names = BTreeSet::new();
+        for id in sections {
+            for relocation in &self.section(*id).relocations {
+                let target = self.resolve(id.object, relocation.symbol);
+                if matches!(target, Some(Target::Section(id, _)) if id == stub) {
+                    names.insert(self.name_of(id.object, relocation).to_owned());
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
     /// The sections that are reachable from some targets and from constructors.
     ///
     /// # Errors
@@ -249,15 +293,15 @@ impl Linked {
                         let name = self.name_of(id.object, relocation);
                         missing.entry(name).or_insert_with(|| {
                             let what = format!("uses {name}, which no object defines");
-                            self.problem(id, relocation.offset, what, MISSING)
+                            self.problem(id, relocation.offset, what, remedy_for(name))
                         });
                     }
                 }
             }
         }
-        // Some relocations call it implicitly. It is an error only where it is used.
-        missing.remove("__tls_get_addr");
-        missing.remove("_GLOBAL_OFFSET_TABLE_");
+        for name in IMPLICIT {
+            missing.remove(name);
+        }
         let problems: Vec<Problem> = missing.into_values().collect();
         if problems.is_empty() { Ok(reached) } else { Err(Error { problems }) }
     }
@@ -268,7 +312,23 @@ impl Linked {
     }
 }
 
-const MISSING: &str = "add an object or an archive that defines it";
+/// Names that some relocations imply. It is an error only where they are used.
+const IMPLICIT: [&str; 2] = ["__tls_get_addr", "_GLOBAL_OFFSET_TABLE_"];
+
+/// The remedy where nobody defines a name.
+fn remedy_for(name: &str) -> &'static str {
+    if is_cpp(name) {
+        "it belongs to C++, whose runtime library cannot be rewritten; C++ code without exceptions, \
+         `new` and the standard library can"
+    } else {
+        "add an object or an archive that defines it"
+    }
+}
+
+/// Whether a name is of the C++ ABI: a mangled one, or one of its runtime library.
+fn is_cpp(name: &str) -> bool {
+    ["_Z", "__cxa_", "__gxx_", "_Unwind_"].iter().any(|start| name.starts_with(start))
+}
 
 /// The sections of groups that an earlier object already contains.
 fn drop_groups(objects: &[Object]) -> BTreeSet<Id> {
@@ -285,8 +345,8 @@ fn drop_groups(objects: &[Object]) -> BTreeSet<Id> {
 }
 
 /// The object that this crate adds: the thread control block at `%fs:0`, which the C library and
-/// the compiler expect, and memory for common symbols.
-fn made_object(made: usize) -> Object {
+/// the compiler expect, memory for common symbols, and where calls of what is missing lead.
+fn made_object() -> Object {
     let mut bytes = vec![0; THREAD_SIZE];
     bytes[CANARY..CANARY + 8].copy_from_slice(&0x5a1e_c0de_0ff5_e700_u64.to_le_bytes());
     let thread = Section {
@@ -305,6 +365,15 @@ fn made_object(made: usize) -> Object {
     };
     let commons =
         Section { name: "commons".to_owned(), kind: Kind::Zero, align: 4096, ..Section::NONE };
+    // ud2
+    let stubs = Section {
+        name: "stubs".to_owned(),
+        kind: Kind::Code,
+        bytes: vec![0x0f, 0x0b],
+        size: 2,
+        align: 16,
+        relocations: Vec::new(),
+    };
     let symbol = |name: &str, at| Symbol {
         name: name.to_owned(),
         at,
@@ -313,10 +382,9 @@ fn made_object(made: usize) -> Object {
         is_function: false,
         is_section: false,
     };
-    let _ = made;
     Object {
         name: "(made)".to_owned(),
-        sections: vec![Section::NONE, thread, commons],
+        sections: vec![Section::NONE, thread, commons, stubs],
         symbols: vec![symbol("", At::Absolute(0)), symbol("thread", At::Section(THREAD, 0))],
         groups: Vec::new(),
     }

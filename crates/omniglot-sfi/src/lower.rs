@@ -92,7 +92,7 @@ pub(crate) fn lower(
     firsts.push(lower.items.len());
     lower.stop();
     let mut lowered = Lowered { items: Vec::new(), firsts, entries };
-    touch::add(&mut lower, &mut lowered, problems);
+    touch::add(&mut lower, &mut lowered, unknown, problems);
     lowered
 }
 

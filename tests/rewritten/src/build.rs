@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use omniglot_sfi::{Rewriter, layer};
+use omniglot_sfi::Rewriter;
+use omniglot_sfi::layer::Layer;
 
 /// Runs a compiler. Panics with its messages if it fails.
 pub fn compile(compiler: &str, arguments: &[&str], output: &Path) {
@@ -27,26 +28,13 @@ pub fn add(rewriter: &mut Rewriter, directory: &Path, compiler: &str, flags: &[&
     rewriter.object(name, &bytes).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Adds the objects that every image needs.
-pub fn add_layer(rewriter: &mut Rewriter, directory: &Path, compiler: &str, has_libc: bool) {
-    let mut parts = vec![("start.c", layer::START), ("memory.c", layer::MEMORY)];
-    if has_libc {
-        parts.push(("libc.c", layer::LIBC));
-    }
-    for (name, text) in parts {
-        let source = directory.join(name);
-        std::fs::write(&source, text).expect("the directory is there");
-        add(rewriter, directory, compiler, &layer::FLAGS, &source.to_string_lossy());
-    }
+/// Adds what every image needs. The archives of a library come before it.
+pub fn add_base(rewriter: &mut Rewriter, directory: &Path, compiler: &str, layer: Layer) {
+    let compile = || Command::new(compiler);
     // Compilers call libgcc for operations that processors lack, such as 128-bit division.
-    let run = Command::new("gcc").arg("-print-libgcc-file-name").output().expect("gcc is there");
-    add_archive(rewriter, String::from_utf8_lossy(&run.stdout).trim());
-}
-
-/// Adds an installed archive.
-pub fn add_archive(rewriter: &mut Rewriter, path: &str) {
-    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    rewriter.archive(path, &bytes).unwrap_or_else(|error| panic!("{error}"));
+    let gcc = || Command::new("gcc");
+    rewriter.add_layer(layer, directory, &compile).unwrap_or_else(|error| panic!("{error}"));
+    rewriter.add_libraries(layer, &gcc).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Returns input that is neither uniform nor random.

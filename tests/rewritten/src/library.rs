@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use omniglot_sfi::Rewriter;
+use omniglot_sfi::layer::Layer;
 
-use crate::build::{add, add_archive, add_layer, compile, source};
+use crate::build::{add, add_base, compile, source};
 use crate::native::Native;
 
 const SYSTEM: &str = "/usr/lib/x86_64-linux-gnu";
-const MUSL: &str = "/usr/lib/x86_64-linux-musl/libc.a";
 
 /// A library: the macro that selects its programs, what to link natively, its archives, its
 /// programs.
@@ -64,11 +64,11 @@ impl Library {
         let define = format!("-D{}", self.define);
         let flags = ["-O2", "-fno-pic", "-fno-pie", "-w", "-I/usr/include/lua5.4", &define];
         add(&mut rewriter, directory, "gcc", &flags, &source("libraries.c"));
-        add_layer(&mut rewriter, directory, "gcc", true);
         for archive in self.archives {
-            add_archive(&mut rewriter, &format!("{SYSTEM}/{archive}"));
+            let path = Path::new(SYSTEM).join(archive);
+            rewriter.archive_file(&path).unwrap_or_else(|error| panic!("{error}"));
         }
-        add_archive(&mut rewriter, MUSL);
+        add_base(&mut rewriter, directory, "gcc", Layer::Musl);
         rewriter.trap_unsupported();
         rewriter.rewrite().unwrap_or_else(|error| panic!("{error}")).bytes
     }

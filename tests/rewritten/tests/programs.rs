@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 
-use omniglot_rewritten::build::{add, add_layer, compile, compilers, input, keep, scratch, source};
+use omniglot_rewritten::build::{add, add_base, compile, compilers, input, keep, scratch, source};
 use omniglot_rewritten::native::Native;
 use omniglot_rewritten::region::{ROOM, Region};
 use omniglot_sfi::Rewriter;
+use omniglot_sfi::layer::Layer;
 
 const PROGRAMS: [&str; 12] = [
     "switches",
@@ -36,7 +37,7 @@ fn compare(compiler: &str, level: &str, kind: &[&str]) {
     let native = Native::load(&library).expect("it was just built");
     let mut rewriter = Rewriter::new();
     add(&mut rewriter, directory.path(), compiler, &[&[level, "-w"], kind].concat(), &file);
-    add_layer(&mut rewriter, directory.path(), compiler, false);
+    add_base(&mut rewriter, directory.path(), compiler, Layer::Freestanding);
     let image =
         rewriter.rewrite().unwrap_or_else(|error| panic!("{compiler} {level} {kind:?}: {error}"));
     keep(&format!("{compiler}{level}{}", kind[0]), &image.bytes);

@@ -210,7 +210,7 @@ const PACKAGES: &[Package] = &[
         name: "musl-dev",
         reason: "the C library of rewritten libraries",
         signs: &[Sign::File("usr/lib/x86_64-linux-musl/libc.a")],
-        tasks: TESTS,
+        tasks: BUILDS,
     },
     Package {
         name: "liblwip-dev",
@@ -352,7 +352,22 @@ const OF_SUITES: &[(&str, &[&str])] = &[
     ("liblwip-dev", &[HEADERS]),
     ("libjpeg62-turbo-dev", &[UNIT]),
     ("liblua5.4-dev", &[UNIT]),
-    ("musl-dev", &[UNIT, CONFORMANCE, SOAK, FAULTS, KEYS, IN_PROCESS, ESCAPES, RELEASES, ATTACKS]),
+    (
+        "musl-dev",
+        &[
+            UNIT,
+            GENERATOR,
+            ABI,
+            CONFORMANCE,
+            SOAK,
+            FAULTS,
+            KEYS,
+            IN_PROCESS,
+            ESCAPES,
+            RELEASES,
+            ATTACKS,
+        ],
+    ),
     ("clang-19", &[GENERATOR, HEADERS]),
     ("python3-venv", &[KERNEL]),
     ("gcc-riscv64-unknown-elf", &[GENERATOR, PMP, KERNEL, ATTACKS]),
@@ -367,6 +382,7 @@ const OF_SUITES: &[(&str, &[&str])] = &[
 const UNIT: &str = "unit";
 const GENERATOR: &str = "generator";
 const HEADERS: &str = "headers";
+const ABI: &str = "abi";
 const CONFORMANCE: &str = "conformance";
 const SOAK: &str = "soak";
 const FAULTS: &str = "faults";

@@ -1,13 +1,18 @@
 //! Adds accesses to the stack after steps that no access follows soon enough.
 
-use super::stack;
 use super::state::{Lower, Lowered};
+use super::{Unknown, stack};
 use crate::effects::Set;
 use crate::error::Problem;
 use crate::item::{Item, Stack};
 
 /// Adds an access after each step that needs one, and adjusts the indices of first items.
-pub(super) fn add(lower: &mut Lower<'_>, lowered: &mut Lowered, problems: &mut Vec<Problem>) {
+pub(super) fn add(
+    lower: &mut Lower<'_>,
+    lowered: &mut Lowered,
+    unknown: Unknown,
+    problems: &mut Vec<Problem>,
+) {
     let items = std::mem::take(&mut lower.items);
     let mut kept = Vec::with_capacity(items.len());
     let mut places = Vec::with_capacity(items.len() + 1);
@@ -34,6 +39,11 @@ pub(super) fn add(lower: &mut Lower<'_>, lowered: &mut Lowered, problems: &mut V
                     "the stack pointer is moved where all registers and flags are needed",
                     "compile it with other options, such as -O2",
                 ));
+                if unknown == Unknown::Trap {
+                    kept.pop();
+                    lower.stop();
+                    kept.append(&mut lower.items);
+                }
             }
         }
     }

@@ -24,6 +24,15 @@ fn a_register_is_needed_until_it_is_written_on_each_way() {
     assert!(!sample.live_after(6).has(7) && sample.live_after(6).has(3));
 }
 
+/// `addq $16, %rax; shrq $32, %rax; jne 1f; 1: ret`, and the same with `shrl`
+#[test]
+fn a_shift_by_32_writes_the_flags_if_it_has_64_bits() {
+    let wide = [0x48, 0x83, 0xc0, 16, 0x48, 0xc1, 0xe8, 32, 0x75, 0, 0xc3];
+    assert!(!Sample::new(&wide, &[0], &[]).live_after(0).has_flags());
+    let narrow = [0x48, 0x83, 0xc0, 16, 0x90, 0xc1, 0xe8, 32, 0x75, 0, 0xc3];
+    assert!(Sample::new(&narrow, &[0], &[]).live_after(0).has_flags());
+}
+
 /// `movl $5, %r10d; movl $6, %r11d; call 1f; movl %r10d, %eax; ret; 1: leal 1(%rdi), %eax; ret`
 const KNOWN: &[u8] = &[
     0x41, 0xba, 5, 0, 0, 0, 0x41, 0xbb, 6, 0, 0, 0, 0xe8, 4, 0, 0, 0, 0x44, 0x89, 0xd0, 0xc3, 0x8d,

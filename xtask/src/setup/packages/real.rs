@@ -45,6 +45,9 @@ pub(super) const PACKAGES: &[Package] = &[
     library("libhunspell-dev", &[Sign::PkgConfig("hunspell")]),
     library("libmagic-dev", &[Sign::PkgConfig("libmagic")]),
     library("libsqlite3-dev", &[Sign::PkgConfig("sqlite3")]),
+    library("zlib1g-dev", &[Sign::PkgConfig("zlib")]),
+    library("libbrotli-dev", &[Sign::PkgConfig("libbrotlienc")]),
+    library("liblz4-dev", &[Sign::PkgConfig("liblz4")]),
     library("libarchive-dev", &[Sign::PkgConfig("libarchive")]),
     library("libzstd-dev", &[Sign::PkgConfig("libzstd")]),
     library("liblzma-dev", &[Sign::PkgConfig("liblzma")]),
@@ -90,6 +93,11 @@ pub(super) const PACKAGES: &[Package] = &[
     command("git", &[Sign::Command("git")]),
     command("hdf5-tools", &[Sign::Command("h5dump")]),
     command("poppler-utils", &[Sign::Command("pdftotext")]),
+    data(
+        "musl-dev",
+        "the C library of sandboxed images",
+        &[Sign::File("usr/lib/x86_64-linux-musl/libc.a")],
+    ),
     data(
         "fonts-dejavu-core",
         "a font to draw with",
