@@ -26,7 +26,7 @@ pub(crate) enum Action {
     /// Run a program, and report which builder lines its libraries needed
     Learn(Learn),
 
-    /// Report what a library needs, and whether it can be loaded
+    /// Report what a library needs, and whether it can be loaded, or a static archive sandboxed
     Scan(Scan),
 }
 
@@ -58,7 +58,7 @@ status is the program's. For example: omniglot learn -- cargo test";
 #[derive(Args, Debug)]
 #[command(after_help = SCAN_HELP)]
 pub(crate) struct Scan {
-    /// The shared library
+    /// The shared library, or static archive
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
@@ -78,12 +78,18 @@ The exit status is 0 if foreign code can be run on this machine, and 1 otherwise
 
 /// Help text: the exit statuses of `omniglot scan`.
 const SCAN_HELP: &str = "\
-The file is not executed. The exit status is
+The file is not executed. For a shared library the exit status is
   0  the library can be loaded, in a process and behind protection keys
   1  the file cannot be read, or is not a library for x86-64
   2  the command line is wrong
   3  the library cannot be loaded
-  4  the library can be loaded in a process, but not behind protection keys";
+  4  the library can be loaded in a process, but not behind protection keys
+For a static archive, all of it is rewritten, as for Library::sandboxed, which needs a C compiler
+(`cc`, or what the variable CC names) and musl (Debian: musl-dev). The exit status is
+  0  it can be sandboxed
+  1  it cannot be read, or compiler or musl are missing
+  2  the command line is wrong
+  3  it cannot be sandboxed";
 
 /// The arguments of `omniglot bindings`, which correspond to the methods of `Library`.
 #[derive(Args, Debug)]
@@ -141,6 +147,10 @@ pub(crate) struct Library {
     /// Compile a C source into the image
     #[arg(long, value_name = "FILE")]
     pub(crate) source: Vec<PathBuf>,
+
+    /// Link a static archive into the image: a file, or the name of one where linkers search
+    #[arg(long, value_name = "FILE")]
+    pub(crate) archive: Vec<PathBuf>,
 
     /// Search a directory for headers
     #[arg(long, value_name = "DIR")]

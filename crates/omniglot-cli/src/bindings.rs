@@ -46,7 +46,8 @@ fn preview(
     library: &Library,
     place: &LibraryOptions,
 ) -> Result<omniglot_build::Result<Preview>, Failure> {
-    if place.pkg_config.is_empty() && place.link.is_empty() && place.source.is_empty() {
+    let files = place.source.len() + place.archive.len();
+    if place.pkg_config.is_empty() && place.link.is_empty() && files == 0 {
         // No library is given, so nothing can be missing from it.
         return Ok(library.preview());
     }
@@ -79,6 +80,9 @@ fn find(
     }
     library = place.include.iter().map(from_here).fold(library, Library::include);
     library = place.source.iter().map(from_here).fold(library, Library::source);
+    // A bare name may be one that is searched for.
+    let archive = |path: &PathBuf| if path.is_file() { here.join(path) } else { path.clone() };
+    library = place.archive.iter().map(archive).fold(library, Library::archive);
     library = place.link_search.iter().map(from_here).fold(library, Library::link_search);
     library = place.pkg_config.iter().fold(library, Library::pkg_config);
     library = place.link.iter().fold(library, Library::link);

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Description { path: PathBuf, line: usize, message: String },
     /// A file cannot be scanned.
     Image(PathBuf, omniglot_scan::NotAnImage),
+    /// A static archive cannot be examined.
+    Archive(omniglot_sfi::Error),
     /// A file or directory cannot be accessed.
     File(PathBuf, io::Error),
     /// Standard output cannot be written.
@@ -38,6 +40,10 @@ impl Failure {
             Self::Output(error) => failed(&format!("standard output: {error}"), 1),
             Self::File(path, error) => failed(&format!("{}: {error}", path.display()), 1),
             Self::Image(path, error) => failed(&format!("{}: {error}", path.display()), 1),
+            Self::Archive(error) => {
+                let problems = error.problems.iter().map(ToString::to_string);
+                failed(&problems.collect::<Vec<_>>().join("\n"), 1)
+            }
             Self::Generation(error) => {
                 failed(&wording::as_options(&error.to_string()), status(&error))
             }

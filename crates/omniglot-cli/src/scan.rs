@@ -1,5 +1,7 @@
-//! `omniglot scan`: reports what a library needs, and whether it can be loaded.
+//! `omniglot scan`: reports what a library needs, and whether it can be loaded, or a static archive
+//! sandboxed.
 
+mod archive;
 mod denied;
 mod facts;
 mod libraries;
@@ -15,13 +17,16 @@ use self::verdict::Verdict;
 use crate::arguments::Scan;
 use crate::failure::Failure;
 
-/// Exit status: the library cannot be loaded.
+/// Exit status: the library cannot be loaded, or the archive cannot be sandboxed.
 const NOT_LOADABLE: u8 = 3;
 /// Exit status: the library can be loaded, but not behind protection keys.
 const PROCESS_ONLY: u8 = 4;
 
-/// Scans a library and its dependencies, and prints the report.
+/// Scans a library and its dependencies, or an archive, and prints the report.
 pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
+    if archive::is_one(&arguments.file)? {
+        return archive::run(arguments);
+    }
     let Libraries { found, missing } = Libraries::of(arguments)?;
     let denied = denied::imports(&found);
     let verdict = Verdict::new(&found, &missing);
@@ -31,8 +36,12 @@ pub(crate) fn run(arguments: &Scan) -> Result<ExitCode, Failure> {
     } else {
         report::text(&scanned)
     };
-    io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
+    print(&text)?;
     Ok(status(&scanned.verdict))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)
 }
 
 fn status(verdict: &Verdict) -> ExitCode {

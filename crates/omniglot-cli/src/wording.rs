@@ -6,6 +6,7 @@ const METHODS: [&str; 22] = [
     "allowlist_function",
     "allowlist_type",
     "allowlist_var",
+    "archive",
     "bitfield_enum",
     "batch",
     "blocklist_function",

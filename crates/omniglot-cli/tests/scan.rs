@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const LOADABLE: i32 = 0;
 const UNREADABLE: i32 = 1;
@@ -233,6 +233,91 @@ fn names_cannot_control_the_terminal() {
     fs::write(&made, bytes).unwrap();
     let (plain, _) = report(&made, NOT_LOADABLE);
     assert!(!plain.contains('\u{1b}') && plain.contains("\\u{1b}[2J"), "{plain}");
+}
+
+/// Makes an archive of a C source.
+fn archive(directory: &Path, source: &str) -> PathBuf {
+    let (from, object) = (directory.join("made.c"), directory.join("made.o"));
+    let to = directory.join("libmade.a");
+    fs::write(&from, source).unwrap();
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut compile = Command::new(compiler);
+    compile.args(["-O1", "-c", "-o"]).arg(&object).arg(&from);
+    let mut pack = Command::new("ar");
+    pack.arg("rcs").arg(&to).arg(&object);
+    for mut command in [compile, pack] {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    to
+}
+
+/// The names in a list of the report.
+fn names<'a>(report: &'a Value, list: &str) -> Vec<&'a str> {
+    report[list].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+}
+
+#[test]
+fn debians_archives_can_be_sandboxed() {
+    for (name, needed) in [("libz.a", None), ("libpng16.a", Some("inflate"))] {
+        let (plain, json) = report(&library(name), LOADABLE);
+        assert!(plain.contains("can be sandboxed: yes"), "{plain}");
+        assert_eq!((&json["sandboxable"], &json["instructions"]), (&true.into(), &json!([])));
+        let missing = names(&json, "missing");
+        assert_eq!(needed.is_some(), !missing.is_empty(), "{missing:?}");
+        assert!(needed.is_none_or(|needed| missing.contains(&needed)), "{missing:?}");
+        assert!(json["code"]["rewritten"].as_u64() > json["code"]["original"].as_u64());
+    }
+}
+
+#[test]
+fn instructions_of_an_archive_that_stop_a_call_are_listed() {
+    let (plain, json) = report(&library("libsodium.a"), LOADABLE);
+    let all = json["instructions"].as_array().unwrap();
+    for instruction in all {
+        assert_eq!(instruction["what"], "AVX-512 is not supported");
+        assert!(instruction["object"].as_str().unwrap().contains("avx512f"), "{instruction}");
+    }
+    assert!(!all.is_empty() && plain.contains("more, which --json lists"), "{plain}");
+}
+
+#[test]
+fn what_is_against_an_archive_is_listed_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let source =
+        "__asm__(\".globl f\\n.type f, @function\\nf: nop\\n.byte 6\\nret\\n.size f, .-f\");";
+    let (plain, json) = report(&archive(directory.path(), source), NOT_LOADABLE);
+    assert!(plain.contains("can be sandboxed: no"), "{plain}");
+    assert!(plain.contains("libmade.a(made.o), .text+0x1 in f: "), "{plain}");
+    let reason = &json["reasons_against"][0];
+    assert_eq!((&reason["symbol"], &reason["offset"]), (&"f".into(), &1.into()));
+    assert!(reason["remedy"].as_str().unwrap().contains("a section of its own"), "{reason}");
+}
+
+#[test]
+fn what_an_archive_in_cpp_needs_is_against_it() {
+    let directory = tempfile::tempdir().unwrap();
+    // As a C++ compiler would call `operator new(unsigned long)`.
+    let source = "void *_Znwm(unsigned long);\nvoid *f(void) { return _Znwm(8); }";
+    let (plain, _) = report(&archive(directory.path(), source), NOT_LOADABLE);
+    assert!(plain.contains("in f: uses _Znwm") && plain.contains("it belongs to C++"), "{plain}");
+    let source = "void *other(unsigned long);\nvoid *f(void) { return other(8); }";
+    let (_, json) = report(&archive(directory.path(), source), LOADABLE);
+    assert_eq!(names(&json, "missing"), ["other"]);
+}
+
+#[test]
+fn an_archive_that_cannot_be_examined_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = archive(directory.path(), "int f(void) { return 1; }");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_omniglot"));
+    let output = command.arg("scan").arg(&path).env("CC", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(UNREADABLE));
+    assert!(text(&output.stderr).contains("/nonexistent: No such file"), "{output:?}");
+    fs::write(&path, b"!<thin>\n").unwrap();
+    let output = scan(&path, &[]);
+    assert_eq!(output.status.code(), Some(UNREADABLE));
+    assert!(text(&output.stderr).contains("is a thin archive"), "{output:?}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn write_all(text: &mut String, scanned: &Scanned) -> Result {
 }
 
 /// Escapes control characters, since names in files are untrusted.
-fn clean(line: &str) -> String {
+pub(super) fn clean(line: &str) -> String {
     let is_plain = |character: char| matches!(character, ' '..='~') || character.is_alphanumeric();
     let mut cleaned = String::new();
     for character in line.chars() {
@@ -93,7 +93,11 @@ fn verdict(text: &mut String, way: &str, reasons: &[String]) -> Result {
     reasons.iter().try_for_each(|reason| writeln!(text, "  {}", clean(reason)))
 }
 
-fn list(text: &mut String, title: &str, entries: impl Iterator<Item = String>) -> Result {
+pub(super) fn list(
+    text: &mut String,
+    title: &str,
+    entries: impl Iterator<Item = String>,
+) -> Result {
     let entries: Vec<String> = entries.collect();
     if entries.is_empty() {
         return writeln!(text, "{title}: none");
