@@ -8,6 +8,7 @@ fn main() -> Result<()> {
         .pkg_config("sqlite3")
         .allowlist_function("sqlite3_(open_v2|close|exec)")
         .allowlist_var("SQLITE_OPEN_(READONLY|READWRITE|CREATE)")
+        .sandboxed()
         .generate()?;
     Library::new("archive")
         .header("archive.h")
@@ -22,17 +23,38 @@ fn main() -> Result<()> {
         .pkg_config("libzstd")
         .allowlist_function("ZSTD_(compress2|decompress|compressBound|isError)")
         .allowlist_function("ZSTD_(createCCtx|freeCCtx|CCtx_setParameter)")
+        .sandboxed()
+        .generate()?;
+    Library::new("zlib")
+        .header("zlib.h")
+        .pkg_config("zlib")
+        .allowlist_function("compress2|compressBound|uncompress")
+        .sandboxed()
+        .generate()?;
+    Library::new("brotli")
+        .header("brotli/encode.h")
+        .pkg_config("libbrotlienc")
+        .allowlist_function("BrotliEncoder(Compress|MaxCompressedSize)")
+        .sandboxed()
+        .generate()?;
+    Library::new("lz4")
+        .header("lz4.h")
+        .pkg_config("liblz4")
+        .allowlist_function("LZ4_compress(_default|Bound)")
+        .sandboxed()
         .generate()?;
     Library::new("lzma")
         .header("lzma.h")
         .pkg_config("liblzma")
         .allowlist_function("lzma_(easy_buffer_encode|stream_buffer_(bound|decode))")
+        .sandboxed()
         .generate()?;
     Library::new("bzip2")
         .header("stdio.h")
         .header("bzlib.h")
         .link("bz2")
         .allowlist_function("BZ2_bzBuffTo(Compress|Decompress|BuffCompress|BuffDecompress)")
+        .sandboxed()
         .generate()?;
     Library::new("crypto")
         .header("openssl/evp.h")
@@ -47,6 +69,7 @@ fn main() -> Result<()> {
         .header("sodium.h")
         .pkg_config("libsodium")
         .allowlist_function("sodium_init|crypto_sign_(seed_keypair|detached|verify_detached)")
+        .sandboxed()
         .generate()?;
     Library::new("nettle")
         .header("nettle/sha3.h")

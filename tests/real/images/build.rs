@@ -10,6 +10,7 @@ fn main() -> Result<()> {
         .allowlist_function("jpeg_(std_error|CreateDecompress|mem_src|read_header)")
         .allowlist_function("jpeg_(start|finish|destroy)_decompress|jpeg_read_scanlines")
         .allowlist_var("JPEG_LIB_VERSION")
+        .sandboxed()
         .generate()?;
     Library::new("tiff")
         .header("tiffio.h")
@@ -22,6 +23,7 @@ fn main() -> Result<()> {
         .header("webp/decode.h")
         .pkg_config("libwebp")
         .allowlist_function("WebP(EncodeLosslessRGB|DecodeRGB|Free)")
+        .sandboxed()
         .generate()?;
     Library::new("openjpeg")
         .header("openjpeg.h")
@@ -30,11 +32,13 @@ fn main() -> Result<()> {
         .allowlist_function("opj_stream_(create|destroy|set_(read|skip|seek)_function)")
         .allowlist_function("opj_stream_set_user_data(_length)?|opj_(read_header|decode)")
         .allowlist_function("opj_(destroy_codec|image_destroy)")
+        .sandboxed()
         .generate()?;
     Library::new("gif")
         .header("gif_lib.h")
         .link("gif")
         .allowlist_function("DGif(Open|Slurp|CloseFile)")
+        .sandboxed()
         .generate()?;
     Library::new("rsvg")
         .header("librsvg/rsvg.h")
@@ -58,6 +62,7 @@ fn main() -> Result<()> {
         .pkg_config("freetype2")
         .allowlist_function("FT_(Init_FreeType|New_Memory_Face|Set_Pixel_Sizes|Load_Char)")
         .allowlist_var("FT_LOAD_(RENDER|NO_HINTING)")
+        .sandboxed()
         .generate()?;
     Library::new("harfbuzz")
         .header("hb.h")
@@ -71,5 +76,6 @@ fn main() -> Result<()> {
         .pkg_config("libpng")
         .allowlist_function("png_image_(begin_read_from_memory|finish_read)")
         .allowlist_var("PNG_(IMAGE_VERSION|FORMAT_FLAG_COLOR)")
+        .sandboxed()
         .generate()
 }

@@ -7,18 +7,21 @@ fn main() -> Result<()> {
         .header("opus.h")
         .pkg_config("opus")
         .allowlist_function("opus_(decoder_create|decode|decoder_destroy)")
+        .sandboxed()
         .generate()?;
     Library::new("vorbis")
         .header("stdio.h")
         .header("vorbis/vorbisfile.h")
         .pkg_config("vorbisfile")
         .allowlist_function("ov_(open_callbacks|read|clear)")
+        .sandboxed()
         .generate()?;
     Library::new("flac")
         .header("FLAC/stream_decoder.h")
         .pkg_config("flac")
         .allowlist_function("FLAC__stream_decoder_(new|init_stream|process_until_end_of_stream)")
         .allowlist_function("FLAC__stream_decoder_(finish|delete)")
+        .sandboxed()
         .generate()?;
     Library::new("mpg123")
         .header("mpg123.h")

@@ -25,6 +25,8 @@ pub(crate) enum Where {
     Process,
     /// In the program's own process, through the gate, without protection.
     InProcess,
+    /// In the program's own process, as verified code.
+    Sandboxed,
     /// Called directly, by plain FFI.
     Plain,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Where {
         out.write_str(match self {
             Self::Process => "process",
             Self::InProcess => "in-process",
+            Self::Sandboxed => "sandboxed",
             Self::Plain => "plain",
         })
     }
@@ -43,7 +46,7 @@ impl FromStr for Where {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let all = [Self::Process, Self::InProcess, Self::Plain];
+        let all = [Self::Process, Self::InProcess, Self::Sandboxed, Self::Plain];
         all.into_iter().find(|place| place.to_string() == text).context("no such runtime")
     }
 }
@@ -66,6 +69,7 @@ pub(crate) fn here(subject: &Subject, place: Where) -> Outcome {
     let start = match place {
         Where::Process => subject.process,
         Where::InProcess => subject.in_process,
+        Where::Sandboxed => subject.sandboxed,
         Where::Plain => subject.plain,
     };
     let mut running = match start() {

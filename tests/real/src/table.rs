@@ -31,8 +31,8 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
 }
 
 const HEAD: &str = "\
-| library | version | what it does here | confirmed by | in a process | in this process | start | memory | job | ÷ plain | in this process ÷ plain |
-|---|---|---|---|---|---|---|---|---|---|---|";
+| library | version | what it does here | confirmed by | in a process | in this process | sandboxed | start | memory | job | ÷ plain | in this process ÷ plain | sandboxed ÷ plain |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// A library with its result in each place.
 struct Row {
@@ -40,6 +40,7 @@ struct Row {
     version: String,
     process: Outcome,
     in_process: Outcome,
+    sandboxed: Outcome,
     plain: Outcome,
 }
 
@@ -57,6 +58,7 @@ impl Row {
             version: version(subject.package)?,
             process: in_place(Where::Process),
             in_process: in_place(Where::InProcess),
+            sandboxed: in_place(Where::Sandboxed),
             plain: in_place(Where::Plain),
         })
     }
@@ -74,23 +76,31 @@ impl Row {
                 format!("works with {}", lines.join(" "))
             }
         };
-        let beside = match (&in_process.failure, subject.not_in_process) {
-            (None, _) => "works".to_owned(),
-            (Some(_), Some(reason)) => format!("refused: {reason}"),
-            (Some(failure), None) => format!("fails: {}", first_line(failure)),
-        };
+        let beside = verdict(in_process, subject.not_in_process);
+        let sandboxed = verdict(&self.sandboxed, subject.not_sandboxed);
         let figures = if process.failure.is_some() {
             "– | – | –".to_owned()
         } else {
             let (start, memory) = (process.start * 1e3, process.memory / f64::from(1 << 20));
             format!("{start:.0} ms | {memory:.1} MiB | {}", time(process.job))
         };
-        let ratios = [process, in_process].map(|outcome| ratio(outcome, &self.plain)).join(" | ");
+        let outcomes = [process, in_process, &self.sandboxed];
+        let ratios = outcomes.map(|outcome| ratio(outcome, &self.plain)).join(" | ");
         let Subject { name, does, confirmed, .. } = subject;
         let version = &self.version;
         format!(
-            "| {name} | {version} | {does} | {confirmed} | {works} | {beside} | {figures} | {ratios} |"
+            "| {name} | {version} | {does} | {confirmed} | {works} | {beside} | {sandboxed} \
+             | {figures} | {ratios} |"
         )
+    }
+}
+
+/// Whether it works in the program's own process, or why not.
+fn verdict(outcome: &Outcome, known: Option<&str>) -> String {
+    match (&outcome.failure, known) {
+        (None, _) => "works".to_owned(),
+        (Some(_), Some(reason)) => format!("refused: {reason}"),
+        (Some(failure), None) => format!("fails: {}", first_line(failure)),
     }
 }
 
@@ -135,6 +145,7 @@ fn introduction(rows: &[Row]) -> String {
     }
     let refused = rows.len() - alone - two - more;
     let beside = rows.iter().filter(|row| row.in_process.failure.is_none()).count();
+    let sandboxed = rows.iter().filter(|row| row.sandboxed.failure.is_none()).count();
     format!(
         "# Real libraries, unmodified
 
@@ -144,7 +155,9 @@ Another implementation confirms each result. `cargo xtask test --only real` runs
 
 Of {count} rows, {alone} work in a process as they are, {two} with one or two lines of the builder, \
 {more} with more; {refused} do not. In the host's own process (`Unprotected`), where there are no \
-threads and no memory for code, {beside} work with the same lines.
+threads and no memory for code, {beside} work with the same lines. Rewritten from Debian's static \
+archives, with musl's C library, as verified code in the host's own process (`Isolation::Sfi`), \
+{sandboxed} work.
 
 - *start*: `build()` until the instance is ready, once. *memory*: what the worker held after the job, \
 where what several processes share counts in part. *job*: the shortest of repeated jobs, from the \

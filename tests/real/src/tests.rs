@@ -13,7 +13,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     let name = std::iter::once("real".to_owned());
     let arguments = Arguments::from_iter(name.chain(words.iter().cloned()));
     let trials = subjects().flat_map(|subject| {
-        [Where::Process, Where::InProcess].map(|place| {
+        [Where::Process, Where::InProcess, Where::Sandboxed].map(|place| {
             Trial::test(format!("{}::{place}", subject.name), move || test(subject, place))
         })
     });
@@ -26,6 +26,7 @@ fn test(subject: &Subject, place: Where) -> Result<(), Failed> {
     let refused = match place {
         Where::Process => subject.refused,
         Where::InProcess => subject.not_in_process,
+        Where::Sandboxed => subject.not_sandboxed,
         Where::Plain => None,
     };
     match (outcome.failure, refused) {

@@ -41,5 +41,6 @@ fn main() -> Result<()> {
         .header("time.h")
         .allowlist_function("iconv(_open|_close)?|setlocale|mbstowcs|localtime_r")
         .allowlist_var("LC_ALL")
+        .sandboxed()
         .generate()
 }

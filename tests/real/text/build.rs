@@ -23,12 +23,14 @@ fn main() -> Result<()> {
         .pkg_config("expat")
         .allowlist_function("XML_(ParserCreate|SetElementHandler|Parse|ParserFree)")
         .allowlist_function("XML_SetCharacterDataHandler")
+        .sandboxed()
         .generate()?;
     Library::new("yaml")
         .header("yaml.h")
         .pkg_config("yaml-0.1")
         .allowlist_function("yaml_parser_(initialize|set_input_string|parse|delete)")
         .allowlist_function("yaml_event_delete")
+        .sandboxed()
         .generate()?;
     Library::new("jansson")
         .header("jansson.h")
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
         .allowlist_function("json_(loadb|dumps|delete|object_get|array_(size|get))")
         .allowlist_function("json_integer_value")
         .allowlist_var("JSON_(COMPACT|SORT_KEYS)")
+        .sandboxed()
         .generate()?;
     Library::new("pcre2")
         .header("pcre2.h")
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         .allowlist_function("pcre2_(compile|jit_compile|match|code_free|match_data_free)_8")
         .allowlist_function("pcre2_(match_data_create_from_pattern|get_ovector_pointer)_8")
         .allowlist_var("PCRE2_(UTF|JIT_COMPLETE)")
+        .sandboxed()
         .generate()?;
     Library::new("onig")
         .header("oniguruma.h")
@@ -58,6 +62,7 @@ fn main() -> Result<()> {
         .pkg_config("lua5.4")
         .allowlist_function("luaL_(newstate|openlibs|loadstring)|lua_(pcallk|close|setglobal)")
         .allowlist_function("lua_(pushcclosure|pushinteger|tointegerx|tolstring)")
+        .sandboxed()
         .generate()?;
     Library::new("duktape")
         .header("duktape.h")
@@ -71,6 +76,7 @@ fn main() -> Result<()> {
         .pkg_config("libcmark")
         .allowlist_function("cmark_markdown_to_html")
         .allowlist_var("CMARK_OPT_DEFAULT")
+        .sandboxed()
         .generate()?;
     Library::new("hunspell")
         .header("hunspell/hunspell.h")
@@ -82,5 +88,6 @@ fn main() -> Result<()> {
         .pkg_config("libmagic")
         .allowlist_function("magic_(open|load|buffer|close)")
         .allowlist_var("MAGIC_NONE")
+        .sandboxed()
         .generate()
 }

@@ -4,14 +4,17 @@
 #![allow(clippy::ptr_arg)]
 
 mod archive;
+mod brotli;
 mod bzip2;
 mod crypto;
 mod gnutls;
+mod lz4;
 mod lzma;
 mod nettle;
 mod sodium;
 mod sqlite;
 mod sqlite_file;
+mod zlib;
 mod zstd;
 
 use real_subject::Subject;
@@ -21,6 +24,9 @@ pub static SUBJECTS: &[&Subject] = &[
     &sqlite::SQLITE,
     &sqlite_file::SQLITE_FILE,
     &archive::ARCHIVE,
+    &zlib::ZLIB,
+    &brotli::BROTLI,
+    &lz4::LZ4,
     &zstd::ZSTD,
     &zstd::ZSTD_THREADS,
     &zstd::ZSTD_NO_THREADS,

@@ -13,6 +13,7 @@ subject! {
     does: "SHA-3 and HMAC-SHA-256",
     confirmed: "the vectors of FIPS 202 and RFC 4231",
     builder: |_input| [],
+    not_sandboxed: "its assembly has data among code",
 }
 
 fn input() -> Result<()> {

@@ -36,6 +36,7 @@ mod several {
         confirmed: "the command `zstd`, on two threads, compresses it to the same",
         builder: |_input| [.allow(Permission::Threads(2))],
         not_in_process: "it starts threads",
+        not_sandboxed: "it starts threads",
     }
 
     fn run<R: Runtime>(zstd: &mut Zstd<R>, text: &String) -> omniglot::Result<Output> {

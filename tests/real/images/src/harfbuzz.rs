@@ -13,6 +13,7 @@ subject! {
     does: "shapes text in Latin and Arabic letters",
     confirmed: "the command `hb-shape`, equal",
     builder: |_input| [],
+    not_sandboxed: "Debian has no static archive of it",
 }
 
 const TEXTS: [&str; 2] = ["Affine fjord, AV", "السلام عليكم"];

@@ -14,6 +14,7 @@ subject! {
     does: "reads a picture, through callbacks in Rust",
     confirmed: "the crate tiff, which wrote it, equal",
     builder: |_input| [],
+    not_sandboxed: "its archive needs that of LERC, which is C++",
 }
 
 const SIZE: (u32, u32) = (200, 120);

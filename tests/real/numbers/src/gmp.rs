@@ -12,6 +12,7 @@ subject! {
     does: "a factorial, and a power modulo a prime",
     confirmed: "the crate num-bigint, equal",
     builder: |_input| [],
+    not_sandboxed: "its assembly branches on RCX while it carries flags",
 }
 
 /// The largest prime that was known before there were computers.

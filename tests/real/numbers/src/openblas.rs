@@ -11,6 +11,7 @@ subject! {
     does: "multiplies matrices of 200 rows",
     confirmed: "the product computed in Rust, within 1e-9",
     builder: |_input| [],
+    not_sandboxed: "its assembly must be aligned to 32 KiB",
 }
 
 const SIDE: usize = 200;

@@ -20,6 +20,7 @@ subject! {
         .allow(Permission::Threads(1))
     ],
     not_in_process: "it starts a thread",
+    not_sandboxed: "pkg-config does not name pcaudio and sonic, which its archive needs",
 }
 
 fn input() -> Result<String> {

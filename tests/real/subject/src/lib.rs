@@ -11,7 +11,7 @@ pub use anyhow;
 pub use inputs::{Picture, prose, tone};
 pub use omniglot;
 pub use plain::{Plain, plain};
-pub use run::{Facts, Running, Started, facts, in_process, process};
+pub use run::{Facts, Running, Started, facts, in_process, process, sandboxed};
 pub use tools::{Scratch, tool};
 
 /// A library at its main job.
@@ -31,10 +31,14 @@ pub struct Subject {
     pub refused: Option<&'static str>,
     /// The reason if it cannot run in the host's own process.
     pub not_in_process: Option<&'static str>,
+    /// The reason if it cannot run as verified code in the host's own process.
+    pub not_sandboxed: Option<&'static str>,
     /// Starts it in a worker process.
     pub process: fn() -> anyhow::Result<Box<dyn Running>>,
     /// Starts it in this process, without protection.
     pub in_process: fn() -> anyhow::Result<Box<dyn Running>>,
+    /// Starts it in this process, as verified code.
+    pub sandboxed: fn() -> anyhow::Result<Box<dyn Running>>,
     /// Loads it into this program, to be called directly.
     pub plain: fn() -> anyhow::Result<Box<dyn Running>>,
 }
@@ -58,6 +62,7 @@ macro_rules! subject {
         builder: |$input:ident| [$(.$method:ident($($argument:expr),*)),*],
         $(refused: $refused:literal,)?
         $(not_in_process: $reason:literal,)?
+        $(not_sandboxed: $refusal:literal,)?
     ) => {
         /// The library at its main job.
         pub static $constant: $crate::Subject = $crate::Subject {
@@ -70,6 +75,7 @@ macro_rules! subject {
             )),*],
             refused: $crate::subject!(@reason $($refused)?),
             not_in_process: $crate::subject!(@reason $($reason)?),
+            not_sandboxed: $crate::subject!(@reason $($refusal)?),
             process: || {
                 let given = input()?;
                 let $input = &given;
@@ -94,6 +100,13 @@ macro_rules! subject {
                     confirm,
                     |_| $crate::Facts::default(),
                 )?)
+            },
+            sandboxed: || {
+                let given = input()?;
+                let start = || $crate::sandboxed::<$library>().build();
+                Ok($crate::Started::boxed(start, given, run, confirm, |library| {
+                    $crate::facts(library.runtime())
+                })?)
             },
             plain: || {
                 let given = input()?;

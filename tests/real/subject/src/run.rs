@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use omniglot::{Builder, Isolation, Library, Linux, Options, Unprotected};
+use omniglot::{
+    Builder, Isolation, IsolationKind, Library, Linux, Options, Permission, Runtime as _,
+    Unprotected,
+};
 
 /// Information about an instance besides its results.
 #[derive(Clone, Debug, Default)]
@@ -97,8 +100,9 @@ impl<L, I, O> Running for Started<L, I, O> {
 #[must_use]
 pub fn facts(runtime: &Linux) -> Facts {
     let requests = runtime.requests().unwrap_or_default();
+    let is_apart = runtime.isolation() == IsolationKind::Process;
     Facts {
-        process: Some(runtime.process_id()),
+        process: is_apart.then(|| runtime.process_id()),
         requests: requests.iter().map(|request| format!("{request:?}")).collect(),
         output: runtime.output().unwrap_or_default(),
     }
@@ -108,6 +112,13 @@ pub fn facts(runtime: &Linux) -> Facts {
 /// loading.
 pub fn process<L: Library<Runtime = Linux>>() -> Builder<L> {
     Builder::new().isolation(Isolation::Process).start_timeout(Duration::from_secs(300))
+}
+
+/// Returns the builder of an instance in this process, as verified code. Requests for the time and
+/// random numbers go to the kernel.
+pub fn sandboxed<L: Library<Runtime = Linux>>() -> Builder<L> {
+    let builder = Builder::new().isolation(Isolation::Sfi).start_timeout(Duration::from_secs(300));
+    builder.memory_limit(1 << 30).allow(Permission::Clock).allow(Permission::Random)
 }
 
 /// Starts an instance in this process, without protection, with the settings that it has in a worker.

@@ -11,6 +11,7 @@ subject! {
     does: "reads the text of a document in PDF",
     confirmed: "the command `pdftotext`, equal but for spaces",
     builder: |_input| [],
+    not_sandboxed: "Debian has no static archive of it",
 }
 
 /// Returns a page of text, which another library made from a drawing.

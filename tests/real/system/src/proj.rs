@@ -15,6 +15,7 @@ subject! {
     builder: |_input| [
         .file("/usr/share/proj/proj.db", PathBuf::from("/usr/share/proj/proj.db"))
     ],
+    not_sandboxed: "Debian has no static archive of it",
 }
 
 /// Latitude and longitude.

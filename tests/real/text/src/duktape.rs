@@ -11,6 +11,7 @@ subject! {
     does: "runs a program in ECMAScript",
     confirmed: "the command `duk`, equal",
     builder: |_input| [],
+    not_sandboxed: "Debian has no static archive of it",
 }
 
 const PROGRAM: &str = "(function () {

@@ -11,6 +11,7 @@ subject! {
     does: "checks words and proposes others, with its dictionary",
     confirmed: "the command `hunspell`, equal",
     builder: |_input| [.directory("/usr/share/hunspell", "/usr/share/hunspell")],
+    not_sandboxed: "it is C++",
 }
 
 const WORDS: [&str; 5] = ["bridge", "recieve", "langauge", "safety", "sentense"];

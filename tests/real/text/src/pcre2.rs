@@ -37,6 +37,7 @@ mod compiled {
         confirmed: "the crate regex, equal",
         builder: |_input| [.allow(Permission::ExecutableMemory)],
         not_in_process: "it needs memory for code",
+        not_sandboxed: "it needs memory for code",
     }
 
     fn confirm(text: &String, output: &Output) -> Result<()> {

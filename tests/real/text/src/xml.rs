@@ -11,6 +11,7 @@ subject! {
     does: "parses XML and answers questions in XPath",
     confirmed: "the command `xmllint`, equal",
     builder: |_input| [],
+    not_sandboxed: "its archive needs that of ICU, which is C++",
 }
 
 const QUESTIONS: [&str; 3] =
