@@ -2,7 +2,7 @@
 //! options, or tables and keys of the `--describe` file.
 
 /// The builder's methods that are options of the command.
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 23] = [
     "allowlist_function",
     "allowlist_type",
     "allowlist_var",
