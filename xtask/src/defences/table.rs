@@ -35,6 +35,10 @@ pub(super) enum Test {
     /// A test in the runtime's `world.rs` of what anyone can ask the host for, named without
     /// `here::keys::`.
     Ask(&'static str),
+    /// A test in the runtime's `tests/sfi`.
+    Region(&'static str),
+    /// A test of the escapes, named without `sfi::`.
+    Verified(&'static str),
 }
 
 /// A test program.
@@ -42,13 +46,25 @@ pub(super) enum Test {
 pub(super) struct Program {
     pub(super) package: &'static str,
     pub(super) target: &'static str,
+    /// Where it runs.
+    pub(super) place: Place,
     /// Control tests, which pass as long as a domain works at all.
     pub(super) controls: &'static [Test],
+}
+
+/// Where a test program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a guest, which has protection keys.
+    Guest,
+    /// On this machine: verified code needs no more.
+    Here,
 }
 
 const ESCAPES: Program = Program {
     package: "omniglot-conformance",
     target: "escapes",
+    place: Place::Guest,
     controls: &[
         Test::Escape("registers::nothing_at_return"),
         Test::Escape("registers::nothing_at_a_fault"),
@@ -58,23 +74,42 @@ const ESCAPES: Program = Program {
 const RUNTIME: Program = Program {
     package: "omniglot-in-process",
     target: "keys",
+    place: Place::Guest,
     controls: &[Test::Runtime("many_threads_are_right_at_once")],
 };
 
 const THREADS: Program = Program {
     package: "omniglot-in-process",
     target: "in_process",
+    place: Place::Guest,
     controls: &[Test::Thread("many_threads_run_many_domains")],
 };
 
 const WORLD: Program = Program {
     package: "omniglot-in-process",
     target: "world",
+    place: Place::Guest,
     controls: &[Test::Ask("a_child_has_no_requests")],
 };
 
+const REGIONS: Program = Program {
+    package: "omniglot-linux",
+    target: "sfi",
+    place: Place::Here,
+    controls: &[Test::Region("calls::a_call_returns_its_result")],
+};
+
+const VERIFIED: Program = Program {
+    place: Place::Here,
+    controls: &[
+        Test::Verified("registers::nothing_at_return"),
+        Test::Verified("registers::nothing_at_a_callback"),
+    ],
+    ..ESCAPES
+};
+
 impl Test {
-    pub(super) const PROGRAMS: [Program; 4] = [ESCAPES, RUNTIME, THREADS, WORLD];
+    pub(super) const PROGRAMS: [Program; 6] = [ESCAPES, RUNTIME, THREADS, WORLD, REGIONS, VERIFIED];
 
     pub(super) const fn program(self) -> Program {
         match self {
@@ -82,6 +117,8 @@ impl Test {
             Self::Runtime(_) => RUNTIME,
             Self::Thread(_) => THREADS,
             Self::Ask(_) => WORLD,
+            Self::Region(_) => REGIONS,
+            Self::Verified(_) => VERIFIED,
         }
     }
 
@@ -92,14 +129,20 @@ impl Test {
             Self::Runtime(name) => format!("tests::{name}"),
             Self::Thread(name) => format!("tests::keys::{name}"),
             Self::Ask(name) => format!("tests::here::keys::{name}"),
+            Self::Region(name) => name.to_owned(),
+            Self::Verified(name) => format!("sfi::{name}"),
         }
     }
 }
 
 impl fmt::Display for Test {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Escape(name) | Self::Runtime(name) | Self::Thread(name) | Self::Ask(name)) =
-            self;
+        let (Self::Escape(name)
+        | Self::Runtime(name)
+        | Self::Thread(name)
+        | Self::Ask(name)
+        | Self::Region(name)
+        | Self::Verified(name)) = self;
         formatter.write_str(name)
     }
 }
@@ -979,5 +1022,101 @@ pub(super) const DEFENCES: &[Defence] = &[
         instead: "        if !thread.has_stack(0) {\n",
         is_basic: false,
         test: Test::Escape("nesting::to_the_limit_on_192_kib"),
+    },
+    Defence {
+        name: "verified: the code is verified",
+        file: "sfi/image.rs",
+        text: "        let uses = verify_text(&file, &segments)?;\n",
+        instead: "        let uses = Uses::default();\n",
+        is_basic: false,
+        test: Test::Region("attacks::images_with_forbidden_code_are_refused"),
+    },
+    Defence {
+        name: "verified: foreign code cannot write its base",
+        file: "sfi/memory.rs",
+        text: "        self.protect(&place)\n",
+        instead: "        Ok(())\n",
+        is_basic: false,
+        test: Test::Region("attacks::wild_addresses_stay_inside"),
+    },
+    Defence {
+        name: "verified: a guard below the stack",
+        file: "sfi/memory.rs",
+        text: "        let guard = image_end..image_end + STACK_GUARD;\n",
+        instead: "        let guard = image_end..image_end;\n",
+        is_basic: false,
+        test: Test::Region("ends::a_stack_that_runs_over_is_named"),
+    },
+    Defence {
+        name: "verified: a reset discards what was written",
+        file: "sfi/memory.rs",
+        text: "        self.writable.iter().try_for_each(|range| self.discard(range))\n",
+        instead: "        Ok(())\n",
+        is_basic: false,
+        test: Test::Region("lives::a_reset_leaves_nothing"),
+    },
+    Defence {
+        name: "verified: entry clears vector registers",
+        file: "gate.S",
+        text: "    vzeroall\n    jmp 5f\n3:  clear_sse\n5:  ldmxcsr [rbx + {NEXT} + {MXCSR}]\n",
+        instead: "    jmp 5f\n3:\n5:  ldmxcsr [rbx + {NEXT} + {MXCSR}]\n",
+        is_basic: false,
+        test: Test::Region("calls::registers_hold_nothing_of_the_hosts"),
+    },
+    Defence {
+        name: "verified: exit restores MXCSR",
+        file: "gate.S",
+        text: "1:  ldmxcsr [rsp]\nomniglot_sfi_back:\n",
+        instead: "1:\nomniglot_sfi_back:\n",
+        is_basic: false,
+        test: Test::Region("calls::the_hosts_floating_point_stays"),
+    },
+    Defence {
+        name: "verified: exit restores a base of the host's",
+        file: "gate.S",
+        text: "    cmp qword ptr [r11 + {HOST_SEGMENT}], 0\n    jne 3f\n2:  add rsp, 8\n",
+        instead: "2:  add rsp, 8\n",
+        is_basic: false,
+        test: Test::Region("calls::the_hosts_gs_base_stays"),
+    },
+    Defence {
+        name: "verified: a return leaves the innermost call",
+        file: "execution.rs",
+        text: "            if event == RETURNED && stack == began {\n",
+        instead: "            if event == RETURNED {\n",
+        is_basic: false,
+        test: Test::Region("calls::leaving_for_an_outer_call_is_told"),
+    },
+    Defence {
+        name: "verified: handlers call no foreign code",
+        file: "sfi/engine.rs",
+        text: "        thread.check_outside()?;\n        if !thread.has_stack(HOST_STACK) {\n",
+        instead: "        if !thread.has_stack(HOST_STACK) {\n",
+        is_basic: false,
+        test: Test::Region("signals::a_handler_that_calls_is_refused"),
+    },
+    Defence {
+        name: "verified: requests are answered where foreign code may write",
+        file: "sfi/engine.rs",
+        text: "        self.check_writable(place, size_of::<u64>()).map_err(wrong)?;\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Region("layouts::no_request_is_answered_in_constants"),
+    },
+    Defence {
+        name: "verified: the time of answers counts",
+        file: "sfi/engine.rs",
+        text: "            let since = calls.time.is_limited().then(Instant::now);\n            let is_answered",
+        instead: "            let since: Option<Instant> = None;\n            let is_answered",
+        is_basic: false,
+        test: Test::Region("ends::the_time_of_answers_counts"),
+    },
+    Defence {
+        name: "verified: a base that a handler leaves is replaced",
+        file: "handler.rs",
+        text: "        set_base_of_gs(before);\n",
+        instead: "",
+        is_basic: false,
+        test: Test::Region("signals::verified_code_keeps_its_base"),
     },
 ];
