@@ -12,7 +12,7 @@ const SLOTS: u32 = 80;
 fn main() -> Result<()> {
     println!("cargo:rustc-env=BENCH_RUSTC={}", compiler());
     cc::Build::new().file("c/workloads.c").compile("workloads");
-    for library in ["sodium", "brotlienc", "brotlidec", "png16"] {
+    for library in ["sodium", "brotlienc", "brotlidec", "png16", "z", "sqlite3"] {
         println!("cargo:rustc-link-lib={library}");
     }
     Library::new("workloads")
@@ -20,11 +20,13 @@ fn main() -> Result<()> {
         .source("c/workloads.c")
         .callback_slots(SLOTS)
         .batch("add_six")
+        .sandboxed()
         .generate()?;
     Library::new("sodium")
         .header("sodium.h")
         .pkg_config("libsodium")
         .allowlist_function("crypto_generichash")
+        .sandboxed()
         .generate()?;
     Library::new("brotli")
         .header("brotli/encode.h")
@@ -32,6 +34,20 @@ fn main() -> Result<()> {
         .pkg_config("libbrotlienc")
         .pkg_config("libbrotlidec")
         .allowlist_function("BrotliEncoderCompress|BrotliDecoderDecompress")
+        .sandboxed()
+        .generate()?;
+    Library::new("zlib")
+        .header("zlib.h")
+        .pkg_config("zlib")
+        .allowlist_function("compress2|uncompress")
+        .sandboxed()
+        .generate()?;
+    Library::new("sqlite")
+        .header("sqlite3.h")
+        .pkg_config("sqlite3")
+        .allowlist_function("sqlite3_(open|exec|prepare_v2|step|column_int64|finalize)")
+        .allowlist_var("SQLITE_(OK|ROW)")
+        .sandboxed()
         .generate()?;
     Library::new("png")
         .header("png.h")
@@ -42,6 +58,7 @@ fn main() -> Result<()> {
         .allowlist_var("PNG_LIBPNG_VER_STRING")
         // libpng reports errors by longjmp; with this guard, that becomes an error of the call.
         .setjmp_guard("png_read_.*", "png_jmpbuf(png_ptr)")
+        .sandboxed()
         .generate()
 }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use omniglot::{Builder, Error, Isolation, Library, Linux, Options, Unprotected};
 
 /// The names of the variants that use a runtime.
-pub(crate) const RUNTIMES: [&str; 3] = ["unprotected", "keys", "process"];
+pub(crate) const RUNTIMES: [&str; 4] = ["unprotected", "keys", "sfi", "process"];
 
 /// The suffix of a variant's name if it is from the program without checks.
 pub(crate) const UNCHECKED: &str = "-unchecked";
@@ -22,6 +22,11 @@ pub(crate) fn unprotected<L: Library<Runtime = Unprotected>>() -> Result<Option<
 /// Starts an instance in this process behind a protection key, if the machine supports that.
 pub(crate) fn keys<L: Library<Runtime = Linux>>() -> Result<Option<L>> {
     available(Builder::new().isolation(Isolation::ProtectionKeys).build())
+}
+
+/// Starts an instance in this process as verified code, if the machine supports that.
+pub(crate) fn sfi<L: Library<Runtime = Linux>>() -> Result<Option<L>> {
+    available(Builder::new().isolation(Isolation::Sfi).build())
 }
 
 /// Starts an instance in a worker process.
@@ -47,6 +52,10 @@ macro_rules! on_each_runtime {
         }
         if let Some($instance) = $crate::runtimes::keys::<$library>()? {
             let $name = "keys";
+            variants.push($variant);
+        }
+        if let Some($instance) = $crate::runtimes::sfi::<$library>()? {
+            let $name = "sfi";
             variants.push($variant);
         }
         let ($name, $instance) = ("process", $crate::runtimes::process::<$library>()?);

@@ -6,3 +6,5 @@
 pub(crate) mod brotli;
 pub(crate) mod png;
 pub(crate) mod sodium;
+pub(crate) mod sqlite;
+pub(crate) mod zlib;

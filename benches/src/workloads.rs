@@ -13,9 +13,12 @@ mod pingpong;
 mod process_start;
 mod published;
 mod reset;
+mod sqlite;
 mod start;
 mod upgrade;
 mod validate;
+mod verification;
+mod zlib;
 
 use anyhow::{Result, bail};
 use omniglot_turns::{Record, Settings, Workload};
@@ -178,6 +181,24 @@ pub(crate) const ENTRIES: &[Entry] = &[
         measure: Measure::Compared(libpng::libpng),
     },
     Entry {
+        name: "zlib",
+        about: "text compressed with level 6, decompressed and compared, by its bytes",
+        sizes: Sizes::Of(&[1024, 65_536, 1 << 20]),
+        measure: Measure::Compared(zlib::zlib),
+    },
+    Entry {
+        name: "sqlite",
+        about: "a table in memory filled and queried, by its rows",
+        sizes: Sizes::Of(&[100, 5000]),
+        measure: Measure::Compared(sqlite::sqlite),
+    },
+    Entry {
+        name: "verification",
+        about: "the proof that libpng's image stays in its memory, by the bytes of its code",
+        sizes: ONE,
+        measure: Measure::Batches(verification::verification),
+    },
+    Entry {
         name: "start",
         about: "an instance of a small library, loaded and ready, and dropped again",
         sizes: ONE,
@@ -231,12 +252,40 @@ impl Entry {
     }
 }
 
+/// A name for several workloads: those that show what software fault isolation costs.
+const SFI: (&str, &[&str]) = (
+    "sfi",
+    &[
+        "empty_call",
+        "callback",
+        "libsodium",
+        "brotli_q5",
+        "libpng",
+        "zlib",
+        "sqlite",
+        "verification",
+        "start",
+        "start_libpng",
+        "reset",
+        "memory",
+    ],
+);
+
 /// Returns the workloads with these names, or all if there are no names.
 pub(crate) fn selected(only: &[String]) -> Result<Vec<Entry>> {
-    for name in only {
+    let (group, names) = SFI;
+    let named = |name: &String| -> Vec<String> {
+        if name == group {
+            names.iter().map(|&name| name.to_owned()).collect()
+        } else {
+            vec![name.clone()]
+        }
+    };
+    let only: Vec<String> = only.iter().flat_map(named).collect();
+    for name in &only {
         if !ENTRIES.iter().any(|entry| entry.name == name) {
             let names: Vec<_> = ENTRIES.iter().map(|entry| entry.name).collect();
-            bail!("there is no workload {name}; there are: {}", names.join(", "));
+            bail!("there is no workload {name}; there are: {}, and {group}", names.join(", "));
         }
     }
     let wanted = |entry: &&Entry| only.is_empty() || only.iter().any(|name| name == entry.name);

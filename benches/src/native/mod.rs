@@ -4,6 +4,8 @@
 pub(crate) mod brotli;
 pub(crate) mod png;
 pub(crate) mod sodium;
+pub(crate) mod sqlite;
+pub(crate) mod zlib;
 
 mod c {
     unsafe extern "C" {

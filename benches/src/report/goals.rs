@@ -68,6 +68,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     goals.extend(growth(results));
     goals.extend(validation(results));
     goals.extend(process(results));
+    goals.extend(sfi(results));
     goals
 }
 
@@ -175,6 +176,63 @@ fn validation(results: &Results) -> Vec<Goal> {
         ));
     }
     goals
+}
+
+/// The cost of software fault isolation.
+fn sfi(results: &Results) -> Vec<Goal> {
+    let ratios: Vec<f64> = ["zlib", "brotli_q5", "libpng", "libsodium", "sqlite"]
+        .into_iter()
+        .flat_map(|workload| {
+            // The smallest sizes measure the call, not the code.
+            let sizes = results.sizes(workload).into_iter().max();
+            sizes.and_then(|size| results.ratio(workload, size, "sfi", "native"))
+        })
+        .collect();
+    let sum: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+    let mean = (!ratios.is_empty()).then(|| (sum / ratios.len() as f64).exp());
+    let over = |workload, size| results.ratio(workload, size, "sfi", "unprotected");
+    let bytes = results.sizes("verification").into_iter().max();
+    let verified = bytes.and_then(|size| {
+        results.median("verification", size, "sfi").map(|median| median / size as f64)
+    });
+    let code = "Machine code that was rewritten is about as fast as it was.";
+    let call = "A call needs no more than to change a few registers.";
+    let instance = "An instance for each job, or for each user.";
+    vec![
+        Goal::ratio("sfi over plain FFI, five libraries, geometric mean", 1.05, mean, code),
+        Goal::ratio(
+            "sfi over plain FFI, the worst of these",
+            1.15,
+            worst(ratios.into_iter().map(Some)),
+            code,
+        ),
+        Goal::ratio("an empty call, sfi over unprotected", 0.3, over("empty_call", 0), call),
+        Goal::ratio("a callback, sfi over unprotected", 0.25, over("callback", 1), call),
+        Goal::amount(
+            "start with libpng, sfi",
+            (1e5, Unit::Ns),
+            results.median("start_libpng", 0, "sfi"),
+            instance,
+        ),
+        Goal::amount(
+            "reset of libpng after a picture, sfi",
+            (1e5, Unit::Ns),
+            results.median("reset", 0, "sfi-libpng"),
+            instance,
+        ),
+        Goal::amount(
+            "a further idle instance of libpng, sfi",
+            (65_536.0, Unit::Bytes),
+            results.median("memory", 0, "sfi-libpng"),
+            instance,
+        ),
+        Goal::amount(
+            "verification of a byte of code",
+            (10.0, Unit::Ns),
+            verified,
+            "Loading an image for the first time in a process takes a moment.",
+        ),
+    ]
 }
 
 /// The cost of a process for each instance.

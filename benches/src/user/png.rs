@@ -6,6 +6,19 @@ omniglot::include_library!("png");
 
 const NOT_AS_EXPECTED: Error = Error::Misuse("the picture is not as large as its header says");
 
+/// Memory for pixels, and the addresses of its rows.
+type Room = (ForeignBox<[u8]>, ForeignBox<[Ptr<u8>]>);
+
+fn room<R: Runtime>(png: &mut Png<R>, height: u32, row_size: usize) -> Result<Room> {
+    let size = row_size.saturating_mul(height as usize);
+    let pixels = png.alloc_zeroed::<u8>(size)?;
+    let first = pixels.as_slice().as_ptr();
+    let rows: Vec<Ptr<u8>> =
+        (0..size).step_by(row_size).map(|start| first.offset(start as isize)).collect();
+    let rows = png.alloc_slice(&rows)?;
+    Ok((pixels, rows))
+}
+
 /// Decodes pictures of one size, repeatedly, into memory that it allocates once.
 pub(crate) struct Decoder<R: Runtime> {
     png: Png<R>,
@@ -17,13 +30,19 @@ pub(crate) struct Decoder<R: Runtime> {
 
 impl<R: Runtime> Decoder<R> {
     pub(crate) fn new(mut png: Png<R>, height: u32, row_size: usize) -> Result<Self> {
-        let size = row_size.saturating_mul(height as usize);
-        let pixels = png.alloc_zeroed::<u8>(size)?;
-        let first = pixels.as_slice().as_ptr();
-        let rows: Vec<Ptr<u8>> =
-            (0..size).step_by(row_size).map(|start| first.offset(start as isize)).collect();
-        let rows = png.alloc_slice(&rows)?;
+        let (pixels, rows) = room(&mut png, height, row_size)?;
         Ok(Self { png, height, row_size, pixels, rows })
+    }
+
+    /// Brings the instance back to the state after loading. What was allocated there is gone.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        self.png.reset()
+    }
+
+    /// Allocates what a reset has taken.
+    pub(crate) fn prepare(&mut self) -> Result<()> {
+        (self.pixels, self.rows) = room(&mut self.png, self.height, self.row_size)?;
+        Ok(())
     }
 
     /// Decodes a file. The pixels stay in foreign memory.

@@ -22,6 +22,8 @@ pub(crate) fn memory(_: Settings) -> Result<Vec<Record>> {
     ];
     records.extend(where_there_is("unprotected", runtimes::unprotected::<Workloads<Unprotected>>)?);
     records.extend(where_there_is("keys", runtimes::keys::<Workloads>)?);
+    records.extend(where_there_is("sfi", runtimes::sfi::<Workloads>)?);
+    records.extend(where_there_is("sfi-libpng", runtimes::sfi::<Png>)?);
     Ok(records)
 }
 

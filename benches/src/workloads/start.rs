@@ -31,6 +31,9 @@ where
     if runtimes::keys::<L>()?.is_some() {
         variants.push(again("keys", || runtimes::keys::<L>().map(drop)));
     }
+    if runtimes::sfi::<L>()?.is_some() {
+        variants.push(again("sfi", || runtimes::sfi::<L>().map(drop)));
+    }
     variants.push(again("process", || runtimes::process::<L>().map(drop)));
     Ok(Workload { size, variants })
 }
