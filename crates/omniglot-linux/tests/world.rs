@@ -260,11 +260,17 @@ fn there_are_no_pipes_and_no_file_is_a_socket<R: World>() {
     }
 }
 
+/// Whether a place is in that function, as it is compiled with debug information, or without.
+fn asks_for_network(place: &str) -> bool {
+    let is_told = |rest: &str| rest.starts_with(" (world.c:") || rest.starts_with("+0x");
+    place.strip_prefix("world: asks_for_network").is_some_and(is_told)
+}
+
 fn a_denied_call_says_who_asked_and_for_what<R: World>() {
     let mut linux = fresh::<R>();
     match call(&mut linux, Shim::Ask, 0, 0) {
         Err(error @ Error::SyscallDenied { name: "socket", place, .. }) => {
-            assert!(place.as_str().starts_with("world: asks_for_network+0x"), "{place}");
+            assert!(asks_for_network(place.as_str()), "{place}");
             assert!(error.to_string().ends_with("; nothing permits it"), "{error}");
         }
         other => panic!("the call should be denied, but {other:?}"),
@@ -458,16 +464,17 @@ fn asks_for_things() {
 fn what_is_asked_for_is_written_down_for_learn() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let copy = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "asks_for_things"])
+        .arg("asks_for_things") // in the guest the test is in a module
         .env(LEARN, file.path())
         .output()
         .expect("a copy of this test");
     assert!(copy.status.success(), "{copy:?}");
     let said = fs::read_to_string(file.path()).expect("text");
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "asked\tworld\topen\t2\t3\t/etc/one\\tline\\n", "{said}");
-    assert!(lines[1].starts_with("denied\tworld\tsocket\t41\t1\tworld: asks_for_network+0x"));
     assert_eq!(lines.len(), 2, "{said}");
+    assert_eq!(lines[0], "asked\tworld\topen\t2\t3\t/etc/one\\tline\\n", "{said}");
+    let place = lines[1].strip_prefix("denied\tworld\tsocket\t41\t1\t");
+    assert!(place.is_some_and(asks_for_network), "{said}");
 }
 
 /// What a library that is lying says of its output is no reason for the host to fail.

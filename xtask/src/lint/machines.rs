@@ -16,7 +16,7 @@ const CONDITION: &str = concat!("target_", "arch");
 const DIRECTORIES: [&str; 7] = ["crates", "tests", "fuzz", "benches", "demo", "examples", "xtask"];
 
 /// The modules made for it, and tests of what only one architecture has.
-const MODULES: [&str; 6] = [
+const MODULES: [&str; 7] = [
     "crates/omniglot-linux/src/enabled/machine/mod.rs",
     "tests/conformance/tests/attacks/machine/mod.rs",
     // How memory is copied.
@@ -25,6 +25,8 @@ const MODULES: [&str; 6] = [
     "crates/omniglot-core/tests/golden.rs",
     // A host's process of a runtime that only x86-64 has.
     "tests/plugin/tests/opened.rs",
+    // Verified code, which is x86-64's.
+    "crates/omniglot-build/tests/sandboxed.rs",
     // For one architecture as a whole.
     "crates/omniglot-pmp/src",
 ];
