@@ -194,8 +194,9 @@ impl Library {
 
     /// Links a static archive into the image: a file of the package, or the bare name of one where
     /// linkers search. The linker takes from it what nothing else defines, so the archive of a
-    /// library that is [linked](Self::link), too, is for [the image for software fault
-    /// isolation](Self::sandboxed) only. Otherwise its code must be position-independent (`-fPIC`).
+    /// library that is [linked](Self::link), too, is for the image for software fault isolation
+    /// only (`Library::sandboxed`, with the feature `sandbox`). Otherwise its code must be
+    /// position-independent (`-fPIC`).
     ///
     /// ```
     /// let library = omniglot_build::Library::new("mine").header("mine.h").archive("vendor/libmine.a");
