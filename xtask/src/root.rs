@@ -62,7 +62,7 @@ fn command(options: &Options, asked: bool) -> Result<Command> {
     let workspace = Workspace::load()?;
     let release = RELEASES.iter().find(|release| release.codename == options.release);
     let release = release.context("there is no such release")?;
-    let task = if options.build { Task::Demo } else { Task::Prebuilt };
+    let task = if options.build { Task::Rebuilt } else { Task::Prebuilt };
     let root = Root::of(release, task, &workspace, asked)?;
     let mut command = inside(&root, &workspace)?;
     if options.build {

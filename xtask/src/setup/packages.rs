@@ -33,6 +33,8 @@ pub(crate) enum Task {
     Roots,
     /// Run tests in such a release that were built outside of it.
     Prebuilt,
+    /// Build the demo and the conformance suite in such a release.
+    Rebuilt,
 }
 
 /// A Debian package, and how to detect that its contents are installed.
@@ -76,6 +78,9 @@ const EVERYTHING: &[Task] = &[Task::Test, Task::Bench, Task::Lint, Task::Prebuil
 /// Tasks that build everything, without what only running needs.
 const BUILDS: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 
+/// Tasks that build sandboxed images.
+const SANDBOXED: &[Task] = &[Task::Test, Task::Bench, Task::Lint, Task::Rebuilt];
+
 /// Tests only. Nothing is built with these packages.
 const TESTS: &[Task] = &[Task::Test];
 
@@ -89,10 +94,12 @@ const ALL: &[Task] = &[
     Task::Kernel,
     Task::Libraries,
     Task::Headers,
+    Task::Rebuilt,
 ];
 
 /// Tasks that run C libraries of this machine.
-const NATIVE: &[Task] = &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt];
+const NATIVE: &[Task] =
+    &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt, Task::Rebuilt];
 
 /// Tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
@@ -210,7 +217,7 @@ const PACKAGES: &[Package] = &[
         name: "musl-dev",
         reason: "the C library of rewritten libraries",
         signs: &[Sign::File("usr/lib/x86_64-linux-musl/libc.a")],
-        tasks: BUILDS,
+        tasks: SANDBOXED,
     },
     Package {
         name: "liblwip-dev",
@@ -482,6 +489,7 @@ mod tests {
         assert_eq!(names(Task::Arm64, &bare), arm64);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
+        assert_eq!(names(Task::Rebuilt, &bare), [&all[..5], &["musl-dev"]].concat());
     }
 
     #[test]
