@@ -18,7 +18,9 @@ pub const MEMORY: &str = include_str!("../layer/memory.c");
 pub const LIBC: &str = include_str!("../layer/libc.c");
 
 /// Flags for compiling these three with gcc or clang.
-pub const FLAGS: [&str; 10] = [
+pub const FLAGS: [&str; 11] = [
+    // Otherwise a newer compiler's C23 makes glibc's headers name functions that only glibc has.
+    "-std=gnu17",
     "-O2",
     "-ffreestanding",
     "-fno-builtin",
