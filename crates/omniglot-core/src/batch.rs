@@ -19,8 +19,8 @@ const ALIGN: usize = 16;
 
 /// The frames of calls of one shim, which foreign code makes one after another without leaving.
 ///
-/// Generated functions use it. They are only fast where the domain's memory has room for all frames
-/// at once, which is a quarter of the memory limit; else the call is [`Error::OutOfMemory`].
+/// Generated functions use it. All frames must fit in the domain's memory for arguments at once, a
+/// quarter of the memory limit; otherwise the call is [`Error::OutOfMemory`].
 ///
 /// ```
 /// # omniglot_mock::example(omniglot_mock::returns(40, 7_u32), |library| {

@@ -626,9 +626,9 @@ impl<P: Protection> InProcess<P> {
     }
 
     /// Asks the domain's own dynamic linker where an instruction is, or, if a stack is given, who
-    /// called the system's code that it is in. The answer is a hint. It takes no more than the time that the call has left, with the wait for a turn where there are any,
-    /// and with looking up names and lines. The domain is not used any more: its calls are
-    /// abandoned, so the stack is free.
+    /// called the system's code that it is in. The answer is a hint. It takes no more than the time
+    /// that the call has left, including the wait until new code was looked at, and looking up names
+    /// and lines. The domain is not used any more: its calls are abandoned, so the stack is free.
     fn describe(
         &mut self,
         instruction: usize,
