@@ -372,8 +372,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "scan results are keyed by file, too",
         file: "gadgets/code.rs",
-        text: "            Ok(Region { range: line.range, file: line.file })\n",
-        instead: "            let _ = line.file;\n            Ok(Region { range: line.range, file: (0, 0, 0) })\n",
+        text: "            Ok(ExecutableRange { range: line.range, file: line.file })\n",
+        instead: "            let _ = line.file;\n            Ok(ExecutableRange { range: line.range, file: (0, 0, 0) })\n",
         is_basic: false,
         test: Test::Escape("changes::a_library_where_an_unknown_page_was"),
     },

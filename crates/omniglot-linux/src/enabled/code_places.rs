@@ -26,14 +26,14 @@ const MOST_OF_A_NAME: usize = 60;
 /// `struct code_place` of `worker/control.h`.
 #[repr(C)]
 #[derive(FromBytes)]
-struct Place {
+struct PlaceRecord {
     offset: u64,
     in_function: u64,
     object: [u8; OBJECT],
     function: [u8; FUNCTION],
 }
 
-const _: () = assert!(size_of::<Place>() == 384, "the layout that the worker writes");
+const _: () = assert!(size_of::<PlaceRecord>() == 384, "the layout that the worker writes");
 
 /// What places are named with.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl Names<'_> {
         Ok(self.name(&read(window, 0)?))
     }
 
-    fn name(&self, place: &Place) -> Text {
+    fn name(&self, place: &PlaceRecord) -> Text {
         let object = up_to_nul(&place.object);
         let is_own = object == SHIMS.as_bytes();
         let name = if is_own { self.description.name.as_bytes() } else { last_part(object) };
@@ -110,13 +110,13 @@ impl Names<'_> {
 
 /// Forgets what was written there before.
 pub(super) fn clear(window: &mut Window) -> Result<()> {
-    window.write(window.start() + PLACES, &[0; 2 * size_of::<Place>()])
+    window.write(window.start() + PLACES, &[0; 2 * size_of::<PlaceRecord>()])
 }
 
-fn read(window: &Window, index: usize) -> Result<Place> {
-    let mut bytes = [0; size_of::<Place>()];
+fn read(window: &Window, index: usize) -> Result<PlaceRecord> {
+    let mut bytes = [0; size_of::<PlaceRecord>()];
     window.read(window.start() + PLACES + index * bytes.len(), &mut bytes)?;
-    Place::read_from_bytes(&bytes)
+    PlaceRecord::read_from_bytes(&bytes)
         .map_err(|_| omniglot_core::Error::Protocol("a place of another size"))
 }
 

@@ -45,14 +45,14 @@ const _: () = assert!(size_of::<Notification>() == 80 && size_of::<Response>() =
 const _: () = assert!(size_of::<AddedFile>() == 24);
 
 /// One request about a listener, with the structure that it reads or fills.
-struct Request<'a, T> {
+struct ListenerIoctl<'a, T> {
     opcode: Opcode,
     data: &'a mut T,
 }
 
 // SAFETY: the constructors below pair each number with the structure that Linux's
 // include/uapi/linux/seccomp.h gives it (invariant 12); the result is a plain number.
-unsafe impl<T> Ioctl for Request<'_, T> {
+unsafe impl<T> Ioctl for ListenerIoctl<'_, T> {
     type Output = i32;
     const IS_MUTATING: bool = true;
 
@@ -72,8 +72,10 @@ unsafe impl<T> Ioctl for Request<'_, T> {
 /// The next call that waits; blocks if there is none.
 pub(super) fn receive(listener: &OwnedFd) -> io::Result<Notification> {
     let mut notification = Notification::default();
-    let request =
-        Request { opcode: opcode::read_write::<Notification>(GROUP, 0), data: &mut notification };
+    let request = ListenerIoctl {
+        opcode: opcode::read_write::<Notification>(GROUP, 0),
+        data: &mut notification,
+    };
     // SAFETY: SECCOMP_IOCTL_NOTIF_RECV fills a zeroed `struct seccomp_notif` (invariant 12).
     unsafe { ioctl(listener, request) }?;
     Ok(notification)
@@ -81,7 +83,7 @@ pub(super) fn receive(listener: &OwnedFd) -> io::Result<Notification> {
 
 /// Whether the call still waits, so that the process is still the one it was.
 pub(super) fn is_waiting(listener: &OwnedFd, mut id: u64) -> bool {
-    let request = Request { opcode: opcode::write::<u64>(GROUP, 2), data: &mut id };
+    let request = ListenerIoctl { opcode: opcode::write::<u64>(GROUP, 2), data: &mut id };
     // SAFETY: SECCOMP_IOCTL_NOTIF_ID_VALID reads a number (invariant 12).
     unsafe { ioctl(listener, request) }.is_ok()
 }
@@ -93,7 +95,8 @@ pub(super) fn answer(listener: &OwnedFd, id: u64, outcome: Result<i32, i32>) -> 
         Err(error) => (0, -error),
     };
     let mut response = Response { id, value, error, flags: 0 };
-    let request = Request { opcode: opcode::read_write::<Response>(GROUP, 1), data: &mut response };
+    let request =
+        ListenerIoctl { opcode: opcode::read_write::<Response>(GROUP, 1), data: &mut response };
     // SAFETY: SECCOMP_IOCTL_NOTIF_SEND reads a `struct seccomp_notif_resp` (invariant 12).
     unsafe { ioctl(listener, request) }.map(drop)
 }
@@ -102,7 +105,7 @@ pub(super) fn answer(listener: &OwnedFd, id: u64, outcome: Result<i32, i32>) -> 
 pub(super) fn add_file(listener: &OwnedFd, id: u64, file: BorrowedFd<'_>) -> io::Result<i32> {
     let source = file.as_raw_fd().cast_unsigned();
     let mut added = AddedFile { id, flags: 0, source, target: 0, target_flags: 0 };
-    let request = Request { opcode: opcode::write::<AddedFile>(GROUP, 3), data: &mut added };
+    let request = ListenerIoctl { opcode: opcode::write::<AddedFile>(GROUP, 3), data: &mut added };
     // SAFETY: SECCOMP_IOCTL_NOTIF_ADDFD reads a `struct seccomp_notif_addfd` (invariant 12).
     unsafe { ioctl(listener, request) }
 }

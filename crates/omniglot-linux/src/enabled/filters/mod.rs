@@ -34,7 +34,7 @@ use super::machine;
 use crate::options::{Permission, Permissions};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-type Outcome<T> = core::result::Result<T, BackendError>;
+type FilterResult<T> = core::result::Result<T, BackendError>;
 
 const ENOSYS: u32 = 38;
 /// A placeholder for an action that the crate cannot express; no filter uses it.
@@ -110,7 +110,7 @@ fn build(allow: Permissions) -> Result<Filters> {
     })
 }
 
-fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
+fn load_filter(allow: Permissions) -> FilterResult<Vec<u8>> {
     let mut allowed = unconditional(&LOAD.concat());
     allow_permitted(&mut allowed, allow)?;
     // The window's file is the only one that may be written.
@@ -144,7 +144,7 @@ fn load_filter(allow: Permissions) -> Outcome<Vec<u8>> {
     Ok(bytes_of(&program))
 }
 
-fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
+fn serve_filter(allow: Permissions) -> FilterResult<Vec<u8>> {
     let mut allowed = unconditional(SERVE);
     allow_permitted(&mut allowed, allow)?;
     allowed.insert(Sysno::futex as i64, waits_and_wakes(allow)?);
@@ -162,7 +162,7 @@ fn serve_filter(allow: Permissions) -> Outcome<Vec<u8>> {
 /// Opening a file notifies the host; everything else is left to the other filters.
 ///
 /// The crate has no action for notifications.
-fn ask_filter() -> Outcome<Vec<u8>> {
+fn ask_filter() -> FilterResult<Vec<u8>> {
     let place = u32::from(PLACE);
     let mut program = compile(unconditional(&[Sysno::openat]), SeccompAction::Allow, PLACE)?;
     for instruction in program.iter_mut().filter(|instruction| instruction.k == place) {
@@ -175,7 +175,7 @@ fn unconditional(calls: &[Sysno]) -> Rules {
     calls.iter().map(|call| (*call as i64, Vec::new())).collect()
 }
 
-fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
+fn allow_permitted(rules: &mut Rules, allow: Permissions) -> FilterResult<()> {
     if allow.contains(Permission::Clock) {
         rules.append(&mut unconditional(&[CLOCK, WAITS].concat()));
     }
@@ -194,11 +194,11 @@ fn allow_permitted(rules: &mut Rules, allow: Permissions) -> Outcome<()> {
 /// without a time limit. A wait with a time limit would reveal whether that time has passed, which
 /// is a clock. Such waits return at once, since no other thread could wake the worker (during calls
 /// the server answers so). Other commands do not exist.
-fn wait_and_wake(allow: Permissions) -> Outcome<BpfProgram> {
+fn wait_and_wake(allow: Permissions) -> FilterResult<BpfProgram> {
     let waits = FUTEX_WAITS
         .map(|command| SeccompRule::new(vec![futex_command(command)?]))
         .into_iter()
-        .collect::<Outcome<Vec<_>>>()?;
+        .collect::<FilterResult<Vec<_>>>()?;
     let futex = |rules| Rules::from([(Sysno::futex as i64, rules)]);
     let mut program = compile_part(futex(waits_and_wakes(allow)?), SeccompAction::Allow)?;
     program.extend(compile_part(futex(waits), SeccompAction::Errno(ETIMEDOUT))?);
@@ -208,7 +208,7 @@ fn wait_and_wake(allow: Permissions) -> Outcome<BpfProgram> {
 
 /// Which commands of `futex` are carried out. Other threads can wake before a time has passed, and
 /// are a clock anyway; until which time that is, by the domain's own clock, its server works out.
-fn waits_and_wakes(allow: Permissions) -> Outcome<Vec<SeccompRule>> {
+fn waits_and_wakes(allow: Permissions) -> FilterResult<Vec<SeccompRule>> {
     let mut allowed = vec![SeccompRule::new(vec![futex_command(FUTEX_WAKE)?])?];
     for command in FUTEX_WAITS {
         let mut conditions = vec![futex_command(command)?];
@@ -223,24 +223,24 @@ fn waits_and_wakes(allow: Permissions) -> Outcome<Vec<SeccompRule>> {
 }
 
 /// The other bits of the argument are flags.
-fn futex_command(command: u64) -> Outcome<SeccompCondition> {
+fn futex_command(command: u64) -> FilterResult<SeccompCondition> {
     let only_command = SeccompCmpOp::MaskedEq(0x7f);
     SeccompCondition::new(1, SeccompCmpArgLen::Dword, only_command, command)
 }
 
-fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> Outcome<()> {
+fn insert_if_equal(rules: &mut Rules, call: Sysno, arguments: &[(u8, u64)]) -> FilterResult<()> {
     let conditions = arguments
         .iter()
         .map(|(index, value)| {
             SeccompCondition::new(*index, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, *value)
         })
-        .collect::<Outcome<Vec<_>>>()?;
+        .collect::<FilterResult<Vec<_>>>()?;
     rules.insert(call as i64, vec![SeccompRule::new(conditions)?]);
     Ok(())
 }
 
 /// Calls that fail with an error number, except those with rules of their own.
-fn refuse_all(refusals: &Refusals, except: &Rules) -> Outcome<BpfProgram> {
+fn refuse_all(refusals: &Refusals, except: &Rules) -> FilterResult<BpfProgram> {
     let mut program = refuse(refusals.ignored, 0, except)?;
     program.extend(refuse(refusals.no_memory, ENOMEM, except)?);
     program.extend(refuse(refusals.not_permitted, EPERM, except)?);
@@ -250,7 +250,7 @@ fn refuse_all(refusals: &Refusals, except: &Rules) -> Outcome<BpfProgram> {
 
 /// The limit on private memory (`RLIMIT_DATA`) counts neither shared memory of no file
 /// nor stacks.
-fn refuse_uncounted_memory() -> Outcome<BpfProgram> {
+fn refuse_uncounted_memory() -> FilterResult<BpfProgram> {
     const SHARED_ANONYMOUS: u64 = 0x21;
     const GROWS_DOWN: u64 = 0x100;
     let has_flags = |flags| {
@@ -264,7 +264,7 @@ fn refuse_uncounted_memory() -> Outcome<BpfProgram> {
 
 /// Files may only be opened for reading. Which files is not decided here, since filters do not see
 /// paths.
-fn open_for_reading() -> Outcome<BpfProgram> {
+fn open_for_reading() -> FilterResult<BpfProgram> {
     let others = u64::from(!READING.bits());
     let none = SeccompCmpOp::MaskedEq(others);
     let flags = SeccompCondition::new(2, SeccompCmpArgLen::Dword, none, 0)?;
@@ -276,7 +276,7 @@ fn open_for_reading() -> Outcome<BpfProgram> {
 
 /// The host's standard error may be a terminal, whose input must not be read, or a file, whose
 /// beginning must not be overwritten. Descriptors have 32 bits.
-fn refuse_more_of_stderr() -> Outcome<BpfProgram> {
+fn refuse_more_of_stderr() -> FilterResult<BpfProgram> {
     let rule_for = |argument| {
         let length = SeccompCmpArgLen::Dword;
         let stderr = SeccompCondition::new(argument, length, SeccompCmpOp::Eq, STDERR)?;
@@ -291,14 +291,14 @@ fn refuse_more_of_stderr() -> Outcome<BpfProgram> {
 
 /// The start of a program that refuses these calls, except those with rules of their own, and then
 /// continues with what is appended.
-fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> Outcome<BpfProgram> {
+fn refuse(calls: &[Sysno], errno: u32, except: &Rules) -> FilterResult<BpfProgram> {
     let calls: Vec<Sysno> =
         calls.iter().copied().filter(|call| !except.contains_key(&(*call as i64))).collect();
     compile_part(unconditional(&calls), SeccompAction::Errno(errno))
 }
 
 /// As [`refuse`], for calls that are allowed if an argument has that value.
-fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> Outcome<BpfProgram> {
+fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> FilterResult<BpfProgram> {
     let other = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, value)?;
     let rule = vec![SeccompRule::new(vec![other])?];
     let rules = calls.iter().map(|call| (*call as i64, rule.clone())).collect();
@@ -309,7 +309,7 @@ fn refuse_unless(calls: &[Sysno], argument: u8, value: u64) -> Outcome<BpfProgra
 ///
 /// The crate returns where no rule of a call matches, and at the end for calls without rules: those
 /// returns become jumps.
-fn compile_part(rules: Rules, matched: SeccompAction) -> Outcome<BpfProgram> {
+fn compile_part(rules: Rules, matched: SeccompAction) -> FilterResult<BpfProgram> {
     let place = u32::from(PLACE);
     let mut program = compile(rules, PLACE, matched)?;
     let end = program.len() as u32; // at most 4096, the kernel's limit
@@ -321,7 +321,11 @@ fn compile_part(rules: Rules, matched: SeccompAction) -> Outcome<BpfProgram> {
     Ok(program)
 }
 
-fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Outcome<BpfProgram> {
+fn compile(
+    rules: Rules,
+    otherwise: SeccompAction,
+    matched: SeccompAction,
+) -> FilterResult<BpfProgram> {
     SeccompFilter::new(rules, otherwise, matched, machine::TARGET)?.try_into()
 }
 

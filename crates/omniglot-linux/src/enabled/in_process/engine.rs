@@ -2,6 +2,9 @@
 //! protection key.
 #![allow(unsafe_code)]
 
+mod explaining;
+mod lives;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -9,51 +12,32 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::sync::atomic::compiler_fence;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use omniglot_core::{
-    Calls, Cause, Description, Error, Event, Fault, Guarantees, IsolationKind, Reply, Result,
-    Runtime, Step, Text, Timer, Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Reply, Result, Runtime, Step,
+    Timer, Window,
 };
-use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::context::{BELIEVES, CONTEXTS, GateContext, RETURNED, STOPPED};
+use super::context::{CONTEXTS, GateContext, RETURNED, STOPPED};
 use super::execution::{Execution, HOST_STACK, NO_EVENT};
 use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
 use super::gate;
-use super::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
 use super::places;
 use super::sfi::region;
 use super::threads::Thread;
-use super::watchdog;
-use super::x87;
-use crate::enabled::code_places::{self, Names};
-use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::interrupt::InterruptHandle;
-use crate::enabled::layout::{Layout, Life};
-use crate::enabled::learning;
+use crate::enabled::layout::Layout;
 use crate::enabled::listener::Listener;
 use crate::enabled::load_spec::LoadSpec;
-use crate::enabled::report::{for_what, with_last_words};
-use crate::enabled::requests;
-use crate::enabled::system::refused;
 use crate::enabled::tables::Tables;
 use crate::enabled::timer;
-use crate::enabled::world;
 use crate::options::Options;
-use crate::request::Request;
-
-/// Why a call was given up, where nothing shows that any more.
-const GONE: Error = Error::Unsupported {
-    what: "during the call the process had code that switches protection keys off, or changed code \
-           for ten seconds",
-    remedy: "use Isolation::Process",
-};
 
 /// What keeps foreign code in the host's process from the host's memory.
 #[doc(hidden)]
@@ -284,123 +268,6 @@ impl<P: Protection> InProcess<P> {
         Ok(domain)
     }
 
-    /// Stores what the signal handlers need.
-    fn prepare(&mut self) -> Result<()> {
-        let domain = &self.execution.context.domain;
-        domain.base.store(self.layout.base, Relaxed);
-        domain.size.store(self.layout.size, Relaxed);
-        domain.alias.store(self.memory.start(), Relaxed);
-        domain.allow.store(self.options.allow.bits(), Relaxed);
-        domain.serve.store(self.hand_off.serve as u64, Relaxed);
-        domain.serve_stack.store(self.hand_off.serve_stack as u64, Relaxed);
-        let pool = self.hand_off.pool(&self.layout, &self.memory);
-        domain.pool_start.store(pool.start, Relaxed);
-        domain.pool_end.store(pool.end, Relaxed);
-        // Asked for here, too, so that no handler is the first who looks for the kernel's clock.
-        let time = world::time(&self.options);
-        let stands = self.options.clock.map_or(0, |_| time.saturating_add(1));
-        domain.clock.store(stands, Relaxed);
-        if x87::believes_summary() {
-            self.execution.context.features.store(BELIEVES, Relaxed);
-        }
-        if let Some(key) = &self.key {
-            key.announce(&self.execution.context, self.layout.base);
-        }
-        self.begin_life()
-    }
-
-    /// Writes what foreign code, and the server among it, must know of the host.
-    fn begin_life(&mut self) -> Result<()> {
-        let Self { options, environment, world, tree, .. } = self;
-        let life = Life { options, environment, world, tree: *tree };
-        self.layout.begin_life(&mut self.window, &life)?;
-        self.heard = requests::said(&self.window)?;
-        self.show_exits()
-    }
-
-    /// Takes what the library has to say before its memory goes.
-    fn end_life(&mut self) {
-        if self.check_alive().is_err() {
-            return;
-        }
-        if let Some(listener) = &mut self.listener {
-            listener.hear(&self.window, true);
-        }
-        learning::note(self.description.name, &self.window, self.ended_by.take().as_ref());
-    }
-
-    /// What the library asked for and was answered with an error: see
-    /// [`Process::requests`](crate::Process::requests).
-    ///
-    /// ```
-    /// # use omniglot_linux::*;
-    /// # fn example(runtime: &ProtectionKeys) -> omniglot_core::Result<()> {
-    /// // `runtime` is `instance.runtime()`.
-    /// for request in runtime.requests()? {
-    ///     eprintln!("{} {} failed with {}", request.system_call, request.path, request.error);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Forked`] in a forked child.
-    pub fn requests(&self) -> Result<Vec<Request>> {
-        self.check_alive()?;
-        requests::read(&self.window)
-    }
-
-    /// The last lines that the library wrote to its standard output and error: see
-    /// [`Process::output`](crate::Process::output).
-    ///
-    /// ```
-    /// # use omniglot_linux::*;
-    /// # fn example(runtime: &ProtectionKeys) -> omniglot_core::Result<()> {
-    /// // `runtime` is `instance.runtime()`.
-    /// for line in runtime.output()?.lines() {
-    ///     eprintln!("the library says: {line}");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Forked`] in a forked child.
-    pub fn output(&self) -> Result<String> {
-        self.check_alive()?;
-        requests::output(&self.window)
-    }
-
-    /// Stores the addresses of the domain's exits where foreign code finds them.
-    fn show_exits(&mut self) -> Result<()> {
-        let (returns, callbacks) = match &self.key {
-            None => places::exits(self.exit.0),
-            Some(key) => places::keyed_exits(key.number),
-        };
-        let mut cells = [0; 16];
-        for (cell, value) in cells.chunks_exact_mut(8).zip([returns, callbacks]) {
-            cell.copy_from_slice(&value.to_ne_bytes());
-        }
-        self.memory.check_writable(self.hand_off.cells, cells.len())?;
-        self.window.write(self.hand_off.cells, &cells)
-    }
-
-    /// Changes the domain's stack protector canary, since the previous life knew its value. No
-    /// earlier frame is ever returned to, so no frame holds the old value.
-    fn renew_canary(&mut self) -> Result<()> {
-        /// In the thread's control block: System V ABI for x86-64 as glibc and compilers have it.
-        const PLACE: usize = 0x28;
-        let place = self.hand_off.thread_pointer.wrapping_add(PLACE);
-        let mut canary = [0; 8];
-        if self.check_writable(place, canary.len()).is_err() {
-            return Ok(()); // a thread pointer that is none, of a library that uses none
-        }
-        // The lowest byte stays 0, so that no string overflow can include it (glibc's
-        // _dl_setup_stack_chk_guard).
-        getrandom(&mut canary[1..], GetRandomFlags::empty()).map_err(refused("random bytes"))?;
-        self.window.write(place, &canary)
-    }
-
     /// Starts a call at that depth.
     fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::current(self.execution.generation())?;
@@ -571,103 +438,6 @@ impl<P: Protection> InProcess<P> {
         self.ended_by = Some(error);
         self.listen();
         error
-    }
-
-    /// Whether the library asked the server for anything in the outermost call.
-    #[inline]
-    fn has_asked(&self) -> bool {
-        self.execution.context.domain.has_been_asked(self.execution.last_call())
-    }
-
-    /// Notes how much the library has written, and hands it on.
-    #[cold]
-    fn listen(&mut self) {
-        if self.check_alive().is_err() {
-            return;
-        }
-        if let Some(listener) = &mut self.listener {
-            listener.hear(&self.window, false);
-        }
-        self.heard = requests::said(&self.window).unwrap_or(self.heard);
-    }
-
-    /// Why foreign code was abandoned.
-    #[cold]
-    fn explain(&mut self, calls: &mut Calls) -> Error {
-        let outcome = &self.execution.context.outcome;
-        let number = outcome.number.load(Relaxed);
-        match outcome.kind.load(Relaxed) {
-            FAULT => Error::Fault(self.fault(calls)),
-            DENIED => {
-                let instruction = outcome.instruction.load(Relaxed) as usize;
-                let stack = outcome.stack.load(Relaxed);
-                let asked = self.describe(instruction, Some(stack), calls).unwrap_or_default();
-                let place = for_what(asked, &self.window);
-                Error::SyscallDenied { name: name_of(number), number, place }
-            }
-            EXITED => Error::Exited { status: Some((number & 0xff) as i32) },
-            STOP => self.execution.stopped(calls),
-            CHANGED => {
-                calls.lose(Cause::Interrupted);
-                self.settle_for(calls).err().unwrap_or(GONE)
-            }
-            FORKED => Error::Forked,
-            _ => Error::Protocol("an end without a reason"),
-        }
-    }
-
-    fn fault(&mut self, calls: &mut Calls) -> Fault {
-        let is_overflow = |accessed, stack| self.layout.is_stack_overflow(accessed, stack);
-        let (fault, instruction) = self.execution.fault(|address| address as usize, is_overflow);
-        let has_spoken = self.has_asked();
-        let place = self.describe(instruction, None, calls).unwrap_or_default();
-        let fault = Fault { place, ..fault };
-        if has_spoken { with_last_words(fault, &self.window, self.heard) } else { fault }
-    }
-
-    /// Asks the domain's own dynamic linker where an instruction is, or, if a stack is given, who
-    /// called the system's code that it is in. The answer is a hint. It takes no more than the time
-    /// that the call has left, including the wait until new code was looked at, and looking up names
-    /// and lines. The domain is not used any more: its calls are abandoned, so the stack is free.
-    fn describe(
-        &mut self,
-        instruction: usize,
-        stack: Option<u64>,
-        calls: &mut Calls,
-    ) -> Result<Text> {
-        if self.window.check(instruction, 1).is_err() {
-            return Ok(Text::default());
-        }
-        let left =
-            timer::left(&calls.time, None)?.unwrap_or(code_places::LIMIT).min(code_places::LIMIT);
-        let until = Instant::now() + left;
-        self.ask(instruction, stack, left, calls)?;
-        let names = Names { description: &self.description, readable: &self.readable, until };
-        names.here(&self.window)
-    }
-
-    fn ask(
-        &mut self,
-        instruction: usize,
-        stack: Option<u64>,
-        left: Duration,
-        calls: &mut Calls,
-    ) -> Result<()> {
-        let thread = Thread::current(self.execution.generation())?;
-        crate::enabled::report::ask(&mut self.window, instruction, stack)?;
-        self.execution.clear();
-        // A call of its own: the one before it was stopped.
-        self.begin_call(calls.renumber());
-        self.set_thread_pointer(true);
-        self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
-        self.admit(thread, calls)?;
-        self.execution.announce_for(left)?;
-        let event = self.cross_settled(thread, calls);
-        watchdog::withdraw(&self.execution.context);
-        match event? {
-            RETURNED => Ok(()),
-            _ => Err(Error::Protocol("no answer about a fault")),
-        }
     }
 }
 

@@ -132,9 +132,9 @@ fn is_unused() -> bool {
 }
 
 /// A word that a child shares with its parent.
-struct Answer(&'static AtomicU32);
+struct SharedAnswer(&'static AtomicU32);
 
-impl Answer {
+impl SharedAnswer {
     const WORKS: u32 = 1;
 
     fn new() -> Result<Self> {
@@ -148,7 +148,7 @@ impl Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for SharedAnswer {
     fn drop(&mut self) {
         // SAFETY: mapped in `new`; the reference goes with this (invariant 2).
         let _ = unsafe { munmap(std::ptr::from_ref(self.0).cast_mut().cast(), PAGE) };
@@ -165,7 +165,7 @@ fn works_in_a_child() -> Result<bool> {
     /// (clone(2)).
     const FLAGS: i64 = 0;
     const NULL: i64 = 0;
-    let answer = Answer::new()?;
+    let answer = SharedAnswer::new()?;
     // The child runs no handler of the host's, which would take the child for the host.
     let child = masks::with_all_blocked(|| {
         // SAFETY: without a stack for it, the child is a copy of this process on a copy of this
@@ -179,7 +179,7 @@ fn works_in_a_child() -> Result<bool> {
         ..0 => Err(Error::System { operation: "a child that tries", errno: last_error() }),
         child => {
             wait_for(child as libc::pid_t);
-            Ok(answer.0.load(Ordering::Acquire) == Answer::WORKS)
+            Ok(answer.0.load(Ordering::Acquire) == SharedAnswer::WORKS)
         }
     }
 }
@@ -198,12 +198,12 @@ fn wait_for(child: libc::pid_t) {
 }
 
 /// Makes only system calls: other threads may have held any lock.
-fn try_as_child(answer: &Answer) -> ! {
+fn try_as_child(answer: &SharedAnswer) -> ! {
     let no_dump = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a limit of the child's own (invariant 12).
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_dump) };
     if matches!(describe(FIRST), Ok(0)) && places::identity() == FIRST {
-        answer.0.store(Answer::WORKS, Ordering::Release);
+        answer.0.store(SharedAnswer::WORKS, Ordering::Release);
     }
     // SAFETY: ends the child at once (invariant 12).
     unsafe { libc::_exit(0) }

@@ -32,7 +32,7 @@ const MOST_REGIONS: u64 = 4096;
 /// `struct region` of `worker/control.h`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes)]
-struct Region {
+struct RegionRecord {
     start: u64,
     end: u64,
     protection: i32,
@@ -41,7 +41,7 @@ struct Region {
     unused: i32,
 }
 
-const _: () = assert!(size_of::<Region>() == 32, "the layout that the worker writes");
+const _: () = assert!(size_of::<RegionRecord>() == 32, "the layout that the worker writes");
 
 /// A range of addresses that nothing else in the process uses; inaccessible at first.
 #[derive(Debug)]
@@ -269,10 +269,10 @@ impl Regions {
         if count > MOST_REGIONS {
             return Err(Error::Protocol("too many mappings"));
         }
-        let mut bytes = vec![0; count as usize * size_of::<Region>()];
+        let mut bytes = vec![0; count as usize * size_of::<RegionRecord>()];
         window.read(address as usize, &mut bytes)?;
-        let regions = bytes.chunks_exact(size_of::<Region>()).filter_map(|bytes| {
-            let region = Region::read_from_bytes(bytes).ok()?;
+        let regions = bytes.chunks_exact(size_of::<RegionRecord>()).filter_map(|bytes| {
+            let region = RegionRecord::read_from_bytes(bytes).ok()?;
             Mapped::of(&region, window).transpose()
         });
         let mut list = regions.collect::<Result<Vec<_>>>()?;
@@ -301,7 +301,7 @@ impl Regions {
 
 impl Mapped {
     /// What to map; `None` for parts that are inaccessible or outside the window.
-    fn of(region: &Region, window: &Window) -> Result<Option<Self>> {
+    fn of(region: &RegionRecord, window: &Window) -> Result<Option<Self>> {
         let range = region.start as usize..region.end as usize;
         let inside = range.start >= window.start()
             && range.end <= window.start() + window.len()

@@ -12,13 +12,13 @@ const MOST: usize = 256;
 
 /// Threads in handlers.
 pub(super) struct Strangers {
-    places: [Place; MOST],
+    places: [ThreadSlot; MOST],
     /// How many are in a handler that has no place: while there are some, no thread gets a record.
     unlisted: AtomicUsize,
 }
 
 /// A thread's FS base, or 0, and its number when the handler began.
-struct Place {
+struct ThreadSlot {
     pointer: AtomicUsize,
     number: AtomicU32,
 }
@@ -28,14 +28,14 @@ pub(super) static STRANGERS: Strangers = Strangers::new();
 
 impl Strangers {
     const fn new() -> Self {
-        let places =
-            [const { Place { pointer: AtomicUsize::new(0), number: AtomicU32::new(0) } }; MOST];
+        let places = [const { ThreadSlot { pointer: AtomicUsize::new(0), number: AtomicU32::new(0) } };
+            MOST];
         Self { places, unlisted: AtomicUsize::new(0) }
     }
 
     /// Runs a handler on the thread with that FS base and number.
     pub(super) fn in_handler(&self, pointer: usize, number: u32, handler: impl FnOnce()) {
-        let take = |place: &&Place| {
+        let take = |place: &&ThreadSlot| {
             let before = &place.pointer;
             before.compare_exchange(0, pointer, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         };
@@ -59,7 +59,7 @@ impl Strangers {
     /// base of such a thread, but not its number. The one that forked has another number than
     /// before, which is the process's.
     pub(super) fn have(&self, pointer: usize, number: u32) -> bool {
-        let is_it = |place: &Place| {
+        let is_it = |place: &ThreadSlot| {
             place.pointer.load(Ordering::Acquire) == pointer
                 && (place.number.load(Ordering::Relaxed) == number || number == std::process::id())
         };

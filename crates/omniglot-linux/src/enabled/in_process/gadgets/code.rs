@@ -62,7 +62,7 @@ struct Record {
 /// The code that was scanned, and what may stay in it.
 #[derive(Debug, Default)]
 struct Seen {
-    regions: Vec<Region>,
+    regions: Vec<ExecutableRange>,
     /// Windows of domains, whose code was scanned before it was mapped.
     windows: Vec<Range<usize>>,
     /// Windows of domains without a key: code that counts as the host's, in files of ours that
@@ -74,13 +74,13 @@ struct Seen {
 
 /// Executable memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Region {
+struct ExecutableRange {
     range: Range<usize>,
-    file: Mapped,
+    file: FileIdentity,
 }
 
 /// What is mapped there: device, inode and offset (proc_pid_maps(5)); zeros for no file.
-type Mapped = (u64, u64, u64);
+type FileIdentity = (u64, u64, u64);
 
 /// Whether the host's `WRPKRU` was there.
 pub(crate) fn is_emulated(place: usize) -> bool {
@@ -262,26 +262,26 @@ const fn holds(window: &Range<usize>, range: &Range<usize>) -> bool {
 
 /// The new ranges, and those adjacent to them, since an instruction can begin in one and end in the
 /// other.
-fn not_seen(executable: &[Region], seen: &Seen) -> Vec<Range<usize>> {
-    let is_new = |region: &&Region| !seen.regions.contains(region);
+fn not_seen(executable: &[ExecutableRange], seen: &Seen) -> Vec<Range<usize>> {
+    let is_new = |region: &&ExecutableRange| !seen.regions.contains(region);
     let fresh = ranges(executable.iter().filter(is_new));
-    let touches = |region: &&Region| {
+    let touches = |region: &&ExecutableRange| {
         fresh.iter().any(|new| new.start <= region.range.end && region.range.start <= new.end)
     };
     ranges(executable.iter().filter(touches))
 }
 
-fn ranges<'a>(regions: impl Iterator<Item = &'a Region>) -> Vec<Range<usize>> {
+fn ranges<'a>(regions: impl Iterator<Item = &'a ExecutableRange>) -> Vec<Range<usize>> {
     regions.map(|region| region.range.clone()).collect()
 }
 
 /// Replaces what can be replaced, and checks whether the replacement uncovered other gadgets, in
 /// old code or new. Returns all ranges scanned so far.
 fn look_and_replace(
-    executable: Vec<Region>,
+    executable: Vec<ExecutableRange>,
     fresh: &[Range<usize>],
     seen: &Seen,
-) -> Result<Vec<Region>> {
+) -> Result<Vec<ExecutableRange>> {
     if fresh.is_empty() {
         return Ok(executable);
     }
@@ -396,7 +396,7 @@ fn emulate(address: usize) -> Result<()> {
 #[cold]
 fn refusal(address: usize, obstacle: Obstacle) -> Error {
     let file = read_to_string("/proc/self/maps").unwrap_or_default();
-    let mut lines = file.lines().filter_map(Line::parse);
+    let mut lines = file.lines().filter_map(MapsLine::parse);
     let found = lines.find(|line| line.range.contains(&address));
     if let Some(path) = found.map(|line| line.name).filter(|name| !name.is_empty()) {
         return Error::Load(Text::from_untrusted(
@@ -423,14 +423,14 @@ const fn reason(obstacle: Obstacle) -> &'static str {
 }
 
 /// A line of /proc/self/maps (proc_pid_maps(5)).
-struct Line<'a> {
+struct MapsLine<'a> {
     range: Range<usize>,
     access: &'a str,
-    file: Mapped,
+    file: FileIdentity,
     name: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl<'a> MapsLine<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let mut columns = line.split_whitespace();
         let (start, end) = columns.next()?.split_once('-')?;
@@ -466,18 +466,18 @@ impl<'a> Line<'a> {
 }
 
 /// All executable ranges, without the windows whose code was scanned.
-fn executable_regions(seen: &Seen) -> Result<Vec<Region>> {
+fn executable_regions(seen: &Seen) -> Result<Vec<ExecutableRange>> {
     /// The page of three system calls that the kernel emulates; it cannot be read.
     const VSYSCALL: usize = 0xffff_ffff_ff60_0000;
     let maps =
         read_to_string("/proc/self/maps").map_err(failed("reading the process's mappings"))?;
-    let lines = maps.lines().filter_map(Line::parse);
+    let lines = maps.lines().filter_map(MapsLine::parse);
     lines
         .filter(|line| line.access.contains('x') && line.range.start != VSYSCALL)
         .filter(|line| !is_in_window(&line.range, seen))
         .map(|line| {
             line.check_constant(seen)?;
-            Ok(Region { range: line.range, file: line.file })
+            Ok(ExecutableRange { range: line.range, file: line.file })
         })
         .collect()
 }

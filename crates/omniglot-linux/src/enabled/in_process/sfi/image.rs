@@ -54,7 +54,7 @@ pub(super) struct Segment {
 }
 
 /// What an ELF file says of a segment.
-struct Loaded<'a> {
+struct SegmentHeader<'a> {
     start: usize,
     end: usize,
     access: ProtFlags,
@@ -179,17 +179,17 @@ fn check_word(segments: &[Segment], address: usize) -> Result<()> {
 fn loaded_segments<'a>(
     headers: &'a [ProgramHeader64<LE>],
     bytes: &'a [u8],
-) -> Result<Vec<Loaded<'a>>> {
+) -> Result<Vec<SegmentHeader<'a>>> {
     if headers.iter().any(|header| matches!(header.p_type(LE), PT_DYNAMIC | PT_INTERP)) {
         return Err(load_error("the sandboxed image wants a dynamic linker"));
     }
     let mut loaded = headers
         .iter()
         .filter(|header| header.p_type(LE) == PT_LOAD && header.p_memsz(LE) > 0)
-        .map(|header| Loaded::of(header, bytes))
+        .map(|header| SegmentHeader::of(header, bytes))
         .collect::<Result<Vec<_>>>()?;
     loaded.sort_by_key(|segment| segment.start);
-    let apart = |pair: &[Loaded<'_>]| {
+    let apart = |pair: &[SegmentHeader<'_>]| {
         let [one, next] = pair else { return true };
         one.end <= next.start
     };
@@ -206,7 +206,7 @@ fn loaded_segments<'a>(
     Ok(loaded)
 }
 
-impl<'a> Loaded<'a> {
+impl<'a> SegmentHeader<'a> {
     fn of(header: &ProgramHeader64<LE>, file: &'a [u8]) -> Result<Self> {
         let wrong = |what: &str| load_error(&format!("a segment of the sandboxed image {what}"));
         let bytes = header.data(LE, file).map_err(|()| wrong("is not in the file"))?;
@@ -235,7 +235,7 @@ impl<'a> Loaded<'a> {
 }
 
 /// Writes the segments to a file in memory, which stays as it is.
-fn store(loaded: &[Loaded<'_>]) -> Result<(OwnedFd, Vec<Segment>)> {
+fn store(loaded: &[SegmentHeader<'_>]) -> Result<(OwnedFd, Vec<Segment>)> {
     let file = File::from(executable_memory(c"omniglot-image")?);
     let mut segments = Vec::new();
     let mut place = 0;
@@ -269,7 +269,7 @@ fn verify_text(file: &OwnedFd, segments: &[Segment]) -> Result<Uses> {
 }
 
 /// Reads what the image has at an address at first.
-fn read(loaded: &[Loaded<'_>], address: usize, into: &mut [u8]) -> Result<()> {
+fn read(loaded: &[SegmentHeader<'_>], address: usize, into: &mut [u8]) -> Result<()> {
     let found = loaded.iter().find_map(|segment| {
         let offset = address.checked_sub(segment.start)?;
         segment.bytes.get(offset..offset.checked_add(into.len())?)
