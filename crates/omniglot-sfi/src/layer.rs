@@ -17,7 +17,11 @@ pub const MEMORY: &str = include_str!("../layer/memory.c");
 /// compiled with glibc's headers (`__memcpy_chk` and similar ones). Use it only with that archive.
 pub const LIBC: &str = include_str!("../layer/libc.c");
 
-/// Flags for compiling these three with gcc or clang.
+/// `malloc` and similar functions: what is freed is used again, and given back to the host beyond a
+/// few MiB. Use it with [`LIBC`].
+pub const MALLOC: &str = include_str!("../layer/malloc.c");
+
+/// Flags for compiling these four with gcc or clang.
 pub const FLAGS: [&str; 11] = [
     // Otherwise a newer compiler's C23 makes glibc's headers name functions that only glibc has.
     "-std=gnu17",
@@ -87,7 +91,7 @@ impl Rewriter {
     ) -> Result<&mut Self, Error> {
         let mut parts = vec![("start", START), ("memory", MEMORY)];
         if layer == Layer::Musl {
-            parts.push(("libc", LIBC));
+            parts.extend([("libc", LIBC), ("malloc", MALLOC)]);
         }
         for (name, content) in parts {
             let source = directory.join(format!("layer_{name}.c"));

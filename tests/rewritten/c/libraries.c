@@ -403,4 +403,91 @@ PROGRAM(library)
     (void)capacity;
     return out - start;
 }
+/* Blocks of memory of all sizes do not overlap, are aligned, keep what is in them, and are zero where
+   they must be. Large ones have one byte in some hundred looked at. */
+struct block {
+    unsigned char *at;
+    size_t size;
+    unsigned char mark;
+};
+static size_t step(size_t size) { return size < 4096 ? 1 : 509; }
+static void fill(struct block *block, size_t size, unsigned char mark)
+{
+    block->size = size;
+    block->mark = mark;
+    memset(block->at, 0xee, size);
+    for (size_t i = 0; i < size; i += step(size))
+        block->at[i] = (unsigned char)(mark + i);
+}
+static long wrongs(const struct block *block, const unsigned char *at, size_t length)
+{
+    long wrong = 0;
+    for (size_t i = 0; i < length; i += step(block->size))
+        wrong += at[i] != (unsigned char)(block->mark + i);
+    return wrong;
+}
+static size_t some_size(uint64_t random)
+{
+    if (random % 512 == 0)
+        return random / 512 % (12u << 20);
+    return random / 512 % (random % 16 ? 700 : 150000);
+}
+PROGRAM(blocks)
+{
+    static struct block blocks[300];
+    uint64_t random = 1;
+    long wrong = 0;
+    for (unsigned i = 0; i < 40000; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        struct block *block = &blocks[(random >> 20) % 300];
+        size_t size = some_size(random >> 30), multiple = 16;
+        if (i % 10000 > 9000)
+            size %= 300; /* so that most of it is given back */
+        if (block->at && i % 3) {
+            wrong += wrongs(block, block->at, block->size);
+            free(block->at);
+            block->at = 0;
+        } else if (block->at) {
+            unsigned char *moved = realloc(block->at, size);
+            wrong += wrongs(block, moved, size < block->size ? size : block->size);
+            block->at = moved;
+        } else if (i % 4 == 0) {
+            block->at = calloc(1, size);
+            for (size_t at = 0; at < size; at += step(size))
+                wrong += block->at[at];
+        } else if (i % 4 == 1) {
+            multiple = (size_t)16 << i % 10;
+            wrong += posix_memalign((void **)&block->at, multiple, size);
+        } else {
+            block->at = malloc(size);
+        }
+        wrong += (uintptr_t)block->at % multiple != 0;
+        if (block->at)
+            fill(block, size, (unsigned char)i);
+    }
+    for (int i = 0; i < 300; i++)
+        free(blocks[i].at);
+    memset(blocks, 0, sizeof blocks);
+    errno = 0;
+    int is_refused = !malloc((size_t)1 << 60) && errno == ENOMEM && !calloc((size_t)1 << 40, (size_t)1 << 40);
+    (void)in, (void)length, (void)capacity;
+    return sprintf((char *)out, "%ld wrong, %d", wrong, is_refused);
+}
+/* Holds 64 MiB in blocks, and frees all but the one at the end; that one at the next call. */
+PROGRAM(holds)
+{
+    enum { COUNT = 1024, EACH = 64 << 10 };
+    static char *last;
+    char *all[COUNT];
+    free(last);
+    if (!last)
+        for (int i = 0; i < COUNT; i++)
+            if ((all[i] = malloc(EACH)))
+                memset(all[i], 1, EACH);
+    for (int i = 0; !last && i < COUNT - 1; i++)
+        free(all[i]);
+    last = last ? 0 : all[COUNT - 1];
+    (void)in, (void)length, (void)capacity;
+    return sprintf((char *)out, "%d", last != 0);
+}
 #endif

@@ -29,7 +29,7 @@ const fn library(
 }
 
 pub const LIBRARIES: &[Library] = &[
-    library("WITH_C", &[], &[], &["library"]),
+    library("WITH_C", &[], &[], &["library", "blocks", "holds"]),
     library("WITH_ZLIB", &["-lz"], &["libz.a"], &["deflates", "inflates"]),
     library("WITH_PNG", &["-lpng16"], &["libpng16.a", "libz.a"], &["pictures"]),
     library("WITH_SQLITE", &["-lsqlite3"], &["libsqlite3.a"], &["queries"]),

@@ -174,6 +174,17 @@ impl Region {
         result
     }
 
+    /// Returns how many bytes of the heap are in memory.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let mut pages = vec![0u8; (HEAP_LENGTH / PAGE) as usize];
+        let heap = ptr::with_exposed_provenance_mut((self.base + HEAP) as usize);
+        // SAFETY: `pages` has a byte for each page, which is all that is written.
+        let outcome = unsafe { libc::mincore(heap, HEAP_LENGTH as usize, pages.as_mut_ptr()) };
+        assert_eq!(outcome, 0, "{}", Error::last_os_error());
+        pages.iter().filter(|page| **page & 1 != 0).count() as u64 * PAGE
+    }
+
     /// Copies bytes into the region.
     pub fn write(&self, at: u64, bytes: &[u8]) {
         let at = ptr::with_exposed_provenance_mut((self.base + at) as usize);
@@ -194,6 +205,15 @@ impl Region {
 /// Code for `arch_prctl` (asm/prctl.h).
 const ARCH_SET_GS: c_int = 0x1001;
 
+/// Makes whole pages of the region zero, and gives their memory back.
+fn discard(start: u64, end: u64) {
+    let place = ptr::with_exposed_provenance_mut((BASE_IS.load(Relaxed) + start) as usize);
+    let length = end.saturating_sub(start) as usize;
+    // SAFETY: it is mapped (R3), and the region's code no longer uses what is there.
+    let outcome = unsafe { libc::madvise(place, length, libc::MADV_DONTNEED) };
+    assert_eq!(outcome, 0, "{}", Error::last_os_error());
+}
+
 /// Returns unmapped memory of the region that has the wanted length, filled with zeros.
 fn reuse(length: u64) -> Option<u64> {
     let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,13 +226,15 @@ fn reuse(length: u64) -> Option<u64> {
 }
 
 /// Answers system calls, most of which are for memory.
-pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u64) -> i64 {
+pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, third: u64) -> i64 {
     let number = i64::try_from(number).unwrap_or(-1);
     let heap_break = BREAK.load(Relaxed);
     let mapped = MAPPED.load(Relaxed);
     match number {
         libc::SYS_brk => {
             if (HEAP..=mapped).contains(&first) {
+                // Of these tests' libraries, all ask for whole pages.
+                discard(first.next_multiple_of(PAGE), heap_break);
                 BREAK.store(first, Relaxed);
                 return first.cast_signed();
             }
@@ -234,7 +256,13 @@ pub(crate) extern "C" fn answer(number: u64, first: u64, second: u64, _third: u6
             freed.push((first & 0xffff_ffff, second.next_multiple_of(PAGE)));
             0
         }
-        libc::SYS_madvise => 0,
+        libc::SYS_madvise => {
+            let start = first & 0xffff_ffff;
+            if third == libc::MADV_DONTNEED as u64 {
+                discard(start, start + second);
+            }
+            0
+        }
         libc::SYS_getrandom => {
             // The same bytes each time, so that a test is reproducible.
             let to = ptr::with_exposed_provenance_mut::<u8>(
