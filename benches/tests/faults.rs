@@ -4,12 +4,12 @@
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../src/runtimes.rs"]
-#[allow(dead_code, unused_imports, unused_macros)]
-mod runtimes;
 #[path = "../src/user/brotli.rs"]
 #[allow(dead_code)]
 mod brotli;
+#[path = "../src/runtimes.rs"]
+#[allow(dead_code, unused_imports, unused_macros)]
+mod runtimes;
 #[path = "../src/small.rs"]
 #[allow(dead_code)]
 mod small;
