@@ -1,4 +1,4 @@
-//! Compiles the two programs of the worker with the C compiler, for embedding.
+//! Compiles the two programs of the worker, and a library to try it out with, for embedding.
 
 use std::env;
 use std::ffi::OsStr;
@@ -43,6 +43,9 @@ const STUB_FLAGS: &[&str] = &[
 /// The loader is an ordinary program, which has the compiler's unwinder in it.
 const LOADER_FLAGS: &[&str] = &["-fPIE", "-pie", "-Wl,-z,now", "-ldl", "-static-libgcc"];
 
+/// A library to try workers out with.
+const TRIAL_FLAGS: &[&str] = &["-shared", "-fPIC", "-s"];
+
 /// In the host's process its server saves general registers only (`serve_interrupted`), so it uses no
 /// others; and no canary of a thread that may have none.
 const SERVER_FLAGS: &[&str] = &["-mgeneral-regs-only", "-fno-stack-protector"];
@@ -65,9 +68,10 @@ fn main() -> Result<(), Failure> {
     if hands_off && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some() {
         println!("cargo:rustc-cfg=in_process");
     }
-    compile("stub", &["stub"], &machine, STUB_FLAGS)?;
+    compile("stub", &["stub"], Some(&machine), STUB_FLAGS)?;
     let more = if hands_off { SERVER_FLAGS } else { &[] };
-    compile("loader", &["loader", "server"], &machine, &[LOADER_FLAGS, more].concat())
+    compile("loader", &["loader", "server"], Some(&machine), &[LOADER_FLAGS, more].concat())?;
+    compile("trial", &["trial"], None, TRIAL_FLAGS)
 }
 
 /// The assembly file for the target, if there are worker processes.
@@ -80,14 +84,14 @@ fn machine() -> Result<Option<PathBuf>, Failure> {
     Ok(Some(PathBuf::from(name)).filter(|file| has_system && file.exists()))
 }
 
-/// Compiles the sources of these directories to one program.
+/// Compiles the sources of these directories, and of that file, to one program.
 fn compile(
     name: &str,
     directories: &[&str],
-    machine: &Path,
+    machine: Option<&Path>,
     flags: &[&str],
 ) -> Result<(), Failure> {
-    let mut sources = vec![machine.to_owned()];
+    let mut sources: Vec<PathBuf> = machine.map(Path::to_owned).into_iter().collect();
     for directory in directories {
         sources.extend(sources_in(&Path::new("worker").join(directory))?);
     }
@@ -97,6 +101,8 @@ fn compile(
         .cargo_warnings(false)
         .opt_level(2)
         .debug(false)
+        // With a sanitizer the host is built, not the worker, where there is none of its runtime.
+        .flag("-fno-sanitize=address")
         // Atomic operations as instructions: AArch64's functions for them are in a library that the
         // stub does not have, and ask libc for the processor's features.
         .flag_if_supported("-mno-outline-atomics")

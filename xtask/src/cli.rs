@@ -11,6 +11,7 @@ use crate::guest;
 use crate::headers;
 use crate::kernel;
 use crate::libraries;
+use crate::places;
 use crate::riscv;
 use crate::root;
 use crate::setup::Task;
@@ -78,6 +79,10 @@ pub(crate) enum Action {
     /// Run real libraries at their main jobs, and write the results to docs/libraries.md
     Libraries(libraries::Options),
 
+    /// Run a small host in containers, sandboxes, under filters and limits, and write the results to
+    /// docs/where-it-runs.md
+    Places(places::Options),
+
     /// Bind real libraries' headers, and write what is bound to docs/headers.md
     Headers(headers::Options),
 
@@ -124,6 +129,7 @@ impl Action {
             Self::Kernel(_) => Task::Kernel,
             Self::Libraries(_) => Task::Libraries,
             Self::Headers(_) => Task::Headers,
+            Self::Places(_) => Task::Places,
             Self::Emulate(_) => Task::Emulate,
             Self::Guest(arguments) => arguments.task(),
             Self::Root(_) => Task::Roots,

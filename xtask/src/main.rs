@@ -19,6 +19,7 @@ mod libraries;
 mod lint;
 mod log;
 mod package;
+mod places;
 mod progress;
 mod riscv;
 mod root;
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),
         Action::Headers(options) => headers::run(&options),
+        Action::Places(options) => places::run(&options),
         Action::Libraries(options) => libraries::run(&options),
         Action::Emulate(options) => riscv::emulate(&options),
         Action::Defences(options) => defences::run(&options, cli.install),

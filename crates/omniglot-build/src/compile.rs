@@ -8,6 +8,7 @@ mod archives;
 mod sandbox;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -53,6 +54,15 @@ pub(crate) struct Compiler<'a> {
     memory: Option<Memory>,
 }
 
+/// Against what the crate `cc` adds where the host is built with a sanitizer. What runs in a worker is
+/// built without: there is none of the sanitizer's runtime.
+const WITHOUT_SANITIZER: [&str; 1] = ["-fno-sanitize=address"];
+
+/// Whether the host is built with a sanitizer, as cargo says.
+fn is_sanitized() -> bool {
+    env::var_os("CARGO_CFG_SANITIZE").is_some()
+}
+
 impl<'a> Compiler<'a> {
     /// Finds the C compiler. Objects go to `directory`.
     pub(crate) fn new(
@@ -74,7 +84,8 @@ impl<'a> Compiler<'a> {
             .opt_level(2)
             .debug(false)
             .warnings(false)
-            .pic(memory.is_none());
+            .pic(memory.is_none())
+            .flags(WITHOUT_SANITIZER.iter().filter(|_| is_sanitized()));
         let tool = found(&build)?;
         Ok(Self {
             options,

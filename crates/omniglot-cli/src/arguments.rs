@@ -74,7 +74,8 @@ pub(crate) struct Scan {
 
 /// Help text: the exit statuses of `omniglot doctor`.
 const DOCTOR_HELP: &str = "\
-The exit status is 0 if foreign code can be run on this machine, and 1 otherwise.";
+A library with nothing in it is run in a process, too, so that limits and filters that only show then
+are named. The exit status is 0 if foreign code can be run here, and 1 otherwise.";
 
 /// Help text: the exit statuses of `omniglot scan`.
 const SCAN_HELP: &str = "\

@@ -23,12 +23,20 @@ const RUNTIMES: [(IsolationKind, &str, &str); 3] = [
     ),
 ];
 
+/// What came of running a library in a process.
+type Trial = omniglot_core::Result<()>;
+
 /// Inspects this machine and prints the result.
 pub(crate) fn run(arguments: &Doctor) -> Result<ExitCode, Failure> {
     let machine = Machine::this();
-    let text = if arguments.json { format!("{:#}\n", report(machine)) } else { describe(machine) };
+    let trial = Machine::try_process();
+    let text = if arguments.json {
+        format!("{:#}\n", report(machine, &trial))
+    } else {
+        describe(machine, &trial)
+    };
     io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
-    let works = machine.choice().isolation.is_some();
+    let works = trial.is_ok() && machine.choice().isolation.is_some();
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -36,7 +44,7 @@ fn name_of(isolation: Option<IsolationKind>) -> Option<&'static str> {
     RUNTIMES.iter().find(|runtime| Some(runtime.0) == isolation).map(|runtime| runtime.1)
 }
 
-fn report(machine: &Machine) -> Value {
+fn report(machine: &Machine, trial: &Trial) -> Value {
     let (processor, mechanisms) = (&machine.processor, &machine.mechanisms);
     let choice = machine.choice();
     let runtimes: serde_json::Map<String, Value> = RUNTIMES
@@ -71,6 +79,7 @@ fn report(machine: &Machine) -> Value {
             },
             "seccomp": mechanisms.seccomp,
             "user_notification": mechanisms.user_notification,
+            "pidfd": mechanisms.pidfd,
             "landlock": mechanisms.landlock,
             "user_dispatch": mechanisms.user_dispatch,
             "pkey_alloc": match mechanisms.keys {
@@ -86,6 +95,10 @@ fn report(machine: &Machine) -> Value {
             "libc": format!("{}.{}", mechanisms.libc.0, mechanisms.libc.1),
             "sealed_clock": mechanisms.sealed_clock,
         },
+        "trial": {
+            "works": trial.is_ok(),
+            "error": trial.as_ref().err().map(ToString::to_string),
+        },
         "auto": { "isolation": name_of(choice.isolation), "reason": choice.reason },
         "runtimes": runtimes,
     })
@@ -100,10 +113,15 @@ fn requirement(requirement: &Requirement) -> Value {
     })
 }
 
-fn describe(machine: &Machine) -> String {
+fn describe(machine: &Machine, trial: &Trial) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = write_facts(&mut text, machine);
+    let tried = match trial {
+        Ok(()) => "a library was started in a process, called and reset".to_owned(),
+        Err(error) => format!("a library in a process does not work here:\n  {error}"),
+    };
+    let _ = writeln!(text, "\ntried: {tried}");
     let choice = machine.choice();
     let chosen = match choice.isolation {
         Some(IsolationKind::Process) => "a process",
@@ -142,6 +160,7 @@ fn write_facts(text: &mut String, machine: &Machine) -> std::fmt::Result {
     fact(text, "seccomp filters", yes_or_no(mechanisms.seccomp))?;
     fact(text, "seccomp user notification", yes_or_no(mechanisms.user_notification))?;
     fact(text, "Landlock", &landlock)?;
+    fact(text, "descriptors of processes (pidfd)", yes_or_no(mechanisms.pidfd))?;
     fact(text, "Syscall User Dispatch", yes_or_no(mechanisms.user_dispatch))?;
     fact(text, "pkey_alloc", keys)?;
     fact(text, "rseq", yes_or_no(mechanisms.rseq))?;

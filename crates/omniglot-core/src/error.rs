@@ -309,7 +309,7 @@ pub enum Error {
     System {
         /// What was tried.
         operation: &'static str,
-        /// The error number.
+        /// The error number; 0 if it is not known.
         errno: i32,
     },
     /// The instance belongs to the process that was forked, not to this one.
@@ -577,6 +577,9 @@ impl fmt::Display for Error {
                 write!(out, "the library that was loaded has no function {name}")
             }
             Self::Unsupported { what, remedy } => write!(out, "unsupported: {what}; {remedy}"),
+            Self::System { operation, errno: 0 } => {
+                write!(out, "the operating system refused {operation}")
+            }
             Self::System { operation, errno } => {
                 write!(out, "the operating system refused {operation}: error {errno}")?;
                 out.write_str(if cfg!(feature = "std") { meaning(*errno) } else { "" })

@@ -29,6 +29,16 @@ impl SyscallPolicy {
     }
 }
 
+/// There is nothing to try.
+pub(crate) const fn try_process() -> Result<()> {
+    Err(NO_WORKERS)
+}
+
+const NO_WORKERS: Error = Error::Unsupported {
+    what: "worker processes exist only on Linux with glibc, on x86-64 and AArch64",
+    remedy: "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
+};
+
 /// Interrupts the call that an instance is running, from any thread.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
@@ -48,10 +58,7 @@ impl Linux {
     /// # Errors
     /// [`Error::Unsupported`] on this target.
     pub fn start(_description: &Description, _options: &Options) -> Result<Self> {
-        Err(Error::Unsupported {
-            what: "worker processes exist only on Linux with glibc, on x86-64 and AArch64",
-            remedy: "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
-        })
+        Err(NO_WORKERS)
     }
 
     /// The worker's process id.

@@ -1,6 +1,7 @@
 //! The system packages for building and testing Omniglot.
 
 mod headers;
+mod places;
 mod real;
 
 use super::libclang;
@@ -25,6 +26,8 @@ pub(crate) enum Task {
     Libraries,
     /// Bind the corpus of headers.
     Headers,
+    /// Run a host in containers, sandboxes and under debuggers.
+    Places,
     /// Start a virtual machine.
     Guest,
     /// Build programs for 64-bit Arm, and run them in a virtual machine.
@@ -94,12 +97,13 @@ const ALL: &[Task] = &[
     Task::Kernel,
     Task::Libraries,
     Task::Headers,
+    Task::Places,
     Task::Rebuilt,
 ];
 
 /// Tasks that run C libraries of this machine.
 const NATIVE: &[Task] =
-    &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Prebuilt, Task::Rebuilt];
+    &[Task::Demo, Task::Test, Task::Bench, Task::Lint, Task::Places, Task::Prebuilt, Task::Rebuilt];
 
 /// Tasks that build and run programs for RISC-V.
 const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
@@ -406,7 +410,8 @@ const ATTACKS: &str = "attacks";
 /// The packages that `task` needs and `machine` lacks. For tests, only these suites count, or all
 /// if the list is empty.
 pub(super) fn missing(task: Task, suites: &[String], machine: &Machine) -> Vec<&'static Package> {
-    let all = PACKAGES.iter().chain(real::PACKAGES).chain(headers::PACKAGES);
+    let all =
+        PACKAGES.iter().chain(real::PACKAGES).chain(headers::PACKAGES).chain(places::PACKAGES);
     let needed = all.filter(|package| package.tasks.contains(&task));
     let needed = needed.filter(|package| suites.is_empty() || package.is_for(suites));
     needed.filter(|package| !package.is_on(machine)).collect()
@@ -440,7 +445,7 @@ impl Sign {
 
 #[cfg(test)]
 mod tests {
-    use super::{Machine, OF_SUITES, PACKAGES, Task, lacks_riscv_target, missing};
+    use super::{Machine, OF_SUITES, PACKAGES, Task, lacks_riscv_target, missing, places};
     use crate::riscv::TARGET;
     use crate::testing::TempDir;
 
@@ -483,6 +488,8 @@ mod tests {
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
         assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[19..]].concat());
+        let places: Vec<&str> = places::PACKAGES.iter().map(|package| package.name).collect();
+        assert_eq!(names(Task::Places, &bare), [&all[..5], &places].concat());
         assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
         let arm64 =
             ["busybox-static", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-system-arm"];

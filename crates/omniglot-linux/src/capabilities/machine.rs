@@ -34,7 +34,7 @@ pub struct Processor {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
-    /// Its release, such as `6.12.57+deb12-cloud-amd64`; empty if there is no `/proc`.
+    /// Its release, such as `6.12.57+deb12-cloud-amd64`.
     pub release: String,
     /// The first two numbers of that.
     pub version: (u32, u32),
@@ -78,6 +78,8 @@ pub struct Mechanisms {
     pub user_notification: bool,
     /// The version of Landlock's interface, if there is any (landlock(7)).
     pub landlock: Option<u32>,
+    /// Descriptors of processes (pidfd_open(2), Linux 5.3).
+    pub pidfd: bool,
     /// System calls of parts of a program can be turned into signals (Syscall User Dispatch,
     /// Linux 5.11).
     pub user_dispatch: bool,

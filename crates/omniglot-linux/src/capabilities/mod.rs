@@ -14,10 +14,12 @@ pub use requirement::Requirement;
 
 use std::sync::OnceLock;
 
+use omniglot_core::Result;
+
 #[cfg(not(worker_processes))]
-use crate::disabled::look;
+use crate::disabled::{look, try_process};
 #[cfg(worker_processes)]
-use crate::enabled::look;
+use crate::enabled::{look, try_process};
 
 impl Machine {
     /// This machine, as this process sees it; probed only once.
@@ -29,5 +31,22 @@ impl Machine {
     pub fn this() -> &'static Self {
         static THIS: OnceLock<Machine> = OnceLock::new();
         THIS.get_or_init(look)
+    }
+
+    /// Runs a library with nothing in it in a worker process, with a call and a reset. What probes
+    /// cannot tell, such as limits of resources and filters of containers, shows here.
+    ///
+    /// It takes as long as a start of an instance and another for the reset: some milliseconds.
+    ///
+    /// ```
+    /// if let Err(error) = omniglot_linux::Machine::try_process() {
+    ///     eprintln!("libraries cannot be run here: {error}");
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As `Process::start`, and those of a call and a reset.
+    pub fn try_process() -> Result<()> {
+        try_process()
     }
 }

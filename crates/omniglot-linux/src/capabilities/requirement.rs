@@ -94,7 +94,7 @@ impl Machine {
                 yes_or_no(self.supported_target),
                 "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
             ),
-            self.kernel_since("Linux 5.4 or newer", "the kernel is older than Linux 5.4", (5, 4)),
+            self.kernel_since("Linux 5.9 or newer", "the kernel is older than Linux 5.9", (5, 9)),
             requirement(
                 "/proc",
                 "there is no /proc",
@@ -115,10 +115,19 @@ impl Machine {
             ),
             requirement(
                 "seccomp filters",
-                "the kernel has no seccomp filters",
+                "this process cannot have seccomp filters",
                 mechanisms.seccomp,
                 yes_or_no(mechanisms.seccomp),
-                "use a kernel with CONFIG_SECCOMP_FILTER, and a container that permits seccomp(2)",
+                "have the container or service permit seccomp(2), in systemd with \
+                 SystemCallFilter=@system-service seccomp; the kernel needs CONFIG_SECCOMP_FILTER",
+            ),
+            requirement(
+                "descriptors of processes (pidfd)",
+                "this process cannot have descriptors of others (pidfd_open)",
+                mechanisms.pidfd,
+                yes_or_no(mechanisms.pidfd),
+                "have the container or service permit pidfd_open(2) and pidfd_send_signal(2); old \
+                 versions of valgrind do not know them",
             ),
             requirement(
                 "Landlock, or seccomp user notification",
@@ -325,6 +334,7 @@ pub(super) mod tests {
             mechanisms: Mechanisms {
                 memfd_exec: MemfdExec::Allowed,
                 seccomp: true,
+                pidfd: true,
                 user_notification: true,
                 landlock: Some(6),
                 user_dispatch: true,

@@ -7,7 +7,8 @@ use omniglot_core::{Error, Result};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
-use super::landlock::{self, Rules};
+use super::landlock::Rules;
+use super::probes::landlock_version;
 use super::system::refused;
 
 /// Where the system's dynamic linker finds libraries, and its index of them.
@@ -24,7 +25,7 @@ const SYSTEM: &[&str] = &[
 /// Rules that allow to read these, and nothing else: no other file, no network, no
 /// signals. `None` where the kernel has no Landlock.
 pub(super) fn rules(paths: &[PathBuf]) -> Result<Option<OwnedFd>> {
-    let Some(version) = landlock::version() else { return Ok(None) };
+    let Some(version) = landlock_version() else { return Ok(None) };
     build(version, paths).map(|rules| Some(rules.into())).map_err(explain)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn executable_memory(name: &CStr) -> Result<OwnedFd> {
 }
 
 /// A sealed file in memory with these bytes.
-fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
+pub(super) fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     let mut file = File::from(executable_memory(name)?);
     file.write_all(bytes).map_err(failed("writing a file in memory"))?;
     seal(file)

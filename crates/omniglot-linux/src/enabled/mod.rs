@@ -39,6 +39,7 @@ mod system;
 mod tables;
 mod timer;
 mod tree;
+mod trial;
 mod worker;
 mod world;
 
@@ -47,3 +48,4 @@ pub use instance::Process;
 pub use interrupt::InterruptHandle;
 pub use linux::Linux;
 pub(crate) use probes::look;
+pub(crate) use trial::try_process;

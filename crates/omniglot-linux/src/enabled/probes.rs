@@ -4,10 +4,15 @@
 use std::ffi::CStr;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use rustix::system::uname;
 use syscalls::{Errno, Sysno, syscall};
 
+use super::images;
 use super::in_process::interposed::are_the_programs;
 use super::in_process::places::lies_below_4_gib;
 use super::landlock;
@@ -17,13 +22,11 @@ use crate::capabilities::machine::{Kernel, KeyTrial, Machine, Mechanisms, MemfdE
 /// `PR_SET_SYSCALL_USER_DISPATCH` and `PR_SYS_DISPATCH_OFF` of linux/prctl.h, Linux 5.11.
 const USER_DISPATCH: usize = 59;
 const DISPATCH_OFF: usize = 0;
-/// `SECCOMP_GET_ACTION_AVAIL` and actions of linux/seccomp.h.
-const ACTION_AVAILABLE: usize = 2;
-const ACTIONS: [u32; 3] = [TRAP, ERRNO, KILL_PROCESS];
-const TRAP: u32 = 0x0003_0000;
-const ERRNO: u32 = 0x0005_0000;
-const KILL_PROCESS: u32 = 0x8000_0000;
-const USER_NOTIFICATION: u32 = 0x7fc0_0000;
+/// `PR_GET_SECCOMP` of linux/prctl.h, and its answer for a process with filters.
+const GET_SECCOMP: usize = 21;
+const HAS_FILTER: usize = 2;
+/// The stub's status for errors: this and the error's number.
+const LOWEST_ERROR: u32 = 100;
 
 /// Looks at this machine.
 pub(crate) fn look() -> Machine {
@@ -33,9 +36,10 @@ pub(crate) fn look() -> Machine {
         kernel: kernel(),
         mechanisms: Mechanisms {
             memfd_exec: memfd_exec(),
-            seccomp: ACTIONS.into_iter().all(has_action),
-            user_notification: has_action(USER_NOTIFICATION),
-            landlock: landlock::version(),
+            seccomp: Attempt::Filters.make() != Answer::Refused,
+            user_notification: Attempt::Notification.make() != Answer::Refused,
+            landlock: landlock_version(),
+            pidfd: has_pidfd(),
             user_dispatch: has_user_dispatch(),
             keys: try_keys(),
             rseq: has_rseq(),
@@ -72,9 +76,9 @@ fn is_sealed(maps: &str, name: &str) -> bool {
     flags.is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "sl"))
 }
 
+/// The kernel's release, also without `/proc` (uname(2)).
 fn kernel() -> Kernel {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let release = release.trim().to_owned();
+    let release = uname().release().to_string_lossy().into_owned();
     let mut numbers = release.split(|character: char| !character.is_ascii_digit());
     let mut next = || numbers.next().and_then(|number| number.parse().ok()).unwrap_or(0);
     let (version, patch) = ((next(), next()), next());
@@ -91,11 +95,64 @@ fn memfd_exec() -> MemfdExec {
     }
 }
 
-fn has_action(action: u32) -> bool {
-    let place = &raw const action;
-    // SAFETY: the kernel reads four bytes at that address, which are ours, and changes nothing
-    // (seccomp(2); invariant 12).
-    unsafe { syscall!(Sysno::seccomp, ACTION_AVAILABLE, 0, place) }.is_ok()
+/// The version of Landlock's interface. Every start asks for it.
+pub(super) fn landlock_version() -> Option<u32> {
+    static FILTERED: OnceLock<Option<u32>> = OnceLock::new();
+    if !is_filtered() {
+        return landlock::version();
+    }
+    *FILTERED.get_or_init(|| match Attempt::Landlock.make() {
+        Answer::Result(version) => Some(version),
+        Answer::Refused | Answer::Unknown => None,
+    })
+}
+
+/// Whether filters of system calls apply to this process. It then makes no calls that they may not
+/// know, since they may end it for those.
+fn is_filtered() -> bool {
+    // SAFETY: asks for a number, and takes no memory (PR_GET_SECCOMP(2const); invariant 12).
+    let mode = unsafe { syscall!(Sysno::prctl, GET_SECCOMP, 0, 0, 0, 0) };
+    mode == Ok(HAS_FILTER)
+}
+
+/// A system call that a child makes for this process: workers are not watched by whoever watches the
+/// host, such as valgrind, which does not know all calls. The letter is what the stub calls it
+/// (`worker/stub/probe.c`).
+#[derive(Clone, Copy)]
+enum Attempt {
+    Landlock = b'l' as isize,
+    Filters = b's' as isize,
+    Notification = b'n' as isize,
+    Key = b'k' as isize,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Result(u32),
+    /// With an error, or by the end of the child.
+    Refused,
+    /// The child did not start, or somebody else took its status.
+    Unknown,
+}
+
+impl Attempt {
+    fn make(self) -> Answer {
+        let Ok(programs) = images::programs() else { return Answer::Unknown };
+        // The stub reads and writes nothing.
+        let mut command = Command::new(images::path_of(&programs.stub));
+        command.arg(char::from(self as u8).to_string()).env_clear();
+        let Ok(status) = command.status() else { return Answer::Unknown };
+        match status.code().map(u32::try_from) {
+            Some(Ok(code)) if code < LOWEST_ERROR => Answer::Result(code),
+            _ => Answer::Refused,
+        }
+    }
+}
+
+/// Whether this process can have a descriptor of itself, and so of others.
+fn has_pidfd() -> bool {
+    pidfd_open(getpid(), PidfdFlags::empty()).is_ok()
 }
 
 /// Switches the dispatch off where it is off anyway: on a new thread, which inherits none.
@@ -111,6 +168,12 @@ fn has_user_dispatch() -> bool {
 
 /// Allocates a key and frees it.
 fn try_keys() -> KeyTrial {
+    if is_filtered() {
+        return match Attempt::Key.make() {
+            Answer::Result(_) => KeyTrial::Allocated,
+            Answer::Refused | Answer::Unknown => KeyTrial::None,
+        };
+    }
     // SAFETY: a new key is attached to no memory; rights to it, all of them, are given to this
     // thread only (pkeys(7); invariant 12).
     match unsafe { syscall!(Sysno::pkey_alloc, 0, 0) } {

@@ -45,6 +45,8 @@ mod signals {
     pub(super) const SYS: i32 = 31;
 }
 
+/// The last step without a report.
+const MAP_CONTROL: usize = 3;
 /// Steps that follow the library's constructors.
 const SHARE: usize = 13;
 const HEAP: usize = 15;
@@ -70,7 +72,7 @@ const STEPS: &[&str] = &[
     "sharing the loaded library's memory",
     "the worker's second system call filter",
     "the worker's heap",
-    "the worker's filter for files (Linux 5.9)",
+    "the worker's filter for files (seccomp user notification, not needed with Landlock)",
     "handlers for signals in the worker",
     "showing the worker to the host (Seccomp_filters, Linux 5.9)",
     "keeping the worker's second system call filter",
@@ -208,6 +210,14 @@ pub(super) const fn kind_of(signal: i32) -> FaultKind {
         signals::ABRT => FaultKind::Abort,
         other => FaultKind::Signal(other),
     }
+}
+
+/// The error for a stub that ended with this status before it had a place for a report: the number of
+/// the step that failed.
+pub(super) fn early_error(status: i32) -> Option<Error> {
+    let step = usize::try_from(status).ok().filter(|step| (1..=MAP_CONTROL).contains(step))?;
+    let operation = STEPS.get(step)?;
+    Some(Error::System { operation, errno: 0 })
 }
 
 /// Steps before the library's code runs fail because the system lacks something; later ones because

@@ -4,6 +4,7 @@
 //! that thread must live as long as the process: this one never ends. A forked
 //! child has none of its parent's threads and gets one of its own.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
@@ -16,7 +17,7 @@ use rustix::io::{FdFlags, fcntl_getfd};
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::images::path_of;
+use super::images::{self, path_of};
 use super::system::{failed, refused};
 use super::worker::{Spawned, Worker};
 
@@ -94,15 +95,13 @@ fn run(work: &Receiver<Job>) {
 }
 
 fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spawned> {
+    let errors =
+        if keep_stderr && is_inherited(io::stderr()) { Stdio::inherit() } else { nowhere()? };
     let mut child = Command::new(program)
         .env_clear()
         .stdin(Stdio::from(socket))
-        .stdout(Stdio::null())
-        .stderr(if keep_stderr && is_inherited(io::stderr()) {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
+        .stdout(nowhere()?)
+        .stderr(errors)
         .spawn()
         .map_err(failed("spawning the worker (/proc must be mounted)"))?;
     let watched = watch(child.id());
@@ -112,6 +111,15 @@ fn spawn_here(program: String, socket: OwnedFd, keep_stderr: bool) -> Result<Spa
         let _ = child.wait();
     }
     watched
+}
+
+/// Where output goes that nobody reads: to `/dev/null`, or where there is none, as in a bare root
+/// directory, to a file that refuses all.
+pub(super) fn nowhere() -> Result<Stdio> {
+    match OpenOptions::new().write(true).open("/dev/null") {
+        Ok(file) => Ok(file.into()),
+        Err(_) => Ok(images::sealed(c"omniglot-nowhere", &[])?.into()),
+    }
 }
 
 /// A host may have closed its standard error; then any file of its own may have that number.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omniglot_core::{Error, Result, Window};
+use omniglot_core::{Error, IsolationKind, Result, Window};
 use rustix::event::Timespec;
 use rustix::fs::{FileType, fstat};
 
@@ -21,11 +21,12 @@ use super::listener::Listener;
 use super::load_spec::LoadSpec;
 use super::mapping::Mapping;
 use super::open_broker::OpenBroker;
-use super::report::explain_loading;
+use super::report::{early_error, explain_loading};
 use super::spawner;
 use super::tables::Tables;
-use super::worker::Worker;
+use super::worker::{End, Worker};
 use super::world;
+use crate::capabilities::Machine;
 use crate::options::{Options, Permission};
 
 /// How often to check for an answer before sleeping, if there are two processors: about as long as
@@ -104,8 +105,22 @@ struct Start<'a> {
 
 /// Starts a worker and loads the library in it.
 pub(super) fn start(spec: &LoadSpec) -> Result<Started> {
+    start_here(spec).map_err(or_what_is_missing)
+}
+
+fn start_here(spec: &LoadSpec) -> Result<Started> {
     let guard = Guard::of(&spec.options, &spec.readable)?;
     start_guarded(spec, &guard, Purpose::Serve, Layout::new(&spec.options)?)
+}
+
+/// What this place lacks, if that may be why a start failed: what fails first, and how, says less.
+fn or_what_is_missing(error: Error) -> Error {
+    if matches!(error, Error::Load(_) | Error::MissingFunction(_) | Error::Unsupported { .. }) {
+        return error;
+    }
+    let missing = Machine::this().missing(IsolationKind::Process);
+    let first = missing.first();
+    first.map_or(error, |first| Error::Unsupported { what: first.lack, remedy: first.remedy })
 }
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
@@ -300,7 +315,10 @@ impl Start<'_> {
                 (Guard::Host, None) => self.look(watch, &BROKER_SLEEP)?,
             }
             if worker.has_ended() && !self.channel.is_answered() {
-                return Err(self.explain(worker));
+                // A socket that was closed with files in it is an error: it shows nothing.
+                let _ = self.look(watch, &Timespec::default());
+                let early = early_step(worker).filter(|_| watch.shown.is_none());
+                return Err(early.unwrap_or_else(|| self.explain(worker)));
             }
         }
         match self.channel.message()? {
@@ -319,6 +337,15 @@ impl Start<'_> {
             Listener::new(sink.clone()).hear(&self.window, true);
         }
         error
+    }
+}
+
+/// What failed in the stub before it could write a report, and before it showed itself: its status is
+/// the step. No code of the library's can have run.
+fn early_step(worker: &mut Worker) -> Option<Error> {
+    match worker.end() {
+        End::Exited(status) => early_error(status),
+        _ => None,
     }
 }
 

@@ -15,6 +15,7 @@ static void *map_control(void)
 /* machine/: the first instructions come here. */
 __attribute__((noreturn, used)) void stub(const uint64_t *kernel_stack)
 {
+    probe(kernel_stack);
     if (failed(receive_files()))
         exit_process(STEP_RECEIVE);
     void *control = map_control();
