@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
+use rustix::io;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use rustix::system::uname;
 use syscalls::{Errno, Sysno, syscall};
@@ -150,9 +151,11 @@ impl Attempt {
     }
 }
 
-/// Whether this process can have a descriptor of itself, and so of others.
+/// Whether this process may have a descriptor of itself, and so of others; that it has no room for one
+/// now says nothing.
 fn has_pidfd() -> bool {
-    pidfd_open(getpid(), PidfdFlags::empty()).is_ok()
+    let own = pidfd_open(getpid(), PidfdFlags::empty());
+    !matches!(own, Err(io::Errno::NOSYS | io::Errno::PERM | io::Errno::ACCESS))
 }
 
 /// Switches the dispatch off where it is off anyway: on a new thread, which inherits none.

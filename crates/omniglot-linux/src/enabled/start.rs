@@ -115,8 +115,11 @@ fn start_here(spec: &LoadSpec) -> Result<Started> {
 
 /// What this place lacks, if that may be why a start failed: what fails first, and how, says less.
 fn or_what_is_missing(error: Error) -> Error {
-    if matches!(error, Error::Load(_) | Error::MissingFunction(_) | Error::Unsupported { .. }) {
-        return error;
+    match error {
+        Error::Load(_) | Error::MissingFunction(_) | Error::Unsupported { .. } => return error,
+        // What is used up now says nothing of the place.
+        Error::System { errno, .. } if is_used_up(errno) => return error,
+        _ => {}
     }
     let missing = Machine::this().missing(IsolationKind::Process);
     let first = missing.first();
@@ -134,6 +137,15 @@ pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Star
     }
     let guard = Guard::of(&spec.options, &spec.readable)?;
     start_guarded(spec, &guard, Purpose::HandOff, layout)
+}
+
+/// Whether an error number means that descriptors, memory, processes or space are used up.
+fn is_used_up(errno: i32) -> bool {
+    use rustix::io::Errno;
+
+    let errors =
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::NOSPC, Errno::FBIG];
+    errors.iter().any(|error| error.raw_os_error() == errno)
 }
 
 fn start_guarded(
