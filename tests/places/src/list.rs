@@ -117,7 +117,6 @@ fn filled(word: &str, scene: &Scene) -> Result<OsString> {
 }
 
 /// All places, in the table's order.
-#[must_use]
 pub fn all() -> impl Iterator<Item = &'static Place> {
     [USERS, CONTAINERS, FILTERS, FILES, KERNELS, GUESTS, LIMITS, HOSTS].into_iter().flatten()
 }

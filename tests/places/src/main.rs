@@ -39,19 +39,14 @@ fn see(place: &'static Place, scene: &Scene) -> (Result<Report, String>, bool) {
         eprintln!("not run {}: {lack}", place.name);
         return (Err(lack), true);
     }
-    let outcome = look(place, scene).and_then(|report| {
-        let checked = report.check(&place.expected);
-        if let Err(error) = &checked {
-            eprintln!("FAILED  {}: {error}", place.name);
-        }
-        Ok((report, checked.is_ok()))
-    });
-    match outcome {
-        Ok((report, is_good)) => {
-            if is_good {
-                eprintln!("ok      {}", place.name);
+    match look(place, scene) {
+        Ok(report) => {
+            let checked = report.check(&place.expected);
+            match &checked {
+                Ok(()) => eprintln!("ok      {}", place.name),
+                Err(error) => eprintln!("FAILED  {}: {error:#}", place.name),
             }
-            (Ok(report), is_good)
+            (Ok(report), checked.is_ok())
         }
         Err(error) => {
             eprintln!("FAILED  {}: {error:#}", place.name);
@@ -60,11 +55,14 @@ fn see(place: &'static Place, scene: &Scene) -> (Result<Report, String>, bool) {
     }
 }
 
-/// The system and kernel.
+/// The system and the kernel's version.
 fn machine() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let release = read("/etc/os-release");
     let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
     let name = name.unwrap_or("Linux").trim_matches('"').to_owned();
-    format!("{name} with Linux {}", read("/proc/sys/kernel/osrelease").trim())
+    // What follows the version is the kernel's builder's.
+    let release = read("/proc/sys/kernel/osrelease");
+    let version = release.trim().split('-').next().unwrap_or_default();
+    format!("{name} with Linux {version}")
 }

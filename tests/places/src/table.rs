@@ -16,7 +16,7 @@ pub fn table(looked: &[Looked<'_>], machine: &str) -> String {
          Made by `cargo xtask places` on {machine}. In each place a small host decodes a picture with \
          the system's libpng, and sees a crash, a call that never returns, and a reset; then `omniglot \
          doctor` runs there, and must say the same. [tests/places](../tests/places) has the places \
-         and the host.\n\n\
+         and the host. Not tried: gVisor, Docker's own daemon, Flatpak, Kubernetes.\n\n\
          | place | decodes | crash | timeout | reset | `omniglot doctor` |\n|---|---|---|---|---|---|\n"
     );
     for (place, outcome) in looked {

@@ -6,9 +6,7 @@ use std::ptr::{NonNull, null_mut};
 
 use omniglot_core::{Result, Window};
 use rustix::fs::{SealFlags, fcntl_add_seals, ftruncate};
-use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mprotect, munmap};
-use rustix::process::{Resource, getrlimit};
 
 use super::generation;
 use super::images::executable_memory;
@@ -34,7 +32,6 @@ impl Mapping {
     ///
     /// The file can never change its size, so that no access faults.
     pub(super) fn create(len: usize) -> Result<(Self, OwnedFd)> {
-        check_file_size(len)?;
         let file = executable_memory(c"omniglot-window")?;
         ftruncate(&file, len as u64).map_err(refused("the size of the window"))?;
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
@@ -50,7 +47,7 @@ impl Mapping {
         let start = unsafe { mmap(null_mut(), len, access, flags, file, 0) }
             .map_err(refused("mapping the window (the address space may be limited)"))?;
         let start = NonNull::new(start.cast())
-            .ok_or(Errno::NOMEM)
+            .ok_or(rustix::io::Errno::NOMEM)
             .map_err(refused("mapping the window"))?;
         let mapping = Self { start, len, generation: 0 };
         // SAFETY: the range is this mapping's (invariant 1); excluding it from core dumps changes
@@ -135,15 +132,6 @@ impl Mapping {
         let offset = offset.min(self.len);
         // SAFETY: at most one past the end of the mapping (invariant 1).
         unsafe { self.start.add(offset) }
-    }
-}
-
-/// Checks that this process may have a file of that size: making one that is larger would end it, by a
-/// signal (`SIGXFSZ`, setrlimit(2)).
-fn check_file_size(len: usize) -> Result<()> {
-    match getrlimit(Resource::Fsize).current {
-        Some(most) if most < len as u64 => Err(refused("the size of the window")(Errno::FBIG)),
-        _ => Ok(()),
     }
 }
 
