@@ -24,6 +24,8 @@ pub struct Session {
     end: End,
     is_long: bool,
     began: Instant,
+    /// When the session last printed how far it is.
+    told: Instant,
     /// True while a run has begun and not ended.
     running: bool,
 }
@@ -53,7 +55,8 @@ impl Session {
         };
         let is_long = matches!(end, End::After(_)) || wanted.is_some();
         let began = Instant::now();
-        Self { name: name.to_owned(), seed, next, end, is_long, began, running: false }
+        let (name, told) = (name.to_owned(), began);
+        Self { name, seed, next, end, is_long, began, told, running: false }
     }
 
     /// Returns the seed.
@@ -78,10 +81,25 @@ impl Session {
         if !goes_on {
             return None;
         }
+        self.tell();
         let mut seeds = Random::new(self.seed ^ self.next.wrapping_mul(0xd6e8_feb8_6659_fd93));
         self.next += 1;
         self.running = true;
         Some(Random::new(seeds.number()))
+    }
+
+    /// Prints once a minute how far a long session is.
+    fn tell(&mut self) {
+        if !self.is_long || self.told.elapsed() < Duration::from_secs(60) {
+            return;
+        }
+        self.told = Instant::now();
+        let Self { name, next, .. } = self;
+        let of = match self.end {
+            End::Run(end) => format!(" of {end}"),
+            End::After(_) => String::new(),
+        };
+        eprintln!("{name}: {next}{of} runs after {} s", self.began.elapsed().as_secs());
     }
 }
 
@@ -124,8 +142,8 @@ mod tests {
     use super::*;
 
     fn session(next: u64, end: u64) -> Session {
-        let (name, began) = ("test".to_owned(), Instant::now());
-        Session { name, seed: 3, next, end: End::Run(end), is_long: false, began, running: false }
+        let (name, began, end) = ("test".to_owned(), Instant::now(), End::Run(end));
+        Session { name, seed: 3, next, end, is_long: false, began, told: began, running: false }
     }
 
     #[test]
