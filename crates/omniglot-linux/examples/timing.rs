@@ -1,5 +1,6 @@
-//! How long starting and calling take on this machine, beside a bare ping-pong of
-//! two threads on one cache line.
+//! How long starting and calling take on this machine, beside a bare ping-pong of two threads on
+//! one cache line; and how long the calls of a burst take, after pauses of several lengths. With
+//! the argument `bursts`, only that.
 
 #![allow(clippy::expect_used)]
 
@@ -20,7 +21,15 @@ struct Line {
     pong: AtomicU64,
 }
 
+/// The calls of a burst.
+const BURST: usize = 7;
+const BURSTS: usize = 400;
+
 fn main() {
+    if std::env::args().any(|argument| argument == "bursts") {
+        print_bursts();
+        return;
+    }
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| time_start()).collect();
     starts.sort();
     println!("start: median {:?}, p90 {:?}", starts[STARTS / 2], starts[STARTS * 9 / 10]);
@@ -78,6 +87,38 @@ fn time_call(with_frame: bool) -> Duration {
         }
     }
     begin.elapsed() / ROUNDS as u32
+}
+
+fn print_bursts() {
+    for micros in [0, 5, 20, 50, 100, 200, 1000, 5000] {
+        let pause = Duration::from_micros(micros);
+        let medians = time_bursts(pause);
+        println!("bursts of {BURST} calls, then {pause:?}: each call, median: {medians:?}");
+    }
+}
+
+/// The median of each call of a burst, by its place in it.
+fn time_bursts(pause: Duration) -> Vec<Duration> {
+    let mut linux = start::<omniglot_linux::Process>();
+    let frame = write_frame(&mut linux, 0, 1, 2);
+    let entry = shim(&linux, Shim::Add);
+    let mut times = vec![Vec::new(); BURST];
+    for _ in 0..BURSTS {
+        for times in &mut times {
+            let begin = Instant::now();
+            linux.enter(entry, frame).expect("a call");
+            times.push(begin.elapsed());
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < pause {
+            std::hint::spin_loop();
+        }
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times.get(BURSTS / 2).copied().unwrap_or_default()
+    };
+    times.iter_mut().map(median).collect()
 }
 
 fn time_ping_pong() -> Duration {

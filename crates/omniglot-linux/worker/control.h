@@ -55,7 +55,7 @@ struct config {
     uint64_t stack_end;
     uint32_t host; /* the host's process id */
     uint32_t keep_stderr;
-    uint32_t spins; /* how long to spin at most; 0 on a single CPU */
+    uint32_t most_spins; /* see spinning.h; 0 on a single CPU */
     uint32_t library_count;
     uint32_t libraries;   /* their names, one NUL-terminated string after another */
     uint32_t search_path; /* the string LD_LIBRARY_PATH=... */
@@ -74,8 +74,10 @@ struct config {
     uint32_t is_executable; /* memory may be code */
     uint64_t scratch; /* how many bytes the library may have in /tmp */
     uint64_t page_size;
+    uint32_t least_spins; /* see spinning.h */
+    uint32_t unused;
 };
-_Static_assert(sizeof(struct config) == 152, "the layout that the host writes");
+_Static_assert(sizeof(struct config) == 160, "the layout that the host writes");
 
 /* A thread that waits for something to run, at the start of its area; the rest is for its
  * signals. The server in the domain fills it in. */
@@ -225,7 +227,8 @@ struct channel {
     uint64_t arguments;
     uint32_t slot;
     uint32_t depth;
-    uint32_t unused[2];
+    uint32_t processor; /* on which the worker went to sleep: see processor_number */
+    uint32_t unused;
 };
 _Static_assert(sizeof(struct channel) == 48, "the rest of the cache line is the first frame's");
 

@@ -10,14 +10,16 @@ use std::hint::spin_loop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result, faults};
-use rustix::thread::futex;
+use rustix::thread::{futex, sched_getcpu};
 
 use super::handshake;
 use super::layout::{CHANNEL, SLEEPERS, WORLD_SAID, WORLD_TIME};
 use super::mapping::Mapping;
+use super::parting::{Parting, leave_processor};
+use super::spinning::{Spinning, Spins};
 
 /// `struct channel` of `worker/control.h`.
 #[repr(C, align(16))]
@@ -30,7 +32,9 @@ struct Line {
     arguments: AtomicU64,
     slot: AtomicU32,
     depth: AtomicU32,
-    unused: [AtomicU32; 2],
+    /// 1 + the number of the processor on which the worker last went to sleep; 0 if unknown.
+    processor: AtomicU32,
+    unused: AtomicU32,
 }
 
 /// `struct sleepers` of `worker/control.h`: who sleeps, on a line that stays in
@@ -92,25 +96,21 @@ pub(super) struct Channel {
     mapping: Arc<Mapping>,
     /// The number of the last request.
     number: u32,
-    most_spins: u32,
-    spins: u32,
-    waits: u32,
+    spinning: Spinning,
+    parting: Parting,
 }
-
-/// Every so many waits, spin for the full time. Otherwise two sides that once slept would wake each
-/// other with system calls for ever, since each would stop spinning before the other has woken up.
-const PROBE: u32 = 32;
 
 // SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
 unsafe impl Send for Channel {}
 
 impl Channel {
     /// The channel of a fresh window, with the first request, to load, already made.
-    pub(super) fn new(mapping: Arc<Mapping>, most_spins: u32) -> Self {
+    pub(super) fn new(mapping: Arc<Mapping>, spins: Spins) -> Self {
         let line = mapping.at(CHANNEL).cast();
         let sleepers = mapping.at(SLEEPERS).cast();
-        let channel =
-            Self { line, sleepers, mapping, number: 1, most_spins, spins: most_spins, waits: 0 };
+        let spinning = Spinning::new(spins);
+        let parting = Parting::new();
+        let channel = Self { line, sleepers, mapping, number: 1, spinning, parting };
         channel.line().request.store(1, Ordering::Release);
         channel
     }
@@ -144,8 +144,25 @@ impl Channel {
         line.arguments.store(arguments as u64, Ordering::Relaxed);
         let is_asleep = handshake::post(&line.request, self.number, &self.sleepers().worker);
         if faults::number(u8::from(is_asleep)) != 0 {
-            wake(&line.request);
+            self.wake_worker();
+        } else {
+            self.parting.is_awake();
         }
+    }
+
+    /// Wakes the worker, from another processor if calls on the same one have been slow.
+    #[cold]
+    fn wake_worker(&mut self) {
+        if self.parting.is_asleep(Instant::now()) {
+            // The worker may lie. Then this thread moves now and then, which only costs time.
+            let of_worker = self.line().processor.load(Ordering::Relaxed);
+            if of_worker as usize == sched_getcpu() + 1 {
+                // Where the kernel refuses, calls take longer.
+                let _ = leave_processor();
+                self.parting.moved();
+            }
+        }
+        wake(&self.line().request);
     }
 
     /// Stores the time for the library: nanoseconds since 1970.
@@ -177,19 +194,15 @@ impl Channel {
     /// holds the cache line; without it a call takes twice as long.
     #[inline]
     pub(super) fn spin(&mut self) -> bool {
-        self.waits = self.waits.wrapping_add(1);
-        let probing = self.waits.is_multiple_of(PROBE);
-        let limit = if probing { self.most_spins } else { self.spins };
+        let limit = self.spinning.limit();
         for _ in 0..limit {
             if self.is_answered() {
-                self.spins = self.most_spins.min(limit + limit / 2 + 1);
+                self.spinning.succeeded(limit);
                 return true;
             }
             spin_loop();
         }
-        if self.spins > self.most_spins / 16 {
-            self.spins /= 2;
-        }
+        self.spinning.failed();
         self.is_answered()
     }
 

@@ -10,6 +10,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::machine;
+use super::spinning::Spins;
 use super::system::refused;
 use crate::options::Options;
 
@@ -73,7 +74,7 @@ struct Config {
     stack_end: u64,
     host: u32,
     keep_stderr: u32,
-    spins: u32,
+    most_spins: u32,
     library_count: u32,
     libraries: u32,
     search_path: u32,
@@ -92,9 +93,11 @@ struct Config {
     is_executable: u32,
     scratch: u64,
     page_size: u64,
+    least_spins: u32,
+    unused: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 152, "the layout that the worker reads");
+const _: () = assert!(size_of::<Config>() == 160, "the layout that the worker reads");
 
 /// Where the parts of one window lie, as offsets from its start in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +115,7 @@ pub(super) struct Layout {
 pub(super) struct Orders<'a> {
     pub(super) keep_clock: bool,
     pub(super) keep_stderr: bool,
-    pub(super) spins: u32,
+    pub(super) spins: Spins,
     pub(super) libraries: &'a [Vec<u8>],
     pub(super) search_path: Option<Vec<u8>>,
     pub(super) load_filter: &'a [u8],
@@ -232,7 +235,7 @@ impl Layout {
             stack_end: self.stack_end as u64,
             host: std::process::id(),
             keep_stderr: u32::from(orders.keep_stderr),
-            spins: orders.spins,
+            most_spins: orders.spins.most,
             library_count: orders.libraries.len() as u32,
             libraries,
             search_path,
@@ -251,6 +254,8 @@ impl Layout {
             is_executable: u32::from(orders.is_executable),
             scratch: orders.scratch as u64,
             page_size: page_size() as u64,
+            least_spins: orders.spins.least,
+            unused: 0,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
         self.sow(window, orders.seed)?;

@@ -27,6 +27,7 @@ mod load_spec;
 mod machine;
 mod mapping;
 mod open_broker;
+mod parting;
 
 mod probes;
 mod report;
@@ -34,6 +35,7 @@ mod requests;
 mod seccomp_notify;
 mod spares;
 mod spawner;
+mod spinning;
 mod start;
 mod system;
 mod tables;

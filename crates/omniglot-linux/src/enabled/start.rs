@@ -23,15 +23,12 @@ use super::mapping::Mapping;
 use super::open_broker::OpenBroker;
 use super::report::{early_error, explain_loading};
 use super::spawner;
+use super::spinning::Spins;
 use super::tables::Tables;
 use super::worker::{End, Worker};
 use super::world;
 use crate::capabilities::Machine;
 use crate::options::{Options, Permission};
-
-/// How often to check for an answer before sleeping, if there are two processors: about as long as
-/// going to sleep and waking up takes.
-const SPINS: u32 = 2000;
 
 /// The shortest and the longest sleep of the host between two checks of the worker.
 pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
@@ -175,18 +172,10 @@ fn start_programs(
     let (mapping, file) = Mapping::create(layout.size)?;
     let mut window = mapping.window(layout.base);
     write_orders(&layout, &mut window, spec, guard, purpose)?;
-    let channel = Channel::new(Arc::new(mapping), spins());
+    let channel = Channel::new(Arc::new(mapping), Spins::of_this_machine());
     let shims = images::shims(spec.description.image)?;
     let start = Start { spec, purpose, programs, shims, layout, window, channel };
     start.run(file, guard, generation)
-}
-
-/// Spinning helps only if the other side can run at the same time.
-fn spins() -> u32 {
-    match spawner::processors() {
-        Ok(processors) if processors.count() <= 1 => 0,
-        _ => SPINS,
-    }
 }
 
 fn write_orders(
@@ -203,7 +192,7 @@ fn write_orders(
         &Orders {
             keep_clock: options.allow.contains(Permission::Clock),
             keep_stderr: options.allow.contains(Permission::Stderr),
-            spins: spins(),
+            spins: Spins::of_this_machine(),
             libraries: &libraries.names,
             search_path: libraries.search_path.clone(),
             load_filter: &filters.load,

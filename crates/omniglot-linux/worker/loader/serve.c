@@ -1,20 +1,17 @@
 /* Serving calls: one loop per level of nesting, each on the C stack above the
  * callback that it serves. */
 #include "loader.h"
+#include "spinning.h"
 
 #include "../server/server.h"
 
 #include <signal.h>
 #include <string.h>
 
-#define PROBE 32 /* every so many waits spin for as long as ever: see the host's channel */
-
 static struct channel *channel;
 static uint32_t answered; /* the number of the last request that was answered */
 static uint32_t running;  /* the depth of the innermost call that runs */
-static uint32_t most_spins;
-static uint32_t waits;
-static uint32_t spins; /* how long to spin now; adapts between a sixteenth and all of the most */
+static struct spinning spinning;
 
 void answer(uint32_t event)
 {
@@ -41,6 +38,7 @@ static int spin(uint32_t limit)
 static void sleep_until_request(void)
 {
     uint32_t *sleeps = &sleepers_of(control)->worker;
+    channel->processor = processor_number();
     do {
         __atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&channel->request, __ATOMIC_SEQ_CST) == answered)
@@ -51,14 +49,12 @@ static void sleep_until_request(void)
 
 static void wait_for_request(void)
 {
-    waits++;
-    uint32_t limit = waits % PROBE ? spins : most_spins;
+    uint32_t limit = spinning_limit(&spinning);
     if (spin(limit)) {
-        spins = limit + limit / 2 + 1 < most_spins ? limit + limit / 2 + 1 : most_spins;
+        spinning_succeeded(&spinning, limit);
         return;
     }
-    if (spins > most_spins / 16)
-        spins /= 2;
+    spinning_failed(&spinning);
     sleep_until_request();
 }
 
@@ -149,8 +145,7 @@ void serve_host(const struct config *config, const struct omniglot_image *image)
 {
     channel = channel_of(control);
     first_thread = thread_pointer();
-    most_spins = config->spins;
-    spins = most_spins;
+    spinning = spinning_of(config->most_spins, config->least_spins);
     channel->arguments = (uint64_t)image;
     answer(EVENT_READY);
     for (;;)

@@ -43,6 +43,12 @@ static inline void relax(void)
     __asm__ volatile("isb" : : : "memory");
 }
 
+/* Unknown: no register that this may read has the processor's number. */
+static inline uint32_t processor_number(void)
+{
+    return 0;
+}
+
 /* The running thread's TPIDR_EL0: ELF for the Arm 64-bit architecture, thread-local storage. */
 static inline uint64_t thread_pointer(void)
 {

@@ -39,6 +39,15 @@ static inline void relax(void)
     __builtin_ia32_pause();
 }
 
+/* 1 + the number of the processor that runs this. Linux keeps the number in the lower bits of a
+ * segment's limit, where its vDSO finds it (getcpu(2); arch/x86/include/asm/segment.h). */
+static inline uint32_t processor_number(void)
+{
+    uint32_t limit = 0xfff;
+    __asm__("lsl %1, %0" : "+r"(limit) : "r"(0x7bu) : "cc");
+    return 1 + (limit & 0xfff);
+}
+
 /* The running thread's FS base, which points to itself: ELF TLS for x86-64. */
 static inline uint64_t thread_pointer(void)
 {

@@ -1,0 +1,144 @@
+//! How two sides that got on one processor get on two again.
+//!
+//! If the worker is woken on the processor of the host's thread, the kernel leaves both there: as
+//! each sleeps while the other runs, that processor never has two threads to run at once, although
+//! another one may be idle. A call then takes a hundred times as long as with two processors, since
+//! each needs system calls and switches. So if the worker is asleep at several calls in quick
+//! succession, the host's thread moves to another processor.
+//!
+//! That is wrong if all others are busy, so the thread moves less and less often as long as the
+//! worker is not found awake afterwards.
+
+use std::time::{Duration, Instant};
+
+use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
+
+/// Two calls are in quick succession if the second begins within this time: several calls on one
+/// processor take that long.
+const QUICK: Duration = Duration::from_micros(60);
+/// The number of calls in quick succession after which the thread moves, at first and at most.
+const FIRST: u32 = 3;
+const MOST: u32 = 1 << 16;
+/// How much larger it gets with each move that did not help.
+const FACTOR: u32 = 4;
+
+/// What a host's thread knows of the processors.
+#[derive(Debug)]
+pub(super) struct Parting {
+    /// When the worker was last woken.
+    woken: Option<Instant>,
+    /// How often it was asleep in quick succession.
+    quick: u32,
+    /// How often makes the thread move.
+    patience: u32,
+}
+
+impl Parting {
+    pub(super) const fn new() -> Self {
+        Self { woken: None, quick: 0, patience: FIRST }
+    }
+
+    /// The worker was awake at a call.
+    #[inline]
+    pub(super) const fn is_awake(&mut self) {
+        if self.quick != 0 {
+            *self = Self::new();
+        }
+    }
+
+    /// The worker was asleep at a call. Returns true if the thread should move, provided that the
+    /// worker is on the same processor.
+    pub(super) fn is_asleep(&mut self, now: Instant) -> bool {
+        let before = self.woken.replace(now);
+        if before.is_some_and(|before| now.saturating_duration_since(before) < QUICK) {
+            self.quick += 1;
+        }
+        self.quick >= self.patience
+    }
+
+    /// The thread moved.
+    pub(super) const fn moved(&mut self) {
+        self.quick = 0;
+        let longer = self.patience.saturating_mul(FACTOR);
+        self.patience = if longer < MOST { longer } else { MOST };
+    }
+}
+
+/// Moves this thread to another one of the processors that it may use, if there is one, and then
+/// lets it use all of them again.
+///
+/// # Errors
+/// The kernel's: a sandbox may forbid it, and the thread stays where it is.
+pub(super) fn leave_processor() -> rustix::io::Result<()> {
+    let all = sched_getaffinity(None)?;
+    let mut others = all;
+    others.unset(sched_getcpu());
+    if others.count() == 0 {
+        return Ok(());
+    }
+    sched_setaffinity(None, &others)?;
+    sched_setaffinity(None, &all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use rustix::thread::sched_getaffinity;
+
+    use super::{FACTOR, FIRST, MOST, Parting, QUICK, leave_processor};
+
+    /// The number of calls, each so long after the one before, until the thread should move.
+    fn calls_until_move(parting: &mut Parting, now: &mut Instant, pause: Duration) -> Option<u32> {
+        (1..=2 * MOST).find(|_| {
+            *now += pause;
+            parting.is_asleep(*now)
+        })
+    }
+
+    #[test]
+    fn calls_in_quick_succession_make_the_thread_move() {
+        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        // The first call may come after any pause.
+        assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
+    }
+
+    #[test]
+    fn single_calls_never_do() {
+        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        assert_eq!(calls_until_move(&mut parting, &mut now, QUICK * 2), None);
+    }
+
+    #[test]
+    fn the_thread_moves_the_later_the_less_it_helped() {
+        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        let mut waits = || {
+            let calls = calls_until_move(&mut parting, &mut now, QUICK / 2);
+            parting.moved();
+            calls.unwrap_or_default()
+        };
+        let first = waits();
+        let (second, third) = (waits(), waits());
+        assert_eq!((first, second, third), (FIRST + 1, FIRST * FACTOR, FIRST * FACTOR * FACTOR));
+        let later: Vec<u32> = (0..8).map(|_| waits()).collect();
+        assert_eq!(later.last(), Some(&MOST));
+    }
+
+    #[test]
+    fn who_finds_the_worker_awake_begins_anew() {
+        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        calls_until_move(&mut parting, &mut now, QUICK / 2);
+        parting.moved();
+        now += QUICK / 2;
+        assert!(!parting.is_asleep(now));
+        parting.is_awake();
+        assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
+    }
+
+    #[test]
+    fn who_leaves_may_use_the_same_processors_afterwards() {
+        let before = sched_getaffinity(None).expect("the thread's processors");
+        leave_processor().expect("a move");
+        assert_eq!(sched_getaffinity(None), Ok(before));
+    }
+}
