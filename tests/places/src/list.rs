@@ -242,6 +242,11 @@ const FILTERS: &[Place] = &[
         ],
     )
     .ordinary(),
+    Place::new(
+        "`SystemCallFilter=~@resources`: choosing processors ends the process",
+        &["{filtered}", "--errno", "end", "--refuse", "sched_setaffinity", "--"],
+    )
+    .ordinary(),
 ];
 
 const SECCOMP: &str = "SystemCallFilter=@system-service seccomp";

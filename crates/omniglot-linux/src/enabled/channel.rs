@@ -19,6 +19,7 @@ use super::handshake;
 use super::layout::{CHANNEL, SLEEPERS, WORLD_SAID, WORLD_TIME};
 use super::mapping::Mapping;
 use super::parting::{Parting, leave_processor};
+use super::probes;
 use super::spinning::{Spinning, Spins};
 
 /// `struct channel` of `worker/control.h`.
@@ -109,7 +110,7 @@ impl Channel {
         let line = mapping.at(CHANNEL).cast();
         let sleepers = mapping.at(SLEEPERS).cast();
         let spinning = Spinning::new(spins);
-        let parting = Parting::new();
+        let parting = Parting::new(probes::may_set_affinity());
         let channel = Self { line, sleepers, mapping, number: 1, spinning, parting };
         channel.line().request.store(1, Ordering::Release);
         channel

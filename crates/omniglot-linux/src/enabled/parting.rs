@@ -31,18 +31,20 @@ pub(super) struct Parting {
     quick: u32,
     /// How often makes the thread move.
     patience: u32,
+    /// Whether it may.
+    may_move: bool,
 }
 
 impl Parting {
-    pub(super) const fn new() -> Self {
-        Self { woken: None, quick: 0, patience: FIRST }
+    pub(super) const fn new(may_move: bool) -> Self {
+        Self { woken: None, quick: 0, patience: FIRST, may_move }
     }
 
     /// The worker was awake at a call.
     #[inline]
     pub(super) const fn is_awake(&mut self) {
         if self.quick != 0 {
-            *self = Self::new();
+            *self = Self::new(self.may_move);
         }
     }
 
@@ -53,7 +55,7 @@ impl Parting {
         if before.is_some_and(|before| now.saturating_duration_since(before) < QUICK) {
             self.quick += 1;
         }
-        self.quick >= self.patience
+        self.may_move && self.quick >= self.patience
     }
 
     /// The thread moved.
@@ -98,20 +100,26 @@ mod tests {
 
     #[test]
     fn calls_in_quick_succession_make_the_thread_move() {
-        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        let (mut parting, mut now) = (Parting::new(true), Instant::now());
         // The first call may come after any pause.
         assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
     }
 
     #[test]
     fn single_calls_never_do() {
-        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        let (mut parting, mut now) = (Parting::new(true), Instant::now());
         assert_eq!(calls_until_move(&mut parting, &mut now, QUICK * 2), None);
     }
 
     #[test]
+    fn who_may_not_move_never_does() {
+        let (mut parting, mut now) = (Parting::new(false), Instant::now());
+        assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), None);
+    }
+
+    #[test]
     fn the_thread_moves_the_later_the_less_it_helped() {
-        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        let (mut parting, mut now) = (Parting::new(true), Instant::now());
         let mut waits = || {
             let calls = calls_until_move(&mut parting, &mut now, QUICK / 2);
             parting.moved();
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn who_finds_the_worker_awake_begins_anew() {
-        let (mut parting, mut now) = (Parting::new(), Instant::now());
+        let (mut parting, mut now) = (Parting::new(true), Instant::now());
         calls_until_move(&mut parting, &mut now, QUICK / 2);
         parting.moved();
         now += QUICK / 2;

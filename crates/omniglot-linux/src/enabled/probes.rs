@@ -108,6 +108,12 @@ pub(super) fn landlock_version() -> Option<u32> {
     })
 }
 
+/// Whether threads of this process may choose their processors. Every start asks.
+pub(super) fn may_set_affinity() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| !is_filtered() || Attempt::Affinity.make() == Answer::Result(0))
+}
+
 /// Whether filters of system calls apply to this process. It then makes no calls that they may not
 /// know, since they may end it for those.
 fn is_filtered() -> bool {
@@ -125,6 +131,7 @@ enum Attempt {
     Filters = b's' as isize,
     Notification = b'n' as isize,
     Key = b'k' as isize,
+    Affinity = b'a' as isize,
 }
 
 /// What came of it.

@@ -18,6 +18,7 @@ use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::images::{self, path_of};
+use super::probes;
 use super::system::{failed, refused};
 use super::worker::{Spawned, Worker};
 
@@ -80,8 +81,8 @@ fn jobs(generation: u64) -> Result<Sender<Job>> {
 /// Workers inherit the processors of this thread: those of the process's main thread, not of the
 /// thread that happened to need the first worker, which may be pinned.
 fn run(work: &Receiver<Job>) {
-    if let Ok(processors) = processors() {
-        // Without it workers run where that thread may.
+    // Without it workers run where that thread may.
+    if let (true, Ok(processors)) = (probes::may_set_affinity(), processors()) {
         let _ = sched_setaffinity(None, &processors);
     }
     for job in work {

@@ -22,6 +22,14 @@ static long has_filters(void)
     return failed(result) ? result : has_action(SECCOMP_RET_KILL_PROCESS);
 }
 
+/* Keeps the processors that this process has. */
+static long has_affinity(void)
+{
+    uint64_t processors[16];
+    long size = system3(__NR_sched_getaffinity, 0, sizeof processors, (long)processors);
+    return failed(size) ? size : system3(__NR_sched_setaffinity, 0, size, (long)processors);
+}
+
 static long try(char what)
 {
     switch (what) {
@@ -31,6 +39,8 @@ static long try(char what)
         return has_filters();
     case 'n':
         return has_action(SECCOMP_RET_USER_NOTIF);
+    case 'a':
+        return has_affinity();
     case 'k':
         return system3(__NR_pkey_alloc, 0, 0, 0);
     default:

@@ -2,7 +2,7 @@
 //!
 //! `omniglot-filtered [--errno N] [--refuse CALL[:ARGUMENT&MASK=VALUE]]... -- PROGRAM ARGUMENTS`
 //! refuses these calls, with ENOSYS unless another number is given: only those with an argument,
-//! counted from 0, that has this value under that mask.
+//! counted from 0, that has this value under that mask. With `--errno end` they end the process.
 //!
 //! `omniglot-filtered --only FILE [--errno N] [--also CALL]... -- PROGRAM ARGUMENTS` allows the calls
 //! that the file names, one in a line, and refuses all others; without `--errno` they end the process.
@@ -31,6 +31,7 @@ type Calls = BTreeMap<i64, Vec<SeccompRule>>;
 #[derive(Default)]
 struct Request {
     errno: Option<u32>,
+    ends: bool,
     only: bool,
     calls: Calls,
     command: Vec<OsString>,
@@ -55,6 +56,7 @@ fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Request> {
         let value = words.next().and_then(|value| value.into_string().ok());
         let value = value.with_context(|| format!("{} has no value", word.display()))?;
         match word.to_str() {
+            Some("--errno") if value == "end" => request.ends = true,
             Some("--errno") => request.errno = Some(value.parse()?),
             Some("--refuse") => refuse(&mut request.calls, &value)?,
             Some("--also") => add(&mut request.calls, &value),
@@ -100,6 +102,7 @@ fn filter(request: &Request) -> Result<BpfProgram> {
     let (others, named) = match (request.only, request.errno) {
         (true, None) => (SeccompAction::KillProcess, SeccompAction::Allow),
         (true, Some(errno)) => (SeccompAction::Errno(errno), SeccompAction::Allow),
+        (false, _) if request.ends => (SeccompAction::Allow, SeccompAction::KillProcess),
         (false, errno) => {
             (SeccompAction::Allow, SeccompAction::Errno(errno.unwrap_or(NO_SUCH_CALL)))
         }
