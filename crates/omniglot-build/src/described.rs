@@ -28,19 +28,12 @@ fn declaration(described: &Described) -> String {
     format!("{result} {PREFIX}{name}({parameters});\n")
 }
 
-/// Patterns for what must be read even if the user's allowlists do not include it.
-pub(crate) fn allowed(options: &Options) -> Vec<String> {
-    let functions = options.described.iter().filter_map(|described| match described {
-        Described::Variadic { function, .. } => Some(regex::escape(function)),
+/// The functions that must be read even if the user's allowlists do not include them.
+pub(crate) fn needed(options: &Options) -> impl Iterator<Item = String> {
+    options.described.iter().filter_map(|described| match described {
+        Described::Variadic { function, .. } => Some(function.clone()),
         Described::Macro { .. } => None,
-    });
-    let own = (!options.described.is_empty()).then(|| format!("{PREFIX}.*"));
-    functions.chain(own).collect()
-}
-
-/// What clang knows the declaration of a description as.
-pub(crate) fn declared_as(name: &str) -> String {
-    format!("{PREFIX}{name}")
+    })
 }
 
 /// The name that the user gave, if a declaration is one of these.

@@ -23,10 +23,6 @@ pub(crate) fn defined_by_itself(name: &str) -> String {
     format!("{name} (defined by itself)")
 }
 
-pub(crate) fn ambiguous(name: &str) -> String {
-    format!("`{name}`, which is the name of two types that Rust cannot tell apart")
-}
-
 pub(crate) fn without_size(name: &str) -> String {
     format!("{name} (without size)")
 }
@@ -138,6 +134,10 @@ pub(crate) fn renamed_in_module(new: &str) -> String {
     format!("bound as `{new}`, since every module has something of its name")
 }
 
+pub(crate) fn renamed_type(new: &str) -> String {
+    format!("bound as `{new}`, since another type has its name in Rust")
+}
+
 pub(crate) fn renamed_method(new: &str) -> String {
     format!("bound as `{new}`, since every instance has a method of its name")
 }
@@ -161,10 +161,6 @@ fn defined_elsewhere(definer: Option<&str>) -> String {
 
 pub(crate) fn is_hidden() -> String {
     not_bound("the library keeps it to itself: its visibility is hidden")
-}
-
-pub(crate) fn is_not_read() -> String {
-    not_bound(format!("bindgen, which reads the headers, cannot express it; {OWN_C}"))
 }
 
 pub(crate) fn header_gives_nothing() -> String {

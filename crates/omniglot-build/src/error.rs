@@ -203,7 +203,7 @@ impl fmt::Display for Error {
             }
             Self::Header { headers, messages } => write_header_error(out, headers, messages),
             Self::Parser { message } => {
-                write!(out, "bindgen, which reads the headers, gave up: {message}")
+                write!(out, "libclang, which reads the headers, gave up: {message}")
             }
             Self::Name { name } => write!(
                 out,
@@ -257,7 +257,7 @@ fn write_header_error(
 
 impl Error {
     /// All errors as one, if there is any.
-    #[cfg(feature = "bindgen")]
+    #[cfg(feature = "headers")]
     pub(crate) fn all(mut errors: Vec<Self>) -> Result<()> {
         match errors.pop() {
             None => Ok(()),

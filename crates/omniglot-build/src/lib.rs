@@ -81,67 +81,57 @@
 //! # Without libclang
 //!
 //! A crate can ship what was generated, and compile only the shims: see [`Prebuilt`],
-//! which is there without the default feature `bindgen` too.
+//! which is there without the default feature `headers` too.
 
 #![forbid(unsafe_code)]
 // Both ways share one description of a library; some of it is for reading headers only.
-#![cfg_attr(not(feature = "bindgen"), allow(dead_code))]
+#![cfg_attr(not(feature = "headers"), allow(dead_code))]
 
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod bindings;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod c;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod check;
 mod code;
 mod compile;
-#[cfg(feature = "bindgen")]
-mod declared;
 mod definers;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod described;
 mod diagnostics;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod docs;
 mod error;
 mod flat;
 mod handle;
-#[cfg(feature = "bindgen")]
-mod identifiers;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod layout;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod library;
 mod link;
-#[cfg(feature = "bindgen")]
-mod lower;
-#[cfg(feature = "bindgen")]
-mod macros;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod model;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod names;
 mod options;
 mod output;
-#[cfg(feature = "bindgen")]
-mod own;
-#[cfg(feature = "bindgen")]
-mod parse;
 mod paths;
 mod prebuilt;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
+mod read;
+#[cfg(feature = "headers")]
 mod rust;
 mod scalar;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod shims;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 mod spell;
 mod sysroot;
 mod wrapper;
 
 pub use error::{Error, Problem, Result};
 pub use handle::Handle;
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 pub use library::{Library, Preview};
 pub use prebuilt::Prebuilt;
 pub use wrapper::Wrapper;

@@ -14,11 +14,11 @@ use crate::handle::Handle;
 use crate::link::Link;
 use crate::options::{Described, GuardOption, Options, Pattern, Purpose, StatusOption};
 use crate::output::Workplace;
-use crate::parse::Parsed;
+use crate::read::Headers;
 use crate::scalar::Target;
 use crate::shims::Shim;
 use crate::wrapper::Wrapper;
-use crate::{c, check, diagnostics, lower, output, parse, paths, rust};
+use crate::{c, check, diagnostics, output, paths, read, rust};
 
 /// Describes a C library and generates its bindings; for use in `build.rs`.
 ///
@@ -721,7 +721,7 @@ impl Library {
         };
         workplace.publish_text(&format!("{name}.rs"), &rust)?;
         output::tell_place(&directory, name)?;
-        self.tell_cargo(&bindings, &reading.parsed.included, &embedded);
+        self.tell_cargo(&bindings, &reading.headers.included, &embedded);
         Ok(())
     }
 
@@ -807,8 +807,8 @@ impl Library {
             self.target_triple().map_or_else(Target::default, |triple| Target::new(&triple));
         let link = Link::new(&options, cargo_listens)?;
         options.defines.clone_from(&link.defines);
-        let parsed = parse::parse(&options, &link.includes, &target)?;
-        let reading = Reading { options, target, link, parsed, left_out: LeftOut::default() };
+        let headers = read::read(&options, &link.includes, &target)?;
+        let reading = Reading { options, target, link, headers, left_out: LeftOut::default() };
         let bindings = reading.check()?;
         Ok((reading, bindings))
     }
@@ -828,7 +828,7 @@ impl Library {
             println!("cargo:rerun-if-changed={}", file.display());
         }
         let target = bindings.target.triple();
-        let names = ["CC", "CFLAGS", "BINDGEN_EXTRA_CLANG_ARGS"];
+        let names = ["CC", "CFLAGS", read::EXTRA];
         let variables = names.iter().flat_map(|name| output::variables(name, target));
         for variable in variables.chain(["LIBCLANG_PATH".to_owned()]) {
             println!("cargo:rerun-if-env-changed={variable}");
@@ -862,7 +862,7 @@ struct Reading {
     options: Options,
     target: Target,
     link: Link,
-    parsed: Parsed,
+    headers: Headers,
     left_out: LeftOut,
 }
 
@@ -870,7 +870,7 @@ impl Reading {
     /// Decides what is bound.
     fn check(&self) -> Result<Bindings> {
         let (options, target) = (self.options.clone(), self.target.clone());
-        let mut model = lower::lower(&self.parsed);
+        let mut model = self.headers.model.clone();
         let problems = check::check(&mut model, &options, &target, &self.left_out)?;
         Ok(Bindings { options, target, model, problems })
     }

@@ -4,39 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
-use crate::declared::Declarations;
+use crate::read::Annotated;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 
-/// How bindgen's names for enums without one start.
-pub(crate) const NAMELESS: &str = "_bindgen_ty_";
-
 /// Everything that a header declares and that was allowed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) functions: Vec<Function>,
     /// What the user described in C, until it becomes functions.
     pub(crate) described: Vec<Function>,
     pub(crate) globals: Vec<Global>,
     pub(crate) constants: Vec<Constant>,
-    /// Macros with a value that no constant of Rust's can have, and why.
-    pub(crate) inexpressible: Vec<(String, String)>,
+    /// What is to be said about items whatever is checked: C names and reasons.
+    pub(crate) said: Vec<(String, String)>,
     pub(crate) signatures: Vec<Signature>,
     pub(crate) types: Types,
     /// Types whose objects handles own.
     pub(crate) handles: Vec<Owned>,
     /// New and C names of renamed items, since generated code has their names.
     pub(crate) renamed: BTreeMap<String, String>,
-    /// What clang adds, by C names.
-    pub(crate) declared: Declarations,
-    /// Where functions are declared: `FILE:LINE`.
+    /// C names of types that have another one in Rust, by that.
+    pub(crate) in_c: BTreeMap<String, String>,
+    /// The C names of all types.
+    pub(crate) types_in_c: BTreeSet<String>,
+    /// What annotations say about functions, by C names: all functions of the headers.
+    pub(crate) annotations: BTreeMap<String, Annotated>,
+    /// Where functions and types are declared: `FILE:LINE`.
     pub(crate) places: BTreeMap<String, String>,
     /// The names of macros, which C replaces wherever they stand.
     pub(crate) macros: BTreeSet<String>,
 }
 
 /// The named types, in the header's order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Types {
     order: Vec<String>,
     definitions: BTreeMap<String, Definition>,
@@ -57,14 +58,11 @@ impl Types {
             Some(Definition::Alias(alias)) => alias.docs,
             _ => String::new(),
         };
-        let Some(mut definition) = self.definitions.remove(tag) else { return };
-        let own = definition.docs_mut();
-        if own.trim().is_empty() {
-            *own = docs;
-        }
+        let Some(definition) = self.definitions.remove(tag) else { return };
         let target = Type::Named(typedef.to_owned());
         let alias = Alias { target, docs: String::new() };
         self.definitions.insert(typedef.to_owned(), definition);
+        self.document(typedef, docs);
         self.by_typedef.insert(typedef.to_owned());
         self.definitions.insert(tag.to_owned(), Definition::Alias(alias));
         // The definition comes where it was.
@@ -77,22 +75,20 @@ impl Types {
         }
     }
 
+    /// Gives a type a comment, unless it has one.
+    pub(crate) fn document(&mut self, name: &str, docs: String) {
+        let own = self.definitions.get_mut(name).map(Definition::docs_mut);
+        if let Some(own) = own.filter(|own| own.trim().is_empty()) {
+            *own = docs;
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Definition> {
         self.definitions.get(name)
     }
 
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Definition> {
         self.definitions.get_mut(name)
-    }
-
-    /// Gives a type another name.
-    pub(crate) fn rename(&mut self, old: &str, new: &str) {
-        if let Some(definition) = self.definitions.remove(old) {
-            self.definitions.insert(new.to_owned(), definition);
-        }
-        for name in self.order.iter_mut().filter(|name| *name == old) {
-            new.clone_into(name);
-        }
     }
 
     /// Whether a type has a typedef's name instead of its tag.
@@ -179,7 +175,7 @@ pub(crate) enum Type {
 }
 
 /// What a named type is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Definition {
     Alias(Alias),
     Record(Record),
@@ -200,20 +196,20 @@ impl Definition {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Alias {
     pub(crate) target: Type,
     pub(crate) docs: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opaque {
     pub(crate) c_name: String,
     pub(crate) docs: String,
 }
 
 /// A struct or a union.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// The C spelling; `None` for one without tag and typedef.
     pub(crate) c_name: Option<String>,
@@ -222,6 +218,8 @@ pub(crate) struct Record {
     pub(crate) bit_fields: Vec<BitField>,
     pub(crate) size: u64,
     pub(crate) align: u64,
+    /// Whether it has a `const` member, so that C assigns nothing to it.
+    pub(crate) is_fixed: bool,
     pub(crate) docs: String,
 }
 
@@ -237,24 +235,25 @@ pub(crate) enum Shape {
     Union,
     /// As bytes, since some field has no Rust type.
     Bytes,
-    /// As a newtype around an integer, with named values: an enum's other style.
-    Newtype { impls: Vec<TokenStream> },
+    /// As a newtype around an integer, with named values, for flags with operators: an enum's
+    /// other style.
+    Newtype { values: Vec<Variant>, is_flags: bool },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Field {
     /// The Rust name.
     pub(crate) name: String,
     /// The C name, where the field has one and `offsetof` can name it.
     pub(crate) c_name: Option<String>,
     pub(crate) ty: Type,
-    /// In bytes, as clang reports; `None` if it reports nothing.
+    /// In bytes; `None` if it is not known.
     pub(crate) offset: Option<u64>,
     pub(crate) docs: String,
 }
 
 /// A bit-field: some bits of a field that holds a run of them as bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BitField {
     pub(crate) name: String,
     pub(crate) ty: Type,
@@ -265,7 +264,7 @@ pub(crate) struct BitField {
     pub(crate) width: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Enum {
     pub(crate) c_name: Option<String>,
     pub(crate) repr: &'static Scalar,
@@ -277,9 +276,11 @@ pub(crate) struct Enum {
     pub(crate) docs: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Variant {
+    /// The Rust name.
     pub(crate) name: String,
+    pub(crate) c_name: String,
     pub(crate) value: i128,
     pub(crate) docs: String,
 }
@@ -292,7 +293,7 @@ pub(crate) struct Parameter {
     pub(crate) ty: Type,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Function {
     /// The Rust name.
     pub(crate) name: String,
@@ -403,7 +404,7 @@ pub(crate) struct Guard {
 }
 
 /// A function pointer's type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Signature {
     pub(crate) name: String,
     pub(crate) parameters: Vec<Parameter>,
@@ -418,7 +419,7 @@ pub(crate) struct Signature {
     pub(crate) bound: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Global {
     pub(crate) name: String,
     pub(crate) c_name: String,
@@ -427,7 +428,7 @@ pub(crate) struct Global {
     pub(crate) docs: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Constant {
     pub(crate) name: String,
     pub(crate) c_name: String,
@@ -439,13 +440,13 @@ pub(crate) struct Constant {
 }
 
 /// A constant's type and value in C, as far as C can compare them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Confirmed {
     pub(crate) ty: Option<String>,
     pub(crate) value: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ConstantType {
     /// A number.
     Value(Type),
@@ -454,6 +455,11 @@ pub(crate) enum ConstantType {
 }
 
 impl Model {
+    /// The C name of a type.
+    pub(crate) fn in_c<'a>(&'a self, rust: &'a str) -> &'a str {
+        self.in_c.get(rust).map_or(rust, String::as_str)
+    }
+
     /// The signature behind a type's typedefs, if it is a pointer to a function.
     pub(crate) fn signature(&self, ty: &Type) -> Option<&Signature> {
         match self.types.resolve(ty) {

@@ -71,7 +71,7 @@ const METHODS: [&str; 61] = [
 /// Names that generated functions use inside, so that parameters cannot.
 const LOCALS: [&str; 5] = ["frame", "header", "result", "self", "function"];
 
-/// Rust's keywords, to which bindgen appends an underscore.
+/// Rust's keywords, and C++'s, to which an underscore is appended.
 const KEYWORDS: [&str; 53] = [
     "abstract", "alignof", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
@@ -80,7 +80,7 @@ const KEYWORDS: [&str; 53] = [
     "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
 ];
 
-/// More that bindgen escapes, among them Rust's primitive types.
+/// More that is escaped, among them Rust's primitive types.
 const ESCAPED: [&str; 22] = [
     "virtual", "where", "while", "yield", "str", "bool", "f32", "f64", "usize", "isize", "u128",
     "i128", "u64", "i64", "u32", "i32", "u16", "i16", "u8", "i8", "char", "_",
@@ -105,8 +105,8 @@ pub(crate) fn module_names(instance: &str) -> Vec<String> {
 /// What C's compilers take in identifiers, and Rust does not.
 const ODD: [char; 3] = ['$', '@', '?'];
 
-/// What bindgen makes of a C identifier: it appends an underscore to what Rust keeps for
-/// itself, and to what has characters that Rust does not take.
+/// A C identifier in Rust: it has an underscore if Rust keeps it for
+/// itself, or if it has characters that Rust does not take.
 pub(crate) fn escape(name: &str) -> String {
     if KEYWORDS.contains(&name) || ESCAPED.contains(&name) || name.contains(ODD) {
         return format!("{}_", word(name));

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-#[cfg(feature = "bindgen")]
-use regex::Regex;
+#[cfg(feature = "headers")]
+use regex_lite::Regex;
 
 use crate::error::{Error, Result};
 use crate::flat::Memory;
@@ -80,15 +80,6 @@ impl Purpose {
         }
     }
 
-    /// Whether it says which Rust type an enum is.
-    #[cfg(feature = "bindgen")]
-    pub(crate) fn is_style(self) -> bool {
-        matches!(
-            self,
-            Self::NewtypeEnum | Self::BitfieldEnum | Self::ConstifiedEnum | Self::PlainEnum
-        )
-    }
-
     fn allows(self) -> bool {
         matches!(self, Self::AllowFunction | Self::AllowType | Self::AllowVar)
     }
@@ -155,13 +146,13 @@ impl Options {
     }
 
     /// The instance type's name.
-    #[cfg(feature = "bindgen")]
+    #[cfg(feature = "headers")]
     pub(crate) fn instance(&self) -> String {
         self.instance_name.clone().unwrap_or_else(|| crate::names::upper_camel(&self.name))
     }
 
     /// Finds errors in the options before anything is run.
-    #[cfg(feature = "bindgen")]
+    #[cfg(feature = "headers")]
     pub(crate) fn check(&self) -> Result<()> {
         let mut errors = Vec::new();
         if self.headers.is_empty() {
@@ -191,7 +182,7 @@ impl Options {
 }
 
 /// A pattern that must match a whole name.
-#[cfg(feature = "bindgen")]
+#[cfg(feature = "headers")]
 pub(crate) fn whole_name(method: &'static str, pattern: &str) -> Result<Regex> {
     Regex::new(&format!("^(?:{pattern})$")).map_err(|error| Error::Pattern {
         method,

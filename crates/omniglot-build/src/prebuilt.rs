@@ -24,7 +24,7 @@ use crate::{output, paths};
 /// }
 /// ```
 ///
-/// With `default-features = false`, this crate depends on neither bindgen nor libclang.
+/// With `default-features = false`, this crate needs no libclang.
 /// The crate includes its module as if it had been generated just now, with
 /// `omniglot::include_library!("zlib")`.
 ///

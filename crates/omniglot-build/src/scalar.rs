@@ -61,6 +61,11 @@ impl Scalar {
         }
     }
 
+    /// Finds a scalar by its C spelling.
+    pub(crate) fn in_c(spelling: &str) -> Option<&'static Self> {
+        SCALARS.iter().find(|scalar| scalar.c == spelling)
+    }
+
     /// The size in bytes.
     pub(crate) fn size(&self, target: &Target) -> u64 {
         match self.width {

@@ -29,9 +29,8 @@ pub(crate) fn assign_result(model: &Model, place: &str, result: &Type, call: &st
 
 /// `place = value;`, also for a struct with `const` members, to which C assigns nothing.
 pub(crate) fn assign(model: &Model, place: &str, ty: &Type, value: &str) -> String {
-    let is_fixed = |name: &String| model.declared.identifiers.is_fixed(name);
-    let c_name = model.types.record(ty).and_then(|record| record.c_name.as_ref());
-    match (ty, c_name.filter(|name| is_fixed(name))) {
+    let fixed = model.types.record(ty).filter(|record| record.is_fixed);
+    match (ty, fixed.and_then(|record| record.c_name.as_ref())) {
         (Type::Void, _) => format!("{value};"),
         (_, Some(fixed)) => format!(
             "{{ {fixed} omniglot_value = {value}; memcpy((void *)&{place}, &omniglot_value, \
@@ -109,7 +108,7 @@ pub(crate) fn prototype(
 /// A named type's C spelling: `struct point`, `png_structp`.
 pub(crate) fn name_in_c(model: &Model, name: &str) -> String {
     if model.types.is_by_typedef(name) {
-        return model.declared.identifiers.in_c(name).to_owned();
+        return model.in_c(name).to_owned();
     }
     let spelled = match model.types.get(name) {
         Some(Definition::Record(record)) => record.c_name.clone(),
@@ -117,5 +116,5 @@ pub(crate) fn name_in_c(model: &Model, name: &str) -> String {
         Some(Definition::Opaque(opaque)) => Some(opaque.c_name.clone()),
         Some(Definition::Alias(_)) | None => None,
     };
-    spelled.unwrap_or_else(|| name.to_owned())
+    spelled.unwrap_or_else(|| model.in_c(name).to_owned())
 }

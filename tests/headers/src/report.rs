@@ -138,7 +138,7 @@ fn why_no_function(bound: &Bound, name: &str) -> Option<String> {
     if bound.functions.contains(name) {
         return None;
     }
-    Some(said(bound, name).unwrap_or_else(|| "unknown: it is not in bindgen's output".to_owned()))
+    Some(said(bound, name).unwrap_or_else(|| "unknown: it is not in what is generated".to_owned()))
 }
 
 fn why_no_type(bound: &Bound, name: &str) -> Option<String> {
@@ -154,14 +154,14 @@ fn why_no_type(bound: &Bound, name: &str) -> Option<String> {
     }
     let tagged = ["", "struct ", "union ", "enum "];
     let said = tagged.iter().find_map(|tag| said(bound, &format!("{tag}{name}")));
-    Some(said.unwrap_or_else(|| "unknown: it is not in bindgen's output".to_owned()))
+    Some(said.unwrap_or_else(|| "unknown: it is not in what is generated".to_owned()))
 }
 
 fn why_no_global(bound: &Bound, name: &str) -> Option<String> {
     if bound.globals.contains(name) || bound.constants.contains(name) {
         return None;
     }
-    Some(said(bound, name).unwrap_or_else(|| "unknown: it is not in bindgen's output".to_owned()))
+    Some(said(bound, name).unwrap_or_else(|| "unknown: it is not in what is generated".to_owned()))
 }
 
 fn why_no_macro(bound: &Bound, name: &str, kind: Macro) -> Option<String> {
@@ -208,7 +208,7 @@ mod tests {
         bound.problems.insert("g".to_owned(), "not bound: too hard".to_owned());
         let report = unbound(&["f", "g", "h"], &["A"], Macro::Expression, &bound);
         let missing: Vec<&str> = report.missing().iter().map(|(reason, _)| *reason).collect();
-        assert_eq!(missing, ["too hard", "unknown: it is not in bindgen's output"]);
+        assert_eq!(missing, ["too hard", "unknown: it is not in what is generated"]);
         assert_eq!(report.not_counted(), 1);
         assert_eq!(unbound(&[], &["A"], Macro::Literal, &bound).missing().len(), 1);
     }

@@ -1,6 +1,6 @@
-//! Finds a libclang that bindgen can use.
+//! Finds a libclang that can read headers.
 //!
-//! Two things are needed: the library, which bindgen loads at run time, and clang's own headers
+//! Two things are needed: the library, which `omniglot-build` loads at run time, and clang's own headers
 //! such as `stddef.h`, without which it cannot read any other header. Distributions put them into
 //! separate packages, and install `libclang-cpp`, a different library, together with LLVM.
 

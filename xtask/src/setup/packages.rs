@@ -67,7 +67,7 @@ enum Sign {
     PkgConfig(&'static str),
     /// A file, by its path without the leading slash.
     File(&'static str),
-    /// A libclang that bindgen can use.
+    /// A libclang that can read headers.
     Libclang,
     /// A Python that can create virtual environments with pip.
     PythonEnvironments,
@@ -140,7 +140,7 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "libclang-dev",
-        reason: "reads the C libraries' headers, for bindgen",
+        reason: "reads the C libraries' headers",
         signs: &[Sign::Libclang],
         tasks: ALL,
     },

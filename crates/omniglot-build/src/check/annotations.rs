@@ -1,15 +1,15 @@
 //! Wrappers from the header's own annotations: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
-use crate::declared::{Counted, Declared, DeclaredParameter, Null, Unit};
 use crate::diagnostics;
 use crate::error::Problem;
 use crate::model::{Function, Model, Type, Types};
+use crate::read::{Annotated, Counted, Null, ParameterAnnotations, Unit};
 use crate::wrapper::{Direction, Length, Wrapper};
 
 /// Records which functions' results must not be ignored.
 pub(super) fn mark(model: &mut Model) {
     for function in &mut model.functions {
-        let declared = model.declared.functions.get(&function.c_name);
+        let declared = model.annotations.get(&function.c_name);
         function.must_use = declared.is_some_and(|declared| declared.must_use);
     }
 }
@@ -20,11 +20,7 @@ pub(super) fn wrappers(model: &Model, found: &mut Vec<Problem>) -> Vec<Wrapper> 
     let annotated = plain.filter_map(|function| {
         Some((
             function,
-            model
-                .declared
-                .functions
-                .get(&function.c_name)
-                .filter(|declared| is_annotated(declared))?,
+            model.annotations.get(&function.c_name).filter(|declared| is_annotated(declared))?,
         ))
     });
     annotated
@@ -51,8 +47,8 @@ pub(super) fn wrappers(model: &Model, found: &mut Vec<Problem>) -> Vec<Wrapper> 
         .collect()
 }
 
-fn is_annotated(declared: &Declared) -> bool {
-    let annotated = |parameter: &DeclaredParameter| {
+fn is_annotated(declared: &Annotated) -> bool {
+    let annotated = |parameter: &ParameterAnnotations| {
         parameter.counted.is_some() || parameter.null == Null::Allowed
     };
     declared.parameters.iter().any(annotated)
@@ -68,7 +64,7 @@ fn described(
     wrapper: Wrapper,
     name: &str,
     ty: &Type,
-    declared: &DeclaredParameter,
+    declared: &ParameterAnnotations,
 ) -> Result<Wrapper, (Wrapper, String)> {
     let wrapper = match &declared.counted {
         None => wrapper,

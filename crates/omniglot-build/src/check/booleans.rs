@@ -35,7 +35,7 @@ pub(super) fn bind(model: &mut Model, options: &Options, target: &Target, errors
 }
 
 fn variant(name: &str, value: i128) -> Variant {
-    Variant { name: name.to_owned(), value, docs: String::new() }
+    Variant { name: name.to_owned(), c_name: name.to_owned(), value, docs: String::new() }
 }
 
 /// The integer of fixed size that a typedef stands for.

@@ -27,7 +27,7 @@ fn set_guard(model: &mut Model, option: &GuardOption, problems: &mut Vec<Problem
     let mut matching: Vec<&mut Function> =
         functions.filter(|function| regex.is_match(&function.c_name)).collect();
     if matching.is_empty() {
-        let names: Vec<&str> = model.declared.functions.keys().map(String::as_str).collect();
+        let names: Vec<&str> = model.annotations.keys().map(String::as_str).collect();
         return Err(patterns::nothing("setjmp_guard", &pattern, &names));
     }
     // Of the expression's words, those that any matching function has as a parameter.

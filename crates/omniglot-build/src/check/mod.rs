@@ -11,25 +11,20 @@ mod renames;
 mod statuses;
 mod typedefs;
 mod walk;
-mod wide;
 mod wrappers;
 
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
 use crate::error::{Error, Problem, Result};
 use crate::layout::{Frame, Layouts};
 use crate::model::{
-    Constant, ConstantType, Definition, Function, Model, NAMELESS, Opaque, Record, Shape,
-    Signature, Type, Types,
+    ConstantType, Definition, Function, Model, Record, Shape, Signature, Type, Types,
 };
-use crate::options::{Options, Purpose, whole_name};
-use crate::scalar::{Scalar, Target};
+use crate::options::{Options, whole_name};
+use crate::scalar::Target;
 use crate::{described, diagnostics};
 
 pub(crate) use left_out::LeftOut;
-use walk::each_type;
 
 /// Checks a model and leaves in it what can be bound.
 pub(crate) fn check(
@@ -40,13 +35,10 @@ pub(crate) fn check(
 ) -> Result<Vec<Problem>> {
     let (mut problems, mut errors) = (Vec::new(), Vec::new());
     patterns::check_patterns(model, options, &mut errors);
-    list_unread(model, options, &mut problems)?;
-    wide::resolve(model);
+    list_said(model, options, &mut problems);
     handles::distinguish(model, options);
     described::bind(model, options, &mut errors);
     booleans::bind(model, options, target, &mut errors);
-    declare_missing_types(model);
-    break_circles(model);
     typedefs::prefer(model);
     pointers::merge(model);
     left_out::apply(model, left_out, &mut problems);
@@ -75,81 +67,16 @@ pub(crate) fn check(
     Ok(problems)
 }
 
-/// Functions that the headers declare and bindgen does not write, and headers that declare nothing.
-fn list_unread(model: &Model, options: &Options, problems: &mut Vec<Problem>) -> Result<()> {
-    let blocked: Result<Vec<Regex>> = options
-        .patterns(Purpose::BlockFunction)
-        .map(|pattern| whole_name(Purpose::BlockFunction.method(), pattern))
-        .collect();
-    let blocked = blocked?;
-    let read: BTreeSet<&str> =
-        model.functions.iter().map(|function| function.c_name.as_str()).collect();
-    for (name, declared) in &model.declared.functions {
-        let Some(place) = &declared.wanted else { continue };
-        let is_blocked = blocked.iter().any(|pattern| pattern.is_match(name));
-        if is_blocked || read.contains(name.as_str()) || described::name(name).is_some() {
-            continue;
-        }
-        let reason =
-            if declared.hidden { diagnostics::is_hidden() } else { diagnostics::is_not_read() };
-        problems.push(Problem::new(name, reason).at(Some(place)));
-    }
-    let is_empty = read.is_empty()
+/// What reading the headers gave a reason to say, and headers that declare nothing.
+fn list_said(model: &Model, options: &Options, problems: &mut Vec<Problem>) {
+    problems.extend(model.said.iter().map(|(item, reason)| Problem::new(item, reason)));
+    let is_empty = model.functions.is_empty()
         && model.globals.is_empty()
         && model.constants.is_empty()
         && model.types.iter().next().is_none();
     if is_empty && problems.is_empty() && !options.has_allowlist() {
         let headers = options.headers.join(", ");
         problems.push(Problem::new(headers, diagnostics::header_gives_nothing()));
-    }
-    Ok(())
-}
-
-/// Types that are used but were blocked become opaque.
-fn declare_missing_types(model: &mut Model) {
-    let mut used = BTreeSet::new();
-    each_type(model, &mut |ty| collect_names(ty, &mut used));
-    for name in used {
-        if model.types.get(&name).is_none() {
-            let opaque = Opaque { c_name: name.clone(), docs: String::new() };
-            model.types.insert(name, Definition::Opaque(opaque));
-        }
-    }
-}
-
-/// A typedef of itself, which can only come from a confusion of names, becomes opaque: otherwise
-/// code that follows typedefs would not end.
-fn break_circles(model: &mut Model) {
-    let types = &model.types;
-    let is_circle = |name: &&str| {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![(*name).to_owned()]);
-        while let Some(current) = next.pop() {
-            let Some(Definition::Alias(alias)) = types.get(&current) else { continue };
-            let mut names = BTreeSet::new();
-            collect_names(&alias.target, &mut names);
-            if names.contains(*name) {
-                return true;
-            }
-            next.extend(names.into_iter().filter(|name| seen.insert(name.clone())));
-        }
-        false
-    };
-    let circles: Vec<String> =
-        types.iter().map(|(name, _)| name).filter(is_circle).map(str::to_owned).collect();
-    for name in circles {
-        let opaque = Opaque { c_name: name.clone(), docs: String::new() };
-        model.types.insert(name, Definition::Opaque(opaque));
-    }
-}
-
-fn collect_names(ty: &Type, names: &mut BTreeSet<String>) {
-    match ty {
-        Type::Named(name) => {
-            names.insert(name.clone());
-        }
-        Type::Pointer { to, .. } => collect_names(to, names),
-        Type::Array { of, .. } => collect_names(of, names),
-        Type::Void | Type::Scalar(_) | Type::Function(_) | Type::Unsupported(_) => {}
     }
 }
 
@@ -350,24 +277,17 @@ fn check_globals(model: &mut Model, target: &Target, problems: &mut Vec<Problem>
 }
 
 fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
-    let inexpressible = model.inexpressible.iter();
-    problems.extend(
-        inexpressible.map(|(name, reason)| Problem::new(name, diagnostics::not_bound(reason))),
-    );
     let types = &model.types;
     let macros = model.constants.iter().filter(|constant| constant.confirmed.is_some());
     let macros: BTreeSet<String> = macros.map(|constant| constant.name.clone()).collect();
     let mut seen = BTreeSet::new();
-    model.constants.retain_mut(|constant| {
+    model.constants.retain(|constant| {
         // `enum { FP_NAN = 0 };` and, for the preprocessor, `#define FP_NAN 0`: the macro's type
         // is that of the expression in C.
         let is_macro = constant.confirmed.is_some();
         let is_replaced = !is_macro && macros.contains(&constant.name);
         if is_replaced || !seen.insert(constant.name.clone()) {
             return false;
-        }
-        if !is_macro {
-            as_in_c(constant);
         }
         let ConstantType::Value(ty) = &constant.ty else { return true };
         let bound = match types.named(ty) {
@@ -379,16 +299,6 @@ fn check_constants(model: &mut Model, problems: &mut Vec<Problem>) {
         }
         bound
     });
-}
-
-/// A value of an enum without a name is an `int` in C, if it can be.
-fn as_in_c(constant: &mut Constant) {
-    let ConstantType::Value(Type::Named(ty)) = &constant.ty else { return };
-    let value: String = constant.value.to_string().split_whitespace().collect();
-    let fits = value.parse::<i32>().is_ok();
-    if let (true, true, Some(int)) = (ty.starts_with(NAMELESS), fits, Scalar::named("c_int")) {
-        constant.ty = ConstantType::Value(Type::Scalar(int));
-    }
 }
 
 /// Checks that what callbacks may raise and what destroys objects is bound.
@@ -409,7 +319,7 @@ fn mark_batches(model: &mut Model, options: &Options) -> Result<()> {
             }
         }
         if !is_used {
-            let names: Vec<&str> = model.declared.functions.keys().map(String::as_str).collect();
+            let names: Vec<&str> = model.annotations.keys().map(String::as_str).collect();
             return Err(patterns::nothing("batch", pattern, &names));
         }
     }

@@ -2,8 +2,7 @@
 
 use std::cmp::Reverse;
 
-use regex::Regex;
-use regex_syntax::ast::{Ast, parse::Parser};
+use regex_lite::Regex;
 
 use crate::error::{Error, Result};
 use crate::model::{Definition, Model};
@@ -22,10 +21,27 @@ pub(super) fn check_patterns(model: &Model, options: &Options, errors: &mut Vec<
 
 /// The alternatives of a pattern: `a|b` is one and another.
 fn branches(pattern: &str) -> Vec<String> {
-    match &Parser::new().parse(pattern) {
-        Ok(Ast::Alternation(several)) => several.asts.iter().map(Ast::to_string).collect(),
-        _ => vec![pattern.to_owned()],
+    let mut branches = vec![String::new()];
+    let (mut depth, mut in_class, mut is_escaped) = (0_usize, false, false);
+    for character in pattern.chars() {
+        let is_literal = is_escaped || in_class;
+        match character {
+            '|' if depth == 0 && !is_literal => {
+                branches.push(String::new());
+                continue;
+            }
+            '(' if !is_literal => depth += 1,
+            ')' if !is_literal => depth = depth.saturating_sub(1),
+            '[' if !is_escaped => in_class = true,
+            ']' if !is_escaped => in_class = false,
+            _ => {}
+        }
+        is_escaped = character == '\\' && !is_escaped;
+        branches.iter_mut().last().into_iter().for_each(|branch| branch.push(character));
     }
+    // A class that starts with its own bracket, say, is not taken apart.
+    let is_whole = branches.iter().all(|branch| whole_name("", branch).is_ok());
+    if is_whole { branches } else { vec![pattern.to_owned()] }
 }
 
 fn check(model: &Model, purpose: Purpose, pattern: &str) -> Result<()> {
@@ -55,7 +71,7 @@ fn matches_something(model: &Model, purpose: Purpose, regex: &Regex) -> bool {
                 // The enum is bound for another reason: its constants are its own, and there.
                 || model.types.iter().any(|(_, definition)| has_constant(definition, regex))
         }
-        _ => model.types.iter().any(|(name, _)| matches(name)),
+        _ => model.types.iter().any(|(name, _)| matches(name) || matches(model.in_c(name))),
     }
 }
 
@@ -68,7 +84,7 @@ fn has_constant(definition: &Definition, regex: &Regex) -> bool {
 
 /// All names of that kind in the headers, whether they are to be bound or not.
 fn declared(model: &Model, purpose: Purpose) -> Vec<&str> {
-    let functions = &model.declared.functions;
+    let functions = &model.annotations;
     match purpose {
         Purpose::AllowFunction => functions.keys().map(String::as_str).collect(),
         Purpose::AllowVar => model.macros.iter().map(String::as_str).collect(),
@@ -108,6 +124,8 @@ mod tests {
     fn alternatives_are_looked_at_one_by_one() {
         assert_eq!(branches("png_read_.*|png_(sig|set)_cmp"), ["png_read_.*", "png_(sig|set)_cmp"]);
         assert_eq!(branches("(a|b)c"), ["(a|b)c"]);
+        assert_eq!(branches(r"a\||[|b]"), [r"a\|", "[|b]"]);
+        assert_eq!(branches("[]|]"), ["[]|]"]);
     }
 
     #[test]

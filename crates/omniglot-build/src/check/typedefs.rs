@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::walk::each_type_mut;
 use crate::model::{Alias, Definition, Model, Record, Shape, Type};
-use crate::names;
 
 /// Gives each struct, union and enum with a tag the name of its first typedef.
 pub(super) fn prefer(model: &mut Model) {
@@ -18,30 +17,10 @@ pub(super) fn prefer(model: &mut Model) {
             names.entry(tag.clone()).or_insert_with(|| typedef.to_owned());
         }
     }
-    let mut tags = within_nameless(model);
-    tags.retain(|old, _| !names.contains_key(old));
-    let all = names.clone().into_iter().chain(tags.clone()).collect();
-    each_type_mut(model, &mut |ty| rename(ty, &all));
+    each_type_mut(model, &mut |ty| rename(ty, &names));
     for (tag, typedef) in &names {
         model.types.exchange(tag, typedef);
     }
-    for (old, tag) in &tags {
-        model.types.rename(old, tag);
-    }
-}
-
-/// Types that bindgen names after a struct or union without a name which they are declared in, and
-/// the tags by which C knows them everywhere.
-fn within_nameless(model: &Model) -> BTreeMap<String, String> {
-    let nameless = model.types.iter().filter(|(name, _)| name.contains("_anonymous_"));
-    let tagged = nameless.filter_map(|(name, definition)| {
-        let tag = names::escape(spelled(definition)?.split_once(' ')?.1);
-        (is_tagged(Some(definition)) && model.types.get(&tag).is_none())
-            .then(|| (tag, name.to_owned()))
-    });
-    // By tags, since a tag is given once.
-    let by_tag: BTreeMap<String, String> = tagged.collect();
-    by_tag.into_iter().map(|(tag, name)| (name, tag)).collect()
 }
 
 /// Whether it is a type that C spells with a keyword.

@@ -2,30 +2,7 @@
 
 use crate::model::{ConstantType, Definition, Model, Type};
 
-/// Visits every type in the model.
-pub(super) fn each_type(model: &Model, visit: &mut dyn FnMut(&Type)) {
-    for function in &model.functions {
-        function.parameters.iter().for_each(|parameter| visit(&parameter.ty));
-        visit(&function.result);
-    }
-    for signature in &model.signatures {
-        signature.parameters.iter().for_each(|parameter| visit(&parameter.ty));
-        visit(&signature.result);
-    }
-    model.globals.iter().for_each(|global| visit(&global.ty));
-    for (_, definition) in model.types.iter() {
-        match definition {
-            Definition::Alias(alias) => visit(&alias.target),
-            Definition::Record(record) => {
-                record.fields.iter().for_each(|field| visit(&field.ty));
-                record.bit_fields.iter().for_each(|field| visit(&field.ty));
-            }
-            Definition::Enum(_) | Definition::Opaque(_) => {}
-        }
-    }
-}
-
-/// As [`each_type`], to change them.
+/// Visits every type in the model, to change it.
 pub(super) fn each_type_mut(model: &mut Model, visit: &mut dyn FnMut(&mut Type)) {
     for function in &mut model.functions {
         function.parameters.iter_mut().for_each(|parameter| visit(&mut parameter.ty));

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::handles::Makers;
 use super::{annotations, handles, statuses};
-use crate::declared::{Declared, Null};
 use crate::diagnostics;
 use crate::error::{Error, Problem, Result};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
 use crate::options::Options;
+use crate::read::{Annotated, Null};
 use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
 
@@ -96,7 +96,7 @@ fn resolve(
     let mut resolution = Resolution {
         layouts,
         function,
-        declared: model.declared.functions.get(name),
+        declared: model.annotations.get(name),
         roles: vec![Role::Plain; function.parameters.len()],
         reasons,
     };
@@ -118,7 +118,7 @@ struct Resolution<'a> {
     layouts: Layouts<'a>,
     function: &'a Function,
     /// The function as clang sees it.
-    declared: Option<&'a Declared>,
+    declared: Option<&'a Annotated>,
     roles: Vec<Role>,
     reasons: Reasons,
 }

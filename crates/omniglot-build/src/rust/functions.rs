@@ -6,10 +6,10 @@ use quote::{format_ident, quote};
 use super::signatures::tuple;
 use super::wrappers::must_use;
 use super::{Rust, number};
-use crate::declared::Null;
 use crate::layout::{Frame, Member, MemberUse};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
+use crate::read::Null;
 use crate::shims::Shim;
 use crate::spell;
 
@@ -165,7 +165,7 @@ impl Rust<'_> {
 
     /// What the header's annotations say, in words.
     fn annotation_docs(self, function: &Function) -> Option<TokenStream> {
-        let declared = self.bindings.model.declared.functions.get(&function.c_name)?;
+        let declared = self.bindings.model.annotations.get(&function.c_name)?;
         let parameters = function.parameters.iter().zip(&declared.parameters);
         let never_null: Vec<String> = parameters
             .filter(|(_, declared)| declared.null == Null::Never)

@@ -6,7 +6,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::{Rust, number};
-use crate::model::{Field, Record, Shape};
+use crate::model::{Field, Record, Shape, Variant};
 use crate::names::{self, ident};
 
 impl Rust<'_> {
@@ -16,7 +16,7 @@ impl Rust<'_> {
             Shape::Struct { modifier } => self.structure(name, record, modifier.as_deref()),
             Shape::Union => self.bytes(name, record, true),
             Shape::Bytes => self.bytes(name, record, false),
-            Shape::Newtype { impls } => self.newtype(name, record, impls),
+            Shape::Newtype { values, is_flags } => self.newtype(name, record, values, *is_flags),
         }
     }
 
@@ -167,7 +167,7 @@ impl Rust<'_> {
             let (offset, layout) = (field.offset?, layouts.of(&field.ty).ok()?);
             let aligned = offset % layout.align == 0 && layout.align <= record.align;
             let upper = names::upper_snake(&field.name);
-            if !aligned || !taken.insert(upper.clone()) {
+            if is_invented(&field.name) || !aligned || !taken.insert(upper.clone()) {
                 return None;
             }
             let docs = format!(" Where the field `{}` is.", field.name);
@@ -283,23 +283,68 @@ impl Rust<'_> {
     }
 
     /// An enum as a struct around its integer: any bits are valid.
-    fn newtype(self, name: &str, record: &Record, impls: &[TokenStream]) -> TokenStream {
+    fn newtype(
+        self,
+        name: &str,
+        record: &Record,
+        values: &[Variant],
+        is_flags: bool,
+    ) -> TokenStream {
         let docs = self.record_docs(name, record);
         let Some(field) = record.fields.first() else { return TokenStream::new() };
         let (c_name, ty) = (record.c_name.as_deref().unwrap_or(name), self.ty(&field.ty));
         let derives = derives(&["Debug", "Eq", "Hash", "Default"]);
         let name = ident(name);
+        let values = values.iter().map(|value| {
+            let docs = self.docs(&value.docs, &format!("`{}` in C.", value.c_name));
+            let (own, value) = (ident(&value.name), Literal::i128_unsuffixed(value.value));
+            quote! { #docs pub const #own: #name = #name(#value); }
+        });
+        let operators = if is_flags { operators(&name) } else { TokenStream::new() };
         quote! {
             #docs
             #[repr(transparent)]
             #derives
             pub struct #name(pub #ty);
-            #(#impls)*
+            impl #name { #(#values)* }
+            #operators
             impl ::omniglot::Foreign for #name {
                 const NAME: &'static str = #c_name;
                 fn encode(&self, out: &mut [u8]) {
                     ::omniglot::encode_field(&self.0, out, 0);
                 }
+            }
+        }
+    }
+}
+
+/// `|` and `&`, for flags.
+fn operators(name: &syn::Ident) -> TokenStream {
+    quote! {
+        impl ::core::ops::BitOr<#name> for #name {
+            type Output = Self;
+            #[inline]
+            fn bitor(self, other: Self) -> Self {
+                #name(self.0 | other.0)
+            }
+        }
+        impl ::core::ops::BitOrAssign for #name {
+            #[inline]
+            fn bitor_assign(&mut self, rhs: #name) {
+                self.0 |= rhs.0;
+            }
+        }
+        impl ::core::ops::BitAnd<#name> for #name {
+            type Output = Self;
+            #[inline]
+            fn bitand(self, other: Self) -> Self {
+                #name(self.0 & other.0)
+            }
+        }
+        impl ::core::ops::BitAndAssign for #name {
+            #[inline]
+            fn bitand_assign(&mut self, rhs: #name) {
+                self.0 &= rhs.0;
             }
         }
     }
@@ -318,7 +363,7 @@ pub(super) fn field_accessor(record: &Record, field: &str) -> String {
     }
 }
 
-/// Whether a field is bindgen's: padding, or the bytes of bit-fields.
+/// Whether a field is none of the header's: padding, or the bytes of bit-fields.
 fn is_invented(field: &str) -> bool {
     ["_bitfield_", "_bindgen_", "__bindgen_"].iter().any(|prefix| field.starts_with(prefix))
 }

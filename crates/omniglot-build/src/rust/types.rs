@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Rust, number};
-use crate::model::{Alias, Definition, NAMELESS, Opaque, Shape, Type};
+use crate::model::{Alias, Definition, Opaque, Shape, Type};
 use crate::names::ident;
 use crate::scalar::Scalar;
 
@@ -23,7 +23,6 @@ impl Rust<'_> {
                 let (element, len) = (self.ty(of), number(*len));
                 quote! { [#element; #len] }
             }
-            Type::Named(name) if self.is_nameless(name) => self.ty(model.types.resolve(ty)),
             Type::Function(name) | Type::Named(name) => match model.signature(ty) {
                 Some(signature) if signature.bound => {
                     let name = ident(name);
@@ -63,7 +62,6 @@ impl Rust<'_> {
                 }
                 _ => TokenStream::new(),
             },
-            None if self.is_nameless(name) => TokenStream::new(),
             // With their values, which an alias would not have.
             None if self.has_values(&alias.target) => {
                 let target = self.ty(&alias.target);
@@ -84,12 +82,6 @@ impl Rust<'_> {
             Some(Definition::Record(record)) => matches!(record.shape, Shape::Newtype { .. }),
             _ => false,
         }
-    }
-
-    /// Whether it is a typedef that bindgen invented for an enum without a name.
-    fn is_nameless(self, name: &str) -> bool {
-        name.starts_with(NAMELESS)
-            && matches!(self.bindings.model.types.get(name), Some(Definition::Alias(_)))
     }
 
     pub(super) fn opaque(self, name: &str, opaque: &Opaque) -> TokenStream {

@@ -86,8 +86,8 @@ pub(super) const KINDS: &[Kind] = &[
         source: "void on_b(B *b) { b->x = 4; } En use_en(En e) { return e; }\n\
                  int on_others(other *a, struct other *b) { return a->a + (int)b->d; }\n\
                  int use_tag(tag_only t) { return t != 0; } int fine(int x) { return x; }",
-        bound: &["on_b", "on_others", "use_tag", "fine"],
-        said: &[("use_en", "the name of two types")],
+        bound: &["on_b", "on_others", "use_en", "use_tag", "fine"],
+        said: &[("En", "bound as `En_`, since another type"), ("other", "bound as `other_`")],
         ..PLAIN
     },
     Kind {
@@ -172,12 +172,12 @@ pub(super) const KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
-        name: "what_bindgen_drops",
+        name: "kept_and_counted",
         header: "__attribute__((visibility(\"hidden\"))) int hidden(int x);\n\
                  int __attribute__((ms_abi)) counted(int count, ...);\nint fine(int x);\n",
         source: "int fine(int x) { return x; }",
         bound: &["fine"],
-        said: &[("hidden", "visibility"), ("counted", "cannot express")],
+        said: &[("hidden", "visibility"), ("counted", "calling convention")],
         ..PLAIN
     },
     Kind {

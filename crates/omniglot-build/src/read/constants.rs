@@ -3,50 +3,53 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::Lowering;
-use crate::macros::{self, Number, Value};
+use super::macros::{self, Number, Value};
+use super::{Reader, numbers};
 use crate::model::{Confirmed, Constant, ConstantType, Definition, Type};
 use crate::scalar::Scalar;
-use crate::{docs, names};
+use crate::{diagnostics, docs, names};
 
-impl Lowering {
+impl Reader<'_, '_> {
     /// A macro's constant, or why Rust has none for it.
     pub(super) fn macro_constant(&mut self, found: &macros::Constant) {
-        let c_name = found.name.clone();
-        let (ty, value, confirmed) = match &found.value {
+        match &found.value {
+            Value::Inexpressible(reason) => {
+                self.model.said.push((found.name.clone(), diagnostics::not_bound(reason)));
+            }
+            value => {
+                let constant = self.constant(&found.name, value);
+                let confirmed = confirmed(value);
+                let constant = constant.map(|constant| Constant { confirmed, ..constant });
+                self.model.constants.extend(constant);
+            }
+        }
+    }
+
+    /// A constant with a value.
+    pub(super) fn constant(&self, c_name: &str, found: &Value) -> Option<Constant> {
+        let (ty, value) = match found {
             Value::Integer(number, value) => {
-                let Some(ty) = self.number(number) else { return };
-                let confirmed = Confirmed { ty: c_type(number), value: in_c(number, *value) };
-                (ConstantType::Value(ty), integer(number, *value), confirmed)
+                (ConstantType::Value(self.number_type(number)?), integer(number, *value))
             }
             Value::Float(number, value) => {
-                let Some(ty) = self.number(number) else { return };
-                let confirmed = Confirmed { ty: c_type(number), value: float_in_c(number, *value) };
-                (ConstantType::Value(ty), float(number, *value), confirmed)
+                (ConstantType::Value(self.number_type(number)?), float(number, *value))
             }
             Value::Text(number, elements) => {
-                let Some(ty) = self.number(number) else { return };
-                let ty_in_c = c_type(number).map(|ty| format!("{ty}[{}]", elements.len()));
-                let confirmed = Confirmed { ty: ty_in_c, value: None };
-                let (ty, value) = text(number, &ty, elements);
-                (ConstantType::Text(ty), value, confirmed)
+                let (ty, value) = text(number, &self.number_type(number)?, elements);
+                (ConstantType::Text(ty), value)
             }
-            Value::Inexpressible(reason) => {
-                self.model.inexpressible.push((c_name, reason.clone()));
-                return;
-            }
+            Value::Inexpressible(_) => return None,
         };
-        let (name, docs) = (names::escape(&c_name), String::new());
-        let confirmed = Some(confirmed);
-        self.model.constants.push(Constant { name, c_name, ty, value, confirmed, docs });
+        let (name, c_name) = (names::escape(c_name), c_name.to_owned());
+        Some(Constant { name, c_name, ty, value, confirmed: None, docs: String::new() })
     }
 
     /// A number's type: the typedef that the expression names, if Rust has it as a number, or
     /// C's own.
-    fn number(&self, number: &Number) -> Option<Type> {
+    fn number_type(&self, number: &Number) -> Option<Type> {
         let canonical = Scalar::named(number.rust)?;
         let Some(name) = &number.named else { return Some(Type::Scalar(canonical)) };
-        let fixed = fixed(name).and_then(Scalar::named);
+        let fixed = numbers::fixed(name).and_then(Scalar::named);
         if let Some(fixed) = fixed {
             return Some(Type::Scalar(fixed));
         }
@@ -61,20 +64,20 @@ impl Lowering {
     }
 }
 
-/// Typedefs of the C library that Rust has as types of its own.
-fn fixed(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "int8_t" => "i8",
-        "uint8_t" => "u8",
-        "int16_t" => "i16",
-        "uint16_t" => "u16",
-        "int32_t" => "i32",
-        "uint32_t" => "u32",
-        "int64_t" => "i64",
-        "uint64_t" => "u64",
-        "size_t" | "uintptr_t" => "usize",
-        "ssize_t" | "ptrdiff_t" | "intptr_t" => "isize",
-        _ => return None,
+/// What C must say of a macro, too.
+fn confirmed(value: &Value) -> Option<Confirmed> {
+    Some(match value {
+        Value::Integer(number, value) => {
+            Confirmed { ty: c_type(number), value: in_c(number, *value) }
+        }
+        Value::Float(number, value) => {
+            Confirmed { ty: c_type(number), value: float_in_c(number, *value) }
+        }
+        Value::Text(number, elements) => {
+            let ty = c_type(number).map(|ty| format!("{ty}[{}]", elements.len()));
+            Confirmed { ty, value: None }
+        }
+        Value::Inexpressible(_) => return None,
     })
 }
 

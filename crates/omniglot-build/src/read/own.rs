@@ -19,39 +19,49 @@ fn system(multiarch: &str) -> [PathBuf; 4] {
     .map(PathBuf::from)
 }
 
-/// Patterns for the headers' own files: the headers, what lies beside them unless that
-/// is the system's common directory, what they include in quotation marks, and all of the
-/// directory to search in which one is found, since a library's first header often only includes
-/// the others from there. Of the C library's own headers, also their parts in `bits`, which nobody
-/// includes directly.
-pub(crate) fn patterns(options: &Options, includes: &[PathBuf], target: &Target) -> Vec<String> {
+/// The headers' own files: the headers, what lies beside them unless that is the system's common
+/// directory, what they include in quotation marks, and all of the directory to search in which
+/// one is found, since a library's first header often only includes the others from there. Of the
+/// C library's own headers, also their parts in `bits`, which nobody includes directly.
+pub(super) fn files(options: &Options, includes: &[PathBuf], target: &Target) -> Own {
     let mut own = Own { directories: vec![paths::package()], ..Own::default() };
     own.directories.extend_from_slice(includes);
     if let Some(multiarch) = target.multiarch() {
         own.directories.extend(system(&multiarch));
     }
     for header in &options.headers {
-        own.patterns.insert(format!("(.*/)?{}", regex::escape(header)));
+        own.ends.insert(PathBuf::from(header));
         if let Some(path) = own.find(Path::new(""), header) {
             let root = includes.iter().find(|directory| directory.join(header) == path);
-            if let Some(root) = root.filter(|root| !paths::is_system(root)) {
-                let root = root.to_string_lossy();
-                own.patterns.insert(format!("{}/.*", regex::escape(root.trim_end_matches('/'))));
-            }
+            own.roots.extend(root.filter(|root| !paths::is_system(root)).cloned());
             own.add(&path);
         }
     }
-    own.patterns.into_iter().collect()
+    own
 }
 
 #[derive(Debug, Default)]
-struct Own {
+pub(super) struct Own {
+    /// Where headers are found.
     directories: Vec<PathBuf>,
-    seen: BTreeSet<PathBuf>,
-    patterns: BTreeSet<String>,
+    files: BTreeSet<PathBuf>,
+    /// Directories that files lie directly in.
+    beside: BTreeSet<PathBuf>,
+    /// Directories that files lie in, however deep.
+    roots: BTreeSet<PathBuf>,
+    /// What files' paths end with.
+    ends: BTreeSet<PathBuf>,
 }
 
 impl Own {
+    /// Whether a file is the library's own.
+    pub(super) fn contains(&self, path: &Path) -> bool {
+        self.files.contains(path)
+            || path.parent().is_some_and(|parent| self.beside.contains(parent))
+            || self.roots.iter().any(|root| path.starts_with(root))
+            || self.ends.iter().any(|end| path.ends_with(end))
+    }
+
     /// Finds a header as the compiler does, and spells its path as the compiler does.
     fn find(&self, includer: &Path, header: &str) -> Option<PathBuf> {
         let beside = includer.parent().filter(|directory| directory.is_absolute());
@@ -62,21 +72,19 @@ impl Own {
     /// Adds a file and those that it includes as its own.
     fn add(&mut self, path: &Path) {
         let directory = path.parent().unwrap_or(Path::new(""));
-        if !self.seen.insert(path.to_owned()) {
+        if !self.files.insert(path.to_owned()) {
             return;
         }
         let in_system = paths::is_system(directory);
-        let name = regex::escape(&path.to_string_lossy());
-        self.patterns.insert(name);
         if !in_system {
-            self.patterns.insert(format!("{}/[^/]*", regex::escape(&directory.to_string_lossy())));
+            self.beside.insert(directory.to_owned());
         }
         let source = std::fs::read(path).unwrap_or_default();
         for included in String::from_utf8_lossy(&source).lines().filter_map(included) {
             match included {
                 Included::Quoted(header) => self.quoted(path, header, in_system),
                 Included::Bits(part) if in_system => {
-                    self.patterns.insert(format!(".*/{}", regex::escape(part)));
+                    self.ends.insert(PathBuf::from(part));
                 }
                 Included::Bits(_) => {}
             }

@@ -12,19 +12,11 @@ use clang::token::{Token, TokenKind};
 use clang::{
     Entity, EntityKind, EvaluationResult, Index, TranslationUnit, Type, TypeKind, Unsaved,
 };
-use regex::{Regex, RegexSet};
 
+use super::numbers;
+use super::wanted::Wanted;
 use crate::diagnostics;
 use crate::error::{Error, Result};
-
-/// Which macros, or functions, are wanted.
-#[derive(Debug)]
-pub(crate) enum Selection {
-    /// Those with a name that matches.
-    Names(Vec<Regex>),
-    /// Those that are defined in a file that matches.
-    Files(RegexSet),
-}
 
 /// A macro that is a constant in C.
 #[derive(Clone, Debug)]
@@ -87,9 +79,9 @@ pub(crate) fn evaluate(
     read: &TranslationUnit<'_>,
     lines: &str,
     arguments: &[String],
-    selection: &Selection,
+    wanted: &Wanted,
 ) -> Result<Vec<Constant>> {
-    let names = candidates(read, selection);
+    let names = candidates(read, wanted);
     let mut arguments = arguments.to_vec();
     // All errors are wanted, and no suggestions.
     arguments.extend(["-w", "-ferror-limit=0", "-fno-spell-checking"].map(str::to_owned));
@@ -98,7 +90,7 @@ pub(crate) fn evaluate(
 }
 
 /// The macros that could be expressions, in the order of their definitions.
-fn candidates(read: &TranslationUnit<'_>, selection: &Selection) -> Vec<String> {
+fn candidates(read: &TranslationUnit<'_>, wanted: &Wanted) -> Vec<String> {
     let mut macros = Macros::default();
     let mut order = Vec::new();
     for entity in read.get_entity().get_children() {
@@ -106,7 +98,7 @@ fn candidates(read: &TranslationUnit<'_>, selection: &Selection) -> Vec<String> 
             continue;
         }
         let Some(name) = entity.get_name() else { continue };
-        if !entity.is_function_like_macro() && selection.wants(&name, &entity) {
+        if !entity.is_function_like_macro() && wanted.includes_macro(&name, &entity) {
             order.push(name.clone());
         }
         macros.definitions.insert(name, entity);
@@ -119,19 +111,6 @@ fn candidates(read: &TranslationUnit<'_>, selection: &Selection) -> Vec<String> 
     });
     order.reverse();
     order
-}
-
-impl Selection {
-    /// Whether something of this name, declared there, is wanted.
-    pub(crate) fn wants(&self, name: &str, definition: &Entity<'_>) -> bool {
-        match self {
-            Self::Names(patterns) => patterns.iter().any(|pattern| pattern.is_match(name)),
-            Self::Files(patterns) => {
-                let file = definition.get_location().and_then(|at| at.get_file_location().file);
-                file.is_some_and(|file| patterns.is_match(&file.get_path().to_string_lossy()))
-            }
-        }
-    }
 }
 
 /// Definitions, and what is known of them.
@@ -422,31 +401,36 @@ fn measured(variable: &Entity<'_>) -> Measured {
     }
 }
 
+/// The value of a variable that is a number or a text. One of an enum keeps its type, and one that
+/// is `volatile` is read where it is.
+pub(super) fn of_variable(variable: &Entity<'_>) -> Option<Value> {
+    let ty = variable.get_type()?.get_canonical_type();
+    if ty.get_kind() == TypeKind::Enum || ty.is_volatile_qualified() {
+        return None;
+    }
+    let mut probe = Probe { result: variable.evaluate(), ty: measured(variable) };
+    match (&mut probe.ty, &probe.result) {
+        (Measured::Number(number), _) => number.named = variable.get_type().and_then(typedef),
+        (Measured::Other(_), Some(EvaluationResult::String(text))) => {
+            // A pointer to a text.
+            let to = ty.get_pointee_type()?;
+            probe.ty = Measured::Array(number(to)?, text.as_bytes_with_nul().len());
+        }
+        _ => {}
+    }
+    match value(probe) {
+        Found::Value(Value::Inexpressible(_)) | Found::Elements(..) | Found::Nothing => None,
+        Found::Value(value) => Some(value),
+    }
+}
+
 /// A number's type, from its canonical one.
 fn number(ty: Type<'_>) -> Option<Number> {
-    let rust = match ty.get_kind() {
-        TypeKind::Bool => "bool",
-        TypeKind::CharS | TypeKind::CharU => "c_char",
-        TypeKind::SChar => "c_schar",
-        TypeKind::UChar => "c_uchar",
-        TypeKind::Short => "c_short",
-        TypeKind::UShort => "c_ushort",
-        TypeKind::Int => "c_int",
-        TypeKind::UInt => "c_uint",
-        TypeKind::Long => "c_long",
-        TypeKind::ULong => "c_ulong",
-        TypeKind::LongLong => "c_longlong",
-        TypeKind::ULongLong => "c_ulonglong",
-        TypeKind::Int128 => "i128",
-        TypeKind::UInt128 => "u128",
-        TypeKind::Float => "f32",
-        TypeKind::Double => "f64",
-        TypeKind::Enum => {
-            let integer = ty.get_declaration()?.get_enum_underlying_type()?.get_canonical_type();
-            return Some(Number { is_exact: false, ..number(integer)? });
-        }
-        _ => return None,
-    };
+    if ty.get_kind() == TypeKind::Enum {
+        let integer = ty.get_declaration()?.get_enum_underlying_type()?.get_canonical_type();
+        return Some(Number { is_exact: false, ..number(integer)? });
+    }
+    let rust = numbers::scalar(ty.get_kind())?;
     let is_plain_unsigned = ty.get_kind() == TypeKind::CharU;
     Some(Number { rust, named: None, is_exact: true, is_plain_unsigned })
 }
