@@ -7,32 +7,20 @@
 mod choice;
 pub(crate) mod machine;
 mod requirement;
+mod this;
 
 pub use choice::Choice;
 pub use machine::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec, Processor};
 pub use requirement::Requirement;
 
-use std::sync::OnceLock;
-
 use omniglot_core::Result;
 
 #[cfg(not(worker_processes))]
-use crate::disabled::{look, try_process};
+use crate::disabled::try_process;
 #[cfg(worker_processes)]
-use crate::enabled::{look, try_process};
+use crate::enabled::trial::try_process;
 
 impl Machine {
-    /// This machine, as this process sees it; probed only once.
-    ///
-    /// ```
-    /// let machine = omniglot_linux::Machine::this();
-    /// println!("{}", machine.choice().reason);
-    /// ```
-    pub fn this() -> &'static Self {
-        static THIS: OnceLock<Machine> = OnceLock::new();
-        THIS.get_or_init(look)
-    }
-
     /// Runs a library with nothing in it in a worker process, with a call and a reset. What probes
     /// cannot tell, such as limits of resources and filters of containers, shows here.
     ///

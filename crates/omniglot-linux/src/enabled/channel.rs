@@ -18,8 +18,9 @@ use rustix::thread::{futex, sched_getcpu};
 use super::handshake;
 use super::layout::{CHANNEL, SLEEPERS, WORLD_SAID, WORLD_TIME};
 use super::mapping::Mapping;
-use super::parting::{Parting, leave_processor};
+use super::parting::Parting;
 use super::probes;
+use super::processors;
 use super::spinning::{Spinning, Spins};
 
 /// `struct channel` of `worker/control.h`.
@@ -159,7 +160,7 @@ impl Channel {
             let of_worker = self.line().processor.load(Ordering::Relaxed);
             if of_worker as usize == sched_getcpu() + 1 {
                 // Where the kernel refuses, calls take longer.
-                let _ = leave_processor();
+                let _ = processors::leave();
                 self.parting.moved();
             }
         }

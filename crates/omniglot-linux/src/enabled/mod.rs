@@ -28,8 +28,8 @@ mod machine;
 mod mapping;
 mod open_broker;
 mod parting;
-
-mod probes;
+pub(crate) mod probes;
+mod processors;
 mod report;
 mod requests;
 mod seccomp_notify;
@@ -41,7 +41,7 @@ mod system;
 mod tables;
 mod timer;
 mod tree;
-mod trial;
+pub(crate) mod trial;
 mod worker;
 mod world;
 
@@ -49,5 +49,3 @@ pub use in_process::{ProtectionKeys, Sfi, Unprotected};
 pub use instance::Process;
 pub use interrupt::InterruptHandle;
 pub use linux::Linux;
-pub(crate) use probes::look;
-pub(crate) use trial::try_process;

@@ -11,8 +11,6 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
-
 /// Two calls are in quick succession if the second begins within this time: several calls on one
 /// processor take that long.
 const QUICK: Duration = Duration::from_micros(60);
@@ -66,29 +64,11 @@ impl Parting {
     }
 }
 
-/// Moves this thread to another one of the processors that it may use, if there is one, and then
-/// lets it use all of them again.
-///
-/// # Errors
-/// The kernel's: a sandbox may forbid it, and the thread stays where it is.
-pub(super) fn leave_processor() -> rustix::io::Result<()> {
-    let all = sched_getaffinity(None)?;
-    let mut others = all;
-    others.unset(sched_getcpu());
-    if others.count() == 0 {
-        return Ok(());
-    }
-    sched_setaffinity(None, &others)?;
-    sched_setaffinity(None, &all)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
-    use rustix::thread::sched_getaffinity;
-
-    use super::{FACTOR, FIRST, MOST, Parting, QUICK, leave_processor};
+    use super::{FACTOR, FIRST, MOST, Parting, QUICK};
 
     /// The number of calls, each so long after the one before, until the thread should move.
     fn calls_until_move(parting: &mut Parting, now: &mut Instant, pause: Duration) -> Option<u32> {
@@ -141,12 +121,5 @@ mod tests {
         assert!(!parting.is_asleep(now));
         parting.is_awake();
         assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
-    }
-
-    #[test]
-    fn who_leaves_may_use_the_same_processors_afterwards() {
-        let before = sched_getaffinity(None).expect("the thread's processors");
-        leave_processor().expect("a move");
-        assert_eq!(sched_getaffinity(None), Ok(before));
     }
 }

@@ -14,11 +14,12 @@ use std::thread;
 
 use omniglot_core::{Error, Result};
 use rustix::io::{FdFlags, fcntl_getfd};
-use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::thread::sched_setaffinity;
 
 use super::images::{self, path_of};
 use super::probes;
+use super::processors;
 use super::system::{failed, refused};
 use super::worker::{Spawned, Worker};
 
@@ -53,11 +54,6 @@ pub(super) fn spawn(
     answer.recv().map_err(|_| ended(()))?
 }
 
-/// The processors that the process's main thread may use.
-pub(super) fn processors() -> rustix::io::Result<CpuSet> {
-    sched_getaffinity(Some(getpid()))
-}
-
 fn jobs(generation: u64) -> Result<Sender<Job>> {
     let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = spawner.as_ref().filter(|known| known.generation == generation) {
@@ -82,7 +78,7 @@ fn jobs(generation: u64) -> Result<Sender<Job>> {
 /// thread that happened to need the first worker, which may be pinned.
 fn run(work: &Receiver<Job>) {
     // Without it workers run where that thread may.
-    if let (true, Ok(processors)) = (probes::may_set_affinity(), processors()) {
+    if let (true, Ok(processors)) = (probes::may_set_affinity(), processors::of_process()) {
         let _ = sched_setaffinity(None, &processors);
     }
     for job in work {

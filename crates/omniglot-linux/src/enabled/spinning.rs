@@ -15,7 +15,7 @@ use std::hint::spin_loop;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::spawner;
+use super::processors;
 
 /// The longest time to spin: about as long as going to sleep and waking up takes.
 const MOST: Duration = Duration::from_micros(40);
@@ -39,7 +39,7 @@ impl Spins {
     /// Those of this machine.
     pub(super) fn of_this_machine() -> Self {
         static KNOWN: OnceLock<Spins> = OnceLock::new();
-        match spawner::processors() {
+        match processors::of_process() {
             Ok(processors) if processors.count() <= 1 => Self::NONE,
             _ => *KNOWN.get_or_init(Self::measure),
         }

@@ -27,7 +27,7 @@ use super::spinning::Spins;
 use super::tables::Tables;
 use super::worker::{End, Worker};
 use super::world;
-use crate::capabilities::Machine;
+use crate::capabilities::machine::Machine;
 use crate::options::{Options, Permission};
 
 /// The shortest and the longest sleep of the host between two checks of the worker.
