@@ -6,7 +6,7 @@
 //! cannot change anything on this machine, and needs no disk, network or privileges. Programs in it
 //! find [`MARK`](init::MARK) in their environment.
 
-mod arch;
+pub(crate) mod arch;
 mod archive;
 pub(crate) mod command;
 mod failure;
@@ -22,9 +22,9 @@ mod wanted;
 
 use anyhow::Result;
 
-pub(crate) use self::arch::Arch;
+pub(crate) use self::arch::{Accelerator, Arch};
 pub(crate) use self::command::Arguments;
-pub(crate) use self::machine::{Accelerator, Guest};
+pub(crate) use self::machine::Guest;
 use self::qemu::Run;
 pub(crate) use self::relay::Stream;
 use crate::setup::{self, Task};

@@ -1,6 +1,17 @@
-//! The architectures that guests can have.
+//! The architectures that guests can have, and what executes their instructions.
 
-use super::machine::Accelerator;
+/// What executes the guest's instructions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Accelerator {
+    /// QEMU's emulation, which has protection keys on every machine
+    #[default]
+    Tcg,
+    /// The same, with interrupts between any two instructions instead of only at the end of a
+    /// block; several times slower
+    TcgSteps,
+    /// This machine's processor, which may lack protection keys
+    Kvm,
+}
 
 /// A guest's architecture, and the size of its pages where that can differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::arch::Arch;
-use super::machine::{Accelerator, Guest};
+use super::arch::{Accelerator, Arch};
+use super::machine::Guest;
 use super::relay::Stream;
 use crate::setup::{self, Task};
 use crate::workspace::Workspace;

@@ -4,20 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::arch::Arch;
-
-/// What executes the guest's instructions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Accelerator {
-    /// QEMU's emulation, which has protection keys on every machine
-    #[default]
-    Tcg,
-    /// The same, with interrupts between any two instructions instead of only at the end of a
-    /// block; several times slower
-    TcgSteps,
-    /// This machine's processor, which may lack protection keys
-    Kvm,
-}
+use super::arch::{Accelerator, Arch};
 
 /// A program, and the machine that it runs in.
 #[derive(Debug)]

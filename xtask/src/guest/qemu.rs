@@ -9,8 +9,9 @@ use std::{env, process, thread};
 
 use anyhow::{Context, Error, Result};
 
+use super::arch::Accelerator;
 use super::init::Start;
-use super::machine::{Accelerator, Guest};
+use super::machine::Guest;
 use super::relay::{Relay, Stream};
 use super::{archive, failure, files, program};
 use crate::workspace::Workspace;

@@ -10,7 +10,7 @@ use super::apt::{self, Privilege};
 use super::arm64;
 use super::machine::{Machine, list};
 use super::vmlinux;
-use crate::guest::Arch;
+use crate::guest::arch::Arch;
 use crate::watch;
 use crate::workspace::Workspace;
 
