@@ -50,6 +50,9 @@ const TRIAL_FLAGS: &[&str] = &["-shared", "-fPIC", "-s"];
 /// others; and no canary of a thread that may have none.
 const SERVER_FLAGS: &[&str] = &["-mgeneral-regs-only", "-fno-stack-protector"];
 
+/// The architectures on which hosts may be linked against musl: those where that was tested.
+const MUSL: &[&str] = &["x86_64"];
+
 /// The architecture on which hosts can run a library themselves.
 const IN_PROCESS: &str = "x86_64";
 
@@ -60,12 +63,18 @@ fn main() -> Result<(), Failure> {
     println!("cargo:rustc-check-cfg=cfg(embedded_sample)");
     println!("cargo:rustc-check-cfg=cfg(worker_processes)");
     println!("cargo:rustc-check-cfg=cfg(in_process)");
+    for variable in compilers(&env::var("TARGET")?) {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
     let Some(machine) = machine()? else {
         return Ok(());
     };
     println!("cargo:rustc-cfg=worker_processes");
     let hands_off = env::var("CARGO_CFG_TARGET_ARCH")? == IN_PROCESS;
-    if hands_off && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some() {
+    if hands_off
+        && env::var("CARGO_CFG_TARGET_ENV")? == "gnu"
+        && env::var_os("CARGO_FEATURE_IN_PROCESS").is_some()
+    {
         println!("cargo:rustc-cfg=in_process");
     }
     compile("stub", &["stub"], Some(&machine), STUB_FLAGS)?;
@@ -74,13 +83,29 @@ fn main() -> Result<(), Failure> {
     compile("trial", &["trial"], None, TRIAL_FLAGS)
 }
 
+/// The variables that name the C compiler: it decides, among others, of which C library workers are.
+fn compilers(target: &str) -> Vec<String> {
+    let names = |name: &str| {
+        let of_target = [target.to_owned(), target.replace('-', "_")];
+        let own = of_target.map(|target| format!("{name}_{target}"));
+        own.into_iter().chain([format!("TARGET_{name}"), format!("HOST_{name}"), name.to_owned()])
+    };
+    names("CC").chain(names("CFLAGS")).collect()
+}
+
 /// The assembly file for the target, if there are worker processes.
 fn machine() -> Result<Option<PathBuf>, Failure> {
-    let has_system = env::var("CARGO_CFG_TARGET_OS")? == "linux"
-        && env::var("CARGO_CFG_TARGET_ENV")? == "gnu"
+    let name = env::var("CARGO_CFG_TARGET_ARCH")?;
+    let has_libc = match env::var("CARGO_CFG_TARGET_ENV")?.as_str() {
+        "gnu" => true,
+        "musl" => MUSL.contains(&&*name),
+        _ => false,
+    };
+    let has_system = has_libc
+        && env::var("CARGO_CFG_TARGET_OS")? == "linux"
         && env::var("CARGO_CFG_TARGET_ENDIAN")? == "little"
         && env::var("CARGO_CFG_TARGET_POINTER_WIDTH")? == "64";
-    let name = format!("worker/machine/{}.S", env::var("CARGO_CFG_TARGET_ARCH")?);
+    let name = format!("worker/machine/{name}.S");
     Ok(Some(PathBuf::from(name)).filter(|file| has_system && file.exists()))
 }
 
@@ -112,6 +137,7 @@ fn compile(
         .to_command()
         .args(["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-o"])
         .arg(&program)
+        .args(kernel_headers(compiler.path())?)
         .args(sources)
         .args(flags)
         .output()
@@ -120,6 +146,18 @@ fn compile(
         return Ok(());
     }
     Err(missing_compiler(&String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Where Debian has the kernel's headers, behind all other directories: its compiler for musl looks in
+/// musl's own only.
+fn kernel_headers(compiler: &Path) -> Result<Vec<String>, Failure> {
+    let name = compiler.file_name().unwrap_or_default().to_string_lossy();
+    if !name.contains("musl") {
+        return Ok(Vec::new());
+    }
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH")?;
+    let places = ["/usr/include".to_owned(), format!("/usr/include/{architecture}-linux-gnu")];
+    Ok(places.into_iter().flat_map(|place| ["-idirafter".to_owned(), place]).collect())
 }
 
 fn sources_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -140,11 +178,14 @@ fn missing_compiler(what_happened: &str) -> Failure {
         Ok("aarch64") if env::var("HOST").is_ok_and(|host| host != target) => {
             ("gcc-aarch64-linux-gnu libc6-dev-arm64-cross", "CC_aarch64_unknown_linux_gnu")
         }
+        _ if target.ends_with("-musl") => {
+            ("musl-tools linux-libc-dev", "CC_x86_64_unknown_linux_musl")
+        }
         _ => ("gcc libc6-dev", "CC"),
     };
     Failure(format!(
-        "omniglot-linux needs a C compiler for {target} with the headers of glibc and of the \
-         kernel, to build the program that runs foreign libraries. On Debian and Ubuntu: apt \
+        "omniglot-linux needs a C compiler for {target} with the headers of the C library and \
+         of the kernel, to build the program that runs foreign libraries. On Debian and Ubuntu: apt \
          install {packages}; on Fedora: dnf install gcc glibc-devel; the variable {variable} names \
          another compiler. What happened: {what_happened}"
     ))

@@ -7,9 +7,10 @@
 use std::cell::RefCell;
 use std::ffi::c_char;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
-use omniglot::{Error, Ptr, Scope, Text};
+use omniglot::{Builder, Error, Ptr, Scope, Text};
 
 use crate::Picture;
 use libpng::{Api, Png, png_error_ptr, png_info, png_rw_ptr, png_struct};
@@ -79,7 +80,19 @@ impl Decoder {
     /// # Errors
     /// The errors of [`omniglot::Builder::build`].
     pub fn new() -> omniglot::Result<Self> {
-        let png = Png::builder().memory_limit(MEMORY).timeout(TIME).build()?;
+        Self::with(Png::builder())
+    }
+
+    /// The same, with libpng and what it needs from that directory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_libraries(directory: &Path) -> omniglot::Result<Self> {
+        Self::with(Png::builder().library_directory(directory))
+    }
+
+    fn with(builder: Builder<Png>) -> omniglot::Result<Self> {
+        let png = builder.memory_limit(MEMORY).timeout(TIME).build()?;
         Ok(Self { png, warnings: Vec::new() })
     }
 

@@ -52,6 +52,19 @@ pub fn crashers() -> Result<Vec<Sample>> {
     Package::find("libpng-src")?.pictures_in(Path::new("libpng/contrib/testpngs/crashers"))
 }
 
+/// Returns where a C library's sources are: `zlib` or `libpng`.
+///
+/// # Errors
+/// If there is no such library, or cargo cannot get its crate.
+pub fn sources(library: &str) -> Result<PathBuf> {
+    let (name, directory) = match library {
+        "zlib" => ("libz-sys", "src/zlib"),
+        "libpng" => ("libpng-src", "libpng"),
+        other => bail!("no crate is known for {other}"),
+    };
+    Ok(Package::find(name)?.root.join(directory))
+}
+
 /// A crate's unpacked files.
 struct Package {
     origin: String,

@@ -101,7 +101,8 @@ pub(crate) struct Target {
 }
 
 /// The targets whose shims this crate compiles: those with worker processes.
-const COMPILED: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+const COMPILED: [&str; 3] =
+    ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"];
 
 impl Target {
     /// Knows a target from its triple.
@@ -141,7 +142,9 @@ impl Target {
         is_other || !UNSIGNED.iter().any(|architecture| self.triple.starts_with(architecture))
     }
 
-    /// The name that clang has for it.
+    /// The name that clang has for it. Which C library a host is linked against says nothing of its
+    /// foreign libraries: their compiler decides that, and clang finds glibc's headers behind those
+    /// that it is told.
     pub(crate) fn clang(&self) -> String {
         let (architecture, rest) = self.triple.split_once('-').unwrap_or((&self.triple, ""));
         let architecture = match architecture {
@@ -149,7 +152,7 @@ impl Target {
             riscv if riscv.starts_with("riscv64") => "riscv64",
             other => other,
         };
-        format!("{architecture}-{rest}")
+        format!("{architecture}-{}", rest.replace("-musl", "-gnu"))
     }
 
     pub(crate) fn triple(&self) -> &str {

@@ -35,7 +35,8 @@ pub(crate) const fn try_process() -> Result<()> {
 }
 
 const NO_WORKERS: Error = Error::Unsupported {
-    what: "worker processes exist only on Linux with glibc, on x86-64 and AArch64",
+    what: "worker processes exist only on Linux: with glibc on x86-64 and AArch64, with musl on \
+           x86-64",
     remedy: "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
 };
 

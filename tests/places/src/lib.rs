@@ -9,6 +9,7 @@
 
 mod host;
 mod list;
+mod musl;
 mod outcome;
 mod root;
 mod scene;

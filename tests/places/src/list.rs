@@ -5,7 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::host::{ADDRESS, Sanitizer, THREAD};
+use crate::host::{
+    ADDRESS, Build, DYNAMIC_MUSL_WITH_GLIBC, DYNAMIC_MUSL_WITH_MUSL, GLIBC_WITH_MUSL,
+    STATIC_MUSL_WITH_GLIBC, STATIC_MUSL_WITH_MUSL, THREAD,
+};
 use crate::scene::Scene;
 use crate::tools::Tool;
 
@@ -24,7 +27,7 @@ enum Host {
     Plain,
     /// It waits for all children.
     Reaping,
-    Sanitized(&'static Sanitizer),
+    Built(&'static Build),
 }
 
 /// A place in which programs run.
@@ -38,6 +41,8 @@ pub struct Place {
     pub expected: Expected,
     /// Whether it is an ordinary test, too: it needs nothing that machines lack, and takes a second.
     pub is_ordinary: bool,
+    /// Whether it is a test of those that take minutes.
+    pub is_sampled: bool,
     /// The words that a program's command follows. `{tree}`, `{dir}`, `{filtered}` and `{set}` stand
     /// for what a scene has.
     words: &'static [&'static str],
@@ -47,7 +52,15 @@ pub struct Place {
 impl Place {
     const fn new(name: &'static str, words: &'static [&'static str]) -> Self {
         let (tools, expected) = (&[], Expected::Works);
-        Self { name, tools, expected, is_ordinary: false, words, host: Host::Plain }
+        Self {
+            name,
+            tools,
+            expected,
+            is_ordinary: false,
+            is_sampled: false,
+            words,
+            host: Host::Plain,
+        }
     }
 
     const fn needs(mut self, tools: &'static [Tool]) -> Self {
@@ -65,6 +78,11 @@ impl Place {
         self
     }
 
+    const fn sampled(mut self) -> Self {
+        self.is_sampled = true;
+        self
+    }
+
     const fn with(mut self, host: Host) -> Self {
         self.host = host;
         self
@@ -79,7 +97,7 @@ impl Place {
     /// The command of its host.
     pub(crate) fn host(&self, scene: &Scene) -> Result<Command> {
         let mut host = match self.host {
-            Host::Sanitized(sanitizer) => scene.sanitized(sanitizer)?,
+            Host::Built(build) => build.host()?,
             Host::Plain | Host::Reaping => scene.host(),
         };
         if matches!(self.host, Host::Reaping) {
@@ -88,8 +106,19 @@ impl Place {
         self.enter(scene, host)
     }
 
+    /// The command of `omniglot doctor`, built as the host is.
+    pub(crate) fn doctor(&self, scene: &Scene) -> Result<Command> {
+        let mut doctor = scene.doctor();
+        if let Host::Built(build) = self.host
+            && let Some(program) = build.doctor()?
+        {
+            doctor[0] = program.into();
+        }
+        self.enter(scene, doctor)
+    }
+
     /// The command that runs a program in the place.
-    pub(crate) fn enter(&self, scene: &Scene, program: Vec<OsString>) -> Result<Command> {
+    fn enter(&self, scene: &Scene, program: Vec<OsString>) -> Result<Command> {
         let words: Result<Vec<OsString>> =
             self.words.iter().map(|word| filled(word, scene)).collect();
         let mut words = words?.into_iter().chain(program);
@@ -118,7 +147,7 @@ fn filled(word: &str, scene: &Scene) -> Result<OsString> {
 
 /// All places, in the table's order.
 pub fn all() -> impl Iterator<Item = &'static Place> {
-    [USERS, CONTAINERS, FILTERS, FILES, KERNELS, GUESTS, LIMITS, HOSTS].into_iter().flatten()
+    [USERS, CONTAINERS, FILTERS, FILES, KERNELS, GUESTS, LIMITS, HOSTS, LIBCS].into_iter().flatten()
 }
 
 const ROOT: &[Tool] = &[Tool::Root];
@@ -395,10 +424,10 @@ const HOSTS: &[Place] = &[
         .says("old versions of valgrind"),
     Place::new("built with AddressSanitizer", &["env"])
         .needs(&[Tool::Sanitizers])
-        .with(Host::Sanitized(&ADDRESS)),
+        .with(Host::Built(&ADDRESS)),
     Place::new("built with ThreadSanitizer", &["env"])
         .needs(&[Tool::Sanitizers])
-        .with(Host::Sanitized(&THREAD)),
+        .with(Host::Built(&THREAD)),
     Place::new(
         "a host with 10,000 open files, which its children inherit",
         &["bash", "-c", MANY_FILES, "bash"],
@@ -407,5 +436,50 @@ const HOSTS: &[Place] = &[
     Place::new("a host that ignores SIGCHLD", &["env", "--ignore-signal=CHLD"]).ordinary(),
     Place::new("a host that waits for all children", &["env"]).ordinary().with(Host::Reaping),
 ];
+
+/// The C libraries of a host, and of its foreign library.
+const LIBCS: &[Place] = &[
+    Place::new("a static musl host with glibc's library", &["env"])
+        .needs(MUSL)
+        .with(Host::Built(&STATIC_MUSL_WITH_GLIBC))
+        .sampled(),
+    Place::new("a static musl host with musl's library", &["env"])
+        .needs(MUSL)
+        .with(Host::Built(&STATIC_MUSL_WITH_MUSL))
+        .sampled(),
+    Place::new("a dynamic musl host with glibc's library", &["env"])
+        .needs(MUSL)
+        .with(Host::Built(&DYNAMIC_MUSL_WITH_GLIBC))
+        .sampled(),
+    Place::new("a dynamic musl host with musl's library", &["env"])
+        .needs(MUSL)
+        .with(Host::Built(&DYNAMIC_MUSL_WITH_MUSL))
+        .sampled(),
+    Place::new("a glibc host with musl's library", &["env"])
+        .needs(MUSL)
+        .with(Host::Built(&GLIBC_WITH_MUSL))
+        .sampled(),
+    Place::new(
+        "a static musl host with musl's library, on a system without musl",
+        &["unshare", "--mount", "sh", "-c", WITHOUT_MUSL, "sh"],
+    )
+    .needs(MUSL_AND_ROOT)
+    .with(Host::Built(&STATIC_MUSL_WITH_MUSL))
+    .says("apt install musl")
+    .sampled(),
+    Place::new(
+        "a static musl host with glibc's library, on a system without glibc",
+        &["unshare", "--mount", "sh", "-c", WITHOUT_GLIBC, "sh"],
+    )
+    .needs(MUSL_AND_ROOT)
+    .with(Host::Built(&STATIC_MUSL_WITH_GLIBC))
+    .says("run it on a system with glibc")
+    .sampled(),
+];
+
+const MUSL: &[Tool] = &[Tool::Musl, Tool::Command("musl-gcc", "musl-tools")];
+const MUSL_AND_ROOT: &[Tool] = &[Tool::Root, Tool::Musl, Tool::Command("musl-gcc", "musl-tools")];
+const WITHOUT_MUSL: &str = "mount -t tmpfs none /usr/lib/x86_64-linux-musl && exec \"$@\"";
+const WITHOUT_GLIBC: &str = "mount -t tmpfs none /usr/lib64 && exec \"$@\"";
 
 const MANY_FILES: &str = "for ((file = 10; file < 10010; file++)); do eval \"exec $file</dev/null\" || exit; done; exec \"$@\"";

@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::host::{self, Sanitizer};
 use crate::root;
 
 /// The host, the launcher and the command `omniglot`.
@@ -98,11 +97,6 @@ impl Scene {
     #[must_use]
     pub fn host(&self) -> Vec<OsString> {
         vec![self.path(HOST).into()]
-    }
-
-    /// The host, built with a sanitizer.
-    pub(crate) fn sanitized(&self, sanitizer: &Sanitizer) -> Result<Vec<OsString>> {
-        Ok(vec![host::sanitized(sanitizer)?.into()])
     }
 
     /// The command that says what a place has.

@@ -10,10 +10,10 @@ pub enum Tool {
     Command(&'static str, &'static str),
     /// This program runs as root.
     Root,
-    /// A user in `/etc/subuid`, for containers of ordinary users.
-    Subordinates,
     /// The compiler has the runtimes of its sanitizers.
     Sanitizers,
+    /// The compiler has a standard library for musl.
+    Musl,
 }
 
 impl Tool {
@@ -25,8 +25,8 @@ impl Tool {
                 (!has(name)).then(|| format!("no {name} (apt install {package})"))
             }
             Self::Root => (!is_root).then(|| "it can be made by root only".to_owned()),
-            Self::Subordinates => None,
-            Self::Sanitizers => crate::host::lack(),
+            Self::Sanitizers => crate::host::lacks_sanitizers(),
+            Self::Musl => crate::host::lacks_musl(),
         }
     }
 }

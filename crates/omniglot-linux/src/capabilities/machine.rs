@@ -109,8 +109,8 @@ pub struct Mechanisms {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Whether this program was compiled for a target that has runtimes: Linux with glibc, on x86-64
-    /// or AArch64.
+    /// Whether this program was compiled for a target that has runtimes: Linux with glibc on x86-64
+    /// or AArch64, or with musl on x86-64.
     pub supported_target: bool,
     /// The processor.
     pub processor: Processor,

@@ -20,6 +20,9 @@ const SYSTEM: &[&str] = &[
     "/usr/local/lib",
     "/usr/local/lib64",
     "/etc/ld.so.cache",
+    // musl's list of directories.
+    "/etc/ld-musl-x86_64.path",
+    "/etc/ld-musl-aarch64.path",
 ];
 
 /// Rules that allow to read these, and nothing else: no other file, no network, no

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -80,9 +80,36 @@ pub(super) fn programs() -> Result<&'static Programs> {
     let fresh = Programs {
         stub: beyond_standard(&sealed(c"omniglot-worker", STUB)?)?,
         loader: sealed(c"omniglot-loader", LOADER)?,
-        linker: File::open(interpreter()?).map_err(failed("opening the dynamic linker"))?.into(),
+        linker: open_linker(interpreter()?)?.into(),
     };
     Ok(PROGRAMS.get_or_init(|| fresh))
+}
+
+/// Whether workers have musl's C library: the C compiler that built the loader decides.
+pub(super) fn is_for_musl() -> bool {
+    interpreter().is_ok_and(|path| path.contains("/ld-musl-"))
+}
+
+/// The dynamic linker of the C library that the program's loader and shims were built for, whatever
+/// the program itself is linked against.
+fn open_linker(path: &str) -> Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && is_for_musl() => {
+            Err(Error::Unsupported {
+                what: "the program was built for libraries of musl, whose dynamic linker \
+                       (/lib/ld-musl-*.so.1) is not there",
+                remedy: "install musl (Debian: apt install musl), or build for libraries of glibc, \
+                         with CC_x86_64_unknown_linux_musl=gcc",
+            })
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::Unsupported {
+            what: "the program was built for libraries of glibc, whose dynamic linker \
+                   (/lib64/ld-linux-*.so.*) is not there",
+            remedy: "run it on a system with glibc, or build for libraries of musl, with musl's C \
+                     compiler (CC_<target>=musl-gcc)",
+        }),
+        file => file.map_err(failed("opening the dynamic linker")),
+    }
 }
 
 /// The path of the dynamic linker, as the loader names it.

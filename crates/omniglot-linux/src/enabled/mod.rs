@@ -1,4 +1,4 @@
-//! The runtimes on a target that has them: Linux with glibc, on an architecture of `machine`.
+//! The runtimes on a target that has them: Linux with glibc or musl, on an architecture of `machine`.
 
 mod channel;
 mod code_places;

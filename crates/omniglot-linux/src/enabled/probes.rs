@@ -1,6 +1,7 @@
 //! Probes what the kernel and the processor offer, without changing anything.
 #![allow(unsafe_code)]
 
+#[cfg(target_env = "gnu")]
 use std::ffi::CStr;
 use std::fs;
 use std::path::Path;
@@ -55,6 +56,7 @@ pub(crate) fn look() -> Machine {
 }
 
 /// The two numbers of glibc's version.
+#[cfg(target_env = "gnu")]
 fn libc_version() -> (u32, u32) {
     // SAFETY: has no preconditions (gnu_get_libc_version(3); invariant 15).
     let version = unsafe { libc::gnu_get_libc_version() };
@@ -62,6 +64,12 @@ fn libc_version() -> (u32, u32) {
     let version = unsafe { CStr::from_ptr(version) }.to_string_lossy();
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// The program is linked against another C library.
+#[cfg(not(target_env = "gnu"))]
+const fn libc_version() -> (u32, u32) {
+    (0, 0)
 }
 
 /// Whether the kernel's pages with the clock have the flag `sl` (proc_pid_smaps(5)), which means

@@ -244,13 +244,22 @@ fn load_failed(why: &str) -> Error {
 /// The dynamic linker's message, with the library's name in place of a descriptor's.
 fn load_error(report: &Report, description: &Description) -> Error {
     let said = String::from_utf8_lossy(text_of(report)).replace(SHIMS, description.name);
-    if let Some((_, symbol)) = said.split_once("undefined symbol: ") {
-        let symbol = symbol.split([',', ' ']).next().unwrap_or(symbol);
-        if description.functions.contains(&symbol) {
-            return Error::MissingFunction(Text::from_untrusted(symbol.as_bytes()));
-        }
+    if let Some(symbol) = missing_symbol(&said)
+        && description.functions.contains(&symbol)
+    {
+        return Error::MissingFunction(Text::from_untrusted(symbol.as_bytes()));
     }
     load_failed(&with_refused(said, report))
+}
+
+/// The symbol that the dynamic linker did not find: glibc's says "FILE: undefined symbol: NAME", musl's
+/// "Error relocating FILE: NAME: symbol not found".
+fn missing_symbol(said: &str) -> Option<&str> {
+    if let Some((_, symbol)) = said.split_once("undefined symbol: ") {
+        return symbol.split([',', ' ']).next();
+    }
+    let (before, _) = said.split_once(": symbol not found")?;
+    before.rsplit([':', ' ']).next()
 }
 
 /// Adds the last system call that no filter knows, since it may be why loading failed; the dynamic

@@ -132,6 +132,12 @@ pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Star
             remedy: "set Isolation::Process, or do without them",
         });
     }
+    if images::is_for_musl() {
+        return Err(Error::Unsupported {
+            what: "in the host's process only libraries of glibc run",
+            remedy: "set Isolation::Process, or build with a C compiler for glibc",
+        });
+    }
     let guard = Guard::of(&spec.options, &spec.readable)?;
     start_guarded(spec, &guard, Purpose::HandOff, layout)
 }

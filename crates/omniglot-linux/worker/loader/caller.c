@@ -1,5 +1,5 @@
 /* Who made a system call, or caused a fault: not the C library, in whose function it was, but who
- * called that. The compiler's own unwinder knows, which is linked in. */
+ * called that. The compiler's own unwinder knows, which is linked in where the C library is glibc. */
 #include "loader.h"
 
 #include "../server/server.h"
@@ -8,17 +8,12 @@
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
 #include <unwind.h>
+#endif
 
 #define MOST_FRAMES 64
 #define MOST_WORDS 256
-
-struct search {
-    uint64_t instruction; /* where the signal came; frames before it are the handler's */
-    int is_past;
-    int frames;
-    uint64_t found;
-};
 
 static const void *object_of(uint64_t instruction)
 {
@@ -26,28 +21,22 @@ static const void *object_of(uint64_t instruction)
     return dladdr((void *)instruction, &info) ? info.dli_fbase : NULL;
 }
 
+/* musl's dynamic linker is its C library. */
+static int is_linker(const void *object)
+{
+#ifdef __GLIBC__
+    return object == object_of((uint64_t)_r_debug.r_ldbase);
+#else
+    (void)object;
+    return 0;
+#endif
+}
+
 /* The C library, the dynamic linker, which calls constructors, and this program. */
 int is_system(uint64_t instruction)
 {
     const void *object = object_of(instruction);
-    return !object || object == object_of((uint64_t)exit) || object == object_of((uint64_t)_r_debug.r_ldbase)
-        || object == object_of((uint64_t)find_caller);
-}
-
-static _Unwind_Reason_Code look(struct _Unwind_Context *frame, void *given)
-{
-    struct search *search = given;
-    int is_interrupted = 0;
-    uint64_t instruction = _Unwind_GetIPInfo(frame, &is_interrupted);
-    if (++search->frames > MOST_FRAMES || !instruction)
-        return _URC_END_OF_STACK;
-    search->is_past |= instruction == search->instruction;
-    /* Where a call returns to may be the next function's. */
-    instruction -= !is_interrupted;
-    if (!search->is_past || is_system(instruction))
-        return _URC_NO_REASON;
-    search->found = instruction;
-    return _URC_END_OF_STACK;
+    return !object || object == object_of((uint64_t)exit) || is_linker(object) || object == object_of((uint64_t)find_caller);
 }
 
 static int follows_call(uint64_t address)
@@ -76,11 +65,50 @@ uint64_t guess_caller(uint64_t stack, uint64_t link, uint64_t otherwise)
     return otherwise;
 }
 
-uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link)
+#ifdef __GLIBC__
+struct search {
+    uint64_t instruction; /* where the signal came; frames before it are the handler's */
+    int is_past;
+    int frames;
+    uint64_t found;
+};
+
+static _Unwind_Reason_Code look(struct _Unwind_Context *frame, void *given)
+{
+    struct search *search = given;
+    int is_interrupted = 0;
+    uint64_t instruction = _Unwind_GetIPInfo(frame, &is_interrupted);
+    if (++search->frames > MOST_FRAMES || !instruction)
+        return _URC_END_OF_STACK;
+    search->is_past |= instruction == search->instruction;
+    /* Where a call returns to may be the next function's. */
+    instruction -= !is_interrupted;
+    if (!search->is_past || is_system(instruction))
+        return _URC_NO_REASON;
+    search->found = instruction;
+    return _URC_END_OF_STACK;
+}
+
+/* Who called, as far as the unwinder gets; 0 if it does not. */
+static uint64_t unwind(uint64_t instruction)
 {
     struct search search = {.instruction = instruction};
     /* The unwinder reads the code of a frame that it does not know: there must be some. */
     if (object_of(instruction))
         _Unwind_Backtrace(look, &search);
-    return search.found ? search.found : guess_caller(stack, link, instruction);
+    return search.found;
+}
+#else
+/* musl has no tables for an unwinder in it. */
+static uint64_t unwind(uint64_t instruction)
+{
+    (void)instruction;
+    return 0;
+}
+#endif
+
+uint64_t find_caller(uint64_t instruction, uint64_t stack, uint64_t link)
+{
+    uint64_t found = unwind(instruction);
+    return found ? found : guess_caller(stack, link, instruction);
 }

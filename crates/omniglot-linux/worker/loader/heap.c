@@ -4,13 +4,15 @@
 #include "../server/server.h"
 
 #include <dlfcn.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <sys/mman.h>
 
 #define MAX_REGIONS 4096
 #define SMALLEST_HEAP (1ul << 20)
 
-/* What malloc maps by itself, takes more at a time, and keeps, in bytes. */
+/* What glibc's malloc maps by itself, takes more at a time, and keeps, in bytes. */
 #define MAPPED (4 << 20)
 #define PADDING (1 << 20)
 #define MOST_UNUSED (16 << 20)
@@ -38,6 +40,17 @@ static struct region largest_gap(const struct config *config)
     }
     take_larger(&largest, free_from, end);
     return largest;
+}
+
+/* glibc's: few calls for much memory. musl's has nothing to set. */
+static void set_malloc(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, MAPPED);
+    mallopt(M_TOP_PAD, PADDING);
+    mallopt(M_TRIM_THRESHOLD, MOST_UNUSED);
+#endif
 }
 
 /* While the library was loaded, libc learnt that there is no break. Now there is one: it asks
@@ -79,9 +92,6 @@ void make_pool(const struct config *config)
     if (failed(result))
         start_failed(control, STEP_HEAP, result);
     give_memory(gap.start, tree_start);
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, MAPPED);
-    mallopt(M_TOP_PAD, PADDING);
-    mallopt(M_TRIM_THRESHOLD, MOST_UNUSED);
+    set_malloc();
     forget_break();
 }

@@ -8,7 +8,9 @@
 
 void *control;
 
-/* Tells the host of an exit() at once; _exit is seen from outside. */
+/* Tells the host of an exit() at once; _exit is seen from outside. So is an exit() with musl, which
+ * tells nobody its status. */
+#ifdef __GLIBC__
 static void report_exit(int status, void *unused)
 {
     (void)unused;
@@ -16,6 +18,22 @@ static void report_exit(int status, void *unused)
     report_of(control)->number = (uint64_t)status;
     answer(EVENT_EXITED);
 }
+
+static void watch_exit(void)
+{
+    on_exit(report_exit, NULL);
+}
+#else
+static void note_exit(void)
+{
+    server.is_over = 1;
+}
+
+static void watch_exit(void)
+{
+    atexit(note_exit);
+}
+#endif
 
 static void close_files(const struct config *config)
 {
@@ -43,7 +61,7 @@ int main(int count, char **arguments)
 
     catch_faults();
     start_server(control, &config);
-    on_exit(report_exit, NULL);
+    watch_exit();
     const struct omniglot_image *image = load(&config);
     *image->callback = config.hands_off ? leave_to_host : callback;
     make_pool(&config);

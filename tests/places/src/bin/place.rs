@@ -2,9 +2,10 @@
 //! one line, a JSON object with the outcome of each.
 //!
 //! With `--reap` another thread waits for every child of the process, as some servers and process
-//! managers do.
+//! managers do. `--libraries DIRECTORY` says where libpng is, if it is not the system's.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -27,11 +28,17 @@ const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    if std::env::args().any(|argument| argument == "--reap") {
-        thread::spawn(reap_all_children);
+    let mut arguments = std::env::args_os().skip(1);
+    let mut libraries = None;
+    while let Some(argument) = arguments.next() {
+        if argument == "--reap" {
+            thread::spawn(reap_all_children);
+        } else if argument == "--libraries" {
+            libraries = arguments.next().map(PathBuf::from);
+        }
     }
     let outcome = Outcome {
-        decode: said(decode()),
+        decode: said(decode(libraries)),
         crash: said(crash()),
         timeout: said(timeout()),
         reset: said(reset()),
@@ -54,11 +61,12 @@ fn said(outcome: Result<(), String>) -> String {
 }
 
 /// libpng gives back the pixels of a picture that an encoder in Rust wrote.
-fn decode() -> Result<(), String> {
+fn decode(libraries: Option<PathBuf>) -> Result<(), String> {
     let picture = picture();
     let mut file = Vec::new();
     picture.write_png(&mut file).map_err(|error| error.to_string())?;
-    let mut decoder = Decoder::new().map_err(|error| error.to_string())?;
+    let decoder = libraries.map_or_else(Decoder::new, |place| Decoder::with_libraries(&place));
+    let mut decoder = decoder.map_err(|error| error.to_string())?;
     let decoded = decoder.decode(&file).map_err(|error| error.to_string())?;
     if decoded == picture { Ok(()) } else { Err("libpng gave other pixels".to_owned()) }
 }

@@ -17,4 +17,5 @@ pub(super) const PACKAGES: &[Package] = &[
     command("gdb", &[Sign::Command("gdb")]),
     command("strace", &[Sign::Command("strace")]),
     command("valgrind", &[Sign::Command("valgrind")]),
+    command("musl-tools", &[Sign::Command("musl-gcc")]),
 ];
