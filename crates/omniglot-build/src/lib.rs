@@ -88,6 +88,8 @@
 #![cfg_attr(not(feature = "headers"), allow(dead_code))]
 
 #[cfg(feature = "headers")]
+mod annotated;
+#[cfg(feature = "headers")]
 mod bindings;
 #[cfg(feature = "headers")]
 mod c;

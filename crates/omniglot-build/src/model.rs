@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
 
-use crate::read::Annotated;
+use crate::annotated::Annotated;
 use crate::scalar::Scalar;
 use crate::wrapper::{Direction, Success};
 

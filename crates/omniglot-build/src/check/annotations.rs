@@ -1,9 +1,9 @@
 //! Wrappers from the header's own annotations: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
+use crate::annotated::{Annotated, Counted, Null, ParameterAnnotations, Unit};
 use crate::diagnostics;
 use crate::error::Problem;
 use crate::model::{Function, Model, Type, Types};
-use crate::read::{Annotated, Counted, Null, ParameterAnnotations, Unit};
 use crate::wrapper::{Direction, Length, Wrapper};
 
 /// Records which functions' results must not be ignored.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::handles::Makers;
 use super::{annotations, handles, statuses};
+use crate::annotated::{Annotated, Null};
 use crate::diagnostics;
 use crate::error::{Error, Problem, Result};
 use crate::layout::Layouts;
 use crate::model::{Definition, Function, Model, Role, Status, Type, Types, Wrapping};
 use crate::options::Options;
-use crate::read::{Annotated, Null};
 use crate::scalar::{Scalar, Target};
 use crate::wrapper::{Direction, Length, RoleOption, Wrapper};
 

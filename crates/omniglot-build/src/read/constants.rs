@@ -4,7 +4,8 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::macros::{self, Number, Value};
-use super::{Reader, numbers};
+use super::numbers;
+use super::reader::Reader;
 use crate::model::{Confirmed, Constant, ConstantType, Definition, Type};
 use crate::scalar::Scalar;
 use crate::{diagnostics, docs, names};

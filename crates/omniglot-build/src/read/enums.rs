@@ -6,8 +6,9 @@ use clang::{Entity, EntityKind, Type as CType, TypeKind};
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
+use super::reader::Reader;
 use super::records::distinguish;
-use super::{Reader, comments, numbers, rust_names, tree};
+use super::{comments, numbers, rust_names, tree};
 use crate::model::{
     Alias, Constant, ConstantType, Definition, Enum, Field, Record, Shape, Type, Variant,
 };

@@ -2,8 +2,9 @@
 
 use clang::Entity;
 
+use super::reader::Reader;
 use super::types::{self, At};
-use super::{Reader, comments, macros};
+use super::{comments, macros};
 use crate::model::{Constant, Global};
 
 impl<'tu> Reader<'_, 'tu> {

@@ -34,7 +34,6 @@ use reader::Reader;
 use tree::Tree;
 use wanted::Wanted;
 
-pub(crate) use annotations::{Annotated, Counted, Null, ParameterAnnotations, Unit};
 use arguments::Files;
 pub(crate) use arguments::{EXTRA, include_lines};
 

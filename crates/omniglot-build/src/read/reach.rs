@@ -67,7 +67,7 @@ impl<'tu> Reach<'_, 'tu> {
     }
 
     fn ty(&mut self, ty: Type<'tu>) {
-        let ty = types::plain(ty);
+        let ty = tree::plain(ty);
         if let Some(function) = types::function(ty) {
             self.some(function.get_result_type());
             let parameters = function.get_argument_types().unwrap_or_default();

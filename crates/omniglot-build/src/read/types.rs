@@ -2,7 +2,8 @@
 
 use clang::{Entity, EntityKind, Type as CType, TypeKind};
 
-use super::{Reader, numbers, rust_names, tree};
+use super::reader::Reader;
+use super::{numbers, rust_names, tree};
 use crate::model::{Alias, Definition, Record, Shape, Type};
 use crate::names;
 use crate::scalar::Scalar;
@@ -16,29 +17,14 @@ pub(super) struct At<'n, 'tu> {
     pub(super) entity: Option<Entity<'tu>>,
 }
 
-/// A type without what says nothing about it: `struct` in front, annotations, brackets.
-pub(super) fn plain(ty: CType<'_>) -> CType<'_> {
-    let inner = match ty.get_kind() {
-        TypeKind::Elaborated => ty.get_elaborated_type(),
-        // What libclang knows as a function may have brackets, or a calling convention, around it.
-        TypeKind::Attributed | TypeKind::Unexposed if ty.get_result_type().is_some() => None,
-        TypeKind::Attributed => ty.get_modified_type(),
-        TypeKind::Unexposed => {
-            Some(ty.get_canonical_type()).filter(|inner| inner.get_kind() != TypeKind::Unexposed)
-        }
-        _ => None,
-    };
-    inner.map_or(ty, plain)
-}
-
 /// The function that a type is, or that a pointer points to, without a typedef between.
 pub(super) fn function(ty: CType<'_>) -> Option<CType<'_>> {
-    let ty = plain(ty);
+    let ty = tree::plain(ty);
     match ty.get_kind() {
         TypeKind::FunctionPrototype | TypeKind::FunctionNoPrototype => Some(ty),
         TypeKind::Unexposed | TypeKind::Attributed => ty.get_result_type().map(|_| ty),
         TypeKind::Pointer => {
-            let to = plain(ty.get_pointee_type()?);
+            let to = tree::plain(ty.get_pointee_type()?);
             (to.get_kind() != TypeKind::Pointer).then(|| function(to))?
         }
         _ => None,
@@ -61,7 +47,7 @@ fn fixed(ty: CType<'_>, name: &str) -> Option<&'static Scalar> {
 
 /// The elements of an array, its typedefs looked through.
 fn elements(ty: CType<'_>) -> Option<CType<'_>> {
-    let ty = plain(ty);
+    let ty = tree::plain(ty);
     match ty.get_kind() {
         TypeKind::Typedef => elements(ty.get_declaration()?.get_typedef_underlying_type()?),
         TypeKind::ConstantArray | TypeKind::IncompleteArray | TypeKind::VariableArray => {
@@ -73,7 +59,7 @@ fn elements(ty: CType<'_>) -> Option<CType<'_>> {
 
 /// Whether nothing is written through a pointer to it: it, or its elements, are `const`.
 pub(super) fn is_const(ty: CType<'_>) -> bool {
-    let inner = plain(ty);
+    let inner = tree::plain(ty);
     let elements = match inner.get_kind() {
         TypeKind::ConstantArray | TypeKind::IncompleteArray => inner.get_element_type(),
         _ => None,
@@ -88,7 +74,7 @@ fn unsupported(what: impl Into<String>) -> Type {
 impl<'tu> Reader<'_, 'tu> {
     /// Translates a type.
     pub(super) fn ty(&mut self, ty: CType<'tu>, at: At<'_, 'tu>) -> Type {
-        let ty = plain(ty);
+        let ty = tree::plain(ty);
         if let Some(function) = function(ty) {
             return self.anonymous_signature(function, at);
         }

@@ -6,10 +6,10 @@ use quote::{format_ident, quote};
 use super::signatures::tuple;
 use super::wrappers::must_use;
 use super::{Rust, number};
+use crate::annotated::Null;
 use crate::layout::{Frame, Member, MemberUse};
 use crate::model::{Function, Parameter, Type};
 use crate::names::ident;
-use crate::read::Null;
 use crate::shims::Shim;
 use crate::spell;
 
