@@ -2,8 +2,8 @@
 
 use clang::{CallingConvention, Entity, EntityKind, Type as CType, TypeKind, Visibility};
 
-use super::reader::Reader;
-use super::types::{self, At};
+use super::clang_types;
+use super::reader::{At, Reader};
 use super::{comments, tree};
 use crate::model::{Callee, Function, Parameter, Signature, Type};
 use crate::{described, diagnostics, names};
@@ -104,14 +104,14 @@ impl<'tu> Reader<'_, 'tu> {
 
 /// A function's type, and its parameters. A typedef may have both.
 fn prototype<'tu>(entity: &Entity<'tu>) -> Option<(CType<'tu>, Vec<Entity<'tu>>)> {
-    let mut ty = tree::plain(entity.get_type()?);
+    let mut ty = clang_types::plain(entity.get_type()?);
     let mut known = entity.get_arguments().unwrap_or_default();
     while ty.get_kind() == TypeKind::Typedef {
         let typedef = ty.get_declaration()?;
         known = parameters_of(typedef);
-        ty = tree::plain(typedef.get_typedef_underlying_type()?);
+        ty = clang_types::plain(typedef.get_typedef_underlying_type()?);
     }
-    types::function(ty).map(|ty| (ty, known))
+    clang_types::function(ty).map(|ty| (ty, known))
 }
 
 fn parameters_of(entity: Entity<'_>) -> Vec<Entity<'_>> {

@@ -2,8 +2,8 @@
 
 use clang::Entity;
 
-use super::reader::Reader;
-use super::types::{self, At};
+use super::clang_types;
+use super::reader::{At, Reader};
 use super::{comments, macros};
 use crate::model::{Constant, Global};
 
@@ -12,7 +12,7 @@ impl<'tu> Reader<'_, 'tu> {
         let (Some(c_name), Some(ty)) = (entity.get_name(), entity.get_type()) else { return };
         let name = self.names.of_variable(&c_name);
         let docs = comments::of(&entity);
-        let constant = types::is_const(ty) || types::is_const(ty.get_canonical_type());
+        let constant = clang_types::is_const(ty) || clang_types::is_const(ty.get_canonical_type());
         let value = macros::of_variable(&entity).filter(|_| constant);
         if let Some(found) = value.and_then(|value| self.constant(&c_name, &value)) {
             self.model.constants.push(Constant { name, docs, ..found });

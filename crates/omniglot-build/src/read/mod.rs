@@ -2,6 +2,7 @@
 
 mod annotations;
 mod arguments;
+mod clang_types;
 mod comments;
 mod constants;
 mod enums;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use clang::{Entity, EntityKind, Type, TypeKind};
 
+use super::clang_types;
 use super::tree::{self, Tree};
-use super::types;
 use super::wanted::Wanted;
 
 /// The declarations, by their first ones, and all types that they need, in the order in which they
@@ -38,7 +38,7 @@ impl<'tu> Reach<'_, 'tu> {
             return;
         }
         match entity.get_kind() {
-            EntityKind::TypedefDecl if entity.get_type().is_some_and(types::is_built_in) => {}
+            EntityKind::TypedefDecl if entity.get_type().is_some_and(clang_types::is_built_in) => {}
             EntityKind::TypedefDecl => self.some(entity.get_typedef_underlying_type()),
             EntityKind::EnumDecl => {
                 self.some(
@@ -67,8 +67,8 @@ impl<'tu> Reach<'_, 'tu> {
     }
 
     fn ty(&mut self, ty: Type<'tu>) {
-        let ty = tree::plain(ty);
-        if let Some(function) = types::function(ty) {
+        let ty = clang_types::plain(ty);
+        if let Some(function) = clang_types::function(ty) {
             self.some(function.get_result_type());
             let parameters = function.get_argument_types().unwrap_or_default();
             parameters.into_iter().for_each(|ty| self.ty(ty));
@@ -76,7 +76,7 @@ impl<'tu> Reach<'_, 'tu> {
         }
         match ty.get_kind() {
             TypeKind::Pointer => self.some(ty.get_pointee_type()),
-            TypeKind::Typedef if types::is_built_in(ty) => {}
+            TypeKind::Typedef if clang_types::is_built_in(ty) => {}
             TypeKind::Typedef | TypeKind::Record | TypeKind::Enum => {
                 ty.get_declaration().into_iter().for_each(|entity| self.declaration(entity));
             }

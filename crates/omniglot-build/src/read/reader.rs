@@ -7,10 +7,19 @@ use clang::{Entity, EntityKind};
 use super::rust_names::RustNames;
 use super::tree::{self, Tree};
 use super::wanted::Wanted;
-use super::{annotations, comments, reach, types};
+use super::{annotations, clang_types, comments, reach};
 use crate::model::{Alias, Definition, Model, Record, Type};
 use crate::names;
 use crate::options::Options;
+
+/// Where a type is used.
+#[derive(Clone, Copy)]
+pub(super) struct At<'n, 'tu> {
+    /// Names a function pointer that has no name in C.
+    pub(super) name: &'n str,
+    /// What is declared, which has the names of a function pointer's parameters.
+    pub(super) entity: Option<Entity<'tu>>,
+}
 
 /// Makes the model of declarations.
 pub(super) struct Reader<'a, 'tu> {
@@ -82,7 +91,7 @@ impl<'a, 'tu> Reader<'a, 'tu> {
     /// A typedef. One of a function pointer names a signature.
     fn typedef(&mut self, entity: Entity<'tu>) {
         let Some(underlying) = entity.get_typedef_underlying_type() else { return };
-        if entity.get_type().is_some_and(types::is_built_in) {
+        if entity.get_type().is_some_and(clang_types::is_built_in) {
             return;
         }
         let (name, docs) = (self.names.of(entity), comments::of(&entity));
@@ -94,12 +103,12 @@ impl<'a, 'tu> Reader<'a, 'tu> {
             return;
         }
         self.placed(entity, &name);
-        let target = match types::function(underlying) {
+        let target = match clang_types::function(underlying) {
             Some(function) => {
                 self.signature(&name, function, Some(entity), docs.clone(), true);
                 Type::Function(name.clone())
             }
-            None => self.ty(underlying, types::At { name: &name, entity: Some(entity) }),
+            None => self.ty(underlying, At { name: &name, entity: Some(entity) }),
         };
         self.model.types.insert(name, Definition::Alias(Alias { target, docs }));
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use clang::{Entity, EntityKind, Type as CType, TypeKind};
 
 use super::comments;
-use super::reader::Reader;
-use super::types::At;
+use super::reader::{At, Reader};
 use crate::model::{BitField, Definition, Field, Record, Shape, Type};
 use crate::names;
 use crate::scalar::Scalar;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use clang::{Entity, EntityKind, TranslationUnit, Type as CType, TypeKind};
+use clang::{Entity, EntityKind, TranslationUnit};
+
+use super::clang_types;
 
 /// libclang's tree, flat.
 #[derive(Default)]
@@ -61,7 +63,7 @@ impl<'tu> Tree<'tu> {
     /// The first typedef of a type without a tag is its name.
     fn add_typedef(&mut self, entity: &Entity<'tu>) {
         let Some(ty) = entity.get_typedef_underlying_type() else { return };
-        let declared = plain(ty).get_declaration();
+        let declared = clang_types::plain(ty).get_declaration();
         let untagged =
             declared.filter(|declared| is_tagged(declared.get_kind()) && tag(declared).is_none());
         if let (Some(untagged), Some(name)) = (untagged, entity.get_name()) {
@@ -146,19 +148,4 @@ fn is_declaration(kind: EntityKind) -> bool {
                 | EntityKind::LinkageSpec
                 | EntityKind::UnexposedDecl
         )
-}
-
-/// A type without what says nothing about it: `struct` in front, annotations, brackets.
-pub(super) fn plain(ty: CType<'_>) -> CType<'_> {
-    let inner = match ty.get_kind() {
-        TypeKind::Elaborated => ty.get_elaborated_type(),
-        // What libclang knows as a function may have brackets, or a calling convention, around it.
-        TypeKind::Attributed | TypeKind::Unexposed if ty.get_result_type().is_some() => None,
-        TypeKind::Attributed => ty.get_modified_type(),
-        TypeKind::Unexposed => {
-            Some(ty.get_canonical_type()).filter(|inner| inner.get_kind() != TypeKind::Unexposed)
-        }
-        _ => None,
-    };
-    inner.map_or(ty, plain)
 }

@@ -2,70 +2,12 @@
 
 use clang::{Entity, EntityKind, Type as CType, TypeKind};
 
-use super::reader::Reader;
+use super::clang_types;
+use super::reader::{At, Reader};
 use super::{numbers, rust_names, tree};
 use crate::model::{Alias, Definition, Record, Shape, Type};
 use crate::names;
 use crate::scalar::Scalar;
-
-/// Where a type is used.
-#[derive(Clone, Copy)]
-pub(super) struct At<'n, 'tu> {
-    /// Names a function pointer that has no name in C.
-    pub(super) name: &'n str,
-    /// What is declared, which has the names of a function pointer's parameters.
-    pub(super) entity: Option<Entity<'tu>>,
-}
-
-/// The function that a type is, or that a pointer points to, without a typedef between.
-pub(super) fn function(ty: CType<'_>) -> Option<CType<'_>> {
-    let ty = tree::plain(ty);
-    match ty.get_kind() {
-        TypeKind::FunctionPrototype | TypeKind::FunctionNoPrototype => Some(ty),
-        TypeKind::Unexposed | TypeKind::Attributed => ty.get_result_type().map(|_| ty),
-        TypeKind::Pointer => {
-            let to = tree::plain(ty.get_pointee_type()?);
-            (to.get_kind() != TypeKind::Pointer).then(|| function(to))?
-        }
-        _ => None,
-    }
-}
-
-/// Whether a typedef is a type of Rust's own, or the compiler's.
-pub(super) fn is_built_in(ty: CType<'_>) -> bool {
-    let name = ty.get_declaration().and_then(|entity| entity.get_name()).unwrap_or_default();
-    names::is_va_list(&name) || fixed(ty, &name).is_some()
-}
-
-/// The number of Rust's that a typedef of the C library is.
-fn fixed(ty: CType<'_>, name: &str) -> Option<&'static Scalar> {
-    let kind = ty.get_canonical_type().get_kind();
-    let is_integer =
-        numbers::scalar(kind).is_some_and(|name| !matches!(name, "bool" | "f32" | "f64"));
-    numbers::fixed(name).filter(|_| is_integer).and_then(Scalar::named)
-}
-
-/// The elements of an array, its typedefs looked through.
-fn elements(ty: CType<'_>) -> Option<CType<'_>> {
-    let ty = tree::plain(ty);
-    match ty.get_kind() {
-        TypeKind::Typedef => elements(ty.get_declaration()?.get_typedef_underlying_type()?),
-        TypeKind::ConstantArray | TypeKind::IncompleteArray | TypeKind::VariableArray => {
-            ty.get_element_type()
-        }
-        _ => None,
-    }
-}
-
-/// Whether nothing is written through a pointer to it: it, or its elements, are `const`.
-pub(super) fn is_const(ty: CType<'_>) -> bool {
-    let inner = tree::plain(ty);
-    let elements = match inner.get_kind() {
-        TypeKind::ConstantArray | TypeKind::IncompleteArray => inner.get_element_type(),
-        _ => None,
-    };
-    ty.is_const_qualified() || inner.is_const_qualified() || elements.is_some_and(is_const)
-}
 
 fn unsupported(what: impl Into<String>) -> Type {
     Type::Unsupported(what.into())
@@ -74,8 +16,8 @@ fn unsupported(what: impl Into<String>) -> Type {
 impl<'tu> Reader<'_, 'tu> {
     /// Translates a type.
     pub(super) fn ty(&mut self, ty: CType<'tu>, at: At<'_, 'tu>) -> Type {
-        let ty = tree::plain(ty);
-        if let Some(function) = function(ty) {
+        let ty = clang_types::plain(ty);
+        if let Some(function) = clang_types::function(ty) {
             return self.anonymous_signature(function, at);
         }
         match ty.get_kind() {
@@ -95,18 +37,20 @@ impl<'tu> Reader<'_, 'tu> {
 
     /// A parameter's type, as it is passed: arrays as pointers.
     pub(super) fn passed(&mut self, ty: CType<'tu>, at: At<'_, 'tu>) -> Type {
-        let Some(element) = elements(ty) else { return self.ty(ty, at) };
-        let constant = is_const(element) || ty.is_const_qualified();
+        let Some(element) = clang_types::elements(ty) else { return self.ty(ty, at) };
+        let constant = clang_types::is_const(element) || ty.is_const_qualified();
         Type::Pointer { to: Box::new(self.ty(element, at)), constant }
     }
 
     fn pointer(&mut self, to: Option<CType<'tu>>, at: At<'_, 'tu>) -> Type {
         let Some(to) = to else { return unsupported("a pointer to nothing") };
         // A pointer to a typedef of a function is what the typedef is in Rust.
-        if function(to.get_canonical_type()).is_some() && !is_pointer(to.get_canonical_type()) {
+        if clang_types::function(to.get_canonical_type()).is_some()
+            && !clang_types::is_pointer(to.get_canonical_type())
+        {
             return self.ty(to, at);
         }
-        let constant = is_const(to);
+        let constant = clang_types::is_const(to);
         Type::Pointer { to: Box::new(self.ty(to, at)), constant }
     }
 
@@ -123,7 +67,7 @@ impl<'tu> Reader<'_, 'tu> {
         if names::is_va_list(&name) {
             return unsupported("va_list");
         }
-        if let Some(scalar) = fixed(ty, &name) {
+        if let Some(scalar) = clang_types::fixed(ty, &name) {
             return Type::Scalar(scalar);
         }
         Type::Named(self.names.of(entity))
@@ -217,10 +161,6 @@ impl<'tu> Reader<'_, 'tu> {
         let opaque = crate::model::Opaque { c_name, docs };
         self.model.types.insert(name.to_owned(), Definition::Opaque(opaque));
     }
-}
-
-fn is_pointer(ty: CType<'_>) -> bool {
-    ty.get_kind() == TypeKind::Pointer
 }
 
 /// The number in `_Atomic(int)`, which libclang only knows by its name.
