@@ -17,6 +17,11 @@ impl Machine {
     /// ```
     pub fn this() -> &'static Self {
         static THIS: OnceLock<Machine> = OnceLock::new();
-        THIS.get_or_init(look)
+        if let Some(known) = THIS.get() {
+            return known;
+        }
+        // Not by the first thread for all others: a forked child would wait for it in vain.
+        let this = look();
+        THIS.get_or_init(|| this)
     }
 }

@@ -160,7 +160,9 @@ impl Channel {
             let of_worker = self.line().processor.load(Ordering::Relaxed);
             if of_worker as usize == sched_getcpu() + 1 {
                 // Where the kernel refuses, calls take longer.
-                let _ = processors::leave();
+                if probes::may_still_set_affinity() {
+                    let _ = processors::leave();
+                }
                 self.parting.moved();
             }
         }

@@ -41,7 +41,7 @@ impl Parting {
     /// The worker was awake at a call.
     #[inline]
     pub(super) const fn is_awake(&mut self) {
-        if self.quick != 0 {
+        if self.quick != 0 || self.patience != FIRST {
             *self = Self::new(self.may_move);
         }
     }
@@ -51,7 +51,7 @@ impl Parting {
     pub(super) fn is_asleep(&mut self, now: Instant) -> bool {
         let before = self.woken.replace(now);
         if before.is_some_and(|before| now.saturating_duration_since(before) < QUICK) {
-            self.quick += 1;
+            self.quick = self.quick.saturating_add(1);
         }
         self.may_move && self.quick >= self.patience
     }
@@ -114,12 +114,16 @@ mod tests {
 
     #[test]
     fn who_finds_the_worker_awake_begins_anew() {
-        let (mut parting, mut now) = (Parting::new(true), Instant::now());
-        calls_until_move(&mut parting, &mut now, QUICK / 2);
-        parting.moved();
-        now += QUICK / 2;
-        assert!(!parting.is_asleep(now));
-        parting.is_awake();
-        assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
+        for calls_between in [0, 1] {
+            let (mut parting, mut now) = (Parting::new(true), Instant::now());
+            calls_until_move(&mut parting, &mut now, QUICK / 2);
+            parting.moved();
+            for _ in 0..calls_between {
+                now += QUICK / 2;
+                assert!(!parting.is_asleep(now));
+            }
+            parting.is_awake();
+            assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::in_process::interposed::are_the_programs;
 use super::in_process::places::lies_below_4_gib;
 use super::landlock;
 use super::machine;
+use super::system::known_or;
 use crate::capabilities::machine::{Kernel, KeyTrial, Machine, Mechanisms, MemfdExec};
 
 /// `PR_SET_SYSCALL_USER_DISPATCH` and `PR_SYS_DISPATCH_OFF` of linux/prctl.h, Linux 5.11.
@@ -110,16 +111,25 @@ pub(super) fn landlock_version() -> Option<u32> {
     if !is_filtered() {
         return landlock::version();
     }
-    *FILTERED.get_or_init(|| match Attempt::Landlock.make() {
+    known_or(&FILTERED, || match Attempt::Landlock.make() {
         Answer::Result(version) => Some(version),
         Answer::Refused | Answer::Unknown => None,
     })
 }
 
+/// What a child found out about choosing processors, under the filters that there were.
+static MAY_SET_AFFINITY: OnceLock<bool> = OnceLock::new();
+
 /// Whether threads of this process may choose their processors. Every start asks.
 pub(super) fn may_set_affinity() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| !is_filtered() || Attempt::Affinity.make() == Answer::Result(0))
+    let attempt = || Attempt::Affinity.make() == Answer::Result(0);
+    !is_filtered() || known_or(&MAY_SET_AFFINITY, attempt)
+}
+
+/// The same in the middle of a call, where no child is started. A host may have put the first filter on
+/// itself after the start; then nobody knows, and the answer is no.
+pub(super) fn may_still_set_affinity() -> bool {
+    !is_filtered() || MAY_SET_AFFINITY.get() == Some(&true)
 }
 
 /// Whether filters of system calls apply to this process. It then makes no calls that they may not

@@ -9,10 +9,13 @@ pub(super) fn of_process() -> rustix::io::Result<CpuSet> {
 }
 
 /// Moves this thread to another one of the processors that it may use, if there is one, and then
-/// lets it use all of them again.
+/// lets it use all of them again: those that it had before. If somebody else sets them between, that
+/// is lost. The kernel then takes them for the thread's own choice, so processors that become usable
+/// later, as when a container gets more, are not added.
 ///
 /// # Errors
-/// The kernel's: a sandbox may forbid it, and the thread stays where it is.
+/// The kernel's: a sandbox may forbid it. The thread stays where it is, or, if only the second
+/// change fails, may not use the processor that it left.
 pub(super) fn leave() -> rustix::io::Result<()> {
     let all = sched_getaffinity(None)?;
     let mut others = all;

@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::processors;
+use super::system::known_or;
 
 /// The longest time to spin: about as long as going to sleep and waking up takes.
 const MOST: Duration = Duration::from_micros(40);
@@ -41,7 +42,7 @@ impl Spins {
         static KNOWN: OnceLock<Spins> = OnceLock::new();
         match processors::of_process() {
             Ok(processors) if processors.count() <= 1 => Self::NONE,
-            _ => *KNOWN.get_or_init(Self::measure),
+            _ => known_or(&KNOWN, Self::measure),
         }
     }
 

@@ -39,13 +39,14 @@ static inline void relax(void)
     __builtin_ia32_pause();
 }
 
-/* 1 + the number of the processor that runs this. Linux keeps the number in the lower bits of a
- * segment's limit, where its vDSO finds it (getcpu(2); arch/x86/include/asm/segment.h). */
+/* 1 + the number of the processor that runs this; 0 if it is not known. Linux keeps the number in the
+ * lower bits of a segment's limit, where its vDSO finds it (getcpu(2);
+ * arch/x86/include/asm/segment.h). Where there is no such segment, the instruction changes nothing. */
 static inline uint32_t processor_number(void)
 {
     uint32_t limit = 0xfff;
     __asm__("lsl %1, %0" : "+r"(limit) : "r"(0x7bu) : "cc");
-    return 1 + (limit & 0xfff);
+    return (limit + 1) & 0xfff;
 }
 
 /* The running thread's FS base, which points to itself: ELF TLS for x86-64. */
