@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use omniglot_core::{Error, Result, faults};
+use rustix::process::Pid;
 use rustix::thread::{futex, sched_getcpu};
 
 use super::handshake;
@@ -100,6 +101,8 @@ pub(super) struct Channel {
     number: u32,
     spinning: Spinning,
     parting: Parting,
+    /// The process that calls run in, once there is one.
+    worker: Option<Pid>,
 }
 
 // SAFETY: the pointers are into a mapping that any thread may use (invariants 2, 3).
@@ -112,9 +115,14 @@ impl Channel {
         let sleepers = mapping.at(SLEEPERS).cast();
         let spinning = Spinning::new(spins);
         let parting = Parting::new(probes::may_set_affinity());
-        let channel = Self { line, sleepers, mapping, number: 1, spinning, parting };
+        let channel = Self { line, sleepers, mapping, number: 1, spinning, parting, worker: None };
         channel.line().request.store(1, Ordering::Release);
         channel
+    }
+
+    /// Says which process calls run in.
+    pub(super) fn set_worker(&mut self, id: u32) {
+        self.worker = i32::try_from(id).ok().and_then(Pid::from_raw);
     }
 
     /// The mapping that the channel lies in.
@@ -152,21 +160,28 @@ impl Channel {
         }
     }
 
-    /// Wakes the worker, from another processor if calls on the same one have been slow.
+    /// Wakes the worker, on another processor if calls on the same one have been slow.
     #[cold]
     fn wake_worker(&mut self) {
-        if self.parting.is_asleep(Instant::now()) {
-            // The worker may lie. Then this thread moves now and then, which only costs time.
-            let of_worker = self.line().processor.load(Ordering::Relaxed);
-            if of_worker as usize == sched_getcpu() + 1 {
-                // Where the kernel refuses, calls take longer.
-                if probes::may_still_set_affinity() {
-                    let _ = processors::leave();
-                }
+        match self.must_move() {
+            Some(worker) => {
+                processors::wake_elsewhere(worker, || wake(&self.line().request));
                 self.parting.moved();
             }
+            None => wake(&self.line().request),
         }
-        wake(&self.line().request);
+    }
+
+    /// The worker, if it should move to another processor.
+    fn must_move(&mut self) -> Option<Pid> {
+        let worker = self.worker?;
+        if !self.parting.is_asleep(Instant::now()) {
+            return None;
+        }
+        // The worker may lie. Then it moves now and then, which only costs time.
+        let of_worker = self.line().processor.load(Ordering::Relaxed);
+        let is_here = of_worker as usize == sched_getcpu() + 1;
+        (is_here && probes::may_still_set_affinity()).then_some(worker)
     }
 
     /// Stores the time for the library: nanoseconds since 1970.

@@ -4,30 +4,30 @@
 //! each sleeps while the other runs, that processor never has two threads to run at once, although
 //! another one may be idle. A call then takes a hundred times as long as with two processors, since
 //! each needs system calls and switches. So if the worker is asleep at several calls in quick
-//! succession, the host's thread moves to another processor.
+//! succession, it is woken on another processor.
 //!
-//! That is wrong if all others are busy, so the thread moves less and less often as long as the
-//! worker is not found awake afterwards.
+//! That is wrong if all others are busy, so the worker moves less and less often as long as it is
+//! not found awake afterwards. The host's thread never moves: its processors are the user's choice.
 
 use std::time::{Duration, Instant};
 
 /// Two calls are in quick succession if the second begins within this time: several calls on one
 /// processor take that long.
 const QUICK: Duration = Duration::from_micros(60);
-/// The number of calls in quick succession after which the thread moves, at first and at most.
+/// The number of calls in quick succession after which the worker moves, at first and at most.
 const FIRST: u32 = 3;
 const MOST: u32 = 1 << 16;
 /// How much larger it gets with each move that did not help.
 const FACTOR: u32 = 4;
 
-/// What a host's thread knows of the processors.
+/// What is known of a worker's processor.
 #[derive(Debug)]
 pub(super) struct Parting {
     /// When the worker was last woken.
     woken: Option<Instant>,
     /// How often it was asleep in quick succession.
     quick: u32,
-    /// How often makes the thread move.
+    /// How often makes it move.
     patience: u32,
     /// Whether it may.
     may_move: bool,
@@ -46,8 +46,8 @@ impl Parting {
         }
     }
 
-    /// The worker was asleep at a call. Returns true if the thread should move, provided that the
-    /// worker is on the same processor.
+    /// The worker was asleep at a call. Returns true if it should move, provided that it is on
+    /// the same processor.
     pub(super) fn is_asleep(&mut self, now: Instant) -> bool {
         let before = self.woken.replace(now);
         if before.is_some_and(|before| now.saturating_duration_since(before) < QUICK) {
@@ -56,7 +56,7 @@ impl Parting {
         self.may_move && self.quick >= self.patience
     }
 
-    /// The thread moved.
+    /// The worker moved.
     pub(super) const fn moved(&mut self) {
         self.quick = 0;
         let longer = self.patience.saturating_mul(FACTOR);
@@ -70,7 +70,7 @@ mod tests {
 
     use super::{FACTOR, FIRST, MOST, Parting, QUICK};
 
-    /// The number of calls, each so long after the one before, until the thread should move.
+    /// The number of calls, each so long after the one before, until the worker should move.
     fn calls_until_move(parting: &mut Parting, now: &mut Instant, pause: Duration) -> Option<u32> {
         (1..=2 * MOST).find(|_| {
             *now += pause;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_in_quick_succession_make_the_thread_move() {
+    fn calls_in_quick_succession_make_the_worker_move() {
         let (mut parting, mut now) = (Parting::new(true), Instant::now());
         // The first call may come after any pause.
         assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_moves_the_later_the_less_it_helped() {
+    fn the_worker_moves_the_later_the_less_it_helped() {
         let (mut parting, mut now) = (Parting::new(true), Instant::now());
         let mut waits = || {
             let calls = calls_until_move(&mut parting, &mut now, QUICK / 2);

@@ -231,7 +231,8 @@ impl Start<'_> {
         self.share_tree()?;
         let tables = Tables::read(&self.window, image, &self.spec.description)?;
         drop(watch);
-        let Self { layout, window, channel, .. } = self;
+        let Self { layout, window, mut channel, .. } = self;
+        channel.set_worker(worker.id());
         let file = (self.purpose == Purpose::HandOff).then_some(file);
         Ok(Started { worker, window, layout, channel, tables, generation, file })
     }
