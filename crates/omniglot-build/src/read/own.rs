@@ -1,6 +1,7 @@
 //! Which files are a library's own: what is bound when there is no allowlist.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::options::Options;
@@ -21,23 +22,36 @@ fn system(multiarch: &str) -> [PathBuf; 4] {
 
 /// The headers' own files: the headers, what lies beside them unless that is the system's common
 /// directory, what they include in quotation marks, and all of the directory to search in which
-/// one is found, since a library's first header often only includes the others from there. Of the
-/// C library's own headers, also their parts in `bits`, which nobody includes directly.
+/// one is found, since a library's first header often only includes the others from there; with it
+/// the directory to search for those of its headers that differ from machine to machine. Of the C
+/// library's own headers, also their parts in `bits`, which nobody includes directly.
 pub(super) fn files(options: &Options, includes: &[PathBuf], target: &Target) -> Own {
     let mut own = Own { directories: vec![paths::package()], ..Own::default() };
+    let multiarch = target.multiarch();
     own.directories.extend_from_slice(includes);
-    if let Some(multiarch) = target.multiarch() {
-        own.directories.extend(system(&multiarch));
-    }
+    own.directories.extend(multiarch.iter().flat_map(|multiarch| system(multiarch)));
     for header in &options.headers {
         own.ends.insert(PathBuf::from(header));
         if let Some(path) = own.find(Path::new(""), header) {
             let root = includes.iter().find(|directory| directory.join(header) == path);
-            own.roots.extend(root.filter(|root| !paths::is_system(root)).cloned());
+            let root = root.filter(|root| !paths::is_system(root));
+            own.roots.extend(root.cloned());
+            if let (Some(root), Some(multiarch)) = (root, &multiarch) {
+                let machines = includes.iter().filter(|other| is_machines(other, root, multiarch));
+                own.roots.extend(machines.cloned());
+            }
             own.add(&path);
         }
     }
     own
+}
+
+/// Whether a directory has those of a library's headers that differ from machine to machine, by
+/// its path: `/usr/lib/x86_64-linux-gnu/glib-2.0/include` beside `/usr/include/glib-2.0`, and
+/// `/usr/include/x86_64-linux-gnu/python3.11` beside `/usr/include/python3.11`.
+fn is_machines(directory: &Path, root: &Path, multiarch: &str) -> bool {
+    let has = |name: &OsStr| directory.components().any(|part| part.as_os_str() == name);
+    has(OsStr::new(multiarch)) && root.file_name().is_some_and(has)
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +68,13 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Whether a file is the library's own.
+    /// Whether a file is the library's own, by its path or, if that is a link, by where it is.
     pub(super) fn contains(&self, path: &Path) -> bool {
+        self.has(path)
+            || (path.is_symlink() && path.canonicalize().is_ok_and(|path| self.has(&path)))
+    }
+
+    fn has(&self, path: &Path) -> bool {
         self.files.contains(path)
             || path.parent().is_some_and(|parent| self.beside.contains(parent))
             || self.roots.iter().any(|root| path.starts_with(root))
@@ -123,7 +142,38 @@ fn included(line: &str) -> Option<Included<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Included, included};
+    use std::path::Path;
+
+    use super::{Included, Own, included, is_machines};
+
+    #[test]
+    fn a_library_has_a_directory_for_what_differs_from_machine_to_machine() {
+        let is = |directory: &str, root: &str| {
+            is_machines(Path::new(directory), Path::new(root), "x86_64-linux-gnu")
+        };
+        let of_glib = "/usr/lib/x86_64-linux-gnu/glib-2.0/include";
+        assert!(is(of_glib, "/usr/include/glib-2.0"));
+        assert!(!is(of_glib, "/usr/include/gdk-pixbuf-2.0"));
+        assert!(!is("/opt/glib-2.0/include", "/usr/include/glib-2.0"));
+        assert!(is("/usr/include/x86_64-linux-gnu/python3.11", "/usr/include/python3.11"));
+    }
+
+    #[test]
+    fn a_link_to_an_own_file_is_own() -> std::io::Result<()> {
+        let place = tempfile::tempdir()?;
+        let place = place.path().canonicalize()?;
+        let [real, link, elsewhere] =
+            ["own/real.h", "machine/link.h", "machine/other.h"].map(|name| place.join(name));
+        std::fs::create_dir(place.join("own"))?;
+        std::fs::create_dir(place.join("machine"))?;
+        std::fs::write(&real, "")?;
+        std::fs::write(&elsewhere, "")?;
+        std::os::unix::fs::symlink(&real, &link)?;
+        let own = Own { roots: [place.join("own")].into(), ..Own::default() };
+        assert!(own.contains(&real) && own.contains(&link));
+        assert!(!own.contains(&elsewhere));
+        Ok(())
+    }
 
     #[test]
     fn quotation_marks_say_that_a_file_is_own() {

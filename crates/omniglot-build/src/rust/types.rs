@@ -53,8 +53,12 @@ impl Rust<'_> {
         let signature = self.bindings.model.signature(&alias.target);
         let new = ident(name);
         match signature {
-            // The signature defines the name itself, or has no name at all.
-            Some(signature) if signature.name == name || !signature.bound => TokenStream::new(),
+            // A plain address, under each of its names.
+            Some(signature) if !signature.bound => {
+                quote! { #docs pub type #new = ::omniglot::Ptr<::omniglot::Void>; }
+            }
+            // The signature defines the name itself.
+            Some(signature) if signature.name == name => TokenStream::new(),
             Some(_) => match &alias.target {
                 Type::Named(target) | Type::Function(target) => {
                     let target = ident(target);

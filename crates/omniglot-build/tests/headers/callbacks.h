@@ -8,6 +8,9 @@ struct event { int kind; };
 typedef int (*on_event)(void *user, struct event event, const char *text);
 typedef on_event also_on_event;
 typedef void (log_function)(const char *format, ...);
+/** Logs a warning. */
+typedef log_function *log_warning;
+typedef log_warning log_mistake;
 
 struct handlers {
     on_event event;
@@ -22,4 +25,5 @@ also_on_event current(void);
 int own_event(void *user, struct event event, const char *text);
 int compare_numbers(const int *left, const int *right);
 void set_log(log_function *log);
+void set_warning(log_warning warning, log_mistake mistake);
 #endif
