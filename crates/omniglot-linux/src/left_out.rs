@@ -166,6 +166,7 @@ macro_rules! no_world {
 
 no_world!(Unprotected);
 no_world!(ProtectionKeys);
+no_world!(Sfi);
 no_runtime!(Sfi, memory: true);
 no_runtime!(Unprotected, memory: false);
 no_runtime!(ProtectionKeys, memory: true);

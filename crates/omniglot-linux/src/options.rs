@@ -290,28 +290,28 @@ pub struct Options {
     /// What foreign code may do; nothing unless set.
     pub allow: Permissions,
     /// Files that the library finds in its domain, by their absolute paths there; no others exist.
-    /// They are read when the instance is made, and never again. Not with [`Isolation::Sfi`].
+    /// They are read when the instance is made, and never again.
     pub files: Vec<(PathBuf, FileSource)>,
     /// The library's environment: names and values. It contains no variable of the host's.
     pub environment: Vec<(String, String)>,
     /// The time that clocks show, since 1970, for reproducible runs; unless set, the time when the
-    /// outermost call began. Not with [`Isolation::Sfi`].
+    /// outermost call began.
     pub clock: Option<Duration>,
     /// The seed of the library's random numbers, for reproducible runs; unless set, another one in
-    /// each life. Not with [`Isolation::Sfi`]. Addresses still differ.
+    /// each life. Addresses still differ.
     pub seed: Option<[u8; 32]>,
     /// Whether what is not provided ends the call with `SyscallDenied` rather than with an error
     /// number for the library; with [`Isolation::Sfi`] not while constructors run.
     pub strict: bool,
     /// How many bytes of files the library may have in a `/tmp` of its own, in the domain's memory;
-    /// 0 unless set: then it can write no file. Not with [`Isolation::Sfi`].
+    /// 0 unless set: then it can write no file.
     pub tmp: usize,
     /// Directories of libraries that the library may load in a call (`dlopen`): plugins, converters
     /// of iconv. They are loaded before the first call, where they can be, and all that is in
-    /// the directories is given to the library under the same paths. Not with [`Isolation::Sfi`].
+    /// the directories is given to the library under the same paths. With
+    /// [`Isolation::Sfi`] no library can be loaded, and only the files are there.
     pub plugin_directories: Vec<PathBuf>,
-    /// Gets the lines that the library writes to its standard output and error. Not with
-    /// [`Isolation::Sfi`].
+    /// Gets the lines that the library writes to its standard output and error.
     pub output: Option<LineSink>,
     /// How many loaded workers to keep ready for resets, shared by all instances of one
     /// library with the same options. Unless set: none before the first reset, then one.

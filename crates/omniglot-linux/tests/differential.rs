@@ -20,7 +20,7 @@ use std::time::Duration;
 use omniglot_core::{Description, Event, Session};
 use omniglot_fuzz::{Random, fuzz};
 use omniglot_linux::{FileSource, Options};
-use support::{World, image, read_word, write_frame};
+use support::{World, image_of_both, read_word, write_frame};
 use syscalls::Sysno;
 
 const PAGE: usize = 4096;
@@ -33,7 +33,7 @@ fn description() -> Description {
     static WORLD: OnceLock<Description> = OnceLock::new();
     *WORLD.get_or_init(|| Description {
         name: "world",
-        image: image("world.c", &[]),
+        image: image_of_both("world.c", &[], &[]),
         shims: 20,
         slots: 0,
         functions: &["malloc", "free"],
@@ -689,5 +689,9 @@ fn the_server_answers_as_the_kernel_does<R: World>() {
 }
 
 on_every_runtime! {
+    the_server_answers_as_the_kernel_does
+}
+
+as_verified_code! {
     the_server_answers_as_the_kernel_does
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use omniglot_core::{Description, Event, Session};
 use omniglot_linux::{FileSource, Options};
-use support::{World, image, read_word, result, write_frame};
+use support::{World, image_of_both, read_word, result, write_frame};
 
 #[derive(Clone, Copy)]
 enum Shim {
@@ -28,7 +28,11 @@ fn start<R: World>(options: &Options) -> Session<R> {
     static EVERYDAY: OnceLock<Description> = OnceLock::new();
     let description = *EVERYDAY.get_or_init(|| Description {
         name: "everyday",
-        image: image("everyday.c", &["-lsqlite3", "-lzstd"]),
+        image: image_of_both(
+            "everyday.c",
+            &["-lsqlite3", "-lzstd"],
+            &["libsqlite3.a", "libzstd.a"],
+        ),
         shims: 8,
         slots: 0,
         functions: &["malloc", "free"],
@@ -86,15 +90,18 @@ fn sqlite_reads_a_database_from_a_file<R: World>() {
     }
 }
 
-/// The rules of a zone as a file, in the format of RFC 8536: version 1, one type, no transitions.
-fn zone(offset: i32) -> Vec<u8> {
+/// The rules of a zone as a file, in the format of RFC 8536: version 2, one type, no transitions. What
+/// follows is in the footer.
+fn zone(hours: i32) -> Vec<u8> {
     let counts = [0_u32, 0, 0, 0, 1, 4];
-    let mut file = b"TZif".to_vec();
-    file.extend([0; 16]);
-    file.extend(counts.iter().flat_map(|count| count.to_be_bytes()));
-    file.extend(offset.to_be_bytes());
-    file.extend([0, 0]);
-    file.extend(b"ABC\0");
+    let mut block = b"TZif2".to_vec();
+    block.extend([0; 15]);
+    block.extend(counts.iter().flat_map(|count| count.to_be_bytes()));
+    block.extend((hours * 3600).to_be_bytes());
+    block.extend([0, 0]);
+    block.extend(b"ABC\0");
+    let mut file = block.repeat(2); // with times of 32 and of 64 bits
+    file.extend(format!("\nABC{}\n", -hours).bytes());
     file
 }
 
@@ -106,9 +113,9 @@ fn a_time_zone_is_read_from_its_file<R: World>() {
         0,
         "no file: the time of UTC"
     );
-    options.files =
-        vec![("/usr/share/zoneinfo/Some/Where".into(), FileSource::from(zone(5 * 3600)))];
-    assert_eq!(call(&mut start::<R>(&options), Shim::Hour, 86_400, 0), 5);
+    options.files = vec![("/usr/share/zoneinfo/Some/Where".into(), FileSource::from(zone(5)))];
+    let mut library = start::<R>(&options);
+    assert_eq!(call(&mut library, Shim::Hour, 86_400, 0), 5, "{:?}", library.requests());
 }
 
 /// The locale's files are those of the system (libc-bin has them everywhere).
@@ -147,4 +154,12 @@ on_every_runtime! {
     characters_of_utf8_are_counted
     text_is_converted_to_utf16
     zstd_does_without_threads_that_are_not_to_be_had
+}
+
+// The other C library has its converters in itself, and the distribution's archive of zstd starts no
+// threads.
+as_verified_code! {
+    sqlite_reads_a_database_from_a_file
+    a_time_zone_is_read_from_its_file
+    characters_of_utf8_are_counted
 }

@@ -156,6 +156,8 @@ enum ask {
     ASK_DENY = 0x0f000001,
     /* Memory that is no longer used becomes zero: start and size. How much of it did, in bytes. */
     ASK_TAKE_BACK = 0x0f000002,
+    /* In a region: the host writes the time, once in each outermost call. */
+    ASK_TIME = 0x0f000003,
 };
 
 /* Where foreign code leaves to the host; written by the host. */
@@ -260,7 +262,9 @@ struct world {
     uint64_t is_strict; /* a request for what does not exist ends the call */
     uint8_t seed[32]; /* of the domain's random numbers */
     uint64_t is_fresh; /* that the seed was not used yet */
-    uint64_t more[23];
+    uint64_t asks_host; /* in a region: the host does some calls itself, and is asked first */
+    uint64_t start[2];  /* in a region: random bytes for the C library's start; or none, 0 */
+    uint64_t more[20];
     struct request requests[MOST_REQUESTS];
     char output[OUTPUT_SIZE]; /* the last bytes that it wrote: a ring */
 };

@@ -1,5 +1,6 @@
 /* Functions that musl's C library needs to run in a region, and functions that objects use which
    were compiled with glibc's headers. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,9 @@
 extern void omniglot_sfi_gate_abort(void);
 extern void __init_libc(char **environment, char *name);
 extern int __init_tp(void *thread);
+
+extern const char *omniglot_sfi_variables(size_t *count);
+extern const uint64_t *omniglot_sfi_seed(void);
 
 static const uint64_t seed[2] = {0x243f6a8885a308d3, 0x13198a2e03707344};
 
@@ -37,9 +41,39 @@ int __set_thread_area(void *thread)
 
 void omniglot_sfi_start_libc(void)
 {
-    /* An empty environment, followed by the auxiliary vector: AT_PAGESZ, AT_RANDOM. */
-    static const void *vector[] = {0, (void *)6, (void *)4096, (void *)25, seed, 0, 0};
+    enum { MOST_VARIABLES = 100 }; /* as many as the host permits */
+    static const void *vector[MOST_VARIABLES + 8];
+    size_t count;
+    const char *variable = omniglot_sfi_variables(&count);
+    const uint64_t *random = omniglot_sfi_seed();
+    if (count > MOST_VARIABLES)
+        count = MOST_VARIABLES;
+    for (size_t i = 0; i < count; i++) {
+        vector[i] = variable;
+        variable += strlen(variable) + 1;
+    }
+    /* Behind the environment the auxiliary vector: AT_PAGESZ, AT_RANDOM. */
+    const void *auxiliary[] = {0, (void *)6, (void *)4096, (void *)25, random ? random : seed, 0, 0};
+    memcpy(vector + count, auxiliary, sizeof auxiliary);
     __init_libc((char **)vector, "library");
+}
+
+/* What stands for a system call. */
+static long ask(long number, long first, long second)
+{
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(first), "S"(second) : "rcx", "r11", "memory");
+    return result;
+}
+
+/* The C library's own would first lay out thread-local data, which is at fixed places here. The
+   server is asked, since it keeps what was asked for. */
+int pthread_create(void *thread, const void *attributes, void *(*start)(void *), void *argument)
+{
+    enum { CLONE = 56, VM_AND_THREAD = 0x10100 };
+    (void)thread, (void)attributes, (void)start, (void)argument;
+    ask(CLONE, VM_AND_THREAD, 0);
+    return EAGAIN;
 }
 
 void abort(void)
@@ -51,7 +85,7 @@ void abort(void)
 /* Ends the call, with a status that the host sees: exit_group(2). */
 void _Exit(int status)
 {
-    __asm__ volatile("syscall" : : "a"(231), "D"(status) : "rcx", "r11", "memory");
+    ask(231, status, 0);
     abort();
 }
 

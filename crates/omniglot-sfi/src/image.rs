@@ -207,7 +207,8 @@ impl<'a> Layout<'a> {
         let mut symbols = Vec::new();
         for (export, target) in exports {
             if let Ok(at) = self.address(*target) {
-                symbols.push(Export { at: at.cast_unsigned(), ..export.clone() });
+                let size = self.rewritten_size(export, *target, at);
+                symbols.push(Export { at: at.cast_unsigned(), size, ..export.clone() });
             }
         }
         let entry = entry.and_then(|entry| self.address(entry).ok()).unwrap_or_default();
@@ -226,6 +227,12 @@ impl<'a> Layout<'a> {
         let parts = parts.into_iter().filter(|part| part.start < part.end).collect();
         let file = File { memory: &memory, parts, symbols, entry: entry.cast_unsigned() };
         Ok((file.write(), uses))
+    }
+
+    /// The size that a symbol has in the image: of code it is another.
+    fn rewritten_size(&self, export: &Export, target: Target, at: i64) -> u64 {
+        let end = self.address_of(target.plus(export.size.cast_signed()), true);
+        end.ok().and_then(|end| u64::try_from(end.wrapping_sub(at)).ok()).unwrap_or(export.size)
     }
 
     fn text(&self, text: &Rewritten, memory: &mut [u8], problems: &mut Vec<Problem>) {

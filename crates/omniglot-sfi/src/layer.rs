@@ -6,6 +6,13 @@ use std::process::{Command, Output};
 use crate::Rewriter;
 use crate::error::{Error, Problem};
 
+/// Files below `layer/worker`.
+macro_rules! sources {
+    ($($path:literal),* $(,)?) => {
+        [$(($path, include_str!(concat!("../layer/worker/", $path)))),*]
+    };
+}
+
 /// Start-up code: it calls constructors, and ends the library if its stack protector fails. Every
 /// image with constructors needs it.
 pub const START: &str = include_str!("../layer/start.c");
@@ -20,6 +27,41 @@ pub const LIBC: &str = include_str!("../layer/libc.c");
 /// `malloc` and similar functions: what is freed is used again, and given back to the host beyond a
 /// few MiB. Use it with [`LIBC`].
 pub const MALLOC: &str = include_str!("../layer/malloc.c");
+
+/// The way to the system-call server, with [`SERVER`] in a directory `worker` beside it.
+const SERVE: &str = include_str!("../layer/server.c");
+
+/// The system-call server, which other runtimes have in their loaders: paths and contents.
+const SERVER: &[(&str, &str)] = &sources![
+    "control.h",
+    "system.h",
+    "machine/machine.h",
+    "machine/x86_64.h",
+    "machine/context.h",
+    "machine/x86_64_context.h",
+    "server/server.h",
+    "server/tree.h",
+    "server/access.c",
+    "server/entry.c",
+    "server/files.c",
+    "server/identity.c",
+    "server/memory.c",
+    "server/names.c",
+    "server/random.c",
+    "server/ranges.c",
+    "server/requests.c",
+    "server/scratch.c",
+    "server/signals.c",
+    "server/table.c",
+    "server/threads.c",
+    "server/time.c",
+    "server/tree.c",
+];
+
+/// Flags for compiling it, besides [`FLAGS`]: callers' vector registers stay as they are, as in a
+/// system call, and calls that look like instructions need the red zone.
+const SERVER_FLAGS: [&str; 4] =
+    ["-DIN_REGION", "-mgeneral-regs-only", "-mno-red-zone", "-fno-tree-loop-distribute-patterns"];
 
 /// Flags for compiling these four with gcc or clang.
 pub const FLAGS: [&str; 11] = [
@@ -93,17 +135,38 @@ impl Rewriter {
         if layer == Layer::Musl {
             parts.extend([("libc", LIBC), ("malloc", MALLOC)]);
         }
+        let mut sources = Vec::new();
         for (name, content) in parts {
-            let source = directory.join(format!("layer_{name}.c"));
-            let object = source.with_extension("o");
-            std::fs::write(&source, content).map_err(|error| of_file(&source, &error))?;
-            let mut command = compiler();
-            command.args(FLAGS).arg("-c").arg(&source).arg("-o").arg(&object);
-            run(command)?;
-            let bytes = std::fs::read(&object).map_err(|error| of_file(&object, &error))?;
-            self.object(&source.to_string_lossy(), &bytes)?;
+            let source = format!("layer_{name}.c");
+            write(&directory.join(&source), content)?;
+            sources.push(source);
+        }
+        for (name, bytes) in compiled(directory, &sources, &[], compiler)? {
+            self.object(&name, &bytes)?;
+        }
+        if layer == Layer::Musl {
+            self.add_server(directory, compiler)?;
         }
         Ok(self)
+    }
+
+    /// Adds the system-call server, whose names are its own.
+    fn add_server(
+        &mut self,
+        directory: &Path,
+        compiler: &dyn Fn() -> Command,
+    ) -> Result<(), Error> {
+        write(&directory.join("layer_server.c"), SERVE)?;
+        let mut sources = vec!["layer_server.c".to_owned()];
+        for (path, content) in SERVER {
+            let place = Path::new("worker").join(path);
+            write(&directory.join(&place), content)?;
+            if place.extension().is_some_and(|ending| ending == "c") {
+                sources.push(place.to_string_lossy().into_owned());
+            }
+        }
+        let objects = compiled(directory, &sources, &SERVER_FLAGS, compiler)?;
+        self.unit(&objects, "omniglot_sfi_", "omniglot_server.")
     }
 
     /// Adds the archives that every library may need, behind its own: the compiler's, for
@@ -146,6 +209,32 @@ pub fn libc() -> PathBuf {
 #[must_use]
 pub fn is_in_libc(name: &str) -> bool {
     Path::new(MUSL).join(format!("lib{name}.a")).is_file()
+}
+
+/// Compiles sources in a directory: the objects, each with its source's name.
+fn compiled(
+    directory: &Path,
+    sources: &[String],
+    flags: &[&str],
+    compiler: &dyn Fn() -> Command,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut command = compiler();
+    command.args(FLAGS).args(flags).arg("-c").args(sources).current_dir(directory);
+    run(command)?;
+    let mut objects = Vec::new();
+    for source in sources {
+        let name = Path::new(source).with_extension("o");
+        let object = directory.join(name.file_name().unwrap_or_default());
+        let bytes = std::fs::read(&object).map_err(|error| of_file(&object, &error))?;
+        objects.push((directory.join(source).to_string_lossy().into_owned(), bytes));
+    }
+    Ok(objects)
+}
+
+fn write(path: &Path, content: &str) -> Result<(), Error> {
+    let failed = |error| of_file(path, &error);
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+    std::fs::write(path, content).map_err(failed)
 }
 
 fn run(mut command: Command) -> Result<Output, Error> {

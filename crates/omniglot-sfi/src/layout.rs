@@ -20,3 +20,6 @@ pub(crate) const CANARY: usize = 0x28;
 pub(crate) const KEPT_R11: i64 = 488;
 pub(crate) const KEPT_FLAGS: i64 = 496;
 pub(crate) const KEPT_RAX: i64 = 504;
+
+/// The symbol of what a system call becomes a call of, if an image has it.
+pub(crate) const SERVER: &str = "omniglot_sfi_serve";

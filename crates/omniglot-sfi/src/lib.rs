@@ -43,7 +43,7 @@ use elf_file::Export;
 use image::{Layout, Rewritten};
 use linked::{Id, Linked, Target};
 use lower::Unknown;
-use objects::{Kind, Object};
+use objects::{Binding, Kind, Object};
 
 pub use error::{Error, Problem};
 pub use omniglot_verify::Uses;
@@ -92,6 +92,32 @@ impl Rewriter {
     pub fn object(&mut self, name: &str, bytes: &[u8]) -> Result<&mut Self, Error> {
         self.objects.push(objects::read(name, bytes)?);
         Ok(self)
+    }
+
+    /// Adds objects whose global names are their own, and get a prefix, apart from those that begin
+    /// with `public`.
+    fn unit(
+        &mut self,
+        files: &[(String, Vec<u8>)],
+        public: &str,
+        prefix: &str,
+    ) -> Result<(), Error> {
+        let mut unit = Vec::new();
+        for (name, bytes) in files {
+            unit.push(objects::read(name, bytes)?);
+        }
+        let own: BTreeSet<String> = (0..unit.len())
+            .flat_map(|object| linked::global_names(&unit, object))
+            .filter(|name| !name.starts_with(public))
+            .map(str::to_owned)
+            .collect();
+        for symbol in unit.iter_mut().flat_map(|object| &mut object.symbols) {
+            if symbol.binding != Binding::Local && own.contains(&symbol.name) {
+                symbol.name.insert_str(0, prefix);
+            }
+        }
+        self.objects.extend(unit);
+        Ok(())
     }
 
     /// Adds an archive, of which only the members that define a requested symbol are loaded.

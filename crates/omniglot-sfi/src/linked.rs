@@ -165,10 +165,7 @@ impl Linked {
 
     /// The global symbols that an object defines.
     pub(crate) fn global_names(&self, object: usize) -> impl Iterator<Item = &str> {
-        let symbols = self.objects[object].symbols.iter();
-        let global =
-            symbols.filter(|symbol| symbol.binding != Binding::Local && symbol.at != At::Undefined);
-        global.map(|symbol| symbol.name.as_str())
+        global_names(&self.objects, object)
     }
 
     /// The target of a symbol that an object refers to, or `None` if nobody defines it.
@@ -310,6 +307,14 @@ impl Linked {
         let symbol = self.objects[object].symbols.get(relocation.symbol);
         symbol.map_or("", |symbol| symbol.name.as_str())
     }
+}
+
+/// The global symbols that one of some objects defines.
+pub(crate) fn global_names(objects: &[Object], object: usize) -> impl Iterator<Item = &str> {
+    let symbols = objects[object].symbols.iter();
+    let global =
+        symbols.filter(|symbol| symbol.binding != Binding::Local && symbol.at != At::Undefined);
+    global.map(|symbol| symbol.name.as_str())
 }
 
 /// Names that some relocations imply. It is an error only where they are used.

@@ -47,3 +47,7 @@ pub const HEAP_END: &str = "omniglot_sfi_heap_end";
 
 /// The symbol of the image's header, which contains the addresses of shims and callbacks.
 pub const IMAGE: &str = "omniglot_image";
+
+/// The symbol of the 8-byte word that the host sets to the address of the control area, which its
+/// system-call server shares with the host. An image without it has no server.
+pub const CONTROL: &str = "omniglot_sfi_control";

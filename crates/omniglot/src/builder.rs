@@ -182,9 +182,6 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// a file of the host's, which is read when the instance is built. Other files do not exist
     /// for the library.
     ///
-    /// With [`Isolation::Sfi`] it is refused, as are [`directory`](Self::directory),
-    /// [`clock`](Self::clock) and [`seed`](Self::seed).
-    ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
     /// # fn main() -> omniglot::Result<()> {
@@ -293,7 +290,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Lets the library write files in `/tmp`, of at most this many bytes altogether. They are in
     /// its domain's memory, and are gone when the instance is reset or dropped. By default it can
-    /// write no file. Not with [`Isolation::Sfi`].
+    /// write no file.
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -313,7 +310,8 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Lets the library load the libraries of this directory by `dlopen`, such as plugins or
     /// iconv's converters. It can also read all files of the directory. The plugins are loaded
-    /// together with the library, since nothing can be loaded later. Not with [`Isolation::Sfi`].
+    /// together with the library, since nothing can be loaded later. With
+    /// [`Isolation::Sfi`] no library can be loaded, and only the files are there.
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;
@@ -335,7 +333,7 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
     /// Control characters are escaped.
     ///
     /// Without a closure, [`Linux::output`] still has the last 8 KiB, and the error of a call that
-    /// faulted has the last line. Not with [`Isolation::Sfi`].
+    /// faulted has the last line.
     ///
     /// ```
     /// # use omniglot_guide::parts::Parts;

@@ -98,6 +98,8 @@ void snoop(uint8_t *into, bool wide);
 
 /* Waits until `*flag` is not 0, or for `rounds` rounds. */
 uint64_t wait_for(const uint32_t *flag, uint64_t rounds);
+/* The time of day in seconds, by a system call. */
+int64_t ask_time(void);
 /* Waits for `rounds` rounds, and then makes a system call. */
 int64_t wait_and_fork(uint64_t rounds);
 

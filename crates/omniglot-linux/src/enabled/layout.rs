@@ -12,11 +12,12 @@ use zerocopy::{Immutable, IntoBytes};
 use super::machine;
 use super::spinning::Spins;
 use super::system::refused;
-use crate::options::Options;
+use crate::options::{Options, Permission};
 
 /// A page of x86-64, and the smallest of any architecture. What matters is [`page_size`].
 pub(super) const PAGE: usize = 4096;
-const CONTROL_SIZE: usize = 0x10000;
+/// The control area's size.
+pub(super) const CONTROL_SIZE: usize = 0x10000;
 pub(super) const REPORT: usize = 0x400;
 pub(super) const HAND_OFF: usize = 0x700;
 /// Space for the registers of a thread that a signal interrupted, for a host that runs the library
@@ -37,6 +38,8 @@ pub(super) const WORLD_SAID: usize = WORLD + 16;
 const WORLD_STRICT: usize = WORLD + 24;
 const WORLD_SEED: usize = WORLD + 32;
 const WORLD_FRESH: usize = WORLD + 64;
+const WORLD_ASKS_HOST: usize = WORLD + 72;
+const WORLD_START: usize = WORLD + 80;
 pub(super) const WORLD_REQUESTS: usize = WORLD + 0x100;
 pub(super) const WORLD_OUTPUT: usize = WORLD + 0x1d00;
 const WORLD_SIZE: usize = 0x3d00;
@@ -258,16 +261,9 @@ impl Layout {
             unused: 0,
         };
         window.write(self.base + WORLD_TIME, &orders.time.to_ne_bytes())?;
-        self.sow(window, orders.seed)?;
+        sow(window, self.base, orders.seed)?;
         window.write(self.base + WORLD_STRICT, &u64::from(orders.strict).to_ne_bytes())?;
         window.write(self.base, config.as_bytes())
-    }
-
-    /// Writes a seed for the domain's random numbers; unless it is set, from the kernel.
-    fn sow(&self, window: &mut Window, seed: Option<[u8; 32]>) -> Result<()> {
-        let seed = seed.map_or_else(random::<32>, Ok)?;
-        window.write(self.base + WORLD_SEED, &seed)?;
-        window.write(self.base + WORLD_FRESH, &1_u64.to_ne_bytes())
     }
 
     /// What the server in the domain keeps for the host: `struct world` of `worker/control.h`.
@@ -286,8 +282,138 @@ impl Layout {
         window.write(self.base + WORLD, life.world)?;
         window.write(self.base + WORLD_TREE, &(life.tree.unwrap_or(0) as u64).to_ne_bytes())?;
         window.write(self.base + WORLD_STRICT, &u64::from(life.options.strict).to_ne_bytes())?;
-        if life.options.seed.is_some() { Ok(()) } else { self.sow(window, None) }
+        if life.options.seed.is_some() { Ok(()) } else { sow(window, self.base, None) }
     }
+}
+
+/// Writes a seed for the domain's random numbers; unless it is set, from the kernel. The control area
+/// is at `base`.
+fn sow(window: &mut Window, base: usize, seed: Option<[u8; 32]>) -> Result<()> {
+    let seed = seed.map_or_else(random::<32>, Ok)?;
+    window.write(base + WORLD_SEED, &seed)?;
+    window.write(base + WORLD_FRESH, &1_u64.to_ne_bytes())
+}
+
+/// What the server of an image in a region must know. Addresses are offsets in the region.
+pub(super) struct InRegion<'a> {
+    pub(super) window: Range<usize>,
+    pub(super) stack: Range<usize>,
+    pub(super) heap: Range<usize>,
+    pub(super) tree: Range<usize>,
+    /// What is mapped, and whether it can be written.
+    pub(super) accessible: &'a [(Range<usize>, bool)],
+    pub(super) options: &'a Options,
+    pub(super) environment: &'a [Vec<u8>],
+    pub(super) time: u64,
+}
+
+/// `struct region` of `worker/control.h`.
+#[repr(C)]
+#[derive(IntoBytes, Immutable)]
+struct Mapped {
+    start: u64,
+    end: u64,
+    protection: i32,
+    unused: [i32; 3],
+}
+
+/// `struct hand_off` of `worker/control.h`, as far as a server in a region reads it.
+#[repr(C)]
+#[derive(IntoBytes, Immutable)]
+struct HandOff {
+    unused: [u64; 5],
+    regions: u64,
+    region_count: u64,
+    more: [u64; 3],
+    pool_start: u64,
+    pool_end: u64,
+}
+
+const _: () = assert!(size_of::<Mapped>() == 32 && size_of::<HandOff>() == 96);
+
+impl InRegion<'_> {
+    /// Writes what a life begins with to the control area, whose own window this is, and which is
+    /// zero.
+    pub(super) fn write(&self, control: &mut Window) -> Result<()> {
+        const READ: i32 = 1;
+        const WRITE: i32 = 2;
+        let base = control.start();
+        let mut area = Area { window: &mut *control, base, next: FREE };
+        let environment = area.strings(self.environment)?;
+        let mapped = self.accessible.iter().map(|(range, is_writable)| Mapped {
+            start: range.start as u64,
+            end: range.end as u64,
+            protection: if *is_writable { READ | WRITE } else { READ },
+            unused: [0; 3],
+        });
+        let mapped: Vec<Mapped> = mapped.collect();
+        let regions = area.add(mapped.as_bytes())?;
+        let hand_off = HandOff {
+            unused: [0; 5],
+            regions: base as u64 + u64::from(regions),
+            region_count: mapped.len() as u64,
+            more: [0; 3],
+            pool_start: self.heap.start as u64,
+            pool_end: self.heap.end as u64,
+        };
+        control.write(base + HAND_OFF, hand_off.as_bytes())?;
+        let tree = if self.tree.is_empty() { 0 } else { self.tree.start as u64 };
+        control.write(base + WORLD_TREE, &tree.to_ne_bytes())?;
+        control.write(base + WORLD_TIME, &self.time.to_ne_bytes())?;
+        let asks = makes_calls(self.options);
+        control.write(base + WORLD_ASKS_HOST, &u64::from(asks).to_ne_bytes())?;
+        sow(control, base, self.options.seed)?;
+        if self.options.seed.is_none() {
+            control.write(base + WORLD_START, &random::<16>()?)?;
+        }
+        control.write(base, self.config(environment).as_bytes())
+    }
+
+    fn config(&self, environment: u32) -> Config {
+        let none = Program { offset: 0, count: 0 };
+        Config {
+            base: self.window.start as u64,
+            size: self.window.len() as u64,
+            exchange_end: 0,
+            stack_start: self.stack.start as u64,
+            stack_end: self.stack.end as u64,
+            host: std::process::id(),
+            keep_stderr: 0,
+            most_spins: 0,
+            library_count: 0,
+            libraries: 0,
+            search_path: 0,
+            load_filter: none,
+            serve_filter: none,
+            ask_filter: none,
+            hands_off: 1,
+            keep_clock: 0,
+            tree_size: self.tree.len() as u64,
+            environment,
+            variable_count: self.environment.len() as u32,
+            threads_end: self.stack.end as u64,
+            thread_count: 0,
+            plugins: 0,
+            plugin_count: 0,
+            is_executable: 0,
+            scratch: self.options.tmp as u64,
+            page_size: PAGE as u64,
+            least_spins: 0,
+            unused: 0,
+        }
+    }
+}
+
+/// Whether the host makes some calls for the library.
+fn makes_calls(options: &Options) -> bool {
+    let made = [Permission::Clock, Permission::Random, Permission::Stderr];
+    made.into_iter().any(|permission| options.allow.contains(permission))
+}
+
+/// Has requests for what does not exist end calls from now on, if the user wants that. The window is
+/// the control area's own.
+pub(super) fn set_strict(control: &mut Window, is_strict: bool) -> Result<()> {
+    control.write(control.start() + WORLD_STRICT, &u64::from(is_strict).to_ne_bytes())
 }
 
 /// The worker reserves all address space, which such limits count; and a process that writes to a

@@ -94,8 +94,7 @@ impl Linux {
         }
     }
 
-    /// What the library asked for and was answered with an error: see [`Process::requests`]. Of
-    /// verified code nobody writes it down.
+    /// What the library asked for and was answered with an error: see [`Process::requests`].
     ///
     /// ```
     /// # use omniglot_linux::*;
@@ -114,12 +113,11 @@ impl Linux {
         match &self.0 {
             Backend::Process(process) => process.requests(),
             Backend::Keys(keys) => keys.requests(),
-            Backend::Sfi(_) => Ok(Vec::new()),
+            Backend::Sfi(sfi) => sfi.requests(),
         }
     }
 
-    /// The last lines that the library wrote: see [`Process::output`]. Those of verified code nobody
-    /// keeps.
+    /// The last lines that the library wrote: see [`Process::output`].
     ///
     /// ```
     /// # use omniglot_linux::*;
@@ -138,7 +136,7 @@ impl Linux {
         match &self.0 {
             Backend::Process(process) => process.output(),
             Backend::Keys(keys) => keys.output(),
-            Backend::Sfi(_) => Ok(String::new()),
+            Backend::Sfi(sfi) => sfi.output(),
         }
     }
 

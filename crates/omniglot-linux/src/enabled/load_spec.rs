@@ -95,7 +95,7 @@ fn are_same_files(one: Option<&Tree>, other: Option<&Tree>) -> bool {
 const MOST_VARIABLES: usize = 100;
 
 /// The variables that the user set. Those that the dynamic linker reads cannot be set.
-fn environment(options: &Options) -> Result<Vec<Vec<u8>>> {
+pub(super) fn environment(options: &Options) -> Result<Vec<Vec<u8>>> {
     let wrong = |what: &str| Err(Error::Load(Text::from_untrusted(what.as_bytes())));
     if options.environment.len() > MOST_VARIABLES {
         return wrong("at most 100 environment variables can be set");

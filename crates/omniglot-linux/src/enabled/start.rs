@@ -125,13 +125,7 @@ fn or_what_is_missing(error: Error) -> Error {
 
 /// Starts a worker that loads the library and then waits to be copied and killed.
 pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Started> {
-    let allow = spec.options.allow;
-    if allow.threads() > 0 || allow.contains(Permission::ExecutableMemory) {
-        return Err(Error::Unsupported {
-            what: "threads and memory for code need a process of the library's own",
-            remedy: "set Isolation::Process, or do without them",
-        });
-    }
+    check_permissions(&spec.options)?;
     if images::is_for_musl() {
         return Err(Error::Unsupported {
             what: "in the host's process only libraries of glibc run",
@@ -140,6 +134,17 @@ pub(super) fn start_for_hand_off(spec: &LoadSpec, layout: Layout) -> Result<Star
     }
     let guard = Guard::of(&spec.options, &spec.readable)?;
     start_guarded(spec, &guard, Purpose::HandOff, layout)
+}
+
+/// Checks that nothing is permitted that the host's own process does not have for a library.
+pub(super) fn check_permissions(options: &Options) -> Result<()> {
+    if options.allow.threads() > 0 || options.allow.contains(Permission::ExecutableMemory) {
+        return Err(Error::Unsupported {
+            what: "threads and memory for code need a process of the library's own",
+            remedy: "set Isolation::Process, or do without them",
+        });
+    }
+    Ok(())
 }
 
 /// Whether an error number means that descriptors, memory, processes or space are used up.

@@ -134,35 +134,23 @@ pub(super) fn ask(
     Ok(word(session, frame + 24).cast_signed())
 }
 
-const ANONYMOUS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
-
+/// This image has no server: `world` of this crate has the tests of those that have one.
 #[test]
-fn system_calls_give_memory_and_error_numbers() {
+fn system_calls_give_error_numbers() {
     let mut session = start();
     let enosys = -i64::from(libc::ENOSYS);
-    assert_eq!(ask(&mut session, 9999, [0; 4]), Ok(enosys));
-    assert_eq!(ask(&mut session, libc::SYS_fork, [0; 4]), Ok(enosys));
-    let end = ask(&mut session, libc::SYS_brk, [0; 4]).expect("the heap's end");
-    let more = end as u64 + 0x2345;
-    assert_eq!(ask(&mut session, libc::SYS_brk, [more, 0, 0, 0]), Ok(more as i64));
-    call(&mut session, Shim::Store, more - 8, 77).expect("memory");
-    assert_eq!(ask(&mut session, libc::SYS_brk, [end as u64 + 1, 0, 0, 0]), Ok(end + 1));
-    assert_eq!(ask(&mut session, libc::SYS_brk, [more, 0, 0, 0]), Ok(more as i64));
-    assert_eq!(call(&mut session, Shim::Load, more - 8, 0), Ok(0), "as new");
-    // Beyond all memory.
-    assert_eq!(ask(&mut session, libc::SYS_brk, [0xffff_0000, 0, 0, 0]), Ok(more as i64));
-    let map = |session: &mut _, len, flags| ask(session, libc::SYS_mmap, [0, len, 3, flags]);
-    let one = map(&mut session, 0x1800, ANONYMOUS).expect("an answer");
-    let other = map(&mut session, 0x1000, ANONYMOUS).expect("an answer");
-    assert!(one > 0 && other > 0 && (other + 0x1000 == one), "{one:#x} {other:#x}");
-    call(&mut session, Shim::Store, one as u64, 5).expect("memory");
-    assert_eq!(ask(&mut session, libc::SYS_munmap, [one as u64, 0x2000, 0, 0]), Ok(0));
-    assert_eq!(map(&mut session, 0x2000, ANONYMOUS), Ok(one));
-    assert_eq!(call(&mut session, Shim::Load, one as u64, 0), Ok(0), "as new");
-    assert_eq!(map(&mut session, 1 << 33, ANONYMOUS), Ok(-i64::from(libc::ENOMEM)));
-    assert_eq!(map(&mut session, 0x1000, 0), Ok(-i64::from(libc::ENODEV)));
-    let wrong = [more, 0x1000, 0, 0];
-    assert_eq!(ask(&mut session, libc::SYS_munmap, wrong), Ok(-i64::from(libc::EINVAL)));
+    for number in [9999, libc::SYS_fork, libc::SYS_brk, libc::SYS_mmap, libc::SYS_openat] {
+        assert_eq!(ask(&mut session, number, [0; 4]), Ok(enosys), "{number}");
+    }
+}
+
+#[test]
+fn what_only_a_server_hands_on_is_refused_without_one() {
+    let mut given = options();
+    given.environment = vec![("A".into(), "1".into())];
+    let refused = Sfi::start(&sample(), &given).map(|_| ());
+    let says = |error: &Error| error.to_string().contains("no system-call server");
+    assert!(refused.as_ref().is_err_and(says), "{refused:?}");
 }
 
 #[test]
@@ -286,30 +274,4 @@ fn the_time_between_callbacks_counts() {
         event
     });
     assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
-}
-
-/// Mappings with many gaps among them cost no more than the kernel's would: there is a limit.
-#[test]
-fn gaps_among_mappings_are_bounded() {
-    const PAGES: u64 = 2 * 5000;
-    let mut session = start();
-    let len = PAGES * 4096;
-    let start = ask(&mut session, libc::SYS_mmap, [0, len, 3, ANONYMOUS]).expect("an answer");
-    assert!(start > 0, "{start}");
-    let mut refused = 0;
-    for gap in 0..PAGES / 2 {
-        let place = start as u64 + (2 * gap + 1) * 4096;
-        match ask(&mut session, libc::SYS_munmap, [place, 4096, 0, 0]) {
-            Ok(0) => assert_eq!(refused, 0),
-            Ok(answer) => {
-                assert_eq!(answer, -i64::from(libc::ENOMEM));
-                refused += 1;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-    assert_eq!(refused, 5000 - 4096);
-    assert_eq!(ask(&mut session, libc::SYS_munmap, [start as u64, len, 0, 0]), Ok(0));
-    let again = ask(&mut session, libc::SYS_mmap, [0, len, 3, ANONYMOUS]);
-    assert_eq!(again, Ok(start));
 }

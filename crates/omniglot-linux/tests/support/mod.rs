@@ -6,10 +6,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use omniglot_core::{Description, Event, Result, Runtime, Session};
+use omniglot_core::{Description, Event, Result, Runtime, SANDBOXED, Session};
 use omniglot_linux::{
-    InterruptHandle, Linux, Options, Process, ProtectionKeys, Request, Unprotected,
+    InterruptHandle, Linux, Options, Process, ProtectionKeys, Request, Sfi, Unprotected,
 };
+use omniglot_sfi::Rewriter;
+use omniglot_sfi::layer::{BEST_FLAGS, Layer};
 
 /// The shims of `images/sample.c`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +116,41 @@ pub fn image(source: &str, flags: &[&str]) -> &'static [u8] {
     bytes.leak()
 }
 
+/// A compiled image with another one for regions behind it, for which there are archives of the
+/// libraries.
+pub fn image_of_both(source: &str, flags: &[&str], archives: &[&str]) -> &'static [u8] {
+    let mut bytes = image(source, flags).to_vec();
+    if cfg!(in_process) && EMBEDDED.is_empty() {
+        let sandboxed = rewritten(source, archives);
+        bytes.extend_from_slice(&sandboxed);
+        bytes.extend_from_slice(&(sandboxed.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&SANDBOXED);
+    }
+    bytes.leak()
+}
+
+/// A C file of `tests/images` as an image for regions.
+fn rewritten(source: &str, archives: &[&str]) -> Vec<u8> {
+    const ARCHIVES: &str = "/usr/lib/x86_64-linux-gnu";
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let object = directory.path().join("library.o");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images").join(source);
+    let compiler = || Command::new("cc");
+    let mut compile = compiler();
+    compile.args(BEST_FLAGS).args(["-O1", "-c", "-o"]).arg(&object).arg(path);
+    assert!(compile.status().expect("a C compiler").success(), "{source} compiles");
+    let mut rewriter = Rewriter::new();
+    let object = std::fs::read(&object).expect("the object");
+    rewriter.add_layer(Layer::Musl, directory.path(), &compiler).expect("the layer");
+    rewriter.object(source, &object).expect("an object");
+    for archive in archives {
+        rewriter.archive_file(&Path::new(ARCHIVES).join(archive)).expect("an archive");
+    }
+    rewriter.add_libraries(Layer::Musl, &compiler).expect("the C library");
+    rewriter.trap_unsupported();
+    rewriter.rewrite().unwrap_or_else(|error| panic!("{error}")).bytes
+}
+
 /// A compiled file by itself in a directory.
 pub fn library(source: &str) -> PathBuf {
     let directory = tempfile::tempdir().expect("a temporary directory").keep();
@@ -155,6 +192,10 @@ pub trait World: Driven + std::fmt::Debug {
     fn output(&self) -> Result<String>;
     /// The process that it runs in.
     fn process(&self) -> u32;
+    /// Where the control area is, which the server shares with the host.
+    fn control(&self) -> usize {
+        self.window().start()
+    }
 }
 
 impl World for Process {
@@ -175,8 +216,10 @@ impl World for Process {
 
 /// The two runtimes in this process have the same.
 macro_rules! world_here {
-    ($name:ident) => {
+    ($name:ident $($more:tt)*) => {
         impl World for $name {
+            $($more)*
+
             const IS_HERE: bool = true;
 
             fn requests(&self) -> Result<Vec<Request>> {
@@ -196,6 +239,17 @@ macro_rules! world_here {
 
 world_here!(Unprotected);
 world_here!(ProtectionKeys);
+world_here!(Sfi
+    fn control(&self) -> usize {
+        self.exchange().0 - 0x10000
+    }
+);
+
+impl Driven for Sfi {
+    fn load(description: &Description, options: &Options) -> Result<Self> {
+        Self::start(description, options)
+    }
+}
 
 impl Driven for Linux {
     fn load(description: &Description, options: &Options) -> Result<Self> {
@@ -233,6 +287,32 @@ pub fn has_keys() -> bool {
             false
         }
     }
+}
+
+/// Whether verified code can be run; says so if not.
+pub fn has_regions() -> bool {
+    match Sfi::check() {
+        // A guest has no compiler, and no archives.
+        Ok(()) => EMBEDDED.is_empty(),
+        Err(error) => {
+            eprintln!("NOT TESTED here: verified code ({error})");
+            false
+        }
+    }
+}
+
+/// Makes a test of each generic function as verified code.
+#[macro_export]
+macro_rules! as_verified_code {
+    ($($name:ident)*) => {
+        mod sfi {
+            $(#[test] fn $name() {
+                if super::support::has_regions() {
+                    super::$name::<omniglot_linux::Sfi>();
+                }
+            })*
+        }
+    };
 }
 
 /// Makes a test of each generic function, for each runtime.

@@ -114,24 +114,11 @@ void callback(uint32_t slot, void *arguments)
     running = depth;
 }
 
-/* Where the host runs the library itself: a part at a time, so that the call can be stopped. */
-static int takes_back_itself(uint64_t start, uint64_t size)
-{
-    while (size) {
-        long done = system3(ASK_TAKE_BACK, (long)start, (long)size, 0);
-        if (done <= 0 || (uint64_t)done > size)
-            return 0;
-        start += (uint64_t)done;
-        size -= (uint64_t)done;
-    }
-    return 1;
-}
-
 /* In the middle of a call: the host answers at once. */
 int host_takes_back(uint64_t start, uint64_t size)
 {
     if (server.is_in_process)
-        return takes_back_itself(start, size);
+        return take_back_by_call(start, size);
     if (!channel || server.is_over || !is_first_thread())
         return 0;
     channel->arguments = start;

@@ -12,6 +12,13 @@
 /* Hosts on this architecture can run a library themselves: see loader/hand_off.c. */
 #define HANDS_OFF 1
 
+#ifdef IN_REGION
+/* In a region the instruction stands for a call of the server, which itself calls the host's gate. */
+#define SYSTEM_CALL "call omniglot_sfi_gate_system_call"
+#else
+#define SYSTEM_CALL "syscall"
+#endif
+
 /* See syscall(2) for the calling convention. */
 static inline long system6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -19,7 +26,7 @@ static inline long system6(long number, long a, long b, long c, long d, long e, 
     register long r8 __asm__("r8") = e;
     register long r9 __asm__("r9") = f;
     long result;
-    __asm__ volatile("syscall"
+    __asm__ volatile(SYSTEM_CALL
                      : "=a"(result)
                      : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");

@@ -100,6 +100,8 @@ long serve_msync(const long *a);
 long serve_brk(const long *a);
 /* serve.c of the loader: the host takes the pages' memory back, which then are zero. */
 int host_takes_back(uint64_t start, uint64_t size);
+/* entry.c: the same where the host runs the library itself. */
+int take_back_by_call(uint64_t start, uint64_t size);
 
 /* time.c */
 void start_clock(void);

@@ -75,6 +75,7 @@ static const struct answer answers[MOST_NUMBERS] = {
     [__NR_set_mempolicy] = {serve_not_permitted, 0, 0},
     [__NR_mbind] = {serve_not_permitted, 0, 0},
     [__NR_set_robust_list] = {serve_zero, 0, 0},
+    [__NR_set_tid_address] = {serve_gettid, 0, 0},
     [__NR_sysinfo] = {serve_sysinfo, 1, 0},
     [__NR_umask] = {serve_umask, 1, 0},
     [__NR_uname] = {serve_uname, 0, 0},
@@ -205,7 +206,9 @@ void start_server(void *control, const struct config *config)
     server.window_start = config->base;
     server.window_end = config->base + config->size;
     server.stack_size = config->stack_end - config->stack_start;
+#ifndef IN_REGION /* where no thread is the kernel's */
     server.thread = system3(__NR_gettid, 0, 0, 0);
+#endif
     server.world = world_of(control);
     start_clock();
     start_scratch(config->scratch);

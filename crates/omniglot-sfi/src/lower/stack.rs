@@ -8,6 +8,7 @@ use super::state::{AVOID, Lower, Result, Use, add_base, low, subtract_base, unsu
 use crate::code::{Meaning, Source};
 use crate::effects::{Set, number};
 use crate::item::{Item, Stack};
+use crate::layout::SERVER;
 use crate::linked::Target;
 
 const REACH: i64 = omniglot_verify::STACK_REACH as i64;
@@ -244,7 +245,8 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// Rewrites `syscall` into a call of the host's gate. The call pushes an address, so it first
+    /// Rewrites `syscall` into a call of the image's system-call server, or, where it has none, of
+    /// the host's gate. The call pushes an address, so it first
     /// skips the red zone: the 128 bytes below RSP that a function may use.
     pub(super) fn system_call(&mut self) -> Result<()> {
         let mut item = self.item();
@@ -252,7 +254,9 @@ impl Lower<'_> {
         item.push(&[0x48, 0x8d, 0x64, 0x24, 0x80]);
         item.stack = Stack::Step;
         self.items.push(item);
-        self.call_to(Target::Absolute(omniglot_verify::layout::GATE_SYSTEM_CALL.cast_signed()));
+        let server = self.linked.find(SERVER).map(|(target, _)| target);
+        let gate = Target::Absolute(omniglot_verify::layout::GATE_SYSTEM_CALL.cast_signed());
+        self.call_to(server.unwrap_or(gate));
         let mut item = self.item();
         // leaq 128(%rsp), %rsp
         item.push(&[0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0]);

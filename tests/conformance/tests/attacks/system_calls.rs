@@ -20,15 +20,6 @@ const STEP: i64 = 25;
 /// an effect.
 const HARMLESS: [i64; 3] =
     [Sysno::futex as i64, Sysno::rt_sigprocmask as i64, Sysno::sched_yield as i64];
-/// Calls that manage memory, which verified code has of its region.
-const OF_A_REGION: [i64; 6] = [
-    Sysno::mmap as i64,
-    Sysno::mprotect as i64,
-    Sysno::munmap as i64,
-    Sysno::brk as i64,
-    Sysno::mremap as i64,
-    Sysno::madvise as i64,
-];
 /// One ends a thread, the other a process. The library has only one of either.
 const EXITS: [i64; 2] = [Sysno::exit as i64, Sysno::exit_group as i64];
 /// The return from a handler. The kernel allows it in a worker, since its server answers in a
@@ -112,8 +103,7 @@ fn try_one<R: Runtime>(
             fault.kind == FaultKind::IllegalInstruction
         }
         Ok(result) if number == CLONE && result == -EAGAIN => true,
-        Ok(_) if isolation != IsolationKind::Sfi && is_answered(number) => true,
-        Ok(_) if isolation == IsolationKind::Sfi && OF_A_REGION.contains(&number) => true,
+        Ok(_) if is_answered(number) => true,
         Err(Error::Fault(_)) if isolation == IsolationKind::Process => number == SIGNAL_RETURN,
         Ok(result) => result == -EPERM || result == -ENOMEM || HARMLESS.contains(&number),
         Err(Error::SyscallDenied { number: said, name, .. }) => {

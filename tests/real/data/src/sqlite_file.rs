@@ -11,7 +11,6 @@ subject! {
     does: "asks a database in a file, by its own way to files",
     confirmed: "the command `sqlite3`, which made it, equal",
     builder: |input| [.file("/data/squares.db", input.as_slice())],
-    not_sandboxed: "it reads a file",
 }
 
 fn input() -> Result<Vec<u8>> {

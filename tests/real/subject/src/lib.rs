@@ -103,10 +103,15 @@ macro_rules! subject {
             },
             sandboxed: || {
                 let given = input()?;
-                let start = || $crate::sandboxed::<$library>().build();
-                Ok($crate::Started::boxed(start, given, run, confirm, |library| {
-                    $crate::facts(library.runtime())
-                })?)
+                let $input = &given;
+                let builder = $crate::sandboxed::<$library>()$(.$method($($argument),*))*;
+                Ok($crate::Started::boxed(
+                    move || builder.build(),
+                    given,
+                    run,
+                    confirm,
+                    |library| $crate::facts(library.runtime()),
+                )?)
             },
             plain: || {
                 let given = input()?;

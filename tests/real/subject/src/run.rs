@@ -114,11 +114,10 @@ pub fn process<L: Library<Runtime = Linux>>() -> Builder<L> {
     Builder::new().isolation(Isolation::Process).start_timeout(Duration::from_secs(300))
 }
 
-/// Returns the builder of an instance in this process, as verified code. Requests for the time and
-/// random numbers go to the kernel.
+/// Returns the builder of an instance in this process, as verified code.
 pub fn sandboxed<L: Library<Runtime = Linux>>() -> Builder<L> {
     let builder = Builder::new().isolation(Isolation::Sfi).start_timeout(Duration::from_secs(300));
-    builder.memory_limit(1 << 30).allow(Permission::Clock).allow(Permission::Random)
+    builder.memory_limit(1 << 30)
 }
 
 /// Starts an instance in this process, without protection, with the settings that it has in a worker.

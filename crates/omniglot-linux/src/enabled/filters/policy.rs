@@ -288,6 +288,7 @@ const ANSWERED: &[Sysno] = &[
     Sysno::sched_yield,
     Sysno::set_mempolicy,
     Sysno::set_robust_list,
+    Sysno::set_tid_address,
     Sysno::sigaltstack,
     Sysno::statfs,
     Sysno::statx,
@@ -301,41 +302,6 @@ const ANSWERED: &[Sysno] = &[
     Sysno::write,
     Sysno::writev,
 ];
-
-/// What happens to the calls of verified code, which has no server.
-const OF_VERIFIED_CODE: Refusals = Refusals {
-    ignored: &[Sysno::rt_sigprocmask, Sysno::sched_yield],
-    no_memory: &[Sysno::brk, Sysno::mmap, Sysno::mprotect, Sysno::mremap],
-    not_permitted: &[
-        Sysno::close,
-        Sysno::fcntl,
-        Sysno::fstat,
-        Sysno::getegid,
-        Sysno::geteuid,
-        Sysno::getgid,
-        Sysno::getpid,
-        Sysno::gettid,
-        Sysno::getuid,
-        Sysno::ioctl,
-        Sysno::lseek,
-        Sysno::madvise,
-        Sysno::membarrier,
-        Sysno::mincore,
-        Sysno::mlock,
-        Sysno::munmap,
-        machine::STAT_AT,
-        Sysno::prctl,
-        Sysno::read,
-        Sysno::rt_sigaction,
-        Sysno::sched_getaffinity,
-        Sysno::sigaltstack,
-        Sysno::sysinfo,
-        Sysno::uname,
-        Sysno::write,
-        Sysno::writev,
-    ],
-    no_access: &[],
-};
 
 /// Waits with a time limit, with the permission for clocks; and the call by which the kernel
 /// resumes a wait that a stop interrupted (restart_syscall(2)).
@@ -373,21 +339,4 @@ impl SyscallPolicy {
 /// The name of a system call, for messages.
 pub(in crate::enabled) fn name_of(number: u64) -> &'static str {
     usize::try_from(number).ok().and_then(Sysno::new).map_or("unknown", |call| call.name())
-}
-
-/// The result of a call of verified code that fails, or seems to succeed, without being
-/// executed; `None` for one that ends foreign code (or is allowed).
-pub(in crate::enabled) fn refusal(number: u64) -> Option<i64> {
-    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
-    let Refusals { ignored, no_memory, not_permitted, no_access } = OF_VERIFIED_CODE;
-    if ignored.contains(&call) {
-        return Some(0);
-    }
-    if no_memory.contains(&call) {
-        return Some(-i64::from(ENOMEM));
-    }
-    if no_access.contains(&call) {
-        return Some(-i64::from(EACCES));
-    }
-    not_permitted.contains(&call).then_some(-i64::from(EPERM))
 }

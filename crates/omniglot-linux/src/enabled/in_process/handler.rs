@@ -247,7 +247,6 @@ impl Interrupted<'_> {
             Answer::Again => self.repeat(),
             Answer::Abort => self.fault(libc::SIGABRT),
             Answer::Exit => self.end(EXITED, arguments[0] & 0xff),
-            Answer::Denied => self.end(DENIED, number),
         }
     }
 

@@ -18,7 +18,6 @@ use syscalls::Sysno;
 
 use super::context::ForeignMemory;
 use super::output::{self, MOST_BYTES, MOST_PIECES};
-use crate::enabled::filters::policy::refusal;
 use crate::enabled::layout::{PAGE, WORLD_TIME};
 use crate::enabled::system::last_error;
 use crate::enabled::world;
@@ -34,8 +33,6 @@ pub(super) enum Answer {
     Abort,
     /// The call ends at foreign code's request; the status is the first argument.
     Exit,
-    /// The call ends: the system call is denied.
-    Denied,
 }
 
 /// Who answers a system call of code with a server in its domain.
@@ -55,13 +52,9 @@ pub(super) enum Answered {
     },
 }
 
-const EAGAIN: i64 = 11;
 const EFAULT: i64 = 14;
 const EINVAL: i64 = 22;
 const STDERR: u64 = 2;
-/// `FUTEX_WAKE`; the other bits are flags.
-const FUTEX_COMMAND: u64 = 0x7f;
-const FUTEX_WAKE: u64 = 1;
 /// `UIO_MAXIOV` of linux/uio.h.
 const MOST_VECTORS: u64 = 1024;
 /// The last of the clocks that belong to no process or device: `CLOCK_TAI` of linux/time.h.
@@ -70,10 +63,11 @@ const LAST_CLOCK: u64 = 11;
 const MOST_RANDOM: u64 = 64 << 10;
 
 /// `enum ask` of `worker/control.h`: calls that no kernel has.
-const ASK_DENY: u64 = 0x0f00_0001;
-const ASK_TAKE_BACK: u64 = 0x0f00_0002;
+pub(super) const ASK_DENY: u64 = 0x0f00_0001;
+pub(super) const ASK_TAKE_BACK: u64 = 0x0f00_0002;
+pub(super) const ASK_TIME: u64 = 0x0f00_0003;
 /// The most bytes that one call takes back; the server repeats for more.
-const MOST_TAKEN_BACK: u64 = 64 << 20;
+pub(super) const MOST_TAKEN_BACK: u64 = 64 << 20;
 
 /// The answer to a system call of code with a server in its domain.
 pub(super) fn answer_or_send(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -> Answered {
@@ -91,18 +85,14 @@ pub(super) fn answer_or_send(domain: &ForeignMemory, number: u64, arguments: [u6
     }
 }
 
-/// The answer to what verified code asks for in a system call's place.
-pub(super) fn answer(domain: &ForeignMemory, number: u64, arguments: [u64; 4]) -> Answer {
-    let call = call_of(number);
-    if let Some(answer) = by_host(domain, call, arguments) {
-        return answer;
-    }
-    match call {
-        // A domain with one thread has no other thread to wake, and a wait would never end.
-        Some(Sysno::futex) if arguments[1] & FUTEX_COMMAND == FUTEX_WAKE => Answer::Value(0),
-        Some(Sysno::futex) => Answer::Value(-EAGAIN),
-        _ => refusal(number).map_or(Answer::Denied, Answer::Value),
-    }
+/// What the host does about a call of verified code, which its server passes on; `None` if that is
+/// nothing.
+pub(super) fn answer_passed_on(
+    domain: &ForeignMemory,
+    number: u64,
+    arguments: [u64; 4],
+) -> Option<Answer> {
+    by_host(domain, call_of(number), arguments)
 }
 
 fn call_of(number: u64) -> Option<Sysno> {

@@ -13,11 +13,11 @@ use omniglot_core::{
 use omniglot_verify::LINE;
 use omniglot_verify::layout::GATE_CALL;
 
-use super::heap::{Heap, Request};
 use super::image::{Image, verified};
 use super::memory::Memory;
 use super::page::{ABORT, ENTER, GO_ON};
 use super::region::Region;
+use super::request::Request;
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::in_process::context::{BELIEVES, KEEPS_VECTORS, RETURNED};
@@ -27,32 +27,55 @@ use crate::enabled::in_process::gate;
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
 use crate::enabled::in_process::keys::check_plain;
 use crate::enabled::in_process::masks::with_all_blocked;
-use crate::enabled::in_process::syscalls::{Answer, answer};
+use crate::enabled::in_process::syscalls::{
+    ASK_DENY, ASK_TAKE_BACK, ASK_TIME, Answer, MOST_TAKEN_BACK, answer_passed_on,
+};
 use crate::enabled::in_process::threads::Thread;
 use crate::enabled::in_process::x87;
 use crate::enabled::interrupt::InterruptHandle;
+use crate::enabled::layout::{InRegion, PAGE, WORLD_TIME, set_strict};
+use crate::enabled::learning;
+use crate::enabled::listener::Listener;
+use crate::enabled::load_spec::environment;
+use crate::enabled::report::{for_what, with_last_words};
+use crate::enabled::requests;
+use crate::enabled::start::check_permissions;
 use crate::enabled::timer;
+use crate::enabled::tree::Tree;
+use crate::enabled::world;
 use crate::options::Options;
 
 const ENOSYS: i64 = 38;
+/// `DENY` of `worker/server/server.h`: the host does nothing about a call.
+const PASSED_BACK: i64 = -5000;
 
 /// A foreign library in the host's process, on the caller's thread, whose machine code was proved
 /// to stay in 4 GiB of its own: it can access its own memory only, without anything of the
 /// processor's or the kernel's that would keep it there.
 ///
 /// Needs x86-64 with FSGSBASE and Linux 5.9, and a library that was
-/// [built for it](Description::sandboxed). What it can do is compute, and call back; what it asks
-/// the system for beyond memory is answered as [`Options`] say.
+/// [built for it](Description::sandboxed). What it asks the system for is answered in its own memory,
+/// as in other runtimes. It can load no library, and has one thread.
 pub struct Sfi {
     /// After the window that is of it.
     memory: Memory,
     window: Window,
     image: Arc<Image>,
-    heap: Heap,
     description: Description,
     execution: Execution,
     start_timeout: Duration,
-    is_strict: bool,
+    options: Options,
+    /// Its environment: `NAME=value`.
+    environment: Vec<Vec<u8>>,
+    /// What its server shares with the host; `None` if it has none.
+    control: Option<Window>,
+    listener: Option<Listener>,
+    /// How much the library had written when the last outermost call ended.
+    heard: u64,
+    /// The last outermost call for which its server was told the time.
+    told: u64,
+    /// What ended a call, in this life.
+    ended_by: Option<Error>,
     /// While its constructors run: a C library asks for things then that nobody needs later.
     is_loading: bool,
 }
@@ -90,18 +113,27 @@ impl Sfi {
         check_plain()?;
         let image = verified(sandboxed(description, options)?)?;
         image.check(description)?;
-        let memory = Memory::map(Region::take(generation)?, &image, options)?;
+        check_server(&image, options)?;
+        check_permissions(options)?;
+        let environment = environment(options)?;
+        let tree = Tree::build(options)?;
+        let memory = Memory::map(Region::take(generation)?, &image, tree.as_ref(), options)?;
         let window = memory.window()?;
-        let heap = Heap::new(memory.plan.heap.clone());
+        let control = image.control.map(|_| memory.control()).transpose()?;
         let mut domain = Self {
             memory,
             window,
             image,
-            heap,
             description: *description,
             execution: Execution::new(options.timeout, generation),
             start_timeout: options.start_timeout,
-            is_strict: options.strict,
+            options: options.clone(),
+            environment,
+            control,
+            listener: options.output.clone().map(Listener::new),
+            heard: 0,
+            told: 0,
+            ended_by: None,
             is_loading: false,
         };
         domain.prepare(options);
@@ -144,6 +176,87 @@ impl Sfi {
         self.memory.region().announce(&self.execution.context);
     }
 
+    /// Takes what the library has to say before its memory goes.
+    fn end_life(&mut self) {
+        let (Ok(()), Some(control)) = (self.execution.check_process(), &self.control) else {
+            return;
+        };
+        if let Some(listener) = &mut self.listener {
+            listener.hear(control, true);
+        }
+        learning::note(self.description.name, control, self.ended_by.take().as_ref());
+    }
+
+    /// Notes how much the library has written, and hands it on.
+    #[cold]
+    fn listen(&mut self) {
+        let (Ok(()), Some(control)) = (self.execution.check_process(), &self.control) else {
+            return;
+        };
+        if let Some(listener) = &mut self.listener {
+            listener.hear(control, false);
+        }
+        self.heard = requests::said(control).unwrap_or(self.heard);
+    }
+
+    /// Whether the library wrote something since the last outermost call.
+    #[inline(always)]
+    fn has_spoken(&self) -> bool {
+        let said = self.control.as_ref().map(requests::said);
+        said.is_some_and(|said| said != Ok(self.heard))
+    }
+
+    /// A call ended with an error.
+    #[cold]
+    fn end(&mut self, error: Error) -> Error {
+        self.ended_by = Some(error);
+        self.listen();
+        error
+    }
+
+    /// What the library asked for and was answered with an error: see
+    /// [`Process::requests`](crate::Process::requests). An image without a C library has nobody to
+    /// write that down.
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Sfi) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for request in runtime.requests()? {
+    ///     eprintln!("{} {} failed with {}", request.system_call, request.path, request.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a forked child.
+    pub fn requests(&self) -> Result<Vec<crate::request::Request>> {
+        self.execution.check_process()?;
+        self.control.as_ref().map_or_else(|| Ok(Vec::new()), requests::read)
+    }
+
+    /// The last lines that the library wrote to its standard output and error: see
+    /// [`Process::output`](crate::Process::output).
+    ///
+    /// ```
+    /// # use omniglot_linux::*;
+    /// # fn example(runtime: &Sfi) -> omniglot_core::Result<()> {
+    /// // `runtime` is `instance.runtime()`.
+    /// for line in runtime.output()?.lines() {
+    ///     eprintln!("the library says: {line}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a forked child.
+    pub fn output(&self) -> Result<String> {
+        self.execution.check_process()?;
+        self.control.as_ref().map_or_else(|| Ok(String::new()), requests::output)
+    }
+
     /// Fills in the words that the host sets, and runs the constructors, as a call of that number.
     fn begin_life(&mut self, number: u64) -> Result<()> {
         let heap = &self.memory.plan.heap;
@@ -157,9 +270,38 @@ impl Sfi {
                 self.window.write(place, &value.to_ne_bytes())?;
             }
         }
-        if self.image.start == 0 {
-            return Ok(());
+        self.tell_world()?;
+        if self.image.start != 0 {
+            self.run_constructors(number)?;
         }
+        let Some(control) = &mut self.control else { return Ok(()) };
+        set_strict(control, self.options.strict)?;
+        self.heard = requests::said(control)?;
+        Ok(())
+    }
+
+    /// Writes what the server in the domain must know of the host.
+    fn tell_world(&mut self) -> Result<()> {
+        let plan = &self.memory.plan;
+        let (Some(control), Some(word)) = (&mut self.control, self.image.control) else {
+            return Ok(());
+        };
+        let orders = InRegion {
+            window: self.window.start()..self.window.start() + self.window.len(),
+            stack: plan.stack.clone(),
+            heap: plan.heap.clone(),
+            tree: plan.tree.clone(),
+            accessible: &self.memory.accessible(),
+            options: &self.options,
+            environment: &self.environment,
+            time: world::time(&self.options),
+        };
+        orders.write(control)?;
+        self.window.write(word, &(plan.control.start as u64).to_ne_bytes())
+    }
+
+    /// Runs the constructors, as a call of that number.
+    fn run_constructors(&mut self, number: u64) -> Result<()> {
         self.begin_call(number);
         let mut calls = Calls::limited(self.start_timeout, timer::TICKS_PER_SECOND);
         self.is_loading = true;
@@ -290,7 +432,17 @@ impl Sfi {
         let plan = &self.memory.plan;
         let is_overflow = |accessed, stack| plan.is_stack_overflow(accessed, stack);
         let (fault, instruction) = self.execution.fault(low, is_overflow);
-        Fault { place: self.image.describe(self.description.name, instruction), ..fault }
+        self.with_place(fault, instruction)
+    }
+
+    /// With the place, and with what the library wrote last in this call.
+    fn with_place(&self, fault: Fault, instruction: usize) -> Fault {
+        let place = self.image.describe(self.description.name, instruction);
+        let fault = Fault { place, ..fault };
+        match &self.control {
+            Some(control) => with_last_words(fault, control, self.heard),
+            None => fault,
+        }
     }
 
     /// Does what stands for system calls, until foreign code does something else.
@@ -349,37 +501,97 @@ impl Sfi {
     fn try_to_answer(&mut self, place: usize) -> Result<bool> {
         let wrong = |_| Error::Protocol("a request that is not on the stack");
         let request = Request::read(&self.window, place).map_err(wrong)?;
-        let value = match self.heap.answer(&request, &self.memory) {
-            Some(value) => Some(value),
-            None => self.ask_host(&request)?,
-        };
+        let value = self.answer_request(&request)?;
         let Some(value) = value else { return Ok(false) };
         self.check_writable(place, size_of::<u64>()).map_err(wrong)?;
         self.window.write(place, &value.to_ne_bytes())?;
         Ok(true)
     }
 
-    /// What the user allows is done by the host; all else is an error number, or the call's end.
-    /// `None` if it cannot be done now.
-    fn ask_host(&self, request: &Request) -> Result<Option<i64>> {
+    /// What the server in the domain asks for, as any code of the domain may. `None` if it cannot be
+    /// done now.
+    ///
+    /// The host makes the calls that the user allows. All others it passes back to the server; where
+    /// there is none, they are errors, or the call's end.
+    fn answer_request(&mut self, request: &Request) -> Result<Option<i64>> {
         let [first, second, third, fourth, ..] = request.arguments;
         let number = request.number;
+        match number {
+            ASK_DENY => return Err(self.denied(first, second, third)),
+            ASK_TAKE_BACK => return Ok(Some(self.take_back(first, second))),
+            ASK_TIME => return self.tell_time().map(|()| Some(0)),
+            _ => {}
+        }
         // As in a handler, which this is written for: a signal that a write raises is taken back.
         let answered = with_all_blocked(|| {
-            answer(&self.execution.context.domain, number, [first, second, third, fourth])
+            answer_passed_on(&self.execution.context.domain, number, [first, second, third, fourth])
         });
         match answered {
-            Answer::Value(value) => Ok(Some(value)),
-            Answer::Again => Ok(None),
-            Answer::Abort => Err(self.aborted()),
-            Answer::Exit => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
-            Answer::Denied if self.is_strict && !self.is_loading => Err(Error::SyscallDenied {
-                name: name_of(number),
-                number,
-                place: omniglot_core::Text::default(),
-            }),
-            Answer::Denied => Ok(Some(-ENOSYS)),
+            Some(Answer::Value(value)) => Ok(Some(value)),
+            Some(Answer::Again) => Ok(None),
+            Some(Answer::Abort) => Err(self.aborted()),
+            Some(Answer::Exit) => Err(Error::Exited { status: Some((first & 0xff) as i32) }),
+            None if self.control.is_some() => Ok(Some(PASSED_BACK)),
+            None if self.options.strict && !self.is_loading => {
+                let place = omniglot_core::Text::default();
+                Err(Error::SyscallDenied { name: name_of(number), number, place })
+            }
+            None => Ok(Some(-ENOSYS)),
         }
+    }
+
+    /// The call ends, as the server says, since a system call is denied.
+    fn denied(&self, number: u64, instruction: u64, stack: u64) -> Error {
+        let number = number & u64::from(u32::MAX);
+        let asked = self.who_called(instruction, stack);
+        let place = self.control.as_ref().map_or(asked, |control| for_what(asked, control));
+        Error::SyscallDenied { name: name_of(number), number, place }
+    }
+
+    /// The innermost function with a name that called what is at an instruction, as the words on the
+    /// stack say: a hint, as the names of all places are.
+    fn who_called(&self, instruction: u64, stack: u64) -> omniglot_core::Text {
+        const MOST_WORDS: usize = 512;
+        let mut words = vec![0; MOST_WORDS * size_of::<u64>()];
+        let start = stack as u32 as usize;
+        let end = self.memory.plan.stack.end;
+        let there = end.saturating_sub(start).min(words.len());
+        words.truncate(there);
+        if self.window.read(start, &mut words).is_err() {
+            words.clear();
+        }
+        let words = words.chunks_exact(size_of::<u64>()).filter_map(|word| word.try_into().ok());
+        // What a call pushed has the region's base.
+        let is_pushed = |word: &u64| word >> 32 == self.base() >> 32;
+        let pushed = words.map(u64::from_ne_bytes).filter(is_pushed);
+        let places = [instruction].into_iter().chain(pushed);
+        let named = places.map(|place| place as u32 as usize);
+        self.image.describe_first(self.description.name, named)
+    }
+
+    /// Makes memory zero that the server gives out: how many bytes, or an error number.
+    fn take_back(&self, address: u64, len: u64) -> i64 {
+        let heap = &self.memory.plan.heap;
+        // Not cut to 32 bits: the server names its own memory.
+        let (start, len) = (address as usize, len.min(MOST_TAKEN_BACK) as usize);
+        let is_whole = start.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && len > 0;
+        let range = start..start.saturating_add(len);
+        if !is_whole || range.start < heap.start || range.end > heap.end {
+            return -i64::from(libc::EINVAL);
+        }
+        self.memory.discard(&range).map_or(-i64::from(libc::ENOMEM), |()| len as i64)
+    }
+
+    /// Tells the server what time it is, once in each outermost call.
+    fn tell_time(&mut self) -> Result<()> {
+        let number = self.execution.last_call();
+        if self.told == number {
+            return Ok(());
+        }
+        self.told = number;
+        let time = world::time(&self.options);
+        let Some(control) = &mut self.control else { return Ok(()) };
+        control.write(control.start() + WORLD_TIME, &time.to_ne_bytes())
     }
 
     /// Foreign code gave up, at the return address that it left.
@@ -388,11 +600,12 @@ impl Sfi {
         let mut word = [0; size_of::<u32>()];
         let found = self.window.read(stack, &mut word);
         let caller = found.map_or(0, |()| u32::from_ne_bytes(word) as usize);
-        Error::Fault(Fault {
+        let fault = Fault {
             kind: FaultKind::Abort,
             address: caller,
-            place: self.image.describe(self.description.name, caller),
-        })
+            place: omniglot_core::Text::default(),
+        };
+        Error::Fault(self.with_place(fault, caller))
     }
 }
 
@@ -406,19 +619,30 @@ fn sandboxed(description: &Description, options: &Options) -> Result<&'static [u
     if !libraries.is_empty() || !library_directories.is_empty() {
         return wrong("with Isolation::Sfi no shared library can be loaded");
     }
-    let for_processes = !options.files.is_empty()
+    Ok(image)
+}
+
+impl Drop for Sfi {
+    fn drop(&mut self) {
+        self.end_life();
+    }
+}
+
+/// Checks that what the user gives the library has somebody to hand it on.
+fn check_server(image: &Image, options: &Options) -> Result<()> {
+    let is_for_server = !options.files.is_empty()
         || !options.environment.is_empty()
         || options.clock.is_some()
         || options.seed.is_some()
         || options.tmp > 0
-        || !options.plugin_directories.is_empty()
         || options.output.is_some();
-    if for_processes {
-        return wrong(
-            "files, environment, clock, seed, a /tmp, plugins and lines are for Isolation::Process",
-        );
+    if image.control.is_none() && is_for_server {
+        return Err(Error::Load(omniglot_core::Text::new(
+            "the sandboxed image has no system-call server: files, environment, clock, seed, a /tmp \
+             and lines need one, which Library::sandboxed puts into it",
+        )));
     }
-    Ok(image)
+    Ok(())
 }
 
 // SAFETY: the window is the domain's memory (invariants 1 to 3). Foreign code runs on the caller's
@@ -478,10 +702,11 @@ unsafe impl Runtime for Sfi {
 
     #[inline(always)]
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
-        match step {
+        let outcome = match step {
             Step::Call { entry, arguments } => self.enter(entry, arguments, calls),
             Step::Resume(reply) => self.resume(reply, calls),
-        }
+        };
+        outcome.map_err(|error| self.end(error))
     }
 
     fn kill(&mut self) {
@@ -492,9 +717,9 @@ unsafe impl Runtime for Sfi {
     fn reload(&mut self, calls: &mut Calls) -> Result<()> {
         self.execution.check_process()?;
         self.kill();
+        self.end_life();
         self.execution.context.forget();
         self.memory.restore()?;
-        self.heap = Heap::new(self.memory.plan.heap.clone());
         self.begin_life(calls.renumber())
     }
 
@@ -510,6 +735,9 @@ unsafe impl Runtime for Sfi {
     #[inline(always)]
     fn end_call(&mut self) {
         self.execution.end_call();
+        if self.has_spoken() {
+            self.listen();
+        }
     }
 
     fn limit_changed(&mut self, time: &Timer) {

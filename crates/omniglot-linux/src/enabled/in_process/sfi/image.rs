@@ -11,7 +11,7 @@ use object::elf::{EM_X86_64, ET_EXEC, FileHeader64, PF_W, PF_X, PT_DYNAMIC, PT_I
 use object::elf::{ProgramHeader64, SHT_SYMTAB, STT_FUNC};
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 use omniglot_core::{Description, Error, Result, Text};
-use omniglot_verify::layout::{GATES, HEAP_END, HEAP_START, IMAGE, IMAGE_MAX, IMAGE_MIN};
+use omniglot_verify::layout::{CONTROL, GATES, HEAP_END, HEAP_START, IMAGE, IMAGE_MAX, IMAGE_MIN};
 use omniglot_verify::{LINE, Uses, verify};
 use rustix::mm::ProtFlags;
 
@@ -40,6 +40,8 @@ pub(super) struct Image {
     pub(super) callback: usize,
     pub(super) heap_start: Option<usize>,
     pub(super) heap_end: Option<usize>,
+    /// The word of its system-call server, if it has one.
+    pub(super) control: Option<usize>,
     bytes: &'static [u8],
 }
 
@@ -117,10 +119,22 @@ impl Image {
         }
         let heap_start = symbols.address(HEAP_START);
         let heap_end = symbols.address(HEAP_END);
-        for word in [Some(callback), heap_start, heap_end].into_iter().flatten() {
+        let control = symbols.address(CONTROL);
+        for word in [Some(callback), heap_start, heap_end, control].into_iter().flatten() {
             check_word(&segments, word)?;
         }
-        Ok(Self { file, segments, uses, start, tables, callback, heap_start, heap_end, bytes })
+        Ok(Self {
+            file,
+            segments,
+            uses,
+            start,
+            tables,
+            callback,
+            heap_start,
+            heap_end,
+            control,
+            bytes,
+        })
     }
 
     /// Where the image ends in its region.
@@ -147,12 +161,21 @@ impl Image {
     /// Where an instruction is, as "libpng: png_read_row+0x1c". The code was rewritten, so lines of
     /// the sources are not known.
     pub(super) fn describe(&self, library: &str, address: usize) -> Text {
-        if address >= self.end() {
-            return Text::default(); // of the host's gate, or none
-        }
+        self.describe_first(library, [address])
+    }
+
+    /// Where the first of some instructions is that is in a function with a name.
+    pub(super) fn describe_first(
+        &self,
+        library: &str,
+        addresses: impl IntoIterator<Item = usize>,
+    ) -> Text {
         let header = FileHeader64::<LE>::parse(self.bytes);
         let symbols = header.ok().and_then(|header| Symbols::of(header, self.bytes).ok());
-        match symbols.and_then(|symbols| symbols.function_at(address)) {
+        // What lies beyond the image is the host's gate, or none.
+        let mut inside = addresses.into_iter().filter(|address| *address < self.end());
+        let named = symbols.and_then(|symbols| inside.find_map(|at| symbols.function_at(at)));
+        match named {
             // The library's names may be anything.
             Some((name, offset)) => {
                 Text::from_untrusted(format!("{library}: {name}+{offset:#x}").as_bytes())
@@ -304,8 +327,11 @@ impl<'a> Symbols<'a> {
         let functions = self.0.iter().filter(|symbol| symbol.st_type() == STT_FUNC);
         let below = functions.filter(|symbol| symbol.st_value(LE) as usize <= address);
         let symbol = below.max_by_key(|symbol| symbol.st_value(LE))?;
+        let offset = address - symbol.st_value(LE) as usize;
         let name = symbol.name(LE, self.0.strings()).ok()?;
-        let name = String::from_utf8_lossy(name).into_owned();
-        Some((name, address - symbol.st_value(LE) as usize))
+        // Assembly may say no size. What is between functions, and the server, has no name.
+        let is_in = symbol.st_size(LE) == 0 || offset < symbol.st_size(LE) as usize;
+        let is_named = is_in && !name.starts_with(b"omniglot_");
+        is_named.then(|| (String::from_utf8_lossy(name).into_owned(), offset))
     }
 }

@@ -5,7 +5,7 @@
 //! | `BASE` | the region's base, read-only |
 //! | `GATES` | the page of gates, executable |
 //! | `IMAGE_MIN` | the image: its code, executable; constants, read-only; data |
-//! | behind the image | a guard, read-only, that the stack runs into; the stack; the exchange area; the heap |
+//! | behind the image | a guard, read-only, that the stack runs into; the stack; the control area, which the system-call server shares with the host; the exchange area; the heap; the files that the host gives, read-only |
 //!
 //! What lies between these is read-only, and zero: nobody can leave anything there for a later life.
 //! All instances of an image share its pages; what one writes is its own.
@@ -27,8 +27,9 @@ use rustix::mm::{
 use super::image::{Image, Segment};
 use super::page::gates;
 use super::region::Region;
-use crate::enabled::layout::PAGE;
+use crate::enabled::layout::{CONTROL_SIZE, PAGE};
 use crate::enabled::system::refused;
+use crate::enabled::tree::Tree;
 use crate::options::Options;
 
 const SMALLEST: usize = 32 << 20;
@@ -45,8 +46,10 @@ const LAST: usize = (REGION - GUARD) as usize;
 pub(super) struct Plan {
     guard: Range<usize>,
     pub(super) stack: Range<usize>,
+    pub(super) control: Range<usize>,
     pub(super) exchange: Range<usize>,
     pub(super) heap: Range<usize>,
+    pub(super) tree: Range<usize>,
 }
 
 impl Plan {
@@ -64,17 +67,20 @@ impl Plan {
         Ok((size, stack))
     }
 
-    fn new(image_end: usize, options: &Options) -> Result<Self> {
+    fn new(image_end: usize, options: &Options, tree: usize) -> Result<Self> {
         let (size, stack) = Self::sizes(options)?;
         let end = (FIRST + size).min(LAST);
         let guard = image_end..image_end + STACK_GUARD;
         let stack = guard.end..guard.end + stack;
-        let exchange = stack.end..stack.end + (size / 4).next_multiple_of(PAGE);
-        if exchange.end >= end {
-            return Err(Error::Load(Text::new("the library is too large for memory_limit")));
+        let control = stack.end..stack.end + CONTROL_SIZE;
+        let exchange = control.end..control.end + (size / 4).next_multiple_of(PAGE);
+        let heap = exchange.end..end.saturating_sub(tree);
+        if heap.is_empty() {
+            return Err(Error::Load(Text::new(
+                "the library, with its files, is too large for memory_limit",
+            )));
         }
-        let heap = exchange.end..end;
-        Ok(Self { guard, stack, exchange, heap })
+        Ok(Self { guard, stack, control, exchange, tree: heap.end..end, heap })
     }
 
     /// Whether a fault at `address` with that stack pointer is a stack that ran over; both from the
@@ -97,17 +103,25 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Maps an image in a region.
-    pub(super) fn map(region: Region, image: &Arc<Image>, options: &Options) -> Result<Self> {
-        let plan = Plan::new(image.end(), options)?;
+    pub(super) fn map(
+        region: Region,
+        image: &Arc<Image>,
+        tree: Option<&Tree>,
+        options: &Options,
+    ) -> Result<Self> {
+        let plan = Plan::new(image.end(), options, tree.map_or(0, |tree| tree.len))?;
         let mut writable = writable_parts(&image.segments);
         writable.push(plan.stack.start..plan.heap.end);
         let memory = Self { region, plan, writable };
         memory.fill(image)?;
+        if let Some(tree) = tree {
+            memory.map_file(&memory.plan.tree, ProtFlags::READ, &tree.file, 0)?;
+        }
         Ok(memory)
     }
 
     fn fill(&self, image: &Image) -> Result<()> {
-        let whole = FIRST..self.plan.heap.end;
+        let whole = FIRST..self.plan.tree.end;
         self.map_zeros(&whole, ProtFlags::READ)?;
         let data = ProtFlags::READ | ProtFlags::WRITE;
         self.writable.iter().try_for_each(|range| self.map_zeros(range, data))?;
@@ -178,10 +192,32 @@ impl Memory {
 
     /// The window, for as long as the memory lives.
     pub(super) fn window(&self) -> Result<Window> {
-        let start = NonNull::new(self.start()).ok_or(Error::Protocol("a region at address 0"))?;
+        self.window_of(&(FIRST..self.plan.tree.end))
+    }
+
+    /// The control area, for as long as the memory lives.
+    pub(super) fn control(&self) -> Result<Window> {
+        self.window_of(&self.plan.control)
+    }
+
+    /// What is in the window: ranges, and whether foreign code may write there.
+    pub(super) fn accessible(&self) -> Vec<(Range<usize>, bool)> {
+        let mut ranges = Vec::new();
+        let mut next = FIRST;
+        for writable in &self.writable {
+            ranges.extend([(next..writable.start, false), (writable.clone(), true)]);
+            next = writable.end;
+        }
+        ranges.push((next..self.plan.tree.end, false));
+        ranges
+    }
+
+    fn window_of(&self, range: &Range<usize>) -> Result<Window> {
+        let start = NonNull::new(self.at(range.start).cast::<u8>());
+        let start = start.ok_or(Error::Protocol("a region at address 0"))?;
         // SAFETY: all of it is readable, and writable where `check_writable` says so, until the
         // region is dropped (invariants 1, 18); both addresses are multiples of the page size.
-        Ok(unsafe { Window::new(start, FIRST, self.plan.heap.end - FIRST) })
+        Ok(unsafe { Window::new(start, range.start, range.len()) })
     }
 
     /// Checks that foreign code may write these bytes.
@@ -200,16 +236,6 @@ impl Memory {
     /// written go, and those of the image are there again when they are touched.
     pub(super) fn restore(&self) -> Result<()> {
         self.writable.iter().try_for_each(|range| self.discard(range))
-    }
-
-    /// Clears a part that foreign code may write.
-    pub(super) fn clear(&self, range: &Range<usize>) -> Result<()> {
-        self.check_writable(range.start, range.len())?;
-        for place in range.clone() {
-            // SAFETY: checked to be writable; foreign bytes, of no view (invariants 2, 18).
-            unsafe { self.at(place).cast::<u8>().write_volatile(0) };
-        }
-        Ok(())
     }
 
     /// Has whole pages be as they were at first.

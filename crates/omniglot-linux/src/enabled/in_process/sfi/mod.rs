@@ -12,10 +12,10 @@
 //! | H6 alternate stacks | `threads` and `signals`, which define `sigaction` for the program |
 
 mod engine;
-mod heap;
 mod image;
 mod memory;
 mod page;
 pub(super) mod region;
+mod request;
 
 pub use engine::Sfi;
