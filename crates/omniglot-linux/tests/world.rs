@@ -910,18 +910,39 @@ fn what_was_written_can_be_read_also_after_the_end<R: World>() {
     assert!(said.len() > 4096 && said.lines().all(|line| line == lines[1]), "{said}");
 }
 
-/// Each life has what a constructor asked for and wrote.
-fn a_constructors_requests_and_words_are_known<R: World>() {
+/// A library that asks and speaks while it is loaded.
+fn born<R: World>() -> Session<R> {
     let description = Description {
         name: "born",
         image: image_of_both("born.c", &[], &[]),
-        shims: 2,
+        shims: 3,
         ..description()
     };
     let mut options = Options::default();
     options.start_timeout = Duration::from_secs(300);
     let library = R::load(&description, &options);
-    let mut linux = Session::new(library.expect("the library loads"));
+    Session::new(library.expect("the library loads"))
+}
+
+/// Although a constructor has asked for the time before.
+fn the_first_call_in_each_life_has_its_own_time<R: World>() {
+    const NOW: u32 = 2;
+    let mut linux = born::<R>();
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(20));
+        let before = now() / 1_000_000 * 1_000_000;
+        let entry = linux.runtime().shim(NOW).expect("a shim");
+        let (frame, _) = linux.runtime().exchange();
+        assert_eq!(linux.enter(entry, frame), Ok(Event::Returned));
+        let told = read_word(&linux, frame) * 1_000_000_000 + read_word(&linux, frame + 8);
+        assert!((before..=now()).contains(&told), "{told} {before}");
+        linux.reset().expect("a reset");
+    }
+}
+
+/// Each life has what a constructor asked for and wrote.
+fn a_constructors_requests_and_words_are_known<R: World>() {
+    let mut linux = born::<R>();
     for _ in 0..2 {
         let requests = linux.requests().expect("requests");
         let asked = requests.iter().find(|request| request.system_call == "statfs");
@@ -1014,6 +1035,7 @@ on_every_runtime! {
     what_was_asked_and_not_there_is_told
     what_was_written_can_be_read_also_after_the_end
     a_constructors_requests_and_words_are_known
+    the_first_call_in_each_life_has_its_own_time
     a_server_that_was_changed_harms_nobody_else
     time_in_the_server_counts
     what_only_a_process_has_is_refused
@@ -1049,6 +1071,7 @@ as_verified_code! {
     what_was_asked_and_not_there_is_told
     what_was_written_can_be_read_also_after_the_end
     a_constructors_requests_and_words_are_known
+    the_first_call_in_each_life_has_its_own_time
     a_server_that_was_changed_harms_nobody_else
     time_in_the_server_counts
     what_only_a_process_has_is_refused

@@ -3,12 +3,12 @@
 //! None is executed as foreign code made it. Those that the user allows are made by the host, on
 //! memory that was checked; those that end foreign code end the call. All others the server in the
 //! domain answers (`worker/server`), to which the handler sends the thread; what it in turn asks the
-//! host for changes nothing but the domain's own memory, or ends the call. Verified code has no
-//! server: there, calls that libraries commonly make fail with an error number.
+//! host for changes nothing but the domain's own memory, or ends the call. Verified code makes no
+//! system calls: it calls the server itself, and the gate what the server asks the host for.
 //!
-//! Everything here runs in signal handlers: no allocation, no locks, no panics. All signals are
-//! blocked meanwhile, including the one that ends a call. So nothing waits for others, and one call
-//! transfers a bounded number of bytes.
+//! Everything here runs in signal handlers, or as if it did: no allocation, no locks, no panics. All
+//! signals are blocked meanwhile, including the one that ends a call. So nothing waits for others, and
+//! one call transfers a bounded number of bytes.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;

@@ -142,6 +142,8 @@ impl Sfi {
         // The old context stays until handlers no longer find it.
         let loading =
             std::mem::replace(&mut domain.execution, Execution::new(options.timeout, generation));
+        // The constructors' call had the number that the first call has again.
+        domain.told = 0;
         domain.prepare(options);
         drop(loading);
         Ok(domain)
@@ -552,6 +554,8 @@ impl Sfi {
     /// stack say: a hint, as the names of all places are.
     fn who_called(&self, instruction: u64, stack: u64) -> omniglot_core::Text {
         const MOST_WORDS: usize = 512;
+        /// Each is looked up among all functions of the image.
+        const MOST_PLACES: usize = 64;
         let mut words = vec![0; MOST_WORDS * size_of::<u64>()];
         let start = stack as u32 as usize;
         let end = self.memory.plan.stack.end;
@@ -564,7 +568,7 @@ impl Sfi {
         // What a call pushed has the region's base.
         let is_pushed = |word: &u64| word >> 32 == self.base() >> 32;
         let pushed = words.map(u64::from_ne_bytes).filter(is_pushed);
-        let places = [instruction].into_iter().chain(pushed);
+        let places = [instruction].into_iter().chain(pushed).take(MOST_PLACES);
         let named = places.map(|place| place as u32 as usize);
         self.image.describe_first(self.description.name, named)
     }
@@ -635,11 +639,12 @@ fn check_server(image: &Image, options: &Options) -> Result<()> {
         || options.clock.is_some()
         || options.seed.is_some()
         || options.tmp > 0
-        || options.output.is_some();
+        || options.output.is_some()
+        || !options.plugin_directories.is_empty();
     if image.control.is_none() && is_for_server {
         return Err(Error::Load(omniglot_core::Text::new(
-            "the sandboxed image has no system-call server: files, environment, clock, seed, a /tmp \
-             and lines need one, which Library::sandboxed puts into it",
+            "the sandboxed image has no system-call server: files, environment, clock, seed, a \
+             /tmp, plugins and lines need one, which Library::sandboxed puts into it",
         )));
     }
     Ok(())
