@@ -34,12 +34,12 @@ pub(crate) enum Null {
 pub(crate) struct Counted {
     /// The annotation's argument.
     pub(crate) by: String,
-    pub(crate) unit: Unit,
+    pub(crate) unit: LengthUnit,
 }
 
 /// What a length counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum LengthUnit {
     Elements,
     Bytes,
 }

@@ -16,7 +16,7 @@ const ROUNDS: u64 = 200_000;
 const STARTS: usize = 100;
 
 #[repr(align(128))]
-struct Line {
+struct PingPong {
     ping: AtomicU64,
     pong: AtomicU64,
 }
@@ -122,7 +122,7 @@ fn time_bursts(pause: Duration) -> Vec<Duration> {
 }
 
 fn time_ping_pong() -> Duration {
-    static LINE: Line = Line { ping: AtomicU64::new(0), pong: AtomicU64::new(0) };
+    static LINE: PingPong = PingPong { ping: AtomicU64::new(0), pong: AtomicU64::new(0) };
     LINE.ping.store(0, Ordering::SeqCst);
     LINE.pong.store(0, Ordering::SeqCst);
     let partner = std::thread::spawn(|| {

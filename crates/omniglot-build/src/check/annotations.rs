@@ -1,6 +1,6 @@
 //! Wrappers from the header's own annotations: `counted_by(n)`, `sized_by(n)`, `_Nullable`.
 
-use crate::annotated::{Annotated, Counted, Null, ParameterAnnotations, Unit};
+use crate::annotated::{Annotated, Counted, LengthUnit, Null, ParameterAnnotations};
 use crate::diagnostics;
 use crate::error::Problem;
 use crate::model::{Function, Model, Type, Types};
@@ -89,7 +89,7 @@ fn slice(types: &Types, ty: &Type, counted: &Counted) -> Result<(Direction, Leng
         }
         _ => false,
     };
-    if counted.unit == Unit::Bytes && !is_byte {
+    if counted.unit == LengthUnit::Bytes && !is_byte {
         return Err(diagnostics::size_in_bytes());
     }
     let direction = if *constant { Direction::In } else { Direction::InOut };

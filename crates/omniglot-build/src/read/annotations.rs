@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use clang::{Entity, EntityKind, Nullability};
 
-use crate::annotated::{Annotated, Counted, Null, ParameterAnnotations, Unit};
+use crate::annotated::{Annotated, Counted, LengthUnit, Null, ParameterAnnotations};
 
 /// Macros that keep annotations on parameters, which clang itself does not know there,
 /// in the tree.
-const ANNOTATIONS: [(&str, Unit, Null); 4] = [
-    ("counted_by", Unit::Elements, Null::Unknown),
-    ("sized_by", Unit::Bytes, Null::Unknown),
-    ("counted_by_or_null", Unit::Elements, Null::Allowed),
-    ("sized_by_or_null", Unit::Bytes, Null::Allowed),
+const ANNOTATIONS: [(&str, LengthUnit, Null); 4] = [
+    ("counted_by", LengthUnit::Elements, Null::Unknown),
+    ("sized_by", LengthUnit::Bytes, Null::Unknown),
+    ("counted_by_or_null", LengthUnit::Elements, Null::Allowed),
+    ("sized_by_or_null", LengthUnit::Bytes, Null::Allowed),
 ];
 
 /// Definitions under which annotations of parameters stay in what clang has read.

@@ -12,7 +12,7 @@ use crate::{diagnostics, docs, names};
 
 impl Reader<'_, '_> {
     /// A macro's constant, or why Rust has none for it.
-    pub(super) fn macro_constant(&mut self, found: &macros::Constant) {
+    pub(super) fn macro_constant(&mut self, found: &macros::MacroConstant) {
         match &found.value {
             Value::Inexpressible(reason) => {
                 self.model.said.push((found.name.clone(), diagnostics::not_bound(reason)));

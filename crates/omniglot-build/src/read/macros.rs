@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 
 /// A macro that is a constant in C.
 #[derive(Clone, Debug)]
-pub(crate) struct Constant {
+pub(crate) struct MacroConstant {
     pub(crate) name: String,
     pub(crate) value: Value,
 }
@@ -80,7 +80,7 @@ pub(crate) fn evaluate(
     lines: &str,
     arguments: &[String],
     wanted: &Wanted,
-) -> Result<Vec<Constant>> {
+) -> Result<Vec<MacroConstant>> {
     let names = candidates(read, wanted);
     let mut arguments = arguments.to_vec();
     // All errors are wanted, and no suggestions.
@@ -214,7 +214,7 @@ enum Measured {
 }
 
 impl Probes<'_> {
-    fn values(&self, names: &[String]) -> Result<Vec<Constant>> {
+    fn values(&self, names: &[String]) -> Result<Vec<MacroConstant>> {
         let probes = (0..).zip(names).map(|(index, name)| {
             // One line for the type, and one for the value.
             format!(
@@ -229,7 +229,7 @@ impl Probes<'_> {
             let Some(probe) = found.remove(&index) else { continue };
             match value(probe) {
                 Found::Value(value) => {
-                    constants.insert(index, Constant { name: name.clone(), value });
+                    constants.insert(index, MacroConstant { name: name.clone(), value });
                 }
                 Found::Elements(number, count) => elements.push((index, name, number, count)),
                 Found::Nothing => {}
@@ -237,7 +237,7 @@ impl Probes<'_> {
         }
         for (index, name, number, count) in elements {
             let value = self.elements(name, &number, count)?;
-            constants.insert(index, Constant { name: name.clone(), value });
+            constants.insert(index, MacroConstant { name: name.clone(), value });
         }
         Ok(constants.into_values().collect())
     }

@@ -43,7 +43,7 @@ pub(super) fn fixed(name: &str) -> Option<&'static str> {
 }
 
 /// A number that passes through as bytes.
-pub(super) struct Opaque {
+pub(super) struct OpaqueNumber {
     /// Its name in Rust, and in C.
     pub(super) rust: &'static str,
     pub(super) c: &'static str,
@@ -52,7 +52,7 @@ pub(super) struct Opaque {
 }
 
 /// The number that a type is, if only C can calculate with it.
-pub(super) fn opaque(ty: Type<'_>) -> Option<Opaque> {
+pub(super) fn opaque(ty: Type<'_>) -> Option<OpaqueNumber> {
     let ty = ty.get_canonical_type();
     let (rust, c) = match ty.get_kind() {
         TypeKind::LongDouble => ("c_long_double", "long double"),
@@ -71,5 +71,5 @@ pub(super) fn opaque(ty: Type<'_>) -> Option<Opaque> {
     };
     let size = u64::try_from(ty.get_sizeof().ok()?).ok()?;
     let align = u64::try_from(ty.get_alignof().ok()?).ok()?;
-    Some(Opaque { rust, c, size, align })
+    Some(OpaqueNumber { rust, c, size, align })
 }

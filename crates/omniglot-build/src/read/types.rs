@@ -99,7 +99,7 @@ impl<'tu> Reader<'_, 'tu> {
         }
     }
 
-    fn opaque_number(&mut self, number: &numbers::Opaque) -> Type {
+    fn opaque_number(&mut self, number: &numbers::OpaqueNumber) -> Type {
         let c = number.c;
         let record = Record {
             c_name: Some(c.to_owned()),

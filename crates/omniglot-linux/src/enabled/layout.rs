@@ -7,7 +7,7 @@ use std::ops::Range;
 use omniglot_core::{Error, Result, Text, Window};
 use rustix::process::{Resource, getrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
-use zerocopy::{Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::machine;
 use super::spinning::Spins;
@@ -309,18 +309,23 @@ pub(super) struct InRegion<'a> {
 
 /// `struct region` of `worker/control.h`.
 #[repr(C)]
-#[derive(IntoBytes, Immutable)]
-struct Mapped {
-    start: u64,
-    end: u64,
-    protection: i32,
-    unused: [i32; 3],
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes)]
+pub(super) struct RegionRecord {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) protection: i32,
+    pub(super) shared: i32,
+    pub(super) from_file: i32,
+    pub(super) unused: i32,
 }
+
+const _: () =
+    assert!(size_of::<RegionRecord>() == 32, "the layout that the worker writes and reads");
 
 /// `struct hand_off` of `worker/control.h`, as far as a server in a region reads it.
 #[repr(C)]
 #[derive(IntoBytes, Immutable)]
-struct HandOff {
+struct ServerHandOff {
     unused: [u64; 5],
     regions: u64,
     region_count: u64,
@@ -329,7 +334,7 @@ struct HandOff {
     pool_end: u64,
 }
 
-const _: () = assert!(size_of::<Mapped>() == 32 && size_of::<HandOff>() == 96);
+const _: () = assert!(size_of::<ServerHandOff>() == 96, "the layout that the server reads");
 
 impl InRegion<'_> {
     /// Writes what a life begins with to the control area, whose own window this is, and which is
@@ -340,15 +345,17 @@ impl InRegion<'_> {
         let base = control.start();
         let mut area = Area { window: &mut *control, base, next: FREE };
         let environment = area.strings(self.environment)?;
-        let mapped = self.accessible.iter().map(|(range, is_writable)| Mapped {
+        let mapped = self.accessible.iter().map(|(range, is_writable)| RegionRecord {
             start: range.start as u64,
             end: range.end as u64,
             protection: if *is_writable { READ | WRITE } else { READ },
-            unused: [0; 3],
+            shared: 0,
+            from_file: 0,
+            unused: 0,
         });
-        let mapped: Vec<Mapped> = mapped.collect();
+        let mapped: Vec<RegionRecord> = mapped.collect();
         let regions = area.add(mapped.as_bytes())?;
-        let hand_off = HandOff {
+        let hand_off = ServerHandOff {
             unused: [0; 5],
             regions: base as u64 + u64::from(regions),
             region_count: mapped.len() as u64,

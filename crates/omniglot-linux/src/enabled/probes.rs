@@ -39,8 +39,8 @@ pub(crate) fn look() -> Machine {
         kernel: kernel(),
         mechanisms: Mechanisms {
             memfd_exec: memfd_exec(),
-            seccomp: Attempt::Filters.make() != Answer::Refused,
-            user_notification: Attempt::Notification.make() != Answer::Refused,
+            seccomp: Attempt::Filters.make() != Attempted::Refused,
+            user_notification: Attempt::Notification.make() != Attempted::Refused,
             landlock: landlock_version(),
             pidfd: has_pidfd(),
             user_dispatch: has_user_dispatch(),
@@ -112,8 +112,8 @@ pub(super) fn landlock_version() -> Option<u32> {
         return landlock::version();
     }
     known_or(&FILTERED, || match Attempt::Landlock.make() {
-        Answer::Result(version) => Some(version),
-        Answer::Refused | Answer::Unknown => None,
+        Attempted::Result(version) => Some(version),
+        Attempted::Refused | Attempted::Unknown => None,
     })
 }
 
@@ -122,7 +122,7 @@ static MAY_SET_AFFINITY: OnceLock<bool> = OnceLock::new();
 
 /// Whether threads of this process may choose their processors. Every start asks.
 pub(super) fn may_set_affinity() -> bool {
-    let attempt = || Attempt::Affinity.make() == Answer::Result(0);
+    let attempt = || Attempt::Affinity.make() == Attempted::Result(0);
     !is_filtered() || known_or(&MAY_SET_AFFINITY, attempt)
 }
 
@@ -154,7 +154,7 @@ enum Attempt {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+enum Attempted {
     Result(u32),
     /// With an error, or by the end of the child.
     Refused,
@@ -163,15 +163,15 @@ enum Answer {
 }
 
 impl Attempt {
-    fn make(self) -> Answer {
-        let Ok(programs) = images::programs() else { return Answer::Unknown };
+    fn make(self) -> Attempted {
+        let Ok(programs) = images::programs() else { return Attempted::Unknown };
         // The stub reads and writes nothing.
         let mut command = Command::new(images::path_of(&programs.stub));
         command.arg(char::from(self as u8).to_string()).env_clear();
-        let Ok(status) = command.status() else { return Answer::Unknown };
+        let Ok(status) = command.status() else { return Attempted::Unknown };
         match status.code().map(u32::try_from) {
-            Some(Ok(code)) if code < LOWEST_ERROR => Answer::Result(code),
-            _ => Answer::Refused,
+            Some(Ok(code)) if code < LOWEST_ERROR => Attempted::Result(code),
+            _ => Attempted::Refused,
         }
     }
 }
@@ -198,8 +198,8 @@ fn has_user_dispatch() -> bool {
 fn try_keys() -> KeyTrial {
     if is_filtered() {
         return match Attempt::Key.make() {
-            Answer::Result(_) => KeyTrial::Allocated,
-            Answer::Refused | Answer::Unknown => KeyTrial::None,
+            Attempted::Result(_) => KeyTrial::Allocated,
+            Attempted::Refused | Attempted::Unknown => KeyTrial::None,
         };
     }
     // SAFETY: a new key is attached to no memory; rights to it, all of them, are given to this

@@ -18,7 +18,7 @@ use super::keys::tag;
 use super::shared_page;
 use super::snapshot::Snapshot;
 use crate::enabled::generation;
-use crate::enabled::layout::{Layout, PAGE};
+use crate::enabled::layout::{Layout, PAGE, RegionRecord};
 use crate::enabled::mapping::Mapping;
 use crate::enabled::system::refused;
 use crate::enabled::tree::Tree;
@@ -28,20 +28,6 @@ use crate::options::Options;
 const ATTEMPTS: usize = 16;
 /// The most mappings that a domain can have, and that the loader lists.
 const MOST_REGIONS: u64 = 4096;
-
-/// `struct region` of `worker/control.h`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, FromBytes)]
-struct RegionRecord {
-    start: u64,
-    end: u64,
-    protection: i32,
-    shared: i32,
-    from_file: i32,
-    unused: i32,
-}
-
-const _: () = assert!(size_of::<RegionRecord>() == 32, "the layout that the worker writes");
 
 /// A range of addresses that nothing else in the process uses; inaccessible at first.
 #[derive(Debug)]

@@ -14,10 +14,10 @@ use omniglot_verify::LINE;
 use omniglot_verify::layout::GATE_CALL;
 
 use super::image::{Image, verified};
-use super::memory::Memory;
+use super::memory::RegionMemory;
 use super::page::{ABORT, ENTER, GO_ON};
 use super::region::Region;
-use super::request::Request;
+use super::request::ServerRequest;
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::generation;
 use crate::enabled::in_process::context::{BELIEVES, KEEPS_VECTORS, RETURNED};
@@ -58,7 +58,7 @@ const PASSED_BACK: i64 = -5000;
 /// as in other runtimes. It can load no library, and has one thread.
 pub struct Sfi {
     /// After the window that is of it.
-    memory: Memory,
+    memory: RegionMemory,
     window: Window,
     image: Arc<Image>,
     description: Description,
@@ -117,7 +117,7 @@ impl Sfi {
         check_permissions(options)?;
         let environment = environment(options)?;
         let tree = Tree::build(options)?;
-        let memory = Memory::map(Region::take(generation)?, &image, tree.as_ref(), options)?;
+        let memory = RegionMemory::map(Region::take(generation)?, &image, tree.as_ref(), options)?;
         let window = memory.window()?;
         let control = image.control.map(|_| memory.control()).transpose()?;
         let mut domain = Self {
@@ -502,7 +502,7 @@ impl Sfi {
     /// Answers a request in its own place; false if that cannot be done now.
     fn try_to_answer(&mut self, place: usize) -> Result<bool> {
         let wrong = |_| Error::Protocol("a request that is not on the stack");
-        let request = Request::read(&self.window, place).map_err(wrong)?;
+        let request = ServerRequest::read(&self.window, place).map_err(wrong)?;
         let value = self.answer_request(&request)?;
         let Some(value) = value else { return Ok(false) };
         self.check_writable(place, size_of::<u64>()).map_err(wrong)?;
@@ -515,7 +515,7 @@ impl Sfi {
     ///
     /// The host makes the calls that the user allows. All others it passes back to the server; where
     /// there is none, they are errors, or the call's end.
-    fn answer_request(&mut self, request: &Request) -> Result<Option<i64>> {
+    fn answer_request(&mut self, request: &ServerRequest) -> Result<Option<i64>> {
         let [first, second, third, fourth, ..] = request.arguments;
         let number = request.number;
         match number {

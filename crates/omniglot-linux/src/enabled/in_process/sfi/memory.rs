@@ -93,7 +93,7 @@ impl Plan {
 
 /// A region with an image in it.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct RegionMemory {
     region: Region,
     pub(super) plan: Plan,
     /// What foreign code may write, ascending and apart from each other: mapped so from this list,
@@ -101,7 +101,7 @@ pub(super) struct Memory {
     writable: Vec<Range<usize>>,
 }
 
-impl Memory {
+impl RegionMemory {
     /// Maps an image in a region.
     pub(super) fn map(
         region: Region,

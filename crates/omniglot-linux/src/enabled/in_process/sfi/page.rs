@@ -22,7 +22,7 @@ use crate::enabled::layout::PAGE;
 use crate::enabled::system::failed;
 
 /// The slot of a callback that is a request for what a system call does: its arguments are the
-/// [`Request`](super::request::Request) on the stack.
+/// [`ServerRequest`](super::request::ServerRequest) on the stack.
 pub(super) const SYSTEM_CALL: u32 = u32::MAX;
 /// The slot of one that ends the call.
 pub(super) const ABORT: u32 = u32::MAX - 1;
