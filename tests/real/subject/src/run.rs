@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use omniglot::{
-    Builder, Isolation, IsolationKind, Library, Linux, Options, Permission, Runtime as _,
-    Unprotected,
+    Builder, Isolation, IsolationKind, Library, Linux, Options, Runtime as _, Unprotected,
 };
 
 /// Information about an instance besides its results.
