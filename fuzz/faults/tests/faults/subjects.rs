@@ -54,7 +54,8 @@ pub(crate) fn trials() -> Vec<String> {
     let cases = ["process", "unprotected"].into_iter();
     let cases = cases.flat_map(|runtime| topics.map(|topic| format!("{runtime}::{topic}")));
     // These cases include every read of verified code's memory by the host.
-    let sfi = ["sfi::abort", "sfi::callbacks", "sfi::containment", "sfi::memory", "sfi::nesting"];
+    let sfi =
+        ["sfi::requests", "sfi::callbacks", "sfi::containment", "sfi::memory", "sfi::nesting"];
     let others = ["process::values", "unprotected::values", "process::starts", "process::libpng"];
     cases.chain(sfi.into_iter().chain(others).map(str::to_owned)).collect()
 }
@@ -68,7 +69,10 @@ pub(crate) fn of(trial: &str) -> Vec<Subject> {
         "process::libpng" => vec![Subject::new("a picture", decode)],
         _ => match trial.split_once("::") {
             Some(("process", topic)) => cases(topic, |timeout| in_process(timeout, false)),
-            Some(("sfi", "abort")) => vec![Subject::new("an abort", abort)],
+            Some(("sfi", "requests")) => vec![
+                Subject::new("an abort", abort),
+                Subject::new("memory that is given back", |timeout| give_back(verified(timeout)?)),
+            ],
             Some(("sfi", topic)) => cases(topic, verified),
             Some((_, topic)) => cases(topic, unprotected),
             None => Vec::new(),
@@ -120,10 +124,6 @@ fn starts() -> Vec<Subject> {
             Err(_) => Ok(()),
             Ok(_) => Err("a library that is not there".to_owned()),
         };
-    let give_back = |timeout| {
-        let mut library = in_process(timeout, false)?;
-        library.malloc::<u8>(16 << 20).and_then(|block| library.free(block)).map_err(text)
-    };
     // The C library writes why it aborts.
     let last_words = |timeout| {
         let mut library = in_process(timeout, false)?;
@@ -141,7 +141,7 @@ fn starts() -> Vec<Subject> {
         asked.map(drop).map_err(text)
     };
     vec![
-        Subject::new("memory that is given back", give_back),
+        Subject::new("memory that is given back", |timeout| give_back(in_process(timeout, false)?)),
         Subject::new("what was asked for and said", world),
         Subject::new("what was said before an abort", last_words),
         Subject::new("a reset", reset),
@@ -164,6 +164,11 @@ fn in_process(timeout: Duration, with_files: bool) -> Result<Conformance<Linux>,
 /// Starts verified code in this process.
 fn verified(timeout: Duration) -> Result<Conformance<Linux>, String> {
     start(timeout, |options| options.isolation = Isolation::Sfi)
+}
+
+/// Has the library free so much memory that its server gives it back.
+fn give_back(mut library: Conformance<Linux>) -> Result<(), String> {
+    library.malloc::<u8>(16 << 20).and_then(|block| library.free(block)).map_err(text)
 }
 
 /// Calls the gate for `abort` as if it were a callback.

@@ -556,21 +556,24 @@ impl Sfi {
         const MOST_WORDS: usize = 512;
         /// Each is looked up among all functions of the image.
         const MOST_PLACES: usize = 64;
-        let mut words = vec![0; MOST_WORDS * size_of::<u64>()];
-        let start = stack as u32 as usize;
-        let end = self.memory.plan.stack.end;
-        let there = end.saturating_sub(start).min(words.len());
-        words.truncate(there);
-        if self.window.read(start, &mut words).is_err() {
-            words.clear();
-        }
-        let words = words.chunks_exact(size_of::<u64>()).filter_map(|word| word.try_into().ok());
+        let words = self.stack_words(stack as u32 as usize, MOST_WORDS);
         // What a call pushed has the region's base.
         let is_pushed = |word: &u64| word >> 32 == self.base() >> 32;
-        let pushed = words.map(u64::from_ne_bytes).filter(is_pushed);
+        let pushed = words.into_iter().filter(is_pushed);
         let places = [instruction].into_iter().chain(pushed).take(MOST_PLACES);
         let named = places.map(|place| place as u32 as usize);
         self.image.describe_first(self.description.name, named)
+    }
+
+    /// So many words of the stack from there, or those up to its end.
+    fn stack_words(&self, start: usize, most: usize) -> Vec<u64> {
+        let there = self.memory.plan.stack.end.saturating_sub(start);
+        let mut words = vec![0; there.min(most * size_of::<u64>())];
+        if self.window.read(start, &mut words).is_err() {
+            return Vec::new();
+        }
+        let words = words.chunks_exact(size_of::<u64>()).filter_map(|word| word.try_into().ok());
+        words.map(u64::from_ne_bytes).collect()
     }
 
     /// Makes memory zero that the server gives out: how many bytes, or an error number.
@@ -601,9 +604,7 @@ impl Sfi {
     /// Foreign code gave up, at the return address that it left.
     fn aborted(&self) -> Error {
         let stack = self.execution.context.left.stack.load(Relaxed) as u32 as usize;
-        let mut word = [0; size_of::<u32>()];
-        let found = self.window.read(stack, &mut word);
-        let caller = found.map_or(0, |()| u32::from_ne_bytes(word) as usize);
+        let caller = self.stack_words(stack, 1).first().map_or(0, |word| *word as u32 as usize);
         let fault = Fault {
             kind: FaultKind::Abort,
             address: caller,
