@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use omniglot_core::{Description, Error, Result};
 
 use crate::capabilities::machine::Machine;
+use crate::capabilities::requirement::COMPILE_FOR_LINUX;
 use crate::options::Options;
 use crate::request::Request;
 use crate::syscall_policy::SyscallPolicy;
@@ -37,7 +38,7 @@ pub(crate) const fn try_process() -> Result<()> {
 const NO_WORKERS: Error = Error::Unsupported {
     what: "worker processes exist only on Linux: with glibc on x86-64 and AArch64, with musl on \
            x86-64",
-    remedy: "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
+    remedy: COMPILE_FOR_LINUX,
 };
 
 /// Interrupts the call that an instance is running, from any thread.

@@ -1097,7 +1097,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "verified: requests are answered where foreign code may write",
-        file: "sfi/engine.rs",
+        file: "sfi/engine/serving.rs",
         text: "        self.check_writable(place, size_of::<u64>()).map_err(wrong)?;\n",
         instead: "",
         is_basic: false,
@@ -1105,7 +1105,7 @@ pub(super) const DEFENCES: &[Defence] = &[
     },
     Defence {
         name: "verified: the time of answers counts",
-        file: "sfi/engine.rs",
+        file: "sfi/engine/serving.rs",
         text: "            let since = calls.time.is_limited().then(Instant::now);\n            let is_answered",
         instead: "            let since: Option<Instant> = None;\n            let is_answered",
         is_basic: false,

@@ -6,7 +6,7 @@
 
 mod choice;
 pub(crate) mod machine;
-mod requirement;
+pub(crate) mod requirement;
 mod this;
 
 pub use choice::Choice;

@@ -4,6 +4,10 @@ use omniglot_core::IsolationKind;
 
 use super::machine::{Kernel, KeyTrial, Machine, MemfdExec};
 
+/// The remedy where no runtime exists for a target.
+pub(crate) const COMPILE_FOR_LINUX: &str = "compile for x86_64-unknown-linux-gnu, \
+                                            x86_64-unknown-linux-musl or aarch64-unknown-linux-gnu";
+
 /// Something that a runtime needs.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +96,7 @@ impl Machine {
                 "the program was compiled for a target without worker processes",
                 self.supported_target,
                 yes_or_no(self.supported_target),
-                "compile for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu",
+                COMPILE_FOR_LINUX,
             ),
             self.kernel_since("Linux 5.9 or newer", "the kernel is older than Linux 5.9", (5, 9)),
             requirement(

@@ -1,4 +1,5 @@
-//! Probes what the kernel and the processor offer, without changing anything.
+//! Probes what the kernel and the processor offer, without changing anything in this process. What may
+//! end a process under a filter, a child tries.
 #![allow(unsafe_code)]
 
 #[cfg(target_env = "gnu")]
@@ -120,7 +121,7 @@ pub(super) fn landlock_version() -> Option<u32> {
 /// What a child found out about choosing processors, under the filters that there were.
 static MAY_SET_AFFINITY: OnceLock<bool> = OnceLock::new();
 
-/// Whether threads of this process may choose their processors. Every start asks.
+/// Whether this process may choose processors for its threads and workers. Every start asks.
 pub(super) fn may_set_affinity() -> bool {
     let attempt = || Attempt::Affinity.make() == Attempted::Result(0);
     !is_filtered() || known_or(&MAY_SET_AFFINITY, attempt)

@@ -5,22 +5,11 @@
 
 #define _GNU_SOURCE
 #include "../control.h"
+#include "../image.h"
 #include "../post.h"
 #include "../system.h"
 
 #include <stddef.h>
-
-/* What a shims image exports; the generator's C code has the same declaration. */
-struct omniglot_image {
-    uint32_t abi;
-    uint32_t shim_count;
-    uint32_t slot_count;
-    uint32_t reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-#define IMAGE_ABI 1
 
 /* main.c: the window's start. */
 extern void *control;

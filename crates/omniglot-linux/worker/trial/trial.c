@@ -1,6 +1,7 @@
 /* The smallest library with shims: what a worker loads when somebody only wants to know whether
  * workers run here. */
-#include <stdint.h>
+#include "../image.h"
+
 #include <stdlib.h>
 
 /* The frames of the shims that every image begins with. */
@@ -31,17 +32,6 @@ static void give_back(void *f)
 static void (*callback)(uint32_t slot, void *arguments);
 static void (*const shims[])(void *) = {allocate, give_back};
 
-/* As in loader/loader.h. */
-struct omniglot_image {
-    uint32_t abi;
-    uint32_t shim_count;
-    uint32_t slot_count;
-    uint32_t reserved;
-    void (*const *shims)(void *frame);
-    void (*const *trampolines)(void);
-    void (**callback)(uint32_t slot, void *arguments);
-};
-
 __attribute__((visibility("default"))) const struct omniglot_image omniglot_image = {
-    1, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
+    IMAGE_ABI, sizeof shims / sizeof *shims, 0, 0, shims, NULL, &callback,
 };
