@@ -26,9 +26,12 @@ pub(crate) const LWIP: Range = after(LITTLEFS, 1 << 20);
 /// Decompression.
 pub(crate) const ZLIB: Range = after(LWIP, 512 << 10);
 
+/// A library that another program than the kernel uses.
+pub(crate) const SPARE: Range = after(ZLIB, 1 << 20);
+
 /// Returns the range of `len` bytes directly after another, so that no two overlap.
 const fn after(before: Range, len: u32) -> Range {
     Range { start: before.start + before.len, len }
 }
 
-const _: () = assert!(ZLIB.start + ZLIB.len <= END, "the board has not that much RAM");
+const _: () = assert!(SPARE.start + SPARE.len <= END, "the board has not that much RAM");

@@ -22,6 +22,8 @@ pub struct Regions {
     pub lwip: ForeignRegion,
     /// For zlib.
     pub zlib: ForeignRegion,
+    /// For a library that another program than the kernel uses.
+    pub spare: ForeignRegion,
 }
 
 impl Regions {
@@ -36,6 +38,7 @@ impl Regions {
             littlefs: token(map::LITTLEFS),
             lwip: token(map::LWIP),
             zlib: token(map::ZLIB),
+            spare: token(map::SPARE),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! through the kernel's own service. The library's structures are words at fixed places.
 
 mod isolation;
-mod native;
+pub(crate) mod native;
 
 use core::hint::black_box;
 

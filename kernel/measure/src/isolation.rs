@@ -86,6 +86,21 @@ impl Calls {
         Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
     }
 
+    /// Returns bytes of the domain's memory, as foreign code describes them.
+    pub(crate) fn trusted(&self, address: usize, len: usize) -> &[u8] {
+        let start = core::ptr::with_exposed_provenance(address);
+        // SAFETY: the libraries of the paper's work are trusted to name their own memory, which
+        // this variant exists to measure. Otherwise as in `bytes`.
+        unsafe { core::slice::from_raw_parts(start, len) }
+    }
+
+    /// As [`trusted`](Self::trusted), to write.
+    pub(crate) fn trusted_mut(&mut self, address: usize, len: usize) -> &mut [u8] {
+        let start = core::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: as in `trusted`.
+        unsafe { core::slice::from_raw_parts_mut(start, len) }
+    }
+
     pub(crate) fn put_word(&mut self, address: usize, word: usize) {
         let to = core::ptr::with_exposed_provenance_mut::<usize>(address);
         // SAFETY: as in `write`; all addresses here are in the host's part of the window.
@@ -111,7 +126,11 @@ impl Calls {
 
     /// Runs a shim with arguments, and returns the word after them.
     #[inline]
-    fn call<const N: usize>(&mut self, entry: usize, arguments: [usize; N]) -> Result<usize> {
+    pub(crate) fn call<const N: usize>(
+        &mut self,
+        entry: usize,
+        arguments: [usize; N],
+    ) -> Result<usize> {
         let frame = self.put_frame(&arguments);
         match self.runtime.enter(entry, frame)? {
             Event::Returned => {}
@@ -141,6 +160,7 @@ impl Calls {
 /// Measures all workloads, and returns the memory. Each library has a function of its own, as with
 /// Omniglot.
 pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)> {
+    let spare = regions.spare;
     let ([empty, verified], micro_ecc) = signatures(hart, regions.micro_ecc)?;
     let ([hashed, hashed_long, exchanged], monocypher) = cryptography(hart, regions.monocypher)?;
     let ([summed, inflated], zlib) = compression(hart, regions.zlib)?;
@@ -148,7 +168,7 @@ pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, Regions)>
     let (networked, lwip) = network::isolated(hart, regions.lwip)?;
     let counts =
         [empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked];
-    Ok((counts, Regions { monocypher, micro_ecc, littlefs, lwip, zlib }))
+    Ok((counts, Regions { monocypher, micro_ecc, littlefs, lwip, zlib, spare }))
 }
 
 #[inline(never)]

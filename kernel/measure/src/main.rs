@@ -15,6 +15,7 @@ mod isolation;
 mod native;
 mod network;
 mod omniglot_calls;
+mod paper;
 mod sizes;
 
 use core::fmt::Write;
@@ -65,7 +66,7 @@ fn measure(
 ) -> Result<(), Failure> {
     let native = native::measure();
     let (isolation, regions) = isolation::measure(hart, regions)?;
-    let omniglot = omniglot_calls::measure(hart, regions)?;
+    let (omniglot, spare) = omniglot_calls::measure(hart, regions)?;
     let _ =
         writeln!(uart, "| workload | native | isolation | Omniglot | Omniglot over isolation |");
     let _ = writeln!(uart, "|---|---:|---:|---:|---:|");
@@ -75,6 +76,7 @@ fn measure(
         percent(uart, isolation, omniglot);
         let _ = writeln!(uart, " |");
     }
+    paper::measure(uart, hart, spare)?;
     sizes::print(uart);
     Ok(())
 }

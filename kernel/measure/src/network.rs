@@ -10,19 +10,19 @@ use core::hint::black_box;
 use omniglot_kernel::services::network::{Link, QEMU, checksum};
 
 pub(crate) use isolation::measure as isolated;
-pub(crate) use native::measure as native;
+pub(crate) use native::{Buffer, measure as native};
 
 /// Number of echo requests, and the length of each one's data.
 const REQUESTS: usize = 8;
 const DATA: usize = 1024;
 /// Headers of Ethernet, IP and ICMP.
-const HEADERS: usize = 14 + 20 + 8;
+pub(crate) const HEADERS: usize = 14 + 20 + 8;
 /// The time, in milliseconds, at which all frames and answers occur.
 pub(crate) const NOW: u32 = 1000;
 
 /// Ethernet addresses.
-const PEER: [u8; 6] = [2, 0, 0, 0, 0, 1];
-const OWN: [u8; 6] = [2, 0, 0, 0, 0, 2];
+pub(crate) const PEER: [u8; 6] = [2, 0, 0, 0, 0, 1];
+pub(crate) const OWN: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 /// The other end of the link: it sends requests and counts the answers.
 pub(crate) struct Peer {
@@ -72,7 +72,7 @@ impl Link for Peer {
 }
 
 /// An ARP request for lwIP's address (RFC 826).
-fn question() -> [u8; HEADERS] {
+pub(crate) fn question() -> [u8; HEADERS] {
     let parts: [&[u8]; 8] = [
         &[0xff; 6],
         &PEER,
@@ -98,7 +98,7 @@ fn request() -> [u8; HEADERS + DATA] {
 }
 
 /// Concatenates the parts.
-fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+pub(crate) fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut bytes = [0; N];
     for (to, from) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
         *to = *from;
@@ -107,7 +107,7 @@ fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
 }
 
 /// Writes the Internet checksum (RFC 1071) to `place`, which must be zero.
-fn set_checksum(bytes: &mut [u8], place: usize) {
+pub(crate) fn set_checksum(bytes: &mut [u8], place: usize) {
     let sum = checksum(bytes).to_be_bytes();
     for (to, from) in bytes.iter_mut().skip(place).zip(sum) {
         *to = from;

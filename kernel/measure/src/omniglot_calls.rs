@@ -22,15 +22,17 @@ fn start<L: Library<Runtime = Runtime>>(hart: Hart, region: ForeignRegion) -> Re
     Ok(L::assemble(Pmp::start(hart, region, &L::DESCRIPTION)?))
 }
 
-/// Measures all workloads. Each library has a function of its own, as in a kernel; otherwise the
+/// Measures all workloads, and returns the memory that none of them uses. Each library has a function of its own, as in a kernel; otherwise the
 /// measurement would include one large stack frame for all of them.
-pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<Counts, Failure> {
+pub(crate) fn measure(hart: Hart, regions: Regions) -> Result<(Counts, ForeignRegion), Failure> {
     let [empty, verified] = signatures(hart, regions.micro_ecc)?;
     let [hashed, hashed_long, exchanged] = cryptography(hart, regions.monocypher)?;
     let [summed, inflated] = compression(hart, regions.zlib)?;
     let stored = storage(hart, regions.littlefs)?;
     let networked = networking(hart, regions.lwip)?;
-    Ok([empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked])
+    let counts =
+        [empty, hashed, hashed_long, exchanged, verified, summed, inflated, stored, networked];
+    Ok((counts, regions.spare))
 }
 
 #[inline(never)]

@@ -13,19 +13,20 @@ use crate::count::count;
 
 // The declarations are those of lfs.h; pointers and sizes are words on this machine.
 unsafe extern "C" {
-    fn lfs_format(system: usize, config: usize) -> c_int;
-    fn lfs_mount(system: usize, config: usize) -> c_int;
-    fn lfs_unmount(system: usize) -> c_int;
-    fn lfs_file_opencfg(
+    pub(crate) fn lfs_format(system: usize, config: usize) -> c_int;
+    pub(crate) fn lfs_mount(system: usize, config: usize) -> c_int;
+    pub(crate) fn lfs_unmount(system: usize) -> c_int;
+    pub(crate) fn lfs_file_opencfg(
         system: usize,
         file: usize,
         path: usize,
         flags: usize,
         config: usize,
     ) -> c_int;
-    fn lfs_file_close(system: usize, file: usize) -> c_int;
-    fn lfs_file_write(system: usize, file: usize, from: usize, len: usize) -> c_int;
-    fn lfs_file_read(system: usize, file: usize, to: usize, len: usize) -> c_int;
+    pub(crate) fn lfs_file_close(system: usize, file: usize) -> c_int;
+    pub(crate) fn lfs_file_rewind(system: usize, file: usize) -> c_int;
+    pub(crate) fn lfs_file_write(system: usize, file: usize, from: usize, len: usize) -> c_int;
+    pub(crate) fn lfs_file_read(system: usize, file: usize, to: usize, len: usize) -> c_int;
 }
 
 /// Measures the workload.

@@ -13,11 +13,11 @@ use crate::count::count;
 
 /// The buffers in which lwIP keeps frames (pbuf.h, `struct pbuf`), with the fields that are used.
 #[repr(C)]
-struct Buffer {
+pub(crate) struct Buffer {
     next: *const Self,
-    payload: *const u8,
+    pub(crate) payload: *const u8,
     whole: u16,
-    len: u16,
+    pub(crate) len: u16,
 }
 
 // The declarations are those of network.h and of lwIP's timeouts.h.

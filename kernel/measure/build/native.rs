@@ -1,28 +1,17 @@
-//! Compiles the libraries a second time, with the same settings as in their domains. This program
-//! links them and calls them directly.
-#![forbid(unsafe_code)]
-
-#[path = "../build/files.rs"]
-mod files;
-#[path = "../build/sources.rs"]
-mod sources;
+//! The libraries as this program links them.
 
 use std::error::Error;
 use std::path::Path;
 
-use files::c_files;
-use sources::Sources;
+use crate::files::c_files;
+use crate::paper::Paper;
+use crate::sources::Sources;
 
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sources/Cargo.toml");
 /// picolibc's settings for GCC.
 const SPECS: &str = "--specs=picolibc.specs";
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rustc-link-search={}/..", env!("CARGO_MANIFEST_DIR"));
-    println!("cargo:rustc-link-arg-bins=-Tmemory.x");
-    println!("cargo:rustc-link-arg-bins=-Tlink.x");
-    println!("cargo:rerun-if-changed=build.rs");
-    let sources = Sources::find(Path::new(SOURCES))?;
+/// Compiles all of them to one archive.
+pub(crate) fn compile(sources: &Sources) -> Result<(), Box<dyn Error>> {
     let monocypher = sources.directory("monocypher-sys", "Monocypher/src")?;
     let micro_ecc = sources.directory("micro-ecc-sys", "micro-ecc")?;
     let littlefs = sources.directory("littlefs2-sys", "littlefs")?;
@@ -46,6 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for part in ["core", "core/ipv4"] {
         build.files(c_files(&lwip.join(part))?);
     }
+    let paper = Paper::find(sources)?;
+    build.includes(&paper.includes).files(&paper.sources);
     // `memcpy` and `memset` are Rust's, not picolibc's; these libraries hardly use them. This
     // program defines zlib's `malloc` and `free` (`native.rs`).
     build.try_compile("native")?;
