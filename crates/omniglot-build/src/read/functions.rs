@@ -26,8 +26,7 @@ impl<'tu> Reader<'_, 'tu> {
         let function = Function {
             name,
             c_name,
-            // Without a prototype, nothing is known of what it takes.
-            variadic: ty.is_variadic() && !parameters.is_empty(),
+            variadic: is_variadic(ty),
             parameters,
             result,
             convention: convention(ty),
@@ -57,7 +56,7 @@ impl<'tu> Reader<'_, 'tu> {
         let result = self.result(name, function.get_result_type());
         self.model.signatures.push(Signature {
             name: name.to_owned(),
-            variadic: function.is_variadic() && !parameters.is_empty(),
+            variadic: is_variadic(function),
             parameters,
             result,
             convention: convention(function),
@@ -117,6 +116,14 @@ fn prototype<'tu>(entity: &Entity<'tu>) -> Option<(CType<'tu>, Vec<Entity<'tu>>)
 fn parameters_of(entity: Entity<'_>) -> Vec<Entity<'_>> {
     let children = entity.get_children().into_iter();
     children.filter(|child| child.get_kind() == EntityKind::ParmDecl).collect()
+}
+
+/// Returns true if a function takes more arguments than it names; C23 has some that name none.
+///
+/// libclang also says so of functions without a prototype. Nothing is known of what those take, and
+/// they are bound without parameters.
+fn is_variadic(function: CType<'_>) -> bool {
+    function.is_variadic() && function.get_kind() != TypeKind::FunctionNoPrototype
 }
 
 /// A calling convention that is not the one of C.

@@ -54,6 +54,9 @@ const TYPE: &str = "omniglot_type_";
 const VALUE: &str = "omniglot_value_";
 const ELEMENT: &str = "omniglot_element_";
 
+/// How often macros are read: once, unless one of them makes clang skip others.
+const ROUNDS: usize = 64;
+
 /// Words that are another value wherever they stand, or no expression at all.
 const UNSTEADY: [&str; 14] = [
     "__LINE__",
@@ -139,6 +142,7 @@ impl Macros<'_> {
         let body = tokens.get(1..).unwrap_or_default();
         let is_clean = !body.is_empty()
             && is_balanced(body)
+            && !asks_the_preprocessor(body)
             && body.iter().filter(|token| is_word(token)).all(|token| {
                 let word = token.get_spelling();
                 !UNSTEADY.contains(&word.as_str()) && (word == name || self.is_clean_word(&word))
@@ -159,6 +163,20 @@ fn is_word(token: &Token<'_>) -> bool {
     matches!(token.get_kind(), TokenKind::Identifier | TokenKind::Keyword)
 }
 
+/// Returns true if tokens have a question to the preprocessor, such as `__has_feature`, without
+/// its parentheses. Clang looks for these in all that follows.
+fn asks_the_preprocessor(tokens: &[Token<'_>]) -> bool {
+    let mut spellings = tokens.iter().map(Token::get_spelling).peekable();
+    while let Some(word) = spellings.next() {
+        // Those of clang 14 to 19.
+        let asks = ["__has_", "__is_", "__building_"].iter().any(|start| word.starts_with(start));
+        if asks && spellings.peek().is_none_or(|next| next != "(") {
+            return true;
+        }
+    }
+    false
+}
+
 /// Whether tokens leave what follows them alone: brackets are closed, quotes too, and no
 /// statement ends.
 fn is_balanced(tokens: &[Token<'_>]) -> bool {
@@ -167,10 +185,12 @@ fn is_balanced(tokens: &[Token<'_>]) -> bool {
         let text = token.get_spelling();
         match text.as_str() {
             "(" => open.push(")"),
-            "[" => open.push("]"),
-            "{" => open.push("}"),
-            ")" | "]" | "}" if open.pop() == Some(text.as_str()) => {}
-            ";" | ")" | "]" | "}" => return false,
+            "[" | "<:" => open.push("]"),
+            "{" | "<%" => open.push("}"),
+            ")" if open.pop() == Some(")") => {}
+            "]" | ":>" if open.pop() == Some("]") => {}
+            "}" | "%>" if open.pop() == Some("}") => {}
+            ";" | ")" | "]" | ":>" | "}" | "%>" => return false,
             "," if open.is_empty() => return false,
             _ if !is_closed(&text) => return false,
             _ => {}
@@ -179,8 +199,12 @@ fn is_balanced(tokens: &[Token<'_>]) -> bool {
     open.is_empty()
 }
 
-/// Whether a token that has a quote ends with it.
+/// Returns true if a literal that starts with a quote, or a prefix and a quote, ends with it.
+/// Between the digits of a number a quote is a separator.
 fn is_closed(token: &str) -> bool {
+    if token.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        return true;
+    }
     ['"', '\''].iter().all(|quote| match token.find(*quote) {
         None => true,
         Some(_) if token.starts_with("//") || token.starts_with("/*") => true,
@@ -195,6 +219,13 @@ struct Probes<'a> {
     index: &'a Index<'a>,
     lines: &'a str,
     arguments: &'a [String],
+}
+
+/// What was read of variables, by their numbers.
+struct Read {
+    results: BTreeMap<usize, Probe>,
+    /// The variables that have errors.
+    wrong: BTreeSet<usize>,
 }
 
 /// The result of one variable.
@@ -215,14 +246,7 @@ enum Measured {
 
 impl Probes<'_> {
     fn values(&self, names: &[String]) -> Result<Vec<MacroConstant>> {
-        let probes = (0..).zip(names).map(|(index, name)| {
-            // One line for the type, and one for the value.
-            format!(
-                "extern __typeof__(({name})) {TYPE}{index};\n\
-                 static const __typeof__(({name})) {VALUE}{index} = ({name});\n"
-            )
-        });
-        let mut found = self.read(&probes.collect::<String>(), VALUE, 2)?;
+        let mut found = self.probe(names)?;
         let mut constants = BTreeMap::new();
         let mut elements = Vec::new();
         for (index, name) in (0_usize..).zip(names) {
@@ -242,6 +266,46 @@ impl Probes<'_> {
         Ok(constants.into_values().collect())
     }
 
+    /// Evaluates macros, and returns the results of those that are expressions by their indices.
+    ///
+    /// An error can make clang skip all that follows it, and report another error at the end. So
+    /// what was skipped is read again with what follows it. If nothing else was read, it is read
+    /// one half at a time.
+    fn probe(&self, names: &[String]) -> Result<BTreeMap<usize, Probe>> {
+        let mut found = BTreeMap::new();
+        let mut rounds = vec![(0..names.len()).collect::<Vec<_>>()];
+        for _ in 0..ROUNDS {
+            let Some(round) = rounds.pop() else { break };
+            let mut read = self.read(&in_pairs(names, &round), VALUE, 2)?;
+            let is_skipped =
+                |line: &usize| !read.results.contains_key(line) && !read.wrong.contains(line);
+            let first = (0..round.len()).find(is_skipped).unwrap_or(round.len());
+            let mut again = Vec::new();
+            for (line, index) in (0_usize..).zip(&round) {
+                match read.results.remove(&line) {
+                    Some(probe) => {
+                        found.insert(*index, probe);
+                    }
+                    None if line >= first => again.push(*index),
+                    None => {}
+                }
+            }
+            if again.len() < round.len() {
+                rounds.push(again);
+            } else if again.len() > 1 {
+                let second = again.split_off(again.len() / 2);
+                rounds.extend([second, again]);
+            }
+            rounds.retain(|round| !round.is_empty());
+        }
+        let unread = |index| {
+            let reason = diagnostics::no_constant_value();
+            (index, Probe { result: None, ty: Measured::Other(Some(reason)) })
+        };
+        found.extend(rounds.into_iter().flatten().map(unread));
+        Ok(found)
+    }
+
     /// What libclang cannot evaluate as one value: a string's elements, or the halves of a number
     /// of 128 bits.
     fn elements(&self, name: &str, number: &Number, count: Option<usize>) -> Result<Value> {
@@ -252,7 +316,7 @@ impl Probes<'_> {
         let probes = (0..count.unwrap_or(2)).map(|index| {
             format!("static const unsigned long long {ELEMENT}{index} = {};\n", part(index))
         });
-        let found = self.read(&probes.collect::<String>(), ELEMENT, 1)?;
+        let found = self.read(&probes.collect::<String>(), ELEMENT, 1)?.results;
         let parts = (0..count.unwrap_or(2)).map(|index| match found.get(&index)?.result {
             Some(EvaluationResult::UnsignedInteger(part)) => Some(part),
             Some(EvaluationResult::SignedInteger(part)) => Some(part.cast_unsigned()),
@@ -273,8 +337,8 @@ impl Probes<'_> {
         })
     }
 
-    /// Reads the variables with one prefix, by their numbers. Each has `each` lines.
-    fn read(&self, probes: &str, prefix: &str, each: usize) -> Result<BTreeMap<usize, Probe>> {
+    /// Reads the variables with one prefix. Each has `each` lines.
+    fn read(&self, probes: &str, prefix: &str, each: usize) -> Result<Read> {
         // Declarations of a header that happen to have such names are ignored.
         let start = format!("{}#undef extern\n#undef static\n#undef const\n", self.lines);
         let text = format!("{start}{probes}");
@@ -287,22 +351,33 @@ impl Probes<'_> {
             .parse()
             .map_err(|error| Error::Parser { message: format!("{error}") })?;
         let first = start.lines().count() + 1;
-        let wrong = wrong_lines(&parsed, first);
-        let mut found = BTreeMap::new();
+        let wrong = wrong_lines(&parsed, first).into_iter().map(|line| line / each).collect();
+        let mut read = Read { results: BTreeMap::new(), wrong };
         for entity in parsed.get_entity().get_children() {
             let name = entity.get_name().unwrap_or_default();
             let index = name.strip_prefix(prefix).and_then(|index| index.parse::<usize>().ok());
             let Some(index) = index.filter(|_| entity.get_kind() == EntityKind::VarDecl) else {
                 continue;
             };
-            if (0..each).any(|line| wrong.contains(&(each * index + line))) {
-                continue;
+            if !read.wrong.contains(&index) {
+                let probe = Probe { result: entity.evaluate(), ty: measured(&entity) };
+                read.results.insert(index, probe);
             }
-            let probe = Probe { result: entity.evaluate(), ty: measured(&entity) };
-            found.insert(index, probe);
         }
-        Ok(found)
+        Ok(read)
     }
+}
+
+/// The probes of some macros, by their indices: a line for the type, and one for the value.
+fn in_pairs(names: &[String], chosen: &[usize]) -> String {
+    let names = chosen.iter().filter_map(|index| names.get(*index));
+    let pairs = (0_usize..).zip(names).map(|(line, name)| {
+        format!(
+            "extern __typeof__(({name})) {TYPE}{line};\n\
+             static const __typeof__(({name})) {VALUE}{line} = ({name});\n"
+        )
+    });
+    pairs.collect()
 }
 
 /// The lines of probes that have errors, counted from the first one.

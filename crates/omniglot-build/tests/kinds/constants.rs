@@ -111,6 +111,37 @@ static const int constant = 7; static const char text[] = "constant";
         ..PLAIN
     },
     Kind {
+        name: "that_make_compilers_skip_others",
+        header: r#"
+#define FIRST 1
+#define ASKS_FEATURE __has_feature
+#define ASKS_ATTRIBUTE ASKS_FEATURE
+#define SECOND 2
+#define ASKS_MODULE __building_module
+#define ASKS_WHETHER __is_identifier
+#define OPEN <:
+#define BRACES <%
+#define OPEN_TOO [
+#define TYPE_IN_OFFSET __builtin_offsetof(struct
+#define THIRD (ASKS(attribute) 3)
+#define ASKS(x) __has_##x
+#define PASTED ASKS(builtin)
+#define PASTED_TOO ASKS(extension)
+#define FOURTH 4
+#define PASTED_AGAIN ASKS(attribute)
+#define FIFTH "five"
+#define PASTED_LAST ASKS(warning)
+#define LAST (FOURTH + 2)
+"#,
+        source: "",
+        bound: &[],
+        run: r#"
+    let _ = api;
+    assert_eq!((lib::FIRST, lib::SECOND, lib::FOURTH, lib::LAST), (1, 2, 4, 6));
+    assert_eq!(lib::FIFTH, c"five");"#,
+        ..PLAIN
+    },
+    Kind {
         name: "only_one_compiler_sees",
         header: r"
 #ifdef __clang__
