@@ -130,6 +130,11 @@ fn is_undefined(name: &str, file: &Path) -> bool {
     words.next_back() == Some("undef")
 }
 
+/// Returns true for what only looks like a literal to the preprocessor, such as `2.1.5`.
+fn is_version(token: &str) -> bool {
+    token.starts_with(|first: char| first.is_ascii_digit()) && token.matches('.').count() > 1
+}
+
 fn kind_of(definition: &Entity<'_>) -> Macro {
     if definition.is_function_like_macro() {
         return Macro::FunctionLike;
@@ -140,7 +145,9 @@ fn kind_of(definition: &Entity<'_>) -> Macro {
         [token] if matches!(token.get_kind(), TokenKind::Identifier | TokenKind::Keyword) => {
             Macro::Name
         }
-        [token] if token.get_kind() == TokenKind::Literal => Macro::Literal,
+        [token] if token.get_kind() == TokenKind::Literal && !is_version(&token.get_spelling()) => {
+            Macro::Literal
+        }
         _ => Macro::Expression,
     }
 }

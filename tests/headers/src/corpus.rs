@@ -179,7 +179,7 @@ pub const CORPUS: &[Entry] = &[
     wide("selinux/selinux.h", &["selinux/selinux.h"], "libselinux", r"/selinux/selinux\.h"),
     wide("sys/capability.h", &["sys/capability.h"], "libcap", r"/sys/capability\.h"),
     wide("krb5.h", &["krb5.h"], "krb5", r"/krb5(/krb5)?\.h"),
-    wide("ldap.h", &["ldap.h"], "ldap", r"/ldap[^/]*\.h"),
+    wide("ldap.h", &["ldap.h", "ldap_features.h"], "ldap", r"/ldap[^/]*\.h"),
     wide(
         "libpq-fe.h",
         &["libpq-fe.h"],

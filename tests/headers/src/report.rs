@@ -121,8 +121,14 @@ impl Report {
         let items = [&self.functions, &self.types, &self.layouts, &self.globals];
         let items = items.into_iter().flat_map(|coverage| &coverage.left_out);
         let items = items.filter(|(reason, _)| !is_accepted(reason));
+        let items = items.map(|(reason, names)| (reason.as_str(), names.as_slice()));
+        items.chain(self.missing_literals()).collect()
+    }
+
+    /// Returns the literals among the macros that are not bound, which nothing excuses.
+    pub fn missing_literals(&self) -> impl Iterator<Item = (&str, &[String])> {
         let literals = self.macros.left_out.iter().filter(|(reason, _)| *reason == LITERAL);
-        items.chain(literals).map(|(reason, names)| (reason.as_str(), names.as_slice())).collect()
+        literals.map(|(reason, names)| (reason.as_str(), names.as_slice()))
     }
 }
 

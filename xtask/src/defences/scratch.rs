@@ -1,6 +1,7 @@
 //! A copy of the workspace's sources that can be mutated, and its build directory.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -77,9 +78,21 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
             let bytes =
                 fs::read(&from).with_context(|| format!("could not read {}", from.display()))?;
             write_if_new(&to, &bytes)?;
+        } else if kind.is_symlink() {
+            link_if_new(&from, &to)?;
         }
     }
     Ok(())
+}
+
+/// Copies a symbolic link, which leads to the same place in the copy if it is relative.
+fn link_if_new(from: &Path, to: &Path) -> Result<()> {
+    let target =
+        fs::read_link(from).with_context(|| format!("could not read {}", from.display()))?;
+    if fs::read_link(to).is_ok_and(|before| before == target) {
+        return Ok(());
+    }
+    symlink(&target, to).with_context(|| format!("could not make the link {}", to.display()))
 }
 
 /// Writes a file only if its contents change, since cargo compares modification times.
@@ -92,7 +105,27 @@ fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::executable;
+    use std::error::Error;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::{copy_all, executable};
+    use crate::testing::TempDir;
+
+    #[test]
+    fn links_are_copied_as_links() -> Result<(), Box<dyn Error>> {
+        let place = TempDir::new();
+        let [from, to] = ["from", "to"].map(|name| place.path().join(name));
+        fs::create_dir_all(from.join("real"))?;
+        fs::write(from.join("real/file"), "text")?;
+        symlink("real", from.join("link"))?;
+        for _ in 0..2 {
+            copy_all(&from, &to)?;
+            assert_eq!(fs::read_to_string(to.join("link/file"))?, "text");
+            assert!(to.join("link").is_symlink());
+        }
+        Ok(())
+    }
 
     #[test]
     fn the_executable_is_found() {

@@ -24,10 +24,12 @@ fn system(multiarch: &str) -> [PathBuf; 4] {
 /// directory, what they include in quotation marks, and all of the directory to search in which
 /// one is found, since a library's first header often only includes the others from there; with it
 /// the directory to search for those of its headers that differ from machine to machine. Of the C
-/// library's own headers, also their parts in `bits`, which nobody includes directly.
+/// library's own headers, also their parts in `bits`, which nobody includes directly. Beside
+/// `/usr/include/openssl` lies `/usr/include/x86_64-linux-gnu/openssl`, too.
 pub(super) fn files(options: &Options, includes: &[PathBuf], target: &Target) -> Own {
-    let mut own = Own { directories: vec![paths::package()], ..Own::default() };
     let multiarch = target.multiarch();
+    let mut own =
+        Own { directories: vec![paths::package()], multiarch: multiarch.clone(), ..Own::default() };
     own.directories.extend_from_slice(includes);
     own.directories.extend(multiarch.iter().flat_map(|multiarch| system(multiarch)));
     for header in &options.headers {
@@ -54,10 +56,23 @@ fn is_machines(directory: &Path, root: &Path, multiarch: &str) -> bool {
     has(OsStr::new(multiarch)) && root.file_name().is_some_and(has)
 }
 
+/// The directory for those headers of a library's directory that differ from machine to machine.
+/// The C library has its own headers in some of these, which are no other library's.
+fn twin(directory: &Path, multiarch: &str) -> Option<PathBuf> {
+    let common = Path::new("/usr/include");
+    let name = directory.strip_prefix(common).ok()?;
+    let first = name.components().next()?;
+    let is_shared =
+        ["sys", "bits", "gnu", "asm", multiarch].iter().any(|of| first.as_os_str() == *of);
+    (!is_shared).then(|| common.join(multiarch).join(name))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Own {
     /// Where headers are found.
     directories: Vec<PathBuf>,
+    /// The name of the directory for headers that differ from machine to machine.
+    multiarch: Option<String>,
     files: BTreeSet<PathBuf>,
     /// Directories that files lie directly in.
     beside: BTreeSet<PathBuf>,
@@ -97,6 +112,7 @@ impl Own {
         let in_system = paths::is_system(directory);
         if !in_system {
             self.beside.insert(directory.to_owned());
+            self.beside.extend(self.multiarch.iter().filter_map(|name| twin(directory, name)));
         }
         let source = std::fs::read(path).unwrap_or_default();
         for included in String::from_utf8_lossy(&source).lines().filter_map(included) {
@@ -144,7 +160,7 @@ fn included(line: &str) -> Option<Included<'_>> {
 mod tests {
     use std::path::Path;
 
-    use super::{Included, Own, included, is_machines};
+    use super::{Included, Own, included, is_machines, twin};
 
     #[test]
     fn a_library_has_a_directory_for_what_differs_from_machine_to_machine() {
@@ -156,6 +172,16 @@ mod tests {
         assert!(!is(of_glib, "/usr/include/gdk-pixbuf-2.0"));
         assert!(!is("/opt/glib-2.0/include", "/usr/include/glib-2.0"));
         assert!(is("/usr/include/x86_64-linux-gnu/python3.11", "/usr/include/python3.11"));
+    }
+
+    #[test]
+    fn a_directory_has_a_twin_for_what_differs_from_machine_to_machine() {
+        let of = |directory: &str| twin(Path::new(directory), "x86_64-linux-gnu");
+        let of_openssl = Path::new("/usr/include/x86_64-linux-gnu/openssl");
+        assert_eq!(of("/usr/include/openssl").as_deref(), Some(of_openssl));
+        assert_eq!(of("/usr/include/sys"), None);
+        assert_eq!(of("/usr/include/x86_64-linux-gnu/curl"), None);
+        assert_eq!(of("/opt/include/openssl"), None);
     }
 
     #[test]
