@@ -26,7 +26,8 @@ pub(crate) enum Action {
     /// Run a program, and report which builder lines its libraries needed
     Learn(Learn),
 
-    /// Report what a library needs, and whether it can be loaded, or a static archive sandboxed
+    /// Report what a library needs, and whether it can be loaded and starts, or a static archive
+    /// sandboxed
     Scan(Scan),
 }
 
@@ -67,6 +68,14 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "DIR")]
     pub(crate) library_directory: Vec<PathBuf>,
 
+    /// Judge a shared library by its files alone, and execute nothing
+    #[arg(long)]
+    pub(crate) no_start: bool,
+
+    /// Start the library, and print only why that fails
+    #[arg(long, hide = true, conflicts_with = "no_start")]
+    pub(crate) only_start: bool,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -79,11 +88,12 @@ are named. The exit status is 0 if foreign code can be run here, and 1 otherwise
 
 /// Help text: the exit statuses of `omniglot scan`.
 const SCAN_HELP: &str = "\
-The file is not executed. For a shared library the exit status is
+A shared library is also started, in a process that contains it, with nothing granted, to see whether
+its constructors succeed and what they ask for. The exit status is
   0  the library can be loaded, in a process and behind protection keys
   1  the file cannot be read, or is not a library for x86-64
   2  the command line is wrong
-  3  the library cannot be loaded
+  3  the library cannot be loaded, or does not start
   4  the library can be loaded in a process, but not behind protection keys
 For a static archive, all of it is rewritten, as for Library::sandboxed, which needs a C compiler
 (`cc`, or what the variable CC names) and musl (Debian: musl-dev). The exit status is

@@ -7,12 +7,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
-use self::asked::Asked;
+pub(crate) use self::asked::Asked;
 use crate::arguments::Learn;
 use crate::failure::Failure;
 
 /// The environment variable with the file to which the runtime appends the requests of libraries.
-const FILE: &str = "OMNIGLOT_LEARN";
+pub(crate) const FILE: &str = "OMNIGLOT_LEARN";
 
 /// Runs the program with its own output, and prints the requests of its libraries.
 pub(crate) fn run(arguments: &Learn) -> Result<ExitCode, Failure> {

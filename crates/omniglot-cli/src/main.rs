@@ -8,6 +8,7 @@ mod descriptions;
 mod doctor;
 mod failure;
 mod learn;
+mod remedies;
 mod scan;
 mod wording;
 

@@ -199,6 +199,11 @@ fn a_library_beside_it_is_found_by_its_own_search_path() {
     let made = link(directory.path(), source, &options);
     fs::rename(needed, other.join("libmade.so.2")).unwrap();
     report(&made, LOADABLE);
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_omniglot"));
+    let output =
+        command.arg("scan").arg(made.file_name().unwrap()).current_dir(&directory).output();
+    assert_eq!(output.unwrap().status.code(), Some(LOADABLE), "by a name without a directory");
 }
 
 #[test]
@@ -340,4 +345,39 @@ fn what_is_no_library_is_said() {
     assert!(text(&nowhere.stderr).contains("nowhere: No such file"));
     let (plain, _) = report(Path::new(env!("CARGO_BIN_EXE_omniglot")), NOT_LOADABLE);
     assert!(plain.contains("is a program"), "{plain}");
+}
+
+#[test]
+fn constructors_run_and_what_they_ask_for_is_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = r#"
+#include <fcntl.h>
+#include <stdlib.h>
+__attribute__((constructor)) static void start(void) {
+    if (open("/usr/share/omniglot-made/table", O_RDONLY) >= 0) abort();
+}
+int made(void) { return 1; }
+"#;
+    let (plain, json) = report(&link(directory.path(), source, &[]), LOADABLE);
+    assert!(plain.contains("\nstarts in a process: yes\n"), "{plain}");
+    assert!(plain.contains("/usr/share/omniglot-made/table: not on this machine"), "{plain}");
+    assert_eq!(json["start"]["works"], true);
+    assert_eq!(json["start"]["asked_for"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_library_that_does_not_start_is_no_success() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "#include <stdlib.h>\n\
+                  __attribute__((constructor)) static void start(void) { abort(); }\n";
+    let made = link(directory.path(), source, &[]);
+    let (plain, json) = report(&made, NOT_LOADABLE);
+    assert!(plain.contains("\nstarts in a process: no\n"), "{plain}");
+    assert!(plain.contains("abort"), "{plain}");
+    assert_eq!(json["loadable"]["process"], true);
+    assert_eq!(json["start"]["works"], false);
+
+    let unstarted = scan(&made, &["--no-start"]);
+    assert_eq!(unstarted.status.code(), Some(LOADABLE));
+    assert!(text(&unstarted.stdout).contains("starts in a process: not tried: --no-start"));
 }

@@ -2,6 +2,7 @@
 //! is none.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 
 use omniglot_core::{Description, Error, Result};
 
@@ -32,6 +33,11 @@ impl SyscallPolicy {
 
 /// There is nothing to try.
 pub(crate) const fn try_process() -> Result<()> {
+    Err(NO_WORKERS)
+}
+
+/// There is nothing to try.
+pub(crate) const fn try_library(_file: &Path, _directories: &[PathBuf]) -> Result<()> {
     Err(NO_WORKERS)
 }
 

@@ -93,11 +93,62 @@ fn a_library_finds_others_beside_itself() {
         fs::create_dir_all(place.parent().expect("a directory")).expect("made");
         fs::copy(file, place).expect("copied");
     }
-    let mut options = with_library(top.path().join("with/library.so"));
-    // Readable with all that is beneath, but searched alone.
-    options.library_directories = vec![top.path().to_owned()];
+    let options = with_library(top.path().join("with/library.so"));
     let mut linux = Session::new(Process::start(&sample(), &options).expect("both load"));
     assert_eq!(call(&mut linux, Shim::Add, 1, 1), Ok(2));
+}
+
+/// As in a build script with `link_search`. The library has an older entry for where others are,
+/// which also holds for those that these need.
+#[test]
+fn libraries_are_found_where_they_were_linked() {
+    let top = tempfile::tempdir().expect("a directory");
+    let place = |name: &str| {
+        let place = top.path().join(name);
+        fs::create_dir_all(place.parent().expect("a directory")).expect("made");
+        place
+    };
+    let link = |name: &str, function: &str, needed: Option<&Path>, path: &[&str]| {
+        let soname = format!("-Wl,-soname,{}", name.rsplit('/').next().expect("a name"));
+        let define = format!("-Dextra_function={function}");
+        let mut flags = vec![soname.as_str(), define.as_str(), "-Wl,--no-as-needed"];
+        flags.extend(path);
+        flags.extend(needed.and_then(Path::to_str));
+        let made = compile("extra.c", &flags);
+        fs::copy(&made, place(name)).expect("copied");
+        fs::remove_dir_all(made.parent().expect("its directory")).expect("removed");
+        place(name)
+    };
+    let last = link("far/lib/libextra-c.so", "third", None, &[]);
+    // Without an entry of its own: it relies on that of the library that needs it.
+    let middle =
+        link("far/lib/libextra-b.so", "second", Some(&last), &["-Wl,--allow-shlib-undefined"]);
+    let old = ["-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN/../far/lib"];
+    let first = link("near/libextra-a.so", "first", Some(&middle), &old);
+    let path = format!("-Wl,-rpath,{}", top.path().join("near").display());
+    let first = first.display().to_string();
+    let description = sample_with(&["-DMISSING=first", "-Wl,--no-as-needed", &path, &first]);
+    let linux = Process::start(&description, &Options::default()).expect("all are found");
+    assert_eq!(call(&mut Session::new(linux), Shim::Add, 1, 1), Ok(2));
+}
+
+/// A library that is hostile could name any directory.
+#[test]
+fn a_search_path_of_a_library_lets_it_read_nothing_but_libraries() {
+    let top = tempfile::tempdir().expect("a directory");
+    let secret = top.path().join("secret");
+    fs::write(&secret, "text").expect("written");
+    let code = format!(
+        "#include <fcntl.h>\n#include <stdlib.h>\n\
+         __attribute__((constructor)) static void look(void) {{\n\
+         if (open(\"{}\", O_RDONLY) >= 0) abort(); }}\n",
+        secret.display()
+    );
+    let header = top.path().join("look.h");
+    fs::write(&header, code).expect("written");
+    let path = format!("-Wl,-rpath,{}:/", top.path().display());
+    let library = compile("extra.c", &["-include", &header.display().to_string(), &path]);
+    Process::start(&sample(), &with_library(library)).expect("it reads nothing");
 }
 
 #[test]

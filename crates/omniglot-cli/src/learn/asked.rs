@@ -2,24 +2,15 @@
 
 use std::collections::BTreeMap;
 
-/// A request of a library that was not granted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Request {
-    /// True if the request ended the call. Otherwise it failed with an error number.
-    pub(super) is_denied: bool,
-    pub(super) system_call: String,
-    pub(super) error: i64,
-    /// A path or, for a request that ended the call, the place that made it. May be empty.
-    pub(super) text: String,
-}
+use crate::remedies::Request;
 
 /// The requests of each library, with the number of times that each was made.
 #[derive(Debug, Default)]
-pub(super) struct Asked(pub(super) BTreeMap<String, BTreeMap<Request, u64>>);
+pub(crate) struct Asked(pub(crate) BTreeMap<String, BTreeMap<Request, u64>>);
 
 impl Asked {
     /// Parses the lines that the runtime recorded, and ignores invalid ones.
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let mut asked = Self::default();
         for line in text.lines() {
             if let Some((library, request, count)) = request(line) {

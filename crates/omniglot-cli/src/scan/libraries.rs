@@ -82,7 +82,8 @@ impl Search<'_> {
         if name.contains('/') {
             return vec![PathBuf::from(name)];
         }
-        let own = asking.path.parent().unwrap_or(Path::new("."));
+        let own = asking.path.parent().filter(|own| !own.as_os_str().is_empty());
+        let own = own.unwrap_or(Path::new("."));
         let beside = asking.search_path.iter().map(|place| expand(place, own).join(name));
         let given = self.directories.iter().map(|directory| directory.join(name));
         let listed = self.index.iter().filter(|entry| entry.0 == name).map(|entry| entry.1.clone());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::denied::Denied;
 use super::facts::{Facts, Found, describe};
+use super::starting::Start;
 use super::verdict::Verdict;
 
 /// The maximum number of entries of a list in the text. `--json` prints all of them.
@@ -20,6 +21,7 @@ pub(super) struct Scanned {
     pub(super) missing: Vec<(String, String)>,
     pub(super) denied: Vec<Denied>,
     pub(super) verdict: Verdict,
+    pub(super) start: Start,
 }
 
 /// The report as text.
@@ -37,6 +39,7 @@ fn write_all(text: &mut String, scanned: &Scanned) -> Result {
     writeln!(text, "{}", clean(&library(first)))?;
     verdict(text, "in a process", &scanned.verdict.process)?;
     verdict(text, "behind protection keys", &scanned.verdict.keys)?;
+    start(text, &scanned.start)?;
     list(text, "libraries that it needs", others.iter().map(library))?;
     let missing = scanned.missing.iter().map(|(name, asking)| format!("{name}, for {asking}"));
     list(text, "libraries that are missing", missing)?;
@@ -93,6 +96,24 @@ fn verdict(text: &mut String, way: &str, reasons: &[String]) -> Result {
     reasons.iter().try_for_each(|reason| writeln!(text, "  {}", clean(reason)))
 }
 
+fn start(text: &mut String, start: &Start) -> Result {
+    match start {
+        Start::NotTried(why) => writeln!(text, "starts in a process: not tried: {}", clean(why)),
+        Start::Fails(why) => {
+            writeln!(text, "starts in a process: no")?;
+            writeln!(text, "  {}", clean(why))
+        }
+        Start::Works(lines) => {
+            writeln!(text, "starts in a process: yes")?;
+            list(
+                text,
+                "what its constructors asked for, and how to grant it",
+                lines.iter().cloned(),
+            )
+        }
+    }
+}
+
 pub(super) fn list(
     text: &mut String,
     title: &str,
@@ -122,7 +143,13 @@ pub(super) fn json(scanned: &Scanned) -> Value {
             "consequence": denied.consequence(),
         })
     });
+    let start = match &scanned.start {
+        Start::NotTried(why) => json!({ "works": null, "reason": why }),
+        Start::Fails(why) => json!({ "works": false, "reason": why }),
+        Start::Works(lines) => json!({ "works": true, "asked_for": lines }),
+    };
     json!({
+        "start": start,
         "loadable": {
             "process": scanned.verdict.process.is_empty(),
             "protection_keys": scanned.verdict.keys.is_empty(),

@@ -1,7 +1,7 @@
 //! Which files a worker can open while it loads: Landlock rules (Linux 5.13).
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use omniglot_core::{Error, Result};
 use rustix::fs::{Mode, OFlags, open};
@@ -43,6 +43,11 @@ fn explain(errno: Errno) -> Error {
             remedy: "check that the library directories are readable",
         },
     }
+}
+
+/// Returns true if a directory is one of the system's, which every worker may read.
+pub(super) fn is_of_system(directory: &Path) -> bool {
+    SYSTEM.iter().any(|system| directory.starts_with(system))
 }
 
 /// Everything that a worker may read: the system's libraries and the user's.

@@ -78,7 +78,7 @@ impl Libraries {
 }
 
 /// The beginning of a file.
-fn header(file: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn header(file: &Path) -> io::Result<Vec<u8>> {
     let mut header = Vec::new();
     File::open(file)?.take(HEADER).read_to_end(&mut header)?;
     Ok(header)

@@ -35,7 +35,7 @@ pub(super) fn open_library(path: &Path, readable: &[PathBuf]) -> Result<File, Er
 }
 
 /// An absolute path with `.` and `..` resolved textually, without following links.
-fn without_dots(path: &Path) -> Option<PathBuf> {
+pub(super) fn without_dots(path: &Path) -> Option<PathBuf> {
     if !path.is_absolute() {
         return None;
     }

@@ -11,6 +11,7 @@ use super::files;
 use super::images;
 use super::layout::check_limits;
 use super::libraries::Libraries;
+use super::search_paths;
 use super::tree::Tree;
 use crate::options::Options;
 
@@ -37,7 +38,9 @@ impl LoadSpec {
             options.library_directories.iter().map(std::path::absolute).collect();
         let directories = directories
             .map_err(|_| Error::Load(Text::new("a library directory has an empty path")))?;
-        let readable = files::readable(&directories, &libraries.files);
+        let more = search_paths::readable(description.image, &libraries.files, &directories);
+        let files = [libraries.files.as_slice(), &more].concat();
+        let readable = files::readable(&directories, &files);
         check_limits()?;
         check_threads(options)?;
         Ok(Self {

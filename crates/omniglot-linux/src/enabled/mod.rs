@@ -32,6 +32,7 @@ pub(crate) mod probes;
 mod processors;
 mod report;
 mod requests;
+mod search_paths;
 mod seccomp_notify;
 mod spares;
 mod spawner;

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::filters::READING;
 use super::images::SHIMS;
+use super::learning;
 use super::library_files::{open_library, reopen};
 use super::seccomp_notify::{Notification, add_file, answer, is_waiting, receive};
 
@@ -27,6 +28,8 @@ const LOADER: &str = "/proc/self/fd/4";
 /// Answers the requests of one worker.
 #[derive(Debug)]
 pub(super) struct OpenBroker<'a> {
+    /// The library's name.
+    pub(super) library: &'static str,
     pub(super) listener: OwnedFd,
     /// The worker's memory.
     pub(super) memory: File,
@@ -62,7 +65,13 @@ impl OpenBroker<'_> {
         let file = match path.to_str() {
             Some(LOADER) => reopen(self.loader)?,
             Some(SHIMS) => reopen(self.shims)?,
-            _ => open_library(&path, &self.readable)?,
+            _ => {
+                let opened = open_library(&path, &self.readable);
+                if learning::is_on() && matches!(opened, Err(Errno::ACCESS)) {
+                    learning::note_file(self.library, &path);
+                }
+                opened?
+            }
         };
         add_file(&self.listener, notification.id, file.as_fd())
     }

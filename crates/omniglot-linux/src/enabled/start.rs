@@ -68,9 +68,13 @@ enum Guard {
 }
 
 impl Guard {
-    /// Landlock, unless the kernel has none or the worker gets a pipe as its standard error.
-    /// Landlock does not restrict pipes, so the worker could open it again, for reading.
+    /// Landlock, unless the kernel has none, the user wants to know which files are opened, or the
+    /// worker gets a pipe as its standard error. Landlock does not restrict pipes, so the worker
+    /// could open it again, for reading.
     fn of(options: &Options, readable: &[PathBuf]) -> Result<Self> {
+        if learning::is_on() {
+            return Ok(Self::Host);
+        }
         if options.allow.contains(Permission::Stderr) && is_pipe(std::io::stderr()) {
             return Ok(Self::Host);
         }
@@ -298,6 +302,7 @@ impl Start<'_> {
             return Ok(());
         };
         watch.broker = shown.asks.take().map(|(memory, listener)| OpenBroker {
+            library: self.spec.description.name,
             listener,
             memory,
             readable: self.spec.readable.clone(),

@@ -1,4 +1,6 @@
-//! Trying out whether workers run where this process does.
+//! Trying out whether workers run where this process does, and whether a library starts in one.
+
+use std::path::{Path, PathBuf};
 
 use omniglot_core::{Description, Error, Event, Result, Session};
 
@@ -15,15 +17,28 @@ const SHIMS: u32 = 2;
 /// Where the size is in the frame of `allocate`: after status and error number.
 const SIZE: usize = 8;
 
+/// The library with nothing in it, called as a library with that name would be in errors.
+const fn description(name: &'static str) -> Description {
+    Description { name, image: IMAGE, shims: SHIMS, slots: 0, functions: &[] }
+}
+
 /// Starts a worker as an instance does, with all that can be set left as it is, calls it, resets it
 /// and calls it again.
 pub(crate) fn try_process() -> Result<()> {
-    let description =
-        Description { name: "trial", image: IMAGE, shims: SHIMS, slots: 0, functions: &[] };
-    let mut session = Session::new(Process::start(&description, &Options::default())?);
+    let mut session = Session::new(Process::start(&description("trial"), &Options::default())?);
     allocate(&mut session)?;
     session.reset()?;
     allocate(&mut session)
+}
+
+/// Loads a library beside the one with nothing in it, so that its constructors run.
+pub(crate) fn try_library(file: &Path, directories: &[PathBuf]) -> Result<()> {
+    let options = Options {
+        libraries: vec![file.to_owned()],
+        library_directories: directories.to_vec(),
+        ..Options::default()
+    };
+    Process::start(&description("the library"), &options).map(drop)
 }
 
 /// Has the library allocate a byte.
