@@ -8,6 +8,8 @@ use std::path::Path;
 pub(crate) struct Request {
     /// True if the request ended the call. Otherwise it failed with an error number.
     pub(crate) is_denied: bool,
+    /// True if a constructor made it, for a file that is no library.
+    pub(crate) is_early: bool,
     pub(crate) system_call: String,
     pub(crate) error: i64,
     /// A path or, for a request that ended the call, the place that made it. May be empty.
@@ -30,6 +32,8 @@ enum Remedy {
     Permission(&'static str),
     Threads,
     Code,
+    /// Constructors cannot have it.
+    Early(String),
     /// The host does not have it either.
     Absent(String),
     Nothing(String),
@@ -40,6 +44,7 @@ impl Remedy {
         let path = request.text.as_str();
         match (request.system_call.as_str(), request.error) {
             _ if request.is_denied => Self::of_denied(request),
+            _ if request.is_early => Self::Early(path.to_owned()),
             ("clone" | "clone3", NOT_NOW) => Self::Threads,
             ("mmap" | "mprotect", NO_ACCESS) => Self::Code,
             (_, NO_ACCESS | NOT_PERMITTED | NOT_THERE) if Path::new(path).starts_with("/tmp") => {
@@ -81,7 +86,7 @@ impl Remedy {
             Self::Permission(name) => format!(".allow(Permission::{name})"),
             Self::Threads => ".allow(Permission::Threads(4))".to_owned(),
             Self::Code => ".allow(Permission::ExecutableMemory)".to_owned(),
-            Self::Absent(_) | Self::Nothing(_) => return None,
+            Self::Early(_) | Self::Absent(_) | Self::Nothing(_) => return None,
         })
     }
 
@@ -96,6 +101,7 @@ impl Remedy {
     /// A description of what cannot be granted.
     fn missing(&self) -> Option<String> {
         match self {
+            Self::Early(path) => Some(format!("{path}: a constructor can open libraries only")),
             Self::Absent(path) => Some(format!("{path}: not on this machine either")),
             Self::Nothing(what) => Some(format!("{what}: cannot be granted")),
             _ => None,

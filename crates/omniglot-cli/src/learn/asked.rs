@@ -24,9 +24,10 @@ impl Asked {
 
 fn request(line: &str) -> Option<(String, Request, u64)> {
     let mut fields = line.splitn(6, '\t');
-    let is_denied = match fields.next()? {
-        "asked" => false,
-        "denied" => true,
+    let (is_denied, is_early) = match fields.next()? {
+        "asked" => (false, false),
+        "loading" => (false, true),
+        "denied" => (true, false),
         _ => return None,
     };
     let library = fields.next()?.to_owned();
@@ -34,5 +35,5 @@ fn request(line: &str) -> Option<(String, Request, u64)> {
     let error = fields.next()?.parse().ok()?;
     let count = fields.next()?.parse().ok()?;
     let text = fields.next()?.to_owned();
-    Some((library, Request { is_denied, system_call, error, text }, count))
+    Some((library, Request { is_denied, is_early, system_call, error, text }, count))
 }

@@ -47,6 +47,7 @@ mod tests {
              asked\tz\tmmap\t13\t1\t\n\
              asked\tz\topenat\t2\t1\t{parent}\n\
              asked\tz\topenat\t2\t1\t/not/there\n\
+             loading\tz\topenat\t13\t2\t{own}\n\
              denied\tz\tsocket\t41\t1\tlibz.so.1: f+0x1\n\
              denied\ty\tgetrandom\t318\t1\t\n\
              nonsense\n"
@@ -65,6 +66,7 @@ mod tests {
             "    .allow(Permission::ExecutableMemory) // once; only for a compiler of machine code: \
              most libraries work without it"
                 .to_owned(),
+            format!("    // {own}: a constructor can open libraries only, 2 times"),
             "    // /not/there: not on this machine either, once".to_owned(),
             "    // socket in libz.so.1: f+0x1, which ended the call: cannot be granted, once"
                 .to_owned(),

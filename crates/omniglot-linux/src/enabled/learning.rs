@@ -19,11 +19,11 @@ pub(super) fn is_on() -> bool {
     std::env::var_os(FILE).is_some()
 }
 
-/// Adds a file that a library wanted to open while it was loaded, and that is no library.
+/// Adds a file that a constructor wanted to open, and that is no library.
 pub(super) fn note_file(library: &str, path: &Path) {
     let path = Text::from_untrusted(path.as_os_str().as_bytes());
-    // As for a file that the library's tree does not have, which is the remedy.
-    write(&format!("asked\t{library}\topenat\t{}\t1\t{path}\n", Errno::NOENT.raw_os_error()));
+    let error = Errno::ACCESS.raw_os_error();
+    write(&format!("loading\t{library}\topenat\t{error}\t1\t{path}\n"));
 }
 
 /// Adds what a domain asked for in a life that ends, and what ended it: a line for each, of fields

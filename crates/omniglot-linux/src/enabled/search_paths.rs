@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, FileHeader64};
-use object::read::elf::FileHeader;
+use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, FileHeader64, SHT_DYNAMIC};
+use object::read::elf::{FileHeader, SectionHeader};
 use object::{LittleEndian, ReadCache, ReadRef};
 
 use super::files::is_of_system;
@@ -24,6 +24,9 @@ use super::library_files::without_dots;
 
 /// The most libraries that are looked at.
 const MOST: usize = 512;
+/// The size in bytes of the largest dynamic section that is read. Those of real libraries have some
+/// hundred bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// What a library says of those that it needs.
 #[derive(Debug, Default)]
@@ -120,6 +123,10 @@ fn needs<'data>(data: impl ReadRef<'data>) -> Option<Needs> {
     const LE: LittleEndian = LittleEndian;
     let header = FileHeader64::<LittleEndian>::parse(data).ok()?;
     let sections = header.sections(LE, data).ok()?;
+    let dynamic = sections.iter().find(|section| section.sh_type(LE) == SHT_DYNAMIC)?;
+    if dynamic.sh_size(LE) > LARGEST {
+        return None;
+    }
     let table = sections.dynamic_table(LE, data).ok()?;
     let mut needs = Needs::default();
     for entry in table.iter() {
