@@ -36,7 +36,7 @@ fn complaints_about(root: &Path, source: &Path) -> Result<Vec<String>> {
     let stated = numbered(&read(&source.join("lib.rs"))?);
     let mut cited = BTreeSet::new();
     let mut complaints = Vec::new();
-    for file in rust_files(source)? {
+    for file in files(source, &["rs"])? {
         let name = file.strip_prefix(root).unwrap_or(&file).display();
         for Argument { line, invariants } in arguments(&read(&file)?) {
             if invariants.is_empty() {
@@ -60,21 +60,25 @@ pub(super) fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
 }
 
-/// The Rust files in a directory and its subdirectories.
-pub(super) fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
+/// The files with one of these endings in a directory and its subdirectories, without links.
+pub(super) fn files(directory: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let listing = fs::read_dir(directory)
         .with_context(|| format!("could not list {}", directory.display()))?;
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for entry in listing {
         let path = entry.context("could not list a directory")?.path();
+        // What a link leads to is a directory of its own.
+        if path.is_symlink() {
+            continue;
+        }
         if path.is_dir() {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+            found.extend(files(&path, endings)?);
+        } else if path.extension().is_some_and(|ending| endings.iter().any(|one| ending == *one)) {
+            found.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    found.sort();
+    Ok(found)
 }
 
 /// The numbers of the invariants in a root module's documentation.
