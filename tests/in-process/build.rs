@@ -6,8 +6,13 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// Sources, and the options with which they are linked.
-const IMAGES: [(&str, &[&str]); 5] = [
-    ("sample.c", &[]),
+type Images = &'static [(&'static str, &'static [&'static str])];
+
+/// Those that every test needs.
+const USUAL: Images = &[("sample.c", &[])];
+
+/// Those of tests of runtimes in the host's process, in the architecture that has them.
+const IN_PROCESS: Images = &[
     ("real.c", &["-lpng16", "-lz", "-lsodium", "-lbrotlienc", "-lbrotlidec"]),
     ("world.c", &[]),
     ("born.c", &[]),
@@ -20,12 +25,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     // As in omniglot-linux, whose build script says it of that crate's tests.
     for name in ["worker_processes", "in_process"] {
         println!("cargo:rustc-check-cfg=cfg({name})");
-        if env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64" {
-            println!("cargo:rustc-cfg={name}");
-        }
     }
-    println!("cargo:rerun-if-changed=../../crates/omniglot-linux/tests/images/image.h");
-    IMAGES.iter().try_for_each(|(name, flags)| compile(name, flags))
+    println!("cargo:rustc-cfg=worker_processes");
+    for header in ["image", "sample_x86_64", "sample_aarch64"] {
+        println!("cargo:rerun-if-changed=../../crates/omniglot-linux/tests/images/{header}.h");
+    }
+    let compile_all =
+        |images: Images| images.iter().try_for_each(|(name, flags)| compile(name, flags));
+    if env::var("CARGO_CFG_TARGET_ARCH")? == "x86_64" {
+        println!("cargo:rustc-cfg=in_process");
+        compile_all(IN_PROCESS)?;
+    }
+    compile_all(USUAL)
 }
 
 fn compile(name: &str, flags: &[&str]) -> Result<(), Box<dyn Error>> {

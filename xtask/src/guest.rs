@@ -62,7 +62,8 @@ pub(crate) fn prepare_arm64(workspace: &Workspace, asked: bool) -> Result<()> {
     if !setup::prepare(Task::Arm64, asked)? {
         anyhow::bail!("the packages named above are not installed");
     }
-    setup::prepare_arm64_target()?;
+    setup::prepare_target(setup::ARM64_TARGET)?;
     setup::arm64_root(workspace)?;
+    setup::arm64_build_environment(workspace)?;
     setup::kernel(workspace, Arch::Aarch64).map(drop)
 }

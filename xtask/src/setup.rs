@@ -11,19 +11,22 @@ mod machine;
 mod mirror;
 mod packages;
 mod roots;
+mod targets;
 mod vmlinux;
 
 use anyhow::{Result, bail};
 
 use self::apt::Privilege;
 pub(crate) use self::arm64::{
-    TARGET as ARM64_TARGET, prepare_target as prepare_arm64_target, root as arm64_root,
+    TARGET as ARM64_TARGET, build_environment as arm64_build_environment, root as arm64_root,
+    write_script,
 };
 pub(crate) use self::kernel::kernel;
 use self::machine::Machine;
 pub(crate) use self::packages::Task;
 use self::packages::{Package, lacks_riscv_target, missing};
 pub(crate) use self::roots::{RELEASES, Release, Root, SEARCH_PATH};
+pub(crate) use self::targets::prepare_target;
 use crate::riscv;
 
 /// Installs what `task` needs, if it may. `asked` is true if the user passed `--install`.

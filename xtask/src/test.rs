@@ -1,5 +1,6 @@
 //! `cargo xtask test`: runs the suites of tests, and counts results.
 
+mod arm64;
 pub(crate) mod chosen;
 mod distributions;
 mod extent;

@@ -1,4 +1,4 @@
-//! Only tests: omniglot-linux's tests of runtimes in the host's process. They are built with their
-//! libraries inside, so that they can run in a virtual machine with protection keys, which has no
-//! compiler.
+//! Only tests of omniglot-linux: those of runtimes in the host's process, and those of worker processes
+//! that also run on 64-bit Arm. They are built with their libraries inside, so that they can run in
+//! virtual machines, which have no compiler.
 #![forbid(unsafe_code)]

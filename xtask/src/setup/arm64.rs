@@ -3,11 +3,12 @@
 //! This machine's own apt does not know that architecture, and nothing about that is changed: the
 //! packages come by a configuration, with lists of packages, that lie in the build directory.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{self, Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::apt::Privilege;
 use super::machine::{Machine, list};
@@ -35,6 +36,22 @@ const PACKAGES: [&str; 7] = [
     "libexpat1",
     "libsqlite3-0",
 ];
+
+/// What demo and examples are built with: the libraries' headers, and the libraries, which links
+/// without a version lead to. The C library and its headers are those of the compiler.
+const DEVELOPMENT: [&str; 8] = [
+    "zlib1g",
+    "zlib1g-dev",
+    "libpng16-16t64",
+    "libpng-dev",
+    "libexpat1",
+    "libexpat1-dev",
+    "libsqlite3-0",
+    "libsqlite3-dev",
+];
+
+/// The directory of the architecture's libraries in a root directory.
+const LIBRARIES: &str = "usr/lib/aarch64-linux-gnu";
 
 /// Directories in those packages that nobody needs in a guest.
 const NEEDLESS: [&str; 2] = ["usr/share", "usr/lib/aarch64-linux-gnu/gconv"];
@@ -97,29 +114,73 @@ fn configuration_in(directory: &Path) -> String {
 
 /// The root directory of the system, which is made first if necessary.
 pub(crate) fn root(workspace: &Workspace) -> Result<PathBuf> {
-    let root = workspace.guest_directory().join("arm64").join("root");
+    directory_of(&PACKAGES, "root", workspace, |root| {
+        for directory in NEEDLESS {
+            fs::remove_dir_all(root.join(directory))
+                .with_context(|| format!("the packages have no {directory}"))?;
+        }
+        Ok(())
+    })
+}
+
+/// What a build for the architecture needs in its environment, so that pkg-config finds the
+/// libraries' development packages. They are downloaded first if necessary.
+pub(crate) fn build_environment(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>> {
+    let root = directory_of(&DEVELOPMENT, "development", workspace, |_| Ok(()))?;
+    let of_target = |name: &str| format!("{name}_{}", TARGET.replace('-', "_"));
+    // The linker looks for what a library needs in the compiler's own directories only.
+    let libraries = root.join(LIBRARIES);
+    let linker = root.with_file_name("linker");
+    let text =
+        format!("exec aarch64-linux-gnu-gcc \"$@\" '-Wl,-rpath-link,{}'", libraries.display());
+    write_script(&linker, &text)?;
+    Ok(vec![
+        ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER".to_owned(), linker),
+        (of_target("PKG_CONFIG_LIBDIR"), libraries.join("pkgconfig")),
+        (of_target("PKG_CONFIG_SYSROOT_DIR"), root),
+    ])
+}
+
+/// Writes a script of a shell that everybody may execute.
+pub(crate) fn write_script(path: &Path, text: &str) -> Result<()> {
+    write(path, &format!("#!/bin/sh\n{text}\n"))?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+        .with_context(|| format!("could not make {} executable", path.display()))
+}
+
+/// The directory called `name` with the contents of `packages`, which is made first if necessary,
+/// and finished by `finish`.
+fn directory_of(
+    packages: &[&str],
+    name: &str,
+    workspace: &Workspace,
+    finish: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let root = workspace.guest_directory().join("arm64").join(name);
     if root.is_dir() {
         return Ok(root);
     }
     let configuration = apt_configuration(workspace)?;
     // An interrupted run must leave nothing that looks complete.
     let scratch = root.with_extension(process::id().to_string());
-    let made = make(&scratch, &configuration, workspace).and_then(|()| {
-        fs::rename(scratch.join("root"), &root)
-            .with_context(|| format!("could not create {}", root.display()))
-    });
+    let made = make(packages, &scratch, &configuration, workspace)
+        .and_then(|()| finish(&scratch.join("root")))
+        .and_then(|()| {
+            fs::rename(scratch.join("root"), &root)
+                .with_context(|| format!("could not create {}", root.display()))
+        });
     let _ = fs::remove_dir_all(&scratch);
     made.map(|()| root)
 }
 
-fn make(scratch: &Path, configuration: &Path, workspace: &Workspace) -> Result<()> {
+fn make(names: &[&str], scratch: &Path, configuration: &Path, workspace: &Workspace) -> Result<()> {
     let (packages, root) = (scratch.join("packages"), scratch.join("root"));
     for directory in [&packages, &root] {
         fs::create_dir_all(directory)
             .with_context(|| format!("could not create {}", directory.display()))?;
     }
     let mut download = Command::new("apt-get");
-    download.arg("download").args(PACKAGES).current_dir(&packages);
+    download.arg("download").args(names).current_dir(&packages);
     download.env(CONFIGURATION, configuration);
     watch::step("Downloading arm64 packages", &mut download, &workspace.log("arm64-download"))?;
     for (link, target) in LINKS {
@@ -130,28 +191,6 @@ fn make(scratch: &Path, configuration: &Path, workspace: &Workspace) -> Result<(
         let mut unpack = Command::new("dpkg-deb");
         unpack.arg("--extract").arg(packages.join(&package)).arg(&root);
         watch::step("Unpacking arm64 packages", &mut unpack, &workspace.log("arm64-unpack"))?;
-    }
-    for directory in NEEDLESS {
-        fs::remove_dir_all(root.join(directory))
-            .with_context(|| format!("the packages have no {directory}"))?;
-    }
-    Ok(())
-}
-
-/// Has rustup download the target's standard library, unless it is there.
-pub(crate) fn prepare_target() -> Result<()> {
-    let has_target = || {
-        let library = crate::riscv::sysroot()?.join("lib/rustlib").join(TARGET).join("lib");
-        Some(fs::read_dir(library).ok()?.next().is_some())
-    };
-    if has_target() == Some(true) {
-        return Ok(());
-    }
-    let mut add = Command::new("timeout");
-    add.args(["240", "rustup", "target", "add", TARGET]);
-    let _ = add.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if has_target() != Some(true) {
-        bail!("Rust's standard library for {TARGET} is missing: rustup target add {TARGET}");
     }
     Ok(())
 }

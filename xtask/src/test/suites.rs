@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Error, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use super::arm64::{self, Arm64};
 use super::extent::Extent;
 use crate::cargo::{self, HOST_TARGET};
 use crate::fuzz;
 use crate::sanitize;
-use crate::setup;
 use crate::workspace::Workspace;
 
 /// Tests that run together and are reported together.
@@ -35,15 +35,6 @@ struct Inside {
     /// The files that it needs besides itself: names of libraries, or paths relative to the
     /// workspace's root. Paths that start with `target/` are relative to the build directory.
     files: &'static [&'static str],
-}
-
-/// A test program that is built for 64-bit Arm.
-#[derive(Debug)]
-struct Arm64 {
-    package: &'static str,
-    target: &'static str,
-    /// Whether it also runs where its suite is not named.
-    always: bool,
 }
 
 /// A selection of the workspace's packages.
@@ -226,12 +217,31 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "aarch64",
-        about: "The conformance suite for 64-bit Arm in a virtual machine; by name the attacks, too",
+        about: "64-bit Arm in a virtual machine: conformance; by name attacks, ends, examples, demo",
         packages: Packages::Arm64(&[
-            Arm64 { package: "omniglot-conformance", target: "process", always: true },
-            Arm64 { package: "omniglot-conformance", target: "attacks", always: false },
-            Arm64 { package: "omniglot-conformance", target: "owned", always: false },
-            Arm64 { package: "omniglot-abi", target: "process", always: false },
+            Arm64 { always: true, ..Arm64::new("omniglot-conformance", &["process"]) },
+            Arm64::new("omniglot-conformance", &["attacks", "owned"]),
+            Arm64::new("omniglot-abi", &["process"]),
+            Arm64::new("omniglot-in-process", &["lifetime", "resets"]),
+            Arm64 {
+                files: &["target/example-expat", "examples/expat/data"],
+                too_long: &["a_large_document_comes_in_pieces"],
+                ..Arm64::new("example-expat", &["documents", "program"])
+            },
+            Arm64 {
+                files: &["target/example-sqlite", "examples/sqlite/data"],
+                too_long: &["a_large_sort_stays_in_memory"],
+                ..Arm64::new("example-sqlite", &["databases", "program"])
+            },
+            Arm64 {
+                files: &["target/example-zlib"],
+                ..Arm64::new("example-zlib", &["program", "streams"])
+            },
+            Arm64 {
+                files: &["target/omniglot-demo", "demo/data"],
+                has_pictures: true,
+                ..Arm64::new("omniglot-demo", &["decoder", "demo"])
+            },
         ]),
         inside: &[],
     },
@@ -271,7 +281,7 @@ const COUNTED: &str = "shift=0,sleep=off";
 const ALL_ESCAPES: &str = "OMNIGLOT_ESCAPES=all";
 
 /// The time limit in seconds for tests in a guest, whose processors are slow.
-const INSIDE_TIMEOUT: &str = "1800";
+pub(super) const INSIDE_TIMEOUT: &str = "1800";
 
 /// The possible values of `--only`.
 pub(crate) fn names() -> PossibleValuesParser {
@@ -366,7 +376,7 @@ impl Suite {
                 return Ok(vec![faulty]);
             }
             Packages::Attacks => return self.attacks(extent, workspace),
-            Packages::Arm64(tests) => return arm64_commands(tests, extent, workspace),
+            Packages::Arm64(tests) => return arm64::commands(tests, extent, workspace),
             Packages::Only(_) | Packages::Others => {}
         }
         let mut commands = Vec::new();
@@ -524,30 +534,12 @@ pub(super) fn runner(words: &[&str]) -> Result<String> {
 }
 
 /// The same for tests that are built for `target`.
-fn runner_of(target: &str, words: &[&str]) -> Result<String> {
+pub(super) fn runner_of(target: &str, words: &[&str]) -> Result<String> {
     let this = env::current_exe().context("could not tell where xtask is")?;
     let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
     // A list of strings has the same syntax in TOML and JSON.
     let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
     Ok(format!("target.{target}.runner={words}"))
-}
-
-/// The commands that build tests for 64-bit Arm, and run them in a guest: one for each package,
-/// since cargo looks for a test's name in all packages of a command.
-fn arm64_commands(tests: &[Arm64], extent: Extent, workspace: &Workspace) -> Result<Vec<Command>> {
-    let wanted: Vec<&Arm64> = tests.iter().filter(|test| test.always || extent.thorough).collect();
-    let guest = ["guest", "--arch", "aarch64", "--timeout", INSIDE_TIMEOUT];
-    let runner = runner_of(setup::ARM64_TARGET, &guest)?;
-    let packages = wanted.chunk_by(|one, other| one.package == other.package);
-    let commands = packages.map(|tests| {
-        let mut command = test_command(workspace);
-        command.args(["--target", setup::ARM64_TARGET, "--config", &runner]);
-        command.args(tests.iter().take(1).flat_map(|test| ["--package", test.package]));
-        command.args(tests.iter().flat_map(|test| ["--test", test.target]));
-        command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
-        command
-    });
-    Ok(commands.collect())
 }
 
 /// Puts `option` before each of `values`.

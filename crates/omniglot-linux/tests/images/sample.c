@@ -1,6 +1,7 @@
 /* A foreign library with its shims in one file, in the ABI that omniglot-build
  * generates. All shims share one frame. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -16,6 +17,12 @@
 #include <unistd.h>
 
 #include "image.h"
+
+#ifdef __x86_64__
+#include "sample_x86_64.h"
+#else
+#include "sample_aarch64.h"
+#endif
 
 struct callback_frame {
     uint64_t value;
@@ -115,18 +122,6 @@ static void shim_divide(void *f)
     frame->result = (uint64_t)((int64_t)frame->a / zero);
 }
 
-static void shim_illegal(void *f)
-{
-    (void)f;
-    __asm__ volatile("ud2");
-}
-
-static void shim_trap(void *f)
-{
-    (void)f;
-    __asm__ volatile("int3");
-}
-
 /* How many blocks of a bytes there are, all of which are written and freed again. */
 static void shim_exhaust(void *f)
 {
@@ -210,68 +205,6 @@ static void shim_execve(void *f)
     ((struct frame *)f)->result = (uint64_t)execve("/bin/true", none, none);
 }
 
-/* Leaves the processor as no function may: a is a set of what to change. */
-static void shim_disturb(void *f)
-{
-    uint64_t what = ((struct frame *)f)->a;
-    if (what & 1) {
-        uint32_t mxcsr = 0x7f80; /* rounds towards zero */
-        __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-    }
-    if (what & 2) {
-        uint16_t control = 0xf7f; /* rounds towards zero */
-        __asm__ volatile("fldcw %0" : : "m"(control));
-    }
-    if (what & 4)
-        __asm__ volatile("fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1");
-    if (what & 8)
-        __asm__ volatile("wrgsbase %0" : : "r"(0x1234ul));
-    if (what & 16)
-        __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq" : : : "memory", "cc");
-    if (what & 32)
-        __asm__ volatile("std");
-    if (what & 64)
-        __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop" : : : "memory", "cc");
-}
-
-static volatile uint64_t *victim;
-
-static void shim_victim(void *f)
-{
-    victim = (volatile uint64_t *)((struct frame *)f)->a;
-}
-
-/* Where an attack wants to come out, with more rights than it had. */
-__attribute__((noreturn, used)) static void landed(void)
-{
-    *victim = 0x7777777777777777;
-    for (;;)
-        __asm__ volatile("ud2");
-}
-
-static uint64_t fake[512];
-
-/* Jumps to a with eax b, ecx and edx 0, and all other registers pointing to memory full of
- * addresses of the code above. */
-static void shim_jump_to(void *f)
-{
-    struct frame *frame = f;
-    for (int i = 0; i < 512; i++)
-        fake[i] = (uint64_t)landed;
-    __asm__ volatile("mov %2, %%rbx\n"
-                     "mov %%rbx, %%rbp\n mov %%rbx, %%rsi\n mov %%rbx, %%r8\n mov %%rbx, %%r9\n"
-                     "mov %%rbx, %%r12\n mov %%rbx, %%r13\n mov %%rbx, %%r14\n mov %%rbx, %%r15\n"
-                     "mov %3, %%r10\n mov %3, %%r11\n"
-                     "lea -2048(%%rsp), %%rsp\n"
-                     "push %%rdi\n"
-                     "mov %%rbx, %%rdi\n"
-                     "ret\n"
-                     :
-                     : "D"(frame->a), "a"(frame->b), "S"(fake + 256), "r"(frame->b >> 32), "c"(0), "d"(0)
-                     : "memory");
-    __builtin_unreachable();
-}
-
 static __thread uint64_t counter = 1;
 
 /* Counts calls in a thread-local variable, before and after a callback in slot a. */
@@ -284,45 +217,6 @@ static void shim_count(void *f)
     frame->result = ++counter;
 }
 
-static void shim_thread_pointer(void *f)
-{
-    uint64_t pointer;
-    __asm__ volatile("mov %%fs:0, %0" : "=r"(pointer));
-    ((struct frame *)f)->result = pointer;
-}
-
-/* The same, by code that looks as if it had nothing to do with FS: it returns to another
- * place than it came from. The FS base itself, or what it points to. */
-__attribute__((visibility("hidden"))) uint64_t base_in_disguise(void);
-__attribute__((visibility("hidden"))) uint64_t pointer_in_disguise(void);
-__asm__(".text\n"
-        ".macro disguised\n"
-        "    mov (%rsp), %rdx\n"
-        "    lea 1f(%rip), %rcx\n"
-        "    mov %rsp, %rax\n"
-        "    mov %rcx, (%rax)\n"
-        "    ret\n"
-        "1:\n"
-        ".endm\n"
-        "base_in_disguise:\n"
-        "    disguised\n"
-        "    rdfsbase %rax\n"
-        "    jmp *%rdx\n"
-        "pointer_in_disguise:\n"
-        "    disguised\n"
-        "    mov %fs:0, %rax\n"
-        "    jmp *%rdx\n");
-
-static void shim_base_in_disguise(void *f)
-{
-    ((struct frame *)f)->result = base_in_disguise();
-}
-
-static void shim_pointer_in_disguise(void *f)
-{
-    ((struct frame *)f)->result = pointer_in_disguise();
-}
-
 /* A futex call with command a and a time in seconds b. */
 static void shim_wait(void *f)
 {
@@ -330,14 +224,6 @@ static void shim_wait(void *f)
     struct timespec time = {(time_t)frame->b, 0};
     uint32_t word = 0;
     frame->result = (uint64_t)(syscall(SYS_futex, &word, frame->a, 0, &time, NULL, -1) < 0 ? -errno : 0);
-}
-
-/* The processor's clock, by either instruction. */
-static void shim_cycles(void *f)
-{
-    unsigned processor;
-    struct frame *frame = f;
-    frame->result = frame->a ? __builtin_ia32_rdtscp(&processor) : __builtin_ia32_rdtsc();
 }
 
 static char flood[1 << 20];
@@ -381,10 +267,9 @@ static void shim_pieces(void *f)
 /* Faults with a list of libraries that never ends, where one looks for the place. */
 static void shim_break_names(void *f)
 {
-    (void)f;
     struct link_map *map = _r_debug.r_map;
     map->l_next = map;
-    __asm__ volatile("ud2");
+    shim_illegal(f);
 }
 
 static void shim_call_back_for_ever(void *f)
@@ -410,13 +295,6 @@ __attribute__((constructor)) static void sow(void)
         abort();
 }
 
-static uint64_t in_control_block(size_t offset)
-{
-    uint64_t word;
-    __asm__ volatile("mov %%fs:(%1), %0" : "=r"(word) : "r"(offset));
-    return word;
-}
-
 /* What a library that is lucky in one life would like to know in the next. */
 static void shim_luck(void *f)
 {
@@ -424,8 +302,8 @@ static void shim_luck(void *f)
     static char variable;
     uint64_t number = 0;
     switch (frame->a) {
-    case 0: number = in_control_block(0x28); break; /* the stack protector's canary */
-    case 1: number = in_control_block(0x30); break; /* the pointer guard */
+    case 0: number = canary(); break; /* the stack protector's */
+    case 1: number = pointer_guard(); break;
     case 2: memcpy(&number, (const void *)getauxval(AT_RANDOM), sizeof number); break;
     case 3: number = seed; break;
     case 4: number = (uint64_t)malloc(100); break;
