@@ -81,6 +81,24 @@ pub(crate) fn prepare_libraries(asked: bool) -> Result<()> {
     Ok(())
 }
 
+/// The target of hosts that are linked against musl.
+pub(crate) const MUSL_TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// The targets of other systems, for which the crates must compile.
+const OTHER_TARGETS: &str = include_str!("../../tests/places/systems.txt");
+
+/// Checks that the places in which a host runs can be made. If not, the error says what is missing.
+///
+/// `asked` is true if the user passed `--install`.
+pub(crate) fn prepare_places(asked: bool) -> Result<()> {
+    if !prepare(Task::Places, asked)? {
+        bail!("the packages named above are not installed");
+    }
+    // A test whose target is missing says so.
+    targets::add_targets(&OTHER_TARGETS.lines().chain([MUSL_TARGET]).collect::<Vec<_>>());
+    prepare_target(MUSL_TARGET)
+}
+
 /// Installs the packages in `lacking`, after printing which and why.
 fn install(lacking: &[&Package], privilege: Privilege) -> Result<()> {
     eprint!("Installing system packages that are missing:\n\n{}\n", advice::reasons(lacking));

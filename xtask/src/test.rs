@@ -82,7 +82,9 @@ fn obstacle(suite: &Suite, workspace: &Workspace, asked: bool) -> Option<Error> 
     let guest = suite.needs_guest().then(|| guest::prepare(workspace, asked));
     let root = || suite.needs_root().then(|| setup::prepare_roots(asked));
     let libraries = || suite.needs_libraries().then(|| setup::prepare_libraries(asked));
+    let places = || suite.needs_places().then(|| setup::prepare_places(asked));
     let others = || root().and_then(Result::err).or_else(|| libraries().and_then(Result::err));
+    let others = || others().or_else(|| places().and_then(Result::err));
     let arm64 = || suite.needs_arm64().then(|| guest::prepare_arm64(workspace, asked));
     let others = || others().or_else(|| arm64().and_then(Result::err));
     guest.and_then(Result::err).or_else(others)

@@ -97,9 +97,14 @@ pub(crate) fn lacks_sanitizers() -> Option<String> {
 
 /// Why the compiler cannot build for musl, if it cannot.
 pub(crate) fn lacks_musl() -> Option<String> {
-    let is_std = |name: &String| name.starts_with("libstd-");
-    (!target_files(MUSL).iter().any(is_std))
+    (!has_standard_library(MUSL))
         .then(|| format!("no standard library for musl (rustup target add {MUSL})"))
+}
+
+/// Whether the compiler has a standard library for a target.
+#[must_use]
+pub fn has_standard_library(target: &str) -> bool {
+    target_files(target).iter().any(|name| name.starts_with("libstd-"))
 }
 
 fn target_files(target: &str) -> Vec<String> {

@@ -16,6 +16,7 @@ mod scene;
 mod table;
 mod tools;
 
+pub use host::has_standard_library;
 pub use list::{Expected, Place, all};
 pub use outcome::{Outcome, Report, look, look_at_host};
 pub use scene::Scene;

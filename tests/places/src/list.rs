@@ -41,8 +41,6 @@ pub struct Place {
     pub expected: Expected,
     /// Whether it is an ordinary test, too: it needs nothing that machines lack, and takes a second.
     pub is_ordinary: bool,
-    /// Whether it is a test of those that take minutes.
-    pub is_sampled: bool,
     /// The words that a program's command follows. `{tree}`, `{dir}`, `{filtered}` and `{set}` stand
     /// for what a scene has.
     words: &'static [&'static str],
@@ -52,15 +50,7 @@ pub struct Place {
 impl Place {
     const fn new(name: &'static str, words: &'static [&'static str]) -> Self {
         let (tools, expected) = (&[], Expected::Works);
-        Self {
-            name,
-            tools,
-            expected,
-            is_ordinary: false,
-            is_sampled: false,
-            words,
-            host: Host::Plain,
-        }
+        Self { name, tools, expected, is_ordinary: false, words, host: Host::Plain }
     }
 
     const fn needs(mut self, tools: &'static [Tool]) -> Self {
@@ -75,11 +65,6 @@ impl Place {
 
     const fn ordinary(mut self) -> Self {
         self.is_ordinary = true;
-        self
-    }
-
-    const fn sampled(mut self) -> Self {
-        self.is_sampled = true;
         self
     }
 
@@ -441,40 +426,33 @@ const HOSTS: &[Place] = &[
 const LIBCS: &[Place] = &[
     Place::new("a static musl host with glibc's library", &["env"])
         .needs(MUSL)
-        .with(Host::Built(&STATIC_MUSL_WITH_GLIBC))
-        .sampled(),
+        .with(Host::Built(&STATIC_MUSL_WITH_GLIBC)),
     Place::new("a static musl host with musl's library", &["env"])
         .needs(MUSL)
-        .with(Host::Built(&STATIC_MUSL_WITH_MUSL))
-        .sampled(),
+        .with(Host::Built(&STATIC_MUSL_WITH_MUSL)),
     Place::new("a dynamic musl host with glibc's library", &["env"])
         .needs(MUSL)
-        .with(Host::Built(&DYNAMIC_MUSL_WITH_GLIBC))
-        .sampled(),
+        .with(Host::Built(&DYNAMIC_MUSL_WITH_GLIBC)),
     Place::new("a dynamic musl host with musl's library", &["env"])
         .needs(MUSL)
-        .with(Host::Built(&DYNAMIC_MUSL_WITH_MUSL))
-        .sampled(),
+        .with(Host::Built(&DYNAMIC_MUSL_WITH_MUSL)),
     Place::new("a glibc host with musl's library", &["env"])
         .needs(MUSL)
-        .with(Host::Built(&GLIBC_WITH_MUSL))
-        .sampled(),
+        .with(Host::Built(&GLIBC_WITH_MUSL)),
     Place::new(
         "a static musl host with musl's library, on a system without musl",
         &["unshare", "--mount", "sh", "-c", WITHOUT_MUSL, "sh"],
     )
     .needs(MUSL_AND_ROOT)
     .with(Host::Built(&STATIC_MUSL_WITH_MUSL))
-    .says("apt install musl")
-    .sampled(),
+    .says("apt install musl"),
     Place::new(
         "a static musl host with glibc's library, on a system without glibc",
         &["unshare", "--mount", "sh", "-c", WITHOUT_GLIBC, "sh"],
     )
     .needs(MUSL_AND_ROOT)
     .with(Host::Built(&STATIC_MUSL_WITH_GLIBC))
-    .says("run it on a system with glibc")
-    .sampled(),
+    .says("run it on a system with glibc"),
 ];
 
 const MUSL: &[Tool] = &[Tool::Musl, Tool::Command("musl-gcc", "musl-tools")];

@@ -111,11 +111,11 @@ const RISCV: &[Task] = &[Task::Test, Task::Emulate, Task::Kernel];
 /// Tasks that build C libraries for RISC-V.
 const RISCV_C: &[Task] = &[Task::Test, Task::Lint, Task::Emulate, Task::Kernel];
 
-/// Virtual machines only.
-const GUESTS: &[Task] = &[Task::Guest];
+/// Virtual machines of this architecture.
+const GUESTS: &[Task] = &[Task::Guest, Task::Places];
 
 /// Virtual machines of either architecture.
-const ALL_GUESTS: &[Task] = &[Task::Guest, Task::Arm64];
+const ALL_GUESTS: &[Task] = &[Task::Guest, Task::Places, Task::Arm64];
 
 /// Programs for 64-bit Arm only.
 const ARM64: &[Task] = &[Task::Arm64];
@@ -489,8 +489,9 @@ mod tests {
         assert_eq!(names(Task::Demo, &bare), all[..5]);
         assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[19..]].concat());
         let places: Vec<&str> = places::PACKAGES.iter().map(|package| package.name).collect();
-        assert_eq!(names(Task::Places, &bare), [&all[..5], &places].concat());
-        assert_eq!(names(Task::Guest, &bare), ["qemu-system-x86", "busybox-static", "zstd"]);
+        let guest = ["qemu-system-x86", "busybox-static", "zstd"];
+        assert_eq!(names(Task::Places, &bare), [&all[..5], &guest, &places].concat());
+        assert_eq!(names(Task::Guest, &bare), guest);
         let arm64 =
             ["busybox-static", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-system-arm"];
         assert_eq!(names(Task::Arm64, &bare), arm64);

@@ -17,7 +17,7 @@ pub(crate) fn prepare_target(target: &str) -> Result<()> {
 }
 
 /// Has rustup download the standard libraries of these targets that are missing, if it can.
-fn add_targets(targets: &[&str]) {
+pub(super) fn add_targets(targets: &[&str]) {
     let missing: Vec<&str> = targets.iter().copied().filter(|target| !has(target)).collect();
     if missing.is_empty() {
         return;

@@ -10,6 +10,7 @@ use super::arm64::{self, Arm64};
 use super::extent::Extent;
 use crate::cargo::{self, HOST_TARGET};
 use crate::fuzz;
+use crate::places;
 use crate::sanitize;
 use crate::workspace::Workspace;
 
@@ -56,6 +57,8 @@ enum Packages {
     Arm64(&'static [Arm64]),
     /// No packages of its own: it runs tests of other suites in Debian releases.
     Releases,
+    /// No packages of its own: it runs a host in every place, of which `unit` has the ordinary ones.
+    Places,
     /// No packages of its own: it runs the attacks of other suites again, for a table by runtime.
     Attacks,
     /// No packages of its own: it runs the core's tests under a checker.
@@ -246,6 +249,12 @@ const SUITES: &[Suite] = &[
         inside: &[],
     },
     Suite {
+        name: "places",
+        about: "Only by name or with --all: a host in containers, sandboxes, limits, with musl",
+        packages: Packages::Places,
+        inside: &[],
+    },
+    Suite {
         name: "pmp",
         about: "Conformance suite, attacks, signatures under RISC-V's memory protection, in QEMU",
         packages: Packages::Emulated(&[
@@ -330,6 +339,11 @@ impl Suite {
         matches!(self.packages, Packages::Arm64(_))
     }
 
+    /// Returns true if it needs the packages of the places in which hosts run.
+    pub(super) fn needs_places(&self) -> bool {
+        matches!(self.packages, Packages::Places)
+    }
+
     /// Returns true if it needs the packages of the corpus of real libraries.
     pub(super) fn needs_libraries(&self) -> bool {
         matches!(self.packages, Packages::Libraries)
@@ -345,9 +359,10 @@ impl Suite {
         }
     }
 
-    /// Returns true if a usual run leaves the suite out: Miri interprets, and takes ten minutes.
+    /// Returns true if a usual run leaves the suite out: Miri interprets, and takes ten minutes; for
+    /// some places the host is built again.
     fn is_slow(&self) -> bool {
-        matches!(self.packages, Packages::Checked(Checker::Miri))
+        matches!(self.packages, Packages::Checked(Checker::Miri) | Packages::Places)
     }
 
     /// Returns true if its results are printed as a table of attacks by runtime. All its tests are
@@ -375,6 +390,7 @@ impl Suite {
                 faulty.args(self.selection());
                 return Ok(vec![faulty]);
             }
+            Packages::Places => return Ok(places::tests(workspace)),
             Packages::Attacks => return self.attacks(extent, workspace),
             Packages::Arm64(tests) => return arm64::commands(tests, extent, workspace),
             Packages::Only(_) | Packages::Others => {}
