@@ -145,6 +145,7 @@ fn idle() {
 }
 
 #[test]
+#[cfg_attr(embedded_sample, ignore = "an emulated processor's time is mostly the emulator's")]
 fn an_idle_instance_uses_no_processor() {
     run("idle");
 }
