@@ -2,12 +2,11 @@
 //! build script linked with a directory of its own, and from there on those of the libraries that
 //! lie there ([ld.so(8)](https://man7.org/linux/man-pages/man8/ld.so.8.html)).
 //!
-//! The dynamic linker in the worker looks there by itself. The worker has to be allowed to read what
-//! it finds. The image is the program's own, so its directories are readable as a whole. A foreign
-//! library could name any directory, one in which a file with the header of a library must not be
-//! read or on a server that does not answer. So its entries count only if they lead to where it
-//! is itself, one directory up at most, and only the libraries themselves are readable there. For
-//! others there is `Builder::library_directory`.
+//! The dynamic linker in the worker searches there by itself, and the worker has to be allowed to
+//! read what it finds. The image is the program's own, so its directories are readable as a whole.
+//! A foreign library could name any directory: one with files that it must not read, or one on a
+//! server that does not answer. Its entries count only if they lead to its own directory or the one
+//! above, and only libraries are readable there. `Builder::library_directory` permits others.
 
 use std::collections::BTreeSet;
 use std::fs::File;
