@@ -462,11 +462,16 @@ fn random_base(size: usize) -> Result<usize> {
     Ok(range.start + place * ALIGNMENT)
 }
 
-/// Where windows may lie in a worker: far from everything that the kernel maps there (near the end
-/// and the start of the address space, and at a third of it).
+/// Where windows may lie: far from what the kernel maps in a process. That is the stack and most
+/// mappings near the end, programs at fixed addresses near the start, other programs with their heap
+/// from two thirds of the address space upwards (`ELF_ET_DYN_BASE`), and mappings from a third
+/// upwards if the stack's size is unlimited.
+///
+/// The worker's own mappings must not be in the way. The host's are elsewhere as well, so that an
+/// address of the host that a library guesses, or was told, is no address of the domain.
 fn places() -> Range<usize> {
     let eighth = machine::address_space() / 8;
-    3 * eighth..6 * eighth
+    3 * eighth..5 * eighth
 }
 
 /// The free part of the control area.
@@ -504,5 +509,32 @@ impl Area<'_> {
             joined.push(0);
         }
         self.add(&joined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    static IN_STATIC_DATA: u8 = 1;
+
+    /// A library that returned one of these addresses would otherwise, once in thousands of starts,
+    /// name memory of its own.
+    #[test]
+    fn no_window_lies_where_the_host_has_its_memory() {
+        let on_stack = 1_u8;
+        let small = Box::new(1_u8);
+        let large = vec![1_u8; 64 << 20];
+        let code = no_window_lies_where_the_host_has_its_memory as *const ();
+        let addresses = [
+            (&raw const IN_STATIC_DATA).addr(),
+            (&raw const on_stack).addr(),
+            (&raw const *small).addr(),
+            large.as_ptr().addr(),
+            code.addr(),
+        ];
+        for address in addresses {
+            assert!(!places().contains(&address), "{address:#x} in {:#x?}", places());
+        }
     }
 }
