@@ -1,6 +1,6 @@
 //! How long starting and calling take on this machine, beside a bare ping-pong of two threads on
-//! one cache line; and how long the calls of a burst take, after pauses of several lengths. With
-//! the argument `bursts`, only that.
+//! one cache line; how long the calls of a burst take, after pauses of several lengths (the argument
+//! `bursts`: only that); and what a call adds to the work that the library does in it (`long`).
 
 #![allow(clippy::expect_used)]
 
@@ -24,10 +24,16 @@ struct PingPong {
 /// The calls of a burst.
 const BURST: usize = 7;
 const BURSTS: usize = 400;
+/// The long calls.
+const LONG: usize = 2000;
 
 fn main() {
     if std::env::args().any(|argument| argument == "bursts") {
         print_bursts();
+        return;
+    }
+    if std::env::args().any(|argument| argument == "long") {
+        print_long();
         return;
     }
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| time_start()).collect();
@@ -87,6 +93,34 @@ fn time_call(with_frame: bool) -> Duration {
         }
     }
     begin.elapsed() / ROUNDS as u32
+}
+
+/// Calls one after another in which the library works for some time.
+fn print_long() {
+    let mut linux = start::<omniglot_linux::Process>();
+    let entry = shim(&linux, Shim::Step);
+    for steps in [1, 1000, 2000, 4000, 8000, 12_000, 16_000, 24_000, 32_000, 64_000, 128_000] {
+        let frame = write_frame(&mut linux, 0, steps, 0);
+        let mut times: Vec<Duration> = (0..LONG)
+            .map(|_| {
+                let begin = Instant::now();
+                linux.enter(entry, frame).expect("a call");
+                begin.elapsed()
+            })
+            .collect();
+        times.sort();
+        let begin = Instant::now();
+        for step in 0..steps {
+            std::hint::black_box(step);
+        }
+        let here = begin.elapsed();
+        println!(
+            "{steps} steps: {:?}, p10 {:?}, p90 {:?}; as many in this process: {here:?}",
+            times[LONG / 2],
+            times[LONG / 10],
+            times[LONG * 9 / 10]
+        );
+    }
 }
 
 fn print_bursts() {

@@ -229,7 +229,7 @@ struct channel {
     uint64_t arguments;
     uint32_t slot;
     uint32_t depth;
-    uint32_t processor; /* on which the worker went to sleep: see processor_number */
+    uint32_t processor; /* on which the worker went to sleep or woke the host: see processor_number */
     uint32_t unused;
 };
 _Static_assert(sizeof(struct channel) == 48, "the rest of the cache line is the first frame's");

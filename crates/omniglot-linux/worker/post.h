@@ -13,8 +13,10 @@ static inline void post(void *control, uint32_t number, uint32_t event)
     struct channel *channel = channel_of(control);
     channel->event = event;
     __atomic_exchange_n(&channel->response, number, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&sleepers_of(control)->host, __ATOMIC_SEQ_CST))
+    if (__atomic_load_n(&sleepers_of(control)->host, __ATOMIC_SEQ_CST)) {
+        channel->processor = processor_number();
         futex_wake(&channel->response);
+    }
 }
 
 /* Reports a step of the start that failed, and ends the worker. */

@@ -2,7 +2,7 @@
  *
  * musl's own asks for whole groups of blocks, and gives each back as soon as it is empty. So a small
  * job that allocates a few buffers asks the host for each, and each page faults anew. This one keeps
- * free memory, as glibc's does, and gives back what is more than a few MiB of it.
+ * free memory, as glibc's does, and gives back what is more than some MiB of it.
  *
  * All memory is one heap, which the break ends. It is divided into chunks, and adjacent free ones are
  * joined at once. There is a list of free chunks for each class of sizes. Behind the last chunk is the
@@ -38,7 +38,7 @@ enum {
     LEAST = 32, /* the size of a chunk, with links and both sizes */
     PAGE = 4096,
     STEP = 256 << 10,      /* by how much the heap grows at least */
-    KEPT = 4 << 20,        /* the most free memory in one piece that is not given back */
+    KEPT = 32 << 20,       /* the most free memory in one piece that is not given back */
     KEPT_AT_TOP = 1 << 20, /* what remains then behind the last chunk */
     EXACT = 32,            /* classes of one size each: multiples of 16 */
     TRIES = 8,             /* chunks of its own class that are tried for a request */

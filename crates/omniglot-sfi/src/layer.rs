@@ -24,8 +24,8 @@ pub const MEMORY: &str = include_str!("../layer/memory.c");
 /// compiled with glibc's headers (`__memcpy_chk` and similar ones). Use it only with that archive.
 pub const LIBC: &str = include_str!("../layer/libc.c");
 
-/// `malloc` and similar functions: what is freed is used again, and given back to the host beyond a
-/// few MiB. Use it with [`LIBC`].
+/// `malloc` and similar functions: what is freed is used again, and given back to the host beyond 32
+/// MiB in one piece. Use it with [`LIBC`].
 pub const MALLOC: &str = include_str!("../layer/malloc.c");
 
 /// The way to the system-call server, with [`SERVER`] in a directory `worker` beside it.

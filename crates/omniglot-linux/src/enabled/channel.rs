@@ -35,7 +35,8 @@ struct Line {
     arguments: AtomicU64,
     slot: AtomicU32,
     depth: AtomicU32,
-    /// 1 + the number of the processor on which the worker last went to sleep; 0 if unknown.
+    /// 1 + the number of the processor on which the worker last went to sleep or woke the host; 0 if
+    /// unknown.
     processor: AtomicU32,
     unused: AtomicU32,
 }
@@ -100,6 +101,8 @@ pub(super) struct Channel {
     /// The number of the last request.
     number: u32,
     spinning: Spinning,
+    /// Whether the host did not find the last answer while it spun, and so has slept.
+    has_slept: bool,
     parting: Parting,
     /// The process that calls run in, once there is one.
     worker: Option<Pid>,
@@ -115,7 +118,9 @@ impl Channel {
         let sleepers = mapping.at(SLEEPERS).cast();
         let spinning = Spinning::new(spins);
         let parting = Parting::new(probes::may_set_affinity());
-        let channel = Self { line, sleepers, mapping, number: 1, spinning, parting, worker: None };
+        let (has_slept, worker) = (false, None);
+        let channel =
+            Self { line, sleepers, mapping, number: 1, spinning, has_slept, parting, worker };
         channel.line().request.store(1, Ordering::Release);
         channel
     }
@@ -153,29 +158,39 @@ impl Channel {
         line.entry.store(entry as u64, Ordering::Relaxed);
         line.arguments.store(arguments as u64, Ordering::Relaxed);
         let is_asleep = handshake::post(&line.request, self.number, &self.sleepers().worker);
-        if faults::number(u8::from(is_asleep)) != 0 {
-            self.wake_worker();
+        let is_asleep = faults::number(u8::from(is_asleep)) != 0;
+        if is_asleep || self.has_slept {
+            self.has_slept = false;
+            self.start_slowly(is_asleep);
         } else {
-            self.parting.is_awake();
+            self.parting.is_quick();
         }
     }
 
-    /// Wakes the worker, on another processor if calls on the same one have been slow.
+    /// Has the worker begin if one of the two has slept. It goes on on another processor if calls on
+    /// the same one have been slow: there it may be awake and cannot run, since the host's thread
+    /// does.
     #[cold]
-    fn wake_worker(&mut self) {
-        match self.must_move() {
+    fn start_slowly(&mut self, is_asleep: bool) {
+        let moves = self.must_move();
+        let wake = || {
+            if is_asleep {
+                wake(&self.line().request);
+            }
+        };
+        match moves {
             Some(worker) => {
-                processors::wake_elsewhere(worker, || wake(&self.line().request));
+                processors::resume_elsewhere(worker, wake);
                 self.parting.moved();
             }
-            None => wake(&self.line().request),
+            None => wake(),
         }
     }
 
     /// The worker, if it should move to another processor.
     fn must_move(&mut self) -> Option<Pid> {
         let worker = self.worker?;
-        if !self.parting.is_asleep(Instant::now()) {
+        if !self.parting.is_slow(Instant::now()) {
             return None;
         }
         // The worker may lie. Then it moves now and then, which only costs time.
@@ -222,7 +237,8 @@ impl Channel {
             spin_loop();
         }
         self.spinning.failed();
-        self.is_answered()
+        self.has_slept = !self.is_answered();
+        !self.has_slept
     }
 
     /// Sleeps until the answer is there, the host is woken, or the time is over.

@@ -1,19 +1,19 @@
 //! How two sides that got on one processor get on two again.
 //!
 //! If the worker is woken on the processor of the host's thread, the kernel leaves both there: as
-//! each sleeps while the other runs, that processor never has two threads to run at once, although
-//! another one may be idle. A call then takes a hundred times as long as with two processors, since
-//! each needs system calls and switches. So if the worker is asleep at several calls in quick
-//! succession, it is woken on another processor.
+//! each sleeps while the other runs, that processor hardly ever has two threads to run at once,
+//! although another one may be idle. A call then takes a hundred times as long as with two processors,
+//! since each needs system calls and switches. So if the worker is asleep at several calls in quick
+//! succession, or the host sleeps in each, the worker goes on on another processor.
 //!
 //! That is wrong if all others are busy, so the worker moves less and less often as long as it is
 //! not found awake afterwards. The host's thread never moves: its processors are the user's choice.
 
 use std::time::{Duration, Instant};
 
-/// Two calls are in quick succession if the second begins within this time: several calls on one
-/// processor take that long.
-const QUICK: Duration = Duration::from_micros(60);
+/// Two calls are in quick succession if the second begins within this time. Sleeping and waking up
+/// takes about a tenth of it, so longer calls lose little.
+const QUICK: Duration = Duration::from_micros(250);
 /// The number of calls in quick succession after which the worker moves, at first and at most.
 const FIRST: u32 = 3;
 const MOST: u32 = 1 << 16;
@@ -23,9 +23,9 @@ const FACTOR: u32 = 4;
 /// What is known of a worker's processor.
 #[derive(Debug)]
 pub(super) struct Parting {
-    /// When the worker was last woken.
-    woken: Option<Instant>,
-    /// How often it was asleep in quick succession.
+    /// When the last slow call began.
+    before: Option<Instant>,
+    /// How many began in quick succession.
     quick: u32,
     /// How often makes it move.
     patience: u32,
@@ -35,21 +35,21 @@ pub(super) struct Parting {
 
 impl Parting {
     pub(super) const fn new(may_move: bool) -> Self {
-        Self { woken: None, quick: 0, patience: FIRST, may_move }
+        Self { before: None, quick: 0, patience: FIRST, may_move }
     }
 
-    /// The worker was awake at a call.
+    /// A call found the worker awake, and the host did not sleep in the one before.
     #[inline]
-    pub(super) const fn is_awake(&mut self) {
+    pub(super) const fn is_quick(&mut self) {
         if self.quick != 0 || self.patience != FIRST {
             *self = Self::new(self.may_move);
         }
     }
 
-    /// The worker was asleep at a call. Returns true if it should move, provided that it is on
-    /// the same processor.
-    pub(super) fn is_asleep(&mut self, now: Instant) -> bool {
-        let before = self.woken.replace(now);
+    /// A call found the worker asleep, or the host slept in the one before. Returns true if the worker
+    /// should move, provided that it is on the same processor.
+    pub(super) fn is_slow(&mut self, now: Instant) -> bool {
+        let before = self.before.replace(now);
         if before.is_some_and(|before| now.saturating_duration_since(before) < QUICK) {
             self.quick = self.quick.saturating_add(1);
         }
@@ -74,7 +74,7 @@ mod tests {
     fn calls_until_move(parting: &mut Parting, now: &mut Instant, pause: Duration) -> Option<u32> {
         (1..=2 * MOST).find(|_| {
             *now += pause;
-            parting.is_asleep(*now)
+            parting.is_slow(*now)
         })
     }
 
@@ -120,9 +120,9 @@ mod tests {
             parting.moved();
             for _ in 0..calls_between {
                 now += QUICK / 2;
-                assert!(!parting.is_asleep(now));
+                assert!(!parting.is_slow(now));
             }
-            parting.is_awake();
+            parting.is_quick();
             assert_eq!(calls_until_move(&mut parting, &mut now, QUICK / 2), Some(FIRST + 1));
         }
     }

@@ -8,14 +8,15 @@ pub(super) fn of_process() -> rustix::io::Result<CpuSet> {
     sched_getaffinity(Some(getpid()))
 }
 
-/// Wakes a process that sleeps, as `wake` does, on another processor than this thread's, if it may
-/// use others. Afterwards it may use the same processors as before. Where the kernel refuses, it is
-/// woken wherever the kernel likes.
+/// Has a process go on on another processor than this thread's, if it may use others: one that
+/// sleeps once `wake` has woken it, and one that waits for this thread's processor at once.
+/// Afterwards it may use the same processors as before. Where the kernel refuses, it goes on wherever
+/// the kernel likes.
 ///
 /// The process is a child that was not waited for, so the number is its own. If the host waits for
 /// all children, and the child ended a moment ago, another process may have the number by now; that
 /// one may then use the same processors as the child.
-pub(super) fn wake_elsewhere(process: Pid, wake: impl FnOnce()) {
+pub(super) fn resume_elsewhere(process: Pid, wake: impl FnOnce()) {
     let all = keep_away(process);
     wake();
     // The kernel has chosen the processor by now.
@@ -49,7 +50,7 @@ mod tests {
         let process = Pid::from_child(&child);
         let before = sched_getaffinity(Some(process)).expect("its processors");
         let mut meanwhile = before;
-        wake_elsewhere(process, || {
+        resume_elsewhere(process, || {
             meanwhile = sched_getaffinity(Some(process)).expect("its processors");
         });
         assert_eq!(meanwhile.count(), (before.count() - 1).max(1));

@@ -19,7 +19,7 @@ use super::processors;
 use super::system::known_or;
 
 /// The longest time to spin: about as long as going to sleep and waking up takes.
-const MOST: Duration = Duration::from_micros(40);
+const MOST: Duration = Duration::from_micros(100);
 /// The shortest time to spin.
 const LEAST: Duration = Duration::from_micros(1);
 /// The number of waits from one probe to the next, at first and at most.

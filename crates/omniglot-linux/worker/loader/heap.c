@@ -13,9 +13,9 @@
 #define SMALLEST_HEAP (1ul << 20)
 
 /* What glibc's malloc maps by itself, takes more at a time, and keeps, in bytes. */
-#define MAPPED (4 << 20)
+#define MAPPED (32 << 20)
 #define PADDING (1 << 20)
-#define MOST_UNUSED (16 << 20)
+#define MOST_UNUSED (64 << 20)
 
 static void take_larger(struct region *largest, uint64_t start, uint64_t end)
 {

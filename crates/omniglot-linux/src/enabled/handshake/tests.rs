@@ -226,7 +226,7 @@ fn the_worker_does_what_the_model_does() {
         done,
         [
             "__atomic_exchange_n(&channel->response, number, __ATOMIC_SEQ_CST);",
-            "if (__atomic_load_n(&sleepers_of(control)->host, __ATOMIC_SEQ_CST))",
+            "if (__atomic_load_n(&sleepers_of(control)->host, __ATOMIC_SEQ_CST)) {",
             "return __atomic_load_n(&channel->request, __ATOMIC_ACQUIRE) != answered;",
             "__atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);",
             "if (__atomic_load_n(&channel->request, __ATOMIC_SEQ_CST) == answered)",
