@@ -124,6 +124,32 @@ impl<'a> Compiler<'a> {
         Ok(objects)
     }
 
+    /// Links C that only refers to what the library must define, and returns what the library lacks.
+    /// Whatever else is wrong with it shows in the shims, too, and is reported there.
+    pub(crate) fn undefined(
+        &self,
+        references: &str,
+        source: &Path,
+        sources: &[PathBuf],
+    ) -> Result<BTreeSet<(String, String)>> {
+        output::write(source, references)?;
+        let (object, image) = (source.with_extension("o"), source.with_extension("so"));
+        let mut compile = self.compile(&self.tool, source, &object);
+        compile.args(["-O0", "-w", "-ffunction-sections", "-fvisibility=hidden"]);
+        // Where everything is linked to one region, the linker drops what nothing calls.
+        if self.memory.is_some() || !self.run(compile)?.status.success() {
+            return Ok(BTreeSet::new());
+        }
+        let output = self.link_shared(&object, sources, &image)?;
+        if output.status.success() {
+            return Ok(BTreeSet::new());
+        }
+        match judge(&text(&output), &self.link.searches, &self.target) {
+            Ok(Outcome::Uncallable(functions)) => Ok(functions),
+            _ => Ok(BTreeSet::new()),
+        }
+    }
+
     /// Writes the shims, compiles them, and links everything into `image`, if there is to be one.
     pub(crate) fn generated(
         &self,

@@ -891,6 +891,10 @@ impl Reading {
     }
 }
 
+/// The number of functions from which on it is worth finding out in advance which of them the library
+/// lacks: fewer are compiled again about as quickly.
+const MANY: usize = 100;
+
 /// Compiles the image, if there is to be one; items that the C compiler or the linker rejects are
 /// left out.
 ///
@@ -907,6 +911,15 @@ fn compile(
     let sources = image.map_or(Ok(Vec::new()), |_| compiler.sources())?;
     let shims = workplace.file(&format!("{}_shims.c", options.name));
     let image = image.map(|image| workplace.file(image));
+    if image.is_some() && bindings.model.functions.len() >= MANY {
+        let references = workplace.file(&format!("{}_references.c", options.name));
+        let undefined = compiler.undefined(&c::references(bindings), &references, &sources)?;
+        if !undefined.is_empty() {
+            let items = uncallable(bindings, &undefined)?;
+            check_names_library(bindings, &items)?;
+            *bindings = reading.leave_out(items)?;
+        }
+    }
     loop {
         let code = c::generate(bindings);
         let (linked, rust) = thread::scope(|scope| {

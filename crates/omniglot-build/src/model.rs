@@ -304,6 +304,8 @@ pub(crate) struct Function {
     /// Its calling convention, if that is not the one of C.
     pub(crate) convention: Option<String>,
     pub(crate) callee: Callee,
+    /// Whether the header has its body.
+    pub(crate) has_body: bool,
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,

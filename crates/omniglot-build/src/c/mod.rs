@@ -4,6 +4,7 @@ mod callbacks;
 mod constants;
 mod guards;
 mod layouts;
+mod references;
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use crate::layout::{Frame, HEADER_SIZE, Member, MemberUse};
 use crate::model::{Callee, Function, Parameter, Type};
 use crate::shims::{self, Shim};
 use crate::{read, spell};
+pub(crate) use references::references;
 
 /// Names in the generated C that a header could have a macro for.
 const OWN_NAMES: [&str; 12] = [

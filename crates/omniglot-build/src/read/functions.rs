@@ -31,6 +31,7 @@ impl<'tu> Reader<'_, 'tu> {
             result,
             convention: convention(ty),
             callee: Callee::Itself,
+            has_body: entity.get_definition().is_some(),
             guard: None,
             raises: false,
             is_batched: false,
