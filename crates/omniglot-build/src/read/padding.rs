@@ -58,7 +58,7 @@ impl Arranged {
         if let (false, Some(ty)) = (is_packed || record.align <= most, integer(record.align)) {
             // Unlike a struct with an alignment of its own, one with such a field can be in a packed one.
             arranged.modifier = None;
-            arranged.added.push((0, field("_bindgen_align".to_owned(), 0, ty, 0)));
+            arranged.added.push((0, field("_omniglot_align".to_owned(), 0, ty, 0)));
         }
         let mut end = 0_u64;
         for (index, (offset, size, align)) in fields.iter().enumerate() {
@@ -74,7 +74,7 @@ impl Arranged {
     }
 
     fn pad(&mut self, before: usize, start: u64, end: u64) {
-        let name = format!("__bindgen_padding_{}", self.paddings);
+        let name = format!("_omniglot_padding_{}", self.paddings);
         self.paddings += 1;
         let Some(byte) = integer(1) else { return };
         self.added.push((before, field(name, start, byte, end - start)));

@@ -106,7 +106,7 @@ impl<'a, 'tu> RustNames<'a, 'tu> {
         let own = self.own_name(entity);
         let is_typedef = tree::tag(&entity).is_none() && own.is_some();
         let Some(around) = around.filter(|_| !is_typedef) else {
-            let name = own.unwrap_or_else(|| format!("_bindgen_ty_{}", self.number(None)));
+            let name = own.unwrap_or_else(|| format!("_anonymous_{}", self.number(None)));
             return (names::escape(&name), name);
         };
         let is_nameless = self.own_name(around.get_canonical_entity()).is_none();

@@ -365,7 +365,7 @@ pub(super) fn field_accessor(record: &Record, field: &str) -> String {
 
 /// Whether a field is none of the header's: padding, or the bytes of bit-fields.
 fn is_invented(field: &str) -> bool {
-    ["_bitfield_", "_bindgen_", "__bindgen_"].iter().any(|prefix| field.starts_with(prefix))
+    ["_bitfield_", "_omniglot_"].iter().any(|prefix| field.starts_with(prefix))
 }
 
 /// Of a union, or of bytes, nobody knows which are padding.
