@@ -1,6 +1,9 @@
 //! Documents that contain a whole crate. It is built and run as written, outside the workspace, and
 //! its binary must still run after it was moved and everything else was deleted.
+//!
+//! With the variables of [`Elsewhere`] it is built for another machine, and runs there.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,17 +35,58 @@ const GADGET: &[&str] = &[
     "\"\\tscrew red 3\": foreign code ran longer than 100ms\n",
 ];
 
+/// Another machine to build for.
+struct Elsewhere {
+    /// Its Rust target: `OMNIGLOT_README_TARGET`.
+    target: String,
+    /// The words of the command that runs a program on it, one a line: `OMNIGLOT_README_RUNNER`.
+    runner: Vec<String>,
+}
+
+impl Elsewhere {
+    /// The time limit in an emulator, in which the document's is too short for calls that return.
+    const LIMIT: &str = "from_millis(4000)";
+
+    fn from_environment() -> Result<Option<Self>> {
+        let Ok(target) = env::var("OMNIGLOT_README_TARGET") else { return Ok(None) };
+        let runner = env::var("OMNIGLOT_README_RUNNER").context("no command runs programs")?;
+        Ok(Some(Self { target, runner: runner.lines().map(str::to_owned).collect() }))
+    }
+
+    fn command(&self, program: &Path) -> Result<Command> {
+        let (runner, arguments) = self.runner.split_first().context("the runner has no words")?;
+        let mut command = Command::new(runner);
+        command.args(arguments).arg(program);
+        Ok(command)
+    }
+}
+
 fn check(document: &str, name: &str, parts: &[&str]) -> Result<()> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let elsewhere = Elsewhere::from_environment()?;
     let directory = tempfile::tempdir()?;
     write_files(&workspace, document, directory.path())?;
-    let binary = build(directory.path(), name)?;
+    if elsewhere.is_some() {
+        let main = directory.path().join("src/main.rs");
+        let text = fs::read_to_string(&main)?.replace("from_millis(100)", Elsewhere::LIMIT);
+        fs::write(main, text)?;
+    }
+    let binary = build(directory.path(), name, elsewhere.as_ref())?;
 
     let moved = tempfile::tempdir()?;
     let program = moved.path().join(name);
     fs::copy(binary, &program)?;
     directory.close()?;
-    check_output(&run(&program)?, parts)
+    let command = match &elsewhere {
+        None => here(&program),
+        Some(elsewhere) => elsewhere.command(&program)?,
+    };
+    let output = run(command)?;
+    for part in parts {
+        let part = if elsewhere.is_some() { &part.replace("100ms", "4s") } else { *part };
+        ensure!(output.contains(part), "no {part:?} in the output: {output}");
+    }
+    Ok(())
 }
 
 /// Writes the document's files. This checkout replaces the published crates.
@@ -72,31 +116,33 @@ fn local(text: &str, workspace: &Path) -> String {
 }
 
 /// Builds the crate. All crates share compiled dependencies.
-fn build(directory: &Path, name: &str) -> Result<PathBuf> {
+fn build(directory: &Path, name: &str, elsewhere: Option<&Elsewhere>) -> Result<PathBuf> {
+    let target = elsewhere.map(|elsewhere| elsewhere.target.as_str());
     let status = Command::new(env!("CARGO"))
         .args(["build", "--offline"])
+        .args(target.iter().flat_map(|target| ["--target", target]))
         .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../nested/config.toml")])
         .current_dir(directory)
         .env_remove("RUSTFLAGS")
         .status()?;
     ensure!(status.success(), "the example does not build");
     // Another crate of the same name may be built next.
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join(name);
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(target.unwrap_or("."));
+    let built = built.join("debug").join(name);
     let kept = directory.join("built");
     fs::copy(built, &kept)?;
     Ok(kept)
 }
 
-fn run(program: &Path) -> Result<String> {
-    let output = Command::new(program).env_clear().current_dir("/").output()?;
+fn here(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().current_dir("/");
+    command
+}
+
+fn run(mut command: Command) -> Result<String> {
+    let output = command.output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the example failed: {errors}");
     Ok(String::from_utf8(output.stdout)?)
-}
-
-fn check_output(output: &str, parts: &[&str]) -> Result<()> {
-    for part in parts {
-        ensure!(output.contains(part), "no {part:?} in the output: {output}");
-    }
-    Ok(())
 }

@@ -7,16 +7,21 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::extent::Extent;
-use super::suites::{INSIDE_TIMEOUT, runner_of, test_command};
+use super::suites::{INSIDE_TIMEOUT, runner_of, test_command, words_of_runner};
 use crate::cargo;
 use crate::setup;
 use crate::workspace::Workspace;
+
+/// The guest with the usual size of pages.
+const GUEST: &str = "aarch64";
 
 /// Test programs of a package.
 #[derive(Debug)]
 pub(super) struct Arm64 {
     pub(super) package: &'static str,
     pub(super) targets: &'static [&'static str],
+    /// The guest's architecture as on the command line, which decides the size of pages.
+    pub(super) guest: &'static str,
     /// The files that they need besides their libraries: paths relative to the workspace's root, or,
     /// if they start with `target/`, to the build directory of the architecture.
     pub(super) files: &'static [&'static str],
@@ -31,12 +36,13 @@ pub(super) struct Arm64 {
 impl Arm64 {
     /// Programs that need no files, and run only where their suite is named.
     pub(super) const fn new(package: &'static str, targets: &'static [&'static str]) -> Self {
-        Self { package, targets, files: &[], too_long: &[], has_pictures: false, always: false }
+        let (files, too_long): (&[&str], &[&str]) = (&[], &[]);
+        Self { package, targets, guest: GUEST, files, too_long, has_pictures: false, always: false }
     }
 
     fn command(&self, workspace: &Workspace) -> Result<Command> {
         let mut guest: Vec<String> =
-            ["guest", "--arch", "aarch64", "--timeout", INSIDE_TIMEOUT].map(str::to_owned).into();
+            ["guest", "--arch", self.guest, "--timeout", INSIDE_TIMEOUT].map(str::to_owned).into();
         let files = self.files.iter().map(|file| place(file, workspace));
         guest.extend(files.map(|file| format!("--file={}", file.display())));
         if self.has_pictures {
@@ -62,7 +68,24 @@ pub(super) fn commands(
     workspace: &Workspace,
 ) -> Result<Vec<Command>> {
     let wanted = tests.iter().filter(|test| test.always || extent.thorough);
-    wanted.map(|test| test.command(workspace)).collect()
+    let mut commands = wanted.map(|test| test.command(workspace)).collect::<Result<Vec<_>>>()?;
+    if extent.thorough {
+        commands.push(readme(workspace)?);
+    }
+    Ok(commands)
+}
+
+/// The command that builds the README's example here, as a user would for the other machine, and
+/// runs it in a guest.
+fn readme(workspace: &Workspace) -> Result<Command> {
+    let guest = ["guest", "--arch", GUEST, "--timeout", INSIDE_TIMEOUT];
+    let runner = words_of_runner(&guest)?.join("\n");
+    let mut command = test_command(workspace);
+    command.args(["--package", "omniglot-readme", "--test", "crates", "--", "the_readmes_example"]);
+    command.env("OMNIGLOT_README_TARGET", setup::ARM64_TARGET);
+    command.env("OMNIGLOT_README_RUNNER", runner);
+    command.envs(setup::arm64_build_environment(workspace)?);
+    Ok(command)
 }
 
 fn place(file: &str, workspace: &Workspace) -> PathBuf {

@@ -223,6 +223,7 @@ const SUITES: &[Suite] = &[
         about: "64-bit Arm in a virtual machine: conformance; by name attacks, ends, examples, demo",
         packages: Packages::Arm64(&[
             Arm64 { always: true, ..Arm64::new("omniglot-conformance", &["process"]) },
+            Arm64 { guest: "aarch64-16k", ..Arm64::new("omniglot-conformance", &["process"]) },
             Arm64::new("omniglot-conformance", &["attacks", "owned"]),
             Arm64::new("omniglot-abi", &["process"]),
             Arm64::new("omniglot-in-process", &["lifetime", "resets"]),
@@ -551,11 +552,16 @@ pub(super) fn runner(words: &[&str]) -> Result<String> {
 
 /// The same for tests that are built for `target`.
 pub(super) fn runner_of(target: &str, words: &[&str]) -> Result<String> {
+    // A list of strings has the same syntax in TOML and JSON.
+    let words = serde_json::to_string(&words_of_runner(words)?)?;
+    Ok(format!("target.{target}.runner={words}"))
+}
+
+/// The words of the command that runs a program by the xtask command `words`.
+pub(super) fn words_of_runner(words: &[&str]) -> Result<Vec<String>> {
     let this = env::current_exe().context("could not tell where xtask is")?;
     let this = this.to_str().context("where xtask is has a name that is not UTF-8")?;
-    // A list of strings has the same syntax in TOML and JSON.
-    let words = serde_json::to_string(&[&[this], words, &["--"]].concat())?;
-    Ok(format!("target.{target}.runner={words}"))
+    Ok([&[this], words, &["--"]].concat().into_iter().map(str::to_owned).collect())
 }
 
 /// Puts `option` before each of `values`.
