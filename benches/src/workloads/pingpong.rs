@@ -14,6 +14,8 @@ use anyhow::{Context, Result, bail};
 use omniglot_turns::Variant;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::process::Pid;
+use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 /// The hidden argument that makes this program the partner.
 const PARTNER: &str = "--pingpong-partner";
@@ -79,6 +81,17 @@ impl Partner {
         Ok(Self { table, child, asked: 0 })
     }
 
+    /// Keeps the partner off this thread's processor: neither ever sleeps there, so each would wait
+    /// until the other's time is up.
+    fn part(&self) -> Result<()> {
+        let mut others = sched_getaffinity(None)?;
+        others.unset(sched_getcpu());
+        if others.count() > 0 {
+            sched_setaffinity(Some(Pid::from_child(&self.child)), &others)?;
+        }
+        Ok(())
+    }
+
     fn round_trip(&mut self) -> Result<()> {
         self.asked = (self.asked + 1) % REST;
         self.table.question().store(self.asked, Ordering::Release);
@@ -114,7 +127,11 @@ pub(crate) fn variant() -> Result<Variant> {
         partner.table.question().store(REST, Ordering::Release);
         Ok(())
     });
-    Ok(variant.waking(move || woken.borrow_mut().round_trip()))
+    Ok(variant.waking(move || {
+        let mut partner = woken.borrow_mut();
+        partner.part()?;
+        partner.round_trip()
+    }))
 }
 
 /// Returns true if this process was started as the partner.
