@@ -585,7 +585,8 @@ impl Library {
     ///   archives are taken, as the distribution compiled them, and those of the libraries that
     ///   they need, which `pkg-config --static` lists. [`archive`](Self::archive) names others.
     ///   If a call executes one of their instructions that cannot be rewritten, it ends; a warning
-    ///   of cargo says whether there are any. `omniglot scan libfoo.a` lists them.
+    ///   of cargo says whether there are any, but for [`known_stop`](Self::known_stop). `omniglot
+    ///   scan libfoo.a` lists them.
     ///
     /// With the feature `sandbox`.
     ///
@@ -597,6 +598,22 @@ impl Library {
     #[cfg(feature = "sandbox")]
     pub fn sandboxed(mut self) -> Self {
         self.options.is_sandboxed = true;
+        self
+    }
+
+    /// Gives no warning about instructions of this function of an archive that cannot be rewritten,
+    /// since no call executes it, or since the call may end then. May be called repeatedly.
+    ///
+    /// With the feature `sandbox`. A function without such instructions is a warning of cargo.
+    ///
+    /// ```
+    /// // The library decides by the processor which of its copies runs.
+    /// let library = omniglot_build::Library::new("sodium").sandboxed().known_stop("hash_by_avx512");
+    /// # drop(library);
+    /// ```
+    #[cfg(feature = "sandbox")]
+    pub fn known_stop(mut self, function: impl Into<String>) -> Self {
+        self.options.known_stops.push(function.into());
         self
     }
 

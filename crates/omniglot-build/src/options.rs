@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Whether there is an image for software fault isolation, too.
     #[cfg(feature = "sandbox")]
     pub(crate) is_sandboxed: bool,
+    /// Functions of archives about which there is no warning.
+    #[cfg(feature = "sandbox")]
+    pub(crate) known_stops: Vec<String>,
     pub(crate) out_dir: Option<PathBuf>,
     pub(crate) target: Option<String>,
     /// Where the image of a machine without an operating system is linked to.

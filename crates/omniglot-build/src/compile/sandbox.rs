@@ -75,7 +75,7 @@ impl Compiler<'_> {
         if !Vec::is_empty(&own) {
             return Err(refused(omniglot_sfi::Error { problems: own }));
         }
-        Ok((image.bytes, stops(&theirs)))
+        Ok((image.bytes, warning(&theirs, &self.options.known_stops)))
     }
 
     /// Compiles a source, and adds the object.
@@ -124,8 +124,24 @@ impl Archives {
     }
 }
 
+/// A sentence about instructions of archives that stop the library in other functions than the
+/// `known` ones, or about one of these in which there are none.
+fn warning(problems: &[Problem], known: &[String]) -> Option<String> {
+    let symbol = |problem: &Problem| problem.symbol.clone().unwrap_or_default();
+    let wrong =
+        known.iter().find(|known| problems.iter().all(|problem| symbol(problem) != **known));
+    if let Some(wrong) = wrong {
+        return Some(format!(
+            ".known_stop(\"{wrong}\") names no function with instructions that cannot be rewritten"
+        ));
+    }
+    let is_unknown = |problem: &&Problem| !known.contains(&symbol(problem));
+    let unknown: Vec<&Problem> = problems.iter().filter(is_unknown).collect();
+    stops(&unknown)
+}
+
 /// A sentence about instructions of archives that stop the library.
-fn stops(problems: &[Problem]) -> Option<String> {
+fn stops(problems: &[&Problem]) -> Option<String> {
     let first = problems.first()?;
     let symbols: BTreeSet<_> =
         problems.iter().map(|problem| (&problem.object, &problem.symbol)).collect();
@@ -153,4 +169,37 @@ fn not_rewritten(error: &omniglot_sfi::Error, lacking: &[String]) -> Error {
 
 fn refused(error: omniglot_sfi::Error) -> Error {
     Error::Sandbox { message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use omniglot_sfi::Problem;
+
+    use super::warning;
+
+    fn problem_in(symbol: &str) -> Problem {
+        Problem {
+            object: "libx.a(x.o)".to_owned(),
+            section: Some(".text".to_owned()),
+            symbol: Some(symbol.to_owned()),
+            offset: 0,
+            instruction: None,
+            what: "an instruction".to_owned(),
+            remedy: "none",
+        }
+    }
+
+    #[test]
+    fn known_functions_give_no_warning() {
+        let problems = ["fast", "fast", "faster"].map(problem_in);
+        let said = |known: &[&str]| {
+            let known: Vec<String> = known.iter().map(|name| (*name).to_owned()).collect();
+            warning(&problems, &known)
+        };
+        assert!(said(&[]).is_some_and(|said| said.contains("instructions: 3, in functions: 2")));
+        assert!(said(&["fast"]).is_some_and(|said| said.contains("instructions: 1, in functions")));
+        assert_eq!(said(&["fast", "faster"]), None);
+        let wrong = said(&["fast", "faster", "fastest"]);
+        assert!(wrong.is_some_and(|said| said.contains(".known_stop(\"fastest\")")));
+    }
 }
