@@ -29,6 +29,7 @@ fn main() -> Result<()> {
         .sandboxed()
         // Argon2's, for processors with AVX-512. Nothing here calls it.
         .known_stop("fill_block_with_xor")
+        .known_stop("fill_segment_avx512f")
         .generate()?;
     Library::new("brotli")
         .header("brotli/encode.h")
