@@ -116,7 +116,7 @@ fn described_function(declaration: &Function, callee: Callee) -> Function {
         guard: None,
         raises: false,
         is_batched: false,
-        has_body: false,
+        is_inline: false,
         must_use: false,
         wrapping: None,
         docs: String::new(),

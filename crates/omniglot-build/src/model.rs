@@ -304,8 +304,8 @@ pub(crate) struct Function {
     /// Its calling convention, if that is not the one of C.
     pub(crate) convention: Option<String>,
     pub(crate) callee: Callee,
-    /// Whether the header has its body.
-    pub(crate) has_body: bool,
+    /// Whether the header says that it is inlined.
+    pub(crate) is_inline: bool,
     pub(crate) guard: Option<Guard>,
     /// Whether a callback may raise it.
     pub(crate) raises: bool,

@@ -395,3 +395,43 @@ fn problems_are_listed_once() {
     );
     assert!(problems.iter().all(|problem| problem.place.is_some()), "{problems:#?}");
 }
+
+/// Of what is declared here, the library defines nothing, and some of it can be called all the same.
+const DECLARED: &str = "\
+int lost(void);
+extern int lost_global;
+double fabs(double x);
+extern inline __attribute__((gnu_inline, always_inline)) int quick(int x) { return x + 1; }
+static inline int own(int x) { return x + 2; }
+int renamed(void) __asm__(\"f0\");
+int renamed_and_lost(void) __asm__(\"lost_too\");
+";
+
+/// For a large header it is found out in advance what the library lacks.
+#[test]
+fn a_large_header_lacks_what_a_small_one_does() {
+    let declared = |count: usize| {
+        let directory = tempfile::tempdir().unwrap();
+        let functions: String =
+            (0..count).map(|number| format!("int f{number}(void);\n")).collect();
+        let bodies: String = (0..count)
+            .map(|number| format!("int f{number}(void) {{ return {number}; }}\n"))
+            .collect();
+        let library = written(directory.path(), &format!("{functions}{DECLARED}"), &bodies);
+        let preview = library.preview_linked(directory.path()).unwrap();
+        let is_numbered = |name: &String| name.trim_start_matches('f').parse::<u32>().is_ok();
+        let (numbered, others): (Vec<String>, Vec<String>) =
+            preview.functions.into_iter().partition(is_numbered);
+        assert_eq!(numbered.len(), count);
+        let problems: Vec<String> = preview
+            .problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.item, problem.reason))
+            .collect();
+        (others, problems)
+    };
+    let (small, large) = (declared(1), declared(300));
+    assert_eq!(small, large);
+    assert_eq!(small.0, ["fabs", "quick", "own", "renamed"]);
+    assert_eq!(small.1.len(), 3, "{:?}", small.1);
+}

@@ -44,7 +44,7 @@ pub(crate) fn references(bindings: &Bindings) -> String {
     text
 }
 
-/// Whether calls of a function surely need its symbol. A body in the header may be inlined instead.
+/// Whether calls of a function surely need its symbol. One that is inlined may have none.
 fn is_symbol(function: &Function) -> bool {
-    function.callee != Callee::Macro && !function.has_body
+    function.callee != Callee::Macro && !function.is_inline
 }

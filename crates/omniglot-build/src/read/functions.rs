@@ -31,7 +31,7 @@ impl<'tu> Reader<'_, 'tu> {
             result,
             convention: convention(ty),
             callee: Callee::Itself,
-            has_body: entity.get_definition().is_some(),
+            is_inline: entity.is_inline_function(),
             guard: None,
             raises: false,
             is_batched: false,
