@@ -51,9 +51,13 @@ static inline void relax(void)
  * arch/x86/include/asm/segment.h). Where there is no such segment, the instruction changes nothing. */
 static inline uint32_t processor_number(void)
 {
+#ifdef OMNIGLOT_SANDBOXED
+    return 0; /* tests include this in code for regions, where the instruction is refused */
+#else
     uint32_t limit = 0xfff;
     __asm__("lsl %1, %0" : "+r"(limit) : "r"(0x7bu) : "cc");
     return (limit + 1) & 0xfff;
+#endif
 }
 
 /* The running thread's FS base, which points to itself: ELF TLS for x86-64. */
