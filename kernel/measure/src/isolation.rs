@@ -1,6 +1,8 @@
 //! The same calls behind the same protection, but without checks of values: arguments are written
 //! to the domain's memory and the shim is run, as Omniglot does, and the result is used unchecked.
-//! This is the least that a runtime without type safety would do.
+//! This is the least that a runtime without type safety would do. Where a SAFETY comment says that
+//! a range was checked, a build with the cfg `omniglot_unchecked` relies on whoever set it, as the
+//! core does.
 #![allow(unsafe_code)]
 
 use omniglot::{Description, Error, Event, Library, Reply, Result, Runtime as _, Session};
@@ -67,8 +69,8 @@ impl Calls {
     pub(crate) fn write(&mut self, address: usize, bytes: &[u8]) -> Result<()> {
         self.runtime.window().check(address, bytes.len())?;
         let to = core::ptr::with_exposed_provenance_mut::<u8>(address);
-        // SAFETY: the address is in the domain's window, which is RAM without Rust objects. Foreign
-        // code does not run, and no reference to the window exists, since nothing here makes any.
+        // SAFETY: the address is in the domain's window, which is RAM without Rust objects (invariant
+        // 3 of the board). Foreign code does not run, and references to the window borrow `self`.
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -81,35 +83,48 @@ impl Calls {
     pub(crate) fn bytes(&mut self, address: usize, len: usize) -> Result<&mut [u8]> {
         self.runtime.window().check(address, len)?;
         let start = core::ptr::with_exposed_provenance_mut(address);
-        // SAFETY: the address is in the domain's window, which is RAM without Rust objects. Foreign
-        // code does not run while its runtime is borrowed here, and no other reference exists.
+        // SAFETY: as in `write`; foreign code does not run while its runtime is borrowed here.
         Ok(unsafe { core::slice::from_raw_parts_mut(start, len) })
     }
 
     /// Returns bytes of the domain's memory, as foreign code describes them.
-    pub(crate) fn trusted(&self, address: usize, len: usize) -> &[u8] {
+    ///
+    /// # Safety
+    /// They must be in the domain's window. Libraries that are measured here are trusted to name
+    /// only their own memory, which is what this variant exists for.
+    pub(crate) unsafe fn trusted(&self, address: usize, len: usize) -> &[u8] {
         let start = core::ptr::with_exposed_provenance(address);
-        // SAFETY: the libraries of the paper's work are trusted to name their own memory, which
-        // this variant exists to measure. Otherwise as in `bytes`.
+        // SAFETY: the caller's promise; otherwise as in `bytes`.
         unsafe { core::slice::from_raw_parts(start, len) }
     }
 
     /// As [`trusted`](Self::trusted), to write.
-    pub(crate) fn trusted_mut(&mut self, address: usize, len: usize) -> &mut [u8] {
+    ///
+    /// # Safety
+    /// As for [`trusted`](Self::trusted).
+    pub(crate) unsafe fn trusted_mut(&mut self, address: usize, len: usize) -> &mut [u8] {
         let start = core::ptr::with_exposed_provenance_mut(address);
-        // SAFETY: as in `trusted`.
+        // SAFETY: the caller's promise; otherwise as in `bytes`.
         unsafe { core::slice::from_raw_parts_mut(start, len) }
     }
 
-    pub(crate) fn put_word(&mut self, address: usize, word: usize) {
+    /// Writes a word of the domain's memory.
+    ///
+    /// # Safety
+    /// It must be in the domain's window, and its address a multiple of four.
+    pub(crate) unsafe fn put_word(&mut self, address: usize, word: usize) {
         let to = core::ptr::with_exposed_provenance_mut::<usize>(address);
-        // SAFETY: as in `write`; all addresses here are in the host's part of the window.
+        // SAFETY: the caller's promise; otherwise as in `write`.
         unsafe { to.write_volatile(word) };
     }
 
-    pub(crate) fn get_word(&self, address: usize) -> usize {
+    /// Reads a word of the domain's memory.
+    ///
+    /// # Safety
+    /// As for [`put_word`](Self::put_word).
+    pub(crate) unsafe fn get_word(&self, address: usize) -> usize {
         let from = core::ptr::with_exposed_provenance::<usize>(address);
-        // SAFETY: as in `put_word`.
+        // SAFETY: the caller's promise; otherwise as in `write`.
         unsafe { from.read_volatile() }
     }
 
@@ -117,9 +132,12 @@ impl Calls {
     #[inline(always)]
     fn put_frame(&mut self, arguments: &[usize]) -> usize {
         let frame = self.runtime.exchange().0;
-        self.put_word(frame, 0);
+        // SAFETY: frames are at the start of the host's part of the window, which has room for the
+        // few words of each.
+        unsafe { self.put_word(frame, 0) };
         for (index, argument) in arguments.iter().enumerate() {
-            self.put_word(frame + 4 * (ARGUMENTS + index), *argument);
+            // SAFETY: as above.
+            unsafe { self.put_word(frame + 4 * (ARGUMENTS + index), *argument) };
         }
         frame
     }
@@ -136,7 +154,8 @@ impl Calls {
             Event::Returned => {}
             Event::Callback { .. } => return Err(Error::Misuse("nothing here calls back")),
         }
-        Ok(self.get_word(frame + 4 * (ARGUMENTS + N)))
+        // SAFETY: as in `put_frame`.
+        Ok(unsafe { self.get_word(frame + 4 * (ARGUMENTS + N)) })
     }
 
     /// As `call`, for a function that calls back. `answer` gets the slot and the address of the
@@ -153,7 +172,8 @@ impl Calls {
             answer(self, slot, arguments)?;
             event = self.runtime.resume(Reply::Return)?;
         }
-        Ok(self.get_word(frame + 4 * (ARGUMENTS + arguments.len())))
+        // SAFETY: as in `put_frame`.
+        Ok(unsafe { self.get_word(frame + 4 * (ARGUMENTS + arguments.len())) })
     }
 }
 
@@ -251,6 +271,12 @@ impl<'a> Stream<'a> {
     fn field(&self, index: usize) -> usize {
         self.calls.data(4 * index)
     }
+
+    fn set(&mut self, index: usize, word: usize) {
+        let field = self.field(index);
+        // SAFETY: the stream is at the start of the host's part, and `index` is that of a field.
+        unsafe { self.calls.put_word(field, word) };
+    }
 }
 
 impl inflate::Inflate for Stream<'_> {
@@ -265,17 +291,18 @@ impl inflate::Inflate for Stream<'_> {
 
     fn feed(&mut self, packed: &[u8]) -> Result<()> {
         self.calls.write(self.input(), packed)?;
-        self.calls.put_word(self.field(inflate::NEXT_IN), self.input());
-        self.calls.put_word(self.field(inflate::LEFT_IN), packed.len());
+        self.set(inflate::NEXT_IN, self.input());
+        self.set(inflate::LEFT_IN, packed.len());
         Ok(())
     }
 
     fn step(&mut self) -> Result<(usize, [usize; 2])> {
-        self.calls.put_word(self.field(inflate::NEXT_OUT), self.input() + inflate::CHUNK);
-        self.calls.put_word(self.field(inflate::LEFT_OUT), inflate::CHUNK);
+        self.set(inflate::NEXT_OUT, self.input() + inflate::CHUNK);
+        self.set(inflate::LEFT_OUT, inflate::CHUNK);
         let status = self.calls.call(self.inflate, [self.field(0), 0])?;
         let left = [inflate::LEFT_IN, inflate::LEFT_OUT].map(|index| self.field(index));
-        Ok((status, left.map(|address| self.calls.get_word(address))))
+        // SAFETY: as in `set`.
+        Ok((status, left.map(|address| unsafe { self.calls.get_word(address) })))
     }
 
     fn end(&mut self) -> Result<()> {

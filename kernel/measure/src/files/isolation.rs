@@ -1,4 +1,6 @@
 //! littlefs behind its protection, without any checks of values.
+#![allow(unsafe_code)]
+
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::littlefs::{
     Littlefs as Library, lfs_config_erase_fn, lfs_config_prog_fn, lfs_config_read_fn,
@@ -87,7 +89,8 @@ impl Littlefs for Isolated<'_> {
 fn answer(calls: &mut Calls, device: &mut Device, slot: u32, frame: usize) -> Result<()> {
     const LARGEST: usize = 4 * (ARGUMENTS + 6);
     calls.runtime.window().check(frame, LARGEST)?;
-    let argument = |index: usize| calls.get_word(frame + 4 * (ARGUMENTS + index));
+    // SAFETY: checked above, with the result; trampolines align their frames.
+    let argument = |index: usize| unsafe { calls.get_word(frame + 4 * (ARGUMENTS + index)) };
     let (block, offset) = (argument(1) as u32, argument(2));
     let (place, len) = (argument(3), argument(4));
     let device = some(device);
@@ -99,6 +102,7 @@ fn answer(calls: &mut Calls, device: &mut Device, slot: u32, frame: usize) -> Re
         lfs_config_erase_fn::FIRST_SLOT => (device.erase(block), 2),
         _ => (device.sync(), 1),
     };
-    calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize);
+    // SAFETY: as above.
+    unsafe { calls.put_word(frame + 4 * (ARGUMENTS + count), status(answer) as usize) };
     Ok(())
 }

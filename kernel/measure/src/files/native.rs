@@ -115,13 +115,19 @@ fn with_device(work: impl FnOnce(&mut dyn BlockDevice) -> i32) -> i32 {
     work(super::some(unsafe { &mut *DEVICE.0.get() }))
 }
 
-extern "C" fn read(_: usize, block: u32, offset: usize, to: *mut u8, len: usize) -> c_int {
+unsafe extern "C" fn read(_: usize, block: u32, offset: usize, to: *mut u8, len: usize) -> c_int {
     // SAFETY: littlefs passes room for as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts_mut(to, len) };
     with_device(|device| status(device.read(block, offset, bytes)))
 }
 
-extern "C" fn program(_: usize, block: u32, offset: usize, from: *const u8, len: usize) -> c_int {
+unsafe extern "C" fn program(
+    _: usize,
+    block: u32,
+    offset: usize,
+    from: *const u8,
+    len: usize,
+) -> c_int {
     // SAFETY: littlefs passes as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts(from, len) };
     with_device(|device| status(device.program(block, offset, bytes)))
@@ -140,12 +146,16 @@ extern "C" fn synchronise(_: usize) -> c_int {
 
 /// Returns the length of the prefix of `text` whose bytes are (or are not) in `set`. Both end with
 /// a NUL.
-fn span(text: *const u8, set: *const u8, is_wanted: bool) -> usize {
+///
+/// # Safety
+/// Both must be strings of C.
+unsafe fn span(text: *const u8, set: *const u8, is_wanted: bool) -> usize {
     let mut len = 0;
     loop {
         // SAFETY: reads stop at the NUL, which is in no set.
         let byte = unsafe { text.wrapping_add(len).read() };
-        let is_in_set = !strchr(set, c_int::from(byte)).is_null();
+        // SAFETY: the caller's promise.
+        let is_in_set = !unsafe { strchr(set, c_int::from(byte)) }.is_null();
         if byte == 0 || is_in_set != is_wanted {
             return len;
         }
@@ -154,17 +164,19 @@ fn span(text: *const u8, set: *const u8, is_wanted: bool) -> usize {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn strspn(text: *const u8, set: *const u8) -> usize {
-    span(text, set, true)
+unsafe extern "C" fn strspn(text: *const u8, set: *const u8) -> usize {
+    // SAFETY: the caller passes strings of C (ISO C, 7.24.5.6).
+    unsafe { span(text, set, true) }
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn strcspn(text: *const u8, set: *const u8) -> usize {
-    span(text, set, false)
+unsafe extern "C" fn strcspn(text: *const u8, set: *const u8) -> usize {
+    // SAFETY: the caller passes strings of C (ISO C, 7.24.5.3).
+    unsafe { span(text, set, false) }
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn strchr(text: *const u8, wanted: c_int) -> *const u8 {
+unsafe extern "C" fn strchr(text: *const u8, wanted: c_int) -> *const u8 {
     let mut place = text;
     loop {
         // SAFETY: reads stop at the NUL that ends every string.

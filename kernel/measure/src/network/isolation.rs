@@ -1,4 +1,5 @@
 //! lwIP behind its protection, without any checks of values.
+#![allow(unsafe_code)]
 
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::foreign::lwip::{Lwip as Library, netif_linkoutput_fn};
@@ -55,7 +56,8 @@ impl Isolated {
 
     fn call(&mut self, entry: usize, arguments: &[usize]) -> Result<()> {
         let peer = &mut self.peer;
-        let answer = |calls: &mut Calls, _, frame| transmit(calls, peer, frame);
+        // SAFETY: lwIP calls the trampoline only, which passes its frame.
+        let answer = |calls: &mut Calls, _, frame| unsafe { transmit(calls, peer, frame) };
         self.calls.call_and_answer(entry, arguments, answer).map(|_| ())
     }
 }
@@ -86,46 +88,70 @@ impl Lwip for Isolated {
 
 /// Sends the frame whose address is the second argument. lwIP has it in a chain of buffers (pbuf.h,
 /// `struct pbuf`: next, contents, two lengths).
-fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> {
+///
+/// # Safety
+/// `arguments` is the address of a trampoline's frame, in which lwIP passes buffers that are
+/// aligned (lwipopts.h).
+unsafe fn transmit(calls: &mut Calls, peer: &mut Peer, arguments: usize) -> Result<()> {
     const SUCCESS: usize = 0;
-    let first = word(calls, arguments + 4 * (ARGUMENTS + 1))?;
-    let [whole, own] = lengths(calls, first)?;
+    // SAFETY: a word of the frame.
+    let first = unsafe { word(calls, arguments + 4 * (ARGUMENTS + 1)) }?;
+    // SAFETY: an aligned buffer.
+    let [whole, own] = unsafe { lengths(calls, first) }?;
     if whole == own {
-        let payload = word(calls, first + 4)?;
+        // SAFETY: a word of that buffer.
+        let payload = unsafe { word(calls, first + 4) }?;
         some(peer).send(calls.bytes(payload, whole)?);
     } else {
         let mut frame = [0; FRAME];
-        let len = copy_chain(calls, first, &mut frame)?;
+        // SAFETY: an aligned buffer, whose next ones are aligned, too.
+        let len = unsafe { copy_chain(calls, first, &mut frame) }?;
         some(peer).send(frame.get(..len).unwrap_or(&[]));
     }
-    calls.put_word(arguments + 4 * (ARGUMENTS + 2), SUCCESS);
+    // SAFETY: the frame's result, which follows the arguments.
+    unsafe { calls.put_word(arguments + 4 * (ARGUMENTS + 2), SUCCESS) };
     Ok(())
 }
 
 /// Copies a frame from a chain of buffers.
-fn copy_chain(calls: &Calls, mut next: usize, frame: &mut [u8]) -> Result<usize> {
+///
+/// # Safety
+/// All of them are aligned.
+unsafe fn copy_chain(calls: &Calls, mut next: usize, frame: &mut [u8]) -> Result<usize> {
     let mut len = 0;
     while next != 0 {
-        let [whole, own] = lengths(calls, next)?;
+        // SAFETY: an aligned buffer.
+        let [whole, own] = unsafe { lengths(calls, next) }?;
         let part = frame.get_mut(len..len + own).ok_or(Error::Misuse("frames are short"))?;
-        calls.runtime.window().read(word(calls, next + 4)?, part)?;
+        // SAFETY: a word of that buffer.
+        let payload = unsafe { word(calls, next + 4) }?;
+        calls.runtime.window().read(payload, part)?;
         len += own;
         if whole == own {
             break;
         }
-        next = word(calls, next)?;
+        // SAFETY: a word of that buffer.
+        next = unsafe { word(calls, next) }?;
     }
     Ok(len)
 }
 
 /// Returns the length of the whole chain, and of its first buffer.
-fn lengths(calls: &Calls, buffer: usize) -> Result<[usize; 2]> {
-    let lengths = word(calls, buffer + 8)?;
+///
+/// # Safety
+/// The buffer is aligned.
+unsafe fn lengths(calls: &Calls, buffer: usize) -> Result<[usize; 2]> {
+    // SAFETY: a word of the buffer.
+    let lengths = unsafe { word(calls, buffer + 8) }?;
     Ok([lengths & 0xffff, lengths >> 16])
 }
 
 /// Reads a word of the library's memory.
-fn word(calls: &Calls, address: usize) -> Result<usize> {
+///
+/// # Safety
+/// The address is a multiple of four.
+unsafe fn word(calls: &Calls, address: usize) -> Result<usize> {
     calls.runtime.window().check(address, size_of::<usize>())?;
-    Ok(calls.get_word(address))
+    // SAFETY: in the window, as was checked, and aligned, as the caller promises.
+    Ok(unsafe { calls.get_word(address) })
 }

@@ -1,5 +1,7 @@
 //! The libraries behind their protection. Nothing is checked, not even addresses that foreign code
-//! passes: the paper's variant of this name does not check them either.
+//! passes: the paper's variant of this name does not check them either. That is sound only because
+//! the libraries are what they are; the SAFETY comments say what they are trusted with.
+#![allow(unsafe_code)]
 
 use omniglot::{Error, Result, Runtime as _, Signature};
 use omniglot_kernel::services::network::QEMU;
@@ -56,7 +58,8 @@ fn authenticate(calls: &mut Calls) -> Result<u64> {
             calls.call(update, [context, chunk, CHUNK.0.len()])?;
         }
         calls.call(out, [context, tag])?;
-        expect(calls.trusted(tag, TAG.0.len()) == TAG.0)
+        // SAFETY: the tag is in the host's part of the window.
+        expect(unsafe { calls.trusted(tag, TAG.0.len()) } == TAG.0)
     })
 }
 
@@ -88,17 +91,24 @@ fn store(calls: &mut Calls) -> Result<[u64; 2]> {
         settings: calls.call(settings, [])?,
         disk: Disk::new(),
     };
-    let in_rust = configure(calls, in_c)?;
+    // SAFETY: `ram_disk` returned it.
+    let in_rust = unsafe { configure(calls, in_c) }?;
     calls.write(calls.data(place::PATH), NAME.to_bytes_with_nul())?;
     Ok([count(|| files.run(calls, in_c))?, count(|| files.run(calls, in_rust))?])
 }
 
 /// Copies the configuration (lfs.h, `struct lfs_config`), with callbacks for the device.
-fn configure(calls: &mut Calls, in_c: usize) -> Result<usize> {
+///
+/// # Safety
+/// `in_c` is the address of one in the library's memory.
+unsafe fn configure(calls: &mut Calls, in_c: usize) -> Result<usize> {
     const WORDS: usize = 21;
     let config = calls.data(place::CONFIG);
     for offset in (0..4 * WORDS).step_by(4) {
-        calls.put_word(config + offset, calls.get_word(in_c + offset));
+        // SAFETY: a word of the structure, as the caller promises.
+        let word = unsafe { calls.get_word(in_c + offset) };
+        // SAFETY: the copy is in the host's part of the window, which has room for it.
+        unsafe { calls.put_word(config + offset, word) };
     }
     let slots = [
         lfs_config_read_fn::FIRST_SLOT,
@@ -107,8 +117,9 @@ fn configure(calls: &mut Calls, in_c: usize) -> Result<usize> {
         lfs_config_sync_fn::FIRST_SLOT,
     ];
     for (index, slot) in (1..).zip(slots) {
-        let function = calls.runtime.trampoline(slot);
-        calls.put_word(config + 4 * index, function.ok_or(Error::Misuse("no such slot"))?);
+        let function = calls.runtime.trampoline(slot).ok_or(Error::Misuse("no such slot"))?;
+        // SAFETY: as above; the functions are the second word to the fifth.
+        unsafe { calls.put_word(config + 4 * index, function) };
     }
     Ok(config)
 }
@@ -128,7 +139,8 @@ impl Files {
         let rewound = self.call(calls, self.rewind, &[system, file])?;
         let read = self.call(calls, self.read, &[system, file, back, len])?;
         expect((written, rewound, read) == (len, 0, len))?;
-        expect(calls.trusted(back, len) == CONTENTS.0)?;
+        // SAFETY: the host's part of the window has room for the contents twice.
+        expect(unsafe { calls.trusted(back, len) } == CONTENTS.0)?;
         expect(self.call(calls, self.close, &[system, file])? == 0)
     }
 
@@ -136,28 +148,37 @@ impl Files {
     fn call(&mut self, calls: &mut Calls, entry: usize, arguments: &[usize]) -> Result<usize> {
         let disk = &mut self.disk;
         calls.call_and_answer(entry, arguments, |calls, slot, frame| {
-            answer(calls, disk, slot, frame);
+            // SAFETY: littlefs calls the trampolines only, which pass their frames.
+            unsafe { answer(calls, disk, slot, frame) };
             Ok(())
         })
     }
 }
 
 /// Answers a callback of littlefs.
-fn answer(calls: &mut Calls, disk: &mut Disk, slot: u32, frame: usize) {
-    let argument = |index: usize| calls.get_word(frame + 4 * (ARGUMENTS + index));
+///
+/// # Safety
+/// `frame` is the address of a trampoline's frame.
+unsafe fn answer(calls: &mut Calls, disk: &mut Disk, slot: u32, frame: usize) {
+    // SAFETY: the frame is on the library's stack. It has five words for arguments, or the stack
+    // goes on behind it: littlefs's own functions have their frames there.
+    let argument = |index: usize| unsafe { calls.get_word(frame + 4 * (ARGUMENTS + index)) };
     let (block, offset) = (argument(1) as u32, argument(2) as u32);
     let (bytes, len) = (argument(3), argument(4));
     let (answer, count) = match slot {
         lfs_config_read_fn::FIRST_SLOT => {
-            (disk.read(block, offset, calls.trusted_mut(bytes, len)), 5)
+            // SAFETY: littlefs passes room for as many bytes as it says (lfs.h).
+            (disk.read(block, offset, unsafe { calls.trusted_mut(bytes, len) }), 5)
         }
         lfs_config_prog_fn::FIRST_SLOT => {
-            (disk.program(block, offset, calls.trusted(bytes, len)), 5)
+            // SAFETY: littlefs passes as many bytes as it says (lfs.h).
+            (disk.program(block, offset, unsafe { calls.trusted(bytes, len) }), 5)
         }
         lfs_config_erase_fn::FIRST_SLOT => (disk.erase(block), 2),
         _ => (0, 1),
     };
-    calls.put_word(frame + 4 * (ARGUMENTS + count), answer as usize);
+    // SAFETY: as for the arguments, which the result follows.
+    unsafe { calls.put_word(frame + 4 * (ARGUMENTS + count), answer as usize) };
 }
 
 #[inline(never)]
@@ -209,11 +230,13 @@ impl Network {
         expect(buffer != 0)?;
         calls.call(self.take, [buffer, frame, HEADERS])?;
         let exchange = calls.runtime.exchange().0;
-        let taken = calls.get_word(exchange + 4 * (ARGUMENTS + 2)) >> 16;
+        // SAFETY: the call's frame is at the start of the host's part of the window.
+        let taken = unsafe { calls.get_word(exchange + 4 * (ARGUMENTS + 2)) } >> 16;
         let (reply, answered) = (&self.reply, &mut self.answered);
         let received =
             calls.call_and_answer(self.input, &[buffer, self.card], |calls, _, frame| {
-                transmit(calls, reply, answered, frame);
+                // SAFETY: lwIP calls the trampoline only, which passes its frame.
+                unsafe { transmit(calls, reply, answered, frame) };
                 Ok(())
             })?;
         expect((taken & 0xff, received & 0xff) == (0, 0))
@@ -222,9 +245,17 @@ impl Network {
 
 /// Counts the reply. lwIP has it in one buffer, which held the request (pbuf.h, `struct pbuf`: next,
 /// contents, two lengths).
-fn transmit(calls: &mut Calls, reply: &[u8; HEADERS], answered: &mut usize, frame: usize) {
-    let buffer = calls.get_word(frame + 4 * (ARGUMENTS + 1));
-    let (payload, lengths) = (calls.get_word(buffer + 4), calls.get_word(buffer + 8));
-    *answered += usize::from(calls.trusted(payload, lengths >> 16) == reply);
-    calls.put_word(frame + 4 * (ARGUMENTS + 2), 0);
+///
+/// # Safety
+/// `frame` is the address of a trampoline's frame.
+unsafe fn transmit(calls: &mut Calls, reply: &[u8; HEADERS], answered: &mut usize, frame: usize) {
+    // SAFETY: the frame's second argument, the buffer.
+    let buffer = unsafe { calls.get_word(frame + 4 * (ARGUMENTS + 1)) };
+    // SAFETY: lwIP passes a buffer of its own, and aligns buffers to words (lwipopts.h).
+    let [payload, lengths] = [4, 8].map(|offset| unsafe { calls.get_word(buffer + offset) });
+    // SAFETY: the buffer has as many bytes as it says.
+    let frame_is_reply = unsafe { calls.trusted(payload, lengths >> 16) } == reply;
+    *answered += usize::from(frame_is_reply);
+    // SAFETY: the result follows the arguments.
+    unsafe { calls.put_word(frame + 4 * (ARGUMENTS + 2), 0) };
 }

@@ -127,13 +127,19 @@ fn with_disk(work: impl FnOnce(&mut Disk) -> i32) -> i32 {
     work(unsafe { &mut *DISK.0.get() })
 }
 
-extern "C" fn read(_: usize, block: u32, offset: u32, to: *mut u8, len: usize) -> c_int {
+unsafe extern "C" fn read(_: usize, block: u32, offset: u32, to: *mut u8, len: usize) -> c_int {
     // SAFETY: littlefs passes room for as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts_mut(to, len) };
     with_disk(|disk| disk.read(block, offset, bytes))
 }
 
-extern "C" fn program(_: usize, block: u32, offset: u32, from: *const u8, len: usize) -> c_int {
+unsafe extern "C" fn program(
+    _: usize,
+    block: u32,
+    offset: u32,
+    from: *const u8,
+    len: usize,
+) -> c_int {
     // SAFETY: littlefs passes as many bytes as `len` says (lfs.h).
     let bytes = unsafe { core::slice::from_raw_parts(from, len) };
     with_disk(|disk| disk.program(block, offset, bytes))
