@@ -8,7 +8,7 @@
 use crate::error::{Cause, Error, Result};
 use crate::frame::NON_LOCAL_EXIT;
 use crate::library::Description;
-use crate::memory::Window;
+use crate::memory::Frames;
 use crate::runtime::{Event, Reply, Runtime};
 use crate::session::Session;
 use crate::stack::{FrameAddress, Mark, Stack};
@@ -19,12 +19,11 @@ use crate::text::Text;
 #[repr(C)]
 pub(crate) struct Domain<R: Runtime> {
     pub(crate) session: Session<R>,
-    /// The runtime's window, for the frames of calls. It is used only where a call can start or has
-    /// just ended. So the session is not poisoned, this process was checked to be the domain's, and
-    /// no other host code has run since (invariant 11).
-    window: Window,
+    /// The runtime's window, and the host's stack in it. Frames of calls are written and read there
+    /// only where a call can start or has just ended. So the session is not poisoned, this process
+    /// was checked to be the domain's, and no other host code has run since (invariant 11).
+    pub(crate) frames: Frames,
     pub(crate) error_number: i32,
-    pub(crate) stack: Stack,
     pub(crate) description: &'static Description,
     /// The error that a [`Kept`] stands for, if any.
     error: Error,
@@ -88,10 +87,9 @@ impl<R: Runtime> Domain<R> {
     ) -> Self {
         let nowhere = Call { mark: stack.mark(), frame: FrameAddress::NONE, depth: 0 };
         Self {
-            window: session.runtime.window().share(),
+            frames: Frames::new(session.runtime.window(), stack),
             session,
             error_number: 0,
-            stack,
             description,
             error: Error::Abandoned,
             paused: (nowhere, CalledBack { slot: 0, arguments: 0 }),
@@ -100,9 +98,8 @@ impl<R: Runtime> Domain<R> {
 
     /// After a reset of the session: discards errors and what was on the host's stack.
     pub(crate) fn begin_anew(&mut self, stack: Stack) {
-        self.window = self.session.runtime.window().share();
+        self.frames = Frames::new(self.session.runtime.window(), stack);
         self.error_number = 0;
-        self.stack = stack;
     }
 
     /// Starts a call, and ends it, unless it calls back first. When it has returned, `frame` holds
@@ -119,10 +116,7 @@ impl<R: Runtime> Domain<R> {
         let Some(entry) = self.session.runtime.shim(shim) else {
             return Err(self.keep_missing(shim));
         };
-        let Some(place) = self.stack.place(frame.len()) else {
-            return Err(self.keep(Error::OutOfMemory { requested: frame.len() }));
-        };
-        let written = match self.window.write_frame(place, frame) {
+        let (place, written) = match self.frames.write(frame) {
             Ok(written) => written,
             Err(error) => return Err(self.keep(error)),
         };
@@ -133,7 +127,7 @@ impl<R: Runtime> Domain<R> {
             }
             Err(error) => return Err(self.keep(error)),
         }
-        match self.window.read_frame(written, frame) {
+        match self.frames.read(written, frame) {
             Ok((0, error_number)) => self.error_number = error_number,
             Ok((status, _)) => return Err(self.keep_verdict(status)),
             Err(error) => return Err(self.keep(error)),
@@ -190,8 +184,8 @@ impl<R: Runtime> Domain<R> {
     #[inline(never)]
     fn pause(&mut self, frame: FrameAddress, len: usize, called: CalledBack) -> Started {
         let depth = self.session.depth() - 1;
-        self.paused = (Call { mark: self.stack.mark(), frame, depth }, called);
-        self.stack.take(frame, len);
+        self.paused = (Call { mark: self.frames.mark(), frame, depth }, called);
+        self.frames.take(frame, len);
         Started::CalledBack(Paused(()))
     }
 
@@ -201,10 +195,23 @@ impl<R: Runtime> Domain<R> {
     }
 
     /// Copies the arguments that foreign code passes to a callback.
-    #[cfg_attr(not(feature = "alloc"), inline(never))]
+    ///
+    /// A caller knows how many bytes there are, so the check is a part of it, and only the copy is
+    /// shared by all.
+    #[inline(always)]
     pub(crate) fn take_arguments(&mut self, address: usize, into: &mut [u8]) -> KeptResult<()> {
-        let read = self.session.runtime.window().read(address, into);
-        self.keep_error(read)
+        match self.session.runtime.window().read_arguments(address, into) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.keep_outside(address, into.len())),
+        }
+    }
+
+    /// Keeps the error of bytes that are not all in the window. Made here, it takes no room in
+    /// callers.
+    #[cold]
+    #[inline(never)]
+    fn keep_outside(&mut self, address: usize, len: usize) -> Kept {
+        self.keep(Error::OutOfRange { address, len })
     }
 
     /// Writes a callback's result, and nothing else, into its frame. The frame's address is
@@ -254,8 +261,8 @@ impl<R: Runtime> Domain<R> {
     /// Ends a call that waited, and returned.
     fn finish(&mut self, call: Call, frame: &mut [u8]) -> Result<()> {
         self.end(call);
-        let written = self.window.find_frame(call.frame, frame.len())?;
-        match self.window.read_frame(written, frame)? {
+        let written = self.frames.find(call.frame, frame.len())?;
+        match self.frames.read(written, frame)? {
             (0, error_number) => self.error_number = error_number,
             (status, _) => return Err(self.verdict(status)),
         }
@@ -265,7 +272,7 @@ impl<R: Runtime> Domain<R> {
     /// Ends a call that waited.
     const fn end(&mut self, call: Call) {
         self.session.leave(call.depth);
-        self.stack.release(call.mark);
+        self.frames.release(call.mark);
     }
 
     /// The entry address of a shim.
@@ -287,9 +294,9 @@ impl<R: Runtime> Domain<R> {
     /// Copies a frame to the top of the host's stack in foreign memory.
     pub(crate) fn push_frame(&mut self, frame: &[u8]) -> Result<FrameAddress> {
         let full = Error::OutOfMemory { requested: frame.len() };
-        let place = self.stack.place(frame.len()).ok_or(full)?;
+        let place = self.frames.place(frame.len()).ok_or(full)?;
         self.session.runtime.window().write_frame(place, frame)?;
-        self.stack.take(place, frame.len());
+        self.frames.take(place, frame.len());
         Ok(place)
     }
 }

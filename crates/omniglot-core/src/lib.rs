@@ -14,7 +14,8 @@
 //!    `host .. host + len`, and write those of the exchange area and those that
 //!    [`Runtime::check_writable`] accepts; and no Rust object lives there.
 //! 2. **Checked ranges.** A host pointer into a window is only made by
-//!    `Window::locate`, from a range that was checked to lie in it. It is kept for as long
+//!    `Window::locate`, from a range that was checked to lie in it, or by `Frames::write`, on a
+//!    stack that was checked to lie in it when both were put together. It is kept for as long
 //!    as a call at most, which borrows the instance, so that nobody can reset it meanwhile.
 //! 3. **No reference where somebody else writes.** Where
 //!    [`Runtime::is_concurrent`] is true, window memory is only read and written

@@ -10,7 +10,7 @@ use crate::checks::CHECKED;
 use crate::error::{Error, Result};
 use crate::faults;
 use crate::frame::HEADER_SIZE;
-use crate::stack::FrameAddress;
+use crate::stack::{FrameAddress, Mark, Stack};
 
 /// A domain's memory: `len` bytes at the address `foreign` for foreign code,
 /// at `host` for the host.
@@ -143,6 +143,21 @@ impl Window {
         Ok(())
     }
 
+    /// As [`read`](Self::read), for a callback's arguments: without an allocator the copy is out of
+    /// line, since there is one of these for each signature.
+    ///
+    /// # Errors
+    /// As `read`, and no other.
+    #[inline(always)]
+    #[cfg_attr(omniglot_faults, track_caller)]
+    pub(crate) fn read_arguments(&self, address: usize, into: &mut [u8]) -> Result<()> {
+        let from = self.locate(address, into.len())?;
+        // SAFETY: as in `read` (invariants 1, 2).
+        unsafe { copy_arguments(from.as_ptr(), into.as_mut_ptr(), into.len()) };
+        faults::bytes(into);
+        Ok(())
+    }
+
     /// Copies `len` foreign bytes into uninitialised memory.
     ///
     /// # Errors
@@ -196,14 +211,8 @@ impl Window {
     #[inline(always)]
     pub(crate) fn write_frame(&self, address: FrameAddress, frame: &[u8]) -> Result<Written> {
         let written = self.find_frame(address, frame.len())?;
-        let [status, error_number, behind] = written.parts();
-        // SAFETY: in the range, which was checked (invariant 2), and aligned, as all frames.
-        unsafe { status.cast::<u32>().write_volatile(0) };
-        // SAFETY: as above (invariant 2).
-        unsafe { error_number.cast::<u32>().write_volatile(0) };
-        let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
-        // SAFETY: `find_frame` checked a range that ends where these bytes do (invariants 1, 2).
-        unsafe { copy_frame(rest.as_ptr(), behind.as_ptr(), rest.len()) };
+        // SAFETY: the range has as many bytes as the frame (invariant 8).
+        unsafe { written.fill(frame) };
         Ok(written)
     }
 
@@ -222,8 +231,7 @@ impl Window {
         }
         let [status, error_number, behind] = written.parts();
         let rest = frame.get_mut(HEADER_SIZE..).unwrap_or(&mut []);
-        // SAFETY: as long as the range that `find_frame` checked, less the header (invariants
-        // 1, 2).
+        // SAFETY: as long as the range, less the header (invariants 1, 2).
         unsafe { copy_frame(behind.as_ptr(), rest.as_mut_ptr(), rest.len()) };
         // SAFETY: in the range that was checked (invariant 2), and aligned, as all frames.
         let status = unsafe { status.cast::<u32>().read_volatile() };
@@ -245,6 +253,89 @@ impl Window {
     }
 }
 
+/// A window, and the stack in it on which the host places frames.
+///
+/// Both come from one state of the runtime, and are replaced together. The stack is checked to lie
+/// in the window when they are put together, and never leaves its bounds: so a frame's place need
+/// not be checked again for each call. [`Domain`](crate::domain::Domain) says when it is used.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    window: Window,
+    stack: Stack,
+}
+
+impl Frames {
+    /// Puts a runtime's window and a new stack in its exchange area together. A stack that is not
+    /// in the window gets no room.
+    pub(crate) fn new(window: &Window, stack: Stack) -> Self {
+        let (start, len) = stack.free();
+        let is_inside = window.check(start, len).is_ok();
+        let stack = if is_inside { stack } else { Stack::new(window.start(), 0) };
+        Self { window: window.share(), stack }
+    }
+
+    /// The top of the stack.
+    pub(crate) const fn mark(&self) -> Mark {
+        self.stack.mark()
+    }
+
+    /// Returns to an earlier top of this stack. Whoever holds a mark keeps the instance borrowed,
+    /// so that it is never the mark of a stack before a reset.
+    pub(crate) const fn release(&mut self, mark: Mark) {
+        self.stack.release(mark);
+    }
+
+    /// As [`Stack::push`].
+    pub(crate) fn push(&mut self, size: usize, align: usize) -> Result<usize> {
+        self.stack.push(size, align)
+    }
+
+    /// As [`Stack::place`].
+    pub(crate) const fn place(&self, size: usize) -> Option<FrameAddress> {
+        self.stack.place(size)
+    }
+
+    /// As [`Stack::take`].
+    pub(crate) const fn take(&mut self, place: FrameAddress, size: usize) {
+        self.stack.take(place, size);
+    }
+
+    /// Copies a frame to the top of the stack, with a header of 0. It is not allocated there.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where there is no room; [`Error::Misuse`] for a frame without a
+    /// header.
+    #[inline(always)]
+    pub(crate) fn write(&self, frame: &[u8]) -> Result<(FrameAddress, Written)> {
+        let len = frame.len();
+        let Some(place) = self.stack.place(len) else {
+            return Err(Error::OutOfMemory { requested: len });
+        };
+        if len < HEADER_SIZE {
+            return Err(NO_HEADER);
+        }
+        let offset = place.get().wrapping_sub(self.window.foreign);
+        // SAFETY: the stack has as much room there, and lies in the window (invariants 1, 2).
+        let host = unsafe { self.window.host.add(offset) };
+        let written = Written { host, len };
+        // SAFETY: the range has as many bytes as the frame (invariant 8).
+        unsafe { written.fill(frame) };
+        Ok((place, written))
+    }
+
+    /// As [`Window::find_frame`].
+    pub(crate) fn find(&self, place: FrameAddress, len: usize) -> Result<Written> {
+        self.window.find_frame(place, len)
+    }
+
+    /// As [`Window::read_frame`].
+    #[inline(always)]
+    #[cfg_attr(omniglot_faults, track_caller)]
+    pub(crate) fn read(&self, written: Written, frame: &mut [u8]) -> Result<(u32, i32)> {
+        self.window.read_frame(written, frame)
+    }
+}
+
 const NO_HEADER: Error = Error::Misuse("a call's frame starts with a header, and keeps its size");
 
 /// A frame in foreign memory: a checked range, at least a header long.
@@ -263,6 +354,22 @@ impl Written {
         // SAFETY: as above (invariant 2).
         let behind = unsafe { self.host.add(HEADER_SIZE) };
         [self.host, error_number, behind]
+    }
+
+    /// Sets the header to 0, and copies the rest of a frame behind it.
+    ///
+    /// # Safety
+    /// The frame is as long as the range.
+    #[inline(always)]
+    unsafe fn fill(self, frame: &[u8]) {
+        let [status, error_number, behind] = self.parts();
+        // SAFETY: in the range, which was checked (invariant 2), and aligned, as all frames.
+        unsafe { status.cast::<u32>().write_volatile(0) };
+        // SAFETY: as above (invariant 2).
+        unsafe { error_number.cast::<u32>().write_volatile(0) };
+        let rest = frame.get(HEADER_SIZE..).unwrap_or(&[]);
+        // SAFETY: the range ends where these bytes do, as the caller promises (invariants 1, 2).
+        unsafe { copy_frame(rest.as_ptr(), behind.as_ptr(), rest.len()) };
     }
 }
 
@@ -339,6 +446,17 @@ unsafe fn zero_one<T: From<u8>>(into: *mut T, index: usize) {
     let into = unsafe { into.add(index) };
     // SAFETY: valid and aligned (invariant 8).
     unsafe { into.write_volatile(T::from(0)) };
+}
+
+/// As [`copy_volatile`].
+///
+/// # Safety
+/// As there.
+#[cfg_attr(feature = "alloc", inline)]
+#[cfg_attr(not(feature = "alloc"), inline(never))]
+unsafe fn copy_arguments(from: *const u8, into: *mut u8, len: usize) {
+    // SAFETY: the caller's ranges (invariant 8).
+    unsafe { copy_volatile(from, into, len) };
 }
 
 /// Copies a frame's content: usually a few words, so the overhead matters.
@@ -574,6 +692,24 @@ mod tests {
                     *byte == if (start..start + len).contains(&index) { 0 } else { 0xff }
                 };
                 assert!(got.iter().enumerate().all(is_right), "{len} at {start}");
+            }
+        });
+    }
+
+    #[test]
+    fn frames_are_written_in_the_window_only() {
+        with_window(|window| {
+            let frames = Frames::new(window, Stack::new(0x10000, 4096));
+            let (place, written) = frames.write(&[7; 16]).expect("there is room");
+            let mut frame = [1; 16];
+            assert_eq!(frames.read(written, &mut frame), Ok((0, 0)));
+            assert_eq!((place.get(), &frame[8..]), (0x10000, &[7; 8][..]));
+            assert!(frames.write(&[7; 4097]).is_err());
+            assert!(frames.write(&[7; 7]).is_err(), "no header");
+            for (start, len) in [(0xfff0, 64), (0x10fe0, 64), (0, 0x20000), (0x11000, 16)] {
+                let frames = Frames::new(window, Stack::new(start, len));
+                let full = Error::OutOfMemory { requested: 16 };
+                assert_eq!(frames.write(&[7; 16]).map(|_| ()), Err(full), "{len} at {start}");
             }
         });
     }

@@ -105,7 +105,7 @@ pub fn try_scope<'env, A: Api + ?Sized, T, E: From<Error>>(
 ) -> Result<T, E> {
     api.base_mut().run_deferred();
     api.base().check_usable()?;
-    let mark = api.base().state.domain.stack.mark();
+    let mark = api.base().state.domain.frames.mark();
     #[cfg(feature = "alloc")]
     let number = api.base_mut().state.scopes.begin();
     let mut scope = Scope {
@@ -289,7 +289,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
         let state = &mut self.api.base_mut().state;
         // The body of the scope may have forked.
         state.domain.session.runtime.check_alive()?;
-        let address = state.domain.stack.push(size, align_of::<T>())?;
+        let address = state.domain.frames.push(size, align_of::<T>())?;
         #[cfg(feature = "alloc")]
         let id = state.id.in_scope(self.number);
         #[cfg(not(feature = "alloc"))]
@@ -375,7 +375,7 @@ impl<'env, A: Api + ?Sized> Scope<'_, 'env, A> {
 impl<A: Api + ?Sized> Drop for Scope<'_, '_, A> {
     fn drop(&mut self) {
         let state = &mut self.api.base_mut().state;
-        state.domain.stack.release(self.mark);
+        state.domain.frames.release(self.mark);
         #[cfg(feature = "alloc")]
         {
             state.scopes.end(self.number);

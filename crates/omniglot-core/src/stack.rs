@@ -21,6 +21,11 @@ impl Stack {
         Self { top: if start < end { start } else { end }, end }
     }
 
+    /// Address and length of what is free.
+    pub(crate) const fn free(&self) -> (usize, usize) {
+        (self.top, self.end - self.top)
+    }
+
     pub(crate) const fn mark(&self) -> Mark {
         Mark(self.top)
     }
