@@ -82,5 +82,10 @@ pub(crate) fn test(workspace: &Workspace, directory: &Path) -> Result<bool> {
 
 /// Builds the program of the package in `directory`, and returns its path.
 pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
-    Toolchain::find()?.build(workspace, directory)
+    Toolchain::find()?.build(workspace, directory, "")
+}
+
+/// As [`build`], with flags for the compiler. The program has the same path.
+pub(crate) fn build_with(workspace: &Workspace, directory: &Path, flags: &str) -> Result<PathBuf> {
+    Toolchain::find()?.build(workspace, directory, flags)
 }

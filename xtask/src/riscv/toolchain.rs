@@ -50,13 +50,23 @@ impl Toolchain {
         }
     }
 
-    /// Builds the program of the package in `directory` in release mode, and returns its path.
-    pub(crate) fn build(self, workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
+    /// Builds the program of the package in `directory` in release mode, with further flags for
+    /// the compiler if there are any, and returns its path.
+    pub(crate) fn build(
+        self,
+        workspace: &Workspace,
+        directory: &Path,
+        flags: &str,
+    ) -> Result<PathBuf> {
         let manifest = workspace.root().join(directory).join("Cargo.toml");
         let name = package_name(&manifest)?;
         let mut command = self.cargo(workspace, "build");
         command.args(["--release", "--locked", "--bin", &name]);
         command.arg("--manifest-path").arg(&manifest);
+        if !flags.is_empty() {
+            // For the target only, so that what runs here is not compiled again.
+            command.env("CARGO_TARGET_RISCV32IMAC_UNKNOWN_NONE_ELF_RUSTFLAGS", flags);
+        }
         watch::step(&format!("Building {name}"), &mut command, &workspace.log(&name))?;
         Ok(self.output(workspace).join(TARGET).join("release").join(name))
     }
