@@ -33,7 +33,7 @@ fn compare(define: &str) {
     }
 }
 
-/// What is freed goes back to the host beyond a few MiB, wherever it is.
+/// What is freed goes back to the host beyond 32 MiB, wherever it is.
 #[test]
 fn freed_memory_is_given_back() {
     let library = LIBRARIES.iter().find(|library| library.define == "WITH_C");
@@ -43,10 +43,10 @@ fn freed_memory_is_given_back() {
         region.call("holds", &[ROOM, 0, ROOM, OUTPUT as u64]);
         region.resident()
     };
-    // Before a block in use there may be 4 MiB, and at the end 1 MiB.
+    // Before a block in use there may be 32 MiB, and at the end 1 MiB.
     let (with_a_block, without) = (left(), left());
     println!("{with_a_block} and {without} bytes");
-    assert!(with_a_block < 5 << 20, "{with_a_block} of 64 MiB are left");
+    assert!(with_a_block < 33 << 20, "{with_a_block} of 64 MiB are left");
     assert!(without < 2 << 20, "{without} of 64 MiB are left");
 }
 
