@@ -105,6 +105,7 @@ mod diagnostics;
 mod docs;
 mod error;
 mod flat;
+#[cfg(feature = "headers")]
 mod generation;
 mod handle;
 #[cfg(feature = "headers")]

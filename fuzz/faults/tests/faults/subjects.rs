@@ -166,9 +166,9 @@ fn verified(timeout: Duration) -> Result<Conformance<Linux>, String> {
     start(timeout, |options| options.isolation = Isolation::Sfi)
 }
 
-/// Has the library free so much memory that its server gives it back.
+/// Has the library free so much memory, more than 32 MiB, that its server gives it back.
 fn give_back(mut library: Conformance<Linux>) -> Result<(), String> {
-    library.malloc::<u8>(16 << 20).and_then(|block| library.free(block)).map_err(text)
+    library.malloc::<u8>(48 << 20).and_then(|block| library.free(block)).map_err(text)
 }
 
 /// Calls the gate for `abort` as if it were a callback.
