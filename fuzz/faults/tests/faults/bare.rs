@@ -10,7 +10,7 @@ use crate::subjects::text;
 
 pub(crate) fn options(timeout: Duration) -> Options {
     let mut options = Options::default();
-    options.memory_limit = 64 << 20;
+    options.memory_limit = 128 << 20;
     options.timeout = Some(timeout);
     options
 }
