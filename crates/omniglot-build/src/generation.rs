@@ -40,7 +40,8 @@ impl Reading {
         Ok(Bindings { options, target, model, problems })
     }
 
-    /// Leaves items out, at least one of which is new; otherwise generation would not end.
+    /// Leaves items out. It is an error if all of them are left out already, since generation would
+    /// not end then.
     fn leave_out(&mut self, items: BTreeMap<Item, String>) -> Result<Bindings> {
         let known = self.left_out.len();
         let message = items.values().cloned().collect::<Vec<_>>().join("\n");

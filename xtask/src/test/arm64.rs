@@ -36,8 +36,15 @@ pub(super) struct Arm64 {
 impl Arm64 {
     /// Programs that need no files, and run only where their suite is named.
     pub(super) const fn new(package: &'static str, targets: &'static [&'static str]) -> Self {
-        let (files, too_long): (&[&str], &[&str]) = (&[], &[]);
-        Self { package, targets, guest: GUEST, files, too_long, has_pictures: false, always: false }
+        Self {
+            package,
+            targets,
+            guest: GUEST,
+            files: &[],
+            too_long: &[],
+            has_pictures: false,
+            always: false,
+        }
     }
 
     fn command(&self, workspace: &Workspace) -> Result<Command> {

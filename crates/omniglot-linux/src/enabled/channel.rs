@@ -167,9 +167,9 @@ impl Channel {
         }
     }
 
-    /// Has the worker begin if one of the two has slept. It goes on on another processor if calls on
-    /// the same one have been slow: there it may be awake and cannot run, since the host's thread
-    /// does.
+    /// Starts the request if one of the two sides has slept: wakes the worker if it is asleep, and
+    /// moves it to another processor if calls on the host's have been slow. A worker there may be
+    /// awake and still unable to run, since the host's thread runs.
     #[cold]
     fn start_slowly(&mut self, is_asleep: bool) {
         let moves = self.must_move();

@@ -4,7 +4,7 @@
 //! each sleeps while the other runs, that processor hardly ever has two threads to run at once,
 //! although another one may be idle. A call then takes a hundred times as long as with two processors,
 //! since each needs system calls and switches. So if the worker is asleep at several calls in quick
-//! succession, or the host sleeps in each, the worker goes on on another processor.
+//! succession, or the host sleeps in each, the worker moves to another processor.
 //!
 //! That is wrong if all others are busy, so the worker moves less and less often as long as it is
 //! not found awake afterwards. The host's thread never moves: its processors are the user's choice.

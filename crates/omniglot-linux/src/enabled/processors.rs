@@ -8,10 +8,10 @@ pub(super) fn of_process() -> rustix::io::Result<CpuSet> {
     sched_getaffinity(Some(getpid()))
 }
 
-/// Has a process go on on another processor than this thread's, if it may use others: one that
-/// sleeps once `wake` has woken it, and one that waits for this thread's processor at once.
-/// Afterwards it may use the same processors as before. Where the kernel refuses, it goes on wherever
-/// the kernel likes.
+/// Moves a process to another processor than this thread's, if it may use others. One that sleeps
+/// moves when `wake` wakes it; one that waits for this thread's processor moves at once. Afterwards
+/// it may use the same processors as before. Where the kernel refuses, it runs wherever the kernel
+/// likes.
 ///
 /// The process is a child that was not waited for, so the number is its own. If the host waits for
 /// all children, and the child ended a moment ago, another process may have the number by now; that

@@ -12,7 +12,9 @@
 #define MAX_REGIONS 4096
 #define SMALLEST_HEAP (1ul << 20)
 
-/* What glibc's malloc maps by itself, takes more at a time, and keeps, in bytes. */
+/* What glibc's malloc maps by itself, takes more at a time, and keeps, in bytes. Setting any of them
+ * ends its own adaptation, which makes the first and the last grow to these values where a program
+ * frees large blocks (mallopt(3)): jobs that allocate some MiB then have no pages cleared. */
 #define MAPPED (32 << 20)
 #define PADDING (1 << 20)
 #define MOST_UNUSED (64 << 20)
