@@ -2,17 +2,15 @@
 //! nanoseconds, the counts do not depend on the machine's load.
 #![allow(unsafe_code)]
 
-use std::ops::Range;
+use std::ops::{Range, Sub};
 use std::ptr::null_mut;
 
 use anyhow::{Context, Result, bail, ensure};
 
 unsafe extern "C" {
-    /// The gate's entry, and its exit.
+    /// The gate's file, from its first function to its end.
     fn omniglot_enter();
-    fn omniglot_commit_end();
-    fn omniglot_return_exits();
-    fn omniglot_way_out_end();
+    fn omniglot_sfi_abandoned_end();
 }
 
 /// A limit on instructions, larger than any operation needs.
@@ -26,25 +24,37 @@ pub(crate) struct Steps {
     pub(crate) all: u64,
     /// Instructions in the gate.
     pub(crate) gate: u64,
-    /// Instructions in foreign memory.
+    /// Instructions that are in no file that the host loaded.
     pub(crate) foreign: u64,
 }
 
+impl Sub for Steps {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            all: self.all - other.all,
+            gate: self.gate - other.gate,
+            foreign: self.foreign - other.foreign,
+        }
+    }
+}
+
 impl Steps {
-    fn note(&mut self, place: usize, window: &Range<usize>) {
+    fn note(&mut self, place: usize, host: &[Range<usize>]) {
         let address = |symbol: unsafe extern "C" fn()| symbol as *const () as usize;
-        let is_gate = (address(omniglot_enter)..address(omniglot_commit_end)).contains(&place)
-            || (address(omniglot_return_exits)..address(omniglot_way_out_end)).contains(&place);
+        let gate = address(omniglot_enter)..address(omniglot_sfi_abandoned_end);
+        let is_gate = gate.contains(&place);
         self.all += 1;
         self.gate += u64::from(is_gate);
-        self.foreign += u64::from(window.contains(&place));
+        self.foreign += u64::from(!host.iter().any(|code| code.contains(&place)));
     }
 }
 
 /// Steps through one operation in a child process. `set_up` runs in the child, and returns the
-/// operation and the range of foreign memory.
+/// operation.
 pub(crate) fn step_through<O: FnMut() -> Result<()>>(
-    set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
+    set_up: impl FnOnce() -> Result<O>,
 ) -> Result<Steps> {
     // SAFETY: the child makes instances of its own, does the operation, and exits.
     let child = unsafe { libc::fork() };
@@ -66,10 +76,8 @@ pub(crate) fn step_through<O: FnMut() -> Result<()>>(
 }
 
 /// The child's side: calls the marker functions once around nothing, and once around the operation.
-fn be_stepped<O: FnMut() -> Result<()>>(
-    set_up: impl FnOnce() -> Result<(O, Range<usize>)>,
-) -> Result<()> {
-    let (mut operation, window) = set_up()?;
+fn be_stepped<O: FnMut() -> Result<()>>(set_up: impl FnOnce() -> Result<O>) -> Result<()> {
+    let mut operation = set_up()?;
     for _ in 0..WARM_UP {
         operation()?;
     }
@@ -77,17 +85,17 @@ fn be_stepped<O: FnMut() -> Result<()>>(
     unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, null_mut::<u8>(), null_mut::<u8>()) };
     // SAFETY: this stops the process for the debugger.
     unsafe { libc::raise(libc::SIGSTOP) };
-    begin_mark(window.start, window.end);
+    begin_mark();
     end_mark();
-    begin_mark(window.start, window.end);
+    begin_mark();
     let outcome = operation();
     end_mark();
     outcome
 }
 
 #[inline(never)]
-extern "C" fn begin_mark(window_start: usize, window_end: usize) {
-    std::hint::black_box((window_start, window_end));
+extern "C" fn begin_mark() {
+    std::hint::black_box(());
 }
 
 #[inline(never)]
@@ -101,21 +109,36 @@ struct Stepped(libc::pid_t);
 impl Stepped {
     /// Counts the instructions from the next begin mark to the next end mark.
     fn between_marks(&self) -> Result<Steps> {
-        let begin = self.step_to(begin_mark as *const () as usize, |_| {})?;
-        let window = begin.rdi as usize..begin.rsi as usize;
+        self.step_to(begin_mark as *const () as usize, |_| {})?;
+        let host = self.host_code()?;
         let mut steps = Steps::default();
-        self.step_to(end_mark as *const () as usize, |place| steps.note(place, &window))?;
+        self.step_to(end_mark as *const () as usize, |place| steps.note(place, &host))?;
         Ok(steps)
     }
 
-    fn step_to(&self, end: usize, mut note: impl FnMut(usize)) -> Result<libc::user_regs_struct> {
+    /// The executable memory of the program and its shared libraries.
+    fn host_code(&self) -> Result<Vec<Range<usize>>> {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.0))?;
+        // proc_pid_maps(5): range, permissions, offset, device, inode, path.
+        let code = maps.lines().filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let (range, permissions) = (words.next()?, words.next()?);
+            let path = words.nth(3)?;
+            let (start, end) = range.split_once('-')?;
+            let is_loaded = path.starts_with('/') && !path.starts_with("/memfd:");
+            (permissions.contains('x') && is_loaded).then_some((start, end))
+        });
+        let parse = |number| usize::from_str_radix(number, 16);
+        code.map(|(start, end)| Ok(parse(start)?..parse(end)?)).collect()
+    }
+
+    fn step_to(&self, end: usize, mut note: impl FnMut(usize)) -> Result<()> {
         for _ in 0..MOST {
             self.request(libc::PTRACE_SINGLESTEP, null_mut());
             self.wait()?;
-            let registers = self.registers();
-            let place = registers.rip as usize;
+            let place = self.registers().rip as usize;
             if place == end {
-                return Ok(registers);
+                return Ok(());
             }
             note(place);
         }

@@ -76,7 +76,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         name: "instructions",
         about: "the instructions of such a call",
         sizes: ONE,
-        measure: Measure::Own(instructions::instructions),
+        measure: Measure::Own(instructions::calls),
     },
     Entry {
         name: "clearing",
@@ -113,6 +113,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         about: "out of the library, through a Rust closure and back, by how many are registered",
         sizes: Sizes::Of(&[1, 8, 64]),
         measure: Measure::Compared(callback::callback),
+    },
+    Entry {
+        name: "callback_instructions",
+        about: "the instructions of such a callback",
+        sizes: ONE,
+        measure: Measure::Own(instructions::callbacks),
     },
     Entry {
         name: "validate_u8",

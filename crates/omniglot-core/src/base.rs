@@ -296,8 +296,18 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     }
 
     /// Does the deferred work that needs the instance: frees and removals.
+    #[inline(always)]
     pub(crate) fn run_deferred(&mut self) {
+        // What is queued sets the flag, and the next outermost call clears it.
         #[cfg(feature = "alloc")]
+        if self.state.waits.get() {
+            self.run_queued();
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    pub(crate) fn run_queued(&mut self) {
         while let Some(id) = self.state.deferred.pop() {
             let closure = self.state.slots.remove(id);
             // Dropping what it captured may panic: the next call then does the rest.

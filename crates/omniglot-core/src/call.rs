@@ -183,7 +183,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
 fn call_after_waiting<A: Api + ?Sized>(api: &mut A, shim: u32, frame: &mut [u8]) -> Result<()> {
     let base = api.base_mut();
     base.state.waits.clear();
-    base.run_deferred();
+    base.run_queued();
     let waiting = base.state.destructors.len();
     if waiting == 0 {
         return call_now(api, shim, frame);

@@ -373,12 +373,12 @@ impl Written {
     }
 }
 
-/// Eight bytes at any address: one unaligned access on machines that have such. An array of bytes
-/// would become eight accesses, since the compiler may not merge volatile ones; and a later read of
+/// Bytes at any address: one unaligned access on machines that have such. An array of bytes would
+/// become as many accesses, since the compiler may not merge volatile ones; and a later read of
 /// such a copy in one piece would wait until all of them are done.
 #[repr(C, packed)]
 #[derive(Clone, Copy)]
-struct Word(u64);
+struct Anywhere<T>(T);
 
 /// Copies bytes; either side may be shared with another process.
 ///
@@ -393,7 +393,7 @@ unsafe fn copy_volatile(from: *const u8, into: *mut u8, len: usize) {
     }
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
         // SAFETY: the caller's ranges (invariant 8).
-        return unsafe { copy_words::<Word>(from, into, len) };
+        return unsafe { copy_unaligned(from, into, len) };
     }
     // Other machines make byte accesses of one that may be misaligned.
     const FEW: usize = 16 * size_of::<usize>();
@@ -558,6 +558,45 @@ unsafe fn copy_eight<T: Copy>(from: *const T, into: *mut T) {
     copy!(0 1 2 3 4 5 6 7);
 }
 
+/// Copies eight bytes at a time, and of the rest four, two and one.
+///
+/// # Safety
+/// As [`copy_volatile`].
+#[inline]
+unsafe fn copy_unaligned(from: *const u8, into: *mut u8, len: usize) {
+    let mut done = 0;
+    while len - done >= size_of::<u64>() {
+        // SAFETY: at least so many bytes are not copied yet (invariant 8).
+        unsafe { copy_piece::<u64>(from, into, done) };
+        done += size_of::<u64>();
+    }
+    if len & size_of::<u32>() != 0 {
+        // SAFETY: less than eight bytes are not copied yet, and at least four (invariant 8).
+        unsafe { copy_piece::<u32>(from, into, done) };
+        done += size_of::<u32>();
+    }
+    if len & size_of::<u16>() != 0 {
+        // SAFETY: less than four are not copied yet, and at least two (invariant 8).
+        unsafe { copy_piece::<u16>(from, into, done) };
+        done += size_of::<u16>();
+    }
+    if len & size_of::<u8>() != 0 {
+        // SAFETY: one is not copied yet (invariant 8).
+        unsafe { copy_piece::<u8>(from, into, done) };
+    }
+}
+
+/// Copies the bytes of a `T` at that offset, wherever that is.
+///
+/// # Safety
+/// As many bytes from that offset are in the caller's ranges.
+#[inline(always)]
+unsafe fn copy_piece<T: Copy>(from: *const u8, into: *mut u8, offset: usize) {
+    let (from, into) = (from.wrapping_add(offset), into.wrapping_add(offset));
+    // SAFETY: in the caller's ranges; any address is aligned for this type (invariant 8).
+    unsafe { copy_one::<Anywhere<T>>(from.cast(), into.cast(), 0) };
+}
+
 /// Copies word by word, and the rest byte by byte.
 ///
 /// # Safety
@@ -616,7 +655,7 @@ unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
 #[cfg(any(not(target_arch = "x86_64"), miri))]
 unsafe fn copy_large(from: *const u8, into: *mut u8, len: usize) {
     // SAFETY: the caller's ranges (invariant 8).
-    unsafe { copy_words::<Word>(from, into, len) };
+    unsafe { copy_unaligned(from, into, len) };
 }
 
 /// As [`copy_large`].

@@ -177,6 +177,7 @@ impl<R: Runtime> Session<R> {
     /// # Errors
     /// [`Error::Protocol`] if no call waits in a callback; [`Error::Poisoned`];
     /// [`Error::Forked`]; whatever ended the call, which poisons the session, whatever it is.
+    #[cfg_attr(feature = "alloc", inline(always))] // as in `Domain::resume`
     pub fn resume(&mut self, reply: Reply) -> Result<Event> {
         self.check_usable()?;
         if self.calls.depth == 0 {

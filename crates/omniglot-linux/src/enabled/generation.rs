@@ -159,6 +159,7 @@ impl<T: Default + Send + Sync + 'static> PerProcess<T> {
     }
 }
 
+#[inline]
 fn known() -> Option<&'static AtomicU64> {
     // SAFETY: null, or the word on a page that is never unmapped (invariant 13).
     unsafe { WORD.load(Ordering::Acquire).as_ref() }

@@ -213,7 +213,7 @@ unsafe impl Runtime for Linux {
         dispatch!(&self.0, backend => backend.time_limit())
     }
 
-    #[inline]
+    #[inline(always)]
     unsafe fn run(&mut self, step: Step, calls: &mut Calls) -> Result<Event> {
         // SAFETY: the caller is a session of this runtime (core's invariant 11), and so of the
         // inner one, which no other session reaches.

@@ -23,7 +23,7 @@ use super::context::{CONTEXTS, GateContext, RETURNED, STOPPED};
 use super::execution::{Execution, HOST_STACK, NO_EVENT};
 use super::fs_base::FsBaseAnalysis;
 use super::gadgets::{changes, code};
-use super::gate;
+use super::gate::{self, Way};
 use super::keys::{DomainKey, check_segments, check_support};
 use super::loading::{HandOff, Loaded, load};
 use super::memory::Memory;
@@ -269,6 +269,7 @@ impl<P: Protection> InProcess<P> {
     }
 
     /// Starts a call at that depth.
+    #[inline(always)]
     fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::current(self.execution.generation())?;
         thread.check_outside()?;
@@ -278,10 +279,11 @@ impl<P: Protection> InProcess<P> {
         let needs = self.fs_base.need_thread_pointer(entry, &self.memory, &self.window);
         self.set_thread_pointer(needs);
         self.begin(calls.depth(), self.hand_off.call, entry, arguments);
-        self.run_foreign_code(thread, calls)
+        self.run_foreign_code(thread, Way::Call, calls)
     }
 
     /// Answers the innermost callback.
+    #[inline(always)]
     fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::current(self.execution.generation())?;
         thread.check_outside()?;
@@ -294,7 +296,7 @@ impl<P: Protection> InProcess<P> {
             Reply::Raise { entry, arguments } => (entry, arguments),
         };
         self.execution.aim(target as u64, 0, argument as u64);
-        self.run_foreign_code(thread, calls)
+        self.run_foreign_code(thread, Way::Jump, calls)
     }
 
     /// Makes the gate load foreign code's own thread pointer, or leave the host's.
@@ -313,11 +315,16 @@ impl<P: Protection> InProcess<P> {
 
     /// Runs foreign code until the next event.
     #[inline(always)]
-    fn run_foreign_code(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
+    fn run_foreign_code(
+        &mut self,
+        thread: &'static Thread,
+        way: Way,
+        calls: &mut Calls,
+    ) -> Result<Event> {
         let event = if !P::IS_KEY && !calls.time.is_limited() {
-            self.cross(thread)
+            self.cross(thread, way)
         } else {
-            match self.cross_prepared(thread, calls) {
+            match self.cross_prepared(thread, way, calls) {
                 Ok(event) => event,
                 Err(error) => {
                     // Foreign code did not run: the call is over, and other threads may continue.
@@ -335,19 +342,24 @@ impl<P: Protection> InProcess<P> {
     /// The same with a key, or with a time limit. Not inlined, so that other calls save no
     /// registers for it.
     #[inline(never)]
-    fn cross_prepared(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
+    fn cross_prepared(
+        &mut self,
+        thread: &'static Thread,
+        way: Way,
+        calls: &mut Calls,
+    ) -> Result<u32> {
         self.admit(thread, calls)?;
         let since = self.execution.announce(&calls.time)?;
-        let event = self.cross_settled(thread, calls);
+        let event = self.cross_settled(thread, way, calls);
         self.execution.withdraw(since, event == Ok(RETURNED), calls);
         event
     }
 
     /// Crosses, as soon as all code of the process was looked at: nothing has run before.
     #[inline]
-    fn cross_settled(&self, thread: &'static Thread, calls: &Calls) -> Result<u32> {
+    fn cross_settled(&self, thread: &'static Thread, way: Way, calls: &Calls) -> Result<u32> {
         loop {
-            let event = self.cross(thread);
+            let event = self.cross(thread, way);
             if event != changes::UNSETTLED {
                 return Ok(event);
             }
@@ -382,32 +394,38 @@ impl<P: Protection> InProcess<P> {
     }
 
     #[inline(always)]
-    fn cross(&self, thread: &'static Thread) -> u32 {
+    fn cross(&self, thread: &'static Thread, way: Way) -> u32 {
         let context = &*self.execution.context;
         // Before everything else, which a call made by a handler would change.
-        let event = thread.inside(context, || {
-            // A handler may have forked since the last check. From here on its child has pages for
-            // what is written.
-            if self.execution.check_process().is_err() {
-                return NO_EVENT;
-            }
-            context.host_thread.store(thread.pointer as u64, Relaxed);
-            context.selector.store(thread.selector.load(Relaxed), Relaxed);
-            context.is_saved.store(false, Relaxed);
-            context.thread_id.store(thread.id(), Release);
-            if let Some(key) = &self.key {
-                return self.cross_keyed(key, thread);
-            }
-            // SAFETY: all of it was just stored, the domain's number and memory when it was
-            // made; `&mut self` in the callers keeps other threads out (invariant 8).
-            unsafe { gate::enter(context) }
-        });
+        let event = thread.inside(context, || self.cross_inside(context, thread, way));
         context.thread_id.store(0, Release);
         event
     }
 
+    #[inline(always)]
+    fn cross_inside(&self, context: &GateContext, thread: &Thread, way: Way) -> u32 {
+        // A handler may have forked since the last check. From here on its child has pages for what
+        // is written.
+        if self.execution.check_process().is_err() {
+            return NO_EVENT;
+        }
+        context.host_thread.store(thread.pointer as u64, Relaxed);
+        context.selector.store(thread.selector.load(Relaxed), Relaxed);
+        context.is_saved.store(false, Relaxed);
+        context.thread_id.store(thread.id(), Release);
+        if let Some(key) = &self.key
+            && P::IS_KEY
+        {
+            return self.cross_keyed(key, thread, way);
+        }
+        // SAFETY: all of it was just stored, the domain's number and memory when it was made;
+        // `&mut self` in the callers keeps other threads out (invariant 8).
+        unsafe { gate::enter(context, way) }
+    }
+
     /// The same behind a key.
-    fn cross_keyed(&self, key: &DomainKey, thread: &Thread) -> u32 {
+    #[inline(never)]
+    fn cross_keyed(&self, key: &DomainKey, thread: &Thread, way: Way) -> u32 {
         let context = &self.execution.context;
         // SAFETY: the processor has keys, since the domain has one (invariant 17).
         let rights = unsafe { places::rights() };
@@ -424,7 +442,7 @@ impl<P: Protection> InProcess<P> {
         };
         // SAFETY: all of it was just stored, or when the domain was made; `&mut self`
         // in the callers keeps other threads out (invariant 8).
-        match unsafe { gate::enter_keyed(context) } {
+        match unsafe { gate::enter_keyed(context, way) } {
             STOPPED if !context.must_stop() => changes::UNSETTLED,
             event => event,
         }
@@ -523,7 +541,7 @@ unsafe impl<P: Protection> Runtime for InProcess<P> {
         self.execution.check_process()?;
         self.kill();
         self.end_life();
-        self.execution.context.forget();
+        self.execution.forget();
         self.memory.restore()?;
         self.begin_life()?;
         self.renew_canary()?;

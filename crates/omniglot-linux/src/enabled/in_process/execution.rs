@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use omniglot_core::{Calls, Error, Event, Fault, FaultKind, Result, Text, Timer, Window, faults};
 
-use super::calls::{Stacks, store_fresh};
+use super::calls::Stacks;
 use super::context::{ABANDONED, CALLED_BACK, GateContext, RETURNED, STOPPED};
 use super::interrupter::Interrupter;
 use super::watchdog::{self, Clock};
@@ -70,13 +70,13 @@ impl Execution {
     /// waits.
     #[inline(always)]
     pub(super) fn begin(&mut self, depth: u32, bottom: u64) {
-        store_fresh(self.stacks.begin(depth, bottom), &self.context.next);
+        self.stacks.begin(depth, bottom, &self.context.left, &self.context.next);
     }
 
     /// Gives the innermost call the registers back with which it called back.
     #[inline(always)]
-    pub(super) fn go_on(&self) {
-        self.stacks.go_on(&self.context.next);
+    pub(super) fn go_on(&mut self) {
+        self.stacks.go_on(&self.context.left, &self.context.next);
     }
 
     /// The innermost call has ended at that depth, before or after its code ran.
@@ -88,6 +88,12 @@ impl Execution {
     /// Abandons all calls: what waits on the foreign stack is never resumed.
     pub(super) fn clear(&mut self) {
         self.stacks.clear();
+    }
+
+    /// Abandons all calls, and clears what foreign code left.
+    pub(super) fn forget(&mut self) {
+        self.stacks.clear();
+        self.context.forget();
     }
 
     /// Determines where foreign code continues, with which function to call and which argument.
@@ -116,7 +122,7 @@ impl Execution {
                 return Ok(Event::Returned);
             }
             if event == CALLED_BACK && stack < began {
-                self.stacks.wait(left);
+                self.stacks.wait();
                 let slot = faults::number(left.entry.load(Relaxed)) as u32;
                 let arguments = faults::number(left.argument.load(Relaxed)) as usize;
                 return Ok(Event::Callback { slot, arguments });
@@ -235,6 +241,7 @@ impl Execution {
         self.context.running.store(0, Release);
     }
 
+    #[inline]
     pub(super) fn last_call(&self) -> u64 {
         self.context.number.load(Relaxed)
     }

@@ -94,6 +94,42 @@ unsafe extern "C" {
     pub(super) fn omniglot_clear_registers(features: u32);
 }
 
+/// How foreign code is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By a call: a function begins.
+    Call,
+    /// By a jump: a function continues after a callback, which left by a jump. The processor's
+    /// return stack buffer then still has the places to which foreign code will return.
+    Jump,
+}
+
+/// Enters by one of the gate's functions.
+///
+/// The jump leaves the stack as a call does: aligned, with the address to continue at on top
+/// (System V ABI, section 3.2.2). The gate changes the registers that a callee may.
+macro_rules! go {
+    ($way:expr, $function:ident, $context:expr) => {
+        match $way {
+            Way::Call => $function($context),
+            Way::Jump => {
+                let event: u32;
+                std::arch::asm!(
+                    "lea rax, [rip + 2f]",
+                    "push rax",
+                    "jmp {function}",
+                    "2:",
+                    function = sym $function,
+                    in("rdi") std::ptr::from_ref::<GateContext>($context),
+                    lateout("eax") event,
+                    clobber_abi("C"),
+                );
+                event
+            }
+        }
+    };
+}
+
 /// Runs foreign code with `context.next` until it returns, calls back or is abandoned.
 ///
 /// # Safety
@@ -101,10 +137,10 @@ unsafe extern "C" {
 ///   the domain's number and memory (invariant 8).
 /// - Only this thread runs the domain.
 #[inline]
-pub(super) unsafe fn enter(context: &GateContext) -> u32 {
+pub(super) unsafe fn enter(context: &GateContext, way: Way) -> u32 {
     // SAFETY: the caller keeps the context whole (invariant 8). The gate keeps all that the System
     // V ABI has a callee keep (invariant 17); foreign code runs on a stack of its own.
-    unsafe { omniglot_enter(context) }
+    unsafe { go!(way, omniglot_enter, context) }
 }
 
 /// As [`enter`], for a domain behind a protection key.
@@ -113,10 +149,10 @@ pub(super) unsafe fn enter(context: &GateContext) -> u32 {
 /// As [`enter`]; and the thread's selector is in the shared page, its PKRU and the domain's
 /// are in the context, the registers in the domain's memory; the shared page says that this
 /// thread runs the domain, and no other thread with the same number is in foreign code.
-pub(super) unsafe fn enter_keyed(context: &GateContext) -> u32 {
+pub(super) unsafe fn enter_keyed(context: &GateContext, way: Way) -> u32 {
     // SAFETY: as in `enter` (invariants 8, 17); the rights are the domain's, as the caller promises
     // (invariant 10).
-    unsafe { omniglot_keyed_enter(context) }
+    unsafe { go!(way, omniglot_keyed_enter, context) }
 }
 
 /// As [`enter`], for a domain of verified code.
@@ -126,7 +162,7 @@ pub(super) unsafe fn enter_keyed(context: &GateContext) -> u32 {
 /// which is mapped as invariant 18 says, and what its code uses; `next` has a target in the region
 /// or its page of gates, at which verified code may be entered, and a stack pointer in the region.
 #[inline]
-pub(super) unsafe fn enter_sfi(context: &GateContext) -> u32 {
+pub(super) unsafe fn enter_sfi(context: &GateContext, way: Way) -> u32 {
     // SAFETY: as in `enter` (invariants 8, 17); the code stays in its region (invariant 18).
-    unsafe { omniglot_sfi_enter(context) }
+    unsafe { go!(way, omniglot_sfi_enter, context) }
 }

@@ -316,6 +316,7 @@ impl ForeignMemory {
     }
 
     /// Whether the server was asked for something in that outermost call.
+    #[inline]
     pub(super) fn has_been_asked(&self, number: u64) -> bool {
         self.told.load(Ordering::Relaxed) == number
     }

@@ -269,7 +269,8 @@ impl Thread {
     #[inline]
     pub(super) fn has_stack(&self, bytes: usize) -> bool {
         let here = std::ptr::from_ref(&bytes).addr();
-        self.stack_end == 0 || here < self.stack_end || here - self.stack_end >= bytes
+        // Below its end the thread is on another stack; the difference is huge then.
+        here.wrapping_sub(self.stack_end) >= bytes
     }
 
     #[cold]

@@ -9,6 +9,7 @@ use super::{InProcess, Protection};
 use crate::enabled::code_places::{self, Names};
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::in_process::context::RETURNED;
+use crate::enabled::in_process::gate::Way;
 use crate::enabled::in_process::handler::{CHANGED, DENIED, EXITED, FAULT, FORKED, STOP};
 use crate::enabled::in_process::threads::Thread;
 use crate::enabled::in_process::watchdog;
@@ -94,7 +95,7 @@ impl<P: Protection> InProcess<P> {
         self.begin(0, self.hand_off.call, self.hand_off.describe, 0);
         self.admit(thread, calls)?;
         self.execution.announce_for(left)?;
-        let event = self.cross_settled(thread, calls);
+        let event = self.cross_settled(thread, Way::Call, calls);
         watchdog::withdraw(&self.execution.context);
         match event? {
             RETURNED => Ok(()),

@@ -23,7 +23,7 @@ use crate::enabled::generation;
 use crate::enabled::in_process::context::{BELIEVES, RETURNED};
 use crate::enabled::in_process::execution::{Execution, HOST_STACK, NO_EVENT};
 use crate::enabled::in_process::features;
-use crate::enabled::in_process::gate;
+use crate::enabled::in_process::gate::{self, Way};
 use crate::enabled::in_process::handler::{FAULT, FORKED, STOP};
 use crate::enabled::in_process::keys::check_plain;
 use crate::enabled::in_process::threads::Thread;
@@ -313,6 +313,7 @@ impl Sfi {
     }
 
     /// Starts a call at that depth.
+    #[inline(always)]
     fn enter(&mut self, entry: usize, arguments: usize, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::plain(self.execution.generation())?;
         thread.check_outside()?;
@@ -323,10 +324,11 @@ impl Sfi {
         self.execution.begin(calls.depth(), bottom);
         // The gate calls what the entry is masked to: a line of the region.
         self.execution.aim(self.base() + ENTER, entry as u64, arguments as u64);
-        self.run_foreign_code(thread, calls)
+        self.run_foreign_code(thread, Way::Call, calls)
     }
 
     /// Answers the innermost callback.
+    #[inline(always)]
     fn resume(&mut self, reply: Reply, calls: &mut Calls) -> Result<Event> {
         let thread = Thread::plain(self.execution.generation())?;
         thread.check_outside()?;
@@ -337,7 +339,7 @@ impl Sfi {
             Reply::Raise { entry, arguments } => (self.line(entry), arguments),
         };
         self.execution.aim(self.base() + target, 0, argument as u64);
-        self.run_foreign_code(thread, calls)
+        self.run_foreign_code(thread, Way::Jump, calls)
     }
 
     /// The line that an entry is in: where verified code may be entered (H3).
@@ -347,8 +349,13 @@ impl Sfi {
 
     /// Runs foreign code until the next event that is the session's.
     #[inline(always)]
-    fn run_foreign_code(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
-        let event = self.run_stretch(thread, calls)?;
+    fn run_foreign_code(
+        &mut self,
+        thread: &'static Thread,
+        way: Way,
+        calls: &mut Calls,
+    ) -> Result<Event> {
+        let event = self.run_stretch(thread, way, calls)?;
         match event {
             Event::Callback { slot, arguments } if slot >= ABORT => {
                 self.serve(slot, arguments, thread, calls)
@@ -359,9 +366,14 @@ impl Sfi {
 
     /// Runs foreign code until it leaves.
     #[inline(always)]
-    fn run_stretch(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<Event> {
+    fn run_stretch(
+        &mut self,
+        thread: &'static Thread,
+        way: Way,
+        calls: &mut Calls,
+    ) -> Result<Event> {
         let event = if calls.time.is_limited() {
-            match self.cross_limited(thread, calls) {
+            match self.cross_limited(thread, way, calls) {
                 Ok(event) => event,
                 Err(error) => {
                     // Before foreign code ran: the call is over, and others may work.
@@ -370,7 +382,7 @@ impl Sfi {
                 }
             }
         } else {
-            self.cross(thread)
+            self.cross(thread, way)
         };
         match self.execution.accept(event, calls) {
             // Low, or with the region's base.
@@ -384,15 +396,20 @@ impl Sfi {
 
     /// With a time limit. Not inlined, so that other calls save no registers for it.
     #[inline(never)]
-    fn cross_limited(&mut self, thread: &'static Thread, calls: &mut Calls) -> Result<u32> {
+    fn cross_limited(
+        &mut self,
+        thread: &'static Thread,
+        way: Way,
+        calls: &mut Calls,
+    ) -> Result<u32> {
         let since = self.execution.announce(&calls.time)?;
-        let event = self.cross(thread);
+        let event = self.cross(thread, way);
         self.execution.withdraw(since, event == RETURNED, calls);
         Ok(event)
     }
 
     #[inline(always)]
-    fn cross(&self, thread: &'static Thread) -> u32 {
+    fn cross(&self, thread: &'static Thread, way: Way) -> u32 {
         let context = &*self.execution.context;
         // From before the rest, which a handler's call would change.
         let event = thread.inside(context, || {
@@ -404,7 +421,7 @@ impl Sfi {
             // SAFETY: `next` was just stored, all else when the domain was made: the target is a
             // line of the region or of its gates, the stack in the region (invariant 18); `&mut
             // self` in the callers keeps other threads out (invariant 8).
-            unsafe { gate::enter_sfi(context) }
+            unsafe { gate::enter_sfi(context, way) }
         });
         context.thread_id.store(0, Release);
         event
@@ -550,7 +567,7 @@ unsafe impl Runtime for Sfi {
         self.execution.check_process()?;
         self.kill();
         self.end_life();
-        self.execution.context.forget();
+        self.execution.forget();
         self.memory.restore()?;
         self.begin_life(calls.renumber())
     }

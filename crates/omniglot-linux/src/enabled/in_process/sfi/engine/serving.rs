@@ -9,6 +9,7 @@ use omniglot_core::{Calls, Error, Event, Fault, FaultKind, Result, Runtime};
 use super::Sfi;
 use crate::enabled::filters::policy::name_of;
 use crate::enabled::in_process::context::KEEPS_VECTORS;
+use crate::enabled::in_process::gate::Way;
 use crate::enabled::in_process::masks::with_all_blocked;
 use crate::enabled::in_process::sfi::page::{ABORT, GO_ON};
 use crate::enabled::in_process::sfi::request::ServerRequest;
@@ -44,7 +45,7 @@ impl Sfi {
             self.execution.go_on();
             self.execution.aim(self.base() + GO_ON, 0, 0);
             self.execution.context.features.fetch_or(KEEPS_VECTORS, Relaxed);
-            let event = self.run_stretch(thread, calls);
+            let event = self.run_stretch(thread, Way::Jump, calls);
             self.execution.context.features.fetch_and(!KEEPS_VECTORS, Relaxed);
             match event? {
                 Event::Callback { slot: other, arguments: others } if other >= ABORT => {
