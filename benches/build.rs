@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     Library::new("sodium")
         .header("sodium.h")
         .pkg_config("libsodium")
-        .allowlist_function("crypto_generichash")
+        .allowlist_function("sodium_init|crypto_generichash")
         .sandboxed()
         // Argon2's, for processors with AVX-512. Nothing here calls it.
         .known_stop("fill_block_with_xor")

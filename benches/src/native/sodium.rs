@@ -16,6 +16,7 @@ unsafe extern "C" {
         key: *const u8,
         key_len: usize,
     ) -> c_int;
+    fn sodium_init() -> c_int;
     fn sodium_version_string() -> *const c_char;
 }
 
@@ -25,6 +26,14 @@ pub(crate) fn version() -> String {
     let text = unsafe { sodium_version_string() };
     // SAFETY: this is a string constant of the library.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// Has the library choose the code for this processor, as all its users must at first.
+pub(crate) fn init() -> Result<()> {
+    // SAFETY: takes no arguments, and may be called several times.
+    let status = unsafe { sodium_init() };
+    ensure!(status != -1, "libsodium cannot be initialised");
+    Ok(())
 }
 
 /// Returns the hash of a message.

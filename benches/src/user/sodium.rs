@@ -7,6 +7,14 @@ omniglot::include_library!("sodium");
 /// Size of a hash in bytes.
 pub(crate) const HASH: usize = 32;
 
+/// Has the library choose the code for this processor, as all its users must at first.
+pub(crate) fn init<R: Runtime>(sodium: &mut Sodium<R>) -> Result<()> {
+    match sodium.sodium_init()? {
+        -1 => Err(Error::Misuse("libsodium cannot be initialised")),
+        _ => Ok(()),
+    }
+}
+
 /// Returns the hash of a message, which is copied into the library's memory.
 pub(crate) fn hash<R: Runtime>(sodium: &mut Sodium<R>, message: &[u8]) -> Result<[u8; HASH]> {
     sodium.scope(|sodium| {

@@ -10,13 +10,14 @@ use omniglot_turns::{Variant, Workload};
 use crate::inputs::{Inputs, random_bytes};
 use crate::native;
 use crate::runtimes::on_each_runtime;
-use crate::user::sodium::{HASH, Sodium, hash};
+use crate::user::sodium::{HASH, Sodium, hash, init};
 
 /// One operation hashes a message of `size` bytes, including the copy into the library's memory. An
 /// independent implementation of BLAKE2b gives the expected result.
 pub(crate) fn libsodium(_: &Inputs, size: usize) -> Result<Workload> {
     let message: Rc<[u8]> = random_bytes(size).into();
     let expected = blake2b_simd::Params::new().hash_length(HASH).hash(&message);
+    native::sodium::init()?;
     ensure!(native::sodium::hash(&message)? == *expected.as_bytes(), "a wrong hash");
     let bytes = Rc::clone(&message);
     let mut variants = vec![Variant::new("native", move |count| {
@@ -37,6 +38,7 @@ fn variant<R: Runtime>(
     message: Rc<[u8]>,
     expected: &[u8],
 ) -> Result<Variant> {
+    init(&mut sodium)?;
     ensure!(hash(&mut sodium, &message)? == *expected, "a wrong hash");
     Ok(Variant::new(name, move |count| {
         for _ in 0..count {

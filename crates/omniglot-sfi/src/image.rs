@@ -11,10 +11,11 @@ use crate::elf_file::{Export, File, Part};
 use crate::error::{Error, Problem};
 use crate::item::{Fix, Value};
 use crate::labels::Labels;
-use crate::layout::PAGE;
+use crate::layout::{PAGE, PROCESSOR};
 use crate::linked::{Id, Linked, Target};
 use crate::objects::{Kind, Relocation};
 use crate::place::Placed;
+use crate::processor::Processor;
 
 const HLT: u8 = 0xf4;
 const TOO_FAR: &str = "split the library: an image has less than 1 GiB";
@@ -179,6 +180,7 @@ impl<'a> Layout<'a> {
     pub(crate) fn write(
         &self,
         labels: &Labels,
+        processor: &Processor,
         exports: &[(Export, Target)],
         entry: Option<Target>,
     ) -> Result<(Vec<u8>, Uses), Error> {
@@ -193,6 +195,8 @@ impl<'a> Layout<'a> {
             self.data(*id, *at, &mut memory, &mut problems);
         }
         self.tables(labels, &mut memory, &mut problems);
+        let reported = self.thread() + PROCESSOR.cast_unsigned() - IMAGE_MIN;
+        put(&mut memory, reported, &processor.words().map(u32::to_le_bytes).concat());
         for ((is_thread, target), at) in &self.slots {
             let address = self.address(*target).unwrap_or_default();
             let thread = if *is_thread { self.thread() } else { 0 };

@@ -16,6 +16,8 @@ pub(crate) const NAMES: [(&str, u64); 3] = [
 pub(crate) const THREAD_SIZE: usize = 512;
 /// The offset of the stack protector's canary in it (psABI; gcc and clang use no other place).
 pub(crate) const CANARY: usize = 0x28;
+/// The offset of what `cpuid` reports: see [`Processor`](crate::processor::Processor).
+pub(crate) const PROCESSOR: i64 = 464;
 /// Offsets for saving r11, flags and RAX, behind everything that a C library uses.
 pub(crate) const KEPT_R11: i64 = 488;
 pub(crate) const KEPT_FLAGS: i64 = 496;

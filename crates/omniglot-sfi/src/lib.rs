@@ -35,6 +35,7 @@ mod linked;
 mod lower;
 mod objects;
 mod place;
+mod processor;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,7 +177,8 @@ impl Rewriter {
         if self.stubs {
             linked.stub_missing();
         }
-        let (exports, entry) = self.exported(&linked, own)?;
+        let (mut exports, entry) = self.exported(&linked, own)?;
+        exports.push(processor::exported(&linked));
         let mut roots: Vec<Target> = exports.iter().map(|(_, target)| *target).collect();
         roots.extend(entry);
         let reached = linked.reach(&roots)?;
@@ -232,10 +234,12 @@ impl Rewriter {
             by_object.entry(code.id.object).or_default().push(code);
         }
         let mut texts = Vec::new();
+        let mut processor = processor::Processor::default();
         for codes in by_object.into_values() {
             let liveness = flow::analyse(linked, &codes, &labels);
             for code in codes {
-                let lowered = lower::lower(linked, &code, &liveness, unknown, &mut problems);
+                let lowered =
+                    lower::lower(linked, &code, &liveness, unknown, &mut processor, &mut problems);
                 let placed = place::place(&code, &lowered, labels.taken.get(&code.id));
                 texts.push(Rewritten { code, placed });
             }
@@ -245,7 +249,7 @@ impl Rewriter {
         }
         let after = texts.iter().map(|text| text.placed.bytes.len() as u64).sum();
         let layout = Layout::new(linked, reached, &texts)?;
-        let (bytes, uses) = layout.write(&labels, exports, entry)?;
+        let (bytes, uses) = layout.write(&labels, &processor, exports, entry)?;
         let missing = linked.stubs_of(reached);
         Ok(Image { bytes, uses, code: (before, after), trapped: problems, missing })
     }

@@ -23,6 +23,7 @@ use crate::code::{Code, Source};
 use crate::error::Problem;
 use crate::flow::Liveness;
 use crate::linked::Linked;
+use crate::processor::Processor;
 
 pub(crate) use state::Lowered;
 use state::{Lower, Result, Unsupported};
@@ -42,6 +43,7 @@ pub(crate) fn lower(
     code: &Code,
     liveness: &Liveness,
     unknown: Unknown,
+    processor: &mut Processor,
     problems: &mut Vec<Problem>,
 ) -> Lowered {
     let mut lower = Lower {
@@ -80,6 +82,7 @@ pub(crate) fn lower(
             formatter.format(&source.instruction, &mut text);
             problem.instruction = Some(text);
             problems.push(problem);
+            processor.note_trap(source.instruction.cpuid_features());
             lower.items.truncate(first);
             if unknown == Unknown::Trap {
                 lower.stop();

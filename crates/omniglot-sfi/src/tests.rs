@@ -15,6 +15,7 @@ use crate::linked::{Id, Linked};
 use crate::lower::{Lowered, Unknown, lower};
 use crate::objects::{At, Binding, Kind, Object, Relocation, Section, Symbol};
 use crate::place::{Placed, place};
+use crate::processor::Processor;
 
 /// An object with one code section, functions in it, and a table of code addresses.
 pub(super) struct Sample {
@@ -93,7 +94,15 @@ impl Sample {
     pub(super) fn lowered(&self) -> Result<Lowered, Vec<Problem>> {
         let mut problems = Vec::new();
         let code = &self.codes[0];
-        let lowered = lower(&self.linked, code, &self.liveness, Unknown::Refuse, &mut problems);
+        let mut processor = Processor::default();
+        let lowered = lower(
+            &self.linked,
+            code,
+            &self.liveness,
+            Unknown::Refuse,
+            &mut processor,
+            &mut problems,
+        );
         if problems.is_empty() { Ok(lowered) } else { Err(problems) }
     }
 

@@ -51,3 +51,8 @@ pub const IMAGE: &str = "omniglot_image";
 /// The symbol of the 8-byte word that the host sets to the address of the control area, which its
 /// system-call server shares with the host. An image without it has no server.
 pub const CONTROL: &str = "omniglot_sfi_control";
+
+/// The symbol of two 8-byte words that say what `cpuid` and `xgetbv` report in the image: of leaf 1
+/// ECX, of leaf 7 EBX, and the low half of XCR0, each of 32 bits, and 32 bits of 0. The image has
+/// there what its code can make use of, and the host clears what the processor does not have.
+pub const PROCESSOR: &str = "omniglot_sfi_processor";

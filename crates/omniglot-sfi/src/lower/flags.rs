@@ -45,7 +45,7 @@ impl Lower<'_> {
     }
 
     /// Appends an instruction that ends in the distance to one of the places.
-    fn kept(&mut self, bytes: &[u8], place: i64) {
+    pub(super) fn kept(&mut self, bytes: &[u8], place: i64) {
         let mut item = self.item();
         self.push_kept(&mut item, bytes, place);
         self.items.push(item);

@@ -7,6 +7,7 @@ use super::state::{AVOID, Lower, Result, unsupported};
 use crate::code::{Meaning, Source};
 use crate::effects::number;
 use crate::item::Value;
+use crate::layout::PROCESSOR;
 use crate::objects::Kind;
 
 /// Returns true for instructions that have no effect here: no-operations, landing pads, and `cld`
@@ -33,7 +34,7 @@ impl Lower<'_> {
             Mnemonic::Leave => self.leave(),
             Mnemonic::Syscall => self.system_call(),
             Mnemonic::Cpuid => self.cpuid(),
-            Mnemonic::Xgetbv => self.zeros(&[0, 2]),
+            Mnemonic::Xgetbv => self.xgetbv(),
             Mnemonic::Rdrand | Mnemonic::Rdseed => self.no_random(instruction),
             Mnemonic::Hlt => self.stop_here(),
             Mnemonic::Mov | Mnemonic::Add if is_thread_slot(source) => self.thread_slot(source),
@@ -47,25 +48,44 @@ impl Lower<'_> {
         Some(result)
     }
 
-    /// Rewrites `cpuid` to report leaves 0 and 1 of a processor with only the baseline of x86-64.
-    /// The processor that will run the image is not known. Libraries then choose code that runs
-    /// everywhere.
+    /// Rewrites `cpuid` to report leaves 0, 1 and 7, with what [`Processor`] says, and no vendor.
+    /// What every x86-64 processor has needs no asking.
+    ///
+    /// [`Processor`]: crate::processor::Processor
     fn cpuid(&mut self) -> Result<()> {
         let is_kept = self.keep_flags();
-        // cmpl $1, %eax; sete %dl; movzbl %dl, %edx; negl %edx; andl $features, %edx
-        self.push_bytes(&[0x83, 0xf8, 0x01]);
-        self.push_bytes(&[0x0f, 0x94, 0xc2]);
-        self.push_bytes(&[0x0f, 0xb6, 0xd2]);
-        self.push_bytes(&[0xf7, 0xda]);
-        self.push_bytes(&[&[0x81, 0xe2][..], &FEATURES.to_le_bytes()].concat());
-        // testl %eax, %eax; sete %al; movzbl %al, %eax: the highest leaf is 1.
-        self.push_bytes(&[0x85, 0xc0]);
-        self.push_bytes(&[0x0f, 0x94, 0xc0]);
-        self.push_bytes(&[0x0f, 0xb6, 0xc0]);
+        // EBX: in leaf 7, subleaf 0.
+        self.push_bytes(&[0x83, 0xf8, 0x07]); // cmpl $7, %eax
+        self.push_bytes(&[0x0f, 0x94, 0xc3]); // sete %bl
+        self.push_bytes(&[0x85, 0xc9]); // testl %ecx, %ecx
+        self.push_bytes(&[0x0f, 0x94, 0xc1]); // sete %cl
+        self.push_bytes(&[0x20, 0xcb]); // andb %cl, %bl
+        self.push_bytes(&[0x0f, 0xb6, 0xdb]); // movzbl %bl, %ebx
+        self.push_bytes(&[0xf7, 0xdb]); // negl %ebx
+        self.kept(&[0x23, 0x1d], PROCESSOR + 4); // andl leaf 7(%rip), %ebx
+        // ECX and EDX: in leaf 1.
+        self.push_bytes(&[0x83, 0xf8, 0x01]); // cmpl $1, %eax
+        self.push_bytes(&[0x0f, 0x94, 0xc2]); // sete %dl
+        self.push_bytes(&[0x0f, 0xb6, 0xd2]); // movzbl %dl, %edx
+        self.push_bytes(&[0xf7, 0xda]); // negl %edx
+        self.push_bytes(&[0x89, 0xd1]); // movl %edx, %ecx
+        self.kept(&[0x23, 0x0d], PROCESSOR); // andl leaf 1(%rip), %ecx
+        self.push_bytes(&[&[0x81, 0xe2][..], &FEATURES.to_le_bytes()].concat()); // andl $, %edx
+        // EAX: in leaf 0, the highest one.
+        self.push_bytes(&[0x85, 0xc0]); // testl %eax, %eax
+        self.push_bytes(&[0x0f, 0x94, 0xc0]); // sete %al
+        self.push_bytes(&[0x0f, 0xb6, 0xc0]); // movzbl %al, %eax
+        self.push_bytes(&[0x6b, 0xc0, 0x07]); // imull $7, %eax, %eax
         if is_kept {
             self.restore_flags();
         }
-        self.zeros(&[3, 1])
+        Ok(())
+    }
+
+    /// Rewrites `xgetbv`: which registers the program may use.
+    fn xgetbv(&mut self) -> Result<()> {
+        self.kept(&[0x8b, 0x05], PROCESSOR + 8); // movl state(%rip), %eax
+        self.zeros(&[2])
     }
 
     /// Appends `movl $0, %r32` for each register.

@@ -18,6 +18,7 @@ use omniglot_verify::layout::GATE_CALL;
 use super::image::{Image, verified};
 use super::memory::RegionMemory;
 use super::page::{ABORT, ENTER, GO_ON};
+use super::processor;
 use super::region::Region;
 use crate::enabled::generation;
 use crate::enabled::in_process::context::{BELIEVES, RETURNED};
@@ -263,6 +264,9 @@ impl Sfi {
             if let Some(place) = place {
                 self.window.write(place, &value.to_ne_bytes())?;
             }
+        }
+        if let Some(place) = self.image.processor {
+            processor::tell(&mut self.window, place)?;
         }
         self.tell_world()?;
         if self.image.start != 0 {

@@ -11,7 +11,9 @@ use object::elf::{EM_X86_64, ET_EXEC, FileHeader64, PF_W, PF_X, PT_DYNAMIC, PT_I
 use object::elf::{ProgramHeader64, SHT_SYMTAB, STT_FUNC};
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 use omniglot_core::{Description, Error, Result, Text};
-use omniglot_verify::layout::{CONTROL, GATES, HEAP_END, HEAP_START, IMAGE, IMAGE_MAX, IMAGE_MIN};
+use omniglot_verify::layout::{
+    CONTROL, GATES, HEAP_END, HEAP_START, IMAGE, IMAGE_MAX, IMAGE_MIN, PROCESSOR,
+};
 use omniglot_verify::{LINE, Uses, verify};
 use rustix::mm::ProtFlags;
 
@@ -38,6 +40,8 @@ pub(super) struct Image {
     pub(super) tables: Tables,
     /// Words that the host sets.
     pub(super) callback: usize,
+    /// The words that say what `cpuid` reports.
+    pub(super) processor: Option<usize>,
     pub(super) heap_start: Option<usize>,
     pub(super) heap_end: Option<usize>,
     /// The word of its system-call server, if it has one.
@@ -120,7 +124,11 @@ impl Image {
         let heap_start = symbols.address(HEAP_START);
         let heap_end = symbols.address(HEAP_END);
         let control = symbols.address(CONTROL);
+        let processor = symbols.address(PROCESSOR);
         for word in [Some(callback), heap_start, heap_end, control].into_iter().flatten() {
+            check_word(&segments, word)?;
+        }
+        for word in processor.into_iter().flat_map(|word| [word, word.saturating_add(8)]) {
             check_word(&segments, word)?;
         }
         Ok(Self {
@@ -130,6 +138,7 @@ impl Image {
             start,
             tables,
             callback,
+            processor,
             heap_start,
             heap_end,
             control,

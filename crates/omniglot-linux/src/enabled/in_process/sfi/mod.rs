@@ -15,6 +15,7 @@ mod engine;
 mod image;
 mod memory;
 mod page;
+mod processor;
 pub(super) mod region;
 mod request;
 
