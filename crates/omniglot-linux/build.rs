@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cc::Tool;
+
 /// A failure as one readable paragraph: cargo prints it with `Debug`.
 struct Failure(String);
 
@@ -77,10 +79,12 @@ fn main() -> Result<(), Failure> {
     {
         println!("cargo:rustc-cfg=in_process");
     }
-    compile("stub", &["stub"], Some(&machine), STUB_FLAGS)?;
+    let compiler = compiler()?;
+    compile(&compiler, "stub", &["stub"], Some(&machine), STUB_FLAGS)?;
     let more = if hands_off { SERVER_FLAGS } else { &[] };
-    compile("loader", &["loader", "server"], Some(&machine), &[LOADER_FLAGS, more].concat())?;
-    compile("trial", &["trial"], None, TRIAL_FLAGS)
+    let loader_flags = [LOADER_FLAGS, more].concat();
+    compile(&compiler, "loader", &["loader", "server"], Some(&machine), &loader_flags)?;
+    compile(&compiler, "trial", &["trial"], None, TRIAL_FLAGS)
 }
 
 /// The variables that name the C compiler: it decides, among others, of which C library workers are.
@@ -109,19 +113,10 @@ fn machine() -> Result<Option<PathBuf>, Failure> {
     Ok(Some(PathBuf::from(name)).filter(|file| has_system && file.exists()))
 }
 
-/// Compiles the sources of these directories, and of that file, to one program.
-fn compile(
-    name: &str,
-    directories: &[&str],
-    machine: Option<&Path>,
-    flags: &[&str],
-) -> Result<(), Failure> {
-    let mut sources: Vec<PathBuf> = machine.map(Path::to_owned).into_iter().collect();
-    for directory in directories {
-        sources.extend(sources_in(&Path::new("worker").join(directory))?);
-    }
-    let program = PathBuf::from(env::var("OUT_DIR")?).join(name);
-    let compiler = cc::Build::new()
+/// The C compiler with the flags that all programs have. To find out which it takes costs some runs
+/// of it, so this is done once.
+fn compiler() -> Result<Tool, Failure> {
+    cc::Build::new()
         .cargo_metadata(false)
         .cargo_warnings(false)
         .opt_level(2)
@@ -132,7 +127,22 @@ fn compile(
         // stub does not have, and ask libc for the processor's features.
         .flag_if_supported("-mno-outline-atomics")
         .try_get_compiler()
-        .map_err(|error| missing_compiler(&error.to_string()))?;
+        .map_err(|error| missing_compiler(&error.to_string()))
+}
+
+/// Compiles the sources of these directories, and of that file, to one program.
+fn compile(
+    compiler: &Tool,
+    name: &str,
+    directories: &[&str],
+    machine: Option<&Path>,
+    flags: &[&str],
+) -> Result<(), Failure> {
+    let mut sources: Vec<PathBuf> = machine.map(Path::to_owned).into_iter().collect();
+    for directory in directories {
+        sources.extend(sources_in(&Path::new("worker").join(directory))?);
+    }
+    let program = PathBuf::from(env::var("OUT_DIR")?).join(name);
     let output = compiler
         .to_command()
         .args(["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-o"])

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Does what a new user does, in empty directories: the README's example, then the guide's own C
-# file, then a distribution's library, each written as the document says. Prints the processor
-# seconds (user and system, of all processes) that each took until it printed the expected text.
+# file, then a distribution's library, each written as the document says. Prints the minutes and the
+# processor seconds (user and system, of all processes) that each took until it printed the expected
+# text.
 #
 #     tests/newcomer/run.sh                                              # on this machine
 #     cargo xtask root trixie --build -- "$PWD/tests/newcomer/run.sh"    # in a bare Debian
@@ -34,29 +35,31 @@ write_files() { # document directory
 
 # Builds and runs a document's crate, whose output must contain a text.
 step() { # name document expected
-    local directory=$work/$1 before after output
+    local directory=$work/$1 began before output
     mkdir "$directory"
     write_files "$checkout/$2" "$directory"
-    look_at_clock
-    before=$seconds
+    look_at_clocks
+    began=$now before=$seconds
     if ! output=$(cd "$directory" && cargo run --quiet --offline 2>&1); then
         printf '%s failed:\n%s\n' "$1" "$output"
         exit 1
     fi
-    look_at_clock
-    after=$seconds
+    look_at_clocks
     if [[ $output != *"$3"* ]]; then
         printf '%s did not print "%s", but:\n%s\n' "$1" "$3" "$output"
         exit 1
     fi
-    awk -v name="$1" -v before="$before" -v after="$after" \
-        'BEGIN { printf "%-26s %6.1f processor seconds\n", name, after - before }'
+    awk -v name="$1" -v began="$began" -v now="$now" -v before="$before" -v after="$seconds" 'BEGIN {
+        minutes = (now - began) / 60
+        printf "%-22s %5.2f minutes, %5.1f processor seconds\n", name, minutes, after - before
+    }'
 }
 
-# The processor time of exited children until now (times(1p)). It sets a variable, since a subshell
-# would have other children.
-seconds=0
-look_at_clock() {
+# The time of day, and the processor time of exited children until now (times(1p)), both in seconds.
+# It sets variables, since a subshell would have other children.
+now=0 seconds=0
+look_at_clocks() {
+    now=$(date +%s.%N)
     times > "$work/times"
     seconds=$(tail -1 "$work/times" | tr -d s | awk -F'[m ]' '{ print $1 * 60 + $2 + $3 * 60 + $4 }')
 }
