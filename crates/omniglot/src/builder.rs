@@ -146,12 +146,30 @@ impl<L: Library<Runtime = Linux>> Builder<L> {
 
     /// Loads this file as well, before the library itself. It can be a build of the library that
     /// is not installed.
+    ///
+    /// ```no_run
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// let mut parts = Parts::builder().library("build/libparts.so.2").build()?;
+    /// # parts.parts_first()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn library(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.libraries.push(file.into());
         self
     }
 
     /// Lets the loader look for libraries in this directory too.
+    ///
+    /// ```no_run
+    /// # use omniglot_guide::parts::Parts;
+    /// # fn main() -> omniglot::Result<()> {
+    /// let mut parts = Parts::builder().library_directory("/opt/parts/lib").build()?;
+    /// # parts.parts_first()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn library_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.library_directories.push(directory.into());
         self
