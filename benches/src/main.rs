@@ -9,6 +9,7 @@ mod report;
 mod results;
 mod runtimes;
 mod small;
+mod statements;
 mod stepping;
 mod user;
 mod workloads;
@@ -53,9 +54,9 @@ struct Arguments {
     /// Also measure this program, the same one built without checks.
     #[arg(long, value_name = "PROGRAM")]
     unchecked: Option<PathBuf>,
-    /// Also measure this program, which has the alternatives to Omniglot.
+    /// Also measure this program, which has alternatives to Omniglot; may be given several times.
     #[arg(long, value_name = "PROGRAM")]
-    peers: Option<PathBuf>,
+    peers: Vec<PathBuf>,
     /// Write one JSON record per measurement to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -128,15 +129,14 @@ impl Arguments {
 /// Other processes whose variants take turns with ours.
 struct Others {
     unchecked: Option<Remote>,
-    peers: Option<Remote>,
+    peers: Vec<Remote>,
 }
 
 impl Others {
     fn start(arguments: &Arguments) -> Result<Self> {
-        let start = |program: &Option<PathBuf>| {
-            program.as_ref().map(|program| arguments.start(program)).transpose()
-        };
-        let (unchecked, peers) = (start(&arguments.unchecked)?, start(&arguments.peers)?);
+        let start = |program| arguments.start(program);
+        let unchecked = arguments.unchecked.as_ref().map(start).transpose()?;
+        let peers = arguments.peers.iter().map(start).collect::<Result<_>>()?;
         if let Some(unchecked) = &unchecked {
             let variants = unchecked.variants(SELF_TEST, 0)?;
             let is_unchecked = variants.iter().any(|variant| variant.name() == IS_UNCHECKED);
@@ -162,7 +162,7 @@ impl Others {
                 }
             }
         }
-        if let Some(peers) = &self.peers {
+        for peers in &self.peers {
             variants.extend(peers.variants(name, size)?);
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: builds all variants of the benchmarks, and runs them in turns.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
 use crate::cargo;
 use crate::cargo::HOST_TARGET;
+use crate::setup::{self, Task};
 use crate::workspace::Workspace;
 
 /// The options of the benchmarks, and of their output.
@@ -16,7 +17,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Measure briefly, to check that everything works
+    /// Measure briefly, to check that everything works; without WebAssembly, whose runtime takes
+    /// minutes to build
     #[arg(long)]
     quick: bool,
 
@@ -56,23 +58,34 @@ pub(crate) struct Options {
 /// The flag that compiles out all checks of foreign addresses and values.
 const UNCHECKED: &str = "--cfg omniglot_unchecked";
 
-/// The alternatives to Omniglot that users have, in a workspace of their own.
-const PEERS: &str = "benches/peers";
+/// The alternatives to Omniglot that users have, each in a workspace of its own: its directory, the
+/// program, and the name of the directory that it is built in.
+const PEERS: Peer = ("benches/peers", "omniglot-peers", "peers");
+const WASM: Peer = ("benches/wasm", "omniglot-wasm", "wasm");
 
-/// Builds and runs the benchmarks, and returns their exit status.
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+type Peer = (&'static str, &'static str, &'static str);
+
+/// Builds and runs the benchmarks, and returns their exit status. With `install`, also installs what
+/// WebAssembly needs.
+pub(crate) fn run(options: &Options, install: bool) -> Result<ExitCode> {
+    let peers = options.peers();
+    if peers.contains(&WASM) && !setup::prepare(Task::Wasm, install)? {
+        bail!("the packages named above are not installed; --quick and --alone do without");
+    }
     let workspace = Workspace::load()?;
     build(ours(cargo::command()), &workspace)?;
     let target = workspace.target_directory();
     let mut command = Command::new(target.join("release/omniglot-bench"));
-    if !options.alone && options.from.is_none() {
+    if options.compares() {
         // If the target is named, cargo uses a separate directory for it.
         build(ours(unchecked_cargo()), &workspace)?;
         let unchecked = target.join(HOST_TARGET).join("release/omniglot-bench");
         command.arg("--unchecked").arg(unchecked);
-        build(peers(&workspace), &workspace)?;
-        let peers = workspace.target("peers").join("release/omniglot-peers");
-        command.arg("--peers").arg(peers);
+    }
+    for (directory, program, target) in peers {
+        let target = workspace.target(target);
+        build(peer(directory, &target, &workspace), &workspace)?;
+        command.arg("--peers").arg(target.join("release").join(program));
     }
     options.pass_on(&mut command, &workspace);
     let status = command.status().context("could not start the benchmarks")?;
@@ -80,6 +93,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 impl Options {
+    /// Whether variants that need another build are measured.
+    const fn compares(&self) -> bool {
+        !self.alone && self.from.is_none()
+    }
+
+    /// The alternatives that are measured.
+    fn peers(&self) -> Vec<Peer> {
+        match (self.compares(), self.quick) {
+            (false, _) => Vec::new(),
+            (true, true) => vec![PEERS],
+            (true, false) => vec![PEERS, WASM],
+        }
+    }
+
     /// Passes on the options for the benchmarks.
     fn pass_on(&self, command: &mut Command, workspace: &Workspace) {
         for name in &self.only {
@@ -129,12 +156,12 @@ fn ours(mut cargo: Command) -> Command {
     cargo
 }
 
-/// Builds the alternatives.
-fn peers(workspace: &Workspace) -> Command {
+/// Builds alternatives.
+fn peer(directory: &str, target: &Path, workspace: &Workspace) -> Command {
     let mut cargo = cargo::command();
-    let manifest = workspace.root().join(PEERS).join("Cargo.toml");
+    let manifest = workspace.root().join(directory).join("Cargo.toml");
     cargo.args(["build", "--locked", "--release", "--manifest-path"]).arg(manifest);
-    cargo.arg("--target-dir").arg(workspace.target("peers"));
+    cargo.arg("--target-dir").arg(target);
     cargo
 }
 

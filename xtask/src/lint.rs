@@ -57,6 +57,26 @@ const CHECKS: &[Check] = &[
         variables: &[],
     },
     Check {
+        name: "benches/wasm: formatting",
+        args: &["fmt", "--manifest-path", WASM, "--check"],
+        variables: &[],
+    },
+    Check {
+        name: "benches/wasm: clippy",
+        args: &[
+            "clippy",
+            "--locked",
+            "--manifest-path",
+            WASM,
+            "--target-dir",
+            "target/wasm",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        variables: &[],
+    },
+    Check {
         name: "tests/real: formatting",
         args: &["fmt", "--manifest-path", REAL, "--all", "--check"],
         variables: &[],
@@ -83,8 +103,9 @@ const REAL_CHECK: Check = Check {
 
 const REAL: &str = "tests/real/Cargo.toml";
 
-/// The manifest of the alternatives to Omniglot, a workspace of their own.
+/// The manifests of the alternatives to Omniglot, each a workspace of its own.
 const PEERS: &str = "benches/peers/Cargo.toml";
+const WASM: &str = "benches/wasm/Cargo.toml";
 
 /// The checks of workspaces for RISC-V. They need rustup's toolchain, since Debian's compiler for
 /// RISC-V comes without clippy.

@@ -62,7 +62,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.action {
         Action::Demo { args } => demo::run(&args),
         Action::Test { only, all } => test::run(&only, all, cli.install),
-        Action::Bench(options) => bench::run(&options),
+        Action::Bench(options) => bench::run(&options, cli.install),
         Action::Lint => lint::run(),
         Action::Package { allow_dirty } => package::run(allow_dirty),
         Action::Kernel(options) => kernel::run(&options),

@@ -16,6 +16,8 @@ pub(crate) enum Task {
     Test,
     /// Run the benchmarks.
     Bench,
+    /// Compile C libraries to WebAssembly, to measure it.
+    Wasm,
     /// Check the sources, which compiles all of them.
     Lint,
     /// Build programs for RISC-V and run them.
@@ -83,6 +85,9 @@ const BUILDS: &[Task] = &[Task::Test, Task::Bench, Task::Lint];
 
 /// Tasks that build sandboxed images.
 const SANDBOXED: &[Task] = &[Task::Test, Task::Bench, Task::Lint, Task::Rebuilt];
+
+/// Tasks that compile C libraries to WebAssembly.
+const WASM: &[Task] = &[Task::Wasm, Task::Lint];
 
 /// Tests only. Nothing is built with these packages.
 const TESTS: &[Task] = &[Task::Test];
@@ -231,9 +236,27 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "clang-19",
-        reason: "a second C compiler, which must not warn about the shims",
+        reason: "a second C compiler: must not warn about the shims, and makes WebAssembly",
         signs: &[Sign::Command("clang-19")],
-        tasks: TESTS,
+        tasks: &[Task::Test, Task::Wasm, Task::Lint],
+    },
+    Package {
+        name: "wasi-libc",
+        reason: "the C library for WebAssembly, which is measured beside Omniglot",
+        signs: &[Sign::File("usr/lib/wasm32-wasi/libc.a")],
+        tasks: WASM,
+    },
+    Package {
+        name: "libclang-rt-19-dev-wasm32",
+        reason: "the compiler's own library for WebAssembly",
+        signs: &[Sign::File("usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a")],
+        tasks: WASM,
+    },
+    Package {
+        name: "lld-19",
+        reason: "links WebAssembly",
+        signs: &[Sign::Command("wasm-ld-19")],
+        tasks: WASM,
     },
     Package {
         name: "python3-venv",
@@ -497,6 +520,8 @@ mod tests {
         assert_eq!(names(Task::Arm64, &bare), arm64);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
+        let wasm = ["clang-19", "wasi-libc", "libclang-rt-19-dev-wasm32", "lld-19"];
+        assert_eq!(names(Task::Wasm, &bare), wasm);
         assert_eq!(names(Task::Rebuilt, &bare), [&all[..5], &["musl-dev"]].concat());
     }
 
