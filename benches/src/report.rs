@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use omniglot_turns::Record;
 
-use crate::results::Results;
+use crate::results::{Results, plain};
 
 pub(crate) use figures::{amount, factor};
 
@@ -20,9 +20,9 @@ pub(crate) use figures::{amount, factor};
 /// no plain FFI.
 pub(crate) fn print(title: &str, records: &[Record]) {
     println!("{title}");
-    let native = records.iter().find(|record| record.variant == "native");
-    let base = native.or_else(|| records.last());
     for record in records {
+        let native = records.iter().find(|other| other.variant == plain(&record.variant));
+        let base = native.or_else(|| records.last());
         let ratio = base.map_or(f64::NAN, |base| record.median / base.median);
         println!(
             "  {:<22} median {:>12}   p10 {:>12}   p90 {:>12}   {:>3} runs   {ratio:>8.3} x {}",

@@ -36,6 +36,14 @@ pub(crate) struct Machine {
     pub(crate) libraries: String,
 }
 
+/// Plain FFI to the sources that are compiled to WebAssembly.
+pub(crate) const WASM_NATIVE: &str = "wasm-native";
+
+/// Returns the plain FFI that a variant is compared with: that to the same library.
+pub(crate) fn plain(variant: &str) -> &'static str {
+    if ["wasm", "wasm2c"].contains(&variant) { WASM_NATIVE } else { "native" }
+}
+
 impl Results {
     pub(crate) fn of(records: Vec<Record>) -> Self {
         Self { machine: Machine::this(), records, published: KEY_WRITES.to_vec() }
@@ -84,6 +92,11 @@ impl Results {
     pub(crate) fn median(&self, workload: &str, size: usize, variant: &str) -> Option<f64> {
         let is_it = |record: &&Record| record.size == size && record.variant == variant;
         self.of_workload(workload).find(is_it).map(|record| record.median)
+    }
+
+    /// Returns the ratio of a variant's median to that of plain FFI.
+    pub(crate) fn over_plain(&self, workload: &str, size: usize, variant: &str) -> Option<f64> {
+        self.ratio(workload, size, variant, plain(variant))
     }
 
     /// Returns the ratio of one variant's median to another's.

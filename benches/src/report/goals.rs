@@ -12,8 +12,8 @@ const LIBRARIES: [&str; 3] = ["libsodium", "brotli", "libpng"];
 /// A goal, and the figure that was reached.
 pub(crate) struct Goal {
     pub(crate) what: String,
-    /// The largest acceptable figure.
-    pub(crate) limit: f64,
+    /// The largest acceptable figure, or `None` if it is another one that was not measured.
+    pub(crate) limit: Option<f64>,
     /// The figure that was reached, or `None` if it was not measured.
     pub(crate) value: Option<f64>,
     /// The unit of both figures, or `None` for a ratio.
@@ -29,7 +29,7 @@ impl Goal {
         value: Option<f64>,
         meaning: &'static str,
     ) -> Self {
-        Self { what: what.into(), limit, value, unit: None, meaning }
+        Self { what: what.into(), limit: Some(limit), value, unit: None, meaning }
     }
 
     fn amount(
@@ -38,7 +38,17 @@ impl Goal {
         value: Option<f64>,
         meaning: &'static str,
     ) -> Self {
+        let limit = Some(limit);
         Self { what: what.to_owned(), limit, value, unit: Some(unit), meaning }
+    }
+
+    /// Makes a goal of two ratios: the first is to be no larger than the second.
+    fn at_most(
+        what: impl Into<String>,
+        [value, limit]: [Option<f64>; 2],
+        meaning: &'static str,
+    ) -> Self {
+        Self { what: what.into(), limit, value, unit: None, meaning }
     }
 
     /// Formats the limit.
@@ -48,16 +58,17 @@ impl Goal {
 
     /// Formats the figure.
     pub(crate) fn value_text(&self) -> String {
-        self.value.map_or_else(|| "not measured".to_owned(), |value| self.text(value))
+        self.text(self.value)
     }
 
-    fn text(&self, value: f64) -> String {
+    fn text(&self, value: Option<f64>) -> String {
+        let Some(value) = value else { return "not measured".to_owned() };
         self.unit.map_or_else(|| factor(value), |unit| amount(value, unit))
     }
 
     /// Returns whether the goal was met, or `None` if it was not measured.
     pub(crate) fn is_met(&self) -> Option<bool> {
-        self.value.map(|value| value <= self.limit)
+        self.value.zip(self.limit).map(|(value, limit)| value <= limit)
     }
 }
 
@@ -69,6 +80,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     goals.extend(validation(results));
     goals.extend(process(results));
     goals.extend(sfi(results));
+    goals.extend(webassembly(results));
     goals
 }
 
@@ -178,18 +190,27 @@ fn validation(results: &Results) -> Vec<Goal> {
     goals
 }
 
+/// One workload of each library whose machine code is rewritten.
+const REWRITTEN: [&str; 5] = ["zlib", "brotli_q5", "libpng", "libsodium", "sqlite"];
+
+/// Returns what a variant costs over plain FFI with the largest size. The smallest sizes measure
+/// the call, not the code.
+fn largest(results: &Results, workload: &str, variant: &str) -> Option<f64> {
+    let size = results.sizes(workload).into_iter().max()?;
+    results.over_plain(workload, size, variant)
+}
+
+/// Returns the geometric mean, or `None` if there is nothing.
+fn mean(ratios: &[f64]) -> Option<f64> {
+    let sum: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+    (!ratios.is_empty()).then(|| (sum / ratios.len() as f64).exp())
+}
+
 /// The cost of software fault isolation.
 fn sfi(results: &Results) -> Vec<Goal> {
-    let ratios: Vec<f64> = ["zlib", "brotli_q5", "libpng", "libsodium", "sqlite"]
-        .into_iter()
-        .flat_map(|workload| {
-            // The smallest sizes measure the call, not the code.
-            let sizes = results.sizes(workload).into_iter().max();
-            sizes.and_then(|size| results.ratio(workload, size, "sfi", "native"))
-        })
-        .collect();
-    let sum: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
-    let mean = (!ratios.is_empty()).then(|| (sum / ratios.len() as f64).exp());
+    let ratios: Vec<f64> =
+        REWRITTEN.into_iter().filter_map(|workload| largest(results, workload, "sfi")).collect();
+    let mean = mean(&ratios);
     let over = |workload, size| results.ratio(workload, size, "sfi", "unprotected");
     let bytes = results.sizes("verification").into_iter().max();
     let verified = bytes.and_then(|size| {
@@ -233,6 +254,43 @@ fn sfi(results: &Results) -> Vec<Goal> {
             "Loading an image for the first time in a process takes a moment.",
         ),
     ]
+}
+
+/// The workloads that a module in WebAssembly can do, too: those that measure calls, and the others.
+const CALLS: [&str; 3] = ["empty_call", "six_arguments", "callback"];
+const WORK: [&str; 8] = [
+    "libsodium",
+    "brotli",
+    "brotli_q5",
+    "brotli_q1",
+    "brotli_decompress",
+    "libpng",
+    "zlib",
+    "sqlite",
+];
+
+/// The cost of software fault isolation, beside that of WebAssembly, each over plain FFI to its own
+/// library. The limit is what WebAssembly costs.
+fn webassembly(results: &Results) -> Vec<Goal> {
+    let call = "A call of verified code takes no longer than one of WebAssembly.";
+    let work = "A library that was rewritten is faster than one compiled to WebAssembly.";
+    let both = |of: &dyn Fn(&str) -> Option<f64>| ["sfi", "wasm"].map(of);
+    let mean_of = |variant: &str| {
+        let ratios: Option<Vec<f64>> =
+            REWRITTEN.iter().map(|workload| largest(results, workload, variant)).collect();
+        mean(&ratios?)
+    };
+    let row = |workload, meaning| {
+        let ratios = both(&|variant| largest(results, workload, variant));
+        let what =
+            format!("sfi beside wasm, each over its plain FFI, {workload}, the largest size");
+        Goal::at_most(what, ratios, meaning)
+    };
+    let all = "sfi beside wasm, each over its plain FFI, five libraries, geometric mean";
+    let mut goals = vec![Goal::at_most(all, both(&mean_of), work)];
+    goals.extend(WORK.map(|workload| row(workload, work)));
+    goals.extend(CALLS.map(|workload| row(workload, call)));
+    goals
 }
 
 /// The cost of a process for each instance.

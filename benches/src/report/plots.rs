@@ -5,7 +5,7 @@ use omniglot_turns::Unit;
 use plotters::prelude::*;
 
 use super::amount;
-use crate::results::Results;
+use crate::results::{Results, WASM_NATIVE};
 use crate::workloads::PAPER;
 
 const SIZE: (u32, u32) = (860, 420);
@@ -20,8 +20,7 @@ struct Line {
 impl Line {
     /// Returns a variant's ratios to plain FFI, by size.
     fn ratios(results: &Results, workload: &str, variant: &str) -> Self {
-        let point =
-            |size: usize| Some((size as f64, results.ratio(workload, size, variant, "native")?));
+        let point = |size: usize| Some((size as f64, results.over_plain(workload, size, variant)?));
         let points = results.sizes(workload).into_iter().filter_map(point).collect();
         Self { name: variant.to_owned(), points }
     }
@@ -50,7 +49,8 @@ pub(super) fn overhead(results: &Results) -> Result<String> {
 
 /// Plots a workload's overhead over plain FFI, by size, in all variants and in the paper.
 pub(super) fn over_plain(results: &Results, workload: &str) -> Result<String> {
-    let variants = results.variants(workload).into_iter().filter(|name| *name != "native");
+    let is_plain = |name: &str| ["native", WASM_NATIVE].contains(&name);
+    let variants = results.variants(workload).into_iter().filter(|name| !is_plain(name));
     let mut lines: Vec<Line> =
         variants.map(|variant| Line::ratios(results, workload, variant)).collect();
     lines.push(Line::paper(workload));

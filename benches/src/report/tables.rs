@@ -73,7 +73,10 @@ fn against_goals(results: &Results) -> Section {
     });
     Section {
         title: "Goals".to_owned(),
-        about: "Each is a ratio within one run, but for times and memory.".to_owned(),
+        about:
+            "Each is a ratio within one run, but for times and memory. Where two ways are named \
+                beside each other, the limit is what the second one costs."
+                .to_owned(),
         head: ["what", "at most", "measured", "what it means"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
     }
@@ -153,8 +156,8 @@ fn cell(results: &Results, entry: &Entry, size: usize, variant: &str, unit: Unit
     let Some(median) = results.median(entry.name, size, variant) else {
         return "cannot".to_owned();
     };
-    let native = results.median(entry.name, size, "native").filter(|_| variant != "native");
-    let over = native.map(|native| format!(" ({})", factor(median / native)));
+    let ratio = results.over_plain(entry.name, size, variant).filter(|_| variant != "native");
+    let over = ratio.map(|ratio| format!(" ({})", factor(ratio)));
     format!("{}{}", amount(median, unit), over.unwrap_or_default())
 }
 
