@@ -22,8 +22,9 @@ protection key, where the machine has those. <b>process</b> is a worker process,
 users get. What ends in <b>-unchecked</b> is the same program compiled without the checks of \
 addresses and values: isolation only. <b>ipc</b> is a worker that gets serialised requests over a \
 socket; <b>fork</b> a process for each call; <b>rust</b> another implementation in safe Rust. \
-<b>wasm</b> is the library compiled to WebAssembly, run by wasmtime, and compared with \
-<b>wasm-native</b>, plain FFI to the same sources, which are not the distribution's; \
+<b>wasm</b> is the library compiled to WebAssembly and run by wasmtime, <b>wasm2c</b> the same \
+turned into C; both are compared with <b>wasm-native</b>, plain FFI to the same sources, which are \
+not the distribution's. \
 <b>pingpong</b> two processes that pass a cache line to and fro, which no call to another process \
 can beat. Where a way cannot do the work, the table says “cannot”.";
 

@@ -5,16 +5,23 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use wasmtime::{WasmParams, WasmResults};
 
+use crate::passed::Passed;
+
+/// Arguments for functions of modules, whichever way those run.
+pub(crate) trait Parameters: WasmParams + Passed + 'static {}
+
+impl<T: WasmParams + Passed + 'static> Parameters for T {}
+
 /// An instance of a module.
 pub(crate) trait Guest: Sized + 'static {
     /// A function of the module, found once.
-    type Function<P: WasmParams + 'static, R: WasmResults + 'static>: 'static;
+    type Function<P: Parameters, R: WasmResults + 'static>: 'static;
 
     /// Finds a function.
-    fn find<P: WasmParams, R: WasmResults>(&mut self, name: &str) -> Result<Self::Function<P, R>>;
+    fn find<P: Parameters, R: WasmResults>(&mut self, name: &str) -> Result<Self::Function<P, R>>;
 
     /// Calls a function.
-    fn call<P: WasmParams, R: WasmResults>(
+    fn call<P: Parameters, R: WasmResults>(
         &mut self,
         function: &Self::Function<P, R>,
         arguments: P,
@@ -44,8 +51,8 @@ pub(crate) struct Room {
 impl Room {
     /// Has the module allocate memory.
     pub(crate) fn new<G: Guest>(guest: &mut G, size: usize) -> Result<Self> {
-        let malloc = guest.find::<u32, u32>("malloc")?;
-        let address = guest.call(&malloc, u32::try_from(size.max(1))?)?;
+        let malloc = guest.find::<(u32,), u32>("malloc")?;
+        let address = guest.call(&malloc, (u32::try_from(size.max(1))?,))?;
         anyhow::ensure!(address != 0, "the module has no memory of {size} bytes");
         Ok(Self { address, size })
     }

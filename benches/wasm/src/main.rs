@@ -11,8 +11,10 @@ mod module;
 #[path = "../../src/native/mod.rs"]
 #[allow(dead_code)]
 mod native;
+mod passed;
 #[path = "../../src/statements.rs"]
 mod statements;
+mod wasm2c;
 mod work;
 
 use std::io;

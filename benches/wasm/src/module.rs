@@ -10,10 +10,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use wasmtime::{
     Caller, Config, Engine, Func, Instance, Linker, Memory, Module, OptLevel, Ref, Store, Table,
-    TypedFunc, WasmParams, WasmResults,
+    TypedFunc, WasmResults,
 };
 
-use crate::guest::Guest;
+use crate::guest::{Guest, Parameters};
 
 /// WASI's `EBADF`.
 const BAD_DESCRIPTOR: u32 = 8;
@@ -97,13 +97,13 @@ impl Wasmtime {
 }
 
 impl Guest for Wasmtime {
-    type Function<P: WasmParams + 'static, R: WasmResults + 'static> = TypedFunc<P, R>;
+    type Function<P: Parameters, R: WasmResults + 'static> = TypedFunc<P, R>;
 
-    fn find<P: WasmParams, R: WasmResults>(&mut self, name: &str) -> Result<TypedFunc<P, R>> {
+    fn find<P: Parameters, R: WasmResults>(&mut self, name: &str) -> Result<TypedFunc<P, R>> {
         Ok(self.instance.get_typed_func(&mut self.store, name)?)
     }
 
-    fn call<P: WasmParams, R: WasmResults>(
+    fn call<P: Parameters, R: WasmResults>(
         &mut self,
         function: &TypedFunc<P, R>,
         arguments: P,

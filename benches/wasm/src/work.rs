@@ -19,8 +19,12 @@ const NATIVE: &str = "wasm-native";
 /// Evaluates `$variant` for each way to run the module `$library`, and returns a vector.
 macro_rules! on_each_guest {
     ($modules:expr, $library:literal, |$name:ident, $guest:ident| $variant:expr) => {{
+        // First, since wasmtime sees whether the functions have the signatures that the host expects.
         let ($name, $guest) = ("wasm", $modules.instance($library)?);
-        vec![$variant]
+        let mut variants = vec![$variant];
+        let ($name, $guest) = ("wasm2c", $crate::wasm2c::Wasm2c::new($library)?);
+        variants.push($variant);
+        variants
     }};
 }
 use on_each_guest;

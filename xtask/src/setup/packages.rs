@@ -259,6 +259,12 @@ const PACKAGES: &[Package] = &[
         tasks: WASM,
     },
     Package {
+        name: "wabt",
+        reason: "turns WebAssembly into C, which is measured too",
+        signs: &[Sign::Command("wasm2c"), Sign::File("usr/share/wabt/wasm2c/wasm-rt-impl.c")],
+        tasks: WASM,
+    },
+    Package {
         name: "python3-venv",
         reason: "provides another implementation of littlefs, which reads the kernel's disk",
         signs: &[Sign::Command("python3"), Sign::PythonEnvironments],
@@ -520,7 +526,7 @@ mod tests {
         assert_eq!(names(Task::Arm64, &bare), arm64);
         assert_eq!(names(Task::Roots, &bare), ["debootstrap", "debian-archive-keyring"]);
         assert_eq!(names(Task::Prebuilt, &bare), all[3..7]);
-        let wasm = ["clang-19", "wasi-libc", "libclang-rt-19-dev-wasm32", "lld-19"];
+        let wasm = ["clang-19", "wasi-libc", "libclang-rt-19-dev-wasm32", "lld-19", "wabt"];
         assert_eq!(names(Task::Wasm, &bare), wasm);
         assert_eq!(names(Task::Rebuilt, &bare), [&all[..5], &["musl-dev"]].concat());
     }

@@ -41,7 +41,7 @@ fn variant<G: Guest>(
 /// Functions of libpng, by their signatures.
 struct Functions<G: Guest> {
     create: G::Function<(u32, u32, u32, u32), u32>,
-    create_info: G::Function<u32, u32>,
+    create_info: G::Function<(u32,), u32>,
     set_read: G::Function<(u32, u32, u32), ()>,
     read_info: G::Function<(u32, u32), ()>,
     height: G::Function<(u32, u32), u32>,
@@ -83,8 +83,8 @@ struct Decoder<G: Guest> {
 impl<G: Guest> Decoder<G> {
     fn new(mut guest: G, height: u32, row_size: usize) -> Result<Self> {
         let functions = Functions::find(&mut guest)?;
-        let own_version = guest.find::<u32, u32>("png_get_libpng_ver")?;
-        let version = guest.call(&own_version, 0)?;
+        let own_version = guest.find::<(u32,), u32>("png_get_libpng_ver")?;
+        let version = guest.call(&own_version, (0,))?;
         let reader = guest.reader()?;
         let pixels = Room::new(&mut guest, row_size * height as usize)?;
         let addresses: Vec<u8> = (0..height as usize)
@@ -102,7 +102,7 @@ impl<G: Guest> Decoder<G> {
         let (guest, functions) = (&mut self.guest, &self.functions);
         guest.open(Arc::clone(file));
         let png = guest.call(&functions.create, (self.version, 0, 0, 0))?;
-        let info = guest.call(&functions.create_info, png)?;
+        let info = guest.call(&functions.create_info, (png,))?;
         ensure!(info != 0, "libpng made no structs to decode with");
         guest.call(&functions.set_read, (png, 0, self.reader))?;
         guest.call(&functions.read_info, (png, info))?;

@@ -43,9 +43,9 @@ struct Sqlite<G: Guest> {
     guest: G,
     exec: G::Function<(u32, u32, u32, u32, u32), i32>,
     prepare: G::Function<(u32, u32, i32, u32, u32), i32>,
-    step: G::Function<u32, i32>,
+    step: G::Function<(u32,), i32>,
     column: G::Function<(u32, i32), i64>,
-    finalize: G::Function<u32, i32>,
+    finalize: G::Function<(u32,), i32>,
     database: u32,
     text: Room,
     statement: Room,
@@ -89,9 +89,9 @@ impl<G: Guest> Sqlite<G> {
         let arguments = (self.database, self.text.address(), -1, self.statement.address(), 0);
         ensure!(guest.call(&self.prepare, arguments)? == OK, "SQLite refused a query");
         let statement = self.statement.get(guest)?;
-        let found = guest.call(&self.step, statement)?;
+        let found = guest.call(&self.step, (statement,))?;
         let number = guest.call(&self.column, (statement, 0))?;
-        guest.call(&self.finalize, statement)?;
+        guest.call(&self.finalize, (statement,))?;
         ensure!(found == ROW, "SQLite found nothing");
         Ok(number)
     }
