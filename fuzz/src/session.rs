@@ -14,6 +14,9 @@ const MINUTES: &str = "OMNIGLOT_FUZZ_MINUTES";
 const RUNS: &str = "OMNIGLOT_FUZZ_RUNS";
 /// The number of the only run to make.
 const RUN: &str = "OMNIGLOT_FUZZ_RUN";
+/// Which of several processes this is, from 0 on, and of how many, as in `1/2`. Each makes every
+/// so many-th run, so that together they make the same runs as one.
+const SHARE: &str = "OMNIGLOT_FUZZ_SHARE";
 
 /// The runs of one target.
 #[derive(Debug)]
@@ -21,6 +24,10 @@ pub struct Session {
     name: String,
     seed: u64,
     next: u64,
+    /// The distance to the following run.
+    step: u64,
+    /// The number of runs so far.
+    made: u64,
     end: End,
     is_long: bool,
     began: Instant,
@@ -48,21 +55,28 @@ impl Session {
         let seed = variable(SEED).unwrap_or(1);
         let minutes: Option<f64> = variable(MINUTES);
         let wanted: Option<u64> = variable(RUNS);
+        let (first, step) = share();
         let (next, end) = match (variable(RUN), minutes) {
             (Some(run), _) => (run, End::Run(run + 1)),
-            (None, Some(minutes)) => (0, End::After(Duration::from_secs_f64(minutes * 60.0))),
-            (None, None) => (0, End::Run(wanted.unwrap_or(runs))),
+            (None, Some(minutes)) => (first, End::After(Duration::from_secs_f64(minutes * 60.0))),
+            (None, None) => (first, End::Run(wanted.unwrap_or(runs))),
         };
         let is_long = matches!(end, End::After(_)) || wanted.is_some();
         let began = Instant::now();
         let (name, told) = (name.to_owned(), began);
-        Self { name, seed, next, end, is_long, began, told, running: false }
+        Self { name, seed, next, step, made: 0, end, is_long, began, told, running: false }
     }
 
     /// Returns the seed.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Returns the number of the run that [`Self::next_run`] began last, from 0 on.
+    #[must_use]
+    pub const fn last_run(&self) -> u64 {
+        self.next.saturating_sub(self.step)
     }
 
     /// Returns true if the environment sets a duration or a number of runs.
@@ -83,7 +97,8 @@ impl Session {
         }
         self.tell();
         let mut seeds = Random::new(self.seed ^ self.next.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        self.next += 1;
+        self.next += self.step;
+        self.made += 1;
         self.running = true;
         Some(Random::new(seeds.number()))
     }
@@ -105,14 +120,26 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let Self { name, seed, next, .. } = self;
+        let run = self.last_run();
+        let Self { name, seed, made, .. } = self;
         if self.running {
-            let run = *next - 1;
             println!("{name}: run {run} fails; again: {SEED}={seed} {RUN}={run}");
         } else {
             let seconds = self.began.elapsed().as_secs_f64();
-            println!("{name}: {next} runs in {seconds:.1} s, seed {seed}");
+            println!("{name}: {made} runs in {seconds:.1} s, seed {seed}");
         }
+    }
+}
+
+/// Returns the number of this process's first run, and the distance to the following ones.
+#[expect(clippy::panic, reason = "a test that is told nonsense ends")]
+fn share() -> (u64, u64) {
+    let Some(share) = variable::<String>(SHARE) else { return (0, 1) };
+    let numbers =
+        share.split_once('/').and_then(|(which, of)| Some((which.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((which, of)) if which < of => (which, of),
+        _ => panic!("{SHARE} is {share:?}, and not a number, a slash and a larger number"),
     }
 }
 
@@ -143,7 +170,19 @@ mod tests {
 
     fn session(next: u64, end: u64) -> Session {
         let (name, began, end) = ("test".to_owned(), Instant::now(), End::Run(end));
-        Session { name, seed: 3, next, end, is_long: false, began, told: began, running: false }
+        let (seed, step) = (3, 1);
+        Session {
+            name,
+            seed,
+            next,
+            step,
+            made: 0,
+            end,
+            is_long: false,
+            began,
+            told: began,
+            running: false,
+        }
     }
 
     #[test]
@@ -157,5 +196,19 @@ mod tests {
             assert_eq!(alone.next_run().map(|mut random| random.number()), Some(*number));
             assert!(alone.next_run().is_none());
         }
+    }
+
+    #[test]
+    fn shares_make_all_runs_together() {
+        let numbers = |next, step| {
+            let mut share = session(next, 10);
+            share.step = step;
+            let numbers =
+                std::iter::from_fn(|| share.next_run().map(|random| (share.last_run(), random)));
+            numbers.map(|(run, mut random)| (run, random.number())).collect::<Vec<_>>()
+        };
+        let mut shares: Vec<_> = (0..3).flat_map(|which| numbers(which, 3)).collect();
+        shares.sort_unstable();
+        assert_eq!(shares, numbers(0, 1));
     }
 }

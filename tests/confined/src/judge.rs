@@ -5,7 +5,8 @@ use iced_x86::{
 };
 use omniglot_verify::{GUARD, REGION, TEXT_MIN};
 
-use crate::region::{FLAGS, GATES, RIP, RSP, Registers, STEPS, Stop, TEXT};
+use crate::region::{GATES, TEXT};
+use crate::run::{FLAGS, LEFT, RIP, RSP, Registers, STEPS, Stop};
 
 /// How far RSP may leave the region, and an operand relative to it.
 const STRAY: u64 = 1 << 16;
@@ -28,7 +29,7 @@ impl Judge {
         Self { base, info: InstructionInfoFactory::new(), starts }
     }
 
-    /// Decodes another text.
+    /// Decodes another text, from its first byte to its last.
     pub(crate) fn read(&mut self, text: &[u8; TEXT]) {
         self.starts.fill(false);
         let mut at = 0;
@@ -63,13 +64,17 @@ impl Judge {
         if is_memory && stop.code != PROTECTION && !self.is_near(stop.address, GUARD) {
             return wrong("it reached outside");
         }
+        if stop.signal == LEFT && !self.is_near(stop.registers[RSP], 0) {
+            return wrong("the stack pointer is outside at the gate");
+        }
         let offset = at.wrapping_sub(TEXT_MIN) as usize;
         if offset >= TEXT {
-            // It jumped into a gate, which stops, or to an address that is not executable.
+            // It jumped into a gate, which stops or leaves, or to an address that is not
+            // executable.
             let is_gate = (GATES..GATES + 4096).contains(&at);
             let is_jump = stop.signal == libc::SIGSEGV && stop.address == stop.registers[RIP];
             // Or it was interrupted before the instruction.
-            let is_before = matches!(stop.signal, libc::SIGTRAP | libc::SIGVTALRM);
+            let is_before = matches!(stop.signal, libc::SIGTRAP | libc::SIGALRM);
             return if is_gate || is_jump || is_before {
                 Ok(())
             } else {

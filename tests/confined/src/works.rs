@@ -2,7 +2,8 @@
 
 use omniglot_verify::{TEXT_MIN, Text, verify};
 
-use crate::region::{GATES, RIP, RSP, Region, STACK, TEXT};
+use crate::region::{GATES, Region, STACK, TEXT};
+use crate::run::{RIP, RSP};
 
 const HLT: u8 = 0xf4;
 /// Each is a line of the text, padded to its full length.
