@@ -7,8 +7,8 @@ use std::process::{Command, ExitCode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, value_parser};
 
 use crate::cargo;
 use crate::workspace::Workspace;
@@ -21,8 +21,16 @@ pub(crate) struct Options {
     target: String,
 
     /// The duration in minutes
-    #[arg(long, value_name = "N", default_value_t = 10.0)]
+    #[arg(long, value_name = "N", default_value_t = 10.0, conflicts_with = "runs")]
     minutes: f64,
+
+    /// The number of runs, instead of a duration
+    #[arg(long, value_name = "N")]
+    runs: Option<u64>,
+
+    /// The number of processes, which share the runs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
+    jobs: u64,
 
     /// The seed of all random numbers [default: the time]
     #[arg(long, value_name = "S")]
@@ -153,13 +161,37 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         bail!("--minutes must be a number of at least 0");
     }
     let seed = options.seed.map_or_else(now, Ok)?;
-    let mut command = target.command(&Workspace::load()?);
-    command.arg("--").args(target.filter).args(["--nocapture", "--test-threads=2"]);
-    command.env("OMNIGLOT_FUZZ_SEED", seed.to_string());
-    command.env("OMNIGLOT_FUZZ_MINUTES", options.minutes.to_string());
-    eprintln!("{}: seed {seed}, {} minutes", target.name, options.minutes);
-    let status = command.status().context("could not start cargo")?;
-    Ok(cargo::exit_code(status))
+    let workspace = Workspace::load()?;
+    let (minutes, jobs) = (options.minutes, options.jobs);
+    let end =
+        options.runs.map_or_else(|| format!("{minutes} minutes"), |runs| format!("{runs} runs"));
+    eprintln!("{}: seed {seed}, {end}, processes: {jobs}", target.name);
+    let started = (0..jobs).map(|job| options.job(target, &workspace, seed, job).spawn());
+    // All are started before the first one is waited for.
+    let started: Vec<_> = started.collect();
+    let mut code = ExitCode::SUCCESS;
+    for job in started {
+        let status = job.and_then(|mut job| job.wait()).context("could not run cargo")?;
+        if !status.success() {
+            code = cargo::exit_code(status);
+        }
+    }
+    Ok(code)
+}
+
+impl Options {
+    /// The command of one of the processes.
+    fn job(&self, target: &Target, workspace: &Workspace, seed: u64, job: u64) -> Command {
+        let mut command = target.command(workspace);
+        command.arg("--").args(target.filter).args(["--nocapture", "--test-threads=2"]);
+        command.env("OMNIGLOT_FUZZ_SEED", seed.to_string());
+        command.env("OMNIGLOT_FUZZ_SHARE", format!("{job}/{}", self.jobs));
+        match self.runs {
+            Some(runs) => command.env("OMNIGLOT_FUZZ_RUNS", runs.to_string()),
+            None => command.env("OMNIGLOT_FUZZ_MINUTES", self.minutes.to_string()),
+        };
+        command
+    }
 }
 
 fn now() -> Result<u64> {

@@ -3,7 +3,7 @@
 use iced_x86::{
     Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register,
 };
-use omniglot_verify::{GUARD, REGION, TEXT_MIN};
+use omniglot_verify::{GUARD, LINE, REGION, TEXT_MIN};
 
 use crate::region::{GATES, TEXT};
 use crate::run::{FLAGS, LEFT, RIP, RSP, Registers, STEPS, Stop};
@@ -71,7 +71,7 @@ impl Judge {
         if offset >= TEXT {
             // It jumped into a gate, which stops or leaves, or to an address that is not
             // executable.
-            let is_gate = (GATES..GATES + 4096).contains(&at);
+            let is_gate = (GATES..GATES + 4096).contains(&at) && at.is_multiple_of(LINE);
             let is_jump = stop.signal == libc::SIGSEGV && stop.address == stop.registers[RIP];
             // Or it was interrupted before the instruction.
             let is_before = matches!(stop.signal, libc::SIGTRAP | libc::SIGALRM);
