@@ -99,7 +99,7 @@ global_asm!(
     // Enters foreign code with the registers at RDI, and returns 1 if it leaves through the gate,
     // or 0 if a signal stops it. IRET sets RSP, the flags and RIP at once, so that the first trap
     // is behind the first instruction. It also serialises, which is needed after the text was
-    // written at another address (AMD's manual, volume 2, 7.6.1; Intel's, volume 3, 11.6).
+    // written at another address ("Self-Modifying Code" in Intel's and AMD's manuals).
     ".globl omniglot_confined_enter",
     "omniglot_confined_enter:",
     "push rbx",
