@@ -100,6 +100,8 @@ fn build(copy: &Path) -> PathBuf {
     cargo.args(["build", "--quiet", "--locked", "--release", "--package", "omniglot-confined"]);
     cargo.arg("--config").arg(format!("paths = [{:?}]", copy.display()));
     cargo.arg("--target-dir").arg(&target).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What only the rule used is unused now.
+    cargo.env("RUSTFLAGS", "-Awarnings");
     let status = cargo.status().unwrap();
     assert!(status.success(), "{status}");
     target.join("release/omniglot-confined")
