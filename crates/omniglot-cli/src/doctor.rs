@@ -99,7 +99,8 @@ fn report(machine: &Machine, trial: &Trial) -> Value {
             "works": trial.is_ok(),
             "error": trial.as_ref().err().map(ToString::to_string),
         },
-        "auto": { "isolation": name_of(choice.isolation), "reason": choice.reason },
+        "auto": { "isolation": name_of(choice.isolation), "reason": choice.reason,
+            "sandboxed": name_of(choice.sandboxed) },
         "runtimes": runtimes,
     })
 }
@@ -128,6 +129,9 @@ fn describe(machine: &Machine, trial: &Trial) -> String {
         _ => "nothing, since no runtime works here",
     };
     let _ = writeln!(text, "\nIsolation::Auto chooses {chosen}:\n  {}", choice.reason);
+    if choice.sandboxed == Some(IsolationKind::Sfi) {
+        let _ = writeln!(text, "  but for a library that was built for Isolation::Sfi, that");
+    }
     for (runtime, _, title) in RUNTIMES {
         let _ = write_missing(&mut text, title, &machine.missing(runtime));
     }

@@ -17,11 +17,13 @@ pub struct Choice {
     pub isolation: Option<IsolationKind>,
     /// Why, in a sentence.
     pub reason: String,
+    /// The runtime for a library that was built for [`Isolation::Sfi`](crate::Isolation::Sfi).
+    pub sandboxed: Option<IsolationKind>,
 }
 
 impl Machine {
     /// What `Isolation::Auto` stands for on this machine: a process, also where there is
-    /// everything that protection keys, or [`Isolation::Sfi`](crate::Isolation::Sfi), need.
+    /// everything that protection keys need; and verified code for a library that was built for it.
     ///
     /// ```
     /// let choice = omniglot_linux::Machine::this().choice();
@@ -31,7 +33,12 @@ impl Machine {
     /// ```
     #[must_use]
     pub fn choice(&self) -> Choice {
-        let chosen = |isolation, reason| Choice { isolation, reason };
+        let sandboxed = self.missing(IsolationKind::Sfi).is_empty().then_some(IsolationKind::Sfi);
+        let chosen = |isolation: Option<IsolationKind>, reason| Choice {
+            isolation,
+            reason,
+            sandboxed: sandboxed.or(isolation),
+        };
         let lacking = self.names_of_missing(IsolationKind::Process);
         if !lacking.is_empty() {
             return chosen(None, format!("no runtime works without: {}", lacking.join("; ")));
@@ -62,6 +69,15 @@ mod tests {
         for part in ["experimental", "Isolation::ProtectionKeys", "has all that they need"] {
             assert!(choice.reason.contains(part), "{}", choice.reason);
         }
+    }
+
+    #[test]
+    fn a_library_that_was_built_for_it_runs_as_verified_code_where_it_can() {
+        let mut machine = full();
+        let can = machine.missing(IsolationKind::Sfi).is_empty();
+        assert_eq!(machine.choice().sandboxed == Some(IsolationKind::Sfi), can);
+        machine.processor.fsgsbase = false;
+        assert_eq!(machine.choice().sandboxed, Some(IsolationKind::Process));
     }
 
     #[test]

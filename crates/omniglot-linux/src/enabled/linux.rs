@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use omniglot_core::{
-    Calls, Description, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer, Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer,
+    Window,
 };
 
 use super::in_process::{ProtectionKeys, Sfi};
@@ -40,8 +41,10 @@ macro_rules! dispatch {
 impl Linux {
     /// Loads a library.
     ///
-    /// With [`Isolation::Auto`] it runs in a process, also where there are protection keys, and
-    /// where it was built for [`Sfi`]: both are experimental, and taken only by their names.
+    /// With [`Isolation::Auto`] a library that was built for [`Sfi`] runs as verified code, unless
+    /// that is [`Error::Unsupported`](omniglot_core::Error::Unsupported): on this machine, in this
+    /// process, or with these permissions. All others run in a process, also where there are
+    /// protection keys.
     ///
     /// ```
     /// use omniglot_core::Description;
@@ -61,15 +64,26 @@ impl Linux {
     /// As [`Process::start`], `Sfi::start` or `ProtectionKeys::start`, whichever it is.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
         let backend = match options.isolation {
-            Isolation::Auto | Isolation::Process => {
-                Backend::Process(Box::new(Process::start(description, options)?))
-            }
+            Isolation::Auto => match Self::start_sandboxed(description, options) {
+                Some(started) => Backend::Sfi(Box::new(started?)),
+                None => Backend::Process(Box::new(Process::start(description, options)?)),
+            },
+            Isolation::Process => Backend::Process(Box::new(Process::start(description, options)?)),
             Isolation::Sfi => Backend::Sfi(Box::new(Sfi::start(description, options)?)),
             Isolation::ProtectionKeys => {
                 Backend::Keys(Box::new(ProtectionKeys::start(description, options)?))
             }
         };
         Ok(Self(backend))
+    }
+
+    /// Starts a library as verified code, if it was built for that and it is supported here.
+    fn start_sandboxed(description: &Description, options: &Options) -> Option<Result<Sfi>> {
+        description.sandboxed()?;
+        match Sfi::start(description, options) {
+            Err(Error::Unsupported { .. }) => None,
+            started => Some(started),
+        }
     }
 
     /// How many loaded workers are ready for resets of this instance and others of its

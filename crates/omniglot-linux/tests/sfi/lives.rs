@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use omniglot_core::{Error, Event, Runtime, Session};
-use omniglot_linux::Sfi;
+use omniglot_core::{Error, Event, IsolationKind, Runtime, Session};
+use omniglot_linux::{Linux, Permission, Sfi};
 
 use super::{Shim, call, enter, frame_at, in_child, options, put, sample, start, word};
 
@@ -26,6 +26,17 @@ fn a_reset_leaves_nothing() {
         assert_eq!(word(&session, place as usize), 0, "{place:#x}");
     }
     assert_eq!(call(&mut session, Shim::Count, 0, 0), Ok(42));
+}
+
+#[test]
+fn who_chooses_nothing_has_it_for_an_image_unless_only_a_process_will_do() {
+    let isolation = |options: &_| Linux::start(&sample(), options).map(|one| one.isolation());
+    assert_eq!(isolation(&options()), Ok(IsolationKind::Sfi));
+    let mut with_threads = options();
+    with_threads.allow = with_threads.allow.with(Permission::Threads(1));
+    let other = isolation(&with_threads);
+    // The sample has nothing to load in a process.
+    assert!(matches!(other, Err(Error::Load(_))), "{other:?}");
 }
 
 /// In a child, where no other test maps anything.
