@@ -67,10 +67,25 @@ pub(crate) use on_each_runtime;
 
 #[cfg(test)]
 mod tests {
-    use omniglot::{CHECKED, Ptr};
+    use omniglot::{CHECKED, Isolation, IsolationKind, Permission, Ptr};
 
     use super::unprotected;
     use crate::small::Workloads;
+
+    /// These bindings have both images.
+    #[test]
+    fn who_chooses_nothing_gets_verified_code_unless_only_a_process_will_do() {
+        let started = super::sfi::<Workloads>().unwrap().is_some();
+        let expected = if started { IsolationKind::Sfi } else { IsolationKind::Process };
+        assert_eq!(Workloads::builder().build().unwrap().isolation(), expected);
+        for builder in [
+            Workloads::builder().allow([Permission::Threads(1)]),
+            Workloads::builder().memory_limit(8 << 30),
+            Workloads::builder().isolation(Isolation::Process),
+        ] {
+            assert_eq!(builder.build().unwrap().isolation(), IsolationKind::Process);
+        }
+    }
 
     #[test]
     fn a_usual_build_has_checks() {

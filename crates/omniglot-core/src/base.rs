@@ -298,7 +298,7 @@ impl<R: Runtime, A: ?Sized + 'static> Base<R, A> {
     /// Does the deferred work that needs the instance: frees and removals.
     #[inline(always)]
     pub(crate) fn run_deferred(&mut self) {
-        // What is queued sets the flag, and the next outermost call clears it.
+        // What is queued sets the flag, and the next call clears it.
         #[cfg(feature = "alloc")]
         if self.state.waits.get() {
             self.run_queued();

@@ -26,7 +26,8 @@ impl Waits {
     }
 
     pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Release);
+        // Not a mere store, which would end the release sequence of another thread's.
+        self.0.swap(true, Ordering::AcqRel);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::layout::PROCESSOR;
 use crate::linked::{Linked, Target};
 
 /// Bits of leaf 1, ECX (Intel SDM, volume 2, CPUID).
-const LEAF_1: [(u32, &[Feature]); 12] = [
+const LEAF_1: [(u32, &[Feature]); 13] = [
     (0, &[Feature::SSE3]),
     (1, &[Feature::PCLMULQDQ]),
     (9, &[Feature::SSSE3]),
@@ -22,6 +22,7 @@ const LEAF_1: [(u32, &[Feature]); 12] = [
     (22, &[Feature::MOVBE]),
     (23, &[Feature::POPCNT]),
     (25, &[Feature::AES]),
+    (26, &[Feature::AVX]), // XSAVE, which is asked for beside the next
     (27, &[Feature::AVX]), // OSXSAVE: XGETBV can be used
     (28, &[Feature::AVX]),
     (29, &[Feature::F16C, Feature::AVX]),
@@ -78,7 +79,7 @@ mod tests {
         processor.note_trap(&[Feature::AVX2]);
         assert_eq!(processor.words(), [all_1, 1 << 3 | 1 << 8, 7, 0]);
         processor.note_trap(&[Feature::AVX]);
-        let without = all_1 & !(1 << 12 | 1 << 27 | 1 << 28 | 1 << 29);
+        let without = all_1 & !(1 << 12 | 1 << 26 | 1 << 27 | 1 << 28 | 1 << 29);
         assert_eq!(processor.words(), [without, 1 << 3 | 1 << 8, 3, 0]);
         processor.note_trap(&[Feature::AVX512F, Feature::MMX]);
         assert_eq!(processor.words(), [without, 1 << 3 | 1 << 8, 3, 0]);

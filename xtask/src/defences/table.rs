@@ -1074,8 +1074,8 @@ pub(super) const DEFENCES: &[Defence] = &[
     Defence {
         name: "verified: exit restores a base of the host's",
         file: "gate.S",
-        text: "    cmp qword ptr [r11 + {HOST_SEGMENT}], 0\n    jne 3f\n2:  add rsp, 8\n",
-        instead: "2:  add rsp, 8\n",
+        text: "    cmp qword ptr [r11 + {HOST_SEGMENT}], 0\n    jne 3f\n2:  back\n",
+        instead: "2:  back\n",
         is_basic: false,
         test: Test::Region("calls::the_hosts_gs_base_stays"),
     },

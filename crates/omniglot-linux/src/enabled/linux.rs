@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use omniglot_core::{
-    Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, Step, Timer,
-    Window,
+    Calls, Description, Error, Event, Guarantees, IsolationKind, Result, Runtime, SANDBOXED, Step,
+    Timer, Window,
 };
 
 use super::in_process::{ProtectionKeys, Sfi};
@@ -43,8 +43,8 @@ impl Linux {
     ///
     /// With [`Isolation::Auto`] a library that was built for [`Sfi`] runs as verified code, unless
     /// that is [`Error::Unsupported`](omniglot_core::Error::Unsupported): on this machine, in this
-    /// process, or with these permissions. All others run in a process, also where there are
-    /// protection keys.
+    /// process, or with these options. All others run in a process, also where there are protection
+    /// keys.
     ///
     /// ```
     /// use omniglot_core::Description;
@@ -64,6 +64,9 @@ impl Linux {
     /// As [`Process::start`], `Sfi::start` or `ProtectionKeys::start`, whichever it is.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
         let backend = match options.isolation {
+            Isolation::Auto if is_sandboxed_only(description) => {
+                Backend::Sfi(Box::new(Sfi::start(description, options)?))
+            }
             Isolation::Auto => match Self::start_sandboxed(description, options) {
                 Some(started) => Backend::Sfi(Box::new(started?)),
                 None => Backend::Process(Box::new(Process::start(description, options)?)),
@@ -172,6 +175,12 @@ impl Linux {
             Backend::Keys(_) | Backend::Sfi(_) => std::process::id(),
         }
     }
+}
+
+/// Whether there is nothing that a process could load.
+fn is_sandboxed_only(description: &Description) -> bool {
+    let behind = SANDBOXED.len() + size_of::<u64>();
+    description.sandboxed().is_some_and(|image| image.len() + behind == description.image.len())
 }
 
 // SAFETY: each method is that of one runtime, the same one for the value's lifetime, whose

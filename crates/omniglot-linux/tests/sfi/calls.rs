@@ -2,7 +2,8 @@
 
 use std::arch::asm;
 
-use omniglot_core::{Error, Event, Reply, Runtime};
+use omniglot_core::{Error, Event, Reply, Runtime, Session};
+use omniglot_linux::Sfi;
 
 use super::{Shim, call, enter, frame_at, put, result, start, word};
 
@@ -130,6 +131,33 @@ fn registers_hold_nothing_of_the_hosts() {
     let secrets: Vec<usize> =
         words.iter().enumerate().filter(|(_, word)| **word != 0).map(|(index, _)| index).collect();
     assert!(secrets.is_empty(), "{secrets:?} of {words:x?}");
+}
+
+/// Neither what another life left in the x87 unit, nor what the host has in its registers.
+#[test]
+fn the_float_unit_tells_nothing() {
+    const FLAGS: u64 = 0xff;
+    const SIGNS: u64 = 0xff << 16;
+    let (mut session, mut other) = (start(), start());
+    let state =
+        |session: &mut Session<Sfi>| call(session, Shim::FloatState, 0, 0).expect("a state");
+    assert_eq!(state(&mut session) & FLAGS, 0);
+    let signs = state(&mut session) & SIGNS;
+    call(&mut session, Shim::SetFlag, 0, 0).expect("a call");
+    assert_ne!(state(&mut session) & FLAGS, 0, "its own flag stays");
+    assert_eq!(state(&mut other) & FLAGS, 0, "another domain's");
+    call(&mut session, Shim::SetFlag, 0, 0).expect("a call");
+    session.reset().expect("a reset");
+    assert_eq!(state(&mut session) & FLAGS, 0, "another life's");
+    // SAFETY: the registers are empty again afterwards.
+    unsafe {
+        asm!(
+            "fld1", "fchs", "fld1", "fld1", "fchs", "fldz", "fld1", "fchs", "fldz", "fld1", "fldz", "emms",
+            out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+            out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+        );
+    }
+    assert_eq!(state(&mut session) & SIGNS, signs, "the host's registers");
 }
 
 /// The host's floating point is as it was, whatever foreign code left.

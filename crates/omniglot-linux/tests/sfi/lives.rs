@@ -35,8 +35,8 @@ fn who_chooses_nothing_has_it_for_an_image_unless_only_a_process_will_do() {
     let mut with_threads = options();
     with_threads.allow = with_threads.allow.with(Permission::Threads(1));
     let other = isolation(&with_threads);
-    // The sample has nothing to load in a process.
-    assert!(matches!(other, Err(Error::Load(_))), "{other:?}");
+    // The sample has nothing to load in a process: so the reason is told.
+    assert!(matches!(other, Err(Error::Unsupported { .. })), "{other:?}");
 }
 
 /// In a child, where no other test maps anything.

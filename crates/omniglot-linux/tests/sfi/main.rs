@@ -48,9 +48,11 @@ enum Shim {
     AskInConstants,
     AskForever,
     OtherStack,
+    SetFlag,
+    FloatState,
 }
 
-const SHIMS: u32 = Shim::OtherStack as u32 + 1;
+const SHIMS: u32 = Shim::FloatState as u32 + 1;
 const FRAME: usize = 96;
 
 /// A file beside this one.

@@ -46,6 +46,35 @@ SHIM add
     movq %rax, %gs:24(%edi)
     GO_BACK
 
+# Divides by zero, which sets a flag in the x87 unit.
+SHIM set_flag
+    fld1
+    fldz
+    fdivrp
+    fstp %st(0)
+    GO_BACK
+
+# Returns the x87 unit's status word, and behind it the signs of its eight registers.
+SHIM float_state
+    xorl %ecx, %ecx
+    fnstsw %ax
+    movzwl %ax, %edx
+    LINE
+    .rept 8
+    fxam
+    fnstsw %ax
+    shrl $9, %eax
+    andl $1, %eax
+    addl %ecx, %ecx
+    orl %eax, %ecx
+    fincstp
+    .endr
+    LINE
+    shll $16, %ecx
+    orl %ecx, %edx
+    movq %rdx, %gs:24(%edi)
+    GO_BACK
+
 # Calls slot `a` with its own frame, and adds `b` to what comes of it.
 SHIM call_back
     pushq %rbx
@@ -291,7 +320,7 @@ shims:
     .quad add, call_back, load, store, loop, push_forever, step_forever, system_call, give_up
     .quad registers, disturb, jump, set_stack, count, divide, illegal, leave_outer
     .quad stack_pointer, work, base, call_back_forever, ask_in_constants, ask_forever
-    .quad other_stack
+    .quad other_stack, set_flag, float_state
 shims_end:
 trampolines:
     .quad call_back

@@ -221,18 +221,30 @@ impl Unprotected {
     }
 }
 
+fn check_no_regions() -> Result<()> {
+    if region::exist() {
+        return Err(Error::Unsupported {
+            what: "the process has verified code, which was not looked at for keys' sake",
+            remedy: "use one of the two in a process, or Isolation::Process",
+        });
+    }
+    Ok(())
+}
+
 impl<P: Protection> InProcess<P> {
     /// Loads a library, behind a protection key or not.
     fn load(description: &Description, options: &Options) -> Result<Self> {
         let generation = generation::current()?;
         check_segments()?;
-        let key = if P::IS_KEY { Some(DomainKey::allocate(generation)?) } else { None };
-        if P::IS_KEY && region::exist() {
-            return Err(Error::Unsupported {
-                what: "the process has verified code, which was not looked at for keys' sake",
-                remedy: "use one of the two in a process, or Isolation::Process",
-            });
-        }
+        let key = if P::IS_KEY {
+            // Before a key is there, too: a start that fails keeps nobody from using regions.
+            check_no_regions()?;
+            let key = DomainKey::allocate(generation)?;
+            check_no_regions()?;
+            Some(key)
+        } else {
+            None
+        };
         let spec = LoadSpec::new(description, options)?;
         let number = key.as_ref().map(|key| key.number);
         let Loaded { memory, layout, tables, hand_off, tree, world } =

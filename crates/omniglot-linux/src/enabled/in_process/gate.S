@@ -269,9 +269,6 @@ omniglot_back:
 8:  fninit
     fldcw [rsp + 4]
     jmp omniglot_back
-    .globl omniglot_way_out_end
-    .hidden omniglot_way_out_end
-omniglot_way_out_end:
 
     .balign 64
 omniglot_called_back:
@@ -897,21 +894,23 @@ omniglot_sfi_stopped:
     mov eax, {STOPPED}
     jmp omniglot_sfi_left
 
-# Only where the image uses the x87 unit. What the host had in its registers, which are empty between
-# functions, no verified instruction reads: none uses them by MMX's names, or loads their tags.
-# Nor does one read the addresses of the last instruction and operand. The status word stays, with
-# the flags of what the host computed, as in a call of C: reading it takes a fifth of the call. No
-# exception waits behind a control word that masks all, as in check_x87.
+# Only where the image uses the x87 unit. Its registers are cleared, since code that may not read them
+# can still ask for their signs. The status word stays, with the flags of what the host computed, as
+# in a call of C: reading it takes a fifth of the call. No exception waits behind a control word that
+# masks all, as in check_x87.
 4:  fnstcw [rsp + 4]
     cmp word ptr [rsp + 4], 0x37f
     jne 7f
+    cmp word ptr [rbx + {NEXT} + {X87}], 0x37f
+    jne 7f                              # the flags would be exceptions there
     test ecx, {BELIEVES}
     jz 8f
     fnstsw ax
     test ax, ax
     jz 8f
 7:  fninit                              # first of all: an exception may wait
-8:  fldcw [rbx + {NEXT} + {X87}]
+8:  clear_multimedia_registers
+    fldcw [rbx + {NEXT} + {X87}]
     jmp 2b
 
 # Another base: none, that of a region that this thread ran before, or one that the host

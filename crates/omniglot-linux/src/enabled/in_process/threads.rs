@@ -74,6 +74,8 @@ pub(super) struct Thread {
     /// The number that the gate tells the thread by, once it has entered a domain behind a
     /// key; not [`NOBODY`](super::shared_page::NOBODY).
     identity: AtomicU32,
+    /// The life of the domain with verified code that ran last; 0 if none did.
+    life: AtomicU64,
     /// The alternate stack that the host has set for the thread.
     previous: Cell<libc::stack_t>,
 }
@@ -113,6 +115,7 @@ impl Thread {
             identity: AtomicU32::new(0),
             dispatching: AtomicU64::new(0),
             generation: AtomicU64::new(generation),
+            life: AtomicU64::new(0),
             previous: Cell::new(alternate_stack::none()),
         }
     }
@@ -247,6 +250,16 @@ impl Thread {
     #[inline]
     pub(super) fn id(&self) -> u32 {
         self.id.load(Ordering::Relaxed)
+    }
+
+    /// Records whose verified code runs next, and returns true if that of another life ran last.
+    #[inline]
+    pub(super) fn begins_life(&self, life: u64) -> bool {
+        let is_another = self.life.load(Ordering::Relaxed) != life;
+        if is_another {
+            self.life.store(life, Ordering::Relaxed);
+        }
+        is_another
     }
 
     /// The number by which the gate identifies the thread.

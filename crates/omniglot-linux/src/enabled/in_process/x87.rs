@@ -45,6 +45,22 @@ fn by_environment() -> u16 {
     status
 }
 
+/// Clears the flags in the status word; the control word stays.
+pub(super) fn forget_status() {
+    let mut control = 0u16;
+    // SAFETY: as above (invariant 17).
+    unsafe {
+        asm!(
+            "fnstcw [{control}]",
+            "fninit",
+            "fldcw [{control}]",
+            control = in(reg) &raw mut control,
+            out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+            out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+        );
+    }
+}
+
 /// What FXSAVE saves and FXRSTOR loads (SDM volume 1, table 10-2).
 #[repr(C, align(16))]
 struct FxState([u16; 256]);

@@ -5,6 +5,7 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::page::{ABORT, ENTER, GO_ON};
 use super::processor;
 use super::region::Region;
 use crate::enabled::generation;
-use crate::enabled::in_process::context::{BELIEVES, RETURNED};
+use crate::enabled::in_process::context::{BELIEVES, RETURNED, USES_AVX, USES_X87};
 use crate::enabled::in_process::execution::{Execution, HOST_STACK, NO_EVENT};
 use crate::enabled::in_process::features;
 use crate::enabled::in_process::gate::{self, Way};
@@ -71,6 +72,8 @@ pub struct Sfi {
     ended_by: Option<Error>,
     /// While its constructors run: a C library asks for things then that nobody needs later.
     is_loading: bool,
+    /// Tells this life from all others in the process.
+    life: u64,
 }
 
 impl fmt::Debug for Sfi {
@@ -98,16 +101,16 @@ impl Sfi {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Load`] where there is no such image, it is refused, or an option is out of its
-    /// range or for other runtimes; [`Error::Unsupported`] where the machine lacks something;
+    /// [`Error::Load`] where there is no such image, or it is refused; [`Error::Unsupported`] where
+    /// the machine lacks something, or an option is for other runtimes or beyond what a region has;
     /// [`Error::System`]; what ended its constructors.
     pub fn start(description: &Description, options: &Options) -> Result<Self> {
         let generation = generation::current()?;
         check_plain()?;
+        check_permissions(options)?;
         let image = verified(sandboxed(description, options)?)?;
         image.check(description)?;
         check_server(&image, options)?;
-        check_permissions(options)?;
         let environment = environment(options)?;
         let tree = Tree::build(options)?;
         let memory = RegionMemory::map(Region::take(generation)?, &image, tree.as_ref(), options)?;
@@ -128,6 +131,7 @@ impl Sfi {
             told: 0,
             ended_by: None,
             is_loading: false,
+            life: 0,
         };
         domain.prepare(options);
         domain.begin_life(Calls::new().renumber())?;
@@ -165,8 +169,11 @@ impl Sfi {
         domain.alias.store(self.memory.start(), Relaxed);
         domain.allow.store(options.allow.bits(), Relaxed);
         let believes = if x87::believes_summary() { BELIEVES } else { 0 };
-        let vectors = if is_x86_feature_detected!("avx") { features::AVX } else { 0 };
-        self.execution.context.features.store(vectors | believes | self.image.features(), Relaxed);
+        // Without AVX the image's code for it does not run, and neither may the gate's.
+        let (vectors, known) =
+            if is_x86_feature_detected!("avx") { (features::AVX, !0) } else { (0, !USES_AVX) };
+        let used = self.image.features() & known;
+        self.execution.context.features.store(vectors | believes | used, Relaxed);
         self.execution.context.region.store(self.base(), Relaxed);
         self.memory.region().announce(&self.execution.context);
     }
@@ -254,6 +261,8 @@ impl Sfi {
 
     /// Fills in the words that the host sets, and runs the constructors, as a call of that number.
     fn begin_life(&mut self, number: u64) -> Result<()> {
+        static LIVES: AtomicU64 = AtomicU64::new(0);
+        self.life = LIVES.fetch_add(1, Relaxed) + 1;
         let heap = &self.memory.plan.heap;
         let words = [
             (Some(self.image.callback), GATE_CALL),
@@ -422,6 +431,9 @@ impl Sfi {
                 return NO_EVENT;
             }
             context.thread_id.store(thread.id(), Release);
+            if thread.begins_life(self.life) {
+                self.forget_float_status();
+            }
             // SAFETY: `next` was just stored, all else when the domain was made: the target is a
             // line of the region or of its gates, the stack in the region (invariant 18); `&mut
             // self` in the callers keeps other threads out (invariant 8).
@@ -429,6 +441,15 @@ impl Sfi {
         });
         context.thread_id.store(0, Release);
         event
+    }
+
+    /// Another life has run on the thread since this one did, if ever: it must not have left flags in
+    /// the x87 unit's status word, which the gate does not read.
+    #[cold]
+    fn forget_float_status(&self) {
+        if self.image.features() & USES_X87 != 0 {
+            x87::forget_status();
+        }
     }
 
     /// Why foreign code was abandoned.
@@ -463,13 +484,17 @@ impl Sfi {
 
 /// The image for this runtime, where the options are its own, too.
 fn sandboxed(description: &Description, options: &Options) -> Result<&'static [u8]> {
-    let wrong = |what| Err(Error::Load(omniglot_core::Text::new(what)));
     let Some(image) = description.sandboxed() else {
-        return wrong("the library has no sandboxed image: build it with Library::sandboxed()");
+        return Err(Error::Load(omniglot_core::Text::new(
+            "the library has no sandboxed image: build it with Library::sandboxed()",
+        )));
     };
     let Options { libraries, library_directories, .. } = options;
     if !libraries.is_empty() || !library_directories.is_empty() {
-        return wrong("with Isolation::Sfi no shared library can be loaded");
+        return Err(Error::Unsupported {
+            what: "with Isolation::Sfi no shared library can be loaded",
+            remedy: "use Isolation::Process, or put the library's archive into the image",
+        });
     }
     Ok(image)
 }
@@ -490,10 +515,11 @@ fn check_server(image: &Image, options: &Options) -> Result<()> {
         || options.output.is_some()
         || !options.plugin_directories.is_empty();
     if image.control.is_none() && is_for_server {
-        return Err(Error::Load(omniglot_core::Text::new(
-            "the sandboxed image has no system-call server: files, environment, clock, seed, a \
-             /tmp, plugins and lines need one, which Library::sandboxed puts into it",
-        )));
+        return Err(Error::Unsupported {
+            what: "the sandboxed image has no system-call server",
+            remedy: "files, environment, clock, seed, a /tmp, plugins and lines need one, which \
+                     Library::sandboxed puts into it; or use Isolation::Process",
+        });
     }
     Ok(())
 }

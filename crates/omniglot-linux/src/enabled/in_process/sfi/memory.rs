@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use omniglot_core::{Error, Result, Text, Window};
+use omniglot_core::{Error, Result, Window};
 use omniglot_verify::layout::GATES;
 use omniglot_verify::{BASE, GUARD, REGION};
 use rustix::mm::{
@@ -55,14 +55,17 @@ pub(super) struct Plan {
 impl Plan {
     /// The sizes that options ask for, of all and of the stack.
     fn sizes(options: &Options) -> Result<(usize, usize)> {
-        let wrong = |what| Err(Error::Load(Text::new(what)));
+        const REMEDY: &str = "change it, or use Isolation::Process";
+        let wrong = |what| Err(Error::Unsupported { what, remedy: REMEDY });
         let size = options.memory_limit.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
         let stack = options.stack_size.checked_next_multiple_of(PAGE).unwrap_or(usize::MAX);
         if size < SMALLEST || size > REGION as usize {
             return wrong("with Isolation::Sfi memory_limit must be from 32 MiB to 4 GiB");
         }
         if stack < SMALLEST_STACK || stack > size / 4 {
-            return wrong("stack_size must be from 1 MiB to a quarter of memory_limit");
+            return wrong(
+                "with Isolation::Sfi stack_size must be from 1 MiB to a quarter of memory_limit",
+            );
         }
         Ok((size, stack))
     }
@@ -76,9 +79,10 @@ impl Plan {
         let exchange = control.end..control.end + (size / 4).next_multiple_of(PAGE);
         let heap = exchange.end..end.saturating_sub(tree);
         if heap.is_empty() {
-            return Err(Error::Load(Text::new(
-                "the library, with its files, is too large for memory_limit",
-            )));
+            return Err(Error::Unsupported {
+                what: "the library, with its files, is too large for memory_limit",
+                remedy: "give it more, up to 4 GiB, or use Isolation::Process",
+            });
         }
         Ok(Self { guard, stack, control, exchange, tree: heap.end..end, heap })
     }

@@ -28,6 +28,7 @@ fn here() -> u128 {
     note(is_x86_feature_detected!("movbe"), 22);
     note(is_x86_feature_detected!("popcnt"), 23);
     note(is_x86_feature_detected!("aes"), 25);
+    note(is_x86_feature_detected!("avx"), 26); // XSAVE
     note(is_x86_feature_detected!("avx"), 27); // OSXSAVE
     note(is_x86_feature_detected!("avx"), 28);
     note(is_x86_feature_detected!("f16c"), 29);

@@ -60,19 +60,16 @@ impl Region {
     /// [`Error::System`] where there are no addresses left; [`Error::Unsupported`] where they are
     /// limited, or the process uses protection keys.
     pub(super) fn take(generation: u64) -> Result<Self> {
+        // Before anything is recorded, so that a start that fails keeps nobody from using keys.
+        check_no_keys()?;
+        check_limits()?;
         // In this order: who starts a domain behind a key does it the other way round.
         EXIST.store(true, Ordering::SeqCst);
-        if shared_page::are_in_use() {
-            return Err(Error::Unsupported {
-                what: "the process has domains behind protection keys",
-                remedy: "use one of the two in a process, or Isolation::Process",
-            });
-        }
+        check_no_keys()?;
         let mut rows = ROWS.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(start) = rows.iter_mut().find_map(Row::take) {
             return Ok(Self { start, generation });
         }
-        check_limits()?;
         let mut row = Row { start: reserve()?, taken: 0 };
         let start = row.take();
         rows.push(row);
@@ -96,6 +93,16 @@ impl Region {
             entry.store(context, Ordering::Release);
         }
     }
+}
+
+fn check_no_keys() -> Result<()> {
+    if shared_page::are_in_use() {
+        return Err(Error::Unsupported {
+            what: "the process has domains behind protection keys",
+            remedy: "use one of the two in a process, or Isolation::Process",
+        });
+    }
+    Ok(())
 }
 
 impl Drop for Region {
