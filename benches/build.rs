@@ -9,10 +9,14 @@ use omniglot_build::{Library, Result};
 /// Number of callback slots: more than are ever registered at a time.
 const SLOTS: u32 = 80;
 
+/// The distribution's libraries, as the linker knows them, for plain FFI.
+const LINKED: [&str; 9] =
+    ["sodium", "brotlienc", "brotlidec", "png16", "z", "sqlite3", "lua5.4", "jansson", "jpeg"];
+
 fn main() -> Result<()> {
     println!("cargo:rustc-env=BENCH_RUSTC={}", compiler());
     cc::Build::new().file("c/workloads.c").compile("workloads");
-    for library in ["sodium", "brotlienc", "brotlidec", "png16", "z", "sqlite3"] {
+    for library in LINKED {
         println!("cargo:rustc-link-lib={library}");
     }
     Library::new("workloads")
@@ -61,6 +65,35 @@ fn main() -> Result<()> {
         .allowlist_var("PNG_LIBPNG_VER_STRING")
         // libpng reports errors by longjmp; with this guard, that becomes an error of the call.
         .setjmp_guard("png_read_.*", "png_jmpbuf(png_ptr)")
+        .sandboxed()
+        .generate()?;
+    chatty()
+}
+
+/// Binds the libraries that are called often, for little work each time.
+fn chatty() -> Result<()> {
+    Library::new("lua")
+        .header("lua.h")
+        .header("lualib.h")
+        .header("lauxlib.h")
+        .pkg_config("lua5.4")
+        .allowlist_function("luaL_(newstate|openlibs|loadstring)|lua_(pcallk|close|setglobal)")
+        .allowlist_function("lua_(pushcclosure|pushinteger|tointegerx)")
+        .sandboxed()
+        .generate()?;
+    Library::new("jansson")
+        .header("jansson.h")
+        .pkg_config("jansson")
+        .allowlist_function("json_(loadb|delete|object_get|array_(size|get)|integer_value)")
+        .sandboxed()
+        .generate()?;
+    Library::new("jpeg")
+        .header("stdio.h")
+        .header("jpeglib.h")
+        .pkg_config("libjpeg")
+        .allowlist_function("jpeg_(std_error|CreateDecompress|mem_src|read_header)")
+        .allowlist_function("jpeg_(start|finish|destroy)_decompress|jpeg_read_scanlines")
+        .allowlist_var("JPEG_LIB_VERSION")
         .sandboxed()
         .generate()
 }

@@ -3,6 +3,7 @@
 //! Variants of a workload take turns, batch by batch. So a machine whose speed drifts slows all of
 //! them alike, and ratios within one run are more reliable than any single figure.
 
+mod chatty;
 mod inputs;
 mod native;
 mod report;

@@ -6,8 +6,11 @@ mod callback;
 mod clearing;
 mod empty_call;
 mod instructions;
+mod jansson;
+mod jpeg_rows;
 mod libpng;
 mod libsodium;
+mod lua;
 mod memory;
 mod pingpong;
 mod process_start;
@@ -199,6 +202,24 @@ pub(crate) const ENTRIES: &[Entry] = &[
         measure: Measure::Compared(sqlite::sqlite),
     },
     Entry {
+        name: "lua",
+        about: "a program in Lua that calls a closure in Rust and sorts what it answers, by its calls",
+        sizes: Sizes::Of(&[5000]),
+        measure: Measure::Batches(lua::lua),
+    },
+    Entry {
+        name: "jansson",
+        about: "a document in JSON parsed and asked for its numbers one by one, by the calls for them",
+        sizes: Sizes::Of(&[75_000]),
+        measure: Measure::Batches(jansson::jansson),
+    },
+    Entry {
+        name: "jpeg_rows",
+        about: "a picture decoded by libjpeg-turbo, row by row, by the bytes of its pixels",
+        sizes: Sizes::Of(&[768_000]),
+        measure: Measure::Batches(jpeg_rows::jpeg_rows),
+    },
+    Entry {
         name: "verification",
         about: "the proof that libpng's image stays in its memory, by the bytes of its code",
         sizes: ONE,
@@ -258,17 +279,23 @@ impl Entry {
     }
 }
 
-/// A name for several workloads: those that show what software fault isolation costs.
+/// A name for several workloads: those that show what software fault isolation costs, which its
+/// goals are about.
 const SFI: (&str, &[&str]) = (
     "sfi",
     &[
         "empty_call",
+        "instructions",
         "callback",
+        "callback_instructions",
         "libsodium",
         "brotli_q5",
         "libpng",
         "zlib",
         "sqlite",
+        "lua",
+        "jansson",
+        "jpeg_rows",
         "verification",
         "start",
         "start_libpng",

@@ -13,7 +13,8 @@ const STARTED: &str = env!("CARGO_BIN_EXE_start-once");
 /// there, so only the measuring command runs them.
 const WORKLOADS: &str = "empty_call,instructions,clearing,key_writes,six_arguments,batch,upgrade,\
      callback,callback_instructions,validate_u8,validate_str,validate_bool,validate_enum,\
-     validate_struct,libsodium,brotli,brotli_q5,brotli_q1,brotli_decompress,libpng,zlib,sqlite,verification,start,start_libpng,\
+     validate_struct,libsodium,brotli,brotli_q5,brotli_q1,brotli_decompress,libpng,zlib,sqlite,\
+     lua,jansson,jpeg_rows,verification,start,start_libpng,\
      process_start,reset,memory";
 
 #[test]

@@ -2,6 +2,9 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod brotli;
+pub(crate) mod jansson;
+pub(crate) mod jpeg;
+pub(crate) mod lua;
 pub(crate) mod png;
 pub(crate) mod sodium;
 pub(crate) mod sqlite;

@@ -80,6 +80,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     goals.extend(validation(results));
     goals.extend(process(results));
     goals.extend(sfi(results));
+    goals.extend(chatty(results));
     goals.extend(["wasm", "wasm2c"].into_iter().flat_map(|other| beside(results, other)));
     goals
 }
@@ -206,6 +207,19 @@ fn mean(ratios: &[f64]) -> Option<f64> {
     (!ratios.is_empty()).then(|| (sum / ratios.len() as f64).exp())
 }
 
+/// Workloads that call a library, or are called by it, often and for little work each time, and
+/// what they may cost over plain FFI.
+const CHATTY: [(&str, f64); 3] = [("lua", 1.5), ("jansson", 1.15), ("jpeg_rows", 1.2)];
+
+/// The cost of software fault isolation where there are many calls.
+fn chatty(results: &Results) -> impl Iterator<Item = Goal> {
+    let meaning = "A library can be used as it was made to be, with as many calls as that takes.";
+    CHATTY.into_iter().map(move |(workload, limit)| {
+        let what = format!("sfi over plain FFI, {workload}");
+        Goal::ratio(what, limit, largest(results, workload, "sfi"), meaning)
+    })
+}
+
 /// The cost of software fault isolation.
 fn sfi(results: &Results) -> Vec<Goal> {
     let ratios: Vec<f64> =
@@ -330,4 +344,20 @@ fn process(results: &Results) -> Vec<Goal> {
             "How many instances you can keep.",
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHATTY, REWRITTEN};
+    use crate::workloads::selected;
+
+    #[test]
+    fn the_name_sfi_selects_what_its_goals_need() {
+        let entries = selected(&["sfi".to_owned()]).unwrap();
+        let others = ["empty_call", "callback", "start_libpng", "reset", "memory", "verification"];
+        let chatty = CHATTY.map(|(workload, _)| workload);
+        for workload in others.into_iter().chain(REWRITTEN).chain(chatty) {
+            assert!(entries.iter().any(|entry| entry.name == workload), "{workload}");
+        }
+    }
 }

@@ -212,15 +212,21 @@ const PACKAGES: &[Package] = &[
     },
     Package {
         name: "libjpeg62-turbo-dev",
-        reason: "a static library to rewrite",
+        reason: "a C library that the benchmarks run, and whose archive tests rewrite",
         signs: &[Sign::Header("jpeglib.h")],
-        tasks: TESTS,
+        tasks: BUILDS,
     },
     Package {
         name: "liblua5.4-dev",
-        reason: "a static library to rewrite",
+        reason: "a C library that the benchmarks run, and whose archive tests rewrite",
         signs: &[Sign::Header("lua5.4/lua.h")],
-        tasks: TESTS,
+        tasks: BUILDS,
+    },
+    Package {
+        name: "libjansson-dev",
+        reason: "a C library that the benchmarks run",
+        signs: &[Sign::Header("jansson.h")],
+        tasks: BUILDS,
     },
     Package {
         name: "musl-dev",
@@ -392,6 +398,7 @@ const OF_SUITES: &[(&str, &[&str])] = &[
     ("liblwip-dev", &[HEADERS]),
     ("libjpeg62-turbo-dev", &[UNIT]),
     ("liblua5.4-dev", &[UNIT]),
+    ("libjansson-dev", &[UNIT]),
     (
         "musl-dev",
         &[
@@ -502,6 +509,7 @@ mod tests {
             "liblz4-dev",
             "libjpeg62-turbo-dev",
             "liblua5.4-dev",
+            "libjansson-dev",
             "musl-dev",
             "liblwip-dev",
             "clang-19",
@@ -516,7 +524,7 @@ mod tests {
         ];
         assert_eq!(names(Task::Test, &bare), all);
         assert_eq!(names(Task::Demo, &bare), all[..5]);
-        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[19..]].concat());
+        assert_eq!(names(Task::Emulate, &bare), [&all[..3], &all[20..]].concat());
         let places: Vec<&str> = places::PACKAGES.iter().map(|package| package.name).collect();
         let guest = ["qemu-system-x86", "busybox-static", "zstd"];
         assert_eq!(names(Task::Places, &bare), [&all[..5], &guest, &places].concat());
@@ -540,7 +548,7 @@ mod tests {
         };
         assert_eq!(names("compile-fail"), ["build-essential", "libclang-dev"]);
         assert_eq!(names("faults"), [names("demo"), vec!["musl-dev"]].concat());
-        assert_eq!(names("unit").len(), 15);
+        assert_eq!(names("unit").len(), 16);
         assert!(lacks_riscv_target(Task::Test, &["kernel".to_owned()], &machine));
         assert!(!lacks_riscv_target(Task::Test, &["unit".to_owned()], &machine));
     }
@@ -583,6 +591,7 @@ mod tests {
             "usr/include/lz4.h",
             "usr/include/jpeglib.h",
             "usr/include/lua5.4/lua.h",
+            "usr/include/jansson.h",
             "usr/lib/x86_64-linux-musl/libc.a",
             "usr/lib/pkgconfig/libopenjp2.pc",
             "usr/lib/pkgconfig/lwip.pc",
