@@ -4,6 +4,7 @@
 
 mod judge;
 
+use omniglot::Isolation;
 use omniglot_abi::libraries;
 
 use judge::judge;
@@ -12,7 +13,8 @@ macro_rules! libraries {
     ($($module:ident)*) => { $(
         #[test]
         fn $module() {
-            let mut library = libraries::$module::Library::builder().build().unwrap();
+            let builder = libraries::$module::Library::builder().isolation(Isolation::Process);
+            let mut library = builder.build().unwrap();
             judge(|judge| libraries::$module::run(&mut library, judge));
         }
     )* };

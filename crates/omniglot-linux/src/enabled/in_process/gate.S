@@ -905,9 +905,6 @@ omniglot_sfi_stopped:
     jne 7f                              # the flags would be exceptions there
     test ecx, {BELIEVES}
     jz 8f
-    fnstsw ax
-    test ax, ax
-    jz 8f
 7:  fninit                              # first of all: an exception may wait
 8:  clear_multimedia_registers
     fldcw [rbx + {NEXT} + {X87}]
