@@ -6,10 +6,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result, ensure};
 use jpeg_encoder::{ColorType, Encoder};
 
-/// What the function `host` of programs in Lua answers.
-pub(crate) fn answer(number: i64) -> i64 {
-    number.wrapping_mul(number).wrapping_add(7)
-}
+pub(crate) use crate::native::lua::answer;
 
 /// A program in Lua, which calls the function `host` and returns a number.
 pub(crate) struct Program {
