@@ -1,4 +1,4 @@
-//! A region and its surroundings. [`run`](crate::run) has the invariants for unsafe code.
+//! A region and its surroundings. [`crate::run`] has the invariants for unsafe code.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
