@@ -10,16 +10,16 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// [`Sfi`](Self::Sfi) for a library that was built for it, where the machine has what it needs,
-    /// and if no [`Permission`] is given that only a process has; else a process. Protection keys are
-    /// never chosen.
+    /// and if no option is set that only a process has; else a process. Protection keys are never
+    /// chosen.
     #[default]
     Auto,
     /// A worker process.
     Process,
     /// This process, with software fault isolation. The library's machine code was proved to stay in
-    /// 4 GiB of memory. It needs a library that was built for it, an x86-64
-    /// processor with FSGSBASE, and Linux 5.9. Calls are faster than to a process.
-    /// SECURITY.md says against what it does not protect; use a process for each secret.
+    /// 4 GiB of memory. It needs a library that was built for it, an x86-64 processor with FSGSBASE,
+    /// and Linux 5.9. Calls are faster than to a process. SECURITY.md says against what it does not
+    /// protect; use a process for each secret.
     Sfi,
     /// **Experimental**: this process, behind a memory protection key. It needs x86-64 with PKU,
     /// and Linux 6.12. Calls are faster than to a process. It was tested on emulated processors

@@ -68,7 +68,7 @@ impl Protection for Nothing {
 /// key: foreign code can access its own memory only.
 ///
 /// **Experimental**: it was tested on emulated processors only.
-/// [`Isolation::Auto`](crate::Isolation::Auto) takes a process instead.
+/// [`Isolation::Auto`](crate::Isolation::Auto) never takes it.
 ///
 /// Needs x86-64 with PKU and FSGSBASE, and Linux 6.12. A process has 15 keys, of which
 /// one is for all domains and one for each.

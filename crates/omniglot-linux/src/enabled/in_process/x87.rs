@@ -48,7 +48,8 @@ fn by_environment() -> u16 {
 /// Clears the flags in the status word; the control word stays.
 pub(super) fn forget_status() {
     let mut control = 0u16;
-    // SAFETY: as above (invariant 17).
+    // SAFETY: as in `by_environment`: the registers are empty before and afterwards, and the control
+    // word is the same again (invariant 17).
     unsafe {
         asm!(
             "fnstcw [{control}]",
